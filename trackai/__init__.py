@@ -1,0 +1,47 @@
+"""A local-first experiment tracker: every number of every run, in one SQLite file.
+
+import trackai
+
+with trackai.init(project="my-project", config={"lr": 0.001}):
+    for step in range(100):
+        trackai.log({"loss": 1 / (step + 1)}, step=step)
+"""
+
+from trackai.errors import (
+    ConflictError,
+    ForeignDatabaseError,
+    InvalidInputError,
+    NewerSchemaError,
+    NoActiveRunError,
+    NotFoundError,
+    StoreBusyError,
+    StoreDamagedError,
+    StoreError,
+    StoreUnreachableError,
+    TrackAIError,
+)
+from trackai.sdk.active import config, finish, init, log, log_system
+from trackai.sdk.run import Run
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ConflictError",
+    "ForeignDatabaseError",
+    "InvalidInputError",
+    "NewerSchemaError",
+    "NoActiveRunError",
+    "NotFoundError",
+    "Run",
+    "StoreBusyError",
+    "StoreDamagedError",
+    "StoreError",
+    "StoreUnreachableError",
+    "TrackAIError",
+    "__version__",
+    "config",
+    "finish",
+    "init",
+    "log",
+    "log_system",
+]

@@ -1,0 +1,90 @@
+"""What a request says, checked: path, query and body as typed values."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import msgspec
+from starlette.exceptions import HTTPException
+
+from trackai.errors import InvalidInputError, NotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.requests import Request
+
+    from trackai.store.database import Database
+
+T = TypeVar("T")
+
+MAX_ID = (1 << 63) - 1
+MAX_BODY = 8 * 1024 * 1024
+MAX_PAGE = 1_000_000
+
+Limit = Annotated[int, msgspec.Meta(ge=1, le=MAX_PAGE)]
+Offset = Annotated[int, msgspec.Meta(ge=0, le=MAX_ID)]
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
+
+
+def database(request: Request) -> Database:
+    """The database of the application."""
+    db: Database = request.state.db
+    return db
+
+
+def path_id(request: Request, name: str) -> int:
+    """A row id from the path.
+
+    Raises:
+        InvalidInputError: it is no integer.
+        NotFoundError: no row can have it.
+    """
+    text = request.path_params[name]
+    try:
+        # int() would also take "1_000" and digits of other scripts.
+        number = int(text) if text.isascii() and text.lstrip("+-").isdigit() else None
+    except ValueError:  # thousands of digits
+        number = MAX_ID + 1
+    if number is None:
+        raise InvalidInputError(name, f"an integer is needed, not {text[:40]!r}")
+    if not 0 < number <= MAX_ID:
+        raise NotFoundError(f"there is no {name.removesuffix('_id')} with the id {text[:40]}")
+    return number
+
+
+def query(request: Request, type_: type[T]) -> T:
+    """The query parameters; those that `type_` does not have are ignored, as are empty ones.
+
+    Raises:
+        InvalidInputError: one does not validate; it is named.
+    """
+    given = {name: value for name, value in request.query_params.items() if value != ""}
+    return _convert(lambda: msgspec.convert(given, type_, strict=False))
+
+
+async def body(request: Request, type_: type[T]) -> T:
+    """The JSON body.
+
+    Raises:
+        InvalidInputError: it does not validate; the field is named.
+        HTTPException: it is too large (413) or of another type (415).
+    """
+    media_type = request.headers.get("content-type", "application/json").partition(";")[0]
+    if media_type.strip().lower() != "application/json":
+        raise HTTPException(415, "the body must be application/json")
+    data = await request.body()
+    return _convert(lambda: msgspec.json.decode(data, type=type_))
+
+
+def _convert(convert: Callable[[], T]) -> T:
+    try:
+        return convert()
+    except msgspec.ValidationError as error:
+        # "Expected `int`, got `str` - at `$.limit`"
+        problem, _, where = str(error).partition(" - at `$.")
+        raise InvalidInputError(where.rstrip("`") or "body", problem) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InvalidInputError("body", str(error)) from None
+    except RecursionError:
+        raise InvalidInputError("body", "it is nested too deeply") from None

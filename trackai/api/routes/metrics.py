@@ -1,0 +1,116 @@
+"""/api/metrics"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+
+from trackai.api.requests import Limit, Offset, body, database, path_id, query
+from trackai.api.responses import JSONResponse
+from trackai.errors import NotFoundError
+from trackai.store import metrics, runs
+from trackai.structs.records import ComparedPoint, Point, PointPage
+from trackai.structs.values import json_value, utc
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aiosqlite import Connection
+    from starlette.requests import Request
+
+MAX_COMPARED = 1000
+
+
+class PointQuery(msgspec.Struct):
+    """Which points of a metric."""
+
+    limit: Limit = 1000
+    offset: Offset = 0
+    step_min: float | None = None
+    step_max: float | None = None
+
+
+class Comparison(msgspec.Struct):
+    """Which metrics of which runs."""
+
+    run_ids: Annotated[list[int], msgspec.Meta(max_length=MAX_COMPARED)]
+    metric_paths: Annotated[list[str], msgspec.Meta(max_length=MAX_COMPARED)]
+
+
+async def list_metrics(request: Request) -> JSONResponse:
+    """The names of a run's metrics, sorted."""
+    run_id = path_id(request, "run_id")
+    async with database(request).read() as conn:
+        await runs.get(conn, run_id)
+        return JSONResponse(await metrics.list_paths(conn, run_id))
+
+
+async def get_points(request: Request) -> JSONResponse:
+    """Points of a metric in order of step."""
+    run_id = path_id(request, "run_id")
+    asked = query(request, PointQuery)
+    async with database(request).read() as conn:
+        await runs.get(conn, run_id)
+        series = await _find(conn, run_id, request.path_params["metric_path"])
+        return JSONResponse(await _read_page(conn, series, asked))
+
+
+async def compare(request: Request) -> JSONResponse:
+    """All points of several metrics of several runs."""
+    asked = await body(request, Comparison)
+    async with database(request).read() as conn:
+        found = await metrics.compare(conn, asked.run_ids, asked.metric_paths)
+    return JSONResponse(
+        {
+            str(run_id): {
+                path: [
+                    ComparedPoint(
+                        step if series.axis == "step" else None, json_value(value, series.kind)
+                    )
+                    for step, _, value in rows
+                ]
+                for path, (series, rows) in by_path.items()
+            }
+            for run_id, by_path in found.items()
+        }
+    )
+
+
+async def _find(conn: Connection, run_id: int, path: str) -> list[metrics.Series]:
+    try:
+        return await metrics.find_series(conn, run_id, path)
+    except NotFoundError:
+        # A name may end in a slash, and so may an address: the name as it stands comes first.
+        if not path.endswith("/"):
+            raise
+        return await metrics.find_series(conn, run_id, path.removesuffix("/"))
+
+
+async def _read_page(
+    conn: Connection, found: Sequence[metrics.Series], asked: PointQuery
+) -> PointPage:
+    """One page over the series of that name, one after the other."""
+    points: list[Point] = []
+    offset, wanted = asked.offset, asked.limit + 1
+    for series in found:
+        on_steps = series.axis == "step"
+        if not on_steps and (asked.step_min is not None or asked.step_max is not None):
+            continue  # what has no step lies in no range of steps
+        rows = await metrics.read_points(
+            conn,
+            series,
+            step_min=asked.step_min,
+            step_max=asked.step_max,
+            limit=wanted - len(points),
+            offset=offset,
+        )
+        offset = max(0, offset - series.points)
+        if on_steps and series.finite_points == series.points and series.kind == "number":
+            points += [Point(step, utc(time), value) for step, time, value in rows]  # type: ignore[arg-type]
+        else:
+            points += [
+                Point(step if on_steps else None, utc(time), json_value(value, series.kind))
+                for step, time, value in rows
+            ]
+    return PointPage(points[: asked.limit], len(points) > asked.limit)

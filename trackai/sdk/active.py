@@ -1,0 +1,215 @@
+"""The active run of this process, and the module functions that act on it."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import sys
+import threading
+from collections.abc import Iterator, Mapping, MutableMapping
+from typing import TYPE_CHECKING, Any
+
+from trackai.errors import InvalidInputError, NoActiveRunError
+from trackai.sdk.recorder import Resume, RunRequest
+from trackai.sdk.run import Run
+from trackai.settings import Settings
+
+if TYPE_CHECKING:
+    import os
+    from types import TracebackType
+
+logger = logging.getLogger("trackai")
+
+_lock = threading.RLock()
+_active: Run | None = None
+_script_failed = False
+_watching_exit = False
+_named_unsupported: set[str] = set()
+
+
+def init(
+    project: str,
+    name: str | None = None,
+    group: str | None = None,
+    space_id: str | None = None,
+    server_url: str | None = None,
+    dataset_id: str | None = None,
+    bucket_id: str | None = None,
+    config: Mapping[str, Any] | None = None,
+    resume: Resume = "never",
+    settings: Any = None,
+    private: bool | None = None,
+    embed: bool = True,
+    auto_log_gpu: bool | None = None,
+    gpu_log_interval: float = 10.0,
+    auto_log_cpu: bool | None = None,
+    cpu_log_interval: float = 10.0,
+    webhook_url: str | None = None,
+    webhook_min_level: Any = None,
+    *,
+    db_path: str | os.PathLike[str] | None = None,
+) -> Run:
+    """Begin a run, or take one up again, and make it the active one.
+
+    An active run is finished first. The arguments from `space_id` on that are not described here
+    are those of trackio 0.43; what is not supported yet is named once, and ignored.
+
+    Args:
+        project: the name of the project, which is made if there is none.
+        name: the name of the run; without one, a readable one is made up. A name may be used
+            again: the new run then gets its own `run_id`.
+        group: a name that several runs of the project share.
+        config: hyperparameters; nested mappings are stored flat, joined with "/".
+        resume: "never" makes a new run, "allow" continues the latest run of that name or makes
+            one, "must" continues it or raises.
+        db_path: the database file; default `TRACKAI_DB_PATH`, then `~/.trackai/trackai.db`.
+
+    Returns:
+        The run, which is a context manager too.
+
+    Raises:
+        InvalidInputError: an argument does not fit; it is named.
+        NotFoundError: there is no run to resume, and `resume` is "must".
+        StoreError: the database cannot be used.
+    """
+    global _active
+    _check_name("project", project)
+    for field, text in (("name", name), ("group", group)):
+        if text is not None:
+            _check_name(field, text)
+    if config is not None and not isinstance(config, Mapping):
+        config = _attributes(config)
+    if resume not in ("never", "allow", "must"):
+        raise InvalidInputError("resume", f'{resume!r} is none of "never", "allow" and "must"')
+    _name_unsupported(
+        space_id=space_id, server_url=server_url, dataset_id=dataset_id, bucket_id=bucket_id,
+        settings=settings, private=private, auto_log_gpu=auto_log_gpu or None,
+        auto_log_cpu=auto_log_cpu or None, webhook_url=webhook_url,
+        webhook_min_level=webhook_min_level,
+    )  # fmt: skip
+    with _lock:
+        finish()
+        request = RunRequest(project=project, name=name, group=group, resume=resume)
+        run = Run(Settings.from_env(db_path), request, config or {})
+        _active = run
+        _watch_exit()
+    return run
+
+
+def log(metrics: Mapping[str, Any], step: float | None = None) -> None:
+    """Log values to the active run; see `Run.log`."""
+    if _active is None:
+        raise NoActiveRunError
+    _active.log(metrics, step)
+
+
+def log_system(metrics: Mapping[str, Any]) -> None:
+    """Log values that belong to a time rather than a step to the active run."""
+    active_run().log_system(metrics)
+
+
+def finish() -> None:
+    """End the active run; on return all its points are in the database. Without one: nothing."""
+    global _active
+    with _lock:
+        run, _active = _active, None
+        if run is not None:
+            run.finish()
+
+
+def active_run() -> Run:
+    """The run that the last `init` began.
+
+    Raises:
+        NoActiveRunError: there is none, or it is finished.
+    """
+    run = _active
+    if run is None:
+        raise NoActiveRunError
+    return run
+
+
+class ActiveConfig(MutableMapping[str, Any]):
+    """The configuration of the active run."""
+
+    def __getitem__(self, key: str) -> Any:
+        return active_run().config[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        active_run().config[key] = value
+
+    def __delitem__(self, key: str) -> None:
+        del active_run().config[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(active_run().config)
+
+    def __len__(self) -> int:
+        return len(active_run().config)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):  # inspection by tools must not need a run
+            raise AttributeError(name)
+        return getattr(active_run().config, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        active_run().config[name] = value
+
+    def __repr__(self) -> str:
+        return repr(_active.config) if _active is not None else "<trackai.config: no active run>"
+
+    def update(
+        self, values: Any = (), /, allow_val_change: bool | None = None, **more: Any
+    ) -> None:
+        """Set several keys at once; see `Config.update`."""
+        active_run().config.update(values, allow_val_change=allow_val_change, **more)
+
+
+config = ActiveConfig()
+
+
+def _check_name(field: str, text: Any) -> None:
+    if not isinstance(text, str):
+        raise TypeError(f"{field}: a str is needed, not {type(text).__qualname__}")
+    if not text.strip():
+        raise InvalidInputError(field, "it is empty")
+
+
+def _attributes(config: Any) -> dict[str, Any]:
+    """The attributes of an object such as the result of `argparse`."""
+    if not hasattr(config, "__dict__"):
+        raise TypeError(f"config: a mapping is needed, not {type(config).__qualname__}")
+    return vars(config)
+
+
+def _name_unsupported(**arguments: Any) -> None:
+    for name, value in arguments.items():
+        if value is not None and name not in _named_unsupported:
+            _named_unsupported.add(name)
+            logger.warning("trackai.init() does not support %s yet; it is ignored", name)
+
+
+def _watch_exit() -> None:
+    """From the first run on, see to it that a run ends truthfully with its script."""
+    global _watching_exit
+    if _watching_exit:
+        return
+    _watching_exit = True
+    previous = sys.excepthook
+
+    def note_failure(
+        kind: type[BaseException], error: BaseException, traceback: TracebackType | None
+    ) -> None:
+        global _script_failed
+        _script_failed = True
+        previous(kind, error, traceback)
+
+    sys.excepthook = note_failure
+    atexit.register(_finish_at_exit)
+
+
+def _finish_at_exit() -> None:
+    global _active
+    run, _active = _active, None
+    if run is not None:
+        run.finish("failed" if _script_failed else "completed")

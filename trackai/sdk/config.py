@@ -1,0 +1,116 @@
+"""A run's configuration as a live mapping: what is set in it is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from typing import Any
+
+from trackai.sdk.values import config_json
+
+
+class Config(MutableMapping[str, Any]):
+    """The configuration of a run.
+
+    A nested value is reached as it was set, `config["opt"]["lr"]`, and by the flat key under
+    which it is stored, `config["opt/lr"]`. Keys are attributes too: `config.lr`. A change inside
+    a nested value is not seen; assign the key instead: `config["opt/lr"] = 0.1`.
+    """
+
+    def __init__(self, values: Mapping[str, Any], store: Callable[[dict[str, str]], None]) -> None:
+        object.__setattr__(self, "_values", dict(values))
+        object.__setattr__(self, "_store", store)
+
+    _values: dict[str, Any]
+    _store: Callable[[dict[str, str]], None]
+
+    def __getitem__(self, key: str) -> Any:
+        if key in self._values:
+            return self._values[key]
+        found: Any = self._values
+        for part in key.split("/"):
+            if not isinstance(found, Mapping) or part not in found:
+                raise KeyError(key)
+            found = found[part]
+        return found
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self.update({key: value})
+
+    def __delitem__(self, key: str) -> None:
+        raise TypeError("a configuration that is stored stays stored: assign another value")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(f"the configuration has no {name!r}") from None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self[name] = value
+
+    def __repr__(self) -> str:
+        return f"Config({self._values!r})"
+
+    def update(
+        self, values: Any = (), /, allow_val_change: bool | None = None, **more: Any
+    ) -> None:
+        """Set several keys at once.
+
+        Args:
+            values: a mapping, a list of pairs, or an object with attributes such as the result
+                of `argparse`.
+            allow_val_change: accepted for compatibility; values may always change.
+        """
+        if not isinstance(values, Mapping) and hasattr(values, "__dict__"):
+            values = vars(values)
+        merged = {**dict(values), **more}
+        for key in merged:
+            if not isinstance(key, str):
+                raise TypeError(f"config {key!r}: a key is a str, not {type(key).__qualname__}")
+        self._store(flat_json(merged))
+        for key, value in merged.items():
+            self._assign(key, value)
+
+    def _assign(self, key: str, value: Any) -> None:
+        *parents, last = key.split("/")
+        target = self._values
+        for part in parents:
+            inner = target.get(part)
+            if not isinstance(inner, dict):
+                target[key] = value
+                return
+            target, key = inner, key.partition("/")[2]
+        target[last] = value
+
+
+def flat_json(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Nested values under flat keys, as JSON texts."""
+    flat: dict[str, str] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            flat.update(flat_json(value, f"{prefix}{key}/"))
+        else:
+            flat[f"{prefix}{key}"] = config_json(value)
+    return flat
+
+
+def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """Stored keys as they were given: {"opt/lr": 1} is {"opt": {"lr": 1}}."""
+    result: dict[str, Any] = {}
+    for key, value in flat.items():
+        target = result
+        *parents, last = key.split("/")
+        for part in parents:
+            inner = target.setdefault(part, {})
+            if not isinstance(inner, dict):  # "opt" has a value of its own
+                target, last = result, key
+                break
+            target = inner
+        target[last] = value
+    return result

@@ -1,0 +1,141 @@
+"""What may be logged, and how it is brought into the plain form that the journal holds."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from trackai.errors import InvalidInputError
+from trackai.structs.values import Step, Value  # noqa: TC001
+
+logger = logging.getLogger("trackai")
+
+_INT64 = 1 << 63
+# There must be room to count on from a step.
+STEP_LIMIT = 1 << 62
+_SCALARS = (bool, float, int, str)
+
+
+def are_plain_numbers(values: list[Any]) -> bool:
+    """Whether all values are built-in numbers of ordinary size; False also means "look closer".
+
+    A sum is the cheapest question that can be asked of all values at once: it is a float or an
+    int only if everything in it was a number, and the encoder refuses whatever else can be added
+    to one (Decimal, Fraction, arrays). Non-finite values and large integers are looked at closer.
+    """
+    try:
+        total = sum(values)
+    except Exception:
+        return False
+    return type(total) in (float, int) and -_INT64 < total < _INT64
+
+
+def plain_step(step: Any) -> Step:
+    """A step as a built-in number.
+
+    Raises:
+        TypeError: it is no number.
+        InvalidInputError: it is not finite, or beyond 62 bits.
+    """
+    plain = _unwrapped(step)
+    if isinstance(plain, bool) or not isinstance(plain, int | float):
+        raise TypeError(f"step: an int or a float is needed, not {_name(step)}")
+    if not -STEP_LIMIT <= plain <= STEP_LIMIT:  # also true of NaN
+        raise InvalidInputError("step", f"{plain} is no finite number within 62 bits")
+    return float(plain) if isinstance(plain, float) else int(plain)
+
+
+def flatten(metrics: Mapping[str, Any], prefix: str = "") -> dict[str, Value]:
+    """Metrics with nested names joined by "/" and built-in values.
+
+    Raises:
+        TypeError: a name or a value cannot be logged; the metric is named.
+    """
+    flat: dict[str, Value] = {}
+    for key, value in metrics.items():
+        if not isinstance(key, str):
+            raise TypeError(f"metric {prefix}{key!r}: a name is a str, not {_name(key)}")
+        if isinstance(value, Mapping):
+            flat.update(flatten(value, f"{prefix}{key}/"))
+        else:
+            flat[prefix + key] = _plain_value(prefix + key, value)
+    return flat
+
+
+def _plain_value(path: str, value: Any) -> Value:
+    plain = _unwrapped(value)
+    if isinstance(plain, bool):
+        return plain
+    if isinstance(plain, int):
+        return int(plain) if -_INT64 <= plain < _INT64 else _rounded(path, plain)
+    if isinstance(plain, float):
+        return float(plain)
+    if isinstance(plain, str):
+        return str(plain)
+    raise TypeError(
+        f"metric {path!r}: a number, bool or str is needed, not {_name(value)}"
+        + (": log a single value of it" if hasattr(value, "shape") else "")
+    )
+
+
+def _unwrapped(value: Any) -> Any:
+    """The built-in value of a scalar or 0-d array of NumPy, PyTorch, JAX and their like."""
+    if not isinstance(value, _SCALARS) and getattr(value, "shape", None) == ():
+        item = getattr(value, "item", None)
+        return item() if callable(item) else value
+    return value
+
+
+def _rounded(path: str, value: int) -> float:
+    try:
+        number = float(value)
+    except OverflowError:
+        raise InvalidInputError(
+            f"metric {path!r}", "the integer is too large for a float"
+        ) from None
+    if int(number) != value:
+        logger.warning(
+            "metric %r: %d does not fit into 64 bits, it is stored as the float %r",
+            path, value, number,
+        )  # fmt: skip
+    return number
+
+
+def config_json(value: Any) -> str:
+    """A configuration value as JSON; what JSON cannot express is stored as its repr."""
+    return msgspec.json.encode(_jsonable(value)).decode()
+
+
+def _jsonable(value: Any) -> Any:
+    value = _unwrapped(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
+    if value is None or isinstance(value, _SCALARS):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): _jsonable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_jsonable(item) for item in value]
+    if isinstance(value, set | frozenset):
+        return [_jsonable(item) for item in sorted(value, key=repr)]
+    if hasattr(value, "__fspath__"):
+        return str(value)
+    try:
+        return msgspec.to_builtins(value)
+    except Exception:
+        return repr(value)
+
+
+def _name(value: Any) -> str:
+    kind = type(value)
+    name = (
+        kind.__qualname__
+        if kind.__module__ == "builtins"
+        else f"{kind.__module__}.{kind.__qualname__}"
+    )
+    shape = getattr(value, "shape", None)
+    return f"{name} of shape {tuple(shape)}" if isinstance(shape, tuple) and shape else name

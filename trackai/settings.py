@@ -1,0 +1,69 @@
+"""Where things lie and how the server listens: the only reader of the environment."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import msgspec
+
+from trackai.errors import InvalidInputError
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What the environment says, read when a store is opened, never at import.
+
+    Attributes:
+        db_path: the SQLite file (``TRACKAI_DB_PATH``, default ``~/.trackai/trackai.db``).
+        host: the address the server binds to (``TRACKAI_HOST``).
+        port: its TCP port (``TRACKAI_PORT``).
+        allowed_hosts: host names, besides those of this machine's loopback, that a request may
+            name in its Host header (``TRACKAI_ALLOWED_HOSTS``, separated by commas).
+    """
+
+    db_path: Path
+    host: str = "127.0.0.1"
+    port: int = 8000
+    allowed_hosts: tuple[str, ...] = ()
+
+    @classmethod
+    def from_env(cls, db_path: str | os.PathLike[str] | None = None) -> Settings:
+        """Read the environment; a `db_path` that is given wins over ``TRACKAI_DB_PATH``.
+
+        Raises:
+            InvalidInputError: a variable has a value that cannot be used.
+        """
+        env = os.environ
+        path = db_path or env.get("TRACKAI_DB_PATH") or "~/.trackai/trackai.db"
+        return cls(
+            db_path=_absolute(path),
+            host=env.get("TRACKAI_HOST") or "127.0.0.1",
+            port=_port(env.get("TRACKAI_PORT") or "8000"),
+            allowed_hosts=tuple(
+                host.strip().lower()
+                for host in env.get("TRACKAI_ALLOWED_HOSTS", "").split(",")
+                if host.strip()
+            ),
+        )
+
+    @property
+    def url(self) -> str:
+        """The address under which a browser on this machine finds the server."""
+        host = "localhost" if self.host in {"127.0.0.1", "0.0.0.0", "::", "::1"} else self.host  # noqa: S104
+        return f"http://{host}:{self.port}"
+
+
+def _absolute(path: str | os.PathLike[str]) -> Path:
+    # Path.resolve() would follow a link to the database file itself, and the folder beside
+    # which the journals lie would then depend on who opened it; abspath does not.
+    return Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100
+
+
+def _port(text: str) -> int:
+    try:
+        port = int(text)
+    except ValueError:
+        port = -1
+    if not 0 <= port <= 65535:
+        raise InvalidInputError("TRACKAI_PORT", f"{text!r} is no port; use 0 to 65535")
+    return port

@@ -1,0 +1,1 @@
+"""The SQLite database: all SQL lives here and in the migrations."""

@@ -1,0 +1,31 @@
+"""The configuration of runs: flat keys, JSON values."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aiosqlite import Connection
+
+
+async def put(conn: Connection, run_id: int, values: Mapping[str, str]) -> None:
+    """Set keys of a run's configuration; the values are JSON texts."""
+    await conn.executemany(
+        """
+        INSERT INTO configs (run_id, key, value) VALUES (?, ?, ?)
+        ON CONFLICT (run_id, key) DO UPDATE SET value = excluded.value
+        """,
+        [(run_id, key, value) for key, value in values.items()],
+    )
+
+
+async def get(conn: Connection, run_id: int) -> dict[str, Any]:
+    """A run's configuration, sorted by key."""
+    rows = await conn.execute_fetchall(
+        "SELECT key, value FROM configs WHERE run_id = ? ORDER BY key", (run_id,)
+    )
+    return {key: msgspec.json.decode(value) for key, value in rows}

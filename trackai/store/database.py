@@ -1,0 +1,311 @@
+"""One SQLite file: opening it, one write connection, a few reading ones, transactions.
+
+Nothing is kept that the file itself does not say: when it was removed or replaced, the next
+transaction sees what lies there now.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING
+
+import aiosqlite
+import anyio
+
+from trackai.errors import (
+    ForeignDatabaseError,
+    StoreBusyError,
+    StoreDamagedError,
+    StoreError,
+    StoreUnreachableError,
+)
+from trackai.locks import exclusive
+from trackai.store.migrate import applied_version, migrate, migrations
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
+
+# At offset 68 of the file's header: how TrackAI tells its databases from other programs'.
+APPLICATION_ID = 0x54524149  # "TRAI"
+READERS = 4
+# How long a write waits for other programs before it is given up (and tried again by the drain).
+BUSY_SECONDS = 30.0
+_COMPANIONS = ("-wal", "-shm")
+
+
+class Database:
+    """A TrackAI database at `path`.
+
+    Attributes:
+        path: the SQLite file.
+        generation: grows whenever the writing connection was opened anew because the file had
+            changed under it; what was looked up before (row ids) may then be wrong.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.generation = 0
+        self._writer: _Handle | None = None
+        self._idle: list[_Handle] = []
+        self._writing = anyio.Lock()
+        self._reading = anyio.Semaphore(READERS)
+
+    @property
+    def spool(self) -> Path:
+        """The folder beside the file in which journals wait to be stored."""
+        return self.path.with_name(self.path.name + "-spool")
+
+    async def open(self) -> None:
+        """Create the file, its folders and its tables where they are missing.
+
+        Raises:
+            StoreError: what is there cannot be used; the file has then not been touched.
+        """
+        async with self._writing:
+            with driver_errors(self.path):
+                await self._current_writer()
+
+    async def close(self) -> None:
+        """Close all connections; the last one of all processes leaves a single file behind."""
+        writer, self._writer = self._writer, None
+        idle, self._idle = self._idle, []
+        for handle in (*idle, writer):
+            if handle is not None:
+                await handle.connection.close()
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[aiosqlite.Connection]:
+        """A write transaction: committed at the end of the block, rolled back by an exception."""
+        async with self._writing:
+            with driver_errors(self.path):
+                handle = await self._current_writer()
+                await handle.connection.execute("BEGIN IMMEDIATE")
+                try:
+                    yield handle.connection
+                    await handle.connection.commit()
+                except BaseException:
+                    with anyio.CancelScope(shield=True):
+                        await handle.connection.rollback()
+                    raise
+                # The commit may have moved pages into the main file: that was us.
+                handle.touched(self.path)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[aiosqlite.Connection]:
+        """A connection for reading only."""
+        async with self._reading:
+            with driver_errors(self.path):
+                handle = await self._current_reader()
+                try:
+                    yield handle.connection
+                finally:
+                    self._idle.append(handle)
+
+    async def checkpoint(self) -> bool:
+        """Move everything into the main file; False if readers elsewhere were in the way."""
+        async with self._writing:
+            with driver_errors(self.path):
+                handle = await self._current_writer()
+                rows = await handle.connection.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
+                handle.touched(self.path)
+                return all(row[0] == 0 for row in rows)
+
+    async def _current_writer(self) -> _Handle:
+        handle = self._writer
+        if handle is not None and handle.is_current(self.path):
+            return handle
+        if handle is not None:
+            self._writer = None
+            await self._discard(handle)
+        self.generation += 1
+        self._writer = await _open(self.path, self.spool)
+        return self._writer
+
+    async def _current_reader(self) -> _Handle:
+        while self._idle:
+            handle = self._idle.pop()
+            if handle.is_current(self.path):
+                return handle
+            await self._discard(handle)
+        return await _open(self.path, self.spool, read_only=True)
+
+    async def _discard(self, handle: _Handle) -> None:
+        await handle.connection.close()
+        if handle.file != _identity(self.path):
+            # The file is gone or another one; what the old one left beside it must not be taken
+            # for the new one's. Whatever somebody has made since then has another identity.
+            with exclusive(self.spool / "open.lock"):
+                for suffix, companion in handle.companions.items():
+                    path = _beside(self.path, suffix)
+                    if companion is not None and companion == _identity(path):
+                        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def driver_errors(path: Path) -> Iterator[None]:
+    """The one place where SQLite's and the file system's errors become TrackAI's."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _translated(error, path) from error
+
+
+def _translated(error: sqlite3.Error, path: Path) -> StoreError:
+    # The low byte is the primary code; the rest says more than anybody needs to know.
+    code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+    if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+        return StoreBusyError(
+            f"{path} is locked by another program; close it there or try again ({error})"
+        )
+    if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+        return StoreDamagedError(
+            f"{path} is damaged ({error}): move it away, and recover what is left with "
+            "sqlite3 DAMAGED .recover | sqlite3 NEW"
+        )
+    if code in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM}:
+        return _unreachable(path, str(error))
+    if code in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}:
+        return StoreError(f"{path} cannot be written ({error}): is the disk full?")
+    return StoreError(f"{path}: {error}")
+
+
+def _unreachable(path: Path, why: str) -> StoreUnreachableError:
+    return StoreUnreachableError(
+        f"cannot write the database {path} ({why}): set TRACKAI_DB_PATH to a file in a folder "
+        "that you can write to"
+    )
+
+
+_Identity = tuple[int, int]
+
+
+def _identity(path: Path) -> _Identity | None:
+    try:
+        stat = os.stat(path)  # noqa: PTH116 - a third of the cost of Path.stat, on every request
+    except OSError:
+        return None
+    return (stat.st_dev, stat.st_ino)
+
+
+def _state(path: Path) -> tuple[int, ...] | None:
+    try:
+        stat = os.stat(path)  # noqa: PTH116
+    except OSError:
+        return None
+    return (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns)
+
+
+def _beside(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)
+
+
+class _Handle:
+    """A connection, and what the file looked like when it was last known to be ours.
+
+    A checkpoint by another process changes the file's time as well. Opening anew then costs half
+    a millisecond, and a page that a copied file has overwritten is never served from a cache.
+    """
+
+    def __init__(self, connection: aiosqlite.Connection, path: Path) -> None:
+        self.connection = connection
+        self.file = _identity(path)
+        self.companions = {suffix: _identity(_beside(path, suffix)) for suffix in _COMPANIONS}
+        self._state = _state(path)
+
+    def is_current(self, path: Path) -> bool:
+        return self._state is not None and self._state == _state(path)
+
+    def touched(self, path: Path) -> None:
+        if self.file == _identity(path):
+            self._state = _state(path)
+
+
+async def _open(path: Path, spool: Path, *, read_only: bool = False) -> _Handle:
+    """Connect to a TrackAI database with the current schema, made first where there is none."""
+    try:
+        _refuse_foreign(path)
+        spool.mkdir(parents=True, exist_ok=True)
+        if not _size(path):
+            await _create(path, spool)
+    except OSError as error:
+        raise _unreachable(path, str(error)) from error
+    connection = await _connect(path)
+    try:
+        if await applied_version(connection, path) < migrations()[-1].version:
+            with exclusive(spool / "open.lock"):
+                await migrate(connection, path)
+        if read_only:
+            await connection.execute("PRAGMA query_only = ON")
+    except BaseException:
+        await connection.close()
+        raise
+    return _Handle(connection, path)
+
+
+async def _create(path: Path, spool: Path) -> None:
+    """Make an empty database file; the migrations fill it."""
+    # One process at a time: switching to WAL does not wait for other connections.
+    with exclusive(spool / "open.lock"):
+        if _size(path):
+            return
+        for suffix in _COMPANIONS:  # of a file that was removed while it was in use
+            _beside(path, suffix).unlink(missing_ok=True)
+        connection = await _connect(path)
+        try:
+            # Before WAL: the id is then in the main file at once, whatever happens next.
+            await connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            await connection.execute("PRAGMA journal_mode = WAL")
+        finally:
+            await connection.close()
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+async def _connect(path: Path) -> aiosqlite.Connection:
+    connection = aiosqlite.connect(
+        path, isolation_level=None, timeout=BUSY_SECONDS, cached_statements=64
+    )
+    # aiosqlite's thread would keep a program alive that forgot to finish its run: the hook that
+    # finishes it at exit runs only after all threads that are no daemons have ended.
+    connection._thread.daemon = True
+    await connection
+    try:
+        await connection.execute("PRAGMA foreign_keys = ON")
+        await connection.execute("PRAGMA synchronous = NORMAL")
+        await connection.execute("PRAGMA cache_size = -16384")
+        await connection.create_function("casefold", 1, _casefold, deterministic=True)
+    except BaseException:
+        await connection.close()
+        raise
+    return connection
+
+
+def _casefold(text: str | None) -> str | None:
+    return None if text is None else text.casefold()
+
+
+def _refuse_foreign(path: Path) -> None:
+    """Read the header by hand: SQLite itself would already leave traces beside the file."""
+    if not path.exists():
+        return
+    if not path.is_file():
+        raise ForeignDatabaseError(f"{path} is no file: set TRACKAI_DB_PATH to another path")
+    with path.open("rb") as file:
+        header = file.read(100)
+    if not header:
+        return
+    if not header.startswith(b"SQLite format 3\x00"):
+        raise ForeignDatabaseError(
+            f"{path} is no SQLite database; it was left as it is: move it away, or set "
+            "TRACKAI_DB_PATH to another path"
+        )
+    if int.from_bytes(header[68:72], "big") != APPLICATION_ID:
+        raise ForeignDatabaseError(
+            f"{path} belongs to another program (or to the original TrackAI); it was left as it "
+            "is: move it away, or set TRACKAI_DB_PATH to another path"
+        )

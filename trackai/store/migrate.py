@@ -1,0 +1,117 @@
+"""Bring a database to the current schema: numbered SQL files, each atomic with its record."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import sqlite3
+import time
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from trackai.errors import NewerSchemaError, StoreError
+
+if TYPE_CHECKING:
+    import aiosqlite
+
+_NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
+
+
+class Migration(msgspec.Struct, frozen=True):
+    """One numbered file of SQL and the checksum of its text."""
+
+    version: int
+    name: str
+    sql: str
+    checksum: str
+
+    @classmethod
+    def read(cls, path: Path) -> Migration:
+        match = _NAME.fullmatch(path.name)
+        if match is None:
+            raise StoreError(f"{path.name}: a migration is called 0001_what_it_does.sql")
+        # The checksum must not depend on how a checkout ends its lines.
+        sql = path.read_text(encoding="utf-8").replace("\r\n", "\n")
+        checksum = hashlib.sha256(sql.encode()).hexdigest()
+        return cls(int(match[1]), path.stem, sql, checksum)
+
+    def statements(self) -> list[str]:
+        """The single statements of the file, for execution inside one transaction."""
+        statements, current = [], ""
+        for line in self.sql.splitlines(keepends=True):
+            current += line
+            if sqlite3.complete_statement(current):
+                statements.append(current)
+                current = ""
+        if re.sub(r"--.*", "", current).strip():
+            raise StoreError(f"{self.name}.sql: its last statement has no end")
+        return statements
+
+
+@lru_cache(maxsize=1)
+def migrations() -> tuple[Migration, ...]:
+    """All migrations of this version of TrackAI, in order."""
+    folder = Path(str(files("trackai"))) / "migrations"
+    if not folder.is_dir():  # in a checkout they lie beside the package
+        folder = folder.parent.parent / "migrations"
+    return tuple(Migration.read(path) for path in sorted(folder.glob("*.sql")))
+
+
+async def applied_version(connection: aiosqlite.Connection, path: Path) -> int:
+    """The schema version of an open database, 0 for an empty one.
+
+    Raises:
+        NewerSchemaError: it is newer than this version of TrackAI.
+        StoreError: it was made by migrations that differ from ours.
+    """
+    known = {migration.version: migration for migration in migrations()}
+    has_record = await connection.execute_fetchall(
+        "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'schema_migrations'"
+    )
+    if not list(has_record):
+        return 0
+    version = 0
+    rows = await connection.execute_fetchall(
+        "SELECT version, name, checksum FROM schema_migrations ORDER BY version"
+    )
+    for version, name, checksum in rows:
+        if version not in known:
+            raise NewerSchemaError(
+                f"{path} has schema version {version} ({name}), written by a newer TrackAI; this "
+                f"one knows {max(known)}: upgrade with pip install --upgrade trackai"
+            )
+        if checksum != known[version].checksum:
+            raise StoreError(
+                f"{path} was made with another text of migration {name}: it comes from a "
+                "development version; move it away or set TRACKAI_DB_PATH"
+            )
+    return int(version)
+
+
+async def migrate(connection: aiosqlite.Connection, path: Path) -> None:
+    """Apply what is missing, each migration and its record in one transaction."""
+    for migration in migrations():
+        # The version is read again under the write lock: another process may have been faster.
+        await connection.execute("BEGIN IMMEDIATE")
+        try:
+            if await applied_version(connection, path) < migration.version:
+                for statement in migration.statements():
+                    await connection.execute(statement)
+                await connection.execute(
+                    "INSERT INTO schema_migrations (version, name, checksum, applied_at)"
+                    " VALUES (?, ?, ?, ?)",
+                    (
+                        migration.version,
+                        migration.name,
+                        migration.checksum,
+                        time.time_ns() // 1000,
+                    ),
+                )
+        except BaseException:
+            await connection.rollback()
+            raise
+        await connection.commit()

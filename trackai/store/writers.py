@@ -1,0 +1,40 @@
+"""Writers: the processes that log to a run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from aiosqlite import Connection
+
+
+async def next_attempt(conn: Connection, run_id: int) -> int:
+    """The number of the attempt that begins when a process takes up a run; the first is 1."""
+    rows = await conn.execute_fetchall(
+        "SELECT coalesce(max(attempt), 0) + 1 FROM writers WHERE run_id = ?", (run_id,)
+    )
+    return next(int(number) for (number,) in rows)
+
+
+async def get_or_create(
+    conn: Connection,
+    *,
+    uid: str,
+    run_id: int,
+    attempt: int,
+    rank: int,
+    host: str,
+    pid: int,
+    now: int,
+) -> int:
+    """The row id of the writer with that identity, which is made if there is none."""
+    await conn.execute(
+        """
+        INSERT INTO writers (uid, run_id, attempt, rank, host, pid, started_at)
+        VALUES (?, ?, ?, ?, ?, ?, ?)
+        ON CONFLICT (uid) DO NOTHING
+        """,
+        (uid, run_id, attempt, rank, host, pid, now),
+    )
+    rows = await conn.execute_fetchall("SELECT id FROM writers WHERE uid = ?", (uid,))
+    return next(int(writer_id) for (writer_id,) in rows)

@@ -1,0 +1,89 @@
+"""What the repository functions return and the HTTP API shows: one type for both.
+
+Field names are those that HTTP clients know: `id` is the row's integer, and the string fields
+`project_id` (of a project) and `run_id` (of a run) are slugs for people.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime  # noqa: TC003 - msgspec reads annotations at run time
+from typing import Any
+
+import msgspec
+
+from trackai.structs.values import State, Step, Value  # noqa: TC001
+
+
+class Project(msgspec.Struct, kw_only=True):
+    """A project: `project_id` is its slug, times are UTC."""
+
+    id: int
+    name: str
+    project_id: str
+    created_at: datetime
+    updated_at: datetime
+
+
+class ProjectSummary(Project, kw_only=True):
+    """A project with the number of its runs, in all and by state."""
+
+    total_runs: int
+    running_runs: int
+    completed_runs: int
+    failed_runs: int
+
+
+class Run(msgspec.Struct, kw_only=True):
+    """A run: `run_id` is its slug, unique in its project, which `project_id` names by row id."""
+
+    id: int
+    project_id: int
+    run_id: str
+    name: str | None
+    group_name: str | None
+    state: State
+    created_at: datetime
+    updated_at: datetime
+
+
+class RunSummary(Run, kw_only=True):
+    """A run with the last value of each metric and its flat configuration."""
+
+    metrics: dict[str, Value]
+    config: dict[str, Any]
+
+
+class RunPage(msgspec.Struct):
+    """A page of runs, the number of all that match, and whether more follow."""
+
+    runs: list[Run]
+    total: int
+    has_more: bool
+
+
+class Point(msgspec.Struct, gc=False):
+    """One logged point; `step` is null for a system metric, `value` follows the JSON rule."""
+
+    step: Step | None
+    timestamp: datetime | None
+    value: Value
+
+
+class PointPage(msgspec.Struct):
+    """A page of points in order of step, and whether more follow."""
+
+    data: list[Point]
+    has_more: bool
+
+
+class ComparedPoint(msgspec.Struct, gc=False):
+    """One point of a comparison of runs."""
+
+    step: Step | None
+    value: Value
+
+
+class Message(msgspec.Struct):
+    """What a request did, in words."""
+
+    message: str

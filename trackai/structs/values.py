@@ -1,0 +1,52 @@
+"""What a logged value may be, and the one rule for numbers that JSON cannot express.
+
+=============  =================  ====================  ==================
+value          SQLite             JSON                  msgpack, Python
+=============  =================  ====================  ==================
+NaN            NULL               ``"NaN"``             NaN
++Infinity      REAL +Inf          ``"Infinity"``        +Infinity
+-Infinity      REAL -Inf          ``"-Infinity"``       -Infinity
+bool           INTEGER 0 or 1     true, false           bool
+=============  =================  ====================  ==================
+
+SQLite turns a NaN into NULL by itself, and has no booleans: the kind of a series says that its
+ones and zeros are booleans.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, timedelta
+from typing import Literal, TypeAlias
+
+Step: TypeAlias = int | float
+Value: TypeAlias = float | int | bool | str
+StoredValue: TypeAlias = float | int | str | None
+Axis: TypeAlias = Literal["step", "time"]
+Kind: TypeAlias = Literal["number", "bool", "text"]
+State: TypeAlias = Literal["running", "completed", "failed"]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def utc(microseconds: int) -> datetime:
+    """The point in time that lies so many microseconds after the epoch."""
+    return _EPOCH + timedelta(0, 0, microseconds)
+
+
+def json_value(stored: StoredValue, kind: Kind) -> Value:
+    """A value as the database holds it, as JSON shows it."""
+    if stored is None:
+        return "NaN"
+    if kind == "bool":
+        return bool(stored)
+    if isinstance(stored, float) and math.isinf(stored):
+        return "Infinity" if stored > 0 else "-Infinity"
+    return stored
+
+
+def python_value(stored: StoredValue, kind: Kind) -> Value:
+    """A value as the database holds it, as Python computes with it."""
+    if stored is None:
+        return math.nan
+    return bool(stored) if kind == "bool" else stored
