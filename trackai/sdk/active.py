@@ -35,7 +35,7 @@ def init(
     server_url: str | None = None,
     dataset_id: str | None = None,
     bucket_id: str | None = None,
-    config: Mapping[str, Any] | None = None,
+    config: Any = None,
     resume: Resume = "never",
     settings: Any = None,
     private: bool | None = None,
@@ -59,7 +59,8 @@ def init(
         name: the name of the run; without one, a readable one is made up. A name may be used
             again: the new run then gets its own `run_id`.
         group: a name that several runs of the project share.
-        config: hyperparameters; nested mappings are stored flat, joined with "/".
+        config: hyperparameters, as a mapping or an object with attributes (such as the result of
+            `argparse`); nested mappings are stored flat, joined with "/".
         resume: "never" makes a new run, "allow" continues the latest run of that name or makes
             one, "must" continues it or raises.
         db_path: the database file; default `TRACKAI_DB_PATH`, then `~/.trackai/trackai.db`.
@@ -179,7 +180,7 @@ def _attributes(config: Any) -> dict[str, Any]:
     """The attributes of an object such as the result of `argparse`."""
     if not hasattr(config, "__dict__"):
         raise TypeError(f"config: a mapping is needed, not {type(config).__qualname__}")
-    return vars(config)
+    return dict(vars(config))
 
 
 def _name_unsupported(**arguments: Any) -> None:

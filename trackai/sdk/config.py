@@ -7,6 +7,9 @@ from typing import Any
 
 from trackai.sdk.values import config_json
 
+# A mapping that holds itself ends here, as one long text.
+_MAX_DEPTH = 32
+
 
 class Config(MutableMapping[str, Any]):
     """The configuration of a run.
@@ -69,10 +72,7 @@ class Config(MutableMapping[str, Any]):
         """
         if not isinstance(values, Mapping) and hasattr(values, "__dict__"):
             values = vars(values)
-        merged = {**dict(values), **more}
-        for key in merged:
-            if not isinstance(key, str):
-                raise TypeError(f"config {key!r}: a key is a str, not {type(key).__qualname__}")
+        merged = {str(key): value for key, value in {**dict(values), **more}.items()}
         self._store(flat_json(merged))
         for key, value in merged.items():
             self._assign(key, value)
@@ -89,14 +89,15 @@ class Config(MutableMapping[str, Any]):
         target[last] = value
 
 
-def flat_json(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+def flat_json(values: Mapping[Any, Any], prefix: str = "", depth: int = 0) -> dict[str, str]:
     """Nested values under flat keys, as JSON texts."""
     flat: dict[str, str] = {}
     for key, value in values.items():
-        if isinstance(value, Mapping) and value:
-            flat.update(flat_json(value, f"{prefix}{key}/"))
+        path = prefix + str(key).encode(errors="backslashreplace").decode()
+        if isinstance(value, Mapping) and value and depth < _MAX_DEPTH:
+            flat.update(flat_json(value, path + "/", depth + 1))
         else:
-            flat[f"{prefix}{key}"] = config_json(value)
+            flat[path] = config_json(value)
     return flat
 
 

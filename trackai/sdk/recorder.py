@@ -129,7 +129,7 @@ class Recorder:
                     await self._stop.wait()
                 try:
                     await self._store_new()
-                except StoreError as error:
+                except (StoreError, OSError) as error:
                     if not complained:
                         logger.warning("points wait in %s: %s", self._db.spool, error)
                     complained = True
@@ -157,7 +157,7 @@ class Recorder:
                 await self._store_new()
                 await self._db.checkpoint()
                 await self._remove_stored()
-        except StoreError as error:
+        except (StoreError, OSError) as error:
             kept = ", ".join(str(path) for path in self.journal.paths)
             logger.warning(
                 "not everything could be stored (%s): the rest is kept in %s and will be stored "

@@ -14,6 +14,7 @@ from anyio.from_thread import BlockingPortalProvider
 from trackai.errors import NoActiveRunError
 from trackai.ingest.frames import Configured, Ended
 from trackai.sdk.config import Config, nested
+from trackai.sdk.guard import guarded
 from trackai.sdk.recorder import Recorder, RunRequest
 from trackai.sdk.values import STEP_LIMIT, are_plain_numbers, flatten, plain_step
 
@@ -104,11 +105,12 @@ class Run:
                 return
             self._finished = True
             self._append_frame(Ended(state, max(time_ns() // 1000, self._last_timestamp)))
-        try:
-            self._portal.call(self._recorder.stop)
-            self._recording.result()
-        finally:
-            _portals.__exit__(None, None, None)
+        with guarded("storing the last points"):
+            try:
+                self._portal.call(self._recorder.stop)
+                self._recording.result()
+            finally:
+                _portals.__exit__(None, None, None)
 
     def __enter__(self) -> Self:
         return self

@@ -107,7 +107,10 @@ def _rounded(path: str, value: int) -> float:
 
 def config_json(value: Any) -> str:
     """A configuration value as JSON; what JSON cannot express is stored as its repr."""
-    return msgspec.json.encode(_jsonable(value)).decode()
+    try:
+        return msgspec.json.encode(_jsonable(value)).decode()
+    except Exception:
+        return msgspec.json.encode(_safe_repr(value)).decode()
 
 
 def _jsonable(value: Any) -> Any:
@@ -122,12 +125,21 @@ def _jsonable(value: Any) -> Any:
         return [_jsonable(item) for item in value]
     if isinstance(value, set | frozenset):
         return [_jsonable(item) for item in sorted(value, key=repr)]
+    if hasattr(value, "tolist"):
+        return _jsonable(value.tolist())
     if hasattr(value, "__fspath__"):
         return str(value)
     try:
         return msgspec.to_builtins(value)
     except Exception:
-        return repr(value)
+        return _safe_repr(value)
+
+
+def _safe_repr(value: Any) -> str:
+    try:
+        return ascii(value)
+    except Exception:
+        return f"<{_name(value)}>"
 
 
 def _name(value: Any) -> str:

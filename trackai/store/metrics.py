@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import math
+import operator
 from functools import lru_cache
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
     from aiosqlite import Connection
 
     from trackai.structs.columns import Column
+
+logger = logging.getLogger("trackai")
+
+_INT64 = 1 << 63
 
 # A row of the table `metrics` without its series and writer.
 PointRow = tuple[Step, int, StoredValue]
@@ -47,7 +53,7 @@ async def append(conn: Connection, run_id: int, writer_id: int, columns: Sequenc
     count twice in the figures. The drain sees to that by recording how far it has come in the
     same transaction.
     """
-    columns = [column for column in columns if column.steps]
+    columns = [_within_64_bits(column) for column in columns if column.steps]
     figures = [summarize(column.steps, column.timestamps, column.values) for column in columns]
     ids = await _ensure_series(conn, run_id, columns, figures)
     rows = chain.from_iterable(
@@ -72,6 +78,20 @@ async def append(conn: Connection, run_id: int, writer_id: int, columns: Sequenc
         15,
         _SERIES_PER_STATEMENT,
     )
+
+
+def _within_64_bits(column: Column) -> Column:
+    """The column with floats for the integers that SQLite cannot hold."""
+    values = [
+        float(value) if type(value) is int and not -_INT64 <= value < _INT64 else value
+        for value in column.values
+    ]
+    if all(map(operator.is_, values, column.values)):
+        return column
+    logger.warning(
+        "metric %r: integers that do not fit into 64 bits are stored as floats", column.path
+    )
+    return msgspec.structs.replace(column, values=values)
 
 
 async def _ensure_series(

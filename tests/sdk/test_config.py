@@ -1,0 +1,101 @@
+"""The configuration of a run: live, nested for people, flat in the database."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import trackai
+
+
+def stored(path: Path) -> dict[str, Any]:
+    connection = sqlite3.connect(path)
+    rows = connection.execute("SELECT key, value FROM configs").fetchall()
+    connection.close()
+    return {key: json.loads(value) for key, value in rows}
+
+
+def test_a_live_mapping_is_stored(db_path: Path) -> None:
+    with trackai.init(project="p", config={"opt": {"lr": 0.1, "betas": (0.9, 0.99)}, "n": 1}):
+        assert trackai.config["opt"]["lr"] == 0.1
+        assert trackai.config["opt/lr"] == 0.1
+        assert trackai.config.n == 1
+        trackai.config["opt/lr"] = 0.2
+        trackai.config.update({"n": 2, "late": None}, allow_val_change=True)
+        trackai.config.seed = 7
+        assert trackai.config["opt"] == {"lr": 0.2, "betas": (0.9, 0.99)}
+        assert list(trackai.config) == ["opt", "n", "late", "seed"]
+    assert stored(db_path) == {
+        "opt/lr": 0.2, "opt/betas": [0.9, 0.99], "n": 2, "late": None, "seed": 7,
+    }  # fmt: skip
+
+
+@dataclass
+class Optimizer:
+    lr: float
+
+
+class Raises:
+    """An object of which not even a text can be had."""
+
+    def __repr__(self) -> str:
+        raise ValueError
+
+
+def test_what_json_cannot_express_does_not_lose_the_rest(db_path: Path) -> None:
+    loop: list[Any] = []
+    loop.append(loop)
+    circle: dict[str, Any] = {"a": 1}
+    circle["self"] = circle
+    config = {
+        "function": test_a_live_mapping_is_stored, "nan": math.nan, "big": 2**100, "set": {2, 1},
+        "np": np.float32(0.5), "array": np.arange(3), "path": Path("x"), "data": Optimizer(0.1),
+        "bytes": b"\xff", "raises": Raises(), "loop": loop, "empty": {}, "bad": "\ud800", "\ud801": 1, "circle": circle, 7: "number",
+        "inner": {"deep": [math.inf, {"x": object}]},
+    }  # fmt: skip
+    with trackai.init(project="p", config=config):
+        pass
+    found = stored(db_path)
+    assert found["nan"] == "NaN"
+    assert found["big"] == 2**100
+    assert found["set"] == [1, 2]
+    assert found["np"] == 0.5
+    assert found["path"] == "x"
+    assert found["data"] == {"lr": 0.1}
+    assert found["empty"] == {}
+    assert found["7"] == "number"
+    assert found["inner/deep"][0] == "Infinity"
+    assert "function" in found["function"]
+    assert found["circle/self/a"] == 1
+    assert found["bad"] == "'\\ud800'"
+    assert len([key for key in found if not key.startswith("circle")]) == len(config) - 1
+
+
+def test_an_object_with_attributes_is_a_configuration(db_path: Path) -> None:
+    with trackai.init(project="p", config=argparse.Namespace(lr=0.1)) as run:
+        run.config.update(argparse.Namespace(seed=1))
+    assert stored(db_path) == {"lr": 0.1, "seed": 1}
+
+
+def test_without_a_run(db_path: Path) -> None:
+    assert "no active run" in repr(trackai.config)
+    with pytest.raises(trackai.NoActiveRunError):
+        trackai.config["a"] = 1
+    with pytest.raises(AttributeError):
+        trackai.config.__wrapped__  # noqa: B018
+    run = trackai.init(project="p")
+    with pytest.raises(AttributeError, match="nope"):
+        run.config.nope  # noqa: B018
+    with pytest.raises(KeyError):
+        run.config["no/pe"]
+    run.finish()
+    with pytest.raises(trackai.NoActiveRunError):
+        run.config["a"] = 1

@@ -1,0 +1,297 @@
+"""Logging: what a training script sees, and what is in the database afterwards."""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from decimal import Decimal
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+import trackai
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+def query(path: Path, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+    connection = sqlite3.connect(path)
+    try:
+        return connection.execute(sql, values).fetchall()
+    finally:
+        connection.close()
+
+
+def points(path: Path, metric: str) -> list[tuple[Any, Any]]:
+    return query(path, "SELECT step, value FROM points WHERE metric = ? ORDER BY step", metric)
+
+
+def test_everything_is_in_the_file_when_finish_returns(db_path: Path) -> None:
+    run = trackai.init(project="p", name="r", config={"lr": 0.1})
+    for step in range(100):
+        trackai.log({"loss": 1 / (step + 1), "acc": step}, step=step)
+    trackai.log_system({"gpu": 0.5})
+    trackai.finish()
+    assert query(db_path, "SELECT COUNT(*) FROM metrics") == [(201,)]
+    assert points(db_path, "loss") == [(step, 1 / (step + 1)) for step in range(100)]
+    assert points(db_path, "gpu") == [(None, 0.5)]
+    assert query(db_path, "SELECT id, slug, state FROM runs") == [(run.id, "r", "completed")]
+    assert query(db_path, "SELECT key, value FROM configs") == [("lr", "0.1")]
+
+
+def test_the_main_file_alone_holds_everything(db_path: Path, tmp_path: Path) -> None:
+    with trackai.init(project="p") as run:
+        run.log({"loss": 0.5})
+    copy = tmp_path / "copy.db"
+    copy.write_bytes(db_path.read_bytes())
+    assert query(copy, "SELECT COUNT(*) FROM metrics") == [(1,)]
+    assert not list(db_path.parent.glob("*.db-wal"))
+    assert not list(db_path.parent.glob("*-spool/*.journal"))
+
+
+def test_steps_are_counted_from_the_highest(db_path: Path) -> None:
+    with trackai.init(project="p", name="r") as run:
+        run.log({"x": 0})
+        run.log({"x": 1})
+        run.log({"x": 2.5}, step=2.5)
+        run.log({"x": 3})
+        run.log({"x": 10}, step=10)
+        run.log({"x": 4}, step=4)
+        run.log({"x": 11})
+    assert [step for step, _ in points(db_path, "x")] == [0, 1, 2.5, 3, 4, 10, 11]
+    with trackai.init(project="p", name="r", resume="must") as run:
+        run.log({"x": 12})
+    assert points(db_path, "x")[-1] == (12, 12)
+
+
+def test_a_run_that_was_not_named_gets_a_readable_unique_name(db_path: Path) -> None:
+    names = set()
+    for _ in range(3):
+        with trackai.init(project="p") as run:
+            names.add(run.name)
+    assert len(names) == 3
+    assert all(name.count("-") == 2 for name in names)
+
+
+def test_a_name_may_be_used_again(db_path: Path) -> None:
+    for _ in range(3):
+        trackai.init(project="p", name="same").finish()
+    assert query(db_path, "SELECT name, slug FROM runs ORDER BY id") == [
+        ("same", "same"), ("same", "same-2"), ("same", "same-3"),
+    ]  # fmt: skip
+
+
+def test_resume(db_path: Path) -> None:
+    with pytest.raises(trackai.NotFoundError, match="allow"):
+        trackai.init(project="p", name="r", resume="must")
+    with trackai.init(project="p", name="r", resume="allow", config={"a": 1}) as run:
+        first = run.id
+    with trackai.init(project="p", name="r", resume="allow", config={"b": {"c": 2}}) as run:
+        assert run.id == first
+        assert dict(run.config) == {"a": 1, "b": {"c": 2}}
+    assert query(db_path, "SELECT attempt FROM writers ORDER BY id") == [(1,), (2,)]
+    assert query(db_path, "SELECT COUNT(*), max(state) FROM runs") == [(1, "completed")]
+
+
+def test_init_finishes_the_active_run_first(db_path: Path) -> None:
+    first = trackai.init(project="p", name="a")
+    second = trackai.init(project="p", name="b")
+    with pytest.raises(trackai.NoActiveRunError):
+        first.log({"x": 1})
+    second.finish()
+    assert query(db_path, "SELECT state FROM runs") == [("completed",), ("completed",)]
+
+
+def test_without_a_run_there_is_a_clear_exception(db_path: Path) -> None:
+    for call in (lambda: trackai.log({"x": 1}), lambda: trackai.log_system({"x": 1})):
+        with pytest.raises(trackai.NoActiveRunError, match="trackai.init"):
+            call()
+    trackai.finish()
+
+
+@pytest.mark.parametrize(
+    ("value", "stored"),
+    [
+        (0.1, 0.1),
+        (-0.0, -0.0),
+        (3, 3),
+        (2**63 - 1, 2**63 - 1),
+        (-(2**63), -(2**63)),
+        (2**70, float(2**70)),
+        (True, 1),
+        ("text", "text"),
+        (math.nan, None),
+        (math.inf, math.inf),
+        (-math.inf, -math.inf),
+        (5e-324, 5e-324),
+        (np.float64(0.1), 0.1),
+        (np.float32(0.5), 0.5),
+        (np.int64(7), 7),
+        (np.bool_(True), 1),  # noqa: FBT003
+        (np.array(2.5), 2.5),
+        (np.str_("text"), "text"),
+    ],
+)
+def test_values_are_kept_exactly(db_path: Path, value: Any, stored: Any) -> None:
+    with trackai.init(project="p") as run:
+        run.log({"alone": value})
+        run.log({"with": value, "others": 1.5})
+    for metric in ("alone", "with"):
+        [(_, found)] = points(db_path, metric)
+        assert found == stored
+        assert type(found) is type(stored)
+        if isinstance(stored, float):
+            assert math.copysign(1, found) == math.copysign(1, stored)
+
+
+def test_an_integer_that_is_rounded_is_rounded_with_a_word(
+    db_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with trackai.init(project="p") as run:
+        run.log({"big": 2**64 + 1})
+        run.log({"sum/is/small": 2**63, "so": -(2**63)})
+    assert "'big'" in caplog.text
+    assert points(db_path, "big") == [(0, float(2**64))]
+    assert points(db_path, "sum/is/small") == [(1, float(2**63))]
+
+
+def test_nested_metrics_are_joined_with_slashes(db_path: Path) -> None:
+    with trackai.init(project="p") as run:
+        run.log({"train": {"loss": 1.0, "deep": {"er": 2}}, "x": 3})
+    assert query(db_path, "SELECT path FROM series ORDER BY path") == [
+        ("train/deep/er",), ("train/loss",), ("x",),
+    ]  # fmt: skip
+
+
+class AddsUp:
+    """A number to sum(), an unknown object to the encoder."""
+
+    def __radd__(self, other: object) -> float:
+        return 1.0
+
+
+@pytest.mark.parametrize(
+    "value",
+    [None, b"x", [1], (1,), {1}, object(), 1j, Decimal(1), Fraction(1, 2), AddsUp(), np.array([1])],
+)
+def test_what_cannot_be_logged_is_a_type_error_that_names_it(db_path: Path, value: Any) -> None:
+    with trackai.init(project="p") as run:
+        with pytest.raises(TypeError, match="bad"):
+            run.log({"good": 1.5, "bad": value})
+        with pytest.raises(TypeError, match="nest/bad"):
+            run.log({"nest": {"bad": value}})
+        with pytest.raises(TypeError, match="7"):
+            run.log({"good": 1.5, 7: 1.5})  # type: ignore[dict-item]
+        with pytest.raises(TypeError, match="metrics"):
+            run.log([1])  # type: ignore[arg-type]
+    assert query(db_path, "SELECT COUNT(*) FROM metrics") == [(0,)]
+
+
+@pytest.mark.parametrize("step", ["1", None, [1], True, math.nan, math.inf, 2**63, 1e30])
+def test_a_step_that_is_none_is_refused(db_path: Path, step: Any) -> None:
+    with trackai.init(project="p") as run:
+        if step is None:
+            run.log({"x": 1.0}, step=None)
+        else:
+            with pytest.raises((TypeError, trackai.InvalidInputError), match="step"):
+                run.log({"x": 1.0}, step=step)
+    assert len(points(db_path, "x")) == (step is None)
+
+
+def test_numpy_steps(db_path: Path) -> None:
+    with trackai.init(project="p") as run:
+        run.log({"x": 1.0}, step=np.int64(5))  # type: ignore[arg-type]
+        run.log({"x": 1.0}, step=np.float32(6.5))  # type: ignore[arg-type]
+    assert points(db_path, "x") == [(5, 1.0), (6.5, 1.0)]
+
+
+def test_a_metric_may_have_steps_and_be_a_system_metric_too(db_path: Path) -> None:
+    with trackai.init(project="p") as run:
+        run.log({"gpu": 1.0})
+        run.log_system({"gpu": 2.0})
+    assert query(db_path, "SELECT axis, last_value FROM series ORDER BY axis") == [
+        ("step", 1.0), ("time", 2.0),
+    ]  # fmt: skip
+
+
+def test_many_names_at_once(db_path: Path) -> None:
+    with trackai.init(project="p") as run:
+        for number in range(6000):
+            run.log({f"metric/{number}": 1.0})
+    assert query(db_path, "SELECT COUNT(*), COUNT(DISTINCT series_id) FROM metrics") == [
+        (6000, 6000)
+    ]
+
+
+def test_an_exception_in_the_block_makes_a_failed_run(db_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), trackai.init(project="p") as run:
+        run.log({"x": 1 / 0})
+    assert query(db_path, "SELECT state FROM runs") == [("failed",)]
+
+
+def test_how_a_script_ends_is_how_its_run_ends(
+    db_path: Path, run_python: Callable[..., Any]
+) -> None:
+    begin = "import sys, trackai\nrun = trackai.init(project='p', name=sys.argv[0])\n"
+    for end in ("pass", "1 / 0", "raise KeyboardInterrupt", "sys.exit(0)"):
+        result = run_python(begin + "trackai.log({'x': 1.0})\n" + end, check=False)
+        assert "trackai" not in result.stderr.replace("import sys, trackai", ""), result.stderr
+    assert query(db_path, "SELECT state FROM runs ORDER BY id") == [
+        ("completed",), ("failed",), ("failed",), ("completed",),
+    ]  # fmt: skip
+    assert query(db_path, "SELECT COUNT(*) FROM metrics") == [(4,)]
+
+
+def test_the_path_may_be_set_in_python_at_any_time_before_init(
+    tmp_path: Path, run_python: Callable[..., Any]
+) -> None:
+    run_python(
+        """
+        import os, trackai
+        for name in ("a", "b"):
+            os.environ["TRACKAI_DB_PATH"] = f"./made/{name}.db"
+            with trackai.init(project="p") as run:
+                run.log({"x": 1.0})
+        """
+    )
+    for name in ("a", "b"):
+        assert query(tmp_path / "made" / f"{name}.db", "SELECT COUNT(*) FROM metrics") == [(1,)]
+
+
+def test_what_trackio_takes_is_taken_and_named_once(
+    db_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(2):
+        trackai.init(
+            project="p", name="n", group="g", space_id="s", server_url="u", dataset_id="d",
+            bucket_id="b", config={}, resume="never", settings={}, private=True, embed=False,
+            auto_log_gpu=True, gpu_log_interval=1.0, auto_log_cpu=True, cpu_log_interval=1.0,
+            webhook_url="w", webhook_min_level="info",
+        ).finish()  # fmt: skip
+    for name in ("space_id", "server_url", "webhook_url", "auto_log_gpu"):
+        assert sum(f" {name} " in message for message in caplog.messages) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "field"),
+    [
+        ({"project": 1}, TypeError, "project"),
+        ({"project": ""}, ValueError, "project"),
+        ({"project": "p", "name": 1}, TypeError, "name"),
+        ({"project": "p", "group": ""}, ValueError, "group"),
+        ({"project": "p", "config": 1}, TypeError, "config"),
+        ({"project": "p", "resume": "maybe"}, ValueError, "resume"),
+        ({"project": "p", "resume": "must"}, ValueError, "name"),
+    ],
+)
+def test_a_wrong_argument_is_named(
+    db_path: Path, arguments: Any, error: type[Exception], field: str
+) -> None:
+    with pytest.raises(error, match=field):
+        trackai.init(**arguments)
+    if db_path.exists():
+        assert query(db_path, "SELECT COUNT(*) FROM runs") == [(0,)]
