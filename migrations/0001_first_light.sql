@@ -29,6 +29,8 @@ CREATE TABLE runs (
     created_at  INTEGER NOT NULL,
     updated_at  INTEGER NOT NULL,
     finished_at INTEGER,
+    fork_uid    TEXT,  -- the run it continues, which need not be here, up to `fork_step`
+    fork_step   ANY,
     UNIQUE (project_id, slug)
 ) STRICT;
 
@@ -90,6 +92,15 @@ CREATE TABLE metrics (
     value     ANY,
     writer_id INTEGER NOT NULL,
     PRIMARY KEY (series_id, step, timestamp, writer_id)
+) STRICT, WITHOUT ROWID;
+
+-- From which step on a later attempt stands in the place of the earlier ones. Their points stay;
+-- figures and curves leave them out.
+CREATE TABLE attempts (
+    series_id  INTEGER NOT NULL REFERENCES series (id) ON DELETE CASCADE,
+    attempt    INTEGER NOT NULL CHECK (attempt > 1),
+    first_step ANY     NOT NULL,
+    PRIMARY KEY (series_id, attempt)
 ) STRICT, WITHOUT ROWID;
 
 -- How many bytes of each journal are in this database. A row outlives its run: a run that was

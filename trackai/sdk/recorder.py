@@ -17,7 +17,7 @@ from trackai.ingest.drain import Drain, recover
 from trackai.ingest.frames import Opened
 from trackai.ingest.journal import JournalWriter
 from trackai.sdk.names import generate
-from trackai.store import configs, journals, metrics, projects, runs, writers
+from trackai.store import configs, journals, projects, runs, series, writers
 from trackai.store.database import Database
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class Recorder:
             self.project = await projects.get_or_create(conn, request.project, now=now)
             await projects.touch(conn, self.project.id, now=now)
             self.run = await _find_or_create(conn, self.project.id, request, now=now)
-            self.last_step = await metrics.last_step(conn, self.run.id)
+            self.last_step = await series.last_step(conn, self.run.id)
             self.config = await configs.get(conn, self.run.id)
             opened = Opened(
                 run_uid=await runs.get_uid(conn, self.run.id),

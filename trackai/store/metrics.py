@@ -1,4 +1,4 @@
-"""Series and their points: the one way in, and the ways out."""
+"""Points: the one way in, and the ways out."""
 
 from __future__ import annotations
 
@@ -7,43 +7,33 @@ import math
 import operator
 from functools import lru_cache
 from itertools import chain, repeat
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from trackai.errors import NotFoundError
-from trackai.store.figures import Figures, summarize
-from trackai.structs.values import Axis, Kind, Step, StoredValue
+from trackai.store import attempts, series, writers
+from trackai.store.bulk import execute_rows, placeholders
+from trackai.store.figures import summarize
+from trackai.structs.values import Step, StoredValue, python_value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import AsyncIterator, Sequence
 
     from aiosqlite import Connection
 
+    from trackai.store.series import Series
     from trackai.structs.columns import Column
 
 logger = logging.getLogger("trackai")
 
 _INT64 = 1 << 63
+_ROWS_PER_STATEMENT = (1024, 64, 1)
+_PAGE = 50_000
 
 # A row of the table `metrics` without its series and writer.
 PointRow = tuple[Step, int, StoredValue]
-
-# Many rows a statement: the interpreter's lock is handed over once a statement, and with a busy
-# main thread every handing over costs milliseconds.
-_ROWS_PER_STATEMENT = (1024, 64, 1)
-_SERIES_PER_STATEMENT = (128, 8, 1)
-
-
-class Series(msgspec.Struct, frozen=True):
-    """A metric of a run."""
-
-    id: int
-    path: str
-    axis: Axis
-    kind: Kind
-    points: int
-    finite_points: int
+# Which points of a resumed run: one clean curve, everything, or what one attempt logged.
+Attempt = Literal["latest", "all"] | int
 
 
 async def append(conn: Connection, run_id: int, writer_id: int, columns: Sequence[Column]) -> None:
@@ -55,29 +45,88 @@ async def append(conn: Connection, run_id: int, writer_id: int, columns: Sequenc
     """
     columns = [_within_64_bits(column) for column in columns if column.steps]
     figures = [summarize(column.steps, column.timestamps, column.values) for column in columns]
-    ids = await _ensure_series(conn, run_id, columns, figures)
-    rows = chain.from_iterable(
-        zip(
-            repeat(series_id, len(column.steps)),
-            column.steps,
-            column.timestamps,
-            column.values,
-            repeat(writer_id, len(column.steps)),
-            strict=True,
-        )
-        for series_id, column in zip(ids, columns, strict=True)
-    )
-    await _insert_many(conn, _insert_points, rows, 5, _ROWS_PER_STATEMENT)
-    await _insert_many(
+    found = await series.ensure(
         conn,
-        _merge_figures,
-        (
-            (series_id, *msgspec.structs.astuple(figure))
-            for series_id, figure in zip(ids, figures, strict=True)
-        ),
-        15,
-        _SERIES_PER_STATEMENT,
+        run_id,
+        [
+            (column.path, column.axis, figure.kind)
+            for column, figure in zip(columns, figures, strict=True)
+        ],
     )
+    await execute_rows(
+        conn,
+        _insert,
+        chain.from_iterable(
+            zip(
+                repeat(one.id, len(column.steps)),
+                column.steps,
+                column.timestamps,
+                column.values,
+                repeat(writer_id, len(column.steps)),
+                strict=True,
+            )
+            for one, column in zip(found, columns, strict=True)
+        ),
+        width=5,
+        sizes=_ROWS_PER_STATEMENT,
+    )
+    stale: set[int] = set()
+    attempt = await writers.get_attempt(conn, writer_id)
+    if attempt > 1 or any(one.resumed for one in found):
+        stale = await attempts.note(
+            conn,
+            attempt,
+            [
+                (one, figure.first_step)
+                for one, figure in zip(found, figures, strict=True)
+                if one.axis == "step"
+            ],
+        )
+    await series.merge_figures(
+        conn,
+        (
+            (one.id, figure)
+            for one, figure in zip(found, figures, strict=True)
+            if one.id not in stale
+        ),
+    )
+    for one in found:
+        if one.id in stale:
+            await recount(conn, msgspec.structs.replace(one, resumed=1))
+
+
+async def recount(conn: Connection, one: Series) -> None:
+    """Compute the figures of a series anew, from its points."""
+    await series.reset_figures(conn, one.id)
+    async for rows in _pages(conn, one):
+        steps, timestamps, values = zip(*rows, strict=True)
+        figures = summarize(steps, timestamps, [python_value(v, one.kind) for v in values])
+        await series.merge_figures(conn, [(one.id, figures)])
+
+
+async def _pages(conn: Connection, one: Series) -> AsyncIterator[list[PointRow]]:
+    """All points of a series that are not superseded, page by page."""
+    after: tuple[Step, int, int] = (-math.inf, 0, 0)
+    while True:
+        rows = await conn.execute_fetchall(
+            f"""
+            SELECT step, timestamp, value, writer_id FROM metrics
+            WHERE series_id = ? AND (step, timestamp, writer_id) > (?, ?, ?) AND {_visible(one)}
+            ORDER BY step, timestamp, writer_id
+            LIMIT {_PAGE}
+            """,
+            (one.id, *after),
+        )
+        page = list(rows)
+        if not page:
+            return
+        yield [(step, timestamp, value) for step, timestamp, value, _ in page]
+        step, timestamp, _, writer_id = page[-1]
+        after = (step, timestamp, writer_id)
+
+
+def _visible(one: Series) -> str:
+    return attempts.NOT_SUPERSEDED if one.resumed else "TRUE"
 
 
 def _within_64_bits(column: Column) -> Column:
@@ -94,225 +143,71 @@ def _within_64_bits(column: Column) -> Column:
     return msgspec.structs.replace(column, values=values)
 
 
-async def _ensure_series(
-    conn: Connection, run_id: int, columns: Sequence[Column], figures: Sequence[Figures]
-) -> list[int]:
-    known = await _series_ids(conn, run_id)
-    missing = [
-        (run_id, column.path, column.axis, figure.kind)
-        for column, figure in zip(columns, figures, strict=True)
-        if (column.path, column.axis) not in known
-    ]
-    if missing:
-        await conn.executemany(
-            """
-            INSERT INTO series (run_id, path, axis, kind) VALUES (?, ?, ?, ?)
-            ON CONFLICT (run_id, path, axis) DO NOTHING
-            """,
-            missing,
-        )
-        known = await _series_ids(conn, run_id)
-    return [known[column.path, column.axis] for column in columns]
-
-
-async def _series_ids(conn: Connection, run_id: int) -> dict[tuple[str, Axis], int]:
-    rows = await conn.execute_fetchall(
-        "SELECT path, axis, id FROM series WHERE run_id = ?", (run_id,)
-    )
-    return {(path, axis): series_id for path, axis, series_id in rows}
-
-
-async def _insert_many(
-    conn: Connection,
-    statement: Any,
-    rows: Iterable[tuple[Any, ...]],
-    width: int,
-    sizes: Sequence[int],
-) -> None:
-    """Execute `statement(size)`, which takes `size` rows at once, over all rows."""
-    values = tuple(chain.from_iterable(rows))
-    start = 0
-    for size in sizes:
-        step = size * width
-        stop = start + (len(values) - start) // step * step
-        if stop > start:
-            await conn.executemany(
-                statement(size), [values[at : at + step] for at in range(start, stop, step)]
-            )
-        start = stop
-
-
 @lru_cache
-def _insert_points(rows: int) -> str:
-    return (
-        "INSERT INTO metrics (series_id, step, timestamp, value, writer_id) VALUES "
-        + ", ".join(["(?, ?, ?, ?, ?)"] * rows)
-        + " ON CONFLICT DO NOTHING"
-    )
-
-
-@lru_cache
-def _merge_figures(rows: int) -> str:
-    placeholders = ", ".join([f"({', '.join('?' * 15)})"] * rows)
+def _insert(rows: int) -> str:
     return f"""
-        WITH new (
-            id, kind, points, finite_points, nan_points, first_step, last_step,
-            first_timestamp, last_timestamp, last_value,
-            min_value, min_step, max_value, max_step, sum
-        ) AS (VALUES {placeholders})
-        UPDATE series SET
-            kind = CASE WHEN series.kind = new.kind THEN new.kind ELSE 'number' END,
-            points = series.points + new.points,
-            finite_points = series.finite_points + new.finite_points,
-            nan_points = series.nan_points + new.nan_points,
-            first_step = min(coalesce(series.first_step, new.first_step), new.first_step),
-            last_step = max(coalesce(series.last_step, new.last_step), new.last_step),
-            first_timestamp =
-                min(coalesce(series.first_timestamp, new.first_timestamp), new.first_timestamp),
-            last_timestamp =
-                max(coalesce(series.last_timestamp, new.last_timestamp), new.last_timestamp),
-            last_value = CASE
-                WHEN series.last_step > new.last_step THEN series.last_value
-                ELSE new.last_value
-            END,
-            min_value = CASE
-                WHEN new.min_value IS NULL OR series.min_value <= new.min_value
-                THEN series.min_value ELSE new.min_value
-            END,
-            min_step = CASE
-                WHEN new.min_value IS NULL OR series.min_value <= new.min_value
-                THEN series.min_step ELSE new.min_step
-            END,
-            max_value = CASE
-                WHEN new.max_value IS NULL OR series.max_value >= new.max_value
-                THEN series.max_value ELSE new.max_value
-            END,
-            max_step = CASE
-                WHEN new.max_value IS NULL OR series.max_value >= new.max_value
-                THEN series.max_step ELSE new.max_step
-            END,
-            sum = series.sum + new.sum
-        FROM new
-        WHERE series.id = new.id
+        INSERT INTO metrics (series_id, step, timestamp, value, writer_id)
+        VALUES {placeholders(rows, 5)}
+        ON CONFLICT DO NOTHING
     """
 
 
-async def list_paths(conn: Connection, run_id: int) -> list[str]:
-    """The names of a run's metrics, sorted."""
-    rows = await conn.execute_fetchall(
-        "SELECT DISTINCT path FROM series WHERE run_id = ? ORDER BY path", (run_id,)
-    )
-    return [path for (path,) in rows]
-
-
-async def last_values(conn: Connection, run_id: int) -> list[tuple[str, StoredValue, Kind]]:
-    """The last value of each metric of a run and the kind of its series, sorted by path."""
-    rows = await conn.execute_fetchall(
-        "SELECT path, last_value, kind FROM series WHERE run_id = ? ORDER BY path, axis DESC",
-        (run_id,),
-    )
-    return [(path, value, kind) for path, value, kind in rows]
-
-
-async def last_step(conn: Connection, run_id: int) -> Step | None:
-    """The highest step of a run; None if nothing has been logged with a step."""
-    rows = await conn.execute_fetchall(
-        "SELECT max(last_step) FROM series WHERE run_id = ? AND axis = 'step'", (run_id,)
-    )
-    return next((step for (step,) in rows), None)
-
-
-async def find_series(conn: Connection, run_id: int, path: str) -> list[Series]:
-    """The series of that name; two where it was logged with steps and as a system metric.
-
-    Raises:
-        NotFoundError: the run has no such metric.
-    """
-    rows = await conn.execute_fetchall(
-        """
-        SELECT id, path, axis, kind, points, finite_points FROM series
-        WHERE run_id = ? AND path = ?
-        ORDER BY axis
-        """,
-        (run_id, path),
-    )
-    found = [Series(*row) for row in rows]
-    if not found:
-        raise NotFoundError(f"the run {run_id} has no metric {path!r}")
-    return found
-
-
-async def read_points(
+async def read(
     conn: Connection,
-    series: Series,
+    one: Series,
     *,
     step_min: Step | None = None,
     step_max: Step | None = None,
+    attempt: Attempt = "latest",
     limit: int,
     offset: int = 0,
 ) -> list[PointRow]:
     """Points of a series in order of step, straight from the clustered rows."""
+    condition, values = _visible(one), []
+    if attempt == "all":
+        condition = "TRUE"
+    elif attempt != "latest":
+        condition = "writer_id IN (SELECT id FROM writers WHERE attempt = ?)"
+        values = [attempt]
     return await conn.execute_fetchall(  # type: ignore[return-value]
-        """
+        f"""
         SELECT step, timestamp, value FROM metrics
-        WHERE series_id = ? AND step BETWEEN ? AND ?
+        WHERE series_id = ? AND step BETWEEN ? AND ? AND {condition}
         ORDER BY step, timestamp, writer_id
         LIMIT ? OFFSET ?
         """,
         (
-            series.id,
+            one.id,
             -math.inf if step_min is None else step_min,
             math.inf if step_max is None else step_max,
+            *values,
             limit,
             offset,
         ),
     )
 
 
-async def compare(
-    conn: Connection, run_ids: Sequence[int], paths: Sequence[str]
-) -> dict[int, dict[str, tuple[Series, list[PointRow]]]]:
-    """All points of the named metrics of the named runs, by run and path.
-
-    A run that does not exist is left out; a metric that a run does not have is left out of it.
-    """
-    found: dict[int, dict[str, tuple[Series, list[PointRow]]]] = {
-        run_id: {}
-        for (run_id,) in await conn.execute_fetchall(
-            "SELECT id FROM runs WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id",
-            (msgspec.json.encode(run_ids).decode(),),
+async def read_many(conn: Connection, wanted: Sequence[Series]) -> dict[int, list[PointRow]]:
+    """All points of several series that are not superseded, by the id of the series."""
+    points: dict[int, list[PointRow]] = {one.id: [] for one in wanted}
+    for resumed in (False, True):
+        some = [one for one in wanted if bool(one.resumed) == resumed]
+        if not some:
+            continue
+        rows = await conn.execute_fetchall(
+            f"""
+            SELECT series_id, step, timestamp, value FROM metrics
+            WHERE series_id IN (SELECT value FROM json_each(?)) AND {_visible(some[0])}
+            ORDER BY series_id, step, timestamp, writer_id
+            """,
+            (msgspec.json.encode([one.id for one in some]).decode(),),
         )
-    }
-    wanted = await conn.execute_fetchall(
-        """
-        SELECT run_id, id, path, axis, kind, points, finite_points FROM series
-        WHERE run_id IN (SELECT value FROM json_each(?))
-          AND path IN (SELECT value FROM json_each(?))
-        ORDER BY run_id, path, axis DESC
-        """,
-        (msgspec.json.encode(list(found)).decode(), msgspec.json.encode(paths).decode()),
-    )
-    by_id: dict[int, list[PointRow]] = {}
-    for run_id, *fields in wanted:
-        series = Series(*fields)
-        points: list[PointRow] = []
-        # The series with steps comes last and wins over a system metric of the same name.
-        found[run_id][series.path] = (series, points)
-        by_id[series.id] = points
-    rows = await conn.execute_fetchall(
-        """
-        SELECT series_id, step, timestamp, value FROM metrics
-        WHERE series_id IN (SELECT value FROM json_each(?))
-        ORDER BY series_id, step, timestamp, writer_id
-        """,
-        (msgspec.json.encode(list(by_id)).decode(),),
-    )
-    for series_id, step, timestamp, value in rows:
-        by_id[series_id].append((step, timestamp, value))
-    return found
+        for series_id, step, timestamp, value in rows:
+            points[series_id].append((step, timestamp, value))
+    return points
 
 
-async def delete_points(conn: Connection, run_id: int) -> None:
+async def delete_of_run(conn: Connection, run_id: int) -> None:
     """Delete all points of a run; its series go with the run itself."""
     await conn.execute(
         "DELETE FROM metrics WHERE series_id IN (SELECT id FROM series WHERE run_id = ?)",

@@ -7,7 +7,7 @@ import unicodedata
 from typing import TYPE_CHECKING, Any
 
 from trackai.errors import ConflictError, NotFoundError
-from trackai.store.metrics import delete_points
+from trackai.store import metrics
 from trackai.structs.records import Project, ProjectSummary
 from trackai.structs.values import utc
 
@@ -136,7 +136,7 @@ async def delete(conn: Connection, project_id: int) -> Project:
     project = await get(conn, project_id)
     runs = await conn.execute_fetchall("SELECT id FROM runs WHERE project_id = ?", (project_id,))
     for (run_id,) in runs:
-        await delete_points(conn, run_id)
+        await metrics.delete_of_run(conn, run_id)
     await conn.execute("DELETE FROM projects WHERE id = ?", (project_id,))
     return project
 

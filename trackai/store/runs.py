@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from trackai.errors import ConflictError, NotFoundError
-from trackai.store.metrics import delete_points
+from trackai.store import metrics
 from trackai.store.projects import free_slug, slugify
 from trackai.structs.records import Run, RunPage
 from trackai.structs.values import State, utc
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from aiosqlite import Connection
 
 _COLUMNS = "id, project_id, slug, name, group_name, state, created_at, updated_at"
@@ -100,6 +102,15 @@ async def find_by_uid(conn: Connection, uid: str) -> Run | None:
     """The run with that identity."""
     rows = await conn.execute_fetchall(f"SELECT {_COLUMNS} FROM runs WHERE uid = ?", (uid,))
     return next((_run(row) for row in rows), None)
+
+
+async def existing(conn: Connection, run_ids: Sequence[int]) -> list[int]:
+    """Those of the row ids that belong to a run, sorted."""
+    rows = await conn.execute_fetchall(
+        "SELECT id FROM runs WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id",
+        (msgspec.json.encode(run_ids).decode(),),
+    )
+    return [run_id for (run_id,) in rows]
 
 
 async def find_latest(conn: Connection, project_id: int, name: str) -> Run | None:
@@ -203,7 +214,7 @@ async def delete(conn: Connection, run_id: int) -> Run:
         NotFoundError: there is no such run.
     """
     run = await get(conn, run_id)
-    await delete_points(conn, run_id)
+    await metrics.delete_of_run(conn, run_id)
     await conn.execute("DELETE FROM runs WHERE id = ?", (run_id,))
     return run
 

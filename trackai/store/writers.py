@@ -16,6 +16,12 @@ async def next_attempt(conn: Connection, run_id: int) -> int:
     return next(int(number) for (number,) in rows)
 
 
+async def get_attempt(conn: Connection, writer_id: int) -> int:
+    """The attempt to which a writer belongs."""
+    rows = await conn.execute_fetchall("SELECT attempt FROM writers WHERE id = ?", (writer_id,))
+    return next(int(number) for (number,) in rows)
+
+
 async def get_or_create(
     conn: Connection,
     *,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 
-from trackai.api.requests import Limit, Offset, body, database, path_id, query
+from trackai.api.requests import MAX_ID, Limit, Offset, body, database, path_id, query
 from trackai.api.responses import JSONResponse
 from trackai.errors import NotFoundError
-from trackai.store import metrics, runs
+from trackai.store import metrics, runs, series
 from trackai.structs.records import ComparedPoint, Point, PointPage
 from trackai.structs.values import json_value, utc
 
@@ -22,13 +22,17 @@ if TYPE_CHECKING:
 MAX_COMPARED = 1000
 
 
+Attempt = Literal["latest", "all"] | Annotated[int, msgspec.Meta(ge=1, le=MAX_ID)]
+
+
 class PointQuery(msgspec.Struct):
-    """Which points of a metric."""
+    """Which points of a metric; `attempt` asks for what a resume has superseded, too."""
 
     limit: Limit = 1000
     offset: Offset = 0
-    step_min: float | None = None
-    step_max: float | None = None
+    step_min: int | float | None = None
+    step_max: int | float | None = None
+    attempt: Attempt = "latest"
 
 
 class Comparison(msgspec.Struct):
@@ -43,7 +47,7 @@ async def list_metrics(request: Request) -> JSONResponse:
     run_id = path_id(request, "run_id")
     async with database(request).read() as conn:
         await runs.get(conn, run_id)
-        return JSONResponse(await metrics.list_paths(conn, run_id))
+        return JSONResponse(await series.list_paths(conn, run_id))
 
 
 async def get_points(request: Request) -> JSONResponse:
@@ -60,57 +64,54 @@ async def compare(request: Request) -> JSONResponse:
     """All points of several metrics of several runs."""
     asked = await body(request, Comparison)
     async with database(request).read() as conn:
-        found = await metrics.compare(conn, asked.run_ids, asked.metric_paths)
-    return JSONResponse(
-        {
-            str(run_id): {
-                path: [
-                    ComparedPoint(
-                        step if series.axis == "step" else None, json_value(value, series.kind)
-                    )
-                    for step, _, value in rows
-                ]
-                for path, (series, rows) in by_path.items()
-            }
-            for run_id, by_path in found.items()
+        answer: dict[str, dict[str, list[ComparedPoint]]] = {
+            str(run_id): {} for run_id in await runs.existing(conn, asked.run_ids)
         }
-    )
+        found = await series.find_many(conn, asked.run_ids, asked.metric_paths)
+        points = await metrics.read_many(conn, [one for _, one in found])
+    for run_id, one in found:
+        answer[str(run_id)][one.path] = [
+            ComparedPoint(step if one.axis == "step" else None, json_value(value, one.kind))
+            for step, _, value in points[one.id]
+        ]
+    return JSONResponse(answer)
 
 
-async def _find(conn: Connection, run_id: int, path: str) -> list[metrics.Series]:
+async def _find(conn: Connection, run_id: int, path: str) -> list[series.Series]:
     try:
-        return await metrics.find_series(conn, run_id, path)
+        return await series.find(conn, run_id, path)
     except NotFoundError:
         # A name may end in a slash, and so may an address: the name as it stands comes first.
         if not path.endswith("/"):
             raise
-        return await metrics.find_series(conn, run_id, path.removesuffix("/"))
+        return await series.find(conn, run_id, path.removesuffix("/"))
 
 
 async def _read_page(
-    conn: Connection, found: Sequence[metrics.Series], asked: PointQuery
+    conn: Connection, found: Sequence[series.Series], asked: PointQuery
 ) -> PointPage:
     """One page over the series of that name, one after the other."""
     points: list[Point] = []
     offset, wanted = asked.offset, asked.limit + 1
-    for series in found:
-        on_steps = series.axis == "step"
+    for one in found:
+        on_steps = one.axis == "step"
         if not on_steps and (asked.step_min is not None or asked.step_max is not None):
             continue  # what has no step lies in no range of steps
-        rows = await metrics.read_points(
+        rows = await metrics.read(
             conn,
-            series,
+            one,
             step_min=asked.step_min,
             step_max=asked.step_max,
+            attempt=asked.attempt,
             limit=wanted - len(points),
             offset=offset,
         )
-        offset = max(0, offset - series.points)
-        if on_steps and series.finite_points == series.points and series.kind == "number":
+        offset = max(0, offset - one.points)
+        if on_steps and one.finite_points == one.points and one.kind == "number":
             points += [Point(step, utc(time), value) for step, time, value in rows]  # type: ignore[arg-type]
         else:
             points += [
-                Point(step if on_steps else None, utc(time), json_value(value, series.kind))
+                Point(step if on_steps else None, utc(time), json_value(value, one.kind))
                 for step, time, value in rows
             ]
     return PointPage(points[: asked.limit], len(points) > asked.limit)

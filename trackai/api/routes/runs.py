@@ -10,7 +10,7 @@ import msgspec
 
 from trackai.api.requests import MAX_ID, Limit, Name, Offset, body, database, path_id, query
 from trackai.api.responses import JSONResponse
-from trackai.store import configs, metrics, projects, runs
+from trackai.store import configs, projects, runs, series
 from trackai.structs.records import Message, RunSummary
 from trackai.structs.values import State, json_value
 
@@ -79,7 +79,7 @@ async def get_summary(request: Request) -> JSONResponse:
     run_id = path_id(request, "run_id")
     async with database(request).read() as conn:
         run = await runs.get(conn, run_id)
-        values = await metrics.last_values(conn, run_id)
+        values = await series.last_values(conn, run_id)
         config = await configs.get(conn, run_id)
     return JSONResponse(
         RunSummary(

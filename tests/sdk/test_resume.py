@@ -1,0 +1,78 @@
+"""Resuming from an older checkpoint: one clean curve, and nothing thrown away."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING, Any
+
+import trackai
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import Server
+
+
+def log(steps: range, value: float, **more: float) -> None:
+    with trackai.init(project="p", name="r", resume="allow") as run:
+        for step in steps:
+            run.log({"loss": value, **more}, step=step)
+
+
+def figures(path: Path) -> Any:
+    connection = sqlite3.connect(path)
+    [row] = connection.execute(
+        "SELECT points, first_step, last_step, last_value, min_value, max_value, sum"
+        " FROM series WHERE path = 'loss'"
+    ).fetchall()
+    connection.close()
+    return row
+
+
+def values(server: Server, query: str = "") -> list[float]:
+    page = server.get(f"/api/metrics/runs/1/metric/loss?{query}")
+    assert [point["step"] for point in page["data"]] == sorted(
+        point["step"] for point in page["data"]
+    )
+    return [point["value"] for point in page["data"]]
+
+
+def test_the_latest_attempt_wins_from_its_first_step_on(db_path: Path, server: Server) -> None:
+    log(range(100), 1.0)
+    log(range(50, 70), 2.0)
+    assert values(server) == [1.0] * 50 + [2.0] * 20
+    assert figures(db_path) == (70, 0, 69, 2.0, 1.0, 2.0, 90.0)
+    log(range(60, 80), 3.0)
+    assert values(server) == [1.0] * 50 + [2.0] * 10 + [3.0] * 20
+    assert figures(db_path) == (80, 0, 79, 3.0, 1.0, 3.0, 130.0)
+    log(range(40, 41), 4.0)
+    assert values(server) == [1.0] * 40 + [4.0]
+    assert figures(db_path) == (41, 0, 40, 4.0, 1.0, 4.0, 44.0)
+
+
+def test_what_was_superseded_is_there_on_request(db_path: Path, server: Server) -> None:
+    log(range(100), 1.0)
+    log(range(50, 60), 2.0)
+    assert values(server, "attempt=1") == [1.0] * 100
+    assert values(server, "attempt=2") == [2.0] * 10
+    assert len(values(server, "attempt=all")) == 110
+    compared = server.request(
+        "POST", "/api/metrics/compare", {"run_ids": [1], "metric_paths": ["loss"]}
+    )
+    assert [point["value"] for point in compared.json["1"]["loss"]] == [1.0] * 50 + [2.0] * 10
+    connection = sqlite3.connect(db_path)
+    assert connection.execute("SELECT COUNT(*) FROM metrics").fetchone() == (110,)
+    connection.close()
+
+
+def test_a_metric_that_is_not_logged_again_stays(db_path: Path, server: Server) -> None:
+    log(range(10), 1.0, only=5.0)
+    log(range(5, 10), 2.0)
+    assert len(server.get("/api/metrics/runs/1/metric/only")["data"]) == 10
+
+
+def test_going_on_where_it_ended_supersedes_nothing(db_path: Path, server: Server) -> None:
+    log(range(10), 1.0)
+    log(range(10, 20), 2.0)
+    assert values(server) == [1.0] * 10 + [2.0] * 10
+    assert figures(db_path) == (20, 0, 19, 2.0, 1.0, 2.0, 30.0)

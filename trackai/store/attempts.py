@@ -1,0 +1,69 @@
+"""Attempts: which points of a resumed run have been superseded by a later attempt.
+
+A run that logged up to step 100 and was resumed at step 50 keeps both attempts. From the first
+step that an attempt logged to a series on, the points of earlier attempts are superseded in it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aiosqlite import Connection
+
+    from trackai.store.series import Series
+    from trackai.structs.values import Step
+
+# A condition on rows of `metrics`; a series that was never resumed need not ask.
+NOT_SUPERSEDED = """
+    NOT EXISTS (
+        SELECT 1 FROM attempts
+        WHERE attempts.series_id = metrics.series_id
+          AND attempts.first_step <= metrics.step
+          AND attempts.attempt >
+              (SELECT writers.attempt FROM writers WHERE writers.id = metrics.writer_id)
+    )
+"""
+
+
+async def note(
+    conn: Connection, attempt: int, first_steps: Sequence[tuple[Series, Step]]
+) -> set[int]:
+    """Note from which step on an attempt has logged to series, as they were before.
+
+    Returns:
+        The ids of the series whose superseded points have changed, or whose new points may be
+        superseded themselves: their figures must be counted anew.
+    """
+    rows = await conn.execute_fetchall(
+        """
+        SELECT series_id, attempt, first_step FROM attempts
+        WHERE series_id IN (SELECT value FROM json_each(?)) AND attempt >= ?
+        """,
+        (msgspec.json.encode([series.id for series, _ in first_steps]).decode(), attempt),
+    )
+    mine = {series_id: first for series_id, number, first in rows if number == attempt}
+    stale = {series_id for series_id, number, _ in rows if number > attempt}
+    if attempt == 1:
+        return stale
+    lowered = [
+        (series, first)
+        for series, first in first_steps
+        if series.id not in mine or first < mine[series.id]
+    ]
+    await conn.executemany(
+        """
+        INSERT INTO attempts (series_id, attempt, first_step) VALUES (?, ?, ?)
+        ON CONFLICT (series_id, attempt) DO UPDATE SET first_step = excluded.first_step
+        """,
+        [(series.id, attempt, first) for series, first in lowered],
+    )
+    return stale | {
+        series.id
+        for series, first in lowered
+        if series.last_step is not None and first <= series.last_step
+    }

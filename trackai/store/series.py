@@ -1,0 +1,198 @@
+"""Series: the metrics of a run, with the running figures that lists and summaries read."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from trackai.errors import NotFoundError
+from trackai.store.bulk import execute_rows, placeholders
+from trackai.store.figures import Figures
+from trackai.structs.values import Axis, Kind, Step, StoredValue  # noqa: TC001
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from aiosqlite import Connection
+
+_SERIES_PER_STATEMENT = (128, 8, 1)
+_WIDTH = 1 + len(Figures.__struct_fields__)
+_COLUMNS = """
+    id, path, axis, kind, points, finite_points, last_step,
+    EXISTS (SELECT 1 FROM attempts WHERE attempts.series_id = series.id)
+"""
+
+
+class Series(msgspec.Struct, frozen=True):
+    """A metric of a run.
+
+    Attributes:
+        points, finite_points, last_step: figures over the points that are not superseded.
+        resumed: whether a later attempt has logged to it, and earlier points may be superseded.
+    """
+
+    id: int
+    path: str
+    axis: Axis
+    kind: Kind
+    points: int
+    finite_points: int
+    last_step: Step | None
+    resumed: int
+
+
+async def ensure(
+    conn: Connection, run_id: int, wanted: Sequence[tuple[str, Axis, Kind]]
+) -> list[Series]:
+    """The series with these paths and axes, in this order; those that are missing are made."""
+    known = await _by_name(conn, run_id)
+    missing = [
+        (run_id, path, axis, kind) for path, axis, kind in wanted if (path, axis) not in known
+    ]
+    if missing:
+        await conn.executemany(
+            """
+            INSERT INTO series (run_id, path, axis, kind) VALUES (?, ?, ?, ?)
+            ON CONFLICT (run_id, path, axis) DO NOTHING
+            """,
+            missing,
+        )
+        known = await _by_name(conn, run_id)
+    return [known[path, axis] for path, axis, _ in wanted]
+
+
+async def _by_name(conn: Connection, run_id: int) -> dict[tuple[str, Axis], Series]:
+    rows = await conn.execute_fetchall(f"SELECT {_COLUMNS} FROM series WHERE run_id = ?", (run_id,))
+    return {(series.path, series.axis): series for series in (Series(*row) for row in rows)}
+
+
+async def merge_figures(conn: Connection, additions: Iterable[tuple[int, Figures]]) -> None:
+    """Add the figures of new points to those of their series, given by row id."""
+    await execute_rows(
+        conn,
+        _merge,
+        ((series_id, *msgspec.structs.astuple(figures)) for series_id, figures in additions),
+        width=_WIDTH,
+        sizes=_SERIES_PER_STATEMENT,
+    )
+
+
+async def reset_figures(conn: Connection, series_id: int) -> None:
+    """Make a series look as if it had no points, before they are counted anew."""
+    await conn.execute(
+        """
+        UPDATE series SET
+            points = 0, finite_points = 0, nan_points = 0, sum = 0,
+            first_step = NULL, last_step = NULL, first_timestamp = NULL, last_timestamp = NULL,
+            last_value = NULL, min_value = NULL, min_step = NULL, max_value = NULL, max_step = NULL
+        WHERE id = ?
+        """,
+        (series_id,),
+    )
+
+
+@lru_cache
+def _merge(rows: int) -> str:
+    return f"""
+        WITH new (
+            id, kind, points, finite_points, nan_points, first_step, last_step,
+            first_timestamp, last_timestamp, last_value,
+            min_value, min_step, max_value, max_step, sum
+        ) AS (VALUES {placeholders(rows, _WIDTH)})
+        UPDATE series SET
+            kind = CASE WHEN series.kind = new.kind THEN new.kind ELSE 'number' END,
+            points = series.points + new.points,
+            finite_points = series.finite_points + new.finite_points,
+            nan_points = series.nan_points + new.nan_points,
+            first_step = min(coalesce(series.first_step, new.first_step), new.first_step),
+            last_step = max(coalesce(series.last_step, new.last_step), new.last_step),
+            first_timestamp =
+                min(coalesce(series.first_timestamp, new.first_timestamp), new.first_timestamp),
+            last_timestamp =
+                max(coalesce(series.last_timestamp, new.last_timestamp), new.last_timestamp),
+            last_value = CASE
+                WHEN series.last_step > new.last_step THEN series.last_value
+                ELSE new.last_value
+            END,
+            min_value = CASE
+                WHEN new.min_value IS NULL OR series.min_value <= new.min_value
+                THEN series.min_value ELSE new.min_value
+            END,
+            min_step = CASE
+                WHEN new.min_value IS NULL OR series.min_value <= new.min_value
+                THEN series.min_step ELSE new.min_step
+            END,
+            max_value = CASE
+                WHEN new.max_value IS NULL OR series.max_value >= new.max_value
+                THEN series.max_value ELSE new.max_value
+            END,
+            max_step = CASE
+                WHEN new.max_value IS NULL OR series.max_value >= new.max_value
+                THEN series.max_step ELSE new.max_step
+            END,
+            sum = series.sum + new.sum
+        FROM new
+        WHERE series.id = new.id
+    """
+
+
+async def list_paths(conn: Connection, run_id: int) -> list[str]:
+    """The names of a run's metrics, sorted."""
+    rows = await conn.execute_fetchall(
+        "SELECT DISTINCT path FROM series WHERE run_id = ? ORDER BY path", (run_id,)
+    )
+    return [path for (path,) in rows]
+
+
+async def last_values(conn: Connection, run_id: int) -> list[tuple[str, StoredValue, Kind]]:
+    """The last value of each metric of a run and the kind of its series, sorted by path."""
+    rows = await conn.execute_fetchall(
+        "SELECT path, last_value, kind FROM series WHERE run_id = ? ORDER BY path, axis DESC",
+        (run_id,),
+    )
+    return [(path, value, kind) for path, value, kind in rows]
+
+
+async def last_step(conn: Connection, run_id: int) -> Step | None:
+    """The highest step of a run; None if nothing has been logged with a step."""
+    rows = await conn.execute_fetchall(
+        "SELECT max(last_step) FROM series WHERE run_id = ? AND axis = 'step'", (run_id,)
+    )
+    return next((step for (step,) in rows), None)
+
+
+async def find(conn: Connection, run_id: int, path: str) -> list[Series]:
+    """The series of that name; two where it was logged with steps and as a system metric.
+
+    Raises:
+        NotFoundError: the run has no such metric.
+    """
+    rows = await conn.execute_fetchall(
+        f"SELECT {_COLUMNS} FROM series WHERE run_id = ? AND path = ? ORDER BY axis",
+        (run_id, path),
+    )
+    found = [Series(*row) for row in rows]
+    if not found:
+        raise NotFoundError(f"the run {run_id} has no metric {path!r}")
+    return found
+
+
+async def find_many(
+    conn: Connection, run_ids: Sequence[int], paths: Sequence[str]
+) -> list[tuple[int, Series]]:
+    """The series of these names in these runs, each with its run's id.
+
+    Where a name was logged with steps and as a system metric, the former comes last.
+    """
+    rows = await conn.execute_fetchall(
+        f"""
+        SELECT run_id, {_COLUMNS} FROM series
+        WHERE run_id IN (SELECT value FROM json_each(?))
+          AND path IN (SELECT value FROM json_each(?))
+        ORDER BY run_id, path, axis DESC
+        """,
+        (msgspec.json.encode(run_ids).decode(), msgspec.json.encode(paths).decode()),
+    )
+    return [(run_id, Series(*fields)) for run_id, *fields in rows]
