@@ -58,7 +58,8 @@ def test_what_json_cannot_express_does_not_lose_the_rest(db_path: Path) -> None:
     config = {
         "function": test_a_live_mapping_is_stored, "nan": math.nan, "big": 2**100, "set": {2, 1},
         "np": np.float32(0.5), "array": np.arange(3), "path": Path("x"), "data": Optimizer(0.1),
-        "bytes": b"\xff", "raises": Raises(), "loop": loop, "empty": {}, "bad": "\ud800", "\ud801": 1, "circle": circle, 7: "number",
+        "bytes": b"\xff", "raises": Raises(), "loop": loop, "empty": {}, "bad": "\ud800",
+        "\ud801": 1, "circle": circle, 7: "number",
         "inner": {"deep": [math.inf, {"x": object}]},
     }  # fmt: skip
     with trackai.init(project="p", config=config):

@@ -108,7 +108,7 @@ def test_init_finishes_the_active_run_first(db_path: Path) -> None:
 
 def test_without_a_run_there_is_a_clear_exception(db_path: Path) -> None:
     for call in (lambda: trackai.log({"x": 1}), lambda: trackai.log_system({"x": 1})):
-        with pytest.raises(trackai.NoActiveRunError, match="trackai.init"):
+        with pytest.raises(trackai.NoActiveRunError, match="call trackai"):
             call()
     trackai.finish()
 
@@ -131,7 +131,7 @@ def test_without_a_run_there_is_a_clear_exception(db_path: Path) -> None:
         (np.float64(0.1), 0.1),
         (np.float32(0.5), 0.5),
         (np.int64(7), 7),
-        (np.bool_(True), 1),  # noqa: FBT003
+        (np.bool_(True), 1),
         (np.array(2.5), 2.5),
         (np.str_("text"), "text"),
     ],
