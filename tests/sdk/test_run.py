@@ -107,9 +107,9 @@ def test_init_finishes_the_active_run_first(db_path: Path) -> None:
 
 
 def test_without_a_run_there_is_a_clear_exception(db_path: Path) -> None:
-    for call in (lambda: trackai.log({"x": 1}), lambda: trackai.log_system({"x": 1})):
+    for call in (trackai.log, trackai.log_system):
         with pytest.raises(trackai.NoActiveRunError, match="call trackai"):
-            call()
+            call({"x": 1})
     trackai.finish()
 
 
