@@ -66,7 +66,7 @@ CREATE TABLE series (
     run_id          INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
     path            TEXT    NOT NULL,
     axis            TEXT    NOT NULL CHECK (axis IN ('step', 'time')),
-    kind            TEXT    NOT NULL CHECK (kind IN ('number', 'bool', 'text')),
+    kind            TEXT    NOT NULL CHECK (kind IN ('number', 'bool', 'text', 'histogram')),
     points          INTEGER NOT NULL DEFAULT 0,
     finite_points   INTEGER NOT NULL DEFAULT 0,
     nan_points      INTEGER NOT NULL DEFAULT 0,
