@@ -1,4 +1,4 @@
-"""The `trackai` command. It must start quickly: what a command needs is imported inside it."""
+"""trackai serve"""
 
 from __future__ import annotations
 
@@ -11,13 +11,7 @@ from trackai import __version__
 from trackai.errors import TrackAIError
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="trackai")
-def cli() -> None:
-    """A local-first experiment tracker."""
-
-
-@cli.command()
+@click.command()
 @click.option("--host", help="The address to listen on.  [default: 127.0.0.1]")
 @click.option("--port", type=click.IntRange(0, 65535), help="Its TCP port.  [default: 8000]")
 @click.option("--db", type=click.Path(), help="The database file.  [default: TRACKAI_DB_PATH, "
@@ -71,21 +65,3 @@ def _listen(host: str, port: int) -> socket.socket:
             "--port, or stop the program that uses this one"
         ) from error
     return listener
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """Run the command line; a mistake is one line on stderr, not a traceback."""
-    try:
-        cli.main(arguments, standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except click.Abort:
-        sys.exit(130)
-    except TrackAIError as error:
-        click.echo(f"trackai: {error}", err=True)
-        sys.exit(1)
-
-
-if __name__ == "__main__":
-    main()

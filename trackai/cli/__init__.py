@@ -1,0 +1,60 @@
+"""The `trackai` command.
+
+It must start quickly: a command's module is imported when it is called, and what the command
+needs beyond click is imported inside it.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+from trackai import __version__
+from trackai.errors import NotFoundError, TrackAIError
+
+# The module of each command; the function in it has the command's name.
+_COMMANDS = {
+    "serve": "serve",
+}
+
+
+class _Commands(click.Group):
+    """Commands by name, each from a module that is imported only when it is needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = import_module(f"trackai.cli.{_COMMANDS[cmd_name]}")
+        command = getattr(module, f"{cmd_name}_", None) or getattr(module, cmd_name)
+        assert isinstance(command, click.Command)  # noqa: S101 - a mistake in the table above
+        return command
+
+
+@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="trackai")
+def cli() -> None:
+    """A local-first experiment tracker."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; a mistake is one line on stderr, not a traceback.
+
+    Exit codes: 0 done, 1 failed, 2 a mistake in the call, 3 not found, 4 a condition is not met.
+    """
+    try:
+        result = cli.main(arguments, standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.Abort:
+        sys.exit(130)
+    except TrackAIError as error:
+        click.echo(f"trackai: {error}", err=True)
+        sys.exit(3 if isinstance(error, NotFoundError) else 1)
+    # Outside of click's standalone mode, ctx.exit(4) is the result 4.
+    sys.exit(result if isinstance(result, int) else 0)

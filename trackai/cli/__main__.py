@@ -1,0 +1,5 @@
+"""python -m trackai.cli"""
+
+from trackai.cli import main
+
+main()
