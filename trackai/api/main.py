@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from trackai.api.requests import MAX_BODY
 from trackai.api.responses import http_error, internal_error, trackai_error
-from trackai.api.routes import metrics, projects, runs, server
+from trackai.api.routes import files, metrics, projects, runs, server
 from trackai.api.security import SameMachineOnly
 from trackai.errors import StoreError, TrackAIError
 from trackai.ingest.drain import recover
@@ -105,6 +105,8 @@ ROUTES = [
     *_routes("/api/runs/{run_id}/summary", GET=runs.get_summary),
     *_routes("/api/runs/{run_id}/config", GET=runs.get_config),
     *_routes("/api/runs/{run_id}/state", PATCH=runs.set_state),
+    *_routes("/api/runs/{run_id}/files", GET=files.list_files),
+    *_routes("/api/files/{file_id}", GET=files.download),
     *_routes("/api/metrics/runs/{run_id}", GET=metrics.list_metrics),
     Route("/api/metrics/runs/{run_id}/metric/{metric_path:path}", metrics.get_points),
     *_routes("/api/metrics/compare", POST=metrics.compare),

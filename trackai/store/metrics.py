@@ -111,7 +111,7 @@ async def _pages(conn: Connection, one: Series) -> AsyncIterator[list[PointRow]]
         rows = await conn.execute_fetchall(
             f"""
             SELECT step, timestamp, value, writer_id FROM metrics
-            WHERE series_id = ? AND (step, timestamp, writer_id) > (?, ?, ?) AND {_visible(one)}
+            WHERE series_id = ? AND (step, timestamp, writer_id) > (?, ?, ?) AND {visible(one)}
             ORDER BY step, timestamp, writer_id
             LIMIT {_PAGE}
             """,
@@ -125,7 +125,8 @@ async def _pages(conn: Connection, one: Series) -> AsyncIterator[list[PointRow]]
         after = (step, timestamp, writer_id)
 
 
-def _visible(one: Series) -> str:
+def visible(one: Series) -> str:
+    """A condition on rows of `metrics`: which points of a series are not superseded."""
     return attempts.NOT_SUPERSEDED if one.resumed else "TRUE"
 
 
@@ -163,7 +164,7 @@ async def read(
     offset: int = 0,
 ) -> list[PointRow]:
     """Points of a series in order of step, straight from the clustered rows."""
-    condition, values = _visible(one), []
+    condition, values = visible(one), []
     if attempt == "all":
         condition = "TRUE"
     elif attempt != "latest":
@@ -197,7 +198,7 @@ async def read_many(conn: Connection, wanted: Sequence[Series]) -> dict[int, lis
         rows = await conn.execute_fetchall(
             f"""
             SELECT series_id, step, timestamp, value FROM metrics
-            WHERE series_id IN (SELECT value FROM json_each(?)) AND {_visible(some[0])}
+            WHERE series_id IN (SELECT value FROM json_each(?)) AND {visible(some[0])}
             ORDER BY series_id, step, timestamp, writer_id
             """,
             (msgspec.json.encode([one.id for one in some]).decode(),),
@@ -209,7 +210,8 @@ async def read_many(conn: Connection, wanted: Sequence[Series]) -> dict[int, lis
 
 async def delete_of_run(conn: Connection, run_id: int) -> None:
     """Delete all points of a run; its series go with the run itself."""
-    await conn.execute(
-        "DELETE FROM metrics WHERE series_id IN (SELECT id FROM series WHERE run_id = ?)",
-        (run_id,),
-    )
+    for table in ("metrics", "system_steps"):
+        await conn.execute(
+            f"DELETE FROM {table} WHERE series_id IN (SELECT id FROM series WHERE run_id = ?)",
+            (run_id,),
+        )

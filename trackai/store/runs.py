@@ -10,7 +10,7 @@ from trackai.errors import ConflictError, NotFoundError
 from trackai.store import metrics
 from trackai.store.projects import free_slug, slugify
 from trackai.structs.records import Run, RunPage
-from trackai.structs.values import State, utc
+from trackai.structs.values import State, Step, utc
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -113,6 +113,14 @@ async def existing(conn: Connection, run_ids: Sequence[int]) -> list[int]:
     return [run_id for (run_id,) in rows]
 
 
+async def ids_of_project(conn: Connection, project_id: int) -> list[int]:
+    """The row ids of a project's runs."""
+    rows = await conn.execute_fetchall(
+        "SELECT id FROM runs WHERE project_id = ? ORDER BY id", (project_id,)
+    )
+    return [run_id for (run_id,) in rows]
+
+
 async def find_latest(conn: Connection, project_id: int, name: str) -> Run | None:
     """The latest run of that name in a project."""
     rows = await conn.execute_fetchall(
@@ -198,6 +206,13 @@ async def set_state(conn: Connection, run_id: int, state: State, *, now: int) ->
     for row in rows:
         return _run(row)
     raise NotFoundError(f"there is no run with the id {run_id}")
+
+
+async def set_fork(conn: Connection, run_id: int, fork_uid: str, fork_step: Step | None) -> None:
+    """Note which run, by its identity, a run continues, and after which step."""
+    await conn.execute(
+        "UPDATE runs SET fork_uid = ?, fork_step = ? WHERE id = ?", (fork_uid, fork_step, run_id)
+    )
 
 
 async def touch(conn: Connection, run_id: int, *, now: int) -> None:

@@ -83,6 +83,24 @@ class ComparedPoint(msgspec.Struct, gc=False):
     value: Value
 
 
+class FileRecord(msgspec.Struct, kw_only=True):
+    """A file of a run.
+
+    `path` is what the run calls it, `name` its file name. Without its bytes being here, `size`
+    and `sha256` are null.
+    """
+
+    id: int
+    run_id: int
+    path: str
+    kind: str
+    name: str
+    step: Step | None
+    timestamp: datetime | None
+    size: int | None
+    sha256: str | None
+
+
 class Message(msgspec.Struct):
     """What a request did, in words."""
 

@@ -9,7 +9,7 @@ import msgspec
 from trackai.api.requests import MAX_ID, Limit, Offset, body, database, path_id, query
 from trackai.api.responses import JSONResponse
 from trackai.errors import NotFoundError
-from trackai.store import metrics, runs, series
+from trackai.store import lineage, runs
 from trackai.structs.records import ComparedPoint, Point, PointPage
 from trackai.structs.values import json_value, utc
 
@@ -26,13 +26,18 @@ Attempt = Literal["latest", "all"] | Annotated[int, msgspec.Meta(ge=1, le=MAX_ID
 
 
 class PointQuery(msgspec.Struct):
-    """Which points of a metric; `attempt` asks for what a resume has superseded, too."""
+    """Which points of a metric.
+
+    `attempt` asks for what a resume has superseded, too; `inherited=false` leaves out what a
+    forked run has from the runs that it continues.
+    """
 
     limit: Limit = 1000
     offset: Offset = 0
     step_min: int | float | None = None
     step_max: int | float | None = None
     attempt: Attempt = "latest"
+    inherited: bool = True
 
 
 class Comparison(msgspec.Struct):
@@ -40,14 +45,22 @@ class Comparison(msgspec.Struct):
 
     run_ids: Annotated[list[int], msgspec.Meta(max_length=MAX_COMPARED)]
     metric_paths: Annotated[list[str], msgspec.Meta(max_length=MAX_COMPARED)]
+    inherited: bool = True
+
+
+class NameQuery(msgspec.Struct):
+    """Whether the names that a forked run inherits are asked for as well."""
+
+    inherited: bool = True
 
 
 async def list_metrics(request: Request) -> JSONResponse:
     """The names of a run's metrics, sorted."""
     run_id = path_id(request, "run_id")
+    asked = query(request, NameQuery)
     async with database(request).read() as conn:
         await runs.get(conn, run_id)
-        return JSONResponse(await series.list_paths(conn, run_id))
+        return JSONResponse(await lineage.list_paths(conn, run_id, inherited=asked.inherited))
 
 
 async def get_points(request: Request) -> JSONResponse:
@@ -56,8 +69,8 @@ async def get_points(request: Request) -> JSONResponse:
     asked = query(request, PointQuery)
     async with database(request).read() as conn:
         await runs.get(conn, run_id)
-        series = await _find(conn, run_id, request.path_params["metric_path"])
-        return JSONResponse(await _read_page(conn, series, asked))
+        found = await _find(conn, run_id, request.path_params["metric_path"], asked.inherited)
+        return JSONResponse(await _read_page(conn, found, asked))
 
 
 async def compare(request: Request) -> JSONResponse:
@@ -67,47 +80,56 @@ async def compare(request: Request) -> JSONResponse:
         answer: dict[str, dict[str, list[ComparedPoint]]] = {
             str(run_id): {} for run_id in await runs.existing(conn, asked.run_ids)
         }
-        found = await series.find_many(conn, asked.run_ids, asked.metric_paths)
-        points = await metrics.read_many(conn, [one for _, one in found])
-    for run_id, one in found:
+        found = await lineage.find_many(
+            conn, asked.run_ids, asked.metric_paths, inherited=asked.inherited
+        )
+        points = await lineage.read_many(conn, [segments for _, segments in found])
+    for (run_id, (first, *_)), rows in zip(found, points, strict=True):
+        one = first.series
         answer[str(run_id)][one.path] = [
             ComparedPoint(step if one.axis == "step" else None, json_value(value, one.kind))
-            for step, _, value in points[one.id]
+            for step, _, value in rows
         ]
     return JSONResponse(answer)
 
 
-async def _find(conn: Connection, run_id: int, path: str) -> list[series.Series]:
+async def _find(
+    conn: Connection, run_id: int, path: str, inherited: bool
+) -> list[list[lineage.Segment]]:
     try:
-        return await series.find(conn, run_id, path)
+        return await lineage.find(conn, run_id, path, inherited=inherited)
     except NotFoundError:
         # A name may end in a slash, and so may an address: the name as it stands comes first.
         if not path.endswith("/"):
             raise
-        return await series.find(conn, run_id, path.removesuffix("/"))
+        return await lineage.find(conn, run_id, path.removesuffix("/"), inherited=inherited)
 
 
 async def _read_page(
-    conn: Connection, found: Sequence[series.Series], asked: PointQuery
+    conn: Connection, found: Sequence[Sequence[lineage.Segment]], asked: PointQuery
 ) -> PointPage:
     """One page over the series of that name, one after the other."""
     points: list[Point] = []
     offset, wanted = asked.offset, asked.limit + 1
-    for one in found:
+    for segments in found:
+        one = segments[0].series
         on_steps = one.axis == "step"
         if not on_steps and (asked.step_min is not None or asked.step_max is not None):
             continue  # what has no step lies in no range of steps
-        rows = await metrics.read(
+        rows = await lineage.read(
             conn,
-            one,
+            segments,
             step_min=asked.step_min,
             step_max=asked.step_max,
             attempt=asked.attempt,
             limit=wanted - len(points),
             offset=offset,
         )
-        offset = max(0, offset - one.points)
-        if on_steps and one.finite_points == one.points and one.kind == "number":
+        if offset and len(found) > 1:
+            offset = max(0, offset - await lineage.count(conn, segments))
+        if on_steps and all(
+            part.finite_points == part.points and part.kind == "number" for part, _ in segments
+        ):
             points += [Point(step, utc(time), value) for step, time, value in rows]  # type: ignore[arg-type]
         else:
             points += [

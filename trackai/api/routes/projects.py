@@ -9,7 +9,7 @@ import msgspec
 
 from trackai.api.requests import Limit, Name, Offset, body, database, path_id, query
 from trackai.api.responses import JSONResponse
-from trackai.store import projects
+from trackai.store import files, projects, runs
 from trackai.structs.records import Message
 
 if TYPE_CHECKING:
@@ -57,6 +57,9 @@ async def create_project(request: Request) -> JSONResponse:
 async def delete_project(request: Request) -> JSONResponse:
     """Delete a project and everything under it."""
     project_id = path_id(request, "project_id")
-    async with database(request).write() as conn:
+    db = database(request)
+    async with db.write() as conn:
+        hashes = await files.hashes(conn, await runs.ids_of_project(conn, project_id))
         project = await projects.delete(conn, project_id)
+    await files.forget(db, hashes)
     return JSONResponse(Message(f"deleted the project {project.name!r}"))

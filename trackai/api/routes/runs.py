@@ -10,7 +10,7 @@ import msgspec
 
 from trackai.api.requests import MAX_ID, Limit, Name, Offset, body, database, path_id, query
 from trackai.api.responses import JSONResponse
-from trackai.store import configs, projects, runs, series
+from trackai.store import configs, files, projects, runs, series
 from trackai.structs.records import Message, RunSummary
 from trackai.structs.values import State, json_value
 
@@ -133,6 +133,9 @@ async def set_state(request: Request) -> JSONResponse:
 async def delete_run(request: Request) -> JSONResponse:
     """Delete a run with its points."""
     run_id = path_id(request, "run_id")
-    async with database(request).write() as conn:
+    db = database(request)
+    async with db.write() as conn:
+        hashes = await files.hashes(conn, [run_id])
         run = await runs.delete(conn, run_id)
+    await files.forget(db, hashes)
     return JSONResponse(Message(f"deleted the run {run.run_id!r}"))

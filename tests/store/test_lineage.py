@@ -1,0 +1,128 @@
+"""Forked runs: a series read with what it inherits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from trackai.store import lineage, metrics, projects, runs, writers
+from trackai.structs.columns import Column
+
+if TYPE_CHECKING:
+    from aiosqlite import Connection
+
+    from tests.conftest import Server
+    from trackai.store.database import Database
+    from trackai.structs.values import Axis, Step
+
+
+async def _run(
+    conn: Connection, slug: str, series: dict[str, list[Step]], *, fork: tuple[str, Step] | None
+) -> int:
+    project = await projects.get_or_create(conn, "p", now=1)
+    run = await runs.create(
+        conn, uid=slug, project_id=project.id, slug=slug, name=None, group_name=None, now=1
+    )
+    writer_id = await writers.get_or_create(
+        conn, uid=slug, run_id=run.id, attempt=1, rank=0, host="here", pid=1, now=1
+    )
+    columns = []
+    for path, steps in series.items():
+        axis: Axis = "time" if path.startswith("system") else "step"
+        values = [f"{slug} {step}" for step in steps]
+        columns.append(Column(path, axis, steps, [7 for _ in steps], values))  # type: ignore[arg-type]
+    await metrics.append(conn, run.id, writer_id, columns)
+    if fork is not None:
+        await runs.set_fork(conn, run.id, *fork)
+    return run.id
+
+
+async def _family(db: Database) -> tuple[int, int, int]:
+    async with db.write() as conn:
+        root = await _run(
+            conn, "root", {"loss": [0, 1, 2, 3, 4], "old": [0], "late": [4], "system": [9]},
+            fork=None,
+        )  # fmt: skip
+        child = await _run(conn, "child", {"loss": [2.5, 3, 5]}, fork=("root", 2))
+        grandchild = await _run(
+            conn, "grandchild", {"loss": [3, 6], "new": [1]}, fork=("child", 2.5)
+        )
+    return root, child, grandchild
+
+
+async def _values(db: Database, run_id: int, path: str, **asked: Any) -> list[str]:
+    async with db.read() as conn:
+        (segments,) = await lineage.find(conn, run_id, path, inherited=asked.pop("inherited", True))
+        rows = await lineage.read(conn, segments, **{"limit": 100, **asked})
+        if not asked:
+            assert await lineage.count(conn, segments) == len(rows)
+            assert await lineage.read_many(conn, [segments]) == [rows]
+    return [str(value) for _, _, value in rows]
+
+
+async def test_a_fork_continues_its_parents_curve(db: Database) -> None:
+    root, child, grandchild = await _family(db)
+    begin = ["root 0", "root 1", "root 2"]
+    assert await _values(db, root, "loss") == [*begin, "root 3", "root 4"]
+    assert await _values(db, child, "loss") == [*begin, "child 2.5", "child 3", "child 5"]
+    assert await _values(db, grandchild, "loss") == [
+        *begin, "child 2.5", "grandchild 3", "grandchild 6",
+    ]  # fmt: skip
+    assert await _values(db, grandchild, "loss", inherited=False) == [
+        "grandchild 3", "grandchild 6",
+    ]  # fmt: skip
+    assert await _values(db, grandchild, "old") == ["root 0"]
+
+
+async def test_pages_and_ranges_reach_over_the_fork(db: Database) -> None:
+    _, _, grandchild = await _family(db)
+    whole = await _values(db, grandchild, "loss")
+    pages = [
+        value
+        for offset in range(0, 8, 2)
+        for value in await _values(db, grandchild, "loss", limit=2, offset=offset)
+    ]
+    assert pages == whole
+    assert await _values(db, grandchild, "loss", step_min=2, step_max=3) == whole[2:5]
+    assert await _values(db, grandchild, "loss", attempt=1) == whole[4:]
+    assert await _values(db, grandchild, "loss", attempt="all") == whole
+
+
+async def test_names_that_begin_after_the_fork_are_not_inherited(db: Database) -> None:
+    root, child, grandchild = await _family(db)
+    async with db.read() as conn:
+        assert await lineage.list_paths(conn, root) == ["late", "loss", "old", "system"]
+        assert await lineage.list_paths(conn, child) == ["loss", "old"]
+        assert await lineage.list_paths(conn, grandchild) == ["loss", "new", "old"]
+        assert await lineage.list_paths(conn, grandchild, inherited=False) == ["loss", "new"]
+
+
+async def test_a_missing_parent_and_a_circle_are_no_errors(db: Database) -> None:
+    root, child, _ = await _family(db)
+    async with db.write() as conn:
+        await runs.set_fork(conn, root, "nobody", 3)
+    assert (await _values(db, root, "loss"))[:1] == ["root 0"]
+    async with db.write() as conn:
+        await runs.set_fork(conn, root, "child", 3)
+    assert len(await _values(db, child, "loss")) == 6
+    assert len(await _values(db, root, "loss")) > 5
+
+
+async def test_over_http(db: Database, server: Server) -> None:
+    root, child, _ = await _family(db)
+    metric = f"/api/metrics/runs/{child}/metric/loss"
+    assert [point["step"] for point in server.get(metric)["data"]] == [0, 1, 2, 2.5, 3, 5]
+    own = server.get(metric + "?inherited=false")["data"]
+    assert [point["step"] for point in own] == [2.5, 3, 5]
+    assert server.get(f"/api/metrics/runs/{child}") == ["loss", "old"]
+    assert server.get(f"/api/metrics/runs/{child}?inherited=false") == ["loss"]
+    assert server.request("GET", f"/api/metrics/runs/{child}/metric/late").status == 404
+    asked = {"run_ids": [root, child], "metric_paths": ["loss", "system"]}
+    both = server.request("POST", "/api/metrics/compare", asked).json
+    assert [point["value"] for point in both[str(child)]["loss"]][:3] == [
+        "root 0",
+        "root 1",
+        "root 2",
+    ]
+    assert list(both[str(root)]) == ["system", "loss"]
+    both = server.request("POST", "/api/metrics/compare", {**asked, "inherited": False}).json
+    assert len(both[str(child)]["loss"]) == 3

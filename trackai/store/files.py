@@ -1,0 +1,211 @@
+"""Files of runs: a row for each in the database, the bytes in a folder beside it.
+
+The folder is addressed by content: two runs with the same file share one copy. Bytes come before
+the row that names them, and go after the last row that did; what a crash leaves in between is a
+copy that nothing names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import tempfile
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import msgspec
+
+from trackai.errors import NotFoundError
+from trackai.structs.records import FileRecord
+from trackai.structs.values import utc
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+    from pathlib import Path
+
+    from aiosqlite import Connection
+
+    from trackai.store.database import Database
+    from trackai.structs.values import Step
+
+_COLUMNS = "id, run_id, path, kind, name, step, timestamp, size, sha256"
+_CHUNK = 1 << 20
+
+FileKind: TypeAlias = Literal["file", "file_series", "file_set", "artifact"]
+
+
+class Blob(msgspec.Struct, frozen=True):
+    """Bytes in the folder: their number and SHA-256 in hex."""
+
+    size: int
+    sha256: str
+
+
+class NewFile(msgspec.Struct, frozen=True):
+    """A file to note; without a blob, only that it existed."""
+
+    path: str
+    kind: FileKind
+    name: str
+    step: Step | None
+    timestamp: int | None
+    source: str
+    blob: Blob | None
+
+
+def folder(db_path: Path) -> Path:
+    """Where the bytes of a database's files lie."""
+    return db_path.with_name(db_path.name + "-files")
+
+
+def blob_path(db_path: Path, sha256: str) -> Path:
+    """Where the bytes with that hash lie.
+
+    Raises:
+        NotFoundError: it is no hash; a path made from it could lead anywhere.
+    """
+    if not re.fullmatch("[0-9a-f]{64}", sha256):
+        raise NotFoundError(f"{sha256[:80]!r} is no SHA-256")
+    return folder(db_path) / sha256[:2] / sha256[2:]
+
+
+def keep(db_path: Path, source: Path) -> Blob:
+    """Copy a file's bytes into the folder, once.
+
+    Raises:
+        OSError: the file cannot be read, or the copy not written.
+    """
+    root = folder(db_path)
+    root.mkdir(parents=True, exist_ok=True)
+    digest = hashlib.sha256()
+    size = 0
+    with (
+        source.open("rb") as read,
+        tempfile.NamedTemporaryFile(dir=root, prefix="new-", delete=False) as copy,
+    ):
+        try:
+            while chunk := read.read(_CHUNK):
+                digest.update(chunk)
+                size += len(chunk)
+                copy.write(chunk)
+            copy.flush()
+            os.fsync(copy.fileno())
+            path = blob_path(db_path, digest.hexdigest())
+            path.parent.mkdir(exist_ok=True)
+            os.replace(copy.name, path)  # noqa: PTH105
+        except BaseException:
+            os.unlink(copy.name)  # noqa: PTH108
+            raise
+    return Blob(size, digest.hexdigest())
+
+
+def has(db_path: Path, blob: Blob) -> bool:
+    """Whether the folder holds these bytes, by their size."""
+    try:
+        return blob_path(db_path, blob.sha256).stat().st_size == blob.size
+    except FileNotFoundError:
+        return False
+
+
+async def add(conn: Connection, run_id: int, writer_id: int, new: Iterable[NewFile]) -> None:
+    """Note files of a run; their bytes are in the folder already."""
+    await conn.executemany(
+        """
+        INSERT INTO files (
+            run_id, writer_id, path, kind, name, step, timestamp, source, size, sha256
+        )
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        """,
+        [
+            (
+                run_id, writer_id, one.path, one.kind, one.name, one.step, one.timestamp,
+                one.source,
+                *((one.blob.size, one.blob.sha256) if one.blob else (None, None)),
+            )
+            for one in new
+        ],
+    )  # fmt: skip
+
+
+async def list_of_run(conn: Connection, run_id: int) -> list[FileRecord]:
+    """The files of a run, sorted by path, step and name."""
+    rows = await conn.execute_fetchall(
+        f"""
+        SELECT {_COLUMNS} FROM files
+        WHERE run_id = ? ORDER BY path, step, timestamp, name, id
+        """,
+        (run_id,),
+    )
+    return [_file(*row) for row in rows]
+
+
+async def get(conn: Connection, file_id: int) -> FileRecord:
+    """The file with that row id.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    rows = await conn.execute_fetchall(f"SELECT {_COLUMNS} FROM files WHERE id = ?", (file_id,))
+    for row in rows:
+        return _file(*row)
+    raise NotFoundError(f"there is no file with the id {file_id}")
+
+
+async def hashes(conn: Connection, run_ids: Sequence[int]) -> set[str]:
+    """The hashes of the bytes of these runs' files."""
+    rows = await conn.execute_fetchall(
+        """
+        SELECT DISTINCT sha256 FROM files
+        WHERE run_id IN (SELECT value FROM json_each(?)) AND sha256 IS NOT NULL
+        """,
+        (msgspec.json.encode(run_ids).decode(),),
+    )
+    return {sha256 for (sha256,) in rows}
+
+
+async def forget(db: Database, candidates: Collection[str]) -> None:
+    """Remove those bytes that no row names any more, after the rows are gone for good.
+
+    In a write transaction of its own: nobody can then be about to name them again.
+    """
+    if not candidates:
+        return
+    async with db.write() as conn:
+        rows = await conn.execute_fetchall(
+            """
+            SELECT value FROM json_each(?)
+            WHERE value NOT IN (SELECT sha256 FROM files WHERE sha256 IS NOT NULL)
+            """,
+            (msgspec.json.encode(sorted(candidates)).decode(),),
+        )
+        for (sha256,) in rows:
+            path = blob_path(db.path, sha256)
+            path.unlink(missing_ok=True)
+            try:
+                path.parent.rmdir()
+            except OSError:  # others lie there
+                continue
+
+
+def _file(
+    id_: int,
+    run_id: int,
+    path: str,
+    kind: str,
+    name: str,
+    step: Step | None,
+    timestamp: int | None,
+    size: int | None,
+    sha256: str | None,
+) -> FileRecord:
+    return FileRecord(
+        id=id_,
+        run_id=run_id,
+        path=path,
+        kind=kind,
+        name=name,
+        step=step,
+        timestamp=None if timestamp is None else utc(timestamp),
+        size=size,
+        sha256=sha256,
+    )

@@ -1,0 +1,212 @@
+"""Forked runs: whose points belong to a series when it is read.
+
+A forked run holds its own points only. Read with what it inherits, a series begins with its
+parent's points up to and including the fork's step, those of the parent's parent up to theirs,
+and so on. A parent that is not in this database is no error. System metrics have no steps and
+are not inherited.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+from trackai.errors import NotFoundError
+from trackai.store import metrics, series
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aiosqlite import Connection
+
+    from trackai.store.metrics import Attempt, PointRow
+    from trackai.store.series import Series
+    from trackai.structs.values import Step
+
+
+class Segment(NamedTuple):
+    """A series, or its beginning: the points up to and including `until`, None for all."""
+
+    series: Series
+    until: Step | None
+
+
+async def ancestors(conn: Connection, run_id: int) -> list[tuple[int, Step]]:
+    """The runs that a run continues, nearest first, each with the last step that it gives."""
+    found: list[tuple[int, Step]] = []
+    seen = {run_id}
+    until: Step | None = None
+    while True:
+        rows = await conn.execute_fetchall(
+            """
+            SELECT parent.id, run.fork_step
+            FROM runs AS run
+            JOIN runs AS parent ON parent.uid = run.fork_uid
+            WHERE run.id = ? AND run.fork_step IS NOT NULL
+            """,
+            (run_id,),
+        )
+        for parent, step in rows:
+            run_id, until = parent, step if until is None else min(until, step)
+        # Runs that continue each other cannot be told from a mistake; they end where they began.
+        if not rows or until is None or run_id in seen:
+            return found
+        seen.add(run_id)
+        found.append((run_id, until))
+
+
+async def find(
+    conn: Connection, run_id: int, path: str, *, inherited: bool = True
+) -> list[list[Segment]]:
+    """The series of that name, on either axis; each is a list of segments, the run's own first.
+
+    Raises:
+        NotFoundError: neither the run nor, if asked for, those it continues have such a metric.
+    """
+    found = await find_many(conn, [run_id], [path], inherited=inherited)
+    if not found:
+        raise NotFoundError(f"the run {run_id} has no metric {path!r}")
+    # Steps before times, as they are read.
+    return sorted((segments for _, segments in found), key=lambda one: one[0].series.axis)
+
+
+async def find_many(
+    conn: Connection, run_ids: Sequence[int], paths: Sequence[str], *, inherited: bool = True
+) -> list[tuple[int, list[Segment]]]:
+    """The series of these names in these runs, each with its run's id.
+
+    Where a name was logged with steps and as a system metric, the former comes last.
+    """
+    answer = [
+        (run_id, [Segment(one, None)])
+        for run_id, one in await series.find_many(conn, run_ids, paths)
+    ]
+    if not inherited or not await _any_forks(conn):
+        return answer
+    on_steps = {
+        (run_id, own.series.path): [own, *rest]
+        for run_id, (own, *rest) in answer
+        if own.series.axis == "step"
+    }
+    answer = [
+        (run_id, segments) for run_id, segments in answer if segments[0].series.axis == "time"
+    ]
+    for run_id in dict.fromkeys(run_ids):
+        line = dict(await ancestors(conn, run_id))
+        theirs = await series.find_many(conn, list(line), paths) if line else []
+        by_run: dict[int, list[Series]] = {}
+        for ancestor, one in theirs:
+            by_run.setdefault(ancestor, []).append(one)
+        for ancestor, until in line.items():
+            for one in by_run.get(ancestor, []):
+                if one.axis == "step" and await _begins_by(conn, one, until):
+                    on_steps.setdefault((run_id, one.path), []).append(Segment(one, until))
+    return answer + [(run_id, segments) for (run_id, _), segments in on_steps.items()]
+
+
+async def read(
+    conn: Connection,
+    segments: Sequence[Segment],
+    *,
+    step_min: Step | None = None,
+    step_max: Step | None = None,
+    attempt: Attempt = "latest",
+    limit: int,
+    offset: int = 0,
+) -> list[PointRow]:
+    """Points of a series with what it inherits, in order of step; of a series alone if it is one.
+
+    What one attempt logged is its run's own.
+    """
+    if isinstance(attempt, int):
+        segments = [segment for segment in segments if segment.until is None]
+    if len(segments) == 1 and segments[0].until is None:
+        return await metrics.read(
+            conn, segments[0].series, step_min=step_min, step_max=step_max,
+            attempt=attempt, limit=limit, offset=offset,
+        )  # fmt: skip
+    if not segments:
+        return []
+    # Each part comes in order from the clustered rows; SQLite merges them without sorting.
+    parts = " UNION ALL ".join(
+        f"""
+        SELECT step, timestamp, value, writer_id FROM metrics
+        WHERE series_id = ? AND step BETWEEN ? AND ?
+          AND {"TRUE" if attempt == "all" else metrics.visible(segment.series)}
+        """
+        for segment in segments
+    )
+    values: list[Step] = []
+    for one, until in segments:
+        highest = math.inf if step_max is None else step_max
+        values += [
+            one.id,
+            -math.inf if step_min is None else step_min,
+            highest if until is None else min(highest, until),
+        ]
+    rows = await conn.execute_fetchall(
+        f"{parts} ORDER BY step, timestamp, writer_id LIMIT ? OFFSET ?", (*values, limit, offset)
+    )
+    return [(step, timestamp, value) for step, timestamp, value, _ in rows]
+
+
+async def read_many(conn: Connection, wanted: Sequence[Sequence[Segment]]) -> list[list[PointRow]]:
+    """All points of several series, each with what it inherits, in this order."""
+    alone = [
+        segments[0].series
+        for segments in wanted
+        if len(segments) == 1 and segments[0].until is None
+    ]
+    points = await metrics.read_many(conn, alone)
+    return [
+        points[segments[0].series.id]
+        if len(segments) == 1 and segments[0].until is None
+        else await read(conn, segments, limit=-1)
+        for segments in wanted
+    ]
+
+
+async def count(conn: Connection, segments: Sequence[Segment]) -> int:
+    """The number of points of a series with what it inherits."""
+    total = sum(one.points for one, until in segments if until is None)
+    for one, until in segments:
+        if until is not None:
+            rows = await conn.execute_fetchall(
+                f"""
+                SELECT COUNT(*) FROM metrics
+                WHERE series_id = ? AND step <= ? AND {metrics.visible(one)}
+                """,
+                (one.id, until),
+            )
+            total += sum(number for (number,) in rows)
+    return total
+
+
+async def list_paths(conn: Connection, run_id: int, *, inherited: bool = True) -> list[str]:
+    """The names of a run's metrics, with those that it inherits, sorted."""
+    paths = set(await series.list_paths(conn, run_id))
+    if inherited:
+        for ancestor, until in await ancestors(conn, run_id):
+            rows = await conn.execute_fetchall(
+                """
+                SELECT path FROM series
+                WHERE run_id = ? AND axis = 'step' AND first_step <= ?
+                """,
+                (ancestor, until),
+            )
+            paths.update(path for (path,) in rows)
+    return sorted(paths)
+
+
+async def _any_forks(conn: Connection) -> bool:
+    rows = await conn.execute_fetchall(
+        "SELECT EXISTS (SELECT 1 FROM runs WHERE fork_uid IS NOT NULL)"
+    )
+    return any(answer for (answer,) in rows)
+
+
+async def _begins_by(conn: Connection, one: Series, until: Step) -> bool:
+    rows = await conn.execute_fetchall(
+        "SELECT first_step <= ? FROM series WHERE id = ?", (until, one.id)
+    )
+    return any(answer for (answer,) in rows)
