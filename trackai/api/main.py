@@ -100,8 +100,13 @@ ROUTES = [
     *_routes(
         "/api/projects/{project_id}", GET=projects.get_project, DELETE=projects.delete_project
     ),
+    *_routes("/api/projects/{project_id}/columns", GET=projects.list_columns),
     *_routes("/api/runs", GET=runs.list_runs, POST=runs.create_run),
-    *_routes("/api/runs/{run_id}", GET=runs.get_run, DELETE=runs.delete_run),
+    *_routes("/api/runs/delete", POST=runs.delete_runs),
+    *_routes("/api/runs/tags", POST=runs.change_many_tags),
+    *_routes("/api/runs/{run_id}", GET=runs.get_run, PATCH=runs.change_run, DELETE=runs.delete_run),
+    *_routes("/api/runs/{run_id}/tags", POST=runs.add_tags),
+    Route("/api/runs/{run_id}/tags/{tag:path}", runs.remove_tag, methods=["DELETE"]),
     *_routes("/api/runs/{run_id}/summary", GET=runs.get_summary),
     *_routes("/api/runs/{run_id}/config", GET=runs.get_config),
     *_routes("/api/runs/{run_id}/state", PATCH=runs.set_state),

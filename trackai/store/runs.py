@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from trackai.errors import ConflictError, NotFoundError
 from trackai.store import metrics
 from trackai.store.projects import free_slug, slugify
-from trackai.structs.records import Run, RunPage
+from trackai.structs.records import Run
 from trackai.structs.values import State, Step, utc
 
 if TYPE_CHECKING:
@@ -17,26 +17,14 @@ if TYPE_CHECKING:
 
     from aiosqlite import Connection
 
-_COLUMNS = "id, project_id, slug, name, group_name, state, created_at, updated_at"
-SortKey = Literal["created_at", "updated_at", "name", "run_id", "group_name", "state", "id"]
-_SORT_COLUMNS: dict[SortKey, str] = {
-    "created_at": "created_at",
-    "updated_at": "updated_at",
-    "name": "name",
-    "run_id": "slug",
-    "group_name": "group_name",
-    "state": "state",
-    "id": "id",
-}
+R = TypeVar("R", bound=Run)
 
-
-class RunFilter(msgspec.Struct, kw_only=True, frozen=True):
-    """Which runs to list; what is None does not restrict."""
-
-    project_id: int | None = None
-    group: str | None = None
-    state: State | None = None
-    search: str | None = None
+COLUMNS = """
+    id, project_id, slug, name, group_name, state, created_at, updated_at, finished_at, notes,
+    (SELECT json_group_array(tag) FROM (
+        SELECT tag FROM tags WHERE tags.run_id = runs.id ORDER BY tag
+    ))
+"""
 
 
 async def create(
@@ -60,7 +48,7 @@ async def create(
         INSERT INTO runs (uid, project_id, slug, name, group_name, state, created_at, updated_at)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7)
         ON CONFLICT (project_id, slug) DO NOTHING
-        RETURNING {_COLUMNS}
+        RETURNING {COLUMNS}
         """,
         (uid, project_id, slug, name, group_name, state, now),
     )
@@ -84,7 +72,7 @@ async def get(conn: Connection, run_id: int) -> Run:
     Raises:
         NotFoundError: there is none.
     """
-    rows = await conn.execute_fetchall(f"SELECT {_COLUMNS} FROM runs WHERE id = ?", (run_id,))
+    rows = await conn.execute_fetchall(f"SELECT {COLUMNS} FROM runs WHERE id = ?", (run_id,))
     for row in rows:
         return _run(row)
     raise NotFoundError(f"there is no run with the id {run_id}")
@@ -100,7 +88,7 @@ async def get_uid(conn: Connection, run_id: int) -> str:
 
 async def find_by_uid(conn: Connection, uid: str) -> Run | None:
     """The run with that identity."""
-    rows = await conn.execute_fetchall(f"SELECT {_COLUMNS} FROM runs WHERE uid = ?", (uid,))
+    rows = await conn.execute_fetchall(f"SELECT {COLUMNS} FROM runs WHERE uid = ?", (uid,))
     return next((_run(row) for row in rows), None)
 
 
@@ -125,7 +113,7 @@ async def find_latest(conn: Connection, project_id: int, name: str) -> Run | Non
     """The latest run of that name in a project."""
     rows = await conn.execute_fetchall(
         f"""
-        SELECT {_COLUMNS} FROM runs
+        SELECT {COLUMNS} FROM runs
         WHERE project_id = ? AND name = ?
         ORDER BY created_at DESC, id DESC
         LIMIT 1
@@ -143,49 +131,6 @@ async def count(conn: Connection, project_id: int) -> int:
     return next(int(number) for (number,) in rows)
 
 
-async def list_page(
-    conn: Connection,
-    where: RunFilter,
-    *,
-    sort_by: SortKey = "created_at",
-    sort_order: Literal["asc", "desc"] = "desc",
-    limit: int,
-    offset: int,
-) -> RunPage:
-    """A page of the runs that match."""
-    conditions, values = _conditions(where)
-    rows = await conn.execute_fetchall(f"SELECT COUNT(*) FROM runs WHERE {conditions}", values)
-    total = next(int(number) for (number,) in rows)
-    order = "ASC" if sort_order == "asc" else "DESC"
-    rows = await conn.execute_fetchall(
-        f"""
-        SELECT {_COLUMNS} FROM runs
-        WHERE {conditions}
-        ORDER BY {_SORT_COLUMNS[sort_by]} {order}, id {order}
-        LIMIT ? OFFSET ?
-        """,
-        (*values, limit, offset),
-    )
-    runs = [_run(row) for row in rows]
-    return RunPage(runs, total, offset + len(runs) < total)
-
-
-def _conditions(where: RunFilter) -> tuple[str, list[Any]]:
-    conditions, values = ["TRUE"], []
-    for column, value in (
-        ("project_id", where.project_id),
-        ("group_name", where.group),
-        ("state", where.state),
-    ):
-        if value is not None:
-            conditions.append(f"{column} = ?")
-            values.append(value)
-    if where.search:
-        conditions.append("(instr(casefold(slug), ?) OR instr(casefold(name), ?))")
-        values += [where.search.casefold()] * 2
-    return " AND ".join(conditions), values
-
-
 async def set_state(conn: Connection, run_id: int, state: State, *, now: int) -> Run:
     """Change a run's state.
 
@@ -199,7 +144,7 @@ async def set_state(conn: Connection, run_id: int, state: State, *, now: int) ->
             updated_at = max(updated_at, ?3),
             finished_at = CASE ?2 WHEN 'running' THEN NULL ELSE ?3 END
         WHERE id = ?1
-        RETURNING {_COLUMNS}
+        RETURNING {COLUMNS}
         """,
         (run_id, state, now),
     )
@@ -213,6 +158,44 @@ async def set_fork(conn: Connection, run_id: int, fork_uid: str, fork_step: Step
     await conn.execute(
         "UPDATE runs SET fork_uid = ?, fork_step = ? WHERE id = ?", (fork_uid, fork_step, run_id)
     )
+
+
+async def change(
+    conn: Connection,
+    run_id: int,
+    *,
+    slug: str,
+    name: str | None,
+    group_name: str | None,
+    notes: str | None,
+    project_id: int,
+    now: int,
+) -> Run:
+    """Rename a run, move it to another project, note something about it: all fields are set.
+
+    Raises:
+        NotFoundError: there is no such run.
+        ConflictError: its project has another run with that slug.
+    """
+    taken = await conn.execute_fetchall(
+        "SELECT 1 FROM runs WHERE project_id = ? AND slug = ? AND id != ?",
+        (project_id, slug, run_id),
+    )
+    if list(taken):
+        raise ConflictError(f"the project has a run with the run_id {slug!r} already")
+    rows = await conn.execute_fetchall(
+        f"""
+        UPDATE runs SET
+            slug = ?2, name = ?3, group_name = ?4, notes = ?5, project_id = ?6,
+            updated_at = max(updated_at, ?7)
+        WHERE id = ?1
+        RETURNING {COLUMNS}
+        """,
+        (run_id, slug, name, group_name, notes, project_id, now),
+    )
+    for row in rows:
+        return _run(row)
+    raise NotFoundError(f"there is no run with the id {run_id}")
 
 
 async def touch(conn: Connection, run_id: int, *, now: int) -> None:
@@ -234,9 +217,13 @@ async def delete(conn: Connection, run_id: int) -> Run:
     return run
 
 
-def _run(row: Any) -> Run:
-    id_, project_id, slug, name, group_name, state, created_at, updated_at = row
-    return Run(
+def run_from_row(row: Any, kind: type[R]) -> R:
+    """The record that a row of `COLUMNS` stands for."""
+    (
+        id_, project_id, slug, name, group_name, state, created_at, updated_at, finished_at, notes,
+        tags,
+    ) = row  # fmt: skip
+    return kind(
         id=id_,
         project_id=project_id,
         run_id=slug,
@@ -245,4 +232,11 @@ def _run(row: Any) -> Run:
         state=state,
         created_at=utc(created_at),
         updated_at=utc(updated_at),
+        finished_at=None if finished_at is None else utc(finished_at),
+        notes=notes,
+        tags=msgspec.json.decode(tags),
     )
+
+
+def _run(row: Any) -> Run:
+    return run_from_row(row, Run)

@@ -44,6 +44,15 @@ class Run(msgspec.Struct, kw_only=True):
     state: State
     created_at: datetime
     updated_at: datetime
+    finished_at: datetime | None = None
+    notes: str | None = None
+    tags: list[str] = []
+
+
+class RunRow(Run, kw_only=True):
+    """A run in a table; `values` are the columns that were asked for, by the name given there."""
+
+    values: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
 
 
 class RunSummary(Run, kw_only=True):
@@ -54,11 +63,36 @@ class RunSummary(Run, kw_only=True):
 
 
 class RunPage(msgspec.Struct):
-    """A page of runs, the number of all that match, and whether more follow."""
+    """A page of runs, the number of all that match, and whether and where more follow."""
 
-    runs: list[Run]
+    runs: list[RunRow]
     total: int
     has_more: bool
+    next_cursor: str | None = None
+
+
+class ConfigColumn(msgspec.Struct):
+    """A configuration key, how it is written as a field, and how many runs have it."""
+
+    key: str
+    field: str
+    runs: int
+
+
+class MetricColumn(msgspec.Struct):
+    """A metric, how it is written as a field, how many runs have it, and what its values are."""
+
+    path: str
+    field: str
+    runs: int
+    kind: str
+
+
+class ProjectColumns(msgspec.Struct):
+    """What tables of a project's runs can show, besides the attributes of runs."""
+
+    config: list[ConfigColumn]
+    metrics: list[MetricColumn]
 
 
 class Point(msgspec.Struct, gc=False):
@@ -105,3 +139,9 @@ class Message(msgspec.Struct):
     """What a request did, in words."""
 
     message: str
+
+
+class Deleted(Message):
+    """Which runs are gone, by row id."""
+
+    deleted: list[int]

@@ -34,6 +34,11 @@ def utc(microseconds: int) -> datetime:
     return _EPOCH + timedelta(0, 0, microseconds)
 
 
+def microseconds(time: datetime) -> int:
+    """How many microseconds after the epoch an aware point in time lies."""
+    return (time - _EPOCH) // timedelta(microseconds=1)
+
+
 def json_value(stored: StoredValue, kind: Kind) -> Value:
     """A value as the database holds it, as JSON shows it."""
     if stored is None:

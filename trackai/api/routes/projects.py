@@ -9,7 +9,7 @@ import msgspec
 
 from trackai.api.requests import Limit, Name, Offset, body, database, path_id, query
 from trackai.api.responses import JSONResponse
-from trackai.store import files, projects, runs
+from trackai.store import files, projects, run_tables, runs
 from trackai.structs.records import Message
 
 if TYPE_CHECKING:
@@ -43,6 +43,14 @@ async def get_project(request: Request) -> JSONResponse:
     project_id = path_id(request, "project_id")
     async with database(request).read() as conn:
         return JSONResponse(await projects.get_summary(conn, project_id))
+
+
+async def list_columns(request: Request) -> JSONResponse:
+    """The configuration keys and metrics that a project's runs have, and how many have them."""
+    project_id = path_id(request, "project_id")
+    async with database(request).read() as conn:
+        await projects.get(conn, project_id)
+        return JSONResponse(await run_tables.list_columns(conn, project_id))
 
 
 async def create_project(request: Request) -> JSONResponse:

@@ -4,20 +4,31 @@ from __future__ import annotations
 
 import time
 import uuid
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import msgspec
 
 from trackai.api.requests import MAX_ID, Limit, Name, Offset, body, database, path_id, query
 from trackai.api.responses import JSONResponse
-from trackai.store import configs, files, projects, runs, series
-from trackai.structs.records import Message, RunSummary
+from trackai.errors import InvalidInputError
+from trackai.store import configs, files, projects, run_tables, runs, series, tags
+from trackai.structs.filters import parse_field, parse_fields, parse_filter
+from trackai.structs.records import Deleted, Message, Run, RunSummary
 from trackai.structs.values import State, json_value
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from starlette.requests import Request
 
+T = TypeVar("T")
 RowId = Annotated[int, msgspec.Meta(ge=1, le=MAX_ID)]
+RunIds = Annotated[list[RowId], msgspec.Meta(min_length=1, max_length=10_000)]
+Tags = Annotated[
+    list[Annotated[str, msgspec.Meta(min_length=1, max_length=256)]], msgspec.Meta(max_length=100)
+]
+Notes = Annotated[str, msgspec.Meta(max_length=100_000)]
+MAX_COLUMNS = 200
 
 
 class RunQuery(msgspec.Struct):
@@ -27,9 +38,12 @@ class RunQuery(msgspec.Struct):
     group: str | None = None
     state: State | None = None
     search: str | None = None
+    filter: str | None = None
+    columns: str | None = None
     limit: Limit = 100
     offset: Offset = 0
-    sort_by: runs.SortKey = "created_at"
+    cursor: str | None = None
+    sort_by: str = "created_at"
     sort_order: Literal["asc", "desc"] = "desc"
 
 
@@ -49,20 +63,61 @@ class NewState(msgspec.Struct):
     state: State
 
 
+class RunChange(msgspec.Struct):
+    """What to change about a run; what is left out stays, null empties. `project_id` moves it."""
+
+    run_id: Name | msgspec.UnsetType = msgspec.UNSET
+    name: Name | msgspec.UnsetType | None = msgspec.UNSET
+    group_name: Name | msgspec.UnsetType | None = msgspec.UNSET
+    notes: Notes | msgspec.UnsetType | None = msgspec.UNSET
+    tags: Tags | msgspec.UnsetType = msgspec.UNSET
+    project_id: RowId | msgspec.UnsetType = msgspec.UNSET
+
+
+class NewTags(msgspec.Struct):
+    """Tags to add to a run."""
+
+    tags: Tags
+
+
+class TagChange(msgspec.Struct):
+    """Tags to add to, and to remove from, each of several runs."""
+
+    run_ids: RunIds
+    add: Tags = []
+    remove: Tags = []
+
+
+class Deletion(msgspec.Struct):
+    """Runs to delete."""
+
+    run_ids: RunIds
+
+
 async def list_runs(request: Request) -> JSONResponse:
     """Runs that match, a page of them."""
     asked = query(request, RunQuery)
-    where = runs.RunFilter(
-        project_id=asked.project_id, group=asked.group, state=asked.state, search=asked.search
+    where = run_tables.RunFilter(
+        project_id=asked.project_id,
+        group=asked.group,
+        state=asked.state,
+        search=asked.search,
+        tree=None if asked.filter is None else parse_filter(asked.filter),
     )
+    sort_by = parse_field(asked.sort_by)
+    columns = None if asked.columns is None else parse_fields(asked.columns)
+    if columns is not None and len(columns) > MAX_COLUMNS:
+        raise InvalidInputError("columns", f"at most {MAX_COLUMNS} can be asked for")
     async with database(request).read() as conn:
-        page = await runs.list_page(
+        page = await run_tables.list_page(
             conn,
             where,
-            sort_by=asked.sort_by,
+            sort_by=sort_by,
             sort_order=asked.sort_order,
+            columns=columns,
             limit=asked.limit,
             offset=asked.offset,
+            cursor=asked.cursor,
         )
     return JSONResponse(page)
 
@@ -130,6 +185,74 @@ async def set_state(request: Request) -> JSONResponse:
     return JSONResponse(run)
 
 
+async def change_run(request: Request) -> JSONResponse:
+    """Rename a run, move it to another project, set its group, notes or tags."""
+    run_id = path_id(request, "run_id")
+    wanted = await body(request, RunChange)
+    now = time.time_ns() // 1000
+    async with database(request).write() as conn:
+        run = await runs.get(conn, run_id)
+        project_id = _or(wanted.project_id, run.project_id)
+        await projects.get(conn, project_id)
+        if not isinstance(wanted.tags, msgspec.UnsetType):
+            await tags.remove(conn, run_id, set(run.tags) - set(wanted.tags))
+            await tags.add(conn, run_id, wanted.tags)
+        run = await runs.change(
+            conn,
+            run_id,
+            slug=_or(wanted.run_id, run.run_id),
+            name=_or(wanted.name, run.name),
+            group_name=_or(wanted.group_name, run.group_name),
+            notes=_or(wanted.notes, run.notes),
+            project_id=project_id,
+            now=now,
+        )
+        await projects.touch(conn, project_id, now=now)
+    return JSONResponse(run)
+
+
+def _or(value: T | msgspec.UnsetType, present: T) -> T:
+    return present if isinstance(value, msgspec.UnsetType) else value
+
+
+async def add_tags(request: Request) -> JSONResponse:
+    """Tag a run; a tag that it has stays."""
+    new = await body(request, NewTags)
+    return await _change_tags(request, add=new.tags)
+
+
+async def remove_tag(request: Request) -> JSONResponse:
+    """Take a tag from a run; one that it does not have is no error."""
+    return await _change_tags(request, remove=[request.path_params["tag"]])
+
+
+async def _change_tags(
+    request: Request, *, add: Sequence[str] = (), remove: Sequence[str] = ()
+) -> JSONResponse:
+    run_id = path_id(request, "run_id")
+    async with database(request).write() as conn:
+        await runs.get(conn, run_id)
+        await tags.remove(conn, run_id, remove)
+        await tags.add(conn, run_id, add)
+        await runs.touch(conn, run_id, now=time.time_ns() // 1000)
+        run = await runs.get(conn, run_id)
+    return JSONResponse(run)
+
+
+async def change_many_tags(request: Request) -> JSONResponse:
+    """Tag several runs: all of them, or none if one does not exist."""
+    wanted = await body(request, TagChange)
+    changed: list[Run] = []
+    async with database(request).write() as conn:
+        for run_id in dict.fromkeys(wanted.run_ids):
+            await runs.get(conn, run_id)
+            await tags.remove(conn, run_id, wanted.remove)
+            await tags.add(conn, run_id, wanted.add)
+            await runs.touch(conn, run_id, now=time.time_ns() // 1000)
+            changed.append(await runs.get(conn, run_id))
+    return JSONResponse(changed)
+
+
 async def delete_run(request: Request) -> JSONResponse:
     """Delete a run with its points."""
     run_id = path_id(request, "run_id")
@@ -139,3 +262,16 @@ async def delete_run(request: Request) -> JSONResponse:
         run = await runs.delete(conn, run_id)
     await files.forget(db, hashes)
     return JSONResponse(Message(f"deleted the run {run.run_id!r}"))
+
+
+async def delete_runs(request: Request) -> JSONResponse:
+    """Delete several runs with their points; those that do not exist are left out."""
+    wanted = await body(request, Deletion)
+    db = database(request)
+    async with db.write() as conn:
+        found = await runs.existing(conn, wanted.run_ids)
+        hashes = await files.hashes(conn, found)
+        for run_id in found:
+            await runs.delete(conn, run_id)
+    await files.forget(db, hashes)
+    return JSONResponse(Deleted(f"deleted {len(found)} runs", found))
