@@ -69,20 +69,26 @@ def condition(tree: Filter) -> Condition:
 def sort_key(field: Field) -> Condition:
     """The expression by which runs are ordered; NULL where a run does not have the field."""
     match field:
+        case Attribute("name" | "group_name" | "notes" as name):
+            return _beginning(ATTRIBUTES[name]), []
         case Attribute(name):
             return ATTRIBUTES[name], []
         case Config(key):
-            return (
-                "(SELECT comparable FROM configs WHERE run_id = runs.id AND key = ?)",
-                [key],
-            )
+            one = f"SELECT {_beginning('comparable')} FROM configs WHERE run_id = runs.id"
+            return f"({one} AND key = ?)", [key]
         case Metric(path, figure):
             # The planner would look into the table itself; the index has what is needed.
+            column = _beginning("last_value") if figure == "last" else FIGURES[figure]
             one = f"""
-                (SELECT {FIGURES[figure]} FROM series INDEXED BY series_by_path
+                (SELECT {column} FROM series INDEXED BY series_by_path
                  WHERE path = ? AND run_id = runs.id AND axis = '%s')
             """
             return f"coalesce({one % 'step'}, {one % 'time'})", [path, path]
+
+
+def _beginning(column: str) -> str:
+    """Text is ordered by its beginning: a cursor holds the value at which a page ends."""
+    return f"CASE typeof({column}) WHEN 'text' THEN substr({column}, 1, 256) ELSE {column} END"
 
 
 def _joined(word: str, parts: list[Condition]) -> Condition:

@@ -39,7 +39,7 @@ class _Cursor(msgspec.Struct, array_like=True):
 
     sort_by: str
     order: Order
-    key: float | int | str | bytes | None
+    key: Any
     id: int
 
 
@@ -178,6 +178,8 @@ def _decode(text: str, sort_by: Field, order: Order) -> _Cursor:
         packed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         cursor = msgspec.msgpack.decode(packed, type=_Cursor)
         if not -(1 << 63) <= cursor.id < 1 << 63:
+            raise ValueError
+        if not isinstance(cursor.key, float | int | str | bytes | None):
             raise ValueError
         if isinstance(cursor.key, int) and not -(1 << 63) <= cursor.key < 1 << 63:
             raise ValueError

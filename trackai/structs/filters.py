@@ -217,6 +217,7 @@ class _Parser:
         return parts[0] if len(parts) == 1 else Every(tuple(parts))
 
     def _one(self, depth: int) -> Filter:
+        self._skip()
         if depth > MAX_DEPTH:
             raise self._problem(f"it is nested more than {MAX_DEPTH} deep")
         if self._keyword("not"):

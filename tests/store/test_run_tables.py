@@ -1,0 +1,306 @@
+"""Tables of runs against the same filters computed by hand over the same runs."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from trackai.errors import InvalidInputError
+from trackai.store import configs, metrics, projects, run_tables, runs, tags, writers
+from trackai.structs.columns import Column
+from trackai.structs.filters import parse_field, parse_fields, parse_filter
+
+if TYPE_CHECKING:
+    from aiosqlite import Connection
+
+    from trackai.store.database import Database
+
+CONFIGS: list[dict[str, str]] = [
+    {"lr": "0.1", "opt": '"adam"', "amp": "true"},
+    {"lr": "0.01", "opt": '"sgd"', "amp": "false"},
+    {"lr": "1", "opt": '"Adam W"', "amp": "1"},
+    {"lr": '"0.1"', "opt": "null", "layers": "[1,2]"},
+    {},
+]
+VALUES: list[dict[str, list[float | int | bool | str]]] = [
+    {"acc": [0.5, 0.9, 0.7]},
+    {"acc": [0.1, 0.95, math.nan]},
+    {"acc": [math.inf, 0.2], "ok": [True]},
+    {"acc": ["best"], "ok": [False], "acc.max": [7]},
+    {"loss": [1.0]},
+]
+
+
+async def _fill(conn: Connection) -> None:
+    for number, (config, values) in enumerate(zip(CONFIGS, VALUES, strict=True), start=1):
+        project = await projects.get_or_create(
+            conn, "main" if number < 5 else "side", now=number * 1_000_000
+        )
+        run = await runs.create(
+            conn,
+            uid=f"uid{number}",
+            project_id=project.id,
+            slug=f"run-{number}",
+            name=None if number == 4 else f"Name {number}",
+            group_name="g" if number % 2 else None,
+            state="running" if number == 1 else "completed",
+            now=number * 1_000_000,
+        )
+        assert run.id == number
+        writer = await writers.get_or_create(
+            conn, uid=f"w{number}", run_id=run.id, attempt=1, rank=0, host="h", pid=1, now=1
+        )
+        await configs.put(conn, run.id, config)
+        await metrics.append(
+            conn,
+            run.id,
+            writer,
+            [
+                Column(path, "step", list(range(len(one))), list(range(1, len(one) + 1)), one)
+                for path, one in values.items()
+            ],
+        )
+    await tags.add(conn, 1, ["good", "Best one"])
+    await tags.add(conn, 2, ["good"])
+
+
+async def _matching(db: Database, text: str) -> list[int]:
+    async with db.read() as conn:
+        page = await run_tables.list_page(
+            conn,
+            run_tables.RunFilter(tree=parse_filter(text)),
+            sort_by=parse_field("id"),
+            sort_order="asc",
+            limit=100,
+        )
+    assert page.total == len(page.runs)
+    return [run.id for run in page.runs]
+
+
+@pytest.mark.parametrize(
+    ("text", "ids"),
+    [
+        # Numbers are numbers, text is text, booleans are neither.
+        ("config.lr < 0.5", [1, 2]),
+        ("config.lr >= 0.1", [1, 3]),
+        ("config.lr = 0.1", [1]),
+        ('config.lr = "0.1"', [4]),
+        ("config.lr != 0.1", [2, 3, 4]),
+        ("config.amp = true", [1]),
+        ("config.amp = false", [2]),
+        ("config.amp = 1", [3]),
+        ("config.amp > 0", [3]),
+        ("config.opt < b", [1, 3]),
+        ("config.opt > b", [2]),
+        ("config.opt ~ ADAM", [1, 3]),
+        ("config.opt !~ adam", [2]),
+        ("config.lr ~ 0", [1, 2, 4]),
+        ("config.layers ~ 2", [4]),
+        ("config.opt = null", [4, 5]),
+        ("config.opt != null", [1, 2, 3]),
+        ("not config.lr = 0.1", [2, 3, 4, 5]),
+        ("config.nothing = 1", []),
+        # Figures of metrics.
+        ("metric.acc.max > 0.9", [2]),
+        ("metric.acc.max >= 0.9", [1, 2]),
+        ("metric.acc = 0.7", [1]),
+        ("metric.acc != 0.7", [2, 3, 4]),
+        ("metric.acc = nan", [2]),
+        ("metric.acc != nan", [1, 3, 4]),
+        ("metric.acc < nan", []),
+        ("metric.acc.mean > 0.6", [1]),
+        ("metric.acc.nans > 0", [2]),
+        ("metric.acc.points = 3", [1, 2]),
+        ("metric.acc.max_step = 1", [1, 2, 3]),
+        ("metric.acc = best", [4]),
+        ("metric.acc ~ ES", [4]),
+        ("metric.acc > 0.1", [1, 3]),
+        ("metric.ok = true", [3]),
+        ("metric.ok = false", [4]),
+        ("metric.acc = null", [5]),
+        ("metric.acc != null", [1, 2, 3, 4]),
+        ('metric."acc.max" = 7', [4]),
+        ("not metric.acc.max > 0.9", [1, 3, 4, 5]),
+        # Attributes, with what is missing.
+        ("name ~ name", [1, 2, 3, 5]),
+        ("name = null", [4]),
+        ("not name = 'Name 1'", [2, 3, 4, 5]),
+        ("name != 'Name 1'", [2, 3, 5]),
+        ("group = g", [1, 3, 5]),
+        ("state = running", [1]),
+        ("project = side", [5]),
+        ("project != side", [1, 2, 3, 4]),
+        ("project ~ AI", [1, 2, 3, 4]),
+        ("created >= 1970-01-01T00:00:04", [4, 5]),
+        ("finished = null", [1, 2, 3, 4, 5]),
+        ("id > 3", [4, 5]),
+        ("run_id = run-2", [2]),
+        ("duration = 0", [1, 2, 3, 4, 5]),
+        # Tags: a run has many, or none.
+        ("tag = good", [1, 2]),
+        ("tag != good", [3, 4, 5]),
+        ("tag ~ BEST", [1]),
+        ("tag !~ best", [2, 3, 4, 5]),
+        ("tag = null", [3, 4, 5]),
+        ("tag != null", [1, 2]),
+        # All together.
+        ("tag=good and not config.opt=sgd or metric.loss.min<=1", [1, 5]),
+        ("(tag=good or group=g) and metric.acc.max>0.1", [1, 2, 3]),
+    ],
+)
+async def test_filters(db: Database, text: str, ids: list[int]) -> None:
+    async with db.write() as conn:
+        await _fill(conn)
+    assert await _matching(db, text) == ids
+
+
+@pytest.mark.parametrize(
+    ("sort_by", "ascending", "descending"),
+    [
+        ("created_at", [1, 2, 3, 4, 5], [5, 4, 3, 2, 1]),
+        ("name", [1, 2, 3, 5, 4], [5, 3, 2, 1, 4]),
+        ("group", [1, 3, 5, 2, 4], [5, 3, 1, 4, 2]),
+        ("config.lr", [2, 1, 3, 4, 5], [4, 3, 1, 2, 5]),
+        ("metric.acc.max", [3, 1, 2, 4, 5], [2, 1, 3, 5, 4]),
+        ("metric.acc", [3, 1, 4, 2, 5], [4, 1, 3, 5, 2]),
+        ("project", [1, 2, 3, 4, 5], [5, 4, 3, 2, 1]),
+        ("tag", [1, 2, 3, 4, 5], [2, 1, 5, 4, 3]),
+    ],
+)
+async def test_orders_by_page_by_offset_and_by_cursor(
+    db: Database, sort_by: str, ascending: list[int], descending: list[int]
+) -> None:
+    async with db.write() as conn:
+        await _fill(conn)
+    for order, expected in (("asc", ascending), ("desc", descending)):
+        for limit in (1, 2, 5):
+            by_offset, by_cursor = [], []
+            cursor: str | None = None
+            options: dict[str, Any] = {
+                "sort_by": parse_field(sort_by),
+                "sort_order": order,
+                "limit": limit,
+            }
+            where = run_tables.RunFilter()
+            async with db.read() as conn:
+                while True:
+                    page = await run_tables.list_page(conn, where, cursor=cursor, **options)
+                    by_cursor += [run.id for run in page.runs]
+                    assert page.total == 5
+                    assert page.has_more == (page.next_cursor is not None)
+                    cursor = page.next_cursor
+                    if cursor is None:
+                        break
+                for offset in range(0, 7, limit):
+                    page = await run_tables.list_page(conn, where, offset=offset, **options)
+                    by_offset += [run.id for run in page.runs]
+                    assert page.total == 5
+            assert by_offset == by_cursor == expected
+
+
+async def test_a_cursor_does_not_slip_when_runs_come_and_go(db: Database) -> None:
+    async with db.write() as conn:
+        await _fill(conn)
+        where = run_tables.RunFilter()
+        first = await run_tables.list_page(conn, where, limit=2)
+        assert [run.id for run in first.runs] == [5, 4]
+        await runs.delete(conn, 5)
+        await runs.create(
+            conn, uid="new", project_id=1, slug="new", name=None, group_name=None, now=10**12
+        )
+        second = await run_tables.list_page(conn, where, limit=2, cursor=first.next_cursor)
+    assert [run.id for run in second.runs] == [3, 2]
+
+
+async def test_a_cursor_of_another_order_or_none_at_all_is_refused(db: Database) -> None:
+    async with db.write() as conn:
+        await _fill(conn)
+        where = run_tables.RunFilter()
+        page = await run_tables.list_page(conn, where, limit=1)
+        with pytest.raises(InvalidInputError, match="sorted in another way"):
+            await run_tables.list_page(
+                conn, where, limit=1, sort_order="asc", cursor=page.next_cursor
+            )
+        for wrong in ("", "x", "AAAA", "é", "k6E=", "A" * 10_000):
+            with pytest.raises(InvalidInputError, match="cursor: "):
+                await run_tables.list_page(conn, where, limit=1, cursor=wrong)
+
+
+async def test_columns(db: Database) -> None:
+    async with db.write() as conn:
+        await _fill(conn)
+        page = await run_tables.list_page(
+            conn,
+            run_tables.RunFilter(),
+            sort_by=parse_field("id"),
+            sort_order="asc",
+            columns=parse_fields(
+                "config.lr,config.layers,metric.acc,metric.acc.max,metric.ok,tag,created,project"
+            ),
+            limit=10,
+        )
+    first, second, third, fourth, fifth = (run.values for run in page.runs)
+    assert isinstance(first, dict)
+    assert isinstance(third, dict)
+    assert first.pop("created").timestamp() == 1.0
+    assert first == {
+        "config.lr": 0.1,
+        "config.layers": None,
+        "metric.acc": 0.7,
+        "metric.acc.max": 0.9,
+        "metric.ok": None,
+        "tag": ["Best one", "good"],
+        "project": "main",
+    }
+    assert isinstance(second, dict)
+    assert (second["metric.acc"], second["metric.acc.max"]) == ("NaN", 0.95)
+    assert third["metric.ok"] is True
+    assert isinstance(fourth, dict)
+    assert (fourth["config.layers"], fourth["metric.acc"], fourth["metric.acc.max"]) == (
+        [1, 2],
+        "best",
+        None,
+    )
+    assert isinstance(fifth, dict)
+    assert fifth["metric.acc"] is None
+
+
+async def test_the_columns_of_a_project(db: Database) -> None:
+    async with db.write() as conn:
+        await _fill(conn)
+        main = await run_tables.list_columns(conn, 1)
+        side = await run_tables.list_columns(conn, 2)
+    assert {(one.key, one.runs) for one in main.config} == {
+        ("amp", 3),
+        ("layers", 1),
+        ("lr", 4),
+        ("opt", 4),
+    }
+    assert {(one.path, one.field, one.runs, one.kind) for one in main.metrics} == {
+        ("acc", "metric.acc", 4, "number"),
+        ("acc.max", 'metric."acc.max"', 1, "number"),
+        ("ok", "metric.ok", 2, "bool"),
+    }
+    assert [(one.path, one.runs) for one in side.metrics] == [("loss", 1)]
+    assert side.config == []
+
+
+async def test_filters_and_orders_read_indexes_not_runs_one_by_one(db: Database) -> None:
+    """The plan of a filter by a metric: one range of the index that holds its figures."""
+    async with db.write() as conn:
+        await _fill(conn)
+        statements: list[str] = []
+        await conn.set_trace_callback(statements.append)
+        await run_tables.list_page(
+            conn,
+            run_tables.RunFilter(tree=parse_filter("metric.acc.max > 0.5 and config.lr < 1")),
+            sort_by=parse_field("metric.acc.min"),
+            limit=10,
+        )
+        await conn.set_trace_callback(None)  # type: ignore[arg-type]
+        (page,) = [one for one in statements if "MATERIALIZED" in one]
+        plan = [row[3] for row in await conn.execute_fetchall("EXPLAIN QUERY PLAN " + page)]
+    assert any("series USING COVERING INDEX series_by_path (path=?" in line for line in plan), plan
+    assert not any(line.startswith(("SCAN series", "SCAN configs")) for line in plan), plan
