@@ -19,12 +19,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         port: its TCP port (``TRACKAI_PORT``).
         allowed_hosts: host names, besides those of this machine's loopback, that a request may
             name in its Host header (``TRACKAI_ALLOWED_HOSTS``, separated by commas).
+        db_path_source: what decided on `db_path`.
     """
 
     db_path: Path
     host: str = "127.0.0.1"
     port: int = 8000
     allowed_hosts: tuple[str, ...] = ()
+    db_path_source: str = "default"
 
     @classmethod
     def from_env(cls, db_path: str | os.PathLike[str] | None = None) -> Settings:
@@ -37,6 +39,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         path = db_path or env.get("TRACKAI_DB_PATH") or "~/.trackai/trackai.db"
         return cls(
             db_path=_absolute(path),
+            db_path_source="TRACKAI_DB_PATH" if env.get("TRACKAI_DB_PATH") else "default",
             host=env.get("TRACKAI_HOST") or "127.0.0.1",
             port=_port(env.get("TRACKAI_PORT") or "8000"),
             allowed_hosts=tuple(

@@ -17,6 +17,12 @@ from trackai.errors import NotFoundError, TrackAIError
 # The module of each command; the function in it has the command's name.
 _COMMANDS = {
     "serve": "serve",
+    "projects": "lists",
+    "runs": "lists",
+    "show": "show",
+    "sql": "sql",
+    "config": "config",
+    "demo": "demo",
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from trackai.errors import ConflictError, NotFoundError
@@ -27,14 +28,25 @@ def slugify(name: str) -> str:
     return re.sub(r"[^\w.]+", "-", name).strip("-")[:80] or "unnamed"
 
 
-async def get_or_create(conn: Connection, name: str, *, now: int) -> Project:
-    """The project of that name or slug, made if there is none."""
+async def find(conn: Connection, name: str) -> Project:
+    """The project of that name or slug.
+
+    Raises:
+        NotFoundError: there is none.
+    """
     rows = await conn.execute_fetchall(
         f"SELECT {_COLUMNS} FROM projects WHERE name = ?1 OR slug = ?1 ORDER BY name = ?1 DESC",
         (name,),
     )
     for row in rows:
         return _project(row)
+    raise NotFoundError(f"there is no project {name!r}: see trackai projects")
+
+
+async def get_or_create(conn: Connection, name: str, *, now: int) -> Project:
+    """The project of that name or slug, made if there is none."""
+    with suppress(NotFoundError):
+        return await find(conn, name)
     taken = {
         slug
         for (slug,) in await conn.execute_fetchall(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from trackai.errors import ConflictError, NotFoundError
+from trackai.errors import ConflictError, InvalidInputError, NotFoundError
 from trackai.store import metrics
 from trackai.store.projects import free_slug, slugify
 from trackai.structs.records import Run
@@ -121,6 +121,39 @@ async def find_latest(conn: Connection, project_id: int, name: str) -> Run | Non
         (project_id, name),
     )
     return next((_run(row) for row in rows), None)
+
+
+async def resolve(conn: Connection, text: str) -> Run:
+    """The run that a person means: an id, a slug, `project/slug`, a name, or `latest`.
+
+    Raises:
+        NotFoundError: there is none.
+        InvalidInputError: there are several; they are listed.
+    """
+    columns = ", ".join(f"runs.{column}" for column in _COLUMNS.split(", "))
+    for condition in (
+        "?1 = 'latest' AND runs.id = (SELECT id FROM runs ORDER BY created_at DESC, id DESC)",
+        "CAST(runs.id AS TEXT) = ?1",
+        "projects.slug || '/' || runs.slug = ?1 OR projects.name || '/' || runs.slug = ?1",
+        "runs.slug = ?1",
+        "runs.name = ?1",
+    ):
+        rows = await conn.execute_fetchall(
+            f"""
+            SELECT projects.slug || '/' || runs.slug, {columns}
+            FROM runs JOIN projects ON projects.id = runs.project_id
+            WHERE {condition}
+            ORDER BY runs.id DESC
+            """,
+            (text,),
+        )
+        found = list(rows)
+        if len(found) == 1:
+            return _run(found[0][1:])
+        if found:
+            names = ", ".join(f"{name} (id {id_})" for name, id_, *_ in found[:10])
+            raise InvalidInputError("RUN", f"{text!r} may be any of {names}: name it by its id")
+    raise NotFoundError(f"there is no run {text!r}: see trackai runs")
 
 
 async def count(conn: Connection, project_id: int) -> int:

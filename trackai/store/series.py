@@ -10,7 +10,7 @@ import msgspec
 from trackai.errors import NotFoundError
 from trackai.store.bulk import execute_rows, placeholders
 from trackai.store.figures import Figures
-from trackai.structs.values import Axis, Kind, Step, StoredValue  # noqa: TC001
+from trackai.structs.values import Axis, Kind, Step, StoredValue, Value, json_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -153,6 +153,45 @@ async def last_values(conn: Connection, run_id: int) -> list[tuple[str, StoredVa
         (run_id,),
     )
     return [(path, value, kind) for path, value, kind in rows]
+
+
+class MetricSummary(msgspec.Struct, frozen=True):
+    """The figures of a metric, over the points that are not superseded.
+
+    `min`, `max` and `mean` are over finite numbers and None where there are none.
+    """
+
+    path: str
+    axis: Axis
+    kind: Kind
+    points: int
+    nan_points: int
+    last: Value
+    last_step: Step | None
+    min: Step | None
+    min_step: Step | None
+    max: Step | None
+    max_step: Step | None
+    mean: float | None
+
+
+async def summaries(conn: Connection, run_id: int) -> list[MetricSummary]:
+    """The figures of all metrics of a run, sorted by path."""
+    rows = await conn.execute_fetchall(
+        """
+        SELECT
+            path, axis, kind, points, nan_points, last_value,
+            CASE axis WHEN 'step' THEN last_step END, min_value, min_step, max_value, max_step,
+            CASE WHEN finite_points > 0 THEN sum / finite_points END
+        FROM series WHERE run_id = ?
+        ORDER BY path, axis
+        """,
+        (run_id,),
+    )
+    return [
+        MetricSummary(path, axis, kind, points, nans, json_value(last, kind), *rest)
+        for path, axis, kind, points, nans, last, *rest in rows
+    ]
 
 
 async def last_step(conn: Connection, run_id: int) -> Step | None:

@@ -1,0 +1,92 @@
+"""trackai show"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+import msgspec
+
+from trackai.cli.output import ago, cell, json_option, print_json, print_table
+from trackai.cli.store import db_option, with_store
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from trackai.store.database import Database
+    from trackai.store.series import MetricSummary
+    from trackai.structs.records import Run
+
+_SPARKS = "▁▂▃▄▅▆▇█"
+_SPARK_WIDTH = 24
+
+
+class _Shown(msgspec.Struct):
+    run: Run
+    config: dict[str, Any]
+    metrics: list[MetricSummary]
+    curves: list[str]
+
+
+@click.command()
+@click.argument("run")
+@db_option
+@json_option
+def show(run: str, db: str | None, as_json: bool) -> None:
+    """Show a RUN: its configuration, and the last and best values of its metrics.
+
+    A RUN is an id, a slug, project/slug, a name, or "latest".
+    """
+
+    async def work(database: Database) -> _Shown:
+        return await _look_up(database, run, with_curves=not as_json)
+
+    shown = with_store(db, work)
+    if as_json:
+        print_json(run=shown.run, config=shown.config, metrics=shown.metrics)
+        return
+    head = shown.run
+    click.secho(f"{head.name or head.run_id}", bold=True, nl=False)
+    click.echo(f"  id {head.id}, {head.run_id}, {head.state}, begun {ago(head.created_at)}")
+    if shown.config:
+        click.echo()
+        print_table(("config", "value"), list(shown.config.items()))
+    if shown.metrics:
+        click.echo()
+        print_table(
+            ("metric", "last", "at step", "min", "max", "mean", "points", "NaN", ""),
+            [
+                (one.path, one.last, one.last_step, one.min, one.max, one.mean, one.points,
+                 one.nan_points, curve)
+                for one, curve in zip(shown.metrics, shown.curves, strict=True)
+            ],
+        )  # fmt: skip
+
+
+async def _look_up(database: Database, text: str, *, with_curves: bool) -> _Shown:
+    from trackai.store import configs, metrics, runs, series
+
+    async with database.read() as conn:
+        run = await runs.resolve(conn, text)
+        figures = await series.summaries(conn, run.id)
+        curves: list[str] = []
+        if with_curves:
+            for one in figures:
+                found = [s for s in await series.find(conn, run.id, one.path) if s.axis == one.axis]
+                rows = await metrics.read(conn, found[0], limit=100_000)
+                curves.append(sparkline([value for _, _, value in rows]))
+        return _Shown(run, await configs.get(conn, run.id), figures, curves)
+
+
+def sparkline(values: Sequence[Any], width: int = _SPARK_WIDTH) -> str:
+    """The course of a metric in a few characters: the mean of each stretch, NaN left out."""
+    numbers = [v for v in values if isinstance(v, int | float) and abs(v) < float("inf")]
+    if not numbers:
+        return cell(None)
+    stretch = max(1, -(-len(numbers) // width))
+    means = [
+        sum(part) / len(part)
+        for part in (numbers[at : at + stretch] for at in range(0, len(numbers), stretch))
+    ]
+    low, span = min(means), max(means) - min(means) or 1.0
+    return "".join(_SPARKS[int((mean - low) / span * (len(_SPARKS) - 1))] for mean in means)
