@@ -20,6 +20,7 @@ _COMMANDS = {
     "projects": "lists",
     "runs": "lists",
     "show": "show",
+    "compare": "compare",
     "sql": "sql",
     "config": "config",
     "demo": "demo",
