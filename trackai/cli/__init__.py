@@ -12,7 +12,7 @@ from importlib import import_module
 import click
 
 from trackai import __version__
-from trackai.errors import NotFoundError, TrackAIError
+from trackai.errors import InvalidInputError, NotFoundError, TrackAIError
 
 # The module of each command; the function in it has the command's name.
 _COMMANDS = {
@@ -21,6 +21,10 @@ _COMMANDS = {
     "runs": "lists",
     "show": "show",
     "compare": "compare",
+    "tag": "change",
+    "rename": "change",
+    "move": "change",
+    "delete": "change",
     "sql": "sql",
     "config": "config",
     "demo": "demo",
@@ -48,6 +52,12 @@ def cli() -> None:
     """A local-first experiment tracker."""
 
 
+def _exit_code(error: TrackAIError) -> int:
+    if isinstance(error, NotFoundError):
+        return 3
+    return 2 if isinstance(error, InvalidInputError) else 1
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; a mistake is one line on stderr, not a traceback.
 
@@ -62,6 +72,6 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(130)
     except TrackAIError as error:
         click.echo(f"trackai: {error}", err=True)
-        sys.exit(3 if isinstance(error, NotFoundError) else 1)
+        sys.exit(_exit_code(error))
     # Outside of click's standalone mode, ctx.exit(4) is the result 4.
     sys.exit(result if isinstance(result, int) else 0)

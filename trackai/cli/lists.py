@@ -11,7 +11,6 @@ from trackai.cli.store import db_option, with_store
 
 if TYPE_CHECKING:
     from trackai.store.database import Database
-    from trackai.store.runs import SortKey
     from trackai.structs.records import ProjectSummary, RunPage
     from trackai.structs.values import State
 
@@ -44,15 +43,12 @@ def projects(db: str | None, as_json: bool) -> None:
 
 @click.command()
 @click.argument("project", required=False)
+@click.option("--filter", "condition", help="Only runs that match: 'config.lr < 0.01 and tag = x'.")
 @click.option("--group", help="Only runs of this group.")
 @click.option("--state", type=click.Choice(["running", "completed", "failed"]))
-@click.option("--search", help="Only runs with this text in their name.")
-@click.option(
-    "--sort",
-    type=click.Choice(["created_at", "updated_at", "name", "run_id", "group_name", "state", "id"]),
-    default="created_at",
-    show_default=True,
-)
+@click.option("--search", help="Only runs with this text in their name or slug.")
+@click.option("--columns", help="Fields to show: 'config.opt/lr,metric.val/acc.max'.")
+@click.option("--sort", default="created_at", show_default=True, help="Any field.")
 @click.option("--asc", is_flag=True, help="The smallest or oldest first.")
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True)
 @click.option("--offset", type=click.IntRange(0), default=0)
@@ -60,27 +56,40 @@ def projects(db: str | None, as_json: bool) -> None:
 @json_option
 def runs(
     project: str | None,
+    condition: str | None,
     group: str | None,
     state: State | None,
     search: str | None,
-    sort: SortKey,
+    columns: str | None,
+    sort: str,
     asc: bool,
     limit: int,
     offset: int,
     db: str | None,
     as_json: bool,
 ) -> None:
-    """List runs, of one PROJECT or of all, the latest first."""
-    from trackai.store import projects, runs
+    """List runs, of one PROJECT or of all, the latest first.
+
+    Filters and fields are those of the HTTP API.
+    """
+    from trackai.store import projects, run_tables
+    from trackai.structs.filters import parse_field, parse_fields, parse_filter
+
+    tree = None if condition is None else parse_filter(condition)
+    sort_by = parse_field(sort, name="sort")
+    fields = parse_fields(columns) if columns else {}
 
     async def work(database: Database) -> RunPage:
         async with database.read() as conn:
             project_id = (await projects.find(conn, project)).id if project else None
-            return await runs.list_page(
+            return await run_tables.list_page(
                 conn,
-                runs.RunFilter(project_id=project_id, group=group, state=state, search=search),
-                sort_by=sort,
+                run_tables.RunFilter(
+                    project_id=project_id, group=group, state=state, search=search, tree=tree
+                ),
+                sort_by=sort_by,
                 sort_order="asc" if asc else "desc",
+                columns=fields,
                 limit=limit,
                 offset=offset,
             )
@@ -90,11 +99,12 @@ def runs(
         print_json(runs=page.runs, total=page.total, has_more=page.has_more)
         return
     print_table(
-        ("id", "run", "name", "group", "state", "created"),
+        ("id", "run", "group", "state", "created", "tags", *fields),
         [
-            (run.id, run.run_id, run.name, run.group_name, run.state, run.created_at)
+            (run.id, run.run_id, run.group_name, run.state, run.created_at, run.tags,
+             *((run.values or {}).get(name) for name in fields))
             for run in page.runs
         ],
-    )
+    )  # fmt: skip
     if page.has_more:
         click.echo(f"{page.total} in all: see more with --limit or --offset", err=True)

@@ -46,7 +46,7 @@ def show(run: str, db: str | None, as_json: bool) -> None:
         print_json(run=shown.run, config=shown.config, metrics=shown.metrics)
         return
     head = shown.run
-    click.secho(f"{head.name or head.run_id}", bold=True, nl=False)
+    click.secho(cell(head.name or head.run_id), bold=True, nl=False)
     click.echo(f"  id {head.id}, {head.run_id}, {head.state}, begun {ago(head.created_at)}")
     if shown.config:
         click.echo()

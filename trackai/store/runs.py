@@ -130,7 +130,6 @@ async def resolve(conn: Connection, text: str) -> Run:
         NotFoundError: there is none.
         InvalidInputError: there are several; they are listed.
     """
-    columns = ", ".join(f"runs.{column}" for column in _COLUMNS.split(", "))
     for condition in (
         "?1 = 'latest' AND runs.id = (SELECT id FROM runs ORDER BY created_at DESC, id DESC)",
         "CAST(runs.id AS TEXT) = ?1",
@@ -140,7 +139,7 @@ async def resolve(conn: Connection, text: str) -> Run:
     ):
         rows = await conn.execute_fetchall(
             f"""
-            SELECT projects.slug || '/' || runs.slug, {columns}
+            SELECT runs.id, projects.slug || '/' || runs.slug
             FROM runs JOIN projects ON projects.id = runs.project_id
             WHERE {condition}
             ORDER BY runs.id DESC
@@ -149,9 +148,9 @@ async def resolve(conn: Connection, text: str) -> Run:
         )
         found = list(rows)
         if len(found) == 1:
-            return _run(found[0][1:])
+            return await get(conn, found[0][0])
         if found:
-            names = ", ".join(f"{name} (id {id_})" for name, id_, *_ in found[:10])
+            names = ", ".join(f"{name} (id {id_})" for id_, name in found[:10])
             raise InvalidInputError("RUN", f"{text!r} may be any of {names}: name it by its id")
     raise NotFoundError(f"there is no run {text!r}: see trackai runs")
 

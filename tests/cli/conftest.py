@@ -1,0 +1,47 @@
+"""The command line, called in this process."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+
+from trackai.cli import main
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Output(NamedTuple):
+    """What a command printed, and its exit code."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+class Trackai:
+    """Calls `trackai` with the arguments."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+
+    def __call__(self, *arguments: str, code: int = 0) -> Output:
+        self._capsys.readouterr()
+        with pytest.raises(SystemExit) as exited:
+            main(list(arguments))
+        output = Output(int(exited.value.code or 0), *self._capsys.readouterr())
+        assert output.code == code, output
+        assert "Traceback" not in output.err
+        return output
+
+
+@pytest.fixture
+def trackai(db_path: Path, capsys: pytest.CaptureFixture[str]) -> Trackai:
+    """The command, on a database of this test."""
+    return Trackai(capsys)

@@ -1,0 +1,103 @@
+"""projects, runs, show, compare, sql, config"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import pytest
+
+import trackai as sdk
+from trackai.cli.show import sparkline
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.cli.conftest import Trackai
+
+
+@pytest.fixture(autouse=True)
+def some_runs(db_path: Path) -> None:
+    for number, name in enumerate(("a", "b", "b")):
+        with sdk.init(project="Proj", name=name, config={"lr": number, "same": 1}) as run:
+            run.log({"loss": number + 0.5, "text": "x"})
+            run.log({"loss": math.nan})
+
+
+def test_projects(trackai: Trackai) -> None:
+    answer = trackai("projects", "--json").json
+    assert answer["version"] == 1
+    assert [(one["project_id"], one["total_runs"]) for one in answer["projects"]] == [("proj", 3)]
+    assert "proj\tProj\t3" in trackai("projects").out
+
+
+def test_runs_are_filtered_sorted_and_shown_with_columns(trackai: Trackai) -> None:
+    answer = trackai(
+        "runs", "proj", "--filter", "config.lr >= 1", "--sort", "config.lr", "--asc",
+        "--columns", "metric.loss.min", "--json",
+    ).json  # fmt: skip
+    assert [run["run_id"] for run in answer["runs"]] == ["b", "b-2"]
+    assert [run["values"] for run in answer["runs"]] == [
+        {"metric.loss.min": 1.5}, {"metric.loss.min": 2.5},
+    ]  # fmt: skip
+    assert trackai("runs", "--limit", "1").out.count("\n") == 2
+    assert "filter" in trackai("runs", "--filter", "config.", code=2).err
+    assert "no project" in trackai("runs", "nope", code=3).err
+
+
+@pytest.mark.parametrize("text", ["3", "latest", "b-2", "proj/b-2", "Proj/b-2"])
+def test_a_run_is_named_in_many_ways(trackai: Trackai, text: str) -> None:
+    assert trackai("show", text, "--json").json["run"]["id"] == 3
+
+
+def test_a_name_that_two_runs_have_means_the_slug(trackai: Trackai) -> None:
+    assert trackai("show", "b", "--json").json["run"]["id"] == 2
+    trackai("rename", "1", "twin")
+    trackai("rename", "2", "twin")
+    error = trackai("show", "twin", code=2).err
+    assert "proj/a (id 1)" in error
+    assert "proj/b (id 2)" in error
+    assert "no run" in trackai("show", "nope", code=3).err
+
+
+def test_show(trackai: Trackai) -> None:
+    answer = trackai("show", "1", "--json").json
+    assert answer["config"] == {"lr": 0, "same": 1}
+    loss = answer["metrics"][0]
+    assert (loss["path"], loss["last"], loss["min"], loss["nan_points"]) == ("loss", "NaN", 0.5, 1)
+    assert "loss\tNaN" in trackai("show", "1").out
+
+
+def test_compare(trackai: Trackai) -> None:
+    answer = trackai("compare", "1", "2", "--json").json
+    assert answer["config"] == {"lr": [0, 1], "same": [1, 1]}
+    text = trackai("compare", "1", "2").out
+    assert "lr\t0\t1" in text
+    assert "same" not in text
+    assert "same\t1\t1" in trackai("compare", "1", "2", "--all").out
+
+
+def test_sql_reads_and_cannot_write(trackai: Trackai) -> None:
+    assert trackai("sql", "SELECT COUNT(*) AS n FROM metrics", "--json").json["rows"] == [[9]]
+    assert "readonly" in trackai("sql", "DELETE FROM runs", code=2).err
+    assert "syntax" in trackai("sql", "SELEC", code=2).err
+    assert len(trackai("runs", "--json").json["runs"]) == 3
+
+
+def test_config(trackai: Trackai, db_path: Path) -> None:
+    answer = trackai("config", "--json").json
+    assert answer["database"] == str(db_path)
+    assert answer["database_from"] == "TRACKAI_DB_PATH"
+    assert trackai("config", "--db", "x.db", "--json").json["database_from"] == "--db"
+
+
+def test_sparkline() -> None:
+    assert sparkline([]) == "-"
+    assert sparkline([1.0]) == "▁"
+    assert sparkline([0, math.nan, 1, math.inf, "x"]) == "▁█"
+    assert len(sparkline(range(1000))) <= 24
+
+
+def test_what_a_name_holds_does_not_reach_the_terminal(trackai: Trackai) -> None:
+    sdk.init(project="p\x1b[31m", name="evil\x1b]0;x\x07").finish()
+    assert "\x1b" not in trackai("projects").out + trackai("show", "latest").out

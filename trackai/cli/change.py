@@ -1,0 +1,130 @@
+"""trackai tag, rename, move, delete: what people change about runs afterwards."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from trackai.cli.output import human_bytes, json_option, print_json
+from trackai.cli.store import db_option, with_store
+
+if TYPE_CHECKING:
+    from trackai.store.database import Database
+    from trackai.structs.records import Run
+
+
+@click.command()
+@click.argument("run")
+@click.argument("tags", nargs=-1)
+@click.option("--remove", is_flag=True, help="Take the tags away.")
+@db_option
+@json_option
+def tag(run: str, tags: tuple[str, ...], remove: bool, db: str | None, as_json: bool) -> None:
+    """Tag a RUN; without TAGS, list those it has."""
+    from trackai.store import runs
+    from trackai.store import tags as store_tags
+
+    async def work(database: Database) -> tuple[Run, list[str]]:
+        async with database.write() as conn:
+            found = await runs.resolve(conn, run)
+            await (store_tags.remove if remove else store_tags.add)(conn, found.id, tags)
+            return found, await store_tags.get(conn, found.id)
+
+    found, now = with_store(db, work)
+    if as_json:
+        print_json(run=found, tags=now)
+    else:
+        click.echo(" ".join(now))
+
+
+@click.command()
+@click.argument("run")
+@click.argument("name")
+@db_option
+@json_option
+def rename(run: str, name: str, db: str | None, as_json: bool) -> None:
+    """Give a RUN another NAME; its slug stays."""
+    changed = with_store(db, lambda database: _change(database, run, name=name))
+    _say(changed, f"is called {name!r} now", as_json=as_json)
+
+
+@click.command()
+@click.argument("run")
+@click.argument("project")
+@db_option
+@json_option
+def move(run: str, project: str, db: str | None, as_json: bool) -> None:
+    """Move a RUN into another PROJECT, which is made if there is none."""
+    changed = with_store(db, lambda database: _change(database, run, project=project))
+    _say(changed, f"is in the project {project!r} now", as_json=as_json)
+
+
+async def _change(
+    database: Database, text: str, *, name: str | None = None, project: str | None = None
+) -> Run:
+    from trackai.store import projects, runs
+
+    now = time.time_ns() // 1000
+    async with database.write() as conn:
+        run = await runs.resolve(conn, text)
+        slug, project_id = run.run_id, run.project_id
+        if project is not None:
+            project_id = (await projects.get_or_create(conn, project, now=now)).id
+            if project_id != run.project_id:
+                slug = await runs.unused_slug(conn, project_id, slug)
+        return await runs.change(
+            conn,
+            run.id,
+            slug=slug,
+            name=name or run.name,
+            group_name=run.group_name,
+            notes=run.notes,
+            project_id=project_id,
+            now=now,
+        )
+
+
+def _say(run: Run, what: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json(run=run)
+    else:
+        click.echo(f"the run {run.run_id} (id {run.id}) {what}")
+
+
+@click.command()
+@click.argument("run", nargs=-1, required=True)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@db_option
+@json_option
+def delete(run: tuple[str, ...], yes: bool, db: str | None, as_json: bool) -> None:
+    """Delete RUNS with all their points; say how much space that gave back."""
+    from trackai.store import runs, series
+
+    async def look_up(database: Database) -> list[tuple[Run, int]]:
+        async with database.read() as conn:
+            found = [await runs.resolve(conn, text) for text in run]
+            return [
+                (one, sum(metric.points for metric in await series.summaries(conn, one.id)))
+                for one in found
+            ]
+
+    async def work(database: Database) -> int:
+        before = database.path.stat().st_size
+        for one, _ in found:
+            async with database.write() as conn:
+                await runs.delete(conn, one.id)
+        await database.checkpoint()
+        return before - database.path.stat().st_size
+
+    found = with_store(db, look_up)
+    if not yes:
+        for one, points in found:
+            click.echo(f"{one.run_id} (id {one.id}), {points} points", err=True)
+        click.confirm(f"Delete {len(found)} run(s)?", abort=True, err=True)
+    freed = with_store(db, work)
+    if as_json:
+        print_json(deleted=[one.id for one, _ in found], bytes=freed)
+    else:
+        click.echo(f"deleted {len(found)} run(s), {human_bytes(freed)} given back")
