@@ -27,6 +27,9 @@ _COMMANDS = {
     "delete": "change",
     "sql": "sql",
     "config": "config",
+    "log": "log",
+    "wait": "wait",
+    "backup": "backup",
     "demo": "demo",
 }
 

@@ -1,0 +1,73 @@
+"""log, wait, backup: what scripts call"""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import trackai as sdk
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.cli.conftest import Trackai
+
+
+def test_log_from_a_shell_script(trackai: Trackai) -> None:
+    first = trackai("log", "--run", "r", "loss=0.5", "ok=true", "--config", "opt/lr=0.1").out
+    trackai("log", "--run", "r", "loss=0.25")
+    trackai("log", "--run", "r", "loss=0.1", "--step", "7.5")
+    assert trackai("runs", "--json").json["runs"][0]["state"] == "running"
+    assert trackai("log", "--run", "r", "--finish", "completed").out == first
+    shown = trackai("show", "r", "--json").json
+    assert shown["run"]["state"] == "completed"
+    assert shown["config"] == {"opt/lr": 0.1}
+    assert [(one["path"], one["last"], one["last_step"]) for one in shown["metrics"]] == [
+        ("loss", 0.1, 7.5), ("ok", True, 0),
+    ]  # fmt: skip
+    assert "NAME=VALUE" in trackai("log", "--run", "r", "loss", code=2).err
+
+
+def test_wait_for_the_end(trackai: Trackai) -> None:
+    trackai("log", "--run", "r", "acc=0.5")
+    assert trackai("wait", "r", "--timeout", "0", "--json", code=4).json["met"] is False
+    assert trackai("wait", "r", "--until", "acc > 0.4").code == 0
+    assert trackai("wait", "r", "--until", "acc > 0.6", "--timeout", "0.1", code=4).code == 4
+    assert "until" in trackai("wait", "r", "--until", "acc >", code=2).err
+    trackai("log", "--run", "r", "--finish", "failed")
+    trackai("wait", "r", code=4)
+    trackai("log", "--run", "r", "--finish", "completed")
+    trackai("wait", "r")
+
+
+def test_wait_notices_that_a_process_was_killed(trackai: Trackai, db_path: Path) -> None:
+    script = (
+        "import os, signal, trackai\n"
+        "trackai.init(project='p', name='killed').log({'x': 1.0})\n"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", script], check=False, timeout=60)
+    answer = trackai("wait", "killed", "--timeout", "20", "--json", code=4).json
+    assert answer["run"]["state"] == "failed"
+    assert len(trackai("sql", "SELECT * FROM points", "--json").json["rows"]) == 1
+
+
+def test_a_backup_has_everything_that_was_logged_before(
+    trackai: Trackai, db_path: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy.db"
+    with sdk.init(project="p") as run:
+        for step in range(5000):
+            run.log({"x": 1.0}, step=step)
+        trackai("backup", str(copy))
+        connection = sqlite3.connect(copy)
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert connection.execute("SELECT COUNT(*) FROM metrics").fetchone() == (5000,)
+        assert connection.execute("SELECT sum(points) FROM series").fetchone() == (5000,)
+        connection.close()
+        run.log({"x": 1.0}, step=5000)
+    assert [path.name for path in tmp_path.glob("copy*")] == ["copy.db"]
+    assert "exists" in trackai("backup", str(copy), code=1).err
+    assert trackai("runs", "--db", str(copy), "--json").json["total"] == 1

@@ -1,0 +1,134 @@
+"""trackai log"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from typing import TYPE_CHECKING
+
+import click
+
+from trackai.cli.output import json_option, print_json
+from trackai.cli.store import db_option, with_store
+
+if TYPE_CHECKING:
+    from aiosqlite import Connection
+
+    from trackai.store.database import Database
+    from trackai.structs.records import Run
+    from trackai.structs.values import State, Step, Value
+
+
+@click.command()
+@click.argument("values", nargs=-1, metavar="NAME=VALUE...")
+@click.option("--run", "name", required=True, help="The run's name; it is made if there is none.")
+@click.option("--project", default="shell", show_default=True)
+@click.option("--step", type=float, help="The step.  [default: the one after the highest]")
+@click.option("--config", "config", multiple=True, metavar="NAME=VALUE", help="Configuration.")
+@click.option("--finish", type=click.Choice(["completed", "failed"]), help="End the run.")
+@db_option
+@json_option
+def log(
+    values: tuple[str, ...],
+    name: str,
+    project: str,
+    step: float | None,
+    config: tuple[str, ...],
+    finish: State | None,
+    db: str | None,
+    as_json: bool,
+) -> None:
+    """Log NAME=VALUE pairs to a run from a shell script.
+
+    The run stays "running" until a call with --finish ends it.
+    """
+    from trackai.sdk.config import flat_json
+    from trackai.sdk.values import plain_step
+    from trackai.store import configs, runs
+
+    logged = _pairs(values)
+    configured = _pairs(config)
+    at = None
+    if step is not None:
+        at = plain_step(int(step) if step == int(step) else step)
+
+    async def work(database: Database) -> Run:
+        async with database.write() as conn:
+            now = time.time_ns() // 1000
+            run = await _find_or_create(conn, project, name, now=now)
+            await configs.put(conn, run.id, flat_json(configured))
+            if logged:
+                await _append(conn, run, logged, at, now=now)
+            await runs.touch(conn, run.id, now=now)
+            return await runs.set_state(conn, run.id, finish or "running", now=now)
+
+    run = with_store(db, work)
+    if as_json:
+        print_json(run=run)
+    else:
+        click.echo(run.id)
+
+
+def _pairs(texts: tuple[str, ...]) -> dict[str, Value]:
+    pairs: dict[str, Value] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise click.UsageError(f"{text!r} is no NAME=VALUE")
+        pairs[key] = parse_value(value)
+    return pairs
+
+
+def parse_value(text: str) -> Value:
+    """A number, true or false where the text is one, else the text."""
+    if text in ("true", "false"):
+        return text == "true"
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            pass
+    return text
+
+
+async def _find_or_create(conn: Connection, project: str, name: str, *, now: int) -> Run:
+    from trackai.store import projects, runs
+
+    project_id = (await projects.get_or_create(conn, project, now=now)).id
+    run = await runs.find_latest(conn, project_id, name)
+    if run is not None:
+        return run
+    return await runs.create(
+        conn,
+        uid=uuid.uuid4().hex,
+        project_id=project_id,
+        slug=await runs.unused_slug(conn, project_id, name),
+        name=name,
+        group_name=None,
+        now=now,
+    )
+
+
+async def _append(
+    conn: Connection, run: Run, values: dict[str, Value], step: Step | None, *, now: int
+) -> None:
+    from trackai.store import metrics, runs, series, writers
+    from trackai.structs.columns import Column
+
+    if step is None:
+        last = await series.last_step(conn, run.id)
+        step = 0 if last is None else int(last) + 1
+    # One writer for all calls: each is a process of its own, but none of them is an attempt.
+    run_uid = await runs.get_uid(conn, run.id)
+    writer_id = await writers.get_or_create(
+        conn,
+        uid=uuid.uuid5(uuid.UUID(run_uid), "trackai log").hex,
+        run_id=run.id,
+        attempt=max(1, await writers.next_attempt(conn, run.id) - 1),
+        rank=0,
+        host="shell",
+        pid=0,
+        now=now,
+    )
+    columns = [Column(path, "step", [step], [now], [value]) for path, value in values.items()]
+    await metrics.append(conn, run.id, writer_id, columns)
