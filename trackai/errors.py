@@ -5,6 +5,7 @@
     ├── InvalidInputError       (also a ValueError; names the field)
     ├── NotFoundError           (also a LookupError)
     ├── ConflictError
+    ├── MissingExtraError       (also an ImportError)
     └── StoreError
         ├── StoreUnreachableError
         ├── ForeignDatabaseError
@@ -48,6 +49,13 @@ class NotFoundError(TrackAIError, LookupError):
 
 class ConflictError(TrackAIError):
     """A name or slug that is taken already."""
+
+
+class MissingExtraError(TrackAIError, ImportError):
+    """A package is needed that is not installed; the message has the command that does."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(f"{what} needs a further package: pip install 'trackai[{extra}]'")
 
 
 class StoreError(TrackAIError):

@@ -29,6 +29,9 @@ _COMMANDS = {
     "config": "config",
     "log": "log",
     "wait": "wait",
+    "export": "export",
+    "import": "imports",
+    "merge": "imports",
     "backup": "backup",
     "demo": "demo",
 }

@@ -109,6 +109,14 @@ async def ids_of_project(conn: Connection, project_id: int) -> list[int]:
     return [run_id for (run_id,) in rows]
 
 
+async def list_ids(conn: Connection, project_id: int | None) -> list[int]:
+    """The row ids of a project's runs, or of all runs, the oldest first."""
+    rows = await conn.execute_fetchall(
+        "SELECT id FROM runs WHERE ?1 IS NULL OR project_id = ?1 ORDER BY id", (project_id,)
+    )
+    return [run_id for (run_id,) in rows]
+
+
 async def find_latest(conn: Connection, project_id: int, name: str) -> Run | None:
     """The latest run of that name in a project."""
     rows = await conn.execute_fetchall(
@@ -228,6 +236,11 @@ async def change(
     for row in rows:
         return _run(row)
     raise NotFoundError(f"there is no run with the id {run_id}")
+
+
+async def set_notes(conn: Connection, run_id: int, notes: str) -> None:
+    """Note something about a run."""
+    await conn.execute("UPDATE runs SET notes = ? WHERE id = ?", (notes, run_id))
 
 
 async def touch(conn: Connection, run_id: int, *, now: int) -> None:

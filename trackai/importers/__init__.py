@@ -1,0 +1,1 @@
+"""From elsewhere into the store: other trackers, and files."""

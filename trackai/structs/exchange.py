@@ -1,0 +1,96 @@
+"""Whole runs on their way from one store to another, through a file or directly.
+
+A run is a `RunHead` and then any number of `Block`s. Identities (`uid`) go with them: loading the
+same run twice changes nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import msgspec
+
+from trackai.structs.values import Axis, Kind, State, Step, Value  # noqa: TC001
+
+
+class RunHead(msgspec.Struct, kw_only=True, tag="run"):
+    """A run without its points; times are microseconds since the epoch."""
+
+    uid: str
+    project: str
+    run_id: str
+    name: str | None = None
+    group_name: str | None = None
+    state: State = "completed"
+    created_at: int
+    finished_at: int | None = None
+    notes: str | None = None
+    fork_uid: str | None = None
+    fork_step: Step | None = None
+    tags: list[str] = []
+    config: dict[str, Any] = {}
+
+
+class WriterHead(msgspec.Struct, kw_only=True):
+    """Who logged the points of a block."""
+
+    uid: str
+    attempt: int = 1
+    rank: int = 0
+    host: str = ""
+    pid: int = 0
+    started_at: int = 0
+
+
+class Block(msgspec.Struct, kw_only=True, tag="points"):
+    """Points of one series by one writer, column by column.
+
+    In JSON NaN is null, the infinities are "Infinity" and "-Infinity", and a text among the
+    numbers of a series is {"text": ...}.
+    """
+
+    run_uid: str
+    metric: str
+    axis: Axis = "step"
+    kind: Kind = "number"
+    writer: WriterHead
+    steps: list[Step]
+    timestamps: list[int]
+    values: list[Any]
+
+
+def to_json(values: list[Value], kind: Kind) -> list[Any]:
+    """Values of a block as JSON holds them."""
+    if kind != "number":
+        return list(values)
+    return [_plain(value) for value in values]
+
+
+def _plain(value: Value) -> Any:
+    if isinstance(value, str):
+        return {"text": value}
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if value != value else "Infinity" if value > 0 else "-Infinity"
+    return value
+
+
+def from_json(values: list[Any], kind: Kind) -> list[Value]:
+    """Values of a block from JSON.
+
+    Raises:
+        ValueError: one is nothing that a metric can have.
+    """
+    return [_value(value, kind) for value in values]
+
+
+def _value(value: Any, kind: Kind) -> Value:
+    if value is None:
+        return math.nan
+    if kind == "number" and value in ("Infinity", "-Infinity"):
+        return float(value)
+    if isinstance(value, dict) and isinstance(value.get("text"), str):
+        return str(value["text"])
+    if isinstance(value, bool | int | float | str):
+        return value
+    raise ValueError(f"{value!r} is no value of a metric")
