@@ -12,7 +12,6 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from trackai.api.requests import MAX_BODY
 from trackai.api.responses import http_error, internal_error, trackai_error
 from trackai.api.routes import files, metrics, projects, runs, server
 from trackai.api.security import SameMachineOnly
@@ -66,7 +65,6 @@ def create_app(settings: Settings | None = None) -> Starlette:
             HTTPException: http_error,
             Exception: internal_error,
         },
-        max_body_size=MAX_BODY,
     )
 
 

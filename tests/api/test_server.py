@@ -1,0 +1,227 @@
+"""The server as a process: how it starts, what it does when the file changes under it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import textwrap
+import time
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import trackai
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.conftest import Server
+
+MAIN = Path(trackai.__file__).parent / "api" / "main.py"
+
+
+def log(project: str, points: int = 3) -> None:
+    with trackai.init(project=project, name="r") as run:
+        for step in range(points):
+            run.log({"x": float(step)}, step=step)
+
+
+def projects(server: Server) -> list[str]:
+    return [project["name"] for project in server.get("/api/projects")]
+
+
+def test_a_file_that_was_removed(server: Server, db_path: Path) -> None:
+    log("old")
+    assert projects(server) == ["old"]
+    db_path.unlink()
+    assert projects(server) == []
+    assert server.request("GET", "/api/runs/1").status == 404
+    log("new")
+    assert projects(server) == ["new"]
+    assert len(server.get("/api/metrics/runs/1/metric/x")["data"]) == 3
+
+
+@pytest.mark.parametrize("how", ["replace", "overwrite"])
+def test_a_file_that_was_replaced_by_a_copy(
+    server: Server, db_path: Path, tmp_path: Path, how: str
+) -> None:
+    log("first")
+    copy = tmp_path / "copy.db"
+    shutil.copyfile(db_path, copy)
+    log("second")
+    assert projects(server) == ["second", "first"]
+    if how == "replace":
+        copy.replace(db_path)
+    else:
+        shutil.copyfile(copy, db_path)
+    assert projects(server) == ["first"]
+    server.request("POST", "/api/projects", {"name": "third", "project_id": "third"})
+    log("fourth")
+    assert projects(server) == ["fourth", "third", "first"]
+    connection = sqlite3.connect(db_path)
+    assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    connection.close()
+
+
+def test_a_run_that_is_being_logged_survives_the_removal_of_the_file(
+    server: Server, db_path: Path
+) -> None:
+    with trackai.init(project="p", name="r", config={"a": 1}) as run:
+        run.log({"x": 1.0}, step=0)
+        while not server.get("/api/runs/1/summary")["metrics"]:
+            time.sleep(0.05)
+        db_path.unlink()
+        assert projects(server) == []
+        run.log({"x": 2.0}, step=1)
+    [found] = server.get("/api/runs")["runs"]
+    assert found["state"] == "completed"
+    summary = server.get(f"/api/runs/{found['id']}/summary")
+    assert summary["config"] == {"a": 1}
+    points = server.get(f"/api/metrics/runs/{found['id']}/metric/x")["data"]
+    assert [point["value"] for point in points] == [1.0, 2.0]
+
+
+def test_a_run_that_was_deleted_while_it_was_logging_stays_deleted(
+    server: Server, db_path: Path
+) -> None:
+    with trackai.init(project="p") as run:
+        run.log({"x": 1.0})
+        while not server.get(f"/api/runs/{run.id}/summary")["metrics"]:
+            time.sleep(0.05)
+        assert server.request("DELETE", f"/api/runs/{run.id}").status == 200
+        run.log({"x": 2.0})
+    assert server.get("/api/runs")["total"] == 0
+
+
+def test_a_running_server_notices_a_process_that_was_killed(
+    server: Server, db_path: Path, tmp_path: Path
+) -> None:
+    script = """
+        import os, signal, trackai
+        run = trackai.init(project="p")
+        for step in range(1000):
+            run.log({"x": 1.0}, step=step)
+        os.kill(os.getpid(), signal.SIGKILL)
+    """
+    process = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)], cwd=tmp_path, check=False, timeout=60
+    )
+    assert process.returncode == -signal.SIGKILL
+    deadline = time.monotonic() + 20
+    while server.get("/api/runs/1")["state"] != "failed":
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    page = server.get("/api/metrics/runs/1/metric/x?limit=2000")
+    assert [point["step"] for point in page["data"]] == list(range(1000))
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@contextmanager
+def process_on(port: int, *command: str, db_path: Path) -> Iterator[None]:
+    env = {**os.environ, "TRACKAI_DB_PATH": str(db_path), "TRACKAI_PORT": str(port)}
+    with subprocess.Popen(command, env=env, stderr=subprocess.DEVNULL, cwd="/") as process:
+        try:
+            deadline = time.monotonic() + 30
+            while True:
+                try:
+                    urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5).close()
+                    break
+                except OSError:
+                    assert time.monotonic() < deadline
+                    assert process.poll() is None
+                    time.sleep(0.05)
+            yield
+        finally:
+            process.terminate()
+
+
+def test_the_other_ways_to_start_it(db_path: Path) -> None:
+    port = free_port()
+    with process_on(port, sys.executable, str(MAIN), db_path=db_path):
+        pass
+    uvicorn = (sys.executable, "-m", "uvicorn", "trackai.api.main:app", "--port", str(port))
+    with process_on(port, *uvicorn, db_path=db_path):
+        pass
+    assert db_path.exists()
+
+
+def serve(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "trackai.cli", "serve", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_a_port_that_is_taken_is_one_line_that_names_the_way_out(server: Server) -> None:
+    answer = serve("--port", server.url.rpartition(":")[2])
+    assert answer.returncode == 1
+    assert answer.stderr.count("\n") == 1
+    assert "--port" in answer.stderr
+
+
+def make_sqlite(path: Path) -> None:
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE runs (id INTEGER PRIMARY KEY, run_id TEXT)")
+    connection.commit()
+    connection.close()
+
+
+def make_newer(path: Path) -> None:
+    os.environ["TRACKAI_DB_PATH"] = str(path)
+    log("p")
+    connection = sqlite3.connect(path)
+    connection.execute("INSERT INTO schema_migrations VALUES (9999, '9999_future', 'x', 1)")
+    connection.commit()
+    connection.close()
+    shutil.rmtree(f"{path}-spool")
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (make_sqlite, "another program"),
+        (lambda path: path.write_text("just text\n" * 100), "no SQLite database"),
+        (lambda path: path.mkdir(), "no file"),
+        (make_newer, "newer"),
+    ],
+)
+def test_a_file_that_is_not_ours_is_left_as_it_is(
+    db_path: Path, make: Callable[[Path], None], says: str
+) -> None:
+    db_path.parent.mkdir()
+    make(db_path)
+    before = db_path.read_bytes() if db_path.is_file() else None
+    answer = serve("--port", "0", "--db", str(db_path))
+    assert answer.returncode == 1
+    assert answer.stderr.count("\n") == 1
+    assert says in answer.stderr
+    with pytest.raises(trackai.StoreError, match=says):
+        trackai.init(project="p")
+    assert (db_path.read_bytes() if db_path.is_file() else None) == before
+    assert [path.name for path in db_path.parent.glob("*.db*") if not path.is_dir()] == (
+        [db_path.name] if before is not None else []
+    )
+
+
+def test_a_path_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    answer = serve("--port", "0", "--db", str(tmp_path / "file" / "trackai.db"))
+    assert answer.returncode == 1
+    assert answer.stderr.count("\n") == 1
+    assert "TRACKAI_DB_PATH" in answer.stderr
