@@ -73,8 +73,9 @@ class Answer(NamedTuple):
 class Server:
     """A `trackai serve` process."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, process: subprocess.Popen[str]) -> None:
         self.url = url
+        self.process = process
 
     def request(
         self,
@@ -121,7 +122,7 @@ def server(db_path: Path, tmp_path: Path) -> Iterator[Server]:
         assert process.stderr is not None
         line = process.stderr.readline()
         assert "serves" in line, line + process.stderr.read()
-        server = Server(line.split()[2].replace("localhost", "127.0.0.1"))
+        server = Server(line.split()[2].replace("localhost", "127.0.0.1"), process)
         _wait_until_healthy(server)
         yield server
         process.terminate()

@@ -6,6 +6,7 @@
     ├── NotFoundError           (also a LookupError)
     ├── ConflictError
     ├── MissingExtraError       (also an ImportError)
+    ├── OverloadedError
     └── StoreError
         ├── StoreUnreachableError
         ├── ForeignDatabaseError
@@ -56,6 +57,13 @@ class MissingExtraError(TrackAIError, ImportError):
 
     def __init__(self, what: str, extra: str) -> None:
         super().__init__(f"{what} needs a further package: pip install 'trackai[{extra}]'")
+
+
+class OverloadedError(TrackAIError):
+    """More is coming in than can be stored: send it again in a moment."""
+
+    def __init__(self) -> None:
+        super().__init__("more is coming in than can be stored: send it again in a moment")
 
 
 class StoreError(TrackAIError):

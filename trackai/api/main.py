@@ -13,10 +13,11 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from trackai.api.responses import http_error, internal_error, trackai_error
-from trackai.api.routes import files, metrics, projects, runs, server
+from trackai.api.routes import files, ingest, metrics, projects, runs, server
 from trackai.api.security import SameMachineOnly
 from trackai.errors import StoreError, TrackAIError
 from trackai.ingest.drain import recover
+from trackai.ingest.intake import Intake
 from trackai.settings import Settings
 from trackai.store.database import Database
 
@@ -36,6 +37,7 @@ class State(TypedDict):
     """What requests find in `request.state`."""
 
     db: Database
+    intake: Intake
 
 
 def create_app(settings: Settings | None = None) -> Starlette:
@@ -47,7 +49,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
         await db.open()
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_keep_tidy, db)
-            yield {"db": db}
+            yield {"db": db, "intake": Intake(db)}
             tasks.cancel_scope.cancel()
         with anyio.CancelScope(shield=True):
             await db.close()
@@ -110,7 +112,7 @@ ROUTES = [
     *_routes("/api/runs/{run_id}/state", PATCH=runs.set_state),
     *_routes("/api/runs/{run_id}/files", GET=files.list_files),
     *_routes("/api/files/{file_id}", GET=files.download),
-    *_routes("/api/metrics/runs/{run_id}", GET=metrics.list_metrics),
+    *_routes("/api/metrics/runs/{run_id}", GET=metrics.list_metrics, POST=ingest.log_points),
     Route("/api/metrics/runs/{run_id}/metric/{metric_path:path}", metrics.get_points),
     *_routes("/api/metrics/compare", POST=metrics.compare),
 ]

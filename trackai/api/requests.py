@@ -60,7 +60,7 @@ def query(request: Request, type_: type[T]) -> T:
         InvalidInputError: one does not validate; it is named.
     """
     given = {name: value for name, value in request.query_params.items() if value != ""}
-    return _convert(lambda: msgspec.convert(given, type_, strict=False))
+    return convert(lambda: msgspec.convert(given, type_, strict=False))
 
 
 async def body(request: Request, type_: type[T]) -> T:
@@ -74,7 +74,7 @@ async def body(request: Request, type_: type[T]) -> T:
     if media_type.strip().lower() != "application/json":
         raise HTTPException(415, "the body must be application/json")
     data = await whole_body(request)
-    return _convert(lambda: msgspec.json.decode(data, type=type_))
+    return convert(lambda: msgspec.json.decode(data, type=type_))
 
 
 async def whole_body(request: Request) -> bytes:
@@ -95,13 +95,19 @@ async def whole_body(request: Request) -> bytes:
     return bytes(data)
 
 
-def _convert(convert: Callable[[], T]) -> T:
+def convert(decode: Callable[[], T]) -> T:
+    """What `decode` returns.
+
+    Raises:
+        InvalidInputError: it does not validate; the field is named.
+    """
     try:
-        return convert()
+        return decode()
     except msgspec.ValidationError as error:
-        # "Expected `int`, got `str` - at `$.limit`"
-        problem, _, where = str(error).partition(" - at `$.")
-        raise InvalidInputError(where.rstrip("`") or "body", problem) from None
+        # "Expected `int`, got `str` - at `$.limit`", "... - at `key` in `$.values`"
+        problem, _, where = str(error).partition(" - at ")
+        field = where.removeprefix("`key` in ").strip("`").removeprefix("$").removeprefix(".")
+        raise InvalidInputError(field or "body", problem) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidInputError("body", str(error)) from None
     except RecursionError:

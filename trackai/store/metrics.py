@@ -14,10 +14,10 @@ import msgspec
 from trackai.store import attempts, series, writers
 from trackai.store.bulk import execute_rows, placeholders
 from trackai.store.figures import summarize
-from trackai.structs.values import Step, StoredValue, python_value
+from trackai.structs.values import Step, StoredValue, Value, python_value
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
     from aiosqlite import Connection
 
@@ -36,63 +36,99 @@ PointRow = tuple[Step, int, StoredValue]
 Attempt = Literal["latest", "all"] | int
 
 
+# Who logged what: the row ids of a run and of one of its writers, and the points.
+Part = tuple[int, int, "Sequence[Column]"]
+
+
 async def append(conn: Connection, run_id: int, writer_id: int, columns: Sequence[Column]) -> None:
     """Store points of a run and bring the figures of their series up to date.
 
-    A caller must not hand in the same point twice: the row would stay as it is, but it would
-    count twice in the figures. The drain sees to that by recording how far it has come in the
-    same transaction.
+    A point at a step and time that this writer has logged already changes nothing, but makes the
+    figures be counted anew; the drain, and clients that give their batches ids, spare that.
     """
-    columns = [_within_64_bits(column) for column in columns if column.steps]
-    figures = [summarize(column.steps, column.timestamps, column.values) for column in columns]
-    found = await series.ensure(
-        conn,
-        run_id,
-        [
-            (column.path, column.axis, figure.kind)
-            for column, figure in zip(columns, figures, strict=True)
-        ],
-    )
+    await append_parts(conn, [(run_id, writer_id, columns)])
+
+
+async def append_parts(conn: Connection, parts: Sequence[Part]) -> None:
+    """`append` for several writers and runs at once, in as few statements as for one."""
+    pieces: dict[series.Name, list[tuple[int, Column]]] = {}
+    for run_id, writer_id, columns in parts:
+        for column in columns:
+            if column.steps:
+                name = (run_id, column.path, column.axis)
+                pieces.setdefault(name, []).append((writer_id, _within_64_bits(column)))
+    figures = {
+        name: summarize(*_joined([column for _, column in some])) for name, some in pieces.items()
+    }
+    found = await series.ensure(conn, {name: figure.kind for name, figure in figures.items()})
+    rows_before = conn.total_changes
     await execute_rows(
         conn,
         _insert,
         chain.from_iterable(
             zip(
-                repeat(one.id, len(column.steps)),
+                repeat(found[name].id, len(column.steps)),
                 column.steps,
                 column.timestamps,
                 column.values,
                 repeat(writer_id, len(column.steps)),
                 strict=True,
             )
-            for one, column in zip(found, columns, strict=True)
+            for name, some in pieces.items()
+            for writer_id, column in some
         ),
         width=5,
         sizes=_ROWS_PER_STATEMENT,
     )
     stale: set[int] = set()
-    attempt = await writers.get_attempt(conn, writer_id)
-    if attempt > 1 or any(one.resumed for one in found):
-        stale = await attempts.note(
-            conn,
-            attempt,
-            [
-                (one, figure.first_step)
-                for one, figure in zip(found, figures, strict=True)
-                if one.axis == "step"
-            ],
-        )
+    if conn.total_changes - rows_before < sum(figure.points for figure in figures.values()):
+        stale = {one.id for one in found.values()}
+    stale |= await _note_attempts(conn, parts, pieces, found)
     await series.merge_figures(
         conn,
         (
-            (one.id, figure)
-            for one, figure in zip(found, figures, strict=True)
-            if one.id not in stale
+            (found[name].id, figure)
+            for name, figure in figures.items()
+            if found[name].id not in stale
         ),
     )
-    for one in found:
+    for one in found.values():
         if one.id in stale:
             await recount(conn, msgspec.structs.replace(one, resumed=1))
+
+
+def _joined(columns: Sequence[Column]) -> tuple[list[Step], list[int], list[Value]]:
+    if len(columns) == 1:
+        return columns[0].steps, columns[0].timestamps, columns[0].values
+    return (
+        [step for column in columns for step in column.steps],
+        [time for column in columns for time in column.timestamps],
+        [value for column in columns for value in column.values],
+    )
+
+
+async def _note_attempts(
+    conn: Connection,
+    parts: Sequence[Part],
+    pieces: Mapping[series.Name, Sequence[tuple[int, Column]]],
+    found: Mapping[series.Name, Series],
+) -> set[int]:
+    """The ids of the series whose figures must be counted anew because of resumes."""
+    numbers = await writers.attempts(conn, {writer_id for _, writer_id, _ in parts})
+    if max(numbers.values()) == 1 and not any(one.resumed for one in found.values()):
+        return set()
+    first_steps: dict[int, list[tuple[Series, Step]]] = {}
+    for name, some in pieces.items():
+        if found[name].axis == "step":
+            for writer_id, column in some:
+                first = (found[name], min(column.steps))
+                first_steps.setdefault(numbers[writer_id], []).append(first)
+    stale: set[int] = set()
+    for attempt in sorted(first_steps):
+        stale |= await attempts.note(conn, attempt, first_steps[attempt])
+    if len(first_steps) > 1:
+        stale |= {one.id for some in first_steps.values() for one, _ in some}
+    return stale
 
 
 async def recount(conn: Connection, one: Series) -> None:

@@ -13,7 +13,7 @@ from trackai.structs.records import Run
 from trackai.structs.values import State, Step, utc
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from aiosqlite import Connection
 
@@ -84,6 +84,15 @@ async def get_uid(conn: Connection, run_id: int) -> str:
     for (uid,) in rows:
         return str(uid)
     raise NotFoundError(f"there is no run with the id {run_id}")
+
+
+async def uids(conn: Connection, run_ids: Iterable[int]) -> dict[int, str]:
+    """The identities of those of the runs that exist, by row id."""
+    rows = await conn.execute_fetchall(
+        "SELECT id, uid FROM runs WHERE id IN (SELECT value FROM json_each(?))",
+        (msgspec.json.encode(list(run_ids)).decode(),),
+    )
+    return dict(rows)  # type: ignore[arg-type]
 
 
 async def find_by_uid(conn: Connection, uid: str) -> Run | None:
@@ -247,6 +256,17 @@ async def touch(conn: Connection, run_id: int, *, now: int) -> None:
     """Note that something in the run has changed."""
     await conn.execute(
         "UPDATE runs SET updated_at = max(updated_at, ?) WHERE id = ?", (now, run_id)
+    )
+
+
+async def touch_many(conn: Connection, run_ids: Iterable[int], *, now: int) -> None:
+    """Note that something in several runs has changed."""
+    await conn.execute(
+        """
+        UPDATE runs SET updated_at = max(updated_at, ?)
+        WHERE id IN (SELECT value FROM json_each(?))
+        """,
+        (now, msgspec.json.encode(list(run_ids)).decode()),
     )
 
 

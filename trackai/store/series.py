@@ -13,14 +13,14 @@ from trackai.store.figures import Figures
 from trackai.structs.values import Axis, Kind, Step, StoredValue, Value, json_value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from aiosqlite import Connection
 
 _SERIES_PER_STATEMENT = (128, 8, 1)
 _WIDTH = 1 + len(Figures.__struct_fields__)
 _COLUMNS = """
-    id, path, axis, kind, points, finite_points, last_step,
+    series.id, series.path, axis, kind, points, finite_points, last_step,
     EXISTS (SELECT 1 FROM attempts WHERE attempts.series_id = series.id)
 """
 
@@ -43,29 +43,43 @@ class Series(msgspec.Struct, frozen=True):
     resumed: int
 
 
-async def ensure(
-    conn: Connection, run_id: int, wanted: Sequence[tuple[str, Axis, Kind]]
-) -> list[Series]:
-    """The series with these paths and axes, in this order; those that are missing are made."""
-    known = await _by_name(conn, run_id)
-    missing = [
-        (run_id, path, axis, kind) for path, axis, kind in wanted if (path, axis) not in known
-    ]
+# What names a series: its run's row id, its path and its axis.
+Name = tuple[int, str, "Axis"]
+
+
+async def ensure(conn: Connection, wanted: Mapping[Name, Kind]) -> dict[Name, Series]:
+    """The series with these names; those that are missing are made, of the kind given."""
+    known = await _by_name(conn, wanted)
+    missing = [(*name, kind) for name, kind in wanted.items() if name not in known]
     if missing:
-        await conn.executemany(
-            """
-            INSERT INTO series (run_id, path, axis, kind) VALUES (?, ?, ?, ?)
-            ON CONFLICT (run_id, path, axis) DO NOTHING
-            """,
-            missing,
-        )
-        known = await _by_name(conn, run_id)
-    return [known[path, axis] for path, axis, _ in wanted]
+        await execute_rows(conn, _make, missing, width=4, sizes=_SERIES_PER_STATEMENT)
+        known |= await _by_name(conn, [(run_id, path, axis) for run_id, path, axis, _ in missing])
+    return known
 
 
-async def _by_name(conn: Connection, run_id: int) -> dict[tuple[str, Axis], Series]:
-    rows = await conn.execute_fetchall(f"SELECT {_COLUMNS} FROM series WHERE run_id = ?", (run_id,))
-    return {(series.path, series.axis): series for series in (Series(*row) for row in rows)}
+@lru_cache
+def _make(rows: int) -> str:
+    return f"""
+        INSERT INTO series (run_id, path, axis, kind) VALUES {placeholders(rows, 4)}
+        ON CONFLICT (run_id, path, axis) DO NOTHING
+    """
+
+
+async def _by_name(conn: Connection, names: Iterable[Name]) -> dict[Name, Series]:
+    paths: dict[int, set[str]] = {}
+    for run_id, path, _ in names:
+        paths.setdefault(run_id, set()).add(path)
+    rows = await conn.execute_fetchall(
+        f"""
+        SELECT series.run_id, {_COLUMNS}
+        FROM json_each(?) AS run, json_each(run.value) AS wanted
+        CROSS JOIN series ON series.run_id = CAST(run.key AS INTEGER)
+                         AND series.path = wanted.value
+        """,
+        (msgspec.json.encode(paths).decode(),),
+    )
+    found = ((run_id, Series(*fields)) for run_id, *fields in rows)
+    return {(run_id, one.path, one.axis): one for run_id, one in found}
 
 
 async def merge_figures(conn: Connection, additions: Iterable[tuple[int, Figures]]) -> None:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from aiosqlite import Connection
 
 
@@ -16,10 +20,22 @@ async def next_attempt(conn: Connection, run_id: int) -> int:
     return next(int(number) for (number,) in rows)
 
 
-async def get_attempt(conn: Connection, writer_id: int) -> int:
-    """The attempt to which a writer belongs."""
-    rows = await conn.execute_fetchall("SELECT attempt FROM writers WHERE id = ?", (writer_id,))
-    return next(int(number) for (number,) in rows)
+async def attempts(conn: Connection, writer_ids: Iterable[int]) -> dict[int, int]:
+    """The attempt to which each of these writers belongs."""
+    rows = await conn.execute_fetchall(
+        "SELECT id, attempt FROM writers WHERE id IN (SELECT value FROM json_each(?))",
+        (msgspec.json.encode(list(writer_ids)).decode(),),
+    )
+    return dict(rows)  # type: ignore[arg-type]
+
+
+async def find(conn: Connection, uids: Iterable[str]) -> dict[str, int]:
+    """The row ids of those of the writers that exist, by identity."""
+    rows = await conn.execute_fetchall(
+        "SELECT uid, id FROM writers WHERE uid IN (SELECT value FROM json_each(?))",
+        (msgspec.json.encode(list(uids)).decode(),),
+    )
+    return dict(rows)  # type: ignore[arg-type]
 
 
 async def get_or_create(

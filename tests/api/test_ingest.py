@@ -1,0 +1,255 @@
+"""Logging over HTTP: what is sent is stored whole and once, or not at all."""
+
+from __future__ import annotations
+
+import gzip
+import http.client
+import json
+import math
+import sqlite3
+import subprocess
+import sys
+import textwrap
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+import zstandard
+
+from trackai.api.compression import MAX_PLAIN
+from trackai.api.requests import MAX_BODY
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import Answer, Server
+
+MSGPACK = {"Content-Type": "application/msgpack"}
+
+
+@pytest.fixture
+def run(server: Server) -> int:
+    """The row id of a run."""
+    project = server.request("POST", "/api/projects", {"name": "p", "project_id": "p"}).json["id"]
+    body = {"project_id": project, "run_id": "r"}
+    row_id: int = server.request("POST", "/api/runs", body).json["id"]
+    return row_id
+
+
+def _send(server: Server, run: int, batch: Any, **headers: str) -> Answer:
+    return server.request(
+        "POST",
+        f"/api/metrics/runs/{run}",
+        data=msgspec.msgpack.encode(batch),
+        headers={**MSGPACK, **headers},
+    )
+
+
+def _points(server: Server, run: int, path: str) -> list[tuple[Any, Any]]:
+    data = server.get(f"/api/metrics/runs/{run}/metric/{path}")["data"]
+    return [(point["step"], point["value"]) for point in data]
+
+
+def test_rows_and_columns_json_and_msgpack_say_the_same(server: Server, run: int) -> None:
+    rows = {"rows": [{"step": n, "values": {"a/rows": n / 2, "b/rows": n}} for n in range(3)]}
+    columns = {"columns": [{"path": "a/columns", "steps": [0, 1, 2], "values": [0, 0.5, 1]}]}
+    for batch, points in ((rows, 6), (columns, 3)):
+        answer = server.request("POST", f"/api/metrics/runs/{run}", batch)
+        assert (answer.status, answer.json) == (200, {"points": points, "duplicate": False})
+    assert _points(server, run, "a/rows") == _points(server, run, "a/columns")
+    packed = {"columns": [{"path": "a/packed", "steps": [0, 1, 2], "values": [0, 0.5, 1]}]}
+    assert _send(server, run, packed).status == 200
+    assert _points(server, run, "a/packed") == [(0, 0), (1, 0.5), (2, 1)]
+
+
+def test_every_kind_of_value_and_step(server: Server, run: int) -> None:
+    values = [0.5, 7, True, "text", math.nan, math.inf, -math.inf]
+    packed = {"columns": [{"path": f"p{n}", "steps": [n], "values": [v]} for n, v in
+              enumerate(values)]}  # fmt: skip
+    written = ["NaN", "Infinity", "-Infinity"]
+    plain = {"rows": [{"step": 0.25, "values": {f"j{n}": v for n, v in enumerate(written)}}]}
+    assert _send(server, run, packed).status == 200
+    assert server.request("POST", f"/api/metrics/runs/{run}", plain).status == 200
+    shown = [0.5, 7, True, "text", "NaN", "Infinity", "-Infinity"]
+    assert [_points(server, run, f"p{n}")[0][1] for n in range(7)] == shown
+    assert [_points(server, run, f"j{n}") for n in range(3)] == [[(0.25, v)] for v in written]
+    summary = server.get(f"/api/runs/{run}/summary")["metrics"]
+    assert [summary[f"j{n}"] for n in range(3)] == written
+
+
+def test_times_are_taken_and_made(server: Server, run: int) -> None:
+    rows = [
+        {"step": 0, "timestamp": "2026-01-02T03:04:05.000006Z", "values": {"x": 1}},
+        {"step": 1, "timestamp": 1_000_001, "values": {"x": 1}},
+        {"values": {"system": 5}},
+    ]
+    assert server.request("POST", f"/api/metrics/runs/{run}", {"rows": rows}).status == 200
+    first, second = server.get(f"/api/metrics/runs/{run}/metric/x")["data"]
+    assert first["timestamp"] == "2026-01-02T03:04:05.000006Z"
+    assert second["timestamp"] == "1970-01-01T00:00:01.000001Z"
+    assert _points(server, run, "system") == [(None, 5)]
+
+
+def test_points_at_one_step_and_time_are_all_kept(server: Server, run: int) -> None:
+    batch = {"columns": [{"path": "x", "steps": [1, 1, 1], "values": [1.0, 2.0, 3.0]},
+                         {"path": "s", "timestamps": [5, 5], "values": [1.0, 2.0]}]}  # fmt: skip
+    assert _send(server, run, batch).json["points"] == 5
+    assert _points(server, run, "x") == [(1, 1.0), (1, 2.0), (1, 3.0)]
+    assert _points(server, run, "s") == [(None, 1.0), (None, 2.0)]
+
+
+def test_a_batch_sent_twice_is_stored_once(server: Server, run: int, db_path: Path) -> None:
+    batch = {"batch_id": "b1", "rows": [{"step": 0, "values": {"x": 1.0}}]}
+    assert _send(server, run, batch).json == {"points": 1, "duplicate": False}
+    assert _send(server, run, batch).json == {"points": 1, "duplicate": True}
+    with ThreadPoolExecutor(8) as pool:
+        other = {**batch, "batch_id": "b2"}
+        answers = list(pool.map(lambda _: _send(server, run, other), range(16)))
+    assert sorted(answer.json["duplicate"] for answer in answers) == [False] + [True] * 15
+    with sqlite3.connect(db_path) as conn:
+        assert conn.execute("SELECT COUNT(*) FROM metrics").fetchone() == (2,)
+
+
+def test_points_sent_twice_without_an_id_are_not_counted_twice(
+    server: Server, run: int, db_path: Path
+) -> None:
+    columns = [{"path": "x", "steps": [0, 1], "timestamps": [7, 8], "values": [1.0, 3.0]}]
+    assert _send(server, run, {"columns": columns}).status == 200
+    assert _send(server, run, {"columns": columns}).status == 200
+    with sqlite3.connect(db_path) as conn:
+        assert conn.execute("SELECT points, sum FROM series").fetchall() == [(2, 4.0)]
+
+
+MISTAKES: list[tuple[Any, str]] = [
+    ({"rows": [{"step": 0, "values": {"x": 1.0}}, {"step": "a", "values": {}}]}, "rows[1].step"),
+    ({"rows": [{"step": math.nan, "values": {"x": 1.0}}]}, "rows[0].step"),
+    ({"rows": [{"step": 2**63, "values": {"x": 1.0}}]}, "rows[0].step"),
+    ({"rows": [{"step": 0, "timestamp": 2**62, "values": {"x": 1}}]}, "rows[0].timestamp"),
+    ({"rows": [{"step": 0, "values": {"": 1.0}}]}, "rows[0].values"),
+    ({"rows": [{"step": 0, "values": {"x" * 1025: 1.0}}]}, "rows[0].values"),
+    ({"rows": [{"step": 0, "values": {"x": None}}]}, "rows[0].values[...]"),
+    ({"columns": [{"path": "x", "steps": [0, 1], "values": [1.0]}]}, "columns[0]"),
+    ({"columns": [{"path": "x", "steps": [0], "timestamps": [], "values": [1]}]}, "columns[0]"),
+    ({"columns": [{"path": "x", "steps": [-math.inf], "values": [1]}]}, "columns[0].steps"),
+    ({"columns": [{"path": "x", "values": [[1]]}]}, "columns[0].values[0]"),
+    ({"batch_id": "", "rows": []}, "batch_id"),
+    ([1, 2], "body"),
+]
+
+
+def test_a_batch_with_a_mistake_stores_nothing(server: Server, run: int) -> None:
+    for batch, field in MISTAKES:
+        answer = _send(server, run, batch)
+        assert answer.status == 422, (batch, answer)
+        assert answer.json["detail"].startswith(f"{field}: "), answer
+    assert server.get(f"/api/metrics/runs/{run}") == []
+
+
+def test_a_number_beyond_all_floats_is_refused(server: Server, run: int) -> None:
+    answer = server.request(
+        "POST", f"/api/metrics/runs/{run}",
+        data=b'{"rows": [{"step": 0, "values": {"x": 1' + b"0" * 400 + b"}}]}",
+    )  # fmt: skip
+    assert answer.status == 422
+
+
+def test_other_mistakes_have_their_status(server: Server, run: int) -> None:
+    path, good = f"/api/metrics/runs/{run}", {"rows": [{"step": 0, "values": {"x": 1}}]}
+    assert server.request("POST", "/api/metrics/runs/999", good).status == 404
+    assert server.request("POST", path, data=b"x", headers={"Content-Type": "text/csv"}).status == (
+        415
+    )
+    assert server.request("POST", path, data=b"\xc1", headers=MSGPACK).status == 422
+    assert server.request("POST", path, data=b"{").status == 422
+    assert server.request("POST", path, data=b"[" * 100_000).status == 422
+    assert server.request("POST", path, data=b"\x91" * 100_000, headers=MSGPACK).status == 422
+    with closing(http.client.HTTPConnection(server.url.removeprefix("http://"))) as connection:
+        connection.putrequest("POST", path)
+        connection.putheader("Content-Length", str(MAX_BODY + 1))
+        connection.endheaders()  # the answer comes before the body
+        assert connection.getresponse().status == 413
+    assert server.request("POST", path, good).status == 200
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "zstd"])
+def test_compressed_bodies(server: Server, run: int, encoding: str) -> None:
+    compress = gzip.compress if encoding == "gzip" else zstandard.ZstdCompressor().compress
+    path, headers = f"/api/metrics/runs/{run}", {"Content-Encoding": encoding}
+
+    def send(data: bytes) -> Answer:
+        return server.request("POST", path, data=data, headers=headers)
+
+    first, second = (
+        json.dumps({"rows": [{"step": n, "values": {"x": n}} for n in steps]}).encode()
+        for steps in ((0, 1), (2, 3))
+    )
+    assert send(compress(first)).status == 200
+    half = len(second) // 2
+    assert send(compress(second[:half]) + compress(second[half:])).status == 200
+    assert _points(server, run, "x") == [(0, 0), (1, 1), (2, 2), (3, 3)]
+    for damaged in (b"nonsense", compress(first)[:-6], compress(first) + b"more"):
+        assert send(damaged).status == 422
+    bomb = compress(b" " * (MAX_PLAIN + 1))
+    assert len(bomb) < MAX_BODY
+    assert send(bomb).status == 413
+    assert server.request("POST", path, data=first, headers={"Content-Encoding": "br"}).status == (
+        415
+    )
+
+
+def test_zstd_without_its_package_is_refused_with_the_line_that_installs_it() -> None:
+    script = """
+        import sys
+        sys.modules["zstandard"] = None
+        from starlette.exceptions import HTTPException
+        from trackai.api.compression import decompress
+        try:
+            decompress(b"", "zstd")
+        except HTTPException as error:
+            print(error.status_code, error.detail)
+    """
+    result = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.startswith("415 ")
+    assert "pip install 'trackai[zstd]'" in result.stdout
+
+
+def test_many_clients_at_once_each_get_what_they_sent(
+    server: Server, run: int, db_path: Path
+) -> None:
+    def client(number: int) -> None:
+        for step in range(20):
+            batch = {
+                "writer": f"client-{number}",
+                "rows": [{"step": step, "values": {"shared": 1.0, f"own/{number}": float(step)}}],
+            }
+            assert _send(server, run, batch).status == 200
+
+    with ThreadPoolExecutor(12) as pool:
+        list(pool.map(client, range(12)))
+    with sqlite3.connect(db_path) as conn:
+        figures = dict(conn.execute("SELECT path, points FROM series"))
+        rows = dict(conn.execute("SELECT uid, COUNT(*) FROM metrics JOIN writers ON "
+                                 "writers.id = writer_id GROUP BY uid"))  # fmt: skip
+        sums = dict(conn.execute("SELECT path, sum FROM series"))
+    assert figures == {"shared": 240, **{f"own/{n}": 20 for n in range(12)}}
+    assert sums == {"shared": 240.0, **{f"own/{n}": 190.0 for n in range(12)}}
+    assert sorted(uid.rpartition("-http")[2].partition("client-")[2] for uid in rows) == sorted(
+        str(n) for n in range(12)
+    )
+    assert set(rows.values()) == {40}
+
+
+def test_what_was_answered_survives_the_death_of_the_server(
+    db_path: Path, server: Server, run: int
+) -> None:
+    for step in range(50):
+        _send(server, run, {"rows": [{"step": step, "values": {"x": float(step)}}]})
+    server.process.kill()
+    server.process.wait()
+    with sqlite3.connect(db_path) as conn:
+        assert conn.execute("SELECT COUNT(*) FROM metrics").fetchone() == (50,)
+        assert conn.execute("SELECT points FROM series").fetchone() == (50,)

@@ -1,0 +1,126 @@
+"""The intake: groups, overload, failures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+
+from trackai.errors import NotFoundError, OverloadedError, StoreError, TrackAIError
+from trackai.ingest import intake as intakes
+from trackai.ingest.batches import Batch, BatchRow
+from trackai.ingest.intake import Intake, Receipt
+from trackai.store import projects, runs
+
+if TYPE_CHECKING:
+    from trackai.store.database import Database
+
+
+async def _make_run(db: Database, slug: str) -> int:
+    async with db.write() as conn:
+        project = await projects.get_or_create(conn, "p", now=1)
+        run = await runs.create(
+            conn, uid=slug, project_id=project.id, slug=slug, name=None, group_name=None, now=1
+        )
+    return run.id
+
+
+def _batch(step: int, batch_id: str | None = None) -> Batch:
+    return Batch(rows=[BatchRow({"x": float(step)}, step)], batch_id=batch_id)
+
+
+async def _count(db: Database, sql: str) -> int:
+    async with db.read() as conn:
+        ((number,),) = await conn.execute_fetchall(sql)
+    return int(number)
+
+
+async def _put_all(intake: Intake, wanted: list[tuple[int, Batch]]) -> list[Receipt | TrackAIError]:
+    outcomes: list[Receipt | TrackAIError] = [StoreError("none")] * len(wanted)
+
+    async def put(number: int, run: int, batch: Batch) -> None:
+        try:
+            outcomes[number] = await intake.put(run, batch, host="h")
+        except TrackAIError as error:
+            outcomes[number] = error
+
+    async with anyio.create_task_group() as tasks:
+        for number, (run, batch) in enumerate(wanted):
+            tasks.start_soon(put, number, run, batch)
+    return outcomes
+
+
+async def test_batches_that_wait_together_are_one_transaction(db: Database) -> None:
+    run = await _make_run(db, "r")
+    statements: list[str] = []
+    # Until the block has ended, whoever comes has to wait.
+    async with anyio.create_task_group() as tasks, db.write() as conn:
+        tasks.start_soon(_put_all, Intake(db), [(run, _batch(n)) for n in range(100)])
+        await anyio.wait_all_tasks_blocked()
+        await conn.set_trace_callback(statements.append)
+    async with db.write() as conn:
+        await conn.set_trace_callback(None)  # type: ignore[arg-type]
+    # The test's own, then the first alone or with all others, and the test's own again.
+    assert sum(text.startswith("BEGIN") for text in statements) <= 3
+    assert await _count(db, "SELECT COUNT(*) FROM metrics") == 100
+    assert await _count(db, "SELECT points FROM series") == 100
+
+
+async def test_one_batch_of_a_group_does_not_spoil_the_others(db: Database) -> None:
+    run = await _make_run(db, "r")
+    first, missing, again, other = await _put_all(
+        Intake(db),
+        [(run, _batch(1, "a")), (run + 1, _batch(2, "b")), (run, _batch(1, "a")), (run, _batch(3))],
+    )
+    assert first == Receipt(1, False)
+    assert isinstance(missing, NotFoundError)
+    assert again == Receipt(1, True)
+    assert other == Receipt(1, False)
+    assert await _count(db, "SELECT COUNT(*) FROM metrics") == 2
+
+
+async def test_a_failed_transaction_stores_nothing_and_says_so_to_all(db: Database) -> None:
+    run = await _make_run(db, "r")
+    async with db.write() as conn:
+        await conn.execute(
+            "CREATE TRIGGER refuse BEFORE UPDATE ON runs BEGIN SELECT RAISE(ABORT, 'no'); END"
+        )
+    intake = Intake(db)
+    outcomes = await _put_all(intake, [(run, _batch(n, str(n))) for n in range(10)])
+    assert all(isinstance(outcome, StoreError) for outcome in outcomes)
+    assert await _count(db, "SELECT COUNT(*) FROM metrics") == 0
+    async with db.write() as conn:
+        await conn.execute("DROP TRIGGER refuse")
+    assert await intake.put(run, _batch(1, "1"), host="h") == Receipt(1, False)
+
+
+async def test_too_much_at_once_is_refused_and_nothing_else_is(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intakes, "MAX_WAITING_BYTES", 100)
+    intake = Intake(db)
+    with intake.room(60):
+        with pytest.raises(OverloadedError), intake.room(60):
+            pass
+        with intake.room(40):
+            pass
+    with intake.room(100):
+        pass
+
+
+async def test_a_client_of_a_resumed_run_logs_to_its_present_attempt(db: Database) -> None:
+    from trackai.store import metrics, writers
+    from trackai.structs.columns import Column
+
+    run = await _make_run(db, "r")
+    async with db.write() as conn:
+        for attempt in (1, 2):
+            writer = await writers.get_or_create(
+                conn, uid=f"w{attempt}", run_id=run, attempt=attempt, rank=0, host="h", pid=1, now=1
+            )
+            column = Column("x", "step", [0, 1], [attempt, attempt], [float(attempt)] * 2)
+            await metrics.append(conn, run, writer, [column])
+    await Intake(db).put(run, _batch(9), host="h")
+    assert await _count(db, "SELECT max(attempt) FROM writers WHERE uid LIKE 'http-%'") == 2
+    assert await _count(db, "SELECT points FROM series") == 3

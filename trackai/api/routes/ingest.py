@@ -1,0 +1,57 @@
+"""POST /api/metrics/runs/{id}: points from any language."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from anyio import to_thread
+from starlette.exceptions import HTTPException
+
+from trackai.api.compression import decompress
+from trackai.api.requests import MAX_BODY, convert, path_id, whole_body
+from trackai.api.responses import JSONResponse
+from trackai.ingest.batches import decode_json, decode_msgpack
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from trackai.ingest.batches import Batch
+    from trackai.ingest.intake import Intake
+
+_DECODERS = {
+    "application/json": decode_json,
+    "application/msgpack": decode_msgpack,
+    "application/x-msgpack": decode_msgpack,
+    "application/vnd.msgpack": decode_msgpack,
+}
+# Larger bodies are read in a thread: other requests are answered meanwhile.
+_SMALL = 256 * 1024
+
+
+async def log_points(request: Request) -> JSONResponse:
+    """Log a batch of points: JSON or msgpack, as it is or compressed with gzip or zstd."""
+    run_id = path_id(request, "run_id")
+    headers = request.headers
+    media_type = headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    if media_type not in _DECODERS:
+        raise HTTPException(415, "the body must be application/json or application/msgpack")
+    encoding = headers.get("content-encoding", "")
+    intake: Intake = request.state.intake
+    with intake.room(_announced_size(request)):
+        data = await whole_body(request)
+        if encoding or len(data) > _SMALL:
+            batch = await to_thread.run_sync(_decode, data, encoding, media_type)
+        else:
+            batch = _decode(data, encoding, media_type)
+        host = request.client.host if request.client else ""
+        return JSONResponse(await intake.put(run_id, batch, host=host))
+
+
+def _announced_size(request: Request) -> int:
+    length = request.headers.get("content-length", "")
+    return min(int(length), MAX_BODY) if length.isascii() and length.isdigit() else MAX_BODY
+
+
+def _decode(data: bytes, encoding: str, media_type: str) -> Batch:
+    plain = decompress(data, encoding)
+    return convert(lambda: _DECODERS[media_type](plain))

@@ -1,0 +1,186 @@
+"""Batches of many clients into the store: those that wait together are one transaction.
+
+A commit costs the same for one batch as for a hundred. While one is under way the next ones
+gather, and whoever comes first of them stores them all: many small requests cost few commits, and
+a single one does not wait. `put` returns when its batch is committed; what was answered cannot be
+lost with the process.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import anyio
+import msgspec
+
+from trackai.errors import NotFoundError, OverloadedError, StoreError, TrackAIError
+from trackai.ingest.batches import to_columns
+from trackai.store import batches, metrics, runs, writers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from aiosqlite import Connection
+
+    from trackai.ingest.batches import Batch
+    from trackai.store.database import Database
+    from trackai.structs.columns import Column
+
+# What may wait: beyond that, clients are asked to come again.
+MAX_WAITING_BYTES = 64 * 1024 * 1024
+MAX_WAITING_BATCHES = 2048
+# What one transaction takes, so that other writers get their turn.
+_POINTS_PER_COMMIT = 100_000
+_BATCHES_PER_COMMIT = 512
+
+
+class Receipt(msgspec.Struct):
+    """How many points a batch has, and whether it had been stored before."""
+
+    points: int
+    duplicate: bool
+
+
+class _Waiting:
+    """A batch on its way, and what became of it."""
+
+    def __init__(self, run_id: int, batch: Batch, columns: list[Column], host: str) -> None:
+        self.run_id = run_id
+        self.batch_id = batch.batch_id
+        self.writer = batch.writer
+        self.host = host
+        self.columns = columns
+        self.points = sum(len(column.steps) for column in columns)
+        self.outcome: Receipt | TrackAIError | None = None
+
+
+class Intake:
+    """Takes batches into a database."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._storing = anyio.Lock()
+        self._waiting: list[_Waiting] = []
+        self._bytes = 0
+        self._last_time = 0
+
+    @contextmanager
+    def room(self, size: int) -> Iterator[None]:
+        """Reserve memory for a request of that many bytes, before it is read.
+
+        Raises:
+            OverloadedError: too much is under way already.
+        """
+        if self._bytes + size > MAX_WAITING_BYTES or len(self._waiting) >= MAX_WAITING_BATCHES:
+            raise OverloadedError
+        self._bytes += size
+        try:
+            yield
+        finally:
+            self._bytes -= size
+
+    async def put(self, run_id: int, batch: Batch, *, host: str) -> Receipt:
+        """Store a batch, whole or not at all; it is committed when this returns.
+
+        Raises:
+            InvalidInputError: it cannot be stored.
+            NotFoundError: there is no such run.
+            StoreError: the database could not take it.
+        """
+        now = max(time.time_ns() // 1000, self._last_time + 1)
+        columns = to_columns(batch, now=now)
+        # Where points had to be told apart, their times run ahead of the clock.
+        self._last_time = now + max((len(column.steps) for column in columns), default=0)
+        mine = _Waiting(run_id, batch, columns, host)
+        self._waiting.append(mine)
+        async with self._storing:
+            while mine.outcome is None:
+                await self._store(self._take())
+        if isinstance(mine.outcome, Receipt):
+            return mine.outcome
+        raise mine.outcome
+
+    def _take(self) -> list[_Waiting]:
+        taken, points = 0, 0
+        for waiting in self._waiting[:_BATCHES_PER_COMMIT]:
+            if taken and points + waiting.points > _POINTS_PER_COMMIT:
+                break
+            taken, points = taken + 1, points + waiting.points
+        group, self._waiting = self._waiting[:taken], self._waiting[taken:]
+        return group
+
+    async def _store(self, group: list[_Waiting]) -> None:
+        failure: TrackAIError = StoreError("the batch could not be stored: send it again")
+        try:
+            async with self._db.write() as conn:
+                outcomes = await _apply(conn, group)
+            for waiting, outcome in zip(group, outcomes, strict=True):
+                waiting.outcome = outcome
+        except StoreError as error:
+            failure = error
+        finally:
+            # Whatever has happened to the one that stores, the others must not wait for ever.
+            for waiting in group:
+                waiting.outcome = waiting.outcome or failure
+
+
+async def _apply(conn: Connection, group: Sequence[_Waiting]) -> list[Receipt | TrackAIError]:
+    """Store a group of batches in one transaction: what one writer sends goes in together."""
+    now = time.time_ns() // 1000
+    uids = await runs.uids(conn, {waiting.run_id for waiting in group})
+    known = await batches.stored(
+        conn, [(waiting.run_id, waiting.batch_id) for waiting in group if waiting.batch_id]
+    )
+    fresh: list[tuple[batches.BatchKey, int]] = []
+    storing: list[_Waiting] = []
+    outcomes: list[Receipt | TrackAIError] = []
+    for waiting in group:
+        if waiting.run_id not in uids:
+            outcomes.append(NotFoundError(f"there is no run with the id {waiting.run_id}"))
+            continue
+        duplicate = False
+        if waiting.batch_id is not None:
+            key = (waiting.run_id, waiting.batch_id)
+            duplicate = key in known
+            if not duplicate:
+                known.add(key)
+                fresh.append((key, waiting.points))
+        if not duplicate:
+            storing.append(waiting)
+        outcomes.append(Receipt(waiting.points, duplicate))
+    if storing:
+        ids = await _writers(conn, uids, storing, now)
+        await metrics.append_parts(
+            conn,
+            [(one.run_id, ids[one.run_id, one.writer], one.columns) for one in storing],
+        )
+        await runs.touch_many(conn, {one.run_id for one in storing}, now=now)
+    if fresh:
+        await batches.note(conn, fresh, now=now)
+    return outcomes
+
+
+async def _writers(
+    conn: Connection, run_uids: Mapping[int, str], storing: Sequence[_Waiting], now: int
+) -> dict[tuple[int, str], int]:
+    """The row ids of clients, which log to their runs' present attempts."""
+    wanted = {
+        (one.run_id, one.writer): (f"http-{run_uids[one.run_id]}-{one.writer}", one.host)
+        for one in storing
+    }
+    known = await writers.find(conn, [uid for uid, _ in wanted.values()])
+    ids: dict[tuple[int, str], int] = {}
+    for (run_id, writer), (uid, host) in wanted.items():
+        ids[run_id, writer] = known.get(uid) or await writers.get_or_create(
+            conn,
+            uid=uid,
+            run_id=run_id,
+            attempt=max(1, await writers.next_attempt(conn, run_id) - 1),
+            rank=0,
+            host=host,
+            pid=0,
+            now=now,
+        )
+    return ids
