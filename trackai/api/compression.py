@@ -6,7 +6,7 @@ import zlib
 
 from starlette.exceptions import HTTPException
 
-from trackai.errors import InvalidInputError
+from trackai.errors import InvalidInputError, MissingExtraError
 
 MAX_PLAIN = 32 * 1024 * 1024
 _GZIP = 16 + zlib.MAX_WBITS
@@ -54,9 +54,8 @@ def _unzstd(data: bytes) -> bytes:
     try:
         import zstandard
     except ImportError:
-        raise HTTPException(
-            415, "Content-Encoding: zstd needs an extra package: pip install 'trackai[zstd]'"
-        ) from None
+        missing = MissingExtraError("Content-Encoding: zstd", "zstd")
+        raise HTTPException(415, str(missing)) from None
     try:
         with zstandard.ZstdDecompressor(max_window_size=MAX_PLAIN).stream_reader(
             data, read_across_frames=True
