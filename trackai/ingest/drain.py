@@ -54,14 +54,22 @@ class Drain:
         batch = self._reader.read()
         if batch is None:
             return False
+        try:
+            stored = await self._store(batch)
+        except BaseException:
+            self._reader.rewind(batch.start)
+            raise
+        self.ended = self.ended or (stored and batch.ended is not None)
+        return True
+
+    async def _store(self, batch: Batch) -> bool:
         async with self._db.write() as conn:
             consumed = await journals.consumed(conn, self.path.name)
             if (consumed or 0) != batch.start:
                 self._reader.rewind(consumed or 0)
-                return True
+                return False
             await _apply(conn, batch, known=consumed is not None)
             await journals.advance(conn, self.path.name, batch.end)
-        self.ended = self.ended or batch.ended is not None
         return True
 
     async def store_all(self) -> None:

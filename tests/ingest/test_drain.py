@@ -1,0 +1,154 @@
+"""Storing journals exactly once, whoever does it and whatever happens in between."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import msgspec
+import pytest
+
+from tests.ingest.test_frames import OPENED
+from trackai.ingest.drain import Drain, recover
+from trackai.ingest.frames import Ended
+from trackai.ingest.journal import JournalWriter
+from trackai.store import runs
+
+if TYPE_CHECKING:
+    from trackai.store.database import Database
+
+
+def write(db: Database, calls: int = 100, **fields: Any) -> JournalWriter:
+    writer = JournalWriter(db.spool, msgspec.structs.replace(OPENED, **fields), rotate_bytes=300)
+    for number in range(calls):
+        writer.append_points("step", ("a", "b"), number, number + 1, [float(number), number])
+    return writer
+
+
+async def counts(db: Database) -> tuple[int, int, int]:
+    """Points in rows, points in the figures, runs."""
+    async with db.read() as conn:
+        rows = await conn.execute_fetchall(
+            "SELECT (SELECT COUNT(*) FROM metrics), (SELECT coalesce(sum(points), 0) FROM series),"
+            " (SELECT COUNT(*) FROM runs)"
+        )
+        return next(iter(rows))  # type: ignore[return-value]
+
+
+async def test_storing_again_changes_nothing(db: Database) -> None:
+    writer = write(db)
+    for _ in range(3):
+        for path in writer.paths:
+            await Drain(db, path).store_all()
+        assert await counts(db) == (200, 200, 1)
+    writer.close()
+
+
+async def test_many_drains_at_once_store_once(db: Database) -> None:
+    writer = write(db, 500)
+    async with anyio.create_task_group() as tasks:
+        for _ in range(4):
+            for path in writer.paths:
+                tasks.start_soon(Drain(db, path).store_all)
+    assert await counts(db) == (1000, 1000, 1)
+    writer.close()
+
+
+async def test_a_drain_whose_transaction_fails_stores_it_the_next_time(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = write(db, 10)
+    drain = Drain(db, writer.paths[0])
+
+    async def fails(*_: object) -> None:
+        raise OSError("no")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("trackai.ingest.drain.journals.advance", fails)
+        with pytest.raises(OSError, match="no"):
+            await drain.store_all()
+    assert await counts(db) == (0, 0, 0)
+    await drain.store_all()
+    assert await counts(db) == (20, 20, 1)
+    assert await drain.is_stored()
+    writer.close()
+
+
+async def test_a_database_that_was_replaced_gets_it_again(db: Database) -> None:
+    writer = write(db, 10)
+    drain = Drain(db, writer.paths[0])
+    await drain.store_all()
+    db.path.unlink()
+    assert not await drain.is_stored()
+    writer.append_points("step", ("a", "b"), 10, 11, [10.0, 10])
+    await Drain(db, writer.paths[0]).store_all()
+    assert await counts(db) == (22, 22, 1)
+    writer.close()
+
+
+async def test_the_living_are_left_alone(db: Database) -> None:
+    writer = write(db)
+    assert await recover(db) == 0
+    assert await counts(db) == (0, 0, 0)
+    writer.close()
+    assert await recover(db) > 5
+    assert await counts(db) == (200, 200, 1)
+    assert await recover(db) == 0
+    assert not list(db.spool.glob("*.journal"))
+
+
+@pytest.mark.parametrize(("ended", "state"), [(True, "completed"), (False, "failed")])
+async def test_what_is_left_behind_ends_as_it_ended(db: Database, ended: bool, state: str) -> None:
+    writer = write(db)
+    if ended:
+        writer.append(Ended("completed", 5))
+    writer.close()
+    await recover(db)
+    async with db.read() as conn:
+        assert (await runs.get(conn, 1)).state == state
+
+
+async def test_a_run_that_was_deleted_stays_deleted(db: Database) -> None:
+    writer = write(db, 10)
+    drain = Drain(db, writer.paths[0])
+    await drain.store_all()
+    async with db.write() as conn:
+        await runs.delete(conn, 1)
+    writer.append_points("step", ("a", "b"), 10, 11, [10.0, 10])
+    await drain.store_all()
+    writer.close()
+    await recover(db)
+    assert await counts(db) == (0, 0, 0)
+
+
+async def test_a_late_journal_does_not_end_a_run_that_was_resumed(db: Database) -> None:
+    late = write(db, 5, writer_uid="first", attempt=1)
+    late.close()
+    resumed = write(db, 5, writer_uid="second", attempt=2)
+    await Drain(db, resumed.paths[0]).store_all()
+    await recover(db)
+    async with db.read() as conn:
+        assert (await runs.get(conn, 1)).state == "running"
+    resumed.close()
+
+
+async def test_a_torn_end_is_dropped(db: Database) -> None:
+    writer = write(db, 3)
+    [path] = writer.paths
+    writer.close()
+    with path.open("ab") as file:
+        file.write(b"\x20\x00\x00\x00torn")
+    await recover(db)
+    assert await counts(db) == (6, 6, 1)
+    assert not path.exists()
+
+
+async def test_a_fresh_journal_is_not_older_than_its_run(db: Database) -> None:
+    now = time.time_ns() // 1000
+    writer = write(db, 1, created_at=now, started_at=now)
+    await Drain(db, writer.paths[0]).store_all()
+    async with db.read() as conn:
+        run = await runs.get(conn, 1)
+    assert abs(run.created_at.timestamp() - now / 1e6) < 1e-3
+    writer.close()
