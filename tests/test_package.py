@@ -1,0 +1,86 @@
+"""What is public, what is shipped, and what importing it costs."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+
+import trackai
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_what_is_public_is_in_all() -> None:
+    public = {
+        name
+        for name, value in vars(trackai).items()
+        if not name.startswith("_") and not isinstance(value, type(sys))
+    }
+    assert public | {"__version__"} == set(trackai.__all__)
+
+
+def test_the_changelog_agrees_with_the_version() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    found = re.search(r"^## (\S+)", text, re.MULTILINE)
+    assert found is not None
+    assert found[1] == trackai.__version__
+    for line in text.splitlines():
+        assert not line.startswith("- ") or line.startswith(("- Added ", "- Changed ", "- Fixed "))
+
+
+def test_importing_it_loads_no_server_and_no_numpy() -> None:
+    script = "import sys, trackai; print(*sorted(sys.modules))"
+    loaded = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
+    ).stdout.split()
+    for module in ("starlette", "uvicorn", "click", "numpy", "pyarrow", "trackai.api"):
+        assert module not in loaded
+
+
+RUN = """
+import trackai
+with trackai.init(project="p", config={"a": 1}) as run:
+    for step in range(100):
+        run.log({"x": 1.0}, step=step)
+print(trackai.__file__)
+"""
+
+
+@pytest.mark.timeout(300)
+def test_the_wheel_works_in_an_empty_environment(tmp_path: Path) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "build", "--wheel", "--outdir", str(tmp_path), str(ROOT)],
+        check=True,
+        capture_output=True,
+        timeout=240,
+    )
+    [wheel] = tmp_path.glob("*.whl")
+    venv.create(tmp_path / "env", with_pip=True)
+    python = tmp_path / "env" / ("Scripts" if sys.platform == "win32" else "bin") / "python"
+    subprocess.run(
+        [python, "-m", "pip", "install", "--quiet", str(wheel)],
+        check=True,
+        capture_output=True,
+        timeout=240,
+    )
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    answer = subprocess.run(
+        [python, "-c", RUN],
+        cwd=elsewhere,
+        env={"TRACKAI_DB_PATH": str(elsewhere / "t.db"), "PATH": ""},
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert str(tmp_path / "env") in answer.stdout
+    connection = sqlite3.connect(elsewhere / "t.db")
+    assert connection.execute("SELECT COUNT(*) FROM metrics").fetchone() == (100,)
+    connection.close()
