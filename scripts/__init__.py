@@ -1,0 +1,1 @@
+"""Programs for a checkout; they are not installed."""

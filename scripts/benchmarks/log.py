@@ -1,0 +1,237 @@
+"""What a call of trackai.log() with ten floats costs, and what becomes of its points.
+
+Everything is measured in fresh processes with a new database each. The baseline of a call is to
+encode the same values with msgpack and to write them to a file; the baselines of the other
+figures are named with them. Other trackers are measured beside it where they are installed:
+
+    uv run --with trackio --with wandb python scripts/bench.py log
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import statistics
+import tempfile
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from scripts.benchmarks import trackers
+from scripts.benchmarks.harness import ROOT, ChildError, Figure, Report, Table, run_child
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+# A burst of calls, a rest, and again: for as long as this goes on the drain is at work.
+BURST, PAUSE = 200, 0.01
+# Calls must not cost memory, but SQLite fills its page cache (16 MiB) with the first of them.
+PAGE_CACHE = 17
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What can be chosen."""
+    parser.add_argument("--calls", type=int, default=20_000, help="of log() [default: 20000]")
+    parser.add_argument("--repeat", type=int, default=5, help="take medians of this many [5]")
+    parser.add_argument(
+        "--trackers",
+        nargs="*",
+        metavar="NAME",
+        help=f"which to set side by side, of: {', '.join(trackers.TRACKERS)} "
+        "[default: all that are installed]",
+    )
+    parser.add_argument(
+        "--tracker-calls", type=int, default=5000, help="of log() for these [default: 5000]"
+    )
+
+
+def run(arguments: argparse.Namespace) -> Report:
+    """Measure it all; this takes a minute, and more with other trackers."""
+    calls, repeat = arguments.calls, arguments.repeat
+    names = trackers.installed() if arguments.trackers is None else arguments.trackers
+    return Report(
+        f"trackai.log() of {trackers.METRICS} floats, {calls:,} calls, medians of {repeat} runs",
+        [*_calls(calls, repeat), *_startup(repeat), *_memory(calls)],
+        [_side_by_side(names, arguments.tracker_calls)],
+        [
+            "Baselines: of a call, the same values as msgpack written to a file; of storing, plain",
+            "sqlite3 inserting the same rows into the same table; of the import, that of msgspec,",
+            "anyio and aiosqlite; of init(), plain sqlite3 making the same empty database.",
+        ],
+    )
+
+
+def _tracker(name: str, calls: int, *, pause: float = 0.0) -> Any:
+    return run_child(
+        "scripts.benchmarks.trackers", name, "--calls", str(calls),
+        "--burst", str(BURST), "--pause", str(pause),
+    )  # fmt: skip
+
+
+def _calls(calls: int, repeat: int) -> list[Figure]:
+    flat_out, resting, plain, plain_resting, rows = [], [], [], [], []
+    for _ in range(repeat):  # in turn: what disturbs the machine disturbs all of them
+        plain.append(_tracker("baseline", calls))
+        flat_out.append(_tracker("trackai", calls))
+        plain_resting.append(_tracker("baseline", calls, pause=PAUSE))
+        resting.append(_tracker("trackai", calls, pause=PAUSE))
+        rows.append(_in_new_folder(lambda folder: _insert_rows(folder, calls)))
+    figures = []
+    for title, ours, theirs in (
+        ("a call, back to back", flat_out, plain),
+        (f"a call in bursts of {BURST}, drain at work", resting, plain_resting),
+    ):
+        for field, goal in (("median", 3.0), ("mean", 8.0), ("p99", None)):
+            figures.append(
+                Figure(
+                    name=f"{title}: {field}",
+                    value=_median(ours, "microseconds", field),
+                    unit="µs",
+                    at_most=goal,
+                    baseline=_median(theirs, "microseconds", field),
+                )
+            )
+    return [
+        *figures,
+        Figure(
+            name="points stored during the calls, of them all",
+            value=100 * _median(resting, "stored_before_finish") / (calls * trackers.METRICS),
+            unit="%",
+        ),
+        Figure(
+            name="last call back to back to all points stored",
+            value=_median(flat_out, "finish"),
+            unit="s",
+            at_most=1.0,
+            baseline=_median(rows, "seconds"),
+        ),
+        Figure(
+            name="size of the database",
+            value=_median(flat_out, "bytes_per_point"),
+            unit="bytes/point",
+            at_most=34,
+            baseline=_median(rows, "bytes_per_point"),
+        ),
+    ]
+
+
+def _startup(repeat: int) -> list[Figure]:
+    needed, new, existing, plain = [], [], [], []
+    for _ in range(repeat):
+        with tempfile.TemporaryDirectory() as folder:
+            path = str(Path(folder, "trackai.db"))
+            needed.append(run_child("scripts.benchmarks.startup"))
+            new.append(run_child("scripts.benchmarks.startup", path))
+            existing.append(run_child("scripts.benchmarks.startup", path))
+        plain.append(_in_new_folder(_make_database))
+    return [
+        Figure(
+            name="import trackai",
+            value=_median([*new, *existing], "import"),
+            unit="s",
+            at_most=0.2,
+            baseline=_median(needed, "import"),
+        ),
+        Figure(
+            name="of Starlette, uvicorn and NumPy are loaded",
+            value=_median(new, "unwanted"),
+            at_most=0,
+        ),
+        Figure(
+            name="init(), new database",
+            value=_median(new, "init"),
+            unit="s",
+            at_most=0.1,
+            baseline=_median(plain, "seconds"),
+        ),
+        Figure(
+            name="init(), existing database",
+            value=_median(existing, "init"),
+            unit="s",
+            at_most=0.1,
+        ),
+    ]
+
+
+def _memory(calls: int) -> list[Figure]:
+    few, many = (_tracker("trackai", number)["peak_memory"] for number in (calls, calls * 10))
+    return [
+        Figure(name=f"peak memory, {calls:,} calls", value=few, unit="MB"),
+        Figure(
+            name=f"peak memory, {calls * 10:,} calls",
+            value=many,
+            unit="MB",
+            at_most=few + PAGE_CACHE,
+        ),
+    ]
+
+
+def _side_by_side(names: list[str], calls: int) -> Table:
+    rows: list[list[str | float | None]] = []
+    for name in names:
+        try:
+            result = _tracker(name, calls)
+        except ChildError as error:
+            rows.append([name, *[None] * 7, str(error)[:60]])
+            continue
+        spread = result["microseconds"]
+        rows.append(
+            [
+                name, spread["median"], spread["mean"], spread["p99"], result["init"],
+                result["finish"], result["bytes_per_point"], result["peak_memory"], None,
+            ]
+        )  # fmt: skip
+    return Table(
+        f"{calls:,} calls to each, back to back",
+        ["", "median µs", "mean µs", "p99 µs", "init s", "finish s", "bytes/point", "MB", ""],
+        rows,
+    )
+
+
+def _median(results: list[Any], *path: str) -> float:
+    values = results
+    for key in path:
+        values = [value[key] for value in values]
+    return float(statistics.median(values))
+
+
+def _in_new_folder(measure: Callable[[Path], Any]) -> Any:
+    with tempfile.TemporaryDirectory() as folder:
+        return measure(Path(folder))
+
+
+def _make_database(folder: Path) -> dict[str, float]:
+    """An empty database with TrackAI's tables, by nothing but sqlite3."""
+    started = time.perf_counter()
+    with closing(sqlite3.connect(folder / "plain.db", isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        for path in sorted((ROOT / "migrations").glob("*.sql")):
+            connection.executescript(f"BEGIN; {path.read_text()}; COMMIT")
+    return {"seconds": time.perf_counter() - started}
+
+
+def _insert_rows(folder: Path, calls: int) -> dict[str, float]:
+    """The same points, by nothing but sqlite3, in transactions of 5,000 calls."""
+    _make_database(folder)
+    path = folder / "plain.db"
+    now = time.time_ns() // 1000
+    started = time.perf_counter()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA synchronous = NORMAL")
+        for first in range(0, calls, 5000):
+            connection.executemany(
+                "INSERT INTO metrics VALUES (?, ?, ?, ?, ?)",
+                [
+                    (series, step, now + step, step / 7, 1)
+                    for series in range(trackers.METRICS)
+                    for step in range(first, min(first + 5000, calls))
+                ],
+            )
+            connection.commit()
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return {
+        "seconds": time.perf_counter() - started,
+        "bytes_per_point": path.stat().st_size / (calls * trackers.METRICS),
+    }
