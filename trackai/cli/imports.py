@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from trackai.structs.exchange import Block, RunHead
 
 # Importers with a module of their own here: the command has the source's name.
-_MODULES: dict[str, str] = {}
+_MODULES = {"neptune": "neptune"}
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 

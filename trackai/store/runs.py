@@ -57,6 +57,14 @@ async def create(
     raise ConflictError(f"the project has a run with the run_id {slug!r} already")
 
 
+async def has_slug(conn: Connection, project_id: int, slug: str) -> bool:
+    """Whether a run of that project has exactly this slug."""
+    rows = await conn.execute_fetchall(
+        "SELECT EXISTS (SELECT 1 FROM runs WHERE project_id = ? AND slug = ?)", (project_id, slug)
+    )
+    return any(found for (found,) in rows)
+
+
 async def unused_slug(conn: Connection, project_id: int, name: str) -> str:
     """The slug that a new run called `name` gets in that project."""
     rows = await conn.execute_fetchall(

@@ -216,6 +216,14 @@ async def last_step(conn: Connection, run_id: int) -> Step | None:
     return next((step for (step,) in rows), None)
 
 
+async def list_of_run(conn: Connection, run_id: int) -> list[Series]:
+    """All series of a run."""
+    rows = await conn.execute_fetchall(
+        f"SELECT {_COLUMNS} FROM series WHERE run_id = ? ORDER BY id", (run_id,)
+    )
+    return [Series(*row) for row in rows]
+
+
 async def find(conn: Connection, run_id: int, path: str) -> list[Series]:
     """The series of that name; two where it was logged with steps and as a system metric.
 

@@ -11,6 +11,9 @@ class Column(msgspec.Struct):
     """Points of one series, column by column: the sequences have one length.
 
     On the axis "time" the steps are the timestamps.
+
+    Attributes:
+        own_steps: the steps that system metrics had where they come from.
     """
 
     path: str
@@ -18,3 +21,4 @@ class Column(msgspec.Struct):
     steps: list[Step]
     timestamps: list[int]
     values: list[Value]
+    own_steps: list[Step] | None = None

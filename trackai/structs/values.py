@@ -23,7 +23,7 @@ Step: TypeAlias = int | float
 Value: TypeAlias = float | int | bool | str
 StoredValue: TypeAlias = float | int | str | None
 Axis: TypeAlias = Literal["step", "time"]
-Kind: TypeAlias = Literal["number", "bool", "text"]
+Kind: TypeAlias = Literal["number", "bool", "text", "histogram"]
 State: TypeAlias = Literal["running", "completed", "failed"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
