@@ -63,8 +63,8 @@ def _parameters(run: str) -> pa.Table:
         ("sys/modification_time", "datetime", {"datetime_value": 1_741_951_613_589}),
         ("sys/failed", "bool", {"bool_value": False}),
         ("sys/tags", "string_set", {"string_set_value": ["bench"]}),
-        *((f"config/{n}", "float", {"float_value": n / 7}) for n in range(20)),
     ]
+    values += [(f"config/{n}", "float", {"float_value": n / 7}) for n in range(20)]
     names = sorted({name for *_, value in values for name in value})
     return _table(
         run,

@@ -6,12 +6,16 @@ import sys
 import time
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from trackai.cli.output import json_option
+from trackai.cli.output import json_option, print_json
 from trackai.cli.store import db_option, with_store
 from trackai.errors import TrackAIError
+
+if TYPE_CHECKING:
+    from trackai.store.database import Database
 
 # A receipt that says that something of the export is not in the store.
 INCOMPLETE = 4
@@ -56,7 +60,6 @@ def neptune(
     from trackai.importers.neptune.importing import Options, import_export
     from trackai.importers.neptune.receipt import Receipt, as_text
     from trackai.settings import Settings
-    from trackai.store.database import Database
 
     settings = Settings.from_env(db)
     database = str(settings.db_path)
@@ -80,7 +83,7 @@ def neptune(
     else:
         receipt = with_store(db, work)
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(receipt)).decode())
+        print_json(**msgspec.structs.asdict(receipt))
     else:
         click.echo(as_text(receipt))
     ctx.exit(0 if receipt.ok else INCOMPLETE)
