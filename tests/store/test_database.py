@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import sys
 import threading
 from typing import TYPE_CHECKING
 
@@ -162,3 +163,24 @@ async def test_an_empty_file_becomes_a_database(tmp_path: Path) -> None:
     await make(database, "a")
     await database.close()
     assert (tmp_path / "x.db").read_bytes()[68:72] == b"TRAI"
+
+
+HOLD = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("SELECT COUNT(*) FROM projects").fetchone()
+connection.close()
+"""
+
+
+async def test_opening_another_connection_does_not_drop_our_locks(db: Database) -> None:
+    """Another process that closes its connection must not take itself for the last one."""
+    await make(db, "a")
+    await names(db)  # opens a second connection
+    second = Database(db.path)
+    await names(second)
+    await second.close()
+    await anyio.run_process([sys.executable, "-c", HOLD, str(db.path)])
+    assert db.path.with_name(db.path.name + "-wal").exists()
+    await make(db, "b")
+    assert await names(db) == ["a", "b"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections import Counter
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 
@@ -74,7 +75,7 @@ class Database:
         idle, self._idle = self._idle, []
         for handle in (*idle, writer):
             if handle is not None:
-                await handle.connection.close()
+                await handle.close()
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[aiosqlite.Connection]:
@@ -133,7 +134,7 @@ class Database:
         return await _open(self.path, self.spool, read_only=True)
 
     async def _discard(self, handle: _Handle) -> None:
-        await handle.connection.close()
+        await handle.close()
         if handle.file != _identity(self.path):
             # The file is gone or another one; what the old one left beside it must not be taken
             # for the new one's. Whatever somebody has made since then has another identity.
@@ -202,6 +203,10 @@ def _beside(path: Path, suffix: str) -> Path:
     return path.with_name(path.name + suffix)
 
 
+# How many connections this process has to a file.
+_connections: Counter[_Identity | None] = Counter()
+
+
 class _Handle:
     """A connection, and what the file looked like when it was last known to be ours.
 
@@ -214,6 +219,11 @@ class _Handle:
         self.file = _identity(path)
         self.companions = {suffix: _identity(_beside(path, suffix)) for suffix in _COMPANIONS}
         self._state = _state(path)
+        _connections[self.file] += 1
+
+    async def close(self) -> None:
+        await self.connection.close()
+        _connections[self.file] -= 1
 
     def is_current(self, path: Path) -> bool:
         return self._state is not None and self._state == _state(path)
@@ -290,8 +300,13 @@ def _casefold(text: str | None) -> str | None:
 
 
 def _refuse_foreign(path: Path) -> None:
-    """Read the header by hand: SQLite itself would already leave traces beside the file."""
-    if not path.exists():
+    """Read the header by hand: SQLite itself would already leave traces beside the file.
+
+    But never while this process has a connection to it. POSIX locks belong to a process: closing
+    any handle of a file drops those that SQLite holds on it. Another process would then take
+    itself for the last one and remove the write-ahead log under our feet.
+    """
+    if not path.exists() or _connections[_identity(path)]:
         return
     if not path.is_file():
         raise ForeignDatabaseError(f"{path} is no file: set TRACKAI_DB_PATH to another path")
