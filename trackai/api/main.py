@@ -19,6 +19,7 @@ from trackai.errors import StoreError, TrackAIError
 from trackai.ingest.drain import recover
 from trackai.ingest.intake import Intake
 from trackai.settings import Settings
+from trackai.store import rollups
 from trackai.store.database import Database
 
 if TYPE_CHECKING:
@@ -76,12 +77,24 @@ async def _keep_tidy(db: Database) -> None:
     while True:
         try:
             await recover(db)
+            await _roll_up(db)
             await db.checkpoint()
         except StoreError as error:
             if str(error) != complained:
                 logger.warning("%s", error)
             complained = str(error)
         await anyio.sleep(_RECOVER_SECONDS)
+
+
+async def _roll_up(db: Database) -> None:
+    """Bring rollups up to date, a short transaction at a time."""
+    while True:
+        async with db.read() as conn:
+            series_id = await rollups.next_stale(conn)
+        if series_id is None:
+            return
+        async with db.write() as conn:
+            await rollups.refresh(conn, series_id)
 
 
 def _routes(path: str, **endpoints: Callable[[Request], Awaitable[Response]]) -> list[Route]:

@@ -79,3 +79,11 @@ async def _execute(
 def placeholders(rows: int, width: int) -> str:
     """`(?, ?), (?, ?)`"""
     return ", ".join([f"({', '.join('?' * width)})"] * rows)
+
+
+def numbered(rows: int, width: int, *, after: int) -> str:
+    """`(?3, ?4), (?5, ?6)` with `after=2`: for statements that use other values more than once."""
+    numbers = iter(range(after + 1, after + rows * width + 1))
+    return ", ".join(
+        f"({', '.join(f'?{next(numbers)}' for _ in range(width))})" for _ in range(rows)
+    )

@@ -105,6 +105,17 @@ class Database:
                 finally:
                     self._idle.append(handle)
 
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[aiosqlite.Connection]:
+        """A connection for reading that sees one state of the database, however often it reads."""
+        async with self.read() as connection:
+            await connection.execute("BEGIN")
+            try:
+                yield connection
+            finally:
+                with anyio.CancelScope(shield=True):
+                    await connection.rollback()
+
     async def checkpoint(self) -> bool:
         """Move everything into the main file; False if readers elsewhere were in the way."""
         async with self._writing:

@@ -11,6 +11,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
+
 from trackai.errors import NotFoundError
 from trackai.store import metrics, series
 
@@ -102,6 +104,38 @@ async def find_many(
                 if one.axis == "step" and await _begins_by(conn, one, until):
                     on_steps.setdefault((run_id, one.path), []).append(Segment(one, until))
     return answer + [(run_id, segments) for (run_id, _), segments in on_steps.items()]
+
+
+async def match_paths(
+    conn: Connection,
+    run_ids: Sequence[int],
+    patterns: Sequence[str],
+    *,
+    inherited: bool = True,
+    limit: int,
+) -> list[str]:
+    """The names of metrics in these runs that the patterns stand for; `*` is any text."""
+    wanted = dict.fromkeys(run_ids)
+    if inherited and await _any_forks(conn):
+        for run_id in run_ids:
+            wanted.update(dict.fromkeys([one for one, _ in await ancestors(conn, run_id)]))
+    rows = await conn.execute_fetchall(
+        """
+        SELECT DISTINCT series.path
+        FROM series JOIN json_each(?2) AS pattern ON series.path GLOB pattern.value
+        WHERE run_id IN (SELECT value FROM json_each(?1))
+        ORDER BY series.path
+        LIMIT ?3
+        """,
+        (
+            msgspec.json.encode(list(wanted)).decode(),
+            msgspec.json.encode(
+                [one.replace("[", "[[]").replace("?", "[?]") for one in patterns]
+            ).decode(),
+            limit,
+        ),
+    )
+    return [path for (path,) in rows]
 
 
 async def read(

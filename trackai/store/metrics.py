@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from trackai.errors import ConflictError
-from trackai.store import attempts, series, writers
+from trackai.store import attempts, rollups, series, writers
 from trackai.store.bulk import execute_columns, placeholders
 from trackai.store.figures import Figures, summarize
 from trackai.store.series import Series
@@ -148,6 +148,20 @@ async def _count(
     for one in found.values():
         if one.id in stale:
             await recount(conn, msgspec.structs.replace(one, resumed=1))
+    # What an attempt supersedes begins at its first step and may end anywhere.
+    await rollups.mark(
+        conn,
+        (
+            rollups.Touched(
+                found[name].id,
+                found[name].points,
+                figure.points,
+                figure.first_step,
+                math.inf if found[name].id in stale else figure.last_step,
+            )
+            for name, figure in figures.items()
+        ),
+    )
 
 
 def _joined(columns: Sequence[Column]) -> tuple[list[Step], list[int], list[Value]]:
@@ -314,7 +328,7 @@ async def read_many(conn: Connection, wanted: Sequence[Series]) -> dict[int, lis
 
 async def delete_of_run(conn: Connection, run_id: int) -> None:
     """Delete all points of a run; its series go with the run itself."""
-    for table in ("metrics", "system_steps"):
+    for table in ("metrics", "rollups", "rollup_levels", "stale_rollups", "system_steps"):
         await conn.execute(
             f"DELETE FROM {table} WHERE series_id IN (SELECT id FROM series WHERE run_id = ?)",
             (run_id,),

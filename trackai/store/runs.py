@@ -14,6 +14,7 @@ from trackai.structs.values import State, Step, utc
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import datetime
 
     from aiosqlite import Connection
 
@@ -116,6 +117,15 @@ async def existing(conn: Connection, run_ids: Sequence[int]) -> list[int]:
         (msgspec.json.encode(run_ids).decode(),),
     )
     return [run_id for (run_id,) in rows]
+
+
+async def creation_times(conn: Connection, run_ids: Sequence[int]) -> dict[int, datetime]:
+    """When those of the runs that exist began, by row id."""
+    rows = await conn.execute_fetchall(
+        "SELECT id, created_at FROM runs WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id",
+        (msgspec.json.encode(run_ids).decode(),),
+    )
+    return {run_id: utc(time) for run_id, time in rows}
 
 
 async def ids_of_project(conn: Connection, project_id: int) -> list[int]:

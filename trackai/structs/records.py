@@ -7,7 +7,7 @@ Field names are those that HTTP clients know: `id` is the row's integer, and the
 from __future__ import annotations
 
 from datetime import datetime  # noqa: TC003 - msgspec reads annotations at run time
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -115,6 +115,35 @@ class ComparedPoint(msgspec.Struct, gc=False):
 
     step: Step | None
     value: Value
+
+
+class ChartBucket(msgspec.Struct, gc=False, omit_defaults=True):
+    """Figures over the points from `step` to `step_last`, exact.
+
+    `x` and `x_last` are there where the axis is not the step: times, or seconds since the run
+    began. `first` and `last` are values and follow the JSON rule, `min`, `max` and `mean` are over
+    finite numbers and null without any.
+    """
+
+    step: Step | None
+    step_last: Step | None
+    count: int
+    non_finite: int
+    first: Value
+    last: Value
+    min: Step | None
+    max: Step | None
+    mean: float | None
+    x: datetime | float | msgspec.UnsetType = msgspec.UNSET
+    x_last: datetime | float | msgspec.UnsetType = msgspec.UNSET
+
+
+class ChartData(msgspec.Struct):
+    """A metric in buckets; if `raw`, each is one point."""
+
+    data: list[ChartBucket]
+    raw: bool
+    x: Literal["step", "time", "relative"]
 
 
 class FileRecord(msgspec.Struct, kw_only=True):

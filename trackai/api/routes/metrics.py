@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import datetime  # noqa: TC003 - msgspec reads annotations at run time
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 
 from trackai.api.requests import MAX_ID, Limit, Offset, body, database, path_id, query
 from trackai.api.responses import JSONResponse
-from trackai.errors import NotFoundError
-from trackai.store import lineage, runs
-from trackai.structs.records import ComparedPoint, Point, PointPage
-from trackai.structs.values import json_value, utc
+from trackai.api.routes import chart
+from trackai.errors import InvalidInputError, NotFoundError
+from trackai.store import charts, lineage, runs
+from trackai.structs.records import ChartData, ComparedPoint, Point, PointPage
+from trackai.structs.values import json_value, microseconds, utc
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 MAX_COMPARED = 1000
-
+Buckets = Annotated[int, msgspec.Meta(ge=10, le=10_000)]
 
 Attempt = Literal["latest", "all"] | Annotated[int, msgspec.Meta(ge=1, le=MAX_ID)]
 
@@ -29,7 +31,8 @@ class PointQuery(msgspec.Struct):
     """Which points of a metric.
 
     `attempt` asks for what a resume has superseded, too; `inherited=false` leaves out what a
-    forked run has from the runs that it continues.
+    forked run has from the runs that it continues. With `points`, the answer is a chart of at most
+    so many buckets; then `time_min` and `time_max` choose from system metrics.
     """
 
     limit: Limit = 1000
@@ -38,6 +41,10 @@ class PointQuery(msgspec.Struct):
     step_max: int | float | None = None
     attempt: Attempt = "latest"
     inherited: bool = True
+    points: Buckets | None = None
+    x: chart.XAxis = "step"
+    time_min: datetime | None = None
+    time_max: datetime | None = None
 
 
 class Comparison(msgspec.Struct):
@@ -46,6 +53,10 @@ class Comparison(msgspec.Struct):
     run_ids: Annotated[list[int], msgspec.Meta(max_length=MAX_COMPARED)]
     metric_paths: Annotated[list[str], msgspec.Meta(max_length=MAX_COMPARED)]
     inherited: bool = True
+    points: Buckets | None = None
+    x: chart.XAxis = "step"
+    step_min: int | float | None = None
+    step_max: int | float | None = None
 
 
 class NameQuery(msgspec.Struct):
@@ -67,6 +78,8 @@ async def get_points(request: Request) -> JSONResponse:
     """Points of a metric in order of step."""
     run_id = path_id(request, "run_id")
     asked = query(request, PointQuery)
+    if asked.points is not None:
+        return await _get_chart(request, run_id, asked, asked.points)
     async with database(request).read() as conn:
         await runs.get(conn, run_id)
         found = await _find(conn, run_id, request.path_params["metric_path"], asked.inherited)
@@ -76,13 +89,13 @@ async def get_points(request: Request) -> JSONResponse:
 async def compare(request: Request) -> JSONResponse:
     """All points of several metrics of several runs."""
     asked = await body(request, Comparison)
+    if asked.points is not None:
+        return await _compare_charts(request, asked, asked.points)
     async with database(request).read() as conn:
         answer: dict[str, dict[str, list[ComparedPoint]]] = {
             str(run_id): {} for run_id in await runs.existing(conn, asked.run_ids)
         }
-        found = await lineage.find_many(
-            conn, asked.run_ids, asked.metric_paths, inherited=asked.inherited
-        )
+        found = await _find_many(conn, asked)
         points = await lineage.read_many(conn, [segments for _, segments in found])
     for (run_id, (first, *_)), rows in zip(found, points, strict=True):
         one = first.series
@@ -90,6 +103,50 @@ async def compare(request: Request) -> JSONResponse:
             ComparedPoint(step if one.axis == "step" else None, json_value(value, one.kind))
             for step, _, value in rows
         ]
+    return JSONResponse(answer)
+
+
+async def _find_many(
+    conn: Connection, asked: Comparison
+) -> list[tuple[int, list[lineage.Segment]]]:
+    paths = asked.metric_paths
+    if any("*" in path for path in paths):
+        paths = await lineage.match_paths(
+            conn, asked.run_ids, paths, inherited=asked.inherited, limit=MAX_COMPARED + 1
+        )
+        if len(paths) > MAX_COMPARED:
+            raise InvalidInputError("metric_paths", f"they stand for more than {MAX_COMPARED}")
+    return await lineage.find_many(conn, asked.run_ids, paths, inherited=asked.inherited)
+
+
+async def _get_chart(request: Request, run_id: int, asked: PointQuery, count: int) -> JSONResponse:
+    """A metric in buckets."""
+    async with database(request).snapshot() as conn:
+        run = await runs.get(conn, run_id)
+        path = request.path_params["metric_path"]
+        segments, *_ = await _find(conn, run_id, path, asked.inherited)
+        low, high = asked.step_min, asked.step_max
+        if segments[0].series.axis == "time":
+            low = None if asked.time_min is None else microseconds(asked.time_min)
+            high = None if asked.time_max is None else microseconds(asked.time_max)
+        (found,) = await charts.read(conn, [segments], count, step_min=low, step_max=high)
+    return JSONResponse(chart.show(found, segments[0].series, asked.x, run.created_at))
+
+
+async def _compare_charts(request: Request, asked: Comparison, count: int) -> JSONResponse:
+    """Several metrics of several runs in buckets."""
+    async with database(request).snapshot() as conn:
+        began = await runs.creation_times(conn, asked.run_ids)
+        answer: dict[str, dict[str, ChartData]] = {str(run_id): {} for run_id in began}
+        found = await _find_many(conn, asked)
+        read = await charts.read(
+            conn, [segments for _, segments in found], count,
+            step_min=asked.step_min, step_max=asked.step_max,
+        )  # fmt: skip
+    for (run_id, (first, *_)), one in zip(found, read, strict=True):
+        answer[str(run_id)][first.series.path] = chart.show(
+            one, first.series, asked.x, began[run_id]
+        )
     return JSONResponse(answer)
 
 

@@ -1,0 +1,109 @@
+"""Charts over HTTP: at most so many buckets, exact, down to the points themselves."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+import pytest
+
+import trackai
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import Server
+
+_LENGTH = 20_000
+
+
+@pytest.fixture
+def run_id(db_path: Path, server: Server) -> int:
+    """A run with a long metric, NaN and infinities in it."""
+    with trackai.init(project="p", name="long") as run:
+        for step in range(_LENGTH):
+            value = math.nan if step % 1000 == 7 else math.inf if step % 5000 == 8 else step / 8
+            run.log({"loss": value}, step=step)
+        run.log({"note": "begun", "short/a": 1, "short/b": True}, step=3)
+        run.log({"note": "ended"}, step=9)
+        run.log_system({"gpu": 0.5})
+    assert run.id is not None
+    return run.id
+
+
+def _chart(server: Server, run_id: int, path: str, **asked: Any) -> Any:
+    return server.get(f"/api/metrics/runs/{run_id}/metric/{path}?{urlencode(asked)}")
+
+
+def _check(chart: Any, first: int, last: int, count: int) -> None:
+    """Every bucket says what was logged from `first` to `last`."""
+    assert 0 < len(chart["data"]) <= count
+    assert [chart["data"][0]["step"], chart["data"][-1]["step_last"]] == [first, last]
+    assert sum(bucket["count"] for bucket in chart["data"]) == last - first + 1
+    for bucket in chart["data"]:
+        steps = range(bucket["step"], bucket["step_last"] + 1)
+        finite = [step / 8 for step in steps if step % 1000 != 7 and step % 5000 != 8]
+        assert bucket["count"] == len(steps)
+        assert bucket["non_finite"] == len(steps) - len(finite)
+        assert (bucket["min"], bucket["max"]) == (finite[0], finite[-1])
+        assert bucket["mean"] == pytest.approx(sum(finite) / len(finite))
+
+
+def test_a_long_series_in_few_buckets(server: Server, run_id: int) -> None:
+    for _ in range(2):  # from the points at first, or from rollups; no answer may differ
+        chart = _chart(server, run_id, "loss", points=100)
+        assert (chart["raw"], chart["x"]) == (False, "step")
+        _check(chart, 0, _LENGTH - 1, 100)
+        chart = _chart(server, run_id, "loss", points=50, step_min=1234, step_max=15_678.5)
+        _check(chart, 1234, 15_678, 50)
+
+
+def test_zooming_in_ends_at_the_points(server: Server, run_id: int) -> None:
+    chart = _chart(server, run_id, "loss", points=100, step_min=1000, step_max=1009)
+    assert chart["raw"] is True
+    assert [bucket["first"] for bucket in chart["data"]][6:10] == [125.75, "NaN", 126.0, 126.125]
+    assert [bucket["count"] for bucket in chart["data"]] == [1] * 10
+    assert chart["data"][7]["non_finite"] == 1
+    assert chart["data"][7]["mean"] is None
+    empty = _chart(server, run_id, "loss", points=100, step_min=_LENGTH)
+    assert empty == {"data": [], "raw": True, "x": "step"}
+
+
+def test_other_axes_and_values(server: Server, run_id: int) -> None:
+    began = server.get(f"/api/runs/{run_id}")["created_at"]
+    first = _chart(server, run_id, "loss", points=100, x="time")["data"][0]
+    assert began <= first["x"] <= first["x_last"]
+    relative = _chart(server, run_id, "loss", points=100, x="relative")["data"]
+    assert 0 <= relative[0]["x"] <= relative[0]["x_last"] <= relative[-1]["x_last"] < 100
+    system = _chart(server, run_id, "gpu", points=100)
+    assert (system["x"], system["data"][0]["step"]) == ("time", None)
+    assert _chart(server, run_id, "gpu", points=100, time_min="2100-01-01T00:00:00Z")["data"] == []
+    notes = _chart(server, run_id, "note", points=100)["data"]
+    assert [(one["first"], one["min"], one["mean"]) for one in notes] == [
+        ("begun", None, None),
+        ("ended", None, None),
+    ]
+    assert _chart(server, run_id, "short/b", points=100)["data"][0]["last"] is True
+
+
+def test_compare_in_buckets(server: Server, run_id: int) -> None:
+    asked = {"run_ids": [run_id, 999], "metric_paths": ["lo*", "short/*"], "points": 64}
+    answer = server.request("POST", "/api/metrics/compare", asked)
+    assert answer.status == 200
+    assert list(answer.json) == [str(run_id)]
+    charts = answer.json[str(run_id)]
+    assert sorted(charts) == ["loss", "short/a", "short/b"]
+    _check(charts["loss"], 0, _LENGTH - 1, 64)
+    assert charts["short/a"]["raw"] is True
+    del asked["points"]
+    points = server.request("POST", "/api/metrics/compare", asked).json[str(run_id)]
+    assert len(points["loss"]) == _LENGTH
+
+
+def test_what_cannot_be_asked(server: Server, run_id: int) -> None:
+    for query in ("points=9", "points=10001", "points=100&x=y", "points=many"):
+        answer = server.request("GET", f"/api/metrics/runs/{run_id}/metric/loss?{query}")
+        assert answer.status == 422, answer
+    path = f"/api/metrics/runs/{run_id}/metric/none?points=100"
+    assert server.request("GET", path).status == 404

@@ -1,0 +1,204 @@
+"""Rollups: whatever is logged in whatever order, a chart shows what the points say."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from trackai.store import lineage, metrics, projects, rollups, runs, writers
+from trackai.store.database import Database
+from trackai.structs import buckets
+from trackai.structs.buckets import Bucket, Range
+from trackai.structs.columns import Column
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+    from aiosqlite import Connection
+
+    from trackai.structs.values import Step, Value
+
+# Small enough for a test to reach every case.
+_SHORTEST, _POINTS, _CHUNK = 12, 4, 20
+
+_steps = st.one_of(
+    st.integers(-40, 200),
+    st.integers(0, 400).map(lambda number: number / 8),
+    st.floats(-100, 100),
+    st.sampled_from([2**62, -(2**63), 1e300, -5e-324, 1.5e18, 2.0**53 + 2]),
+)
+_values = st.one_of(
+    st.floats(-1e6, 1e6),
+    st.integers(-9, 9),
+    st.booleans(),
+    st.sampled_from([math.nan, math.inf, -math.inf, 2**63 - 1, -(2**63), 1.7e308]),
+    st.text(max_size=3),
+)
+_batch = st.tuples(
+    st.integers(1, 3),  # the attempt that logs it
+    st.booleans(),  # whether it is a regular stretch
+    st.lists(st.tuples(_steps, _values), min_size=1, max_size=30),
+)
+_action = st.one_of(_batch, st.sampled_from(["refresh", "refresh once"]))
+
+
+def _expected(points: list[tuple[Step, int, Any]], level: int) -> dict[int, list[Any]]:
+    """The buckets over points, computed the long way."""
+    groups: dict[int, list[tuple[Step, int, Any]]] = {}
+    for point in points:
+        groups.setdefault(buckets.bucket_of(point[0], level), []).append(point)
+    answer = {}
+    for number, group in groups.items():
+        numbers = [v for _, _, v in group if isinstance(v, int | float) and math.isfinite(v)]
+        answer[number] = [
+            len(group),
+            len(numbers),
+            sum(1 for _, _, v in group if v is None),
+            sum(1 for _, _, v in group if isinstance(v, float) and math.isinf(v)),
+            min(numbers, default=None),
+            max(numbers, default=None),
+            group[0][0],
+            group[-1][0],
+            min(time for _, time, _ in group),
+            max(time for _, time, _ in group),
+            group[0][2],
+            group[-1][2],
+        ]
+        answer[number].append(numbers)
+    return answer
+
+
+def _compare(found: dict[int, Bucket], points: list[tuple[Step, int, Any]], level: int) -> None:
+    expected = _expected(points, level)
+    assert list(found) == sorted(expected)
+    for number, one in found.items():
+        *fields, numbers = expected[number]
+        assert [
+            one.points, one.finite_points, one.nan_points, one.infinite_points,
+            one.min_value, one.max_value, one.first_step, one.last_step,
+            one.first_timestamp, one.last_timestamp, one.first_value, one.last_value,
+        ] == fields  # fmt: skip
+        # Sums depend on the order in which they are made; large ones hide small ones.
+        scale = sum(abs(float(value)) for value in numbers)
+        assert math.isclose(one.sum, sum(map(float, numbers)), rel_tol=1e-9, abs_tol=1e-9 * scale)
+
+
+async def _writers(conn: Connection) -> tuple[int, dict[int, int]]:
+    project = await projects.get_or_create(conn, "p", now=1)
+    run = await runs.create(
+        conn, uid="u", project_id=project.id, slug="u", name=None, group_name=None, now=1
+    )
+    return run.id, {
+        attempt: await writers.get_or_create(
+            conn, uid=f"w{attempt}", run_id=run.id, attempt=attempt, rank=0, host="h", pid=1, now=1
+        )
+        for attempt in (1, 2, 3)
+    }
+
+
+async def _check(db: Database, run_id: int, wanted: Range, count: int) -> None:
+    async with db.read() as conn:
+        await conn.execute("BEGIN")
+        try:
+            ((segment, *_),) = await lineage.find(conn, run_id, "m")
+            one = segment.series
+            points = await metrics.read(
+                conn, one, step_min=wanted.low, step_max=wanted.high, limit=-1
+            )
+            level = buckets.level_for(wanted.low, wanted.high, count)
+            found = await rollups.read(conn, one.id, wanted, level, resumed=bool(one.resumed))
+        finally:
+            await conn.rollback()
+    _compare(found, points, level)
+    assert len(found) <= count
+
+
+async def _refresh_all(db: Database) -> None:
+    for _ in range(1000):
+        async with db.write() as conn:
+            series_id = await rollups.next_stale(conn)
+            if series_id is None:
+                return
+            await rollups.refresh(conn, series_id)
+    raise AssertionError("refreshing does not end")
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    actions=st.lists(_action, min_size=1, max_size=8),
+    ranges=st.lists(st.tuples(_steps, _steps), min_size=1, max_size=3),
+    count=st.integers(10, 40),
+)
+async def test_buckets_are_what_the_points_say(
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    actions: list[Any],
+    ranges: list[tuple[Step, Step]],
+    count: int,
+) -> None:
+    monkeypatch.setattr(rollups, "SHORTEST", _SHORTEST)
+    monkeypatch.setattr(rollups, "_POINTS", _POINTS)
+    monkeypatch.setattr(rollups, "_CHUNK", _CHUNK)
+    db = Database(tmp_path_factory.mktemp("db") / "t.db")
+    await db.open()
+    try:
+        async with db.write() as conn:
+            run_id, ids = await _writers(conn)
+        time, logged = 0, False
+        for action in [*actions, "refresh"]:
+            if action == "refresh":
+                await _refresh_all(db)
+            elif action == "refresh once":
+                async with db.write() as conn:
+                    series_id = await rollups.next_stale(conn)
+                    if series_id is not None:
+                        await rollups.refresh(conn, series_id)
+            else:
+                attempt, regular, points = action
+                begin = int(max(-40, min(200, points[0][0])))
+                steps: list[Step] = [
+                    begin + place if regular else step for place, (step, _) in enumerate(points)
+                ]
+                values: list[Value] = [value for _, value in points]
+                times = list(range(time, time + len(points)))
+                time += len(points)
+                async with db.write() as conn:
+                    column = Column("m", "step", steps, times, values)
+                    await metrics.append(conn, run_id, ids[attempt], [column])
+                logged = True
+            if logged:
+                for low, high in [*ranges, (-1e308, 1e308), (0, 200)]:
+                    await _check(db, run_id, Range(min(low, high), max(low, high)), count)
+    finally:
+        await db.close()
+
+
+def test_levels() -> None:
+    assert buckets.level_for(0, 999, 1000) == 0
+    assert buckets.level_for(0, 1000, 1000) == 1
+    assert buckets.level_for(0, 0.5, 1000) == -10
+    assert buckets.level_holding(list(range(1000)), 64) == 6
+    assert buckets.level_holding([1] * 1000, 64) == buckets.LOWEST_LEVEL
+    assert buckets.adjusted_level(6, [1, 1, 64], 64) == 6
+    assert buckets.adjusted_level(6, [1, 1, 1024], 64) == 2
+
+
+async def test_rollups_go_with_their_run(db_path: Path, db: Database) -> None:
+    async with db.write() as conn:
+        run_id, ids = await _writers(conn)
+        steps: list[Step] = list(range(5000))
+        column = Column("m", "step", steps, list(range(5000)), [float(step) for step in steps])
+        await metrics.append(conn, run_id, ids[1], [column])
+    await _refresh_all(db)
+    await _check(db, run_id, Range(0, 4999), 100)
+    async with db.write() as conn:
+        assert list(await conn.execute_fetchall("SELECT 1 FROM rollups LIMIT 1"))
+        await runs.delete(conn, run_id)
+        for table in ("rollups", "rollup_levels", "stale_rollups"):
+            assert not list(await conn.execute_fetchall(f"SELECT 1 FROM {table}"))

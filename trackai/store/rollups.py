@@ -1,0 +1,371 @@
+"""Rollups: figures over ranges of steps, and the buckets of a chart, read from them and from rows.
+
+Storing points only notes which steps they touch (`mark`), one row for a series and batch. A
+server brings the rollups up to date in idle time (`refresh`), computing what was touched anew from
+the points. A chart reads rollups where they are up to date and the points themselves elsewhere:
+it is exact at any moment.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from trackai.store.attempts import NOT_SUPERSEDED
+from trackai.store.bulk import execute_rows, numbered, placeholders
+from trackai.structs import buckets
+from trackai.structs.buckets import Bucket, Range, Span
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from aiosqlite import Connection
+
+    from trackai.structs.values import Step
+
+# Shorter series are read from their points, which takes a few milliseconds.
+SHORTEST = 4096
+# About how many points a bucket of the lowest level holds.
+_POINTS = 64
+# How many buckets the highest level may have.
+_TOP_BUCKETS = 16
+# How many points one transaction rolls up, so that others get to write.
+_CHUNK = 50_000
+_FARTHEST = sys.float_info.max
+_INT64 = 1 << 63
+_FIELDS = ", ".join(Bucket.__struct_fields__)
+
+
+class Touched(NamedTuple):
+    """Steps of a series between which points have changed, and how many points it had before."""
+
+    series_id: int
+    points_before: int
+    points_added: int
+    first_step: Step
+    last_step: Step
+
+
+async def mark(conn: Connection, touched: Iterable[Touched]) -> None:
+    """Note between which steps the points of series have changed."""
+    rows = [
+        (one.series_id, -_FARTHEST, _FARTHEST)
+        if one.points_before < SHORTEST  # has no rollups yet, or none that are true
+        else (one.series_id, one.first_step, min(one.last_step, _FARTHEST))
+        for one in touched
+        if one.points_before + one.points_added >= SHORTEST
+    ]
+    if rows:
+        await execute_rows(conn, _mark, rows, width=3, sizes=(128, 8, 1))
+
+
+@lru_cache
+def _mark(rows: int) -> str:
+    return f"""
+        INSERT INTO stale_rollups (series_id, first_step, last_step) VALUES {placeholders(rows, 3)}
+        ON CONFLICT (series_id, first_step) DO UPDATE
+        SET last_step = max(last_step, excluded.last_step)
+    """
+
+
+async def next_stale(conn: Connection) -> int | None:
+    """A series of which rollups are out of date."""
+    rows = await conn.execute_fetchall("SELECT series_id FROM stale_rollups LIMIT 1")
+    return next((int(series_id) for (series_id,) in rows), None)
+
+
+async def delete(conn: Connection, series_id: int) -> None:
+    """Delete the rollups of a series."""
+    for table in ("rollups", "rollup_levels", "stale_rollups"):
+        await conn.execute(f"DELETE FROM {table} WHERE series_id = ?", (series_id,))
+
+
+async def refresh(conn: Connection, series_id: int) -> None:
+    """Bring a part of a series' rollups up to date: as much as a short transaction can."""
+    one = await _state(conn, series_id)
+    if one is None or one.points < SHORTEST:
+        await delete(conn, series_id)
+        return
+    base = one.base
+    if base is None or one.points >= 4 * one.chosen_at:
+        base = await _choose_base(conn, one)
+    top = max(one.top or base, buckets.level_for(one.first_step, one.last_step, _TOP_BUCKETS))
+    top = max(base, min(top, buckets.HIGHEST_LEVEL))
+    if base != one.base:
+        await delete(conn, series_id)
+        await conn.execute(_mark(1), (series_id, -_FARTHEST, _FARTHEST))
+        await conn.execute(
+            "INSERT INTO rollup_levels (series_id, base, top, points) VALUES (?, ?, ?, ?)",
+            (series_id, base, top, one.points),
+        )
+    elif one.points >= 4 * one.chosen_at or top != one.top:
+        await conn.execute(
+            "UPDATE rollup_levels SET top = ?, points = max(points, ?) WHERE series_id = ?",
+            (top, one.points if one.points >= 4 * one.chosen_at else 0, series_id),
+        )
+        for level in range((one.top or base) + 1, top + 1):
+            await _roll_up(conn, series_id, level, -buckets.LARGEST_BUCKET, buckets.LARGEST_BUCKET)
+    await _refresh_first(conn, one, base, top)
+
+
+class _State(NamedTuple):
+    series_id: int
+    points: int
+    first_step: Step
+    last_step: Step
+    resumed: int
+    base: int | None
+    top: int | None
+    chosen_at: int
+
+
+async def _state(conn: Connection, series_id: int) -> _State | None:
+    rows = await conn.execute_fetchall(
+        """
+        SELECT
+            series.id, series.points, first_step, last_step,
+            EXISTS (SELECT 1 FROM attempts WHERE attempts.series_id = series.id),
+            base, top, coalesce(rollup_levels.points, 0)
+        FROM series LEFT JOIN rollup_levels ON rollup_levels.series_id = series.id
+        WHERE series.id = ?
+        """,
+        (series_id,),
+    )
+    return next((_State(*row) for row in rows), None)
+
+
+async def _choose_base(conn: Connection, one: _State) -> int:
+    """The lowest level worth having, by how densely the points lie where most of them are."""
+    if one.base is None:
+        rows = await conn.execute_fetchall(
+            "SELECT step FROM metrics WHERE series_id = ? ORDER BY step LIMIT ?",
+            (one.series_id, SHORTEST),
+        )
+        return buckets.level_holding([step for (step,) in rows], _POINTS)
+    rows = await conn.execute_fetchall(
+        "SELECT points FROM rollups WHERE series_id = ? AND level = ? ORDER BY points",
+        (one.series_id, one.base),
+    )
+    return buckets.adjusted_level(one.base, [points for (points,) in rows], _POINTS)
+
+
+async def _refresh_first(conn: Connection, one: _State, base: int, top: int) -> None:
+    """Roll up the first stale range, or its beginning if it is long."""
+    rows = await conn.execute_fetchall(
+        """
+        SELECT first_step, last_step FROM stale_rollups WHERE series_id = ?
+        ORDER BY first_step LIMIT 1
+        """,
+        (one.series_id,),
+    )
+    for low, high in rows:
+        first = max(buckets.bucket_of(low, base), -buckets.LARGEST_BUCKET + 1)
+        last = min(buckets.bucket_of(high, base), buckets.LARGEST_BUCKET - 1)
+        farther = await conn.execute_fetchall(
+            "SELECT step FROM metrics WHERE series_id = ? AND step >= ? ORDER BY step"
+            f" LIMIT 1 OFFSET {_CHUNK}",
+            (one.series_id, _bound(buckets.start(first, base))),
+        )
+        reached = min([last, *(buckets.bucket_of(step, base) for (step,) in farther)])
+        if first <= reached:
+            await _compute(conn, one, base, first, reached)
+            for level in range(base + 1, top + 1):
+                up = level - base
+                await _roll_up(conn, one.series_id, level, first >> up, reached >> up)
+        await conn.execute(
+            "DELETE FROM stale_rollups WHERE series_id = ? AND first_step = ?",
+            (one.series_id, low),
+        )
+        if reached < last:
+            rest = _bound(buckets.start(reached + 1, base))
+            await conn.execute(_mark(1), (one.series_id, rest, high))
+
+
+async def _compute(conn: Connection, one: _State, base: int, first: int, last: int) -> None:
+    """Compute rollups of the lowest level from the points."""
+    await _remove(conn, one.series_id, base, first, last)
+    where = Wanted(one.series_id, base, buckets.start(first, base), buckets.end(last, base))
+    statement, values = _from_rows([where], resumed=bool(one.resumed))
+    await conn.execute(
+        f"INSERT INTO rollups (series_id, level, bucket, {_FIELDS})"
+        f" SELECT found_id, ?4, bucket, {_FIELDS} FROM ({statement})",
+        values,
+    )
+
+
+async def _roll_up(conn: Connection, series_id: int, level: int, first: int, last: int) -> None:
+    """Compute rollups of a level from those of the level below."""
+    await _remove(conn, series_id, level, first, last)
+    await conn.execute(
+        f"""
+        INSERT INTO rollups (series_id, level, bucket, {_FIELDS})
+        SELECT
+            series_id, level, bucket, points, finite_points, nan_points, infinite_points,
+            min_value, max_value, sum, first_step, last_step, first_timestamp, last_timestamp,
+            (SELECT below.first_value FROM rollups AS below
+             WHERE below.series_id = ?1 AND below.level = ?2 - 1 AND below.bucket = lowest),
+            (SELECT below.last_value FROM rollups AS below
+             WHERE below.series_id = ?1 AND below.level = ?2 - 1 AND below.bucket = highest)
+        FROM (
+            SELECT
+                series_id, ?2 AS level, bucket >> 1 AS bucket,
+                sum(points) AS points, sum(finite_points) AS finite_points,
+                sum(nan_points) AS nan_points, sum(infinite_points) AS infinite_points,
+                min(min_value) AS min_value, max(max_value) AS max_value, total(sum) AS sum,
+                min(first_step) AS first_step, max(last_step) AS last_step,
+                min(first_timestamp) AS first_timestamp, max(last_timestamp) AS last_timestamp,
+                min(bucket) AS lowest, max(bucket) AS highest
+            FROM rollups
+            WHERE series_id = ?1 AND level = ?2 - 1 AND bucket BETWEEN ?3 * 2 AND ?4 * 2 + 1
+            GROUP BY bucket >> 1
+        )
+        """,
+        (series_id, level, first, last),
+    )
+
+
+async def _remove(conn: Connection, series_id: int, level: int, first: int, last: int) -> None:
+    await conn.execute(
+        "DELETE FROM rollups WHERE series_id = ? AND level = ? AND bucket BETWEEN ? AND ?",
+        (series_id, level, first, last),
+    )
+
+
+def _bound(step: Step) -> Step:
+    """A bound on steps that SQLite can compare with."""
+    if isinstance(step, int) and not -_INT64 <= step < _INT64:
+        return max(-_FARTHEST, min(_FARTHEST, float(step)))
+    return step
+
+
+class Wanted(NamedTuple):
+    """Which steps of which series, in buckets of which level."""
+
+    series_id: int
+    level: int
+    low: Step
+    high: Step
+
+
+def _from_rows(wanted: Sequence[Wanted], *, resumed: bool) -> tuple[str, list[Any]]:
+    """A query that computes buckets from points, and its values."""
+    visible = NOT_SUPERSEDED if resumed else "TRUE"
+    # Scaling by a power of two is exact; the cast cuts towards zero, and the rest is taken off.
+    # SQLite shifts to the left by a negative number.
+    bucket = """
+        CASE typeof(step) WHEN 'integer' THEN step >> wanted_level
+        ELSE CAST(step * scale AS INTEGER) - (step < CAST(step * scale AS INTEGER) * width) END
+    """
+    number = "CASE WHEN value BETWEEN ?1 AND ?2 THEN value END"
+    values: list[Any] = [-_FARTHEST, _FARTHEST]
+    for series_id, level, low, high in wanted:
+        values += [series_id, level, _bound(low), _bound(high), 2.0**-level, 2.0**level]
+    return (
+        f"""
+        WITH wanted (wanted_id, wanted_level, low, high, scale, width) AS (
+            VALUES {numbered(len(wanted), 6, after=2)}
+        )
+        SELECT
+            *,
+            (SELECT value FROM metrics
+             WHERE series_id = found_id AND step = first_step AND {visible}
+             ORDER BY timestamp, writer_id LIMIT 1) AS first_value,
+            (SELECT value FROM metrics
+             WHERE series_id = found_id AND step = last_step AND {visible}
+             ORDER BY timestamp DESC, writer_id DESC LIMIT 1) AS last_value
+        FROM (
+            SELECT
+                wanted_id AS found_id,
+                {bucket} AS bucket,
+                COUNT(*) AS points,
+                COUNT({number}) AS finite_points,
+                COUNT(*) - COUNT(value) AS nan_points,
+                COUNT(CASE WHEN typeof(value) = 'real' AND value NOT BETWEEN ?1 AND ?2 THEN 1 END)
+                    AS infinite_points,
+                min({number}) AS min_value,
+                max({number}) AS max_value,
+                total({number}) AS sum,
+                min(step) AS first_step,
+                max(step) AS last_step,
+                min(timestamp) AS first_timestamp,
+                max(timestamp) AS last_timestamp
+            FROM wanted CROSS JOIN metrics
+            WHERE series_id = wanted_id AND step BETWEEN low AND high AND {visible}
+            GROUP BY 1, 2
+        )
+    """,
+        values,
+    )
+
+
+async def read(
+    conn: Connection, series_id: int, wanted: Range, level: int, *, resumed: bool
+) -> dict[int, Bucket]:
+    """The buckets of a level over the points of a series in a range of steps, by their numbers.
+
+    All reads must see one state of the database: the connection is in a transaction.
+    """
+    spans: list[Span] = []
+    ranges = [wanted]
+    for base, top in await conn.execute_fetchall(
+        """
+        SELECT base, top FROM rollup_levels JOIN series ON series.id = rollup_levels.series_id
+        WHERE series_id = ? AND series.points >= ? AND base <= ?
+        """,
+        (series_id, SHORTEST, level),
+    ):
+        stale = await conn.execute_fetchall(
+            "SELECT first_step, last_step FROM stale_rollups WHERE series_id = ?", (series_id,)
+        )
+        spans, ranges = buckets.plan(
+            wanted, min(level, top), base, [Range(low, high) for low, high in stale]
+        )
+    found: dict[int, Bucket] = {}
+    if spans:
+        _gather(found, await _read_spans(conn, series_id, spans, level))
+    if ranges:
+        some = [Wanted(series_id, level, low, high) for low, high in ranges]
+        for buckets_found in (await read_rows(conn, some, resumed=resumed)).values():
+            merge_into(found, buckets_found.items())
+    return dict(sorted(found.items()))
+
+
+async def read_rows(
+    conn: Connection, wanted: Sequence[Wanted], *, resumed: bool
+) -> dict[int, dict[int, Bucket]]:
+    """The buckets over ranges of points, by the id of their series and their numbers."""
+    found: dict[int, dict[int, Bucket]] = {}
+    statement, values = _from_rows(wanted, resumed=resumed)
+    for series_id, bucket, *fields in await conn.execute_fetchall(statement, values):
+        found.setdefault(series_id, {})[bucket] = Bucket(*fields)
+    return found
+
+
+async def _read_spans(
+    conn: Connection, series_id: int, spans: Sequence[Span], level: int
+) -> Iterable[Any]:
+    values: list[int] = [series_id, level]
+    for span in spans:
+        values += span
+    return await conn.execute_fetchall(
+        f"""
+        WITH spans (level, first, last) AS (VALUES {numbered(len(spans), 3, after=2)})
+        SELECT rollups.bucket >> ?2 - rollups.level, {_FIELDS}
+        FROM spans CROSS JOIN rollups
+        WHERE series_id = ?1 AND rollups.level = spans.level
+          AND rollups.bucket BETWEEN spans.first AND spans.last
+        """,
+        values,
+    )
+
+
+def _gather(found: dict[int, Bucket], rows: Iterable[Any]) -> None:
+    merge_into(found, ((bucket, Bucket(*fields)) for bucket, *fields in rows))
+
+
+def merge_into(found: dict[int, Bucket], more: Iterable[tuple[int, Bucket]]) -> None:
+    """Add buckets to those found so far; where both have one, over the points of both."""
+    for bucket, one in more:
+        other = found.get(bucket)
+        found[bucket] = one if other is None else buckets.merge(other, one)
