@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from trackai.store import metrics, series, writers
+from trackai.store import metrics, rollups, series, writers
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -155,6 +155,7 @@ async def forget(conn: Connection, run_id: int) -> None:
         )
     for one in await series.list_of_run(conn, run_id):
         await metrics.recount(conn, one)
+    await rollups.start_over(conn, run_id)
     await conn.execute("DELETE FROM series WHERE run_id = ? AND points = 0", (run_id,))
     await conn.execute("DELETE FROM writers WHERE run_id = ? AND import_id IS NOT NULL", (run_id,))
     await conn.execute("DELETE FROM imports WHERE run_id = ?", (run_id,))

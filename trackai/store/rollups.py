@@ -81,6 +81,14 @@ async def delete(conn: Connection, series_id: int) -> None:
         await conn.execute(f"DELETE FROM {table} WHERE series_id = ?", (series_id,))
 
 
+async def start_over(conn: Connection, run_id: int) -> None:
+    """Note that points of a run were deleted: nothing that was rolled up is true any more."""
+    rows = await conn.execute_fetchall("SELECT id, points FROM series WHERE run_id = ?", (run_id,))
+    for series_id, points in rows:
+        await delete(conn, series_id)
+        await mark(conn, [Touched(series_id, 0, points, 0, 0)])
+
+
 async def refresh(conn: Connection, series_id: int) -> None:
     """Bring a part of a series' rollups up to date: as much as a short transaction can."""
     one = await _state(conn, series_id)
