@@ -22,7 +22,8 @@ def test_what_is_public_is_in_all() -> None:
         for name, value in vars(trackai).items()
         if not name.startswith("_") and not isinstance(value, type(sys))
     }
-    assert public | {"__version__"} == set(trackai.__all__)
+    assert public | {"__version__", "Api"} == set(trackai.__all__)
+    assert all(hasattr(trackai, name) for name in trackai.__all__)  # Api comes when it is asked for
 
 
 def test_the_changelog_agrees_with_the_version() -> None:

@@ -7,6 +7,8 @@ with trackai.init(project="my-project", config={"lr": 0.001}):
         trackai.log({"loss": 1 / (step + 1)}, step=step)
 """
 
+import typing
+
 from trackai.errors import (
     ConflictError,
     ForeignDatabaseError,
@@ -25,9 +27,14 @@ from trackai.errors import (
 from trackai.sdk.active import config, finish, init, log, log_system
 from trackai.sdk.run import Run
 
+if typing.TYPE_CHECKING:
+    from trackai.sdk.reading import Api
+
+
 __version__ = "0.1.0"
 
 __all__ = [
+    "Api",
     "ConflictError",
     "ForeignDatabaseError",
     "InvalidInputError",
@@ -49,3 +56,11 @@ __all__ = [
     "log",
     "log_system",
 ]
+
+
+def __getattr__(name: str) -> typing.Any:
+    if name == "Api":  # a training script does not need it, and should not wait for it
+        from trackai.sdk.reading import Api
+
+        return Api
+    raise AttributeError(f"module 'trackai' has no attribute {name!r}")

@@ -122,6 +122,7 @@ ROUTES = [
     Route("/api/runs/{run_id}/tags/{tag:path}", runs.remove_tag, methods=["DELETE"]),
     *_routes("/api/runs/{run_id}/summary", GET=runs.get_summary),
     *_routes("/api/runs/{run_id}/config", GET=runs.get_config),
+    *_routes("/api/runs/{run_id}/figures", GET=runs.get_figures),
     *_routes("/api/runs/{run_id}/state", PATCH=runs.set_state),
     *_routes("/api/runs/{run_id}/files", GET=files.list_files),
     *_routes("/api/files/{file_id}", GET=files.download),

@@ -145,6 +145,14 @@ async def get_summary(request: Request) -> JSONResponse:
     )
 
 
+async def get_figures(request: Request) -> JSONResponse:
+    """The figures of a run's metrics: last, min, max, mean, and where they were reached."""
+    run_id = path_id(request, "run_id")
+    async with database(request).read() as conn:
+        await runs.get(conn, run_id)
+        return JSONResponse(await series.summaries(conn, run_id))
+
+
 async def get_config(request: Request) -> JSONResponse:
     """A run's configuration, flat."""
     run_id = path_id(request, "run_id")

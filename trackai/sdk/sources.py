@@ -1,0 +1,274 @@
+"""Where `Api` reads: a database file, or a server."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import msgspec
+from anyio.from_thread import start_blocking_portal
+
+from trackai.errors import InvalidInputError, NotFoundError, TrackAIError
+from trackai.store import configs, lineage, projects, run_tables, runs, series, tags
+from trackai.store.database import Database
+from trackai.store.series import MetricSummary
+from trackai.structs.filters import parse_field, parse_filter
+from trackai.structs.records import PointPage, Project, Run, RunPage
+from trackai.structs.values import microseconds, python_value
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+    from aiosqlite import Connection
+
+    from trackai.structs.values import Step, Value
+
+T = TypeVar("T")
+# A step (None for a system metric), microseconds since the epoch, a value.
+Row = tuple["Step | None", int, "Value"]
+_PAGE = 1_000_000
+
+
+class Source(Protocol):
+    """What can be asked about runs, and changed about them; ids are row ids."""
+
+    def projects(self) -> list[Project]: ...
+
+    def runs(
+        self,
+        project_id: int | None,
+        *,
+        filter: str | None,  # noqa: A002
+        sort: str,
+        ascending: bool,
+        limit: int,
+        offset: int,
+    ) -> RunPage: ...
+
+    def run(self, run_id: int) -> Run: ...
+    def config(self, run_id: int) -> dict[str, Any]: ...
+    def figures(self, run_id: int) -> list[MetricSummary]: ...
+    def points(self, run_id: int, path: str) -> list[Row]: ...
+    def change(self, run_id: int, **fields: Any) -> Run: ...
+    def delete(self, run_id: int) -> None: ...
+
+
+class LocalSource:
+    """A database file; opened for each question, so that nothing stays open in a notebook."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def projects(self) -> list[Project]:
+        return self._read(lambda conn: projects.list_page(conn, limit=_PAGE, offset=0))
+
+    def runs(
+        self,
+        project_id: int | None,
+        *,
+        filter: str | None,  # noqa: A002
+        sort: str,
+        ascending: bool,
+        limit: int,
+        offset: int,
+    ) -> RunPage:
+        tree = None if filter is None else parse_filter(filter)
+        return self._read(
+            lambda conn: run_tables.list_page(
+                conn,
+                run_tables.RunFilter(project_id=project_id, tree=tree),
+                sort_by=parse_field(sort, name="sort"),
+                sort_order="asc" if ascending else "desc",
+                limit=limit,
+                offset=offset,
+            )
+        )
+
+    def run(self, run_id: int) -> Run:
+        return self._read(lambda conn: runs.get(conn, run_id))
+
+    def config(self, run_id: int) -> dict[str, Any]:
+        return self._read(lambda conn: configs.get(conn, run_id))
+
+    def figures(self, run_id: int) -> list[MetricSummary]:
+        return self._read(lambda conn: series.summaries(conn, run_id))
+
+    def points(self, run_id: int, path: str) -> list[Row]:
+        async def work(conn: Connection) -> list[Row]:
+            points: list[Row] = []
+            for segments in await lineage.find(conn, run_id, path):
+                one = segments[0].series
+                rows = await lineage.read(conn, segments, limit=-1)
+                if one.axis == "step" and one.kind == "number" and one.points == one.finite_points:
+                    points += rows  # type: ignore[arg-type]
+                    continue
+                points += [
+                    (step if one.axis == "step" else None, at, python_value(value, one.kind))
+                    for step, at, value in rows
+                ]
+            return points
+
+        return self._read(work)
+
+    def change(self, run_id: int, **fields: Any) -> Run:
+        async def work(conn: Connection) -> Run:
+            now = time.time_ns() // 1000
+            run = await runs.get(conn, run_id)
+            if "tags" in fields:
+                wanted = set(fields["tags"])
+                await tags.remove(conn, run_id, set(run.tags) - wanted)
+                await tags.add(conn, run_id, wanted)
+            project_id, slug = run.project_id, run.run_id
+            if "project" in fields:
+                project_id = (await projects.get_or_create(conn, fields["project"], now=now)).id
+                if project_id != run.project_id:
+                    slug = await runs.unused_slug(conn, project_id, slug)
+            return await runs.change(
+                conn,
+                run_id,
+                slug=slug,
+                name=fields.get("name", run.name),
+                group_name=run.group_name,
+                notes=fields.get("notes", run.notes),
+                project_id=project_id,
+                now=now,
+            )
+
+        return self._write(work)
+
+    def delete(self, run_id: int) -> None:
+        self._write(lambda conn: runs.delete(conn, run_id))
+
+    def _read(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        async def inside(db: Database) -> T:
+            async with db.read() as conn:
+                return await work(conn)
+
+        return self._call(inside)
+
+    def _write(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        async def inside(db: Database) -> T:
+            async with db.write() as conn:
+                return await work(conn)
+
+        return self._call(inside)
+
+    def _call(self, work: Callable[[Database], Awaitable[T]]) -> T:
+        async def main() -> T:
+            db = Database(self._path)
+            try:
+                return await work(db)
+            finally:
+                await db.close()
+
+        # A loop of its own: the caller may be in one already, as in a notebook.
+        with start_blocking_portal() as portal:
+            return portal.call(main)
+
+
+class RemoteSource:
+    """A server, by its URL."""
+
+    def __init__(self, url: str, api_key: str | None = None) -> None:
+        self._url = url.rstrip("/")
+        self._headers = {"Content-Type": "application/json"}
+        if api_key:
+            self._headers["Authorization"] = f"Bearer {api_key}"
+
+    def projects(self) -> list[Project]:
+        return self._get("/api/projects", list[Project], limit=_PAGE)
+
+    def runs(
+        self,
+        project_id: int | None,
+        *,
+        filter: str | None,  # noqa: A002
+        sort: str,
+        ascending: bool,
+        limit: int,
+        offset: int,
+    ) -> RunPage:
+        return self._get(
+            "/api/runs", RunPage, project_id=project_id, filter=filter, sort_by=sort,
+            sort_order="asc" if ascending else "desc", limit=limit, offset=offset,
+        )  # fmt: skip
+
+    def run(self, run_id: int) -> Run:
+        return self._get(f"/api/runs/{run_id}", Run)
+
+    def config(self, run_id: int) -> dict[str, Any]:
+        return self._get(f"/api/runs/{run_id}/config", dict[str, Any])
+
+    def figures(self, run_id: int) -> list[MetricSummary]:
+        return self._get(f"/api/runs/{run_id}/figures", list[MetricSummary])
+
+    def points(self, run_id: int, path: str) -> list[Row]:
+        kinds = {one.path: one.kind for one in self.figures(run_id)}
+        where = f"/api/metrics/runs/{run_id}/metric/{urllib.parse.quote(path, safe='')}"
+        points: list[Row] = []
+        while True:
+            page = self._get(where, PointPage, limit=_PAGE, offset=len(points))
+            points += [
+                (
+                    point.step,
+                    microseconds(point.timestamp) if point.timestamp else 0,
+                    _number(point.value) if kinds.get(path) != "text" else point.value,
+                )
+                for point in page.data
+            ]
+            if not page.has_more:
+                return points
+
+    def change(self, run_id: int, **fields: Any) -> Run:
+        if "project" in fields:
+            name = fields.pop("project")
+            found = [one for one in self.projects() if name in (one.name, one.project_id)]
+            if not found:
+                raise NotFoundError(f"the server has no project {name!r}")
+            fields["project_id"] = found[0].id
+        run: Run = self._ask("PATCH", f"/api/runs/{run_id}", Run, fields)
+        return run
+
+    def delete(self, run_id: int) -> None:
+        self._ask("DELETE", f"/api/runs/{run_id}", Any)
+
+    def _get(self, path: str, type_: type[T], **query: Any) -> T:
+        given = {name: value for name, value in query.items() if value is not None}
+        answer: T = self._ask("GET", f"{path}?{urllib.parse.urlencode(given)}", type_)
+        return answer
+
+    def _ask(self, method: str, path: str, type_: Any, body: Any = None) -> Any:
+        data = None if body is None else msgspec.json.encode(body)
+        request = urllib.request.Request(  # noqa: S310 - the URL is the caller's own
+            self._url + path, data, self._headers, method=method
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310
+                return msgspec.json.decode(response.read(), type=type_)
+        except urllib.error.HTTPError as error:
+            with error:
+                raise _error(error.code, error.read()) from None
+        except OSError as error:
+            raise TrackAIError(f"{self._url} does not answer ({error}): is it running?") from None
+
+
+def _number(value: Value) -> Value:
+    return float(value) if value in ("NaN", "Infinity", "-Infinity") else value
+
+
+def _error(status: int, body: bytes) -> TrackAIError:
+    try:
+        detail = str(json.loads(body)["detail"])
+    except (ValueError, KeyError, TypeError):
+        detail = f"the server answered with the status {status}"
+    if status == 404:
+        return NotFoundError(detail)
+    if status == 422:
+        field, _, problem = detail.partition(": ")
+        return InvalidInputError(field, problem)
+    return TrackAIError(detail)
