@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypedDict
 
@@ -19,7 +20,7 @@ from trackai.errors import StoreError, TrackAIError
 from trackai.ingest.drain import recover
 from trackai.ingest.intake import Intake
 from trackai.settings import Settings
-from trackai.store import rollups
+from trackai.store import garbage, rollups
 from trackai.store.database import Database
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ async def _keep_tidy(db: Database) -> None:
     while True:
         try:
             await recover(db)
+            await garbage.collect(db)
             await _roll_up(db)
             await db.checkpoint()
         except StoreError as error:
@@ -87,8 +89,9 @@ async def _keep_tidy(db: Database) -> None:
 
 
 async def _roll_up(db: Database) -> None:
-    """Bring rollups up to date, a short transaction at a time."""
-    while True:
+    """Bring rollups up to date, a short transaction at a time, and not without end."""
+    until = time.monotonic() + _RECOVER_SECONDS
+    while time.monotonic() < until:
         async with db.read() as conn:
             series_id = await rollups.next_stale(conn)
         if series_id is None:

@@ -100,7 +100,7 @@ def _say(run: Run, what: str, *, as_json: bool) -> None:
 @json_option
 def delete(run: tuple[str, ...], yes: bool, db: str | None, as_json: bool) -> None:
     """Delete RUNS with all their points; say how much space that gave back."""
-    from trackai.store import files, runs, series
+    from trackai.store import files, garbage, runs, series
 
     async def look_up(database: Database) -> list[tuple[Run, int]]:
         async with database.read() as conn:
@@ -111,14 +111,12 @@ def delete(run: tuple[str, ...], yes: bool, db: str | None, as_json: bool) -> No
             ]
 
     async def work(database: Database) -> int:
-        before = database.path.stat().st_size
         for one, _ in found:
             async with database.write() as conn:
                 hashes = await files.hashes(conn, [one.id])
                 await runs.delete(conn, one.id)
             await files.forget(database, hashes)
-        await database.checkpoint()
-        return before - database.path.stat().st_size
+        return await garbage.collect(database)
 
     found = with_store(db, look_up)
     if not yes:

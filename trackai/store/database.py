@@ -277,6 +277,8 @@ async def _create(path: Path, spool: Path) -> None:
         connection = await _connect(path)
         try:
             # Before WAL: the id is then in the main file at once, whatever happens next.
+            # Before the first table: space of deleted runs can go back to the file system.
+            await connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
             await connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             await connection.execute("PRAGMA journal_mode = WAL")
         finally:

@@ -324,12 +324,3 @@ async def read_many(conn: Connection, wanted: Sequence[Series]) -> dict[int, lis
         for series_id, step, timestamp, value in rows:
             points[series_id].append((step, timestamp, value))
     return points
-
-
-async def delete_of_run(conn: Connection, run_id: int) -> None:
-    """Delete all points of a run; its series go with the run itself."""
-    for table in ("metrics", "rollups", "rollup_levels", "stale_rollups", "system_steps"):
-        await conn.execute(
-            f"DELETE FROM {table} WHERE series_id IN (SELECT id FROM series WHERE run_id = ?)",
-            (run_id,),
-        )

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from trackai.errors import ConflictError, NotFoundError
-from trackai.store import metrics
+from trackai.store import garbage
 from trackai.structs.records import Project, ProjectSummary
 from trackai.structs.values import utc
 
@@ -140,7 +140,7 @@ async def touch(conn: Connection, project_id: int, *, now: int) -> None:
 
 
 async def delete(conn: Connection, project_id: int) -> Project:
-    """Delete a project with all its runs and their points.
+    """Delete a project with all its runs; their points are left to `garbage.collect`.
 
     Raises:
         NotFoundError: there is none.
@@ -148,7 +148,7 @@ async def delete(conn: Connection, project_id: int) -> Project:
     project = await get(conn, project_id)
     runs = await conn.execute_fetchall("SELECT id FROM runs WHERE project_id = ?", (project_id,))
     for (run_id,) in runs:
-        await metrics.delete_of_run(conn, run_id)
+        await garbage.abandon(conn, run_id)
     await conn.execute("DELETE FROM projects WHERE id = ?", (project_id,))
     return project
 

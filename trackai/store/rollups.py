@@ -31,7 +31,7 @@ _POINTS = 64
 # How many buckets the highest level may have.
 _TOP_BUCKETS = 16
 # How many points one transaction rolls up, so that others get to write.
-_CHUNK = 50_000
+_CHUNK = 20_000
 _FARTHEST = sys.float_info.max
 _INT64 = 1 << 63
 _FIELDS = ", ".join(Bucket.__struct_fields__)

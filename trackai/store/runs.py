@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from trackai.errors import ConflictError, InvalidInputError, NotFoundError
-from trackai.store import metrics
+from trackai.store import garbage
 from trackai.store.projects import free_slug, slugify
 from trackai.structs.records import Run
 from trackai.structs.values import State, Step, utc
@@ -289,13 +289,13 @@ async def touch_many(conn: Connection, run_ids: Iterable[int], *, now: int) -> N
 
 
 async def delete(conn: Connection, run_id: int) -> Run:
-    """Delete a run with its points and configuration.
+    """Delete a run; its points are left to `garbage.collect`.
 
     Raises:
         NotFoundError: there is no such run.
     """
     run = await get(conn, run_id)
-    await metrics.delete_of_run(conn, run_id)
+    await garbage.abandon(conn, run_id)
     await conn.execute("DELETE FROM runs WHERE id = ?", (run_id,))
     return run
 

@@ -170,7 +170,13 @@ class Message(msgspec.Struct):
     message: str
 
 
-class Deleted(Message):
+class Freed(Message):
+    """By how many bytes the database file has become smaller."""
+
+    bytes: int
+
+
+class Deleted(Freed):
     """Which runs are gone, by row id."""
 
     deleted: list[int]

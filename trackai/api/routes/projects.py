@@ -9,8 +9,8 @@ import msgspec
 
 from trackai.api.requests import Limit, Name, Offset, body, database, path_id, query
 from trackai.api.responses import JSONResponse
-from trackai.store import files, projects, run_tables, runs
-from trackai.structs.records import Message
+from trackai.store import files, garbage, projects, run_tables, runs
+from trackai.structs.records import Freed
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -70,4 +70,5 @@ async def delete_project(request: Request) -> JSONResponse:
         hashes = await files.hashes(conn, await runs.ids_of_project(conn, project_id))
         project = await projects.delete(conn, project_id)
     await files.forget(db, hashes)
-    return JSONResponse(Message(f"deleted the project {project.name!r}"))
+    freed = await garbage.collect(db)
+    return JSONResponse(Freed(f"deleted the project {project.name!r}", freed))

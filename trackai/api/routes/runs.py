@@ -11,9 +11,9 @@ import msgspec
 from trackai.api.requests import MAX_ID, Limit, Name, Offset, body, database, path_id, query
 from trackai.api.responses import JSONResponse
 from trackai.errors import InvalidInputError
-from trackai.store import configs, files, projects, run_tables, runs, series, tags
+from trackai.store import configs, files, garbage, projects, run_tables, runs, series, tags
 from trackai.structs.filters import parse_field, parse_fields, parse_filter
-from trackai.structs.records import Deleted, Message, Run, RunSummary
+from trackai.structs.records import Deleted, Freed, Run, RunSummary
 from trackai.structs.values import State, json_value
 
 if TYPE_CHECKING:
@@ -269,7 +269,8 @@ async def delete_run(request: Request) -> JSONResponse:
         hashes = await files.hashes(conn, [run_id])
         run = await runs.delete(conn, run_id)
     await files.forget(db, hashes)
-    return JSONResponse(Message(f"deleted the run {run.run_id!r}"))
+    freed = await garbage.collect(db)
+    return JSONResponse(Freed(f"deleted the run {run.run_id!r}", freed))
 
 
 async def delete_runs(request: Request) -> JSONResponse:
@@ -282,4 +283,5 @@ async def delete_runs(request: Request) -> JSONResponse:
         for run_id in found:
             await runs.delete(conn, run_id)
     await files.forget(db, hashes)
-    return JSONResponse(Deleted(f"deleted {len(found)} runs", found))
+    freed = await garbage.collect(db)
+    return JSONResponse(Deleted(f"deleted {len(found)} runs", freed, found))

@@ -1,0 +1,95 @@
+"""Deleting runs: gone at once, their points little by little, their space given back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import trackai
+from trackai.store import garbage, runs
+from trackai.store.database import Database
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+    from tests.conftest import Server
+
+_TABLES = ("series", "metrics", "system_steps", "rollups", "stale_rollups", "deleted_series")
+
+
+def _log(steps: int) -> int:
+    with trackai.init(project="p") as run:
+        for step in range(steps):
+            run.log({"loss": step / 7, "again": step})
+        run.log_system({"gpu": 1})
+    assert run.id is not None
+    return run.id
+
+
+async def _rows(db: Database) -> list[int]:
+    async with db.read() as conn:
+        return [
+            count
+            for table in _TABLES
+            for (count,) in await conn.execute_fetchall(f"SELECT COUNT(*) FROM {table}")
+        ]
+
+
+async def test_the_space_goes_back_to_the_file_system(db: Database) -> None:
+    kept = _log(10)
+    await db.checkpoint()
+    before = db.path.stat().st_size
+    run_id = _log(20_000)
+    await db.checkpoint()
+    large = db.path.stat().st_size
+    assert large > before + 500_000
+    async with db.write() as conn:
+        await runs.delete(conn, run_id)
+    assert (await _rows(db))[0] == 3  # gone for everybody, its points are still there
+    freed = await garbage.collect(db)
+    assert db.path.stat().st_size == large - freed
+    assert freed > (large - before) * 0.9
+    assert await _rows(db) == [3, 21, 0, 0, 0, 0]
+    async with db.read() as conn:
+        assert (await runs.get(conn, kept)).id == kept
+
+
+async def test_others_get_to_write_in_between(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = _log(5_000)
+    monkeypatch.setattr(garbage, "_SECONDS", 0.0)  # as if every transaction took too long
+    async with db.write() as conn:
+        await runs.delete(conn, run_id)
+    counts: list[int] = []
+    delete_some = garbage._delete_some
+
+    async def counted(*args: object) -> None:
+        await delete_some(*args)  # type: ignore[arg-type]
+        counts.append((await _rows(other))[1])
+
+    other = Database(db.path)  # sees what is committed
+    monkeypatch.setattr(garbage, "_delete_some", counted)
+    await garbage.collect(db)
+    await other.close()
+    assert len(counts) > 10
+    assert counts == sorted(counts, reverse=True)
+
+
+async def test_what_was_interrupted_is_ended(db: Database, server: Server) -> None:
+    run_id = _log(100)
+    async with db.write() as conn:
+        await runs.delete(conn, run_id)
+    other = _log(100)
+    answer = server.request("DELETE", f"/api/runs/{other}")
+    assert answer.status == 200
+    assert answer.json["bytes"] >= 0
+    assert (await _rows(db)) == [0] * len(_TABLES)
+
+
+def test_several_at_once(db_path: Path, server: Server) -> None:
+    answer = server.request("POST", "/api/runs/delete", {"run_ids": [_log(50), _log(50), 999]})
+    assert answer.status == 200
+    assert len(answer.json["deleted"]) == 2
+    assert "bytes" in answer.json
