@@ -27,8 +27,8 @@ INCOMPLETE = 4
               "[default: the folder `files` beside the data]")  # fmt: skip
 @click.option("--project-map", metavar="OLD=NEW", multiple=True,
               help="Give a Neptune project another name; may be repeated.")  # fmt: skip
-@click.option("--jobs", type=click.IntRange(1, 64), help="How many processes read.  "
-              "[default: one less than there are processors]")  # fmt: skip
+@click.option("--jobs", type=click.IntRange(0, 64), help="How many processes read; "
+              "0: none but this.  [default: one less than there are processors]")  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Read everything and store nothing.")
 @click.option("--verify", is_flag=True, help="Read the store back and compare it with the export.")
 @db_option

@@ -122,7 +122,9 @@ def import_(db: Database, tmp_path: Path) -> Import:
 
     async def run(path: Path | None = None, **options: Any) -> Receipt:
         path = path or tmp_path / "export"
-        return await import_export(db, path, str(db.path), Options(jobs=1, **options), Quiet())
+        return await import_export(
+            db, path, str(db.path), Options(**{"jobs": 0, **options}), Quiet()
+        )
 
     return run
 

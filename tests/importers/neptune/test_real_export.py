@@ -47,7 +47,7 @@ def _same(found: Any, expected: Any) -> bool:
 async def test_every_count(
     db: Database, import_: Import, real_export: Path, manifest: Any, rows: Ask
 ) -> None:
-    receipt = await import_(real_export, verify=True)
+    receipt = await import_(real_export, verify=True, jobs=2)
     assert receipt.ok, receipt
     totals = manifest["totals"]
     models = {"models": 14, "FAS-MOD-1": 18, "FAS-MOD-2": 18}

@@ -45,7 +45,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         files: where the bytes of files lie, if not in the export's own folder.
         project_map: names for projects, by their Neptune ids.
-        jobs: how many processes read; None for what suits the machine.
+        jobs: how many processes read, 0 for none but this; None for what suits the machine.
         dry_run: read everything, store nothing.
         verify: read the store back against the export.
     """
@@ -96,7 +96,9 @@ async def import_export(
     receipt = Receipt(str(found.root), database, options.dry_run)
     for problem in found.problems:
         receipt.note(problem)
-    jobs = options.jobs or max(1, min(4, (os.cpu_count() or 2) - 1))
+    jobs = options.jobs
+    if jobs is None:
+        jobs = max(1, min(4, (os.cpu_count() or 2) - 1))
     with _alone(db), Workers(jobs) as workers:
         importer = _Importer(db, options, receipt, workers, progress)
         all_runs = await importer.inspect(found.parts)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+import threading
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -28,11 +29,12 @@ if TYPE_CHECKING:
 
 def serve(pipe: Connection) -> None:
     """Answer requests until the pipe is closed; each answer ends with None."""
-    # An interrupt is for the process that stores: when it ends, so does the pipe.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if threading.current_thread() is threading.main_thread():
+        # An interrupt is for the process that stores: when it ends, so does the pipe.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     from trackai.importers.neptune.reading import answer
 
-    with suppress(EOFError, OSError):
+    with pipe, suppress(EOFError, OSError):
         while True:
             for one in answer(pipe.recv()):
                 pipe.send(one)
@@ -40,7 +42,7 @@ def serve(pipe: Connection) -> None:
 
 
 class Workers:
-    """Some reading processes; use it as a context manager."""
+    """Some reading processes, or a thread for 0 of them; use it as a context manager."""
 
     def __init__(self, number: int) -> None:
         self._pipes: list[Connection] = []
@@ -49,6 +51,10 @@ class Workers:
 
     def __enter__(self) -> Workers:
         context = multiprocessing.get_context("spawn")  # threads are running here
+        if self._number == 0:
+            ours, theirs = context.Pipe()
+            threading.Thread(target=serve, args=(theirs,), daemon=True).start()
+            self._pipes.append(ours)
         for _ in range(self._number):
             ours, theirs = context.Pipe()
             process = context.Process(target=serve, args=(theirs,), daemon=True)
