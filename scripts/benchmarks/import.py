@@ -1,0 +1,141 @@
+"""Import a Neptune export of 200 runs and 5 million rows, and count rows a second and memory.
+
+The rows are stored, counted and read back as a user would have it, by `trackai import neptune` in
+a process of its own. Memory is what that process and those that read for it share out among them
+(their proportional set sizes), at its peak. The baseline are ready-made tuples that go into the
+same table by plain executemany, one core, nothing else done.
+"""
+# ruff: noqa: N999 - the command is called like that
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from scripts.benchmarks.harness import Figure, Report
+from scripts.neptune_export import make
+
+if TYPE_CHECKING:
+    import argparse
+
+_LEAST_ROWS_A_SECOND = 500_000
+_MOST_MEGABYTES = 500
+_PLAIN_ROWS = 1_000_000
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What can be asked for."""
+    parser.add_argument("--runs", type=int, default=200)
+    parser.add_argument("--rows", type=int, default=5_000_000)
+    parser.add_argument("--jobs", type=int, help="how many processes read")
+
+
+def run(arguments: argparse.Namespace) -> Report:
+    """Make an export, import it, import it again."""
+    with tempfile.TemporaryDirectory(prefix="trackai-bench-") as folder:
+        export, database = Path(folder) / "export", Path(folder) / "trackai.db"
+        rows = make(export, arguments.runs, arguments.rows)
+        plain = _plain_rows_a_second(Path(folder) / "plain.db")
+        jobs = [] if arguments.jobs is None else ["--jobs", str(arguments.jobs)]
+        seconds, megabytes, receipt = _import(export, database, jobs)
+        if not receipt["complete"] or receipt["totals"]["stored"] != rows:
+            raise SystemExit(f"not all of {rows} rows are stored: {receipt['totals']}")
+        again, _, _ = _import(export, database, jobs)
+        return Report(
+            f"Importing {rows:,} rows of {arguments.runs} runs",
+            [
+                Figure(
+                    name="import", value=rows / seconds, unit="rows/s",
+                    at_least=_LEAST_ROWS_A_SECOND, baseline=plain,
+                ),
+                Figure(
+                    name="memory at its peak", value=megabytes, unit="MB",
+                    at_most=_MOST_MEGABYTES,
+                ),
+                Figure(name="importing it again", value=again, unit="s"),
+                Figure(
+                    name="size of the database",
+                    value=database.stat().st_size / rows, unit="bytes/row",
+                ),
+            ],
+            notes=["The baseline is plain executemany of ready tuples into the same table."],
+        )  # fmt: skip
+
+
+def _import(
+    export: Path, database: Path, jobs: list[str]
+) -> tuple[float, float, dict[str, object]]:
+    started = time.perf_counter()
+    with subprocess.Popen(
+        [
+            sys.executable, "-m", "trackai.cli", "import", "neptune", str(export),
+            "--db", str(database), "--json", *jobs,
+        ],
+        stdout=subprocess.PIPE,
+    ) as process:  # fmt: skip
+        peak = [0.0]
+        watch = threading.Thread(target=_watch, args=(process, peak))
+        watch.start()
+        output, _ = process.communicate()
+        seconds = time.perf_counter() - started
+        watch.join()
+    return seconds, peak[0], json.loads(output)
+
+
+def _watch(process: subprocess.Popen[bytes], peak: list[float]) -> None:
+    while process.poll() is None:
+        peak[0] = max(peak[0], sum(map(_megabytes, _family(process.pid))))
+        time.sleep(0.05)
+
+
+def _family(pid: int) -> list[int]:
+    family = [pid]
+    try:
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            for child in (task / "children").read_text().split():
+                family += _family(int(child))
+    except OSError:  # it has just ended; or this system has no /proc
+        pass
+    return family
+
+
+def _megabytes(pid: int) -> float:
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("Pss:")), 0.0)
+
+
+def _plain_rows_a_second(path: Path) -> float:
+    values = [random.random() for _ in range(_PLAIN_ROWS)]
+    rows = [(n // 1250, n % 1250, n, value, 1) for n, value in enumerate(values)]
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute(
+            """
+            CREATE TABLE metrics (
+                series_id INTEGER NOT NULL, step ANY NOT NULL, timestamp INTEGER NOT NULL,
+                value ANY, writer_id INTEGER NOT NULL,
+                PRIMARY KEY (series_id, step, timestamp, writer_id)
+            ) STRICT, WITHOUT ROWID
+            """
+        )
+        started = time.perf_counter()
+        connection.execute("BEGIN")
+        connection.executemany("INSERT INTO metrics VALUES (?, ?, ?, ?, ?)", rows)
+        connection.execute("COMMIT")
+        seconds = time.perf_counter() - started
+    os.unlink(path)  # noqa: PTH108
+    return _PLAIN_ROWS / seconds
