@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+# The server closes a connection that has been idle for five seconds.
+_IDLE_SECONDS = 2.0
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -228,6 +230,7 @@ class Client:
 
     def __init__(self, host: str, port: int) -> None:
         self._connection = http.client.HTTPConnection(host, port, timeout=120)
+        self._last_answer = time.monotonic()
 
     def close(self) -> None:
         """Close the connection; the next request opens it again."""
@@ -243,9 +246,12 @@ class Client:
 
     def _request(self, method: str, path: str, body: str | None) -> bytes:
         headers = {} if body is None else {"Content-Type": "application/json"}
+        if time.monotonic() - self._last_answer > _IDLE_SECONDS:
+            self.close()
         self._connection.request(method, path, body, headers)
         response = self._connection.getresponse()
         data = response.read()
+        self._last_answer = time.monotonic()
         if response.status != 200:
             raise ChildError(f"{method} {path}: {response.status} {data[:200]!r}")
         return data

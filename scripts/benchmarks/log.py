@@ -184,7 +184,17 @@ def _side_by_side(names: list[str], calls: int) -> Table:
         )  # fmt: skip
     return Table(
         f"{calls:,} calls to each, back to back",
-        ["", "median µs", "mean µs", "p99 µs", "init s", "finish s", "bytes/point", "MB", ""],
+        [
+            "tracker",
+            "median µs",
+            "mean µs",
+            "p99 µs",
+            "init s",
+            "finish s",
+            "bytes/point",
+            "MB",
+            "error",
+        ],
         rows,
     )
 

@@ -1,0 +1,51 @@
+"""The benchmarks run, and say what they measured; how fast it was is no matter here."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+BENCH = Path(__file__).parents[2] / "scripts" / "bench.py"
+
+
+def bench(*arguments: str) -> str:
+    process = subprocess.run(
+        [sys.executable, str(BENCH), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+    assert process.returncode == 0, process.stderr
+    return process.stdout
+
+
+def figures(report: str) -> dict[str, Any]:
+    return {figure["name"]: figure for figure in json.loads(report)["figures"]}
+
+
+def test_log() -> None:
+    report = bench(
+        "log", "--json", "--calls", "300", "--repeat", "1", "--trackers", "baseline", "trackai",
+        "--tracker-calls", "100",
+    )  # fmt: skip
+    found = figures(report)
+    assert found["a call, back to back: median"]["at_most"] == 3
+    assert found["of Starlette, uvicorn and NumPy are loaded"]["value"] == 0
+    assert all(figure["value"] >= 0 for figure in found.values())
+    [table] = json.loads(report)["tables"]
+    assert [row["tracker"] for row in table["rows"]] == ["baseline", "trackai"]
+    assert all(row["median µs"] > 0 for row in table["rows"])
+
+
+def test_read() -> None:
+    report = bench("read", "--points", "2000", "--repeat", "2")
+    figures, sizes = report.split("Size of the answers")
+    assert re.search(r"^all 2,000 points .* ms +≤ 1,200 ", figures, re.MULTILINE)
+    assert re.search(r"^compare 50 runs of 1,000 points .* ms +≤ 60 ", figures, re.MULTILINE)
+    assert re.search(r"^all 2,000 points +\d\d\d,\d\d\d$", sizes, re.MULTILINE)
+    assert "The database has 72,000 points" in report
