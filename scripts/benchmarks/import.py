@@ -72,9 +72,7 @@ def run(arguments: argparse.Namespace) -> Report:
         )  # fmt: skip
 
 
-def _import(
-    export: Path, database: Path, jobs: list[str]
-) -> tuple[float, float, dict[str, object]]:
+def _import(export: Path, database: Path, jobs: list[str]) -> tuple[float, float, dict[str, Any]]:
     started = time.perf_counter()
     with subprocess.Popen(
         [
