@@ -107,7 +107,9 @@ class Server:
 
 
 def _answer(status: int, data: bytes, headers: Any) -> Answer:
-    return Answer(status, json.loads(data) if data else None, dict(headers.items()))
+    is_json = "json" in headers.get("content-type", "")
+    said = (json.loads(data) if is_json else data.decode()) if data else None
+    return Answer(status, said, dict(headers.items()))
 
 
 @pytest.fixture

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal, TypeAlias, cast, get_args
 
 import msgspec
 
 from trackai.errors import InvalidInputError
+
+AccessLog: TypeAlias = Literal["off", "text", "json"]
+MIN_API_KEY = 16
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,6 +23,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         port: its TCP port (``TRACKAI_PORT``).
         allowed_hosts: host names, besides those of this machine's loopback, that a request may
             name in its Host header (``TRACKAI_ALLOWED_HOSTS``, separated by commas).
+        api_key: what every request must bring as a bearer token (``TRACKAI_API_KEY``).
+        access_log: whether and how requests are logged to stderr (``TRACKAI_ACCESS_LOG``).
         db_path_source: what decided on `db_path`.
     """
 
@@ -26,6 +32,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
     port: int = 8000
     allowed_hosts: tuple[str, ...] = ()
+    api_key: str | None = None
+    access_log: AccessLog = "off"
     db_path_source: str = "default"
 
     @classmethod
@@ -47,6 +55,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 for host in env.get("TRACKAI_ALLOWED_HOSTS", "").split(",")
                 if host.strip()
             ),
+            api_key=_api_key(env.get("TRACKAI_API_KEY") or None),
+            access_log=_access_log(env.get("TRACKAI_ACCESS_LOG") or "off"),
         )
 
     @property
@@ -60,6 +70,23 @@ def _absolute(path: str | os.PathLike[str]) -> Path:
     # Path.resolve() would follow a link to the database file itself, and the folder beside
     # which the journals lie would then depend on who opened it; abspath does not.
     return Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100
+
+
+def _api_key(text: str | None) -> str | None:
+    if text is not None and (len(text) < MIN_API_KEY or not text.isascii() or text != text.strip()):
+        raise InvalidInputError(
+            "TRACKAI_API_KEY",
+            f"a key has at least {MIN_API_KEY} ASCII characters; make one with "
+            "python -c 'import secrets; print(secrets.token_urlsafe())'",
+        )
+    return text
+
+
+def _access_log(text: str) -> AccessLog:
+    for known in get_args(AccessLog):
+        if text.lower() == known:
+            return cast("AccessLog", known)
+    raise InvalidInputError("TRACKAI_ACCESS_LOG", f"{text!r} is none of off, text, json")
 
 
 def _port(text: str) -> int:

@@ -11,11 +11,12 @@ import anyio
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.routing import Route
 
+from trackai.api.meters import Meters
+from trackai.api.observing import Observing
 from trackai.api.responses import http_error, internal_error, trackai_error
-from trackai.api.routes import files, ingest, metrics, projects, runs, server
-from trackai.api.security import SameMachineOnly
+from trackai.api.security import Guard
+from trackai.api.table import OPERATIONS, routes
 from trackai.errors import StoreError, TrackAIError
 from trackai.ingest.drain import recover
 from trackai.ingest.intake import Intake
@@ -24,10 +25,7 @@ from trackai.store import garbage, rollups
 from trackai.store.database import Database
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
-
-    from starlette.requests import Request
-    from starlette.responses import Response
+    from collections.abc import AsyncIterator
 
 logger = logging.getLogger("trackai")
 
@@ -56,13 +54,16 @@ def create_app(settings: Settings | None = None) -> Starlette:
         with anyio.CancelScope(shield=True):
             await db.close()
 
-    return Starlette(
-        routes=ROUTES,
+    present = settings or Settings.from_env()
+    meters = Meters()
+    app = Starlette(
+        routes=routes(),
         lifespan=lifespan,
         middleware=[
             Middleware(
-                SameMachineOnly, allowed_hosts=(settings or Settings.from_env()).allowed_hosts
-            )
+                Observing, meters=meters, routes={one.endpoint: one.path for one in OPERATIONS}
+            ),
+            Middleware(Guard, allowed_hosts=present.allowed_hosts, api_key=present.api_key),
         ],
         exception_handlers={
             TrackAIError: trackai_error,
@@ -70,6 +71,8 @@ def create_app(settings: Settings | None = None) -> Starlette:
             Exception: internal_error,
         },
     )
+    app.state.meters = meters
+    return app
 
 
 async def _keep_tidy(db: Database) -> None:
@@ -99,40 +102,6 @@ async def _roll_up(db: Database) -> None:
         async with db.write() as conn:
             await rollups.refresh(conn, series_id)
 
-
-def _routes(path: str, **endpoints: Callable[[Request], Awaitable[Response]]) -> list[Route]:
-    """A path's methods, with and without a slash at its end."""
-    return [
-        Route(ending, endpoint, methods=[method])
-        for ending in (path, path + "/")
-        for method, endpoint in endpoints.items()
-    ]
-
-
-ROUTES = [
-    Route("/", server.root),
-    *_routes("/health", GET=server.health),
-    *_routes("/api/projects", GET=projects.list_projects, POST=projects.create_project),
-    *_routes(
-        "/api/projects/{project_id}", GET=projects.get_project, DELETE=projects.delete_project
-    ),
-    *_routes("/api/projects/{project_id}/columns", GET=projects.list_columns),
-    *_routes("/api/runs", GET=runs.list_runs, POST=runs.create_run),
-    *_routes("/api/runs/delete", POST=runs.delete_runs),
-    *_routes("/api/runs/tags", POST=runs.change_many_tags),
-    *_routes("/api/runs/{run_id}", GET=runs.get_run, PATCH=runs.change_run, DELETE=runs.delete_run),
-    *_routes("/api/runs/{run_id}/tags", POST=runs.add_tags),
-    Route("/api/runs/{run_id}/tags/{tag:path}", runs.remove_tag, methods=["DELETE"]),
-    *_routes("/api/runs/{run_id}/summary", GET=runs.get_summary),
-    *_routes("/api/runs/{run_id}/config", GET=runs.get_config),
-    *_routes("/api/runs/{run_id}/figures", GET=runs.get_figures),
-    *_routes("/api/runs/{run_id}/state", PATCH=runs.set_state),
-    *_routes("/api/runs/{run_id}/files", GET=files.list_files),
-    *_routes("/api/files/{file_id}", GET=files.download),
-    *_routes("/api/metrics/runs/{run_id}", GET=metrics.list_metrics, POST=ingest.log_points),
-    Route("/api/metrics/runs/{run_id}/metric/{metric_path:path}", metrics.get_points),
-    *_routes("/api/metrics/compare", POST=metrics.compare),
-]
 
 app = create_app()
 

@@ -10,6 +10,14 @@ import click
 from trackai import __version__
 from trackai.errors import TrackAIError
 
+# Of a request's head, with its address and all headers, in bytes.
+_MAX_HEAD = 80 * 1024
+# More get 503 at once. Each costs a file descriptor, of which there often are 1024.
+_MAX_CONNECTIONS = 800
+_IDLE_SECONDS = 15
+# After SIGTERM, for requests that are under way.
+_LAST_SECONDS = 20
+
 
 @click.command()
 @click.option("--host", help="The address to listen on.  [default: 127.0.0.1]")
@@ -23,6 +31,9 @@ def serve(host: str | None, port: int | None, db: str | None) -> None:
     import uvicorn
 
     from trackai.api.main import create_app
+    from trackai.api.observing import JSONLines, TextLines, log_to_stderr
+    from trackai.api.patience import PatientProtocol
+    from trackai.api.security import is_loopback
     from trackai.settings import Settings
     from trackai.store.database import Database
 
@@ -30,6 +41,12 @@ def serve(host: str | None, port: int | None, db: str | None) -> None:
     settings = msgspec.structs.replace(
         settings, host=host or settings.host, port=settings.port if port is None else port
     )
+
+    if not is_loopback(settings.host) and settings.api_key is None:
+        raise TrackAIError(
+            f"{settings.host} can be reached from other machines: set TRACKAI_API_KEY to a secret "
+            "that they must send, or listen on 127.0.0.1"
+        )
 
     async def check_store() -> None:
         database = Database(settings.db_path)
@@ -43,8 +60,20 @@ def serve(host: str | None, port: int | None, db: str | None) -> None:
     listener = _listen(settings.host, settings.port)
     settings = msgspec.structs.replace(settings, port=listener.getsockname()[1])
     click.echo(f"trackai {__version__}: {settings.url} serves {settings.db_path}", err=True)
+    if settings.access_log != "off":
+        log_to_stderr(JSONLines() if settings.access_log == "json" else TextLines())
     config = uvicorn.Config(
-        create_app(settings), log_level="warning", server_header=False, lifespan="on"
+        create_app(settings),
+        http=PatientProtocol,
+        h11_max_incomplete_event_size=_MAX_HEAD,
+        limit_concurrency=_MAX_CONNECTIONS,
+        timeout_keep_alive=_IDLE_SECONDS,
+        timeout_graceful_shutdown=_LAST_SECONDS,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        lifespan="on",
     )
     uvicorn.Server(config).run(sockets=[listener])
 
@@ -59,6 +88,7 @@ def _listen(host: str, port: int) -> socket.socket:
         if sys.platform != "win32":
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
+        listener.listen(2048)
     except OSError as error:
         raise TrackAIError(
             f"cannot listen on {host}:{port} ({error.strerror}): choose another port with "

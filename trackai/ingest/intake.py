@@ -66,6 +66,11 @@ class Intake:
         self._bytes = 0
         self._last_time = 0
 
+    @property
+    def waiting(self) -> int:
+        """How many batches wait for a transaction."""
+        return len(self._waiting)
+
     @contextmanager
     def room(self, size: int) -> Iterator[None]:
         """Reserve memory for a request of that many bytes, before it is read.

@@ -57,6 +57,12 @@ class NewRun(msgspec.Struct):
     state: State = "running"
 
 
+class StateQuery(msgspec.Struct):
+    """The state that a run gets; without it, the body says it."""
+
+    state: State | None = None
+
+
 class NewState(msgspec.Struct):
     """The state that a run gets."""
 

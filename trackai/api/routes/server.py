@@ -1,14 +1,20 @@
-"""/ and /health: what this is, and that it is alive."""
+"""/, /health, /metrics and /openapi.json: what this is, that it is alive, and how it fares."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from starlette.responses import PlainTextResponse
+
 import trackai
+from trackai.api.requests import database
 from trackai.api.responses import JSONResponse
 
 if TYPE_CHECKING:
     from starlette.requests import Request
+
+    from trackai.api.meters import Meters
+    from trackai.ingest.intake import Intake
 
 
 async def root(request: Request) -> JSONResponse:
@@ -19,3 +25,28 @@ async def root(request: Request) -> JSONResponse:
 async def health(request: Request) -> JSONResponse:
     """The server answers."""
     return JSONResponse({"status": "healthy"})
+
+
+async def prometheus(request: Request) -> PlainTextResponse:
+    """Figures about the server, in the text format of Prometheus."""
+    meters: Meters = request.app.state.meters
+    intake: Intake = request.state.intake
+    path = database(request).path
+    sizes = {
+        "trackai_database_bytes": path,
+        "trackai_wal_bytes": path.with_name(path.name + "-wal"),
+    }
+    gauges: dict[str, float] = {
+        name: file.stat().st_size for name, file in sizes.items() if file.exists()
+    }
+    gauges["trackai_ingest_waiting_batches"] = intake.waiting
+    return PlainTextResponse(
+        meters.text(gauges), media_type="text/plain; version=0.0.4; charset=utf-8"
+    )
+
+
+async def openapi(request: Request) -> JSONResponse:
+    """This description of the API, OpenAPI 3.1."""
+    from trackai.api.table import OPERATIONS, description
+
+    return JSONResponse(description(OPERATIONS, trackai.__version__))

@@ -1,0 +1,97 @@
+"""What a server says about itself: /metrics and the access log; and how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.conftest import Server
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SAMPLE = re.compile(r'[a-z_]+(\{([a-z]+="[^"\n]*",?)+\})? [0-9.e+-]+')
+
+
+def test_figures_for_prometheus(server: Server) -> None:
+    for _ in range(3):
+        server.request("GET", "/api/runs/7")
+    server.request("GET", "/no/such/page")
+    answer = server.request("GET", "/metrics")
+    assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    lines = answer.json.splitlines()
+    assert all(line.startswith("# TYPE ") or SAMPLE.fullmatch(line) for line in lines)
+    assert (
+        'trackai_http_requests_total{method="GET",route="/api/runs/{run_id}",status="404"} 3'
+        in lines
+    )
+    assert 'trackai_http_request_seconds_count{method="GET",route="/api/runs/{run_id}"} 3' in lines
+    assert 'trackai_http_requests_total{method="GET",route="other",status="404"} 1' in lines
+    assert any(line.startswith("trackai_database_bytes ") for line in lines)
+
+
+@pytest.mark.parametrize("style", ["off", "text", "json"])
+def test_access_logs(db_path: Path, style: str) -> None:
+    env = {**os.environ, "TRACKAI_ACCESS_LOG": style}
+    with subprocess.Popen(
+        [sys.executable, "-m", "trackai.cli", "serve", "--port", "0", "--db", str(db_path)],
+        env=env, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stderr is not None
+        address = process.stderr.readline().split()[2].replace("localhost", "127.0.0.1")
+        server = Server(address, process)
+        assert server.request("GET", "/api/runs/7%0Afaked%1b[31m?x=1").status == 422
+        server.get("/health")
+        process.terminate()
+        lines = process.stderr.read().splitlines()
+    if style == "off":
+        assert lines == []
+        return
+    assert len(lines) == 2
+    if style == "text":
+        assert re.fullmatch(r"\S+Z 127\.0\.0\.1 GET /api/runs/7\\nfaked\\x1b\[31m 422 \d+ [\d.]+",
+                            lines[0])  # fmt: skip
+        return
+    first, second = map(json.loads, lines)
+    assert (first["path"], first["status"]) == ("/api/runs/7\nfaked\x1b[31m", 422)
+    assert (second["route"], second["status"], second["method"]) == ("/health", 200, "GET")
+    assert second["seconds"] >= 0
+
+
+def test_a_server_that_is_told_to_end_finishes_what_it_has_accepted(
+    server: Server, db_path: Path
+) -> None:
+    project = server.request("POST", "/api/projects", {"name": "p", "project_id": "p"}).json["id"]
+    run = server.request("POST", "/api/runs", {"project_id": project, "run_id": "r"}).json["id"]
+
+    def send_until_it_ends(client: int) -> int:
+        accepted = 0
+        while True:
+            rows = [{"step": accepted, "values": {f"x{client}": 1.0}}]
+            try:
+                answer = server.request("POST", f"/api/metrics/runs/{run}", {"rows": rows})
+            except OSError:
+                return accepted
+            if answer.status != 200:
+                assert answer.status == 503
+                return accepted
+            accepted += 1
+            if client == 0 and accepted == 10:
+                server.process.send_signal(signal.SIGTERM)
+
+    with ThreadPoolExecutor(8) as pool:
+        accepted = sum(pool.map(send_until_it_ends, range(8)))
+    server.process.wait(timeout=30)
+    with sqlite3.connect(db_path) as conn:
+        stored = conn.execute("SELECT COUNT(*) FROM metrics").fetchone()[0]
+    # Nobody was told of more than there is; and nobody was left without the answer to what is.
+    assert stored == accepted >= 10

@@ -1,0 +1,93 @@
+"""/openapi.json: it describes every route, and the server keeps to it whatever is sent."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from starlette.routing import Route
+
+import trackai
+from trackai.api.main import app
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import Server
+
+CHECKS = ",".join(
+    """
+    not_a_server_error status_code_conformance content_type_conformance
+    response_schema_conformance
+    """.split()
+)
+
+
+def test_every_route_is_described(server: Server) -> None:
+    document = server.get("/openapi.json")
+    assert document["openapi"].startswith("3.1")
+    described = {
+        (method.upper(), path)
+        for path, operations in document["paths"].items()
+        for method in operations
+    }
+    routed = {
+        (method, route.path.replace(":path}", "}").rstrip("/") or "/")
+        for route in app.routes
+        if isinstance(route, Route)
+        for method in (route.methods or set()) - {"HEAD"}
+    }
+    assert described == routed
+    names = [
+        operation["operationId"]
+        for path in document["paths"].values()
+        for operation in path.values()
+    ]
+    assert len(set(names)) == len(names)
+    for path in document["paths"].values():
+        for operation in path.values():
+            assert operation["summary"]
+    listed = document["paths"]["/api/runs"]["get"]["parameters"]
+    assert {"filter", "columns", "cursor", "sort_by"} <= {one["name"] for one in listed}
+
+
+@pytest.mark.parametrize("ids", ["any", "those that exist"])
+def test_whatever_is_sent_the_server_keeps_to_its_description(
+    server: Server, tmp_path: Path, db_path: Path, ids: str
+) -> None:
+    with trackai.init(project="p", name="r", config={"lr": 0.1, "n": float("inf")}) as run:
+        run.log({"loss": float("nan"), "acc": 0.5, "text": "x", "ok": True}, step=0)
+        run.log_system({"gpu": 1.0})
+    # An endless answer is for a test of its own.
+    options = ["--exclude-path-regex", "/events"]
+    if ids != "any":
+        names = {"project_id": 1, "run_id": run.id, "metric_path": "acc"}
+        config = [f'"path.{name}" = {json.dumps(value)}' for name, value in names.items()]
+        (tmp_path / "schemathesis.toml").write_text("\n".join(["[parameters]", *config]))
+        options += ["--exclude-method", "DELETE", "--exclude-path", "/api/runs/delete"]
+    result = subprocess.run(
+        [
+            sys.executable, "-m", "schemathesis.cli", "run", f"{server.url}/openapi.json",
+            "--checks", CHECKS,
+            "--phases", "examples,coverage,fuzzing",
+            "--max-examples", "5",
+            "--seed", "1",
+            "--max-failures", "5",
+            "--request-timeout", "20",
+            *options,
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=110,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stdout[-6000:] + result.stderr[-2000:]
+    answered = server.request("GET", "/metrics").json
+    assert 'route="/api/runs",status="200"' in answered
+    if ids != "any":
+        summary = 'method="GET",route="/api/runs/{run_id}/summary",status="200"'
+        assert summary in answered, "nothing was asked for that exists"

@@ -1,0 +1,242 @@
+"""Every operation of the API, once: what is routed, documented and tested comes from this list."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from starlette.routing import Route
+
+from trackai.api.routes import files, ingest, metrics, projects, runs, server
+from trackai.ingest.batches import Batch
+from trackai.ingest.intake import Receipt
+from trackai.store.series import MetricSummary
+from trackai.structs.records import (
+    ComparedPoint,
+    Deleted,
+    FileRecord,
+    Freed,
+    PointPage,
+    Project,
+    ProjectColumns,
+    ProjectSummary,
+    Run,
+    RunPage,
+    RunSummary,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    Endpoint = Callable[[Request], Awaitable[Response]]
+
+JSON = "application/json"
+MSGPACK = "application/msgpack"
+BYTES = "application/octet-stream"
+TEXT = "text/plain"
+
+
+class Operation(msgspec.Struct, frozen=True, kw_only=True):
+    """One method of one path.
+
+    Attributes:
+        path: as Starlette writes it; parameters whose name ends in `_id` are row ids.
+        query: a struct whose fields are the query parameters.
+        body, body_types: what the body holds, and the media types in which it may come.
+        answer, answer_type: what a 200 holds, and its media type.
+        errors: statuses besides those that follow from the above.
+    """
+
+    method: str
+    path: str
+    endpoint: Any
+    query: Any = None
+    body: Any = None
+    body_types: tuple[str, ...] = (JSON,)
+    body_required: bool = True
+    answer: Any = None
+    answer_type: str = JSON
+    errors: tuple[int, ...] = ()
+
+    @property
+    def ids(self) -> bool:
+        """Whether the path names a row."""
+        return "_id}" in self.path
+
+    @property
+    def statuses(self) -> list[int]:
+        """All statuses that a client may get."""
+        found = {200, 401, 403, 414, 503, *self.errors}
+        if self.ids:
+            found |= {404, 422}
+        if self.query is not None:
+            found |= {422}
+        if self.body is not None:
+            found |= {413, 415, 422}
+        return sorted(found)
+
+
+def _op(method: str, path: str, endpoint: Endpoint, **more: Any) -> Operation:
+    return Operation(method=method, path=path, endpoint=endpoint, **more)
+
+
+OPERATIONS: Sequence[Operation] = [
+    _op("GET", "/", server.root, answer=dict[str, str]),
+    _op("GET", "/health", server.health, answer=dict[str, str]),
+    _op("GET", "/metrics", server.prometheus, answer=str, answer_type=TEXT),
+    _op("GET", "/openapi.json", server.openapi, answer=dict[str, Any]),
+    # Before the runs of one id: batches are most of the requests of a busy server.
+    _op("POST", "/api/metrics/runs/{run_id}", ingest.log_points,
+        body=Batch, body_types=(JSON, MSGPACK), answer=Receipt),
+    _op("GET", "/api/projects", projects.list_projects,
+        query=projects.ProjectQuery, answer=list[Project]),
+    _op("POST", "/api/projects", projects.create_project,
+        body=projects.NewProject, answer=Project, errors=(409,)),
+    _op("GET", "/api/projects/{project_id}", projects.get_project, answer=ProjectSummary),
+    _op("DELETE", "/api/projects/{project_id}", projects.delete_project, answer=Freed),
+    _op("GET", "/api/projects/{project_id}/columns", projects.list_columns, answer=ProjectColumns),
+    _op("GET", "/api/runs", runs.list_runs, query=runs.RunQuery, answer=RunPage),
+    _op("POST", "/api/runs", runs.create_run, body=runs.NewRun, answer=Run, errors=(404, 409)),
+    _op("POST", "/api/runs/delete", runs.delete_runs, body=runs.Deletion, answer=Deleted),
+    _op("POST", "/api/runs/tags", runs.change_many_tags,
+        body=runs.TagChange, answer=list[Run], errors=(404,)),
+    _op("GET", "/api/runs/{run_id}", runs.get_run, answer=Run),
+    _op("PATCH", "/api/runs/{run_id}", runs.change_run,
+        body=runs.RunChange, answer=Run, errors=(409,)),
+    _op("DELETE", "/api/runs/{run_id}", runs.delete_run, answer=Freed),
+    _op("POST", "/api/runs/{run_id}/tags", runs.add_tags, body=runs.NewTags, answer=Run),
+    _op("DELETE", "/api/runs/{run_id}/tags/{tag:path}", runs.remove_tag, answer=Run),
+    _op("GET", "/api/runs/{run_id}/summary", runs.get_summary, answer=RunSummary),
+    _op("GET", "/api/runs/{run_id}/config", runs.get_config, answer=dict[str, Any]),
+    _op("GET", "/api/runs/{run_id}/figures", runs.get_figures, answer=list[MetricSummary]),
+    _op("PATCH", "/api/runs/{run_id}/state", runs.set_state,
+        query=runs.StateQuery, body=runs.NewState, body_required=False, answer=Run),
+    _op("GET", "/api/runs/{run_id}/files", files.list_files, answer=list[FileRecord]),
+    _op("GET", "/api/files/{file_id}", files.download, answer=bytes, answer_type=BYTES),
+    _op("GET", "/api/metrics/runs/{run_id}", metrics.list_metrics,
+        query=metrics.NameQuery, answer=list[str]),
+    _op("GET", "/api/metrics/runs/{run_id}/metric/{metric_path:path}", metrics.get_points,
+        query=metrics.PointQuery, answer=PointPage),
+    _op("POST", "/api/metrics/compare", metrics.compare,
+        body=metrics.Comparison, answer=dict[str, dict[str, list[ComparedPoint]]]),
+]  # fmt: skip
+
+
+def routes(operations: Sequence[Operation] = OPERATIONS) -> list[Route]:
+    """The routes of operations, each path with and without a slash at its end."""
+    found = []
+    for one in operations:
+        found.append(Route(one.path, one.endpoint, methods=[one.method]))
+        if not one.path.endswith(("/", ":path}")):
+            found.append(Route(one.path + "/", one.endpoint, methods=[one.method]))
+    return found
+
+
+def description(operations: Sequence[Operation], version: str) -> dict[str, Any]:
+    """The OpenAPI 3.1 document of operations."""
+    types = [
+        type_
+        for one in operations
+        for type_ in (one.query, one.body, one.answer)
+        if type_ is not None
+    ]
+    schemas, components = msgspec.json.schema_components(
+        types, ref_template="#/components/schemas/{name}"
+    )
+    by_type = dict(zip(map(str, types), schemas, strict=True))
+    components = {**components, "Error": _ERROR}
+    paths: dict[str, dict[str, Any]] = {}
+    for one in operations:
+        path = one.path.replace(":path}", "}")
+        paths.setdefault(path, {})[one.method.lower()] = _operation(one, by_type, components)
+    for name in {_name(by_type[str(one.query)]) for one in operations if one.query is not None}:
+        del components[name]
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "TrackAI", "version": version, "license": {"name": "MIT"}},
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+        },
+        # With a key where one is set, without one on the loopback address.
+        "security": [{}, {"key": []}],
+    }
+
+
+_ERROR = {
+    "type": "object",
+    "properties": {"detail": {"type": "string"}},
+    "required": ["detail"],
+}
+_MEANING = {
+    200: "Done",
+    401: "The key is missing or wrong",
+    403: "Asked for under a foreign host name, or by a page of another origin",
+    404: "There is no such thing",
+    409: "A name is taken",
+    413: "The body is too large",
+    414: "The address is too long",
+    415: "The body has another media type or encoding",
+    422: "Something does not validate; the field is named",
+    503: "Too much at once, or the database cannot be used just now",
+}
+
+
+def _operation(
+    one: Operation, by_type: Mapping[str, Any], components: Mapping[str, Any]
+) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "operationId": one.endpoint.__name__,
+        "summary": (one.endpoint.__doc__ or "").partition("\n")[0],
+        "parameters": [*_path_parameters(one.path), *_query_parameters(one, by_type, components)],
+        "responses": {str(status): _response(one, status, by_type) for status in one.statuses},
+    }
+    if one.body is not None:
+        schema = by_type[str(one.body)]
+        found["requestBody"] = {
+            "required": one.body_required,
+            "content": {media_type: {"schema": schema} for media_type in one.body_types},
+        }
+    return found
+
+
+def _path_parameters(path: str) -> list[dict[str, Any]]:
+    found = []
+    for part in path.split("{")[1:]:
+        name = part.partition("}")[0].partition(":")[0]
+        schema: dict[str, Any] = {"type": "string", "minLength": 1}
+        if name.endswith("_id"):
+            schema = {"type": "integer", "minimum": 1}
+        found.append({"name": name, "in": "path", "required": True, "schema": schema})
+    return found
+
+
+def _query_parameters(
+    one: Operation, by_type: Mapping[str, Any], components: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    if one.query is None:
+        return []
+    struct = components[_name(by_type[str(one.query)])]
+    required = set(struct.get("required", []))
+    return [
+        {"name": name, "in": "query", "required": name in required, "schema": schema}
+        for name, schema in struct["properties"].items()
+    ]
+
+
+def _name(reference: Mapping[str, str]) -> str:
+    return reference["$ref"].rpartition("/")[2]
+
+
+def _response(one: Operation, status: int, by_type: Mapping[str, Any]) -> dict[str, Any]:
+    if status != 200:
+        schema: Any = {"$ref": "#/components/schemas/Error"}
+        return {"description": _MEANING[status], "content": {JSON: {"schema": schema}}}
+    schema = by_type[str(one.answer)]
+    if one.answer_type == BYTES:
+        schema = {}
+    return {"description": _MEANING[status], "content": {one.answer_type: {"schema": schema}}}
