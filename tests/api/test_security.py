@@ -86,7 +86,7 @@ def test_every_route_keeps_browsers_from_helping_others(server: Server) -> None:
 
 
 def test_no_route_takes_an_endless_address(server: Server) -> None:
-    for path in ("/api/metrics/runs/1/metric/" + "x" * 5000, "/api/runs?search=" + "x" * 50_000):
+    for path in ("/api/metrics/runs/1/metric/" + "x" * 17_000, "/api/runs?search=" + "x" * 50_000):
         assert server.request("GET", path).status == 414
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 # Percent-encoded; a filter of the greatest length fits into the query.
-MAX_PATH = 4096
+MAX_PATH = 16 * 1024
 MAX_QUERY = 48 * 1024
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _OPEN_PATHS = frozenset({"/health", "/health/"})
