@@ -183,7 +183,7 @@ def _conclusion(receipt: Receipt) -> list[str]:
             f"{receipt.totals.read} are accounted for"
         )
     elif receipt.totals.not_stored:
-        reasons = ", ".join(f"{n}: {why}" for why, n in receipt.totals.not_stored.items())
+        reasons = ", ".join(f"{why} ({n})" for why, n in receipt.totals.not_stored.items())
         lines.append(f"All {receipt.rows_in_files} rows are accounted for; not stored: {reasons}")
     else:
         lines.append(f"All {receipt.rows_in_files} rows of the files are accounted for.")
