@@ -55,7 +55,9 @@ async def _values(db: Database, run_id: int, path: str, **asked: Any) -> list[st
         rows = await lineage.read(conn, segments, **{"limit": 100, **asked})
         if not asked:
             assert await lineage.count(conn, segments) == len(rows)
-            assert await lineage.read_many(conn, [segments]) == [rows]
+            assert await lineage.read_many(conn, [segments]) == [
+                [(step, value) for step, _, value in rows]
+            ]
     return [str(value) for _, _, value in rows]
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from aiosqlite import Connection
 
-    from trackai.store.metrics import Attempt, PointRow
+    from trackai.store.metrics import Attempt, CurveRow, PointRow
     from trackai.store.series import Series
     from trackai.structs.values import Step
 
@@ -184,7 +184,7 @@ async def read(
     return [(step, timestamp, value) for step, timestamp, value, _ in rows]
 
 
-async def read_many(conn: Connection, wanted: Sequence[Sequence[Segment]]) -> list[list[PointRow]]:
+async def read_many(conn: Connection, wanted: Sequence[Sequence[Segment]]) -> list[list[CurveRow]]:
     """All points of several series, each with what it inherits, in this order."""
     alone = [
         segments[0].series
@@ -195,7 +195,7 @@ async def read_many(conn: Connection, wanted: Sequence[Sequence[Segment]]) -> li
     return [
         points[segments[0].series.id]
         if len(segments) == 1 and segments[0].until is None
-        else await read(conn, segments, limit=-1)
+        else [(step, value) for step, _, value in await read(conn, segments, limit=-1)]
         for segments in wanted
     ]
 

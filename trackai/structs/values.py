@@ -17,7 +17,12 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime, timedelta
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Step: TypeAlias = int | float
 Value: TypeAlias = float | int | bool | str
@@ -26,12 +31,24 @@ Axis: TypeAlias = Literal["step", "time"]
 Kind: TypeAlias = Literal["number", "bool", "text", "histogram"]
 State: TypeAlias = Literal["running", "completed", "failed"]
 
+_EXACT = (1 << 31) * 1_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def utc(microseconds: int) -> datetime:
     """The point in time that lies so many microseconds after the epoch."""
     return _EPOCH + timedelta(0, 0, microseconds)
+
+
+def utc_many(times: Sequence[int]) -> list[datetime]:
+    """`utc` of each, at a quarter of the cost.
+
+    A float of seconds tells microseconds apart from 1902 to 2242, and msgspec rounds it to the
+    nearest; what lies outside goes the long way.
+    """
+    if times and -_EXACT < min(times) <= max(times) < _EXACT * 4:
+        return msgspec.convert([time / 1e6 for time in times], list[datetime], strict=False)
+    return [utc(time) for time in times]
 
 
 def microseconds(time: datetime) -> int:

@@ -13,13 +13,15 @@ from trackai.api.routes import chart
 from trackai.errors import InvalidInputError, NotFoundError
 from trackai.store import charts, lineage, runs
 from trackai.structs.records import ChartData, ComparedPoint, Point, PointPage
-from trackai.structs.values import json_value, microseconds, utc
+from trackai.structs.values import json_value, microseconds, utc_many
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from aiosqlite import Connection
     from starlette.requests import Request
+
+    from trackai.store.metrics import CurveRow, PointRow
 
 MAX_COMPARED = 1000
 Buckets = Annotated[int, msgspec.Meta(ge=10, le=10_000)]
@@ -97,12 +99,8 @@ async def compare(request: Request) -> JSONResponse:
         }
         found = await _find_many(conn, asked)
         points = await lineage.read_many(conn, [segments for _, segments in found])
-    for (run_id, (first, *_)), rows in zip(found, points, strict=True):
-        one = first.series
-        answer[str(run_id)][one.path] = [
-            ComparedPoint(step if one.axis == "step" else None, json_value(value, one.kind))
-            for step, _, value in rows
-        ]
+    for (run_id, segments), rows in zip(found, points, strict=True):
+        answer[str(run_id)][segments[0].series.path] = _compared(segments, rows)
     return JSONResponse(answer)
 
 
@@ -184,13 +182,36 @@ async def _read_page(
         )
         if offset and len(found) > 1:
             offset = max(0, offset - await lineage.count(conn, segments))
-        if on_steps and all(
-            part.finite_points == part.points and part.kind == "number" for part, _ in segments
-        ):
-            points += [Point(step, utc(time), value) for step, time, value in rows]  # type: ignore[arg-type]
-        else:
-            points += [
-                Point(step if on_steps else None, utc(time), json_value(value, one.kind))
-                for step, time, value in rows
-            ]
-    return PointPage(points[: asked.limit], len(points) > asked.limit)
+        points += _points(segments, rows)
+    has_more = len(points) > asked.limit
+    del points[asked.limit :]
+    return PointPage(points, has_more)
+
+
+def _points(segments: Sequence[lineage.Segment], rows: Sequence[PointRow]) -> list[Point]:
+    """Rows as points; what is done here is done for each of a million."""
+    one = segments[0].series
+    times = utc_many([time for _, time, _ in rows])
+    if one.axis == "step" and _only_finite_numbers(segments):
+        return [
+            Point(step, time, value)  # type: ignore[arg-type]
+            for (step, _, value), time in zip(rows, times, strict=True)
+        ]
+    return [
+        Point(step if one.axis == "step" else None, time, json_value(value, one.kind))
+        for (step, _, value), time in zip(rows, times, strict=True)
+    ]
+
+
+def _compared(segments: Sequence[lineage.Segment], rows: Sequence[CurveRow]) -> list[ComparedPoint]:
+    one = segments[0].series
+    if one.axis == "step" and _only_finite_numbers(segments):
+        return [ComparedPoint(step, value) for step, value in rows]  # type: ignore[arg-type]
+    return [
+        ComparedPoint(step if one.axis == "step" else None, json_value(value, one.kind))
+        for step, value in rows
+    ]
+
+
+def _only_finite_numbers(segments: Sequence[lineage.Segment]) -> bool:
+    return all(part.finite_points == part.points and part.kind == "number" for part, _ in segments)
