@@ -15,6 +15,7 @@ from trackai.structs.values import Step, Value  # noqa: TC001
 logger = logging.getLogger("trackai")
 
 _INT64 = 1 << 63
+_LARGE = float(_INT64)
 # There must be room to count on from a step.
 STEP_LIMIT = 1 << 62
 _SCALARS = (bool, float, int, str)
@@ -31,7 +32,11 @@ def are_plain_numbers(values: list[Any]) -> bool:
         total = sum(values)
     except Exception:
         return False
-    return type(total) in (float, int) and -_INT64 < total < _INT64
+    # Each with bounds of its own type: to compare a float with a large int takes three times as
+    # long.
+    if type(total) is float:
+        return -_LARGE < total < _LARGE
+    return type(total) is int and -_INT64 < total < _INT64
 
 
 def plain_step(step: Any) -> Step:
