@@ -46,7 +46,7 @@ def test_the_script_finds_the_exports_where_one_stands(
 
 def test_exit_codes(write_part: Write, make: Any, db_path: Path, tmp_path: Path) -> None:
     missing = _run("import", "neptune", "nowhere", db_path=db_path, cwd=tmp_path)
-    assert missing.returncode == 1
+    assert missing.returncode == 2
     assert "nowhere" in missing.stderr
     write_part([make.point("m", 1, 5, 1.0), make.file("f", "gone")])
     incomplete = _run("import", "neptune", "export", db_path=db_path, cwd=tmp_path)
