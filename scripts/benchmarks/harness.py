@@ -229,6 +229,7 @@ class Client:
     """One connection to a server, kept open; it reads bytes and does not decode them."""
 
     def __init__(self, host: str, port: int) -> None:
+        self.address = (host, port)
         self._connection = http.client.HTTPConnection(host, port, timeout=120)
         self._last_answer = time.monotonic()
 

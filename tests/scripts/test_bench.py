@@ -49,3 +49,10 @@ def test_read() -> None:
     assert re.search(r"^compare 50 runs of 1,000 points .* ms +≤ 60 ", figures, re.MULTILINE)
     assert re.search(r"^all 2,000 points +\d\d\d,\d\d\d$", sizes, re.MULTILINE)
     assert "The database has 72,000 points" in report
+
+
+def test_ingest() -> None:
+    found = figures(bench("ingest", "--json", "--batches", "2", "--requests", "64"))
+    assert found["batches of 10 000 points"]["at_least"] == 300_000
+    assert found["batches of 10 points, to one run"]["at_least"] == 3000
+    assert all(figure["value"] > 0 for figure in found.values())
