@@ -35,6 +35,15 @@ def test_figures_for_prometheus(server: Server) -> None:
         in lines
     )
     assert 'trackai_http_request_seconds_count{method="GET",route="/api/runs/{run_id}"} 3' in lines
+    bounds = [
+        int(line.rpartition(" ")[2])
+        for line in lines
+        if line.startswith(
+            'trackai_http_request_seconds_bucket{method="GET",route="/api/runs/{run_id}"'
+        )
+    ]
+    assert bounds == sorted(bounds)
+    assert bounds[-2:] == [3, 3]
     assert 'trackai_http_requests_total{method="GET",route="other",status="404"} 1' in lines
     assert any(line.startswith("trackai_database_bytes ") for line in lines)
 

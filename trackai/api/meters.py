@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from bisect import bisect_left
 from collections import Counter
+from itertools import accumulate
 
 _BUCKETS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0)
 
@@ -15,16 +17,15 @@ class Meters:
         self._started = time.time()
         self._requests: Counter[tuple[str, str, int]] = Counter()
         self._seconds: Counter[tuple[str, str]] = Counter()
-        self._buckets: Counter[tuple[str, str, float]] = Counter()
+        self._slots: dict[tuple[str, str], list[int]] = {}
         self.under_way = 0
 
     def count(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one request; `route` is the pattern, so that there are only so many."""
         self._requests[method, route, status] += 1
         self._seconds[method, route] += seconds  # type: ignore[assignment]
-        for bound in _BUCKETS:
-            if seconds <= bound:
-                self._buckets[method, route, bound] += 1
+        slots = self._slots.setdefault((method, route), [0] * (len(_BUCKETS) + 1))
+        slots[bisect_left(_BUCKETS, seconds)] += 1
 
     def text(self, gauges: dict[str, float]) -> str:
         """All that was counted; `gauges` are further figures, by their name."""
@@ -38,8 +39,9 @@ class Meters:
         for (method, route), number in sorted(totals.items()):
             labels = f'method="{method}",route="{_escaped(route)}"'
             name = "trackai_http_request_seconds"
-            for bound in _BUCKETS:
-                within = self._buckets[method, route, bound]
+            # A bucket counts all that took at most so long.
+            within_bounds = accumulate(self._slots[method, route])
+            for bound, within in zip(_BUCKETS, within_bounds, strict=False):
                 lines.append(f'{name}_bucket{{{labels},le="{bound}"}} {within}')
             lines.append(f'{name}_bucket{{{labels},le="+Inf"}} {number}')
             lines.append(f"{name}_sum{{{labels}}} {self._seconds[method, route]}")

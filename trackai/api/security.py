@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 
 from trackai.api.responses import JSONResponse
 
@@ -30,14 +31,17 @@ MAX_PATH = 16 * 1024
 MAX_QUERY = 48 * 1024
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _OPEN_PATHS = frozenset({"/health", "/health/"})
-_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
-}
+_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"referrer-policy", b"no-referrer"),
+    # What is asked for again has changed meanwhile, and belongs in no disk cache.
+    (b"cache-control", b"no-store"),
+)
 
 
+@lru_cache(maxsize=64)
 def is_loopback(host: str) -> bool:
     """Whether only this machine can reach what listens at that address or name."""
     if host == "localhost":
@@ -67,11 +71,11 @@ class Guard:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in _HEADERS.items():
-                    headers.setdefault(name, value)
-                # What is asked for again has changed meanwhile, and belongs in no disk cache.
-                headers.setdefault("Cache-Control", "no-store")
+                given = {name.lower() for name, _ in message["headers"]}
+                message["headers"] = [
+                    *message["headers"],
+                    *(header for header in _HEADERS if header[0] not in given),
+                ]
             await send(message)
 
         refused = self._refused(scope)
@@ -124,6 +128,7 @@ def _from_foreign_page(headers: Headers) -> str | None:
     return None
 
 
+@lru_cache(maxsize=64)
 def _hostname(netloc: str) -> str:
     try:
         return (urlsplit(f"//{netloc}").hostname or "").lower()
