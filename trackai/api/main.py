@@ -15,6 +15,7 @@ from starlette.middleware import Middleware
 from trackai.api.meters import Meters
 from trackai.api.observing import Observing
 from trackai.api.responses import http_error, internal_error, trackai_error
+from trackai.api.routes import events
 from trackai.api.security import Guard
 from trackai.api.table import OPERATIONS, routes
 from trackai.errors import StoreError, TrackAIError
@@ -38,6 +39,7 @@ class State(TypedDict):
 
     db: Database
     intake: Intake
+    ending: events.Ending
 
 
 def create_app(settings: Settings | None = None) -> Starlette:
@@ -49,7 +51,9 @@ def create_app(settings: Settings | None = None) -> Starlette:
         await db.open()
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_keep_tidy, db)
-            yield {"db": db, "intake": Intake(db)}
+            ending = events.Ending()
+            ending.watch()
+            yield {"db": db, "intake": Intake(db), "ending": ending}
             tasks.cancel_scope.cancel()
         with anyio.CancelScope(shield=True):
             await db.close()

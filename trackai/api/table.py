@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from starlette.routing import Route
 
-from trackai.api.routes import files, ingest, metrics, projects, runs, server
+from trackai.api.routes import events, files, ingest, metrics, projects, runs, server
 from trackai.ingest.batches import Batch
 from trackai.ingest.intake import Receipt
 from trackai.store.series import MetricSummary
@@ -17,6 +17,7 @@ from trackai.structs.records import (
     Deleted,
     FileRecord,
     Freed,
+    PointNews,
     PointPage,
     Project,
     ProjectColumns,
@@ -38,6 +39,7 @@ JSON = "application/json"
 MSGPACK = "application/msgpack"
 BYTES = "application/octet-stream"
 TEXT = "text/plain"
+EVENTS = "text/event-stream"
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,12 +118,14 @@ OPERATIONS: Sequence[Operation] = [
     _op("GET", "/api/runs/{run_id}/figures", runs.get_figures, answer=list[MetricSummary]),
     _op("PATCH", "/api/runs/{run_id}/state", runs.set_state,
         query=runs.StateQuery, body=runs.NewState, body_required=False, answer=Run),
+    _op("GET", "/api/runs/{run_id}/events", events.follow,
+        query=events.EventQuery, answer=str, answer_type=EVENTS),
     _op("GET", "/api/runs/{run_id}/files", files.list_files, answer=list[FileRecord]),
     _op("GET", "/api/files/{file_id}", files.download, answer=bytes, answer_type=BYTES),
     _op("GET", "/api/metrics/runs/{run_id}", metrics.list_metrics,
         query=metrics.NameQuery, answer=list[str]),
     _op("GET", "/api/metrics/runs/{run_id}/metric/{metric_path:path}", metrics.get_points,
-        query=metrics.PointQuery, answer=PointPage, or_answer=ChartData),
+        query=metrics.PointQuery, answer=PointPage, or_answer=ChartData | PointNews),
     _op("POST", "/api/metrics/compare", metrics.compare,
         body=metrics.Comparison, answer=dict[str, dict[str, list[ComparedPoint]]],
         or_answer=dict[str, dict[str, ChartData]]),

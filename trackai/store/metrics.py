@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from trackai.errors import ConflictError
-from trackai.store import attempts, rollups, series, writers
+from trackai.store import arrivals, attempts, rollups, series, writers
 from trackai.store.bulk import execute_columns, placeholders
 from trackai.store.figures import Figures, summarize
 from trackai.store.series import Series
@@ -21,7 +21,7 @@ from trackai.structs.columns import Column
 from trackai.structs.values import Step, StoredValue, Value, python_value
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from aiosqlite import Connection
 
@@ -73,6 +73,7 @@ async def append_parts(conn: Connection, parts: Sequence[Part]) -> None:
         stale = {one.id for one in found.values()}
     stale |= await _note_attempts(conn, parts, pieces, found)
     await _count(conn, found, figures, stale)
+    await arrivals.note(conn, _arrivals(pieces, found, figures))
 
 
 async def append_new(
@@ -102,6 +103,7 @@ async def append_new(
     await _note_own_steps(conn, pieces, found)
     stale = await _note_attempts(conn, [(run_id, writer_id, columns)], pieces, found)
     await _count(conn, found, by_name, stale)
+    await arrivals.note(conn, _arrivals(pieces, found, by_name))
 
 
 async def _insert_points(
@@ -164,6 +166,22 @@ async def _count(
             for name, figure in figures.items()
         ),
     )
+
+
+def _arrivals(
+    pieces: _Pieces, found: _Found, figures: Mapping[series.Name, Figures]
+) -> Iterator[arrivals.Arrival]:
+    for name, some in pieces.items():
+        for writer_id, column in some:
+            one = figures[name] if len(some) == 1 else summarize(*_joined([column]))
+            yield arrivals.Arrival(
+                found[name].id,
+                writer_id,
+                one.first_step,
+                one.last_step,
+                one.first_timestamp,
+                one.last_timestamp,
+            )
 
 
 def _joined(columns: Sequence[Column]) -> tuple[list[Step], list[int], list[Value]]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _SERIES_PER_STATEMENT = (128, 8, 1)
 _WIDTH = 1 + len(Figures.__struct_fields__)
-_COLUMNS = """
+COLUMNS = """
     series.id, series.path, axis, kind, points, finite_points, last_step,
     EXISTS (SELECT 1 FROM attempts WHERE attempts.series_id = series.id)
 """
@@ -71,7 +71,7 @@ async def _by_name(conn: Connection, names: Iterable[Name]) -> dict[Name, Series
         paths.setdefault(run_id, set()).add(path)
     rows = await conn.execute_fetchall(
         f"""
-        SELECT series.run_id, {_COLUMNS}
+        SELECT series.run_id, {COLUMNS}
         FROM json_each(?) AS run, json_each(run.value) AS wanted
         CROSS JOIN series ON series.run_id = CAST(run.key AS INTEGER)
                          AND series.path = wanted.value
@@ -219,7 +219,7 @@ async def last_step(conn: Connection, run_id: int) -> Step | None:
 async def list_of_run(conn: Connection, run_id: int) -> list[Series]:
     """All series of a run."""
     rows = await conn.execute_fetchall(
-        f"SELECT {_COLUMNS} FROM series WHERE run_id = ? ORDER BY id", (run_id,)
+        f"SELECT {COLUMNS} FROM series WHERE run_id = ? ORDER BY id", (run_id,)
     )
     return [Series(*row) for row in rows]
 
@@ -231,7 +231,7 @@ async def find(conn: Connection, run_id: int, path: str) -> list[Series]:
         NotFoundError: the run has no such metric.
     """
     rows = await conn.execute_fetchall(
-        f"SELECT {_COLUMNS} FROM series WHERE run_id = ? AND path = ? ORDER BY axis",
+        f"SELECT {COLUMNS} FROM series WHERE run_id = ? AND path = ? ORDER BY axis",
         (run_id, path),
     )
     found = [Series(*row) for row in rows]
@@ -243,7 +243,7 @@ async def find(conn: Connection, run_id: int, path: str) -> list[Series]:
 async def list_all(conn: Connection, run_id: int) -> list[Series]:
     """All series of a run, by path."""
     rows = await conn.execute_fetchall(
-        f"SELECT {_COLUMNS} FROM series WHERE run_id = ? ORDER BY path, axis", (run_id,)
+        f"SELECT {COLUMNS} FROM series WHERE run_id = ? ORDER BY path, axis", (run_id,)
     )
     return [Series(*row) for row in rows]
 
@@ -257,7 +257,7 @@ async def find_many(
     """
     rows = await conn.execute_fetchall(
         f"""
-        SELECT run_id, {_COLUMNS} FROM series
+        SELECT run_id, {COLUMNS} FROM series
         WHERE run_id IN (SELECT value FROM json_each(?))
           AND path IN (SELECT value FROM json_each(?))
         ORDER BY run_id, path, axis DESC

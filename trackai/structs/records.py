@@ -139,11 +139,23 @@ class ChartBucket(msgspec.Struct, gc=False, omit_defaults=True):
 
 
 class ChartData(msgspec.Struct):
-    """A metric in buckets; if `raw`, each is one point."""
+    """A metric in buckets; if `raw`, each is one point. What comes later is new since `cursor`."""
 
     data: list[ChartBucket]
     raw: bool
     x: Literal["step", "time", "relative"]
+    cursor: int
+
+
+class PointNews(msgspec.Struct):
+    """Points that have come in since a cursor, and the cursor after them.
+
+    If `reset`, the cursor is too old or of another database: read the metric again.
+    """
+
+    data: list[Point]
+    cursor: int
+    reset: bool
 
 
 class FileRecord(msgspec.Struct, kw_only=True):

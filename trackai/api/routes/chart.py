@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 XAxis = Literal["step", "time", "relative"]
 
 
-def show(chart: Chart, one: Series, x: XAxis, began: datetime) -> ChartData:
+def show(chart: Chart, one: Series, x: XAxis, began: datetime, cursor: int) -> ChartData:
     """A chart of a series; `began` is when its run did."""
     on_steps = one.axis == "step"
     if x == "step" and not on_steps:
@@ -45,7 +45,7 @@ def show(chart: Chart, one: Series, x: XAxis, began: datetime) -> ChartData:
                 shown.x, shown.x_last = utc(first), utc(last)
             else:
                 shown.x, shown.x_last = (first - zero) / 1e6, (last - zero) / 1e6
-    return ChartData(data, chart.level is None, x)
+    return ChartData(data, chart.level is None, x, cursor)
 
 
 def _mean(bucket: Bucket) -> float | None:

@@ -11,9 +11,9 @@ from trackai.api.requests import MAX_ID, Limit, Offset, body, database, path_id,
 from trackai.api.responses import JSONResponse
 from trackai.api.routes import chart
 from trackai.errors import InvalidInputError, NotFoundError
-from trackai.store import charts, lineage, runs
-from trackai.structs.records import ChartData, ComparedPoint, Point, PointPage
-from trackai.structs.values import json_value, microseconds, utc_many
+from trackai.store import arrivals, charts, lineage, runs
+from trackai.structs.records import ChartData, ComparedPoint, Point, PointNews, PointPage
+from trackai.structs.values import json_value, microseconds, utc, utc_many
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from trackai.store.metrics import CurveRow, PointRow
 
 MAX_COMPARED = 1000
+Cursor = Annotated[int, msgspec.Meta(ge=0, le=MAX_ID)]
 Buckets = Annotated[int, msgspec.Meta(ge=10, le=10_000)]
 
 Attempt = Literal["latest", "all"] | Annotated[int, msgspec.Meta(ge=1, le=MAX_ID)]
@@ -34,7 +35,7 @@ class PointQuery(msgspec.Struct):
 
     `attempt` asks for what a resume has superseded, too; `inherited=false` leaves out what a
     forked run has from the runs that it continues. With `points`, the answer is a chart of at most
-    so many buckets; then `time_min` and `time_max` choose from system metrics.
+    many buckets; `time_min` and `time_max` choose from system metrics.
     """
 
     limit: Limit = 1000
@@ -47,6 +48,7 @@ class PointQuery(msgspec.Struct):
     x: chart.XAxis = "step"
     time_min: datetime | None = None
     time_max: datetime | None = None
+    since: Cursor | None = None
 
 
 class Comparison(msgspec.Struct):
@@ -82,6 +84,8 @@ async def get_points(request: Request) -> JSONResponse:
     asked = query(request, PointQuery)
     if asked.points is not None:
         return await _get_chart(request, run_id, asked, asked.points)
+    if asked.since is not None:
+        return await _get_news(request, run_id, asked, asked.since)
     async with database(request).read() as conn:
         await runs.get(conn, run_id)
         found = await _find(conn, run_id, request.path_params["metric_path"], asked.inherited)
@@ -127,8 +131,23 @@ async def _get_chart(request: Request, run_id: int, asked: PointQuery, count: in
         if segments[0].series.axis == "time":
             low = None if asked.time_min is None else microseconds(asked.time_min)
             high = None if asked.time_max is None else microseconds(asked.time_max)
+        cursor = await arrivals.last(conn)
         (found,) = await charts.read(conn, [segments], count, step_min=low, step_max=high)
-    return JSONResponse(chart.show(found, segments[0].series, asked.x, run.created_at))
+    return JSONResponse(chart.show(found, segments[0].series, asked.x, run.created_at, cursor))
+
+
+async def _get_news(request: Request, run_id: int, asked: PointQuery, cursor: int) -> JSONResponse:
+    """The points of a metric that have come in since."""
+    async with database(request).snapshot() as conn:
+        await runs.get(conn, run_id)
+        path = request.path_params["metric_path"]
+        news = await arrivals.since(conn, run_id, cursor, path=path, limit=asked.limit)
+    points = [
+        Point(step if one.axis == "step" else None, utc(time), json_value(value, one.kind))
+        for one, rows in news.points or ()
+        for step, time, value in rows
+    ]
+    return JSONResponse(PointNews(points, news.cursor, news.points is None))
 
 
 async def _compare_charts(request: Request, asked: Comparison, count: int) -> JSONResponse:
@@ -136,6 +155,7 @@ async def _compare_charts(request: Request, asked: Comparison, count: int) -> JS
     async with database(request).snapshot() as conn:
         began = await runs.creation_times(conn, asked.run_ids)
         answer: dict[str, dict[str, ChartData]] = {str(run_id): {} for run_id in began}
+        cursor = await arrivals.last(conn)
         found = await _find_many(conn, asked)
         read = await charts.read(
             conn, [segments for _, segments in found], count,
@@ -143,7 +163,7 @@ async def _compare_charts(request: Request, asked: Comparison, count: int) -> JS
         )  # fmt: skip
     for (run_id, (first, *_)), one in zip(found, read, strict=True):
         answer[str(run_id)][first.series.path] = chart.show(
-            one, first.series, asked.x, began[run_id]
+            one, first.series, asked.x, began[run_id], cursor
         )
     return JSONResponse(answer)
 

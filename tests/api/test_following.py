@@ -1,0 +1,152 @@
+"""Following a run that is being logged: what is new, and nothing twice."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from typing import TYPE_CHECKING, Any
+
+import trackai
+from trackai.store import arrivals
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+    from tests.conftest import Server
+    from trackai.store.database import Database
+
+
+def _metric(run: trackai.Run) -> str:
+    assert run.id is not None
+    return f"/api/metrics/runs/{run.id}/metric/loss"
+
+
+def _post(server: Server, path: str, steps: list[float], writer: str = "a") -> None:
+    rows = [{"step": step, "values": {"loss": step * 2}} for step in steps]
+    answer = server.request("POST", path.partition("/metric/")[0], {"rows": rows, "writer": writer})
+    assert answer.status < 300, answer
+
+
+def test_only_what_is_new_whatever_its_step(server: Server) -> None:
+    with trackai.init(project="p") as run:
+        run.log({"loss": 1.0, "other": 2}, step=1000)
+    metric = _metric(run)
+    cursor = server.get(metric + "?points=100")["cursor"]
+    assert server.get(f"{metric}?since={cursor}") == {"data": [], "cursor": cursor, "reset": False}
+    steps = [float(step) for step in range(60)]
+    random.Random(5).shuffle(steps)
+    seen: list[float] = []
+    for at in range(0, 60, 10):
+        _post(server, metric, steps[at : at + 10], writer="ab"[at // 10 % 2])
+        news = server.get(f"{metric}?since={cursor}")
+        seen += [point["step"] for point in news["data"]]
+        assert (len(seen), news["reset"]) == (at + 10, False)
+        assert news["cursor"] > cursor
+        cursor = news["cursor"]
+    assert sorted(seen) == list(range(60))
+
+
+def test_a_late_reader_gets_batch_after_batch(server: Server) -> None:
+    with trackai.init(project="p") as run:
+        run.log({"loss": 1.0}, step=-1)
+    metric = _metric(run)
+    cursor = server.get(metric + "?points=100")["cursor"]
+    for number in range(4):
+        _post(server, metric, [number * 10.0 + place for place in range(10)])
+    sizes: list[int] = []
+    while not sizes or sizes[-1]:
+        news = server.get(f"{metric}?since={cursor}&limit=15")
+        sizes.append(len(news["data"]))
+        cursor = news["cursor"]
+    assert sizes == [20, 20, 0]
+
+
+def test_a_cursor_that_leads_nowhere(
+    db: Database, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arrivals, "_KEPT", 3)
+    with trackai.init(project="p") as run:
+        for step in range(5):
+            run.log({f"m{step}": 1.0, "loss": 2.0}, step=step)
+    metric = _metric(run)
+    for wrong in (0, 10**6):
+        news = server.get(f"{metric}?since={wrong}")
+        assert (news["reset"], news["data"]) == (True, [])
+        assert not server.get(f"{metric}?since={news['cursor']}")["reset"]
+    assert server.request("GET", f"{metric}?since=-1").status == 422
+
+
+class _Stream:
+    def __init__(self, url: str, last_id: str | None = None) -> None:
+        headers = {} if last_id is None else {"Last-Event-ID": last_id}
+        self._file = urllib.request.urlopen(
+            urllib.request.Request(url, headers=headers), timeout=20
+        )
+
+    def next(self) -> dict[str, Any]:
+        event: dict[str, Any] = {}
+        for line in self._file:
+            name, _, value = line.decode().rstrip("\n").partition(": ")
+            if not name and event:
+                return event
+            event[name] = json.loads(value) if name == "data" else value
+        return {}
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def test_events_go_on_where_they_were_cut_off(server: Server) -> None:
+    with trackai.init(project="p") as run:
+        run.log({"loss": 1.0}, step=0)
+    url = f"{server.url}/api/runs/{run.id}/events"
+    stream = _Stream(url)
+    first = stream.next()
+    assert (first["event"], first["data"]["state"]) == ("state", "completed")
+    _post(server, _metric(run), [7.0, 3.0])
+    points = stream.next()
+    assert points["event"] == "points"
+    assert [one["step"] for one in points["data"]["metrics"]["loss"]] == [3.0, 7.0]
+    stream.close()
+    _post(server, _metric(run), [5.0])
+    stream = _Stream(url, points["id"])
+    missed = stream.next()
+    assert [one["value"] for one in missed["data"]["metrics"]["loss"]] == [10.0]
+    assert stream.next()["event"] == "state"
+    server.request("PATCH", f"/api/runs/{run.id}/state?state=failed")
+    assert stream.next()["data"]["state"] == "failed"
+    server.request("DELETE", f"/api/runs/{run.id}")
+    assert stream.next()["data"]["state"] == "deleted"
+    assert stream.next() == {}
+    stream.close()
+    assert server.request("GET", "/api/runs/999/events").status == 404
+
+
+def test_a_stream_does_not_keep_the_server_from_ending(db_path: Path) -> None:
+    with trackai.init(project="p") as run:
+        run.log({"loss": 1.0}, step=0)
+    command = [sys.executable, "-m", "trackai.cli", "serve", "--port", "0", "--db", str(db_path)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        url = process.stderr.readline().split()[2].replace("localhost", "127.0.0.1")
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                stream = _Stream(f"{url}/api/runs/{run.id}/events")
+                break
+            except OSError:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+        assert stream.next()["event"] == "state"
+        process.send_signal(signal.SIGTERM)
+        assert stream.next() == {}
+        stream.close()
+        process.wait(timeout=30)
+        assert "Traceback" not in process.stderr.read()
