@@ -13,7 +13,7 @@ from tests.ingest.test_frames import OPENED
 from trackai.ingest.drain import Drain, recover
 from trackai.ingest.frames import Ended
 from trackai.ingest.journal import JournalWriter
-from trackai.store import runs
+from trackai.store import garbage, runs
 
 if TYPE_CHECKING:
     from trackai.store.database import Database
@@ -119,6 +119,7 @@ async def test_a_run_that_was_deleted_stays_deleted(db: Database) -> None:
     await drain.store_all()
     writer.close()
     await recover(db)
+    await garbage.collect(db)
     assert await counts(db) == (0, 0, 0)
 
 

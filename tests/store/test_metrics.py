@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from trackai.store import metrics, projects, runs, series, writers
+from trackai.store import garbage, metrics, projects, runs, series, writers
 from trackai.store.database import Database
 from trackai.store.figures import summarize
 from trackai.structs.columns import Column
@@ -165,5 +165,7 @@ async def test_deleting_a_run_deletes_its_points(db: Database) -> None:
             conn, run_id, await writer(conn, run_id, 1), [Column("m", "step", [0], [1], [1.0])]
         )
         await runs.delete(conn, run_id)
+    await garbage.collect(db)
+    async with db.read() as conn:
         for table in ("metrics", "series", "writers", "runs"):
             assert list(await conn.execute_fetchall(f"SELECT * FROM {table}")) == []

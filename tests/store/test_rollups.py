@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from trackai.store import lineage, metrics, projects, rollups, runs, writers
+from trackai.store import garbage, lineage, metrics, projects, rollups, runs, writers
 from trackai.store.database import Database
 from trackai.structs import buckets
 from trackai.structs.buckets import Bucket, Range
@@ -200,5 +200,7 @@ async def test_rollups_go_with_their_run(db_path: Path, db: Database) -> None:
     async with db.write() as conn:
         assert list(await conn.execute_fetchall("SELECT 1 FROM rollups LIMIT 1"))
         await runs.delete(conn, run_id)
+    await garbage.collect(db)
+    async with db.read() as conn:
         for table in ("rollups", "rollup_levels", "stale_rollups"):
             assert not list(await conn.execute_fetchall(f"SELECT 1 FROM {table}"))

@@ -149,9 +149,11 @@ async def _count(
             if found[name].id not in stale
         ),
     )
-    for one in found.values():
+    for name, one in found.items():
         if one.id in stale:
-            await recount(conn, msgspec.structs.replace(one, resumed=1))
+            # Other values than it had: its ones and zeros are booleans no more.
+            kind = one.kind if one.kind == figures[name].kind else "number"
+            await recount(conn, msgspec.structs.replace(one, resumed=1, kind=kind))
     # What an attempt supersedes begins at its first step and may end anywhere.
     await rollups.mark(
         conn,

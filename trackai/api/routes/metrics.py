@@ -35,7 +35,8 @@ class PointQuery(msgspec.Struct):
 
     `attempt` asks for what a resume has superseded, too; `inherited=false` leaves out what a
     forked run has from the runs that it continues. With `points`, the answer is a chart of at most
-    many buckets; `time_min` and `time_max` choose from system metrics.
+    so many buckets; then `time_min` and `time_max` choose from system metrics. With `since`, it is
+    the run's own points that have come in after that cursor.
     """
 
     limit: Limit = 1000
