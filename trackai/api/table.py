@@ -49,7 +49,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
         path: as Starlette writes it; parameters whose name ends in `_id` are row ids.
         query: a struct whose fields are the query parameters.
         body, body_types: what the body holds, and the media types in which it may come.
-        answer, answer_type: what a 200 holds, and its media type; or_answer: what else.
+        answer, answer_type: what a 200 holds, and its media type; or_answers: what else.
         errors: statuses besides those that follow from the above.
     """
 
@@ -61,7 +61,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     body_types: tuple[str, ...] = (JSON,)
     body_required: bool = True
     answer: Any = None
-    or_answer: Any = None
+    or_answers: tuple[Any, ...] = ()
     answer_type: str = JSON
     errors: tuple[int, ...] = ()
 
@@ -125,10 +125,10 @@ OPERATIONS: Sequence[Operation] = [
     _op("GET", "/api/metrics/runs/{run_id}", metrics.list_metrics,
         query=metrics.NameQuery, answer=list[str]),
     _op("GET", "/api/metrics/runs/{run_id}/metric/{metric_path:path}", metrics.get_points,
-        query=metrics.PointQuery, answer=PointPage, or_answer=ChartData | PointNews),
+        query=metrics.PointQuery, answer=PointPage, or_answers=(ChartData, PointNews)),
     _op("POST", "/api/metrics/compare", metrics.compare,
         body=metrics.Comparison, answer=dict[str, dict[str, list[ComparedPoint]]],
-        or_answer=dict[str, dict[str, ChartData]]),
+        or_answers=(dict[str, dict[str, ChartData]],)),
 ]  # fmt: skip
 
 
@@ -147,7 +147,7 @@ def description(operations: Sequence[Operation], version: str) -> dict[str, Any]
     types = [
         type_
         for one in operations
-        for type_ in (one.query, one.body, one.answer, one.or_answer)
+        for type_ in (one.query, one.body, one.answer, *one.or_answers)
         if type_ is not None
     ]
     schemas, components = msgspec.json.schema_components(
@@ -244,8 +244,8 @@ def _response(one: Operation, status: int, by_type: Mapping[str, Any]) -> dict[s
         schema: Any = {"$ref": "#/components/schemas/Error"}
         return {"description": _MEANING[status], "content": {JSON: {"schema": schema}}}
     schema = by_type[str(one.answer)]
-    if one.or_answer is not None:
-        schema = {"anyOf": [schema, by_type[str(one.or_answer)]]}
+    if one.or_answers:
+        schema = {"anyOf": [schema, *(by_type[str(other)] for other in one.or_answers)]}
     if one.answer_type == BYTES:
         schema = {}
     return {"description": _MEANING[status], "content": {one.answer_type: {"schema": schema}}}

@@ -11,7 +11,7 @@ import anyio
 import msgspec
 from starlette.responses import StreamingResponse
 
-from trackai.api.requests import MAX_ID, database, path_id, query
+from trackai.api.requests import MAX_ID, Cursor, database, path_id, query
 from trackai.errors import NotFoundError, StoreError
 from trackai.store import arrivals, runs
 from trackai.structs.values import json_value, utc
@@ -33,7 +33,7 @@ _encode = msgspec.json.Encoder().encode
 class EventQuery(msgspec.Struct):
     """From which cursor on; without one, from now on."""
 
-    since: int | None = None
+    since: Cursor | None = None
 
 
 class Ending:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 
-from trackai.api.requests import MAX_ID, Limit, Offset, body, database, path_id, query
+from trackai.api.requests import MAX_ID, Cursor, Limit, Offset, body, database, path_id, query
 from trackai.api.responses import JSONResponse
 from trackai.api.routes import chart
 from trackai.errors import InvalidInputError, NotFoundError
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from trackai.store.metrics import CurveRow, PointRow
 
 MAX_COMPARED = 1000
-Cursor = Annotated[int, msgspec.Meta(ge=0, le=MAX_ID)]
 Buckets = Annotated[int, msgspec.Meta(ge=10, le=10_000)]
 
 Attempt = Literal["latest", "all"] | Annotated[int, msgspec.Meta(ge=1, le=MAX_ID)]
