@@ -87,6 +87,21 @@ def test_other_axes_and_values(server: Server, run_id: int) -> None:
     assert _chart(server, run_id, "short/b", points=100)["data"][0]["last"] is True
 
 
+def test_where_it_went_wrong_or_best(server: Server, run_id: int) -> None:
+    first = f"/api/metrics/runs/{run_id}/first?metric=loss&kind="
+    found = {kind: server.get(first + kind) for kind in ("nan", "inf", "min", "max")}
+    assert {kind: (one["step"], one["value"]) for kind, one in found.items()} == {
+        "nan": (7, "NaN"),
+        "inf": (8, "Infinity"),
+        "min": (0, 0.0),
+        "max": (_LENGTH - 1, (_LENGTH - 1) / 8),
+    }
+    nothing = f"/api/metrics/runs/{run_id}/first?metric=note&kind="
+    for kind in ("nan", "min"):
+        assert server.request("GET", nothing + kind).status == 404
+    assert server.request("GET", first + "other").status == 422
+
+
 def test_compare_in_buckets(server: Server, run_id: int) -> None:
     asked = {"run_ids": [run_id, 999], "metric_paths": ["lo*", "short/*"], "points": 64}
     answer = server.request("POST", "/api/metrics/compare", asked)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from trackai.store import garbage, lineage, metrics, projects, rollups, runs, writers
+from trackai.store import extremes, garbage, lineage, metrics, projects, rollups, runs, writers
 from trackai.store.database import Database
 from trackai.structs import buckets
 from trackai.structs.buckets import Bucket, Range
@@ -204,3 +204,19 @@ async def test_rollups_go_with_their_run(db_path: Path, db: Database) -> None:
     async with db.read() as conn:
         for table in ("rollups", "rollup_levels", "stale_rollups"):
             assert not list(await conn.execute_fetchall(f"SELECT 1 FROM {table}"))
+
+
+async def test_the_first_of_a_kind_is_found_in_rollups_and_in_rows(db: Database) -> None:
+    values: list[Value] = [1.0] * 9000
+    values[8765], values[5432] = math.nan, math.inf
+    async with db.write() as conn:
+        run_id, ids = await _writers(conn)
+        column = Column("m", "step", list(range(9000)), list(range(9000)), values)
+        await metrics.append(conn, run_id, ids[1], [column])
+    for rolled_up in (False, True):
+        if rolled_up:
+            await _refresh_all(db)
+        async with db.snapshot() as conn:
+            ((segment, *_),) = await lineage.find(conn, run_id, "m")
+            assert await extremes.find(conn, segment.series, "nan") == (8765, 8765, None)
+            assert await extremes.find(conn, segment.series, "inf") == (5432, 5432, math.inf)

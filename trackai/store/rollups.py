@@ -173,7 +173,7 @@ async def _refresh_first(conn: Connection, one: _State, base: int, top: int) -> 
         farther = await conn.execute_fetchall(
             "SELECT step FROM metrics WHERE series_id = ? AND step >= ? ORDER BY step"
             f" LIMIT 1 OFFSET {_CHUNK}",
-            (one.series_id, _bound(buckets.start(first, base))),
+            (one.series_id, bound(buckets.start(first, base))),
         )
         reached = min([last, *(buckets.bucket_of(step, base) for (step,) in farther)])
         if first <= reached:
@@ -186,7 +186,7 @@ async def _refresh_first(conn: Connection, one: _State, base: int, top: int) -> 
             (one.series_id, low),
         )
         if reached < last:
-            rest = _bound(buckets.start(reached + 1, base))
+            rest = bound(buckets.start(reached + 1, base))
             await conn.execute(_mark(1), (one.series_id, rest, high))
 
 
@@ -240,7 +240,7 @@ async def _remove(conn: Connection, series_id: int, level: int, first: int, last
     )
 
 
-def _bound(step: Step) -> Step:
+def bound(step: Step) -> Step:
     """A bound on steps that SQLite can compare with."""
     if isinstance(step, int) and not -_INT64 <= step < _INT64:
         return max(-_FARTHEST, min(_FARTHEST, float(step)))
@@ -268,7 +268,7 @@ def _from_rows(wanted: Sequence[Wanted], *, resumed: bool) -> tuple[str, list[An
     number = "CASE WHEN value BETWEEN ?1 AND ?2 THEN value END"
     values: list[Any] = [-_FARTHEST, _FARTHEST]
     for series_id, level, low, high in wanted:
-        values += [series_id, level, _bound(low), _bound(high), 2.0**-level, 2.0**level]
+        values += [series_id, level, bound(low), bound(high), 2.0**-level, 2.0**level]
     return (
         f"""
         WITH wanted (wanted_id, wanted_level, low, high, scale, width) AS (
@@ -337,6 +337,25 @@ async def read(
         for buckets_found in (await read_rows(conn, some, resumed=resumed)).values():
             merge_into(found, buckets_found.items())
     return dict(sorted(found.items()))
+
+
+async def pieces(conn: Connection, series_id: int, wanted: Range) -> list[Span | Range]:
+    """A range of steps as rollups and, where there are none that are true, rows; in order."""
+    for base, top in await conn.execute_fetchall(
+        """
+        SELECT base, top FROM rollup_levels JOIN series ON series.id = rollup_levels.series_id
+        WHERE series_id = ? AND series.points >= ?
+        """,
+        (series_id, SHORTEST),
+    ):
+        stale = await conn.execute_fetchall(
+            "SELECT first_step, last_step FROM stale_rollups WHERE series_id = ?", (series_id,)
+        )
+        spans, ranges = buckets.plan(wanted, top, base, [Range(low, high) for low, high in stale])
+        placed: list[tuple[Step, Span | Range]] = [(one.low, one) for one in ranges]
+        placed += [(buckets.start(one.first, one.level), one) for one in spans]
+        return [one for _, one in sorted(placed, key=lambda pair: pair[0])]
+    return [wanted]
 
 
 async def read_rows(

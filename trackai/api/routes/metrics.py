@@ -11,7 +11,7 @@ from trackai.api.requests import MAX_ID, Cursor, Limit, Offset, body, database, 
 from trackai.api.responses import JSONResponse
 from trackai.api.routes import chart
 from trackai.errors import InvalidInputError, NotFoundError
-from trackai.store import arrivals, charts, lineage, runs
+from trackai.store import arrivals, charts, extremes, lineage, runs
 from trackai.structs.records import ChartData, ComparedPoint, Point, PointNews, PointPage
 from trackai.structs.values import json_value, microseconds, utc, utc_many
 
@@ -134,6 +134,30 @@ async def _get_chart(request: Request, run_id: int, asked: PointQuery, count: in
         cursor = await arrivals.last(conn)
         (found,) = await charts.read(conn, [segments], count, step_min=low, step_max=high)
     return JSONResponse(chart.show(found, segments[0].series, asked.x, run.created_at, cursor))
+
+
+class FirstQuery(msgspec.Struct):
+    """Of which metric, and what to look for."""
+
+    metric: str
+    kind: extremes.Kind
+
+
+async def get_first(request: Request) -> JSONResponse:
+    """Where a metric was first NaN or infinite, lowest or highest."""
+    run_id = path_id(request, "run_id")
+    asked = query(request, FirstQuery)
+    async with database(request).snapshot() as conn:
+        await runs.get(conn, run_id)
+        ((own, *_), *_) = await lineage.find(conn, run_id, asked.metric, inherited=False)
+        row = await extremes.find(conn, own.series, asked.kind)
+    if row is None:
+        raise NotFoundError(f"the metric {asked.metric!r} has no such value")
+    step, time, value = row
+    on_steps = own.series.axis == "step"
+    return JSONResponse(
+        Point(step if on_steps else None, utc(time), json_value(value, own.series.kind))
+    )
 
 
 async def _get_news(request: Request, run_id: int, asked: PointQuery, cursor: int) -> JSONResponse:
