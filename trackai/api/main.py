@@ -11,6 +11,7 @@ import anyio
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.routing import Mount
 
 from trackai.api.meters import Meters
 from trackai.api.observing import Observing
@@ -18,6 +19,7 @@ from trackai.api.responses import http_error, internal_error, trackai_error
 from trackai.api.routes import events
 from trackai.api.security import Guard
 from trackai.api.table import OPERATIONS, routes
+from trackai.dashboard import Assets
 from trackai.errors import StoreError, TrackAIError
 from trackai.ingest.drain import recover
 from trackai.ingest.intake import Intake
@@ -61,7 +63,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
     present = settings or Settings.from_env()
     meters = Meters()
     app = Starlette(
-        routes=routes(),
+        routes=[*routes(), Mount("/assets", Assets())],
         lifespan=lifespan,
         middleware=[
             Middleware(

@@ -63,7 +63,7 @@ class Run:
         self.name: str = run.name or run.run_id
         self.group: str | None = run.group_name
         self.project: str = self._recorder.project.name
-        self.url = f"{settings.url}/api/runs/{run.id}/summary"
+        self.url = f"{settings.url}/?run={run.id}"
         last_step = self._recorder.last_step
         self._next_step = 0 if last_step is None else math.floor(last_step) + 1
         self.config = Config(nested(self._recorder.config), self._store_config)

@@ -7,18 +7,22 @@ from typing import TYPE_CHECKING
 from starlette.responses import PlainTextResponse
 
 import trackai
+from trackai import dashboard
 from trackai.api.requests import database
 from trackai.api.responses import JSONResponse
 
 if TYPE_CHECKING:
     from starlette.requests import Request
+    from starlette.responses import Response
 
     from trackai.api.meters import Meters
     from trackai.ingest.intake import Intake
 
 
-async def root(request: Request) -> JSONResponse:
-    """Name and version."""
+async def root(request: Request) -> Response:
+    """Name and version; for a browser, the dashboard."""
+    if "text/html" in request.headers.get("accept", ""):
+        return dashboard.page()
     return JSONResponse({"name": "trackai", "version": trackai.__version__})
 
 

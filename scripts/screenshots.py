@@ -1,0 +1,54 @@
+"""Make the pictures in docs/images from real runs: `uv run python scripts/screenshots.py`."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+IMAGES = Path(__file__).parent.parent / "docs" / "images"
+COLUMNS = "metric.val/loss.min%0Aconfig.opt/lr"
+
+
+def main() -> None:
+    """Log the demo's runs, serve them, and take the pictures."""
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["TRACKAI_DB_PATH"] = str(Path(folder, "trackai.db"))
+        trackai = [sys.executable, "-m", "trackai.cli"]
+        subprocess.run([*trackai, "demo"], check=True, capture_output=True)
+        with subprocess.Popen(
+            [*trackai, "serve", "--port", "0"], stderr=subprocess.PIPE, text=True
+        ) as server:
+            assert server.stderr is not None
+            found = re.search(r"http://\S+", server.stderr.readline())
+            assert found is not None
+            take(found[0])
+            server.terminate()
+
+
+def take(url: str) -> None:
+    """Take the pictures of a server's pages."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"]
+        )
+        for scheme in ("light", "dark"):
+            page = browser.new_page(
+                viewport={"width": 1440, "height": 860},
+                color_scheme="dark" if scheme == "dark" else "light",
+            )
+            page.goto(f"{url}/?project=1&columns={COLUMNS}")
+            page.locator("figure canvas").first.wait_for()
+            page.wait_for_timeout(1500)  # the other charts
+            page.screenshot(path=IMAGES / f"project-{scheme}.png")
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()

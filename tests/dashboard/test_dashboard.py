@@ -1,0 +1,184 @@
+"""The dashboard in a real browser, over a real server, with runs of real processes."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from trackai import dashboard
+from trackai.cli import main
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser
+
+    from tests.conftest import Server
+
+# Chromium looks for updates and the like; this machine may have no network.
+ARGUMENTS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+).split()
+AXE = Path(dashboard.__file__).parent / "web" / "node_modules" / "axe-core" / "axe.min.js"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page that must not write anything to the console."""
+    page = browser.new_page(viewport={"width": 1400, "height": 900})
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    yield page
+    page.close()
+    assert said == []
+
+
+@pytest.fixture
+def demo(server: Server) -> None:
+    with pytest.raises(SystemExit):
+        main(["demo", "--runs", "5"])
+
+
+def test_it_was_built() -> None:
+    assert (dashboard.DIST / "index.html").is_file(), "uv sync builds it where Node is there"
+
+
+def test_from_the_projects_to_a_run(server: Server, demo: None, page: Page) -> None:
+    page.goto(server.url)
+    page.get_by_role("link", name=re.compile("demo")).click()
+    rows = page.get_by_role("row")
+    expect(rows).to_have_count(6)  # and the head
+    expect(page.locator("figure canvas")).not_to_have_count(0)
+    expect(page.get_by_text("train/loss", exact=True)).to_be_visible()
+    rows.nth(1).get_by_role("link").click()
+    expect(page.get_by_text("opt/lr")).to_be_visible()
+    expect(page.locator("figure canvas").first).to_be_visible()
+    page.go_back()
+    expect(rows).to_have_count(6)
+
+
+def test_runs_are_filtered_sorted_and_chosen(server: Server, demo: None, page: Page) -> None:
+    page.goto(f"{server.url}/?project=1&columns=config.opt/lr")
+    page.get_by_label("Filter runs").fill("state = failed")
+    page.get_by_label("Filter runs").press("Enter")
+    expect(page.get_by_role("row")).to_have_count(2)
+    page.get_by_label("Filter runs").fill("")
+    page.get_by_label("Filter runs").press("Enter")
+    page.get_by_role("button", name="opt/lr").click()
+    expect(page).to_have_url(re.compile(r"sort=config\.opt%2Flr"))
+    page.get_by_role("button", name="Choose none").click()
+    expect(page.get_by_text("Choose runs to see")).to_be_visible()
+    page.get_by_role("checkbox", name=re.compile("Show")).first.check()
+    expect(page.locator("figure canvas").first).to_be_visible()
+    url = page.url
+    page.goto(url)  # the address holds what is seen
+    expect(page.get_by_role("checkbox", name=re.compile("Show"), checked=True)).to_have_count(1)
+
+
+def test_a_filter_that_cannot_be_read_says_where(
+    server: Server, demo: None, browser: Browser
+) -> None:
+    page = browser.new_page()  # whose console will have the status of the answer
+    page.goto(f"{server.url}/?project=1&filter=config.")
+    expect(page.get_by_role("alert").first).to_contain_text("position")
+    page.close()
+
+
+def test_zooming_asks_for_the_part(server: Server, demo: None, page: Page) -> None:
+    page.goto(f"{server.url}/?project=1&metrics=train/loss")
+    over = page.locator("figure .u-over").first
+    expect(over).to_be_visible()
+    box = over.bounding_box()
+    assert box is not None
+    with page.expect_request(
+        lambda request: "compare" in request.url and '"step_min"' in (request.post_data or "")
+    ):
+        page.mouse.move(box["x"] + 60, box["y"] + 60)
+        page.mouse.down()
+        page.mouse.move(box["x"] + 160, box["y"] + 80, steps=5)
+        page.mouse.up()
+    page.get_by_role("button", name="Reset zoom").click()
+    expect(page.get_by_role("button", name="Reset zoom")).to_have_count(0)
+
+
+LIVE = """
+import sys, time, trackai
+with trackai.init(project="live", name="moving") as run:
+    print("begun", flush=True)
+    for step in range(100_000):
+        run.log({"loss": 1 / (step + 1)}, step=step)
+        time.sleep(0.01)
+"""
+
+
+def test_a_run_appears_and_moves_while_the_page_is_open(server: Server, page: Page) -> None:
+    page.goto(server.url)
+    expect(page.get_by_text("No runs yet")).to_be_visible()
+    with subprocess.Popen([sys.executable, "-c", LIVE], stdout=subprocess.PIPE) as process:
+        try:
+            page.get_by_role("link", name=re.compile("live")).click()
+            page.get_by_role("row").nth(1).get_by_role("link").click()
+            last = page.get_by_role("row", name=re.compile("^loss")).get_by_role("cell").first
+            expect(last).not_to_be_empty()
+            before = last.text_content()
+            expect(last).not_to_have_text(before or "", timeout=15_000)
+            expect(page.locator("figure canvas")).to_be_visible()
+        finally:
+            process.kill()
+    expect(page.locator(".state")).to_have_text("failed", timeout=15_000)
+
+
+def test_a_thousand_runs_are_a_few_rows(server: Server, page: Page) -> None:
+    made = server.request("POST", "/api/projects", {"name": "many", "project_id": "many"}).json
+    for number in range(300):
+        new = {"project_id": made["id"], "run_id": f"r{number}", "state": "completed"}
+        assert server.request("POST", "/api/runs", new).status == 200
+    page.goto(f"{server.url}/?project={made['id']}&sort=id&order=asc")
+    expect(page.get_by_text("r0", exact=True)).to_be_visible()
+    assert page.get_by_role("row").count() < 80
+    page.get_by_role("table").evaluate("table => table.scrollTo(0, table.scrollHeight)")
+    expect(page.get_by_text("r299", exact=True)).to_be_visible()
+
+
+@pytest.mark.parametrize("address", ["/", "/?project=1", "/?run=1&project=1"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_can_be_used_by_everybody(
+    server: Server, demo: None, browser: Browser, address: str, scheme: str
+) -> None:
+    page = browser.new_page(color_scheme=scheme, bypass_csp=True)  # type: ignore[arg-type]
+    page.goto(server.url + address)
+    page.wait_for_load_state("networkidle") if address == "/" else page.wait_for_timeout(1500)
+    page.add_script_tag(path=AXE)
+    found = page.evaluate("async () => (await axe.run()).violations")
+    page.close()
+    serious = [one for one in found if one["impact"] in ("serious", "critical")]
+    assert serious == [], [(one["id"], one["nodes"][0]["html"]) for one in serious]
+
+
+def test_the_page_is_strict_and_the_api_is_not_disturbed(server: Server) -> None:
+    request = urllib.request.Request(server.url, headers={"Accept": "text/html"})
+    with urllib.request.urlopen(request) as response:
+        policy = response.headers["Content-Security-Policy"]
+        html = response.read().decode()
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "style=" not in html
+    scripts = sum(path.stat().st_size for path in (dashboard.DIST / "assets").glob("*.js"))
+    assert scripts < 400_000

@@ -1,0 +1,51 @@
+"""The dashboard: one page, built from `web/` into `dist/`, served by the API's own server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from starlette.responses import FileResponse, HTMLResponse, Response
+from starlette.staticfiles import StaticFiles
+
+if TYPE_CHECKING:
+    from starlette.types import Message, Receive, Scope, Send
+
+DIST = Path(__file__).parent / "dist"
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
+_NOT_BUILT = (
+    "<!doctype html><title>TrackAI</title><p>The dashboard has not been built: install Node.js "
+    "and run <code>uv sync --reinstall-package trackai</code>; the API works without it.</p>"
+)
+
+
+def page() -> Response:
+    """The page, or one sentence on how to get it."""
+    if (DIST / "index.html").is_file():
+        return FileResponse(DIST / "index.html", headers=_HEADERS)
+    return HTMLResponse(_NOT_BUILT, headers=_HEADERS)
+
+
+class Assets:
+    """The page's scripts and styles; their names change with their content."""
+
+    def __init__(self) -> None:
+        self._files = StaticFiles(directory=DIST / "assets", check_dir=False)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def immutable(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] == 200:
+                message["headers"] = [
+                    *message["headers"],
+                    (b"cache-control", b"public, max-age=31536000, immutable"),
+                ]
+            await send(message)
+
+        await self._files(scope, receive, immutable)

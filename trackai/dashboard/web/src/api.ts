@@ -1,0 +1,165 @@
+// The HTTP API: what it answers, and how to ask.
+
+export type State = "running" | "completed" | "failed";
+export type Value = number | string | boolean | null;
+
+export interface Project {
+  id: number;
+  name: string;
+  project_id: string;
+  created_at: string;
+  updated_at: string;
+}
+
+export interface ProjectSummary extends Project {
+  total_runs: number;
+  running_runs: number;
+  completed_runs: number;
+  failed_runs: number;
+}
+
+export interface Run {
+  id: number;
+  project_id: number;
+  run_id: string;
+  name: string | null;
+  group_name: string | null;
+  state: State;
+  created_at: string;
+  updated_at: string;
+  finished_at: string | null;
+  notes: string | null;
+  tags: string[];
+  values?: Record<string, Value>;
+}
+
+export interface RunPage {
+  runs: Run[];
+  total: number;
+  has_more: boolean;
+}
+
+export interface Columns {
+  config: { key: string; field: string; runs: number }[];
+  metrics: { path: string; field: string; runs: number; kind: string }[];
+}
+
+export interface Bucket {
+  step: number | null;
+  step_last: number | null;
+  count: number;
+  non_finite: number;
+  first: Value;
+  last: Value;
+  min?: number | null;
+  max?: number | null;
+  mean?: number | null;
+  x?: number | string;
+  x_last?: number | string;
+}
+
+export interface ChartData {
+  data: Bucket[];
+  raw: boolean;
+  x: XAxis;
+}
+
+export type XAxis = "step" | "time" | "relative";
+
+export interface Figures {
+  path: string;
+  axis: "step" | "time";
+  kind: string;
+  points: number;
+  nan_points: number;
+  last: Value;
+  last_step: number | null;
+  min: number | null;
+  min_step: number | null;
+  max: number | null;
+  max_step: number | null;
+  mean: number | null;
+}
+
+export interface Range {
+  min: number;
+  max: number;
+}
+
+async function ask<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+  const response = await fetch(path, {
+    method,
+    signal,
+    headers: body === undefined ? {} : { "Content-Type": "application/json" },
+    body: body === undefined ? undefined : JSON.stringify(body),
+  });
+  const answer = await response.json();
+  if (!response.ok) throw new Error(answer.detail ?? response.statusText);
+  return answer as T;
+}
+
+function query(values: Record<string, string | number | undefined>): string {
+  const found = new URLSearchParams();
+  for (const [name, value] of Object.entries(values)) {
+    if (value !== undefined && value !== "") found.set(name, String(value));
+  }
+  return found.toString();
+}
+
+export const projects = (): Promise<Project[]> => ask("GET", "/api/projects?limit=1000");
+export const project = (id: number): Promise<ProjectSummary> => ask("GET", `/api/projects/${id}`);
+export const columns = (id: number): Promise<Columns> => ask("GET", `/api/projects/${id}/columns`);
+export const run = (id: number): Promise<Run> => ask("GET", `/api/runs/${id}`);
+export const config = (id: number): Promise<Record<string, unknown>> => ask("GET", `/api/runs/${id}/config`);
+export const figures = (id: number): Promise<Figures[]> => ask("GET", `/api/runs/${id}/figures`);
+export const metricNames = (id: number): Promise<string[]> => ask("GET", `/api/metrics/runs/${id}`);
+
+export function runs(
+  asked: {
+    project_id: number;
+    filter?: string;
+    sort_by?: string;
+    sort_order?: string;
+    columns?: string;
+    limit: number;
+    offset: number;
+  },
+  signal?: AbortSignal,
+): Promise<RunPage> {
+  return ask("GET", `/api/runs?${query(asked)}`, undefined, signal);
+}
+
+/** Charts of one metric of several runs, by the run's id. */
+export async function charts(
+  runIds: number[],
+  path: string,
+  points: number,
+  x: XAxis,
+  range: Range | undefined,
+  signal: AbortSignal,
+): Promise<Map<number, ChartData>> {
+  const answer = await ask<Record<string, Record<string, ChartData>>>(
+    "POST",
+    "/api/metrics/compare",
+    {
+      run_ids: runIds,
+      // A star is a wildcard there; names with one of their own are asked for as a pattern too.
+      metric_paths: [path],
+      points,
+      x,
+      step_min: range?.min,
+      step_max: range?.max,
+    },
+    signal,
+  );
+  const found = new Map<number, ChartData>();
+  for (const [id, byPath] of Object.entries(answer)) {
+    const chart = byPath[path];
+    if (chart) found.set(Number(id), chart);
+  }
+  return found;
+}
+
+export const setTags = (id: number, tags: string[]): Promise<Run> => ask("PATCH", `/api/runs/${id}`, { tags });
+export const rename = (id: number, name: string): Promise<Run> => ask("PATCH", `/api/runs/${id}`, { name });
+export const deleteRuns = (ids: number[]): Promise<unknown> => ask("POST", "/api/runs/delete", { run_ids: ids });

@@ -1,0 +1,30 @@
+import { render } from "preact";
+import { ProjectPage } from "./project";
+import { Projects } from "./projects";
+import { RunPage } from "./run";
+import { follow, projectId, runId } from "./view";
+import "uplot/dist/uPlot.min.css";
+
+function App() {
+  return (
+    <>
+      <header class="top">
+        <a class="brand" href="/" onClick={(event) => follow(event, {})}>
+          TrackAI
+        </a>
+      </header>
+      <main>
+        {runId.value !== undefined ? (
+          <RunPage id={runId.value} key={runId.value} />
+        ) : projectId.value !== undefined ? (
+          <ProjectPage id={projectId.value} key={projectId.value} />
+        ) : (
+          <Projects />
+        )}
+      </main>
+    </>
+  );
+}
+
+const root = document.getElementById("app");
+if (root) render(<App />, root);

@@ -1,0 +1,67 @@
+// What is looked at: all of it is in the address, so that a link shows the same.
+
+import { computed, signal } from "@preact/signals";
+import type { XAxis } from "./api";
+
+const search = signal(location.search);
+
+addEventListener("popstate", () => {
+  search.value = location.search;
+});
+
+const params = computed(() => new URLSearchParams(search.value));
+
+const number = (name: string) =>
+  computed(() => {
+    const value = Number(params.value.get(name));
+    return Number.isInteger(value) && value > 0 ? value : undefined;
+  });
+const text = (name: string, fallback = "") => computed(() => params.value.get(name) ?? fallback);
+
+export const projectId = number("project");
+export const runId = number("run");
+export const filter = text("filter");
+export const sort = text("sort", "created_at");
+export const order = text("order", "desc");
+export const metricSearch = text("metrics");
+export const xAxis = computed<XAxis>(() => {
+  const x = params.value.get("x");
+  return x === "time" || x === "relative" ? x : "step";
+});
+export const smoothing = computed(() => Math.min(0.99, Math.max(0, Number(params.value.get("smooth")) || 0)));
+export const logScale = computed(() => params.value.get("scale") === "log");
+/** undefined: the newest runs, as long as nobody has chosen. */
+export const selected = computed<number[] | undefined>(() => {
+  const value = params.value.get("runs");
+  if (value === null) return undefined;
+  return value.split(",").map(Number).filter((id) => Number.isInteger(id) && id > 0);
+});
+export const columns = computed(() => (params.value.get("columns") ?? "").split("\n").filter(Boolean));
+
+type Change = Record<string, string | number | undefined>;
+
+/** The address with some parameters changed; undefined takes one away. */
+export function address(change: Change, keep = true): string {
+  const next = keep ? new URLSearchParams(search.value) : new URLSearchParams();
+  for (const [name, value] of Object.entries(change)) {
+    if (value === undefined || value === "") next.delete(name);
+    else next.set(name, String(value));
+  }
+  const query = next.toString();
+  return query ? `/?${query}` : "/";
+}
+
+/** Go somewhere; a change that is typed or dragged replaces the entry in the history. */
+export function go(change: Change, options: { keep?: boolean; replace?: boolean } = {}): void {
+  const url = address(change, options.keep ?? true);
+  if (options.replace) history.replaceState(null, "", url);
+  else history.pushState(null, "", url);
+  search.value = location.search;
+}
+
+/** For links: a plain click stays on the page, any other does what the browser does. */
+export function follow(event: MouseEvent, change: Change, keep = false): void {
+  if (event.button || event.metaKey || event.ctrlKey || event.shiftKey) return;
+  event.preventDefault();
+  go(change, { keep });
+}
