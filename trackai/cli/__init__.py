@@ -33,6 +33,7 @@ _COMMANDS = {
     "import": "imports",
     "merge": "imports",
     "backup": "backup",
+    "doctor": "doctor",
     "demo": "demo",
 }
 

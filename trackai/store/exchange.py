@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from trackai.store import configs, metrics, projects, runs, series, tags, writers
+from trackai.store.figures import summarize
 from trackai.structs.columns import Column
 from trackai.structs.exchange import Block, RunHead, WriterHead
 from trackai.structs.values import python_value
@@ -38,7 +39,7 @@ async def dump(conn: Connection, run_id: int) -> AsyncIterator[RunHead | Block]:
         )
         for id_, uid, attempt, rank, host, pid, started_at in rows
     }
-    for one in await series.list_all(conn, run_id):
+    for one in await series.list_of_run(conn, run_id):
         async for block in _blocks(conn, head.uid, one, heads):
             yield block
 
@@ -162,7 +163,13 @@ async def load_block(conn: Connection, run_id: int, block: Block) -> int:
     )
     column = Column(block.metric, block.axis, block.steps, block.timestamps, block.values)
     column = await _without_known(conn, run_id, writer_id, column)
-    await metrics.append(conn, run_id, writer_id, [column])
+    if block.kind == "histogram" and column.steps:
+        # To append() it would be a text like any other.
+        figures = summarize(column.steps, column.timestamps, column.values)
+        figures = msgspec.structs.replace(figures, kind=block.kind)
+        await metrics.append_new(conn, run_id, writer_id, [column], [figures])
+    else:
+        await metrics.append(conn, run_id, writer_id, [column])
     return len(column.steps)
 
 

@@ -240,14 +240,6 @@ async def find(conn: Connection, run_id: int, path: str) -> list[Series]:
     return found
 
 
-async def list_all(conn: Connection, run_id: int) -> list[Series]:
-    """All series of a run, by path."""
-    rows = await conn.execute_fetchall(
-        f"SELECT {COLUMNS} FROM series WHERE run_id = ? ORDER BY path, axis", (run_id,)
-    )
-    return [Series(*row) for row in rows]
-
-
 async def find_many(
     conn: Connection, run_ids: Sequence[int], paths: Sequence[str]
 ) -> list[tuple[int, Series]]:

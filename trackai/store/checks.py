@@ -1,0 +1,51 @@
+"""Whether what is derived still says what the rows say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trackai.store import metrics
+from trackai.store.attempts import NOT_SUPERSEDED
+from trackai.store.series import COLUMNS, Series
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from aiosqlite import Connection
+
+
+async def integrity(conn: Connection) -> list[str]:
+    """What SQLite finds wrong with the file; nothing, if all is well."""
+    rows = await conn.execute_fetchall("PRAGMA integrity_check")
+    return [problem for (problem,) in rows if problem != "ok"]
+
+
+async def wrong_figures(conn: Connection) -> list[int]:
+    """The row ids of the series whose figures differ from their rows."""
+    rows = await conn.execute_fetchall(
+        f"""
+        WITH counted AS (
+            SELECT series_id, COUNT(*) AS points, min(step) AS first_step, max(step) AS last_step,
+                   sum(value IS NULL) AS nans
+            FROM metrics WHERE {NOT_SUPERSEDED}
+            GROUP BY series_id
+        )
+        SELECT series.id FROM series LEFT JOIN counted ON counted.series_id = series.id
+        WHERE series.points != coalesce(counted.points, 0)
+           OR series.nan_points != coalesce(counted.nans, 0)
+           OR series.first_step IS NOT counted.first_step
+           OR series.last_step IS NOT counted.last_step
+        ORDER BY series.id
+        """
+    )
+    return [series_id for (series_id,) in rows]
+
+
+async def recount(conn: Connection, series_ids: Iterable[int]) -> None:
+    """Count the figures of series anew."""
+    for series_id in series_ids:
+        rows = await conn.execute_fetchall(
+            f"SELECT {COLUMNS} FROM series WHERE id = ?", (series_id,)
+        )
+        for row in rows:
+            await metrics.recount(conn, Series(*row))
