@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 import trackai
-from trackai.sdk import guard
+from trackai import guard
 from trackai.store.database import Database
 
 if TYPE_CHECKING:

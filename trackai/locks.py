@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+_NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND
+# What a file is called until it is locked and has its first bytes.
+UNBORN = ".new"
+
 if sys.platform == "win32":
     import msvcrt
 
@@ -37,6 +41,23 @@ if sys.platform == "win32":
         while not try_lock(fd):
             pass  # LK_NBLCK itself waits for up to a second
 
+    def create_locked(path: Path, content: bytes) -> int:
+        # An open file cannot be renamed here: for a moment it is there without a lock.
+        path.unlink(missing_ok=True)
+        fd = os.open(path, _NEW_FILE | os.O_BINARY, 0o644)
+        try_lock(fd)
+        os.write(fd, content)
+        return fd
+
+    def process_exists(pid: int) -> bool:
+        return True  # os.kill() would end it; the lock alone decides
+
+    def sync(fd: int) -> None:
+        os.fsync(fd)
+
+    def sync_folder(path: Path) -> None:
+        pass  # a folder cannot be opened here; NTFS keeps its own journal of names
+
 else:
     import fcntl
 
@@ -52,10 +73,56 @@ else:
     def _lock(fd: int) -> None:
         fcntl.flock(fd, fcntl.LOCK_EX)
 
+    def create_locked(path: Path, content: bytes) -> int:
+        """Make a file, in the place of any other, that nobody sees before it is locked.
+
+        Returns:
+            Its file descriptor, for reading and appending.
+
+        Raises:
+            OSError: it cannot be made; nothing is left of it.
+        """
+        unborn = path.with_name(path.name + UNBORN)
+        unborn.unlink(missing_ok=True)
+        fd = os.open(unborn, _NEW_FILE, 0o644)
+        try:
+            try_lock(fd)
+            left = memoryview(content)
+            while left:
+                left = left[os.write(fd, left) :]
+            unborn.rename(path)
+        except BaseException:
+            os.close(fd)
+            unborn.unlink(missing_ok=True)
+            raise
+        return fd
+
+    def process_exists(pid: int) -> bool:
+        """Whether there is a process with that number on this machine."""
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return False
+        except OSError:
+            pass  # it belongs to somebody else
+        return True
+
+    # macOS has no fdatasync.
+    sync = getattr(os, "fdatasync", os.fsync)
+
+    def sync_folder(path: Path) -> None:
+        """Wait until the names in a folder are on the disk itself."""
+        fd = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
 
 @contextmanager
 def exclusive(path: Path) -> Iterator[None]:
     """Hold the lock of the file `path` (made if need be), waiting for whoever holds it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         _lock(fd)

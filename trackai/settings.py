@@ -25,6 +25,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             name in its Host header (``TRACKAI_ALLOWED_HOSTS``, separated by commas).
         api_key: what every request must bring as a bearer token (``TRACKAI_API_KEY``).
         access_log: whether and how requests are logged to stderr (``TRACKAI_ACCESS_LOG``).
+        run_id: the slug of a run that several processes write together (``TRACKAI_RUN_ID``).
+        rank: the place of this process beside them (``TRACKAI_RANK``, ``RANK``).
         db_path_source: what decided on `db_path`.
     """
 
@@ -34,6 +36,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     allowed_hosts: tuple[str, ...] = ()
     api_key: str | None = None
     access_log: AccessLog = "off"
+    run_id: str | None = None
+    rank: int | None = None
     db_path_source: str = "default"
 
     @classmethod
@@ -57,6 +61,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             ),
             api_key=_api_key(env.get("TRACKAI_API_KEY") or None),
             access_log=_access_log(env.get("TRACKAI_ACCESS_LOG") or "off"),
+            run_id=env.get("TRACKAI_RUN_ID", "").strip() or None,
+            rank=_rank(env.get("TRACKAI_RANK") or env.get("RANK") or ""),
         )
 
     @property
@@ -87,6 +93,11 @@ def _access_log(text: str) -> AccessLog:
         if text.lower() == known:
             return cast("AccessLog", known)
     raise InvalidInputError("TRACKAI_ACCESS_LOG", f"{text!r} is none of off, text, json")
+
+
+def _rank(text: str) -> int | None:
+    # RANK belongs to launchers such as torchrun; what else it may say is not ours to judge.
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
 def _port(text: str) -> int:

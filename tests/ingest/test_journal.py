@@ -9,7 +9,8 @@ import pytest
 
 from tests.ingest.test_frames import OPENED
 from trackai.ingest.frames import Configured, Ended
-from trackai.ingest.journal import JournalReader, JournalWriter
+from trackai.ingest.journal import JournalWriter
+from trackai.ingest.reader import JournalReader
 from trackai.locks import exclusive, try_lock
 
 if TYPE_CHECKING:

@@ -21,8 +21,8 @@ from trackai.api.security import Guard
 from trackai.api.table import OPERATIONS, routes
 from trackai.dashboard import Assets
 from trackai.errors import StoreError, TrackAIError
-from trackai.ingest.drain import recover
 from trackai.ingest.intake import Intake
+from trackai.ingest.recovery import recover
 from trackai.settings import Settings
 from trackai.store import garbage, rollups
 from trackai.store.database import Database

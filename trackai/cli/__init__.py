@@ -29,6 +29,7 @@ _COMMANDS = {
     "config": "config",
     "log": "log",
     "wait": "wait",
+    "recover": "recover",
     "export": "export",
     "import": "imports",
     "merge": "imports",

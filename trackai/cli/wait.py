@@ -70,7 +70,7 @@ async def _wait(
 ) -> tuple[Run, bool]:
     import anyio
 
-    from trackai.ingest.drain import recover
+    from trackai.ingest.recovery import recover
     from trackai.store import run_tables, runs
     from trackai.structs.filters import Attribute, Comparison, Every
 

@@ -1,4 +1,4 @@
-"""From journals to the store: exactly once, by whoever comes first.
+"""From a journal to the store: exactly once, by whoever comes first.
 
 How far a journal has been stored is recorded in the transaction that stores it. A drain that
 finds another number there than it expected reads the journal again up to that point: after a
@@ -8,12 +8,12 @@ crash, beside another drain, or on a database that has been replaced.
 from __future__ import annotations
 
 import logging
-import os
-import time
+import sqlite3
 from typing import TYPE_CHECKING
 
-from trackai.ingest.journal import SUFFIX, Batch, JournalReader
-from trackai.locks import try_lock
+from trackai.errors import StoreError
+from trackai.guard import guarded
+from trackai.ingest.reader import Batch, Damage, JournalReader
 from trackai.store import configs, journals, metrics, projects, runs, writers
 
 if TYPE_CHECKING:
@@ -27,15 +27,32 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("trackai")
 
+# What SQLite says of a statement or a value rather than of the file.
+_ABOUT_VALUES = (
+    sqlite3.DataError,
+    sqlite3.IntegrityError,
+    sqlite3.InterfaceError,
+    sqlite3.NotSupportedError,
+    sqlite3.ProgrammingError,
+)
+
 
 class Drain:
-    """Stores one journal, a batch at a time."""
+    """Stores one journal, a batch at a time.
 
-    def __init__(self, db: Database, path: Path) -> None:
+    Attributes:
+        ended: whether the writer has said how its run ended.
+        points: how many points this drain has stored.
+    """
+
+    def __init__(self, db: Database, path: Path, presumed: Opened | None = None) -> None:
         self.path = path
         self.ended = False
+        self.points = 0
         self._db = db
-        self._reader = JournalReader(path)
+        self._reader = JournalReader(path, presumed)
+        self._limit: int | None = None
+        self._refused: list[Damage] = []
 
     @property
     def opened(self) -> Opened | None:
@@ -43,44 +60,83 @@ class Drain:
         return self._reader.opened
 
     @property
-    def damage(self) -> str | None:
-        """What is wrong with the journal, and at which byte; None if nothing is."""
-        if self._reader.damage is None:
-            return None
-        return f"{self._reader.damage} at byte {self._reader.position}"
+    def position(self) -> int:
+        """The byte up to which the journal has been read."""
+        return self._reader.position
 
-    async def store_next(self) -> bool:
-        """Store the next batch; False if there is none (yet)."""
-        batch = self._reader.read()
+    @property
+    def damages(self) -> list[Damage]:
+        """What could not be stored: bytes that are no frames, and calls that were refused."""
+        return sorted([*self._reader.damages, *self._refused], key=lambda damage: damage.offset)
+
+    async def store_next(self, *, final: bool = False) -> bool:
+        """Store the next batch; False if there is none (yet).
+
+        Args:
+            final: nobody writes to the journal any more.
+        """
+        try:
+            batch = self._reader.read(limit=self._limit, final=final)
+        except FileNotFoundError:
+            return False  # stored and removed by somebody else
         if batch is None:
             return False
         try:
-            stored = await self._store(batch)
-        except BaseException:
+            await self._store(batch)
+        except BaseException as error:
             self._reader.rewind(batch.start)
-            raise
-        self.ended = self.ended or (stored and batch.ended is not None)
+            if not _is_about_values(error):
+                raise
+            await self._narrow_down(batch, error)
+        else:
+            if self._limit is not None:
+                self._limit = None if self._limit > 1 << 20 else self._limit * 2
         return True
 
-    async def _store(self, batch: Batch) -> bool:
-        async with self._db.write() as conn:
-            consumed = await journals.consumed(conn, self.path.name)
-            if (consumed or 0) != batch.start:
-                self._reader.rewind(consumed or 0)
-                return False
-            await _apply(conn, batch, known=consumed is not None)
-            await journals.advance(conn, self.path.name, batch.end)
-        return True
-
-    async def store_all(self) -> None:
+    async def store_all(self, *, final: bool = False) -> None:
         """Store all that the journal holds by now."""
-        while await self.store_next():
+        while await self.store_next(final=final):
             pass
 
     async def is_stored(self) -> bool:
         """Whether the database really holds all of it: it may have been replaced meanwhile."""
         async with self._db.read() as conn:
             return await journals.consumed(conn, self.path.name) == self._reader.position
+
+    async def _store(self, batch: Batch) -> None:
+        async with self._db.write() as conn:
+            consumed = await journals.consumed(conn, self.path.name)
+            if (consumed or 0) != batch.start:
+                self._reader.rewind(consumed or 0)
+                return
+            if consumed is None and not self.path.exists():
+                return  # stored, removed and forgotten by somebody else after it was read
+            await _apply(conn, batch, known=consumed is not None)
+            await journals.advance(conn, self.path.name, batch.end)
+        self.ended = self.ended or batch.ended is not None
+        self.points += batch.points
+
+    async def _narrow_down(self, batch: Batch, error: BaseException) -> None:
+        """One call that cannot be stored must not keep back all the others."""
+        if batch.frames > 1 and self._limit != 1:
+            self._limit = max(1, batch.frames // 2)
+            return
+        # If this fails too, it is the database, and the call is tried again.
+        async with self._db.write() as conn:
+            consumed = await journals.consumed(conn, self.path.name)
+            if (consumed or 0) == batch.start:
+                await journals.advance(conn, self.path.name, batch.end)
+        self._refused.append(Damage(batch.start, batch.end - batch.start, repr(error)))
+        self._limit = 2
+        with guarded(f"storing the call at byte {batch.start} of {self.path}"):
+            raise error
+
+
+def _is_about_values(error: BaseException) -> bool:
+    """Whether storing failed because of what was to be stored; otherwise it is tried again."""
+    if isinstance(error, StoreError):
+        return isinstance(error.__cause__, _ABOUT_VALUES)
+    return isinstance(error, Exception) and not isinstance(error, OSError)
 
 
 async def _apply(conn: Connection, batch: Batch, *, known: bool) -> None:
@@ -97,6 +153,7 @@ async def _apply(conn: Connection, batch: Batch, *, known: bool) -> None:
         rank=opened.rank,
         host=opened.host,
         pid=opened.pid,
+        state=None if opened.parent else "running",
         now=opened.started_at,
     )
     if batch.config:
@@ -105,7 +162,7 @@ async def _apply(conn: Connection, batch: Batch, *, known: bool) -> None:
         await metrics.append(conn, run_id, writer_id, batch.columns)
         await runs.touch(conn, run_id, now=batch.last_timestamp)
     if batch.ended is not None:
-        await _end_run(conn, run_id, opened, batch.ended.state, now=batch.ended.timestamp)
+        await end_writer(conn, run_id, opened, batch.ended.state, now=batch.ended.timestamp)
 
 
 async def _create_run(conn: Connection, opened: Opened) -> int:
@@ -122,66 +179,14 @@ async def _create_run(conn: Connection, opened: Opened) -> int:
     return run.id
 
 
-async def _end_run(
+async def end_writer(
     conn: Connection, run_id: int, opened: Opened, state: State, *, now: int
 ) -> None:
+    """Note how a writer ended; its run goes on as long as another writer of the attempt does."""
+    if opened.parent is not None:
+        return
+    await writers.end(conn, opened.writer_uid, state, now=now)
     # A journal that turns up late must not end a run that has been resumed since.
     if opened.attempt + 1 == await writers.next_attempt(conn, run_id):
-        await runs.set_state(conn, run_id, state, now=now)
-
-
-async def recover(db: Database) -> int:
-    """Store the journals that processes left behind which did not finish their runs.
-
-    Such a run ends as failed, with all its points. A journal whose writer is alive is left alone.
-
-    Returns:
-        The number of journals that were stored.
-    """
-    writers_files: dict[str, list[Path]] = {}
-    for path in sorted(db.spool.glob(f"*{SUFFIX}")):
-        writers_files.setdefault(path.name.rpartition("-")[0], []).append(path)
-    stored = 0
-    for paths in writers_files.values():
-        fds: list[int] = []
-        try:
-            if all(_lock_abandoned(path, fds) for path in paths):
-                await _recover_writer(db, paths)
-                stored += len(paths)
-        finally:
-            for fd in fds:
-                os.close(fd)
-    return stored
-
-
-def _lock_abandoned(path: Path, fds: list[int]) -> bool:
-    try:
-        fds.append(os.open(path, os.O_RDWR))
-    except FileNotFoundError:  # its writer has just stored it
-        return False
-    return try_lock(fds[-1])
-
-
-async def _recover_writer(db: Database, paths: list[Path]) -> None:
-    """Store the journals of one writer, oldest first, and remove them."""
-    opened, ended = None, False
-    for path in paths:
-        drain = Drain(db, path)
-        await drain.store_all()
-        opened, ended = drain.opened or opened, ended or drain.ended
-        if drain.damage is not None:
-            kept = path.with_name(path.name + ".damaged")
-            logger.warning(
-                "%s is damaged (%s): what came before is stored, the file is kept as %s",
-                path, drain.damage, kept.name,
-            )  # fmt: skip
-            path.rename(kept)
-    if opened is not None and not ended:
-        async with db.write() as conn:
-            run = await runs.find_by_uid(conn, opened.run_uid)
-            if run is not None and run.state == "running":
-                await _end_run(conn, run.id, opened, "failed", now=time.time_ns() // 1000)
-    for path in paths:
-        path.unlink(missing_ok=True)
-        async with db.write() as conn:
-            await journals.forget(conn, path.name)
+        joint = await writers.joint_state(conn, run_id, opened.attempt)
+        await runs.set_state(conn, run_id, joint, now=now)

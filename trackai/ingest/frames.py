@@ -10,6 +10,7 @@ the `Points` of the thousands of calls that follow hold only numbers.
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 
@@ -33,6 +34,8 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag=0):
         project, run_slug, name, group: what people call the run.
         attempt: 1, and one more at every resume; rank: the writer's place beside others.
         created_at, started_at: of the run and of this writer, in microseconds since the epoch.
+        parent: for a process that has inherited the run by a fork, the writer it was forked from.
+            How such a process ends says nothing about the run.
     """
 
     run_uid: str
@@ -47,6 +50,7 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag=0):
     pid: int
     created_at: int
     started_at: int
+    parent: str | None = None
 
 
 class Keys(msgspec.Struct, frozen=True, array_like=True, tag=1):
@@ -102,8 +106,13 @@ def too_long() -> InvalidInputError:
     return InvalidInputError("metrics", f"one call may log {MAX_PAYLOAD} bytes at most")
 
 
-def decode(data: bytes | memoryview) -> tuple[list[tuple[Frame, int]], str | None]:
+def decode(
+    data: bytes | memoryview, limit: int | None = None
+) -> tuple[list[tuple[Frame, int]], str | None]:
     """All whole frames at the beginning of `data`, each with the offset at which it ends.
+
+    Args:
+        limit: how many frames at most.
 
     Returns:
         The frames, and what is wrong with the one that follows them: None if it is only not
@@ -112,7 +121,7 @@ def decode(data: bytes | memoryview) -> tuple[list[tuple[Frame, int]], str | Non
     frames: list[tuple[Frame, int]] = []
     view = memoryview(data)
     at = 0
-    while at + HEADER_BYTES <= len(view):
+    while at + HEADER_BYTES <= len(view) and (limit is None or len(frames) < limit):
         length, checksum = _HEADER.unpack_from(view, at)
         if not 0 < length <= MAX_PAYLOAD:
             return frames, f"a frame of {length} bytes"
@@ -127,3 +136,26 @@ def decode(data: bytes | memoryview) -> tuple[list[tuple[Frame, int]], str | Non
         except msgspec.MsgspecError as error:
             return frames, str(error)
     return frames, None
+
+
+# How the payload of any frame begins: a short array, whose first item is a small integer.
+_BEGINNING = re.compile(rb"[\x90-\x9f][\x00-\x0f]")
+
+
+def find(data: bytes, start: int) -> int | None:
+    """Where the next whole frame begins after `start`, where there is damage.
+
+    A frame is recognised by a length that fits and by its checksum.
+    """
+    for match in _BEGINNING.finditer(data, start + HEADER_BYTES + 1):
+        at = match.start() - HEADER_BYTES
+        length, checksum = _HEADER.unpack_from(data, at)
+        end = match.start() + length
+        if (
+            0 < length <= MAX_PAYLOAD
+            and end <= len(data)
+            and zlib.crc32(memoryview(data)[match.start() : end]) == checksum
+            and decode(memoryview(data)[at:end])[0]
+        ):
+            return at
+    return None

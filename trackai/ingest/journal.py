@@ -1,34 +1,34 @@
 """A journal: the files to which log() appends, of one process that logs to a run.
 
 Nothing here knows of a database. A point is safe from the death of its process as soon as
-`append` has returned: the bytes are the operating system's then.
+`append` has returned: the bytes are the operating system's then. If they cannot be written, they
+are held in memory until they can be.
 """
 
 from __future__ import annotations
 
+import errno
 import os
+import threading
+from collections import deque
+from contextlib import suppress
 from os import write
 from typing import TYPE_CHECKING
 from zlib import crc32
-
-import msgspec
 
 from trackai.ingest.frames import (
     MAX_PAYLOAD,
     Configured,
     Ended,
-    Frame,
     Keys,
     Opened,
     Points,
-    decode,
     encode,
     encode_payload,
     pack_header,
     too_long,
 )
-from trackai.locks import try_lock
-from trackai.structs.columns import Column
+from trackai.locks import create_locked, process_exists, sync, sync_folder, try_lock
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,64 +38,216 @@ if TYPE_CHECKING:
 SUFFIX = ".journal"
 # A journal is removed whole; a small one gives its space back early.
 ROTATE_BYTES = 32 * 1024 * 1024
-# What one transaction stores: some 50 000 points of calls with ten metrics.
-READ_BYTES = 512 * 1024
+# How much is held in memory while the journal cannot be written.
+HELD_BYTES = 64 * 1024 * 1024
 # Programs that make up a new metric name in every call must not fill the memory with them.
 _MAX_KEYS = 4096
+# What is added to the name of a journal that is kept because some of it cannot be read.
+DAMAGED = ".damaged"
+_FLUSH_FRAMES = 4096
 
 
 class JournalWriter:
     """Appends frames to the journals of one writer: `<start>-<uid>-<number>.journal`.
 
-    Not safe to share between threads: the run that owns it has a lock.
+    No method raises because of the disk: what cannot be written is held in memory, in order.
+
+    Attributes:
+        lock: whoever calls a method from several threads holds it.
+        failure: why frames are held at present; None if none are.
+        dropped: how many calls were lost because more than `HELD_BYTES` would have been held.
     """
 
-    def __init__(self, folder: Path, opened: Opened, *, rotate_bytes: int = ROTATE_BYTES) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        opened: Opened,
+        *,
+        rotate_bytes: int = ROTATE_BYTES,
+        held_bytes: int = HELD_BYTES,
+        sync_each: bool = False,
+        lazy: bool = False,
+    ) -> None:
+        """Begin a journal; a `lazy` one has no file before the first frame.
+
+        Args:
+            sync_each: wait after each frame until it is on the disk itself.
+
+        Raises:
+            OSError: the file cannot be made.
+        """
+        # A signal handler may finish a run in the middle of a call of log(): hence the R.
+        self.lock = threading.RLock()
+        self.failure: OSError | None = None
+        self.dropped = 0
+        self.opened = opened
         self._folder = folder
-        self._opened = opened
         self._rotate_bytes = rotate_bytes
+        self._most_held = held_bytes
+        self._sync = sync_each
         self._next_file = 0
         self._numbers: dict[Axis, dict[tuple[str, ...], int]] = {"step": {}, "time": {}}
+        self._next_number = 0
         # Files stay open, and so locked, until they are stored: nobody else need look at them.
         self._files: dict[Path, int] = {}
-        self._rotate()
+        self._held: deque[bytes] = deque()
+        self._bytes_held = 0
+        self._is_full = False
+        self._fd, self._size, self._limit = -1, 0, -1
+        if not lazy:
+            self._open_next()
 
     @property
     def paths(self) -> list[Path]:
         """The files that have not been removed yet, the oldest first."""
         return list(self._files)
 
+    @property
+    def held(self) -> int:
+        """How many frames are in memory only."""
+        return len(self._held)
+
     def append_points(
         self, axis: Axis, keys: tuple[str, ...], step: Step, timestamp: int, values: list[Value]
     ) -> None:
         """Append one call's values; on return they survive the death of this process."""
-        if self._size > self._rotate_bytes:
+        if self._size > self._limit:
             self._rotate()
         number = self._numbers[axis].get(keys)
         if number is None:
             number = self._declare(axis, keys)
-        # As `_write(encode(...))`, without the calls: this is where log() spends its time.
+        # As `append(...)`, without the calls: this is where log() spends its time.
         payload = encode_payload(Points(number, step, timestamp, values))
         length = len(payload)
         if length > MAX_PAYLOAD:
             raise too_long()
-        write(self._fd, pack_header(length, crc32(payload)) + payload)
-        self._size += length
+        frame = pack_header(length, crc32(payload)) + payload
+        if self._held:
+            return self._hold(frame)
+        try:
+            written = write(self._fd, frame)
+        except OSError as error:
+            return self._fail(frame, error)
+        if written != len(frame):
+            return self._fail(frame, _short())
+        self._size += written
+        if self._sync:
+            self._synchronise()
+        return None
 
     def append(self, frame: Configured | Ended) -> None:
         """Append any other frame."""
-        self._write(encode(frame))
+        if self._size > self._limit:
+            self._rotate()
+        self._append(encode(frame), needed=True)
+
+    def retry(self) -> bool:
+        """Write what is held; False if that is not possible yet."""
+        try:
+            if self._fd < 0:
+                self._open_next()
+            if self._held:
+                os.ftruncate(self._fd, self._size)  # half a frame may be there
+            while self._held:
+                some = [self._held[at] for at in range(min(len(self._held), _FLUSH_FRAMES))]
+                data = b"".join(some)
+                if write(self._fd, data) != len(data):
+                    raise _short()
+                self._size += len(data)
+                for frame in some:
+                    self._bytes_held -= len(frame)
+                    self._held.popleft()
+            if self._sync:
+                sync(self._fd)
+        except OSError as error:
+            self.failure = error
+            return False
+        if self._is_full:
+            self._is_full = False
+            self._forget_keys()  # what declared them may have been dropped
+        self.failure = None
+        return True
+
+    def restore(self) -> list[Path]:
+        """Make the files anew that somebody has deleted: their content is still at hand.
+
+        Returns:
+            Those that were made anew. One that cannot be is tried again the next time.
+        """
+        made = []
+        for path, fd in list(self._files.items()):
+            if _is_file(path, fd):
+                continue
+            try:
+                self._folder.mkdir(parents=True, exist_ok=True)
+                new = create_locked(path, _content(fd))
+            except OSError as error:
+                self.failure = self.failure or error
+                continue
+            if fd == self._fd:
+                self._fd = new
+            self._files[path] = new
+            os.close(fd)
+            made.append(path)
+        return made
+
+    def rescue(self, folder: Path) -> list[Path]:
+        """Write what is held, and files that were deleted, as journals in another folder.
+
+        Raises:
+            OSError: that is not possible either.
+        """
+        rescued = []
+        for path, fd in list(self._files.items()):
+            if not _is_file(path, fd):
+                held = b"".join(self._held) if fd == self._fd else b""
+                os.close(create_locked(folder / path.name, _content(fd) + held))
+                rescued.append(folder / path.name)
+                os.close(self._files.pop(path))
+                if fd == self._fd:
+                    self._held.clear()
+        if self._held:
+            path = folder / self._name(self._next_file)
+            declared = [
+                encode(Keys(number, axis, keys))
+                for axis, numbers in self._numbers.items()
+                for keys, number in numbers.items()
+            ]
+            os.close(create_locked(path, b"".join([encode(self.opened), *declared, *self._held])))
+            rescued.append(path)
+            self._held.clear()
+        return rescued
 
     def remove(self, path: Path) -> None:
         """Remove a file that is stored."""
         path.unlink(missing_ok=True)
         os.close(self._files.pop(path))
 
+    def set_aside(self, path: Path) -> Path:
+        """Keep a file that is stored but for what is damaged, under another name."""
+        kept = path.with_name(path.name + DAMAGED)
+        path.rename(kept)
+        os.close(self._files.pop(path))
+        return kept
+
     def close(self) -> None:
         """Close all files; what is left of them is now for other processes to store."""
         for fd in self._files.values():
             os.close(fd)
         self._files.clear()
+        self._fd = -1
+
+    def heir(self, opened: Opened) -> JournalWriter:
+        """After a fork, in the child: let go of the inherited files, log to others."""
+        self.close()
+        return JournalWriter(
+            self._folder,
+            opened,
+            rotate_bytes=self._rotate_bytes,
+            held_bytes=self._most_held,
+            sync_each=self._sync,
+            lazy=True,
+        )
 
     def _declare(self, axis: Axis, keys: tuple[str, ...]) -> int:
         for path in keys:
@@ -104,7 +256,7 @@ class JournalWriter:
         if self._next_number % _MAX_KEYS == 0:
             self._forget_keys()
         number = self._next_number
-        self._write(encode(Keys(number, axis, keys)))
+        self._append(encode(Keys(number, axis, keys)))
         self._next_number += 1
         self._numbers[axis][keys] = number
         return number
@@ -113,131 +265,114 @@ class JournalWriter:
         for numbers in self._numbers.values():
             numbers.clear()
 
-    def _write(self, frame: bytes) -> None:
-        write(self._fd, frame)
-        self._size += len(frame)
-
-    def _rotate(self) -> None:
-        name = f"{self._opened.started_at:016x}-{self._opened.writer_uid}-{self._next_file:06d}"
-        path = self._folder / (name + SUFFIX)
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
-        self._files[path] = self._fd
-        self._next_file += 1
-        self._size = 0
-        self._next_number = 0
-        self._forget_keys()
-        try_lock(self._fd)
-        self._write(encode(self._opened))
-
-
-class Batch(msgspec.Struct, kw_only=True):
-    """Frames of one journal, from the byte `start` to the byte `end`, gathered by metric."""
-
-    opened: Opened
-    start: int
-    end: int
-    columns: list[Column]
-    config: dict[str, str]
-    ended: Ended | None
-
-    @property
-    def last_timestamp(self) -> int:
-        """When its last point was logged, 0 without points; microseconds since the epoch."""
-        return max((column.timestamps[-1] for column in self.columns), default=0)
-
-
-class JournalReader:
-    """Reads a journal batch by batch, also while it is being written.
-
-    Attributes:
-        damage: what is wrong at `position`, where reading has stopped; None if nothing is.
-        position: the byte up to which frames have been read.
-        opened: who writes the journal; None before that has been read.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.rewind(0)
-
-    def rewind(self, start: int) -> None:
-        """Begin again; the frames up to the byte `start` are read, but not returned."""
-        self.position = 0
-        self.damage: str | None = None
-        self._start = start
-        self.opened: Opened | None = None
-        self._keys: dict[int, Keys] = {}
-
-    def read(self, size: int = READ_BYTES) -> Batch | None:
-        """The next batch, of about `size` bytes; None at the (present) end of the file."""
-        while self.damage is None:
-            frames = self._read_frames(size)
-            if not frames:
-                return None
-            batch = self._gather(frames)
-            if batch is not None:
-                return batch
+    def _append(self, frame: bytes, *, needed: bool = False) -> None:
+        if self._held or self._fd < 0:
+            return self._hold(frame, needed=needed)
+        try:
+            written = write(self._fd, frame)
+        except OSError as error:
+            return self._fail(frame, error, needed=needed)
+        if written != len(frame):
+            return self._fail(frame, _short(), needed=needed)
+        self._size += written
+        if self._sync:
+            self._synchronise()
         return None
 
-    def _read_frames(self, size: int) -> list[tuple[Frame, int]]:
-        with self.path.open("rb") as file:
-            file.seek(self.position)
-            data = file.read(size)
-            frames, damage = decode(data)
-            if not frames and damage is None and len(data) == size:  # one very long frame
-                data += file.read(MAX_PAYLOAD)
-                frames, damage = decode(data)
-        if damage is not None and not frames:
-            self.damage = damage
-        return frames
+    def _synchronise(self) -> None:
+        try:
+            sync(self._fd)
+        except OSError as error:
+            self.failure = error  # `retry` tries again
 
-    def _gather(self, frames: list[tuple[Frame, int]]) -> Batch | None:
-        base, start = self.position, max(self.position, self._start)
-        self.position = base + frames[-1][1]
-        calls: dict[int, list[Points]] = {}
-        config: dict[str, str] = {}
-        ended = None
-        for frame, end in frames:
-            if type(frame) is Opened:
-                self.opened = frame
-            elif type(frame) is Keys:
-                self._keys[frame.number] = frame
-            elif base + end <= self._start:
-                continue
-            elif type(frame) is Points:
-                calls.setdefault(frame.keys, []).append(frame)
-            elif type(frame) is Configured:
-                config.update(frame.values)
-            elif type(frame) is Ended:
-                ended = frame
-        if self.opened is None:
-            self.damage, self.position = "no opening frame", base
-            return None
-        if self.position <= self._start:
-            return None
-        return Batch(
-            opened=self.opened,
-            start=start,
-            end=self.position,
-            columns=_columns(self._keys, calls),
-            config=config,
-            ended=ended,
-        )
+    def _fail(self, frame: bytes, error: OSError, *, needed: bool = False) -> None:
+        self.failure = error
+        with suppress(OSError):  # a reader finds its way around half a frame
+            os.ftruncate(self._fd, self._size)
+        self._hold(frame, needed=needed)
+
+    def _hold(self, frame: bytes, *, needed: bool = False) -> None:
+        # Once one was dropped, so is all that follows: it may lean on it.
+        full = self._bytes_held + len(frame) > self._most_held or self._is_full
+        if full and not needed:
+            self._is_full = True
+            self.dropped += 1
+            return
+        self._held.append(frame)
+        self._bytes_held += len(frame)
+
+    def _rotate(self) -> None:
+        """Begin the next file, or stay with this one while that is not possible."""
+        self._limit = self._size + self._rotate_bytes // 8
+        if self._held:
+            return
+        try:
+            self._open_next()
+        except OSError as error:
+            if self._fd < 0:
+                self.failure = error
+        else:
+            self._next_number = 0
+            self._forget_keys()
+
+    def _open_next(self) -> None:
+        path = self._folder / self._name(self._next_file)
+        first = encode(self.opened)
+        self._fd = create_locked(path, first)
+        self._files[path] = self._fd
+        self._next_file += 1
+        self._size = len(first)
+        self._limit = self._rotate_bytes
+        if self._sync:
+            sync(self._fd)
+            sync_folder(self._folder)
+
+    def _name(self, number: int) -> str:
+        return f"{self.opened.started_at:016x}-{self.opened.writer_uid}-{number:06d}{SUFFIX}"
 
 
-def _columns(keys: dict[int, Keys], calls: dict[int, list[Points]]) -> list[Column]:
-    """Turn calls, a row of values each, into series, a column of values each."""
-    columns: dict[tuple[Axis, str], Column] = {}
-    for number, points in calls.items():
-        axis = keys[number].axis
-        timestamps = [point.timestamp for point in points]
-        steps: list[Step] = [point.step for point in points] if axis == "step" else list(timestamps)
-        by_path = zip(*(point.values for point in points), strict=True)
-        for path, values in zip(keys[number].paths, by_path, strict=True):
-            column = columns.get((axis, path))
-            if column is None:
-                columns[axis, path] = Column(path, axis, steps[:], timestamps[:], list(values))
-            else:
-                column.steps += steps
-                column.timestamps += timestamps
-                column.values += values
-    return list(columns.values())
+def writer_uid(path: Path) -> str:
+    """Whose journal that is, by its name."""
+    return path.name.split("-")[1] if path.name.count("-") == 2 else ""
+
+
+def is_alive(folder: Path, uid: str, pid: int | None) -> bool:
+    """Whether a writer still holds a journal.
+
+    Args:
+        pid: its process, if that runs on this machine. Others may hold the journal of a dead
+            process for a moment, to store it.
+    """
+    if pid is not None and not process_exists(pid):
+        return False
+    for path in folder.glob(f"*-{uid}-*{SUFFIX}"):
+        try:
+            fd = os.open(path, os.O_RDWR)
+        except OSError:
+            continue
+        try:
+            if not try_lock(fd):
+                return True
+        finally:
+            os.close(fd)
+    return False
+
+
+def _short() -> OSError:
+    return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _is_file(path: Path, fd: int) -> bool:
+    """Whether what is open is what lies there."""
+    try:
+        return os.path.samestat(os.fstat(fd), os.stat(path))  # noqa: PTH116 - five times a second
+    except OSError:
+        return False
+
+
+def _content(fd: int) -> bytes:
+    os.lseek(fd, 0, os.SEEK_SET)  # appending does not care
+    parts = []
+    while part := os.read(fd, 1 << 24):
+        parts.append(part)
+    return b"".join(parts)

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import atexit
 import logging
-import sys
 import threading
 from collections.abc import Iterator, Mapping, MutableMapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from trackai.errors import InvalidInputError, NoActiveRunError
+from trackai.sdk import ending, fork
 from trackai.sdk.recorder import Resume, RunRequest
 from trackai.sdk.run import Run
 from trackai.settings import Settings
 
 if TYPE_CHECKING:
     import os
-    from types import TracebackType
+
+    from trackai.sdk.run import EndState
 
 logger = logging.getLogger("trackai")
 
 _lock = threading.RLock()
 _active: Run | None = None
-_script_failed = False
-_watching_exit = False
 _named_unsupported: set[str] = set()
 
 
@@ -48,6 +46,7 @@ def init(
     webhook_min_level: Any = None,
     *,
     db_path: str | os.PathLike[str] | None = None,
+    durability: Literal["process", "power"] = "process",
 ) -> Run:
     """Begin a run, or take one up again, and make it the active one.
 
@@ -63,6 +62,8 @@ def init(
             `argparse`); nested mappings are stored flat, joined with "/".
         resume: "never" makes a new run, "allow" continues the latest run of that name or makes
             one, "must" continues it or raises.
+        durability: what a point survives once `log` has returned: "process", the death of the
+            process; "power", also that of the machine, at the price of waiting for the disk.
         db_path: the database file; default `TRACKAI_DB_PATH`, then `~/.trackai/trackai.db`.
 
     Returns:
@@ -82,6 +83,8 @@ def init(
         config = _attributes(config)
     if resume not in ("never", "allow", "must"):
         raise InvalidInputError("resume", f'{resume!r} is none of "never", "allow" and "must"')
+    if durability not in ("process", "power"):
+        raise InvalidInputError("durability", f'{durability!r} is neither "process" nor "power"')
     _name_unsupported(
         space_id=space_id, server_url=server_url, dataset_id=dataset_id, bucket_id=bucket_id,
         settings=settings, private=private, auto_log_gpu=auto_log_gpu or None,
@@ -90,10 +93,19 @@ def init(
     )  # fmt: skip
     with _lock:
         finish()
-        request = RunRequest(project=project, name=name, group=group, resume=resume)
-        run = Run(Settings.from_env(db_path), request, config or {})
+        settings = Settings.from_env(db_path)
+        request = RunRequest(
+            project=project,
+            name=name,
+            group=group,
+            resume=resume,
+            run_id=settings.run_id,
+            rank=settings.rank,
+            sync_each=durability == "power",
+        )
+        run = Run(settings, request, config or {})
         _active = run
-        _watch_exit()
+        ending.watch(_finish_as)
     return run
 
 
@@ -190,27 +202,16 @@ def _name_unsupported(**arguments: Any) -> None:
             logger.warning("trackai.init() does not support %s yet; it is ignored", name)
 
 
-def _watch_exit() -> None:
-    """From the first run on, see to it that a run ends truthfully with its script."""
-    global _watching_exit
-    if _watching_exit:
-        return
-    _watching_exit = True
-    previous = sys.excepthook
-
-    def note_failure(
-        kind: type[BaseException], error: BaseException, traceback: TracebackType | None
-    ) -> None:
-        global _script_failed
-        _script_failed = True
-        previous(kind, error, traceback)
-
-    sys.excepthook = note_failure
-    atexit.register(_finish_at_exit)
-
-
-def _finish_at_exit() -> None:
+def _finish_as(state: EndState) -> None:
     global _active
     run, _active = _active, None
     if run is not None:
-        run.finish("failed" if _script_failed else "completed")
+        run.finish(state)
+
+
+def _renew_lock() -> None:
+    global _lock
+    _lock = threading.RLock()  # another thread may have held it when the process was forked
+
+
+fork.call_in_child(_renew_lock)

@@ -3,45 +3,73 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import socket
+import tempfile
 import time
 import uuid
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
 import msgspec
 
-from trackai.errors import InvalidInputError, NotFoundError, StoreError
-from trackai.ingest.drain import Drain, recover
+from trackai.errors import (
+    InvalidInputError,
+    NotFoundError,
+    StoreBusyError,
+    StoreError,
+    StoreUnreachableError,
+)
+from trackai.guard import guarded
+from trackai.ingest.drain import Drain
 from trackai.ingest.frames import Opened
-from trackai.ingest.journal import JournalWriter
+from trackai.ingest.journal import JournalWriter, is_alive
+from trackai.ingest.recovery import Children, recover, report_damage
 from trackai.sdk.names import generate
+from trackai.sdk.progress import Progress
 from trackai.store import configs, journals, projects, runs, series, writers
 from trackai.store.database import Database
+from trackai.store.projects import slugify
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from aiosqlite import Connection
 
+    from trackai.store.writers import Writer
     from trackai.structs.records import Project, Run
-    from trackai.structs.values import Step
 
 logger = logging.getLogger("trackai")
 
 Resume = Literal["never", "allow", "must"]
 # How long a point may wait in the journal before it is looked for.
 _POLL_SECONDS = 0.2
+# How long init() waits for a database that another program keeps locked.
+_INIT_SECONDS = 300.0
+# How long finish() waits for room on the disk for what is held in memory.
+_ROOM_SECONDS = 5.0
+# The longest pause after a mistake of ours.
+_MAX_PAUSE = 60.0
+# When this process began, as far as other ranks are concerned.
+_BEGAN = time.time_ns() // 1000
 
 
 class RunRequest(msgspec.Struct, kw_only=True, frozen=True):
-    """Which run a script asks for."""
+    """Which run a script asks for.
+
+    Attributes:
+        run_id: the slug of a run that several processes write together.
+        rank: the place of this process beside them; None takes the next free one.
+        sync_each: whether each call waits until it is on the disk itself.
+    """
 
     project: str
     name: str | None
     group: str | None
     resume: Resume
+    run_id: str | None = None
+    rank: int | None = None
+    sync_each: bool = False
 
 
 class Recorder:
@@ -50,19 +78,23 @@ class Recorder:
     Attributes:
         run, project: as they are in the database.
         journal: to which the run's calls are appended.
-        last_step: the highest step of the run so far; None for a new run.
+        first_step: the step of the first call that names none.
         config: its configuration so far, flat.
+        forked: whether processes may have inherited the run.
     """
 
     run: Run
     project: Project
     journal: JournalWriter
-    last_step: Step | None
+    first_step: int
     config: dict[str, Any]
 
     def __init__(self, db_path: Path) -> None:
+        self.forked = False
         self._db = Database(db_path)
         self._stop = anyio.Event()
+        self._complaints: set[str] = set()
+        self._progress: Progress | None = None
 
     @classmethod
     async def start(cls, db_path: Path, request: RunRequest) -> Recorder:
@@ -73,23 +105,47 @@ class Recorder:
             NotFoundError: `resume="must"`, and there is no such run.
         """
         recorder = cls(db_path)
+        deadline = time.monotonic() + _INIT_SECONDS
         try:
-            await recorder._db.open()
-            await recover(recorder._db)
-            await recorder._begin(request)
+            while True:
+                try:
+                    await recorder._db.open()
+                    await recover(recorder._db)
+                    await recorder._begin(request)
+                except StoreBusyError as error:
+                    if time.monotonic() > deadline:
+                        raise
+                    recorder._complain("waiting for the database: %s", error)
+                else:
+                    return recorder
         except BaseException:
             await recorder._db.close()
             raise
-        return recorder
 
     async def _begin(self, request: RunRequest) -> None:
+        try:
+            await self._take_up_run(request)
+        except BaseException:
+            if hasattr(self, "journal"):  # of a run that is not in the database
+                for path in self.journal.paths:
+                    self.journal.remove(path)
+            raise
+
+    async def _take_up_run(self, request: RunRequest) -> None:
         now = time.time_ns() // 1000
         async with self._db.write() as conn:
             self.project = await projects.get_or_create(conn, request.project, now=now)
             await projects.touch(conn, self.project.id, now=now)
             self.run = await _find_or_create(conn, self.project.id, request, now=now)
-            self.last_step = await series.last_step(conn, self.run.id)
             self.config = await configs.get(conn, self.run.id)
+            beside = await self._writers_beside(conn, request)
+            if beside:
+                attempt = beside[0].attempt
+                self.first_step = int(beside[0].first_step or 0)
+            else:
+                attempt = await writers.next_attempt(conn, self.run.id)
+                last_step = await series.last_step(conn, self.run.id)
+                self.first_step = 0 if last_step is None else math.floor(last_step) + 1
             opened = Opened(
                 run_uid=await runs.get_uid(conn, self.run.id),
                 writer_uid=uuid.uuid4().hex,
@@ -97,8 +153,8 @@ class Recorder:
                 run_slug=self.run.run_id,
                 name=self.run.name,
                 group=self.run.group_name,
-                attempt=await writers.next_attempt(conn, self.run.id),
-                rank=0,
+                attempt=attempt,
+                rank=_rank(request, beside),
                 host=socket.gethostname(),
                 pid=os.getpid(),
                 created_at=now,
@@ -112,28 +168,55 @@ class Recorder:
                 rank=opened.rank,
                 host=opened.host,
                 pid=opened.pid,
+                state="running",
+                first_step=self.first_step,
                 now=now,
             )
             # Inside the transaction: a run in the database always has a journal that speaks for
             # it, and a process that dies here leaves either nothing or a run to be recovered.
-            self.journal = JournalWriter(self._db.spool, opened)
+            try:
+                self.journal = JournalWriter(self._db.spool, opened, sync_each=request.sync_each)
+            except OSError as error:
+                raise StoreUnreachableError(
+                    f"cannot write to {self._db.spool} ({error}): set TRACKAI_DB_PATH to a file "
+                    "in a folder that you can write to"
+                ) from error
             self._drain = Drain(self._db, self.journal.paths[0])
             await journals.advance(conn, self._drain.path.name, 0)
+        self._children = Children(self._db, opened.writer_uid)
+
+    async def _writers_beside(self, conn: Connection, request: RunRequest) -> list[Writer]:
+        """The writers of the latest attempt, if this one joins them instead of beginning its own.
+
+        It does while one of them is alive. Under a common run id it also joins those that have
+        ended since this process began: a rank may be done before another one has started.
+        """
+        latest = await writers.of_latest_attempt(conn, self.run.id)
+        here, pid = socket.gethostname(), os.getpid()
+        for writer in latest:
+            its_pid = writer.pid if writer.host == here else None
+            if writer.state == "running" and is_alive(self._db.spool, writer.uid, its_pid):
+                return latest
+        if request.run_id is not None and all(
+            writer.state == "completed" and (writer.host, writer.pid) != (here, pid)
+            for writer in latest
+        ):
+            return latest if any((writer.ended_at or 0) > _BEGAN for writer in latest) else []
+        return []
 
     async def record(self) -> None:
         """Store what is logged until `stop` is called, then everything that is left."""
-        complained = False
+        pause = _POLL_SECONDS
         try:
             while not self._stop.is_set():
-                with anyio.move_on_after(_POLL_SECONDS):
+                with anyio.move_on_after(pause):
                     await self._stop.wait()
-                try:
-                    await self._store_new()
-                except (StoreError, OSError) as error:
-                    if not complained:
-                        logger.warning("points wait in %s: %s", self._db.spool, error)
-                    complained = True
-            await self._finish()
+                pause = min(pause * 2, _MAX_PAUSE)
+                with guarded("storing points"):
+                    await self._take_turn()
+                    pause = _POLL_SECONDS
+            with guarded("storing the last points"):
+                await self._finish()
         finally:
             await self._db.close()
             self.journal.close()
@@ -142,61 +225,167 @@ class Recorder:
         """Make `record` come to its end; the journal must not be written to any more."""
         self._stop.set()
 
+    async def _take_turn(self) -> None:
+        self._tend_journal()
+        try:
+            await self._store_new()
+            if self.forked:
+                await self._children.store()
+                await self._children.collect()
+        except (StoreError, OSError) as error:
+            self._complain(f"points wait in {self._db.spool}: %s", error)
+        else:
+            self._complaints.clear()
+
+    def _tend_journal(self) -> None:
+        """Make deleted files anew, write what was held."""
+        with self.journal.lock:
+            restored = self.journal.restore()
+            failure = self.journal.failure
+            written = self.journal.retry() if failure is not None else True
+            dropped = self.journal.dropped
+        for path in restored:
+            logger.warning("%s was deleted while it was written to: it has been made anew", path)
+        if not written:
+            self._complain(
+                "the journal cannot be written, points are kept in memory for now: %s", failure
+            )
+        elif failure is not None:
+            logger.warning("the journal can be written again")
+        if dropped:
+            self._complain("more cannot be kept in memory: points are lost (%s)", failure)
+
+    def _complain(self, message: str, error: BaseException | None) -> None:
+        """Say it once, until things are well again."""
+        if message not in self._complaints:
+            self._complaints.add(message)
+            logger.warning(message, error)
+
     async def _store_new(self) -> None:
         while True:
             newest = self.journal.paths[-1]  # before reading: this one may still be growing
-            await self._drain.store_all()
+            final = self._drain.path != newest or self._stop.is_set()
+            before = self._drain.position
+            while await self._drain.store_next(final=final):
+                if self._progress is not None:
+                    self._progress.advance(self._drain.position - before)
+                before = self._drain.position
             if self._drain.path == newest:
                 return
             await self._remove_stored()
             self._drain = Drain(self._db, self.journal.paths[0])
 
     async def _finish(self) -> None:
+        await self._wait_for_room()
+        self._progress = Progress(sum(_size(path) for path in self.journal.paths))
         try:
             while self.journal.paths:
+                self._tend_journal()
                 await self._store_new()
                 await self._db.checkpoint()
                 await self._remove_stored()
+            if self.forked:
+                await self._children.store()
+                await self._children.collect()
+                await self._db.checkpoint()
         except (StoreError, OSError) as error:
             kept = ", ".join(str(path) for path in self.journal.paths)
             logger.warning(
                 "not everything could be stored (%s): the rest is kept in %s and will be stored "
-                "by the next trackai.init() or trackai serve",
+                "by the next trackai.init(), trackai serve or trackai recover",
                 error, kept,
             )  # fmt: skip
+        finally:
+            self._progress.close()
+
+    async def _wait_for_room(self) -> None:
+        """Give what is held in memory a last chance, then put it wherever there is room."""
+        deadline = time.monotonic() + _ROOM_SECONDS
+        self._tend_journal()
+        while self.journal.failure is not None and time.monotonic() < deadline:
+            await anyio.sleep(_POLL_SECONDS)
+            self._tend_journal()
+        failure, held, dropped = self.journal.failure, self.journal.held, self.journal.dropped
+        if held or failure is not None:
+            try:
+                rescued = self.journal.rescue(Path(tempfile.gettempdir()))
+            except OSError:
+                dropped += held
+            else:
+                kept = " ".join(str(path) for path in rescued)
+                logger.warning(
+                    "the journal cannot be written (%s): the last points lie in %s; store them "
+                    "with trackai recover %s",
+                    failure, kept, kept,
+                )  # fmt: skip
+        if dropped:
+            logger.warning("%d calls of log() could not be stored: %s", dropped, failure)
 
     async def _remove_stored(self) -> None:
         """Remove the journal that has been drained, if the database really holds it."""
         path = self._drain.path
+        if not path.exists():
+            raise FileNotFoundError(f"{path} was deleted")
         if await self._drain.is_stored():
-            self.journal.remove(path)
+            with self.journal.lock:
+                if self._drain.damages:
+                    report_damage(self._drain, self.journal.set_aside(path))
+                else:
+                    self.journal.remove(path)
             async with self._db.write() as conn:
                 await journals.forget(conn, path.name)
         else:  # the database was replaced meanwhile: store it once more
             self._drain = Drain(self._db, path)
 
 
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _rank(request: RunRequest, beside: list[Writer]) -> int:
+    if request.rank is not None:
+        return request.rank
+    return 1 + max((writer.rank for writer in beside), default=-1)
+
+
 async def _find_or_create(
     conn: Connection, project_id: int, request: RunRequest, *, now: int
 ) -> Run:
-    if request.resume == "must" and request.name is None:
-        raise InvalidInputError("name", 'resume="must" needs the name of the run')
-    if request.resume != "never" and request.name is not None:
-        run = await runs.find_latest(conn, project_id, request.name)
-        if run is not None:
-            return await runs.set_state(conn, run.id, "running", now=now)
-        if request.resume == "must":
-            raise NotFoundError(
-                f"there is no run {request.name!r} in the project {request.project!r} to resume: "
-                'use resume="allow" to begin it'
-            )
-    name = request.name or generate(await runs.count(conn, project_id) + 1)
+    run = await _find(conn, project_id, request)
+    if run is not None:
+        return await runs.set_state(conn, run.id, "running", now=now)
+    name = request.name or request.run_id or generate(await runs.count(conn, project_id) + 1)
     return await runs.create(
         conn,
         uid=uuid.uuid4().hex,
         project_id=project_id,
-        slug=await runs.unused_slug(conn, project_id, name),
+        slug=slugify(request.run_id)
+        if request.run_id
+        else await runs.unused_slug(conn, project_id, name),
         name=name,
         group_name=request.group,
         now=now,
     )
+
+
+async def _find(conn: Connection, project_id: int, request: RunRequest) -> Run | None:
+    """The run to go on with; None if a new one is to be made."""
+    if request.run_id is not None:
+        run = await runs.find_by_slug(conn, project_id, slugify(request.run_id))
+        wanted = request.run_id
+    elif request.name is not None and request.resume != "never":
+        run = await runs.find_latest(conn, project_id, request.name)
+        wanted = request.name
+    elif request.resume == "must":
+        raise InvalidInputError("name", 'resume="must" needs the name of the run')
+    else:
+        return None
+    if run is None and request.resume == "must":
+        raise NotFoundError(
+            f"there is no run {wanted!r} in the project {request.project!r} to resume: "
+            'use resume="allow" to begin it'
+        )
+    return run

@@ -2,33 +2,48 @@
 
 from __future__ import annotations
 
-import logging
 import math
-import threading
+import os
+import time
+import uuid
 from collections.abc import Mapping
 from time import time_ns
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from anyio.from_thread import BlockingPortalProvider
+import msgspec
+from anyio.from_thread import BlockingPortal, BlockingPortalProvider
 
 from trackai.errors import NoActiveRunError
+from trackai.guard import guarded
 from trackai.ingest.frames import Configured, Ended
+from trackai.sdk import fork
 from trackai.sdk.config import Config, nested
-from trackai.sdk.guard import guarded
 from trackai.sdk.recorder import Recorder, RunRequest
 from trackai.sdk.values import STEP_LIMIT, are_plain_numbers, flatten, plain_step
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
     from types import TracebackType
-    from typing import Literal, Self
+    from typing import Self
 
     from trackai.settings import Settings
     from trackai.structs.values import Axis, Step, Value
 
-logger = logging.getLogger("trackai")
+EndState = Literal["completed", "failed"]
 
 # The one event loop of this process, in a thread that lives as long as any run does.
 _portals = BlockingPortalProvider()
+
+
+def _renew_portals() -> None:
+    global _portals
+    fork.never_free(_portals)
+    _portals = BlockingPortalProvider()
+
+
+fork.call_in_child(_renew_portals)
+
+_Background = tuple[BlockingPortal, Recorder, "Future[None]"]
 
 
 class Run:
@@ -45,28 +60,30 @@ class Run:
     """
 
     def __init__(self, settings: Settings, request: RunRequest, config: Mapping[str, Any]) -> None:
-        self._lock = threading.Lock()
         self._finished = False
-        self._complained = False
         self._last_timestamp = 0
-        self._portal = _portals.__enter__()
+        portal = _portals.__enter__()
         try:
-            self._recorder = self._portal.call(Recorder.start, settings.db_path, request)
+            recorder = portal.call(Recorder.start, settings.db_path, request)
         except BaseException:
             _portals.__exit__(None, None, None)
             raise
-        self._journal = self._recorder.journal
-        self._recording = self._portal.start_task_soon(self._recorder.record)
-        run = self._recorder.run
+        self._journal = recorder.journal
+        self._lock = self._journal.lock
+        # None in a process that has inherited the run by a fork.
+        self._background: _Background | None = (
+            portal, recorder, portal.start_task_soon(recorder.record)
+        )  # fmt: skip
+        fork.watch(self)
+        run = recorder.run
         self.id: int = run.id
         self.run_id: str = run.run_id
         self.name: str = run.name or run.run_id
         self.group: str | None = run.group_name
-        self.project: str = self._recorder.project.name
+        self.project: str = recorder.project.name
         self.url = f"{settings.url}/?run={run.id}"
-        last_step = self._recorder.last_step
-        self._next_step = 0 if last_step is None else math.floor(last_step) + 1
-        self.config = Config(nested(self._recorder.config), self._store_config)
+        self._next_step = recorder.first_step
+        self.config = Config(nested(recorder.config), self._store_config)
         if config:
             self.config.update(config)
 
@@ -94,7 +111,7 @@ class Run:
         """
         self._append("time", metrics, 0)
 
-    def finish(self, state: Literal["completed", "failed"] = "completed") -> None:
+    def finish(self, state: EndState = "completed") -> None:
         """End the run; on return all points are in the database.
 
         Args:
@@ -104,11 +121,16 @@ class Run:
             if self._finished:
                 return
             self._finished = True
-            self._append_frame(Ended(state, max(time_ns() // 1000, self._last_timestamp)))
+            if self._background is None:  # the run is the parent's to end
+                self._journal.retry()
+                self._journal.close()
+                return
+            self._journal.append(Ended(state, max(time_ns() // 1000, self._last_timestamp)))
+        portal, recorder, recording = self._background
         with guarded("storing the last points"):
             try:
-                self._portal.call(self._recorder.stop)
-                self._recording.result()
+                portal.call(recorder.stop)
+                recording.result()
             finally:
                 _portals.__exit__(None, None, None)
 
@@ -159,26 +181,32 @@ class Run:
                 now = self._last_timestamp + 1
             self._last_timestamp = now
             if keys:
-                try:
-                    self._journal.append_points(axis, keys, step, now, values)
-                except OSError as error:
-                    self._complain(error)
+                self._journal.append_points(axis, keys, step, now, values)
             if step >= self._next_step and axis == "step":
                 self._next_step = math.floor(step) + 1
-
-    def _append_frame(self, frame: Configured | Ended) -> None:
-        try:
-            self._journal.append(frame)
-        except OSError as error:
-            self._complain(error)
 
     def _store_config(self, values: dict[str, str]) -> None:
         with self._lock:
             if self._finished:
                 raise NoActiveRunError
-            self._append_frame(Configured(values))
+            self._journal.append(Configured(values))
 
-    def _complain(self, error: OSError) -> None:
-        if not self._complained:
-            logger.warning("the journal of %r cannot be written, points are lost: %s", self, error)
-        self._complained = True
+    def before_child_runs(self) -> None:
+        """In a forked process: log to a journal of our own, leave the parent's things alone."""
+        journal = self._journal
+        fork.never_free(journal, self._background)
+        self._background = None
+        opened = msgspec.structs.replace(
+            journal.opened,
+            writer_uid=uuid.uuid4().hex,
+            pid=os.getpid(),
+            started_at=time.time_ns() // 1000,
+            parent=journal.opened.parent or journal.opened.writer_uid,
+        )
+        self._journal = journal.heir(opened)
+        self._lock = self._journal.lock
+
+    def after_fork_in_parent(self) -> None:
+        """In the parent: look for the journals of children from now on."""
+        if self._background is not None:
+            self._background[1].forked = True

@@ -110,6 +110,14 @@ async def find_by_uid(conn: Connection, uid: str) -> Run | None:
     return next((_run(row) for row in rows), None)
 
 
+async def find_by_slug(conn: Connection, project_id: int, slug: str) -> Run | None:
+    """The run of a project that people call so."""
+    rows = await conn.execute_fetchall(
+        f"SELECT {COLUMNS} FROM runs WHERE project_id = ? AND slug = ?", (project_id, slug)
+    )
+    return next((_run(row) for row in rows), None)
+
+
 async def existing(conn: Connection, run_ids: Sequence[int]) -> list[int]:
     """Those of the row ids that belong to a run, sorted."""
     rows = await conn.execute_fetchall(

@@ -1,0 +1,50 @@
+"""`trackai recover`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from trackai.cli.output import json_option, print_json, print_table
+from trackai.cli.store import db_option, with_store
+
+if TYPE_CHECKING:
+    from trackai.ingest.recovery import Recovered
+    from trackai.store.database import Database
+
+
+@click.command()
+@click.argument("journals", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@db_option
+@json_option
+@click.pass_context
+def recover(ctx: click.Context, journals: tuple[Path, ...], db: str | None, as_json: bool) -> None:
+    """Store what processes left behind that died before they finished their runs.
+
+    Without JOURNALS, all in the spool folder of the database. A running server does this by
+    itself. Exits with 4 if something was damaged: it is named, and the file is kept.
+    """
+    from trackai.ingest import recovery
+
+    async def work(database: Database) -> list[Recovered]:
+        recovered = await recovery.recover(database, [path.absolute() for path in journals] or None)
+        await database.checkpoint()
+        return recovered
+
+    recovered = with_store(db, work)
+    if as_json:
+        print_json(recovered=recovered)
+    elif recovered:
+        print_table(
+            ("project", "run", "points", "ended", "damage"),
+            [
+                (one.project, one.run, one.points, one.ended, "; ".join(one.damages) or None)
+                for one in recovered
+            ],
+        )
+    else:
+        click.echo("Nothing was left behind.", err=True)
+    if any(one.damages for one in recovered):
+        ctx.exit(4)

@@ -1,0 +1,216 @@
+"""Reading a journal: batch by batch, while it is written, and around what is damaged."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from trackai.ingest.frames import (
+    MAX_PAYLOAD,
+    Configured,
+    Ended,
+    Frame,
+    Keys,
+    Opened,
+    Points,
+    decode,
+    find,
+)
+from trackai.structs.columns import Column
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from trackai.structs.values import Axis, Step
+
+# What one transaction stores: some 50 000 points of calls with ten metrics.
+READ_BYTES = 512 * 1024
+
+
+class Damage(msgspec.Struct, frozen=True):
+    """Bytes of a journal that are no frames, or that mean nothing without a frame that is lost."""
+
+    offset: int
+    length: int
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.problem} at byte {self.offset} ({self.length} bytes)"
+
+
+class Batch(msgspec.Struct, kw_only=True):
+    """Frames of one journal, from the byte `start` to the byte `end`, gathered by metric."""
+
+    opened: Opened
+    start: int
+    end: int
+    frames: int
+    columns: list[Column]
+    config: dict[str, str]
+    ended: Ended | None
+
+    @property
+    def last_timestamp(self) -> int:
+        """When its last point was logged, 0 without points; microseconds since the epoch."""
+        return max((column.timestamps[-1] for column in self.columns), default=0)
+
+    @property
+    def points(self) -> int:
+        """How many points it holds."""
+        return sum(len(column.steps) for column in self.columns)
+
+
+class JournalReader:
+    """Reads a journal batch by batch, also while it is being written.
+
+    Attributes:
+        damages: what could not be read so far.
+        position: the byte up to which frames have been read.
+        opened: who writes the journal; None before that has been read.
+    """
+
+    def __init__(self, path: Path, presumed: Opened | None = None) -> None:
+        """`presumed` is who writes the journal, if its first frame should be damaged."""
+        self.path = path
+        self._presumed = presumed
+        self.rewind(0)
+
+    def rewind(self, start: int) -> None:
+        """Begin again; the frames up to the byte `start` are read, but not returned."""
+        self.position = 0
+        self.damages: list[Damage] = []
+        self.opened: Opened | None = None
+        self._mark = start  # the end of the last batch
+        self._hopeless = 0  # the size of the file when no whole frame was found after damage
+        self._keys: dict[int, Keys] = {}
+
+    def read(
+        self, size: int = READ_BYTES, *, limit: int | None = None, final: bool = False
+    ) -> Batch | None:
+        """The next batch; None at the (present) end of the file.
+
+        Args:
+            size: about how many bytes.
+            limit: how many frames at most.
+            final: nobody writes to the file any more: what looks like the beginning of a long
+                frame may be damage, with whole frames after it.
+        """
+        while True:
+            frames, problem = self._read_frames(size, limit)
+            if frames:
+                batch = self._gather(frames)
+                if batch is not None:
+                    return batch
+            elif not self._skip_damage(problem, final=final):
+                return None
+
+    def peek(self) -> Opened | None:
+        """Who writes the journal, by its first frame; None if that is not there or damaged."""
+        with self.path.open("rb") as file:
+            frames, _ = decode(file.read(READ_BYTES), 1)
+        first = frames[0][0] if frames else None
+        return first if isinstance(first, Opened) else None
+
+    def _read_frames(
+        self, size: int, limit: int | None
+    ) -> tuple[list[tuple[Frame, int]], str | None]:
+        if self.position < self._mark:  # what is only read again needs no limit
+            size, limit = min(size, self._mark - self.position), None
+        with self.path.open("rb") as file:
+            file.seek(self.position)
+            data = file.read(size)
+            frames, problem = decode(data, limit)
+            if not frames and problem is None and len(data) == size:  # one very long frame
+                data += file.read(MAX_PAYLOAD)
+                frames, problem = decode(data, limit)
+        return frames, problem
+
+    def _skip_damage(self, problem: str | None, *, final: bool) -> bool:
+        """Go on at the next whole frame; False if there is none (yet)."""
+        if problem is None and not final:
+            return False
+        with self.path.open("rb") as file:
+            file.seek(self.position)
+            data = file.read()
+        size = self.position + len(data)
+        if size == self._hopeless:
+            return False
+        found = find(data, 0)
+        if found is None:
+            self._hopeless = size
+            if final and problem is not None:
+                self._note_damage(self.position, len(data), problem)
+            return False
+        self._note_damage(self.position, found, problem or "a frame that is not complete")
+        self.position += found
+        return True
+
+    def _note_damage(self, offset: int, length: int, problem: str) -> None:
+        if self.damages:
+            last = self.damages[-1]
+            if last.offset + last.length == offset and last.problem == problem:
+                self.damages[-1] = Damage(last.offset, last.length + length, problem)
+                return
+        self.damages.append(Damage(offset, length, problem))
+
+    def _gather(self, frames: list[tuple[Frame, int]]) -> Batch | None:
+        base, start, begin = self.position, self._mark, self.position
+        self.position = base + frames[-1][1]
+        calls: dict[int, list[Points]] = {}
+        config: dict[str, str] = {}
+        ended = None
+        for frame, end in frames:
+            if type(frame) is Points:
+                if base + end > start:
+                    keys = self._keys.get(frame.keys)
+                    if keys is not None and len(keys.paths) == len(frame.values):
+                        calls.setdefault(frame.keys, []).append(frame)
+                    else:
+                        self._note_damage(begin, base + end - begin, "values without their names")
+            elif type(frame) is Opened:
+                self.opened = frame
+            elif type(frame) is Keys:
+                self._keys[frame.number] = frame
+            elif base + end <= start:
+                pass
+            elif type(frame) is Configured:
+                config.update(frame.values)
+            elif type(frame) is Ended:
+                ended = frame
+            begin = base + end
+        self.opened = self.opened or self._presumed
+        if self.opened is None:
+            self._note_damage(base, self.position - base, "frames of an unknown writer")
+            return None
+        if self.position <= start:
+            return None
+        self._mark = self.position
+        return Batch(
+            opened=self.opened,
+            start=start,
+            end=self.position,
+            frames=len(frames),
+            columns=_columns(self._keys, calls),
+            config=config,
+            ended=ended,
+        )
+
+
+def _columns(keys: dict[int, Keys], calls: dict[int, list[Points]]) -> list[Column]:
+    """Turn calls, a row of values each, into series, a column of values each."""
+    columns: dict[tuple[Axis, str], Column] = {}
+    for number, points in calls.items():
+        axis = keys[number].axis
+        timestamps = [point.timestamp for point in points]
+        steps: list[Step] = [point.step for point in points] if axis == "step" else list(timestamps)
+        by_path = zip(*(point.values for point in points), strict=True)
+        for path, values in zip(keys[number].paths, by_path, strict=True):
+            column = columns.get((axis, path))
+            if column is None:
+                columns[axis, path] = Column(path, axis, steps[:], timestamps[:], list(values))
+            else:
+                column.steps += steps
+                column.timestamps += timestamps
+                column.values += values
+    return list(columns.values())

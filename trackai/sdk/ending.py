@@ -1,0 +1,96 @@
+"""How a script ends is how its run ends: exceptions, sys.exit() and signals.
+
+Whatever the program itself has set up stays in force: hooks are called on, and a signal for which
+it has a handler is none of ours.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import signal
+import sys
+import threading
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType, TracebackType
+
+    from trackai.sdk.run import EndState
+
+_failed = False
+_last_exit: SystemExit | None = None
+_finish: Callable[[EndState], None] | None = None
+
+
+def watch(finish: Callable[[EndState], None]) -> None:
+    """From now on, call `finish` with a state when the script ends."""
+    global _finish
+    if _finish is None:
+        _finish = finish
+        _watch_exceptions()
+        _watch_exit_codes()
+        atexit.register(_at_exit)
+    _watch_sigterm()
+
+
+def _watch_exceptions() -> None:
+    previous = sys.excepthook
+
+    def note_failure(
+        kind: type[BaseException], error: BaseException, traceback: TracebackType | None
+    ) -> None:
+        global _failed
+        _failed = True
+        previous(kind, error, traceback)
+
+    sys.excepthook = note_failure
+
+
+def _watch_exit_codes() -> None:
+    previous = sys.exit
+
+    def note_exit(status: Any = None, /) -> NoReturn:
+        global _last_exit
+        try:
+            previous(status)
+        except SystemExit as error:
+            _last_exit = error if error.code else None
+            raise
+
+    sys.exit = note_exit
+
+
+def _ended_by_exit() -> bool:
+    """Whether the last sys.exit() with a failure ended the script, rather than being caught.
+
+    An exception that was not caught has left every frame at the line that its traceback says.
+    """
+    error = _last_exit
+    traceback = error.__traceback__ if error is not None else None
+    if traceback is None:
+        return False
+    frame = traceback.tb_frame
+    return frame.f_back is None and frame.f_lasti == traceback.tb_lasti
+
+
+def _at_exit() -> None:
+    if _finish is not None:
+        _finish("failed" if _failed or _ended_by_exit() else "completed")
+
+
+def _watch_sigterm() -> None:
+    # Only the main thread may set a handler, and only it can be interrupted by one.
+    if threading.current_thread() is not threading.main_thread():
+        return
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _on_sigterm)
+
+
+def _on_sigterm(number: int, frame: FrameType | None) -> None:
+    """End the run, then die of the signal as if it had never been caught."""
+    signal.signal(number, signal.SIG_DFL)  # a second signal does not wait
+    if _finish is not None:
+        _finish("failed")
+    os.kill(os.getpid(), number)
