@@ -13,9 +13,8 @@ from tests.ingest.test_frames import OPENED
 from trackai.ingest.drain import Drain
 from trackai.ingest.frames import Ended
 from trackai.ingest.journal import JournalWriter
-from trackai.store import garbage, runs
 from trackai.ingest.recovery import recover
-from trackai.store import runs
+from trackai.store import garbage, runs
 
 if TYPE_CHECKING:
     from trackai.store.database import Database

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from trackai.sdk.run import EndState
 
 _failed = False
-_last_exit: SystemExit | None = None
+_last_exit: tuple[FrameType, int] | None = None
 _finish: Callable[[EndState], None] | None = None
 
 
@@ -53,11 +53,11 @@ def _watch_exit_codes() -> None:
 
     def note_exit(status: Any = None, /) -> NoReturn:
         global _last_exit
-        try:
-            previous(status)
-        except SystemExit as error:
-            _last_exit = error if error.code else None
-            raise
+        frame = sys._getframe()
+        while frame.f_back is not None:
+            frame = frame.f_back
+        _last_exit = (frame, frame.f_lasti) if status not in (None, 0, False) else None
+        previous(status)
 
     sys.exit = note_exit
 
@@ -65,14 +65,12 @@ def _watch_exit_codes() -> None:
 def _ended_by_exit() -> bool:
     """Whether the last sys.exit() with a failure ended the script, rather than being caught.
 
-    An exception that was not caught has left every frame at the line that its traceback says.
+    If it was caught, the outermost frame has gone on to its end.
     """
-    error = _last_exit
-    traceback = error.__traceback__ if error is not None else None
-    if traceback is None:
+    if _last_exit is None:
         return False
-    frame = traceback.tb_frame
-    return frame.f_back is None and frame.f_lasti == traceback.tb_lasti
+    frame, position = _last_exit
+    return frame.f_lasti == position
 
 
 def _at_exit() -> None:

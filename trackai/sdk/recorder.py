@@ -9,6 +9,7 @@ import socket
 import tempfile
 import time
 import uuid
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -34,6 +35,8 @@ from trackai.store.database import Database
 from trackai.store.projects import slugify
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from aiosqlite import Connection
 
     from trackai.store.writers import Writer
@@ -48,6 +51,8 @@ _POLL_SECONDS = 0.2
 _INIT_SECONDS = 300.0
 # How long finish() waits for room on the disk for what is held in memory.
 _ROOM_SECONDS = 5.0
+# How long a fork waits for the drain to be between two batches.
+_FORK_SECONDS = 5.0
 # The longest pause after a mistake of ours.
 _MAX_PAUSE = 60.0
 # When this process began, as far as other ranks are concerned.
@@ -81,6 +86,7 @@ class Recorder:
         first_step: the step of the first call that names none.
         config: its configuration so far, flat.
         forked: whether processes may have inherited the run.
+        closing: whether nobody logs any more.
     """
 
     run: Run
@@ -91,8 +97,10 @@ class Recorder:
 
     def __init__(self, db_path: Path) -> None:
         self.forked = False
+        self.closing = False
         self._db = Database(db_path)
         self._stop = anyio.Event()
+        self._turn = anyio.Lock()  # held while the database is used
         self._complaints: set[str] = set()
         self._progress: Progress | None = None
 
@@ -221,6 +229,17 @@ class Recorder:
             await self._db.close()
             self.journal.close()
 
+    async def let_go(self) -> bool:
+        """Close the database between two transactions, so that a fork inherits no connection.
+
+        SQLite keeps what a process has locked in memory, where a child would believe it.
+        The next use opens it again.
+        """
+        with anyio.move_on_after(_FORK_SECONDS) as scope:
+            async with self._turn:
+                await self._db.close()
+        return not scope.cancelled_caught
+
     def stop(self) -> None:
         """Make `record` come to its end; the journal must not be written to any more."""
         self._stop.set()
@@ -230,8 +249,9 @@ class Recorder:
         try:
             await self._store_new()
             if self.forked:
-                await self._children.store()
-                await self._children.collect()
+                async with self._turn:
+                    await self._children.store()
+                    await self._children.collect()
         except (StoreError, OSError) as error:
             self._complain(f"points wait in {self._db.spool}: %s", error)
         else:
@@ -239,7 +259,7 @@ class Recorder:
 
     def _tend_journal(self) -> None:
         """Make deleted files anew, write what was held."""
-        with self.journal.lock:
+        with self._owning_journal():
             restored = self.journal.restore()
             failure = self.journal.failure
             written = self.journal.retry() if failure is not None else True
@@ -255,6 +275,19 @@ class Recorder:
         if dropped:
             self._complain("more cannot be kept in memory: points are lost (%s)", failure)
 
+    @contextmanager
+    def _owning_journal(self) -> Iterator[None]:
+        # A signal handler may finish the run in the middle of a call of log(), which holds the
+        # lock and does not go on before that is done.
+        owned = self.journal.lock.acquire(timeout=0.05)
+        while not owned and not self.closing:
+            owned = self.journal.lock.acquire(timeout=0.05)
+        try:
+            yield
+        finally:
+            if owned:
+                self.journal.lock.release()
+
     def _complain(self, message: str, error: BaseException | None) -> None:
         """Say it once, until things are well again."""
         if message not in self._complaints:
@@ -266,7 +299,7 @@ class Recorder:
             newest = self.journal.paths[-1]  # before reading: this one may still be growing
             final = self._drain.path != newest or self._stop.is_set()
             before = self._drain.position
-            while await self._drain.store_next(final=final):
+            while await self._store_batch(final=final):
                 if self._progress is not None:
                     self._progress.advance(self._drain.position - before)
                 before = self._drain.position
@@ -275,6 +308,10 @@ class Recorder:
             await self._remove_stored()
             self._drain = Drain(self._db, self.journal.paths[0])
 
+    async def _store_batch(self, *, final: bool) -> bool:
+        async with self._turn:
+            return await self._drain.store_next(final=final)
+
     async def _finish(self) -> None:
         await self._wait_for_room()
         self._progress = Progress(sum(_size(path) for path in self.journal.paths))
@@ -282,12 +319,14 @@ class Recorder:
             while self.journal.paths:
                 self._tend_journal()
                 await self._store_new()
-                await self._db.checkpoint()
+                async with self._turn:
+                    await self._db.checkpoint()
                 await self._remove_stored()
             if self.forked:
-                await self._children.store()
-                await self._children.collect()
-                await self._db.checkpoint()
+                async with self._turn:
+                    await self._children.store()
+                    await self._children.collect()
+                    await self._db.checkpoint()
         except (StoreError, OSError) as error:
             kept = ", ".join(str(path) for path in self.journal.paths)
             logger.warning(
@@ -322,12 +361,16 @@ class Recorder:
             logger.warning("%d calls of log() could not be stored: %s", dropped, failure)
 
     async def _remove_stored(self) -> None:
+        async with self._turn:
+            await self._remove_if_stored()
+
+    async def _remove_if_stored(self) -> None:
         """Remove the journal that has been drained, if the database really holds it."""
         path = self._drain.path
         if not path.exists():
             raise FileNotFoundError(f"{path} was deleted")
         if await self._drain.is_stored():
-            with self.journal.lock:
+            with self._owning_journal():
                 if self._drain.damages:
                     report_damage(self._drain, self.journal.set_aside(path))
                 else:

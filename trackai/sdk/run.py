@@ -62,6 +62,7 @@ class Run:
     def __init__(self, settings: Settings, request: RunRequest, config: Mapping[str, Any]) -> None:
         self._finished = False
         self._last_timestamp = 0
+        fork.refuse_if_unsafe()
         portal = _portals.__enter__()
         try:
             recorder = portal.call(Recorder.start, settings.db_path, request)
@@ -127,6 +128,7 @@ class Run:
                 return
             self._journal.append(Ended(state, max(time_ns() // 1000, self._last_timestamp)))
         portal, recorder, recording = self._background
+        recorder.closing = True
         with guarded("storing the last points"):
             try:
                 portal.call(recorder.stop)
@@ -190,6 +192,18 @@ class Run:
             if self._finished:
                 raise NoActiveRunError
             self._journal.append(Configured(values))
+
+    def before_fork(self) -> bool:
+        """In the process that forks: whether the child will inherit no connection."""
+        if self._background is None or self._finished:
+            return True
+        portal, recorder, recording = self._background
+        if recording.done():
+            return True
+        try:
+            return portal.call(recorder.let_go)
+        except RuntimeError:  # the event loop's own thread forks, or it is closing
+            return False
 
     def before_child_runs(self) -> None:
         """In a forked process: log to a journal of our own, leave the parent's things alone."""

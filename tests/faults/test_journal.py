@@ -1,0 +1,285 @@
+"""Journals that are damaged, deleted, or cannot be written."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.ingest.test_frames import OPENED
+from trackai import guard
+from trackai.ingest import frames
+from trackai.ingest.drain import Drain
+from trackai.ingest.frames import Keys, Points, encode
+from trackai.ingest.journal import JournalWriter
+from trackai.ingest.reader import JournalReader
+from trackai.ingest.recovery import recover
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from trackai.store.database import Database
+
+
+def write(folder: Path, calls: int, **options: Any) -> JournalWriter:
+    writer = JournalWriter(folder, OPENED, **options)
+    for step in range(calls):
+        writer.append_points("step", ("a",), step, step + 1, [step / 2])
+    return writer
+
+
+async def steps(db: Database) -> list[int]:
+    async with db.read() as conn:
+        rows = await conn.execute_fetchall("SELECT step FROM metrics ORDER BY step")
+        return [step for (step,) in rows]
+
+
+def ends(path: Path) -> list[int]:
+    """The offsets at which the frames of a journal end."""
+    return [end for _, end in frames.decode(path.read_bytes())[0]]
+
+
+@pytest.mark.parametrize("part", ["length", "checksum", "payload"])
+async def test_one_damaged_frame_costs_one_call(
+    db: Database, caplog: pytest.LogCaptureFixture, part: str
+) -> None:
+    writer = write(db.spool, 100)
+    [path] = writer.paths
+    writer.close()
+    data = bytearray(path.read_bytes())
+    begin = ends(path)[50]  # after the opening frame, the names and 49 calls
+    data[begin + {"length": 1, "checksum": 5, "payload": 12}[part]] ^= 0x10
+    path.write_bytes(data)
+    [report] = await recover(db)
+    assert await steps(db) == [step for step in range(100) if step != 49]
+    assert (report.points, report.ended, len(report.damages)) == (99, False, 1)
+    assert f"at byte {begin} " in report.damages[0]
+    kept = path.with_name(path.name + ".damaged")
+    assert kept.read_bytes() == data
+    assert str(kept) in caplog.text
+    assert f"at byte {begin} " in caplog.text
+    assert not path.exists()
+    assert await recover(db) == []
+
+
+async def test_a_damaged_beginning_is_told_by_the_database(db: Database) -> None:
+    writer = write(db.spool, 10)
+    [path] = writer.paths
+    drain = Drain(db, path)
+    await drain.store_next()
+    for step in range(10, 20):
+        writer.append_points("step", ("a",), step, step + 1, [1.0])
+    writer.close()
+    data = bytearray(path.read_bytes())
+    data[10] ^= 1
+    path.write_bytes(data)
+    [report] = await recover(db)
+    assert report.run == OPENED.run_slug
+    assert await steps(db) == list(range(20))
+
+
+async def test_damaged_names_are_not_guessed(db: Database) -> None:
+    writer = write(db.spool, 10)
+    writer.append_points("step", ("b",), 10, 11, [1.0])
+    [path] = writer.paths
+    writer.close()
+    data = bytearray(path.read_bytes())
+    data[ends(path)[0] + 9] ^= 1  # the names of the first calls
+    path.write_bytes(data)
+    [report] = await recover(db)
+    assert await steps(db) == [10]
+    assert "without their names" in " ".join(report.damages)
+
+
+@given(
+    st.lists(st.integers(0, 40), min_size=1, max_size=20),
+    st.data(),
+    st.binary(min_size=1, max_size=60),
+)
+def test_whatever_lies_between_frames_is_found_around(
+    tmp_path_factory: pytest.TempPathFactory, sizes: list[int], data: st.DataObject, noise: bytes
+) -> None:
+    whole = [encode(OPENED), encode(Keys(0, "step", ("a",)))]
+    whole += [encode(Points(0, step, step, ["x" * size])) for step, size in enumerate(sizes)]
+    place = data.draw(st.integers(2, len(whole)))
+    path = tmp_path_factory.mktemp("journal") / "j"
+    path.write_bytes(b"".join([*whole[:place], noise, *whole[place:]]))
+    reader = JournalReader(path)
+    found: list[float] = []
+    while (batch := reader.read(50, final=True)) is not None:
+        found += [step for column in batch.columns for step in column.steps]
+    assert found == list(range(len(sizes)))
+
+
+async def test_a_call_that_cannot_be_stored_keeps_back_no_other(
+    db: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(guard, "reraise", False)
+    writer = write(db.spool, 200)
+    writer.append_points("step", ("a",), 1 << 63, 1000, [1.0])  # no step that SQLite could hold
+    for step in range(200, 300):
+        writer.append_points("step", ("a",), step, step + 2000, [1.0])
+    writer.close()
+    [report] = await recover(db)
+    assert await steps(db) == list(range(300))
+    assert "OverflowError" in report.damages[0]
+    assert "please report" in caplog.text
+    assert report.kept is not None
+
+
+async def test_a_deleted_journal_is_made_anew(db: Database) -> None:
+    writer = write(db.spool, 100, rotate_bytes=1000)
+    paths = writer.paths
+    assert len(paths) > 2
+    for path in paths:
+        path.unlink()
+    assert writer.restore() == paths
+    assert writer.restore() == []
+    assert await recover(db) == [], "they are locked"
+    writer.append_points("step", ("a",), 100, 101, [1.0])
+    writer.close()
+    await recover(db)
+    assert await steps(db) == list(range(101))
+
+
+async def test_what_cannot_be_kept_is_counted_and_no_more_is_lost(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = write(db.spool, 10, held_bytes=2000)
+
+    def full(fd: int, data: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("trackai.ingest.journal.write", full)
+        for step in range(10, 500):
+            writer.append_points("step", ("b",), step, step + 1, [1.0])
+        assert not writer.retry()
+        assert writer.failure is not None
+    kept = 490 - writer.dropped
+    assert 10 < kept < 200
+    assert writer.retry()
+    for step in range(500, 510):
+        writer.append_points("step", ("b",), step, step + 1, [1.0])
+    writer.close()
+    await recover(db)
+    assert await steps(db) == [*range(10 + kept), *range(500, 510)]
+
+
+async def test_half_a_write_is_taken_back(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+
+    writer = write(db.spool, 10)
+
+    def half(fd: int, data: bytes) -> int:
+        return os.write(fd, data[: len(data) // 2])
+
+    with monkeypatch.context() as patch:
+        patch.setattr("trackai.ingest.journal.write", half)
+        for step in range(10, 20):
+            writer.append_points("step", ("a",), step, step + 1, [1.0])
+        assert not writer.retry()
+    assert writer.retry()
+    [path] = writer.paths
+    assert ends(path)[-1] == path.stat().st_size
+    writer.close()
+    await recover(db)
+    assert await steps(db) == list(range(20))
+
+
+FULL_DISK = """
+    import logging, resource, sys, time, trackai
+    run = trackai.init(project="p", name="r")
+    for step in range(100):
+        run.log({"x": step})
+    time.sleep(0.5)
+    limit = lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, -1))
+    limit(20_000)
+    for step in range(100, 1300):
+        run.log({"x": step})
+    time.sleep(0.5)
+"""
+
+
+def test_training_goes_on_while_the_disk_is_full(
+    db_path: Path, run_python: Callable[..., Any]
+) -> None:
+    result = run_python(FULL_DISK + "    limit(-1)\n    run.log({'x': 1300})\n    run.finish()")
+    assert result.stderr.count("cannot be written") <= 2, result.stderr
+    assert "kept in memory" in result.stderr
+    assert "can be written again" in result.stderr
+    assert stored(db_path) == list(range(1301))
+
+
+def test_what_a_full_disk_does_not_take_lies_elsewhere(
+    db_path: Path, tmp_path: Path, run_python: Callable[..., Any]
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    result = run_python(FULL_DISK + "    limit(90_000)\n    run.finish()", TMPDIR=str(elsewhere))
+    # The limit is one on every file: the journal fits in again, the database does not.
+    assert "not everything could be stored" in result.stderr, result.stderr
+    shown = trackai("recover", "--json", db=db_path)
+    assert shown["recovered"][0]["ended"] is True
+    assert stored(db_path) == list(range(1300))
+    db_path.unlink()
+    result = run_python(FULL_DISK + "    run.finish()", TMPDIR=str(elsewhere))
+    [rescued] = elsewhere.glob("*.journal")
+    assert f"trackai recover {rescued}" in result.stderr
+    trackai("recover", "--json", db=db_path)
+    assert len(stored(db_path)) < 1300
+    trackai("recover", "--json", str(rescued), db=db_path)
+    assert stored(db_path) == list(range(1300))
+    assert not rescued.exists()
+
+
+@pytest.mark.parametrize("what", ["trackai.db-spool", "."])
+def test_folders_that_are_deleted_while_it_logs(
+    db_path: Path, run_python: Callable[..., Any], what: str
+) -> None:
+    result = run_python(
+        f"""
+        import shutil, time, trackai
+        run = trackai.init(project="p", name="r")
+        for step in range(1000):
+            run.log({{"x": step}})
+        time.sleep(0.5)
+        shutil.rmtree({str(db_path.parent / what)!r})
+        for step in range(1000, 2000):
+            run.log({{"x": step}})
+        time.sleep(0.5)
+        run.log({{"x": 2000}})
+        run.finish()
+        """
+    )
+    assert "made anew" in result.stderr
+    assert stored(db_path) == list(range(2001))
+
+
+def stored(path: Path) -> list[int]:
+    import sqlite3
+
+    connection = sqlite3.connect(path)
+    try:
+        points = connection.execute("SELECT value FROM points ORDER BY value").fetchall()
+        [(counted,)] = connection.execute("SELECT sum(points) FROM series").fetchall()
+        assert counted == len(points)
+        return [value for (value,) in points]
+    finally:
+        connection.close()
+
+
+def trackai(*arguments: str, db: Path) -> Any:
+    result = subprocess.run(
+        [sys.executable, "-m", "trackai.cli", *arguments, "--db", str(db)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(result.stdout)
