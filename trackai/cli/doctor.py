@@ -77,7 +77,7 @@ async def _examine(database: Database) -> list[Finding]:
 
 
 async def _mend(database: Database) -> None:
-    from trackai.ingest.drain import recover
+    from trackai.ingest.recovery import recover
     from trackai.store import checks
 
     await recover(database)
