@@ -22,6 +22,7 @@ export function Table({ projectId, chosen, onRuns, onChoose }: Props) {
   const [pages, setPages] = useState(new Map<number, api.Run[]>());
   const [total, setTotal] = useState<number>();
   const [error, setError] = useState("");
+  const shown = useRef("");
   const [top, setTop] = useState(0);
   const [height, setHeight] = useState(600);
   const asked = [projectId, filter.value, sort.value, order.value, columns.value.join("\n")].join("\u0000");
@@ -55,6 +56,7 @@ export function Table({ projectId, chosen, onRuns, onChoose }: Props) {
             },
             stop.signal,
           );
+          shown.current = asked;
           setPages((before) => new Map(before).set(page, found.runs));
           setTotal(found.total);
           if (page === 0) onRuns(found.runs, found.total);
@@ -65,8 +67,9 @@ export function Table({ projectId, chosen, onRuns, onChoose }: Props) {
       }
       if (!stop.signal.aborted) timer = window.setTimeout(load, POLL);
     };
-    // Scrolling past a page need not fetch it.
-    timer = window.setTimeout(load, pages.has(firstPage) && pages.has(lastPage) ? POLL : 30);
+    // Scrolling past a page need not fetch it; what is there is asked for again in a while.
+    const there = shown.current === asked && pages.has(firstPage) && pages.has(lastPage);
+    timer = window.setTimeout(load, there ? POLL : 30);
     return () => {
       stop.abort();
       clearTimeout(timer);
