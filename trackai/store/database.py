@@ -247,7 +247,15 @@ class _Handle:
 async def _open(path: Path, spool: Path, *, read_only: bool = False) -> _Handle:
     """Connect to a TrackAI database with the current schema, made first where there is none."""
     try:
-        _refuse_foreign(path)
+        try:
+            _refuse_foreign(path)
+        except ForeignDatabaseError:
+            lock = spool / "open.lock"
+            if not lock.exists():
+                raise
+            # Another process may be making the file at this moment; look again when it is done.
+            with exclusive(lock):
+                _refuse_foreign(path)
         spool.mkdir(parents=True, exist_ok=True)
         if not _size(path):
             await _create(path, spool)
