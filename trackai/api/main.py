@@ -78,6 +78,9 @@ def create_app(settings: Settings | None = None) -> Starlette:
         },
     )
     app.state.meters = meters
+    # Both forms of a path are routes. Starlette would also send clients from one to the other,
+    # and from `.../metric` to a metric without a name.
+    app.router.redirect_slashes = False
     return app
 
 

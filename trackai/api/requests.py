@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import msgspec
 from starlette.exceptions import HTTPException
 
+from trackai.api.responses import BodyTooLargeError
 from trackai.errors import InvalidInputError, NotFoundError
 
 if TYPE_CHECKING:
@@ -44,7 +46,7 @@ def path_id(request: Request, name: str) -> int:
     text = request.path_params[name]
     try:
         # int() would also take "1_000" and digits of other scripts.
-        number = int(text) if text.isascii() and text.lstrip("+-").isdigit() else None
+        number = int(text) if re.fullmatch("[+-]?[0-9]+", text) else None
     except ValueError:  # thousands of digits
         number = MAX_ID + 1
     if number is None:
@@ -82,17 +84,16 @@ async def whole_body(request: Request) -> bytes:
     """The bytes of the body.
 
     Raises:
-        HTTPException: there are more than `MAX_BODY` (413).
+        BodyTooLargeError: there are more than `MAX_BODY`.
     """
     # Starlette's own limit answers in plain text.
-    too_large = HTTPException(413, f"the body may have {MAX_BODY} bytes", {"Connection": "close"})
     if int(request.headers.get("content-length", 0)) > MAX_BODY:
-        raise too_large
+        raise BodyTooLargeError(MAX_BODY)
     data = bytearray()
     async for chunk in request.stream():
         data += chunk
         if len(data) > MAX_BODY:
-            raise too_large
+            raise BodyTooLargeError(MAX_BODY)
     return bytes(data)
 
 

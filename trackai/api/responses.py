@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import msgspec
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -18,6 +19,10 @@ from trackai.errors import (
 
 if TYPE_CHECKING:
     from starlette.requests import Request
+    from starlette.types import Receive, Scope, Send
+
+# How long a client may go on sending a body that is not wanted.
+_LINGER_SECONDS = 10.0
 
 _encode = msgspec.json.Encoder().encode
 
@@ -40,6 +45,36 @@ class JSONResponse(Response):
         return _encode(content)
 
 
+class BodyTooLargeError(HTTPException):
+    """The body is over the limit, and the rest of it has not been read."""
+
+    def __init__(self, limit: int) -> None:
+        detail = f"the body may have {limit} bytes"
+        super().__init__(413, detail, {"Connection": "close"})
+
+
+class _Refusal(JSONResponse):
+    """An answer in the middle of a body.
+
+    Many clients look for it only when they have sent everything. Closing the connection before
+    that would reset it, and they would never see why.
+    """
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send(
+            {
+                "type": "http.response.start",
+                "status": self.status_code,
+                "headers": self.raw_headers,
+            }
+        )
+        await send({"type": "http.response.body", "body": self.body, "more_body": True})
+        with anyio.move_on_after(_LINGER_SECONDS):
+            while (await receive()).get("more_body"):
+                pass
+        await send({"type": "http.response.body", "body": b""})
+
+
 async def trackai_error(request: Request, error: Exception) -> Response:
     """Answer one of TrackAI's own exceptions."""
     status = next(status for kind, status in _STATUS if isinstance(error, kind))
@@ -50,7 +85,8 @@ async def trackai_error(request: Request, error: Exception) -> Response:
 async def http_error(request: Request, error: Exception) -> Response:
     """Answer an error that the framework has found: no such route, no such method."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for nothing else
-    return JSONResponse({"detail": error.detail}, error.status_code, dict(error.headers or {}))
+    kind = _Refusal if isinstance(error, BodyTooLargeError) else JSONResponse
+    return kind({"detail": error.detail}, error.status_code, dict(error.headers or {}))
 
 
 async def internal_error(request: Request, error: Exception) -> Response:

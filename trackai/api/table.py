@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.routing import Route
 
 from trackai.api.routes import events, files, ingest, metrics, projects, runs, server
@@ -41,6 +42,15 @@ MSGPACK = "application/msgpack"
 BYTES = "application/octet-stream"
 TEXT = "text/plain"
 EVENTS = "text/event-stream"
+
+
+class _AnyText(PathConvertor):
+    """The rest of a path: names of metrics and tags may hold line breaks, too."""
+
+    regex = "(?s:.*)"
+
+
+register_url_convertor("path", _AnyText())
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):

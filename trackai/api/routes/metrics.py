@@ -27,6 +27,7 @@ MAX_COMPARED = 1000
 Buckets = Annotated[int, msgspec.Meta(ge=10, le=10_000)]
 
 Attempt = Literal["latest", "all"] | Annotated[int, msgspec.Meta(ge=1, le=MAX_ID)]
+Bound = Annotated[int, msgspec.Meta(ge=-MAX_ID - 1, le=MAX_ID)] | float
 
 
 class PointQuery(msgspec.Struct):
@@ -40,8 +41,8 @@ class PointQuery(msgspec.Struct):
 
     limit: Limit = 1000
     offset: Offset = 0
-    step_min: int | float | None = None
-    step_max: int | float | None = None
+    step_min: Bound | None = None
+    step_max: Bound | None = None
     attempt: Attempt = "latest"
     inherited: bool = True
     points: Buckets | None = None

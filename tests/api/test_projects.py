@@ -1,0 +1,163 @@
+"""/api/projects: order, pages, clashes, and what a client may get wrong."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import Server
+
+
+def make(server: Server, name: str, slug: str | None = None) -> dict[str, Any]:
+    answer = server.request("POST", "/api/projects", {"name": name, "project_id": slug or name})
+    assert answer.status == 200, answer
+    project: dict[str, Any] = answer.json
+    return project
+
+
+def make_run(server: Server, project: int, slug: str, state: str = "running") -> int:
+    body = {"project_id": project, "run_id": slug, "state": state}
+    answer = server.request("POST", "/api/runs", body)
+    assert answer.status == 200, answer
+    return int(answer.json["id"])
+
+
+def test_a_new_project_has_its_fields(server: Server) -> None:
+    before = datetime.now(UTC) - timedelta(seconds=1)
+    project = make(server, "My project", "my-project")
+    assert {"id", "name", "project_id", "created_at", "updated_at"} <= project.keys()
+    assert type(project["id"]) is int
+    assert (project["name"], project["project_id"]) == ("My project", "my-project")
+    created = datetime.fromisoformat(project["created_at"])
+    assert created.utcoffset() == timedelta(0)
+    assert before <= created
+    assert project["updated_at"] == project["created_at"]
+    counts = {"total_runs": 0, "running_runs": 0, "completed_runs": 0, "failed_runs": 0}
+    assert server.get(f"/api/projects/{project['id']}") == {**project, **counts}
+    assert server.get("/api/projects") == [project]
+
+
+def test_names_are_kept_as_they_are(server: Server) -> None:
+    for name in (
+        "Ünï ✓ 日本", "a/b?c=d&e#f", "100% 'quoted' \"twice\"", "  spaces  ", "tab\tnew\nline",
+        "nul\x00inside", "nul\x00", "12", "🎉" * 512, "';DROP TABLE projects;--",
+    ):  # fmt: skip
+        project = make(server, name)
+        assert (project["name"], project["project_id"]) == (name, name)
+        assert server.get(f"/api/projects/{project['id']}")["name"] == name
+        assert server.get("/api/projects")[0]["project_id"] == name
+
+
+def test_the_newest_comes_first_page_by_page(server: Server) -> None:
+    assert server.get("/api/projects") == []
+    ids = [make(server, f"p{number}")["id"] for number in range(7)]
+    make_run(server, ids[0], "r")  # a project that changes does not move
+    newest_first = ids[::-1]
+    assert [project["id"] for project in server.get("/api/projects")] == newest_first
+    pages = [server.get(f"/api/projects/?limit=3&offset={offset}") for offset in (0, 3, 6, 9)]
+    assert [len(page) for page in pages] == [3, 3, 1, 0]
+    assert [project["id"] for page in pages for project in page] == newest_first
+    # An empty parameter is one that was not given.
+    assert server.get("/api/projects?limit=&offset=&unknown=1") == server.get("/api/projects")
+    assert server.get("/api/projects?offset=9223372036854775807") == []
+
+
+def test_runs_are_counted_by_state(server: Server) -> None:
+    one, other = make(server, "one"), make(server, "other")
+    states = ["running", "completed", "completed", "failed", "failed", "failed"]
+    runs = [make_run(server, one["id"], f"r{n}", state) for n, state in enumerate(states)]
+    make_run(server, other["id"], "r0")
+
+    def counts() -> list[int]:
+        found = server.get(f"/api/projects/{one['id']}/")
+        names = ("total_runs", "running_runs", "completed_runs", "failed_runs")
+        return [found[name] for name in names]
+
+    assert counts() == [6, 1, 2, 3]
+    server.request("PATCH", f"/api/runs/{runs[0]}/state?state=completed")
+    server.request("DELETE", f"/api/runs/{runs[5]}")
+    assert counts() == [5, 0, 3, 2]
+    assert server.get(f"/api/projects/{one['id']}")["updated_at"] > one["updated_at"]
+
+
+def test_a_taken_name_or_slug_is_a_clash_that_writes_nothing(server: Server) -> None:
+    taken = make(server, "name", "slug")
+    for name, slug in (("name", "slug"), ("name", "other"), ("other", "slug")):
+        answer = server.request("POST", "/api/projects", {"name": name, "project_id": slug})
+        assert answer.status == 409
+        assert list(answer.json) == ["detail"]
+        assert name in answer.json["detail"]
+        assert slug in answer.json["detail"]
+    assert server.get("/api/projects") == [taken]
+    # A name is no slug, and case counts.
+    make(server, "slug", "name")
+    make(server, "Name", "Slug")
+
+
+def test_a_deleted_project_is_gone_and_its_id_does_not_come_back(
+    server: Server, db_path: Path
+) -> None:
+    doomed, kept = make(server, "doomed"), make(server, "kept")
+    run, other = make_run(server, doomed["id"], "r"), make_run(server, kept["id"], "r")
+    points = {"rows": [{"step": 0, "values": {"x": 1.0}}]}
+    for one in (run, other):
+        assert server.request("POST", f"/api/metrics/runs/{one}", points).status == 200
+    path = f"/api/projects/{doomed['id']}/"
+    answer = server.request("DELETE", path)
+    assert (answer.status, type(answer.json["message"])) == (200, str)
+    for method in ("GET", "DELETE"):
+        assert server.request(method, path).status == 404
+    for gone in (f"/api/runs/{run}", f"/api/runs/{run}/summary", f"/api/metrics/runs/{run}"):
+        assert server.request("GET", gone).status == 404
+    assert server.get("/api/runs")["total"] == 1
+    assert server.get(f"/api/metrics/runs/{other}/metric/x")["data"][0]["value"] == 1.0
+    again = make(server, "doomed")
+    assert again["id"] > kept["id"]
+    assert make_run(server, again["id"], "r") > other
+    connection = sqlite3.connect(db_path)
+    for table in ("series", "metrics"):
+        assert connection.execute(f"SELECT COUNT(*) FROM {table}").fetchone() == (1,), table
+    connection.close()
+
+
+DEEP = b"[" * 100_000 + b"]" * 100_000
+
+
+WRONG_BODIES = [
+    (b"", "body"),
+    (b"null", "body"),
+    (b'"text"', "body"),
+    (b'{"name": "x", "project_id": "x"} x', "body"),
+    (b'{"name": "x", "project_id": "x"', "body"),
+    (b'{"name": NaN, "project_id": "x"}', "body"),
+    (b"{'name': 'x', 'project_id': 'x'}", "body"),
+    (b'\xef\xbb\xbf{"name": "x", "project_id": "x"}', "body"),
+    (json.dumps({"name": "x", "project_id": "x"}).encode("utf-16"), "body"),
+    (b'{"name": "\xff", "project_id": "x"}', "body"),
+    (b'{"name": "\xed\xa0\x80", "project_id": "x"}', "body"),
+    (b'{"name": "\\ud800", "project_id": "x"}', "body"),
+    (b'{"name": "\\udc00\\ud800", "project_id": "x"}', "body"),
+    (b'{"name": ' + DEEP + b', "project_id": "x"}', "name"),
+    (b'{"more": ' + DEEP + b', "name": "x", "project_id": "x"}', "body"),
+    (b'{"project_id": "x"}', "name"),
+    (b'{"name": null, "project_id": "x"}', "name"),
+    (b'{"name": true, "project_id": "x"}', "name"),
+    (b'{"name": {}, "project_id": "x"}', "name"),
+    (b'{"name": "x", "project_id": 9223372036854775808}', "project_id"),
+    (b'{"name": "x", "project_id": ["x"]}', "project_id"),
+    (b'{"name": "x", "project_id": ""}', "project_id"),
+    (b'{"name": "x", "project_id": "' + b"x" * 513 + b'"}', "project_id"),
+]
+
+
+def test_a_body_that_does_not_validate_writes_nothing(server: Server) -> None:
+    for body, named in WRONG_BODIES:
+        answer = server.request("POST", "/api/projects", data=body)
+        assert (answer.status, list(answer.json)) == (422, ["detail"]), (body[:80], answer)
+        assert named in answer.json["detail"], (body[:80], answer)
+    assert server.get("/api/projects") == []

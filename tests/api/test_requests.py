@@ -1,0 +1,181 @@
+"""What a request may get wrong, asked of every route there is."""
+
+from __future__ import annotations
+
+import http.client
+import itertools
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from starlette.routing import Route
+
+from trackai.api.main import app
+from trackai.api.requests import MAX_BODY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.conftest import Server
+
+ROUTES = sorted(
+    {
+        (method, route.path)
+        for route in app.routes
+        if isinstance(route, Route)
+        for method in route.methods or ()
+    }
+)
+PARAMETER = re.compile(r"{(\w+)(?::path)?}")
+CHANGING = [(method, path) for method, path in ROUTES if method not in ("GET", "HEAD")]
+
+
+def filled(path: str, value: str) -> str:
+    return PARAMETER.sub(value, path)
+
+
+# What else routes with an id ask for, wherever they look first.
+QUERY = "?metric=x&kind=min"
+BODY = b'{"state": "failed", "tags": ["t"], "rows": [{"step": 0, "values": {"x": 1.0}}]}'
+
+
+def is_refused(answer: Any, *statuses: int) -> bool:
+    """Whether it is one of these errors, in the one shape (without a body after HEAD)."""
+    if answer.status not in statuses:
+        return False
+    return answer.json is None or (
+        list(answer.json) == ["detail"] and isinstance(answer.json["detail"], str)
+    )
+
+
+@pytest.fixture
+def state(server: Server) -> Iterator[Any]:
+    """A project with a run that has a point; it must look the same after the test."""
+    project = server.request("POST", "/api/projects", {"name": "p", "project_id": "p"})
+    run = server.request("POST", "/api/runs", {"project_id": project.json["id"], "run_id": "r"})
+    path = f"/api/metrics/runs/{run.json['id']}"
+    points = {"rows": [{"step": 0, "values": {"x": 1.0}}]}
+    assert server.request("POST", path, points).status == 200
+
+    def look() -> list[Any]:
+        paths = ("/api/projects", "/api/runs", f"/api/runs/{run.json['id']}/summary",
+                 f"{path}/metric/x")  # fmt: skip
+        return [server.get(one) for one in paths]
+
+    before = look()
+    yield
+    assert look() == before
+
+
+@pytest.mark.usefixtures("state")
+def test_an_id_that_is_no_number_is_named(server: Server) -> None:
+    with_ids = [(method, path) for method, path in ROUTES if "_id}" in path]
+    assert len(with_ids) > 20
+    for method, path in with_ids:
+        [name] = [name for name in PARAMETER.findall(path) if name.endswith("_id")]
+        for text in ("abc", "1.0", "1e0", "1_0", "0x1", "--1", "%D9%A1", "1%00", "%201", "%FF"):
+            data = None if method in ("GET", "HEAD") else BODY
+            answer = server.request(method, filled(path, text) + QUERY, data=data)
+            assert is_refused(answer, 422), (method, path, text, answer)
+            assert answer.json is None or answer.json["detail"].startswith(f"{name}: ")
+
+
+@pytest.mark.usefixtures("state")
+def test_an_id_that_no_row_has_is_not_found(server: Server) -> None:
+    for method, path in ROUTES:
+        if "_id}" not in path:
+            continue
+        for text in ("0", "-1", "999", "9223372036854775807", "9223372036854775808",
+                     "-9223372036854775809", "9" * 30, "9" * 3000):  # fmt: skip
+            data = None if method in ("GET", "HEAD") else BODY
+            answer = server.request(method, filled(path, text) + QUERY, data=data)
+            assert is_refused(answer, 404), (method, path, text[:40], answer)
+
+
+@pytest.mark.usefixtures("state")
+def test_no_body_is_a_mistake_of_ours(server: Server) -> None:
+    deep = b"[" * 50_000
+    bodies = [
+        b"", b"{", b"null", b"1", b'"x"', b"\x00", b"\xff\xfe", b"{}x", b"NaN", b"[{}]", deep,
+        b'{"x": ' + deep + b"]" * 50_000 + b"}", b'{"x": "\\ud800"}', b'{"\\ud800": 1}',
+    ]  # fmt: skip
+    for method, path in CHANGING:
+        if method == "DELETE":
+            continue  # takes no body
+        for body in bodies:
+            answer = server.request(method, filled(path, "999"), data=body)
+            assert is_refused(answer, 404, 422), (method, path, body[:40], answer)
+
+
+@pytest.mark.usefixtures("state")
+def test_a_body_of_another_type_is_refused(server: Server) -> None:
+    for method, path in CHANGING:
+        if method == "DELETE":
+            continue
+        for media_type in ("text/plain", "application/x-www-form-urlencoded", "", "json",
+                           "multipart/form-data; boundary=x", "text/json"):  # fmt: skip
+            answer = server.request(
+                method, filled(path, "999"), data=b"{}", headers={"Content-Type": media_type}
+            )
+            assert is_refused(answer, 415), (method, path, media_type, answer)
+    body = {"name": "", "project_id": ""}
+    for media_type in ("application/json; charset=utf-8", "APPLICATION/JSON", "application/json;"):
+        headers = {"Content-Type": media_type}
+        assert server.request("POST", "/api/projects", body, headers=headers).status == 422
+
+
+@pytest.mark.usefixtures("state")
+def test_a_method_that_a_path_does_not_have_is_refused(server: Server) -> None:
+    for path in sorted({path for _, path in ROUTES}):
+        for method in ("PUT", "TRACE", "OPTIONS", "ODD"):
+            answer = server.request(method, filled(path, "1"), data=b"")
+            assert is_refused(answer, 405), (method, path, answer)
+
+
+def exchange(server: Server, path: str) -> tuple[int, bytes]:
+    """Ask once; a redirect is not followed."""
+    connection = http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=20)
+    try:
+        connection.request("GET", path)
+        response = connection.getresponse()
+        return response.status, response.read()
+    finally:
+        connection.close()
+
+
+def test_no_path_sends_a_client_to_another(server: Server) -> None:
+    for path in sorted({path for _, path in ROUTES}):
+        for ending in ("", "/", "//"):
+            status, _ = exchange(server, filled(path, "1").rstrip("/") + ending or "/")
+            assert not 300 <= status < 400, (path, ending)
+    # Without the name of a metric, it is not the metric without a name.
+    for path in ("/api/metrics/runs/1/metric", "/api/projects//", "/api//projects", "/api", "//"):
+        status, body = exchange(server, path)
+        assert (status, list(json.loads(body))) == (404, ["detail"]), path
+
+
+@pytest.mark.usefixtures("state")
+@pytest.mark.parametrize("path", ["/api/projects", "/api/runs", "/api/metrics/compare"])
+def test_a_body_over_the_limit_is_refused_also_to_a_client_that_sends_it_all(
+    server: Server, path: str
+) -> None:
+    for size in (MAX_BODY + 1, 3 * MAX_BODY):
+        answer = server.request("POST", path, data=b" " * size)
+        assert is_refused(answer, 413), answer
+        assert str(MAX_BODY) in answer.json["detail"]
+    # Without a Content-Length, in chunks.
+    connection = http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=20)
+    connection.request(
+        "POST", path, body=itertools.repeat(b" " * (1 << 20), 2 * MAX_BODY >> 20),
+        headers={"Content-Type": "application/json"}, encode_chunked=True,
+    )  # fmt: skip
+    response = connection.getresponse()
+    assert (response.status, list(json.loads(response.read()))) == (413, ["detail"])
+    connection.close()
+
+
+def test_a_body_of_just_the_limit_is_read(server: Server) -> None:
+    body = b'{"name": "p", "project_id": "p"}'
+    answer = server.request("POST", "/api/projects", data=body.rjust(MAX_BODY))
+    assert answer.status == 200
