@@ -55,6 +55,30 @@ def test_files_import_only_from_above() -> None:
     assert not wrong
 
 
+def test_imports_are_written_in_full() -> None:
+    """Others are not seen above: relative ones, and the public names, which are the SDK's."""
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom):
+                assert node.level == 0, path
+            if isinstance(node, ast.ImportFrom) and node.module == "trackai":
+                names = {alias.name for alias in node.names}
+            elif isinstance(node, ast.Attribute) and ast.unparse(node.value) == "trackai":
+                names = {node.attr}
+            else:
+                continue
+            assert layer(path) == "cli" or not names & set(trackai.__all__) - {"__version__"}, path
+
+
+def test_the_package_itself_only_re_exports() -> None:
+    tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
+    for node in tree.body:
+        lazy = isinstance(node, ast.FunctionDef) and node.name == "__getattr__"
+        assert lazy or isinstance(
+            node, ast.Expr | ast.Import | ast.ImportFrom | ast.Assign | ast.If
+        ), ast.unparse(node)
+
+
 def test_the_rows_are_all_there() -> None:
     """A row that is misspelled would hold nothing."""
     present = {layer(path) for path in PACKAGE.rglob("*.py")}

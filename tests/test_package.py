@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
 import sqlite3
 import subprocess
 import sys
 import venv
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -31,8 +34,9 @@ def test_the_changelog_agrees_with_the_version() -> None:
     found = re.search(r"^## (\S+)", text, re.MULTILINE)
     assert found is not None
     assert found[1] == trackai.__version__
-    for line in text.splitlines():
-        assert not line.startswith("- ") or line.startswith(("- Added ", "- Changed ", "- Fixed "))
+    for line in filter(None, text.splitlines()):
+        beginnings = ("# Changelog", "## ", "- Added ", "- Changed ", "- Fixed ", "  ")
+        assert line.startswith(beginnings), line
 
 
 def test_importing_it_loads_no_server_and_no_numpy() -> None:
@@ -42,6 +46,41 @@ def test_importing_it_loads_no_server_and_no_numpy() -> None:
     ).stdout.split()
     for module in ("starlette", "uvicorn", "click", "numpy", "pyarrow", "trackai.api"):
         assert module not in loaded
+
+
+# What says nothing about its content, what is built, and what belongs to a machine.
+VAGUE = {"utils", "util", "common", "misc", "base", "core", "tools"}
+BUILT = {".pyc", ".so", ".whl", ".gz", ".zip", ".egg-info", ".log", ".lock", ".pid", ".tmp"}
+DATABASES = {".db", ".db-wal", ".db-shm", ".sqlite", ".sqlite3", ".journal"}
+MACHINES = {".DS_Store", "Thumbs.db", ".env", ".venv", ".idea", ".vscode", "node_modules", "dist"}
+
+
+def test_no_file_is_called_what_it_must_not_be() -> None:
+    for path in _files():
+        if path.parts[:2] == ("tests", "data"):
+            continue  # called as other programs call them
+        assert path.suffix not in BUILT | DATABASES, path
+        assert not set(path.parts) & MACHINES, path
+        assert path.suffix != ".py" or path.stem not in VAGUE, path
+
+
+def _files() -> list[Path]:
+    """What is in the repository; without git, what looks like it."""
+    git = shutil.which("git")
+    if git is not None and (ROOT / ".git").exists():
+        listed = subprocess.run(
+            [git, "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+        ).stdout
+        names = [Path(name) for name in listed.split("\0") if name]
+    else:
+        names = [
+            path.relative_to(ROOT)
+            for folder in ("trackai", "migrations", "tests", "examples", "docs")
+            for path in (ROOT / folder).rglob("*")
+            if path.is_file() and not {"__pycache__", "dist"} & set(path.parts)
+        ]
+    assert len(names) > 50
+    return names
 
 
 RUN = """
@@ -62,6 +101,12 @@ def test_the_wheel_works_in_an_empty_environment(tmp_path: Path) -> None:
         timeout=240,
     )
     [wheel] = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        inside = {name.split("/", 1)[0] for name in archive.namelist()}
+        assert inside == {"trackai", f"trackai-{trackai.__version__}.dist-info"}
+        assert "trackai/py.typed" in archive.namelist()
+        for path in (ROOT / "migrations").iterdir():
+            assert archive.read(f"trackai/migrations/{path.name}") == path.read_bytes()
     venv.create(tmp_path / "env", with_pip=True)
     python = tmp_path / "env" / ("Scripts" if sys.platform == "win32" else "bin") / "python"
     subprocess.run(
@@ -85,3 +130,13 @@ def test_the_wheel_works_in_an_empty_environment(tmp_path: Path) -> None:
     connection = sqlite3.connect(elsewhere / "t.db")
     assert connection.execute("SELECT COUNT(*) FROM metrics").fetchone() == (100,)
     connection.close()
+    answer = subprocess.run(
+        [python.with_name("trackai"), "projects", "--json"],
+        cwd=elsewhere,
+        env={"TRACKAI_DB_PATH": str(elsewhere / "t.db"), "PATH": ""},
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert [one["name"] for one in json.loads(answer.stdout)["projects"]] == ["p"]

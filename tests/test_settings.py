@@ -10,13 +10,45 @@ import pytest
 from trackai.errors import InvalidInputError
 from trackai.settings import Settings
 
+ROOT = Path(__file__).parent.parent
+SOURCE = (ROOT / "trackai" / "settings.py").read_text(encoding="utf-8")
 
-def test_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("TRACKAI_DB_PATH", "TRACKAI_HOST", "TRACKAI_PORT", "TRACKAI_ALLOWED_HOSTS"):
-        monkeypatch.delenv(name, raising=False)
+
+@pytest.mark.parametrize("empty", [True, False])
+def test_defaults(monkeypatch: pytest.MonkeyPatch, empty: bool) -> None:
+    """A variable that is empty says nothing."""
+    for name in set(re.findall(r"TRACKAI_[A-Z_]+", SOURCE)):
+        if empty:
+            monkeypatch.setenv(name, "")
+        else:
+            monkeypatch.delenv(name, raising=False)
     settings = Settings.from_env()
     assert settings.db_path == Path.home() / ".trackai" / "trackai.db"
     assert settings.url == "http://localhost:8000"
+    assert settings == Settings(db_path=settings.db_path)
+
+
+def test_the_environment_is_read_at_every_call(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("a.db", "b.db"):
+        monkeypatch.setenv("TRACKAI_DB_PATH", str(tmp_path / name))
+        assert Settings.from_env().db_path == tmp_path / name
+
+
+def test_a_path_is_absolute_and_a_link_stays_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    monkeypatch.chdir(tmp_path)
+    for given in ("link/x.db", Path("link", "..", "link", "x.db")):
+        assert Settings.from_env(given).db_path == tmp_path / "link" / "x.db"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "::", "::1"])
+def test_a_browser_on_this_machine_finds_the_server(host: str) -> None:
+    assert Settings(db_path=Path("x"), host=host, port=1).url == "http://localhost:1"
 
 
 def test_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -39,11 +71,40 @@ def test_a_port_that_is_none(monkeypatch: pytest.MonkeyPatch, port: str) -> None
         Settings.from_env()
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TRACKAI_API_KEY", "short"),
+        ("TRACKAI_API_KEY", "x" * 15),
+        ("TRACKAI_API_KEY", " " + "x" * 20),
+        ("TRACKAI_API_KEY", "ü" * 20),
+        ("TRACKAI_ACCESS_LOG", "yes"),
+    ],
+)
+def test_what_cannot_be_used_is_named(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(InvalidInputError, match=name) as caught:
+        Settings.from_env()
+    assert caught.value.field == name
+
+
+@pytest.mark.parametrize(
+    ("trackai", "launcher", "rank"),
+    [("3", "1", 3), ("", "1", 1), ("", "", None), ("", "first", None), ("-1", "", None)],
+)
+def test_ranks(
+    monkeypatch: pytest.MonkeyPatch, trackai: str, launcher: str, rank: int | None
+) -> None:
+    monkeypatch.setenv("TRACKAI_RANK", trackai)
+    monkeypatch.setenv("RANK", launcher)
+    assert Settings.from_env().rank == rank
+
+
 def test_every_variable_is_in_the_readme() -> None:
-    root = Path(__file__).parent.parent
-    source = (root / "trackai" / "settings.py").read_text(encoding="utf-8")
-    readme = (root / "README.md").read_text(encoding="utf-8")
-    variables = set(re.findall(r"TRACKAI_[A-Z_]+", source))
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    variables = set(re.findall(r"TRACKAI_[A-Z_]+", SOURCE))
     assert len(variables) >= 4
     for variable in variables:
         assert f"`{variable}`" in readme, variable

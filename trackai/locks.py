@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import contextmanager
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+import anyio
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
 _NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND
 # What a file is called until it is locked and has its first bytes.
 UNBORN = ".new"
+# Seconds between two attempts to take a lock.
+_PATIENCE = 0.005
 
 if sys.platform == "win32":
     import msvcrt
@@ -36,10 +40,6 @@ if sys.platform == "win32":
         finally:
             os.lseek(fd, position, os.SEEK_SET)
         return True
-
-    def _lock(fd: int) -> None:
-        while not try_lock(fd):
-            pass  # LK_NBLCK itself waits for up to a second
 
     def create_locked(path: Path, content: bytes) -> int:
         # An open file cannot be renamed here: for a moment it is there without a lock.
@@ -69,9 +69,6 @@ else:
         except OSError:
             return False
         return True
-
-    def _lock(fd: int) -> None:
-        fcntl.flock(fd, fcntl.LOCK_EX)
 
     def create_locked(path: Path, content: bytes) -> int:
         """Make a file, in the place of any other, that nobody sees before it is locked.
@@ -119,13 +116,15 @@ else:
             os.close(fd)
 
 
-@contextmanager
-def exclusive(path: Path) -> Iterator[None]:
+@asynccontextmanager
+async def exclusive(path: Path) -> AsyncIterator[None]:
     """Hold the lock of the file `path` (made if need be), waiting for whoever holds it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        _lock(fd)
+        # Asked again and again: the holder may be another task of this very event loop.
+        while not try_lock(fd):  # noqa: ASYNC110 - nobody tells
+            await anyio.sleep(_PATIENCE)
         yield
     finally:
         os.close(fd)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -86,6 +90,122 @@ async def test_a_database_that_was_replaced_gets_it_again(db: Database) -> None:
     await Drain(db, writer.paths[0]).store_all()
     assert await counts(db) == (22, 22, 1)
     writer.close()
+
+
+async def test_a_database_that_was_put_back_gets_what_it_lacks(
+    db: Database, tmp_path: Path
+) -> None:
+    """A copy from before the last points, put in the place of the file."""
+    writer = write(db, 10)
+    await Drain(db, writer.paths[0]).store_all()
+    await db.checkpoint()
+    shutil.copyfile(db.path, tmp_path / "copy.db")
+    for number in range(10, 20):
+        writer.append_points("step", ("a", "b"), number, number + 1, [float(number), number])
+    for path in writer.paths:
+        last = Drain(db, path)
+        await last.store_all()
+    assert await last.is_stored()
+    assert await counts(db) == (40, 40, 1)
+    (tmp_path / "copy.db").replace(db.path)
+    assert await counts(db) == (20, 20, 1)
+    assert not await last.is_stored()
+    writer.close()
+    await recover(db)
+    assert await counts(db) == (40, 40, 1)
+
+
+# Dies before the n-th thing that it asks of SQLite or that removes a file.
+RECOVER = """
+import asyncio, os, signal, sys
+import aiosqlite
+from pathlib import Path
+from trackai.ingest.recovery import recover
+from trackai.store.database import Database
+
+left = int(sys.argv[2])
+
+def before(function):
+    def count(*args, **kwargs):
+        global left
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return function(*args, **kwargs)
+    return count
+
+async def main():
+    db = Database(Path(sys.argv[1]))
+    await db.open()
+    aiosqlite.Connection._execute = before(aiosqlite.Connection._execute)
+    os.unlink = before(os.unlink)
+    await recover(db)
+    await db.close()
+
+asyncio.run(main())
+"""
+
+
+def recovering(db: Database, left: int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", RECOVER, str(db.path), str(left)])
+
+
+async def test_a_kill_at_any_moment_while_journals_are_recovered(db: Database) -> None:
+    writer = write(db, 60)
+    assert len(writer.paths) > 2
+    writer.close()
+    for number in range(1, 200, 7):
+        if recovering(db, number).wait(timeout=60) == 0:
+            break
+    else:
+        pytest.fail("it never came to its end")
+    assert number > 7
+    assert await counts(db) == (120, 120, 1)
+    async with db.read() as conn:
+        assert (await runs.get(conn, 1)).state == "failed"
+    assert not list(db.spool.glob("*.journal*"))
+
+
+async def test_four_processes_recover_at_once(db: Database) -> None:
+    for number in range(6):
+        write(db, 40, writer_uid=f"w{number}", run_uid=f"r{number}", run_slug=f"r{number}").close()
+    others = [recovering(db, 1_000_000) for _ in range(4)]
+    assert [other.wait(timeout=60) for other in others] == [0] * 4
+    assert await counts(db) == (480, 480, 6)
+    assert not list(db.spool.glob("*.journal*"))
+
+
+async def test_a_process_that_lives_keeps_its_journals(db: Database) -> None:
+    """Only the lock of a real process tells; its end, however it comes, lets go of them."""
+    with subprocess.Popen(
+        [sys.executable, "-c", LIVE, str(db.spool)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=Path(__file__).parents[2],
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert await recover(db) == []
+        assert await counts(db) == (0, 0, 0)
+        process.kill()
+    assert len(await recover(db)) > 1
+    assert await counts(db) == (200, 200, 1)
+    async with db.read() as conn:
+        assert (await runs.get(conn, 1)).state == "failed"
+
+
+LIVE = """
+import sys
+from pathlib import Path
+from tests.ingest.test_frames import OPENED
+from trackai.ingest.journal import JournalWriter
+
+writer = JournalWriter(Path(sys.argv[1]), OPENED, rotate_bytes=1000)
+for number in range(100):
+    writer.append_points("step", ("a", "b"), number, number + 1, [float(number), number])
+print("written", flush=True)
+sys.stdin.readline()
+"""
 
 
 async def test_the_living_are_left_alone(db: Database) -> None:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.ingest.test_frames import OPENED
+from trackai.ingest import journal
 from trackai.ingest.frames import Configured, Ended
 from trackai.ingest.journal import JournalWriter
 from trackai.ingest.reader import JournalReader
-from trackai.locks import exclusive, try_lock
+from trackai.locks import try_lock
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from trackai.structs.columns import Column
     from trackai.structs.values import Value
 
@@ -115,6 +119,124 @@ def test_a_frame_longer_than_what_is_read_at_once(tmp_path: Path) -> None:
     writer.close()
 
 
+names = st.lists(st.sampled_from("abcdef"), min_size=1, max_size=3, unique=True).map(tuple)
+actions = st.one_of(
+    st.tuples(
+        st.just("write"),
+        st.sampled_from(["step", "time"]),
+        names,
+        st.integers(0, 400),  # how long the values are
+    ),
+    st.tuples(st.just("read"), st.integers(1, 600), st.none() | st.integers(1, 5)),
+    st.tuples(st.just("rewind")),
+    st.tuples(st.just("restart")),
+)
+
+
+@given(st.lists(actions, max_size=40))
+@settings(deadline=None)
+def test_whatever_is_written_is_read_once_whenever_it_is_read(
+    tmp_path_factory: pytest.TempPathFactory, actions: list[tuple[Any, ...]]
+) -> None:
+    """Names are forgotten and files end all the time; a reader stops, goes back and begins anew."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(journal, "_MAX_KEYS", 3)
+        writer = JournalWriter(tmp_path_factory.mktemp("journal"), OPENED, rotate_bytes=600)
+        readers: dict[Path, JournalReader] = {}
+        stored: dict[Path, int] = {}
+        expected: Points = {}
+        found: Points = {}
+
+        def read(size: int, limit: int | None) -> bool:
+            for path in writer.paths:
+                reader = readers.setdefault(path, JournalReader(path))
+                batch = reader.read(size, limit=limit)
+                if batch is not None:
+                    assert batch.start == stored.get(path, 0)
+                    stored[path] = batch.end
+                    for column in batch.columns:
+                        found.setdefault((column.axis, column.path), []).extend(rows(column))
+                    return True
+            return False
+
+        for time, (what, *details) in enumerate(actions):
+            if what == "write":
+                axis, keys, length = details
+                values: list[Value] = [key * length for key in keys]
+                writer.append_points(axis, keys, time, time, values)
+                for key, value in zip(keys, values, strict=True):
+                    expected.setdefault((axis, key), []).append((time, time, value))
+            elif what == "read":
+                read(*details)
+            elif what == "rewind":
+                for path, reader in readers.items():
+                    reader.rewind(stored.get(path, 0))
+            else:
+                readers = {path: JournalReader(path) for path in readers}
+                for path, reader in readers.items():
+                    reader.rewind(stored.get(path, 0))
+        while read(300, None):
+            pass
+        writer.close()
+    assert {name: sorted(points, key=repr) for name, points in found.items()} == {
+        name: sorted(points, key=repr) for name, points in expected.items()
+    }
+    assert not any(reader.damages for reader in readers.values())
+
+
+WRITE = """
+import sys, time
+from pathlib import Path
+from tests.ingest.test_frames import OPENED
+from trackai.ingest.journal import JournalWriter
+
+writer = JournalWriter(Path(sys.argv[1]), OPENED, rotate_bytes=20_000)
+number = 0
+while True:
+    keys = (f"m{number % 50}", f"n{number % 7}")
+    writer.append_points("step", keys, number, number, [float(number), "x" * (number % 90)])
+    number += 1
+    if number % 20 == 0:
+        print(number, flush=True)
+        time.sleep(0.001)  # so that a reader can keep up
+"""
+
+
+def test_what_a_killed_process_has_written_is_all_there(tmp_path: Path) -> None:
+    """Another process reads while it writes, in other files than the one that is written."""
+    folder = tmp_path / "spool"
+    folder.mkdir()
+    readers: dict[Path, JournalReader] = {}
+    steps: list[float] = []
+
+    def read() -> None:
+        for path in sorted(folder.glob("*.journal")):
+            reader = readers.setdefault(path, JournalReader(path))
+            while (batch := reader.read(4000)) is not None:
+                for column in batch.columns:
+                    if column.path.startswith("m"):
+                        steps.extend(column.steps)
+
+    with subprocess.Popen(
+        [sys.executable, "-c", WRITE, str(folder)],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    ) as process:
+        assert process.stdout is not None
+        for _ in range(50):
+            acknowledged = int(process.stdout.readline())
+            read()
+            assert len(steps) >= acknowledged
+        process.kill()
+        rest = process.stdout.read().split()
+    acknowledged = int(rest[-1]) if rest else acknowledged
+    read()
+    assert len(readers) > 1
+    assert sorted(steps) == list(range(len(steps)))
+    assert len(steps) >= acknowledged
+
+
 def test_a_name_that_is_none_writes_nothing(tmp_path: Path) -> None:
     writer = JournalWriter(tmp_path, OPENED)
     size = writer.paths[0].stat().st_size
@@ -130,9 +252,3 @@ def test_a_journal_is_locked_for_as_long_as_its_writer_lives(tmp_path: Path) -> 
         assert not try_lock(other.fileno())
         writer.close()
         assert try_lock(other.fileno())
-
-
-def test_exclusive_makes_the_file_and_lets_go(tmp_path: Path) -> None:
-    for _ in range(2):
-        with exclusive(tmp_path / "lock"), (tmp_path / "lock").open("rb+") as other:
-            assert not try_lock(other.fileno())

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import sqlite3
+import subprocess
 import sys
+import tempfile
 import threading
-import time
-from typing import TYPE_CHECKING
+from contextlib import closing
+from pathlib import Path
 
 import anyio
 import pytest
@@ -22,9 +26,6 @@ from trackai.errors import (
 from trackai.store import database as module
 from trackai.store import projects
 from trackai.store.database import Database
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 async def make(db: Database, name: str) -> None:
@@ -55,6 +56,37 @@ async def test_readers_see_what_is_committed(db: Database) -> None:
     assert await names(db) == ["a"]
 
 
+async def test_a_cancelled_transaction_is_rolled_back(db: Database) -> None:
+    with anyio.CancelScope() as scope:
+        async with db.write() as conn:
+            await projects.create(conn, "a", "a", now=1)
+            scope.cancel()
+            await anyio.sleep_forever()
+    await make(db, "b")
+    assert await names(db) == ["b"]
+
+
+async def test_whoever_gives_up_waiting_does_not_begin_later(db: Database) -> None:
+    with closing(sqlite3.connect(db.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+
+        async def wait() -> None:
+            async with db.write():
+                pass
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(wait)
+            for _ in range(20):  # until it waits in SQLite
+                await anyio.wait_all_tasks_blocked()
+                await anyio.sleep(0.01)
+            tasks.cancel_scope.cancel()
+            other.execute("ROLLBACK")
+        other.execute("BEGIN IMMEDIATE")  # nobody else holds it
+        other.execute("ROLLBACK")
+    await make(db, "a")
+    assert await names(db) == ["a"]
+
+
 async def test_a_reader_cannot_write(db: Database) -> None:
     with pytest.raises(StoreUnreachableError):
         async with db.read() as conn:
@@ -69,32 +101,56 @@ async def test_writes_wait_for_each_other_and_reads_for_nobody(db: Database) -> 
     assert len(await names(db)) == 30
 
 
+def open_handles(folder: Path) -> list[str]:
+    """The files below a folder that this process has open, as far as the system tells."""
+    if not Path("/proc/self/fd").exists():
+        return []
+    targets = []
+    for fd in os.listdir("/proc/self/fd"):  # noqa: PTH208 - names, not paths
+        try:
+            targets.append(os.readlink(f"/proc/self/fd/{fd}"))  # noqa: PTH115
+        except FileNotFoundError:  # the handle of the listing itself
+            continue
+    return [target for target in targets if target.startswith(str(folder))]
+
+
+async def test_what_is_read_while_the_database_is_closed_is_closed_after_it(db: Database) -> None:
+    await make(db, "a")
+    async with db.read() as conn:
+        await db.close()
+        assert [one.name for one in await projects.list_page(conn, limit=9, offset=0)] == ["a"]
+    assert not open_handles(db.path.parent)
+    assert await names(db) == ["a"]  # and it opens again
+
+
 async def test_nothing_is_left_open(db_path: Path) -> None:
-    before = threading.active_count()
+    before = set(threading.enumerate())
     database = Database(db_path)
     await make(database, "a")
     async with anyio.create_task_group() as tasks:
         for _ in range(10):
             tasks.start_soon(names, database)
     await database.close()
-    deadline = time.monotonic() + 10
-    while threading.active_count() > before and time.monotonic() < deadline:
-        await anyio.sleep(0.01)  # a thread has answered before it ends
-    assert threading.active_count() <= before
+    for thread in set(threading.enumerate()) - before:
+        thread.join(timeout=10)
+        assert not thread.is_alive()
+    assert not open_handles(db_path.parent)
     assert [path.name for path in db_path.parent.iterdir() if path.is_file()] == [db_path.name]
 
 
 @pytest.mark.parametrize("how", ["remove", "replace", "overwrite"])
 @pytest.mark.parametrize("checkpoint", [True, False])
+@pytest.mark.parametrize("reader", [True, False])
 async def test_a_file_that_changes_under_us(
-    db: Database, tmp_path: Path, how: str, checkpoint: bool
+    db: Database, tmp_path: Path, how: str, checkpoint: bool, reader: bool
 ) -> None:
     await make(db, "old")
     await db.checkpoint()
     copy = tmp_path / "copy.db"
     shutil.copyfile(db.path, copy)
     await make(db, "newer")
-    assert await names(db) == ["newer", "old"]
+    if reader:  # otherwise the first one to read afterwards finds only a writer
+        assert await names(db) == ["newer", "old"]
     if checkpoint or how == "overwrite":  # a write-ahead log would be replayed onto the copy
         await db.checkpoint()
     if how == "remove":
@@ -126,6 +182,70 @@ async def test_two_processes_worth_of_connections_after_a_removal(db: Database) 
     assert await names(db) == ["new", "newer"]
 
 
+@pytest.mark.parametrize("what", ["file", "folder"])
+async def test_many_at_once_after_a_removal(db: Database, what: str) -> None:
+    """They open it anew side by side; none of them may wait for another in vain."""
+    await make(db, "old")
+    async with anyio.create_task_group() as tasks:
+        for _ in range(8):
+            tasks.start_soon(names, db)
+    if what == "file":
+        db.path.unlink()
+    else:
+        shutil.rmtree(db.path.parent)
+    async with anyio.create_task_group() as tasks:
+        for number in range(8):
+            tasks.start_soon(names, db)
+            tasks.start_soon(make, db, f"p{number}")
+    assert await names(db) == [f"p{number}" for number in range(8)]
+
+
+async def test_two_of_one_event_loop_make_the_file_at_once(db_path: Path) -> None:
+    databases = [Database(db_path) for _ in range(4)]
+    async with anyio.create_task_group() as tasks:
+        for number, database in enumerate(databases):
+            tasks.start_soon(make, database, f"p{number}")
+    assert await names(databases[0]) == ["p0", "p1", "p2", "p3"]
+    for database in databases:
+        await database.close()
+
+
+KILLED = """
+import os, signal, sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("CREATE TABLE ghost (x)")
+connection.execute("INSERT INTO projects (slug, name, created_at, updated_at) VALUES (1, 1, 1, 1)")
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("link", [False, True])
+async def test_what_a_removed_file_left_beside_it_does_not_come_back(
+    tmp_path: Path, link: bool
+) -> None:
+    real = path = tmp_path / "x.db"
+    if link:
+        real = tmp_path / "elsewhere" / "y.db"
+        real.parent.mkdir()
+        path.symlink_to(real)
+    database = Database(path)
+    await make(database, "old")
+    await database.close()
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(path)], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert real.with_name(real.name + "-wal").stat().st_size > 0
+    real.unlink()
+    assert await names(database) == []
+    await make(database, "new")
+    await database.close()
+    assert path.is_symlink() == link
+    with closing(sqlite3.connect(real)) as connection:
+        assert connection.execute("SELECT name FROM projects").fetchall() == [("new",)]
+        ghost = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'ghost'").fetchall()
+        assert ghost == []
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
 async def test_a_busy_database_is_a_clear_error(
     db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -155,10 +275,96 @@ async def test_damage_is_a_clear_error(db: Database) -> None:
 async def test_a_file_that_is_not_ours(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "x.db"
     path.write_bytes(content)
-    with pytest.raises(ForeignDatabaseError):
+    with pytest.raises(ForeignDatabaseError, match="TRACKAI_DB_PATH"):
         await Database(path).open()
     assert path.read_bytes() == content
     assert list(tmp_path.iterdir()) == [path]
+
+
+async def test_a_database_of_another_program_in_use(tmp_path: Path) -> None:
+    path = tmp_path / "x.db"
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("PRAGMA journal_mode = WAL")
+        other.execute("CREATE TABLE runs (id TEXT)")
+        other.execute("INSERT INTO runs VALUES ('theirs')")
+        other.commit()
+        before = {one.name: one.read_bytes() for one in tmp_path.iterdir()}
+        for use in (Database(path).open, Database(path).checkpoint):
+            with pytest.raises(ForeignDatabaseError, match="another program") as caught:
+                await use()
+            assert str(path) in str(caught.value)
+            assert "\n" not in str(caught.value)
+        assert {one.name: one.read_bytes() for one in tmp_path.iterdir()} == before
+
+
+async def test_a_folder_is_no_database(tmp_path: Path) -> None:
+    with pytest.raises(ForeignDatabaseError, match="TRACKAI_DB_PATH"):
+        await Database(tmp_path).open()
+    assert not list(tmp_path.iterdir())
+
+
+async def test_a_path_below_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    for path in (tmp_path / "file" / "x.db", tmp_path / "file" / "deeper" / "x.db"):
+        with pytest.raises(StoreUnreachableError, match="TRACKAI_DB_PATH"):
+            await Database(path).open()
+    assert (tmp_path / "file").read_text() == "x"
+
+
+# Whoever may do anything becomes nobody first; what is imported late is imported before that.
+POWERLESS = """
+import asyncio, os, sys
+from pathlib import Path
+from trackai.errors import StoreError
+from trackai.store.database import Database
+
+async def write(path):
+    db = Database(path)
+    try:
+        async with db.write() as conn:
+            await conn.execute("DELETE FROM projects")
+    finally:
+        await db.close()
+
+folder = Path(sys.argv[1])
+asyncio.run(write(folder / "x.db"))
+user = os.geteuid()
+for folder_mode, file_mode, path in (
+    (0o555, 0o666, "new.db"),
+    (0o555, 0o666, "deeper/new.db"),
+    (0o555, 0o444, "x.db"),
+    (0o777, 0o000, "x.db"),
+    (0o000, 0o666, "x.db"),
+):
+    (folder / "x.db").chmod(file_mode)
+    folder.chmod(folder_mode)
+    if user == 0:
+        os.seteuid(65534)
+    try:
+        asyncio.run(write(folder / path))
+    except StoreError as error:
+        print(type(error).__name__, error)
+    os.seteuid(user)
+    folder.chmod(0o777)
+"""
+
+
+def test_a_place_that_cannot_be_written_is_a_clear_error() -> None:
+    with tempfile.TemporaryDirectory() as outer:  # pytest's own folders keep others out
+        Path(outer).chmod(0o755)
+        answer = subprocess.run(
+            [sys.executable, "-c", POWERLESS, str(Path(outer, "store"))],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    assert answer.returncode == 0, answer.stderr
+    lines = answer.stdout.splitlines()
+    assert len(lines) == 5
+    for line in lines:
+        assert line.startswith("StoreUnreachableError cannot write the database ")
+        assert line.endswith("set TRACKAI_DB_PATH to a file in a folder that you can write to")
 
 
 async def test_an_empty_file_becomes_a_database(tmp_path: Path) -> None:

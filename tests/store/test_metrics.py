@@ -3,36 +3,45 @@
 from __future__ import annotations
 
 import math
-import tempfile
-from pathlib import Path
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-import anyio
 import pytest
-from hypothesis import HealthCheck, given, settings
+from anyio.from_thread import start_blocking_portal
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from trackai.store import garbage, metrics, projects, runs, series, writers
 from trackai.store.database import Database
 from trackai.store.figures import summarize
 from trackai.structs.columns import Column
-from trackai.structs.values import python_value
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from aiosqlite import Connection
+    from anyio.from_thread import BlockingPortal
+
+    from trackai.structs.values import Axis
 
 steps = st.integers(-50, 50) | st.floats(-50, 50, allow_nan=False)
+times = st.integers(-5, 20)
 values = st.one_of(
     st.floats(allow_nan=True, allow_infinity=True),
     st.integers(-(2**63), 2**63 - 1),
     st.booleans(),
     st.text(max_size=5),
 )
-point = st.tuples(steps, values)
-# Batches, each by an attempt; attempts overlap, come late, and go backwards.
-batches = st.lists(
-    st.tuples(st.integers(1, 3), st.lists(point, min_size=1, max_size=8)), min_size=1, max_size=6
+# Attempts overlap, come late and go backwards; each has two ranks. Points come in any order of
+# steps and times, and some come twice.
+batch = st.tuples(
+    st.integers(1, 3),
+    st.integers(0, 1),
+    st.lists(st.tuples(steps, times, values), min_size=1, max_size=8),
 )
+Batches = list[tuple[int, int, list[tuple[Any, int, Any]]]]
+# By attempt, rank, step and time: what was logged there first.
+Logged = dict[tuple[int, int, Any, int], Any]
 
 
 async def new_run(conn: Connection) -> int:
@@ -43,81 +52,234 @@ async def new_run(conn: Connection) -> int:
     return run.id
 
 
-async def writer(conn: Connection, run_id: int, attempt: int) -> int:
+async def writer(conn: Connection, run_id: int, attempt: int, rank: int = 0) -> int:
+    uid = f"{attempt}-{rank}"
     return await writers.get_or_create(
-        conn, uid=str(attempt), run_id=run_id, attempt=attempt, rank=0, host="h", pid=1, now=1
+        conn, uid=uid, run_id=run_id, attempt=attempt, rank=rank, host="h", pid=1, now=1
     )
 
 
-def visible(logged: list[tuple[int, Any, int, Any]]) -> list[tuple[Any, int, Any]]:
-    """The clean curve, computed the long way."""
-    first = {
-        attempt: min(step for number, step, *_ in logged if number == attempt)
-        for attempt, *_ in logged
-    }
-    return [
-        (step, time, value)
-        for attempt, step, time, value in logged
-        if not any(later > attempt and start <= step for later, start in first.items())
-    ]
+@pytest.fixture(scope="module")
+def portal() -> Iterator[BlockingPortal]:
+    with start_blocking_portal() as portal:
+        yield portal
 
 
-@given(batches)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@pytest.fixture(scope="module")
+def shared(portal: BlockingPortal, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """A database for many examples, each of which is rolled back."""
+    database = portal.call(Database, tmp_path_factory.mktemp("metrics") / "t.db")
+    yield database
+    portal.call(database.close)
+
+
+class RolledBackError(Exception):
+    """The end of an example."""
+
+
+def visible(logged: Logged) -> list[tuple[Any, int, Any]]:
+    """The clean curve, computed the long way: steps, times and values in order."""
+    first: dict[int, Any] = {}
+    for attempt, _, step, _ in logged:
+        first[attempt] = min(step, first.get(attempt, step))
+    return sorted(
+        (
+            (step, time, value)
+            for (attempt, _, step, time), value in logged.items()
+            if not any(later > attempt and start <= step for later, start in first.items())
+        ),
+        key=lambda row: row[:2],
+    )
+
+
+@given(batches=st.lists(batch, min_size=1, max_size=6), axis=st.sampled_from(["step", "time"]))
+@example(batches=[(1, 0, [(0, 0, False)]), (2, 0, [(0, 1, -1)])], axis="step")
+@example(batches=[(2, 0, [(1, 0, True)]), (1, 0, [(0, 1, "")])], axis="step")
+@example(batches=[(1, 0, [(0, 0, True)]), (1, 0, [(0, 0, 0.5), (1, 0, 2)])], axis="step")
+@example(batches=[(1, 0, [(n, 0, n)]) for n in range(9)] + [(2, 1, [(4.5, 3, 0)])], axis="step")
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_figures_are_those_of_the_visible_rows(
-    batches: list[tuple[int, list[tuple[Any, Any]]]],
+    portal: BlockingPortal, shared: Database, batches: Batches, axis: Axis
 ) -> None:
-    anyio.run(check, batches)
+    with suppress(RolledBackError), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(metrics, "_PAGE", 3)  # counting anew takes several pages
+        portal.call(check, shared, batches, axis)
 
 
-async def check(batches: list[tuple[int, list[tuple[Any, Any]]]]) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        db = Database(Path(folder, "t.db"))
-        logged: list[tuple[int, Any, int, Any]] = []
-        time = 0
-        async with db.write() as conn:
-            run_id = await new_run(conn)
-            for attempt, points in batches:
-                times = list(range(time, time + len(points)))
-                time += len(points)
-                one, two = [step for step, _ in points], [value for _, value in points]
-                logged += zip([attempt] * len(points), one, times, two, strict=True)
-                await metrics.append(
-                    conn,
-                    run_id,
-                    await writer(conn, run_id, attempt),
-                    [Column("m", "step", one, times, two)],
-                )
-            [found] = await series.find(conn, run_id, "m")
-            rows = await metrics.read(conn, found, limit=1000)
-            everything = await metrics.read(conn, found, limit=1000, attempt="all")
-            figures = await conn.execute_fetchall(
-                "SELECT points, finite_points, nan_points, first_step, last_step, min_value,"
-                " max_value, sum FROM series"
-            )
-        await db.close()
-    assert len(everything) == len(logged)
-    expected = sorted(visible(logged), key=lambda row: row[:2])
-    assert [(step, when) for step, when, _ in rows] == [(s, t) for s, t, _ in expected]
-    assert [str(python_value(value, found.kind)) for *_, value in rows] == [
-        str(python_value(None if value != value else value, found.kind))
-        if found.kind == "bool" or not isinstance(value, bool)
-        else str(int(value))
-        for *_, value in expected
+async def check(db: Database, batches: Batches, axis: Axis) -> None:
+    logged: Logged = {}
+    kinds: set[str] = set()
+    async with db.write() as conn:
+        run_id = await new_run(conn)
+        for attempt, rank, points in batches:
+            places = [(step if axis == "step" else time, time) for step, time, _ in points]
+            column = Column("m", axis, [], [], [value for *_, value in points])
+            column.steps, column.timestamps = map(list, zip(*places, strict=True))
+            for (step, time), value in zip(places, column.values, strict=True):
+                # On the time axis nothing is superseded: its attempts are as one.
+                key = (attempt if axis == "step" else 1, rank + 2 * attempt, step, time)
+                logged.setdefault(key, value)
+                kinds.add({bool: "bool", str: "text"}.get(type(value), "number"))
+            await metrics.append(conn, run_id, await writer(conn, run_id, attempt, rank), [column])
+        [found] = await series.find(conn, run_id, "m")
+        rows = await metrics.read(conn, found, limit=1000)
+        everything = await metrics.read(conn, found, limit=1000, attempt="all")
+        figures = await conn.execute_fetchall(
+            f"SELECT {', '.join(FIGURES)} FROM series WHERE id = ?", (found.id,)
+        )
+        [figures_row] = [dict(zip(FIGURES, row, strict=True)) for row in figures]
+        compare(found, rows, len(everything), figures_row, logged, kinds)
+        raise RolledBackError
+
+
+FIGURES = (
+    "points finite_points nan_points first_step last_step first_timestamp last_timestamp "
+    "last_value min_value min_step max_value max_step sum"
+).split()
+
+
+def compare(
+    found: series.Series,
+    rows: list[metrics.PointRow],
+    everything: int,
+    figures: dict[str, Any],
+    logged: Logged,
+    kinds: set[str],
+) -> None:
+    assert everything == len(logged)
+    assert found.kind == (kinds.pop() if len(kinds) == 1 else "number")
+    expected = visible(logged)
+    assert [row[:2] for row in rows] == [row[:2] for row in expected]
+    assert sorted(plain(row, found) for row in rows) == sorted(
+        plain(row, found) for row in expected
+    )
+    numbers = [(step, value) for step, _, value in expected if not isinstance(value, str)]
+    finite = [(s, v) for s, v in numbers if isinstance(v, int) or math.isfinite(v)]
+    assert figures["points"] == len(expected)
+    assert figures["finite_points"] == len(finite)
+    assert figures["nan_points"] == sum(1 for _, value in numbers if value != value)
+    assert (figures["first_step"], figures["last_step"]) == (expected[0][0], expected[-1][0])
+    # Of several points at the last step, it may be any.
+    at_the_end = [plain(row, found)[2] for row in expected if row[0] == expected[-1][0]]
+    assert plain((0, 0, figures["last_value"]), found)[2] in at_the_end
+    stamps = [time for _, time, _ in expected]
+    assert (figures["first_timestamp"], figures["last_timestamp"]) == (min(stamps), max(stamps))
+    for name, best in (("min", min), ("max", max)):
+        value = best((value for _, value in finite), default=None)
+        assert figures[f"{name}_value"] == value
+        assert (figures[f"{name}_step"], value) in finite or not finite
+    sizes = [abs(float(value)) for _, value in finite]
+    if sum(sizes) < 1e300:
+        exact = math.fsum(float(value) for _, value in finite)
+        assert abs(figures["sum"] - exact) <= 1e-9 * max(1.0, math.fsum(sizes))
+
+
+def plain(row: tuple[Any, int, Any], found: series.Series) -> tuple[Any, int, str]:
+    """A row that can be compared and sorted: NaN equals itself, True is 1 unless all are bool."""
+    step, time, value = row
+    if found.kind == "bool":
+        value = bool(value)
+    elif isinstance(value, bool):
+        value = int(value)
+    elif isinstance(value, float) and value != value:
+        value = None
+    return step, time, repr(value)
+
+
+@given(
+    st.lists(st.tuples(steps, times, values), min_size=1, max_size=12),
+)
+def test_a_summary_of_a_batch_is_that_of_its_points(points: list[tuple[Any, int, Any]]) -> None:
+    found = summarize(*(list(column) for column in zip(*points, strict=True)))
+    finite = [
+        (step, value)
+        for step, _, value in points
+        if not isinstance(value, str) and (isinstance(value, int) or math.isfinite(value))
     ]
-    numbers = [v for *_, v in expected if not isinstance(v, str)]
-    finite = [v for v in numbers if isinstance(v, int) or math.isfinite(v)]
-    [row] = figures
-    points_, finite_, nans, first, last, low, high, total = row
-    assert (points_, finite_, nans) == (
-        len(expected), len(finite), sum(1 for v in numbers if v != v),
-    )  # fmt: skip
-    assert (first, last) == (expected[0][0], expected[-1][0])
-    assert (low, high) == ((min(finite), max(finite)) if finite else (None, None))
-    exact = math.fsum(map(float, finite)) if finite and max(map(abs, finite)) < 1e300 else None
-    if exact is not None:
-        size = math.fsum(abs(float(v)) for v in finite)
-        assert abs(total - exact) <= 1e-9 * max(1.0, size)
+    assert found.points == len(points)
+    assert found.finite_points == len(finite)
+    assert found.nan_points == sum(1 for *_, value in points if value != value)
+    assert (found.first_step, found.last_step) == (
+        min(p[0] for p in points),
+        max(p[0] for p in points),
+    )
+    end = max(points, key=lambda point: point[:2])
+    last = [value for *place, value in points if tuple(place) == end[:2]]
+    assert any(found.last_value is value for value in last)
+    if not finite:
+        assert (found.min_value, found.max_value, found.total) == (None, None, 0)
+    else:
+        assert found.min_value == min(value for _, value in finite)
+        assert found.max_value == max(value for _, value in finite)
+        assert (found.min_step, found.min_value) in finite
+        assert (found.max_step, found.max_value) in finite
+        assert not math.isnan(found.total)
+
+
+async def test_sums_beyond_the_largest_float_do_no_harm(db: Database) -> None:
+    async with db.write() as conn:
+        run_id = await new_run(conn)
+        for number, value in enumerate([1e308, -1e308, 1e308, 1.0]):
+            column = Column("m", "step", [2 * number, 2 * number + 1], [1, 2], [value, value])
+            await metrics.append(conn, run_id, await writer(conn, run_id, 1), [column])
+        [summary] = await series.summaries(conn, run_id)
+    assert (summary.points, summary.min, summary.max, summary.last) == (8, -1e308, 1e308, 1.0)
+
+
+async def test_integers_beyond_64_bits_become_floats(
+    db: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with db.write() as conn:
+        run_id = await new_run(conn)
+        numbers: list[Any] = [2**63 - 1, 2**63, -(2**63), -(2**63) - 1, 2**64 - 1]
+        column = Column("m", "step", [0, 1, 2, 3, 4], [1] * 5, numbers)
+        await metrics.append(conn, run_id, await writer(conn, run_id, 1), [column])
+        [found] = await series.find(conn, run_id, "m")
+        stored = [value for *_, value in await metrics.read(conn, found, limit=9)]
+    assert [repr(value) for value in stored] == [
+        repr(value) for value in (2**63 - 1, 2.0**63, -(2**63), -(2.0**63), 2.0**64)
+    ]
+    assert "64 bits" in caplog.text
+    assert column.values == numbers  # what was handed in is as it was
+
+
+async def test_nothing_to_store(db: Database) -> None:
+    async with db.write() as conn:
+        run_id = await new_run(conn)
+        one = await writer(conn, run_id, 1)
+        await metrics.append(conn, run_id, one, [])
+        await metrics.append(conn, run_id, one, [Column("m", "step", [], [], [])])
+        assert await series.list_paths(conn, run_id) == []
+
+
+async def test_a_metric_logged_both_ways_is_two_series(db: Database) -> None:
+    async with db.write() as conn:
+        run_id = await new_run(conn)
+        columns = [Column("m", "step", [3], [1], [1.0]), Column("m", "time", [1], [1], [2.0])]
+        await metrics.append(conn, run_id, await writer(conn, run_id, 1), columns)
+        assert await series.list_paths(conn, run_id) == ["m"]
+        assert [one.axis for one in await series.find(conn, run_id, "m")] == ["step", "time"]
+        assert await series.last_step(conn, run_id) == 3
+        by_id = await metrics.read_many(conn, await series.list_of_run(conn, run_id))
+        assert sorted(by_id.values()) == [[(1, 2.0)], [(3, 1.0)]]
+
+
+async def test_ranges_and_pages(db: Database) -> None:
+    async with db.write() as conn:
+        run_id = await new_run(conn)
+        column = Column("m", "step", [0, 0.5, 1, 1.5, 2], [1] * 5, [0.0, 0.5, 1.0, 1.5, 2.0])
+        await metrics.append(conn, run_id, await writer(conn, run_id, 1), [column])
+        [found] = await series.find(conn, run_id, "m")
+
+        async def steps_of(**how: Any) -> list[Any]:
+            return [step for step, *_ in await metrics.read(conn, found, **{"limit": 9, **how})]
+
+        assert [repr(step) for step in await steps_of()] == ["0", "0.5", "1", "1.5", "2"]
+        assert await steps_of(step_min=0.5, step_max=1.5) == [0.5, 1, 1.5]
+        assert await steps_of(limit=2, offset=1) == [0.5, 1]
+        assert await steps_of(limit=0) == []
+        assert await steps_of(attempt=1) == [0, 0.5, 1, 1.5, 2]
+        assert await steps_of(attempt=2) == []
 
 
 @pytest.mark.parametrize(

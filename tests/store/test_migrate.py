@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import subprocess
 import sys
-import time
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import aiosqlite
 import pytest
 
+import trackai
 from trackai.errors import NewerSchemaError, StoreError
 from trackai.store import migrate as module
-from trackai.store.database import Database
+from trackai.store.database import APPLICATION_ID, Database
 from trackai.store.migrate import Migration, migrations
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_they_are_numbered_without_gaps_and_checksummed() -> None:
@@ -26,6 +24,17 @@ def test_they_are_numbered_without_gaps_and_checksummed() -> None:
     assert all(len(migration.checksum) == 64 for migration in found)
     for migration in found:
         assert migration.statements()
+
+
+def test_they_are_pure_sql_and_leave_transactions_to_the_runner() -> None:
+    folder = Path(trackai.__file__).parent.parent / "migrations"
+    assert {path.suffix for path in folder.iterdir()} == {".sql"}
+    for migration in migrations():
+        for statement in migration.statements():
+            words = re.sub(r"--.*", "", statement).split()
+            assert words[0] in {"CREATE", "ALTER", "INSERT", "UPDATE", "DELETE", "DROP"}, statement
+            if words[:2] == ["CREATE", "TABLE"]:
+                assert "STRICT" in " ".join(words[-3:]), statement
 
 
 def test_line_ends_of_a_checkout_do_not_matter(tmp_path: Path) -> None:
@@ -60,8 +69,9 @@ async def test_a_migration_that_fails_in_the_middle_leaves_nothing(
     )
     monkeypatch.setattr(module, "migrations", lambda: (*migrations(), broken))
     connection = await aiosqlite.connect(db.path, isolation_level=None)
-    with pytest.raises(sqlite3.OperationalError, match="half"):
-        await module.migrate(connection, db.path)
+    for _ in range(2):
+        with pytest.raises(sqlite3.OperationalError, match="half"):
+            await module.migrate(connection, db.path)
     rows = await connection.execute_fetchall("SELECT max(version) FROM schema_migrations")
     tables = await connection.execute_fetchall("SELECT 1 FROM sqlite_master WHERE name = 'half'")
     await connection.close()
@@ -85,9 +95,57 @@ async def test_a_schema_that_is_not_ours_is_refused(
     connection.commit()
     connection.close()
     before = db.path.read_bytes()
-    with pytest.raises(error, match=says):
+    with pytest.raises(error, match=says) as caught:
         await Database(db.path).open()
+    assert str(db.path) in str(caught.value)
     assert db.path.read_bytes() == before
+    assert [path.name for path in db.path.parent.iterdir() if path.is_file()] == [db.path.name]
+
+
+@pytest.mark.parametrize("version", range(1, len(migrations())))
+async def test_an_older_database_is_brought_up_to_date(db_path: Path, version: int) -> None:
+    db_path.parent.mkdir()
+    connection = sqlite3.connect(db_path)
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute("PRAGMA journal_mode = WAL")
+    for migration in migrations()[:version]:
+        for statement in migration.statements():
+            connection.execute(statement)
+        row = (migration.version, migration.name, migration.checksum, 1)
+        connection.execute("INSERT INTO schema_migrations VALUES (?, ?, ?, ?)", row)
+    for statement in (
+        "INSERT INTO projects VALUES (1, 'p', 'p', 1, 1)",
+        """
+        INSERT INTO runs (uid, project_id, slug, state, created_at, updated_at)
+        VALUES ('u', 1, 'r', 'running', 1, 1)
+        """,
+        "INSERT INTO configs (run_id, key, value) VALUES (1, 'lr', '0.5')",
+        "INSERT INTO series (run_id, path, axis, kind) VALUES (1, 'x', 'step', 'text')",
+        "INSERT INTO metrics VALUES (1, 0, 1, 'hello', 1)",
+    ):
+        connection.execute(statement)
+    connection.commit()
+    connection.close()
+    for path in (db_path, db_path.with_name("fresh.db")):
+        database = Database(path)
+        await database.open()
+        await database.close()
+    assert schema(db_path) == schema(db_path.with_name("fresh.db"))
+    connection = sqlite3.connect(db_path)
+    assert connection.execute("SELECT run, metric, value FROM points").fetchall() == [
+        ("r", "x", "hello")
+    ]
+    assert connection.execute("SELECT comparable FROM configs").fetchall() == [(0.5,)]
+    connection.close()
+
+
+def schema(path: Path) -> list[tuple[str, ...]]:
+    connection = sqlite3.connect(path)
+    rows = connection.execute("SELECT type, name, sql FROM sqlite_master ORDER BY 1, 2").fetchall()
+    rows += connection.execute("SELECT version, name, checksum FROM schema_migrations").fetchall()
+    assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+    connection.close()
+    return rows
 
 
 OPEN = """
@@ -134,29 +192,63 @@ def test_eight_processes_open_a_new_database_at_once(db_path: Path) -> None:
     assert answers == [f"[({migrations()[-1].version},)]\n"] * 8
 
 
-def test_a_kill_while_the_database_is_made_does_not_matter(db_path: Path) -> None:
-    for number in range(12):
-        with subprocess.Popen(
-            [sys.executable, "-c", OPEN, str(db_path)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        ) as process:
-            assert process.stdin is not None
-            assert process.stdout is not None
-            process.stdout.readline()
-            process.stdin.write(b"\n")
-            process.stdin.flush()
-            time.sleep(0.003 * number)
-            process.kill()
-        answer = subprocess.run(
-            [sys.executable, "-c", OPEN, str(db_path)],
-            input="\n",
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-        assert answer.returncode == 0, answer.stderr
-        for path in db_path.parent.glob("trackai.db*"):
-            if path.is_file():
-                path.unlink()
+# Makes a database and dies before the n-th thing that it asks of SQLite or that changes a folder;
+# each attempt is a process of its own, forked from one that has imported everything.
+DIE = """
+import asyncio, os, signal, sys
+import aiosqlite
+from pathlib import Path
+from trackai.store.database import Database
+from trackai.store.migrate import migrations
+
+async def use(path):
+    db = Database(path)
+    await db.open()
+    async with db.read() as conn:
+        [(version,)] = await conn.execute_fetchall("SELECT max(version) FROM schema_migrations")
+        [(mode,)] = await conn.execute_fetchall("PRAGMA journal_mode")
+    await db.close()
+    assert (version, mode) == (migrations()[-1].version, "wal"), (version, mode)
+
+def child(path, left):
+    def before(function):
+        def count(*args, **kwargs):
+            nonlocal left
+            left -= 1
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return function(*args, **kwargs)
+        return count
+
+    aiosqlite.Connection._execute = before(aiosqlite.Connection._execute)
+    for name in ("mkdir", "open", "unlink", "replace"):
+        setattr(os, name, before(getattr(os, name)))
+    asyncio.run(use(path))
+    os._exit(0)
+
+asyncio.run(use(Path(sys.argv[1], "warm.db")))
+number, status = 0, -1
+while status != 0:
+    number += 1
+    path = Path(sys.argv[1], f"{number}.db")
+    pid = os.fork()
+    if pid == 0:
+        child(path, number)
+    status = os.waitpid(pid, 0)[1]
+    assert status in (0, signal.SIGKILL), status
+    asyncio.run(use(path))
+    assert path.read_bytes()[68:72] == b"TRAI", number
+print(number - 1)
+"""
+
+
+def test_a_kill_at_any_moment_while_the_database_is_made_does_not_matter(tmp_path: Path) -> None:
+    answer = subprocess.run(
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", DIE, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=110,
+    )
+    assert answer.returncode == 0, answer.stderr
+    assert int(answer.stdout) > 2 * len(migrations())  # so many deaths

@@ -51,6 +51,7 @@ class Database:
         self.generation = 0
         self._writer: _Handle | None = None
         self._idle: list[_Handle] = []
+        self._handles: set[_Handle] = set()
         self._writing = anyio.Lock()
         self._reading = anyio.Semaphore(READERS)
 
@@ -75,7 +76,7 @@ class Database:
         idle, self._idle = self._idle, []
         for handle in (*idle, writer):
             if handle is not None:
-                await handle.close()
+                await self._discard(handle)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[aiosqlite.Connection]:
@@ -83,8 +84,9 @@ class Database:
         async with self._writing:
             with driver_errors(self.path):
                 handle = await self._current_writer()
-                await handle.connection.execute("BEGIN IMMEDIATE")
                 try:
+                    # Inside: whoever is cancelled while it waits may begin one all the same.
+                    await handle.connection.execute("BEGIN IMMEDIATE")
                     yield handle.connection
                     await handle.connection.commit()
                 except BaseException:
@@ -100,10 +102,15 @@ class Database:
         async with self._reading:
             with driver_errors(self.path):
                 handle = await self._current_reader()
+                idle = self._idle
                 try:
                     yield handle.connection
                 finally:
-                    self._idle.append(handle)
+                    if idle is self._idle:
+                        idle.append(handle)
+                    else:  # closed meanwhile
+                        with anyio.CancelScope(shield=True):
+                            await self._discard(handle)
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[aiosqlite.Connection]:
@@ -129,36 +136,52 @@ class Database:
         handle = self._writer
         if handle is not None and handle.is_current(self.path):
             return handle
-        if handle is not None:
-            self._writer = None
-            await self._discard(handle)
+        self._writer = await self._open()
         self.generation += 1
-        self._writer = await _open(self.path, self.spool)
+        if handle is not None:
+            await self._discard(handle)
         return self._writer
 
     async def _current_reader(self) -> _Handle:
-        while self._idle:
-            handle = self._idle.pop()
-            if handle.is_current(self.path):
-                return handle
-            await self._discard(handle)
-        return await _open(self.path, self.spool, read_only=True)
+        outdated: list[_Handle] = []
+        try:
+            while self._idle:
+                handle = self._idle.pop()
+                if handle.is_current(self.path):
+                    return handle
+                outdated.append(handle)
+            return await self._open(read_only=True)
+        finally:
+            for handle in outdated:
+                await self._discard(handle)
 
-    async def _discard(self, handle: _Handle) -> None:
-        await handle.close()
-        if handle.file != _identity(self.path):
-            # The file is gone or another one; what the old one left beside it must not be taken
-            # for the new one's. Whatever somebody has made since then has another identity.
-            with exclusive(self.spool / "open.lock"):
+    async def _open(self, *, read_only: bool = False) -> _Handle:
+        for handle in tuple(self._handles):
+            if handle.file != _identity(self.path):
+                await self._remove_companions(handle)
+        handle = await _open(self.path, self.spool, read_only=read_only)
+        self._handles.add(handle)
+        return handle
+
+    async def _remove_companions(self, handle: _Handle) -> None:
+        # The file is gone or another one; what the old one left beside it must not be taken for
+        # the new one's. Whatever somebody has made since then has another identity: as long as
+        # the handle is open, the system cannot give its files' numbers to others.
+        with _file_errors(self.path):
+            async with exclusive(self.spool / "open.lock"):
                 for suffix, companion in handle.companions.items():
                     path = _beside(self.path, suffix)
                     if companion is not None and companion == _identity(path):
                         path.unlink(missing_ok=True)
 
+    async def _discard(self, handle: _Handle) -> None:
+        self._handles.discard(handle)
+        await handle.close()
+
 
 @contextmanager
 def driver_errors(path: Path) -> Iterator[None]:
-    """The one place where SQLite's and the file system's errors become TrackAI's."""
+    """The one place where the errors of SQLite become TrackAI's."""
     try:
         yield
     except sqlite3.Error as error:
@@ -182,6 +205,15 @@ def _translated(error: sqlite3.Error, path: Path) -> StoreError:
     if code in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}:
         return StoreError(f"{path} cannot be written ({error}): is the disk full?")
     return StoreError(f"{path}: {error}")
+
+
+@contextmanager
+def _file_errors(path: Path) -> Iterator[None]:
+    """The same for those of the file system, where it is the database that is asked for."""
+    try:
+        yield
+    except OSError as error:
+        raise _unreachable(path, str(error)) from error
 
 
 def _unreachable(path: Path, why: str) -> StoreUnreachableError:
@@ -211,6 +243,7 @@ def _state(path: Path) -> tuple[int, ...] | None:
 
 
 def _beside(path: Path, suffix: str) -> Path:
+    path = path.resolve()  # SQLite too puts its files beside what a link leads to
     return path.with_name(path.name + suffix)
 
 
@@ -228,16 +261,22 @@ class _Handle:
     def __init__(self, connection: aiosqlite.Connection, path: Path) -> None:
         self.connection = connection
         self.file = _identity(path)
-        self.companions = {suffix: _identity(_beside(path, suffix)) for suffix in _COMPANIONS}
-        self._state = _state(path)
+        self.companions: dict[str, _Identity | None] = {}
+        self._state: tuple[int, ...] | None = None
         _connections[self.file] += 1
 
     async def close(self) -> None:
-        await self.connection.close()
-        _connections[self.file] -= 1
+        try:
+            await self.connection.close()
+        finally:
+            _connections[self.file] -= 1
 
     def is_current(self, path: Path) -> bool:
         return self._state is not None and self._state == _state(path)
+
+    def opened(self, path: Path) -> None:
+        self.companions = {suffix: _identity(_beside(path, suffix)) for suffix in _COMPANIONS}
+        self.touched(path)
 
     def touched(self, path: Path) -> None:
         if self.file == _identity(path):
@@ -246,58 +285,53 @@ class _Handle:
 
 async def _open(path: Path, spool: Path, *, read_only: bool = False) -> _Handle:
     """Connect to a TrackAI database with the current schema, made first where there is none."""
-    try:
-        try:
-            _refuse_foreign(path)
-        except ForeignDatabaseError:
-            lock = spool / "open.lock"
-            if not lock.exists():
-                raise
-            # Another process may be making the file at this moment; look again when it is done.
-            with exclusive(lock):
-                _refuse_foreign(path)
+    with _file_errors(path):
+        _refuse_foreign(path)
         spool.mkdir(parents=True, exist_ok=True)
         if not _size(path):
             await _create(path, spool)
-    except OSError as error:
-        raise _unreachable(path, str(error)) from error
-    connection = await _connect(path)
-    try:
-        if await applied_version(connection, path) < migrations()[-1].version:
-            with exclusive(spool / "open.lock"):
-                await migrate(connection, path)
-        if read_only:
-            await connection.execute("PRAGMA query_only = ON")
-    except BaseException:
-        await connection.close()
-        raise
-    return _Handle(connection, path)
+        handle = await _connect(path)
+        try:
+            if await applied_version(handle.connection, path) < migrations()[-1].version:
+                async with exclusive(spool / "open.lock"):
+                    await migrate(handle.connection, path)
+            if read_only:
+                await handle.connection.execute("PRAGMA query_only = ON")
+        except BaseException:
+            await handle.close()
+            raise
+    handle.opened(path)
+    return handle
 
 
 async def _create(path: Path, spool: Path) -> None:
     """Make an empty database file; the migrations fill it."""
-    # One process at a time: switching to WAL does not wait for other connections.
-    with exclusive(spool / "open.lock"):
+    async with exclusive(spool / "open.lock"):
         if _size(path):
             return
+        # Under another name: a process that dies here leaves nothing that SQLite would roll back
+        # to a file without its id.
+        new = _beside(path, ".new")
+        for suffix in ("", "-journal", *_COMPANIONS):
+            _beside(new, suffix).unlink(missing_ok=True)
+        handle = await _connect(new)
+        try:
+            # Before the first table: space of deleted runs can go back to the file system.
+            await handle.connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+            await handle.connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            await handle.connection.execute("PRAGMA journal_mode = WAL")
+        finally:
+            await handle.close()
         for suffix in _COMPANIONS:  # of a file that was removed while it was in use
             _beside(path, suffix).unlink(missing_ok=True)
-        connection = await _connect(path)
-        try:
-            # Before WAL: the id is then in the main file at once, whatever happens next.
-            # Before the first table: space of deleted runs can go back to the file system.
-            await connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-            await connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            await connection.execute("PRAGMA journal_mode = WAL")
-        finally:
-            await connection.close()
+        new.replace(path.resolve())
 
 
 def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-async def _connect(path: Path) -> aiosqlite.Connection:
+async def _connect(path: Path) -> _Handle:
     connection = aiosqlite.connect(
         path, isolation_level=None, timeout=BUSY_SECONDS, cached_statements=64
     )
@@ -305,15 +339,16 @@ async def _connect(path: Path) -> aiosqlite.Connection:
     # finishes it at exit runs only after all threads that are no daemons have ended.
     connection._thread.daemon = True
     await connection
+    handle = _Handle(connection, path)
     try:
         await connection.execute("PRAGMA foreign_keys = ON")
         await connection.execute("PRAGMA synchronous = NORMAL")
         await connection.execute("PRAGMA cache_size = -16384")
         await connection.create_function("casefold", 1, _casefold, deterministic=True)
     except BaseException:
-        await connection.close()
+        await handle.close()
         raise
-    return connection
+    return handle
 
 
 def _casefold(text: str | None) -> str | None:

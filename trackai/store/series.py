@@ -146,7 +146,8 @@ def _merge(rows: int) -> str:
                 WHEN new.max_value IS NULL OR series.max_value >= new.max_value
                 THEN series.max_step ELSE new.max_step
             END,
-            sum = series.sum + new.sum
+            -- Sums beyond the largest float are infinite; +Infinity with -Infinity would be NULL.
+            sum = coalesce(series.sum + new.sum, series.sum)
         FROM new
         WHERE series.id = new.id
     """

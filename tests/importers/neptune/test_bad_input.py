@@ -238,8 +238,9 @@ async def test_one_import_at_a_time(
     db: Database, write_part: Write, import_: Import, make: Any
 ) -> None:
     write_part([make.point("m", 1, 5, 1.0)])
-    with exclusive(db.spool / "import.lock"), pytest.raises(StoreBusyError):
-        await import_()
+    async with exclusive(db.spool / "import.lock"):
+        with pytest.raises(StoreBusyError):
+            await import_()
     assert (await import_()).ok
 
 

@@ -1,0 +1,66 @@
+"""The configuration of runs: any key, any JSON value, back as it was."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from trackai.errors import StoreError
+from trackai.store import configs, projects, runs
+
+if TYPE_CHECKING:
+    from aiosqlite import Connection
+
+    from trackai.store.database import Database
+
+VALUES: dict[str, Any] = {
+    "opt/lr": 0.1,
+    "": "",
+    "a b/ü/'\"": None,
+    "big": 2**63,
+    "flag": True,
+    "list": [1, [2.5, {"x": "y"}]],
+    "text": "line\nline 模型",
+    "tiny": 5e-324,
+    "zero": 0,
+}
+
+
+async def new_run(conn: Connection, slug: str) -> int:
+    project = await projects.get_or_create(conn, "p", now=1)
+    run = await runs.create(
+        conn, uid=slug, project_id=project.id, slug=slug, name=None, group_name=None, now=1
+    )
+    return run.id
+
+
+async def test_what_is_put_comes_back_sorted(db: Database) -> None:
+    async with db.write() as conn:
+        one, other = await new_run(conn, "a"), await new_run(conn, "b")
+        await configs.put(conn, one, {key: json.dumps(value) for key, value in VALUES.items()})
+        found = await configs.get(conn, one)
+        assert found == VALUES
+        assert list(found) == sorted(VALUES)
+        assert [type(found[key]) for key in VALUES] == [type(value) for value in VALUES.values()]
+        assert await configs.get(conn, other) == {}
+
+
+async def test_a_key_that_is_set_again_is_changed(db: Database) -> None:
+    async with db.write() as conn:
+        run_id = await new_run(conn, "a")
+        await configs.put(conn, run_id, {"a": "1", "b": "2"})
+        await configs.put(conn, run_id, {"b": '"three"', "c": "4"})
+        await configs.put(conn, run_id, {})
+        assert await configs.get(conn, run_id) == {"a": 1, "b": "three", "c": 4}
+
+
+async def test_what_is_no_json_is_refused_whole(db: Database) -> None:
+    async with db.write() as conn:
+        run_id = await new_run(conn, "a")
+    with pytest.raises(StoreError, match="JSON"):
+        async with db.write() as conn:
+            await configs.put(conn, run_id, {"a": "1", "b": "NaN"})
+    async with db.read() as conn:
+        assert await configs.get(conn, run_id) == {}

@@ -1,0 +1,116 @@
+"""What people see at the sqlite3 prompt: the views, and the queries of the README."""
+
+from __future__ import annotations
+
+import math
+import re
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from trackai.store import configs, metrics, projects, runs, writers
+from trackai.structs.columns import Column
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from trackai.store.database import Database
+
+SECOND = 1_000_000
+BEGAN = 1_700_000_000 * SECOND  # 2023-11-14 22:13:20
+
+
+@pytest.fixture
+async def prompt(db: Database) -> AsyncIterator[sqlite3.Connection]:
+    """A run of 90 seconds as another program sees it that opens the file."""
+    async with db.write() as conn:
+        project = await projects.create(conn, "my-project", "my-slug", now=BEGAN)
+        run = await runs.create(
+            conn, uid="u", project_id=project.id, slug="experiment-1", name="Experiment",
+            group_name="g", now=BEGAN,
+        )  # fmt: skip
+        writer_id = await writers.get_or_create(
+            conn, uid="w", run_id=run.id, attempt=1, rank=0, host="h", pid=1, now=BEGAN
+        )
+        await configs.put(conn, run.id, {"lr": "0.1"})
+        times = [BEGAN + 250_000, BEGAN + SECOND]
+        columns = [
+            Column("loss", "step", [0, 0.5], times, [2.0, math.nan]),
+            Column("accuracy", "step", [0, 1], times, [0.25, 0.75]),
+            Column("gpu", "time", list(times), times, [10, 20]),
+        ]
+        await metrics.append(conn, run.id, writer_id, columns)
+        await runs.create(
+            conn, uid="u2", project_id=project.id, slug="empty", name=None, group_name=None,
+            now=BEGAN + SECOND,
+        )  # fmt: skip
+        await runs.set_state(conn, run.id, "completed", now=BEGAN + 90 * SECOND)
+    await db.close()
+    with closing(sqlite3.connect(db.path)) as connection:
+        yield connection
+
+
+def rows(connection: sqlite3.Connection, query: str) -> list[dict[str, Any]]:
+    cursor = connection.execute(query)
+    names = [name for name, *_ in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor]
+
+
+def test_runs(prompt: sqlite3.Connection) -> None:
+    assert rows(prompt, "SELECT * FROM run_overview ORDER BY id") == [
+        {
+            "id": 1, "project": "my-project", "run": "experiment-1", "name": "Experiment",
+            "group_name": "g", "state": "completed", "created": "2023-11-14 22:13:20",
+            "seconds": 90.0, "points": 6,
+        },
+        {
+            "id": 2, "project": "my-project", "run": "empty", "name": None,
+            "group_name": None, "state": "running", "created": "2023-11-14 22:13:21",
+            "seconds": 0.0, "points": 0,
+        },
+    ]  # fmt: skip
+
+
+def test_metrics(prompt: sqlite3.Connection) -> None:
+    found = rows(prompt, "SELECT * FROM metric_overview ORDER BY metric")
+    common = {"project": "my-project", "run": "experiment-1", "kind": "number", "points": 2}
+    common["last_time"] = "2023-11-14 22:13:21"
+    assert found == [
+        common | {"metric": "accuracy", "last": 0.75, "min": 0.25, "max": 0.75, "mean": 0.5,
+                  "nans": 0, "last_step": 1},
+        common | {"metric": "gpu", "last": 20, "min": 10, "max": 20, "mean": 15.0,
+                  "nans": 0, "last_step": None},
+        common | {"metric": "loss", "last": None, "min": 2.0, "max": 2.0, "mean": 2.0,
+                  "nans": 1, "last_step": 0.5},
+    ]  # fmt: skip
+
+
+def test_points_and_configuration(prompt: sqlite3.Connection) -> None:
+    query = "SELECT step, time, value FROM points WHERE metric = 'loss' ORDER BY step"
+    assert prompt.execute(query).fetchall() == [
+        (0, "2023-11-14 22:13:20.250", 2.0),
+        (0.5, "2023-11-14 22:13:21.000", None),
+    ]
+    steps = prompt.execute("SELECT step FROM points WHERE metric = 'gpu'").fetchall()
+    assert steps == [(None,), (None,)]
+    assert prompt.execute("SELECT * FROM config_overview").fetchall() == [
+        ("my-project", "experiment-1", "lr", "0.1")
+    ]
+
+
+def test_the_queries_of_the_readme(prompt: sqlite3.Connection) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```sql\n(.*?)```", readme, re.DOTALL)
+    queries = [query for block in blocks for query in block.split(";") if query.strip()]
+    assert len(queries) >= 5
+    found = [prompt.execute(query).fetchall() for query in queries]
+    assert [("experiment-1", 0.75, 0.75)] in found
+    assert [(0, "2023-11-14 22:13:20.250", 2.0), (0.5, "2023-11-14 22:13:21.000", None)] in found
+    assert [("experiment-1", "0.1", 2.0)] in found
+    assert [("my-project", "experiment-1", "loss", 1, 0.5)] in found
+    statistics = re.search(r'trackai\.db "(SELECT\s+\(SELECT COUNT.*?)"', readme, re.DOTALL)
+    assert statistics is not None
+    assert prompt.execute(statistics[1]).fetchall() == [(1, 2, 6)]

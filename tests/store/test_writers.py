@@ -1,0 +1,79 @@
+"""Writers, attempts, journals and batches: who has logged what, and how much of it is stored."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from trackai.errors import StoreError
+from trackai.store import batches, journals, projects, runs, writers
+
+if TYPE_CHECKING:
+    from aiosqlite import Connection
+
+    from trackai.store.database import Database
+
+
+async def new_run(conn: Connection, slug: str = "r") -> int:
+    project = await projects.get_or_create(conn, "p", now=1)
+    run = await runs.create(
+        conn, uid=slug, project_id=project.id, slug=slug, name=None, group_name=None, now=1
+    )
+    return run.id
+
+
+async def new_writer(conn: Connection, run_id: int, uid: str, attempt: int = 1) -> int:
+    return await writers.get_or_create(
+        conn, uid=uid, run_id=run_id, attempt=attempt, rank=0, host="h", pid=1, now=1
+    )
+
+
+async def test_a_writer_is_made_once(db: Database) -> None:
+    async with db.write() as conn:
+        run_id = await new_run(conn)
+        first = await new_writer(conn, run_id, "a")
+        assert await new_writer(conn, run_id, "b", attempt=2) != first
+        assert await new_writer(conn, run_id, "a", attempt=9) == first
+        assert await writers.find(conn, ["a", "none"]) == {"a": first}
+        assert await writers.attempts(conn, [first, 99]) == {first: 1}
+
+
+async def test_attempts_are_counted_run_by_run(db: Database) -> None:
+    async with db.write() as conn:
+        one, other = await new_run(conn, "a"), await new_run(conn, "b")
+        assert await writers.next_attempt(conn, one) == 1
+        for uid, attempt in (("x", 1), ("y", 1), ("z", 2)):
+            await new_writer(conn, one, uid, attempt)
+        assert await writers.next_attempt(conn, one) == 3
+        assert await writers.next_attempt(conn, other) == 1
+
+
+async def test_how_far_a_journal_is_stored(db: Database) -> None:
+    async with db.write() as conn:
+        assert await journals.consumed(conn, "j") is None
+        for offset in (0, 2**40, 5):
+            await journals.advance(conn, "j", offset)
+            assert await journals.consumed(conn, "j") == offset
+        await journals.advance(conn, "k", 1)
+        await journals.forget(conn, "j")
+        await journals.forget(conn, "j")
+        assert await journals.consumed(conn, "j") is None
+        assert await journals.consumed(conn, "k") == 1
+
+
+async def test_which_batches_are_stored(db: Database) -> None:
+    key = "ü \"'\n"
+    async with db.write() as conn:
+        one, other = await new_run(conn, "a"), await new_run(conn, "b")
+        await batches.note(conn, [((one, key), 3), ((one, "2"), 0)], now=1)
+        wanted = [(one, key), (one, "2"), (other, key), (other, "2"), (one, "none")]
+        assert await batches.stored(conn, wanted) == {(one, key), (one, "2")}
+        assert await batches.stored(conn, []) == set()
+    with pytest.raises(StoreError):
+        async with db.write() as conn:
+            await batches.note(conn, [((other, "3"), 1), ((one, "2"), 1)], now=1)
+    async with db.write() as conn:
+        assert await batches.stored(conn, [(other, "3")]) == set()
+        await runs.delete(conn, one)
+        assert await batches.stored(conn, wanted) == set()

@@ -1,0 +1,167 @@
+"""Locks between processes: held while their holder lives, gone with it, however it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+
+from trackai import locks
+from trackai.locks import create_locked, exclusive, process_exists, sync, sync_folder, try_lock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+HOLD = """
+import os, sys
+from trackai.locks import create_locked, try_lock
+if sys.argv[1] == "make":
+    create_locked(__import__("pathlib").Path(sys.argv[2]), b"begun")
+else:
+    assert try_lock(os.open(sys.argv[2], os.O_RDWR))
+print("held", flush=True)
+sys.stdin.readline()
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    (tmp_path / "file").touch()
+    return tmp_path / "file"
+
+
+@pytest.fixture(params=["make", "open"])
+def holder(path: Path, request: pytest.FixtureRequest) -> Iterator[subprocess.Popen[str]]:
+    """Another process that has locked the file."""
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, request.param, str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
+
+
+def is_free(path: Path) -> bool:
+    fd = os.open(path, os.O_RDWR)
+    try:
+        return try_lock(fd)
+    finally:
+        os.close(fd)
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM, None])
+def test_a_lock_ends_with_its_process(
+    path: Path, holder: subprocess.Popen[str], end: signal.Signals | None
+) -> None:
+    assert not is_free(path)
+    assert not is_free(path)  # having looked at it has changed nothing
+    if end is None:
+        holder.communicate("\n", timeout=60)
+    else:
+        holder.send_signal(end)
+        holder.wait(timeout=60)
+    assert is_free(path)
+
+
+def test_two_handles_of_one_process_exclude_each_other(path: Path) -> None:
+    with path.open("rb+") as one:
+        assert try_lock(one.fileno())
+        assert try_lock(one.fileno())
+        assert not is_free(path)
+        with path.open("rb"):
+            pass  # closing another handle lets nothing go
+        assert not is_free(path)
+    assert is_free(path)
+
+
+async def test_exclusive_makes_the_file_and_lets_go(tmp_path: Path) -> None:
+    path = tmp_path / "deeper" / "lock"
+    for _ in range(2):
+        async with exclusive(path):
+            assert not is_free(path)
+        assert is_free(path)
+    with pytest.raises(ZeroDivisionError):
+        async with exclusive(path):
+            _ = 1 / 0
+    assert is_free(path)
+
+
+async def test_exclusive_waits_for_others_of_this_event_loop(path: Path) -> None:
+    inside, most, turns = 0, 0, 0
+
+    async def work() -> None:
+        nonlocal inside, most, turns
+        async with exclusive(path):
+            inside += 1
+            most = max(most, inside)
+            await anyio.sleep(0)
+            inside -= 1
+            turns += 1
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(10):
+            tasks.start_soon(work)
+    assert (most, turns) == (1, 10)
+
+
+async def test_exclusive_waits_for_other_processes_and_may_be_cancelled(
+    path: Path, holder: subprocess.Popen[str]
+) -> None:
+    async def hold() -> None:
+        async with exclusive(path):
+            pass
+
+    with anyio.move_on_after(0.05) as scope:
+        await hold()
+    assert scope.cancelled_caught
+    holder.kill()
+    await hold()
+    assert is_free(path)
+
+
+def test_a_file_that_is_made_is_locked_and_replaces_what_was_there(path: Path) -> None:
+    path.write_bytes(b"before")
+    fd = create_locked(path, b"begun")
+    os.write(fd, b", appended")
+    assert not is_free(path)
+    assert path.read_bytes() == b"begun, appended"
+    assert [one.name for one in path.parent.iterdir()] == [path.name]
+    sync(fd)
+    sync_folder(path.parent)
+    os.close(fd)
+    assert is_free(path)
+
+
+def test_a_file_that_cannot_be_made_leaves_nothing(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(FileNotFoundError):
+        create_locked(path.parent / "none" / "file", b"begun")
+
+    def fail(_: int) -> bool:
+        raise OSError("no locks here")
+
+    monkeypatch.setattr(locks, "try_lock", fail)
+    path.write_bytes(b"before")
+    with pytest.raises(OSError, match="no locks here"):
+        create_locked(path, b"begun")
+    assert path.read_bytes() == b"before"
+    assert [one.name for one in path.parent.iterdir()] == [path.name]
+
+
+def test_which_processes_exist() -> None:
+    assert process_exists(os.getpid())
+    assert process_exists(1)
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        pass
+    assert not process_exists(ended.pid)
