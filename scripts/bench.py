@@ -18,6 +18,7 @@ from scripts.benchmarks import harness
 COMMANDS = {
     "log": "what a call of trackai.log() costs, and what becomes of its points",
     "read": "how long the server takes to answer",
+    "dashboard": "how soon the dashboard shows charts, and how smoothly it scrolls",
     "kill": "what is lost when processes are killed while they log",
     "ingest": "how many points and requests a second the server takes in over HTTP",
     "import": "how many rows a second a Neptune export is imported",

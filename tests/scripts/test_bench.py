@@ -56,3 +56,18 @@ def test_ingest() -> None:
     assert found["batches of 10 000 points"]["at_least"] == 300_000
     assert found["batches of 10 points, to one run"]["at_least"] == 3000
     assert all(figure["value"] > 0 for figure in found.values())
+
+
+def test_dashboard() -> None:
+    report = bench(
+        "dashboard", "--json", "--runs", "14", "--metrics", "15", "--steps", "60",
+        "--long-runs", "12", "--short-steps", "20", "--repeat", "1", "--scroll-seconds", "0.5",
+    )  # fmt: skip
+    found = figures(report)
+    assert found["first chart visible after navigation"]["at_most"] == 1000
+    assert found["12 charts of 10 runs drawn"]["at_most"] == 1500
+    assert found["zoom to redraw"]["at_most"] == 150
+    assert all(figure["value"] > 0 for figure in found.values())
+    # How large something is is no matter of the machine.
+    assert found["JavaScript, gzipped"]["met"]
+    assert "11,400 points" in json.loads(report)["notes"][0]
