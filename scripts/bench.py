@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from pathlib import Path
 
@@ -41,6 +42,8 @@ def main(arguments: list[str] | None = None) -> None:
         module.add_arguments(command)
         command.set_defaults(run=module.run)
     chosen = parser.parse_args(arguments)
+    # Users' processes do not compile every module at every start either.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     report: harness.Report = chosen.run(chosen)
     print(harness.as_json(report) if chosen.json else harness.as_text(report))
 
