@@ -8,7 +8,7 @@ import msgspec
 from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.routing import Route
 
-from trackai.api.routes import events, files, ingest, metrics, projects, runs, server
+from trackai.api.routes import details, events, files, ingest, metrics, projects, runs, server
 from trackai.ingest.batches import Batch
 from trackai.ingest.intake import Receipt
 from trackai.store.series import MetricSummary
@@ -16,8 +16,11 @@ from trackai.structs.records import (
     ChartData,
     ComparedPoint,
     Deleted,
+    FilePath,
     FileRecord,
     Freed,
+    HistogramPage,
+    LogPage,
     Point,
     PointNews,
     PointPage,
@@ -25,6 +28,7 @@ from trackai.structs.records import (
     ProjectColumns,
     ProjectSummary,
     Run,
+    RunDetails,
     RunPage,
     RunSummary,
 )
@@ -42,6 +46,7 @@ MSGPACK = "application/msgpack"
 BYTES = "application/octet-stream"
 TEXT = "text/plain"
 EVENTS = "text/event-stream"
+IMAGES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 
 
 class _AnyText(PathConvertor):
@@ -60,7 +65,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
         path: as Starlette writes it; parameters whose name ends in `_id` are row ids.
         query: a struct whose fields are the query parameters.
         body, body_types: what the body holds, and the media types in which it may come.
-        answer, answer_type: what a 200 holds, and its media type; or_answers: what else.
+        answer, answer_type: what a 200 holds, and its media type; or_answers, or_types: what else.
         errors: statuses besides those that follow from the above.
     """
 
@@ -74,6 +79,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     answer: Any = None
     or_answers: tuple[Any, ...] = ()
     answer_type: str = JSON
+    or_types: tuple[str, ...] = ()
     errors: tuple[int, ...] = ()
 
     @property
@@ -131,8 +137,17 @@ OPERATIONS: Sequence[Operation] = [
         query=runs.StateQuery, body=runs.NewState, body_required=False, answer=Run),
     _op("GET", "/api/runs/{run_id}/events", events.follow,
         query=events.EventQuery, answer=str, answer_type=EVENTS),
-    _op("GET", "/api/runs/{run_id}/files", files.list_files, answer=list[FileRecord]),
+    _op("GET", "/api/runs/{run_id}/details", details.get_details, answer=RunDetails),
+    _op("GET", "/api/runs/{run_id}/log", details.get_log, query=details.LogQuery, answer=LogPage),
+    _op("GET", "/api/runs/{run_id}/histograms", details.get_histograms,
+        query=details.HistogramQuery, answer=HistogramPage),
+    _op("GET", "/api/runs/{run_id}/files", files.list_files,
+        query=files.FileQuery, answer=list[FileRecord]),
+    _op("GET", "/api/runs/{run_id}/file-paths", files.list_file_paths,
+        query=files.FilePathQuery, answer=list[FilePath]),
     _op("GET", "/api/files/{file_id}", files.download, answer=bytes, answer_type=BYTES),
+    _op("GET", "/api/files/{file_id}/preview", files.preview,
+        answer=bytes, answer_type=TEXT, or_types=IMAGES),
     _op("GET", "/api/metrics/runs/{run_id}", metrics.list_metrics,
         query=metrics.NameQuery, answer=list[str]),
     _op("GET", "/api/metrics/runs/{run_id}/metric/{metric_path:path}", metrics.get_points,
@@ -259,6 +274,7 @@ def _response(one: Operation, status: int, by_type: Mapping[str, Any]) -> dict[s
     schema = by_type[str(one.answer)]
     if one.or_answers:
         schema = {"anyOf": [schema, *(by_type[str(other)] for other in one.or_answers)]}
-    if one.answer_type == BYTES:
+    if one.answer is bytes:
         schema = {}
-    return {"description": _MEANING[status], "content": {one.answer_type: {"schema": schema}}}
+    content = {media_type: {"schema": schema} for media_type in (one.answer_type, *one.or_types)}
+    return {"description": _MEANING[status], "content": content}

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import msgspec
 
 from trackai.errors import NotFoundError
-from trackai.structs.records import FileRecord
+from trackai.structs.records import FilePath, FileRecord
 from trackai.structs.values import utc
 
 if TYPE_CHECKING:
@@ -127,16 +127,37 @@ async def add(conn: Connection, run_id: int, writer_id: int, new: Iterable[NewFi
     )  # fmt: skip
 
 
-async def list_of_run(conn: Connection, run_id: int) -> list[FileRecord]:
-    """The files of a run, sorted by path, step and name."""
+async def list_of_run(
+    conn: Connection, run_id: int, *, path: str | None = None, limit: int = -1, offset: int = 0
+) -> list[FileRecord]:
+    """The files of a run, or those of one path, sorted by path, step and name."""
     rows = await conn.execute_fetchall(
         f"""
         SELECT {_COLUMNS} FROM files
-        WHERE run_id = ? ORDER BY path, step, timestamp, name, id
+        WHERE run_id = ? AND path = coalesce(?, path)
+        ORDER BY path, step, timestamp, name, id
+        LIMIT ? OFFSET ?
         """,
-        (run_id,),
+        (run_id, path, limit, offset),
     )
     return [_file(*row) for row in rows]
+
+
+async def list_paths(
+    conn: Connection, run_id: int, *, search: str | None, limit: int, offset: int
+) -> list[FilePath]:
+    """The names under which a run has files, sorted; with `search`, those that hold it."""
+    rows = await conn.execute_fetchall(
+        """
+        SELECT path, min(kind), COUNT(*), sum(size), min(step), max(step) FROM files
+        WHERE run_id = ? AND instr(casefold(path), ?)
+        GROUP BY path
+        ORDER BY path
+        LIMIT ? OFFSET ?
+        """,
+        (run_id, (search or "").casefold(), limit, offset),
+    )
+    return [FilePath(*row) for row in rows]
 
 
 async def get(conn: Connection, file_id: int) -> FileRecord:

@@ -158,6 +158,77 @@ class PointNews(msgspec.Struct):
     reset: bool
 
 
+class LogLine(msgspec.Struct, gc=False):
+    """What was printed at once, and the how manieth it is of its series, from 0."""
+
+    number: int
+    step: Step | None
+    timestamp: datetime
+    text: str
+
+
+class LogPage(msgspec.Struct):
+    """A page of lines, and the number of all that match."""
+
+    lines: list[LogLine]
+    total: int
+
+
+class Histogram(msgspec.Struct, gc=False):
+    """A histogram as it was logged: `edges`, one more than there are `values`, and their `type`."""
+
+    step: Step | None
+    timestamp: datetime
+    value: Any
+
+
+class HistogramPage(msgspec.Struct):
+    """Histograms of a series, evenly spread over all that there are."""
+
+    data: list[Histogram]
+    total: int
+
+
+class Fork(msgspec.Struct):
+    """The other run of a fork, null if it is not here, and the last step that both have."""
+
+    uid: str
+    step: Step | None
+    run: Run | None
+
+
+class Process(msgspec.Struct):
+    """A process that logs, or has logged, to a run; without a state, it has no say in its end."""
+
+    attempt: int
+    rank: int
+    host: str
+    pid: int
+    state: State | None
+    started_at: datetime
+    ended_at: datetime | None
+
+
+class RunDetails(msgspec.Struct):
+    """Where a run comes from, and which runs, called `forks`, continue it."""
+
+    uid: str
+    forked_from: Fork | None
+    forks: list[Fork]
+    processes: list[Process]
+
+
+class FilePath(msgspec.Struct):
+    """A name under which a run has files: how many, at which steps, how large together."""
+
+    path: str
+    kind: str
+    files: int
+    size: int | None
+    first_step: Step | None
+    last_step: Step | None
+
+
 class FileRecord(msgspec.Struct, kw_only=True):
     """A file of a run.
 

@@ -1,0 +1,73 @@
+"""/api/runs/{id}/details, /log and /histograms: what the page of one run shows"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+
+from trackai.api.requests import Limit, Offset, database, path_id, query
+from trackai.api.responses import JSONResponse
+from trackai.errors import NotFoundError
+from trackai.store import details, histograms, lineage, runs, texts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aiosqlite import Connection
+    from starlette.requests import Request
+
+    from trackai.structs.values import Kind
+
+
+class LogQuery(msgspec.Struct):
+    """Which lines of which series of texts: all, or those that hold the `search`."""
+
+    metric: str
+    search: Annotated[str, msgspec.Meta(max_length=1000)] | None = None
+    limit: Limit = 1000
+    offset: Offset = 0
+
+
+class HistogramQuery(msgspec.Struct):
+    """About how many histograms of which series."""
+
+    metric: str
+    points: Annotated[int, msgspec.Meta(ge=2, le=1000)] = 100
+
+
+async def get_details(request: Request) -> JSONResponse:
+    """Where a run comes from, which runs continue it, and which processes have logged to it."""
+    run_id = path_id(request, "run_id")
+    async with database(request).read() as conn:
+        return JSONResponse(await details.get(conn, run_id))
+
+
+async def get_log(request: Request) -> JSONResponse:
+    """Lines of a series of texts, in order."""
+    run_id = path_id(request, "run_id")
+    asked = query(request, LogQuery)
+    async with database(request).snapshot() as conn:
+        await runs.get(conn, run_id)
+        found = await _find(conn, run_id, asked.metric, "text")
+        page = await texts.read(
+            conn, found, search=asked.search, limit=asked.limit, offset=asked.offset
+        )
+    return JSONResponse(page)
+
+
+async def get_histograms(request: Request) -> JSONResponse:
+    """Histograms of a series, evenly spread over all that there are."""
+    run_id = path_id(request, "run_id")
+    asked = query(request, HistogramQuery)
+    async with database(request).snapshot() as conn:
+        await runs.get(conn, run_id)
+        found = await _find(conn, run_id, asked.metric, "histogram")
+        return JSONResponse(await histograms.read(conn, found, asked.points))
+
+
+async def _find(conn: Connection, run_id: int, path: str, kind: Kind) -> Sequence[lineage.Segment]:
+    for segments in await lineage.find(conn, run_id, path):
+        if segments[0].series.kind == kind:
+            return segments
+    raise NotFoundError(f"the run {run_id} has no series {path!r} of the kind {kind}")
