@@ -29,6 +29,7 @@ from trackai.structs.records import (
     ProjectSummary,
     Run,
     RunDetails,
+    RunGroupPage,
     RunPage,
     RunSummary,
 )
@@ -119,6 +120,8 @@ OPERATIONS: Sequence[Operation] = [
     _op("GET", "/api/projects/{project_id}", projects.get_project, answer=ProjectSummary),
     _op("DELETE", "/api/projects/{project_id}", projects.delete_project, answer=Freed),
     _op("GET", "/api/projects/{project_id}/columns", projects.list_columns, answer=ProjectColumns),
+    _op("GET", "/api/projects/{project_id}/groups", projects.list_groups,
+        query=projects.GroupQuery, answer=RunGroupPage),
     _op("GET", "/api/runs", runs.list_runs, query=runs.RunQuery, answer=RunPage),
     _op("POST", "/api/runs", runs.create_run, body=runs.NewRun, answer=Run, errors=(404, 409)),
     _op("POST", "/api/runs/delete", runs.delete_runs, body=runs.Deletion, answer=Deleted),

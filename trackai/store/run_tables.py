@@ -64,9 +64,9 @@ async def list_page(
     Raises:
         InvalidInputError: the cursor is none, or belongs to another order.
     """
-    conditions, values = _conditions(where)
+    matching, values = conditions(where)
     after = None if cursor is None else _decode(cursor, sort_by, sort_order)
-    ids, total = await _ids(conn, conditions, values, sort_by, sort_order, after, limit, offset)
+    ids, total = await _ids(conn, matching, values, sort_by, sort_order, after, limit, offset)
     runs = await _rows(conn, [id_ for id_, _ in ids])
     if columns:
         await _fill(conn, runs, columns)
@@ -81,8 +81,9 @@ async def list_page(
     return RunPage(runs, total, has_more, next_cursor)
 
 
-def _conditions(where: RunFilter) -> tuple[str, list[Any]]:
-    conditions: list[str] = []
+def conditions(where: RunFilter) -> tuple[str, list[Any]]:
+    """The condition on rows of `runs` under which they match, and its values."""
+    found: list[str] = []
     values: list[Any] = []
     for column, value in (
         ("project_id", where.project_id),
@@ -90,16 +91,16 @@ def _conditions(where: RunFilter) -> tuple[str, list[Any]]:
         ("state", where.state),
     ):
         if value is not None:
-            conditions.append(f"runs.{column} = ?")
+            found.append(f"runs.{column} = ?")
             values.append(value)
     if where.search:
-        conditions.append("(instr(casefold(slug), ?) OR instr(casefold(name), ?))")
+        found.append("(instr(casefold(slug), ?) OR instr(casefold(name), ?))")
         values += [where.search.casefold()] * 2
     if where.tree is not None:
         sql, bound = filters.condition(where.tree)
-        conditions.append(sql)
+        found.append(sql)
         values += bound
-    return " AND ".join(conditions) or "TRUE", values
+    return " AND ".join(found) or "TRUE", values
 
 
 async def _ids(

@@ -158,6 +158,18 @@ def field_text(field: Field) -> str:
             return f"metric.{_quoted(path, metric=True)}.{figure}"
 
 
+def equality_text(field: Field, value: Constant) -> str:
+    """The filter for what has just this value of a field, which is no time and no NaN."""
+    match value:
+        case None | bool():
+            text = {None: "null", True: "true", False: "false"}[value]
+        case str():
+            text = '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        case _:
+            text = repr(value)
+    return f"{field_text(field)} = {text}"
+
+
 _OPERATORS = re.compile(r"<=|>=|!=|!~|==|=|<|>|~")
 _BARE = re.compile(r"""[^\s"'()<>=!~,]+""")
 _QUOTED = re.compile(r"""(["'])((?:\\.|(?!\1)[^\\])*)\1""", re.DOTALL)

@@ -71,6 +71,25 @@ class RunPage(msgspec.Struct):
     next_cursor: str | None = None
 
 
+class RunGroup(msgspec.Struct):
+    """Runs that have the same value of a field, null if they have none.
+
+    `filter` is what chooses just these runs, `means` those of the columns that were asked for.
+    """
+
+    value: float | int | bool | str | None
+    runs: int
+    filter: str
+    means: dict[str, float | None]
+
+
+class RunGroupPage(msgspec.Struct):
+    """A page of groups, and the number of all."""
+
+    groups: list[RunGroup]
+    total: int
+
+
 class ConfigColumn(msgspec.Struct):
     """A configuration key, how it is written as a field, and how many runs have it."""
 

@@ -9,11 +9,16 @@ import msgspec
 
 from trackai.api.requests import Limit, Name, Offset, body, database, path_id, query
 from trackai.api.responses import JSONResponse
-from trackai.store import files, garbage, projects, run_tables, runs
+from trackai.errors import InvalidInputError
+from trackai.store import files, garbage, groups, projects, run_tables, runs
+from trackai.structs.filters import parse_field, parse_fields, parse_filter
 from trackai.structs.records import Freed
 
 if TYPE_CHECKING:
     from starlette.requests import Request
+
+# Each is a look into another table for every run.
+MAX_MEANS = 50
 
 
 class ProjectQuery(msgspec.Struct):
@@ -28,6 +33,16 @@ class NewProject(msgspec.Struct):
 
     name: Name
     project_id: Name
+
+
+class GroupQuery(msgspec.Struct):
+    """By which field, of which runs, and of which fields to take means."""
+
+    by: str
+    filter: str | None = None
+    columns: str | None = None
+    limit: Limit = 100
+    offset: Offset = 0
 
 
 async def list_projects(request: Request) -> JSONResponse:
@@ -51,6 +66,28 @@ async def list_columns(request: Request) -> JSONResponse:
     async with database(request).read() as conn:
         await projects.get(conn, project_id)
         return JSONResponse(await run_tables.list_columns(conn, project_id))
+
+
+async def list_groups(request: Request) -> JSONResponse:
+    """A project's runs in groups by a field, the largest first, with means of columns."""
+    project_id = path_id(request, "project_id")
+    asked = query(request, GroupQuery)
+    by = parse_field(asked.by, name="by")
+    tree = None if asked.filter is None else parse_filter(asked.filter)
+    columns = {} if asked.columns is None else parse_fields(asked.columns)
+    if len(columns) > MAX_MEANS:
+        raise InvalidInputError("columns", f"at most {MAX_MEANS} can be asked for")
+    async with database(request).read() as conn:
+        await projects.get(conn, project_id)
+        page = await groups.list_page(
+            conn,
+            run_tables.RunFilter(project_id=project_id, tree=tree),
+            by,
+            columns=columns,
+            limit=asked.limit,
+            offset=asked.offset,
+        )
+    return JSONResponse(page)
 
 
 async def create_project(request: Request) -> JSONResponse:

@@ -1,0 +1,88 @@
+"""/api/projects/{id}/groups: runs in groups by a field."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import pytest
+
+import trackai
+
+if TYPE_CHECKING:
+    from tests.conftest import Server
+
+WEIRD = 'a "b" \\ c, or = d'
+RUNS: list[tuple[str | None, dict[str, Any], float]] = [
+    ("one", {"lr": 0.1, "big": True, "text": WEIRD}, 1.0),
+    ("one", {"lr": 0.1, "big": False, "text": "null"}, 3.0),
+    ("two", {"lr": 1, "big": True, "text": "x" * 1000}, float("nan")),
+    (None, {"lr": "0.1", "deep": {"list": [1, 2]}}, float("inf")),
+]
+
+
+@pytest.fixture
+def project(server: Server) -> str:
+    for group, config, value in RUNS:
+        with trackai.init(project="p", group=group, config=config) as run:
+            run.log({"loss": value, "word": "text"}, step=0)
+    return "/api/projects/1/groups"
+
+
+def test_the_largest_group_comes_first_with_its_means(server: Server, project: str) -> None:
+    found = server.get(f"{project}?by=group&columns=metric.loss,config.lr,metric.word,metric.none")
+    assert found["total"] == 3
+    one, two, none = found["groups"]
+    assert one == {
+        "value": "one", "runs": 2, "filter": 'group_name = "one"',
+        "means": {
+            "metric.loss": 2, "config.lr": pytest.approx(0.1),
+            "metric.word": None, "metric.none": None,
+        },
+    }  # fmt: skip
+    assert two["means"]["metric.loss"] is None
+    assert (none["value"], none["filter"]) == (None, "group_name = null")
+    assert none["means"]["metric.loss"] is None
+
+
+@pytest.mark.parametrize(
+    ("by", "sizes"),
+    [
+        ("group", [2, 1, 1]),
+        ("config.lr", [2, 1, 1]),
+        ("config.big", [2, 1, 1]),
+        ("config.text", [1, 1, 1, 1]),
+        ("config.deep/list", [1, 3]),
+        ("config.none", [4]),
+        ("state", [4]),
+    ],
+)
+def test_the_filter_of_a_group_chooses_its_runs(
+    server: Server, project: str, by: str, sizes: list[int]
+) -> None:
+    groups = server.get(f"{project}?by={by}")["groups"]
+    assert [one["runs"] for one in groups] == sizes
+    seen = set()
+    for one in groups:
+        runs = server.get(f"/api/runs?filter={quote(one['filter'])}")["runs"]
+        assert len(runs) == one["runs"], one
+        seen |= {run["id"] for run in runs}
+    assert len(seen) == 4
+
+
+def test_groups_are_filtered_and_come_page_by_page(server: Server, project: str) -> None:
+    some = server.get(f"{project}?by=group&filter=config.big=true")
+    assert [(one["value"], one["runs"]) for one in some["groups"]] == [("one", 1), ("two", 1)]
+    page = server.get(f"{project}?by=group&limit=1&offset=1")
+    assert (page["total"], page["groups"][0]["value"]) == (3, "two")
+
+
+def test_what_cannot_be_grouped_by_is_named(server: Server, project: str) -> None:
+    for by in ("metric.loss", "tag", "created", "config."):
+        answer = server.request("GET", f"{project}?by={by}")
+        assert answer.status == 422
+        assert "by" in answer.json["detail"]
+    assert server.request("GET", f"{project}?by=group&filter=x").status == 422
+    assert server.request("GET", "/api/projects/99/groups?by=group").status == 404
+    many = ",".join(f"config.{number}" for number in range(51))
+    assert server.request("GET", f"{project}?by=group&columns={many}").status == 422
