@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 import pytest
 
 import trackai
+from tests.structs.test_smoothing import published
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -116,8 +117,29 @@ def test_compare_in_buckets(server: Server, run_id: int) -> None:
     assert len(points["loss"]) == _LENGTH
 
 
+def test_smoothing_is_over_all_points(server: Server, run_id: int) -> None:
+    values = [None if step % 1000 == 7 or step % 5000 == 8 else step / 8 for step in range(_LENGTH)]
+    expected = published(range(_LENGTH), values, 0.9, _LENGTH - 1)
+    for window in ({}, {"step_min": 5000, "step_max": 9000}, {"step_min": 1000, "step_max": 1009}):
+        chart = _chart(server, run_id, "loss", points=100, smoothing=0.9, **window)
+        assert chart["smoothed_within"] == 0
+        for bucket in chart["data"]:
+            at = [one for one in expected[bucket["step"] : bucket["step_last"] + 1] if one]
+            assert bucket["smoothed"] == (pytest.approx(at[-1]) if at else None)
+    asked = {"run_ids": [run_id], "metric_paths": ["loss", "note"], "points": 100, "smoothing": 0.9}
+    charts = server.request("POST", "/api/metrics/compare", asked).json[str(run_id)]
+    assert charts["loss"]["data"][-1]["smoothed"] == pytest.approx(expected[-1])
+    assert [bucket["smoothed"] for bucket in charts["note"]["data"]] == [None, None]
+    over_time = _chart(server, run_id, "loss", points=100, smoothing=0.9, x="time")["data"]
+    assert over_time[-1]["smoothed"] != charts["loss"]["data"][-1]["smoothed"]
+    without = _chart(server, run_id, "loss", points=100, smoothing=0)
+    assert "smoothed" not in without["data"][0]
+    assert "smoothed_within" not in without
+
+
 def test_what_cannot_be_asked(server: Server, run_id: int) -> None:
-    for query in ("points=9", "points=10001", "points=100&x=y", "points=many"):
+    for query in ("points=9", "points=10001", "points=100&x=y", "points=many", "smoothing=0.5",
+                  "points=100&smoothing=1"):  # fmt: skip
         answer = server.request("GET", f"/api/metrics/runs/{run_id}/metric/loss?{query}")
         assert answer.status == 422, answer
     path = f"/api/metrics/runs/{run_id}/metric/none?points=100"

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from trackai.store import lineage, rollups
+from trackai.store import lineage, rollups, smoothing
+from trackai.store.smoothing import Curve
 from trackai.structs import buckets
 from trackai.structs.buckets import Bucket, Range
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from trackai.store.lineage import Segment
     from trackai.store.metrics import PointRow
+    from trackai.store.smoothing import Smoothing
     from trackai.structs.values import Step
 
 
@@ -25,10 +27,12 @@ class Chart(msgspec.Struct):
 
     Attributes:
         level: how wide they are: 2 to the power of it; None if each is one point.
+        curve: the smoothed series, if asked for.
     """
 
     level: int | None
     buckets: list[Bucket]
+    curve: Curve | None = None
 
 
 async def read(
@@ -38,6 +42,7 @@ async def read(
     *,
     step_min: Step | None = None,
     step_max: Step | None = None,
+    smooth: Smoothing | None = None,
 ) -> list[Chart]:
     """The points of series between two steps, each series in at most `count` buckets.
 
@@ -71,6 +76,13 @@ async def read(
             for series_id, rows in (await rollups.read_rows(conn, some, resumed=resumed)).items():
                 charts[short[series_id]].buckets = [one for _, one in sorted(rows.items())]
     await _show_single_points(conn, wanted, ranges, charts, count)
+    if smooth is not None:
+        for segments, whole, chart in zip(wanted, ranges, charts, strict=True):
+            chart.curve = Curve([], 0.0)
+            if whole is not None:
+                chart.curve = await smoothing.read(
+                    conn, segments, whole, chart.level, chart.buckets, smooth
+                )
     return charts
 
 

@@ -17,13 +17,16 @@ from trackai.errors import NotFoundError
 from trackai.store import metrics, series
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Sequence
 
     from aiosqlite import Connection
 
     from trackai.store.metrics import Attempt, CurveRow, PointRow
     from trackai.store.series import Series
     from trackai.structs.values import Step
+
+
+_PAGE = 20_000
 
 
 class Segment(NamedTuple):
@@ -161,6 +164,25 @@ async def read(
         )  # fmt: skip
     if not segments:
         return []
+    statement, values = _select(segments, step_min, step_max, attempt)
+    rows = await conn.execute_fetchall(f"{statement} LIMIT ? OFFSET ?", (*values, limit, offset))
+    return [(step, timestamp, value) for step, timestamp, value, _ in rows]
+
+
+async def pages(
+    conn: Connection, segments: Sequence[Segment], *, step_min: Step, step_max: Step
+) -> AsyncIterator[list[PointRow]]:
+    """The same page by page, however many points there are; the connection is in a transaction."""
+    statement, values = _select(segments, step_min, step_max, "latest")
+    async with conn.execute(statement, values) as cursor:
+        while rows := await cursor.fetchmany(_PAGE):
+            yield [(step, timestamp, value) for step, timestamp, value, _ in rows]
+
+
+def _select(
+    segments: Sequence[Segment], step_min: Step | None, step_max: Step | None, attempt: Attempt
+) -> tuple[str, list[Step]]:
+    """A query for points of several segments in order of step, and its values."""
     # Each part comes in order from the clustered rows; SQLite merges them without sorting.
     parts = " UNION ALL ".join(
         f"""
@@ -178,10 +200,7 @@ async def read(
             -math.inf if step_min is None else step_min,
             highest if until is None else min(highest, until),
         ]
-    rows = await conn.execute_fetchall(
-        f"{parts} ORDER BY step, timestamp, writer_id LIMIT ? OFFSET ?", (*values, limit, offset)
-    )
-    return [(step, timestamp, value) for step, timestamp, value, _ in rows]
+    return f"{parts} ORDER BY step, timestamp, writer_id", values
 
 
 async def read_many(conn: Connection, wanted: Sequence[Sequence[Segment]]) -> list[list[CurveRow]]:

@@ -80,9 +80,13 @@ def start(bucket: int, level: int) -> Step:
 
 def end(bucket: int, level: int) -> Step:
     """The highest step that a bucket can hold."""
-    after = start(bucket + 1, level)
-    below = math.nextafter(_float(after), -math.inf)
-    return max(after - 1, below) if isinstance(after, int) else below
+    return below(start(bucket + 1, level))
+
+
+def below(step: Step) -> Step:
+    """The highest step that is lower."""
+    lower = math.nextafter(_float(step), -math.inf)
+    return max(step - 1, lower) if isinstance(step, int) else lower
 
 
 def _float(step: Step) -> float:
@@ -217,6 +221,15 @@ def _cover(first: int, last: int, base: int, level: int) -> list[Span]:
         first, last, at = first >> 1, last >> 1, at + 1
     middle = [Span(at, first, last)] if first <= last else []
     return left + middle + right[::-1]
+
+
+def mean(one: Bucket) -> float | None:
+    """The mean of the finite numbers."""
+    low, high = one.min_value, one.max_value
+    if low is None or high is None:
+        return None
+    # A sum beyond the largest float is infinite, and rounding may lead past the values.
+    return float(max(low, min(high, one.sum / one.finite_points)))
 
 
 def merge(one: Bucket, other: Bucket) -> Bucket:

@@ -141,7 +141,8 @@ class ChartBucket(msgspec.Struct, gc=False, omit_defaults=True):
 
     `x` and `x_last` are there where the axis is not the step: times, or seconds since the run
     began. `first` and `last` are values and follow the JSON rule, `min`, `max` and `mean` are over
-    finite numbers and null without any.
+    finite numbers and null without any. `smoothed`, if asked for, is the moving average over the
+    series up to and including the last point here; null if nothing here is finite.
     """
 
     step: Step | None
@@ -155,15 +156,21 @@ class ChartBucket(msgspec.Struct, gc=False, omit_defaults=True):
     mean: float | None
     x: datetime | float | msgspec.UnsetType = msgspec.UNSET
     x_last: datetime | float | msgspec.UnsetType = msgspec.UNSET
+    smoothed: float | msgspec.UnsetType | None = msgspec.UNSET
 
 
-class ChartData(msgspec.Struct):
-    """A metric in buckets; if `raw`, each is one point. What comes later is new since `cursor`."""
+class ChartData(msgspec.Struct, omit_defaults=True):
+    """A metric in buckets; if `raw`, each is one point. What comes later is new since `cursor`.
+
+    `smoothed_within` is what smoothed values may be off by, as a share of the range of all values:
+    0 if they are exact.
+    """
 
     data: list[ChartBucket]
     raw: bool
     x: Literal["step", "time", "relative"]
     cursor: int
+    smoothed_within: float | msgspec.UnsetType = msgspec.UNSET
 
 
 class PointNews(msgspec.Struct):

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
+import msgspec
+
+from trackai.store.smoothing import Smoothing
+from trackai.structs import buckets
 from trackai.structs.records import ChartBucket, ChartData
 from trackai.structs.values import json_value, microseconds, utc
 
@@ -12,9 +16,14 @@ if TYPE_CHECKING:
 
     from trackai.store.charts import Chart
     from trackai.store.series import Series
-    from trackai.structs.buckets import Bucket
 
 XAxis = Literal["step", "time", "relative"]
+Amount = Annotated[float, msgspec.Meta(ge=0, lt=1)]
+
+
+def smoothing(amount: Amount | None, x: XAxis) -> Smoothing | None:
+    """How to smooth a chart; None if not at all."""
+    return Smoothing(amount, x != "step") if amount else None
 
 
 def show(chart: Chart, one: Series, x: XAxis, began: datetime, cursor: int) -> ChartData:
@@ -33,7 +42,7 @@ def show(chart: Chart, one: Series, x: XAxis, began: datetime, cursor: int) -> C
             bucket.last_value if simple else json_value(bucket.last_value, one.kind),  # type: ignore[arg-type]
             bucket.min_value,
             bucket.max_value,
-            _mean(bucket),
+            buckets.mean(bucket),
         )
         for bucket in chart.buckets
     ]
@@ -45,12 +54,9 @@ def show(chart: Chart, one: Series, x: XAxis, began: datetime, cursor: int) -> C
                 shown.x, shown.x_last = utc(first), utc(last)
             else:
                 shown.x, shown.x_last = (first - zero) / 1e6, (last - zero) / 1e6
-    return ChartData(data, chart.level is None, x, cursor)
-
-
-def _mean(bucket: Bucket) -> float | None:
-    low, high = bucket.min_value, bucket.max_value
-    if low is None or high is None:
-        return None
-    # A sum beyond the largest float is infinite, and rounding may lead past the values.
-    return float(max(low, min(high, bucket.sum / bucket.finite_points)))
+    answer = ChartData(data, chart.level is None, x, cursor)
+    if chart.curve is not None:
+        answer.smoothed_within = chart.curve.within
+        for shown, average in zip(data, chart.curve.averages, strict=True):
+            shown.smoothed = average
+    return answer

@@ -35,8 +35,9 @@ class PointQuery(msgspec.Struct):
 
     `attempt` asks for what a resume has superseded, too; `inherited=false` leaves out what a
     forked run has from the runs that it continues. With `points`, the answer is a chart of at most
-    so many buckets; then `time_min` and `time_max` choose from system metrics. With `since`, it is
-    the run's own points that have come in after that cursor.
+    so many buckets; then `time_min` and `time_max` choose from system metrics, and `smoothing` adds
+    the moving average. With `since`, it is the run's own points that have come in after that
+    cursor.
     """
 
     limit: Limit = 1000
@@ -49,6 +50,7 @@ class PointQuery(msgspec.Struct):
     x: chart.XAxis = "step"
     time_min: datetime | None = None
     time_max: datetime | None = None
+    smoothing: chart.Amount | None = None
     since: Cursor | None = None
 
 
@@ -62,6 +64,7 @@ class Comparison(msgspec.Struct):
     x: chart.XAxis = "step"
     step_min: int | float | None = None
     step_max: int | float | None = None
+    smoothing: chart.Amount | None = None
 
 
 class NameQuery(msgspec.Struct):
@@ -85,6 +88,7 @@ async def get_points(request: Request) -> JSONResponse:
     asked = query(request, PointQuery)
     if asked.points is not None:
         return await _get_chart(request, run_id, asked, asked.points)
+    _check(asked)
     if asked.since is not None:
         return await _get_news(request, run_id, asked, asked.since)
     async with database(request).read() as conn:
@@ -98,6 +102,7 @@ async def compare(request: Request) -> JSONResponse:
     asked = await body(request, Comparison)
     if asked.points is not None:
         return await _compare_charts(request, asked, asked.points)
+    _check(asked)
     async with database(request).read() as conn:
         answer: dict[str, dict[str, list[ComparedPoint]]] = {
             str(run_id): {} for run_id in await runs.existing(conn, asked.run_ids)
@@ -107,6 +112,11 @@ async def compare(request: Request) -> JSONResponse:
     for (run_id, segments), rows in zip(found, points, strict=True):
         answer[str(run_id)][segments[0].series.path] = _compared(segments, rows)
     return JSONResponse(answer)
+
+
+def _check(asked: PointQuery | Comparison) -> None:
+    if asked.smoothing is not None:
+        raise InvalidInputError("smoothing", "it is for charts: say how many points they may have")
 
 
 async def _find_many(
@@ -133,7 +143,10 @@ async def _get_chart(request: Request, run_id: int, asked: PointQuery, count: in
             low = None if asked.time_min is None else microseconds(asked.time_min)
             high = None if asked.time_max is None else microseconds(asked.time_max)
         cursor = await arrivals.last(conn)
-        (found,) = await charts.read(conn, [segments], count, step_min=low, step_max=high)
+        (found,) = await charts.read(
+            conn, [segments], count,
+            step_min=low, step_max=high, smooth=chart.smoothing(asked.smoothing, asked.x),
+        )  # fmt: skip
     return JSONResponse(chart.show(found, segments[0].series, asked.x, run.created_at, cursor))
 
 
@@ -185,6 +198,7 @@ async def _compare_charts(request: Request, asked: Comparison, count: int) -> JS
         read = await charts.read(
             conn, [segments for _, segments in found], count,
             step_min=asked.step_min, step_max=asked.step_max,
+            smooth=chart.smoothing(asked.smoothing, asked.x),
         )  # fmt: skip
     for (run_id, (first, *_)), one in zip(found, read, strict=True):
         answer[str(run_id)][first.series.path] = chart.show(

@@ -1,0 +1,139 @@
+"""What may happen to a metric: random histories of a run and of one that was forked from it.
+
+Points come in any order, more than once, at fractions and at the ends of what a step can be, with
+values that are no finite numbers; runs are resumed; rollups are brought up to date in between,
+wholly or in part.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from hypothesis import strategies as st
+
+from trackai.store import lineage, metrics, projects, rollups, runs, writers
+from trackai.structs.columns import Column
+
+if TYPE_CHECKING:
+    import pytest
+    from aiosqlite import Connection
+
+    from trackai.store.database import Database
+    from trackai.store.lineage import Segment
+    from trackai.store.metrics import PointRow
+    from trackai.structs.values import Step, Value
+
+# Small enough for a test to reach every case.
+SHORTEST, _POINTS, _CHUNK = 12, 4, 20
+
+usual_steps = st.one_of(
+    st.integers(-40, 200),
+    st.integers(0, 400).map(lambda number: number / 8),
+    st.floats(-100, 100),
+)
+steps = usual_steps | st.sampled_from([2**62, -(2**63), 1e300, -5e-324, 1.5e18, 2.0**53 + 2])
+usual_values = st.one_of(
+    st.floats(-1e6, 1e6),
+    st.integers(-9, 9),
+    st.booleans(),
+    st.sampled_from([math.nan, math.inf, -math.inf]),
+    st.text(max_size=3),
+)
+values = usual_values | st.sampled_from([2**63 - 1, -(2**63), 1.7e308])
+
+
+def histories(
+    steps: st.SearchStrategy[Any] = steps, values: st.SearchStrategy[Any] = values
+) -> st.SearchStrategy[list[Any]]:
+    """Lists of actions: batches of points, and bringing rollups up to date."""
+    batch = st.tuples(
+        st.sampled_from(["root", "root", "child"]),
+        st.integers(1, 3),  # the attempt that logs it
+        st.booleans(),  # whether it is a regular stretch
+        st.lists(st.tuples(steps, values), min_size=1, max_size=30),
+    )
+    return st.lists(batch | st.sampled_from(["refresh", "refresh once"]), min_size=1, max_size=8)
+
+
+def make_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let short series have rollups, of few points each."""
+    monkeypatch.setattr(rollups, "SHORTEST", SHORTEST)
+    monkeypatch.setattr(rollups, "_POINTS", _POINTS)
+    monkeypatch.setattr(rollups, "_CHUNK", _CHUNK)
+
+
+class Family:
+    """A run and its fork, made by `start`; each batch comes later than those before."""
+
+    def __init__(self, db: Database, fork_step: Step) -> None:
+        self.db = db
+        self.ids: dict[str, int] = {}
+        self.logged: set[str] = set()
+        self._fork_step = fork_step
+        self._writers: dict[tuple[str, int], int] = {}
+        self._time = 0
+
+    async def start(self) -> None:
+        async with self.db.write() as conn:
+            project = await projects.get_or_create(conn, "p", now=1)
+            for name in ("root", "child"):
+                run = await runs.create(
+                    conn, uid=name, project_id=project.id, slug=name, name=None,
+                    group_name="family", now=1,
+                )  # fmt: skip
+                self.ids[name] = run.id
+                for attempt in (1, 2, 3):
+                    self._writers[name, attempt] = await writers.get_or_create(
+                        conn, uid=f"{name}{attempt}", run_id=run.id, attempt=attempt,
+                        rank=0, host="h", pid=1, now=1,
+                    )  # fmt: skip
+            await runs.set_fork(conn, self.ids["child"], "root", self._fork_step)
+
+    async def apply(self, action: Any) -> None:
+        if action == "refresh":
+            await refresh_all(self.db)
+        elif action == "refresh once":
+            async with self.db.write() as conn:
+                series_id = await rollups.next_stale(conn)
+                if series_id is not None:
+                    await rollups.refresh(conn, series_id)
+        else:
+            await self._log(*action)
+
+    async def _log(
+        self, name: str, attempt: int, regular: bool, points: list[tuple[Step, Value]]
+    ) -> None:
+        begin = int(max(-40, min(200, points[0][0])))
+        column = Column(
+            "m",
+            "step",
+            [begin + place if regular else step for place, (step, _) in enumerate(points)],
+            list(range(self._time, self._time + len(points))),
+            [value for _, value in points],
+        )
+        self._time += len(points)
+        async with self.db.write() as conn:
+            await metrics.append(conn, self.ids[name], self._writers[name, attempt], [column])
+        self.logged.add(name)
+
+    async def segments(self, conn: Connection, name: str) -> list[Segment] | None:
+        """What a run's metric is made of; None if it has none."""
+        found = await lineage.find_many(conn, [self.ids[name]], ["m"])
+        return next((segments for _, segments in found), None)
+
+
+async def rows(conn: Connection, segments: list[Segment], **bounds: Step) -> list[PointRow]:
+    """All points, in order of step."""
+    return await lineage.read(conn, segments, limit=-1, **bounds)  # type: ignore[arg-type]
+
+
+async def refresh_all(db: Database) -> None:
+    """Bring all rollups up to date."""
+    for _ in range(1000):
+        async with db.write() as conn:
+            series_id = await rollups.next_stale(conn)
+            if series_id is None:
+                return
+            await rollups.refresh(conn, series_id)
+    raise AssertionError("refreshing does not end")

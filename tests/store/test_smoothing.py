@@ -1,0 +1,184 @@
+"""Smoothed series: the moving average over all points, wherever they are read from."""
+
+from __future__ import annotations
+
+import math
+import random
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.store import histories
+from tests.structs.test_smoothing import published
+from trackai.store import charts, lineage, metrics, projects, runs, smoothing, writers
+from trackai.store.database import Database
+from trackai.store.smoothing import Smoothing
+from trackai.structs.columns import Column
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    import pytest
+    from aiosqlite import Connection
+
+    from trackai.store.charts import Chart
+    from trackai.store.lineage import Segment
+    from trackai.store.metrics import PointRow
+    from trackai.structs.values import Step, Value
+
+
+@asynccontextmanager
+async def _family(
+    folders: pytest.TempPathFactory, fork_step: Step
+) -> AsyncIterator[histories.Family]:
+    db = Database(folders.mktemp("db") / "t.db")
+    await db.open()
+    try:
+        family = histories.Family(db, fork_step)
+        await family.start()
+        yield family
+    finally:
+        await db.close()
+
+
+async def _range_of_x(conn: Connection, segments: list[Segment], over_time: bool) -> float:
+    """From the figures of all series that are read; of steps, as far as they are."""
+    lows, highs = [], []
+    for one, until in segments:
+        for first, last, begin, end in await conn.execute_fetchall(
+            "SELECT first_step, last_step, first_timestamp, last_timestamp FROM series"
+            " WHERE id = ?",
+            (one.id,),
+        ):
+            lows.append(begin if over_time else first)
+            highs.append(end if over_time else last if until is None else min(last, until))
+    return float(max(highs)) - float(min(lows))
+
+
+def _expected(
+    chart: Chart, points: list[PointRow], amount: float, over_time: bool, extent: float
+) -> list[float | None]:
+    """The published formula over all points, at the last finite one of each bucket."""
+    xs = [time if over_time else step for step, time, _ in points]
+    averages = published(xs, [value for *_, value in points], amount, extent)
+    skipped = sum(1 for step, *_ in points if step < chart.buckets[0].first_step)
+    answer = []
+    for bucket in chart.buckets:
+        mine = averages[skipped : skipped + bucket.points]
+        skipped += bucket.points
+        answer.append(next((one for one in reversed(mine) if one is not None), None))
+    return answer
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    actions=histories.histories(histories.usual_steps, histories.usual_values),
+    fork_step=st.integers(-40, 200),
+    window=st.tuples(histories.usual_steps, histories.usual_steps),
+    count=st.integers(10, 40),
+    amount=st.floats(0.01, 0.999),
+    over_time=st.booleans(),
+    short=st.booleans(),
+)
+async def test_averages_are_those_of_all_points(
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    actions: list[Any],
+    fork_step: int,
+    window: tuple[Step, Step],
+    count: int,
+    amount: float,
+    over_time: bool,
+    short: bool,
+) -> None:
+    histories.make_small(monkeypatch)
+    if not short:
+        monkeypatch.setattr(smoothing, "_SHORT", 0)
+        monkeypatch.setattr(smoothing, "_LONGEST", 20)
+        monkeypatch.setattr(smoothing, "_FEW", 5)
+    async with _family(tmp_path_factory, fork_step) as family:
+        for action in [*actions, "refresh"]:
+            await family.apply(action)
+        for name in family.ids:
+            for low, high in (window, (-math.inf, math.inf)):
+                bounds = {"step_min": min(low, high), "step_max": max(low, high)}
+                async with family.db.snapshot() as conn:
+                    segments = await family.segments(conn, name)
+                    if segments is None:
+                        continue
+                    (chart,) = await charts.read(
+                        conn, [segments], count, **bounds, smooth=Smoothing(amount, over_time)
+                    )
+                    points = await histories.rows(conn, segments)
+                    extent = await _range_of_x(conn, segments, over_time)
+                assert chart.curve is not None
+                if not chart.buckets:
+                    assert chart.curve.averages == []
+                    continue
+                finite = [v for *_, v in points if isinstance(v, int | float) and math.isfinite(v)]
+                spread = max(finite, default=0) - min(finite, default=0)
+                expected = _expected(chart, points, amount, over_time, extent)
+                assert len(expected) == len(chart.curve.averages)
+                if short:
+                    assert chart.curve.within == 0
+                for one, other in zip(chart.curve.averages, expected, strict=True):
+                    if one is None or other is None:
+                        assert one is other
+                    else:
+                        assert abs(one - other) <= chart.curve.within * spread + 1e-6
+
+
+async def test_a_long_series_is_smoothed_from_its_rollups(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(smoothing, "_SHORT", 10_000)
+    monkeypatch.setattr(smoothing, "_FEW", 1000)
+    length = 60_000
+    generator = random.Random(1)
+    values: list[Value] = [math.sin(step / 5000) + generator.gauss(0, 1) for step in range(length)]
+    async with db.write() as conn:
+        project = await projects.get_or_create(conn, "p", now=1)
+        run = await runs.create(
+            conn, uid="u", project_id=project.id, slug="u", name=None, group_name=None, now=1
+        )
+        writer_id = await writers.get_or_create(
+            conn, uid="w", run_id=run.id, attempt=1, rank=0, host="h", pid=1, now=1
+        )
+        steps: list[Step] = list(range(length))
+        times = [1000 * step for step in range(length)]
+        await metrics.append(conn, run.id, writer_id, [Column("m", "step", steps, times, values)])
+    await histories.refresh_all(db)
+    read: list[int] = []
+    pages = lineage.pages
+
+    async def counted(*given: Any, **bounds: Any) -> Any:
+        async for page in pages(*given, **bounds):
+            read.append(len(page))
+            yield page
+
+    monkeypatch.setattr(lineage, "pages", counted)
+    for over_time in (False, True):
+        exact = published(list(range(length)), values, 0.99, length - 1)
+        for low, high in ((0, length - 1), (20_000, 50_000), (30_000, 30_099)):
+            async with db.snapshot() as conn:
+                ((segments, *_),) = [await lineage.find(conn, run.id, "m")]
+                (chart,) = await charts.read(
+                    conn, [segments], 100,
+                    step_min=low, step_max=high, smooth=Smoothing(0.99, over_time),
+                )  # fmt: skip
+            assert chart.curve is not None
+            assert 0 < chart.curve.within <= 0.005
+            spread = max(map(float, values)) - min(map(float, values))
+            for bucket, average in zip(chart.buckets, chart.curve.averages, strict=True):
+                assert isinstance(bucket.last_step, int)
+                other = exact[bucket.last_step]
+                assert average is not None
+                assert other is not None
+                assert abs(average - other) <= chart.curve.within * spread
+                # In fact it is far closer.
+                assert abs(average - other) <= 0.01
+    assert sum(read) == 2 * 100  # of the narrow window
