@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 guard.reraise = True
 
+KEY = "a-secret-of-some-length"
+
 
 @pytest.fixture
 def db_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
@@ -76,6 +78,7 @@ class Server:
     def __init__(self, url: str, process: subprocess.Popen[str]) -> None:
         self.url = url
         self.process = process
+        self.link = ""  # that signs a browser in, where there is a key
 
     def request(
         self,
@@ -130,6 +133,29 @@ def server(db_path: Path, tmp_path: Path) -> Iterator[Server]:
         process.terminate()
         rest = process.stderr.read()
         assert "Traceback" not in rest, rest
+
+
+@pytest.fixture
+def guarded(db_path: Path) -> Iterator[Server]:
+    """A server with a key that listens on all addresses."""
+    env = {**os.environ, "TRACKAI_API_KEY": KEY}
+    command = ["--host", "0.0.0.0", "--port", "0", "--db", str(db_path)]
+    with subprocess.Popen(
+        [sys.executable, "-m", "trackai.cli", "serve", *command],
+        env=env,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        port = process.stderr.readline().split()[2].rpartition(":")[2]
+        server = Server(f"http://127.0.0.1:{port}", process)
+        server.link = process.stderr.readline().split()[-1]
+        _wait_until_healthy(server)
+        yield server
+        process.terminate()
+        rest = process.stderr.read()
+        assert "Traceback" not in rest
+        assert "code=" not in rest
 
 
 def _wait_until_healthy(server: Server) -> None:

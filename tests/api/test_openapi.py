@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,10 +14,9 @@ from starlette.routing import Route
 
 import trackai
 from trackai.api.main import app
+from trackai.api.table import OPERATIONS
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.conftest import Server
 
 CHECKS = ",".join(
@@ -52,6 +53,16 @@ def test_every_route_is_described(server: Server) -> None:
             assert operation["summary"]
     listed = document["paths"]["/api/runs"]["get"]["parameters"]
     assert {"filter", "columns", "cursor", "sort_by"} <= {one["name"] for one in listed}
+
+
+def test_the_reference_names_every_request() -> None:
+    reference = Path(__file__).parents[2].joinpath("docs", "http.md").read_text(encoding="utf-8")
+    named = {
+        (method, re.sub("{[^}]*}", "{}", path.partition("?")[0]))
+        for method, path in re.findall(r"`(GET|POST|PATCH|DELETE) (/[^ `]*)`", reference)
+    }
+    served = {(one.method, re.sub("{[^}]*}", "{}", one.path)) for one in OPERATIONS}
+    assert named == served
 
 
 @pytest.mark.parametrize("ids", ["any", "those that exist"])

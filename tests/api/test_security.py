@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -10,17 +9,18 @@ from typing import TYPE_CHECKING
 import pytest
 from starlette.routing import Route
 
-from tests.conftest import Server, _wait_until_healthy
+from tests.conftest import KEY
 from trackai.api.main import app
 from trackai.api.security import Guard
 from trackai.errors import InvalidInputError
 from trackai.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from starlette.types import Message, Receive, Scope, Send
+
+    from tests.conftest import Server
 
 ROUTES = sorted(
     {
@@ -90,40 +90,104 @@ def test_no_route_takes_an_endless_address(server: Server) -> None:
         assert server.request("GET", path).status == 414
 
 
-KEY = "a-secret-of-some-length"
-
-
-@pytest.fixture
-def guarded(db_path: Path) -> Iterator[Server]:
-    """A server with a key that listens on all addresses."""
-    env = {**os.environ, "TRACKAI_API_KEY": KEY}
-    command = ["--host", "0.0.0.0", "--port", "0", "--db", str(db_path)]
-    with subprocess.Popen(
-        [sys.executable, "-m", "trackai.cli", "serve", *command],
-        env=env,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stderr is not None
-        port = process.stderr.readline().split()[2].rpartition(":")[2]
-        server = Server(f"http://127.0.0.1:{port}", process)
-        _wait_until_healthy(server)
-        yield server
-        process.terminate()
-        assert "Traceback" not in process.stderr.read()
-
-
 def test_with_a_key_no_route_but_health_answers_without_it(guarded: Server) -> None:
     for method, path in ROUTES:
         if path.startswith("/health"):
             assert guarded.request(method, path).status == 200
             continue
+        if (method, path.rstrip("/")) == ("POST", "/api/session"):
+            continue  # how one gets in: see below
         for key in (None, "", "Bearer", "Bearer x", f"Bearer {KEY}x", f"Bearer {KEY[:-1]}",
                     f"Basic {KEY}", KEY, f"Bearer {KEY}\xff"):  # fmt: skip
             headers = {} if key is None else {"Authorization": key}
             answer = guarded.request(method, path, data=b"{}", headers=headers)
             assert answer.status == 401, (method, path, key)
             assert answer.headers["www-authenticate"] == "Bearer"
+
+
+def sign_in(server: Server, key: str, **headers: str) -> tuple[int, str]:
+    """The status, and the header that sets the cookie."""
+    answer = server.request("POST", "/api/session", {"key": key}, headers=headers)
+    return answer.status, answer.headers.get("set-cookie", "")
+
+
+def test_a_browser_signs_in_with_the_key_and_out(guarded: Server) -> None:
+    for wrong in ("", "x", KEY[:-1], f"{KEY}x", "ключ"):
+        assert sign_in(guarded, wrong) == (401, "")
+    status, cookie = sign_in(guarded, KEY)
+    assert status == 200
+    attributes = {part.strip().lower() for part in cookie.split(";")[1:]}
+    assert {"httponly", "samesite=strict", "path=/"} <= attributes
+    assert "secure" not in attributes  # this server speaks no TLS
+    assert KEY not in cookie
+    own = {"Cookie": "other=1; " + cookie.partition(";")[0]}
+    for method, path in ROUTES:
+        if method == "GET":
+            assert guarded.request(method, path, headers=own).status != 401, path
+    body = {"name": "p", "project_id": "p"}
+    page = {**own, "Origin": guarded.url, "Sec-Fetch-Site": "same-origin"}
+    assert guarded.request("POST", "/api/projects", body, headers=page).status == 200
+    out = guarded.request("DELETE", "/api/session", headers=page)
+    assert out.status == 200
+    assert "max-age=0" in out.headers["set-cookie"].lower()
+
+
+def test_what_is_not_a_session_lets_nobody_in(guarded: Server) -> None:
+    cookie = sign_in(guarded, KEY)[1].partition(";")[0]
+    name, _, value = cookie.partition("=")
+    until, _, signature = value.partition(".")
+    for wrong in (
+        "", "x", ".", until, f".{signature}", f"{int(until) + 1}.{signature}", f"{until}.",
+        f"{until}.{signature[:-1]}", f"{until}.{signature.upper()}", f"x.{signature}", KEY,
+    ):  # fmt: skip
+        headers = {"Cookie": f"{name}={wrong}"}
+        assert guarded.request("GET", "/api/runs", headers=headers).status == 401, wrong
+    headers = {"Cookie": f"other={value}"}
+    assert guarded.request("GET", "/api/runs", headers=headers).status == 401
+
+
+def test_a_session_is_of_no_use_to_a_foreign_page(guarded: Server) -> None:
+    """Another port of this host is the same site: the browser sends the cookie along."""
+    own = {"Cookie": sign_in(guarded, KEY)[1].partition(";")[0]}
+    for site in ("same-site", "cross-site"):
+        headers = {**own, "Sec-Fetch-Site": site}
+        assert guarded.request("GET", "/api/runs", headers=headers).status == 401
+    for origin in ("http://localhost:1", "https://evil.example", "null"):
+        headers = {**own, "Origin": origin}
+        body = {"name": "p", "project_id": "p"}
+        assert guarded.request("POST", "/api/projects", body, headers=headers).status == 403
+        assert sign_in(guarded, KEY, Origin=origin) == (403, "")
+
+
+def test_behind_a_proxy_that_speaks_tls_the_cookie_stays_with_tls(guarded: Server) -> None:
+    host = {"Host": "trackai.example", "Origin": "https://trackai.example"}
+    status, cookie = sign_in(guarded, KEY, **host)
+    assert status == 200
+    assert "; secure" in cookie.lower()
+
+
+def test_the_printed_link_is_good_for_one_browser(guarded: Server) -> None:
+    code = guarded.link.partition("#code=")[2]
+    assert len(code) >= 32
+    assert KEY not in guarded.link
+    assert sign_in(guarded, code[:-1])[0] == 401
+    assert sign_in(guarded, code)[0] == 200
+    assert sign_in(guarded, code)[0] == 401
+    assert sign_in(guarded, KEY)[0] == 200
+
+
+def test_the_page_that_asks_for_the_key_is_open_and_its_data_are_not(guarded: Server) -> None:
+    page = {"Accept": "text/html"}
+    assert guarded.request("GET", "/", headers=page).status == 200
+    assert guarded.request("GET", "/assets/none.js").status == 404
+    for path in ("/assets/../api/runs", "/assets/%2e%2e/api/runs", "//api/runs"):
+        assert guarded.request("GET", path, headers=page).status in (401, 404), path
+    for path in ("/api/runs", "/openapi.json", "/metrics", "/assets"):
+        assert guarded.request("GET", path, headers=page).status == 401, path
+
+
+def test_without_a_key_there_is_nothing_to_sign_in_to(server: Server) -> None:
+    assert sign_in(server, KEY) == (200, "")
 
 
 def test_with_the_key_all_is_as_usual(guarded: Server) -> None:

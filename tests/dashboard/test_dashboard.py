@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
+from tests.conftest import KEY
 from trackai import dashboard
 from trackai.cli import main
 
@@ -184,3 +185,38 @@ def test_the_page_is_strict_and_the_api_is_not_disturbed(server: Server) -> None
     assert "style=" not in html
     scripts = sum(path.stat().st_size for path in (dashboard.DIST / "assets").glob("*.js"))
     assert scripts < 400_000
+
+
+def test_with_a_key_the_page_asks_for_it(guarded: Server, browser: Browser) -> None:
+    context = browser.new_context()
+    page = context.new_page()  # whose console will have the statuses 401
+    page.goto(guarded.url)
+    key = page.get_by_label("Key")
+    key.fill("not the key")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_contain_text("not the key")
+    key.fill(KEY)
+    key.press("Enter")
+    expect(page.get_by_text("No runs yet")).to_be_visible()
+    page.reload()
+    expect(page.get_by_text("No runs yet")).to_be_visible()
+    assert page.evaluate("document.cookie") == ""
+    context.close()
+
+
+def test_the_printed_link_signs_in_once(guarded: Server, browser: Browser) -> None:
+    link = guarded.link.replace("localhost", "127.0.0.1")
+    first, second = browser.new_context(), browser.new_context()
+    page = first.new_page()
+    page.goto(link)
+    expect(page.get_by_text("No runs yet")).to_be_visible()
+    assert "code" not in page.url
+    page.goto(link)  # whoever is signed in goes on
+    page.reload()
+    expect(page.get_by_text("No runs yet")).to_be_visible()
+    other = second.new_page()
+    other.goto(link)
+    expect(other.get_by_role("alert")).to_contain_text("has been used")
+    expect(other.get_by_label("Key")).to_be_visible()
+    first.close()
+    second.close()

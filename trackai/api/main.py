@@ -18,6 +18,7 @@ from trackai.api.observing import Observing
 from trackai.api.responses import http_error, internal_error, trackai_error
 from trackai.api.routes import events
 from trackai.api.security import Guard
+from trackai.api.sessions import Sessions
 from trackai.api.table import OPERATIONS, routes
 from trackai.dashboard import Assets
 from trackai.errors import StoreError, TrackAIError
@@ -62,6 +63,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
 
     present = settings or Settings.from_env()
     meters = Meters()
+    sessions = None if present.api_key is None else Sessions(present.api_key)
     app = Starlette(
         routes=[*routes(), Mount("/assets", Assets())],
         lifespan=lifespan,
@@ -69,7 +71,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
             Middleware(
                 Observing, meters=meters, routes={one.endpoint: one.path for one in OPERATIONS}
             ),
-            Middleware(Guard, allowed_hosts=present.allowed_hosts, api_key=present.api_key),
+            Middleware(Guard, allowed_hosts=present.allowed_hosts, sessions=sessions),
         ],
         exception_handlers={
             TrackAIError: trackai_error,
@@ -78,6 +80,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
         },
     )
     app.state.meters = meters
+    app.state.sessions = sessions
     # Both forms of a path are routes. Starlette would also send clients from one to the other,
     # and from `.../metric` to a metric without a name.
     app.router.redirect_slashes = False

@@ -8,7 +8,17 @@ import msgspec
 from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.routing import Route
 
-from trackai.api.routes import details, events, files, ingest, metrics, projects, runs, server
+from trackai.api.routes import (
+    details,
+    events,
+    files,
+    ingest,
+    metrics,
+    projects,
+    runs,
+    server,
+    session,
+)
 from trackai.ingest.batches import Batch
 from trackai.ingest.intake import Receipt
 from trackai.store.series import MetricSummary
@@ -113,6 +123,8 @@ OPERATIONS: Sequence[Operation] = [
     # Before the runs of one id: batches are most of the requests of a busy server.
     _op("POST", "/api/metrics/runs/{run_id}", ingest.log_points,
         body=Batch, body_types=(JSON, MSGPACK), answer=Receipt),
+    _op("POST", "/api/session", session.sign_in, body=session.SignIn, answer=session.Session),
+    _op("DELETE", "/api/session", session.sign_out, answer=session.Session),
     _op("GET", "/api/projects", projects.list_projects,
         query=projects.ProjectQuery, answer=list[Project]),
     _op("POST", "/api/projects", projects.create_project,

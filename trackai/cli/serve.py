@@ -59,11 +59,16 @@ def serve(host: str | None, port: int | None, db: str | None) -> None:
     anyio.run(check_store)
     listener = _listen(settings.host, settings.port)
     settings = msgspec.structs.replace(settings, port=listener.getsockname()[1])
+    app = create_app(settings)
     click.echo(f"trackai {__version__}: {settings.url} serves {settings.db_path}", err=True)
+    if app.state.sessions is not None:
+        # What follows the # is sent to no server, and so is in no log of one.
+        link = f"{settings.url}/#code={app.state.sessions.make_code()}"
+        click.echo(f"sign in with the key, or once, within the hour, at {link}", err=True)
     if settings.access_log != "off":
         log_to_stderr(JSONLines() if settings.access_log == "json" else TextLines())
     config = uvicorn.Config(
-        create_app(settings),
+        app,
         http=PatientProtocol,
         h11_max_incomplete_event_size=_MAX_HEAD,
         limit_concurrency=_MAX_CONNECTIONS,

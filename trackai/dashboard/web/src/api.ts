@@ -1,5 +1,7 @@
 // The HTTP API: what it answers, and how to ask.
 
+import { keyNeeded } from "./signin";
+
 export type State = "running" | "completed" | "failed";
 export type Value = number | string | boolean | null;
 
@@ -94,6 +96,7 @@ async function ask<T>(method: string, path: string, body?: unknown, signal?: Abo
     body: body === undefined ? undefined : JSON.stringify(body),
   });
   const answer = await response.json();
+  if (response.status === 401) keyNeeded.value = true;
   if (!response.ok) throw new Error(answer.detail ?? response.statusText);
   return answer as T;
 }

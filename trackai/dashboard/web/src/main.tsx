@@ -2,6 +2,7 @@ import { render } from "preact";
 import { ProjectPage } from "./project";
 import { Projects } from "./projects";
 import { RunPage } from "./run";
+import { keyNeeded, SignIn } from "./signin";
 import { follow, projectId, runId } from "./view";
 import "uplot/dist/uPlot.min.css";
 
@@ -14,7 +15,9 @@ function App() {
         </a>
       </header>
       <main>
-        {runId.value !== undefined ? (
+        {keyNeeded.value ? (
+          <SignIn />
+        ) : runId.value !== undefined ? (
           <RunPage id={runId.value} key={runId.value} />
         ) : projectId.value !== undefined ? (
           <ProjectPage id={projectId.value} key={projectId.value} />

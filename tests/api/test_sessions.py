@@ -1,0 +1,42 @@
+"""Sessions and codes: what holds, how long, and for whom."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trackai.api import sessions
+from trackai.api.sessions import Sessions
+
+if TYPE_CHECKING:
+    import pytest
+
+KEY = "a-secret-of-some-length"
+
+
+def test_a_session_holds_for_servers_with_the_same_key_until_it_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    value = Sessions(KEY).begin()
+    assert Sessions(KEY).holds(value)
+    assert not Sessions(KEY + "x").holds(value)
+    monkeypatch.setattr(sessions, "SECONDS", -1)
+    assert not Sessions(KEY).holds(Sessions(KEY).begin())
+
+
+def test_servers_with_different_keys_do_not_take_each_others_cookie() -> None:
+    assert Sessions(KEY).cookie != Sessions(KEY + "x").cookie
+    # A name is made with the key as well: it must not pass for a session.
+    assert not Sessions(KEY).holds(f"name.{Sessions(KEY)._signature('name')}")
+
+
+def test_a_code_is_good_once_and_for_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = Sessions(KEY)
+    first, second, late = own.make_code(), own.make_code(), own.make_code()
+    assert len({first, second, late}) == 3
+    assert own.may_begin(second)
+    assert not own.may_begin(second)
+    assert own.may_begin(first)
+    monkeypatch.setattr(sessions, "_CODE_SECONDS", -1.0)
+    assert own.may_begin(late)
+    assert not own.may_begin(own.make_code())
+    assert own.may_begin(KEY)
