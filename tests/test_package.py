@@ -25,8 +25,11 @@ def test_what_is_public_is_in_all() -> None:
         for name, value in vars(trackai).items()
         if not name.startswith("_") and not isinstance(value, type(sys))
     }
-    assert public | {"__version__", "Api"} == set(trackai.__all__)
-    assert all(hasattr(trackai, name) for name in trackai.__all__)  # Api comes when it is asked for
+    # Some come when they are asked for.
+    assert all(getattr(trackai, name).__module__ for name in trackai._MODULES)
+    assert public | {"__version__", *trackai._MODULES} == set(trackai.__all__)
+    with pytest.raises(AttributeError, match="'trackai' has no attribute 'nope'"):
+        trackai.nope  # noqa: B018
 
 
 def test_the_changelog_agrees_with_the_version() -> None:
@@ -39,12 +42,24 @@ def test_the_changelog_agrees_with_the_version() -> None:
         assert line.startswith(beginnings), line
 
 
-def test_importing_it_loads_no_server_and_no_numpy() -> None:
-    script = "import sys, trackai; print(*sorted(sys.modules))"
-    loaded = subprocess.run(
+def _loaded_by(script: str) -> list[str]:
+    script += "; import sys; print(*sorted(sys.modules))"
+    return subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
     ).stdout.split()
+
+
+def test_importing_it_loads_no_server_and_no_numpy() -> None:
+    loaded = _loaded_by("import trackai; trackai.init")
+    assert "trackai.sdk.run" in loaded
     for module in ("starlette", "uvicorn", "click", "numpy", "pyarrow", "trackai.api"):
+        assert module not in loaded
+
+
+def test_the_command_line_starts_without_what_it_does_not_need() -> None:
+    loaded = _loaded_by("import trackai.cli.lists")
+    assert "trackai.store.database" in loaded
+    for module in ("trackai.sdk", "trackai.ingest", "uvicorn", "urllib.request", "numpy"):
         assert module not in loaded
 
 

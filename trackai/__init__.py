@@ -7,6 +7,7 @@ with trackai.init(project="my-project", config={"lr": 0.001}):
         trackai.log({"loss": 1 / (step + 1)}, step=step)
 """
 
+import importlib
 import typing
 
 from trackai.errors import (
@@ -24,11 +25,11 @@ from trackai.errors import (
     StoreUnreachableError,
     TrackAIError,
 )
-from trackai.sdk.active import config, finish, init, log, log_system
-from trackai.sdk.run import Run
 
 if typing.TYPE_CHECKING:
+    from trackai.sdk.active import config, finish, init, log, log_system
     from trackai.sdk.reading import Api
+    from trackai.sdk.run import Run
 
 
 __version__ = "0.1.0"
@@ -58,9 +59,22 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> typing.Any:
-    if name == "Api":  # a training script does not need it, and should not wait for it
-        from trackai.sdk.reading import Api
+# Where the rest comes from once it is asked for: the command line would wait for the event loop,
+# and a training script for what it does not need.
+_MODULES = {
+    "Api": "trackai.sdk.reading",
+    "Run": "trackai.sdk.run",
+    "config": "trackai.sdk.active",
+    "finish": "trackai.sdk.active",
+    "init": "trackai.sdk.active",
+    "log": "trackai.sdk.active",
+    "log_system": "trackai.sdk.active",
+}
 
-        return Api
-    raise AttributeError(f"module 'trackai' has no attribute {name!r}")
+
+def __getattr__(name: str) -> typing.Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module 'trackai' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_MODULES[name]), name)
+    globals()[name] = value  # from now on without this function
+    return value
