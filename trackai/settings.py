@@ -72,6 +72,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return f"http://{host}:{self.port}"
 
 
+def colors_are_unwanted() -> bool:
+    """Whether ``NO_COLOR`` is set, to anything, as https://no-color.org asks for."""
+    return bool(os.environ.get("NO_COLOR"))
+
+
 def _absolute(path: str | os.PathLike[str]) -> Path:
     # Path.resolve() would follow a link to the database file itself, and the folder beside
     # which the journals lie would then depend on who opened it; abspath does not.

@@ -28,6 +28,7 @@ _COMMANDS = {
     "sql": "sql",
     "config": "config",
     "log": "log",
+    "tail": "tail",
     "wait": "wait",
     "recover": "recover",
     "export": "export",
@@ -56,8 +57,13 @@ class _Commands(click.Group):
 
 @click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="trackai")
-def cli() -> None:
+@click.pass_context
+def cli(ctx: click.Context) -> None:
     """A local-first experiment tracker."""
+    from trackai.settings import colors_are_unwanted
+
+    if colors_are_unwanted():
+        ctx.color = False
 
 
 def _exit_code(error: TrackAIError) -> int:

@@ -17,11 +17,11 @@ from trackai.store import configs, lineage, projects, run_tables, runs, series, 
 from trackai.store.database import Database
 from trackai.store.series import MetricSummary
 from trackai.structs.filters import parse_field, parse_filter
-from trackai.structs.records import PointPage, Project, Run, RunPage
+from trackai.structs.records import Point, PointPage, Project, Run, RunPage
 from trackai.structs.values import microseconds, python_value
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
     from pathlib import Path
 
     from aiosqlite import Connection
@@ -51,6 +51,7 @@ class Source(Protocol):
     ) -> RunPage: ...
 
     def run(self, run_id: int) -> Run: ...
+    def resolve(self, text: str) -> Run: ...
     def config(self, run_id: int) -> dict[str, Any]: ...
     def figures(self, run_id: int) -> list[MetricSummary]: ...
     def points(self, run_id: int, path: str) -> list[Row]: ...
@@ -91,6 +92,9 @@ class LocalSource:
 
     def run(self, run_id: int) -> Run:
         return self._read(lambda conn: runs.get(conn, run_id))
+
+    def resolve(self, text: str) -> Run:
+        return self._read(lambda conn: runs.resolve(conn, text))
 
     def config(self, run_id: int) -> dict[str, Any]:
         return self._read(lambda conn: configs.get(conn, run_id))
@@ -175,10 +179,10 @@ class RemoteSource:
     """A server, by its URL."""
 
     def __init__(self, url: str, api_key: str | None = None) -> None:
-        self._url = url.rstrip("/")
-        self._headers = {"Content-Type": "application/json"}
+        self.url = url.rstrip("/")
+        self.headers = {"Content-Type": "application/json"}
         if api_key:
-            self._headers["Authorization"] = f"Bearer {api_key}"
+            self.headers["Authorization"] = f"Bearer {api_key}"
 
     def projects(self) -> list[Project]:
         return self._get("/api/projects", list[Project], limit=_PAGE)
@@ -200,6 +204,41 @@ class RemoteSource:
 
     def run(self, run_id: int) -> Run:
         return self._get(f"/api/runs/{run_id}", Run)
+
+    def resolve(self, text: str) -> Run:
+        """The run that a person means, found as `runs.resolve` finds it in a file."""
+        slugs = {one.id: one.project_id for one in self.projects()}
+        for project_id, condition in self._meanings(text):
+            page = self.runs(
+                project_id, filter=condition, sort="created_at", ascending=False,
+                limit=1 if condition is None else 100, offset=0,
+            )  # fmt: skip
+            if len(page.runs) == 1:
+                return page.runs[0]
+            if page.runs:
+                names = [(f"{slugs[one.project_id]}/{one.run_id}", one.id) for one in page.runs]
+                raise runs.ambiguous(text, names)
+        raise NotFoundError(f"the server has no run {text!r}")
+
+    def _meanings(self, text: str) -> Iterator[tuple[int | None, str | None]]:
+        """Projects and filters, one after the other, that may find it."""
+        if text == "latest":
+            yield None, None
+        if text.isascii() and text.isdigit() and len(text) < 19:
+            yield None, f"id = {text}"
+        for project in self.projects():
+            for prefix in (f"{project.project_id}/", f"{project.name}/"):
+                if text.startswith(prefix):
+                    yield project.id, f"run_id = {_quoted(text.removeprefix(prefix))}"
+        yield None, f"run_id = {_quoted(text)}"
+        yield None, f"name = {_quoted(text)}"
+
+    def last_points(self, run_id: int, path: str, limit: int) -> list[Point]:
+        """The points of a metric with the highest steps, at most so many, in order of step."""
+        count = sum(one.points for one in self.figures(run_id) if one.path == path)
+        where = f"/api/metrics/runs/{run_id}/metric/{urllib.parse.quote(path, safe='')}"
+        offset = max(0, count - limit)
+        return self._get(where, PointPage, inherited="false", limit=limit, offset=offset).data
 
     def config(self, run_id: int) -> dict[str, Any]:
         return self._get(f"/api/runs/{run_id}/config", dict[str, Any])
@@ -245,23 +284,29 @@ class RemoteSource:
     def _ask(self, method: str, path: str, type_: Any, body: Any = None) -> Any:
         data = None if body is None else msgspec.json.encode(body)
         request = urllib.request.Request(  # noqa: S310 - the URL is the caller's own
-            self._url + path, data, self._headers, method=method
+            self.url + path, data, self.headers, method=method
         )
         try:
             with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310
                 return msgspec.json.decode(response.read(), type=type_)
         except urllib.error.HTTPError as error:
             with error:
-                raise _error(error.code, error.read()) from None
+                raise error_of(error.code, error.read()) from None
         except OSError as error:
-            raise TrackAIError(f"{self._url} does not answer ({error}): is it running?") from None
+            raise TrackAIError(f"{self.url} does not answer ({error}): is it running?") from None
 
 
 def _number(value: Value) -> Value:
     return float(value) if value in ("NaN", "Infinity", "-Infinity") else value
 
 
-def _error(status: int, body: bytes) -> TrackAIError:
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def error_of(status: int, body: bytes) -> TrackAIError:
+    """What an answer that is no success means."""
     try:
         detail = str(json.loads(body)["detail"])
     except (ValueError, KeyError, TypeError):

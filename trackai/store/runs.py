@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 R = TypeVar("R", bound=Run)
 
+# How many runs are named to somebody whose text means several.
+_CANDIDATES = 10
+
 COLUMNS = """
     id, project_id, slug, name, group_name, state, created_at, updated_at, finished_at, notes,
     (SELECT json_group_array(tag) FROM (
@@ -193,9 +196,16 @@ async def resolve(conn: Connection, text: str) -> Run:
         if len(found) == 1:
             return await get(conn, found[0][0])
         if found:
-            names = ", ".join(f"{name} (id {id_})" for id_, name in found[:10])
-            raise InvalidInputError("RUN", f"{text!r} may be any of {names}: name it by its id")
+            raise ambiguous(text, [(name, id_) for id_, name in found])
     raise NotFoundError(f"there is no run {text!r}: see trackai runs")
+
+
+def ambiguous(text: str, found: Sequence[tuple[str, int]]) -> InvalidInputError:
+    """What is said when a text means several runs; each is a project and slug, and an id."""
+    names = ", ".join(f"{name} (id {id_})" for name, id_ in found[:_CANDIDATES])
+    more = f" and {len(found) - _CANDIDATES} more" if len(found) > _CANDIDATES else ""
+    problem = f"{text!r} may be any of {names}{more}: name it by its id"
+    return InvalidInputError("RUN", problem)
 
 
 async def count(conn: Connection, project_id: int) -> int:

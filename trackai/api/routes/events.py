@@ -95,7 +95,8 @@ async def _events(db: Database, run_id: int, cursor: int, ending: Ending) -> Asy
             events.append(("reset", {}))
         elif news.points:
             events.append(("points", {"metrics": _by_path(news.points)}))
-        if run.state != state:
+        # The end is said after all points.
+        if run.state != state and sum(len(rows) for _, rows in news.points or ()) < _POINTS:
             state = run.state
             events.append(("state", run))
         for name, data in events:

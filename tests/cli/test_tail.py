@@ -1,0 +1,161 @@
+"""trackai tail: a run that is being logged, from the file and from a server."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import trackai as sdk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.cli.conftest import Trackai
+    from tests.conftest import Server
+
+
+@contextmanager
+def tailing(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """`trackai tail`, in a process of its own."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "trackai.cli", "tail", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def lines(process: subprocess.Popen[str], count: int) -> list[Any]:
+    assert process.stdout is not None
+    assert process.stderr is not None
+    found = []
+    for _ in range(count):
+        line = process.stdout.readline()
+        assert line, process.stderr.read()
+        found.append(json.loads(line))
+    return found
+
+
+@pytest.fixture(params=["file", "server"])
+def where(request: pytest.FixtureRequest, db_path: Path) -> list[str]:
+    if request.param == "file":
+        return []
+    server: Server = request.getfixturevalue("server")
+    return ["--url", server.url]
+
+
+def test_a_live_run_is_followed_to_its_end(where: list[str], db_path: Path) -> None:
+    with sdk.init(project="p", name="live") as run:
+        run.log({"loss": 0.5, "flag": True}, step=0)
+        with tailing("live", "--json", *where) as process:
+            [first] = lines(process, 1)
+            assert first["event"] == "values"
+            assert (first["version"], first["step"]) == (1, 0)
+            assert first["values"] == {"flag": True, "loss": 0.5}
+            run.log({"loss": float("nan")}, step=2.5)
+            assert lines(process, 1)[0]["values"] == {"loss": "NaN"}
+            run.log({"loss": 0.25}, step=1)  # steps in any order
+            assert lines(process, 1)[0]["step"] == 1
+            run.log_system({"gpu": 0.5})
+            assert lines(process, 1)[0]["step"] is None
+            run.log({"text": "a b"})
+            run.finish()
+            last, end = lines(process, 2)
+            assert last["values"] == {"text": "a b"}
+            assert (end["event"], end["run"]["state"]) == ("state", "completed")
+            assert process.wait(20) == 0
+            assert process.stderr is not None
+            assert process.stderr.read() == ""
+
+
+def test_it_begins_with_the_last_lines(where: list[str], trackai: Trackai) -> None:
+    with sdk.init(project="p", name="done") as run:
+        for step in range(30):
+            run.log({"a": step, "b/c": -step}, step=step)
+        run.log_system({"gpu": 1})
+    out = trackai("tail", "done", "-n", "3", *where).out.splitlines()
+    assert [line.split("  ", 1)[1] for line in out] == [
+        "step 28  a 28  b/c -28", "step 29  a 29  b/c -29", "-  gpu 1",
+    ]  # fmt: skip
+    answer = trackai("tail", "p/done", "--lines", "1", "-m", "b/*", *where)
+    assert answer.out.endswith("step 29  b/c -29\n")
+    assert answer.err == f"done (id {run.id}) is completed\n"
+    assert trackai("tail", "latest", "--lines", "0", *where).out == ""
+
+
+def test_a_run_that_is_not_there(where: list[str], trackai: Trackai) -> None:
+    for name in ("a", "b"):
+        sdk.init(project=name, name="same").finish()
+    assert "no run 'nope'" in trackai("tail", "nope", *where, code=3).err
+    error = trackai("tail", "same", *where, code=2).err
+    assert "a/same (id 1)" in error
+    assert "b/same (id 2)" in error
+    assert error.count("\n") == 1
+    assert trackai("tail", "2", *where).out == ""
+
+
+def test_a_process_that_was_killed_ends_it(db_path: Path) -> None:
+    script = (
+        "import os, signal, sys, trackai\n"
+        "run = trackai.init(project='p', name='killed')\n"
+        "run.log({'x': 1.0})\n"
+        "print(run.id, flush=True)\n"
+        "sys.stdin.read()\n"
+        "run.log({'x': 2.0})\n"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as training:
+        assert training.stdout is not None
+        with tailing(training.stdout.readline().strip(), "--json") as process:
+            assert lines(process, 1)[0]["values"] == {"x": 1.0}
+            training.communicate("")
+            values, end = lines(process, 2)
+            assert values["values"] == {"x": 2.0}
+            assert end["run"]["state"] == "failed"
+            assert process.wait(20) == 0
+
+
+def test_a_run_that_is_deleted_meanwhile(where: list[str], trackai: Trackai) -> None:
+    trackai("log", "--run", "r", "x=1")
+    with tailing("r", "--json", *where) as process:
+        lines(process, 1)
+        trackai("delete", "r", "--yes")
+        assert process.wait(20) == 3
+        assert process.stderr is not None
+        assert "there is no run" in process.stderr.read()
+
+
+def test_ctrl_c_and_a_reader_that_leaves_end_it_quietly(where: list[str], trackai: Trackai) -> None:
+    trackai("log", "--run", "r", "x=1")
+    with tailing("r", *where) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline().endswith("step 0  x 1\n")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 130
+        assert process.stderr.read().strip() == ""
+    with tailing("r", *where) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        trackai("log", "--run", "r", "x=2")
+        assert process.wait(20) == 1
+        assert process.stderr.read() == ""
+
+
+def test_a_server_that_is_not_there(trackai: Trackai) -> None:
+    assert "is it running" in trackai("tail", "1", "--url", "http://127.0.0.1:9", code=1).err
