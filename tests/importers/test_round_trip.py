@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
+import os
 import sqlite3
 import struct
-from typing import TYPE_CHECKING, Any
+import subprocess
+import sys
+import tempfile
+import textwrap
+from contextlib import closing
+from pathlib import Path
+from typing import Any
 
+import anyio
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import trackai as sdk
 from trackai.cli import main
+from trackai.importers.load import load
+from trackai.importers.receipt import Receipt
+from trackai.store.database import Database
+from trackai.store.files import blob_path
+from trackai.structs.exchange import Block, RunHead, WriterHead
 
-if TYPE_CHECKING:
-    from pathlib import Path
+EXPORT = Path(__file__).parents[1] / "data" / "neptune" / "export"
 
 
 @pytest.fixture
@@ -40,10 +56,10 @@ def store(db_path: Path) -> Path:
     return db_path
 
 
-def call(*arguments: str) -> None:
+def call(*arguments: str, code: int = 0) -> None:
     with pytest.raises(SystemExit) as exited:
         main(list(arguments))
-    assert not exited.value.code
+    assert (exited.value.code or 0) == code
 
 
 def bits(value: Any) -> Any:
@@ -79,7 +95,7 @@ def figures(path: Path) -> list[tuple[Any, ...]]:
         """
     ).fetchall()
     connection.close()
-    return rows
+    return [tuple(map(bits, row)) for row in rows]
 
 
 @pytest.mark.parametrize("format_", ["jsonl", "csv"])
@@ -104,13 +120,9 @@ def test_json_lines_hold_the_rest_too(store: Path, tmp_path: Path) -> None:
     connection.close()
 
 
-def test_parquet(store: Path, tmp_path: Path) -> None:
-    call("export", "--all", "-o", str(tmp_path / "out.parquet"))
-    rows = pq.read_table(tmp_path / "out.parquet").to_pylist()
-    expected = points(store, with_kind=False)
-    assert len(rows) == len(expected)
+def parquet_points(file: Path) -> list[tuple[Any, ...]]:
     found = []
-    for row in rows:
+    for row in pq.read_table(file).to_pylist():
         value: Any = row["value"]
         if row["type"] in ("int", "bool"):
             value = row["value_int"]
@@ -120,9 +132,17 @@ def test_parquet(store: Path, tmp_path: Path) -> None:
             value = None
         step = row["step"] if row["step_int"] is None else row["step_int"]
         found.append((row["run_uid"], row["metric"], row["axis"], bits(step), bits(value)))
-    assert sorted(found, key=str) == sorted(
-        ((row[0], row[3], row[4], row[9], row[12]) for row in expected), key=str
-    )
+    return sorted(found, key=repr)
+
+
+def stored_points(store: Path) -> list[tuple[Any, ...]]:
+    rows = points(store, with_kind=False)
+    return sorted(((row[0], row[3], row[4], row[9], row[12]) for row in rows), key=repr)
+
+
+def test_parquet(store: Path, tmp_path: Path) -> None:
+    call("export", "--all", "-o", str(tmp_path / "out.parquet"))
+    assert parquet_points(tmp_path / "out.parquet") == stored_points(store)
 
 
 def test_merge_is_the_union(store: Path, tmp_path: Path) -> None:
@@ -137,6 +157,197 @@ def test_merge_is_the_union(store: Path, tmp_path: Path) -> None:
         call("merge", str(other))
         assert set(points(store)) == before
         assert len(points(store)) == len(before)
+
+
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with files, system metrics that have steps, and types of configuration values."""
+    path = tmp_path_factory.mktemp("imported") / "store.db"
+    call("import", "neptune", str(EXPORT), "--db", str(path), "--jobs", "0")
+    return path
+
+
+def rest(path: Path) -> dict[str, list[tuple[Any, ...]]]:
+    """What a store has besides points, without row ids; and that the bytes of files are right."""
+    run = "(SELECT uid FROM runs WHERE runs.id = run_id)"
+    writer = "(SELECT uid FROM writers WHERE writers.id = writer_id)"
+    with closing(sqlite3.connect(path)) as connection:
+        found = {
+            name: sorted(connection.execute(query).fetchall(), key=repr)
+            for name, query in {
+                "files": f"""
+                    SELECT {run}, {writer}, path, kind, name, step, timestamp, size, sha256, source
+                    FROM files
+                """,
+                "steps": f"""
+                    SELECT series.path, {writer}, timestamp, typeof(step), step
+                    FROM system_steps JOIN series ON series.id = series_id
+                """,
+                "configs": f"SELECT {run}, key, value, type FROM configs",
+                "tags": f"SELECT {run}, tag FROM tags",
+                "imports": f"""
+                    SELECT {run}, part, fingerprint, consumed, complete, counts FROM imports
+                """,
+                "writers": f"""
+                    SELECT uid, {run}, attempt, rank, host, pid, started_at, state, first_step,
+                           ended_at, (SELECT part FROM imports WHERE imports.id = import_id)
+                    FROM writers
+                """,
+                "runs": """
+                    SELECT uid, slug, name, group_name, state, created_at, updated_at,
+                           finished_at, fork_uid, fork_step, notes
+                    FROM runs
+                """,
+            }.items()
+        }
+    for row in found["files"]:
+        size, sha256 = row[7:9]
+        if sha256 is not None:
+            data = blob_path(path, sha256).read_bytes()
+            assert (len(data), hashlib.sha256(data).hexdigest()) == (size, sha256)
+    assert not list(path.with_name(path.name + "-files").glob("new-*"))
+    return found
+
+
+def copied(how: str, store: Path, copy: Path, *, code: int = 0) -> None:
+    if how == "merge":
+        call("merge", str(store), "--db", str(copy), code=code)
+        return
+    file = copy.with_suffix(".jsonl")
+    if not file.exists():
+        call("export", "--all", "--db", str(store), "-o", str(file))
+    call("import", "jsonl", str(file), "--db", str(copy), code=code)
+
+
+@pytest.mark.parametrize("how", ["merge", "jsonl"])
+def test_files_and_kept_steps_and_types_come_along(
+    imported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], how: str
+) -> None:
+    copy = tmp_path / "copy.db"
+    expected = rest(imported)
+    assert all(len(rows) > 0 for rows in expected.values())
+    assert any(row[3] for row in expected["configs"])
+    for _ in range(2):
+        copied(how, imported, copy)
+        assert rest(copy) == expected
+        assert points(copy) == points(imported)
+    # A copy of an import is an import: doing it again finds all of it there.
+    capsys.readouterr()
+    call("import", "neptune", str(EXPORT), "--db", str(copy), "--jobs", "0", "--json")
+    totals = json.loads(capsys.readouterr().out)["totals"]
+    assert totals["stored"] == 0
+    assert totals["already_there"] == totals["read"] - totals["null"]
+    assert rest(copy) == expected
+
+
+def test_a_copy_that_was_killed_is_no_import(imported: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.db"
+    file = tmp_path / "out.jsonl"
+    call("export", "--all", "--db", str(imported), "-o", str(file))
+    lines = file.read_bytes().splitlines(keepends=True)
+    script = """
+        import os, sys, anyio
+        from pathlib import Path
+        from trackai.importers import jsonl
+        from trackai.importers.load import load
+        from trackai.importers.receipt import Receipt
+        from trackai.store.database import Database
+
+        def some():
+            for number, item in enumerate(jsonl.read(Path(sys.argv[1]))):
+                if number == int(sys.argv[3]):
+                    os.kill(os.getpid(), 9)
+                yield item
+
+        async def work():
+            db = Database(Path(sys.argv[2]))
+            await db.open()
+            await load(db, some(), Receipt("", ""))
+
+        anyio.run(work)
+    """
+    for number in (len(lines) // 3, len(lines) * 2 // 3):
+        process = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(script), file, copy, str(number)], check=False
+        )
+        assert process.returncode == -9
+    for half in copy.with_name("copy.db-files").glob("new-*"):
+        os.utime(half, (0, 0))
+    call("import", "neptune", str(EXPORT), "--db", str(copy), "--jobs", "0", "--verify")
+    call("import", "jsonl", str(file), "--db", str(copy))
+    for name, rows in rest(imported).items():
+        if name not in ("imports", "writers", "runs"):
+            assert rest(copy)[name] == rows
+    assert len(points(copy)) == len(points(imported))
+
+
+@pytest.mark.parametrize("how", ["merge", "jsonl"])
+def test_bytes_that_were_missing_turn_up(imported: Path, tmp_path: Path, how: str) -> None:
+    lost, copy = tmp_path / "lost.db", tmp_path / "copy.db"
+    call("merge", str(imported), "--db", str(lost))
+    with closing(sqlite3.connect(lost)) as connection:
+        ((sha256, rows),) = connection.execute(
+            "SELECT sha256, COUNT(*) FROM files WHERE size > 0 GROUP BY sha256 LIMIT 1"
+        )
+    blob_path(lost, sha256).unlink()
+    copied(how, lost, copy, code=4)  # the receipt names it
+    missing = [row for row in rest(copy)["files"] if row[8] is None]
+    before = [row for row in rest(imported)["files"] if row[8] is None]
+    assert len(missing) == len(before) + rows
+    call("merge", str(imported), "--db", str(copy))
+    assert rest(copy)["files"] == rest(imported)["files"]
+
+
+NUMBERS = (
+    st.floats() | st.booleans() | st.integers(-(2**63), 2**63 - 1)
+    | st.sampled_from([-0.0, math.nan, math.inf, -math.inf, 5e-324, 2**53 + 1])
+)  # fmt: skip
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+STEPS = st.integers(-(2**62), 2**62) | st.floats(-(2.0**62), 2.0**62)
+
+
+@given(
+    numbers=st.lists(st.tuples(STEPS, NUMBERS | TEXTS), min_size=1, max_size=30),
+    texts=st.lists(st.tuples(STEPS, TEXTS), max_size=5),
+)
+@settings(max_examples=25, deadline=None)
+def test_whatever_the_values_are(
+    numbers: list[tuple[Any, Any]], texts: list[tuple[Any, Any]]
+) -> None:
+    """Every format gives the same points, bit for bit."""
+    head = RunHead(uid="r" * 32, project="p", run_id="r", created_at=1)
+    writer = WriterHead(uid="w" * 32)
+    items: list[Any] = [head]
+    for metric, some in (("n", numbers), ("t", texts)):
+        if some:
+            steps, values = map(list, zip(*some, strict=True))
+            times = list(range(-5, len(some) - 5))
+            items.append(
+                Block(run_uid=head.uid, metric=metric, writer=writer, steps=steps,
+                      timestamps=times, values=values)
+            )  # fmt: skip
+
+    async def make(path: Path) -> None:
+        db = Database(path)
+        try:
+            await db.open()
+            await load(db, items, Receipt("", ""))
+        finally:
+            await db.close()
+
+    with tempfile.TemporaryDirectory() as folder:
+        store = Path(folder) / "store.db"
+        anyio.run(make, store)
+        assert len(points(store)) == len(numbers) + len(texts)
+        for format_ in ("jsonl", "csv"):
+            file, copy = Path(folder) / f"out.{format_}", Path(folder) / f"{format_}.db"
+            call("export", "--all", "--db", str(store), "-o", str(file))
+            call("import", format_, str(file), "--db", str(copy))
+            assert points(copy) == points(store)
+            assert figures(copy) == figures(store)
+        file = Path(folder) / "out.parquet"
+        call("export", "--all", "--db", str(store), "-o", str(file))
+        assert parquet_points(file) == stored_points(store)
 
 
 def test_a_table_with_a_column_for_each_metric(db_path: Path, tmp_path: Path) -> None:

@@ -14,12 +14,12 @@ from trackai.errors import ConflictError
 
 if TYPE_CHECKING:
     from trackai.store.database import Database
-    from trackai.structs.exchange import Block, RunHead
+    from trackai.structs.exchange import Item
 
     class Writer(Protocol):
         """A format of files."""
 
-        def write(self, item: RunHead | Block) -> None: ...
+        def write(self, item: Item) -> None: ...
         def close(self) -> None: ...
 
 
@@ -64,7 +64,7 @@ def export(
     file = unfinished.open("wb") if unfinished else sys.stdout.buffer
 
     async def work(database: Database) -> int:
-        return await _export(database, run, project, _writer(kind, file))
+        return await _export(database, run, project, _writer(kind, file, database.path))
 
     try:
         count = with_store(db, work)
@@ -83,7 +83,7 @@ def export(
             click.echo(f"{out}: {count} run(s)")
 
 
-def _writer(kind: str, file: IO[bytes]) -> Writer:
+def _writer(kind: str, file: IO[bytes], db_path: Path) -> Writer:
     if kind == "csv":
         from trackai.exporters.csv import CsvWriter
 
@@ -93,8 +93,9 @@ def _writer(kind: str, file: IO[bytes]) -> Writer:
 
         return ParquetWriter(file)
     from trackai.exporters.jsonl import JsonLinesWriter
+    from trackai.store import files
 
-    return JsonLinesWriter(file)
+    return JsonLinesWriter(file, lambda head: files.find_bytes(db_path, head.sha256))
 
 
 async def _export(

@@ -7,16 +7,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+import msgspec
 
 from trackai.cli.output import json_option, print_json
 from trackai.cli.store import db_option, with_store
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import Awaitable, Callable, Iterable
 
-    from trackai.importers.load import Loaded
+    from trackai.importers.receipt import Receipt
     from trackai.store.database import Database
-    from trackai.structs.exchange import Block, RunHead
+    from trackai.structs.exchange import Chunk, Item
+
+# A receipt that says that something of the source is not in the store.
+INCOMPLETE = 4
 
 # Importers with a module of their own here: the command has the source's name.
 _MODULES = {"neptune": "neptune"}
@@ -46,11 +50,12 @@ def import_() -> None:
 @click.argument("file", type=_FILE)
 @db_option
 @json_option
-def jsonl(file: Path, db: str | None, as_json: bool) -> None:
+@click.pass_context
+def jsonl(ctx: click.Context, file: Path, db: str | None, as_json: bool) -> None:
     """Import JSON lines that trackai export wrote."""
     from trackai.importers.jsonl import read
 
-    _load(read(file), db, as_json=as_json)
+    _load_file(ctx, file, lambda: read(file), db, as_json=as_json)
 
 
 @import_.command()
@@ -59,54 +64,71 @@ def jsonl(file: Path, db: str | None, as_json: bool) -> None:
 @click.option("--name", help="The run's name, for a table of metrics.  [default: the file's]")
 @db_option
 @json_option
-def csv(file: Path, project: str, name: str | None, db: str | None, as_json: bool) -> None:
+@click.pass_context
+def csv(
+    ctx: click.Context, file: Path, project: str, name: str | None, db: str | None, as_json: bool
+) -> None:
     """Import CSV: of trackai export, or a table with a column for each metric.
 
     Columns called step and timestamp (and the like) say where a row belongs.
     """
     from trackai.importers.csv import read
 
-    _load(read(file, project=project, name=name or file.stem), db, as_json=as_json)
+    _load_file(
+        ctx, file, lambda: read(file, project=project, name=name or file.stem), db, as_json=as_json
+    )
 
 
 @click.command()
 @click.argument("other", type=_FILE)
 @db_option
 @json_option
-def merge(other: Path, db: str | None, as_json: bool) -> None:
-    """Add the runs of another TrackAI database, OTHER, to this one.
+@click.pass_context
+def merge(ctx: click.Context, other: Path, db: str | None, as_json: bool) -> None:
+    """Add the runs of another TrackAI database, OTHER, to this one, with their files.
 
     Runs have identities: what is here already stays as it is, and merging again changes nothing.
+    The exit code is 4 if something of OTHER could not be stored.
     """
-    from trackai.importers.load import load
-    from trackai.store import exchange, runs
-    from trackai.store.database import Database
+    from trackai.importers.merge import merge as merge_into
 
-    async def items(source: Database) -> AsyncIterator[RunHead | Block]:
-        async with source.read() as conn:
-            for run_id in await runs.list_ids(conn, None):
-                async for item in exchange.dump(conn, run_id):
-                    yield item
-
-    async def work(database: Database) -> Loaded:
-        source = Database(other.absolute())
-        try:
-            return await load(database, items(source))
-        finally:
-            await source.close()
-
-    _say(with_store(db, work), as_json=as_json)
+    finish(ctx, db, str(other), lambda store, receipt: merge_into(store, other, receipt), as_json)
 
 
-def _load(items: Iterable[RunHead | Block], db: str | None, *, as_json: bool) -> None:
+def _load_file(
+    ctx: click.Context,
+    file: Path,
+    read: Callable[[], Iterable[Item | Chunk]],
+    db: str | None,
+    *,
+    as_json: bool,
+) -> None:
     from trackai.importers.load import load
 
-    _say(with_store(db, lambda database: load(database, items)), as_json=as_json)
+    async def work(store: Database, receipt: Receipt) -> Receipt:
+        # To the end first: of a file with a mistake in it, nothing is stored.
+        for _ in read():
+            pass
+        return await load(store, read(), receipt)
+
+    finish(ctx, db, str(file), work, as_json)
 
 
-def _say(loaded: Loaded, *, as_json: bool) -> None:
+def finish(
+    ctx: click.Context,
+    db: str | None,
+    source: str,
+    work: Callable[[Database, Receipt], Awaitable[Receipt]],
+    as_json: bool,
+) -> None:
+    """Do an import, and print its receipt; the exit code says whether it is complete."""
+    from trackai.importers.receipt import Receipt, as_text
+    from trackai.settings import Settings
+
+    empty = Receipt(source, str(Settings.from_env(db).db_path))
+    receipt = with_store(db, lambda store: work(store, empty))
     if as_json:
-        print_json(runs=loaded.runs, points=loaded.points, stored=loaded.stored)
+        print_json(**msgspec.structs.asdict(receipt))
     else:
-        known = loaded.points - loaded.stored
-        click.echo(f"{loaded.runs} run(s), {loaded.stored} points stored, {known} there already")
+        click.echo(as_text(receipt))
+    ctx.exit(0 if receipt.complete else INCOMPLETE)

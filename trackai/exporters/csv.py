@@ -10,6 +10,7 @@ from trackai.structs.exchange import Block, RunHead
 from trackai.structs.values import utc
 
 if TYPE_CHECKING:
+    from trackai.structs.exchange import Item
     from trackai.structs.values import Value
 
 COLUMNS = (
@@ -19,7 +20,7 @@ COLUMNS = (
 
 
 class CsvWriter:
-    """Writes points to a binary file; configuration and tags have no place in it."""
+    """Writes points to a binary file; configuration, tags and files have no place in it."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
@@ -27,10 +28,11 @@ class CsvWriter:
         self._rows.writerow(COLUMNS)
         self._heads: dict[str, RunHead] = {}
 
-    def write(self, item: RunHead | Block) -> None:
+    def write(self, item: Item) -> None:
         """Note a run's head, or write a block of its points."""
         if isinstance(item, RunHead):
             self._heads = {item.uid: item}
+        if not isinstance(item, Block):
             return
         head = self._heads[item.run_uid]
         first = (

@@ -1,4 +1,7 @@
-"""JSON lines: a line for each run, then lines with some thousands of points of one series."""
+"""JSON lines: a line for each run, then lines with some thousands of points of one series.
+
+The bytes of files come before the line that names the first of them, a megabyte a line.
+"""
 
 from __future__ import annotations
 
@@ -6,24 +9,50 @@ from typing import IO, TYPE_CHECKING
 
 import msgspec
 
-from trackai.structs.exchange import Block, to_json
+from trackai.structs.exchange import Block, Chunk, FileHead, to_json
 
 if TYPE_CHECKING:
-    from trackai.structs.exchange import RunHead
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from trackai.structs.exchange import Item
+
+_CHUNK = 1 << 20
 
 
 class JsonLinesWriter:
-    """Writes runs to a binary file."""
+    """Writes runs to a binary file.
 
-    def __init__(self, file: IO[bytes]) -> None:
+    Args:
+        find_bytes: where the bytes of a file lie; None if they are not there.
+    """
+
+    def __init__(self, file: IO[bytes], find_bytes: Callable[[FileHead], Path | None]) -> None:
         self._file = file
+        self._find = find_bytes
         self._encode = msgspec.json.Encoder().encode
+        self._written: set[str] = set()
 
-    def write(self, item: RunHead | Block) -> None:
-        """Write a run's head, or a block of its points."""
+    def write(self, item: Item) -> None:
+        """Write a run's head, a file of it, or a block of its points."""
         if isinstance(item, Block):
             item = msgspec.structs.replace(item, values=to_json(item.values, item.kind))
+        elif isinstance(item, FileHead):
+            self._write_bytes(item)
         self._file.write(self._encode(item) + b"\n")
+
+    def _write_bytes(self, head: FileHead) -> None:
+        path = self._find(head)
+        if path is None or head.sha256 is None or head.sha256 in self._written:
+            return
+        self._written.add(head.sha256)
+        with path.open("rb") as file:
+            # At least one, so that an empty file is there as well.
+            data = file.read(_CHUNK)
+            while True:
+                self._file.write(self._encode(Chunk(sha256=head.sha256, data=data)) + b"\n")
+                if not (data := file.read(_CHUNK)):
+                    return
 
     def close(self) -> None:
         """Complete the file."""

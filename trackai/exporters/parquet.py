@@ -13,13 +13,14 @@ from trackai.exporters.csv import type_name
 from trackai.structs.exchange import Block, RunHead
 
 if TYPE_CHECKING:
+    from trackai.structs.exchange import Item
     from trackai.structs.values import Value
 
 _ROWS_PER_GROUP = 500_000
 
 
 class ParquetWriter:
-    """Writes points to a binary file; configuration and tags have no place in it."""
+    """Writes points to a binary file; configuration, tags and files have no place in it."""
 
     def __init__(self, file: IO[bytes]) -> None:
         try:
@@ -43,10 +44,11 @@ class ParquetWriter:
         self._rows = 0
         self._heads: dict[str, RunHead] = {}
 
-    def write(self, item: RunHead | Block) -> None:
+    def write(self, item: Item) -> None:
         """Note a run's head, or write a block of its points."""
         if isinstance(item, RunHead):
             self._heads = {item.uid: item}
+        if not isinstance(item, Block):
             return
         self._waiting.append(self._batch(self._heads[item.run_uid], item))
         self._rows += len(item.steps)

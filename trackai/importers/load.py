@@ -1,70 +1,132 @@
-"""Storing whole runs from any source; what is there already stays as it is."""
+"""Storing whole runs from any source; what is there already stays as it is.
+
+Whoever is killed: every point and file is found again by what it is, so the next import adds what
+is missing.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, TypeAlias
 
-import msgspec
+from anyio.to_thread import run_sync
 
 from trackai.errors import InvalidInputError
-from trackai.store import exchange
-from trackai.structs.exchange import Block, RunHead
+from trackai.importers.alone import alone
+from trackai.importers.arriving import Files
+from trackai.store import loading, runs
+from trackai.structs.exchange import Block, Chunk, FileHead, Item, RunHead
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Iterable
 
+    from trackai.importers.arriving import FindBytes
+    from trackai.importers.receipt import Receipt
     from trackai.store.database import Database
 
+    Items: TypeAlias = Iterable[Item | Chunk] | AsyncIterable[Item | Chunk]
+
 _POINTS_PER_TRANSACTION = 50_000
-
-
-class Loaded(msgspec.Struct):
-    """What a load has done."""
-
-    runs: int = 0
-    points: int = 0
-    stored: int = 0
+_FILES_PER_TRANSACTION = 200
+_TYPES = {"number": "metrics", "bool": "metrics", "text": "texts", "histogram": "histograms"}
 
 
 async def load(
-    db: Database, items: Iterable[RunHead | Block] | AsyncIterable[RunHead | Block]
-) -> Loaded:
+    db: Database,
+    items: Items,
+    receipt: Receipt,
+    find_bytes: FindBytes | None = None,
+) -> Receipt:
     """Store runs; repeating it, also after it was interrupted, changes nothing more.
 
+    Args:
+        receipt: where it is noted what becomes of them.
+        find_bytes: where the bytes of a file lie, if they do not come as chunks.
+
     Raises:
-        InvalidInputError: a block belongs to no run that came before it.
+        InvalidInputError: a block or a file belongs to no run that came before it.
+        StoreError: the store cannot be used.
     """
-    loaded = Loaded()
-    ids: dict[str, int] = {}
-    waiting: list[Block] = []
-    async for item in _each(items):
-        if isinstance(item, Block):
-            waiting.append(item)
-            if sum(len(block.steps) for block in waiting) >= _POINTS_PER_TRANSACTION:
-                await _store(db, ids, waiting, loaded)
+    started = time.monotonic()
+    with alone(db), Files(db, receipt, find_bytes) as files:
+        loader = _Loader(db, receipt, files)
+        async for item in _each(items):
+            await loader.take(item)
+        await loader.finish()
+    receipt.sum_up()
+    receipt.seconds = round(time.monotonic() - started, 3)
+    return receipt
+
+
+class _Loader:
+    def __init__(self, db: Database, receipt: Receipt, files: Files) -> None:
+        self._db = db
+        self._receipt = receipt
+        self._files = files
+        self._heads: dict[str, RunHead] = {}
+        self._ids: dict[str, int] = {}
+        self._blocks: list[Block] = []
+        self._points = 0
+        self._waiting: list[FileHead] = []
+
+    async def take(self, item: Item | Chunk) -> None:
+        if isinstance(item, Chunk):
+            await run_sync(self._files.take, item)
+        elif isinstance(item, RunHead):
+            await self._begin(item)
+        elif item.run_uid not in self._ids:
+            raise InvalidInputError("run_uid", f"{item.run_uid} is no run of this source")
+        elif isinstance(item, FileHead):
+            self._waiting.append(item)
+            if len(self._waiting) >= _FILES_PER_TRANSACTION:
+                await self._store_files()
         else:
-            await _store(db, ids, waiting, loaded)
-            async with db.write() as conn:
-                ids[item.uid] = await exchange.load_head(conn, item)
-            loaded.runs += 1
-    await _store(db, ids, waiting, loaded)
-    return loaded
+            self._blocks.append(item)
+            self._points += len(item.steps)
+            if self._points >= _POINTS_PER_TRANSACTION:
+                await self._store_points()
+
+    async def _begin(self, head: RunHead) -> None:
+        async with self._db.write() as conn:
+            known = await runs.find_by_uid(conn, head.uid)
+            self._ids[head.uid] = await loading.begin_run(conn, head)
+        self._heads[head.uid] = head
+        self._receipt.runs += 1
+        self._receipt.new_runs += known is None
+
+    async def _store_points(self) -> None:
+        if not self._blocks:
+            return
+        stored = []
+        async with self._db.write() as conn:
+            for block in self._blocks:
+                stored.append(await loading.add_points(conn, self._ids[block.run_uid], block))
+        for block, new in zip(self._blocks, stored, strict=True):
+            counts = self._receipt.of(
+                "system metrics" if block.axis == "time" else _TYPES[block.kind]
+            )
+            counts.read += len(block.steps)
+            counts.stored += new
+            counts.already_there += len(block.steps) - new
+            self._receipt.points += len(block.steps)
+            self._receipt.stored += new
+        self._blocks, self._points = [], 0
+
+    async def _store_files(self) -> None:
+        if self._waiting:
+            await self._files.store(self._ids, self._waiting)
+        self._waiting = []
+
+    async def finish(self) -> None:
+        await self._store_files()
+        await self._store_points()
+        for uid, head in self._heads.items():
+            if head.imports:
+                async with self._db.write() as conn:
+                    await loading.end_run(conn, self._ids[uid], head)
 
 
-async def _store(db: Database, ids: dict[str, int], waiting: list[Block], loaded: Loaded) -> None:
-    if waiting:
-        async with db.write() as conn:
-            for block in waiting:
-                if block.run_uid not in ids:
-                    raise InvalidInputError("run_uid", f"{block.run_uid} is no run of this source")
-                loaded.stored += await exchange.load_block(conn, ids[block.run_uid], block)
-                loaded.points += len(block.steps)
-        waiting.clear()
-
-
-async def _each(
-    items: Iterable[RunHead | Block] | AsyncIterable[RunHead | Block],
-) -> AsyncIterator[RunHead | Block]:
+async def _each(items: Items) -> AsyncIterator[Item | Chunk]:
     if hasattr(items, "__aiter__"):
         async for item in items:
             yield item

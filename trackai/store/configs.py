@@ -29,3 +29,20 @@ async def get(conn: Connection, run_id: int) -> dict[str, Any]:
         "SELECT key, value FROM configs WHERE run_id = ? ORDER BY key", (run_id,)
     )
     return {key: msgspec.json.decode(value) for key, value in rows}
+
+
+async def types(conn: Connection, run_id: int) -> dict[str, str]:
+    """What JSON cannot say about values of a run's configuration, by key."""
+    rows = await conn.execute_fetchall(
+        "SELECT key, type FROM configs WHERE run_id = ? AND type IS NOT NULL ORDER BY key",
+        (run_id,),
+    )
+    return dict(rows)  # type: ignore[arg-type]
+
+
+async def set_types(conn: Connection, run_id: int, new: Mapping[str, str]) -> None:
+    """Say of values of a run's configuration what JSON cannot."""
+    await conn.executemany(
+        "UPDATE configs SET type = ? WHERE run_id = ? AND key = ?",
+        [(type_, run_id, key) for key, type_ in new.items()],
+    )

@@ -11,11 +11,14 @@ import hashlib
 import os
 import re
 import tempfile
-from typing import TYPE_CHECKING, Literal, TypeAlias
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from trackai.errors import NotFoundError
+from trackai.structs.exchange import FileKind  # noqa: TC001
 from trackai.structs.records import FilePath, FileRecord
 from trackai.structs.values import utc
 
@@ -30,8 +33,7 @@ if TYPE_CHECKING:
 
 _COLUMNS = "id, run_id, path, kind, name, step, timestamp, size, sha256"
 _CHUNK = 1 << 20
-
-FileKind: TypeAlias = Literal["file", "file_series", "file_set", "artifact"]
+_ABANDONED_AFTER = 3600.0
 
 
 class Blob(msgspec.Struct, frozen=True):
@@ -75,28 +77,67 @@ def keep(db_path: Path, source: Path) -> Blob:
     Raises:
         OSError: the file cannot be read, or the copy not written.
     """
-    root = folder(db_path)
-    root.mkdir(parents=True, exist_ok=True)
-    digest = hashlib.sha256()
-    size = 0
-    with (
-        source.open("rb") as read,
-        tempfile.NamedTemporaryFile(dir=root, prefix="new-", delete=False) as copy,
-    ):
-        try:
+    incoming = Incoming(db_path)
+    try:
+        with source.open("rb") as read:
             while chunk := read.read(_CHUNK):
-                digest.update(chunk)
-                size += len(chunk)
-                copy.write(chunk)
-            copy.flush()
-            os.fsync(copy.fileno())
-            path = blob_path(db_path, digest.hexdigest())
-            path.parent.mkdir(exist_ok=True)
-            os.replace(copy.name, path)  # noqa: PTH105
-        except BaseException:
-            os.unlink(copy.name)  # noqa: PTH108
-            raise
-    return Blob(size, digest.hexdigest())
+                incoming.write(chunk)
+        return incoming.keep()
+    finally:
+        incoming.discard()
+
+
+class Incoming:
+    """Bytes that come in pieces: they are kept, or discarded at the end."""
+
+    def __init__(self, db_path: Path) -> None:
+        self._db_path = db_path
+        self._digest = hashlib.sha256()
+        self._size = 0
+        root = folder(db_path)
+        root.mkdir(parents=True, exist_ok=True)
+        self._copy = tempfile.NamedTemporaryFile(dir=root, prefix="new-", delete=False)  # noqa: SIM115
+
+    def write(self, chunk: bytes) -> None:
+        """Add bytes to those that are there."""
+        self._digest.update(chunk)
+        self._size += len(chunk)
+        self._copy.write(chunk)
+
+    @property
+    def sha256(self) -> str:
+        """The hash of what has come so far."""
+        return self._digest.hexdigest()
+
+    def keep(self) -> Blob:
+        """Put the bytes, which are complete, in their place."""
+        self._copy.flush()
+        os.fsync(self._copy.fileno())
+        path = blob_path(self._db_path, self._digest.hexdigest())
+        path.parent.mkdir(exist_ok=True)
+        os.replace(self._copy.name, path)  # noqa: PTH105
+        return Blob(self._size, self._digest.hexdigest())
+
+    def discard(self) -> None:
+        """Leave nothing behind of what was not kept."""
+        self._copy.close()
+        with suppress(FileNotFoundError):
+            os.unlink(self._copy.name)  # noqa: PTH108
+
+
+def sweep(db_path: Path) -> None:
+    """Remove bytes of which half were copied when somebody was killed."""
+    for path in folder(db_path).glob("new-*"):
+        with suppress(FileNotFoundError):
+            # Whoever is still copying has written something meanwhile.
+            if time.time() - path.stat().st_mtime > _ABANDONED_AFTER:
+                path.unlink()
+
+
+def find_bytes(db_path: Path, sha256: str | None) -> Path | None:
+    """Where the bytes with that hash lie; None if they are not there."""
+    path = None if sha256 is None else blob_path(db_path, sha256)
+    return path if path is not None and path.is_file() else None
 
 
 def has(db_path: Path, blob: Blob) -> bool:
@@ -125,6 +166,50 @@ async def add(conn: Connection, run_id: int, writer_id: int, new: Iterable[NewFi
             for one in new
         ],
     )  # fmt: skip
+
+
+# What makes files of a run the same: writer, path, kind, name, step, time and source.
+Identity = tuple[int, str, str, str, "Step | None", int | None, str]
+
+
+class StoredFile(NamedTuple):
+    """A file that is noted already."""
+
+    id: int
+    identity: Identity
+    sha256: str | None
+
+
+def identity(writer_id: int, new: NewFile) -> Identity:
+    """What tells a file of a run from the others."""
+    return (writer_id, new.path, new.kind, new.name, new.step, new.timestamp, new.source)
+
+
+async def stored(conn: Connection, run_id: int) -> list[StoredFile]:
+    """The files of a run, as they are told from others."""
+    rows = await conn.execute_fetchall(
+        """
+        SELECT id, sha256, writer_id, path, kind, name, step, timestamp, source
+        FROM files WHERE run_id = ? ORDER BY id
+        """,
+        (run_id,),
+    )
+    return [StoredFile(id_, tuple(key), sha256) for id_, sha256, *key in rows]
+
+
+async def fill_in(conn: Connection, file_id: int, blobs: Sequence[tuple[str, Blob]]) -> None:
+    """Put the bytes that have turned up, with their names, in the place of a file without any."""
+    await conn.executemany(
+        """
+        INSERT INTO files (
+            run_id, writer_id, path, kind, name, step, timestamp, source, size, sha256
+        )
+        SELECT run_id, writer_id, path, kind, ?, step, timestamp, source, ?, ?
+        FROM files WHERE id = ?
+        """,
+        [(name, blob.size, blob.sha256, file_id) for name, blob in blobs],
+    )
+    await conn.execute("DELETE FROM files WHERE id = ?", (file_id,))
 
 
 async def list_of_run(

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from aiosqlite import Connection
 
-    from trackai.store import files
+    from trackai.structs.exchange import ImportHead
     from trackai.structs.values import Axis, Kind, Step, StoredValue
 
 _COLUMNS = "id, run_id, part, fingerprint, consumed, complete, counts"
@@ -70,6 +70,38 @@ async def advance(
         "UPDATE imports SET consumed = ?, complete = ?, counts = ? WHERE id = ?",
         (consumed, complete, counts, import_id),
     )
+
+
+# No fingerprint of anything: a part that is being copied from another store. An import that finds
+# it so takes the run to have changed, and begins anew.
+_COPYING = ""
+
+
+async def begin_copy(conn: Connection, run_id: int, head: ImportHead) -> None:
+    """Note that a part is being copied, if not so much of it is here already."""
+    record = await get_or_create(conn, run_id, head.part, _COPYING)
+    if record.fingerprint == head.fingerprint and record.consumed < head.consumed:
+        await conn.execute("UPDATE imports SET fingerprint = ? WHERE id = ?", (_COPYING, record.id))
+
+
+async def end_copy(conn: Connection, run_id: int, head: ImportHead) -> None:
+    """Note that a part has been copied: from here on it is as if it had been imported."""
+    await conn.execute(
+        """
+        UPDATE imports SET fingerprint = ?, consumed = ?, complete = ?, counts = ?
+        WHERE run_id = ? AND part = ? AND fingerprint = ?
+        """,
+        (
+            head.fingerprint, head.consumed, head.complete, head.counts,
+            run_id, head.part, _COPYING,
+        ),
+    )  # fmt: skip
+
+
+async def adopt(conn: Connection, run_id: int, part: str, writer_id: int) -> None:
+    """Say that a writer's points are those that a part has brought."""
+    record = await get_or_create(conn, run_id, part, _COPYING)
+    await conn.execute("UPDATE writers SET import_id = ? WHERE id = ?", (record.id, writer_id))
 
 
 async def writer(
@@ -205,23 +237,6 @@ async def unread_files(conn: Connection, record: ImportedPart) -> list[UnreadFil
         (record.id,),
     )
     return [UnreadFile(*row) for row in rows]
-
-
-async def fill_in_file(
-    conn: Connection, file_id: int, blobs: Sequence[tuple[str, files.Blob]]
-) -> None:
-    """Put the bytes that have turned up, with their names, in the place of a file without any."""
-    await conn.executemany(
-        """
-        INSERT INTO files (
-            run_id, writer_id, path, kind, name, step, timestamp, source, size, sha256
-        )
-        SELECT run_id, writer_id, path, kind, ?, step, timestamp, source, ?, ?
-        FROM files WHERE id = ?
-        """,
-        [(name, blob.size, blob.sha256, file_id) for name, blob in blobs],
-    )
-    await conn.execute("DELETE FROM files WHERE id = ?", (file_id,))
 
 
 class StoredPoint(NamedTuple):

@@ -137,6 +137,21 @@ async def _note_own_steps(conn: Connection, pieces: _Pieces, found: _Found) -> N
     )
 
 
+async def note_own_steps(
+    conn: Connection, run_id: int, path: str, writer_id: int, steps: Sequence[tuple[int, Step]]
+) -> None:
+    """Note the steps that a system metric had at its times, where that is not known yet."""
+    found = await series.ensure(conn, {(run_id, path, "time"): "number"})
+    series_id = found[run_id, path, "time"].id
+    await conn.executemany(
+        """
+        INSERT INTO system_steps (series_id, timestamp, writer_id, step) VALUES (?, ?, ?, ?)
+        ON CONFLICT DO NOTHING
+        """,
+        [(series_id, timestamp, writer_id, step) for timestamp, step in steps],
+    )
+
+
 async def _count(
     conn: Connection, found: _Found, figures: Mapping[series.Name, Figures], stale: set[int]
 ) -> None:

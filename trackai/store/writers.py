@@ -125,6 +125,14 @@ async def is_running(conn: Connection, uid: str) -> bool:
     return bool(list(rows))
 
 
+async def any_running(conn: Connection, run_id: int) -> bool:
+    """Whether a writer of a run has not said how it ended."""
+    rows = await conn.execute_fetchall(
+        "SELECT 1 FROM writers WHERE run_id = ? AND state = 'running' LIMIT 1", (run_id,)
+    )
+    return bool(list(rows))
+
+
 async def end(conn: Connection, uid: str, state: State, *, now: int) -> None:
     """Note how a writer ended."""
     await conn.execute(

@@ -1,21 +1,39 @@
 """Whole runs on their way from one store to another, through a file or directly.
 
-A run is a `RunHead` and then any number of `Block`s. Identities (`uid`) go with them: loading the
-same run twice changes nothing.
+A run is a `RunHead` and then any number of `Block`s and `FileHead`s. Identities (`uid`) go with
+them: loading the same run twice changes nothing. In a file, the bytes of a `FileHead` come before
+it, as `Chunk`s.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
 from trackai.structs.values import Axis, Kind, State, Step, Value  # noqa: TC001
 
+FileKind: TypeAlias = Literal["file", "file_series", "file_set", "artifact"]
+
+
+class ImportHead(msgspec.Struct, kw_only=True):
+    """How far a part of an export is stored: `counts` is JSON."""
+
+    part: str
+    fingerprint: str
+    consumed: int
+    complete: bool
+    counts: str
+
 
 class RunHead(msgspec.Struct, kw_only=True, tag="run"):
-    """A run without its points; times are microseconds since the epoch."""
+    """A run without its points; times are microseconds since the epoch.
+
+    Attributes:
+        config_types: of configuration values that JSON has no type for.
+        imports: what of the run was imported, and from which parts.
+    """
 
     uid: str
     project: str
@@ -24,16 +42,19 @@ class RunHead(msgspec.Struct, kw_only=True, tag="run"):
     group_name: str | None = None
     state: State = "completed"
     created_at: int
+    updated_at: int | None = None
     finished_at: int | None = None
     notes: str | None = None
     fork_uid: str | None = None
     fork_step: Step | None = None
     tags: list[str] = []
     config: dict[str, Any] = {}
+    config_types: dict[str, str] = {}
+    imports: list[ImportHead] = []
 
 
 class WriterHead(msgspec.Struct, kw_only=True):
-    """Who logged the points of a block."""
+    """Who logged the points of a block; `part` is the one of an export, if it was imported."""
 
     uid: str
     attempt: int = 1
@@ -41,13 +62,18 @@ class WriterHead(msgspec.Struct, kw_only=True):
     host: str = ""
     pid: int = 0
     started_at: int = 0
+    state: State | None = None
+    first_step: Step | None = None
+    ended_at: int | None = None
+    part: str | None = None
 
 
 class Block(msgspec.Struct, kw_only=True, tag="points"):
     """Points of one series by one writer, column by column.
 
     In JSON NaN is null, the infinities are "Infinity" and "-Infinity", and a text among the
-    numbers of a series is {"text": ...}.
+    numbers of a series is {"text": ...}. `own_steps` are those that system metrics had where they
+    come from, null where they had none.
     """
 
     run_uid: str
@@ -58,6 +84,32 @@ class Block(msgspec.Struct, kw_only=True, tag="points"):
     steps: list[Step]
     timestamps: list[int]
     values: list[Any]
+    own_steps: list[Step | None] | None = None
+
+
+class FileHead(msgspec.Struct, kw_only=True, tag="file"):
+    """A file of a run; without a hash, its bytes were not there to be stored."""
+
+    run_uid: str
+    writer: WriterHead
+    path: str
+    kind: FileKind
+    name: str
+    step: Step | None = None
+    timestamp: int | None = None
+    size: int | None = None
+    sha256: str | None = None
+    source: str = ""
+
+
+class Chunk(msgspec.Struct, kw_only=True, tag="bytes"):
+    """Some of the bytes with that hash, in their order; Base64 in JSON."""
+
+    sha256: str
+    data: bytes
+
+
+Item: TypeAlias = RunHead | Block | FileHead
 
 
 def to_json(values: list[Value], kind: Kind) -> list[Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from trackai.importers.counts import Counts
 from trackai.importers.neptune.layout import Problem
 from trackai.structs.values import Axis, Step  # noqa: TC001
 
@@ -15,42 +16,6 @@ if TYPE_CHECKING:
     from trackai.store.figures import Figures
 
 DAMAGED = "the file is damaged"
-
-
-class Counts(msgspec.Struct):
-    """What became of rows of one type.
-
-    Attributes:
-        null: rows without a value, which the exporter writes for attributes of other runs.
-        not_stored: how many for which reason.
-    """
-
-    read: int = 0
-    stored: int = 0
-    already_there: int = 0
-    null: int = 0
-    not_stored: dict[str, int] = {}
-
-    def refuse(self, reason: str, rows: int = 1) -> None:
-        """Count rows that are not stored."""
-        if rows:
-            self.not_stored[reason] = self.not_stored.get(reason, 0) + rows
-
-    def add(self, other: Counts) -> None:
-        """Count what another has counted."""
-        self.read += other.read
-        self.stored += other.stored
-        self.already_there += other.already_there
-        self.null += other.null
-        for reason, rows in other.not_stored.items():
-            self.refuse(reason, rows)
-
-    @property
-    def adds_up(self) -> bool:
-        """Whether every row that was read is accounted for."""
-        return self.read == (
-            self.stored + self.already_there + self.null + sum(self.not_stored.values())
-        )
 
 
 class Points(msgspec.Struct):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 from trackai.store import files, imports
 from trackai.store.files import NewFile
+from trackai.structs.exchange import FileKind  # noqa: TC001
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,7 +83,7 @@ def keep(db_path: Path, root: Path, rows: Sequence[FileRow]) -> list[FoundFile]:
 
 
 def _new(row: FileRow, name: str, blob: files.Blob | None) -> NewFile:
-    kind = cast("files.FileKind", row.type)
+    kind = cast("FileKind", row.type)
     return NewFile(row.path, kind, name, row.step, row.timestamp, row.source, blob)
 
 
@@ -112,6 +113,6 @@ async def fill_in(
         found, _ = find_bytes(root, unread.source)
         if found:
             blobs = [(name, files.keep(db.path, path)) for name, path in found]
-            await imports.fill_in_file(conn, unread.id, blobs)
+            await files.fill_in(conn, unread.id, blobs)
             gained.append((unread.kind, unread.path))
     return gained

@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from trackai.errors import StoreBusyError
+from trackai.importers.alone import alone
 from trackai.importers.neptune import files as neptune_files
 from trackai.importers.neptune import layout, storing
-from trackai.importers.neptune.batches import DAMAGED, Batch, Counts, Decode, Header, Inspect
+from trackai.importers.neptune.batches import DAMAGED, Batch, Decode, Header, Inspect
 from trackai.importers.neptune.layout import Part, Problem
 from trackai.importers.neptune.receipt import ProjectReceipt, Receipt, RunReceipt
 from trackai.importers.neptune.runs import run_uid
 from trackai.importers.neptune.verify import verify
 from trackai.importers.neptune.workers import Workers
-from trackai.locks import try_lock
 from trackai.store import imports, runs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
+    from trackai.importers.counts import Counts
     from trackai.store.database import Database
     from trackai.store.imports import ImportedPart
 
@@ -99,7 +98,7 @@ async def import_export(
     jobs = options.jobs
     if jobs is None:
         jobs = max(1, min(4, (os.cpu_count() or 2) - 1))
-    with _alone(db), Workers(jobs) as workers:
+    with alone(db), Workers(jobs) as workers:
         importer = _Importer(db, options, receipt, workers, progress)
         all_runs = await importer.inspect(found.parts)
         await importer.store(all_runs)
@@ -110,21 +109,6 @@ async def import_export(
     receipt.sum_up()
     receipt.seconds = round(time.monotonic() - started, 3)
     return receipt
-
-
-@contextmanager
-def _alone(db: Database | None) -> Iterator[None]:
-    """Keep other imports into the same store out."""
-    if db is None:
-        yield
-        return
-    fd = os.open(db.spool / "import.lock", os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        if not try_lock(fd):
-            raise StoreBusyError(f"another import into {db.path} is running: wait until it is done")
-        yield
-    finally:
-        os.close(fd)
 
 
 class _Importer:

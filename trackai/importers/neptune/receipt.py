@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from trackai.importers.neptune.batches import Counts
+from trackai.importers.counts import Counts, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -116,7 +116,6 @@ class Receipt(msgspec.Struct):
         return self.complete and verified
 
 
-_HEADINGS = ("rows", "read", "stored", "already there", "no value", "not stored")
 _SHOWN = 50
 
 
@@ -135,7 +134,7 @@ def as_text(receipt: Receipt) -> str:
                     total.add(counts)
                 state = "" if one.complete or receipt.dry_run else "  INCOMPLETE"
                 lines.append(f"  {title}{run}: {_sentence(total)}{state}")
-    lines += ["", *_table(receipt)]
+    lines += ["", *table(receipt.types, receipt.totals)]
     for title, problems in (("problem", receipt.problems), ("remark", receipt.remarks)):
         lines += [f"{title}: {one.file}: {one.problem}" for one in problems[:_SHOWN]]
         if len(problems) > _SHOWN:
@@ -155,24 +154,6 @@ def _sentence(counts: Counts) -> str:
         if number:
             parts.append(f"{number} {what}")
     return ", ".join(parts)
-
-
-def _table(receipt: Receipt) -> list[str]:
-    rows: list[tuple[str, ...]] = [_HEADINGS]
-    for type_, counts in [*sorted(receipt.types.items()), ("all", receipt.totals)]:
-        numbers = (
-            counts.read, counts.stored, counts.already_there, counts.null,
-            sum(counts.not_stored.values()),
-        )  # fmt: skip
-        rows.append((type_, *map(str, numbers)))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
-    return [
-        "  ".join(
-            cell.ljust(width) if column == 0 else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in rows
-    ]
 
 
 def _conclusion(receipt: Receipt) -> list[str]:

@@ -13,9 +13,9 @@ import msgspec
 from anyio.to_thread import run_sync
 
 from trackai.errors import ConflictError
+from trackai.importers.counts import Counts
 from trackai.importers.neptune import files as neptune_files
 from trackai.importers.neptune import runs as neptune_runs
-from trackai.importers.neptune.batches import Counts
 from trackai.store import files, imports, metrics, projects, runs, tags
 from trackai.store.figures import Figures, summarize
 from trackai.structs.columns import Column

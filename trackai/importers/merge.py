@@ -1,0 +1,38 @@
+"""Another database of this program: everything in it that is not here yet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trackai.importers.load import load
+from trackai.store import exchange, files, runs
+from trackai.store.database import Database
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from trackai.importers.receipt import Receipt
+    from trackai.structs.exchange import Item
+
+
+async def merge(db: Database, other: Path, receipt: Receipt) -> Receipt:
+    """Add the runs of another database to this one.
+
+    Raises:
+        ForeignDatabaseError: the other file is no TrackAI database.
+    """
+    source = Database(other.absolute())
+
+    async def items() -> AsyncIterator[Item]:
+        async with source.snapshot() as conn:
+            for run_id in await runs.list_ids(conn, None):
+                async for item in exchange.dump(conn, run_id):
+                    yield item
+
+    try:
+        return await load(
+            db, items(), receipt, lambda head: files.find_bytes(source.path, head.sha256)
+        )
+    finally:
+        await source.close()
