@@ -11,7 +11,7 @@ from trackai.api.requests import MAX_ID, Cursor, Limit, Offset, body, database, 
 from trackai.api.responses import JSONResponse
 from trackai.api.routes import chart
 from trackai.errors import InvalidInputError, NotFoundError
-from trackai.store import arrivals, charts, extremes, lineage, runs
+from trackai.store import arrivals, chart_records, charts, extremes, lineage, runs
 from trackai.structs.records import ChartData, ComparedPoint, Point, PointNews, PointPage
 from trackai.structs.values import json_value, microseconds, utc, utc_many
 
@@ -47,7 +47,7 @@ class PointQuery(msgspec.Struct):
     attempt: Attempt = "latest"
     inherited: bool = True
     points: Buckets | None = None
-    x: chart.XAxis = "step"
+    x: chart_records.XAxis = "step"
     time_min: datetime | None = None
     time_max: datetime | None = None
     smoothing: chart.Amount | None = None
@@ -61,7 +61,7 @@ class Comparison(msgspec.Struct):
     metric_paths: Annotated[list[str], msgspec.Meta(max_length=MAX_COMPARED)]
     inherited: bool = True
     points: Buckets | None = None
-    x: chart.XAxis = "step"
+    x: chart_records.XAxis = "step"
     step_min: int | float | None = None
     step_max: int | float | None = None
     smoothing: chart.Amount | None = None
@@ -147,7 +147,9 @@ async def _get_chart(request: Request, run_id: int, asked: PointQuery, count: in
             conn, [segments], count,
             step_min=low, step_max=high, smooth=chart.smoothing(asked.smoothing, asked.x),
         )  # fmt: skip
-    return JSONResponse(chart.show(found, segments[0].series, asked.x, run.created_at, cursor))
+    return JSONResponse(
+        chart_records.show(found, segments[0].series, asked.x, run.created_at, cursor)
+    )
 
 
 class FirstQuery(msgspec.Struct):
@@ -201,7 +203,7 @@ async def _compare_charts(request: Request, asked: Comparison, count: int) -> JS
             smooth=chart.smoothing(asked.smoothing, asked.x),
         )  # fmt: skip
     for (run_id, (first, *_)), one in zip(found, read, strict=True):
-        answer[str(run_id)][first.series.path] = chart.show(
+        answer[str(run_id)][first.series.path] = chart_records.show(
             one, first.series, asked.x, began[run_id], cursor
         )
     return JSONResponse(answer)

@@ -1,0 +1,53 @@
+"""Charts as records, as HTTP and Python show them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from trackai.structs import buckets
+from trackai.structs.records import ChartBucket, ChartData
+from trackai.structs.values import json_value, microseconds, utc
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from trackai.store.charts import Chart
+    from trackai.store.series import Series
+
+XAxis = Literal["step", "time", "relative"]
+
+
+def show(chart: Chart, one: Series, x: XAxis, began: datetime, cursor: int) -> ChartData:
+    """A chart of a series; `began` is when its run did."""
+    on_steps = one.axis == "step"
+    if x == "step" and not on_steps:
+        x = "time"
+    simple = one.kind == "number" and one.finite_points == one.points
+    data = [
+        ChartBucket(
+            bucket.first_step if on_steps else None,
+            bucket.last_step if on_steps else None,
+            bucket.points,
+            bucket.nan_points + bucket.infinite_points,
+            bucket.first_value if simple else json_value(bucket.first_value, one.kind),  # type: ignore[arg-type]
+            bucket.last_value if simple else json_value(bucket.last_value, one.kind),  # type: ignore[arg-type]
+            bucket.min_value,
+            bucket.max_value,
+            buckets.mean(bucket),
+        )
+        for bucket in chart.buckets
+    ]
+    if x != "step":
+        zero = microseconds(began)
+        for shown, bucket in zip(data, chart.buckets, strict=True):
+            first, last = bucket.first_timestamp, bucket.last_timestamp
+            if x == "time":
+                shown.x, shown.x_last = utc(first), utc(last)
+            else:
+                shown.x, shown.x_last = (first - zero) / 1e6, (last - zero) / 1e6
+    answer = ChartData(data, chart.level is None, x, cursor)
+    if chart.curve is not None:
+        answer.smoothed_within = chart.curve.within
+        for shown, average in zip(data, chart.curve.averages, strict=True):
+            shown.smoothed = average
+    return answer
