@@ -8,18 +8,21 @@ wholly or in part.
 from __future__ import annotations
 
 import math
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
 from trackai.store import lineage, metrics, projects, rollups, runs, writers
+from trackai.store.database import Database
 from trackai.structs.columns import Column
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     import pytest
     from aiosqlite import Connection
 
-    from trackai.store.database import Database
     from trackai.store.lineage import Segment
     from trackai.store.metrics import PointRow
     from trackai.structs.values import Step, Value
@@ -61,6 +64,19 @@ def make_small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rollups, "SHORTEST", SHORTEST)
     monkeypatch.setattr(rollups, "_POINTS", _POINTS)
     monkeypatch.setattr(rollups, "_CHUNK", _CHUNK)
+
+
+@asynccontextmanager
+async def family(folders: pytest.TempPathFactory, fork_step: Step) -> AsyncIterator[Family]:
+    """Both runs, in a database of their own."""
+    db = Database(folders.mktemp("db") / "t.db")
+    await db.open()
+    try:
+        found = Family(db, fork_step)
+        await found.start()
+        yield found
+    finally:
+        await db.close()
 
 
 class Family:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import random
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import HealthCheck, given, settings
@@ -13,34 +12,18 @@ from hypothesis import strategies as st
 from tests.store import histories
 from tests.structs.test_smoothing import published
 from trackai.store import charts, lineage, metrics, projects, runs, smoothing, writers
-from trackai.store.database import Database
 from trackai.store.smoothing import Smoothing
 from trackai.structs.columns import Column
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     import pytest
     from aiosqlite import Connection
 
     from trackai.store.charts import Chart
+    from trackai.store.database import Database
     from trackai.store.lineage import Segment
     from trackai.store.metrics import PointRow
     from trackai.structs.values import Step, Value
-
-
-@asynccontextmanager
-async def _family(
-    folders: pytest.TempPathFactory, fork_step: Step
-) -> AsyncIterator[histories.Family]:
-    db = Database(folders.mktemp("db") / "t.db")
-    await db.open()
-    try:
-        family = histories.Family(db, fork_step)
-        await family.start()
-        yield family
-    finally:
-        await db.close()
 
 
 async def _range_of_x(conn: Connection, segments: list[Segment], over_time: bool) -> float:
@@ -100,19 +83,20 @@ async def test_averages_are_those_of_all_points(
         monkeypatch.setattr(smoothing, "_SHORT", 0)
         monkeypatch.setattr(smoothing, "_LONGEST", 20)
         monkeypatch.setattr(smoothing, "_FEW", 5)
-    async with _family(tmp_path_factory, fork_step) as family:
+    async with histories.family(tmp_path_factory, fork_step) as family:
         for action in [*actions, "refresh"]:
             await family.apply(action)
         for name in family.ids:
             for low, high in (window, (-math.inf, math.inf)):
-                bounds = {"step_min": min(low, high), "step_max": max(low, high)}
+                low, high = min(low, high), max(low, high)
                 async with family.db.snapshot() as conn:
                     segments = await family.segments(conn, name)
                     if segments is None:
                         continue
-                    (chart,) = await charts.read(
-                        conn, [segments], count, **bounds, smooth=Smoothing(amount, over_time)
+                    (chart,) = read = await charts.read(
+                        conn, [segments], count, step_min=low, step_max=high
                     )
+                    await charts.smooth(conn, [segments], read, Smoothing(amount, over_time))
                     points = await histories.rows(conn, segments)
                     extent = await _range_of_x(conn, segments, over_time)
                 assert chart.curve is not None
@@ -166,10 +150,10 @@ async def test_a_long_series_is_smoothed_from_its_rollups(
         for low, high in ((0, length - 1), (20_000, 50_000), (30_000, 30_099)):
             async with db.snapshot() as conn:
                 ((segments, *_),) = [await lineage.find(conn, run.id, "m")]
-                (chart,) = await charts.read(
-                    conn, [segments], 100,
-                    step_min=low, step_max=high, smooth=Smoothing(0.99, over_time),
-                )  # fmt: skip
+                (chart,) = read_charts = await charts.read(
+                    conn, [segments], 100, step_min=low, step_max=high
+                )
+                await charts.smooth(conn, [segments], read_charts, Smoothing(0.99, over_time))
             assert chart.curve is not None
             assert 0 < chart.curve.within <= 0.005
             spread = max(map(float, values)) - min(map(float, values))

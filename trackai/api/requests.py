@@ -25,6 +25,7 @@ MAX_BODY = 8 * 1024 * 1024
 MAX_PAGE = 1_000_000
 
 Limit = Annotated[int, msgspec.Meta(ge=1, le=MAX_PAGE)]
+RowId = Annotated[int, msgspec.Meta(ge=1, le=MAX_ID)]
 Cursor = Annotated[int, msgspec.Meta(ge=0, le=MAX_ID)]
 Offset = Annotated[int, msgspec.Meta(ge=0, le=MAX_ID)]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]

@@ -9,6 +9,7 @@ from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.routing import Route
 
 from trackai.api.routes import (
+    compare,
     details,
     events,
     files,
@@ -23,7 +24,9 @@ from trackai.ingest.batches import Batch
 from trackai.ingest.intake import Receipt
 from trackai.store.series import MetricSummary
 from trackai.structs.records import (
+    BandData,
     ChartData,
+    ComparedGroups,
     ComparedPoint,
     Deleted,
     FilePath,
@@ -169,9 +172,11 @@ OPERATIONS: Sequence[Operation] = [
         query=metrics.PointQuery, answer=PointPage, or_answers=(ChartData, PointNews)),
     _op("GET", "/api/metrics/runs/{run_id}/first", metrics.get_first,
         query=metrics.FirstQuery, answer=Point),
-    _op("POST", "/api/metrics/compare", metrics.compare,
-        body=metrics.Comparison, answer=dict[str, dict[str, list[ComparedPoint]]],
-        or_answers=(dict[str, dict[str, ChartData]],)),
+    _op("POST", "/api/metrics/compare", compare.compare,
+        body=compare.Comparison, answer=dict[str, dict[str, list[ComparedPoint]]],
+        or_answers=(dict[str, dict[str, ChartData]], ComparedGroups)),
+    _op("GET", "/api/metrics/groups", compare.get_group,
+        query=compare.GroupQuery, answer=BandData, errors=(404,)),
 ]  # fmt: skip
 
 

@@ -27,12 +27,19 @@ class Chart(msgspec.Struct):
 
     Attributes:
         level: how wide they are: 2 to the power of it; None if each is one point.
+        window: between which steps it was looked for; None if the series has no points there.
         curve: the smoothed series, if asked for.
     """
 
     level: int | None
     buckets: list[Bucket]
+    window: Range | None = None
     curve: Curve | None = None
+
+    @property
+    def points(self) -> int:
+        """How many points there are in all buckets."""
+        return sum(one.points for one in self.buckets)
 
 
 async def read(
@@ -42,22 +49,28 @@ async def read(
     *,
     step_min: Step | None = None,
     step_max: Step | None = None,
-    smooth: Smoothing | None = None,
+    together: bool = False,
 ) -> list[Chart]:
     """The points of series between two steps, each series in at most `count` buckets.
 
-    Where there are no more points than that, each is a bucket of its own. The connection is in a
-    transaction, so that all is of one moment.
+    Where there are no more points than that, each is a bucket of its own; but `together` puts all
+    series into the same buckets. The connection is in a transaction, so that all is of one moment.
     """
     ranges = await _ranges(conn, wanted, step_min, step_max)
-    charts = [Chart(None, []) for _ in wanted]
+    charts = [Chart(None, [], window) for window in ranges]
+    common = _common_level(ranges, count) if together else None
     short: dict[int, int] = {}  # series that stand alone and have no rollups: all at once
     for place, (segments, whole) in enumerate(zip(wanted, ranges, strict=True)):
         if whole is None:
             continue
-        level = charts[place].level = buckets.level_for(whole.low, whole.high, count)
-        if len(segments) == 1 and segments[0].series.points < rollups.SHORTEST:
-            short[segments[0].series.id] = place
+        level = common
+        if level is None:
+            level = buckets.level_for(whole.low, whole.high, count)
+        charts[place].level = level
+        one = segments[0].series
+        # A fork without points of its own has the series of its parent.
+        if len(segments) == 1 and one.points < rollups.SHORTEST and one.id not in short:
+            short[one.id] = place
             continue
         found: dict[int, Bucket] = {}
         for one, until in segments:
@@ -75,15 +88,39 @@ async def read(
         if some:
             for series_id, rows in (await rollups.read_rows(conn, some, resumed=resumed)).items():
                 charts[short[series_id]].buckets = [one for _, one in sorted(rows.items())]
-    await _show_single_points(conn, wanted, ranges, charts, count)
-    if smooth is not None:
-        for segments, whole, chart in zip(wanted, ranges, charts, strict=True):
-            chart.curve = Curve([], 0.0)
-            if whole is not None:
-                chart.curve = await smoothing.read(
-                    conn, segments, whole, chart.level, chart.buckets, smooth
-                )
+    if not together:
+        await _show_single_points(conn, wanted, charts, count)
     return charts
+
+
+async def smooth(
+    conn: Connection, wanted: Sequence[Sequence[Segment]], charts: Sequence[Chart], how: Smoothing
+) -> None:
+    """Add to charts of series what these look like smoothed."""
+    for segments, chart in zip(wanted, charts, strict=True):
+        chart.curve = Curve([], 0.0)
+        if chart.window is not None:
+            chart.curve = await smoothing.read(
+                conn, segments, chart.window, chart.level, chart.buckets, how
+            )
+
+
+def by_step(chart: Chart) -> Chart:
+    """A chart of single points as one of single steps."""
+    merged: list[Bucket] = []
+    for one in chart.buckets:
+        if merged and merged[-1].last_step == one.first_step:
+            merged[-1] = buckets.merge(merged[-1], one)
+        else:
+            merged.append(one)
+    return Chart(None, merged, chart.window)
+
+
+def _common_level(ranges: Sequence[Range | None], count: int) -> int | None:
+    some = [one for one in ranges if one is not None]
+    if not some:
+        return None
+    return buckets.level_for(min(one.low for one in some), max(one.high for one in some), count)
 
 
 async def _ranges(
@@ -122,22 +159,18 @@ async def _ranges(
 async def _show_single_points(
     conn: Connection,
     wanted: Sequence[Sequence[Segment]],
-    ranges: Sequence[Range | None],
-    charts: list[Chart],
+    charts: Sequence[Chart],
     count: int,
 ) -> None:
     """Show the points themselves where they are few enough."""
-    few: list[int] = []
-    for place, chart in enumerate(charts):
-        points = sum(bucket.points for bucket in chart.buckets)
+    for segments, chart in zip(wanted, charts, strict=True):
+        points = chart.points
         if points == len(chart.buckets):
             chart.level = None  # as it happens, each bucket is a point
-        elif points <= count:
-            few.append(place)
-    for place in few:
-        low, high = ranges[place] or (None, None)
-        rows = await lineage.read(conn, wanted[place], step_min=low, step_max=high, limit=count)
-        charts[place] = Chart(None, [_single(row) for row in rows])
+        elif points <= count and chart.window is not None:
+            low, high = chart.window
+            rows = await lineage.read(conn, segments, step_min=low, step_max=high, limit=count)
+            chart.level, chart.buckets = None, [_single(row) for row in rows]
 
 
 def _single(row: PointRow) -> Bucket:

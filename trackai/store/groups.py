@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from trackai.errors import InvalidInputError
 from trackai.store import filters, run_tables
 from trackai.structs.filters import Attribute, Config, equality_text
 from trackai.structs.records import RunGroup, RunGroupPage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from aiosqlite import Connection
 
@@ -72,19 +74,40 @@ async def list_page(
     return RunGroupPage(found, next((int(row[0]) for row in rows), 0))
 
 
-def _key(by: Field) -> Condition:
+async def values_of(
+    conn: Connection, run_ids: Sequence[int], by: Field
+) -> dict[int, float | int | bool | str | None]:
+    """The field by which runs are grouped, by the row ids of those that exist.
+
+    Raises:
+        InvalidInputError: runs cannot be grouped by that field.
+    """
+    key, values = _key(by, name="group_by")
+    rows = await conn.execute_fetchall(
+        f"SELECT runs.id, {key} FROM runs WHERE runs.id IN (SELECT value FROM json_each(?))",
+        (*values, msgspec.json.encode(run_ids).decode()),
+    )
+    return {run_id: _value(found) for run_id, found in rows}
+
+
+def _key(by: Field, *, name: str = "by") -> Condition:
     """The whole value, as the database compares it."""
     match by:
         case Config(key):
             return "(SELECT comparable FROM configs WHERE run_id = runs.id AND key = ?)", [key]
-        case Attribute(name) if name in _ATTRIBUTES:
-            return filters.ATTRIBUTES[name], []
-    raise InvalidInputError("by", "use group, state, name or config.KEY")
+        case Attribute(attribute) if attribute in _ATTRIBUTES:
+            return filters.ATTRIBUTES[attribute], []
+    raise InvalidInputError(name, "use group, state, name or config.KEY")
 
 
 def _group(
     by: Field, columns: Mapping[str, Field], key: Any, runs: int, *means: float | None
 ) -> RunGroup:
-    # Booleans are blobs there, see the migrations.
-    value = key == b"\x01" if isinstance(key, bytes) else key
+    value = _value(key)
     return RunGroup(value, runs, equality_text(by, value), dict(zip(columns, means, strict=True)))
+
+
+def _value(key: Any) -> float | int | bool | str | None:
+    # Booleans are blobs there, see the migrations.
+    found: float | int | bool | str | None = key == b"\x01" if isinstance(key, bytes) else key
+    return found

@@ -81,6 +81,15 @@ async def list_page(
     return RunPage(runs, total, has_more, next_cursor)
 
 
+async def list_ids(conn: Connection, where: RunFilter, *, limit: int) -> list[int]:
+    """The row ids of the runs that match, the oldest first."""
+    sql, values = conditions(where)
+    rows = await conn.execute_fetchall(
+        f"SELECT runs.id FROM runs WHERE {sql} ORDER BY runs.id LIMIT ?", (*values, limit)
+    )
+    return [run_id for (run_id,) in rows]
+
+
 def conditions(where: RunFilter) -> tuple[str, list[Any]]:
     """The condition on rows of `runs` under which they match, and its values."""
     found: list[str] = []

@@ -173,6 +173,54 @@ class ChartData(msgspec.Struct, omit_defaults=True):
     smoothed_within: float | msgspec.UnsetType = msgspec.UNSET
 
 
+class BandBucket(msgspec.Struct, gc=False, omit_defaults=True):
+    """Figures over runs at the steps from `step` to `step_last`.
+
+    Each of `runs` counts once, with the mean of its finite values there; `mean`, `min` and `max`
+    are over these, null without any, `std` is their sample standard deviation, null with fewer
+    than two. `non_finite` is how many runs have NaN or an infinity there. `x` and `x_last`, where
+    the axis is relative, are seconds since each run began, `smoothed` the runs' moving averages:
+    means over the runs as well.
+    """
+
+    step: Step
+    step_last: Step
+    runs: int
+    non_finite: int
+    mean: float | None
+    std: float | None
+    min: float | None
+    max: float | None
+    x: float | msgspec.UnsetType = msgspec.UNSET
+    x_last: float | msgspec.UnsetType = msgspec.UNSET
+    smoothed: float | msgspec.UnsetType | None = msgspec.UNSET
+
+
+class BandData(msgspec.Struct, omit_defaults=True):
+    """A metric over `runs` runs, in buckets, of one step each if `raw`; the rest as in charts."""
+
+    data: list[BandBucket]
+    raw: bool
+    x: Literal["step", "relative"]
+    runs: int
+    cursor: int
+    smoothed_within: float | msgspec.UnsetType = msgspec.UNSET
+
+
+class ComparedGroup(msgspec.Struct):
+    """Runs that have the same value of a field, null if none, and their metrics by name."""
+
+    value: float | int | bool | str | None
+    run_ids: list[int]
+    metrics: dict[str, BandData]
+
+
+class ComparedGroups(msgspec.Struct):
+    """Runs in groups, in order of the value; those without one come last."""
+
+    groups: list[ComparedGroup]
+
+
 class PointNews(msgspec.Struct):
     """Points that have come in since a cursor, and the cursor after them.
 

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 
+from trackai.api.requests import MAX_ID
 from trackai.store.smoothing import Smoothing
 
 if TYPE_CHECKING:
-    from trackai.store.chart_records import XAxis
+    from collections.abc import Sequence
 
+    from trackai.store.chart_records import XAxis
+    from trackai.store.lineage import Segment
+
+BandAxis = Literal["step", "relative"]
+Buckets = Annotated[int, msgspec.Meta(ge=10, le=10_000)]
+Bound = Annotated[int, msgspec.Meta(ge=-MAX_ID - 1, le=MAX_ID)] | float
 Amount = Annotated[float, msgspec.Meta(ge=0, lt=1)]
+
+NO_POINTS = "it is for charts: say how many points they may have"
 
 
 def smoothing(amount: Amount | None, x: XAxis) -> Smoothing | None:
     """How to smooth a chart; None if not at all."""
     return Smoothing(amount, x != "step") if amount else None
+
+
+def only_finite_numbers(segments: Sequence[Segment]) -> bool:
+    """Whether the values of a series are numbers that JSON knows: they are shown as they are."""
+    return all(part.finite_points == part.points and part.kind == "number" for part, _ in segments)

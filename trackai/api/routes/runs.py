@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import msgspec
 
-from trackai.api.requests import MAX_ID, Limit, Name, Offset, body, database, path_id, query
+from trackai.api.requests import Limit, Name, Offset, RowId, body, database, path_id, query
 from trackai.api.responses import JSONResponse
 from trackai.errors import InvalidInputError
 from trackai.store import configs, files, garbage, projects, run_tables, runs, series, tags
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 T = TypeVar("T")
-RowId = Annotated[int, msgspec.Meta(ge=1, le=MAX_ID)]
 RunIds = Annotated[list[RowId], msgspec.Meta(min_length=1, max_length=10_000)]
 Tags = Annotated[
     list[Annotated[str, msgspec.Meta(min_length=1, max_length=256)]], msgspec.Meta(max_length=100)
