@@ -21,6 +21,7 @@ _COMMANDS = {
     "runs": "lists",
     "show": "show",
     "compare": "compare",
+    "plot": "plot",
     "tag": "change",
     "rename": "change",
     "move": "change",

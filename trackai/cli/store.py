@@ -13,6 +13,8 @@ from trackai.store.database import Database
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from trackai.sdk.sources import Source
+
     Decorated = Callable[..., Any]
 
 T = TypeVar("T")
@@ -39,3 +41,11 @@ def with_store(db: str | None, work: Callable[[Database], Awaitable[T]]) -> T:
             await database.close()
 
     return anyio.run(main)
+
+
+def open_source(db: str | None, url: str | None) -> Source:
+    """What `Api` reads from: the database, or a server if its URL is given."""
+    from trackai.sdk.sources import LocalSource, RemoteSource
+
+    settings = Settings.from_env(db)
+    return LocalSource(settings.db_path) if url is None else RemoteSource(url, settings.api_key)

@@ -13,11 +13,22 @@ import msgspec
 from anyio.from_thread import start_blocking_portal
 
 from trackai.errors import InvalidInputError, NotFoundError, TrackAIError
-from trackai.store import configs, lineage, projects, run_tables, runs, series, tags
+from trackai.store import (
+    arrivals,
+    chart_records,
+    charts,
+    configs,
+    lineage,
+    projects,
+    run_tables,
+    runs,
+    series,
+    tags,
+)
 from trackai.store.database import Database
 from trackai.store.series import MetricSummary
 from trackai.structs.filters import parse_field, parse_filter
-from trackai.structs.records import Point, PointPage, Project, Run, RunPage
+from trackai.structs.records import ChartData, Point, PointPage, Project, Run, RunPage
 from trackai.structs.values import microseconds, python_value
 
 if TYPE_CHECKING:
@@ -26,6 +37,7 @@ if TYPE_CHECKING:
 
     from aiosqlite import Connection
 
+    from trackai.store.chart_records import XAxis
     from trackai.structs.values import Step, Value
 
 T = TypeVar("T")
@@ -55,6 +67,7 @@ class Source(Protocol):
     def config(self, run_id: int) -> dict[str, Any]: ...
     def figures(self, run_id: int) -> list[MetricSummary]: ...
     def points(self, run_id: int, path: str) -> list[Row]: ...
+    def chart(self, run_id: int, path: str, points: int, x: XAxis) -> ChartData: ...
     def change(self, run_id: int, **fields: Any) -> Run: ...
     def delete(self, run_id: int) -> None: ...
 
@@ -118,6 +131,17 @@ class LocalSource:
             return points
 
         return self._read(work)
+
+    def chart(self, run_id: int, path: str, points: int, x: XAxis) -> ChartData:
+        async def inside(db: Database) -> ChartData:
+            async with db.snapshot() as conn:
+                run = await runs.get(conn, run_id)
+                segments, *_ = await lineage.find(conn, run_id, path)
+                cursor = await arrivals.last(conn)
+                (found,) = await charts.read(conn, [segments], points)
+            return chart_records.show(found, segments[0].series, x, run.created_at, cursor)
+
+        return self._call(inside)
 
     def change(self, run_id: int, **fields: Any) -> Run:
         async def work(conn: Connection) -> Run:
@@ -262,6 +286,10 @@ class RemoteSource:
             ]
             if not page.has_more:
                 return points
+
+    def chart(self, run_id: int, path: str, points: int, x: XAxis) -> ChartData:
+        where = f"/api/metrics/runs/{run_id}/metric/{urllib.parse.quote(path, safe='')}"
+        return self._get(where, ChartData, points=points, x=x)
 
     def change(self, run_id: int, **fields: Any) -> Run:
         if "project" in fields:
