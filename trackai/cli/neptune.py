@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from trackai.cli.output import json_option, print_json
+from trackai.cli.progress import ProgressLine
 from trackai.cli.store import db_option, with_store
 from trackai.errors import TrackAIError
 
@@ -72,7 +71,7 @@ def neptune(
     )
 
     async def work(store: Database | None) -> Receipt:
-        receipt = await import_export(store, path, database, options, _Progress())
+        receipt = await import_export(store, path, database, options, ProgressLine())
         if store is not None:
             await store.checkpoint()
         return receipt
@@ -97,33 +96,3 @@ def _mapping(pairs: tuple[str, ...]) -> dict[str, str]:
             raise click.BadParameter(f"{pair!r} is not OLD=NEW", param_hint="--project-map")
         mapping[old] = new
     return mapping
-
-
-class _Progress:
-    """A line on the terminal that is written anew; nothing if there is no terminal."""
-
-    def __init__(self) -> None:
-        self._shown = sys.stderr.isatty()
-        self._started = time.monotonic()
-        self._last = 0.0
-
-    def files(self, done: int, total: int) -> None:
-        self._show(f"looked at {done} of {total} files", done == total)
-
-    def rows(self, done: int, total: int) -> None:
-        if done == total:
-            self._show("", last=True)
-            return
-        seconds = time.monotonic() - self._started
-        left = round(seconds / done * (total - done)) if done else 0
-        self._show(
-            f"{done:,} of {total:,} rows ({100 * done // total} %), "
-            f"{left // 60}:{left % 60:02} left",
-            last=False,
-        )
-
-    def _show(self, text: str, last: bool) -> None:
-        now = time.monotonic()
-        if self._shown and (last or now - self._last > 0.2):
-            self._last = now
-            click.echo(f"\r\x1b[K{text}", nl=False, err=True)

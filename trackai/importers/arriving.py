@@ -52,6 +52,8 @@ class Files:
 
     def take(self, chunk: Chunk) -> None:
         """Bytes of a file that will be named."""
+        if files.find_bytes(self._db.path, chunk.sha256) is not None:
+            return
         if self._chunks is None or self._chunks[0] != chunk.sha256:
             self.settle()
             self._chunks = (chunk.sha256, Incoming(self._db.path))

@@ -87,6 +87,10 @@ class _Loader:
                 await self._store_points()
 
     async def _begin(self, head: RunHead) -> None:
+        if head.uid in self._heads:
+            # Now it is known what was not when it began.
+            self._heads[head.uid] = head
+            return
         async with self._db.write() as conn:
             known = await runs.find_by_uid(conn, head.uid)
             self._ids[head.uid] = await loading.begin_run(conn, head)
@@ -121,9 +125,8 @@ class _Loader:
         await self._store_files()
         await self._store_points()
         for uid, head in self._heads.items():
-            if head.imports:
-                async with self._db.write() as conn:
-                    await loading.end_run(conn, self._ids[uid], head)
+            async with self._db.write() as conn:
+                await loading.end_run(conn, self._ids[uid], head)
 
 
 async def _each(items: Items) -> AsyncIterator[Item | Chunk]:

@@ -10,6 +10,7 @@ import msgspec
 from trackai.store import configs, imports, metrics, projects, runs, tags, writers
 from trackai.store.figures import summarize
 from trackai.structs.columns import Column
+from trackai.structs.values import microseconds
 
 if TYPE_CHECKING:
     from aiosqlite import Connection
@@ -21,11 +22,10 @@ if TYPE_CHECKING:
 async def begin_run(conn: Connection, head: RunHead) -> int:
     """Make a run, or add to one that is there what it does not have; its row id.
 
-    What a run that is there says about itself stays as it is, but one that was running when it
-    was loaded may have ended since.
+    What a run that is there says about itself stays as it is. A new one is running until
+    `end_run` says otherwise.
     """
     run = await runs.find_by_uid(conn, head.uid)
-    ended = head.finished_at or time.time_ns() // 1000
     if run is None:
         project = await projects.get_or_create(conn, head.project, now=head.created_at)
         slug = head.run_id
@@ -37,25 +37,34 @@ async def begin_run(conn: Connection, head: RunHead) -> int:
         )  # fmt: skip
         if head.fork_uid is not None:
             await runs.set_fork(conn, run.id, head.fork_uid, head.fork_step)
-        if head.state != "running":
-            await runs.set_state(conn, run.id, head.state, now=ended)
         if head.notes is not None:
             await runs.set_notes(conn, run.id, head.notes)
-        if head.updated_at is not None:
-            await runs.touch(conn, run.id, now=head.updated_at)
-    elif run.state == "running" != head.state and not await writers.any_running(conn, run.id):
-        await runs.set_state(conn, run.id, head.state, now=ended)
-    await _add_config(conn, run.id, head)
-    await tags.add(conn, run.id, head.tags)
     for one in head.imports:
         await imports.begin_copy(conn, run.id, one)
     return run.id
 
 
 async def end_run(conn: Connection, run_id: int, head: RunHead) -> None:
-    """Note what was imported into a run, now that all of it is here."""
+    """Note how a run has ended and what it says about itself, now that all of it is here."""
+    run = await runs.get(conn, run_id)
+    if head.group_name is not None and run.group_name is None:
+        await runs.set_group(conn, run_id, head.group_name)
+    await _add_config(conn, run_id, head)
+    await tags.add(conn, run_id, head.tags)
     for one in head.imports:
         await imports.end_copy(conn, run_id, one)
+    if head.updated_at is not None:
+        await runs.touch(conn, run_id, now=head.updated_at)
+    if head.state == "running":
+        return
+    # One that has ended may have gone on elsewhere, if nobody has a say in it here.
+    states = await writers.states(conn, run_id)
+    later = head.finished_at is not None and (
+        run.finished_at is None or microseconds(run.finished_at) < head.finished_at
+    )
+    if "running" not in states and (run.state == "running" or (later and not states)):
+        ended = head.finished_at or time.time_ns() // 1000
+        await runs.set_state(conn, run_id, head.state, now=ended)
 
 
 async def _add_config(conn: Connection, run_id: int, head: RunHead) -> None:
@@ -73,6 +82,8 @@ async def writer(conn: Connection, run_id: int, head: WriterHead) -> int:
     """The row id of a writer, which is made if it is not there."""
     known = await writers.find(conn, [head.uid])
     if known:
+        if head.state not in (None, "running") and await writers.is_running(conn, head.uid):
+            await writers.end(conn, head.uid, head.state, now=head.ended_at or head.started_at)
         return known[head.uid]
     writer_id = await writers.get_or_create(
         conn, uid=head.uid, run_id=run_id, attempt=head.attempt, rank=head.rank, host=head.host,

@@ -288,6 +288,11 @@ async def set_notes(conn: Connection, run_id: int, notes: str) -> None:
     await conn.execute("UPDATE runs SET notes = ? WHERE id = ?", (notes, run_id))
 
 
+async def set_group(conn: Connection, run_id: int, group_name: str) -> None:
+    """Put a run into a group."""
+    await conn.execute("UPDATE runs SET group_name = ? WHERE id = ?", (group_name, run_id))
+
+
 async def touch(conn: Connection, run_id: int, *, now: int) -> None:
     """Note that something in the run has changed."""
     await conn.execute(

@@ -125,12 +125,12 @@ async def is_running(conn: Connection, uid: str) -> bool:
     return bool(list(rows))
 
 
-async def any_running(conn: Connection, run_id: int) -> bool:
-    """Whether a writer of a run has not said how it ended."""
+async def states(conn: Connection, run_id: int) -> set[State]:
+    """How those of a run's writers that have a say in it ended, or that they have not."""
     rows = await conn.execute_fetchall(
-        "SELECT 1 FROM writers WHERE run_id = ? AND state = 'running' LIMIT 1", (run_id,)
+        "SELECT DISTINCT state FROM writers WHERE run_id = ? AND state IS NOT NULL", (run_id,)
     )
-    return bool(list(rows))
+    return {state for (state,) in rows}
 
 
 async def end(conn: Connection, uid: str, state: State, *, now: int) -> None:

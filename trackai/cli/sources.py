@@ -1,0 +1,49 @@
+"""trackai import tensorboard"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from trackai.cli.imports import finish
+from trackai.cli.output import json_option
+from trackai.cli.progress import ProgressLine
+from trackai.cli.store import db_option
+from trackai.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from trackai.importers.receipt import Receipt
+    from trackai.store.database import Database
+
+_PATH = click.Path(exists=True, path_type=Path)
+
+
+@click.command()
+@click.argument("path", type=_PATH)
+@click.option("--project", help="The project of the runs.  [default: the folder's name]")
+@db_option
+@json_option
+@click.pass_context
+def tensorboard(
+    ctx: click.Context, path: Path, project: str | None, db: str | None, as_json: bool
+) -> None:
+    """Import TensorBoard's event files, and print a receipt.
+
+    PATH is a folder of runs, one run's folder or an event file. Each folder with event files in it
+    is a run. Importing a log again, which may have grown, adds what is new. The exit code is 4 if
+    the receipt names something that is not in the store.
+    """
+    if find_spec("tensorboard") is None or find_spec("google_crc32c") is None:
+        raise MissingExtraError("reading TensorBoard's files", "tensorboard")
+
+    async def work(store: Database, receipt: Receipt) -> Receipt:
+        from trackai.importers.load import load
+        from trackai.importers.tensorboard.reading import read
+
+        items = read(path, project=project, receipt=receipt, progress=ProgressLine())
+        return await load(store, items, receipt)
+
+    finish(ctx, db, str(path), work, as_json)
