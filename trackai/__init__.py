@@ -28,6 +28,7 @@ from trackai.errors import (
 
 if typing.TYPE_CHECKING:
     from trackai.sdk.active import config, finish, init, log, log_system
+    from trackai.sdk.media import Audio, Histogram, Html, Image, Markdown, Table, Video
     from trackai.sdk.reading import Api
     from trackai.sdk.run import Run
 
@@ -36,9 +37,14 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Api",
+    "Audio",
     "ConflictError",
     "ForeignDatabaseError",
+    "Histogram",
+    "Html",
+    "Image",
     "InvalidInputError",
+    "Markdown",
     "MissingExtraError",
     "NewerSchemaError",
     "NoActiveRunError",
@@ -49,7 +55,9 @@ __all__ = [
     "StoreDamagedError",
     "StoreError",
     "StoreUnreachableError",
+    "Table",
     "TrackAIError",
+    "Video",
     "__version__",
     "config",
     "finish",
@@ -69,6 +77,13 @@ _MODULES = {
     "init": "trackai.sdk.active",
     "log": "trackai.sdk.active",
     "log_system": "trackai.sdk.active",
+    "Audio": "trackai.sdk.media",
+    "Histogram": "trackai.sdk.media",
+    "Html": "trackai.sdk.media",
+    "Image": "trackai.sdk.media",
+    "Markdown": "trackai.sdk.media",
+    "Table": "trackai.sdk.media",
+    "Video": "trackai.sdk.media",
 }
 
 

@@ -9,19 +9,21 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from trackai.errors import StoreError
 from trackai.guard import guarded
 from trackai.ingest.reader import Batch, Damage, JournalReader
-from trackai.store import configs, journals, metrics, projects, runs, writers
+from trackai.store import configs, files, journals, metrics, projects, runs, writers
+from trackai.store.files import Blob, NewFile
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from aiosqlite import Connection
 
-    from trackai.ingest.frames import Opened
+    from trackai.ingest.frames import Filed, Opened
     from trackai.store.database import Database
     from trackai.structs.values import State
 
@@ -111,10 +113,28 @@ class Drain:
                 return
             if consumed is None and not self.path.exists():
                 return  # stored, removed and forgotten by somebody else after it was read
-            await _apply(conn, batch, known=consumed is not None)
+            ids = await _apply(conn, batch, known=consumed is not None)
+            if ids is not None and batch.files:
+                await files.add(conn, *ids, [self._adopted(one) for one in batch.files])
             await journals.advance(conn, self.path.name, batch.end)
+        if ids is None:
+            for one in batch.files:
+                self._bytes_of(one).unlink(missing_ok=True)
         self.ended = self.ended or batch.ended is not None
         self.points += batch.points
+
+    def _bytes_of(self, one: Filed) -> Path:
+        return self.path.with_name(PurePath(one.bytes_in).name)  # beside the journal, nowhere else
+
+    def _adopted(self, one: Filed) -> NewFile:
+        blob = Blob(one.size, one.sha256)
+        there = files.adopt(self._db.path, self._bytes_of(one), blob)
+        if not there:
+            logger.warning("the bytes of the file %r, logged as %r, are gone", one.name, one.path)
+        return NewFile(
+            one.path, one.kind, one.name, one.step, one.timestamp, one.source,
+            blob if there else None,
+        )  # fmt: skip
 
     async def _narrow_down(self, batch: Batch, error: BaseException) -> None:
         """One call that cannot be stored must not keep back all the others."""
@@ -139,11 +159,12 @@ def _is_about_values(error: BaseException) -> bool:
     return isinstance(error, Exception) and not isinstance(error, OSError)
 
 
-async def _apply(conn: Connection, batch: Batch, *, known: bool) -> None:
+async def _apply(conn: Connection, batch: Batch, *, known: bool) -> tuple[int, int] | None:
+    """Store a batch but for its files; the row ids of its run and its writer."""
     opened = batch.opened
     run = await runs.find_by_uid(conn, opened.run_uid)
     if run is None and known:
-        return  # deleted while it was logging: it stays deleted
+        return None  # deleted while it was logging: it stays deleted
     run_id = run.id if run is not None else await _create_run(conn, opened)
     writer_id = await writers.get_or_create(
         conn,
@@ -163,6 +184,7 @@ async def _apply(conn: Connection, batch: Batch, *, known: bool) -> None:
         await runs.touch(conn, run_id, now=batch.last_timestamp)
     if batch.ended is not None:
         await end_writer(conn, run_id, opened, batch.ended.state, now=batch.ended.timestamp)
+    return run_id, writer_id
 
 
 async def _create_run(conn: Connection, opened: Opened) -> int:

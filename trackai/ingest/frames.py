@@ -17,7 +17,14 @@ import zlib
 import msgspec
 
 from trackai.errors import InvalidInputError
-from trackai.structs.values import Axis, State, Step, Value  # noqa: TC001
+from trackai.structs.values import (  # noqa: TC001
+    Axis,
+    FileKind,
+    State,
+    Step,
+    TextKind,
+    Value,
+)
 
 _HEADER = struct.Struct("<II")
 HEADER_BYTES = _HEADER.size
@@ -54,11 +61,16 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag=0):
 
 
 class Keys(msgspec.Struct, frozen=True, array_like=True, tag=1):
-    """From here on `number` stands for these metrics on this axis."""
+    """From here on `number` stands for these metrics on this axis.
+
+    Attributes:
+        kind: what their texts are, where they do not say so themselves.
+    """
 
     number: int
     axis: Axis
     paths: tuple[str, ...]
+    kind: TextKind = "text"
 
 
 class Points(msgspec.Struct, array_like=True, tag=2, gc=False):
@@ -76,6 +88,26 @@ class Configured(msgspec.Struct, frozen=True, array_like=True, tag=3):
     values: dict[str, str]
 
 
+class Filed(msgspec.Struct, frozen=True, array_like=True, tag=5):
+    """A file that was logged; its bytes lie beside the journal until this is stored.
+
+    Attributes:
+        path, kind, name, step, timestamp, source: as in the table `files`.
+        size, sha256: of its bytes.
+        bytes_in: the name of the file beside the journal that holds them.
+    """
+
+    path: str
+    kind: FileKind
+    name: str
+    step: Step | None
+    timestamp: int
+    source: str
+    size: int
+    sha256: str
+    bytes_in: str
+
+
 class Ended(msgspec.Struct, frozen=True, array_like=True, tag=4):
     """The writer finished its run, with this state."""
 
@@ -83,7 +115,7 @@ class Ended(msgspec.Struct, frozen=True, array_like=True, tag=4):
     timestamp: int
 
 
-Frame = Opened | Keys | Points | Configured | Ended
+Frame = Opened | Keys | Points | Configured | Filed | Ended
 
 encode_payload = msgspec.msgpack.Encoder().encode
 _decode_payload = msgspec.msgpack.Decoder(Frame).decode

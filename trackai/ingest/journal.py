@@ -8,18 +8,21 @@ are held in memory until they can be.
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import threading
-from collections import deque
+import uuid
+from collections import defaultdict, deque
 from contextlib import suppress
 from os import write
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 from zlib import crc32
 
 from trackai.ingest.frames import (
     MAX_PAYLOAD,
     Configured,
     Ended,
+    Filed,
     Keys,
     Opened,
     Points,
@@ -31,11 +34,14 @@ from trackai.ingest.frames import (
 from trackai.locks import create_locked, process_exists, sync, sync_folder, try_lock
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
-    from trackai.structs.values import Axis, Step, Value
+    from trackai.structs.values import Axis, Step, TextKind, Value
 
 SUFFIX = ".journal"
+# Of the bytes of files that are logged, until they are stored.
+BYTES = ".bytes"
 # A journal is removed whole; a small one gives its space back early.
 ROTATE_BYTES = 32 * 1024 * 1024
 # How much is held in memory while the journal cannot be written.
@@ -45,6 +51,14 @@ _MAX_KEYS = 4096
 # What is added to the name of a journal that is kept because some of it cannot be read.
 DAMAGED = ".damaged"
 _FLUSH_FRAMES = 4096
+
+
+class Kept(NamedTuple):
+    """Bytes beside a journal: their number, SHA-256 in hex, and the name of the file."""
+
+    size: int
+    sha256: str
+    name: str
 
 
 class JournalWriter:
@@ -86,7 +100,7 @@ class JournalWriter:
         self._most_held = held_bytes
         self._sync = sync_each
         self._next_file = 0
-        self._numbers: dict[Axis, dict[tuple[str, ...], int]] = {"step": {}, "time": {}}
+        self._numbers: dict[tuple[Axis, TextKind], dict[tuple[str, ...], int]] = defaultdict(dict)
         self._next_number = 0
         # Files stay open, and so locked, until they are stored: nobody else need look at them.
         self._files: dict[Path, int] = {}
@@ -108,14 +122,24 @@ class JournalWriter:
         return len(self._held)
 
     def append_points(
-        self, axis: Axis, keys: tuple[str, ...], step: Step, timestamp: int, values: list[Value]
+        self,
+        axis: Axis,
+        keys: tuple[str, ...],
+        step: Step,
+        timestamp: int,
+        values: list[Value],
+        kind: TextKind = "text",
     ) -> None:
-        """Append one call's values; on return they survive the death of this process."""
+        """Append one call's values; on return they survive the death of this process.
+
+        Args:
+            kind: what the texts among them are.
+        """
         if self._size > self._limit:
             self._rotate()
-        number = self._numbers[axis].get(keys)
+        number = self._numbers[axis, kind].get(keys)
         if number is None:
-            number = self._declare(axis, keys)
+            number = self._declare(axis, keys, kind)
         # As `append(...)`, without the calls: this is where log() spends its time.
         payload = encode_payload(Points(number, step, timestamp, values))
         length = len(payload)
@@ -135,7 +159,29 @@ class JournalWriter:
             self._synchronise()
         return None
 
-    def append(self, frame: Configured | Ended) -> None:
+    def keep(self, write_to: Callable[[BinaryIO], object]) -> Kept:
+        """Write a file beside the journal, for a `Filed` that is appended then.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        opened = self.opened
+        name = f"{opened.started_at:016x}-{opened.writer_uid}-{uuid.uuid4().hex}{BYTES}"
+        path = self._folder / name
+        try:
+            with path.open("x+b") as file:
+                write_to(file)
+                file.flush()
+                if self._sync:
+                    sync(file.fileno())
+                file.seek(0)
+                digest = hashlib.file_digest(file, "sha256")
+                return Kept(file.tell(), digest.hexdigest(), name)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+
+    def append(self, frame: Configured | Filed | Ended) -> None:
         """Append any other frame."""
         if self._size > self._limit:
             self._rotate()
@@ -209,8 +255,8 @@ class JournalWriter:
         if self._held:
             path = folder / self._name(self._next_file)
             declared = [
-                encode(Keys(number, axis, keys))
-                for axis, numbers in self._numbers.items()
+                encode(Keys(number, axis, keys, kind))
+                for (axis, kind), numbers in self._numbers.items()
                 for keys, number in numbers.items()
             ]
             os.close(create_locked(path, b"".join([encode(self.opened), *declared, *self._held])))
@@ -249,16 +295,16 @@ class JournalWriter:
             lazy=True,
         )
 
-    def _declare(self, axis: Axis, keys: tuple[str, ...]) -> int:
+    def _declare(self, axis: Axis, keys: tuple[str, ...], kind: TextKind) -> int:
         for path in keys:
             if not isinstance(path, str):
                 raise TypeError(f"metric {path!r}: a name is a str, not {type(path).__qualname__}")
         if self._next_number % _MAX_KEYS == 0:
             self._forget_keys()
         number = self._next_number
-        self._append(encode(Keys(number, axis, keys)))
+        self._append(encode(Keys(number, axis, keys, kind)))
         self._next_number += 1
-        self._numbers[axis][keys] = number
+        self._numbers[axis, kind][keys] = number
         return number
 
     def _forget_keys(self) -> None:

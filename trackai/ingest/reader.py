@@ -10,6 +10,7 @@ from trackai.ingest.frames import (
     MAX_PAYLOAD,
     Configured,
     Ended,
+    Filed,
     Frame,
     Keys,
     Opened,
@@ -48,6 +49,7 @@ class Batch(msgspec.Struct, kw_only=True):
     frames: int
     columns: list[Column]
     config: dict[str, str]
+    files: list[Filed]
     ended: Ended | None
 
     @property
@@ -159,6 +161,7 @@ class JournalReader:
         self.position = base + frames[-1][1]
         calls: dict[int, list[Points]] = {}
         config: dict[str, str] = {}
+        files: list[Filed] = []
         ended = None
         for frame, end in frames:
             if type(frame) is Points:
@@ -176,6 +179,8 @@ class JournalReader:
                 pass
             elif type(frame) is Configured:
                 config.update(frame.values)
+            elif type(frame) is Filed:
+                files.append(frame)
             elif type(frame) is Ended:
                 ended = frame
             begin = base + end
@@ -193,6 +198,7 @@ class JournalReader:
             frames=len(frames),
             columns=_columns(self._keys, calls),
             config=config,
+            files=files,
             ended=ended,
         )
 
@@ -208,9 +214,12 @@ def _columns(keys: dict[int, Keys], calls: dict[int, list[Points]]) -> list[Colu
         for path, values in zip(keys[number].paths, by_path, strict=True):
             column = columns.get((axis, path))
             if column is None:
-                columns[axis, path] = Column(path, axis, steps[:], timestamps[:], list(values))
+                columns[axis, path] = Column(
+                    path, axis, steps[:], timestamps[:], list(values), kind=keys[number].kind
+                )
             else:
                 column.steps += steps
                 column.timestamps += timestamps
                 column.values += values
+                column.kind = keys[number].kind
     return list(columns.values())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -12,7 +13,7 @@ import msgspec
 from trackai.guard import guarded
 from trackai.ingest.drain import Drain, end_writer
 from trackai.ingest.frames import Opened
-from trackai.ingest.journal import DAMAGED, SUFFIX, writer_uid
+from trackai.ingest.journal import BYTES, DAMAGED, SUFFIX, writer_uid
 from trackai.ingest.reader import JournalReader
 from trackai.locks import UNBORN, try_lock
 from trackai.store import journals, runs, writers
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from trackai.store.database import Database
 
 logger = logging.getLogger("trackai")
+
+# Seconds after which nobody writes to a file any more.
+_ABANDONED_AFTER = 3600.0
 
 _unreadable: set[Path] = set()
 
@@ -79,7 +83,16 @@ async def recover(db: Database, paths: Sequence[Path] | None = None) -> list[Rec
 
 
 def _sweep(spool: Path) -> None:
-    """Remove files of writers that died before they had logged anything."""
+    """Remove files of writers that died before they had logged anything.
+
+    And bytes of files that nobody will store: their writer died before it had logged them.
+    """
+    for path in spool.glob(f"*{BYTES}"):
+        with suppress(FileNotFoundError):
+            is_old = time.time() - path.stat().st_mtime > _ABANDONED_AFTER
+            # A journal that is kept for its damage may name them.
+            if is_old and not any(spool.glob(f"*-{writer_uid(path)}-*{SUFFIX}*")):
+                path.unlink()
     for path in spool.glob(f"*{SUFFIX}{UNBORN}"):
         fds: list[int] = []
         try:

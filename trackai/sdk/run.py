@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
+import shutil
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from time import time_ns
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 import msgspec
 from anyio.from_thread import BlockingPortal, BlockingPortalProvider
 
-from trackai.errors import NoActiveRunError
+from trackai.errors import InvalidInputError, NoActiveRunError
 from trackai.guard import guarded
-from trackai.ingest.frames import Configured, Ended
+from trackai.ingest.frames import Configured, Ended, Filed
 from trackai.sdk import fork
 from trackai.sdk.config import Config, nested
 from trackai.sdk.recorder import Recorder, RunRequest
@@ -26,8 +28,13 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from trackai.ingest.journal import Kept
+    from trackai.sdk.media import Media
+    from trackai.sdk.values import Logged
     from trackai.settings import Settings
     from trackai.structs.values import Axis, Step, Value
+
+logger = logging.getLogger("trackai")
 
 EndState = Literal["completed", "failed"]
 
@@ -165,8 +172,7 @@ class Run:
                 return self._append_call(axis, tuple(metrics), step, values)
             except (TypeError, OverflowError):
                 pass  # an object that adds up to a number but is none: it is named below
-        flat = flatten(metrics)
-        return self._append_call(axis, tuple(flat), step, list(flat.values()))
+        return self._append_logged(axis, flatten(metrics), step)
 
     def _append_call(
         self, axis: Axis, keys: tuple[str, ...], step: Step | None, values: list[Value]
@@ -186,6 +192,48 @@ class Run:
                 self._journal.append_points(axis, keys, step, now, values)
             if step >= self._next_step and axis == "step":
                 self._next_step = math.floor(step) + 1
+
+    def _append_logged(self, axis: Axis, logged: Logged, step: Step | None) -> None:
+        if not logged.histograms and not logged.files:
+            return self._append_call(axis, tuple(logged.values), step, list(logged.values.values()))
+        if axis == "time":
+            path = next(iter(logged.histograms or logged.files))
+            raise TypeError(f"system metric {path!r}: a number, bool or str is needed; use log()")
+        kept = [
+            (path, *one) for path, some in logged.files.items() for one in self._keep(path, some)
+        ]
+        with self._lock:
+            step = self._next_step if step is None else step
+            # It stamps the call, even if there are no values.
+            self._append_call(axis, tuple(logged.values), step, list(logged.values.values()))
+            now, journal = self._last_timestamp, self._journal
+            if logged.histograms:
+                texts: list[Value] = [*logged.histograms.values()]
+                journal.append_points(axis, tuple(logged.histograms), step, now, texts, "histogram")
+            for path, number, one, content in kept:
+                name = one.file_name(step, number)
+                journal.append(Filed(path, "file_series", name, step, now, one.source, *content))
+        return None
+
+    def _keep(self, path: str, files: Sequence[Media]) -> Iterator[tuple[int | None, Media, Kept]]:
+        """Write the bytes of what is logged under one name to the disk."""
+        for number, one in enumerate(files):
+            try:
+                opened = one.open()
+            except OSError as error:
+                raise InvalidInputError(path, f"its file cannot be read: {error}") from None
+            with opened as content:
+                kept = self._kept(content)
+            if kept is not None:
+                yield (number if len(files) > 1 else None), one, kept
+
+    def _kept(self, content: BinaryIO) -> Kept | None:
+        """Write the bytes of a file to the disk; None if that is not possible."""
+        try:
+            return self._journal.keep(lambda file: shutil.copyfileobj(content, file))
+        except OSError as error:
+            logger.warning("a file that was logged could not be kept: %s", error)
+            return None
 
     def _store_config(self, values: dict[str, str]) -> None:
         with self._lock:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from trackai.errors import InvalidInputError
 from trackai.structs.values import Step, Value  # noqa: TC001
+
+if TYPE_CHECKING:
+    from trackai.sdk.media import Media
 
 logger = logging.getLogger("trackai")
 
@@ -54,21 +57,53 @@ def plain_step(step: Any) -> Step:
     return float(plain) if isinstance(plain, float) else int(plain)
 
 
-def flatten(metrics: Mapping[str, Any], prefix: str = "") -> dict[str, Value]:
-    """Metrics with nested names joined by "/" and built-in values.
+class Logged(msgspec.Struct):
+    """What one call logs, with nested names joined by "/": built-in values, and all that is more.
+
+    Attributes:
+        histograms: as JSON.
+    """
+
+    values: dict[str, Value] = {}
+    histograms: dict[str, str] = {}
+    files: dict[str, list[Media]] = {}
+
+
+def flatten(metrics: Mapping[str, Any]) -> Logged:
+    """What a call logs.
 
     Raises:
         TypeError: a name or a value cannot be logged; the metric is named.
     """
-    flat: dict[str, Value] = {}
+    logged = Logged()
+    _flatten(metrics, "", logged)
+    return logged
+
+
+def _flatten(metrics: Mapping[str, Any], prefix: str, logged: Logged) -> None:
     for key, value in metrics.items():
         if not isinstance(key, str):
             raise TypeError(f"metric {prefix}{key!r}: a name is a str, not {_name(key)}")
+        path = prefix + key
         if isinstance(value, Mapping):
-            flat.update(flatten(value, f"{prefix}{key}/"))
-        else:
-            flat[prefix + key] = _plain_value(prefix + key, value)
-    return flat
+            _flatten(value, f"{path}/", logged)
+        elif isinstance(plain := _unwrapped(value), _SCALARS) or not _is_rich(path, value, logged):
+            logged.values[path] = _plain_value(path, plain)
+
+
+def _is_rich(path: str, value: Any, logged: Logged) -> bool:
+    """Whether a value is more than a number or a text; if so, it is put where it belongs."""
+    from trackai.sdk import media  # few runs log any
+
+    if isinstance(value, media.Histogram):
+        logged.histograms[path] = value.json()
+    elif isinstance(value, media.Markdown):
+        logged.values[path] = value.text
+    elif (files := media.as_media(value)) is not None:
+        logged.files[path] = files
+    else:
+        return False
+    return True
 
 
 def _plain_value(path: str, value: Any) -> Value:
@@ -113,25 +148,29 @@ def _rounded(path: str, value: int) -> float:
 def config_json(value: Any) -> str:
     """A configuration value as JSON; what JSON cannot express is stored as its repr."""
     try:
-        return msgspec.json.encode(_jsonable(value)).decode()
+        return msgspec.json.encode(jsonable(value)).decode()
     except Exception:
         return msgspec.json.encode(_safe_repr(value)).decode()
 
 
-def _jsonable(value: Any) -> Any:
+def jsonable(value: Any) -> Any:
+    """A value made of what JSON has; what it has not becomes a text."""
     value = _unwrapped(value)
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
-    if value is None or isinstance(value, _SCALARS):
+    if value is None or type(value) in _SCALARS:
         return value
+    for kind in (int, float, str):  # of NumPy, of an Enum: as what it is one
+        if isinstance(value, kind):
+            return getattr(kind, f"__{kind.__name__}__")(value)
     if isinstance(value, Mapping):
-        return {str(key): _jsonable(item) for key, item in value.items()}
+        return {str(key): jsonable(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_jsonable(item) for item in value]
+        return [jsonable(item) for item in value]
     if isinstance(value, set | frozenset):
-        return [_jsonable(item) for item in sorted(value, key=repr)]
+        return [jsonable(item) for item in sorted(value, key=repr)]
     if hasattr(value, "tolist"):
-        return _jsonable(value.tolist())
+        return jsonable(value.tolist())
     if hasattr(value, "__fspath__"):
         return str(value)
     try:

@@ -7,6 +7,7 @@ copy that nothing names.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -18,9 +19,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from trackai.errors import NotFoundError
-from trackai.structs.exchange import FileKind  # noqa: TC001
 from trackai.structs.records import FilePath, FileRecord
-from trackai.structs.values import utc
+from trackai.structs.values import FileKind, utc
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -85,6 +85,28 @@ def keep(db_path: Path, source: Path) -> Blob:
         return incoming.keep()
     finally:
         incoming.discard()
+
+
+def adopt(db_path: Path, source: Path, blob: Blob) -> bool:
+    """Move a file whose bytes these are into the folder; False if it is in neither place.
+
+    It belongs into the transaction that names them: nobody removes them meanwhile.
+
+    Raises:
+        OSError: it cannot be moved.
+    """
+    path = blob_path(db_path, blob.sha256)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(source, path)  # noqa: PTH105
+    except FileNotFoundError:
+        return has(db_path, blob)  # a transaction that failed has moved it
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        keep(db_path, source)
+        source.unlink()
+    return True
 
 
 class Incoming:

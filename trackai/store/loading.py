@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from trackai.store import configs, imports, metrics, projects, runs, tags, writers
-from trackai.store.figures import summarize
 from trackai.structs.columns import Column
 from trackai.structs.values import microseconds
 
@@ -99,15 +98,12 @@ async def writer(conn: Connection, run_id: int, head: WriterHead) -> int:
 async def add_points(conn: Connection, run_id: int, block: Block) -> int:
     """Store the points of a block that are not there yet; how many that were."""
     writer_id = await writer(conn, run_id, block.writer)
-    column = Column(block.metric, block.axis, block.steps, block.timestamps, block.values)
+    column = Column(
+        block.metric, block.axis, block.steps, block.timestamps, block.values,
+        kind="histogram" if block.kind == "histogram" else "text",
+    )  # fmt: skip
     column = await _without_known(conn, run_id, writer_id, column)
-    if block.kind == "histogram" and column.steps:
-        # To append() it would be a text like any other.
-        figures = summarize(column.steps, column.timestamps, column.values)
-        figures = msgspec.structs.replace(figures, kind=block.kind)
-        await metrics.append_new(conn, run_id, writer_id, [column], [figures])
-    else:
-        await metrics.append(conn, run_id, writer_id, [column])
+    await metrics.append(conn, run_id, writer_id, [column])
     if block.own_steps is not None:
         own_steps: list[tuple[int, Step]] = [
             (timestamp, step)

@@ -62,9 +62,7 @@ async def append_parts(conn: Connection, parts: Sequence[Part]) -> None:
             if column.steps:
                 name = (run_id, column.path, column.axis)
                 pieces.setdefault(name, []).append((writer_id, _within_64_bits(column)))
-    figures = {
-        name: summarize(*_joined([column for _, column in some])) for name, some in pieces.items()
-    }
+    figures = {name: _figures([column for _, column in some]) for name, some in pieces.items()}
     found = await series.ensure(conn, {name: figure.kind for name, figure in figures.items()})
     rows_before = conn.total_changes
     await _insert_points(conn, _insert, pieces, found)
@@ -199,6 +197,13 @@ def _arrivals(
                 one.first_timestamp,
                 one.last_timestamp,
             )
+
+
+def _figures(columns: Sequence[Column]) -> Figures:
+    figures = summarize(*_joined(columns))
+    if figures.kind == "text" and columns[0].kind != "text":
+        return msgspec.structs.replace(figures, kind=columns[0].kind)
+    return figures
 
 
 def _joined(columns: Sequence[Column]) -> tuple[list[Step], list[int], list[Value]]:

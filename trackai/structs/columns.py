@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from trackai.structs.values import Axis, Step, Value  # noqa: TC001 - msgspec reads annotations
+from trackai.structs.values import Axis, Step, TextKind, Value  # noqa: TC001 - msgspec reads annotations
 
 
 class Column(msgspec.Struct):
@@ -13,6 +13,7 @@ class Column(msgspec.Struct):
     On the axis "time" the steps are the timestamps.
 
     Attributes:
+        kind: what its texts are.
         own_steps: the steps that system metrics had where they come from.
     """
 
@@ -22,3 +23,4 @@ class Column(msgspec.Struct):
     timestamps: list[int]
     values: list[Value]
     own_steps: list[Step] | None = None
+    kind: TextKind = "text"

@@ -8,13 +8,11 @@ it, as `Chunk`s.
 from __future__ import annotations
 
 import math
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 
-from trackai.structs.values import Axis, Kind, State, Step, Value  # noqa: TC001
-
-FileKind: TypeAlias = Literal["file", "file_series", "file_set", "artifact"]
+from trackai.structs.values import Axis, FileKind, Kind, State, Step, Value  # noqa: TC001
 
 
 class ImportHead(msgspec.Struct, kw_only=True):

@@ -29,6 +29,8 @@ Value: TypeAlias = float | int | bool | str
 StoredValue: TypeAlias = float | int | str | None
 Axis: TypeAlias = Literal["step", "time"]
 Kind: TypeAlias = Literal["number", "bool", "text", "histogram"]
+FileKind: TypeAlias = Literal["file", "file_series", "file_set", "artifact"]
+TextKind: TypeAlias = Literal["text", "histogram"]
 State: TypeAlias = Literal["running", "completed", "failed"]
 
 _EXACT = (1 << 31) * 1_000_000

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 from trackai.store import files, imports
 from trackai.store.files import NewFile
-from trackai.structs.exchange import FileKind  # noqa: TC001
+from trackai.structs.values import FileKind  # noqa: TC001
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
