@@ -159,7 +159,11 @@ def test_only_plain_images_and_texts_are_shown(imported: Server, db_path: Path) 
         _, _, headers = look(name)
         assert headers["X-Content-Type-Options"] == "nosniff"
         assert headers["Content-Security-Policy"] == "sandbox; default-src 'none'"
-    assert look("artifacts/weights")[0] == 404
+    status, data, headers = look("artifacts/weights")
+    assert (status, headers["Content-Type"]) == (200, "text/plain; charset=utf-8")
+    assert data.startswith(b"00000000  ")
+    assert len(data.splitlines()) == 188  # of 3000 bytes
+    assert look("artifacts/empty")[1] == b""
     # What it is called does not matter, and an SVG is a document: it is shown as its text.
     blob = by_path["source/train.py"]["sha256"]
     kept = db_path.with_name(db_path.name + "-files") / blob[:2] / blob[2:]

@@ -35,6 +35,7 @@ _PLAIN_IMAGES = {
 }
 # Of a text, so much is shown; and so much of any file is looked at to tell what it is.
 _TEXT = 200_000
+_BYTES = 4096
 
 
 class FileQuery(msgspec.Struct):
@@ -91,7 +92,7 @@ async def download(request: Request) -> Response:
 
 
 async def preview(request: Request) -> Response:
-    """A file to be looked at: a plain image as it is, or the beginning of a text."""
+    """A file to be looked at: a plain image, the beginning of a text, or of other bytes in hex."""
     file, path = await _find(request)
     begins = await anyio.to_thread.run_sync(_beginning, path)
     image = _image_type(begins)
@@ -99,10 +100,7 @@ async def preview(request: Request) -> Response:
     headers = {**_SAFE, "Cache-Control": "private, max-age=3600", "ETag": f'"{file.sha256}"'}
     if image is not None:
         return FileResponse(path, media_type=image, headers=headers)
-    text = _text(begins)
-    if text is None:
-        raise NotFoundError(f"the file {file.path!r} is no plain image and no text")
-    return Response(text, media_type="text/plain; charset=utf-8", headers=headers)
+    return Response(_text(begins), media_type="text/plain; charset=utf-8", headers=headers)
 
 
 async def _find(request: Request) -> tuple[FileRecord, Path]:
@@ -127,10 +125,19 @@ def _image_type(begins: bytes) -> str | None:
     return "image/webp" if begins[:4] == b"RIFF" and begins[8:12] == b"WEBP" else None
 
 
-def _text(begins: bytes) -> str | None:
+def _text(begins: bytes) -> str:
     decode = codecs.getincrementaldecoder("utf-8")().decode
     try:
         text = decode(begins, len(begins) < _TEXT)  # the last character may be cut in two
     except UnicodeDecodeError:
-        return None
-    return None if "\0" in text else text
+        text = "\0"
+    return text if "\0" not in text else _hex(begins[:_BYTES])
+
+
+def _hex(data: bytes) -> str:
+    lines = []
+    for at in range(0, len(data), 16):
+        part = data[at : at + 16]
+        shown = "".join(chr(one) if 32 <= one < 127 else "." for one in part)
+        lines.append(f"{at:08x}  {part.hex(' '):47}  {shown}\n")
+    return "".join(lines)

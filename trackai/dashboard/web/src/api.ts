@@ -88,7 +88,7 @@ export interface Range {
   max: number;
 }
 
-async function ask<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+export async function ask<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
   const response = await fetch(path, {
     method,
     signal,
@@ -101,7 +101,7 @@ async function ask<T>(method: string, path: string, body?: unknown, signal?: Abo
   return answer as T;
 }
 
-function query(values: Record<string, string | number | undefined>): string {
+export function query(values: Record<string, string | number | undefined>): string {
   const found = new URLSearchParams();
   for (const [name, value] of Object.entries(values)) {
     if (value !== undefined && value !== "") found.set(name, String(value));

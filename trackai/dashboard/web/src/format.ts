@@ -26,3 +26,18 @@ export function ago(time: string): string {
 
 export const plain = (value: Value | undefined): number | null =>
   typeof value === "number" ? value : typeof value === "boolean" ? Number(value) : null;
+
+export function bytes(size: number): string {
+  for (const [unit, length] of [["GB", 1e9], ["MB", 1e6], ["kB", 1e3]] as const) {
+    if (size >= length) return `${(size / length).toPrecision(3)} ${unit}`;
+  }
+  return `${size} B`;
+}
+
+export function duration(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds));
+  const [days, hours, minutes] = [Math.floor(whole / 86400), Math.floor(whole / 3600) % 24, Math.floor(whole / 60) % 60];
+  if (days) return `${days} d ${hours} h`;
+  if (hours) return `${hours} h ${minutes} min`;
+  return minutes ? `${minutes} min ${whole % 60} s` : `${whole} s`;
+}

@@ -16,7 +16,7 @@ const number = (name: string) =>
     const value = Number(params.value.get(name));
     return Number.isInteger(value) && value > 0 ? value : undefined;
   });
-const text = (name: string, fallback = "") => computed(() => params.value.get(name) ?? fallback);
+export const text = (name: string, fallback = "") => computed(() => params.value.get(name) ?? fallback);
 
 export const projectId = number("project");
 export const runId = number("run");
