@@ -10,6 +10,7 @@ import textwrap
 import time
 import urllib.error
 import urllib.request
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
@@ -78,6 +79,7 @@ class Server:
     def __init__(self, url: str, process: subprocess.Popen[str]) -> None:
         self.url = url
         self.process = process
+        self.db_path: Path | None = None
         self.link = ""  # that signs a browser in, where there is a key
 
     def request(
@@ -115,12 +117,12 @@ def _answer(status: int, data: bytes, headers: Any) -> Answer:
     return Answer(status, said, dict(headers.items()))
 
 
-@pytest.fixture
-def server(db_path: Path, tmp_path: Path) -> Iterator[Server]:
-    """A real server on a free port, over `db_path`."""
+@contextmanager
+def serving(db_path: Path) -> Iterator[Server]:
+    """A real server on a free port, over a database that need not be there yet."""
     with subprocess.Popen(
         [sys.executable, "-m", "trackai.cli", "serve", "--port", "0", "--db", str(db_path)],
-        cwd=tmp_path,
+        cwd=db_path.parent.parent,
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
@@ -128,11 +130,19 @@ def server(db_path: Path, tmp_path: Path) -> Iterator[Server]:
         line = process.stderr.readline()
         assert "serves" in line, line + process.stderr.read()
         server = Server(line.split()[2].replace("localhost", "127.0.0.1"), process)
+        server.db_path = db_path
         _wait_until_healthy(server)
         yield server
         process.terminate()
         rest = process.stderr.read()
         assert "Traceback" not in rest, rest
+
+
+@pytest.fixture
+def server(db_path: Path) -> Iterator[Server]:
+    """A real server on a free port, over `db_path`."""
+    with serving(db_path) as server:
+        yield server
 
 
 @pytest.fixture

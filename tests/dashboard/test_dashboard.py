@@ -6,51 +6,20 @@ import re
 import subprocess
 import sys
 import urllib.request
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from tests.conftest import KEY
+from tests.dashboard.conftest import serious_findings
 from trackai import dashboard
 from trackai.cli import main
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from playwright.sync_api import Browser
 
     from tests.conftest import Server
-
-# Chromium looks for updates and the like; this machine may have no network.
-ARGUMENTS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
-# A loaded machine is slow; nothing here is about speed.
-expect.set_options(timeout=20_000)
-AXE = Path(dashboard.__file__).parent / "web" / "node_modules" / "axe-core" / "axe.min.js"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A page that must not write anything to the console."""
-    page = browser.new_page(viewport={"width": 1400, "height": 900})
-    said: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    yield page
-    page.close()
-    assert said == []
 
 
 @pytest.fixture
@@ -168,11 +137,9 @@ def test_it_can_be_used_by_everybody(
     page = browser.new_page(color_scheme=scheme, bypass_csp=True)  # type: ignore[arg-type]
     page.goto(server.url + address)
     page.wait_for_load_state("networkidle") if address == "/" else page.wait_for_timeout(1500)
-    page.add_script_tag(path=AXE)
-    found = page.evaluate("async () => (await axe.run()).violations")
+    found = serious_findings(page)
     page.close()
-    serious = [one for one in found if one["impact"] in ("serious", "critical")]
-    assert serious == [], [(one["id"], one["nodes"][0]["html"]) for one in serious]
+    assert found == []
 
 
 def test_the_page_is_strict_and_the_api_is_not_disturbed(server: Server) -> None:

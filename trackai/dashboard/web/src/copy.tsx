@@ -10,7 +10,7 @@ export function Copy({ text, label, children }: { text: () => string; label: str
     setTimeout(() => setDone(false), 1500);
   };
   return (
-    <button type="button" class={children ? "copy" : "copy icon"} aria-label={label} title={label} onClick={() => void copy()}>
+    <button type="button" class={children ? "copy" : "copy icon"} aria-label={children ? undefined : label} title={label} onClick={() => void copy()}>
       <span aria-live="polite">{done ? "Copied" : (children ?? "Copy")}</span>
     </button>
   );

@@ -107,7 +107,7 @@ function Lines({ runId, path, search, running }: { runId: number; path: string; 
 
   // Who scrolls up wants to read; who comes back to the end wants to follow again.
   const onScroll = () => {
-    if (Date.now() - touched.current < 1000) setFollowing(rows.atEnd || nearEnd(box.current));
+    if (Date.now() - touched.current < 1000) setFollowing(nearEnd(box.current));
   };
   const touch = () => {
     touched.current = Date.now();
@@ -140,7 +140,7 @@ function Lines({ runId, path, search, running }: { runId: number; path: string; 
         {total === 0 && <p class="empty">{search ? "No line holds that." : "Nothing has been printed yet."}</p>}
       </div>
       <p class="count">
-        {total === undefined ? "Loading …" : `${total.toLocaleString()} ${search ? (total === 1 ? "hit" : "hits") : "lines"}`}
+        <span>{total === undefined ? "Loading …" : `${total.toLocaleString()} ${search ? (total === 1 ? "hit" : "hits") : "lines"}`}</span>
         {search && !!total && <span>open one to see it in its place</span>}
         {running && !search && (
           <label>

@@ -14,13 +14,11 @@ export interface Window {
   /** How tall all of it is, and where the first row goes. */
   height: number;
   top: number;
-  /** Whether the end is in sight. */
-  atEnd: boolean;
 }
 
 /** Which of `total` rows of one height are in sight of a box that scrolls. */
 export function useRows(box: RefObject<HTMLElement>, total: number, row: number): Window & { reach: (at: number) => void } {
-  const [seen, setSeen] = useState({ first: 0, count: 30, offset: 0, atEnd: true });
+  const [seen, setSeen] = useState({ first: 0, count: 30, offset: 0 });
   const whole = total * row;
   const height = Math.min(whole, TALLEST);
 
@@ -33,12 +31,11 @@ export function useRows(box: RefObject<HTMLElement>, total: number, row: number)
     const offset = height === whole ? element.scrollTop : share * (whole - visible);
     const first = Math.max(0, Math.floor(offset / row) - MARGIN);
     const count = Math.ceil(visible / row) + 2 * MARGIN;
-    const atEnd = element.scrollTop + visible >= element.scrollHeight - row;
     const shortened = height === whole ? 0 : element.scrollTop - offset;
     setSeen((before) =>
-      before.first === first && before.count === count && before.offset === shortened && before.atEnd === atEnd
+      before.first === first && before.count === count && before.offset === shortened
         ? before
-        : { first, count, offset: shortened, atEnd },
+        : { first, count, offset: shortened },
     );
   };
 
@@ -69,7 +66,6 @@ export function useRows(box: RefObject<HTMLElement>, total: number, row: number)
     end: Math.min(total, first + seen.count),
     height,
     top: first * row + seen.offset,
-    atEnd: seen.atEnd,
     reach,
   };
 }

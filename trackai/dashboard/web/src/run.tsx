@@ -73,7 +73,7 @@ export function RunPage({ id }: { id: number }) {
           </Rename>
         </h1>
         <About run={run} details={details} />
-        <Metrics figures={(figures ?? []).filter(isNumber).sort((one, other) => one.axis.localeCompare(other.axis))} known={figures !== undefined} />
+        <Metrics figures={(figures ?? []).filter(isNumber).sort((one, other) => one.axis.localeCompare(other.axis))} none={figures?.length === 0} />
         <Config config={config} />
       </section>
       <Tabs tabs={tabs} at={at} onGo={(id) => go({ tab: id === "charts" ? undefined : id })}>
@@ -201,13 +201,14 @@ function useSearch(rows: number, title: string): [string, preact.ComponentChild]
   return [search.toLowerCase(), box];
 }
 
-function Metrics({ figures, known }: { figures: api.Figures[]; known: boolean }) {
+function Metrics({ figures, none }: { figures: api.Figures[]; none: boolean }) {
   const [search, box] = useSearch(figures.length, "metrics");
   const shown = figures.filter((one) => one.path.toLowerCase().includes(search));
+  if (figures.length === 0 && !none) return null;
   return (
     <section class="facts" aria-label="Summary">
       <header><h2>Summary</h2>{box}</header>
-      {known && figures.length === 0 && <p class="empty">Nothing yet: log some with run.log({"{"}"loss": 0.5{"}"}).</p>}
+      {none && <p class="empty">Nothing yet: log some with run.log({"{"}"loss": 0.5{"}"}).</p>}
       {figures.length > 0 && (
         <table>
           <thead>

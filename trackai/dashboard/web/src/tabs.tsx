@@ -32,7 +32,7 @@ export function Tabs({ tabs, at, onGo, children }: {
         {tabs.map((tab) => (
           <button key={tab.id} id={`tab-${tab.id}`} type="button" role="tab" aria-selected={tab.id === at}
             aria-controls="tab-panel" tabIndex={tab.id === at ? 0 : -1} onClick={() => onGo(tab.id)}>
-            {tab.name}
+            {tab.name}{" "}
             {tab.count !== undefined && <small>{tab.count}</small>}
           </button>
         ))}

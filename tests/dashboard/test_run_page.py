@@ -1,0 +1,257 @@
+"""The page of a run: its log, histograms, files, forks, configuration, and how it goes on."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.conftest import serving
+from tests.dashboard.conftest import serious_findings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser, Page
+
+    from tests.conftest import Server
+
+EXPORT = Path(__file__).parents[1] / "data" / "neptune" / "export"
+LONG = """
+import trackai
+with trackai.init(project="logs", name="long") as run:
+    for step in range(3000):
+        run.log({"out": f"line {step:04}" + (" NEEDLE" if step == 2345 else "")}, step=step)
+"""
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server over imported runs, and one that has printed a lot."""
+    path = tmp_path_factory.mktemp("store") / "store" / "trackai.db"
+    env = {**os.environ, "TRACKAI_DB_PATH": str(path)}
+    for command in (["-m", "trackai.cli", "import", "neptune", str(EXPORT)], ["-c", LONG]):
+        subprocess.run([sys.executable, *command], env=env, check=True, capture_output=True)
+    with serving(path) as server:
+        yield server
+
+
+def _run(server: Server, slug: str) -> str:
+    (run,) = server.get(f"/api/runs?filter=run_id={slug}")["runs"]
+    return f"{server.url}/?project={run['project_id']}&run={run['id']}"
+
+
+def test_a_fork_leads_to_its_parent_and_back(served: Server, page: Page) -> None:
+    page.goto(_run(served, "llm-7b-fork-lr3e-5"))
+    expect(page.get_by_text("Forked from")).to_be_visible()
+    expect(page.get_by_text("(llm-7b-baseline) at step 1200")).to_be_visible()
+    page.get_by_role("link", name="llm-7b", exact=True).click()
+    expect(page.locator(".notes")).to_contain_text("Baseline 7B run.")
+    expect(page.get_by_text("(llm-7b-fork-lr3e-5) at step 1200")).to_be_visible()
+    expect(page.get_by_role("tab", name=re.compile("Histograms"))).to_contain_text("2")
+
+
+def test_best_values_stand_with_their_steps(served: Server, page: Page) -> None:
+    page.goto(_run(served, "llm-7b-baseline"))
+    row = page.get_by_role("region", name="Summary").get_by_role("row", name="train/loss")
+    figures = {one["path"]: one for one in served.get("/api/runs/1/figures")}
+    best = row.get_by_role("cell").nth(1)
+    expect(best).to_contain_text(f"@{figures['train/loss']['min_step']}")
+    expect(best).to_have_attribute("title", re.compile(f"^{figures['train/loss']['min']} at step"))
+
+
+def test_the_configuration_is_searched_and_copied(served: Server, page: Page) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto(_run(served, "llm-7b-baseline"))
+    config = page.get_by_role("region", name="Configuration")
+    every = config.get_by_role("row").count()
+    config.get_by_role("searchbox").fill("lr")
+    expect(config.get_by_role("row")).not_to_have_count(every)
+    config.get_by_role("row").first.hover()
+    config.get_by_role("button", name=re.compile("^Copy .*lr")).first.click()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert float(copied) > 0
+    config.get_by_role("button", name="Copy JSON").click()
+    expect(config.get_by_role("button", name="Copied")).to_be_visible()
+    whole = page.evaluate("navigator.clipboard.readText().then(JSON.parse)")
+    flat = served.get("/api/runs/1/config")
+    assert whole["config"]["optimizer"]["lr"] == flat["config/optimizer/lr"]
+
+
+def test_a_long_log_is_a_few_rows_and_is_searched(served: Server, page: Page) -> None:
+    page.goto(_run(served, "long") + "&tab=logs")
+    lines = page.get_by_role("log")
+    expect(lines.get_by_text("line 0000")).to_be_visible()
+    expect(page.get_by_text("3,000 lines")).to_be_visible()
+    assert page.locator(".line").count() < 100
+    lines.evaluate("box => box.scrollTo(0, box.scrollHeight)")
+    expect(lines.get_by_text("line 2999")).to_be_visible()
+    page.get_by_role("searchbox", name="Search the log").fill("needle")
+    expect(page.get_by_text("1 hit", exact=True)).to_be_visible()
+    expect(lines.locator("mark")).to_have_text("NEEDLE")
+    expect(page).to_have_url(re.compile("find=needle"))
+    page.get_by_role("button", name="Show line 2346 in its place").click()
+    expect(page.get_by_text("3,000 lines")).to_be_visible()
+    expect(page.locator(".marked")).to_contain_text("line 2345 NEEDLE")
+    expect(page.locator(".marked")).to_be_in_viewport()
+    expect(lines.get_by_text("line 2344")).to_be_visible()
+
+
+def test_a_line_is_shown_in_full(served: Server, page: Page) -> None:
+    page.goto(_run(served, "llm-7b-baseline") + "&tab=logs&log=runtime/stderr")
+    expect(page.get_by_text("multi ⏎ line ⏎ message")).to_be_visible()
+    page.get_by_role("button", name="Show line 4 in full").click()
+    whole = page.get_by_role("region", name="Line 4")
+    expect(whole.locator("pre")).to_have_text("multi\nline\nmessage", use_inner_text=True)
+    whole.get_by_role("button", name="Close").click()
+    expect(whole).to_have_count(0)
+
+
+PRINTING = """
+import time, trackai
+with trackai.init(project="logs", name="printing") as run:
+    for step in range(100_000):
+        run.log({"out": f"said {step}"}, step=step)
+        time.sleep(0.01)
+"""
+
+
+def test_a_log_is_followed_until_the_reader_scrolls_up(served: Server, page: Page) -> None:
+    env = {**os.environ, "TRACKAI_DB_PATH": str(served.db_path)}
+    with subprocess.Popen([sys.executable, "-c", PRINTING], env=env) as process:
+        try:
+            page.goto(f"{served.url}/?project=3")
+            page.get_by_role("link", name="printing").click()
+            page.get_by_role("tab", name=re.compile("Logs")).click()
+            lines = page.get_by_role("log")
+            expect(lines.get_by_text(re.compile("said [2-9][0-9][0-9]")).last).to_be_visible()
+            follow = page.get_by_role("checkbox", name="follow")
+            expect(follow).to_be_checked()
+            lines.hover()
+            page.mouse.wheel(0, -2000)
+            expect(follow).not_to_be_checked()
+            there = lines.evaluate("box => box.scrollTop")
+            before = page.locator(".count").text_content()
+            expect(page.locator(".count")).not_to_have_text(before or "")
+            assert lines.evaluate("box => box.scrollTop") == there
+            follow.check()
+            expect(lines).not_to_have_js_property("scrollTop", there)
+        finally:
+            process.kill()
+    expect(page.locator(".about-run .state")).to_have_text("failed")
+    expect(follow).to_have_count(0)
+
+
+def test_histograms_are_drawn_and_stepped_through(served: Server, page: Page) -> None:
+    page.goto(_run(served, "llm-7b-baseline") + "&tab=histograms")
+    expect(page.locator("canvas.heat")).to_have_count(2)
+    card = page.get_by_role("figure", name="debug/hist/wte.weight")
+    slider = card.get_by_role("slider")
+    expect(slider).to_have_attribute("aria-valuetext", "step 1400")
+    slider.press("Home")
+    expect(slider).to_have_attribute("aria-valuetext", "step 0")
+    expect(card.get_by_role("img", name=re.compile("at step 0: 2000 values"))).to_be_visible()
+    box = card.locator("canvas.heat").bounding_box()
+    assert box is not None
+    card.locator("canvas.heat").click(position={"x": box["width"] - 2, "y": 50})
+    expect(slider).to_have_attribute("aria-valuetext", "step 1400")
+    drawn = card.locator("canvas.bars").evaluate(
+        "canvas => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data"
+        ".some(value => value > 0)"
+    )
+    assert drawn
+
+
+def test_files_are_looked_at_and_downloaded(served: Server, page: Page) -> None:
+    page.goto(_run(served, "llm-7b-baseline") + "&tab=files")
+    page.get_by_role("searchbox", name="Search files").fill("attn")
+    page.get_by_role("link", name="images/attn_map").click()
+    image = page.get_by_role("img", name="images/attn_map, step 1.5")
+    expect(image).to_be_visible()
+    assert image.evaluate("image => image.naturalWidth") > 0
+    page.get_by_role("slider").press("Home")
+    expect(page.get_by_role("img", name="images/attn_map, step 0.5")).to_be_visible()
+    page.get_by_role("searchbox", name="Search files").fill("")
+    page.get_by_role("link", name="source/train.py").click()
+    expect(page.locator("pre.look")).to_contain_text("import")
+    page.get_by_role("link", name="artifacts/weights").click()
+    expect(page.locator("pre.look")).to_contain_text("00000000  ")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download").click()
+    assert download.value.suggested_filename == "weights.bin"
+    assert download.value.path().stat().st_size == 3000
+
+
+def test_a_run_is_renamed_where_its_name_stands(served: Server, page: Page) -> None:
+    page.goto(_run(served, "llm-empty"))
+    heading = page.get_by_role("heading", level=1)
+    page.get_by_role("button", name=re.compile("^Rename")).focus()
+    page.keyboard.press("Enter")
+    page.keyboard.insert_text("another name")
+    page.keyboard.press("Enter")
+    expect(heading).to_contain_text("another name")
+    expect(page.get_by_role("button", name="Rename another name")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.insert_text("no")
+    page.keyboard.press("Escape")
+    expect(heading).to_contain_text("another name")
+    assert served.get("/api/runs?filter=run_id=llm-empty")["runs"][0]["name"] == "another name"
+
+
+def test_what_is_not_there_says_what_to_type(served: Server, page: Page) -> None:
+    address = _run(served, "llm-empty")
+    for tab, said in {
+        "system": "run.log_system(", "logs": "run.log(", "histograms": "No histograms",
+        "files": "trackai import neptune",
+    }.items():  # fmt: skip
+        page.goto(f"{address}&tab={tab}")
+        expect(page.get_by_role("tabpanel").get_by_text(said)).to_be_visible()
+
+
+def test_the_tabs_are_walked_with_the_keyboard(served: Server, page: Page) -> None:
+    page.goto(_run(served, "llm-7b-baseline"))
+    page.get_by_role("tab", name=re.compile("Charts")).focus()
+    page.keyboard.press("ArrowLeft")
+    expect(page.get_by_role("tab", name=re.compile("Files"))).to_be_focused()
+    expect(page).to_have_url(re.compile("tab=files"))
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("tab", selected=True)).to_contain_text("System")
+    expect(page.locator("figure canvas").first).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_everybody_can_use_every_tab(served: Server, browser: Browser, scheme: str) -> None:
+    page = browser.new_page(color_scheme=scheme)  # type: ignore[arg-type]
+    address = _run(served, "llm-7b-baseline")
+    shown = {
+        "charts": "figure canvas", "system": "figure canvas", "logs": ".line",
+        "logs&find=loss": "mark", "histograms": "canvas.heat", "files&file=images/attn_map": "img",
+    }  # fmt: skip
+    for tab, selector in shown.items():
+        page.goto(f"{address}&tab={tab}")
+        expect(page.locator(selector).first).to_be_visible()
+        assert serious_findings(page) == [], tab
+    page.close()
+
+
+def test_a_phone_has_room_for_every_tab(served: Server, browser: Browser) -> None:
+    page = browser.new_page(viewport={"width": 390, "height": 844})
+    shown = {"charts": "figure", "logs": ".line", "histograms": "canvas.bars", "files": "pre.look"}
+    for tab, selector in shown.items():
+        page.goto(f"{_run(served, 'llm-7b-baseline')}&tab={tab}")
+        expect(page.locator(selector).first).to_be_visible()
+        page.wait_for_load_state("networkidle")
+        panel = page.get_by_role("tabpanel").bounding_box()
+        summary = page.get_by_role("region", name="Summary").bounding_box()
+        assert panel is not None
+        assert summary is not None
+        assert summary["y"] >= panel["y"] + panel["height"] - 1  # they do not lie over each other
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.close()
