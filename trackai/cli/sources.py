@@ -1,4 +1,4 @@
-"""trackai import tensorboard"""
+"""trackai import tensorboard, trackio"""
 
 from __future__ import annotations
 
@@ -45,5 +45,29 @@ def tensorboard(
 
         items = read(path, project=project, receipt=receipt, progress=ProgressLine())
         return await load(store, items, receipt)
+
+    finish(ctx, db, str(path), work, as_json)
+
+
+@click.command()
+@click.argument("path", type=_PATH)
+@db_option
+@json_option
+@click.pass_context
+def trackio(ctx: click.Context, path: Path, db: str | None, as_json: bool) -> None:
+    """Import trackio's local folder, and print a receipt.
+
+    PATH is the folder, by default ~/.cache/huggingface/trackio for trackio, or one project's
+    database in it. Importing again adds what is new. The exit code is 4 if the receipt names
+    something that is not in the store.
+    """
+
+    async def work(store: Database, receipt: Receipt) -> Receipt:
+        from trackai.importers.load import load
+        from trackai.importers.trackio.reading import find_bytes, read
+
+        folder = path if path.is_dir() else path.absolute().parent
+        items = read(path, receipt=receipt, progress=ProgressLine())
+        return await load(store, items, receipt, lambda head: find_bytes(folder, head.source))
 
     finish(ctx, db, str(path), work, as_json)
