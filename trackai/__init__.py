@@ -27,7 +27,17 @@ from trackai.errors import (
 )
 
 if typing.TYPE_CHECKING:
-    from trackai.sdk.active import config, finish, init, log, log_system
+    from trackai.sdk.active import alert, config, finish, init, log, log_artifact, log_system, save
+    from trackai.sdk.artifacts import Artifact
+    from trackai.sdk.compat import (
+        AlertLevel,
+        Settings,
+        define_metric,
+        login,
+        setup,
+        unwatch,
+        watch,
+    )
     from trackai.sdk.media import Audio, Histogram, Html, Image, Markdown, Table, Video
     from trackai.sdk.reading import Api
     from trackai.sdk.run import Run
@@ -36,7 +46,9 @@ if typing.TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "AlertLevel",
     "Api",
+    "Artifact",
     "Audio",
     "ConflictError",
     "ForeignDatabaseError",
@@ -51,6 +63,7 @@ __all__ = [
     "NotFoundError",
     "OverloadedError",
     "Run",
+    "Settings",
     "StoreBusyError",
     "StoreDamagedError",
     "StoreError",
@@ -59,11 +72,19 @@ __all__ = [
     "TrackAIError",
     "Video",
     "__version__",
+    "alert",
     "config",
+    "define_metric",
     "finish",
     "init",
     "log",
+    "log_artifact",
     "log_system",
+    "login",
+    "save",
+    "setup",
+    "unwatch",
+    "watch",
 ]
 
 
@@ -84,10 +105,25 @@ _MODULES = {
     "Markdown": "trackai.sdk.media",
     "Table": "trackai.sdk.media",
     "Video": "trackai.sdk.media",
+    "AlertLevel": "trackai.sdk.compat",
+    "Artifact": "trackai.sdk.artifacts",
+    "Settings": "trackai.sdk.compat",
+    "alert": "trackai.sdk.active",
+    "define_metric": "trackai.sdk.compat",
+    "log_artifact": "trackai.sdk.active",
+    "login": "trackai.sdk.compat",
+    "save": "trackai.sdk.active",
+    "setup": "trackai.sdk.compat",
+    "unwatch": "trackai.sdk.compat",
+    "watch": "trackai.sdk.compat",
 }
 
 
 def __getattr__(name: str) -> typing.Any:
+    if name in ("run", "summary"):  # those of the moment
+        from trackai.sdk import active
+
+        return active.current_run() if name == "run" else active.active_run().summary
     if name not in _MODULES:
         raise AttributeError(f"module 'trackai' has no attribute {name!r}")
     value = getattr(importlib.import_module(_MODULES[name]), name)

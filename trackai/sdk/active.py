@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
+import shutil
+import tempfile
 import threading
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from trackai.errors import InvalidInputError, NoActiveRunError
-from trackai.sdk import ending, fork
+from trackai.sdk import compat, ending, fork
+from trackai.sdk.compat import AlertLevel
 from trackai.sdk.recorder import Resume, RunRequest
 from trackai.sdk.run import Run
 from trackai.settings import Settings
@@ -16,13 +21,15 @@ from trackai.settings import Settings
 if TYPE_CHECKING:
     import os
 
+    from trackai.sdk.artifacts import Artifact
     from trackai.sdk.run import EndState
 
 logger = logging.getLogger("trackai")
 
 _lock = threading.RLock()
 _active: Run | None = None
-_named_unsupported: set[str] = set()
+# What wandb.init() takes for it.
+_WANDB_RESUME: dict[Any, Resume] = {None: "never", True: "allow", False: "never", "auto": "allow"}
 
 
 def init(
@@ -45,13 +52,19 @@ def init(
     webhook_url: str | None = None,
     webhook_min_level: Any = None,
     *,
+    tags: Sequence[str] | None = None,
+    notes: str | None = None,
+    id: str | None = None,  # noqa: A002 - wandb calls it that
+    mode: str | None = None,
     db_path: str | os.PathLike[str] | None = None,
     durability: Literal["process", "power"] = "process",
+    **others: Any,
 ) -> Run:
     """Begin a run, or take one up again, and make it the active one.
 
     An active run is finished first. The arguments from `space_id` on that are not described here
-    are those of trackio 0.43; what is not supported yet is named once, and ignored.
+    are those of trackio 0.43, `others` those of wandb; what is not supported is named once, and
+    ignored.
 
     Args:
         project: the name of the project, which is made if there is none.
@@ -62,6 +75,9 @@ def init(
             `argparse`); nested mappings are stored flat, joined with "/".
         resume: "never" makes a new run, "allow" continues the latest run of that name or makes
             one, "must" continues it or raises.
+        tags, notes: what the run is to be found by, and said about it.
+        id: the `run_id`: the run that has it goes on, or one with it begins.
+        mode: "disabled" logs to a database that is thrown away at the end of the process.
         durability: what a point survives once `log` has returned: "process", the death of the
             process; "power", also that of the machine, at the price of waiting for the disk.
         db_path: the database file; default `TRACKAI_DB_PATH`, then `~/.trackai/trackai.db`.
@@ -81,11 +97,16 @@ def init(
             _check_name(field, text)
     if config is not None and not isinstance(config, Mapping):
         config = _attributes(config)
+    resume = _WANDB_RESUME.get(resume, resume)
     if resume not in ("never", "allow", "must"):
         raise InvalidInputError("resume", f'{resume!r} is none of "never", "allow" and "must"')
     if durability not in ("process", "power"):
         raise InvalidInputError("durability", f'{durability!r} is neither "process" nor "power"')
+    for name_ in others:
+        if name_ not in compat.IGNORED_ARGUMENTS:
+            raise TypeError(f"init() got an unexpected keyword argument {name_!r}")
     _name_unsupported(
+        **others,
         space_id=space_id, server_url=server_url, dataset_id=dataset_id, bucket_id=bucket_id,
         settings=settings, private=private, auto_log_gpu=auto_log_gpu or None,
         auto_log_cpu=auto_log_cpu or None, webhook_url=webhook_url,
@@ -93,13 +114,15 @@ def init(
     )  # fmt: skip
     with _lock:
         finish()
-        settings = Settings.from_env(db_path)
+        settings = Settings.from_env(_thrown_away() if mode == "disabled" else db_path)
         request = RunRequest(
             project=project,
             name=name,
             group=group,
             resume=resume,
-            run_id=settings.run_id,
+            tags=tuple(tags or ()),
+            notes=notes,
+            run_id=id or settings.run_id,
             rank=settings.rank,
             sync_each=durability == "power",
         )
@@ -109,11 +132,11 @@ def init(
     return run
 
 
-def log(metrics: Mapping[str, Any], step: float | None = None) -> None:
+def log(metrics: Mapping[str, Any], step: float | None = None, commit: bool | None = None) -> None:
     """Log values to the active run; see `Run.log`."""
     if _active is None:
         raise NoActiveRunError
-    _active.log(metrics, step)
+    _active.log(metrics, step, commit)
 
 
 def log_system(metrics: Mapping[str, Any]) -> None:
@@ -121,13 +144,51 @@ def log_system(metrics: Mapping[str, Any]) -> None:
     active_run().log_system(metrics)
 
 
-def finish() -> None:
-    """End the active run; on return all its points are in the database. Without one: nothing."""
+def save(
+    glob_str: str | os.PathLike[str],
+    base_path: str | os.PathLike[str] | None = None,
+    policy: str | None = None,
+) -> list[str]:
+    """Keep files with the active run; see `Run.save`."""
+    return active_run().save(glob_str, base_path, policy)
+
+
+def log_artifact(
+    artifact_or_path: Artifact | str | os.PathLike[str],
+    name: str | None = None,
+    type: str | None = None,  # noqa: A002 - trackio and wandb call it that
+    aliases: Sequence[str] | None = None,
+) -> Artifact:
+    """Keep an artifact with the active run; see `Run.log_artifact`."""
+    return active_run().log_artifact(artifact_or_path, name, type, aliases)
+
+
+def alert(
+    title: str,
+    text: str | None = None,
+    level: AlertLevel | str = AlertLevel.WARN,
+    **ignored: Any,
+) -> None:
+    """Say that something of the active run needs a look; see `Run.alert`."""
+    active_run().alert(title, text, level)
+
+
+def finish(exit_code: int | None = None) -> None:
+    """End the active run; on return all its points are in the database. Without one: nothing.
+
+    Args:
+        exit_code: other than 0 and None, the run has failed.
+    """
     global _active
     with _lock:
         run, _active = _active, None
         if run is not None:
-            run.finish()
+            run.finish("failed" if exit_code else "completed")
+
+
+def current_run() -> Run | None:
+    """The active run, if there is one."""
+    return _active
 
 
 def active_run() -> Run:
@@ -197,9 +258,14 @@ def _attributes(config: Any) -> dict[str, Any]:
 
 def _name_unsupported(**arguments: Any) -> None:
     for name, value in arguments.items():
-        if value is not None and name not in _named_unsupported:
-            _named_unsupported.add(name)
-            logger.warning("trackai.init() does not support %s yet; it is ignored", name)
+        if value is not None:
+            compat.say_once(f"the argument {name} of init()")
+
+
+def _thrown_away() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="trackai-disabled-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder / "trackai.db"
 
 
 def _finish_as(state: EndState) -> None:

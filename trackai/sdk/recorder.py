@@ -30,7 +30,7 @@ from trackai.ingest.journal import JournalWriter, is_alive
 from trackai.ingest.recovery import Children, recover, report_damage
 from trackai.sdk.names import generate
 from trackai.sdk.progress import Progress
-from trackai.store import configs, journals, projects, runs, series, writers
+from trackai.store import configs, journals, projects, runs, series, tags, writers
 from trackai.store.database import Database
 from trackai.store.projects import slugify
 
@@ -65,6 +65,7 @@ class RunRequest(msgspec.Struct, kw_only=True, frozen=True):
     Attributes:
         run_id: the slug of a run that several processes write together.
         rank: the place of this process beside them; None takes the next free one.
+        tags, notes: of the run.
         sync_each: whether each call waits until it is on the disk itself.
     """
 
@@ -74,6 +75,8 @@ class RunRequest(msgspec.Struct, kw_only=True, frozen=True):
     resume: Resume
     run_id: str | None = None
     rank: int | None = None
+    tags: tuple[str, ...] = ()
+    notes: str | None = None
     sync_each: bool = False
 
 
@@ -145,6 +148,9 @@ class Recorder:
             self.project = await projects.get_or_create(conn, request.project, now=now)
             await projects.touch(conn, self.project.id, now=now)
             self.run = await _find_or_create(conn, self.project.id, request, now=now)
+            await tags.add(conn, self.run.id, request.tags)
+            if request.notes is not None:
+                await runs.set_notes(conn, self.run.id, request.notes)
             self.config = await configs.get(conn, self.run.id)
             beside = await self._writers_beside(conn, request)
             if beside:

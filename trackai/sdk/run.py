@@ -9,6 +9,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from time import time_ns
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
@@ -18,23 +19,32 @@ from anyio.from_thread import BlockingPortal, BlockingPortalProvider
 from trackai.errors import InvalidInputError, NoActiveRunError
 from trackai.guard import guarded
 from trackai.ingest.frames import Configured, Ended, Filed
-from trackai.sdk import fork
+from trackai.sdk import artifacts, fork
+from trackai.sdk.compat import AlertLevel, Summary
 from trackai.sdk.config import Config, nested
 from trackai.sdk.recorder import Recorder, RunRequest
 from trackai.sdk.values import STEP_LIMIT, are_plain_numbers, flatten, plain_step
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
+    from pathlib import Path
     from types import TracebackType
     from typing import Self
 
     from trackai.ingest.journal import Kept
+    from trackai.sdk.artifacts import Artifact
     from trackai.sdk.media import Media
     from trackai.sdk.values import Logged
     from trackai.settings import Settings
-    from trackai.structs.values import Axis, Step, Value
+    from trackai.structs.values import Axis, FileKind, Step, Value
 
 logger = logging.getLogger("trackai")
+
+ALERT_LEVELS = {
+    AlertLevel.INFO: logging.INFO,
+    AlertLevel.WARN: logging.WARNING,
+    AlertLevel.ERROR: logging.ERROR,
+}
 
 EndState = Literal["completed", "failed"]
 
@@ -63,6 +73,7 @@ class Run:
         run_id: its slug, unique in the project.
         name, project, group: what people call it, its project, its group.
         config: the configuration, a live mapping.
+        summary: what is set in it is logged.
         url: where a running server shows it.
     """
 
@@ -92,23 +103,33 @@ class Run:
         self.url = f"{settings.url}/?run={run.id}"
         self._next_step = recorder.first_step
         self.config = Config(nested(recorder.config), self._store_config)
+        self.summary = Summary(partial(self.log, commit=False))
         if config:
             self.config.update(config)
 
-    def log(self, metrics: Mapping[str, Any], step: float | None = None) -> None:
+    def log(
+        self, metrics: Mapping[str, Any], step: float | None = None, commit: bool | None = None
+    ) -> None:
         """Log values at a step; once this returns they survive the death of the process.
 
         Args:
-            metrics: names and values: float, int, bool, str, NumPy and PyTorch scalars. Nested
-                mappings are joined with "/".
+            metrics: names and values: float, int, bool, str, NumPy and PyTorch scalars, images
+                and the like. Nested mappings are joined with "/".
             step: an int or a float, in any order. Without one, the step after the highest so far.
+            commit: False leaves the next call at the same step.
 
         Raises:
             TypeError: a name, a value or the step is of no type that can be logged. Nothing is
                 stored then.
             NoActiveRunError: the run is finished.
         """
-        self._append("step", metrics, step)
+        if commit is False:
+            with self._lock:
+                next_step = self._next_step
+                self._append("step", metrics, step)
+                self._next_step = next_step
+        else:
+            self._append("step", metrics, step)
 
     def log_system(self, metrics: Mapping[str, Any]) -> None:
         """Log values that belong to a time rather than a step, like the load of a GPU.
@@ -118,6 +139,82 @@ class Run:
             NoActiveRunError: the run is finished.
         """
         self._append("time", metrics, 0)
+
+    def save(
+        self,
+        glob_str: str | os.PathLike[str],
+        base_path: str | os.PathLike[str] | None = None,
+        policy: str | None = None,
+    ) -> list[str]:
+        """Keep files with the run, such as its script, as they are now.
+
+        Args:
+            glob_str: a path or a pattern; "**" stands for any folders.
+            base_path: the folder below which they are named; default this one.
+            policy: wandb's; files are always kept at once.
+
+        Returns:
+            What the run calls them.
+
+        Raises:
+            InvalidInputError: there is no such file, or one cannot be read.
+            NoActiveRunError: the run is finished.
+        """
+        found = artifacts.matching(glob_str, base_path)
+        self._append_files("file", [(one.name, one.path.name, one.path) for one in found])
+        return [one.name for one in found]
+
+    def log_artifact(
+        self,
+        artifact_or_path: Artifact | str | os.PathLike[str],
+        name: str | None = None,
+        type: str | None = None,  # noqa: A002 - trackio and wandb call it that
+        aliases: Sequence[str] | None = None,
+    ) -> Artifact:
+        """Keep an artifact, or a file or a folder as one, with the run.
+
+        Args:
+            name, type: of the artifact that a path becomes.
+            aliases: other names under which it is kept too.
+
+        Raises:
+            InvalidInputError: there is no file in it, or one cannot be read.
+            NoActiveRunError: the run is finished.
+        """
+        artifact = artifacts.artifact_of(artifact_or_path, name, type)
+        place = f"{artifact.type}/{artifact.name}" if artifact.type else artifact.name
+        self._append_files(
+            "artifact",
+            [
+                (path, one.name, one.path)
+                for path in (place, *(f"{place}:{alias}" for alias in aliases or ()))
+                for one in artifact.files
+            ],
+        )
+        return artifact
+
+    def alert(
+        self,
+        title: str,
+        text: str | None = None,
+        level: AlertLevel | str = AlertLevel.WARN,
+        **ignored: Any,
+    ) -> None:
+        """Say that something needs a look: it is printed, and logged as the text `alert/<level>`.
+
+        Raises:
+            InvalidInputError: the level is none of "info", "warn" and "error".
+            NoActiveRunError: the run is finished.
+        """
+        try:
+            level = AlertLevel(level.lower())
+        except (ValueError, AttributeError):
+            raise InvalidInputError(
+                "level", f'{level!r} is none of "info", "warn" and "error"'
+            ) from None
+        message = f"{title}\n{text}" if text else title
+        self.log({f"alert/{level.value}": message}, commit=False)
+        logger.log(ALERT_LEVELS[level], "%s: %s", self.name, message)
 
     def finish(self, state: EndState = "completed") -> None:
         """End the run; on return all points are in the database.
@@ -214,6 +311,22 @@ class Run:
                 name = one.file_name(step, number)
                 journal.append(Filed(path, "file_series", name, step, now, one.source, *content))
         return None
+
+    def _append_files(self, kind: FileKind, files: Sequence[tuple[str, str, Path]]) -> None:
+        for path, name, source in files:
+            with self._lock:
+                self._append_call("time", (), 0, [])  # stamps it
+                now = self._last_timestamp
+            try:
+                content = source.open("rb")
+            except OSError as error:
+                raise InvalidInputError(path, f"its file cannot be read: {error}") from None
+            with content:
+                kept = self._kept(content)
+            if kept is not None:
+                with self._lock:
+                    whence = str(source.absolute())
+                    self._journal.append(Filed(path, kind, name, None, now, whence, *kept))
 
     def _keep(self, path: str, files: Sequence[Media]) -> Iterator[tuple[int | None, Media, Kept]]:
         """Write the bytes of what is logged under one name to the disk."""

@@ -1,0 +1,176 @@
+"""Scripts for wandb and trackio: they go on working, and what they log is kept."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import trackai
+from trackai.errors import InvalidInputError, NoActiveRunError
+from trackai.store.files import blob_path
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Callable
+    from pathlib import Path
+
+    RunPython = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def query(path: Path, sql: str) -> list[Any]:
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def test_a_script_for_wandb(db_path: Path, tmp_path: Path, run_python: RunPython) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "weights.bin").write_bytes(b"\x00\x01")
+    (tmp_path / "train.py").write_text("print('hello')")
+    ran = run_python(
+        """
+        import numpy as np
+        import trackai as wandb
+
+        wandb.login()
+        run = wandb.init(
+            project="digits", entity="me", name="base", tags=["a", "b"], notes="first try",
+            job_type="train", config={"lr": 0.1}, reinit=True, resume=None, dir="/tmp",
+            settings=wandb.Settings(start_method="thread"),
+        )
+        assert wandb.run is run and wandb.config.lr == 0.1
+        wandb.config.update({"seed": 1}, allow_val_change=True)
+        wandb.define_metric("val/*", step_metric="epoch")
+        wandb.watch(object(), log="all")
+        for epoch in range(3):
+            wandb.log({"loss": 1 / (epoch + 1)}, commit=False)
+            wandb.log({"val/acc": epoch / 3, "grad": wandb.Histogram(np.arange(9))})
+        wandb.log({"pictures": [wandb.Image(np.zeros((2, 2, 3)), caption="x")]})
+        wandb.log({"rows": wandb.Table(columns=["a"], data=[[1]])})
+        wandb.summary["best"] = 0.7
+        wandb.run.summary.update({"epochs": 3})
+        assert dict(wandb.summary) == {"best": 0.7, "epochs": 3}
+        assert wandb.save("*.py") == ["train.py"]
+        model = wandb.Artifact("digits", type="model")
+        model.add_dir("model")
+        run.log_artifact(model, aliases=["best"])
+        wandb.alert("Low accuracy", "below 0.5", level=wandb.AlertLevel.WARN)
+        wandb.finish(exit_code=0)
+        assert wandb.run is None
+        """
+    )
+    said = [line for line in ran.stderr.splitlines() if "ignored" in line]
+    assert len(said) == 6, ran.stderr  # each once: five arguments and watch()
+    assert "Low accuracy" in ran.stderr
+    assert query(db_path, "SELECT name, state, notes FROM runs") == [
+        ("base", "completed", "first try")
+    ]
+    assert query(db_path, "SELECT tag FROM tags ORDER BY tag") == [("a",), ("b",)]
+    steps = "SELECT metric, min(step), max(step), count(*) FROM points GROUP BY metric"
+    assert query(db_path, steps) == [
+        ("alert/warn", 5, 5, 1), ("best", 5, 5, 1), ("epochs", 5, 5, 1), ("grad", 0, 2, 3),
+        ("loss", 0, 2, 3), ("val/acc", 0, 2, 3),
+    ]  # fmt: skip
+    assert query(db_path, "SELECT path, kind, name, step FROM files ORDER BY path") == [
+        ("model/digits", "artifact", "weights.bin", None),
+        ("model/digits:best", "artifact", "weights.bin", None),
+        ("pictures", "file_series", "x.png", 3),
+        ("rows", "file_series", "4.table.json", 4),
+        ("train.py", "file", "train.py", None),
+    ]
+    for (sha256,) in query(db_path, "SELECT sha256 FROM files WHERE kind = 'artifact'"):
+        assert blob_path(db_path, sha256).read_bytes() == b"\x00\x01"
+
+
+def test_a_script_for_trackio(db_path: Path, run_python: RunPython) -> None:
+    run_python(
+        """
+        import trackai as trackio
+
+        trackio.init(project="p", name="r", group="g", config={"lr": 1}, embed=False)
+        trackio.log({"loss": 1.0, "report": trackio.Markdown("# ok")})
+        trackio.log({"table": trackio.Table(columns=["a"], data=[[1], [2]])}, step=5)
+        trackio.log_system({"gpu": 0.5})
+        trackio.alert("Hm", level=trackio.AlertLevel.INFO)
+        trackio.finish()
+        """
+    )
+    assert query(db_path, "SELECT path, kind, points FROM series ORDER BY path") == [
+        ("alert/info", "text", 1), ("gpu", "number", 1), ("loss", "number", 1),
+        ("report", "text", 1),
+    ]  # fmt: skip
+    assert query(db_path, "SELECT path, step FROM files") == [("table", 5)]
+
+
+def test_an_id_names_the_run_that_goes_on(db_path: Path) -> None:
+    for value in range(2):
+        with trackai.init(project="p", id="mine", resume="allow") as run:
+            trackai.log({"loss": value})
+            assert run.run_id == "mine"
+    assert query(db_path, "SELECT step, value FROM points") == [(0, 0), (1, 1)]
+
+
+def test_a_disabled_run_leaves_nothing(
+    db_path: Path, tmp_path: Path, run_python: RunPython
+) -> None:
+    run_python(
+        """
+        import trackai
+        with trackai.init(project="p", mode="disabled") as run:
+            trackai.log({"loss": 1.0})
+        """,
+        TMPDIR=str(tmp_path),
+    )
+    assert not db_path.exists()
+    assert not list(tmp_path.glob("trackai-disabled-*"))
+
+
+def test_a_failed_script_says_so(db_path: Path) -> None:
+    trackai.init(project="p")
+    trackai.finish(exit_code=1)
+    assert query(db_path, "SELECT state FROM runs") == [("failed",)]
+
+
+def test_an_artifact_of_a_folder(db_path: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "a.json").write_text(json.dumps({}))
+    (folder / "deep" / "b.json").write_text("[]")
+    with trackai.init(project="p"):
+        kept = trackai.log_artifact(folder, type="dataset")
+        assert kept.name == "data"
+        with_names = trackai.Artifact("named")
+        with_names.add_file(folder / "a.json", name="config.json")
+        with_names.add_dir(folder / "deep", name="more")
+        trackai.log_artifact(with_names)
+    assert query(db_path, "SELECT path, name FROM files ORDER BY path, name") == [
+        ("dataset/data", "a.json"), ("dataset/data", "deep/b.json"),
+        ("named", "config.json"), ("named", "more/b.json"),
+    ]  # fmt: skip
+
+
+def test_mistakes_are_named_and_store_nothing(db_path: Path, tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="nmae"):
+        trackai.init(project="p", nmae="x")
+    with pytest.raises(InvalidInputError, match="resume"):
+        trackai.init(project="p", resume="sometimes")  # type: ignore[arg-type]
+    assert not db_path.exists()
+    with pytest.raises(NoActiveRunError):
+        trackai.save("*")
+    with trackai.init(project="p") as run:
+        with pytest.raises(InvalidInputError, match="no file matches"):
+            trackai.save(tmp_path / "*.nothing")
+        with pytest.raises(InvalidInputError, match="no file in 'empty'"):
+            trackai.log_artifact(trackai.Artifact("empty"))
+        with pytest.raises(InvalidInputError, match="there is no"):
+            trackai.log_artifact(tmp_path / "missing")
+        with pytest.raises(InvalidInputError, match="level"):
+            trackai.alert("x", level="loud")
+    (tmp_path / "late").write_text("x")
+    with pytest.raises(NoActiveRunError):
+        run.save(tmp_path / "late")
+    assert query(db_path, "SELECT COUNT(*) FROM files") == [(0,)]
+    assert query(db_path, "SELECT COUNT(*) FROM metrics") == [(0,)]

@@ -1,0 +1,112 @@
+"""Files that are kept with a run as a whole: single ones, and artifacts of many."""
+
+from __future__ import annotations
+
+import glob
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from trackai.errors import InvalidInputError
+
+
+class Source(NamedTuple):
+    """A file to keep: its name, and where it lies."""
+
+    name: str
+    path: Path
+
+
+class Artifact:
+    """Files under one name, such as a model with its tokenizer; `log_artifact` keeps them.
+
+    Args:
+        name: what the run calls it.
+        type: such as "model" or "dataset"; comes before the name.
+    """
+
+    def __init__(self, name: str, type: str | None = None, **ignored: Any) -> None:  # noqa: A002
+        if not isinstance(name, str) or not name.strip():
+            raise InvalidInputError("name", "an artifact needs one")
+        self.name = name
+        self.type = type
+        self.files: list[Source] = []
+
+    def add_file(self, local_path: str | os.PathLike[str], name: str | None = None) -> None:
+        """Add a file.
+
+        Raises:
+            InvalidInputError: there is none.
+        """
+        path = _existing(local_path)
+        if not path.is_file():
+            raise InvalidInputError("local_path", f"{str(path)!r} is no file")
+        self.files.append(Source(name or path.name, path))
+
+    def add_dir(self, local_path: str | os.PathLike[str], name: str | None = None) -> None:
+        """Add all files of a folder and the folders in it.
+
+        Raises:
+            InvalidInputError: there is no such folder.
+        """
+        folder = _existing(local_path)
+        if not folder.is_dir():
+            raise InvalidInputError("local_path", f"{str(folder)!r} is no folder")
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                self.files.append(
+                    Source((Path(name or "") / path.relative_to(folder)).as_posix(), path)
+                )
+
+
+def artifact_of(
+    found: Artifact | str | os.PathLike[str],
+    name: str | None,
+    type: str | None,  # noqa: A002
+) -> Artifact:
+    """The artifact that is to be logged, made of a file or a folder if it is none yet.
+
+    Raises:
+        InvalidInputError: there is nothing in it.
+    """
+    if not isinstance(found, Artifact):
+        path = _existing(found)
+        artifact = Artifact(name or path.name, type)
+        if path.is_dir():
+            artifact.add_dir(path)
+        else:
+            artifact.add_file(path)
+    else:
+        artifact = found
+    if not artifact.files:
+        raise InvalidInputError("artifact", f"there is no file in {artifact.name!r}")
+    return artifact
+
+
+def matching(pattern: str | os.PathLike[str], base: str | os.PathLike[str] | None) -> list[Source]:
+    """The files that a pattern matches, named by their paths below `base` or this folder.
+
+    Raises:
+        InvalidInputError: there are none.
+    """
+    found = [Path(one) for one in sorted(glob.glob(os.fspath(pattern), recursive=True))]  # noqa: PTH207
+    files = [path for path in found if path.is_file()]
+    if not files:
+        raise InvalidInputError("glob_str", f"no file matches {os.fspath(pattern)!r}")
+    root = Path(base or ".").resolve()
+    return [
+        Source(
+            path.resolve().relative_to(root).as_posix()
+            if path.resolve().is_relative_to(root)
+            else path.name,
+            path,
+        )
+        for path in files
+    ]
+
+
+def _existing(path: str | os.PathLike[str]) -> Path:
+    found = Path(path)
+    if not found.exists():
+        raise InvalidInputError("path", f"there is no {str(found)!r}")
+    return found

@@ -1,0 +1,87 @@
+"""What scripts for trackio and wandb call that has nothing to do here: it says so once."""
+
+from __future__ import annotations
+
+import enum
+import logging
+from collections.abc import Callable, Iterator, MutableMapping
+from types import SimpleNamespace
+from typing import Any
+
+logger = logging.getLogger("trackai")
+
+_said: set[str] = set()
+
+# Arguments of wandb.init() that have no meaning here.
+IGNORED_ARGUMENTS = frozenset(
+    {
+        "allow_val_change", "anonymous", "config_exclude_keys", "config_include_keys", "dir",
+        "entity", "force", "fork_from", "job_type", "magic", "monitor_gym", "reinit",
+        "resume_from", "save_code", "sync_tensorboard", "tensorboard",
+    }
+)  # fmt: skip
+
+
+class AlertLevel(enum.StrEnum):
+    """How bad it is."""
+
+    INFO = "info"
+    WARN = "warn"
+    ERROR = "error"
+
+
+def say_once(what: str) -> None:
+    """Say that something is ignored, the first time that it is."""
+    if what not in _said:
+        _said.add(what)
+        logger.warning("trackai does not support %s; it is ignored", what)
+
+
+class Summary(MutableMapping[str, Any]):
+    """What a script sets of a run's summary: each is logged, at the step that the run is at."""
+
+    def __init__(self, log: Callable[[dict[str, Any]], None]) -> None:
+        self._log = log
+        self._set: dict[str, Any] = {}
+
+    def __getitem__(self, key: str) -> Any:
+        return self._set[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self._log({key: value})
+        self._set[key] = value
+
+    def __delitem__(self, key: str) -> None:
+        raise TypeError("what is logged stays logged")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._set)
+
+    def __len__(self) -> int:
+        return len(self._set)
+
+
+def define_metric(*arguments: Any, **more: Any) -> None:
+    """Nothing: a dashboard's x axis is chosen there, figures are kept of every metric."""
+
+
+def watch(*arguments: Any, **more: Any) -> None:
+    """Nothing but a word: log what is to be seen of a model as `Histogram`s."""
+    say_once("watch()")
+
+
+def unwatch(*arguments: Any, **more: Any) -> None:
+    """Nothing."""
+
+
+def login(*arguments: Any, **more: Any) -> bool:
+    """Nothing: there is no account."""
+    return True
+
+
+def setup(*arguments: Any, **more: Any) -> None:
+    """Nothing."""
+
+
+class Settings(SimpleNamespace):
+    """Settings of wandb; none of them has a meaning here."""
