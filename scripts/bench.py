@@ -22,6 +22,7 @@ COMMANDS = {
     "dashboard": "how soon the dashboard shows charts, and how smoothly it scrolls",
     "kill": "what is lost when processes are killed while they log",
     "ingest": "how many points and requests a second the server takes in over HTTP",
+    "frames": "how long a long series takes to become a data frame",
     "import": "how many rows a second a Neptune export is imported",
 }
 

@@ -71,3 +71,10 @@ def test_dashboard() -> None:
     # How large something is is no matter of the machine.
     assert found["JavaScript, gzipped"]["met"]
     assert "11,400 points" in json.loads(report)["notes"][0]
+
+
+def test_frames() -> None:
+    found = figures(bench("frames", "--json", "--points", "2000", "--repeat", "1"))
+    assert found["2,000 points to pandas"]["at_most"] == 1.5
+    assert all(figure["value"] > 0 for figure in found.values())
+    assert found["2,000 points to pandas"]["baseline"] > 0

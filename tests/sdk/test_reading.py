@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import trackai
+import trackai.sdk.history
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,14 +70,111 @@ def test_a_run(api: trackai.Api) -> None:
         run.history("nope")
 
 
+def test_a_run_by_what_people_call_it(api: trackai.Api) -> None:
+    for text in ("2", "r1", "my-project/r1", "My project/r1"):
+        assert api.run(text).id == 2
+    assert api.run("latest").id == 3
+    api.run(2).rename('odd "name" \\')
+    assert api.run('odd "name" \\').id == 2
+    api.run(3).rename("r0")
+    assert api.run("r0").id == 1  # a slug comes before names
+    api.run(1).rename("same")
+    api.run(2).rename("same")
+    with pytest.raises(trackai.InvalidInputError, match=r"my-project/r1 \(id 2\), my-project/r0"):
+        api.run("same")
+    with pytest.raises(trackai.NotFoundError, match="nope"):
+        api.run("nope")
+
+
+def test_figures_are_numbers(api: trackai.Api) -> None:
+    summary = api.run(1).summary
+    assert summary["odd name/%"].last == -math.inf
+    assert summary["text"].last == "NaN"
+    assert (summary["loss"].min_step, summary["loss"].max_step) == (9, 0)
+
+
+def test_a_thinned_history(api: trackai.Api) -> None:
+    with trackai.init(project="Long") as run:
+        for step in range(1000):
+            run.log({"x": float(step), "nan": math.nan}, step=step)
+    curve = api.run(run.id).history("x", points=10)["x"]
+    assert 5 <= len(curve.steps) <= 10
+    assert curve.low is not None
+    assert curve.high is not None
+    assert (curve.steps[0], curve.low[0], curve.high[-1]) == (0, 0.0, 999.0)
+    assert curve.timestamps == sorted(curve.timestamps)
+    assert curve.values[0] == (curve.low[0] + curve.high[0]) / 2  # type: ignore[operator]
+    everything = api.run(run.id).history(points=1000)
+    assert everything["x"].values == [float(step) for step in range(1000)]
+    assert everything["x"].timestamps == api.run(run.id).history()["x"].timestamps
+    assert everything["x"].low is None
+    few = api.run(1).history(points=10)
+    assert (few["odd name/%"].values[1], few["text"].values) == (-math.inf, ["NaN"])
+    assert few["gpu"].steps == [None]
+    assert all(math.isnan(v) for v in api.run(run.id).history("nan", points=10)["nan"].values)  # type: ignore[arg-type]
+    for points in (9, 10_001):
+        with pytest.raises(trackai.InvalidInputError, match="between 10 and 10000"):
+            api.run(1).history("x", points=points)
+    with pytest.raises(trackai.NotFoundError, match="nope"):
+        api.run(1).history("nope", points=10)
+
+
 def test_frames(api: trackai.Api) -> None:
-    history = api.run(1).history(["loss", "flag"])
+    history = api.run(1).history(["loss", "flag", "odd name/%", "gpu"])
     frame = history.to_pandas()
-    assert list(frame.columns) == ["loss", "flag"]
+    assert list(frame.columns) == ["loss", "flag", "odd name/%"]  # gpu has no steps
+    assert frame.index.name == "step"
+    assert frame.index.tolist() == [0, 0.5, 1, 2, 3, 4, 5, 6, 7, 8, 9]
     assert frame["loss"].dropna().tolist() == history["loss"].values
+    assert frame.loc[1, "odd name/%"] == -math.inf
+    times = history.to_pandas(index="time")
+    assert (times.index.name, str(times.index.tz)) == ("time", "UTC")
+    assert times["gpu"].dropna().tolist() == [0.5]
+    assert times["loss"].dropna().tolist() == history["loss"].values
+    assert api.run(1).history("gpu").to_pandas().index.name == "time"
+
+
+def test_a_step_that_was_logged_twice_has_its_latest_value(db_path: Path) -> None:
+    with trackai.init(project="p") as run:
+        for value in (1.0, 2.0, 3.0):
+            run.log({"x": value}, step=5)
+        run.log({"x": 4.0, "y": 1}, step=4)
+    history = trackai.Api().run(run.id).history()
+    assert history["x"].values == [4.0, 1.0, 2.0, 3.0]
+    assert history.to_pandas()["x"].to_dict() == {4: 4.0, 5: 3.0}
+
+
+def test_arrow(api: trackai.Api) -> None:
+    history = api.run(1).history(["flag", "odd name/%", "text", "gpu"])
     table = history.to_arrow()
-    assert table.num_rows == 11
-    assert table.column_names == ["metric", "step", "timestamp", "value"]
+    assert table.column_names == ["metric", "step", "timestamp", "value", "text"]
+    rows = table.to_pylist()
+    assert [row["metric"] for row in rows] == ["flag", "odd name/%", "odd name/%", "text", "gpu"]
+    assert [row["step"] for row in rows] == [0.5, 0.5, 1.0, 0.5, None]
+    assert [row["text"] for row in rows] == [None, None, None, "NaN", None]
+    assert (rows[0]["value"], rows[2]["value"], rows[3]["value"]) == (1.0, -math.inf, None)
+    assert math.isnan(rows[1]["value"])
+    assert table["timestamp"].cast("int64").to_pylist() == [
+        time for curve in history.values() for time in curve.timestamps
+    ]
+    assert trackai.sdk.history.History({}).to_arrow().column_names == table.column_names
+
+
+def test_scripts_for_trackio(api: trackai.Api) -> None:
+    """Every call of its `Api`, as it documents them."""
+    runs = api.runs("My project")
+    assert repr(runs) == "<Runs project=My project count=3>"
+    assert (len(runs), [run.name for run in runs]) == (3, ["r2", "r1", "r0"])
+    run = runs[0]
+    assert repr(run) == "<Run r2 in project My project>"
+    assert (run.project, run.name, run.config["same"]) == ("My project", "r2", 1)
+    assert run.alerts(level="warn", since="2026-01-01") == []
+    assert api.alerts("My project", run="r2", level="warn") == []
+    assert run.rename("new") is run
+    assert run.name == "new"
+    assert run.delete() is True
+    with pytest.raises(ValueError, match="nope"):
+        api.runs("nope")
 
 
 def test_changes(api: trackai.Api) -> None:

@@ -2,94 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from trackai.errors import MissingExtraError, NotFoundError
+from trackai.errors import InvalidInputError, NotFoundError
 from trackai.sdk.config import nested
+from trackai.sdk.history import History, number, thinned
 from trackai.sdk.sources import LocalSource, RemoteSource, Source
 from trackai.settings import Settings
 
 if TYPE_CHECKING:
     import os
 
-    import pandas as pd
-    import pyarrow as pa
-
     from trackai.store.series import MetricSummary
     from trackai.structs.records import Run as RunRecord
-    from trackai.structs.values import Step, Value
 
 _PAGE = 1000
+_FEWEST, _MOST = 10, 10_000
 
 
-class Curve(msgspec.Struct, frozen=True):
-    """A metric's points in order of step: three lists of one length.
-
-    `steps` are None for a system metric; `timestamps` are microseconds since the epoch.
-    """
-
-    steps: list[Step | None]
-    timestamps: list[int]
-    values: list[Value]
-
-
-class History(Mapping[str, Curve]):
-    """Curves of a run by the metric's name."""
-
-    def __init__(self, curves: dict[str, Curve]) -> None:
-        self._curves = curves
-
-    def __getitem__(self, key: str) -> Curve:
-        return self._curves[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._curves)
-
-    def __len__(self) -> int:
-        return len(self._curves)
-
-    def __repr__(self) -> str:
-        return f"History({', '.join(f'{k}: {len(c.steps)} points' for k, c in self.items())})"
-
-    def to_pandas(self) -> pd.DataFrame:
-        """A frame with a row for each step and a column for each metric; needs pandas.
-
-        Where a step was logged more than once, the latest value counts.
-        """
-        try:
-            import pandas as pd
-        except ImportError:
-            raise MissingExtraError("A data frame", "pandas") from None
-        columns = {}
-        for key, curve in self.items():
-            column = pd.Series(curve.values, index=pd.Index(curve.steps, name="step"), name=key)
-            columns[key] = column[~column.index.duplicated(keep="last")]
-        return pd.DataFrame(columns)
-
-    def to_arrow(self) -> pa.Table:
-        """A table with a row for each point: metric, step, timestamp, value; needs pyarrow."""
-        try:
-            import pyarrow as pa
-        except ImportError:
-            raise MissingExtraError("An Arrow table", "parquet") from None
-        return pa.concat_tables(
-            pa.table(
-                {
-                    "metric": pa.array([key] * len(curve.steps), pa.string()),
-                    "step": pa.array(map(_double, curve.steps), pa.float64()),
-                    "timestamp": pa.array(curve.timestamps, pa.timestamp("us", tz="UTC")),
-                    "value": pa.array(map(_double, curve.values), pa.float64()),
-                }
-            )
-            for key, curve in self.items()
-        )
-
-
-def _double(value: Any) -> float | None:
-    return None if value is None or isinstance(value, str) else float(value)
+class _UnknownProjectError(NotFoundError, ValueError):
+    """There is no such project; trackio raises a ValueError here."""
 
 
 class StoredRun:
@@ -122,21 +57,43 @@ class StoredRun:
     @property
     def summary(self) -> dict[str, MetricSummary]:
         """The figures of each metric: last, min, max and the steps where they were reached."""
-        return {one.path: one for one in self._source.figures(self.id)}
+        return {
+            one.path: one if one.kind == "text" else msgspec.structs.replace(
+                one, last=number(one.last)
+            )
+            for one in self._source.figures(self.id)
+        }  # fmt: skip
 
-    def history(self, keys: str | Sequence[str] | None = None) -> History:
+    def history(
+        self, keys: str | Sequence[str] | None = None, *, points: int | None = None
+    ) -> History:
         """The points of some metrics, or of all.
+
+        Args:
+            points: at most so many of each metric, 10 to 10 000: means of what lies between, which
+                costs the same however long the run is.
 
         Raises:
             NotFoundError: the run has no such metric.
+            InvalidInputError: `points` is too few or too many.
         """
-        wanted = list(self.summary) if keys is None else [keys] if isinstance(keys, str) else keys
+        if points is not None and not _FEWEST <= points <= _MOST:
+            raise InvalidInputError("points", f"{points} is not between {_FEWEST} and {_MOST}")
+        if keys is None or points is not None:
+            kinds = {one.path: one.kind for one in self._source.figures(self.id)}
+        wanted = list(kinds) if keys is None else [keys] if isinstance(keys, str) else keys
         curves = {}
         for key in wanted:
-            rows = self._source.points(self.id, key)
-            steps, timestamps, values = map(list, zip(*rows, strict=True)) if rows else ([], [], [])
-            curves[key] = Curve(steps, timestamps, values)
+            if points is None:
+                curves[key] = self._source.points(self.id, key)
+            else:
+                chart = self._source.chart(self.id, key, points, "time")
+                curves[key] = thinned(chart, text=kinds.get(key) == "text")
         return History(curves)
+
+    def alerts(self, level: str | None = None, since: str | None = None) -> list[dict[str, Any]]:
+        """None: there are no alerts here, but scripts for trackio may ask."""
+        return []
 
     def rename(self, new_name: str) -> StoredRun:
         """Give it another name; its slug stays."""
@@ -236,7 +193,7 @@ class Api:
         if project is not None:
             found = [one for one in names.values() if project in (one.name, one.project_id)]
             if not found:
-                raise NotFoundError(f"there is no project {project!r}")
+                raise _UnknownProjectError(f"there is no project {project!r}")
             project_id = found[0].id
 
         def load() -> list[StoredRun]:
@@ -254,15 +211,28 @@ class Api:
 
         return Runs(load, project)
 
-    def run(self, run_id: int) -> StoredRun:
-        """The run with that id.
+    def run(self, run: int | str) -> StoredRun:
+        """A run by its id; or as on the command line: a slug, "project/slug", a name, "latest".
 
         Raises:
             NotFoundError: there is none.
+            InvalidInputError: there are several; they are listed.
         """
-        record = self._source.run(run_id)
+        record = self._source.run(run) if isinstance(run, int) else self._source.resolve(run)
         names = {one.id: one.name for one in self._source.projects()}
         return StoredRun(self._source, record, names[record.project_id])
+
+    def alerts(
+        self, project: str, run: str | None = None, level: str | None = None,
+        since: str | None = None,
+    ) -> list[dict[str, Any]]:  # fmt: skip
+        """None: there are no alerts here, but scripts for trackio may ask.
+
+        Raises:
+            NotFoundError: there is no such project.
+        """
+        self.runs(project)
+        return []
 
     def compare(self, runs: Sequence[StoredRun]) -> dict[str, list[Any]]:
         """What differs in the configurations of runs: for each flat key a value for each run."""

@@ -13,11 +13,13 @@ import msgspec
 from anyio.from_thread import start_blocking_portal
 
 from trackai.errors import InvalidInputError, NotFoundError, TrackAIError
+from trackai.sdk.history import Curve, number
 from trackai.store import (
     arrivals,
     chart_records,
     charts,
     configs,
+    curves,
     lineage,
     projects,
     run_tables,
@@ -29,7 +31,7 @@ from trackai.store.database import Database
 from trackai.store.series import MetricSummary
 from trackai.structs.filters import parse_field, parse_filter
 from trackai.structs.records import ChartData, Point, PointPage, Project, Run, RunPage
-from trackai.structs.values import microseconds, python_value
+from trackai.structs.values import microseconds
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -38,11 +40,9 @@ if TYPE_CHECKING:
     from aiosqlite import Connection
 
     from trackai.store.chart_records import XAxis
-    from trackai.structs.values import Step, Value
+    from trackai.store.curves import Columns
 
 T = TypeVar("T")
-# A step (None for a system metric), microseconds since the epoch, a value.
-Row = tuple["Step | None", int, "Value"]
 _PAGE = 1_000_000
 
 
@@ -66,7 +66,7 @@ class Source(Protocol):
     def resolve(self, text: str) -> Run: ...
     def config(self, run_id: int) -> dict[str, Any]: ...
     def figures(self, run_id: int) -> list[MetricSummary]: ...
-    def points(self, run_id: int, path: str) -> list[Row]: ...
+    def points(self, run_id: int, path: str) -> Curve: ...
     def chart(self, run_id: int, path: str, points: int, x: XAxis) -> ChartData: ...
     def change(self, run_id: int, **fields: Any) -> Run: ...
     def delete(self, run_id: int) -> None: ...
@@ -115,20 +115,14 @@ class LocalSource:
     def figures(self, run_id: int) -> list[MetricSummary]:
         return self._read(lambda conn: series.summaries(conn, run_id))
 
-    def points(self, run_id: int, path: str) -> list[Row]:
-        async def work(conn: Connection) -> list[Row]:
-            points: list[Row] = []
+    def points(self, run_id: int, path: str) -> Curve:
+        async def work(conn: Connection) -> Curve:
+            curve = Curve([], [], [])
             for segments in await lineage.find(conn, run_id, path):
-                one = segments[0].series
-                rows = await lineage.read(conn, segments, limit=-1)
-                if one.axis == "step" and one.kind == "number" and one.points == one.finite_points:
-                    points += rows  # type: ignore[arg-type]
-                    continue
-                points += [
-                    (step if one.axis == "step" else None, at, python_value(value, one.kind))
-                    for step, at, value in rows
-                ]
-            return points
+                one = await curves.read(conn, segments)
+                # A million points, three times: they are not copied without need.
+                curve = _joined(curve, one) if curve.steps else _curve(one)
+            return curve
 
         return self._read(work)
 
@@ -270,22 +264,21 @@ class RemoteSource:
     def figures(self, run_id: int) -> list[MetricSummary]:
         return self._get(f"/api/runs/{run_id}/figures", list[MetricSummary])
 
-    def points(self, run_id: int, path: str) -> list[Row]:
+    def points(self, run_id: int, path: str) -> Curve:
         kinds = {one.path: one.kind for one in self.figures(run_id)}
+        is_text = kinds.get(path) == "text"
         where = f"/api/metrics/runs/{run_id}/metric/{urllib.parse.quote(path, safe='')}"
-        points: list[Row] = []
+        curve = Curve([], [], [])
         while True:
-            page = self._get(where, PointPage, limit=_PAGE, offset=len(points))
-            points += [
-                (
-                    point.step,
-                    microseconds(point.timestamp) if point.timestamp else 0,
-                    _number(point.value) if kinds.get(path) != "text" else point.value,
-                )
-                for point in page.data
-            ]
+            page = self._get(where, PointPage, limit=_PAGE, offset=len(curve.steps))
+            curve.steps.extend(point.step for point in page.data)
+            curve.timestamps.extend(
+                microseconds(point.timestamp) if point.timestamp else 0 for point in page.data
+            )
+            values = (point.value for point in page.data)
+            curve.values.extend(values if is_text else map(number, values))
             if not page.has_more:
-                return points
+                return curve
 
     def chart(self, run_id: int, path: str, points: int, x: XAxis) -> ChartData:
         where = f"/api/metrics/runs/{run_id}/metric/{urllib.parse.quote(path, safe='')}"
@@ -324,8 +317,16 @@ class RemoteSource:
             raise TrackAIError(f"{self.url} does not answer ({error}): is it running?") from None
 
 
-def _number(value: Value) -> Value:
-    return float(value) if value in ("NaN", "Infinity", "-Infinity") else value
+def _curve(one: Columns) -> Curve:
+    steps: list[Any] = one.steps if one.axis == "step" else [None] * len(one.steps)
+    return Curve(steps, one.timestamps, one.values)
+
+
+def _joined(curve: Curve, other: Columns) -> Curve:
+    more = _curve(other)
+    return Curve(
+        curve.steps + more.steps, curve.timestamps + more.timestamps, curve.values + more.values
+    )
 
 
 def _quoted(text: str) -> str:
