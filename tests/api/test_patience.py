@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -114,3 +114,95 @@ def test_hundreds_of_slow_clients_do_not_keep_others_out(port: int) -> None:
     assert all(ended(connection) for connection in slow)
     for connection in slow:
         connection.close()
+
+
+HEAD = b"Host: localhost\r\n"
+CHUNKED = b"Transfer-Encoding: chunked\r\n"
+POST = b"POST /api/projects HTTP/1.1\r\n" + HEAD
+
+
+def everything(connection: socket.socket) -> bytes:
+    """All that is said until the server ends the connection."""
+    said = b""
+    try:
+        while piece := connection.recv(65536):
+            said += piece
+    except ConnectionResetError:
+        pass
+    return said
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        POST + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
+        POST + b"Content-Length: 2\r\n" + CHUNKED + b"\r\n0\r\n\r\n",
+        POST + CHUNKED + b"Content-Length: 2\r\n\r\n0\r\n\r\n",
+        POST + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+        POST + b"Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n",
+        POST + b"Content-Length: +2\r\n\r\n{}",
+        POST + b"Content-Length : 2\r\n\r\n{}",
+        POST + b"X: a\r\n b\r\nContent-Length: 2\r\n\r\n{}",
+        POST + b"X: a\x00b\r\n\r\n",
+        POST + CHUNKED + b"\r\nfffffffffffffffff\r\n",
+        POST + CHUNKED + b"\r\n-1\r\n",
+        b"GET / HTTP/1.1\nHost: localhost\n\n",
+        b"CONNECT localhost:80 HTTP/1.1\r\n" + HEAD + b"\r\n",
+        b"GET / HTTP/1.1" * 20_000,
+        b"GET /" + b"x" * 400_000,
+        b"GET / HTTP/1.1\r\nX: " + b"x" * 400_000,
+        b"GET / HTTP/1.1\r\n" + b"X: x\r\n" * 100_000,
+        b"\x16\x03\x01\x02\x00\x01",  # TLS
+    ],
+)
+def test_what_can_be_read_in_two_ways_is_not_read(port: int, request_: bytes) -> None:
+    """Where a request ends is where the next begins, for everybody between here and there."""
+    with connected(port) as connection:
+        with suppress(ConnectionError):  # it does not wait for the end of what it refuses
+            connection.sendall(request_ + GET)
+        said = everything(connection)
+    assert b"200 OK" not in said
+    if said:
+        assert said.startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 414 ")), said[:200]
+        assert b'{"detail":' in said
+
+
+def test_what_follows_a_body_is_no_header(port: int) -> None:
+    """A trailer cannot say where a request comes from: what is allowed was decided before."""
+    made = b'{"name":"p","project_id":"p"}'
+    body = b"%x\r\n%b\r\n0\r\nHost: evil.example\r\nOrigin: null\r\n\r\n" % (len(made), made)
+    with connected(port, POST + CHUNKED + b"\r\n" + body) as connection:
+        assert b" 200 " in answer(connection)
+
+
+def test_trailers_without_end_are_not_kept(port: int) -> None:
+    begun = POST + CHUNKED + b"\r\n0\r\nX: "
+    with connected(port, begun) as connection, pytest.raises(ConnectionError):
+        send_until_it_fails(connection, b"x" * 65536, 0.0)
+
+
+def test_a_second_request_that_stops_in_its_body_is_left(port: int) -> None:
+    with connected(port, GET + LONG) as connection:
+        assert ended(connection)
+
+
+def test_who_wants_another_protocol_is_answered_in_this_one(port: int) -> None:
+    upgrade = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
+    with connected(port, GET[:-2] + upgrade + b"\r\n") as connection:
+        assert b"200 OK" in answer(connection)
+
+
+def test_too_many_connections_are_told_to_come_again(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "MAX_CONNECTIONS", 3)
+    with ExitStack() as stack:
+        for _ in range(3):
+            assert b"200 OK" in answer(stack.enter_context(connected(port, GET)))
+        with connected(port, GET) as connection:
+            said = everything(connection).lower()
+        assert said.startswith(b"http/1.1 503 ")
+        assert b"\r\nretry-after: 1\r\n" in said
+        assert b'{"detail":' in said
+    with connected(port, GET) as connection:
+        assert b"200 OK" in answer(connection)

@@ -109,6 +109,34 @@ async def test_too_much_at_once_is_refused_and_nothing_else_is(
         pass
 
 
+@pytest.mark.parametrize("cancelled", [0, 1, 2])
+async def test_whoever_gives_up_keeps_nobody_waiting(db: Database, cancelled: int) -> None:
+    """The first stores, the second is called next: neither may leave the others behind."""
+    run = await _make_run(db, "r")
+    intake = Intake(db)
+    outcomes: dict[int, Receipt | TrackAIError] = {}
+    scopes = [anyio.CancelScope() for _ in range(4)]
+
+    async def put(number: int) -> None:
+        with scopes[number]:
+            try:
+                outcomes[number] = await intake.put(run, _batch(number, str(number)), host="h")
+            except TrackAIError as error:
+                outcomes[number] = error
+
+    async with anyio.create_task_group() as tasks, db.write():
+        for number in range(4):
+            tasks.start_soon(put, number)
+            await anyio.wait_all_tasks_blocked()
+        scopes[cancelled].cancel()
+        await anyio.wait_all_tasks_blocked()
+    assert sorted(outcomes) == sorted({0, 1, 2, 3} - {cancelled})
+    assert intake.waiting == 0
+    for number in range(4):  # and those that were told to send again may
+        assert isinstance(await intake.put(run, _batch(number, str(number)), host="h"), Receipt)
+    assert await _count(db, "SELECT COUNT(*) FROM metrics") == 4
+
+
 async def test_a_client_of_a_resumed_run_logs_to_its_present_attempt(db: Database) -> None:
     from trackai.store import metrics, writers
     from trackai.structs.columns import Column

@@ -10,10 +10,6 @@ import click
 from trackai import __version__
 from trackai.errors import TrackAIError
 
-# Of a request's head, with its address and all headers, in bytes.
-_MAX_HEAD = 80 * 1024
-# More get 503 at once. Each costs a file descriptor, of which there often are 1024.
-_MAX_CONNECTIONS = 800
 _IDLE_SECONDS = 15
 # After SIGTERM, for requests that are under way.
 _LAST_SECONDS = 20
@@ -70,8 +66,7 @@ def serve(host: str | None, port: int | None, db: str | None) -> None:
     config = uvicorn.Config(
         app,
         http=PatientProtocol,
-        h11_max_incomplete_event_size=_MAX_HEAD,
-        limit_concurrency=_MAX_CONNECTIONS,
+        ws="none",
         timeout_keep_alive=_IDLE_SECONDS,
         timeout_graceful_shutdown=_LAST_SECONDS,
         log_level="warning",

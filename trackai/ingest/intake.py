@@ -2,8 +2,8 @@
 
 A commit costs the same for one batch as for a hundred. While one is under way the next ones
 gather, and whoever comes first of them stores them all: many small requests cost few commits, and
-a single one does not wait. `put` returns when its batch is committed; what was answered cannot be
-lost with the process.
+a single one does not wait. The others are woken once, when their outcome is there. `put` returns
+when its batch is committed; what was answered cannot be lost with the process.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import msgspec
 
 from trackai.errors import NotFoundError, OverloadedError, StoreError, TrackAIError
 from trackai.ingest.batches import to_columns
-from trackai.store import batches, metrics, runs, writers
+from trackai.store import batches, direct, metrics, runs, writers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -54,6 +54,8 @@ class _Waiting:
         self.columns = columns
         self.points = sum(len(column.steps) for column in columns)
         self.outcome: Receipt | TrackAIError | None = None
+        # Set when the outcome is there, or when it is this one's turn to store.
+        self.call = anyio.Event()
 
 
 class Intake:
@@ -61,7 +63,7 @@ class Intake:
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        self._storing = anyio.Lock()
+        self._is_storing = False
         self._waiting: list[_Waiting] = []
         self._bytes = 0
         self._last_time = 0
@@ -100,12 +102,33 @@ class Intake:
         self._last_time = now + max((len(column.steps) for column in columns), default=0)
         mine = _Waiting(run_id, batch, columns, host)
         self._waiting.append(mine)
-        async with self._storing:
-            while mine.outcome is None:
-                await self._store(self._take())
+        if self._is_storing:
+            await self._wait(mine)
+        if mine.outcome is None:  # its turn
+            self._is_storing = True
+            try:
+                while mine.outcome is None:
+                    await self._store(self._take())
+            finally:
+                self._call_next()
         if isinstance(mine.outcome, Receipt):
             return mine.outcome
         raise mine.outcome
+
+    async def _wait(self, mine: _Waiting) -> None:
+        try:
+            await mine.call.wait()
+        except BaseException:  # cancelled
+            if mine in self._waiting:
+                self._waiting.remove(mine)
+            if mine.call.is_set() and mine.outcome is None:
+                self._call_next()
+            raise
+
+    def _call_next(self) -> None:
+        self._is_storing = bool(self._waiting)
+        if self._waiting:
+            self._waiting[0].call.set()
 
     def _take(self) -> list[_Waiting]:
         taken, points = 0, 0
@@ -120,7 +143,7 @@ class Intake:
         failure: TrackAIError = StoreError("the batch could not be stored: send it again")
         try:
             async with self._db.write() as conn:
-                outcomes = await _apply(conn, group)
+                outcomes = await direct.run(conn, lambda own: _apply(own, group))
             for waiting, outcome in zip(group, outcomes, strict=True):
                 waiting.outcome = outcome
         except StoreError as error:
@@ -129,6 +152,7 @@ class Intake:
             # Whatever has happened to the one that stores, the others must not wait for ever.
             for waiting in group:
                 waiting.outcome = waiting.outcome or failure
+                waiting.call.set()
 
 
 async def _apply(conn: Connection, group: Sequence[_Waiting]) -> list[Receipt | TrackAIError]:

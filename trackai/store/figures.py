@@ -40,6 +40,8 @@ class Figures(msgspec.Struct, frozen=True):
 
 def summarize(steps: Sequence[Step], timestamps: Sequence[int], values: Sequence[Value]) -> Figures:
     """The figures of a batch of points of one series; the sequences have one length, not 0."""
+    if len(steps) == 1 and type(values[0]) is float and math.isfinite(values[0]):
+        return _of_one(steps[0], timestamps[0], values[0])
     types = frozenset(map(type, values))
     first_step, last_step = min(steps), max(steps)
     last = _position_of_last(steps, timestamps, last_step)
@@ -81,6 +83,13 @@ def summarize(steps: Sequence[Step], timestamps: Sequence[int], values: Sequence
         max_value=high,
         max_step=high_step,
         total=total,
+    )
+
+
+def _of_one(step: Step, timestamp: int, value: float) -> Figures:
+    """The same for a single number, of which those who log over HTTP send many at a time."""
+    return Figures(
+        "number", 1, 1, 0, step, step, timestamp, timestamp, value, value, step, value, step, value
     )
 
 

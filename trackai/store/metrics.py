@@ -8,7 +8,7 @@ import operator
 import sqlite3
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
@@ -107,17 +107,15 @@ async def append_new(
 async def _insert_points(
     conn: Connection, statement: Callable[[int], str], pieces: _Pieces, found: _Found
 ) -> None:
-    await execute_columns(
-        conn,
-        statement,
-        [
-            (found[name].id, column.steps, column.timestamps, column.values, writer_id)
-            for name, some in pieces.items()
-            for writer_id, column in some
-        ],
-        width=5,
-        sizes=_ROWS_PER_STATEMENT,
-    )
+    blocks: list[tuple[Any, ...]] = []
+    for name, some in pieces.items():
+        writer_ids: int | list[int] = some[0][0]
+        if len(some) > 1:
+            # Many clients with a point each are one block, not many.
+            writer_ids = [writer_id for writer_id, column in some for _ in column.steps]
+        joined = _joined([column for _, column in some])
+        blocks.append((found[name].id, *joined, writer_ids))
+    await execute_columns(conn, statement, blocks, width=5, sizes=_ROWS_PER_STATEMENT)
 
 
 async def _note_own_steps(conn: Connection, pieces: _Pieces, found: _Found) -> None:
@@ -187,16 +185,26 @@ def _arrivals(
     pieces: _Pieces, found: _Found, figures: Mapping[series.Name, Figures]
 ) -> Iterator[arrivals.Arrival]:
     for name, some in pieces.items():
-        for writer_id, column in some:
-            one = figures[name] if len(some) == 1 else summarize(*_joined([column]))
+        series_id, one = found[name].id, figures[name]
+        if len(some) == 1:
             yield arrivals.Arrival(
-                found[name].id,
-                writer_id,
+                series_id,
+                some[0][0],
                 one.first_step,
                 one.last_step,
                 one.first_timestamp,
                 one.last_timestamp,
             )
+            continue
+        for writer_id, column in some:
+            steps, times = column.steps, column.timestamps
+            if len(steps) == 1:
+                step, time = steps[0], times[0]
+                yield arrivals.Arrival(series_id, writer_id, step, step, time, time)
+            else:
+                yield arrivals.Arrival(
+                    series_id, writer_id, min(steps), max(steps), min(times), max(times)
+                )
 
 
 def _figures(columns: Sequence[Column]) -> Figures:
@@ -279,6 +287,8 @@ def visible(one: Series) -> str:
 
 def _within_64_bits(column: Column) -> Column:
     """The column with floats for the integers that SQLite cannot hold."""
+    if int not in set(map(type, column.values)):
+        return column
     values = [
         float(value) if type(value) is int and not -_INT64 <= value < _INT64 else value
         for value in column.values
