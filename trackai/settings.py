@@ -113,3 +113,10 @@ def _port(text: str) -> int:
     if not 0 <= port <= 65535:
         raise InvalidInputError("TRACKAI_PORT", f"{text!r} is no port; use 0 to 65535")
     return port
+
+
+def visible_gpus(count: int) -> list[int]:
+    """The GPUs that CUDA_VISIBLE_DEVICES names; all if it names none, or not by their numbers."""
+    named = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+    chosen = [int(one) for one in named if one.strip().isdecimal()]
+    return [one for one in chosen if one < count] or list(range(count))

@@ -269,10 +269,10 @@ def test_what_trackio_takes_is_taken_and_named_once(
         trackai.init(
             project="p", name="n", group="g", space_id="s", server_url="u", dataset_id="d",
             bucket_id="b", config={}, resume="never", settings={}, private=True, embed=False,
-            auto_log_gpu=True, gpu_log_interval=1.0, auto_log_cpu=True, cpu_log_interval=1.0,
+            auto_log_gpu=False, gpu_log_interval=1.0, auto_log_cpu=False, cpu_log_interval=1.0,
             webhook_url="w", webhook_min_level="info",
         ).finish()  # fmt: skip
-    for name in ("space_id", "server_url", "webhook_url", "auto_log_gpu"):
+    for name in ("space_id", "server_url", "webhook_url"):
         assert sum(f" {name} " in message for message in caplog.messages) == 1
 
 

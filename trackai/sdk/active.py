@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from trackai.errors import InvalidInputError, NoActiveRunError
+from trackai.errors import InvalidInputError, MissingExtraError, NoActiveRunError
 from trackai.sdk import compat, ending, fork
 from trackai.sdk.compat import AlertLevel
 from trackai.sdk.recorder import Resume, RunRequest
@@ -76,6 +76,8 @@ def init(
         resume: "never" makes a new run, "allow" continues the latest run of that name or makes
             one, "must" continues it or raises.
         tags, notes: what the run is to be found by, and said about it.
+        auto_log_cpu, auto_log_gpu: log the load of the machine, or of NVIDIA's GPUs, as system
+            metrics every `cpu_log_interval` or `gpu_log_interval` seconds.
         id: the `run_id`: the run that has it goes on, or one with it begins.
         mode: "disabled" logs to a database that is thrown away at the end of the process.
         durability: what a point survives once `log` has returned: "process", the death of the
@@ -108,8 +110,7 @@ def init(
     _name_unsupported(
         **others,
         space_id=space_id, server_url=server_url, dataset_id=dataset_id, bucket_id=bucket_id,
-        settings=settings, private=private, auto_log_gpu=auto_log_gpu or None,
-        auto_log_cpu=auto_log_cpu or None, webhook_url=webhook_url,
+        settings=settings, private=private, webhook_url=webhook_url,
         webhook_min_level=webhook_min_level,
     )  # fmt: skip
     with _lock:
@@ -128,6 +129,8 @@ def init(
         )
         run = Run(settings, request, config or {})
         _active = run
+        _monitor(run, auto_log_cpu, "machine_meter", cpu_log_interval)
+        _monitor(run, auto_log_gpu, "gpu_meter", gpu_log_interval)
         ending.watch(_finish_as)
     return run
 
@@ -260,6 +263,16 @@ def _name_unsupported(**arguments: Any) -> None:
     for name, value in arguments.items():
         if value is not None:
             compat.say_once(f"the argument {name} of init()")
+
+
+def _monitor(run: Run, wanted: bool | None, meter: str, interval: float) -> None:
+    if wanted:
+        from trackai.sdk import monitor  # few runs want it
+
+        try:
+            run.monitor(getattr(monitor, meter)(), interval)
+        except (MissingExtraError, OSError) as error:
+            logger.warning("%s", error)
 
 
 def _thrown_away() -> Path:

@@ -8,7 +8,7 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from time import time_ns
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
@@ -22,6 +22,7 @@ from trackai.ingest.frames import Configured, Ended, Filed
 from trackai.sdk import artifacts, fork
 from trackai.sdk.compat import AlertLevel, Summary
 from trackai.sdk.config import Config, nested
+from trackai.sdk.monitor import watch
 from trackai.sdk.recorder import Recorder, RunRequest
 from trackai.sdk.values import STEP_LIMIT, are_plain_numbers, flatten, plain_step
 
@@ -45,6 +46,9 @@ ALERT_LEVELS = {
     AlertLevel.WARN: logging.WARNING,
     AlertLevel.ERROR: logging.ERROR,
 }
+
+# Seconds between two looks at the machine.
+_SHORTEST_PAUSE = 0.1
 
 EndState = Literal["completed", "failed"]
 
@@ -103,6 +107,7 @@ class Run:
         self.url = f"{settings.url}/?run={run.id}"
         self._next_step = recorder.first_step
         self.config = Config(nested(recorder.config), self._store_config)
+        self._monitors: list[Future[None]] = []
         self.summary = Summary(partial(self.log, commit=False))
         if config:
             self.config.update(config)
@@ -216,6 +221,14 @@ class Run:
         self.log({f"alert/{level.value}": message}, commit=False)
         logger.log(ALERT_LEVELS[level], "%s: %s", self.name, message)
 
+    def monitor(self, read: Callable[[], dict[str, float]], interval: float) -> None:
+        """Log what a meter says as system metrics, every `interval` seconds until the run ends."""
+        if self._background is not None:
+            portal = self._background[0]
+            self._monitors.append(
+                portal.start_task_soon(watch, read, self.log_system, max(interval, _SHORTEST_PAUSE))
+            )
+
     def finish(self, state: EndState = "completed") -> None:
         """End the run; on return all points are in the database.
 
@@ -233,6 +246,8 @@ class Run:
             self._journal.append(Ended(state, max(time_ns() // 1000, self._last_timestamp)))
         portal, recorder, recording = self._background
         recorder.closing = True
+        for monitor in self._monitors:
+            monitor.cancel()
         with guarded("storing the last points"):
             try:
                 portal.call(recorder.stop)
