@@ -7,11 +7,13 @@ needs beyond click is imported inside it.
 from __future__ import annotations
 
 import sys
+from difflib import get_close_matches
 from importlib import import_module
 
 import click
 
 from trackai import __version__
+from trackai.cli.completing import complete_parameters
 from trackai.errors import InvalidInputError, NotFoundError, TrackAIError
 
 # The module of each command; the function in it has the command's name.
@@ -38,6 +40,18 @@ _COMMANDS = {
     "backup": "backup",
     "doctor": "doctor",
     "demo": "demo",
+    "completion": "completion",
+}
+NAME = "trackai"
+# What people look for who come from other trackers, and where it is.
+_ELSEWHERE = {
+    "list": "trackai projects and trackai runs",
+    "get": "trackai show RUN, trackai export RUN and trackai sql",
+    "query": "trackai sql",
+    "status": "trackai projects",
+    "dashboard": "trackai serve",
+    "ui": "trackai serve",
+    "init": "trackai log",
 }
 
 
@@ -53,7 +67,18 @@ class _Commands(click.Group):
         module = import_module(f"trackai.cli.{_COMMANDS[cmd_name]}")
         command = getattr(module, f"{cmd_name}_", None) or getattr(module, cmd_name)
         assert isinstance(command, click.Command)  # noqa: S101 - a mistake in the table above
+        complete_parameters(command)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in _COMMANDS and not name.startswith("-") and not ctx.resilient_parsing:
+            close = ", ".join(get_close_matches(name, _COMMANDS))
+            there = _ELSEWHERE.get(name) or (close and f"did you mean {close}?")
+            raise click.UsageError(f"there is no command {name!r}: {there}".rstrip(": "), ctx)
+        return super().resolve_command(ctx, args)
 
 
 @click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -73,15 +98,25 @@ def _exit_code(error: TrackAIError) -> int:
     return 2 if isinstance(error, InvalidInputError) else 1
 
 
+def _one_line(error: click.ClickException) -> str:
+    text = " ".join(error.format_message().split())
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        text += f" (see {error.ctx.command_path} --help)"
+    return text
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; a mistake is one line on stderr, not a traceback.
 
     Exit codes: 0 done, 1 failed, 2 a mistake in the call, 3 not found, 4 a condition is not met.
     """
     try:
-        result = cli.main(arguments, standalone_mode=False)
-    except click.ClickException as error:
+        result = cli.main(arguments, prog_name=NAME, standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        click.echo(f"trackai: {_one_line(error)}", err=True)
         sys.exit(error.exit_code)
     except click.Abort:
         sys.exit(130)
