@@ -112,6 +112,9 @@ def test_compare_in_buckets(server: Server, run_id: int) -> None:
     assert sorted(charts) == ["loss", "short/a", "short/b"]
     _check(charts["loss"], 0, _LENGTH - 1, 64)
     assert charts["short/a"]["raw"] is True
+    gpu = {"run_ids": [run_id], "metric_paths": ["gpu"], "points": 64}
+    (one,) = server.request("POST", "/api/metrics/compare", gpu).json[str(run_id)]["gpu"]["data"]
+    assert (one["step"], one["x"][:2]) == (None, "20")
     del asked["points"]
     points = server.request("POST", "/api/metrics/compare", asked).json[str(run_id)]
     assert len(points["loss"]) == _LENGTH

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
-from trackai.store import lineage, metrics, projects, rollups, runs, writers
+from trackai.store import garbage, lineage, metrics, projects, rollups, runs, writers
 from trackai.store.database import Database
 from trackai.structs.columns import Column
 
@@ -49,14 +49,29 @@ values = usual_values | st.sampled_from([2**63 - 1, -(2**63), 1.7e308])
 def histories(
     steps: st.SearchStrategy[Any] = steps, values: st.SearchStrategy[Any] = values
 ) -> st.SearchStrategy[list[Any]]:
-    """Lists of actions: batches of points, and bringing rollups up to date."""
+    """Lists of actions: batches of points, bringing rollups up to date, deleting a twin."""
     batch = st.tuples(
         st.sampled_from(["root", "root", "child"]),
         st.integers(1, 3),  # the attempt that logs it
         st.booleans(),  # whether it is a regular stretch
         st.lists(st.tuples(steps, values), min_size=1, max_size=30),
     )
-    return st.lists(batch | st.sampled_from(["refresh", "refresh once"]), min_size=1, max_size=8)
+    others = st.sampled_from(["refresh", "refresh once", "delete"])
+    return st.lists(batch | others, min_size=1, max_size=8)
+
+
+def with_numbers_only(action: Any) -> Any:
+    """The same, but all values are finite numbers."""
+    if isinstance(action, str):
+        return action
+    *rest, points = action
+    return (
+        *rest,
+        [
+            (step, value if isinstance(value, int | float) and math.isfinite(value) else 0.5)
+            for step, value in points
+        ],
+    )
 
 
 def make_small(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,6 +129,8 @@ class Family:
                 series_id = await rollups.next_stale(conn)
                 if series_id is not None:
                     await rollups.refresh(conn, series_id)
+        elif action == "delete":
+            await self._delete_twin()
         else:
             await self._log(*action)
 
@@ -132,6 +149,27 @@ class Family:
         async with self.db.write() as conn:
             await metrics.append(conn, self.ids[name], self._writers[name, attempt], [column])
         self.logged.add(name)
+
+    async def _delete_twin(self) -> None:
+        """Make a run with points at the same steps, rolled up, and delete it."""
+        async with self.db.write() as conn:
+            project = await projects.get_or_create(conn, "p", now=1)
+            slug = f"twin{self._time}"
+            run = await runs.create(
+                conn, uid=slug, project_id=project.id, slug=slug, name=None, group_name=None, now=1
+            )
+            writer_id = await writers.get_or_create(
+                conn, uid=slug, run_id=run.id, attempt=1, rank=0, host="h", pid=1, now=1
+            )
+            numbers = list(range(2 * SHORTEST))
+            column = Column("m", "step", [*numbers], numbers, [9e9 for _ in numbers])
+            await metrics.append(conn, run.id, writer_id, [column])
+        await refresh_all(self.db)
+        async with self.db.write() as conn:
+            await runs.delete(conn, run.id)
+        if self._time % 2:
+            await garbage.collect(self.db)
+        self._time += 1
 
     async def segments(self, conn: Connection, name: str) -> list[Segment] | None:
         """What a run's metric is made of; None if it has none."""

@@ -89,7 +89,7 @@ async def read(
     )
     level = next((one.level for one in found if one.level is not None), None)
     if level is not None:
-        level = await _split(conn, wanted, found, count, level)
+        level = await _split(conn, wanted, found, count, level, step_min, step_max)
     if smooth is not None:
         await charts.smooth(conn, wanted, found, smooth)
     parts: dict[int, list[tuple[int, Chart]]] = {}
@@ -104,6 +104,8 @@ async def _split(
     found: list[Chart],
     count: int,
     level: int,
+    step_min: Step | None,
+    step_max: Step | None,
 ) -> int | None:
     """Make single steps of the buckets if there are few enough; the level that they have then."""
     steps: dict[Step, Step] = {}
@@ -115,16 +117,10 @@ async def _split(
         return None
     if any(chart.points > count for chart in found):
         return level
-    single: list[Chart] = []
-    distinct: set[Step] = set()
-    for segments, chart in zip(wanted, found, strict=True):
-        if chart.window is not None:
-            low, high = chart.window
-            (chart,) = await charts.read(conn, [segments], count, step_min=low, step_max=high)
-        single.append(charts.by_step(chart))
-        distinct.update(one.first_step for one in single[-1].buckets)
-        if len(distinct) > count:
-            return level
+    alone = await charts.read(conn, wanted, count, step_min=step_min, step_max=step_max)
+    single = [charts.by_step(chart) for chart in alone]
+    if len({one.first_step for chart in single for one in chart.buckets}) > count:
+        return level
     found[:] = single
     return None
 

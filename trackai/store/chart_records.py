@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import repeat
 from typing import TYPE_CHECKING, Literal
 
 from trackai.structs import buckets
 from trackai.structs.records import ChartBucket, ChartData
+from trackai.structs.thinning import Columns
 from trackai.structs.values import json_value, microseconds, utc
 
 if TYPE_CHECKING:
@@ -23,20 +25,23 @@ def show(chart: Chart, one: Series, x: XAxis, began: datetime, cursor: int) -> C
     if x == "step" and not on_steps:
         x = "time"
     simple = one.kind == "number" and one.finite_points == one.points
-    data = [
-        ChartBucket(
-            bucket.first_step if on_steps else None,
-            bucket.last_step if on_steps else None,
-            bucket.points,
-            bucket.nan_points + bucket.infinite_points,
-            bucket.first_value if simple else json_value(bucket.first_value, one.kind),  # type: ignore[arg-type]
-            bucket.last_value if simple else json_value(bucket.last_value, one.kind),  # type: ignore[arg-type]
-            bucket.min_value,
-            bucket.max_value,
-            buckets.mean(bucket),
-        )
-        for bucket in chart.buckets
-    ]
+    if simple and on_steps and isinstance(chart.found, Columns):
+        data = _in_columns(chart.found)
+    else:
+        data = [
+            ChartBucket(
+                bucket.first_step if on_steps else None,
+                bucket.last_step if on_steps else None,
+                bucket.points,
+                bucket.nan_points + bucket.infinite_points,
+                bucket.first_value if simple else json_value(bucket.first_value, one.kind),  # type: ignore[arg-type]
+                bucket.last_value if simple else json_value(bucket.last_value, one.kind),  # type: ignore[arg-type]
+                bucket.min_value,
+                bucket.max_value,
+                buckets.mean(bucket),
+            )
+            for bucket in chart.buckets
+        ]
     if x != "step":
         zero = microseconds(began)
         for shown, bucket in zip(data, chart.buckets, strict=True):
@@ -51,3 +56,21 @@ def show(chart: Chart, one: Series, x: XAxis, began: datetime, cursor: int) -> C
         for shown, average in zip(data, chart.curve.averages, strict=True):
             shown.smoothed = average
     return answer
+
+
+def _in_columns(found: Columns) -> list[ChartBucket]:
+    """Of finite numbers by step: a third of the cost where there are many."""
+    return list(
+        map(
+            ChartBucket,
+            found.first_step,
+            found.last_step,
+            found.points,
+            repeat(0),
+            found.first_value,
+            found.last_value,
+            found.min_value,
+            found.max_value,
+            found.means(),
+        )
+    )

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from itertools import product
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from trackai.store import lineage, rollups, smoothing
+from trackai.store import lineage, rollups, short_series, smoothing
 from trackai.store.smoothing import Curve
 from trackai.structs import buckets
 from trackai.structs.buckets import Bucket, Range
+from trackai.structs.thinning import Columns
+from trackai.structs.values import Step  # noqa: TC001 - of a named tuple
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from aiosqlite import Connection
 
     from trackai.store.lineage import Segment
     from trackai.store.metrics import PointRow
     from trackai.store.smoothing import Smoothing
-    from trackai.structs.values import Step
+
+
+# A long window is read from its points only if there are no more of them for each bucket.
+_PER_BUCKET = 16
 
 
 class Chart(msgspec.Struct):
@@ -27,19 +33,35 @@ class Chart(msgspec.Struct):
 
     Attributes:
         level: how wide they are: 2 to the power of it; None if each is one point.
+        found: the buckets, one by one or column by column.
         window: between which steps it was looked for; None if the series has no points there.
         curve: the smoothed series, if asked for.
     """
 
-    level: int | None
-    buckets: list[Bucket]
+    level: int | None = None
+    found: list[Bucket] | Columns = []
     window: Range | None = None
     curve: Curve | None = None
 
     @property
+    def buckets(self) -> list[Bucket]:
+        """The buckets one by one."""
+        return self.found.buckets() if isinstance(self.found, Columns) else self.found
+
+    @property
     def points(self) -> int:
         """How many points there are in all buckets."""
-        return sum(one.points for one in self.buckets)
+        if isinstance(self.found, Columns):
+            return sum(self.found.points)
+        return sum(one.points for one in self.found)
+
+
+class _Extent(NamedTuple):
+    """Between which steps a series has points, and the lowest level of its rollups."""
+
+    first: Step
+    last: Step
+    base: int | None
 
 
 async def read(
@@ -50,17 +72,24 @@ async def read(
     step_min: Step | None = None,
     step_max: Step | None = None,
     together: bool = False,
+    times: bool = True,
 ) -> list[Chart]:
     """The points of series between two steps, each series in at most `count` buckets.
 
     Where there are no more points than that, each is a bucket of its own; but `together` puts all
     series into the same buckets. The connection is in a transaction, so that all is of one moment.
+
+    Args:
+        times: whether the timestamps of buckets are wanted; if not, they may be 0. Those of system
+            metrics always are.
     """
-    ranges = await _ranges(conn, wanted, step_min, step_max)
-    charts = [Chart(None, [], window) for window in ranges]
-    common = _common_level(ranges, count) if together else None
+    times = times or any(segments[0].series.axis == "time" for segments in wanted)
+    extents = await _extents(conn, wanted)
+    windows = [_window(segments, extents, step_min, step_max) for segments in wanted]
+    charts = [Chart(window=window) for window in windows]
+    common = _common_level(windows, count) if together else None
     short: dict[int, int] = {}  # series that stand alone and have no rollups: all at once
-    for place, (segments, whole) in enumerate(zip(wanted, ranges, strict=True)):
+    for place, (segments, whole) in enumerate(zip(wanted, windows, strict=True)):
         if whole is None:
             continue
         level = common
@@ -72,25 +101,83 @@ async def read(
         if len(segments) == 1 and one.points < rollups.SHORTEST and one.id not in short:
             short[one.id] = place
             continue
-        found: dict[int, Bucket] = {}
-        for one, until in segments:
-            part = whole if until is None else Range(whole.low, min(whole.high, until))
-            if part.low <= part.high:
-                more = await rollups.read(conn, one.id, part, level, resumed=bool(one.resumed))
-                rollups.merge_into(found, more.items())
-        charts[place].buckets = [one for _, one in sorted(found.items())]
-    for resumed in (False, True):
-        some = [
-            rollups.Wanted(series_id, charts[place].level or 0, *(ranges[place] or ()))
+        if common is None:
+            level = charts[place].level = await _cheaper(
+                conn, segments, extents, whole, level, count
+            )
+        charts[place].found = await _read_long(conn, segments, whole, level, times)
+    limit = None if together else count
+    for resumed, plain in product((False, True), repeat=2):
+        some = {
+            series_id: charts[place].level or 0
             for series_id, place in short.items()
             if bool(wanted[place][0].series.resumed) == resumed
-        ]
-        if some:
-            for series_id, rows in (await rollups.read_rows(conn, some, resumed=resumed)).items():
-                charts[short[series_id]].buckets = [one for _, one in sorted(rows.items())]
+            and wanted[place][0].series.plain == plain
+        }
+        if some and plain:
+            for series_id, (own_level, columns) in (
+                await short_series.read(
+                    conn, some, limit,
+                    step_min=step_min, step_max=step_max, resumed=resumed, times=times,
+                )
+            ).items():  # fmt: skip
+                charts[short[series_id]].level = own_level
+                charts[short[series_id]].found = columns
+        elif some:
+            ranges = [
+                rollups.Wanted(series_id, level, *(windows[short[series_id]] or ()))
+                for series_id, level in some.items()
+            ]
+            for series_id, rows in (await rollups.read_rows(conn, ranges, resumed=resumed)).items():
+                charts[short[series_id]].found = [one for _, one in sorted(rows.items())]
     if not together:
         await _show_single_points(conn, wanted, charts, count)
     return charts
+
+
+async def _read_long(
+    conn: Connection, segments: Sequence[Segment], whole: Range, level: int, times: bool
+) -> list[Bucket]:
+    found: dict[int, Bucket] = {}
+    # Where series are put together, times say which of two points at a step is the first.
+    times = times or len(segments) > 1
+    for one, until in segments:
+        part = whole if until is None else Range(whole.low, min(whole.high, until))
+        if part.low <= part.high:
+            more = await rollups.read(
+                conn, one.id, part, level,
+                resumed=bool(one.resumed), plain=one.plain, times=times,
+            )  # fmt: skip
+            rollups.merge_into(found, more.items())
+    return [one for _, one in sorted(found.items())]
+
+
+async def _cheaper(
+    conn: Connection,
+    segments: Sequence[Segment],
+    extents: Mapping[int, _Extent],
+    whole: Range,
+    level: int,
+    count: int,
+) -> int:
+    """A coarser level, if its buckets are there and those of the level are long to compute."""
+    bases = [extents[one.id].base for one, _ in segments if one.id in extents]
+    base = max((base for base in bases if base is not None), default=level)
+    if base <= level:
+        return level
+    most = _PER_BUCKET * count
+    for one, until in segments:
+        high = whole.high if until is None else min(whole.high, until)
+        rows = await conn.execute_fetchall(
+            """
+            SELECT COUNT(*) FROM (
+                SELECT 1 FROM metrics WHERE series_id = ? AND step BETWEEN ? AND ? LIMIT ?
+            )
+            """,
+            (one.id, whole.low, high, most + 1),
+        )
+        most -= sum(number for (number,) in rows)
+    return base if most < 0 else level
 
 
 async def smooth(
@@ -116,44 +203,46 @@ def by_step(chart: Chart) -> Chart:
     return Chart(None, merged, chart.window)
 
 
-def _common_level(ranges: Sequence[Range | None], count: int) -> int | None:
-    some = [one for one in ranges if one is not None]
+def _common_level(windows: Sequence[Range | None], count: int) -> int | None:
+    some = [one for one in windows if one is not None]
     if not some:
         return None
     return buckets.level_for(min(one.low for one in some), max(one.high for one in some), count)
 
 
-async def _ranges(
-    conn: Connection,
-    wanted: Sequence[Sequence[Segment]],
-    step_min: Step | None,
-    step_max: Step | None,
-) -> list[Range | None]:
-    """Between which steps each series has points; None if there are none."""
+async def _extents(conn: Connection, wanted: Sequence[Sequence[Segment]]) -> dict[int, _Extent]:
+    """Of the series that have points, by row id."""
     ids = {segment.series.id for segments in wanted for segment in segments}
     rows = await conn.execute_fetchall(
         """
-        SELECT id, first_step, last_step FROM series
-        WHERE id IN (SELECT value FROM json_each(?)) AND points > 0
+        SELECT series.id, first_step, last_step, base
+        FROM series LEFT JOIN rollup_levels ON rollup_levels.series_id = series.id
+        WHERE series.id IN (SELECT value FROM json_each(?)) AND series.points > 0
         """,
         (msgspec.json.encode(list(ids)).decode(),),
     )
-    extents = {series_id: (first, last) for series_id, first, last in rows}
-    found: list[Range | None] = []
-    for segments in wanted:
-        lows: list[Step] = []
-        highs: list[Step] = []
-        for one, until in segments:
-            if one.id in extents:
-                first, last = extents[one.id]
-                lows.append(first)
-                highs.append(last if until is None else min(last, until))
-        low = min(lows, default=1)
-        high = max(highs, default=0)
-        low = low if step_min is None else max(low, step_min)
-        high = high if step_max is None else min(high, step_max)
-        found.append(Range(low, high) if low <= high else None)
-    return found
+    return {series_id: _Extent(*extent) for series_id, *extent in rows}
+
+
+def _window(
+    segments: Sequence[Segment],
+    extents: Mapping[int, _Extent],
+    step_min: Step | None,
+    step_max: Step | None,
+) -> Range | None:
+    """Between which steps a series has points; None if it has none."""
+    lows: list[Step] = []
+    highs: list[Step] = []
+    for one, until in segments:
+        if one.id in extents:
+            first, last, _ = extents[one.id]
+            lows.append(first)
+            highs.append(last if until is None else min(last, until))
+    low = min(lows, default=1)
+    high = max(highs, default=0)
+    low = low if step_min is None else max(low, step_min)
+    high = high if step_max is None else min(high, step_max)
+    return Range(low, high) if low <= high else None
 
 
 async def _show_single_points(
@@ -164,13 +253,16 @@ async def _show_single_points(
 ) -> None:
     """Show the points themselves where they are few enough."""
     for segments, chart in zip(wanted, charts, strict=True):
-        points = chart.points
-        if points == len(chart.buckets):
+        if chart.level is None:
+            continue
+        points, found = chart.points, chart.found
+        size = len(found.points) if isinstance(found, Columns) else len(found)
+        if points == size:
             chart.level = None  # as it happens, each bucket is a point
         elif points <= count and chart.window is not None:
             low, high = chart.window
             rows = await lineage.read(conn, segments, step_min=low, step_max=high, limit=count)
-            chart.level, chart.buckets = None, [_single(row) for row in rows]
+            chart.level, chart.found = None, [_single(row) for row in rows]
 
 
 def _single(row: PointRow) -> Bucket:

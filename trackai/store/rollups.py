@@ -123,6 +123,7 @@ class _State(NamedTuple):
     first_step: Step
     last_step: Step
     resumed: int
+    plain: int
     base: int | None
     top: int | None
     chosen_at: int
@@ -134,6 +135,7 @@ async def _state(conn: Connection, series_id: int) -> _State | None:
         SELECT
             series.id, series.points, first_step, last_step,
             EXISTS (SELECT 1 FROM attempts WHERE attempts.series_id = series.id),
+            kind IN ('number', 'bool') AND finite_points = series.points,
             base, top, coalesce(rollup_levels.points, 0)
         FROM series LEFT JOIN rollup_levels ON rollup_levels.series_id = series.id
         WHERE series.id = ?
@@ -194,7 +196,9 @@ async def _compute(conn: Connection, one: _State, base: int, first: int, last: i
     """Compute rollups of the lowest level from the points."""
     await _remove(conn, one.series_id, base, first, last)
     where = Wanted(one.series_id, base, buckets.start(first, base), buckets.end(last, base))
-    statement, values = _from_rows([where], resumed=bool(one.resumed))
+    statement, values = _from_rows(
+        [where], resumed=bool(one.resumed), plain=bool(one.plain), times=True
+    )
     await conn.execute(
         f"INSERT INTO rollups (series_id, level, bucket, {_FIELDS})"
         f" SELECT found_id, ?4, bucket, {_FIELDS} FROM ({statement})",
@@ -256,8 +260,13 @@ class Wanted(NamedTuple):
     high: Step
 
 
-def _from_rows(wanted: Sequence[Wanted], *, resumed: bool) -> tuple[str, list[Any]]:
-    """A query that computes buckets from points, and its values."""
+def _from_rows(
+    wanted: Sequence[Wanted], *, resumed: bool, plain: bool, times: bool
+) -> tuple[str, list[Any]]:
+    """A query that computes buckets from points, and its values.
+
+    Where all values are finite numbers, it need not look at each; `times` are 0 if not wanted.
+    """
     visible = NOT_SUPERSEDED if resumed else "TRUE"
     # Scaling by a power of two is exact; the cast cuts towards zero, and the rest is taken off.
     # SQLite shifts to the left by a negative number.
@@ -265,7 +274,6 @@ def _from_rows(wanted: Sequence[Wanted], *, resumed: bool) -> tuple[str, list[An
         CASE typeof(step) WHEN 'integer' THEN step >> wanted_level
         ELSE CAST(step * scale AS INTEGER) - (step < CAST(step * scale AS INTEGER) * width) END
     """
-    number = "CASE WHEN value BETWEEN ?1 AND ?2 THEN value END"
     values: list[Any] = [-_FARTHEST, _FARTHEST]
     for series_id, level, low, high in wanted:
         values += [series_id, level, bound(low), bound(high), 2.0**-level, 2.0**level]
@@ -287,17 +295,11 @@ def _from_rows(wanted: Sequence[Wanted], *, resumed: bool) -> tuple[str, list[An
                 wanted_id AS found_id,
                 {bucket} AS bucket,
                 COUNT(*) AS points,
-                COUNT({number}) AS finite_points,
-                COUNT(*) - COUNT(value) AS nan_points,
-                COUNT(CASE WHEN typeof(value) = 'real' AND value NOT BETWEEN ?1 AND ?2 THEN 1 END)
-                    AS infinite_points,
-                min({number}) AS min_value,
-                max({number}) AS max_value,
-                total({number}) AS sum,
+                {_PLAIN_FIGURES if plain else _FIGURES},
                 min(step) AS first_step,
                 max(step) AS last_step,
-                min(timestamp) AS first_timestamp,
-                max(timestamp) AS last_timestamp
+                {"min(timestamp)" if times else "0"} AS first_timestamp,
+                {"max(timestamp)" if times else "0"} AS last_timestamp
             FROM wanted CROSS JOIN metrics
             WHERE series_id = wanted_id AND step BETWEEN low AND high AND {visible}
             GROUP BY 1, 2
@@ -307,12 +309,37 @@ def _from_rows(wanted: Sequence[Wanted], *, resumed: bool) -> tuple[str, list[An
     )
 
 
+_PLAIN_FIGURES = """
+    COUNT(*) AS finite_points, 0 AS nan_points, 0 AS infinite_points,
+    min(value) AS min_value, max(value) AS max_value, total(value) AS sum
+"""
+_NUMBER = "CASE WHEN value BETWEEN ?1 AND ?2 THEN value END"
+_FIGURES = f"""
+    COUNT({_NUMBER}) AS finite_points,
+    COUNT(*) - COUNT(value) AS nan_points,
+    COUNT(CASE WHEN typeof(value) = 'real' AND value NOT BETWEEN ?1 AND ?2 THEN 1 END)
+        AS infinite_points,
+    min({_NUMBER}) AS min_value, max({_NUMBER}) AS max_value, total({_NUMBER}) AS sum
+"""
+
+
 async def read(
-    conn: Connection, series_id: int, wanted: Range, level: int, *, resumed: bool
+    conn: Connection,
+    series_id: int,
+    wanted: Range,
+    level: int,
+    *,
+    resumed: bool,
+    plain: bool = False,
+    times: bool = True,
 ) -> dict[int, Bucket]:
     """The buckets of a level over the points of a series in a range of steps, by their numbers.
 
     All reads must see one state of the database: the connection is in a transaction.
+
+    Args:
+        plain: all values are finite numbers.
+        times: whether the timestamps of buckets are wanted; if not, they may be 0.
     """
     spans: list[Span] = []
     ranges = [wanted]
@@ -334,7 +361,8 @@ async def read(
         _gather(found, await _read_spans(conn, series_id, spans, level))
     if ranges:
         some = [Wanted(series_id, level, low, high) for low, high in ranges]
-        for buckets_found in (await read_rows(conn, some, resumed=resumed)).values():
+        rows = await read_rows(conn, some, resumed=resumed, plain=plain, times=times)
+        for buckets_found in rows.values():
             merge_into(found, buckets_found.items())
     return dict(sorted(found.items()))
 
@@ -359,11 +387,16 @@ async def pieces(conn: Connection, series_id: int, wanted: Range) -> list[Span |
 
 
 async def read_rows(
-    conn: Connection, wanted: Sequence[Wanted], *, resumed: bool
+    conn: Connection,
+    wanted: Sequence[Wanted],
+    *,
+    resumed: bool,
+    plain: bool = False,
+    times: bool = True,
 ) -> dict[int, dict[int, Bucket]]:
     """The buckets over ranges of points, by the id of their series and their numbers."""
     found: dict[int, dict[int, Bucket]] = {}
-    statement, values = _from_rows(wanted, resumed=resumed)
+    statement, values = _from_rows(wanted, resumed=resumed, plain=plain, times=times)
     for series_id, bucket, *fields in await conn.execute_fetchall(statement, values):
         found.setdefault(series_id, {})[bucket] = Bucket(*fields)
     return found

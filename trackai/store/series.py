@@ -42,6 +42,11 @@ class Series(msgspec.Struct, frozen=True):
     last_step: Step | None
     resumed: int
 
+    @property
+    def plain(self) -> bool:
+        """Whether all values are finite numbers."""
+        return self.kind in {"number", "bool"} and self.finite_points == self.points
+
 
 # What names a series: its run's row id, its path and its axis.
 Name = tuple[int, str, "Axis"]

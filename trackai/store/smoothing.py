@@ -158,7 +158,9 @@ async def _pieces(
     for one, until in segments:
         part = wanted if until is None else Range(wanted.low, min(wanted.high, until))
         if part.low <= part.high:
-            more = await rollups.read(conn, one.id, part, level, resumed=bool(one.resumed))
+            more = await rollups.read(
+                conn, one.id, part, level, resumed=bool(one.resumed), plain=one.plain
+            )
             rollups.merge_into(found, more.items())
     return [one for _, one in sorted(found.items())]
 

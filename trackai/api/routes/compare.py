@@ -105,8 +105,9 @@ async def _compare_charts(request: Request, asked: Comparison, count: int) -> JS
         found = await _find(conn, asked)
         wanted = [segments for _, segments in found]
         read = await charts.read(
-            conn, wanted, count, step_min=asked.step_min, step_max=asked.step_max
-        )
+            conn, wanted, count,
+            step_min=asked.step_min, step_max=asked.step_max, times=asked.x != "step",
+        )  # fmt: skip
         if how := chart.smoothing(asked.smoothing, asked.x):
             await charts.smooth(conn, wanted, read, how)
     for (run_id, (first, *_)), one in zip(found, read, strict=True):

@@ -92,7 +92,8 @@ async def _get_chart(request: Request, run_id: int, asked: PointQuery, count: in
             low = None if asked.time_min is None else microseconds(asked.time_min)
             high = None if asked.time_max is None else microseconds(asked.time_max)
         cursor = await arrivals.last(conn)
-        found = await charts.read(conn, [segments], count, step_min=low, step_max=high)
+        times = asked.x != "step" or segments[0].series.axis == "time"
+        found = await charts.read(conn, [segments], count, step_min=low, step_max=high, times=times)
         if how := chart.smoothing(asked.smoothing, asked.x):
             await charts.smooth(conn, [segments], found, how)
     return JSONResponse(
