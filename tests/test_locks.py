@@ -142,6 +142,34 @@ def test_a_file_that_is_made_is_locked_and_replaces_what_was_there(path: Path) -
     assert is_free(path)
 
 
+def test_a_new_file_that_somebody_else_locks_first_is_made_again(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new = path.with_name(path.name + locks.UNBORN)
+    taken: list[int] = []
+
+    def be_late(fd: int) -> bool:
+        if len(taken) < 2:
+            taken.append(os.open(new, os.O_RDWR))
+            assert try_lock(taken[-1])
+        return try_lock(fd)
+
+    monkeypatch.setattr(locks, "try_lock", be_late)
+    fd = create_locked(path, b"begun")
+    for one in taken:
+        os.close(one)
+    assert os.path.samestat(os.fstat(fd), path.stat())
+    assert path.read_bytes() == b"begun"
+    assert not is_free(path)
+    os.close(fd)
+
+    monkeypatch.setattr(locks, "try_lock", lambda _: False)
+    with pytest.raises(OSError, match="lock"):
+        create_locked(path, b"again")
+    assert path.read_bytes() == b"begun"
+    assert [one.name for one in path.parent.iterdir()] == [path.name]
+
+
 def test_a_file_that_cannot_be_made_leaves_nothing(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

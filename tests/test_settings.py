@@ -36,6 +36,17 @@ def test_the_environment_is_read_at_every_call(
         assert Settings.from_env().db_path == tmp_path / name
 
 
+def test_what_decides_on_the_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TRACKAI_DB_PATH", str(tmp_path / "a.db"))
+    assert Settings.from_env().db_path_source == "TRACKAI_DB_PATH"
+    assert Settings.from_env("").db_path_source == "TRACKAI_DB_PATH"
+    for given in ("b.db", Path("b.db")):
+        assert Settings.from_env(given).db_path_source == "argument"
+    monkeypatch.delenv("TRACKAI_DB_PATH")
+    assert Settings.from_env("b.db").db_path_source == "argument"
+    assert Settings.from_env().db_path_source == "default"
+
+
 def test_a_path_is_absolute_and_a_link_stays_one(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -6,6 +6,7 @@ a journal whose writer is alive from one that was left behind.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from contextlib import asynccontextmanager
@@ -22,6 +23,8 @@ _NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND
 UNBORN = ".new"
 # Seconds between two attempts to take a lock.
 _PATIENCE = 0.005
+# How often a new file is made that somebody else locks before its maker does.
+_ATTEMPTS = 3
 
 if sys.platform == "win32":
     import msvcrt
@@ -45,8 +48,13 @@ if sys.platform == "win32":
         # An open file cannot be renamed here: for a moment it is there without a lock.
         path.unlink(missing_ok=True)
         fd = os.open(path, _NEW_FILE | os.O_BINARY, 0o644)
-        try_lock(fd)
-        os.write(fd, content)
+        try:
+            if not try_lock(fd):
+                raise _unlockable(path)
+            os.write(fd, content)
+        except BaseException:
+            os.close(fd)
+            raise
         return fd
 
     def process_exists(pid: int) -> bool:
@@ -77,22 +85,27 @@ else:
             Its file descriptor, for reading and appending.
 
         Raises:
-            OSError: it cannot be made; nothing is left of it.
+            OSError: it cannot be made, or cannot be locked; nothing is left of it.
         """
         unborn = path.with_name(path.name + UNBORN)
-        unborn.unlink(missing_ok=True)
-        fd = os.open(unborn, _NEW_FILE, 0o644)
-        try:
-            try_lock(fd)
-            left = memoryview(content)
-            while left:
-                left = left[os.write(fd, left) :]
-            unborn.rename(path)
-        except BaseException:
-            os.close(fd)
+        for _ in range(_ATTEMPTS):
             unborn.unlink(missing_ok=True)
-            raise
-        return fd
+            fd = os.open(unborn, _NEW_FILE, 0o644)
+            try:
+                # Between these two lines somebody may take it for a file that was left behind.
+                if try_lock(fd):
+                    left = memoryview(content)
+                    while left:
+                        left = left[os.write(fd, left) :]
+                    unborn.rename(path)
+                    return fd
+            except BaseException:
+                os.close(fd)
+                unborn.unlink(missing_ok=True)
+                raise
+            os.close(fd)
+        unborn.unlink(missing_ok=True)
+        raise _unlockable(path)
 
     def process_exists(pid: int) -> bool:
         """Whether there is a process with that number on this machine."""
@@ -114,6 +127,10 @@ else:
             os.fsync(fd)
         finally:
             os.close(fd)
+
+
+def _unlockable(path: Path) -> OSError:
+    return OSError(errno.ENOLCK, os.strerror(errno.ENOLCK), str(path))
 
 
 @asynccontextmanager

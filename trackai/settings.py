@@ -27,7 +27,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         access_log: whether and how requests are logged to stderr (``TRACKAI_ACCESS_LOG``).
         run_id: the slug of a run that several processes write together (``TRACKAI_RUN_ID``).
         rank: the place of this process beside them (``TRACKAI_RANK``, ``RANK``).
-        db_path_source: what decided on `db_path`.
+        db_path_source: what decided on `db_path`: "argument", "TRACKAI_DB_PATH" or "default".
     """
 
     db_path: Path
@@ -48,10 +48,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             InvalidInputError: a variable has a value that cannot be used.
         """
         env = os.environ
-        path = db_path or env.get("TRACKAI_DB_PATH") or "~/.trackai/trackai.db"
+        path, source = db_path, "argument"
+        if not path:
+            path, source = env.get("TRACKAI_DB_PATH"), "TRACKAI_DB_PATH"
+        if not path:
+            path, source = "~/.trackai/trackai.db", "default"
         return cls(
             db_path=_absolute(path),
-            db_path_source="TRACKAI_DB_PATH" if env.get("TRACKAI_DB_PATH") else "default",
+            db_path_source=source,
             host=env.get("TRACKAI_HOST") or "127.0.0.1",
             port=_port(env.get("TRACKAI_PORT") or "8000"),
             allowed_hosts=tuple(

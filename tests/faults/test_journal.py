@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,6 +21,7 @@ from trackai.ingest.frames import Keys, Points, encode
 from trackai.ingest.journal import JournalWriter
 from trackai.ingest.reader import JournalReader
 from trackai.ingest.recovery import recover
+from trackai.locks import try_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -148,6 +151,23 @@ async def test_a_deleted_journal_is_made_anew(db: Database) -> None:
     assert await steps(db) == list(range(101))
 
 
+async def test_only_old_files_are_taken_for_abandoned(db: Database) -> None:
+    db.spool.mkdir(parents=True, exist_ok=True)
+    newborn = db.spool / "1-w-000000.journal.new"  # made, and about to be locked
+    newborn.touch()
+    await recover(db)
+    with newborn.open("rb+") as file:
+        assert try_lock(file.fileno())
+    two_hours_ago = time.time() - 7200
+    os.utime(newborn, (two_hours_ago, two_hours_ago))
+    with newborn.open("rb+") as file:
+        assert try_lock(file.fileno())
+        await recover(db)
+        assert newborn.exists()
+    await recover(db)
+    assert not newborn.exists()
+
+
 async def test_what_cannot_be_kept_is_counted_and_no_more_is_lost(
     db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -173,8 +193,6 @@ async def test_what_cannot_be_kept_is_counted_and_no_more_is_lost(
 
 
 async def test_half_a_write_is_taken_back(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    import os
-
     writer = write(db.spool, 10)
 
     def half(fd: int, data: bytes) -> int:

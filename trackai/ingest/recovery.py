@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import time
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -88,12 +87,13 @@ def _sweep(spool: Path) -> None:
     And bytes of files that nobody will store: their writer died before it had logged them.
     """
     for path in spool.glob(f"*{BYTES}"):
-        with suppress(FileNotFoundError):
-            is_old = time.time() - path.stat().st_mtime > _ABANDONED_AFTER
-            # A journal that is kept for its damage may name them.
-            if is_old and not any(spool.glob(f"*-{writer_uid(path)}-*{SUFFIX}*")):
-                path.unlink()
+        # A journal that is kept for its damage may name them.
+        if _is_old(path) and not any(spool.glob(f"*-{writer_uid(path)}-*{SUFFIX}*")):
+            path.unlink(missing_ok=True)
     for path in spool.glob(f"*{SUFFIX}{UNBORN}"):
+        # Not a younger one: its writer may be about to lock it, and then it would be locked here.
+        if not _is_old(path):
+            continue
         fds: list[int] = []
         try:
             if _lock_abandoned(path, fds):
@@ -101,6 +101,13 @@ def _sweep(spool: Path) -> None:
         finally:
             for fd in fds:
                 os.close(fd)
+
+
+def _is_old(path: Path) -> bool:
+    try:
+        return time.time() - path.stat().st_mtime > _ABANDONED_AFTER
+    except FileNotFoundError:
+        return False
 
 
 def _lock_abandoned(path: Path, fds: list[int]) -> bool:
