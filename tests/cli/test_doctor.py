@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING
 
+import pytest
+
 import trackai as sdk
 
 if TYPE_CHECKING:
@@ -19,7 +21,10 @@ def test_a_store_that_is_well(trackai: Trackai) -> None:
     assert "as it should be" in trackai("doctor").out
 
 
-def test_figures_that_differ_from_the_rows(trackai: Trackai, db_path: Path) -> None:
+@pytest.mark.parametrize(
+    "mistake", ["points = 99, last_step = 3, sum = 0", "last_value = 7", "max_value = 15"]
+)
+def test_figures_that_differ_from_the_rows(trackai: Trackai, db_path: Path, mistake: str) -> None:
     for start in (0, 5):  # a resumed run has superseded points
         with sdk.init(project="p", name="r", resume="allow") as run:
             for step in range(start, start + 10):
@@ -27,7 +32,7 @@ def test_figures_that_differ_from_the_rows(trackai: Trackai, db_path: Path) -> N
     trackai("doctor")
     before = trackai("show", "r", "--json").json["metrics"]
     connection = sqlite3.connect(db_path)
-    connection.execute("UPDATE series SET points = 99, last_step = 3, sum = 0")
+    connection.execute(f"UPDATE series SET {mistake}")
     connection.commit()
     connection.close()
     [finding] = trackai("doctor", "--json", code=4).json["findings"]

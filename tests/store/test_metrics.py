@@ -11,7 +11,7 @@ from anyio.from_thread import start_blocking_portal
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from trackai.store import garbage, metrics, projects, runs, series, writers
+from trackai.store import checks, garbage, metrics, projects, runs, series, writers
 from trackai.store.database import Database
 from trackai.store.figures import summarize
 from trackai.structs.columns import Column
@@ -40,7 +40,7 @@ batch = st.tuples(
     st.lists(st.tuples(steps, times, values), min_size=1, max_size=8),
 )
 Batches = list[tuple[int, int, list[tuple[Any, int, Any]]]]
-# By attempt, rank, step and time: what was logged there first.
+# By attempt, writer, step and time: what was logged there first.
 Logged = dict[tuple[int, int, Any, int], Any]
 
 
@@ -78,18 +78,19 @@ class RolledBackError(Exception):
 
 
 def visible(logged: Logged) -> list[tuple[Any, int, Any]]:
-    """The clean curve, computed the long way: steps, times and values in order."""
+    """The clean curve, computed the long way: steps, times and values in the order of the rows."""
     first: dict[int, Any] = {}
     for attempt, _, step, _ in logged:
         first[attempt] = min(step, first.get(attempt, step))
-    return sorted(
+    rows = sorted(
         (
-            (step, time, value)
-            for (attempt, _, step, time), value in logged.items()
+            (step, time, writer_id, value)
+            for (attempt, writer_id, step, time), value in logged.items()
             if not any(later > attempt and start <= step for later, start in first.items())
         ),
-        key=lambda row: row[:2],
+        key=lambda row: row[:3],
     )
+    return [(step, time, value) for step, time, _, value in rows]
 
 
 @given(batches=st.lists(batch, min_size=1, max_size=6), axis=st.sampled_from(["step", "time"]))
@@ -115,12 +116,13 @@ async def check(db: Database, batches: Batches, axis: Axis) -> None:
             places = [(step if axis == "step" else time, time) for step, time, _ in points]
             column = Column("m", axis, [], [], [value for *_, value in points])
             column.steps, column.timestamps = map(list, zip(*places, strict=True))
+            writer_id = await writer(conn, run_id, attempt, rank)
             for (step, time), value in zip(places, column.values, strict=True):
                 # On the time axis nothing is superseded: its attempts are as one.
-                key = (attempt if axis == "step" else 1, rank + 2 * attempt, step, time)
+                key = (attempt if axis == "step" else 1, writer_id, step, time)
                 logged.setdefault(key, value)
                 kinds.add({bool: "bool", str: "text"}.get(type(value), "number"))
-            await metrics.append(conn, run_id, await writer(conn, run_id, attempt, rank), [column])
+            await metrics.append(conn, run_id, writer_id, [column])
         [found] = await series.find(conn, run_id, "m")
         rows = await metrics.read(conn, found, limit=1000)
         everything = await metrics.read(conn, found, limit=1000, attempt="all")
@@ -129,6 +131,7 @@ async def check(db: Database, batches: Batches, axis: Axis) -> None:
         )
         [figures_row] = [dict(zip(FIGURES, row, strict=True)) for row in figures]
         compare(found, rows, len(everything), figures_row, logged, kinds)
+        assert await checks.wrong_figures(conn) == []
         raise RolledBackError
 
 
@@ -159,15 +162,14 @@ def compare(
     assert figures["finite_points"] == len(finite)
     assert figures["nan_points"] == sum(1 for _, value in numbers if value != value)
     assert (figures["first_step"], figures["last_step"]) == (expected[0][0], expected[-1][0])
-    # Of several points at the last step, it may be any.
-    at_the_end = [plain(row, found)[2] for row in expected if row[0] == expected[-1][0]]
-    assert plain((0, 0, figures["last_value"]), found)[2] in at_the_end
+    last = plain((0, 0, figures["last_value"]), found)
+    assert last == plain((0, 0, expected[-1][2]), found)
     stamps = [time for _, time, _ in expected]
     assert (figures["first_timestamp"], figures["last_timestamp"]) == (min(stamps), max(stamps))
     for name, best in (("min", min), ("max", max)):
         value = best((value for _, value in finite), default=None)
         assert figures[f"{name}_value"] == value
-        assert (figures[f"{name}_step"], value) in finite or not finite
+        assert figures[f"{name}_step"] == next((s for s, v in finite if v == value), None)
     sizes = [abs(float(value)) for _, value in finite]
     if sum(sizes) < 1e300:
         exact = math.fsum(float(value) for _, value in finite)
@@ -203,16 +205,15 @@ def test_a_summary_of_a_batch_is_that_of_its_points(points: list[tuple[Any, int,
         min(p[0] for p in points),
         max(p[0] for p in points),
     )
-    end = max(points, key=lambda point: point[:2])
-    last = [value for *place, value in points if tuple(place) == end[:2]]
-    assert any(found.last_value is value for value in last)
+    in_order = sorted(points, key=lambda point: point[:2])
+    assert found.last_value is in_order[-1][2]
     if not finite:
         assert (found.min_value, found.max_value, found.total) == (None, None, 0)
     else:
         assert found.min_value == min(value for _, value in finite)
         assert found.max_value == max(value for _, value in finite)
-        assert (found.min_step, found.min_value) in finite
-        assert (found.max_step, found.max_value) in finite
+        assert found.min_step == min(step for step, value in finite if value == found.min_value)
+        assert found.max_step == min(step for step, value in finite if value == found.max_value)
         assert not math.isnan(found.total)
 
 
@@ -331,3 +332,18 @@ async def test_deleting_a_run_deletes_its_points(db: Database) -> None:
     async with db.read() as conn:
         for table in ("metrics", "series", "writers", "runs"):
             assert list(await conn.execute_fetchall(f"SELECT * FROM {table}")) == []
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (1, 2, 0)])
+async def test_the_figures_do_not_depend_on_what_is_stored_first(
+    db: Database, order: tuple[int, ...]
+) -> None:
+    """Ranks log the same steps; whichever journal is stored last, the latest point counts."""
+    async with db.write() as conn:
+        run_id = await new_run(conn)
+        ids = [await writer(conn, run_id, 1, rank) for rank in range(3)]
+        for rank in order:
+            column = Column("m", "step", [3, 7], [1, [10, 30, 20][rank]], [0.5, float(rank)])
+            await metrics.append(conn, run_id, ids[rank], [column])
+        [summary] = await series.summaries(conn, run_id)
+    assert (summary.last, summary.min_step, summary.max_step) == (1.0, 7, 7)

@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     from aiosqlite import Connection
 
 
+# NULL where a value is text, NaN or infinite.
+_FINITE = """
+    CASE WHEN typeof(value) != 'text' AND value > -9e999 AND value < 9e999 THEN value END
+"""
+
+
 async def integrity(conn: Connection) -> list[str]:
     """What SQLite finds wrong with the file; nothing, if all is well."""
     rows = await conn.execute_fetchall("PRAGMA integrity_check")
@@ -26,7 +32,7 @@ async def wrong_figures(conn: Connection) -> list[int]:
         f"""
         WITH counted AS (
             SELECT series_id, COUNT(*) AS points, min(step) AS first_step, max(step) AS last_step,
-                   sum(value IS NULL) AS nans
+                   sum(value IS NULL) AS nans, min({_FINITE}) AS low, max({_FINITE}) AS high
             FROM metrics WHERE {NOT_SUPERSEDED}
             GROUP BY series_id
         )
@@ -35,6 +41,13 @@ async def wrong_figures(conn: Connection) -> list[int]:
            OR series.nan_points != coalesce(counted.nans, 0)
            OR series.first_step IS NOT counted.first_step
            OR series.last_step IS NOT counted.last_step
+           OR series.min_value IS NOT counted.low
+           OR series.max_value IS NOT counted.high
+           OR series.last_value IS NOT (
+               SELECT value FROM metrics
+               WHERE series_id = series.id AND step = counted.last_step AND {NOT_SUPERSEDED}
+               ORDER BY timestamp DESC, writer_id DESC LIMIT 1
+           )
         ORDER BY series.id
         """
     )

@@ -39,12 +39,23 @@ class Figures(msgspec.Struct, frozen=True):
 
 
 def summarize(steps: Sequence[Step], timestamps: Sequence[int], values: Sequence[Value]) -> Figures:
-    """The figures of a batch of points of one series; the sequences have one length, not 0."""
+    """The figures of a batch of points of one series; the sequences have one length, not 0.
+
+    They depend on the points alone, not on their order: the last value is that of the latest point
+    at the highest step (of several at one time, that which comes last here), and a value that was
+    the least or greatest at several steps was so first at the lowest of them.
+    """
     if len(steps) == 1 and type(values[0]) is float and math.isfinite(values[0]):
         return _of_one(steps[0], timestamps[0], values[0])
     types = frozenset(map(type, values))
-    first_step, last_step = min(steps), max(steps)
-    last = _position_of_last(steps, timestamps, last_step)
+    # Steps are nearly always in order, and that is seen faster than their least and greatest.
+    ordered = sorted(steps)
+    is_ordered = ordered == list(steps)
+    first_step, last_step = ordered[0], ordered[-1]
+    if is_ordered and (len(ordered) == 1 or ordered[-2] != last_step):
+        last = len(ordered) - 1
+    else:
+        last = _position_of_last(steps, timestamps, last_step)
     finite: Sequence[float] = ()
     finite_steps = steps
     nans = 0
@@ -68,6 +79,11 @@ def summarize(steps: Sequence[Step], timestamps: Sequence[int], values: Sequence
     if finite:
         low, high = min(finite), max(finite)
         low_step, high_step = finite_steps[finite.index(low)], finite_steps[finite.index(high)]
+        if not is_ordered:
+            low_step, high_step = (
+                min(step for step, value in zip(finite_steps, finite, strict=True) if value == best)
+                for best in (low, high)
+            )
     return Figures(
         kind=_kind(types),
         points=len(values),
@@ -94,9 +110,10 @@ def _of_one(step: Step, timestamp: int, value: float) -> Figures:
 
 
 def _position_of_last(steps: Sequence[Step], timestamps: Sequence[int], last_step: Step) -> int:
-    if steps[-1] == last_step and steps.count(last_step) == 1:
-        return len(steps) - 1
-    return max(range(len(steps)), key=lambda position: (steps[position], timestamps[position]))
+    return max(
+        (position for position, step in enumerate(steps) if step == last_step),
+        key=lambda position: (timestamps[position], position),
+    )
 
 
 def _kind(types: frozenset[type]) -> Kind:

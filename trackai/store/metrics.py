@@ -62,6 +62,8 @@ async def append_parts(conn: Connection, parts: Sequence[Part]) -> None:
             if column.steps:
                 name = (run_id, column.path, column.axis)
                 pieces.setdefault(name, []).append((writer_id, _within_64_bits(column)))
+    for some in pieces.values():
+        some.sort(key=operator.itemgetter(0))  # as their rows lie
     figures = {name: _figures([column for _, column in some]) for name, some in pieces.items()}
     found = await series.ensure(conn, {name: figure.kind for name, figure in figures.items()})
     rows_before = conn.total_changes

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from trackai.errors import NotFoundError
+from trackai.store.attempts import NOT_SUPERSEDED
 from trackai.store.bulk import execute_rows, placeholders
 from trackai.store.figures import Figures
 from trackai.structs.values import Axis, Kind, Step, StoredValue, Value, json_value
@@ -88,7 +89,7 @@ async def _by_name(conn: Connection, names: Iterable[Name]) -> dict[Name, Series
 
 
 async def merge_figures(conn: Connection, additions: Iterable[tuple[int, Figures]]) -> None:
-    """Add the figures of new points to those of their series, given by row id."""
+    """Add the figures of new points, which are stored, to those of their series, by row id."""
     await execute_rows(
         conn,
         _merge,
@@ -131,8 +132,14 @@ def _merge(rows: int) -> str:
                 min(coalesce(series.first_timestamp, new.first_timestamp), new.first_timestamp),
             last_timestamp =
                 max(coalesce(series.last_timestamp, new.last_timestamp), new.last_timestamp),
+            -- Of several points at the last step it is the latest, whichever was stored last.
             last_value = CASE
                 WHEN series.last_step > new.last_step THEN series.last_value
+                WHEN series.last_step = new.last_step THEN (
+                    SELECT value FROM metrics
+                    WHERE series_id = series.id AND step = new.last_step AND {NOT_SUPERSEDED}
+                    ORDER BY timestamp DESC, writer_id DESC LIMIT 1
+                )
                 ELSE new.last_value
             END,
             min_value = CASE
@@ -140,16 +147,22 @@ def _merge(rows: int) -> str:
                 THEN series.min_value ELSE new.min_value
             END,
             min_step = CASE
-                WHEN new.min_value IS NULL OR series.min_value <= new.min_value
-                THEN series.min_step ELSE new.min_step
+                WHEN new.min_value IS NULL OR series.min_value < new.min_value
+                THEN series.min_step
+                WHEN series.min_value = new.min_value
+                THEN min(series.min_step, new.min_step)
+                ELSE new.min_step
             END,
             max_value = CASE
                 WHEN new.max_value IS NULL OR series.max_value >= new.max_value
                 THEN series.max_value ELSE new.max_value
             END,
             max_step = CASE
-                WHEN new.max_value IS NULL OR series.max_value >= new.max_value
-                THEN series.max_step ELSE new.max_step
+                WHEN new.max_value IS NULL OR series.max_value > new.max_value
+                THEN series.max_step
+                WHEN series.max_value = new.max_value
+                THEN min(series.max_step, new.max_step)
+                ELSE new.max_step
             END,
             -- Sums beyond the largest float are infinite; +Infinity with -Infinity would be NULL.
             sum = coalesce(series.sum + new.sum, series.sum)
