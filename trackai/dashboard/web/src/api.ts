@@ -119,7 +119,7 @@ export const metricNames = (id: number): Promise<string[]> => ask("GET", `/api/m
 
 export function runs(
   asked: {
-    project_id: number;
+    project_id?: number;
     filter?: string;
     sort_by?: string;
     sort_order?: string;
@@ -163,6 +163,20 @@ export async function charts(
   return found;
 }
 
-export const setTags = (id: number, tags: string[]): Promise<Run> => ask("PATCH", `/api/runs/${id}`, { tags });
 export const rename = (id: number, name: string): Promise<Run> => ask("PATCH", `/api/runs/${id}`, { name });
 export const deleteRuns = (ids: number[]): Promise<unknown> => ask("POST", "/api/runs/delete", { run_ids: ids });
+export const changeTags = (run_ids: number[], change: { add?: string[]; remove?: string[] }): Promise<unknown> =>
+  ask("POST", "/api/runs/tags", { run_ids, ...change });
+
+export interface RunGroup {
+  value: Value;
+  runs: number;
+  filter: string;
+  means: Record<string, number | null>;
+}
+
+export const groups = (
+  id: number,
+  asked: { by: string; filter?: string; columns?: string; limit: number },
+  signal?: AbortSignal,
+): Promise<{ groups: RunGroup[]; total: number }> => ask("GET", `/api/projects/${id}/groups?${query(asked)}`, undefined, signal);

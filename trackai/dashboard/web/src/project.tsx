@@ -1,93 +1,95 @@
 // A project: its runs on the left, the charts of those that are chosen on the right.
 
-import { useCallback, useState } from "preact/hooks";
+import { useCallback, useEffect, useState } from "preact/hooks";
+import { Actions } from "./actions";
 import * as api from "./api";
 import { Charts } from "./charts";
+import { Columns } from "./columns";
+import { lookUp, names } from "./names";
 import { usePolled } from "./poll";
+import { Splitter } from "./splitter";
 import { Table } from "./table";
-import { columns, filter, go, selected } from "./view";
+import { filter, go, groupBy, selected } from "./view";
 
 // As many as can be told apart.
 const FIRST = 8;
 
 export function ProjectPage({ id }: { id: number }) {
-  const { data: project, error } = usePolled(() => api.project(id), 3000, [id]);
+  const [changed, setChanged] = useState(0);
+  const { data: project, error } = usePolled(() => api.project(id), 3000, [id, changed]);
   const { data: known } = usePolled(() => api.columns(id), 5000, [id]);
-  const [newest, setNewest] = useState<api.Run[]>([]);
-  const onRuns = useCallback((runs: api.Run[]) => setNewest(runs), []);
-  const chosen = selected.value ?? newest.slice(0, FIRST).map((run) => run.id);
-  const names = new Map(newest.map((run) => [run.id, run.name ?? run.run_id]));
+  const [newest, setNewest] = useState<number[]>([]);
+  const onRuns = useCallback((runs: api.Run[]) => {
+    const ids = runs.slice(0, FIRST).map((run) => run.id);
+    setNewest((before) => (before.join() === ids.join() ? before : ids));
+  }, []);
+  const chosen = selected.value ?? newest;
+  useEffect(() => {
+    void lookUp(chosen);
+  }, [chosen.join()]);
   if (error && !project) return <p class="empty">{error}</p>;
   return (
     <div class="project">
       <section class="side" aria-label="Runs">
         <h1>{project?.name ?? "…"}</h1>
         <form class="tools" onSubmit={(event) => event.preventDefault()}>
-          <input type="search" aria-label="Filter runs" value={filter.value} spellcheck={false}
+          <input type="search" aria-label="Filter runs" aria-describedby="filter-problem" value={filter.value} spellcheck={false}
             placeholder="config.lr < 0.01 and metric.loss.min < 1"
             onChange={(event) => go({ filter: event.currentTarget.value }, { replace: true })} />
-          <Chooser known={known} />
+          <Help />
         </form>
-        <Table projectId={id} chosen={chosen} onRuns={onRuns} onChoose={(ids) => go({ runs: ids.join(",") || "0" })} />
-        {chosen.length > 0 && <Actions chosen={chosen} />}
+        <div class="tools">
+          <GroupBy known={known} />
+          <Columns known={known} />
+        </div>
+        <Table projectId={id} chosen={chosen} onRuns={onRuns} changed={changed}
+          onChoose={(ids) => go({ runs: ids.join(",") || "0" })} />
+        {selected.value !== undefined && chosen.length > 0 && (
+          <Actions chosen={chosen} onChange={() => setChanged((before) => before + 1)} />
+        )}
       </section>
-      <Charts runIds={chosen} names={names} paths={known?.metrics.filter((one) => one.kind !== "text").map((one) => one.path)} />
+      <Splitter name="runs-width" label="Width of the table" />
+      <Charts runIds={chosen} names={names.value} paths={known?.metrics.filter(drawn).map((one) => one.path)} />
     </div>
   );
 }
 
-function Chooser({ known }: { known: api.Columns | undefined }) {
-  const [search, setSearch] = useState("");
-  const fields = known
-    ? [...known.metrics, ...known.config].map((one) => one.field).filter((field) => field.includes(search))
-    : [];
-  const toggle = (field: string) => {
-    const now = columns.value;
-    const next = now.includes(field) ? now.filter((one) => one !== field) : [...now, field];
-    go({ columns: next.join("\n") }, { replace: true });
-  };
+const drawn = (one: { kind: string }): boolean => one.kind !== "text" && one.kind !== "histogram";
+
+function GroupBy({ known }: { known: api.Columns | undefined }) {
+  const fields = ["group", "state", "name"];
+  const keys = known?.config.map((one) => one.field) ?? [];
+  // A link may name what no run has any more.
+  const more = groupBy.value && ![...fields, ...keys].includes(groupBy.value) ? [groupBy.value] : [];
   return (
-    <details class="chooser">
-      <summary>Columns</summary>
-      <div class="menu">
-        <input type="search" aria-label="Search columns" value={search} onInput={(event) => setSearch(event.currentTarget.value)} />
-        {fields.slice(0, 200).map((field) => (
-          <label key={field}>
-            <input type="checkbox" checked={columns.value.includes(field)} onChange={() => toggle(field)} />
-            {field}
-          </label>
-        ))}
-      </div>
-    </details>
+    <label>
+      Group by
+      <select value={groupBy.value} onChange={(event) => go({ by: event.currentTarget.value, open: undefined })}>
+        <option value="">nothing</option>
+        {[...fields, ...more].map((one) => <option key={one} value={one}>{one}</option>)}
+        {keys.length > 0 && (
+          <optgroup label="configuration">
+            {known?.config.map((one) => <option key={one.field} value={one.field}>{one.key}</option>)}
+          </optgroup>
+        )}
+      </select>
+    </label>
   );
 }
 
-function Actions({ chosen }: { chosen: number[] }) {
-  const [problem, setProblem] = useState("");
-  const act = (work: () => Promise<unknown>) => () => {
-    setProblem("");
-    work().catch((error: unknown) => setProblem(String(error)));
-  };
-  const tag = async () => {
-    const name = prompt("Tag the chosen runs:")?.trim();
-    if (!name) return;
-    for (const id of chosen) {
-      const run = await api.run(id);
-      await api.setTags(id, [...new Set([...run.tags, name])]);
-    }
-  };
-  const remove = async () => {
-    if (confirm(`Delete ${chosen.length} run(s) with all their points?`)) {
-      await api.deleteRuns(chosen);
-      go({ runs: undefined });
-    }
-  };
+function Help() {
   return (
-    <p class="actions">
-      <button type="button" onClick={act(tag)}>Tag</button>
-      <button type="button" onClick={act(remove)}>Delete</button>
-      <button type="button" onClick={() => go({ runs: "0" })}>Choose none</button>
-      {problem && <span class="problem" role="alert">{problem}</span>}
-    </p>
+    <details class="chooser">
+      <summary>Help</summary>
+      <div class="menu">
+        <p>A field, an operator and a value; Enter asks.</p>
+        <pre>{'config.opt/lr < 0.01\nmetric.val/loss.min <= 0.5\nstate = running\ntag = baseline\nname ~ "old"'}</pre>
+        <p>
+          Fields are <code>config.KEY</code>, <code>metric.NAME</code> with <code>.min .max .mean .last</code>, and <code>name
+          group state tag notes created duration</code>. Operators are <code>= != &lt; &lt;= &gt; &gt;= ~ !~</code>, joined
+          by <code>and or not ( )</code>. Quotes hold what has spaces.
+        </p>
+      </div>
+    </details>
   );
 }

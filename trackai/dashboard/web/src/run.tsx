@@ -11,6 +11,7 @@ import { Histograms } from "./histograms";
 import { Logs } from "./logs";
 import { usePolled } from "./poll";
 import { Rename } from "./rename";
+import { Splitter } from "./splitter";
 import { type Tab, Tabs } from "./tabs";
 import { address, follow, go, text } from "./view";
 import "./run.css";
@@ -76,6 +77,7 @@ export function RunPage({ id }: { id: number }) {
         <Metrics figures={(figures ?? []).filter(isNumber).sort((one, other) => one.axis.localeCompare(other.axis))} none={figures?.length === 0} />
         <Config config={config} />
       </section>
+      <Splitter name="run-width" label="Width of the summary" />
       <Tabs tabs={tabs} at={at} onGo={(id) => go({ tab: id === "charts" ? undefined : id })}>
         {at === "charts" && <Charts key="charts" runIds={[id]} names={names} paths={paths && figures && charts} />}
         {at === "system" && (system.length > 0

@@ -1,66 +1,107 @@
 // The table of a project's runs: only the rows on screen exist, and only their pages are fetched.
 
-import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import * as api from "./api";
 import { color } from "./colors";
 import { ago, value } from "./format";
-import { address, columns, filter, follow, go, order, sort } from "./view";
+import { learn } from "./names";
+import { Rename } from "./rename";
+import { useRows } from "./rows";
+import { address, columns, filter, follow, go, groupBy, openGroups, order, sort } from "./view";
+import "./table.css";
 
-const ROW = 30;
+const ROW = 32;
 const PAGE = 100;
 const POLL = 3000;
+const GROUPS = 1000;
+// What the first rows are read for, whatever the table shows of them.
+const NEWEST = 20;
 
 interface Props {
   projectId: number;
   chosen: number[];
   onRuns: (first: api.Run[], total: number) => void;
   onChoose: (ids: number[]) => void;
+  /** Counts up when something was changed: what is shown is asked for at once. */
+  changed: number;
 }
 
-export function Table({ projectId, chosen, onRuns, onChoose }: Props) {
+/** Rows that belong together: all of them, or those of a group, which has a row of its own. */
+interface Section {
+  filter: string;
+  group?: api.RunGroup;
+  runs: number;
+  /** Where its first row is, and whether its runs are shown. */
+  at: number;
+  open: boolean;
+}
+
+export function Table({ projectId, chosen, onRuns, onChoose, changed }: Props) {
   const box = useRef<HTMLDivElement>(null);
-  const [pages, setPages] = useState(new Map<number, api.Run[]>());
+  const [pages, setPages] = useState(new Map<string, api.Run[]>());
   const [total, setTotal] = useState<number>();
+  const [groups, setGroups] = useState<api.RunGroup[]>();
   const [error, setError] = useState("");
   const shown = useRef("");
-  const [top, setTop] = useState(0);
-  const [height, setHeight] = useState(600);
-  const asked = [projectId, filter.value, sort.value, order.value, columns.value.join("\n")].join("\u0000");
+  const anchor = useRef<number>();
+  const asked = [projectId, filter.value, sort.value, order.value, columns.value.join("\n"), groupBy.value].join("\u0000");
 
-  const first = Math.max(0, Math.floor(top / ROW) - 5);
-  const last = Math.min((total ?? 1) - 1, Math.ceil((top + height) / ROW) + 5);
-  const firstPage = Math.floor(first / PAGE);
-  const lastPage = Math.floor(Math.max(last, 0) / PAGE);
+  const grouped = groupBy.value !== "";
+  const sections = layOut(grouped ? groups : undefined, total ?? 0);
+  const last = sections.at(-1);
+  const count = last ? last.at + (last.group ? 1 : 0) + (last.open ? last.runs : 0) : 0;
+  const rows = useRows(box, count, ROW);
+  const wanted = pagesOf(sections, rows.first, rows.end);
+  const names = wanted.map(([section, page]) => key(section, page)).join("\u0001");
 
   useEffect(() => {
     setPages(new Map());
     setTotal(undefined);
+    setGroups(undefined);
     if (box.current) box.current.scrollTop = 0;
   }, [asked]);
 
   useEffect(() => {
     const stop = new AbortController();
     let timer = 0;
+    const common = { project_id: projectId, sort_by: sort.value, sort_order: order.value };
+    const read = async () => {
+      if (grouped) {
+        const found = await api.groups(
+          projectId,
+          { by: groupBy.value, filter: filter.value, columns: columns.value.join(","), limit: GROUPS },
+          stop.signal,
+        );
+        setGroups((before) => unlessSame(before, found.groups));
+        const first = await api.runs({ ...common, filter: filter.value, limit: NEWEST, offset: 0 }, stop.signal);
+        tell(first);
+      }
+      const some: [Section, number][] = wanted.length > 0 || grouped ? wanted : [[EVERYTHING, 0]];
+      for (const [section, page] of some) {
+        const found = await api.runs(
+          { ...common, filter: both(filter.value, section.filter), columns: columns.value.join(","), limit: PAGE, offset: page * PAGE },
+          stop.signal,
+        );
+        learn(found.runs);
+        setPages((before) => {
+          const name = key(section, page);
+          return unlessSame(before.get(name), found.runs) === before.get(name) ? before : new Map(before).set(name, found.runs);
+        });
+        if (!grouped) {
+          setTotal(found.total);
+          if (page === 0) tell(found);
+        }
+      }
+      shown.current = asked;
+    };
+    const tell = (found: api.RunPage) => {
+      learn(found.runs);
+      setTotal(found.total);
+      onRuns(found.runs, found.total);
+    };
     const load = async () => {
       try {
-        for (let page = firstPage; page <= lastPage; page++) {
-          const found = await api.runs(
-            {
-              project_id: projectId,
-              filter: filter.value,
-              sort_by: sort.value,
-              sort_order: order.value,
-              columns: columns.value.join(","),
-              limit: PAGE,
-              offset: page * PAGE,
-            },
-            stop.signal,
-          );
-          shown.current = asked;
-          setPages((before) => new Map(before).set(page, found.runs));
-          setTotal(found.total);
-          if (page === 0) onRuns(found.runs, found.total);
-        }
+        if (!document.hidden) await read();
         setError("");
       } catch (problem) {
         if (!stop.signal.aborted) setError(problem instanceof Error ? problem.message : String(problem));
@@ -68,66 +109,190 @@ export function Table({ projectId, chosen, onRuns, onChoose }: Props) {
       if (!stop.signal.aborted) timer = window.setTimeout(load, POLL);
     };
     // Scrolling past a page need not fetch it; what is there is asked for again in a while.
-    const there = shown.current === asked && pages.has(firstPage) && pages.has(lastPage);
-    timer = window.setTimeout(load, there ? POLL : 30);
+    const there = shown.current === asked && wanted.every(([section, page]) => pages.has(key(section, page)));
+    if (shown.current === "") void load();
+    else timer = window.setTimeout(load, there ? POLL : 30);
     return () => {
       stop.abort();
       clearTimeout(timer);
     };
-  }, [asked, firstPage, lastPage]);
+  }, [asked, names, changed]);
 
-  useLayoutEffect(() => {
-    const element = box.current;
-    if (!element) return;
-    const watch = new ResizeObserver(() => setHeight(element.clientHeight));
-    watch.observe(element);
-    return () => watch.disconnect();
-  }, []);
+  const runAt = (at: number): api.Run | undefined => {
+    const section = sectionAt(sections, at);
+    const place = section ? at - section.at - (section.group ? 1 : 0) : -1;
+    return section && place >= 0 ? pages.get(key(section, Math.floor(place / PAGE)))?.[place % PAGE] : undefined;
+  };
+  const choose = (at: number, run: api.Run, far: boolean) => {
+    const on = !chosen.includes(run.id);
+    const from = far && anchor.current !== undefined ? anchor.current : at;
+    const ids = new Set<number>([run.id]);
+    for (let one = Math.min(from, at); one <= Math.max(from, at); one++) {
+      const other = runAt(one);
+      if (other) ids.add(other.id);
+    }
+    anchor.current = at;
+    onChoose(on ? [...new Set([...chosen, ...ids])] : chosen.filter((id) => !ids.has(id)));
+  };
+  const rename = async (id: number, name: string) => {
+    const renamed = await api.rename(id, name);
+    learn([renamed]);
+    const next = (run: api.Run) => (run.id === id ? { ...run, name: renamed.name } : run);
+    setPages((before) => new Map([...before].map(([name, runs]) => [name, runs.map(next)])));
+  };
 
-  const rows = [];
-  for (let at = first; at <= last && at < (total ?? 0); at++) {
-    const run = pages.get(Math.floor(at / PAGE))?.[at % PAGE];
-    rows.push(<Row key={at} at={at} run={run} chosen={chosen} onChoose={onChoose} />);
+  const drawn = [];
+  for (let at = rows.first; at < rows.end; at++) {
+    const section = sectionAt(sections, at);
+    if (section?.group && at === section.at) {
+      drawn.push(<GroupRow key={`group ${section.filter}`} at={at} section={section} group={section.group} />);
+    } else {
+      drawn.push(<Row key={at} at={at} run={runAt(at)} chosen={chosen} onChoose={choose} onRename={rename} />);
+    }
   }
+  const empty = grouped ? groups?.length === 0 : total === 0;
   return (
     <div class="table">
-      {error && (
-        <p class="problem" role="alert">
-          {error}
-        </p>
-      )}
-      <div class="rows" ref={box} onScroll={(event) => setTop(event.currentTarget.scrollTop)} tabIndex={0}
-        role="table" aria-label="Runs" aria-rowcount={total ?? -1}>
-        <div class="head" role="row">
+      {error && <p class="problem" role="alert" id="filter-problem">{error}</p>}
+      <div class="rows" ref={box} tabIndex={0} role="table" aria-label="Runs" aria-rowcount={count + 1}>
+        <div class="head" role="row" aria-rowindex={1}>
           <span class="pick" role="columnheader" aria-label="Chosen" />
           <Head name="Run" field="run_id" wide />
-          <Head name="State" field="state" />
+          <Head name="State" field="state" narrow />
+          {columns.value.map((field) => <Head key={field} name={short(field)} field={field} numeric />)}
           <Head name="Created" field="created_at" />
-          {columns.value.map((field) => (
-            <Head key={field} name={field.replace(/^(config|metric)\./, "")} field={field} />
-          ))}
         </div>
-        <div class="all" style={{ height: `${(total ?? 0) * ROW}px` }} role="rowgroup">
-          {rows}
+        <div class="all" style={{ height: `${rows.height}px` }} role="rowgroup">
+          <div class="slice" style={{ transform: `translateY(${rows.top}px)` }} role="presentation">{drawn}</div>
         </div>
-        {total === 0 && <p class="empty">No runs match.</p>}
+        {empty && !error && <Nothing projectId={projectId} />}
       </div>
-      <p class="count">{total === undefined ? "Loading …" : `${total} runs, ${chosen.length} in the charts`}</p>
+      <p class="count" role="status">
+        {total === undefined ? (error ? "" : "Loading …") : said(total, groups, chosen.length)}
+      </p>
     </div>
   );
 }
 
-function Head({ name, field, wide }: { name: string; field: string; wide?: boolean }) {
+/** A field as it fits over a column: the end of a long name says more than its beginning. */
+function short(field: string): string {
+  const name = field.replace(/^(config|metric)\./, "");
+  return name.length > 14 ? name.slice(name.lastIndexOf("/") + 1) : name;
+}
+
+const EVERYTHING: Section = { filter: "", runs: 0, at: 0, open: true };
+
+const key = (section: Section, page: number): string => `${section.filter}\u0000${page}`;
+
+const both = (one: string, other: string): string => (one && other ? `(${one}) and ${other}` : one || other);
+
+/** The old one if the new says the same, so that nothing is drawn again. */
+function unlessSame<T>(before: T | undefined, now: T): T {
+  return before !== undefined && JSON.stringify(before) === JSON.stringify(now) ? before : now;
+}
+
+function layOut(groups: api.RunGroup[] | undefined, total: number): Section[] {
+  if (groups === undefined) return [{ ...EVERYTHING, runs: groupBy.value ? 0 : total }];
+  const open = new Set(openGroups.value);
+  let at = 0;
+  return groups.map((group) => {
+    const section = { filter: group.filter, group, runs: group.runs, at, open: open.has(group.filter) };
+    at += 1 + (section.open ? group.runs : 0);
+    return section;
+  });
+}
+
+function sectionAt(sections: Section[], at: number): Section | undefined {
+  let low = 0;
+  let high = sections.length - 1;
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    if ((sections[middle] as Section).at <= at) low = middle;
+    else high = middle - 1;
+  }
+  return sections[low];
+}
+
+/** The pages that the rows from `first` to `end` are on. */
+function pagesOf(sections: Section[], first: number, end: number): [Section, number][] {
+  const found = new Map<string, [Section, number]>();
+  for (let at = first; at < end; at++) {
+    const section = sectionAt(sections, at);
+    const place = section ? at - section.at - (section.group ? 1 : 0) : -1;
+    if (!section || place < 0 || !section.open) continue;
+    const page = Math.floor(place / PAGE);
+    found.set(key(section, page), [section, page]);
+  }
+  return [...found.values()];
+}
+
+function said(total: number, groups: api.RunGroup[] | undefined, chosen: number): string {
+  const runs = `${total.toLocaleString()} ${total === 1 ? "run" : "runs"}`;
+  const inGroups = groups && groupBy.value ? ` in ${groups.length} ${groups.length === 1 ? "group" : "groups"}` : "";
+  return `${runs}${inGroups}, ${chosen} in the charts`;
+}
+
+function Nothing({ projectId }: { projectId: number }) {
+  if (filter.value) {
+    return (
+      <div class="empty">
+        <p>No run matches.</p>
+        <button type="button" onClick={() => go({ filter: undefined })}>Show all runs</button>
+      </div>
+    );
+  }
+  return (
+    <div class="empty">
+      <p>No runs yet. Log one:</p>
+      <pre>{`import trackai\n\nwith trackai.init(project="…") as run:\n    run.log({"loss": 0.5})`}</pre>
+      <p class="faint">It appears here by itself, in project {projectId}.</p>
+    </div>
+  );
+}
+
+function Head({ name, field, wide, narrow, numeric }: {
+  name: string;
+  field: string;
+  wide?: boolean;
+  narrow?: boolean;
+  numeric?: boolean;
+}) {
   const mine = sort.value === field;
   const next = mine && order.value === "desc" ? "asc" : "desc";
   return (
-    <span class={wide ? "cell wide" : "cell"} role="columnheader"
+    <span class={`cell${wide ? " wide" : ""}${narrow ? " state" : ""}${numeric ? " number" : ""}`} role="columnheader"
       aria-sort={mine ? (order.value === "desc" ? "descending" : "ascending") : "none"}>
       <button type="button" title={`Sort by ${field}`} onClick={() => go({ sort: field, order: next })}>
         {name}
-        {mine && (order.value === "desc" ? " ↓" : " ↑")}
+        {mine && <span aria-hidden="true">{order.value === "desc" ? " ↓" : " ↑"}</span>}
       </button>
     </span>
+  );
+}
+
+function GroupRow({ at, section, group }: { at: number; section: Section; group: api.RunGroup }) {
+  const toggle = () => {
+    const others = openGroups.value.filter((one) => one !== group.filter);
+    go({ open: (section.open ? others : [...others, group.filter]).join("\n") }, { replace: true });
+  };
+  const name = group.value === null ? "none" : String(group.value);
+  return (
+    <div class="row group" role="row" aria-rowindex={at + 2}>
+      <span class="cell name" role="cell">
+        <button type="button" aria-expanded={section.open} onClick={toggle} title={group.filter}>
+          <span class="turn" aria-hidden="true">▸</span>
+          <b>{name}</b>
+          <small>{group.runs.toLocaleString()} {group.runs === 1 ? "run" : "runs"}</small>
+        </button>
+      </span>
+      <span class="cell state" role="cell" />
+      {columns.value.map((field) => (
+        <span class="cell number" role="cell" key={field} title={`mean of ${field}`}>
+          {typeof group.means[field] === "number" && <><small aria-label="mean">⌀</small> {value(group.means[field])}</>}
+        </span>
+      ))}
+      <span class="cell" role="cell" />
+    </div>
   );
 }
 
@@ -135,44 +300,37 @@ interface RowProps {
   at: number;
   run: api.Run | undefined;
   chosen: number[];
-  onChoose: (ids: number[]) => void;
+  onChoose: (at: number, run: api.Run, far: boolean) => void;
+  onRename: (id: number, name: string) => Promise<unknown>;
 }
 
-function Row({ at, run, chosen, onChoose }: RowProps) {
-  const place = { transform: `translateY(${at * ROW}px)` };
-  if (!run) return <div class="row waiting" style={place} role="row" />;
+function Row({ at, run, chosen, onChoose, onRename }: RowProps) {
+  if (!run) return <div class="row waiting" role="row" aria-rowindex={at + 2}><span class="cell" role="cell" /></div>;
   const on = chosen.includes(run.id);
   const name = run.name ?? run.run_id;
   return (
-    <div class={on ? "row on" : "row"} style={place} role="row" aria-rowindex={at + 2}>
+    <div class={on ? "row on" : "row"} role="row" aria-rowindex={at + 2}>
       <span class="pick" role="cell">
-        <input type="checkbox" checked={on} aria-label={`Show ${name} in the charts`}
-          style={{ accentColor: color(run.id) }}
-          onChange={() => onChoose(on ? chosen.filter((id) => id !== run.id) : [...chosen, run.id])} />
+        <input type="checkbox" checked={on} aria-label={`Show ${name} in the charts`} style={{ accentColor: color(run.id) }}
+          onClick={(event) => onChoose(at, run, event.shiftKey)} />
       </span>
       <span class="cell wide" role="cell">
         <i class="dot" style={{ background: on ? color(run.id) : "transparent" }} />
-        <a href={address({ run: run.id, project: run.project_id }, false)} title={run.run_id}
-          onClick={(event) => follow(event, { run: run.id, project: run.project_id })}>
-          {name}
-        </a>
-        {run.tags.map((tag) => (
-          <em class="tag" key={tag}>
-            {tag}
-          </em>
-        ))}
+        <Rename name={name} onRename={(next) => onRename(run.id, next)}>
+          <a href={address({ run: run.id, project: run.project_id }, false)} title={run.run_id}
+            onClick={(event) => follow(event, { run: run.id, project: run.project_id })}>
+            {name}
+          </a>
+        </Rename>
+        {run.tags.map((tag) => <em class="tag" key={tag}>{tag}</em>)}
       </span>
-      <span class={`cell state ${run.state}`} role="cell">
-        {run.state}
-      </span>
-      <span class="cell" role="cell" title={run.created_at}>
-        {ago(run.created_at)}
-      </span>
+      <span class={`cell state ${run.state}`} role="cell">{run.state}</span>
       {columns.value.map((field) => (
         <span class="cell number" role="cell" key={field} title={String(run.values?.[field] ?? "")}>
           {value(run.values?.[field])}
         </span>
       ))}
+      <span class="cell" role="cell" title={run.created_at}>{ago(run.created_at)}</span>
     </div>
   );
 }

@@ -38,6 +38,10 @@ export const selected = computed<number[] | undefined>(() => {
 });
 export const columns = computed(() => (params.value.get("columns") ?? "").split("\n").filter(Boolean));
 
+/** By which field the table's runs are grouped, and which of the groups, by their filters, are open. */
+export const groupBy = text("by");
+export const openGroups = computed(() => (params.value.get("open") ?? "").split("\n").filter(Boolean));
+
 type Change = Record<string, string | number | undefined>;
 
 /** The address with some parameters changed; undefined takes one away. */

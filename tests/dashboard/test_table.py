@@ -1,0 +1,242 @@
+"""The table of runs: groups, columns, names, tags, deletion, many rows, and what goes wrong."""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.conftest import serving
+from tests.dashboard.conftest import serious_findings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser, Locator, Page
+
+    from tests.conftest import Server
+
+RUNS = """
+import trackai
+for number in range(12):
+    config = {"lr": 0.1 if number % 3 else 1.0, "net": {"name": "big" if number < 4 else "small"}}
+    name, group = f"run {number}", "ab"[number % 2]
+    with trackai.init(project="table", name=name, group=group, config=config) as run:
+        for step in range(5):
+            run.log({"val/loss": (number + 1) / (step + 1)}, step=step)
+"""
+MANY = 10_000
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server over a project of twelve runs, and one of ten thousand."""
+    path = tmp_path_factory.mktemp("store") / "store" / "trackai.db"
+    env = {**os.environ, "TRACKAI_DB_PATH": str(path)}
+    subprocess.run([sys.executable, "-c", RUNS], env=env, check=True)
+    with closing(sqlite3.connect(path)) as conn, conn:
+        conn.execute("INSERT INTO projects VALUES (2, 'many', 'many', 0, 0)")
+        conn.execute(
+            """
+            WITH RECURSIVE n (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n < ?)
+            INSERT INTO runs (uid, project_id, slug, state, created_at, updated_at)
+            SELECT 'many-' || n, 2, 'r' || n, 'completed', n * 1000000, n * 1000000 FROM n
+            """,
+            (MANY - 1,),
+        )
+    with serving(path) as server:
+        yield server
+
+
+@pytest.fixture
+def fresh(served: Server) -> str:
+    """The address of a project of three runs that a test may change."""
+    number = len(served.get("/api/projects"))
+    name = f"fresh {number}"
+    project = served.request("POST", "/api/projects", {"name": name, "project_id": name}).json
+    for run in ("one", "two", "three"):
+        new = {"project_id": project["id"], "run_id": run, "state": "completed"}
+        assert served.request("POST", "/api/runs", new).status == 200
+    return f"{served.url}/?project={project['id']}"
+
+
+def _rows(page: Page) -> Locator:
+    return page.get_by_role("table", name="Runs").get_by_role("row")
+
+
+def _box(page: Page, name: str) -> Locator:
+    return page.get_by_role("checkbox", name=f"Show {name} in the charts", exact=True)
+
+
+def test_groups_have_counts_and_means_and_open(served: Server, page: Page) -> None:
+    page.goto(f"{served.url}/?project=1&columns=metric.val/loss.min")
+    page.get_by_label("Group by").select_option("net/name")
+    expect(page.get_by_text("12 runs in 2 groups")).to_be_visible()
+    small = _rows(page).filter(has=page.get_by_role("button", name=re.compile("^small")))
+    expect(small).to_contain_text("8 runs")
+    expect(small).to_contain_text("1.7")  # of 5/5 to 12/5
+    button = small.get_by_role("button")
+    expect(button).to_have_attribute("aria-expanded", "false")
+    button.press("Enter")
+    expect(button).to_have_attribute("aria-expanded", "true")
+    expect(_rows(page)).to_have_count(1 + 2 + 8)
+    expect(page.get_by_role("link", name="run 11")).to_be_visible()
+    page.goto(page.url)  # the address holds which are open
+    expect(_rows(page)).to_have_count(1 + 2 + 8)
+    page.get_by_label("Filter runs").fill("config.lr = 1")
+    page.get_by_label("Filter runs").press("Enter")
+    expect(_rows(page)).to_have_count(1 + 2 + 2)
+    page.get_by_role("button", name=re.compile("^small")).click()
+    expect(_rows(page)).to_have_count(1 + 2)
+
+
+def test_columns_are_chosen_with_their_figures(served: Server, page: Page) -> None:
+    page.goto(f"{served.url}/?project=1&sort=id&order=asc")
+    page.get_by_text("Columns").click()
+    page.get_by_role("searchbox", name="Search columns").fill("loss")
+    page.get_by_role("checkbox", name="val/loss").check()
+    first = _rows(page).nth(1)
+    expect(first).to_contain_text("0.2")
+    page.get_by_label("Figure of val/loss").select_option("max")
+    expect(page).to_have_url(re.compile("columns=metric.val%2Floss.max"))
+    expect(first.get_by_role("cell").nth(3)).to_have_text("1")
+    page.get_by_role("searchbox", name="Search columns").fill("net")
+    page.get_by_role("checkbox", name="net/name").check()
+    expect(first).to_contain_text("big")
+    page.keyboard.press("Escape")
+    page.get_by_text("Columns (2)").click()
+    page.get_by_role("columnheader", name="net/name").get_by_role("button").click()
+    expect(_rows(page).nth(1)).to_contain_text("small")
+
+
+def test_a_run_is_renamed_in_its_row(served: Server, page: Page, fresh: str) -> None:
+    page.goto(f"{fresh}&sort=id&order=asc")
+    page.get_by_role("button", name="Rename one").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.insert_text("renamed")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("link", name="renamed")).to_be_visible()
+    project = fresh.rpartition("=")[2]
+    assert served.get(f"/api/runs?project_id={project}&search=renamed")["total"] == 1
+    expect(page.get_by_role("button", name="Rename renamed")).to_be_focused()
+
+
+def test_chosen_runs_are_tagged_and_deleted(served: Server, page: Page, fresh: str) -> None:
+    page.goto(f"{fresh}&runs=0")
+    expect(page.get_by_role("group", name="Chosen runs")).to_have_count(0)
+    _box(page, "one").check()
+    _box(page, "two").check()
+    actions = page.get_by_role("group", name="Chosen runs")
+    expect(actions).to_contain_text("2 runs")
+    actions.get_by_role("button", name="Tag", exact=True).click()
+    dialog = page.get_by_role("dialog", name="Tag 2 runs")
+    dialog.get_by_role("button", name="Tag").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("Name one tag")
+    dialog.get_by_role("textbox").fill("good, kept")
+    page.keyboard.press("Enter")
+    expect(dialog).to_have_count(0)
+    expect(page.locator("em.tag", has_text="good")).to_have_count(2)
+    expect(page.locator("em.tag", has_text="kept")).to_have_count(2)
+    actions.get_by_role("button", name="Delete").click()
+    page.keyboard.press("Escape")  # nothing is deleted by mistake
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(_rows(page)).to_have_count(4)
+    actions.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(_rows(page)).to_have_count(2)
+    expect(page.get_by_role("link", name="three")).to_be_visible()
+    assert "runs=" not in page.url
+
+
+def test_a_range_is_chosen_with_shift(served: Server, page: Page) -> None:
+    page.goto(f"{served.url}/?project=1&runs=0&sort=id&order=asc")
+    _box(page, "run 2").click()
+    _box(page, "run 6").click(modifiers=["Shift"])
+    expect(page.get_by_text("5 in the charts")).to_be_visible()
+    _box(page, "run 4").click()
+    expect(page.get_by_text("4 in the charts")).to_be_visible()
+
+
+def test_a_chosen_run_has_one_colour_everywhere(served: Server, page: Page) -> None:
+    page.goto(f"{served.url}/?project=1&runs=0&sort=id&order=asc")
+    _box(page, "run 3").check()
+    row = _rows(page).filter(has_text="run 3")
+    dot = row.locator(".dot").evaluate("dot => getComputedStyle(dot).backgroundColor")
+    canvas = page.locator("figure canvas").first
+    expect(canvas).to_be_visible()
+    red, green, blue = map(int, re.findall(r"\d+", dot))
+    drawn = canvas.evaluate(
+        """(canvas, [red, green, blue]) => {
+            const { width, height } = canvas;
+            const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+            for (let at = 0; at < data.length; at += 4) {
+                const same = data[at] === red && data[at + 1] === green;
+                if (same && data[at + 2] === blue) return true;
+            }
+            return false;
+        }""",
+        [red, green, blue],
+    )
+    assert drawn
+
+
+def test_ten_thousand_runs_are_a_few_rows(served: Server, page: Page) -> None:
+    page.goto(f"{served.url}/?project=2&sort=id&order=asc")
+    expect(page.get_by_text("10,000 runs")).to_be_visible()
+    table = page.get_by_role("table", name="Runs")
+    expect(table).to_have_attribute("aria-rowcount", str(MANY + 1))
+    for share, run in ((0.5, "r5000"), (1, f"r{MANY - 1}"), (0, "r0")):
+        table.evaluate("(table, share) => table.scrollTo(0, table.scrollHeight * share)", share)
+        expect(page.get_by_role("link", name=run, exact=True)).to_be_visible()
+        assert _rows(page).count() < 80
+
+
+def test_what_is_not_found_says_so_and_leads_back(served: Server, page: Page) -> None:
+    page.goto(f"{served.url}/?project=1&filter=tag=nowhere")
+    page.get_by_role("button", name="Show all runs").click()
+    expect(_rows(page)).to_have_count(13)
+    made = served.request("POST", "/api/projects", {"name": "empty", "project_id": "empty"}).json
+    page.goto(f"{served.url}/?project={made['id']}")
+    expect(page.get_by_text("trackai.init(project=")).to_be_visible()
+
+
+def test_a_link_may_name_runs_that_are_on_no_page(served: Server, page: Page) -> None:
+    page.goto(f"{served.url}/?project=1&filter=group=a&runs=2")
+    canvas = page.locator("figure .u-over").first
+    expect(canvas).to_be_visible()
+    canvas.hover()
+    expect(page.get_by_role("figure").first).to_contain_text("run 1")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_everybody_can_use_it(served: Server, browser: Browser, scheme: str) -> None:
+    page = browser.new_page(color_scheme=scheme)  # type: ignore[arg-type]
+    page.goto(f"{served.url}/?project=1&by=group&columns=metric.val/loss&runs=1,2")
+    page.get_by_role("button", name=re.compile("^a")).click()
+    expect(page.get_by_role("link", name="run 0")).to_be_visible()
+    assert serious_findings(page) == []
+    page.get_by_text("Columns").click()
+    assert serious_findings(page) == []
+    page.get_by_text("Columns").click()
+    page.get_by_role("button", name="Tag", exact=True).click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    assert serious_findings(page) == []
+    page.close()
+
+
+def test_the_line_between_is_moved_with_the_keyboard(served: Server, page: Page) -> None:
+    page.goto(f"{served.url}/?project=1")
+    line = page.get_by_role("separator")
+    line.focus()
+    before = int(line.get_attribute("aria-valuenow") or 0)
+    page.keyboard.press("ArrowRight")
+    expect(line).to_have_attribute("aria-valuenow", str(before + 24))
+    page.reload()
+    expect(page.get_by_role("separator")).to_have_attribute("aria-valuenow", str(before + 24))

@@ -1,0 +1,49 @@
+// What can be done with the runs that somebody has chosen.
+
+import { useRef, useState } from "preact/hooks";
+import * as api from "./api";
+import { Dialog } from "./dialog";
+import { go } from "./view";
+
+type Question = "tag" | "untag" | "delete" | undefined;
+
+export function Actions({ chosen, onChange }: { chosen: number[]; onChange: () => void }) {
+  const [question, setQuestion] = useState<Question>();
+  const input = useRef<HTMLInputElement>(null);
+  const runs = `${chosen.length} ${chosen.length === 1 ? "run" : "runs"}`;
+  const close = () => setQuestion(undefined);
+  const tag = async () => {
+    const names = (input.current?.value ?? "").split(",").map((one) => one.trim()).filter(Boolean);
+    if (names.length === 0) throw new Error("Name one tag, or several with commas between them.");
+    await api.changeTags(chosen, question === "tag" ? { add: names } : { remove: names });
+    onChange();
+  };
+  const remove = async () => {
+    await api.deleteRuns(chosen);
+    go({ runs: undefined });
+    onChange();
+  };
+  return (
+    <div class="actions" role="group" aria-label="Chosen runs">
+      <span>{runs}</span>
+      <button type="button" onClick={() => setQuestion("tag")}>Tag</button>
+      <button type="button" onClick={() => setQuestion("untag")}>Untag</button>
+      <button type="button" onClick={() => setQuestion("delete")}>Delete</button>
+      <button type="button" onClick={() => go({ runs: "0" })}>Choose none</button>
+      {(question === "tag" || question === "untag") && (
+        <Dialog title={question === "tag" ? `Tag ${runs}` : `Take tags from ${runs}`} action={question === "tag" ? "Tag" : "Untag"}
+          onDo={tag} onClose={close}>
+          <label class="field">
+            Tags, with commas between them
+            <input ref={input} autofocus maxLength={256} />
+          </label>
+        </Dialog>
+      )}
+      {question === "delete" && (
+        <Dialog title={`Delete ${runs}?`} action="Delete" dangerous onDo={remove} onClose={close}>
+          <p>All their points, configurations and files go with them. This cannot be undone.</p>
+        </Dialog>
+      )}
+    </div>
+  );
+}
