@@ -54,10 +54,13 @@ def page(context: BrowserContext) -> Iterator[Page]:
     assert said == []
 
 
-def serious_findings(page: Page) -> list[Any]:
-    """What axe finds that keeps people from using the page as it is now."""
+def serious_findings(page: Page, *rules: str) -> list[Any]:
+    """What axe finds, by all of its rules or these, that keeps people from using the page."""
     page.evaluate(AXE.read_text())
-    found = page.evaluate("async () => (await axe.run()).violations")
+    options: dict[str, Any] = {"resultTypes": ["violations"]}
+    if rules:
+        options["runOnly"] = list(rules)
+    found = page.evaluate("async (options) => (await axe.run(options)).violations", options)
     return [
         (one["id"], one["nodes"][0]["html"], one["nodes"][0]["any"][:1])
         for one in found

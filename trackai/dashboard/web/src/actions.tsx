@@ -7,7 +7,14 @@ import { go } from "./view";
 
 type Question = "tag" | "untag" | "delete" | undefined;
 
-export function Actions({ chosen, onChange }: { chosen: number[]; onChange: () => void }) {
+interface Props {
+  chosen: number[];
+  /** Whether somebody chose them: nothing is done to the newest, which are chosen by themselves. */
+  byHand: boolean;
+  onChange: () => void;
+}
+
+export function Actions({ chosen, byHand, onChange }: Props) {
   const [question, setQuestion] = useState<Question>();
   const input = useRef<HTMLInputElement>(null);
   const runs = `${chosen.length} ${chosen.length === 1 ? "run" : "runs"}`;
@@ -23,13 +30,17 @@ export function Actions({ chosen, onChange }: { chosen: number[]; onChange: () =
     go({ runs: undefined });
     onChange();
   };
+  const none = <button type="button" onClick={() => go({ runs: "0" })}>Choose none</button>;
+  if (!byHand) {
+    return <div class="actions"><span class="faint">The newest are in the charts, until you choose.</span>{none}</div>;
+  }
   return (
     <div class="actions" role="group" aria-label="Chosen runs">
       <span>{runs}</span>
       <button type="button" onClick={() => setQuestion("tag")}>Tag</button>
       <button type="button" onClick={() => setQuestion("untag")}>Untag</button>
       <button type="button" onClick={() => setQuestion("delete")}>Delete</button>
-      <button type="button" onClick={() => go({ runs: "0" })}>Choose none</button>
+      {none}
       {(question === "tag" || question === "untag") && (
         <Dialog title={question === "tag" ? `Tag ${runs}` : `Take tags from ${runs}`} action={question === "tag" ? "Tag" : "Untag"}
           onDo={tag} onClose={close}>

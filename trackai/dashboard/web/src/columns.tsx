@@ -15,7 +15,8 @@ interface Choice {
 
 export function Columns({ known }: { known: api.Columns | undefined }) {
   const [search, setSearch] = useState("");
-  const all: Choice[] = known
+  const [open, setOpen] = useState(false);
+  const all: Choice[] = known && open
     ? [
         ...known.metrics.map((one) => ({
           field: one.field,
@@ -28,7 +29,7 @@ export function Columns({ known }: { known: api.Columns | undefined }) {
     : [];
   const found = all.filter((one) => one.name.toLowerCase().includes(search.toLowerCase()));
   return (
-    <details class="chooser">
+    <details class="chooser" onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>Columns{columns.value.length > 0 && ` (${columns.value.length})`}</summary>
       <div class="menu">
         <input type="search" aria-label="Search columns" placeholder="Search columns" value={search}

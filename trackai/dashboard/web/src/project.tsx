@@ -44,8 +44,8 @@ export function ProjectPage({ id }: { id: number }) {
         </div>
         <Table projectId={id} chosen={chosen} onRuns={onRuns} changed={changed}
           onChoose={(ids) => go({ runs: ids.join(",") || "0" })} />
-        {selected.value !== undefined && chosen.length > 0 && (
-          <Actions chosen={chosen} onChange={() => setChanged((before) => before + 1)} />
+        {chosen.length > 0 && (
+          <Actions chosen={chosen} byHand={selected.value !== undefined} onChange={() => setChanged((before) => before + 1)} />
         )}
       </section>
       <Splitter name="runs-width" label="Width of the table" />
