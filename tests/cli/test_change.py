@@ -37,4 +37,4 @@ def test_delete_asks(trackai: Trackai, monkeypatch: pytest.MonkeyPatch) -> None:
     assert trackai("runs", "--json").json["total"] == 1
     assert trackai("sql", "SELECT COUNT(DISTINCT series_id) FROM metrics", "--json").json[
         "rows"
-    ] == [[6]]
+    ] == [[8]]

@@ -14,7 +14,6 @@ from playwright.sync_api import Page, expect
 from tests.conftest import KEY
 from tests.dashboard.conftest import serious_findings
 from trackai import dashboard
-from trackai.cli import main
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -24,8 +23,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def demo(server: Server) -> None:
-    with pytest.raises(SystemExit):
-        main(["demo", "--runs", "5"])
+    # In a process of its own: Playwright has an event loop running in this thread.
+    subprocess.run([sys.executable, "-m", "trackai.cli", "demo", "--runs", "5"], check=True)
 
 
 def test_it_was_built() -> None:

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
+import time
+import uuid
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from trackai.cli.store import db_option
+from trackai.cli.store import db_option, with_store
+
+if TYPE_CHECKING:
+    from trackai.store.database import Database
+    from trackai.structs.exchange import Block, RunHead
+    from trackai.structs.records import Run
 
 _STEPS = 400
 _DECAY = 60
+# Of a run, in microseconds: each took five minutes, and began six after the one before.
+_STEP_TIME = 750_000
+_BETWEEN = 360_000_000
+_BINS = 24
 
 
 @click.command()
@@ -18,37 +31,97 @@ _DECAY = 60
 @click.option("--runs", "count", type=click.IntRange(1, 100), default=6, show_default=True)
 @db_option
 def demo(project: str, count: int, db: str | None) -> None:
-    """Log a few realistic runs, so that there is something to look at."""
-    import trackai
+    """Store a few realistic runs of some minutes each, so that there is something to look at."""
 
-    for number in range(count):
-        rng = random.Random(number)  # noqa: S311
-        lr = 10 ** rng.uniform(-4, -1.5)
-        config = {
-            "opt": {"name": rng.choice(["adam", "sgd"]), "lr": round(lr, 6)},
-            "model": {"depth": rng.choice([4, 8, 12]), "width": rng.choice([128, 256])},
-            "seed": number,
-        }
-        group = f"depth-{config['model']['depth']}"  # type: ignore[index]
-        run = trackai.init(project=project, group=group, config=config, db_path=db)
-        diverges = lr > 0.02
-        _train(run, rng, lr, diverges=diverges)
-        run.finish("failed" if diverges else "completed")
-        click.echo(f"{run.project}/{run.run_id}  id {run.id}")
+    async def work(database: Database) -> None:
+        for number in range(count):
+            run = await _store(database, project, number, count)
+            click.echo(f"{project}/{run.run_id}  id {run.id}")
+
+    with_store(db, work)
     click.echo("look at them with: trackai runs, trackai show latest, trackai serve", err=True)
 
 
-def _train(run: object, rng: random.Random, lr: float, *, diverges: bool) -> None:
-    from trackai import Run
+async def _store(db: Database, project: str, number: int, count: int) -> Run:
+    from trackai.sdk.names import generate
+    from trackai.store import loading, projects, runs
 
-    assert isinstance(run, Run)  # noqa: S101 - imported late
-    floor = 0.2 + abs(math.log10(lr) + 2.7) * 0.15
+    now = time.time_ns() // 1000
+    async with db.write() as conn:
+        in_project = await projects.get_or_create(conn, project, now=now)
+        name = generate(await runs.count(conn, in_project.id) + 1)
+        head, blocks = _run(project, name, number, now - (count - number) * _BETWEEN)
+        run_id = await loading.begin_run(conn, head)
+        for block in blocks:
+            await loading.add_points(conn, run_id, block)
+        await loading.end_run(conn, run_id, head)
+        return await runs.get(conn, run_id)
+
+
+def _run(project: str, name: str, number: int, began: int) -> tuple[RunHead, list[Block]]:
+    from trackai.structs.exchange import Block, RunHead, WriterHead
+
+    rng = random.Random(number)  # noqa: S311
+    lr = 10 ** rng.uniform(-4, -1.5)
+    diverges = lr > 0.02
+    config = {
+        "opt/name": rng.choice(["adam", "sgd"]),
+        "opt/lr": round(lr, 6),
+        "model/depth": rng.choice([4, 8, 12]),
+        "model/width": rng.choice([128, 256]),
+        "seed": number,
+    }
+    ended = began + _STEPS * _STEP_TIME
+    head = RunHead(
+        uid=uuid.uuid4().hex, project=project, run_id=name, name=name,
+        group_name=f"depth-{config['model/depth']}",
+        state="failed" if diverges else "completed",
+        created_at=began, updated_at=ended, finished_at=ended, config=config,
+    )  # fmt: skip
+    writer = WriterHead(
+        uid=uuid.uuid4().hex, started_at=began, state=head.state, first_step=0, ended_at=ended
+    )
+    blocks: dict[str, Block] = {}
+
+    def log(metric: str, step: int, value: Any, **more: Any) -> None:
+        block = blocks.setdefault(
+            metric,
+            Block(run_uid=head.uid, metric=metric, writer=writer, steps=[], timestamps=[],
+                  values=[], **more),
+        )  # fmt: skip
+        timestamp = began + step * _STEP_TIME
+        block.timestamps.append(timestamp)
+        block.steps.append(step if block.axis == "step" else timestamp)
+        block.values.append(value)
+
     for step in range(_STEPS):
-        loss = floor + 2.2 * math.exp(-step / _DECAY) + rng.gauss(0, 0.04)
-        if diverges and step > _STEPS // 2:
-            loss = math.nan if step > _STEPS * 0.75 else loss * 1.05 ** (step - _STEPS // 2)
-        run.log({"train/loss": loss, "train/lr": lr * min(1, (step + 1) / 40)}, step=step)
-        if step % 20 == 19:
-            accuracy = 1 - 0.9 * math.exp(-step / (2 * _DECAY)) - floor * 0.1
-            run.log({"val/loss": loss + 0.1, "val/accuracy": accuracy}, step=step)
-            run.log_system({"gpu/utilization": rng.uniform(0.85, 0.99), "gpu/memory_gb": 7.9})
+        _log_step(log, rng, lr, step, diverges=diverges)
+    return head, list(blocks.values())
+
+
+def _log_step(log: Any, rng: random.Random, lr: float, step: int, *, diverges: bool) -> None:
+    floor = 0.2 + abs(math.log10(lr) + 2.7) * 0.15
+    loss = floor + 2.2 * math.exp(-step / _DECAY) + rng.gauss(0, 0.04)
+    if diverges and step > _STEPS // 2:
+        loss = math.nan if step > _STEPS * 0.75 else loss * 1.05 ** (step - _STEPS // 2)
+    log("train/loss", step, loss)
+    log("train/lr", step, lr * min(1, (step + 1) / 40))
+    if step % 10 == 0:
+        log("gpu/utilization", step, rng.uniform(0.85, 0.99), axis="time")
+        log("gpu/memory_gb", step, 7.9, axis="time")
+        spread = 0.1 + math.exp(-step / _DECAY)
+        log("train/gradients", step, _histogram(rng, spread), kind="histogram")
+    if step % 20 == 19:
+        accuracy = 1 - 0.9 * math.exp(-step / (2 * _DECAY)) - floor * 0.1
+        log("val/loss", step, loss + 0.1)
+        log("val/accuracy", step, accuracy)
+        text = f"epoch {step // 20}: loss {loss:.4f}, accuracy {accuracy:.3f}"
+        log("log", step, text, kind="text")
+
+
+def _histogram(rng: random.Random, spread: float) -> str:
+    edges = [round((6 * at / _BINS - 3) * spread, 5) for at in range(_BINS + 1)]
+    counts = [0] * _BINS
+    for _ in range(300):
+        counts[min(_BINS - 1, max(0, int((rng.gauss(0, 1) + 3) / 6 * _BINS)))] += 1
+    return json.dumps({"type": "COUNTING", "edges": edges, "values": counts})

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _SPARKS = "▁▂▃▄▅▆▇█"
 _SPARK_WIDTH = 24
+_TEXT_WIDTH = 60
 
 
 class _Shown(msgspec.Struct):
@@ -56,11 +57,20 @@ def show(run: str, db: str | None, as_json: bool) -> None:
         print_table(
             ("metric", "last", "at step", "min", "max", "mean", "points", "NaN", ""),
             [
-                (one.path, one.last, one.last_step, one.min, one.max, one.mean, one.points,
+                (one.path, _short(one), one.last_step, one.min, one.max, one.mean, one.points,
                  one.nan_points, curve)
                 for one, curve in zip(shown.metrics, shown.curves, strict=True)
             ],
         )  # fmt: skip
+
+
+def _short(one: MetricSummary) -> object:
+    """The last value, as far as it fits into a table."""
+    if one.kind == "histogram":
+        return "a histogram"
+    if isinstance(one.last, str) and len(one.last) > _TEXT_WIDTH:
+        return one.last[: _TEXT_WIDTH - 1] + "…"
+    return one.last
 
 
 async def _look_up(database: Database, text: str, *, with_curves: bool) -> _Shown:
