@@ -41,6 +41,7 @@ if typing.TYPE_CHECKING:
     from trackai.sdk.media import Audio, Histogram, Html, Image, Markdown, Table, Video
     from trackai.sdk.reading import Api
     from trackai.sdk.run import Run
+    from trackai.sdk.showing import show
 
 
 __version__ = "0.1.0"
@@ -83,6 +84,7 @@ __all__ = [
     "login",
     "save",
     "setup",
+    "show",
     "unwatch",
     "watch",
 ]
@@ -114,6 +116,7 @@ _MODULES = {
     "login": "trackai.sdk.compat",
     "save": "trackai.sdk.active",
     "setup": "trackai.sdk.compat",
+    "show": "trackai.sdk.showing",
     "unwatch": "trackai.sdk.compat",
     "watch": "trackai.sdk.compat",
 }

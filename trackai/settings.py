@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Literal, TypeAlias, cast, get_args
 
@@ -79,6 +80,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 def colors_are_unwanted() -> bool:
     """Whether ``NO_COLOR`` is set, to anything, as https://no-color.org asks for."""
     return bool(os.environ.get("NO_COLOR"))
+
+
+def has_screen() -> bool:
+    """Whether a browser that is opened can be seen; a server over SSH has none."""
+    if sys.platform in {"darwin", "win32"}:
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
 def _absolute(path: str | os.PathLike[str]) -> Path:

@@ -169,12 +169,29 @@ def test_scripts_for_trackio(api: trackai.Api) -> None:
     assert repr(run) == "<Run r2 in project My project>"
     assert (run.project, run.name, run.config["same"]) == ("My project", "r2", 1)
     assert run.alerts(level="warn", since="2026-01-01") == []
-    assert api.alerts("My project", run="r2", level="warn") == []
     assert run.rename("new") is run
     assert run.name == "new"
     assert run.delete() is True
     with pytest.raises(ValueError, match="nope"):
         api.runs("nope")
+
+
+def test_alerts(api: trackai.Api) -> None:
+    with trackai.init(project="My project", name="loud") as run:
+        run.log({"loss": 1.0}, step=6)
+        run.alert("low", "very\nlow", level="info")
+        run.alert("NaN", level=trackai.AlertLevel.ERROR)
+    latest, first = api.run("loud").alerts()
+    assert (first["run"], first["title"], first["text"]) == ("loud", "low", "very\nlow")
+    assert (latest["title"], latest["text"], latest["level"]) == ("NaN", None, "error")
+    assert latest["step"] == first["step"]
+    assert api.alerts("My project", level="info") == [first]
+    assert api.alerts("My project", run="loud") == [latest, first]
+    assert api.alerts("My project", run="r2") == []
+    assert api.run("loud").alerts(since=first["timestamp"]) == [latest]
+    assert api.run("loud").alerts(since="2020-01-01") == [latest, first]
+    with pytest.raises(trackai.InvalidInputError, match="since"):
+        api.run("loud").alerts(since="yesterday")
 
 
 def test_changes(api: trackai.Api) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from trackai.errors import InvalidInputError, NotFoundError
+from trackai.sdk.card import card
 from trackai.sdk.config import nested
 from trackai.sdk.history import History, number, thinned
 from trackai.sdk.sources import LocalSource, RemoteSource, Source
 from trackai.settings import Settings
+from trackai.structs.values import utc
 
 if TYPE_CHECKING:
     import os
@@ -21,10 +24,20 @@ if TYPE_CHECKING:
 
 _PAGE = 1000
 _FEWEST, _MOST = 10, 10_000
+# What alerts are logged under, and what those of trackio are imported as.
+_ALERTS = ("alert", "alerts")
 
 
 class _UnknownProjectError(NotFoundError, ValueError):
     """There is no such project; trackio raises a ValueError here."""
+
+
+def _time(text: str) -> datetime:
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise InvalidInputError("since", f"{text!r} is no time like 2026-01-31T12:00:00") from None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 class StoredRun:
@@ -92,8 +105,30 @@ class StoredRun:
         return History(curves)
 
     def alerts(self, level: str | None = None, since: str | None = None) -> list[dict[str, Any]]:
-        """None: there are no alerts here, but scripts for trackio may ask."""
-        return []
+        """What `alert` said in the run, the latest first.
+
+        Args:
+            level: only "info", "warn" or "error".
+            since: only what came after this time, ISO 8601 and UTC unless it says otherwise.
+
+        Returns:
+            As trackio has them: "timestamp", "run", "title", "text", "level" and "step".
+        """
+        after = None if since is None else _time(since)
+        found: list[dict[str, Any]] = []
+        for path in {one.path for one in self._source.figures(self.id) if one.kind == "text"}:
+            prefix, _, said = path.partition("/")
+            if prefix not in _ALERTS or level not in (None, said):
+                continue
+            curve = self._source.points(self.id, path)
+            for step, at, message in zip(curve.steps, curve.timestamps, curve.values, strict=True):
+                title, _, text = str(message).partition("\n")
+                found.append(
+                    {"timestamp": utc(at).isoformat(), "run": self.name, "title": title,
+                     "text": text or None, "level": said, "step": step}
+                )  # fmt: skip
+        found.sort(key=lambda one: str(one["timestamp"]), reverse=True)
+        return [one for one in found if after is None or _time(one["timestamp"]) > after]
 
     def rename(self, new_name: str) -> StoredRun:
         """Give it another name; its slug stays."""
@@ -124,6 +159,9 @@ class StoredRun:
 
     def __repr__(self) -> str:
         return f"<Run {self.name} in project {self.project}>"
+
+    def _repr_html_(self) -> str:
+        return card(self._source, self.id, repr(self))
 
 
 class Runs(Sequence[StoredRun]):
@@ -226,13 +264,17 @@ class Api:
         self, project: str, run: str | None = None, level: str | None = None,
         since: str | None = None,
     ) -> list[dict[str, Any]]:  # fmt: skip
-        """None: there are no alerts here, but scripts for trackio may ask.
+        """What `alert` said in the runs of a project, the latest first; see `StoredRun.alerts`.
+
+        Args:
+            run: only runs of this name.
 
         Raises:
             NotFoundError: there is no such project.
         """
-        self.runs(project)
-        return []
+        runs = [one for one in self.runs(project) if run in (None, one.name)]
+        found = [alert for one in runs for alert in one.alerts(level, since)]
+        return sorted(found, key=lambda one: str(one["timestamp"]), reverse=True)
 
     def compare(self, runs: Sequence[StoredRun]) -> dict[str, list[Any]]:
         """What differs in the configurations of runs: for each flat key a value for each run."""

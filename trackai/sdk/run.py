@@ -21,7 +21,7 @@ from trackai.guard import guarded
 from trackai.ingest.frames import Configured, Ended, Filed
 from trackai.sdk import artifacts, fork
 from trackai.sdk.compat import AlertLevel, Summary
-from trackai.sdk.config import Config, nested
+from trackai.sdk.config import Config, flat_json, nested
 from trackai.sdk.monitor import watch
 from trackai.sdk.recorder import Recorder, RunRequest
 from trackai.sdk.values import STEP_LIMIT, are_plain_numbers, flatten, plain_step
@@ -105,6 +105,7 @@ class Run:
         self.group: str | None = run.group_name
         self.project: str = recorder.project.name
         self.url = f"{settings.url}/?run={run.id}"
+        self._db_path = settings.db_path
         self._next_step = recorder.first_step
         self.config = Config(nested(recorder.config), self._store_config)
         self._monitors: list[Future[None]] = []
@@ -269,6 +270,16 @@ class Run:
 
     def __repr__(self) -> str:
         return f"<trackai.Run {self.name!r} of {self.project!r}>"
+
+    def _repr_html_(self) -> str:
+        # Training has no need of what reads.
+        from msgspec.json import decode
+
+        from trackai.sdk.card import card
+        from trackai.sdk.sources import LocalSource
+
+        config = {key: decode(text) for key, text in flat_json(self.config).items()}
+        return card(LocalSource(self._db_path), self.id, repr(self), config)
 
     def _append(self, axis: Axis, metrics: Mapping[str, Any], step: float | None) -> None:
         # The way of every logged value: each call and check here costs the training loop.

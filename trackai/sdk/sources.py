@@ -194,9 +194,10 @@ class LocalSource:
 
 
 class RemoteSource:
-    """A server, by its URL."""
+    """A server, by its URL; it has `timeout` seconds for each answer."""
 
-    def __init__(self, url: str, api_key: str | None = None) -> None:
+    def __init__(self, url: str, api_key: str | None = None, *, timeout: float = 60) -> None:
+        self._timeout = timeout
         self.url = url.rstrip("/")
         self.headers = {"Content-Type": "application/json"}
         if api_key:
@@ -308,7 +309,7 @@ class RemoteSource:
             self.url + path, data, self.headers, method=method
         )
         try:
-            with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310
+            with urllib.request.urlopen(request, timeout=self._timeout) as response:  # noqa: S310
                 return msgspec.json.decode(response.read(), type=type_)
         except urllib.error.HTTPError as error:
             with error:
