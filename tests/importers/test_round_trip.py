@@ -184,6 +184,7 @@ def rest(path: Path) -> dict[str, list[tuple[Any, ...]]]:
                     FROM system_steps JOIN series ON series.id = series_id
                 """,
                 "configs": f"SELECT {run}, key, value, type FROM configs",
+                "projects": "SELECT name, slug FROM projects",
                 "tags": f"SELECT {run}, tag FROM tags",
                 "imports": f"""
                     SELECT {run}, part, fingerprint, consumed, complete, counts FROM imports

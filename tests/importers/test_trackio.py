@@ -229,7 +229,7 @@ def test_bad_input(written: Path, tmp_path: Path, trackai: Trackai, ask: Ask) ->
         (empty, "no projects of trackio"),
         (text, "no SQLite database"),
         (foreign, "no project of trackio"),
-        (damaged, "it cannot be read"),
+        (damaged, "the database is damaged"),
     ):
         output = trackai("import", "trackio", path, code=2)
         assert said in output.err

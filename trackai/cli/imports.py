@@ -23,7 +23,12 @@ if TYPE_CHECKING:
 INCOMPLETE = 4
 
 # Importers with a module of their own here: the command has the source's name.
-_MODULES = {"neptune": "neptune", "tensorboard": "sources", "trackio": "sources"}
+_MODULES = {
+    "neptune": "neptune",
+    "tensorboard": "sources",
+    "trackai": "sources",
+    "trackio": "sources",
+}
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 

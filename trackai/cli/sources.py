@@ -1,4 +1,4 @@
-"""trackai import tensorboard, trackio"""
+"""trackai import tensorboard, trackai, trackio"""
 
 from __future__ import annotations
 
@@ -71,3 +71,28 @@ def trackio(ctx: click.Context, path: Path, db: str | None, as_json: bool) -> No
         return await load(store, items, receipt, lambda head: find_bytes(folder, head.source))
 
     finish(ctx, db, str(path), work, as_json)
+
+
+@click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@db_option
+@json_option
+@click.pass_context
+def trackai(ctx: click.Context, file: Path, db: str | None, as_json: bool) -> None:
+    """Import a database of the original TrackAI, and print a receipt.
+
+    A database of this program is merged, as `trackai merge` does. Importing again adds what is
+    new. The exit code is 4 if the receipt names something that is not in the store.
+    """
+
+    async def work(store: Database, receipt: Receipt) -> Receipt:
+        from trackai.importers import original
+        from trackai.importers.load import load
+        from trackai.importers.merge import merge
+
+        if not original.made(file):
+            return await merge(store, file, receipt)
+        items = original.read(file, receipt=receipt, progress=ProgressLine())
+        return await load(store, items, receipt)
+
+    finish(ctx, db, str(file), work, as_json)

@@ -44,8 +44,10 @@ class Foreign:
             cursor = self._connection.execute(query, values)
             while some := cursor.fetchmany(_ROWS):
                 yield from some
-        except sqlite3.Error as error:
+        except sqlite3.OperationalError as error:
             raise InvalidInputError(str(self._path), f"it cannot be read: {error}") from None
+        except sqlite3.DatabaseError as error:
+            raise InvalidInputError(str(self._path), f"the database is damaged: {error}") from None
 
     def count(self, table: str) -> int:
         """How many rows a table has; none if there is no such table."""
@@ -62,7 +64,9 @@ class Foreign:
         """
         for (said,) in self.rows("PRAGMA quick_check(1)"):
             if said != "ok":
-                raise InvalidInputError(str(self._path), f"the database is damaged: {said}")
+                raise InvalidInputError(
+                    str(self._path), f"the database is damaged: {said.splitlines()[-1]}"
+                )
 
 
 @contextmanager

@@ -126,7 +126,12 @@ class _Loader:
         await self._store_points()
         for uid, head in self._heads.items():
             async with self._db.write() as conn:
-                await loading.end_run(conn, self._ids[uid], head)
+                added = await loading.end_run(conn, self._ids[uid], head)
+            if head.config:
+                counts = self._receipt.of("configuration")
+                counts.read += len(head.config)
+                counts.stored += added
+                counts.already_there += len(head.config) - added
 
 
 async def _each(items: Items) -> AsyncIterator[Item | Chunk]:

@@ -38,7 +38,7 @@ async def _head(conn: Connection, run_id: int) -> RunHead:
     rows = await conn.execute_fetchall(
         """
         SELECT
-            runs.uid, projects.name, runs.slug, runs.name, group_name, state,
+            runs.uid, projects.name, projects.slug, runs.slug, runs.name, group_name, state,
             runs.created_at, runs.updated_at, finished_at, notes, fork_uid, fork_step
         FROM runs JOIN projects ON projects.id = runs.project_id
         WHERE runs.id = ?
@@ -47,7 +47,7 @@ async def _head(conn: Connection, run_id: int) -> RunHead:
     )
     fields: Any = next(iter(rows))
     names = (
-        "uid", "project", "run_id", "name", "group_name", "state",
+        "uid", "project", "project_slug", "run_id", "name", "group_name", "state",
         "created_at", "updated_at", "finished_at", "notes", "fork_uid", "fork_step",
     )  # fmt: skip
     return RunHead(

@@ -26,7 +26,9 @@ async def begin_run(conn: Connection, head: RunHead) -> int:
     """
     run = await runs.find_by_uid(conn, head.uid)
     if run is None:
-        project = await projects.get_or_create(conn, head.project, now=head.created_at)
+        project = await projects.get_or_create(
+            conn, head.project, slug=head.project_slug, now=head.created_at
+        )
         slug = head.run_id
         if await runs.has_slug(conn, project.id, slug):
             slug = await runs.unused_slug(conn, project.id, slug)
@@ -43,19 +45,23 @@ async def begin_run(conn: Connection, head: RunHead) -> int:
     return run.id
 
 
-async def end_run(conn: Connection, run_id: int, head: RunHead) -> None:
-    """Note how a run has ended and what it says about itself, now that all of it is here."""
+async def end_run(conn: Connection, run_id: int, head: RunHead) -> int:
+    """Note how a run has ended and what it says about itself, now that all of it is here.
+
+    Returns:
+        How many keys of its configuration are new.
+    """
     run = await runs.get(conn, run_id)
     if head.group_name is not None and run.group_name is None:
         await runs.set_group(conn, run_id, head.group_name)
-    await _add_config(conn, run_id, head)
+    added = await _add_config(conn, run_id, head)
     await tags.add(conn, run_id, head.tags)
     for one in head.imports:
         await imports.end_copy(conn, run_id, one)
     if head.updated_at is not None:
         await runs.touch(conn, run_id, now=head.updated_at)
     if head.state == "running":
-        return
+        return added
     # One that has ended may have gone on elsewhere, if nobody has a say in it here.
     states = await writers.states(conn, run_id)
     later = head.finished_at is not None and (
@@ -64,9 +70,10 @@ async def end_run(conn: Connection, run_id: int, head: RunHead) -> None:
     if "running" not in states and (run.state == "running" or (later and not states)):
         ended = head.finished_at or time.time_ns() // 1000
         await runs.set_state(conn, run_id, head.state, now=ended)
+    return added
 
 
-async def _add_config(conn: Connection, run_id: int, head: RunHead) -> None:
+async def _add_config(conn: Connection, run_id: int, head: RunHead) -> int:
     known = await configs.get(conn, run_id)
     new = {key: value for key, value in head.config.items() if key not in known}
     await configs.put(
@@ -75,6 +82,7 @@ async def _add_config(conn: Connection, run_id: int, head: RunHead) -> None:
     await configs.set_types(
         conn, run_id, {key: head.config_types[key] for key in new if key in head.config_types}
     )
+    return len(new)
 
 
 async def writer(conn: Connection, run_id: int, head: WriterHead) -> int:

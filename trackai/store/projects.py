@@ -43,17 +43,24 @@ async def find(conn: Connection, name: str) -> Project:
     raise NotFoundError(f"there is no project {name!r}: see trackai projects")
 
 
-async def get_or_create(conn: Connection, name: str, *, now: int) -> Project:
-    """The project of that name or slug, made if there is none."""
+async def get_or_create(
+    conn: Connection, name: str, *, slug: str | None = None, now: int
+) -> Project:
+    """The project of that name or slug, made if there is none.
+
+    Args:
+        slug: of a new one, if it is not taken; by default what can be made of the name.
+    """
     with suppress(NotFoundError):
         return await find(conn, name)
+    slug = slug or slugify(name)
     taken = {
-        slug
-        for (slug,) in await conn.execute_fetchall(
-            "SELECT slug FROM projects WHERE slug = ?1 OR slug GLOB ?1 || '-*'", (slugify(name),)
+        one
+        for (one,) in await conn.execute_fetchall(
+            "SELECT slug FROM projects WHERE slug = ?1 OR slug GLOB ?1 || '-*'", (slug,)
         )
     }
-    return await create(conn, name, free_slug(slugify(name), taken), now=now)
+    return await create(conn, name, free_slug(slug, taken), now=now)
 
 
 def free_slug(slug: str, taken: set[str]) -> str:

@@ -35,6 +35,7 @@ class RunHead(msgspec.Struct, kw_only=True, tag="run"):
 
     uid: str
     project: str
+    project_slug: str | None = None
     run_id: str
     name: str | None = None
     group_name: str | None = None
