@@ -56,6 +56,7 @@ export interface Bucket {
   min?: number | null;
   max?: number | null;
   mean?: number | null;
+  smoothed?: number | null;
   x?: number | string;
   x_last?: number | string;
 }
@@ -132,36 +133,11 @@ export function runs(
   return ask("GET", `/api/runs?${query(asked)}`, undefined, signal);
 }
 
-/** Charts of one metric of several runs, by the run's id. */
-export async function charts(
-  runIds: number[],
-  path: string,
-  points: number,
-  x: XAxis,
-  range: Range | undefined,
-  signal: AbortSignal,
-): Promise<Map<number, ChartData>> {
-  const answer = await ask<Record<string, Record<string, ChartData>>>(
-    "POST",
-    "/api/metrics/compare",
-    {
-      run_ids: runIds,
-      // A star is a wildcard there; names with one of their own are asked for as a pattern too.
-      metric_paths: [path],
-      points,
-      x,
-      step_min: range?.min,
-      step_max: range?.max,
-    },
-    signal,
-  );
-  const found = new Map<number, ChartData>();
-  for (const [id, byPath] of Object.entries(answer)) {
-    const chart = byPath[path];
-    if (chart) found.set(Number(id), chart);
-  }
-  return found;
-}
+/** Which runs are being logged now. */
+export const runningRuns = async (projectId: number | undefined): Promise<number[]> => {
+  const page = await ask<RunPage>("GET", `/api/runs?${query({ project_id: projectId, state: "running", limit: 1000 })}`);
+  return page.runs.map((one) => one.id);
+};
 
 export const rename = (id: number, name: string): Promise<Run> => ask("PATCH", `/api/runs/${id}`, { name });
 export const deleteRuns = (ids: number[]): Promise<unknown> => ask("POST", "/api/runs/delete", { run_ids: ids });

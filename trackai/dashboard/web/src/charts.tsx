@@ -1,92 +1,164 @@
 // The charts of chosen runs, in sections by the first part of their names.
 
-import { useEffect, useRef, useState } from "preact/hooks";
-import { Plot } from "./plot";
-import { go, logScale, metricSearch, smoothing, xAxis } from "./view";
+import { useState } from "preact/hooks";
+import * as api from "./api";
+import { Card, FullScreen } from "./card";
+import { number } from "./format";
+import { zoomTo } from "./plot";
+import { usePolled } from "./poll";
+import { clipped, closed, fullPath, go, logScale, logX, meanOf, metricSearch, projectId, range, smoothing, xAxis } from "./view";
+import "./charts.css";
 
 interface Props {
   runIds: number[];
   names: Map<number, string>;
   paths: string[] | undefined;
+  /** Fields by which means can be shown. */
+  fields?: string[];
 }
 
-export function Charts({ runIds, names, paths }: Props) {
-  const wanted = matching(paths ?? [], metricSearch.value);
+export function Charts({ runIds, names, paths, fields }: Props) {
+  const { data: running } = usePolled(() => api.runningRuns(projectId.value), 2000, [projectId.value]);
+  const live = running === undefined || runIds.some((id) => running.includes(id));
+  const [wanted, problem] = matching(paths ?? [], metricSearch.value);
   const sections = new Map<string, string[]>();
   for (const path of wanted) {
     const prefix = path.includes("/") ? path.slice(0, path.indexOf("/")) : "";
-    sections.set(prefix, [...(sections.get(prefix) ?? []), path]);
+    const members = sections.get(prefix);
+    if (members) members.push(path);
+    else sections.set(prefix, [path]);
   }
+  const full = fullPath.value;
   return (
     <section class="charts" aria-label="Charts">
-      <Tools />
+      <Tools found={wanted.length} of={paths?.length ?? 0} problem={problem} fields={fields} many={runIds.length > 1} />
       {paths && paths.length === 0 && <p class="empty">No metrics yet: log some with run.log({"{"}"loss": 0.5{"}"}).</p>}
+      {paths && paths.length > 0 && wanted.length === 0 && <p class="empty">No metric matches.</p>}
       {runIds.length === 0 && <p class="empty">Choose runs to see their charts.</p>}
       {runIds.length > 0 && [...sections].map(([prefix, members]) => (
-        <details open key={prefix} class="section">
-          <summary>{prefix || "metrics"} <small>{members.length}</small></summary>
-          <div class="grid">
-            {members.map((path) => <Card key={path} path={path} runIds={runIds} names={names} />)}
-          </div>
-        </details>
+        <Section key={prefix} prefix={prefix} count={members.length}>
+          {members.map((path) => <Card key={path} path={path} runIds={runIds} names={names} running={live} />)}
+        </Section>
       ))}
+      {full !== undefined && runIds.length > 0 && paths?.includes(full) && (
+        <FullScreen key={full} path={full} runIds={runIds} names={names} running={live} />
+      )}
     </section>
   );
 }
 
-/** The names that match a regular expression, or hold the text if it is none. */
-function matching(paths: string[], search: string): string[] {
-  if (!search) return paths;
+function Section({ prefix, count, children }: { prefix: string; count: number; children: preact.ComponentChildren }) {
+  const key = prefix || ".";
+  const open = !closed.value.includes(key);
+  const toggle = (now: boolean) => {
+    if (now === open) return;
+    const next = now ? closed.value.filter((one) => one !== key) : [...closed.value, key];
+    go({ closed: next.join("\n") }, { replace: true });
+  };
+  return (
+    <details class="section" open={open} onToggle={(event) => toggle(event.currentTarget.open)}>
+      <summary>{prefix || "metrics"} <small>{count}</small></summary>
+      {open && <div class="grid">{children}</div>}
+    </details>
+  );
+}
+
+/** The names that match a regular expression, or hold the text if it is none; and what is wrong with it. */
+function matching(paths: string[], search: string): [string[], string] {
+  if (!search) return [paths, ""];
   try {
     const pattern = new RegExp(search, "i");
-    return paths.filter((path) => pattern.test(path));
+    return [paths.filter((path) => pattern.test(path)), ""];
   } catch {
-    return paths.filter((path) => path.includes(search));
+    return [paths.filter((path) => path.includes(search)), "No regular expression: searched as it stands."];
   }
 }
 
-function Tools() {
+interface ToolProps {
+  found: number;
+  of: number;
+  problem: string;
+  fields: string[] | undefined;
+  many: boolean;
+}
+
+function Tools({ found, of, problem, fields, many }: ToolProps) {
   return (
     <form class="tools" onSubmit={(event) => event.preventDefault()}>
-      <input type="search" aria-label="Search metrics" placeholder="Search metrics (regex)" value={metricSearch.value}
-        onInput={(event) => go({ metrics: event.currentTarget.value }, { replace: true })} />
+      <span class="find">
+        <input type="search" aria-label="Search metrics" placeholder="Search metrics (regex)" value={metricSearch.value}
+          spellcheck={false} aria-invalid={problem ? "true" : undefined} title={problem || undefined}
+          onInput={(event) => go({ metrics: event.currentTarget.value }, { replace: true })} />
+        {metricSearch.value && <output>{problem && "as text: "}{found} of {of}</output>}
+      </span>
       <label>
         x
-        <select value={xAxis.value} onChange={(event) => go({ x: event.currentTarget.value }, { replace: true })}>
+        <select value={xAxis.value} onChange={(event) => go({ x: event.currentTarget.value, range: undefined }, { replace: true })}>
           <option value="step">step</option>
           <option value="relative">relative time</option>
           <option value="time">time</option>
         </select>
       </label>
-      <label>
-        Smoothing
-        <input type="range" min="0" max="0.99" step="0.01" value={smoothing.value}
-          onInput={(event) => go({ smooth: event.currentTarget.value }, { replace: true })} />
-      </label>
-      <label>
-        <input type="checkbox" checked={logScale.value}
-          onChange={(event) => go({ scale: event.currentTarget.checked ? "log" : undefined }, { replace: true })} />
-        log y
-      </label>
+      <Smoothing />
+      {fields && many && <MeanOf fields={fields} />}
+      <Switch name="log x" on={logX.value} change={(on) => ({ xscale: on ? "log" : undefined })} />
+      <Switch name="log y" on={logScale.value} change={(on) => ({ scale: on ? "log" : undefined })} />
+      <Switch name="clip outliers" on={clipped.value} change={(on) => ({ clip: on ? 1 : undefined })} />
+      {range.value && (
+        <button type="button" class="pressed" onClick={() => zoomTo("", undefined)}>
+          Reset zoom <small>{range.value.axis === "step" && "step "}{shown(range.value.min, range.value.axis)} – {shown(range.value.max, range.value.axis)}</small>
+        </button>
+      )}
     </form>
   );
 }
 
-/** A chart that is fetched and drawn only while it is (nearly) on screen. */
-function Card({ path, runIds, names }: { path: string; runIds: number[]; names: Map<number, string> }) {
-  const box = useRef<HTMLElement>(null);
-  const [seen, setSeen] = useState(false);
-  useEffect(() => {
-    const element = box.current;
-    if (!element) return;
-    const watch = new IntersectionObserver(([entry]) => setSeen(entry?.isIntersecting ?? false), { rootMargin: "200px" });
-    watch.observe(element);
-    return () => watch.disconnect();
-  }, []);
+const shown = (value: number, axis: string): string =>
+  axis === "time" ? new Date(value * 1000).toLocaleTimeString() : axis === "step" ? number(Math.round(value * 100) / 100) : `${number(value)} s`;
+
+function Smoothing() {
+  // The curve follows when the hand rests, the figure at once.
+  const [held, setHeld] = useState<number>();
+  const amount = held ?? smoothing.value;
   return (
-    <figure class="card" ref={box}>
-      <figcaption title={path}>{path}</figcaption>
-      <Plot path={path} runIds={runIds} names={names} live={seen} />
-    </figure>
+    <label>
+      Smoothing
+      <input type="range" min="0" max="0.99" step="0.01" value={amount}
+        onInput={(event) => {
+          const next = Number(event.currentTarget.value);
+          setHeld(next);
+          go({ smooth: next || undefined }, { replace: true });
+        }}
+        onChange={() => setHeld(undefined)} />
+      <output>{amount.toFixed(2)}</output>
+    </label>
+  );
+}
+
+function Switch({ name, on, change }: { name: string; on: boolean; change: (on: boolean) => Record<string, string | number | undefined> }) {
+  return (
+    <label>
+      <input type="checkbox" checked={on} onChange={(event) => go(change(event.currentTarget.checked), { replace: true })} />
+      {name}
+    </label>
+  );
+}
+
+function MeanOf({ fields }: { fields: string[] }) {
+  const now = meanOf.value;
+  const all = ["group", ...fields];
+  return (
+    <label>
+      Lines
+      <select value={now || "none"} onChange={(event) => go({ mean: event.currentTarget.value }, { replace: true })}>
+        <option value="none">each run</option>
+        <option value="all">mean of all</option>
+        <optgroup label="mean of those with the same">
+          {(now && now !== "all" && !all.includes(now) ? [now, ...all] : all).map((field) => (
+            <option key={field} value={field}>{field.replace(/^config\./, "")}</option>
+          ))}
+        </optgroup>
+      </select>
+    </label>
   );
 }

@@ -1,214 +1,228 @@
-// One chart: a line for each run with the band from the least to the greatest value around it.
+// One chart: a line for each run, or group of runs, with the band around it.
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
-import * as api from "./api";
-import { color, dark } from "./colors";
-import { number, plain } from "./format";
-import { smooth } from "./smooth";
-import { logScale, smoothing, xAxis } from "./view";
+import type { Range } from "./api";
+import { dark } from "./colors";
+import { type Answer, curves, type Line, lines as made, stepsBetween } from "./curves";
+import { join, type Look, options, shape, view, type Window } from "./draw";
+import { inTurn } from "./queue";
+import { read, write } from "./readout";
+import { clipped, go, logScale, logX, meanOf, range, smoothing, xAxis } from "./view";
 
-const HEIGHT = 210;
 const POLL = 2000;
-const SYNC = uPlot.sync("charts");
+// Runs that have ended change when somebody imports or resumes them.
+const SELDOM = 30_000;
+
+export interface Drawn {
+  lines: Line[];
+  look: Look;
+  window: Window;
+  at: number;
+}
 
 interface Props {
   path: string;
   runIds: number[];
   names: Map<number, string>;
+  /** Whether it is on screen: only then it is fetched and drawn. */
   live: boolean;
+  running: boolean;
+  height: number;
+  /** What is drawn, for those who show it in another way. */
+  onDrawn?: (drawn: Drawn) => void;
 }
 
-export function Plot({ path, runIds, names, live }: Props) {
+// Metrics that have no steps, as the server said: by the time since their runs began.
+const withoutSteps = new Set<string>();
+// Which chart was zoomed last; it is asked for first.
+let zoomed = "";
+
+export function Plot({ path, runIds, names, live, running, height, onDrawn }: Props) {
   const box = useRef<HTMLDivElement>(null);
+  const tip = useRef<HTMLDivElement>(null);
+  const spoken = useRef<HTMLParagraphElement>(null);
   const plot = useRef<uPlot>();
-  const [charts, setCharts] = useState<Map<number, api.ChartData>>();
-  const [zoom, setZoom] = useState<api.Range>();
+  const kind = useRef("");
+  const whole = useRef<Answer>();
+  const now = useRef<{ lines: Line[]; look: Look; window: Window }>();
+  const [answer, setAnswer] = useState<Answer>();
   const [error, setError] = useState("");
-  const [readout, setReadout] = useState<{ x: string; rows: [number, number][] }>();
-  const asked = [path, runIds.join(","), xAxis.value, zoom?.min, zoom?.max].join("\u0000");
+  const [notes, setNotes] = useState<Window>();
+
+  const groupBy = runIds.length > 1 ? meanOf.value : "";
+  const wanted = xAxis.value === "time" && groupBy ? "relative" : xAxis.value;
+  const x = wanted === "step" && withoutSteps.has(path) ? "relative" : wanted;
+  const zoom = range.value?.axis === x ? range.value : undefined;
+  const asked = [path, runIds.join(","), x, zoom?.min, zoom?.max, smoothing.value, groupBy].join("\u0000");
+  const series = [path, runIds.join(","), x, smoothing.value, groupBy].join("\u0000");
+  const labels = runIds.map((id) => names.get(id)).join("\u0000");
+  useEffect(() => {
+    whole.current = undefined;
+  }, [series]);
 
   useEffect(() => {
     if (!live || runIds.length === 0) return;
+    // Back from a part of it, the whole is at hand.
+    if (!zoom && whole.current) setAnswer(whole.current);
     const stop = new AbortController();
     let timer = 0;
     let shown = "";
+    const question = (axis: typeof x, steps?: Range) => {
+      const points = Math.min(2000, Math.max(50, Math.round((box.current?.clientWidth ?? 400) / 2)));
+      const one = { runIds, path, points, x: axis, smoothing: smoothing.value, groupBy, steps };
+      return inTurn(() => curves(one, stop.signal), stop.signal, path === zoomed);
+    };
+    const all = async () => {
+      let found = await question(x);
+      if (x === "step" && [...found.runs.values()].some((chart) => chart.x === "time")) {
+        withoutSteps.add(path);
+        found = await question("relative");
+      }
+      return found;
+    };
     const load = async () => {
       try {
-        const points = Math.max(50, Math.round((box.current?.clientWidth ?? 400) / 2));
-        let found = await api.charts(runIds, path, points, xAxis.value, zoom, stop.signal);
-        if (xAxis.value === "step" && [...found.values()].some((chart) => chart.x === "time")) {
-          // A system metric has no steps; its runs lie over each other by the time since they began.
-          found = await api.charts(runIds, path, points, "relative", undefined, stop.signal);
+        let found: Answer;
+        if (zoom && x === "step") {
+          const room = (zoom.max - zoom.min) * 0.02;
+          found = await question(x, { min: zoom.min - room, max: zoom.max + room });
+        } else {
+          found = await all();
+          whole.current = found;
+          const steps = zoom && stepsBetween(found, zoom);
+          if (steps) found = await question(x, steps);
         }
         // An unchanged chart is not drawn again, and nothing that the user points at moves.
-        const now = JSON.stringify([...found]);
-        if (now !== shown) setCharts(found);
-        shown = now;
+        const said = JSON.stringify([[...found.runs], found.groups]);
+        if (said !== shown) setAnswer(found);
+        shown = said;
         setError("");
       } catch (problem) {
-        if (!stop.signal.aborted) setError(String(problem));
+        if (!stop.signal.aborted) setError(problem instanceof Error ? problem.message : String(problem));
       }
-      if (!stop.signal.aborted) timer = window.setTimeout(load, POLL);
+      if (!stop.signal.aborted) timer = window.setTimeout(load, document.hidden || !running ? SELDOM : POLL);
     };
     void load();
     return () => {
       stop.abort();
       clearTimeout(timer);
     };
-  }, [asked, live]);
+  }, [asked, live, running]);
 
   useEffect(() => {
     const element = box.current;
-    if (!element || !charts) return;
-    const lines = [...charts].map(([id, chart]) => line(id, chart, smoothing.value));
-    const data = join(lines);
-    const onZoom = (range: api.Range | undefined) => lines.every((one) => one.axis === "step") && setZoom(range);
-    const made = new uPlot(options(element.clientWidth, lines, onZoom, setReadout), data, element);
-    plot.current = made;
-    const watch = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height: HEIGHT }));
+    if (!element || !answer) return;
+    const lines = made(answer, names, smoothing.value > 0);
+    const axis = lines[0]?.axis;
+    const look: Look = {
+      logX: logX.value && axis !== "time",
+      logY: logScale.value,
+      clipped: clipped.value,
+      zoom: range.value?.axis === axis ? range.value : undefined,
+    };
+    const window = view(lines, look);
+    now.current = { lines, look, window };
+    setNotes(window);
+    onDrawn?.({ lines, look, window, at: Date.now() });
+    const next = shape(lines, look) + dark.matches + height;
+    if (plot.current && next === kind.current) {
+      plot.current.setData(join(lines, look));
+      return;
+    }
+    plot.current?.destroy();
+    kind.current = next;
+    plot.current = new uPlot(
+      options({
+        width: element.clientWidth,
+        height,
+        lines,
+        look: () => now.current?.look ?? look,
+        window: () => now.current?.window ?? window,
+        marks: () => now.current?.lines ?? lines,
+        sync: true,
+        onZoom: (part) => {
+          zoomed = path;
+          zoomTo(axis ?? "step", part);
+        },
+        onPoint: (self) => point(self, now.current?.lines ?? lines),
+      }),
+      join(lines, look),
+      element,
+    );
+  }, [answer, labels, smoothing.value, logScale.value, logX.value, clipped.value, range.value, dark.matches, height]);
+
+  // The cursor moves in all charts at once; only the one that is pointed at says what is there.
+  const point = (self: uPlot, lines: Line[]) => {
+    if (!tip.current) return;
+    const pointed = self.over.matches(":hover") || document.activeElement === box.current;
+    const said = write(tip.current, self, pointed ? read(self, lines) : []);
+    if (spoken.current && document.activeElement === box.current) spoken.current.textContent = said;
+  };
+
+  useEffect(() => {
+    const element = box.current;
+    if (!element) return;
+    const watch = new ResizeObserver(() => plot.current?.setSize({ width: element.clientWidth, height }));
     watch.observe(element);
     return () => {
       watch.disconnect();
-      made.destroy();
+      plot.current?.destroy();
+      plot.current = undefined;
+      kind.current = "";
     };
-  }, [charts, smoothing.value, logScale.value, dark.matches]);
+  }, [height]);
 
+  const empty = answer && answer.runs.size === 0 && !answer.groups;
   return (
     <>
-      <div class="plot" ref={box} onDblClick={() => setZoom(undefined)} />
+      <div class="plot" ref={box} style={{ minHeight: `${height}px` }} tabIndex={0} role="group" aria-roledescription="chart"
+        aria-label={`${path}: arrow keys read it, plus and minus zoom`}
+        onDblClick={() => zoomTo("", undefined)} onKeyDown={(event) => key(event, plot.current, now.current?.lines[0]?.axis ?? x)}
+        onBlur={() => tip.current && (tip.current.hidden = true)}>
+        <div class="readout" ref={tip} hidden aria-hidden="true" />
+      </div>
+      <p class="unseen" ref={spoken} aria-live="polite" />
       {error && <p class="problem" role="alert">{error}</p>}
-      {charts && charts.size === 0 && <p class="empty">Not logged by the chosen runs.</p>}
-      {readout && (
-        <div class="readout">
-          <b>{readout.x}</b>
-          {readout.rows.map(([id, value]) => (
-            <span key={id}>
-              <i class="dot" style={{ background: color(id) }} />
-              {names.get(id) ?? `run ${id}`} <b>{number(value)}</b>
-            </span>
-          ))}
-        </div>
-      )}
-      {zoom && <button type="button" class="reset" onClick={() => setZoom(undefined)}>Reset zoom</button>}
+      {empty && <p class="empty">Not logged by the chosen runs.</p>}
+      {notes && <Notes window={notes} />}
     </>
   );
 }
 
-interface Line {
-  id: number;
-  axis: api.XAxis;
-  x: number[];
-  y: (number | null)[];
-  low: (number | null)[];
-  high: (number | null)[];
-  bad: number[];
+/** What is there and not to be seen. */
+function Notes({ window }: { window: Window }) {
+  const left: string[] = [];
+  if (window.outside > 0) left.push(`${window.outside} ${window.outside === 1 ? "outlier" : "outliers"} of ${window.of} values clipped`);
+  if (window.below > 0) left.push(`${window.below} of ${window.of} values not above 0`);
+  return left.length > 0 ? <p class="left-out">{left.join(", ")}</p> : null;
 }
 
-function line(id: number, chart: api.ChartData, weight: number): Line {
-  const at = (bucket: api.Bucket): number => {
-    if (chart.x === "step") return bucket.step ?? 0;
-    return typeof bucket.x === "string" ? Date.parse(bucket.x) / 1000 : (bucket.x ?? 0);
-  };
-  const values = chart.data.map((bucket) => (chart.raw ? plain(bucket.last) : (bucket.mean ?? null)));
-  return {
-    id,
-    axis: chart.x,
-    x: chart.data.map(at),
-    y: smooth(values, chart.data.map((bucket) => bucket.count), weight),
-    low: chart.data.map((bucket) => bucket.min ?? null),
-    high: chart.data.map((bucket) => bucket.max ?? null),
-    bad: chart.data.filter((bucket) => bucket.non_finite > 0).map(at),
-  };
+export function zoomTo(axis: string, part: Range | undefined): void {
+  const short = (value: number) => Number(value.toPrecision(9));
+  go({ range: part && `${axis}:${short(part.min)}:${short(part.max)}` });
 }
 
-/** All lines over one x axis; null where a run has no point, which uPlot joins over. */
-function join(lines: Line[]): uPlot.AlignedData {
-  if (lines.length === 0) return [[]];
-  return uPlot.join(
-    lines.map(({ x, y, low, high }) => [x, y, high, low] as uPlot.AlignedData),
-    lines.map(() => [1, 1, 1, 1]),
-  );
-}
-
-function options(
-  width: number,
-  lines: Line[],
-  onZoom: (range: api.Range | undefined) => void,
-  onPoint: (readout: { x: string; rows: [number, number][] } | undefined) => void,
-): uPlot.Options {
-  const style = getComputedStyle(document.documentElement);
-  const ink = style.getPropertyValue("--faint");
-  const grid = { stroke: style.getPropertyValue("--line"), width: 1 };
-  const axis = { stroke: ink, grid, ticks: grid, font: "11px system-ui", size: 42 };
-  const time = lines.some((one) => one.axis === "time");
-  return {
-    width,
-    height: HEIGHT,
-    legend: { show: false },
-    cursor: { sync: { key: SYNC.key }, drag: { x: true, y: false, setScale: false }, points: { size: 5 } },
-    scales: { x: { time }, y: { distr: logScale.value ? 3 : 1 } },
-    axes: [
-      { ...axis, size: 28 },
-      { ...axis, size: 56, values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : number(tick))) },
-    ],
-    series: [
-      {},
-      ...lines.flatMap(({ id }) => [
-        { stroke: color(id), width: 1.5, spanGaps: true, points: { show: false } },
-        { stroke: "transparent", spanGaps: true, points: { show: false } },
-        { stroke: "transparent", spanGaps: true, points: { show: false } },
-      ]),
-    ],
-    bands: lines.map(({ id }, at) => ({ series: [at * 3 + 2, at * 3 + 3] as [number, number], fill: `${color(id)}26` })),
-    hooks: {
-      setSelect: [
-        (self) => {
-          if (self.select.width < 3) return;
-          onZoom({ min: self.posToVal(self.select.left, "x"), max: self.posToVal(self.select.left + self.select.width, "x") });
-          self.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-        },
-      ],
-      setCursor: [(self) => onPoint(readAt(self, lines, time))],
-      draw: [(self) => markBad(self, lines)],
-    },
-  };
-}
-
-/** The values under the cursor, those nearest to it first. */
-function readAt(self: uPlot, lines: Line[], time: boolean): { x: string; rows: [number, number][] } | undefined {
-  const { idx, top } = self.cursor;
-  if (idx === null || idx === undefined || top === undefined || top < 0) return undefined;
-  const x = self.data[0][idx];
-  if (x === undefined) return undefined;
-  const rows: [number, number][] = [];
-  lines.forEach(({ id, x: own, y }) => {
-    const nearest = own.findLastIndex((at) => at <= x);
-    const value = y[nearest];
-    if (value !== null && value !== undefined) rows.push([id, value]);
-  });
-  const pointed = self.posToVal(top, "y");
-  rows.sort((one, other) => Math.abs(one[1] - pointed) - Math.abs(other[1] - pointed));
-  return { x: time ? new Date(x * 1000).toLocaleString() : number(x), rows: rows.slice(0, 8) };
-}
-
-/** A red mark at the bottom wherever a value was NaN or infinite. */
-function markBad(self: uPlot, lines: Line[]): void {
-  const { ctx, bbox } = self;
-  ctx.save();
-  ctx.fillStyle = "#d62728";
-  for (const { bad } of lines) {
-    let last = -Infinity;
-    for (const x of bad) {
-      const at = self.valToPos(x, "x", true);
-      if (at < bbox.left || at > bbox.left + bbox.width || at - last < 8 * devicePixelRatio) continue;
-      last = at;
-      ctx.beginPath();
-      ctx.moveTo(at, bbox.top + bbox.height - 9 * devicePixelRatio);
-      ctx.lineTo(at - 4 * devicePixelRatio, bbox.top + bbox.height);
-      ctx.lineTo(at + 4 * devicePixelRatio, bbox.top + bbox.height);
-      ctx.fill();
-    }
+/** Arrow keys move the cursor, plus and minus zoom around it, Escape shows all again. */
+function key(event: KeyboardEvent, self: uPlot | undefined, axis: string): void {
+  if (!self || event.ctrlKey || event.metaKey || event.altKey) return;
+  const { width, height } = self.over.getBoundingClientRect();
+  const left = self.cursor.left ?? -1;
+  const move = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+  if (move !== undefined) {
+    const xs = self.data[0];
+    const from = left < 0 ? (move > 0 ? -1 : xs.length) : self.posToIdx(left);
+    const jump = move * (event.shiftKey ? Math.ceil(xs.length / 20) : 1);
+    const x = xs[Math.min(xs.length - 1, Math.max(0, from + jump))];
+    if (x !== undefined) self.setCursor({ left: Math.min(width, Math.max(0, self.valToPos(x, "x"))), top: height / 2 });
+  } else if (event.key === "+" || event.key === "-") {
+    const share = event.key === "+" ? 0.25 : 1;
+    const middle = left < 0 ? width / 2 : left;
+    zoomTo(axis, { min: self.posToVal(middle - width * share, "x"), max: self.posToVal(middle + width * share, "x") });
+  } else if (event.key === "Escape" && range.value && !self.root.closest("dialog")) {
+    zoomTo("", undefined);
+  } else {
+    return;
   }
-  ctx.restore();
+  event.preventDefault();
 }

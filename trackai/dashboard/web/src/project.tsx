@@ -49,7 +49,8 @@ export function ProjectPage({ id }: { id: number }) {
         )}
       </section>
       <Splitter name="runs-width" label="Width of the table" />
-      <Charts runIds={chosen} names={names.value} paths={known?.metrics.filter(drawn).map((one) => one.path)} />
+      <Charts runIds={chosen} names={names.value} paths={known?.metrics.filter(drawn).map((one) => one.path)}
+        fields={known?.config.map((one) => one.field)} />
     </div>
   );
 }

@@ -30,6 +30,23 @@ export const xAxis = computed<XAxis>(() => {
 });
 export const smoothing = computed(() => Math.min(0.99, Math.max(0, Number(params.value.get("smooth")) || 0)));
 export const logScale = computed(() => params.value.get("scale") === "log");
+export const logX = computed(() => params.value.get("xscale") === "log");
+export const clipped = computed(() => params.value.get("clip") === "1");
+/** The chart that fills the screen. */
+export const fullPath = computed(() => params.value.get("full") ?? undefined);
+/** Sections of charts that are closed. */
+export const closed = computed(() => (params.value.get("closed") ?? "").split("\n").filter(Boolean));
+/** By which field charts show means of groups; as the table is grouped, unless it is said. */
+export const meanOf = computed(() => {
+  const field = params.value.get("mean") ?? params.value.get("by") ?? "";
+  return field === "none" ? "" : field;
+});
+/** What part of the x axis is looked at. */
+export const range = computed<{ axis: string; min: number; max: number } | undefined>(() => {
+  const [axis, low, high] = (params.value.get("range") ?? "").split(":");
+  const [min, max] = [Number(low), Number(high)];
+  return axis && low && high && min < max ? { axis, min, max } : undefined;
+});
 /** undefined: the newest runs, as long as nobody has chosen. */
 export const selected = computed<number[] | undefined>(() => {
   const value = params.value.get("runs");

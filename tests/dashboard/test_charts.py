@@ -1,0 +1,246 @@
+"""Charts: what they say under the cursor, clip, save and sum up, and who can read them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import os
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.conftest import serving
+from tests.dashboard.conftest import serious_findings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Locator, Page
+
+    from tests.conftest import Server
+
+# Three groups of two runs that lie apart from each other; one value in a thousand is far off.
+RUNS = """
+import math, trackai
+for number in range(6):
+    config = {"lr": 10.0 ** -number, "kind": "ab"[number % 2]}
+    with trackai.init(project="p", name=f"r{number}", group=f"g{number % 3}", config=config) as run:
+        for step in range(2000):
+            far = 1000 * (step == 1500)
+            run.log({"train/loss": number + 1 + step % 7 / 100 + far, "val/odd": 0.5}, step=step)
+        run.log({"val/odd": math.nan}, step=2000)
+        run.log_system({"gpu": 0.5})
+        run.log_system({"gpu": 0.7})
+"""
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server over six runs."""
+    path = tmp_path_factory.mktemp("store") / "store" / "trackai.db"
+    env = {**os.environ, "TRACKAI_DB_PATH": str(path)}
+    subprocess.run([sys.executable, "-c", RUNS], env=env, check=True, capture_output=True)
+    with serving(path) as server:
+        yield server
+
+
+def _chart(page: Page, path: str = "train/loss") -> Locator:
+    chart = page.locator("figure", has=page.locator(f'figcaption[title="{path}"]'))
+    expect(chart.locator("canvas")).to_be_visible()
+    return chart
+
+
+def _point(page: Page, chart: Locator, x: float, y: float) -> None:
+    """Move the mouse to a part of the plot: shares of its width and height."""
+    over = chart.locator(".u-over")
+    over.scroll_into_view_if_needed()
+    box = over.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] * x, box["y"] + box["height"] * y, steps=2)
+
+
+def _saved(page: Page, chart: Locator, kind: str) -> bytes:
+    chart.locator("summary").click()
+    with page.expect_download() as download:
+        chart.get_by_role("button", name=kind).click()
+    return Path(download.value.path()).read_bytes()
+
+
+def test_the_nearest_run_is_read_first_and_in_full(served: Server, page: Page) -> None:
+    page.goto(f"{served.url}/?project=1&clip=1&metrics=train")
+    chart = _chart(page)
+    _point(page, chart, 0.3, 0.02)
+    first = chart.locator(".reading").first
+    expect(first).to_contain_text("r5")
+    _point(page, chart, 0.3, 0.98)
+    expect(first).to_contain_text("r0")
+    expect(chart.locator(".readout")).to_contain_text("points")
+    shown = float(first.locator("b").text_content() or "nan")
+    assert 1 <= shown < 1.07
+    assert len(str(shown)) > 7, "a mean of sixteen such values has six digits after the point"
+
+
+def test_outliers_are_clipped_and_the_chart_says_so(served: Server, page: Page) -> None:
+    page.goto(f"{served.url}/?project=1&metrics=train")
+    chart = _chart(page)
+    expect(chart.get_by_text("clipped")).to_have_count(0)
+    page.get_by_label("clip outliers").check()
+    expect(chart.get_by_text(re.compile(r"^6 outliers of \d+ values clipped"))).to_be_visible()
+    expect(page).to_have_url(re.compile("clip=1"))
+    page.get_by_label("clip outliers").uncheck()
+    expect(chart.get_by_text("clipped")).to_have_count(0)
+
+
+def test_a_chart_fills_the_screen_and_its_address_says_so(served: Server, page: Page) -> None:
+    page.goto(f"{served.url}/?project=1&metrics=train")
+    _chart(page)
+    page.get_by_role("button", name="Full screen: train/loss").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.locator("canvas")).to_be_visible()
+    expect(dialog.get_by_role("listitem")).to_have_count(6)
+    assert dialog.locator("canvas").bounding_box()["width"] > 1200  # type: ignore[index]
+    assert serious_findings(page) == []
+    page.goto(page.url)
+    expect(dialog.locator("canvas")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    expect(page).not_to_have_url(re.compile("full="))
+
+
+def test_an_svg_is_drawn_from_the_data(served: Server, page: Page) -> None:
+    page.goto(f"{served.url}/?project=1&metrics=train")
+    root = ET.fromstring(_saved(page, _chart(page), "SVG"))
+    space = "{http://www.w3.org/2000/svg}"
+    said = [text.text for text in root.iter(f"{space}text")]
+    assert {"train/loss", "step", "r0", "r5"} <= set(said)
+    drawn = [one.attrib["d"] for one in root.iter(f"{space}path") if "stroke-opacity" in one.attrib]
+    assert len(drawn) == 6
+    assert all(path.count("L") > 60 for path in drawn)
+    assert root.find(f".//{space}image") is None
+
+
+def test_a_png_is_a_picture(served: Server, page: Page) -> None:
+    page.goto(f"{served.url}/?project=1&metrics=train")
+    png = _saved(page, _chart(page), "PNG")
+    assert png.startswith(b"\x89PNG")
+    assert int.from_bytes(png[16:20], "big") == 1800
+
+
+def test_a_csv_has_what_is_drawn_or_all_points(served: Server, page: Page) -> None:
+    page.goto(f"{served.url}/?project=1&metrics=train&runs=1,2")
+    chart = _chart(page)
+    rows = list(csv.DictReader(io.StringIO(_saved(page, chart, "as drawn").decode())))
+    assert {row["run"] for row in rows} == {"r0", "r1"}
+    assert sum(int(row["points"]) for row in rows) == 4000
+    assert max(float(row["max"]) for row in rows if row["run"] == "r0") > 1000
+    rows = list(csv.DictReader(io.StringIO(_saved(page, chart, "all points").decode())))
+    assert len(rows) == 4000
+    assert rows[6] == {**rows[6], "run": "r0", "step": "6", "value": "1.06"}
+
+
+def test_groups_are_shown_as_mean_and_deviation(served: Server, page: Page) -> None:
+    page.goto(f"{served.url}/?project=1&metrics=train")
+    page.get_by_label("Lines").select_option("group")
+    expect(page).to_have_url(re.compile("mean=group"))
+    chart = _chart(page)
+    rows = list(csv.DictReader(io.StringIO(_saved(page, chart, "as drawn").decode())))
+    assert [row["group"] for row in rows if row["step"] == "0"] == ["g0", "g1", "g2"]
+    first = rows[0]  # runs 0 and 3: 1 and 4, and the same above both
+    spread = float(first["mean_plus_std"]) - float(first["value"])
+    assert math.isclose(spread, 3 / math.sqrt(2), rel_tol=1e-6)
+    _point(page, chart, 0.2, 0.5)
+    expect(chart.locator(".readout")).to_contain_text("2 of 2 runs")
+    page.get_by_label("Lines").select_option("config.kind")
+    expect(chart.locator(".readout")).to_be_hidden()
+
+
+def test_smoothing_is_of_the_whole_series(served: Server, page: Page) -> None:
+    page.goto(f"{served.url}/?project=1&metrics=train&runs=1")
+    _chart(page)
+    with page.expect_request(lambda one: '"smoothing":0.9' in (one.post_data or "")):
+        page.get_by_label("Smoothing").fill("0.9")
+    expect(page).to_have_url(re.compile("smooth=0.9"))
+    chart = _chart(page)
+    _point(page, chart, 0.2, 0.5)
+    expect(chart.locator(".readout")).to_contain_text("unsmoothed")
+
+
+def test_zoom_goes_down_to_points_and_is_in_the_address(served: Server, page: Page) -> None:
+    page.goto(f"{served.url}/?project=1&metrics=train&runs=1,2&range=step:1495:1505")
+    chart = _chart(page)
+    _point(page, chart, 0.5, 0.05)
+    expect(chart.locator(".readout header")).to_have_text("step 1500")
+    expect(chart.locator(".reading").first).to_contain_text(re.compile(r"100[12]\.02"))
+    page.get_by_role("button", name="Reset zoom").click()
+    expect(page).not_to_have_url(re.compile("range="))
+
+
+def test_axes_are_logarithmic_and_say_what_they_leave_out(served: Server, page: Page) -> None:
+    page.goto(f"{served.url}/?project=1&metrics=train&scale=log&xscale=log")
+    root = ET.fromstring(_saved(page, _chart(page), "SVG"))
+    said = {text.text for text in root.iter("{http://www.w3.org/2000/svg}text")}
+    assert {"10", "100", "1000"} <= said
+
+
+def test_metrics_are_searched_by_regular_expression(served: Server, page: Page) -> None:
+    page.goto(f"{served.url}/?project=1")
+    search = page.get_by_label("Search metrics")
+    search.fill("^(train|gpu)")
+    expect(page.locator("figure")).to_have_count(2)
+    expect(page.get_by_text("2 of 3")).to_be_visible()
+    search.fill("(")
+    expect(search).to_have_attribute("aria-invalid", "true")
+    expect(page.get_by_text("No metric matches")).to_be_visible()
+
+
+def test_sections_close_and_stay_closed(served: Server, page: Page) -> None:
+    page.goto(f"{served.url}/?project=1")
+    _chart(page)
+    page.locator("summary", has_text=re.compile("^train")).click()
+    expect(page.locator('figcaption[title="train/loss"]')).to_have_count(0)
+    page.goto(page.url)
+    _chart(page, "val/odd")
+    expect(page.locator('figcaption[title="train/loss"]')).to_have_count(0)
+
+
+def test_system_metrics_lie_over_each_other_by_time(served: Server, page: Page) -> None:
+    page.goto(f"{served.url}/?project=1&metrics=gpu&mean=all")
+    chart = _chart(page, "gpu")
+    _point(page, chart, 0.01, 0.9)
+    expect(chart.locator(".readout header")).to_contain_text(re.compile(r"\d s$"))
+
+
+def test_a_nan_is_said(served: Server, page: Page) -> None:
+    page.goto(f"{served.url}/?project=1&metrics=val&runs=1&range=step:1990:2000.5")
+    chart = _chart(page, "val/odd")
+    _point(page, chart, 0.95, 0.5)
+    expect(chart.locator(".reading").first).to_contain_text("NaN")
+
+
+def test_the_keyboard_reads_and_zooms(served: Server, page: Page) -> None:
+    page.goto(f"{served.url}/?project=1&metrics=train&runs=1")
+    chart = _chart(page)
+    plot = chart.get_by_role("group", name="train/loss")
+    plot.focus()
+    plot.press("ArrowRight")
+    expect(chart.locator("[aria-live]")).to_contain_text(re.compile(r"^steps? 0.*r0: 1\."))
+    plot.press("+")
+    expect(page).to_have_url(re.compile(quote("range=step:", safe="=")))
+    plot.press("Escape")
+    expect(page).not_to_have_url(re.compile("range="))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_everybody_can_use_charts(served: Server, page: Page, scheme: str) -> None:
+    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    page.goto(f"{served.url}/?project=1&clip=1&range=step:0:1000&metrics=.")
+    _chart(page).locator("summary").click()
+    assert serious_findings(page) == []

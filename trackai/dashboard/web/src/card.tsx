@@ -1,0 +1,169 @@
+// A chart on its card, or on the whole screen, and what can be done with it.
+
+import type { RefObject } from "preact";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import type { Line } from "./curves";
+import { number } from "./format";
+import { png, svg } from "./picture";
+import { type Drawn, Plot, zoomTo } from "./plot";
+import { extent } from "./scale";
+import { allPointsCsv, drawnCsv, fileName, save } from "./save";
+import { go, range } from "./view";
+
+interface Props {
+  path: string;
+  runIds: number[];
+  names: Map<number, string>;
+  running: boolean;
+}
+
+// One watch over all cards.
+const shown = new Map<Element, (seen: boolean) => void>();
+const watch = new IntersectionObserver(
+  (entries) => {
+    for (const entry of entries) shown.get(entry.target)?.(entry.isIntersecting);
+  },
+  { rootMargin: "200px" },
+);
+
+/** A chart that is fetched and drawn only while it is (nearly) on screen. */
+export function Card(props: Props) {
+  const box = useRef<HTMLElement>(null);
+  const drawn = useRef<Drawn>();
+  const [seen, setSeen] = useState(false);
+  useEffect(() => {
+    const element = box.current;
+    if (!element) return;
+    shown.set(element, setSeen);
+    watch.observe(element);
+    return () => {
+      watch.unobserve(element);
+      shown.delete(element);
+    };
+  }, []);
+  return (
+    <figure class="card chart" ref={box}>
+      <header>
+        <figcaption title={props.path}>{props.path}</figcaption>
+        <button type="button" class="quiet" aria-label={`Full screen: ${props.path}`} title="Full screen"
+          onClick={() => go({ full: props.path })}>⤢</button>
+        <Menu {...props} drawn={drawn} />
+      </header>
+      <Plot {...props} live={seen} height={210} onDrawn={(one) => (drawn.current = one)} />
+    </figure>
+  );
+}
+
+/** What a chart can be saved as. */
+function Menu({ path, runIds, names, drawn }: Props & { drawn: RefObject<Drawn | undefined> }) {
+  const box = useRef<HTMLDetailsElement>(null);
+  const [said, setSaid] = useState("");
+  const stop = useRef<AbortController>();
+  const close = (focus: boolean) => {
+    if (!box.current?.open) return;
+    box.current.open = false;
+    if (focus) box.current.querySelector("summary")?.focus();
+  };
+  const act = (work: (drawn: Drawn) => Promise<void> | void) => async () => {
+    close(true);
+    if (!drawn.current) return setSaid("Nothing is drawn yet.");
+    try {
+      setSaid("");
+      await work(drawn.current);
+    } catch (problem) {
+      if (!stop.current?.signal.aborted) setSaid(problem instanceof Error ? problem.message : String(problem));
+    }
+  };
+  const asPng = act(async (one) => save(fileName(path, "png"), await png(path, one)));
+  const asSvg = act((one) => save(fileName(path, "svg"), new Blob([svg(path, one)], { type: "image/svg+xml" })));
+  const asCsv = act((one) => save(fileName(path, "csv"), new Blob([drawnCsv(one)], { type: "text/csv" })));
+  const all = act(async () => {
+    stop.current = new AbortController();
+    const runs = runIds.map((id) => [id, names.get(id) ?? `run ${id}`] as [number, string]);
+    const found = await allPointsCsv(path, runs, (points) => setSaid(`${points} points …`), stop.current.signal);
+    save(fileName(path, "points.csv"), found);
+    setSaid("");
+  });
+  useEffect(() => () => stop.current?.abort(), []);
+  useEffect(() => {
+    const away = (event: Event) => {
+      if (!box.current?.contains(event.target as Node)) close(false);
+    };
+    addEventListener("pointerdown", away);
+    return () => removeEventListener("pointerdown", away);
+  }, []);
+  return (
+    <>
+      {said && <output class="said">{said}</output>}
+      <details class="more" ref={box}
+        onKeyDown={(event) => {
+          if (event.key !== "Escape" || !box.current?.open) return;
+          event.preventDefault();
+          event.stopPropagation();
+          close(true);
+        }}
+        onFocusOut={(event) => {
+          if (event.relatedTarget && !box.current?.contains(event.relatedTarget as Node)) close(false);
+        }}>
+        <summary class="quiet" aria-label={`Save ${path}`} title="Save">⤓</summary>
+        <div class="menu">
+          <button type="button" onClick={asPng}>PNG picture</button>
+          <button type="button" onClick={asSvg}>SVG picture</button>
+          <button type="button" onClick={asCsv}>CSV, as drawn</button>
+          <button type="button" onClick={all}>CSV, all points</button>
+        </div>
+      </details>
+    </>
+  );
+}
+
+/** A chart on the whole screen, with a legend. */
+export function FullScreen(props: Props) {
+  const box = useRef<HTMLDialogElement>(null);
+  const drawn = useRef<Drawn>();
+  const [lines, setLines] = useState<Line[]>([]);
+  const [height, setHeight] = useState(Math.max(220, innerHeight - 150));
+  // Before the chart looks how wide it is.
+  useLayoutEffect(() => box.current?.showModal(), []);
+  useEffect(() => {
+    const resized = () => setHeight(Math.max(220, innerHeight - 150));
+    addEventListener("resize", resized);
+    return () => removeEventListener("resize", resized);
+  }, []);
+  return (
+    <dialog class="full chart" ref={box} aria-label={props.path} onClose={() => go({ full: undefined }, { replace: true })}>
+      <header>
+        <h2>{props.path}</h2>
+        {range.value && <button type="button" onClick={() => zoomTo("", undefined)}>Whole range</button>}
+        <Menu {...props} drawn={drawn} />
+        <button type="button" class="quiet" aria-label="Close" title="Close" onClick={() => box.current?.close()}>✕</button>
+      </header>
+      <Plot {...props} live height={height}
+        onDrawn={(one) => {
+          drawn.current = one;
+          setLines(one.lines);
+        }} />
+      <Legend lines={lines} />
+    </dialog>
+  );
+}
+
+function Legend({ lines }: { lines: Line[] }) {
+  return (
+    <ul class="legend">
+      {lines.map((one) => {
+        const [low, high] = extent([...(one.low ?? []), ...(one.high ?? []), ...one.y]) ?? [];
+        return (
+          <li key={one.key}>
+            <Swatch color={one.color} dashed={one.dash.length > 0} />
+            {one.label} <small>{low !== undefined && high !== undefined && `${number(low)} … ${number(high)}`}</small>
+          </li>
+        );
+      })}
+    </ul>
+  );
+}
+
+export function Swatch({ color, dashed }: { color: string; dashed: boolean }) {
+  return <i class={dashed ? "swatch dashed" : "swatch"} style={{ borderTopColor: color }} />;
+}

@@ -1,0 +1,196 @@
+// What charts are made of: the answers of the server as lines to draw.
+
+import { ask, type Bucket, type ChartData, type Range, type Value, type XAxis } from "./api";
+import { color, dash, palette } from "./colors";
+import { plain } from "./format";
+
+interface GroupBucket {
+  step: number | null;
+  step_last: number | null;
+  runs: number;
+  non_finite: number;
+  mean: number | null;
+  std: number | null;
+  min: number | null;
+  max: number | null;
+  x?: number;
+  x_last?: number;
+  smoothed?: number | null;
+}
+
+interface GroupChart {
+  data: GroupBucket[];
+  raw: boolean;
+  x: XAxis;
+  runs: number;
+}
+
+interface Group {
+  value: Value;
+  run_ids: number[];
+  metrics: Record<string, GroupChart>;
+}
+
+export interface Question {
+  runIds: number[];
+  path: string;
+  points: number;
+  x: XAxis;
+  smoothing: number;
+  /** A field; the lines are means of the runs that have the same value. */
+  groupBy: string;
+  steps?: Range;
+}
+
+export interface Answer {
+  runs: Map<number, ChartData>;
+  groups?: Group[];
+}
+
+export async function curves(asked: Question, signal: AbortSignal): Promise<Answer> {
+  const body = {
+    run_ids: asked.runIds,
+    // A star is a wildcard there; names with one of their own are asked for as a pattern too.
+    metric_paths: [asked.path],
+    points: asked.points,
+    x: asked.x,
+    smoothing: asked.smoothing || undefined,
+    step_min: asked.steps?.min,
+    step_max: asked.steps?.max,
+  };
+  if (asked.groupBy) {
+    const x = asked.x === "time" ? "relative" : asked.x;
+    const { groups } = await ask<{ groups: Group[] }>(
+      "POST", "/api/metrics/compare", { ...body, x, group_by: asked.groupBy }, signal,
+    );
+    const some = groups.filter((one) => one.metrics[asked.path]);
+    // What has no steps is in no group: its runs are shown.
+    if (some.length > 0) return { runs: new Map(), groups: some };
+  }
+  const answer = await ask<Record<string, Record<string, ChartData>>>("POST", "/api/metrics/compare", body, signal);
+  const runs = new Map<number, ChartData>();
+  for (const id of asked.runIds) {
+    const chart = answer[id]?.[asked.path];
+    if (chart) runs.set(id, chart);
+  }
+  return { runs };
+}
+
+export interface Line {
+  key: string;
+  label: string;
+  color: string;
+  dash: number[];
+  axis: XAxis;
+  x: number[];
+  /** Between which x a point stands for what was logged; the same where it is one point. */
+  from: number[];
+  to: number[];
+  steps: [number | null, number | null][];
+  /** The line itself: values, means or, where smoothing is on, moving averages. */
+  y: (number | null)[];
+  /** What was logged, beneath the moving average. */
+  plain?: (number | null)[];
+  low?: (number | null)[];
+  high?: (number | null)[];
+  /** How many points or runs each is of. */
+  count: number[];
+  bad: number[];
+  /** What a point was if it was no number: "NaN", "Infinity", "-Infinity". */
+  words: (string | undefined)[];
+  /** Of how many runs it is the mean; undefined for a run. */
+  runs?: number;
+}
+
+const numeric = (x: number | string | undefined): number => (typeof x === "string" ? Date.parse(x) / 1000 : (x ?? 0));
+
+export function lines(answer: Answer, names: Map<number, string>, smoothed: boolean): Line[] {
+  if (answer.groups) return answer.groups.map((group, at) => ofGroup(group, at, smoothed));
+  const drawn: number[] = [];
+  return [...answer.runs].map(([id, chart]) => {
+    const one = ofRun(id, chart, names.get(id) ?? `run ${id}`, smoothed);
+    one.dash = dash(id, drawn);
+    drawn.push(id);
+    return one;
+  });
+}
+
+function ofRun(id: number, chart: ChartData, label: string, smoothed: boolean): Line {
+  const { data } = chart;
+  const from = data.map((one) => (chart.x === "step" ? (one.step ?? 0) : numeric(one.x)));
+  const to = data.map((one) => (chart.x === "step" ? (one.step_last ?? 0) : numeric(one.x_last ?? one.x)));
+  const values = data.map((one) => (chart.raw ? plain(one.last) : (one.mean ?? null)));
+  const wide = !chart.raw && data.some((one) => one.min !== one.max);
+  return {
+    key: `run ${id}`,
+    label,
+    color: color(id),
+    dash: [],
+    axis: chart.x,
+    // A mean stands in the middle of what it is of, a moving average at its end.
+    x: smoothed ? to : from.map((one, at) => (one + (to[at] as number)) / 2),
+    from,
+    to,
+    steps: data.map((one) => [one.step, one.step_last]),
+    y: smoothed ? data.map((one) => one.smoothed ?? null) : values,
+    plain: smoothed ? values : undefined,
+    low: wide ? data.map((one) => one.min ?? null) : undefined,
+    high: wide ? data.map((one) => one.max ?? null) : undefined,
+    count: data.map((one) => one.count),
+    bad: data.flatMap((one, at) => (one.non_finite > 0 ? [from[at] as number] : [])),
+    words: data.map((one) => word(one, chart.raw)),
+  };
+}
+
+function word(one: Bucket, raw: boolean): string | undefined {
+  if (one.non_finite === 0) return undefined;
+  if (raw) return String(one.last ?? "NaN");
+  return `${one.non_finite} of ${one.count} NaN or infinite`;
+}
+
+function ofGroup(group: Group, at: number, smoothed: boolean): Line {
+  const chart = Object.values(group.metrics)[0] as GroupChart;
+  const { data } = chart;
+  const from = data.map((one) => (chart.x === "step" ? (one.step ?? 0) : (one.x ?? 0)));
+  const to = data.map((one) => (chart.x === "step" ? (one.step_last ?? 0) : (one.x_last ?? one.x ?? 0)));
+  const y = data.map((one) => (smoothed ? (one.smoothed ?? null) : one.mean));
+  const edge = (sign: number) => data.map((one) => (one.mean === null || one.std === null ? null : one.mean + sign * one.std));
+  const spread = data.some((one) => one.std);
+  const colors = palette();
+  return {
+    key: `group ${JSON.stringify(group.value)}`,
+    label: group.value === null ? "(none)" : String(group.value),
+    color: colors[at % colors.length] as string,
+    dash: dash(at + 1, Array.from({ length: at }, (_, one) => one + 1)),
+    axis: chart.x,
+    x: smoothed ? to : from.map((one, at) => (one + (to[at] as number)) / 2),
+    from,
+    to,
+    steps: data.map((one) => [one.step, one.step_last]),
+    y,
+    plain: smoothed ? data.map((one) => one.mean) : undefined,
+    low: spread ? edge(-1) : undefined,
+    high: spread ? edge(1) : undefined,
+    count: data.map((one) => one.runs),
+    bad: data.flatMap((one, at) => (one.non_finite > 0 ? [from[at] as number] : [])),
+    words: data.map((one) => (one.non_finite > 0 ? `NaN or infinite in ${one.non_finite} of its runs` : undefined)),
+    runs: chart.runs,
+  };
+}
+
+/** Which steps the lines have between two places of another axis; undefined if they have none there. */
+export function stepsBetween(answer: Answer, range: Range): Range | undefined {
+  let [min, max] = [Infinity, -Infinity];
+  const all = answer.groups
+    ? answer.groups.flatMap((group) => Object.values(group.metrics).map((one) => one.data))
+    : [...answer.runs.values()].map((one) => one.data);
+  for (const data of all) {
+    for (const one of data) {
+      if (one.step === null || one.step_last === null) continue;
+      if (numeric(one.x_last ?? one.x) < range.min || numeric(one.x) > range.max) continue;
+      min = Math.min(min, one.step);
+      max = Math.max(max, one.step_last);
+    }
+  }
+  return min <= max ? { min, max } : undefined;
+}

@@ -1,0 +1,208 @@
+// Lines as uPlot draws them: bands at the bottom, what was logged above, the line on top.
+
+import uPlot from "uplot";
+import type { Range } from "./api";
+import type { Line } from "./curves";
+import { number } from "./format";
+import { extent, fences, logTicks, padded, ticks } from "./scale";
+
+export interface Look {
+  logX: boolean;
+  logY: boolean;
+  clipped: boolean;
+  zoom: Range | undefined;
+}
+
+/** What the y axis shows, and how much of the lines it leaves out. */
+export interface Window {
+  range: [number, number] | undefined;
+  outside: number;
+  below: number;
+  of: number;
+}
+
+/** Lines that differ in these need a new plot; any other change is new data for the one that is there. */
+export function shape(lines: Line[], look: Look): string {
+  return JSON.stringify([
+    lines.map((one) => [one.key, one.color, one.dash, one.axis, Boolean(one.plain), Boolean(one.low)]),
+    look.logX,
+    look.logY,
+  ]);
+}
+
+/** All lines over one x axis; undefined where a line has no point, which is joined over. */
+export function join(lines: Line[], look: Look): uPlot.AlignedData {
+  if (lines.length === 0) return [[]];
+  const shown = (values: (number | null)[]) =>
+    look.logY ? values.map((one) => (one !== null && one <= 0 ? null : one)) : values;
+  const tables = lines.map((line) => {
+    const columns: (number | null)[][] = [line.x];
+    if (line.low && line.high) columns.push(shown(line.high), shown(line.low));
+    if (line.plain) columns.push(shown(line.plain));
+    columns.push(shown(line.y));
+    if (!look.logX) return columns;
+    const kept = line.x.flatMap((x, at) => (x > 0 ? [at] : []));
+    return columns.map((column) => kept.map((at) => column[at] as number | null));
+  });
+  const joined = uPlot.join(tables as uPlot.AlignedData[]);
+  const places = order(lines);
+  return [joined[0], ...places.map((at) => joined[at + 1])] as uPlot.AlignedData;
+}
+
+/** In which order the columns of all lines are drawn: all bands, all thin lines, all lines. */
+function order(lines: Line[]): number[] {
+  const [bands, thin, top]: [number[], number[], number[]] = [[], [], []];
+  let at = 0;
+  for (const line of lines) {
+    if (line.low) bands.push(at++, at++);
+    if (line.plain) thin.push(at++);
+    top.push(at++);
+  }
+  return [...bands, ...thin, ...top];
+}
+
+export function view(lines: Line[], look: Look): Window {
+  const values: number[] = [];
+  const band: number[] = [];
+  let below = 0;
+  for (const line of lines) {
+    line.x.forEach((x, at) => {
+      if (look.zoom && (x < look.zoom.min || x > look.zoom.max)) return;
+      if (look.logX && x <= 0) return;
+      const value = line.y[at];
+      if (typeof value === "number") {
+        if (look.logY && value <= 0) below += 1;
+        else values.push(value);
+      }
+      for (const one of [line.low?.[at], line.high?.[at], line.plain?.[at]]) {
+        if (typeof one === "number" && !(look.logY && one <= 0)) band.push(one);
+      }
+    });
+  }
+  const inside = look.clipped ? fences(values, look.logY) : undefined;
+  const whole = extent(inside ?? [...(extent(values) ?? []), ...(extent(band) ?? [])]);
+  const outside = inside ? values.filter((one) => one < inside[0] || one > inside[1]).length : 0;
+  return { range: whole && padded(...whole, look.logY), outside, below, of: values.length + below };
+}
+
+interface Drawing {
+  width: number;
+  height: number;
+  lines: Line[];
+  look: () => Look;
+  window: () => Window;
+  marks: () => Line[];
+  sync: boolean;
+  onZoom: (range: Range) => void;
+  onPoint: (self: uPlot) => void;
+}
+
+export function options(drawing: Drawing): uPlot.Options {
+  const { lines, look } = drawing;
+  const style = getComputedStyle(document.documentElement);
+  const ink = style.getPropertyValue("--faint");
+  const grid = { stroke: style.getPropertyValue("--grid"), width: 1 };
+  const axis = { stroke: ink, grid, ticks: { ...grid, size: 4 }, font: "11px system-ui", gap: 4 };
+  const time = lines.some((one) => one.axis === "time");
+  const { logX, logY } = look();
+  const bands = lines.filter((one) => one.low);
+  const thin = lines.filter((one) => one.plain);
+  const key = `charts by ${lines[0]?.axis}`;
+  return {
+    width: drawing.width,
+    height: drawing.height,
+    legend: { show: false },
+    padding: [6, 10, 0, 0],
+    cursor: {
+      y: false,
+      sync: drawing.sync ? { key: uPlot.sync(key).key, scales: ["x", null] } : undefined,
+      drag: { x: true, y: false, setScale: false },
+      points: { show: false },
+    },
+    scales: {
+      x: {
+        time,
+        distr: logX ? 3 : 1,
+        range: (_, low, high) => {
+          const { zoom } = look();
+          if (zoom) return [logX ? Math.max(zoom.min, Number.MIN_VALUE) : zoom.min, zoom.max];
+          // A single point stands in the middle.
+          return low === high ? (logX ? [low / 2, high * 2] : [low - 0.5, high + 0.5]) : [low, high];
+        },
+      },
+      y: { distr: logY ? 3 : 1, range: () => drawing.window().range ?? (logY ? [0.1, 10] : [0, 1]) },
+    },
+    axes: [
+      { ...axis, size: 26, ...(time ? {} : { splits: splits(logX, 58), values: (_: uPlot, at: number[]) => at.map(tick), filter: all }) },
+      {
+        ...axis,
+        size: (_, values) => 14 + 6.6 * Math.max(3, ...(values ?? []).map((one) => one?.length ?? 0)),
+        splits: splits(logY, 38),
+        filter: all,
+        values: (_, at) => at.map(tick),
+      },
+    ],
+    series: [
+      {},
+      ...bands.flatMap(() => [{ points: { show: false }, spanGaps: true, width: 0 }, { points: { show: false }, spanGaps: true, width: 0 }]),
+      ...thin.map((one) => ({ stroke: `${one.color}48`, width: 1, spanGaps: true, points: { show: false } })),
+      ...lines.map((one) => ({
+        stroke: one.color,
+        width: 1.6,
+        dash: one.dash.length > 0 ? one.dash : undefined,
+        spanGaps: true,
+        points: { show: one.x.length === 1, size: 6, fill: one.color },
+      })),
+    ],
+    bands: bands.map((one, at) => ({ series: [at * 2 + 1, at * 2 + 2] as [number, number], fill: one.color + faint(bands.length) })),
+    hooks: {
+      setSelect: [
+        (self) => {
+          const { left, width } = self.select;
+          if (width < 3) return;
+          self.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+          drawing.onZoom({ min: self.posToVal(left, "x"), max: self.posToVal(left + width, "x") });
+        },
+      ],
+      setCursor: [drawing.onPoint],
+      draw: [(self) => markBad(self, drawing.marks(), style.getPropertyValue("--bad"))],
+    },
+  };
+}
+
+/** How much a band covers: the less, the more of them lie over each other. */
+const faint = (bands: number): string => Math.round(Math.max(14, 52 / Math.sqrt(bands))).toString(16).padStart(2, "0");
+
+const all: uPlot.Axis.Filter = (_, at) => at;
+
+/** Where ticks stand, one in about so many pixels. */
+function splits(log: boolean, apart: number): uPlot.Axis.Splits {
+  return (self, axis, low, high) => {
+    const room = axis === 0 ? self.width : self.height;
+    return (log ? logTicks : ticks)(low, high, Math.max(2, room / apart));
+  };
+}
+
+export const tick = (value: number): string => number(value).replace(/\.?0*e([+-]\d+)$/, "e$1").replace("e+", "e");
+
+/** A mark at the bottom wherever a value was NaN or infinite. */
+function markBad(self: uPlot, lines: Line[], ink: string): void {
+  const { ctx, bbox } = self;
+  const pixel = uPlot.pxRatio;
+  ctx.save();
+  ctx.fillStyle = ink;
+  for (const { bad } of lines) {
+    let last = -Infinity;
+    for (const x of bad) {
+      const at = self.valToPos(x, "x", true);
+      if (at < bbox.left || at > bbox.left + bbox.width || at - last < 8 * pixel) continue;
+      last = at;
+      ctx.beginPath();
+      ctx.moveTo(at, bbox.top + bbox.height - 9 * pixel);
+      ctx.lineTo(at - 4 * pixel, bbox.top + bbox.height);
+      ctx.lineTo(at + 4 * pixel, bbox.top + bbox.height);
+      ctx.fill();
+    }
+  }
+  ctx.restore();
+}

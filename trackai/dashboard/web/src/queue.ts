@@ -1,0 +1,37 @@
+// Questions wait for each other here: a server answers a few at a time anyway, and what is asked
+// for last by hand should not stand behind what is off the screen by now.
+
+const AT_ONCE = 3;
+
+interface Job {
+  start: () => void;
+  signal: AbortSignal;
+}
+
+const waiting: Job[] = [];
+let running = 0;
+
+/** Ask when it is this question's turn; an urgent one goes first. */
+export function inTurn<T>(ask: () => Promise<T>, signal: AbortSignal, urgent = false): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const start = () => {
+      running += 1;
+      ask().then(resolve, reject).finally(() => {
+        running -= 1;
+        next();
+      });
+    };
+    if (urgent) waiting.unshift({ start, signal });
+    else waiting.push({ start, signal });
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+    next();
+  });
+}
+
+function next(): void {
+  while (running < AT_ONCE) {
+    const job = waiting.shift();
+    if (!job) return;
+    if (!job.signal.aborted) job.start();
+  }
+}
