@@ -394,3 +394,21 @@ async def test_opening_another_connection_does_not_drop_our_locks(db: Database) 
     assert db.path.with_name(db.path.name + "-wal").exists()
     await make(db, "b")
     assert await names(db) == ["a", "b"]
+
+
+async def test_a_reader_keeps_a_checkpoint_but_nobody_waiting(db: Database) -> None:
+    """SQLite lets nobody write while a checkpoint waits for readers, for thirty seconds or so."""
+    async with db.write() as conn:
+        await conn.execute("CREATE TABLE t (x)")
+    async with db.snapshot() as reader:
+        await reader.execute_fetchall("SELECT * FROM t")
+        async with db.write() as conn:
+            await conn.execute("INSERT INTO t VALUES (1)")
+        assert not await db.checkpoint()
+        async with db.write() as conn:
+            await conn.execute("INSERT INTO t VALUES (2)")
+            # And those who write wait for each other as long as ever.
+            rows = await conn.execute_fetchall("PRAGMA busy_timeout")
+        assert list(rows) == [(30_000,)]
+    assert await db.checkpoint()
+    assert db.path.with_name(db.path.name + "-wal").stat().st_size == 0

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import anyio
+
 import trackai
 from trackai.store import garbage, runs
 from trackai.store.database import Database
@@ -55,6 +57,34 @@ async def test_the_space_goes_back_to_the_file_system(db: Database) -> None:
         assert (await runs.get(conn, kept)).id == kept
 
 
+async def test_so_does_that_of_many_pages(db: Database) -> None:
+    run_id = _log(1)
+    async with db.write() as conn:
+        await conn.execute(
+            """
+            INSERT INTO metrics (series_id, step, timestamp, value, writer_id)
+            WITH RECURSIVE steps (step) AS (
+                SELECT 1 UNION ALL SELECT step + 1 FROM steps WHERE step < 300000
+            )
+            SELECT 1, step, step, step / 3.0, 1 FROM steps
+            """
+        )
+        # At the end of the file, so that they have to be moved.
+        await conn.execute("CREATE TABLE last AS SELECT zeroblob(3000) FROM metrics LIMIT 200")
+        await conn.execute("INSERT INTO last SELECT zeroblob(3000) FROM last")
+    await db.checkpoint()
+    large = db.path.stat().st_size
+    async with db.write() as conn:
+        await runs.delete(conn, run_id)
+    freed = await garbage.collect(db)
+    assert freed > 7_000_000
+    assert db.path.stat().st_size == large - freed
+    async with db.read() as conn:
+        assert list(await conn.execute_fetchall("PRAGMA freelist_count")) == [(0,)]
+        assert list(await conn.execute_fetchall("PRAGMA integrity_check")) == [("ok",)]
+        assert list(await conn.execute_fetchall("SELECT COUNT(*) FROM last")) == [(400,)]
+
+
 async def test_others_get_to_write_in_between(
     db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -63,17 +93,19 @@ async def test_others_get_to_write_in_between(
     async with db.write() as conn:
         await runs.delete(conn, run_id)
     counts: list[int] = []
-    delete_some = garbage._delete_some
-
-    async def counted(*args: object) -> None:
-        await delete_some(*args)  # type: ignore[arg-type]
-        counts.append((await _rows(other))[1])
-
     other = Database(db.path)  # sees what is committed
-    monkeypatch.setattr(garbage, "_delete_some", counted)
-    await garbage.collect(db)
+
+    async def watch() -> None:
+        while True:
+            counts.append((await _rows(other))[1])
+            await anyio.sleep(0)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(watch)
+        await garbage.collect(db)
+        tasks.cancel_scope.cancel()
     await other.close()
-    assert len(counts) > 10
+    assert len(set(counts)) > 10
     assert counts == sorted(counts, reverse=True)
 
 

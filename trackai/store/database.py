@@ -34,6 +34,8 @@ APPLICATION_ID = 0x54524149  # "TRAI"
 READERS = 4
 # How long a write waits for other programs before it is given up (and tried again by the drain).
 BUSY_SECONDS = 30.0
+# How long a checkpoint waits for readers to look elsewhere: others cannot write meanwhile.
+_CHECKPOINT_SECONDS = 0.05
 _COMPANIONS = ("-wal", "-shm")
 
 
@@ -52,6 +54,8 @@ class Database:
         self._writer: _Handle | None = None
         self._idle: list[_Handle] = []
         self._handles: set[_Handle] = set()
+        # Held by whoever deletes what nobody owns: one is enough, and keeps the count.
+        self.collecting = anyio.Lock()
         self._writing = anyio.Lock()
         self._reading = anyio.Semaphore(READERS)
 
@@ -123,12 +127,26 @@ class Database:
                 with anyio.CancelScope(shield=True):
                     await connection.rollback()
 
+    async def move_pages(self) -> None:
+        """Move what is committed into the main file, as far as readers allow; writers go on."""
+        async with self.read() as connection:
+            await connection.execute_fetchall("PRAGMA wal_checkpoint(PASSIVE)")
+
     async def checkpoint(self) -> bool:
         """Move everything into the main file; False if readers elsewhere were in the way."""
+        await self.move_pages()  # most of it, before anybody has to wait
         async with self._writing:
             with driver_errors(self.path):
                 handle = await self._current_writer()
-                rows = await handle.connection.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
+                # SQLite keeps all writers out while it waits for readers.
+                await _set_patience(handle.connection, _CHECKPOINT_SECONDS)
+                try:
+                    rows = await handle.connection.execute_fetchall(
+                        "PRAGMA wal_checkpoint(TRUNCATE)"
+                    )
+                finally:
+                    with anyio.CancelScope(shield=True):
+                        await _set_patience(handle.connection, BUSY_SECONDS)
                 handle.touched(self.path)
                 return all(row[0] == 0 for row in rows)
 
@@ -349,6 +367,10 @@ async def _connect(path: Path) -> _Handle:
         await handle.close()
         raise
     return handle
+
+
+async def _set_patience(connection: aiosqlite.Connection, seconds: float) -> None:
+    await connection.execute_fetchall(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
 
 
 def _casefold(text: str | None) -> str | None:

@@ -1,26 +1,36 @@
 """What deleted runs leave behind: their points go little by little, and their space with them.
 
 Deleting a run takes its row and those of its series, so it is gone for everybody at once. Its
-points, which may be many millions, are deleted afterwards in transactions so short that others
-get to write in between. What a crash interrupts, the next one to come here ends.
+points, which may be many millions, are deleted afterwards in short transactions, and between any
+two of them others have as much time to write as one took: another process that finds the database
+locked looks again only now and then. What a crash interrupts, the next one to come here ends.
 """
 
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
-from trackai.store import rollups
+import anyio
+
+from trackai.store import direct, rollups
 
 if TYPE_CHECKING:
     from aiosqlite import Connection
 
     from trackai.store.database import Database
 
-# How long a transaction may take: others wait for so long at most, some more where disks are slow.
-_SECONDS = 0.03
-_FEWEST_ROWS = 500
-_PAGES = 256
+# How long a transaction should take.
+_SECONDS = 0.02
+_FEWEST_ROWS, _MOST_ROWS = 200, 100_000
+_FEWEST_PAGES, _MOST_PAGES = 16, 8192
+# Tables that can be long, and the rest of their primary keys after the series.
+_KEYS = {
+    "metrics": "step, timestamp, writer_id",
+    "system_steps": "timestamp, writer_id",
+    "rollups": "level, bucket",
+}
 
 
 async def abandon(conn: Connection, run_id: int) -> None:
@@ -37,31 +47,53 @@ async def collect(db: Database) -> int:
         The number of bytes by which the file has become smaller. A database that was made before
         that was possible keeps its size, and uses the space again.
     """
-    rows = 8 * _FEWEST_ROWS
-    emptied = False
-    while True:
-        async with db.write() as conn:
-            began = time.perf_counter()
-            found = await conn.execute_fetchall("SELECT series_id FROM deleted_series LIMIT 1")
-            series_id = next((one for (one,) in found), None)
-            if series_id is None:
-                break
-            await _delete_some(conn, series_id, rows)
-        emptied = True
-        took = time.perf_counter() - began
-        rows = max(_FEWEST_ROWS, int(rows * min(2.0, _SECONDS / took)))
-    return await _give_back(db) if emptied else 0
+    async with db.collecting:
+        rows = 8 * _FEWEST_ROWS
+        emptied = False
+        while True:
+            async with db.write() as conn:
+                began = time.perf_counter()
+                found = await direct.run(conn, partial(_delete_next, rows=rows))
+            took = time.perf_counter() - began
+            if not found:
+                return await _give_back(db) if emptied else 0
+            emptied = True
+            rows = _adapted(rows, took, _FEWEST_ROWS, _MOST_ROWS)
+            await _let_others(db, took)
+
+
+def _adapted(size: int, took: float, fewest: int, most: int) -> int:
+    """The size of the next piece, after one of that size took so many seconds."""
+    factor = min(2.0, max(0.25, _SECONDS / max(took, 1e-6)))
+    return max(fewest, min(most, int(size * factor)))
+
+
+async def _let_others(db: Database, took: float) -> None:
+    # Here, so that no commit, of this process or another, has to move pages and wait for the disk.
+    await db.move_pages()
+    await anyio.sleep(took)
+
+
+async def _delete_next(conn: Connection, *, rows: int) -> bool:
+    """Delete so many rows of a series whose run is gone; False if there is none."""
+    found = await conn.execute_fetchall("SELECT series_id FROM deleted_series LIMIT 1")
+    for (series_id,) in found:
+        await _delete_some(conn, series_id, rows)
+        return True
+    return False
 
 
 async def _delete_some(conn: Connection, series_id: int, rows: int) -> None:
-    for table, place in (("metrics", "step"), ("system_steps", "timestamp"), ("rollups", "level")):
+    for table, key in _KEYS.items():
         limit = await conn.execute_fetchall(
-            f"SELECT {place} FROM {table} WHERE series_id = ? ORDER BY {place} LIMIT 1 OFFSET ?",
+            f"SELECT {key} FROM {table} WHERE series_id = ? ORDER BY {key} LIMIT 1 OFFSET ?",
             (series_id, rows),
         )
-        for (highest,) in limit:
+        for highest in limit:
+            places = ", ".join("?" * len(highest))
             await conn.execute(
-                f"DELETE FROM {table} WHERE series_id = ? AND {place} <= ?", (series_id, highest)
+                f"DELETE FROM {table} WHERE series_id = ? AND ({key}) <= ({places})",
+                (series_id, *highest),
             )
             return
         await conn.execute(f"DELETE FROM {table} WHERE series_id = ?", (series_id,))
@@ -71,20 +103,23 @@ async def _delete_some(conn: Connection, series_id: int, rows: int) -> None:
 
 async def _give_back(db: Database) -> int:
     freed = 0
-    pages = _PAGES
+    pages = 16 * _FEWEST_PAGES
     while True:
         async with db.write() as conn:
             began = time.perf_counter()
             before = await _pragma(conn, "page_count")
-            # A pragma frees one page each time it is asked for a row.
-            await conn.execute_fetchall(f"PRAGMA incremental_vacuum({pages})")
+            # Only a script frees all of them: the pragma is done step by step, and any other way
+            # of executing a statement that has no columns takes a single step. A script commits
+            # what is under way, which is nothing, before it begins.
+            await conn.executescript(f"BEGIN IMMEDIATE; PRAGMA incremental_vacuum({pages})")
             gone = before - await _pragma(conn, "page_count")
             size = await _pragma(conn, "page_size")
+        took = time.perf_counter() - began
         if gone <= 0:
             break
         freed += gone * size
-        took = time.perf_counter() - began
-        pages = max(16, int(pages * min(2.0, _SECONDS / took)))
+        pages = _adapted(pages, took, _FEWEST_PAGES, _MOST_PAGES)
+        await _let_others(db, took)
     await db.checkpoint()
     return freed
 
