@@ -76,3 +76,18 @@ def test_going_on_where_it_ended_supersedes_nothing(db_path: Path, server: Serve
     log(range(10, 20), 2.0)
     assert values(server) == [1.0] * 10 + [2.0] * 10
     assert figures(db_path) == (20, 0, 19, 2.0, 1.0, 2.0, 30.0)
+
+
+def test_the_views_show_the_clean_curve_and_everything(db_path: Path) -> None:
+    log(range(10), 1.0)
+    log(range(5, 7), 2.0)
+    log(range(6, 8), 3.0)
+    connection = sqlite3.connect(db_path)
+    curve = connection.execute("SELECT step, value FROM points ORDER BY step").fetchall()
+    superseded = "SELECT step, attempt, value FROM logged_points WHERE superseded ORDER BY 2, 1"
+    everything = connection.execute("SELECT COUNT(*) FROM logged_points").fetchall()
+    before = connection.execute(superseded).fetchall()
+    connection.close()
+    assert curve == [(0, 1), (1, 1), (2, 1), (3, 1), (4, 1), (5, 2), (6, 3), (7, 3)]
+    assert before == [(step, 1, 1) for step in range(5, 10)] + [(6, 2, 2)]
+    assert everything == [(14,)]
