@@ -92,7 +92,10 @@ def has_screen() -> bool:
 def _absolute(path: str | os.PathLike[str]) -> Path:
     # Path.resolve() would follow a link to the database file itself, and the folder beside
     # which the journals lie would then depend on who opened it; abspath does not.
-    return Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100
+    absolute = Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100
+    if not absolute.name:
+        raise InvalidInputError("TRACKAI_DB_PATH", f"{absolute} is no file")
+    return absolute
 
 
 def _api_key(text: str | None) -> str | None:

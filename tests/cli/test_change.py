@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING
 
 import pytest
@@ -30,10 +31,14 @@ def test_rename_and_move(trackai: Trackai) -> None:
 
 def test_delete_asks(trackai: Trackai, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "no run" in trackai("delete", "nope", "--yes", code=3).err
-    monkeypatch.setattr("click.termui.visible_prompt_func", lambda _: "n")
-    assert "points" in trackai("delete", "1", "2", code=130).err
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    error = trackai("delete", "1", "2", code=1).err
+    assert "points" in error
+    assert "nothing was deleted" in error
+    assert "say --yes" in trackai("delete", "1", code=2).err  # and there is no second answer
     assert trackai("runs", "--json").json["total"] == 3
-    assert trackai("delete", "1", "2", "--yes", "--json").json["deleted"] == [1, 2]
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+    assert trackai("delete", "1", "2", "--json").json["deleted"] == [1, 2]
     assert trackai("runs", "--json").json["total"] == 1
     assert trackai("sql", "SELECT COUNT(DISTINCT series_id) FROM metrics", "--json").json[
         "rows"

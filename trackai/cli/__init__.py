@@ -6,9 +6,11 @@ needs beyond click is imported inside it.
 
 from __future__ import annotations
 
+import os
 import sys
 from difflib import get_close_matches
 from importlib import import_module
+from pathlib import Path
 
 import click
 
@@ -110,6 +112,8 @@ def main(arguments: list[str] | None = None) -> None:
 
     Exit codes: 0 done, 1 failed, 2 a mistake in the call, 3 not found, 4 a condition is not met.
     """
+    if sys.stdout is None:  # it is closed: `trackai runs >&-`
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - until this process ends
     try:
         result = cli.main(arguments, prog_name=NAME, standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -123,5 +127,9 @@ def main(arguments: list[str] | None = None) -> None:
     except TrackAIError as error:
         click.echo(f"trackai: {error}", err=True)
         sys.exit(_exit_code(error))
+    except OSError as error:  # a folder that is not there, a disk that is full
+        where = f"{error.filename}: " if error.filename else ""
+        click.echo(f"trackai: {where}{error.strerror or error}", err=True)
+        sys.exit(1)
     # Outside of click's standalone mode, ctx.exit(4) is the result 4.
     sys.exit(result if isinstance(result, int) else 0)

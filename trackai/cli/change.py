@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import click
 
 from trackai.cli.output import human_bytes, json_option, print_json
 from trackai.cli.store import db_option, with_store
+from trackai.errors import TrackAIError
 
 if TYPE_CHECKING:
     from trackai.store.database import Database
@@ -122,9 +124,18 @@ def delete(run: tuple[str, ...], yes: bool, db: str | None, as_json: bool) -> No
     if not yes:
         for one, points in found:
             click.echo(f"{one.run_id} (id {one.id}), {points} points", err=True)
-        click.confirm(f"Delete {len(found)} run(s)?", abort=True, err=True)
+        _confirm(f"Delete {len(found)} run(s)? [y/N] ")
     freed = with_store(db, work)
     if as_json:
         print_json(deleted=[one.id for one, _ in found], bytes=freed)
     else:
         click.echo(f"deleted {len(found)} run(s), {human_bytes(freed)} given back")
+
+
+def _confirm(question: str) -> None:
+    click.echo(question, nl=False, err=True)
+    answer = sys.stdin.readline() if sys.stdin else ""
+    if not answer:
+        raise click.UsageError("nobody answers: say --yes", click.get_current_context())
+    if answer.strip().lower() not in {"y", "yes"}:
+        raise TrackAIError("nothing was deleted")

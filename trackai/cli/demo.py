@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from trackai.cli.output import json_option, print_json
 from trackai.cli.store import db_option, with_store
 
 if TYPE_CHECKING:
@@ -30,15 +31,19 @@ _BINS = 24
 @click.option("--project", default="demo", show_default=True)
 @click.option("--runs", "count", type=click.IntRange(1, 100), default=6, show_default=True)
 @db_option
-def demo(project: str, count: int, db: str | None) -> None:
+@json_option
+def demo(project: str, count: int, db: str | None, as_json: bool) -> None:
     """Store a few realistic runs of some minutes each, so that there is something to look at."""
 
-    async def work(database: Database) -> None:
-        for number in range(count):
-            run = await _store(database, project, number, count)
-            click.echo(f"{project}/{run.run_id}  id {run.id}")
+    async def work(database: Database) -> list[Run]:
+        return [await _store(database, project, number, count) for number in range(count)]
 
-    with_store(db, work)
+    runs = with_store(db, work)
+    if as_json:
+        print_json(runs=runs)
+        return
+    for run in runs:
+        click.echo(f"{project}/{run.run_id}  id {run.id}")
     click.echo("look at them with: trackai runs, trackai show latest, trackai serve", err=True)
 
 

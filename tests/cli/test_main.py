@@ -1,0 +1,111 @@
+"""How commands end: exit codes, one line for what goes wrong, and readers that leave."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from trackai.cli import cli
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Trackai
+
+SHELL = [sys.executable, "-m", "trackai.cli"]
+
+
+def shell(script: str) -> subprocess.CompletedProcess[str]:
+    """What a shell makes of a script that calls `trackai`."""
+    trackai = f'trackai() {{ "{sys.executable}" -m trackai.cli "$@"; }}; '
+    return subprocess.run(
+        ["bash", "-c", trackai + script], capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+@pytest.fixture
+def some_runs(trackai: Trackai) -> None:
+    trackai("demo", "--runs", "2")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ["projects", "runs", "show 1", "compare 1 2", "plot train/loss", "tag 1", "rename 1 x",
+     "move 1 other", "delete 2 --yes", "config", "log --run s loss=1", "tail 1 -n 1", "wait 1",
+     "recover", "doctor", "backup copy.db", "export 1 -o one.jsonl", "demo --runs 1"],
+)  # fmt: skip
+def test_every_command_has_json_of_a_version(
+    trackai: Trackai, some_runs: None, arguments: str, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    for line in trackai(*arguments.split(), "--json").out.splitlines():
+        assert json.loads(line)["version"] == 1
+
+
+def test_no_command_is_without_json_or_a_reason() -> None:
+    context = cli.make_context("trackai", ["runs"])
+    without = set()
+    for name in cli.list_commands(context):
+        command = cli.get_command(context, name)
+        assert command is not None
+        if not any(parameter.name == "as_json" for parameter in command.params):
+            without.add(name)
+    # A server, a script for shells, and a group whose commands have it.
+    assert without == {"serve", "completion", "import"}
+
+
+@pytest.mark.parametrize(
+    ("script", "status", "said"),
+    [
+        ("trackai backup no/such/folder/x.db", 1, "No such file or directory"),
+        ("trackai export 1 -o no/such/folder/x.jsonl", 1, "No such file or directory"),
+        ("trackai runs > /dev/full", 1, "No space left on device"),
+        ("trackai export 1 > /dev/full", 1, "No space left on device"),
+        ("trackai runs --db /", 2, "is no file"),
+        ("trackai show nope", 3, "no run 'nope'"),
+        ("trackai runs nope", 3, "no project 'nope'"),
+        ("trackai delete 1 < /dev/null", 2, "say --yes"),
+        ("TRACKAI_PORT=x trackai runs", 2, "TRACKAI_PORT"),
+    ],
+)
+def test_what_goes_wrong_is_one_line(some_runs: None, script: str, status: int, said: str) -> None:
+    done = shell(script)
+    assert done.returncode == status, done.stderr
+    last = done.stderr.splitlines()[-1]
+    assert "trackai: " in last
+    assert said in last
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "command", ["runs", "runs --json", "export 1", "show 1", "sql 'SELECT * FROM metrics'"]
+)
+def test_a_reader_that_leaves_is_no_mistake(some_runs: None, command: str) -> None:
+    for reader in ("true", "head -c 1"):
+        done = shell(f"trackai {command} | {reader}")
+        assert done.stderr == ""
+    assert shell(f"trackai {command} >&-").stderr == ""
+
+
+def test_ctrl_c(db_path: Path, trackai: Trackai) -> None:
+    trackai("log", "--run", "r", "x=1")
+    with subprocess.Popen(
+        [*SHELL, "wait", "r"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        while not _sleeps(process.pid):
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 130
+        assert process.stderr is not None
+        assert process.stderr.read().strip() == ""
+
+
+def _sleeps(pid: int) -> bool:
+    """Whether a process has opened the database: it waits then."""
+    return any(file.readlink().name == "trackai.db" for file in Path(f"/proc/{pid}/fd").iterdir())
