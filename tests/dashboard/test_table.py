@@ -244,3 +244,45 @@ def test_the_line_between_is_moved_with_the_keyboard(served: Server, page: Page)
     expect(line).to_have_attribute("aria-valuenow", str(before + 24))
     page.reload()
     expect(page.get_by_role("separator")).to_have_attribute("aria-valuenow", str(before + 24))
+
+
+LIVE = """
+import time, trackai
+with trackai.init(project="table", name="newcomer") as run:
+    for step in range(100_000):
+        run.log({"val/loss": 1 / (step + 1)}, step=step)
+        time.sleep(0.01)
+"""
+
+
+def test_a_new_run_appears_and_nothing_else_moves(served: Server, page: Page) -> None:
+    page.set_viewport_size({"width": 1400, "height": 480})
+    page.goto(f"{served.url}/?project=1&sort=created_at&order=asc&runs=2,3&columns=metric.val/loss")
+    expect(page.get_by_text("12 runs, 2 in the charts")).to_be_visible()
+    table = page.get_by_role("table", name="Runs")
+    table.evaluate("table => table.scrollTo(0, 100)")
+    page.get_by_role("link", name="run 5").focus()
+    env = {**os.environ, "TRACKAI_DB_PATH": str(served.db_path)}
+    with subprocess.Popen([sys.executable, "-c", LIVE], env=env) as process:
+        try:
+            expect(page.get_by_text("13 runs, 2 in the charts")).to_be_visible()
+            assert table.evaluate("table => table.scrollTop") == 100
+            expect(page.get_by_role("link", name="run 5")).to_be_focused()
+            table.evaluate("table => table.scrollTo(0, table.scrollHeight)")
+            row = _rows(page).filter(has_text="newcomer")
+            expect(row).to_contain_text("running")
+            loss = row.get_by_role("cell").nth(3)
+            before = loss.text_content() or ""
+            expect(loss).not_to_have_text(before)
+            bottom = table.evaluate("table => table.scrollTop")
+        finally:
+            process.kill()
+    expect(row).to_contain_text("failed")
+    assert table.evaluate("table => table.scrollTop") == bottom
+    served.request("DELETE", f"/api/runs/{_id(served, 'newcomer')}")
+    expect(page.get_by_text("12 runs, 2 in the charts")).to_be_visible()
+
+
+def _id(server: Server, name: str) -> int:
+    (run,) = server.get(f"/api/runs?filter=name={name}")["runs"]
+    return int(run["id"])

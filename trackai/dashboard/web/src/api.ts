@@ -89,13 +89,27 @@ export interface Range {
   max: number;
 }
 
+const early = new Map<string, Promise<Response>>();
+
+/** Ask what will be asked: the answer is on its way while the page is still being made. */
+export function askEarly(...paths: string[]): void {
+  for (const path of paths) {
+    const answer = fetch(path);
+    // Whoever asks is told what went wrong.
+    answer.catch(() => undefined);
+    early.set(path, answer);
+  }
+}
+
 export async function ask<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
-  const response = await fetch(path, {
+  const begun = method === "GET" ? early.get(path) : undefined;
+  early.delete(path);
+  const response = await (begun ?? fetch(path, {
     method,
     signal,
     headers: body === undefined ? {} : { "Content-Type": "application/json" },
     body: body === undefined ? undefined : JSON.stringify(body),
-  });
+  }));
   const answer = await response.json();
   if (response.status === 401) keyNeeded.value = true;
   if (!response.ok) throw new Error(answer.detail ?? response.statusText);
@@ -118,20 +132,19 @@ export const config = (id: number): Promise<Record<string, unknown>> => ask("GET
 export const figures = (id: number): Promise<Figures[]> => ask("GET", `/api/runs/${id}/figures`);
 export const metricNames = (id: number): Promise<string[]> => ask("GET", `/api/metrics/runs/${id}`);
 
-export function runs(
-  asked: {
-    project_id?: number;
-    filter?: string;
-    sort_by?: string;
-    sort_order?: string;
-    columns?: string;
-    limit: number;
-    offset: number;
-  },
-  signal?: AbortSignal,
-): Promise<RunPage> {
-  return ask("GET", `/api/runs?${query(asked)}`, undefined, signal);
-}
+export type RunsAsked = {
+  project_id?: number;
+  filter?: string;
+  sort_by?: string;
+  sort_order?: string;
+  columns?: string;
+  limit: number;
+  offset: number;
+};
+
+export const runsAddress = (asked: RunsAsked): string => `/api/runs?${query(asked)}`;
+export const runs = (asked: RunsAsked, signal?: AbortSignal): Promise<RunPage> =>
+  ask("GET", runsAddress(asked), undefined, signal);
 
 /** Which runs are being logged now. */
 export const runningRuns = async (projectId: number | undefined): Promise<number[]> => {

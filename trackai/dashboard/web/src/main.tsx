@@ -1,9 +1,11 @@
 import { render } from "preact";
+import { askEarly, runsAddress } from "./api";
 import { ProjectPage } from "./project";
 import { Projects } from "./projects";
 import { RunPage } from "./run";
 import { keyNeeded, SignIn } from "./signin";
-import { follow, projectId, runId } from "./view";
+import { firstPage } from "./table";
+import { follow, groupBy, projectId, runId } from "./view";
 import "uplot/dist/uPlot.min.css";
 
 function App() {
@@ -27,6 +29,15 @@ function App() {
       </main>
     </>
   );
+}
+
+const project = projectId.peek();
+const run = runId.peek();
+if (run !== undefined) {
+  askEarly(`/api/runs/${run}`, `/api/runs/${run}/figures`, `/api/metrics/runs/${run}`, `/api/runs/${run}/config`);
+} else if (project !== undefined) {
+  const page = groupBy.peek() ? [] : [runsAddress(firstPage(project))];
+  askEarly(...page, `/api/projects/${project}/columns`, `/api/projects/${project}`);
 }
 
 const root = document.getElementById("app");

@@ -64,7 +64,6 @@ export function Table({ projectId, chosen, onRuns, onChoose, changed }: Props) {
   useEffect(() => {
     const stop = new AbortController();
     let timer = 0;
-    const common = { project_id: projectId, sort_by: sort.value, sort_order: order.value };
     const read = async () => {
       if (grouped) {
         const found = await api.groups(
@@ -73,15 +72,12 @@ export function Table({ projectId, chosen, onRuns, onChoose, changed }: Props) {
           stop.signal,
         );
         setGroups((before) => unlessSame(before, found.groups));
-        const first = await api.runs({ ...common, filter: filter.value, limit: NEWEST, offset: 0 }, stop.signal);
+        const first = await api.runs({ ...asking(projectId, "", 0), columns: undefined, limit: NEWEST }, stop.signal);
         tell(first);
       }
       const some: [Section, number][] = wanted.length > 0 || grouped ? wanted : [[EVERYTHING, 0]];
       for (const [section, page] of some) {
-        const found = await api.runs(
-          { ...common, filter: both(filter.value, section.filter), columns: columns.value.join(","), limit: PAGE, offset: page * PAGE },
-          stop.signal,
-        );
+        const found = await api.runs(asking(projectId, section.filter, page), stop.signal);
         learn(found.runs);
         setPages((before) => {
           const name = key(section, page);
@@ -179,6 +175,19 @@ function short(field: string): string {
   const name = field.replace(/^(config|metric)\./, "");
   return name.length > 14 ? name.slice(name.lastIndexOf("/") + 1) : name;
 }
+
+const asking = (projectId: number, within: string, page: number): api.RunsAsked => ({
+  project_id: projectId,
+  filter: both(filter.value, within),
+  sort_by: sort.value,
+  sort_order: order.value,
+  columns: columns.value.join(","),
+  limit: PAGE,
+  offset: page * PAGE,
+});
+
+/** What the table of a project asks for first. */
+export const firstPage = (projectId: number): api.RunsAsked => asking(projectId, "", 0);
 
 const EVERYTHING: Section = { filter: "", runs: 0, at: 0, open: true };
 
