@@ -15,6 +15,7 @@ import msgspec
 
 from trackai.errors import NotFoundError
 from trackai.store import metrics, series
+from trackai.structs.values import Step, StoredValue
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -23,10 +24,11 @@ if TYPE_CHECKING:
 
     from trackai.store.metrics import Attempt, CurveRow, PointRow
     from trackai.store.series import Series
-    from trackai.structs.values import Step
-
 
 _PAGE = 20_000
+# Where a point stands: its step, time and writer; and a row with that.
+Place = tuple[Step, int, int]
+PlacedRow = tuple[Step, int, StoredValue, int]
 
 
 class Segment(NamedTuple):
@@ -179,28 +181,67 @@ async def pages(
             yield [(step, timestamp, value) for step, timestamp, value, _ in rows]
 
 
+async def read_after(
+    conn: Connection,
+    segments: Sequence[Segment],
+    after: Place | None,
+    *,
+    step_min: Step | None = None,
+    step_max: Step | None = None,
+    attempt: Attempt = "latest",
+    limit: int,
+    offset: int = 0,
+) -> list[PlacedRow]:
+    """Points like those of `read`, each with its writer, from behind a place on.
+
+    However far a place is, it costs nothing to get there; the offset counts from it.
+    """
+    if isinstance(attempt, int):
+        segments = [segment for segment in segments if segment.until is None]
+    if not segments:
+        return []
+    statement, values = _select(segments, step_min, step_max, attempt, after)
+    return await conn.execute_fetchall(  # type: ignore[return-value]
+        f"{statement} LIMIT ? OFFSET ?", (*values, limit, offset)
+    )
+
+
 def _select(
-    segments: Sequence[Segment], step_min: Step | None, step_max: Step | None, attempt: Attempt
+    segments: Sequence[Segment],
+    step_min: Step | None,
+    step_max: Step | None,
+    attempt: Attempt,
+    after: Place | None = None,
 ) -> tuple[str, list[Step]]:
     """A query for points of several segments in order of step, and its values."""
     # Each part comes in order from the clustered rows; SQLite merges them without sorting.
-    parts = " UNION ALL ".join(
-        f"""
-        SELECT step, timestamp, value, writer_id FROM metrics
-        WHERE series_id = ? AND step BETWEEN ? AND ?
-          AND {"TRUE" if attempt == "all" else metrics.visible(segment.series)}
-        """
-        for segment in segments
-    )
+    condition, beyond = "", list[Step]()
+    if after is not None:
+        # The bound on steps is what the rows are looked up by.
+        step_min = after[0]
+        condition, beyond = "AND (step, timestamp, writer_id) > (?, ?, ?)", list(after)
+    parts: list[str] = []
     values: list[Step] = []
     for one, until in segments:
+        visible = "TRUE" if attempt == "all" else metrics.visible(one)
+        if isinstance(attempt, int):
+            visible = "writer_id IN (SELECT id FROM writers WHERE attempt = ?)"
+        parts.append(
+            f"""
+            SELECT step, timestamp, value, writer_id FROM metrics
+            WHERE series_id = ? AND step BETWEEN ? AND ? {condition} AND {visible}
+            """
+        )
         highest = math.inf if step_max is None else step_max
         values += [
             one.id,
             -math.inf if step_min is None else step_min,
             highest if until is None else min(highest, until),
+            *beyond,
         ]
-    return f"{parts} ORDER BY step, timestamp, writer_id", values
+        if isinstance(attempt, int):
+            values.append(attempt)
+    return f"{' UNION ALL '.join(parts)} ORDER BY step, timestamp, writer_id", values
 
 
 async def read_many(conn: Connection, wanted: Sequence[Sequence[Segment]]) -> list[list[CurveRow]]:

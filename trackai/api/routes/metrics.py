@@ -9,19 +9,16 @@ import msgspec
 
 from trackai.api.requests import MAX_ID, Cursor, Limit, Offset, database, path_id, query
 from trackai.api.responses import JSONResponse
-from trackai.api.routes import chart
+from trackai.api.routes import chart, points
 from trackai.errors import InvalidInputError, NotFoundError
 from trackai.store import arrivals, chart_records, charts, extremes, lineage, runs
-from trackai.structs.records import Point, PointNews, PointPage
-from trackai.structs.values import json_value, microseconds, utc, utc_many
+from trackai.structs.records import Point, PointNews
+from trackai.structs.values import json_value, microseconds, utc
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from aiosqlite import Connection
     from starlette.requests import Request
-
-    from trackai.store.metrics import PointRow
+    from starlette.responses import Response
 
 Attempt = Literal["latest", "all"] | Annotated[int, msgspec.Meta(ge=1, le=MAX_ID)]
 
@@ -65,7 +62,7 @@ async def list_metrics(request: Request) -> JSONResponse:
         return JSONResponse(await lineage.list_paths(conn, run_id, inherited=asked.inherited))
 
 
-async def get_points(request: Request) -> JSONResponse:
+async def get_points(request: Request) -> Response:
     """Points of a metric in order of step."""
     run_id = path_id(request, "run_id")
     asked = query(request, PointQuery)
@@ -76,9 +73,11 @@ async def get_points(request: Request) -> JSONResponse:
     if asked.since is not None:
         return await _get_news(request, run_id, asked, asked.since)
     async with database(request).read() as conn:
-        await runs.get(conn, run_id)
+        uid = await runs.get_uid(conn, run_id)
         found = await _find(conn, run_id, request.path_params["metric_path"], asked.inherited)
-        return JSONResponse(await _read_page(conn, found, asked))
+        if asked.limit <= points.PIECE:
+            return JSONResponse(await points.read_page(conn, found, asked))
+    return points.PointStream(request, run_id, uid, found, asked)
 
 
 async def _get_chart(request: Request, run_id: int, asked: PointQuery, count: int) -> JSONResponse:
@@ -131,12 +130,12 @@ async def _get_news(request: Request, run_id: int, asked: PointQuery, cursor: in
         await runs.get(conn, run_id)
         path = request.path_params["metric_path"]
         news = await arrivals.since(conn, run_id, cursor, path=path, limit=asked.limit)
-    points = [
+    news_points = [
         Point(step if one.axis == "step" else None, utc(time), json_value(value, one.kind))
         for one, rows in news.points or ()
         for step, time, value in rows
     ]
-    return JSONResponse(PointNews(points, news.cursor, news.points is None))
+    return JSONResponse(PointNews(news_points, news.cursor, news.points is None))
 
 
 async def _find(
@@ -149,46 +148,3 @@ async def _find(
         if not path.endswith("/"):
             raise
         return await lineage.find(conn, run_id, path.removesuffix("/"), inherited=inherited)
-
-
-async def _read_page(
-    conn: Connection, found: Sequence[Sequence[lineage.Segment]], asked: PointQuery
-) -> PointPage:
-    """One page over the series of that name, one after the other."""
-    points: list[Point] = []
-    offset, wanted = asked.offset, asked.limit + 1
-    for segments in found:
-        one = segments[0].series
-        on_steps = one.axis == "step"
-        if not on_steps and (asked.step_min is not None or asked.step_max is not None):
-            continue  # what has no step lies in no range of steps
-        rows = await lineage.read(
-            conn,
-            segments,
-            step_min=asked.step_min,
-            step_max=asked.step_max,
-            attempt=asked.attempt,
-            limit=wanted - len(points),
-            offset=offset,
-        )
-        if offset and len(found) > 1:
-            offset = max(0, offset - await lineage.count(conn, segments))
-        points += _points(segments, rows)
-    has_more = len(points) > asked.limit
-    del points[asked.limit :]
-    return PointPage(points, has_more)
-
-
-def _points(segments: Sequence[lineage.Segment], rows: Sequence[PointRow]) -> list[Point]:
-    """Rows as points; what is done here is done for each of a million."""
-    one = segments[0].series
-    times = utc_many([time for _, time, _ in rows])
-    if one.axis == "step" and chart.only_finite_numbers(segments):
-        return [
-            Point(step, time, value)  # type: ignore[arg-type]
-            for (step, _, value), time in zip(rows, times, strict=True)
-        ]
-    return [
-        Point(step if one.axis == "step" else None, time, json_value(value, one.kind))
-        for (step, _, value), time in zip(rows, times, strict=True)
-    ]
