@@ -15,7 +15,7 @@ import msgspec
 
 from trackai.errors import NotFoundError
 from trackai.store import metrics, series
-from trackai.structs.values import Step, StoredValue
+from trackai.structs.values import Step
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -26,9 +26,8 @@ if TYPE_CHECKING:
     from trackai.store.series import Series
 
 _PAGE = 20_000
-# Where a point stands: its step, time and writer; and a row with that.
+# How far a reader is: the step and time of its last point, and how many it has had of just these.
 Place = tuple[Step, int, int]
-PlacedRow = tuple[Step, int, StoredValue, int]
 
 
 class Segment(NamedTuple):
@@ -191,19 +190,37 @@ async def read_after(
     attempt: Attempt = "latest",
     limit: int,
     offset: int = 0,
-) -> list[PlacedRow]:
-    """Points like those of `read`, each with its writer, from behind a place on.
+) -> list[PointRow]:
+    """Points like those of `read`, from behind a place on, that costs nothing to get to.
 
-    However far a place is, it costs nothing to get there; the offset counts from it.
+    Without a place they are those from an offset on.
     """
     if isinstance(attempt, int):
         segments = [segment for segment in segments if segment.until is None]
     if not segments:
         return []
     statement, values = _select(segments, step_min, step_max, attempt, after)
-    return await conn.execute_fetchall(  # type: ignore[return-value]
-        f"{statement} LIMIT ? OFFSET ?", (*values, limit, offset)
-    )
+    if after is not None:
+        offset = after[2]
+    if len(segments) == 1:  # what it is ordered by need not be fetched
+        statement = statement.replace("value, writer_id FROM", "value FROM", 1)
+    rows = await conn.execute_fetchall(f"{statement} LIMIT ? OFFSET ?", (*values, limit, offset))
+    if len(segments) == 1:
+        return rows  # type: ignore[return-value]
+    return [(step, timestamp, value) for step, timestamp, value, _ in rows]
+
+
+def place_after(rows: Sequence[PointRow], before: Place | None) -> Place:
+    """How far the reader of these rows is that was at the place before."""
+    step, time, _ = rows[-1]
+    seen = 0
+    for other, when, _ in reversed(rows):
+        if (other, when) != (step, time):
+            break
+        seen += 1
+    if seen == len(rows) and before is not None and before[:2] == (step, time):
+        seen += before[2]
+    return step, time, seen
 
 
 def _select(
@@ -219,7 +236,7 @@ def _select(
     if after is not None:
         # The bound on steps is what the rows are looked up by.
         step_min = after[0]
-        condition, beyond = "AND (step, timestamp, writer_id) > (?, ?, ?)", list(after)
+        condition, beyond = "AND (step, timestamp) >= (?, ?)", list(after[:2])
     parts: list[str] = []
     values: list[Step] = []
     for one, until in segments:

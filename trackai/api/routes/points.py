@@ -27,12 +27,16 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import Receive, Scope, Send
 
-    from trackai.store.lineage import PlacedRow, Segment
-    from trackai.store.metrics import Attempt
+    from trackai.store.lineage import Segment
+    from trackai.store.metrics import Attempt, PointRow
     from trackai.structs.values import Step
 
 # How many points a piece has. Larger pages come in pieces.
 PIECE = 10_000
+
+# What is written to a connection at once: of more, the transport would move what is left again
+# and again.
+_BLOCK = 1 << 16
 
 _encode = msgspec.json.Encoder().encode
 
@@ -72,7 +76,7 @@ class _Reading:
 
     async def pieces(
         self, conn: Connection, limit: int
-    ) -> AsyncIterator[tuple[Sequence[Segment], list[PlacedRow]]]:
+    ) -> AsyncIterator[tuple[Sequence[Segment], list[PointRow]]]:
         """The next points, at most so many, series by series."""
         asked = self._asked
         while self._left and limit:
@@ -87,8 +91,7 @@ class _Reading:
                     self._offset = max(0, self._offset - await lineage.count(conn, segments))
                 self._left, self._after = self._left[1:], None
             else:
-                step, time, _, writer_id = rows[-1]
-                self._after, self._offset = (step, time, writer_id), 0
+                self._after, self._offset = lineage.place_after(rows, self._after), 0
             limit -= len(rows)
             yield segments, rows
 
@@ -126,7 +129,9 @@ class PointStream(Response):
                 # The run is gone, or the database: without an end, the answer is no whole one.
                 return
             if read:
-                await send(_body(begin + piece[1:-1]))
+                data = begin + piece[1:-1]
+                for at in range(0, len(data), _BLOCK):
+                    await send(_body(data[at : at + _BLOCK]))
                 begin = b","
             left -= read
             if read < wanted or await self._request.is_disconnected():
@@ -155,12 +160,12 @@ def _body(data: bytes, *, more: bool = True) -> dict[str, object]:
     return {"type": "http.response.body", "body": data, "more_body": more}
 
 
-def _points(segments: Sequence[Segment], rows: Sequence[PlacedRow]) -> list[Point]:
+def _points(segments: Sequence[Segment], rows: Sequence[PointRow]) -> list[Point]:
     """Rows as points; what is done here is done for each of a million."""
     if not rows:
         return []
     one = segments[0].series
-    steps, times, values, _ = zip(*rows, strict=True)
+    steps, times, values = zip(*rows, strict=True)
     shown = utc_many(times)
     if one.axis == "step" and one.kind == "number" and _are_finite(values):
         return list(map(Point, steps, shown, values))
