@@ -115,7 +115,7 @@ def test_what_trackio_writes(written: Path, trackai: Trackai, ask: Ask, db_path:
     assert json.loads(trace)["messages"] == [{"role": "user", "content": "hello"}]
     assert found["picture/caption"] == [(8, "black")]
     [(_, alert)] = found["alerts/warn"]
-    assert alert == "bad: it is bad"
+    assert alert == "bad\nit is bad"
     kinds = {path: (axis, kind) for path, axis, kind, *_ in ask(POINTS, "all")}
     assert kinds["ok"] == ("step", "bool")
     assert kinds["histogram"] == ("step", "histogram")

@@ -71,7 +71,7 @@ def test_a_script_for_wandb(db_path: Path, tmp_path: Path, run_python: RunPython
     assert query(db_path, "SELECT tag FROM tags ORDER BY tag") == [("a",), ("b",)]
     steps = "SELECT metric, min(step), max(step), count(*) FROM points GROUP BY metric"
     assert query(db_path, steps) == [
-        ("alert/warn", 5, 5, 1), ("best", 5, 5, 1), ("epochs", 5, 5, 1), ("grad", 0, 2, 3),
+        ("alerts/warn", 5, 5, 1), ("best", 5, 5, 1), ("epochs", 5, 5, 1), ("grad", 0, 2, 3),
         ("loss", 0, 2, 3), ("val/acc", 0, 2, 3),
     ]  # fmt: skip
     assert query(db_path, "SELECT path, kind, name, step FROM files ORDER BY path") == [
@@ -99,7 +99,7 @@ def test_a_script_for_trackio(db_path: Path, run_python: RunPython) -> None:
         """
     )
     assert query(db_path, "SELECT path, kind, points FROM series ORDER BY path") == [
-        ("alert/info", "text", 1), ("gpu", "number", 1), ("loss", "number", 1),
+        ("alerts/info", "text", 1), ("gpu", "number", 1), ("loss", "number", 1),
         ("report", "text", 1),
     ]  # fmt: skip
     assert query(db_path, "SELECT path, step FROM files") == [("table", 5)]

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _PAGE = 1000
 _FEWEST, _MOST = 10, 10_000
 # What alerts are logged under, and what those of trackio are imported as.
-_ALERTS = ("alert", "alerts")
+_ALERTS = "alerts"
 
 
 class _UnknownProjectError(NotFoundError, ValueError):
@@ -118,7 +118,7 @@ class StoredRun:
         found: list[dict[str, Any]] = []
         for path in {one.path for one in self._source.figures(self.id) if one.kind == "text"}:
             prefix, _, said = path.partition("/")
-            if prefix not in _ALERTS or level not in (None, said):
+            if prefix != _ALERTS or level not in (None, said):
                 continue
             curve = self._source.points(self.id, path)
             for step, at, message in zip(curve.steps, curve.timestamps, curve.values, strict=True):

@@ -206,7 +206,7 @@ class Run:
         level: AlertLevel | str = AlertLevel.WARN,
         **ignored: Any,
     ) -> None:
-        """Say that something needs a look: it is printed, and logged as the text `alert/<level>`.
+        """Say that something needs a look: it is printed, and logged as the text `alerts/<level>`.
 
         Raises:
             InvalidInputError: the level is none of "info", "warn" and "error".
@@ -219,7 +219,7 @@ class Run:
                 "level", f'{level!r} is none of "info", "warn" and "error"'
             ) from None
         message = f"{title}\n{text}" if text else title
-        self.log({f"alert/{level.value}": message}, commit=False)
+        self.log({f"alerts/{level.value}": message}, commit=False)
         logger.log(ALERT_LEVELS[level], "%s: %s", self.name, message)
 
     def monitor(self, read: Callable[[], dict[str, float]], interval: float) -> None:

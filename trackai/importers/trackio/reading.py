@@ -223,7 +223,7 @@ class _Run:
             if time is None:
                 self._receipt.refuse("alerts", f"its time is {at!r}")
                 continue
-            said = f"{title}: {text}" if text else str(title)
+            said = f"{title}\n{text}" if text else str(title)
             axis: Axis = "time" if step is None else "step"
             yield from self._columns.add(
                 f"alerts/{level}", axis, "text", time if step is None else step, time, said
