@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,8 +14,6 @@ from trackai.cli import cli
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Trackai
-
-SHELL = [sys.executable, "-m", "trackai.cli"]
 
 
 def shell(script: str) -> subprocess.CompletedProcess[str]:
@@ -91,21 +87,3 @@ def test_a_reader_that_leaves_is_no_mistake(some_runs: None, command: str) -> No
         done = shell(f"trackai {command} | {reader}")
         assert done.stderr == ""
     assert shell(f"trackai {command} >&-").stderr == ""
-
-
-def test_ctrl_c(db_path: Path, trackai: Trackai) -> None:
-    trackai("log", "--run", "r", "x=1")
-    with subprocess.Popen(
-        [*SHELL, "wait", "r"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        while not _sleeps(process.pid):
-            time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 130
-        assert process.stderr is not None
-        assert process.stderr.read().strip() == ""
-
-
-def _sleeps(pid: int) -> bool:
-    """Whether a process has opened the database: it waits then."""
-    return any(file.readlink().name == "trackai.db" for file in Path(f"/proc/{pid}/fd").iterdir())
