@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +12,8 @@ import pytest
 from trackai.cli import cli
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.cli.conftest import Trackai
 
 
