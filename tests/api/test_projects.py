@@ -161,3 +161,17 @@ def test_a_body_that_does_not_validate_writes_nothing(server: Server) -> None:
         assert (answer.status, list(answer.json)) == (422, ["detail"]), (body[:80], answer)
         assert named in answer.json["detail"], (body[:80], answer)
     assert server.get("/api/projects") == []
+
+
+def test_projects_are_listed_with_the_numbers_of_their_runs(server: Server) -> None:
+    for name in ("empty", "full"):
+        server.request("POST", "/api/projects", {"name": name, "project_id": name})
+    for number, state in enumerate(("running", "failed", "failed", "completed")):
+        new = {"project_id": 2, "run_id": str(number), "state": state}
+        assert server.request("POST", "/api/runs", new).status == 200
+    full, empty = server.get("/api/projects?counts=true")
+    assert full == server.get("/api/projects/2")
+    assert (full["total_runs"], full["running_runs"], full["failed_runs"]) == (4, 1, 2)
+    assert empty == server.get("/api/projects/1")
+    assert server.get("/api/projects?counts=true&limit=1&offset=1") == [empty]
+    assert "total_runs" not in server.get("/api/projects")[0]

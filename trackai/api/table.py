@@ -129,7 +129,7 @@ OPERATIONS: Sequence[Operation] = [
     _op("POST", "/api/session", session.sign_in, body=session.SignIn, answer=session.Session),
     _op("DELETE", "/api/session", session.sign_out, answer=session.Session),
     _op("GET", "/api/projects", projects.list_projects,
-        query=projects.ProjectQuery, answer=list[Project]),
+        query=projects.ProjectQuery, answer=list[Project], or_answers=(list[ProjectSummary],)),
     _op("POST", "/api/projects", projects.create_project,
         body=projects.NewProject, answer=Project, errors=(409,)),
     _op("GET", "/api/projects/{project_id}", projects.get_project, answer=ProjectSummary),

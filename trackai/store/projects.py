@@ -7,6 +7,8 @@ import unicodedata
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from trackai.errors import ConflictError, NotFoundError
 from trackai.store import garbage
 from trackai.structs.records import Project, ProjectSummary
@@ -137,6 +139,36 @@ async def list_page(conn: Connection, *, limit: int, offset: int) -> list[Projec
         (limit, offset),
     )
     return [_project(row) for row in rows]
+
+
+async def list_summaries(conn: Connection, *, limit: int, offset: int) -> list[ProjectSummary]:
+    """Projects, the newest first, each with how many runs it has in which state."""
+    rows = await conn.execute_fetchall(
+        f"""
+        SELECT
+            {_COLUMNS},
+            COUNT(state),
+            COUNT(CASE state WHEN 'running' THEN 1 END),
+            COUNT(CASE state WHEN 'completed' THEN 1 END),
+            COUNT(CASE state WHEN 'failed' THEN 1 END)
+        FROM (
+            SELECT {_COLUMNS} FROM projects ORDER BY created_at DESC, id DESC LIMIT ? OFFSET ?
+        ) LEFT JOIN (SELECT project_id, state FROM runs) ON project_id = id
+        GROUP BY id
+        ORDER BY created_at DESC, id DESC
+        """,
+        (limit, offset),
+    )
+    return [
+        ProjectSummary(
+            **msgspec.structs.asdict(_project(row)),
+            total_runs=total,
+            running_runs=running,
+            completed_runs=completed,
+            failed_runs=failed,
+        )
+        for *row, total, running, completed, failed in rows
+    ]
 
 
 async def touch(conn: Connection, project_id: int, *, now: int) -> None:

@@ -22,10 +22,11 @@ MAX_MEANS = 50
 
 
 class ProjectQuery(msgspec.Struct):
-    """Which page of projects."""
+    """Which page of projects, and whether with the numbers of their runs."""
 
     limit: Limit = 100
     offset: Offset = 0
+    counts: bool = False
 
 
 class NewProject(msgspec.Struct):
@@ -48,9 +49,9 @@ class GroupQuery(msgspec.Struct):
 async def list_projects(request: Request) -> JSONResponse:
     """Projects, the newest first."""
     page = query(request, ProjectQuery)
+    read = projects.list_summaries if page.counts else projects.list_page
     async with database(request).read() as conn:
-        found = await projects.list_page(conn, limit=page.limit, offset=page.offset)
-    return JSONResponse(found)
+        return JSONResponse(await read(conn, limit=page.limit, offset=page.offset))
 
 
 async def get_project(request: Request) -> JSONResponse:

@@ -124,7 +124,7 @@ export function query(values: Record<string, string | number | undefined>): stri
   return found.toString();
 }
 
-export const projects = (): Promise<Project[]> => ask("GET", "/api/projects?limit=1000");
+export const projects = (): Promise<ProjectSummary[]> => ask("GET", "/api/projects?counts=true&limit=1000");
 export const project = (id: number): Promise<ProjectSummary> => ask("GET", `/api/projects/${id}`);
 export const columns = (id: number): Promise<Columns> => ask("GET", `/api/projects/${id}/columns`);
 export const run = (id: number): Promise<Run> => ask("GET", `/api/runs/${id}`);

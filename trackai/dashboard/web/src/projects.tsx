@@ -5,13 +5,8 @@ import { ago } from "./format";
 import { usePolled } from "./poll";
 import { address, follow } from "./view";
 
-async function load(): Promise<api.ProjectSummary[]> {
-  const found = await api.projects();
-  return Promise.all(found.map((one) => api.project(one.id)));
-}
-
 export function Projects() {
-  const { data, error } = usePolled(load, 3000, []);
+  const { data, error } = usePolled(api.projects, 3000, []);
   if (error && !data) return <p class="empty">{error}</p>;
   if (!data) return <p class="empty">Loading …</p>;
   if (data.length === 0) {
