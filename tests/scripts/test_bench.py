@@ -78,3 +78,10 @@ def test_frames() -> None:
     assert found["2,000 points to pandas"]["at_most"] == 1.5
     assert all(figure["value"] > 0 for figure in found.values())
     assert found["2,000 points to pandas"]["baseline"] > 0
+
+
+def test_export() -> None:
+    found = figures(bench("export", "--json", "--points", "2000", "--repeat", "1"))
+    assert found["to Parquet"]["at_most"] == 3
+    assert found["to Parquet"]["baseline"] > 0
+    assert all(figure["value"] > 0 for figure in found.values())

@@ -42,6 +42,7 @@ class ParquetWriter:
         self._writer = pq.ParquetWriter(file, self._schema)
         self._waiting: list[Any] = []
         self._rows = 0
+        self._zeros: Any = []
         self._heads: dict[str, RunHead] = {}
 
     def write(self, item: Item) -> None:
@@ -68,22 +69,24 @@ class ParquetWriter:
 
     def _batch(self, head: RunHead, block: Block) -> Any:
         pa, rows = self._pa, len(block.steps)
+        if len(self._zeros) != rows:
+            self._zeros = pa.array([0] * rows, pa.int32())
 
         def same(text: str) -> Any:
-            return pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), [text])
+            return pa.DictionaryArray.from_arrays(self._zeros, [text])
 
+        step_types = set(map(type, block.steps))
         return pa.RecordBatch.from_arrays(
             [
                 same(head.project),
                 same(head.run_id),
                 same(head.uid),
-                pa.array([block.writer.attempt] * rows, pa.int64()),
+                pa.repeat(pa.scalar(block.writer.attempt, pa.int64()), rows),
                 same(block.writer.uid),
                 same(block.metric),
                 same(block.axis),
-                pa.array(map(float, block.steps), pa.float64(), size=rows),
-                _integers(pa, block.steps),
-                pa.array(block.timestamps, pa.timestamp("us", tz="UTC")),
+                *_numbers(pa, block.steps, step_types),
+                pa.array(block.timestamps, pa.int64()).cast(pa.timestamp("us", tz="UTC")),
                 *self._value_columns(block.values, same),
             ],
             schema=self._schema,
@@ -93,20 +96,29 @@ class ParquetWriter:
         pa, rows = self._pa, len(values)
         types = set(map(type, values))
         if types == {float}:
-            return [same("float"), pa.array(values, pa.float64()), pa.nulls(rows, pa.int64()),
-                    pa.nulls(rows, pa.string())]  # fmt: skip
+            return [same("float"), *_numbers(pa, values, types), pa.nulls(rows, pa.string())]
+        if types == {str}:
+            return [
+                same("str"), pa.nulls(rows, pa.float64()), pa.nulls(rows, pa.int64()),
+                pa.array(values, pa.string()),
+            ]  # fmt: skip
+        numbers = [None if isinstance(value, str) else value for value in values]
         return [
             pa.array(map(type_name, values), pa.string(), size=rows).dictionary_encode(),
-            pa.array(
-                [None if isinstance(value, str) else float(value) for value in values],
-                pa.float64(),
-            ),
-            _integers(pa, values),
+            *_numbers(pa, numbers, types),
             pa.array([v if isinstance(v, str) else None for v in values], pa.string()),
         ]
 
 
-def _integers(pa: Any, values: list[Any]) -> Any:
-    if float not in set(map(type, values)) and str not in set(map(type, values)):
-        return pa.array(map(int, values), pa.int64(), size=len(values))
-    return pa.array([int(v) if isinstance(v, int) else None for v in values], pa.int64())
+def _numbers(pa: Any, values: list[Any], types: set[type]) -> tuple[Any, Any]:
+    """Numbers as doubles, and those of them that are integers as what they are."""
+    if types == {float}:
+        return pa.array(values, pa.float64()), pa.nulls(len(values), pa.int64())
+    if types == {int}:
+        integers = pa.array(values, pa.int64())
+        # Not safe: beyond 53 bits a double is but the nearest.
+        return integers.cast(pa.float64(), safe=False), integers
+    return (
+        pa.array([None if v is None else float(v) for v in values], pa.float64()),
+        pa.array([int(v) if isinstance(v, int) else None for v in values], pa.int64()),
+    )

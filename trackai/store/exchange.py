@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
+from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 from trackai.store import configs, imports, series, tags
 from trackai.structs.exchange import Block, FileHead, ImportHead, RunHead, WriterHead
-from trackai.structs.values import python_value
+from trackai.structs.values import python_values
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
     from aiosqlite import Connection
 
@@ -107,11 +108,8 @@ async def _blocks(
         rows: list[Any] = list(await conn.execute_fetchall(query, (one.id, *after)))
         if not rows:
             return
-        by_writer: dict[int, list[Any]] = {}
-        for row in rows:
-            by_writer.setdefault(row[3], []).append(row)
-        for writer_id, points in by_writer.items():
-            steps, timestamps, values, _, own_steps = map(list, zip(*points, strict=True))
+        for writer_id, columns in _by_writer(rows):
+            steps, timestamps, values, own_steps = columns
             yield Block(
                 run_uid=run_uid,
                 metric=one.path,
@@ -120,11 +118,26 @@ async def _blocks(
                 writer=heads[writer_id],
                 steps=steps,
                 timestamps=timestamps,
-                values=[python_value(value, one.kind) for value in values],
+                values=python_values(values, one.kind),
                 own_steps=None if own_steps.count(None) == len(own_steps) else own_steps,
             )
         step, timestamp, _, writer_id, _ = rows[-1]
         after = (step, timestamp, writer_id)
+
+
+def _by_writer(rows: list[Any]) -> Iterator[tuple[int, list[list[Any]]]]:
+    """Columns of the rows, apart for each writer; mostly there is one."""
+    steps, timestamps, values, writer_ids, own_steps = map(list, zip(*rows, strict=True))
+    present = dict.fromkeys(writer_ids)
+    if len(present) == 1:
+        yield writer_ids[0], [steps, timestamps, values, own_steps]
+        return
+    for wanted in present:
+        mine = [writer_id == wanted for writer_id in writer_ids]
+        yield (
+            wanted,
+            [list(compress(column, mine)) for column in (steps, timestamps, values, own_steps)],
+        )
 
 
 async def _has_own_steps(conn: Connection, one: Series) -> bool:

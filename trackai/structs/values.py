@@ -74,3 +74,10 @@ def python_value(stored: StoredValue, kind: Kind) -> Value:
     if stored is None:
         return math.nan
     return bool(stored) if kind == "bool" else stored
+
+
+def python_values(stored: list[StoredValue], kind: Kind) -> list[Value]:
+    """`python_value` of each, at no cost where they are the same."""
+    if kind == "bool" or None in stored:
+        return [python_value(value, kind) for value in stored]
+    return stored  # type: ignore[return-value]
