@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,8 +13,6 @@ import pytest
 from trackai.cli import cli
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.cli.conftest import Trackai
 
 
@@ -34,15 +33,29 @@ def some_runs(trackai: Trackai) -> None:
     "arguments",
     ["projects", "runs", "show 1", "compare 1 2", "plot train/loss", "tag 1", "rename 1 x",
      "move 1 other", "delete 2 --yes", "config", "log --run s loss=1", "tail 1 -n 1", "wait 1",
-     "recover", "doctor", "backup copy.db", "export 1 -o one.jsonl", "demo --runs 1"],
+     "recover", "doctor", "backup copy.db", "export 1 -o one.jsonl", "demo --runs 1",
+     "sql VALUES(1)"],
 )  # fmt: skip
 def test_every_command_has_json_of_a_version(
     trackai: Trackai, some_runs: None, arguments: str, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.chdir(tmp_path)
+    documented = _documented(arguments.split()[0])
     for line in trackai(*arguments.split(), "--json").out.splitlines():
-        assert json.loads(line)["version"] == 1
+        answer = json.loads(line)
+        assert answer.pop("version") == 1
+        assert answer
+        for field in answer:
+            assert f"`{field}`" in documented, field
+
+
+def _documented(command: str) -> str:
+    """What docs/cli.md says about a command."""
+    text = (Path(__file__).parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")
+    (line,) = [line for line in text.splitlines() if line.startswith("|") and
+               f"`{command}`" in line.split("|")[1]]  # fmt: skip
+    return line
 
 
 def test_no_command_is_without_json_or_a_reason() -> None:

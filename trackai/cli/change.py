@@ -136,6 +136,7 @@ def _confirm(question: str) -> None:
     click.echo(question, nl=False, err=True)
     answer = sys.stdin.readline() if sys.stdin else ""
     if not answer:
+        click.echo(err=True)
         raise click.UsageError("nobody answers: say --yes", click.get_current_context())
     if answer.strip().lower() not in {"y", "yes"}:
         raise TrackAIError("nothing was deleted")

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from trackai.cli.output import json_option, print_json, print_table
+from trackai.cli.show import last_value
 from trackai.cli.store import db_option, with_store
 
 if TYPE_CHECKING:
     from trackai.store.database import Database
+    from trackai.store.series import MetricSummary
     from trackai.structs.records import Run
 
-_Compared = tuple[list["Run"], list[dict[str, Any]], list[dict[str, Any]]]
+_Compared = tuple[list["Run"], list[dict[str, Any]], list[dict[str, "MetricSummary"]]]
 
 
 @click.command()
@@ -29,10 +31,12 @@ def compare(run: tuple[str, ...], everything: bool, db: str | None, as_json: boo
 
     found, configs, metrics = with_store(db, work)
     if as_json:
-        print_json(runs=found, config=_by_key(configs), metrics=_by_key(metrics))
+        lasts = [{path: one.last for path, one in column.items()} for column in metrics]
+        print_json(runs=found, config=_by_key(configs), metrics=_by_key(lasts))
         return
+    shown = [{path: last_value(one) for path, one in column.items()} for column in metrics]
     names = [f"{one.run_id} ({one.id})" for one in found]
-    for title, columns in (("config", configs), ("metric, last", metrics)):
+    for title, columns in (("config", configs), ("metric, last", shown)):
         rows = [
             (key, *values)
             for key, values in _by_key(columns).items()
@@ -51,7 +55,7 @@ async def _look_up(database: Database, texts: tuple[str, ...]) -> _Compared:
         return (
             found,
             [await configs.get(conn, run.id) for run in found],
-            [{one.path: one.last for one in await series.summaries(conn, run.id)} for run in found],
+            [{one.path: one for one in await series.summaries(conn, run.id)} for run in found],
         )
 
 

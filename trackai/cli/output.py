@@ -32,13 +32,18 @@ def print_json(**fields: Any) -> None:
     click.echo(msgspec.json.format(answer, indent=2 if sys.stdout.isatty() else 0))
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Print a table: aligned on a terminal, separated by tabs in a pipe."""
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, widest: int = 60) -> None:
+    """Print a table: aligned on a terminal, separated by tabs in a pipe.
+
+    Args:
+        widest: what is longer than so many characters is cut off on a terminal.
+    """
     texts = [[cell(value) for value in row] for row in rows]
     if not sys.stdout.isatty():
         for row in [list(columns), *texts]:
             click.echo("\t".join(row))
         return
+    texts = [[_clipped(text, widest) for text in row] for row in texts]
     numeric = [
         all(isinstance(row[at], int | float | None) for row in rows) for at in range(len(columns))
     ]
@@ -46,6 +51,10 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     click.secho(_line(columns, widths, numeric), bold=True)
     for row in texts:
         click.echo(_line(row, widths, numeric))
+
+
+def _clipped(text: str, widest: int) -> str:
+    return text if len(text) <= widest else text[: widest - 1] + "…"
 
 
 def _line(row: Sequence[str], widths: Sequence[int], numeric: Sequence[bool]) -> str:

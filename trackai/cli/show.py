@@ -57,14 +57,14 @@ def show(run: str, db: str | None, as_json: bool) -> None:
         print_table(
             ("metric", "last", "at step", "min", "max", "mean", "points", "NaN", ""),
             [
-                (one.path, _short(one), one.last_step, one.min, one.max, one.mean, one.points,
+                (one.path, last_value(one), one.last_step, one.min, one.max, one.mean, one.points,
                  one.nan_points, curve)
                 for one, curve in zip(shown.metrics, shown.curves, strict=True)
             ],
         )  # fmt: skip
 
 
-def _short(one: MetricSummary) -> object:
+def last_value(one: MetricSummary) -> object:
     """The last value, as far as it fits into a table."""
     if one.kind == "histogram":
         return "a histogram"

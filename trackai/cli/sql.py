@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 
 import click
 
@@ -38,7 +39,7 @@ def sql(statement: str, db: str | None, as_json: bool) -> None:
     if as_json:
         print_json(columns=columns, rows=rows)
     elif columns:
-        print_table(columns, rows)
+        print_table(columns, rows, widest=sys.maxsize)
 
 
 async def _nothing(database: object) -> None:
