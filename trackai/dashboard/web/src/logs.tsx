@@ -173,7 +173,7 @@ function Line({ line, search, marked, onOpen }: LineProps) {
         onClick={() => onOpen(line)}>
         {line.number + 1}
       </button>
-      <span class="said">{highlighted(printed(line.text), search)}</span>
+      <span class="printed">{highlighted(printed(line.text), search)}</span>
     </div>
   );
 }
