@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,7 +11,9 @@ import pytest
 import trackai as sdk
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+    from subprocess import CompletedProcess
 
     from tests.cli.conftest import Trackai
 
@@ -52,3 +55,46 @@ def test_journals_that_were_left_behind(trackai: Trackai, db_path: Path) -> None
     assert "wait" in trackai("doctor", code=4).out
     run.finish()
     trackai("doctor")
+
+
+def test_a_row_of_a_journal_that_is_gone(
+    trackai: Trackai, db_path: Path, run_python: Callable[..., CompletedProcess[str]]
+) -> None:
+    """Whoever is killed between removing a journal and forgetting it leaves a row, no more."""
+    process = run_python(
+        """
+        import os, signal
+        import trackai
+        from trackai.store import journals
+
+        async def forget(conn, name):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        run = trackai.init(project="p", name="r")
+        run.log({"x": 1.0})
+        journals.forget = forget
+        run.finish()
+        """,
+        check=False,
+    )
+    assert process.returncode == -9
+
+    def rows() -> int:
+        with closing(sqlite3.connect(db_path)) as connection:
+            [(number,)] = connection.execute("SELECT COUNT(*) FROM journals")
+        return int(number)
+
+    assert rows() == 1
+    [finding] = trackai("doctor", "--json", code=4).json["findings"]
+    assert finding["fixable"]
+    assert rows() == 1
+    # That of a run that is being logged stays.
+    run = sdk.init(project="p", name="live")
+    run.log({"x": 2.0})
+    trackai("doctor", "--fix", code=4)
+    assert rows() == 1
+    run.finish()
+    trackai("doctor")
+    assert rows() == 0
+    assert trackai("show", "r", "--json").json["run"]["state"] == "completed"
+    assert trackai("show", "live", "--json").json["metrics"][0]["points"] == 1

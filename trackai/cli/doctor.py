@@ -53,6 +53,7 @@ def doctor(ctx: click.Context, fix: bool, db: str | None, as_json: bool) -> None
 
 
 async def _examine(database: Database) -> list[Finding]:
+    from trackai.ingest import recovery
     from trackai.store import checks
 
     async with database.read() as conn:
@@ -61,6 +62,10 @@ async def _examine(database: Database) -> list[Finding]:
             Finding(f"the figures of the series {one} are not those of its rows", fixable=True)
             for one in await checks.wrong_figures(conn)
         ]
+        if gone := await recovery.gone(conn, database.spool):
+            findings.append(
+                Finding(f"{len(gone)} journals are noted that were stored and removed", True)
+            )
     left = sorted(database.spool.glob("*.journal"))
     if left:
         findings.append(
@@ -77,9 +82,10 @@ async def _examine(database: Database) -> list[Finding]:
 
 
 async def _mend(database: Database) -> None:
-    from trackai.ingest.recovery import recover
+    from trackai.ingest.recovery import forget_gone, recover
     from trackai.store import checks
 
     await recover(database)
+    await forget_gone(database)
     async with database.write() as conn:
         await checks.recount(conn, await checks.wrong_figures(conn))

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from aiosqlite import Connection
+
     from trackai.store.database import Database
 
 logger = logging.getLogger("trackai")
@@ -79,6 +81,25 @@ async def recover(db: Database, paths: Sequence[Path] | None = None) -> list[Rec
             for fd in fds:
                 os.close(fd)
     return recovered
+
+
+async def gone(conn: Connection, spool: Path) -> list[str]:
+    """The journals that the database knows and that are not there any more.
+
+    Whoever stored one was killed after it had removed the file: nothing is lost, a row is left.
+    A journal is made before the row that names it, inside of the same transaction.
+    """
+    if not spool.is_dir():
+        return []
+    there = {path.name.partition(SUFFIX)[0] for path in spool.iterdir()}
+    return [name for name in await journals.names(conn) if name.partition(SUFFIX)[0] not in there]
+
+
+async def forget_gone(db: Database) -> None:
+    """Drop what the database knows of journals that are not there any more."""
+    async with db.write() as conn:
+        for name in await gone(conn, db.spool):
+            await journals.forget(conn, name)
 
 
 def _sweep(spool: Path) -> None:

@@ -28,3 +28,9 @@ async def advance(conn: Connection, name: str, offset: int) -> None:
 async def forget(conn: Connection, name: str) -> None:
     """Drop the row of a journal whose file is gone."""
     await conn.execute("DELETE FROM journals WHERE name = ?", (name,))
+
+
+async def names(conn: Connection) -> list[str]:
+    """The journals that this database knows."""
+    rows = await conn.execute_fetchall("SELECT name FROM journals ORDER BY name")
+    return [name for (name,) in rows]
