@@ -299,6 +299,42 @@ def test_bytes_that_were_missing_turn_up(imported: Path, tmp_path: Path, how: st
     assert rest(copy)["files"] == rest(imported)["files"]
 
 
+@pytest.mark.parametrize("how", ["merge", "jsonl"])
+def test_two_that_share_a_run_become_their_union(imported: Path, tmp_path: Path, how: str) -> None:
+    """Of what each has, whether the other has it too or not."""
+    left, right = tmp_path / "left.db", tmp_path / "right.db"
+    half = {
+        left: """
+            DELETE FROM files WHERE id % 2;
+            DELETE FROM system_steps WHERE timestamp % 3;
+            DELETE FROM configs WHERE key LIKE 's%';
+            DELETE FROM metrics WHERE step % 2 AND step < 1000000000;
+        """,
+        right: """
+            DELETE FROM files WHERE id % 3;
+            DELETE FROM system_steps WHERE timestamp % 3 = 0;
+            DELETE FROM configs WHERE key > 't';
+            DELETE FROM metrics WHERE step % 2 = 0 AND step < 1000000000;
+        """,
+    }
+    for path, script in half.items():
+        call("merge", str(imported), "--db", str(path))
+        with closing(sqlite3.connect(path)) as connection:
+            connection.executescript(script)
+        call("doctor", "--fix", "--db", str(path))
+    parts = {path: (rest(path), points(path)) for path in half}
+    union = {
+        name: sorted({*parts[left][0][name], *parts[right][0][name]}, key=repr)
+        for name in parts[left][0]
+    }
+    copied(how, right, left)
+    merged = rest(left)
+    assert merged == union
+    assert merged != parts[left][0]
+    assert sorted(points(left), key=repr) == sorted({*parts[left][1], *parts[right][1]}, key=repr)
+    call("doctor", "--db", str(left))
+
+
 NUMBERS = (
     st.floats() | st.booleans() | st.integers(-(2**63), 2**63 - 1)
     | st.sampled_from([-0.0, math.nan, math.inf, -math.inf, 5e-324, 2**53 + 1])

@@ -10,6 +10,7 @@ import click
 import msgspec
 
 from trackai.cli.output import json_option, print_json
+from trackai.cli.progress import ProgressLine
 from trackai.cli.store import db_option, with_store
 
 if TYPE_CHECKING:
@@ -97,7 +98,10 @@ def merge(ctx: click.Context, other: Path, db: str | None, as_json: bool) -> Non
     """
     from trackai.importers.merge import merge as merge_into
 
-    finish(ctx, db, str(other), lambda store, receipt: merge_into(store, other, receipt), as_json)
+    async def work(store: Database, receipt: Receipt) -> Receipt:
+        return await merge_into(store, other, receipt, ProgressLine())
+
+    finish(ctx, db, str(other), work, as_json)
 
 
 def _load_file(

@@ -91,7 +91,7 @@ def trackai(ctx: click.Context, file: Path, db: str | None, as_json: bool) -> No
         from trackai.importers.merge import merge
 
         if not original.made(file):
-            return await merge(store, file, receipt)
+            return await merge(store, file, receipt, ProgressLine())
         items = original.read(file, receipt=receipt, progress=ProgressLine())
         return await load(store, items, receipt)
 

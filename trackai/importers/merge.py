@@ -12,11 +12,12 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from trackai.importers.progress import Progress
     from trackai.importers.receipt import Receipt
     from trackai.structs.exchange import Item
 
 
-async def merge(db: Database, other: Path, receipt: Receipt) -> Receipt:
+async def merge(db: Database, other: Path, receipt: Receipt, progress: Progress) -> Receipt:
     """Add the runs of another database to this one.
 
     Raises:
@@ -26,9 +27,12 @@ async def merge(db: Database, other: Path, receipt: Receipt) -> Receipt:
 
     async def items() -> AsyncIterator[Item]:
         async with source.snapshot() as conn:
-            for run_id in await runs.list_ids(conn, None):
+            ids = await runs.list_ids(conn, None)
+            for number, run_id in enumerate(ids):
+                progress.share(number, len(ids), "runs")
                 async for item in exchange.dump(conn, run_id):
                     yield item
+            progress.share(len(ids), len(ids), "runs")
 
     try:
         return await load(
