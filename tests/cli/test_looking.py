@@ -68,6 +68,17 @@ def test_show(trackai: Trackai) -> None:
     assert "loss\tNaN" in trackai("show", "1").out
 
 
+def test_a_long_metric_is_drawn_like_a_short_one(trackai: Trackai) -> None:
+    with sdk.init(project="long", name="long") as run:
+        for step in range(3000):
+            run.log({"up": step, "text": "x"}, step=step)
+    out = trackai("show", "long").out
+    curve = next(line for line in out.splitlines() if line.startswith("up\t")).split("\t")[-1]
+    assert len(curve) == 24
+    assert curve[0] + curve[-1] == "▁█"
+    assert list(curve) == sorted(curve)
+
+
 def test_compare(trackai: Trackai) -> None:
     answer = trackai("compare", "1", "2", "--json").json
     assert answer["config"] == {"lr": [0, 1], "same": [1, 1]}
@@ -95,7 +106,8 @@ def test_sparkline() -> None:
     assert sparkline([]) == "-"
     assert sparkline([1.0]) == "▁"
     assert sparkline([0, math.nan, 1, math.inf, "x"]) == "▁█"
-    assert len(sparkline(range(1000))) <= 24
+    assert len(sparkline(range(1000))) == 24
+    assert len(sparkline(range(25))) == 24
 
 
 def test_what_a_name_holds_does_not_reach_the_terminal(trackai: Trackai) -> None:

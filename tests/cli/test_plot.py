@@ -88,7 +88,12 @@ def test_json_has_the_buckets_that_are_plotted(trackai: Trackai) -> None:
 
 
 def test_a_server_answers_alike(trackai: Trackai, server: Server) -> None:
-    for arguments in (["a/x", "up", "down"], ["a/*", "--x", "time", "--json"], ["gpu", "--json"]):
+    for arguments in (
+        ["a/x", "up", "down"],
+        ["a/*", "--x", "time", "--json"],
+        ["gpu", "--json"],
+        ["a/x", "up", "--smooth", "0.5", "--json"],
+    ):
         here = trackai("plot", *arguments).out
         there = trackai("plot", *arguments, "--url", server.url).out
         assert here == there
@@ -105,6 +110,18 @@ def test_logarithmic_axes_and_what_they_cannot_show(trackai: Trackai) -> None:
     lines = trackai("plot", "v", "--log-x", "--height", "9").out.splitlines()
     assert lines[-2].split() == ["1", "2.236068", "5", "step"]
     assert "no finite number" in trackai("plot", "a/y", "up", "--log", code=1).err
+
+
+def test_smoothing(trackai: Trackai) -> None:
+    with sdk.init(project="p", name="jumps") as run:
+        for step in range(200):
+            run.log({"v": step % 2}, step=step)
+    (curve,) = trackai("plot", "v", "--smooth", "0.9", "--points", "200", "--json").json["curves"]
+    assert all(0.3 < one["smoothed"] < 0.7 for one in curve["buckets"][50:])
+    rough = trackai("plot", "v", "--points", "200").out
+    smooth = trackai("plot", "v", "--points", "200", "--smooth", "0.99").out
+    assert smooth.count("⣿") * 10 < rough.count("⣿")
+    assert "--smooth" in trackai("plot", "v", "--smooth", "1", code=2).err
 
 
 def test_what_is_not_there(trackai: Trackai) -> None:

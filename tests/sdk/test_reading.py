@@ -202,10 +202,11 @@ def test_changes(api: trackai.Api) -> None:
     assert len(api.runs()) == 2
 
 
-def test_moving(some_runs: None) -> None:
-    api = trackai.Api()
-    assert api.run(1).move("elsewhere")
-    assert [run.name for run in api.runs("elsewhere")] == ["r0"]
+def test_moving(api: trackai.Api) -> None:
+    assert api.run(1).move("Else where")
+    assert api.run(2).move("else-where")  # by its slug: no further project is made
+    assert sorted(api.projects()) == ["Else where", "My project"]
+    assert [run.name for run in api.runs("Else where")] == ["r1", "r0"]
 
 
 def test_a_server_that_is_not_there() -> None:

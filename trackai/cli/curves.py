@@ -6,6 +6,8 @@ import math
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
+
 from trackai.errors import TrackAIError
 
 if TYPE_CHECKING:
@@ -53,12 +55,13 @@ class Extent(NamedTuple):
 
 
 def of_chart(name: str, chart: ChartData, *, log_x: bool, log_y: bool) -> Curve:
-    """The means of a chart's buckets."""
+    """The means of a chart's buckets, or what they are smoothed to."""
     xs: list[float] = []
     ys: list[float | None] = []
     hidden = 0
     for bucket in chart.data:
-        x, y = _x(bucket), bucket.mean
+        smooth = bucket.smoothed
+        x, y = _x(bucket), bucket.mean if isinstance(smooth, msgspec.UnsetType) else smooth
         hidden += bucket.non_finite
         if y is not None and ((log_x and x <= 0) or (log_y and y <= 0)):
             hidden += 1

@@ -17,7 +17,7 @@ from trackai.cli.store import db_option, open_source
 from trackai.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from trackai.cli.curves import Curve, Extent
     from trackai.sdk.sources import Source
@@ -55,6 +55,8 @@ class Found(NamedTuple):
               show_default=True, help="Relative is the time since a run began.")  # fmt: skip
 @click.option("--log", "log_y", is_flag=True, help="A logarithmic axis for the values.")
 @click.option("--log-x", is_flag=True, help="A logarithmic axis below.")
+@click.option("--smooth", type=click.FloatRange(0, 1, max_open=True), metavar="AMOUNT",
+              help="As in the dashboard: 0.9 is much, 0.99 very much.")  # fmt: skip
 @click.option("--width", type=click.IntRange(_MIN_WIDTH), help="In columns, not the terminal's.")
 @click.option("--height", type=click.IntRange(_MIN_HEIGHT), help="In lines.")
 @click.option("--points", type=click.IntRange(10, 10_000), help="At most so many for each curve.")
@@ -70,6 +72,7 @@ def plot(
     x: XAxis,
     log_y: bool,
     log_x: bool,
+    smooth: float | None,
     width: int | None,
     height: int | None,
     points: int | None,
@@ -89,7 +92,11 @@ def plot(
     width = width or max(_MIN_WIDTH, min(terminal.columns, 160))
     height = height or max(_MIN_HEIGHT, min(terminal.lines - 6, 20))
     wanted = points or (_FILE_POINTS if out else max(10, 2 * width))
-    found = list(_look_up(open_source(db, url), metric, (*runs, *run) or ("latest",), wanted, x))
+
+    def read(source: Source, run_id: int, path: str) -> ChartData:
+        return source.chart(run_id, path, wanted, x, smooth)
+
+    found = list(_look_up(open_source(db, url), metric, (*runs, *run) or ("latest",), read))
     if any(one.chart.x != x for one in found):  # system metrics have no steps
         found = [one for one in found if one.chart.x == x] or found
         x = found[0].chart.x
@@ -115,14 +122,17 @@ def plot(
 
 
 def _look_up(
-    source: Source, metric: str, texts: Sequence[str], points: int, x: XAxis
+    source: Source,
+    metric: str,
+    texts: Sequence[str],
+    read: Callable[[Source, int, str], ChartData],
 ) -> Iterator[Found]:
     runs = {run.id: run for run in map(source.resolve, texts)}
     missing: list[NotFoundError] = []
     for run in runs.values():
         try:
             for path in _paths(source, run, metric):
-                yield Found(run, path, source.chart(run.id, path, points, x))
+                yield Found(run, path, read(source, run.id, path))
         except NotFoundError as error:
             missing.append(error)
     if len(missing) == len(runs):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -74,18 +75,22 @@ def last_value(one: MetricSummary) -> object:
 
 
 async def _look_up(database: Database, text: str, *, with_curves: bool) -> _Shown:
-    from trackai.store import configs, metrics, runs, series
+    from trackai.store import charts, configs, runs, series
+    from trackai.store.lineage import Segment
+    from trackai.structs import buckets
 
-    async with database.read() as conn:
+    async with database.snapshot() as conn:
         run = await runs.resolve(conn, text)
         figures = await series.summaries(conn, run.id)
-        curves: list[str] = []
-        if with_curves:
-            for one in figures:
-                found = [s for s in await series.find(conn, run.id, one.path) if s.axis == one.axis]
-                rows = await metrics.read(conn, found[0], limit=100_000)
-                curves.append(sparkline([value for _, _, value in rows]))
-        return _Shown(run, await configs.get(conn, run.id), figures, curves)
+        config = await configs.get(conn, run.id)
+        if not with_curves:
+            return _Shown(run, config, figures, [])
+        found = {(one.path, one.axis): one for one in await series.list_of_run(conn, run.id)}
+        wanted = [[Segment(found[one.path, one.axis], None)] for one in figures]
+        # However long the run is: what a chart of that width costs.
+        read = await charts.read(conn, wanted, 2 * _SPARK_WIDTH, times=False)
+    curves = [sparkline([buckets.mean(one) for one in chart.buckets]) for chart in read]
+    return _Shown(run, config, figures, curves)
 
 
 def sparkline(values: Sequence[Any], width: int = _SPARK_WIDTH) -> str:
@@ -93,10 +98,9 @@ def sparkline(values: Sequence[Any], width: int = _SPARK_WIDTH) -> str:
     numbers = [v for v in values if isinstance(v, int | float) and abs(v) < float("inf")]
     if not numbers:
         return cell(None)
-    stretch = max(1, -(-len(numbers) // width))
-    means = [
-        sum(part) / len(part)
-        for part in (numbers[at : at + stretch] for at in range(0, len(numbers), stretch))
-    ]
+    width = min(width, len(numbers))
+    ends = [at * len(numbers) // width for at in range(width + 1)]
+    parts = [numbers[first:last] for first, last in pairwise(ends)]
+    means = [sum(part) / len(part) for part in parts]
     low, span = min(means), max(means) - min(means) or 1.0
     return "".join(_SPARKS[int((mean - low) / span * (len(_SPARKS) - 1))] for mean in means)

@@ -29,6 +29,7 @@ from trackai.store import (
 )
 from trackai.store.database import Database
 from trackai.store.series import MetricSummary
+from trackai.store.smoothing import Smoothing
 from trackai.structs.filters import parse_field, parse_filter
 from trackai.structs.records import ChartData, Point, PointPage, Project, Run, RunPage
 from trackai.structs.values import microseconds
@@ -67,7 +68,9 @@ class Source(Protocol):
     def config(self, run_id: int) -> dict[str, Any]: ...
     def figures(self, run_id: int) -> list[MetricSummary]: ...
     def points(self, run_id: int, path: str) -> Curve: ...
-    def chart(self, run_id: int, path: str, points: int, x: XAxis) -> ChartData: ...
+    def chart(
+        self, run_id: int, path: str, points: int, x: XAxis, smooth: float | None = None
+    ) -> ChartData: ...
     def change(self, run_id: int, **fields: Any) -> Run: ...
     def delete(self, run_id: int) -> None: ...
 
@@ -126,13 +129,18 @@ class LocalSource:
 
         return self._read(work)
 
-    def chart(self, run_id: int, path: str, points: int, x: XAxis) -> ChartData:
+    def chart(
+        self, run_id: int, path: str, points: int, x: XAxis, smooth: float | None = None
+    ) -> ChartData:
         async def inside(db: Database) -> ChartData:
             async with db.snapshot() as conn:
                 run = await runs.get(conn, run_id)
                 segments, *_ = await lineage.find(conn, run_id, path)
                 cursor = await arrivals.last(conn)
                 (found,) = await charts.read(conn, [segments], points)
+                if smooth:
+                    how = Smoothing(smooth, over_time=x != "step")
+                    await charts.smooth(conn, [segments], [found], how)
             return chart_records.show(found, segments[0].series, x, run.created_at, cursor)
 
         return self._call(inside)
@@ -281,19 +289,29 @@ class RemoteSource:
             if not page.has_more:
                 return curve
 
-    def chart(self, run_id: int, path: str, points: int, x: XAxis) -> ChartData:
+    def chart(
+        self, run_id: int, path: str, points: int, x: XAxis, smooth: float | None = None
+    ) -> ChartData:
         where = f"/api/metrics/runs/{run_id}/metric/{urllib.parse.quote(path, safe='')}"
-        return self._get(where, ChartData, points=points, x=x)
+        return self._get(where, ChartData, points=points, x=x, smoothing=smooth or None)
 
     def change(self, run_id: int, **fields: Any) -> Run:
         if "project" in fields:
             name = fields.pop("project")
             found = [one for one in self.projects() if name in (one.name, one.project_id)]
-            if not found:
-                raise NotFoundError(f"the server has no project {name!r}")
-            fields["project_id"] = found[0].id
+            project = found[0] if found else self._make_project(name)
+            fields["project_id"] = project.id
         run: Run = self._ask("PATCH", f"/api/runs/{run_id}", Run, fields)
         return run
+
+    def _make_project(self, name: str) -> Project:
+        slug = projects.free_slug(
+            projects.slugify(name), {one.project_id for one in self.projects()}
+        )
+        made: Project = self._ask(
+            "POST", "/api/projects", Project, {"name": name, "project_id": slug}
+        )
+        return made
 
     def delete(self, run_id: int) -> None:
         self._ask("DELETE", f"/api/runs/{run_id}", Any)
