@@ -363,21 +363,30 @@ async def read(
 async def read_many(conn: Connection, wanted: Sequence[Series]) -> dict[int, list[CurveRow]]:
     """All points of several series that are not superseded, by the id of the series.
 
-    Without their times: a column costs a tenth of the whole.
+    Without their times: a column costs a tenth of the whole. The connection is in a transaction.
     """
     points: dict[int, list[CurveRow]] = {one.id: [] for one in wanted}
     for resumed in (False, True):
         some = [one for one in wanted if bool(one.resumed) == resumed]
         if not some:
             continue
-        rows = await conn.execute_fetchall(
-            f"""
-            SELECT series_id, step, value FROM metrics
+        ids = (msgspec.json.encode([one.id for one in some]).decode(),)
+        where = f"""
             WHERE series_id IN (SELECT value FROM json_each(?)) AND {visible(some[0])}
+        """
+        sizes = await conn.execute_fetchall(
+            f"SELECT series_id, COUNT(*) FROM metrics {where} GROUP BY series_id", ids
+        )
+        # A column costs as much as a quarter of a row: which series it is follows from the sizes.
+        rows: Any = await conn.execute_fetchall(
+            f"""
+            SELECT step, value FROM metrics {where}
             ORDER BY series_id, step, timestamp, writer_id
             """,
-            (msgspec.json.encode([one.id for one in some]).decode(),),
+            ids,
         )
-        for series_id, step, value in rows:
-            points[series_id].append((step, value))
+        at = 0
+        for series_id, size in sizes:
+            points[series_id] = rows[at : at + size]
+            at += size
     return points

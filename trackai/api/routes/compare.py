@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import starmap
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
@@ -85,7 +86,7 @@ async def compare(request: Request) -> JSONResponse:
         return await _compare_charts(request, asked, asked.points)
     if asked.smoothing is not None:
         raise InvalidInputError("smoothing", chart.NO_POINTS)
-    async with database(request).read() as conn:
+    async with database(request).snapshot() as conn:
         answer: dict[str, dict[str, list[ComparedPoint]]] = {
             str(run_id): {} for run_id in await runs.existing(conn, asked.run_ids)
         }
@@ -237,7 +238,7 @@ def _show(band: Band, asked: Comparison | GroupQuery, cursor: int) -> BandData:
 def _compared(segments: Sequence[lineage.Segment], rows: Sequence[CurveRow]) -> list[ComparedPoint]:
     one = segments[0].series
     if one.axis == "step" and chart.only_finite_numbers(segments):
-        return [ComparedPoint(step, value) for step, value in rows]  # type: ignore[arg-type]
+        return list(starmap(ComparedPoint, rows))
     return [
         ComparedPoint(step if one.axis == "step" else None, json_value(value, one.kind))
         for step, value in rows
