@@ -1,4 +1,4 @@
-"""Fill a database with runs, as quickly as the library's own functions can."""
+"""Fill a database with runs, as quickly as the library's own functions can, or quicker."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import uuid
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from trackai.store import metrics, projects, runs, writers
+from trackai.store import metrics, projects, rollups, runs, writers
 from trackai.store.database import Database
 from trackai.structs.columns import Column
 
@@ -72,3 +72,58 @@ async def add_run(database: Database, name: str, points: Mapping[str, int]) -> i
             async with database.write() as conn:
                 await metrics.append(conn, run.id, writer_id, [column])
     return run.id
+
+
+async def roll_up(database: Database) -> None:
+    """Bring all rollups up to date, as a server does in idle time."""
+    while True:
+        async with database.write() as conn:
+            series_id = await rollups.next_stale(conn)
+            if series_id is None:
+                return
+            await rollups.refresh(conn, series_id)
+
+
+async def add_table(database: Database, runs_: int, metrics_: int, keys: int) -> int:
+    """Add a project of many runs with figures and configuration, but without points.
+
+    Returns:
+        The row id of the project.
+    """
+    now = time.time_ns() // 1000
+    async with database.write() as conn:
+        project = await projects.get_or_create(conn, "table", now=now)
+        await conn.executemany(
+            """
+            INSERT INTO runs (uid, project_id, slug, name, state, created_at, updated_at)
+            VALUES (?, ?, ?, ?, 'completed', ?, ?)
+            """,
+            [
+                (uuid.uuid4().hex, project.id, f"run-{at}", f"run {at}", now + at, now + at)
+                for at in range(runs_)
+            ],
+        )
+        rows = await conn.execute_fetchall(
+            "SELECT id FROM runs WHERE project_id = ?", (project.id,)
+        )
+        ids = [run_id for (run_id,) in rows]
+        await conn.executemany(
+            "INSERT INTO configs (run_id, key, value) VALUES (?, ?, ?)",
+            ((run_id, f"key/{key}", str(random.random())) for run_id in ids for key in range(keys)),
+        )
+        await conn.executemany(
+            """
+            INSERT INTO series (
+                run_id, path, axis, kind, points, finite_points, first_step, last_step,
+                first_timestamp, last_timestamp, last_value, min_value, min_step,
+                max_value, max_step, sum
+            ) VALUES (?, ?, 'step', 'number', 100, 100, 0, 99, ?, ?, ?, ?, 1, ?, 2, 50)
+            """,
+            (
+                (run_id, f"metric/{at}", now, now, random.random(), random.random() / 2,
+                 0.5 + random.random() / 2)
+                for run_id in ids
+                for at in range(metrics_)
+            ),
+        )  # fmt: skip
+    return project.id

@@ -187,6 +187,15 @@ def median_seconds(*actions: Callable[[], object], repeat: int) -> list[float]:
     return [statistics.median(own) for own in durations]
 
 
+def resident_memory(pid: int) -> float:
+    """The memory that another process holds just now, in MB; 0 where only Linux could say."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return 0.0
+    return int(status.partition("VmRSS:")[2].split()[0]) * 1024 / 1e6
+
+
 def peak_memory() -> float:
     """The most memory that this process has held, in MB of 10^6 bytes."""
     try:
@@ -230,6 +239,7 @@ class Client:
 
     def __init__(self, host: str, port: int) -> None:
         self.address = (host, port)
+        self.server_pid: int | None = None
         self._connection = http.client.HTTPConnection(host, port, timeout=120)
         self._last_answer = time.monotonic()
 
@@ -272,6 +282,7 @@ def serve(db_path: Path) -> Iterator[Client]:
         if "serves" not in line:
             raise ChildError(line + process.stderr.read())
         client = Client("127.0.0.1", int(line.split()[2].rpartition(":")[2]))
+        client.server_pid = process.pid
         try:
             _wait_until_healthy(client)
             yield client

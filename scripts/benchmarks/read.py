@@ -1,9 +1,10 @@
-"""How long the server takes to answer a page of points, a whole series, a comparison of runs.
+"""How long the server takes to answer: pages of points, comparisons, charts, tables of runs.
 
 The server is a process of its own, over a database with a run that has a series of a million
-points and some more metrics, and fifty runs of a thousand points. Requests go over one open
-connection; answers are read but not decoded. The baseline of each is what plain sqlite3 needs to
-fetch the same rows into tuples.
+points and some more metrics, fifty runs of a thousand points, a series of ten million points and
+one of 100 000, and a project of ten thousand runs. Requests go over one open connection; answers
+are read but not decoded. The baseline of each is what plain sqlite3 needs to fetch the rows, of
+charts the points, of which the answer is made.
 """
 
 from __future__ import annotations
@@ -12,14 +13,15 @@ import sqlite3
 import tempfile
 import time
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio
 
+from scripts.benchmarks import reading
 from scripts.benchmarks.filling import add_run, new_database
-from scripts.benchmarks.harness import Client, Figure, Report, Table, median_seconds, serve
+from scripts.benchmarks.harness import Report, Table, serve
+from scripts.benchmarks.reading import Question
 
 if TYPE_CHECKING:
     import argparse
@@ -29,24 +31,19 @@ MORE_METRICS, MORE_POINTS = 20, 1000
 RUNS, RUN_POINTS = 50, 1000
 
 
-@dataclass(frozen=True)
-class Question:
-    """A request, the milliseconds that it may take, and the SQL that fetches the same rows."""
-
-    name: str
-    path: str
-    sql: str
-    at_most: float | None = None
-    body: Any = None
-
-    def ask(self, client: Client) -> bytes:
-        return client.get(self.path) if self.body is None else client.post(self.path, self.body)
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What can be chosen."""
     parser.add_argument(
         "--points", type=int, default=1_000_000, help="of the long series [default: 1000000]"
+    )
+    parser.add_argument(
+        "--long",
+        type=int,
+        default=10_000_000,
+        help="points of the series for charts [default: 10000000]",
+    )
+    parser.add_argument(
+        "--table", type=int, default=10_000, help="runs of the table [default: 10000]"
     )
     parser.add_argument(
         "--repeat", type=int, default=50, help="take medians of this many requests [default: 50]"
@@ -54,16 +51,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> Report:
-    """Make the database, and measure; this takes half a minute."""
+    """Make the database, and measure; this takes two minutes."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "trackai.db")
         started = time.perf_counter()
         long_run, compared = anyio.run(_fill, path, arguments.points)
         filled = time.perf_counter() - started
+        store = anyio.run(reading.fill, path, arguments.long, arguments.table)
         questions = _questions(long_run, arguments.points, compared)
+        of_charts = reading.questions(store, compared, METRIC)
         with serve(path) as client, closing(sqlite3.connect(path)) as plain:
-            figures = [_measure(one, client, plain, arguments.repeat) for one in questions]
-            sizes = [(one.name, len(one.ask(client))) for one in questions]
+            figures = [reading.idle_memory(client)]
+            figures += [
+                reading.measure_one(one, client, plain, arguments.repeat) for one in questions
+            ]
+            figures += reading.measure(of_charts, client, plain, arguments.repeat)
+            sizes = [(one.name, len(one.ask(client))) for one in [*questions, *of_charts]]
     points = arguments.points + MORE_METRICS * MORE_POINTS + RUNS * RUN_POINTS
     return Report(
         f"the server's answers, medians of {arguments.repeat} requests, long ones of fewer",
@@ -72,6 +75,7 @@ def run(arguments: argparse.Namespace) -> Report:
         [
             "Baseline: plain sqlite3 fetches the same rows into tuples.",
             f"The database has {points:,} points; storing them took {filled:.1f} s.",
+            *store.notes,
         ],
     )
 
@@ -114,6 +118,7 @@ def _questions(long_run: int, points: int, compared: list[int]) -> list[Question
             f"{address}/metric/{METRIC}?limit={points}",
             f"{page} {points}",
             1200,
+            slow=True,
         ),
         Question(
             f"compare {RUNS} runs of {RUN_POINTS:,} points",
@@ -124,20 +129,3 @@ def _questions(long_run: int, points: int, compared: list[int]) -> list[Question
         ),
         Question("the names of the long run's metrics", address, names, 3),
     ]
-
-
-def _measure(question: Question, client: Client, plain: sqlite3.Connection, repeat: int) -> Figure:
-    if question.at_most is not None and question.at_most > 1000:
-        repeat = max(3, repeat // 10)
-    seconds, baseline = median_seconds(
-        lambda: question.ask(client),
-        lambda: plain.execute(question.sql).fetchall(),
-        repeat=repeat,
-    )
-    return Figure(
-        name=question.name,
-        value=1000 * seconds,
-        unit="ms",
-        at_most=question.at_most,
-        baseline=1000 * baseline,
-    )

@@ -43,12 +43,20 @@ def test_log() -> None:
 
 
 def test_read() -> None:
-    report = bench("read", "--points", "2000", "--repeat", "2")
+    report = bench("read", "--points", "2000", "--long", "9000", "--table", "20", "--repeat", "2")
     figures, sizes = report.split("Size of the answers")
     assert re.search(r"^all 2,000 points .* ms +≤ 1,200 ", figures, re.MULTILINE)
     assert re.search(r"^compare 50 runs of 1,000 points .* ms +≤ 60 ", figures, re.MULTILINE)
     assert re.search(r"^all 2,000 points +\d\d\d,\d\d\d$", sizes, re.MULTILINE)
     assert "The database has 72,000 points" in report
+    for name, goal in (
+        ("1,000 buckets of 9,000 points", 10), ("a window of 1,000 steps of it", 10),
+        ("compare 50 runs, thinned to 500", 40), ("a page of 100 of many runs", 20),
+    ):  # fmt: skip
+        assert re.search(rf"^{name} .* ms +≤ {goal} ", figures, re.MULTILINE), name
+    assert re.search(r"^memory of the idle server .* MB +≤ 70 ", figures, re.MULTILINE)
+    assert re.search(r"^9,000 points smoothed +\d", figures, re.MULTILINE)
+    assert "bytes a point, rollups included" in report
 
 
 def test_ingest() -> None:

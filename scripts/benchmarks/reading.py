@@ -1,0 +1,168 @@
+"""What `bench.py read` asks of charts and tables, and the database for it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from scripts.benchmarks.filling import add_run, add_table, new_database, roll_up
+from scripts.benchmarks.harness import Client, Figure, median_seconds, resident_memory
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Sequence
+    from pathlib import Path
+
+METRIC = "loss"
+SHORTER = 100_000
+# Points of the windows into the long series.
+WINDOWS = (1000, 8000, 30_000, 100_000, 1_000_000)
+TABLE_METRICS, TABLE_KEYS = 50, 30
+
+
+@dataclass(frozen=True)
+class Question:
+    """A request, the milliseconds that it may take, and the SQL that fetches the same rows."""
+
+    name: str
+    path: str
+    sql: str | None = None
+    at_most: float | None = None
+    body: Any = None
+    slow: bool = False
+
+    def ask(self, client: Client) -> bytes:
+        return client.get(self.path) if self.body is None else client.post(self.path, self.body)
+
+
+@dataclass(frozen=True)
+class Store:
+    """What has been made: the long series and a shorter one by their runs, a project of runs."""
+
+    long_run: int
+    short_run: int
+    points: int
+    project: int
+    notes: list[str]
+
+
+async def fill(path: Path, points: int, table: int) -> Store:
+    """Add to a database what charts and tables are read from."""
+    async with new_database(path) as database:
+        before = path.stat().st_size
+        long_run = await add_run(database, "longest", {METRIC: points})
+        started = time.perf_counter()
+        await roll_up(database)
+        took = time.perf_counter() - started
+        await database.checkpoint()
+        size = (path.stat().st_size - before) / points
+        short_run = await add_run(database, "shorter", {METRIC: min(points, SHORTER)})
+        project = await add_table(database, table, TABLE_METRICS, TABLE_KEYS)
+        await roll_up(database)
+    note = f"The series of {points:,} points takes {size:.1f} bytes a point, rollups included"
+    notes = [f"{note}; making these took {took:.1f} s."]
+    return Store(long_run, short_run, points, project, notes)
+
+
+def questions(store: Store, compared: Sequence[int], compared_metric: str) -> list[Question]:
+    """What is asked, each with its goal."""
+    long = f"/api/metrics/runs/{store.long_run}/metric/{METRIC}?points=1000"
+    short = f"/api/metrics/runs/{store.short_run}/metric/{METRIC}?points=1000"
+    shorter = min(store.points, SHORTER)
+    found = [
+        Question(f"1,000 buckets of {store.points:,} points", long, at_most=10),
+        Question(f"1,000 buckets of {shorter:,} points", short, at_most=10),
+    ]
+    for width in WINDOWS:
+        if width < store.points:
+            first = (store.points - width) // 2
+            window = f"step_min={first}&step_max={first + width - 1}"
+            sql = f"""
+                SELECT step, timestamp, value FROM metrics
+                WHERE series_id = (SELECT id FROM series WHERE run_id = {store.long_run})
+                  AND step BETWEEN {first} AND {first + width - 1}
+            """
+            name = f"a window of {width:,} steps of it"
+            found.append(Question(name, f"{long}&{window}", sql, at_most=10))
+    found += [
+        Question(f"{store.points:,} points smoothed", f"{long}&smoothing=0.9", slow=True),
+        Question(f"{shorter:,} points smoothed", f"{short}&smoothing=0.9", slow=True),
+    ]
+    ids = ",".join(map(str, compared))
+    rows = f"""
+        SELECT series_id, step, value FROM metrics
+        WHERE series_id IN (SELECT id FROM series WHERE run_id IN ({ids}))
+        ORDER BY series_id, step
+    """
+    asked = {"run_ids": list(compared), "metric_paths": [compared_metric], "points": 500}
+    count = len(compared)
+    found += [
+        Question(
+            f"compare {count} runs, thinned to 500", "/api/metrics/compare", rows, 40, asked
+        ),
+        Question(
+            f"mean and deviation of {count} runs", "/api/metrics/compare", rows, None,
+            {**asked, "group_by": "all"},
+        ),
+        _table(store),
+    ]  # fmt: skip
+    return found
+
+
+def _table(store: Store) -> Question:
+    """Filtered by a metric, sorted by another, with six columns."""
+    columns = (
+        "config.key/1,config.key/2,metric.metric/1,metric.metric/2.max,metric.metric/3.min,name"
+    )
+    path = (
+        f"/api/runs?project_id={store.project}&limit=100&sort_by=metric.metric/2.min"
+        f"&filter={quote('metric.metric/1.max>0.7')}&columns={quote(columns)}"
+    )
+    sql = """
+        SELECT one.run_id, other.min_value FROM series AS one
+        JOIN series AS other ON other.run_id = one.run_id AND other.path = 'metric/2'
+        WHERE one.path = 'metric/1' AND one.max_value > 0.7
+        ORDER BY other.min_value DESC LIMIT 100
+    """
+    return Question("a page of 100 of many runs", path, sql, 20)
+
+
+def measure(
+    asked: Sequence[Question], client: Client, plain: sqlite3.Connection, repeat: int
+) -> list[Figure]:
+    """The time of each, and how the long series compares with the shorter one."""
+    figures = [measure_one(one, client, plain, repeat) for one in asked]
+    long, short = median_seconds(
+        lambda: asked[0].ask(client), lambda: asked[1].ask(client), repeat=repeat
+    )
+    return [
+        *figures,
+        Figure(name="the long series, to the shorter", value=long / short, unit="x", at_most=1.5),
+    ]
+
+
+def measure_one(
+    question: Question, client: Client, plain: sqlite3.Connection, repeat: int
+) -> Figure:
+    """The median time, and that of its baseline; slow ones are asked less often."""
+    seconds, baseline = median_seconds(
+        lambda: question.ask(client),
+        lambda: question.sql and plain.execute(question.sql).fetchall(),
+        repeat=max(3, repeat // 10) if question.slow else repeat,
+    )
+    return Figure(
+        name=question.name,
+        value=1000 * seconds,
+        unit="ms",
+        at_most=question.at_most,
+        baseline=1000 * baseline if question.sql else None,
+    )
+
+
+def idle_memory(client: Client) -> Figure:
+    """What the server holds before anything was asked."""
+    assert client.server_pid is not None
+    memory = resident_memory(client.server_pid)
+    return Figure(name="memory of the idle server", value=memory, unit="MB", at_most=70)
