@@ -97,14 +97,18 @@ async def read(
             level = buckets.level_for(whole.low, whole.high, count)
         charts[place].level = level
         one = segments[0].series
+        few = one.points < rollups.SHORTEST
+        if common is None and not few:
+            level, points = await _cheaper(conn, segments, extents, whole, level, count)
+            charts[place].level = level
+            few = points is not None
+            if points is not None and points <= count and not one.plain:
+                await _show_single_points(conn, segments, charts[place], count)
+                continue
         # A fork without points of its own has the series of its parent.
-        if len(segments) == 1 and one.points < rollups.SHORTEST and one.id not in short:
+        if len(segments) == 1 and few and one.id not in short:
             short[one.id] = place
             continue
-        if common is None:
-            level = charts[place].level = await _cheaper(
-                conn, segments, extents, whole, level, count
-            )
         charts[place].found = await _read_long(conn, segments, whole, level, times)
     limit = None if together else count
     for resumed, plain in product((False, True), repeat=2):
@@ -131,7 +135,9 @@ async def read(
             for series_id, rows in (await rollups.read_rows(conn, ranges, resumed=resumed)).items():
                 charts[short[series_id]].found = [one for _, one in sorted(rows.items())]
     if not together:
-        await _show_single_points(conn, wanted, charts, count)
+        for segments, chart in zip(wanted, charts, strict=True):
+            if chart.level is not None and chart.points <= count:
+                await _show_single_points(conn, segments, chart, count)
     return charts
 
 
@@ -159,13 +165,18 @@ async def _cheaper(
     whole: Range,
     level: int,
     count: int,
-) -> int:
-    """A coarser level, if its buckets are there and those of the level are long to compute."""
+) -> tuple[int, int | None]:
+    """A coarser level, if its buckets are there and those of the level are long to compute.
+
+    Returns:
+        The level, and how many points there are if they are few and must be read themselves.
+    """
     bases = [extents[one.id].base for one, _ in segments if one.id in extents]
     base = max((base for base in bases if base is not None), default=level)
     if base <= level:
-        return level
+        return level, None
     most = _PER_BUCKET * count
+    left = most
     for one, until in segments:
         high = whole.high if until is None else min(whole.high, until)
         rows = await conn.execute_fetchall(
@@ -174,10 +185,12 @@ async def _cheaper(
                 SELECT 1 FROM metrics WHERE series_id = ? AND step BETWEEN ? AND ? LIMIT ?
             )
             """,
-            (one.id, whole.low, high, most + 1),
+            (one.id, whole.low, high, left + 1),
         )
-        most -= sum(number for (number,) in rows)
-    return base if most < 0 else level
+        left -= sum(number for (number,) in rows)
+        if left < 0:
+            return base, None
+    return level, most - left
 
 
 async def smooth(
@@ -246,23 +259,13 @@ def _window(
 
 
 async def _show_single_points(
-    conn: Connection,
-    wanted: Sequence[Sequence[Segment]],
-    charts: Sequence[Chart],
-    count: int,
+    conn: Connection, segments: Sequence[Segment], chart: Chart, count: int
 ) -> None:
     """Show the points themselves where they are few enough."""
-    for segments, chart in zip(wanted, charts, strict=True):
-        if chart.level is None:
-            continue
-        points, found = chart.points, chart.found
-        size = len(found.points) if isinstance(found, Columns) else len(found)
-        if points == size:
-            chart.level = None  # as it happens, each bucket is a point
-        elif points <= count and chart.window is not None:
-            low, high = chart.window
-            rows = await lineage.read(conn, segments, step_min=low, step_max=high, limit=count)
-            chart.level, chart.found = None, [_single(row) for row in rows]
+    if chart.window is not None:
+        low, high = chart.window
+        rows = await lineage.read(conn, segments, step_min=low, step_max=high, limit=count)
+        chart.level, chart.found = None, [_single(row) for row in rows]
 
 
 def _single(row: PointRow) -> Bucket:
