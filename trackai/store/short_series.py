@@ -9,9 +9,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
-from trackai.store import rollups
+from trackai.store import direct, rollups
 from trackai.store.attempts import NOT_SUPERSEDED
 from trackai.structs import thinning
 
@@ -42,34 +40,28 @@ async def read(
     Returns:
         By row id, the level, None if it was not thinned, and the buckets.
     """
-    ids = msgspec.json.encode(list(levels)).decode()
-    where = f"""
-        WHERE series_id IN (SELECT value FROM json_each(?)) AND step BETWEEN ? AND ?
-          AND {NOT_SUPERSEDED if resumed else "TRUE"}
-    """
     low = -math.inf if step_min is None else rollups.bound(step_min)
     high = math.inf if step_max is None else rollups.bound(step_max)
-    sizes = await conn.execute_fetchall(
-        f"SELECT series_id, COUNT(*) FROM metrics {where} GROUP BY series_id", (ids, low, high)
-    )
-    # A column costs as much as a quarter of a row: which series it is follows from the sizes.
-    rows: Any = await conn.execute_fetchall(
-        f"""
-        SELECT step, value {", timestamp" if times else ""} FROM metrics {where}
-        ORDER BY series_id, step, timestamp, writer_id
-        """,
-        (ids, low, high),
-    )
-    steps, values, *rest = zip(*rows, strict=True) if rows else ((), ())
-    found: dict[int, tuple[int | None, Columns]] = {}
-    at = 0
-    for series_id, size in sizes:
-        part = slice(at, at + size)
-        at += size
-        when = rest[0][part] if rest else None
-        if count is not None and size <= count:
-            found[series_id] = None, thinning.single(steps[part], values[part], when)
-        else:
-            level = levels[series_id]
-            found[series_id] = level, thinning.thin(level, steps[part], values[part], when)
-    return found
+    statement = f"""
+        SELECT step, value {", timestamp" if times else ""} FROM metrics
+        WHERE series_id = ? AND step BETWEEN ? AND ?
+          AND {NOT_SUPERSEDED if resumed else "TRUE"}
+        ORDER BY step, timestamp, writer_id
+    """
+
+    async def work(own: Connection) -> dict[int, tuple[int | None, Columns]]:
+        found: dict[int, tuple[int | None, Columns]] = {}
+        for series_id, level in levels.items():
+            rows: Any = await own.execute_fetchall(statement, (series_id, low, high))
+            if not rows:
+                continue
+            # Right away: by the time that all are read, these are out of the processor's caches.
+            steps, values, *rest = zip(*rows, strict=True)
+            when = rest[0] if rest else None
+            if count is not None and len(rows) <= count:
+                found[series_id] = None, thinning.single(steps, values, when)
+            else:
+                found[series_id] = level, thinning.thin(level, steps, values, when)
+        return found
+
+    return await direct.run(conn, work)

@@ -5,7 +5,7 @@ A list at a time and without an object for each bucket, it takes a third of the 
 
 from __future__ import annotations
 
-from itertools import compress, count, repeat
+from itertools import compress, count
 from operator import add, gt, lt, ne, sub, truediv
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -94,9 +94,10 @@ def thin(
 
 def _starts(level: int, steps: Sequence[Step]) -> list[int]:
     """At which places of the points a bucket begins."""
-    if level >= 0 and all(map(isinstance, steps, repeat(int))):
+    numbers: list[int]
+    try:
         numbers = [step >> level for step in steps]  # type: ignore[operator]
-    else:
+    except (TypeError, ValueError):  # fractions, or buckets narrower than a step
         numbers = [buckets.bucket_of(step, level) for step in steps]
     return [0, *compress(count(1), map(ne, numbers, numbers[1:]))]
 
@@ -106,11 +107,16 @@ def _figures(
 ) -> tuple[list[Step], list[Step], list[float]]:
     """The lowest and the highest value and the sum of each bucket."""
     size = sizes[0]
-    if 1 < size <= _FEW and sizes.count(size) == len(sizes):
+    if size == 2 and sizes.count(size) == len(sizes):
+        pairs = list(zip(values[::2], values[1::2], strict=True))
+        lows = [one if one < other else other for one, other in pairs]
+        highs = [one if one > other else other for one, other in pairs]
+        return lows, highs, [one + other for one, other in pairs]
+    if 2 < size <= _FEW and sizes.count(size) == len(sizes):
         parts = [values[at::size] for at in range(size)]
-        sums: Sequence[float] = list(map(float, parts[0]))
+        sums: list[float] = list(parts[0])
         for part in parts[1:]:
             sums = list(map(add, sums, part))
-        return list(map(min, *parts)), list(map(max, *parts)), list(sums)
+        return list(map(min, *parts)), list(map(max, *parts)), sums
     some = [values[one] for one in map(slice, starts, ends)]
-    return list(map(min, some)), list(map(max, some)), [sum(one, 0.0) for one in some]
+    return list(map(min, some)), list(map(max, some)), list(map(sum, some))
