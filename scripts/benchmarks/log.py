@@ -17,7 +17,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scripts.benchmarks import trackers
+from scripts.benchmarks import pressure, trackers
 from scripts.benchmarks.harness import ROOT, ChildError, Figure, Report, Table, run_child
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ PAGE_CACHE = 17
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What can be chosen."""
+    parser.add_argument("--quick", action="store_true", help="measure in seconds, and badly")
+    parser.add_argument("--backlog", type=float, default=60.0, help="seconds at full speed [60]")
     parser.add_argument("--calls", type=int, default=20_000, help="of log() [default: 20000]")
     parser.add_argument("--repeat", type=int, default=5, help="take medians of this many [5]")
     parser.add_argument(
@@ -47,12 +49,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> Report:
-    """Measure it all; this takes a minute, and more with other trackers."""
-    calls, repeat = arguments.calls, arguments.repeat
+    """Measure it all; this takes minutes, and more with other trackers."""
+    calls, repeat, quick = arguments.calls, arguments.repeat, arguments.quick
+    if quick:
+        calls, repeat = min(calls, 2000), 1
+        arguments.tracker_calls = min(arguments.tracker_calls, 500)
     names = trackers.installed() if arguments.trackers is None else arguments.trackers
     return Report(
         f"trackai.log() of {trackers.METRICS} floats, {calls:,} calls, medians of {repeat} runs",
-        [*_calls(calls, repeat), *_startup(repeat), *_memory(calls)],
+        [
+            *_calls(calls, repeat),
+            *_startup(repeat),
+            *_memory(calls),
+            *pressure.writers((1, 4) if quick else (1, 4, 16), 4000 if quick else 64_000),
+            *pressure.busy(1.0 if quick else 4.0),
+            *pressure.backlog(1.0 if quick else arguments.backlog),
+        ],
         [_side_by_side(names, arguments.tracker_calls)],
         [
             "Baselines: of a call, the same values as msgpack written to a file; of storing, plain",

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 METRICS = 10
 # Enough different values that no tracker gains from seeing the same ones again.
-_CALLS = [{f"train/metric_{i}": random.random() for i in range(METRICS)} for _ in range(64)]
+CALLS = [{f"train/metric_{i}": random.random() for i in range(METRICS)} for _ in range(64)]
 
 
 # The plainest way to make a call's values survive: encode them, and write them to a file.
@@ -123,7 +123,7 @@ def timed_calls(log: Log, calls: int, burst: int, pause: float) -> array[int]:
     clock = time.perf_counter_ns
     durations = array("q", bytes(8 * calls))
     for step in range(calls):
-        metrics = _CALLS[step % len(_CALLS)]
+        metrics = CALLS[step % len(CALLS)]
         started = clock()
         log(metrics, step)
         durations[step] = clock() - started

@@ -30,13 +30,16 @@ def figures(report: str) -> dict[str, Any]:
 
 def test_log() -> None:
     report = bench(
-        "log", "--json", "--calls", "300", "--repeat", "1", "--trackers", "baseline", "trackai",
-        "--tracker-calls", "100",
+        "log", "--json", "--quick", "--calls", "300", "--trackers", "baseline", "trackai",
     )  # fmt: skip
     found = figures(report)
     assert found["a call, back to back: median"]["at_most"] == 3
     assert found["of Starlette, uvicorn and NumPy are loaded"]["value"] == 0
     assert all(figure["value"] >= 0 for figure in found.values())
+    for nothing in ("of these writers complained of anything", "of their points are missing"):
+        assert found[nothing]["value"] == 0
+    assert found["stored with 4 writers at once"]["baseline"] > 0
+    assert found["1 s at full speed: points missing"]["value"] == 0
     [table] = json.loads(report)["tables"]
     assert [row["tracker"] for row in table["rows"]] == ["baseline", "trackai"]
     assert all(row["median µs"] > 0 for row in table["rows"])
