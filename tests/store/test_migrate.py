@@ -102,10 +102,10 @@ async def test_a_schema_that_is_not_ours_is_refused(
     assert [path.name for path in db.path.parent.iterdir() if path.is_file()] == [db.path.name]
 
 
-@pytest.mark.parametrize("version", range(1, len(migrations())))
-async def test_an_older_database_is_brought_up_to_date(db_path: Path, version: int) -> None:
-    db_path.parent.mkdir()
-    connection = sqlite3.connect(db_path)
+def make_older_database(path: Path, version: int) -> None:
+    """A database as a TrackAI of that schema version has left it, with a run that has a point."""
+    path.parent.mkdir(exist_ok=True)
+    connection = sqlite3.connect(path)
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute("PRAGMA journal_mode = WAL")
     for migration in migrations()[:version]:
@@ -126,6 +126,11 @@ async def test_an_older_database_is_brought_up_to_date(db_path: Path, version: i
         connection.execute(statement)
     connection.commit()
     connection.close()
+
+
+@pytest.mark.parametrize("version", range(1, len(migrations())))
+async def test_an_older_database_is_brought_up_to_date(db_path: Path, version: int) -> None:
+    make_older_database(db_path, version)
     for path in (db_path, db_path.with_name("fresh.db")):
         database = Database(path)
         await database.open()
