@@ -210,6 +210,33 @@ async def test_two_of_one_event_loop_make_the_file_at_once(db_path: Path) -> Non
         await database.close()
 
 
+async def test_connections_that_the_program_has_itself_keep_their_locks(db_path: Path) -> None:
+    """Whoever closes the last connection removes the log: that must not be somebody else."""
+    first = Database(db_path)
+    await make(first, "a")
+    await first.close()
+    wal = db_path.with_name(db_path.name + "-wal")
+    with closing(sqlite3.connect(db_path)) as own:
+        own.execute("UPDATE projects SET name = 'b'")
+        own.commit()
+        before = wal.stat().st_ino
+        second = Database(db_path)
+        assert await names(second) == ["b"]
+        subprocess.run([sys.executable, "-c", LOOK, str(db_path)], check=True, capture_output=True)
+        assert wal.stat().st_ino == before
+        await make(second, "c")
+        await second.close()
+        assert own.execute("SELECT COUNT(*) FROM projects").fetchall() == [(2,)]
+        assert own.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+LOOK = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1])
+connection.execute("SELECT * FROM projects").fetchall()
+connection.close()
+"""
+
 KILLED = """
 import os, signal, sqlite3, sys
 connection = sqlite3.connect(sys.argv[1], isolation_level=None)

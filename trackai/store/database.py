@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections import Counter
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from typing import TYPE_CHECKING
 
 import aiosqlite
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
-# At offset 68 of the file's header: how TrackAI tells its databases from other programs'.
+# In the file's header: how TrackAI tells its databases from other programs'.
 APPLICATION_ID = 0x54524149  # "TRAI"
 READERS = 4
 # How long a write waits for other programs before it is given up (and tried again by the drain).
@@ -265,10 +264,6 @@ def _beside(path: Path, suffix: str) -> Path:
     return path.with_name(path.name + suffix)
 
 
-# How many connections this process has to a file.
-_connections: Counter[_Identity | None] = Counter()
-
-
 class _Handle:
     """A connection, and what the file looked like when it was last known to be ours.
 
@@ -281,13 +276,9 @@ class _Handle:
         self.file = _identity(path)
         self.companions: dict[str, _Identity | None] = {}
         self._state: tuple[int, ...] | None = None
-        _connections[self.file] += 1
 
     async def close(self) -> None:
-        try:
-            await self.connection.close()
-        finally:
-            _connections[self.file] -= 1
+        await self.connection.close()
 
     def is_current(self, path: Path) -> bool:
         return self._state is not None and self._state == _state(path)
@@ -378,26 +369,34 @@ def _casefold(text: str | None) -> str | None:
 
 
 def _refuse_foreign(path: Path) -> None:
-    """Read the header by hand: SQLite itself would already leave traces beside the file.
+    """Ask for the id without leaving traces beside the file, as opening it properly would.
 
-    But never while this process has a connection to it. POSIX locks belong to a process: closing
-    any handle of a file drops those that SQLite holds on it. Another process would then take
-    itself for the last one and remove the write-ahead log under our feet.
+    SQLite must do it. POSIX locks belong to a process: closing a handle of our own would drop
+    those that any connection of this process holds, the program's own ones included. Another
+    process would then take itself for the last one and remove the write-ahead log under our feet.
     """
-    if not path.exists() or _connections[_identity(path)]:
+    if not path.exists():
         return
     if not path.is_file():
         raise ForeignDatabaseError(f"{path} is no file: set TRACKAI_DB_PATH to another path")
-    with path.open("rb") as file:
-        header = file.read(100)
-    if not header:
+    if not _size(path):
         return
-    if not header.startswith(b"SQLite format 3\x00"):
+    try:
+        # Immutable: no locks, no log beside it.
+        with closing(
+            sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
+        ) as peek:
+            # Else a checkpoint that is just writing the pages would be taken for damage.
+            peek.execute("PRAGMA writable_schema = ON")
+            [(application_id,)] = peek.execute("PRAGMA application_id").fetchall()
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_NOTADB:
+            raise
         raise ForeignDatabaseError(
             f"{path} is no SQLite database; it was left as it is: move it away, or set "
             "TRACKAI_DB_PATH to another path"
-        )
-    if int.from_bytes(header[68:72], "big") != APPLICATION_ID:
+        ) from None
+    if application_id != APPLICATION_ID:
         raise ForeignDatabaseError(
             f"{path} belongs to another program (or to the original TrackAI); it was left as it "
             "is: move it away, or set TRACKAI_DB_PATH to another path"
