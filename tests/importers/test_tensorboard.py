@@ -289,6 +289,24 @@ def test_bad_input(tmp_path: Path, trackai: Trackai, ask: Ask) -> None:
     assert ask("SELECT COUNT(*) FROM runs") == [(0,)]
 
 
+@pytest.mark.parametrize("missing", ["tensorboard", "google_crc32c"])
+def test_without_the_extra(tmp_path: Path, missing: str) -> None:
+    script = f"""
+        import sys
+        sys.modules["{missing}"] = None
+        from trackai.cli import main
+        main(["import", "tensorboard", "{tmp_path}", "--db", "{tmp_path}/x.db"])
+    """
+    process = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)],
+        capture_output=True, text=True, check=False, timeout=100,
+    )  # fmt: skip
+    assert process.returncode == 1
+    said = "reading TensorBoard's files needs a further package: pip install 'trackai[tensorboard]'"
+    assert process.stderr.strip() == f"trackai: {said}"
+    assert not (tmp_path / "x.db").exists()
+
+
 def test_killed_and_done_again(
     logdir: Path, tmp_path: Path, trackai: Trackai, ask: Ask, db_path: Path
 ) -> None:

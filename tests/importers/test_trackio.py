@@ -105,15 +105,11 @@ def test_what_trackio_writes(written: Path, trackai: Trackai, ask: Ask, db_path:
     assert found["text"] == [(7, "NaN of sorts")]
     assert found["list"] == [(7, "[1,2]")]
     assert found["markdown"] == [(9, "# hi")]
-    [(step, table)] = found["table"]
-    assert step == 9
-    assert [row["a"] for row in json.loads(table)] == [1, 2]
     assert json.loads(found["histogram"][0][1]) == {
         "type": "COUNTING", "edges": [1.0, 1.5, 2.0], "values": [1, 2],
     }  # fmt: skip
     [(_, trace)] = found["trace"]
     assert json.loads(trace)["messages"] == [{"role": "user", "content": "hello"}]
-    assert found["picture/caption"] == [(8, "black")]
     [(_, alert)] = found["alerts/warn"]
     assert alert == "bad\nit is bad"
     kinds = {path: (axis, kind) for path, axis, kind, *_ in ask(POINTS, "all")}
@@ -145,13 +141,24 @@ def test_runs_and_their_files(written: Path, trackai: Trackai, ask: Ask, db_path
         ("opt/betas", [0.9, 0.999]),
         ("opt/name", "adam"),
     ]
-    files = ask("SELECT path, kind, step, sha256 FROM files ORDER BY path")
+    files = ask("SELECT path, kind, step, name, sha256 FROM files ORDER BY path, name DESC")
     assert [row[:3] for row in files] == [
-        ("model:v0", "artifact", None), ("picture", "file_series", 8), ("table", "file_series", 9),
+        ("model:v0", "artifact", None), ("picture", "file_series", 8),
+        ("table", "file_series", 9), ("table", "file_series", 9),
     ]  # fmt: skip
-    assert blob_path(db_path, files[0][3]).read_bytes() == b"weights"
-    for *_, sha256 in files[1:]:
-        assert blob_path(db_path, sha256).read_bytes().startswith(b"\x89PNG")
+    contents = {
+        (path, name): blob_path(db_path, sha256).read_bytes() for path, *_, name, sha256 in files
+    }
+    assert contents.pop(("model:v0", "model.bin")) == b"weights"
+    table = json.loads(contents.pop(("table", "9.table.json")))
+    assert table["columns"] == ["a", "b"]
+    assert [row[0] for row in table["data"]] == [1, 2]
+    assert table["data"][0][1] == "x"
+    # A picture by its caption, one in a cell by trackio's name.
+    assert ("picture", "black.png") in contents
+    cell = table["data"][1][1]["file_path"].rpartition("/")[2]
+    assert ("table", cell) in contents
+    assert all(content.startswith(b"\x89PNG") for content in contents.values())
     [(begun, ended, last)] = ask(
         "SELECT created_at, finished_at, (SELECT max(timestamp) FROM metrics) FROM runs LIMIT 1"
     )

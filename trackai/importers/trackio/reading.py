@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -11,7 +13,7 @@ from trackai.importers.arriving import MISSING, TYPE
 from trackai.importers.columns import Columns, identity
 from trackai.importers.foreign import Foreign, opened, time_of
 from trackai.importers.trackio import values
-from trackai.structs.exchange import FileHead, RunHead, WriterHead
+from trackai.structs.exchange import Chunk, FileHead, RunHead, WriterHead
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from trackai.structs.exchange import Block, Item
     from trackai.structs.values import Axis
 
+# Longer names are refused by file systems, where people download to.
+_NAME_LENGTH = 100
 _METRICS = ("timestamp", "run_name", "step", "metrics")
 # Where runs are named, and when.
 _TIMES = {
@@ -34,7 +38,7 @@ _TIMES = {
 }
 
 
-def read(path: Path, *, receipt: Receipt, progress: Progress) -> Iterator[Item]:
+def read(path: Path, *, receipt: Receipt, progress: Progress) -> Iterator[Item | Chunk]:
     """The runs in trackio's folder, or in one of its databases.
 
     Raises:
@@ -74,7 +78,7 @@ class _Project:
         self._folder = folder
         self._receipt = receipt
 
-    def read(self) -> Iterator[Item]:
+    def read(self) -> Iterator[Item | Chunk]:
         for run_id, name in self._runs():
             yield from _Run(self._db, self._name, run_id, name, self._folder, self._receipt).read()
 
@@ -113,7 +117,7 @@ class _Run:
         self._receipt = receipt
         self._uid = identity("trackio", *((project, name) if run_id is None else (run_id,)))
 
-    def read(self) -> Iterator[Item]:
+    def read(self) -> Iterator[Item | Chunk]:
         config, created = self._config()
         first, last = self._times()
         begun = created or first or 0
@@ -176,15 +180,17 @@ class _Run:
                     found += [time for time in map(time_of, row) if time is not None]
         return min(found, default=None), max(found, default=None)
 
-    def _metrics(self) -> Iterator[Item]:
+    def _metrics(self) -> Iterator[Item | Chunk]:
         for at, step, text in self._rows("metrics", "timestamp", "step", "metrics"):
             yield from self._logged("metrics", "step", at, step, text)
 
-    def _system_metrics(self) -> Iterator[Item]:
+    def _system_metrics(self) -> Iterator[Item | Chunk]:
         for at, text in self._rows("system_metrics", "timestamp", "metrics"):
             yield from self._logged("system metrics", "time", at, None, text)
 
-    def _logged(self, type_: str, axis: Axis, at: Any, step: Any, text: Any) -> Iterator[Item]:
+    def _logged(
+        self, type_: str, axis: Axis, at: Any, step: Any, text: Any
+    ) -> Iterator[Item | Chunk]:
         logged = self._decoded(type_, text)
         time = time_of(at)
         if logged is None:
@@ -198,6 +204,8 @@ class _Run:
                 self._receipt.nothing(type_)
             elif isinstance(content, values.Media):
                 yield from self._media(content, step, time)
+            elif isinstance(content, values.Table):
+                yield from self._table(content, step, time)
             else:
                 yield from self._columns.add(
                     content.metric, axis, content.kind, place, time, content.value
@@ -211,7 +219,18 @@ class _Run:
             return
         yield FileHead(
             run_uid=self._uid, writer=self._writer, path=media.metric, kind="file_series",
-            name=source.rpartition("/")[2], step=step, timestamp=time, source=source,
+            name=_file_name(media, source), step=step, timestamp=time, source=source,
+        )  # fmt: skip
+
+    def _table(
+        self, table: values.Table, step: int | None, time: int
+    ) -> Iterator[Chunk | FileHead]:
+        sha256 = hashlib.sha256(table.json).hexdigest()
+        yield Chunk(sha256=sha256, data=table.json)
+        yield FileHead(
+            run_uid=self._uid, writer=self._writer, path=table.metric, kind="file_series",
+            name=f"{time if step is None else step}.table.json", step=step, timestamp=time,
+            size=len(table.json), sha256=sha256,
         )  # fmt: skip
 
     def _alerts(self) -> Iterator[Block]:
@@ -274,6 +293,13 @@ class _Run:
             return found
         self._receipt.refuse(type_, "it is no JSON object")
         return None
+
+
+def _file_name(media: values.Media, source: str) -> str:
+    """What a file is called: by its caption if it has one, as this program does it."""
+    name = source.rpartition("/")[2]
+    stem = re.sub(r"[\x00-\x1f/\\:]+", " ", media.caption or "").strip(". ")[:_NAME_LENGTH]
+    return f"{stem}.{name.rpartition('.')[2]}" if stem else name
 
 
 def find_bytes(folder: Path, source: str) -> Path | None:

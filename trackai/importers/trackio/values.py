@@ -28,6 +28,14 @@ class Media(NamedTuple):
 
     metric: str
     path: str
+    caption: str | None = None
+
+
+class Table(NamedTuple):
+    """A table of a metric, as the JSON of its columns and rows."""
+
+    metric: str
+    json: bytes
 
 
 class Nothing(NamedTuple):
@@ -36,7 +44,7 @@ class Nothing(NamedTuple):
     metric: str
 
 
-Content = Point | Media | Nothing
+Content = Point | Media | Table | Nothing
 
 
 def contents(logged: dict[str, Any], prefix: str = "") -> Iterator[Content]:
@@ -83,15 +91,24 @@ def _typed(metric: str, value: dict[str, Any]) -> Iterator[Content]:
         }
         yield Point(metric, "histogram", _json(histogram))
     elif isinstance(value.get("file_path"), str):
-        yield Media(metric, value["file_path"])
-        if value.get("caption") is not None:
-            yield Point(f"{metric}/caption", "text", str(value["caption"]))
+        caption = value.get("caption")
+        yield Media(metric, value["file_path"], None if caption is None else str(caption))
+    elif value["_type"] == "trackio.table" and isinstance(value.get("_value"), list):
+        yield _table(metric, value["_value"])
+        for path in _paths(value["_value"]):
+            yield Media(metric, path)
     elif isinstance(value.get("_value"), str):  # Markdown
         yield Point(metric, "text", value["_value"])
-    else:  # tables, and whatever comes: as they are
+    else:  # whatever comes: as it is
         yield Point(metric, "text", _json(value.get("_value", value)))
-        for path in _paths(value):
-            yield Media(metric, path)
+
+
+def _table(metric: str, rows: list[Any]) -> Table:
+    """A table as this program keeps its own; trackio has a mapping for each row."""
+    some = [row if isinstance(row, dict) else {"0": row} for row in rows]
+    columns = list(dict.fromkeys(column for row in some for column in row))
+    data = [[row.get(column) for column in columns] for row in some]
+    return Table(metric, msgspec.json.encode({"columns": columns, "data": data}))
 
 
 def _paths(value: Any) -> Iterator[str]:
