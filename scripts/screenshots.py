@@ -12,6 +12,8 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 
 IMAGES = Path(__file__).parent.parent / "docs" / "images"
+RUNS = 12
+AXES = "config.model/depth%0Aconfig.model/width%0Aconfig.opt/name%0Aconfig.opt/lr"
 COLUMNS = "metric.val/loss.min%0Aconfig.opt/lr"
 
 
@@ -21,15 +23,17 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.environ["TRACKAI_DB_PATH"] = str(Path(folder, "trackai.db"))
         trackai = [sys.executable, "-m", "trackai.cli"]
-        subprocess.run([*trackai, "demo"], check=True, capture_output=True)
+        subprocess.run([*trackai, "demo", "--runs", str(RUNS)], check=True, capture_output=True)
         with subprocess.Popen(
             [*trackai, "serve", "--port", "0"], stderr=subprocess.PIPE, text=True
         ) as server:
             assert server.stderr is not None
             found = re.search(r"http://\S+", server.stderr.readline())
             assert found is not None
-            take(found[0])
-            server.terminate()
+            try:
+                take(found[0])
+            finally:
+                server.terminate()
 
 
 def take(url: str) -> None:
@@ -47,6 +51,12 @@ def take(url: str) -> None:
             page.locator("figure canvas").first.wait_for()
             page.wait_for_timeout(1500)  # the other charts
             page.screenshot(path=IMAGES / f"project-{scheme}.png")
+            runs = ",".join(str(number) for number in range(1, RUNS + 1))
+            page.goto(f"{url}/?view=compare&project=1&runs={runs}&figure=min&axes={AXES}")
+            point = page.get_by_role("region", name="Scatter plot").get_by_role("link").nth(3)
+            point.focus()  # it is shown in all parts of the page
+            page.wait_for_timeout(500)
+            page.screenshot(path=IMAGES / f"compare-{scheme}.png")
         browser.close()
 
 

@@ -3,7 +3,7 @@
 import { useRef, useState } from "preact/hooks";
 import * as api from "./api";
 import { Dialog } from "./dialog";
-import { go } from "./view";
+import { address, follow, go, projectId } from "./view";
 
 type Question = "tag" | "untag" | "delete" | undefined;
 
@@ -30,13 +30,18 @@ export function Actions({ chosen, byHand, onChange }: Props) {
     go({ runs: undefined });
     onChange();
   };
+  const side = { view: "compare", project: projectId.value, runs: chosen.join(",") };
+  const compare = chosen.length > 1 && (
+    <a class="button" href={address(side, false)} onClick={(event) => follow(event, side)}>Compare</a>
+  );
   const none = <button type="button" onClick={() => go({ runs: "0" })}>Choose none</button>;
   if (!byHand) {
-    return <div class="actions"><span class="faint">The newest are in the charts, until you choose.</span>{none}</div>;
+    return <div class="actions"><span class="faint">The newest are in the charts, until you choose.</span>{compare}{none}</div>;
   }
   return (
     <div class="actions" role="group" aria-label="Chosen runs">
       <span>{runs}</span>
+      {compare}
       <button type="button" onClick={() => setQuestion("tag")}>Tag</button>
       <button type="button" onClick={() => setQuestion("untag")}>Untag</button>
       <button type="button" onClick={() => setQuestion("delete")}>Delete</button>

@@ -1,11 +1,12 @@
 import { render } from "preact";
 import { askEarly, runsAddress } from "./api";
+import { ComparePage } from "./compare";
 import { ProjectPage } from "./project";
 import { Projects } from "./projects";
 import { RunPage } from "./run";
 import { keyNeeded, SignIn } from "./signin";
 import { firstPage } from "./table";
-import { follow, groupBy, projectId, runId } from "./view";
+import { comparing, follow, groupBy, projectId, runId } from "./view";
 import "uplot/dist/uPlot.min.css";
 
 function App() {
@@ -21,6 +22,8 @@ function App() {
           <SignIn />
         ) : runId.value !== undefined ? (
           <RunPage id={runId.value} key={runId.value} />
+        ) : projectId.value !== undefined && comparing.value ? (
+          <ComparePage id={projectId.value} key={projectId.value} />
         ) : projectId.value !== undefined ? (
           <ProjectPage id={projectId.value} key={projectId.value} />
         ) : (
@@ -36,7 +39,7 @@ const run = runId.peek();
 if (run !== undefined) {
   askEarly(`/api/runs/${run}`, `/api/runs/${run}/figures`, `/api/metrics/runs/${run}`, `/api/runs/${run}/config`);
 } else if (project !== undefined) {
-  const page = groupBy.peek() ? [] : [runsAddress(firstPage(project))];
+  const page = groupBy.peek() || comparing.peek() ? [] : [runsAddress(firstPage(project))];
   askEarly(...page, `/api/projects/${project}/columns`, `/api/projects/${project}`);
 }
 

@@ -20,6 +20,8 @@ export const text = (name: string, fallback = "") => computed(() => params.value
 
 export const projectId = number("project");
 export const runId = number("run");
+/** Whether the chosen runs are put side by side. */
+export const comparing = computed(() => params.value.get("view") === "compare");
 export const filter = text("filter");
 export const sort = text("sort", "created_at");
 export const order = text("order", "desc");

@@ -1,0 +1,161 @@
+"""Runs side by side: what differs, what is best, and how the one goes with the other."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.conftest import serving
+from tests.dashboard.conftest import serious_findings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Locator, Page
+
+    from tests.conftest import Server
+
+# A loss that falls with the rate, an accuracy that rises, and a key that only some have.
+RUNS = """
+import trackai
+for number in range(200):
+    config = {"lr": 10.0 ** -(number % 5), "kind": "abc"[number % 3], "data": "c4", "a, b": number}
+    if number % 2:
+        config["some"] = True
+    with trackai.init(project="p", name=f"r{number}", config=config) as run:
+        for step in range(3):
+            run.log({"val/loss": 1.0 + number % 5 - step / 8, "val/accuracy": 1 / (1 + number % 5)})
+"""
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server over two hundred runs."""
+    path = tmp_path_factory.mktemp("store") / "store" / "trackai.db"
+    env = {**os.environ, "TRACKAI_DB_PATH": str(path)}
+    subprocess.run([sys.executable, "-c", RUNS], env=env, check=True, capture_output=True)
+    with serving(path) as server:
+        yield server
+
+
+def _address(server: Server, count: int, more: str = "") -> str:
+    runs = ",".join(str(number) for number in range(1, count + 1))
+    return f"{server.url}/?view=compare&project=1&runs={runs}{more}"
+
+
+def _row(page: Page, name: str) -> Locator:
+    header = page.get_by_role("rowheader", name=name, exact=True)
+    return page.get_by_role("row").filter(has=header)
+
+
+def test_chosen_runs_are_compared_and_the_way_leads_back(served: Server, page: Page) -> None:
+    page.goto(f"{served.url}/?project=1&runs=198,199,200")
+    page.get_by_role("link", name="Compare").click()
+    expect(page.get_by_role("heading", name="Compare 3 runs")).to_be_visible()
+    expect(page).to_have_url(re.compile("view=compare.*runs=198%2C199%2C200"))
+    page.get_by_role("link", name="← p").click()
+    expect(page.get_by_role("checkbox", name=re.compile("Show"), checked=True)).to_have_count(3)
+
+
+def test_only_keys_that_differ_are_shown_until_all_are_asked_for(
+    served: Server, page: Page
+) -> None:
+    page.goto(_address(served, 2))
+    expect(_row(page, "lr").get_by_role("cell")).to_have_text(["1", "0.1"])
+    expect(_row(page, "some").get_by_role("cell")).to_have_text(["\u2013", "true"])
+    expect(_row(page, "a, b").get_by_role("cell")).to_have_text(["0", "1"])
+    expect(_row(page, "data")).to_have_count(0)
+    page.get_by_label(re.compile("keys that are the same")).check()
+    expect(_row(page, "data").get_by_role("cell")).to_have_text(["c4", "c4"])
+    page.goto(page.url)
+    expect(_row(page, "data")).to_have_count(1)
+
+
+def test_the_best_is_marked_and_which_way_is_better_can_be_changed(
+    served: Server, page: Page
+) -> None:
+    page.goto(_address(served, 5, "&figure=min"))
+    loss = page.get_by_role("row").filter(has=page.locator('th[title="val/loss"]'))
+    expect(loss.locator(".best")).to_have_text("0.75 best")
+    accuracy = page.get_by_role("row").filter(has=page.locator('th[title="val/accuracy"]'))
+    expect(accuracy.locator(".best")).to_have_text("1 best")
+    loss.get_by_role("button", name="Less of val/loss is better").click()
+    expect(loss.locator(".best")).to_have_text("4.75 best")
+    page.get_by_role("combobox", name="Metrics").select_option("last")
+    expect(loss.locator(".best")).to_have_text("4.75 best")
+    expect(page).to_have_url(re.compile("flip="))
+
+
+def test_a_range_of_an_axis_chooses_runs(served: Server, page: Page) -> None:
+    page.goto(_address(served, 30))
+    parallel = page.get_by_role("region", name="Parallel coordinates")
+    expect(parallel.locator("svg > g > path")).to_have_count(30)
+    grip = parallel.get_by_role("slider", name="Range of val/loss.min").locator(".grip")
+    box = grip.bounding_box()
+    assert box is not None
+    x = box["x"] + box["width"] / 2
+    page.mouse.move(x, box["y"] + box["height"] - 2)
+    page.mouse.down()
+    page.mouse.move(x, box["y"] + box["height"] * 0.9, steps=4)
+    page.mouse.up()
+    expect(page.get_by_text("6 of 30 runs in the ranges")).to_be_visible()
+    page.goto(page.url)
+    expect(page.get_by_text("6 of 30 runs in the ranges")).to_be_visible()
+    page.get_by_role("button", name="Keep only these").click()
+    expect(page.get_by_role("heading", name="Compare 6 runs")).to_be_visible()
+
+
+def test_the_keyboard_chooses_a_range(served: Server, page: Page) -> None:
+    page.goto(_address(served, 10))
+    axis = page.get_by_role("slider", name="Range of lr")
+    axis.press("ArrowDown")  # the lower half of the logarithm: 1e-4, 1e-3, 1e-2
+    expect(page.get_by_text("6 of 10 runs in the ranges")).to_be_visible()
+    expect(axis).to_have_attribute("aria-valuetext", "0.0001 to 0.01")
+    axis.press("Escape")
+    expect(page.get_by_text("runs in the ranges")).to_have_count(0)
+
+
+def test_the_scatter_has_the_axes_that_are_asked_for(served: Server, page: Page) -> None:
+    page.goto(_address(served, 10))
+    scatter = page.get_by_role("region", name="Scatter plot")
+    expect(scatter.get_by_role("link")).to_have_count(10)
+    expect(scatter.get_by_label("log x")).to_be_checked()  # rates lie over magnitudes
+    scatter.get_by_label("log x").uncheck()
+    expect(page).to_have_url(re.compile("slog=-x"))
+    scatter.locator("select").first.select_option("config.kind")
+    expect(scatter.locator("text", has_text=re.compile("^[abc]$"))).to_have_text(["a", "b", "c"])
+    point = scatter.get_by_role("link", name=re.compile("^r3:"))
+    point.focus()
+    expect(scatter.locator(".words")).to_contain_text("r3")
+    point.press("Enter")
+    expect(page.get_by_role("heading", name="r3")).to_be_visible()
+
+
+def test_two_hundred_runs_are_compared(served: Server, page: Page) -> None:
+    page.goto(_address(served, 200))
+    expect(page.get_by_role("heading", name="Compare 200 runs")).to_be_visible()
+    expect(_row(page, "lr").get_by_role("cell")).to_have_count(200)
+    expect(page.get_by_role("region", name="Scatter plot").get_by_role("link")).to_have_count(200)
+
+
+def test_with_too_few_runs_it_says_what_to_do(served: Server, page: Page) -> None:
+    page.goto(_address(served, 1))
+    expect(page.get_by_text("Choose two runs or more")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1400, 390])
+def test_everybody_can_compare(served: Server, page: Page, scheme: str, width: int) -> None:
+    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(_address(served, 6))
+    expect(page.get_by_role("slider").first).to_be_visible()
+    assert serious_findings(page) == []
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    assert wide <= width

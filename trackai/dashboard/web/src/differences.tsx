@@ -1,0 +1,139 @@
+// A table of what is different: a row for each key and metric, a column for each run.
+
+import { useState } from "preact/hooks";
+import { color } from "./colors";
+import { type Compared, differs, numeric, pointed, same, title } from "./comparison";
+import { value } from "./format";
+import { address, follow, go, text } from "./view";
+
+// More rows than these are shown when they are asked for.
+const ROWS = 200;
+// Among more runs than these, nearly everything is different from the first.
+const TINTED = 6;
+const GREATER = /acc|f1|auc|score|reward|precision|recall|bleu|rouge|throughput|per_s|r2|map|iou|win|psnr|ssim/i;
+
+const everything = text("all");
+const flipped = text("flip");
+
+interface Props {
+  projectId: number;
+  runs: Compared[];
+  config: string[];
+  metrics: string[];
+  figure: string;
+  figures: string[];
+}
+
+export function Differences({ projectId, runs, config, metrics, figure, figures }: Props) {
+  const [search, setSearch] = useState("");
+  const [more, setMore] = useState(false);
+  const all = everything.value === "1";
+  const matches = (field: string) => title(field).toLowerCase().includes(search.toLowerCase());
+  const has = (field: string) => runs.some((one) => one.values[field] !== null && one.values[field] !== undefined);
+  const keys = config.filter((field) => matches(field) && (all ? has(field) : differs(runs, field)));
+  const rows = metrics.filter((field) => matches(field) && has(field));
+  const equal = config.filter(has).length - config.filter((field) => differs(runs, field)).length;
+  const most = more ? Infinity : ROWS;
+  return (
+    <section class="differences" aria-label="Differences">
+      <header>
+        <h2>Side by side</h2>
+        <input type="search" aria-label="Search keys and metrics" placeholder="Search keys and metrics" value={search}
+          onInput={(event) => setSearch(event.currentTarget.value)} />
+        <label>
+          <input type="checkbox" checked={all} onChange={(event) => go({ all: event.currentTarget.checked ? 1 : undefined }, { replace: true })} />
+          keys that are the same, too ({equal})
+        </label>
+        <label>
+          Metrics
+          <select value={figure} onChange={(event) => go({ figure: event.currentTarget.value }, { replace: true })}>
+            {figures.map((one) => <option key={one} value={one}>{one}</option>)}
+          </select>
+        </label>
+      </header>
+      <div class="wide" tabIndex={0} role="region" aria-label="Values of the runs">
+        <table onPointerLeave={() => (pointed.value = undefined)}>
+          <thead>
+            <tr>
+              <th scope="col" class="key">Run</th>
+              {runs.map((run) => {
+                const there = { run: run.id, project: projectId };
+                return (
+                  <th key={run.id} scope="col" class={run.id === pointed.value ? "here" : undefined} onPointerEnter={() => (pointed.value = run.id)}>
+                    <i class="dot" style={{ background: color(run.id) }} />
+                    <a href={address(there, false)} title={run.name} onClick={(event) => follow(event, there)}>{run.name}</a>
+                  </th>
+                );
+              })}
+            </tr>
+          </thead>
+          <tbody>
+            <Heading runs={runs} name="Configuration" none={keys.length > 0 ? "" : search ? "Nothing is called that." : "The runs have the same configuration."} />
+            {keys.slice(0, most).map((field) => <Row key={field} field={field} runs={runs} />)}
+          </tbody>
+          <tbody>
+            <Heading runs={runs} name={`Metrics, ${figure}`} none={rows.length > 0 ? "" : "None of these runs has one."} />
+            {rows.slice(0, most).map((field) => <Row key={field} field={field} runs={runs} greater={greater(field)} />)}
+          </tbody>
+        </table>
+      </div>
+      {Math.max(keys.length, rows.length) > most && (
+        <p><button type="button" onClick={() => setMore(true)}>Show all {keys.length + rows.length} rows</button></p>
+      )}
+    </section>
+  );
+}
+
+function Heading({ runs, name, none }: { runs: Compared[]; name: string; none: string }) {
+  return (
+    <tr class="part">
+      <th scope="rowgroup" class="key">{name}</th>
+      <td colSpan={runs.length}>{none}</td>
+    </tr>
+  );
+}
+
+/** Whether more is better, by the name of a metric unless somebody said otherwise. */
+function greater(field: string): boolean {
+  const flip = flipped.value.split("\n").includes(bare(field));
+  return GREATER.test(field) !== flip;
+}
+
+// Without its figure: which way is better does not depend on it.
+const bare = (field: string): string => field.replace(/\.\w+$/, "");
+
+function Row({ field, runs, greater }: { field: string; runs: Compared[]; greater?: boolean }) {
+  const numbers = runs.flatMap((one) => numeric(one.values[field]) ?? []);
+  // Where all are equal, none is the best.
+  const told = greater !== undefined && new Set(numbers).size > 1;
+  const best = told ? (greater ? Math.max : Math.min)(...numbers) : undefined;
+  const flip = () => {
+    const all = flipped.value.split("\n").filter(Boolean);
+    const mine = bare(field);
+    go({ flip: (all.includes(mine) ? all.filter((one) => one !== mine) : [...all, mine]).join("\n") }, { replace: true });
+  };
+  const name = greater === undefined ? title(field) : title(bare(field));
+  const first = same(runs[0]?.values[field]);
+  return (
+    <tr>
+      <th scope="row" class="key" title={name}>
+        <span>{name}</span>
+        {told && (
+          <button type="button" class="quiet" aria-label={`${greater ? "More" : "Less"} of ${name} is better: change`}
+            title={greater ? "More is better" : "Less is better"} onClick={flip}>{greater ? "↑" : "↓"}</button>
+        )}
+      </th>
+      {runs.map((run) => {
+        const one = run.values[field];
+        const lead = best !== undefined && one === best;
+        const classes = [lead && "best", runs.length <= TINTED && greater === undefined && same(one) !== first && "other", run.id === pointed.value && "here"];
+        return (
+          <td key={run.id} class={classes.filter(Boolean).join(" ") || undefined} title={one === null || one === undefined ? undefined : String(one)}
+            onPointerEnter={() => (pointed.value = run.id)}>
+            {value(one)}{lead && <span class="unseen"> best</span>}
+          </td>
+        );
+      })}
+    </tr>
+  );
+}
