@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 import anyio
@@ -30,8 +30,8 @@ if sys.platform == "win32":
     import msvcrt
 
     # Windows locks byte ranges, and a locked range cannot be read by others. One byte far
-    # beyond any real content stands for the file.
-    _FAR = 1 << 62
+    # beyond what a journal ever holds stands for the file; its place must fit into 32 bits.
+    _FAR = (1 << 31) - 2
 
     def try_lock(fd: int) -> bool:
         position = os.lseek(fd, 0, os.SEEK_CUR)
@@ -56,6 +56,16 @@ if sys.platform == "win32":
             os.close(fd)
             raise
         return fd
+
+    def remove_locked(path: Path, fd: int) -> None:
+        os.close(fd)  # an open file cannot be removed or renamed here
+        with suppress(PermissionError):  # whoever has taken it up meanwhile removes it
+            path.unlink(missing_ok=True)
+
+    def rename_locked(path: Path, fd: int, new: Path) -> None:
+        os.close(fd)
+        with suppress(PermissionError):
+            path.replace(new)
 
     def process_exists(pid: int) -> bool:
         return True  # os.kill() would end it; the lock alone decides
@@ -106,6 +116,24 @@ else:
             os.close(fd)
         unborn.unlink(missing_ok=True)
         raise _unlockable(path)
+
+    def remove_locked(path: Path, fd: int) -> None:
+        """Remove a file that is locked, and close it: nobody finds it unlocked.
+
+        Raises:
+            OSError: it cannot be removed, and stays open.
+        """
+        path.unlink(missing_ok=True)
+        os.close(fd)
+
+    def rename_locked(path: Path, fd: int, new: Path) -> None:
+        """Rename a file that is locked, and close it.
+
+        Raises:
+            OSError: it cannot be renamed, and stays open.
+        """
+        path.replace(new)
+        os.close(fd)
 
     def process_exists(pid: int) -> bool:
         """Whether there is a process with that number on this machine."""

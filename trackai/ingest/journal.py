@@ -31,7 +31,15 @@ from trackai.ingest.frames import (
     pack_header,
     too_long,
 )
-from trackai.locks import create_locked, process_exists, sync, sync_folder, try_lock
+from trackai.locks import (
+    create_locked,
+    process_exists,
+    remove_locked,
+    rename_locked,
+    sync,
+    sync_folder,
+    try_lock,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -266,14 +274,14 @@ class JournalWriter:
 
     def remove(self, path: Path) -> None:
         """Remove a file that is stored."""
-        path.unlink(missing_ok=True)
-        os.close(self._files.pop(path))
+        remove_locked(path, self._files[path])
+        del self._files[path]
 
     def set_aside(self, path: Path) -> Path:
         """Keep a file that is stored but for what is damaged, under another name."""
         kept = path.with_name(path.name + DAMAGED)
-        path.rename(kept)
-        os.close(self._files.pop(path))
+        rename_locked(path, self._files[path], kept)
+        del self._files[path]
         return kept
 
     def close(self) -> None:

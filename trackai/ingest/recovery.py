@@ -14,7 +14,7 @@ from trackai.ingest.drain import Drain, end_writer
 from trackai.ingest.frames import Opened
 from trackai.ingest.journal import BYTES, DAMAGED, SUFFIX, writer_uid
 from trackai.ingest.reader import JournalReader
-from trackai.locks import UNBORN, try_lock
+from trackai.locks import UNBORN, remove_locked, rename_locked, try_lock
 from trackai.store import journals, runs, writers
 
 if TYPE_CHECKING:
@@ -68,17 +68,17 @@ async def recover(db: Database, paths: Sequence[Path] | None = None) -> list[Rec
         paths = list(db.spool.glob(f"*{SUFFIX}"))
         _sweep(db.spool)
     by_writer: dict[str, list[Path]] = {}
-    for path in sorted(paths):
+    for path in sorted(set(paths)):
         by_writer.setdefault(path.name.rpartition("-")[0], []).append(path)
     recovered: list[Recovered] = []
     for group in by_writer.values():
-        fds: list[int] = []
+        fds: dict[Path, int] = {}
         try:
             if all(_lock_abandoned(path, fds) for path in group):
                 with guarded(f"storing {', '.join(map(str, group))}"):
-                    recovered += await _recover_writer(db, group)
+                    recovered += await _recover_writer(db, fds)
         finally:
-            for fd in fds:
+            for fd in fds.values():
                 os.close(fd)
     return recovered
 
@@ -115,12 +115,13 @@ def _sweep(spool: Path) -> None:
         # Not a younger one: its writer may be about to lock it, and then it would be locked here.
         if not _is_old(path):
             continue
-        fds: list[int] = []
+        fds: dict[Path, int] = {}
         try:
             if _lock_abandoned(path, fds):
-                path.unlink(missing_ok=True)
+                remove_locked(path, fds[path])
+                del fds[path]
         finally:
-            for fd in fds:
+            for fd in fds.values():
                 os.close(fd)
 
 
@@ -131,10 +132,10 @@ def _is_old(path: Path) -> bool:
         return False
 
 
-def _lock_abandoned(path: Path, fds: list[int]) -> bool:
+def _lock_abandoned(path: Path, fds: dict[Path, int]) -> bool:
     try:
-        fds.append(os.open(path, os.O_RDWR))
-        return try_lock(fds[-1]) and os.path.samestat(os.fstat(fds[-1]), path.stat())
+        fd = fds[path] = os.open(path, os.O_RDWR)
+        return try_lock(fd) and os.path.samestat(os.fstat(fd), path.stat())
     except FileNotFoundError:  # its writer, or another process, has just stored it
         return False
     except OSError as error:
@@ -144,9 +145,9 @@ def _lock_abandoned(path: Path, fds: list[int]) -> bool:
         return False
 
 
-async def _recover_writer(db: Database, paths: list[Path]) -> list[Recovered]:
-    """Store the journals of one writer, oldest first, and remove them."""
-    drains = []
+async def _recover_writer(db: Database, fds: dict[Path, int]) -> list[Recovered]:
+    """Store the journals of one writer, which are locked, oldest first, and remove them."""
+    paths, drains = list(fds), []
     opened, ended = await _known_writer(db, writer_uid(paths[0])), False
     for path in paths:
         drain = Drain(db, path, opened)
@@ -160,9 +161,11 @@ async def _recover_writer(db: Database, paths: list[Path]) -> list[Recovered]:
         kept = None
         if drain.damages:
             kept = path.with_name(path.name + DAMAGED)
-            path.rename(kept)
+            rename_locked(path, fds[path], kept)
             report_damage(drain, kept)
-        path.unlink(missing_ok=True)
+        else:
+            remove_locked(path, fds[path])
+        del fds[path]
         async with db.write() as conn:
             await journals.forget(conn, path.name)
         recovered.append(
