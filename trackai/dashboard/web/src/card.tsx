@@ -31,6 +31,9 @@ export function Card(props: Props) {
   const box = useRef<HTMLElement>(null);
   const drawn = useRef<Drawn>();
   const [seen, setSeen] = useState(false);
+  // What nobody has scrolled to is only a frame with a name.
+  const met = useRef(false);
+  met.current ||= seen;
   useEffect(() => {
     const element = box.current;
     if (!element) return;
@@ -47,9 +50,9 @@ export function Card(props: Props) {
         <figcaption title={props.path}>{props.path}</figcaption>
         <button type="button" class="quiet" aria-label={`Full screen: ${props.path}`} title="Full screen"
           onClick={() => go({ full: props.path })}>⤢</button>
-        <Menu {...props} drawn={drawn} />
+        {met.current && <Menu {...props} drawn={drawn} />}
       </header>
-      <Plot {...props} live={seen} height={210} onDrawn={(one) => (drawn.current = one)} />
+      {met.current && <Plot {...props} live={seen} height={210} onDrawn={(one) => (drawn.current = one)} />}
     </figure>
   );
 }

@@ -34,7 +34,7 @@ export function Charts({ runIds, names, paths, fields }: Props) {
       <Tools found={wanted.length} of={paths?.length ?? 0} problem={problem} fields={fields} many={runIds.length > 1} />
       {paths && paths.length === 0 && <p class="empty">No metrics yet: log some with run.log({"{"}"loss": 0.5{"}"}).</p>}
       {paths && paths.length > 0 && wanted.length === 0 && <p class="empty">No metric matches.</p>}
-      {runIds.length === 0 && <p class="empty">Choose runs to see their charts.</p>}
+      {paths && runIds.length === 0 && <p class="empty">Choose runs to see their charts.</p>}
       {runIds.length > 0 && [...sections].map(([prefix, members]) => (
         <Section key={prefix} prefix={prefix} count={members.length}>
           {members.map((path) => <Card key={path} path={path} runIds={runIds} names={names} running={live} />)}

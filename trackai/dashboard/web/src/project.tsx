@@ -1,6 +1,6 @@
 // A project: its runs on the left, the charts of those that are chosen on the right.
 
-import { useCallback, useEffect, useState } from "preact/hooks";
+import { useCallback, useEffect, useMemo, useState } from "preact/hooks";
 import { Actions } from "./actions";
 import * as api from "./api";
 import { Charts } from "./charts";
@@ -18,15 +18,26 @@ export function ProjectPage({ id }: { id: number }) {
   const [changed, setChanged] = useState(0);
   const { data: project, error } = usePolled(() => api.project(id), 3000, [id, changed]);
   const { data: known } = usePolled(() => api.columns(id), 5000, [id]);
-  const [newest, setNewest] = useState<number[]>([]);
+  // Nothing yet: which are the newest is not known.
+  const [newest, setNewest] = useState<number[]>();
   const onRuns = useCallback((runs: api.Run[]) => {
     const ids = runs.slice(0, FIRST).map((run) => run.id);
-    setNewest((before) => (before.join() === ids.join() ? before : ids));
+    setNewest((before) => (before?.join() === ids.join() ? before : ids));
   }, []);
-  const chosen = selected.value ?? newest;
+  const ready = selected.value ?? newest;
+  const chosen = ready ?? [];
   useEffect(() => {
     void lookUp(chosen);
   }, [chosen.join()]);
+  const called = chosen.map((id) => names.value.get(id)).join("\u0000");
+  // Many charts are not even looked at again while nothing of theirs has changed.
+  const charts = useMemo(
+    () => (
+      <Charts runIds={chosen} names={names.peek()} paths={ready && known?.metrics.filter(drawn).map((one) => one.path)}
+        fields={known?.config.map((one) => one.field)} />
+    ),
+    [chosen.join(), called, known, ready === undefined],
+  );
   if (error && !project) return <p class="empty">{error}</p>;
   return (
     <div class="project">
@@ -49,8 +60,7 @@ export function ProjectPage({ id }: { id: number }) {
         )}
       </section>
       <Splitter name="runs-width" label="Width of the table" />
-      <Charts runIds={chosen} names={names.value} paths={known?.metrics.filter(drawn).map((one) => one.path)}
-        fields={known?.config.map((one) => one.field)} />
+      {charts}
     </div>
   );
 }

@@ -1,7 +1,7 @@
 // Long lists of which only the rows on screen exist.
 
 import { type RefObject } from "preact";
-import { useLayoutEffect, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 
 // Browsers cannot make anything taller than some tens of millions of pixels.
 const TALLEST = 15_000_000;
@@ -21,10 +21,13 @@ export function useRows(box: RefObject<HTMLElement>, total: number, row: number)
   const [seen, setSeen] = useState({ first: 0, count: 30, offset: 0 });
   const whole = total * row;
   const height = Math.min(whole, TALLEST);
+  const now = useRef({ whole, height });
+  now.current = { whole, height };
 
   const look = () => {
     const element = box.current;
     if (!element) return;
+    const { whole, height } = now.current;
     const visible = element.clientHeight;
     // Where the list had to be shortened, a pixel of the bar is more than a pixel of the list.
     const share = height > visible ? element.scrollTop / (height - visible) : 0;
@@ -33,24 +36,27 @@ export function useRows(box: RefObject<HTMLElement>, total: number, row: number)
     const count = Math.ceil(visible / row) + 2 * MARGIN;
     const shortened = height === whole ? 0 : element.scrollTop - offset;
     setSeen((before) =>
-      before.first === first && before.count === count && before.offset === shortened
-        ? before
-        : { first, count, offset: shortened },
+      before.first === first && before.count === count && before.offset === shortened ? before : { first, count, offset: shortened },
     );
   };
 
   useLayoutEffect(() => {
     const element = box.current;
     if (!element) return;
-    look();
     element.addEventListener("scroll", look, { passive: true });
+    // It also looks once at the beginning, when the page has been laid out anyway.
     const watch = new ResizeObserver(look);
     watch.observe(element);
     return () => {
       element.removeEventListener("scroll", look);
       watch.disconnect();
     };
-  }, [total, row]);
+  }, []);
+
+  // Only where a pixel of the bar stands for another line now.
+  useLayoutEffect(() => {
+    if (height !== whole) look();
+  }, [total]);
 
   const reach = (at: number) => {
     const element = box.current;
