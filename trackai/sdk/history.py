@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -97,7 +97,7 @@ class History(Mapping[str, Curve]):
         places: list[pd.Index[Any]] = []
         columns = {}
         for key, curve in self.items():
-            values = pd.Series(curve.values, name=key)
+            values = pd.Series(_packed(curve.values), name=key)
             if index == "time":
                 times = pd.Series(curve.timestamps, dtype="int64")
                 place = pd.DatetimeIndex(pd.to_datetime(times, unit="us", utc=True), name="time")
@@ -106,7 +106,7 @@ class History(Mapping[str, Curve]):
                 if len(steps) == 0 and curve.steps:
                     continue
                 values = values[: len(steps)]
-                place = pd.Index(steps, name="step")
+                place = pd.Index(_packed(steps), name="step")
             # Metrics that are logged together have one index: it costs the most.
             place = next((known for known in places if known.equals(place)), place)
             places.append(place)
@@ -114,7 +114,8 @@ class History(Mapping[str, Curve]):
             if not (place.is_monotonic_increasing and place.is_unique):
                 values = values[~place.duplicated(keep="last")]
             columns[key] = values
-        return pd.DataFrame(columns).sort_index()
+        frame = pd.DataFrame(columns)
+        return frame if frame.index.is_monotonic_increasing else frame.sort_index()
 
     def to_arrow(self) -> pa.Table:
         """A table with a row for each point; needs pyarrow.
@@ -168,6 +169,14 @@ def _times(pa: Any, timestamps: list[int]) -> Any:
     packed = array("q", timestamps)
     kind = pa.timestamp("us", tz="UTC")
     return pa.Array.from_buffers(kind, len(packed), [None, pa.py_buffer(packed)])
+
+
+def _packed(values: Sequence[Any]) -> Any:
+    """Numbers of one kind as an array; of what else there may be, pandas finds out by itself."""
+    import numpy as np  # pandas is here, so it is too
+
+    kinds = set(map(type, values))
+    return np.array(values) if kinds in ({float}, {int}, {int, float}) else values
 
 
 def _without_none(steps: list[Step | None]) -> list[Step]:
