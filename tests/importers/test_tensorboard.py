@@ -150,6 +150,20 @@ def test_what_tensorboardx_writes(logdir: Path, trackai: Trackai, ask: Ask, db_p
     assert ask("SELECT name FROM projects") == [("p",)]
 
 
+def test_paths_from_where_one_is(
+    logdir: Path, trackai: Trackai, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However a folder or a file is named, its runs are the same."""
+    monkeypatch.chdir(logdir / "x")
+    for path, new in (("both/..", 4), (".", 0), (logdir / "x", 0)):
+        receipt = trackai("import", "tensorboard", path, "--json").json
+        assert (receipt["runs"], receipt["new_runs"], receipt["problems"]) == (4, new, [])
+    [file] = (path for path in (logdir / "x").iterdir() if path.is_file())
+    receipt = trackai("import", "tensorboard", file.name, "--json").json
+    assert (receipt["runs"], receipt["new_runs"]) == (1, 0)
+    assert ask("SELECT name FROM projects") == [("x",)]
+
+
 def test_tensors_of_tf2(logdir: Path, trackai: Trackai, ask: Ask) -> None:
     receipt = trackai("import", "tensorboard", logdir, "--json", code=4).json
     assert receipt["runs"] == 5

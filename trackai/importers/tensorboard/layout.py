@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from google.protobuf.message import DecodeError
@@ -14,7 +15,6 @@ from trackai.importers.tensorboard import records
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from trackai.importers.receipt import Receipt
 
@@ -40,7 +40,7 @@ class Folder(NamedTuple):
 
 
 def find(path: Path, receipt: Receipt) -> list[Folder]:
-    """The runs at a path, which is a folder or an event file; what cannot be read is noted.
+    """The runs at an absolute path, of a folder or an event file; what cannot be read is noted.
 
     Raises:
         InvalidInputError: there are no event files.
@@ -52,7 +52,7 @@ def find(path: Path, receipt: Receipt) -> list[Folder]:
             raise InvalidInputError(str(path), "it is no event file of TensorBoard") from None
         if file is None:
             raise InvalidInputError(str(path), "it has no events in it")
-        return [Folder(path.absolute().parent.name, [file])]
+        return [Folder(path.parent.name, [file])]
     found = False
     folders = []
     for folder, paths in _event_files(path):
@@ -60,7 +60,7 @@ def find(path: Path, receipt: Receipt) -> list[Folder]:
         files = [file for one in paths if (file := _noting(one, path, receipt)) is not None]
         if files:
             below = folder.relative_to(path).as_posix()
-            name = path.absolute().name if below == "." else below
+            name = path.name if below == "." else below
             folders.append(Folder(name, sorted(files)))
     if not found:
         raise InvalidInputError(
@@ -72,7 +72,7 @@ def find(path: Path, receipt: Receipt) -> list[Folder]:
 def _event_files(path: Path) -> Iterator[tuple[Path, list[Path]]]:
     for folder, folders, names in os.walk(path):
         folders.sort()
-        here = path / folder
+        here = Path(folder)
         # TensorFlow's profiler leaves files beside them that have no events.
         some = [
             here / name

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -17,7 +19,6 @@ from trackai.structs.exchange import Chunk, FileHead, RunHead, WriterHead
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from trackai.importers.progress import Progress
     from trackai.importers.receipt import Receipt
@@ -44,8 +45,9 @@ def read(
     Raises:
         InvalidInputError: there are no event files.
     """
+    path = Path(os.path.abspath(path))  # noqa: PTH100 - without "..", but through links
     folders = layout.find(path, receipt)
-    top = path.absolute() if path.is_dir() else path.absolute().parent
+    top = path if path.is_dir() else path.parent
     total = sum(file.size for folder in folders for file in folder.files)
     done = 0
     for folder in folders:
@@ -90,7 +92,7 @@ class _Run:
             host=_host(file.path.name), started_at=begun,
         )  # fmt: skip
         reading = _File(file, self.head.uid, writer, self._receipt, self._hparams)
-        where = file.path.absolute().relative_to(self._top).as_posix()
+        where = file.path.relative_to(self._top).as_posix()
         said = 0
         try:
             for position, payload in records.read(file.path):
