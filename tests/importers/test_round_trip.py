@@ -430,3 +430,25 @@ def test_bad_input_is_named(
         main(["import", format_, str(file)])
     assert exited.value.code == 2
     assert where in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "mistake",
+    [
+        b"{}",
+        (
+            b'{"type":"points","run_uid":"nobody","metric":"m","writer":{"uid":"w"},"steps":[1],'
+            b'"timestamps":[1],"values":[1]}'
+        ),
+    ],
+)
+def test_of_a_file_with_a_mistake_nothing_is_stored(
+    store: Path, tmp_path: Path, mistake: bytes
+) -> None:
+    file, copy = tmp_path / "out.jsonl", tmp_path / "copy.db"
+    call("export", "--all", "--db", str(store), "-o", str(file))
+    file.write_bytes(file.read_bytes() + mistake + b"\n")
+    call("import", "jsonl", str(file), "--db", str(copy), code=2)
+    assert points(copy) == []
+    with closing(sqlite3.connect(copy)) as connection:
+        assert connection.execute("SELECT COUNT(*) FROM runs").fetchall() == [(0,)]

@@ -112,12 +112,10 @@ def _load_file(
     *,
     as_json: bool,
 ) -> None:
-    from trackai.importers.load import load
+    from trackai.importers.load import check, load
 
     async def work(store: Database, receipt: Receipt) -> Receipt:
-        # To the end first: of a file with a mistake in it, nothing is stored.
-        for _ in read():
-            pass
+        check(read())
         return await load(store, read(), receipt)
 
     finish(ctx, db, str(file), work, as_json)

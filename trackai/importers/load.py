@@ -58,6 +58,24 @@ async def load(
     return receipt
 
 
+def check(items: Iterable[Item | Chunk]) -> None:
+    """Read a source to its end, so that of one with a mistake in it nothing is stored.
+
+    Raises:
+        InvalidInputError: what reading it raises, and what `load` would.
+    """
+    heads = set()
+    for item in items:
+        if isinstance(item, RunHead):
+            heads.add(item.uid)
+        elif not isinstance(item, Chunk) and item.run_uid not in heads:
+            raise _unknown(item)
+
+
+def _unknown(item: Block | FileHead) -> InvalidInputError:
+    return InvalidInputError("run_uid", f"{item.run_uid} is no run of this source")
+
+
 class _Loader:
     def __init__(self, db: Database, receipt: Receipt, files: Files) -> None:
         self._db = db
@@ -75,7 +93,7 @@ class _Loader:
         elif isinstance(item, RunHead):
             await self._begin(item)
         elif item.run_uid not in self._ids:
-            raise InvalidInputError("run_uid", f"{item.run_uid} is no run of this source")
+            raise _unknown(item)
         elif isinstance(item, FileHead):
             self._waiting.append(item)
             if len(self._waiting) >= _FILES_PER_TRANSACTION:
