@@ -36,7 +36,7 @@ export function Actions({ chosen, byHand, onChange }: Props) {
   );
   const none = <button type="button" onClick={() => go({ runs: "0" })}>Choose none</button>;
   if (!byHand) {
-    return <div class="actions"><span class="faint">The newest are in the charts, until you choose.</span>{compare}{none}</div>;
+    return <div class="actions"><span class="faint">The newest, until you choose</span>{compare}{none}</div>;
   }
   return (
     <div class="actions" role="group" aria-label="Chosen runs">

@@ -173,7 +173,10 @@ export function Table({ projectId, chosen, onRuns, onChoose, changed }: Props) {
 /** A field as it fits over a column: the end of a long name says more than its beginning. */
 function short(field: string): string {
   const name = field.replace(/^(config|metric)\./, "");
-  return name.length > 14 ? name.slice(name.lastIndexOf("/") + 1) : name;
+  if (name.length <= 14) return name;
+  const tail = name.slice(name.lastIndexOf("/") + 1);
+  const figure = /^metric\..*\.(min|max|mean|last)$/.exec(field)?.[1];
+  return figure ? `${figure} ${tail.slice(0, -figure.length - 1)}` : tail;
 }
 
 const asking = (projectId: number, within: string, page: number): api.RunsAsked => ({
