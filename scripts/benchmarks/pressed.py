@@ -22,6 +22,8 @@ from scripts.benchmarks.harness import forget_peak_memory, peak_memory
 from scripts.benchmarks.trackers import CALLS, METRICS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from trackai import Run
 
 # So many are 10 000 points a second.
@@ -74,18 +76,27 @@ def _busy(path: Path, seconds: float) -> dict[str, Any]:
         logging = _work(seconds / 2, run)
         time.sleep(0.5)  # until the drain has nothing to do any more
         shares.append(logging / _work(seconds / 2))
+    calls, before = int(seconds * 20_000), _stored(path)
+    idle = _drained(run, path, calls, lambda: time.sleep(0.01), seconds)
+    while _stored(path) < before + calls * METRICS:
+        time.sleep(0.01)
+    drained = _drained(run, path, calls, lambda: _work(0.2), seconds)
+    run.finish()
+    return {"share": statistics.median(shares), "idle": idle, "drained": drained}
+
+
+def _drained(
+    run: Run, path: Path, calls: int, meanwhile: Callable[[], object], seconds: float
+) -> float:
+    """Points a second that are stored of a backlog while the main thread does something."""
     before = _stored(path)
-    # A backlog that lasts for as long as it is looked at, or nearly so.
-    _log(run, int(seconds * 20_000))
-    total = before + int(seconds * 20_000) * METRICS
+    _log(run, calls)
     first, started = _stored(path), time.perf_counter()
     last = first
-    while last < total and time.perf_counter() < started + seconds:
-        _work(0.2)
+    while last < before + calls * METRICS and time.perf_counter() < started + seconds:
+        meanwhile()
         last = _stored(path)
-    drained = (last - first) / (time.perf_counter() - started)
-    run.finish()
-    return {"share": statistics.median(shares), "drained": drained}
+    return (last - first) / (time.perf_counter() - started)
 
 
 def _backlog(path: Path, seconds: float) -> dict[str, Any]:
