@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 BENCH = Path(__file__).parents[2] / "scripts" / "bench.py"
 
 
@@ -18,7 +20,7 @@ def bench(*arguments: str) -> str:
         capture_output=True,
         text=True,
         check=False,
-        timeout=100,
+        timeout=250,
     )
     assert process.returncode == 0, process.stderr
     return process.stdout
@@ -28,6 +30,7 @@ def figures(report: str) -> dict[str, Any]:
     return {figure["name"]: figure for figure in json.loads(report)["figures"]}
 
 
+@pytest.mark.timeout(300)  # it starts some twenty processes
 def test_log() -> None:
     report = bench(
         "log", "--json", "--quick", "--calls", "300", "--trackers", "baseline", "trackai",
