@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -30,9 +31,18 @@ KEY = "a-secret-of-some-length"
 
 
 @pytest.fixture
-def db_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A database file for this test, to which TRACKAI_DB_PATH points."""
+def db_path(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Path]:
+    """A database file for this test, to which TRACKAI_DB_PATH points; there is none yet.
+
+    With the server that tests share, it is the file of that server, which has been removed.
+    """
     path = tmp_path / "store" / "trackai.db"
+    if "shared_server" in request.fixturenames:
+        shared: Server = request.getfixturevalue("shared_server")
+        path = shared.db_path
+        _start_over(shared)
     monkeypatch.setenv("TRACKAI_DB_PATH", str(path))
     yield path
     trackai.finish()
@@ -76,10 +86,10 @@ class Answer(NamedTuple):
 class Server:
     """A `trackai serve` process."""
 
-    def __init__(self, url: str, process: subprocess.Popen[str]) -> None:
+    def __init__(self, url: str, process: subprocess.Popen[str], db_path: Path) -> None:
         self.url = url
         self.process = process
-        self.db_path: Path | None = None
+        self.db_path = db_path
         self.link = ""  # that signs a browser in, where there is a key
 
     def request(
@@ -118,29 +128,81 @@ def _answer(status: int, data: bytes, headers: Any) -> Answer:
 
 
 @contextmanager
-def serving(db_path: Path) -> Iterator[Server]:
-    """A real server on a free port, over a database that need not be there yet."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "trackai.cli", "serve", "--port", "0", "--db", str(db_path)],
-        cwd=db_path.parent.parent,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stderr is not None
-        line = process.stderr.readline()
-        assert "serves" in line, line + process.stderr.read()
-        server = Server(line.split()[2].replace("localhost", "127.0.0.1"), process)
-        server.db_path = db_path
+def serving(db_path: Path, *options: str, **env: str) -> Iterator[Server]:
+    """A real server on a free port, over a database that need not be there yet.
+
+    It must not have anything to say about mistakes of ours.
+    """
+    log = _log_of(db_path)
+    with log.open("w") as stderr:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "trackai.cli", "serve", *options, "--port", "0",
+             "--db", str(db_path)],
+            cwd=log.parent,
+            env={**os.environ, **env},
+            stderr=stderr,
+            text=True,
+        )  # fmt: skip
+    with process:
+        lines = 2 if env else 1
+        deadline = time.monotonic() + 60
+        while log.read_text().count("\n") < lines:
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        first, *rest = log.read_text().splitlines()
+        assert "serves" in first
+        port = first.split()[2].rpartition(":")[2]
+        server = Server(f"http://127.0.0.1:{port}", process, db_path)
+        server.link = rest[0].split()[-1] if rest else ""
         _wait_until_healthy(server)
+        try:
+            yield server
+        finally:
+            process.terminate()
+    assert "Traceback" not in log.read_text(), log.read_text()
+
+
+@pytest.fixture(scope="session")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Most tests ask this one: starting a server takes longer than most of them."""
+    folder = tmp_path_factory.mktemp("shared")
+    with serving(folder / "store" / "trackai.db") as server:
         yield server
-        process.terminate()
-        rest = process.stderr.read()
-        assert "Traceback" not in rest, rest
 
 
 @pytest.fixture
-def server(db_path: Path) -> Iterator[Server]:
-    """A real server on a free port, over `db_path`."""
+def server(shared_server: Server, db_path: Path) -> Iterator[Server]:
+    """A real server over `db_path`, which is empty; other tests have used it before."""
+    if db_path != shared_server.db_path:  # the test asked for it when it had begun
+        with serving(db_path) as server:
+            yield server
+        return
+    log = _log_of(db_path)
+    before = len(log.read_text())
+    yield shared_server
+    assert shared_server.process.poll() is None
+    assert "Traceback" not in (said := log.read_text()[before:]), said
+
+
+def _log_of(db_path: Path) -> Path:
+    return db_path.parents[1] / "stderr"
+
+
+def _start_over(server: Server) -> None:
+    """Remove the database, as a user would, and wait until there is a new one."""
+    server.db_path.unlink(missing_ok=True)
+    spool = server.db_path.with_name(server.db_path.name + "-spool")
+    for left in spool.glob("*.journal*"):
+        left.unlink(missing_ok=True)
+    shutil.rmtree(server.db_path.with_name(server.db_path.name + "-files"), ignore_errors=True)
+    assert server.get("/api/projects") == []
+    assert server.db_path.exists()
+
+
+@pytest.fixture
+def own_server(db_path: Path) -> Iterator[Server]:
+    """A real server over `db_path` that was started for this test, and that it may kill."""
     with serving(db_path) as server:
         yield server
 
@@ -148,24 +210,9 @@ def server(db_path: Path) -> Iterator[Server]:
 @pytest.fixture
 def guarded(db_path: Path) -> Iterator[Server]:
     """A server with a key that listens on all addresses."""
-    env = {**os.environ, "TRACKAI_API_KEY": KEY}
-    command = ["--host", "0.0.0.0", "--port", "0", "--db", str(db_path)]
-    with subprocess.Popen(
-        [sys.executable, "-m", "trackai.cli", "serve", *command],
-        env=env,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stderr is not None
-        port = process.stderr.readline().split()[2].rpartition(":")[2]
-        server = Server(f"http://127.0.0.1:{port}", process)
-        server.link = process.stderr.readline().split()[-1]
-        _wait_until_healthy(server)
+    with serving(db_path, "--host", "0.0.0.0", TRACKAI_API_KEY=KEY) as server:
         yield server
-        process.terminate()
-        rest = process.stderr.read()
-        assert "Traceback" not in rest
-        assert "code=" not in rest
+    assert _log_of(db_path).read_text().count("code=") == 1
 
 
 def _wait_until_healthy(server: Server) -> None:

@@ -32,6 +32,10 @@ MSGPACK = {"Content-Type": "application/msgpack"}
 @pytest.fixture
 def run(server: Server) -> int:
     """The row id of a run."""
+    return _make_run(server)
+
+
+def _make_run(server: Server) -> int:
     project = server.request("POST", "/api/projects", {"name": "p", "project_id": "p"}).json["id"]
     body = {"project_id": project, "run_id": "r"}
     row_id: int = server.request("POST", "/api/runs", body).json["id"]
@@ -244,12 +248,13 @@ def test_many_clients_at_once_each_get_what_they_sent(
 
 
 def test_what_was_answered_survives_the_death_of_the_server(
-    db_path: Path, server: Server, run: int
+    db_path: Path, own_server: Server
 ) -> None:
+    run = _make_run(own_server)
     for step in range(50):
-        _send(server, run, {"rows": [{"step": step, "values": {"x": float(step)}}]})
-    server.process.kill()
-    server.process.wait()
+        _send(own_server, run, {"rows": [{"step": step, "values": {"x": float(step)}}]})
+    own_server.process.kill()
+    own_server.process.wait()
     with sqlite3.connect(db_path) as conn:
         assert conn.execute("SELECT COUNT(*) FROM metrics").fetchone() == (50,)
         assert conn.execute("SELECT points FROM series").fetchone() == (50,)

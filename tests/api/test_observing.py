@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 SAMPLE = re.compile(r'[a-z_]+(\{([a-z]+="[^"\n]*",?)+\})? [0-9.e+-]+')
 
 
+@pytest.fixture
+def server(own_server: Server) -> Server:
+    """What one has counted of others' requests would be counted here."""
+    return own_server
+
+
 def test_figures_for_prometheus(server: Server) -> None:
     for _ in range(3):
         server.request("GET", "/api/runs/7")
@@ -57,7 +63,7 @@ def test_access_logs(db_path: Path, style: str) -> None:
     ) as process:  # fmt: skip
         assert process.stderr is not None
         address = process.stderr.readline().split()[2].replace("localhost", "127.0.0.1")
-        server = Server(address, process)
+        server = Server(address, process, db_path)
         assert server.request("GET", "/api/runs/7%0Afaked%1b[31m?x=1").status == 422
         server.get("/health")
         process.terminate()

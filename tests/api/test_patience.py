@@ -32,7 +32,7 @@ def port(db_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     monkeypatch.setattr(patience, "TAKE_SECONDS", 0.4)
     config = uvicorn.Config(
         create_app(Settings(db_path=db_path)), port=0, http=patience.PatientProtocol,
-        log_level="warning", timeout_keep_alive=5, lifespan="on",
+        log_level="warning", timeout_keep_alive=5, ws="none", lifespan="on",
     )  # fmt: skip
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)

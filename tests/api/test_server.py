@@ -28,6 +28,12 @@ if TYPE_CHECKING:
 MAIN = Path(trackai.__file__).parent / "api" / "main.py"
 
 
+@pytest.fixture
+def server(own_server: Server) -> Server:
+    """What is looked at here is the process."""
+    return own_server
+
+
 def log(project: str, points: int = 3) -> None:
     with trackai.init(project=project, name="r") as run:
         for step in range(points):
