@@ -1,21 +1,24 @@
 """How many points and requests a second the server stores that clients send over HTTP.
 
-The server is a process of its own over an empty database; the clients are one asyncio process with
-open connections. Large batches are columns in msgpack, sent one after the other; their baseline is
+The server is a process of its own over an empty database; the clients are one process with open
+connections. Large batches are columns in msgpack, sent one after the other; their baseline is
 plain sqlite3 that stores the same rows in a table of the same shape. Small ones are rows in msgpack
-from many connections at once; their baseline is GET /health over the same connections.
+from many connections at once; their baseline is GET /health over the same connections. A third
+process asks for a chart of a long series meanwhile, as a dashboard that is open does.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
+import multiprocessing
+import select
+import socket
 import sqlite3
 import tempfile
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -23,10 +26,14 @@ from scripts.benchmarks.harness import Client, Figure, Report, serve, spread
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 METRICS = 10
 CONNECTIONS = 32
+LONG = 1_000_000
+# For the server to roll up a long series, and for a look at it.
+_SETTLE_SECONDS = 8.0
+_LOOK_SECONDS = 5.0
 _encode = msgspec.msgpack.encode
 
 
@@ -40,9 +47,10 @@ def run(arguments: argparse.Namespace) -> Report:
     """Send, and measure; this takes half a minute."""
     with tempfile.TemporaryDirectory() as folder:
         with serve(Path(folder, "trackai.db")) as client:
-            runs = _make_runs(client, 2 + CONNECTIONS)
+            runs = _make_runs(client, 3 + CONNECTIONS)
             large = [_large(number) for number in range(arguments.batches)]
             large_seconds, _ = _send(client, [[_post(runs[0], body) for body in large]])
+            _log_long(client, runs[-1])
             each = max(1, arguments.requests // CONNECTIONS)
             health, _ = _send(client, [[_get("/health")] * each] * CONNECTIONS)
             one_run, waits = _send(
@@ -51,6 +59,13 @@ def run(arguments: argparse.Namespace) -> Report:
             many_runs, _ = _send(
                 client, [_small(f"b{at}", runs[2 + at], each) for at in range(CONNECTIONS)]
             )
+            with _looking(client, runs[-1]) as alone:
+                time.sleep(_LOOK_SECONDS)
+            with _looking(client, runs[-1]) as beside_small:
+                _send(client, [_small(f"c{at}", runs[1], each) for at in range(CONNECTIONS)])
+            more = [_large(arguments.batches + number) for number in range(arguments.batches)]
+            with _looking(client, runs[-1]) as beside_large:
+                _send(client, [[_post(runs[0], body) for body in more]])
         plain = _plain_sqlite(Path(folder, "plain.db"), arguments.batches)
     points, requests = arguments.batches * 10_000, each * CONNECTIONS
     return Report(
@@ -81,9 +96,27 @@ def run(arguments: argparse.Namespace) -> Report:
                 value=spread(waits).p99 * 1000,
                 unit="ms",
             ),
+            *(
+                Figure(
+                    name=f"a chart of {LONG} points beside {what}: p99",
+                    value=spread(found).p99 * 1000,
+                    unit="ms",
+                    at_most=30,
+                    baseline=spread(alone).p99 * 1000,
+                )
+                for what, found in (
+                    ("batches of 10 points", beside_small),
+                    ("batches of 10 000", beside_large),
+                )
+            ),
         ],
         [],
-        ["Baselines: sqlite3 storing the same rows; GET /health over the same connections."],
+        [
+            (
+                "Baselines: sqlite3 storing the same rows; GET /health over the same connections; "
+                "the same chart while nobody writes."
+            )
+        ],
     )
 
 
@@ -136,32 +169,97 @@ def _get(path: str) -> bytes:
 
 
 def _send(client: Client, connections: Sequence[Sequence[bytes]]) -> tuple[float, list[float]]:
-    """The seconds that all requests take, and each of them."""
-    return asyncio.run(_send_all(*client.address, connections))
+    """The seconds that all requests take, and each of them.
 
-
-async def _send_all(
-    host: str, port: int, connections: Sequence[Sequence[bytes]]
-) -> tuple[float, list[float]]:
+    Bare sockets and ready bytes: who asks shares the cores with who answers.
+    """
     waits: list[float] = []
+    with ExitStack() as stack, select.epoll() as poll:
+        asked: dict[int, _Connection] = {}
+        for requests in connections:
+            one = _Connection(stack.enter_context(socket.create_connection(client.address)))
+            one.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            one.rest = iter(requests)
+            asked[one.socket.fileno()] = one
+            poll.register(one.socket.fileno(), select.EPOLLIN)
+        started = time.perf_counter()
+        left = sum(1 for one in asked.values() if one.ask())
+        while left:
+            for number, _ in poll.poll():
+                one = asked[number]
+                if one.is_answered():
+                    waits.append(time.perf_counter() - one.since)
+                    left -= not one.ask()
+        return time.perf_counter() - started, waits
 
-    async def one(requests: Sequence[bytes]) -> None:
-        reader, writer = await asyncio.open_connection(host, port)
-        for request in requests:
-            asked = time.perf_counter()
-            writer.write(request)
-            head = (await reader.readuntil(b"\r\n\r\n")).lower()
-            length = int(head.partition(b"content-length: ")[2].partition(b"\r")[0])
-            said = await reader.readexactly(length)
-            if b" 200 " not in head[:16]:
-                raise RuntimeError(said.decode())
-            waits.append(time.perf_counter() - asked)
-        writer.close()
-        await writer.wait_closed()
 
-    started = time.perf_counter()
-    await asyncio.gather(*(one(requests) for requests in connections))
-    return time.perf_counter() - started, waits
+class _Connection:
+    """A connection, what it has yet to ask, and what of an answer has come."""
+
+    def __init__(self, connected: socket.socket) -> None:
+        self.socket = connected
+        self.rest: Iterator[bytes] = iter(())
+        self.since = 0.0
+        self._said = b""
+
+    def ask(self) -> bool:
+        """Send the next request; False if there is none."""
+        request = next(self.rest, None)
+        if request is None:
+            return False
+        self.since = time.perf_counter()
+        self.socket.sendall(request)
+        return True
+
+    def is_answered(self) -> bool:
+        """Read what has come; whether that is all of the answer."""
+        piece = self.socket.recv(65536)
+        self._said += piece
+        head, found, body = self._said.partition(b"\r\n\r\n")
+        length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r")[0] or 0)
+        if not piece or (found and b" 200 " not in head[:16]):
+            raise RuntimeError(self._said.decode())
+        if not found or len(body) < length:
+            return False
+        self._said = b""
+        return True
+
+
+def _look(address: tuple[str, int], run: int, stop: Any, waits: Any) -> None:
+    """In a process of its own: ask for a chart again and again, and say how long each took."""
+    client, found = Client(*address), []
+    while not stop.is_set():
+        started = time.perf_counter()
+        client.get(f"/api/metrics/runs/{run}/metric/long?points=1000")
+        found.append(time.perf_counter() - started)
+        time.sleep(0.01)
+    waits.put(found)
+
+
+@contextmanager
+def _looking(client: Client, run: int) -> Iterator[list[float]]:
+    """Somebody who looks at a chart of a long series meanwhile."""
+    context = multiprocessing.get_context("spawn")
+    stop, waits = context.Event(), context.Queue()
+    process = context.Process(target=_look, args=(client.address, run, stop, waits))
+    process.start()
+    found: list[float] = []
+    try:
+        yield found
+    finally:
+        stop.set()
+        found += waits.get(timeout=60)
+        process.join()
+
+
+def _log_long(client: Client, run: int) -> None:
+    """A million points of one metric, and time for the server to roll them up."""
+    size = 100_000
+    for start in range(0, LONG, size):
+        steps = list(range(start, start + size))
+        column = {"path": "long", "steps": steps, "values": [step * 0.5 for step in steps]}
+        _send(client, [[_post(run, _encode({"columns": [column]}))]])
+    time.sleep(_SETTLE_SECONDS)
 
 
 def _plain_sqlite(path: Path, batches: int) -> float:

@@ -6,12 +6,14 @@ import gzip
 import http.client
 import json
 import math
+import socket
 import sqlite3
 import subprocess
 import sys
 import textwrap
+import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -20,6 +22,7 @@ import zstandard
 
 from trackai.api.compression import MAX_PLAIN
 from trackai.api.requests import MAX_BODY
+from trackai.ingest.intake import MAX_WAITING_BYTES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -245,6 +248,39 @@ def test_many_clients_at_once_each_get_what_they_sent(
         str(n) for n in range(12)
     )
     assert set(rows.values()) == {40}
+
+
+def test_more_than_it_can_take_is_told_to_come_again_and_nothing_accepted_is_lost(
+    server: Server, run: int
+) -> None:
+    """Bodies that have been announced take their room before they come."""
+    address = ("127.0.0.1", int(server.url.rpartition(":")[2]))
+    accepted: list[tuple[socket.socket, bytes]] = []
+    with ExitStack() as stack:
+        for step in range(MAX_WAITING_BYTES // MAX_BODY):
+            values = {"rows": [{"step": step, "values": {"x": float(step)}}]}
+            body = json.dumps(values).encode().ljust(MAX_BODY)
+            connection = stack.enter_context(socket.create_connection(address, timeout=60))
+            head = (
+                f"POST /api/metrics/runs/{run} HTTP/1.1\r\nHost: localhost\r\n"
+                f"Content-Length: {len(body)}\r\n\r\n"
+            )
+            connection.sendall(head.encode() + body[:1000])
+            accepted.append((connection, body[1000:]))
+        late = {"rows": [{"step": 99, "values": {"x": 99.0}}]}
+        deadline = time.monotonic() + 30
+        while (refused := server.request("POST", f"/api/metrics/runs/{run}", late)).status == 200:
+            assert time.monotonic() < deadline
+        assert refused.status == 503
+        assert int(refused.headers["retry-after"]) >= 1
+        assert server.get("/health") == {"status": "healthy"}
+        for connection, rest in accepted:
+            connection.sendall(rest)
+        for connection, _ in accepted:
+            assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+    assert server.request("POST", f"/api/metrics/runs/{run}", late).status == 200
+    stored = {step for step, _ in _points(server, run, "x")}
+    assert stored == {*range(len(accepted)), 99}
 
 
 def test_what_was_answered_survives_the_death_of_the_server(

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from trackai.api.responses import JSONResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -42,6 +42,8 @@ _HEADERS = (
     # What is asked for again has changed meanwhile, and belongs in no disk cache.
     (b"cache-control", b"no-store"),
 )
+
+_PLAIN = frozenset({b"content-type", b"content-length"})
 
 
 @lru_cache(maxsize=64)
@@ -74,11 +76,7 @@ class Guard:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                given = {name.lower() for name, _ in message["headers"]}
-                message["headers"] = [
-                    *message["headers"],
-                    *(header for header in _HEADERS if header[0] not in given),
-                ]
+                message["headers"] = _with_ours(message["headers"])
             await send(message)
 
         refused = self._refused(scope)
@@ -113,6 +111,13 @@ class Guard:
         if host not in self._hosts:
             return f"Host: {host[:80]!r} is not allowed here; name it in TRACKAI_ALLOWED_HOSTS"
         return None
+
+
+def _with_ours(headers: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    given = {name.lower() for name, _ in headers}
+    if given == _PLAIN:  # as nearly always
+        return [*headers, *_HEADERS]
+    return [*headers, *(header for header in _HEADERS if header[0] not in given)]
 
 
 def _judged(scope: Scope) -> dict[bytes, str]:

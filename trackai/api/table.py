@@ -119,13 +119,13 @@ def _op(method: str, path: str, endpoint: Endpoint, **more: Any) -> Operation:
 
 
 OPERATIONS: Sequence[Operation] = [
+    # First: batches are most of the requests of a busy server.
+    _op("POST", "/api/metrics/runs/{run_id}", ingest.log_points,
+        body=Batch, body_types=(JSON, MSGPACK), answer=Receipt),
     _op("GET", "/", server.root, answer=dict[str, str]),
     _op("GET", "/health", server.health, answer=dict[str, str]),
     _op("GET", "/metrics", server.prometheus, answer=str, answer_type=TEXT),
     _op("GET", "/openapi.json", server.openapi, answer=dict[str, Any]),
-    # Before the runs of one id: batches are most of the requests of a busy server.
-    _op("POST", "/api/metrics/runs/{run_id}", ingest.log_points,
-        body=Batch, body_types=(JSON, MSGPACK), answer=Receipt),
     _op("POST", "/api/session", session.sign_in, body=session.SignIn, answer=session.Session),
     _op("DELETE", "/api/session", session.sign_out, answer=session.Session),
     _op("GET", "/api/projects", projects.list_projects,

@@ -64,6 +64,12 @@ class Batch(msgspec.Struct):
     batch_id: Label | None = None
     writer: Label = "http"
 
+    def count(self) -> int:
+        """How many points there are."""
+        return sum(len(row.values) for row in self.rows) + sum(
+            len(column.values) for column in self.columns
+        )
+
 
 _from_json = msgspec.json.Decoder(Batch)
 _from_msgpack = msgspec.msgpack.Decoder(Batch)

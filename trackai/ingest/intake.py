@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
 import msgspec
+from anyio import to_thread
 
 from trackai.errors import NotFoundError, OverloadedError, StoreError, TrackAIError
 from trackai.ingest.batches import to_columns
@@ -34,6 +36,8 @@ MAX_WAITING_BATCHES = 2048
 # What one transaction takes, so that other writers get their turn.
 _POINTS_PER_COMMIT = 100_000
 _BATCHES_PER_COMMIT = 512
+# Batches of more points are looked through in a thread: other requests are answered meanwhile.
+_FEW = 1000
 
 
 class Receipt(msgspec.Struct):
@@ -96,10 +100,14 @@ class Intake:
             NotFoundError: there is no such run.
             StoreError: the database could not take it.
         """
+        points = batch.count()
         now = max(time.time_ns() // 1000, self._last_time + 1)
-        columns = to_columns(batch, now=now)
-        # Where points had to be told apart, their times run ahead of the clock.
-        self._last_time = now + max((len(column.steps) for column in columns), default=0)
+        # Where points have to be told apart, their times run ahead of the clock.
+        self._last_time = now + points
+        if points > _FEW:
+            columns = await to_thread.run_sync(partial(to_columns, batch, now=now))
+        else:
+            columns = to_columns(batch, now=now)
         mine = _Waiting(run_id, batch, columns, host)
         self._waiting.append(mine)
         if self._is_storing:

@@ -25,7 +25,7 @@ _DECODERS = {
     "application/vnd.msgpack": decode_msgpack,
 }
 # Larger bodies are read in a thread: other requests are answered meanwhile.
-_SMALL = 256 * 1024
+_SMALL = 32 * 1024
 
 
 async def log_points(request: Request) -> JSONResponse:
