@@ -9,6 +9,8 @@ import { usePolled } from "./poll";
 import { clipped, closed, fullPath, go, logScale, logX, meanOf, metricSearch, projectId, range, smoothing, xAxis } from "./view";
 import "./charts.css";
 
+const MACHINE = /^(system|gpu|cpu|mem|memory|disk|net|network|process|host)s?$/i;
+
 interface Props {
   runIds: number[];
   names: Map<number, string>;
@@ -28,6 +30,8 @@ export function Charts({ runIds, names, paths, fields }: Props) {
     if (members) members.push(path);
     else sections.set(prefix, [path]);
   }
+  // What the machine does comes after what the model does.
+  const ordered = [...sections].sort(([one], [other]) => Number(MACHINE.test(one)) - Number(MACHINE.test(other)));
   const full = fullPath.value;
   return (
     <section class="charts" aria-label="Charts">
@@ -35,7 +39,7 @@ export function Charts({ runIds, names, paths, fields }: Props) {
       {paths && paths.length === 0 && <p class="empty">No metrics yet: log some with run.log({"{"}"loss": 0.5{"}"}).</p>}
       {paths && paths.length > 0 && wanted.length === 0 && <p class="empty">No metric matches.</p>}
       {paths && runIds.length === 0 && <p class="empty">Choose runs to see their charts.</p>}
-      {runIds.length > 0 && [...sections].map(([prefix, members]) => (
+      {runIds.length > 0 && ordered.map(([prefix, members]) => (
         <Section key={prefix} prefix={prefix} count={members.length}>
           {members.map((path) => <Card key={path} path={path} runIds={runIds} names={names} running={live} />)}
         </Section>
@@ -95,7 +99,7 @@ function Tools({ found, of, problem, fields, many }: ToolProps) {
         x
         <select value={xAxis.value} onChange={(event) => go({ x: event.currentTarget.value, range: undefined }, { replace: true })}>
           <option value="step">step</option>
-          <option value="relative">relative time</option>
+          <option value="relative">relative</option>
           <option value="time">time</option>
         </select>
       </label>
