@@ -137,7 +137,9 @@ def _run(command: str, home: Path) -> str:
                 break
             said += data
     os.close(main)
-    return said.decode().replace("\r\n", "\n").replace(str(home), "~")
+    text = said.decode().replace("\r\n", "\n").replace(str(home), "~")
+    # A line that is written anew, as progress is, is what it is at last.
+    return re.sub(r"[^\n]*\r(\x1b\[K)?", "", text)
 
 
 # What is another each time, and what stands for it when two recordings are compared.

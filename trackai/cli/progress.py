@@ -41,4 +41,5 @@ class ProgressLine:
         now = time.monotonic()
         if self._shown and (last or now - self._last > 0.2):
             self._last = now
-            click.echo(f"\r\x1b[K{text}", nl=False, err=True)
+            # Clearing the line is no colour: NO_COLOR must not leave the rest of a longer one.
+            click.echo(f"\r\x1b[K{text}", nl=False, err=True, color=True)
