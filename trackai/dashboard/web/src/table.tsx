@@ -150,7 +150,7 @@ export function Table({ projectId, chosen, onRuns, onChoose, changed }: Props) {
   return (
     <div class="table">
       {error && <p class="problem" role="alert" id="filter-problem">{error}</p>}
-      <div class="rows" ref={box} tabIndex={0} role="table" aria-label="Runs" aria-rowcount={count + 1}>
+      <div class={columns.value.length > 0 ? "rows far" : "rows"} ref={box} tabIndex={0} role="table" aria-label="Runs" aria-rowcount={count + 1}>
         <div class="head" role="row" aria-rowindex={1}>
           <span class="pick" role="columnheader" aria-label="Chosen" />
           <Head name="Run" field="run_id" wide />
