@@ -47,6 +47,8 @@ class Foreign:
         except sqlite3.OperationalError as error:
             raise InvalidInputError(str(self._path), f"it cannot be read: {error}") from None
         except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
+                raise InvalidInputError(str(self._path), "it is no SQLite database") from None
             raise InvalidInputError(str(self._path), f"the database is damaged: {error}") from None
 
     def count(self, table: str) -> int:
@@ -76,9 +78,8 @@ def opened(path: Path) -> Iterator[Foreign]:
     Raises:
         InvalidInputError: the file is no SQLite database, or damaged.
     """
-    with path.open("rb") as file:
-        if file.read(16) != b"SQLite format 3\0":
-            raise InvalidInputError(str(path), "it is no SQLite database")
+    # SQLite itself looks at the header: closing a file that was opened by hand would drop the
+    # locks of every connection of this process, and the file may be the store's own.
     uri = path.absolute().as_uri()
     try:
         connection = sqlite3.connect(f"{uri}?mode=ro", uri=True, isolation_level=None, timeout=30)
