@@ -39,12 +39,16 @@ for number in range(6):
         run.log({"val/odd": math.nan}, step=2000)
         run.log_system({"gpu": 0.5})
         run.log_system({"gpu": 0.7})
+for number in range(9):
+    with trackai.init(project="many") as run:
+        run.log({"loss": number})
+        run.log({"loss": number + 1})
 """
 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server over six runs."""
+    """A server over six runs of one project and nine of another."""
     path = tmp_path_factory.mktemp("store") / "store" / "trackai.db"
     env = {**os.environ, "TRACKAI_DB_PATH": str(path)}
     subprocess.run([sys.executable, "-c", RUNS], env=env, check=True, capture_output=True)
@@ -113,6 +117,17 @@ def test_a_chart_fills_the_screen_and_its_address_says_so(served: Server, page: 
     page.keyboard.press("Escape")
     expect(dialog).to_have_count(0)
     expect(page).not_to_have_url(re.compile("full="))
+
+
+def test_runs_of_the_same_colour_are_told_apart(served: Server, page: Page) -> None:
+    ids = ",".join(str(number) for number in range(7, 16))
+    page.goto(f"{served.url}/?project=2&runs={ids}&full=loss")
+    swatches = page.get_by_role("dialog").locator(".legend .swatch")
+    expect(swatches).to_have_count(9)
+    looks = swatches.evaluate_all(
+        "all => all.map((one) => getComputedStyle(one).borderTopColor + one.className)"
+    )
+    assert len(set(looks)) == 9
 
 
 def test_an_svg_is_drawn_from_the_data(served: Server, page: Page) -> None:

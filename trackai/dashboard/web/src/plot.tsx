@@ -6,7 +6,7 @@ import type { Range } from "./api";
 import { dark } from "./colors";
 import { type Answer, curves, type Line, lines as made, stepsBetween } from "./curves";
 import { join, type Look, options, shape, view, type Window } from "./draw";
-import { inTurn } from "./queue";
+import { inAFrame, inTurn } from "./queue";
 import { read, write } from "./readout";
 import { clipped, go, logScale, logX, meanOf, range, smoothing, xAxis } from "./view";
 
@@ -130,26 +130,28 @@ export function Plot({ path, runIds, names, live, running, height, onDrawn }: Pr
       plot.current.setData(join(lines, look));
       return;
     }
-    plot.current?.destroy();
-    kind.current = next;
-    plot.current = new uPlot(
-      options({
-        width: element.clientWidth,
-        height,
-        lines,
-        look: () => now.current?.look ?? look,
-        window: () => now.current?.window ?? window,
-        marks: () => now.current?.lines ?? lines,
-        sync: true,
-        onZoom: (part) => {
-          zoomed = path;
-          zoomTo(axis ?? "step", part);
-        },
-        onPoint: (self) => point(self, now.current?.lines ?? lines),
-      }),
-      join(lines, look),
-      element,
-    );
+    return inAFrame(() => {
+      plot.current?.destroy();
+      kind.current = next;
+      plot.current = new uPlot(
+        options({
+          width: element.clientWidth,
+          height,
+          lines,
+          look: () => now.current?.look ?? look,
+          window: () => now.current?.window ?? window,
+          marks: () => now.current?.lines ?? lines,
+          sync: true,
+          onZoom: (part) => {
+            zoomed = path;
+            zoomTo(axis ?? "step", part);
+          },
+          onPoint: (self) => point(self, now.current?.lines ?? lines),
+        }),
+        join(lines, look),
+        element,
+      );
+    });
   }, [answer, labels, smoothing.value, logScale.value, logX.value, clipped.value, range.value, dark.matches, height]);
 
   // The cursor moves in all charts at once; only the one that is pointed at says what is there.

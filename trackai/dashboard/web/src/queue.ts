@@ -1,4 +1,4 @@
-// Questions wait for each other here: a server answers a few at a time anyway, and what is asked
+// Questions and drawings wait for each other here: a server answers a few at a time anyway, and what is asked
 // for last by hand should not stand behind what is off the screen by now.
 
 const AT_ONCE = 3;
@@ -34,4 +34,22 @@ function next(): void {
     if (!job) return;
     if (!job.signal.aborted) job.start();
   }
+}
+
+const drawing: (() => void)[] = [];
+let frame = 0;
+
+/** Draw in a frame of its own: many at once would stop what scrolls. What it returns takes it back. */
+export function inAFrame(draw: () => void): () => void {
+  drawing.push(draw);
+  frame ||= requestAnimationFrame(drawOne);
+  return () => {
+    const at = drawing.indexOf(draw);
+    if (at >= 0) drawing.splice(at, 1);
+  };
+}
+
+function drawOne(): void {
+  drawing.shift()?.();
+  frame = drawing.length > 0 ? requestAnimationFrame(drawOne) : 0;
 }
