@@ -92,7 +92,11 @@ def test_a_long_log_is_a_few_rows_and_is_searched(served: Server, page: Page) ->
     assert page.locator(".line").count() < 100
     lines.evaluate("box => box.scrollTo(0, box.scrollHeight)")
     expect(lines.get_by_text("line 2999")).to_be_visible()
-    page.get_by_role("searchbox", name="Search the log").fill("needle")
+    search = page.get_by_role("searchbox", name="Search the log")
+    search.press_sequentially("need")
+    expect(page).to_have_url(re.compile("find=need$"))
+    search.press_sequentially("le")  # where it was left
+    expect(search).to_have_value("needle")
     expect(page.get_by_text("1 hit", exact=True)).to_be_visible()
     expect(lines.locator("mark")).to_have_text("NEEDLE")
     expect(page).to_have_url(re.compile("find=needle"))

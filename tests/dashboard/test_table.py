@@ -286,3 +286,20 @@ def test_a_new_run_appears_and_nothing_else_moves(served: Server, page: Page) ->
 def _id(server: Server, name: str) -> int:
     (run,) = server.get(f"/api/runs?filter=name={name}")["runs"]
     return int(run["id"])
+
+
+def test_what_is_typed_stays_while_runs_come_in(served: Server, page: Page, fresh: str) -> None:
+    page.goto(fresh)
+    expect(_rows(page)).to_have_count(4)
+    box = page.get_by_label("Filter runs")
+    box.fill("run_id = o")
+    project = int(fresh.rpartition("=")[2])
+    new = {"project_id": project, "run_id": "four", "state": "completed"}
+    assert served.request("POST", "/api/runs", new).status == 200
+    expect(_rows(page)).to_have_count(5)
+    expect(box).to_have_value("run_id = o")
+    box.press("End")
+    page.keyboard.type("ne")
+    page.keyboard.press("Enter")
+    expect(_rows(page)).to_have_count(2)
+    expect(box).to_be_focused()

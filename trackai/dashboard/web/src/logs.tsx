@@ -3,6 +3,7 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import * as api from "./details";
 import { useRows } from "./rows";
+import { useTyped } from "./typed";
 import { go, text } from "./view";
 
 const ROW = 20;
@@ -37,9 +38,9 @@ export function Logs({ runId, paths, running }: { runId: number; paths: string[]
 /** Typing asks a moment after the last key, so that not every letter is a question. */
 function Search() {
   const timer = useRef(0);
+  const typed = useTyped(find.value);
   return (
-    <input type="search" aria-label="Search the log" placeholder="Search the log" defaultValue={find.value} key={find.value}
-      autofocus={find.value !== ""} spellcheck={false}
+    <input type="search" aria-label="Search the log" placeholder="Search the log" ref={typed} spellcheck={false}
       onInput={(event) => {
         const value = event.currentTarget.value;
         clearTimeout(timer.current);

@@ -9,6 +9,7 @@ import { lookUp, names } from "./names";
 import { usePolled } from "./poll";
 import { Splitter } from "./splitter";
 import { Table } from "./table";
+import { useTyped } from "./typed";
 import { filter, go, groupBy, selected } from "./view";
 
 // As many as can be told apart.
@@ -16,6 +17,7 @@ const FIRST = 8;
 
 export function ProjectPage({ id }: { id: number }) {
   const [changed, setChanged] = useState(0);
+  const typed = useTyped(filter.value);
   const { data: project, error } = usePolled(() => api.project(id), 3000, [id, changed]);
   const { data: known } = usePolled(() => api.columns(id), 5000, [id]);
   // Nothing yet: which are the newest is not known.
@@ -44,7 +46,7 @@ export function ProjectPage({ id }: { id: number }) {
       <section class="side" aria-label="Runs">
         <h1>{project?.name ?? "…"}</h1>
         <form class="tools" onSubmit={(event) => event.preventDefault()}>
-          <input type="search" aria-label="Filter runs" aria-describedby="filter-problem" value={filter.value} spellcheck={false}
+          <input type="search" aria-label="Filter runs" aria-describedby="filter-problem" ref={typed} spellcheck={false}
             placeholder="config.lr < 0.01 and metric.loss.min < 1"
             onChange={(event) => go({ filter: event.currentTarget.value }, { replace: true })} />
           <Help />
