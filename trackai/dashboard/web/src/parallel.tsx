@@ -179,7 +179,7 @@ function AxisView({ axis: one, x, y, apart, last, brush, onBrush }: AxisProps) {
         </g>
       ))}
       {one.lacking && <text class="mark" x={x - 7} y={HEIGHT - 6} text-anchor="end">none</text>}
-      {shown && <rect class="brush" x={x - 7} width={14} y={y(shown[1])} height={Math.max(2, y(shown[0]) - y(shown[1]))} />}
+      {shown && <rect class="brush" x={x - 7} width={14} y={y(Math.min(1.02, shown[1]))} height={Math.max(2, y(Math.max(-0.02, shown[0])) - y(Math.min(1.02, shown[1])))} />}
       <rect class="grip" x={x - 16} width={32} y={TOP - 8} height={HEIGHT - FOOT - TOP + 16}
         onDblClick={() => onBrush(undefined)}
         onPointerDown={(event) => {
