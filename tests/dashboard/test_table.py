@@ -303,3 +303,22 @@ def test_what_is_typed_stays_while_runs_come_in(served: Server, page: Page, fres
     page.keyboard.press("Enter")
     expect(_rows(page)).to_have_count(2)
     expect(box).to_be_focused()
+
+
+def test_a_name_goes_to_the_run_that_it_was_typed_for(
+    served: Server, page: Page, fresh: str
+) -> None:
+    page.goto(f"{fresh}&sort=id&order=desc")
+    page.get_by_role("button", name="Rename three").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.insert_text("the third")
+    project = int(fresh.rpartition("=")[2])
+    new = {"project_id": project, "run_id": "newcomer", "state": "completed"}
+    assert served.request("POST", "/api/runs", new).status == 200
+    expect(page.get_by_role("link", name="newcomer")).to_be_visible()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("link", name="the third")).to_be_visible()
+    runs = served.get(f"/api/runs?project_id={project}")["runs"]
+    assert {run["run_id"]: run["name"] for run in runs} == {
+        "one": None, "two": None, "three": "the third", "newcomer": None,
+    }  # fmt: skip

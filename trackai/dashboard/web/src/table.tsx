@@ -138,12 +138,20 @@ export function Table({ projectId, chosen, onRuns, onChoose, changed }: Props) {
   };
 
   const drawn = [];
+  const there = new Set<number>();
   for (let at = rows.first; at < rows.end; at++) {
     const section = sectionAt(sections, at);
     if (section?.group && at === section.at) {
       drawn.push(<GroupRow key={`group ${section.filter}`} at={at} section={section} group={section.group} />);
     } else {
-      drawn.push(<Row key={at} at={at} run={runAt(at)} chosen={chosen} onChoose={choose} onRename={rename} />);
+      // A row goes with its run: what somebody does in it must not end in that of a newcomer. While
+      // pages are read anew, one run may be on two.
+      const run = runAt(at);
+      const mine = run && !there.has(run.id);
+      if (mine) there.add(run.id);
+      drawn.push(
+        <Row key={mine ? `run ${run.id}` : `row ${at}`} at={at} run={run} chosen={chosen} onChoose={choose} onRename={rename} />,
+      );
     }
   }
   const empty = grouped ? groups?.length === 0 : total === 0;
