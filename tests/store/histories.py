@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
-from trackai.store import garbage, lineage, metrics, projects, rollups, runs, writers
+from trackai.store import garbage, lineage, metrics, projects, rollups, runs, series, writers
 from trackai.store.database import Database
 from trackai.structs.columns import Column
 
@@ -49,14 +49,17 @@ values = usual_values | st.sampled_from([2**63 - 1, -(2**63), 1.7e308])
 def histories(
     steps: st.SearchStrategy[Any] = steps, values: st.SearchStrategy[Any] = values
 ) -> st.SearchStrategy[list[Any]]:
-    """Lists of actions: batches of points, bringing rollups up to date, deleting a twin."""
+    """Lists of actions: batches of points, the last one again, rolling up, deleting.
+
+    What is deleted is a twin, or some points as imports take back what they have brought.
+    """
     batch = st.tuples(
         st.sampled_from(["root", "root", "child"]),
         st.integers(1, 3),  # the attempt that logs it
         st.booleans(),  # whether it is a regular stretch
         st.lists(st.tuples(steps, values), min_size=1, max_size=30),
     )
-    others = st.sampled_from(["refresh", "refresh once", "delete"])
+    others = st.sampled_from(["refresh", "refresh once", "again", "delete", "delete some"])
     return st.lists(batch | others, min_size=1, max_size=8)
 
 
@@ -104,6 +107,7 @@ class Family:
         self._fork_step = fork_step
         self._writers: dict[tuple[str, int], int] = {}
         self._time = 0
+        self._latest: list[tuple[str, int, Column]] = []
 
     async def start(self) -> None:
         async with self.db.write() as conn:
@@ -131,6 +135,12 @@ class Family:
                     await rollups.refresh(conn, series_id)
         elif action == "delete":
             await self._delete_twin()
+        elif action == "delete some":
+            await self._delete_some()
+        elif action == "again":
+            for name, writer_id, column in self._latest:
+                async with self.db.write() as conn:
+                    await metrics.append(conn, self.ids[name], writer_id, [column])
         else:
             await self._log(*action)
 
@@ -146,8 +156,10 @@ class Family:
             [value for _, value in points],
         )
         self._time += len(points)
+        writer_id = self._writers[name, attempt]
+        self._latest = [(name, writer_id, column)]
         async with self.db.write() as conn:
-            await metrics.append(conn, self.ids[name], self._writers[name, attempt], [column])
+            await metrics.append(conn, self.ids[name], writer_id, [column])
         self.logged.add(name)
 
     async def _delete_twin(self) -> None:
@@ -170,6 +182,16 @@ class Family:
         if self._time % 2:
             await garbage.collect(self.db)
         self._time += 1
+
+    async def _delete_some(self) -> None:
+        """Delete every third point of the root, as an import takes back what it has brought."""
+        async with self.db.write() as conn:
+            for one in await series.list_of_run(conn, self.ids["root"]):
+                await conn.execute(
+                    "DELETE FROM metrics WHERE series_id = ? AND timestamp % 3 = 0", (one.id,)
+                )
+                await metrics.recount(conn, one)
+            await rollups.start_over(conn, self.ids["root"])
 
     async def segments(self, conn: Connection, name: str) -> list[Segment] | None:
         """What a run's metric is made of; None if it has none."""

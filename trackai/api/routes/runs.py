@@ -11,7 +11,7 @@ import msgspec
 from trackai.api.requests import Limit, Name, Offset, RowId, body, database, path_id, query
 from trackai.api.responses import JSONResponse
 from trackai.errors import InvalidInputError
-from trackai.store import configs, files, garbage, projects, run_tables, runs, series, tags
+from trackai.store import configs, direct, files, garbage, projects, run_tables, runs, series, tags
 from trackai.structs.filters import parse_field, parse_fields, parse_filter
 from trackai.structs.records import Deleted, Freed, Run, RunSummary
 from trackai.structs.values import State, json_value
@@ -114,15 +114,18 @@ async def list_runs(request: Request) -> JSONResponse:
     if columns is not None and len(columns) > MAX_COLUMNS:
         raise InvalidInputError("columns", f"at most {MAX_COLUMNS} can be asked for")
     async with database(request).read() as conn:
-        page = await run_tables.list_page(
+        page = await direct.run(
             conn,
-            where,
-            sort_by=sort_by,
-            sort_order=asked.sort_order,
-            columns=columns,
-            limit=asked.limit,
-            offset=asked.offset,
-            cursor=asked.cursor,
+            lambda own: run_tables.list_page(
+                own,
+                where,
+                sort_by=sort_by,
+                sort_order=asked.sort_order,
+                columns=columns,
+                limit=asked.limit,
+                offset=asked.offset,
+                cursor=asked.cursor,
+            ),
         )
     return JSONResponse(page)
 
