@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from contextlib import asynccontextmanager
+from itertools import cycle, islice
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
@@ -56,7 +57,7 @@ def histories(
     batch = st.tuples(
         st.sampled_from(["root", "root", "child"]),
         st.integers(1, 3),  # the attempt that logs it
-        st.booleans(),  # whether it is a regular stretch
+        st.just(0) | st.integers(1, 60),  # how long a regular stretch it is, if it is one
         st.lists(st.tuples(steps, values), min_size=1, max_size=30),
     )
     others = st.sampled_from(["refresh", "refresh once", "again", "delete", "delete some"])
@@ -145,13 +146,16 @@ class Family:
             await self._log(*action)
 
     async def _log(
-        self, name: str, attempt: int, regular: bool, points: list[tuple[Step, Value]]
+        self, name: str, attempt: int, regular: int, points: list[tuple[Step, Value]]
     ) -> None:
-        begin = int(max(-40, min(200, points[0][0])))
+        if regular:
+            begin = int(max(-40, min(200, points[0][0])))
+            values = islice(cycle([value for _, value in points]), regular)
+            points = [(begin + place, value) for place, value in enumerate(values)]
         column = Column(
             "m",
             "step",
-            [begin + place if regular else step for place, (step, _) in enumerate(points)],
+            [step for step, _ in points],
             list(range(self._time, self._time + len(points))),
             [value for _, value in points],
         )
@@ -184,7 +188,11 @@ class Family:
         self._time += 1
 
     async def _delete_some(self) -> None:
-        """Delete every third point of the root, as an import takes back what it has brought."""
+        """Delete every third point of the root, as an import takes back what it has brought.
+
+        Rollups are up to date before that, so that there is something to become untrue.
+        """
+        await refresh_all(self.db)
         async with self.db.write() as conn:
             for one in await series.list_of_run(conn, self.ids["root"]):
                 await conn.execute(

@@ -61,7 +61,7 @@ def _check(chart: Chart, points: list[PointRow], count: int, times: bool) -> Non
     numbers_only=st.booleans(),
     fork_step=st.integers(-40, 200),
     window=st.tuples(histories.steps, histories.steps),
-    count=st.integers(10, 40),
+    count=st.integers(3, 30),
     times=st.booleans(),
     per_bucket=st.sampled_from([0, 1, 16]),
 )

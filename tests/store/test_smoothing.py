@@ -79,10 +79,10 @@ async def test_averages_are_those_of_all_points(
     short: bool,
 ) -> None:
     histories.make_small(monkeypatch)
-    if not short:
-        monkeypatch.setattr(smoothing, "_SHORT", 0)
-        monkeypatch.setattr(smoothing, "_LONGEST", 20)
-        monkeypatch.setattr(smoothing, "_FEW", 5)
+    # Every time: what was set for one example stays for the next.
+    monkeypatch.setattr(smoothing, "_SHORT", 1000 if short else 0)
+    monkeypatch.setattr(smoothing, "_LONGEST", 1000 if short else 20)
+    monkeypatch.setattr(smoothing, "_FEW", 1000 if short else 5)
     async with histories.family(tmp_path_factory, fork_step) as family:
         for action in [*actions, "refresh"]:
             await family.apply(action)
