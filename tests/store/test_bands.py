@@ -14,7 +14,6 @@ from tests.store import histories
 from trackai.store import bands, charts
 from trackai.store.bands import Band, Member
 from trackai.store.smoothing import Smoothing
-from trackai.structs import buckets
 
 if TYPE_CHECKING:
     from trackai.store.metrics import PointRow
@@ -29,9 +28,6 @@ def _check(band: Band, runs: list[list[PointRow]], low: Step, high: Step, count:
     assert band.runs == len(runs)
     if band.raw:
         assert [one.first_step for one in band.buckets] == sorted(steps)
-    elif steps:
-        level = buckets.level_for(min(steps), max(steps), count)
-        assert len({buckets.bucket_of(step, level) for step in steps}) <= len(band.buckets) * 2
     counted = 0
     for one in band.buckets:
         mine = [[p for p in run if one.first_step <= p[0] <= one.last_step] for run in inside]

@@ -105,8 +105,8 @@ async def read(
             if points is not None and points <= count and not one.plain:
                 await _show_single_points(conn, segments, charts[place], count)
                 continue
-        # A fork without points of its own has the series of its parent.
-        if len(segments) == 1 and few and one.id not in short:
+        # A fork without points of its own has the beginning of its parent's series.
+        if len(segments) == 1 and segments[0].until is None and few:
             short[one.id] = place
             continue
         charts[place].found = await _read_long(conn, segments, whole, level, times)
