@@ -126,11 +126,11 @@ export function Plot({ path, runIds, names, live, running, height, onDrawn }: Pr
     setNotes(window);
     onDrawn?.({ lines, look, window, at: Date.now() });
     const next = shape(lines, look) + dark.matches + height;
-    if (plot.current && next === kind.current) {
-      plot.current.setData(join(lines, look));
-      return;
-    }
-    return inAFrame(() => {
+    const draw = () => {
+      if (plot.current && next === kind.current) {
+        plot.current.setData(join(lines, look));
+        return;
+      }
       plot.current?.destroy();
       kind.current = next;
       plot.current = new uPlot(
@@ -151,7 +151,10 @@ export function Plot({ path, runIds, names, live, running, height, onDrawn }: Pr
         join(lines, look),
         element,
       );
-    });
+    };
+    // The one in somebody's hand at once, the others as there is time.
+    if (path !== zoomed) return inAFrame(draw);
+    draw();
   }, [answer, labels, smoothing.value, logScale.value, logX.value, clipped.value, range.value, dark.matches, height]);
 
   // The cursor moves in all charts at once; only the one that is pointed at says what is there.

@@ -10,26 +10,31 @@ interface Job {
 
 const waiting: Job[] = [];
 let running = 0;
+let urgentOnes = 0;
 
-/** Ask when it is this question's turn; an urgent one goes first. */
+/** Ask when it is this question's turn; an urgent one goes first, and alone. */
 export function inTurn<T>(ask: () => Promise<T>, signal: AbortSignal, urgent = false): Promise<T> {
   return new Promise((resolve, reject) => {
+    const weight = urgent ? 1 : 0;
     const start = () => {
       running += 1;
+      urgentOnes += weight;
       ask().then(resolve, reject).finally(() => {
         running -= 1;
+        urgentOnes -= weight;
         next();
       });
     };
     if (urgent) waiting.unshift({ start, signal });
     else waiting.push({ start, signal });
     signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-    next();
+    // What is asked for together is looked at together: the urgent one may be the last.
+    queueMicrotask(next);
   });
 }
 
 function next(): void {
-  while (running < AT_ONCE) {
+  while (running < AT_ONCE && urgentOnes === 0) {
     const job = waiting.shift();
     if (!job) return;
     if (!job.signal.aborted) job.start();
