@@ -24,10 +24,15 @@ if TYPE_CHECKING:
 
 EXPORT = Path(__file__).parents[1] / "data" / "neptune" / "export"
 LONG = """
+import numpy as np
 import trackai
 with trackai.init(project="logs", name="long") as run:
     for step in range(3000):
         run.log({"out": f"line {step:04}" + (" NEEDLE" if step == 2345 else "")}, step=step)
+with trackai.init(project="logs", name="media") as run:
+    pictures = [trackai.Image(np.zeros((8, 8, 3)), caption=word) for word in ("cat", "dog")]
+    run.log({"pictures": pictures, "weights": trackai.Histogram(np.arange(9))})
+    run.log({"guesses": trackai.Table(columns=["id", "guess"], data=[[1, "cat"], [2, None]])})
 """
 
 
@@ -190,6 +195,20 @@ def test_files_are_looked_at_and_downloaded(served: Server, page: Page) -> None:
         page.get_by_role("link", name="Download").click()
     assert download.value.suggested_filename == "weights.bin"
     assert download.value.path().stat().st_size == 3000
+
+
+def test_what_a_script_logs_is_looked_at(served: Server, page: Page) -> None:
+    page.goto(_run(served, "media") + "&tab=files")
+    page.get_by_role("link", name="guesses").click()
+    table = page.locator(".cells")
+    expect(table.get_by_role("columnheader")).to_have_text(["id", "guess"])
+    expect(table.get_by_role("cell")).to_have_text(["1", "cat", "2", "null"])
+    assert serious_findings(page) == []
+    page.get_by_role("link", name="pictures").click()
+    expect(page.locator("img.look").first).to_be_visible()
+    expect(page.get_by_text("1 dog.png")).to_be_visible()
+    page.get_by_role("slider").press("Home")
+    expect(page.get_by_text("0 cat.png")).to_be_visible()
 
 
 def test_a_run_is_renamed_where_its_name_stands(served: Server, page: Page) -> None:

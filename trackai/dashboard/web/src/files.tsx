@@ -6,6 +6,7 @@ import { bytes, number } from "./format";
 import { usePolled } from "./poll";
 import { address, follow, text } from "./view";
 
+const TABLE = /\.table\.json$/i;
 const IMAGE = /\.(png|jpe?g|gif|webp)$/i;
 const MOST = 2000;
 const chosen = text("file");
@@ -101,5 +102,40 @@ function Text({ file }: { file: api.FileRecord }) {
   }, [file.id]);
   if (said === undefined) return <p class="empty">Loading …</p>;
   if (said === "") return <p class="empty">It is empty.</p>;
+  const table = TABLE.test(file.name) && tableOf(said);
+  if (table) return <Table {...table} />;
   return <pre class="look" tabIndex={0}>{said}</pre>;
+}
+
+interface Cells {
+  columns: unknown[];
+  data: unknown[][];
+}
+
+/** A logged table; one that is too long to be sent whole is shown as the text that it is. */
+function tableOf(text: string): Cells | undefined {
+  try {
+    const found = JSON.parse(text) as Cells;
+    return Array.isArray(found.columns) && found.data.every(Array.isArray) ? found : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function Table({ columns, data }: Cells) {
+  const said = (cell: unknown) => (typeof cell === "string" ? cell : JSON.stringify(cell));
+  return (
+    <div class="look cells" tabIndex={0}>
+      <table>
+        <thead>
+          <tr>{columns.map((column, at) => <th key={at} scope="col">{said(column)}</th>)}</tr>
+        </thead>
+        <tbody>
+          {data.map((row, at) => (
+            <tr key={at}>{row.map((cell, column) => <td key={column}>{said(cell)}</td>)}</tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
 }
