@@ -183,7 +183,7 @@ def test_files_are_looked_at_and_downloaded(served: Server, page: Page) -> None:
     page.get_by_role("link", name="images/attn_map").click()
     image = page.get_by_role("img", name="images/attn_map, step 1.5")
     expect(image).to_be_visible()
-    assert image.evaluate("image => image.naturalWidth") > 0
+    assert image.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
     page.get_by_role("slider").press("Home")
     expect(page.get_by_role("img", name="images/attn_map, step 0.5")).to_be_visible()
     page.get_by_role("searchbox", name="Search files").fill("")
