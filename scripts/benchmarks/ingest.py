@@ -225,10 +225,11 @@ class _Connection:
         return True
 
 
-def _look(address: tuple[str, int], run: int, stop: Any, waits: Any) -> None:
+def _look(address: tuple[str, int], run: int, begun: Any, stop: Any, waits: Any) -> None:
     """In a process of its own: ask for a chart again and again, and say how long each took."""
     client, found = Client(*address), []
-    while not stop.is_set():
+    begun.set()
+    while not (found and stop.is_set()):
         started = time.perf_counter()
         client.get(f"/api/metrics/runs/{run}/metric/long?points=1000")
         found.append(time.perf_counter() - started)
@@ -240,9 +241,10 @@ def _look(address: tuple[str, int], run: int, stop: Any, waits: Any) -> None:
 def _looking(client: Client, run: int) -> Iterator[list[float]]:
     """Somebody who looks at a chart of a long series meanwhile."""
     context = multiprocessing.get_context("spawn")
-    stop, waits = context.Event(), context.Queue()
-    process = context.Process(target=_look, args=(client.address, run, stop, waits))
+    begun, stop, waits = context.Event(), context.Event(), context.Queue()
+    process = context.Process(target=_look, args=(client.address, run, begun, stop, waits))
     process.start()
+    begun.wait(60)
     found: list[float] = []
     try:
         yield found
