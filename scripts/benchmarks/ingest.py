@@ -227,7 +227,8 @@ class _Connection:
 
 def _look(address: tuple[str, int], run: int, begun: Any, stop: Any, waits: Any) -> None:
     """In a process of its own: ask for a chart again and again, and say how long each took."""
-    client, found = Client(*address), []
+    client = Client(*address)
+    found: list[float] = []
     begun.set()
     while not (found and stop.is_set()):
         started = time.perf_counter()
