@@ -31,10 +31,10 @@ class Trackai:
     def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
         self._capsys = capsys
 
-    def __call__(self, *arguments: str, code: int = 0) -> Output:
+    def __call__(self, *arguments: object, code: int = 0) -> Output:
         self._capsys.readouterr()
         with pytest.raises(SystemExit) as exited:
-            main(list(arguments))
+            main(list(map(str, arguments)))
         output = Output(int(exited.value.code or 0), *self._capsys.readouterr())
         assert output.code == code, output
         assert "Traceback" not in output.err

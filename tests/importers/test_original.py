@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from tests.cli.conftest import Trackai
     from tests.conftest import Server
-    from tests.importers.conftest import Trackai
 
     Ask = Callable[..., list[tuple[Any, ...]]]
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.importers.conftest import Trackai
+    from tests.cli.conftest import Trackai
 
     Ask = Callable[..., list[tuple[Any, ...]]]
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.importers.conftest import Trackai
+    from tests.cli.conftest import Trackai
 
     Ask = Callable[..., list[tuple[Any, ...]]]
 
