@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import Error, expect, sync_playwright
 
 from trackai import dashboard
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Browser, BrowserContext, Locator, Page
 
 # Chromium looks for updates and the like; this machine may have no network.
 ARGUMENTS = (
@@ -21,7 +22,8 @@ ARGUMENTS = (
     "--disable-component-update --disable-sync"
 ).split()
 # A loaded machine is slow; nothing here is about speed.
-expect.set_options(timeout=20_000)
+PATIENCE = 60_000
+expect.set_options(timeout=PATIENCE)
 AXE = Path(dashboard.__file__).parent / "web" / "node_modules" / "axe-core" / "axe.min.js"
 
 
@@ -38,6 +40,7 @@ def browser() -> Iterator[Browser]:
 def context(browser: Browser) -> Iterator[BrowserContext]:
     """One window for the tests of a module: what it has fetched once, it has."""
     context = browser.new_context(viewport={"width": 1400, "height": 900})
+    context.set_default_timeout(PATIENCE)
     yield context
     context.close()
 
@@ -52,6 +55,32 @@ def page(context: BrowserContext) -> Iterator[Page]:
     yield page
     page.close()
     assert said == []
+
+
+def until(page: Page, check: Callable[[], bool | None]) -> None:
+    """Do it until it does not fail and is not False.
+
+    For what comes later than what can be waited for, and for what has to be done again: a chart
+    that is drawn anew under the mouse does not know that it is pointed at.
+    """
+    deadline = time.monotonic() + PATIENCE / 1000
+    while True:
+        try:
+            if check() is not False:
+                return
+            problem: Exception | None = None
+        except (AssertionError, Error) as error:
+            problem = error
+        if time.monotonic() > deadline:
+            raise AssertionError("it does not come to be") from problem
+        page.wait_for_timeout(100)
+
+
+def hover(locator: Locator, x: float, y: float) -> None:
+    """Move the mouse to a part of an element, shares of its width and height, where it rests."""
+    box = locator.bounding_box()
+    assert box is not None
+    locator.hover(position={"x": box["width"] * x, "y": box["height"] * y}, timeout=5000)
 
 
 def serious_findings(page: Page, *rules: str) -> list[Any]:

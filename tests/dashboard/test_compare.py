@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.conftest import serving
-from tests.dashboard.conftest import serious_findings
+from tests.dashboard.conftest import hover, serious_findings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,18 +97,35 @@ def test_a_range_of_an_axis_chooses_runs(served: Server, page: Page) -> None:
     parallel = page.get_by_role("region", name="Parallel coordinates")
     expect(parallel.locator("svg > g > path")).to_have_count(30)
     grip = parallel.get_by_role("slider", name="Range of val/loss.min").locator(".grip")
-    box = grip.bounding_box()
-    assert box is not None
-    x = box["x"] + box["width"] / 2
-    page.mouse.move(x, box["y"] + box["height"] - 2)
+    hover(grip, 0.5, 0.99)
     page.mouse.down()
-    page.mouse.move(x, box["y"] + box["height"] * 0.9, steps=4)
+    hover(grip, 0.5, 0.95)
+    hover(grip, 0.5, 0.9)
     page.mouse.up()
     expect(page.get_by_text("6 of 30 runs in the ranges")).to_be_visible()
     page.goto(page.url)
     expect(page.get_by_text("6 of 30 runs in the ranges")).to_be_visible()
     page.get_by_role("button", name="Keep only these").click()
     expect(page.get_by_role("heading", name="Compare 6 runs")).to_be_visible()
+
+
+def test_a_drag_that_is_taken_away_chooses_nothing(served: Server, page: Page) -> None:
+    page.goto(_address(served, 10))
+    parallel = page.get_by_role("region", name="Parallel coordinates")
+    grip = parallel.get_by_role("slider", name="Range of val/loss.min").locator(".grip")
+    grip.evaluate(
+        "grip => grip.addEventListener('pointermove',"
+        " (event) => event.buttons && grip.releasePointerCapture(event.pointerId))"
+    )
+    hover(grip, 0.5, 0.9)
+    page.mouse.down()
+    hover(grip, 0.5, 0.5)
+    hover(grip, 0.5, 0.4)
+    expect(parallel.locator(".brush")).to_have_count(0)
+    page.mouse.up()
+    hover(grip, 0.5, 0.2)
+    expect(parallel.locator(".brush")).to_have_count(0)
+    expect(page.get_by_text("runs in the ranges")).to_have_count(0)
 
 
 def test_the_keyboard_chooses_a_range(served: Server, page: Page) -> None:
@@ -157,5 +174,4 @@ def test_everybody_can_compare(served: Server, page: Page, scheme: str, width: i
     page.goto(_address(served, 6))
     expect(page.get_by_role("slider").first).to_be_visible()
     assert serious_findings(page) == []
-    wide = page.evaluate("document.documentElement.scrollWidth")
-    assert wide <= width
+    assert page.evaluate("document.documentElement.scrollWidth") <= width

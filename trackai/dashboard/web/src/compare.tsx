@@ -1,6 +1,6 @@
 // Runs side by side: how configuration and results belong together, and where they differ.
 
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import * as api from "./api";
 import { type Compared, differs, numeric, title, useCompared } from "./comparison";
 import { Differences } from "./differences";
@@ -129,10 +129,13 @@ function telling(runs: Compared[], field: string): boolean {
 export function useWidth(): [preact.RefObject<HTMLDivElement>, number] {
   const box = useRef<HTMLDivElement>(null);
   const [width, setWidth] = useState(600);
-  useEffect(() => {
+  // Before the first frame: whoever aims at something must not see it jump.
+  useLayoutEffect(() => {
     const element = box.current;
     if (!element) return;
-    const watch = new ResizeObserver(() => setWidth(Math.max(200, element.clientWidth)));
+    const measure = () => setWidth(Math.max(200, element.clientWidth));
+    measure();
+    const watch = new ResizeObserver(measure);
     watch.observe(element);
     return () => watch.disconnect();
   }, []);

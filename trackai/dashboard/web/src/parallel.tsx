@@ -151,6 +151,11 @@ function AxisView({ axis: one, x, y, apart, last, brush, onBrush }: AxisProps) {
     const place = (HEIGHT - FOOT - (event.clientY - (box?.top ?? 0))) / (HEIGHT - FOOT - TOP);
     return Math.min(1.03, Math.max(-0.03, place));
   };
+  // What the system takes away, such as a finger that begins to scroll, chooses nothing.
+  const end = () => {
+    from.current = undefined;
+    setDrag(undefined);
+  };
   const set = (low: number, high: number) => onBrush({ field: one.field, low: value(low), high: value(high) });
   const key = (event: KeyboardEvent) => {
     const move = { ArrowUp: 0.1, ArrowDown: -0.1 }[event.key];
@@ -193,9 +198,9 @@ function AxisView({ axis: one, x, y, apart, last, brush, onBrush }: AxisProps) {
         }}
         onPointerUp={() => {
           if (drag) set(...drag);
-          from.current = undefined;
-          setDrag(undefined);
-        }} />
+          end();
+        }}
+        onLostPointerCapture={end} />
     </g>
   );
 }

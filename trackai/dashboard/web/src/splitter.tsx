@@ -1,6 +1,6 @@
 // The line between two columns, which can be moved with the mouse, a finger or the arrow keys.
 
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 
 const LEAST = 320;
 const STEP = 24;
@@ -19,7 +19,8 @@ export function Splitter({ name, label }: { name: string; label: string }) {
     localStorage.setItem(name, String(next));
   };
   const now = () => line.current?.previousElementSibling?.clientWidth ?? LEAST;
-  useEffect(() => {
+  // Before the first frame: nothing beside it jumps.
+  useLayoutEffect(() => {
     const kept = Number(localStorage.getItem(name));
     if (kept > 0) set(kept);
     else line.current?.setAttribute("aria-valuenow", String(now()));
