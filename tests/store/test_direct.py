@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from typing import TYPE_CHECKING
 
@@ -57,3 +58,51 @@ async def test_waiting_for_anything_else_is_refused(db: Database) -> None:
             await direct.run(conn, work)
     async with db.write() as conn:  # and nothing is left behind
         assert await projects.list_page(conn, limit=10, offset=0) == []
+
+
+async def test_rows_can_be_gone_through_there(db: Database) -> None:
+    async def work(conn: Connection) -> list[int]:
+        async with conn.execute("VALUES (1), (2), (3)") as cursor:
+            pages = []
+            while rows := await cursor.fetchmany(2):
+                pages.append(len(list(rows)))
+            return pages
+
+    assert await db.look(work) == [2, 1]
+    # Who is in that thread already stays there.
+    assert await db.look(lambda conn: direct.run(conn, work)) == [2, 1]
+
+
+async def test_a_look_sees_one_state(db: Database) -> None:
+    """What another connection commits in the middle of it is seen by the next one."""
+    other = sqlite3.connect(db.path, isolation_level=None, check_same_thread=False)
+
+    async def work(conn: Connection) -> list[int]:
+        found = []
+        for number in range(2):
+            found.append(len(await projects.list_page(conn, limit=10, offset=0)))
+            other.execute(
+                "INSERT INTO projects (slug, name, created_at, updated_at) VALUES (?1, ?1, 1, 1)",
+                (str(number),),
+            )
+        return found
+
+    assert await db.look(work) == [0, 0]
+    assert len(await db.look(lambda conn: projects.list_page(conn, limit=10, offset=0))) == 2
+    other.close()
+
+
+async def test_a_look_that_fails_leaves_nothing_behind(db: Database) -> None:
+    async def mistake(conn: Connection) -> None:
+        await conn.execute_fetchall("SELECT * FROM nowhere")
+
+    async def write(conn: Connection) -> None:
+        await projects.create(conn, "p", "p", now=1)
+
+    async def stop(conn: Connection) -> None:
+        await anyio.sleep(0)
+
+    for work, error in ((mistake, StoreError), (write, StoreError), (stop, RuntimeError)):
+        with pytest.raises(error):
+            await db.look(work)
+        assert await db.look(lambda conn: projects.list_page(conn, limit=10, offset=0)) == []

@@ -18,8 +18,13 @@ from trackai.errors import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from aiosqlite import Connection
     from starlette.requests import Request
     from starlette.types import Receive, Scope, Send
+
+    from trackai.store.database import Database
 
 # How long a client may go on sending a body that is not wanted.
 _LINGER_SECONDS = 10.0
@@ -43,6 +48,21 @@ class JSONResponse(Response):
 
     def render(self, content: Any) -> bytes:
         return _encode(content)
+
+
+async def answer(
+    request: Request, find: Callable[[Connection], Coroutine[Any, Any, Any]]
+) -> Response:
+    """What `find` finds in one state of the database.
+
+    It is found and encoded in the thread of a connection: other requests are answered meanwhile.
+    """
+    db: Database = request.state.db
+
+    async def encoded(conn: Connection) -> bytes:
+        return _encode(await find(conn))
+
+    return Response(await db.look(encoded), media_type=JSONResponse.media_type)
 
 
 class BodyTooLargeError(HTTPException):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from contextlib import asynccontextmanager, closing, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import aiosqlite
 import anyio
@@ -22,11 +22,14 @@ from trackai.errors import (
     StoreUnreachableError,
 )
 from trackai.locks import exclusive
+from trackai.store import direct
 from trackai.store.migrate import applied_version, migrate, migrations
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
     from pathlib import Path
+
+T = TypeVar("T")
 
 # In the file's header: how TrackAI tells its databases from other programs'.
 APPLICATION_ID = 0x54524149  # "TRAI"
@@ -125,6 +128,22 @@ class Database:
             finally:
                 with anyio.CancelScope(shield=True):
                     await connection.rollback()
+
+    async def look(self, work: Callable[[aiosqlite.Connection], Coroutine[Any, Any, T]]) -> T:
+        """What `work` finds in one state of the database, in one visit to SQLite's thread.
+
+        It may wait for the statements of the connection that it is given, and for nothing else.
+        """
+
+        async def in_one_state(conn: aiosqlite.Connection) -> T:
+            await conn.execute("BEGIN")
+            try:
+                return await work(conn)
+            finally:
+                await conn.execute("ROLLBACK")
+
+        async with self.read() as connection:
+            return await direct.run(connection, in_one_state)
 
     async def move_pages(self) -> None:
         """Move what is committed into the main file, as far as readers allow; writers go on."""

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
-from trackai.api.requests import RowId, body, database, query
-from trackai.api.responses import JSONResponse
+from trackai.api.requests import RowId, body, query
+from trackai.api.responses import answer
 from trackai.api.routes import chart
 from trackai.errors import InvalidInputError, NotFoundError
 from trackai.store import (
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from aiosqlite import Connection
     from starlette.requests import Request
+    from starlette.responses import Response
 
     from trackai.store.bands import Band
     from trackai.store.metrics import CurveRow
@@ -77,55 +78,63 @@ class GroupQuery(msgspec.Struct):
     smoothing: chart.Amount | None = None
 
 
-async def compare(request: Request) -> JSONResponse:
+async def compare(request: Request) -> Response:
     """Several metrics of several runs: all points, or charts of runs, or of groups of runs."""
     asked = await body(request, Comparison)
     if asked.group_by is not None:
         return await _compare_groups(request, asked, asked.group_by)
-    if asked.points is not None:
-        return await _compare_charts(request, asked, asked.points)
+    if (count := asked.points) is not None:
+        return await answer(request, lambda conn: _find_charts(conn, asked, count))
     if asked.smoothing is not None:
         raise InvalidInputError("smoothing", chart.NO_POINTS)
-    async with database(request).snapshot() as conn:
-        answer: dict[str, dict[str, list[ComparedPoint]]] = {
-            str(run_id): {} for run_id in await runs.existing(conn, asked.run_ids)
-        }
-        found = await _find(conn, asked)
-        points = await lineage.read_many(conn, [segments for _, segments in found])
+    return await answer(request, lambda conn: _find_points(conn, asked))
+
+
+async def _find_points(
+    conn: Connection, asked: Comparison
+) -> dict[str, dict[str, list[ComparedPoint]]]:
+    """All points of several metrics of several runs."""
+    compared: dict[str, dict[str, list[ComparedPoint]]] = {
+        str(run_id): {} for run_id in await runs.existing(conn, asked.run_ids)
+    }
+    found = await _find(conn, asked)
+    points = await lineage.read_many(conn, [segments for _, segments in found])
     for (run_id, segments), rows in zip(found, points, strict=True):
-        answer[str(run_id)][segments[0].series.path] = _compared(segments, rows)
-    return JSONResponse(answer)
+        compared[str(run_id)][segments[0].series.path] = _compared(segments, rows)
+    return compared
 
 
-async def _compare_charts(request: Request, asked: Comparison, count: int) -> JSONResponse:
+async def _find_charts(
+    conn: Connection, asked: Comparison, count: int
+) -> dict[str, dict[str, ChartData]]:
     """Several metrics of several runs in buckets."""
-    async with database(request).snapshot() as conn:
-        began = await runs.creation_times(conn, asked.run_ids)
-        answer: dict[str, dict[str, ChartData]] = {str(run_id): {} for run_id in began}
-        cursor = await arrivals.last(conn)
-        found = await _find(conn, asked)
-        wanted = [segments for _, segments in found]
-        read = await charts.read(
-            conn, wanted, count,
-            step_min=asked.step_min, step_max=asked.step_max, times=asked.x != "step",
-        )  # fmt: skip
-        if how := chart.smoothing(asked.smoothing, asked.x):
-            await charts.smooth(conn, wanted, read, how)
+    began = await runs.creation_times(conn, asked.run_ids)
+    compared: dict[str, dict[str, ChartData]] = {str(run_id): {} for run_id in began}
+    cursor = await arrivals.last(conn)
+    found = await _find(conn, asked)
+    wanted = [segments for _, segments in found]
+    read = await charts.read(
+        conn, wanted, count,
+        step_min=asked.step_min, step_max=asked.step_max, times=asked.x != "step",
+    )  # fmt: skip
+    if how := chart.smoothing(asked.smoothing, asked.x):
+        await charts.smooth(conn, wanted, read, how)
     for (run_id, (first, *_)), one in zip(found, read, strict=True):
-        answer[str(run_id)][first.series.path] = chart_records.show(
+        compared[str(run_id)][first.series.path] = chart_records.show(
             one, first.series, asked.x, began[run_id], cursor
         )
-    return JSONResponse(answer)
+    return compared
 
 
-async def _compare_groups(request: Request, asked: Comparison, field: str) -> JSONResponse:
+async def _compare_groups(request: Request, asked: Comparison, field: str) -> Response:
     """Several metrics over groups of runs, in buckets."""
-    if asked.points is None:
+    if (count := asked.points) is None:
         raise InvalidInputError("group_by", chart.NO_POINTS)
     if asked.x == "time":
         raise InvalidInputError("x", "runs are put side by side by step, or relative")
     by = None if field == "all" else parse_field(field, name="group_by")
-    async with database(request).snapshot() as conn:
+
+    async def find(conn: Connection) -> ComparedGroups:
         began = {
             run_id: microseconds(time)
             for run_id, time in (await runs.creation_times(conn, asked.run_ids)).items()
@@ -139,20 +148,22 @@ async def _compare_groups(request: Request, asked: Comparison, field: str) -> JS
             members.setdefault((isinstance(value, bool), value), []).append(run_id)
         order = sorted(members, key=_order)
         number = {run_id: at for at, key in enumerate(order) for run_id in members[key]}
-        answer = [ComparedGroup(key[1], members[key], {}) for key in order]
+        compared = [ComparedGroup(key[1], members[key], {}) for key in order]
         cursor = await arrivals.last(conn)
         for path, some in _by_path(await _find(conn, asked)).items():
             read = await bands.read(
                 conn,
                 [bands.Member(number[run_id], began[run_id], one) for run_id, one in some],
-                asked.points,
+                count,
                 step_min=asked.step_min,
                 step_max=asked.step_max,
                 smooth=chart.smoothing(asked.smoothing, asked.x),
             )
             for at, band in read.items():
-                answer[at].metrics[path] = _show(band, asked, cursor)
-    return JSONResponse(ComparedGroups(answer))
+                compared[at].metrics[path] = _show(band, asked, cursor)
+        return ComparedGroups(compared)
+
+    return await answer(request, find)
 
 
 def _order(key: tuple[bool, Any]) -> tuple[bool, bool, bool, Any]:
@@ -161,12 +172,13 @@ def _order(key: tuple[bool, Any]) -> tuple[bool, bool, bool, Any]:
     return (value is None, is_bool, isinstance(value, str), value)
 
 
-async def get_group(request: Request) -> JSONResponse:
+async def get_group(request: Request) -> Response:
     """A metric over the runs of a group: mean, deviation, lowest and highest by step."""
     asked = query(request, GroupQuery)
     tree = None if asked.filter is None else parse_filter(asked.filter)
     where = run_tables.RunFilter(project_id=asked.project_id, group=asked.group, tree=tree)
-    async with database(request).snapshot() as conn:
+
+    async def find(conn: Connection) -> BandData:
         await projects.get(conn, asked.project_id)
         ids = await run_tables.list_ids(conn, where, limit=MAX_COMPARED + 1)
         if len(ids) > MAX_COMPARED:
@@ -189,7 +201,9 @@ async def get_group(request: Request) -> JSONResponse:
             step_max=asked.step_max,
             smooth=chart.smoothing(asked.smoothing, asked.x),
         )
-    return JSONResponse(_show(read[0], asked, cursor))
+        return _show(read[0], asked, cursor)
+
+    return await answer(request, find)
 
 
 async def _find(conn: Connection, asked: Comparison) -> list[tuple[int, list[lineage.Segment]]]:

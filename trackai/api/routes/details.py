@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
-from trackai.api.requests import Limit, Offset, database, path_id, query
-from trackai.api.responses import JSONResponse
+from trackai.api.requests import Limit, Offset, path_id, query
+from trackai.api.responses import answer
 from trackai.errors import NotFoundError
 from trackai.store import details, histograms, lineage, runs, texts
 
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
     from aiosqlite import Connection
     from starlette.requests import Request
+    from starlette.responses import Response
 
+    from trackai.structs.records import HistogramPage, LogPage
     from trackai.structs.values import Kind
 
 
@@ -36,34 +38,38 @@ class HistogramQuery(msgspec.Struct):
     points: Annotated[int, msgspec.Meta(ge=2, le=1000)] = 100
 
 
-async def get_details(request: Request) -> JSONResponse:
+async def get_details(request: Request) -> Response:
     """Where a run comes from, which runs continue it, and which processes have logged to it."""
     run_id = path_id(request, "run_id")
-    async with database(request).read() as conn:
-        return JSONResponse(await details.get(conn, run_id))
+    return await answer(request, lambda conn: details.get(conn, run_id))
 
 
-async def get_log(request: Request) -> JSONResponse:
+async def get_log(request: Request) -> Response:
     """Lines of a series of texts, in order."""
     run_id = path_id(request, "run_id")
     asked = query(request, LogQuery)
-    async with database(request).snapshot() as conn:
+
+    async def find(conn: Connection) -> LogPage:
         await runs.get(conn, run_id)
         found = await _find(conn, run_id, asked.metric, "text")
-        page = await texts.read(
+        return await texts.read(
             conn, found, search=asked.search, limit=asked.limit, offset=asked.offset
         )
-    return JSONResponse(page)
+
+    return await answer(request, find)
 
 
-async def get_histograms(request: Request) -> JSONResponse:
+async def get_histograms(request: Request) -> Response:
     """Histograms of a series, evenly spread over all that there are."""
     run_id = path_id(request, "run_id")
     asked = query(request, HistogramQuery)
-    async with database(request).snapshot() as conn:
+
+    async def find(conn: Connection) -> HistogramPage:
         await runs.get(conn, run_id)
         found = await _find(conn, run_id, asked.metric, "histogram")
-        return JSONResponse(await histograms.read(conn, found, asked.points))
+        return await histograms.read(conn, found, asked.points)
+
+    return await answer(request, find)
 
 
 async def _find(conn: Connection, run_id: int, path: str, kind: Kind) -> Sequence[lineage.Segment]:

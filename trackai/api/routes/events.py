@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -19,9 +20,11 @@ from trackai.structs.values import json_value, utc
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from aiosqlite import Connection
     from starlette.requests import Request
 
     from trackai.store.database import Database
+    from trackai.structs.records import Run
 
 _POLL_SECONDS = 0.25
 # A line that says nothing, so that a connection that is dead is noticed, at either end.
@@ -66,12 +69,14 @@ async def follow(request: Request) -> StreamingResponse:
     last_id = request.headers.get("last-event-id", "")
     if last_id.isascii() and last_id.isdigit() and len(last_id) < len(str(MAX_ID)):
         cursor = int(last_id)
-    async with db.snapshot() as conn:
+
+    async def find(conn: Connection) -> int:
         await runs.get(conn, run_id)
-        if cursor is None:
-            cursor = await arrivals.last(conn)
+        return await arrivals.last(conn)
+
+    now = await db.look(find)
     return StreamingResponse(
-        _events(db, run_id, cursor, request.state.ending),
+        _events(db, run_id, now if cursor is None else cursor, request.state.ending),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
@@ -82,9 +87,7 @@ async def _events(db: Database, run_id: int, cursor: int, ending: Ending) -> Asy
     said = time.monotonic()
     while not ending.is_near:
         try:
-            async with db.snapshot() as conn:
-                run = await runs.get(conn, run_id)
-                news = await arrivals.since(conn, run_id, cursor, limit=_POINTS)
+            run, news = await db.look(partial(_news, run_id=run_id, cursor=cursor))
         except NotFoundError:
             yield b'event: state\ndata: {"state":"deleted"}\n\n'
             return
@@ -107,6 +110,10 @@ async def _events(db: Database, run_id: int, cursor: int, ending: Ending) -> Asy
             said = time.monotonic()
         cursor = news.cursor
         await anyio.sleep(_POLL_SECONDS)
+
+
+async def _news(conn: Connection, run_id: int, cursor: int) -> tuple[Run, arrivals.News]:
+    return await runs.get(conn, run_id), await arrivals.since(conn, run_id, cursor, limit=_POINTS)
 
 
 def _by_path(points: list[tuple[Any, Any]]) -> dict[str, list[dict[str, Any]]]:

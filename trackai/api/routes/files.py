@@ -10,16 +10,17 @@ import msgspec
 from starlette.responses import FileResponse, Response
 
 from trackai.api.requests import Limit, Offset, database, path_id, query
-from trackai.api.responses import JSONResponse
+from trackai.api.responses import answer
 from trackai.errors import NotFoundError
 from trackai.store import files, runs
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from aiosqlite import Connection
     from starlette.requests import Request
 
-    from trackai.structs.records import FileRecord
+    from trackai.structs.records import FilePath, FileRecord
 
 # Whatever a browser makes of a file, it is of no origin, runs nothing and fetches nothing.
 _SAFE = {
@@ -54,29 +55,33 @@ class FilePathQuery(msgspec.Struct):
     offset: Offset = 0
 
 
-async def list_files(request: Request) -> JSONResponse:
+async def list_files(request: Request) -> Response:
     """The files of a run."""
     run_id = path_id(request, "run_id")
     asked = query(request, FileQuery)
     limit = -1 if asked.limit is None else asked.limit
-    async with database(request).read() as conn:
+
+    async def find(conn: Connection) -> list[FileRecord]:
         await runs.get(conn, run_id)
-        return JSONResponse(
-            await files.list_of_run(conn, run_id, path=asked.path, limit=limit, offset=asked.offset)
+        return await files.list_of_run(
+            conn, run_id, path=asked.path, limit=limit, offset=asked.offset
         )
 
+    return await answer(request, find)
 
-async def list_file_paths(request: Request) -> JSONResponse:
+
+async def list_file_paths(request: Request) -> Response:
     """The names under which a run has files, and how many."""
     run_id = path_id(request, "run_id")
     asked = query(request, FilePathQuery)
-    async with database(request).read() as conn:
+
+    async def find(conn: Connection) -> list[FilePath]:
         await runs.get(conn, run_id)
-        return JSONResponse(
-            await files.list_paths(
-                conn, run_id, search=asked.search, limit=asked.limit, offset=asked.offset
-            )
+        return await files.list_paths(
+            conn, run_id, search=asked.search, limit=asked.limit, offset=asked.offset
         )
+
+    return await answer(request, find)
 
 
 async def download(request: Request) -> Response:
@@ -105,8 +110,8 @@ async def preview(request: Request) -> Response:
 
 async def _find(request: Request) -> tuple[FileRecord, Path]:
     db = database(request)
-    async with db.read() as conn:
-        file = await files.get(conn, path_id(request, "file_id"))
+    file_id = path_id(request, "file_id")
+    file = await db.look(lambda conn: files.get(conn, file_id))
     path = None if file.sha256 is None else files.blob_path(db.path, file.sha256)
     if path is None or not path.is_file():
         raise NotFoundError(f"the bytes of the file {file.path!r} are not here")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import msgspec
 
 from trackai.api.requests import MAX_ID, Cursor, Limit, Offset, database, path_id, query
-from trackai.api.responses import JSONResponse
+from trackai.api.responses import answer
 from trackai.api.routes import chart, points
 from trackai.errors import InvalidInputError, NotFoundError
 from trackai.store import arrivals, chart_records, charts, extremes, lineage, runs
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from aiosqlite import Connection
     from starlette.requests import Request
     from starlette.responses import Response
+
+    from trackai.structs.records import ChartData, PointPage
 
 Attempt = Literal["latest", "all"] | Annotated[int, msgspec.Meta(ge=1, le=MAX_ID)]
 
@@ -53,13 +55,16 @@ class NameQuery(msgspec.Struct):
     inherited: bool = True
 
 
-async def list_metrics(request: Request) -> JSONResponse:
+async def list_metrics(request: Request) -> Response:
     """The names of a run's metrics, sorted."""
     run_id = path_id(request, "run_id")
     asked = query(request, NameQuery)
-    async with database(request).read() as conn:
+
+    async def find(conn: Connection) -> list[str]:
         await runs.get(conn, run_id)
-        return JSONResponse(await lineage.list_paths(conn, run_id, inherited=asked.inherited))
+        return await lineage.list_paths(conn, run_id, inherited=asked.inherited)
+
+    return await answer(request, find)
 
 
 async def get_points(request: Request) -> Response:
@@ -72,19 +77,27 @@ async def get_points(request: Request) -> Response:
         raise InvalidInputError("smoothing", chart.NO_POINTS)
     if asked.since is not None:
         return await _get_news(request, run_id, asked, asked.since)
+    path = request.path_params["metric_path"]
+    if asked.limit <= points.PIECE:
+
+        async def find(conn: Connection) -> PointPage:
+            await runs.get(conn, run_id)
+            found = await _find(conn, run_id, path, asked.inherited)
+            return await points.read_page(conn, found, asked)
+
+        return await answer(request, find)
     async with database(request).read() as conn:
         uid = await runs.get_uid(conn, run_id)
-        found = await _find(conn, run_id, request.path_params["metric_path"], asked.inherited)
-        if asked.limit <= points.PIECE:
-            return JSONResponse(await points.read_page(conn, found, asked))
+        found = await _find(conn, run_id, path, asked.inherited)
     return points.PointStream(request, run_id, uid, found, asked)
 
 
-async def _get_chart(request: Request, run_id: int, asked: PointQuery, count: int) -> JSONResponse:
+async def _get_chart(request: Request, run_id: int, asked: PointQuery, count: int) -> Response:
     """A metric in buckets."""
-    async with database(request).snapshot() as conn:
+    path = request.path_params["metric_path"]
+
+    async def find(conn: Connection) -> ChartData:
         run = await runs.get(conn, run_id)
-        path = request.path_params["metric_path"]
         segments, *_ = await _find(conn, run_id, path, asked.inherited)
         low, high = asked.step_min, asked.step_max
         if segments[0].series.axis == "time":
@@ -95,9 +108,9 @@ async def _get_chart(request: Request, run_id: int, asked: PointQuery, count: in
         found = await charts.read(conn, [segments], count, step_min=low, step_max=high, times=times)
         if how := chart.smoothing(asked.smoothing, asked.x):
             await charts.smooth(conn, [segments], found, how)
-    return JSONResponse(
-        chart_records.show(found[0], segments[0].series, asked.x, run.created_at, cursor)
-    )
+        return chart_records.show(found[0], segments[0].series, asked.x, run.created_at, cursor)
+
+    return await answer(request, find)
 
 
 class FirstQuery(msgspec.Struct):
@@ -107,35 +120,39 @@ class FirstQuery(msgspec.Struct):
     kind: extremes.Kind
 
 
-async def get_first(request: Request) -> JSONResponse:
+async def get_first(request: Request) -> Response:
     """Where a metric was first NaN or infinite, lowest or highest."""
     run_id = path_id(request, "run_id")
     asked = query(request, FirstQuery)
-    async with database(request).snapshot() as conn:
+
+    async def find(conn: Connection) -> Point:
         await runs.get(conn, run_id)
         ((own, *_), *_) = await lineage.find(conn, run_id, asked.metric, inherited=False)
         row = await extremes.find(conn, own.series, asked.kind)
-    if row is None:
-        raise NotFoundError(f"the metric {asked.metric!r} has no such value")
-    step, time, value = row
-    on_steps = own.series.axis == "step"
-    return JSONResponse(
-        Point(step if on_steps else None, utc(time), json_value(value, own.series.kind))
-    )
+        if row is None:
+            raise NotFoundError(f"the metric {asked.metric!r} has no such value")
+        step, time, value = row
+        on_steps = own.series.axis == "step"
+        return Point(step if on_steps else None, utc(time), json_value(value, own.series.kind))
+
+    return await answer(request, find)
 
 
-async def _get_news(request: Request, run_id: int, asked: PointQuery, cursor: int) -> JSONResponse:
+async def _get_news(request: Request, run_id: int, asked: PointQuery, cursor: int) -> Response:
     """The points of a metric that have come in since."""
-    async with database(request).snapshot() as conn:
+    path = request.path_params["metric_path"]
+
+    async def find(conn: Connection) -> PointNews:
         await runs.get(conn, run_id)
-        path = request.path_params["metric_path"]
         news = await arrivals.since(conn, run_id, cursor, path=path, limit=asked.limit)
-    news_points = [
-        Point(step if one.axis == "step" else None, utc(time), json_value(value, one.kind))
-        for one, rows in news.points or ()
-        for step, time, value in rows
-    ]
-    return JSONResponse(PointNews(news_points, news.cursor, news.points is None))
+        news_points = [
+            Point(step if one.axis == "step" else None, utc(time), json_value(value, one.kind))
+            for one, rows in news.points or ()
+            for step, time, value in rows
+        ]
+        return PointNews(news_points, news.cursor, news.points is None)
+
+    return await answer(request, find)
 
 
 async def _find(

@@ -144,13 +144,16 @@ class PointStream(Response):
     async def _read(self, limit: int) -> tuple[bytes, int]:
         """Points as JSON, and how many they are."""
         run_id, uid = self._run
-        points: list[Point] = []
-        async with database(self._request).snapshot() as conn:
+
+        async def find(conn: Connection) -> tuple[bytes, int]:
+            points: list[Point] = []
             if await runs.get_uid(conn, run_id) != uid:
                 raise NotFoundError(f"the run {run_id} is another one by now")
             async for segments, rows in self._reading.pieces(conn, limit):
                 points += _points(segments, rows)
-        return _encode(points), len(points)
+            return _encode(points), len(points)
+
+        return await database(self._request).look(find)
 
 
 _Found = Sequence[Sequence["Segment"]]

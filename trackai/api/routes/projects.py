@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from trackai.api.requests import Limit, Name, Offset, body, database, path_id, query
-from trackai.api.responses import JSONResponse
+from trackai.api.responses import JSONResponse, answer
 from trackai.errors import InvalidInputError
 from trackai.store import files, garbage, groups, projects, run_tables, runs
 from trackai.structs.filters import parse_field, parse_fields, parse_filter
 from trackai.structs.records import Freed
 
 if TYPE_CHECKING:
+    from aiosqlite import Connection
     from starlette.requests import Request
+    from starlette.responses import Response
+
+    from trackai.structs.records import ProjectColumns, RunGroupPage
 
 # Each is a look into another table for every run.
 MAX_MEANS = 50
@@ -46,30 +50,31 @@ class GroupQuery(msgspec.Struct):
     offset: Offset = 0
 
 
-async def list_projects(request: Request) -> JSONResponse:
+async def list_projects(request: Request) -> Response:
     """Projects, the newest first."""
     page = query(request, ProjectQuery)
     read = projects.list_summaries if page.counts else projects.list_page
-    async with database(request).read() as conn:
-        return JSONResponse(await read(conn, limit=page.limit, offset=page.offset))
+    return await answer(request, lambda conn: read(conn, limit=page.limit, offset=page.offset))
 
 
-async def get_project(request: Request) -> JSONResponse:
+async def get_project(request: Request) -> Response:
     """A project and how many runs it has."""
     project_id = path_id(request, "project_id")
-    async with database(request).read() as conn:
-        return JSONResponse(await projects.get_summary(conn, project_id))
+    return await answer(request, lambda conn: projects.get_summary(conn, project_id))
 
 
-async def list_columns(request: Request) -> JSONResponse:
+async def list_columns(request: Request) -> Response:
     """The configuration keys and metrics that a project's runs have, and how many have them."""
     project_id = path_id(request, "project_id")
-    async with database(request).read() as conn:
+
+    async def find(conn: Connection) -> ProjectColumns:
         await projects.get(conn, project_id)
-        return JSONResponse(await run_tables.list_columns(conn, project_id))
+        return await run_tables.list_columns(conn, project_id)
+
+    return await answer(request, find)
 
 
-async def list_groups(request: Request) -> JSONResponse:
+async def list_groups(request: Request) -> Response:
     """A project's runs in groups by a field, the largest first, with means of columns."""
     project_id = path_id(request, "project_id")
     asked = query(request, GroupQuery)
@@ -78,9 +83,10 @@ async def list_groups(request: Request) -> JSONResponse:
     columns = {} if asked.columns is None else parse_fields(asked.columns)
     if len(columns) > MAX_MEANS:
         raise InvalidInputError("columns", f"at most {MAX_MEANS} can be asked for")
-    async with database(request).read() as conn:
+
+    async def find(conn: Connection) -> RunGroupPage:
         await projects.get(conn, project_id)
-        page = await groups.list_page(
+        return await groups.list_page(
             conn,
             run_tables.RunFilter(project_id=project_id, tree=tree),
             by,
@@ -88,7 +94,8 @@ async def list_groups(request: Request) -> JSONResponse:
             limit=asked.limit,
             offset=asked.offset,
         )
-    return JSONResponse(page)
+
+    return await answer(request, find)
 
 
 async def create_project(request: Request) -> JSONResponse:

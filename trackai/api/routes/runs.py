@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 import uuid
-from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import msgspec
 
 from trackai.api.requests import Limit, Name, Offset, RowId, body, database, path_id, query
-from trackai.api.responses import JSONResponse
+from trackai.api.responses import JSONResponse, answer
 from trackai.errors import InvalidInputError
-from trackai.store import configs, direct, files, garbage, projects, run_tables, runs, series, tags
+from trackai.store import configs, files, garbage, projects, run_tables, runs, series, tags
 from trackai.structs.filters import parse_field, parse_fields, parse_filter
 from trackai.structs.records import Deleted, Freed, Run, RunSummary
 from trackai.structs.values import State, json_value
@@ -19,7 +19,9 @@ from trackai.structs.values import State, json_value
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from aiosqlite import Connection
     from starlette.requests import Request
+    from starlette.responses import Response
 
 T = TypeVar("T")
 RunIds = Annotated[list[RowId], msgspec.Meta(min_length=1, max_length=10_000)]
@@ -99,7 +101,7 @@ class Deletion(msgspec.Struct):
     run_ids: RunIds
 
 
-async def list_runs(request: Request) -> JSONResponse:
+async def list_runs(request: Request) -> Response:
     """Runs that match, a page of them."""
     asked = query(request, RunQuery)
     where = run_tables.RunFilter(
@@ -113,60 +115,63 @@ async def list_runs(request: Request) -> JSONResponse:
     columns = None if asked.columns is None else parse_fields(asked.columns)
     if columns is not None and len(columns) > MAX_COLUMNS:
         raise InvalidInputError("columns", f"at most {MAX_COLUMNS} can be asked for")
-    async with database(request).read() as conn:
-        page = await direct.run(
+    return await answer(
+        request,
+        lambda conn: run_tables.list_page(
             conn,
-            lambda own: run_tables.list_page(
-                own,
-                where,
-                sort_by=sort_by,
-                sort_order=asked.sort_order,
-                columns=columns,
-                limit=asked.limit,
-                offset=asked.offset,
-                cursor=asked.cursor,
-            ),
-        )
-    return JSONResponse(page)
-
-
-async def get_run(request: Request) -> JSONResponse:
-    """A run."""
-    run_id = path_id(request, "run_id")
-    async with database(request).read() as conn:
-        return JSONResponse(await runs.get(conn, run_id))
-
-
-async def get_summary(request: Request) -> JSONResponse:
-    """A run with the last value of each metric and its configuration."""
-    run_id = path_id(request, "run_id")
-    async with database(request).read() as conn:
-        run = await runs.get(conn, run_id)
-        values = await series.last_values(conn, run_id)
-        config = await configs.get(conn, run_id)
-    return JSONResponse(
-        RunSummary(
-            **msgspec.structs.asdict(run),
-            metrics={path: json_value(value, kind) for path, value, kind in values},
-            config=config,
-        )
+            where,
+            sort_by=sort_by,
+            sort_order=asked.sort_order,
+            columns=columns,
+            limit=asked.limit,
+            offset=asked.offset,
+            cursor=asked.cursor,
+        ),
     )
 
 
-async def get_figures(request: Request) -> JSONResponse:
+async def get_run(request: Request) -> Response:
+    """A run."""
+    run_id = path_id(request, "run_id")
+    return await answer(request, lambda conn: runs.get(conn, run_id))
+
+
+async def get_summary(request: Request) -> Response:
+    """A run with the last value of each metric and its configuration."""
+    run_id = path_id(request, "run_id")
+
+    async def find(conn: Connection) -> RunSummary:
+        run = await runs.get(conn, run_id)
+        values = await series.last_values(conn, run_id)
+        return RunSummary(
+            **msgspec.structs.asdict(run),
+            metrics={path: json_value(value, kind) for path, value, kind in values},
+            config=await configs.get(conn, run_id),
+        )
+
+    return await answer(request, find)
+
+
+async def get_figures(request: Request) -> Response:
     """The figures of a run's metrics: last, min, max, mean, and where they were reached."""
     run_id = path_id(request, "run_id")
-    async with database(request).read() as conn:
+
+    async def find(conn: Connection) -> list[series.MetricSummary]:
         await runs.get(conn, run_id)
-        return JSONResponse(await series.summaries(conn, run_id))
+        return await series.summaries(conn, run_id)
+
+    return await answer(request, find)
 
 
-async def get_config(request: Request) -> JSONResponse:
+async def get_config(request: Request) -> Response:
     """A run's configuration, flat."""
     run_id = path_id(request, "run_id")
-    async with database(request).read() as conn:
+
+    async def find(conn: Connection) -> dict[str, Any]:
         await runs.get(conn, run_id)
-        return JSONResponse(await configs.get(conn, run_id))
+        return await configs.get(conn, run_id)
+
+    return await answer(request, find)
 
 
 async def create_run(request: Request) -> JSONResponse:
