@@ -36,6 +36,8 @@ logger = logging.getLogger("trackai")
 
 # How soon a running server notices a run whose process has died.
 _RECOVER_SECONDS = 2.0
+# After how many new objects to look for garbage: a request makes hundreds, and no cycles.
+_GARBAGE = 20_000
 
 
 class State(TypedDict):
@@ -60,6 +62,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
             # What is there by now stays: looking through it again and again for garbage takes a
             # fifth of the time in which a long series is read.
             gc.freeze()
+            gc.set_threshold(_GARBAGE)
             yield {"db": db, "intake": Intake(db), "ending": ending}
             tasks.cancel_scope.cancel()
         with anyio.CancelScope(shield=True):

@@ -11,7 +11,7 @@ from trackai import __version__
 from trackai.errors import TrackAIError
 
 _IDLE_SECONDS = 15
-_SWITCH_SECONDS = 0.001
+_SWITCH_SECONDS = 0.0003
 # After SIGTERM, for requests that are under way.
 _LAST_SECONDS = 20
 

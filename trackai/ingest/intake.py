@@ -1,9 +1,9 @@
 """Batches of many clients into the store: those that wait together are one transaction.
 
 A commit costs the same for one batch as for a hundred. While one is under way the next ones
-gather, and whoever comes first of them stores them all: many small requests cost few commits, and
-a single one does not wait. The others are woken once, when their outcome is there. `put` returns
-when its batch is committed; what was answered cannot be lost with the process.
+gather, and whoever is woken first stores them all: many small requests cost few commits, and a
+single one hardly waits. `put` returns when its batch is committed; what was answered cannot be
+lost with the process.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING
 import anyio
 import msgspec
 from anyio import to_thread
+from anyio.lowlevel import checkpoint
 
 from trackai.errors import NotFoundError, OverloadedError, StoreError, TrackAIError
 from trackai.ingest.batches import to_columns
-from trackai.store import batches, direct, metrics, runs, writers
+from trackai.store import batches, metrics, runs, writers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -36,6 +37,9 @@ MAX_WAITING_BATCHES = 2048
 # What one transaction takes, so that other writers get their turn.
 _POINTS_PER_COMMIT = 100_000
 _BATCHES_PER_COMMIT = 512
+# From its socket to here a request takes two turns of the event loop. What has arrived by the time
+# that somebody begins to store is let in first: clients that are answered together come together.
+_TURNS = 3
 # Batches of more points are looked through in a thread: other requests are answered meanwhile.
 _FEW = 1000
 
@@ -58,8 +62,6 @@ class _Waiting:
         self.columns = columns
         self.points = sum(len(column.steps) for column in columns)
         self.outcome: Receipt | TrackAIError | None = None
-        # Set when the outcome is there, or when it is this one's turn to store.
-        self.call = anyio.Event()
 
 
 class Intake:
@@ -67,8 +69,9 @@ class Intake:
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        self._is_storing = False
         self._waiting: list[_Waiting] = []
+        # There while somebody stores; set when the outcomes are there.
+        self._stored: anyio.Event | None = None
         self._bytes = 0
         self._last_time = 0
 
@@ -110,33 +113,30 @@ class Intake:
             columns = to_columns(batch, now=now)
         mine = _Waiting(run_id, batch, columns, host)
         self._waiting.append(mine)
-        if self._is_storing:
-            await self._wait(mine)
-        if mine.outcome is None:  # its turn
-            self._is_storing = True
-            try:
-                while mine.outcome is None:
-                    await self._store(self._take())
-            finally:
-                self._call_next()
+        try:
+            while mine.outcome is None:
+                if self._stored is not None:
+                    await self._stored.wait()
+                else:
+                    await self._store_some()
+        except BaseException:  # cancelled
+            if mine in self._waiting:
+                self._waiting.remove(mine)
+            raise
         if isinstance(mine.outcome, Receipt):
             return mine.outcome
         raise mine.outcome
 
-    async def _wait(self, mine: _Waiting) -> None:
+    async def _store_some(self) -> None:
+        """Store the batches that are there by now; those that come meanwhile wait."""
+        self._stored = stored = anyio.Event()
         try:
-            await mine.call.wait()
-        except BaseException:  # cancelled
-            if mine in self._waiting:
-                self._waiting.remove(mine)
-            if mine.call.is_set() and mine.outcome is None:
-                self._call_next()
-            raise
-
-    def _call_next(self) -> None:
-        self._is_storing = bool(self._waiting)
-        if self._waiting:
-            self._waiting[0].call.set()
+            for _ in range(_TURNS):
+                await checkpoint()
+            await self._store(self._take())
+        finally:
+            self._stored = None
+            stored.set()
 
     def _take(self) -> list[_Waiting]:
         taken, points = 0, 0
@@ -150,8 +150,7 @@ class Intake:
     async def _store(self, group: list[_Waiting]) -> None:
         failure: TrackAIError = StoreError("the batch could not be stored: send it again")
         try:
-            async with self._db.write() as conn:
-                outcomes = await direct.run(conn, lambda own: _apply(own, group))
+            outcomes = await self._db.change(lambda conn: _apply(conn, group))
             for waiting, outcome in zip(group, outcomes, strict=True):
                 waiting.outcome = outcome
         except StoreError as error:
@@ -160,7 +159,6 @@ class Intake:
             # Whatever has happened to the one that stores, the others must not wait for ever.
             for waiting in group:
                 waiting.outcome = waiting.outcome or failure
-                waiting.call.set()
 
 
 async def _apply(conn: Connection, group: Sequence[_Waiting]) -> list[Receipt | TrackAIError]:

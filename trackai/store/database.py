@@ -140,10 +140,33 @@ class Database:
             try:
                 return await work(conn)
             finally:
-                await conn.execute("ROLLBACK")
+                await conn.rollback()
 
         async with self.read() as connection:
             return await direct.run(connection, in_one_state)
+
+    async def change(self, work: Callable[[aiosqlite.Connection], Coroutine[Any, Any, T]]) -> T:
+        """Like `look`, in a write transaction; it is committed, or undone, when this returns."""
+
+        async def in_transaction(conn: aiosqlite.Connection) -> T:
+            await conn.execute("BEGIN IMMEDIATE")
+            try:
+                found = await work(conn)
+                await conn.execute("COMMIT")
+            except BaseException:
+                await conn.rollback()
+                raise
+            return found
+
+        async with self._writing:
+            with driver_errors(self.path):
+                handle = await self._current_writer()
+                # The visit goes on where the one who waits for it is cancelled: what has become of
+                # the transaction must be known.
+                with anyio.CancelScope(shield=True):
+                    found = await direct.run(handle.connection, in_transaction)
+                handle.touched(self.path)
+                return found
 
     async def move_pages(self) -> None:
         """Move what is committed into the main file, as far as readers allow; writers go on."""

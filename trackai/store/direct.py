@@ -34,6 +34,9 @@ class _Direct:
     async def executemany(self, sql: str, parameters: Iterable[Iterable[Any]]) -> None:
         self._conn.executemany(sql, parameters).close()  # type: ignore[arg-type]
 
+    async def rollback(self) -> None:
+        self._conn.rollback()
+
     async def execute_fetchall(self, sql: str, parameters: Iterable[Any] = ()) -> list[Any]:
         return self._conn.execute(sql, parameters).fetchall()  # type: ignore[arg-type]
 
