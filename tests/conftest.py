@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import textwrap
@@ -15,6 +16,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 import trackai
 from trackai import guard
@@ -26,6 +28,18 @@ if TYPE_CHECKING:
 
 
 guard.reraise = True
+
+# Where tests run in the background of a shell, Ctrl-C is ignored, and their processes inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Nothing is about speed here, and the machine may be busy. Databases are made by fixtures; tests
+# with examples use each for all of them.
+settings.register_profile(
+    "unhurried",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("unhurried")
 
 KEY = "a-secret-of-some-length"
 
@@ -216,7 +230,7 @@ def guarded(db_path: Path) -> Iterator[Server]:
 
 
 def _wait_until_healthy(server: Server) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while True:
         try:
             assert server.get("/health") == {"status": "healthy"}

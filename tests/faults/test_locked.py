@@ -55,7 +55,7 @@ def test_training_goes_on_and_is_told_once(db_path: Path, run_python: Callable[.
     other = lock()
     for step in range(1000, 5000):
         run.log({"x": step})
-    time.sleep(2)
+    time.sleep(4)
     other.communicate("\\n")
     run.finish()
     """,

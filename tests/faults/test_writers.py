@@ -49,7 +49,7 @@ FORKING = """
 
     def reap(pids):
         for pid in pids:
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + 60
             while os.waitpid(pid, os.WNOHANG)[0] == 0:
                 assert time.monotonic() < deadline, "a child hangs"
                 time.sleep(0.01)
@@ -227,7 +227,7 @@ def test_a_run_has_failed_if_one_of_its_writers_has(db_path: Path, server: Serve
 
     ends = ["run.finish()", "import os; os.kill(os.getpid(), 9)", "run.finish()"]
     start_ranks(db_path, "{'name': 'r', 'resume': 'allow'}", ends)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while server.get("/api/runs/1")["state"] != "failed":
         assert time.monotonic() < deadline, "the server does not notice"
         time.sleep(0.1)

@@ -347,7 +347,7 @@ STEPS = st.integers(-(2**62), 2**62) | st.floats(-(2.0**62), 2.0**62)
     numbers=st.lists(st.tuples(STEPS, NUMBERS | TEXTS), min_size=1, max_size=30),
     texts=st.lists(st.tuples(STEPS, TEXTS), max_size=5),
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_whatever_the_values_are(
     numbers: list[tuple[Any, Any]], texts: list[tuple[Any, Any]]
 ) -> None:

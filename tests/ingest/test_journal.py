@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.ingest.test_frames import OPENED
@@ -134,7 +134,6 @@ actions = st.one_of(
 
 
 @given(st.lists(actions, max_size=40))
-@settings(deadline=None)
 def test_whatever_is_written_is_read_once_whenever_it_is_read(
     tmp_path_factory: pytest.TempPathFactory, actions: list[tuple[Any, ...]]
 ) -> None:

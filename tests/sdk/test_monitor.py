@@ -60,7 +60,7 @@ def test_the_load_of_gpus_that_the_process_sees(
         """
         import time, trackai
         with trackai.init(project="p", auto_log_gpu=True, gpu_log_interval=60) as run:
-            time.sleep(1)
+            time.sleep(3)
         """,
         PYTHONPATH=str(tmp_path),
         CUDA_VISIBLE_DEVICES="2,1",

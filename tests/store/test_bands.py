@@ -7,7 +7,7 @@ import statistics
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.store import histories
@@ -56,9 +56,7 @@ def _check(band: Band, runs: list[list[PointRow]], low: Step, high: Step, count:
     assert counted == sum(map(len, inside))
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60)
 @given(
     actions=histories.histories(histories.usual_steps, histories.usual_values),
     fork_step=st.integers(-40, 200),

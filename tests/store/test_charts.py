@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.store import histories
@@ -53,9 +53,7 @@ def _check(chart: Chart, points: list[PointRow], count: int, times: bool) -> Non
             assert one.last_timestamp == max(time for _, time, _ in mine)
 
 
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40)
 @given(
     actions=histories.histories(),
     numbers_only=st.booleans(),

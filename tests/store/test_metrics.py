@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from anyio.from_thread import start_blocking_portal
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from trackai.store import checks, garbage, metrics, projects, runs, series, writers
@@ -98,7 +98,7 @@ def visible(logged: Logged) -> list[tuple[Any, int, Any]]:
 @example(batches=[(2, 0, [(1, 0, True)]), (1, 0, [(0, 1, "")])], axis="step")
 @example(batches=[(1, 0, [(0, 0, True)]), (1, 0, [(0, 0, 0.5), (1, 0, 2)])], axis="step")
 @example(batches=[(1, 0, [(n, 0, n)]) for n in range(9)] + [(2, 1, [(4.5, 3, 0)])], axis="step")
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 def test_figures_are_those_of_the_visible_rows(
     portal: BlockingPortal, shared: Database, batches: Batches, axis: Axis
 ) -> None:

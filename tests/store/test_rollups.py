@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trackai.store import extremes, garbage, lineage, metrics, projects, rollups, runs, writers
@@ -127,9 +127,7 @@ async def _refresh_all(db: Database) -> None:
     raise AssertionError("refreshing does not end")
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60)
 @given(
     actions=st.lists(_action, min_size=1, max_size=8),
     ranges=st.lists(st.tuples(_steps, _steps), min_size=1, max_size=3),

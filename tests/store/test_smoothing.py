@@ -6,7 +6,7 @@ import math
 import random
 from typing import TYPE_CHECKING, Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.store import histories
@@ -55,9 +55,7 @@ def _expected(
     return answer
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60)
 @given(
     actions=histories.histories(histories.usual_steps, histories.usual_values),
     fork_step=st.integers(-40, 200),
