@@ -83,7 +83,7 @@ def run_python(db_path: Path, tmp_path: Path) -> Callable[..., subprocess.Comple
             capture_output=True,
             text=True,
             check=check,
-            timeout=60,
+            timeout=300,
         )
 
     return run

@@ -55,15 +55,27 @@ def test_a_file_that_was_removed(server: Server, db_path: Path) -> None:
     assert len(server.get("/api/metrics/runs/1/metric/x")["data"]) == 3
 
 
+def _wait_until_complete(db_path: Path) -> None:
+    """Until the server has moved everything into the file, and its time lies in the past."""
+    log = db_path.with_name(db_path.name + "-wal")
+    deadline = time.monotonic() + 60
+    while log.exists() and log.stat().st_size > 0:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    time.sleep(0.05)
+
+
 @pytest.mark.parametrize("how", ["replace", "overwrite"])
 def test_a_file_that_was_replaced_by_a_copy(
     server: Server, db_path: Path, tmp_path: Path, how: str
 ) -> None:
     log("first")
+    _wait_until_complete(db_path)
     copy = tmp_path / "copy.db"
     shutil.copyfile(db_path, copy)
     log("second")
     assert projects(server) == ["second", "first"]
+    _wait_until_complete(db_path)
     if how == "replace":
         copy.replace(db_path)
     else:

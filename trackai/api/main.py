@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import Mount
 
+from trackai.api.lingering import Lingering
 from trackai.api.meters import Meters
 from trackai.api.observing import Observing
 from trackai.api.responses import http_error, internal_error, trackai_error
@@ -75,6 +76,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
         routes=[*routes(), Mount("/assets", Assets())],
         lifespan=lifespan,
         middleware=[
+            Middleware(Lingering),
             Middleware(
                 Observing, meters=meters, routes={one.endpoint: one.path for one in OPERATIONS}
             ),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import anyio
 import msgspec
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -22,12 +21,8 @@ if TYPE_CHECKING:
 
     from aiosqlite import Connection
     from starlette.requests import Request
-    from starlette.types import Receive, Scope, Send
 
     from trackai.store.database import Database
-
-# How long a client may go on sending a body that is not wanted.
-_LINGER_SECONDS = 10.0
 
 _encode = msgspec.json.Encoder().encode
 
@@ -73,28 +68,6 @@ class BodyTooLargeError(HTTPException):
         super().__init__(413, detail, {"Connection": "close"})
 
 
-class _Refusal(JSONResponse):
-    """An answer in the middle of a body.
-
-    Many clients look for it only when they have sent everything. Closing the connection before
-    that would reset it, and they would never see why.
-    """
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await send(
-            {
-                "type": "http.response.start",
-                "status": self.status_code,
-                "headers": self.raw_headers,
-            }
-        )
-        await send({"type": "http.response.body", "body": self.body, "more_body": True})
-        with anyio.move_on_after(_LINGER_SECONDS):
-            while (await receive()).get("more_body"):
-                pass
-        await send({"type": "http.response.body", "body": b""})
-
-
 async def trackai_error(request: Request, error: Exception) -> Response:
     """Answer one of TrackAI's own exceptions."""
     status = next(status for kind, status in _STATUS if isinstance(error, kind))
@@ -105,8 +78,7 @@ async def trackai_error(request: Request, error: Exception) -> Response:
 async def http_error(request: Request, error: Exception) -> Response:
     """Answer an error that the framework has found: no such route, no such method."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for nothing else
-    kind = _Refusal if isinstance(error, BodyTooLargeError) else JSONResponse
-    return kind({"detail": error.detail}, error.status_code, dict(error.headers or {}))
+    return JSONResponse({"detail": error.detail}, error.status_code, dict(error.headers or {}))
 
 
 async def internal_error(request: Request, error: Exception) -> Response:
