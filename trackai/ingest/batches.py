@@ -98,25 +98,45 @@ def to_columns(batch: Batch, *, now: int) -> list[Column]:
     Raises:
         InvalidInputError: they cannot be stored; the field is named.
     """
+    if len(batch.rows) == 1 and not batch.columns:
+        columns = _of_row(batch.rows[0], now)
+        _check_size(columns)
+        return columns
     found: dict[tuple[str, Axis], Column] = {}
     for number, row in enumerate(batch.rows):
         _add_row(found, row, f"rows[{number}]", now)
     for number, wire in enumerate(batch.columns):
         _add_column(found, wire, f"columns[{number}]", now)
-    if len(found) > MAX_METRICS:
-        raise InvalidInputError("body", f"more than {MAX_METRICS} metrics in a batch")
-    if sum(len(column.steps) for column in found.values()) > MAX_POINTS:
-        raise InvalidInputError("body", f"more than {MAX_POINTS} points in a batch")
-    for column in found.values():
+    columns = list(found.values())
+    _check_size(columns)
+    for column in columns:
         _tell_apart(column)
-    return list(found.values())
+    return columns
+
+
+def _check_size(columns: Sequence[Column]) -> None:
+    if len(columns) > MAX_METRICS:
+        raise InvalidInputError("body", f"more than {MAX_METRICS} metrics in a batch")
+    if sum(len(column.steps) for column in columns) > MAX_POINTS:
+        raise InvalidInputError("body", f"more than {MAX_POINTS} points in a batch")
+
+
+def _of_row(row: BatchRow, now: int) -> list[Column]:
+    """The columns of a batch of one row, as most small ones are: no two points fall together."""
+    axis, step, time = _place(row, "rows[0]", now)
+    _check_values(list(row.values.values()), "rows[0].values")
+    return [Column(path, axis, [step], [time], [value]) for path, value in row.values.items()]
+
+
+def _place(row: BatchRow, where: str, now: int) -> tuple[Axis, Step, int]:
+    time = now if row.timestamp is None else _times([row.timestamp], f"{where}.timestamp")[0]
+    step = time if row.step is None else row.step
+    _check_steps([step], f"{where}.step")
+    return ("time" if row.step is None else "step"), step, time
 
 
 def _add_row(found: dict[tuple[str, Axis], Column], row: BatchRow, where: str, now: int) -> None:
-    time = now if row.timestamp is None else _times([row.timestamp], f"{where}.timestamp")[0]
-    axis: Axis = "time" if row.step is None else "step"
-    step = time if row.step is None else row.step
-    _check_steps([step], f"{where}.step")
+    axis, step, time = _place(row, where, now)
     for path, value in row.values.items():
         column = found.get((path, axis))
         if column is None:

@@ -110,10 +110,8 @@ def _of_one(step: Step, timestamp: int, value: float) -> Figures:
 
 
 def _position_of_last(steps: Sequence[Step], timestamps: Sequence[int], last_step: Step) -> int:
-    return max(
-        (position for position, step in enumerate(steps) if step == last_step),
-        key=lambda position: (timestamps[position], position),
-    )
+    found = zip(timestamps, range(len(steps)), steps, strict=True)
+    return max((time, position) for time, position, step in found if step == last_step)[1]
 
 
 def _kind(types: frozenset[type]) -> Kind:

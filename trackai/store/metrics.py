@@ -289,6 +289,8 @@ def visible(one: Series) -> str:
 
 def _within_64_bits(column: Column) -> Column:
     """The column with floats for the integers that SQLite cannot hold."""
+    if type(column.values[0]) is float and len(column.values) == 1:  # as very often
+        return column
     if int not in set(map(type, column.values)):
         return column
     values = [
