@@ -228,6 +228,8 @@ class Database:
         # the handle is open, the system cannot give its files' numbers to others.
         with _file_errors(self.path):
             async with exclusive(self.spool / "open.lock"):
+                if handle not in self._handles:  # closed meanwhile: its numbers are free again
+                    return
                 for suffix, companion in handle.companions.items():
                     path = _beside(self.path, suffix)
                     if companion is not None and companion == _identity(path):
