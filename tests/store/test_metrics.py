@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from contextlib import suppress
+from itertools import permutations
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -347,3 +348,24 @@ async def test_the_figures_do_not_depend_on_what_is_stored_first(
             await metrics.append(conn, run_id, ids[rank], [column])
         [summary] = await series.summaries(conn, run_id)
     assert (summary.last, summary.min_step, summary.max_step) == (1.0, 7, 7)
+
+
+@pytest.mark.parametrize("equal", [[0.0, -0.0, 0], [1, 1.0, True], [-0.0, False], [2, 2]])
+async def test_of_equal_numbers_the_same_is_the_least_in_whatever_order(
+    db: Database, equal: list[Any]
+) -> None:
+    found = set()
+    async with db.write() as conn:
+        run_id = await new_run(conn)
+        by = await writer(conn, run_id, 1)
+        for number, values in enumerate(permutations(equal)):
+            points = [
+                Column(f"one/{number}", "step", [at], [1], [v]) for at, v in enumerate(values)
+            ]
+            steps: list[Any] = list(range(len(values)))
+            at_once = Column(f"all/{number}", "step", steps, steps, list(values))
+            for column in (*points, at_once):
+                await metrics.append(conn, run_id, by, [column])
+        for one in await series.summaries(conn, run_id):
+            found.add((repr(one.min), repr(one.max)))
+    assert len(found) == 1

@@ -43,7 +43,8 @@ def summarize(steps: Sequence[Step], timestamps: Sequence[int], values: Sequence
 
     They depend on the points alone, not on their order: the last value is that of the latest point
     at the highest step (of several at one time, that which comes last here), and a value that was
-    the least or greatest at several steps was so first at the lowest of them.
+    the least or greatest at several steps was so first at the lowest of them. Where 1 and 1.0 are,
+    it is the float.
     """
     if len(steps) == 1 and type(values[0]) is float and math.isfinite(values[0]):
         return _of_one(steps[0], timestamps[0], values[0])
@@ -84,6 +85,9 @@ def summarize(steps: Sequence[Step], timestamps: Sequence[int], values: Sequence
                 min(step for step, value in zip(finite_steps, finite, strict=True) if value == best)
                 for best in (low, high)
             )
+        if len(types) > 1:
+            low, high = _float_if_any(low, finite), _float_if_any(high, finite)
+        low, high = low + 0, high + 0  # no zero is negative
     return Figures(
         kind=_kind(types),
         points=len(values),
@@ -104,9 +108,14 @@ def summarize(steps: Sequence[Step], timestamps: Sequence[int], values: Sequence
 
 def _of_one(step: Step, timestamp: int, value: float) -> Figures:
     """The same for a single number, of which those who log over HTTP send many at a time."""
+    best = value + 0  # no zero is negative
     return Figures(
-        "number", 1, 1, 0, step, step, timestamp, timestamp, value, value, step, value, step, value
+        "number", 1, 1, 0, step, step, timestamp, timestamp, value, best, step, best, step, value
     )
+
+
+def _float_if_any(best: float, values: Sequence[float]) -> float:
+    return next((one for one in values if one == best and isinstance(one, float)), best)
 
 
 def _position_of_last(steps: Sequence[Step], timestamps: Sequence[int], last_step: Step) -> int:

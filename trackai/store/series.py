@@ -142,8 +142,10 @@ def _merge(rows: int) -> str:
                 )
                 ELSE new.last_value
             END,
+            -- Of 1 and 1.0 it is the float, whichever was stored first.
             min_value = CASE
-                WHEN new.min_value IS NULL OR series.min_value <= new.min_value
+                WHEN new.min_value IS NULL OR series.min_value < new.min_value
+                    OR (series.min_value = new.min_value AND typeof(series.min_value) = 'real')
                 THEN series.min_value ELSE new.min_value
             END,
             min_step = CASE
@@ -154,7 +156,8 @@ def _merge(rows: int) -> str:
                 ELSE new.min_step
             END,
             max_value = CASE
-                WHEN new.max_value IS NULL OR series.max_value >= new.max_value
+                WHEN new.max_value IS NULL OR series.max_value > new.max_value
+                    OR (series.max_value = new.max_value AND typeof(series.max_value) = 'real')
                 THEN series.max_value ELSE new.max_value
             END,
             max_step = CASE
