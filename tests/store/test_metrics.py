@@ -100,6 +100,7 @@ def visible(logged: Logged) -> list[tuple[Any, int, Any]]:
 @example(batches=[(1, 0, [(0, 0, True)]), (1, 0, [(0, 0, 0.5), (1, 0, 2)])], axis="step")
 @example(batches=[(1, 0, [(n, 0, n)]) for n in range(9)] + [(2, 1, [(4.5, 3, 0)])], axis="step")
 @example(batches=[(1, 0, [(0, 0, "")]), (1, 0, [(0, 0, 1)])], axis="step")
+@example(batches=[(2, 0, [(0, 0, "")]), (1, 0, [(0, 0, 0.5)])], axis="step")
 @settings(max_examples=150)
 def test_figures_are_those_of_the_visible_rows(
     portal: BlockingPortal, shared: Database, batches: Batches, axis: Axis

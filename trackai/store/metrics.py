@@ -252,7 +252,7 @@ async def _note_attempts(
 
 async def recount(conn: Connection, one: Series) -> None:
     """Compute the figures of a series anew, from its points."""
-    await series.reset_figures(conn, one.id)
+    await series.reset_figures(conn, one.id, one.kind)
     async for rows in _pages(conn, one):
         steps, timestamps, values = zip(*rows, strict=True)
         figures = summarize(steps, timestamps, [python_value(v, one.kind) for v in values])

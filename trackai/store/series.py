@@ -99,17 +99,17 @@ async def merge_figures(conn: Connection, additions: Iterable[tuple[int, Figures
     )
 
 
-async def reset_figures(conn: Connection, series_id: int) -> None:
-    """Make a series look as if it had no points, before they are counted anew."""
+async def reset_figures(conn: Connection, series_id: int, kind: Kind) -> None:
+    """Make a series look as if it had no points of that kind, before they are counted anew."""
     await conn.execute(
         """
         UPDATE series SET
-            points = 0, finite_points = 0, nan_points = 0, sum = 0,
+            kind = ?, points = 0, finite_points = 0, nan_points = 0, sum = 0,
             first_step = NULL, last_step = NULL, first_timestamp = NULL, last_timestamp = NULL,
             last_value = NULL, min_value = NULL, min_step = NULL, max_value = NULL, max_step = NULL
         WHERE id = ?
         """,
-        (series_id,),
+        (kind, series_id),
     )
 
 
