@@ -440,3 +440,31 @@ async def test_a_reader_keeps_a_checkpoint_but_nobody_waiting(db: Database) -> N
         assert list(rows) == [(30_000,)]
     assert await db.checkpoint()
     assert db.path.with_name(db.path.name + "-wal").stat().st_size == 0
+
+
+async def test_what_we_write_ourselves_makes_no_connection_outdated(db: Database) -> None:
+    async with db.write() as conn:
+        await conn.execute("CREATE TABLE t (x)")
+    async with db.read() as first:
+        pass
+    generation = db.generation
+    size = db.path.stat().st_size
+    for _ in range(3):
+        async with db.write() as conn:  # more than SQLite keeps in the log
+            await conn.execute("INSERT INTO t VALUES (zeroblob(9000000))")
+        async with db.read() as reader:
+            assert reader is first
+    assert db.path.stat().st_size > size + 9_000_000
+    async with db.write() as conn:
+        os.utime(db.path)  # a commit of many pages is under way
+        async with db.read() as reader:
+            assert reader is first
+    await db.move_pages()
+    await db.checkpoint()
+    async with db.write(), db.read() as reader:
+        assert reader is first
+    assert db.generation == generation
+    await anyio.sleep(0.05)
+    os.utime(db.path)  # somebody else
+    async with db.read() as reader:
+        assert reader is not first

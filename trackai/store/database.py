@@ -56,10 +56,11 @@ class Database:
         self._writer: _Handle | None = None
         self._idle: list[_Handle] = []
         self._handles: set[_Handle] = set()
+        self._touches = 0
         # Held by whoever deletes what nobody owns: one is enough, and keeps the count.
         self.collecting = anyio.Lock()
-        self._writing = anyio.Lock()
-        self._reading = anyio.Semaphore(READERS)
+        self._writing = anyio.Lock(fast_acquire=True)
+        self._reading = anyio.Semaphore(READERS, fast_acquire=True)
 
     @property
     def spool(self) -> Path:
@@ -90,27 +91,31 @@ class Database:
         async with self._writing:
             with driver_errors(self.path):
                 handle = await self._current_writer()
-                try:
-                    # Inside: whoever is cancelled while it waits may begin one all the same.
-                    await handle.connection.execute("BEGIN IMMEDIATE")
-                    yield handle.connection
-                    await handle.connection.commit()
-                except BaseException:
-                    with anyio.CancelScope(shield=True):
-                        await handle.connection.rollback()
-                    raise
-                # The commit may have moved pages into the main file: that was us.
-                handle.touched(self.path)
+                with self._touching(handle):
+                    try:
+                        # Inside: whoever is cancelled while it waits may begin one all the same.
+                        await handle.connection.execute("BEGIN IMMEDIATE")
+                        yield handle.connection
+                        await handle.connection.commit()
+                    except BaseException:
+                        with anyio.CancelScope(shield=True):
+                            await handle.connection.rollback()
+                        raise
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[aiosqlite.Connection]:
         """A connection for reading only."""
+        async with self._reader() as handle:
+            yield handle.connection
+
+    @asynccontextmanager
+    async def _reader(self) -> AsyncIterator[_Handle]:
         async with self._reading:
             with driver_errors(self.path):
                 handle = await self._current_reader()
                 idle = self._idle
                 try:
-                    yield handle.connection
+                    yield handle
                 finally:
                     if idle is self._idle:
                         idle.append(handle)
@@ -163,15 +168,15 @@ class Database:
                 handle = await self._current_writer()
                 # The visit goes on where the one who waits for it is cancelled: what has become of
                 # the transaction must be known.
-                with anyio.CancelScope(shield=True):
+                with self._touching(handle), anyio.CancelScope(shield=True):
                     found = await direct.run(handle.connection, in_transaction)
-                handle.touched(self.path)
                 return found
 
     async def move_pages(self) -> None:
         """Move what is committed into the main file, as far as readers allow; writers go on."""
-        async with self.read() as connection:
-            await connection.execute_fetchall("PRAGMA wal_checkpoint(PASSIVE)")
+        async with self._reader() as handle:
+            with self._touching(handle):
+                await handle.connection.execute_fetchall("PRAGMA wal_checkpoint(PASSIVE)")
 
     async def checkpoint(self) -> bool:
         """Move everything into the main file; False if readers elsewhere were in the way."""
@@ -182,18 +187,41 @@ class Database:
                 # SQLite keeps all writers out while it waits for readers.
                 await _set_patience(handle.connection, _CHECKPOINT_SECONDS)
                 try:
-                    rows = await handle.connection.execute_fetchall(
-                        "PRAGMA wal_checkpoint(TRUNCATE)"
-                    )
+                    with self._touching(handle):
+                        rows = await handle.connection.execute_fetchall(
+                            "PRAGMA wal_checkpoint(TRUNCATE)"
+                        )
                 finally:
                     with anyio.CancelScope(shield=True):
                         await _set_patience(handle.connection, BUSY_SECONDS)
-                handle.touched(self.path)
                 return all(row[0] == 0 for row in rows)
+
+    @contextmanager
+    def _touching(self, handle: _Handle) -> Iterator[None]:
+        """Something that may move pages into the main file: what becomes of the file was us.
+
+        Else all other connections would be opened anew, which takes many turns of the event loop.
+        """
+        before = handle.state
+        self._touches += 1
+        try:
+            yield
+        finally:
+            self._touches -= 1
+        handle.touched(self.path)
+        for other in self._handles:
+            if other.state == before:
+                other.state = handle.state
+
+    def _is_current(self, handle: _Handle) -> bool:
+        # While pages are moved, no state is known; that it is the same file must do.
+        return handle.is_current(self.path) or (
+            self._touches > 0 and handle.file == _identity(self.path)
+        )
 
     async def _current_writer(self) -> _Handle:
         handle = self._writer
-        if handle is not None and handle.is_current(self.path):
+        if handle is not None and self._is_current(handle):
             return handle
         self._writer = await self._open()
         self.generation += 1
@@ -206,7 +234,7 @@ class Database:
         try:
             while self._idle:
                 handle = self._idle.pop()
-                if handle.is_current(self.path):
+                if self._is_current(handle):
                     return handle
                 outdated.append(handle)
             return await self._open(read_only=True)
@@ -319,13 +347,13 @@ class _Handle:
         self.connection = connection
         self.file = _identity(path)
         self.companions: dict[str, _Identity | None] = {}
-        self._state: tuple[int, ...] | None = None
+        self.state: tuple[int, ...] | None = None
 
     async def close(self) -> None:
         await self.connection.close()
 
     def is_current(self, path: Path) -> bool:
-        return self._state is not None and self._state == _state(path)
+        return self.state is not None and self.state == _state(path)
 
     def opened(self, path: Path) -> None:
         self.companions = {suffix: _identity(_beside(path, suffix)) for suffix in _COMPANIONS}
@@ -333,7 +361,7 @@ class _Handle:
 
     def touched(self, path: Path) -> None:
         if self.file == _identity(path):
-            self._state = _state(path)
+            self.state = _state(path)
 
 
 async def _open(path: Path, spool: Path, *, read_only: bool = False) -> _Handle:
