@@ -6,6 +6,7 @@ import gc
 import logging
 import time
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, TypedDict
 
 import anyio
@@ -120,8 +121,7 @@ async def _roll_up(db: Database) -> None:
             series_id = await rollups.next_stale(conn)
         if series_id is None:
             return
-        async with db.write() as conn:
-            await rollups.refresh(conn, series_id)
+        await db.change(partial(rollups.refresh, series_id=series_id))
 
 
 app = create_app()

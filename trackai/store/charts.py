@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 # A long window is read from its points only if there are no more of them for each bucket.
-_PER_BUCKET = 16
+_PER_BUCKET = 8
 
 
 class Chart(msgspec.Struct):
@@ -143,7 +143,7 @@ async def read(
 
 async def _read_long(
     conn: Connection, segments: Sequence[Segment], whole: Range, level: int, times: bool
-) -> list[Bucket]:
+) -> list[Bucket] | Columns:
     found: dict[int, Bucket] = {}
     # Where series are put together, times say which of two points at a step is the first.
     times = times or len(segments) > 1
@@ -154,6 +154,8 @@ async def _read_long(
                 conn, one.id, part, level,
                 resumed=bool(one.resumed), plain=one.plain, times=times,
             )  # fmt: skip
+            if len(segments) == 1:
+                return more.columns
             rollups.merge_into(found, more.items())
     return [one for _, one in sorted(found.items())]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import compress
 from typing import TYPE_CHECKING, Literal
 
 from trackai.store import rollups
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["nan", "inf", "min", "max"]
 
-_COLUMN = {"nan": "nan_points", "inf": "infinite_points"}
+_FIELD = {"nan": "nan_points", "inf": "infinite_points"}
 _CONDITION = {"nan": "value IS NULL", "inf": "value IN (9e999, -9e999)"}
 
 
@@ -46,21 +47,14 @@ async def find(conn: Connection, one: Series, kind: Kind) -> PointRow | None:
 async def _narrow(conn: Connection, series_id: int, span: Span, kind: Kind) -> Range | None:
     """The first bucket with such a point, down to the lowest level."""
     found = None
-    level, first, last = span
     while True:
-        rows = await conn.execute_fetchall(
-            f"""
-            SELECT bucket FROM rollups
-            WHERE series_id = ? AND level = ? AND bucket BETWEEN ? AND ? AND {_COLUMN[kind]} > 0
-            ORDER BY bucket LIMIT 1
-            """,
-            (series_id, level, first, last),
-        )
-        bucket = next((number for (number,) in rows), None)
+        some = await rollups.read_span(conn, series_id, span)
+        counts = getattr(some.columns, _FIELD[kind])
+        bucket = next(compress(some.numbers, counts), None)
         if bucket is None:
             return found
-        found = Range(buckets.start(bucket, level), buckets.end(bucket, level))
-        level, first, last = level - 1, bucket * 2, bucket * 2 + 1
+        found = Range(buckets.start(bucket, span.level), buckets.end(bucket, span.level))
+        span = Span(span.level - 1, bucket * 2, bucket * 2 + 1)
 
 
 async def _first_row(

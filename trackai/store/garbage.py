@@ -29,7 +29,7 @@ _FEWEST_PAGES, _MOST_PAGES = 16, 8192
 _KEYS = {
     "metrics": "step, timestamp, writer_id",
     "system_steps": "timestamp, writer_id",
-    "rollups": "level, bucket",
+    "rollups": "level, block",
 }
 
 

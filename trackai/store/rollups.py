@@ -9,16 +9,19 @@ it is exact at any moment.
 from __future__ import annotations
 
 import sys
+from bisect import bisect_left
 from functools import lru_cache
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from trackai.store.attempts import NOT_SUPERSEDED
 from trackai.store.bulk import execute_rows, numbered, placeholders
-from trackai.structs import buckets
+from trackai.structs import blocks, buckets, thinning
 from trackai.structs.buckets import Bucket, Range, Span
+from trackai.structs.thinning import Numbered
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from aiosqlite import Connection
 
@@ -27,14 +30,15 @@ if TYPE_CHECKING:
 # Shorter series are read from their points, which takes a few milliseconds.
 SHORTEST = 4096
 # About how many points a bucket of the lowest level holds.
-_POINTS = 64
+_POINTS = 32
 # How many buckets the highest level may have.
 _TOP_BUCKETS = 16
+# How many stale ranges are looked at together.
+_RANGES = 1000
 # How many points one transaction rolls up, so that others get to write.
-_CHUNK = 20_000
+_CHUNK = 10_000
 _FARTHEST = sys.float_info.max
 _INT64 = 1 << 63
-_FIELDS = ", ".join(Bucket.__struct_fields__)
 
 
 class Touched(NamedTuple):
@@ -153,94 +157,84 @@ async def _choose_base(conn: Connection, one: _State) -> int:
             (one.series_id, SHORTEST),
         )
         return buckets.level_holding([step for (step,) in rows], _POINTS)
-    rows = await conn.execute_fetchall(
-        "SELECT points FROM rollups WHERE series_id = ? AND level = ? ORDER BY points",
-        (one.series_id, one.base),
-    )
-    return buckets.adjusted_level(one.base, [points for (points,) in rows], _POINTS)
+    everywhere = Span(one.base, -buckets.LARGEST_BUCKET, buckets.LARGEST_BUCKET)
+    found = await read_span(conn, one.series_id, everywhere)
+    return buckets.adjusted_level(one.base, sorted(found.columns.points), _POINTS)
 
 
 async def _refresh_first(conn: Connection, one: _State, base: int, top: int) -> None:
     """Roll up the first stale range, or its beginning if it is long."""
-    rows = await conn.execute_fetchall(
-        """
+    stale = await conn.execute_fetchall(
+        f"""
         SELECT first_step, last_step FROM stale_rollups WHERE series_id = ?
-        ORDER BY first_step LIMIT 1
+        ORDER BY first_step LIMIT {_RANGES}
         """,
         (one.series_id,),
     )
-    for low, high in rows:
-        first = max(buckets.bucket_of(low, base), -buckets.LARGEST_BUCKET + 1)
-        last = min(buckets.bucket_of(high, base), buckets.LARGEST_BUCKET - 1)
-        farther = await conn.execute_fetchall(
-            "SELECT step FROM metrics WHERE series_id = ? AND step >= ? ORDER BY step"
-            f" LIMIT 1 OFFSET {_CHUNK}",
-            (one.series_id, bound(buckets.start(first, base))),
-        )
-        reached = min([last, *(buckets.bucket_of(step, base) for (step,) in farther)])
-        if first <= reached:
-            await _compute(conn, one, base, first, reached)
-            for level in range(base + 1, top + 1):
-                up = level - base
-                await _roll_up(conn, one.series_id, level, first >> up, reached >> up)
-        await conn.execute(
-            "DELETE FROM stale_rollups WHERE series_id = ? AND first_step = ?",
-            (one.series_id, low),
-        )
-        if reached < last:
-            rest = bound(buckets.start(reached + 1, base))
-            await conn.execute(_mark(1), (one.series_id, rest, high))
+    low, high = next((Range(*row) for row in stale), (None, None))
+    if low is None or high is None:
+        return
+    # Many small batches leave many ranges next to each other: together they are one.
+    for sooner, later in stale:
+        if buckets.bucket_of(sooner, base) > buckets.bucket_of(high, base) + 1:
+            break
+        until, high = sooner, max(high, later)
+    first = max(buckets.bucket_of(low, base), -buckets.LARGEST_BUCKET + 1)
+    last = min(buckets.bucket_of(high, base), buckets.LARGEST_BUCKET - 1)
+    farther = await conn.execute_fetchall(
+        "SELECT step FROM metrics WHERE series_id = ? AND step >= ? ORDER BY step"
+        f" LIMIT 1 OFFSET {_CHUNK}",
+        (one.series_id, bound(buckets.start(first, base))),
+    )
+    reached = min([last, *(buckets.bucket_of(step, base) for (step,) in farther)])
+    if first <= reached:
+        await _compute(conn, one, base, first, reached)
+        for level in range(base + 1, top + 1):
+            up = level - base
+            await _roll_up(conn, one.series_id, level, first >> up, reached >> up)
+    await conn.execute(
+        "DELETE FROM stale_rollups WHERE series_id = ? AND first_step BETWEEN ? AND ?",
+        (one.series_id, low, until),
+    )
+    if reached < last:
+        rest = bound(buckets.start(reached + 1, base))
+        await conn.execute(_mark(1), (one.series_id, rest, high))
 
 
 async def _compute(conn: Connection, one: _State, base: int, first: int, last: int) -> None:
     """Compute rollups of the lowest level from the points."""
-    await _remove(conn, one.series_id, base, first, last)
     where = Wanted(one.series_id, base, buckets.start(first, base), buckets.end(last, base))
-    statement, values = _from_rows(
-        [where], resumed=bool(one.resumed), plain=bool(one.plain), times=True
-    )
-    await conn.execute(
-        f"INSERT INTO rollups (series_id, level, bucket, {_FIELDS})"
-        f" SELECT found_id, ?4, bucket, {_FIELDS} FROM ({statement})",
-        values,
-    )
+    found = await read_rows(conn, [where], resumed=bool(one.resumed), plain=bool(one.plain))
+    await _replace(conn, one.series_id, base, first, last, found.get(one.series_id, {}))
 
 
 async def _roll_up(conn: Connection, series_id: int, level: int, first: int, last: int) -> None:
     """Compute rollups of a level from those of the level below."""
-    await _remove(conn, series_id, level, first, last)
+    found: dict[int, Bucket] = {}
+    below = await read_span(conn, series_id, Span(level - 1, first * 2, last * 2 + 1))
+    merge_into(found, ((number >> 1, one) for number, one in below.items()))
+    await _replace(conn, series_id, level, first, last, found)
+
+
+async def _replace(
+    conn: Connection, series_id: int, level: int, first: int, last: int, new: dict[int, Bucket]
+) -> None:
+    """Put `new` in the place of the buckets from `first` to `last`."""
+    begin, end = blocks.block_of(first), blocks.block_of(last)
+    # What lies in the outermost blocks beside them stays.
+    left = Span(level, blocks.first_bucket(begin), first - 1)
+    right = Span(level, last + 1, blocks.first_bucket(end + 1) - 1)
+    kept = [span for span in (left, right) if span.first <= span.last]
+    for _, some in await _read_spans(conn, series_id, kept):
+        new.update(some.items())
     await conn.execute(
-        f"""
-        INSERT INTO rollups (series_id, level, bucket, {_FIELDS})
-        SELECT
-            series_id, level, bucket, points, finite_points, nan_points, infinite_points,
-            min_value, max_value, sum, first_step, last_step, first_timestamp, last_timestamp,
-            (SELECT below.first_value FROM rollups AS below
-             WHERE below.series_id = ?1 AND below.level = ?2 - 1 AND below.bucket = lowest),
-            (SELECT below.last_value FROM rollups AS below
-             WHERE below.series_id = ?1 AND below.level = ?2 - 1 AND below.bucket = highest)
-        FROM (
-            SELECT
-                series_id, ?2 AS level, bucket >> 1 AS bucket,
-                sum(points) AS points, sum(finite_points) AS finite_points,
-                sum(nan_points) AS nan_points, sum(infinite_points) AS infinite_points,
-                min(min_value) AS min_value, max(max_value) AS max_value, total(sum) AS sum,
-                min(first_step) AS first_step, max(last_step) AS last_step,
-                min(first_timestamp) AS first_timestamp, max(last_timestamp) AS last_timestamp,
-                min(bucket) AS lowest, max(bucket) AS highest
-            FROM rollups
-            WHERE series_id = ?1 AND level = ?2 - 1 AND bucket BETWEEN ?3 * 2 AND ?4 * 2 + 1
-            GROUP BY bucket >> 1
-        )
-        """,
-        (series_id, level, first, last),
+        "DELETE FROM rollups WHERE series_id = ? AND level = ? AND block BETWEEN ? AND ?",
+        (series_id, level, begin, end),
     )
-
-
-async def _remove(conn: Connection, series_id: int, level: int, first: int, last: int) -> None:
-    await conn.execute(
-        "DELETE FROM rollups WHERE series_id = ? AND level = ? AND bucket BETWEEN ? AND ?",
-        (series_id, level, first, last),
+    packed = blocks.pack(sorted(new.items()))
+    await conn.executemany(
+        "INSERT INTO rollups (series_id, level, block, buckets) VALUES (?, ?, ?, ?)",
+        [(series_id, level, *block) for block in packed],
     )
 
 
@@ -332,8 +326,8 @@ async def read(
     resumed: bool,
     plain: bool = False,
     times: bool = True,
-) -> dict[int, Bucket]:
-    """The buckets of a level over the points of a series in a range of steps, by their numbers.
+) -> Numbered:
+    """The buckets of a level over the points of a series in a range of steps.
 
     All reads must see one state of the database: the connection is in a transaction.
 
@@ -357,14 +351,29 @@ async def read(
             wanted, min(level, top), base, [Range(low, high) for low, high in stale]
         )
     found: dict[int, Bucket] = {}
-    if spans:
-        _gather(found, await _read_spans(conn, series_id, spans, level))
+    whole: list[Numbered] = []
+    for span, some in await _read_spans(conn, series_id, spans):
+        if span.level == level and some.numbers:
+            whole.append(some)
+        else:
+            merge_into(found, ((number >> level - span.level, one) for number, one in some.items()))
     if ranges:
-        some = [Wanted(series_id, level, low, high) for low, high in ranges]
-        rows = await read_rows(conn, some, resumed=resumed, plain=plain, times=times)
+        few = [Wanted(series_id, level, low, high) for low, high in ranges]
+        rows = await read_rows(conn, few, resumed=resumed, plain=plain, times=times)
         for buckets_found in rows.values():
             merge_into(found, buckets_found.items())
-    return dict(sorted(found.items()))
+    return _in_order(whole, found)
+
+
+def _in_order(whole: Sequence[Numbered], found: Mapping[int, Bucket]) -> Numbered:
+    """Buckets that were read whole, with those that were put together, which lie between them."""
+    rest = sorted(found.items())
+    parts: list[Numbered] = []
+    for one in whole:
+        place = bisect_left(rest, one.numbers[0], key=itemgetter(0))
+        parts += Numbered.of(rest[:place]), one
+        rest = rest[place:]
+    return thinning.join([*parts, Numbered.of(rest)])
 
 
 async def pieces(conn: Connection, series_id: int, wanted: Range) -> list[Span | Range]:
@@ -402,26 +411,36 @@ async def read_rows(
     return found
 
 
+async def read_span(conn: Connection, series_id: int, span: Span) -> Numbered:
+    """The rollups of a span."""
+    return (await _read_spans(conn, series_id, [span]))[0][1]
+
+
 async def _read_spans(
-    conn: Connection, series_id: int, spans: Sequence[Span], level: int
-) -> Iterable[Any]:
-    values: list[int] = [series_id, level]
-    for span in spans:
-        values += span
-    return await conn.execute_fetchall(
+    conn: Connection, series_id: int, spans: Sequence[Span]
+) -> list[tuple[Span, Numbered]]:
+    """The rollups of each span."""
+    if not spans:
+        return []
+    values: list[int] = [series_id]
+    for place, (level, first, last) in enumerate(spans):
+        values += place, level, blocks.block_of(first), blocks.block_of(last)
+    rows = await conn.execute_fetchall(
         f"""
-        WITH spans (level, first, last) AS (VALUES {numbered(len(spans), 3, after=2)})
-        SELECT rollups.bucket >> ?2 - rollups.level, {_FIELDS}
-        FROM spans CROSS JOIN rollups
-        WHERE series_id = ?1 AND rollups.level = spans.level
-          AND rollups.bucket BETWEEN spans.first AND spans.last
+        WITH spans (place, level, first, last) AS (VALUES {numbered(len(spans), 4, after=1)})
+        SELECT place, block, buckets FROM spans CROSS JOIN rollups
+        WHERE series_id = ?1 AND rollups.level = spans.level AND block BETWEEN first AND last
+        ORDER BY place, block
         """,
         values,
     )
-
-
-def _gather(found: dict[int, Bucket], rows: Iterable[Any]) -> None:
-    merge_into(found, ((bucket, Bucket(*fields)) for bucket, *fields in rows))
+    found: list[list[Numbered]] = [[] for _ in spans]
+    for place, block, packed in rows:
+        found[place].append(blocks.unpack(block, packed))
+    return [
+        (span, thinning.join(some).between(span.first, span.last))
+        for span, some in zip(spans, found, strict=True)
+    ]
 
 
 def merge_into(found: dict[int, Bucket], more: Iterable[tuple[int, Bucket]]) -> None:

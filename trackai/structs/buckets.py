@@ -157,13 +157,12 @@ def plan(
     """
     lowest, highest = -LARGEST_BUCKET + 1, LARGEST_BUCKET - 1
     # The first and last whole bucket of the base level.
-    first = bucket_of(wanted.low, base)
-    if start(first, base) < wanted.low:
+    first = max(bucket_of(wanted.low, base), lowest)
+    if first <= highest and start(first, base) < wanted.low:
         first += 1
-    last = bucket_of(wanted.high, base)
-    if end(last, base) > wanted.high:
+    last = min(bucket_of(wanted.high, base), highest)
+    if last >= lowest and end(last, base) > wanted.high:
         last -= 1
-    first, last = max(first, lowest), min(last, highest)
     spans: list[Span] = []
     rows: list[Range] = []
     position: Step = wanted.low  # what lies below has been planned

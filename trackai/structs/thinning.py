@@ -5,15 +5,18 @@ A list at a time and without an object for each bucket, it takes a third of the 
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from itertools import compress, count
 from operator import add, gt, lt, ne, sub, truediv
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
 
 from trackai.structs import buckets
 from trackai.structs.buckets import Bucket
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from trackai.structs.values import Step, StoredValue
 
@@ -45,11 +48,52 @@ class Columns(NamedTuple):
     def means(self) -> list[float | None]:
         """The means of the finite numbers."""
         found = list(map(truediv, self.sum, self.points))
-        if self.finite_points is not self.points or _any(gt, found, self.max_value):
+        if self.finite_points != self.points or _any(gt, found, self.max_value):
             return [buckets.mean(one) for one in self.buckets()]
         if _any(lt, found, self.min_value):  # as in `buckets.mean`
             return [buckets.mean(one) for one in self.buckets()]
         return found
+
+
+class Numbered(NamedTuple):
+    """Buckets of one level, in order, and their numbers."""
+
+    numbers: list[int]
+    columns: Columns
+
+    @classmethod
+    def of(cls, some: Iterable[tuple[int, Bucket]]) -> Numbered:
+        """Buckets that are in order of their numbers."""
+        numbers: list[int] = []
+        rows = []
+        for number, one in some:
+            numbers.append(number)
+            rows.append(msgspec.structs.astuple(one))
+        columns = map(list, zip(*rows, strict=True)) if rows else ([] for _ in Columns._fields)
+        return cls(numbers, Columns._make(columns))
+
+    def items(self) -> Iterator[tuple[int, Bucket]]:
+        """Each number with its bucket."""
+        return zip(self.numbers, map(Bucket, *self.columns), strict=True)
+
+    def between(self, first: int, last: int) -> Numbered:
+        """The buckets from `first` up to and including `last`."""
+        begin, end = bisect_left(self.numbers, first), bisect_right(self.numbers, last)
+        if end - begin == len(self.numbers):
+            return self
+        columns = Columns._make(column[begin:end] for column in self.columns)
+        return Numbered(self.numbers[begin:end], columns)
+
+
+def join(parts: Iterable[Numbered]) -> Numbered:
+    """Buckets that follow each other as one list."""
+    numbers: list[int] = []
+    columns: list[list[Any]] = [[] for _ in Columns._fields]
+    for part in parts:
+        numbers += part.numbers
+        for whole, some in zip(columns, part.columns, strict=True):
+            whole += some
+    return Numbered(numbers, Columns._make(columns))
 
 
 def _any(compare: Callable[[Any, Any], bool], some: Sequence[Any], others: Sequence[Any]) -> bool:
