@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.store.test_migrate import make_older_database
 from trackai.store import extremes, garbage, lineage, metrics, projects, rollups, runs, writers
 from trackai.store.database import Database
 from trackai.structs import buckets
@@ -186,6 +189,9 @@ def test_levels() -> None:
     assert buckets.level_holding([1] * 1000, 64) == buckets.LOWEST_LEVEL
     assert buckets.adjusted_level(6, [1, 1, 64], 64) == 6
     assert buckets.adjusted_level(6, [1, 1, 1024], 64) == 2
+    # Beyond the buckets that rollups may have, rows are read.
+    for far in (Range(1e308, 1.1e308), Range(-1.1e308, -1e308)):
+        assert buckets.plan(far, 5, -20, []) == ([], [far])
 
 
 async def test_rollups_go_with_their_run(db_path: Path, db: Database) -> None:
@@ -219,3 +225,26 @@ async def test_the_first_of_a_kind_is_found_in_rollups_and_in_rows(db: Database)
             ((segment, *_),) = await lineage.find(conn, run_id, "m")
             assert await extremes.find(conn, segment.series, "nan") == (8765, 8765, None)
             assert await extremes.find(conn, segment.series, "inf") == (5432, 5432, math.inf)
+
+
+async def test_rollups_of_an_older_version_are_computed_anew(db_path: Path) -> None:
+    make_older_database(db_path, 10)
+    with closing(sqlite3.connect(db_path)) as old, old:
+        old.execute(
+            "INSERT INTO series (run_id, path, axis, kind, points, first_step, last_step)"
+            " VALUES (1, 'm', 'step', 'number', 5000, 0, 4999)"
+        )
+        points = [(step, step, step / 2) for step in range(5000)]
+        old.executemany("INSERT INTO metrics VALUES (2, ?, ?, ?, 1)", points)
+        old.execute("INSERT INTO rollup_levels VALUES (2, 6, 9, 5000)")
+        bucket = (2, 6, 0, 64, 64, 0, 0, 0, 31.5, 1008, 0, 63, 0, 63, 0, 31.5)
+        old.execute(f"INSERT INTO rollups VALUES ({', '.join('?' * len(bucket))})", bucket)
+    database = Database(db_path)
+    try:
+        await _check(database, 1, Range(0, 4999), 100)
+        await _refresh_all(database)
+        await _check(database, 1, Range(0, 4999), 100)
+        async with database.read() as conn:
+            assert list(await conn.execute_fetchall("SELECT 1 FROM rollups WHERE level = 9"))
+    finally:
+        await database.close()
