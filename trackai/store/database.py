@@ -170,7 +170,7 @@ class Database:
                 # the transaction must be known.
                 with self._touching(handle), anyio.CancelScope(shield=True):
                     found = await direct.run(handle.connection, in_transaction)
-                return found
+                return found  # noqa: RET504 - for mypy, a scope may swallow errors
 
     async def move_pages(self) -> None:
         """Move what is committed into the main file, as far as readers allow; writers go on."""
