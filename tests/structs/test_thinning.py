@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 _steps = st.one_of(
     st.lists(st.integers(-300, 300), min_size=1, max_size=60),
     st.lists(st.integers(-40, 40).map(lambda number: number / 8), min_size=1, max_size=60),
-    st.integers(1, 60).map(lambda length: list(range(length))),
+    st.builds(
+        lambda first, length, stride: list(range(first, first + length * stride, stride)),
+        st.integers(-70, 70),
+        st.integers(1, 60),
+        st.integers(1, 9),
+    ),
     st.lists(st.sampled_from([2**62, -(2**63), 1e300, 5e-324, 0]), min_size=1, max_size=9),
 )
 _values = st.floats(-1e6, 1e6) | st.integers(-9, 9) | st.sampled_from([2**63 - 1, 1.7e308, -0.0])

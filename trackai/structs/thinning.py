@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from itertools import compress, count
-from operator import add, gt, lt, ne, sub, truediv
+from operator import add, gt, itemgetter, lt, ne, sub, truediv
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -124,20 +124,29 @@ def thin(
     sizes = list(map(sub, ends, starts))
     nothing = [0] * len(starts)
     lows, highs, sums = _figures(values, starts, ends, sizes)
+    firsts, behind = _at(starts), _at(ends)
     return Columns(
         sizes, sizes, nothing, nothing, lows, highs, sums,
-        [steps[at] for at in starts],
-        [steps[at - 1] for at in ends],
+        firsts(steps),
+        behind([None, *steps]),
         # Times may go back where steps do not.
         nothing if times is None else [min(times[one]) for one in map(slice, starts, ends)],
         nothing if times is None else [max(times[one]) for one in map(slice, starts, ends)],
-        [values[at] for at in starts],
-        [values[at - 1] for at in ends],
+        firsts(values),
+        behind([None, *values]),
     )  # fmt: skip
+
+
+def _at(places: Sequence[int]) -> Callable[[Sequence[Any]], Sequence[Any]]:
+    """What of a sequence stands at places."""
+    return itemgetter(*places) if len(places) > 1 else lambda some: [some[places[0]]]
 
 
 def _starts(level: int, steps: Sequence[Step]) -> list[int]:
     """At which places of the points a bucket begins."""
+    even = _even_starts(level, steps)
+    if even is not None:
+        return [0, *even]
     numbers: list[int]
     try:
         numbers = [step >> level for step in steps]  # type: ignore[operator]
@@ -146,21 +155,50 @@ def _starts(level: int, steps: Sequence[Step]) -> list[int]:
     return [0, *compress(count(1), map(ne, numbers, numbers[1:]))]
 
 
+def _even_starts(level: int, steps: Sequence[Step]) -> range | None:
+    """The same behind the first, for integers at equal distances of which as many fill a bucket."""
+    first, number = steps[0], len(steps)
+    stride = steps[1] - first if number > 1 else 0
+    if level < 0 or not (isinstance(first, int) and isinstance(stride, int)) or stride <= 0:
+        return None
+    width = 1 << level
+    # Before a list is made that may be far too long.
+    if width % stride or steps[-1] - first != stride * (number - 1):
+        return None
+    if list(steps) != list(range(first, first + stride * number, stride)):
+        return None
+    return range(-(-(width - first % width) // stride), number, width // stride)
+
+
 def _figures(
     values: Sequence[Step], starts: Sequence[int], ends: Sequence[int], sizes: Sequence[int]
 ) -> tuple[list[Step], list[Step], list[float]]:
     """The lowest and the highest value and the sum of each bucket."""
-    size = sizes[0]
-    if size == 2 and sizes.count(size) == len(sizes):
-        pairs = list(zip(values[::2], values[1::2], strict=True))
-        lows = [one if one < other else other for one, other in pairs]
-        highs = [one if one > other else other for one, other in pairs]
-        return lows, highs, [one + other for one, other in pairs]
-    if 2 < size <= _FEW and sizes.count(size) == len(sizes):
-        parts = [values[at::size] for at in range(size)]
-        sums: list[float] = list(parts[0])
-        for part in parts[1:]:
-            sums = list(map(add, sums, part))
-        return list(map(min, *parts)), list(map(max, *parts)), sums
-    some = [values[one] for one in map(slice, starts, ends)]
-    return list(map(min, some)), list(map(max, some)), list(map(sum, some))
+    inner = sizes[1:-1]
+    size = inner[0] if inner else 0
+    if not 1 < size <= _FEW or inner.count(size) != len(inner):
+        some = [values[one] for one in map(slice, starts, ends)]
+        return list(map(min, some)), list(map(max, some)), list(map(sum, some))
+    head, tail = values[: ends[0]], values[starts[-1] :]
+    lows, highs, sums = _figures_alike(values[ends[0] : starts[-1]], size)
+    return (
+        [min(head), *lows, min(tail)],
+        [max(head), *highs, max(tail)],
+        [sum(head), *sums, sum(tail)],
+    )
+
+
+def _figures_alike(
+    values: Sequence[Step], size: int
+) -> tuple[Iterable[Step], Iterable[Step], Iterable[float]]:
+    """The same where each bucket has so many values."""
+    parts = [values[at::size] for at in range(size)]
+    if size == 2:
+        ones, others = parts
+        lows = [one if one < other else other for one, other in zip(ones, others, strict=True)]
+        highs = [one if one > other else other for one, other in zip(ones, others, strict=True)]
+        return lows, highs, map(add, ones, others)
+    sums: Iterable[float] = parts[0]
+    for part in parts[1:]:
+        sums = map(add, sums, part)
+    return map(min, *parts), map(max, *parts), sums
