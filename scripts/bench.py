@@ -22,6 +22,7 @@ COMMANDS = {
     "dashboard": "how soon the dashboard shows charts, and how smoothly it scrolls",
     "kill": "what is lost when processes are killed while they log",
     "ingest": "how many points and requests a second the server takes in over HTTP",
+    "delete": "how long others wait while a long run is deleted",
     "frames": "how long a long series takes to become a data frame",
     "export": "how long a million points take to become a file",
     "import": "how many rows a second a Neptune export is imported",

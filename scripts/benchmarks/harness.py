@@ -261,6 +261,10 @@ class Client:
         """The body of an answer that is 200."""
         return self._request("POST", path, json.dumps(body))
 
+    def delete(self, path: str) -> bytes:
+        """The body of an answer that is 200."""
+        return self._request("DELETE", path, None)
+
     def _request(self, method: str, path: str, body: str | None) -> bytes:
         headers = {} if body is None else {"Content-Type": "application/json"}
         if time.monotonic() - self._last_answer > _IDLE_SECONDS:

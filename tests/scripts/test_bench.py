@@ -99,3 +99,11 @@ def test_export() -> None:
     assert found["to Parquet"]["at_most"] == 3
     assert found["to Parquet"]["baseline"] > 0
     assert all(figure["value"] > 0 for figure in found.values())
+
+
+def test_delete() -> None:
+    found = figures(bench("delete", "--json", "--points", "9000"))
+    assert found["given back to the file system"]["value"] > 0.2
+    longest = [figure for name, figure in found.items() if name.startswith("longest")]
+    assert [figure["at_most"] for figure in longest] == [100, 100]
+    assert all(figure["baseline"] > 0 for figure in longest)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 import trackai
-from trackai.store import garbage, runs
+from trackai.store import garbage, rollups, runs
 from trackai.store.database import Database
 
 if TYPE_CHECKING:
@@ -55,6 +55,27 @@ async def test_the_space_goes_back_to_the_file_system(db: Database) -> None:
     assert await _rows(db) == [3, 21, 0, 0, 0, 0]
     async with db.read() as conn:
         assert (await runs.get(conn, kept)).id == kept
+
+
+async def test_no_transaction_deletes_more_than_it_may(db: Database) -> None:
+    run_id = _log(20_000)
+    async with db.write() as conn:
+        while (series_id := await rollups.next_stale(conn)) is not None:
+            await rollups.refresh(conn, series_id)
+        await runs.delete(conn, run_id)
+    allowed = {"metrics": 3000, "system_steps": 3000, "rollups": 40}
+    seen: dict[str, int] = {}
+    table: str | None = ""
+    while table is not None:
+        async with db.write() as conn:
+            before = conn.total_changes
+            table = await garbage._delete_next(conn, rows=allowed)
+            if table:
+                assert conn.total_changes - before <= allowed[table] + 1
+                seen[table] = seen.get(table, 0) + 1
+    assert seen["metrics"] > 13
+    assert seen["rollups"] > 2
+    assert await _rows(db) == [0] * len(_TABLES)
 
 
 async def test_so_does_that_of_many_pages(db: Database) -> None:

@@ -7,7 +7,9 @@ transaction sees what lies there now.
 from __future__ import annotations
 
 import os
+import random
 import sqlite3
+import time
 from contextlib import asynccontextmanager, closing, contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -36,6 +38,7 @@ APPLICATION_ID = 0x54524149  # "TRAI"
 READERS = 4
 # How long a write waits for other programs before it is given up (and tried again by the drain).
 BUSY_SECONDS = 30.0
+_LOOK_AGAIN_SECONDS = (0.002, 0.010)
 # How long a checkpoint waits for readers to look elsewhere: others cannot write meanwhile.
 _CHECKPOINT_SECONDS = 0.05
 _COMPANIONS = ("-wal", "-shm")
@@ -94,7 +97,7 @@ class Database:
                 with self._touching(handle):
                     try:
                         # Inside: whoever is cancelled while it waits may begin one all the same.
-                        await handle.connection.execute("BEGIN IMMEDIATE")
+                        await direct.run(handle.connection, _begin)
                         yield handle.connection
                         await handle.connection.commit()
                     except BaseException:
@@ -154,7 +157,7 @@ class Database:
         """Like `look`, in a write transaction; it is committed, or undone, when this returns."""
 
         async def in_transaction(conn: aiosqlite.Connection) -> T:
-            await conn.execute("BEGIN IMMEDIATE")
+            await _begin(conn)
             try:
                 found = await work(conn)
                 await conn.execute("COMMIT")
@@ -430,6 +433,31 @@ async def _connect(path: Path) -> _Handle:
         await handle.close()
         raise
     return handle
+
+
+async def _begin(conn: aiosqlite.Connection) -> None:
+    """Begin a write transaction, which may mean to wait for other processes.
+
+    SQLite looks again ever more seldom, at last ten times a second: beside somebody who writes in
+    short transactions it would wait for long, and the file lie idle meanwhile.
+    """
+    deadline = time.monotonic() + BUSY_SECONDS
+    await _set_patience(conn, 0)
+    try:
+        while True:
+            try:
+                await conn.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                code = error.sqlite_errorcode & 0xFF
+                if code != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+            else:
+                return
+            # In SQLite's thread, where waiting keeps nobody else; at random, as those who wait for
+            # each other in step would all come too late.
+            time.sleep(random.uniform(*_LOOK_AGAIN_SECONDS))  # noqa: ASYNC251, S311
+    finally:
+        await _set_patience(conn, BUSY_SECONDS)
 
 
 async def _set_patience(connection: aiosqlite.Connection, seconds: float) -> None:

@@ -2,8 +2,8 @@
 
 Deleting a run takes its row and those of its series, so it is gone for everybody at once. Its
 points, which may be many millions, are deleted afterwards in short transactions, and between any
-two of them others have as much time to write as one took: another process that finds the database
-locked looks again only now and then. What a crash interrupts, the next one to come here ends.
+two of them others have as much time to write as one took: a process of theirs that waits for its
+turn has to find a gap. What a crash interrupts, the next one to come here ends.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ import anyio
 from trackai.store import direct, rollups
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from aiosqlite import Connection
 
     from trackai.store.database import Database
@@ -25,7 +27,8 @@ if TYPE_CHECKING:
 _SECONDS = 0.02
 _FEWEST_ROWS, _MOST_ROWS = 200, 100_000
 _FEWEST_PAGES, _MOST_PAGES = 16, 8192
-# Tables that can be long, and the rest of their primary keys after the series.
+# Tables that can be long, and the rest of their primary keys after the series. Their rows differ
+# in size: each is deleted in pieces of its own, and in transactions of its own.
 _KEYS = {
     "metrics": "step, timestamp, writer_id",
     "system_steps": "timestamp, writer_id",
@@ -48,17 +51,18 @@ async def collect(db: Database) -> int:
         that was possible keeps its size, and uses the space again.
     """
     async with db.collecting:
-        rows = 8 * _FEWEST_ROWS
+        rows = dict.fromkeys(_KEYS, 8 * _FEWEST_ROWS)
         emptied = False
         while True:
             async with db.write() as conn:
                 began = time.perf_counter()
                 found = await direct.run(conn, partial(_delete_next, rows=rows))
             took = time.perf_counter() - began
-            if not found:
+            if found is None:
                 return await _give_back(db) if emptied else 0
             emptied = True
-            rows = _adapted(rows, took, _FEWEST_ROWS, _MOST_ROWS)
+            if found in rows:
+                rows[found] = _adapted(rows[found], took, _FEWEST_ROWS, _MOST_ROWS)
             await _let_others(db, took)
 
 
@@ -74,31 +78,40 @@ async def _let_others(db: Database, took: float) -> None:
     await anyio.sleep(took)
 
 
-async def _delete_next(conn: Connection, *, rows: int) -> bool:
-    """Delete so many rows of a series whose run is gone; False if there is none."""
+async def _delete_next(conn: Connection, *, rows: Mapping[str, int]) -> str | None:
+    """Delete some of a series whose run is gone, of one table at most so many rows.
+
+    Returns:
+        Which table it was, "" if only the notes about the series were left, None if there is none.
+    """
     found = await conn.execute_fetchall("SELECT series_id FROM deleted_series LIMIT 1")
     for (series_id,) in found:
-        await _delete_some(conn, series_id, rows)
-        return True
-    return False
+        for table in _KEYS:
+            if await _delete_some(conn, series_id, table, rows[table]):
+                return table
+        await rollups.delete(conn, series_id)
+        await conn.execute("DELETE FROM deleted_series WHERE series_id = ?", (series_id,))
+        return ""
+    return None
 
 
-async def _delete_some(conn: Connection, series_id: int, rows: int) -> None:
-    for table, key in _KEYS.items():
-        limit = await conn.execute_fetchall(
-            f"SELECT {key} FROM {table} WHERE series_id = ? ORDER BY {key} LIMIT 1 OFFSET ?",
-            (series_id, rows),
+async def _delete_some(conn: Connection, series_id: int, table: str, rows: int) -> bool:
+    """Delete so many rows of a series, or all there are; False if there is none."""
+    key = _KEYS[table]
+    before = conn.total_changes
+    limit = await conn.execute_fetchall(
+        f"SELECT {key} FROM {table} WHERE series_id = ? ORDER BY {key} LIMIT 1 OFFSET ?",
+        (series_id, rows),
+    )
+    for highest in limit:
+        places = ", ".join("?" * len(highest))
+        await conn.execute(
+            f"DELETE FROM {table} WHERE series_id = ? AND ({key}) <= ({places})",
+            (series_id, *highest),
         )
-        for highest in limit:
-            places = ", ".join("?" * len(highest))
-            await conn.execute(
-                f"DELETE FROM {table} WHERE series_id = ? AND ({key}) <= ({places})",
-                (series_id, *highest),
-            )
-            return
-        await conn.execute(f"DELETE FROM {table} WHERE series_id = ?", (series_id,))
-    await rollups.delete(conn, series_id)
-    await conn.execute("DELETE FROM deleted_series WHERE series_id = ?", (series_id,))
+        return True
+    await conn.execute(f"DELETE FROM {table} WHERE series_id = ?", (series_id,))
+    return conn.total_changes > before
 
 
 async def _give_back(db: Database) -> int:
