@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import math
 import os
 import re
@@ -259,3 +260,37 @@ def test_everybody_can_use_charts(served: Server, page: Page, scheme: str) -> No
     page.goto(f"{served.url}/?project=1&clip=1&range=step:0:1000&metrics=.")
     _chart(page).locator("summary").click()
     assert serious_findings(page) == []
+
+
+def test_runs_that_have_ended_are_not_asked_for_all_the_time(server: Server, page: Page) -> None:
+    project = server.request("POST", "/api/projects", {"name": "p", "project_id": "p"}).json["id"]
+    ids = []
+    for name in ("ended", "alive"):
+        new = {"project_id": project, "run_id": name}
+        ids.append(server.request("POST", "/api/runs", new).json["id"])
+    ended, alive = ids
+
+    def log(run: int, step: int, value: float) -> None:
+        rows = [{"step": step, "values": {"loss": value}}]
+        assert server.request("POST", f"/api/metrics/runs/{run}", {"rows": rows}).status == 200
+
+    def finish(run: int) -> None:
+        assert server.request("PATCH", f"/api/runs/{run}/state?state=completed").status == 200
+
+    for run in ids:
+        log(run, 0, 1.5)
+        log(run, 1, 2.5)
+    finish(ended)
+    with page.expect_request(
+        lambda request: json.loads(request.post_data or "{}").get("run_ids") == [alive]
+    ):
+        page.goto(f"{server.url}/?project={project}&runs={ended},{alive}&full=loss")
+    lines = page.get_by_role("dialog").get_by_role("listitem")
+    expect(lines).to_have_count(2)
+    log(alive, 2, 44.5)
+    expect(page.get_by_role("dialog")).to_contain_text("1.5 … 44.5")
+    # What it logged before its end is not left out.
+    log(alive, 3, 77.5)
+    finish(alive)
+    expect(page.get_by_role("dialog")).to_contain_text("1.5 … 77.5")
+    expect(lines).to_have_count(2)

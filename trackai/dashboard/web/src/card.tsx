@@ -14,7 +14,7 @@ interface Props {
   path: string;
   runIds: number[];
   names: Map<number, string>;
-  running: boolean;
+  running: number[] | undefined;
 }
 
 // One watch over all cards.

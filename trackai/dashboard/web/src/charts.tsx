@@ -21,7 +21,7 @@ interface Props {
 
 export function Charts({ runIds, names, paths, fields }: Props) {
   const { data: running } = usePolled(() => api.runningRuns(projectId.value), 2000, [projectId.value]);
-  const live = running === undefined || runIds.some((id) => running.includes(id));
+  const live = running && runIds.filter((id) => running.includes(id));
   const [wanted, problem] = matching(paths ?? [], metricSearch.value);
   const sections = new Map<string, string[]>();
   for (const path of wanted) {

@@ -27,7 +27,8 @@ interface Props {
   names: Map<number, string>;
   /** Whether it is on screen: only then it is fetched and drawn. */
   live: boolean;
-  running: boolean;
+  /** Which of the runs are being logged now; undefined while that is not known. */
+  running: number[] | undefined;
   height: number;
   /** What is drawn, for those who show it in another way. */
   onDrawn?: (drawn: Drawn) => void;
@@ -46,6 +47,8 @@ export function Plot({ path, runIds, names, live, running, height, onDrawn }: Pr
   const kind = useRef("");
   const whole = useRef<Answer>();
   const now = useRef<{ lines: Line[]; look: Look; window: Window }>();
+  const alive = useRef(running);
+  alive.current = running;
   const [answer, setAnswer] = useState<Answer>();
   const [error, setError] = useState("");
   const [notes, setNotes] = useState<Window>();
@@ -68,12 +71,16 @@ export function Plot({ path, runIds, names, live, running, height, onDrawn }: Pr
     const stop = new AbortController();
     let timer = 0;
     let shown = "";
+    let asking = runIds;
+    let last: Answer | undefined;
+    let lastAlive: number[] | undefined;
+    let complete = 0;
     const question = (axis: typeof x, steps?: Range) => {
       const points = Math.min(2000, Math.max(50, Math.round((box.current?.clientWidth ?? 400) / 2)));
-      const one = { runIds, path, points, x: axis, smoothing: smoothing.value, groupBy, steps };
+      const one = { runIds: asking, path, points, x: axis, smoothing: smoothing.value, groupBy, steps };
       return inTurn(() => curves(one, stop.signal), stop.signal, path === zoomed);
     };
-    const all = async () => {
+    const unzoomed = async () => {
       let found = await question(x);
       if (x === "step" && [...found.runs.values()].some((chart) => chart.x === "time")) {
         withoutSteps.add(path);
@@ -81,18 +88,36 @@ export function Plot({ path, runIds, names, live, running, height, onDrawn }: Pr
       }
       return found;
     };
+    // Runs that have ended are asked for now and then. Where runs share buckets, or a part of an axis that is not
+    // the step, what is shown of each depends on the others.
+    const due = () => {
+      if (!last || !lastAlive || !alive.current || Date.now() - complete >= SELDOM) return runIds;
+      const some = runIds.filter((id) => lastAlive?.includes(id) || alive.current?.includes(id));
+      return some.length > 0 && (groupBy || (zoom && x !== "step")) ? runIds : some;
+    };
     const load = async () => {
+      asking = last && document.hidden ? [] : due();
+      if (asking.length > 0) await look();
+      if (!stop.signal.aborted) timer = window.setTimeout(load, POLL);
+    };
+    const look = async () => {
+      const all = asking.length === runIds.length;
+      const add = (fresh: Answer) => (all ? fresh : together(runIds, last, fresh));
+      const aliveNow = alive.current;
       try {
         let found: Answer;
         if (zoom && x === "step") {
           const room = (zoom.max - zoom.min) * 0.02;
-          found = await question(x, { min: zoom.min - room, max: zoom.max + room });
+          found = add(await question(x, { min: zoom.min - room, max: zoom.max + room }));
         } else {
-          found = await all();
+          found = add(await unzoomed());
           whole.current = found;
           const steps = zoom && stepsBetween(found, zoom);
           if (steps) found = await question(x, steps);
         }
+        last = found;
+        lastAlive = aliveNow;
+        if (all) complete = Date.now();
         // An unchanged chart is not drawn again, and nothing that the user points at moves.
         const said = JSON.stringify([[...found.runs], found.groups]);
         if (said !== shown) setAnswer(found);
@@ -101,14 +126,13 @@ export function Plot({ path, runIds, names, live, running, height, onDrawn }: Pr
       } catch (problem) {
         if (!stop.signal.aborted) setError(problem instanceof Error ? problem.message : String(problem));
       }
-      if (!stop.signal.aborted) timer = window.setTimeout(load, document.hidden || !running ? SELDOM : POLL);
     };
     void load();
     return () => {
       stop.abort();
       clearTimeout(timer);
     };
-  }, [asked, live, running]);
+  }, [asked, live]);
 
   useEffect(() => {
     const element = box.current;
@@ -193,6 +217,16 @@ export function Plot({ path, runIds, names, live, running, height, onDrawn }: Pr
       {notes && <Notes window={notes} />}
     </>
   );
+}
+
+/** The charts of all runs: the fresh ones, and of the others those that were there before. */
+function together(runIds: number[], before: Answer | undefined, fresh: Answer): Answer {
+  const runs: Answer["runs"] = new Map();
+  for (const id of runIds) {
+    const chart = fresh.runs.get(id) ?? before?.runs.get(id);
+    if (chart) runs.set(id, chart);
+  }
+  return { runs };
 }
 
 /** What is there and not to be seen. */
