@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 METRIC = "loss"
 SHORTER = 100_000
 # Points of the windows into the long series.
-WINDOWS = (1000, 8000, 30_000, 100_000, 1_000_000)
+WINDOWS = (1000, 4000, 8000, 16_000, 30_000, 100_000, 1_000_000)
 TABLE_METRICS, TABLE_KEYS = 50, 30
 
 
