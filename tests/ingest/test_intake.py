@@ -8,10 +8,12 @@ import anyio
 import pytest
 
 from trackai.errors import NotFoundError, OverloadedError, StoreError, TrackAIError
+from trackai.ingest import batches
 from trackai.ingest import intake as intakes
 from trackai.ingest.batches import Batch, BatchRow
 from trackai.ingest.intake import Intake, Receipt
 from trackai.store import projects, runs
+from trackai.structs.columns import Column
 
 if TYPE_CHECKING:
     from trackai.store.database import Database
@@ -152,3 +154,13 @@ async def test_a_client_of_a_resumed_run_logs_to_its_present_attempt(db: Databas
     await Intake(db).put(run, _batch(9), host="h")
     assert await _count(db, "SELECT max(attempt) FROM writers WHERE uid LIKE 'http-%'") == 2
     assert await _count(db, "SELECT points FROM series") == 3
+
+
+def test_points_at_one_place_are_told_apart_without_a_long_search() -> None:
+    count = 100_000
+    column = Column("gpu", "time", [5] * count, [5] * count, [0.5] * count)
+    batches._tell_apart(column)
+    assert column.timestamps == column.steps == list(range(5, 5 + count))
+    column = Column("loss", "step", [1, 1, 1, 2, 1], [5, 6, 5, 5, 5], [0.5] * 5)
+    batches._tell_apart(column)
+    assert column.timestamps == [5, 6, 7, 5, 8]

@@ -295,3 +295,14 @@ def test_a_wrong_argument_is_named(
         trackai.init(**arguments)
     if db_path.exists():
         assert query(db_path, "SELECT COUNT(*) FROM runs") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("given", "state"), [(0, "completed"), (1, "failed"), ("failed", "failed")]
+)
+def test_a_run_takes_an_exit_code_for_its_end(given: Any, state: str) -> None:
+    run = trackai.init(project="p")
+    with pytest.raises(TypeError, match="not as 'oops'"):
+        run.finish("oops")  # type: ignore[arg-type]
+    run.finish(given)
+    assert trackai.Api().run("latest").state == state

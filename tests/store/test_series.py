@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import trackai
 from trackai.errors import NotFoundError
 from trackai.store import metrics, projects, runs, series, writers
 from trackai.structs.columns import Column
@@ -89,3 +90,12 @@ async def test_what_is_found_by_name(db: Database) -> None:
         assert await series.last_step(conn, one) == 1
         assert await series.last_step(conn, 99) is None
         assert await series.last_values(conn, one) == [("x", 1.0, "number"), ("y", 2.0, "number")]
+
+
+async def test_a_name_may_have_a_nul_in_it(db: Database) -> None:
+    with trackai.init(project="p") as run:
+        run.log({"a\0b": 1.5, "a": 2.5})
+        run.log({"a\0b": 3.5})
+    async with db.read() as conn:
+        rows = await conn.execute_fetchall("SELECT path, points FROM series ORDER BY path")
+    assert sorted(tuple(row) for row in rows) == [("a", 1), ("a\0b", 2)]

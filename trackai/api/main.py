@@ -106,7 +106,7 @@ async def _keep_tidy(db: Database) -> None:
             await garbage.collect(db)
             await _roll_up(db)
             await db.checkpoint()
-        except StoreError as error:
+        except (StoreError, OSError) as error:
             if str(error) != complained:
                 logger.warning("%s", error)
             complained = str(error)

@@ -28,8 +28,10 @@ _FIRST_TIME = microseconds(datetime.min.replace(tzinfo=UTC))
 _LAST_TIME = microseconds(datetime.max.replace(tzinfo=UTC))
 _NON_FINITE: dict[Value, float] = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
-Path = Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
-Label = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+# SQLite's functions take a NUL for the end of a text.
+_NO_NUL = "^[^\\x00]*$"
+Path = Annotated[str, msgspec.Meta(min_length=1, max_length=1024, pattern=_NO_NUL)]
+Label = Annotated[str, msgspec.Meta(min_length=1, max_length=128, pattern=_NO_NUL)]
 # ISO 8601, or microseconds since the epoch.
 Time = int | datetime
 
@@ -206,12 +208,18 @@ def _tell_apart(column: Column) -> None:
     """Points at the same step and time are moved apart by a microsecond, so that none is lost."""
     if len(set(column.steps)) == len(column.steps):
         return
-    seen: set[tuple[Step, int]] = set()
+    # For each place that is taken, a later time that may be free: a search begins where the last
+    # one ended, or many points at one place would take forever.
+    later: dict[tuple[Step, int], int] = {}
     on_steps = column.axis == "step"
-    for position, (step, time) in enumerate(zip(column.steps, column.timestamps, strict=True)):
-        while (step if on_steps else time, time) in seen:
-            time += 1
-        seen.add((step if on_steps else time, time))
+    for position, (step, wanted) in enumerate(zip(column.steps, column.timestamps, strict=True)):
+        own = step if on_steps else 0
+        time = wanted
+        while (own, time) in later:
+            time = later[own, time]
+        if time > _LAST_TIME:
+            raise InvalidInputError("timestamps", "too many points at the end of the year 9999")
+        later[own, time] = later[own, wanted] = time + 1
         column.timestamps[position] = time
         if not on_steps:
             column.steps[position] = time

@@ -90,6 +90,7 @@ def refuse_if_unsafe() -> None:
 
 def _before() -> None:
     global _is_safe_in_child
+    _is_safe_in_child = False  # Python goes on with the fork if Ctrl-C ends this early
     closed = [heir.before_fork() for heir in list(_heirs)]  # all of them, also after a failure
     _is_safe_in_child = _is_safe and all(closed)
 

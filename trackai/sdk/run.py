@@ -230,12 +230,19 @@ class Run:
                 portal.start_task_soon(watch, read, self.log_system, max(interval, _SHORTEST_PAUSE))
             )
 
-    def finish(self, state: EndState = "completed") -> None:
+    def finish(self, state: EndState | int = "completed") -> None:
         """End the run; on return all points are in the database.
 
         Args:
-            state: how it ended.
+            state: how it ended, or an exit code: other than 0, the run has failed.
+
+        Raises:
+            TypeError: it is neither of them.
         """
+        if isinstance(state, int):
+            state = "failed" if state else "completed"
+        if state not in ("completed", "failed"):
+            raise TypeError(f'a run ends as "completed" or "failed", not as {state!r}')
         with self._lock:
             if self._finished:
                 return

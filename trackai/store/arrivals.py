@@ -112,6 +112,7 @@ async def since(
             """,
             (one.id, first_step, last_step, first_time, last_time, writer_id),
         )
-        found.setdefault(one.id, (one, []))[1].extend(points)  # type: ignore[arg-type]
-        total += len(found[one.id][1])
+        before = len(found.setdefault(one.id, (one, []))[1])
+        found[one.id][1].extend(points)  # type: ignore[arg-type]
+        total += len(found[one.id][1]) - before
     return News(newest, list(found.values()))

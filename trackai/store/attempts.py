@@ -58,7 +58,8 @@ async def note(
     await conn.executemany(
         """
         INSERT INTO attempts (series_id, attempt, first_step) VALUES (?, ?, ?)
-        ON CONFLICT (series_id, attempt) DO UPDATE SET first_step = excluded.first_step
+        ON CONFLICT (series_id, attempt) DO UPDATE
+        SET first_step = min(first_step, excluded.first_step)
         """,
         [(series.id, attempt, first) for series, first in lowered],
     )

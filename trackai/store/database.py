@@ -130,8 +130,9 @@ class Database:
     async def snapshot(self) -> AsyncIterator[aiosqlite.Connection]:
         """A connection for reading that sees one state of the database, however often it reads."""
         async with self.read() as connection:
-            await connection.execute("BEGIN")
             try:
+                # Inside: whoever is cancelled while it waits may begin one all the same.
+                await connection.execute("BEGIN")
                 yield connection
             finally:
                 with anyio.CancelScope(shield=True):

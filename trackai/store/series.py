@@ -84,7 +84,18 @@ async def _by_name(conn: Connection, names: Iterable[Name]) -> dict[Name, Series
         """,
         (msgspec.json.encode(paths).decode(),),
     )
-    found = ((run_id, Series(*fields)) for run_id, *fields in rows)
+    found = [(run_id, Series(*fields)) for run_id, *fields in rows]
+    for run_id, some in paths.items():
+        # In JSON, SQLite takes a NUL for the end of a text.
+        for path in some:
+            if "\0" in path:
+                found += [
+                    (run_id, Series(*fields))
+                    for fields in await conn.execute_fetchall(
+                        f"SELECT {COLUMNS} FROM series WHERE run_id = ? AND path = ?",
+                        (run_id, path),
+                    )
+                ]
     return {(run_id, one.path, one.axis): one for run_id, one in found}
 
 
