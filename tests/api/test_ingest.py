@@ -20,6 +20,7 @@ import msgspec
 import pytest
 import zstandard
 
+import trackai
 from trackai.api.compression import MAX_PLAIN
 from trackai.api.requests import MAX_BODY
 from trackai.ingest.intake import MAX_WAITING_BYTES
@@ -294,3 +295,17 @@ def test_what_was_answered_survives_the_death_of_the_server(
     with sqlite3.connect(db_path) as conn:
         assert conn.execute("SELECT COUNT(*) FROM metrics").fetchone() == (50,)
         assert conn.execute("SELECT points FROM series").fetchone() == (50,)
+
+
+def test_points_that_come_after_a_resume_are_those_of_the_present_attempt(server: Server) -> None:
+    with trackai.init(project="z", name="a") as run:
+        run.log({"m": 0.5}, step=0)
+    path = f"/api/metrics/runs/{run.id}"
+    for step in (1, 3):
+        rows = [{"step": step, "values": {"m": step}}]
+        assert server.request("POST", path, {"rows": rows}).status == 200
+        if step == 1:
+            with trackai.init(project="z", name="a", resume="must") as run:
+                run.log({"m": 2.5}, step=2)
+    points = server.request("GET", f"{path}/metric/m").json["data"]
+    assert [point["step"] for point in points] == [0, 1, 2, 3]

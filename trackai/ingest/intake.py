@@ -201,10 +201,15 @@ async def _writers(
     conn: Connection, run_uids: Mapping[int, str], storing: Sequence[_Waiting], now: int
 ) -> dict[tuple[int, str], int]:
     """The row ids of clients, which log to their runs' present attempts."""
-    wanted = {
-        (one.run_id, one.writer): (f"http-{run_uids[one.run_id]}-{one.writer}", one.host)
-        for one in storing
+    attempts = {
+        run_id: max(1, await writers.next_attempt(conn, run_id) - 1)
+        for run_id in {one.run_id for one in storing}
     }
+    wanted = {}
+    for one in storing:
+        uid, attempt = f"http-{run_uids[one.run_id]}-{one.writer}", attempts[one.run_id]
+        # Behind a resume it is another writer: the present attempt's.
+        wanted[one.run_id, one.writer] = uid if attempt == 1 else f"{uid}-{attempt}", one.host
     known = await writers.find(conn, [uid for uid, _ in wanted.values()])
     ids: dict[tuple[int, str], int] = {}
     for (run_id, writer), (uid, host) in wanted.items():
@@ -212,7 +217,7 @@ async def _writers(
             conn,
             uid=uid,
             run_id=run_id,
-            attempt=max(1, await writers.next_attempt(conn, run_id) - 1),
+            attempt=attempts[run_id],
             rank=0,
             host=host,
             pid=0,
