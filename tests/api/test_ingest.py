@@ -309,3 +309,12 @@ def test_points_that_come_after_a_resume_are_those_of_the_present_attempt(server
                 run.log({"m": 2.5}, step=2)
     points = server.request("GET", f"{path}/metric/m").json["data"]
     assert [point["step"] for point in points] == [0, 1, 2, 3]
+
+
+def test_a_body_of_very_many_gzip_members_is_refused(server: Server, run: int) -> None:
+    body = gzip.compress(b"{}") + gzip.compress(b"") * 200
+    answer = server.request(
+        "POST", f"/api/metrics/runs/{run}", data=body, headers={"Content-Encoding": "gzip"}
+    )
+    assert answer.status == 422
+    assert "gzip members" in str(answer.json)

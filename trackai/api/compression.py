@@ -10,6 +10,7 @@ from trackai.errors import InvalidInputError, MissingExtraError
 
 MAX_PLAIN = 32 * 1024 * 1024
 _GZIP = 16 + zlib.MAX_WBITS
+_MOST_MEMBERS = 100
 
 
 def decompress(data: bytes, encoding: str) -> bytes:
@@ -36,8 +37,12 @@ def decompress(data: bytes, encoding: str) -> bytes:
 
 def _gunzip(data: bytes) -> bytes:
     plain = b""
+    members = 0
     try:
         while data:  # a file of several members is one text
+            members += 1
+            if members > _MOST_MEMBERS:  # each copies what is left
+                raise InvalidInputError("body", f"it has more than {_MOST_MEMBERS} gzip members")
             member = zlib.decompressobj(_GZIP)
             plain += member.decompress(data, MAX_PLAIN + 1 - len(plain))
             if len(plain) > MAX_PLAIN:
