@@ -19,7 +19,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.conftest import serving
-from tests.dashboard.conftest import serious_findings
+from tests.dashboard.conftest import serious_findings, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -167,7 +167,13 @@ def test_groups_are_shown_as_mean_and_deviation(served: Server, page: Page) -> N
     page.get_by_label("Lines").select_option("group")
     expect(page).to_have_url(re.compile("mean=group"))
     chart = _chart(page)
-    rows = list(csv.DictReader(io.StringIO(_saved(page, chart, "as drawn").decode())))
+    rows: list[dict[str, str]] = []
+
+    def drawn() -> bool:  # until then it saves the lines of each run
+        rows[:] = csv.DictReader(io.StringIO(_saved(page, chart, "as drawn").decode()))
+        return "group" in rows[0]
+
+    until(page, drawn)
     assert [row["group"] for row in rows if row["step"] == "0"] == ["g0", "g1", "g2"]
     first = rows[0]  # runs 0 and 3: 1 and 4, and the same above both
     spread = float(first["mean_plus_std"]) - float(first["value"])
