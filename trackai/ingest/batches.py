@@ -182,7 +182,7 @@ def _times(times: Sequence[Time], where: str) -> list[int]:
 def _microseconds(time: Time) -> int:
     if isinstance(time, int):
         return time
-    return microseconds(time if time.tzinfo else time.replace(tzinfo=UTC))
+    return microseconds(time)
 
 
 def _check_steps(steps: Sequence[Step], where: str) -> None:

@@ -54,8 +54,10 @@ def utc_many(times: Sequence[int]) -> list[datetime]:
 
 
 def microseconds(time: datetime) -> int:
-    """How many microseconds after the epoch an aware point in time lies."""
-    return (time - _EPOCH) // timedelta(microseconds=1)
+    """How many microseconds after the epoch a point in time lies; without a zone, it is UTC."""
+    return ((time if time.tzinfo else time.replace(tzinfo=UTC)) - _EPOCH) // timedelta(
+        microseconds=1
+    )
 
 
 def json_value(stored: StoredValue, kind: Kind) -> Value:
