@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import math
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import groupby, islice
 from typing import TYPE_CHECKING
 
@@ -128,7 +128,7 @@ def _microseconds(text: str) -> int:
         seconds = float(text)
     except ValueError:
         time = datetime.fromisoformat(text)
-        return microseconds(time if time.tzinfo else time.replace(tzinfo=UTC))
+        return microseconds(time)
     return round(seconds * 1_000_000)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from trackai.errors import InvalidInputError
@@ -99,4 +99,4 @@ def time_of(text: Any) -> int | None:
         time = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return microseconds(time if time.tzinfo else time.replace(tzinfo=UTC))
+    return microseconds(time)

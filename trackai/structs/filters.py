@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal, TypeAlias, cast, get_args
 
 import msgspec
@@ -412,7 +412,7 @@ def _attribute_constant(name: str, value: Constant, text: str) -> Constant:
     if name in TIMES:
         try:
             time = datetime.fromisoformat(text)
-            return microseconds(time if time.tzinfo else time.replace(tzinfo=UTC))
+            return microseconds(time)
         except (ValueError, OverflowError):
             raise ValueError("a time is needed, such as 2026-01-31 or 2026-01-31T12:00Z") from None
     if name == "state" and text not in _STATES:
