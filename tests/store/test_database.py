@@ -211,6 +211,56 @@ async def test_two_of_one_event_loop_make_the_file_at_once(db_path: Path) -> Non
         await database.close()
 
 
+OPEN_AGAIN_AND_AGAIN = """
+import sys, anyio
+from pathlib import Path
+from trackai.store import projects
+from trackai.store.database import Database
+
+async def main():
+    path, number = Path(sys.argv[1]), 0
+    while path.parent.joinpath("go").exists():
+        db = Database(path)
+        async with db.write() as conn:
+            await projects.get_or_create(conn, sys.argv[2], now=1)
+        async with db.read() as conn:
+            await projects.list_page(conn, limit=100, offset=0)
+        await db.close()
+        number += 1
+    print(number)
+
+anyio.run(main)
+"""
+
+
+async def test_a_removal_at_any_moment_disturbs_nobody(db_path: Path) -> None:
+    db_path.parent.mkdir()
+    go = db_path.parent / "go"
+    go.touch()
+    others = [
+        subprocess.Popen(
+            [sys.executable, "-c", OPEN_AGAIN_AND_AGAIN, str(db_path), name],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for name in ("a", "b", "c")
+    ]
+    for _ in range(200):
+        await anyio.sleep(0.02)
+        db_path.unlink(missing_ok=True)
+    go.unlink()
+    for other in others:
+        said, complaint = other.communicate(timeout=60)
+        assert other.returncode == 0, complaint
+        assert int(said) > 10
+    db = Database(db_path)
+    await make(db, "last")
+    await db.close()
+    with closing(sqlite3.connect(db_path)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
 async def test_connections_that_the_program_has_itself_keep_their_locks(db_path: Path) -> None:
     """Whoever closes the last connection removes the log: that must not be somebody else."""
     first = Database(db_path)

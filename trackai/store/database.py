@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import random
 import sqlite3
+import stat
 import time
-from contextlib import asynccontextmanager, closing, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import aiosqlite
@@ -42,6 +43,8 @@ _LOOK_AGAIN_SECONDS = (0.002, 0.010)
 # How long a checkpoint waits for readers to look elsewhere: others cannot write meanwhile.
 _CHECKPOINT_SECONDS = 0.05
 _COMPANIONS = ("-wal", "-shm")
+# How often a database is opened that somebody removes or replaces just then.
+_OPENINGS = 10
 
 
 class Database:
@@ -269,7 +272,15 @@ class Database:
 
     async def _discard(self, handle: _Handle) -> None:
         self._handles.discard(handle)
-        await handle.close()
+        # The last connection removes the log, by its name: no other database may have come there
+        # since SQLite has looked whether the file is still the same.
+        try:
+            async with AsyncExitStack() as stack:
+                if self.spool.is_dir():
+                    await stack.enter_async_context(exclusive(self.spool / "open.lock"))
+                await handle.close()
+        except OSError:  # nothing can be made here, no other database either
+            await handle.close()
 
 
 @contextmanager
@@ -321,18 +332,18 @@ _Identity = tuple[int, int]
 
 def _identity(path: Path) -> _Identity | None:
     try:
-        stat = os.stat(path)  # noqa: PTH116 - a third of the cost of Path.stat, on every request
+        found = os.stat(path)  # noqa: PTH116 - a third of the cost of Path.stat, on every request
     except OSError:
         return None
-    return (stat.st_dev, stat.st_ino)
+    return (found.st_dev, found.st_ino)
 
 
 def _state(path: Path) -> tuple[int, ...] | None:
     try:
-        stat = os.stat(path)  # noqa: PTH116
+        found = os.stat(path)  # noqa: PTH116
     except OSError:
         return None
-    return (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns)
+    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
 
 
 def _beside(path: Path, suffix: str) -> Path:
@@ -369,71 +380,98 @@ class _Handle:
 
 
 async def _open(path: Path, spool: Path, *, read_only: bool = False) -> _Handle:
-    """Connect to a TrackAI database with the current schema, made first where there is none."""
+    """Connect to a TrackAI database with the current schema, made first where there is none.
+
+    SQLite finds a database's log by its name, not by the file: nobody of TrackAI makes another
+    database here until both are open, else the log of the new one would be taken for the old one's.
+    """
     with _file_errors(path):
-        _refuse_foreign(path)
-        spool.mkdir(parents=True, exist_ok=True)
-        if not _size(path):
-            await _create(path, spool)
-        handle = await _connect(path)
-        try:
-            if await applied_version(handle.connection, path) < migrations()[-1].version:
-                async with exclusive(spool / "open.lock"):
+        _refuse_foreign(path)  # before anything is made beside it
+        async with exclusive(spool / "open.lock"):
+            handle = await _connect_to_current(path)
+            try:
+                if await applied_version(handle.connection, path) < migrations()[-1].version:
                     await migrate(handle.connection, path)
-            if read_only:
-                await handle.connection.execute("PRAGMA query_only = ON")
-        except BaseException:
-            await handle.close()
-            raise
-    handle.opened(path)
-    return handle
+                if read_only:
+                    await handle.connection.execute("PRAGMA query_only = ON")
+            except BaseException:
+                await handle.close()
+                raise
+            handle.opened(path)
+            return handle
 
 
-async def _create(path: Path, spool: Path) -> None:
-    """Make an empty database file; the migrations fill it."""
-    async with exclusive(spool / "open.lock"):
-        if _size(path):
-            return
-        # Under another name: a process that dies here leaves nothing that SQLite would roll back
-        # to a file without its id.
-        new = _beside(path, ".new")
-        for suffix in ("", "-journal", *_COMPANIONS):
-            _beside(new, suffix).unlink(missing_ok=True)
-        handle = await _connect(new)
+async def _connect_to_current(path: Path) -> _Handle:
+    """Connect to the file that has the name now, whatever a user does with it meanwhile."""
+    for _ in range(_OPENINGS):
+        file = _identity(path)
+        _refuse_foreign(path)
+        if not _size(path):
+            await _create(path)
+            file = _identity(path)
         try:
-            # Before the first table: space of deleted runs can go back to the file system.
-            await handle.connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-            await handle.connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            await handle.connection.execute("PRAGMA journal_mode = WAL")
-        finally:
+            handle = await _connect(path)
+            try:
+                if handle.file == file:
+                    await _set_up(handle.connection)
+                    return handle
+            except BaseException:
+                await handle.close()
+                raise
             await handle.close()
-        for suffix in _COMPANIONS:  # of a file that was removed while it was in use
-            _beside(path, suffix).unlink(missing_ok=True)
-        new.replace(path.resolve())
+        except sqlite3.OperationalError:
+            if file is not None and file == _identity(path):
+                raise
+    raise _unreachable(path, "it is removed or replaced again and again")
+
+
+async def _create(path: Path) -> None:
+    """Make an empty database file; the migrations fill it."""
+    # Under another name: a process that dies here leaves nothing that SQLite would roll back
+    # to a file without its id.
+    new = _beside(path, ".new")
+    for suffix in ("", "-journal", *_COMPANIONS):
+        _beside(new, suffix).unlink(missing_ok=True)
+    handle = await _connect(new, "rwc")
+    try:
+        # Before the first table: space of deleted runs can go back to the file system.
+        await handle.connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        await handle.connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        await handle.connection.execute("PRAGMA journal_mode = WAL")
+    finally:
+        await handle.close()
+    for suffix in _COMPANIONS:  # of a file that was removed while it was in use
+        _beside(path, suffix).unlink(missing_ok=True)
+    new.replace(path.resolve())
 
 
 def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
+    try:
+        return path.stat().st_size
+    except (FileNotFoundError, NotADirectoryError):
+        return 0
 
 
-async def _connect(path: Path) -> _Handle:
+async def _connect(path: Path, mode: str = "rw") -> _Handle:
     connection = aiosqlite.connect(
-        path, isolation_level=None, timeout=BUSY_SECONDS, cached_statements=64
+        f"{path.absolute().as_uri()}?mode={mode}",
+        uri=True,
+        isolation_level=None,
+        timeout=BUSY_SECONDS,
+        cached_statements=64,
     )
     # aiosqlite's thread would keep a program alive that forgot to finish its run: the hook that
     # finishes it at exit runs only after all threads that are no daemons have ended.
     connection._thread.daemon = True
     await connection
-    handle = _Handle(connection, path)
-    try:
-        await connection.execute("PRAGMA foreign_keys = ON")
-        await connection.execute("PRAGMA synchronous = NORMAL")
-        await connection.execute("PRAGMA cache_size = -16384")
-        await connection.create_function("casefold", 1, _casefold, deterministic=True)
-    except BaseException:
-        await handle.close()
-        raise
-    return handle
+    return _Handle(connection, path)
+
+
+async def _set_up(connection: aiosqlite.Connection) -> None:
+    await connection.execute("PRAGMA foreign_keys = ON")
+    await connection.execute("PRAGMA synchronous = NORMAL")
+    await connection.execute("PRAGMA cache_size = -16384")
+    await connection.create_function("casefold", 1, _casefold, deterministic=True)
 
 
 async def _begin(conn: aiosqlite.Connection) -> None:
@@ -476,10 +514,10 @@ def _refuse_foreign(path: Path) -> None:
     those that any connection of this process holds, the program's own ones included. Another
     process would then take itself for the last one and remove the write-ahead log under our feet.
     """
-    if not path.exists():
-        return
-    if not path.is_file():
-        raise ForeignDatabaseError(f"{path} is no file: set TRACKAI_DB_PATH to another path")
+    file = _identity(path)
+    with suppress(FileNotFoundError, NotADirectoryError):
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise ForeignDatabaseError(f"{path} is no file: set TRACKAI_DB_PATH to another path")
     if not _size(path):
         return
     try:
@@ -491,6 +529,8 @@ def _refuse_foreign(path: Path) -> None:
             peek.execute("PRAGMA writable_schema = ON")
             [(application_id,)] = peek.execute("PRAGMA application_id").fetchall()
     except sqlite3.DatabaseError as error:
+        if _identity(path) != file:  # whoever opens what is there now asks again
+            return
         if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_NOTADB:
             raise
         raise ForeignDatabaseError(

@@ -63,7 +63,7 @@ function Lines({ runId, path, search, running }: { runId: number; path: string; 
   const rows = useRows(box, total ?? 0, ROW);
   const firstPage = Math.floor(rows.first / PAGE);
   const lastPage = Math.floor(Math.max(rows.end - 1, 0) / PAGE);
-  const touched = useRef(0);
+  const before = useRef(0);
 
   useEffect(() => {
     const stop = new AbortController();
@@ -106,12 +106,19 @@ function Lines({ runId, path, search, running }: { runId: number; path: string; 
     }
   }, [total, following]);
 
-  // Who scrolls up wants to read; who comes back to the end wants to follow again.
+  // Who scrolls up wants to read; who comes back to the end wants to follow again. Following only
+  // ever scrolls down, and a larger window keeps the end in sight.
   const onScroll = () => {
-    if (Date.now() - touched.current < 1000) setFollowing(nearEnd(box.current));
+    if (!box.current) return;
+    const { scrollTop } = box.current;
+    const left = below(box.current);
+    if (scrollTop < before.current && left >= 1) setFollowing(false);
+    else if (scrollTop > before.current && left <= 2 * ROW) setFollowing(true);
+    before.current = scrollTop;
   };
-  const touch = () => {
-    touched.current = Date.now();
+  // At once: new lines that arrive before the page has scrolled would take it back to the end.
+  const onWheel = (event: WheelEvent) => {
+    if (event.deltaY < 0 && box.current && box.current.scrollTop > 0) setFollowing(false);
   };
 
   const shown = [];
@@ -132,7 +139,7 @@ function Lines({ runId, path, search, running }: { runId: number; path: string; 
     <>
       {error && <p class="problem" role="alert">{error}</p>}
       <div class="lines" ref={box} tabIndex={0} role="log" aria-label={`Lines of ${path}`} aria-live="off"
-        onScroll={onScroll} onWheel={touch} onPointerDown={touch} onKeyDown={touch} onTouchMove={touch}>
+        onScroll={onScroll} onWheel={onWheel}>
         <div class="tall" style={{ height: `${rows.height}px` }}>
           <div class="slice" style={{ transform: `translateY(${rows.top}px)` }}>
             {shown}
@@ -155,8 +162,8 @@ function Lines({ runId, path, search, running }: { runId: number; path: string; 
   );
 }
 
-const nearEnd = (box: HTMLElement | null): boolean =>
-  box !== null && box.scrollTop + box.clientHeight >= box.scrollHeight - 2 * ROW;
+/** How many pixels there are below what a box shows. */
+const below = (box: HTMLElement): number => box.scrollHeight - box.scrollTop - box.clientHeight;
 
 interface LineProps {
   line: api.LogLine | undefined;
