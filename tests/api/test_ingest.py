@@ -130,6 +130,28 @@ def test_points_sent_twice_without_an_id_are_not_counted_twice(
         assert conn.execute("SELECT points, sum FROM series").fetchall() == [(2, 4.0)]
 
 
+def test_another_point_at_the_same_step_and_time_is_kept(
+    server: Server, run: int, db_path: Path
+) -> None:
+    def send(*values: float) -> None:
+        place = {"steps": [3] * len(values), "timestamps": [7] * len(values)}
+        columns = [
+            {"path": "x", "values": values, **place},
+            {"path": "s", "values": values, "timestamps": place["timestamps"]},
+        ]
+        assert _send(server, run, {"columns": columns}).status == 200
+
+    for values in ((1.0,), (2.0,), (1.0,), (3.0, 2.0), (2.0,)):
+        send(*values)
+    assert _points(server, run, "x") == [(3, 1.0), (3, 2.0), (3, 3.0)]
+    assert _points(server, run, "s") == [(None, 1.0), (None, 2.0), (None, 3.0)]
+    for first in (0, 5000):
+        send(*range(first, first + 5000))
+    with sqlite3.connect(db_path) as conn:
+        kept = "SELECT COUNT(DISTINCT value) FROM metrics GROUP BY series_id"
+        assert conn.execute(kept).fetchall() == [(10_000,), (10_000,)]
+
+
 MISTAKES: list[tuple[Any, str]] = [
     ({"rows": [{"step": 0, "values": {"x": 1.0}}, {"step": "a", "values": {}}]}, "rows[1].step"),
     ({"rows": [{"step": math.nan, "values": {"x": 1.0}}]}, "rows[0].step"),

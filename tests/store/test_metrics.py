@@ -12,7 +12,7 @@ from anyio.from_thread import start_blocking_portal
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from trackai.store import checks, garbage, metrics, projects, runs, series, writers
+from trackai.store import checks, garbage, metrics, projects, runs, series, taken_places, writers
 from trackai.store.database import Database
 from trackai.store.figures import summarize
 from trackai.structs.columns import Column
@@ -41,7 +41,7 @@ batch = st.tuples(
     st.lists(st.tuples(steps, times, values), min_size=1, max_size=8),
 )
 Batches = list[tuple[int, int, list[tuple[Any, int, Any]]]]
-# By attempt, writer, step and time: what was logged there first.
+# By attempt, writer, step and time: what was logged there, or was moved there.
 Logged = dict[tuple[int, int, Any, int], Any]
 
 
@@ -107,6 +107,7 @@ def test_figures_are_those_of_the_visible_rows(
 ) -> None:
     with suppress(RolledBackError), pytest.MonkeyPatch.context() as patch:
         patch.setattr(metrics, "_PAGE", 3)  # counting anew takes several pages
+        patch.setattr(taken_places, "_PAGE", 2)
         portal.call(check, shared, batches, axis)
 
 
@@ -120,11 +121,13 @@ async def check(db: Database, batches: Batches, axis: Axis) -> None:
             column = Column("m", axis, [], [], [value for *_, value in points])
             column.steps, column.timestamps = map(list, zip(*places, strict=True))
             writer_id = await writer(conn, run_id, attempt, rank)
-            for (step, time), value in zip(places, column.values, strict=True):
-                # On the time axis nothing is superseded: its attempts are as one.
-                key = (attempt if axis == "step" else 1, writer_id, step, time)
+            # On the time axis nothing is superseded: its attempts are as one.
+            keys = [(attempt if axis == "step" else 1, writer_id, *place) for place in places]
+            for key, value in zip(keys, column.values, strict=True):
                 logged.setdefault(key, value)
                 sent.add(kind_of(value))
+            for key, value in zip(keys, column.values, strict=True):
+                move_apart(logged, key, value, axis)
             await metrics.append(conn, run_id, writer_id, [column])
         [found] = await series.find(conn, run_id, "m")
         rows = await metrics.read(conn, found, limit=1000)
@@ -136,6 +139,17 @@ async def check(db: Database, batches: Batches, axis: Axis) -> None:
         compare(found, rows, len(everything), figures_row, logged, sent)
         assert await checks.wrong_figures(conn) == []
         raise RolledBackError
+
+
+def move_apart(logged: Logged, key: tuple[int, int, Any, int], value: Any, axis: Axis) -> None:
+    """Where another value has the place, the next microsecond that is free, or has the same."""
+    while not same(logged.setdefault(key, value), value):
+        attempt, writer_id, step, time = key
+        key = (attempt, writer_id, step if axis == "step" else time + 1, time + 1)
+
+
+def same(one: Any, other: Any) -> bool:
+    return bool(one == other or (one != one and other != other))
 
 
 FIGURES = (

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from trackai.errors import ConflictError
-from trackai.store import arrivals, attempts, rollups, series, writers
+from trackai.store import arrivals, attempts, rollups, series, taken_places, writers
 from trackai.store.bulk import execute_columns, placeholders
 from trackai.store.figures import Figures, summarize
 from trackai.store.series import Series
@@ -48,8 +48,9 @@ _Found = Mapping[series.Name, Series]
 async def append(conn: Connection, run_id: int, writer_id: int, columns: Sequence[Column]) -> None:
     """Store points of a run and bring the figures of their series up to date.
 
-    A point at a step and time that this writer has logged already changes nothing, but makes the
-    figures be counted anew; the drain, and clients that give their batches ids, spare that.
+    A point that this writer has logged already, with this step, time and value, changes nothing,
+    but makes the figures be counted anew; the drain, and clients that give their batches ids,
+    spare that.
     """
     await append_parts(conn, [(run_id, writer_id, columns)])
 
@@ -71,6 +72,7 @@ async def append_parts(conn: Connection, parts: Sequence[Part]) -> None:
     stale: set[int] = set()
     if conn.total_changes - rows_before < sum(figure.points for figure in figures.values()):
         stale = {one.id for one in found.values()}
+        await _move_apart(conn, pieces, found, figures)
     stale |= await _note_attempts(conn, parts, pieces, found)
     await _count(conn, found, figures, stale)
     await arrivals.note(conn, _arrivals(pieces, found, figures))
@@ -118,6 +120,22 @@ async def _insert_points(
         joined = _joined([column for _, column in some])
         blocks.append((found[name].id, *joined, writer_ids))
     await execute_columns(conn, statement, blocks, width=5, sizes=_ROWS_PER_STATEMENT)
+
+
+async def _move_apart(
+    conn: Connection,
+    pieces: dict[series.Name, list[tuple[int, Column]]],
+    found: _Found,
+    figures: dict[series.Name, Figures],
+) -> None:
+    """Store, a little later, what found its place taken by another point."""
+    for name, some in pieces.items():
+        before = some[:]
+        for position, (writer_id, column) in enumerate(before):
+            moved = await taken_places.move_apart(conn, found[name].id, writer_id, column)
+            some[position] = (writer_id, moved)
+        if some != before:
+            figures[name] = _figures([column for _, column in some])
 
 
 async def _note_own_steps(conn: Connection, pieces: _Pieces, found: _Found) -> None:
