@@ -9,6 +9,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,7 +20,7 @@ from trackai.ingest import frames
 from trackai.ingest.drain import Drain
 from trackai.ingest.frames import Keys, Points, encode
 from trackai.ingest.journal import JournalWriter
-from trackai.ingest.reader import JournalReader
+from trackai.ingest.reader import READ_BYTES, JournalReader
 from trackai.ingest.recovery import recover
 from trackai.locks import try_lock
 
@@ -120,16 +121,21 @@ def test_whatever_lies_between_frames_is_found_around(
     assert found == list(range(len(sizes)))
 
 
+@pytest.mark.parametrize("size", [1, READ_BYTES + 1000])
 async def test_a_call_that_cannot_be_stored_keeps_back_no_other(
-    db: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    db: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, size: int
 ) -> None:
     monkeypatch.setattr(guard, "reraise", False)
-    writer = write(db.spool, 200)
+    writer = JournalWriter(db.spool, OPENED)
+    writer.append_points("step", ("text",), 0, 1, ["x" * size])  # read again each time
+    for step in range(1, 200):
+        writer.append_points("step", ("a",), step, step + 1, [1.0])
     writer.append_points("step", ("a",), 1 << 63, 1000, [1.0])  # no step that SQLite could hold
     for step in range(200, 300):
         writer.append_points("step", ("a",), step, step + 2000, [1.0])
     writer.close()
-    [report] = await recover(db)
+    with anyio.fail_after(60):
+        [report] = await recover(db)
     assert await steps(db) == list(range(300))
     assert "OverflowError" in report.damages[0]
     assert "please report" in caplog.text
@@ -190,6 +196,28 @@ async def test_what_cannot_be_kept_is_counted_and_no_more_is_lost(
     writer.close()
     await recover(db)
     assert await steps(db) == [*range(10 + kept), *range(500, 510)]
+
+
+async def test_what_cannot_be_synchronised_is_tried_again(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = write(db.spool, 10, rotate_bytes=1000, sync_each=True)
+
+    def fails(fd: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("trackai.ingest.journal.sync", fails)
+        for step in range(10, 200):
+            writer.append_points("step", ("a",), step, step + 1, [1.0])
+        assert len(writer.paths) > 2
+        assert writer.failure is not None
+        assert not writer.retry()
+    assert writer.retry()
+    assert writer.failure is None
+    writer.close()
+    await recover(db)
+    assert await steps(db) == list(range(200))
 
 
 async def test_half_a_write_is_taken_back(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -212,7 +212,7 @@ class JournalWriter:
                     self._bytes_held -= len(frame)
                     self._held.popleft()
             if self._sync:
-                sync(self._fd)
+                self._synchronise_all()
         except OSError as error:
             self.failure = error
             return False
@@ -378,8 +378,14 @@ class JournalWriter:
         self._size = len(first)
         self._limit = self._rotate_bytes
         if self._sync:
-            sync(self._fd)
-            sync_folder(self._folder)
+            try:
+                self._synchronise_all()
+            except OSError as error:
+                self.failure = error  # `retry` tries again
+
+    def _synchronise_all(self) -> None:
+        sync(self._fd)
+        sync_folder(self._folder)
 
     def _name(self, number: int) -> str:
         return f"{self.opened.started_at:016x}-{self.opened.writer_uid}-{number:06d}{SUFFIX}"

@@ -117,14 +117,16 @@ class JournalReader:
     def _read_frames(
         self, size: int, limit: int | None
     ) -> tuple[list[tuple[Frame, int]], str | None]:
-        if self.position < self._mark:  # what is only read again needs no limit
-            size, limit = min(size, self._mark - self.position), None
+        longest = size + MAX_PAYLOAD
+        if self.position < self._mark:  # what is only read again needs no limit, but ends there
+            longest = self._mark - self.position
+            size, limit = min(size, longest), None
         with self.path.open("rb") as file:
             file.seek(self.position)
             data = file.read(size)
             frames, problem = decode(data, limit)
             if not frames and problem is None and len(data) == size:  # one very long frame
-                data += file.read(MAX_PAYLOAD)
+                data += file.read(longest - size)
                 frames, problem = decode(data, limit)
         return frames, problem
 
