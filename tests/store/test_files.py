@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import trackai
 from trackai.errors import NotFoundError
 from trackai.store import files, projects, runs, writers
 
@@ -95,6 +96,12 @@ async def test_the_last_one_to_name_bytes_takes_them_along(
     assert row[0] == 1
     assert files.blob_path(db.path, kept.sha256 or "").read_bytes() == page.read_bytes()
     assert server.request("DELETE", f"/api/projects/{project_id}").status == 200
+    assert _blobs(db) == set()
+
+
+async def test_deleting_in_python_takes_them_along(db: Database, page: Path) -> None:
+    run_id = await _run_with_files(db, "r", page=page)
+    assert trackai.Api(db.path).run(run_id).delete()
     assert _blobs(db) == set()
 
 

@@ -103,7 +103,8 @@ async def _keep_tidy(db: Database) -> None:
     while True:
         try:
             await recover(db)
-            await garbage.collect(db)
+            if not db.collecting.locked():  # else somebody does it, and may take long
+                await garbage.collect(db)
             await _roll_up(db)
             await db.checkpoint()
         except (StoreError, OSError) as error:

@@ -102,7 +102,7 @@ def _say(run: Run, what: str, *, as_json: bool) -> None:
 @json_option
 def delete(run: tuple[str, ...], yes: bool, db: str | None, as_json: bool) -> None:
     """Delete RUNS with all their points; say how much space that gave back."""
-    from trackai.store import files, garbage, runs, series
+    from trackai.store import deletion, runs, series
 
     async def look_up(database: Database) -> list[tuple[Run, int]]:
         async with database.read() as conn:
@@ -112,24 +112,17 @@ def delete(run: tuple[str, ...], yes: bool, db: str | None, as_json: bool) -> No
                 for one in found
             ]
 
-    async def work(database: Database) -> int:
-        for one, _ in found:
-            async with database.write() as conn:
-                hashes = await files.hashes(conn, [one.id])
-                await runs.delete(conn, one.id)
-            await files.forget(database, hashes)
-        return await garbage.collect(database)
-
     found = with_store(db, look_up)
     if not yes:
         for one, points in found:
             click.echo(f"{one.run_id} (id {one.id}), {points} points", err=True)
         _confirm(f"Delete {len(found)} run(s)? [y/N] ")
-    freed = with_store(db, work)
+    wanted = [one.id for one, _ in found]
+    gone, freed = with_store(db, lambda database: deletion.delete_runs(database, wanted))
     if as_json:
-        print_json(deleted=[one.id for one, _ in found], bytes=freed)
+        print_json(deleted=[one.id for one in gone], bytes=freed)
     else:
-        click.echo(f"deleted {len(found)} run(s), {human_bytes(freed)} given back")
+        click.echo(f"deleted {len(gone)} run(s), {human_bytes(freed)} given back")
 
 
 def _confirm(question: str) -> None:

@@ -20,6 +20,7 @@ from trackai.store import (
     charts,
     configs,
     curves,
+    deletion,
     lineage,
     projects,
     run_tables,
@@ -172,7 +173,7 @@ class LocalSource:
         return self._write(work)
 
     def delete(self, run_id: int) -> None:
-        self._write(lambda conn: runs.delete(conn, run_id))
+        self._call(lambda db: deletion.delete_run(db, run_id))
 
     def _read(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         async def inside(db: Database) -> T:

@@ -291,13 +291,17 @@ async def hashes(conn: Connection, run_ids: Sequence[int]) -> set[str]:
     return {sha256 for (sha256,) in rows}
 
 
-async def forget(db: Database, candidates: Collection[str]) -> None:
+async def forget(db: Database, candidates: Collection[str]) -> int:
     """Remove those bytes that no row names any more, after the rows are gone for good.
 
     In a write transaction of its own: nobody can then be about to name them again.
+
+    Returns:
+        How many bytes that gives back to the file system.
     """
     if not candidates:
-        return
+        return 0
+    freed = 0
     async with db.write() as conn:
         rows = await conn.execute_fetchall(
             """
@@ -308,11 +312,13 @@ async def forget(db: Database, candidates: Collection[str]) -> None:
         )
         for (sha256,) in rows:
             path = blob_path(db.path, sha256)
-            path.unlink(missing_ok=True)
-            try:
+            with suppress(FileNotFoundError):
+                size = path.stat().st_size
+                path.unlink()
+                freed += size
+            with suppress(OSError):  # others lie there
                 path.parent.rmdir()
-            except OSError:  # others lie there
-                continue
+    return freed
 
 
 def _file(

@@ -56,7 +56,7 @@ async def collect(db: Database) -> int:
         while True:
             async with db.write() as conn:
                 began = time.perf_counter()
-                found = await direct.run(conn, partial(_delete_next, rows=rows))
+                found = await direct.run(conn, partial(_delete_for_a_while, rows=rows))
             took = time.perf_counter() - began
             if found is None:
                 return await _give_back(db) if emptied else 0
@@ -78,30 +78,34 @@ async def _let_others(db: Database, took: float) -> None:
     await anyio.sleep(took)
 
 
-async def _delete_next(conn: Connection, *, rows: Mapping[str, int]) -> str | None:
-    """Delete some of a series whose run is gone, of one table at most so many rows.
+async def _delete_for_a_while(conn: Connection, *, rows: Mapping[str, int]) -> str | None:
+    """Delete series whose run is gone: one large piece, or small ones as long as there is time.
+
+    Args:
+        rows: how many rows of each table are a large piece.
 
     Returns:
-        Which table it was, "" if only the notes about the series were left, None if there is none.
+        The table of the large piece, "" after small ones, None if there is nothing to delete.
     """
-    found = await conn.execute_fetchall("SELECT series_id FROM deleted_series LIMIT 1")
+    until = time.perf_counter() + _SECONDS / 2
+    found = list(await conn.execute_fetchall("SELECT series_id FROM deleted_series LIMIT 1000"))
     for (series_id,) in found:
         for table in _KEYS:
             if await _delete_some(conn, series_id, table, rows[table]):
                 return table
         await rollups.delete(conn, series_id)
         await conn.execute("DELETE FROM deleted_series WHERE series_id = ?", (series_id,))
-        return ""
-    return None
+        if time.perf_counter() > until:
+            break
+    return "" if found else None
 
 
 async def _delete_some(conn: Connection, series_id: int, table: str, rows: int) -> bool:
-    """Delete so many rows of a series, or all there are; False if there is none."""
+    """Delete so many rows of a series, or all there are; whether it had so many."""
     key = _KEYS[table]
-    before = conn.total_changes
     limit = await conn.execute_fetchall(
         f"SELECT {key} FROM {table} WHERE series_id = ? ORDER BY {key} LIMIT 1 OFFSET ?",
-        (series_id, rows),
+        (series_id, rows - 1),
     )
     for highest in limit:
         places = ", ".join("?" * len(highest))
@@ -111,7 +115,7 @@ async def _delete_some(conn: Connection, series_id: int, table: str, rows: int) 
         )
         return True
     await conn.execute(f"DELETE FROM {table} WHERE series_id = ?", (series_id,))
-    return conn.total_changes > before
+    return False
 
 
 async def _give_back(db: Database) -> int:

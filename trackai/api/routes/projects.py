@@ -10,7 +10,7 @@ import msgspec
 from trackai.api.requests import Limit, Name, Offset, body, database, path_id, query
 from trackai.api.responses import JSONResponse, answer
 from trackai.errors import InvalidInputError
-from trackai.store import files, garbage, groups, projects, run_tables, runs
+from trackai.store import deletion, groups, projects, run_tables
 from trackai.structs.filters import parse_field, parse_fields, parse_filter
 from trackai.structs.records import Freed
 
@@ -110,10 +110,5 @@ async def create_project(request: Request) -> JSONResponse:
 async def delete_project(request: Request) -> JSONResponse:
     """Delete a project and everything under it."""
     project_id = path_id(request, "project_id")
-    db = database(request)
-    async with db.write() as conn:
-        hashes = await files.hashes(conn, await runs.ids_of_project(conn, project_id))
-        project = await projects.delete(conn, project_id)
-    await files.forget(db, hashes)
-    freed = await garbage.collect(db)
+    project, freed = await deletion.delete_project(database(request), project_id)
     return JSONResponse(Freed(f"deleted the project {project.name!r}", freed))

@@ -11,7 +11,7 @@ import msgspec
 from trackai.api.requests import Limit, Name, Offset, RowId, body, database, path_id, query
 from trackai.api.responses import JSONResponse, answer
 from trackai.errors import InvalidInputError
-from trackai.store import configs, files, garbage, projects, run_tables, runs, series, tags
+from trackai.store import configs, deletion, projects, run_tables, runs, series, tags
 from trackai.structs.filters import parse_field, parse_fields, parse_filter
 from trackai.structs.records import Deleted, Freed, Run, RunSummary
 from trackai.structs.values import State, json_value
@@ -276,25 +276,12 @@ async def change_many_tags(request: Request) -> JSONResponse:
 
 async def delete_run(request: Request) -> JSONResponse:
     """Delete a run with its points."""
-    run_id = path_id(request, "run_id")
-    db = database(request)
-    async with db.write() as conn:
-        hashes = await files.hashes(conn, [run_id])
-        run = await runs.delete(conn, run_id)
-    await files.forget(db, hashes)
-    freed = await garbage.collect(db)
+    (run,), freed = await deletion.delete_run(database(request), path_id(request, "run_id"))
     return JSONResponse(Freed(f"deleted the run {run.run_id!r}", freed))
 
 
 async def delete_runs(request: Request) -> JSONResponse:
     """Delete several runs with their points; those that do not exist are left out."""
     wanted = await body(request, Deletion)
-    db = database(request)
-    async with db.write() as conn:
-        found = await runs.existing(conn, wanted.run_ids)
-        hashes = await files.hashes(conn, found)
-        for run_id in found:
-            await runs.delete(conn, run_id)
-    await files.forget(db, hashes)
-    freed = await garbage.collect(db)
-    return JSONResponse(Deleted(f"deleted {len(found)} runs", freed, found))
+    gone, freed = await deletion.delete_runs(database(request), wanted.run_ids)
+    return JSONResponse(Deleted(f"deleted {len(gone)} runs", freed, [run.id for run in gone]))
