@@ -116,6 +116,10 @@ def test_compare_in_buckets(server: Server, run_id: int) -> None:
     (one,) = server.request("POST", "/api/metrics/compare", gpu).json[str(run_id)]["gpu"]["data"]
     assert (one["step"], one["x"][:2]) == (None, "20")
     del asked["points"]
+    some = {**asked, "metric_paths": ["loss", "gpu"], "step_min": 2.5, "step_max": 7}
+    points = server.request("POST", "/api/metrics/compare", some).json[str(run_id)]
+    assert [one["step"] for one in points["loss"]] == [3, 4, 5, 6, 7]
+    assert points["gpu"] == []
     points = server.request("POST", "/api/metrics/compare", asked).json[str(run_id)]
     assert len(points["loss"]) == _LENGTH
 
@@ -142,8 +146,12 @@ def test_smoothing_is_over_all_points(server: Server, run_id: int) -> None:
 
 def test_what_cannot_be_asked(server: Server, run_id: int) -> None:
     for query in ("points=9", "points=10001", "points=100&x=y", "points=many", "smoothing=0.5",
-                  "points=100&smoothing=1"):  # fmt: skip
+                  "points=100&smoothing=1", "points=9&step_min=nan", "step_max=-NaN"):  # fmt: skip
         answer = server.request("GET", f"/api/metrics/runs/{run_id}/metric/loss?{query}")
         assert answer.status == 422, answer
+    asked = {"run_ids": [run_id], "metric_paths": ["loss"]}
+    for more in ({"step_max": 10**400}, {"step_min": 2**63}, {"metric_paths": ["*" * 5000]}):
+        answer = server.request("POST", "/api/metrics/compare", {**asked, **more})
+        assert (answer.status, next(iter(more)) in answer.json["detail"]) == (422, True)
     path = f"/api/metrics/runs/{run_id}/metric/none?points=100"
     assert server.request("GET", path).status == 404

@@ -249,6 +249,16 @@ BAD = [
 ]  # fmt: skip
 
 
+def test_a_method_that_a_path_does_not_have(server: Server) -> None:
+    for path, allowed in (
+        ("/api/runs", "GET, HEAD, POST"),
+        ("/api/runs/1", "DELETE, GET, HEAD, PATCH"),
+        ("/api/runs/1/", "DELETE, GET, HEAD, PATCH"),
+    ):
+        answer = server.request("PUT", path)
+        assert (answer.status, answer.headers["allow"]) == (405, allowed)
+
+
 def test_every_error_has_one_shape_and_changes_nothing(
     server: Server, runs: list[trackai.Run]
 ) -> None:

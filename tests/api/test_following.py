@@ -122,6 +122,8 @@ def test_events_go_on_where_they_were_cut_off(server: Server) -> None:
     assert stream.next()["event"] == "state"
     server.request("PATCH", f"/api/runs/{run.id}/state?state=failed")
     assert stream.next()["data"]["state"] == "failed"
+    head = server.request("HEAD", f"/api/runs/{run.id}/events")  # which would never end
+    assert (head.status, head.json) == (200, None)
     server.request("DELETE", f"/api/runs/{run.id}")
     assert stream.next()["data"]["state"] == "deleted"
     assert stream.next() == {}

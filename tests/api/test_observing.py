@@ -6,17 +6,21 @@ import json
 import os
 import re
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING
 
 import pytest
 
 from tests.conftest import Server
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 SAMPLE = re.compile(r'[a-z_]+(\{([a-z]+="[^"\n]*",?)+\})? [0-9.e+-]+')
@@ -54,20 +58,63 @@ def test_figures_for_prometheus(server: Server) -> None:
     assert any(line.startswith("trackai_database_bytes ") for line in lines)
 
 
-@pytest.mark.parametrize("style", ["off", "text", "json"])
-def test_access_logs(db_path: Path, style: str) -> None:
-    env = {**os.environ, "TRACKAI_ACCESS_LOG": style}
+@contextmanager
+def _serving(db_path: Path, **env: str) -> Iterator[tuple[Server, IO[str]]]:
+    """A server and what it complains about."""
     with subprocess.Popen(
         [sys.executable, "-m", "trackai.cli", "serve", "--port", "0", "--db", str(db_path)],
-        env=env, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, **env}, stderr=subprocess.PIPE, text=True,
     ) as process:  # fmt: skip
         assert process.stderr is not None
         address = process.stderr.readline().split()[2].replace("localhost", "127.0.0.1")
-        server = Server(address, process, db_path)
+        try:
+            yield Server(address, process, db_path), process.stderr
+        finally:
+            process.terminate()
+
+
+def test_our_own_mistakes_are_counted_and_guarded_like_any_answer(db_path: Path) -> None:
+    with _serving(db_path) as (server, complaints):
+        server.request("POST", "/api/projects", {"name": "p", "project_id": "p"})
+        with sqlite3.connect(db_path) as conn:  # what no way into the database lets through
+            conn.execute("UPDATE projects SET created_at = 9000000000000000000")
+        answer = server.request("GET", "/api/projects/1")
+        lines = server.request("GET", "/metrics").json.splitlines()
+        server.process.terminate()
+        assert complaints.read().count("Traceback") == 1
+    assert (answer.status, set(answer.json)) == (500, {"detail"})
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    route = 'method="GET",route="/api/projects/{project_id}"'
+    assert f'trackai_http_requests_total{{{route},status="500"}} 1' in lines
+
+
+def test_a_client_that_goes_in_the_middle_of_its_request(db_path: Path) -> None:
+    with _serving(db_path) as (server, complaints):
+        host, port = server.url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port))) as client:
+            client.sendall(
+                b"POST /api/projects HTTP/1.1\r\nHost: localhost\r\n"
+                b"Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
+            )
+            time.sleep(0.3)
+        wanted = 'trackai_http_requests_total{method="POST",route="/api/projects",status="0"} 1'
+        for _ in range(100):
+            if wanted in server.request("GET", "/metrics").json.splitlines():
+                break
+            time.sleep(0.05)
+        else:
+            pytest.fail("it has not been counted")
+        server.process.terminate()
+        assert complaints.read() == ""
+
+
+@pytest.mark.parametrize("style", ["off", "text", "json"])
+def test_access_logs(db_path: Path, style: str) -> None:
+    with _serving(db_path, TRACKAI_ACCESS_LOG=style) as (server, complaints):
         assert server.request("GET", "/api/runs/7%0Afaked%1b[31m?x=1").status == 422
         server.get("/health")
-        process.terminate()
-        lines = process.stderr.read().splitlines()
+        server.process.terminate()
+        lines = complaints.read().splitlines()
     if style == "off":
         assert lines == []
         return

@@ -94,6 +94,10 @@ def test_tags_come_and_go(server: Server, runs: list[int]) -> None:
     path = f"/api/runs/{runs[0]}/tags"
     answer = server.request("POST", path, {"tags": ["b", "a/ä b", "b"]})
     assert (answer.status, answer.json["tags"]) == (200, ["a/ä b", "b"])
+    server.request("POST", path, {"tags": ["x", "y", "y/"]})
+    for address, left in (("x/", ["y", "y/"]), ("y/", ["y"]), ("y/", [])):
+        answer = server.request("DELETE", f"{path}/{address}")
+        assert [tag for tag in answer.json["tags"] if tag[0] in "xy"] == left
     answer = server.request("DELETE", f"{path}/{quote('a/ä b')}")
     assert (answer.status, answer.json["tags"]) == (200, ["b"])
     assert server.get(f"/api/runs/{runs[0]}")["tags"] == ["b"]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
+import trackai
 from trackai.store import lineage, metrics, projects, runs, writers
 from trackai.structs.columns import Column
 
@@ -128,3 +130,23 @@ async def test_over_http(db: Database, server: Server) -> None:
     assert list(both[str(root)]) == ["system", "loss"]
     both = server.request("POST", "/api/metrics/compare", {**asked, "inherited": False}).json
     assert len(both[str(child)]["loss"]) == 3
+
+
+async def test_a_fork_shows_what_it_inherits_as_what_it_is(db: Database, server: Server) -> None:
+    with trackai.init(project="p", name="parent") as parent:
+        for step, value in enumerate([0.5, math.nan, 2.0]):
+            parent.log({"m": value}, step=step)
+    with trackai.init(project="p", name="child") as child:
+        for step in (3, 4):
+            child.log({"m": True}, step=step)
+    async with db.write() as conn:
+        assert child.id is not None
+        assert parent.id is not None
+        await runs.set_fork(conn, child.id, await runs.get_uid(conn, parent.id), 2)
+    path = f"/api/metrics/runs/{child.id}/metric/m"
+    assert [one["value"] for one in server.get(path)["data"]] == [0.5, "NaN", 2, 1, 1]
+    chart = server.get(f"{path}?points=10")["data"]
+    assert [one["last"] for one in chart] == [0.5, "NaN", 2, 1, 1]
+    asked = {"run_ids": [child.id], "metric_paths": ["m"]}
+    compared = server.request("POST", "/api/metrics/compare", asked).json[str(child.id)]["m"]
+    assert [one["value"] for one in compared] == [0.5, "NaN", 2, 1, 1]

@@ -181,6 +181,23 @@ async def test_buckets_are_what_the_points_say(
         await db.close()
 
 
+async def test_steps_too_fine_for_the_borders_of_buckets(
+    monkeypatch: pytest.MonkeyPatch, db: Database
+) -> None:
+    monkeypatch.setattr(rollups, "SHORTEST", _SHORTEST)
+    monkeypatch.setattr(rollups, "_POINTS", _POINTS)
+    # Neighbours as floats, so that borders between them would have to be rounded.
+    steps: list[Step] = [2.0**36 + number // 20 / 2**16 for number in range(400)]
+    async with db.write() as conn:
+        run_id, ids = await _writers(conn)
+        column = Column("m", "step", steps, list(range(400)), [float(step) for step in steps])
+        await metrics.append(conn, run_id, ids[1], [column])
+    await _refresh_all(db)
+    for first in range(0, 380, 7):
+        for last in range(first + 12, 400, 31):
+            await _check(db, run_id, Range(steps[first], steps[last]), 10)
+
+
 def test_levels() -> None:
     assert buckets.level_for(0, 999, 1000) == 0
     assert buckets.level_for(0, 1000, 1000) == 1

@@ -13,12 +13,14 @@ import anyio
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.errors import ServerErrorMiddleware
+from starlette.requests import ClientDisconnect
 from starlette.routing import Mount
 
 from trackai.api.lingering import Lingering
 from trackai.api.meters import Meters
 from trackai.api.observing import Observing
-from trackai.api.responses import http_error, internal_error, trackai_error
+from trackai.api.responses import http_error, internal_error, nobody, trackai_error
 from trackai.api.routes import events
 from trackai.api.security import Guard
 from trackai.api.sessions import Sessions
@@ -82,11 +84,13 @@ def create_app(settings: Settings | None = None) -> Starlette:
                 Observing, meters=meters, routes={one.endpoint: one.path for one in OPERATIONS}
             ),
             Middleware(Guard, allowed_hosts=present.allowed_hosts, sessions=sessions),
+            # Starlette's own lies outside of all: what it answers is neither counted nor guarded.
+            Middleware(ServerErrorMiddleware, handler=internal_error),
         ],
         exception_handlers={
             TrackAIError: trackai_error,
             HTTPException: http_error,
-            Exception: internal_error,
+            ClientDisconnect: nobody,  # type: ignore[dict-item]
         },
     )
     app.state.meters = meters

@@ -65,7 +65,12 @@ def query(request: Request, type_: type[T]) -> T:
         InvalidInputError: one does not validate; it is named.
     """
     given = {name: value for name, value in request.query_params.items() if value != ""}
-    return convert(lambda: msgspec.convert(given, type_, strict=False))
+    found = convert(lambda: msgspec.convert(given, type_, strict=False))
+    for name in given:
+        value = getattr(found, name, None)
+        if isinstance(value, float) and value != value:
+            raise InvalidInputError(name, "it is not a number")
+    return found
 
 
 async def body(request: Request, type_: type[T]) -> T:

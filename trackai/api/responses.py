@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match, Route
 
 from trackai.errors import (
     ConflictError,
@@ -78,7 +79,23 @@ async def trackai_error(request: Request, error: Exception) -> Response:
 async def http_error(request: Request, error: Exception) -> Response:
     """Answer an error that the framework has found: no such route, no such method."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for nothing else
-    return JSONResponse({"detail": error.detail}, error.status_code, dict(error.headers or {}))
+    headers = dict(error.headers or {})
+    if error.status_code == 405:  # Starlette names those of one route of the path
+        headers["Allow"] = ", ".join(sorted(_methods(request)))
+    return JSONResponse({"detail": error.detail}, error.status_code, headers)
+
+
+def _methods(request: Request) -> set[str]:
+    return {
+        method
+        for route in request.app.routes
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE
+        for method in route.methods or ()
+    }
+
+
+async def nobody(request: Request, error: Exception) -> None:
+    """Answer nothing: the client has gone in the middle of its request."""
 
 
 async def internal_error(request: Request, error: Exception) -> Response:

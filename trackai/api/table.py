@@ -118,6 +118,9 @@ def _op(method: str, path: str, endpoint: Endpoint, **more: Any) -> Operation:
     return Operation(method=method, path=path, endpoint=endpoint, **more)
 
 
+# What Starlette's answer to a `Range` of a file may be.
+_RANGES = (206, 400, 416)
+
 OPERATIONS: Sequence[Operation] = [
     # First: batches are most of the requests of a busy server.
     _op("POST", "/api/metrics/runs/{run_id}", ingest.log_points,
@@ -163,9 +166,10 @@ OPERATIONS: Sequence[Operation] = [
         query=files.FileQuery, answer=list[FileRecord]),
     _op("GET", "/api/runs/{run_id}/file-paths", files.list_file_paths,
         query=files.FilePathQuery, answer=list[FilePath]),
-    _op("GET", "/api/files/{file_id}", files.download, answer=bytes, answer_type=BYTES),
+    _op("GET", "/api/files/{file_id}", files.download,
+        answer=bytes, answer_type=BYTES, errors=_RANGES),
     _op("GET", "/api/files/{file_id}/preview", files.preview,
-        answer=bytes, answer_type=TEXT, or_types=IMAGES),
+        answer=bytes, answer_type=TEXT, or_types=IMAGES, errors=_RANGES),
     _op("GET", "/api/metrics/runs/{run_id}", metrics.list_metrics,
         query=metrics.NameQuery, answer=list[str]),
     _op("GET", "/api/metrics/runs/{run_id}/metric/{metric_path:path}", metrics.get_points,
@@ -229,6 +233,8 @@ _ERROR = {
 }
 _MEANING = {
     200: "Done",
+    206: "A part of it",
+    400: "The range makes no sense",
     401: "The key is missing or wrong",
     403: "Asked for under a foreign host name, or by a page of another origin",
     404: "There is no such thing",
@@ -236,6 +242,7 @@ _MEANING = {
     413: "The body is too large",
     414: "The address is too long",
     415: "The body has another media type or encoding",
+    416: "The range lies outside",
     422: "Something does not validate; the field is named",
     503: "Too much at once, or the database cannot be used just now",
 }
@@ -288,7 +295,9 @@ def _name(reference: Mapping[str, str]) -> str:
 
 
 def _response(one: Operation, status: int, by_type: Mapping[str, Any]) -> dict[str, Any]:
-    if status != 200:
+    if status in {400, 416}:
+        return {"description": _MEANING[status], "content": {TEXT: {"schema": {"type": "string"}}}}
+    if status not in {200, 206}:
         schema: Any = {"$ref": "#/components/schemas/Error"}
         return {"description": _MEANING[status], "content": {JSON: {"schema": schema}}}
     schema = by_type[str(one.answer)]

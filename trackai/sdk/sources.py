@@ -142,7 +142,7 @@ class LocalSource:
                 if smooth:
                     how = Smoothing(smooth, over_time=x != "step")
                     await charts.smooth(conn, [segments], [found], how)
-            return chart_records.show(found, segments[0].series, x, run.created_at, cursor)
+            return chart_records.show(found, lineage.as_one(segments), x, run.created_at, cursor)
 
         return self._call(inside)
 

@@ -20,7 +20,7 @@ XAxis = Literal["step", "time", "relative"]
 
 
 def show(chart: Chart, one: Series, x: XAxis, began: datetime, cursor: int) -> ChartData:
-    """A chart of a series; `began` is when its run did."""
+    """A chart of a series (`lineage.as_one`); `began` is when its run did."""
     on_steps = one.axis == "step"
     if x == "step" and not on_steps:
         x = "time"

@@ -37,6 +37,20 @@ class Segment(NamedTuple):
     until: Step | None
 
 
+def as_one(segments: Sequence[Segment]) -> Series:
+    """The series with what it inherits as its readers take it: of the kind that all parts have."""
+    own = segments[0].series
+    if len(segments) == 1:
+        return own
+    parts = [part for part, _ in segments]
+    return msgspec.structs.replace(
+        own,
+        kind=own.kind if len({part.kind for part in parts}) == 1 else "number",
+        points=sum(part.points for part in parts),
+        finite_points=sum(part.finite_points for part in parts),
+    )
+
+
 async def ancestors(conn: Connection, run_id: int) -> list[tuple[int, Step]]:
     """The runs that a run continues, nearest first, each with the last step that it gives."""
     found: list[tuple[int, Step]] = []

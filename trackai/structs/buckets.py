@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # Rollups hold no wider range of bucket numbers than this; beyond it, rows are read.
 LARGEST_BUCKET = 1 << 60
+# And of fractions of steps no wider one than floats can tell apart.
+_LARGEST_FRACTION = 1 << 53
 LOWEST_LEVEL = -20
 HIGHEST_LEVEL = 60
 # Widths beyond this cannot be expressed as a float.
@@ -59,6 +61,11 @@ class Span(NamedTuple):
     level: int
     first: int
     last: int
+
+
+def _largest(level: int) -> int:
+    """Below which number the buckets of a level have borders that can be expressed."""
+    return LARGEST_BUCKET if level >= 0 else _LARGEST_FRACTION
 
 
 def bucket_of(step: Step, level: int) -> int:
@@ -107,7 +114,7 @@ def level_for(low: Step, high: Step, buckets: int) -> int:
         level = _WIDEST - math.frexp(float(buckets))[1]
     while level < _WIDEST:
         first, last = bucket_of(low, level), bucket_of(high, level)
-        if last - first < buckets and max(abs(first), abs(last)) < LARGEST_BUCKET:
+        if last - first < buckets and max(abs(first), abs(last)) < _largest(level):
             break
         level += 1
     return level
@@ -155,7 +162,7 @@ def plan(
     Args:
         stale: ranges in which there are no rollups; they may lie anywhere and overlap.
     """
-    lowest, highest = -LARGEST_BUCKET + 1, LARGEST_BUCKET - 1
+    lowest, highest = -_largest(base) + 1, _largest(base) - 1
     # The first and last whole bucket of the base level.
     first = max(bucket_of(wanted.low, base), lowest)
     if first <= highest and start(first, base) < wanted.low:

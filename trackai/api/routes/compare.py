@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+from bisect import bisect_left, bisect_right
 from itertools import starmap
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -44,6 +46,8 @@ if TYPE_CHECKING:
     from trackai.store.metrics import CurveRow
 
 MAX_COMPARED = 1000
+# SQLite takes patterns of so and so many bytes.
+MAX_PATTERN = 4096
 
 
 class Comparison(msgspec.Struct):
@@ -57,8 +61,8 @@ class Comparison(msgspec.Struct):
     inherited: bool = True
     points: chart.Buckets | None = None
     x: chart_records.XAxis = "step"
-    step_min: int | float | None = None
-    step_max: int | float | None = None
+    step_min: chart.Bound | None = None
+    step_max: chart.Bound | None = None
     smoothing: chart.Amount | None = None
     group_by: str | None = None
 
@@ -100,7 +104,8 @@ async def _find_points(
     found = await _find(conn, asked)
     points = await lineage.read_many(conn, [segments for _, segments in found])
     for (run_id, segments), rows in zip(found, points, strict=True):
-        compared[str(run_id)][segments[0].series.path] = _compared(segments, rows)
+        within = _within(asked, segments, rows)
+        compared[str(run_id)][segments[0].series.path] = _compared(segments, within)
     return compared
 
 
@@ -119,9 +124,10 @@ async def _find_charts(
     )  # fmt: skip
     if how := chart.smoothing(asked.smoothing, asked.x):
         await charts.smooth(conn, wanted, read, how)
-    for (run_id, (first, *_)), one in zip(found, read, strict=True):
-        compared[str(run_id)][first.series.path] = chart_records.show(
-            one, first.series, asked.x, began[run_id], cursor
+    for (run_id, segments), one in zip(found, read, strict=True):
+        series = lineage.as_one(segments)
+        compared[str(run_id)][series.path] = chart_records.show(
+            one, series, asked.x, began[run_id], cursor
         )
     return compared
 
@@ -209,6 +215,10 @@ async def get_group(request: Request) -> Response:
 async def _find(conn: Connection, asked: Comparison) -> list[tuple[int, list[lineage.Segment]]]:
     paths = asked.metric_paths
     if any("*" in path for path in paths):
+        if any(len(path) > MAX_PATTERN for path in paths):
+            raise InvalidInputError(
+                "metric_paths", f"with a * they have at most {MAX_PATTERN} characters"
+            )
         paths = await lineage.match_paths(
             conn, asked.run_ids, paths, inherited=asked.inherited, limit=MAX_COMPARED + 1
         )
@@ -249,8 +259,22 @@ def _show(band: Band, asked: Comparison | GroupQuery, cursor: int) -> BandData:
     return answer
 
 
+def _within(
+    asked: Comparison, segments: Sequence[lineage.Segment], rows: Sequence[CurveRow]
+) -> Sequence[CurveRow]:
+    if asked.step_min is None and asked.step_max is None:
+        return rows
+    if segments[0].series.axis == "time":  # what has no step lies in no range of steps
+        return []
+    step = operator.itemgetter(0)
+    first = 0 if asked.step_min is None else bisect_left(rows, asked.step_min, key=step)
+    return rows[
+        first : None if asked.step_max is None else bisect_right(rows, asked.step_max, key=step)
+    ]
+
+
 def _compared(segments: Sequence[lineage.Segment], rows: Sequence[CurveRow]) -> list[ComparedPoint]:
-    one = segments[0].series
+    one = lineage.as_one(segments)
     if one.axis == "step" and chart.only_finite_numbers(segments):
         return list(starmap(ComparedPoint, rows))
     return [

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import msgspec
-from starlette.responses import StreamingResponse
+from starlette.responses import Response, StreamingResponse
 
 from trackai.api.requests import MAX_ID, Cursor, database, path_id, query
 from trackai.errors import NotFoundError, StoreError
@@ -61,7 +61,7 @@ class Ending:
                 signal.signal(number, note)
 
 
-async def follow(request: Request) -> StreamingResponse:
+async def follow(request: Request) -> Response:
     """What happens to a run from now on, or since the event after which the client was cut off."""
     run_id = path_id(request, "run_id")
     db = database(request)
@@ -75,6 +75,8 @@ async def follow(request: Request) -> StreamingResponse:
         return await arrivals.last(conn)
 
     now = await db.look(find)
+    if request.method == "HEAD":  # it would never end
+        return Response(media_type="text/event-stream")
     return StreamingResponse(
         _events(db, run_id, now if cursor is None else cursor, request.state.ending),
         media_type="text/event-stream",

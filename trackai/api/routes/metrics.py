@@ -108,7 +108,9 @@ async def _get_chart(request: Request, run_id: int, asked: PointQuery, count: in
         found = await charts.read(conn, [segments], count, step_min=low, step_max=high, times=times)
         if how := chart.smoothing(asked.smoothing, asked.x):
             await charts.smooth(conn, [segments], found, how)
-        return chart_records.show(found[0], segments[0].series, asked.x, run.created_at, cursor)
+        return chart_records.show(
+            found[0], lineage.as_one(segments), asked.x, run.created_at, cursor
+        )
 
     return await answer(request, find)
 

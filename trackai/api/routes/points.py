@@ -167,7 +167,7 @@ def _points(segments: Sequence[Segment], rows: Sequence[PointRow]) -> list[Point
     """Rows as points; what is done here is done for each of a million."""
     if not rows:
         return []
-    one = segments[0].series
+    one = lineage.as_one(segments)
     steps, times, values = zip(*rows, strict=True)
     shown = utc_many(times)
     if one.axis == "step" and one.kind == "number" and _are_finite(values):

@@ -244,16 +244,17 @@ async def add_tags(request: Request) -> JSONResponse:
 
 async def remove_tag(request: Request) -> JSONResponse:
     """Take a tag from a run; one that it does not have is no error."""
-    return await _change_tags(request, remove=[request.path_params["tag"]])
+    return await _change_tags(request, remove=request.path_params["tag"])
 
 
 async def _change_tags(
-    request: Request, *, add: Sequence[str] = (), remove: Sequence[str] = ()
+    request: Request, *, add: Sequence[str] = (), remove: str = ""
 ) -> JSONResponse:
     run_id = path_id(request, "run_id")
     async with database(request).write() as conn:
-        await runs.get(conn, run_id)
-        await tags.remove(conn, run_id, remove)
+        if remove not in (await runs.get(conn, run_id)).tags:
+            remove = remove.removesuffix("/")  # a tag may end in a slash, and so may an address
+        await tags.remove(conn, run_id, [remove])
         await tags.add(conn, run_id, add)
         await runs.touch(conn, run_id, now=time.time_ns() // 1000)
         run = await runs.get(conn, run_id)
