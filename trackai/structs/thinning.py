@@ -6,7 +6,8 @@ A list at a time and without an object for each bucket, it takes a third of the 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from itertools import compress, count
+from itertools import accumulate, compress, count
+from math import isfinite
 from operator import add, gt, itemgetter, lt, ne, sub, truediv
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -48,6 +49,10 @@ class Columns(NamedTuple):
     def means(self) -> list[float | None]:
         """The means of the finite numbers."""
         found = list(map(truediv, self.sum, self.points))
+        # Only a sum beyond the largest float leads away from between two numbers.
+        same = self.finite_points is self.points
+        if same and max(self.points, default=0) <= 2 and isfinite(sum(found)):
+            return found
         if self.finite_points != self.points or _any(gt, found, self.max_value):
             return [buckets.mean(one) for one in self.buckets()]
         if _any(lt, found, self.min_value):  # as in `buckets.mean`
@@ -119,22 +124,60 @@ def thin(
     Args:
         times: the timestamps; without them those of the buckets are 0.
     """
-    starts = _starts(level, steps)
-    ends = [*starts[1:], len(steps)]
-    sizes = list(map(sub, ends, starts))
-    nothing = [0] * len(starts)
-    lows, highs, sums = _figures(values, starts, ends, sizes)
-    firsts, behind = _at(starts), _at(ends)
+    places = _places(level, steps)
+    sizes = places.sizes
+    nothing = [0] * len(sizes)
+    lows, highs, sums = _figures(values, places)
     return Columns(
         sizes, sizes, nothing, nothing, lows, highs, sums,
-        firsts(steps),
-        behind([None, *steps]),
+        places.firsts(steps),
+        places.lasts(steps),
         # Times may go back where steps do not.
-        nothing if times is None else [min(times[one]) for one in map(slice, starts, ends)],
-        nothing if times is None else [max(times[one]) for one in map(slice, starts, ends)],
-        firsts(values),
-        behind([None, *values]),
+        nothing if times is None else [min(times[one]) for one in places.slices()],
+        nothing if times is None else [max(times[one]) for one in places.slices()],
+        places.firsts(values),
+        places.lasts(values),
     )  # fmt: skip
+
+
+class _Even:
+    """Where buckets lie in points, of which all but the first and the last have `size`."""
+
+    def __init__(self, first: int, size: int, number: int) -> None:
+        self.first, self.size = first, size
+        self.others = len(range(first, number, size))  # behind the first
+        self.sizes = [min(first, number)]
+        if self.others:
+            inner = self.others - 1
+            self.sizes += [*[size] * inner, number - first - size * inner]
+
+    def firsts(self, some: Sequence[Any]) -> Sequence[Any]:
+        return [some[0], *some[self.first :: self.size]]
+
+    def lasts(self, some: Sequence[Any]) -> Sequence[Any]:
+        last = self.first - 1
+        return [*some[last : last + self.size * self.others : self.size], some[-1]]
+
+    def slices(self) -> Iterable[slice]:
+        ends = list(accumulate(self.sizes))
+        return map(slice, [0, *ends], ends)
+
+
+class _Uneven:
+    """Where buckets lie in points, by the places at which they begin."""
+
+    def __init__(self, starts: Sequence[int], number: int) -> None:
+        self.starts, self.ends = starts, [*starts[1:], number]
+        self.sizes = list(map(sub, self.ends, starts))
+
+    def firsts(self, some: Sequence[Any]) -> Sequence[Any]:
+        return _at(self.starts)(some)
+
+    def lasts(self, some: Sequence[Any]) -> Sequence[Any]:
+        return _at(self.ends)([None, *some])
+
+    def slices(self) -> Iterable[slice]:
+        return map(slice, self.starts, self.ends)
 
 
 def _at(places: Sequence[int]) -> Callable[[Sequence[Any]], Sequence[Any]]:
@@ -142,21 +185,26 @@ def _at(places: Sequence[int]) -> Callable[[Sequence[Any]], Sequence[Any]]:
     return itemgetter(*places) if len(places) > 1 else lambda some: [some[places[0]]]
 
 
-def _starts(level: int, steps: Sequence[Step]) -> list[int]:
-    """At which places of the points a bucket begins."""
-    even = _even_starts(level, steps)
+def _places(level: int, steps: Sequence[Step]) -> _Even | _Uneven:
+    """Where the buckets of a level lie in points with these steps."""
+    even = _even_places(level, steps)
     if even is not None:
-        return [0, *even]
+        return even
     numbers: list[int]
     try:
         numbers = [step >> level for step in steps]  # type: ignore[operator]
     except (TypeError, ValueError):  # fractions, or buckets narrower than a step
         numbers = [buckets.bucket_of(step, level) for step in steps]
-    return [0, *compress(count(1), map(ne, numbers, numbers[1:]))]
+    found = _Uneven([0, *compress(count(1), map(ne, numbers, numbers[1:]))], len(steps))
+    first, *inner = found.sizes
+    size = inner[0] if inner else 0
+    if size and inner[:-1].count(size) == len(inner) - 1 and inner[-1] <= size:
+        return _Even(first, size, len(steps))
+    return found
 
 
-def _even_starts(level: int, steps: Sequence[Step]) -> range | None:
-    """The same behind the first, for integers at equal distances of which as many fill a bucket."""
+def _even_places(level: int, steps: Sequence[Step]) -> _Even | None:
+    """The same for integers at equal distances, of which as many fill a bucket."""
     first, number = steps[0], len(steps)
     stride = steps[1] - first if number > 1 else 0
     if level < 0 or not (isinstance(first, int) and isinstance(stride, int)) or stride <= 0:
@@ -167,20 +215,19 @@ def _even_starts(level: int, steps: Sequence[Step]) -> range | None:
         return None
     if list(steps) != list(range(first, first + stride * number, stride)):
         return None
-    return range(-(-(width - first % width) // stride), number, width // stride)
+    return _Even(-(-(width - first % width) // stride), width // stride, number)
 
 
 def _figures(
-    values: Sequence[Step], starts: Sequence[int], ends: Sequence[int], sizes: Sequence[int]
+    values: Sequence[Step], places: _Even | _Uneven
 ) -> tuple[list[Step], list[Step], list[float]]:
     """The lowest and the highest value and the sum of each bucket."""
-    inner = sizes[1:-1]
-    size = inner[0] if inner else 0
-    if not 1 < size <= _FEW or inner.count(size) != len(inner):
-        some = [values[one] for one in map(slice, starts, ends)]
+    if not isinstance(places, _Even) or not 1 < places.size <= _FEW or places.others < 2:
+        some = [values[one] for one in places.slices()]
         return list(map(min, some)), list(map(max, some)), list(map(sum, some))
-    head, tail = values[: ends[0]], values[starts[-1] :]
-    lows, highs, sums = _figures_alike(values[ends[0] : starts[-1]], size)
+    behind = places.first + places.size * (places.others - 1)
+    head, tail = values[: places.first], values[behind:]
+    lows, highs, sums = _figures_alike(values[places.first : behind], places.size)
     return (
         [min(head), *lows, min(tail)],
         [max(head), *highs, max(tail)],
