@@ -1,4 +1,4 @@
-"""The one place that catches everything: training never dies of its tracker."""
+"""The one place that catches our own mistakes: training never dies of its tracker."""
 
 from __future__ import annotations
 

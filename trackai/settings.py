@@ -16,7 +16,7 @@ MIN_API_KEY = 16
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What the environment says, read when a store is opened, never at import.
+    """What the environment says, read when a store is opened or a server made.
 
     Attributes:
         db_path: the SQLite file (``TRACKAI_DB_PATH``, default ``~/.trackai/trackai.db``).

@@ -25,7 +25,14 @@ def test_a_store_that_is_well(trackai: Trackai) -> None:
 
 
 @pytest.mark.parametrize(
-    "mistake", ["points = 99, last_step = 3, sum = 0", "last_value = 7", "max_value = 15"]
+    "mistake",
+    [
+        "points = 99, last_step = 3, sum = 0",
+        "last_value = 7",
+        "max_value = 15",
+        "sum = sum + 0.001",
+        "finite_points = finite_points - 1",
+    ],
 )
 def test_figures_that_differ_from_the_rows(trackai: Trackai, db_path: Path, mistake: str) -> None:
     for start in (0, 5):  # a resumed run has superseded points

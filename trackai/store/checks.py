@@ -32,13 +32,18 @@ async def wrong_figures(conn: Connection) -> list[int]:
         f"""
         WITH counted AS (
             SELECT series_id, COUNT(*) AS points, min(step) AS first_step, max(step) AS last_step,
-                   sum(value IS NULL) AS nans, min({_FINITE}) AS low, max({_FINITE}) AS high
+                   sum(value IS NULL) AS nans, min({_FINITE}) AS low, max({_FINITE}) AS high,
+                   COUNT({_FINITE}) AS finite, total({_FINITE}) AS sum,
+                   total(abs(CAST({_FINITE} AS REAL))) AS magnitude
             FROM metrics WHERE {NOT_SUPERSEDED}
             GROUP BY series_id
         )
         SELECT series.id FROM series LEFT JOIN counted ON counted.series_id = series.id
         WHERE series.points != coalesce(counted.points, 0)
            OR series.nan_points != coalesce(counted.nans, 0)
+           OR series.finite_points != coalesce(counted.finite, 0)
+           -- In whatever order they were added; where the largest float is passed, nothing is said.
+           OR abs(series.sum - coalesce(counted.sum, 0)) > 1e-9 * coalesce(counted.magnitude, 0)
            OR series.first_step IS NOT counted.first_step
            OR series.last_step IS NOT counted.last_step
            OR series.min_value IS NOT counted.low
