@@ -433,6 +433,33 @@ def test_bad_input_is_named(
 
 
 @pytest.mark.parametrize(
+    ("line", "change"),
+    [
+        ("run", {"created_at": 9 * 10**18}),
+        ("run", {"fork_uid": "u", "fork_step": 2**63}),
+        ("points", {"steps": [2**70]}),
+        ("points", {"timestamps": [9 * 10**18]}),
+        ("points", {"values": [10**400]}),
+        ("points", {"own_steps": [2**63]}),
+        ("points", {"writer": {"uid": "w", "attempt": 0}}),
+        ("points", {"writer": {"uid": "w", "attempt": 2**63}}),
+        ("points", {"writer": {"uid": "w", "pid": -(2**70)}}),
+    ],
+)
+def test_of_numbers_that_cannot_be_stored_or_shown_nothing_is(
+    store: Path, tmp_path: Path, line: str, change: dict[str, Any]
+) -> None:
+    run = {"type": "run", "uid": "u2", "project": "p", "run_id": "r2", "created_at": 1}
+    block = {
+        "type": "points", "run_uid": "u2", "metric": "m", "writer": {"uid": "w"},
+        "steps": [1], "timestamps": [1], "values": [1],
+    }  # fmt: skip
+    (run if line == "run" else block).update(change)
+    mistake = b"\n".join(json.dumps(one).encode() for one in (run, block))
+    test_of_a_file_with_a_mistake_nothing_is_stored(store, tmp_path, mistake)
+
+
+@pytest.mark.parametrize(
     "mistake",
     [
         b"{}",

@@ -7,14 +7,14 @@ on the time axis. What has no timestamp gets the time at which it arrives.
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
 from trackai.errors import InvalidInputError
 from trackai.structs.columns import Column
-from trackai.structs.values import Step, Value, microseconds
+from trackai.structs.values import FIRST_TIME, INT64, LAST_TIME, Step, Value, microseconds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
 MAX_METRICS = 10_000
 MAX_POINTS = 1_000_000
-_INT64 = 1 << 63
-_FIRST_TIME = microseconds(datetime.min.replace(tzinfo=UTC))
-_LAST_TIME = microseconds(datetime.max.replace(tzinfo=UTC))
 _NON_FINITE: dict[Value, float] = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 # SQLite's functions take a NUL for the end of a text.
@@ -174,7 +171,7 @@ def _add_column(
 
 def _times(times: Sequence[Time], where: str) -> list[int]:
     numbers = [_microseconds(time) for time in times]
-    if numbers and not (min(numbers) >= _FIRST_TIME and max(numbers) <= _LAST_TIME):
+    if numbers and not (min(numbers) >= FIRST_TIME and max(numbers) <= LAST_TIME):
         raise InvalidInputError(where, "a time in microseconds lies in the years 1 to 9999")
     return numbers
 
@@ -189,7 +186,7 @@ def _check_steps(steps: Sequence[Step], where: str) -> None:
     if not steps:
         return
     low, high = min(steps), max(steps)
-    if not (low >= -_INT64 and high < _INT64) or any(step != step for step in steps):
+    if not (low >= -INT64 and high < INT64) or any(step != step for step in steps):
         raise InvalidInputError(where, "a step is a finite number within 64 bits")
 
 
@@ -197,7 +194,7 @@ def _check_values(values: Sequence[Any], where: str) -> None:
     if set(map(type, values)) == {float}:
         return
     for value in values:
-        if type(value) is int and not -_INT64 <= value < _INT64:
+        if type(value) is int and not -INT64 <= value < INT64:
             try:
                 float(value)
             except OverflowError:
@@ -217,7 +214,7 @@ def _tell_apart(column: Column) -> None:
         time = wanted
         while (own, time) in later:
             time = later[own, time]
-        if time > _LAST_TIME:
+        if time > LAST_TIME:
             raise InvalidInputError("timestamps", "too many points at the end of the year 9999")
         later[own, time] = later[own, wanted] = time + 1
         column.timestamps[position] = time

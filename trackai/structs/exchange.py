@@ -8,11 +8,21 @@ it, as `Chunk`s.
 from __future__ import annotations
 
 import math
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import msgspec
 
-from trackai.structs.values import Axis, FileKind, Kind, State, Step, Value  # noqa: TC001
+from trackai.structs.values import (
+    INT64,
+    Axis,
+    BoundedStep,
+    FileKind,
+    Integer,
+    Kind,
+    Microseconds,
+    State,
+    Value,
+)
 
 
 class ImportHead(msgspec.Struct, kw_only=True):
@@ -20,7 +30,7 @@ class ImportHead(msgspec.Struct, kw_only=True):
 
     part: str
     fingerprint: str
-    consumed: int
+    consumed: Integer
     complete: bool
     counts: str
 
@@ -40,12 +50,12 @@ class RunHead(msgspec.Struct, kw_only=True, tag="run"):
     name: str | None = None
     group_name: str | None = None
     state: State = "completed"
-    created_at: int
-    updated_at: int | None = None
-    finished_at: int | None = None
+    created_at: Microseconds
+    updated_at: Microseconds | None = None
+    finished_at: Microseconds | None = None
     notes: str | None = None
     fork_uid: str | None = None
-    fork_step: Step | None = None
+    fork_step: BoundedStep | None = None
     tags: list[str] = []
     config: dict[str, Any] = {}
     config_types: dict[str, str] = {}
@@ -56,14 +66,14 @@ class WriterHead(msgspec.Struct, kw_only=True):
     """Who logged the points of a block; `part` is the one of an export, if it was imported."""
 
     uid: str
-    attempt: int = 1
-    rank: int = 0
+    attempt: Annotated[int, msgspec.Meta(ge=1, le=INT64 - 1)] = 1
+    rank: Integer = 0
     host: str = ""
-    pid: int = 0
-    started_at: int = 0
+    pid: Integer = 0
+    started_at: Microseconds = 0
     state: State | None = None
-    first_step: Step | None = None
-    ended_at: int | None = None
+    first_step: BoundedStep | None = None
+    ended_at: Microseconds | None = None
     part: str | None = None
 
 
@@ -80,10 +90,10 @@ class Block(msgspec.Struct, kw_only=True, tag="points"):
     axis: Axis = "step"
     kind: Kind = "number"
     writer: WriterHead
-    steps: list[Step]
-    timestamps: list[int]
+    steps: list[BoundedStep]
+    timestamps: list[Microseconds]
     values: list[Any]
-    own_steps: list[Step | None] | None = None
+    own_steps: list[BoundedStep | None] | None = None
 
 
 class FileHead(msgspec.Struct, kw_only=True, tag="file"):
@@ -94,9 +104,9 @@ class FileHead(msgspec.Struct, kw_only=True, tag="file"):
     path: str
     kind: FileKind
     name: str
-    step: Step | None = None
-    timestamp: int | None = None
-    size: int | None = None
+    step: BoundedStep | None = None
+    timestamp: Microseconds | None = None
+    size: Integer | None = None
     sha256: str | None = None
     source: str = ""
 
@@ -142,6 +152,15 @@ def _value(value: Any, kind: Kind) -> Value:
         return float(value)
     if isinstance(value, dict) and isinstance(value.get("text"), str):
         return str(value["text"])
+    if isinstance(value, int) and not -INT64 <= value < INT64:
+        return _float(value)
     if isinstance(value, bool | int | float | str):
         return value
     raise ValueError(f"{value!r} is no value of a metric")
+
+
+def _float(value: int) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError("a number is too large") from None

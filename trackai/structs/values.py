@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import msgspec
 
@@ -32,6 +32,11 @@ Kind: TypeAlias = Literal["number", "bool", "text", "histogram"]
 FileKind: TypeAlias = Literal["file", "file_series", "file_set", "artifact"]
 TextKind: TypeAlias = Literal["text", "histogram"]
 State: TypeAlias = Literal["running", "completed", "failed"]
+
+INT64 = 1 << 63
+# What SQLite can hold, where it comes from outside.
+Integer = Annotated[int, msgspec.Meta(ge=-INT64, le=INT64 - 1)]
+BoundedStep = Integer | float
 
 _EXACT = (1 << 31) * 1_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -58,6 +63,11 @@ def microseconds(time: datetime) -> int:
     return ((time if time.tzinfo else time.replace(tzinfo=UTC)) - _EPOCH) // timedelta(
         microseconds=1
     )
+
+
+# Others cannot be shown.
+FIRST_TIME, LAST_TIME = map(microseconds, (datetime.min, datetime.max))
+Microseconds = Annotated[int, msgspec.Meta(ge=FIRST_TIME, le=LAST_TIME)]
 
 
 def json_value(stored: StoredValue, kind: Kind) -> Value:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 
-from trackai.api.requests import MAX_ID
 from trackai.store.smoothing import Smoothing
 
 if TYPE_CHECKING:
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
 
 BandAxis = Literal["step", "relative"]
 Buckets = Annotated[int, msgspec.Meta(ge=10, le=10_000)]
-Bound = Annotated[int, msgspec.Meta(ge=-MAX_ID - 1, le=MAX_ID)] | float
 Amount = Annotated[float, msgspec.Meta(ge=0, lt=1)]
 
 NO_POINTS = "it is for charts: say how many points they may have"

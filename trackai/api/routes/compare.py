@@ -33,7 +33,7 @@ from trackai.structs.records import (
     ComparedGroups,
     ComparedPoint,
 )
-from trackai.structs.values import json_value, microseconds
+from trackai.structs.values import BoundedStep, json_value, microseconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -61,8 +61,8 @@ class Comparison(msgspec.Struct):
     inherited: bool = True
     points: chart.Buckets | None = None
     x: chart_records.XAxis = "step"
-    step_min: chart.Bound | None = None
-    step_max: chart.Bound | None = None
+    step_min: BoundedStep | None = None
+    step_max: BoundedStep | None = None
     smoothing: chart.Amount | None = None
     group_by: str | None = None
 
@@ -77,8 +77,8 @@ class GroupQuery(msgspec.Struct):
     points: chart.Buckets = 1000
     inherited: bool = True
     x: chart.BandAxis = "step"
-    step_min: chart.Bound | None = None
-    step_max: chart.Bound | None = None
+    step_min: BoundedStep | None = None
+    step_max: BoundedStep | None = None
     smoothing: chart.Amount | None = None
 
 

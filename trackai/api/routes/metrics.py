@@ -13,7 +13,7 @@ from trackai.api.routes import chart, points
 from trackai.errors import InvalidInputError, NotFoundError
 from trackai.store import arrivals, chart_records, charts, extremes, lineage, runs
 from trackai.structs.records import Point, PointNews
-from trackai.structs.values import json_value, microseconds, utc
+from trackai.structs.values import BoundedStep, json_value, microseconds, utc
 
 if TYPE_CHECKING:
     from aiosqlite import Connection
@@ -37,8 +37,8 @@ class PointQuery(msgspec.Struct):
 
     limit: Limit = 1000
     offset: Offset = 0
-    step_min: chart.Bound | None = None
-    step_max: chart.Bound | None = None
+    step_min: BoundedStep | None = None
+    step_max: BoundedStep | None = None
     attempt: Attempt = "latest"
     inherited: bool = True
     points: chart.Buckets | None = None
