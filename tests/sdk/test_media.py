@@ -187,6 +187,23 @@ def test_a_disk_that_takes_no_file_does_not_stop_the_training(
     assert query(db_path, "SELECT COUNT(*) FROM metrics") == [(1,)]
 
 
+def test_a_file_is_refused_if_the_run_is_finished_while_it_is_read(
+    db_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "late.txt").write_text("x")
+    run = trackai.init(project="p")
+    keep = JournalWriter.keep
+
+    def slowly(journal: JournalWriter, write_to: Callable[..., object]) -> Any:
+        kept = keep(journal, write_to)
+        run.finish()
+        return kept
+
+    monkeypatch.setattr(JournalWriter, "keep", slowly)
+    with pytest.raises(trackai.NoActiveRunError):
+        run.save(tmp_path / "late.txt")
+
+
 def test_a_file_survives_the_death_of_its_process(
     db_path: Path, run_python: Callable[..., subprocess.CompletedProcess[str]]
 ) -> None:

@@ -347,9 +347,8 @@ class Run:
 
     def _append_files(self, kind: FileKind, files: Sequence[tuple[str, str, Path]]) -> None:
         for path, name, source in files:
-            with self._lock:
-                self._append_call("time", (), 0, [])  # stamps it
-                now = self._last_timestamp
+            if self._finished:
+                raise NoActiveRunError  # before a large file is copied in vain
             try:
                 content = source.open("rb")
             except OSError as error:
@@ -357,8 +356,12 @@ class Run:
             with content:
                 kept = self._kept(content)
             if kept is not None:
+                whence = str(source.absolute())
                 with self._lock:
-                    whence = str(source.absolute())
+                    # It stamps the file, and refuses it if another thread has finished the run
+                    # meanwhile: nobody would read what is appended after that.
+                    self._append_call("time", (), 0, [])
+                    now = self._last_timestamp
                     self._journal.append(Filed(path, kind, name, None, now, whence, *kept))
 
     def _keep(self, path: str, files: Sequence[Media]) -> Iterator[tuple[int | None, Media, Kept]]:
