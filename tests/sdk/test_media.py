@@ -120,6 +120,32 @@ def test_a_table_is_kept_as_json(db_path: Path) -> None:
         table.add_data(1, 2, 3)
 
 
+def test_images_in_a_table_are_files_that_its_cells_name(db_path: Path) -> None:
+    square = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
+    table = trackai.Table(columns=["input", "label", 7])
+    table.add_data(trackai.Image(square), "a", trackai.Histogram(np_histogram=([3], [0, 1])))
+    table.add_data(PillowImage.fromarray(square), "b", trackai.Markdown("# c"))
+    table.add_data([trackai.Image(square, caption="x")], "c", trackai.Table(["a"], [[1]]))
+    with trackai.init(project="p"):
+        trackai.log({"rows": table, "pages": [trackai.Html("1"), trackai.Table([1], [["x"]])]})
+        trackai.log({"rows": table})
+    assert json.loads(content(db_path, "rows")[1])["data"] == [
+        [{"file": "rows/input", "name": "0.png"}, "a",
+         {"type": "COUNTING", "edges": [0, 1], "values": [3]}],
+        [{"file": "rows/input", "name": "1.png"}, "b", "# c"],
+        [[{"file": "rows/input", "name": "2 x.png"}], "c",
+         {"file": "rows/7", "name": "0.table.json"}],
+    ]  # fmt: skip
+    names = query(db_path, "SELECT path, name FROM files WHERE step = 0 ORDER BY path, id")
+    assert names == [
+        ("pages", "0.html"), ("pages", "1.table.json"), ("rows", "0.table.json"),
+        ("rows/7", "0.table.json"), ("rows/input", "0.png"), ("rows/input", "1.png"),
+        ("rows/input", "2 x.png"),
+    ]  # fmt: skip
+    for data in content(db_path, "rows/input"):
+        assert np.array_equal(pixels(data), square)
+
+
 def test_histograms_are_a_series(db_path: Path) -> None:
     with trackai.init(project="p"):
         trackai.log({"grad": trackai.Histogram([0, 1, 1, float("inf")], num_bins=2), "loss": 1.0})

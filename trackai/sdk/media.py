@@ -62,6 +62,10 @@ class Media:
         return " ".join(parts) + self.suffix
 
 
+# Files by the names under which they are logged; several under one name are numbered.
+Files = dict[str, list[tuple[int | None, Media]]]
+
+
 def is_path(value: object) -> bool:
     """Whether a value says where a file lies."""
     return isinstance(value, str | os.PathLike)
@@ -205,6 +209,9 @@ class Html(Media):
 class Table(Media):
     """A table of values, kept as JSON: `{"columns": [...], "data": [[...], ...]}`.
 
+    An image or the like in a cell becomes a file of the run, `<table>/<column>` at the same step;
+    in the cell stands `{"file": "<table>/<column>", "name": "<name of the file>"}`.
+
     Args:
         columns: the names of the columns.
         data: the rows.
@@ -240,11 +247,43 @@ class Table(Media):
         table = {"columns": self.columns, "data": self.data}
         return io.BytesIO(msgspec.json.encode(jsonable(table)))
 
+    def without_files(self, path: str, files: Files) -> Table:
+        """The same table as it is kept: what its cells hold of files is among the others now."""
+        return Table(
+            self.columns,
+            [
+                [
+                    _cell(f"{path}/{column}", one, files)
+                    for column, one in zip(self.columns, row, strict=True)
+                ]
+                for row in self.data
+            ],
+        )
+
     def _check(self, row: Sequence[Any]) -> None:
         if len(row) != len(self.columns):
             raise InvalidInputError(
                 "data", f"a row of {len(row)} values under {len(self.columns)} columns"
             )
+
+
+def _cell(path: str, value: Any, files: Files) -> Any:
+    if value is None or isinstance(value, str | int | float):
+        return value
+    if isinstance(value, Markdown):
+        return value.text
+    if isinstance(value, Histogram):
+        return msgspec.json.decode(value.json())
+    some = as_media(value)
+    if some is None:
+        return value
+    references = []
+    for one in some:
+        kept = one.without_files(path, files) if isinstance(one, Table) else one
+        number = len(files.setdefault(path, []))
+        files[path].append((number, kept))
+        references.append({"file": path, "name": kept.file_name(None, number)})
+    return references if isinstance(value, list | tuple) else references[0]
 
 
 class Histogram:
@@ -294,6 +333,18 @@ class Markdown:
         if not isinstance(text, str):
             raise TypeError(f"text: a str is needed, not {type(text).__qualname__}")
         self.text = text
+
+
+def add_files(path: str, value: Any, files: Files) -> bool:
+    """Add the files that a logged value stands for; False if it stands for none."""
+    some = as_media(value)
+    if some is None:
+        return False
+    mine = files.setdefault(path, [])
+    for number, one in enumerate(some):
+        kept = one.without_files(path, files) if isinstance(one, Table) else one
+        mine.append((number if len(some) > 1 else None, kept))
+    return True
 
 
 def as_media(value: Any) -> list[Media] | None:

@@ -364,9 +364,11 @@ class Run:
                     now = self._last_timestamp
                     self._journal.append(Filed(path, kind, name, None, now, whence, *kept))
 
-    def _keep(self, path: str, files: Sequence[Media]) -> Iterator[tuple[int | None, Media, Kept]]:
+    def _keep(
+        self, path: str, files: Sequence[tuple[int | None, Media]]
+    ) -> Iterator[tuple[int | None, Media, Kept]]:
         """Write the bytes of what is logged under one name to the disk."""
-        for number, one in enumerate(files):
+        for number, one in files:
             try:
                 opened = one.open()
             except OSError as error:
@@ -374,7 +376,7 @@ class Run:
             with opened as content:
                 kept = self._kept(content)
             if kept is not None:
-                yield (number if len(files) > 1 else None), one, kept
+                yield number, one, kept
 
     def _kept(self, content: BinaryIO) -> Kept | None:
         """Write the bytes of a file to the disk; None if that is not possible."""

@@ -13,7 +13,7 @@ from trackai.errors import InvalidInputError
 from trackai.structs.values import Step, Value  # noqa: TC001
 
 if TYPE_CHECKING:
-    from trackai.sdk.media import Media
+    from trackai.sdk.media import Files
 
 logger = logging.getLogger("trackai")
 
@@ -66,7 +66,7 @@ class Logged(msgspec.Struct):
 
     values: dict[str, Value] = {}
     histograms: dict[str, str] = {}
-    files: dict[str, list[Media]] = {}
+    files: Files = {}
 
 
 def flatten(metrics: Mapping[str, Any]) -> Logged:
@@ -99,10 +99,8 @@ def _is_rich(path: str, value: Any, logged: Logged) -> bool:
         logged.histograms[path] = value.json()
     elif isinstance(value, media.Markdown):
         logged.values[path] = value.text
-    elif (files := media.as_media(value)) is not None:
-        logged.files[path] = files
     else:
-        return False
+        return media.add_files(path, value, logged.files)
     return True
 
 
