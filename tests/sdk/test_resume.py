@@ -5,7 +5,10 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 import trackai
+from trackai.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,3 +94,24 @@ def test_the_views_show_the_clean_curve_and_everything(db_path: Path) -> None:
     assert curve == [(0, 1), (1, 1), (2, 1), (3, 1), (4, 1), (5, 2), (6, 3), (7, 3)]
     assert before == [(step, 1, 1) for step in range(5, 10)] + [(6, 2, 2)]
     assert everything == [(14,)]
+
+
+@pytest.mark.parametrize("last", [2**62, 2**62 + 2**61, -(2**62)])
+def test_a_run_with_large_steps_goes_on(db_path: Path, server: Server, last: int) -> None:
+    log(range(1), 1.0)
+    server.request("POST", "/api/metrics/runs/1", {"rows": [{"step": last, "values": {"loss": 2}}]})
+    with trackai.init(project="p", name="r", resume="must") as run:
+        run.log({"loss": 3.0})
+    assert figures(db_path)[0] == 3
+    assert figures(db_path)[2] == max(last, 0) + 1
+
+
+@pytest.mark.parametrize("last", [2**63 - 1, -(2**63), 9e18])
+def test_a_run_without_room_for_more_steps_is_not_resumed(
+    db_path: Path, server: Server, last: float
+) -> None:
+    trackai.init(project="p", name="r").finish()
+    server.request("POST", "/api/metrics/runs/1", {"rows": [{"step": last, "values": {"loss": 2}}]})
+    with pytest.raises(InvalidInputError, match="begin another run"):
+        trackai.init(project="p", name="r", resume="must")
+    assert trackai.Api().run(1).state == "completed"

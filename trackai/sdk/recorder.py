@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import os
 import socket
 import tempfile
@@ -30,6 +29,7 @@ from trackai.ingest.journal import JournalWriter, is_alive
 from trackai.ingest.recovery import Children, recover, report_damage
 from trackai.sdk.names import generate
 from trackai.sdk.progress import Progress
+from trackai.sdk.values import step_after
 from trackai.store import configs, journals, projects, runs, series, tags, writers
 from trackai.store.database import Database
 from trackai.store.projects import slugify
@@ -114,6 +114,7 @@ class Recorder:
         Raises:
             StoreError: the store cannot be used.
             NotFoundError: `resume="must"`, and there is no such run.
+            InvalidInputError: the run has logged up to a step from which nothing can be counted on.
         """
         recorder = cls(db_path)
         deadline = time.monotonic() + _INIT_SECONDS
@@ -158,8 +159,7 @@ class Recorder:
                 self.first_step = int(beside[0].first_step or 0)
             else:
                 attempt = await writers.next_attempt(conn, self.run.id)
-                last_step = await series.last_step(conn, self.run.id)
-                self.first_step = 0 if last_step is None else math.floor(last_step) + 1
+                self.first_step = step_after(await series.last_step(conn, self.run.id))
             opened = Opened(
                 run_uid=await runs.get_uid(conn, self.run.id),
                 writer_uid=uuid.uuid4().hex,

@@ -19,8 +19,9 @@ logger = logging.getLogger("trackai")
 
 _INT64 = 1 << 63
 _LARGE = float(_INT64)
-# There must be room to count on from a step.
+# There must be room to count on from a step; others than the SDK may store up to 63 bits.
 STEP_LIMIT = 1 << 62
+_LAST_STEP = STEP_LIMIT + (1 << 61)
 _SCALARS = (bool, float, int, str)
 
 
@@ -55,6 +56,22 @@ def plain_step(step: Any) -> Step:
     if not -STEP_LIMIT <= plain <= STEP_LIMIT:  # also true of NaN
         raise InvalidInputError("step", f"{plain} is no finite number within 62 bits")
     return float(plain) if isinstance(plain, float) else int(plain)
+
+
+def step_after(last: Step | None) -> int:
+    """The step at which a run goes on that has logged up to `last`.
+
+    Raises:
+        InvalidInputError: there is no room left to count on.
+    """
+    if last is None:
+        return 0
+    if not -_LAST_STEP <= last <= _LAST_STEP:
+        raise InvalidInputError(
+            "step", f"the run has logged up to {last}, and nothing can be counted on from there: "
+            "begin another run",
+        )  # fmt: skip
+    return math.floor(last) + 1
 
 
 class Logged(msgspec.Struct):
