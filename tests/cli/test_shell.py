@@ -7,6 +7,8 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
+
 import trackai as sdk
 
 if TYPE_CHECKING:
@@ -28,6 +30,18 @@ def test_log_from_a_shell_script(trackai: Trackai) -> None:
         ("loss", 0.1, 7.5), ("ok", True, 0),
     ]  # fmt: skip
     assert "NAME=VALUE" in trackai("log", "--run", "r", "loss", code=2).err
+
+
+@pytest.mark.parametrize("step", ["inf", "nan", "1e300"])
+def test_a_step_that_is_none_is_refused(trackai: Trackai, step: str) -> None:
+    assert "step" in trackai("log", "--run", "r", "loss=0.5", "--step", step, code=2).err
+
+
+def test_large_integers_and_what_only_looks_like_one(trackai: Trackai) -> None:
+    trackai("log", "--run", "r", f"big={2**70}", "text=1_000", "--config", "month=2024_01")
+    shown = trackai("show", "r", "--json").json
+    assert [one["last"] for one in shown["metrics"]] == [float(2**70), "1_000"]
+    assert shown["config"] == {"month": "2024_01"}
 
 
 def test_wait_for_the_end(trackai: Trackai) -> None:

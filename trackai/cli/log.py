@@ -48,9 +48,7 @@ def log(
 
     logged = _pairs(values)
     configured = _pairs(config)
-    at = None
-    if step is not None:
-        at = plain_step(int(step) if step == int(step) else step)
+    at = None if step is None else plain_step(int(step) if step.is_integer() else step)
 
     async def work(database: Database) -> Run:
         async with database.write() as conn:
@@ -70,25 +68,15 @@ def log(
 
 
 def _pairs(texts: tuple[str, ...]) -> dict[str, Value]:
+    from trackai.importers.csv import guessed
+
     pairs: dict[str, Value] = {}
     for text in texts:
         key, equals, value = text.partition("=")
         if not equals or not key:
             raise click.UsageError(f"{text!r} is no NAME=VALUE")
-        pairs[key] = parse_value(value)
+        pairs[key] = guessed(value)
     return pairs
-
-
-def parse_value(text: str) -> Value:
-    """A number, true or false where the text is one, else the text."""
-    if text in ("true", "false"):
-        return text == "true"
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            pass
-    return text
 
 
 async def _find_or_create(conn: Connection, project: str, name: str, *, now: int) -> Run:
@@ -112,12 +100,12 @@ async def _find_or_create(conn: Connection, project: str, name: str, *, now: int
 async def _append(
     conn: Connection, run: Run, values: dict[str, Value], step: Step | None, *, now: int
 ) -> None:
+    from trackai.sdk.values import step_after
     from trackai.store import metrics, runs, series, writers
     from trackai.structs.columns import Column
 
     if step is None:
-        last = await series.last_step(conn, run.id)
-        step = 0 if last is None else int(last) + 1
+        step = step_after(await series.last_step(conn, run.id))
     # One writer for all calls: each is a process of its own, but none of them is an attempt.
     run_uid = await runs.get_uid(conn, run.id)
     writer_id = await writers.get_or_create(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import math
-from datetime import datetime
+import re
+from datetime import UTC, datetime
 from itertools import groupby, islice
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from trackai.errors import InvalidInputError
@@ -15,7 +16,7 @@ from trackai.structs.exchange import Block, RunHead, WriterHead
 from trackai.structs.values import microseconds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from trackai.structs.values import Axis, Step, Value
@@ -23,6 +24,16 @@ if TYPE_CHECKING:
 _ROWS = 20_000
 _STEP = ("step", "_step", "global_step", "iteration", "epoch")
 _TIME = ("timestamp", "_timestamp", "time", "wall_time")
+_INT64 = 1 << 63
+_INTEGER = re.compile(r"[+-]?[0-9]+")
+_FLOAT = re.compile(
+    r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|inf|infinity|nan)",
+    re.ASCII | re.IGNORECASE,
+)
+_BOOLS = {"True": True, "False": False}
+# Others cannot be shown.
+_FIRST_TIME = microseconds(datetime.min.replace(tzinfo=UTC))
+_LAST_TIME = microseconds(datetime.max.replace(tzinfo=UTC))
 
 
 def read(path: Path, *, project: str, name: str) -> Iterator[RunHead | Block]:
@@ -45,17 +56,17 @@ def read(path: Path, *, project: str, name: str) -> Iterator[RunHead | Block]:
                 yield from _table(header, rows, path, project=project, name=name)
             else:
                 raise ValueError("the file is empty")
-        except (ValueError, KeyError, csv.Error) as error:
+        except (ValueError, csv.Error) as error:
             raise InvalidInputError(f"{path.name}, line {rows.line_num}", str(error)) from None
 
 
 def _points(rows: Iterable[list[str]]) -> Iterator[RunHead | Block]:
     """A row for each point; those of one series by one writer follow each other."""
     seen: set[str] = set()
-    for key, group in groupby(rows, key=lambda row: row[:7]):
+    for key, group in groupby(map(_point, rows), key=itemgetter(0)):
         project, run, run_uid, attempt, writer, metric, axis = key
         while batch := list(islice(group, _ROWS)):
-            timestamps = [_microseconds(row[8]) for row in batch]
+            timestamps = [one[2] for one in batch]
             if run_uid not in seen:
                 seen.add(run_uid)
                 yield RunHead(
@@ -65,11 +76,23 @@ def _points(rows: Iterable[list[str]]) -> Iterator[RunHead | Block]:
                 run_uid=run_uid,
                 metric=metric,
                 axis=_axis(axis),
-                writer=WriterHead(uid=writer, attempt=int(attempt)),
-                steps=[_step(row[7]) for row in batch],
+                writer=WriterHead(uid=writer, attempt=_int64(attempt, "attempt")),
+                steps=[one[1] for one in batch],
                 timestamps=timestamps,
-                values=[_typed(row[9], row[10]) for row in batch],
+                values=[one[3] for one in batch],
             )
+
+
+def _point(row: list[str]) -> tuple[tuple[str, ...], Step, int, Value]:
+    """What a row says: whose point it is, its step, time and value.
+
+    A row is read whole before the next one is: the line that an error names is its own.
+    """
+    _check_width(row, COLUMNS)
+    *key, step, time, type_, value = row
+    _axis(key[6])
+    _int64(key[3], "attempt")
+    return tuple(key), _step(step, "step"), _microseconds(time, "timestamp"), _typed(type_, value)
 
 
 def _table(
@@ -86,16 +109,17 @@ def _table(
     yield RunHead(uid=uid, project=project, run_id=name, name=name, created_at=begun)
     columns: dict[str, tuple[list[Step], list[int], list[Value]]] = {}
     for number, row in enumerate(rows):
-        if len(row) != len(header):
-            raise ValueError(f"{len(row)} cells under {len(header)} columns")
-        step: Step = number if step_at is None else _step(row[step_at])
-        time = begun + number if time_at is None else _microseconds(row[time_at])
+        _check_width(row, header)
+        step: Step = number if step_at is None else _step(row[step_at], header[step_at])
+        time = begun + number
+        if time_at is not None:
+            time = _microseconds(row[time_at], header[time_at])
         for at, (metric, cell) in enumerate(zip(header, row, strict=True)):
             if at not in (step_at, time_at) and cell.strip():
                 steps, times, values = columns.setdefault(metric.strip(), ([], [], []))
                 steps.append(step)
                 times.append(time)
-                values.append(_guessed(cell))
+                values.append(guessed(cell))
     for metric, (steps, times, values) in columns.items():
         yield Block(
             run_uid=uid,
@@ -107,47 +131,75 @@ def _table(
         )
 
 
+def _check_width(row: Sequence[str], header: Sequence[str]) -> None:
+    if len(row) != len(header):
+        raise ValueError(f"{len(row)} cells under {len(header)} columns")
+
+
 def _axis(text: str) -> Axis:
     if text == "step" or text == "time":
         return text  # type: ignore[return-value]
-    raise ValueError(f"axis: {text!r} is neither step nor time")
+    raise ValueError(f"column axis: {text!r} is neither step nor time")
 
 
-def _step(text: str) -> Step:
-    try:
-        return int(text)
-    except ValueError:
-        step = float(text)
-    if not math.isfinite(step):
-        raise ValueError(f"step: {text!r} is not finite")
+def _step(text: str, column: str) -> Step:
+    step = _number(text)
+    if step is None or not -_INT64 <= step < _INT64:  # also true of NaN
+        raise ValueError(f"column {column}: {text!r} is no finite number within 64 bits")
     return step
 
 
-def _microseconds(text: str) -> int:
-    try:
-        seconds = float(text)
-    except ValueError:
-        time = datetime.fromisoformat(text)
-        return microseconds(time)
+def _int64(text: str, column: str) -> int:
+    number = _number(text)
+    if not isinstance(number, int):
+        raise ValueError(f"column {column}: {text!r} is no integer within 64 bits")
+    return number
+
+
+def _microseconds(text: str, column: str) -> int:
+    seconds = _number(text)
+    if seconds is None:
+        try:
+            return microseconds(datetime.fromisoformat(text))
+        except ValueError:
+            raise ValueError(
+                f"column {column}: {text!r} is neither a time like 2026-01-31T12:00:00 nor seconds "
+                "since the epoch"
+            ) from None
+    if not _FIRST_TIME <= seconds * 1e6 <= _LAST_TIME:
+        raise ValueError(
+            f"column {column}: {text!r} seconds since the epoch are not in the years 1 to 9999; "
+            "are they milliseconds?"
+        )
     return round(seconds * 1_000_000)
 
 
 def _typed(type_: str, text: str) -> Value:
-    if type_ == "float":
-        return float(text)
-    if type_ == "int":
-        return int(text)
-    if type_ == "bool":
-        return {"True": True, "False": False}[text]
     if type_ == "str":
         return text
-    raise ValueError(f"type: {type_!r} is none of float, int, bool and str")
+    if type_ == "int":
+        return _int64(text, "value")
+    if type_ == "bool" and text in _BOOLS:
+        return _BOOLS[text]
+    if type_ == "float" and _number(text) is not None:
+        return float(text)
+    if type_ not in ("float", "bool"):
+        raise ValueError(f"column type: {type_!r} is none of float, int, bool and str")
+    raise ValueError(f"column value: {text!r} is no {type_}")
 
 
-def _guessed(text: str) -> Value:
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            pass
-    return {"true": True, "false": False}.get(text.strip().lower(), text)
+def guessed(text: str) -> Value:
+    """A number, true or false where the text is one, else the text."""
+    number = _number(text)
+    if number is not None:
+        return number
+    return _BOOLS.get(text.strip().capitalize(), text)
+
+
+def _number(text: str) -> int | float | None:
+    """The number that a text is; an integer beyond 64 bits as a float."""
+    # int() and float() would also take "2024_01" and digits of other scripts.
+    text = text.strip()
+    if len(text) < 99 and _INTEGER.fullmatch(text) and -_INT64 <= (whole := int(text)) < _INT64:
+        return whole
+    return float(text) if _FLOAT.fullmatch(text) else None
