@@ -29,6 +29,12 @@ def test_rename_and_move(trackai: Trackai) -> None:
     assert (run["id"], run["name"]) == (1, "better")
 
 
+def test_what_the_server_would_refuse_is_refused(trackai: Trackai) -> None:
+    for command in (("rename", "1", ""), ("move", "1", ""), ("tag", "1", "a", "")):
+        assert "length >= 1" in trackai(*command, code=2).err
+    assert [run["tags"] for run in trackai("runs", "--json").json["runs"]] == [[], [], []]
+
+
 def test_delete_asks(trackai: Trackai, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "no run" in trackai("delete", "nope", "--yes", code=3).err
     monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))

@@ -216,3 +216,20 @@ def test_a_server_that_is_not_there() -> None:
 
 async def test_inside_a_running_event_loop(some_runs: None) -> None:
     assert len(trackai.Api().runs()) == 3
+
+
+def test_what_cannot_be_stored_is_refused(api: trackai.Api) -> None:
+    run = api.run(1)
+    for change, field in (
+        (lambda: run.rename(""), "name"),
+        (lambda: run.rename("x" * 513), "name"),
+        (lambda: run.rename(5), "name"),  # type: ignore[arg-type]
+        (lambda: run.tag("a", ""), "tags"),
+        (lambda: run.tag("x" * 257), "tags"),
+        (lambda: run.tag(*map(str, range(101))), "tags"),
+        (lambda: run.move(""), "name|project"),
+    ):
+        with pytest.raises(trackai.InvalidInputError, match=f"^({field})"):
+            change()
+    same = api.run(1)
+    assert (same.name, same.tags, same.project) == ("r0", [], "My project")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from typing import TYPE_CHECKING
 
 import click
@@ -11,6 +10,7 @@ import click
 from trackai.cli.output import human_bytes, json_option, print_json
 from trackai.cli.store import db_option, with_store
 from trackai.errors import TrackAIError
+from trackai.settings import Settings
 
 if TYPE_CHECKING:
     from trackai.store.database import Database
@@ -25,8 +25,12 @@ if TYPE_CHECKING:
 @json_option
 def tag(run: str, tags: tuple[str, ...], remove: bool, db: str | None, as_json: bool) -> None:
     """Tag a RUN; without TAGS, list those it has."""
+    from trackai.sdk.sources import check_change
     from trackai.store import runs
     from trackai.store import tags as store_tags
+
+    if not remove:
+        check_change({"tags": list(tags)})
 
     async def work(database: Database) -> tuple[Run, list[str]]:
         async with database.write() as conn:
@@ -48,7 +52,7 @@ def tag(run: str, tags: tuple[str, ...], remove: bool, db: str | None, as_json: 
 @json_option
 def rename(run: str, name: str, db: str | None, as_json: bool) -> None:
     """Give a RUN another NAME; its slug stays."""
-    changed = with_store(db, lambda database: _change(database, run, name=name))
+    changed = _change(db, run, name=name)
     _say(changed, f"is called {name!r} now", as_json=as_json)
 
 
@@ -59,33 +63,20 @@ def rename(run: str, name: str, db: str | None, as_json: bool) -> None:
 @json_option
 def move(run: str, project: str, db: str | None, as_json: bool) -> None:
     """Move a RUN into another PROJECT, which is made if there is none."""
-    changed = with_store(db, lambda database: _change(database, run, project=project))
+    changed = _change(db, run, project=project)
     _say(changed, f"is in the project {project!r} now", as_json=as_json)
 
 
-async def _change(
-    database: Database, text: str, *, name: str | None = None, project: str | None = None
-) -> Run:
-    from trackai.store import projects, runs
+def _change(db: str | None, text: str, **fields: str) -> Run:
+    from trackai.sdk.sources import LocalSource
+    from trackai.store import runs
 
-    now = time.time_ns() // 1000
-    async with database.write() as conn:
-        run = await runs.resolve(conn, text)
-        slug, project_id = run.run_id, run.project_id
-        if project is not None:
-            project_id = (await projects.get_or_create(conn, project, now=now)).id
-            if project_id != run.project_id:
-                slug = await runs.unused_slug(conn, project_id, slug)
-        return await runs.change(
-            conn,
-            run.id,
-            slug=slug,
-            name=name or run.name,
-            group_name=run.group_name,
-            notes=run.notes,
-            project_id=project_id,
-            now=now,
-        )
+    async def find(database: Database) -> Run:
+        async with database.read() as conn:
+            return await runs.resolve(conn, text)
+
+    found = with_store(db, find)
+    return LocalSource(Settings.from_env(db).db_path).change(found.id, **fields)
 
 
 def _say(run: Run, what: str, *, as_json: bool) -> None:

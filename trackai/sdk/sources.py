@@ -7,7 +7,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
 
 import msgspec
 from anyio.from_thread import start_blocking_portal
@@ -46,6 +46,17 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _PAGE = 1_000_000
+_Name = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
+_Tag = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
+
+
+class _Change(msgspec.Struct):
+    """What may be changed about a run in a file; the server has the same borders."""
+
+    project: _Name = "-"
+    name: _Name | None = None
+    notes: Annotated[str, msgspec.Meta(max_length=100_000)] | None = None
+    tags: Annotated[list[_Tag], msgspec.Meta(max_length=100)] = []
 
 
 class Source(Protocol):
@@ -147,6 +158,8 @@ class LocalSource:
         return self._call(inside)
 
     def change(self, run_id: int, **fields: Any) -> Run:
+        check_change(fields)
+
         async def work(conn: Connection) -> Run:
             now = time.time_ns() // 1000
             run = await runs.get(conn, run_id)
@@ -335,6 +348,22 @@ class RemoteSource:
                 raise error_of(error.code, error.read()) from None
         except OSError as error:
             raise TrackAIError(f"{self.url} does not answer ({error}): is it running?") from None
+
+
+def check_change(fields: dict[str, Any]) -> None:
+    """Refuse what the server would.
+
+    Args:
+        fields: those of a run that are to be changed: project, name, notes, tags.
+
+    Raises:
+        InvalidInputError: one cannot be stored; it is named.
+    """
+    try:
+        msgspec.convert(fields, _Change)
+    except msgspec.ValidationError as error:
+        problem, _, where = str(error).partition(" - at ")
+        raise InvalidInputError(where.strip("`").removeprefix("$."), problem) from None
 
 
 def _curve(one: Columns) -> Curve:
