@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import trackai
+from trackai.sdk.active import current_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -225,6 +226,17 @@ def test_many_names_at_once(db_path: Path) -> None:
     assert query(db_path, "SELECT COUNT(*), COUNT(DISTINCT series_id) FROM metrics") == [
         (6000, 6000)
     ]
+
+
+def test_a_finished_run_is_not_active_any_more(db_path: Path) -> None:
+    with trackai.init(project="p") as run:
+        assert current_run() is run
+    assert current_run() is None
+    trackai.init(project="p").finish()
+    assert trackai.run is None
+    assert "no active run" in repr(trackai.config)
+    with pytest.raises(trackai.NoActiveRunError):
+        trackai.summary  # noqa: B018
 
 
 def test_an_exception_in_the_block_makes_a_failed_run(db_path: Path) -> None:

@@ -190,8 +190,9 @@ def finish(exit_code: int | None = None) -> None:
 
 
 def current_run() -> Run | None:
-    """The active run, if there is one."""
-    return _active
+    """The active run, if there is one that is not finished."""
+    run = _active
+    return None if run is None or run.is_finished else run
 
 
 def active_run() -> Run:
@@ -200,7 +201,7 @@ def active_run() -> Run:
     Raises:
         NoActiveRunError: there is none, or it is finished.
     """
-    run = _active
+    run = current_run()
     if run is None:
         raise NoActiveRunError
     return run
@@ -233,7 +234,8 @@ class ActiveConfig(MutableMapping[str, Any]):
         active_run().config[name] = value
 
     def __repr__(self) -> str:
-        return repr(_active.config) if _active is not None else "<trackai.config: no active run>"
+        run = current_run()
+        return repr(run.config) if run is not None else "<trackai.config: no active run>"
 
     def update(
         self, values: Any = (), /, allow_val_change: bool | None = None, **more: Any

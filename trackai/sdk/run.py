@@ -113,6 +113,11 @@ class Run:
         if config:
             self.config.update(config)
 
+    @property
+    def is_finished(self) -> bool:
+        """Whether nothing can be logged to it any more."""
+        return self._finished
+
     def log(
         self, metrics: Mapping[str, Any], step: float | None = None, commit: bool | None = None
     ) -> None:
