@@ -28,6 +28,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         access_log: whether and how requests are logged to stderr (``TRACKAI_ACCESS_LOG``).
         run_id: the slug of a run that several processes write together (``TRACKAI_RUN_ID``).
         rank: the place of this process beside them (``TRACKAI_RANK``, ``RANK``).
+        project: the project of runs that name none (``TRACKAI_PROJECT``, ``WANDB_PROJECT``).
         db_path_source: what decided on `db_path`: "argument", "TRACKAI_DB_PATH" or "default".
     """
 
@@ -39,6 +40,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     access_log: AccessLog = "off"
     run_id: str | None = None
     rank: int | None = None
+    project: str = "uncategorized"
     db_path_source: str = "default"
 
     @classmethod
@@ -67,6 +69,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             api_key=_api_key(env.get("TRACKAI_API_KEY") or None),
             access_log=_access_log(env.get("TRACKAI_ACCESS_LOG") or "off"),
             run_id=env.get("TRACKAI_RUN_ID", "").strip() or None,
+            project=env.get("TRACKAI_PROJECT", "").strip()
+            or env.get("WANDB_PROJECT", "").strip()
+            or "uncategorized",
             rank=_rank(env.get("TRACKAI_RANK") or env.get("RANK") or ""),
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import math
 import sqlite3
 from decimal import Decimal
@@ -96,6 +97,32 @@ def test_resume(db_path: Path) -> None:
         assert dict(run.config) == {"a": 1, "b": {"c": 2}}
     assert query(db_path, "SELECT attempt FROM writers ORDER BY id") == [(1,), (2,)]
     assert query(db_path, "SELECT COUNT(*), max(state) FROM runs") == [(1, "completed")]
+
+
+def test_an_id_that_exists_is_taken_up_only_if_that_is_wanted(db_path: Path) -> None:
+    trackai.init(project="p", id="mine").finish()
+    for resume in ("never", None):
+        with pytest.raises(trackai.ConflictError, match='resume="allow"'):
+            trackai.init(project="p", id="mine", resume=resume)  # type: ignore[arg-type]
+    with trackai.init(project="p", id="mine", resume="must") as run:
+        assert run.run_id == "mine"
+    assert query(db_path, "SELECT COUNT(*), min(state) FROM runs") == [(1, "completed")]
+
+
+def test_without_a_project(db_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("TRACKAI_PROJECT", "WANDB_PROJECT"):
+        monkeypatch.delenv(name, raising=False)
+    trackai.init().finish()
+    monkeypatch.setenv("WANDB_PROJECT", "theirs")
+    trackai.init().finish()
+    monkeypatch.setenv("TRACKAI_PROJECT", "ours")
+    trackai.init().finish()
+    assert trackai.Api().projects() == ["ours", "theirs", "uncategorized"]
+
+
+def test_one_tag_may_be_a_text(db_path: Path) -> None:
+    trackai.init(project="p", tags="baseline").finish()
+    assert trackai.Api().run(1).tags == ["baseline"]
 
 
 def test_init_finishes_the_active_run_first(db_path: Path) -> None:
@@ -297,7 +324,18 @@ def test_what_trackio_takes_is_taken_and_named_once(
         ({"project": "p", "group": ""}, ValueError, "group"),
         ({"project": "p", "config": 1}, TypeError, "config"),
         ({"project": "p", "resume": "maybe"}, ValueError, "resume"),
+        ({"project": "p", "resume": []}, ValueError, "resume"),
         ({"project": "p", "resume": "must"}, ValueError, "name"),
+        ({"project": "p", "mode": "nonsense"}, ValueError, "mode"),
+        ({"project": "p", "mode": 5}, ValueError, "mode"),
+        ({"project": "p", "id": 5}, TypeError, "id"),
+        ({"project": "p", "id": " "}, ValueError, "id"),
+        ({"project": "p", "tags": [1, None]}, TypeError, "tags"),
+        ({"project": "p", "tags": [""]}, ValueError, "tags"),
+        ({"project": "p", "tags": 5}, TypeError, "tags"),
+        ({"project": "p", "tags": b"x"}, TypeError, "tags"),
+        ({"project": "p", "notes": 5}, TypeError, "notes"),
+        ({"project": "p", "config": argparse.Namespace}, TypeError, "config: .* a class"),
     ],
 )
 def test_a_wrong_argument_is_named(

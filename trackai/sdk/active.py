@@ -7,7 +7,7 @@ import logging
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -30,10 +30,12 @@ _lock = threading.RLock()
 _active: Run | None = None
 # What wandb.init() takes for it.
 _WANDB_RESUME: dict[Any, Resume] = {None: "never", True: "allow", False: "never", "auto": "allow"}
+# Those of wandb; all but the last are the same here.
+_MODES = ("online", "offline", "shared", "dryrun", "run", "disabled")
 
 
 def init(
-    project: str,
+    project: str | None = None,
     name: str | None = None,
     group: str | None = None,
     space_id: str | None = None,
@@ -52,7 +54,7 @@ def init(
     webhook_url: str | None = None,
     webhook_min_level: Any = None,
     *,
-    tags: Sequence[str] | None = None,
+    tags: Sequence[str] | str | None = None,
     notes: str | None = None,
     id: str | None = None,  # noqa: A002 - wandb calls it that
     mode: str | None = None,
@@ -67,7 +69,8 @@ def init(
     ignored.
 
     Args:
-        project: the name of the project, which is made if there is none.
+        project: the name of the project, which is made if there is none; default
+            `TRACKAI_PROJECT`, then `WANDB_PROJECT`, then "uncategorized".
         name: the name of the run; without one, a readable one is made up. A name may be used
             again: the new run then gets its own `run_id`.
         group: a name that several runs of the project share.
@@ -75,11 +78,12 @@ def init(
             `argparse`); nested mappings are stored flat, joined with "/".
         resume: "never" makes a new run, "allow" continues the latest run of that name or makes
             one, "must" continues it or raises.
-        tags, notes: what the run is to be found by, and said about it.
+        tags, notes: what the run is to be found by, and said about it; one tag may be a str.
         auto_log_cpu, auto_log_gpu: log the load of the machine, or of NVIDIA's GPUs, as system
             metrics every `cpu_log_interval` or `gpu_log_interval` seconds.
-        id: the `run_id`: the run that has it goes on, or one with it begins.
-        mode: "disabled" logs to a database that is thrown away at the end of the process.
+        id: the `run_id` of the run; what `resume` says is about the run that has it.
+        mode: "disabled" logs to a database that is thrown away at the end of the process; the
+            other modes of wandb change nothing.
         durability: what a point survives once `log` has returned: "process", the death of the
             process; "power", also that of the machine, at the price of waiting for the disk.
         db_path: the database file; default `TRACKAI_DB_PATH`, then `~/.trackai/trackai.db`.
@@ -89,17 +93,24 @@ def init(
 
     Raises:
         InvalidInputError: an argument does not fit; it is named.
+        TypeError: one has a wrong type; it is named.
+        ConflictError: there is a run with this `id`, and `resume` is "never".
         NotFoundError: there is no run to resume, and `resume` is "must".
         StoreError: the database cannot be used.
     """
     global _active
-    _check_name("project", project)
-    for field, text in (("name", name), ("group", group)):
+    for field, text in (("project", project), ("name", name), ("group", group), ("id", id)):
         if text is not None:
             _check_name(field, text)
+    if notes is not None and not isinstance(notes, str):
+        raise TypeError(f"notes: a str is needed, not {type(notes).__qualname__}")
+    tags = checked_tags(tags or ())
     if config is not None and not isinstance(config, Mapping):
         config = _attributes(config)
-    resume = _WANDB_RESUME.get(resume, resume)
+    if mode is not None and mode not in _MODES:
+        raise InvalidInputError("mode", f"{mode!r} is none of {', '.join(_MODES)}")
+    if resume is None or isinstance(resume, str | bool):
+        resume = _WANDB_RESUME.get(resume, resume)
     if resume not in ("never", "allow", "must"):
         raise InvalidInputError("resume", f'{resume!r} is none of "never", "allow" and "must"')
     if durability not in ("process", "power"):
@@ -117,11 +128,12 @@ def init(
         finish()
         settings = Settings.from_env(_thrown_away() if mode == "disabled" else db_path)
         request = RunRequest(
-            project=project,
+            project=project or settings.project,
             name=name,
             group=group,
-            resume=resume,
-            tags=tuple(tags or ()),
+            # Whoever is told by the environment to write to a run is beside others there.
+            resume="allow" if id is None and settings.run_id and resume == "never" else resume,
+            tags=tags,
             notes=notes,
             run_id=id or settings.run_id,
             rank=settings.rank,
@@ -247,6 +259,23 @@ class ActiveConfig(MutableMapping[str, Any]):
 config = ActiveConfig()
 
 
+def checked_tags(tags: Any) -> tuple[str, ...]:
+    """Tags as they are given: several, or one.
+
+    Raises:
+        TypeError: they are no texts.
+        InvalidInputError: one is empty.
+    """
+    if isinstance(tags, str):
+        tags = (tags,)
+    if not isinstance(tags, Iterable) or isinstance(tags, bytes | Mapping):
+        raise TypeError(f"tags: a list of str is needed, not {type(tags).__qualname__}")
+    found = tuple(tags)
+    for tag in found:
+        _check_name("tags", tag)
+    return found
+
+
 def _check_name(field: str, text: Any) -> None:
     if not isinstance(text, str):
         raise TypeError(f"{field}: a str is needed, not {type(text).__qualname__}")
@@ -256,8 +285,9 @@ def _check_name(field: str, text: Any) -> None:
 
 def _attributes(config: Any) -> dict[str, Any]:
     """The attributes of an object such as the result of `argparse`."""
-    if not hasattr(config, "__dict__"):
-        raise TypeError(f"config: a mapping is needed, not {type(config).__qualname__}")
+    if not hasattr(config, "__dict__") or isinstance(config, type):
+        what = "a class" if isinstance(config, type) else type(config).__qualname__
+        raise TypeError(f"config: a mapping is needed, not {what}")
     return dict(vars(config))
 
 

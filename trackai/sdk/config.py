@@ -70,6 +70,8 @@ class Config(MutableMapping[str, Any]):
                 of `argparse`.
             allow_val_change: accepted for compatibility; values may always change.
         """
+        if isinstance(values, type):
+            raise TypeError("config: a mapping is needed, not a class")
         if not isinstance(values, Mapping) and hasattr(values, "__dict__"):
             values = vars(values)
         merged = {str(key): value for key, value in {**dict(values), **more}.items()}

@@ -16,6 +16,7 @@ import anyio
 import msgspec
 
 from trackai.errors import (
+    ConflictError,
     InvalidInputError,
     NotFoundError,
     StoreBusyError,
@@ -114,6 +115,7 @@ class Recorder:
         Raises:
             StoreError: the store cannot be used.
             NotFoundError: `resume="must"`, and there is no such run.
+            ConflictError: `resume="never"`, and there is a run with that id.
             InvalidInputError: the run has logged up to a step from which nothing can be counted on.
         """
         recorder = cls(db_path)
@@ -425,6 +427,11 @@ async def _find(conn: Connection, project_id: int, request: RunRequest) -> Run |
     if request.run_id is not None:
         run = await runs.find_by_slug(conn, project_id, slugify(request.run_id))
         wanted = request.run_id
+        if run is not None and request.resume == "never":
+            raise ConflictError(
+                f"there is a run {run.run_id!r} in the project {request.project!r} already: use "
+                'resume="allow" to go on with it, or another id'
+            )
     elif request.name is not None and request.resume != "never":
         run = await runs.find_latest(conn, project_id, request.name)
         wanted = request.name
