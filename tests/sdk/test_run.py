@@ -125,6 +125,31 @@ def test_one_tag_may_be_a_text(db_path: Path) -> None:
     assert trackai.Api().run(1).tags == ["baseline"]
 
 
+def test_what_is_assigned_to_a_run_is_stored(
+    db_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def stored() -> Any:
+        found = trackai.Api().run(1)
+        return found.name, found.tags, found.notes
+
+    with trackai.init(project="p", name="first", tags=["a"], notes="so far") as run:
+        assert (run.name, run.tags, run.notes) == ("first", ("a",), "so far")
+        run.name = "better"
+        run.tags += ("b", "a")
+        run.notes = "well"
+        assert (run.name, run.tags, run.notes) == ("better", ("a", "b"), "well")
+        assert stored() == ("better", ["a", "b"], "well")
+        for field, wrong in (("name", 5), ("name", ""), ("tags", [1]), ("notes", 5)):
+            with pytest.raises((TypeError, ValueError), match=field):
+                setattr(run, field, wrong)
+    run.tags = ()
+    run.notes = None
+    assert stored() == ("better", [], None)
+    trackai.Api().run(1).delete()
+    run.name = "late"
+    assert "the name of the run could not be stored: there is no run" in caplog.text
+
+
 def test_init_finishes_the_active_run_first(db_path: Path) -> None:
     first = trackai.init(project="p", name="a")
     second = trackai.init(project="p", name="b")

@@ -7,7 +7,7 @@ import logging
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,6 +16,7 @@ from trackai.sdk import compat, ending, fork
 from trackai.sdk.compat import AlertLevel
 from trackai.sdk.recorder import Resume, RunRequest
 from trackai.sdk.run import Run
+from trackai.sdk.values import check_name, checked_tags
 from trackai.settings import Settings
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def init(
     global _active
     for field, text in (("project", project), ("name", name), ("group", group), ("id", id)):
         if text is not None:
-            _check_name(field, text)
+            check_name(field, text)
     if notes is not None and not isinstance(notes, str):
         raise TypeError(f"notes: a str is needed, not {type(notes).__qualname__}")
     tags = checked_tags(tags or ())
@@ -257,30 +258,6 @@ class ActiveConfig(MutableMapping[str, Any]):
 
 
 config = ActiveConfig()
-
-
-def checked_tags(tags: Any) -> tuple[str, ...]:
-    """Tags as they are given: several, or one.
-
-    Raises:
-        TypeError: they are no texts.
-        InvalidInputError: one is empty.
-    """
-    if isinstance(tags, str):
-        tags = (tags,)
-    if not isinstance(tags, Iterable) or isinstance(tags, bytes | Mapping):
-        raise TypeError(f"tags: a list of str is needed, not {type(tags).__qualname__}")
-    found = tuple(tags)
-    for tag in found:
-        _check_name("tags", tag)
-    return found
-
-
-def _check_name(field: str, text: Any) -> None:
-    if not isinstance(text, str):
-        raise TypeError(f"{field}: a str is needed, not {type(text).__qualname__}")
-    if not text.strip():
-        raise InvalidInputError(field, "it is empty")
 
 
 def _attributes(config: Any) -> dict[str, Any]:

@@ -154,6 +154,7 @@ class Recorder:
             await tags.add(conn, self.run.id, request.tags)
             if request.notes is not None:
                 await runs.set_notes(conn, self.run.id, request.notes)
+            self.run = await runs.get(conn, self.run.id)
             self.config = await configs.get(conn, self.run.id)
             beside = await self._writers_beside(conn, request)
             if beside:

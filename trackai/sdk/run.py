@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 import msgspec
 from anyio.from_thread import BlockingPortal, BlockingPortalProvider
 
-from trackai.errors import InvalidInputError, NoActiveRunError
+from trackai.errors import InvalidInputError, NoActiveRunError, NotFoundError, StoreError
 from trackai.guard import guarded
 from trackai.ingest.frames import Configured, Ended, Filed
 from trackai.sdk import artifacts, fork
@@ -24,7 +24,14 @@ from trackai.sdk.compat import AlertLevel, Summary
 from trackai.sdk.config import Config, flat_json, nested
 from trackai.sdk.monitor import watch
 from trackai.sdk.recorder import Recorder, RunRequest
-from trackai.sdk.values import STEP_LIMIT, are_plain_numbers, flatten, plain_step
+from trackai.sdk.values import (
+    STEP_LIMIT,
+    are_plain_numbers,
+    check_name,
+    checked_tags,
+    flatten,
+    plain_step,
+)
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -75,7 +82,7 @@ class Run:
     Attributes:
         id: the row id of the run, as in the HTTP API and in SQL.
         run_id: its slug, unique in the project.
-        name, project, group: what people call it, its project, its group.
+        project, group: the names of its project and its group.
         config: the configuration, a live mapping.
         summary: what is set in it is logged.
         url: where a running server shows it.
@@ -101,7 +108,9 @@ class Run:
         run = recorder.run
         self.id: int = run.id
         self.run_id: str = run.run_id
-        self.name: str = run.name or run.run_id
+        self._name: str = run.name or run.run_id
+        self._tags: tuple[str, ...] = tuple(run.tags)
+        self._notes = run.notes
         self.group: str | None = run.group_name
         self.project: str = recorder.project.name
         self.url = f"{settings.url}/?run={run.id}"
@@ -117,6 +126,40 @@ class Run:
     def is_finished(self) -> bool:
         """Whether nothing can be logged to it any more."""
         return self._finished
+
+    @property
+    def name(self) -> str:
+        """What people call it; another name that is assigned is stored at once."""
+        return self._name
+
+    @name.setter
+    def name(self, name: str) -> None:
+        check_name("name", name)
+        self._change(name=name)
+        self._name = name
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """What it is found by; others that are assigned are stored at once."""
+        return self._tags
+
+    @tags.setter
+    def tags(self, tags: Sequence[str] | None) -> None:
+        found = tuple(dict.fromkeys(checked_tags(tags or ())))
+        self._change(tags=list(found))
+        self._tags = found
+
+    @property
+    def notes(self) -> str | None:
+        """What is said about it; what is assigned is stored at once."""
+        return self._notes
+
+    @notes.setter
+    def notes(self, notes: str | None) -> None:
+        if notes is not None and not isinstance(notes, str):
+            raise TypeError(f"notes: a str is needed, not {type(notes).__qualname__}")
+        self._change(notes=notes)
+        self._notes = notes
 
     def log(
         self, metrics: Mapping[str, Any], step: float | None = None, commit: bool | None = None
@@ -396,6 +439,16 @@ class Run:
             if self._finished:
                 raise NoActiveRunError
             self._journal.append(Configured(values))
+
+    def _change(self, **fields: Any) -> None:
+        """Change what is stored about the run; training never dies of it."""
+        from trackai.sdk.sources import LocalSource  # few scripts change anything
+
+        try:
+            fork.refuse_if_unsafe()
+            LocalSource(self._db_path).change(self.id, **fields)
+        except (StoreError, NotFoundError) as error:
+            logger.warning("the %s of the run could not be stored: %s", *fields, error)
 
     def before_fork(self) -> bool:
         """In the process that forks: whether the child will inherit no connection."""

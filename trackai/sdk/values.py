@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -56,6 +56,36 @@ def plain_step(step: Any) -> Step:
     if not -STEP_LIMIT <= plain <= STEP_LIMIT:  # also true of NaN
         raise InvalidInputError("step", f"{plain} is no finite number within 62 bits")
     return float(plain) if isinstance(plain, float) else int(plain)
+
+
+def checked_tags(tags: Any) -> tuple[str, ...]:
+    """Tags as they are given: several, or one.
+
+    Raises:
+        TypeError: they are no texts.
+        InvalidInputError: one is empty.
+    """
+    if isinstance(tags, str):
+        tags = (tags,)
+    if not isinstance(tags, Iterable) or isinstance(tags, bytes | Mapping):
+        raise TypeError(f"tags: a list of str is needed, not {_name(tags)}")
+    found = tuple(tags)
+    for tag in found:
+        check_name("tags", tag)
+    return found
+
+
+def check_name(field: str, text: Any) -> None:
+    """Refuse what nothing can be called.
+
+    Raises:
+        TypeError: it is no text.
+        InvalidInputError: it is empty.
+    """
+    if not isinstance(text, str):
+        raise TypeError(f"{field}: a str is needed, not {_name(text)}")
+    if not text.strip():
+        raise InvalidInputError(field, "it is empty")
 
 
 def step_after(last: Step | None) -> int:
