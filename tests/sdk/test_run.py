@@ -301,13 +301,16 @@ def test_how_a_script_ends_is_how_its_run_ends(
     db_path: Path, run_python: Callable[..., Any]
 ) -> None:
     begin = "import sys, trackai\nrun = trackai.init(project='p', name=sys.argv[0])\n"
-    for end in ("pass", "1 / 0", "raise KeyboardInterrupt", "sys.exit(0)"):
+    caught = "try:\n    exit(1)\nexcept SystemExit:\n    pass\n"
+    completed = ("pass", "sys.exit(0)", "exit()", "quit(0)", caught)
+    failed = ("1 / 0", "raise KeyboardInterrupt", "sys.exit(1)", "exit(1)", "quit('sorry')")
+    for end in completed + failed:
         result = run_python(begin + "trackai.log({'x': 1.0})\n" + end, check=False)
         assert "trackai" not in result.stderr.replace("import sys, trackai", ""), result.stderr
     assert query(db_path, "SELECT state FROM runs ORDER BY id") == [
-        ("completed",), ("failed",), ("failed",), ("completed",),
+        *[("completed",)] * len(completed), *[("failed",)] * len(failed),
     ]  # fmt: skip
-    assert query(db_path, "SELECT COUNT(*) FROM metrics") == [(4,)]
+    assert query(db_path, "SELECT COUNT(*) FROM metrics") == [(len(completed + failed),)]
 
 
 def test_the_path_may_be_set_in_python_at_any_time_before_init(

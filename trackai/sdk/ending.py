@@ -1,4 +1,4 @@
-"""How a script ends is how its run ends: exceptions, sys.exit() and signals.
+"""How a script ends is how its run ends: exceptions, sys.exit(), exit() and signals.
 
 Whatever the program itself has set up stays in force: hooks are called on, and a signal for which
 it has a handler is none of ours.
@@ -7,6 +7,7 @@ it has a handler is none of ours.
 from __future__ import annotations
 
 import atexit
+import builtins
 import os
 import signal
 import sys
@@ -52,18 +53,34 @@ def _watch_exit_codes() -> None:
     previous = sys.exit
 
     def note_exit(status: Any = None, /) -> NoReturn:
-        global _last_exit
-        frame = sys._getframe()
-        while frame.f_back is not None:
-            frame = frame.f_back
-        _last_exit = (frame, frame.f_lasti) if status not in (None, 0, False) else None
+        _note_exit(status)
         previous(status)
 
     sys.exit = note_exit
+    # exit() and quit() raise SystemExit by themselves; both are of one class of the site module,
+    # which is not there under python -S, or where a shell has put its own in their place.
+    quitter: Any = type(getattr(builtins, "exit", None))
+    if quitter.__name__ == "Quitter":
+        quits = quitter.__call__
+
+        def note_quit(self: Any, code: Any = None) -> NoReturn:
+            _note_exit(code)
+            quits(self, code)
+            raise SystemExit(code)  # what it does
+
+        quitter.__call__ = note_quit
+
+
+def _note_exit(status: Any) -> None:
+    global _last_exit
+    frame = sys._getframe()
+    while frame.f_back is not None:
+        frame = frame.f_back
+    _last_exit = (frame, frame.f_lasti) if status not in (None, 0, False) else None
 
 
 def _ended_by_exit() -> bool:
-    """Whether the last sys.exit() with a failure ended the script, rather than being caught.
+    """Whether the last exit() with a failure ended the script, rather than being caught.
 
     If it was caught, the outermost frame has gone on to its end.
     """
