@@ -244,6 +244,41 @@ def test_what_cannot_be_logged_is_a_type_error_that_names_it(db_path: Path, valu
     assert query(db_path, "SELECT COUNT(*) FROM metrics") == [(0,)]
 
 
+def test_what_is_no_text_is_refused_by_name(db_path: Path) -> None:
+    half = "\ud800"
+    circle: dict[str, Any] = {}
+    circle["self"] = circle
+    rows: list[Any] = []
+    rows.append(rows)
+    with trackai.init(project="p") as run:
+        for metrics, named in (
+            ({"fine": 1.0, "said": half}, "metric 'said': .* lone surrogate"),
+            ({"fine": 1.0, "said": {"deep": "ä" + half}}, "metric 'said/deep'"),
+            ({"fine": 1.0, "said": trackai.Markdown(half)}, "metric 'said'"),
+            ({half: 1.0, "fine": 1.0}, "name: .*ud800"),
+            ({half: "text", "fine": 1.0}, "name: .*ud800"),
+            ({"fine": 1.0, "circle": circle}, "metric 'circle': .* holds itself"),
+            ({"fine": 1.0, "table": trackai.Table(["a"], [[half]])}, "^table: "),
+            ({"fine": 1.0, "table": trackai.Table(["a"], [[rows]])}, "^table: "),
+        ):
+            with pytest.raises(trackai.InvalidInputError, match=named):
+                run.log(metrics)
+        with pytest.raises(trackai.InvalidInputError, match="metric 'said'"):
+            run.log_system({"said": half})
+        for field in ("name", "tags", "notes"):
+            with pytest.raises(trackai.InvalidInputError, match=field):
+                setattr(run, field, half)
+        with pytest.raises(trackai.InvalidInputError, match="name"):
+            trackai.Api().run(1).rename(half)
+    for arguments in ((half,), ("", True, half)):
+        with pytest.raises(trackai.InvalidInputError, match="surrogate"):
+            trackai.Html(*arguments)
+    with pytest.raises(trackai.InvalidInputError, match="group"):
+        trackai.init(project="p", group=half)
+    assert query(db_path, "SELECT COUNT(*) FROM metrics") == [(0,)]
+    assert query(db_path, "SELECT COUNT(*) FROM files") == [(0,)]
+
+
 @pytest.mark.parametrize("step", ["1", None, [1], True, math.nan, math.inf, 2**63, 1e30])
 def test_a_step_that_is_none_is_refused(db_path: Path, step: Any) -> None:
     with trackai.init(project="p") as run:

@@ -16,7 +16,7 @@ from trackai.sdk import compat, ending, fork
 from trackai.sdk.compat import AlertLevel
 from trackai.sdk.recorder import Resume, RunRequest
 from trackai.sdk.run import Run
-from trackai.sdk.values import check_name, checked_tags
+from trackai.sdk.values import check_name, check_notes, checked_tags
 from trackai.settings import Settings
 
 if TYPE_CHECKING:
@@ -103,8 +103,8 @@ def init(
     for field, text in (("project", project), ("name", name), ("group", group), ("id", id)):
         if text is not None:
             check_name(field, text)
-    if notes is not None and not isinstance(notes, str):
-        raise TypeError(f"notes: a str is needed, not {type(notes).__qualname__}")
+    if notes is not None:
+        check_notes(notes)
     tags = checked_tags(tags or ())
     if config is not None and not isinstance(config, Mapping):
         config = _attributes(config)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import msgspec
 
 from trackai.errors import InvalidInputError, MissingExtraError
-from trackai.sdk.values import jsonable
+from trackai.sdk.values import checked_text, jsonable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -38,6 +38,7 @@ class Media:
     def __init__(self, content: bytes | Path, suffix: str, caption: str | None = None) -> None:
         if caption is not None and not isinstance(caption, str):
             raise TypeError(f"caption: a str is needed, not {type(caption).__qualname__}")
+        checked_text("caption", caption or "")
         if isinstance(content, Path) and not content.is_file():
             raise InvalidInputError("path", f"there is no file {str(content)!r}")
         self.caption = caption
@@ -203,7 +204,7 @@ class Html(Media):
         text = data.read() if hasattr(data, "read") else data
         if not isinstance(text, str):
             raise TypeError(f"html: a str is needed, not {type(text).__qualname__}")
-        super().__init__(text.encode(), ".html", caption)
+        super().__init__(checked_text("html", text).encode(), ".html", caption)
 
 
 class Table(Media):

@@ -28,6 +28,7 @@ from trackai.sdk.values import (
     STEP_LIMIT,
     are_plain_numbers,
     check_name,
+    check_notes,
     checked_tags,
     flatten,
     plain_step,
@@ -156,8 +157,8 @@ class Run:
 
     @notes.setter
     def notes(self, notes: str | None) -> None:
-        if notes is not None and not isinstance(notes, str):
-            raise TypeError(f"notes: a str is needed, not {type(notes).__qualname__}")
+        if notes is not None:
+            check_notes(notes)
         self._change(notes=notes)
         self._notes = notes
 
@@ -175,6 +176,8 @@ class Run:
         Raises:
             TypeError: a name, a value or the step is of no type that can be logged. Nothing is
                 stored then.
+            InvalidInputError: a step, a text or a file cannot be stored, or a mapping holds itself.
+                Nothing is stored then.
             NoActiveRunError: the run is finished.
         """
         if commit is False:
@@ -348,8 +351,8 @@ class Run:
         if are_plain_numbers(values):
             try:
                 return self._append_call(axis, tuple(metrics), step, values)
-            except (TypeError, OverflowError):
-                pass  # an object that adds up to a number but is none: it is named below
+            except (TypeError, OverflowError, UnicodeEncodeError):
+                pass  # an object that adds up to a number but is none, or a name: named below
         return self._append_logged(axis, flatten(metrics), step)
 
     def _append_call(
@@ -421,6 +424,8 @@ class Run:
                 opened = one.open()
             except OSError as error:
                 raise InvalidInputError(path, f"its file cannot be read: {error}") from None
+            except (UnicodeEncodeError, RecursionError) as error:  # of a table
+                raise InvalidInputError(path, f"it cannot be stored: {error}") from None
             with opened as content:
                 kept = self._kept(content)
             if kept is not None:

@@ -14,6 +14,7 @@ from anyio.from_thread import start_blocking_portal
 
 from trackai.errors import InvalidInputError, NotFoundError, TrackAIError
 from trackai.sdk.history import Curve, number
+from trackai.sdk.values import checked_text
 from trackai.store import (
     arrivals,
     chart_records,
@@ -359,6 +360,10 @@ def check_change(fields: dict[str, Any]) -> None:
     Raises:
         InvalidInputError: one cannot be stored; it is named.
     """
+    for name, value in fields.items():
+        for one in value if isinstance(value, list) else [value]:
+            if isinstance(one, str):
+                checked_text(name, one)
     try:
         msgspec.convert(fields, _Change)
     except msgspec.ValidationError as error:

@@ -22,6 +22,8 @@ _LARGE = float(_INT64)
 # There must be room to count on from a step; others than the SDK may store up to 63 bits.
 STEP_LIMIT = 1 << 62
 _LAST_STEP = STEP_LIMIT + (1 << 61)
+# Mappings of metrics that lie deeper hold themselves.
+_MAX_DEPTH = 100
 _SCALARS = (bool, float, int, str)
 
 
@@ -75,6 +77,24 @@ def checked_tags(tags: Any) -> tuple[str, ...]:
     return found
 
 
+def checked_text(field: str, text: str) -> str:
+    """A text, if it can be stored.
+
+    Raises:
+        InvalidInputError: it has half of a character, as what was decoded wrongly may have.
+    """
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            half = ascii(text[error.start])
+            raise InvalidInputError(
+                field,
+                f"{text[:80]!a} has a lone surrogate, {half}, at {error.start}: it is no text",
+            ) from None
+    return text
+
+
 def check_name(field: str, text: Any) -> None:
     """Refuse what nothing can be called.
 
@@ -84,8 +104,20 @@ def check_name(field: str, text: Any) -> None:
     """
     if not isinstance(text, str):
         raise TypeError(f"{field}: a str is needed, not {_name(text)}")
-    if not text.strip():
+    if not checked_text(field, text).strip():
         raise InvalidInputError(field, "it is empty")
+
+
+def check_notes(notes: Any) -> None:
+    """Refuse notes that cannot be stored.
+
+    Raises:
+        TypeError: they are no text.
+        InvalidInputError: they are none that can be stored.
+    """
+    if not isinstance(notes, str):
+        raise TypeError(f"notes: a str is needed, not {_name(notes)}")
+    checked_text("notes", notes)
 
 
 def step_after(last: Step | None) -> int:
@@ -121,19 +153,24 @@ def flatten(metrics: Mapping[str, Any]) -> Logged:
 
     Raises:
         TypeError: a name or a value cannot be logged; the metric is named.
+        InvalidInputError: a text is none that can be stored, or a mapping holds itself.
     """
     logged = Logged()
-    _flatten(metrics, "", logged)
+    _flatten(metrics, "", logged, 0)
     return logged
 
 
-def _flatten(metrics: Mapping[str, Any], prefix: str, logged: Logged) -> None:
+def _flatten(metrics: Mapping[str, Any], prefix: str, logged: Logged, depth: int) -> None:
+    if depth > _MAX_DEPTH:
+        raise InvalidInputError(
+            f"metric {prefix.partition('/')[0]!r}", "it is nested too deeply, or holds itself"
+        )
     for key, value in metrics.items():
         if not isinstance(key, str):
             raise TypeError(f"metric {prefix}{key!r}: a name is a str, not {_name(key)}")
-        path = prefix + key
+        path = checked_text("the name", prefix + key)
         if isinstance(value, Mapping):
-            _flatten(value, f"{path}/", logged)
+            _flatten(value, f"{path}/", logged, depth + 1)
         elif isinstance(plain := _unwrapped(value), _SCALARS) or not _is_rich(path, value, logged):
             logged.values[path] = _plain_value(path, plain)
 
@@ -145,7 +182,7 @@ def _is_rich(path: str, value: Any, logged: Logged) -> bool:
     if isinstance(value, media.Histogram):
         logged.histograms[path] = value.json()
     elif isinstance(value, media.Markdown):
-        logged.values[path] = value.text
+        logged.values[path] = checked_text(f"metric {path!r}", value.text)
     else:
         return media.add_files(path, value, logged.files)
     return True
@@ -160,7 +197,7 @@ def _plain_value(path: str, value: Any) -> Value:
     if isinstance(plain, float):
         return float(plain)
     if isinstance(plain, str):
-        return str(plain)
+        return checked_text(f"metric {path!r}", str(plain))
     raise TypeError(
         f"metric {path!r}: a number, bool or str is needed, not {_name(value)}"
         + (": log a single value of it" if hasattr(value, "shape") else "")
