@@ -92,6 +92,18 @@ def test_sql_reads_and_cannot_write(trackai: Trackai) -> None:
     assert trackai("sql", "SELECT COUNT(*) AS n FROM metrics", "--json").json["rows"] == [[9]]
     assert "readonly" in trackai("sql", "DELETE FROM runs", code=2).err
     assert "syntax" in trackai("sql", "SELEC", code=2).err
+
+
+def test_sql_opens_no_other_file(trackai: Trackai, tmp_path: Path) -> None:
+    other = tmp_path / "other.db"
+    for statement in (f"ATTACH DATABASE '{other}' AS x", f"VACUUM INTO '{other}'"):
+        assert "only reads" in trackai("sql", statement, code=2).err
+    assert not other.exists()
+
+
+def test_sql_in_json(trackai: Trackai) -> None:
+    values = trackai("sql", "VALUES (9e999, -9e999, NULL, 0.5, 'NaN', x'00')", "--json").json
+    assert values["rows"] == [["Infinity", "-Infinity", None, 0.5, "NaN", "AA=="]]
     assert len(trackai("runs", "--json").json["runs"]) == 3
 
 

@@ -10,6 +10,7 @@ import click
 from trackai.cli.output import json_option, print_json, print_table
 from trackai.cli.store import db_option, with_store
 from trackai.errors import InvalidInputError
+from trackai.structs.values import json_value
 
 
 @click.command()
@@ -17,7 +18,7 @@ from trackai.errors import InvalidInputError
 @db_option
 @json_option
 def sql(statement: str, db: str | None, as_json: bool) -> None:
-    """Ask the database in SQL; nothing can be changed.
+    """Ask the database in SQL; nothing can be changed, and no other file opened.
 
     The views run_overview, metric_overview, config_overview and points give names and readable
     times.
@@ -29,17 +30,31 @@ def sql(statement: str, db: str | None, as_json: bool) -> None:
     connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
     try:
         connection.execute("PRAGMA query_only = ON")
+        connection.set_authorizer(_authorize)
         cursor = connection.execute(statement)
         columns = [name for name, *_ in cursor.description or ()]
         rows = cursor.fetchall()
     except (sqlite3.Error, sqlite3.Warning) as error:
-        raise InvalidInputError("SQL", str(error)) from None
+        problem = str(error)
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_AUTH:
+            problem = "this command only reads this one database: use sqlite3 for anything else"
+        raise InvalidInputError("SQL", problem) from None
     finally:
         connection.close()
     if as_json:
-        print_json(columns=columns, rows=rows)
+        print_json(columns=columns, rows=[[_in_json(value) for value in row] for row in rows])
     elif columns:
         print_table(columns, rows, widest=sys.maxsize)
+
+
+def _authorize(action: int, *about: object) -> int:
+    # Attaching makes files that are not there, and VACUUM INTO attaches too.
+    return sqlite3.SQLITE_DENY if action == sqlite3.SQLITE_ATTACH else sqlite3.SQLITE_OK
+
+
+def _in_json(value: object) -> object:
+    """A value of SQLite in JSON: NULL stays null, also where it stands for a NaN."""
+    return json_value(value, "number") if isinstance(value, float) else value
 
 
 async def _nothing(database: object) -> None:
