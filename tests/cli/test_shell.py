@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from typing import TYPE_CHECKING
+from unittest.mock import Mock
 
 import pytest
 
 import trackai as sdk
+from trackai.sdk import recorder
+from trackai.store.files import find_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,3 +91,56 @@ def test_a_backup_has_everything_that_was_logged_before(
     assert [path.name for path in tmp_path.glob("copy*")] == ["copy.db"]
     assert "exists" in trackai("backup", str(copy), code=1).err
     assert trackai("runs", "--db", str(copy), "--json").json["total"] == 1
+
+
+def shown(copy: Path) -> list[tuple[str, bytes | None]]:
+    """The files that a database names, with their bytes."""
+    with closing(sqlite3.connect(copy)) as connection:
+        rows = connection.execute("SELECT path, sha256 FROM files ORDER BY path").fetchall()
+    found = [(path, find_bytes(copy, sha256)) for path, sha256 in rows]
+    return [(path, None if where is None else where.read_bytes()) for path, where in found]
+
+
+@pytest.mark.parametrize("linking", [True, False])
+def test_a_backup_has_the_files_of_runs(
+    trackai: Trackai,
+    db_path: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    linking: bool,
+) -> None:
+    if not linking:
+        monkeypatch.setattr(os, "link", Mock(side_effect=OSError(errno.EXDEV, "another disk")))
+    monkeypatch.setattr(recorder, "_POLL_SECONDS", 60)
+    with sdk.init(project="p") as run:
+        for page in ("stored", "same", "same"):
+            run.log({page: sdk.Html(page)})
+    folder = db_path.with_name(db_path.name + "-files")
+    (folder / "00").mkdir()
+    (folder / "00" / "unknown").write_text("no run has it")
+    copy = tmp_path / "copy.db"
+    with sdk.init(project="p") as run:
+        run.log({"waits": sdk.Html("waits"), "waits too": sdk.Html("same")})
+        answer = trackai("backup", copy, "--json").json
+    expected = [("same", b"same"), ("same", b"same"), ("stored", b"stored"),
+                ("waits", b"waits"), ("waits too", b"same")]  # fmt: skip
+    assert shown(copy) == shown(db_path) == expected
+    assert (answer["files"], answer["file_bytes"], answer["missing"]) == (3, 15, 0)
+    assert sorted(path.name for path in tmp_path.glob("copy*")) == ["copy.db", "copy.db-files"]
+    assert not list(tmp_path.glob("copy.db-files/*/unknown"))
+    copied = {path.name: path for path in tmp_path.glob("copy.db-files/*/*")}
+    same = [path for path in folder.glob("*/*") if path.name in copied]
+    assert all(path.samefile(copied[path.name]) == linking for path in same)
+    copy.unlink()
+    assert "copy.db-files exists" in trackai("backup", copy, code=1).err
+
+
+def test_a_backup_says_which_bytes_it_could_not_find(
+    trackai: Trackai, db_path: Path, tmp_path: Path
+) -> None:
+    with sdk.init(project="p") as run:
+        run.log({"page": sdk.Html("x"), "other": sdk.Html("y")})
+    next(db_path.parent.glob("*-files/*/*")).unlink()
+    answer = trackai("backup", tmp_path / "copy.db")
+    assert "1 files of runs are not in the copy" in answer.err
+    assert "copy.db-files: 1 files, 1 bytes" in answer.out

@@ -291,6 +291,14 @@ async def hashes(conn: Connection, run_ids: Sequence[int]) -> set[str]:
     return {sha256 for (sha256,) in rows}
 
 
+async def blobs(conn: Connection) -> list[Blob]:
+    """The bytes of all files of all runs, each once."""
+    rows = await conn.execute_fetchall(
+        "SELECT max(size), sha256 FROM files WHERE sha256 IS NOT NULL GROUP BY sha256"
+    )
+    return [Blob(*row) for row in rows]
+
+
 async def forget(db: Database, candidates: Collection[str]) -> int:
     """Remove those bytes that no row names any more, after the rows are gone for good.
 
