@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import groupby, islice
 from operator import itemgetter
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from trackai.errors import InvalidInputError
 from trackai.exporters.csv import COLUMNS
 from trackai.structs.exchange import Block, RunHead, WriterHead
-from trackai.structs.values import microseconds
+from trackai.structs.values import FIRST_TIME, INT64, LAST_TIME, microseconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -24,16 +24,12 @@ if TYPE_CHECKING:
 _ROWS = 20_000
 _STEP = ("step", "_step", "global_step", "iteration", "epoch")
 _TIME = ("timestamp", "_timestamp", "time", "wall_time")
-_INT64 = 1 << 63
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _FLOAT = re.compile(
     r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|inf|infinity|nan)",
     re.ASCII | re.IGNORECASE,
 )
 _BOOLS = {"True": True, "False": False}
-# Others cannot be shown.
-_FIRST_TIME = microseconds(datetime.min.replace(tzinfo=UTC))
-_LAST_TIME = microseconds(datetime.max.replace(tzinfo=UTC))
 
 
 def read(path: Path, *, project: str, name: str) -> Iterator[RunHead | Block]:
@@ -144,7 +140,7 @@ def _axis(text: str) -> Axis:
 
 def _step(text: str, column: str) -> Step:
     step = _number(text)
-    if step is None or not -_INT64 <= step < _INT64:  # also true of NaN
+    if step is None or not -INT64 <= step < INT64:  # also true of NaN
         raise ValueError(f"column {column}: {text!r} is no finite number within 64 bits")
     return step
 
@@ -166,7 +162,7 @@ def _microseconds(text: str, column: str) -> int:
                 f"column {column}: {text!r} is neither a time like 2026-01-31T12:00:00 nor seconds "
                 "since the epoch"
             ) from None
-    if not _FIRST_TIME <= seconds * 1e6 <= _LAST_TIME:
+    if not FIRST_TIME <= seconds * 1e6 <= LAST_TIME:
         raise ValueError(
             f"column {column}: {text!r} seconds since the epoch are not in the years 1 to 9999; "
             "are they milliseconds?"
@@ -200,6 +196,6 @@ def _number(text: str) -> int | float | None:
     """The number that a text is; an integer beyond 64 bits as a float."""
     # int() and float() would also take "2024_01" and digits of other scripts.
     text = text.strip()
-    if len(text) < 99 and _INTEGER.fullmatch(text) and -_INT64 <= (whole := int(text)) < _INT64:
+    if len(text) < 99 and _INTEGER.fullmatch(text) and -INT64 <= (whole := int(text)) < INT64:
         return whole
     return float(text) if _FLOAT.fullmatch(text) else None

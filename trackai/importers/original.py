@@ -15,6 +15,7 @@ from trackai.errors import InvalidInputError
 from trackai.importers.columns import Columns, identity
 from trackai.importers.foreign import Foreign, opened, time_of
 from trackai.structs.exchange import FileHead, RunHead, WriterHead
+from trackai.structs.values import INT64
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +38,6 @@ _NEEDED = {
 }  # fmt: skip
 _COLUMNS = {"float": 0, "int": 1, "string": 2, "bool": 3}
 _STATES: dict[str, State] = {"running": "running", "failed": "failed"}
-_LIMIT = 1 << 63
 
 
 def made(path: Path) -> bool:
@@ -205,7 +205,7 @@ def _value(type_: str, values: list[Any], *, logged: bool) -> Value | None:
         return math.nan if kind == "float" and logged else None
     if kind == "bool":
         return bool(value)
-    if isinstance(value, int) and not -_LIMIT <= value < _LIMIT:
+    if isinstance(value, int) and not -INT64 <= value < INT64:
         return float(value)
     return value if isinstance(value, int | float | str) else str(value)
 

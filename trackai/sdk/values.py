@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from trackai.errors import InvalidInputError
-from trackai.structs.values import Step, Value  # noqa: TC001
+from trackai.structs.values import INT64, Step, Value
 
 if TYPE_CHECKING:
     from trackai.sdk.media import Files
 
 logger = logging.getLogger("trackai")
 
-_INT64 = 1 << 63
-_LARGE = float(_INT64)
+_LARGE = float(INT64)
 # There must be room to count on from a step; others than the SDK may store up to 63 bits.
 STEP_LIMIT = 1 << 62
 _LAST_STEP = STEP_LIMIT + (1 << 61)
@@ -42,7 +41,7 @@ def are_plain_numbers(values: list[Any]) -> bool:
     # long.
     if type(total) is float:
         return -_LARGE < total < _LARGE
-    return type(total) is int and -_INT64 < total < _INT64
+    return type(total) is int and -INT64 < total < INT64
 
 
 def plain_step(step: Any) -> Step:
@@ -193,7 +192,7 @@ def _plain_value(path: str, value: Any) -> Value:
     if isinstance(plain, bool):
         return plain
     if isinstance(plain, int):
-        return int(plain) if -_INT64 <= plain < _INT64 else _rounded(path, plain)
+        return int(plain) if -INT64 <= plain < INT64 else _rounded(path, plain)
     if isinstance(plain, float):
         return float(plain)
     if isinstance(plain, str):

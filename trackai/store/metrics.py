@@ -18,7 +18,7 @@ from trackai.store.bulk import execute_columns, placeholders
 from trackai.store.figures import Figures, summarize
 from trackai.store.series import Series
 from trackai.structs.columns import Column
-from trackai.structs.values import Step, StoredValue, Value, python_value
+from trackai.structs.values import INT64, Step, StoredValue, Value, python_value
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("trackai")
 
-_INT64 = 1 << 63
 _ROWS_PER_STATEMENT = (1024, 64, 1)
 _PAGE = 50_000
 
@@ -312,7 +311,7 @@ def _within_64_bits(column: Column) -> Column:
     if int not in set(map(type, column.values)):
         return column
     values = [
-        float(value) if type(value) is int and not -_INT64 <= value < _INT64 else value
+        float(value) if type(value) is int and not -INT64 <= value < INT64 else value
         for value in column.values
     ]
     if all(map(operator.is_, values, column.values)):

@@ -19,6 +19,7 @@ from trackai.store.bulk import execute_rows, numbered, placeholders
 from trackai.structs import blocks, buckets, thinning
 from trackai.structs.buckets import Bucket, Range, Span
 from trackai.structs.thinning import Numbered
+from trackai.structs.values import INT64
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -38,7 +39,6 @@ _RANGES = 1000
 # How many points one transaction rolls up, so that others get to write.
 _CHUNK = 10_000
 _FARTHEST = sys.float_info.max
-_INT64 = 1 << 63
 
 
 class Touched(NamedTuple):
@@ -240,7 +240,7 @@ async def _replace(
 
 def bound(step: Step) -> Step:
     """A bound on steps that SQLite can compare with."""
-    if isinstance(step, int) and not -_INT64 <= step < _INT64:
+    if isinstance(step, int) and not -INT64 <= step < INT64:
         return max(-_FARTHEST, min(_FARTHEST, float(step)))
     return step
 

@@ -13,7 +13,7 @@ from trackai.store import filters
 from trackai.store.runs import COLUMNS, run_from_row
 from trackai.structs.filters import TIMES, Attribute, Config, Field, Filter, Metric, field_text
 from trackai.structs.records import ConfigColumn, MetricColumn, ProjectColumns, RunPage, RunRow
-from trackai.structs.values import State, json_value, utc
+from trackai.structs.values import INT64, State, json_value, utc
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -187,11 +187,11 @@ def _decode(text: str, sort_by: Field, order: Order) -> _Cursor:
             raise ValueError
         packed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         cursor = msgspec.msgpack.decode(packed, type=_Cursor)
-        if not -(1 << 63) <= cursor.id < 1 << 63:
+        if not -INT64 <= cursor.id < INT64:
             raise ValueError
         if not isinstance(cursor.key, float | int | str | bytes | None):
             raise ValueError
-        if isinstance(cursor.key, int) and not -(1 << 63) <= cursor.key < 1 << 63:
+        if isinstance(cursor.key, int) and not -INT64 <= cursor.key < INT64:
             raise ValueError
     except (binascii.Error, ValueError, msgspec.DecodeError):
         raise InvalidInputError("cursor", "it is no next_cursor of an earlier page") from None

@@ -25,7 +25,7 @@ from typing import Any, Literal, TypeAlias, cast, get_args
 import msgspec
 
 from trackai.errors import InvalidInputError
-from trackai.structs.values import State, microseconds
+from trackai.structs.values import INT64, State, microseconds
 
 Operator = Literal["=", "!=", "<", "<=", ">", ">=", "~", "!~"]
 Figure = Literal[
@@ -176,7 +176,6 @@ _QUOTED = re.compile(r"""(["'])((?:\\.|(?!\1)[^\\])*)\1""", re.DOTALL)
 _WORD = re.compile(r"\w+")
 _SPACE = re.compile(r"\s*")
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
-_INT64 = 1 << 63
 
 
 def _quoted(name: str, *, metric: bool = False) -> str:
@@ -378,7 +377,7 @@ def _constant(text: str) -> Constant:
         return text
     if match[2] is None and match[3] is None and len(text) < 20:
         number = int(text)
-        if -_INT64 <= number < _INT64:
+        if -INT64 <= number < INT64:
             return number
     return float(text)
 
