@@ -11,7 +11,17 @@ from hypothesis import strategies as st
 
 from trackai.errors import InvalidInputError
 from trackai.ingest import frames
-from trackai.ingest.frames import Configured, Ended, Frame, Keys, Opened, Points, decode, encode
+from trackai.ingest.frames import (
+    Configured,
+    Described,
+    Ended,
+    Frame,
+    Keys,
+    Opened,
+    Points,
+    decode,
+    encode,
+)
 
 OPENED = Opened(
     run_uid="r", writer_uid="w", project="p", run_slug="s", name="n", group=None, attempt=1,
@@ -24,6 +34,7 @@ any_frame: st.SearchStrategy[Frame] = st.one_of(
     st.just(OPENED),
     st.builds(Keys, int64, st.sampled_from(["step", "time"]), st.lists(st.text()).map(tuple)),
     st.builds(Points, int64, int64 | floats, int64, values),
+    st.builds(Described),
     st.builds(Configured, st.dictionaries(st.text(), st.text(), max_size=5)),
     st.builds(Ended, st.sampled_from(["completed", "failed"]), int64),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import sqlite3
+from contextlib import closing
 from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -125,9 +126,7 @@ def test_one_tag_may_be_a_text(db_path: Path) -> None:
     assert trackai.Api().run(1).tags == ["baseline"]
 
 
-def test_what_is_assigned_to_a_run_is_stored(
-    db_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_what_is_assigned_to_a_run_is_stored(db_path: Path) -> None:
     def stored() -> Any:
         found = trackai.Api().run(1)
         return found.name, found.tags, found.notes
@@ -138,16 +137,26 @@ def test_what_is_assigned_to_a_run_is_stored(
         run.tags += ("b", "a")
         run.notes = "well"
         assert (run.name, run.tags, run.notes) == ("better", ("a", "b"), "well")
-        assert stored() == ("better", ["a", "b"], "well")
         for field, wrong in (("name", 5), ("name", ""), ("tags", [1]), ("notes", 5)):
             with pytest.raises((TypeError, ValueError), match=field):
                 setattr(run, field, wrong)
-    run.tags = ()
-    run.notes = None
+    assert stored() == ("better", ["a", "b"], "well")
+    for field, late in (("name", "late"), ("tags", []), ("notes", None)):
+        with pytest.raises(trackai.NoActiveRunError):
+            setattr(run, field, late)
+    with trackai.init(project="p", name="better", resume="must") as run:
+        run.tags = ()
+        run.notes = None
     assert stored() == ("better", [], None)
-    trackai.Api().run(1).delete()
-    run.name = "late"
-    assert "the name of the run could not be stored: there is no run" in caplog.text
+
+
+def test_what_is_assigned_waits_for_no_database(db_path: Path) -> None:
+    run = trackai.init(project="p", name="first")
+    with closing(sqlite3.connect(db_path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")  # and nobody else lets go of it
+        run.name, run.tags, run.notes = "second", ["t"], "n"
+    run.finish()
+    assert trackai.Api().run("second").tags == ["t"]
 
 
 def test_init_finishes_the_active_run_first(db_path: Path) -> None:

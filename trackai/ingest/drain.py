@@ -187,6 +187,8 @@ async def _apply(conn: Connection, batch: Batch, *, known: bool) -> tuple[int, i
     )
     if batch.config:
         await configs.put(conn, run_id, batch.config)
+    for one in batch.described:
+        await runs.describe(conn, run_id, name=one.name, tags=one.tags, notes=one.notes)
     if batch.columns:
         await metrics.append(conn, run_id, writer_id, batch.columns)
         await runs.touch(conn, run_id, now=batch.last_timestamp)

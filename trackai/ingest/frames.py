@@ -88,6 +88,14 @@ class Configured(msgspec.Struct, frozen=True, array_like=True, tag=3):
     values: dict[str, str]
 
 
+class Described(msgspec.Struct, frozen=True, array_like=True, tag=6):
+    """What the run is called now, tagged with and said about ("" for nothing); None stays."""
+
+    name: str | None = None
+    tags: list[str] | None = None
+    notes: str | None = None
+
+
 class Filed(msgspec.Struct, frozen=True, array_like=True, tag=5):
     """A file that was logged; its bytes lie beside the journal until this is stored.
 
@@ -115,7 +123,7 @@ class Ended(msgspec.Struct, frozen=True, array_like=True, tag=4):
     timestamp: int
 
 
-Frame = Opened | Keys | Points | Configured | Filed | Ended
+Frame = Opened | Keys | Points | Configured | Described | Filed | Ended
 
 encode_payload = msgspec.msgpack.Encoder().encode
 _decode_payload = msgspec.msgpack.Decoder(Frame).decode

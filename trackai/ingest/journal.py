@@ -21,6 +21,7 @@ from zlib import crc32
 from trackai.ingest.frames import (
     MAX_PAYLOAD,
     Configured,
+    Described,
     Ended,
     Filed,
     Keys,
@@ -189,7 +190,7 @@ class JournalWriter:
             path.unlink(missing_ok=True)
             raise
 
-    def append(self, frame: Configured | Filed | Ended) -> None:
+    def append(self, frame: Configured | Described | Filed | Ended) -> None:
         """Append any other frame."""
         if self._size > self._limit:
             self._rotate()

@@ -9,6 +9,7 @@ import msgspec
 from trackai.ingest.frames import (
     MAX_PAYLOAD,
     Configured,
+    Described,
     Ended,
     Filed,
     Frame,
@@ -49,6 +50,7 @@ class Batch(msgspec.Struct, kw_only=True):
     frames: int
     columns: list[Column]
     config: dict[str, str]
+    described: list[Described]
     files: list[Filed]
     ended: Ended | None
 
@@ -163,6 +165,7 @@ class JournalReader:
         self.position = base + frames[-1][1]
         calls: dict[int, list[Points]] = {}
         config: dict[str, str] = {}
+        described: list[Described] = []
         files: list[Filed] = []
         ended = None
         for frame, end in frames:
@@ -181,6 +184,8 @@ class JournalReader:
                 pass
             elif type(frame) is Configured:
                 config.update(frame.values)
+            elif type(frame) is Described:
+                described.append(frame)
             elif type(frame) is Filed:
                 files.append(frame)
             elif type(frame) is Ended:
@@ -200,6 +205,7 @@ class JournalReader:
             frames=len(frames),
             columns=_columns(self._keys, calls),
             config=config,
+            described=described,
             files=files,
             ended=ended,
         )

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 import msgspec
 from anyio.from_thread import BlockingPortal, BlockingPortalProvider
 
-from trackai.errors import InvalidInputError, NoActiveRunError, NotFoundError, StoreError
+from trackai.errors import InvalidInputError, NoActiveRunError
 from trackai.guard import guarded
-from trackai.ingest.frames import Configured, Ended, Filed
+from trackai.ingest.frames import Configured, Described, Ended, Filed
 from trackai.sdk import artifacts, fork
 from trackai.sdk.compat import AlertLevel, Summary
 from trackai.sdk.config import Config, flat_json, nested
@@ -130,36 +130,36 @@ class Run:
 
     @property
     def name(self) -> str:
-        """What people call it; another name that is assigned is stored at once."""
+        """What people call it; another name that is assigned is stored like a point."""
         return self._name
 
     @name.setter
     def name(self, name: str) -> None:
         check_name("name", name)
-        self._change(name=name)
+        self._append_frame(Described(name=name))
         self._name = name
 
     @property
     def tags(self) -> tuple[str, ...]:
-        """What it is found by; others that are assigned are stored at once."""
+        """What it is found by; others that are assigned are stored like points."""
         return self._tags
 
     @tags.setter
     def tags(self, tags: Sequence[str] | None) -> None:
         found = tuple(dict.fromkeys(checked_tags(tags or ())))
-        self._change(tags=list(found))
+        self._append_frame(Described(tags=list(found)))
         self._tags = found
 
     @property
     def notes(self) -> str | None:
-        """What is said about it; what is assigned is stored at once."""
+        """What is said about it; what is assigned is stored like a point."""
         return self._notes
 
     @notes.setter
     def notes(self, notes: str | None) -> None:
         if notes is not None:
             check_notes(notes)
-        self._change(notes=notes)
+        self._append_frame(Described(notes=notes or ""))
         self._notes = notes
 
     def log(
@@ -440,20 +440,13 @@ class Run:
             return None
 
     def _store_config(self, values: dict[str, str]) -> None:
+        self._append_frame(Configured(values))
+
+    def _append_frame(self, frame: Configured | Described) -> None:
         with self._lock:
             if self._finished:
                 raise NoActiveRunError
-            self._journal.append(Configured(values))
-
-    def _change(self, **fields: Any) -> None:
-        """Change what is stored about the run; training never dies of it."""
-        from trackai.sdk.sources import LocalSource  # few scripts change anything
-
-        try:
-            fork.refuse_if_unsafe()
-            LocalSource(self._db_path).change(self.id, **fields)
-        except (StoreError, NotFoundError) as error:
-            logger.warning("the %s of the run could not be stored: %s", *fields, error)
+            self._journal.append(frame)
 
     def before_fork(self) -> bool:
         """In the process that forks: whether the child will inherit no connection."""

@@ -165,9 +165,7 @@ class LocalSource:
             now = time.time_ns() // 1000
             run = await runs.get(conn, run_id)
             if "tags" in fields:
-                wanted = set(fields["tags"])
-                await tags.remove(conn, run_id, set(run.tags) - wanted)
-                await tags.add(conn, run_id, wanted)
+                await tags.replace(conn, run_id, fields["tags"])
             project_id, slug = run.project_id, run.run_id
             if "project" in fields:
                 project_id = (await projects.get_or_create(conn, fields["project"], now=now)).id

@@ -8,6 +8,7 @@ import msgspec
 
 from trackai.errors import ConflictError, InvalidInputError, NotFoundError
 from trackai.store import garbage
+from trackai.store import tags as store_tags
 from trackai.store.projects import free_slug, slugify
 from trackai.structs.records import Run
 from trackai.structs.values import State, Step, utc
@@ -281,6 +282,26 @@ async def change(
     for row in rows:
         return _run(row)
     raise NotFoundError(f"there is no run with the id {run_id}")
+
+
+async def describe(
+    conn: Connection,
+    run_id: int,
+    *,
+    name: str | None = None,
+    tags: Sequence[str] | None = None,
+    notes: str | None = None,
+) -> None:
+    """Set the name, the tags and the notes ("" for none) of a run; what is None stays as it is."""
+    await conn.execute(
+        """
+        UPDATE runs SET name = coalesce(?, name), notes = nullif(coalesce(?, notes), '')
+        WHERE id = ?
+        """,
+        (name, notes, run_id),
+    )
+    if tags is not None:
+        await store_tags.replace(conn, run_id, tags)
 
 
 async def set_notes(conn: Connection, run_id: int, notes: str) -> None:

@@ -31,3 +31,10 @@ async def remove(conn: Connection, run_id: int, tags: Iterable[str]) -> None:
     await conn.executemany(
         "DELETE FROM tags WHERE run_id = ? AND tag = ?", [(run_id, tag) for tag in tags]
     )
+
+
+async def replace(conn: Connection, run_id: int, tags: Iterable[str]) -> None:
+    """Give a run these tags and no others."""
+    wanted = set(tags)
+    await remove(conn, run_id, set(await get(conn, run_id)) - wanted)
+    await add(conn, run_id, wanted)

@@ -216,8 +216,7 @@ async def change_run(request: Request) -> JSONResponse:
         project_id = _or(wanted.project_id, run.project_id)
         await projects.get(conn, project_id)
         if not isinstance(wanted.tags, msgspec.UnsetType):
-            await tags.remove(conn, run_id, set(run.tags) - set(wanted.tags))
-            await tags.add(conn, run_id, wanted.tags)
+            await tags.replace(conn, run_id, wanted.tags)
         run = await runs.change(
             conn,
             run_id,
