@@ -107,7 +107,7 @@ def test_a_script_for_trackio(db_path: Path, run_python: RunPython) -> None:
 
 def test_an_id_names_the_run_that_goes_on(db_path: Path) -> None:
     for value in range(2):
-        with trackai.init(project="p", id="mine", resume="allow") as run:
+        with trackai.init(project="p", id="mine") as run:
             trackai.log({"loss": value})
             assert run.run_id == "mine"
     assert query(db_path, "SELECT step, value FROM points") == [(0, 0), (1, 1)]

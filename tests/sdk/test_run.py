@@ -102,9 +102,10 @@ def test_resume(db_path: Path) -> None:
 
 def test_an_id_that_exists_is_taken_up_only_if_that_is_wanted(db_path: Path) -> None:
     trackai.init(project="p", id="mine").finish()
-    for resume in ("never", None):
+    for resume in ("never", False):
         with pytest.raises(trackai.ConflictError, match='resume="allow"'):
             trackai.init(project="p", id="mine", resume=resume)  # type: ignore[arg-type]
+    trackai.init(project="p", id="mine").finish()
     with trackai.init(project="p", id="mine", resume="must") as run:
         assert run.run_id == "mine"
     assert query(db_path, "SELECT COUNT(*), min(state) FROM runs") == [(1, "completed")]

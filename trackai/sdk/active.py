@@ -30,7 +30,7 @@ logger = logging.getLogger("trackai")
 _lock = threading.RLock()
 _active: Run | None = None
 # What wandb.init() takes for it.
-_WANDB_RESUME: dict[Any, Resume] = {None: "never", True: "allow", False: "never", "auto": "allow"}
+_WANDB_RESUME: dict[Any, Resume] = {True: "allow", False: "never", "auto": "allow"}
 # Those of wandb; all but the last are the same here.
 _MODES = ("online", "offline", "shared", "dryrun", "run", "disabled")
 
@@ -44,7 +44,7 @@ def init(
     dataset_id: str | None = None,
     bucket_id: str | None = None,
     config: Any = None,
-    resume: Resume = "never",
+    resume: Resume | None = None,
     settings: Any = None,
     private: bool | None = None,
     embed: bool = True,
@@ -78,7 +78,7 @@ def init(
         config: hyperparameters, as a mapping or an object with attributes (such as the result of
             `argparse`); nested mappings are stored flat, joined with "/".
         resume: "never" makes a new run, "allow" continues the latest run of that name or makes
-            one, "must" continues it or raises.
+            one, "must" continues it or raises. By default "never", but with an `id` "allow".
         tags, notes: what the run is to be found by, and said about it; one tag may be a str.
         auto_log_cpu, auto_log_gpu: log the load of the machine, or of NVIDIA's GPUs, as system
             metrics every `cpu_log_interval` or `gpu_log_interval` seconds.
@@ -110,7 +110,9 @@ def init(
         config = _attributes(config)
     if mode is not None and mode not in _MODES:
         raise InvalidInputError("mode", f"{mode!r} is none of {', '.join(_MODES)}")
-    if resume is None or isinstance(resume, str | bool):
+    if resume is None:
+        resume = "never" if id is None else "allow"
+    elif isinstance(resume, str | bool):
         resume = _WANDB_RESUME.get(resume, resume)
     if resume not in ("never", "allow", "must"):
         raise InvalidInputError("resume", f'{resume!r} is none of "never", "allow" and "must"')
