@@ -293,8 +293,10 @@ def driver_errors(path: Path) -> Iterator[None]:
 
 
 def _translated(error: sqlite3.Error, path: Path) -> StoreError:
-    # The low byte is the primary code; the rest says more than anybody needs to know.
-    code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+    code = getattr(error, "sqlite_errorcode", None) or 0
+    if code == sqlite3.SQLITE_READONLY_DBMOVED:
+        return StoreBusyError(f"{path} was removed or replaced just now; try again")
+    code &= 0xFF  # the primary code; the rest says more than anybody needs to know
     if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
         return StoreBusyError(
             f"{path} is locked by another program; close it there or try again ({error})"
