@@ -141,11 +141,12 @@ def _band(parts: Sequence[tuple[int, Chart]], level: int | None) -> Band:
     by_number: dict[Step, list[_Run]] = {}
     within = 0.0
     for began, chart in parts:
-        averages: Iterable[float | None] = repeat(None, len(chart.buckets))
+        shown = chart.buckets
+        averages: Iterable[float | None] = repeat(None, len(shown))
         if chart.curve is not None:
             averages = chart.curve.averages
             within = max(within, chart.curve.within)
-        for one, average in zip(chart.buckets, averages, strict=True):
+        for one, average in zip(shown, averages, strict=True):
             by_number.setdefault(_number(one, level), []).append(_Run(one, began, average))
     together = [_together(some) for _, some in sorted(by_number.items())]
     return Band(together, level is None, len(parts), within)
