@@ -38,6 +38,25 @@ def test_a_live_mapping_is_stored(db_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_a_value_replaces_all_of_a_nested_one(db_path: Path) -> None:
+    first = {"opt": {"lr": 1, "deep": {"er": 2}}, "optics": 3, "data": {"path": "x"}}
+    with trackai.init(project="p", name="r", config=first) as run:
+        run.config["opt"] = {"wd": 4}
+        run.config["opt"] = {"lr": 5, "betas": {"a": 6}}
+        run.config["data"] = "y"
+        run.config["late/one"] = 7
+        run.config["late"] = {"two": 8}
+        run.config["opt/betas"] = 9
+        assert dict(run.config) == {
+            "opt": {"lr": 5, "betas": 9}, "optics": 3, "data": "y", "late": {"two": 8},
+        }  # fmt: skip
+    expected = {"opt/lr": 5, "opt/betas": 9, "optics": 3, "data": "y", "late/two": 8}
+    assert stored(db_path) == expected
+    with trackai.init(project="p", name="r", resume="must") as run:
+        run.config["opt"] = None
+    assert stored(db_path) == {"opt": None, "optics": 3, "data": "y", "late/two": 8}
+
+
 @dataclass
 class Optimizer:
     lr: float

@@ -185,6 +185,8 @@ async def _apply(conn: Connection, batch: Batch, *, known: bool) -> tuple[int, i
         state=None if opened.parent else "running",
         now=opened.started_at,
     )
+    if batch.replaced:
+        await configs.remove(conn, run_id, batch.replaced)
     if batch.config:
         await configs.put(conn, run_id, batch.config)
     for one in batch.described:

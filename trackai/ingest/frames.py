@@ -83,9 +83,14 @@ class Points(msgspec.Struct, array_like=True, tag=2, gc=False):
 
 
 class Configured(msgspec.Struct, frozen=True, array_like=True, tag=3):
-    """Configuration that was set: flat keys, JSON texts."""
+    """Configuration that was set: flat keys, JSON texts.
+
+    Attributes:
+        replaced: keys that are gone, because another value stands in the place of a nested one.
+    """
 
     values: dict[str, str]
+    replaced: list[str] = []
 
 
 class Described(msgspec.Struct, frozen=True, array_like=True, tag=6):

@@ -50,6 +50,7 @@ class Batch(msgspec.Struct, kw_only=True):
     frames: int
     columns: list[Column]
     config: dict[str, str]
+    replaced: set[str]
     described: list[Described]
     files: list[Filed]
     ended: Ended | None
@@ -165,6 +166,7 @@ class JournalReader:
         self.position = base + frames[-1][1]
         calls: dict[int, list[Points]] = {}
         config: dict[str, str] = {}
+        replaced: set[str] = set()
         described: list[Described] = []
         files: list[Filed] = []
         ended = None
@@ -183,6 +185,9 @@ class JournalReader:
             elif base + end <= start:
                 pass
             elif type(frame) is Configured:
+                for key in frame.replaced:
+                    config.pop(key, None)
+                replaced.update(frame.replaced)
                 config.update(frame.values)
             elif type(frame) is Described:
                 described.append(frame)
@@ -205,6 +210,7 @@ class JournalReader:
             frames=len(frames),
             columns=_columns(self._keys, calls),
             config=config,
+            replaced=replaced,
             described=described,
             files=files,
             ended=ended,

@@ -15,16 +15,21 @@ class Config(MutableMapping[str, Any]):
     """The configuration of a run.
 
     A nested value is reached as it was set, `config["opt"]["lr"]`, and by the flat key under
-    which it is stored, `config["opt/lr"]`. Keys are attributes too: `config.lr`. A change inside
-    a nested value is not seen; assign the key instead: `config["opt/lr"] = 0.1`.
+    which it is stored, `config["opt/lr"]`. Keys are attributes too: `config.lr`. A value that is
+    assigned replaces all of a nested one. A change inside a nested value is not seen; assign the
+    key instead: `config["opt/lr"] = 0.1`.
     """
 
-    def __init__(self, values: Mapping[str, Any], store: Callable[[dict[str, str]], None]) -> None:
+    def __init__(
+        self, values: Mapping[str, Any], store: Callable[[dict[str, str], list[str]], None]
+    ) -> None:
         object.__setattr__(self, "_values", dict(values))
+        object.__setattr__(self, "_stored", set(flat_json(values)))
         object.__setattr__(self, "_store", store)
 
     _values: dict[str, Any]
-    _store: Callable[[dict[str, str]], None]
+    _stored: set[str]
+    _store: Callable[[dict[str, str], list[str]], None]
 
     def __getitem__(self, key: str) -> Any:
         if key in self._values:
@@ -75,7 +80,11 @@ class Config(MutableMapping[str, Any]):
         if not isinstance(values, Mapping) and hasattr(values, "__dict__"):
             values = vars(values)
         merged = {str(key): value for key, value in {**dict(values), **more}.items()}
-        self._store(flat_json(merged))
+        flat = flat_json(merged)
+        replaced = [key for key in list(self._stored) if key not in flat and _is_below(key, merged)]
+        self._store(flat, replaced)
+        self._stored.difference_update(replaced)
+        self._stored.update(flat)
         for key, value in merged.items():
             self._assign(key, value)
 
@@ -88,7 +97,14 @@ class Config(MutableMapping[str, Any]):
                 target[key] = value
                 return
             target, key = inner, key.partition("/")[2]
+        for below in [one for one in target if one.startswith(f"{last}/")]:
+            del target[below]
         target[last] = value
+
+
+def _is_below(path: str, keys: Mapping[str, Any]) -> bool:
+    """Whether a flat key belongs to the value of one of the keys."""
+    return path in keys or any(path[:at] in keys for at, one in enumerate(path) if one == "/")
 
 
 def flat_json(values: Mapping[Any, Any], prefix: str = "", depth: int = 0) -> dict[str, str]:

@@ -439,8 +439,8 @@ class Run:
             logger.warning("a file that was logged could not be kept: %s", error)
             return None
 
-    def _store_config(self, values: dict[str, str]) -> None:
-        self._append_frame(Configured(values))
+    def _store_config(self, values: dict[str, str], replaced: list[str]) -> None:
+        self._append_frame(Configured(values, replaced))
 
     def _append_frame(self, frame: Configured | Described) -> None:
         with self._lock:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from aiosqlite import Connection
 
@@ -20,6 +20,13 @@ async def put(conn: Connection, run_id: int, values: Mapping[str, str]) -> None:
         ON CONFLICT (run_id, key) DO UPDATE SET value = excluded.value
         """,
         [(run_id, key, value) for key, value in values.items()],
+    )
+
+
+async def remove(conn: Connection, run_id: int, keys: Iterable[str]) -> None:
+    """Remove keys from a run's configuration; one that is not there is no error."""
+    await conn.executemany(
+        "DELETE FROM configs WHERE run_id = ? AND key = ?", [(run_id, key) for key in keys]
     )
 
 
