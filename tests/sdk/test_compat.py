@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
+import threading
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,7 +19,6 @@ from trackai.store.files import blob_path
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable
-    from pathlib import Path
 
     RunPython = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -52,7 +54,7 @@ def test_a_script_for_wandb(db_path: Path, tmp_path: Path, run_python: RunPython
         wandb.log({"rows": wandb.Table(columns=["a"], data=[[1]])})
         wandb.summary["best"] = 0.7
         wandb.run.summary.update({"epochs": 3})
-        assert dict(wandb.summary) == {"best": 0.7, "epochs": 3}
+        assert wandb.summary["best"] == 0.7 and wandb.summary["loss"] == 1 / 3
         assert wandb.save("*.py") == ["train.py"]
         model = wandb.Artifact("digits", type="model")
         model.add_dir("model")
@@ -83,6 +85,75 @@ def test_a_script_for_wandb(db_path: Path, tmp_path: Path, run_python: RunPython
     ]
     for (sha256,) in query(db_path, "SELECT sha256 FROM files WHERE kind = 'artifact'"):
         assert blob_path(db_path, sha256).read_bytes() == b"\x00\x01"
+
+
+def test_attributes_of_a_run_of_wandb(
+    db_path: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = trackai.init(project="p", name="r", tags=["a"], config={"lr": 1})
+    run.define_metric("val/*", step_metric="epoch")
+    for _ in range(2):
+        run.watch(object())
+        run.log_code(".")
+        used = run.use_artifact("model:latest", type="model")
+    assert used.name == "model:latest"
+    ignored = [message for message in caplog.messages if "ignored" in message]
+    assert [name in " ".join(ignored) for name in ("log_code()", "use_artifact()")] == [True, True]
+    assert len(ignored) == len(set(ignored))
+    run.log({"loss": 0.5, "nested": {"acc": True}, "said": "NaN", "bad": math.inf})
+    run.log({"loss": 0.25})
+    run.log_system({"gpu": 1.0})
+    assert (run.step, run.entity, run.path, run.resumed) == (2, None, "p/r", False)
+    assert dict(run.summary) == {
+        "loss": 0.25, "nested/acc": True, "said": "NaN", "bad": math.inf,
+    }  # fmt: skip
+    run.summary["best"] = 0.1
+    run.log({"loss": 0.125}, step=7)
+    assert (run.summary["loss"], run.summary["best"], len(run.summary)) == (0.125, 0.1, 5)
+    assert run.config.setdefaults({"lr": 2, "seed": 3}) == {"lr": 1, "seed": 3}
+    assert run.config.as_dict() == {"lr": 1, "seed": 3}
+    model = trackai.Artifact("model")
+    with model.new_file("deep/weights.txt") as text, model.new_file("raw", mode="wb") as raw:
+        text.write("ü")
+        raw.write(b"\x00")
+    assert run.log_artifact(model).wait() is model
+    folder = Path(run.dir)
+    (folder / "deep").mkdir()
+    (folder / "deep" / "notes.txt").write_text("mine")
+    run.finish()
+    assert not folder.exists()
+    assert run.summary["loss"] == 0.125
+    assert query(db_path, "SELECT path, kind, name FROM files ORDER BY id") == [
+        ("model", "artifact", "raw"), ("model", "artifact", "deep/weights.txt"),
+        ("deep/notes.txt", "file", "notes.txt"),
+    ]  # fmt: skip
+    with trackai.init(project="p", name="r", resume="must") as run:
+        assert run.resumed
+        assert run.summary["loss"] == 0.125
+        assert trackai.Api().run(run.path).id == run.id
+
+
+def test_a_folder_that_is_gone_does_not_keep_a_run_from_ending(db_path: Path) -> None:
+    with trackai.init(project="p") as run:
+        Path(run.dir).rmdir()
+    assert query(db_path, "SELECT state FROM runs") == [("completed",)]
+
+
+def test_a_summary_is_read_while_others_log(db_path: Path) -> None:
+    def log_much() -> None:
+        for _ in range(2000):
+            run.log({"x": 1.0})
+
+    with trackai.init(project="p") as run:
+        threads = [threading.Thread(target=log_much) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for step in range(20):
+            run.log({"mine": step})
+            assert run.summary["mine"] == step
+        for thread in threads:
+            thread.join()
+    assert query(db_path, "SELECT COUNT(*) FROM metrics") == [(4020,)]
 
 
 def test_a_script_for_trackio(db_path: Path, run_python: RunPython) -> None:

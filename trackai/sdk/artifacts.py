@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import glob
 import os
+import shutil
+import tempfile
+import weakref
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from trackai.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Self
 
 
 class Source(NamedTuple):
@@ -52,11 +60,37 @@ class Artifact:
         folder = _existing(local_path)
         if not folder.is_dir():
             raise InvalidInputError("local_path", f"{str(folder)!r} is no folder")
-        for path in sorted(folder.rglob("*")):
-            if path.is_file():
-                self.files.append(
-                    Source((Path(name or "") / path.relative_to(folder)).as_posix(), path)
-                )
+        for one in below(folder):
+            self.files.append(Source((Path(name or "") / one.name).as_posix(), one.path))
+
+    @contextmanager
+    def new_file(
+        self, name: str, mode: str = "w", encoding: str | None = None
+    ) -> Iterator[IO[Any]]:
+        """A file to write to in a `with` block; it is added at its end.
+
+        Args:
+            mode, encoding: as of `open`; a text is UTF-8 by default.
+        """
+        folder = tempfile.mkdtemp(prefix="trackai-artifact-")
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        path = Path(folder, Path(name).name)
+        with path.open(mode, encoding=encoding or (None if "b" in mode else "utf-8")) as file:
+            yield file
+        self.files.append(Source(name, path))
+
+    def wait(self, *ignored: Any, **more: Any) -> Self:
+        """Nothing: what is logged is kept when `log_artifact` returns."""
+        return self
+
+
+def below(folder: Path) -> list[Source]:
+    """All files of a folder and the folders in it, named by their paths below it."""
+    return [
+        Source(path.relative_to(folder).as_posix(), path)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    ]
 
 
 def artifact_of(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import enum
 import logging
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from types import SimpleNamespace
 from typing import Any
+
+from trackai.sdk.artifacts import Artifact
 
 logger = logging.getLogger("trackai")
 
@@ -38,14 +40,21 @@ def say_once(what: str) -> None:
 
 
 class Summary(MutableMapping[str, Any]):
-    """What a script sets of a run's summary: each is logged, at the step that the run is at."""
+    """The last values of a run. What is set is logged, at the step that the run is at."""
 
-    def __init__(self, log: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(
+        self, log: Callable[[dict[str, Any]], None], read: Callable[[], Mapping[str, Any]]
+    ) -> None:
+        """`read` tells the last value of each metric."""
         self._log = log
+        self._read = read
         self._set: dict[str, Any] = {}
 
+    def _values(self) -> dict[str, Any]:
+        return {**self._set, **self._read()}
+
     def __getitem__(self, key: str) -> Any:
-        return self._set[key]
+        return self._values()[key]
 
     def __setitem__(self, key: str, value: Any) -> None:
         self._log({key: value})
@@ -55,10 +64,13 @@ class Summary(MutableMapping[str, Any]):
         raise TypeError("what is logged stays logged")
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._set)
+        return iter(self._values())
 
     def __len__(self) -> int:
-        return len(self._set)
+        return len(self._values())
+
+    def __repr__(self) -> str:
+        return repr(self._values())
 
 
 def define_metric(*arguments: Any, **more: Any) -> None:
@@ -72,6 +84,21 @@ def watch(*arguments: Any, **more: Any) -> None:
 
 def unwatch(*arguments: Any, **more: Any) -> None:
     """Nothing."""
+
+
+def log_code(*arguments: Any, **more: Any) -> None:
+    """Nothing but a word: keep code with `save("**/*.py")`."""
+    say_once("log_code()")
+
+
+def use_artifact(artifact: Artifact | str, *arguments: Any, **more: Any) -> Artifact:
+    """Nothing but a word: which artifacts a run has used is not kept.
+
+    Returns:
+        The artifact; of one that is only named, an empty one of that name.
+    """
+    say_once("use_artifact()")
+    return artifact if isinstance(artifact, Artifact) else Artifact(artifact)
 
 
 def login(*arguments: Any, **more: Any) -> bool:

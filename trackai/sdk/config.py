@@ -88,6 +88,15 @@ class Config(MutableMapping[str, Any]):
         for key, value in merged.items():
             self._assign(key, value)
 
+    def setdefaults(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Set those keys that are not there yet; the configuration as it is then."""
+        self.update({key: value for key, value in values.items() if key not in self})
+        return self.as_dict()
+
+    def as_dict(self) -> dict[str, Any]:
+        """The configuration as a dict of its own."""
+        return dict(self._values)
+
     def _assign(self, key: str, value: Any) -> None:
         *parents, last = key.split("/")
         target = self._values

@@ -105,6 +105,7 @@ class Recorder:
         self._db = Database(db_path)
         self._stop = anyio.Event()
         self._turn = anyio.Lock()  # held while the database is used
+        self._storing = anyio.Lock()  # held from one batch to the next
         self._complaints: set[str] = set()
         self._progress: Progress | None = None
 
@@ -230,10 +231,12 @@ class Recorder:
                     await self._stop.wait()
                 pause = min(pause * 2, _MAX_PAUSE)
                 with guarded("storing points"):
-                    await self._take_turn()
+                    async with self._storing:
+                        await self._take_turn()
                     pause = _POLL_SECONDS
             with guarded("storing the last points"):
-                await self._finish()
+                async with self._storing:
+                    await self._finish()
         finally:
             await self._db.close()
             self.journal.close()
@@ -248,6 +251,13 @@ class Recorder:
             async with self._turn:
                 await self._db.close()
         return not scope.cancelled_caught
+
+    async def catch_up(self) -> None:
+        """Store what has been logged by now, if that is possible."""
+        with guarded("storing points"):
+            async with self._storing:
+                if not self._stop.is_set():
+                    await self._take_turn()
 
     def stop(self) -> None:
         """Make `record` come to its end; the journal must not be written to any more."""

@@ -6,20 +6,23 @@ import logging
 import math
 import os
 import shutil
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from time import time_ns
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 import msgspec
 from anyio.from_thread import BlockingPortal, BlockingPortalProvider
 
-from trackai.errors import InvalidInputError, NoActiveRunError
+from trackai.errors import InvalidInputError, NoActiveRunError, StoreError
 from trackai.guard import guarded
 from trackai.ingest.frames import Configured, Described, Ended, Filed
-from trackai.sdk import artifacts, fork
+from trackai.sdk import artifacts, compat, fork
 from trackai.sdk.compat import AlertLevel, Summary
 from trackai.sdk.config import Config, flat_json, nested
 from trackai.sdk.monitor import watch
@@ -36,7 +39,6 @@ from trackai.sdk.values import (
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
-    from pathlib import Path
     from types import TracebackType
     from typing import Self
 
@@ -57,6 +59,8 @@ ALERT_LEVELS = {
 
 # Seconds between two looks at the machine.
 _SHORTEST_PAUSE = 0.1
+# How long whoever reads the summary waits until what has been logged is stored.
+_CATCH_UP_SECONDS = 2.0
 
 EndState = Literal["completed", "failed"]
 
@@ -85,7 +89,8 @@ class Run:
         run_id: its slug, unique in the project.
         project, group: the names of its project and its group.
         config: the configuration, a live mapping.
-        summary: what is set in it is logged.
+        summary: the last value of each metric; what is set in it is logged.
+        resumed: whether something had been logged to it before.
         url: where a running server shows it.
     """
 
@@ -119,7 +124,11 @@ class Run:
         self._next_step = recorder.first_step
         self.config = Config(nested(recorder.config), self._store_config)
         self._monitors: list[Future[None]] = []
-        self.summary = Summary(partial(self.log, commit=False))
+        self.summary = Summary(partial(self.log, commit=False), self._last_values)
+        self.resumed = self._journal.opened.attempt > 1
+        self._folder: str | None = None
+        self._read_at = -1
+        self._read: dict[str, Value] = {}
         if config:
             self.config.update(config)
 
@@ -161,6 +170,33 @@ class Run:
             check_notes(notes)
         self._append_frame(Described(notes=notes or ""))
         self._notes = notes
+
+    @property
+    def step(self) -> int:
+        """The step of the next call that names none."""
+        return self._next_step
+
+    @property
+    def path(self) -> str:
+        """How it is found: `Api().run(path)`."""
+        return f"{self.project}/{self.run_id}"
+
+    @property
+    def entity(self) -> None:
+        """Nobody: there are no accounts."""
+
+    @property
+    def dir(self) -> str:
+        """A folder for files of the run: what lies in it when the run ends is kept with it."""
+        if self._folder is None:
+            self._folder = tempfile.mkdtemp(prefix="trackai-run-")
+        return self._folder
+
+    define_metric = staticmethod(compat.define_metric)
+    log_code = staticmethod(compat.log_code)
+    unwatch = staticmethod(compat.unwatch)
+    use_artifact = staticmethod(compat.use_artifact)
+    watch = staticmethod(compat.watch)
 
     def log(
         self, metrics: Mapping[str, Any], step: float | None = None, commit: bool | None = None
@@ -294,6 +330,7 @@ class Run:
             state = "failed" if state else "completed"
         if state not in ("completed", "failed"):
             raise TypeError(f'a run ends as "completed" or "failed", not as {state!r}')
+        self._keep_folder()
         with self._lock:
             if self._finished:
                 return
@@ -415,6 +452,22 @@ class Run:
                     now = self._last_timestamp
                     self._journal.append(Filed(path, kind, name, None, now, whence, *kept))
 
+    def _keep_folder(self) -> None:
+        """Keep the files in `dir`; in a forked process they are the parent's."""
+        folder = self._folder
+        if folder is None or self._background is None:
+            return
+        self._folder = None
+        try:
+            self._append_files(
+                "file",
+                [(one.name, one.path.name, one.path) for one in artifacts.below(Path(folder))],
+            )
+        except (InvalidInputError, NoActiveRunError) as error:
+            logger.warning("the files in %s could not be kept: %s", folder, error)
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+
     def _keep(
         self, path: str, files: Sequence[tuple[int | None, Media]]
     ) -> Iterator[tuple[int | None, Media, Kept]]:
@@ -447,6 +500,33 @@ class Run:
             if self._finished:
                 raise NoActiveRunError
             self._journal.append(frame)
+
+    def _last_values(self) -> dict[str, Value]:
+        """The last value of each metric; what has been logged by now is stored first."""
+        from trackai.sdk.history import number  # few scripts read anything
+        from trackai.sdk.sources import LocalSource
+
+        stamp = self._last_timestamp
+        if stamp == self._read_at:
+            return self._read
+        if self._background is not None and not self._finished:
+            portal, recorder, _ = self._background
+            # Another thread finishes the run, or another program has locked the database.
+            with suppress(RuntimeError, TimeoutError):
+                portal.start_task_soon(recorder.catch_up).result(timeout=_CATCH_UP_SECONDS)
+        try:
+            fork.refuse_if_unsafe()
+            figures = LocalSource(self._db_path).figures(self.id)
+        except StoreError as error:
+            logger.warning("the summary of the run could not be read: %s", error)
+            return self._read
+        self._read = {
+            one.path: one.last if one.kind == "text" else number(one.last)
+            for one in figures
+            if one.axis == "step"
+        }
+        self._read_at = stamp
+        return self._read
 
     def before_fork(self) -> bool:
         """In the process that forks: whether the child will inherit no connection."""
