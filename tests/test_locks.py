@@ -96,6 +96,23 @@ async def test_exclusive_makes_the_file_and_lets_go(tmp_path: Path) -> None:
     assert is_free(path)
 
 
+async def test_exclusive_lets_go_though_a_fork_has_inherited_it(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    reading, writing = os.pipe()
+    async with exclusive(path):
+        child = os.fork()
+        if child == 0:  # as a worker that a library forks from another thread
+            os.read(reading, 1)
+            os._exit(0)
+    try:
+        assert is_free(path)
+    finally:
+        os.write(writing, b".")
+        os.waitpid(child, 0)
+        os.close(reading)
+        os.close(writing)
+
+
 async def test_exclusive_waits_for_others_of_this_event_loop(path: Path) -> None:
     inside, most, turns = 0, 0, 0
 

@@ -44,6 +44,9 @@ if sys.platform == "win32":
             os.lseek(fd, position, os.SEEK_SET)
         return True
 
+    def unlock(fd: int) -> None:
+        pass  # closing it is enough
+
     def create_locked(path: Path, content: bytes) -> int:
         # An open file cannot be renamed here: for a moment it is there without a lock.
         path.unlink(missing_ok=True)
@@ -87,6 +90,10 @@ else:
         except OSError:
             return False
         return True
+
+    def unlock(fd: int) -> None:
+        """Give a lock back, also if a process that was forked meanwhile has inherited it."""
+        fcntl.flock(fd, fcntl.LOCK_UN)
 
     def create_locked(path: Path, content: bytes) -> int:
         """Make a file, in the place of any other, that nobody sees before it is locked.
@@ -170,6 +177,9 @@ async def exclusive(path: Path) -> AsyncIterator[None]:
         # Asked again and again: the holder may be another task of this very event loop.
         while not try_lock(fd):  # noqa: ASYNC110 - nobody tells
             await anyio.sleep(_PATIENCE)
-        yield
+        try:
+            yield
+        finally:
+            unlock(fd)
     finally:
         os.close(fd)
