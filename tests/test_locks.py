@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -12,7 +13,9 @@ import anyio
 import pytest
 
 from trackai import locks
+from trackai.errors import StoreUnreachableError
 from trackai.locks import create_locked, exclusive, process_exists, sync, sync_folder, try_lock
+from trackai.store.database import Database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -111,6 +114,20 @@ async def test_exclusive_lets_go_though_a_fork_has_inherited_it(tmp_path: Path) 
         os.waitpid(child, 0)
         os.close(reading)
         os.close(writing)
+
+
+async def test_exclusive_does_not_wait_for_locks_that_there_cannot_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(fd: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", refuses)
+    with pytest.raises(OSError, match="No locks available"):
+        async with exclusive(tmp_path / "lock"):
+            pass
+    with pytest.raises(StoreUnreachableError, match="No locks available"):
+        await Database(tmp_path / "t.db").open()
 
 
 async def test_exclusive_waits_for_others_of_this_event_loop(path: Path) -> None:

@@ -84,10 +84,14 @@ else:
 
     # flock, not lockf: a lock by lockf ends when the process closes *any* handle of the file.
     def try_lock(fd: int) -> bool:
-        """Take the exclusive lock of an open file; False if another process holds it."""
+        """Take the exclusive lock of an open file; False if another process holds it.
+
+        Raises:
+            OSError: its file system has no locks.
+        """
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             return False
         return True
 

@@ -414,6 +414,8 @@ def is_alive(folder: Path, uid: str, pid: int | None) -> bool:
         try:
             if not try_lock(fd):
                 return True
+        except OSError:  # nobody can tell
+            return True
         finally:
             os.close(fd)
     return False
