@@ -120,12 +120,14 @@ def test_attributes_of_a_run_of_wandb(
     folder = Path(run.dir)
     (folder / "deep").mkdir()
     (folder / "deep" / "notes.txt").write_text("mine")
+    (folder / "model.h5").write_text("saved at once")
+    assert run.save(folder / "model.h5") == ["model.h5"]
     run.finish()
     assert not folder.exists()
     assert run.summary["loss"] == 0.125
     assert query(db_path, "SELECT path, kind, name FROM files ORDER BY id") == [
         ("model", "artifact", "raw"), ("model", "artifact", "deep/weights.txt"),
-        ("deep/notes.txt", "file", "notes.txt"),
+        ("model.h5", "file", "model.h5"), ("deep/notes.txt", "file", "notes.txt"),
     ]  # fmt: skip
     with trackai.init(project="p", name="r", resume="must") as run:
         assert run.resumed

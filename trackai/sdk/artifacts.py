@@ -24,6 +24,11 @@ class Source(NamedTuple):
     name: str
     path: Path
 
+    def version(self) -> tuple[Path, int, int]:
+        """What changes when the file does."""
+        status = self.path.stat()
+        return self.path.resolve(), status.st_mtime_ns, status.st_size
+
 
 class Artifact:
     """Files under one name, such as a model with its tokenizer; `log_artifact` keeps them.

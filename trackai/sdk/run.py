@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from trackai.ingest.journal import Kept
-    from trackai.sdk.artifacts import Artifact
+    from trackai.sdk.artifacts import Artifact, Source
     from trackai.sdk.media import Media
     from trackai.sdk.values import Logged
     from trackai.settings import Settings
@@ -127,6 +127,7 @@ class Run:
         self.summary = Summary(partial(self.log, commit=False), self._last_values)
         self.resumed = self._journal.opened.attempt > 1
         self._folder: str | None = None
+        self._saved: set[tuple[Path, int, int]] = set()
         self._read_at = -1
         self._read: dict[str, Value] = {}
         if config:
@@ -254,7 +255,7 @@ class Run:
             NoActiveRunError: the run is finished.
         """
         found = artifacts.matching(glob_str, base_path)
-        self._append_files("file", [(one.name, one.path.name, one.path) for one in found])
+        self._save(found)
         return [one.name for one in found]
 
     def log_artifact(
@@ -452,6 +453,10 @@ class Run:
                     now = self._last_timestamp
                     self._journal.append(Filed(path, kind, name, None, now, whence, *kept))
 
+    def _save(self, files: Sequence[Source]) -> None:
+        self._saved.update(one.version() for one in files)
+        self._append_files("file", [(one.name, one.path.name, one.path) for one in files])
+
     def _keep_folder(self) -> None:
         """Keep the files in `dir`; in a forked process they are the parent's."""
         folder = self._folder
@@ -459,11 +464,10 @@ class Run:
             return
         self._folder = None
         try:
-            self._append_files(
-                "file",
-                [(one.name, one.path.name, one.path) for one in artifacts.below(Path(folder))],
-            )
-        except (InvalidInputError, NoActiveRunError) as error:
+            # Scripts for wandb save them too.
+            files = artifacts.below(Path(folder))
+            self._save([one for one in files if one.version() not in self._saved])
+        except (OSError, InvalidInputError, NoActiveRunError) as error:
             logger.warning("the files in %s could not be kept: %s", folder, error)
         else:
             shutil.rmtree(folder, ignore_errors=True)
