@@ -205,6 +205,22 @@ def test_zoom_goes_down_to_points_and_is_in_the_address(served: Server, page: Pa
     expect(page).not_to_have_url(re.compile("range="))
 
 
+def test_one_zoom_is_one_step_back(served: Server, page: Page) -> None:
+    page.goto(f"{served.url}/?project=1")
+    for path in ("train/loss", "val/odd", "gpu"):
+        _chart(page, path)
+    before = page.evaluate("history.length")
+    _point(page, _chart(page), 0.2, 0.3)
+    page.mouse.down()
+    _point(page, _chart(page), 0.4, 0.3)
+    page.mouse.up()
+    expect(page.get_by_role("button", name="Reset zoom")).to_be_visible()
+    assert page.evaluate("history.length") == before + 1
+    page.go_back()
+    expect(page.get_by_role("button", name="Reset zoom")).to_have_count(0)
+    expect(page).to_have_url(f"{served.url}/?project=1")
+
+
 def test_axes_are_logarithmic_and_say_what_they_leave_out(served: Server, page: Page) -> None:
     page.goto(f"{served.url}/?project=1&metrics=train&scale=log&xscale=log")
     root = ET.fromstring(_saved(page, _chart(page), "SVG"))

@@ -108,6 +108,8 @@ export function options(drawing: Drawing): uPlot.Options {
   const bands = lines.filter((one) => one.low);
   const thin = lines.filter((one) => one.plain);
   const key = `charts by ${lines[0]?.axis}`;
+  // A drag is shown in all charts, and each says that it has ended: only the one in somebody's hand zooms.
+  let inHand = false;
   return {
     width: drawing.width,
     height: drawing.height,
@@ -118,6 +120,14 @@ export function options(drawing: Drawing): uPlot.Options {
       sync: drawing.sync ? { key: uPlot.sync(key).key, scales: ["x", null] } : undefined,
       drag: { x: true, y: false, setScale: false },
       points: { show: false },
+      bind: {
+        mouseup: (_self, _target, handle) => (event) => {
+          inHand = true;
+          if (event.button === 0) handle(event);
+          inHand = false;
+          return null;
+        },
+      },
     },
     scales: {
       x: {
@@ -161,7 +171,7 @@ export function options(drawing: Drawing): uPlot.Options {
           const { left, width } = self.select;
           if (width < 3) return;
           self.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-          drawing.onZoom({ min: self.posToVal(left, "x"), max: self.posToVal(left + width, "x") });
+          if (inHand) drawing.onZoom({ min: self.posToVal(left, "x"), max: self.posToVal(left + width, "x") });
         },
       ],
       setCursor: [drawing.onPoint],
