@@ -256,6 +256,14 @@ def test_system_metrics_lie_over_each_other_by_time(served: Server, page: Page) 
     expect(chart.locator(".readout header")).to_contain_text(re.compile(r"\d s$"))
 
 
+def test_system_metrics_are_shown_beside_a_zoom_by_step(served: Server, page: Page) -> None:
+    page.goto(f"{served.url}/?project=1&metrics=gpu&runs=1,2&range=step:100:200")
+    chart = _chart(page, "gpu")
+    _point(page, chart, 0.01, 0.9)
+    expect(chart.locator(".readout header")).to_contain_text(re.compile(r"\d s$"))
+    expect(page.get_by_role("button", name="Reset zoom")).to_contain_text("step 100")
+
+
 def test_a_nan_is_said(served: Server, page: Page) -> None:
     page.goto(f"{served.url}/?project=1&metrics=val&runs=1&range=step:1990:2000.5")
     chart = _chart(page, "val/odd")

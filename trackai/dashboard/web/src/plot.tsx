@@ -80,13 +80,11 @@ export function Plot({ path, runIds, names, live, running, height, onDrawn }: Pr
       const one = { runIds: asking, path, points, x: axis, smoothing: smoothing.value, groupBy, steps };
       return inTurn(() => curves(one, stop.signal), stop.signal, path === zoomed);
     };
-    const unzoomed = async () => {
-      let found = await question(x);
-      if (x === "step" && [...found.runs.values()].some((chart) => chart.x === "time")) {
-        withoutSteps.add(path);
-        found = await question("relative");
-      }
-      return found;
+    // What turns out to have no steps is shown over the time, all of it: a part of the steps is none of it.
+    const orOverTime = async (found: Answer) => {
+      if (x !== "step" || ![...found.runs.values()].some((chart) => chart.x === "time")) return found;
+      withoutSteps.add(path);
+      return question("relative");
     };
     // Runs that have ended are asked for now and then. Where runs share buckets, or a part of an axis that is not
     // the step, what is shown of each depends on the others.
@@ -108,9 +106,9 @@ export function Plot({ path, runIds, names, live, running, height, onDrawn }: Pr
         let found: Answer;
         if (zoom && x === "step") {
           const room = (zoom.max - zoom.min) * 0.02;
-          found = add(await question(x, { min: zoom.min - room, max: zoom.max + room }));
+          found = add(await orOverTime(await question(x, { min: zoom.min - room, max: zoom.max + room })));
         } else {
-          found = add(await unzoomed());
+          found = add(await orOverTime(await question(x)));
           whole.current = found;
           const steps = zoom && stepsBetween(found, zoom);
           if (steps) found = await question(x, steps);
