@@ -207,6 +207,35 @@ def test_what_is_not_found_says_so_and_leads_back(served: Server, page: Page) ->
     expect(page.get_by_text("trackai.init(project=")).to_be_visible()
 
 
+def test_a_plain_word_finds_names(served: Server, page: Page, fresh: str) -> None:
+    page.goto(f"{served.url}/?project=1")
+    box = page.get_by_label("Filter runs")
+    for typed, found in {
+        "RUN 1": 3, '"run 1"': 3, 'name = "run 1"': 1, "run 99": 0, "config.lr = 1": 4,
+    }.items():  # fmt: skip
+        box.fill(typed)
+        box.press("Enter")
+        expect(page.get_by_text(re.compile(f"^{found} runs?, "))).to_be_visible()
+        expect(_rows(page)).to_have_count(1 + found)
+    page.goto(f"{fresh}&filter=t")  # runs without a name are called by their slug
+    expect(_rows(page)).to_have_count(3)
+
+
+@pytest.mark.parametrize("wrong", ["filter=zzz<1", "sort=zzz", "order=up", "columns=zzz", "by=zzz"])
+def test_what_cannot_be_read_is_said_and_the_rest_is_shown(
+    served: Server, browser: Browser, wrong: str
+) -> None:
+    page = browser.new_page()  # whose console will have the status of the answer
+    page.goto(f"{served.url}/?project=1&{wrong}")
+    expect(page.get_by_role("alert")).to_contain_text("shown as if it were not there")
+    expect(_rows(page)).to_have_count(13)
+    expect(page.locator("figure canvas").first).to_be_visible()
+    page.get_by_label("Filter runs").fill("group = a")
+    page.get_by_label("Filter runs").press("Enter")
+    expect(_rows(page)).to_have_count(7)
+    page.close()
+
+
 def test_a_link_may_name_runs_that_are_on_no_page(served: Server, page: Page) -> None:
     page.goto(f"{served.url}/?project=1&filter=group=a&runs=2")
     canvas = page.locator("figure .u-over").first

@@ -89,6 +89,13 @@ export interface Range {
   max: number;
 }
 
+/** What the server said no to. */
+export class Refused extends Error {
+  constructor(message: string, readonly status: number) {
+    super(message);
+  }
+}
+
 const early = new Map<string, Promise<Response>>();
 
 /** Ask what will be asked: the answer is on its way while the page is still being made. */
@@ -112,7 +119,7 @@ export async function ask<T>(method: string, path: string, body?: unknown, signa
   }));
   const answer = await response.json();
   if (response.status === 401) keyNeeded.value = true;
-  if (!response.ok) throw new Error(answer.detail ?? response.statusText);
+  if (!response.ok) throw new Refused(answer.detail ?? response.statusText, response.status);
   return answer as T;
 }
 
@@ -166,6 +173,7 @@ export interface RunGroup {
 
 export const groups = (
   id: number,
-  asked: { by: string; filter?: string; columns?: string; limit: number },
+  { by, filter, columns, limit }: { by: string; filter?: string; columns?: string; limit: number },
   signal?: AbortSignal,
-): Promise<{ groups: RunGroup[]; total: number }> => ask("GET", `/api/projects/${id}/groups?${query(asked)}`, undefined, signal);
+): Promise<{ groups: RunGroup[]; total: number }> =>
+  ask("GET", `/api/projects/${id}/groups?${query({ by, filter, columns, limit })}`, undefined, signal);

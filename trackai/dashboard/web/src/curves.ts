@@ -1,6 +1,6 @@
 // What charts are made of: the answers of the server as lines to draw.
 
-import { ask, type Bucket, type ChartData, type Range, type Value, type XAxis } from "./api";
+import { ask, type Bucket, type ChartData, type Range, Refused, type Value, type XAxis } from "./api";
 import { color, dash, palette } from "./colors";
 import { plain } from "./format";
 
@@ -60,11 +60,14 @@ export async function curves(asked: Question, signal: AbortSignal): Promise<Answ
   };
   if (asked.groupBy) {
     const x = asked.x === "time" ? "relative" : asked.x;
-    const { groups } = await ask<{ groups: Group[] }>(
+    const groups = await ask<{ groups: Group[] }>(
       "POST", "/api/metrics/compare", { ...body, x, group_by: asked.groupBy }, signal,
-    );
+    ).then((answer) => answer.groups, (problem) => {
+      if (problem instanceof Refused) return [];
+      throw problem;
+    });
     const some = groups.filter((one) => one.metrics[asked.path]);
-    // What has no steps is in no group: its runs are shown.
+    // What has no steps is in no group, nor is anything by a field that cannot be read: the runs are shown.
     if (some.length > 0) return { runs: new Map(), groups: some };
   }
   const answer = await ask<Record<string, Record<string, ChartData>>>("POST", "/api/metrics/compare", body, signal);

@@ -47,7 +47,7 @@ export function ProjectPage({ id }: { id: number }) {
         <h1>{project?.name ?? "…"}</h1>
         <form class="tools" onSubmit={(event) => event.preventDefault()}>
           <input type="search" aria-label="Filter runs" aria-describedby="filter-problem" ref={typed} spellcheck={false}
-            placeholder="config.lr < 0.01 and metric.loss.min < 1"
+            placeholder="a name, or config.lr < 0.01 and tag = good"
             onChange={(event) => go({ filter: event.currentTarget.value }, { replace: true })} />
           <Help />
         </form>
@@ -95,7 +95,7 @@ function Help() {
     <details class="chooser">
       <summary>Help</summary>
       <div class="menu">
-        <p>A field, an operator and a value; Enter asks.</p>
+        <p>A part of a name, or a field, an operator and a value; Enter asks.</p>
         <pre>{'config.opt/lr < 0.01\nmetric.val/loss.min <= 0.5\nstate = running\ntag = baseline\nname ~ "old"'}</pre>
         <p>
           Fields are <code>config.KEY</code>, <code>metric.NAME</code> with <code>.min .max .mean .last</code>, and <code>name

@@ -7,7 +7,7 @@ import { ago, value } from "./format";
 import { learn } from "./names";
 import { Rename } from "./rename";
 import { useRows } from "./rows";
-import { address, columns, filter, follow, go, groupBy, openGroups, order, sort } from "./view";
+import { address, columns, filter, filterAsked, follow, go, groupBy, openGroups, order, sort } from "./view";
 import "./table.css";
 
 const ROW = 32;
@@ -26,6 +26,13 @@ interface Props {
   changed: number;
 }
 
+/** What the server could not read of an address, by its parameters: it is left out, and the rest is shown. */
+interface Refusal {
+  asked: string;
+  names: string[];
+  said: string;
+}
+
 /** Rows that belong together: all of them, or those of a group, which has a row of its own. */
 interface Section {
   filter: string;
@@ -42,12 +49,15 @@ export function Table({ projectId, chosen, onRuns, onChoose, changed }: Props) {
   const [total, setTotal] = useState<number>();
   const [groups, setGroups] = useState<api.RunGroup[]>();
   const [error, setError] = useState("");
+  const [refusal, setRefusal] = useState<Refusal>();
   const shown = useRef("");
   const anchor = useRef<number>();
   const asked = [projectId, filter.value, sort.value, order.value, columns.value.join("\n"), groupBy.value].join("\u0000");
+  const refused = refusal?.asked === asked ? refusal : undefined;
+  const without = refused?.names ?? [];
 
-  const grouped = groupBy.value !== "";
-  const sections = layOut(grouped ? groups : undefined, total ?? 0);
+  const grouped = groupBy.value !== "" && !without.includes("by");
+  const sections = layOut(grouped ? groups : undefined, grouped ? 0 : (total ?? 0));
   const last = sections.at(-1);
   const count = last ? last.at + (last.group ? 1 : 0) + (last.open ? last.runs : 0) : 0;
   const rows = useRows(box, count, ROW);
@@ -68,16 +78,16 @@ export function Table({ projectId, chosen, onRuns, onChoose, changed }: Props) {
       if (grouped) {
         const found = await api.groups(
           projectId,
-          { by: groupBy.value, filter: filter.value, columns: columns.value.join(","), limit: GROUPS },
+          { ...asking(projectId, "", 0, without), by: groupBy.value, limit: GROUPS },
           stop.signal,
         );
         setGroups((before) => unlessSame(before, found.groups));
-        const first = await api.runs({ ...asking(projectId, "", 0), columns: undefined, limit: NEWEST }, stop.signal);
+        const first = await api.runs({ ...asking(projectId, "", 0, without), columns: undefined, limit: NEWEST }, stop.signal);
         tell(first);
       }
       const some: [Section, number][] = wanted.length > 0 || grouped ? wanted : [[EVERYTHING, 0]];
       for (const [section, page] of some) {
-        const found = await api.runs(asking(projectId, section.filter, page), stop.signal);
+        const found = await api.runs(asking(projectId, section.filter, page, without), stop.signal);
         learn(found.runs);
         setPages((before) => {
           const name = key(section, page);
@@ -100,7 +110,11 @@ export function Table({ projectId, chosen, onRuns, onChoose, changed }: Props) {
         if (!document.hidden) await read();
         setError("");
       } catch (problem) {
-        if (!stop.signal.aborted) setError(problem instanceof Error ? problem.message : String(problem));
+        if (stop.signal.aborted) return;
+        const said = problem instanceof Error ? problem.message : String(problem);
+        const name = problem instanceof api.Refused && READ.exec(said)?.[1];
+        if (name && !without.includes(name)) return setRefusal({ asked, names: [...without, name], said });
+        setError(said);
       }
       if (!stop.signal.aborted) timer = window.setTimeout(load, POLL);
     };
@@ -112,7 +126,7 @@ export function Table({ projectId, chosen, onRuns, onChoose, changed }: Props) {
       stop.abort();
       clearTimeout(timer);
     };
-  }, [asked, names, changed]);
+  }, [asked, names, changed, without.join()]);
 
   const runAt = (at: number): api.Run | undefined => {
     const section = sectionAt(sections, at);
@@ -157,7 +171,9 @@ export function Table({ projectId, chosen, onRuns, onChoose, changed }: Props) {
   const empty = grouped ? groups?.length === 0 : total === 0;
   return (
     <div class="table">
-      {error && <p class="problem" role="alert" id="filter-problem">{error}</p>}
+      {(error || refused) && (
+        <p class="problem" role="alert" id="filter-problem">{error || `${refused?.said} – shown as if it were not there`}</p>
+      )}
       <div class={columns.value.length > 0 ? "rows far" : "rows"} ref={box} tabIndex={0} role="table" aria-label="Runs" aria-rowcount={count + 1}>
         <div class="head" role="row" aria-rowindex={1}>
           <span class="pick" role="columnheader" aria-label="Chosen" />
@@ -187,15 +203,21 @@ function short(field: string): string {
   return figure ? `${figure} ${tail.slice(0, -figure.length - 1)}` : tail;
 }
 
-const asking = (projectId: number, within: string, page: number): api.RunsAsked => ({
-  project_id: projectId,
-  filter: both(filter.value, within),
-  sort_by: sort.value,
-  sort_order: order.value,
-  columns: columns.value.join(","),
-  limit: PAGE,
-  offset: page * PAGE,
-});
+// Before what is wrong, the server says with which parameter.
+const READ = /^(filter|sort_by|sort_order|columns|by): /;
+
+function asking(projectId: number, within: string, page: number, without: string[] = []): api.RunsAsked {
+  const unless = (name: string, value: string) => (without.includes(name) ? "" : value);
+  return {
+    project_id: projectId,
+    filter: both(unless("filter", filterAsked.value), within),
+    sort_by: unless("sort_by", sort.value),
+    sort_order: unless("sort_order", order.value),
+    columns: unless("columns", columns.value.join(",")),
+    limit: PAGE,
+    offset: page * PAGE,
+  };
+}
 
 /** What the table of a project asks for first. */
 export const firstPage = (projectId: number): api.RunsAsked => asking(projectId, "", 0);
@@ -212,7 +234,7 @@ function unlessSame<T>(before: T | undefined, now: T): T {
 }
 
 function layOut(groups: api.RunGroup[] | undefined, total: number): Section[] {
-  if (groups === undefined) return [{ ...EVERYTHING, runs: groupBy.value ? 0 : total }];
+  if (groups === undefined) return [{ ...EVERYTHING, runs: total }];
   const open = new Set(openGroups.value);
   let at = 0;
   return groups.map((group) => {

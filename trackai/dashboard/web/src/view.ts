@@ -2,6 +2,7 @@
 
 import { computed, signal } from "@preact/signals";
 import type { XAxis } from "./api";
+import { asFilter } from "./search";
 
 const search = signal(location.search);
 
@@ -22,7 +23,9 @@ export const projectId = number("project");
 export const runId = number("run");
 /** Whether the chosen runs are put side by side. */
 export const comparing = computed(() => params.value.get("view") === "compare");
+/** As it was typed, and as the server is asked. */
 export const filter = text("filter");
+export const filterAsked = computed(() => asFilter(filter.value));
 export const sort = text("sort", "created_at");
 export const order = text("order", "desc");
 export const metricSearch = text("metrics");
