@@ -89,6 +89,45 @@ def test_zooming_asks_for_the_part(server: Server, demo: None, page: Page) -> No
     expect(page.get_by_role("button", name="Reset zoom")).to_have_count(0)
 
 
+SILENCE = "The server does not answer, trying again"
+
+
+def test_a_server_that_does_not_answer_is_said_until_it_does(
+    server: Server, demo: None, browser: Browser
+) -> None:
+    page = browser.new_page()  # whose console will have what failed
+    page.goto(f"{server.url}/?project=1")
+    expect(page.locator("figure canvas").first).to_be_visible()
+    page.context.set_offline(True)
+    expect(page.get_by_text(SILENCE)).to_be_visible()
+    expect(page.get_by_role("row")).to_have_count(6)  # what was there stays
+    page.get_by_role("row").nth(1).get_by_role("link").click()
+    expect(page.get_by_text("Loading")).to_be_visible()
+    assert serious_findings(page) == []
+    page.context.set_offline(False)
+    expect(page.get_by_text("opt/lr")).to_be_visible()
+    expect(page.locator("figure canvas").first).to_be_visible()
+    expect(page.get_by_text(SILENCE)).to_have_count(0)
+    page.close()
+
+
+def test_what_has_been_deleted_is_said(server: Server, demo: None, browser: Browser) -> None:
+    page = browser.new_page()  # whose console will have the statuses 404
+    page.goto(f"{server.url}/?project=1&run=1")
+    expect(page.get_by_text("opt/lr")).to_be_visible()
+    assert server.request("DELETE", "/api/runs/1").status == 200
+    expect(page.get_by_role("alert")).to_contain_text("This run has been deleted.")
+    page.goto(page.url)
+    expect(page.get_by_role("alert")).to_contain_text("There is no such run")
+    page.get_by_role("link", name="All runs of the project").click()
+    expect(page.get_by_role("row")).to_have_count(5)
+    assert server.request("DELETE", "/api/projects/1").status == 200
+    expect(page.get_by_role("alert")).to_contain_text("This project has been deleted.")
+    page.get_by_role("link", name="Projects").click()
+    expect(page.get_by_text("No runs yet")).to_be_visible()
+    page.close()
+
+
 LIVE = """
 import sys, time, trackai
 with trackai.init(project="live", name="moving") as run:

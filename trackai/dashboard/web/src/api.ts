@@ -1,5 +1,6 @@
 // The HTTP API: what it answers, and how to ask.
 
+import { signal } from "@preact/signals";
 import { keyNeeded } from "./signin";
 
 export type State = "running" | "completed" | "failed";
@@ -96,6 +97,12 @@ export class Refused extends Error {
   }
 }
 
+/** Nothing came back: the server has been stopped, or the way to it is cut. */
+export class NoAnswer extends Error {}
+
+/** Whether the server does not answer. */
+export const silent = signal(false);
+
 const early = new Map<string, Promise<Response>>();
 
 /** Ask what will be asked: the answer is on its way while the page is still being made. */
@@ -111,7 +118,7 @@ export function askEarly(...paths: string[]): void {
 export async function ask<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
   const begun = method === "GET" ? early.get(path) : undefined;
   early.delete(path);
-  const response = await (begun ?? fetch(path, {
+  const response = await heard(begun ?? fetch(path, {
     method,
     signal,
     headers: body === undefined ? {} : { "Content-Type": "application/json" },
@@ -122,6 +129,28 @@ export async function ask<T>(method: string, path: string, body?: unknown, signa
   if (!response.ok) throw new Refused(answer.detail ?? response.statusText, response.status);
   return answer as T;
 }
+
+async function heard(asked: Promise<Response>): Promise<Response> {
+  try {
+    const response = await asked;
+    silent.value = false;
+    return response;
+  } catch (problem) {
+    // Browsers say it in many ways, but never as what it is when a question is taken back.
+    if (!(problem instanceof TypeError)) throw problem;
+    silent.value = true;
+    throw new NoAnswer("The server does not answer");
+  }
+}
+
+/** What to say of a problem where it came up: nothing where the whole page says that there is no answer. */
+export function said(problem: unknown): string {
+  if (problem instanceof NoAnswer) return "";
+  return problem instanceof Error ? problem.message : String(problem);
+}
+
+/** Whether an answer says that there is no such thing. */
+export const isGone = (problem: unknown): boolean => problem instanceof Refused && problem.status === 404;
 
 export function query(values: Record<string, string | number | undefined>): string {
   const found = new URLSearchParams();

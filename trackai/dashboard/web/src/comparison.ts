@@ -73,7 +73,7 @@ export function useCompared(ids: number[], fields: string[]): { runs: Compared[]
           setError("");
         }
       } catch (problem) {
-        if (!stop.signal.aborted) setError(problem instanceof Error ? problem.message : String(problem));
+        if (!stop.signal.aborted) setError(api.said(problem));
       }
       if (!stop.signal.aborted && running) timer = window.setTimeout(again, POLL);
     };

@@ -1,6 +1,7 @@
 // What a run has printed: only the lines on screen exist, and only their pages are fetched.
 
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { said } from "./api";
 import * as api from "./details";
 import { useRows } from "./rows";
 import { useTyped } from "./typed";
@@ -69,6 +70,7 @@ function Lines({ runId, path, search, running }: { runId: number; path: string; 
     const stop = new AbortController();
     let timer = 0;
     const load = async () => {
+      let again = running;
       try {
         if (!document.hidden) {
           for (let page = firstPage; page <= lastPage; page++) {
@@ -84,9 +86,10 @@ function Lines({ runId, path, search, running }: { runId: number; path: string; 
         }
         setError("");
       } catch (problem) {
-        if (!stop.signal.aborted) setError(String(problem));
+        again = true;
+        if (!stop.signal.aborted) setError(said(problem));
       }
-      if (!stop.signal.aborted && running) timer = window.setTimeout(load, POLL);
+      if (!stop.signal.aborted && again) timer = window.setTimeout(load, POLL);
     };
     timer = window.setTimeout(load, 20);
     return () => {

@@ -5,6 +5,7 @@ import { ProjectPage } from "./project";
 import { Projects } from "./projects";
 import { RunPage } from "./run";
 import { keyNeeded, SignIn } from "./signin";
+import { Silence } from "./silence";
 import { firstPage } from "./table";
 import { comparing, follow, groupBy, projectId, runId } from "./view";
 import "uplot/dist/uPlot.min.css";
@@ -17,6 +18,7 @@ function App() {
           TrackAI
         </a>
       </header>
+      <Silence />
       <main>
         {keyNeeded.value ? (
           <SignIn />

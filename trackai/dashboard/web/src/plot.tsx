@@ -2,7 +2,7 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
-import type { Range } from "./api";
+import { type Range, said } from "./api";
 import { dark } from "./colors";
 import { type Answer, curves, type Line, lines as made, stepsBetween } from "./curves";
 import { join, type Look, options, shape, view, type Window } from "./draw";
@@ -117,12 +117,12 @@ export function Plot({ path, runIds, names, live, running, height, onDrawn }: Pr
         lastAlive = aliveNow;
         if (all) complete = Date.now();
         // An unchanged chart is not drawn again, and nothing that the user points at moves.
-        const said = JSON.stringify([[...found.runs], found.groups]);
-        if (said !== shown) setAnswer(found);
-        shown = said;
+        const now = JSON.stringify([[...found.runs], found.groups]);
+        if (now !== shown) setAnswer(found);
+        shown = now;
         setError("");
       } catch (problem) {
-        if (!stop.signal.aborted) setError(problem instanceof Error ? problem.message : String(problem));
+        if (!stop.signal.aborted) setError(said(problem));
       }
     };
     void load();
@@ -183,8 +183,8 @@ export function Plot({ path, runIds, names, live, running, height, onDrawn }: Pr
   const point = (self: uPlot, lines: Line[]) => {
     if (!tip.current) return;
     const pointed = self.over.matches(":hover") || document.activeElement === box.current;
-    const said = write(tip.current, self, pointed ? read(self, lines) : []);
-    if (spoken.current && document.activeElement === box.current) spoken.current.textContent = said;
+    const words = write(tip.current, self, pointed ? read(self, lines) : []);
+    if (spoken.current && document.activeElement === box.current) spoken.current.textContent = words;
   };
 
   useEffect(() => {

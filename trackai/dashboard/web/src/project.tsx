@@ -10,7 +10,7 @@ import { usePolled } from "./poll";
 import { Splitter } from "./splitter";
 import { Table } from "./table";
 import { useTyped } from "./typed";
-import { filter, go, groupBy, selected } from "./view";
+import { filter, follow, go, groupBy, selected } from "./view";
 
 // As many as can be told apart.
 const FIRST = 8;
@@ -18,7 +18,7 @@ const FIRST = 8;
 export function ProjectPage({ id }: { id: number }) {
   const [changed, setChanged] = useState(0);
   const typed = useTyped(filter.value);
-  const { data: project, error } = usePolled(() => api.project(id), 3000, [id, changed]);
+  const { data: project, error, gone } = usePolled(() => api.project(id), 3000, [id, changed]);
   const { data: known } = usePolled(() => api.columns(id), 5000, [id]);
   // Nothing yet: which are the newest is not known.
   const [newest, setNewest] = useState<number[]>();
@@ -40,7 +40,15 @@ export function ProjectPage({ id }: { id: number }) {
     ),
     [chosen.join(), called, known, ready === undefined],
   );
-  if (error && !project) return <p class="empty">{error}</p>;
+  if (gone) {
+    return (
+      <p class="empty" role="alert">
+        {project ? "This project has been deleted." : "There is no such project: it may have been deleted."}{" "}
+        <a href="/" onClick={(event) => follow(event, {})}>← Projects</a>
+      </p>
+    );
+  }
+  if (error && !project) return <p class="empty" role="alert">{error}</p>;
   return (
     <div class="project">
       <section class="side" aria-label="Runs">

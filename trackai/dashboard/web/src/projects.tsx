@@ -7,7 +7,7 @@ import { address, follow } from "./view";
 
 export function Projects() {
   const { data, error } = usePolled(api.projects, 3000, []);
-  if (error && !data) return <p class="empty">{error}</p>;
+  if (error && !data) return <p class="empty" role="alert">{error}</p>;
   if (!data) return <p class="empty">Loading …</p>;
   if (data.length === 0) {
     return (

@@ -13,13 +13,13 @@ import { usePolled } from "./poll";
 import { Rename } from "./rename";
 import { Splitter } from "./splitter";
 import { type Tab, Tabs } from "./tabs";
-import { address, follow, go, text } from "./view";
+import { address, follow, go, projectId, text } from "./view";
 import "./run.css";
 
 const tab = text("tab", "charts");
 
 export function RunPage({ id }: { id: number }) {
-  const { data: run, error, again } = usePolled(() => api.run(id), 2000, [id]);
+  const { data: run, error, gone, again } = usePolled(() => api.run(id), 2000, [id]);
   const running = run?.state === "running";
   // What has ended changes only when somebody changes it.
   const slowly = run && !running ? 30_000 : 3000;
@@ -36,7 +36,14 @@ export function RunPage({ id }: { id: number }) {
     0,
     [id, inherited.length > 0],
   );
-  if (error && !run) return <p class="empty">{error}</p>;
+  if (gone) {
+    return (
+      <p class="empty" role="alert">
+        {run ? "This run has been deleted." : "There is no such run: it may have been deleted."} <Back project={run?.project_id ?? projectId.value} />
+      </p>
+    );
+  }
+  if (error && !run) return <p class="empty" role="alert">{error}</p>;
   if (!run) return <p class="empty">Loading …</p>;
 
   const name = run.name ?? run.run_id;
@@ -64,9 +71,7 @@ export function RunPage({ id }: { id: number }) {
     <div class="project run">
       <section class="side" aria-label="Run">
         <p class="crumb">
-          <a href={address({ project: run.project_id }, false)} onClick={(event) => follow(event, { project: run.project_id })}>
-            ← All runs of the project
-          </a>
+          <Back project={run.project_id} />
         </p>
         <h1 class="title">
           <Rename name={name} onRename={(next) => api.rename(id, next).then(again)}>
@@ -88,6 +93,15 @@ export function RunPage({ id }: { id: number }) {
         {at === "files" && <Files runId={id} running={running} />}
       </Tabs>
     </div>
+  );
+}
+
+function Back({ project }: { project: number | undefined }) {
+  const there = { project };
+  return (
+    <a href={address(there, false)} onClick={(event) => follow(event, there)}>
+      ← {project === undefined ? "Projects" : "All runs of the project"}
+    </a>
   );
 }
 

@@ -111,7 +111,7 @@ export function Table({ projectId, chosen, onRuns, onChoose, changed }: Props) {
         setError("");
       } catch (problem) {
         if (stop.signal.aborted) return;
-        const said = problem instanceof Error ? problem.message : String(problem);
+        const said = api.said(problem);
         const name = problem instanceof api.Refused && READ.exec(said)?.[1];
         if (name && !without.includes(name)) return setRefusal({ asked, names: [...without, name], said });
         setError(said);
