@@ -9,6 +9,7 @@ import subprocess
 import sys
 from contextlib import closing
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import expect
@@ -205,6 +206,25 @@ def test_what_is_not_found_says_so_and_leads_back(served: Server, page: Page) ->
     made = served.request("POST", "/api/projects", {"name": "empty", "project_id": "empty"}).json
     page.goto(f"{served.url}/?project={made['id']}")
     expect(page.get_by_text("trackai.init(project=")).to_be_visible()
+
+
+def test_the_way_back_leads_to_the_same_view(served: Server, page: Page) -> None:
+    view = "filter=group+%3D+a&sort=name&order=asc&columns=config.lr&by=state&runs=1,3&smooth=0.5"
+    page.goto(f"{served.url}/?project=1&{view}")
+    before = parse_qs(urlsplit(page.url).query)
+    page.get_by_role("button", name=re.compile("^completed")).click()
+    page.get_by_role("link", name="run 2", exact=True).click()
+    expect(page.get_by_role("heading", name="run 2")).to_be_visible()
+    page.get_by_role("tab", name=re.compile("Files")).click()
+    page.get_by_role("link", name="All runs of the project").click()
+    expect(_rows(page)).to_have_count(1 + 1 + 6)
+    after = parse_qs(urlsplit(page.url).query)
+    assert after == {**before, "open": ['state = "completed"']}
+    page.get_by_role("link", name="Compare").click()
+    page.get_by_role("link", name="run 0").first.click()
+    page.get_by_role("link", name="All runs of the project").click()
+    expect(_rows(page)).to_have_count(1 + 1 + 6)
+    assert parse_qs(urlsplit(page.url).query) == after
 
 
 def test_a_plain_word_finds_names(served: Server, page: Page, fresh: str) -> None:

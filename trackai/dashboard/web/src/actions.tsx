@@ -3,7 +3,7 @@
 import { useRef, useState } from "preact/hooks";
 import * as api from "./api";
 import { Dialog } from "./dialog";
-import { address, follow, go, projectId } from "./view";
+import { address, follow, go, projectId, within } from "./view";
 
 type Question = "tag" | "untag" | "delete" | undefined;
 
@@ -30,7 +30,7 @@ export function Actions({ chosen, byHand, onChange }: Props) {
     go({ runs: undefined });
     onChange();
   };
-  const side = { view: "compare", project: projectId.value, runs: chosen.join(",") };
+  const side = { ...within({ view: "compare", project: projectId.value }), runs: chosen.join(",") };
   const compare = chosen.length > 1 && (
     <a class="button" href={address(side, false)} onClick={(event) => follow(event, side)}>Compare</a>
   );

@@ -8,7 +8,7 @@ import { number } from "./format";
 import { type Brush, inside, Parallel } from "./parallel";
 import { usePolled } from "./poll";
 import { Scatter } from "./scatter";
-import { address, follow, go, selected, text } from "./view";
+import { address, follow, go, selected, text, within } from "./view";
 import "./compare.css";
 
 // More axes than these are not read any more; whoever wants others chooses them.
@@ -89,7 +89,7 @@ const short = (value: number): number => Number(value.toPrecision(6));
 const lines = (value: string): string[] => value.split("\n").filter(Boolean);
 
 function Back({ id, children }: { id: number; children: preact.ComponentChildren }) {
-  const there = { project: id, runs: selected.value?.join(",") };
+  const there = within({ project: id });
   return <a href={address(there, false)} onClick={(event) => follow(event, there)}>{children}</a>;
 }
 

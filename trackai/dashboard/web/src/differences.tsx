@@ -4,7 +4,7 @@ import { useState } from "preact/hooks";
 import { color } from "./colors";
 import { type Compared, differs, numeric, pointed, same, title } from "./comparison";
 import { value } from "./format";
-import { address, follow, go, text } from "./view";
+import { address, follow, go, text, within } from "./view";
 
 // More rows than these are shown when they are asked for.
 const ROWS = 200;
@@ -57,7 +57,7 @@ export function Differences({ projectId, runs, config, metrics, figure, figures 
             <tr>
               <th scope="col" class="key">Run</th>
               {runs.map((run) => {
-                const there = { run: run.id, project: projectId };
+                const there = within({ run: run.id, project: projectId });
                 return (
                   <th key={run.id} scope="col" class={run.id === pointed.value ? "here" : undefined} onPointerEnter={() => (pointed.value = run.id)}>
                     <i class="dot" style={{ background: color(run.id) }} />

@@ -13,7 +13,7 @@ import { usePolled } from "./poll";
 import { Rename } from "./rename";
 import { Splitter } from "./splitter";
 import { type Tab, Tabs } from "./tabs";
-import { address, follow, go, projectId, text } from "./view";
+import { address, follow, go, projectId, text, within } from "./view";
 import "./run.css";
 
 const tab = text("tab", "charts");
@@ -97,7 +97,7 @@ export function RunPage({ id }: { id: number }) {
 }
 
 function Back({ project }: { project: number | undefined }) {
-  const there = { project };
+  const there = project === undefined ? {} : within({ project });
   return (
     <a href={address(there, false)} onClick={(event) => follow(event, there)}>
       ← {project === undefined ? "Projects" : "All runs of the project"}
@@ -177,10 +177,10 @@ function About({ run, details }: { run: api.Run; details: more.Details | undefin
 function ForkLink({ fork: { run, step, uid } }: { fork: more.Fork }) {
   const after = step === null ? "" : ` at step ${step}`;
   if (!run) return <span title={uid}>a run that is not here{after}</span>;
+  const there = within({ run: run.id, project: run.project_id });
   return (
     <>
-      <a href={address({ run: run.id, project: run.project_id }, false)}
-        onClick={(event) => follow(event, { run: run.id, project: run.project_id })}>
+      <a href={address(there, false)} onClick={(event) => follow(event, there)}>
         {run.name ?? run.run_id}
       </a>
       <span class="faint">

@@ -4,7 +4,7 @@ import { axis } from "./axis";
 import { color } from "./colors";
 import { useWidth, Words } from "./compare";
 import { type Compared, pointed, title } from "./comparison";
-import { address, follow, go, text } from "./view";
+import { address, follow, go, text, within } from "./view";
 
 const HEIGHT = 330;
 const LEFT = 62;
@@ -76,7 +76,7 @@ export function Scatter({ projectId, runs, kept, options, x, y }: Props) {
           ))}
           <text class="name" x={(LEFT + width - RIGHT) / 2} y={HEIGHT - 8} text-anchor="middle">{title(x)}{across.log && " (log)"}</text>
           {points.map(({ run, x: cx, y: cy }) => {
-            const there = { run: run.id, project: projectId };
+            const there = within({ run: run.id, project: projectId });
             const here = run.id === pointed.value;
             return (
               <a key={run.id} href={address(there, false)} aria-label={`${run.name}: ${title(x)} ${run.values[x]}, ${title(y)} ${run.values[y]}`}

@@ -7,7 +7,7 @@ import { ago, value } from "./format";
 import { learn } from "./names";
 import { Rename } from "./rename";
 import { useRows } from "./rows";
-import { address, columns, filter, filterAsked, follow, go, groupBy, openGroups, order, sort } from "./view";
+import { address, columns, filter, filterAsked, follow, go, groupBy, openGroups, order, sort, within } from "./view";
 import "./table.css";
 
 const ROW = 32;
@@ -350,6 +350,7 @@ function Row({ at, run, chosen, onChoose, onRename }: RowProps) {
   if (!run) return <div class="row waiting" role="row" aria-rowindex={at + 2}><span class="cell" role="cell" /></div>;
   const on = chosen.includes(run.id);
   const name = run.name ?? run.run_id;
+  const there = within({ run: run.id, project: run.project_id });
   return (
     <div class={on ? "row on" : "row"} role="row" aria-rowindex={at + 2}>
       <span class="pick" role="cell">
@@ -359,8 +360,7 @@ function Row({ at, run, chosen, onChoose, onRename }: RowProps) {
       <span class="cell wide" role="cell">
         <i class="dot" style={{ background: on ? color(run.id) : "transparent" }} />
         <Rename name={name} onRename={(next) => onRename(run.id, next)}>
-          <a href={address({ run: run.id, project: run.project_id }, false)} title={run.run_id}
-            onClick={(event) => follow(event, { run: run.id, project: run.project_id })}>
+          <a href={address(there, false)} title={run.run_id} onClick={(event) => follow(event, there)}>
             {name}
           </a>
         </Rename>

@@ -66,6 +66,16 @@ export const openGroups = computed(() => (params.value.get("open") ?? "").split(
 
 type Change = Record<string, string | number | undefined>;
 
+// What a project is looked at with; the page of one of its runs, or of some beside each other, keeps it for the way back.
+const KEPT = ["filter", "sort", "order", "by", "open", "columns", "runs", "metrics", "x", "smooth", "scale", "xscale", "clip", "mean", "closed"];
+
+/** Another page of the project, which knows the view of it. */
+export function within(change: Change): Change {
+  const found: Change = {};
+  for (const name of KEPT) found[name] = params.value.get(name) ?? undefined;
+  return { ...change, ...found };
+}
+
 /** The address with some parameters changed; undefined takes one away. */
 export function address(change: Change, keep = true): string {
   const next = keep ? new URLSearchParams(search.value) : new URLSearchParams();
