@@ -227,6 +227,18 @@ def test_the_way_back_leads_to_the_same_view(served: Server, page: Page) -> None
     assert parse_qs(urlsplit(page.url).query) == after
 
 
+def test_tabs_are_told_apart_by_their_titles(served: Server, page: Page) -> None:
+    page.goto(served.url)
+    expect(page).to_have_title("TrackAI")
+    page.get_by_role("link", name=re.compile("^table")).click()
+    expect(page).to_have_title("table · TrackAI")
+    page.get_by_role("link", name="run 2", exact=True).click()
+    expect(page).to_have_title("run 2 · table · TrackAI")
+    page.go_back()
+    page.get_by_role("link", name="Compare").click()
+    expect(page).to_have_title("Compare · table · TrackAI")
+
+
 def test_a_plain_word_finds_names(served: Server, page: Page, fresh: str) -> None:
     page.goto(f"{served.url}/?project=1")
     box = page.get_by_label("Filter runs")

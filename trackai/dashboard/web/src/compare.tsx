@@ -8,6 +8,7 @@ import { number } from "./format";
 import { type Brush, inside, Parallel } from "./parallel";
 import { usePolled } from "./poll";
 import { Scatter } from "./scatter";
+import { useTitle } from "./titled";
 import { address, follow, go, selected, text, within } from "./view";
 import "./compare.css";
 
@@ -23,6 +24,7 @@ const brushes = text("brush");
 
 export function ComparePage({ id }: { id: number }) {
   const { data: project } = usePolled(() => api.project(id), 0, [id]);
+  useTitle("Compare", project?.name);
   const { data: known, error } = usePolled(() => api.columns(id), 30_000, [id]);
   const ids = selected.value ?? [];
   const config = useMemo(() => (known?.config ?? []).map((one) => one.field).slice(0, MOST), [known]);

@@ -9,6 +9,7 @@ import { lookUp, names } from "./names";
 import { usePolled } from "./poll";
 import { Splitter } from "./splitter";
 import { Table } from "./table";
+import { useTitle } from "./titled";
 import { useTyped } from "./typed";
 import { filter, follow, go, groupBy, selected } from "./view";
 
@@ -19,6 +20,7 @@ export function ProjectPage({ id }: { id: number }) {
   const [changed, setChanged] = useState(0);
   const typed = useTyped(filter.value);
   const { data: project, error, gone } = usePolled(() => api.project(id), 3000, [id, changed]);
+  useTitle(project?.name);
   const { data: known } = usePolled(() => api.columns(id), 5000, [id]);
   // Nothing yet: which are the newest is not known.
   const [newest, setNewest] = useState<number[]>();

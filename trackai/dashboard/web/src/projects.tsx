@@ -3,10 +3,12 @@
 import * as api from "./api";
 import { ago } from "./format";
 import { usePolled } from "./poll";
+import { useTitle } from "./titled";
 import { address, follow } from "./view";
 
 export function Projects() {
   const { data, error } = usePolled(api.projects, 3000, []);
+  useTitle();
   if (error && !data) return <p class="empty" role="alert">{error}</p>;
   if (!data) return <p class="empty">Loading …</p>;
   if (data.length === 0) {

@@ -13,6 +13,7 @@ import { usePolled } from "./poll";
 import { Rename } from "./rename";
 import { Splitter } from "./splitter";
 import { type Tab, Tabs } from "./tabs";
+import { useTitle } from "./titled";
 import { address, follow, go, projectId, text, within } from "./view";
 import "./run.css";
 
@@ -20,6 +21,8 @@ const tab = text("tab", "charts");
 
 export function RunPage({ id }: { id: number }) {
   const { data: run, error, gone, again } = usePolled(() => api.run(id), 2000, [id]);
+  const { data: project } = usePolled(async () => (run ? api.project(run.project_id) : undefined), 0, [run?.project_id]);
+  useTitle(run && (run.name ?? run.run_id), project?.name);
   const running = run?.state === "running";
   // What has ended changes only when somebody changes it.
   const slowly = run && !running ? 30_000 : 3000;
