@@ -145,6 +145,7 @@ def test_chosen_runs_are_tagged_and_deleted(served: Server, page: Page, fresh: s
     expect(dialog).to_have_count(0)
     expect(page.locator("em.tag", has_text="good")).to_have_count(2)
     expect(page.locator("em.tag", has_text="kept")).to_have_count(2)
+    assert _pause(page, "/api/runs/tags", "/api/runs?") < 1000
     actions.get_by_role("button", name="Delete").click()
     page.keyboard.press("Escape")  # nothing is deleted by mistake
     expect(page.get_by_role("dialog")).to_have_count(0)
@@ -154,6 +155,21 @@ def test_chosen_runs_are_tagged_and_deleted(served: Server, page: Page, fresh: s
     expect(_rows(page)).to_have_count(2)
     expect(page.get_by_role("link", name="three")).to_be_visible()
     assert "runs=" not in page.url
+    assert _pause(page, "/api/runs/delete", "/api/runs?") < 1000
+
+
+def _pause(page: Page, first: str, then: str) -> float:
+    """Milliseconds from the end of the last request of an address to the next of another."""
+    return float(
+        page.evaluate(
+            """([first, then]) => {
+                const all = performance.getEntriesByType("resource");
+                const end = all.findLast((one) => one.name.includes(first)).responseEnd;
+                return all.find((one) => one.name.includes(then) && one.startTime >= end).startTime - end;
+            }""",
+            [first, then],
+        )
+    )
 
 
 def test_a_range_is_chosen_with_shift(served: Server, page: Page) -> None:

@@ -50,9 +50,11 @@ export function Table({ projectId, chosen, onRuns, onChoose, changed }: Props) {
   const [groups, setGroups] = useState<api.RunGroup[]>();
   const [error, setError] = useState("");
   const [refusal, setRefusal] = useState<Refusal>();
+  // What the pages that are there were asked for, and after which change.
   const shown = useRef("");
   const anchor = useRef<number>();
   const asked = [projectId, filter.value, sort.value, order.value, columns.value.join("\n"), groupBy.value].join("\u0000");
+  const latest = `${asked}\u0000${changed}`;
   const refused = refusal?.asked === asked ? refusal : undefined;
   const without = refused?.names ?? [];
 
@@ -98,7 +100,7 @@ export function Table({ projectId, chosen, onRuns, onChoose, changed }: Props) {
           if (page === 0) tell(found);
         }
       }
-      shown.current = asked;
+      shown.current = latest;
     };
     const tell = (found: api.RunPage) => {
       learn(found.runs);
@@ -119,7 +121,7 @@ export function Table({ projectId, chosen, onRuns, onChoose, changed }: Props) {
       if (!stop.signal.aborted) timer = window.setTimeout(load, POLL);
     };
     // Scrolling past a page need not fetch it; what is there is asked for again in a while.
-    const there = shown.current === asked && wanted.every(([section, page]) => pages.has(key(section, page)));
+    const there = shown.current === latest && wanted.every(([section, page]) => pages.has(key(section, page)));
     if (shown.current === "") void load();
     else timer = window.setTimeout(load, there ? POLL : 30);
     return () => {
