@@ -255,6 +255,24 @@ def test_tabs_are_told_apart_by_their_titles(served: Server, page: Page) -> None
     expect(page).to_have_title("Compare · table · TrackAI")
 
 
+def test_a_name_is_seen_beside_long_tags(served: Server, page: Page, fresh: str) -> None:
+    project = fresh.rpartition("=")[2]
+    runs = served.get(f"/api/runs?project_id={project}")["runs"]
+    tags = ["a-very-long-tag-" * 6, "another", "third", "fourth", "fifth", "sixth"]
+    change = {"run_ids": [run["id"] for run in runs], "add": tags}
+    assert served.request("POST", "/api/runs/tags", change).status == 200
+    page.goto(fresh)
+    for name in ("one", "two", "three"):
+        link = page.get_by_role("link", name=name, exact=True)
+        expect(link).to_be_visible()
+        assert link.evaluate("link => link.scrollWidth <= link.clientWidth || !link.clientWidth")
+        box, cell = link.bounding_box(), link.locator("xpath=..").bounding_box()
+        assert box is not None
+        assert cell is not None
+        assert box["x"] + box["width"] <= cell["x"] + cell["width"]
+        assert box["width"] > 10
+
+
 def test_a_plain_word_finds_names(served: Server, page: Page, fresh: str) -> None:
     page.goto(f"{served.url}/?project=1")
     box = page.get_by_label("Filter runs")

@@ -366,7 +366,9 @@ function Row({ at, run, chosen, onChoose, onRename }: RowProps) {
             {name}
           </a>
         </Rename>
-        {run.tags.map((tag) => <em class="tag" key={tag}>{tag}</em>)}
+        {run.tags.length > 0 && (
+          <span class="tags" title={run.tags.join(", ")}>{run.tags.map((tag) => <em class="tag" key={tag}>{tag}</em>)}</span>
+        )}
       </span>
       <span class={`cell state ${run.state}`} role="cell">{run.state}</span>
       {columns.value.map((field) => (
