@@ -44,12 +44,16 @@ for number in range(9):
     with trackai.init(project="many") as run:
         run.log({"loss": number})
         run.log({"loss": number + 1})
+with trackai.init(project="ticks") as run:
+    for step in range(100):
+        near = 100_000.1 + step * 1e-6
+        run.log({"near": near, "great": 1e38 * step, "small": 1e-318 * step}, step=step)
 """
 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server over six runs of one project and nine of another."""
+    """A server over six runs of one project, nine of another, and one with odd numbers."""
     path = tmp_path_factory.mktemp("store") / "store" / "trackai.db"
     env = {**os.environ, "TRACKAI_DB_PATH": str(path)}
     subprocess.run([sys.executable, "-c", RUNS], env=env, check=True, capture_output=True)
@@ -226,6 +230,42 @@ def test_axes_are_logarithmic_and_say_what_they_leave_out(served: Server, page: 
     root = ET.fromstring(_saved(page, _chart(page), "SVG"))
     said = {text.text for text in root.iter("{http://www.w3.org/2000/svg}text")}
     assert {"10", "100", "1000"} <= said
+
+
+# What is written onto canvases: the text, and how far it is from the foot.
+WRITTEN = """
+window.written = [];
+const write = CanvasRenderingContext2D.prototype.fillText;
+CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {
+    written.push([String(text), this.canvas.height - y]);
+    return write.apply(this, arguments);
+};
+"""
+
+
+@pytest.mark.parametrize("scale", ["", "&scale=log"])
+@pytest.mark.parametrize("path", ["near", "great", "small"])
+def test_ticks_are_told_apart(served: Server, page: Page, path: str, scale: str) -> None:
+    page.add_init_script(WRITTEN)
+    page.goto(f"{served.url}/?project=3&metrics=^{path}${scale}")
+    chart = _chart(page, path)
+    until(page, lambda: page.evaluate("written.length") > 5)
+    said = page.evaluate("written.filter(([, foot]) => foot > 35).map(([text]) => text)")
+    assert len(set(said)) == len(said) >= 2
+    root = ET.fromstring(_saved(page, chart, "SVG"))
+    space = "{http://www.w3.org/2000/svg}"
+    marks = [one.text for one in root.iter(f"{space}text") if one.get("text-anchor") == "end"]
+    assert len(set(marks)) == len(marks) >= 2
+
+
+def test_the_day_is_written_below_the_time(served: Server, page: Page) -> None:
+    page.add_init_script(WRITTEN)
+    page.goto(f"{served.url}/?project=1&metrics=train&x=time")
+    _chart(page)
+    day = "/[0-9]+.[0-9]+.[0-9]+ /"
+    until(page, lambda: page.evaluate(f"written.some(([text]) => {day}.test(text))"))
+    foot = page.evaluate("Math.min(...written.map(([, height]) => height))")
+    assert foot >= 11, "a line of that size has no room"
 
 
 def test_metrics_are_searched_by_regular_expression(served: Server, page: Page) -> None:

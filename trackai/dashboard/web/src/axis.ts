@@ -1,8 +1,7 @@
 // Axes of the compare page: numbers on a line or a logarithm, words at even distances.
 
 import { type Compared, numeric, same, wide } from "./comparison";
-import { tick } from "./draw";
-import { padded, scale } from "./scale";
+import { labels, padded, scale } from "./scale";
 
 export interface Axis {
   field: string;
@@ -33,13 +32,15 @@ export function axis(runs: Compared[], field: string, count: number, log: boolea
     const value = numeric(run.values[field]);
     return value === undefined || (usesLog && value <= 0) ? undefined : scaled.at(value);
   };
+  const shown = one === undefined ? scaled.ticks : [one];
+  const said = labels(shown);
   return {
     field,
     words: false,
     log: usesLog,
     at,
     back: scaled.back,
-    marks: (one === undefined ? scaled.ticks : [one]).map((value) => ({ share: scaled.at(value), label: tick(value) })),
+    marks: shown.map((value, place) => ({ share: scaled.at(value), label: said[place] as string })),
     lacking: runs.some((run) => at(run) === undefined),
   };
 }

@@ -3,8 +3,7 @@
 import uPlot from "uplot";
 import type { Range } from "./api";
 import type { Line } from "./curves";
-import { number } from "./format";
-import { extent, fences, logTicks, padded, ticks } from "./scale";
+import { extent, fences, labels, logTicks, padded, ticks } from "./scale";
 
 export interface Look {
   logX: boolean;
@@ -143,13 +142,15 @@ export function options(drawing: Drawing): uPlot.Options {
       y: { distr: logY ? 3 : 1, range: () => drawing.window().range ?? (logY ? [0.1, 10] : [0, 1]) },
     },
     axes: [
-      { ...axis, size: 26, ...(time ? {} : { splits: splits(logX, 58), values: (_: uPlot, at: number[]) => at.map(tick), filter: all }) },
+      // Below the time of day stands the day.
+      { ...axis, ...(time ? { size: 42 } : { size: 26, splits: splits(logX, 58), incrs: any, values: (_: uPlot, at: number[]) => labels(at), filter: all }) },
       {
         ...axis,
-        size: (_, values) => 14 + 6.6 * Math.max(3, ...(values ?? []).map((one) => one?.length ?? 0)),
+        size: (_, values) => 14 + LETTER * Math.max(3, ...(values ?? []).map((one) => one?.length ?? 0)),
         splits: splits(logY, 38),
+        incrs: any,
         filter: all,
-        values: (_, at) => at.map(tick),
+        values: (_, at) => labels(at),
       },
     ],
     series: [
@@ -185,15 +186,22 @@ const faint = (bands: number): string => Math.round(Math.max(14, 52 / Math.sqrt(
 
 const all: uPlot.Axis.Filter = (_, at) => at;
 
+/** One step that always fits: uPlot leaves an axis out where none of its own does, and ticks stand elsewhere anyway. */
+const any: uPlot.Axis.Incrs = (_self, _axis, low, high) => [Math.max(5, high - low)];
+
+// How wide a digit is.
+const LETTER = 6.6;
+
 /** Where ticks stand, one in about so many pixels. */
 function splits(log: boolean, apart: number): uPlot.Axis.Splits {
   return (self, axis, low, high) => {
     const room = axis === 0 ? self.width : self.height;
-    return (log ? logTicks : ticks)(low, high, Math.max(2, room / apart));
+    const fit = (pixels: number) => (log ? logTicks : ticks)(low, high, Math.max(2, room / pixels));
+    const found = fit(apart);
+    const wide = axis === 0 ? LETTER * Math.max(...labels(found).map((one) => one.length)) + 14 : 0;
+    return wide > apart ? fit(wide) : found;
   };
 }
-
-export const tick = (value: number): string => number(value).replace(/\.?0*e([+-]\d+)$/, "e$1").replace("e+", "e");
 
 /** A mark at the bottom wherever a value was NaN or infinite. */
 function markBad(self: uPlot, lines: Line[], ink: string): void {

@@ -9,11 +9,11 @@ export function value(value: unknown): string {
   return String(value);
 }
 
-export function number(value: number): string {
+export function number(value: number, digits = 5): string {
   if (Number.isInteger(value) && Math.abs(value) < 1e9) return String(value);
   const size = Math.abs(value);
-  if (size !== 0 && (size < 1e-3 || size >= 1e6)) return value.toExponential(3);
-  return value.toPrecision(5).replace(/\.?0+$/, "");
+  if (size !== 0 && (size < 1e-3 || size >= 1e6)) return value.toExponential(digits - 2);
+  return value.toPrecision(digits).replace(/\.?0+$/, "");
 }
 
 export function ago(time: string): string {

@@ -2,8 +2,7 @@
 
 import type { Line } from "./curves";
 import type { Drawn } from "./plot";
-import { tick } from "./draw";
-import { extent, scale, type Scale } from "./scale";
+import { extent, labels, scale, type Scale } from "./scale";
 
 const WIDTH = 900;
 const HEIGHT = 460;
@@ -71,15 +70,16 @@ const dashes = (line: Line): string => (line.dash.length > 0 ? ` stroke-dasharra
 
 function frame(across: Scale, up: Scale, place: Place, time: boolean): string[] {
   const bottom = HEIGHT - FOOT;
+  const said = time ? across.ticks.map((value) => new Date(value * 1000).toLocaleTimeString()) : labels(across.ticks);
+  const saidUp = labels(up.ticks);
   return [
-    ...up.ticks.map((value) => {
+    ...up.ticks.map((value, at) => {
       const y = place.y(value);
-      return `<line x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${y}" y2="${y}" stroke="#e4e6ea"/><text x="${LEFT - 8}" y="${y + 4}" text-anchor="end">${tick(value)}</text>`;
+      return `<line x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${y}" y2="${y}" stroke="#e4e6ea"/><text x="${LEFT - 8}" y="${y + 4}" text-anchor="end">${saidUp[at]}</text>`;
     }),
-    ...across.ticks.map((value) => {
+    ...across.ticks.map((value, at) => {
       const x = place.x(value);
-      const said = time ? new Date(value * 1000).toLocaleTimeString() : tick(value);
-      return `<line x1="${x}" x2="${x}" y1="${TOP}" y2="${bottom}" stroke="#eef0f2"/><text x="${x}" y="${bottom + 16}" text-anchor="middle">${said}</text>`;
+      return `<line x1="${x}" x2="${x}" y1="${TOP}" y2="${bottom}" stroke="#eef0f2"/><text x="${x}" y="${bottom + 16}" text-anchor="middle">${said[at]}</text>`;
     }),
     `<path d="M${LEFT} ${TOP}V${bottom}H${WIDTH - RIGHT}" fill="none" stroke="#8a929c"/>`,
   ];

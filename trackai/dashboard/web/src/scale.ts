@@ -1,18 +1,49 @@
 // Scales of hand-drawn charts: where ticks stand, what is an outlier, where a value lies.
 
+import { number } from "./format";
+
 /** Round numbers from `low` to `high`, about `count` of them. */
 export function ticks(low: number, high: number, count: number): number[] {
   const span = high - low;
   if (!(span > 0) || !Number.isFinite(span)) return [low];
-  const rough = span / Math.max(1, count);
+  // Near the smallest numbers there are no powers of ten to count in.
+  if (span < TINY) return ticks(low / TINY, high / TINY, count).map((one) => one * TINY);
+  // Numbers that are nearer to each other than this are the same.
+  const least = Math.max(Math.abs(low), Math.abs(high)) * 2 * Number.EPSILON;
+  const rough = Math.max(span / Math.max(1, count), least);
   const size = 10 ** Math.floor(Math.log10(rough));
   const step = ([1, 2, 5, 10].find((one) => one * size >= rough) ?? 10) * size;
-  const found: number[] = [];
-  const last = Math.floor(high / step + 1e-9);
-  for (let at = Math.ceil(low / step - 1e-9); at <= last; at++) {
-    found.push(Number((at * step).toPrecision(12)));
-  }
-  return found;
+  const first = Math.ceil(low / step - 1e-9);
+  const found = Array.from({ length: Math.floor(high / step + 1e-9) - first + 1 }, (_, at) => multiple(first + at, step));
+  return [...new Set(found)];
+}
+
+const TINY = 1e-280;
+
+/** So many times a step: divided by what is whole, three tenths are 0.3. */
+const multiple = (times: number, step: number): number => (step >= 1 ? times * step : times / Math.round(1 / step));
+
+/** What is written at ticks: as few digits as say where they are, and where these are many, how far they are from the first. */
+export function labels(values: number[]): string[] {
+  const gaps = values.slice(1).map((one, at) => Math.abs(one - (values[at] as number)));
+  const near = Math.min(...gaps.filter((one) => one > 0)) / 100;
+  const exact = (all: number[], digits: number): string[] => {
+    const said = all.map((one) => label(one, digits));
+    return digits >= 17 || said.every((one, at) => !(Math.abs(Number(one) - (all[at] as number)) > near)) ? said : exact(all, digits + 1);
+  };
+  const whole = exact(values, 5);
+  const [first, ...rest] = values;
+  if (first === undefined || whole.every((one) => one.length <= LONG)) return whole;
+  const apart = exact(rest.map((one) => one - first), 5);
+  return [whole[0] as string, ...apart.map((one) => (one.startsWith("-") ? one : `+${one}`))];
+}
+
+const LONG = 10;
+
+function label(value: number, digits: number): string {
+  const short = number(value, digits).replace(/\.?0*e([+-]\d+)$/, "e$1").replace("e+", "e");
+  const plain = String(value);
+  return Number.isInteger(value) && plain.length <= short.length ? plain : short;
 }
 
 /** Powers of ten between two positive numbers, with their twos and fives where there are few. */
@@ -49,15 +80,19 @@ export function fences(values: number[], log: boolean): [number, number] | undef
   return log ? [Math.exp(ends[0]) * (1 - 1e-9), Math.exp(ends[1]) * (1 + 1e-9)] : [...ends];
 }
 
+const MOST = 8e307;
+
 /** The range that shows all values, with a little room. */
 export function padded(low: number, high: number, log: boolean): [number, number] {
   if (log) {
     const room = Math.max((high / low) ** 0.04, 1.02);
-    return [low / room, high * room];
+    return [low / room, Math.min(high * room, Number.MAX_VALUE)];
   }
   const room = (high - low) * 0.05 || Math.abs(high) * 0.1 || 1;
   // What is never below zero does not look as if it were.
-  return [low >= 0 && low - room < 0 ? Math.min(0, low) : low - room, high + room];
+  const from = low >= 0 && low - room < 0 ? Math.min(0, low) : low - room;
+  // What is further apart than any number is great has no place on a chart.
+  return [Math.max(from, -MOST), Math.min(high + room, MOST)];
 }
 
 export interface Scale {
