@@ -135,6 +135,31 @@ def test_runs_of_the_same_colour_are_told_apart(served: Server, page: Page) -> N
     assert len(set(looks)) == 9
 
 
+def test_colours_differ_while_there_are_some_and_stay(served: Server, page: Page) -> None:
+    page.goto(f"{served.url}/?project=2&runs=7,15")  # which have the same colour by themselves
+    dots = page.locator(".row.on .dot")
+
+    def colours() -> list[str]:
+        style = "(one) => getComputedStyle(one).backgroundColor"
+        return list(dots.evaluate_all(f"all => all.map({style})"))
+
+    expect(dots).to_have_count(2)
+    fifteenth, seventh = colours()
+    assert fifteenth != seventh
+    page.get_by_role("checkbox", name=re.compile("^Show")).nth(2).check()  # run 13
+    expect(dots).to_have_count(3)
+    last, middle, first = colours()
+    assert (last, first) == (fifteenth, seventh)
+    assert middle not in {last, first}
+    page.get_by_role("checkbox", name=re.compile("^Show")).last.uncheck()
+    expect(dots).to_have_count(2)
+    assert colours() == [last, middle]
+    page.goto(f"{served.url}/?project=2&runs=7,15&full=loss")
+    legend = page.get_by_role("dialog").locator(".legend")
+    expect(legend.locator(".swatch")).to_have_count(2)
+    expect(legend.locator(".dashed")).to_have_count(0)
+
+
 def test_an_svg_is_drawn_from_the_data(served: Server, page: Page) -> None:
     page.goto(f"{served.url}/?project=1&metrics=train")
     root = ET.fromstring(_saved(page, _chart(page), "SVG"))

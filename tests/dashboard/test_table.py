@@ -165,7 +165,8 @@ def _pause(page: Page, first: str, then: str) -> float:
             """([first, then]) => {
                 const all = performance.getEntriesByType("resource");
                 const end = all.findLast((one) => one.name.includes(first)).responseEnd;
-                return all.find((one) => one.name.includes(then) && one.startTime >= end).startTime - end;
+                const later = all.filter((one) => one.startTime >= end);
+                return later.find((one) => one.name.includes(then)).startTime - end;
             }""",
             [first, then],
         )

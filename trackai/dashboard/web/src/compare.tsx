@@ -2,6 +2,7 @@
 
 import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import * as api from "./api";
+import { shareColors } from "./colors";
 import { type Compared, differs, numeric, title, useCompared } from "./comparison";
 import { Differences } from "./differences";
 import { number } from "./format";
@@ -27,6 +28,7 @@ export function ComparePage({ id }: { id: number }) {
   useTitle("Compare", project?.name);
   const { data: known, error } = usePolled(() => api.columns(id), 30_000, [id]);
   const ids = selected.value ?? [];
+  shareColors(ids);
   const config = useMemo(() => (known?.config ?? []).map((one) => one.field).slice(0, MOST), [known]);
   const metrics = useMemo(
     () => (known?.metrics ?? []).filter((one) => one.kind === "number" || one.kind === "bool").slice(0, MOST),

@@ -1,7 +1,7 @@
 // What charts are made of: the answers of the server as lines to draw.
 
 import { ask, type Bucket, type ChartData, type Range, Refused, type Value, type XAxis } from "./api";
-import { color, dash, palette } from "./colors";
+import { color, colorAt, dash, dashAt } from "./colors";
 import { plain } from "./format";
 
 interface GroupBucket {
@@ -109,13 +109,7 @@ const numeric = (x: number | string | undefined): number => (typeof x === "strin
 
 export function lines(answer: Answer, names: Map<number, string>, smoothed: boolean): Line[] {
   if (answer.groups) return answer.groups.map((group, at) => ofGroup(group, at, smoothed));
-  const drawn: number[] = [];
-  return [...answer.runs].map(([id, chart]) => {
-    const one = ofRun(id, chart, names.get(id) ?? `run ${id}`, smoothed);
-    one.dash = dash(id, drawn);
-    drawn.push(id);
-    return one;
-  });
+  return [...answer.runs].map(([id, chart]) => ofRun(id, chart, names.get(id) ?? `run ${id}`, smoothed));
 }
 
 function ofRun(id: number, chart: ChartData, label: string, smoothed: boolean): Line {
@@ -128,7 +122,7 @@ function ofRun(id: number, chart: ChartData, label: string, smoothed: boolean): 
     key: `run ${id}`,
     label,
     color: color(id),
-    dash: [],
+    dash: dash(id),
     axis: chart.x,
     // A mean stands in the middle of what it is of, a moving average at its end.
     x: smoothed ? to : from.map((one, at) => (one + (to[at] as number)) / 2),
@@ -159,12 +153,11 @@ function ofGroup(group: Group, at: number, smoothed: boolean): Line {
   const y = data.map((one) => (smoothed ? (one.smoothed ?? null) : one.mean));
   const edge = (sign: number) => data.map((one) => (one.mean === null || one.std === null ? null : one.mean + sign * one.std));
   const spread = data.some((one) => one.std);
-  const colors = palette();
   return {
     key: `group ${JSON.stringify(group.value)}`,
     label: group.value === null ? "(none)" : String(group.value),
-    color: colors[at % colors.length] as string,
-    dash: dash(at + 1, Array.from({ length: at }, (_, one) => one + 1)),
+    color: colorAt(at),
+    dash: dashAt(at),
     axis: chart.x,
     x: smoothed ? to : from.map((one, at) => (one + (to[at] as number)) / 2),
     from,

@@ -4,6 +4,7 @@ import { useCallback, useEffect, useMemo, useState } from "preact/hooks";
 import { Actions } from "./actions";
 import * as api from "./api";
 import { Charts } from "./charts";
+import { shareColors } from "./colors";
 import { Columns } from "./columns";
 import { lookUp, names } from "./names";
 import { usePolled } from "./poll";
@@ -30,6 +31,7 @@ export function ProjectPage({ id }: { id: number }) {
   }, []);
   const ready = selected.value ?? newest;
   const chosen = ready ?? [];
+  shareColors(chosen);
   useEffect(() => {
     void lookUp(chosen);
   }, [chosen.join()]);
