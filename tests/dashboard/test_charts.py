@@ -160,6 +160,28 @@ def test_colours_differ_while_there_are_some_and_stay(served: Server, page: Page
     expect(legend.locator(".dashed")).to_have_count(0)
 
 
+def test_the_legend_hides_and_shows(served: Server, page: Page) -> None:
+    page.goto(f"{served.url}/?project=1&metrics=train&full=train/loss")
+    dialog = page.get_by_role("dialog")
+    entry = dialog.get_by_role("button", name=re.compile("^r5"))
+    expect(entry).to_have_attribute("aria-pressed", "true")
+    entry.click()
+    expect(entry).to_have_attribute("aria-pressed", "false")
+    assert serious_findings(page) == []
+    rows = csv.DictReader(io.StringIO(_saved(page, dialog, "as drawn").decode()))
+    assert {row["run"] for row in rows} == {"r0", "r1", "r2", "r3", "r4"}
+    page.goto(page.url)
+    expect(entry).to_have_attribute("aria-pressed", "false")
+    page.keyboard.press("Escape")
+    chart = _chart(page)
+    _point(page, chart, 0.3, 0.3)
+    expect(chart.locator(".reading")).to_have_count(5)
+    page.get_by_role("button", name="Show 1 hidden").click()
+    until(page, lambda: _point(page, chart, 0.31, 0.3))
+    expect(chart.locator(".reading")).to_have_count(6)
+    expect(page).not_to_have_url(re.compile("hide="))
+
+
 def test_an_svg_is_drawn_from_the_data(served: Server, page: Page) -> None:
     page.goto(f"{served.url}/?project=1&metrics=train")
     root = ET.fromstring(_saved(page, _chart(page), "SVG"))

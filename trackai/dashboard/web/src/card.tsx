@@ -8,7 +8,7 @@ import { png, svg } from "./picture";
 import { type Drawn, Plot, zoomTo } from "./plot";
 import { extent } from "./scale";
 import { allPointsCsv, drawnCsv, fileName, save } from "./save";
-import { go, range } from "./view";
+import { go, hidden, range } from "./view";
 
 interface Props {
   path: string;
@@ -144,7 +144,7 @@ export function FullScreen(props: Props) {
       <Plot {...props} live height={height}
         onDrawn={(one) => {
           drawn.current = one;
-          setLines(one.lines);
+          setLines(one.all);
         }} />
       <Legend lines={lines} />
     </dialog>
@@ -156,10 +156,15 @@ function Legend({ lines }: { lines: Line[] }) {
     <ul class="legend">
       {lines.map((one) => {
         const [low, high] = extent([...(one.low ?? []), ...(one.high ?? []), ...one.y]) ?? [];
+        const shown = !hidden.value.includes(one.key);
+        const others = hidden.value.filter((key) => key !== one.key);
         return (
           <li key={one.key}>
-            <Swatch color={one.color} dashed={one.dash.length > 0} />
-            {one.label} <small>{low !== undefined && high !== undefined && `${number(low)} … ${number(high)}`}</small>
+            <button type="button" aria-pressed={shown} title={shown ? "Hide it in the charts" : "Show it in the charts"}
+              onClick={() => go({ hide: (shown ? [...others, one.key] : others).join("\n") }, { replace: true })}>
+              <Swatch color={one.color} dashed={one.dash.length > 0} />
+              <span>{one.label}</span> <small>{low !== undefined && high !== undefined && `${number(low)} … ${number(high)}`}</small>
+            </button>
           </li>
         );
       })}

@@ -6,7 +6,7 @@ import { Card, FullScreen } from "./card";
 import { number } from "./format";
 import { zoomTo } from "./plot";
 import { usePolled } from "./poll";
-import { clipped, closed, fullPath, go, logScale, logX, meanOf, metricSearch, projectId, range, smoothing, xAxis } from "./view";
+import { clipped, closed, fullPath, go, hidden, logScale, logX, meanOf, metricSearch, projectId, range, smoothing, xAxis } from "./view";
 import "./charts.css";
 
 const MACHINE = /^(system|gpu|cpu|mem|memory|disk|net|network|process|host)s?$/i;
@@ -108,6 +108,9 @@ function Tools({ found, of, problem, fields, many }: ToolProps) {
       <Switch name="log x" on={logX.value} change={(on) => ({ xscale: on ? "log" : undefined })} />
       <Switch name="log y" on={logScale.value} change={(on) => ({ scale: on ? "log" : undefined })} />
       <Switch name="clip outliers" on={clipped.value} change={(on) => ({ clip: on ? 1 : undefined })} />
+      {hidden.value.length > 0 && (
+        <button type="button" class="pressed" onClick={() => go({ hide: undefined }, { replace: true })}>Show {hidden.value.length} hidden</button>
+      )}
       {range.value && (
         <button type="button" class="pressed" onClick={() => zoomTo("", undefined)}>
           Reset zoom <small>{range.value.axis === "step" && "step "}{shown(range.value.min, range.value.axis)} – {shown(range.value.max, range.value.axis)}</small>

@@ -8,7 +8,7 @@ import { type Answer, curves, type Line, lines as made, stepsBetween } from "./c
 import { join, type Look, options, shape, view, type Window } from "./draw";
 import { inAFrame, inTurn } from "./queue";
 import { read, write } from "./readout";
-import { clipped, go, logScale, logX, meanOf, range, smoothing, xAxis } from "./view";
+import { clipped, go, hidden, logScale, logX, meanOf, range, smoothing, xAxis } from "./view";
 
 const POLL = 2000;
 // Runs that have ended change when somebody imports or resumes them.
@@ -16,6 +16,8 @@ const SELDOM = 30_000;
 
 export interface Drawn {
   lines: Line[];
+  /** Those that are hidden, too. */
+  all: Line[];
   look: Look;
   window: Window;
   at: number;
@@ -135,8 +137,9 @@ export function Plot({ path, runIds, names, live, running, height, onDrawn }: Pr
   useEffect(() => {
     const element = box.current;
     if (!element || !answer) return;
-    const lines = made(answer, names, smoothing.value > 0);
-    const axis = lines[0]?.axis;
+    const all = made(answer, names, smoothing.value > 0);
+    const lines = all.filter((one) => !hidden.value.includes(one.key));
+    const axis = all[0]?.axis;
     const look: Look = {
       logX: logX.value && axis !== "time",
       logY: logScale.value,
@@ -146,7 +149,7 @@ export function Plot({ path, runIds, names, live, running, height, onDrawn }: Pr
     const window = view(lines, look);
     now.current = { lines, look, window };
     setNotes(window);
-    onDrawn?.({ lines, look, window, at: Date.now() });
+    onDrawn?.({ lines, all, look, window, at: Date.now() });
     const next = shape(lines, look) + dark.matches + height;
     const draw = () => {
       if (plot.current && next === kind.current) {
@@ -177,7 +180,7 @@ export function Plot({ path, runIds, names, live, running, height, onDrawn }: Pr
     // The one in somebody's hand at once, the others as there is time.
     if (path !== zoomed) return inAFrame(draw);
     draw();
-  }, [answer, labels, smoothing.value, logScale.value, logX.value, clipped.value, range.value, dark.matches, height]);
+  }, [answer, labels, smoothing.value, logScale.value, logX.value, clipped.value, range.value, hidden.value, dark.matches, height]);
 
   // The cursor moves in all charts at once; only the one that is pointed at says what is there.
   const point = (self: uPlot, lines: Line[]) => {

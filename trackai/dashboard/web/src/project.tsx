@@ -12,7 +12,7 @@ import { Splitter } from "./splitter";
 import { Table } from "./table";
 import { useTitle } from "./titled";
 import { useTyped } from "./typed";
-import { filter, follow, go, groupBy, selected } from "./view";
+import { filter, follow, go, groupBy, hidden, selected } from "./view";
 
 // As many as can be told apart.
 const FIRST = 8;
@@ -68,7 +68,7 @@ export function ProjectPage({ id }: { id: number }) {
           <Columns known={known} />
         </div>
         <Table projectId={id} chosen={chosen} onRuns={onRuns} changed={changed}
-          onChoose={(ids) => go({ runs: ids.join(",") || "0" })} />
+          onChoose={(ids) => go({ runs: ids.join(",") || "0", hide: hiddenOf(ids) })} />
         {chosen.length > 0 && (
           <Actions chosen={chosen} byHand={selected.value !== undefined} onChange={() => setChanged((before) => before + 1)} />
         )}
@@ -78,6 +78,10 @@ export function ProjectPage({ id }: { id: number }) {
     </div>
   );
 }
+
+/** What is hidden of these runs: one that is chosen again is there to be seen. */
+const hiddenOf = (ids: number[]): string =>
+  hidden.value.filter((key) => !key.startsWith("run ") || ids.includes(Number(key.slice(4)))).join("\n");
 
 const drawn = (one: { kind: string }): boolean => one.kind !== "text" && one.kind !== "histogram";
 

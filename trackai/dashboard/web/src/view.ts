@@ -39,6 +39,8 @@ export const logX = computed(() => params.value.get("xscale") === "log");
 export const clipped = computed(() => params.value.get("clip") === "1");
 /** The chart that fills the screen. */
 export const fullPath = computed(() => params.value.get("full") ?? undefined);
+/** Lines that charts leave out, by their keys. */
+export const hidden = computed(() => (params.value.get("hide") ?? "").split("\n").filter(Boolean));
 /** Sections of charts that are closed. */
 export const closed = computed(() => (params.value.get("closed") ?? "").split("\n").filter(Boolean));
 /** By which field charts show means of groups; as the table is grouped, unless it is said. */
