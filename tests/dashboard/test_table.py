@@ -182,6 +182,21 @@ def test_a_range_is_chosen_with_shift(served: Server, page: Page) -> None:
     expect(page.get_by_text("4 in the charts")).to_be_visible()
 
 
+def test_all_that_match_are_chosen(served: Server, page: Page) -> None:
+    page.goto(f"{served.url}/?project=1&runs=1&filter=group=a")
+    box = page.get_by_role("checkbox", name="Choose all runs")
+    expect(box).to_have_js_property("indeterminate", True)
+    box.click()
+    expect(page.get_by_text("6 runs, 6 in the charts")).to_be_visible()
+    expect(page.get_by_role("checkbox", name=re.compile("^Show"), checked=True)).to_have_count(6)
+    expect(box).to_be_checked()
+    box.click()
+    expect(page.get_by_text("6 runs, 0 in the charts")).to_be_visible()
+    page.goto(f"{served.url}/?project=2&runs=0&sort=id")
+    box.click()
+    expect(page.get_by_text("200 in the charts")).to_be_visible()
+
+
 def test_a_chosen_run_has_one_colour_everywhere(served: Server, page: Page) -> None:
     page.goto(f"{served.url}/?project=1&runs=0&sort=id&order=asc")
     _box(page, "run 3").check()

@@ -16,6 +16,8 @@ const POLL = 3000;
 const GROUPS = 1000;
 // What the first rows are read for, whatever the table shows of them.
 const NEWEST = 20;
+// As many as are chosen at once: more lines are not looked at, and the address holds each.
+const ALL = 200;
 
 interface Props {
   projectId: number;
@@ -146,6 +148,19 @@ export function Table({ projectId, chosen, onRuns, onChoose, changed }: Props) {
     anchor.current = at;
     onChoose(on ? [...new Set([...chosen, ...ids])] : chosen.filter((id) => !ids.has(id)));
   };
+  const many = Math.min(total ?? 0, ALL);
+  const mine = new Set(chosen);
+  const every = many > 0 && chosen.length >= many && [...pages.values()].flat().slice(0, many).every((run) => mine.has(run.id));
+  const chooseAll = async () => {
+    if (every) return onChoose([]);
+    try {
+      const found = await api.runs({ ...asking(projectId, "", 0, without), columns: undefined, limit: ALL });
+      learn(found.runs);
+      onChoose(found.runs.map((run) => run.id));
+    } catch (problem) {
+      setError(api.said(problem));
+    }
+  };
   const rename = async (id: number, name: string) => {
     const renamed = await api.rename(id, name);
     learn([renamed]);
@@ -178,7 +193,11 @@ export function Table({ projectId, chosen, onRuns, onChoose, changed }: Props) {
       )}
       <div class={columns.value.length > 0 ? "rows far" : "rows"} ref={box} tabIndex={0} role="table" aria-label="Runs" aria-rowcount={count + 1}>
         <div class="head" role="row" aria-rowindex={1}>
-          <span class="pick" role="columnheader" aria-label="Chosen" />
+          <span class="pick" role="columnheader">
+            <input type="checkbox" checked={every} indeterminate={chosen.length > 0 && !every} disabled={many === 0}
+              aria-label="Choose all runs" title={total !== undefined && total > ALL ? `Choose the first ${ALL}` : "Choose all runs"}
+              onChange={() => void chooseAll()} />
+          </span>
           <Head name="Run" field="run_id" wide />
           <Head name="State" field="state" narrow />
           {columns.value.map((field) => <Head key={field} name={short(field)} field={field} numeric />)}
