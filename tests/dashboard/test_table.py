@@ -147,7 +147,10 @@ def test_chosen_runs_are_tagged_and_deleted(served: Server, page: Page, fresh: s
     expect(page.locator("em.tag", has_text="kept")).to_have_count(2)
     assert _pause(page, "/api/runs/tags", "/api/runs?") < 1000
     actions.get_by_role("button", name="Delete").click()
-    page.keyboard.press("Escape")  # nothing is deleted by mistake
+    dialog = page.get_by_role("dialog", name="Delete 2 runs?")
+    expect(dialog).to_contain_text("one, two")
+    expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
+    page.keyboard.press("Enter")  # nothing is deleted by mistake
     expect(page.get_by_role("dialog")).to_have_count(0)
     expect(_rows(page)).to_have_count(4)
     actions.get_by_role("button", name="Delete").click()
@@ -190,6 +193,10 @@ def test_all_that_match_are_chosen(served: Server, page: Page) -> None:
     expect(page.get_by_text("6 runs, 6 in the charts")).to_be_visible()
     expect(page.get_by_role("checkbox", name=re.compile("^Show"), checked=True)).to_have_count(6)
     expect(box).to_be_checked()
+    page.get_by_role("button", name="Delete").click()
+    names = "run 10, run 8, run 6, run 4, run 2 and 1 more"
+    expect(page.get_by_role("dialog")).to_contain_text(names)
+    page.keyboard.press("Escape")
     box.click()
     expect(page.get_by_text("6 runs, 0 in the charts")).to_be_visible()
     page.goto(f"{served.url}/?project=2&runs=0&sort=id")

@@ -3,7 +3,17 @@
 import { useRef, useState } from "preact/hooks";
 import * as api from "./api";
 import { Dialog } from "./dialog";
+import { names } from "./names";
 import { address, follow, go, projectId, within } from "./view";
+
+// As many names as one reads.
+const NAMED = 5;
+
+/** What some runs are called, the first of them. */
+function some(ids: number[]): string {
+  const known = ids.slice(0, NAMED).map((id) => names.value.get(id) ?? `run ${id}`);
+  return known.join(", ") + (ids.length > NAMED ? ` and ${ids.length - NAMED} more` : "");
+}
 
 type Question = "tag" | "untag" | "delete" | undefined;
 
@@ -20,9 +30,9 @@ export function Actions({ chosen, byHand, onChange }: Props) {
   const runs = `${chosen.length} ${chosen.length === 1 ? "run" : "runs"}`;
   const close = () => setQuestion(undefined);
   const tag = async () => {
-    const names = (input.current?.value ?? "").split(",").map((one) => one.trim()).filter(Boolean);
-    if (names.length === 0) throw new Error("Name one tag, or several with commas between them.");
-    await api.changeTags(chosen, question === "tag" ? { add: names } : { remove: names });
+    const tags = (input.current?.value ?? "").split(",").map((one) => one.trim()).filter(Boolean);
+    if (tags.length === 0) throw new Error("Name one tag, or several with commas between them.");
+    await api.changeTags(chosen, question === "tag" ? { add: tags } : { remove: tags });
     onChange();
   };
   const remove = async () => {
@@ -57,6 +67,7 @@ export function Actions({ chosen, byHand, onChange }: Props) {
       )}
       {question === "delete" && (
         <Dialog title={`Delete ${runs}?`} action="Delete" dangerous onDo={remove} onClose={close}>
+          <p>{some(chosen)}</p>
           <p>All their points, configurations and files go with them. This cannot be undone.</p>
         </Dialog>
       )}

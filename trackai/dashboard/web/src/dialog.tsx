@@ -33,7 +33,7 @@ export function Dialog({ title, action, dangerous, onDo, onClose, children }: {
         {problem && <p class="problem" role="alert">{problem}</p>}
         <p class="actions">
           <button type="submit" class={dangerous ? "dangerous" : "main"}>{action}</button>
-          <button type="button" onClick={() => dialog.current?.close()}>Cancel</button>
+          <button type="button" autofocus={dangerous} onClick={() => dialog.current?.close()}>Cancel</button>
         </p>
       </form>
     </dialog>
