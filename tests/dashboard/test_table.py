@@ -333,6 +333,20 @@ def test_a_link_may_name_runs_that_are_on_no_page(served: Server, page: Page) ->
     expect(page.get_by_role("figure").first).to_contain_text("run 1")
 
 
+def test_a_link_may_name_very_many_of_them(served: Server, page: Page) -> None:
+    first = served.get("/api/runs?project_id=2&sort_by=id&sort_order=asc&limit=1")["runs"][0]["id"]
+    ids = ",".join(str(first + number) for number in range(150))
+    page.goto(f"{served.url}/?project=2&sort=id&order=desc&runs={ids}")
+    page.get_by_role("button", name="Delete").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("r0, r1, r2, r3, r4 and 145 more")
+    page.keyboard.press("Escape")
+    page.goto(f"{served.url}/?project=2&runs={','.join(reversed(ids.split(',')))}")
+    page.get_by_role("button", name="Delete").click()
+    expect(dialog).to_contain_text("r149, r148, r147, r146, r145 and 145 more")
+    page.keyboard.press("Escape")
+
+
 # What the other scheme changes is the colours.
 RULES: dict[str, list[str]] = {"light": [], "dark": ["color-contrast"]}
 

@@ -18,9 +18,16 @@ export function learn(runs: api.Run[]): void {
 
 /** Ask for the names of runs that are shown and have not been seen: a link may have chosen them. */
 export async function lookUp(ids: number[]): Promise<void> {
-  const missing = ids.filter((id) => !names.peek().has(id) && !asked.has(id)).slice(0, MOST);
-  if (missing.length === 0) return;
+  const missing = ids.filter((id) => !names.peek().has(id) && !asked.has(id));
   for (const id of missing) asked.add(id);
-  const filter = missing.map((id) => `id = ${id}`).join(" or ");
-  learn((await api.runs({ filter, limit: MOST, offset: 0 })).runs);
+  for (let at = 0; at < missing.length; at += MOST) {
+    const some = missing.slice(at, at + MOST);
+    try {
+      const filter = some.map((id) => `id = ${id}`).join(" or ");
+      learn((await api.runs({ filter, limit: MOST, offset: 0 })).runs);
+    } catch {
+      // Whoever looks at them next asks again.
+      for (const id of some) asked.delete(id);
+    }
+  }
 }
