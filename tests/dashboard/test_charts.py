@@ -379,6 +379,33 @@ def test_everybody_can_use_charts(served: Server, page: Page, scheme: str) -> No
     assert serious_findings(page) == []
 
 
+def test_metrics_that_no_chosen_run_has_are_not_drawn(server: Server, page: Page) -> None:
+    project = server.request("POST", "/api/projects", {"name": "p", "project_id": "p"}).json["id"]
+    ids = []
+    for name, values in {"one": {"loss": 1.5}, "two": {"loss": 2.5, "other": 1.5}}.items():
+        new = {"project_id": project, "run_id": name, "state": "completed"}
+        ids.append(server.request("POST", "/api/runs", new).json["id"])
+        rows = [{"step": step, "values": values} for step in range(3)]
+        server.request("POST", f"/api/metrics/runs/{ids[-1]}", {"rows": rows})
+    one, _ = ids
+    address = f"{server.url}/?project={project}"
+    page.goto(f"{address}&runs={one}")
+    _chart(page, "loss")
+    expect(page.locator("figure")).to_have_count(1)
+    page.get_by_role("checkbox", name="Show two").check()
+    _chart(page, "other")
+    page.get_by_role("checkbox", name="Show two").uncheck()
+    expect(page.locator("figure")).to_have_count(1)
+    page.goto(f"{address}&runs={one},99&range=step:100:200")
+    expect(_chart(page, "loss")).to_contain_text("Nothing was logged in this range.")
+    expect(page.get_by_text("1 of the chosen runs is not there")).to_be_visible()
+    page.get_by_role("button", name="Leave it out").click()
+    expect(page).to_have_url(re.compile(f"runs={one}&|runs={one}$"))
+    expect(page.get_by_text("is not there")).to_have_count(0)
+    page.goto(f"{address}&runs=99")
+    expect(_chart(page, "loss")).to_contain_text("The chosen runs have been deleted.")
+
+
 def test_runs_that_have_ended_are_not_asked_for_all_the_time(server: Server, page: Page) -> None:
     project = server.request("POST", "/api/projects", {"name": "p", "project_id": "p"}).json["id"]
     ids = []

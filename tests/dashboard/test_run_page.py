@@ -62,6 +62,16 @@ def test_a_fork_leads_to_its_parent_and_back(served: Server, page: Page) -> None
     expect(page.get_by_role("tab", name=re.compile("Histograms"))).to_contain_text("2")
 
 
+def test_what_a_fork_has_inherited_is_drawn_beside_other_runs(served: Server, page: Page) -> None:
+    (fork,) = served.get("/api/runs?filter=run_id=llm-7b-fork-lr3e-5")["runs"]
+    own = {one["path"] for one in served.get(f"/api/runs/{fork['id']}/figures")}
+    inherited = next(
+        path for path in served.get(f"/api/metrics/runs/{fork['id']}") if path not in own
+    )
+    page.goto(f"{served.url}/?project={fork['project_id']}&runs={fork['id']}&metrics={inherited}")
+    expect(page.locator("figure canvas")).to_be_visible()
+
+
 def test_best_values_stand_with_their_steps(served: Server, page: Page) -> None:
     page.goto(_run(served, "llm-7b-baseline"))
     row = page.get_by_role("region", name="Summary").get_by_role("row", name="train/loss")

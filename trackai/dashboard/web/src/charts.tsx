@@ -15,11 +15,13 @@ interface Props {
   runIds: number[];
   names: Map<number, string>;
   paths: string[] | undefined;
+  /** How many metrics there are besides, of other runs. */
+  of?: number;
   /** Fields by which means can be shown. */
   fields?: string[];
 }
 
-export function Charts({ runIds, names, paths, fields }: Props) {
+export function Charts({ runIds, names, paths, of = 0, fields }: Props) {
   const { data: running } = usePolled(() => api.runningRuns(projectId.value), 2000, [projectId.value]);
   const live = running && runIds.filter((id) => running.includes(id));
   const [wanted, problem] = matching(paths ?? [], metricSearch.value);
@@ -36,7 +38,8 @@ export function Charts({ runIds, names, paths, fields }: Props) {
   return (
     <section class="charts" aria-label="Charts">
       <Tools found={wanted.length} of={paths?.length ?? 0} problem={problem} fields={fields} many={runIds.length > 1} />
-      {paths && paths.length === 0 && <p class="empty">No metrics yet: log some with run.log({"{"}"loss": 0.5{"}"}).</p>}
+      {paths && paths.length === 0 && of > 0 && runIds.length > 0 && <p class="empty">The chosen runs have logged nothing that is drawn.</p>}
+      {paths && paths.length === 0 && of === 0 && <p class="empty">No metrics yet: log some with run.log({"{"}"loss": 0.5{"}"}).</p>}
       {paths && paths.length > 0 && wanted.length === 0 && <p class="empty">No metric matches.</p>}
       {paths && runIds.length === 0 && <p class="empty">Choose runs to see their charts.</p>}
       {runIds.length > 0 && ordered.map(([prefix, members]) => (

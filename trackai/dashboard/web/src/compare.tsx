@@ -73,6 +73,7 @@ export function ComparePage({ id }: { id: number }) {
         )}
       </header>
       {problem && <p class="problem" role="alert">{problem}</p>}
+      {runs.length < ids.length && <p class="problem" role="status">{ids.length - runs.length} of the chosen runs {ids.length - runs.length === 1 ? "is" : "are"} not there, and may have been deleted.</p>}
       <div class="pair">
         <Parallel runs={runs} kept={kept} axes={chosen.filter((one) => one !== best)} target={best} brushes={brushed}
           config={config} options={options} onAxes={(next) => go({ axes: next.join("\n") }, { replace: true })}

@@ -44,6 +44,8 @@ export interface Question {
 
 export interface Answer {
   runs: Map<number, ChartData>;
+  /** Those that were asked for and are not there any more. */
+  gone?: number[];
   groups?: Group[];
 }
 
@@ -76,7 +78,7 @@ export async function curves(asked: Question, signal: AbortSignal): Promise<Answ
     const chart = answer[id]?.[asked.path];
     if (chart) runs.set(id, chart);
   }
-  return { runs };
+  return { runs, gone: asked.runIds.filter((id) => !(id in answer)) };
 }
 
 export interface Line {

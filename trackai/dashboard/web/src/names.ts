@@ -4,6 +4,8 @@ import { signal } from "@preact/signals";
 import * as api from "./api";
 
 export const names = signal<Map<number, string>>(new Map());
+/** Those that were asked for, and are not there. */
+export const missing = signal<Set<number>>(new Set());
 const asked = new Set<number>();
 // As many comparisons as a filter may have.
 const MOST = 100;
@@ -18,13 +20,16 @@ export function learn(runs: api.Run[]): void {
 
 /** Ask for the names of runs that are shown and have not been seen: a link may have chosen them. */
 export async function lookUp(ids: number[]): Promise<void> {
-  const missing = ids.filter((id) => !names.peek().has(id) && !asked.has(id));
-  for (const id of missing) asked.add(id);
-  for (let at = 0; at < missing.length; at += MOST) {
-    const some = missing.slice(at, at + MOST);
+  const unknown = ids.filter((id) => !names.peek().has(id) && !asked.has(id));
+  for (const id of unknown) asked.add(id);
+  for (let at = 0; at < unknown.length; at += MOST) {
+    const some = unknown.slice(at, at + MOST);
     try {
       const filter = some.map((id) => `id = ${id}`).join(" or ");
-      learn((await api.runs({ filter, limit: MOST, offset: 0 })).runs);
+      const { runs } = await api.runs({ filter, limit: MOST, offset: 0 });
+      learn(runs);
+      const lost = some.filter((id) => !runs.some((run) => run.id === id));
+      if (lost.length > 0) missing.value = new Set([...missing.peek(), ...lost]);
     } catch {
       // Whoever looks at them next asks again.
       for (const id of some) asked.delete(id);

@@ -203,7 +203,7 @@ export function Plot({ path, runIds, names, live, running, height, onDrawn }: Pr
     };
   }, [height]);
 
-  const empty = answer && answer.runs.size === 0 && !answer.groups;
+  const none = answer && !answer.groups && [...answer.runs.values()].every((chart) => chart.data.length === 0);
   return (
     <>
       <div class="plot" ref={box} style={{ minHeight: `${height}px` }} tabIndex={0} role="group" aria-roledescription="chart"
@@ -214,7 +214,7 @@ export function Plot({ path, runIds, names, live, running, height, onDrawn }: Pr
       </div>
       <p class="unseen" ref={spoken} aria-live="polite" />
       {error && <p class="problem" role="alert">{error}</p>}
-      {empty && <p class="empty">Not logged by the chosen runs.</p>}
+      {none && <p class="empty">{whyEmpty(answer, runIds)}</p>}
       {notes && <Notes window={notes} />}
     </>
   );
@@ -228,6 +228,11 @@ function together(runIds: number[], before: Answer | undefined, fresh: Answer): 
     if (chart) runs.set(id, chart);
   }
   return { runs };
+}
+
+function whyEmpty({ runs, gone }: Answer, runIds: number[]): string {
+  if (runs.size > 0) return range.value ? "Nothing was logged in this range." : "There are no points.";
+  return gone?.length === runIds.length ? "The chosen runs have been deleted." : "Not logged by the chosen runs.";
 }
 
 /** What is there and not to be seen. */

@@ -6,7 +6,8 @@ import * as api from "./api";
 import { Charts } from "./charts";
 import { shareColors } from "./colors";
 import { Columns } from "./columns";
-import { lookUp, names } from "./names";
+import { useLogged } from "./logged";
+import { lookUp, missing, names } from "./names";
 import { usePolled } from "./poll";
 import { Splitter } from "./splitter";
 import { Table } from "./table";
@@ -35,14 +36,16 @@ export function ProjectPage({ id }: { id: number }) {
   useEffect(() => {
     void lookUp(chosen);
   }, [chosen.join()]);
+  const paths = useLogged(chosen, known, project?.total_runs);
+  const metrics = paths?.join("\u0000");
   const called = chosen.map((id) => names.value.get(id)).join("\u0000");
   // Many charts are not even looked at again while nothing of theirs has changed.
   const charts = useMemo(
     () => (
-      <Charts runIds={chosen} names={names.peek()} paths={ready && known?.metrics.filter(drawn).map((one) => one.path)}
+      <Charts runIds={chosen} names={names.peek()} paths={ready && paths} of={known?.metrics.length}
         fields={known?.config.map((one) => one.field)} />
     ),
-    [chosen.join(), called, known, ready === undefined],
+    [chosen.join(), called, known, metrics, ready === undefined],
   );
   if (gone) {
     return (
@@ -67,6 +70,7 @@ export function ProjectPage({ id }: { id: number }) {
           <GroupBy known={known} />
           <Columns known={known} />
         </div>
+        <Missing chosen={chosen} />
         <Table projectId={id} chosen={chosen} onRuns={onRuns} changed={changed}
           onChoose={(ids) => go({ runs: ids.join(",") || "0", hide: hiddenOf(ids) })} />
         {chosen.length > 0 && (
@@ -79,11 +83,23 @@ export function ProjectPage({ id }: { id: number }) {
   );
 }
 
+/** A link may choose runs that have been deleted since. */
+function Missing({ chosen }: { chosen: number[] }) {
+  const lost = chosen.filter((one) => missing.value.has(one));
+  if (lost.length === 0) return null;
+  return (
+    <p class="problem" role="status">
+      {lost.length} of the chosen runs {lost.length === 1 ? "is" : "are"} not there, and may have been deleted.{" "}
+      <button type="button" onClick={() => go({ runs: chosen.filter((one) => !lost.includes(one)).join(",") || undefined }, { replace: true })}>
+        Leave {lost.length === 1 ? "it" : "them"} out
+      </button>
+    </p>
+  );
+}
+
 /** What is hidden of these runs: one that is chosen again is there to be seen. */
 const hiddenOf = (ids: number[]): string =>
   hidden.value.filter((key) => !key.startsWith("run ") || ids.includes(Number(key.slice(4)))).join("\n");
-
-const drawn = (one: { kind: string }): boolean => one.kind !== "text" && one.kind !== "histogram";
 
 function GroupBy({ known }: { known: api.Columns | undefined }) {
   const fields = ["group", "state", "name"];
