@@ -31,6 +31,7 @@ for number in range(200):
     with trackai.init(project="p", name=f"r{number}", config=config) as run:
         for step in range(3):
             run.log({"val/loss": 1.0 + number % 5 - step / 8, "val/accuracy": 1 / (1 + number % 5)})
+            run.log({"gpu_util": 1.0 + number % 5}, step=step)
 """
 
 
@@ -89,7 +90,15 @@ def test_the_best_is_marked_and_which_way_is_better_can_be_changed(
     expect(loss.locator(".best")).to_have_text("4.75 best")
     page.get_by_role("combobox", name="Metrics").select_option("last")
     expect(loss.locator(".best")).to_have_text("4.75 best")
-    expect(page).to_have_url(re.compile("flip="))
+    expect(page).to_have_url(re.compile("better=more"))
+    loss.get_by_role("button", name="More of val/loss is better").click()
+    expect(page).not_to_have_url(re.compile("better="))
+    # Of what nobody knows which way is better, none is the best, until somebody says so.
+    load = page.get_by_role("row").filter(has=page.locator('th[title="gpu_util"]'))
+    for way, best in {"Neither way": [], "More": ["5 best"], "Less": ["1 best"]}.items():
+        expect(load.locator(".best")).to_have_text(best)
+        load.get_by_role("button", name=f"{way} of gpu_util").click()
+    expect(load.locator(".best")).to_have_count(0)
 
 
 def test_a_range_of_an_axis_chooses_runs(served: Server, page: Page) -> None:

@@ -10,10 +10,15 @@ import { address, follow, go, text, within } from "./view";
 const ROWS = 200;
 // Among more runs than these, nearly everything is different from the first.
 const TINTED = 6;
-const GREATER = /acc|f1|auc|score|reward|precision|recall|bleu|rouge|throughput|per_s|r2|map|iou|win|psnr|ssim/i;
+// Of which metrics more, or less, is better, by words of their names; of any other, neither is.
+const MORE = /acc$|accuracy$|^(f1|auc|auroc|roc|score|reward|return|precision|recall|bleu|rouge|r2|map|iou|psnr|ssim)$/;
+const LESS = /loss$|^(nll|err|error|errors|mse|mae|rmse|perplexity|ppl|wer|cer|fid)$/;
+// The scale of a loss is none.
+const SETTING = /^(scale|weight|coef|count)$/;
 
 const everything = text("all");
-const flipped = text("flip");
+// What somebody has said of a metric, each as "more NAME" or "less NAME".
+const better = text("better");
 
 interface Props {
   projectId: number;
@@ -73,7 +78,7 @@ export function Differences({ projectId, runs, config, metrics, figure, figures 
           </tbody>
           <tbody>
             <Heading runs={runs} name={`Metrics, ${figure}`} none={rows.length > 0 ? "" : "None of these runs has one."} />
-            {rows.slice(0, most).map((field) => <Row key={field} field={field} runs={runs} greater={greater(field)} />)}
+            {rows.slice(0, most).map((field) => <Row key={field} field={field} runs={runs} metric />)}
           </tbody>
         </table>
       </div>
@@ -93,40 +98,58 @@ function Heading({ runs, name, none }: { runs: Compared[]; name: string; none: s
   );
 }
 
-/** Whether more is better, by the name of a metric unless somebody said otherwise. */
-function greater(field: string): boolean {
-  const flip = flipped.value.split("\n").includes(bare(field));
-  return GREATER.test(field) !== flip;
+type Way = "more" | "less" | undefined;
+
+function byName(field: string): Way {
+  const words = title(bare(field)).replace(/([a-z])([A-Z])/g, "$1 $2").toLowerCase().split(/[^a-z0-9]+/);
+  // What comes last says what it is: an error of a score is an error.
+  const known = words.reverse().find((one) => LESS.test(one) || MORE.test(one));
+  if (!known || SETTING.test(words[0] as string)) return undefined;
+  return LESS.test(known) ? "less" : "more";
+}
+
+/** Which way is better: as somebody said, else as the name says. */
+function wayOf(field: string): Way {
+  const said = better.value.split("\n").find((one) => one.slice(5) === bare(field));
+  return said ? (said.slice(0, 4) as Way) : byName(field);
+}
+
+/** The other way; what neither is known of becomes more, then less, then neither again. */
+function turn(field: string): void {
+  const mine = bare(field);
+  const way = wayOf(field);
+  const next = way === "more" ? "less" : way === "less" && !byName(field) ? undefined : "more";
+  const others = better.value.split("\n").filter((one) => one && one.slice(5) !== mine);
+  go({ better: [...others, ...(next && next !== byName(field) ? [`${next} ${mine}`] : [])].join("\n") }, { replace: true });
 }
 
 // Without its figure: which way is better does not depend on it.
 const bare = (field: string): string => field.replace(/\.\w+$/, "");
 
-function Row({ field, runs, greater }: { field: string; runs: Compared[]; greater?: boolean }) {
+const SAID = { more: ["More of", "is better", "↑"], less: ["Less of", "is better", "↓"], neither: ["Neither way of", "is known to be better", "–"] } as const;
+
+function Row({ field, runs, metric = false }: { field: string; runs: Compared[]; metric?: boolean }) {
   const numbers = runs.flatMap((one) => numeric(one.values[field]) ?? []);
   // Where all are equal, none is the best.
-  const told = greater !== undefined && new Set(numbers).size > 1;
-  const best = told ? (greater ? Math.max : Math.min)(...numbers) : undefined;
-  const flip = () => {
-    const all = flipped.value.split("\n").filter(Boolean);
-    const mine = bare(field);
-    go({ flip: (all.includes(mine) ? all.filter((one) => one !== mine) : [...all, mine]).join("\n") }, { replace: true });
-  };
-  const name = greater === undefined ? title(field) : title(bare(field));
+  const told = metric && new Set(numbers).size > 1;
+  const way = metric ? wayOf(field) : undefined;
+  const best = told && way ? (way === "more" ? Math.max : Math.min)(...numbers) : undefined;
+  const [before, after, sign] = SAID[way ?? "neither"];
+  const name = metric ? title(bare(field)) : title(field);
   const first = same(runs[0]?.values[field]);
   return (
     <tr>
       <th scope="row" class="key" title={name}>
         <span>{name}</span>
         {told && (
-          <button type="button" class="quiet" aria-label={`${greater ? "More" : "Less"} of ${name} is better: change`}
-            title={greater ? "More is better" : "Less is better"} onClick={flip}>{greater ? "↑" : "↓"}</button>
+          <button type="button" class="quiet" aria-label={`${before} ${name} ${after}: change`}
+            title={`${before} it ${after}`} onClick={() => turn(field)}>{sign}</button>
         )}
       </th>
       {runs.map((run) => {
         const one = run.values[field];
         const lead = best !== undefined && one === best;
-        const classes = [lead && "best", runs.length <= TINTED && greater === undefined && same(one) !== first && "other", run.id === pointed.value && "here"];
+        const classes = [lead && "best", runs.length <= TINTED && !metric && same(one) !== first && "other", run.id === pointed.value && "here"];
         return (
           <td key={run.id} class={classes.filter(Boolean).join(" ") || undefined} title={one === null || one === undefined ? undefined : String(one)}
             onPointerEnter={() => (pointed.value = run.id)}>
