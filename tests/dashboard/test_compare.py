@@ -101,6 +101,18 @@ def test_the_best_is_marked_and_which_way_is_better_can_be_changed(
     expect(load.locator(".best")).to_have_count(0)
 
 
+def test_numbers_keep_their_zeros(server: Server, page: Page) -> None:
+    project = server.request("POST", "/api/projects", {"name": "p", "project_id": "p"}).json["id"]
+    for name, value in {"one": 20000.25, "two": 300000.25, "three": 0.5}.items():
+        new = {"project_id": project, "run_id": name, "state": "completed"}
+        run = server.request("POST", "/api/runs", new).json["id"]
+        rows = [{"step": 0, "values": {"tokens": value}}]
+        assert server.request("POST", f"/api/metrics/runs/{run}", {"rows": rows}).status == 200
+    page.goto(f"{server.url}/?view=compare&project={project}&runs=1,2,3")
+    tokens = page.get_by_role("row").filter(has=page.locator('th[title="tokens"]'))
+    expect(tokens.get_by_role("cell")).to_have_text(["20000", "300000", "0.5"])
+
+
 def test_a_range_of_an_axis_chooses_runs(served: Server, page: Page) -> None:
     page.goto(_address(served, 30))
     parallel = page.get_by_role("region", name="Parallel coordinates")

@@ -13,7 +13,9 @@ export function number(value: number, digits = 5): string {
   if (Number.isInteger(value) && Math.abs(value) < 1e9) return String(value);
   const size = Math.abs(value);
   if (size !== 0 && (size < 1e-3 || size >= 1e6)) return value.toExponential(digits - 2);
-  return value.toPrecision(digits).replace(/\.?0+$/, "");
+  const said = value.toPrecision(size >= 1e5 ? Math.max(6, digits) : digits);
+  // Only what is behind a point says nothing.
+  return said.includes(".") ? said.replace(/\.?0+$/, "") : said;
 }
 
 export function ago(time: string): string {
