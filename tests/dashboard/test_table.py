@@ -112,7 +112,12 @@ def test_columns_are_chosen_with_their_figures(served: Server, page: Page) -> No
     page.get_by_role("checkbox", name="net/name").check()
     expect(first).to_contain_text("big")
     page.keyboard.press("Escape")
-    page.get_by_text("Columns (2)").click()
+    expect(page.get_by_role("searchbox", name="Search columns")).to_be_hidden()
+    expect(page.locator("summary", has_text="Columns (2)")).to_be_focused()
+    page.get_by_text("Help").click()
+    expect(page.get_by_text("A part of a name")).to_be_visible()
+    page.get_by_role("heading", name="table").click()
+    expect(page.get_by_text("A part of a name")).to_be_hidden()
     page.get_by_role("columnheader", name="net/name").get_by_role("button").click()
     expect(_rows(page).nth(1)).to_contain_text("small")
 

@@ -3,6 +3,7 @@
 import type { RefObject } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Line } from "./curves";
+import { useDismissed } from "./dismissed";
 import { number } from "./format";
 import { png, svg } from "./picture";
 import { type Drawn, Plot, zoomTo } from "./plot";
@@ -59,14 +60,9 @@ export function Card(props: Props) {
 
 /** What a chart can be saved as. */
 function Menu({ path, runIds, names, drawn }: Props & { drawn: RefObject<Drawn | undefined> }) {
-  const box = useRef<HTMLDetailsElement>(null);
+  const [dismissed, close] = useDismissed();
   const [said, setSaid] = useState("");
   const stop = useRef<AbortController>();
-  const close = (focus: boolean) => {
-    if (!box.current?.open) return;
-    box.current.open = false;
-    if (focus) box.current.querySelector("summary")?.focus();
-  };
   const act = (work: (drawn: Drawn) => Promise<void> | void) => async () => {
     close(true);
     if (!drawn.current) return setSaid("Nothing is drawn yet.");
@@ -88,26 +84,10 @@ function Menu({ path, runIds, names, drawn }: Props & { drawn: RefObject<Drawn |
     setSaid("");
   });
   useEffect(() => () => stop.current?.abort(), []);
-  useEffect(() => {
-    const away = (event: Event) => {
-      if (!box.current?.contains(event.target as Node)) close(false);
-    };
-    addEventListener("pointerdown", away);
-    return () => removeEventListener("pointerdown", away);
-  }, []);
   return (
     <>
       {said && <output class="said">{said}</output>}
-      <details class="more" ref={box}
-        onKeyDown={(event) => {
-          if (event.key !== "Escape" || !box.current?.open) return;
-          event.preventDefault();
-          event.stopPropagation();
-          close(true);
-        }}
-        onFocusOut={(event) => {
-          if (event.relatedTarget && !box.current?.contains(event.relatedTarget as Node)) close(false);
-        }}>
+      <details class="more" {...dismissed}>
         <summary class="quiet" aria-label={`Save ${path}`} title="Save">⤓</summary>
         <div class="menu">
           <button type="button" onClick={asPng}>PNG picture</button>

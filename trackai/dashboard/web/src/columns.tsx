@@ -2,6 +2,7 @@
 
 import { useState } from "preact/hooks";
 import type * as api from "./api";
+import { useDismissed } from "./dismissed";
 import { columns, go } from "./view";
 
 const FIGURES = ["last", "min", "max", "mean", "points", "nans", "last_step", "min_step", "max_step"];
@@ -16,6 +17,7 @@ interface Choice {
 export function Columns({ known }: { known: api.Columns | undefined }) {
   const [search, setSearch] = useState("");
   const [open, setOpen] = useState(false);
+  const [dismissed] = useDismissed();
   const all: Choice[] = known && open
     ? [
         ...known.metrics.map((one) => ({
@@ -29,7 +31,7 @@ export function Columns({ known }: { known: api.Columns | undefined }) {
     : [];
   const found = all.filter((one) => one.name.toLowerCase().includes(search.toLowerCase()));
   return (
-    <details class="chooser" onToggle={(event) => setOpen(event.currentTarget.open)}>
+    <details class="chooser" {...dismissed} onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>Columns{columns.value.length > 0 && ` (${columns.value.length})`}</summary>
       <div class="menu">
         <input type="search" aria-label="Search columns" placeholder="Search columns" value={search}

@@ -5,6 +5,7 @@ import { type Axis, axis } from "./axis";
 import { dark, shade } from "./colors";
 import { useWidth, Words } from "./compare";
 import { type Compared, pointed, title } from "./comparison";
+import { useDismissed } from "./dismissed";
 
 const HEIGHT = 330;
 const TOP = 46;
@@ -221,9 +222,10 @@ const said = (value: number, one: Axis): string => (one.words ? `${Math.round(va
 /** Which keys have an axis. */
 function Axes({ axes, config, onAxes }: { axes: string[]; config: string[]; onAxes: (fields: string[]) => void }) {
   const [search, setSearch] = useState("");
+  const [dismissed] = useDismissed();
   const found = config.filter((field) => title(field).toLowerCase().includes(search.toLowerCase())).slice(0, 200);
   return (
-    <details class="chooser">
+    <details class="chooser" {...dismissed}>
       <summary>Axes ({axes.length})</summary>
       <div class="menu">
         <input type="search" aria-label="Search axes" placeholder="Search keys" value={search} onInput={(event) => setSearch(event.currentTarget.value)} />

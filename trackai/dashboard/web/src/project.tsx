@@ -6,6 +6,7 @@ import * as api from "./api";
 import { Charts } from "./charts";
 import { shareColors } from "./colors";
 import { Columns } from "./columns";
+import { useDismissed } from "./dismissed";
 import { useLogged } from "./logged";
 import { lookUp, missing, names } from "./names";
 import { usePolled } from "./poll";
@@ -123,8 +124,9 @@ function GroupBy({ known }: { known: api.Columns | undefined }) {
 }
 
 function Help() {
+  const [dismissed] = useDismissed();
   return (
-    <details class="chooser">
+    <details class="chooser" {...dismissed}>
       <summary>Help</summary>
       <div class="menu">
         <p>A part of a name, or a field, an operator and a value; Enter asks.</p>
