@@ -29,6 +29,8 @@ import trackai
 with trackai.init(project="logs", name="long") as run:
     for step in range(3000):
         run.log({"out": f"line {step:04}" + (" NEEDLE" if step == 2345 else "")}, step=step)
+with trackai.init(project="logs", name="machine", config={"share": 0.1 + 0.2}) as run:
+    run.log_system({"gpu": 0.5})
 with trackai.init(project="logs", name="media") as run:
     pictures = [trackai.Image(np.zeros((8, 8, 3)), caption=word) for word in ("cat", "dog")]
     run.log({"pictures": pictures, "weights": trackai.Histogram(np.arange(9))})
@@ -245,6 +247,18 @@ def test_what_is_not_there_says_what_to_type(served: Server, page: Page) -> None
     }.items():  # fmt: skip
         page.goto(f"{address}&tab={tab}")
         expect(page.get_by_role("tabpanel").get_by_text(said)).to_be_visible()
+
+
+def test_a_run_with_only_system_metrics_opens_on_them(served: Server, page: Page) -> None:
+    address = _run(served, "machine")
+    page.goto(address)
+    expect(page.get_by_role("tab", selected=True)).to_contain_text("System")
+    expect(page.locator("figure canvas")).to_be_visible()
+    page.get_by_role("tab", name=re.compile("Charts")).click()
+    expect(page.get_by_text("No metrics yet")).to_be_visible()
+    page.goto(re.sub("run=.*", "by=config.share", address))  # 0.30000000000000004
+    group = page.get_by_role("button", name=re.compile("^0.3"))
+    expect(group).to_have_text(re.compile("0.31 run$"))
 
 
 def test_the_tabs_are_walked_with_the_keyboard(served: Server, page: Page) -> None:

@@ -17,7 +17,7 @@ import { useTitle } from "./titled";
 import { address, follow, go, projectId, text, within } from "./view";
 import "./run.css";
 
-const tab = text("tab", "charts");
+const tab = text("tab");
 
 export function RunPage({ id }: { id: number }) {
   const { data: run, error, gone, again } = usePolled(() => api.run(id), 2000, [id]);
@@ -68,7 +68,9 @@ export function RunPage({ id }: { id: number }) {
     { id: "histograms", name: "Histograms", count: of("histogram").length },
     { id: "files", name: "Files", count: files?.length },
   ];
-  const at = tabs.some((one) => one.id === tab.value) ? tab.value : "charts";
+  // Where there is nothing else, a run is what its machine did.
+  const first = figures && paths && charts.length === 0 && system.length > 0 ? "system" : "charts";
+  const at = tabs.some((one) => one.id === tab.value) ? tab.value : first;
   const names = new Map([[id, name]]);
   return (
     <div class="project run">
@@ -86,7 +88,7 @@ export function RunPage({ id }: { id: number }) {
         <Config config={config} />
       </section>
       <Splitter name="run-width" label="Width of the summary" />
-      <Tabs tabs={tabs} at={at} onGo={(id) => go({ tab: id === "charts" ? undefined : id })}>
+      <Tabs tabs={tabs} at={at} onGo={(id) => go({ tab: id === first ? undefined : id })}>
         {at === "charts" && <Charts key="charts" runIds={[id]} names={names} paths={paths && figures && charts} />}
         {at === "system" && (system.length > 0
           ? <Charts key="system" runIds={[id]} names={names} paths={system} />
