@@ -2,7 +2,7 @@
 
 import { ask, type Bucket, type ChartData, type Range, Refused, type Value, type XAxis } from "./api";
 import { color, colorAt, dash, dashAt } from "./colors";
-import { plain } from "./format";
+import { plain, value } from "./format";
 
 interface GroupBucket {
   step: number | null;
@@ -157,7 +157,7 @@ function ofGroup(group: Group, at: number, smoothed: boolean): Line {
   const spread = data.some((one) => one.std);
   return {
     key: `group ${JSON.stringify(group.value)}`,
-    label: group.value === null ? "(none)" : String(group.value),
+    label: group.value === null ? "(none)" : value(group.value),
     color: colorAt(at),
     dash: dashAt(at),
     axis: chart.x,

@@ -338,7 +338,7 @@ function GroupRow({ at, section, group }: { at: number; section: Section; group:
     const others = openGroups.value.filter((one) => one !== group.filter);
     go({ open: (section.open ? others : [...others, group.filter]).join("\n") }, { replace: true });
   };
-  const name = group.value === null ? "none" : String(group.value);
+  const name = group.value === null ? "none" : value(group.value);
   return (
     <div class="row group" role="row" aria-rowindex={at + 2}>
       <span class="cell name" role="cell">
