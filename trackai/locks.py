@@ -7,8 +7,10 @@ a journal whose writer is alive from one that was left behind.
 from __future__ import annotations
 
 import errno
+import math
 import os
 import sys
+import time
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -173,13 +175,21 @@ def _unlockable(path: Path) -> OSError:
 
 
 @asynccontextmanager
-async def exclusive(path: Path) -> AsyncIterator[None]:
-    """Hold the lock of the file `path` (made if need be), waiting for whoever holds it."""
+async def exclusive(path: Path, *, seconds: float = math.inf) -> AsyncIterator[None]:
+    """Hold the lock of the file `path` (made if need be), waiting for whoever holds it.
+
+    Raises:
+        TimeoutError: somebody else has held it for so many seconds.
+        OSError: it cannot be locked.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         # Asked again and again: the holder may be another task of this very event loop.
-        while not try_lock(fd):  # noqa: ASYNC110 - nobody tells
+        deadline = time.monotonic() + seconds
+        while not try_lock(fd):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"another process holds {path}")
             await anyio.sleep(_PATIENCE)
         try:
             yield

@@ -30,6 +30,7 @@ from trackai.store.migrate import applied_version, migrate, migrations
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+    from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
 T = TypeVar("T")
@@ -262,7 +263,7 @@ class Database:
         # the new one's. Whatever somebody has made since then has another identity: as long as
         # the handle is open, the system cannot give its files' numbers to others.
         with _file_errors(self.path):
-            async with exclusive(self.spool / "open.lock"):
+            async with _alone(self.spool):
                 if handle not in self._handles:  # closed meanwhile: its numbers are free again
                     return
                 for suffix, companion in handle.companions.items():
@@ -277,7 +278,7 @@ class Database:
         try:
             async with AsyncExitStack() as stack:
                 if self.spool.is_dir():
-                    await stack.enter_async_context(exclusive(self.spool / "open.lock"))
+                    await stack.enter_async_context(_alone(self.spool))
                 await handle.close()
         except OSError:  # nothing can be made here, no other database either
             await handle.close()
@@ -318,6 +319,10 @@ def _file_errors(path: Path) -> Iterator[None]:
     """The same for those of the file system, where it is the database that is asked for."""
     try:
         yield
+    except TimeoutError as error:
+        raise StoreBusyError(
+            f"{path} is being opened by another process; try again ({error})"
+        ) from None
     except OSError as error:
         raise _unreachable(path, str(error)) from error
 
@@ -381,6 +386,11 @@ class _Handle:
             self.state = _state(path)
 
 
+def _alone(spool: Path) -> AbstractAsyncContextManager[None]:
+    """While nobody else of TrackAI opens, makes or closes the database."""
+    return exclusive(spool / "open.lock", seconds=BUSY_SECONDS)
+
+
 async def _open(path: Path, spool: Path, *, read_only: bool = False) -> _Handle:
     """Connect to a TrackAI database with the current schema, made first where there is none.
 
@@ -389,7 +399,7 @@ async def _open(path: Path, spool: Path, *, read_only: bool = False) -> _Handle:
     """
     with _file_errors(path):
         _refuse_foreign(path)  # before anything is made beside it
-        async with exclusive(spool / "open.lock"):
+        async with _alone(spool):
             handle = await _connect_to_current(path)
             try:
                 if await applied_version(handle.connection, path) < migrations()[-1].version:
