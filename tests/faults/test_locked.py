@@ -23,8 +23,8 @@ sys.stdin.readline()
 # `lock()` starts another program that holds the lock; waiting for it is given up early here.
 BEGIN = """
     import logging, os, subprocess, sys, threading, time, trackai
-    from trackai.store import database
-    database.BUSY_SECONDS = 0.1
+    from trackai.store import opening
+    opening.BUSY_SECONDS = 0.1
 
     HOLD = os.environ.pop("HOLD")
 

@@ -24,8 +24,7 @@ from trackai.errors import (
     StoreUnreachableError,
 )
 from trackai.locks import exclusive
-from trackai.store import database as module
-from trackai.store import projects
+from trackai.store import opening, projects
 from trackai.store.database import Database
 
 
@@ -328,7 +327,7 @@ async def test_what_a_removed_file_left_beside_it_does_not_come_back(
 async def test_a_busy_database_is_a_clear_error(
     db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(opening, "BUSY_SECONDS", 0.1)
     fresh = Database(db.path)
     holder = sqlite3.connect(db.path, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
@@ -343,7 +342,7 @@ async def test_a_busy_database_is_a_clear_error(
 async def test_a_database_that_others_go_on_opening_is_a_clear_error(
     db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(opening, "BUSY_SECONDS", 0.05)
     async with exclusive(db.spool / "open.lock"):  # as a process that was stopped just then
         with pytest.raises(StoreBusyError, match="being opened by another process"):
             await Database(db.path).open()

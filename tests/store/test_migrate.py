@@ -14,8 +14,9 @@ import pytest
 import trackai
 from trackai.errors import NewerSchemaError, StoreError
 from trackai.store import migrate as module
-from trackai.store.database import APPLICATION_ID, Database
+from trackai.store.database import Database
 from trackai.store.migrate import Migration, migrations
+from trackai.store.opening import APPLICATION_ID
 
 
 def test_they_are_numbered_without_gaps_and_checksummed() -> None:

@@ -1,0 +1,68 @@
+"""The errors of SQLite and of the file system as TrackAI's, which say what to do next."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from trackai.errors import (
+    StoreBusyError,
+    StoreDamagedError,
+    StoreError,
+    StoreUnreachableError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@contextmanager
+def driver_errors(path: Path) -> Iterator[None]:
+    """The one place where the errors of SQLite become TrackAI's."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _translated(error, path) from error
+
+
+def _translated(error: sqlite3.Error, path: Path) -> StoreError:
+    code = getattr(error, "sqlite_errorcode", None) or 0
+    if code == sqlite3.SQLITE_READONLY_DBMOVED:
+        return StoreBusyError(f"{path} was removed or replaced just now; try again")
+    code &= 0xFF  # the primary code; the rest says more than anybody needs to know
+    if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+        return StoreBusyError(
+            f"{path} is locked by another program; close it there or try again ({error})"
+        )
+    if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+        return StoreDamagedError(
+            f"{path} is damaged ({error}): move it away, and recover what is left with "
+            "sqlite3 DAMAGED .recover | sqlite3 NEW"
+        )
+    if code in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM}:
+        return unreachable(path, str(error))
+    if code in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}:
+        return StoreError(f"{path} cannot be written ({error}): is the disk full?")
+    return StoreError(f"{path}: {error}")
+
+
+@contextmanager
+def file_errors(path: Path) -> Iterator[None]:
+    """The same for those of the file system, where it is the database that is asked for."""
+    try:
+        yield
+    except TimeoutError as error:
+        raise StoreBusyError(
+            f"{path} is being opened by another process; try again ({error})"
+        ) from None
+    except OSError as error:
+        raise unreachable(path, str(error)) from error
+
+
+def unreachable(path: Path, why: str) -> StoreUnreachableError:
+    return StoreUnreachableError(
+        f"cannot write the database {path} ({why}): set TRACKAI_DB_PATH to a file in a folder "
+        "that you can write to"
+    )
