@@ -273,10 +273,19 @@ def test_many_clients_at_once_each_get_what_they_sent(
     assert set(rows.values()) == {40}
 
 
+def _wait_for_bytes(server: Server, number: int) -> None:
+    """Until so many bytes of requests have come in that are not answered."""
+    deadline = time.monotonic() + 60
+    text = ""
+    while f"trackai_ingest_bytes {number}\n" not in text:
+        assert time.monotonic() < deadline, text
+        text = server.request("GET", "/metrics").json
+
+
 def test_more_than_it_can_take_is_told_to_come_again_and_nothing_accepted_is_lost(
     server: Server, run: int
 ) -> None:
-    """Bodies that have been announced take their room before they come."""
+    """A body takes its room as it comes in."""
     address = ("127.0.0.1", int(server.url.rpartition(":")[2]))
     accepted: list[tuple[socket.socket, bytes]] = []
     with ExitStack() as stack:
@@ -288,12 +297,11 @@ def test_more_than_it_can_take_is_told_to_come_again_and_nothing_accepted_is_los
                 f"POST /api/metrics/runs/{run} HTTP/1.1\r\nHost: localhost\r\n"
                 f"Content-Length: {len(body)}\r\n\r\n"
             )
-            connection.sendall(head.encode() + body[:1000])
-            accepted.append((connection, body[1000:]))
+            connection.sendall(head.encode() + body[:-1])
+            accepted.append((connection, body[-1:]))
         late = {"rows": [{"step": 99, "values": {"x": 99.0}}]}
-        deadline = time.monotonic() + 60
-        while (refused := server.request("POST", f"/api/metrics/runs/{run}", late)).status == 200:
-            assert time.monotonic() < deadline
+        _wait_for_bytes(server, sum(MAX_BODY - len(rest) for _, rest in accepted))
+        refused = server.request("POST", f"/api/metrics/runs/{run}", late)
         assert refused.status == 503
         assert int(refused.headers["retry-after"]) >= 1
         assert server.get("/health") == {"status": "healthy"}
@@ -304,6 +312,25 @@ def test_more_than_it_can_take_is_told_to_come_again_and_nothing_accepted_is_los
     assert server.request("POST", f"/api/metrics/runs/{run}", late).status == 200
     stored = {step for step, _ in _points(server, run, "x")}
     assert stored == {*range(len(accepted)), 99}
+
+
+@pytest.mark.parametrize(
+    ("length", "beginning"),
+    [(f"Content-Length: {MAX_BODY}", b" "), ("Transfer-Encoding: chunked", b"1\r\n ")],
+)
+def test_bodies_that_never_come_take_no_room(
+    server: Server, run: int, length: str, beginning: bytes
+) -> None:
+    address = ("127.0.0.1", int(server.url.rpartition(":")[2]))
+    clients = 2 * MAX_WAITING_BYTES // MAX_BODY
+    with ExitStack() as stack:
+        for _ in range(clients):
+            connection = stack.enter_context(socket.create_connection(address, timeout=60))
+            head = f"POST /api/metrics/runs/{run} HTTP/1.1\r\nHost: localhost\r\n{length}\r\n\r\n"
+            connection.sendall(head.encode() + beginning)
+        _wait_for_bytes(server, clients)
+        batch = {"rows": [{"step": 1, "values": {"x": 1.0}}]}
+        assert _send(server, run, batch).status == 200
 
 
 def test_what_was_answered_survives_the_death_of_the_server(

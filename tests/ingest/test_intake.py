@@ -102,13 +102,17 @@ async def test_too_much_at_once_is_refused_and_nothing_else_is(
 ) -> None:
     monkeypatch.setattr(intakes, "MAX_WAITING_BYTES", 100)
     intake = Intake(db)
-    with intake.room(60):
-        with pytest.raises(OverloadedError), intake.room(60):
-            pass
-        with intake.room(40):
-            pass
-    with intake.room(100):
-        pass
+    with intake.room() as take:
+        take(10)
+        take(50)
+        with intake.room() as take_more:
+            take_more(30)
+            with pytest.raises(OverloadedError):
+                take_more(30)
+        with intake.room() as take_more:
+            take_more(40)
+    with intake.room() as take:
+        take(100)
 
 
 @pytest.mark.parametrize("cancelled", [0, 1, 2])

@@ -87,8 +87,11 @@ async def body(request: Request, type_: type[T]) -> T:
     return convert(lambda: msgspec.json.decode(data, type=type_))
 
 
-async def whole_body(request: Request) -> bytes:
+async def whole_body(request: Request, arrived: Callable[[int], None] = lambda size: None) -> bytes:
     """The bytes of the body.
+
+    Args:
+        arrived: called with the size of each piece; what it raises ends the reading.
 
     Raises:
         BodyTooLargeError: there are more than `MAX_BODY`.
@@ -102,7 +105,9 @@ async def whole_body(request: Request) -> bytes:
         message = await request.receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
-        data += message.get("body", b"")
+        piece = message.get("body", b"")
+        arrived(len(piece))
+        data += piece
         if len(data) > MAX_BODY:
             raise BodyTooLargeError(MAX_BODY)
         is_coming = message.get("more_body", False)

@@ -23,7 +23,7 @@ from trackai.ingest.batches import to_columns
 from trackai.store import batches, metrics, runs, writers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from aiosqlite import Connection
 
@@ -65,14 +65,18 @@ class _Waiting:
 
 
 class Intake:
-    """Takes batches into a database."""
+    """Takes batches into a database.
+
+    Attributes:
+        bytes: of requests that have come in, wholly or in part, and are not yet answered.
+    """
 
     def __init__(self, db: Database) -> None:
         self._db = db
         self._waiting: list[_Waiting] = []
         # There while somebody stores; set when the outcomes are there.
         self._stored: anyio.Event | None = None
-        self._bytes = 0
+        self.bytes = 0
         self._last_time = 0
 
     @property
@@ -81,19 +85,29 @@ class Intake:
         return len(self._waiting)
 
     @contextmanager
-    def room(self, size: int) -> Iterator[None]:
-        """Reserve memory for a request of that many bytes, before it is read.
+    def room(self) -> Iterator[Callable[[int], None]]:
+        """Memory for a request: what this gives is called with how many bytes of it have come in.
+
+        What is announced, and may never come, takes none.
 
         Raises:
-            OverloadedError: too much is under way already.
+            OverloadedError: too much is under way already; also by what this gives.
         """
-        if self._bytes + size > MAX_WAITING_BYTES or len(self._waiting) >= MAX_WAITING_BATCHES:
+        if len(self._waiting) >= MAX_WAITING_BATCHES:
             raise OverloadedError
-        self._bytes += size
+        taken = 0
+
+        def take(size: int) -> None:
+            nonlocal taken
+            if self.bytes + size > MAX_WAITING_BYTES:
+                raise OverloadedError
+            self.bytes += size
+            taken += size
+
         try:
-            yield
+            yield take
         finally:
-            self._bytes -= size
+            self.bytes -= taken
 
     async def put(self, run_id: int, batch: Batch, *, host: str) -> Receipt:
         """Store a batch, whole or not at all; it is committed when this returns.

@@ -8,7 +8,7 @@ from anyio import to_thread
 from starlette.exceptions import HTTPException
 
 from trackai.api.compression import decompress
-from trackai.api.requests import MAX_BODY, convert, path_id, whole_body
+from trackai.api.requests import convert, path_id, whole_body
 from trackai.api.responses import JSONResponse
 from trackai.ingest.batches import decode_json, decode_msgpack
 
@@ -37,19 +37,14 @@ async def log_points(request: Request) -> JSONResponse:
         raise HTTPException(415, "the body must be application/json or application/msgpack")
     encoding = headers.get("content-encoding", "")
     intake: Intake = request.state.intake
-    with intake.room(_announced_size(request)):
-        data = await whole_body(request)
+    with intake.room() as take:
+        data = await whole_body(request, take)
         if encoding or len(data) > _SMALL:
             batch = await to_thread.run_sync(_decode, data, encoding, media_type)
         else:
             batch = _decode(data, encoding, media_type)
         host = request.client.host if request.client else ""
         return JSONResponse(await intake.put(run_id, batch, host=host))
-
-
-def _announced_size(request: Request) -> int:
-    length = request.headers.get("content-length", "")
-    return min(int(length), MAX_BODY) if length.isascii() and length.isdigit() else MAX_BODY
 
 
 def _decode(data: bytes, encoding: str, media_type: str) -> Batch:

@@ -44,6 +44,7 @@ async def prometheus(request: Request) -> PlainTextResponse:
         name: file.stat().st_size for name, file in sizes.items() if file.exists()
     }
     gauges["trackai_ingest_waiting_batches"] = intake.waiting
+    gauges["trackai_ingest_bytes"] = intake.bytes
     return PlainTextResponse(
         meters.text(gauges), media_type="text/plain; version=0.0.4; charset=utf-8"
     )
