@@ -314,6 +314,19 @@ def test_more_than_it_can_take_is_told_to_come_again_and_nothing_accepted_is_los
     assert stored == {*range(len(accepted)), 99}
 
 
+def test_points_at_the_end_of_time_can_be_told_apart_and_read(server: Server, run: int) -> None:
+    last = "9999-12-30T23:59:59.999999Z"
+    for values in [1], [2, 3]:
+        column = {"path": "x", "steps": [1] * len(values), "values": values,
+                  "timestamps": [last] * len(values)}  # fmt: skip
+        assert _send(server, run, {"columns": [column]}).status == 200
+    assert sorted(_points(server, run, "x")) == [(1, 1), (1, 2), (1, 3)]
+    later = {"rows": [{"step": 1, "timestamp": "9999-12-31T00:00:00Z", "values": {"x": 1}}]}
+    refused = _send(server, run, later)
+    assert refused.status == 422
+    assert "rows[0].timestamp" in refused.json["detail"]
+
+
 @pytest.mark.parametrize(
     ("length", "beginning"),
     [(f"Content-Length: {MAX_BODY}", b" "), ("Transfer-Encoding: chunked", b"1\r\n ")],

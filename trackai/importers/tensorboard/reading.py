@@ -16,6 +16,7 @@ from trackai.importers.columns import Columns, identity
 from trackai.importers.tensorboard import layout, records, values
 from trackai.importers.tensorboard.hparams import Hparams
 from trackai.structs.exchange import Chunk, FileHead, RunHead, WriterHead
+from trackai.structs.values import LAST_TIME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -189,8 +190,7 @@ class _File:
         return self._columns.rest()
 
 
-# The year 9999.
-_LATEST = 253_402_300_799
+_LATEST = LAST_TIME // 1_000_000
 _NO_PLACE = {
     "graph_def": "graphs",
     "meta_graph_def": "graphs",
