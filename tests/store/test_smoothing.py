@@ -17,34 +17,19 @@ from trackai.structs.columns import Column
 
 if TYPE_CHECKING:
     import pytest
-    from aiosqlite import Connection
 
     from trackai.store.charts import Chart
     from trackai.store.database import Database
-    from trackai.store.lineage import Segment
     from trackai.store.metrics import PointRow
     from trackai.structs.values import Step, Value
 
 
-async def _range_of_x(conn: Connection, segments: list[Segment], over_time: bool) -> float:
-    """From the figures of all series that are read; of steps, as far as they are."""
-    lows, highs = [], []
-    for one, until in segments:
-        for first, last, begin, end in await conn.execute_fetchall(
-            "SELECT first_step, last_step, first_timestamp, last_timestamp FROM series"
-            " WHERE id = ?",
-            (one.id,),
-        ):
-            lows.append(begin if over_time else first)
-            highs.append(end if over_time else last if until is None else min(last, until))
-    return float(max(highs)) - float(min(lows))
-
-
 def _expected(
-    chart: Chart, points: list[PointRow], amount: float, over_time: bool, extent: float
+    chart: Chart, points: list[PointRow], amount: float, over_time: bool
 ) -> list[float | None]:
     """The published formula over all points, at the last finite one of each bucket."""
     xs = [time if over_time else step for step, time, _ in points]
+    extent = float(max(xs)) - float(min(xs))
     averages = published(xs, [value for *_, value in points], amount, extent)
     skipped = sum(1 for step, *_ in points if step < chart.buckets[0].first_step)
     answer = []
@@ -96,14 +81,13 @@ async def test_averages_are_those_of_all_points(
                     )
                     await charts.smooth(conn, [segments], read, Smoothing(amount, over_time))
                     points = await histories.rows(conn, segments)
-                    extent = await _range_of_x(conn, segments, over_time)
                 assert chart.curve is not None
                 if not chart.buckets:
                     assert chart.curve.averages == []
                     continue
                 finite = [v for *_, v in points if isinstance(v, int | float) and math.isfinite(v)]
                 spread = max(finite, default=0) - min(finite, default=0)
-                expected = _expected(chart, points, amount, over_time, extent)
+                expected = _expected(chart, points, amount, over_time)
                 assert len(expected) == len(chart.curve.averages)
                 if short:
                     assert chart.curve.within == 0
@@ -114,14 +98,8 @@ async def test_averages_are_those_of_all_points(
                         assert abs(one - other) <= chart.curve.within * spread + 1e-6
 
 
-async def test_a_long_series_is_smoothed_from_its_rollups(
-    db: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(smoothing, "_SHORT", 10_000)
-    monkeypatch.setattr(smoothing, "_FEW", 1000)
-    length = 60_000
-    generator = random.Random(1)
-    values: list[Value] = [math.sin(step / 5000) + generator.gauss(0, 1) for step in range(length)]
+async def _log(db: Database, times: list[int], values: list[Value]) -> int:
+    """A run with a metric `m` at the steps from 0 on, rolled up."""
     async with db.write() as conn:
         project = await projects.get_or_create(conn, "p", now=1)
         run = await runs.create(
@@ -130,10 +108,21 @@ async def test_a_long_series_is_smoothed_from_its_rollups(
         writer_id = await writers.get_or_create(
             conn, uid="w", run_id=run.id, attempt=1, rank=0, host="h", pid=1, now=1
         )
-        steps: list[Step] = list(range(length))
-        times = [1000 * step for step in range(length)]
+        steps: list[Step] = list(range(len(values)))
         await metrics.append(conn, run.id, writer_id, [Column("m", "step", steps, times, values)])
     await histories.refresh_all(db)
+    return run.id
+
+
+async def test_a_long_series_is_smoothed_from_its_rollups(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(smoothing, "_SHORT", 10_000)
+    monkeypatch.setattr(smoothing, "_FEW", 1000)
+    length = 60_000
+    generator = random.Random(1)
+    values: list[Value] = [math.sin(step / 5000) + generator.gauss(0, 1) for step in range(length)]
+    run_id = await _log(db, [1000 * step for step in range(length)], values)
     read: list[int] = []
     pages = lineage.pages
 
@@ -147,7 +136,7 @@ async def test_a_long_series_is_smoothed_from_its_rollups(
         exact = published(list(range(length)), values, 0.99, length - 1)
         for low, high in ((0, length - 1), (20_000, 50_000), (30_000, 30_099)):
             async with db.snapshot() as conn:
-                ((segments, *_),) = [await lineage.find(conn, run.id, "m")]
+                ((segments, *_),) = [await lineage.find(conn, run_id, "m")]
                 (chart,) = read_charts = await charts.read(
                     conn, [segments], 100, step_min=low, step_max=high
                 )
@@ -164,3 +153,28 @@ async def test_a_long_series_is_smoothed_from_its_rollups(
                 # In fact it is far closer.
                 assert abs(average - other) <= 0.01
     assert sum(read) == 2 * 100  # of the narrow window
+
+
+async def test_a_pause_is_smoothed_point_by_point(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The steps on both sides of it are close together, their times are not."""
+    monkeypatch.setattr(smoothing, "_SHORT", 10_000)
+    monkeypatch.setattr(smoothing, "_FEW", 100)
+    length, paused = 60_000, 30_003
+    pause = 10_000 * length
+    values: list[Value] = [float(step >= paused) for step in range(length)]
+    times = [1000 * step + (pause if step >= paused else 0) for step in range(length)]
+    run_id = await _log(db, times, values)
+    exact = published(times, values, 0.99, times[-1] - times[0])
+    async with db.snapshot() as conn:
+        (segments,) = await lineage.find(conn, run_id, "m")
+        (chart,) = read = await charts.read(conn, [segments], 100)
+        await charts.smooth(conn, [segments], read, Smoothing(0.99, over_time=True))
+    assert chart.curve is not None
+    assert 0 < chart.curve.within <= 0.005
+    for bucket, average in zip(chart.buckets, chart.curve.averages, strict=True):
+        other = exact[int(bucket.last_step)]
+        assert average is not None
+        assert other is not None
+        assert abs(average - other) <= chart.curve.within

@@ -11,20 +11,17 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
-import msgspec
-
 from trackai.store import lineage, rollups
 from trackai.structs import buckets
 from trackai.structs.buckets import Range
 from trackai.structs.smoothing import Average, decay_rate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import AsyncIterator, Sequence
 
     from aiosqlite import Connection
 
     from trackai.store.lineage import Segment
-    from trackai.store.metrics import PointRow
     from trackai.structs.buckets import Bucket
     from trackai.structs.values import Step
 
@@ -36,6 +33,8 @@ _SHORT = 100_000
 _LONGEST = 1_000_000
 # A window with no more points is read point by point.
 _FEW = 20_000
+# In how many parts the beginning of a series is looked at to find where it ends.
+_PARTS = 16
 
 
 class Smoothing(NamedTuple):
@@ -87,52 +86,69 @@ async def read(
     steps = float(extent.last_step) - float(extent.first_step)
     rate = decay_rate(how.amount, extent.last_time - extent.first_time if over_time else steps)
     narrow = _level(extent, decay_rate(how.amount, 1.0), steps)
-    average = Average(rate)
+    reading = _Reading(conn, segments, Average(rate), over_time)
     past = Range(extent.first_step, buckets.below(window.low))
     if past.low <= past.high:
         if narrow is None:
-            async for page in lineage.pages(conn, segments, step_min=past.low, step_max=past.high):
-                _add_page(average, page, over_time)
+            async for _ in reading.pages(past):
+                pass
         else:
             for one in await _pieces(conn, segments, past, narrow):
-                _add(average, one, over_time)
+                await reading.piece(one)
     by_points = narrow is None or level is None or narrow > level
     if by_points or sum(one.points for one in shown) <= _FEW:
-        averages = await _at_points(conn, segments, window, shown, average, over_time)
+        averages = await _at_points(reading, window, shown)
     else:
-        pieces = await _pieces(conn, segments, window, narrow or 0)
-        averages = list(_at_pieces(pieces, shown, average, over_time))
-    return Curve(averages, average.within)
+        averages = await _at_pieces(
+            reading, await _pieces(conn, segments, window, narrow or 0), shown
+        )
+    return Curve(averages, reading.average.within)
 
 
 async def _extent(conn: Connection, segments: Sequence[Segment]) -> _Extent:
-    ids = msgspec.json.encode([one.series.id for one in segments]).decode()
-    found = await conn.execute_fetchall(
+    parts = [part for one in segments if (part := await _extent_of(conn, one)) is not None]
+    # The longest decides: the others are read in buckets of the same width.
+    longest = max(parts, key=lambda part: part.points)
+    return _Extent(
+        min(part.first_step for part in parts),
+        max(part.last_step for part in parts),
+        min(part.first_time for part in parts),
+        max(part.last_time for part in parts),
+        longest.points,
+        longest.base,
+    )
+
+
+async def _extent_of(conn: Connection, segment: Segment) -> _Extent | None:
+    """The extent of a series or of its beginning; None if there are no points."""
+    one, until = segment
+    for row in await conn.execute_fetchall(
         """
         SELECT
-            series.id, first_step, last_step, first_timestamp, last_timestamp, series.points,
+            first_step, last_step, first_timestamp, last_timestamp, series.points,
             CASE WHEN series.points >= ? THEN rollup_levels.base END
         FROM series LEFT JOIN rollup_levels ON rollup_levels.series_id = series.id
-        WHERE series.id IN (SELECT value FROM json_each(?)) AND series.points > 0
+        WHERE series.id = ? AND series.points > 0
         """,
-        (rollups.SHORTEST, ids),
-    )
-    rows = list(found)
-    untils = {one.series.id: one.until for one in segments}
-    lasts = []
-    for series_id, _, last, *_ in rows:
-        until = untils[series_id]
-        lasts.append(last if until is None else min(last, until))
-    # The longest decides: the others are read in buckets of the same width.
-    *_, points, base = max(rows, key=lambda row: row[5])
-    return _Extent(
-        min(row[1] for row in rows),
-        max(lasts),
-        min(row[3] for row in rows),
-        max(row[4] for row in rows),
-        points,
-        base,
-    )
+        (rollups.SHORTEST, one.id),
+    ):
+        whole = _Extent(*row)
+        if until is None or until >= whole.last_step:
+            return whole
+        # The last point may lie anywhere before that, and a later one of another time.
+        where = Range(whole.first_step, until)
+        found = await rollups.read(
+            conn, one.id, where, buckets.level_for(*where, _PARTS),
+            resumed=bool(one.resumed), plain=one.plain,
+        )  # fmt: skip
+        if found.numbers:
+            some = found.columns
+            return _Extent(
+                some.first_step[0], some.last_step[-1],
+                min(some.first_timestamp), max(some.last_timestamp),
+                sum(some.points), whole.base,
+            )  # fmt: skip
+    return None
 
 
 def _level(extent: _Extent, rate: float, steps: float) -> int | None:
@@ -165,47 +181,67 @@ async def _pieces(
     return [one for _, one in sorted(found.items())]
 
 
-def _add_page(average: Average, page: Sequence[PointRow], over_time: bool) -> list[float | None]:
-    steps, times, values = zip(*page, strict=True)
-    return average.add(times if over_time else steps, values)
+class _Reading:
+    """Adds a series to an average, in order: its points, or pieces that hold many of them."""
+
+    def __init__(
+        self, conn: Connection, segments: Sequence[Segment], average: Average, over_time: bool
+    ) -> None:
+        self.average = average
+        self._conn = conn
+        self._segments = segments
+        self._over_time = over_time
+        self._left = _LONGEST  # points that may be read for pieces that are too wide
+
+    async def pages(self, where: Range) -> AsyncIterator[list[float | None]]:
+        """The averages at the points between two steps; None where these are not finite."""
+        async for page in lineage.pages(
+            self._conn, self._segments, step_min=where.low, step_max=where.high
+        ):
+            steps, times, values = zip(*page, strict=True)
+            yield self.average.add(times if self._over_time else steps, values)
+
+    async def piece(self, one: Bucket) -> float | None:
+        """The average at the last finite point of a bucket; None if it has none."""
+        mean = buckets.mean(one)
+        first, last = one.first_step, one.last_step
+        if self._over_time:
+            first, last = one.first_timestamp, one.last_timestamp
+            # Its steps are close enough; in the midst of them the run may have had a pause.
+            if self.average.off_by(last - first) > _WITHIN and one.points <= self._left:
+                self._left -= one.points
+                found = None
+                async for page in self.pages(Range(one.first_step, one.last_step)):
+                    found = next((at for at in reversed(page) if at is not None), found)
+                return found
+        found = self.average.add_many(first, last, one.finite_points, mean or 0.0)
+        return None if mean is None else found
 
 
-def _add(average: Average, one: Bucket, over_time: bool) -> float | None:
-    mean = buckets.mean(one)
-    first, last = one.first_step, one.last_step
-    if over_time:
-        first, last = one.first_timestamp, one.last_timestamp
-    found = average.add_many(first, last, one.finite_points, mean or 0.0)
-    return None if mean is None else found
-
-
-def _at_pieces(
-    pieces: Sequence[Bucket], shown: Sequence[Bucket], average: Average, over_time: bool
-) -> Iterator[float | None]:
+async def _at_pieces(
+    reading: _Reading, pieces: Sequence[Bucket], shown: Sequence[Bucket]
+) -> list[float | None]:
     """Each bucket of the chart is made of some of the pieces."""
+    averages: list[float | None] = []
     place = 0
     for bucket in shown:
         found: float | None = None
         while place < len(pieces) and pieces[place].first_step <= bucket.last_step:
-            latest = _add(average, pieces[place], over_time)
+            latest = await reading.piece(pieces[place])
             found = found if latest is None else latest
             place += 1
-        yield found
+        averages.append(found)
+    return averages
 
 
 async def _at_points(
-    conn: Connection,
-    segments: Sequence[Segment],
-    window: Range,
-    shown: Sequence[Bucket],
-    average: Average,
-    over_time: bool,
+    reading: _Reading, window: Range, shown: Sequence[Bucket]
 ) -> list[float | None]:
     """The points come in the order of the chart's buckets, each of which has so many."""
     averages: list[float | None] = []
     place, left, found = 0, 0, None
-    async for page in lineage.pages(conn, segments, step_min=window.low, step_max=window.high):
-        for latest in _add_page(average, page, over_time):
+    async for page in reading.pages(window):
+        for latest in page:
             if not left:
                 left, found = shown[place].points, None
             if latest is not None:

@@ -90,7 +90,7 @@ class Average:
         """
         first, last = max(first, self._clock), max(last, self._clock)
         half = (last - first) / 2
-        self.within = max(self.within, math.tanh(self._rate * half))
+        self.within = max(self.within, self.off_by(last - first))
         if self._weight:
             self._weight *= self._factor(first - self._clock + half)
         if points:
@@ -100,6 +100,10 @@ class Average:
         self._weight *= self._factor(half)
         self._clock = last
         return self._mean
+
+    def off_by(self, width: float) -> float:
+        """What an average is off by at most if points over that width are added at once."""
+        return math.tanh(self._rate * width / 2)
 
     def _factor(self, distance: float) -> float:
         return math.exp(-self._rate * distance) if self._rate else 1.0
