@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sqlite3
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -115,6 +116,10 @@ def test_compare_in_buckets(server: Server, run_id: int) -> None:
     gpu = {"run_ids": [run_id], "metric_paths": ["gpu"], "points": 64}
     (one,) = server.request("POST", "/api/metrics/compare", gpu).json[str(run_id)]["gpu"]["data"]
     assert (one["step"], one["x"][:2]) == (None, "20")
+    for bounds in ({"step_min": 0}, {"step_max": 100}):  # what has no step lies in no range of them
+        found = server.request("POST", "/api/metrics/compare", {**gpu, **bounds})
+        assert found.json[str(run_id)]["gpu"]["data"] == []
+        assert _chart(server, run_id, "gpu", points=100, **bounds)["data"] == []
     del asked["points"]
     some = {**asked, "metric_paths": ["loss", "gpu"], "step_min": 2.5, "step_max": 7}
     points = server.request("POST", "/api/metrics/compare", some).json[str(run_id)]
@@ -122,6 +127,16 @@ def test_compare_in_buckets(server: Server, run_id: int) -> None:
     assert points["gpu"] == []
     points = server.request("POST", "/api/metrics/compare", asked).json[str(run_id)]
     assert len(points["loss"]) == _LENGTH
+
+
+def test_comparing_without_buckets_has_a_limit(server: Server, run_id: int, db_path: Path) -> None:
+    with sqlite3.connect(db_path) as conn:
+        conn.execute("UPDATE series SET points = 1000001 WHERE path = 'loss'")
+    asked: dict[str, Any] = {"run_ids": [run_id], "metric_paths": ["loss"]}
+    refused = server.request("POST", "/api/metrics/compare", asked)
+    assert (refused.status, refused.json["detail"][:7]) == (422, "points:")
+    asked["metric_paths"] = ["short/a"]
+    assert server.request("POST", "/api/metrics/compare", asked).status == 200
 
 
 def test_smoothing_is_over_all_points(server: Server, run_id: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -32,9 +33,10 @@ def _id(server: Server, slug: str) -> int:
     return int(run["id"])
 
 
-def _raw(server: Server, path: str) -> tuple[int, bytes, Any]:
+def _raw(server: Server, path: str, asked: dict[str, str] | None = None) -> tuple[int, bytes, Any]:
     try:
-        with urllib.request.urlopen(server.url + path) as answer:
+        request = urllib.request.Request(server.url + path, headers=asked or {})
+        with urllib.request.urlopen(request) as answer:
             return answer.status, answer.read(), answer.headers
     except urllib.error.HTTPError as error:
         with error:
@@ -174,3 +176,42 @@ def test_only_plain_images_and_texts_are_shown(imported: Server, db_path: Path) 
     assert (status, data.decode()) == (200, "€" * 66_666)
     kept.unlink()
     assert look("source/train.py")[0] == 404
+
+
+def test_a_part_of_a_file_and_ranges_that_are_none(imported: Server) -> None:
+    files = imported.get(f"/api/runs/{_id(imported, 'llm-7b-baseline')}/files")
+    one = next(file for file in files if file["path"] == "artifacts/weights")
+
+    def ask(wanted: str) -> tuple[int, bytes, Any]:
+        return _raw(imported, f"/api/files/{one['id']}", {"Range": wanted})
+
+    whole = _raw(imported, f"/api/files/{one['id']}")[1]
+    assert ask("bytes=1-3")[:2] == (206, whole[1:4])
+    for wanted, expected in (("bytes=9-1", 400), ("items=0-1", 400), ("bytes=9999-", 416)):
+        status, said, headers = ask(wanted)
+        assert status == expected
+        assert json.loads(said)["detail"].startswith("Range: ")
+    assert headers["Content-Range"] == "bytes */3000"
+
+
+def test_where_a_metric_was_best_is_also_looked_for_in_what_a_fork_inherits(
+    imported: Server,
+) -> None:
+    child = _id(imported, "llm-7b-fork-lr3e-5")
+    address = f"/api/metrics/runs/{child}"
+    data = imported.get(f"{address}/metric/train/loss?limit=100000")["data"]
+    points = [one["value"] for one in data]
+    own = [one["value"] for one in data if one["step"] > 1200]
+    first = f"{address}/first?metric=train/loss&kind="
+    for kind, best in (("min", min), ("max", max)):
+        for more, some in (("", points), ("&inherited=false", own)):
+            assert imported.get(first + kind + more)["value"] == best(some)
+    assert (min(own), max(own)) != (min(points), max(points))
+
+
+def test_ids_that_no_run_can_have_are_refused_also_beside_forks(imported: Server) -> None:
+    for one in (2**63, -(2**63) - 1, 10**30):
+        for more in ({}, {"points": 10}, {"points": 10, "group_by": "group"}):
+            asked = {"run_ids": [one], "metric_paths": ["*"], **more}
+            answer = imported.request("POST", "/api/metrics/compare", asked)
+            assert (answer.status, "run_ids" in answer.json["detail"]) == (422, True)

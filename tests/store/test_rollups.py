@@ -239,9 +239,9 @@ async def test_the_first_of_a_kind_is_found_in_rollups_and_in_rows(db: Database)
         if rolled_up:
             await _refresh_all(db)
         async with db.snapshot() as conn:
-            ((segment, *_),) = await lineage.find(conn, run_id, "m")
-            assert await extremes.find(conn, segment.series, "nan") == (8765, 8765, None)
-            assert await extremes.find(conn, segment.series, "inf") == (5432, 5432, math.inf)
+            (segments,) = await lineage.find(conn, run_id, "m")
+            assert await extremes.find(conn, segments, "nan") == (8765, 8765, None)
+            assert await extremes.find(conn, segments, "inf") == (5432, 5432, math.inf)
 
 
 async def test_rollups_of_an_older_version_are_computed_anew(db_path: Path) -> None:

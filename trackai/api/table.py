@@ -295,8 +295,6 @@ def _name(reference: Mapping[str, str]) -> str:
 
 
 def _response(one: Operation, status: int, by_type: Mapping[str, Any]) -> dict[str, Any]:
-    if status in {400, 416}:
-        return {"description": _MEANING[status], "content": {TEXT: {"schema": {"type": "string"}}}}
     if status not in {200, 206}:
         schema: Any = {"$ref": "#/components/schemas/Error"}
         return {"description": _MEANING[status], "content": {JSON: {"schema": schema}}}

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 # A long window is read from its points only if there are no more of them for each bucket.
 _PER_BUCKET = 8
+_NOWHERE = 1, 0
 
 
 class Chart(msgspec.Struct):
@@ -71,6 +72,8 @@ async def read(
     *,
     step_min: Step | None = None,
     step_max: Step | None = None,
+    time_min: int | None = None,
+    time_max: int | None = None,
     together: bool = False,
     times: bool = True,
 ) -> list[Chart]:
@@ -80,15 +83,24 @@ async def read(
     series into the same buckets. The connection is in a transaction, so that all is of one moment.
 
     Args:
+        step_min, step_max: system metrics have no steps, and so lie in no range of them.
+        time_min, time_max: between which times system metrics are wanted.
         times: whether the timestamps of buckets are wanted; if not, they may be 0. Those of system
             metrics always are.
     """
     times = times or any(segments[0].series.axis == "time" for segments in wanted)
     extents = await _extents(conn, wanted)
-    windows = [_window(segments, extents, step_min, step_max) for segments in wanted]
+    on_steps = step_min, step_max
+    on_times = (time_min, time_max) if on_steps == (None, None) else _NOWHERE
+    windows = [
+        _window(segments, extents, *(on_steps if segments[0].series.axis == "step" else on_times))
+        for segments in wanted
+    ]
     charts = [Chart(window=window) for window in windows]
     common = _common_level(windows, count) if together else None
-    short: dict[int, int] = {}  # series that stand alone and have no rollups: all at once
+    # Series that stand alone and have no rollups, by row id: all at once.
+    short: dict[int, int] = {}
+    ranges: dict[int, Range] = {}
     for place, (segments, whole) in enumerate(zip(wanted, windows, strict=True)):
         if whole is None:
             continue
@@ -107,7 +119,7 @@ async def read(
                 continue
         # A fork without points of its own has the beginning of its parent's series.
         if len(segments) == 1 and segments[0].until is None and few:
-            short[one.id] = place
+            short[one.id], ranges[one.id] = place, whole
             continue
         charts[place].found = await _read_long(conn, segments, whole, level, times)
     limit = None if together else count
@@ -120,19 +132,18 @@ async def read(
         }
         if some and plain:
             for series_id, (own_level, columns) in (
-                await short_series.read(
-                    conn, some, limit,
-                    step_min=step_min, step_max=step_max, resumed=resumed, times=times,
-                )
-            ).items():  # fmt: skip
+                await short_series.read(conn, some, ranges, limit, resumed=resumed, times=times)
+            ).items():
                 charts[short[series_id]].level = own_level
                 charts[short[series_id]].found = columns
         elif some:
-            ranges = [
-                rollups.Wanted(series_id, level, *(windows[short[series_id]] or ()))
+            few_rows = [
+                rollups.Wanted(series_id, level, *ranges[series_id])
                 for series_id, level in some.items()
             ]
-            for series_id, rows in (await rollups.read_rows(conn, ranges, resumed=resumed)).items():
+            for series_id, rows in (
+                await rollups.read_rows(conn, few_rows, resumed=resumed)
+            ).items():
                 charts[short[series_id]].found = [one for _, one in sorted(rows.items())]
     if not together:
         for segments, chart in zip(wanted, charts, strict=True):
@@ -145,8 +156,7 @@ async def _read_long(
     conn: Connection, segments: Sequence[Segment], whole: Range, level: int, times: bool
 ) -> list[Bucket] | Columns:
     found: dict[int, Bucket] = {}
-    # Where series are put together, times say which of two points at a step is the first.
-    times = times or len(segments) > 1
+    ties: set[int] = set()
     for one, until in segments:
         part = whole if until is None else Range(whole.low, min(whole.high, until))
         if part.low <= part.high:
@@ -156,8 +166,29 @@ async def _read_long(
             )  # fmt: skip
             if len(segments) == 1:
                 return more.columns
-            rollups.merge_into(found, more.items())
+            for number, bucket in more.items():
+                other = found.get(number)
+                if other is not None and _tied(other, bucket):
+                    ties.add(number)
+                found[number] = bucket if other is None else buckets.merge(other, bucket)
+    for number in ties:
+        await _tell_ends(conn, segments, found[number])
     return [one for _, one in sorted(found.items())]
+
+
+def _tied(one: Bucket, other: Bucket) -> bool:
+    """Whether points of both have the first step, or the last one."""
+    return one.first_step == other.first_step or one.last_step == other.last_step
+
+
+async def _tell_ends(conn: Connection, segments: Sequence[Segment], one: Bucket) -> None:
+    """Which points are the first and the last of a bucket: times decide, of which it has others."""
+    for step in one.first_step, one.last_step:
+        rows = await lineage.read(conn, segments, step_min=step, step_max=step, limit=-1)
+        if step == one.first_step:
+            one.first_value = rows[0][2]
+        if step == one.last_step:
+            one.last_value = rows[-1][2]
 
 
 async def _cheaper(

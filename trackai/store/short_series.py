@@ -6,7 +6,6 @@ themselves are read in less time.
 
 from __future__ import annotations
 
-import math
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +18,8 @@ if TYPE_CHECKING:
 
     from aiosqlite import Connection
 
+    from trackai.structs.buckets import Range
     from trackai.structs.thinning import Columns
-    from trackai.structs.values import Step
 
 # A third faster than zip, which makes an iterator of each row.
 _STEP, _VALUE, _TIME = map(itemgetter, range(3))
@@ -29,23 +28,21 @@ _STEP, _VALUE, _TIME = map(itemgetter, range(3))
 async def read(
     conn: Connection,
     levels: Mapping[int, int],
+    windows: Mapping[int, Range],
     count: int | None,
     *,
-    step_min: Step | None,
-    step_max: Step | None,
     resumed: bool,
     times: bool,
 ) -> dict[int, tuple[int | None, Columns]]:
     """Series of which all values are finite numbers, thinned to the levels given by row id.
 
     Args:
+        windows: between which steps, by row id.
         count: a series with no more points is not thinned; None thins them all.
 
     Returns:
         By row id, the level, None if it was not thinned, and the buckets.
     """
-    low = -math.inf if step_min is None else rollups.bound(step_min)
-    high = math.inf if step_max is None else rollups.bound(step_max)
     statement = f"""
         SELECT step, value {", timestamp" if times else ""} FROM metrics
         WHERE series_id = ? AND step BETWEEN ? AND ?
@@ -56,6 +53,7 @@ async def read(
     async def work(own: Connection) -> dict[int, tuple[int | None, Columns]]:
         found: dict[int, tuple[int | None, Columns]] = {}
         for series_id, level in levels.items():
+            low, high = map(rollups.bound, windows[series_id])
             rows: Any = await own.execute_fetchall(statement, (series_id, low, high))
             if not rows:
                 continue

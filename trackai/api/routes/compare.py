@@ -33,7 +33,7 @@ from trackai.structs.records import (
     ComparedGroups,
     ComparedPoint,
 )
-from trackai.structs.values import BoundedStep, json_value, microseconds
+from trackai.structs.values import BoundedStep, Integer, json_value, microseconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from trackai.store.metrics import CurveRow
 
 MAX_COMPARED = 1000
+# So many points take the server 280 MB; a page of one metric, as long as it may be, takes none.
+MAX_POINTS = 1_000_000
 # SQLite takes patterns of so and so many bytes.
 MAX_PATTERN = 4096
 
@@ -56,7 +58,7 @@ class Comparison(msgspec.Struct):
     `group_by` is "all" or a field: `group`, `state`, `name` or `config.KEY`.
     """
 
-    run_ids: Annotated[list[int], msgspec.Meta(max_length=MAX_COMPARED)]
+    run_ids: Annotated[list[Integer], msgspec.Meta(max_length=MAX_COMPARED)]
     metric_paths: Annotated[list[str], msgspec.Meta(max_length=MAX_COMPARED)]
     inherited: bool = True
     points: chart.Buckets | None = None
@@ -102,6 +104,13 @@ async def _find_points(
         str(run_id): {} for run_id in await runs.existing(conn, asked.run_ids)
     }
     found = await _find(conn, asked)
+    number = sum(part.points for _, segments in found for part, _ in segments)
+    if number > MAX_POINTS:
+        raise InvalidInputError(
+            "points",
+            f"these metrics have {number} points: say how many buckets each may have, or read them"
+            " one by one",
+        )
     points = await lineage.read_many(conn, [segments for _, segments in found])
     for (run_id, segments), rows in zip(found, points, strict=True):
         within = _within(asked, segments, rows)

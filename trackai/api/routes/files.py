@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import anyio.to_thread
 import msgspec
+from starlette.datastructures import Headers
 from starlette.responses import FileResponse, Response
 
 from trackai.api.requests import Limit, Offset, database, path_id, query
-from trackai.api.responses import answer
+from trackai.api.responses import JSONResponse, answer
 from trackai.errors import NotFoundError
 from trackai.store import files, runs
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from aiosqlite import Connection
     from starlette.requests import Request
+    from starlette.types import Message, Receive, Scope, Send
 
     from trackai.structs.records import FilePath, FileRecord
 
@@ -37,6 +39,10 @@ _PLAIN_IMAGES = {
 # Of a text, so much is shown; and so much of any file is looked at to tell what it is.
 _TEXT = 200_000
 _BYTES = 4096
+_NO_RANGE = {
+    400: "Range: it is no range of bytes, such as bytes=0-1023",
+    416: "Range: the file ends before it begins",
+}
 
 
 class FileQuery(msgspec.Struct):
@@ -87,7 +93,7 @@ async def list_file_paths(request: Request) -> Response:
 async def download(request: Request) -> Response:
     """The bytes of a file, to be saved and never to be shown: they may be anybody's HTML."""
     file, path = await _find(request)
-    return FileResponse(
+    return _Bytes(
         path,
         media_type="application/octet-stream",
         filename=file.name.rpartition("/")[2],
@@ -104,8 +110,29 @@ async def preview(request: Request) -> Response:
     # The same bytes have the same address for ever: files are told apart by their content.
     headers = {**_SAFE, "Cache-Control": "private, max-age=3600", "ETag": f'"{file.sha256}"'}
     if image is not None:
-        return FileResponse(path, media_type=image, headers=headers)
+        return _Bytes(path, media_type=image, headers=headers)
     return Response(_text(begins), media_type="text/plain; charset=utf-8", headers=headers)
+
+
+class _Bytes(FileResponse):
+    """A file, or a part of it; ranges that are none are refused in JSON, like all else."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refused: JSONResponse | None = None
+
+        async def say(message: Message) -> None:
+            nonlocal refused
+            if message["type"] == "http.response.start" and message["status"] in _NO_RANGE:
+                status = message["status"]
+                extent = Headers(raw=message["headers"]).get("content-range")
+                headers = None if extent is None else {"Content-Range": extent}
+                refused = JSONResponse({"detail": _NO_RANGE[status]}, status, headers)
+            elif refused is None:
+                await send(message)
+
+        await super().__call__(scope, receive, say)
+        if refused is not None:
+            await refused(scope, receive, send)
 
 
 async def _find(request: Request) -> tuple[FileRecord, Path]:

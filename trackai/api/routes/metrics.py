@@ -99,13 +99,14 @@ async def _get_chart(request: Request, run_id: int, asked: PointQuery, count: in
     async def find(conn: Connection) -> ChartData:
         run = await runs.get(conn, run_id)
         segments, *_ = await _find(conn, run_id, path, asked.inherited)
-        low, high = asked.step_min, asked.step_max
-        if segments[0].series.axis == "time":
-            low = None if asked.time_min is None else microseconds(asked.time_min)
-            high = None if asked.time_max is None else microseconds(asked.time_max)
         cursor = await arrivals.last(conn)
-        times = asked.x != "step" or segments[0].series.axis == "time"
-        found = await charts.read(conn, [segments], count, step_min=low, step_max=high, times=times)
+        found = await charts.read(
+            conn, [segments], count,
+            step_min=asked.step_min, step_max=asked.step_max,
+            time_min=None if asked.time_min is None else microseconds(asked.time_min),
+            time_max=None if asked.time_max is None else microseconds(asked.time_max),
+            times=asked.x != "step",
+        )  # fmt: skip
         if how := chart.smoothing(asked.smoothing, asked.x):
             await charts.smooth(conn, [segments], found, how)
         return chart_records.show(
@@ -120,6 +121,7 @@ class FirstQuery(msgspec.Struct):
 
     metric: str
     kind: extremes.Kind
+    inherited: bool = True
 
 
 async def get_first(request: Request) -> Response:
@@ -129,13 +131,13 @@ async def get_first(request: Request) -> Response:
 
     async def find(conn: Connection) -> Point:
         await runs.get(conn, run_id)
-        ((own, *_), *_) = await lineage.find(conn, run_id, asked.metric, inherited=False)
-        row = await extremes.find(conn, own.series, asked.kind)
+        segments, *_ = await lineage.find(conn, run_id, asked.metric, inherited=asked.inherited)
+        row = await extremes.find(conn, segments, asked.kind)
         if row is None:
             raise NotFoundError(f"the metric {asked.metric!r} has no such value")
         step, time, value = row
-        on_steps = own.series.axis == "step"
-        return Point(step if on_steps else None, utc(time), json_value(value, own.series.kind))
+        one = lineage.as_one(segments)
+        return Point(step if one.axis == "step" else None, utc(time), json_value(value, one.kind))
 
     return await answer(request, find)
 
