@@ -121,6 +121,9 @@ async def _matching(db: Database, text: str) -> list[int]:
         ("metric.ok = false", [4]),
         ("metric.acc = null", [5]),
         ("metric.acc != null", [1, 2, 3, 4]),
+        ("metric.acc.min = null", [4, 5]),
+        ("metric.acc.min != null", [1, 2, 3]),
+        ("metric.acc.points = null", [5]),
         ('metric."acc.max" = 7', [4]),
         ("not metric.acc.max > 0.9", [1, 3, 4, 5]),
         # Attributes, with what is missing.
@@ -226,6 +229,17 @@ async def test_a_cursor_of_another_order_or_none_at_all_is_refused(db: Database)
         for wrong in ("", "x", "AAAA", "é", "k6E=", "A" * 10_000):
             with pytest.raises(InvalidInputError, match="cursor: "):
                 await run_tables.list_page(conn, where, limit=1, cursor=wrong)
+
+
+async def test_a_cursor_holds_the_longest_name_of_a_metric(db: Database) -> None:
+    async with db.write() as conn:
+        await _fill(conn)
+        where, field = run_tables.RunFilter(), parse_field(f'metric."{"😀" * 1024}"')
+        page = await run_tables.list_page(conn, where, limit=2, sort_by=field)
+        more = await run_tables.list_page(
+            conn, where, limit=2, sort_by=field, cursor=page.next_cursor
+        )
+    assert [run.id for run in [*page.runs, *more.runs]] == [5, 4, 3, 2]
 
 
 async def test_columns(db: Database) -> None:

@@ -62,9 +62,11 @@ async def test_summaries_leave_out_what_is_not_finite(db: Database) -> None:
         await log(
             conn, run_id,
             flag=[True, False], loss=[3.0, math.nan, 1, math.inf], none=[math.nan], word=["a", "b"],
+            vast=[1.7e308] * 3,
         )  # fmt: skip
         found = {one.path: one for one in await series.summaries(conn, run_id)}
-    assert list(found) == ["flag", "loss", "none", "word"]
+    assert list(found) == ["flag", "loss", "none", "vast", "word"]
+    assert found["vast"].mean == 1.7e308
     loss = found["loss"]
     assert (loss.points, loss.nan_points, loss.last, loss.last_step) == (4, 1, "Infinity", 3)
     assert (loss.min, loss.min_step, loss.max, loss.max_step, loss.mean) == (1, 2, 3.0, 0, 2.0)

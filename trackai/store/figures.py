@@ -12,6 +12,10 @@ from trackai.structs.values import Kind, Step, StoredValue, Value  # noqa: TC001
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+# Over columns of `series`. A sum beyond the largest float is infinite, its mean is not.
+MEAN = """
+    CASE WHEN finite_points > 0 THEN max(min_value, min(max_value, sum / finite_points)) END
+"""
 _FLOAT = frozenset({float})
 _NUMBERS = frozenset({float, int, bool})
 

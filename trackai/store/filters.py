@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from trackai.store.figures import MEAN
 from trackai.structs.filters import Attribute, Comparison, Config, Every, Metric, Not, Some
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ FIGURES: dict[Figure, str] = {
     "last": "last_value",
     "min": "min_value",
     "max": "max_value",
-    "mean": "CASE WHEN finite_points > 0 THEN sum / finite_points END",
+    "mean": MEAN,
     "points": "points",
     "nans": "nan_points",
     "first_step": "CASE axis WHEN 'step' THEN first_step END",
@@ -146,7 +147,9 @@ def _metric(path: str, figure: Figure, operator: Operator, value: Constant) -> C
     column = FIGURES[figure]
     if value is None:
         member = "NOT IN" if operator == "=" else "IN"
-        return f"runs.id {member} (SELECT run_id FROM series WHERE path = ?)", [path]
+        # A last value that is NULL is a NaN; any other figure is not there.
+        there = "TRUE" if figure == "last" else f"{column} IS NOT NULL"
+        return f"runs.id {member} (SELECT run_id FROM series WHERE path = ? AND {there})", [path]
     if isinstance(value, bool):
         sql, values = _compared(column, operator, int(value))
         sql = f"kind = 'bool' AND {sql}"

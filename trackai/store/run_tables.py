@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from aiosqlite import Connection
 
 Order = Literal["asc", "desc"]
-_MAX_CURSOR = 4096
+# The name of a metric alone may take 5 500.
+_MAX_CURSOR = 8192
 
 
 class RunFilter(msgspec.Struct, kw_only=True, frozen=True):

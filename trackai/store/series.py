@@ -10,7 +10,7 @@ import msgspec
 from trackai.errors import NotFoundError
 from trackai.store.attempts import NOT_SUPERSEDED
 from trackai.store.bulk import execute_rows, placeholders
-from trackai.store.figures import Figures
+from trackai.store.figures import MEAN, Figures
 from trackai.structs.values import Axis, Kind, Step, StoredValue, Value, json_value
 
 if TYPE_CHECKING:
@@ -225,11 +225,11 @@ class MetricSummary(msgspec.Struct, frozen=True):
 async def summaries(conn: Connection, run_id: int) -> list[MetricSummary]:
     """The figures of all metrics of a run, sorted by path."""
     rows = await conn.execute_fetchall(
-        """
+        f"""
         SELECT
             path, axis, kind, points, nan_points, last_value,
             CASE axis WHEN 'step' THEN last_step END, min_value, min_step, max_value, max_step,
-            CASE WHEN finite_points > 0 THEN sum / finite_points END
+            {MEAN}
         FROM series WHERE run_id = ?
         ORDER BY path, axis
         """,

@@ -65,8 +65,8 @@ def microseconds(time: datetime) -> int:
     )
 
 
-# Others cannot be shown. Points at a place that is taken move on by microseconds, for which a day is
-# left at the end.
+# Others cannot be shown. Points at a place that is taken move on by microseconds: a day is left for
+# them at the end.
 FIRST_TIME, LAST_TIME = map(microseconds, (datetime.min, datetime.max - timedelta(days=1)))
 Microseconds = Annotated[int, msgspec.Meta(ge=FIRST_TIME, le=LAST_TIME)]
 
