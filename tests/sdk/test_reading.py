@@ -198,6 +198,10 @@ def test_changes(api: trackai.Api) -> None:
     run = api.run(2)
     run.rename("better").tag("b", "a").untag("b")
     assert (api.run(2).name, api.run(2).tags) == ("better", ["a"])
+    same = api.run(2)  # what somebody else has changed since it was read stays
+    run.tag("b")
+    same.tag("c").untag("a", "none")
+    assert same.tags == api.run(2).tags == ["b", "c"]
     assert run.delete()
     assert len(api.runs()) == 2
 
@@ -207,6 +211,11 @@ def test_moving(api: trackai.Api) -> None:
     assert api.run(2).move("else-where")  # by its slug: no further project is made
     assert sorted(api.projects()) == ["Else where", "My project"]
     assert [run.name for run in api.runs("Else where")] == ["r1", "r0"]
+    with trackai.init(project="My project", name="r0") as again:
+        again.log({"x": 1})
+    moved = api.run(again.id)
+    assert moved.move("else-where")
+    assert (moved.run_id, moved.project) == ("r0-2", "Else where")
 
 
 def test_a_server_that_is_not_there() -> None:

@@ -14,6 +14,7 @@ from trackai.sdk.config import nested
 from trackai.sdk.history import History, number, thinned
 from trackai.sdk.sources import LocalSource, RemoteSource, Source
 from trackai.settings import Settings
+from trackai.structs.comparing import differing, side_by_side
 from trackai.structs.values import utc
 
 if TYPE_CHECKING:
@@ -137,19 +138,19 @@ class StoredRun:
 
     def move(self, new_project: str) -> bool:
         """Move it to another project."""
-        self._adopt(self._source.change(self.id, project=new_project), new_project)
+        record = self._source.change(self.id, project=new_project)
+        names = {one.id: one.name for one in self._source.projects()}
+        self._adopt(record, names[record.project_id])
         return True
 
     def tag(self, *tags: str) -> StoredRun:
         """Add tags."""
-        record = self._source.change(self.id, tags=sorted({*self.tags, *tags}))
-        self._adopt(record, self.project)
+        self._adopt(self._source.tag(self.id, tags, ()), self.project)
         return self
 
     def untag(self, *tags: str) -> StoredRun:
         """Take tags away."""
-        record = self._source.change(self.id, tags=sorted(set(self.tags) - set(tags)))
-        self._adopt(record, self.project)
+        self._adopt(self._source.tag(self.id, (), tags), self.project)
         return self
 
     def delete(self) -> bool:
@@ -279,6 +280,5 @@ class Api:
     def compare(self, runs: Sequence[StoredRun]) -> dict[str, list[Any]]:
         """What differs in the configurations of runs: for each flat key a value for each run."""
         configs = [self._source.config(run.id) for run in runs]
-        keys = sorted({key for config in configs for key in config})
-        rows = {key: [config.get(key) for config in configs] for key in keys}
-        return {key: row for key, row in rows.items() if any(one != row[0] for one in row)}
+        rows = side_by_side(configs)
+        return {key: rows[key] for key in sorted(differing(configs))}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
 import msgspec
 from anyio.from_thread import start_blocking_portal
 
-from trackai.errors import InvalidInputError, NotFoundError, TrackAIError
+from trackai.errors import ConflictError, InvalidInputError, NotFoundError, TrackAIError
 from trackai.sdk.history import Curve, number
 from trackai.sdk.values import checked_text
 from trackai.store import (
@@ -37,7 +37,7 @@ from trackai.structs.records import ChartData, Point, PointPage, Project, Run, R
 from trackai.structs.values import microseconds
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
     from pathlib import Path
 
     from aiosqlite import Connection
@@ -85,6 +85,7 @@ class Source(Protocol):
         self, run_id: int, path: str, points: int, x: XAxis, smooth: float | None = None
     ) -> ChartData: ...
     def change(self, run_id: int, **fields: Any) -> Run: ...
+    def tag(self, run_id: int, add: Sequence[str], remove: Sequence[str]) -> Run: ...
     def delete(self, run_id: int) -> None: ...
 
 
@@ -164,23 +165,30 @@ class LocalSource:
         async def work(conn: Connection) -> Run:
             now = time.time_ns() // 1000
             run = await runs.get(conn, run_id)
-            if "tags" in fields:
-                await tags.replace(conn, run_id, fields["tags"])
-            project_id, slug = run.project_id, run.run_id
+            project_id = run.project_id
             if "project" in fields:
                 project_id = (await projects.get_or_create(conn, fields["project"], now=now)).id
-                if project_id != run.project_id:
-                    slug = await runs.unused_slug(conn, project_id, slug)
             return await runs.change(
                 conn,
                 run_id,
-                slug=slug,
+                slug=await runs.slug_in(conn, run, project_id),
                 name=fields.get("name", run.name),
                 group_name=run.group_name,
                 notes=fields.get("notes", run.notes),
                 project_id=project_id,
                 now=now,
             )
+
+        return self._write(work)
+
+    def tag(self, run_id: int, add: Sequence[str], remove: Sequence[str]) -> Run:
+        check_change({"tags": [*add]})
+
+        async def work(conn: Connection) -> Run:
+            await runs.get(conn, run_id)
+            await tags.remove(conn, run_id, remove)
+            await tags.add(conn, run_id, add)
+            return await runs.get(conn, run_id)
 
         return self._write(work)
 
@@ -317,6 +325,12 @@ class RemoteSource:
         run: Run = self._ask("PATCH", f"/api/runs/{run_id}", Run, fields)
         return run
 
+    def tag(self, run_id: int, add: Sequence[str], remove: Sequence[str]) -> Run:
+        check_change({"tags": [*add]})
+        change = {"run_ids": [run_id], "add": add, "remove": remove}
+        (run,) = self._ask("POST", "/api/runs/tags", list[Run], change)
+        return run  # type: ignore[no-any-return]
+
     def _make_project(self, name: str) -> Project:
         slug = projects.free_slug(
             projects.slugify(name), {one.project_id for one in self.projects()}
@@ -394,6 +408,8 @@ def error_of(status: int, body: bytes) -> TrackAIError:
         detail = f"the server answered with the status {status}"
     if status == 404:
         return NotFoundError(detail)
+    if status == 409:
+        return ConflictError(detail)
     if status == 422:
         field, _, problem = detail.partition(": ")
         return InvalidInputError(field, problem)

@@ -79,6 +79,15 @@ async def unused_slug(conn: Connection, project_id: int, name: str) -> str:
     return free_slug(slugify(name), {slug for (slug,) in rows})
 
 
+async def slug_in(conn: Connection, run: Run, project_id: int) -> str:
+    """The slug of a run in a project: its own, unless another run has it there."""
+    taken = await conn.execute_fetchall(
+        "SELECT 1 FROM runs WHERE project_id = ? AND slug = ? AND id <> ?",
+        (project_id, run.run_id, run.id),
+    )
+    return await unused_slug(conn, project_id, run.run_id) if list(taken) else run.run_id
+
+
 async def get(conn: Connection, run_id: int) -> Run:
     """The run with that row id.
 

@@ -220,7 +220,7 @@ async def change_run(request: Request) -> JSONResponse:
         run = await runs.change(
             conn,
             run_id,
-            slug=_or(wanted.run_id, run.run_id),
+            slug=_or(wanted.run_id, await runs.slug_in(conn, run, project_id)),
             name=_or(wanted.name, run.name),
             group_name=_or(wanted.group_name, run.group_name),
             notes=_or(wanted.notes, run.notes),
