@@ -11,7 +11,7 @@ import click
 from trackai.cli.output import json_option, print_json
 from trackai.cli.progress import ProgressLine
 from trackai.cli.store import db_option, with_store
-from trackai.errors import TrackAIError
+from trackai.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from trackai.store.database import Database
@@ -52,7 +52,7 @@ def neptune(
     """
     # Here and not in the processes that read: a missing package is one line.
     if find_spec("pyarrow") is None or find_spec("numpy") is None:
-        raise TrackAIError("reading an export needs pyarrow: run pip install 'trackai[neptune]'")
+        raise MissingExtraError("reading an export", "neptune")
     import anyio
     import msgspec
 

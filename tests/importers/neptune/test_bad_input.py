@@ -201,6 +201,11 @@ async def test_files_that_are_not_where_they_should_be(
         "its file cannot be read": 2,
     }
     assert len(receipt.problems) == len(sources) + 4
+    verified = (await import_(verify=True)).verification.differences
+    assert [one.partition(": ")[2].partition(" (")[0] for one in verified] == [
+        *(f"1 files 'bad/{n}'" for n in range(len(sources))),
+        "1 files 'long'",
+    ]
     assert all("secret" not in path.read_text() for path in files.folder(db.path).rglob("*")
                if path.is_file())  # fmt: skip
     assert rows("SELECT path, sha256 IS NULL FROM files ORDER BY path") == [

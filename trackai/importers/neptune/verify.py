@@ -11,6 +11,7 @@ import json
 import math
 import struct
 from collections import Counter
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from anyio.to_thread import run_sync
@@ -20,7 +21,6 @@ from trackai.store import files, imports, runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from decimal import Decimal
     from pathlib import Path
 
     from trackai.importers.neptune.layout import Part
@@ -126,7 +126,7 @@ def _read_row(contents: _Contents, part: Part, row: dict[str, Any]) -> None:
             step = None if row["step"] is None else _step(row["step"])
             time = None if row["timestamp"] is None else _microseconds(row["timestamp"])
             source = row["file_value"]["path"]
-            for sha256 in _hashes(part.files / source):
+            for sha256 in _hashes(part.files / source, part.files):
                 contents.files[path, step, time, source, sha256] += 1
     else:
         value = row.get(f"{type_}_value")
@@ -141,7 +141,8 @@ def _read_row(contents: _Contents, part: Part, row: dict[str, Any]) -> None:
             contents.params[path] = value
 
 
-def _step(step: Decimal) -> int | float:
+def _step(text: Any) -> int | float:
+    step = Decimal(text)
     whole = int(step)
     return whole if step == whole else float(step)
 
@@ -161,11 +162,20 @@ def _jsonable(value: Any) -> Any:
     return value
 
 
-def _hashes(path: Path) -> Iterator[str | None]:
-    if not path.exists():
+def _hashes(path: Path, root: Path) -> Iterator[str | None]:
+    """Of a file, or of the files of a folder; None for what is missing, or not below `root`."""
+    top = root.resolve()
+    try:
+        there = top in path.resolve().parents and path.exists()
+    except (OSError, ValueError):  # a name that is too long, a zero byte
+        there = False
+    if not there:
         yield None
+        return
     for one in sorted(path.rglob("*")) if path.is_dir() else [path]:
-        if one.is_file():
+        if not one.resolve().is_relative_to(top):
+            yield None
+        elif one.is_file():
             with one.open("rb") as file:
                 yield hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -192,6 +202,7 @@ async def _read_store(db: Database, record: ImportedPart) -> _Contents:
         # The bytes themselves are read, not what the row says about them.
         sha256 = None
         if one.sha256 is not None:
-            sha256 = next(_hashes(files.blob_path(db.path, one.sha256))) or "its bytes are gone"
+            blob = files.blob_path(db.path, one.sha256)
+            sha256 = next(_hashes(blob, blob.parent)) or "its bytes are gone"
         contents.files[one.path, one.step, one.timestamp, one.source, sha256] += 1
     return contents
