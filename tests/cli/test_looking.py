@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
+import subprocess
+import sys
+import textwrap
 from typing import TYPE_CHECKING
 
 import pytest
@@ -86,6 +90,8 @@ def test_compare(trackai: Trackai) -> None:
     assert "lr\t0\t1" in text
     assert "same" not in text
     assert "same\t1\t1" in trackai("compare", "1", "2", "--all").out
+    alone = trackai("compare", "1")
+    assert (alone.out, "nothing differs" in alone.err) == ("", True)
 
 
 def test_sql_reads_and_cannot_write(trackai: Trackai) -> None:
@@ -99,6 +105,25 @@ def test_sql_opens_no_other_file(trackai: Trackai, tmp_path: Path) -> None:
     for statement in (f"ATTACH DATABASE '{other}' AS x", f"VACUUM INTO '{other}'"):
         assert "only reads" in trackai("sql", statement, code=2).err
     assert not other.exists()
+
+
+def test_sql_ends_at_ctrl_c(db_path: Path) -> None:
+    endless = (
+        "WITH RECURSIVE c (x) AS (VALUES (1) UNION ALL SELECT x + 1 FROM c) SELECT sum(x) FROM c"
+    )
+    script = f"""
+        import signal, threading
+        from trackai.cli import main
+        begun = threading.Timer(0.5, signal.raise_signal, [signal.SIGINT])
+        begun.start()
+        main(["sql", {endless!r}])
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)],
+        env={**os.environ, "TRACKAI_DB_PATH": str(db_path)},
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, "Traceback" in done.stderr) == (130, False)
 
 
 def test_sql_in_json(trackai: Trackai) -> None:

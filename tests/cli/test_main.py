@@ -80,6 +80,8 @@ def test_no_command_is_without_json_or_a_reason() -> None:
         ("trackai runs --db /", 2, "is no file"),
         ("trackai show nope", 3, "no run 'nope'"),
         ("trackai runs nope", 3, "no project 'nope'"),
+        ("trackai runs ''", 3, "no project ''"),
+        ("trackai export --project '' -o x.csv", 3, "no project ''"),
         ("trackai delete 1 < /dev/null", 2, "say --yes"),
         ("TRACKAI_PORT=x trackai runs", 2, "TRACKAI_PORT"),
     ],

@@ -42,7 +42,7 @@ def store(db_path: Path) -> Path:
         for value in (0.1, -0.0, 5e-324, math.nan, math.inf, -math.inf, 1e308, 7, 2**63 - 1, True):
             run.log({'all/kinds, "quoted"': value})
         run.log({'all/kinds, "quoted"': "NaN"})
-        for text in ("NaN", "Infinity", "", "line\nbreak", "日本"):
+        for text in ("NaN", "Infinity", "", "line\nbreak", "日本", "y" * 200_000):
             run.log({"text": text})
         run.log({"flags": True})
         run.log({"flags": False})
@@ -105,7 +105,7 @@ def test_export_and_import(store: Path, tmp_path: Path, format_: str) -> None:
     for _ in range(2):  # a second time changes nothing
         call("import", format_, str(file), "--db", str(copy))
     assert points(copy) == points(store)
-    assert len(points(copy)) == 35 + 7 - 2
+    assert len(points(copy)) == 36 + 7 - 2
     assert figures(copy) == figures(store)
 
 

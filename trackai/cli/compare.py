@@ -9,6 +9,7 @@ import click
 from trackai.cli.output import json_option, print_json, print_table
 from trackai.cli.show import last_value
 from trackai.cli.store import db_option, with_store
+from trackai.structs.comparing import differing, side_by_side
 
 if TYPE_CHECKING:
     from trackai.store.database import Database
@@ -32,19 +33,20 @@ def compare(run: tuple[str, ...], everything: bool, db: str | None, as_json: boo
     found, configs, metrics = with_store(db, work)
     if as_json:
         lasts = [{path: one.last for path, one in column.items()} for column in metrics]
-        print_json(runs=found, config=_by_key(configs), metrics=_by_key(lasts))
+        print_json(runs=found, config=side_by_side(configs), metrics=side_by_side(lasts))
         return
     shown = [{path: last_value(one) for path, one in column.items()} for column in metrics]
     names = [f"{one.run_id} ({one.id})" for one in found]
+    same = True
     for title, columns in (("config", configs), ("metric, last", shown)):
-        rows = [
-            (key, *values)
-            for key, values in _by_key(columns).items()
-            if everything or any(value != values[0] for value in values)
-        ]
-        if rows:
-            print_table((title, *names), rows)
+        rows = side_by_side(columns)
+        keys = rows if everything else sorted(differing(columns))
+        if keys:
+            print_table((title, *names), [(key, *rows[key]) for key in keys])
             click.echo()
+            same = False
+    if same:
+        click.echo("nothing differs: --all shows what is the same", err=True)
 
 
 async def _look_up(database: Database, texts: tuple[str, ...]) -> _Compared:
@@ -57,9 +59,3 @@ async def _look_up(database: Database, texts: tuple[str, ...]) -> _Compared:
             [await configs.get(conn, run.id) for run in found],
             [{one.path: one for one in await series.summaries(conn, run.id)} for run in found],
         )
-
-
-def _by_key(columns: list[dict[str, Any]]) -> dict[str, list[Any]]:
-    """For each key the value in each of the runs, None where a run does not have it."""
-    keys = sorted({key for column in columns for key in column})
-    return {key: [column.get(key) for column in columns] for key in keys}

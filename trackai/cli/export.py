@@ -105,9 +105,9 @@ async def _export(
 
     async with database.read() as conn:
         if texts:
-            ids = [(await runs.resolve(conn, text)).id for text in texts]
+            ids = list(dict.fromkeys([(await runs.resolve(conn, text)).id for text in texts]))
         else:
-            project_id = (await projects.find(conn, project)).id if project else None
+            project_id = None if project is None else (await projects.find(conn, project)).id
             ids = await runs.list_ids(conn, project_id)
         for run_id in ids:
             async for item in exchange.dump(conn, run_id):

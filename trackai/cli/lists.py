@@ -81,7 +81,7 @@ def runs(
 
     async def work(database: Database) -> RunPage:
         async with database.read() as conn:
-            project_id = (await projects.find(conn, project)).id if project else None
+            project_id = None if project is None else (await projects.find(conn, project)).id
             return await run_tables.list_page(
                 conn,
                 run_tables.RunFilter(

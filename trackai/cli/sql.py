@@ -31,12 +31,16 @@ def sql(statement: str, db: str | None, as_json: bool) -> None:
     try:
         connection.execute("PRAGMA query_only = ON")
         connection.set_authorizer(_authorize)
+        # SQLite would keep Ctrl-C waiting until it has found everything.
+        connection.set_progress_handler(_go_on, 100_000)
         cursor = connection.execute(statement)
         columns = [name for name, *_ in cursor.description or ()]
         rows = cursor.fetchall()
     except (sqlite3.Error, sqlite3.Warning) as error:
-        problem = str(error)
-        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_AUTH:
+        problem, code = str(error), getattr(error, "sqlite_errorcode", None)
+        if code == sqlite3.SQLITE_INTERRUPT:
+            raise KeyboardInterrupt from None
+        if code == sqlite3.SQLITE_AUTH:
             problem = "this command only reads this one database: use sqlite3 for anything else"
         raise InvalidInputError("SQL", problem) from None
     finally:
@@ -45,6 +49,10 @@ def sql(statement: str, db: str | None, as_json: bool) -> None:
         print_json(columns=columns, rows=[[_in_json(value) for value in row] for row in rows])
     elif columns:
         print_table(columns, rows, widest=sys.maxsize)
+
+
+def _go_on() -> int:
+    return 0  # Python calls handlers of signals here; one that raises ends the statement
 
 
 def _authorize(action: int, *about: object) -> int:

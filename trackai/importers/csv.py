@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from trackai.structs.values import Axis, Step, Value
 
 _ROWS = 20_000
+# Of a text, in characters; what fits into 32 bits is the most that every platform takes.
+_LONGEST = (1 << 31) - 1
 _STEP = ("step", "_step", "global_step", "iteration", "epoch")
 _TIME = ("timestamp", "_timestamp", "time", "wall_time")
 _INTEGER = re.compile(r"[+-]?[0-9]+")
@@ -42,6 +44,7 @@ def read(path: Path, *, project: str, name: str) -> Iterator[RunHead | Block]:
     Raises:
         InvalidInputError: a line does not fit; it is named.
     """
+    csv.field_size_limit(_LONGEST)
     with path.open(encoding="utf-8-sig", newline="") as file:
         rows = csv.reader(file, strict=True)
         try:
