@@ -83,6 +83,29 @@ def test_a_cursor_that_leads_nowhere(
     assert server.request("GET", f"{metric}?since=-1").status == 422
 
 
+def test_a_resume_says_that_what_came_before_is_superseded(server: Server) -> None:
+    with trackai.init(project="p", name="r") as run:
+        for step in range(10):
+            run.log({"loss": 1.0, "other": 1.0}, step=step)
+    metric = _metric(run)
+    cursor = server.get(metric + "?points=100")["cursor"]
+    stream = _Stream(f"{server.url}/api/runs/{run.id}/events?since={cursor}")
+    with trackai.init(project="p", name="r", resume="must") as run:
+        run.log({"loss": 2.0}, step=5)
+        run.log({"loss": 2.0, "more": 1.0}, step=6)
+        run.log({"other": 2.0}, step=10)  # none of its points is superseded
+    news = server.get(f"{metric}?since={cursor}")
+    assert (news["reset"], [point["step"] for point in news["data"]]) == (True, [5, 6])
+    assert not server.get(f"{metric}?since={news['cursor']}")["reset"]
+    other = metric.replace("loss", "other")
+    assert not server.get(f"{other}?since={cursor}")["reset"]
+    names: list[str] = []
+    while names[-1:] != ["points"]:
+        names.append(stream.next()["event"])
+    assert names.count("reset") == 1
+    stream.close()
+
+
 class _Stream:
     def __init__(self, url: str, last_id: str | None = None) -> None:
         headers = {} if last_id is None else {"Last-Event-ID": last_id}

@@ -186,7 +186,7 @@ def _follow_server(url: str, text: str, lines: int, printer: _Printer) -> None:
                 for one in _of_metric(path, msgspec.convert(rows, list[Point]))
             }
             printer.points(points - (known or set()))
-        elif event.name == "reset":
+        elif event.name == "reset" and not event.data.get("resumed"):
             click.echo("some of what was logged is not shown: too much came at once", err=True)
         if event.name == "state" and event.data["state"] != "running":
             printer.end(source.run(run_id))

@@ -9,6 +9,7 @@ one of another database, has to start over.
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from trackai.store.attempts import NOT_SUPERSEDED
@@ -25,16 +26,21 @@ if TYPE_CHECKING:
 
 
 _KEPT = 20_000
+# Between these times no point lies.
+_REWOUND = 1, 0
 
 
 class News(NamedTuple):
     """Points that came in since a cursor, and the cursor after them.
 
-    `points` is None where the cursor is too old: the series must be read again.
+    Attributes:
+        points: None where the cursor is too old: the series must be read again.
+        rewound: whether a later attempt has superseded points that came in before.
     """
 
     cursor: int
     points: list[tuple[Series, list[PointRow]]] | None
+    rewound: bool = False
 
 
 class Arrival(NamedTuple):
@@ -48,9 +54,14 @@ class Arrival(NamedTuple):
     last_timestamp: int
 
 
-async def note(conn: Connection, new: Iterable[Arrival]) -> None:
-    """Note what has come in, in the transaction that stores it."""
-    await execute_rows(conn, _note, new, width=6, sizes=(128, 8, 1))
+async def note(conn: Connection, new: Iterable[Arrival], *, rewound: Iterable[int] = ()) -> None:
+    """Note what has come in, in the transaction that stores it.
+
+    Args:
+        rewound: the series of which points are superseded by what has come in, by row id.
+    """
+    marks = [Arrival(series_id, 0, 0, 0, *_REWOUND) for series_id in rewound]
+    await execute_rows(conn, _note, chain(marks, new), width=6, sizes=(128, 8, 1))
     await conn.execute(f"DELETE FROM arrivals WHERE id <= (SELECT max(id) FROM arrivals) - {_KEPT}")
 
 
@@ -83,7 +94,7 @@ async def since(
     if not oldest - 1 <= cursor <= newest:
         return News(newest, None)
     found: dict[int, tuple[Series, list[PointRow]]] = {}
-    total = 0
+    total, rewound = 0, False
     arrived = await conn.execute_fetchall(
         f"""
         SELECT arrival, writer, low, high, sooner, later, {COLUMNS}
@@ -103,6 +114,9 @@ async def since(
             newest = id_ - 1
             break
         one = Series(*fields)
+        if (first_time, last_time) == _REWOUND:
+            rewound = True
+            continue
         points = await conn.execute_fetchall(
             f"""
             SELECT step, timestamp, value FROM metrics
@@ -115,4 +129,4 @@ async def since(
         before = len(found.setdefault(one.id, (one, []))[1])
         found[one.id][1].extend(points)  # type: ignore[arg-type]
         total += len(found[one.id][1]) - before
-    return News(newest, list(found.values()))
+    return News(newest, list(found.values()), rewound)

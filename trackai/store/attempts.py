@@ -6,7 +6,7 @@ step that an attempt logged to a series on, the points of earlier attempts are s
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -30,15 +30,21 @@ NOT_SUPERSEDED = """
 """
 
 
-async def note(
-    conn: Connection, attempt: int, first_steps: Sequence[tuple[Series, Step]]
-) -> set[int]:
-    """Note from which step on an attempt has logged to series, as they were before.
+class Noted(NamedTuple):
+    """What new points of an attempt have done to series, by row id.
 
-    Returns:
-        The ids of the series whose superseded points have changed, or whose new points may be
-        superseded themselves: their figures must be counted anew.
+    Attributes:
+        stale: their superseded points have changed, or the new ones may be superseded themselves:
+            their figures must be counted anew.
+        rewound: points that they had are superseded now.
     """
+
+    stale: set[int]
+    rewound: set[int]
+
+
+async def note(conn: Connection, attempt: int, first_steps: Sequence[tuple[Series, Step]]) -> Noted:
+    """Note from which step on an attempt has logged to series, as they were before."""
     rows = await conn.execute_fetchall(
         """
         SELECT series_id, attempt, first_step FROM attempts
@@ -49,7 +55,7 @@ async def note(
     mine = {series_id: first for series_id, number, first in rows if number == attempt}
     stale = {series_id for series_id, number, _ in rows if number > attempt}
     if attempt == 1:
-        return stale
+        return Noted(stale, set())
     lowered = [
         (series, first)
         for series, first in first_steps
@@ -63,8 +69,9 @@ async def note(
         """,
         [(series.id, attempt, first) for series, first in lowered],
     )
-    return stale | {
+    rewound = {
         series.id
         for series, first in lowered
         if series.last_step is not None and first <= series.last_step
     }
+    return Noted(stale | rewound, rewound)

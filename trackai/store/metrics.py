@@ -72,9 +72,9 @@ async def append_parts(conn: Connection, parts: Sequence[Part]) -> None:
     if conn.total_changes - rows_before < sum(figure.points for figure in figures.values()):
         stale = {one.id for one in found.values()}
         await _move_apart(conn, pieces, found, figures)
-    stale |= await _note_attempts(conn, parts, pieces, found)
-    await _count(conn, found, figures, stale)
-    await arrivals.note(conn, _arrivals(pieces, found, figures))
+    noted = await _note_attempts(conn, parts, pieces, found)
+    await _count(conn, found, figures, stale | noted.stale)
+    await arrivals.note(conn, _arrivals(pieces, found, figures), rewound=noted.rewound)
 
 
 async def append_new(
@@ -102,9 +102,9 @@ async def append_new(
     except sqlite3.IntegrityError:
         raise ConflictError("some of these points are there already") from None
     await _note_own_steps(conn, pieces, found)
-    stale = await _note_attempts(conn, [(run_id, writer_id, columns)], pieces, found)
-    await _count(conn, found, by_name, stale)
-    await arrivals.note(conn, _arrivals(pieces, found, by_name))
+    noted = await _note_attempts(conn, [(run_id, writer_id, columns)], pieces, found)
+    await _count(conn, found, by_name, noted.stale)
+    await arrivals.note(conn, _arrivals(pieces, found, by_name), rewound=noted.rewound)
 
 
 async def _insert_points(
@@ -248,23 +248,25 @@ async def _note_attempts(
     parts: Sequence[Part],
     pieces: _Pieces,
     found: _Found,
-) -> set[int]:
-    """The ids of the series whose figures must be counted anew because of resumes."""
+) -> attempts.Noted:
+    """What resumes have to do with new points."""
     numbers = await writers.attempts(conn, {writer_id for _, writer_id, _ in parts})
     if max(numbers.values()) == 1 and not any(one.resumed for one in found.values()):
-        return set()
+        return attempts.Noted(set(), set())
     first_steps: dict[int, list[tuple[Series, Step]]] = {}
     for name, some in pieces.items():
         if found[name].axis == "step":
             for writer_id, column in some:
                 first = (found[name], min(column.steps))
                 first_steps.setdefault(numbers[writer_id], []).append(first)
-    stale: set[int] = set()
+    stale, rewound = set[int](), set[int]()
     for attempt in sorted(first_steps):
-        stale |= await attempts.note(conn, attempt, first_steps[attempt])
+        noted = await attempts.note(conn, attempt, first_steps[attempt])
+        stale |= noted.stale
+        rewound |= noted.rewound
     if len(first_steps) > 1:
         stale |= {one.id for some in first_steps.values() for one, _ in some}
-    return stale
+    return attempts.Noted(stale, rewound)
 
 
 async def recount(conn: Connection, one: Series) -> None:

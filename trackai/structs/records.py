@@ -224,7 +224,8 @@ class ComparedGroups(msgspec.Struct):
 class PointNews(msgspec.Struct):
     """Points that have come in since a cursor, and the cursor after them.
 
-    If `reset`, the cursor is too old or of another database: read the metric again.
+    If `reset`, read the metric again: the cursor is too old or of another database, or points that
+    came in before are superseded since the run was resumed.
     """
 
     data: list[Point]

@@ -96,9 +96,9 @@ async def _events(db: Database, run_id: int, cursor: int, ending: Ending) -> Asy
         except StoreError:  # busy or replaced: the client comes back by itself
             return
         events: list[tuple[str, Any]] = []
-        if news.points is None:
-            events.append(("reset", {}))
-        elif news.points:
+        if news.points is None or news.rewound:
+            events.append(("reset", {"resumed": news.rewound}))
+        if news.points:
             events.append(("points", {"metrics": _by_path(news.points)}))
         # The end is said after all points.
         if run.state != state and sum(len(rows) for _, rows in news.points or ()) < _POINTS:

@@ -154,7 +154,7 @@ async def _get_news(request: Request, run_id: int, asked: PointQuery, cursor: in
             for one, rows in news.points or ()
             for step, time, value in rows
         ]
-        return PointNews(news_points, news.cursor, news.points is None)
+        return PointNews(news_points, news.cursor, news.points is None or news.rewound)
 
     return await answer(request, find)
 
