@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 import uvicorn
 
+import trackai
 from trackai.api import patience
 from trackai.api.main import create_app
 from trackai.settings import Settings
@@ -18,6 +19,8 @@ from trackai.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.conftest import Server
 
 GET = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
 LONG = b"POST /api/projects HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{"
@@ -206,3 +209,22 @@ def test_too_many_connections_are_told_to_come_again(
         assert b'{"detail":' in said
     with connected(port, GET) as connection:
         assert b"200 OK" in answer(connection)
+
+
+def test_the_end_of_the_server_does_not_wait_for_slow_clients(
+    own_server: Server,
+) -> None:
+    with trackai.init(project="p") as run:
+        for step in range(50_000):
+            run.log({"x": step / 7})
+    port = int(own_server.url.rpartition(":")[2])
+    page = f"/api/metrics/runs/{run.id}/metric/x?limit=50000"
+    with ExitStack() as stack:
+        for said in [LONG, GET.replace(b"/health", page.encode())]:
+            stack.enter_context(connected(port, said))
+        busy = "trackai_http_requests_under_way 3\n"
+        while busy not in own_server.request("GET", "/metrics").json:
+            time.sleep(0.01)
+        own_server.process.terminate()
+        # Far less than the time after which whatever is left is cut off.
+        own_server.process.wait(patience.END_SECONDS + 5)

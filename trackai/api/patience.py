@@ -26,6 +26,8 @@ PIECE_SECONDS = 20.0
 BODY_SECONDS = 120.0
 # For the client to take the next piece of its answer.
 TAKE_SECONDS = 60.0
+# For the rest of a body, or to take an answer, when the server is about to end.
+END_SECONDS = 3.0
 # Bytes in which no end is found: of a head, with its address and all headers, or of trailers.
 MAX_HEAD = 80 * 1024
 # More are told to come again. Each costs a file descriptor, of which there often are 1024.
@@ -92,6 +94,18 @@ class PatientProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self._swallowed = 0
         super().on_message_complete()
+
+    def shutdown(self) -> None:
+        super().shutdown()
+        self.loop.call_later(END_SECONDS, self._end)
+
+    def _end(self) -> None:
+        """Leave a client for which the end of the server would have to wait."""
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete:
+            return
+        if cycle.more_body or self._stalled is not None:
+            self.transport.abort()
 
     def on_response_complete(self) -> None:
         self._wait(None)
