@@ -171,6 +171,18 @@ def test_configuration_is_flat_and_keeps_its_types(server: Server, db_path: Path
     assert server.get(f"/api/runs/{run.id}/summary")["config"] == flat
 
 
+def test_configuration_over_http(server: Server, project: int) -> None:
+    config = {"opt": {"lr": 0.1, "betas": [0.9, 0.99]}, "seed": 1, "empty": {}, "none": None}
+    new = {"project_id": project, "run_id": "r", "config": config}
+    run = server.request("POST", "/api/runs", new).json["id"]
+    change = {"config": {"opt": {"lr": 0.2}, "note": "NaN"}}
+    assert server.request("PATCH", f"/api/runs/{run}", change).status == 200
+    found = server.get(f"/api/runs/{run}/config")
+    assert (found.pop("opt/lr"), found.pop("note")) == (0.2, "NaN")
+    assert found == {"empty": {}, "none": None, "opt/betas": [0.9, 0.99], "seed": 1}
+    assert [one["id"] for one in server.get("/api/runs?filter=config.opt/lr=0.2")["runs"]] == [run]
+
+
 def test_the_summary_has_the_last_value_of_every_metric(server: Server, db_path: Path) -> None:
     with trackai.init(project="p") as run:
         run.log({"loss": 3.0, "acc": 0.1}, step=10)

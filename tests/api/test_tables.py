@@ -128,11 +128,11 @@ def test_rename_note_and_move(server: Server, runs: list[int]) -> None:
     other = server.request("POST", "/api/projects", {"name": "q", "project_id": "q"}).json["id"]
     taken = {"project_id": other, "run_id": "slug"}
     assert server.request("POST", "/api/runs", taken).status == 200
-    answer = server.request("PATCH", path, {"project_id": other, "tags": []})
-    assert answer.status == 409
+    change = {"project_id": other, "run_id": "slug", "tags": []}
+    assert server.request("PATCH", path, change).status == 409
     assert server.get(path)["tags"] == ["t"], "a refused change has changed something"
-    moved = server.request("PATCH", path, {"project_id": other, "run_id": "free"})
-    assert (moved.status, moved.json["project_id"]) == (200, other)
+    moved = server.request("PATCH", path, {"project_id": other})  # it gets one that is free
+    assert (moved.status, moved.json["project_id"], moved.json["run_id"]) == (200, other, "slug-2")
     assert server.get(f"/api/projects/{other}")["total_runs"] == 2
     assert server.request("PATCH", path, {"project_id": 999}).status == 404
     assert server.request("PATCH", path, {"name": ""}).status == 422

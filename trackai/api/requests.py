@@ -126,6 +126,9 @@ def convert(decode: Callable[[], T]) -> T:
         # "Expected `int`, got `str` - at `$.limit`", "... - at `key` in `$.values`"
         problem, _, where = str(error).partition(" - at ")
         field = where.removeprefix("`key` in ").strip("`").removeprefix("$").removeprefix(".")
+        missing = re.fullmatch("Object missing required field `(.+)`", problem)
+        if missing is not None:
+            field, problem = f"{field}.{missing[1]}".removeprefix("."), "it is missing"
         raise InvalidInputError(field or "body", problem) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidInputError("body", str(error)) from None

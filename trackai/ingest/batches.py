@@ -33,7 +33,7 @@ Label = Annotated[str, msgspec.Meta(min_length=1, max_length=128, pattern=_NO_NU
 Time = int | datetime
 
 
-class BatchRow(msgspec.Struct, gc=False):
+class BatchRow(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     """What one call of log() would say."""
 
     values: dict[Path, Value]
@@ -41,7 +41,7 @@ class BatchRow(msgspec.Struct, gc=False):
     timestamp: Time | None = None
 
 
-class BatchColumn(msgspec.Struct, gc=False):
+class BatchColumn(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     """Points of one metric: the lists have one length."""
 
     path: Path
@@ -50,7 +50,7 @@ class BatchColumn(msgspec.Struct, gc=False):
     timestamps: list[Time] | None = None
 
 
-class Batch(msgspec.Struct):
+class Batch(msgspec.Struct, forbid_unknown_fields=True):
     """Points of a run, as rows or as columns.
 
     Attributes:

@@ -11,6 +11,7 @@ import msgspec
 from trackai.api.requests import Limit, Name, Offset, RowId, body, database, path_id, query
 from trackai.api.responses import JSONResponse, answer
 from trackai.errors import InvalidInputError
+from trackai.sdk.config import flat_json
 from trackai.store import configs, deletion, projects, run_tables, runs, series, tags
 from trackai.structs.filters import parse_field, parse_fields, parse_filter
 from trackai.structs.records import Deleted, Freed, Run, RunSummary
@@ -49,13 +50,14 @@ class RunQuery(msgspec.Struct):
 
 
 class NewRun(msgspec.Struct):
-    """A run to make: its project's row id and its slug."""
+    """A run to make: its project's row id and its slug; its configuration may be nested."""
 
     project_id: RowId
     run_id: Name
     name: Name | None = None
     group_name: Name | None = None
     state: State = "running"
+    config: dict[str, Any] = {}
 
 
 class StateQuery(msgspec.Struct):
@@ -70,8 +72,11 @@ class NewState(msgspec.Struct):
     state: State
 
 
-class RunChange(msgspec.Struct):
-    """What to change about a run; what is left out stays, null empties. `project_id` moves it."""
+class RunChange(msgspec.Struct, forbid_unknown_fields=True):
+    """What to change about a run; what is left out stays, null empties. `project_id` moves it.
+
+    Keys of `config` are set, and all others stay.
+    """
 
     run_id: Name | msgspec.UnsetType = msgspec.UNSET
     name: Name | msgspec.UnsetType | None = msgspec.UNSET
@@ -79,6 +84,7 @@ class RunChange(msgspec.Struct):
     notes: Notes | msgspec.UnsetType | None = msgspec.UNSET
     tags: Tags | msgspec.UnsetType = msgspec.UNSET
     project_id: RowId | msgspec.UnsetType = msgspec.UNSET
+    config: dict[str, Any] = {}
 
 
 class NewTags(msgspec.Struct):
@@ -190,6 +196,7 @@ async def create_run(request: Request) -> JSONResponse:
             state=new.state,
             now=now,
         )
+        await configs.put(conn, run.id, flat_json(new.config))
         await projects.touch(conn, new.project_id, now=now)
     return JSONResponse(run)
 
@@ -217,6 +224,7 @@ async def change_run(request: Request) -> JSONResponse:
         await projects.get(conn, project_id)
         if not isinstance(wanted.tags, msgspec.UnsetType):
             await tags.replace(conn, run_id, wanted.tags)
+        await configs.put(conn, run_id, flat_json(wanted.config))
         run = await runs.change(
             conn,
             run_id,
