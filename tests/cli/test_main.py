@@ -78,6 +78,7 @@ def test_no_command_is_without_json_or_a_reason() -> None:
         ("trackai runs > /dev/full", 1, "No space left on device"),
         ("trackai export 1 > /dev/full", 1, "No space left on device"),
         ("trackai runs --db /", 2, "is no file"),
+        ("trackai runs --db typo.db", 3, "there is no database"),
         ("trackai show nope", 3, "no run 'nope'"),
         ("trackai runs nope", 3, "no project 'nope'"),
         ("trackai runs ''", 3, "no project ''"),

@@ -218,6 +218,12 @@ def test_moving(api: trackai.Api) -> None:
     assert (moved.run_id, moved.project) == ("r0-2", "Else where")
 
 
+def test_a_file_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+    with pytest.raises(trackai.NotFoundError, match=r"no database .*typo\.db"):
+        trackai.Api(tmp_path / "typo.db").projects()
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_server_that_is_not_there() -> None:
     with pytest.raises(trackai.TrackAIError, match="is it running"):
         trackai.Api("http://127.0.0.1:9").projects()

@@ -38,7 +38,7 @@ def demo(project: str, count: int, db: str | None, as_json: bool) -> None:
     async def work(database: Database) -> list[Run]:
         return [await _store(database, project, number, count) for number in range(count)]
 
-    runs = with_store(db, work)
+    runs = with_store(db, work, make=True)
     if as_json:
         print_json(runs=runs)
         return

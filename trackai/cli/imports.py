@@ -133,7 +133,7 @@ def finish(
     from trackai.settings import Settings
 
     empty = Receipt(source, str(Settings.from_env(db).db_path))
-    receipt = with_store(db, lambda store: work(store, empty))
+    receipt = with_store(db, lambda store: work(store, empty), make=True)
     if as_json:
         print_json(**msgspec.structs.asdict(receipt))
     else:

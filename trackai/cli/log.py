@@ -60,7 +60,7 @@ def log(
             await runs.touch(conn, run.id, now=now)
             return await runs.set_state(conn, run.id, finish or "running", now=now)
 
-    run = with_store(db, work)
+    run = with_store(db, work, make=True)
     if as_json:
         print_json(run=run)
     else:

@@ -80,7 +80,7 @@ def neptune(
     if dry_run and not settings.db_path.exists():
         receipt = anyio.run(work, None)
     else:
-        receipt = with_store(db, work)
+        receipt = with_store(db, work, make=True)
     if as_json:
         print_json(**msgspec.structs.asdict(receipt))
     else:

@@ -25,7 +25,7 @@ def sql(statement: str, db: str | None, as_json: bool) -> None:
     """
     from trackai.settings import Settings
 
-    with_store(db, _nothing)  # makes the file if there is none, and says what is wrong with it
+    with_store(db, _nothing)  # which says what is wrong with the file, and brings it up to date
     path = Settings.from_env(db).db_path
     connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
     try:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import anyio
 import click
 
+from trackai.errors import NotFoundError
 from trackai.settings import Settings
 from trackai.store.database import Database
 
@@ -29,11 +30,23 @@ def db_option(command: Decorated) -> Decorated:
     )(command)
 
 
-def with_store(db: str | None, work: Callable[[Database], Awaitable[T]]) -> T:
-    """Open the database, do the work in an event loop, close it."""
+def with_store(
+    db: str | None, work: Callable[[Database], Awaitable[T]], *, make: bool = False
+) -> T:
+    """Open the database, do the work in an event loop, close it.
+
+    Args:
+        make: make the file if there is none.
+
+    Raises:
+        NotFoundError: there is none; a name that is mistyped must not look like an empty one.
+    """
+    path = Settings.from_env(db).db_path
+    if not make and not path.exists():
+        raise NotFoundError(f"there is no database {path}: log a run, or name another with --db")
 
     async def main() -> T:
-        database = Database(Settings.from_env(db).db_path)
+        database = Database(path)
         try:
             await database.open()
             return await work(database)

@@ -6,9 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import Any
 
 from trackai.sdk.values import config_json
-
-# A mapping that holds itself ends here, as one long text.
-_MAX_DEPTH = 32
+from trackai.structs.nesting import flat
 
 
 class Config(MutableMapping[str, Any]):
@@ -116,16 +114,9 @@ def _is_below(path: str, keys: Mapping[str, Any]) -> bool:
     return path in keys or any(path[:at] in keys for at, one in enumerate(path) if one == "/")
 
 
-def flat_json(values: Mapping[Any, Any], prefix: str = "", depth: int = 0) -> dict[str, str]:
+def flat_json(values: Mapping[Any, Any]) -> dict[str, str]:
     """Nested values under flat keys, as JSON texts."""
-    flat: dict[str, str] = {}
-    for key, value in values.items():
-        path = prefix + str(key).encode(errors="backslashreplace").decode()
-        if isinstance(value, Mapping) and value and depth < _MAX_DEPTH:
-            flat.update(flat_json(value, path + "/", depth + 1))
-        else:
-            flat[path] = config_json(value)
-    return flat
+    return flat(values, config_json)
 
 
 def nested(flat: Mapping[str, Any]) -> dict[str, Any]:

@@ -203,7 +203,7 @@ class Api:
         if isinstance(source, str) and source.startswith(("http://", "https://")):
             self._source = RemoteSource(source, api_key)
         else:
-            self._source = LocalSource(Settings.from_env(source).db_path)
+            self._source = LocalSource(Settings.from_env(source).db_path, make=source is None)
 
     def projects(self) -> list[str]:
         """The names of all projects, the newest first."""

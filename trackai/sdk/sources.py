@@ -90,10 +90,15 @@ class Source(Protocol):
 
 
 class LocalSource:
-    """A database file; opened for each question, so that nothing stays open in a notebook."""
+    """A database file; opened for each question, so that nothing stays open in a notebook.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        make: make the file where there is none, as for the database that runs are logged to.
+    """
+
+    def __init__(self, path: Path, *, make: bool = True) -> None:
         self._path = path
+        self._make = make
 
     def projects(self) -> list[Project]:
         return self._read(lambda conn: projects.list_page(conn, limit=_PAGE, offset=0))
@@ -210,6 +215,9 @@ class LocalSource:
         return self._call(inside)
 
     def _call(self, work: Callable[[Database], Awaitable[T]]) -> T:
+        if not self._make and not self._path.exists():
+            raise NotFoundError(f"there is no database {self._path}")
+
         async def main() -> T:
             db = Database(self._path)
             try:

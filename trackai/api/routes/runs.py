@@ -11,9 +11,9 @@ import msgspec
 from trackai.api.requests import Limit, Name, Offset, RowId, body, database, path_id, query
 from trackai.api.responses import JSONResponse, answer
 from trackai.errors import InvalidInputError
-from trackai.sdk.config import flat_json
 from trackai.store import configs, deletion, projects, run_tables, runs, series, tags
 from trackai.structs.filters import parse_field, parse_fields, parse_filter
+from trackai.structs.nesting import flat
 from trackai.structs.records import Deleted, Freed, Run, RunSummary
 from trackai.structs.values import State, json_value
 
@@ -196,7 +196,7 @@ async def create_run(request: Request) -> JSONResponse:
             state=new.state,
             now=now,
         )
-        await configs.put(conn, run.id, flat_json(new.config))
+        await configs.put(conn, run.id, flat(new.config, _json))
         await projects.touch(conn, new.project_id, now=now)
     return JSONResponse(run)
 
@@ -224,7 +224,7 @@ async def change_run(request: Request) -> JSONResponse:
         await projects.get(conn, project_id)
         if not isinstance(wanted.tags, msgspec.UnsetType):
             await tags.replace(conn, run_id, wanted.tags)
-        await configs.put(conn, run_id, flat_json(wanted.config))
+        await configs.put(conn, run_id, flat(wanted.config, _json))
         run = await runs.change(
             conn,
             run_id,
@@ -237,6 +237,10 @@ async def change_run(request: Request) -> JSONResponse:
         )
         await projects.touch(conn, project_id, now=now)
     return JSONResponse(run)
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
 
 
 def _or(value: T | msgspec.UnsetType, present: T) -> T:
