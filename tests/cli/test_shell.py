@@ -35,6 +35,8 @@ def test_log_from_a_shell_script(trackai: Trackai) -> None:
     assert [(one["path"], one["last"], one["last_step"]) for one in shown["metrics"]] == [
         ("loss", 0.1, 7.5), ("ok", True, 0),
     ]  # fmt: skip
+    assert trackai("log", "--run", first.strip(), "loss=0.05").out == first  # what it has printed
+    assert len(trackai("runs", "--json").json["runs"]) == 1
     assert "NAME=VALUE" in trackai("log", "--run", "r", "loss", code=2).err
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 import uuid
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
 
 from trackai.cli.output import json_option, print_json
 from trackai.cli.store import db_option, with_store
+from trackai.errors import NotFoundError
 
 if TYPE_CHECKING:
     from aiosqlite import Connection
@@ -21,7 +23,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("values", nargs=-1, metavar="NAME=VALUE...")
-@click.option("--run", "name", required=True, help="The run's name; it is made if there is none.")
+@click.option(
+    "--run", "name", required=True, help="The run's name, or an id; a new name makes a run."
+)
 @click.option("--project", default="shell", show_default=True)
 @click.option("--step", type=float, help="The step.  [default: the one after the highest]")
 @click.option("--config", "config", multiple=True, metavar="NAME=VALUE", help="Configuration.")
@@ -86,6 +90,9 @@ async def _find_or_create(conn: Connection, project: str, name: str, *, now: int
     run = await runs.find_latest(conn, project_id, name)
     if run is not None:
         return run
+    if name.isascii() and name.isdigit() and len(name) < 19:
+        with suppress(NotFoundError):
+            return await runs.get(conn, int(name))
     return await runs.create(
         conn,
         uid=uuid.uuid4().hex,
