@@ -5,7 +5,7 @@ import * as api from "./api";
 import { shareColors } from "./colors";
 import { type Compared, differs, numeric, title, useCompared } from "./comparison";
 import { Differences } from "./differences";
-import { number } from "./format";
+import { value } from "./format";
 import { type Brush, inside, Parallel } from "./parallel";
 import { usePolled } from "./poll";
 import { Scatter } from "./scatter";
@@ -154,11 +154,7 @@ export function Words({ run, fields }: { run: Compared | undefined; fields: stri
       {run ? (
         <>
           <b>{run.name}</b>{" "}
-          {fields.map((field) => {
-            const value = run.values[field];
-            const said = typeof value === "number" ? number(value) : value === null || value === undefined ? "–" : String(value);
-            return <span key={field}>{title(field)} <b>{said}</b></span>;
-          })}
+          {fields.map((field) => <span key={field}>{title(field)} <b>{value(run.values[field])}</b></span>)}
         </>
       ) : (
         <span class="faint">Point at a run to read it.</span>
