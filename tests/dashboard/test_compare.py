@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import expect
@@ -196,3 +197,24 @@ def test_everybody_can_compare(served: Server, page: Page, scheme: str, width: i
     expect(page.get_by_role("slider").first).to_be_visible()
     assert serious_findings(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_what_is_pointed_at_is_read_and_opened_and_nothing_moves(
+    served: Server, page: Page
+) -> None:
+    page.set_viewport_size({"width": 390, "height": 900})
+    field = quote('config."a, b"')
+    page.goto(_address(served, 200, f"&sx={field}&sy={field}"))
+    scatter = page.get_by_role("region", name="Scatter plot")
+    below = page.get_by_role("region", name="Differences")
+    point = scatter.get_by_role("link", name=re.compile("^r3:"))  # which others lie over
+    point.scroll_into_view_if_needed()
+    before = below.bounding_box()
+    box = point.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    expect(scatter.locator(".words")).to_contain_text(re.compile(r"^r3 "))
+    assert below.bounding_box() == before
+    page.mouse.down()
+    page.mouse.up()
+    expect(page.get_by_role("heading", name="r3")).to_be_visible()

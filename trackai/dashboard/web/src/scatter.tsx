@@ -1,9 +1,11 @@
 // A point for each run: a key of the configuration or a metric against a metric.
 
+import { useState } from "preact/hooks";
 import { axis } from "./axis";
 import { color } from "./colors";
 import { useWidth, Words } from "./compare";
 import { type Compared, pointed, title } from "./comparison";
+import { value } from "./format";
 import { address, follow, go, text, within } from "./view";
 
 const HEIGHT = 330;
@@ -25,6 +27,7 @@ interface Props {
 
 export function Scatter({ projectId, runs, kept, options, x, y }: Props) {
   const [box, width] = useWidth();
+  const [under, setUnder] = useState<number>();
   const across = axis(runs, x, Math.max(2, width / 80), logOf("x"), true);
   const up = axis(runs, y, 6, logOf("y"), true);
   const inset = (words: boolean, share: number) => (words ? 0.06 + share * 0.88 : share);
@@ -50,6 +53,21 @@ export function Scatter({ projectId, runs, kept, options, x, y }: Props) {
     </label>
   );
   const size = runs.length > 60 ? 4 : 5.5;
+  const reach = size + 7;
+  const point = (event: PointerEvent) => {
+    const area = (event.currentTarget as Element).getBoundingClientRect();
+    const [atX, atY] = [event.clientX - area.left, event.clientY - area.top];
+    let [nearest, far]: [number | undefined, number] = [undefined, reach];
+    for (const one of points) {
+      const distance = Math.hypot(one.x - atX, one.y - atY);
+      if (distance < far) [nearest, far] = [one.run.id, distance];
+    }
+    pointed.value = nearest;
+    setUnder(nearest);
+  };
+  // Above all others, so that a click goes to what is read; not what has the focus, which would lose it.
+  const order = (one: (typeof points)[number]) => Number(one.run.id === under);
+  points.sort((one, other) => order(one) - order(other));
   const missing = runs.length - points.length;
   return (
     <section class="panel-box" aria-label="Scatter plot">
@@ -61,7 +79,8 @@ export function Scatter({ projectId, runs, kept, options, x, y }: Props) {
         {log("y", up.log)}
       </header>
       <div ref={box} onPointerLeave={() => (pointed.value = undefined)}>
-        <svg class="scatter" width={width} height={HEIGHT} viewBox={`0 0 ${width} ${HEIGHT}`} role="group" aria-label={`${points.length} runs: ${title(y)} over ${title(x)}`}>
+        <svg class="scatter" width={width} height={HEIGHT} viewBox={`0 0 ${width} ${HEIGHT}`} role="group" aria-label={`${points.length} runs: ${title(y)} over ${title(x)}`}
+          onPointerMove={point} onPointerDown={point}>
           {up.marks.map((mark) => (
             <g key={mark.label}>
               <line x1={LEFT} x2={width - RIGHT} y1={top(mark.share)} y2={top(mark.share)} />
@@ -79,10 +98,9 @@ export function Scatter({ projectId, runs, kept, options, x, y }: Props) {
             const there = within({ run: run.id, project: projectId });
             const here = run.id === pointed.value;
             return (
-              <a key={run.id} href={address(there, false)} aria-label={`${run.name}: ${title(x)} ${run.values[x]}, ${title(y)} ${run.values[y]}`}
-                onClick={(event) => follow(event as unknown as MouseEvent, there)}
-                onPointerEnter={() => (pointed.value = run.id)} onFocus={() => (pointed.value = run.id)}>
-                <circle class="reach" cx={cx} cy={cy} r={size + 7} />
+              <a key={run.id} href={address(there, false)} aria-label={`${run.name}: ${title(x)} ${value(run.values[x])}, ${title(y)} ${value(run.values[y])}`}
+                onClick={(event) => follow(event as unknown as MouseEvent, there)} onFocus={() => (pointed.value = run.id)}>
+                {run.id === under && <circle class="reach" cx={cx} cy={cy} r={reach} />}
                 <circle cx={cx} cy={cy} r={here ? size + 3 : size} fill={color(run.id)} fill-opacity={keptIds.has(run.id) ? 0.85 : 0.12}
                   stroke={here ? "var(--ink)" : color(run.id)} stroke-width={here ? 2 : 1} />
               </a>
