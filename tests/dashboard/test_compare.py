@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from itertools import pairwise
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -27,6 +28,7 @@ RUNS = """
 import trackai
 for number in range(200):
     config = {"lr": 10.0 ** -(number % 5), "kind": "abc"[number % 3], "data": "c4", "a, b": number}
+    config |= {f"MMWMW_MMWMW_{key}": number % 4 for key in range(4)}
     if number % 2:
         config["some"] = True
     with trackai.init(project="p", name=f"r{number}", config=config) as run:
@@ -218,3 +220,17 @@ def test_what_is_pointed_at_is_read_and_opened_and_nothing_moves(
     page.mouse.down()
     page.mouse.up()
     expect(page.get_by_role("heading", name="r3")).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [1100, 390])
+def test_names_of_axes_lie_apart_and_whole_numbers_have_whole_ticks(
+    served: Server, page: Page, width: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(_address(served, 4))
+    names = page.locator(".parallel .name")
+    expect(names).to_have_count(8)
+    boxes = names.evaluate_all("all => all.map((one) => one.getBoundingClientRect())")
+    assert all(one["right"] < other["left"] for one, other in pairwise(boxes))
+    axis = page.get_by_role("slider", name="MMWMW_MMWMW_0")
+    expect(axis.locator(".mark")).to_have_text(["0", "1", "2", "3"])

@@ -32,7 +32,9 @@ export function axis(runs: Compared[], field: string, count: number, log: boolea
     const value = numeric(run.values[field]);
     return value === undefined || (usesLog && value <= 0) ? undefined : scaled.at(value);
   };
-  const shown = one === undefined ? scaled.ticks : [one];
+  // Where all values are whole, there is nothing at a half.
+  const whole = numbers.every(Number.isInteger);
+  const shown = one === undefined ? scaled.ticks.filter((tick) => !whole || Number.isInteger(tick)) : [one];
   const said = labels(shown);
   return {
     field,

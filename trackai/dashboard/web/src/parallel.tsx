@@ -90,7 +90,7 @@ export function Parallel({ runs, kept, axes, target, brushes, config, options, o
             <rect key={share} x={x(all.length - 1) + 2} width={6} y={y(share + 1 / SHADES.length)} height={(HEIGHT - FOOT - TOP) / SHADES.length + 0.5} fill={shade(share)} />
           ))}
           {all.map((one, at) => (
-            <AxisView key={one.field} axis={one} x={x(at)} y={y} apart={apart} last={at === all.length - 1}
+            <AxisView key={one.field} axis={one} x={x(at)} y={y} apart={apart}
               brush={brushes.find((brush) => brush.field === one.field)}
               onBrush={(next) => onBrush([...brushes.filter((brush) => brush.field !== one.field), ...(next ? [next] : [])])} />
           ))}
@@ -136,12 +136,11 @@ interface AxisProps {
   x: number;
   y: (share: number | undefined) => number;
   apart: number;
-  last: boolean;
   brush: Brush | undefined;
   onBrush: (brush: Brush | undefined) => void;
 }
 
-function AxisView({ axis: one, x, y, apart, last, brush, onBrush }: AxisProps) {
+function AxisView({ axis: one, x, y, apart, brush, onBrush }: AxisProps) {
   const from = useRef<number>();
   const [drag, setDrag] = useState<[number, number]>();
   const value = (share: number) => (one.words ? share : one.back(share));
@@ -170,12 +169,11 @@ function AxisView({ axis: one, x, y, apart, last, brush, onBrush }: AxisProps) {
   };
   const words = brush ? `${said(brush.low, one)} to ${said(brush.high, one)}` : "all";
   const name = title(one.field);
-  const room = Math.max(6, Math.floor((last ? SIDE + apart / 2 : apart) / 7));
   return (
     <g class="axis" role="slider" tabindex={0} aria-orientation="vertical" aria-label={`Range of ${name}`} aria-valuetext={words}
       aria-valuemin={0} aria-valuemax={100} aria-valuenow={Math.round(((shown?.[0] ?? 0) + (shown?.[1] ?? 1)) * 50)} onKeyDown={key}>
       <title>{name}: drag along the axis to choose a range, double-click to end it</title>
-      <text class="name" x={x} y={16} text-anchor="middle">{name.length > room ? `${name.slice(0, room - 1)}…` : name}</text>
+      <text class="name" x={x} y={16} text-anchor="middle">{cut(name, Math.min(apart, 2 * SIDE) - 8)}</text>
       {one.log && <text class="log" x={x} y={30} text-anchor="middle">log</text>}
       <line x1={x} x2={x} y1={TOP} y2={HEIGHT - FOOT} />
       {one.marks.map((mark) => (
@@ -215,6 +213,16 @@ function place(one: Axis, value: number): number {
     else high = middle;
   }
   return low;
+}
+
+const pen = document.createElement("canvas").getContext("2d") as CanvasRenderingContext2D;
+
+/** As much of a name as has room. */
+function cut(name: string, room: number): string {
+  pen.font = "600 12px system-ui, sans-serif";
+  let kept = name;
+  while (pen.measureText(kept).width > room && kept.length > 1) kept = `${kept.slice(0, -2)}…`;
+  return kept;
 }
 
 const said = (value: number, one: Axis): string => (one.words ? `${Math.round(value * 100)} %` : String(Number(value.toPrecision(4))));
