@@ -438,3 +438,24 @@ def test_runs_that_have_ended_are_not_asked_for_all_the_time(server: Server, pag
     finish(alive)
     expect(page.get_by_role("dialog")).to_contain_text("1.5 … 77.5")
     expect(lines).to_have_count(2)
+
+
+# The colours of the lines that are drawn.
+DRAWN = """
+window.drawn = new Set();
+const stroke = CanvasRenderingContext2D.prototype.stroke;
+CanvasRenderingContext2D.prototype.stroke = function () {
+    drawn.add(this.strokeStyle);
+    return stroke.apply(this, arguments);
+};
+"""
+
+
+def test_the_page_follows_when_the_system_becomes_dark(served: Server, page: Page) -> None:
+    page.add_init_script(DRAWN)
+    page.emulate_media(color_scheme="light")
+    page.goto(f"{served.url}/?project=1&metrics=train&runs=1")
+    until(page, lambda: page.evaluate("drawn.has('#0072b2')"))
+    page.emulate_media(color_scheme="dark")
+    until(page, lambda: page.evaluate("drawn.has('#56b4e9')"))
+    expect(page.locator(".row.on .dot")).to_have_css("background-color", "rgb(86, 180, 233)")

@@ -2,13 +2,18 @@
 // vision tell apart. A run keeps its colour wherever it is shown, as long as it is; only where there
 // are more runs than colours, two have the same, and the second is dashed.
 
+import { signal } from "@preact/signals";
+
 const LIGHT = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8a6d00", "#3fa7dc", "#7a4a9e", "#4d4d4d"];
 const DARK = ["#56b4e9", "#ff9248", "#2fd0a3", "#e79fc8", "#e6c229", "#8fb8ff", "#bf95e8", "#bdbdbd"];
 const DASHES = [[], [7, 4], [2, 3], [9, 3, 2, 3]];
 
-export const dark = matchMedia("(prefers-color-scheme: dark)");
+const prefers = matchMedia("(prefers-color-scheme: dark)");
+/** Whether the page is dark; who reads it is drawn again when that changes. */
+export const dark = signal(prefers.matches);
+prefers.addEventListener("change", () => (dark.value = prefers.matches));
 
-const palette = (): string[] => (dark.matches ? DARK : LIGHT);
+const palette = (): string[] => (dark.value ? DARK : LIGHT);
 
 // The colours of the palette, then the same dashed, and so on: which of them a shown run has.
 const places = new Map<number, number>();
@@ -48,7 +53,7 @@ const LOW_TO_HIGH_DARK = ["#7d5bd0", "#4b8bd0", "#2bb3a3", "#7ad151", "#fde725"]
 
 /** A colour for a share from 0 to 1. */
 export function shade(share: number): string {
-  const stops = dark.matches ? LOW_TO_HIGH_DARK : LOW_TO_HIGH_LIGHT;
+  const stops = dark.value ? LOW_TO_HIGH_DARK : LOW_TO_HIGH_LIGHT;
   const place = Math.min(1, Math.max(0, share)) * (stops.length - 1);
   const at = Math.min(stops.length - 2, Math.floor(place));
   const parts = (text: string) => [1, 3, 5].map((start) => parseInt(text.slice(start, start + 2), 16));

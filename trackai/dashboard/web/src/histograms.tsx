@@ -103,13 +103,12 @@ function Canvas({ height, label, draw, onPoint }: {
       context.scale(devicePixelRatio, devicePixelRatio);
       draw(context, width);
     };
-    paint();
+    const forget = dark.subscribe(paint);
     const watch = new ResizeObserver(paint);
     watch.observe(element);
-    dark.addEventListener("change", paint);
     return () => {
       watch.disconnect();
-      dark.removeEventListener("change", paint);
+      forget();
     };
   });
   const point = (event: PointerEvent) => {

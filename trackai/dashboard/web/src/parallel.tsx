@@ -59,7 +59,7 @@ export function Parallel({ runs, kept, axes, target, brushes, config, options, o
   // What is chosen lies above what is not, and what is pointed at above all.
   const order = (run: Compared) => (run.id === pointed.value ? 2 : keptIds.has(run.id) ? 1 : 0);
   paths.sort((one, other) => order(one.run) - order(other.run));
-  const faint = dark.matches ? "#3a424d" : "#d5dae1";
+  const faint = dark.value ? "#3a424d" : "#d5dae1";
   return (
     <section class="panel-box" aria-label="Parallel coordinates">
       <header>

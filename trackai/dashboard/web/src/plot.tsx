@@ -150,7 +150,7 @@ export function Plot({ path, runIds, names, live, running, height, onDrawn }: Pr
     now.current = { lines, look, window };
     setNotes(window);
     onDrawn?.({ lines, all, look, window, at: Date.now() });
-    const next = shape(lines, look) + dark.matches + height;
+    const next = shape(lines, look) + dark.value + height;
     const draw = () => {
       if (plot.current && next === kind.current) {
         plot.current.setData(join(lines, look));
@@ -180,7 +180,7 @@ export function Plot({ path, runIds, names, live, running, height, onDrawn }: Pr
     // The one in somebody's hand at once, the others as there is time.
     if (path !== zoomed) return inAFrame(draw);
     draw();
-  }, [answer, labels, smoothing.value, logScale.value, logX.value, clipped.value, range.value, hidden.value, dark.matches, height]);
+  }, [answer, labels, smoothing.value, logScale.value, logX.value, clipped.value, range.value, hidden.value, dark.value, height]);
 
   // The cursor moves in all charts at once; only the one that is pointed at says what is there.
   const point = (self: uPlot, lines: Line[]) => {
