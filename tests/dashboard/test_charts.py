@@ -48,12 +48,16 @@ with trackai.init(project="ticks") as run:
     for step in range(100):
         near = 100_000.1 + step * 1e-6
         run.log({"near": near, "great": 1e38 * step, "small": 1e-318 * step}, step=step)
+for value in (1, 1000):
+    with trackai.init(project="wide") as run:
+        for step in range(3):
+            run.log({"loss": value, "once": 3} if step == 0 else {"loss": value}, step=step)
 """
 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server over six runs of one project, nine of another, and one with odd numbers."""
+    """A server over six runs of one project, nine of another, one with odd numbers, one of two."""
     path = tmp_path_factory.mktemp("store") / "store" / "trackai.db"
     env = {**os.environ, "TRACKAI_DB_PATH": str(path)}
     subprocess.run([sys.executable, "-c", RUNS], env=env, check=True, capture_output=True)
@@ -440,9 +444,15 @@ def test_runs_that_have_ended_are_not_asked_for_all_the_time(server: Server, pag
     expect(lines).to_have_count(2)
 
 
-# The colours of the lines that are drawn.
+# The colours of the lines that are drawn, and how many points.
 DRAWN = """
 window.drawn = new Set();
+window.dots = 0;
+const arc = Path2D.prototype.arc;
+Path2D.prototype.arc = function () {
+    dots += 1;
+    return arc.apply(this, arguments);
+};
 const stroke = CanvasRenderingContext2D.prototype.stroke;
 CanvasRenderingContext2D.prototype.stroke = function () {
     drawn.add(this.strokeStyle);
@@ -459,3 +469,31 @@ def test_the_page_follows_when_the_system_becomes_dark(served: Server, page: Pag
     page.emulate_media(color_scheme="dark")
     until(page, lambda: page.evaluate("drawn.has('#56b4e9')"))
     expect(page.locator(".row.on .dot")).to_have_css("background-color", "rgb(86, 180, 233)")
+
+
+def test_what_is_alone_in_view_is_a_point(served: Server, page: Page) -> None:
+    page.add_init_script(DRAWN + WRITTEN)
+    page.goto(f"{served.url}/?project=1&metrics=train&runs=1&range=step:1490:1510")
+    until(page, lambda: page.evaluate("drawn.size") > 0)
+    assert page.evaluate("dots") == 0
+    _point(page, _chart(page), 0.48, 0.5)
+    page.mouse.down()
+    _point(page, _chart(page), 0.52, 0.5)
+    page.mouse.up()
+    until(page, lambda: page.evaluate("dots") > 0)
+    page.goto(f"{served.url}/?project=4&metrics=once")
+    until(page, lambda: page.evaluate("dots") > 0)
+    said = page.evaluate("written.filter(([, foot]) => foot < 35).map(([text]) => text)")
+    assert {"-0.2", "0", "0.2"} <= set(said)
+
+
+def test_a_band_that_reaches_below_zero_is_drawn_on_a_logarithmic_axis(
+    served: Server, page: Page
+) -> None:
+    page.add_init_script(DRAWN)
+    page.goto(f"{served.url}/?project=4&metrics=loss&mean=all&scale=log")
+    until(page, lambda: page.evaluate("drawn.has('#0072b2')"))
+    # Some pixels between 500 and 500 + 706, where there is only the band.
+    pixels = "one.getContext('2d').getImageData(one.width * 0.6, one.height * 0.3, 1, 9).data"
+    canvas = _chart(page, "loss").locator("canvas")
+    assert all(canvas.evaluate(f"(one) => [...{pixels}]")[3::4])

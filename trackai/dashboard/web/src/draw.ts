@@ -30,13 +30,13 @@ export function shape(lines: Line[], look: Look): string {
 }
 
 /** All lines over one x axis; undefined where a line has no point, which is joined over. */
-export function join(lines: Line[], look: Look): uPlot.AlignedData {
+export function join(lines: Line[], look: Look, window: Window): uPlot.AlignedData {
   if (lines.length === 0) return [[]];
   const shown = (values: (number | null)[]) =>
     look.logY ? values.map((one) => (one !== null && one <= 0 ? null : one)) : values;
   const tables = lines.map((line) => {
     const columns: (number | null)[][] = [line.x];
-    if (line.low && line.high) columns.push(shown(line.high), shown(line.low));
+    if (line.low && line.high) columns.push(shown(line.high), lower(line.low, look, window));
     if (line.plain) columns.push(shown(line.plain));
     columns.push(shown(line.y));
     if (!look.logX) return columns;
@@ -46,6 +46,11 @@ export function join(lines: Line[], look: Look): uPlot.AlignedData {
   const joined = uPlot.join(tables as uPlot.AlignedData[]);
   const places = order(lines);
   return [joined[0], ...places.map((at) => joined[at + 1])] as uPlot.AlignedData;
+}
+
+/** The lower edge of a band: where a logarithm has no place for it, the bottom of what is shown. */
+export function lower(low: (number | null)[], look: Look, { range }: Window): (number | null)[] {
+  return look.logY && range ? low.map((one) => (one !== null && one <= 0 ? range[0] : one)) : low;
 }
 
 /** In which order the columns of all lines are drawn: all bands, all thin lines, all lines. */
@@ -132,8 +137,11 @@ export function options(drawing: Drawing): uPlot.Options {
       x: {
         time,
         distr: logX ? 3 : 1,
-        range: (_, low, high) => {
+        range: (self) => {
           const { zoom } = look();
+          const [xs] = self.data;
+          // Not as uPlot has it: it widens what has no width.
+          const [low, high] = [xs[0] ?? 1, xs[xs.length - 1] ?? 1];
           if (zoom) return [logX ? Math.max(zoom.min, Number.MIN_VALUE) : zoom.min, zoom.max];
           // A single point stands in the middle.
           return low === high ? (logX ? [low / 2, high * 2] : [low - 0.5, high + 0.5]) : [low, high];
@@ -162,7 +170,7 @@ export function options(drawing: Drawing): uPlot.Options {
         width: 1.6,
         dash: one.dash.length > 0 ? one.dash : undefined,
         spanGaps: true,
-        points: { show: one.x.length === 1, size: 6, fill: one.color },
+        points: { show: alone, size: 6, fill: one.color },
       })),
     ],
     bands: bands.map((one, at) => ({ series: [at * 2 + 1, at * 2 + 2] as [number, number], fill: one.color + faint(bands.length) })),
@@ -183,6 +191,15 @@ export function options(drawing: Drawing): uPlot.Options {
 
 /** How much a band covers: the less, the more of them lie over each other. */
 const faint = (bands: number): string => Math.round(Math.max(14, 52 / Math.sqrt(bands))).toString(16).padStart(2, "0");
+
+/** Whether no more than one point of a line is in view: a line has no length then. */
+const alone: uPlot.Series.Points.Show = (self, place, first, last) => {
+  const values = self.data[place] as (number | null | undefined)[];
+  for (let [at, found] = [first, 0]; at <= last; at++) {
+    if (typeof values[at] === "number" && ++found > 1) return false;
+  }
+  return true;
+};
 
 const all: uPlot.Axis.Filter = (_, at) => at;
 

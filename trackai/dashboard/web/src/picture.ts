@@ -1,6 +1,7 @@
 // A chart as a picture of its own: drawn again from its data, on white, with a legend.
 
 import type { Line } from "./curves";
+import { lower } from "./draw";
 import type { Drawn } from "./plot";
 import { extent, labels, scale, type Scale } from "./scale";
 
@@ -42,7 +43,7 @@ export function svg(title: string, { lines, look, window }: Drawn): string {
     `<text x="${(LEFT + WIDTH - RIGHT) / 2}" y="${HEIGHT - 10}" text-anchor="middle">${name}</text>`,
     `<clipPath id="inside"><rect x="${LEFT}" y="${TOP}" width="${WIDTH - LEFT - RIGHT}" height="${HEIGHT - FOOT - TOP}"/></clipPath>`,
     `<g clip-path="url(#inside)" fill="none" stroke-linejoin="round">`,
-    ...lines.map((one) => band(one, place)),
+    ...lines.map((one) => band(one, one.low && lower(one.low, look, window), place)),
     ...lines.map((one) => (one.plain ? path(one, one.plain, place, 1, 0.3) : "")),
     ...lines.map((one) => path(one, one.y, place, 1.6, 1)),
     ...lines.flatMap((one) => one.bad.map((x) => mark(place.x(x)))),
@@ -107,9 +108,9 @@ function path(line: Line, values: (number | null)[], place: Place, width: number
   return `<path d="M${found.join("L")}" stroke="${line.color}" stroke-width="${width}" stroke-opacity="${opacity}"${dashes(line)}/>`;
 }
 
-function band(line: Line, place: Place): string {
-  if (!line.low || !line.high) return "";
-  const [over, under] = [points(line, line.high, place), points(line, line.low, place).reverse()];
+function band(line: Line, low: (number | null)[] | undefined, place: Place): string {
+  if (!low || !line.high) return "";
+  const [over, under] = [points(line, line.high, place), points(line, low, place).reverse()];
   return over.length > 1 ? `<path d="M${[...over, ...under].join("L")}Z" fill="${line.color}" fill-opacity="0.15"/>` : "";
 }
 

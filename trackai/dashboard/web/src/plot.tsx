@@ -153,7 +153,7 @@ export function Plot({ path, runIds, names, live, running, height, onDrawn }: Pr
     const next = shape(lines, look) + dark.value + height;
     const draw = () => {
       if (plot.current && next === kind.current) {
-        plot.current.setData(join(lines, look));
+        plot.current.setData(join(lines, look, window));
         return;
       }
       plot.current?.destroy();
@@ -173,7 +173,7 @@ export function Plot({ path, runIds, names, live, running, height, onDrawn }: Pr
           },
           onPoint: (self) => point(self, now.current?.lines ?? lines),
         }),
-        join(lines, look),
+        join(lines, look, window),
         element,
       );
     };
