@@ -497,3 +497,26 @@ def test_a_band_that_reaches_below_zero_is_drawn_on_a_logarithmic_axis(
     pixels = "one.getContext('2d').getImageData(one.width * 0.6, one.height * 0.3, 1, 9).data"
     canvas = _chart(page, "loss").locator("canvas")
     assert all(canvas.evaluate(f"(one) => [...{pixels}]")[3::4])
+
+
+@pytest.mark.parametrize("width", [1400, 1024, 390])
+def test_what_is_read_does_not_lie_over_what_is_pointed_at(
+    served: Server, page: Page, width: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(f"{served.url}/?project=1&metrics=train")
+    chart = _chart(page)
+    for place in (0.05, 0.5, 0.95):
+        _point(page, chart, place, 0.5)
+        expect(chart.locator(".reading")).to_have_count(6)
+        box, over = (
+            chart.locator(".readout").bounding_box(),
+            chart.locator(".u-over").bounding_box(),
+        )
+        assert box is not None
+        assert over is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width
+        at = over["x"] + over["width"] * place
+        beside = at < box["x"] or at > box["x"] + box["width"]
+        assert beside or box["y"] > over["y"] + over["height"]

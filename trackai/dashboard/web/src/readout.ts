@@ -85,12 +85,27 @@ export function write(box: HTMLElement, self: uPlot, readings: Reading[]): strin
   if (readings.length > ROWS) said.push(element("small", `and ${readings.length - ROWS} more`));
   box.replaceChildren(...said);
   box.hidden = false;
-  const left = (self.cursor.left ?? 0) + self.over.offsetLeft;
-  const room = self.over.offsetLeft + self.over.offsetWidth;
-  const width = box.offsetWidth;
-  const right = left + 14 + width <= room + 8;
-  box.style.left = `${right ? left + 14 : Math.max(0, left - 14 - width)}px`;
+  place(box, self);
   return [where(first), ...readings.slice(0, ROWS).map((one) => `${one.line.label}: ${one.value ?? one.line.words[one.at]}`)].join(", ");
+}
+
+// How far the box stands from the cursor and from the edge, and how wide it is.
+const [APART, EDGE] = [14, 8];
+const [LEAST, MOST] = [240, 330];
+
+/** On a side of the cursor that has room, over other charts too; below the plot where neither has. */
+function place(box: HTMLElement, self: uPlot): void {
+  const around = (self.root.closest(".charts, dialog") ?? document.body).getBoundingClientRect();
+  const cursor = self.over.getBoundingClientRect().left + (self.cursor.left ?? 0);
+  const right = around.right - EDGE - cursor - APART;
+  const left = cursor - APART - around.left - EDGE;
+  const room = Math.max(left, right);
+  const beside = room >= LEAST;
+  box.style.maxWidth = `${Math.min(MOST, beside ? room : around.width - 2 * EDGE)}px`;
+  const width = box.offsetWidth;
+  const at = !beside ? around.left + EDGE : width <= right ? cursor + APART : cursor - APART - width;
+  box.style.left = `${at - self.root.getBoundingClientRect().left}px`;
+  box.style.top = beside ? "8px" : "100%";
 }
 
 /** More about a point that stands for several. */
