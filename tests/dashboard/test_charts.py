@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -48,6 +49,8 @@ with trackai.init(project="ticks") as run:
     for step in range(100):
         near = 100_000.1 + step * 1e-6
         run.log({"near": near, "great": 1e38 * step, "small": 1e-318 * step}, step=step)
+    for step in range(1, 101):
+        run.log({"far": 1e6 * step}, step=1000 * step)
 for value in (1, 1000):
     with trackai.init(project="wide") as run:
         for step in range(3):
@@ -283,12 +286,13 @@ def test_axes_are_logarithmic_and_say_what_they_leave_out(served: Server, page: 
     assert {"10", "100", "1000"} <= said
 
 
-# What is written onto canvases: the text, and how far it is from the foot.
+# What is written onto canvases: the text, how far from the foot, and from where to where.
 WRITTEN = """
 window.written = [];
 const write = CanvasRenderingContext2D.prototype.fillText;
 CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {
-    written.push([String(text), this.canvas.height - y]);
+    const half = this.measureText(text).width / 2;
+    written.push([String(text), this.canvas.height - y, x - half, x + half]);
     return write.apply(this, arguments);
 };
 """
@@ -309,11 +313,27 @@ def test_ticks_are_told_apart(served: Server, page: Page, path: str, scale: str)
     assert len(set(marks)) == len(marks) >= 2
 
 
+@pytest.mark.parametrize("scale", ["", "&xscale=log"])
+def test_what_is_written_below_a_chart_has_room(served: Server, page: Page, scale: str) -> None:
+    page.add_init_script(WRITTEN)
+    page.goto(f"{served.url}/?project=3&metrics=^far${scale}")
+    chart = _chart(page, "far")
+    until(page, lambda: page.evaluate("written.length") > 5)
+    written = page.evaluate("written")
+    width = chart.locator("canvas").evaluate("(one) => one.width")
+    below = sorted({(start, end) for text, foot, start, end in written if foot < 22 and text})
+    assert len(below) >= 4
+    assert below[-1][1] <= width
+    assert all(end < start for (_, end), (start, _) in pairwise(below))
+    said = {text for text, *_ in written}
+    assert {"40M", "10k" if scale else "20k"} <= said
+
+
 def test_the_day_is_written_below_the_time(served: Server, page: Page) -> None:
     page.add_init_script(WRITTEN)
     page.goto(f"{served.url}/?project=1&metrics=train&x=time")
     _chart(page)
-    day = "/[0-9]+.[0-9]+.[0-9]+ /"
+    day = "/[0-9]{4}-[0-9]{2}-[0-9]{2}/"
     until(page, lambda: page.evaluate(f"written.some(([text]) => {day}.test(text))"))
     foot = page.evaluate("Math.min(...written.map(([, height]) => height))")
     assert foot >= 11, "a line of that size has no room"
@@ -341,10 +361,12 @@ def test_sections_close_and_stay_closed(served: Server, page: Page) -> None:
 
 
 def test_system_metrics_lie_over_each_other_by_time(served: Server, page: Page) -> None:
+    page.add_init_script(WRITTEN)
     page.goto(f"{served.url}/?project=1&metrics=gpu&mean=all")
     chart = _chart(page, "gpu")
     _point(page, chart, 0.01, 0.9)
     expect(chart.locator(".readout header")).to_contain_text(re.compile(r"\d s$"))
+    assert page.evaluate("written.some(([text]) => /^[0-9.]+ s$/.test(text))")
 
 
 def test_system_metrics_are_shown_beside_a_zoom_by_step(served: Server, page: Page) -> None:

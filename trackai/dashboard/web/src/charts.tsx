@@ -3,7 +3,7 @@
 import { useState } from "preact/hooks";
 import * as api from "./api";
 import { Card, FullScreen } from "./card";
-import { number } from "./format";
+import { clock, number } from "./format";
 import { zoomTo } from "./plot";
 import { usePolled } from "./poll";
 import { clipped, closed, fullPath, go, hidden, logScale, logX, meanOf, metricSearch, projectId, range, smoothing, xAxis } from "./view";
@@ -124,7 +124,7 @@ function Tools({ found, of, problem, fields, many }: ToolProps) {
 }
 
 const shown = (value: number, axis: string): string =>
-  axis === "time" ? new Date(value * 1000).toLocaleTimeString() : axis === "step" ? number(Math.round(value * 100) / 100) : `${number(value)} s`;
+  axis === "time" ? clock(value) : axis === "step" ? number(Math.round(value * 100) / 100) : `${number(value)} s`;
 
 function Smoothing() {
   // The curve follows when the hand rests, the figure at once.

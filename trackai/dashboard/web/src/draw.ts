@@ -3,7 +3,8 @@
 import uPlot from "uplot";
 import type { Range } from "./api";
 import type { Line } from "./curves";
-import { extent, fences, labels, logTicks, padded, ticks } from "./scale";
+import { acrossAxis, FONT, upAxis } from "./marks";
+import { extent, fences, padded } from "./scale";
 
 export interface Look {
   logX: boolean;
@@ -106,7 +107,7 @@ export function options(drawing: Drawing): uPlot.Options {
   const style = getComputedStyle(document.documentElement);
   const ink = style.getPropertyValue("--faint");
   const grid = { stroke: style.getPropertyValue("--grid"), width: 1 };
-  const axis = { stroke: ink, grid, ticks: { ...grid, size: 4 }, font: "11px system-ui", gap: 4 };
+  const axis = { stroke: ink, grid, ticks: { ...grid, size: 4 }, font: FONT, gap: 4 };
   const time = lines.some((one) => one.axis === "time");
   const { logX, logY } = look();
   const bands = lines.filter((one) => one.low);
@@ -118,7 +119,7 @@ export function options(drawing: Drawing): uPlot.Options {
     width: drawing.width,
     height: drawing.height,
     legend: { show: false },
-    padding: [6, 10, 0, 0],
+    padding: [6, 14, 0, 0],
     cursor: {
       y: false,
       sync: drawing.sync ? { key: uPlot.sync(key).key, scales: ["x", null] } : undefined,
@@ -149,18 +150,7 @@ export function options(drawing: Drawing): uPlot.Options {
       },
       y: { distr: logY ? 3 : 1, range: () => drawing.window().range ?? (logY ? [0.1, 10] : [0, 1]) },
     },
-    axes: [
-      // Below the time of day stands the day.
-      { ...axis, ...(time ? { size: 42 } : { size: 26, splits: splits(logX, 58), incrs: any, values: (_: uPlot, at: number[]) => labels(at), filter: all }) },
-      {
-        ...axis,
-        size: (_, values) => 14 + LETTER * Math.max(3, ...(values ?? []).map((one) => one?.length ?? 0)),
-        splits: splits(logY, 38),
-        incrs: any,
-        filter: all,
-        values: (_, at) => labels(at),
-      },
-    ],
+    axes: [{ ...axis, ...acrossAxis(lines[0]?.axis ?? "step", logX) }, { ...axis, ...upAxis(logY) }],
     series: [
       {},
       ...bands.flatMap(() => [{ points: { show: false }, spanGaps: true, width: 0 }, { points: { show: false }, spanGaps: true, width: 0 }]),
@@ -200,25 +190,6 @@ const alone: uPlot.Series.Points.Show = (self, place, first, last) => {
   }
   return true;
 };
-
-const all: uPlot.Axis.Filter = (_, at) => at;
-
-/** One step that always fits: uPlot leaves an axis out where none of its own does, and ticks stand elsewhere anyway. */
-const any: uPlot.Axis.Incrs = (_self, _axis, low, high) => [Math.max(5, high - low)];
-
-// How wide a digit is.
-const LETTER = 6.6;
-
-/** Where ticks stand, one in about so many pixels. */
-function splits(log: boolean, apart: number): uPlot.Axis.Splits {
-  return (self, axis, low, high) => {
-    const room = axis === 0 ? self.width : self.height;
-    const fit = (pixels: number) => (log ? logTicks : ticks)(low, high, Math.max(2, room / pixels));
-    const found = fit(apart);
-    const wide = axis === 0 ? LETTER * Math.max(...labels(found).map((one) => one.length)) + 14 : 0;
-    return wide > apart ? fit(wide) : found;
-  };
-}
 
 /** A mark at the bottom wherever a value was NaN or infinite. */
 function markBad(self: uPlot, lines: Line[], ink: string): void {

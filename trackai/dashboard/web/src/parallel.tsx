@@ -6,6 +6,7 @@ import { dark, shade } from "./colors";
 import { useWidth, Words } from "./compare";
 import { type Compared, pointed, title } from "./comparison";
 import { useDismissed } from "./dismissed";
+import { widthOf } from "./marks";
 
 const HEIGHT = 330;
 const TOP = 46;
@@ -215,13 +216,10 @@ function place(one: Axis, value: number): number {
   return low;
 }
 
-const pen = document.createElement("canvas").getContext("2d") as CanvasRenderingContext2D;
-
 /** As much of a name as has room. */
 function cut(name: string, room: number): string {
-  pen.font = "600 12px system-ui, sans-serif";
   let kept = name;
-  while (pen.measureText(kept).width > room && kept.length > 1) kept = `${kept.slice(0, -2)}…`;
+  while (widthOf(kept, "600 12px system-ui, sans-serif") > room && kept.length > 1) kept = `${kept.slice(0, -2)}…`;
   return kept;
 }
 

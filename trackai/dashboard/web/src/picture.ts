@@ -2,6 +2,7 @@
 
 import type { Line } from "./curves";
 import { lower } from "./draw";
+import { clock } from "./format";
 import type { Drawn } from "./plot";
 import { extent, labels, scale, type Scale } from "./scale";
 
@@ -71,7 +72,7 @@ const dashes = (line: Line): string => (line.dash.length > 0 ? ` stroke-dasharra
 
 function frame(across: Scale, up: Scale, place: Place, time: boolean): string[] {
   const bottom = HEIGHT - FOOT;
-  const said = time ? across.ticks.map((value) => new Date(value * 1000).toLocaleTimeString()) : labels(across.ticks);
+  const said = time ? across.ticks.map(clock) : labels(across.ticks);
   const saidUp = labels(up.ticks);
   return [
     ...up.ticks.map((value, at) => {

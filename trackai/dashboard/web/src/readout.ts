@@ -2,6 +2,7 @@
 
 import type uPlot from "uplot";
 import type { Line } from "./curves";
+import { clock, day } from "./format";
 
 const ROWS = 10;
 // How far from the cursor, in pixels, a line may end and still be read.
@@ -53,7 +54,7 @@ function where({ line, at }: Reading): string {
   const steps = first === null ? "" : first === last ? `step ${first}` : `steps ${first} – ${last}`;
   if (line.axis === "step") return steps;
   const x = line.from[at] as number;
-  const time = line.axis === "time" ? new Date(x * 1000).toLocaleString() : `${Number(x.toFixed(3))} s`;
+  const time = line.axis === "time" ? `${day(x)} ${clock(x)}` : `${Number(x.toFixed(3))} s`;
   return steps ? `${time} · ${steps}` : time;
 }
 

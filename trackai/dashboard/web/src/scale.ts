@@ -32,6 +32,8 @@ export function labels(values: number[]): string[] {
     return digits >= 17 || said.every((one, at) => !(Math.abs(Number(one) - (all[at] as number)) > near)) ? said : exact(all, digits + 1);
   };
   const whole = exact(values, 5);
+  const short = values.map(compact);
+  if (values.some((one) => Math.abs(one) >= 1e4) && short.join("").length < whole.join("").length) return short;
   const [first, ...rest] = values;
   if (first === undefined || whole.every((one) => one.length <= LONG)) return whole;
   const apart = exact(rest.map((one) => one - first), 5);
@@ -39,6 +41,12 @@ export function labels(values: number[]): string[] {
 }
 
 const LONG = 10;
+
+/** Thousands, millions and so on: 50k, 1.5M; nothing is rounded. */
+function compact(value: number): string {
+  const [size, name] = ([[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]] as const).find(([one]) => Math.abs(value) >= one) ?? [1, ""];
+  return `${value / size}${name}`;
+}
 
 function label(value: number, digits: number): string {
   const short = number(value, digits).replace(/\.?0*e([+-]\d+)$/, "e$1").replace("e+", "e");
