@@ -131,6 +131,29 @@ def test_a_chart_fills_the_screen_and_its_address_says_so(served: Server, page: 
     expect(page).not_to_have_url(re.compile("full="))
 
 
+def test_full_screen_is_one_step_back_with_what_was_done_in_it(served: Server, page: Page) -> None:
+    page.goto(f"{served.url}/?project=1&metrics=val")
+    page.get_by_label("Search metrics").fill("train")
+    chart = _chart(page)
+    before = page.evaluate("history.length")
+    page.get_by_role("button", name="Full screen: train/loss").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("clip outliers").check()
+    plot = dialog.get_by_role("group", name="train/loss")
+    expect(plot.locator("canvas")).to_be_visible()
+    plot.press("+")
+    expect(dialog.get_by_role("button", name="Reset zoom")).to_be_visible()
+    dialog.get_by_role("button", name="Close").click()
+    expect(dialog).to_have_count(0)
+    expect(page).to_have_url(re.compile("metrics=train.*clip=1.*range=step"))
+    expect(chart.get_by_text("clipped")).to_be_visible()
+    assert page.evaluate("history.length") == before + 1  # what is ahead: the full screen
+    page.go_forward()
+    expect(dialog).to_be_visible()
+    page.go_back()
+    expect(dialog).to_have_count(0)
+
+
 def test_runs_of_the_same_colour_are_told_apart(served: Server, page: Page) -> None:
     ids = ",".join(str(number) for number in range(7, 16))
     page.goto(f"{served.url}/?project=2&runs={ids}&full=loss")
@@ -268,11 +291,13 @@ def test_one_zoom_is_one_step_back(served: Server, page: Page) -> None:
     for path in ("train/loss", "val/odd", "gpu"):
         _chart(page, path)
     before = page.evaluate("history.length")
+    place = _chart(page).bounding_box()
     _point(page, _chart(page), 0.2, 0.3)
     page.mouse.down()
     _point(page, _chart(page), 0.4, 0.3)
     page.mouse.up()
     expect(page.get_by_role("button", name="Reset zoom")).to_be_visible()
+    assert _chart(page).bounding_box() == place
     assert page.evaluate("history.length") == before + 1
     page.go_back()
     expect(page.get_by_role("button", name="Reset zoom")).to_have_count(0)
@@ -345,8 +370,13 @@ def test_metrics_are_searched_by_regular_expression(served: Server, page: Page) 
     search.fill("^(train|gpu)")
     expect(page.locator("figure")).to_have_count(2)
     expect(page.get_by_text("2 of 3")).to_be_visible()
-    search.fill("(")
+    before = page.locator("figure").first.bounding_box()
+    search.fill("^(train|gpu)[")  # half typed
     expect(search).to_have_attribute("aria-invalid", "true")
+    expect(page.get_by_text("No regular expression yet")).to_be_visible()
+    expect(page.locator("figure")).to_have_count(2)
+    assert page.locator("figure").first.bounding_box() == before
+    search.fill("^odd")
     expect(page.get_by_text("No metric matches")).to_be_visible()
 
 

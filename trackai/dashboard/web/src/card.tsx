@@ -1,10 +1,10 @@
 // A chart on its card, or on the whole screen, and what can be done with it.
 
-import type { RefObject } from "preact";
+import type { ComponentChildren, RefObject } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Line } from "./curves";
 import { useDismissed } from "./dismissed";
-import { number } from "./format";
+import { clock, number } from "./format";
 import { png, svg } from "./picture";
 import { type Drawn, Plot, zoomTo } from "./plot";
 import { extent } from "./scale";
@@ -50,7 +50,7 @@ export function Card(props: Props) {
       <header>
         <figcaption title={props.path}>{props.path}</figcaption>
         <button type="button" class="quiet" aria-label={`Full screen: ${props.path}`} title="Full screen"
-          onClick={() => go({ full: props.path })}>⤢</button>
+          onClick={() => openFull(props.path)}>⤢</button>
         {met.current && <Menu {...props} drawn={drawn} />}
       </header>
       {met.current && <Plot {...props} live={seen} height={210} onDrawn={(one) => (drawn.current = one)} />}
@@ -100,27 +100,66 @@ function Menu({ path, runIds, names, drawn }: Props & { drawn: RefObject<Drawn |
   );
 }
 
+// Whether the page has opened what fills the screen; an address may have.
+let opened = false;
+
+function openFull(path: string): void {
+  opened = true;
+  go({ full: path });
+}
+
+/** Back to the entry in the history from which it was opened, with the view as it is now. */
+function closeFull(): void {
+  const view = Object.fromEntries(new URLSearchParams(location.search));
+  const close = () => go({ ...view, full: undefined }, { keep: false, replace: true });
+  if (!opened) return close();
+  opened = false;
+  addEventListener("popstate", close, { once: true });
+  history.back();
+}
+
+/** What brings back what is not shown: all of the axis, all lines. */
+export function Undo() {
+  const part = range.value;
+  const shown = (value: number) =>
+    part?.axis === "time" ? clock(value) : part?.axis === "step" ? number(Math.round(value * 100) / 100) : `${number(value)} s`;
+  const ends = part && [...new Set([shown(part.min), shown(part.max)])];
+  return (
+    <>
+      {hidden.value.length > 0 && (
+        <button type="button" class="pressed" onClick={() => go({ hide: undefined }, { replace: true })}>Show {hidden.value.length} hidden</button>
+      )}
+      {ends && (
+        <button type="button" class="pressed" onClick={() => zoomTo("", undefined)}>
+          Reset zoom <small>{part.axis === "step" && "step "}{ends.join(" – ")}</small>
+        </button>
+      )}
+    </>
+  );
+}
+
 /** A chart on the whole screen, with a legend. */
-export function FullScreen(props: Props) {
+export function FullScreen({ tools, ...props }: Props & { tools: ComponentChildren }) {
   const box = useRef<HTMLDialogElement>(null);
   const drawn = useRef<Drawn>();
   const [lines, setLines] = useState<Line[]>([]);
-  const [height, setHeight] = useState(Math.max(220, innerHeight - 150));
+  const [height, setHeight] = useState(Math.max(220, innerHeight - 190));
   // Before the chart looks how wide it is.
   useLayoutEffect(() => box.current?.showModal(), []);
   useEffect(() => {
-    const resized = () => setHeight(Math.max(220, innerHeight - 150));
+    const resized = () => setHeight(Math.max(220, innerHeight - 190));
     addEventListener("resize", resized);
     return () => removeEventListener("resize", resized);
   }, []);
   return (
-    <dialog class="full chart" ref={box} aria-label={props.path} onClose={() => go({ full: undefined }, { replace: true })}>
+    <dialog class="full chart" ref={box} aria-label={props.path} onClose={closeFull}>
       <header>
         <h2>{props.path}</h2>
-        {range.value && <button type="button" onClick={() => zoomTo("", undefined)}>Whole range</button>}
+        <Undo />
         <Menu {...props} drawn={drawn} />
         <button type="button" class="quiet" aria-label="Close" title="Close" onClick={() => box.current?.close()}>✕</button>
       </header>
+      <form class="tools" onSubmit={(event) => event.preventDefault()}>{tools}</form>
       <Plot {...props} live height={height}
         onDrawn={(one) => {
           drawn.current = one;

@@ -1,12 +1,10 @@
 // The charts of chosen runs, in sections by the first part of their names.
 
-import { useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import * as api from "./api";
-import { Card, FullScreen } from "./card";
-import { clock, number } from "./format";
-import { zoomTo } from "./plot";
+import { Card, FullScreen, Undo } from "./card";
 import { usePolled } from "./poll";
-import { clipped, closed, fullPath, go, hidden, logScale, logX, meanOf, metricSearch, projectId, range, smoothing, xAxis } from "./view";
+import { clipped, closed, fullPath, go, logScale, logX, meanOf, metricSearch, projectId, smoothing, xAxis } from "./view";
 import "./charts.css";
 
 const MACHINE = /^(system|gpu|cpu|mem|memory|disk|net|network|process|host)s?$/i;
@@ -24,7 +22,7 @@ interface Props {
 export function Charts({ runIds, names, paths, of = 0, fields }: Props) {
   const { data: running } = usePolled(() => api.runningRuns(projectId.value), 2000, [projectId.value]);
   const live = running && runIds.filter((id) => running.includes(id));
-  const [wanted, problem] = matching(paths ?? [], metricSearch.value);
+  const [wanted, problem] = useMatching(paths ?? [], metricSearch.value);
   const sections = new Map<string, string[]>();
   for (const path of wanted) {
     const prefix = path.includes("/") ? path.slice(0, path.indexOf("/")) : "";
@@ -35,9 +33,14 @@ export function Charts({ runIds, names, paths, of = 0, fields }: Props) {
   // What the machine does comes after what the model does.
   const ordered = [...sections].sort(([one], [other]) => Number(MACHINE.test(one)) - Number(MACHINE.test(other)));
   const full = fullPath.value;
+  const tools = <Tools fields={runIds.length > 1 ? fields : undefined} />;
   return (
     <section class="charts" aria-label="Charts">
-      <Tools found={wanted.length} of={paths?.length ?? 0} problem={problem} fields={fields} many={runIds.length > 1} />
+      <form class="tools" onSubmit={(event) => event.preventDefault()}>
+        <Search found={wanted.length} of={paths?.length ?? 0} problem={problem} />
+        {tools}
+        <p class="undo"><Undo /></p>
+      </form>
       {paths && paths.length === 0 && of > 0 && runIds.length > 0 && <p class="empty">The chosen runs have logged nothing that is drawn.</p>}
       {paths && paths.length === 0 && of === 0 && <p class="empty">No metrics yet: log some with run.log({"{"}"loss": 0.5{"}"}).</p>}
       {paths && paths.length > 0 && wanted.length === 0 && <p class="empty">No metric matches.</p>}
@@ -48,7 +51,7 @@ export function Charts({ runIds, names, paths, of = 0, fields }: Props) {
         </Section>
       ))}
       {full !== undefined && runIds.length > 0 && paths?.includes(full) && (
-        <FullScreen key={full} path={full} runIds={runIds} names={names} running={live} />
+        <FullScreen key={full} path={full} runIds={runIds} names={names} running={live} tools={tools} />
       )}
     </section>
   );
@@ -70,34 +73,35 @@ function Section({ prefix, count, children }: { prefix: string; count: number; c
   );
 }
 
-/** The names that match a regular expression, or hold the text if it is none; and what is wrong with it. */
-function matching(paths: string[], search: string): [string[], string] {
-  if (!search) return [paths, ""];
+/** The names that match a regular expression, and what is wrong with it: then those that hold the text, or that matched before. */
+function useMatching(paths: string[], search: string): [string[], string] {
+  const last = useRef(/(?:)/);
   try {
-    const pattern = new RegExp(search, "i");
-    return [paths.filter((path) => pattern.test(path)), ""];
+    last.current = new RegExp(search, "i");
   } catch {
-    return [paths.filter((path) => path.includes(search)), "No regular expression: searched as it stands."];
+    const holding = paths.filter((path) => path.includes(search));
+    if (holding.length > 0) return [holding, "No regular expression: searched as it stands."];
+    return [paths.filter((path) => last.current.test(path)), "No regular expression yet."];
   }
+  return [paths.filter((path) => last.current.test(path)), ""];
 }
 
-interface ToolProps {
-  found: number;
-  of: number;
-  problem: string;
-  fields: string[] | undefined;
-  many: boolean;
-}
-
-function Tools({ found, of, problem, fields, many }: ToolProps) {
+function Search({ found, of, problem }: { found: number; of: number; problem: string }) {
   return (
-    <form class="tools" onSubmit={(event) => event.preventDefault()}>
-      <span class="find">
-        <input type="search" aria-label="Search metrics" placeholder="Search metrics (regex)" value={metricSearch.value}
-          spellcheck={false} aria-invalid={problem ? "true" : undefined} title={problem || undefined}
-          onInput={(event) => go({ metrics: event.currentTarget.value }, { replace: true })} />
-        {metricSearch.value && <output>{problem && "as text: "}{found} of {of}</output>}
-      </span>
+    <span class="find">
+      <input type="search" aria-label="Search metrics" placeholder="Search metrics (regex)" value={metricSearch.value}
+        spellcheck={false} aria-invalid={problem ? "true" : undefined}
+        onInput={(event) => go({ metrics: event.currentTarget.value }, { replace: true })} />
+      {metricSearch.value && <output>{found} of {of}</output>}
+      {problem && <output class="problem">{problem}</output>}
+    </span>
+  );
+}
+
+/** How charts are drawn; means of the runs with the same of one of the `fields`, if there are some. */
+function Tools({ fields }: { fields: string[] | undefined }) {
+  return (
+    <>
       <label>
         x
         <select value={xAxis.value} onChange={(event) => go({ x: event.currentTarget.value, range: undefined }, { replace: true })}>
@@ -107,24 +111,13 @@ function Tools({ found, of, problem, fields, many }: ToolProps) {
         </select>
       </label>
       <Smoothing />
-      {fields && many && <MeanOf fields={fields} />}
+      {fields && <MeanOf fields={fields} />}
       <Switch name="log x" on={logX.value} change={(on) => ({ xscale: on ? "log" : undefined })} />
       <Switch name="log y" on={logScale.value} change={(on) => ({ scale: on ? "log" : undefined })} />
       <Switch name="clip outliers" on={clipped.value} change={(on) => ({ clip: on ? 1 : undefined })} />
-      {hidden.value.length > 0 && (
-        <button type="button" class="pressed" onClick={() => go({ hide: undefined }, { replace: true })}>Show {hidden.value.length} hidden</button>
-      )}
-      {range.value && (
-        <button type="button" class="pressed" onClick={() => zoomTo("", undefined)}>
-          Reset zoom <small>{range.value.axis === "step" && "step "}{shown(range.value.min, range.value.axis)} – {shown(range.value.max, range.value.axis)}</small>
-        </button>
-      )}
-    </form>
+    </>
   );
 }
-
-const shown = (value: number, axis: string): string =>
-  axis === "time" ? clock(value) : axis === "step" ? number(Math.round(value * 100) / 100) : `${number(value)} s`;
 
 function Smoothing() {
   // The curve follows when the hand rests, the figure at once.

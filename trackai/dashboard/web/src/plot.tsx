@@ -8,7 +8,7 @@ import { type Answer, curves, type Line, lines as made, stepsBetween } from "./c
 import { join, type Look, options, shape, view, type Window } from "./draw";
 import { inAFrame, inTurn } from "./queue";
 import { read, write } from "./readout";
-import { clipped, go, hidden, logScale, logX, meanOf, range, smoothing, xAxis } from "./view";
+import { clipped, fullPath, go, hidden, logScale, logX, meanOf, range, smoothing, xAxis } from "./view";
 
 const POLL = 2000;
 // Runs that have ended change when somebody imports or resumes them.
@@ -245,7 +245,8 @@ function Notes({ window }: { window: Window }) {
 
 export function zoomTo(axis: string, part: Range | undefined): void {
   const short = (value: number) => Number(value.toPrecision(9));
-  go({ range: part && `${axis}:${short(part.min)}:${short(part.max)}` });
+  // What fills the screen is one entry of the history, whatever is done in it.
+  go({ range: part && `${axis}:${short(part.min)}:${short(part.max)}` }, { replace: fullPath.value !== undefined });
 }
 
 /** Arrow keys move the cursor, plus and minus zoom around it, Escape shows all again. */
