@@ -8,6 +8,11 @@ import { clipped, closed, fullPath, go, logScale, logX, meanOf, metricSearch, pr
 import "./charts.css";
 
 const MACHINE = /^(system|gpu|cpu|mem|memory|disk|net|network|process|host)s?$/i;
+// Without a section, only what can hardly be said of a model.
+const LOAD = /^(system|gpu|cpu|mem|memory|disk)s?([._\d]|$)/i;
+
+const sectionOf = (path: string): string =>
+  path.includes("/") ? path.slice(0, path.indexOf("/")) : LOAD.test(path) ? "System" : "";
 
 interface Props {
   runIds: number[];
@@ -25,7 +30,7 @@ export function Charts({ runIds, names, paths, of = 0, fields }: Props) {
   const [wanted, problem] = useMatching(paths ?? [], metricSearch.value);
   const sections = new Map<string, string[]>();
   for (const path of wanted) {
-    const prefix = path.includes("/") ? path.slice(0, path.indexOf("/")) : "";
+    const prefix = sectionOf(path);
     const members = sections.get(prefix);
     if (members) members.push(path);
     else sections.set(prefix, [path]);
