@@ -52,9 +52,11 @@ with trackai.init(project="ticks") as run:
     for step in range(1, 101):
         run.log({"far": 1e6 * step}, step=1000 * step)
 for value in (1, 1000):
-    with trackai.init(project="wide") as run:
+    with trackai.init(project="wide", name=f"w{value}") as run:
+        run.log({"once": 3}, step=0)
         for step in range(3):
-            run.log({"loss": value, "once": 3} if step == 0 else {"loss": value}, step=step)
+            spoilt = math.nan if value > 1 and step == 1 else 0.5
+            run.log({"loss": value, "spoilt": spoilt}, step=step)
 """
 
 
@@ -552,6 +554,16 @@ def test_a_band_that_reaches_below_zero_is_drawn_on_a_logarithmic_axis(
     pixels = "one.getContext('2d').getImageData(one.width * 0.6, one.height * 0.3, 1, 9).data"
     canvas = _chart(page, "loss").locator("canvas")
     assert all(canvas.evaluate(f"(one) => [...{pixels}]")[3::4])
+
+
+def test_a_mark_at_the_bottom_says_whose_it_is(served: Server, page: Page) -> None:
+    page.goto(f"{served.url}/?project=4&metrics=spoilt")
+    chart = _chart(page, "spoilt")
+    first = chart.locator(".reading").first
+    _point(page, chart, 0.5, 0.97)
+    expect(first).to_contain_text("w1000NaN")
+    _point(page, chart, 0.5, 0.5)
+    expect(first).to_contain_text("w10.5")
 
 
 @pytest.mark.parametrize("width", [1400, 1024, 390])

@@ -4,6 +4,7 @@ import type { ComponentChildren, RefObject } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Line } from "./curves";
 import { useDismissed } from "./dismissed";
+import type { Window } from "./draw";
 import { clock, number } from "./format";
 import { png, svg } from "./picture";
 import { type Drawn, Plot, zoomTo } from "./plot";
@@ -32,6 +33,7 @@ export function Card(props: Props) {
   const box = useRef<HTMLElement>(null);
   const drawn = useRef<Drawn>();
   const [seen, setSeen] = useState(false);
+  const [missing, setMissing] = useState("");
   // What nobody has scrolled to is only a frame with a name.
   const met = useRef(false);
   met.current ||= seen;
@@ -49,14 +51,29 @@ export function Card(props: Props) {
     <figure class="card chart" ref={box}>
       <header>
         <figcaption title={props.path}>{props.path}</figcaption>
+        <Missing said={missing} />
         <button type="button" class="quiet" aria-label={`Full screen: ${props.path}`} title="Full screen"
           onClick={() => openFull(props.path)}>⤢</button>
         {met.current && <Menu {...props} drawn={drawn} />}
       </header>
-      {met.current && <Plot {...props} live={seen} height={210} onDrawn={(one) => (drawn.current = one)} />}
+      {met.current && <Plot {...props} live={seen} height={210}
+        onDrawn={(one) => {
+          drawn.current = one;
+          setMissing(leftOut(one.window));
+        }} />}
     </figure>
   );
 }
+
+/** What is there and not to be seen. */
+function leftOut({ outside, below, of }: Window): string {
+  const parts: string[] = [];
+  if (outside > 0) parts.push(`${outside} ${outside === 1 ? "outlier" : "outliers"} of ${of} values clipped`);
+  if (below > 0) parts.push(`${below} of ${of} values not above 0`);
+  return parts.join(", ");
+}
+
+const Missing = ({ said }: { said: string }) => (said ? <output class="left-out" title={said}>{said}</output> : null);
 
 /** What a chart can be saved as. */
 function Menu({ path, runIds, names, drawn }: Props & { drawn: RefObject<Drawn | undefined> }) {
@@ -143,6 +160,7 @@ export function FullScreen({ tools, ...props }: Props & { tools: ComponentChildr
   const box = useRef<HTMLDialogElement>(null);
   const drawn = useRef<Drawn>();
   const [lines, setLines] = useState<Line[]>([]);
+  const [missing, setMissing] = useState("");
   const [height, setHeight] = useState(Math.max(220, innerHeight - 190));
   // Before the chart looks how wide it is.
   useLayoutEffect(() => box.current?.showModal(), []);
@@ -155,6 +173,7 @@ export function FullScreen({ tools, ...props }: Props & { tools: ComponentChildr
     <dialog class="full chart" ref={box} aria-label={props.path} onClose={closeFull}>
       <header>
         <h2>{props.path}</h2>
+        <Missing said={missing} />
         <Undo />
         <Menu {...props} drawn={drawn} />
         <button type="button" class="quiet" aria-label="Close" title="Close" onClick={() => box.current?.close()}>✕</button>
@@ -164,6 +183,7 @@ export function FullScreen({ tools, ...props }: Props & { tools: ComponentChildr
         onDrawn={(one) => {
           drawn.current = one;
           setLines(one.all);
+          setMissing(leftOut(one.window));
         }} />
       <Legend lines={lines} />
     </dialog>

@@ -53,7 +53,6 @@ export function Plot({ path, runIds, names, live, running, height, onDrawn }: Pr
   alive.current = running;
   const [answer, setAnswer] = useState<Answer>();
   const [error, setError] = useState("");
-  const [notes, setNotes] = useState<Window>();
 
   const groupBy = runIds.length > 1 ? meanOf.value : "";
   const wanted = xAxis.value === "time" && groupBy ? "relative" : xAxis.value;
@@ -148,7 +147,6 @@ export function Plot({ path, runIds, names, live, running, height, onDrawn }: Pr
     };
     const window = view(lines, look);
     now.current = { lines, look, window };
-    setNotes(window);
     onDrawn?.({ lines, all, look, window, at: Date.now() });
     const next = shape(lines, look) + dark.value + height;
     const draw = () => {
@@ -215,7 +213,6 @@ export function Plot({ path, runIds, names, live, running, height, onDrawn }: Pr
       <p class="unseen" ref={spoken} aria-live="polite" />
       {error && <p class="problem" role="alert">{error}</p>}
       {none && <p class="empty">{whyEmpty(answer, runIds)}</p>}
-      {notes && <Notes window={notes} />}
     </>
   );
 }
@@ -233,14 +230,6 @@ function together(runIds: number[], before: Answer | undefined, fresh: Answer): 
 function whyEmpty({ runs, gone }: Answer, runIds: number[]): string {
   if (runs.size > 0) return range.value ? "Nothing was logged in this range." : "There are no points.";
   return gone?.length === runIds.length ? "The chosen runs have been deleted." : "Not logged by the chosen runs.";
-}
-
-/** What is there and not to be seen. */
-function Notes({ window }: { window: Window }) {
-  const left: string[] = [];
-  if (window.outside > 0) left.push(`${window.outside} ${window.outside === 1 ? "outlier" : "outliers"} of ${window.of} values clipped`);
-  if (window.below > 0) left.push(`${window.below} of ${window.of} values not above 0`);
-  return left.length > 0 ? <p class="left-out">{left.join(", ")}</p> : null;
 }
 
 export function zoomTo(axis: string, part: Range | undefined): void {

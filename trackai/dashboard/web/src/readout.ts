@@ -31,8 +31,10 @@ export function read(self: uPlot, lines: Line[]): Reading[] {
     if (ends && !within && Math.abs(self.valToPos(here, "x") - left) > REACH) continue;
     const value = line.y[at] ?? null;
     if (value === null && !line.words[at]) continue;
-    const far = value === null ? Infinity : Math.abs(self.valToPos(value, "y") - (top ?? 0));
-    found.push({ line, at, value, far: Number.isNaN(far) ? Infinity : far });
+    const far = value === null ? NaN : Math.abs(self.valToPos(value, "y") - (top ?? 0));
+    // Where a NaN was stands a mark at the bottom: pointing there says whose it is.
+    const bottom = line.words[at] ? self.over.clientHeight - (top ?? 0) : Infinity;
+    found.push({ line, at, value, far: Math.min(Number.isNaN(far) ? Infinity : far, bottom) });
   }
   return found.sort((one, other) => one.far - other.far);
 }
