@@ -33,7 +33,8 @@ with trackai.init(project="logs", name="machine", config={"share": 0.1 + 0.2}) a
     run.log_system({"gpu": 0.5})
 with trackai.init(project="logs", name="media") as run:
     pictures = [trackai.Image(np.zeros((8, 8, 3)), caption=word) for word in ("cat", "dog")]
-    run.log({"pictures": pictures, "weights": trackai.Histogram(np.arange(9))})
+    run.log({"pictures": pictures[0]}, step=0)
+    run.log({"pictures": pictures, "weights": trackai.Histogram(np.arange(9))}, step=1)
     run.log({"guesses": trackai.Table(columns=["id", "guess"], data=[[1, "cat"], [2, None]])})
 """
 
@@ -217,10 +218,15 @@ def test_what_a_script_logs_is_looked_at(served: Server, page: Page) -> None:
     expect(table.get_by_role("cell")).to_have_text(["1", "cat", "2", "null"])
     assert serious_findings(page) == []
     page.get_by_role("link", name="pictures").click()
-    expect(page.locator("img.look").first).to_be_visible()
-    expect(page.get_by_text("1 dog.png")).to_be_visible()
+    # All of a step are beside each other.
+    expect(page.get_by_role("img", name=re.compile("^pictures, step 1, "))).to_have_count(2)
+    cat, dog = (page.get_by_text(name).bounding_box() for name in ("0 cat.png", "1 dog.png"))
+    assert cat is not None
+    assert dog is not None
+    assert cat["y"] == dog["y"]
+    expect(page.get_by_text("2 of 2")).to_be_visible()
     page.get_by_role("slider").press("Home")
-    expect(page.get_by_text("0 cat.png")).to_be_visible()
+    expect(page.get_by_role("img", name="pictures, step 0")).to_have_count(1)
 
 
 def test_a_run_is_renamed_where_its_name_stands(served: Server, page: Page) -> None:

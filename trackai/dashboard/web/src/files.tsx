@@ -49,22 +49,45 @@ function Chosen({ runId, path }: { runId: number; path: api.FilePath }) {
   if (error) return <p class="problem" role="alert">{error}</p>;
   if (!data) return <p class="empty">Loading …</p>;
   // Nothing chosen: of a series the last, of a set the first.
-  const fallback = path.kind === "file_series" ? data.length - 1 : 0;
-  const at = Math.min(place ?? fallback, data.length - 1);
-  const file = data[at];
-  if (!file) return <p class="empty">It is gone.</p>;
-  const where = file.step === null ? file.name : `step ${number(file.step)}`;
+  const places = bySteps(data);
+  const fallback = path.kind === "file_series" ? places.length - 1 : 0;
+  const at = Math.min(place ?? fallback, places.length - 1);
+  const files = places[at];
+  const [first] = files ?? [];
+  if (!files || !first) return <p class="empty">It is gone.</p>;
+  const where = first.step === null ? first.name : `step ${number(first.step)}`;
   return (
     <section class="file" aria-label={path.path}>
       <h2>{path.path}</h2>
-      {data.length > 1 && (
+      {places.length > 1 && (
         <label class="stepper">
           <span>{where}</span>
-          <input type="range" min="0" max={data.length - 1} step="1" value={at} aria-label={`Which of ${path.path}`} aria-valuetext={where}
+          <input type="range" min="0" max={places.length - 1} step="1" value={at} aria-label={`Which of ${path.path}`} aria-valuetext={where}
             onInput={(event) => setPlace(Number(event.currentTarget.value))} />
-          <small>{at + 1} of {path.files}</small>
+          <small>{at + 1} of {places.length}{data.length < path.files && "+"}</small>
         </label>
       )}
+      <div class={files.length > 1 ? "beside" : undefined}>
+        {files.map((file) => <One key={file.id} file={file} label={`${path.path}, ${where}${files.length > 1 ? `, ${file.name}` : ""}`} />)}
+      </div>
+    </section>
+  );
+}
+
+/** Files of the same step lie beside each other; what has none is looked at by itself. */
+function bySteps(files: api.FileRecord[]): api.FileRecord[][] {
+  const found: api.FileRecord[][] = [];
+  for (const file of files) {
+    const last = found[found.length - 1];
+    if (last && file.step !== null && last[0]?.step === file.step) last.push(file);
+    else found.push([file]);
+  }
+  return found;
+}
+
+function One({ file, label }: { file: api.FileRecord; label: string }) {
+  return (
+    <div>
       <p class="about">
         <span>{file.name}</span>
         {file.size === null ? (
@@ -72,12 +95,12 @@ function Chosen({ runId, path }: { runId: number; path: api.FilePath }) {
         ) : (
           <>
             <span>{bytes(file.size)}</span>
-            <a class="button" href={api.fileAddress(file.id)} download>Download</a>
+            <a class="button" href={api.fileAddress(file.id)} download aria-label={`Download ${file.name}`}>Download</a>
           </>
         )}
       </p>
-      {file.size !== null && <Look key={file.id} file={file} label={`${path.path}, ${where}`} />}
-    </section>
+      {file.size !== null && <Look file={file} label={label} />}
+    </div>
   );
 }
 
@@ -85,7 +108,7 @@ function Chosen({ runId, path }: { runId: number; path: api.FilePath }) {
 function Look({ file, label }: { file: api.FileRecord; label: string }) {
   const [image, setImage] = useState(IMAGE.test(file.name));
   if (image) {
-    return <img class="look" src={api.previewAddress(file.id)} alt={label} onError={() => setImage(false)}
+    return <img class="look" loading="lazy" src={api.previewAddress(file.id)} alt={label} onError={() => setImage(false)}
       onLoad={(event) => event.currentTarget.classList.toggle("tiny", event.currentTarget.naturalWidth < 100)} />;
   }
   return <Text file={file} />;
