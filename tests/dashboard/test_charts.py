@@ -233,6 +233,18 @@ def test_a_png_is_a_picture(served: Server, page: Page) -> None:
     assert int.from_bytes(png[16:20], "big") == 1800
 
 
+def test_a_logarithm_shows_the_first_points(served: Server, page: Page) -> None:
+    page.goto(f"{served.url}/?project=1&metrics=train&runs=1,2&xscale=log")
+    rows = list(csv.DictReader(io.StringIO(_saved(page, _chart(page), "as drawn").decode())))
+    for run in ("r0", "r1"):
+        of = [row for row in rows if row["run"] == run]
+        assert [row["step"] for row in of[:8]] == list("01234567")
+        assert sum(int(row["points"]) for row in of) == 2000
+        steps = [float(row[name]) for row in of for name in ("step", "step_last")]
+        assert steps == sorted(steps)
+        assert len(of) > 100
+
+
 def test_a_csv_has_what_is_drawn_or_all_points(served: Server, page: Page) -> None:
     page.goto(f"{served.url}/?project=1&metrics=train&runs=1,2")
     chart = _chart(page)

@@ -39,7 +39,9 @@ export interface Question {
   smoothing: number;
   /** A field; the lines are means of the runs that have the same value. */
   groupBy: string;
-  steps?: Range;
+  steps?: Partial<Range>;
+  /** Whether the beginning is shown as wide as the end. */
+  logX: boolean;
 }
 
 export interface Answer {
@@ -50,6 +52,31 @@ export interface Answer {
 }
 
 export async function curves(asked: Question, signal: AbortSignal): Promise<Answer> {
+  const found = await once(asked, signal);
+  for (let turn = 0; asked.logX && !found.groups && turn < CLOSER; turn++) {
+    const coarse = [...found.runs].filter(([, { data: [first] }]) => first && first.count > 1 && first.step_last !== null);
+    if (coarse.length === 0) break;
+    const max = Math.max(...coarse.map(([, { data: [first] }]) => first?.step_last ?? 0));
+    const begin = await once({ ...asked, runIds: coarse.map(([id]) => id), steps: { ...asked.steps, max } }, signal);
+    for (const [id, chart] of coarse) found.runs.set(id, joined(begin.runs.get(id), chart, max));
+  }
+  return found;
+}
+
+// How often the first of what the points of a chart are of is looked at more closely.
+const CLOSER = 3;
+
+/** A chart with the beginning of it, up to a step, in place of its own. */
+function joined(begin: ChartData | undefined, chart: ChartData, max: number): ChartData {
+  if (!begin) return chart;
+  const rest = chart.data.filter((one) => (one.step_last ?? 0) > max);
+  const until = rest[0]?.step ?? Infinity;
+  // Points as they were logged are means of themselves.
+  const alone = (one: Bucket): Bucket => (begin.raw ? { mean: plain(one.last), min: plain(one.last), max: plain(one.last), ...one } : one);
+  return { ...chart, data: [...begin.data.filter((one) => (one.step ?? 0) < until).map(alone), ...rest] };
+}
+
+async function once(asked: Question, signal: AbortSignal): Promise<Answer> {
   const body = {
     run_ids: asked.runIds,
     // A star is a wildcard there; names with one of their own are asked for as a pattern too.

@@ -58,8 +58,8 @@ export function Plot({ path, runIds, names, live, running, height, onDrawn }: Pr
   const wanted = xAxis.value === "time" && groupBy ? "relative" : xAxis.value;
   const x = wanted === "step" && withoutSteps.has(path) ? "relative" : wanted;
   const zoom = range.value?.axis === x ? range.value : undefined;
-  const asked = [path, runIds.join(","), x, zoom?.min, zoom?.max, smoothing.value, groupBy].join("\u0000");
-  const series = [path, runIds.join(","), x, smoothing.value, groupBy].join("\u0000");
+  const asked = [path, runIds.join(","), x, zoom?.min, zoom?.max, smoothing.value, groupBy, logX.value].join("\u0000");
+  const series = [path, runIds.join(","), x, smoothing.value, groupBy, logX.value].join("\u0000");
   const labels = runIds.map((id) => names.get(id)).join("\u0000");
   useEffect(() => {
     whole.current = undefined;
@@ -78,7 +78,7 @@ export function Plot({ path, runIds, names, live, running, height, onDrawn }: Pr
     let complete = 0;
     const question = (axis: typeof x, steps?: Range) => {
       const points = Math.min(2000, Math.max(50, Math.round((box.current?.clientWidth ?? 400) / 2)));
-      const one = { runIds: asking, path, points, x: axis, smoothing: smoothing.value, groupBy, steps };
+      const one = { runIds: asking, path, points, x: axis, smoothing: smoothing.value, groupBy, steps, logX: logX.value && axis !== "time" };
       return inTurn(() => curves(one, stop.signal), stop.signal, path === zoomed);
     };
     // What turns out to have no steps is shown over the time, all of it: a part of the steps is none of it.
