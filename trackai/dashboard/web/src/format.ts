@@ -29,6 +29,7 @@ export function ago(time: string): string {
 /** The time of day and the day as they are written in this zone; Swedes write them as ISO 8601 does. */
 export const clock = (seconds: number): string => new Date(seconds * 1000).toLocaleTimeString("sv");
 export const day = (seconds: number): string => new Date(seconds * 1000).toLocaleDateString("sv");
+export const moment = (seconds: number): string => `${day(seconds)} ${clock(seconds)}`;
 
 export const plain = (value: Value | undefined): number | null =>
   typeof value === "number" ? value : typeof value === "boolean" ? Number(value) : null;

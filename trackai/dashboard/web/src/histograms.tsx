@@ -3,7 +3,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { dark } from "./colors";
 import * as api from "./details";
-import { number } from "./format";
+import { moment, number } from "./format";
 import { usePolled } from "./poll";
 
 const SHOWN = 200;
@@ -56,7 +56,7 @@ function Seen({ runId, path, running }: { runId: number; path: string; running: 
   // Nothing chosen: the last, also when another comes.
   const at = Math.min(chosen ?? all.length - 1, all.length - 1);
   const one = all[at] as Bins;
-  const where = one.step === null ? new Date(one.timestamp).toLocaleString() : `step ${number(one.step)}`;
+  const where = one.step === null ? moment(Date.parse(one.timestamp) / 1000) : `step ${number(one.step)}`;
   const total = one.values.reduce((sum, value) => sum + value, 0);
   return (
     <>

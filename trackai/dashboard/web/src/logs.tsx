@@ -3,6 +3,7 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { said } from "./api";
 import * as api from "./details";
+import { moment } from "./format";
 import { useRows } from "./rows";
 import { useTyped } from "./typed";
 import { go, text } from "./view";
@@ -190,7 +191,7 @@ function Line({ line, search, marked, onOpen }: LineProps) {
 }
 
 const place = (line: api.LogLine): string =>
-  `${new Date(line.timestamp).toLocaleString()}${line.step === null ? "" : `, step ${line.step}`}`;
+  `${moment(Date.parse(line.timestamp) / 1000)}${line.step === null ? "" : `, step ${line.step}`}`;
 
 /** A line as a terminal would show it: what was overwritten is gone, and colours are left out. */
 function printed(said: string): string {

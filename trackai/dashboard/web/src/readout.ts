@@ -2,7 +2,7 @@
 
 import type uPlot from "uplot";
 import type { Line } from "./curves";
-import { clock, day } from "./format";
+import { moment } from "./format";
 
 const ROWS = 10;
 // How far from the cursor, in pixels, a line may end and still be read.
@@ -56,7 +56,7 @@ function where({ line, at }: Reading): string {
   const steps = first === null ? "" : first === last ? `step ${first}` : `steps ${first} – ${last}`;
   if (line.axis === "step") return steps;
   const x = line.from[at] as number;
-  const time = line.axis === "time" ? `${day(x)} ${clock(x)}` : `${Number(x.toFixed(3))} s`;
+  const time = line.axis === "time" ? moment(x) : `${Number(x.toFixed(3))} s`;
   return steps ? `${time} · ${steps}` : time;
 }
 
