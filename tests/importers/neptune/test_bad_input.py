@@ -105,7 +105,7 @@ async def test_a_missing_part(write_part: Write, import_: Import, make: Any, row
     ("column", "stored"), [("histogram_value", 2), ("float_value", 1), ("timestamp", 1)]
 )
 async def test_a_missing_column(
-    write_part: Write, import_: Import, make: Any, column: str, stored: int
+    write_part: Write, import_: Import, make: Any, column: str, stored: int, rows: Ask
 ) -> None:
     histogram = {"type": "COUNTING", "edges": [0.0, 1.0], "values": [1.0]}
     path = write_part(
@@ -121,6 +121,7 @@ async def test_a_missing_column(
     assert receipt.totals.stored >= stored
     assert receipt.totals.not_stored[f"the column {column!r} is missing"] >= 1
     assert any(path.name in one.file and column in one.problem for one in receipt.problems)
+    assert rows("SELECT state FROM runs") == [("failed",)]  # it must not look whole
 
 
 @pytest.mark.parametrize("column", ["project_id", "run_id", "attribute_path", "attribute_type"])

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from trackai.store.figures import Figures
 
 DAMAGED = "the file is damaged"
+# How the reasons begin for which all values of a type in a part are lost.
+COLUMN = "the column "
 
 
 class Points(msgspec.Struct):

@@ -11,7 +11,7 @@ import msgspec
 from trackai.importers.alone import alone
 from trackai.importers.neptune import files as neptune_files
 from trackai.importers.neptune import layout, storing
-from trackai.importers.neptune.batches import DAMAGED, Batch, Decode, Header, Inspect
+from trackai.importers.neptune.batches import COLUMN, DAMAGED, Batch, Decode, Header, Inspect
 from trackai.importers.neptune.layout import Part, Problem
 from trackai.importers.neptune.receipt import ProjectReceipt, Receipt, RunReceipt
 from trackai.importers.neptune.runs import run_uid
@@ -215,13 +215,13 @@ class _Importer:
 
     def _count_known(self, run: _Run, record: ImportedPart) -> None:
         for type_, counts in storing.decode_counts(record.counts).items():
-            if DAMAGED in counts.not_stored:
+            if _is_damaged(counts):
                 run.whole = False
             counts.already_there, counts.stored = counts.stored, 0
             run.receipt.add({type_: counts})
 
     async def _store_batch(self, run: _Run, part: Part, header: Header, batch: Batch) -> None:
-        if any(DAMAGED in counts.not_stored for counts in batch.counts.values()):
+        if any(map(_is_damaged, batch.counts.values())):
             run.whole = False
         last = batch.end == header.rows
         if self.options.dry_run or self.db is None:
@@ -282,6 +282,11 @@ class _Importer:
                         f"{neptune_files.MISSING}",
                     )
                 )
+
+
+def _is_damaged(counts: Counts) -> bool:
+    """Whether a part of the export, or a column of it, could not be read."""
+    return any(reason == DAMAGED or reason.startswith(COLUMN) for reason in counts.not_stored)
 
 
 def unreadable_of(parts: list[Part], unreadable: list[Part]) -> list[Part]:

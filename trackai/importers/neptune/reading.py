@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from trackai.importers.neptune import series
 from trackai.importers.neptune.batches import (
+    COLUMN,
     DAMAGED,
     Batch,
     Decode,
@@ -214,7 +215,7 @@ class _Splitter:
         needed = [column] if type_ in _PARAMS else [column, "step", "timestamp"]
         missing = [name for name in needed if name not in self.table.schema.names]
         if missing:
-            self._refuse(type_, f"the column {missing[0]!r} is missing", self._rows(mask))
+            self._refuse(type_, f"{COLUMN}{missing[0]!r} is missing", self._rows(mask))
             return
         columns = [self.table.column(name) for name in ("attribute_path", *needed)]
         if mask is not None:
@@ -227,7 +228,7 @@ class _Splitter:
             else:
                 self._files(type_, *columns)
         except (*_ERRORS, ValueError, TypeError) as error:
-            reason = f"the column {column!r} does not hold what it should: {_first_line(error)}"
+            reason = f"{COLUMN}{column!r} does not hold what it should: {_first_line(error)}"
             self._refuse(type_, reason, self._rows(mask))
 
     def _rows(self, mask: Any) -> int:
