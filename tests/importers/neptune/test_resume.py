@@ -73,7 +73,7 @@ async def test_what_people_have_changed_since_stays(
 ) -> None:
     await import_(real_export)
     run_id = 1
-    changes = {"name": "mine", "notes": "better", "add_tags": ["x"]}
+    changes = {"name": "mine", "notes": "better", "tags": ["x"]}
     assert server.request("PATCH", f"/api/runs/{run_id}", changes).status == 200
     state = rows("SELECT * FROM runs"), rows("SELECT * FROM tags")
     await import_(real_export)
