@@ -2,16 +2,15 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import * as api from "./api";
-import { color } from "./colors";
-import { ago, value } from "./format";
+import { Head, short } from "./head";
 import { learn } from "./names";
-import { Rename } from "./rename";
+import { GroupRow, Row } from "./row";
 import { useRows } from "./rows";
-import { address, columns, filter, filterAsked, follow, go, groupBy, openGroups, order, sort, within } from "./view";
+import { EVERYTHING, key, layOut, PAGE, pagesOf, type Section, sectionAt } from "./sections";
+import { columns, filter, filterAsked, go, groupBy, order, sort } from "./view";
 import "./table.css";
 
 const ROW = 32;
-const PAGE = 100;
 const POLL = 3000;
 const GROUPS = 1000;
 // What the first rows are read for, whatever the table shows of them.
@@ -33,16 +32,6 @@ interface Refusal {
   asked: string;
   names: string[];
   said: string;
-}
-
-/** Rows that belong together: all of them, or those of a group, which has a row of its own. */
-interface Section {
-  filter: string;
-  group?: api.RunGroup;
-  runs: number;
-  /** Where its first row is, and whether its runs are shown. */
-  at: number;
-  open: boolean;
 }
 
 export function Table({ projectId, chosen, onRuns, onChoose, changed }: Props) {
@@ -215,15 +204,6 @@ export function Table({ projectId, chosen, onRuns, onChoose, changed }: Props) {
   );
 }
 
-/** A field as it fits over a column: the end of a long name says more than its beginning. */
-function short(field: string): string {
-  const name = field.replace(/^(config|metric)\./, "");
-  if (name.length <= 14) return name;
-  const tail = name.slice(name.lastIndexOf("/") + 1);
-  const figure = /^metric\..*\.(min|max|mean|last)$/.exec(field)?.[1];
-  return figure ? `${figure} ${tail.slice(0, -figure.length - 1)}` : tail;
-}
-
 // Before what is wrong, the server says with which parameter.
 const READ = /^(filter|sort_by|sort_order|columns|by): /;
 
@@ -243,50 +223,11 @@ function asking(projectId: number, within: string, page: number, without: string
 /** What the table of a project asks for first. */
 export const firstPage = (projectId: number): api.RunsAsked => asking(projectId, "", 0);
 
-const EVERYTHING: Section = { filter: "", runs: 0, at: 0, open: true };
-
-const key = (section: Section, page: number): string => `${section.filter}\u0000${page}`;
-
 const both = (one: string, other: string): string => (one && other ? `(${one}) and ${other}` : one || other);
 
 /** The old one if the new says the same, so that nothing is drawn again. */
 function unlessSame<T>(before: T | undefined, now: T): T {
   return before !== undefined && JSON.stringify(before) === JSON.stringify(now) ? before : now;
-}
-
-function layOut(groups: api.RunGroup[] | undefined, total: number): Section[] {
-  if (groups === undefined) return [{ ...EVERYTHING, runs: total }];
-  const open = new Set(openGroups.value);
-  let at = 0;
-  return groups.map((group) => {
-    const section = { filter: group.filter, group, runs: group.runs, at, open: open.has(group.filter) };
-    at += 1 + (section.open ? group.runs : 0);
-    return section;
-  });
-}
-
-function sectionAt(sections: Section[], at: number): Section | undefined {
-  let low = 0;
-  let high = sections.length - 1;
-  while (low < high) {
-    const middle = Math.ceil((low + high) / 2);
-    if ((sections[middle] as Section).at <= at) low = middle;
-    else high = middle - 1;
-  }
-  return sections[low];
-}
-
-/** The pages that the rows from `first` to `end` are on. */
-function pagesOf(sections: Section[], first: number, end: number): [Section, number][] {
-  const found = new Map<string, [Section, number]>();
-  for (let at = first; at < end; at++) {
-    const section = sectionAt(sections, at);
-    const place = section ? at - section.at - (section.group ? 1 : 0) : -1;
-    if (!section || place < 0 || !section.open) continue;
-    const page = Math.floor(place / PAGE);
-    found.set(key(section, page), [section, page]);
-  }
-  return [...found.values()];
 }
 
 function said(total: number, groups: api.RunGroup[] | undefined, chosen: number): string {
@@ -309,93 +250,6 @@ function Nothing({ projectId }: { projectId: number }) {
       <p>No runs yet. Log one:</p>
       <pre>{`import trackai\n\nwith trackai.init(project="…") as run:\n    run.log({"loss": 0.5})`}</pre>
       <p class="faint">It appears here by itself, in project {projectId}.</p>
-    </div>
-  );
-}
-
-function Head({ name, field, wide, narrow, numeric }: {
-  name: string;
-  field: string;
-  wide?: boolean;
-  narrow?: boolean;
-  numeric?: boolean;
-}) {
-  const mine = sort.value === field;
-  const next = mine && order.value === "desc" ? "asc" : "desc";
-  return (
-    <span class={`cell${wide ? " wide" : ""}${narrow ? " state" : ""}${numeric ? " number" : ""}`} role="columnheader"
-      aria-sort={mine ? (order.value === "desc" ? "descending" : "ascending") : "none"}>
-      <button type="button" title={`Sort by ${field}`} onClick={() => go({ sort: field, order: next })}>
-        {name}
-        {mine && <span aria-hidden="true">{order.value === "desc" ? " ↓" : " ↑"}</span>}
-      </button>
-    </span>
-  );
-}
-
-function GroupRow({ at, section, group }: { at: number; section: Section; group: api.RunGroup }) {
-  const toggle = () => {
-    const others = openGroups.value.filter((one) => one !== group.filter);
-    go({ open: (section.open ? others : [...others, group.filter]).join("\n") }, { replace: true });
-  };
-  const name = group.value === null ? "none" : value(group.value);
-  return (
-    <div class="row group" role="row" aria-rowindex={at + 2}>
-      <span class="cell name" role="cell">
-        <button type="button" aria-expanded={section.open} onClick={toggle} title={group.filter}>
-          <span class="turn" aria-hidden="true">▸</span>
-          <b>{name}</b>
-          <small>{group.runs.toLocaleString()} {group.runs === 1 ? "run" : "runs"}</small>
-        </button>
-      </span>
-      <span class="cell state" role="cell" />
-      {columns.value.map((field) => (
-        <span class="cell number" role="cell" key={field} title={`mean of ${field}`}>
-          {typeof group.means[field] === "number" && <><small aria-label="mean">⌀</small> {value(group.means[field])}</>}
-        </span>
-      ))}
-      <span class="cell" role="cell" />
-    </div>
-  );
-}
-
-interface RowProps {
-  at: number;
-  run: api.Run | undefined;
-  chosen: number[];
-  onChoose: (at: number, run: api.Run, far: boolean) => void;
-  onRename: (id: number, name: string) => Promise<unknown>;
-}
-
-function Row({ at, run, chosen, onChoose, onRename }: RowProps) {
-  if (!run) return <div class="row waiting" role="row" aria-rowindex={at + 2}><span class="cell" role="cell" /></div>;
-  const on = chosen.includes(run.id);
-  const name = run.name ?? run.run_id;
-  const there = within({ run: run.id, project: run.project_id });
-  return (
-    <div class={on ? "row on" : "row"} role="row" aria-rowindex={at + 2}>
-      <span class="pick" role="cell">
-        <input type="checkbox" checked={on} aria-label={`Show ${name} in the charts`} style={{ accentColor: color(run.id) }}
-          onClick={(event) => onChoose(at, run, event.shiftKey)} />
-      </span>
-      <span class="cell wide" role="cell">
-        <i class="dot" style={{ background: on ? color(run.id) : "transparent" }} />
-        <Rename name={name} onRename={(next) => onRename(run.id, next)}>
-          <a href={address(there, false)} title={run.run_id} onClick={(event) => follow(event, there)}>
-            {name}
-          </a>
-        </Rename>
-        {run.tags.length > 0 && (
-          <span class="tags" title={run.tags.join(", ")}>{run.tags.map((tag) => <em class="tag" key={tag}>{tag}</em>)}</span>
-        )}
-      </span>
-      <span class={`cell state ${run.state}`} role="cell">{run.state}</span>
-      {columns.value.map((field) => (
-        <span class="cell number" role="cell" key={field} title={String(run.values?.[field] ?? "")}>
-          {value(run.values?.[field])}
-        </span>
-      ))}
-      <span class="cell" role="cell" title={run.created_at}>{ago(run.created_at)}</span>
     </div>
   );
 }

@@ -1,0 +1,75 @@
+// A row of the table of runs: of one run, or of a group of them.
+
+import type * as api from "./api";
+import { color } from "./colors";
+import { ago, value } from "./format";
+import { Rename } from "./rename";
+import type { Section } from "./sections";
+import { address, columns, follow, go, openGroups, within } from "./view";
+
+export function GroupRow({ at, section, group }: { at: number; section: Section; group: api.RunGroup }) {
+  const toggle = () => {
+    const others = openGroups.value.filter((one) => one !== group.filter);
+    go({ open: (section.open ? others : [...others, group.filter]).join("\n") }, { replace: true });
+  };
+  const name = group.value === null ? "none" : value(group.value);
+  return (
+    <div class="row group" role="row" aria-rowindex={at + 2}>
+      <span class="cell name" role="cell">
+        <button type="button" aria-expanded={section.open} onClick={toggle} title={group.filter}>
+          <span class="turn" aria-hidden="true">▸</span>
+          <b>{name}</b>
+          <small>{group.runs.toLocaleString()} {group.runs === 1 ? "run" : "runs"}</small>
+        </button>
+      </span>
+      <span class="cell state" role="cell" />
+      {columns.value.map((field) => (
+        <span class="cell number" role="cell" key={field} title={`mean of ${field}`}>
+          {typeof group.means[field] === "number" && <><small aria-label="mean">⌀</small> {value(group.means[field])}</>}
+        </span>
+      ))}
+      <span class="cell" role="cell" />
+    </div>
+  );
+}
+
+interface RowProps {
+  at: number;
+  run: api.Run | undefined;
+  chosen: number[];
+  onChoose: (at: number, run: api.Run, far: boolean) => void;
+  onRename: (id: number, name: string) => Promise<unknown>;
+}
+
+export function Row({ at, run, chosen, onChoose, onRename }: RowProps) {
+  if (!run) return <div class="row waiting" role="row" aria-rowindex={at + 2}><span class="cell" role="cell" /></div>;
+  const on = chosen.includes(run.id);
+  const name = run.name ?? run.run_id;
+  const there = within({ run: run.id, project: run.project_id });
+  return (
+    <div class={on ? "row on" : "row"} role="row" aria-rowindex={at + 2}>
+      <span class="pick" role="cell">
+        <input type="checkbox" checked={on} aria-label={`Show ${name} in the charts`} style={{ accentColor: color(run.id) }}
+          onClick={(event) => onChoose(at, run, event.shiftKey)} />
+      </span>
+      <span class="cell wide" role="cell">
+        <i class="dot" style={{ background: on ? color(run.id) : "transparent" }} />
+        <Rename name={name} onRename={(next) => onRename(run.id, next)}>
+          <a href={address(there, false)} title={run.run_id} onClick={(event) => follow(event, there)}>
+            {name}
+          </a>
+        </Rename>
+        {run.tags.length > 0 && (
+          <span class="tags" title={run.tags.join(", ")}>{run.tags.map((tag) => <em class="tag" key={tag}>{tag}</em>)}</span>
+        )}
+      </span>
+      <span class={`cell state ${run.state}`} role="cell">{run.state}</span>
+      {columns.value.map((field) => (
+        <span class="cell number" role="cell" key={field} title={String(run.values?.[field] ?? "")}>
+          {value(run.values?.[field])}
+        </span>
+      ))}
+      <span class="cell" role="cell" title={run.created_at}>{ago(run.created_at)}</span>
+    </div>
+  );
+}
