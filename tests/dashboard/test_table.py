@@ -118,8 +118,45 @@ def test_columns_are_chosen_with_their_figures(served: Server, page: Page) -> No
     expect(page.get_by_text("A part of a name")).to_be_visible()
     page.get_by_role("heading", name="table").click()
     expect(page.get_by_text("A part of a name")).to_be_hidden()
-    page.get_by_role("columnheader", name="net/name").get_by_role("button").click()
+    head = page.get_by_role("columnheader", name="net/name")
+    head.get_by_role("button").click()
+    expect(_rows(page).nth(1)).to_contain_text("big")  # words from A to Z
+    expect(head).to_have_attribute("aria-sort", "ascending")
+    head.get_by_role("button").click()
     expect(_rows(page).nth(1)).to_contain_text("small")
+
+
+def test_columns_that_end_alike_have_different_heads(served: Server, page: Page) -> None:
+    fields = ["metric.train/accuracy.max", "metric.val/accuracy.max", "config.lr", "metric.lr"]
+    page.goto(f"{served.url}/?project=1&columns={'%0A'.join(fields)}")
+    heads = page.get_by_role("columnheader").get_by_role("button")
+    alike = ["max train/accuracy", "max val/accuracy", "config.lr", "metric.lr"]
+    expect(heads).to_have_text(["Run", "State", *alike, "Created ↓"])
+    expect(heads.nth(2)).to_have_attribute("title", re.compile(r"^metric\.train/accuracy\.max"))
+
+
+def test_groups_are_sorted_by_their_values_and_means(served: Server, page: Page) -> None:
+    page.goto(f"{served.url}/?project=1&by=config.net/name&columns=metric.val/loss.max")
+    groups = page.locator(".row.group b")
+    expect(groups).to_have_text(["small", "big"])  # the larger one first
+    mean = page.get_by_role("columnheader", name="max").get_by_role("button")
+    mean.click()
+    expect(groups).to_have_text(["small", "big"])
+    mean.click()
+    expect(groups).to_have_text(["big", "small"])
+    value = page.get_by_role("columnheader", name="Run").get_by_role("button")
+    value.click()
+    expect(groups).to_have_text(["big", "small"])
+    value.click()
+    expect(groups).to_have_text(["small", "big"])
+
+
+def test_runs_are_sorted_by_the_names_that_are_seen(served: Server, page: Page) -> None:
+    page.goto(f"{served.url}/?project=1&sort=name&order=desc")
+    expect(_rows(page).nth(1)).to_contain_text("run 9")
+    page.get_by_role("columnheader", name="Run").get_by_role("button").click()
+    expect(_rows(page).nth(1)).to_contain_text("run 0")
+    expect(page).to_have_url(re.compile("sort=name&order=asc"))
 
 
 def test_a_run_is_renamed_in_its_row(served: Server, page: Page, fresh: str) -> None:

@@ -1,7 +1,7 @@
 // Where the rows of the table of runs are: all below each other, or below the rows of their groups.
 
-import type { RunGroup } from "./api";
-import { openGroups } from "./view";
+import type { RunGroup, Value } from "./api";
+import { groupBy, openGroups, order, sort } from "./view";
 
 export const PAGE = 100;
 
@@ -23,12 +23,31 @@ export function layOut(groups: RunGroup[] | undefined, total: number): Section[]
   if (groups === undefined) return [{ ...EVERYTHING, runs: total }];
   const open = new Set(openGroups.value);
   let at = 0;
-  return groups.map((group) => {
+  return sorted(groups).map((group) => {
     const section = { filter: group.filter, group, runs: group.runs, at, open: open.has(group.filter) };
     at += 1 + (section.open ? group.runs : 0);
     return section;
   });
 }
+
+/** By the field that they are groups of, or by a mean that is shown; by anything else they stay as they came. */
+function sorted(groups: RunGroup[]): RunGroup[] {
+  // The first column has the names of runs, and the values of groups.
+  const own = sort.value === groupBy.value || sort.value === "name";
+  const of = (group: RunGroup) => (own ? group.value : (group.means[sort.value] ?? null));
+  const sign = order.value === "desc" ? -1 : 1;
+  return [...groups].sort((one, other) => compare(of(one), of(other), sign));
+}
+
+/** As the server sorts runs: numbers before words, and what is not there last, in both directions. */
+function compare(one: Value, other: Value, sign: number): number {
+  if (one === null || other === null) return Number(one === null) - Number(other === null);
+  if (typeof one === "number" && typeof other === "number") return sign * (one - other);
+  if (typeof one === typeof other) return sign * String(one).localeCompare(String(other), undefined, { numeric: true });
+  return sign * (KINDS.indexOf(typeof one) - KINDS.indexOf(typeof other));
+}
+
+const KINDS = ["number", "string", "boolean"];
 
 export function sectionAt(sections: Section[], at: number): Section | undefined {
   let low = 0;

@@ -157,6 +157,8 @@ export function Table({ projectId, chosen, onRuns, onChoose, changed }: Props) {
     setPages((before) => new Map([...before].map(([name, runs]) => [name, runs.map(next)])));
   };
 
+  const heads = short(columns.value);
+  const isWord = (field: string) => [...pages.values()].some(([first]) => typeof first?.values?.[field] === "string");
   const drawn = [];
   const there = new Set<number>();
   for (let at = rows.first; at < rows.end; at++) {
@@ -187,9 +189,9 @@ export function Table({ projectId, chosen, onRuns, onChoose, changed }: Props) {
               aria-label="Choose all runs" title={total !== undefined && total > ALL ? `Choose the first ${ALL}` : "Choose all runs"}
               onChange={() => void chooseAll()} />
           </span>
-          <Head name="Run" field="run_id" wide />
-          <Head name="State" field="state" narrow />
-          {columns.value.map((field) => <Head key={field} name={short(field)} field={field} numeric />)}
+          <Head name="Run" field="name" kind="wide" words />
+          <Head name="State" field="state" kind="state" words />
+          {columns.value.map((field, at) => <Head key={field} name={heads[at] as string} field={field} kind="number" words={isWord(field)} />)}
           <Head name="Created" field="created_at" />
         </div>
         <div class="all" style={{ height: `${rows.height}px` }} role="rowgroup">
