@@ -291,11 +291,14 @@ def test_what_is_not_found_says_so_and_leads_back(served: Server, page: Page) ->
 
 def test_the_way_back_leads_to_the_same_view(served: Server, page: Page) -> None:
     view = "filter=group+%3D+a&sort=name&order=asc&columns=config.lr&by=state&runs=1,3&smooth=0.5"
-    page.goto(f"{served.url}/?project=1&{view}")
+    page.goto(f"{served.url}/?project=1&{view}&range=step%3A1%3A3&hide=run+3")
     before = parse_qs(urlsplit(page.url).query)
     page.get_by_role("button", name=re.compile("^completed")).click()
     page.get_by_role("link", name="run 2", exact=True).click()
     expect(page.get_by_role("heading", name="run 2")).to_be_visible()
+    expect(page.get_by_role("button", name="Reset zoom")).to_be_visible()
+    page.locator("figure .u-over").hover()
+    expect(page.get_by_role("figure")).to_contain_text("run 2")  # it is hidden beside others
     page.get_by_role("tab", name=re.compile("Files")).click()
     page.get_by_role("link", name="All runs of the project").click()
     expect(_rows(page)).to_have_count(1 + 1 + 6)
@@ -306,6 +309,29 @@ def test_the_way_back_leads_to_the_same_view(served: Server, page: Page) -> None
     page.get_by_role("link", name="All runs of the project").click()
     expect(_rows(page)).to_have_count(1 + 1 + 6)
     assert parse_qs(urlsplit(page.url).query) == after
+
+
+def test_the_way_back_leads_to_the_same_place(served: Server, page: Page) -> None:
+    page.set_viewport_size({"width": 1400, "height": 360})
+    page.goto(f"{served.url}/?project=1&sort=id&order=asc&by=state&open=state+%3D+%22completed%22")
+    expect(page.locator("figure canvas")).to_be_visible()
+    table, charts = page.get_by_role("table", name="Runs"), page.locator(".charts")
+    for box, there in ((table, 150), (charts, 20)):
+        box.evaluate("(box, there) => box.scrollTo(0, there)", there)
+    run = page.get_by_role("link", name="run 6", exact=True)
+    run.click()
+    page.go_back()
+    expect(table).to_have_js_property("scrollTop", 150)
+    expect(charts).to_have_js_property("scrollTop", 20)
+    run.click()
+    page.get_by_role("tab", name=re.compile("Files")).click()
+    page.get_by_role("link", name="All runs of the project").click()
+    expect(table).to_have_js_property("scrollTop", 150)
+    expect(charts).to_have_js_property("scrollTop", 20)
+    page.get_by_role("columnheader", name="Created").get_by_role("button").click()
+    expect(table).to_have_js_property("scrollTop", 0)
+    page.go_back()
+    expect(table).to_have_js_property("scrollTop", 150)
 
 
 def test_tabs_are_told_apart_by_their_titles(served: Server, page: Page) -> None:

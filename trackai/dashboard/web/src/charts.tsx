@@ -4,7 +4,8 @@ import { useRef, useState } from "preact/hooks";
 import * as api from "./api";
 import { Card, FullScreen, Undo } from "./card";
 import { usePolled } from "./poll";
-import { clipped, closed, fullPath, go, logScale, logX, meanOf, metricSearch, projectId, smoothing, xAxis } from "./view";
+import { useScrolled } from "./scrolled";
+import { clipped, closed, fullPath, go, logScale, logX, meanOf, metricSearch, projectId, runId, smoothing, xAxis } from "./view";
 import "./charts.css";
 
 const MACHINE = /^(system|gpu|cpu|mem|memory|disk|net|network|process|host)s?$/i;
@@ -39,8 +40,10 @@ export function Charts({ runIds, names, paths, of = 0, fields }: Props) {
   const ordered = [...sections].sort(([one], [other]) => Number(MACHINE.test(one)) - Number(MACHINE.test(other)));
   const full = fullPath.value;
   const tools = <Tools fields={runIds.length > 1 ? fields : undefined} />;
+  const box = useRef<HTMLElement>(null);
+  useScrolled(box, `charts ${runId.value ?? ""}`, paths !== undefined && runIds.length > 0);
   return (
-    <section class="charts" aria-label="Charts">
+    <section class="charts" aria-label="Charts" ref={box}>
       <form class="tools" onSubmit={(event) => event.preventDefault()}>
         <Search found={wanted.length} of={paths?.length ?? 0} problem={problem} />
         {tools}

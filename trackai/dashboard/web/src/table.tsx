@@ -7,6 +7,7 @@ import { learn } from "./names";
 import { GroupRow, Row } from "./row";
 import { useRows } from "./rows";
 import { EVERYTHING, key, layOut, PAGE, pagesOf, type Section, sectionAt } from "./sections";
+import { useScrolled } from "./scrolled";
 import { columns, filter, filterAsked, go, groupBy, order, sort } from "./view";
 import "./table.css";
 
@@ -54,6 +55,7 @@ export function Table({ projectId, chosen, onRuns, onChoose, changed }: Props) {
   const last = sections.at(-1);
   const count = last ? last.at + (last.group ? 1 : 0) + (last.open ? last.runs : 0) : 0;
   const rows = useRows(box, count, ROW);
+  useScrolled(box, "table", count > 0, asked);
   const wanted = pagesOf(sections, rows.first, rows.end);
   const names = wanted.map(([section, page]) => key(section, page)).join("\u0001");
 
@@ -61,7 +63,6 @@ export function Table({ projectId, chosen, onRuns, onChoose, changed }: Props) {
     setPages(new Map());
     setTotal(undefined);
     setGroups(undefined);
-    if (box.current) box.current.scrollTop = 0;
   }, [asked]);
 
   useEffect(() => {

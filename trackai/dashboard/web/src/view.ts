@@ -2,6 +2,7 @@
 
 import { computed, signal } from "@preact/signals";
 import type { XAxis } from "./api";
+import { elsewhere, places } from "./scrolled";
 import { asFilter } from "./search";
 
 const search = signal(location.search);
@@ -39,8 +40,8 @@ export const logX = computed(() => params.value.get("xscale") === "log");
 export const clipped = computed(() => params.value.get("clip") === "1");
 /** The chart that fills the screen. */
 export const fullPath = computed(() => params.value.get("full") ?? undefined);
-/** Lines that charts leave out, by their keys. */
-export const hidden = computed(() => (params.value.get("hide") ?? "").split("\n").filter(Boolean));
+/** Lines that charts leave out, by their keys; on a run's own page its line is there to be seen. */
+export const hidden = computed(() => (runId.value === undefined ? (params.value.get("hide") ?? "").split("\n").filter(Boolean) : []));
 /** Sections of charts that are closed. */
 export const closed = computed(() => (params.value.get("closed") ?? "").split("\n").filter(Boolean));
 /** By which field charts show means of groups; as the table is grouped, unless it is said. */
@@ -69,7 +70,7 @@ export const openGroups = computed(() => (params.value.get("open") ?? "").split(
 type Change = Record<string, string | number | undefined>;
 
 // What a project is looked at with; the page of one of its runs, or of some beside each other, keeps it for the way back.
-const KEPT = ["filter", "sort", "order", "by", "open", "columns", "runs", "metrics", "x", "smooth", "scale", "xscale", "clip", "mean", "closed"];
+const KEPT = ["filter", "sort", "order", "by", "open", "columns", "runs", "metrics", "x", "smooth", "scale", "xscale", "clip", "mean", "closed", "range", "hide"];
 
 /** Another page of the project, which knows the view of it. */
 export function within(change: Change): Change {
@@ -91,9 +92,12 @@ export function address(change: Change, keep = true): string {
 
 /** Go somewhere; a change that is typed or dragged replaces the entry in the history. */
 export function go(change: Change, options: { keep?: boolean; replace?: boolean } = {}): void {
-  const url = address(change, options.keep ?? true);
-  if (options.replace) history.replaceState(null, "", url);
-  else history.pushState(null, "", url);
+  const { keep = true, replace = false } = options;
+  const url = address(change, keep);
+  // Another page of the project keeps all of them, for the way back by its links.
+  const next = keep ? elsewhere() : change.project === projectId.peek() ? places() : null;
+  if (!replace) history.replaceState(places(), "");
+  history[replace ? "replaceState" : "pushState"](next, "", url);
   search.value = location.search;
 }
 
