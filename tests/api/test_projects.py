@@ -175,3 +175,14 @@ def test_projects_are_listed_with_the_numbers_of_their_runs(server: Server) -> N
     assert empty == server.get("/api/projects/1")
     assert server.get("/api/projects?counts=true&limit=1&offset=1") == [empty]
     assert "total_runs" not in server.get("/api/projects")[0]
+
+
+def test_points_are_news_of_a_project(server: Server) -> None:
+    run = make_run(server, make(server, "older")["id"], "r")
+    make(server, "newer")
+    points = {"rows": [{"step": 0, "values": {"x": 1.0}}]}
+    assert server.request("POST", f"/api/metrics/runs/{run}", points).status == 200
+    newer, older = server.get("/api/projects?counts=true")
+    assert older["updated_at"] == server.get(f"/api/runs/{run}")["updated_at"]
+    assert older["updated_at"] > newer["updated_at"]
+    assert older == server.get(f"/api/projects/{older['id']}")

@@ -89,6 +89,17 @@ def test_zooming_asks_for_the_part(server: Server, demo: None, page: Page) -> No
     expect(page.get_by_role("button", name="Reset zoom")).to_have_count(0)
 
 
+def test_what_runs_and_what_was_logged_to_last_comes_first(server: Server, page: Page) -> None:
+    for number, state in enumerate(("completed", "completed", "running", "failed"), 1):
+        server.request("POST", "/api/projects", {"name": f"p{number}", "project_id": f"p{number}"})
+        new = {"project_id": number, "run_id": "r", "state": state}
+        assert server.request("POST", "/api/runs", new).status == 200
+    points = {"rows": [{"step": 0, "values": {"x": 1.0}}]}
+    assert server.request("POST", "/api/metrics/runs/1", points).status == 200
+    page.goto(server.url)
+    expect(page.locator(".projects strong")).to_have_text(["p3", "p1", "p4", "p2"])
+
+
 SILENCE = "The server does not answer, trying again"
 
 

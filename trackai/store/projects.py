@@ -109,22 +109,23 @@ async def get(conn: Connection, project_id: int) -> Project:
 
 
 async def get_summary(conn: Connection, project_id: int) -> ProjectSummary:
-    """The project with that row id, and how many runs it has in which state.
+    """The project with that row id, and how many runs it has in which state, as in a list of them.
 
     Raises:
         NotFoundError: there is none.
     """
     project = await get(conn, project_id)
     rows = await conn.execute_fetchall(
-        "SELECT state, COUNT(*) FROM runs WHERE project_id = ? GROUP BY state", (project_id,)
+        "SELECT state, COUNT(*), max(updated_at) FROM runs WHERE project_id = ? GROUP BY state",
+        (project_id,),
     )
-    counts: dict[str, int] = dict(rows)  # type: ignore[arg-type]
+    counts: dict[str, int] = {state: count for state, count, _ in rows}
     return ProjectSummary(
         id=project.id,
         name=project.name,
         project_id=project.project_id,
         created_at=project.created_at,
-        updated_at=project.updated_at,
+        updated_at=max([project.updated_at, *(utc(updated_at) for *_, updated_at in rows)]),
         total_runs=sum(counts.values()),
         running_runs=counts.get("running", 0),
         completed_runs=counts.get("completed", 0),
@@ -142,18 +143,21 @@ async def list_page(conn: Connection, *, limit: int, offset: int) -> list[Projec
 
 
 async def list_summaries(conn: Connection, *, limit: int, offset: int) -> list[ProjectSummary]:
-    """Projects, the newest first, each with how many runs it has in which state."""
+    """Projects, the newest first, each with how many runs it has in which state.
+
+    They have been updated when the latest of their runs was: points do not touch a project.
+    """
     rows = await conn.execute_fetchall(
         f"""
         SELECT
-            {_COLUMNS},
+            id, name, slug, created_at, max(updated_at, ifnull(max(moved_at), 0)),
             COUNT(state),
             COUNT(CASE state WHEN 'running' THEN 1 END),
             COUNT(CASE state WHEN 'completed' THEN 1 END),
             COUNT(CASE state WHEN 'failed' THEN 1 END)
         FROM (
             SELECT {_COLUMNS} FROM projects ORDER BY created_at DESC, id DESC LIMIT ? OFFSET ?
-        ) LEFT JOIN (SELECT project_id, state FROM runs) ON project_id = id
+        ) LEFT JOIN (SELECT project_id, state, updated_at AS moved_at FROM runs) ON project_id = id
         GROUP BY id
         ORDER BY created_at DESC, id DESC
         """,

@@ -6,6 +6,15 @@ import { usePolled } from "./poll";
 import { useTitle } from "./titled";
 import { address, follow } from "./view";
 
+/** What is running, which does not change places with every point, and then what was logged to last. */
+function latestFirst(projects: api.ProjectSummary[]): api.ProjectSummary[] {
+  const ended = projects.filter((one) => one.running_runs === 0);
+  return [
+    ...projects.filter((one) => one.running_runs > 0),
+    ...ended.sort((one, other) => Date.parse(other.updated_at) - Date.parse(one.updated_at)),
+  ];
+}
+
 export function Projects() {
   const { data, error } = usePolled(api.projects, 3000, []);
   useTitle();
@@ -27,7 +36,7 @@ export function Projects() {
     <section class="page">
       <h1>Projects</h1>
       <ul class="projects">
-        {data.map((one) => (
+        {latestFirst(data).map((one) => (
           <li key={one.id}>
             <a href={address({ project: one.id }, false)} onClick={(event) => follow(event, { project: one.id })}>
               <strong>{one.name}</strong>
