@@ -29,7 +29,8 @@ import trackai
 with trackai.init(project="logs", name="long") as run:
     for step in range(3000):
         run.log({"out": f"line {step:04}" + (" NEEDLE" if step == 2345 else "")}, step=step)
-with trackai.init(project="logs", name="machine", config={"share": 0.1 + 0.2}) as run:
+config = {"share": 0.1 + 0.2, "key10": 1, "key2": 1}
+with trackai.init(project="logs", name="machine", config=config) as run:
     run.log_system({"gpu": 0.5})
 with trackai.init(project="logs", name="media") as run:
     pictures = [trackai.Image(np.zeros((8, 8, 3)), caption=word) for word in ("cat", "dog")]
@@ -100,6 +101,12 @@ def test_the_configuration_is_searched_and_copied(served: Server, page: Page) ->
     whole = page.evaluate("navigator.clipboard.readText().then(JSON.parse)")
     flat = served.get("/api/runs/1/config")
     assert whole["config"]["optimizer"]["lr"] == flat["config/optimizer/lr"]
+
+
+def test_keys_with_numbers_are_in_their_order(served: Server, page: Page) -> None:
+    page.goto(_run(served, "machine"))
+    config = page.get_by_role("region", name="Configuration")
+    expect(config.get_by_role("rowheader")).to_have_text(["key2", "key10", "share"])
 
 
 def test_a_long_log_is_a_few_rows_and_is_searched(served: Server, page: Page) -> None:

@@ -185,8 +185,8 @@ def test_chosen_runs_are_tagged_and_deleted(served: Server, page: Page, fresh: s
     dialog.get_by_role("textbox").fill("good, kept")
     page.keyboard.press("Enter")
     expect(dialog).to_have_count(0)
-    expect(page.locator("em.tag", has_text="good")).to_have_count(2)
-    expect(page.locator("em.tag", has_text="kept")).to_have_count(2)
+    expect(page.locator(".tags")).to_have_text(["good+1"] * 2)
+    expect(page.get_by_title("good, kept")).to_have_count(2)
     assert _pause(page, "/api/runs/tags", "/api/runs?") < 1000
     actions.get_by_role("button", name="Delete").click()
     dialog = page.get_by_role("dialog", name="Delete 2 runs?")
@@ -362,6 +362,17 @@ def test_a_name_is_seen_beside_long_tags(served: Server, page: Page, fresh: str)
         assert cell is not None
         assert box["x"] + box["width"] <= cell["x"] + cell["width"]
         assert box["width"] > 10
+
+
+@pytest.mark.parametrize("width", [390, 1024])
+def test_a_narrow_table_has_all_of_its_columns(served: Server, page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto(f"{served.url}/?project=1")
+    expect(_rows(page)).to_have_count(13)
+    table = page.get_by_role("table", name="Runs")
+    assert table.evaluate("table => table.scrollWidth <= table.clientWidth")
+    for cell in (page.locator(".completed").first, page.get_by_role("button", name="Created")):
+        assert cell.evaluate("cell => cell.scrollWidth <= cell.clientWidth")
 
 
 def test_a_plain_word_finds_names(served: Server, page: Page, fresh: str) -> None:

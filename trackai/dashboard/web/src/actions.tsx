@@ -68,7 +68,7 @@ export function Actions({ chosen, byHand, onChange }: Props) {
       {question === "delete" && (
         <Dialog title={`Delete ${runs}?`} action="Delete" dangerous onDo={remove} onClose={close}>
           <p>{some(chosen)}</p>
-          <p>All their points, configurations and files go with them. This cannot be undone.</p>
+          <p>{chosen.length === 1 ? "All its points, its configuration and files go with it." : "All their points, configurations and files go with them."} This cannot be undone.</p>
         </Dialog>
       )}
     </div>

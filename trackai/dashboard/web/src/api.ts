@@ -1,6 +1,7 @@
 // The HTTP API: what it answers, and how to ask.
 
 import { signal } from "@preact/signals";
+import { natural } from "./format";
 import { keyNeeded } from "./signin";
 
 export type State = "running" | "completed" | "failed";
@@ -162,7 +163,13 @@ export function query(values: Record<string, string | number | undefined>): stri
 
 export const projects = (): Promise<ProjectSummary[]> => ask("GET", "/api/projects?counts=true&limit=1000");
 export const project = (id: number): Promise<ProjectSummary> => ask("GET", `/api/projects/${id}`);
-export const columns = (id: number): Promise<Columns> => ask("GET", `/api/projects/${id}/columns`);
+export const columns = async (id: number): Promise<Columns> => {
+  const { config, metrics } = await ask<Columns>("GET", `/api/projects/${id}/columns`);
+  return {
+    config: config.sort((one, other) => natural(one.key, other.key)),
+    metrics: metrics.sort((one, other) => natural(one.path, other.path)),
+  };
+};
 export const run = (id: number): Promise<Run> => ask("GET", `/api/runs/${id}`);
 export const config = (id: number): Promise<Record<string, unknown>> => ask("GET", `/api/runs/${id}/config`);
 export const figures = (id: number): Promise<Figures[]> => ask("GET", `/api/runs/${id}/figures`);

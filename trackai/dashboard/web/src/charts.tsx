@@ -97,8 +97,8 @@ function useMatching(paths: string[], search: string): [string[], string] {
 function Search({ found, of, problem }: { found: number; of: number; problem: string }) {
   return (
     <span class="find">
-      <input type="search" aria-label="Search metrics" placeholder="Search metrics (regex)" value={metricSearch.value}
-        spellcheck={false} aria-invalid={problem ? "true" : undefined}
+      <input type="search" aria-label="Search metrics" placeholder="Search metrics" value={metricSearch.value}
+        spellcheck={false} aria-invalid={problem ? "true" : undefined} title="A part of a name, or a regular expression"
         onInput={(event) => go({ metrics: event.currentTarget.value }, { replace: true })} />
       {metricSearch.value && <output>{found} of {of}</output>}
       {problem && <output class="problem">{problem}</output>}

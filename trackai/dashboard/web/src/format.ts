@@ -48,3 +48,6 @@ export function duration(seconds: number): string {
   if (hours) return `${hours} h ${minutes} min`;
   return minutes ? `${minutes} min ${whole % 60} s` : `${whole} s`;
 }
+
+/** The order of names with numbers in them: key2 before key10. */
+export const natural = (one: string, other: string): number => one.localeCompare(other, undefined, { numeric: true });

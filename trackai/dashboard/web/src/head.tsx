@@ -5,12 +5,12 @@ import { go, order, sort } from "./view";
 interface Props {
   name: string;
   field: string;
-  kind?: "wide" | "state" | "number" | "";
+  kind: "wide" | "state" | "number" | "created";
   /** Words are read from A to Z; of numbers and times, the greatest come first. */
   words?: boolean;
 }
 
-export function Head({ name, field, kind = "", words = false }: Props) {
+export function Head({ name, field, kind, words = false }: Props) {
   const mine = sort.value === field;
   const first = words ? "asc" : "desc";
   const next = mine && order.value === first ? (words ? "desc" : "asc") : first;

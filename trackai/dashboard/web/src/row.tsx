@@ -28,7 +28,7 @@ export function GroupRow({ at, section, group }: { at: number; section: Section;
           {typeof group.means[field] === "number" && <><small aria-label="mean">⌀</small> {value(group.means[field])}</>}
         </span>
       ))}
-      <span class="cell" role="cell" />
+      <span class="cell created" role="cell" />
     </div>
   );
 }
@@ -60,7 +60,9 @@ export function Row({ at, run, chosen, onChoose, onRename }: RowProps) {
           </a>
         </Rename>
         {run.tags.length > 0 && (
-          <span class="tags" title={run.tags.join(", ")}>{run.tags.map((tag) => <em class="tag" key={tag}>{tag}</em>)}</span>
+          <span class="tags" title={run.tags.join(", ")}>
+            <span><em class="tag">{run.tags[0]}</em>{run.tags.length > 1 && `+${run.tags.length - 1}`}</span>
+          </span>
         )}
       </span>
       <span class={`cell state ${run.state}`} role="cell">{run.state}</span>
@@ -69,7 +71,7 @@ export function Row({ at, run, chosen, onChoose, onRename }: RowProps) {
           {value(run.values?.[field])}
         </span>
       ))}
-      <span class="cell" role="cell" title={run.created_at}>{ago(run.created_at)}</span>
+      <span class="cell created" role="cell" title={run.created_at}>{ago(run.created_at)}</span>
     </div>
   );
 }

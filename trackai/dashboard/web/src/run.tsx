@@ -6,7 +6,7 @@ import { Charts } from "./charts";
 import { Copy } from "./copy";
 import * as more from "./details";
 import { Files } from "./files";
-import { ago, duration, number, value } from "./format";
+import { ago, duration, natural, number, value } from "./format";
 import { Histograms } from "./histograms";
 import { Logs } from "./logs";
 import { usePolled } from "./poll";
@@ -60,7 +60,7 @@ export function RunPage({ id }: { id: number }) {
   const charts = [
     ...(figures ?? []).filter((one) => one.axis === "step" && isNumber(one)).map((one) => one.path),
     ...inheritedOf("number", "bool"),
-  ].sort();
+  ].sort(natural);
   const tabs: Tab[] = [
     { id: "charts", name: "Charts", count: charts.length },
     { id: "system", name: "System", count: system.length },
@@ -262,7 +262,7 @@ function Best({ of, step, time }: { of: unknown; step: number | null; time?: boo
 }
 
 function Config({ config }: { config: Record<string, unknown> | undefined }) {
-  const rows = Object.entries(config ?? {});
+  const rows = Object.entries(config ?? {}).sort(([one], [other]) => natural(one, other));
   const [search, box] = useSearch(rows.length, "configuration");
   const shown = rows.filter(([key, one]) => `${key} ${JSON.stringify(one)}`.toLowerCase().includes(search));
   return (

@@ -1,6 +1,7 @@
 // Where the rows of the table of runs are: all below each other, or below the rows of their groups.
 
 import type { RunGroup, Value } from "./api";
+import { natural } from "./format";
 import { groupBy, openGroups, order, sort } from "./view";
 
 export const PAGE = 100;
@@ -43,7 +44,7 @@ function sorted(groups: RunGroup[]): RunGroup[] {
 function compare(one: Value, other: Value, sign: number): number {
   if (one === null || other === null) return Number(one === null) - Number(other === null);
   if (typeof one === "number" && typeof other === "number") return sign * (one - other);
-  if (typeof one === typeof other) return sign * String(one).localeCompare(String(other), undefined, { numeric: true });
+  if (typeof one === typeof other) return sign * natural(String(one), String(other));
   return sign * (KINDS.indexOf(typeof one) - KINDS.indexOf(typeof other));
 }
 

@@ -193,7 +193,7 @@ export function Table({ projectId, chosen, onRuns, onChoose, changed }: Props) {
           <Head name="Run" field="name" kind="wide" words />
           <Head name="State" field="state" kind="state" words />
           {columns.value.map((field, at) => <Head key={field} name={heads[at] as string} field={field} kind="number" words={isWord(field)} />)}
-          <Head name="Created" field="created_at" />
+          <Head name="Created" field="created_at" kind="created" />
         </div>
         <div class="all" style={{ height: `${rows.height}px` }} role="rowgroup">
           <div class="slice" style={{ transform: `translateY(${rows.top}px)` }} role="presentation">{drawn}</div>
