@@ -161,8 +161,7 @@ def test_runs_are_sorted_by_the_names_that_are_seen(served: Server, page: Page) 
 
 def test_a_run_is_renamed_in_its_row(served: Server, page: Page, fresh: str) -> None:
     page.goto(f"{fresh}&sort=id&order=asc")
-    page.get_by_role("button", name="Rename one").focus()
-    page.keyboard.press("Enter")
+    page.get_by_role("link", name="one").press("F2")
     page.keyboard.insert_text("renamed")
     page.keyboard.press("Enter")
     expect(page.get_by_role("link", name="renamed")).to_be_visible()
@@ -200,6 +199,7 @@ def test_chosen_runs_are_tagged_and_deleted(served: Server, page: Page, fresh: s
     expect(_rows(page)).to_have_count(2)
     expect(page.get_by_role("link", name="three")).to_be_visible()
     assert "runs=" not in page.url
+    expect(page.get_by_role("table", name="Runs")).to_be_focused()
     assert _pause(page, "/api/runs/delete", "/api/runs?") < 1000
 
 
@@ -216,6 +216,29 @@ def _pause(page: Page, first: str, then: str) -> float:
             [first, then],
         )
     )
+
+
+def test_the_tab_key_need_not_go_through_the_table(served: Server, page: Page) -> None:
+    page.goto(f"{served.url}/?project=1")
+    expect(_rows(page)).to_have_count(13)
+    page.get_by_role("link", name="TrackAI").press("Tab")
+    skip = page.get_by_role("link", name="Skip to charts")
+    expect(skip).to_be_focused()
+    skip.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.get_by_label("Search metrics")).to_be_focused()
+    page.get_by_role("link", name="run 11").press("Tab")  # a row has two stops
+    expect(_box(page, "run 10")).to_be_focused()
+
+
+def test_what_is_hidden_of_runs_is_not_of_their_means(served: Server, page: Page) -> None:
+    page.goto(f"{served.url}/?project=1&hide=run+12&mean=all")
+    expect(page.locator("figure canvas")).to_be_visible()
+    hidden = page.get_by_role("button", name="Show 1 hidden")
+    expect(hidden).to_have_count(0)
+    page.get_by_label("Lines").select_option("none")
+    hidden.click()
+    expect(page).not_to_have_url(re.compile("hide="))
 
 
 def test_a_range_is_chosen_with_shift(served: Server, page: Page) -> None:

@@ -39,6 +39,8 @@ export function Actions({ chosen, byHand, onChange }: Props) {
     await api.deleteRuns(chosen);
     go({ runs: undefined });
     onChange();
+    // The button that asked has gone with the runs.
+    requestAnimationFrame(() => document.querySelector<HTMLElement>(".rows")?.focus());
   };
   const side = { ...within({ view: "compare", project: projectId.value }), runs: chosen.join(",") };
   const compare = chosen.length > 1 && (

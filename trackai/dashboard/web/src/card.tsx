@@ -10,7 +10,7 @@ import { png, svg } from "./picture";
 import { type Drawn, Plot, zoomTo } from "./plot";
 import { extent } from "./scale";
 import { allPointsCsv, drawnCsv, fileName, save } from "./save";
-import { go, hidden, range } from "./view";
+import { go, hidden, meanOf, range } from "./view";
 
 interface Props {
   path: string;
@@ -136,15 +136,20 @@ function closeFull(): void {
 }
 
 /** What brings back what is not shown: all of the axis, all lines. */
-export function Undo() {
+export function Undo({ runIds }: { runIds: number[] }) {
+  // What is hidden of runs is not of their means.
+  const off = hidden.value.filter((key) => key.startsWith(runIds.length > 1 && meanOf.value ? "group " : "run "));
   const part = range.value;
   const shown = (value: number) =>
     part?.axis === "time" ? clock(value) : part?.axis === "step" ? number(Math.round(value * 100) / 100) : `${number(value)} s`;
   const ends = part && [...new Set([shown(part.min), shown(part.max)])];
   return (
     <>
-      {hidden.value.length > 0 && (
-        <button type="button" class="pressed" onClick={() => go({ hide: undefined }, { replace: true })}>Show {hidden.value.length} hidden</button>
+      {off.length > 0 && (
+        <button type="button" class="pressed"
+          onClick={() => go({ hide: hidden.value.filter((key) => !off.includes(key)).join("\n") }, { replace: true })}>
+          Show {off.length} hidden
+        </button>
       )}
       {ends && (
         <button type="button" class="pressed" onClick={() => zoomTo("", undefined)}>
@@ -174,7 +179,7 @@ export function FullScreen({ tools, ...props }: Props & { tools: ComponentChildr
       <header>
         <h2>{props.path}</h2>
         <Missing said={missing} />
-        <Undo />
+        <Undo runIds={props.runIds} />
         <Menu {...props} drawn={drawn} />
         <button type="button" class="quiet" aria-label="Close" title="Close" onClick={() => box.current?.close()}>✕</button>
       </header>

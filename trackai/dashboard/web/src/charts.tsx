@@ -43,11 +43,11 @@ export function Charts({ runIds, names, paths, of = 0, fields }: Props) {
   const box = useRef<HTMLElement>(null);
   useScrolled(box, `charts ${runId.value ?? ""}`, paths !== undefined && runIds.length > 0);
   return (
-    <section class="charts" aria-label="Charts" ref={box}>
+    <section class="charts" id="charts" tabIndex={-1} aria-label="Charts" ref={box}>
       <form class="tools" onSubmit={(event) => event.preventDefault()}>
         <Search found={wanted.length} of={paths?.length ?? 0} problem={problem} />
         {tools}
-        <p class="undo"><Undo /></p>
+        <p class="undo"><Undo runIds={runIds} /></p>
       </form>
       {paths && paths.length === 0 && of > 0 && runIds.length > 0 && <p class="empty">The chosen runs have logged nothing that is drawn.</p>}
       {paths && paths.length === 0 && of === 0 && <p class="empty">No metrics yet: log some with run.log({"{"}"loss": 0.5{"}"}).</p>}

@@ -60,6 +60,7 @@ export function ProjectPage({ id }: { id: number }) {
   return (
     <div class="project">
       <section class="side" aria-label="Runs">
+        <a class="skip" href="#charts" onClick={skip}>Skip to charts</a>
         <h1>{project?.name ?? "…"}</h1>
         <form class="tools" onSubmit={(event) => event.preventDefault()}>
           <input type="search" aria-label="Filter runs" aria-describedby="filter-problem" ref={typed} spellcheck={false}
@@ -82,6 +83,12 @@ export function ProjectPage({ id }: { id: number }) {
       {charts}
     </div>
   );
+}
+
+/** The table has hundreds of stops for the Tab key, and more come while one goes through them. */
+function skip(event: MouseEvent): void {
+  event.preventDefault();
+  document.getElementById("charts")?.focus();
 }
 
 /** A link may choose runs that have been deleted since. */

@@ -3,9 +3,11 @@
 import type { ComponentChildren } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 
-export function Rename({ name, onRename, children }: {
+export function Rename({ name, onRename, shortcut, children }: {
   name: string;
   onRename: (name: string) => Promise<unknown>;
+  /** What is pressed for it where it would be one stop too many for the Tab key. */
+  shortcut?: string;
   children: ComponentChildren;
 }) {
   const [editing, setEditing] = useState(false);
@@ -39,7 +41,8 @@ export function Rename({ name, onRename, children }: {
     return (
       <>
         {children}
-        <button type="button" class="pencil" ref={button} aria-label={`Rename ${name}`} title="Rename" onClick={() => setEditing(true)}>
+        <button type="button" class="pencil" ref={button} aria-label={`Rename ${name}`} title={shortcut ? `Rename (${shortcut})` : "Rename"}
+          aria-keyshortcuts={shortcut} tabIndex={shortcut ? -1 : 0} onClick={() => setEditing(true)}>
           ✎
         </button>
       </>

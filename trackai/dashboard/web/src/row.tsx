@@ -46,15 +46,18 @@ export function Row({ at, run, chosen, onChoose, onRename }: RowProps) {
   const on = chosen.includes(run.id);
   const name = run.name ?? run.run_id;
   const there = within({ run: run.id, project: run.project_id });
+  const renames = (event: KeyboardEvent & { currentTarget: HTMLElement }) => {
+    if (event.key === "F2") event.currentTarget.querySelector<HTMLElement>(".pencil")?.click();
+  };
   return (
-    <div class={on ? "row on" : "row"} role="row" aria-rowindex={at + 2}>
+    <div class={on ? "row on" : "row"} role="row" aria-rowindex={at + 2} onKeyDown={renames}>
       <span class="pick" role="cell">
         <input type="checkbox" checked={on} aria-label={`Show ${name} in the charts`} style={{ accentColor: color(run.id) }}
           onClick={(event) => onChoose(at, run, event.shiftKey)} />
       </span>
       <span class="cell wide" role="cell">
         <i class="dot" style={{ background: on ? color(run.id) : "transparent" }} />
-        <Rename name={name} onRename={(next) => onRename(run.id, next)}>
+        <Rename name={name} onRename={(next) => onRename(run.id, next)} shortcut="F2">
           <a href={address(there, false)} title={run.run_id} onClick={(event) => follow(event, there)}>
             {name}
           </a>
