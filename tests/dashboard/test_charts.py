@@ -169,10 +169,10 @@ def test_runs_of_the_same_colour_are_told_apart(served: Server, page: Page) -> N
 
 def test_colours_differ_while_there_are_some_and_stay(served: Server, page: Page) -> None:
     page.goto(f"{served.url}/?project=2&runs=7,15")  # which have the same colour by themselves
-    dots = page.locator(".row.on .dot")
+    dots = page.locator(".row.on .swatch")
 
     def colours() -> list[str]:
-        style = "(one) => getComputedStyle(one).backgroundColor"
+        style = "(one) => getComputedStyle(one).borderTopColor"
         return list(dots.evaluate_all(f"all => all.map({style})"))
 
     expect(dots).to_have_count(2)
@@ -537,7 +537,7 @@ def test_the_page_follows_when_the_system_becomes_dark(served: Server, page: Pag
     until(page, lambda: page.evaluate("drawn.has('#0072b2')"))
     page.emulate_media(color_scheme="dark")
     until(page, lambda: page.evaluate("drawn.has('#56b4e9')"))
-    expect(page.locator(".row.on .dot")).to_have_css("background-color", "rgb(86, 180, 233)")
+    expect(page.locator(".row.on .swatch")).to_have_css("border-top-color", "rgb(86, 180, 233)")
 
 
 def test_what_is_alone_in_view_is_a_point(served: Server, page: Page) -> None:

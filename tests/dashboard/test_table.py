@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.conftest import serving
-from tests.dashboard.conftest import serious_findings
+from tests.dashboard.conftest import hover, serious_findings, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -269,11 +269,60 @@ def test_all_that_match_are_chosen(served: Server, page: Page) -> None:
     expect(page.get_by_text("200 in the charts")).to_be_visible()
 
 
+def _colours(swatches: Locator) -> list[str]:
+    style = "all => all.map((one) => getComputedStyle(one).borderTopColor)"
+    return list(swatches.evaluate_all(style))
+
+
+def test_a_group_is_chosen_and_has_one_colour(served: Server, page: Page) -> None:
+    page.goto(f"{served.url}/?project=1&by=config.net/name&runs=0")
+    boxes = [page.get_by_label(f"Show the runs of {one} in the charts") for one in ("small", "big")]
+    for box, chosen in zip(boxes, (8, 12), strict=True):
+        box.click()
+        expect(page.get_by_text(f"{chosen} in the charts")).to_be_visible()
+        expect(box).to_be_checked()
+    expect(page.locator(".means > span")).to_have_text(["big 4 runs", "small 8 runs"])
+    swatches = page.locator(".row.group .swatch")
+    expect(swatches).to_have_count(2)
+    assert _colours(swatches) == _colours(page.locator(".means .swatch"))[::-1]
+    page.get_by_role("button", name=re.compile("^big")).click()
+    _box(page, "run 3").click()
+    expect(boxes[1]).to_have_js_property("indeterminate", True)
+    assert set(_colours(page.locator(".row.on .swatch"))) == {"rgba(0, 0, 0, 0)"}
+    boxes[0].click()
+    expect(page.get_by_text("3 in the charts")).to_be_visible()
+    page.get_by_label("Lines").select_option("none")
+    expect(page.locator(".means")).to_have_count(0)
+    assert "rgba(0, 0, 0, 0)" not in _colours(page.locator(".row.on .swatch"))
+
+
+def test_a_group_has_its_colour_where_others_have_no_such_metric(
+    served: Server, page: Page, fresh: str
+) -> None:
+    project = int(fresh.rpartition("=")[2])
+    for group, metric in (("a", "x"), ("b", "y")):
+        new = {"project_id": project, "run_id": group, "group_name": group, "state": "completed"}
+        run = served.request("POST", "/api/runs", new).json["id"]
+        points = {"rows": [{"step": step, "values": {metric: 1.0}} for step in range(3)]}
+        assert served.request("POST", f"/api/metrics/runs/{run}", points).status == 200
+    page.goto(f"{fresh}&mean=group&metrics=y")
+    expect(page.locator(".means > span")).to_have_text(["a 1 run", "b 1 run", "(none) 3 runs"])
+    read = page.locator(".reading .swatch")
+    over = page.locator("figure .u-over")
+
+    def pointed() -> bool:
+        hover(over, 0.5, 0.5)
+        return read.count() == 1
+
+    until(page, pointed)
+    assert _colours(read) == _colours(page.locator(".means .swatch"))[1:2]
+
+
 def test_a_chosen_run_has_one_colour_everywhere(served: Server, page: Page) -> None:
     page.goto(f"{served.url}/?project=1&runs=0&sort=id&order=asc")
     _box(page, "run 3").check()
     row = _rows(page).filter(has_text="run 3")
-    dot = row.locator(".dot").evaluate("dot => getComputedStyle(dot).backgroundColor")
+    dot = _colours(row.locator(".swatch"))[0]
     canvas = page.locator("figure canvas").first
     expect(canvas).to_be_visible()
     red, green, blue = map(int, re.findall(r"\d+", dot))

@@ -3,6 +3,7 @@
 import { useRef, useState } from "preact/hooks";
 import * as api from "./api";
 import { Card, FullScreen, Undo } from "./card";
+import { Means } from "./means";
 import { usePolled } from "./poll";
 import { useScrolled } from "./scrolled";
 import { clipped, closed, fullPath, go, logScale, logX, meanOf, metricSearch, projectId, runId, smoothing, xAxis } from "./view";
@@ -47,6 +48,7 @@ export function Charts({ runIds, names, paths, of = 0, fields }: Props) {
       <form class="tools" onSubmit={(event) => event.preventDefault()}>
         <Search found={wanted.length} of={paths?.length ?? 0} problem={problem} />
         {tools}
+        {runIds.length > 1 && meanOf.value && <Means runIds={runIds} />}
         <p class="undo"><Undo runIds={runIds} /></p>
       </form>
       {paths && paths.length === 0 && of > 0 && runIds.length > 0 && <p class="empty">The chosen runs have logged nothing that is drawn.</p>}

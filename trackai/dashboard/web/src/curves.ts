@@ -26,6 +26,8 @@ interface GroupChart {
 }
 
 interface Group {
+  /** Which of all groups it is: it has the same colour where others have no such metric. */
+  at: number;
   value: Value;
   run_ids: number[];
   metrics: Record<string, GroupChart>;
@@ -89,13 +91,13 @@ async function once(asked: Question, signal: AbortSignal): Promise<Answer> {
   };
   if (asked.groupBy) {
     const x = asked.x === "time" ? "relative" : asked.x;
-    const groups = await ask<{ groups: Group[] }>(
+    const groups = await ask<{ groups: Omit<Group, "at">[] }>(
       "POST", "/api/metrics/compare", { ...body, x, group_by: asked.groupBy }, signal,
     ).then((answer) => answer.groups, (problem) => {
       if (problem instanceof Refused) return [];
       throw problem;
     });
-    const some = groups.filter((one) => one.metrics[asked.path]);
+    const some = groups.map((one, at) => ({ ...one, at })).filter((one) => one.metrics[asked.path]);
     // What has no steps is in no group, nor is anything by a field that cannot be read: the runs are shown.
     if (some.length > 0) return { runs: new Map(), groups: some };
   }
@@ -137,7 +139,7 @@ export interface Line {
 const numeric = (x: number | string | undefined): number => (typeof x === "string" ? Date.parse(x) / 1000 : (x ?? 0));
 
 export function lines(answer: Answer, names: Map<number, string>, smoothed: boolean): Line[] {
-  if (answer.groups) return answer.groups.map((group, at) => ofGroup(group, at, smoothed));
+  if (answer.groups) return answer.groups.map((group) => ofGroup(group, smoothed));
   return [...answer.runs].map(([id, chart]) => ofRun(id, chart, names.get(id) ?? `run ${id}`, smoothed));
 }
 
@@ -174,7 +176,7 @@ function word(one: Bucket, raw: boolean): string | undefined {
   return `${one.non_finite} of ${one.count} NaN or infinite`;
 }
 
-function ofGroup(group: Group, at: number, smoothed: boolean): Line {
+function ofGroup(group: Group, smoothed: boolean): Line {
   const chart = Object.values(group.metrics)[0] as GroupChart;
   const { data } = chart;
   const from = data.map((one) => (chart.x === "step" ? (one.step ?? 0) : (one.x ?? 0)));
@@ -185,8 +187,8 @@ function ofGroup(group: Group, at: number, smoothed: boolean): Line {
   return {
     key: `group ${JSON.stringify(group.value)}`,
     label: group.value === null ? "(none)" : value(group.value),
-    color: colorAt(at),
-    dash: dashAt(at),
+    color: colorAt(group.at),
+    dash: dashAt(group.at),
     axis: chart.x,
     x: smoothed ? to : from.map((one, at) => (one + (to[at] as number)) / 2),
     from,

@@ -2,13 +2,15 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import * as api from "./api";
+import { same } from "./comparison";
 import { Head, short } from "./head";
 import { learn } from "./names";
-import { GroupRow, Row } from "./row";
+import { ALL, GroupRow, Row } from "./row";
 import { useRows } from "./rows";
-import { EVERYTHING, key, layOut, PAGE, pagesOf, type Section, sectionAt } from "./sections";
 import { useScrolled } from "./scrolled";
-import { columns, filter, filterAsked, go, groupBy, order, sort } from "./view";
+import { EVERYTHING, key, layOut, PAGE, pagesOf, type Section, sectionAt } from "./sections";
+import { strokeAt, useTogether } from "./together";
+import { columns, filter, filterAsked, go, groupBy, meanOf, order, sort } from "./view";
 import "./table.css";
 
 const ROW = 32;
@@ -16,8 +18,6 @@ const POLL = 3000;
 const GROUPS = 1000;
 // What the first rows are read for, whatever the table shows of them.
 const NEWEST = 20;
-// As many as are chosen at once: more lines are not looked at, and the address holds each.
-const ALL = 200;
 
 interface Props {
   projectId: number;
@@ -141,16 +141,21 @@ export function Table({ projectId, chosen, onRuns, onChoose, changed }: Props) {
   const many = Math.min(total ?? 0, ALL);
   const mine = new Set(chosen);
   const every = many > 0 && chosen.length >= many && [...pages.values()].flat().slice(0, many).every((run) => mine.has(run.id));
-  const chooseAll = async () => {
-    if (every) return onChoose([]);
+  // Of groups that were ticked, until it is known of all.
+  const members = useRef(new Map<string, number[]>());
+  const chooseFound = async (within: string, before: number[]) => {
     try {
-      const found = await api.runs({ ...asking(projectId, "", 0, without), columns: undefined, limit: ALL });
+      const found = await api.runs({ ...asking(projectId, within, 0, without), columns: undefined, limit: ALL });
       learn(found.runs);
-      onChoose(found.runs.map((run) => run.id));
+      const ids = found.runs.map((run) => run.id);
+      members.current.set(within, ids);
+      onChoose([...new Set([...before, ...ids])]);
     } catch (problem) {
       setError(api.said(problem));
     }
   };
+  const means = chosen.length > 1 && meanOf.value !== "";
+  const together = useTogether(chosen, grouped ? groupBy.value : "");
   const rename = async (id: number, name: string) => {
     const renamed = await api.rename(id, name);
     learn([renamed]);
@@ -165,7 +170,15 @@ export function Table({ projectId, chosen, onRuns, onChoose, changed }: Props) {
   for (let at = rows.first; at < rows.end; at++) {
     const section = sectionAt(sections, at);
     if (section?.group && at === section.at) {
-      drawn.push(<GroupRow key={`group ${section.filter}`} at={at} section={section} group={section.group} />);
+      const { group } = section;
+      const place = together.findIndex((one) => same(one.value) === same(group.value));
+      const known = [...(together[place]?.run_ids ?? []), ...(members.current.get(section.filter) ?? [])];
+      const own = [...new Set(known)].filter((id) => mine.has(id));
+      drawn.push(
+        <GroupRow key={`group ${section.filter}`} at={at} section={section} group={group} chosen={own.length}
+          line={means && meanOf.value === groupBy.value && place >= 0 ? strokeAt(place) : undefined}
+          onChoose={(on) => (on ? void chooseFound(section.filter, chosen) : onChoose(chosen.filter((id) => !own.includes(id))))} />,
+      );
     } else {
       // A row goes with its run: what somebody does in it must not end in that of a newcomer. While
       // pages are read anew, one run may be on two.
@@ -173,7 +186,7 @@ export function Table({ projectId, chosen, onRuns, onChoose, changed }: Props) {
       const mine = run && !there.has(run.id);
       if (mine) there.add(run.id);
       drawn.push(
-        <Row key={mine ? `run ${run.id}` : `row ${at}`} at={at} run={run} chosen={chosen} onChoose={choose} onRename={rename} />,
+        <Row key={mine ? `run ${run.id}` : `row ${at}`} at={at} run={run} chosen={chosen} means={means} onChoose={choose} onRename={rename} />,
       );
     }
   }
@@ -188,7 +201,7 @@ export function Table({ projectId, chosen, onRuns, onChoose, changed }: Props) {
           <span class="pick" role="columnheader">
             <input type="checkbox" checked={every} indeterminate={chosen.length > 0 && !every} disabled={many === 0}
               aria-label="Choose all runs" title={total !== undefined && total > ALL ? `Choose the first ${ALL}` : "Choose all runs"}
-              onChange={() => void chooseAll()} />
+              onChange={() => (every ? onChoose([]) : void chooseFound("", []))} />
           </span>
           <Head name="Run" field="name" kind="wide" words />
           <Head name="State" field="state" kind="state" words />
