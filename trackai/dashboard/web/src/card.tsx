@@ -204,7 +204,7 @@ function Legend({ lines }: { lines: Line[] }) {
         const others = hidden.value.filter((key) => key !== one.key);
         return (
           <li key={one.key}>
-            <button type="button" aria-pressed={shown} title={shown ? "Hide it in the charts" : "Show it in the charts"}
+            <button type="button" aria-pressed={shown} disabled={lines.length === 1} title={shown ? "Hide it in the charts" : "Show it in the charts"}
               onClick={() => go({ hide: (shown ? [...others, one.key] : others).join("\n") }, { replace: true })}>
               <Swatch color={one.color} dashed={one.dash.length > 0} />
               <span>{one.label}</span> <small>{low !== undefined && high !== undefined && `${number(low)} … ${number(high)}`}</small>

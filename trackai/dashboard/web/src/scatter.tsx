@@ -109,7 +109,7 @@ export function Scatter({ projectId, runs, kept, options, x, y }: Props) {
         </svg>
       </div>
       <Words run={runs.find((one) => one.id === pointed.value)} fields={[x, y]} />
-      {missing > 0 && <p class="faint">{missing} of {runs.length} runs have no place here: no such value, or none above 0 on a logarithmic axis.</p>}
+      {missing > 0 && <p class="faint">Without a place here: {missing} of {runs.length}, for want of such a value, or of one above 0 on a logarithmic axis.</p>}
     </section>
   );
 }
