@@ -129,7 +129,7 @@ function About({ run, details }: { run: api.Run; details: more.Details | undefin
       <dd><time title={run.created_at}>{ago(run.created_at)}</time></dd>
       <dt>Took</dt>
       <dd>{duration((Date.parse(until) - Date.parse(run.created_at)) / 1000)}{run.state === "running" && " so far"}</dd>
-      {latest && (
+      {latest?.host && (
         <>
           <dt>On</dt>
           <dd title={`process ${latest.pid}`}>
