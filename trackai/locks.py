@@ -113,8 +113,12 @@ else:
         unborn = path.with_name(path.name + UNBORN)
         for _ in range(_ATTEMPTS):
             unborn.unlink(missing_ok=True)
-            fd = os.open(unborn, _NEW_FILE, 0o644)
+            opened: list[int] = []
             try:
+                # In one step, as Python sees it: if a signal raised between opening and assigning,
+                # nobody would know what to close.
+                opened.extend(map(os.open, [str(unborn)], [_NEW_FILE], [0o644]))
+                [fd] = opened
                 # Between these two lines somebody may take it for a file that was left behind.
                 if try_lock(fd):
                     left = memoryview(content)
@@ -123,7 +127,8 @@ else:
                     unborn.rename(path)
                     return fd
             except BaseException:
-                os.close(fd)
+                for one in opened:
+                    os.close(one)
                 unborn.unlink(missing_ok=True)
                 raise
             os.close(fd)

@@ -48,6 +48,9 @@ if TYPE_CHECKING:
 
     from trackai.structs.values import Axis, Step, TextKind, Value
 
+    # By axis and kind of texts: what stands for the names of a call.
+    Numbers = dict[tuple[Axis, TextKind], dict[tuple[str, ...], int]]
+
 SUFFIX = ".journal"
 # Of the bytes of files that are logged, until they are stored.
 BYTES = ".bytes"
@@ -74,6 +77,9 @@ class JournalWriter:
     """Appends frames to the journals of one writer: `<start>-<uid>-<number>.journal`.
 
     No method raises because of the disk: what cannot be written is held in memory, in order.
+
+    Where a signal raises, as Ctrl-C does, any method may end at any call that it makes. It is the
+    call of log() that is lost then, and none that has returned before or does afterwards.
 
     Attributes:
         lock: whoever calls a method from several threads holds it.
@@ -109,8 +115,8 @@ class JournalWriter:
         self._most_held = held_bytes
         self._sync = sync_each
         self._next_file = 0
-        self._numbers: dict[tuple[Axis, TextKind], dict[tuple[str, ...], int]] = defaultdict(dict)
-        self._next_number = 0
+        self._numbers: Numbers = defaultdict(dict)
+        self._next_number = 0  # goes on from file to file
         # Files stay open, and so locked, until they are stored: nobody else need look at them.
         self._files: dict[Path, int] = {}
         self._held: deque[bytes] = deque()
@@ -162,7 +168,7 @@ class JournalWriter:
         except OSError as error:
             return self._fail(frame, error)
         if written != len(frame):
-            return self._fail(frame, _short())
+            return self._fail(frame, _short(), written)
         self._size += written
         if self._sync:
             self._synchronise()
@@ -201,17 +207,18 @@ class JournalWriter:
         try:
             if self._fd < 0:
                 self._open_next()
-            if self._held:
-                os.ftruncate(self._fd, self._size)  # half a frame may be there
             while self._held:
                 some = [self._held[at] for at in range(min(len(self._held), _FLUSH_FRAMES))]
                 data = b"".join(some)
-                if write(self._fd, data) != len(data):
+                written = write(self._fd, data)
+                if written != len(data):
+                    self._take_back(written)
                     raise _short()
-                self._size += len(data)
+                self._size += written
                 for frame in some:
                     self._bytes_held -= len(frame)
                     self._held.popleft()
+            self._bytes_held = 0
             if self._sync:
                 self._synchronise_all()
         except OSError as error:
@@ -311,14 +318,13 @@ class JournalWriter:
         if self._next_number % _MAX_KEYS == 0:
             self._forget_keys()
         number = self._next_number
+        self._next_number += 1  # first: a number has one meaning, whatever becomes of its frame
         self._append(encode(Keys(number, axis, keys, kind)))
-        self._next_number += 1
         self._numbers[axis, kind][keys] = number
         return number
 
     def _forget_keys(self) -> None:
-        for numbers in self._numbers.values():
-            numbers.clear()
+        self._numbers = defaultdict(dict)
 
     def _append(self, frame: bytes, *, needed: bool = False) -> None:
         if self._held or self._fd < 0:
@@ -328,7 +334,7 @@ class JournalWriter:
         except OSError as error:
             return self._fail(frame, error, needed=needed)
         if written != len(frame):
-            return self._fail(frame, _short(), needed=needed)
+            return self._fail(frame, _short(), written, needed=needed)
         self._size += written
         if self._sync:
             self._synchronise()
@@ -338,13 +344,24 @@ class JournalWriter:
         try:
             sync(self._fd)
         except OSError as error:
+            _raise_if_foreign(error)
             self.failure = error  # `retry` tries again
 
-    def _fail(self, frame: bytes, error: OSError, *, needed: bool = False) -> None:
+    def _fail(
+        self, frame: bytes, error: OSError, written: int = 0, *, needed: bool = False
+    ) -> None:
+        _raise_if_foreign(error)
         self.failure = error
-        with suppress(OSError):  # a reader finds its way around half a frame
-            os.ftruncate(self._fd, self._size)
+        self._take_back(written)
         self._hold(frame, needed=needed)
+
+    def _take_back(self, written: int) -> None:
+        """Cut off what has just been written of a frame that did not fit."""
+        if written:
+            # From the end that the file has now: `_size` lacks what was written by calls that a
+            # signal has ended.
+            with suppress(OSError):  # a reader finds its way around half a frame
+                os.ftruncate(self._fd, os.fstat(self._fd).st_size - written)
 
     def _hold(self, frame: bytes, *, needed: bool = False) -> None:
         # Once one was dropped, so is all that follows: it may lean on it.
@@ -358,31 +375,44 @@ class JournalWriter:
 
     def _rotate(self) -> None:
         """Begin the next file, or stay with this one while that is not possible."""
-        self._limit = self._size + self._rotate_bytes // 8
         if self._held:
             return
+        if self._fd >= 0:
+            self._limit = self._size + self._rotate_bytes // 8
         try:
             self._open_next()
         except OSError as error:
+            _raise_if_foreign(error)
             if self._fd < 0:
                 self.failure = error
-        else:
-            self._next_number = 0
-            self._forget_keys()
 
     def _open_next(self) -> None:
         path = self._folder / self._name(self._next_file)
-        first = encode(self.opened)
-        self._fd = create_locked(path, first)
-        self._files[path] = self._fd
-        self._next_file += 1
-        self._size = len(first)
-        self._limit = self._rotate_bytes
-        if self._sync:
-            try:
-                self._synchronise_all()
-            except OSError as error:
-                self.failure = error  # `retry` tries again
+        self._next_file += 1  # first: no file is ever made in the place of one that has calls in it
+        first, fd = encode(self.opened), -1
+        try:
+            fd = create_locked(path, first)
+            if self._sync:
+                self._synchronise_new(fd)
+            files = {**self._files, path: fd}
+            numbers: Numbers = defaultdict(dict)  # what they stand for is forgotten with the file
+            # Python looks for signals where something is called: all of this happens, or nothing.
+            self._files, self._numbers, self._fd, self._size, self._limit = (
+                files, numbers, fd, len(first), self._rotate_bytes
+            )  # fmt: skip
+        except BaseException:
+            if fd >= 0:
+                os.close(fd)
+            path.unlink(missing_ok=True)
+            raise
+
+    def _synchronise_new(self, fd: int) -> None:
+        try:
+            sync(fd)
+            sync_folder(self._folder)
+        except OSError as error:
+            _raise_if_foreign(error)
+            self.failure = error  # `retry` tries again
 
     def _synchronise_all(self) -> None:
         sync(self._fd)
@@ -423,6 +453,12 @@ def is_alive(folder: Path, uid: str, pid: int | None) -> bool:
 
 def _short() -> OSError:
     return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _raise_if_foreign(error: OSError) -> None:
+    """A TimeoutError, say, that the handler of a signal has raised is none of the disk's."""
+    if error.errno is None:
+        raise error
 
 
 def _is_file(path: Path, fd: int) -> bool:

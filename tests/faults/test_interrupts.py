@@ -1,0 +1,134 @@
+"""Exceptions that a signal raises in the middle of log(), and that the program survives."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from tests.faults.test_journal import stored
+from tests.ingest.test_frames import OPENED
+from trackai.ingest.journal import JournalWriter
+from trackai.ingest.reader import JournalReader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import pytest
+
+
+def ends_before(line: int, writer: JournalWriter, step: int) -> bool:
+    """Whether a call is ended by Ctrl-C before the n-th line of Python that it comes to."""
+    lines = itertools.count(1)
+
+    def trace(frame: object, event: str, _: object) -> Callable[..., Any]:
+        if event == "line" and next(lines) == line:
+            raise KeyboardInterrupt
+        return trace
+
+    try:
+        sys.settrace(trace)
+        append(writer, step)
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(None)
+    return False
+
+
+def append(writer: JournalWriter, step: int) -> None:
+    writer.append_points("step", (f"m{step % 3}",), step, step + 1, [step / 2])
+
+
+def steps(writer: JournalWriter) -> list[int]:
+    """What a reader finds in all files that are there, none of it damaged."""
+    found: list[Any] = []
+    for path in sorted(writer.paths[0].parent.iterdir()):
+        reader = JournalReader(path)
+        while (batch := reader.read(final=True)) is not None:
+            found += [step for column in batch.columns for step in column.steps]
+        assert reader.damages == []
+    return sorted(found)
+
+
+def test_ctrl_c_anywhere_in_a_rotation_loses_no_other_call(tmp_path: Path) -> None:
+    handles = len(os.listdir("/dev/fd"))  # noqa: PTH208
+    for line in itertools.count(1):
+        (tmp_path / str(line)).mkdir()
+        writer = JournalWriter(tmp_path / str(line), OPENED, rotate_bytes=1)
+        for step in range(4):
+            append(writer, step)
+        was_ended = ends_before(line, writer, 4)
+        for step in range(5, 10):
+            append(writer, step)
+        assert {*range(4), *range(5, 10)} <= set(steps(writer)), line
+        assert len(set(writer.paths)) == len(list(writer.paths[0].parent.iterdir())), line
+        writer.close()
+        assert len(os.listdir("/dev/fd")) == handles, line  # noqa: PTH208
+        if not was_ended:
+            break
+    assert line > 50
+
+
+def test_ctrl_c_before_the_disk_is_full_loses_no_other_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def half(fd: int, data: bytes) -> int:
+        return os.write(fd, data[: len(data) // 2])
+
+    for line in itertools.count(1):
+        (tmp_path / str(line)).mkdir()
+        writer = JournalWriter(tmp_path / str(line), OPENED)
+        was_ended = ends_before(line, writer, 0)
+        for step in range(1, 20):
+            append(writer, step)
+        with monkeypatch.context() as patch:
+            patch.setattr("trackai.ingest.journal.write", half)
+            append(writer, 20)
+            assert not writer.retry()
+        append(writer, 21)
+        assert writer.retry()
+        assert set(range(1, 22)) <= set(steps(writer)), line
+        writer.close()
+        if not was_ended:
+            break
+    assert line > 10
+
+
+def test_time_outs_in_the_middle_of_logging(
+    db_path: Path, tmp_path: Path, run_python: Callable[..., Any]
+) -> None:
+    result = run_python(
+        """
+        import random, signal, time, trackai
+        from trackai.ingest import journal
+        journal.JournalWriter.__init__.__kwdefaults__["rotate_bytes"] = 4000
+        run = trackai.init(project="p", name="r")
+
+        def time_out(*_):
+            raise TimeoutError
+
+        signal.signal(signal.SIGALRM, time_out)
+        step, acknowledged = 0, []
+        while step < 20_000:
+            try:
+                signal.setitimer(signal.ITIMER_REAL, 0.0003 + random.random() * 0.001)
+                while step < 20_000:
+                    run.log({"x": step}, step=step)
+                    acknowledged.append(step)
+                    step += 1
+            except TimeoutError:
+                step += 1
+            finally:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+        run.finish()
+        with open("acknowledged", "w") as file:
+            print(*acknowledged, file=file)
+        """
+    )
+    assert result.stderr == ""
+    found = stored(db_path)
+    assert len(set(found)) == len(found)
+    assert {int(step) for step in (tmp_path / "acknowledged").read_text().split()} <= set(found)
