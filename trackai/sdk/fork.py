@@ -1,7 +1,8 @@
 """What a forked process does with the runs that it has inherited.
 
-Before the fork the database is closed for a moment: SQLite remembers in memory what a process
-has locked, and a child that opened the same file would believe it, and damage the file.
+While it forks the database is closed: SQLite remembers in memory what a process has locked, and a
+child that opened the same file would believe it, and damage the file. Where that is not possible,
+`trackai.store.opening` refuses to open it in the child.
 
 Only the forking thread lives on in the child. Its copies of the event loop, of the SQLite
 connections and of locks are of no use there, and dangerous: closing a connection could write to
@@ -16,10 +17,9 @@ which no run is active.
 from __future__ import annotations
 
 import os
+import threading
 import weakref
 from typing import TYPE_CHECKING, Any, Protocol
-
-from trackai.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 class Inherited(Protocol):
     """What is told of a fork."""
 
-    def before_fork(self) -> bool:
-        """In the process that forks: whether the child will inherit no connection."""
+    def before_fork(self) -> Callable[[], object]:
+        """In the process that forks: leave the database alone, until what is returned is called.
+
+        That is done afterwards in the same process, also if the fork has failed.
+        """
 
     def before_child_runs(self) -> None:
         """In the child, before anything else runs."""
-
-    def after_fork_in_parent(self) -> None:
-        """In the parent."""
 
 
 _heirs: weakref.WeakSet[Any] = weakref.WeakSet()
@@ -71,33 +71,16 @@ def never_free(*objects: object) -> None:
 _kept: list[object] = []
 
 
-_is_safe = True
-_is_safe_in_child = True
-
-
-def refuse_if_unsafe() -> None:
-    """Raise where opening a database could damage it.
-
-    Raises:
-        StoreError: this process was forked while a connection was in use.
-    """
-    if not _is_safe:
-        raise StoreError(
-            "this process was forked in the middle of a long transaction and cannot open the "
-            'database: begin its runs before the fork, or use multiprocessing with "spawn"'
-        )
+_of_thread = threading.local()
 
 
 def _before() -> None:
-    global _is_safe_in_child
-    _is_safe_in_child = False  # Python goes on with the fork if Ctrl-C ends this early
-    closed = [heir.before_fork() for heir in list(_heirs)]  # all of them, also after a failure
-    _is_safe_in_child = _is_safe and all(closed)
+    _of_thread.afterwards = []
+    for heir in list(_heirs):
+        _of_thread.afterwards.append(heir.before_fork())
 
 
 def _child() -> None:
-    global _is_safe
-    _is_safe = _is_safe_in_child
     for heir in list(_heirs):
         heir.before_child_runs()
     for function in _in_child:
@@ -105,5 +88,5 @@ def _child() -> None:
 
 
 def _parent() -> None:
-    for heir in list(_heirs):
-        heir.after_fork_in_parent()
+    for function in _of_thread.afterwards:
+        function()

@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 import tempfile
+import threading
 import time
 import uuid
 from contextlib import contextmanager
@@ -36,9 +37,10 @@ from trackai.store.database import Database
 from trackai.store.projects import slugify
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from aiosqlite import Connection
+    from anyio.from_thread import BlockingPortal
 
     from trackai.store.writers import Writer
     from trackai.structs.records import Project, Run
@@ -52,7 +54,7 @@ _POLL_SECONDS = 0.2
 _INIT_SECONDS = 300.0
 # How long finish() waits for room on the disk for what is held in memory.
 _ROOM_SECONDS = 5.0
-# How long a fork waits for the drain to be between two batches.
+# How long a fork waits for the drain to be between two batches, and the drain for the fork.
 _FORK_SECONDS = 5.0
 # The longest pause after a mistake of ours.
 _MAX_PAUSE = 60.0
@@ -99,7 +101,9 @@ class Recorder:
     first_step: int
     config: dict[str, Any]
 
-    def __init__(self, db_path: Path) -> None:
+    def __init__(self, db_path: Path, portal: BlockingPortal) -> None:
+        """`portal` is that of the event loop in which everything here happens."""
+        self._portal = portal
         self.forked = False
         self.closing = False
         self._db = Database(db_path)
@@ -109,8 +113,7 @@ class Recorder:
         self._complaints: set[str] = set()
         self._progress: Progress | None = None
 
-    @classmethod
-    async def start(cls, db_path: Path, request: RunRequest) -> Recorder:
+    async def start(self, request: RunRequest) -> None:
         """Open the store, and make or take up the run.
 
         Raises:
@@ -119,23 +122,23 @@ class Recorder:
             ConflictError: `resume="never"`, and there is a run with that id.
             InvalidInputError: the run has logged up to a step from which nothing can be counted on.
         """
-        recorder = cls(db_path)
         deadline = time.monotonic() + _INIT_SECONDS
-        try:
-            while True:
-                try:
-                    await recorder._db.open()
-                    await recover(recorder._db)
-                    await recorder._begin(request)
-                except StoreBusyError as error:
-                    if time.monotonic() > deadline:
-                        raise
-                    recorder._complain("waiting for the database: %s", error)
-                else:
-                    return recorder
-        except BaseException:
-            await recorder._db.close()
-            raise
+        async with self._turn:
+            try:
+                while True:
+                    try:
+                        await self._db.open()
+                        await recover(self._db)
+                        await self._begin(request)
+                    except StoreBusyError as error:
+                        if time.monotonic() > deadline:
+                            raise
+                        self._complain("waiting for the database: %s", error)
+                    else:
+                        return
+            except BaseException:
+                await self._db.close()
+                raise
 
     async def _begin(self, request: RunRequest) -> None:
         try:
@@ -238,19 +241,36 @@ class Recorder:
                 async with self._storing:
                     await self._finish()
         finally:
-            await self._db.close()
-            self.journal.close()
-
-    async def let_go(self) -> bool:
-        """Close the database between two transactions, so that a fork inherits no connection.
-
-        SQLite keeps what a process has locked in memory, where a child would believe it.
-        The next use opens it again.
-        """
-        with anyio.move_on_after(_FORK_SECONDS) as scope:
             async with self._turn:
                 await self._db.close()
-        return not scope.cancelled_caught
+            self.journal.close()
+
+    def before_fork(self) -> Callable[[], object]:
+        """Close the database between two transactions, so that a fork inherits no connection.
+
+        SQLite keeps what a process has locked in memory, where a child would believe it. What is
+        returned is to be called after the fork; the next use opens the database again.
+        """
+        self.forked = True  # from now on there may be journals of children
+        is_closed = threading.Event()
+        try:
+            forking = self._portal.start_task_soon(self._let_go, is_closed)
+        except RuntimeError:  # the event loop's own thread forks, or it has ended
+            return _nothing
+        is_closed.wait(_FORK_SECONDS)
+        return forking.cancel
+
+    async def _let_go(self, is_closed: threading.Event) -> None:
+        async with self._turn:
+            with anyio.CancelScope(shield=True):
+                await self._db.close()
+            is_closed.set()
+            await anyio.sleep(_FORK_SECONDS)  # unless it is cancelled, as it is after the fork
+
+    def close_inherited(self) -> None:
+        """In a child: hold no lock that would make a dead parent look alive."""
+        if hasattr(self, "journal"):
+            self.journal.close()
 
     async def catch_up(self) -> None:
         """Store what has been logged by now, if that is possible."""
@@ -398,6 +418,10 @@ class Recorder:
                 await journals.forget(conn, path.name)
         else:  # the database was replaced meanwhile: store it once more
             self._drain = Drain(self._db, path)
+
+
+def _nothing() -> None:
+    pass
 
 
 def _size(path: Path) -> int:

@@ -97,20 +97,20 @@ class Run:
     def __init__(self, settings: Settings, request: RunRequest, config: Mapping[str, Any]) -> None:
         self._finished = False
         self._last_timestamp = 0
-        fork.refuse_if_unsafe()
         portal = _portals.__enter__()
+        # None in a process that has inherited the run by a fork, as is `_background`.
+        self._recorder: Recorder | None = None
+        self._background: _Background | None = None
         try:
-            recorder = portal.call(Recorder.start, settings.db_path, request)
+            recorder = self._recorder = portal.call(Recorder, settings.db_path, portal)
+            fork.watch(self)  # another thread may fork in the very moment in which a run begins
+            portal.call(recorder.start, request)
         except BaseException:
             _portals.__exit__(None, None, None)
             raise
         self._journal = recorder.journal
         self._lock = self._journal.lock
-        # None in a process that has inherited the run by a fork.
-        self._background: _Background | None = (
-            portal, recorder, portal.start_task_soon(recorder.record)
-        )  # fmt: skip
-        fork.watch(self)
+        self._background = portal, recorder, portal.start_task_soon(recorder.record)
         run = recorder.run
         self.id: int = run.id
         self.run_id: str = run.run_id
@@ -519,7 +519,6 @@ class Run:
             with suppress(RuntimeError, TimeoutError):
                 portal.start_task_soon(recorder.catch_up).result(timeout=_CATCH_UP_SECONDS)
         try:
-            fork.refuse_if_unsafe()
             figures = LocalSource(self._db_path).figures(self.id)
         except StoreError as error:
             logger.warning("the summary of the run could not be read: %s", error)
@@ -532,23 +531,21 @@ class Run:
         self._read_at = stamp
         return self._read
 
-    def before_fork(self) -> bool:
-        """In the process that forks: whether the child will inherit no connection."""
-        if self._background is None or self._finished:
-            return True
-        portal, recorder, recording = self._background
-        if recording.done():
-            return True
-        try:
-            return portal.call(recorder.let_go)
-        except RuntimeError:  # the event loop's own thread forks, or it is closing
-            return False
+    def before_fork(self) -> Callable[[], object]:
+        """In the process that forks: leave the database alone until what is returned is called."""
+        return self._recorder.before_fork() if self._recorder is not None else lambda: None
 
     def before_child_runs(self) -> None:
         """In a forked process: log to a journal of our own, leave the parent's things alone."""
-        journal = self._journal
-        fork.never_free(journal, self._background)
+        recorder, self._recorder = self._recorder, None
+        fork.never_free(recorder, self._background)
+        if recorder is not None and self._background is None:
+            # Of a run that another thread was about to begin; nobody here will ever have it.
+            recorder.close_inherited()
+            return
         self._background = None
+        journal = self._journal
+        fork.never_free(journal)
         opened = msgspec.structs.replace(
             journal.opened,
             writer_uid=uuid.uuid4().hex,
@@ -558,8 +555,3 @@ class Run:
         )
         self._journal = journal.heir(opened)
         self._lock = self._journal.lock
-
-    def after_fork_in_parent(self) -> None:
-        """In the parent: look for the journals of children from now on."""
-        if self._background is not None:
-            self._background[1].forked = True

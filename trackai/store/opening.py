@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import aiosqlite
 
-from trackai.errors import ForeignDatabaseError
+from trackai.errors import ForeignDatabaseError, StoreError
 from trackai.locks import exclusive
 from trackai.store.driver_errors import file_errors, unreachable
 from trackai.store.migrate import applied_version, migrate, migrations
@@ -32,6 +32,28 @@ COMPANIONS = ("-wal", "-shm")
 _OPENINGS = 10
 
 Identity = tuple[int, int]
+
+# One for each connection, from before it is opened until it is closed.
+_in_use: set[object] = set()
+_has_inherited = False
+
+
+def _after_fork_in_child() -> None:
+    global _has_inherited
+    _has_inherited = bool(_in_use)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
+
+
+def _refuse_inherited() -> None:
+    """SQLite remembers what the parent had locked: it would damage the file, or wait for ever."""
+    if _has_inherited:
+        raise StoreError(
+            "this process was forked while the database was in use and cannot open it: begin its "
+            'runs before the fork, or use multiprocessing with "spawn"'
+        )
 
 
 def identity(path: Path) -> Identity | None:
@@ -69,7 +91,10 @@ class Handle:
         self.state: tuple[int, ...] | None = None
 
     async def close(self) -> None:
-        await self.connection.close()
+        try:
+            await self.connection.close()
+        finally:
+            _in_use.discard(id(self.connection))
 
     def is_current(self, path: Path) -> bool:
         return self.state is not None and self.state == _state(path)
@@ -94,6 +119,7 @@ async def connect(path: Path, spool: Path, *, read_only: bool = False) -> Handle
     SQLite finds a database's log by its name, not by the file: nobody of TrackAI makes another
     database here until both are open, else the log of the new one would be taken for the old one's.
     """
+    _refuse_inherited()
     with file_errors(path):
         _refuse_foreign(path)  # before anything is made beside it
         async with alone(spool):
@@ -172,7 +198,12 @@ async def _connect(path: Path, mode: str = "rw") -> Handle:
     # aiosqlite's thread would keep a program alive that forgot to finish its run: the hook that
     # finishes it at exit runs only after all threads that are no daemons have ended.
     connection._thread.daemon = True
-    await connection
+    _in_use.add(id(connection))
+    try:
+        await connection
+    except BaseException:
+        _in_use.discard(id(connection))
+        raise
     return Handle(connection, path)
 
 
@@ -200,6 +231,8 @@ def _refuse_foreign(path: Path) -> None:
             raise ForeignDatabaseError(f"{path} is no file: set TRACKAI_DB_PATH to another path")
     if not _size(path):
         return
+    mark = object()
+    _in_use.add(mark)
     try:
         # Immutable: no locks, no log beside it.
         with closing(
@@ -217,6 +250,8 @@ def _refuse_foreign(path: Path) -> None:
             f"{path} is no SQLite database; it was left as it is: move it away, or set "
             "TRACKAI_DB_PATH to another path"
         ) from None
+    finally:
+        _in_use.discard(mark)
     if application_id != APPLICATION_ID:
         raise ForeignDatabaseError(
             f"{path} belongs to another program (or to the original TrackAI); it was left as it "
