@@ -111,6 +111,42 @@ def test_an_id_that_exists_is_taken_up_only_if_that_is_wanted(db_path: Path) -> 
     assert query(db_path, "SELECT COUNT(*), min(state) FROM runs") == [(1, "completed")]
 
 
+def test_different_ids_are_different_runs(db_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    long = "x" * 80
+    ids = ["shift=1", "shift=-1", "shift-1", "a/b", "a-b", "A-b", "mine", long, long + "1", "?"]
+    slugs = {}
+    for number, one in enumerate(ids):
+        with trackai.init(project="p", id=one) as run:
+            run.log({"x": number})
+            slugs[one] = run.run_id
+    assert len(set(slugs.values())) == len(ids)
+    assert [slugs[one] for one in ("shift-1", "a-b", "mine", long)] == [
+        "shift-1",
+        "a-b",
+        "mine",
+        long,
+    ]
+    assert slugs["a/b"].startswith("a-b-")
+    assert max(map(len, slugs.values())) == 80
+    for number, (one, slug) in enumerate(slugs.items()):
+        with trackai.init(project="p", id=one) as run:
+            assert (run.run_id, run.resumed, run.summary["x"]) == (slug, True, number)
+        monkeypatch.setenv("TRACKAI_RUN_ID", one)
+        with trackai.init(project="p") as run:
+            assert run.run_id == slug
+        monkeypatch.delenv("TRACKAI_RUN_ID")
+        with trackai.init(project="p", id=slug) as run:
+            assert run.run_id == slug
+    assert query(db_path, "SELECT COUNT(*) FROM runs") == [(len(ids),)]
+
+
+def test_a_run_whose_slug_was_made_of_its_id_alone_goes_on(db_path: Path) -> None:
+    trackai.init(project="p", name="a/b").finish()  # as all once were
+    for one, slug in (("a/b", "a-b"), ("a?b", "a-b-c2a7b64a")):
+        with trackai.init(project="p", id=one) as run:
+            assert run.run_id == slug
+
+
 def test_without_a_project(db_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("TRACKAI_PROJECT", "WANDB_PROJECT"):
         monkeypatch.delenv(name, raising=False)

@@ -82,7 +82,8 @@ def init(
         tags, notes: what the run is to be found by, and said about it; one tag may be a str.
         auto_log_cpu, auto_log_gpu: log the load of the machine, or of NVIDIA's GPUs, as system
             metrics every `cpu_log_interval` or `gpu_log_interval` seconds.
-        id: the `run_id` of the run; what `resume` says is about the run that has it.
+        id: the `run_id` of the run; what `resume` says is about the run that has it. Of an id that
+            is no slug, such as "lr=0.1", one is made that no other id has.
         mode: "disabled" logs to a database that is thrown away at the end of the process; the
             other modes of wandb change nothing.
         durability: what a point survives once `log` has returned: "process", the death of the

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import socket
@@ -58,6 +59,8 @@ _ROOM_SECONDS = 5.0
 _FORK_SECONDS = 5.0
 # The longest pause after a mistake of ours.
 _MAX_PAUSE = 60.0
+# How much of an id that is no slug is left in the slug of its run.
+_ID_CHARACTERS = 71
 # When this process began, as far as other ranks are concerned.
 _BEGAN = time.time_ns() // 1000
 
@@ -66,7 +69,7 @@ class RunRequest(msgspec.Struct, kw_only=True, frozen=True):
     """Which run a script asks for.
 
     Attributes:
-        run_id: the slug of a run that several processes write together.
+        run_id: the id of a run that several processes write together.
         rank: the place of this process beside them; None takes the next free one.
         tags, notes: of the run.
         sync_each: whether each call waits until it is on the disk itself.
@@ -448,7 +451,7 @@ async def _find_or_create(
         conn,
         uid=uuid.uuid4().hex,
         project_id=project_id,
-        slug=slugify(request.run_id)
+        slug=_slug(request.run_id)
         if request.run_id
         else await runs.unused_slug(conn, project_id, name),
         name=name,
@@ -457,10 +460,22 @@ async def _find_or_create(
     )
 
 
+def _slug(run_id: str) -> str:
+    """The slug of the run with that id, which no other id has."""
+    slug = slugify(run_id)
+    if slug == run_id:
+        return slug
+    digest = hashlib.sha256(run_id.encode()).hexdigest()[:8]
+    return f"{slug[:_ID_CHARACTERS].rstrip('-')}-{digest}"
+
+
 async def _find(conn: Connection, project_id: int, request: RunRequest) -> Run | None:
     """The run to go on with; None if a new one is to be made."""
     if request.run_id is not None:
-        run = await runs.find_by_slug(conn, project_id, slugify(request.run_id))
+        run = await runs.find_by_slug(conn, project_id, _slug(request.run_id))
+        if run is None:  # one whose slug does not tell its id from others
+            run = await runs.find_by_slug(conn, project_id, slugify(request.run_id))
+            run = run if run is not None and run.name == request.run_id else None
         wanted = request.run_id
         if run is not None and request.resume == "never":
             raise ConflictError(
