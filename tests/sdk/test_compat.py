@@ -141,6 +141,34 @@ def test_a_folder_that_is_gone_does_not_keep_a_run_from_ending(db_path: Path) ->
     assert query(db_path, "SELECT state FROM runs") == [("completed",)]
 
 
+def test_a_summary_has_attributes(db_path: Path) -> None:
+    with trackai.init(project="p") as run:
+        run.log({"loss": 0.5})
+        run.summary.best_acc = 0.9
+        trackai.summary.best_epoch = 3
+        assert (run.summary.loss, run.summary.best_acc, run.summary["best_epoch"]) == (0.5, 0.9, 3)
+        run.summary._own = 1
+        assert not hasattr(run.summary, "nothing")
+        assert not hasattr(run.summary, "_nothing")
+    assert query(db_path, "SELECT metric, step, value FROM points ORDER BY metric") == [
+        ("best_acc", 1, 0.9), ("best_epoch", 1, 3), ("loss", 0, 0.5)
+    ]  # fmt: skip
+
+
+def test_what_is_not_committed_names_the_step_of_the_next_call(db_path: Path) -> None:
+    with trackai.init(project="p") as run:
+        run.log({"a": 1}, step=5, commit=False)
+        assert run.step == 5
+        run.log({"b": 2})
+        run.log({"a": 3}, step=2, commit=False)
+        run.log({"b": 4})
+        run.log({"a": 5}, step=8.5, commit=False)
+        run.log({"b": 6})
+    assert query(db_path, "SELECT metric, step FROM points WHERE metric = 'b' ORDER BY step") == [
+        ("b", 5), ("b", 6), ("b", 8)
+    ]  # fmt: skip
+
+
 def test_a_summary_is_read_while_others_log(db_path: Path) -> None:
     def log_much() -> None:
         for _ in range(2000):

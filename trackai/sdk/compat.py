@@ -40,7 +40,10 @@ def say_once(what: str) -> None:
 
 
 class Summary(MutableMapping[str, Any]):
-    """The last values of a run. What is set is logged, at the step that the run is at."""
+    """The last values of a run. What is set is logged, at the step that the run is at.
+
+    Keys are attributes too, but for those that begin with "_".
+    """
 
     def __init__(
         self, log: Callable[[dict[str, Any]], None], read: Callable[[], Mapping[str, Any]]
@@ -62,6 +65,20 @@ class Summary(MutableMapping[str, Any]):
 
     def __delitem__(self, key: str) -> None:
         raise TypeError("what is logged stays logged")
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(f"the summary has no {name!r}") from None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name.startswith("_"):
+            object.__setattr__(self, name, value)
+        else:
+            self[name] = value
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._values())

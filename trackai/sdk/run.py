@@ -208,7 +208,7 @@ class Run:
             metrics: names and values: float, int, bool, str, NumPy and PyTorch scalars, images
                 and the like. Nested mappings are joined with "/".
             step: an int or a float, in any order. Without one, the step after the highest so far.
-            commit: False leaves the next call at the same step.
+            commit: False leaves the next call at the same step, or at the one that is given here.
 
         Raises:
             TypeError: a name, a value or the step is of no type that can be logged. Nothing is
@@ -221,7 +221,8 @@ class Run:
             with self._lock:
                 next_step = self._next_step
                 self._append("step", metrics, step)
-                self._next_step = next_step
+                given = next_step if step is None else math.floor(plain_step(step))
+                self._next_step = max(next_step, given)
         else:
             self._append("step", metrics, step)
 
