@@ -16,11 +16,15 @@ reraise = False
 
 
 @contextmanager
-def guarded(what: str) -> Iterator[None]:
-    """Report an unforeseen exception in the block as a mistake of TrackAI's, and go on."""
+def guarded(what: str, *, but: type[Exception] | tuple[()] = ()) -> Iterator[None]:
+    """Report an unforeseen exception in the block as a mistake of TrackAI's, and go on.
+
+    Args:
+        but: what is foreseen, and raised.
+    """
     try:
         yield
-    except Exception:
-        if reraise:
+    except Exception as error:
+        if reraise or isinstance(error, but):
             raise
         logger.exception("%s failed; please report this. The training goes on.", what)

@@ -262,6 +262,55 @@ def test_training_goes_on_while_the_disk_is_full(
     assert stored(db_path) == list(range(1301))
 
 
+def test_a_full_disk_is_told_once(db_path: Path, run_python: Callable[..., Any]) -> None:
+    result = run_python(
+        """
+        import time, trackai
+        from trackai.ingest import journal
+        from trackai.sdk import recorder
+
+        turns = 0
+        take_turn = recorder.Recorder._take_turn
+
+        async def counted(self):
+            global turns
+            await take_turn(self)
+            turns += 1
+
+        def wait():
+            until = turns + 3
+            while turns < until:
+                time.sleep(0.01)
+
+        def full(fd, data):
+            raise OSError(28, "No space left on device")
+
+        recorder._POLL_SECONDS = 0.01
+        recorder.Recorder._take_turn = counted
+        journal.JournalWriter.__init__.__kwdefaults__["held_bytes"] = 1000
+        run = trackai.init(project="p", name="r")
+        run.log({"x": 0})
+        write, journal.write = journal.write, full
+        for step in range(1, 100):
+            run.log({"x": step})
+        wait()
+        journal.write = write
+        wait()
+        run.log({"x": 100})
+        wait()
+        run.finish()
+        """
+    )
+    said = [line.partition(":")[0] for line in result.stderr.splitlines()]
+    assert said[0] == "the journal cannot be written, points are kept in memory for now"
+    assert said[1].startswith("more cannot be kept in memory")
+    assert said[2] == "the journal can be written again"
+    assert said[3].endswith("calls of log() could not be stored")
+    assert len(said) == 4, result.stderr
+    assert "None" not in result.stderr
+    assert 100 in stored(db_path)
+
+
 def test_what_a_full_disk_does_not_take_lies_elsewhere(
     db_path: Path, tmp_path: Path, run_python: Callable[..., Any]
 ) -> None:

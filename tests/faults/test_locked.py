@@ -87,6 +87,67 @@ def test_finish_says_where_the_points_wait(db_path: Path, run_python: Callable[.
     assert (state(db_path), stored(db_path)) == ("completed", list(range(5000)))
 
 
+DIE = """
+import os, trackai
+run = trackai.init(project="p", name="r")
+for step in range(100):
+    run.log({"x": step})
+os.kill(os.getpid(), 9)
+"""
+# The command, but it does not wait for half a minute.
+RECOVER = """
+from trackai.cli import main
+from trackai.store import opening
+opening.BUSY_SECONDS = 0.1
+main(["recover"])
+"""
+
+
+def test_recover_says_what_it_could_not_store(
+    db_path: Path, run_python: Callable[..., Any]
+) -> None:
+    run_python(DIE, check=False)
+    with closing(sqlite3.connect(db_path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        result = run_python(RECOVER, check=False)
+        assert (result.returncode, result.stdout) == (1, "")
+        [said] = result.stderr.splitlines()
+        assert f"what waits in {db_path}-spool cannot be stored: " in said
+        assert "locked by another program" in said
+        other.execute("ROLLBACK")
+    [recovered] = trackai("recover", "--json", db=db_path)["recovered"]
+    assert (recovered["run"], state(db_path), stored(db_path)) == ("r", "failed", [*range(100)])
+
+
+def test_init_waits_also_where_there_is_something_to_recover(
+    db_path: Path, run_python: Callable[..., Any]
+) -> None:
+    run_python(DIE, check=False)
+    result = run_python(
+        """
+        import logging, os, sqlite3, trackai
+        from trackai.store import opening
+        opening.BUSY_SECONDS = 0.1
+        other = sqlite3.connect(
+            os.environ["TRACKAI_DB_PATH"], isolation_level=None, check_same_thread=False
+        )
+        other.execute("BEGIN IMMEDIATE")
+
+        class GiveWay(logging.StreamHandler):
+            def emit(self, record):
+                super().emit(record)
+                other.execute("ROLLBACK")
+
+        logging.getLogger("trackai").addHandler(GiveWay())
+        with trackai.init(project="p", name="r", resume="must") as run:
+            run.log({"x": 100})
+        """
+    )
+    [warning] = result.stderr.splitlines()
+    assert "waiting for the database" in warning
+    assert stored(db_path) == [*range(101)]
+
+
 def test_init_waits(db_path: Path, run_python: Callable[..., Any]) -> None:
     result = run_python(
         BEGIN

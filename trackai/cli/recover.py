@@ -9,6 +9,7 @@ import click
 
 from trackai.cli.output import json_option, print_json, print_table
 from trackai.cli.store import db_option, with_store
+from trackai.errors import StoreError
 
 if TYPE_CHECKING:
     from trackai.ingest.recovery import Recovered
@@ -29,7 +30,12 @@ def recover(ctx: click.Context, journals: tuple[Path, ...], db: str | None, as_j
     from trackai.ingest import recovery
 
     async def work(database: Database) -> list[Recovered]:
-        recovered = await recovery.recover(database, [path.absolute() for path in journals] or None)
+        try:
+            paths = [path.absolute() for path in journals]
+            recovered = await recovery.recover(database, paths or None)
+        except StoreError as error:
+            waiting = ", ".join(map(str, paths)) or database.spool
+            raise StoreError(f"what waits in {waiting} cannot be stored: {error}") from error
         await database.checkpoint()
         return recovered
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from trackai.errors import StoreError
 from trackai.guard import guarded
 from trackai.ingest.drain import Drain, end_writer
 from trackai.ingest.frames import Opened
@@ -63,6 +64,9 @@ async def recover(db: Database, paths: Sequence[Path] | None = None) -> list[Rec
 
     Returns:
         What was stored.
+
+    Raises:
+        StoreError: the database cannot be written; what has not been stored yet stays.
     """
     if paths is None:
         paths = list(db.spool.glob(f"*{SUFFIX}"))
@@ -75,7 +79,7 @@ async def recover(db: Database, paths: Sequence[Path] | None = None) -> list[Rec
         fds: dict[Path, int] = {}
         try:
             if all(_lock_abandoned(path, fds) for path in group):
-                with guarded(f"storing {', '.join(map(str, group))}"):
+                with guarded(f"storing {', '.join(map(str, group))}", but=StoreError):
                     recovered += await _recover_writer(db, fds)
         finally:
             for fd in fds.values():

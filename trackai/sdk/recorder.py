@@ -113,7 +113,11 @@ class Recorder:
         self._stop = anyio.Event()
         self._turn = anyio.Lock()  # held while the database is used
         self._storing = anyio.Lock()  # held from one batch to the next
-        self._complaints: set[str] = set()
+        # What has been said of each, until it is well again.
+        self._said_of_database: set[str] = set()
+        self._said_of_journal: set[str] = set()
+        self._dropped = 0
+        self._dropped_by: OSError | None = None
         self._progress: Progress | None = None
 
     async def start(self, request: RunRequest) -> None:
@@ -131,17 +135,28 @@ class Recorder:
                 while True:
                     try:
                         await self._db.open()
-                        await recover(self._db)
+                        await self._recover()
                         await self._begin(request)
                     except StoreBusyError as error:
                         if time.monotonic() > deadline:
                             raise
-                        self._complain("waiting for the database: %s", error)
+                        self._complain(
+                            "waiting for the database: %s", error, self._said_of_database
+                        )
                     else:
                         return
             except BaseException:
                 await self._db.close()
                 raise
+
+    async def _recover(self) -> None:
+        """Store what others have left behind, but do not fail because of it."""
+        try:
+            await recover(self._db)
+        except StoreBusyError:
+            raise
+        except StoreError as error:
+            logger.warning("what dead processes left behind cannot be stored: %s", error)
 
     async def _begin(self, request: RunRequest) -> None:
         try:
@@ -295,9 +310,9 @@ class Recorder:
                     await self._children.store()
                     await self._children.collect()
         except (StoreError, OSError) as error:
-            self._complain(f"points wait in {self._db.spool}: %s", error)
+            self._complain(f"points wait in {self._db.spool}: %s", error, self._said_of_database)
         else:
-            self._complaints.clear()
+            self._said_of_database.clear()
 
     def _tend_journal(self) -> None:
         """Make deleted files anew, write what was held."""
@@ -310,12 +325,18 @@ class Recorder:
             logger.warning("%s was deleted while it was written to: it has been made anew", path)
         if not written:
             self._complain(
-                "the journal cannot be written, points are kept in memory for now: %s", failure
-            )
-        elif failure is not None:
+                "the journal cannot be written, points are kept in memory for now: %s",
+                failure, self._said_of_journal,
+            )  # fmt: skip
+        if dropped > self._dropped:
+            self._dropped, self._dropped_by = dropped, failure
+            self._complain(
+                "more cannot be kept in memory: points are lost (%s)",
+                failure, self._said_of_journal,
+            )  # fmt: skip
+        if written and failure is not None:
             logger.warning("the journal can be written again")
-        if dropped:
-            self._complain("more cannot be kept in memory: points are lost (%s)", failure)
+            self._said_of_journal.clear()
 
     @contextmanager
     def _owning_journal(self) -> Iterator[None]:
@@ -330,10 +351,10 @@ class Recorder:
             if owned:
                 self.journal.lock.release()
 
-    def _complain(self, message: str, error: BaseException | None) -> None:
+    def _complain(self, message: str, error: BaseException | None, said: set[str]) -> None:
         """Say it once, until things are well again."""
-        if message not in self._complaints:
-            self._complaints.add(message)
+        if message not in said:
+            said.add(message)
             logger.warning(message, error)
 
     async def _store_new(self) -> None:
@@ -400,7 +421,8 @@ class Recorder:
                     failure, kept, kept,
                 )  # fmt: skip
         if dropped:
-            logger.warning("%d calls of log() could not be stored: %s", dropped, failure)
+            why = failure or self._dropped_by
+            logger.warning("%d calls of log() could not be stored: %s", dropped, why)
 
     async def _remove_stored(self) -> None:
         async with self._turn:
