@@ -126,7 +126,7 @@ def __getattr__(name: str) -> typing.Any:
     if name in ("run", "summary"):  # those of the moment
         from trackai.sdk import active
 
-        return active.current_run() if name == "run" else active.active_run().summary
+        return active.current_run() if name == "run" else active.active_summary()
     if name not in _MODULES:
         raise AttributeError(f"module 'trackai' has no attribute {name!r}")
     value = getattr(importlib.import_module(_MODULES[name]), name)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import math
+import pickle
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,6 +105,19 @@ def test_an_object_with_attributes_is_a_configuration(db_path: Path) -> None:
     with trackai.init(project="p", config=argparse.Namespace(lr=0.1)) as run:
         run.config.update(argparse.Namespace(seed=1))
     assert stored(db_path) == {"lr": 0.1, "seed": 1}
+
+
+def test_copies_are_plain(db_path: Path) -> None:
+    with trackai.init(project="p", config={"opt": {"lr": 0.1}, "_seed": 1}) as run:
+        run.log({"x": 1})
+        for one in (run.config, trackai.config, run.summary):
+            for copied in (copy.copy(one), copy.deepcopy(one), pickle.loads(pickle.dumps(one))):
+                assert type(copied) is dict
+                assert copied == dict(one)
+        assert run.config._seed == 1
+        copy.deepcopy(run.config)["opt"]["lr"] = 1.0
+        assert run.config["opt/lr"] == 0.1
+        assert not hasattr(run.config, "__wrapped__")
 
 
 def test_without_a_run(db_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import os
 import signal
 import sqlite3
@@ -144,6 +145,24 @@ def test_images_in_a_table_are_files_that_its_cells_name(db_path: Path) -> None:
     ]  # fmt: skip
     for data in content(db_path, "rows/input"):
         assert np.array_equal(pixels(data), square)
+
+
+def test_a_table_of_an_array() -> None:
+    some: list[Any] = [np.arange(4).reshape(2, 2), np.zeros((0, 2)), []]
+    for data in some:
+        table = trackai.Table(columns=["a", "b"], data=data)
+        assert json.loads(table.open().read())["data"] == np.asarray(data).tolist()
+
+
+@pytest.mark.parametrize(
+    "values",
+    [[1e308, -1e308], np.full(5, 1e17), [-1.7e308], [5e-324] * 2, [1e17, 1e17 + 16], [], [0, 0]],
+)
+def test_histograms_of_what_has_no_bins(values: Any) -> None:
+    found = trackai.Histogram(values)
+    assert sum(found.histogram) == len(values)
+    assert found.bins == sorted(set(found.bins))
+    assert all(map(math.isfinite, found.bins))
 
 
 def test_histograms_are_a_series(db_path: Path) -> None:

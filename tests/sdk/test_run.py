@@ -7,6 +7,7 @@ import math
 import sqlite3
 from contextlib import closing
 from decimal import Decimal
+from enum import Enum
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 
 import trackai
+from trackai.errors import InvalidInputError
 from trackai.sdk.active import current_run
 
 if TYPE_CHECKING:
@@ -392,6 +394,35 @@ def test_how_a_script_ends_is_how_its_run_ends(
         *[("completed",)] * len(completed), *[("failed",)] * len(failed),
     ]  # fmt: skip
     assert query(db_path, "SELECT COUNT(*) FROM metrics") == [(len(completed + failed),)]
+
+
+class Colour(str, Enum):  # noqa: UP042 - str() of it is "Colour.RED"
+    RED = "red"
+
+
+def test_values_that_are_nearly_built_in(db_path: Path) -> None:
+    with trackai.init(project="p", config={"colour": Colour.RED, "x": np.longdouble(2)}) as run:
+        run.log({"long": np.longdouble(1.5), "colour": Colour.RED}, step=np.longdouble(3))  # type: ignore[arg-type]
+    assert points(db_path, "long") == [(3, 1.5)]
+    assert points(db_path, "colour") == [(3, "red")]
+    assert query(db_path, "SELECT value FROM configs ORDER BY key") == [('"red"',), ("2.0",)]
+    with pytest.raises(TypeError, match="'z'"), trackai.init(project="p") as run:
+        run.log({"z": np.clongdouble(1)})
+
+
+def test_two_values_of_one_name(db_path: Path) -> None:
+    histogram = trackai.Histogram(np_histogram=([1], [0, 1]))
+    with trackai.init(project="p") as run:
+        for one, other in ((1, 2), (histogram, 2), (1, histogram)):
+            with pytest.raises(InvalidInputError, match="two values"):
+                run.log({"a": {"b": one}, "a/b": other})
+    assert query(db_path, "SELECT COUNT(*) FROM metrics") == [(0,)]
+
+
+def test_whether_there_is_a_summary(db_path: Path) -> None:
+    assert not hasattr(trackai, "summary")
+    with trackai.init(project="p"):
+        assert hasattr(trackai, "summary")
 
 
 def test_the_path_may_be_set_in_python_at_any_time_before_init(

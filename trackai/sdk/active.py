@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import os
 
     from trackai.sdk.artifacts import Artifact
+    from trackai.sdk.compat import Summary
     from trackai.sdk.run import EndState
 
 logger = logging.getLogger("trackai")
@@ -223,6 +224,22 @@ def active_run() -> Run:
     return run
 
 
+class _NoSummaryError(NoActiveRunError, AttributeError):
+    """There is no active run, so that hasattr(trackai, "summary") is False."""
+
+
+def active_summary() -> Summary:
+    """The last values of the active run.
+
+    Raises:
+        NoActiveRunError: there is none; it is an AttributeError too.
+    """
+    run = current_run()
+    if run is None:
+        raise _NoSummaryError
+    return run.summary
+
+
 class ActiveConfig(MutableMapping[str, Any]):
     """The configuration of the active run."""
 
@@ -248,6 +265,9 @@ class ActiveConfig(MutableMapping[str, Any]):
 
     def __setattr__(self, name: str, value: Any) -> None:
         active_run().config[name] = value
+
+    def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
+        return dict, (dict(self),)
 
     def __repr__(self) -> str:
         run = current_run()

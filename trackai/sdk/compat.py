@@ -89,6 +89,9 @@ class Summary(MutableMapping[str, Any]):
     def __repr__(self) -> str:
         return repr(self._values())
 
+    def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
+        return dict, (self._values(),)  # a copy logs nothing
+
 
 def define_metric(*arguments: Any, **more: Any) -> None:
     """Nothing: a dashboard's x axis is chosen there, figures are kept of every metric."""

@@ -52,6 +52,8 @@ class Config(MutableMapping[str, Any]):
         return len(self._values)
 
     def __getattr__(self, name: str) -> Any:
+        if name in Config.__annotations__ or name.startswith("__"):  # of one that is not made yet
+            raise AttributeError(name)
         try:
             return self[name]
         except KeyError:
@@ -62,6 +64,9 @@ class Config(MutableMapping[str, Any]):
 
     def __repr__(self) -> str:
         return f"Config({self._values!r})"
+
+    def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
+        return dict, (self.as_dict(),)  # a copy stores nothing
 
     def update(
         self, values: Any = (), /, allow_val_change: bool | None = None, **more: Any

@@ -232,7 +232,9 @@ class Table(Media):
             data, dataframe = None, data
         if dataframe is not None:
             columns, data = list(dataframe.columns), dataframe.to_numpy().tolist()
-        self.data = [list(row) for row in data or rows or ()]
+        if data is None:
+            data = () if rows is None else rows
+        self.data = [list(row) for row in data]
         width = max(map(len, self.data), default=0)
         self.columns = list(columns if columns is not None else range(width))
         for row in self.data:
@@ -313,7 +315,7 @@ class Histogram:
             if hasattr(sequence, "detach"):
                 sequence = sequence.detach().cpu()
             values = np.asarray(sequence, dtype=float).ravel()
-            np_histogram = np.histogram(values[np.isfinite(values)], bins=min(num_bins, _MOST_BINS))
+            np_histogram = _histogram(np, values[np.isfinite(values)], min(num_bins, _MOST_BINS))
         self.histogram, self.bins = (jsonable(list(one)) for one in np_histogram)
         if len(self.bins) != len(self.histogram) + 1:
             raise InvalidInputError(
@@ -325,6 +327,22 @@ class Histogram:
         """As it is stored, which is how Neptune exported histograms."""
         stored = {"type": "COUNTING", "edges": self.bins, "values": self.histogram}
         return msgspec.json.encode(stored).decode()
+
+
+def _histogram(np: Any, values: Any, bins: int) -> tuple[Any, Any]:
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):
+            counts, edges = np.histogram(values, bins=bins)
+    except ValueError:
+        # They are too far from each other for the difference to be a number, or too near to each
+        # other, for their size, to have numbers between them.
+        if bins < 1:
+            raise
+        low, high = values.min(), values.max()
+        if low == high:
+            low, high = sorted((low, np.nextafter(low, 0)))
+        counts, edges = [len(values)], [low, high]
+    return counts, edges
 
 
 class Markdown:

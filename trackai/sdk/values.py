@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterable, Mapping
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -168,6 +169,8 @@ def _flatten(metrics: Mapping[str, Any], prefix: str, logged: Logged, depth: int
         if not isinstance(key, str):
             raise TypeError(f"metric {prefix}{key!r}: a name is a str, not {_name(key)}")
         path = checked_text("the name", prefix + key)
+        if path in logged.values or path in logged.histograms or path in logged.files:
+            raise InvalidInputError(f"metric {path!r}", "two values of one call have this name")
         if isinstance(value, Mapping):
             _flatten(value, f"{path}/", logged, depth + 1)
         elif isinstance(plain := _unwrapped(value), _SCALARS) or not _is_rich(path, value, logged):
@@ -196,7 +199,7 @@ def _plain_value(path: str, value: Any) -> Value:
     if isinstance(plain, float):
         return float(plain)
     if isinstance(plain, str):
-        return checked_text(f"metric {path!r}", str(plain))
+        return checked_text(f"metric {path!r}", str.__str__(plain))  # of an enum, its value
     raise TypeError(
         f"metric {path!r}: a number, bool or str is needed, not {_name(value)}"
         + (": log a single value of it" if hasattr(value, "shape") else "")
@@ -207,7 +210,9 @@ def _unwrapped(value: Any) -> Any:
     """The built-in value of a scalar or 0-d array of NumPy, PyTorch, JAX and their like."""
     if not isinstance(value, _SCALARS) and getattr(value, "shape", None) == ():
         item = getattr(value, "item", None)
-        return item() if callable(item) else value
+        plain = item() if callable(item) else value
+        # What Python has no type for, such as a longdouble, is its own item.
+        return float(plain) if type(plain) is type(value) and isinstance(plain, Real) else plain
     return value
 
 
