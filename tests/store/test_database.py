@@ -456,6 +456,68 @@ def test_a_place_that_cannot_be_written_is_a_clear_error() -> None:
         assert line.endswith("set TRACKAI_DB_PATH to a file in a folder that you can write to")
 
 
+READING = """
+import asyncio, os, sys
+from pathlib import Path
+from trackai.errors import StoreError
+from trackai.store import projects
+from trackai.store.database import Database
+
+async def make(db):
+    async with db.write() as conn:
+        await projects.create(conn, "a", "a", now=1)
+    await db.close()
+
+async def read(db):
+    try:
+        await db.open()
+        async with db.snapshot() as conn:
+            print([one.name for one in await projects.list_page(conn, limit=9, offset=0)])
+        await make(db)
+    except StoreError as error:
+        print(type(error).__name__, error)
+    finally:
+        await db.close()
+
+path = Path(sys.argv[1], "x.db")
+path.parent.mkdir()
+asyncio.run(make(Database(path)))
+path.chmod(0o444)
+path.parent.chmod(0o555)
+before = sorted(path.parent.iterdir())
+if os.geteuid() == 0:
+    os.seteuid(65534)
+asyncio.run(read(Database(path)))
+assert sorted(path.parent.iterdir()) == before
+os.seteuid(os.getuid())
+path.parent.chmod(0o755)
+path.with_name("x.db-wal").touch()  # somebody is writing it
+path.parent.chmod(0o555)
+if os.geteuid() == 0:
+    os.seteuid(65534)
+asyncio.run(read(Database(path)))
+os.seteuid(os.getuid())
+path.parent.chmod(0o755)
+"""
+
+
+def test_a_database_that_nobody_can_write_is_read() -> None:
+    with tempfile.TemporaryDirectory() as outer:  # pytest's own folders keep others out
+        Path(outer).chmod(0o755)
+        answer = subprocess.run(
+            [sys.executable, "-c", READING, str(Path(outer, "store"))],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    assert answer.returncode == 0, answer.stderr
+    read, refused, busy = answer.stdout.splitlines()
+    assert read == "['a']"
+    assert refused.startswith("StoreUnreachableError cannot write the database ")
+    assert busy.startswith("StoreUnreachableError cannot write the database ")
+
+
 async def test_an_empty_file_becomes_a_database(tmp_path: Path) -> None:
     (tmp_path / "x.db").touch()
     database = Database(tmp_path / "x.db")

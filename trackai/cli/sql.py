@@ -24,10 +24,12 @@ def sql(statement: str, db: str | None, as_json: bool) -> None:
     times.
     """
     from trackai.settings import Settings
+    from trackai.store import opening
 
     with_store(db, _nothing)  # which says what is wrong with the file, and brings it up to date
     path = Settings.from_env(db).db_path
-    connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
+    mode = opening.FROZEN if opening.is_frozen(path) else "ro"
+    connection = sqlite3.connect(f"{path.as_uri()}?mode={mode}", uri=True)
     try:
         connection.execute("PRAGMA query_only = ON")
         connection.set_authorizer(_authorize)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
-from contextlib import closing, suppress
+from contextlib import closing, nullcontext, suppress
 from typing import TYPE_CHECKING
 
 import aiosqlite
@@ -28,6 +28,8 @@ APPLICATION_ID = 0x54524149  # "TRAI"
 # How long a write waits for other programs before it is given up (and tried again by the drain).
 BUSY_SECONDS = 30.0
 COMPANIONS = ("-wal", "-shm")
+# Of an address of SQLite: no locks, and nothing is made beside the file.
+FROZEN = "ro&immutable=1"
 # How often a database is opened that somebody removes or replaces just then.
 _OPENINGS = 10
 
@@ -122,8 +124,9 @@ async def connect(path: Path, spool: Path, *, read_only: bool = False) -> Handle
     _refuse_inherited()
     with file_errors(path):
         _refuse_foreign(path)  # before anything is made beside it
-        async with alone(spool):
-            handle = await _connect_to_current(path)
+        frozen = is_frozen(path)
+        async with nullcontext() if frozen else alone(spool):
+            handle = await (_connect_frozen(path) if frozen else _connect_to_current(path))
             try:
                 if await applied_version(handle.connection, path) < migrations()[-1].version:
                     await migrate(handle.connection, path)
@@ -134,6 +137,30 @@ async def connect(path: Path, spool: Path, *, read_only: bool = False) -> Handle
                 raise
             handle.opened(path)
             return handle
+
+
+def is_frozen(path: Path) -> bool:
+    """Whether a database can only be read: nobody can write beside it, and nobody is writing it.
+
+    Such is one on a file system that is mounted for reading only. Without a log beside it, all of
+    it is in the file; with one, SQLite has to write there even to read.
+    """
+    path = path.resolve()
+    return (
+        not os.access(path.parent, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
+        and _size(path) > 0
+        and not any(beside(path, suffix).exists() for suffix in COMPANIONS)
+    )
+
+
+async def _connect_frozen(path: Path) -> Handle:
+    handle = await _connect(path, FROZEN)
+    try:
+        await _set_up(handle.connection)
+    except BaseException:
+        await handle.close()
+        raise
+    return handle
 
 
 async def _connect_to_current(path: Path) -> Handle:
@@ -236,7 +263,7 @@ def _refuse_foreign(path: Path) -> None:
     try:
         # Immutable: no locks, no log beside it.
         with closing(
-            sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
+            sqlite3.connect(f"{path.absolute().as_uri()}?mode={FROZEN}", uri=True)
         ) as peek:
             # Else a checkpoint that is just writing the pages would be taken for damage.
             peek.execute("PRAGMA writable_schema = ON")
