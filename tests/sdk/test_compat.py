@@ -141,6 +141,38 @@ def test_a_folder_that_is_gone_does_not_keep_a_run_from_ending(db_path: Path) ->
     assert query(db_path, "SELECT state FROM runs") == [("completed",)]
 
 
+def test_what_is_empty_is_not_given(db_path: Path) -> None:
+    run = trackai.init(project="p", name="", group="", id="")
+    assert (run.name, run.group) == (run.run_id, None)
+    assert (run.get_url(), run.project_name()) == (run.url, "p")
+    trackai.log({"x": 1}, sync=True)
+    run.log({"x": 2}, sync=False)
+    trackai.finish(quiet=True)
+    run.finish(quiet=True)
+    assert query(db_path, "SELECT COUNT(*) FROM metrics") == [(2,)]
+
+
+def test_metadata_of_an_artifact() -> None:
+    artifact = trackai.Artifact("m", "model", description="best", metadata={"acc": 0.9})
+    artifact.metadata["epoch"] = 3
+    assert (artifact.description, artifact.metadata) == ("best", {"acc": 0.9, "epoch": 3})
+
+
+def test_columns_of_a_table() -> None:
+    table = trackai.Table(columns=["a"], data=[[1], [2]])
+    table.add_column("b", [3, 4])
+    assert (table.columns, table.data) == (["a", "b"], [[1, 3], [2, 4]])
+    assert table.get_column("b") == [3, 4]
+    with pytest.raises(InvalidInputError, match="3 values for 2 rows"):
+        table.add_column("c", [1, 2, 3])
+    with pytest.raises(InvalidInputError, match="'c'"):
+        table.get_column("c")
+    table = trackai.Table()
+    table.add_column("a", [1, 2])
+    table.add_column("b", [3, 4])
+    assert table.data == [[1, 3], [2, 4]]
+
+
 def test_a_summary_has_attributes(db_path: Path) -> None:
     with trackai.init(project="p") as run:
         run.log({"loss": 0.5})

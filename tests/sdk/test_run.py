@@ -461,7 +461,7 @@ def test_what_trackio_takes_is_taken_and_named_once(
         ({"project": 1}, TypeError, "project"),
         ({"project": ""}, ValueError, "project"),
         ({"project": "p", "name": 1}, TypeError, "name"),
-        ({"project": "p", "group": ""}, ValueError, "group"),
+        ({"project": "p", "group": " "}, ValueError, "group"),
         ({"project": "p", "config": 1}, TypeError, "config"),
         ({"project": "p", "resume": "maybe"}, ValueError, "resume"),
         ({"project": "p", "resume": []}, ValueError, "resume"),

@@ -102,6 +102,8 @@ def init(
         StoreError: the database cannot be used.
     """
     global _active
+    # An empty one is none, as for wandb.
+    name, group, id = (None if one == "" else one for one in (name, group, id))  # noqa: A001
     for field, text in (("project", project), ("name", name), ("group", group), ("id", id)):
         if text is not None:
             check_name(field, text)
@@ -152,7 +154,12 @@ def init(
     return run
 
 
-def log(metrics: Mapping[str, Any], step: float | None = None, commit: bool | None = None) -> None:
+def log(
+    metrics: Mapping[str, Any],
+    step: float | None = None,
+    commit: bool | None = None,
+    sync: bool | None = None,
+) -> None:
     """Log values to the active run; see `Run.log`."""
     if _active is None:
         raise NoActiveRunError
@@ -193,11 +200,12 @@ def alert(
     active_run().alert(title, text, level)
 
 
-def finish(exit_code: int | None = None) -> None:
+def finish(exit_code: int | None = None, quiet: bool | None = None) -> None:
     """End the active run; on return all its points are in the database. Without one: nothing.
 
     Args:
         exit_code: other than 0 and None, the run has failed.
+        quiet: wandb's; nothing is printed in any case.
     """
     global _active
     with _lock:

@@ -36,13 +36,23 @@ class Artifact:
     Args:
         name: what the run calls it.
         type: such as "model" or "dataset"; comes before the name.
+        description, metadata: wandb's; attributes of this object, which are not stored.
     """
 
-    def __init__(self, name: str, type: str | None = None, **ignored: Any) -> None:  # noqa: A002
+    def __init__(
+        self,
+        name: str,
+        type: str | None = None,  # noqa: A002
+        description: str | None = None,
+        metadata: dict[str, Any] | None = None,
+        **ignored: Any,
+    ) -> None:
         if not isinstance(name, str) or not name.strip():
             raise InvalidInputError("name", "an artifact needs one")
         self.name = name
         self.type = type
+        self.description = description
+        self.metadata = dict(metadata or {})
         self.files: list[Source] = []
 
     def add_file(self, local_path: str | os.PathLike[str], name: str | None = None) -> None:

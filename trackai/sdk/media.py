@@ -245,6 +245,30 @@ class Table(Media):
         self._check(row)
         self.data.append(list(row))
 
+    def add_column(self, name: Any, data: Iterable[Any]) -> None:
+        """Add a column, with a value for each row.
+
+        Raises:
+            InvalidInputError: there are more or fewer values than rows.
+        """
+        values = list(data)
+        if self.columns and len(values) != len(self.data):
+            raise InvalidInputError("data", f"{len(values)} values for {len(self.data)} rows")
+        rows = self.data if self.columns else [[] for _ in values]
+        self.data = [[*row, value] for row, value in zip(rows, values, strict=True)]
+        self.columns.append(name)
+
+    def get_column(self, name: Any) -> list[Any]:
+        """The values of a column.
+
+        Raises:
+            InvalidInputError: there is none of that name.
+        """
+        if name not in self.columns:
+            raise InvalidInputError("name", f"there is no column {name!r}")
+        at = self.columns.index(name)
+        return [row[at] for row in self.data]
+
     def open(self) -> BinaryIO:
         """The table as JSON."""
         table = {"columns": self.columns, "data": self.data}

@@ -199,8 +199,20 @@ class Run:
     use_artifact = staticmethod(compat.use_artifact)
     watch = staticmethod(compat.watch)
 
+    def get_url(self) -> str:
+        """Where a running server shows it."""
+        return self.url
+
+    def project_name(self) -> str:
+        """The name of its project."""
+        return self.project
+
     def log(
-        self, metrics: Mapping[str, Any], step: float | None = None, commit: bool | None = None
+        self,
+        metrics: Mapping[str, Any],
+        step: float | None = None,
+        commit: bool | None = None,
+        sync: bool | None = None,
     ) -> None:
         """Log values at a step; once this returns they survive the death of the process.
 
@@ -209,6 +221,7 @@ class Run:
                 and the like. Nested mappings are joined with "/".
             step: an int or a float, in any order. Without one, the step after the highest so far.
             commit: False leaves the next call at the same step, or at the one that is given here.
+            sync: wandb's; values are always safe when this returns.
 
         Raises:
             TypeError: a name, a value or the step is of no type that can be logged. Nothing is
@@ -319,11 +332,12 @@ class Run:
                 portal.start_task_soon(watch, read, self.log_system, max(interval, _SHORTEST_PAUSE))
             )
 
-    def finish(self, state: EndState | int = "completed") -> None:
+    def finish(self, state: EndState | int = "completed", quiet: bool | None = None) -> None:
         """End the run; on return all points are in the database.
 
         Args:
             state: how it ended, or an exit code: other than 0, the run has failed.
+            quiet: wandb's; nothing is printed in any case.
 
         Raises:
             TypeError: it is neither of them.
