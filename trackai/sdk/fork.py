@@ -88,5 +88,5 @@ def _child() -> None:
 
 
 def _parent() -> None:
-    for function in _of_thread.afterwards:
+    for function in getattr(_of_thread, "afterwards", ()):
         function()
