@@ -15,7 +15,8 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="asks /proc")
 
 # `fork(check)` says what a child that has just been forked finds out.
 FORKING = """
-import os, threading, time
+import os, threading, time, warnings
+warnings.simplefilter("ignore", DeprecationWarning)  # of forking where there are threads
 import trackai
 from trackai.store.database import Database
 from anyio.from_thread import start_blocking_portal

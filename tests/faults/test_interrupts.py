@@ -112,13 +112,18 @@ def test_time_outs_in_the_middle_of_logging(
 
         signal.signal(signal.SIGALRM, time_out)
         step, acknowledged = 0, []
+
+        def log():
+            global step
+            while step < 20_000:
+                run.log({"x": step}, step=step)
+                acknowledged.append(step)
+                step += 1
+
         while step < 20_000:
             try:
                 signal.setitimer(signal.ITIMER_REAL, 0.0003 + random.random() * 0.001)
-                while step < 20_000:
-                    run.log({"x": step}, step=step)
-                    acknowledged.append(step)
-                    step += 1
+                log()
             except TimeoutError:
                 step += 1
             finally:

@@ -410,6 +410,24 @@ def test_values_that_are_nearly_built_in(db_path: Path) -> None:
         run.log({"z": np.clongdouble(1)})
 
 
+def test_what_a_signal_raises_reaches_the_program(
+    db_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signals = iter([TimeoutError()])
+
+    def interrupted(values: list[Any]) -> Any:
+        for one in signals:
+            raise one
+        return sum(values)
+
+    with trackai.init(project="p") as run:
+        monkeypatch.setattr(trackai.sdk.values, "sum", interrupted, raising=False)
+        with pytest.raises(TimeoutError):
+            run.log({"x": 1})
+        run.log({"x": 2})
+    assert points(db_path, "x") == [(0, 2)]
+
+
 def test_two_values_of_one_name(db_path: Path) -> None:
     histogram = trackai.Histogram(np_histogram=([1], [0, 1]))
     with trackai.init(project="p") as run:

@@ -37,12 +37,22 @@ def are_plain_numbers(values: list[Any]) -> bool:
     try:
         total = sum(values)
     except Exception:
+        if _can_be_added(values):
+            raise  # it was none of theirs: the handler of a signal has raised it
         return False
     # Each with bounds of its own type: to compare a float with a large int takes three times as
     # long.
     if type(total) is float:
         return -_LARGE < total < _LARGE
     return type(total) is int and -INT64 < total < INT64
+
+
+def _can_be_added(values: list[Any]) -> bool:
+    try:
+        sum(values)
+    except Exception:
+        return False
+    return True
 
 
 def plain_step(step: Any) -> Step:
