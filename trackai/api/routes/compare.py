@@ -33,7 +33,7 @@ from trackai.structs.records import (
     ComparedGroups,
     ComparedPoint,
 )
-from trackai.structs.values import BoundedStep, Integer, json_value, microseconds
+from trackai.structs.values import BoundedStep, json_value, microseconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -58,7 +58,7 @@ class Comparison(msgspec.Struct):
     `group_by` is "all" or a field: `group`, `state`, `name` or `config.KEY`.
     """
 
-    run_ids: Annotated[list[Integer], msgspec.Meta(max_length=MAX_COMPARED)]
+    run_ids: Annotated[list[int], msgspec.Meta(max_length=MAX_COMPARED)]
     metric_paths: Annotated[list[str], msgspec.Meta(max_length=MAX_COMPARED)]
     inherited: bool = True
     points: chart.Buckets | None = None
@@ -222,18 +222,18 @@ async def get_group(request: Request) -> Response:
 
 
 async def _find(conn: Connection, asked: Comparison) -> list[tuple[int, list[lineage.Segment]]]:
-    paths = asked.metric_paths
+    run_ids, paths = await runs.existing(conn, asked.run_ids), asked.metric_paths
     if any("*" in path for path in paths):
         if any(len(path) > MAX_PATTERN for path in paths):
             raise InvalidInputError(
                 "metric_paths", f"with a * they have at most {MAX_PATTERN} characters"
             )
         paths = await lineage.match_paths(
-            conn, asked.run_ids, paths, inherited=asked.inherited, limit=MAX_COMPARED + 1
+            conn, run_ids, paths, inherited=asked.inherited, limit=MAX_COMPARED + 1
         )
         if len(paths) > MAX_COMPARED:
             raise InvalidInputError("metric_paths", f"they stand for more than {MAX_COMPARED}")
-    return await lineage.find_many(conn, asked.run_ids, paths, inherited=asked.inherited)
+    return await lineage.find_many(conn, run_ids, paths, inherited=asked.inherited)
 
 
 def _by_path(
