@@ -6,6 +6,7 @@ A list at a time and without an object for each bucket, it takes a third of the 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from functools import lru_cache
 from itertools import accumulate, compress, count
 from math import isfinite
 from operator import add, gt, itemgetter, lt, ne, sub, truediv
@@ -213,9 +214,15 @@ def _even_places(level: int, steps: Sequence[Step]) -> _Even | None:
     # Before a list is made that may be far too long.
     if width % stride or steps[-1] - first != stride * (number - 1):
         return None
-    if list(steps) != list(range(first, first + stride * number, stride)):
+    if steps != _regular(first, stride, number):
         return None
     return _Even(-(-(width - first % width) // stride), width // stride, number)
+
+
+@lru_cache(maxsize=2)
+def _regular(first: int, stride: int, number: int) -> list[int]:
+    """Steps at equal distances; series that are compared mostly have the same."""
+    return list(range(first, first + stride * number, stride))
 
 
 def _figures(
