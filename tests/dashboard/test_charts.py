@@ -147,6 +147,7 @@ def test_full_screen_is_one_step_back_with_what_was_done_in_it(served: Server, p
     expect(dialog.get_by_role("button", name="Reset zoom")).to_be_visible()
     dialog.get_by_role("button", name="Close").click()
     expect(dialog).to_have_count(0)
+    expect(page).not_to_have_url(re.compile("full="))  # it is hidden before the address changes
     expect(page).to_have_url(re.compile("metrics=train.*clip=1.*range=step"))
     expect(page.get_by_label("clip outliers")).to_be_checked()
     assert page.evaluate("history.length") == before + 1  # what is ahead: the full screen
