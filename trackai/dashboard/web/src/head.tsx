@@ -42,7 +42,7 @@ function ending(field: string, parts: number): string {
   const name = field.replace(/^(config|metric)\./, "");
   // Only a key that is called like a metric needs the whole.
   if (parts > field.split("/").length) return field;
-  if (name.length <= 14) return name;
+  if (name.length <= 11) return name;
   const figure = /^metric\..*\.(min|max|mean|last)$/.exec(field)?.[1];
   const path = figure ? name.slice(0, -figure.length - 1) : name;
   const tail = path.split("/").slice(-parts).join("/");
