@@ -193,6 +193,7 @@ class LocalSource:
             await runs.get(conn, run_id)
             await tags.remove(conn, run_id, remove)
             await tags.add(conn, run_id, add)
+            await runs.touch(conn, run_id, now=time.time_ns() // 1000)
             return await runs.get(conn, run_id)
 
         return self._write(work)

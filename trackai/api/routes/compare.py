@@ -100,10 +100,9 @@ async def _find_points(
     conn: Connection, asked: Comparison
 ) -> dict[str, dict[str, list[ComparedPoint]]]:
     """All points of several metrics of several runs."""
-    compared: dict[str, dict[str, list[ComparedPoint]]] = {
-        str(run_id): {} for run_id in await runs.existing(conn, asked.run_ids)
-    }
-    found = await _find(conn, asked)
+    run_ids = await runs.existing(conn, asked.run_ids)
+    compared: dict[str, dict[str, list[ComparedPoint]]] = {str(run_id): {} for run_id in run_ids}
+    found = await _find(conn, asked, run_ids)
     number = sum(part.points for _, segments in found for part, _ in segments)
     if number > MAX_POINTS:
         raise InvalidInputError(
@@ -125,7 +124,7 @@ async def _find_charts(
     began = await runs.creation_times(conn, asked.run_ids)
     compared: dict[str, dict[str, ChartData]] = {str(run_id): {} for run_id in began}
     cursor = await arrivals.last(conn)
-    found = await _find(conn, asked)
+    found = await _find(conn, asked, list(began))
     wanted = [segments for _, segments in found]
     read = await charts.read(
         conn, wanted, count,
@@ -165,7 +164,7 @@ async def _compare_groups(request: Request, asked: Comparison, field: str) -> Re
         number = {run_id: at for at, key in enumerate(order) for run_id in members[key]}
         compared = [ComparedGroup(key[1], members[key], {}) for key in order]
         cursor = await arrivals.last(conn)
-        for path, some in _by_path(await _find(conn, asked)).items():
+        for path, some in _by_path(await _find(conn, asked, list(began))).items():
             read = await bands.read(
                 conn,
                 [bands.Member(number[run_id], began[run_id], one) for run_id, one in some],
@@ -221,8 +220,11 @@ async def get_group(request: Request) -> Response:
     return await answer(request, find)
 
 
-async def _find(conn: Connection, asked: Comparison) -> list[tuple[int, list[lineage.Segment]]]:
-    run_ids, paths = await runs.existing(conn, asked.run_ids), asked.metric_paths
+async def _find(
+    conn: Connection, asked: Comparison, run_ids: list[int]
+) -> list[tuple[int, list[lineage.Segment]]]:
+    """The metrics that are asked for, of those of the runs that there are."""
+    paths = asked.metric_paths
     if any("*" in path for path in paths):
         if any(len(path) > MAX_PATTERN for path in paths):
             raise InvalidInputError(
