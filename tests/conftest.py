@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, settings
 
 import trackai
 from trackai import guard
-from trackai.store.database import Database
+from trackai.store.engine.database import Database
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator

@@ -15,7 +15,7 @@ import pytest
 from trackai import locks
 from trackai.errors import StoreUnreachableError
 from trackai.locks import create_locked, exclusive, process_exists, sync, sync_folder, try_lock
-from trackai.store.database import Database
+from trackai.store.engine.database import Database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -105,7 +105,7 @@ def test_what_a_dead_process_left_is_recovered(db_path: Path) -> None:
         import asyncio, sys
         from pathlib import Path
         from trackai.ingest.recovery import recover
-        from trackai.store.database import Database
+        from trackai.store.engine.database import Database
 
         async def main():
             db = Database(Path(os.environ["TRACKAI_DB_PATH"]))

@@ -27,6 +27,7 @@ from trackai.errors import (
 )
 
 if typing.TYPE_CHECKING:
+    from trackai.reading.api import Api
     from trackai.sdk.active import alert, config, finish, init, log, log_artifact, log_system, save
     from trackai.sdk.artifacts import Artifact
     from trackai.sdk.compat import (
@@ -39,9 +40,8 @@ if typing.TYPE_CHECKING:
         watch,
     )
     from trackai.sdk.media import Audio, Histogram, Html, Image, Markdown, Table, Video
-    from trackai.sdk.reading import Api
     from trackai.sdk.run import Run
-    from trackai.sdk.showing import show
+    from trackai.sdk.show import show
 
 
 __version__ = "0.1.0"
@@ -93,7 +93,7 @@ __all__ = [
 # Where the rest comes from once it is asked for: the command line would wait for the event loop,
 # and a training script for what it does not need.
 _MODULES = {
-    "Api": "trackai.sdk.reading",
+    "Api": "trackai.reading.api",
     "Run": "trackai.sdk.run",
     "config": "trackai.sdk.active",
     "finish": "trackai.sdk.active",
@@ -116,7 +116,7 @@ _MODULES = {
     "login": "trackai.sdk.compat",
     "save": "trackai.sdk.active",
     "setup": "trackai.sdk.compat",
-    "show": "trackai.sdk.showing",
+    "show": "trackai.sdk.show",
     "unwatch": "trackai.sdk.compat",
     "watch": "trackai.sdk.compat",
 }

@@ -10,16 +10,17 @@ import uuid
 from typing import TYPE_CHECKING, NamedTuple
 
 from scripts.benchmarks.filling import new_database
-from trackai.store import configs, metrics, projects, rollups, runs, writers
-from trackai.structs.columns import Column
+from trackai.store.catalogue import configs, projects, runs, writers
+from trackai.store.points import metrics, rollups
+from trackai.structs.points import Column
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from aiosqlite import Connection
 
-    from trackai.store.database import Database
-    from trackai.structs.values import Value
+    from trackai.store.engine.database import Database
+    from trackai.values.types import Value
 
 # So many long runs differ from each other; the others are copies of them.
 _TEMPLATES = 10

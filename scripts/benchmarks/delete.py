@@ -20,9 +20,10 @@ import anyio
 
 from scripts.benchmarks.filling import add_run, new_database, roll_up
 from scripts.benchmarks.harness import Client, Figure, Report, serve, spread
-from trackai.store import metrics, writers
-from trackai.store.database import Database
-from trackai.structs.columns import Column
+from trackai.store.catalogue import writers
+from trackai.store.engine.database import Database
+from trackai.store.points import metrics
+from trackai.structs.points import Column
 
 if TYPE_CHECKING:
     import argparse

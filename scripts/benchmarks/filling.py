@@ -8,9 +8,10 @@ import uuid
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from trackai.store import metrics, projects, rollups, runs, writers
-from trackai.store.database import Database
-from trackai.structs.columns import Column
+from trackai.store.catalogue import projects, runs, writers
+from trackai.store.engine.database import Database
+from trackai.store.points import metrics, rollups
+from trackai.structs.points import Column
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping

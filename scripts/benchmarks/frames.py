@@ -19,7 +19,7 @@ import pandas as pd
 import trackai
 from scripts.benchmarks.filling import add_run, new_database
 from scripts.benchmarks.harness import Figure, Report, median_seconds, peak_memory
-from trackai.store import rollups
+from trackai.store.points import rollups
 
 if TYPE_CHECKING:
     import argparse

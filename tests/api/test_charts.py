@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import pytest
 
 import trackai
-from tests.structs.test_smoothing import published
+from tests.downsampling.test_moving_average import published
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,7 +12,7 @@ import urllib.request
 from typing import TYPE_CHECKING, Any
 
 import trackai
-from trackai.store import arrivals
+from trackai.store.points import arrivals
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pytest
 
     from tests.conftest import Server
-    from trackai.store.database import Database
+    from trackai.store.engine.database import Database
 
 
 def _metric(run: trackai.Run) -> str:

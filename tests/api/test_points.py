@@ -16,15 +16,16 @@ import pytest
 
 import trackai
 from trackai.api.routes.points import PIECE
-from trackai.store import metrics, projects, runs, writers
-from trackai.structs.columns import Column
+from trackai.store.catalogue import projects, runs, writers
+from trackai.store.points import metrics
+from trackai.structs.points import Column
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.conftest import Server
-    from trackai.store.database import Database
-    from trackai.structs.values import Step
+    from trackai.store.engine.database import Database
+    from trackai.values.types import Step
 
 _MILLION = 1_000_000
 

@@ -72,7 +72,7 @@ def test_a_row_of_a_journal_that_is_gone(
         """
         import os, signal
         import trackai
-        from trackai.store import journals
+        from trackai.store.catalogue import journals
 
         async def forget(conn, name):
             os.kill(os.getpid(), signal.SIGKILL)

@@ -15,7 +15,7 @@ import pytest
 
 import trackai as sdk
 from trackai.sdk import recorder
-from trackai.store.files import find_bytes
+from trackai.store.catalogue.files import find_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,8 +16,8 @@ import pytest
 from tests.store.test_migrate import make_older_database, schema
 from trackai.ingest.frames import Opened
 from trackai.ingest.journal import JournalWriter
-from trackai.store.database import Database
-from trackai.store.migrate import migrations
+from trackai.store.engine.database import Database
+from trackai.store.engine.migrate import migrations
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +31,7 @@ import asyncio, os, shutil, signal, sys
 import aiosqlite
 from pathlib import Path
 from trackai.ingest.recovery import recover
-from trackai.store.database import Database
+from trackai.store.engine.database import Database
 
 async def migrate(path):
     db = Database(path)
@@ -182,16 +182,16 @@ PLACES = [
         "pathlib:Path rename 3",
         "aiosqlite:Connection commit 1",
         "aiosqlite:Connection commit 2",
-        "trackai.store.metrics append 2",
-        "trackai.store.journals advance 2",
-        "trackai.store.journals forget 1",
+        "trackai.store.points.metrics append 2",
+        "trackai.store.catalogue.journals advance 2",
+        "trackai.store.catalogue.journals forget 1",
         "trackai.ingest.journal:JournalWriter remove 2",
         "finish trackai.ingest.drain:Drain store_next 1",
-        "finish trackai.store.database:Database checkpoint 1",
-        "finish trackai.store.journals forget 1",
+        "finish trackai.store.engine.database:Database checkpoint 1",
+        "finish trackai.store.catalogue.journals forget 1",
         "finish trackai.ingest.journal:JournalWriter remove 1",
         "finish trackai.ingest.journal:JournalWriter close 1",
-        "finish trackai.store.database:Database close 1",
+        "finish trackai.store.engine.database:Database close 1",
     )
     for when in ("before", "after")
 ]

@@ -18,7 +18,7 @@ FORKING = """
 import os, threading, time, warnings
 warnings.simplefilter("ignore", DeprecationWarning)  # of forking where there are threads
 import trackai
-from trackai.store.database import Database
+from trackai.store.engine.database import Database
 from anyio.from_thread import start_blocking_portal
 
 def fork(check):

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from trackai.store.database import Database
+    from trackai.store.engine.database import Database
 
 
 def write(folder: Path, calls: int, **options: Any) -> JournalWriter:

@@ -23,7 +23,7 @@ sys.stdin.readline()
 # `lock()` starts another program that holds the lock; waiting for it is given up early here.
 BEGIN = """
     import logging, os, subprocess, sys, threading, time, trackai
-    from trackai.store import opening
+    from trackai.store.engine import opening
     opening.BUSY_SECONDS = 0.1
 
     HOLD = os.environ.pop("HOLD")
@@ -97,7 +97,7 @@ os.kill(os.getpid(), 9)
 # The command, but it does not wait for half a minute.
 RECOVER = """
 from trackai.cli import main
-from trackai.store import opening
+from trackai.store.engine import opening
 opening.BUSY_SECONDS = 0.1
 main(["recover"])
 """
@@ -126,7 +126,7 @@ def test_init_waits_also_where_there_is_something_to_recover(
     result = run_python(
         """
         import logging, os, sqlite3, trackai
-        from trackai.store import opening
+        from trackai.store.engine import opening
         opening.BUSY_SECONDS = 0.1
         other = sqlite3.connect(
             os.environ["TRACKAI_DB_PATH"], isolation_level=None, check_same_thread=False

@@ -26,8 +26,8 @@ import trackai as sdk
 from trackai.cli import main
 from trackai.importers.load import load
 from trackai.importers.receipt import Receipt
-from trackai.store.database import Database
-from trackai.store.files import blob_path
+from trackai.store.catalogue.files import blob_path
+from trackai.store.engine.database import Database
 from trackai.structs.exchange import Block, RunHead, WriterHead
 
 EXPORT = Path(__file__).parents[1] / "data" / "neptune" / "export"
@@ -252,7 +252,7 @@ def test_a_copy_that_was_killed_is_no_import(imported: Path, tmp_path: Path) -> 
         from trackai.importers import jsonl
         from trackai.importers.load import load
         from trackai.importers.receipt import Receipt
-        from trackai.store.database import Database
+        from trackai.store.engine.database import Database
 
         def some():
             for number, item in enumerate(jsonl.read(Path(sys.argv[1]))):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from trackai.store.files import blob_path
+from trackai.store.catalogue.files import blob_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -334,7 +334,7 @@ def test_killed_and_done_again(
         from trackai.importers import load as loading
         from trackai.importers.receipt import Receipt
         from trackai.importers.tensorboard.reading import read
-        from trackai.store.database import Database
+        from trackai.store.engine.database import Database
 
         class Quiet:
             def share(self, done, total, unit): ...

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from trackai.store.files import blob_path
+from trackai.store.catalogue.files import blob_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable

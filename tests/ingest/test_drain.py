@@ -18,10 +18,11 @@ from trackai.ingest.drain import Drain
 from trackai.ingest.frames import Ended
 from trackai.ingest.journal import JournalWriter
 from trackai.ingest.recovery import recover
-from trackai.store import garbage, runs
+from trackai.store.catalogue import runs
+from trackai.store.upkeep import garbage
 
 if TYPE_CHECKING:
-    from trackai.store.database import Database
+    from trackai.store.engine.database import Database
 
 
 def write(db: Database, calls: int = 100, **fields: Any) -> JournalWriter:
@@ -121,7 +122,7 @@ import asyncio, os, signal, sys
 import aiosqlite
 from pathlib import Path
 from trackai.ingest.recovery import recover
-from trackai.store.database import Database
+from trackai.store.engine.database import Database
 
 left = int(sys.argv[2])
 

@@ -12,11 +12,11 @@ from trackai.ingest import batches
 from trackai.ingest import intake as intakes
 from trackai.ingest.batches import Batch, BatchRow
 from trackai.ingest.intake import Intake, Receipt
-from trackai.store import projects, runs
-from trackai.structs.columns import Column
+from trackai.store.catalogue import projects, runs
+from trackai.structs.points import Column
 
 if TYPE_CHECKING:
-    from trackai.store.database import Database
+    from trackai.store.engine.database import Database
 
 
 async def _make_run(db: Database, slug: str) -> int:
@@ -144,8 +144,9 @@ async def test_whoever_gives_up_keeps_nobody_waiting(db: Database, cancelled: in
 
 
 async def test_a_client_of_a_resumed_run_logs_to_its_present_attempt(db: Database) -> None:
-    from trackai.store import metrics, writers
-    from trackai.structs.columns import Column
+    from trackai.store.catalogue import writers
+    from trackai.store.points import metrics
+    from trackai.structs.points import Column
 
     run = await _make_run(db, "r")
     async with db.write() as conn:

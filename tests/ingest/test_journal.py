@@ -20,8 +20,8 @@ from trackai.ingest.reader import JournalReader
 from trackai.locks import try_lock
 
 if TYPE_CHECKING:
-    from trackai.structs.columns import Column
-    from trackai.structs.values import Value
+    from trackai.structs.points import Column
+    from trackai.values.types import Value
 
 
 Points = dict[tuple[str, str], list[tuple[object, ...]]]

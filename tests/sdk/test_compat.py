@@ -14,7 +14,7 @@ import pytest
 
 import trackai
 from trackai.errors import InvalidInputError, NoActiveRunError
-from trackai.store.files import blob_path
+from trackai.store.catalogue.files import blob_path
 
 if TYPE_CHECKING:
     import subprocess

@@ -20,7 +20,7 @@ from PIL import Image as PillowImage
 import trackai
 from trackai.errors import InvalidInputError
 from trackai.ingest.journal import BYTES, JournalWriter
-from trackai.store.files import blob_path
+from trackai.store.catalogue.files import blob_path
 
 if TYPE_CHECKING:
     import subprocess

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
-from trackai.store import garbage, lineage, metrics, projects, rollups, runs, series, writers
-from trackai.store.database import Database
-from trackai.structs.columns import Column
+from trackai.store.catalogue import projects, runs, writers
+from trackai.store.engine.database import Database
+from trackai.store.points import lineage, metrics, rollups, series
+from trackai.store.upkeep import garbage
+from trackai.structs.points import Column
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -24,9 +26,9 @@ if TYPE_CHECKING:
     import pytest
     from aiosqlite import Connection
 
-    from trackai.store.lineage import Segment
-    from trackai.store.metrics import PointRow
-    from trackai.structs.values import Step, Value
+    from trackai.store.points.lineage import Segment
+    from trackai.structs.points import PointRow
+    from trackai.values.types import Step, Value
 
 # Small enough for a test to reach every case.
 SHORTEST, _POINTS, _CHUNK = 12, 4, 20

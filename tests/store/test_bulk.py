@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from trackai.store.bulk import execute_rows, placeholders
+from trackai.store.engine.bulk import execute_rows, placeholders
 
 if TYPE_CHECKING:
-    from trackai.store.database import Database
+    from trackai.store.engine.database import Database
 
 
 def test_placeholders() -> None:

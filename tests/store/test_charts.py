@@ -9,15 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.store import histories
-from trackai.store import charts
-from trackai.structs import buckets
+from trackai.downsampling import buckets
+from trackai.store.charts import charts
 
 if TYPE_CHECKING:
     import pytest
 
-    from trackai.store.charts import Chart
-    from trackai.store.metrics import PointRow
-    from trackai.structs.values import Step
+    from trackai.store.charts.charts import Chart
+    from trackai.structs.points import PointRow
+    from trackai.values.types import Step
 
 
 def _check(chart: Chart, points: list[PointRow], count: int, times: bool) -> None:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from trackai.errors import StoreError
-from trackai.store import configs, projects, runs
+from trackai.store.catalogue import configs, projects, runs
 
 if TYPE_CHECKING:
     from aiosqlite import Connection
 
-    from trackai.store.database import Database
+    from trackai.store.engine.database import Database
 
 VALUES: dict[str, Any] = {
     "opt/lr": 0.1,

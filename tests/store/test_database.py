@@ -24,8 +24,9 @@ from trackai.errors import (
     StoreUnreachableError,
 )
 from trackai.locks import exclusive
-from trackai.store import opening, projects
-from trackai.store.database import Database
+from trackai.store.catalogue import projects
+from trackai.store.engine import opening
+from trackai.store.engine.database import Database
 
 
 async def make(db: Database, name: str) -> None:
@@ -214,8 +215,8 @@ async def test_two_of_one_event_loop_make_the_file_at_once(db_path: Path) -> Non
 OPEN_AGAIN_AND_AGAIN = """
 import sys, anyio
 from pathlib import Path
-from trackai.store import projects
-from trackai.store.database import Database
+from trackai.store.catalogue import projects
+from trackai.store.engine.database import Database
 
 async def main():
     path, number = Path(sys.argv[1]), 0
@@ -405,7 +406,7 @@ POWERLESS = """
 import asyncio, os, sys
 from pathlib import Path
 from trackai.errors import StoreError
-from trackai.store.database import Database
+from trackai.store.engine.database import Database
 
 async def write(path):
     db = Database(path)
@@ -460,8 +461,8 @@ READING = """
 import asyncio, os, sys
 from pathlib import Path
 from trackai.errors import StoreError
-from trackai.store import projects
-from trackai.store.database import Database
+from trackai.store.catalogue import projects
+from trackai.store.engine.database import Database
 
 async def make(db):
     async with db.write() as conn:

@@ -10,12 +10,13 @@ import anyio
 import pytest
 
 from trackai.errors import StoreError
-from trackai.store import direct, projects
+from trackai.store.catalogue import projects
+from trackai.store.engine import direct
 
 if TYPE_CHECKING:
     from aiosqlite import Connection
 
-    from trackai.store.database import Database
+    from trackai.store.engine.database import Database
 
 
 async def test_repository_functions_work_there_as_everywhere(db: Database) -> None:

@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.store import histories
-from trackai.store import extremes
+from trackai.store.points import extremes
 
 if TYPE_CHECKING:
     import pytest
 
-    from trackai.store.extremes import Kind
-    from trackai.store.metrics import PointRow
+    from trackai.store.points.extremes import Kind
+    from trackai.structs.points import PointRow
 
 
 def _expected(points: list[PointRow], kind: Kind) -> PointRow | None:

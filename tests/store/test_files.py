@@ -10,13 +10,13 @@ import pytest
 
 import trackai
 from trackai.errors import NotFoundError
-from trackai.store import files, projects, runs, writers
+from trackai.store.catalogue import files, projects, runs, writers
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.conftest import Server
-    from trackai.store.database import Database
+    from trackai.store.engine.database import Database
 
 
 async def _run_with_files(db: Database, slug: str, **contents: Path | None) -> int:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 import anyio
 
 import trackai
-from trackai.store import garbage, rollups, runs
-from trackai.store.database import Database
+from trackai.store.catalogue import runs
+from trackai.store.engine.database import Database
+from trackai.store.points import rollups
+from trackai.store.upkeep import garbage
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,15 +6,16 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import trackai
-from trackai.store import lineage, metrics, projects, runs, writers
-from trackai.structs.columns import Column
+from trackai.store.catalogue import projects, runs, writers
+from trackai.store.points import lineage, metrics
+from trackai.structs.points import Column
 
 if TYPE_CHECKING:
     from aiosqlite import Connection
 
     from tests.conftest import Server
-    from trackai.store.database import Database
-    from trackai.structs.values import Axis, Step
+    from trackai.store.engine.database import Database
+    from trackai.values.types import Axis, Step
 
 
 async def _run(

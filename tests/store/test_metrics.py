@@ -12,10 +12,12 @@ from anyio.from_thread import start_blocking_portal
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from trackai.store import checks, garbage, metrics, projects, runs, series, taken_places, writers
-from trackai.store.database import Database
-from trackai.store.figures import summarize
-from trackai.structs.columns import Column
+from trackai.store.catalogue import projects, runs, writers
+from trackai.store.engine.database import Database
+from trackai.store.points import duplicates, metrics, series
+from trackai.store.points.figures import summarize
+from trackai.store.upkeep import checks, garbage
+from trackai.structs.points import Column
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +25,8 @@ if TYPE_CHECKING:
     from aiosqlite import Connection
     from anyio.from_thread import BlockingPortal
 
-    from trackai.structs.values import Axis
+    from trackai.structs.points import PointRow
+    from trackai.values.types import Axis
 
 steps = st.integers(-50, 50) | st.floats(-50, 50, allow_nan=False)
 times = st.integers(-5, 20)
@@ -107,7 +110,7 @@ def test_figures_are_those_of_the_visible_rows(
 ) -> None:
     with suppress(RolledBackError), pytest.MonkeyPatch.context() as patch:
         patch.setattr(metrics, "_PAGE", 3)  # counting anew takes several pages
-        patch.setattr(taken_places, "_PAGE", 2)
+        patch.setattr(duplicates, "_PAGE", 2)
         portal.call(check, shared, batches, axis)
 
 
@@ -160,7 +163,7 @@ FIGURES = (
 
 def compare(
     found: series.Series,
-    rows: list[metrics.PointRow],
+    rows: list[PointRow],
     everything: int,
     figures: dict[str, Any],
     logged: Logged,

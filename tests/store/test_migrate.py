@@ -13,10 +13,10 @@ import pytest
 
 import trackai
 from trackai.errors import NewerSchemaError, StoreError
-from trackai.store import migrate as module
-from trackai.store.database import Database
-from trackai.store.migrate import Migration, migrations
-from trackai.store.opening import APPLICATION_ID
+from trackai.store.engine import migrate as module
+from trackai.store.engine.database import Database
+from trackai.store.engine.migrate import Migration, migrations
+from trackai.store.engine.opening import APPLICATION_ID
 
 
 def test_they_are_numbered_without_gaps_and_checksummed() -> None:
@@ -157,7 +157,7 @@ def schema(path: Path) -> list[tuple[str, ...]]:
 OPEN = """
 import asyncio, sys
 from pathlib import Path
-from trackai.store.database import Database
+from trackai.store.engine.database import Database
 
 async def main():
     db = Database(Path(sys.argv[1]))
@@ -204,8 +204,8 @@ DIE = """
 import asyncio, os, signal, sys
 import aiosqlite
 from pathlib import Path
-from trackai.store.database import Database
-from trackai.store.migrate import migrations
+from trackai.store.engine.database import Database
+from trackai.store.engine.migrate import migrations
 
 async def use(path):
     db = Database(path)

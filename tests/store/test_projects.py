@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from trackai.errors import ConflictError, NotFoundError
-from trackai.store import configs, projects, runs, tags
-from trackai.store.projects import free_slug, slugify
+from trackai.store.catalogue import configs, projects, runs, tags
+from trackai.store.catalogue.projects import free_slug, slugify
 
 if TYPE_CHECKING:
-    from trackai.store.database import Database
+    from trackai.store.engine.database import Database
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.store.test_migrate import make_older_database
-from trackai.store import extremes, garbage, lineage, metrics, projects, rollups, runs, writers
-from trackai.store.database import Database
-from trackai.structs import buckets
-from trackai.structs.buckets import Bucket, Range
-from trackai.structs.columns import Column
+from trackai.downsampling import buckets
+from trackai.downsampling.buckets import Bucket, Range
+from trackai.store.catalogue import projects, runs, writers
+from trackai.store.engine.database import Database
+from trackai.store.points import extremes, lineage, metrics, rollups
+from trackai.store.upkeep import garbage
+from trackai.structs.points import Column
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     import pytest
     from aiosqlite import Connection
 
-    from trackai.structs.values import Step, Value
+    from trackai.values.types import Step, Value
 
 # Small enough for a test to reach every case.
 _SHORTEST, _POINTS, _CHUNK = 12, 4, 20

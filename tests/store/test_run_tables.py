@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from trackai.errors import InvalidInputError
-from trackai.store import configs, metrics, projects, run_tables, runs, tags, writers
-from trackai.structs.columns import Column
-from trackai.structs.filters import parse_field, parse_fields, parse_filter
+from trackai.filters.parser import parse_field, parse_fields, parse_filter
+from trackai.store.catalogue import configs, projects, run_tables, runs, tags, writers
+from trackai.store.points import metrics
+from trackai.structs.points import Column
 
 if TYPE_CHECKING:
     from aiosqlite import Connection
 
-    from trackai.store.database import Database
+    from trackai.store.engine.database import Database
 
 CONFIGS: list[dict[str, str]] = [
     {"lr": "0.1", "opt": '"adam"', "amp": "true"},

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from trackai.errors import ConflictError, InvalidInputError, NotFoundError
-from trackai.store import configs, projects, runs, tags
+from trackai.store.catalogue import configs, projects, runs, tags
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from aiosqlite import Connection
 
-    from trackai.store.database import Database
+    from trackai.store.engine.database import Database
     from trackai.structs.records import Run
 
 

@@ -9,13 +9,14 @@ import pytest
 
 import trackai
 from trackai.errors import NotFoundError
-from trackai.store import metrics, projects, runs, series, writers
-from trackai.structs.columns import Column
+from trackai.store.catalogue import projects, runs, writers
+from trackai.store.points import metrics, series
+from trackai.structs.points import Column
 
 if TYPE_CHECKING:
     from aiosqlite import Connection
 
-    from trackai.store.database import Database
+    from trackai.store.engine.database import Database
 
 
 async def new_run(conn: Connection, slug: str) -> int:

@@ -9,19 +9,21 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.downsampling.test_moving_average import published
 from tests.store import histories
-from tests.structs.test_smoothing import published
-from trackai.store import charts, lineage, metrics, projects, runs, smoothing, writers
-from trackai.store.smoothing import Smoothing
-from trackai.structs.columns import Column
+from trackai.store.catalogue import projects, runs, writers
+from trackai.store.charts import charts, smoothing
+from trackai.store.charts.smoothing import Smoothing
+from trackai.store.points import lineage, metrics
+from trackai.structs.points import Column
 
 if TYPE_CHECKING:
     import pytest
 
-    from trackai.store.charts import Chart
-    from trackai.store.database import Database
-    from trackai.store.metrics import PointRow
-    from trackai.structs.values import Step, Value
+    from trackai.store.charts.charts import Chart
+    from trackai.store.engine.database import Database
+    from trackai.structs.points import PointRow
+    from trackai.values.types import Step, Value
 
 
 def _expected(

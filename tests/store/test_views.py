@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from trackai.store import configs, metrics, projects, runs, writers
-from trackai.structs.columns import Column
+from trackai.store.catalogue import configs, projects, runs, writers
+from trackai.store.points import metrics
+from trackai.structs.points import Column
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from trackai.store.database import Database
+    from trackai.store.engine.database import Database
 
 SECOND = 1_000_000
 BEGAN = 1_700_000_000 * SECOND  # 2023-11-14 22:13:20

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from trackai.errors import StoreError
-from trackai.store import batches, journals, projects, runs, writers
+from trackai.store.catalogue import batches, journals, projects, runs, writers
+from trackai.store.points import attempts
 
 if TYPE_CHECKING:
     from aiosqlite import Connection
 
-    from trackai.store.database import Database
+    from trackai.store.engine.database import Database
 
 
 async def new_run(conn: Connection, slug: str = "r") -> int:
@@ -36,7 +37,7 @@ async def test_a_writer_is_made_once(db: Database) -> None:
         assert await new_writer(conn, run_id, "b", attempt=2) != first
         assert await new_writer(conn, run_id, "a", attempt=9) == first
         assert await writers.find(conn, ["a", "none"]) == {"a": first}
-        assert await writers.attempts(conn, [first, 99]) == {first: 1}
+        assert await attempts.numbers(conn, [first, 99]) == {first: 1}
 
 
 async def test_attempts_are_counted_run_by_run(db: Database) -> None:

@@ -17,21 +17,24 @@ from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.routing import Mount
 
+from trackai import __version__
 from trackai.api.lingering import Lingering
 from trackai.api.meters import Meters
 from trackai.api.observing import Observing
+from trackai.api.openapi import document
+from trackai.api.operations import OPERATIONS, routes
 from trackai.api.responses import http_error, internal_error, nobody, trackai_error
 from trackai.api.routes import events
 from trackai.api.security import Guard
 from trackai.api.sessions import Sessions
-from trackai.api.table import OPERATIONS, routes
 from trackai.dashboard import Assets
 from trackai.errors import StoreError, TrackAIError
 from trackai.ingest.intake import Intake
 from trackai.ingest.recovery import recover
 from trackai.settings import Settings
-from trackai.store import garbage, rollups
-from trackai.store.database import Database
+from trackai.store.engine.database import Database
+from trackai.store.points import rollups
+from trackai.store.upkeep import garbage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -94,6 +97,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
         },
     )
     app.state.meters = meters
+    app.state.openapi = partial(document, OPERATIONS, __version__)
     app.state.sessions = sessions
     # Both forms of a path are routes. Starlette would also send clients from one to the other,
     # and from `.../metric` to a metric without a name.

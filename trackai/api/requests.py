@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from trackai.store.database import Database
+    from trackai.store.engine.database import Database
 
 T = TypeVar("T")
 

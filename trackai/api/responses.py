@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from aiosqlite import Connection
     from starlette.requests import Request
 
-    from trackai.store.database import Database
+    from trackai.store.engine.database import Database
 
 _encode = msgspec.json.Encoder().encode
 

@@ -18,8 +18,8 @@ from trackai.errors import ConflictError
 from trackai.settings import Settings
 
 if TYPE_CHECKING:
-    from trackai.store.database import Database
-    from trackai.store.files import Blob
+    from trackai.store.catalogue.files import Blob
+    from trackai.store.engine.database import Database
 
 
 class _Copied(msgspec.Struct):
@@ -41,7 +41,7 @@ def backup(file: Path, db: str | None, as_json: bool) -> None:
     journals. The bytes of files that belong to runs (images, artifacts) go to FILE-files beside
     it, as hard links where that is possible; they never change.
     """
-    from trackai.store import files
+    from trackai.store.catalogue import files
 
     for path in (file, files.folder(file)):
         if path.exists():
@@ -66,8 +66,8 @@ async def _copy(database: Database, file: Path) -> _Copied:
     import aiosqlite
 
     from trackai.ingest.drain import Drain
-    from trackai.store import files
-    from trackai.store.database import Database
+    from trackai.store.catalogue import files
+    from trackai.store.engine.database import Database
 
     with tempfile.TemporaryDirectory(dir=file.absolute().parent) as folder:
         # The journals first: what is taken out of one after that is in the database by then.
@@ -109,7 +109,7 @@ def _copy_if_there(source: Path, target: Path) -> Path | None:
 def _bring_bytes(database: Database, journal: Path) -> None:
     """Put the files that a copied journal names beside it, wherever their bytes are by now."""
     from trackai.ingest.reader import JournalReader
-    from trackai.store import files
+    from trackai.store.catalogue import files
 
     reader = JournalReader(journal)
     while batch := reader.read():
@@ -122,7 +122,7 @@ def _bring_bytes(database: Database, journal: Path) -> None:
 
 def _copy_blobs(database: Database, copy: Path, blobs: list[Blob]) -> _Copied:
     """Put the bytes that the copy names beside it."""
-    from trackai.store import files
+    from trackai.store.catalogue import files
 
     copied, progress = _Copied(), ProgressLine()
     for number, blob in enumerate(blobs):

@@ -13,7 +13,7 @@ from trackai.errors import TrackAIError
 from trackai.settings import Settings
 
 if TYPE_CHECKING:
-    from trackai.store.database import Database
+    from trackai.store.engine.database import Database
     from trackai.structs.records import Run
 
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 @json_option
 def tag(run: str, tags: tuple[str, ...], remove: bool, db: str | None, as_json: bool) -> None:
     """Tag a RUN; without TAGS, list those it has."""
-    from trackai.sdk.sources import check_change
-    from trackai.store import runs
-    from trackai.store import tags as store_tags
+    from trackai.reading.sources import check_change
+    from trackai.store.catalogue import runs
+    from trackai.store.catalogue import tags as store_tags
 
     if not remove:
         check_change({"tags": list(tags)})
@@ -68,8 +68,8 @@ def move(run: str, project: str, db: str | None, as_json: bool) -> None:
 
 
 def _change(db: str | None, text: str, **fields: str) -> Run:
-    from trackai.sdk.sources import LocalSource
-    from trackai.store import runs
+    from trackai.reading.sources import LocalSource
+    from trackai.store.catalogue import runs
 
     async def find(database: Database) -> Run:
         async with database.read() as conn:
@@ -93,7 +93,9 @@ def _say(run: Run, what: str, *, as_json: bool) -> None:
 @json_option
 def delete(run: tuple[str, ...], yes: bool, db: str | None, as_json: bool) -> None:
     """Delete RUNS with all their points; say how much space that gave back."""
-    from trackai.store import deletion, runs, series
+    from trackai.store.catalogue import runs
+    from trackai.store.points import series
+    from trackai.store.upkeep import deletion
 
     async def look_up(database: Database) -> list[tuple[Run, int]]:
         async with database.read() as conn:

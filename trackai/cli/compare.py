@@ -9,11 +9,11 @@ import click
 from trackai.cli.output import json_option, print_json, print_table
 from trackai.cli.show import last_value
 from trackai.cli.store import db_option, with_store
-from trackai.structs.comparing import differing, side_by_side
+from trackai.values.comparison import differing, side_by_side
 
 if TYPE_CHECKING:
-    from trackai.store.database import Database
-    from trackai.store.series import MetricSummary
+    from trackai.store.engine.database import Database
+    from trackai.store.points.series import MetricSummary
     from trackai.structs.records import Run
 
 _Compared = tuple[list["Run"], list[dict[str, Any]], list[dict[str, "MetricSummary"]]]
@@ -50,7 +50,8 @@ def compare(run: tuple[str, ...], everything: bool, db: str | None, as_json: boo
 
 
 async def _look_up(database: Database, texts: tuple[str, ...]) -> _Compared:
-    from trackai.store import configs, runs, series
+    from trackai.store.catalogue import configs, runs
+    from trackai.store.points import series
 
     async with database.read() as conn:
         found = [await runs.resolve(conn, text) for text in texts]

@@ -16,7 +16,7 @@ from trackai.errors import TrackAIError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
-    from trackai.store.database import Database
+    from trackai.store.engine.database import Database
 
 _MANY = 200
 
@@ -41,7 +41,7 @@ class _Run(_Stored):
     """Slugs; with their projects once there is a slash, or where they are not the only ones."""
 
     async def offered(self, database: Database, incomplete: str) -> Iterable[str]:
-        from trackai.store import projects, run_tables
+        from trackai.store.catalogue import projects, run_tables
 
         async with database.read() as conn:
             page = await run_tables.list_page(conn, run_tables.RunFilter(), limit=_MANY)
@@ -61,7 +61,7 @@ class _Project(_Stored):
     """The slugs of projects."""
 
     async def offered(self, database: Database, incomplete: str) -> Iterable[str]:
-        from trackai.store import projects
+        from trackai.store.catalogue import projects
 
         async with database.read() as conn:
             return [one.project_id for one in await projects.list_page(conn, limit=_MANY, offset=0)]
@@ -71,7 +71,8 @@ class _Metric(_Stored):
     """The metrics of the latest run."""
 
     async def offered(self, database: Database, incomplete: str) -> Iterable[str]:
-        from trackai.store import runs, series
+        from trackai.store.catalogue import runs
+        from trackai.store.points import series
 
         async with database.read() as conn:
             return await series.list_paths(conn, (await runs.resolve(conn, "latest")).id)

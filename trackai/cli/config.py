@@ -8,7 +8,7 @@ import click
 
 from trackai.cli.output import human_bytes, json_option, print_json, print_table
 from trackai.cli.store import db_option
-from trackai.store.database import Database
+from trackai.store.engine.database import Database
 
 
 @click.command()

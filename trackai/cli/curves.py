@@ -13,9 +13,18 @@ from trackai.errors import TrackAIError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from trackai.store.chart_records import XAxis
+    from trackai.store.charts.chart_records import XAxis
     from trackai.structs.records import ChartBucket, ChartData
-    from trackai.structs.values import Value
+    from trackai.values.types import Value
+
+
+class Axes(NamedTuple):
+    """The layout of a plot: the metric on the y axis, the kind of x axis, logarithmic or not."""
+
+    metric: str
+    x: XAxis
+    log_x: bool
+    log_y: bool
 
 
 class Curve(NamedTuple):

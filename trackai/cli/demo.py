@@ -15,7 +15,7 @@ from trackai.cli.output import json_option, print_json
 from trackai.cli.store import db_option, with_store
 
 if TYPE_CHECKING:
-    from trackai.store.database import Database
+    from trackai.store.engine.database import Database
     from trackai.structs.exchange import Block, RunHead
     from trackai.structs.records import Run
 
@@ -49,17 +49,18 @@ def demo(project: str, count: int, db: str | None, as_json: bool) -> None:
 
 async def _store(db: Database, project: str, number: int, count: int) -> Run:
     from trackai.sdk.names import generate
-    from trackai.store import loading, projects, runs
+    from trackai.store.catalogue import projects, runs
+    from trackai.store.transfer import load
 
     now = time.time_ns() // 1000
     async with db.write() as conn:
         in_project = await projects.get_or_create(conn, project, now=now)
         name = generate(await runs.count(conn, in_project.id) + 1)
         head, blocks = _run(project, name, number, now - (count - number) * _BETWEEN)
-        run_id = await loading.begin_run(conn, head)
+        run_id = await load.begin_run(conn, head)
         for block in blocks:
-            await loading.add_points(conn, run_id, block)
-        await loading.end_run(conn, run_id, head)
+            await load.add_points(conn, run_id, block)
+        await load.end_run(conn, run_id, head)
         return await runs.get(conn, run_id)
 
 

@@ -12,7 +12,7 @@ from trackai.cli.output import human_bytes, json_option, print_json
 from trackai.cli.store import db_option, with_store
 
 if TYPE_CHECKING:
-    from trackai.store.database import Database
+    from trackai.store.engine.database import Database
 
 _LITTLE_SPACE = 1_000_000_000
 
@@ -54,7 +54,7 @@ def doctor(ctx: click.Context, fix: bool, db: str | None, as_json: bool) -> None
 
 async def _examine(database: Database) -> list[Finding]:
     from trackai.ingest import recovery
-    from trackai.store import checks
+    from trackai.store.upkeep import checks
 
     async with database.read() as conn:
         findings = [Finding(problem) for problem in await checks.integrity(conn)]
@@ -83,7 +83,7 @@ async def _examine(database: Database) -> list[Finding]:
 
 async def _mend(database: Database) -> None:
     from trackai.ingest.recovery import forget_gone, recover
-    from trackai.store import checks
+    from trackai.store.upkeep import checks
 
     await recover(database)
     await forget_gone(database)

@@ -13,7 +13,7 @@ from trackai.cli.store import db_option, with_store
 from trackai.errors import ConflictError
 
 if TYPE_CHECKING:
-    from trackai.store.database import Database
+    from trackai.store.engine.database import Database
     from trackai.structs.exchange import Item
 
     class Writer(Protocol):
@@ -93,7 +93,7 @@ def _writer(kind: str, file: IO[bytes], db_path: Path) -> Writer:
 
         return ParquetWriter(file)
     from trackai.exporters.jsonl import JsonLinesWriter
-    from trackai.store import files
+    from trackai.store.catalogue import files
 
     return JsonLinesWriter(file, lambda head: files.find_bytes(db_path, head.sha256))
 
@@ -101,7 +101,8 @@ def _writer(kind: str, file: IO[bytes], db_path: Path) -> Writer:
 async def _export(
     database: Database, texts: tuple[str, ...], project: str | None, writer: Writer
 ) -> int:
-    from trackai.store import exchange, projects, runs
+    from trackai.store.catalogue import projects, runs
+    from trackai.store.transfer import dump
 
     async with database.read() as conn:
         if texts:
@@ -110,7 +111,7 @@ async def _export(
             project_id = None if project is None else (await projects.find(conn, project)).id
             ids = await runs.list_ids(conn, project_id)
         for run_id in ids:
-            async for item in exchange.dump(conn, run_id):
+            async for item in dump.dump(conn, run_id):
                 writer.write(item)
     writer.close()
     return len(ids)

@@ -12,8 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from trackai.cli.curves import Curve
-    from trackai.cli.plot import Axes
+    from trackai.cli.curves import Axes, Curve
 
 _FORMATS = (".png", ".svg", ".pdf")
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
     from trackai.importers.receipt import Receipt
-    from trackai.store.database import Database
+    from trackai.store.engine.database import Database
     from trackai.structs.exchange import Chunk, Item
 
 # A receipt that says that something of the source is not in the store.

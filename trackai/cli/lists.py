@@ -10,9 +10,9 @@ from trackai.cli.output import json_option, print_json, print_table
 from trackai.cli.store import db_option, with_store
 
 if TYPE_CHECKING:
-    from trackai.store.database import Database
+    from trackai.store.engine.database import Database
     from trackai.structs.records import ProjectSummary, RunPage
-    from trackai.structs.values import State
+    from trackai.values.types import State
 
 
 @click.command()
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @json_option
 def projects(db: str | None, as_json: bool) -> None:
     """List the projects, the newest first."""
-    from trackai.store import projects
+    from trackai.store.catalogue import projects
 
     async def work(database: Database) -> list[ProjectSummary]:
         async with database.read() as conn:
@@ -72,8 +72,8 @@ def runs(
 
     Filters and fields are those of the HTTP API.
     """
-    from trackai.store import projects, run_tables
-    from trackai.structs.filters import parse_field, parse_fields, parse_filter
+    from trackai.filters.parser import parse_field, parse_fields, parse_filter
+    from trackai.store.catalogue import projects, run_tables
 
     tree = None if condition is None else parse_filter(condition)
     sort_by = parse_field(sort, name="sort")

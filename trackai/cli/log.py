@@ -16,9 +16,9 @@ from trackai.errors import NotFoundError
 if TYPE_CHECKING:
     from aiosqlite import Connection
 
-    from trackai.store.database import Database
+    from trackai.store.engine.database import Database
     from trackai.structs.records import Run
-    from trackai.structs.values import State, Step, Value
+    from trackai.values.types import State, Step, Value
 
 
 @click.command()
@@ -48,7 +48,7 @@ def log(
     """
     from trackai.sdk.config import flat_json
     from trackai.sdk.values import plain_step
-    from trackai.store import configs, runs
+    from trackai.store.catalogue import configs, runs
 
     logged = _pairs(values)
     configured = _pairs(config)
@@ -84,7 +84,7 @@ def _pairs(texts: tuple[str, ...]) -> dict[str, Value]:
 
 
 async def _find_or_create(conn: Connection, project: str, name: str, *, now: int) -> Run:
-    from trackai.store import projects, runs
+    from trackai.store.catalogue import projects, runs
 
     project_id = (await projects.get_or_create(conn, project, now=now)).id
     run = await runs.find_latest(conn, project_id, name)
@@ -108,8 +108,9 @@ async def _append(
     conn: Connection, run: Run, values: dict[str, Value], step: Step | None, *, now: int
 ) -> None:
     from trackai.sdk.values import step_after
-    from trackai.store import metrics, runs, series, writers
-    from trackai.structs.columns import Column
+    from trackai.store.catalogue import runs, writers
+    from trackai.store.points import metrics, series
+    from trackai.structs.points import Column
 
     if step is None:
         step = step_after(await series.last_step(conn, run.id))

@@ -14,7 +14,7 @@ from trackai.cli.store import db_option, with_store
 from trackai.errors import MissingExtraError
 
 if TYPE_CHECKING:
-    from trackai.store.database import Database
+    from trackai.store.engine.database import Database
 
 # A receipt that says that something of the export is not in the store.
 INCOMPLETE = 4

@@ -19,24 +19,15 @@ from trackai.errors import NotFoundError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from trackai.cli.curves import Curve, Extent
-    from trackai.sdk.sources import Source
-    from trackai.store.chart_records import XAxis
+    from trackai.cli.curves import Axes, Curve, Extent
+    from trackai.reading.sources import Source
+    from trackai.store.charts.chart_records import XAxis
     from trackai.structs.records import ChartData, Run
 
 _COLORS = ("cyan", "magenta", "yellow", "green", "red", "blue", "bright_cyan", "bright_magenta")
 _MIN_WIDTH, _MIN_HEIGHT = 30, 6
 # In a file there is room for so many buckets a curve.
 _FILE_POINTS = 1500
-
-
-class Axes(NamedTuple):
-    """How a plot is laid out."""
-
-    metric: str
-    x: XAxis
-    log_x: bool
-    log_y: bool
 
 
 class Found(NamedTuple):
@@ -103,7 +94,7 @@ def plot(
     if as_json and out is None:
         print_json(metric=metric, x=x, curves=[_record(one) for one in found])
         return
-    axes = Axes(metric, x, log_x, log_y)
+    axes = curves.Axes(metric, x, log_x, log_y)
     lines = [
         curves.of_chart(name, one.chart, log_x=log_x, log_y=log_y)
         for name, one in zip(_names(found), found, strict=True)

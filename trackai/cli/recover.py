@@ -13,7 +13,7 @@ from trackai.errors import StoreError
 
 if TYPE_CHECKING:
     from trackai.ingest.recovery import Recovered
-    from trackai.store.database import Database
+    from trackai.store.engine.database import Database
 
 
 @click.command()

@@ -32,7 +32,7 @@ def serve(host: str | None, port: int | None, db: str | None) -> None:
     from trackai.api.patience import PatientProtocol
     from trackai.api.security import is_loopback
     from trackai.settings import Settings
-    from trackai.store.database import Database
+    from trackai.store.engine.database import Database
 
     settings = Settings.from_env(db)
     settings = msgspec.structs.replace(

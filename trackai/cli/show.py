@@ -14,8 +14,8 @@ from trackai.cli.store import db_option, with_store
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from trackai.store.database import Database
-    from trackai.store.series import MetricSummary
+    from trackai.store.engine.database import Database
+    from trackai.store.points.series import MetricSummary
     from trackai.structs.records import Run
 
 _SPARKS = "▁▂▃▄▅▆▇█"
@@ -75,9 +75,11 @@ def last_value(one: MetricSummary) -> object:
 
 
 async def _look_up(database: Database, text: str, *, with_curves: bool) -> _Shown:
-    from trackai.store import charts, configs, runs, series
-    from trackai.store.lineage import Segment
-    from trackai.structs import buckets
+    from trackai.downsampling import buckets
+    from trackai.store.catalogue import configs, runs
+    from trackai.store.charts import charts
+    from trackai.store.points import series
+    from trackai.store.points.lineage import Segment
 
     async with database.snapshot() as conn:
         run = await runs.resolve(conn, text)

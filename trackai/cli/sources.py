@@ -16,7 +16,7 @@ from trackai.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from trackai.importers.receipt import Receipt
-    from trackai.store.database import Database
+    from trackai.store.engine.database import Database
 
 _PATH = click.Path(exists=True, path_type=Path)
 

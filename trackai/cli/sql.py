@@ -10,7 +10,7 @@ import click
 from trackai.cli.output import json_option, print_json, print_table
 from trackai.cli.store import db_option, with_store
 from trackai.errors import InvalidInputError
-from trackai.structs.values import json_value
+from trackai.values.non_finite import json_value
 
 
 @click.command()
@@ -24,7 +24,7 @@ def sql(statement: str, db: str | None, as_json: bool) -> None:
     times.
     """
     from trackai.settings import Settings
-    from trackai.store import opening
+    from trackai.store.engine import opening
 
     with_store(db, _nothing)  # which says what is wrong with the file, and brings it up to date
     path = Settings.from_env(db).db_path

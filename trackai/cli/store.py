@@ -9,12 +9,12 @@ import click
 
 from trackai.errors import NotFoundError
 from trackai.settings import Settings
-from trackai.store.database import Database
+from trackai.store.engine.database import Database
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from trackai.sdk.sources import Source
+    from trackai.reading.sources import Source
 
     Decorated = Callable[..., Any]
 
@@ -58,7 +58,7 @@ def with_store(
 
 def open_source(db: str | None, url: str | None) -> Source:
     """What `Api` reads from: the database, or a server if its URL is given."""
-    from trackai.sdk.sources import LocalSource, RemoteSource
+    from trackai.reading.sources import LocalSource, RemoteSource
 
     settings = Settings.from_env(db)
     return LocalSource(settings.db_path) if url is None else RemoteSource(url, settings.api_key)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime  # noqa: TC003 - msgspec reads annotations at run time
+from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,15 +13,17 @@ import msgspec
 from trackai.cli.output import JSON_VERSION, cell, json_option
 from trackai.cli.store import db_option, with_store
 from trackai.structs.records import Point, Run
-from trackai.structs.values import Step, Value, json_value, utc
+from trackai.values.non_finite import json_value
+from trackai.values.times import utc
+from trackai.values.types import Step, Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from trackai.sdk.sources import RemoteSource
-    from trackai.store.database import Database
-    from trackai.store.metrics import PointRow
-    from trackai.store.series import Series
+    from trackai.reading.sources import RemoteSource
+    from trackai.store.engine.database import Database
+    from trackai.store.points.series import Series
+    from trackai.structs.points import PointRow
 
 _POLL_SECONDS = 0.25
 # Without a server, nobody else notices that a process has died.
@@ -131,7 +133,8 @@ async def _follow_file(database: Database, text: str, lines: int, printer: _Prin
     import anyio
 
     from trackai.ingest.recovery import recover
-    from trackai.store import arrivals, runs, series, tails
+    from trackai.store.catalogue import runs
+    from trackai.store.points import arrivals, series, tails
 
     await recover(database)
     async with database.snapshot() as conn:
@@ -167,8 +170,8 @@ def _logged(found: Iterable[tuple[Series, Sequence[PointRow]]]) -> Iterable[Logg
 
 
 def _follow_server(url: str, text: str, lines: int, printer: _Printer) -> None:
-    from trackai.sdk.following import follow
-    from trackai.sdk.sources import RemoteSource
+    from trackai.reading.following import follow
+    from trackai.reading.sources import RemoteSource
     from trackai.settings import Settings
 
     source = RemoteSource(url, Settings.from_env().api_key)

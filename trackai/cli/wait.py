@@ -10,8 +10,8 @@ from trackai.cli.output import json_option, print_json
 from trackai.cli.store import db_option, with_store
 
 if TYPE_CHECKING:
-    from trackai.store.database import Database
-    from trackai.structs.filters import Filter
+    from trackai.filters.tree import Filter
+    from trackai.store.engine.database import Database
     from trackai.structs.records import Run
 
 _POLL_SECONDS = 0.5
@@ -54,7 +54,7 @@ def wait(
 
 def _condition(text: str) -> Filter:
     from trackai.errors import InvalidInputError
-    from trackai.structs.filters import parse_filter
+    from trackai.filters.parser import parse_filter
 
     try:
         return parse_filter(text, name="until")
@@ -70,9 +70,9 @@ async def _wait(
 ) -> tuple[Run, bool]:
     import anyio
 
+    from trackai.filters.tree import Attribute, Comparison, Every
     from trackai.ingest.recovery import recover
-    from trackai.store import run_tables, runs
-    from trackai.structs.filters import Attribute, Comparison, Every
+    from trackai.store.catalogue import run_tables, runs
 
     async with database.read() as conn:
         run_id = (await runs.resolve(conn, text)).id

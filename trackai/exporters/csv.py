@@ -7,11 +7,11 @@ import io
 from typing import IO, TYPE_CHECKING
 
 from trackai.structs.exchange import Block, RunHead
-from trackai.structs.values import utc
+from trackai.values.times import utc
 
 if TYPE_CHECKING:
     from trackai.structs.exchange import Item
-    from trackai.structs.values import Value
+    from trackai.values.types import Value
 
 COLUMNS = (
     "project", "run", "run_uid", "attempt", "writer", "metric", "axis", "step", "timestamp",

@@ -14,7 +14,7 @@ from trackai.structs.exchange import Block, RunHead
 
 if TYPE_CHECKING:
     from trackai.structs.exchange import Item
-    from trackai.structs.values import Value
+    from trackai.values.types import Value
 
 _ROWS_PER_GROUP = 500_000
 

@@ -12,7 +12,7 @@ from trackai.locks import try_lock
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from trackai.store.database import Database
+    from trackai.store.engine.database import Database
 
 
 @contextmanager

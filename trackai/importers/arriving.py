@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING
 
 from anyio.to_thread import run_sync
 
-from trackai.store import files, loading
-from trackai.store.files import Blob, Incoming, NewFile
+from trackai.store.catalogue import files
+from trackai.store.catalogue.files import Blob, Incoming, NewFile
+from trackai.store.transfer import load
 from trackai.structs.exchange import Chunk, FileHead
 
 if TYPE_CHECKING:
     from aiosqlite import Connection
 
     from trackai.importers.receipt import Receipt
-    from trackai.store.database import Database
-    from trackai.store.files import StoredFile
+    from trackai.store.catalogue.files import StoredFile
+    from trackai.store.engine.database import Database
 
 FindBytes = Callable[[FileHead], Path | None]
 MISSING = "its bytes are missing"
@@ -108,7 +109,7 @@ class Files:
 
     async def _add(self, conn: Connection, run_id: int, head: FileHead, blob: Blob | None) -> bool:
         """Note a file, or put its bytes in the place of one without any; whether that was news."""
-        writer_id = await loading.writer(conn, run_id, head.writer)
+        writer_id = await load.writer(conn, run_id, head.writer)
         if run_id not in self._present:
             self._present[run_id] = defaultdict(list)
             for one in await files.stored(conn, run_id):

@@ -12,7 +12,7 @@ from trackai.structs.exchange import Block, WriterHead
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from trackai.structs.values import Axis, Kind, Step, Value
+    from trackai.values.types import Axis, Kind, Step, Value
 
 _POINTS_PER_BLOCK = 10_000
 _POINTS_WAITING = 200_000

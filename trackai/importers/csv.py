@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 from trackai.errors import InvalidInputError
 from trackai.exporters.csv import COLUMNS
 from trackai.structs.exchange import Block, RunHead, WriterHead
-from trackai.structs.values import FIRST_TIME, INT64, LAST_TIME, microseconds
+from trackai.values.times import FIRST_TIME, LAST_TIME, microseconds
+from trackai.values.types import INT64
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from trackai.structs.values import Axis, Step, Value
+    from trackai.values.types import Axis, Step, Value
 
 _ROWS = 20_000
 # Of a text, in characters; what fits into 32 bits is the most that every platform takes.

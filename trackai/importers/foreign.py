@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from trackai.errors import InvalidInputError
-from trackai.structs.values import microseconds
+from trackai.values.times import microseconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

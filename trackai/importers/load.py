@@ -14,7 +14,8 @@ from anyio.to_thread import run_sync
 from trackai.errors import InvalidInputError
 from trackai.importers.alone import alone
 from trackai.importers.arriving import Files
-from trackai.store import loading, runs
+from trackai.store import transfer
+from trackai.store.catalogue import runs
 from trackai.structs.exchange import Block, Chunk, FileHead, Item, RunHead
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from trackai.importers.arriving import FindBytes
     from trackai.importers.receipt import Receipt
-    from trackai.store.database import Database
+    from trackai.store.engine.database import Database
 
     Items: TypeAlias = Iterable[Item | Chunk] | AsyncIterable[Item | Chunk]
 
@@ -111,7 +112,7 @@ class _Loader:
             return
         async with self._db.write() as conn:
             known = await runs.find_by_uid(conn, head.uid)
-            self._ids[head.uid] = await loading.begin_run(conn, head)
+            self._ids[head.uid] = await transfer.load.begin_run(conn, head)
         self._heads[head.uid] = head
         self._receipt.runs += 1
         self._receipt.new_runs += known is None
@@ -122,7 +123,7 @@ class _Loader:
         stored = []
         async with self._db.write() as conn:
             for block in self._blocks:
-                stored.append(await loading.add_points(conn, self._ids[block.run_uid], block))
+                stored.append(await transfer.load.add_points(conn, self._ids[block.run_uid], block))
         for block, new in zip(self._blocks, stored, strict=True):
             counts = self._receipt.of(
                 "system metrics" if block.axis == "time" else _TYPES[block.kind]
@@ -144,7 +145,7 @@ class _Loader:
         await self._store_points()
         for uid, head in self._heads.items():
             async with self._db.write() as conn:
-                added = await loading.end_run(conn, self._ids[uid], head)
+                added = await transfer.load.end_run(conn, self._ids[uid], head)
             if head.config:
                 counts = self._receipt.of("configuration")
                 counts.read += len(head.config)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trackai.importers.load import load
-from trackai.store import exchange, files, runs
-from trackai.store.database import Database
+from trackai.store.catalogue import files, runs
+from trackai.store.engine.database import Database
+from trackai.store.transfer import dump
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -30,7 +31,7 @@ async def merge(db: Database, other: Path, receipt: Receipt, progress: Progress)
             ids = await runs.list_ids(conn, None)
             for number, run_id in enumerate(ids):
                 progress.share(number, len(ids), "runs")
-                async for item in exchange.dump(conn, run_id):
+                async for item in dump.dump(conn, run_id):
                     yield item
             progress.share(len(ids), len(ids), "runs")
 

@@ -15,7 +15,7 @@ from trackai.errors import InvalidInputError
 from trackai.importers.columns import Columns, identity
 from trackai.importers.foreign import Foreign, opened, time_of
 from trackai.structs.exchange import FileHead, RunHead, WriterHead
-from trackai.structs.values import INT64
+from trackai.values.types import INT64
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from trackai.importers.progress import Progress
     from trackai.importers.receipt import Receipt
     from trackai.structs.exchange import Block, Item
-    from trackai.structs.values import State, Value
+    from trackai.values.types import State, Value
 
 _NEEDED = {
     "projects": ("id", "name", "project_id"),

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 
 from trackai.errors import InvalidInputError
-from trackai.structs.columns import Column
-from trackai.structs.values import FIRST_TIME, INT64, LAST_TIME, Step, Value, microseconds
+from trackai.structs.points import Column
+from trackai.values.times import FIRST_TIME, LAST_TIME, microseconds
+from trackai.values.types import INT64, Step, Value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from trackai.structs.values import Axis
+    from trackai.values.types import Axis
 
 MAX_METRICS = 10_000
 MAX_POINTS = 1_000_000

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Literal
 from trackai.errors import StoreError
 from trackai.guard import guarded
 from trackai.ingest.reader import Batch, Damage, JournalReader
-from trackai.store import configs, files, journals, metrics, projects, runs, writers
-from trackai.store.files import Blob, NewFile
+from trackai.store.catalogue import configs, files, journals, projects, runs, writers
+from trackai.store.catalogue.files import Blob, NewFile
+from trackai.store.points import metrics
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from aiosqlite import Connection
 
     from trackai.ingest.frames import Filed, Opened
-    from trackai.store.database import Database
-    from trackai.structs.values import State
+    from trackai.store.engine.database import Database
+    from trackai.values.types import State
 
 logger = logging.getLogger("trackai")
 

@@ -17,14 +17,7 @@ import zlib
 import msgspec
 
 from trackai.errors import InvalidInputError
-from trackai.structs.values import (  # noqa: TC001
-    Axis,
-    FileKind,
-    State,
-    Step,
-    TextKind,
-    Value,
-)
+from trackai.values.types import Axis, FileKind, State, Step, TextKind, Value
 
 _HEADER = struct.Struct("<II")
 HEADER_BYTES = _HEADER.size

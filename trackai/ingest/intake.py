@@ -20,7 +20,8 @@ from anyio.lowlevel import checkpoint
 
 from trackai.errors import NotFoundError, OverloadedError, StoreError, TrackAIError
 from trackai.ingest.batches import to_columns
-from trackai.store import batches, metrics, runs, writers
+from trackai.store.catalogue import batches, runs, writers
+from trackai.store.points import metrics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
     from aiosqlite import Connection
 
     from trackai.ingest.batches import Batch
-    from trackai.store.database import Database
-    from trackai.structs.columns import Column
+    from trackai.store.engine.database import Database
+    from trackai.structs.points import Column
 
 # What may wait: beyond that, clients are asked to come again.
 MAX_WAITING_BYTES = 64 * 1024 * 1024

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from trackai.structs.values import Axis, Step, TextKind, Value
+    from trackai.values.types import Axis, Step, TextKind, Value
 
     # By axis and kind of texts: what stands for the names of a call.
     Numbers = dict[tuple[Axis, TextKind], dict[tuple[str, ...], int]]

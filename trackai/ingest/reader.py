@@ -19,12 +19,12 @@ from trackai.ingest.frames import (
     decode,
     find,
 )
-from trackai.structs.columns import Column
+from trackai.structs.points import Column
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from trackai.structs.values import Axis, Step
+    from trackai.values.types import Axis, Step
 
 # What one transaction stores: some 50 000 points of calls with ten metrics.
 READ_BYTES = 512 * 1024

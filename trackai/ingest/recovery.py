@@ -16,7 +16,7 @@ from trackai.ingest.frames import Opened
 from trackai.ingest.journal import BYTES, DAMAGED, SUFFIX, writer_uid
 from trackai.ingest.reader import JournalReader
 from trackai.locks import UNBORN, remove_locked, rename_locked, try_lock
-from trackai.store import journals, runs, writers
+from trackai.store.catalogue import journals, runs, writers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from aiosqlite import Connection
 
-    from trackai.store.database import Database
+    from trackai.store.engine.database import Database
 
 logger = logging.getLogger("trackai")
 

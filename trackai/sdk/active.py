@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from trackai.errors import InvalidInputError, MissingExtraError, NoActiveRunError
 from trackai.sdk import compat, ending, fork
 from trackai.sdk.compat import AlertLevel
+from trackai.sdk.plain import check_name, check_notes, checked_tags
 from trackai.sdk.recorder import Resume, RunRequest
 from trackai.sdk.run import Run
-from trackai.sdk.values import check_name, check_notes, checked_tags
 from trackai.settings import Settings
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import Any
 
-from trackai.sdk.values import config_json
-from trackai.structs.nesting import flat
+from trackai.sdk.plain import config_json
+from trackai.values.nesting import flat
 
 
 class Config(MutableMapping[str, Any]):
@@ -122,19 +122,3 @@ def _is_below(path: str, keys: Mapping[str, Any]) -> bool:
 def flat_json(values: Mapping[Any, Any]) -> dict[str, str]:
     """Nested values under flat keys, as JSON texts."""
     return flat(values, config_json)
-
-
-def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
-    """Stored keys as they were given: {"opt/lr": 1} is {"opt": {"lr": 1}}."""
-    result: dict[str, Any] = {}
-    for key, value in flat.items():
-        target = result
-        *parents, last = key.split("/")
-        for part in parents:
-            inner = target.setdefault(part, {})
-            if not isinstance(inner, dict):  # "opt" has a value of its own
-                target, last = result, key
-                break
-            target = inner
-        target[last] = value
-    return result

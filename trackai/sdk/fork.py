@@ -2,7 +2,7 @@
 
 While it forks the database is closed: SQLite remembers in memory what a process has locked, and a
 child that opened the same file would believe it, and damage the file. Where that is not possible,
-`trackai.store.opening` refuses to open it in the child.
+`trackai.store.engine.opening` refuses to open it in the child.
 
 Only the forking thread lives on in the child. Its copies of the event loop, of the SQLite
 connections and of locks are of no use there, and dangerous: closing a connection could write to

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import msgspec
 
 from trackai.errors import InvalidInputError, MissingExtraError
-from trackai.sdk.values import checked_text, jsonable
+from trackai.sdk.plain import jsonable
+from trackai.values.text import checked_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

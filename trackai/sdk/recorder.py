@@ -33,9 +33,10 @@ from trackai.ingest.recovery import Children, recover, report_damage
 from trackai.sdk.names import generate
 from trackai.sdk.progress import Progress
 from trackai.sdk.values import step_after
-from trackai.store import configs, journals, projects, runs, series, tags, writers
-from trackai.store.database import Database
-from trackai.store.projects import slugify
+from trackai.store.catalogue import configs, journals, projects, runs, tags, writers
+from trackai.store.catalogue.projects import slugify
+from trackai.store.engine.database import Database
+from trackai.store.points import series
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from aiosqlite import Connection
     from anyio.from_thread import BlockingPortal
 
-    from trackai.store.writers import Writer
+    from trackai.store.catalogue.writers import Writer
     from trackai.structs.records import Project, Run
 
 logger = logging.getLogger("trackai")

@@ -24,18 +24,17 @@ from trackai.guard import guarded
 from trackai.ingest.frames import Configured, Described, Ended, Filed
 from trackai.sdk import artifacts, compat, fork
 from trackai.sdk.compat import AlertLevel, Summary
-from trackai.sdk.config import Config, flat_json, nested
+from trackai.sdk.config import Config, flat_json
 from trackai.sdk.monitor import watch
+from trackai.sdk.plain import check_name, check_notes, checked_tags
 from trackai.sdk.recorder import Recorder, RunRequest
 from trackai.sdk.values import (
     STEP_LIMIT,
     are_plain_numbers,
-    check_name,
-    check_notes,
-    checked_tags,
     flatten,
     plain_step,
 )
+from trackai.values.nesting import nested
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -47,7 +46,7 @@ if TYPE_CHECKING:
     from trackai.sdk.media import Media
     from trackai.sdk.values import Logged
     from trackai.settings import Settings
-    from trackai.structs.values import Axis, FileKind, Step, Value
+    from trackai.values.types import Axis, FileKind, Step, Value
 
 logger = logging.getLogger("trackai")
 
@@ -386,8 +385,8 @@ class Run:
         # Training has no need of what reads.
         from msgspec.json import decode
 
-        from trackai.sdk.card import card
-        from trackai.sdk.sources import LocalSource
+        from trackai.reading.card import card
+        from trackai.reading.sources import LocalSource
 
         config = {key: decode(text) for key, text in flat_json(self.config).items()}
         return card(LocalSource(self._db_path), self.id, repr(self), config)
@@ -522,8 +521,8 @@ class Run:
 
     def _last_values(self) -> dict[str, Value]:
         """The last value of each metric; what has been logged by now is stored first."""
-        from trackai.sdk.history import number  # few scripts read anything
-        from trackai.sdk.sources import LocalSource
+        from trackai.reading.history import number  # few scripts read anything
+        from trackai.reading.sources import LocalSource
 
         stamp = self._last_timestamp
         if stamp == self._read_at:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterable, Mapping
-from numbers import Real
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from trackai.errors import InvalidInputError
-from trackai.structs.values import INT64, Step, Value
+from trackai.sdk.plain import SCALARS, type_name, unwrapped
+from trackai.values.text import checked_text
+from trackai.values.types import INT64, Step, Value
 
 if TYPE_CHECKING:
     from trackai.sdk.media import Files
@@ -24,7 +25,6 @@ STEP_LIMIT = 1 << 62
 _LAST_STEP = STEP_LIMIT + (1 << 61)
 # Mappings of metrics that lie deeper hold themselves.
 _MAX_DEPTH = 100
-_SCALARS = (bool, float, int, str)
 
 
 def are_plain_numbers(values: list[Any]) -> bool:
@@ -62,72 +62,12 @@ def plain_step(step: Any) -> Step:
         TypeError: it is no number.
         InvalidInputError: it is not finite, or beyond 62 bits.
     """
-    plain = _unwrapped(step)
+    plain = unwrapped(step)
     if isinstance(plain, bool) or not isinstance(plain, int | float):
-        raise TypeError(f"step: an int or a float is needed, not {_name(step)}")
+        raise TypeError(f"step: an int or a float is needed, not {type_name(step)}")
     if not -STEP_LIMIT <= plain <= STEP_LIMIT:  # also true of NaN
         raise InvalidInputError("step", f"{plain} is no finite number within 62 bits")
     return float(plain) if isinstance(plain, float) else int(plain)
-
-
-def checked_tags(tags: Any) -> tuple[str, ...]:
-    """Tags as they are given: several, or one.
-
-    Raises:
-        TypeError: they are no texts.
-        InvalidInputError: one is empty.
-    """
-    if isinstance(tags, str):
-        tags = (tags,)
-    if not isinstance(tags, Iterable) or isinstance(tags, bytes | Mapping):
-        raise TypeError(f"tags: a list of str is needed, not {_name(tags)}")
-    found = tuple(tags)
-    for tag in found:
-        check_name("tags", tag)
-    return found
-
-
-def checked_text(field: str, text: str) -> str:
-    """A text, if it can be stored.
-
-    Raises:
-        InvalidInputError: it has half of a character, as what was decoded wrongly may have.
-    """
-    if not text.isascii():
-        try:
-            text.encode()
-        except UnicodeEncodeError as error:
-            half = ascii(text[error.start])
-            raise InvalidInputError(
-                field,
-                f"{text[:80]!a} has a lone surrogate, {half}, at {error.start}: it is no text",
-            ) from None
-    return text
-
-
-def check_name(field: str, text: Any) -> None:
-    """Refuse what nothing can be called.
-
-    Raises:
-        TypeError: it is no text.
-        InvalidInputError: it is empty.
-    """
-    if not isinstance(text, str):
-        raise TypeError(f"{field}: a str is needed, not {_name(text)}")
-    if not checked_text(field, text).strip():
-        raise InvalidInputError(field, "it is empty")
-
-
-def check_notes(notes: Any) -> None:
-    """Refuse notes that cannot be stored.
-
-    Raises:
-        TypeError: they are no text.
-        InvalidInputError: they are none that can be stored.
-    """
-    if not isinstance(notes, str):
-        raise TypeError(f"notes: a str is needed, not {_name(notes)}")
-    checked_text("notes", notes)
 
 
 def step_after(last: Step | None) -> int:
@@ -177,13 +117,13 @@ def _flatten(metrics: Mapping[str, Any], prefix: str, logged: Logged, depth: int
         )
     for key, value in metrics.items():
         if not isinstance(key, str):
-            raise TypeError(f"metric {prefix}{key!r}: a name is a str, not {_name(key)}")
+            raise TypeError(f"metric {prefix}{key!r}: a name is a str, not {type_name(key)}")
         path = checked_text("the name", prefix + key)
         if path in logged.values or path in logged.histograms or path in logged.files:
             raise InvalidInputError(f"metric {path!r}", "two values of one call have this name")
         if isinstance(value, Mapping):
             _flatten(value, f"{path}/", logged, depth + 1)
-        elif isinstance(plain := _unwrapped(value), _SCALARS) or not _is_rich(path, value, logged):
+        elif isinstance(plain := unwrapped(value), SCALARS) or not _is_rich(path, value, logged):
             logged.values[path] = _plain_value(path, plain)
 
 
@@ -201,7 +141,7 @@ def _is_rich(path: str, value: Any, logged: Logged) -> bool:
 
 
 def _plain_value(path: str, value: Any) -> Value:
-    plain = _unwrapped(value)
+    plain = unwrapped(value)
     if isinstance(plain, bool):
         return plain
     if isinstance(plain, int):
@@ -211,19 +151,9 @@ def _plain_value(path: str, value: Any) -> Value:
     if isinstance(plain, str):
         return checked_text(f"metric {path!r}", str.__str__(plain))  # of an enum, its value
     raise TypeError(
-        f"metric {path!r}: a number, bool or str is needed, not {_name(value)}"
+        f"metric {path!r}: a number, bool or str is needed, not {type_name(value)}"
         + (": log a single value of it" if hasattr(value, "shape") else "")
     )
-
-
-def _unwrapped(value: Any) -> Any:
-    """The built-in value of a scalar or 0-d array of NumPy, PyTorch, JAX and their like."""
-    if not isinstance(value, _SCALARS) and getattr(value, "shape", None) == ():
-        item = getattr(value, "item", None)
-        plain = item() if callable(item) else value
-        # What Python has no type for, such as a longdouble, is its own item.
-        return float(plain) if type(plain) is type(value) and isinstance(plain, Real) else plain
-    return value
 
 
 def _rounded(path: str, value: int) -> float:
@@ -239,55 +169,3 @@ def _rounded(path: str, value: int) -> float:
             path, value, number,
         )  # fmt: skip
     return number
-
-
-def config_json(value: Any) -> str:
-    """A configuration value as JSON; what JSON cannot express is stored as its repr."""
-    try:
-        return msgspec.json.encode(jsonable(value)).decode()
-    except Exception:
-        return msgspec.json.encode(_safe_repr(value)).decode()
-
-
-def jsonable(value: Any) -> Any:
-    """A value made of what JSON has; what it has not becomes a text."""
-    value = _unwrapped(value)
-    if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
-    if value is None or type(value) in _SCALARS:
-        return value
-    for kind in (int, float, str):  # of NumPy, of an Enum: as what it is one
-        if isinstance(value, kind):
-            return getattr(kind, f"__{kind.__name__}__")(value)
-    if isinstance(value, Mapping):
-        return {str(key): jsonable(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [jsonable(item) for item in value]
-    if isinstance(value, set | frozenset):
-        return [jsonable(item) for item in sorted(value, key=repr)]
-    if hasattr(value, "tolist"):
-        return jsonable(value.tolist())
-    if hasattr(value, "__fspath__"):
-        return str(value)
-    try:
-        return msgspec.to_builtins(value)
-    except Exception:
-        return _safe_repr(value)
-
-
-def _safe_repr(value: Any) -> str:
-    try:
-        return ascii(value)
-    except Exception:
-        return f"<{_name(value)}>"
-
-
-def _name(value: Any) -> str:
-    kind = type(value)
-    name = (
-        kind.__qualname__
-        if kind.__module__ == "builtins"
-        else f"{kind.__module__}.{kind.__qualname__}"
-    )
-    shape = getattr(value, "shape", None)
-    return f"{name} of shape {tuple(shape)}" if isinstance(shape, tuple) and shape else name

@@ -12,14 +12,14 @@ from typing import Annotated, Any, TypeAlias
 
 import msgspec
 
-from trackai.structs.values import (
+from trackai.values.times import Microseconds
+from trackai.values.types import (
     INT64,
     Axis,
     BoundedStep,
     FileKind,
     Integer,
     Kind,
-    Microseconds,
     State,
     Value,
 )

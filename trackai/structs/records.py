@@ -6,12 +6,12 @@ Field names are those that HTTP clients know: `id` is the row's integer, and the
 
 from __future__ import annotations
 
-from datetime import datetime  # noqa: TC003 - msgspec reads annotations at run time
+from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
 
-from trackai.structs.values import State, Step, Value  # noqa: TC001
+from trackai.values.types import State, Step, Value
 
 
 class Project(msgspec.Struct, kw_only=True):

@@ -18,7 +18,7 @@ from trackai.importers.neptune.importing import Options, import_export
 
 if TYPE_CHECKING:
     from trackai.importers.neptune.receipt import Receipt
-    from trackai.store.database import Database
+    from trackai.store.engine.database import Database
 
 DATA = Path(__file__).parents[2] / "data" / "neptune"
 SCHEMA = pa.schema(

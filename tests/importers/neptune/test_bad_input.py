@@ -9,14 +9,14 @@ import pytest
 
 from trackai.errors import InvalidInputError, StoreBusyError
 from trackai.locks import exclusive
-from trackai.store import files
+from trackai.store.catalogue import files
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from tests.importers.neptune.conftest import Import, Write
-    from trackai.store.database import Database
+    from trackai.store.engine.database import Database
 
     Ask = Callable[..., list[tuple[Any, ...]]]
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from trackai.store import files
+from trackai.store.catalogue import files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tests.conftest import Server
     from tests.importers.neptune.conftest import Import
-    from trackai.store.database import Database
+    from trackai.store.engine.database import Database
 
     Ask = Callable[..., list[tuple[Any, ...]]]
 

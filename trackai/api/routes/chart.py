@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 
-from trackai.store.smoothing import Smoothing
+from trackai.store.charts.smoothing import Smoothing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from trackai.store.chart_records import XAxis
-    from trackai.store.lineage import Segment
+    from trackai.store.charts.chart_records import XAxis
+    from trackai.store.points.lineage import Segment
 
 BandAxis = Literal["step", "relative"]
 Buckets = Annotated[int, msgspec.Meta(ge=10, le=10_000)]

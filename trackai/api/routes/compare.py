@@ -13,18 +13,10 @@ from trackai.api.requests import RowId, body, query
 from trackai.api.responses import answer
 from trackai.api.routes import chart
 from trackai.errors import InvalidInputError, NotFoundError
-from trackai.store import (
-    arrivals,
-    bands,
-    chart_records,
-    charts,
-    groups,
-    lineage,
-    projects,
-    run_tables,
-    runs,
-)
-from trackai.structs.filters import parse_field, parse_filter
+from trackai.filters.parser import parse_field, parse_filter
+from trackai.store.catalogue import groups, projects, run_tables, runs
+from trackai.store.charts import chart_records, charts, group_charts
+from trackai.store.points import arrivals, lineage
 from trackai.structs.records import (
     BandBucket,
     BandData,
@@ -33,7 +25,9 @@ from trackai.structs.records import (
     ComparedGroups,
     ComparedPoint,
 )
-from trackai.structs.values import BoundedStep, json_value, microseconds
+from trackai.values.non_finite import json_value
+from trackai.values.times import microseconds
+from trackai.values.types import BoundedStep
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -42,8 +36,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from trackai.store.bands import Band
-    from trackai.store.metrics import CurveRow
+    from trackai.store.charts.group_charts import Band
+    from trackai.structs.points import CurveRow
 
 MAX_COMPARED = 1000
 # So many points take the server 280 MB; a page of one metric, as long as it may be, takes none.
@@ -165,9 +159,9 @@ async def _compare_groups(request: Request, asked: Comparison, field: str) -> Re
         compared = [ComparedGroup(key[1], members[key], {}) for key in order]
         cursor = await arrivals.last(conn)
         for path, some in _by_path(await _find(conn, asked, list(began))).items():
-            read = await bands.read(
+            read = await group_charts.read(
                 conn,
-                [bands.Member(number[run_id], began[run_id], one) for run_id, one in some],
+                [group_charts.Member(number[run_id], began[run_id], one) for run_id, one in some],
                 count,
                 step_min=asked.step_min,
                 step_max=asked.step_max,
@@ -201,13 +195,13 @@ async def get_group(request: Request) -> Response:
         cursor = await arrivals.last(conn)
         found = await lineage.find_many(conn, ids, [asked.metric], inherited=asked.inherited)
         members = [
-            bands.Member(0, microseconds(began[run_id]), segments)
+            group_charts.Member(0, microseconds(began[run_id]), segments)
             for some in _by_path(found).values()
             for run_id, segments in some
         ]
         if not members:
             raise NotFoundError(f"no such run has a metric {asked.metric!r} of numbers by step")
-        read = await bands.read(
+        read = await group_charts.read(
             conn,
             members,
             asked.points,

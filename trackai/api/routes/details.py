@@ -9,7 +9,8 @@ import msgspec
 from trackai.api.requests import Limit, Offset, path_id, query
 from trackai.api.responses import answer
 from trackai.errors import NotFoundError
-from trackai.store import details, histograms, lineage, runs, texts
+from trackai.store.catalogue import details, runs
+from trackai.store.points import histograms, lineage, texts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from trackai.structs.records import HistogramPage, LogPage
-    from trackai.structs.values import Kind
+    from trackai.values.types import Kind
 
 
 class LogQuery(msgspec.Struct):

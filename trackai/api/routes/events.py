@@ -14,8 +14,10 @@ from starlette.responses import Response, StreamingResponse
 
 from trackai.api.requests import MAX_ID, Cursor, database, path_id, query
 from trackai.errors import NotFoundError, StoreError
-from trackai.store import arrivals, runs
-from trackai.structs.values import json_value, utc
+from trackai.store.catalogue import runs
+from trackai.store.points import arrivals
+from trackai.values.non_finite import json_value
+from trackai.values.times import utc
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from aiosqlite import Connection
     from starlette.requests import Request
 
-    from trackai.store.database import Database
+    from trackai.store.engine.database import Database
     from trackai.structs.records import Run
 
 _POLL_SECONDS = 0.25

@@ -13,7 +13,7 @@ from starlette.responses import FileResponse, Response
 from trackai.api.requests import Limit, Offset, database, path_id, query
 from trackai.api.responses import JSONResponse, answer
 from trackai.errors import NotFoundError
-from trackai.store import files, runs
+from trackai.store.catalogue import files, runs
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime  # noqa: TC003 - msgspec reads annotations at run time
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
@@ -11,9 +11,13 @@ from trackai.api.requests import MAX_ID, Cursor, Limit, Offset, database, path_i
 from trackai.api.responses import answer
 from trackai.api.routes import chart, points
 from trackai.errors import InvalidInputError, NotFoundError
-from trackai.store import arrivals, chart_records, charts, extremes, lineage, runs
+from trackai.store.catalogue import runs
+from trackai.store.charts import chart_records, charts
+from trackai.store.points import arrivals, extremes, lineage
 from trackai.structs.records import Point, PointNews
-from trackai.structs.values import BoundedStep, json_value, microseconds, utc
+from trackai.values.non_finite import json_value
+from trackai.values.times import microseconds, utc
+from trackai.values.types import BoundedStep
 
 if TYPE_CHECKING:
     from aiosqlite import Connection

@@ -16,9 +16,11 @@ from starlette.responses import Response
 
 from trackai.api.requests import database
 from trackai.errors import NotFoundError, TrackAIError
-from trackai.store import lineage, runs
+from trackai.store.catalogue import runs
+from trackai.store.points import lineage
 from trackai.structs.records import Point, PointPage
-from trackai.structs.values import json_value, utc_many
+from trackai.values.non_finite import json_value
+from trackai.values.times import utc_many
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -27,9 +29,10 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import Receive, Scope, Send
 
-    from trackai.store.lineage import Segment
-    from trackai.store.metrics import Attempt, PointRow
-    from trackai.structs.values import Step
+    from trackai.store.points.lineage import Segment
+    from trackai.store.points.metrics import Attempt
+    from trackai.structs.points import PointRow
+    from trackai.values.types import Step
 
 # How many points a piece has. Larger pages come in pieces.
 PIECE = 10_000

@@ -10,8 +10,9 @@ import msgspec
 from trackai.api.requests import Limit, Name, Offset, body, database, path_id, query
 from trackai.api.responses import JSONResponse, answer
 from trackai.errors import InvalidInputError
-from trackai.store import deletion, groups, projects, run_tables
-from trackai.structs.filters import parse_field, parse_fields, parse_filter
+from trackai.filters.parser import parse_field, parse_fields, parse_filter
+from trackai.store.catalogue import groups, projects, run_tables
+from trackai.store.upkeep import deletion
 from trackai.structs.records import Freed
 
 if TYPE_CHECKING:

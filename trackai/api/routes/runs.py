@@ -11,11 +11,14 @@ import msgspec
 from trackai.api.requests import Limit, Name, Offset, RowId, body, database, path_id, query
 from trackai.api.responses import JSONResponse, answer
 from trackai.errors import InvalidInputError
-from trackai.store import configs, deletion, projects, run_tables, runs, series, tags
-from trackai.structs.filters import parse_field, parse_fields, parse_filter
-from trackai.structs.nesting import flat
+from trackai.filters.parser import parse_field, parse_fields, parse_filter
+from trackai.store.catalogue import configs, projects, run_tables, runs, tags
+from trackai.store.points import series
+from trackai.store.upkeep import deletion
 from trackai.structs.records import Deleted, Freed, Run, RunSummary
-from trackai.structs.values import State, json_value
+from trackai.values.nesting import flat
+from trackai.values.non_finite import json_value
+from trackai.values.types import State
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

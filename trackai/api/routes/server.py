@@ -52,6 +52,4 @@ async def prometheus(request: Request) -> PlainTextResponse:
 
 async def openapi(request: Request) -> JSONResponse:
     """This description of the API, OpenAPI 3.1."""
-    from trackai.api.table import OPERATIONS, description
-
-    return JSONResponse(description(OPERATIONS, trackai.__version__))
+    return JSONResponse(request.app.state.openapi())

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path  # noqa: TC003
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from trackai.importers.counts import Counts
 from trackai.importers.neptune.layout import Problem
-from trackai.structs.values import Axis, Step  # noqa: TC001
+from trackai.values.types import Axis, Step
 
 if TYPE_CHECKING:
-    from trackai.store.figures import Figures
+    from trackai.store.points.figures import Figures
 
 DAMAGED = "the file is damaged"
 # How the reasons begin for which all values of a type in a part are lost.

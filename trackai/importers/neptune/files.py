@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from trackai.store import files, imports
-from trackai.store.files import NewFile
-from trackai.structs.values import FileKind  # noqa: TC001
+from trackai.store.catalogue import files
+from trackai.store.catalogue.files import NewFile
+from trackai.store.transfer import imports
+from trackai.values.types import FileKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
     from aiosqlite import Connection
 
     from trackai.importers.neptune.batches import FileRow
-    from trackai.store.database import Database
-    from trackai.store.imports import ImportedPart
+    from trackai.store.engine.database import Database
+    from trackai.store.transfer.imports import ImportedPart
 
 MISSING = "its file is missing"
 OUTSIDE = "its path leads out of the folder of files"

@@ -17,15 +17,16 @@ from trackai.importers.neptune.receipt import ProjectReceipt, Receipt, RunReceip
 from trackai.importers.neptune.runs import run_uid
 from trackai.importers.neptune.verify import verify
 from trackai.importers.neptune.workers import Workers
-from trackai.store import imports, runs
+from trackai.store.catalogue import runs
+from trackai.store.transfer import imports
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from trackai.importers.counts import Counts
-    from trackai.store.database import Database
-    from trackai.store.imports import ImportedPart
+    from trackai.store.engine.database import Database
+    from trackai.store.transfer.imports import ImportedPart
 
 
 class Progress(Protocol):

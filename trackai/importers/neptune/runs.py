@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from trackai.importers.neptune.layout import Kind
-    from trackai.structs.values import State, Step
+    from trackai.values.types import State, Step
 
 # Any fixed UUID would do: it makes that of a run depend on nothing but what it is.
 _NAMESPACE = uuid.UUID("5a4b2c6e-3f0d-4d39-9f57-9f6a1c0e7d11")

@@ -9,10 +9,10 @@ import msgspec
 import numpy as np
 
 from trackai.importers.neptune.batches import Points
-from trackai.store.figures import Figures, summarize
+from trackai.store.points.figures import Figures, summarize
 
 if TYPE_CHECKING:
-    from trackai.structs.values import Axis, Kind, Step
+    from trackai.values.types import Axis, Kind, Step
 
 # What Neptune's client measures by itself: on the time axis, like other system metrics.
 SYSTEM = "monitoring/"

@@ -16,18 +16,20 @@ from trackai.errors import ConflictError
 from trackai.importers.counts import Counts
 from trackai.importers.neptune import files as neptune_files
 from trackai.importers.neptune import runs as neptune_runs
-from trackai.store import files, imports, metrics, projects, runs, tags
-from trackai.store.figures import Figures, summarize
-from trackai.structs.columns import Column
+from trackai.store.catalogue import files, projects, runs, tags
+from trackai.store.points import metrics
+from trackai.store.points.figures import Figures, summarize
+from trackai.store.transfer import imports
+from trackai.structs.points import Column
 
 if TYPE_CHECKING:
     from aiosqlite import Connection
 
     from trackai.importers.neptune.batches import Batch, FileRow, Header, Points
     from trackai.importers.neptune.layout import Part
-    from trackai.store.database import Database
-    from trackai.store.imports import ImportedPart
-    from trackai.structs.values import Axis, Kind
+    from trackai.store.engine.database import Database
+    from trackai.store.transfer.imports import ImportedPart
+    from trackai.values.types import Axis, Kind
 
 CONFLICT = "another value of this parameter came first"
 HOST = "neptune"

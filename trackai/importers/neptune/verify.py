@@ -17,15 +17,16 @@ from typing import TYPE_CHECKING, Any
 from anyio.to_thread import run_sync
 
 from trackai.importers.neptune.receipt import Verification
-from trackai.store import files, imports, runs
+from trackai.store.catalogue import files, runs
+from trackai.store.transfer import imports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from trackai.importers.neptune.layout import Part
-    from trackai.store.database import Database
-    from trackai.store.imports import ImportedPart
+    from trackai.store.engine.database import Database
+    from trackai.store.transfer.imports import ImportedPart
 
 _SERIES = ("float_series", "string_series", "histogram_series")
 _FILES = ("file", "file_series", "file_set", "artifact")

@@ -9,7 +9,7 @@ from tensorboard.plugins.hparams.api_pb2 import STATUS_FAILURE
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 if TYPE_CHECKING:
-    from trackai.structs.values import State
+    from trackai.values.types import State
 
 _EXACT = 1 << 53
 

@@ -16,7 +16,7 @@ from trackai.importers.columns import Columns, identity
 from trackai.importers.tensorboard import layout, records, values
 from trackai.importers.tensorboard.hparams import Hparams
 from trackai.structs.exchange import Chunk, FileHead, RunHead, WriterHead
-from trackai.structs.values import LAST_TIME
+from trackai.values.times import LAST_TIME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from trackai.importers.receipt import Receipt
     from trackai.importers.tensorboard.layout import EventFile, Folder
     from trackai.structs.exchange import Block, Item
-    from trackai.structs.values import Kind
+    from trackai.values.types import Kind
 
 _SAY_EVERY = 1 << 20
 _KINDS: dict[type, Kind] = {

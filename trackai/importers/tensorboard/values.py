@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from trackai.structs.values import json_value
+from trackai.values.non_finite import json_value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

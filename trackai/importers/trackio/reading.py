@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from trackai.importers.progress import Progress
     from trackai.importers.receipt import Receipt
     from trackai.structs.exchange import Block, Item
-    from trackai.structs.values import Axis
+    from trackai.values.types import Axis
 
 # Longer names are refused by file systems, where people download to.
 _NAME_LENGTH = 100

@@ -1,0 +1,106 @@
+"""Bands: what is shown of a group is what its runs' points say."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.store import histories
+from trackai.store.charts import charts, group_charts
+from trackai.store.charts.group_charts import Band, Member
+from trackai.store.charts.smoothing import Smoothing
+
+if TYPE_CHECKING:
+    from trackai.structs.points import PointRow
+    from trackai.values.types import Step
+
+
+def _check(band: Band, runs: list[list[PointRow]], low: Step, high: Step, count: int) -> None:
+    """Bucket by bucket, by brute force over all points of all runs."""
+    inside = [[point for point in run if low <= point[0] <= high] for run in runs]
+    steps = {step for run in inside for step, *_ in run}
+    assert len(band.buckets) <= count
+    assert band.runs == len(runs)
+    if band.raw:
+        assert [one.first_step for one in band.buckets] == sorted(steps)
+    counted = 0
+    for one in band.buckets:
+        mine = [[p for p in run if one.first_step <= p[0] <= one.last_step] for run in inside]
+        counted += sum(map(len, mine))
+        ends = [p[0] for run in mine for p in run]
+        assert (one.first_step, one.last_step) == (min(ends), max(ends))
+        finite = [
+            [float(v) for *_, v in run if isinstance(v, int | float) and math.isfinite(v)]
+            for run in mine
+        ]
+        means = [statistics.fmean(some) for some in finite if some]
+        assert one.runs == len(means)
+        assert one.non_finite == sum(
+            any(v is None or (isinstance(v, float) and math.isinf(v)) for *_, v in run)
+            for run in mine
+        )
+        within = 1e-6 * max(map(abs, means), default=0) + 1e-9
+        if not means:
+            assert (one.mean, one.min, one.max) == (None, None, None)
+        else:
+            assert one.mean == pytest.approx(statistics.fmean(means), abs=within)
+            assert one.min == pytest.approx(min(means), abs=within)
+            assert one.max == pytest.approx(max(means), abs=within)
+        expected = statistics.stdev(means) if len(means) > 1 else None
+        assert one.std == (None if expected is None else pytest.approx(expected, abs=within))
+    assert counted == sum(map(len, inside))
+
+
+@settings(max_examples=60)
+@given(
+    actions=histories.histories(histories.usual_steps, histories.usual_values),
+    fork_step=st.integers(-40, 200),
+    window=st.tuples(histories.usual_steps, histories.usual_steps),
+    count=st.integers(10, 40),
+)
+async def test_figures_are_over_the_runs(
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    actions: list[Any],
+    fork_step: int,
+    window: tuple[Step, Step],
+    count: int,
+) -> None:
+    histories.make_small(monkeypatch)
+    async with histories.family(tmp_path_factory, fork_step) as family:
+        for action in actions:
+            await family.apply(action)
+        for low, high in (sorted(window), (-math.inf, math.inf)):
+            async with family.db.snapshot() as conn:
+                found = [await family.segments(conn, name) for name in family.ids]
+                wanted = [segments for segments in found if segments is not None]
+                points = [await histories.rows(conn, segments) for segments in wanted]
+                members = [Member(0, 0, segments) for segments in wanted]
+                for count_ in (count, 10_000):
+                    read = await group_charts.read(
+                        conn, members, count_, step_min=low, step_max=high,
+                        smooth=Smoothing(0.5, over_time=False),
+                    )  # fmt: skip
+                    if members:
+                        _check(read[0], points, low, high, count_)
+                        if count_ == 10_000:
+                            assert read[0].raw
+                for segments, alone in zip(wanted, points, strict=True):
+                    read = await group_charts.read(
+                        conn, [Member(7, 0, segments)], count, step_min=low, step_max=high,
+                        smooth=Smoothing(0.5, over_time=False),
+                    )  # fmt: skip
+                    _check(read[7], [alone], low, high, count)
+                    # What is smoothed is each run, by itself.
+                    if read[7].raw and len({step for step, *_ in alone}) == len(alone):
+                        single = await charts.read(
+                            conn, [segments], 10_000, step_min=low, step_max=high
+                        )
+                        await charts.smooth(conn, [segments], single, Smoothing(0.5, False))
+                        assert single[0].curve is not None
+                        assert [one.smoothed for one in read[7].buckets] == single[0].curve.averages

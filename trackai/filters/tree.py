@@ -1,0 +1,123 @@
+"""The tree of a filter: fields, comparisons and how they are combined."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal, TypeAlias, get_args
+
+import msgspec
+
+Operator = Literal["=", "!=", "<", "<=", ">", ">=", "~", "!~"]
+Figure = Literal[
+    "last", "min", "max", "mean", "points", "nans", "first_step", "last_step", "min_step",
+    "max_step",
+]  # fmt: skip
+Constant: TypeAlias = float | int | bool | str | None
+
+FIGURES: tuple[str, ...] = get_args(Figure)
+# What people write, and what it is called here.
+ATTRIBUTES = {
+    "id": "id",
+    "run_id": "run_id",
+    "name": "name",
+    "group": "group_name",
+    "group_name": "group_name",
+    "state": "state",
+    "created": "created_at",
+    "created_at": "created_at",
+    "updated": "updated_at",
+    "updated_at": "updated_at",
+    "finished": "finished_at",
+    "finished_at": "finished_at",
+    "duration": "duration",
+    "notes": "notes",
+    "project": "project",
+    "project_id": "project_id",
+    "tag": "tag",
+}
+TIMES = frozenset({"created_at", "updated_at", "finished_at"})
+
+
+# Names that need no quotes.
+UNQUOTED = re.compile(r"""[^\s"'()<>=!~,]+""")
+
+
+class Attribute(msgspec.Struct, frozen=True):
+    """A field that every run has; `name` is one of the values of `ATTRIBUTES`."""
+
+    name: str
+
+
+class Config(msgspec.Struct, frozen=True):
+    """A key of a run's flat configuration."""
+
+    key: str
+
+
+class Metric(msgspec.Struct, frozen=True):
+    """A figure of one of a run's metrics."""
+
+    path: str
+    figure: Figure = "last"
+
+
+Field: TypeAlias = Attribute | Config | Metric
+
+
+class Comparison(msgspec.Struct, frozen=True):
+    """A field against a constant; times are microseconds since the epoch."""
+
+    field: Field
+    operator: Operator
+    value: Constant
+
+
+class Not(msgspec.Struct, frozen=True):
+    """What does not match `part`."""
+
+    part: Filter
+
+
+class Every(msgspec.Struct, frozen=True):
+    """What matches all parts."""
+
+    parts: tuple[Filter, ...]
+
+
+class Some(msgspec.Struct, frozen=True):
+    """What matches at least one part."""
+
+    parts: tuple[Filter, ...]
+
+
+Filter: TypeAlias = Comparison | Not | Every | Some
+
+
+def field_text(field: Field) -> str:
+    """The field as it is written in filters, lists of columns and orders."""
+    match field:
+        case Attribute(name):
+            return name
+        case Config(key):
+            return f"config.{_quoted(key)}"
+        case Metric(path, figure):
+            return f"metric.{_quoted(path, metric=True)}.{figure}"
+
+
+def equality_text(field: Field, value: Constant) -> str:
+    """The filter for what has just this value of a field, which is no time and no NaN."""
+    match value:
+        case None | bool():
+            text = {None: "null", True: "true", False: "false"}[value]
+        case str():
+            text = '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        case _:
+            text = repr(value)
+    return f"{field_text(field)} = {text}"
+
+
+def _quoted(name: str, *, metric: bool = False) -> str:
+    ends_like_figure = metric and name.rpartition(".")[2] in FIGURES and "." in name
+    if UNQUOTED.fullmatch(name) and not ends_like_figure:
+        return name
+    return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'

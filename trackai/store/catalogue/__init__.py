@@ -1,0 +1,1 @@
+"""Projects, runs and what belongs to them."""

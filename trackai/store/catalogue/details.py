@@ -1,0 +1,67 @@
+"""Where a run comes from: the run that it continues, those that continue it, its processes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trackai.errors import NotFoundError
+from trackai.store.catalogue import runs
+from trackai.structs.records import Fork, Process, RunDetails
+from trackai.values.times import utc
+
+if TYPE_CHECKING:
+    from aiosqlite import Connection
+
+# What people can look at; runs with more forks or processes have the first of them.
+MOST = 1000
+
+
+async def get(conn: Connection, run_id: int) -> RunDetails:
+    """Where the run with that row id comes from, and who has logged to it.
+
+    Raises:
+        NotFoundError: there is no such run.
+    """
+    rows = await conn.execute_fetchall(
+        """
+        SELECT run.uid, run.fork_uid, run.fork_step, parent.id
+        FROM runs AS run LEFT JOIN runs AS parent ON parent.uid = run.fork_uid
+        WHERE run.id = ?
+        """,
+        (run_id,),
+    )
+    for uid, fork_uid, fork_step, parent_id in rows:
+        parent = None if parent_id is None else await runs.get(conn, parent_id)
+        children = await conn.execute_fetchall(
+            "SELECT uid, fork_step, id FROM runs WHERE fork_uid = ? ORDER BY id LIMIT ?",
+            (uid, MOST),
+        )
+        return RunDetails(
+            uid=uid,
+            forked_from=None if fork_uid is None else Fork(fork_uid, fork_step, parent),
+            forks=[
+                Fork(child_uid, step, await runs.get(conn, child))
+                for child_uid, step, child in list(children)
+            ],
+            processes=await _processes(conn, run_id),
+        )
+    raise NotFoundError(f"there is no run with the id {run_id}")
+
+
+async def _processes(conn: Connection, run_id: int) -> list[Process]:
+    rows = await conn.execute_fetchall(
+        """
+        SELECT attempt, rank, host, pid, state, started_at, ended_at
+        FROM writers WHERE run_id = ? AND import_id IS NULL
+        ORDER BY attempt DESC, rank, id
+        LIMIT ?
+        """,
+        (run_id, MOST),
+    )
+    return [
+        Process(
+            attempt, rank, host, pid, state, utc(started),
+            None if ended is None else utc(ended),
+        )
+        for attempt, rank, host, pid, state, started, ended in rows
+    ]  # fmt: skip

@@ -1,0 +1,113 @@
+"""Runs in groups by any field: how many each has, and the means of what they reached."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from trackai.errors import InvalidInputError
+from trackai.filters.tree import Attribute, Config, equality_text
+from trackai.store.catalogue import filter_sql, run_tables
+from trackai.structs.records import RunGroup, RunGroupPage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from aiosqlite import Connection
+
+    from trackai.filters.tree import Field
+    from trackai.store.catalogue.filter_sql import Condition
+    from trackai.store.catalogue.run_tables import RunFilter
+
+# What a run has one of, and many runs may have alike.
+_ATTRIBUTES = frozenset({"group_name", "state", "name"})
+
+
+async def list_page(
+    conn: Connection,
+    where: RunFilter,
+    by: Field,
+    *,
+    columns: Mapping[str, Field],
+    limit: int,
+    offset: int = 0,
+) -> RunGroupPage:
+    """A page of groups of the runs that match, the largest first; those without the field last.
+
+    Args:
+        columns: of which fields to take the mean, by the name that it gets. It is over the runs of
+            the group in which the field is a finite number, null if there are none.
+
+    Raises:
+        InvalidInputError: runs cannot be grouped by that field.
+    """
+    conditions, values = run_tables.conditions(where)
+    key, key_values = _key(by)
+    keys = [filter_sql.sort_key(field) for field in columns.values()]
+    means = "".join(
+        f""", avg(CASE WHEN typeof(mean_{at}) IN ('integer', 'real')
+                       AND abs(mean_{at}) <= 1.7976931348623157e308 THEN mean_{at} END)"""
+        for at in range(len(keys))
+    )
+    shown = "".join(f", {sql} AS mean_{at}" for at, (sql, _) in enumerate(keys))
+    rows = await conn.execute_fetchall(
+        f"""
+        WITH matched AS (
+            SELECT {key} AS key {shown} FROM runs WHERE {conditions}
+        ), grouped AS (
+            SELECT key, COUNT(*) AS runs {means} FROM matched GROUP BY key
+        )
+        SELECT (SELECT COUNT(*) FROM grouped), * FROM grouped
+        ORDER BY key IS NULL, runs DESC, key
+        LIMIT ? OFFSET ?
+        """,
+        (
+            *key_values,
+            *(value for _, bound in keys for value in bound),
+            *values,
+            limit,
+            offset,
+        ),
+    )
+    found = [_group(by, columns, *row) for _, *row in rows]
+    return RunGroupPage(found, next((int(row[0]) for row in rows), 0))
+
+
+async def values_of(
+    conn: Connection, run_ids: Sequence[int], by: Field
+) -> dict[int, float | int | bool | str | None]:
+    """The field by which runs are grouped, by the row ids of those that exist.
+
+    Raises:
+        InvalidInputError: runs cannot be grouped by that field.
+    """
+    key, values = _key(by, name="group_by")
+    rows = await conn.execute_fetchall(
+        f"SELECT runs.id, {key} FROM runs WHERE runs.id IN (SELECT value FROM json_each(?))",
+        (*values, msgspec.json.encode(run_ids).decode()),
+    )
+    return {run_id: _value(found) for run_id, found in rows}
+
+
+def _key(by: Field, *, name: str = "by") -> Condition:
+    """The whole value, as the database compares it."""
+    match by:
+        case Config(key):
+            return "(SELECT comparable FROM configs WHERE run_id = runs.id AND key = ?)", [key]
+        case Attribute(attribute) if attribute in _ATTRIBUTES:
+            return filter_sql.ATTRIBUTES[attribute], []
+    raise InvalidInputError(name, "use group, state, name or config.KEY")
+
+
+def _group(
+    by: Field, columns: Mapping[str, Field], key: Any, runs: int, *means: float | None
+) -> RunGroup:
+    value = _value(key)
+    return RunGroup(value, runs, equality_text(by, value), dict(zip(columns, means, strict=True)))
+
+
+def _value(key: Any) -> float | int | bool | str | None:
+    # Booleans are blobs there, see the migrations.
+    found: float | int | bool | str | None = key == b"\x01" if isinstance(key, bytes) else key
+    return found

@@ -1,0 +1,1 @@
+"""Charts: points of series in as many buckets as asked for."""

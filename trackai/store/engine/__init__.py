@@ -1,0 +1,1 @@
+"""SQLite: opening, migrating, transactions."""

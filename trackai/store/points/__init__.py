@@ -1,0 +1,1 @@
+"""Logged points, and what is computed from them."""

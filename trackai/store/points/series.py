@@ -1,0 +1,314 @@
+"""Series: the metrics of a run, with the running figures that lists and summaries read."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from trackai.errors import NotFoundError
+from trackai.store.engine.bulk import execute_rows, placeholders
+from trackai.store.engine.sql import MEAN
+from trackai.store.points.figures import Figures
+from trackai.values.non_finite import json_value
+from trackai.values.types import Axis, Kind, Step, StoredValue, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from aiosqlite import Connection
+
+_SERIES_PER_STATEMENT = (128, 8, 1)
+_WIDTH = 1 + len(Figures.__struct_fields__)
+COLUMNS = """
+    series.id, series.path, axis, kind, points, finite_points, last_step,
+    EXISTS (SELECT 1 FROM attempts WHERE attempts.series_id = series.id)
+"""
+
+
+# A condition on rows of `metrics`.
+NOT_SUPERSEDED = """
+    NOT EXISTS (
+        SELECT 1 FROM attempts
+        WHERE attempts.series_id = metrics.series_id
+          AND attempts.first_step <= metrics.step
+          AND attempts.attempt >
+              (SELECT writers.attempt FROM writers WHERE writers.id = metrics.writer_id)
+    )
+"""
+
+
+def visible(resumed: int) -> str:
+    """The SQL condition on rows of `metrics` that holds for points that are not superseded.
+
+    Args:
+        resumed: `Series.resumed`; without a later attempt the condition costs nothing.
+    """
+    return NOT_SUPERSEDED if resumed else "TRUE"
+
+
+class Series(msgspec.Struct, frozen=True):
+    """A metric of a run.
+
+    Attributes:
+        points, finite_points, last_step: figures over the points that are not superseded.
+        resumed: whether a later attempt has logged to it, and earlier points may be superseded.
+    """
+
+    id: int
+    path: str
+    axis: Axis
+    kind: Kind
+    points: int
+    finite_points: int
+    last_step: Step | None
+    resumed: int
+
+    @property
+    def plain(self) -> bool:
+        """Whether all values are finite numbers."""
+        return self.kind in {"number", "bool"} and self.finite_points == self.points
+
+
+# What names a series: its run's row id, its path and its axis.
+Name = tuple[int, str, "Axis"]
+
+
+async def ensure(conn: Connection, wanted: Mapping[Name, Kind]) -> dict[Name, Series]:
+    """The series with these names; those that are missing are made, of the kind given."""
+    known = await _by_name(conn, wanted)
+    missing = [(*name, kind) for name, kind in wanted.items() if name not in known]
+    if missing:
+        await execute_rows(conn, _make, missing, width=4, sizes=_SERIES_PER_STATEMENT)
+        known |= await _by_name(conn, [(run_id, path, axis) for run_id, path, axis, _ in missing])
+    return known
+
+
+@lru_cache
+def _make(rows: int) -> str:
+    return f"""
+        INSERT INTO series (run_id, path, axis, kind) VALUES {placeholders(rows, 4)}
+        ON CONFLICT (run_id, path, axis) DO NOTHING
+    """
+
+
+async def _by_name(conn: Connection, names: Iterable[Name]) -> dict[Name, Series]:
+    paths: dict[int, set[str]] = {}
+    for run_id, path, _ in names:
+        paths.setdefault(run_id, set()).add(path)
+    rows = await conn.execute_fetchall(
+        f"""
+        SELECT series.run_id, {COLUMNS}
+        FROM json_each(?) AS run, json_each(run.value) AS wanted
+        CROSS JOIN series ON series.run_id = CAST(run.key AS INTEGER)
+                         AND series.path = wanted.value
+        """,
+        (msgspec.json.encode(paths).decode(),),
+    )
+    found = [(run_id, Series(*fields)) for run_id, *fields in rows]
+    for run_id, some in paths.items():
+        # In JSON, SQLite takes a NUL for the end of a text.
+        for path in some:
+            if "\0" in path:
+                found += [
+                    (run_id, Series(*fields))
+                    for fields in await conn.execute_fetchall(
+                        f"SELECT {COLUMNS} FROM series WHERE run_id = ? AND path = ?",
+                        (run_id, path),
+                    )
+                ]
+    return {(run_id, one.path, one.axis): one for run_id, one in found}
+
+
+async def merge_figures(conn: Connection, additions: Iterable[tuple[int, Figures]]) -> None:
+    """Add the figures of new points, which are stored, to those of their series, by row id."""
+    await execute_rows(
+        conn,
+        _merge,
+        ((series_id, *msgspec.structs.astuple(figures)) for series_id, figures in additions),
+        width=_WIDTH,
+        sizes=_SERIES_PER_STATEMENT,
+    )
+
+
+async def reset_figures(conn: Connection, series_id: int, kind: Kind) -> None:
+    """Make a series look as if it had no points of that kind, before they are counted anew."""
+    await conn.execute(
+        """
+        UPDATE series SET
+            kind = ?, points = 0, finite_points = 0, nan_points = 0, sum = 0,
+            first_step = NULL, last_step = NULL, first_timestamp = NULL, last_timestamp = NULL,
+            last_value = NULL, min_value = NULL, min_step = NULL, max_value = NULL, max_step = NULL
+        WHERE id = ?
+        """,
+        (kind, series_id),
+    )
+
+
+@lru_cache
+def _merge(rows: int) -> str:
+    return f"""
+        WITH new (
+            id, kind, points, finite_points, nan_points, first_step, last_step,
+            first_timestamp, last_timestamp, last_value,
+            min_value, min_step, max_value, max_step, sum
+        ) AS (VALUES {placeholders(rows, _WIDTH)})
+        UPDATE series SET
+            kind = CASE WHEN series.kind = new.kind THEN new.kind ELSE 'number' END,
+            points = series.points + new.points,
+            finite_points = series.finite_points + new.finite_points,
+            nan_points = series.nan_points + new.nan_points,
+            first_step = min(coalesce(series.first_step, new.first_step), new.first_step),
+            last_step = max(coalesce(series.last_step, new.last_step), new.last_step),
+            first_timestamp =
+                min(coalesce(series.first_timestamp, new.first_timestamp), new.first_timestamp),
+            last_timestamp =
+                max(coalesce(series.last_timestamp, new.last_timestamp), new.last_timestamp),
+            -- Of several points at the last step it is the latest, whichever was stored last.
+            last_value = CASE
+                WHEN series.last_step > new.last_step THEN series.last_value
+                WHEN series.last_step = new.last_step THEN (
+                    SELECT value FROM metrics
+                    WHERE series_id = series.id AND step = new.last_step AND {NOT_SUPERSEDED}
+                    ORDER BY timestamp DESC, writer_id DESC LIMIT 1
+                )
+                ELSE new.last_value
+            END,
+            -- Of 1 and 1.0 it is the float, whichever was stored first.
+            min_value = CASE
+                WHEN new.min_value IS NULL OR series.min_value < new.min_value
+                    OR (series.min_value = new.min_value AND typeof(series.min_value) = 'real')
+                THEN series.min_value ELSE new.min_value
+            END,
+            min_step = CASE
+                WHEN new.min_value IS NULL OR series.min_value < new.min_value
+                THEN series.min_step
+                WHEN series.min_value = new.min_value
+                THEN min(series.min_step, new.min_step)
+                ELSE new.min_step
+            END,
+            max_value = CASE
+                WHEN new.max_value IS NULL OR series.max_value > new.max_value
+                    OR (series.max_value = new.max_value AND typeof(series.max_value) = 'real')
+                THEN series.max_value ELSE new.max_value
+            END,
+            max_step = CASE
+                WHEN new.max_value IS NULL OR series.max_value > new.max_value
+                THEN series.max_step
+                WHEN series.max_value = new.max_value
+                THEN min(series.max_step, new.max_step)
+                ELSE new.max_step
+            END,
+            -- Sums beyond the largest float are infinite; +Infinity with -Infinity would be NULL.
+            sum = coalesce(series.sum + new.sum, series.sum)
+        FROM new
+        WHERE series.id = new.id
+    """
+
+
+async def list_paths(conn: Connection, run_id: int) -> list[str]:
+    """The names of a run's metrics, sorted."""
+    rows = await conn.execute_fetchall(
+        "SELECT DISTINCT path FROM series WHERE run_id = ? ORDER BY path", (run_id,)
+    )
+    return [path for (path,) in rows]
+
+
+async def last_values(conn: Connection, run_id: int) -> list[tuple[str, StoredValue, Kind]]:
+    """The last value of each metric of a run and the kind of its series, sorted by path."""
+    rows = await conn.execute_fetchall(
+        "SELECT path, last_value, kind FROM series WHERE run_id = ? ORDER BY path, axis DESC",
+        (run_id,),
+    )
+    return [(path, value, kind) for path, value, kind in rows]
+
+
+class MetricSummary(msgspec.Struct, frozen=True):
+    """The figures of a metric, over the points that are not superseded.
+
+    `min`, `max` and `mean` are over finite numbers and None where there are none.
+    """
+
+    path: str
+    axis: Axis
+    kind: Kind
+    points: int
+    nan_points: int
+    last: Value
+    last_step: Step | None
+    min: Step | None
+    min_step: Step | None
+    max: Step | None
+    max_step: Step | None
+    mean: float | None
+
+
+async def summaries(conn: Connection, run_id: int) -> list[MetricSummary]:
+    """The figures of all metrics of a run, sorted by path."""
+    rows = await conn.execute_fetchall(
+        f"""
+        SELECT
+            path, axis, kind, points, nan_points, last_value,
+            CASE axis WHEN 'step' THEN last_step END, min_value, min_step, max_value, max_step,
+            {MEAN}
+        FROM series WHERE run_id = ?
+        ORDER BY path, axis
+        """,
+        (run_id,),
+    )
+    return [
+        MetricSummary(path, axis, kind, points, nans, json_value(last, kind), *rest)
+        for path, axis, kind, points, nans, last, *rest in rows
+    ]
+
+
+async def last_step(conn: Connection, run_id: int) -> Step | None:
+    """The highest step of a run; None if nothing has been logged with a step."""
+    rows = await conn.execute_fetchall(
+        "SELECT max(last_step) FROM series WHERE run_id = ? AND axis = 'step'", (run_id,)
+    )
+    return next((step for (step,) in rows), None)
+
+
+async def list_of_run(conn: Connection, run_id: int) -> list[Series]:
+    """All series of a run."""
+    rows = await conn.execute_fetchall(
+        f"SELECT {COLUMNS} FROM series WHERE run_id = ? ORDER BY id", (run_id,)
+    )
+    return [Series(*row) for row in rows]
+
+
+async def find(conn: Connection, run_id: int, path: str) -> list[Series]:
+    """The series of that name; two where it was logged with steps and as a system metric.
+
+    Raises:
+        NotFoundError: the run has no such metric.
+    """
+    rows = await conn.execute_fetchall(
+        f"SELECT {COLUMNS} FROM series WHERE run_id = ? AND path = ? ORDER BY axis",
+        (run_id, path),
+    )
+    found = [Series(*row) for row in rows]
+    if not found:
+        raise NotFoundError(f"the run {run_id} has no metric {path!r}")
+    return found
+
+
+async def find_many(
+    conn: Connection, run_ids: Sequence[int], paths: Sequence[str]
+) -> list[tuple[int, Series]]:
+    """The series of these names in these runs, each with its run's id.
+
+    Where a name was logged with steps and as a system metric, the former comes last.
+    """
+    rows = await conn.execute_fetchall(
+        f"""
+        SELECT run_id, {COLUMNS} FROM series
+        WHERE run_id IN (SELECT value FROM json_each(?))
+          AND path IN (SELECT value FROM json_each(?))
+        ORDER BY run_id, path, axis DESC
+        """,
+        (msgspec.json.encode(run_ids).decode(), msgspec.json.encode(paths).decode()),
+    )
+    return [(run_id, Series(*fields)) for run_id, *fields in rows]

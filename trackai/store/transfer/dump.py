@@ -1,0 +1,169 @@
+"""Runs as a whole, out of a store: `loading` is the way into one."""
+
+from __future__ import annotations
+
+import math
+from itertools import compress
+from typing import TYPE_CHECKING, Any
+
+from trackai.store.catalogue import configs, tags
+from trackai.store.points import series
+from trackai.store.transfer import imports
+from trackai.structs.exchange import Block, FileHead, ImportHead, RunHead, WriterHead
+from trackai.values.non_finite import python_values
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from aiosqlite import Connection
+
+    from trackai.store.points.series import Series
+    from trackai.structs.exchange import Item
+    from trackai.values.types import Step
+
+_PAGE = 20_000
+_Writers = dict[int, WriterHead]
+
+
+async def dump(conn: Connection, run_id: int) -> AsyncIterator[Item]:
+    """A run: its head, then its files, then all its points, superseded ones too."""
+    head = await _head(conn, run_id)
+    yield head
+    heads = await _writers(conn, run_id)
+    async for file in _files(conn, run_id, head.uid, heads):
+        yield file
+    for one in await series.list_of_run(conn, run_id):
+        async for block in _blocks(conn, head.uid, one, heads):
+            yield block
+
+
+async def _head(conn: Connection, run_id: int) -> RunHead:
+    rows = await conn.execute_fetchall(
+        """
+        SELECT
+            runs.uid, projects.name, projects.slug, runs.slug, runs.name, group_name, state,
+            runs.created_at, runs.updated_at, finished_at, notes, fork_uid, fork_step
+        FROM runs JOIN projects ON projects.id = runs.project_id
+        WHERE runs.id = ?
+        """,
+        (run_id,),
+    )
+    fields: Any = next(iter(rows))
+    names = (
+        "uid", "project", "project_slug", "run_id", "name", "group_name", "state",
+        "created_at", "updated_at", "finished_at", "notes", "fork_uid", "fork_step",
+    )  # fmt: skip
+    return RunHead(
+        **dict(zip(names, fields, strict=True)),
+        tags=await tags.get(conn, run_id),
+        config=await configs.get(conn, run_id),
+        config_types=await configs.types(conn, run_id),
+        imports=[
+            ImportHead(
+                part=one.part,
+                fingerprint=one.fingerprint,
+                consumed=one.consumed,
+                complete=bool(one.complete),
+                counts=one.counts,
+            )
+            for one in await imports.list_of_run(conn, run_id)
+        ],
+    )
+
+
+async def _writers(conn: Connection, run_id: int) -> _Writers:
+    rows = await conn.execute_fetchall(
+        """
+        SELECT
+            writers.id, uid, attempt, rank, host, pid, started_at, state, first_step, ended_at, part
+        FROM writers LEFT JOIN imports ON imports.id = import_id
+        WHERE writers.run_id = ?
+        """,
+        (run_id,),
+    )
+    names = (
+        "uid", "attempt", "rank", "host", "pid", "started_at", "state", "first_step", "ended_at",
+        "part",
+    )  # fmt: skip
+    return {id_: WriterHead(**dict(zip(names, fields, strict=True))) for id_, *fields in rows}
+
+
+async def _files(
+    conn: Connection, run_id: int, run_uid: str, heads: _Writers
+) -> AsyncIterator[FileHead]:
+    names = ("path", "kind", "name", "step", "timestamp", "size", "sha256", "source")
+    rows = await conn.execute_fetchall(
+        f"SELECT writer_id, {', '.join(names)} FROM files WHERE run_id = ? ORDER BY id", (run_id,)
+    )
+    for writer_id, *fields in rows:
+        yield FileHead(
+            run_uid=run_uid, writer=heads[writer_id], **dict(zip(names, fields, strict=True))
+        )
+
+
+async def _blocks(
+    conn: Connection, run_uid: str, one: Series, heads: _Writers
+) -> AsyncIterator[Block]:
+    after: tuple[Step, int, int] = (-math.inf, 0, 0)
+    query = _points_query(own_steps=await _has_own_steps(conn, one))
+    while True:
+        rows: list[Any] = list(await conn.execute_fetchall(query, (one.id, *after)))
+        if not rows:
+            return
+        for writer_id, columns in _by_writer(rows):
+            steps, timestamps, values, own_steps = columns
+            yield Block(
+                run_uid=run_uid,
+                metric=one.path,
+                axis=one.axis,
+                kind=one.kind,
+                writer=heads[writer_id],
+                steps=steps,
+                timestamps=timestamps,
+                values=python_values(values, one.kind),
+                own_steps=None if own_steps.count(None) == len(own_steps) else own_steps,
+            )
+        step, timestamp, _, writer_id, _ = rows[-1]
+        after = (step, timestamp, writer_id)
+
+
+def _by_writer(rows: list[Any]) -> Iterator[tuple[int, list[list[Any]]]]:
+    """Columns of the rows, apart for each writer; mostly there is one."""
+    steps, timestamps, values, writer_ids, own_steps = map(list, zip(*rows, strict=True))
+    present = dict.fromkeys(writer_ids)
+    if len(present) == 1:
+        yield writer_ids[0], [steps, timestamps, values, own_steps]
+        return
+    for wanted in present:
+        mine = [writer_id == wanted for writer_id in writer_ids]
+        yield (
+            wanted,
+            [list(compress(column, mine)) for column in (steps, timestamps, values, own_steps)],
+        )
+
+
+async def _has_own_steps(conn: Connection, one: Series) -> bool:
+    rows = await conn.execute_fetchall(
+        "SELECT 1 FROM system_steps WHERE series_id = ? LIMIT 1", (one.id,)
+    )
+    return bool(list(rows))
+
+
+def _points_query(*, own_steps: bool) -> str:
+    column, join = "NULL", ""
+    if own_steps:
+        column = "system_steps.step"
+        join = """
+            LEFT JOIN system_steps
+                   ON system_steps.series_id = metrics.series_id
+                  AND system_steps.timestamp = metrics.timestamp
+                  AND system_steps.writer_id = metrics.writer_id
+        """
+    return f"""
+        SELECT metrics.step, metrics.timestamp, value, metrics.writer_id, {column}
+        FROM metrics {join}
+        WHERE metrics.series_id = ?
+          AND (metrics.step, metrics.timestamp, metrics.writer_id) > (?, ?, ?)
+        ORDER BY metrics.step, metrics.timestamp, metrics.writer_id
+        LIMIT {_PAGE}
+    """

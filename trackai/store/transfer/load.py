@@ -1,0 +1,145 @@
+"""Runs as a whole, into a store, where they may be already: loading twice changes nothing more."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from trackai.store.catalogue import configs, projects, runs, tags, writers
+from trackai.store.points import metrics
+from trackai.store.transfer import imports
+from trackai.structs.points import Column
+from trackai.values.times import microseconds
+
+if TYPE_CHECKING:
+    from aiosqlite import Connection
+
+    from trackai.structs.exchange import Block, RunHead, WriterHead
+    from trackai.values.types import Step
+
+
+async def begin_run(conn: Connection, head: RunHead) -> int:
+    """Make a run, or add to one that is there what it does not have; its row id.
+
+    What a run that is there says about itself stays as it is. A new one is running until
+    `end_run` says otherwise.
+    """
+    run = await runs.find_by_uid(conn, head.uid)
+    if run is None:
+        project = await projects.get_or_create(
+            conn, head.project, slug=head.project_slug, now=head.created_at
+        )
+        slug = head.run_id
+        if await runs.has_slug(conn, project.id, slug):
+            slug = await runs.unused_slug(conn, project.id, slug)
+        run = await runs.create(
+            conn, uid=head.uid, project_id=project.id, slug=slug, name=head.name,
+            group_name=head.group_name, now=head.created_at,
+        )  # fmt: skip
+        if head.fork_uid is not None:
+            await runs.set_fork(conn, run.id, head.fork_uid, head.fork_step)
+        if head.notes is not None:
+            await runs.set_notes(conn, run.id, head.notes)
+    for one in head.imports:
+        await imports.begin_copy(conn, run.id, one)
+    return run.id
+
+
+async def end_run(conn: Connection, run_id: int, head: RunHead) -> int:
+    """Note how a run has ended and what it says about itself, now that all of it is here.
+
+    Returns:
+        How many keys of its configuration are new.
+    """
+    run = await runs.get(conn, run_id)
+    if head.group_name is not None and run.group_name is None:
+        await runs.set_group(conn, run_id, head.group_name)
+    added = await _add_config(conn, run_id, head)
+    await tags.add(conn, run_id, head.tags)
+    for one in head.imports:
+        await imports.end_copy(conn, run_id, one)
+    if head.updated_at is not None:
+        await runs.touch(conn, run_id, now=head.updated_at)
+    if head.state == "running":
+        return added
+    # One that has ended may have gone on elsewhere, if nobody has a say in it here.
+    states = await writers.states(conn, run_id)
+    later = head.finished_at is not None and (
+        run.finished_at is None or microseconds(run.finished_at) < head.finished_at
+    )
+    if "running" not in states and (run.state == "running" or (later and not states)):
+        ended = head.finished_at or time.time_ns() // 1000
+        await runs.set_state(conn, run_id, head.state, now=ended)
+    return added
+
+
+async def _add_config(conn: Connection, run_id: int, head: RunHead) -> int:
+    known = await configs.get(conn, run_id)
+    new = {key: value for key, value in head.config.items() if key not in known}
+    await configs.put(
+        conn, run_id, {key: msgspec.json.encode(value).decode() for key, value in new.items()}
+    )
+    await configs.set_types(
+        conn, run_id, {key: head.config_types[key] for key in new if key in head.config_types}
+    )
+    return len(new)
+
+
+async def writer(conn: Connection, run_id: int, head: WriterHead) -> int:
+    """The row id of a writer, which is made if it is not there."""
+    known = await writers.find(conn, [head.uid])
+    if known:
+        if head.state not in (None, "running") and await writers.is_running(conn, head.uid):
+            await writers.end(conn, head.uid, head.state, now=head.ended_at or head.started_at)
+        return known[head.uid]
+    writer_id = await writers.get_or_create(
+        conn, uid=head.uid, run_id=run_id, attempt=head.attempt, rank=head.rank, host=head.host,
+        pid=head.pid, state=head.state, first_step=head.first_step, now=head.started_at,
+    )  # fmt: skip
+    if head.state is not None and head.ended_at is not None:
+        await writers.end(conn, head.uid, head.state, now=head.ended_at)
+    if head.part is not None:
+        await imports.adopt(conn, run_id, head.part, writer_id)
+    return writer_id
+
+
+async def add_points(conn: Connection, run_id: int, block: Block) -> int:
+    """Store the points of a block that are not there yet; how many that were."""
+    writer_id = await writer(conn, run_id, block.writer)
+    column = Column(
+        block.metric, block.axis, block.steps, block.timestamps, block.values,
+        kind="histogram" if block.kind == "histogram" else "text",
+    )  # fmt: skip
+    column = await _without_known(conn, run_id, writer_id, column)
+    await metrics.append(conn, run_id, writer_id, [column])
+    if block.own_steps is not None:
+        own_steps: list[tuple[int, Step]] = [
+            (timestamp, step)
+            for timestamp, step in zip(block.timestamps, block.own_steps, strict=True)
+            if step is not None
+        ]
+        await metrics.note_own_steps(conn, run_id, block.metric, writer_id, own_steps)
+    return len(column.steps)
+
+
+async def _without_known(conn: Connection, run_id: int, writer_id: int, column: Column) -> Column:
+    rows = await conn.execute_fetchall(
+        """
+        SELECT step, timestamp FROM metrics
+        WHERE series_id = (SELECT id FROM series WHERE run_id = ? AND path = ? AND axis = ?)
+          AND step BETWEEN ? AND ? AND writer_id = ?
+        """,
+        (run_id, column.path, column.axis, min(column.steps), max(column.steps), writer_id),
+    )
+    known = set(rows)
+    if not known:
+        return column
+    new = [
+        point
+        for point in zip(column.steps, column.timestamps, column.values, strict=True)
+        if point[:2] not in known
+    ]
+    steps, timestamps, values = map(list, zip(*new, strict=True)) if new else ([], [], [])
+    return msgspec.structs.replace(column, steps=steps, timestamps=timestamps, values=values)

@@ -1,0 +1,1 @@
+"""Checks, deletion and garbage collection."""

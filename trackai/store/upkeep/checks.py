@@ -1,0 +1,68 @@
+"""Whether what is derived still says what the rows say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trackai.store.points import metrics
+from trackai.store.points.series import COLUMNS, NOT_SUPERSEDED, Series
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from aiosqlite import Connection
+
+
+# NULL where a value is text, NaN or infinite.
+_FINITE = """
+    CASE WHEN typeof(value) != 'text' AND value > -9e999 AND value < 9e999 THEN value END
+"""
+
+
+async def integrity(conn: Connection) -> list[str]:
+    """What SQLite finds wrong with the file; nothing, if all is well."""
+    rows = await conn.execute_fetchall("PRAGMA integrity_check")
+    return [problem for (problem,) in rows if problem != "ok"]
+
+
+async def wrong_figures(conn: Connection) -> list[int]:
+    """The row ids of the series whose figures differ from their rows."""
+    rows = await conn.execute_fetchall(
+        f"""
+        WITH counted AS (
+            SELECT series_id, COUNT(*) AS points, min(step) AS first_step, max(step) AS last_step,
+                   sum(value IS NULL) AS nans, min({_FINITE}) AS low, max({_FINITE}) AS high,
+                   COUNT({_FINITE}) AS finite, total({_FINITE}) AS sum,
+                   total(abs(CAST({_FINITE} AS REAL))) AS magnitude
+            FROM metrics WHERE {NOT_SUPERSEDED}
+            GROUP BY series_id
+        )
+        SELECT series.id FROM series LEFT JOIN counted ON counted.series_id = series.id
+        WHERE series.points != coalesce(counted.points, 0)
+           OR series.nan_points != coalesce(counted.nans, 0)
+           OR series.finite_points != coalesce(counted.finite, 0)
+           -- In whatever order they were added; where the largest float is passed, nothing is said.
+           OR abs(series.sum - coalesce(counted.sum, 0)) > 1e-9 * coalesce(counted.magnitude, 0)
+           OR series.first_step IS NOT counted.first_step
+           OR series.last_step IS NOT counted.last_step
+           OR series.min_value IS NOT counted.low
+           OR series.max_value IS NOT counted.high
+           OR series.last_value IS NOT (
+               SELECT value FROM metrics
+               WHERE series_id = series.id AND step = counted.last_step AND {NOT_SUPERSEDED}
+               ORDER BY timestamp DESC, writer_id DESC LIMIT 1
+           )
+        ORDER BY series.id
+        """
+    )
+    return [series_id for (series_id,) in rows]
+
+
+async def recount(conn: Connection, series_ids: Iterable[int]) -> None:
+    """Count the figures of series anew."""
+    for series_id in series_ids:
+        rows = await conn.execute_fetchall(
+            f"SELECT {COLUMNS} FROM series WHERE id = ?", (series_id,)
+        )
+        for row in rows:
+            await metrics.recount(conn, Series(*row))

@@ -1,0 +1,1 @@
+"""What values, steps and times are, and how they are written."""
