@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import sqlite3
 import subprocess
@@ -30,16 +29,6 @@ def test_what_is_public_is_in_all() -> None:
     assert public | {"__version__", *trackai._MODULES} == set(trackai.__all__)
     with pytest.raises(AttributeError, match="'trackai' has no attribute 'nope'"):
         trackai.nope  # noqa: B018
-
-
-def test_the_changelog_agrees_with_the_version() -> None:
-    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-    found = re.search(r"^## (\S+)", text, re.MULTILINE)
-    assert found is not None
-    assert found[1] == trackai.__version__
-    for line in filter(None, text.splitlines()):
-        beginnings = ("# Changelog", "## ", "- Added ", "- Changed ", "- Fixed ", "  ")
-        assert line.startswith(beginnings), line
 
 
 def _loaded_by(script: str) -> list[str]:
@@ -77,6 +66,19 @@ def test_no_file_is_called_what_it_must_not_be() -> None:
         assert path.suffix not in BUILT | DATABASES, path
         assert not set(path.parts) & MACHINES, path
         assert path.suffix != ".py" or path.stem not in VAGUE, path
+
+
+# Those of tests and of the dashboard belong to their tests and sources.
+PICTURES = {".png", ".jpg", ".jpeg", ".gif", ".webp", ".svg", ".ico", ".pdf"}
+
+
+def test_pictures_are_in_docs_images_only() -> None:
+    pictures = [path for path in _files() if path.suffix.lower() in PICTURES]
+    folders = {path.parent.as_posix() for path in pictures}
+    elsewhere = ("tests/data/", "trackai/dashboard/web/")
+    assert {folder for folder in folders if not f"{folder}/".startswith(elsewhere)} == {
+        "docs/images"
+    }
 
 
 def _files() -> list[Path]:
