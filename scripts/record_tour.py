@@ -1,7 +1,7 @@
-"""Record docs/tour.md, and its beginning in the README: `python scripts/record_tour.py`.
+"""Record docs/tour.md and the excerpt in the README: `python scripts/record_tour.py`.
 
-Every command runs in a shell on a terminal of its own, in a new home folder; what it prints is what
-the tour shows. A test records it again and compares.
+Each command runs in a shell on its own pseudo-terminal, with an empty home folder. The tour shows
+its output. A test runs all commands again and compares the output.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ COLUMNS = 110
 
 @dataclass(frozen=True)
 class Stop:
-    """What a part of the tour says, and the commands that show it."""
+    """A section of the tour: a sentence and the commands that follow it."""
 
     text: str
     commands: tuple[str, ...]
@@ -33,7 +33,7 @@ class Stop:
 
 STOPS = (
     Stop(
-        "A few runs to look at, and all of them in a table, the best first:",
+        "Create a few runs, and list them by their lowest validation loss:",
         (
             "trackai demo --runs 4",
             (
@@ -44,18 +44,16 @@ STOPS = (
         in_readme=True,
     ),
     Stop(
-        "What differs, and how they learned. On a terminal with colours each run has its own, and "
-        "the lines are finer:",
+        "Compare two runs and plot a metric. On a terminal with colours, each run has its own "
+        "colour, and the lines are finer:",
         ("trackai compare 1 2", "trackai plot train/loss --runs 1 3 --log --height 10"),
-        in_readme=True,
     ),
     Stop(
-        "One run. It is the latest, or named by its id, its slug, `project/slug` or its name:",
+        "Show one run. A run is given as an id, a slug, `project/slug`, a name or `latest`:",
         ("trackai show 1", "trackai plot val/accuracy 1 --height 8"),
     ),
     Stop(
-        "Logging from a shell script, and following a run: what was logged last, then what comes, "
-        "until it ends:",
+        "Log from a shell script, and follow a run until it ends:",
         (
             'trackai log --run nightly loss=0.5 note="first try" --step 1',
             "trackai log --run nightly loss=0.25 --finish completed",
@@ -64,14 +62,14 @@ STOPS = (
         ),
     ),
     Stop(
-        "Waiting for a run, or for a condition; one that is not met is the exit code 4:",
+        "Wait for a run, or for a condition. The exit code is 4 if the condition is not met:",
         (
             'trackai wait 1 --until "val/accuracy > 0.9"',
             'trackai wait 1 --until "val/accuracy > 0.99"; echo "exit code $?"',
         ),
     ),
     Stop(
-        "Tags, filters, and plain SQL that cannot change anything:",
+        "Tag runs, filter them, and query the database with read-only SQL:",
         (
             "trackai tag 1 baseline",
             (
@@ -85,7 +83,7 @@ STOPS = (
         ),
     ),
     Stop(
-        "Taking everything along. Runs have identities, so merging twice changes nothing:",
+        "Export, back up and merge. Every run has a unique id, so merging twice changes nothing:",
         (
             "trackai export 1 -o run.csv",
             "trackai backup copy.db",
@@ -94,14 +92,14 @@ STOPS = (
         ),
     ),
     Stop(
-        "What goes wrong is one line that says what to do:",
+        "An error is one line that says what to do:",
         ("trackai show nihgtly", "trackai runs nope", "trackai delete 2 </dev/null"),
     ),
 )
 
 
 def record(stop: Stop, home: Path) -> str:
-    """A part of the tour, in Markdown."""
+    """Run the commands of a section; return it as Markdown."""
     lines = []
     for command in stop.commands:
         lines += [f"$ {command}", *_run(command, home).splitlines()]
@@ -110,13 +108,13 @@ def record(stop: Stop, home: Path) -> str:
 
 
 def record_all() -> list[str]:
-    """All parts, recorded anew one after the other."""
+    """Run all sections in order in one home folder; return each as Markdown."""
     with tempfile.TemporaryDirectory() as folder:
         return [record(stop, Path(folder)) for stop in STOPS]
 
 
 def _run(command: str, home: Path) -> str:
-    """What a command prints on a terminal."""
+    """Run a command on a pseudo-terminal; return its output as text."""
     env = {
         "HOME": str(home), "TERM": "xterm", "NO_COLOR": "1", "LANG": "C.UTF-8", "TZ": "UTC",
         "COLUMNS": str(COLUMNS), "LINES": "40",
@@ -131,18 +129,18 @@ def _run(command: str, home: Path) -> str:
         while True:
             try:
                 data = os.read(main, 65_536)
-            except OSError:  # all that held the other end have ended
+            except OSError:  # every process with the other end open has exited
                 break
             if not data:
                 break
             said += data
     os.close(main)
     text = said.decode().replace("\r\n", "\n").replace(str(home), "~")
-    # A line that is written anew, as progress is, is what it is at last.
+    # Of a line that is rewritten in place, such as progress, only the last version remains.
     return re.sub(r"[^\n]*\r(\x1b\[K)?", "", text)
 
 
-# What is another each time, and what stands for it when two recordings are compared.
+# Parts of the output that differ in each recording, with the text that replaces them.
 _VARYING = (
     (r"\b[a-z]+-[a-z]+-(\d+)\b", r"NAME-\1"),
     (r"\d{4}-\d\d-\d\dT[\d:.]+(Z|\+00:00)?", "TIME"),
@@ -150,26 +148,29 @@ _VARYING = (
     (r"\d+ (s|min|h|d) ago", "AGO"),
     (r"[\d.]+ (bytes|KB|MB|GB)\b", "SIZE"),
     (r"[\d.]+ s\b", "SECONDS"),
-    (r" +", " "),  # tables are as wide as what is in them
+    (r" +", " "),  # the columns of a table are as wide as their contents
 )
 
 
 def comparable(text: str) -> str:
-    """A recording without what is another each time."""
+    """Replace the parts of a recording that differ each time."""
     for pattern, instead in _VARYING:
         text = re.sub(pattern, instead, text)
     return text
 
 
 def in_readme(parts: list[str]) -> str:
-    """The parts that the README shows."""
+    """Join the sections that the README shows."""
     return "\n".join(part for part, stop in zip(parts, STOPS, strict=True) if stop.in_readme)
 
 
 def main() -> None:
-    """Record the tour, and write it where people read it."""
+    """Record the tour; write docs/tour.md and the excerpt in the README."""
     parts = record_all()
-    head = "# A tour of the terminal\n\nRecorded by `scripts/record_tour.py` from real commands.\n"
+    head = (
+        "# A tour of the terminal\n\n"
+        "`scripts/record_tour.py` records this page from real commands.\n"
+    )
     TOUR.write_text("\n".join([head, *parts]), encoding="utf-8")
     text = README.read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)

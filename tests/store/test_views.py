@@ -1,4 +1,4 @@
-"""What people see at the sqlite3 prompt: the views, and the queries of the README."""
+"""What people see at the sqlite3 prompt: the views, and the queries of the documents."""
 
 from __future__ import annotations
 
@@ -102,9 +102,10 @@ def test_points_and_configuration(prompt: sqlite3.Connection) -> None:
     ]
 
 
-def test_the_queries_of_the_readme(prompt: sqlite3.Connection) -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"```sql\n(.*?)```", readme, re.DOTALL)
+def test_the_queries_of_the_documents(prompt: sqlite3.Connection) -> None:
+    root = Path(__file__).parents[2]
+    page = (root / "docs" / "sql.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```sql\n(.*?)```", page, re.DOTALL)
     queries = [query for block in blocks for query in block.split(";") if query.strip()]
     assert len(queries) >= 5
     found = [prompt.execute(query).fetchall() for query in queries]
@@ -112,6 +113,7 @@ def test_the_queries_of_the_readme(prompt: sqlite3.Connection) -> None:
     assert [(0, "2023-11-14 22:13:20.250", 2.0), (0.5, "2023-11-14 22:13:21.000", None)] in found
     assert [("experiment-1", "0.1", 2.0)] in found
     assert [("my-project", "experiment-1", "loss", 1, 0.5)] in found
+    readme = (root / "README.md").read_text(encoding="utf-8")
     statistics = re.search(r'trackai\.db "(SELECT\s+\(SELECT COUNT.*?)"', readme, re.DOTALL)
     assert statistics is not None
     assert prompt.execute(statistics[1]).fetchall() == [(1, 2, 6)]
