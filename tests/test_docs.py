@@ -1,0 +1,155 @@
+"""The documents: links, generated pages, settings, pictures, and the changelog."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import trackai
+import trackai.settings
+from scripts import sdk_reference
+
+if TYPE_CHECKING:
+    from tests.conftest import Server
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+PAGE_IDS = [path.relative_to(ROOT).as_posix() for path in PAGES]
+
+
+def without_code(text: str) -> str:
+    """Markdown without fenced blocks and inline code."""
+    text = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+    return re.sub(r"`[^`\n]*`", "", text)
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of the headings of a page, as GitHub makes them."""
+    text = re.sub(r"^```.*?^```", "", page.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+    slugs: set[str] = set()
+    for heading in re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE):
+        slug = re.sub(r"[^\w -]", "", heading.strip().lower()).replace(" ", "-")
+        number = 0
+        while (anchor := f"{slug}-{number}" if number else slug) in slugs:
+            number += 1
+        slugs.add(anchor)
+    return slugs
+
+
+def links(page: Path) -> list[str]:
+    """The targets of the links and pictures of a page, without addresses of other sites."""
+    text = without_code(page.read_text("utf-8"))
+    targets = re.findall(r"\]\(([^)\s]+)\)", text)
+    return [target for target in targets if not re.match(r"[a-z]+:", target)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=PAGE_IDS)
+def test_links_resolve(page: Path) -> None:
+    for target in links(page):
+        path, _, anchor = target.partition("#")
+        linked = (page.parent / path).resolve() if path else page
+        assert linked.exists(), f"{page.name}: {target}"
+        assert not anchor or anchor in anchors(linked), f"{page.name}: {target}"
+
+
+def test_links_are_found() -> None:
+    """The test above would hold if no link were found."""
+    assert "docs/logging.md" in links(ROOT / "README.md")
+    assert sum(len(links(page)) for page in PAGES) > 50
+    assert "where-do-i-find-" in anchors(ROOT / "CONTRIBUTING.md")
+
+
+def test_the_readme_and_the_index_link_to_every_page() -> None:
+    pages = {path.name for path in (ROOT / "docs").glob("*.md")} - {"README.md"}
+    assert {target.removeprefix("docs/") for target in links(ROOT / "README.md")} >= pages
+    assert set(links(ROOT / "docs" / "README.md")) >= pages
+
+
+def test_the_sdk_reference_is_up_to_date() -> None:
+    written = sdk_reference.PAGE.read_text(encoding="utf-8")
+    assert written == sdk_reference.page(), "run python scripts/sdk_reference.py"
+
+
+def test_the_sdk_reference_has_every_public_name() -> None:
+    listed = [name for names in sdk_reference.SECTIONS.values() for name in names]
+    assert len(listed) == len(set(listed))
+    # `run` and `summary` belong to the moment: the module has them while a run is active.
+    assert set(listed) | {"run", "summary"} == set(trackai.__all__) | {"run", "summary"}
+
+
+def test_public_names_have_docstrings() -> None:
+    assert sdk_reference.missing_docstrings() == []
+
+
+def test_missing_docstrings_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Undocumented:
+        def method(self) -> None: ...
+
+        @property
+        def value(self) -> int:
+            return 1
+
+    Undocumented.__module__ = "trackai.sdk.run"
+    monkeypatch.setattr(trackai, "Run", Undocumented)
+    assert sdk_reference.missing_docstrings() == ["Run", "Run.method", "Run.value"]
+
+
+def environment_variables() -> set[str]:
+    """The names that `trackai.settings` looks up in the environment."""
+    source = Path(trackai.settings.__file__).read_text(encoding="utf-8")
+    names = set()
+    for node in ast.walk(ast.parse(source)):
+        is_lookup = (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr == "get"
+            and ast.unparse(node.func.value) in {"env", "os.environ"}
+        )
+        if is_lookup:
+            assert isinstance(node, ast.Call)
+            assert isinstance(node.args[0], ast.Constant)
+            names.add(str(node.args[0].value))
+    assert set(re.findall(r"TRACKAI_[A-Z_]+", source)) <= names, "a variable is read in another way"
+    return names
+
+
+def test_every_environment_variable_is_documented() -> None:
+    page = (ROOT / "docs" / "database.md").read_text(encoding="utf-8")
+    table = "\n".join(line for line in page.splitlines() if line.startswith("| `"))
+    variables = environment_variables()
+    assert {"TRACKAI_DB_PATH", "WANDB_PROJECT", "RANK", "NO_COLOR"} <= variables
+    for variable in variables:
+        assert f"`{variable}`" in table, variable
+
+
+def test_every_operation_is_documented(server: Server) -> None:
+    page = (ROOT / "docs" / "http.md").read_text(encoding="utf-8")
+    operations: dict[str, dict[str, Any]] = server.get("/openapi.json")["paths"]
+    assert len(operations) > 20
+    for path, methods in operations.items():
+        documented = re.sub(r"\{\w+_id\}", "{id}", path).replace("{metric_path}", "{path}")
+        for method in methods:
+            request = re.escape(f"{method.upper()} {documented}")
+            assert re.search(rf"`{request}[?`]", page), f"{method.upper()} {path}"
+
+
+def test_the_changelog_agrees_with_the_version() -> None:
+    """The format is that of Keep a Changelog."""
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    versions = re.findall(r"^## (.+)$", text, re.MULTILINE)
+    version = r"\[(\d+\.\d+\.\d+)\] - (unreleased|\d{4}-\d\d-\d\d)"
+    matches = [re.fullmatch(version, heading) for heading in versions]
+    assert all(matches), versions
+    assert matches[0] is not None
+    assert matches[0][1] == trackai.__version__
+    sections = re.findall(r"^### (.+)$", text, re.MULTILINE)
+    kinds = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+    assert sections
+    assert set(sections) <= kinds
+    entries = text[text.index("## [") :].splitlines()
+    for line in filter(None, entries):
+        assert line.startswith(("## ", "### ", "- ", "  ")), line
