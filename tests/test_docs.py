@@ -69,6 +69,36 @@ def test_the_readme_and_the_index_link_to_every_page() -> None:
     assert set(links(ROOT / "docs" / "README.md")) >= pages
 
 
+@pytest.mark.parametrize("page", PAGES, ids=PAGE_IDS)
+def test_paths_of_sources_exist(page: Path) -> None:
+    text = page.read_text("utf-8")
+    for path in re.findall(r"`((?:\w+/)+\w+\.(?:py|sh|sql))`", text):
+        if "NAME" in path or "NNNN" in path:
+            continue
+        assert any((root / path).is_file() for root in (ROOT, ROOT / "trackai")), path
+    web = {path.name for path in (ROOT / "trackai" / "dashboard" / "web" / "src").rglob("*.ts*")}
+    assert set(re.findall(r"`(\w+\.tsx?)`", text)) <= web
+
+
+def test_every_module_of_the_layout_exists() -> None:
+    """docs/design.md draws a line for each package, with the names of its modules."""
+    page = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
+    drawing = re.search(r"^    cli/ .*?^    errors", page, flags=re.DOTALL | re.MULTILINE)
+    assert drawing is not None
+    store = drawing[0].partition("    store/\n")[2].partition("\n    filters/")[0]
+    drawn: dict[str, set[str]] = {}
+    wing = ""
+    for line in store.splitlines():
+        match = re.fullmatch(r"\s+(?:(\w+)/\s+)?(.*?),?", line)
+        assert match is not None
+        wing = match[1] or wing
+        drawn.setdefault(wing, set()).update(match[2].split(", "))
+    for wing, names in drawn.items():
+        modules = {path.stem for path in (ROOT / "trackai" / "store" / wing).glob("*.py")}
+        assert names == modules - {"__init__"}, wing
+    assert len(drawn) == 6
+
+
 def test_the_sdk_reference_is_up_to_date() -> None:
     written = sdk_reference.PAGE.read_text(encoding="utf-8")
     assert written == sdk_reference.page(), "run python scripts/sdk_reference.py"
