@@ -1,4 +1,4 @@
-"""The end of the `with` block finishes the run; an exception in it ends the run as failed."""
+"""Finish a run at the end of a `with` block; an exception ends the run as failed."""
 
 import trackai
 
@@ -14,4 +14,4 @@ try:
             if loss > 100:
                 raise ArithmeticError(f"the loss is {loss:.0f}")
 except ArithmeticError as error:
-    print(f"{run.name} failed, with all that it logged: {error}")
+    print(f"{run.name} failed and kept all of its points: {error}")

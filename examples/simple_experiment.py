@@ -12,8 +12,8 @@ for step in range(100):
     loss = 2.0 / (step + 1)
     trackai.log({"train/loss": loss, "train/accuracy": 1.0 - loss / 3}, step=step)
     if step % 10 == 0:
-        trackai.log_system({"gpu_util": 0.95, "memory_gb": 8.2})  # at a time, not at a step
+        trackai.log_system({"gpu_util": 0.95, "memory_gb": 8.2})  # has a time instead of a step
 
-trackai.finish()  # all points are in the database now
+trackai.finish()  # returns when every point is in the database
 
-print(f"{run.name} is the run {run.id}: trackai serve, then {run.url}")
+print(f"{run.name} has the id {run.id}; run trackai serve, then open {run.url}")
