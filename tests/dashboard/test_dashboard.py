@@ -28,7 +28,7 @@ def demo(server: Server) -> None:
 
 
 def test_it_was_built() -> None:
-    assert (dashboard.DIST / "index.html").is_file(), "uv sync builds it where Node is there"
+    assert (dashboard.DIST / "index.html").is_file(), "uv sync builds it"
 
 
 def test_from_the_projects_to_a_run(server: Server, demo: None, page: Page) -> None:

@@ -21,8 +21,8 @@ _HEADERS = {
     "Cache-Control": "no-cache",
 }
 _NOT_BUILT = (
-    "<!doctype html><title>TrackAI</title><p>The dashboard has not been built: install Node.js "
-    "and run <code>uv sync --reinstall-package trackai</code>; the API works without it.</p>"
+    "<!doctype html><title>TrackAI</title><p>The dashboard is not built. The API works without it. "
+    "To build the dashboard, run <code>pip install .</code> in a checkout of TrackAI.</p>"
 )
 
 
