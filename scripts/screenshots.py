@@ -1,4 +1,4 @@
-"""Make the pictures in docs/images from real runs: `uv run python scripts/screenshots.py`."""
+"""Make the pictures in docs/images from real runs: `uv run python -m scripts.screenshots`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 from playwright.sync_api import sync_playwright
+
+from scripts import browsers
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -46,7 +48,7 @@ def take(url: str) -> None:
     """Take the pictures of a server's pages."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"]
+            executable_path=browsers.provide(), args=["--no-sandbox", "--disable-gpu"]
         )
         for scheme in ("light", "dark"):
             page = browser.new_page(

@@ -108,7 +108,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--scroll-seconds", type=float, default=4, help="scroll so long [default: 4]"
     )
     parser.add_argument("--db", type=Path, help="make the project there, or find it there")
-    parser.add_argument("--chromium", default="/usr/bin/chromium", help="the browser")
+    parser.add_argument("--chromium", type=Path, help="the browser [default: the first found]")
 
 
 def run(arguments: argparse.Namespace) -> Report:
@@ -149,9 +149,12 @@ def run(arguments: argparse.Namespace) -> Report:
 
 
 @contextmanager
-def _browser(executable: str) -> Iterator[Browser]:
+def _browser(executable: Path | None) -> Iterator[Browser]:
     from playwright.sync_api import sync_playwright
 
+    from scripts import browsers
+
+    executable = executable or browsers.provide()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=_ARGUMENTS)
         yield browser

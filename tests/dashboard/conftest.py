@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import Error, expect, sync_playwright
 
+from scripts import browsers
 from trackai import dashboard
 
 if TYPE_CHECKING:
@@ -27,11 +28,30 @@ expect.set_options(timeout=PATIENCE)
 AXE = Path(dashboard.__file__).parent / "web" / "node_modules" / "axe-core" / "axe.min.js"
 
 
+BROWSER = pytest.StashKey[Path | browsers.BrowserNotFoundError]()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Install a browser before the first test: it takes longer than a test may."""
+    fixtures = {name for item in session.items for name in getattr(item, "fixturenames", ())}
+    if "browser" in fixtures and not session.config.option.collectonly:
+        reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None and browsers.find() is None:
+            reporter.write_line("installing a browser for the tests of the dashboard ...")
+        try:
+            session.config.stash[BROWSER] = browsers.provide()
+        except browsers.BrowserNotFoundError as error:
+            session.config.stash[BROWSER] = error
+
+
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def browser(pytestconfig: pytest.Config) -> Iterator[Browser]:
     """Chromium, one for the tests of a module."""
+    path = pytestconfig.stash[BROWSER]
+    if isinstance(path, browsers.BrowserNotFoundError):
+        pytest.fail(str(path), pytrace=False)
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
+        chromium = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield chromium
         chromium.close()
 
