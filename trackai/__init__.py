@@ -33,6 +33,7 @@ if typing.TYPE_CHECKING:
     from trackai.sdk.compat import (
         AlertLevel,
         Settings,
+        Summary,
         define_metric,
         login,
         setup,
@@ -42,6 +43,9 @@ if typing.TYPE_CHECKING:
     from trackai.sdk.media import Audio, Histogram, Html, Image, Markdown, Table, Video
     from trackai.sdk.run import Run
     from trackai.sdk.show import show
+
+    run: Run | None
+    summary: Summary
 
 
 __version__ = "0.1.0"
@@ -120,15 +124,21 @@ _MODULES = {
     "unwatch": "trackai.sdk.compat",
     "watch": "trackai.sdk.compat",
 }
+_OF_THE_ACTIVE_RUN = ("run", "summary")
 
 
-def __getattr__(name: str) -> typing.Any:
-    if name in ("run", "summary"):  # those of the moment
-        from trackai.sdk import active
+if not typing.TYPE_CHECKING:  # with it, a type checker accepts every name
 
-        return active.current_run() if name == "run" else active.active_summary()
-    if name not in _MODULES:
-        raise AttributeError(f"module 'trackai' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_MODULES[name]), name)
-    globals()[name] = value  # from now on without this function
-    return value
+    def __getattr__(name: str) -> typing.Any:
+        if name in _OF_THE_ACTIVE_RUN:
+            from trackai.sdk import active
+
+            return active.current_run() if name == "run" else active.active_summary()
+        if name not in _MODULES:
+            raise AttributeError(f"module 'trackai' has no attribute {name!r}")
+        value = getattr(importlib.import_module(_MODULES[name]), name)
+        globals()[name] = value  # from now on without this function
+        return value
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__, *_OF_THE_ACTIVE_RUN})

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any, overload
 
 import msgspec
 
@@ -13,15 +14,11 @@ from trackai.reading.card import card
 from trackai.reading.history import History, number, thinned
 from trackai.reading.sources import LocalSource, RemoteSource, Source
 from trackai.settings import Settings
+from trackai.store.points.series import MetricSummary  # noqa: TC001 - for get_type_hints
+from trackai.structs.records import Run as RunRecord  # noqa: TC001 - for get_type_hints
 from trackai.values.comparison import differing, side_by_side
 from trackai.values.nesting import nested
 from trackai.values.times import utc
-
-if TYPE_CHECKING:
-    import os
-
-    from trackai.store.points.series import MetricSummary
-    from trackai.structs.records import Run as RunRecord
 
 _PAGE = 1000
 _FEWEST, _MOST = 10, 10_000
@@ -177,6 +174,10 @@ class Runs(Sequence[StoredRun]):
             self._found = self._load()
         return self._found
 
+    @overload
+    def __getitem__(self, index: int) -> StoredRun: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[StoredRun]: ...
     def __getitem__(self, index: Any) -> Any:
         return self._runs()[index]
 

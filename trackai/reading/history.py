@@ -11,6 +11,7 @@ import msgspec
 
 from trackai.errors import MissingExtraError
 from trackai.values.times import microseconds
+from trackai.values.types import Step, Value
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from trackai.structs.records import ChartData
-    from trackai.values.types import Step, Value
 
 
 class Curve(msgspec.Struct, frozen=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import logging
+import os
 import shutil
 import tempfile
 import threading
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from trackai.errors import InvalidInputError, MissingExtraError, NoActiveRunError
 from trackai.sdk import compat, ending, fork
+from trackai.sdk.artifacts import Artifact  # noqa: TC001 - for get_type_hints
 from trackai.sdk.compat import AlertLevel
 from trackai.sdk.plain import check_name, check_notes, checked_tags
 from trackai.sdk.recorder import Resume, RunRequest
@@ -20,9 +22,6 @@ from trackai.sdk.run import Run
 from trackai.settings import Settings
 
 if TYPE_CHECKING:
-    import os
-
-    from trackai.sdk.artifacts import Artifact
     from trackai.sdk.compat import Summary
     from trackai.sdk.run import EndState
 

@@ -10,17 +10,15 @@ import io
 import os
 import re
 import wave
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import msgspec
 
 from trackai.errors import InvalidInputError, MissingExtraError
 from trackai.sdk.plain import jsonable
 from trackai.values.text import checked_text
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
 
 # Longer names are refused by file systems, where people download to.
 _NAME_LENGTH = 100

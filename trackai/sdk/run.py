@@ -14,7 +14,8 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from time import time_ns
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Self
 
 import msgspec
 from anyio.from_thread import BlockingPortal, BlockingPortalProvider
@@ -23,6 +24,7 @@ from trackai.errors import InvalidInputError, NoActiveRunError, StoreError
 from trackai.guard import guarded
 from trackai.ingest.frames import Configured, Described, Ended, Filed
 from trackai.sdk import artifacts, compat, fork
+from trackai.sdk.artifacts import Artifact  # noqa: TC001 - for get_type_hints
 from trackai.sdk.compat import AlertLevel, Summary
 from trackai.sdk.config import Config, flat_json
 from trackai.sdk.monitor import watch
@@ -34,18 +36,16 @@ from trackai.sdk.values import (
     flatten,
     plain_step,
 )
+from trackai.settings import Settings  # noqa: TC001 - for get_type_hints
 from trackai.values.nesting import nested
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
-    from types import TracebackType
-    from typing import Self
 
     from trackai.ingest.journal import Kept
-    from trackai.sdk.artifacts import Artifact, Source
+    from trackai.sdk.artifacts import Source
     from trackai.sdk.media import Media
     from trackai.sdk.values import Logged
-    from trackai.settings import Settings
     from trackai.values.types import Axis, FileKind, Step, Value
 
 logger = logging.getLogger("trackai")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import logging
+import os
 import subprocess
 import sys
 import tempfile
@@ -19,7 +20,6 @@ from trackai.sdk import active, compat
 from trackai.settings import Settings, has_screen
 
 if TYPE_CHECKING:
-    import os
     from typing import IO
 
 logger = logging.getLogger("trackai")
