@@ -248,7 +248,7 @@ BAD = [
     ("POST", "/api/metrics/runs/1", b'{"row": []}', 422, "row"),
     ("POST", "/api/metrics/runs/1", b'{"columns": [{"path": "x", "step": [1], "values": [1]}]}',
      422, "columns[0]"),
-    ("GET", "/api/metrics/runs/1/first?kind=nan", None, 422, "metric: it is missing"),
+    ("GET", "/api/metrics/runs/1/first?kind=nan", None, 422, "metric: missing"),
     ("PATCH", "/api/runs/99/state?state=failed", None, 404, ""),
     ("POST", "/api/metrics/compare", b'{"run_ids": ["1"], "metric_paths": []}', 422, "run_ids"),
     ("POST", "/api/metrics/compare", b'{"run_ids": 1}', 422, "run_ids"),

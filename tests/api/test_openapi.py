@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 import trackai
 from trackai.api.main import app
-from trackai.api.operations import OPERATIONS
+from trackai.api.routes import OPERATIONS
 
 if TYPE_CHECKING:
     from tests.conftest import Server

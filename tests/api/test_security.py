@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from tests.conftest import KEY
 from trackai.api.main import app
-from trackai.api.security import Guard
+from trackai.api.security import SecurityMiddleware
 from trackai.errors import InvalidInputError
 from trackai.settings import Settings
 
@@ -241,5 +241,5 @@ async def test_the_address_that_was_reached_counts_whatever_started_the_server(
         "type": "http", "method": "GET", "path": "/", "raw_path": b"/", "query_string": b"",
         "headers": [(b"host", b"localhost")], "server": server_address,
     }  # fmt: skip
-    await Guard(answer)(scope, receive, send)
+    await SecurityMiddleware(answer)(scope, receive, send)
     assert statuses == [status]

@@ -16,27 +16,27 @@ KEY = "a-secret-of-some-length"
 def test_a_session_holds_for_servers_with_the_same_key_until_it_ends(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    value = Sessions(KEY).begin()
-    assert Sessions(KEY).holds(value)
-    assert not Sessions(KEY + "x").holds(value)
+    value = Sessions(KEY).create()
+    assert Sessions(KEY).is_valid(value)
+    assert not Sessions(KEY + "x").is_valid(value)
     monkeypatch.setattr(sessions, "SECONDS", -1)
-    assert not Sessions(KEY).holds(Sessions(KEY).begin())
+    assert not Sessions(KEY).is_valid(Sessions(KEY).create())
 
 
 def test_servers_with_different_keys_do_not_take_each_others_cookie() -> None:
     assert Sessions(KEY).cookie != Sessions(KEY + "x").cookie
     # A name is made with the key as well: it must not pass for a session.
-    assert not Sessions(KEY).holds(f"name.{Sessions(KEY)._signature('name')}")
+    assert not Sessions(KEY).is_valid(f"name.{Sessions(KEY)._signature('name')}")
 
 
 def test_a_code_is_good_once_and_for_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     own = Sessions(KEY)
-    first, second, late = own.make_code(), own.make_code(), own.make_code()
+    first, second, late = own.create_code(), own.create_code(), own.create_code()
     assert len({first, second, late}) == 3
-    assert own.may_begin(second)
-    assert not own.may_begin(second)
-    assert own.may_begin(first)
+    assert own.check(second)
+    assert not own.check(second)
+    assert own.check(first)
     monkeypatch.setattr(sessions, "_CODE_SECONDS", -1.0)
-    assert own.may_begin(late)
-    assert not own.may_begin(own.make_code())
-    assert own.may_begin(KEY)
+    assert own.check(late)
+    assert not own.check(own.create_code())
+    assert own.check(KEY)

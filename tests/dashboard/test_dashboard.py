@@ -210,7 +210,7 @@ def test_with_a_key_the_page_asks_for_it(guarded: Server, browser: Browser) -> N
     key = page.get_by_label("Key")
     key.fill("not the key")
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("alert")).to_contain_text("not the key")
+    expect(page.get_by_role("alert")).to_contain_text("invalid API key")
     key.fill(KEY)
     key.press("Enter")
     expect(page.get_by_text("No runs yet")).to_be_visible()

@@ -1,4 +1,4 @@
-"""Compressed bodies, taken apart up to a limit: a few bytes can stand for gigabytes."""
+"""Decompression of request bodies, up to a size limit that stops decompression bombs."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ from starlette.exceptions import HTTPException
 
 from trackai.errors import InvalidInputError, MissingExtraError
 
+# The largest body after decompression, in bytes.
 MAX_PLAIN = 32 * 1024 * 1024
 _GZIP = 16 + zlib.MAX_WBITS
-_MOST_MEMBERS = 100
+_MAX_MEMBERS = 100
 
 
 def decompress(data: bytes, encoding: str) -> bytes:
-    """The plain bytes of a body.
+    """Decompress a request body.
 
     Args:
         encoding: the value of Content-Encoding.
 
     Raises:
-        InvalidInputError: it is not what the encoding says.
-        HTTPException: it comes to more than `MAX_PLAIN` bytes (413), or the encoding is unknown
-            or cannot be used here (415).
+        InvalidInputError: the data is not valid for the encoding.
+        HTTPException: the result is larger than `MAX_PLAIN` bytes (413), or the encoding is
+            unknown or its package is not installed (415).
     """
     match encoding.strip().lower():
         case "" | "identity":
@@ -31,27 +32,29 @@ def decompress(data: bytes, encoding: str) -> bytes:
             return _gunzip(data)
         case "zstd":
             return _unzstd(data)
-        case other:
-            raise HTTPException(415, f"Content-Encoding: {other[:40]!r} is not gzip or zstd")
+        case unknown:
+            raise HTTPException(
+                415, f"Content-Encoding: must be gzip or zstd, got {unknown[:40]!r}"
+            )
 
 
 def _gunzip(data: bytes) -> bytes:
     plain = b""
     members = 0
     try:
-        while data:  # a file of several members is one text
+        while data:  # a gzip file may have several members
             members += 1
-            if members > _MOST_MEMBERS:  # each copies what is left
-                raise InvalidInputError("body", f"it has more than {_MOST_MEMBERS} gzip members")
+            if members > _MAX_MEMBERS:  # each member copies the remaining data
+                raise InvalidInputError("body", f"must have at most {_MAX_MEMBERS} gzip members")
             member = zlib.decompressobj(_GZIP)
             plain += member.decompress(data, MAX_PLAIN + 1 - len(plain))
             if len(plain) > MAX_PLAIN:
                 raise _too_large()
             if not member.eof:
-                raise InvalidInputError("body", "the gzip stream ends too early")
+                raise InvalidInputError("body", "gzip data is truncated")
             data = member.unused_data
     except zlib.error as error:
-        raise InvalidInputError("body", f"it is no gzip stream ({error})") from None
+        raise InvalidInputError("body", f"invalid gzip data ({error})") from None
     return plain
 
 
@@ -67,11 +70,11 @@ def _unzstd(data: bytes) -> bytes:
         ) as reader:
             plain: bytes = reader.read(MAX_PLAIN + 1)
     except zstandard.ZstdError as error:
-        raise InvalidInputError("body", f"it is no zstd stream ({error})") from None
+        raise InvalidInputError("body", f"invalid zstd data ({error})") from None
     if len(plain) > MAX_PLAIN:
         raise _too_large()
     return plain
 
 
 def _too_large() -> HTTPException:
-    return HTTPException(413, f"the body comes to more than {MAX_PLAIN} bytes")
+    return HTTPException(413, f"body: must be at most {MAX_PLAIN} bytes after decompression")

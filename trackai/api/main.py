@@ -18,14 +18,14 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Mount
 
 from trackai import __version__
-from trackai.api.lingering import Lingering
-from trackai.api.meters import Meters
-from trackai.api.observing import Observing
+from trackai.api.access_log import AccessLogMiddleware
+from trackai.api.early_response import EarlyResponseMiddleware
+from trackai.api.endpoints import events
 from trackai.api.openapi import document
-from trackai.api.operations import OPERATIONS, routes
-from trackai.api.responses import http_error, internal_error, nobody, trackai_error
-from trackai.api.routes import events
-from trackai.api.security import Guard
+from trackai.api.prometheus import ServerMetrics
+from trackai.api.responses import client_disconnected, http_error, internal_error, trackai_error
+from trackai.api.routes import OPERATIONS, routes
+from trackai.api.security import SecurityMiddleware
 from trackai.api.sessions import Sessions
 from trackai.dashboard import Assets
 from trackai.errors import StoreError, TrackAIError
@@ -41,91 +41,98 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("trackai")
 
-# How soon a running server notices a run whose process has died.
-_RECOVER_SECONDS = 2.0
-# After how many new objects to look for garbage: a request makes hundreds, and no cycles.
-_GARBAGE = 20_000
+# The interval of background maintenance, and so the delay until runs of crashed processes end.
+_MAINTENANCE_SECONDS = 2.0
+# New objects between runs of Python's garbage collector: a request creates hundreds, no cycles.
+_GC_THRESHOLD = 20_000
 
 
 class State(TypedDict):
-    """What requests find in `request.state`."""
+    """The attributes of `request.state`."""
 
     db: Database
     intake: Intake
-    ending: events.Ending
+    shutdown: events.Shutdown
 
 
 def create_app(settings: Settings | None = None) -> Starlette:
-    """The application; without settings, the environment is read when it starts."""
+    """Create the ASGI application.
+
+    Args:
+        settings: read from the environment by default; the database path again at startup.
+    """
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[State]:
         db = Database((settings or Settings.from_env()).db_path)
         await db.open()
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_keep_tidy, db)
-            ending = events.Ending()
-            ending.watch()
-            # What is there by now stays: looking through it again and again for garbage takes a
-            # fifth of the time in which a long series is read.
+            tasks.start_soon(_maintain, db)
+            shutdown = events.Shutdown()
+            shutdown.watch_signals()
+            # Modules and other long-lived objects are excluded from garbage collection, which
+            # would otherwise take a fifth of the time of reading a long series.
             gc.freeze()
-            gc.set_threshold(_GARBAGE)
-            yield {"db": db, "intake": Intake(db), "ending": ending}
+            gc.set_threshold(_GC_THRESHOLD)
+            yield {"db": db, "intake": Intake(db), "shutdown": shutdown}
             tasks.cancel_scope.cancel()
         with anyio.CancelScope(shield=True):
             await db.close()
 
-    present = settings or Settings.from_env()
-    meters = Meters()
-    sessions = None if present.api_key is None else Sessions(present.api_key)
+    current = settings or Settings.from_env()
+    metrics = ServerMetrics()
+    sessions = None if current.api_key is None else Sessions(current.api_key)
     app = Starlette(
         routes=[*routes(), Mount("/assets", Assets())],
         lifespan=lifespan,
         middleware=[
-            Middleware(Lingering),
+            Middleware(EarlyResponseMiddleware),
             Middleware(
-                Observing, meters=meters, routes={one.endpoint: one.path for one in OPERATIONS}
+                AccessLogMiddleware,
+                metrics=metrics,
+                routes={operation.endpoint: operation.path for operation in OPERATIONS},
             ),
-            Middleware(Guard, allowed_hosts=present.allowed_hosts, sessions=sessions),
-            # Starlette's own lies outside of all: what it answers is neither counted nor guarded.
+            Middleware(SecurityMiddleware, allowed_hosts=current.allowed_hosts, sessions=sessions),
+            # Starlette's own instance is outside these middlewares: its responses would neither
+            # be counted nor have the security headers.
             Middleware(ServerErrorMiddleware, handler=internal_error),
         ],
         exception_handlers={
             TrackAIError: trackai_error,
             HTTPException: http_error,
-            ClientDisconnect: nobody,  # type: ignore[dict-item]
+            ClientDisconnect: client_disconnected,  # type: ignore[dict-item]
         },
     )
-    app.state.meters = meters
+    app.state.metrics = metrics
     app.state.openapi = partial(document, OPERATIONS, __version__)
     app.state.sessions = sessions
-    # Both forms of a path are routes. Starlette would also send clients from one to the other,
-    # and from `.../metric` to a metric without a name.
+    # Both forms of a path are routes. Starlette would also redirect `.../metric` to the metric
+    # with an empty name.
     app.router.redirect_slashes = False
     return app
 
 
-async def _keep_tidy(db: Database) -> None:
-    """Take in what dead processes left, and keep the main file complete, again and again."""
-    complained = ""
+async def _maintain(db: Database) -> None:
+    """Every few seconds: recover journals, reclaim space, update rollups, and checkpoint."""
+    last_warning = ""
     while True:
         try:
             await recover(db)
-            if not db.collecting.locked():  # else somebody does it, and may take long
+            if not db.collecting.locked():  # a deletion may be collecting, and take long
                 await garbage.collect(db)
-            await _roll_up(db)
+            await _update_rollups(db)
             await db.checkpoint()
         except (StoreError, OSError) as error:
-            if str(error) != complained:
+            if str(error) != last_warning:
                 logger.warning("%s", error)
-            complained = str(error)
-        await anyio.sleep(_RECOVER_SECONDS)
+            last_warning = str(error)
+        await anyio.sleep(_MAINTENANCE_SECONDS)
 
 
-async def _roll_up(db: Database) -> None:
-    """Bring rollups up to date, a short transaction at a time, and not without end."""
-    until = time.monotonic() + _RECOVER_SECONDS
-    while time.monotonic() < until:
+async def _update_rollups(db: Database) -> None:
+    """Update stale rollups in short transactions, for a limited time."""
+    deadline = time.monotonic() + _MAINTENANCE_SECONDS
+    while time.monotonic() < deadline:
         async with db.read() as conn:
             series_id = await rollups.next_stale(conn)
         if series_id is None:

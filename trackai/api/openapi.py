@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, made from the list of operations."""
+"""The OpenAPI 3.1 document, generated from the list of operations in `routes`."""
 
 from __future__ import annotations
 
@@ -6,33 +6,38 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from trackai.api.operations import JSON
+from trackai.api.routes import JSON
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from trackai.api.operations import Operation
+    from trackai.api.routes import Operation
 
 
 def document(operations: Sequence[Operation], version: str) -> dict[str, Any]:
-    """The OpenAPI 3.1 document of operations."""
+    """Generate the OpenAPI 3.1 document of operations."""
     types = [
         type_
-        for one in operations
-        for type_ in (one.query, one.body, one.answer, *one.or_answers)
+        for operation in operations
+        for type_ in (
+            operation.query, operation.body, operation.response, *operation.or_responses
+        )
         if type_ is not None
-    ]
+    ]  # fmt: skip
     schemas, components = msgspec.json.schema_components(
         types, ref_template="#/components/schemas/{name}"
     )
     by_type = dict(zip(map(str, types), schemas, strict=True))
     components = {**components, "Error": _ERROR}
     paths: dict[str, dict[str, Any]] = {}
-    for one in operations:
-        path = one.path.replace(":path}", "}")
-        paths.setdefault(path, {})[one.method.lower()] = _operation(one, by_type, components)
-    for name in {_name(by_type[str(one.query)]) for one in operations if one.query is not None}:
-        del components[name]
+    for operation in operations:
+        path = operation.path.replace(":path}", "}")
+        paths.setdefault(path, {})[operation.method.lower()] = _describe(
+            operation, by_type, components
+        )
+    queries = {operation.query for operation in operations if operation.query is not None}
+    for name in {_schema_name(by_type[str(query)]) for query in queries}:
+        del components[name]  # query structs are described as parameters instead
     return {
         "openapi": "3.1.0",
         "info": {"title": "TrackAI", "version": version, "license": {"name": "MIT"}},
@@ -41,7 +46,7 @@ def document(operations: Sequence[Operation], version: str) -> dict[str, Any]:
             "schemas": components,
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
         },
-        # With a key where one is set, without one on the loopback address.
+        # The API key is required only if the server has one.
         "security": [{}, {"key": []}],
     }
 
@@ -51,58 +56,63 @@ _ERROR = {
     "properties": {"detail": {"type": "string"}},
     "required": ["detail"],
 }
-_MEANING = {
-    200: "Done",
-    206: "A part of it",
-    400: "The range makes no sense",
-    401: "The key is missing or wrong",
-    403: "Asked for under a foreign host name, or by a page of another origin",
-    404: "There is no such thing",
-    409: "A name is taken",
-    413: "The body is too large",
-    414: "The address is too long",
-    415: "The body has another media type or encoding",
-    416: "The range lies outside",
-    422: "Something does not validate; the field is named",
-    503: "Too much at once, or the database cannot be used just now",
+_DESCRIPTIONS = {
+    200: "Success",
+    206: "Part of the file",
+    400: "Invalid range",
+    401: "API key missing or invalid",
+    403: "Host or origin not allowed",
+    404: "Not found",
+    409: "Name or slug already exists",
+    413: "Body too large",
+    414: "URL too long",
+    415: "Unsupported media type or encoding",
+    416: "Range starts beyond the end of the file",
+    422: "Validation error; the detail names the field",
+    503: "Server overloaded, or database unavailable",
 }
 
 
-def _operation(
-    one: Operation, by_type: Mapping[str, Any], components: Mapping[str, Any]
+def _describe(
+    operation: Operation, by_type: Mapping[str, Any], components: Mapping[str, Any]
 ) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        "operationId": one.endpoint.__name__,
-        "summary": (one.endpoint.__doc__ or "").partition("\n")[0],
-        "parameters": [*_path_parameters(one.path), *_query_parameters(one, by_type, components)],
-        "responses": {str(status): _response(one, status, by_type) for status in one.statuses},
+    description: dict[str, Any] = {
+        "operationId": operation.endpoint.__name__,
+        "summary": (operation.endpoint.__doc__ or "").partition("\n")[0],
+        "parameters": [
+            *_path_parameters(operation.path),
+            *_query_parameters(operation, by_type, components),
+        ],
+        "responses": {
+            str(status): _response(operation, status, by_type) for status in operation.statuses
+        },
     }
-    if one.body is not None:
-        schema = by_type[str(one.body)]
-        found["requestBody"] = {
-            "required": one.body_required,
-            "content": {media_type: {"schema": schema} for media_type in one.body_types},
+    if operation.body is not None:
+        schema = by_type[str(operation.body)]
+        description["requestBody"] = {
+            "required": operation.body_required,
+            "content": {media_type: {"schema": schema} for media_type in operation.body_types},
         }
-    return found
+    return description
 
 
 def _path_parameters(path: str) -> list[dict[str, Any]]:
-    found = []
+    parameters = []
     for part in path.split("{")[1:]:
         name = part.partition("}")[0].partition(":")[0]
         schema: dict[str, Any] = {"type": "string", "minLength": 1}
         if name.endswith("_id"):
             schema = {"type": "integer", "minimum": 1}
-        found.append({"name": name, "in": "path", "required": True, "schema": schema})
-    return found
+        parameters.append({"name": name, "in": "path", "required": True, "schema": schema})
+    return parameters
 
 
 def _query_parameters(
-    one: Operation, by_type: Mapping[str, Any], components: Mapping[str, Any]
+    operation: Operation, by_type: Mapping[str, Any], components: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
-    if one.query is None:
+    if operation.query is None:
         return []
-    struct = components[_name(by_type[str(one.query)])]
+    struct = components[_schema_name(by_type[str(operation.query)])]
     required = set(struct.get("required", []))
     return [
         {"name": name, "in": "query", "required": name in required, "schema": schema}
@@ -110,18 +120,21 @@ def _query_parameters(
     ]
 
 
-def _name(reference: Mapping[str, str]) -> str:
+def _schema_name(reference: Mapping[str, str]) -> str:
     return reference["$ref"].rpartition("/")[2]
 
 
-def _response(one: Operation, status: int, by_type: Mapping[str, Any]) -> dict[str, Any]:
+def _response(operation: Operation, status: int, by_type: Mapping[str, Any]) -> dict[str, Any]:
+    description = _DESCRIPTIONS[status]
     if status not in {200, 206}:
         schema: Any = {"$ref": "#/components/schemas/Error"}
-        return {"description": _MEANING[status], "content": {JSON: {"schema": schema}}}
-    schema = by_type[str(one.answer)]
-    if one.or_answers:
-        schema = {"anyOf": [schema, *(by_type[str(other)] for other in one.or_answers)]}
-    if one.answer is bytes:
+        return {"description": description, "content": {JSON: {"schema": schema}}}
+    schema = by_type[str(operation.response)]
+    if operation.or_responses:
+        schemas = [by_type[str(type_)] for type_ in operation.or_responses]
+        schema = {"anyOf": [schema, *schemas]}
+    if operation.response is bytes:
         schema = {}
-    content = {media_type: {"schema": schema} for media_type in (one.answer_type, *one.or_types)}
-    return {"description": _MEANING[status], "content": content}
+    media_types = (operation.response_type, *operation.or_types)
+    content = {media_type: {"schema": schema} for media_type in media_types}
+    return {"description": description, "content": content}

@@ -1,4 +1,4 @@
-"""What a request says, checked: path, query and body as typed values."""
+"""Path, query and body of a request as validated, typed values."""
 
 from __future__ import annotations
 
@@ -27,9 +27,13 @@ MAX_PAGE = 1_000_000
 
 Limit = Annotated[int, msgspec.Meta(ge=1, le=MAX_PAGE)]
 RowId = Annotated[int, msgspec.Meta(ge=1, le=MAX_ID)]
+RowIds = Annotated[list[RowId], msgspec.Meta(min_length=1, max_length=10_000)]
 Cursor = Annotated[int, msgspec.Meta(ge=0, le=MAX_ID)]
 Offset = Annotated[int, msgspec.Meta(ge=0, le=MAX_ID)]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
+Tags = Annotated[
+    list[Annotated[str, msgspec.Meta(min_length=1, max_length=256)]], msgspec.Meta(max_length=100)
+]
 
 
 def database(request: Request) -> Database:
@@ -39,98 +43,99 @@ def database(request: Request) -> Database:
 
 
 def path_id(request: Request, name: str) -> int:
-    """A row id from the path.
+    """Parse the row id in the path parameter `name`, such as `run_id`.
 
     Raises:
-        InvalidInputError: it is no integer.
-        NotFoundError: no row can have it.
+        InvalidInputError: not an integer.
+        NotFoundError: an integer outside the range of row ids.
     """
     text = request.path_params[name]
     try:
-        # int() would also take "1_000" and digits of other scripts.
+        # int() would also accept "1_000" and digits of other scripts.
         number = int(text) if re.fullmatch("[+-]?[0-9]+", text) else None
-    except ValueError:  # thousands of digits
+    except ValueError:  # int() refuses thousands of digits
         number = MAX_ID + 1
     if number is None:
-        raise InvalidInputError(name, f"an integer is needed, not {text[:40]!r}")
+        raise InvalidInputError(name, f"must be an integer, got {text[:40]!r}")
     if not 0 < number <= MAX_ID:
-        raise NotFoundError(f"there is no {name.removesuffix('_id')} with the id {text[:40]}")
+        raise NotFoundError(f"{name.removesuffix('_id')} {text[:40]} not found")
     return number
 
 
-def query(request: Request, type_: type[T]) -> T:
-    """The query parameters; those that `type_` does not have are ignored, as are empty ones.
+def parse_query(request: Request, type_: type[T]) -> T:
+    """Convert the query parameters to a struct; unknown and empty parameters are ignored.
 
     Raises:
-        InvalidInputError: one does not validate; it is named.
+        InvalidInputError: a parameter does not validate; the error names it.
     """
-    given = {name: value for name, value in request.query_params.items() if value != ""}
-    found = convert(lambda: msgspec.convert(given, type_, strict=False))
-    for name in given:
-        value = getattr(found, name, None)
+    parameters = {name: value for name, value in request.query_params.items() if value != ""}
+    result = convert(lambda: msgspec.convert(parameters, type_, strict=False))
+    for name in parameters:
+        value = getattr(result, name, None)
         if isinstance(value, float) and value != value:
-            raise InvalidInputError(name, "it is not a number")
-    return found
+            raise InvalidInputError(name, "must be a number, got nan")
+    return result
 
 
-async def body(request: Request, type_: type[T]) -> T:
-    """The JSON body.
+async def parse_body(request: Request, type_: type[T]) -> T:
+    """Decode the JSON body.
 
     Raises:
-        InvalidInputError: it does not validate; the field is named.
-        HTTPException: it is too large (413) or of another type (415).
+        InvalidInputError: the body does not validate; the error names the field.
+        HTTPException: the body is too large (413) or has another media type (415).
     """
     media_type = request.headers.get("content-type", "application/json").partition(";")[0]
     if media_type.strip().lower() != "application/json":
-        raise HTTPException(415, "the body must be application/json")
-    data = await whole_body(request)
+        raise HTTPException(415, f"Content-Type: must be application/json, got {media_type[:80]!r}")
+    data = await read_body(request)
     return convert(lambda: msgspec.json.decode(data, type=type_))
 
 
-async def whole_body(request: Request, arrived: Callable[[int], None] = lambda size: None) -> bytes:
-    """The bytes of the body.
+async def read_body(request: Request, on_chunk: Callable[[int], None] = lambda size: None) -> bytes:
+    """Read the whole body.
 
     Args:
-        arrived: called with the size of each piece; what it raises ends the reading.
+        on_chunk: called with the size of each chunk; an exception from it stops the reading.
 
     Raises:
-        BodyTooLargeError: there are more than `MAX_BODY`.
+        BodyTooLargeError: the body is larger than `MAX_BODY`.
+        ClientDisconnect: the client disconnected before the end of the body.
     """
-    # Starlette's own limit answers in plain text.
+    # Starlette's own limit responds in plain text.
     if int(request.headers.get("content-length", 0)) > MAX_BODY:
         raise BodyTooLargeError(MAX_BODY)
     data = bytearray()
-    is_coming = True
-    while is_coming:  # Starlette's stream() costs twice as much as all of this
+    more_body = True
+    while more_body:  # twice as fast as Starlette's request.stream()
         message = await request.receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
-        piece = message.get("body", b"")
-        arrived(len(piece))
-        data += piece
+        chunk = message.get("body", b"")
+        on_chunk(len(chunk))
+        data += chunk
         if len(data) > MAX_BODY:
             raise BodyTooLargeError(MAX_BODY)
-        is_coming = message.get("more_body", False)
+        more_body = message.get("more_body", False)
     return bytes(data)
 
 
 def convert(decode: Callable[[], T]) -> T:
-    """What `decode` returns.
+    """Call `decode`, and translate the decoding errors of msgspec.
 
     Raises:
-        InvalidInputError: it does not validate; the field is named.
+        InvalidInputError: the data does not validate; the error names the field.
     """
     try:
         return decode()
     except msgspec.ValidationError as error:
         # "Expected `int`, got `str` - at `$.limit`", "... - at `key` in `$.values`"
-        problem, _, where = str(error).partition(" - at ")
-        field = where.removeprefix("`key` in ").strip("`").removeprefix("$").removeprefix(".")
+        problem, _, location = str(error).partition(" - at ")
+        field = location.removeprefix("`key` in ").strip("`").removeprefix("$").removeprefix(".")
         missing = re.fullmatch("Object missing required field `(.+)`", problem)
         if missing is not None:
-            field, problem = f"{field}.{missing[1]}".removeprefix("."), "it is missing"
+            field, problem = f"{field}.{missing[1]}".removeprefix("."), "missing"
         raise InvalidInputError(field or "body", problem) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidInputError("body", str(error)) from None
     except RecursionError:
-        raise InvalidInputError("body", "it is nested too deeply") from None
+        raise InvalidInputError("body", "nested too deeply") from None

@@ -1,4 +1,4 @@
-"""Answers: everything is JSON, encoded by msgspec."""
+"""JSON responses, encoded by msgspec, and the responses to errors."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _encode = msgspec.json.Encoder().encode
 
-# The first class that fits decides.
+# The first matching class decides.
 _STATUS: tuple[tuple[type[TrackAIError], int], ...] = (
     (NotFoundError, 404),
     (ConflictError, 409),
@@ -38,7 +38,7 @@ _STATUS: tuple[tuple[type[TrackAIError], int], ...] = (
 
 
 class JSONResponse(Response):
-    """A struct, or anything else that msgspec encodes, as JSON."""
+    """A JSON response; the content may be a struct, or anything else that msgspec encodes."""
 
     media_type = "application/json"
 
@@ -46,47 +46,49 @@ class JSONResponse(Response):
         return _encode(content)
 
 
-async def answer(
-    request: Request, find: Callable[[Connection], Coroutine[Any, Any, Any]]
+async def respond(
+    request: Request, read: Callable[[Connection], Coroutine[Any, Any, Any]]
 ) -> Response:
-    """What `find` finds in one state of the database.
+    """Respond with the JSON of what `read` returns.
 
-    It is found and encoded in the thread of a connection: other requests are answered meanwhile.
+    Args:
+        read: reads from one snapshot of the database. It and the encoding run in the thread of
+            the connection, so that the event loop can answer other requests meanwhile.
     """
     db: Database = request.state.db
-    found: Any = None
+    result: Any = None
 
-    async def encoded(conn: Connection) -> bytes:
-        nonlocal found
-        found = await find(conn)
-        return _encode(found)
+    async def read_and_encode(conn: Connection) -> bytes:
+        nonlocal result
+        result = await read(conn)
+        return _encode(result)
 
-    response = Response(await db.look(encoded), media_type=JSONResponse.media_type)
-    # Until it has been sent: to let tens of thousands of records go takes milliseconds.
-    response.found = found  # type: ignore[attr-defined]
+    response = Response(await db.look(read_and_encode), media_type=JSONResponse.media_type)
+    # Freeing tens of thousands of records takes milliseconds: not before the response is sent.
+    response.result = result  # type: ignore[attr-defined]
     return response
 
 
 class BodyTooLargeError(HTTPException):
-    """The body is over the limit, and the rest of it has not been read."""
+    """The body is larger than the limit; the rest of it has not been read."""
 
     def __init__(self, limit: int) -> None:
-        detail = f"the body may have {limit} bytes"
+        detail = f"body: must be at most {limit} bytes"
         super().__init__(413, detail, {"Connection": "close"})
 
 
 async def trackai_error(request: Request, error: Exception) -> Response:
-    """Answer one of TrackAI's own exceptions."""
-    status = next(status for kind, status in _STATUS if isinstance(error, kind))
+    """Respond to an exception of TrackAI."""
+    status = next(status for class_, status in _STATUS if isinstance(error, class_))
     headers = {"Retry-After": "1"} if status == 503 else None
     return JSONResponse({"detail": str(error)}, status, headers)
 
 
 async def http_error(request: Request, error: Exception) -> Response:
-    """Answer an error that the framework has found: no such route, no such method."""
-    assert isinstance(error, HTTPException)  # noqa: S101 - registered for nothing else
+    """Respond to an HTTP exception, such as an unknown path or method."""
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for no other class
     headers = dict(error.headers or {})
-    if error.status_code == 405:  # Starlette names those of one route of the path
+    if error.status_code == 405:  # Starlette lists the methods of only one route of the path
         headers["Allow"] = ", ".join(sorted(_methods(request)))
     return JSONResponse({"detail": error.detail}, error.status_code, headers)
 
@@ -100,10 +102,10 @@ def _methods(request: Request) -> set[str]:
     }
 
 
-async def nobody(request: Request, error: Exception) -> None:
-    """Answer nothing: the client has gone in the middle of its request."""
+async def client_disconnected(request: Request, error: Exception) -> None:
+    """Send no response: the client disconnected during its request."""
 
 
 async def internal_error(request: Request, error: Exception) -> Response:
-    """Answer a mistake of ours; the server's log has the traceback."""
-    return JSONResponse({"detail": "internal error: the server's log says more"}, 500)
+    """Respond to an unexpected exception; the server log has the traceback."""
+    return JSONResponse({"detail": "internal server error; see the server log"}, 500)

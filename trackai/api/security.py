@@ -1,13 +1,16 @@
-"""Who may talk to the server: every web page that the user visits can reach localhost.
+"""Access control: which requests the server answers, and the headers that protect browsers.
 
-Without a key, the server answers on the loopback address only, and there only under names of this
-machine: a page that lets its own name point to 127.0.0.1 still sends that name as Host. A change
-must come from no page at all or from a page of this very server; another port of localhost is
-another origin, where anything may be served. With a key (`TRACKAI_API_KEY`), every request must
-bring it, or the cookie of a session that began with it, from wherever it comes; no browser sends
-either to a name that it was not given under, so that the name in Host does not matter. Open to all
-are /health and what one signs in with: the dashboard's page and scripts, which hold no data, and
-the request for a session.
+Every web page that a user visits can send requests to localhost, so:
+
+- Without an API key, the server answers only on loopback addresses, and only requests whose Host
+  is a name of this machine. A page that lets its own domain resolve to 127.0.0.1 (DNS rebinding)
+  still sends that domain as Host.
+- A request that changes something must come from no web page, or from a page of this server.
+  Another port of localhost is another origin, and anyone may serve pages there.
+- With an API key (`TRACKAI_API_KEY`), every request must carry it, or the cookie of a session
+  that was started with it. Browsers send neither to other domains, so Host is not checked.
+- Open without a key are /health, and what signing in needs: the dashboard's page and scripts,
+  which contain no data, and the request that starts a session.
 """
 
 from __future__ import annotations
@@ -27,28 +30,31 @@ if TYPE_CHECKING:
     from trackai.api.sessions import Sessions
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
-# Percent-encoded; a filter of the greatest length fits into the query.
+# Bytes, percent-encoded. A filter of the maximum length fits into the query.
 MAX_PATH = 16 * 1024
 MAX_QUERY = 48 * 1024
-_READING = frozenset({"GET", "HEAD", "OPTIONS"})
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _OPEN_PATHS = frozenset({"/health", "/health/"})
 _SIGN_IN_PATHS = frozenset({"/api/session", "/api/session/"})
-_JUDGED = frozenset({b"host", b"origin", b"sec-fetch-site", b"authorization", b"cookie", b"accept"})
-_HEADERS = (
+_CHECKED_HEADERS = frozenset(
+    {b"host", b"origin", b"sec-fetch-site", b"authorization", b"cookie", b"accept"}
+)
+_RESPONSE_HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"referrer-policy", b"no-referrer"),
-    # What is asked for again has changed meanwhile, and belongs in no disk cache.
+    # Responses change between requests, and their data does not belong in disk caches.
     (b"cache-control", b"no-store"),
 )
 
-_PLAIN = frozenset({b"content-type", b"content-length"})
+# The response headers of most endpoints.
+_USUAL_HEADERS = frozenset({b"content-type", b"content-length"})
 
 
 @lru_cache(maxsize=64)
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach what listens at that address or name."""
+    """Whether `host`, an address or a name, can be reached from this machine only."""
     if host == "localhost":
         return True
     try:
@@ -59,8 +65,13 @@ def is_loopback(host: str) -> bool:
     return bool((mapped or address).is_loopback)
 
 
-class Guard:
-    """Refuses what may not come in, and sets the headers that keep browsers from helping others."""
+class SecurityMiddleware:
+    """Refuses requests that are not allowed, and adds protective response headers.
+
+    Args:
+        allowed_hosts: names besides those of this machine that Host may have.
+        sessions: checks API keys and session cookies; None if no key is required.
+    """
 
     def __init__(
         self, app: ASGIApp, *, allowed_hosts: Iterable[str] = (), sessions: Sessions | None = None
@@ -76,62 +87,67 @@ class Guard:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = _with_ours(message["headers"])
+                message["headers"] = _with_security_headers(message["headers"])
             await send(message)
 
-        refused = self._refused(scope)
-        await (refused or self._app)(scope, receive, send_with_headers)
+        refusal = self._refuse(scope)
+        await (refusal or self._app)(scope, receive, send_with_headers)
 
-    def _refused(self, scope: Scope) -> JSONResponse | None:
+    def _refuse(self, scope: Scope) -> JSONResponse | None:
         if len(scope.get("raw_path") or b"") > MAX_PATH or len(scope["query_string"]) > MAX_QUERY:
-            return JSONResponse({"detail": "the address is too long"}, 414)
-        headers = _judged(scope)
+            detail = (
+                f"URL too long: the path must be at most {MAX_PATH} bytes, "
+                f"the query at most {MAX_QUERY}"
+            )
+            return JSONResponse({"detail": detail}, 414)
+        headers = _checked_headers(scope)
         if self._sessions is None:
-            problem = self._not_from_here(scope, headers)
+            problem = self._check_local(scope, headers)
             if problem is not None:
                 return JSONResponse({"detail": problem}, 403)
-        elif not (_is_open(scope, headers) or _may(self._sessions, headers)):
+        elif not (_is_open(scope, headers) or _is_authenticated(self._sessions, headers)):
             return JSONResponse(
-                {"detail": "a key is needed: Authorization: Bearer KEY"},
+                {"detail": "API key required: send the header Authorization: Bearer KEY"},
                 401,
                 {"WWW-Authenticate": "Bearer"},
             )
-        if scope["method"] not in _READING:
-            problem = _from_foreign_page(headers)
+        if scope["method"] not in _SAFE_METHODS:
+            problem = _check_origin(headers)
             if problem is not None:
                 return JSONResponse({"detail": problem}, 403)
         return None
 
-    def _not_from_here(self, scope: Scope, headers: Mapping[bytes, str]) -> str | None:
+    def _check_local(self, scope: Scope, headers: Mapping[bytes, str]) -> str | None:
         address, port = scope.get("server") or ("localhost", None)
-        # Without a port it is a Unix socket. `trackai serve` would not have begun to listen.
+        # No port means a Unix socket. `trackai serve` refuses such addresses at the start, but
+        # other programs, such as uvicorn, can also run the application.
         if port is not None and not is_loopback(address):
-            return "set TRACKAI_API_KEY: without a key, only this machine may talk to the server"
+            return "API key required for requests from other machines: set TRACKAI_API_KEY"
         host = _hostname(headers.get(b"host", ""))
         if host not in self._hosts:
-            return f"Host: {host[:80]!r} is not allowed here; name it in TRACKAI_ALLOWED_HOSTS"
+            return f"Host: {host[:80]!r} is not allowed; add it to TRACKAI_ALLOWED_HOSTS"
         return None
 
 
-def _with_ours(headers: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    given = {name.lower() for name, _ in headers}
-    if given == _PLAIN:  # as nearly always
-        return [*headers, *_HEADERS]
-    return [*headers, *(header for header in _HEADERS if header[0] not in given)]
+def _with_security_headers(headers: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    names = {name.lower() for name, _ in headers}
+    if names == _USUAL_HEADERS:
+        return [*headers, *_RESPONSE_HEADERS]
+    return [*headers, *(header for header in _RESPONSE_HEADERS if header[0] not in names)]
 
 
-def _judged(scope: Scope) -> dict[bytes, str]:
-    """The headers that are looked at here; one that comes twice is joined, and so fits nothing."""
-    found: dict[bytes, str] = {}
+def _checked_headers(scope: Scope) -> dict[bytes, str]:
+    """The headers that are checked here; repeated headers are joined, and so match nothing."""
+    headers: dict[bytes, str] = {}
     for name, value in scope["headers"]:
-        if name in _JUDGED:
+        if name in _CHECKED_HEADERS:
             text = value.decode("latin-1")
-            found[name] = f"{found[name]}, {text}" if name in found else text
-    return found
+            headers[name] = f"{headers[name]}, {text}" if name in headers else text
+    return headers
 
 
 def _is_open(scope: Scope, headers: Mapping[bytes, str]) -> bool:
-    """Whether that is for everybody: to see that the server lives, and to sign in."""
+    """Whether the request needs no key: the health check, and what signing in needs."""
     path, method = scope["path"], scope["method"]
     if path in _OPEN_PATHS or (path in _SIGN_IN_PATHS and method == "POST"):
         return True
@@ -139,28 +155,28 @@ def _is_open(scope: Scope, headers: Mapping[bytes, str]) -> bool:
     return method in {"GET", "HEAD"} and (is_page or path.startswith("/assets/"))
 
 
-def _may(sessions: Sessions, headers: Mapping[bytes, str]) -> bool:
+def _is_authenticated(sessions: Sessions, headers: Mapping[bytes, str]) -> bool:
     scheme, _, key = headers.get(b"authorization", "").partition(" ")
     if sessions.is_key(key.strip().encode("latin-1")) and scheme.lower() == "bearer":
         return True
-    # Another port of this host is the same site to a browser, and gets the cookie sent along.
+    # To a browser, another port of this host is the same site: its pages send the cookie too.
     if headers.get(b"sec-fetch-site", "none") not in {"none", "same-origin"}:
         return False
     for cookie in headers.get(b"cookie", "").split(";"):
         name, _, value = cookie.strip().partition("=")
-        if name == sessions.cookie and sessions.holds(value):
+        if name == sessions.cookie and sessions.is_valid(value):
             return True
     return False
 
 
-def _from_foreign_page(headers: Mapping[bytes, str]) -> str | None:
+def _check_origin(headers: Mapping[bytes, str]) -> str | None:
     origin = headers.get(b"origin")
     if origin is not None:
         scheme, _, netloc = origin.lower().partition("://")
         if scheme not in {"http", "https"} or netloc != headers.get(b"host", "").lower():
-            return f"Origin: {origin[:80]!r} may not change anything here"
+            return f"Origin: {origin[:80]!r} is not allowed to make changes"
     if headers.get(b"sec-fetch-site", "none") not in {"none", "same-origin"}:
-        return "Sec-Fetch-Site: a page of another origin may not change anything here"
+        return "Sec-Fetch-Site: pages of other origins are not allowed to make changes"
     return None
 
 

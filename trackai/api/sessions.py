@@ -1,9 +1,10 @@
-"""Signing in: how a browser, which cannot be told to send a key, shows that it has had it.
+"""Browser sessions: signing in with the API key or a one-time code, for a signed cookie.
 
-A session is a cookie that no script can read and that no other site makes the browser send. It
-says until when it holds, and is signed with the key: nothing is kept, a server that starts again
-knows its sessions, and another key ends them all. Its name follows from the key too, because
-browsers do not tell the ports of a host apart: two servers do not take each other's place.
+Scripts cannot read the cookie, and pages of other sites cannot make the browser send it. It
+contains its expiry time and a signature made with the API key. The server stores nothing: sessions
+survive a restart, and a new key ends them all. The cookie's name depends on the key as well,
+because browsers share cookies between the ports of a host: two servers on one host do not
+overwrite each other's cookie.
 """
 
 from __future__ import annotations
@@ -12,53 +13,57 @@ import hmac
 import secrets
 import time
 
+# The lifetimes of a session, and of a sign-in code.
 SECONDS = 30 * 24 * 3600
-# How long the link that the server has printed may lie about.
 _CODE_SECONDS = 3600.0
 
 
 class Sessions:
-    """The sessions of a server with that key."""
+    """Issues and checks the sessions of a server with the API key `key`.
+
+    Attributes:
+        cookie: the name of the session cookie.
+    """
 
     def __init__(self, key: str) -> None:
         self._key = key.encode()
         self.cookie = f"trackai-{self._signature('name')[:12]}"
         self._codes: dict[str, float] = {}
 
-    def is_key(self, given: bytes) -> bool:
-        """Whether that is the key; how long it takes does not tell how much of it is right."""
-        return hmac.compare_digest(given, self._key)
+    def is_key(self, candidate: bytes) -> bool:
+        """Whether `candidate` is the API key, compared in constant time."""
+        return hmac.compare_digest(candidate, self._key)
 
-    def make_code(self) -> str:
-        """A code that stands for the key, once and for an hour: what is printed may be logged."""
+    def create_code(self) -> str:
+        """Create a sign-in code: valid once and for an hour, as printed text may be logged."""
         code = secrets.token_urlsafe(24)
         self._codes[code] = time.monotonic() + _CODE_SECONDS
         return code
 
-    def may_begin(self, given: str) -> bool:
-        """Whether that is the key or a code; a code is then used up."""
-        data = given.encode("utf-8", "surrogatepass")
+    def check(self, key_or_code: str) -> bool:
+        """Whether this is the API key or a valid code; a code is then used up."""
+        data = key_or_code.encode("utf-8", "surrogatepass")
         if self.is_key(data):
             return True
-        for code, until in list(self._codes.items()):
+        for code, expires in list(self._codes.items()):
             if hmac.compare_digest(data, code.encode()):
                 del self._codes[code]
-                return time.monotonic() < until
+                return time.monotonic() < expires
         return False
 
-    def begin(self) -> str:
-        """A new session: the value of its cookie."""
-        until = str(int(time.time()) + SECONDS)
-        return f"{until}.{self._signature(f'until {until}')}"
+    def create(self) -> str:
+        """Create a session, and return the value of its cookie."""
+        expires = str(int(time.time()) + SECONDS)
+        return f"{expires}.{self._signature(f'until {expires}')}"
 
-    def holds(self, value: str) -> bool:
-        """Whether a cookie's value is a session that has not ended."""
-        until, _, signature = value.partition(".")
-        right = self._signature(f"until {until}")
-        if not hmac.compare_digest(signature.encode(), right.encode()):
+    def is_valid(self, value: str) -> bool:
+        """Whether the value of a cookie is a session that has not expired."""
+        expires, _, signature = value.partition(".")
+        expected = self._signature(f"until {expires}")
+        if not hmac.compare_digest(signature.encode(), expected.encode()):
             return False
-        return time.time() < int(until)  # ours, so it is a number
+        return time.time() < int(expires)  # signed by this server, so it is a number
 
     def _signature(self, text: str) -> str:
-        # A prefix: what is signed here must not pass for anything else that the key might sign.
+        # The prefix keeps these signatures distinct from others made with the same key.
         return hmac.new(self._key, f"trackai session {text}".encode(), "sha256").hexdigest()

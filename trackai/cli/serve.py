@@ -27,10 +27,10 @@ def serve(host: str | None, port: int | None, db: str | None) -> None:
     import msgspec
     import uvicorn
 
+    from trackai.api.access_log import JSONFormatter, TextFormatter, log_to_stderr
     from trackai.api.main import create_app
-    from trackai.api.observing import JSONLines, TextLines, log_to_stderr
-    from trackai.api.patience import PatientProtocol
     from trackai.api.security import is_loopback
+    from trackai.api.timeouts import TimeoutProtocol
     from trackai.settings import Settings
     from trackai.store.engine.database import Database
 
@@ -60,13 +60,13 @@ def serve(host: str | None, port: int | None, db: str | None) -> None:
     click.echo(f"trackai {__version__}: {settings.url} serves {settings.db_path}", err=True)
     if app.state.sessions is not None:
         # What follows the # is sent to no server, and so is in no log of one.
-        link = f"{settings.url}/#code={app.state.sessions.make_code()}"
+        link = f"{settings.url}/#code={app.state.sessions.create_code()}"
         click.echo(f"sign in with the key, or once, within the hour, at {link}", err=True)
     if settings.access_log != "off":
-        log_to_stderr(JSONLines() if settings.access_log == "json" else TextLines())
+        log_to_stderr(JSONFormatter() if settings.access_log == "json" else TextFormatter())
     config = uvicorn.Config(
         app,
-        http=PatientProtocol,
+        http=TimeoutProtocol,
         ws="none",
         timeout_keep_alive=_IDLE_SECONDS,
         timeout_graceful_shutdown=_LAST_SECONDS,

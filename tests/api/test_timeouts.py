@@ -12,7 +12,7 @@ import pytest
 import uvicorn
 
 import trackai
-from trackai.api import patience
+from trackai.api import timeouts
 from trackai.api.main import create_app
 from trackai.settings import Settings
 
@@ -29,12 +29,12 @@ LONG = b"POST /api/projects HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\
 @pytest.fixture
 def port(db_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """The port of a server that waits for fractions of a second."""
-    for name in ("HEAD_SECONDS", "PIECE_SECONDS"):
-        monkeypatch.setattr(patience, name, 0.4)
-    monkeypatch.setattr(patience, "BODY_SECONDS", 1.0)
-    monkeypatch.setattr(patience, "TAKE_SECONDS", 0.4)
+    for name in ("HEAD_SECONDS", "BODY_PART_SECONDS"):
+        monkeypatch.setattr(timeouts, name, 0.4)
+    monkeypatch.setattr(timeouts, "BODY_SECONDS", 1.0)
+    monkeypatch.setattr(timeouts, "WRITE_SECONDS", 0.4)
     config = uvicorn.Config(
-        create_app(Settings(db_path=db_path)), port=0, http=patience.PatientProtocol,
+        create_app(Settings(db_path=db_path)), port=0, http=timeouts.TimeoutProtocol,
         log_level="warning", timeout_keep_alive=5, ws="none", lifespan="on",
     )  # fmt: skip
     server = uvicorn.Server(config)
@@ -198,7 +198,7 @@ def test_who_wants_another_protocol_is_answered_in_this_one(port: int) -> None:
 def test_too_many_connections_are_told_to_come_again(
     port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(patience, "MAX_CONNECTIONS", 3)
+    monkeypatch.setattr(timeouts, "MAX_CONNECTIONS", 3)
     with ExitStack() as stack:
         for _ in range(3):
             assert b"200 OK" in answer(stack.enter_context(connected(port, GET)))
@@ -227,4 +227,4 @@ def test_the_end_of_the_server_does_not_wait_for_slow_clients(
             time.sleep(0.01)
         own_server.process.terminate()
         # Far less than the time after which whatever is left is cut off.
-        own_server.process.wait(patience.END_SECONDS + 5)
+        own_server.process.wait(timeouts.SHUTDOWN_SECONDS + 5)

@@ -1,4 +1,4 @@
-"""/, /health, /metrics and /openapi.json: what this is, that it is alive, and how it fares."""
+"""/, /health, /metrics and /openapi.json: the server itself."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from trackai.api.meters import Meters
+    from trackai.api.prometheus import ServerMetrics
     from trackai.ingest.intake import Intake
 
 
 async def root(request: Request) -> Response:
-    """Name and version; for a browser, the dashboard."""
+    """Get the name and version; browsers get the dashboard."""
     if "text/html" in request.headers.get("accept", ""):
         return dashboard.page()
     return JSONResponse({"name": "trackai", "version": trackai.__version__})
 
 
 async def health(request: Request) -> JSONResponse:
-    """The server answers."""
+    """Check that the server is running."""
     return JSONResponse({"status": "healthy"})
 
 
 async def prometheus(request: Request) -> PlainTextResponse:
-    """Figures about the server, in the text format of Prometheus."""
-    meters: Meters = request.app.state.meters
+    """Get metrics of the server, in the Prometheus text format."""
+    metrics: ServerMetrics = request.app.state.metrics
     intake: Intake = request.state.intake
     path = database(request).path
     sizes = {
@@ -46,10 +46,10 @@ async def prometheus(request: Request) -> PlainTextResponse:
     gauges["trackai_ingest_waiting_batches"] = intake.waiting
     gauges["trackai_ingest_bytes"] = intake.bytes
     return PlainTextResponse(
-        meters.text(gauges), media_type="text/plain; version=0.0.4; charset=utf-8"
+        metrics.text(gauges), media_type="text/plain; version=0.0.4; charset=utf-8"
     )
 
 
 async def openapi(request: Request) -> JSONResponse:
-    """This description of the API, OpenAPI 3.1."""
+    """Get this OpenAPI 3.1 description of the API."""
     return JSONResponse(request.app.state.openapi())

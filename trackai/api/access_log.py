@@ -1,4 +1,4 @@
-"""Every request, counted and, if so wished, logged: one line for people or one JSON object."""
+"""The access log: one line for each request, as text or JSON; requests are counted as well."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import msgspec
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from trackai.api.meters import Meters
+    from trackai.api.prometheus import ServerMetrics
 
 logger = logging.getLogger("trackai.access")
 
 
-class Access(msgspec.Struct):
-    """One answered request; `status` is 0 if the client had gone."""
+class AccessRecord(msgspec.Struct):
+    """One answered request; `status` is 0 if the client disconnected before the response."""
 
     time: datetime
     client: str | None
@@ -30,12 +30,17 @@ class Access(msgspec.Struct):
     seconds: float
 
 
-class Observing:
-    """Counts requests, and logs them to the logger `trackai.access` at the level INFO."""
+class AccessLogMiddleware:
+    """Counts requests, and logs them to the logger `trackai.access` at level INFO.
 
-    def __init__(self, app: ASGIApp, *, meters: Meters, routes: dict[object, str]) -> None:
+    Args:
+        metrics: counts the requests.
+        routes: maps endpoints to the path patterns that requests are counted under.
+    """
+
+    def __init__(self, app: ASGIApp, *, metrics: ServerMetrics, routes: dict[object, str]) -> None:
         self._app = app
-        self._meters = meters
+        self._metrics = metrics
         self._routes = routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -44,7 +49,7 @@ class Observing:
             return
         status, size, start = 0, 0, time.perf_counter()
 
-        async def note(message: Message) -> None:
+        async def measured_send(message: Message) -> None:
             nonlocal status, size
             if message["type"] == "http.response.start":
                 status = message["status"]
@@ -52,18 +57,18 @@ class Observing:
                 size += len(message.get("body", b""))
             await send(message)
 
-        self._meters.under_way += 1
+        self._metrics.in_progress += 1
         try:
-            await self._app(scope, receive, note)
+            await self._app(scope, receive, measured_send)
         finally:
-            self._meters.under_way -= 1
+            self._metrics.in_progress -= 1
             seconds = time.perf_counter() - start
-            # Addresses that nobody serves are one route: others must not fill the memory.
+            # Unknown paths share one route, or clients could fill the memory with counters.
             route = self._routes.get(scope.get("endpoint"), "other")
-            self._meters.count(scope["method"], route, status, seconds)
+            self._metrics.count(scope["method"], route, status, seconds)
             if logger.isEnabledFor(logging.INFO):
                 client = scope.get("client")
-                record = Access(
+                record = AccessRecord(
                     time=datetime.now(UTC),
                     client=client[0] if client else None,
                     method=scope["method"],
@@ -76,22 +81,22 @@ class Observing:
                 logger.info("%s", record.path, extra={"access": record})
 
 
-class TextLines(logging.Formatter):
+class TextFormatter(logging.Formatter):
     """`2026-01-31T12:00:00Z 127.0.0.1 GET /api/runs 200 1234 0.0021`"""
 
     def format(self, record: logging.LogRecord) -> str:
-        access: Access = record.access  # type: ignore[attr-defined]
-        # A path may hold anything, line breaks and what terminals take for commands too.
+        access: AccessRecord = record.access  # type: ignore[attr-defined]
+        # A path may contain line breaks and terminal escape sequences.
         path = access.path.encode("unicode_escape").decode()
-        when = access.time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        timestamp = access.time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
         return (
-            f"{when} {access.client or '-'} {access.method} {path} "
+            f"{timestamp} {access.client or '-'} {access.method} {path} "
             f"{access.status} {access.bytes} {access.seconds:.4f}"
         )
 
 
-class JSONLines(logging.Formatter):
-    """The fields of `Access`, an object a line."""
+class JSONFormatter(logging.Formatter):
+    """The fields of `AccessRecord`, one JSON object per line."""
 
     def format(self, record: logging.LogRecord) -> str:
         return msgspec.json.encode(record.access).decode()  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""/api/projects"""
+"""/api/projects: projects, and tables of their runs by columns and groups."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from trackai.api.requests import Limit, Name, Offset, body, database, path_id, query
-from trackai.api.responses import JSONResponse, answer
+from trackai.api.requests import Limit, Name, Offset, database, parse_body, parse_query, path_id
+from trackai.api.responses import JSONResponse, respond
 from trackai.errors import InvalidInputError
 from trackai.filters.parser import parse_field, parse_fields, parse_filter
 from trackai.store.catalogue import groups, projects, run_tables
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
     from trackai.structs.records import ProjectColumns, RunGroupPage
 
-# Each is a look into another table for every run.
-MAX_MEANS = 50
+# Each column is a lookup in another table for every run.
+MAX_COLUMNS = 50
 
 
 class ProjectQuery(msgspec.Struct):
-    """Which page of projects, and whether with the numbers of their runs."""
+    """A page of projects, with `counts` of their runs or without."""
 
     limit: Limit = 100
     offset: Offset = 0
@@ -35,14 +35,14 @@ class ProjectQuery(msgspec.Struct):
 
 
 class NewProject(msgspec.Struct):
-    """A project to make: its name and its slug."""
+    """A project to create; `project_id` is its slug."""
 
     name: Name
     project_id: Name
 
 
 class GroupQuery(msgspec.Struct):
-    """By which field, of which runs, and of which fields to take means."""
+    """Groups by the field `by` of runs that match `filter`, with means of `columns`."""
 
     by: str
     filter: str | None = None
@@ -52,56 +52,58 @@ class GroupQuery(msgspec.Struct):
 
 
 async def list_projects(request: Request) -> Response:
-    """Projects, the newest first."""
-    page = query(request, ProjectQuery)
-    read = projects.list_summaries if page.counts else projects.list_page
-    return await answer(request, lambda conn: read(conn, limit=page.limit, offset=page.offset))
+    """List projects, newest first."""
+    query = parse_query(request, ProjectQuery)
+    read = projects.list_summaries if query.counts else projects.list_page
+    return await respond(request, lambda conn: read(conn, limit=query.limit, offset=query.offset))
 
 
 async def get_project(request: Request) -> Response:
-    """A project and how many runs it has."""
+    """Get a project and the numbers of its runs."""
     project_id = path_id(request, "project_id")
-    return await answer(request, lambda conn: projects.get_summary(conn, project_id))
+    return await respond(request, lambda conn: projects.get_summary(conn, project_id))
 
 
 async def list_columns(request: Request) -> Response:
-    """The configuration keys and metrics that a project's runs have, and how many have them."""
+    """List the config keys and metrics of a project's runs, with the number of runs of each."""
     project_id = path_id(request, "project_id")
 
-    async def find(conn: Connection) -> ProjectColumns:
+    async def read(conn: Connection) -> ProjectColumns:
         await projects.get(conn, project_id)
         return await run_tables.list_columns(conn, project_id)
 
-    return await answer(request, find)
+    return await respond(request, read)
 
 
 async def list_groups(request: Request) -> Response:
-    """A project's runs in groups by a field, the largest first, with means of columns."""
+    """Group a project's runs by a field, largest groups first, with means of columns."""
     project_id = path_id(request, "project_id")
-    asked = query(request, GroupQuery)
-    by = parse_field(asked.by, name="by")
-    tree = None if asked.filter is None else parse_filter(asked.filter)
-    columns = {} if asked.columns is None else parse_fields(asked.columns)
-    if len(columns) > MAX_MEANS:
-        raise InvalidInputError("columns", f"at most {MAX_MEANS} can be asked for")
+    query = parse_query(request, GroupQuery)
+    by = parse_field(query.by, name="by")
+    tree = None if query.filter is None else parse_filter(query.filter)
+    columns = {} if query.columns is None else parse_fields(query.columns)
+    if len(columns) > MAX_COLUMNS:
+        raise InvalidInputError(
+            "columns", f"must be at most {MAX_COLUMNS} fields, got {len(columns)}"
+        )
 
-    async def find(conn: Connection) -> RunGroupPage:
+    async def read(conn: Connection) -> RunGroupPage:
         await projects.get(conn, project_id)
         return await groups.list_page(
             conn,
             run_tables.RunFilter(project_id=project_id, tree=tree),
             by,
             columns=columns,
-            limit=asked.limit,
-            offset=asked.offset,
+            limit=query.limit,
+            offset=query.offset,
         )
 
-    return await answer(request, find)
+    return await respond(request, read)
 
 
 async def create_project(request: Request) -> JSONResponse:
-    """Make a project."""
-    new = await body(request, NewProject)
+    """Create a project."""
+    new = await parse_body(request, NewProject)
     async with database(request).write() as conn:
         now = time.time_ns() // 1000
         project = await projects.create(conn, new.name, new.project_id, now=now)
@@ -109,7 +111,7 @@ async def create_project(request: Request) -> JSONResponse:
 
 
 async def delete_project(request: Request) -> JSONResponse:
-    """Delete a project and everything under it."""
+    """Delete a project and all its runs."""
     project_id = path_id(request, "project_id")
     project, freed = await deletion.delete_project(database(request), project_id)
-    return JSONResponse(Freed(f"deleted the project {project.name!r}", freed))
+    return JSONResponse(Freed(f"deleted project {project.name!r}", freed))

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 
 import trackai
-from trackai.api.routes.points import PIECE
+from trackai.api.endpoints.point_pages import CHUNK
 from trackai.store.catalogue import projects, runs, writers
 from trackai.store.points import metrics
 from trackai.structs.points import Column
@@ -77,7 +77,7 @@ async def _fill(db: Database, steps: int) -> int:
 async def test_a_million_points_are_not_in_memory(db: Database, server: Server) -> None:
     run_id = await _fill(db, _MILLION)
     path = f"/api/metrics/runs/{run_id}/metric/m?limit="
-    assert len(server.get(f"{path}{PIECE}")["data"]) == PIECE
+    assert len(server.get(f"{path}{CHUNK}")["data"]) == CHUNK
     before = _memory(server)
     with _get(server, f"{path}{_MILLION}") as response:
         assert response.getheader("transfer-encoding") == "chunked"
@@ -96,12 +96,12 @@ async def test_a_million_points_are_not_in_memory(db: Database, server: Server) 
 
 
 def test_pieces_make_the_page(server: Server, db_path: Path) -> None:
-    count = 2 * PIECE + 7
+    count = 2 * CHUNK + 7
     with trackai.init(project="p") as run:
         for step in range(count):
-            value = {5: math.nan, PIECE + 3: math.inf, 2 * PIECE + 1: "text"}.get(step, step / 3)
+            value = {5: math.nan, CHUNK + 3: math.inf, 2 * CHUNK + 1: "text"}.get(step, step / 3)
             run.log({"m": value}, step=step)
-        for number in range(PIECE):
+        for number in range(CHUNK):
             run.log_system({"m": number})
     path = f"/api/metrics/runs/{run.id}/metric/m"
     expected: list[Any] = []
@@ -110,13 +110,13 @@ def test_pieces_make_the_page(server: Server, db_path: Path) -> None:
         expected += page["data"]
         if not page["has_more"]:
             break
-    assert len(expected) == count + PIECE
+    assert len(expected) == count + CHUNK
     assert expected[5]["value"] == "NaN"
-    assert expected[PIECE + 3]["value"] == "Infinity"
-    assert expected[2 * PIECE + 1]["value"] == "text"
+    assert expected[CHUNK + 3]["value"] == "Infinity"
+    assert expected[2 * CHUNK + 1]["value"] == "text"
     for limit, offset in (
-        (1_000_000, 0), (count + PIECE, 0), (count + PIECE - 1, 0), (PIECE + 1, 0),
-        (2 * PIECE, 3), (count, count - 1), (2 * PIECE, count + PIECE), (3 * PIECE, count + 9),
+        (1_000_000, 0), (count + CHUNK, 0), (count + CHUNK - 1, 0), (CHUNK + 1, 0),
+        (2 * CHUNK, 3), (count, count - 1), (2 * CHUNK, count + CHUNK), (3 * CHUNK, count + 9),
     ):  # fmt: skip
         page = server.get(f"{path}?limit={limit}&offset={offset}")
         assert page["data"] == expected[offset : offset + limit]
@@ -142,16 +142,16 @@ async def test_what_is_deleted_meanwhile_leaves_no_whole_answer(
 
 async def test_a_live_run_goes_on_meanwhile(db: Database, server: Server) -> None:
     run_id, writer_id = await _start(db)
-    await _append(db, run_id, writer_id, 0, 5 * PIECE)
+    await _append(db, run_id, writer_id, 0, 5 * CHUNK)
 
     def read() -> Any:
         with _get(server, f"/api/metrics/runs/{run_id}/metric/m?limit={_MILLION}") as response:
             return json.load(response)
 
     reading = asyncio.create_task(asyncio.to_thread(read))
-    for first in range(5 * PIECE, 6 * PIECE, 500):
+    for first in range(5 * CHUNK, 6 * CHUNK, 500):
         await _append(db, run_id, writer_id, first, first + 500)
     page = await reading
     steps = [point["step"] for point in page["data"]]
     assert steps == list(range(len(steps)))
-    assert 5 * PIECE <= len(steps) <= 6 * PIECE
+    assert 5 * CHUNK <= len(steps) <= 6 * CHUNK

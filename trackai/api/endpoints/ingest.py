@@ -1,4 +1,4 @@
-"""POST /api/metrics/runs/{id}: points from any language."""
+"""POST /api/metrics/runs/{id}: logging points over HTTP."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from anyio import to_thread
 from starlette.exceptions import HTTPException
 
 from trackai.api.compression import decompress
-from trackai.api.requests import convert, path_id, whole_body
+from trackai.api.requests import convert, path_id, read_body
 from trackai.api.responses import JSONResponse
 from trackai.ingest.batches import decode_json, decode_msgpack
 
@@ -24,22 +24,26 @@ _DECODERS = {
     "application/x-msgpack": decode_msgpack,
     "application/vnd.msgpack": decode_msgpack,
 }
-# Larger bodies are read in a thread: other requests are answered meanwhile.
-_SMALL = 32 * 1024
+# Larger bodies are decoded in a worker thread, so that other requests are answered meanwhile.
+_SMALL_BODY = 32 * 1024
 
 
 async def log_points(request: Request) -> JSONResponse:
-    """Log a batch of points: JSON or msgpack, as it is or compressed with gzip or zstd."""
+    """Log a batch of points, as JSON or msgpack, optionally compressed with gzip or zstd."""
     run_id = path_id(request, "run_id")
     headers = request.headers
     media_type = headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if media_type not in _DECODERS:
-        raise HTTPException(415, "the body must be application/json or application/msgpack")
+        raise HTTPException(
+            415,
+            "Content-Type: must be application/json or application/msgpack, "
+            f"got {media_type[:80]!r}",
+        )
     encoding = headers.get("content-encoding", "")
     intake: Intake = request.state.intake
-    with intake.room() as take:
-        data = await whole_body(request, take)
-        if encoding or len(data) > _SMALL:
+    with intake.room() as reserve:
+        data = await read_body(request, reserve)
+        if encoding or len(data) > _SMALL_BODY:
             batch = await to_thread.run_sync(_decode, data, encoding, media_type)
         else:
             batch = _decode(data, encoding, media_type)

@@ -1,4 +1,4 @@
-"""How charts are asked for over HTTP."""
+"""Query parameters and body fields that the endpoints with charts share."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ BandAxis = Literal["step", "relative"]
 Buckets = Annotated[int, msgspec.Meta(ge=10, le=10_000)]
 Amount = Annotated[float, msgspec.Meta(ge=0, lt=1)]
 
-NO_POINTS = "it is for charts: say how many points they may have"
+REQUIRES_POINTS = "requires points, the maximum number of buckets"
 
 
 def smoothing(amount: Amount | None, x: XAxis) -> Smoothing | None:
-    """How to smooth a chart; None if not at all."""
+    """How to smooth a chart; None for no smoothing."""
     return Smoothing(amount, x != "step") if amount else None
 
 
-def only_finite_numbers(segments: Sequence[Segment]) -> bool:
-    """Whether the values of a series are numbers that JSON knows: they are shown as they are."""
+def is_finite_numbers(segments: Sequence[Segment]) -> bool:
+    """Whether all values of a series are finite numbers, which JSON can represent as they are."""
     return all(part.finite_points == part.points and part.kind == "number" for part, _ in segments)

@@ -1,0 +1,203 @@
+"""/api/metrics/compare: metrics of several runs, as points, as charts, or over groups of runs."""
+
+from __future__ import annotations
+
+import operator
+from bisect import bisect_left, bisect_right
+from itertools import starmap
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+
+from trackai.api.endpoints import chart_options, metric_groups
+from trackai.api.requests import parse_body
+from trackai.api.responses import respond
+from trackai.errors import InvalidInputError
+from trackai.filters.parser import parse_field
+from trackai.store.catalogue import groups, runs
+from trackai.store.charts import chart_records, charts
+from trackai.store.charts.group_charts import Member
+from trackai.store.points import arrivals, lineage
+from trackai.structs.records import ChartData, ComparedGroup, ComparedGroups, ComparedPoint
+from trackai.values.non_finite import json_value
+from trackai.values.types import BoundedStep
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from aiosqlite import Connection
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from trackai.structs.points import CurveRow
+
+MAX_COMPARED = 1000
+# They take 280 MB of the server's memory; pages of one metric are streamed.
+MAX_POINTS = 1_000_000
+# SQLite limits the length of patterns.
+MAX_PATTERN = 4096
+
+
+class Comparison(msgspec.Struct):
+    """The metrics of runs to compare; `points` asks for charts, `group_by` for charts of groups.
+
+    `group_by` is "all" or a field: `group`, `state`, `name` or `config.KEY`.
+    """
+
+    run_ids: Annotated[list[int], msgspec.Meta(max_length=MAX_COMPARED)]
+    metric_paths: Annotated[list[str], msgspec.Meta(max_length=MAX_COMPARED)]
+    inherited: bool = True
+    points: chart_options.Buckets | None = None
+    x: chart_records.XAxis = "step"
+    step_min: BoundedStep | None = None
+    step_max: BoundedStep | None = None
+    smoothing: chart_options.Amount | None = None
+    group_by: str | None = None
+
+
+async def compare(request: Request) -> Response:
+    """Compare metrics of several runs, as points, as charts, or as charts of groups."""
+    comparison = await parse_body(request, Comparison)
+    if comparison.group_by is not None:
+        return await _compare_groups(request, comparison, comparison.group_by)
+    if (count := comparison.points) is not None:
+        return await respond(request, lambda conn: _read_charts(conn, comparison, count))
+    if comparison.smoothing is not None:
+        raise InvalidInputError("smoothing", chart_options.REQUIRES_POINTS)
+    return await respond(request, lambda conn: _read_points(conn, comparison))
+
+
+async def _read_points(
+    conn: Connection, comparison: Comparison
+) -> dict[str, dict[str, list[ComparedPoint]]]:
+    run_ids = await runs.existing(conn, comparison.run_ids)
+    compared: dict[str, dict[str, list[ComparedPoint]]] = {str(run_id): {} for run_id in run_ids}
+    series = await _find_series(conn, comparison, run_ids)
+    total = sum(part.points for _, segments in series for part, _ in segments)
+    if total > MAX_POINTS:
+        raise InvalidInputError(
+            "points",
+            f"required to compare more than {MAX_POINTS} points, got {total}: pass the number of "
+            "buckets, or request the metrics one by one",
+        )
+    curves = await lineage.read_many(conn, [segments for _, segments in series])
+    for (run_id, segments), rows in zip(series, curves, strict=True):
+        selected = _select_steps(comparison, segments, rows)
+        compared[str(run_id)][segments[0].series.path] = _compared_points(segments, selected)
+    return compared
+
+
+async def _read_charts(
+    conn: Connection, comparison: Comparison, count: int
+) -> dict[str, dict[str, ChartData]]:
+    created = await runs.creation_times(conn, comparison.run_ids)
+    compared: dict[str, dict[str, ChartData]] = {str(run_id): {} for run_id in created}
+    cursor = await arrivals.last(conn)
+    series = await _find_series(conn, comparison, list(created))
+    segment_lists = [segments for _, segments in series]
+    series_charts = await charts.read(
+        conn, segment_lists, count,
+        step_min=comparison.step_min, step_max=comparison.step_max, times=comparison.x != "step",
+    )  # fmt: skip
+    if smoothing := chart_options.smoothing(comparison.smoothing, comparison.x):
+        await charts.smooth(conn, segment_lists, series_charts, smoothing)
+    for (run_id, segments), chart in zip(series, series_charts, strict=True):
+        head = lineage.as_one(segments)
+        compared[str(run_id)][head.path] = chart_records.show(
+            chart, head, comparison.x, created[run_id], cursor
+        )
+    return compared
+
+
+async def _compare_groups(request: Request, comparison: Comparison, field: str) -> Response:
+    if (count := comparison.points) is None:
+        raise InvalidInputError("group_by", chart_options.REQUIRES_POINTS)
+    if comparison.x == "time":
+        raise InvalidInputError("x", 'must be "step" or "relative" with group_by, got \'time\'')
+    by = None if field == "all" else parse_field(field, name="group_by")
+
+    async def read(conn: Connection) -> ComparedGroups:
+        created = await metric_groups.creation_times(conn, comparison.run_ids)
+        run_ids = list(created)
+        values = dict.fromkeys(run_ids) if by is None else await groups.values_of(conn, run_ids, by)
+        compared = _group_runs(values)
+        group_of = {
+            run_id: number for number, group in enumerate(compared) for run_id in group.run_ids
+        }
+        cursor = await arrivals.last(conn)
+        members: dict[str, list[Member]] = {}
+        for run_series in await _find_series(conn, comparison, run_ids):
+            if metric_groups.is_comparable(run_series):
+                run_id, segments = run_series
+                member = Member(group_of[run_id], created[run_id], segments)
+                members.setdefault(segments[0].series.path, []).append(member)
+        for path, path_members in members.items():
+            bands = await metric_groups.read_bands(conn, path_members, count, comparison, cursor)
+            for number, band in bands.items():
+                compared[number].metrics[path] = band
+        return ComparedGroups(compared)
+
+    return await respond(request, read)
+
+
+def _group_runs(values: Mapping[int, Any]) -> list[ComparedGroup]:
+    """Group run ids by value, sorted like runs: numbers, text, booleans, then missing values."""
+    # True == 1 and False == 0, so the key contains the type.
+    by_value: dict[tuple[bool, Any], list[int]] = {}
+    for run_id, value in values.items():
+        by_value.setdefault((isinstance(value, bool), value), []).append(run_id)
+
+    def order(key: tuple[bool, Any]) -> tuple[bool, bool, bool, Any]:
+        is_bool, value = key
+        return (value is None, is_bool, isinstance(value, str), value)
+
+    return [ComparedGroup(key[1], by_value[key], {}) for key in sorted(by_value, key=order)]
+
+
+async def _find_series(
+    conn: Connection, comparison: Comparison, run_ids: list[int]
+) -> list[tuple[int, list[lineage.Segment]]]:
+    """Find the metrics of runs by their paths or patterns; missing ones are left out."""
+    paths = comparison.metric_paths
+    if any("*" in path for path in paths):
+        if any(len(path) > MAX_PATTERN for path in paths):
+            raise InvalidInputError(
+                "metric_paths", f"patterns must be at most {MAX_PATTERN} characters"
+            )
+        paths = await lineage.match_paths(
+            conn, run_ids, paths, inherited=comparison.inherited, limit=MAX_COMPARED + 1
+        )
+        if len(paths) > MAX_COMPARED:
+            raise InvalidInputError(
+                "metric_paths", f"patterns must match at most {MAX_COMPARED} metrics"
+            )
+    return await lineage.find_many(conn, run_ids, paths, inherited=comparison.inherited)
+
+
+def _select_steps(
+    comparison: Comparison, segments: Sequence[lineage.Segment], rows: Sequence[CurveRow]
+) -> Sequence[CurveRow]:
+    """The rows with steps from `step_min` to `step_max`."""
+    if comparison.step_min is None and comparison.step_max is None:
+        return rows
+    if segments[0].series.axis == "time":  # system metrics have no steps
+        return []
+    step = operator.itemgetter(0)
+    start, stop = 0, None
+    if comparison.step_min is not None:
+        start = bisect_left(rows, comparison.step_min, key=step)
+    if comparison.step_max is not None:
+        stop = bisect_right(rows, comparison.step_max, key=step)
+    return rows[start:stop]
+
+
+def _compared_points(
+    segments: Sequence[lineage.Segment], rows: Sequence[CurveRow]
+) -> list[ComparedPoint]:
+    series = lineage.as_one(segments)
+    if series.axis == "step" and chart_options.is_finite_numbers(segments):
+        return list(starmap(ComparedPoint, rows))
+    return [
+        ComparedPoint(step if series.axis == "step" else None, json_value(value, series.kind))
+        for step, value in rows
+    ]

@@ -1,0 +1,179 @@
+"""/api/runs/{id}/files, /api/runs/{id}/file-paths and /api/files/{id}."""
+
+from __future__ import annotations
+
+import codecs
+from typing import TYPE_CHECKING
+
+import anyio.to_thread
+import msgspec
+from starlette.datastructures import Headers
+from starlette.responses import FileResponse, Response
+
+from trackai.api.requests import Limit, Offset, database, parse_query, path_id
+from trackai.api.responses import JSONResponse, respond
+from trackai.errors import NotFoundError
+from trackai.store.catalogue import files, runs
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from aiosqlite import Connection
+    from starlette.requests import Request
+    from starlette.types import Message, Receive, Scope, Send
+
+    from trackai.structs.records import FilePath, FileRecord
+
+# However a browser interprets a file, it has no origin, runs no scripts and loads nothing.
+_SANDBOX_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "sandbox; default-src 'none'",
+}
+# Image formats without scripts, by their first bytes. SVG is a document, and not one of them.
+_IMAGE_TYPES = {
+    b"\x89PNG\r\n\x1a\n": "image/png",
+    b"\xff\xd8\xff": "image/jpeg",
+    b"GIF87a": "image/gif",
+    b"GIF89a": "image/gif",
+}
+# Bytes of a preview: of text, which are also read to detect the type, and shown as hex.
+_TEXT_SIZE = 200_000
+_HEX_SIZE = 4096
+_RANGE_ERRORS = {
+    400: "Range: must be a range of bytes, such as bytes=0-1023",
+    416: "Range: starts beyond the end of the file",
+}
+
+
+class FileQuery(msgspec.Struct):
+    """A page of a run's files, all or those of one path."""
+
+    path: str | None = None
+    limit: Limit | None = None
+    offset: Offset = 0
+
+
+class FilePathQuery(msgspec.Struct):
+    """A page of file paths, all or those that contain `search`."""
+
+    search: str | None = None
+    limit: Limit = 1000
+    offset: Offset = 0
+
+
+async def list_files(request: Request) -> Response:
+    """List the files of a run."""
+    run_id = path_id(request, "run_id")
+    query = parse_query(request, FileQuery)
+    limit = -1 if query.limit is None else query.limit
+
+    async def read(conn: Connection) -> list[FileRecord]:
+        await runs.get(conn, run_id)
+        return await files.list_of_run(
+            conn, run_id, path=query.path, limit=limit, offset=query.offset
+        )
+
+    return await respond(request, read)
+
+
+async def list_file_paths(request: Request) -> Response:
+    """List the paths of a run's files, with the number of files of each."""
+    run_id = path_id(request, "run_id")
+    query = parse_query(request, FilePathQuery)
+
+    async def read(conn: Connection) -> list[FilePath]:
+        await runs.get(conn, run_id)
+        return await files.list_paths(
+            conn, run_id, search=query.search, limit=query.limit, offset=query.offset
+        )
+
+    return await respond(request, read)
+
+
+async def download(request: Request) -> Response:
+    """Download a file, as an attachment: browsers must not render untrusted HTML."""
+    file, path = await _find_file(request)
+    return _RangeResponse(
+        path,
+        media_type="application/octet-stream",
+        filename=file.name.rpartition("/")[2],
+        content_disposition_type="attachment",
+        headers={**_SANDBOX_HEADERS, "ETag": f'"{file.sha256}"'},
+    )
+
+
+async def preview(request: Request) -> Response:
+    """Preview a file: an image, the beginning of a text, or a hex dump."""
+    file, path = await _find_file(request)
+    beginning = await anyio.to_thread.run_sync(_read_beginning, path)
+    image_type = _image_type(beginning)
+    # May be cached: a file id always refers to the same contents.
+    headers = {
+        **_SANDBOX_HEADERS, "Cache-Control": "private, max-age=3600", "ETag": f'"{file.sha256}"',
+    }  # fmt: skip
+    if image_type is not None:
+        return _RangeResponse(path, media_type=image_type, headers=headers)
+    text = _as_text(beginning)
+    return Response(text, media_type="text/plain; charset=utf-8", headers=headers)
+
+
+class _RangeResponse(FileResponse):
+    """A file or a range of it; unlike Starlette's, its errors are JSON."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refusal: JSONResponse | None = None
+
+        async def send_unless_refused(message: Message) -> None:
+            nonlocal refusal
+            if message["type"] == "http.response.start" and message["status"] in _RANGE_ERRORS:
+                status = message["status"]
+                content_range = Headers(raw=message["headers"]).get("content-range")
+                headers = None if content_range is None else {"Content-Range": content_range}
+                refusal = JSONResponse({"detail": _RANGE_ERRORS[status]}, status, headers)
+            elif refusal is None:
+                await send(message)
+
+        await super().__call__(scope, receive, send_unless_refused)
+        if refusal is not None:
+            await refusal(scope, receive, send)
+
+
+async def _find_file(request: Request) -> tuple[FileRecord, Path]:
+    db = database(request)
+    file_id = path_id(request, "file_id")
+    file = await db.look(lambda conn: files.get(conn, file_id))
+    path = None if file.sha256 is None else files.blob_path(db.path, file.sha256)
+    if path is None or not path.is_file():
+        raise NotFoundError(f"contents of file {file.path!r} not found on the server")
+    return file, path
+
+
+def _read_beginning(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(_TEXT_SIZE)
+
+
+def _image_type(beginning: bytes) -> str | None:
+    for magic, media_type in _IMAGE_TYPES.items():
+        if beginning.startswith(magic):
+            return media_type
+    return "image/webp" if beginning[:4] == b"RIFF" and beginning[8:12] == b"WEBP" else None
+
+
+def _as_text(beginning: bytes) -> str:
+    decode = codecs.getincrementaldecoder("utf-8")().decode
+    try:
+        # The last character of a truncated file may be incomplete.
+        text = decode(beginning, len(beginning) < _TEXT_SIZE)
+    except UnicodeDecodeError:
+        text = "\0"
+    return text if "\0" not in text else _hex_dump(beginning[:_HEX_SIZE])
+
+
+def _hex_dump(data: bytes) -> str:
+    lines = []
+    for offset in range(0, len(data), 16):
+        row = data[offset : offset + 16]
+        text = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in row)
+        lines.append(f"{offset:08x}  {row.hex(' '):47}  {text}\n")
+    return "".join(lines)

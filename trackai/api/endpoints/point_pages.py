@@ -1,0 +1,203 @@
+"""Pages of points of a metric, in one response or streamed in chunks.
+
+A large page is streamed while it is read, so that it takes no memory. Each chunk is read on its
+own, after the position of the previous one: a slow client holds no database connection, and the
+later chunks of a live run may include points logged meanwhile.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+from starlette.responses import Response
+
+from trackai.api.requests import database
+from trackai.errors import NotFoundError, TrackAIError
+from trackai.store.catalogue import runs
+from trackai.store.points import lineage
+from trackai.structs.records import Point, PointPage
+from trackai.values.non_finite import json_value
+from trackai.values.times import utc_many
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable, Sequence
+
+    from aiosqlite import Connection
+    from starlette.requests import Request
+    from starlette.types import Receive, Scope, Send
+
+    from trackai.store.points.lineage import Segment
+    from trackai.store.points.metrics import Attempt
+    from trackai.structs.points import PointRow
+    from trackai.values.types import Step
+
+# Points of a chunk. Larger pages are streamed.
+CHUNK = 10_000
+
+# Bytes written to a connection at once: of larger writes, asyncio's transport would copy the
+# unsent rest again and again.
+_WRITE_SIZE = 1 << 16
+
+_encode = msgspec.json.Encoder().encode
+
+
+class PageQuery(Protocol):
+    """The query parameters that select a page of points."""
+
+    limit: int
+    offset: int
+    step_min: Step | None
+    step_max: Step | None
+    attempt: Attempt
+
+
+async def read_page(
+    conn: Connection, series: Sequence[Sequence[Segment]], query: PageQuery
+) -> PointPage:
+    """Read a page of points.
+
+    Args:
+        series: the series with the metric's name, one for each axis, read one after the other.
+    """
+    points: list[Point] = []
+    async for segments, rows in _PageReader(series, query).read(conn, query.limit + 1):
+        points += _points(segments, rows)
+    has_more = len(points) > query.limit
+    del points[query.limit :]
+    return PointPage(points, has_more)
+
+
+class _PageReader:
+    """Reads a page in chunks, and remembers the position between them."""
+
+    def __init__(self, series: Sequence[Sequence[Segment]], query: PageQuery) -> None:
+        is_bounded = query.step_min is not None or query.step_max is not None
+        # System metrics have no steps, so they have no points in a range of steps.
+        self._unread = [
+            segments for segments in series if segments[0].series.axis == "step" or not is_bounded
+        ]
+        self._query = query
+        self._offset = query.offset
+        self._position: lineage.Place | None = None
+
+    async def read(
+        self, conn: Connection, limit: int
+    ) -> AsyncIterator[tuple[Sequence[Segment], list[PointRow]]]:
+        """Read the next points, at most `limit`, series by series."""
+        query = self._query
+        while self._unread and limit:
+            segments = self._unread[0]
+            rows = await lineage.read_after(
+                conn, segments, self._position,
+                step_min=query.step_min, step_max=query.step_max, attempt=query.attempt,
+                limit=limit, offset=self._offset,
+            )  # fmt: skip
+            if len(rows) < limit:
+                if self._offset and len(self._unread) > 1:
+                    self._offset = max(0, self._offset - await lineage.count(conn, segments))
+                self._unread, self._position = self._unread[1:], None
+            else:
+                self._position, self._offset = lineage.place_after(rows, self._position), 0
+            limit -= len(rows)
+            yield segments, rows
+
+
+class PointStream(Response):
+    """Streams a large page of points; its run and series have been found to exist.
+
+    Args:
+        uid: the identity of the run, which a later run with the same row id does not have.
+    """
+
+    media_type = "application/json"
+
+    def __init__(
+        self,
+        request: Request,
+        run_id: int,
+        uid: str,
+        series: Sequence[Sequence[Segment]],
+        query: PageQuery,
+    ) -> None:
+        self.status_code = 200
+        self.background = None
+        self.init_headers()
+        self._request = request
+        self._run_id, self._uid = run_id, uid
+        self._reader = _PageReader(series, query)
+        self._limit = query.limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send(
+            {
+                "type": "http.response.start",
+                "status": self.status_code,
+                "headers": self.raw_headers,
+            }
+        )
+        prefix, remaining = b'{"data":[', self._limit
+        while remaining:
+            limit = min(remaining, CHUNK)
+            try:
+                chunk, count = await self._read(limit)
+            except TrackAIError:
+                # The run or the database is gone. The client sees that the response is
+                # incomplete, because it has no last chunk.
+                return
+            if count:
+                data = prefix + chunk[1:-1]
+                for start in range(0, len(data), _WRITE_SIZE):
+                    await send(_body(data[start : start + _WRITE_SIZE]))
+                prefix = b","
+            remaining -= count
+            if count < limit or await self._request.is_disconnected():
+                break
+        has_more = not remaining and (await self._read(1))[1] > 0
+        if prefix != b",":
+            await send(_body(prefix))
+        end = b'],"has_more":%s}' % (b"true" if has_more else b"false")
+        await send(_body(end, more_body=False))
+
+    async def _read(self, limit: int) -> tuple[bytes, int]:
+        """Read the next points; returns them as JSON, and their number."""
+
+        async def read(conn: Connection) -> tuple[bytes, int]:
+            points: list[Point] = []
+            if await runs.get_uid(conn, self._run_id) != self._uid:
+                raise NotFoundError(
+                    f"run {self._run_id} was replaced while it was being read; request it again"
+                )
+            async for segments, rows in self._reader.read(conn, limit):
+                points += _points(segments, rows)
+            return _encode(points), len(points)
+
+        return await database(self._request).look(read)
+
+
+def _body(data: bytes, *, more_body: bool = True) -> dict[str, object]:
+    return {"type": "http.response.body", "body": data, "more_body": more_body}
+
+
+def _points(segments: Sequence[Segment], rows: Sequence[PointRow]) -> list[Point]:
+    """Convert rows to points; fast, as a page may have a million."""
+    if not rows:
+        return []
+    series = lineage.as_one(segments)
+    steps, times, values = zip(*rows, strict=True)
+    timestamps = utc_many(times)
+    if series.axis == "step" and series.kind == "number" and _are_finite(values):
+        return list(map(Point, steps, timestamps, values))
+    return [
+        Point(step if series.axis == "step" else None, time, json_value(value, series.kind))
+        for step, time, value in zip(steps, timestamps, values, strict=True)
+    ]
+
+
+def _are_finite(values: Iterable[Any]) -> bool:
+    """Whether all values are finite numbers; the figures of the series may be outdated by now."""
+    try:
+        return all(map(math.isfinite, values))
+    except TypeError:  # None or text
+        return False

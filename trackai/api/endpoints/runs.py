@@ -1,0 +1,257 @@
+"""/api/runs: listing, reading, creating, changing and deleting runs."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+
+import msgspec
+
+from trackai.api.requests import (
+    Limit,
+    Name,
+    Offset,
+    RowId,
+    RowIds,
+    Tags,
+    database,
+    parse_body,
+    parse_query,
+    path_id,
+)
+from trackai.api.responses import JSONResponse, respond
+from trackai.errors import InvalidInputError
+from trackai.filters.parser import parse_field, parse_fields, parse_filter
+from trackai.store.catalogue import configs, projects, run_tables, runs, tags
+from trackai.store.points import series
+from trackai.store.upkeep import deletion
+from trackai.structs.records import Deleted, Freed, RunSummary
+from trackai.values.nesting import flat
+from trackai.values.non_finite import json_value
+from trackai.values.types import State
+
+if TYPE_CHECKING:
+    from aiosqlite import Connection
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+T = TypeVar("T")
+Notes = Annotated[str, msgspec.Meta(max_length=100_000)]
+MAX_COLUMNS = 200
+
+
+class RunQuery(msgspec.Struct):
+    """A page of the runs that match all of the filters, sorted."""
+
+    project_id: RowId | None = None
+    group: str | None = None
+    state: State | None = None
+    search: str | None = None
+    filter: str | None = None
+    columns: str | None = None
+    limit: Limit = 100
+    offset: Offset = 0
+    cursor: str | None = None
+    sort_by: str = "created_at"
+    sort_order: Literal["asc", "desc"] = "desc"
+
+
+class NewRun(msgspec.Struct):
+    """A run to create; `run_id` is its slug, and `config` may be nested."""
+
+    project_id: RowId
+    run_id: Name
+    name: Name | None = None
+    group_name: Name | None = None
+    state: State = "running"
+    config: dict[str, Any] = {}
+
+
+class StateQuery(msgspec.Struct):
+    """The new state of a run; by default it is in the body."""
+
+    state: State | None = None
+
+
+class NewState(msgspec.Struct):
+    """The new state of a run."""
+
+    state: State
+
+
+class RunChange(msgspec.Struct, forbid_unknown_fields=True):
+    """The fields of a run to change; null clears a field, `project_id` moves the run.
+
+    The keys of `config` are set, and its other keys stay as they are.
+    """
+
+    run_id: Name | msgspec.UnsetType = msgspec.UNSET
+    name: Name | msgspec.UnsetType | None = msgspec.UNSET
+    group_name: Name | msgspec.UnsetType | None = msgspec.UNSET
+    notes: Notes | msgspec.UnsetType | None = msgspec.UNSET
+    tags: Tags | msgspec.UnsetType = msgspec.UNSET
+    project_id: RowId | msgspec.UnsetType = msgspec.UNSET
+    config: dict[str, Any] = {}
+
+
+class Deletion(msgspec.Struct):
+    """Runs to delete."""
+
+    run_ids: RowIds
+
+
+async def list_runs(request: Request) -> Response:
+    """List the runs that match a filter, page by page."""
+    query = parse_query(request, RunQuery)
+    where = run_tables.RunFilter(
+        project_id=query.project_id,
+        group=query.group,
+        state=query.state,
+        search=query.search,
+        tree=None if query.filter is None else parse_filter(query.filter),
+    )
+    sort_by = parse_field(query.sort_by)
+    columns = None if query.columns is None else parse_fields(query.columns)
+    if columns is not None and len(columns) > MAX_COLUMNS:
+        raise InvalidInputError(
+            "columns", f"must be at most {MAX_COLUMNS} fields, got {len(columns)}"
+        )
+    return await respond(
+        request,
+        lambda conn: run_tables.list_page(
+            conn,
+            where,
+            sort_by=sort_by,
+            sort_order=query.sort_order,
+            columns=columns,
+            limit=query.limit,
+            offset=query.offset,
+            cursor=query.cursor,
+        ),
+    )
+
+
+async def get_run(request: Request) -> Response:
+    """Get a run."""
+    run_id = path_id(request, "run_id")
+    return await respond(request, lambda conn: runs.get(conn, run_id))
+
+
+async def get_summary(request: Request) -> Response:
+    """Get a run with its configuration and the last value of each metric."""
+    run_id = path_id(request, "run_id")
+
+    async def read(conn: Connection) -> RunSummary:
+        run = await runs.get(conn, run_id)
+        values = await series.last_values(conn, run_id)
+        return RunSummary(
+            **msgspec.structs.asdict(run),
+            metrics={path: json_value(value, kind) for path, value, kind in values},
+            config=await configs.get(conn, run_id),
+        )
+
+    return await respond(request, read)
+
+
+async def get_figures(request: Request) -> Response:
+    """Get the last, min, max and mean of a run's metrics, and the steps of these values."""
+    run_id = path_id(request, "run_id")
+
+    async def read(conn: Connection) -> list[series.MetricSummary]:
+        await runs.get(conn, run_id)
+        return await series.summaries(conn, run_id)
+
+    return await respond(request, read)
+
+
+async def get_config(request: Request) -> Response:
+    """Get a run's configuration, with nested keys joined by slashes."""
+    run_id = path_id(request, "run_id")
+
+    async def read(conn: Connection) -> dict[str, Any]:
+        await runs.get(conn, run_id)
+        return await configs.get(conn, run_id)
+
+    return await respond(request, read)
+
+
+async def create_run(request: Request) -> JSONResponse:
+    """Create a run."""
+    new = await parse_body(request, NewRun)
+    async with database(request).write() as conn:
+        now = time.time_ns() // 1000
+        await projects.get(conn, new.project_id)
+        run = await runs.create(
+            conn,
+            uid=uuid.uuid4().hex,
+            project_id=new.project_id,
+            slug=new.run_id,
+            name=new.name,
+            group_name=new.group_name,
+            state=new.state,
+            now=now,
+        )
+        await configs.put(conn, run.id, flat(new.config, _json))
+        await projects.touch(conn, new.project_id, now=now)
+    return JSONResponse(run)
+
+
+async def set_state(request: Request) -> JSONResponse:
+    """Set a run's state, from the query or the body."""
+    run_id = path_id(request, "run_id")
+    if "state" in request.query_params:
+        state = parse_query(request, NewState).state
+    else:
+        state = (await parse_body(request, NewState)).state
+    async with database(request).write() as conn:
+        run = await runs.set_state(conn, run_id, state, now=time.time_ns() // 1000)
+    return JSONResponse(run)
+
+
+async def change_run(request: Request) -> JSONResponse:
+    """Rename a run, move it to another project, or set its group, notes, tags or config."""
+    run_id = path_id(request, "run_id")
+    change = await parse_body(request, RunChange)
+    now = time.time_ns() // 1000
+    async with database(request).write() as conn:
+        run = await runs.get(conn, run_id)
+        project_id = _or(change.project_id, run.project_id)
+        await projects.get(conn, project_id)
+        if not isinstance(change.tags, msgspec.UnsetType):
+            await tags.replace(conn, run_id, change.tags)
+        await configs.put(conn, run_id, flat(change.config, _json))
+        run = await runs.change(
+            conn,
+            run_id,
+            slug=_or(change.run_id, await runs.slug_in(conn, run, project_id)),
+            name=_or(change.name, run.name),
+            group_name=_or(change.group_name, run.group_name),
+            notes=_or(change.notes, run.notes),
+            project_id=project_id,
+            now=now,
+        )
+        await projects.touch(conn, project_id, now=now)
+    return JSONResponse(run)
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _or(value: T | msgspec.UnsetType, current: T) -> T:
+    return current if isinstance(value, msgspec.UnsetType) else value
+
+
+async def delete_run(request: Request) -> JSONResponse:
+    """Delete a run and all its data."""
+    (run,), freed = await deletion.delete_run(database(request), path_id(request, "run_id"))
+    return JSONResponse(Freed(f"deleted run {run.run_id!r}", freed))
+
+
+async def delete_runs(request: Request) -> JSONResponse:
+    """Delete several runs and all their data; unknown ids are ignored."""
+    body = await parse_body(request, Deletion)
+    deleted, freed = await deletion.delete_runs(database(request), body.run_ids)
+    message = f"deleted {len(deleted)} {'run' if len(deleted) == 1 else 'runs'}"
+    return JSONResponse(Deleted(message, freed, [run.id for run in deleted]))

@@ -1,0 +1,75 @@
+"""/api/runs/{id}/tags and /api/runs/tags: tagging one run, or many at once."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from trackai.api.requests import RowIds, Tags, database, parse_body, path_id
+from trackai.api.responses import JSONResponse
+from trackai.store.catalogue import runs, tags
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aiosqlite import Connection
+    from starlette.requests import Request
+
+    from trackai.structs.records import Run
+
+
+class NewTags(msgspec.Struct):
+    """Tags to add to a run."""
+
+    tags: Tags
+
+
+class TagChange(msgspec.Struct):
+    """Tags to add to and to remove from each of several runs."""
+
+    run_ids: RowIds
+    add: Tags = []
+    remove: Tags = []
+
+
+async def add_tags(request: Request) -> JSONResponse:
+    """Add tags to a run."""
+    new = await parse_body(request, NewTags)
+    run_id = path_id(request, "run_id")
+    async with database(request).write() as conn:
+        await runs.get(conn, run_id)
+        run = await _change(conn, run_id, add=new.tags, remove=())
+    return JSONResponse(run)
+
+
+async def remove_tag(request: Request) -> JSONResponse:
+    """Remove a tag from a run; does nothing if the run does not have it."""
+    run_id = path_id(request, "run_id")
+    tag = request.path_params["tag"]
+    async with database(request).write() as conn:
+        if tag not in (await runs.get(conn, run_id)).tags:
+            tag = tag.removesuffix("/")  # both tags and URLs may end in a slash
+        run = await _change(conn, run_id, add=(), remove=[tag])
+    return JSONResponse(run)
+
+
+async def change_many_tags(request: Request) -> JSONResponse:
+    """Add and remove tags of several runs; changes nothing if one of them does not exist."""
+    change = await parse_body(request, TagChange)
+    changed: list[Run] = []
+    async with database(request).write() as conn:
+        for run_id in dict.fromkeys(change.run_ids):
+            await runs.get(conn, run_id)
+            changed.append(await _change(conn, run_id, add=change.add, remove=change.remove))
+    return JSONResponse(changed)
+
+
+async def _change(
+    conn: Connection, run_id: int, *, add: Sequence[str], remove: Sequence[str]
+) -> Run:
+    await tags.remove(conn, run_id, remove)
+    await tags.add(conn, run_id, add)
+    await runs.touch(conn, run_id, now=time.time_ns() // 1000)
+    return await runs.get(conn, run_id)

@@ -1,0 +1,204 @@
+"""The routes: every operation of the HTTP API, listed once.
+
+Routing, the OpenAPI document and tests are all derived from `OPERATIONS`. The functions that
+respond are in `endpoints/`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from starlette.convertors import PathConvertor, register_url_convertor
+from starlette.routing import Route
+
+from trackai.api.endpoints import (
+    compare,
+    details,
+    events,
+    files,
+    ingest,
+    metric_groups,
+    metrics,
+    projects,
+    runs,
+    server,
+    session,
+    tags,
+)
+from trackai.ingest.batches import Batch
+from trackai.ingest.intake import Receipt
+from trackai.store.points.series import MetricSummary
+from trackai.structs.records import (
+    BandData,
+    ChartData,
+    ComparedGroups,
+    ComparedPoint,
+    Deleted,
+    FilePath,
+    FileRecord,
+    Freed,
+    HistogramPage,
+    LogPage,
+    Point,
+    PointNews,
+    PointPage,
+    Project,
+    ProjectColumns,
+    ProjectSummary,
+    Run,
+    RunDetails,
+    RunGroupPage,
+    RunPage,
+    RunSummary,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    Endpoint = Callable[[Request], Awaitable[Response]]
+
+JSON = "application/json"
+MSGPACK = "application/msgpack"
+BYTES = "application/octet-stream"
+TEXT = "text/plain"
+EVENTS = "text/event-stream"
+IMAGES = ("image/png", "image/jpeg", "image/gif", "image/webp")
+
+
+class _MultilinePathConvertor(PathConvertor):
+    """The rest of a path, including line breaks, which names of metrics and tags may contain."""
+
+    regex = "(?s:.*)"
+
+
+register_url_convertor("path", _MultilinePathConvertor())
+
+
+class Operation(msgspec.Struct, frozen=True, kw_only=True):
+    """One method of one path.
+
+    Attributes:
+        path: in Starlette's syntax; parameters whose name ends in `_id` are row ids.
+        endpoint: the function that responds; the first line of its docstring is the summary.
+        query: a struct whose fields are the query parameters.
+        body: the type of the body, in any of the media types `body_types`.
+        response: the type of a 200 response, with the media type `response_type`.
+        or_responses, or_types: alternatives to these, for the same status.
+        errors: error statuses besides those that follow from the other attributes.
+    """
+
+    method: str
+    path: str
+    endpoint: Any
+    query: Any = None
+    body: Any = None
+    body_types: tuple[str, ...] = (JSON,)
+    body_required: bool = True
+    response: Any = None
+    or_responses: tuple[Any, ...] = ()
+    response_type: str = JSON
+    or_types: tuple[str, ...] = ()
+    errors: tuple[int, ...] = ()
+
+    @property
+    def has_row_id(self) -> bool:
+        """Whether the path contains a row id."""
+        return "_id}" in self.path
+
+    @property
+    def statuses(self) -> list[int]:
+        """All statuses that a client may receive, sorted."""
+        statuses = {200, 401, 403, 414, 503, *self.errors}
+        if self.has_row_id:
+            statuses |= {404, 422}
+        if self.query is not None:
+            statuses |= {422}
+        if self.body is not None:
+            statuses |= {413, 415, 422}
+        return sorted(statuses)
+
+
+def _op(method: str, path: str, endpoint: Endpoint, **fields: Any) -> Operation:
+    return Operation(method=method, path=path, endpoint=endpoint, **fields)
+
+
+# The statuses of Starlette's responses to the header Range.
+_RANGE_STATUSES = (206, 400, 416)
+
+OPERATIONS: Sequence[Operation] = [
+    # Routes are matched in this order: first the most frequent request of a busy server.
+    _op("POST", "/api/metrics/runs/{run_id}", ingest.log_points,
+        body=Batch, body_types=(JSON, MSGPACK), response=Receipt),
+    _op("GET", "/", server.root, response=dict[str, str]),
+    _op("GET", "/health", server.health, response=dict[str, str]),
+    _op("GET", "/metrics", server.prometheus, response=str, response_type=TEXT),
+    _op("GET", "/openapi.json", server.openapi, response=dict[str, Any]),
+    _op("POST", "/api/session", session.sign_in, body=session.SignIn, response=session.Session),
+    _op("DELETE", "/api/session", session.sign_out, response=session.Session),
+    _op("GET", "/api/projects", projects.list_projects,
+        query=projects.ProjectQuery, response=list[Project], or_responses=(list[ProjectSummary],)),
+    _op("POST", "/api/projects", projects.create_project,
+        body=projects.NewProject, response=Project, errors=(409,)),
+    _op("GET", "/api/projects/{project_id}", projects.get_project, response=ProjectSummary),
+    _op("DELETE", "/api/projects/{project_id}", projects.delete_project, response=Freed),
+    _op("GET", "/api/projects/{project_id}/columns", projects.list_columns,
+        response=ProjectColumns),
+    _op("GET", "/api/projects/{project_id}/groups", projects.list_groups,
+        query=projects.GroupQuery, response=RunGroupPage),
+    _op("GET", "/api/runs", runs.list_runs, query=runs.RunQuery, response=RunPage),
+    _op("POST", "/api/runs", runs.create_run, body=runs.NewRun, response=Run, errors=(404, 409)),
+    _op("POST", "/api/runs/delete", runs.delete_runs, body=runs.Deletion, response=Deleted),
+    _op("POST", "/api/runs/tags", tags.change_many_tags,
+        body=tags.TagChange, response=list[Run], errors=(404,)),
+    _op("GET", "/api/runs/{run_id}", runs.get_run, response=Run),
+    _op("PATCH", "/api/runs/{run_id}", runs.change_run,
+        body=runs.RunChange, response=Run, errors=(409,)),
+    _op("DELETE", "/api/runs/{run_id}", runs.delete_run, response=Freed),
+    _op("POST", "/api/runs/{run_id}/tags", tags.add_tags, body=tags.NewTags, response=Run),
+    _op("DELETE", "/api/runs/{run_id}/tags/{tag:path}", tags.remove_tag, response=Run),
+    _op("GET", "/api/runs/{run_id}/summary", runs.get_summary, response=RunSummary),
+    _op("GET", "/api/runs/{run_id}/config", runs.get_config, response=dict[str, Any]),
+    _op("GET", "/api/runs/{run_id}/figures", runs.get_figures, response=list[MetricSummary]),
+    _op("PATCH", "/api/runs/{run_id}/state", runs.set_state,
+        query=runs.StateQuery, body=runs.NewState, body_required=False, response=Run),
+    _op("GET", "/api/runs/{run_id}/events", events.follow,
+        query=events.EventQuery, response=str, response_type=EVENTS),
+    _op("GET", "/api/runs/{run_id}/details", details.get_details, response=RunDetails),
+    _op("GET", "/api/runs/{run_id}/log", details.get_log, query=details.LogQuery, response=LogPage),
+    _op("GET", "/api/runs/{run_id}/histograms", details.get_histograms,
+        query=details.HistogramQuery, response=HistogramPage),
+    _op("GET", "/api/runs/{run_id}/files", files.list_files,
+        query=files.FileQuery, response=list[FileRecord]),
+    _op("GET", "/api/runs/{run_id}/file-paths", files.list_file_paths,
+        query=files.FilePathQuery, response=list[FilePath]),
+    _op("GET", "/api/files/{file_id}", files.download,
+        response=bytes, response_type=BYTES, errors=_RANGE_STATUSES),
+    _op("GET", "/api/files/{file_id}/preview", files.preview,
+        response=bytes, response_type=TEXT, or_types=IMAGES, errors=_RANGE_STATUSES),
+    _op("GET", "/api/metrics/runs/{run_id}", metrics.list_metrics,
+        query=metrics.NameQuery, response=list[str]),
+    _op("GET", "/api/metrics/runs/{run_id}/metric/{metric_path:path}", metrics.get_points,
+        query=metrics.PointQuery, response=PointPage, or_responses=(ChartData, PointNews)),
+    _op("GET", "/api/metrics/runs/{run_id}/first", metrics.get_first,
+        query=metrics.FirstQuery, response=Point),
+    _op("POST", "/api/metrics/compare", compare.compare,
+        body=compare.Comparison, response=dict[str, dict[str, list[ComparedPoint]]],
+        or_responses=(dict[str, dict[str, ChartData]], ComparedGroups)),
+    _op("GET", "/api/metrics/groups", metric_groups.get_group,
+        query=metric_groups.GroupQuery, response=BandData, errors=(404,)),
+]  # fmt: skip
+
+
+def routes(operations: Sequence[Operation] = OPERATIONS) -> list[Route]:
+    """Create the routes of operations, for each path with and without a trailing slash."""
+    result = []
+    for operation in operations:
+        path, endpoint, methods = operation.path, operation.endpoint, [operation.method]
+        result.append(Route(path, endpoint, methods=methods))
+        if not path.endswith(("/", ":path}")):
+            result.append(Route(path + "/", endpoint, methods=methods))
+    return result
