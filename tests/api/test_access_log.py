@@ -32,7 +32,7 @@ def server(own_server: Server) -> Server:
     return own_server
 
 
-def test_figures_for_prometheus(server: Server) -> None:
+def test_prometheus_metrics(server: Server) -> None:
     for _ in range(3):
         server.request("GET", "/api/runs/7")
     server.request("GET", "/no/such/page")
@@ -73,7 +73,7 @@ def _serving(db_path: Path, **env: str) -> Iterator[tuple[Server, IO[str]]]:
             process.terminate()
 
 
-def test_our_own_mistakes_are_counted_and_guarded_like_any_answer(db_path: Path) -> None:
+def test_internal_errors_are_counted_and_have_security_headers(db_path: Path) -> None:
     with _serving(db_path) as (server, complaints):
         server.request("POST", "/api/projects", {"name": "p", "project_id": "p"})
         with sqlite3.connect(db_path) as conn:  # what no way into the database lets through
@@ -88,7 +88,7 @@ def test_our_own_mistakes_are_counted_and_guarded_like_any_answer(db_path: Path)
     assert f'trackai_http_requests_total{{{route},status="500"}} 1' in lines
 
 
-def test_a_client_that_goes_in_the_middle_of_its_request(db_path: Path) -> None:
+def test_a_client_that_disconnects_during_its_request_is_counted(db_path: Path) -> None:
     with _serving(db_path) as (server, complaints):
         host, port = server.url.removeprefix("http://").split(":")
         with socket.create_connection((host, int(port))) as client:
@@ -129,9 +129,7 @@ def test_access_logs(db_path: Path, style: str) -> None:
     assert second["seconds"] >= 0
 
 
-def test_a_server_that_is_told_to_end_finishes_what_it_has_accepted(
-    server: Server, db_path: Path
-) -> None:
+def test_shutdown_stores_all_accepted_batches(server: Server, db_path: Path) -> None:
     project = server.request("POST", "/api/projects", {"name": "p", "project_id": "p"}).json["id"]
     run = server.request("POST", "/api/runs", {"project_id": project, "run_id": "r"}).json["id"]
 

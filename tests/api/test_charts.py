@@ -61,7 +61,7 @@ def test_a_long_series_in_few_buckets(server: Server, run_id: int) -> None:
         _check(chart, 1234, 15_678, 50)
 
 
-def test_zooming_in_ends_at_the_points(server: Server, run_id: int) -> None:
+def test_short_ranges_have_the_points_themselves(server: Server, run_id: int) -> None:
     chart = _chart(server, run_id, "loss", points=100, step_min=1000, step_max=1009)
     assert chart["raw"] is True
     assert [bucket["first"] for bucket in chart["data"]][6:10] == [125.75, "NaN", 126.0, 126.125]
@@ -72,7 +72,7 @@ def test_zooming_in_ends_at_the_points(server: Server, run_id: int) -> None:
     assert (empty["data"], empty["raw"], empty["x"]) == ([], True, "step")
 
 
-def test_other_axes_and_values(server: Server, run_id: int) -> None:
+def test_other_axes_and_kinds(server: Server, run_id: int) -> None:
     began = server.get(f"/api/runs/{run_id}")["created_at"]
     first = _chart(server, run_id, "loss", points=100, x="time")["data"][0]
     assert began <= first["x"] <= first["x_last"]
@@ -89,7 +89,7 @@ def test_other_axes_and_values(server: Server, run_id: int) -> None:
     assert _chart(server, run_id, "short/b", points=100)["data"][0]["last"] is True
 
 
-def test_where_it_went_wrong_or_best(server: Server, run_id: int) -> None:
+def test_the_first_nan_infinity_minimum_and_maximum(server: Server, run_id: int) -> None:
     first = f"/api/metrics/runs/{run_id}/first?metric=loss&kind="
     found = {kind: server.get(first + kind) for kind in ("nan", "inf", "min", "max")}
     assert {kind: (one["step"], one["value"]) for kind, one in found.items()} == {
@@ -129,7 +129,9 @@ def test_compare_in_buckets(server: Server, run_id: int) -> None:
     assert len(points["loss"]) == _LENGTH
 
 
-def test_comparing_without_buckets_has_a_limit(server: Server, run_id: int, db_path: Path) -> None:
+def test_comparisons_without_buckets_are_limited(
+    server: Server, run_id: int, db_path: Path
+) -> None:
     with sqlite3.connect(db_path) as conn:
         conn.execute("UPDATE series SET points = 1000001 WHERE path = 'loss'")
     asked: dict[str, Any] = {"run_ids": [run_id], "metric_paths": ["loss"]}
@@ -159,7 +161,7 @@ def test_smoothing_is_over_all_points(server: Server, run_id: int) -> None:
     assert "smoothed_within" not in without
 
 
-def test_what_cannot_be_asked(server: Server, run_id: int) -> None:
+def test_invalid_parameters_are_refused(server: Server, run_id: int) -> None:
     for query in ("points=9", "points=10001", "points=100&x=y", "points=many", "smoothing=0.5",
                   "points=100&smoothing=1", "points=9&step_min=nan", "step_max=-NaN"):  # fmt: skip
         answer = server.request("GET", f"/api/metrics/runs/{run_id}/metric/loss?{query}")

@@ -86,7 +86,7 @@ def test_projects(server: Server, runs: list[trackai.Run], slash: str) -> None:
     assert server.get("/api/runs")["total"] == 1
 
 
-def test_deleting_a_project_deletes_everything_under_it(
+def test_deleting_a_project_deletes_its_runs(
     server: Server, runs: list[trackai.Run], db_path: Path
 ) -> None:
     for project in server.get("/api/projects"):
@@ -130,7 +130,7 @@ def test_runs(server: Server, runs: list[trackai.Run], slash: str) -> None:
 
 
 @pytest.mark.parametrize("slash", ["", "/"])
-def test_runs_are_made_changed_and_deleted(
+def test_creating_changing_and_deleting_runs(
     server: Server, runs: list[trackai.Run], slash: str
 ) -> None:
     new = {"project_id": 1, "run_id": f"made{slash}", "name": "n", "group_name": "g2"}
@@ -255,7 +255,7 @@ BAD = [
 ]  # fmt: skip
 
 
-def test_a_method_that_a_path_does_not_have(server: Server) -> None:
+def test_unsupported_methods(server: Server) -> None:
     for path, allowed in (
         ("/api/runs", "GET, HEAD, POST"),
         ("/api/runs/1", "DELETE, GET, HEAD, PATCH"),
@@ -265,9 +265,7 @@ def test_a_method_that_a_path_does_not_have(server: Server) -> None:
         assert (answer.status, answer.headers["allow"]) == (405, allowed)
 
 
-def test_every_error_has_one_shape_and_changes_nothing(
-    server: Server, runs: list[trackai.Run]
-) -> None:
+def test_errors_have_one_shape_and_change_nothing(server: Server, runs: list[trackai.Run]) -> None:
     before = server.get("/api/runs"), server.get("/api/projects")
     for method, path, data, status, named in BAD:
         answer = server.request(method, path, data=data)
@@ -278,7 +276,7 @@ def test_every_error_has_one_shape_and_changes_nothing(
     assert (server.get("/api/runs"), server.get("/api/projects")) == before
 
 
-def test_a_body_of_another_type_or_size(server: Server) -> None:
+def test_unsupported_types_and_sizes_of_bodies(server: Server) -> None:
     other = server.request(
         "POST", "/api/projects", data=b"a=1", headers={"Content-Type": "text/plain"}
     )

@@ -43,7 +43,7 @@ def _raw(server: Server, path: str, asked: dict[str, str] | None = None) -> tupl
             return error.code, error.read(), error.headers
 
 
-def test_a_fork_names_its_parent_and_the_parent_its_forks(imported: Server) -> None:
+def test_details_have_the_parent_and_the_forks(imported: Server) -> None:
     parent, child = _id(imported, "llm-7b-baseline"), _id(imported, "llm-7b-fork-lr3e-5")
     found = imported.get(f"/api/runs/{child}/details")
     assert found["forked_from"]["run"]["id"] == parent
@@ -57,7 +57,7 @@ def test_a_fork_names_its_parent_and_the_parent_its_forks(imported: Server) -> N
     assert orphan == {"uid": above["uid"], "step": 1200, "run": None}
 
 
-def test_a_run_names_the_processes_that_logged_to_it(server: Server) -> None:
+def test_details_have_the_processes_that_logged(server: Server) -> None:
     with trackai.init(project="p") as run:
         run.log({"loss": 1})
         (process,) = server.get(f"/api/runs/{run.id}/details")["processes"]
@@ -69,7 +69,7 @@ def test_a_run_names_the_processes_that_logged_to_it(server: Server) -> None:
     assert server.request("GET", "/api/runs/999/details").status == 404
 
 
-def test_a_log_comes_page_by_page_and_hits_keep_their_numbers(server: Server) -> None:
+def test_logs_have_pages_and_search_results_keep_line_numbers(server: Server) -> None:
     with trackai.init(project="p") as run:
         for step in range(50):
             run.log({"out": f"Épochë {step} of 50", "loss": 0.5}, step=step)
@@ -110,7 +110,7 @@ def test_system_logs_have_times_and_a_fork_inherits_its_parents_log(imported: Se
     assert system["lines"][0]["timestamp"]
 
 
-def test_histograms_are_thinned_with_the_first_and_the_last(imported: Server) -> None:
+def test_thinned_histograms_include_the_first_and_the_last(imported: Server) -> None:
     run_id = _id(imported, "llm-7b-baseline")
     asked = f"/api/runs/{run_id}/histograms?metric=debug/hist/wte.weight"
     whole = imported.get(asked)
@@ -127,7 +127,7 @@ def test_histograms_are_thinned_with_the_first_and_the_last(imported: Server) ->
     assert imported.request("GET", other).status == 404
 
 
-def test_files_are_listed_by_name_and_page_by_page(imported: Server) -> None:
+def test_files_are_listed_by_path_in_pages(imported: Server) -> None:
     run_id = _id(imported, "llm-7b-baseline")
     paths = imported.get(f"/api/runs/{run_id}/file-paths")
     series = next(one for one in paths if one["path"] == "images/attn_map")
@@ -144,7 +144,7 @@ def test_files_are_listed_by_name_and_page_by_page(imported: Server) -> None:
     assert imported.request("GET", "/api/runs/999/file-paths").status == 404
 
 
-def test_only_plain_images_and_texts_are_shown(imported: Server, db_path: Path) -> None:
+def test_previews_are_images_text_or_hex(imported: Server, db_path: Path) -> None:
     run_id = _id(imported, "llm-7b-baseline")
     by_path = {one["path"]: one for one in imported.get(f"/api/runs/{run_id}/files")}
 
@@ -178,7 +178,7 @@ def test_only_plain_images_and_texts_are_shown(imported: Server, db_path: Path) 
     assert look("source/train.py")[0] == 404
 
 
-def test_a_part_of_a_file_and_ranges_that_are_none(imported: Server) -> None:
+def test_valid_and_invalid_ranges_of_a_file(imported: Server) -> None:
     files = imported.get(f"/api/runs/{_id(imported, 'llm-7b-baseline')}/files")
     one = next(file for file in files if file["path"] == "artifacts/weights")
 
@@ -194,7 +194,7 @@ def test_a_part_of_a_file_and_ranges_that_are_none(imported: Server) -> None:
     assert headers["Content-Range"] == "bytes */3000"
 
 
-def test_where_a_metric_was_best_is_also_looked_for_in_what_a_fork_inherits(
+def test_the_first_extreme_value_includes_inherited_points(
     imported: Server,
 ) -> None:
     child = _id(imported, "llm-7b-fork-lr3e-5")
@@ -209,7 +209,7 @@ def test_where_a_metric_was_best_is_also_looked_for_in_what_a_fork_inherits(
     assert (min(own), max(own)) != (min(points), max(points))
 
 
-def test_ids_that_no_run_can_have_are_left_out_also_beside_forks(imported: Server) -> None:
+def test_impossible_run_ids_are_ignored_with_forks(imported: Server) -> None:
     child = _id(imported, "llm-7b-fork-lr3e-5")
     for more in ({}, {"points": 10}, {"points": 10, "group_by": "group"}):
         asked = {"metric_paths": ["val/*"], **more}

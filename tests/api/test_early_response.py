@@ -21,7 +21,9 @@ if TYPE_CHECKING:
         ("POST /api/projects HTTP/1.1\r\nOrigin: http://elsewhere", b"403"),
     ],
 )
-def test_who_is_still_sending_sees_it(shared_server: Server, head: str, status: bytes) -> None:
+def test_clients_that_are_still_sending_get_the_response(
+    shared_server: Server, head: str, status: bytes
+) -> None:
     first, _, more = head.partition(" HTTP/1.1\r\n")
     port = int(shared_server.url.rpartition(":")[2])
     with socket.create_connection(("localhost", port), timeout=60) as connection:
@@ -41,7 +43,7 @@ def test_who_is_still_sending_sees_it(shared_server: Server, head: str, status: 
     assert said.split()[1] == status
 
 
-def test_who_is_told_before_sending_need_not_send(shared_server: Server) -> None:
+def test_clients_that_wait_before_the_body_need_not_send_it(shared_server: Server) -> None:
     port = int(shared_server.url.rpartition(":")[2])
     with socket.create_connection(("localhost", port), timeout=60) as connection:
         connection.sendall(

@@ -34,7 +34,7 @@ def _post(server: Server, path: str, steps: list[float], writer: str = "a") -> N
     assert answer.status < 300, answer
 
 
-def test_only_what_is_new_whatever_its_step(server: Server) -> None:
+def test_news_are_the_new_points_at_any_step(server: Server) -> None:
     with trackai.init(project="p") as run:
         run.log({"loss": 1.0, "other": 2}, step=1000)
     metric = _metric(run)
@@ -53,7 +53,7 @@ def test_only_what_is_new_whatever_its_step(server: Server) -> None:
     assert sorted(seen) == list(range(60))
 
 
-def test_a_late_reader_gets_batch_after_batch(server: Server) -> None:
+def test_a_late_reader_gets_all_batches(server: Server) -> None:
     with trackai.init(project="p") as run:
         run.log({"loss": 1.0}, step=-1)
     metric = _metric(run)
@@ -68,7 +68,7 @@ def test_a_late_reader_gets_batch_after_batch(server: Server) -> None:
     assert sizes == [20, 20, 0]
 
 
-def test_a_cursor_that_leads_nowhere(
+def test_unknown_cursors_reset_the_reader(
     db: Database, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(arrivals, "_KEPT", 3)
@@ -83,7 +83,7 @@ def test_a_cursor_that_leads_nowhere(
     assert server.request("GET", f"{metric}?since=-1").status == 422
 
 
-def test_a_resume_says_that_what_came_before_is_superseded(server: Server) -> None:
+def test_a_resume_resets_the_reader(server: Server) -> None:
     with trackai.init(project="p", name="r") as run:
         for step in range(10):
             run.log({"loss": 1.0, "other": 1.0}, step=step)
@@ -126,7 +126,7 @@ class _Stream:
         self._file.close()
 
 
-def test_events_go_on_where_they_were_cut_off(server: Server) -> None:
+def test_event_streams_resume_after_the_last_event_id(server: Server) -> None:
     with trackai.init(project="p") as run:
         run.log({"loss": 1.0}, step=0)
     url = f"{server.url}/api/runs/{run.id}/events"
@@ -154,7 +154,7 @@ def test_events_go_on_where_they_were_cut_off(server: Server) -> None:
     assert server.request("GET", "/api/runs/999/events").status == 404
 
 
-def test_a_stream_does_not_keep_the_server_from_ending(db_path: Path) -> None:
+def test_event_streams_do_not_delay_the_shutdown(db_path: Path) -> None:
     with trackai.init(project="p") as run:
         run.log({"loss": 1.0}, step=0)
     command = [sys.executable, "-m", "trackai.cli", "serve", "--port", "0", "--db", str(db_path)]

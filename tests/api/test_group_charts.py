@@ -74,7 +74,7 @@ def test_a_group_in_few_buckets(server: Server, run_ids: dict[str, int]) -> None
     assert all(one["min"] - 60 < one["smoothed"] < one["max"] for one in buckets)
 
 
-def test_runs_that_match(server: Server, run_ids: dict[str, int]) -> None:
+def test_a_group_by_a_filter(server: Server, run_ids: dict[str, int]) -> None:
     band = _group(server, project_id=1, filter="config.lr=0", metric="loss")
     assert band["runs"] == 2
     for asked in ({"group": "none"}, {"metric": "none"}, {"metric": "note"}, {"metric": "gpu"},
@@ -84,7 +84,7 @@ def test_runs_that_match(server: Server, run_ids: dict[str, int]) -> None:
         assert answer.status == 404, answer
 
 
-def test_compare_by_a_key(server: Server, run_ids: dict[str, int]) -> None:
+def test_compare_by_a_config_key(server: Server, run_ids: dict[str, int]) -> None:
     asked = {"run_ids": [*run_ids.values(), 999], "metric_paths": ["*"], "points": 1000}
 
     def compare(field: str) -> Any:
@@ -110,7 +110,7 @@ def test_compare_by_a_key(server: Server, run_ids: dict[str, int]) -> None:
     assert compare("group")[0]["metrics"]["loss"]["data"] == single["data"]
 
 
-def test_what_cannot_be_asked(server: Server, run_ids: dict[str, int]) -> None:
+def test_invalid_parameters_are_refused(server: Server, run_ids: dict[str, int]) -> None:
     asked = {"run_ids": [1], "metric_paths": ["loss"], "points": 100, "group_by": "group"}
     for wrong in ({"points": None}, {"x": "time"}, {"group_by": "metric.loss"},
                   {"group_by": "config.a b c"}):  # fmt: skip

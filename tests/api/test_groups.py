@@ -29,7 +29,7 @@ def project(server: Server) -> str:
     return "/api/projects/1/groups"
 
 
-def test_the_largest_group_comes_first_with_its_means(server: Server, project: str) -> None:
+def test_groups_are_sorted_by_size_with_means(server: Server, project: str) -> None:
     found = server.get(f"{project}?by=group&columns=metric.loss,config.lr,metric.word,metric.none")
     assert found["total"] == 3
     one, two, none = found["groups"]
@@ -57,7 +57,7 @@ def test_the_largest_group_comes_first_with_its_means(server: Server, project: s
         ("state", [4]),
     ],
 )
-def test_the_filter_of_a_group_chooses_its_runs(
+def test_the_filter_of_a_group_matches_its_runs(
     server: Server, project: str, by: str, sizes: list[int]
 ) -> None:
     groups = server.get(f"{project}?by={by}")["groups"]
@@ -70,14 +70,14 @@ def test_the_filter_of_a_group_chooses_its_runs(
     assert len(seen) == 4
 
 
-def test_groups_are_filtered_and_come_page_by_page(server: Server, project: str) -> None:
+def test_groups_are_filtered_in_pages(server: Server, project: str) -> None:
     some = server.get(f"{project}?by=group&filter=config.big=true")
     assert [(one["value"], one["runs"]) for one in some["groups"]] == [("one", 1), ("two", 1)]
     page = server.get(f"{project}?by=group&limit=1&offset=1")
     assert (page["total"], page["groups"][0]["value"]) == (3, "two")
 
 
-def test_what_cannot_be_grouped_by_is_named(server: Server, project: str) -> None:
+def test_invalid_group_fields_are_named(server: Server, project: str) -> None:
     for by in ("metric.loss", "tag", "created", "config."):
         answer = server.request("GET", f"{project}?by={by}")
         assert answer.status == 422

@@ -60,7 +60,7 @@ def _points(server: Server, run: int, path: str) -> list[tuple[Any, Any]]:
     return [(point["step"], point["value"]) for point in data]
 
 
-def test_rows_and_columns_json_and_msgpack_say_the_same(server: Server, run: int) -> None:
+def test_rows_and_columns_json_and_msgpack_are_equivalent(server: Server, run: int) -> None:
     rows = {"rows": [{"step": n, "values": {"a/rows": n / 2, "b/rows": n}} for n in range(3)]}
     columns = {"columns": [{"path": "a/columns", "steps": [0, 1, 2], "values": [0, 0.5, 1]}]}
     for batch, points in ((rows, 6), (columns, 3)):
@@ -72,7 +72,7 @@ def test_rows_and_columns_json_and_msgpack_say_the_same(server: Server, run: int
     assert _points(server, run, "a/packed") == [(0, 0), (1, 0.5), (2, 1)]
 
 
-def test_every_kind_of_value_and_step(server: Server, run: int) -> None:
+def test_all_kinds_of_values_and_steps(server: Server, run: int) -> None:
     values = [0.5, 7, True, "text", math.nan, math.inf, -math.inf]
     packed = {"columns": [{"path": f"p{n}", "steps": [n], "values": [v]} for n, v in
               enumerate(values)]}  # fmt: skip
@@ -87,7 +87,7 @@ def test_every_kind_of_value_and_step(server: Server, run: int) -> None:
     assert [summary[f"j{n}"] for n in range(3)] == written
 
 
-def test_times_are_taken_and_made(server: Server, run: int) -> None:
+def test_timestamps_are_stored_or_created(server: Server, run: int) -> None:
     rows = [
         {"step": 0, "timestamp": "2026-01-02T03:04:05.000006Z", "values": {"x": 1}},
         {"step": 1, "timestamp": 1_000_001, "values": {"x": 1}},
@@ -100,7 +100,7 @@ def test_times_are_taken_and_made(server: Server, run: int) -> None:
     assert _points(server, run, "system") == [(None, 5)]
 
 
-def test_points_at_one_step_and_time_are_all_kept(server: Server, run: int) -> None:
+def test_points_with_equal_step_and_time_are_stored(server: Server, run: int) -> None:
     batch = {"columns": [{"path": "x", "steps": [1, 1, 1], "values": [1.0, 2.0, 3.0]},
                          {"path": "s", "timestamps": [5, 5], "values": [1.0, 2.0]}]}  # fmt: skip
     assert _send(server, run, batch).json["points"] == 5
@@ -130,7 +130,7 @@ def test_points_sent_twice_without_an_id_are_not_counted_twice(
         assert conn.execute("SELECT points, sum FROM series").fetchall() == [(2, 4.0)]
 
 
-def test_another_point_at_the_same_step_and_time_is_kept(
+def test_a_different_value_at_an_equal_step_and_time_is_stored(
     server: Server, run: int, db_path: Path
 ) -> None:
     def send(*values: float) -> None:
@@ -169,7 +169,7 @@ MISTAKES: list[tuple[Any, str]] = [
 ]
 
 
-def test_a_batch_with_a_mistake_stores_nothing(server: Server, run: int) -> None:
+def test_an_invalid_batch_stores_nothing(server: Server, run: int) -> None:
     for batch, field in MISTAKES:
         answer = _send(server, run, batch)
         assert answer.status == 422, (batch, answer)
@@ -177,7 +177,7 @@ def test_a_batch_with_a_mistake_stores_nothing(server: Server, run: int) -> None
     assert server.get(f"/api/metrics/runs/{run}") == []
 
 
-def test_a_number_beyond_all_floats_is_refused(server: Server, run: int) -> None:
+def test_numbers_beyond_floats_are_refused(server: Server, run: int) -> None:
     answer = server.request(
         "POST", f"/api/metrics/runs/{run}",
         data=b'{"rows": [{"step": 0, "values": {"x": 1' + b"0" * 400 + b"}}]}",
@@ -185,7 +185,7 @@ def test_a_number_beyond_all_floats_is_refused(server: Server, run: int) -> None
     assert answer.status == 422
 
 
-def test_other_mistakes_have_their_status(server: Server, run: int) -> None:
+def test_statuses_of_other_errors(server: Server, run: int) -> None:
     path, good = f"/api/metrics/runs/{run}", {"rows": [{"step": 0, "values": {"x": 1}}]}
     assert server.request("POST", "/api/metrics/runs/999", good).status == 404
     assert server.request("POST", path, data=b"x", headers={"Content-Type": "text/csv"}).status == (
@@ -229,7 +229,7 @@ def test_compressed_bodies(server: Server, run: int, encoding: str) -> None:
     )
 
 
-def test_zstd_without_its_package_is_refused_with_the_line_that_installs_it() -> None:
+def test_zstd_without_its_package_names_the_extra() -> None:
     script = """
         import sys
         sys.modules["zstandard"] = None
@@ -247,7 +247,7 @@ def test_zstd_without_its_package_is_refused_with_the_line_that_installs_it() ->
     assert "pip install 'trackai[zstd]'" in result.stdout
 
 
-def test_many_clients_at_once_each_get_what_they_sent(
+def test_points_of_concurrent_clients_are_all_stored(
     server: Server, run: int, db_path: Path
 ) -> None:
     def client(number: int) -> None:
@@ -282,7 +282,7 @@ def _wait_for_bytes(server: Server, number: int) -> None:
         text = server.request("GET", "/metrics").json
 
 
-def test_more_than_it_can_take_is_told_to_come_again_and_nothing_accepted_is_lost(
+def test_an_overloaded_server_refuses_batches_and_stores_accepted_ones(
     server: Server, run: int
 ) -> None:
     """A body takes its room as it comes in."""
@@ -314,7 +314,7 @@ def test_more_than_it_can_take_is_told_to_come_again_and_nothing_accepted_is_los
     assert stored == {*range(len(accepted)), 99}
 
 
-def test_points_at_the_end_of_time_can_be_told_apart_and_read(server: Server, run: int) -> None:
+def test_points_at_the_latest_possible_time(server: Server, run: int) -> None:
     last = "9999-12-30T23:59:59.999999Z"
     for values in [1], [2, 3]:
         column = {"path": "x", "steps": [1] * len(values), "values": values,
@@ -331,7 +331,7 @@ def test_points_at_the_end_of_time_can_be_told_apart_and_read(server: Server, ru
     ("length", "beginning"),
     [(f"Content-Length: {MAX_BODY}", b" "), ("Transfer-Encoding: chunked", b"1\r\n ")],
 )
-def test_bodies_that_never_come_take_no_room(
+def test_missing_bodies_reserve_no_memory(
     server: Server, run: int, length: str, beginning: bytes
 ) -> None:
     address = ("127.0.0.1", int(server.url.rpartition(":")[2]))
@@ -346,9 +346,7 @@ def test_bodies_that_never_come_take_no_room(
         assert _send(server, run, batch).status == 200
 
 
-def test_what_was_answered_survives_the_death_of_the_server(
-    db_path: Path, own_server: Server
-) -> None:
+def test_accepted_points_survive_a_crash_of_the_server(db_path: Path, own_server: Server) -> None:
     run = _make_run(own_server)
     for step in range(50):
         _send(own_server, run, {"rows": [{"step": step, "values": {"x": float(step)}}]})
@@ -359,7 +357,7 @@ def test_what_was_answered_survives_the_death_of_the_server(
         assert conn.execute("SELECT points FROM series").fetchone() == (50,)
 
 
-def test_points_that_come_after_a_resume_are_those_of_the_present_attempt(server: Server) -> None:
+def test_points_sent_after_a_resume_belong_to_the_current_attempt(server: Server) -> None:
     with trackai.init(project="z", name="a") as run:
         run.log({"m": 0.5}, step=0)
     path = f"/api/metrics/runs/{run.id}"
@@ -373,7 +371,7 @@ def test_points_that_come_after_a_resume_are_those_of_the_present_attempt(server
     assert [point["step"] for point in points] == [0, 1, 2, 3]
 
 
-def test_a_body_of_very_many_gzip_members_is_refused(server: Server, run: int) -> None:
+def test_too_many_gzip_members_are_refused(server: Server, run: int) -> None:
     body = gzip.compress(b"{}") + gzip.compress(b"") * 200
     answer = server.request(
         "POST", f"/api/metrics/runs/{run}", data=body, headers={"Content-Encoding": "gzip"}

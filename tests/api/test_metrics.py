@@ -80,9 +80,7 @@ def test_a_metric_of_any_name(server: Server, db_path: Path) -> None:
     }
 
 
-def test_a_name_that_ends_in_a_slash_comes_before_the_address_that_does(
-    server: Server, db_path: Path
-) -> None:
+def test_names_and_urls_that_end_in_a_slash(server: Server, db_path: Path) -> None:
     with trackai.init(project="p") as run:
         run.log({"end": 1.0, "end/": 2.0, "end//": 3.0, "alone/": 4.0, "plain": 5.0})
     for address, value in (
@@ -117,9 +115,7 @@ def test_values_keep_their_types(server: Server, db_path: Path) -> None:
         assert [type(value) for value in values] == [type(value) for value in expected], path
 
 
-def test_points_come_in_order_of_step_however_they_were_logged(
-    server: Server, db_path: Path
-) -> None:
+def test_points_are_sorted_by_step(server: Server, db_path: Path) -> None:
     steps = [5, 0.5, -3, 2**62, 0, 0.25, 1, -(2**62)]
     with trackai.init(project="p") as run:
         for number, step in enumerate(steps):
@@ -172,7 +168,7 @@ def test_a_page_is_a_thousand_points_without_a_limit(server: Server, db_path: Pa
     assert (len(page["data"]), page["has_more"]) == (1001, False)
 
 
-def test_a_range_of_steps(server: Server, ten: trackai.Run) -> None:
+def test_ranges_of_steps(server: Server, ten: trackai.Run) -> None:
     for query, expected in (
         ("step_min=3", [3, 4, 5, 6, 7, 8, 9]),
         ("step_max=3", [0, 1, 2, 3]),
@@ -206,7 +202,7 @@ def test_a_system_metric_has_times_instead_of_steps(server: Server, ten: trackai
     assert both.points("?step_min=8") == [(8, 8), (9, 9)]
 
 
-def test_comparing_leaves_out_what_is_not_there(server: Server, db_path: Path) -> None:
+def test_comparisons_leave_out_missing_runs_and_metrics(server: Server, db_path: Path) -> None:
     ids = []
     for number in range(3):
         with trackai.init(project=f"p{number}") as run:
@@ -263,7 +259,7 @@ WRONG_BODIES = [
 ]
 
 
-def test_a_comparison_that_does_not_validate(server: Server) -> None:
+def test_invalid_comparisons_are_refused(server: Server) -> None:
     for body, named in WRONG_BODIES:
         answer = server.request("POST", "/api/metrics/compare", data=body)
         assert (answer.status, list(answer.json)) == (422, ["detail"]), (body[:80], answer)
@@ -273,7 +269,7 @@ def test_a_comparison_that_does_not_validate(server: Server) -> None:
 INT64 = "9223372036854775808"
 
 
-def test_a_number_in_the_query_that_is_none_is_named(server: Server, ten: trackai.Run) -> None:
+def test_invalid_numbers_in_the_query_are_named(server: Server, ten: trackai.Run) -> None:
     path = f"/api/metrics/runs/{ten.id}/metric/"
     nonsense = ("x", "1_0", "0x1", "1e400", "true", "%00", "%EF%BC%91", INT64, "9" * 5000)
     cases = [(name, text) for name in ("limit", "offset") for text in (*nonsense, "-1", "1.5")]
@@ -290,7 +286,7 @@ def test_a_number_in_the_query_that_is_none_is_named(server: Server, ten: tracka
             assert answer.json["detail"].startswith(f"{name}: ")
 
 
-def test_a_metric_that_is_not_there(server: Server, ten: trackai.Run) -> None:
+def test_missing_metrics_are_not_found(server: Server, ten: trackai.Run) -> None:
     path = f"/api/metrics/runs/{ten.id}/metric"
     for address in ("X", "x%20", "x%0A", "%FF", "%", "x/y", "x" * 3000, "", "%00"):
         answer = server.request("GET", f"{path}/{address}")

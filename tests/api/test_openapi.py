@@ -61,7 +61,7 @@ def test_every_route_is_described(server: Server) -> None:
     assert {"filter", "columns", "cursor", "sort_by"} <= {one["name"] for one in listed}
 
 
-def test_the_reference_names_every_request() -> None:
+def test_docs_list_every_request() -> None:
     reference = Path(__file__).parents[2].joinpath("docs", "http.md").read_text(encoding="utf-8")
     named = {
         (method, re.sub("{[^}]*}", "{}", path.partition("?")[0]))
@@ -72,7 +72,7 @@ def test_the_reference_names_every_request() -> None:
 
 
 @pytest.mark.parametrize("ids", ["any", "those that exist"])
-def test_whatever_is_sent_the_server_keeps_to_its_description(
+def test_responses_conform_to_the_schema(
     server: Server, tmp_path: Path, db_path: Path, ids: str
 ) -> None:
     with trackai.init(project="p", name="r", config={"lr": 0.1, "n": float("inf")}) as run:

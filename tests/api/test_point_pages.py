@@ -74,7 +74,7 @@ async def _fill(db: Database, steps: int) -> int:
     return run_id
 
 
-async def test_a_million_points_are_not_in_memory(db: Database, server: Server) -> None:
+async def test_a_large_page_takes_little_memory(db: Database, server: Server) -> None:
     run_id = await _fill(db, _MILLION)
     path = f"/api/metrics/runs/{run_id}/metric/m?limit="
     assert len(server.get(f"{path}{CHUNK}")["data"]) == CHUNK
@@ -95,7 +95,7 @@ async def test_a_million_points_are_not_in_memory(db: Database, server: Server) 
     assert _memory(server) - before < 30_000_000
 
 
-def test_pieces_make_the_page(server: Server, db_path: Path) -> None:
+def test_chunks_add_up_to_the_page(server: Server, db_path: Path) -> None:
     count = 2 * CHUNK + 7
     with trackai.init(project="p") as run:
         for step in range(count):
@@ -129,7 +129,7 @@ def test_pieces_make_the_page(server: Server, db_path: Path) -> None:
     assert server.request("GET", f"{path}x?limit=100000").status == 404
 
 
-async def test_what_is_deleted_meanwhile_leaves_no_whole_answer(
+async def test_a_deletion_while_streaming_leaves_the_response_incomplete(
     db: Database, server: Server
 ) -> None:
     run_id = await _fill(db, 110_000)  # more than the buffers of a connection hold
@@ -140,7 +140,7 @@ async def test_what_is_deleted_meanwhile_leaves_no_whole_answer(
             response.read()
 
 
-async def test_a_live_run_goes_on_meanwhile(db: Database, server: Server) -> None:
+async def test_a_run_can_be_logged_while_it_is_streamed(db: Database, server: Server) -> None:
     run_id, writer_id = await _start(db)
     await _append(db, run_id, writer_id, 0, 5 * CHUNK)
 

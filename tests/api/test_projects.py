@@ -42,7 +42,7 @@ def test_a_new_project_has_its_fields(server: Server) -> None:
     assert server.get("/api/projects") == [project]
 
 
-def test_names_are_kept_as_they_are(server: Server) -> None:
+def test_names_are_stored_unchanged(server: Server) -> None:
     for name in (
         "Ünï ✓ 日本", "a/b?c=d&e#f", "100% 'quoted' \"twice\"", "  spaces  ", "tab\tnew\nline",
         "nul\x00inside", "nul\x00", "12", "🎉" * 512, "';DROP TABLE projects;--",
@@ -53,7 +53,7 @@ def test_names_are_kept_as_they_are(server: Server) -> None:
         assert server.get("/api/projects")[0]["project_id"] == name
 
 
-def test_the_newest_comes_first_page_by_page(server: Server) -> None:
+def test_projects_are_listed_newest_first_in_pages(server: Server) -> None:
     assert server.get("/api/projects") == []
     ids = [make(server, f"p{number}")["id"] for number in range(7)]
     make_run(server, ids[0], "r")  # a project that changes does not move
@@ -85,7 +85,7 @@ def test_runs_are_counted_by_state(server: Server) -> None:
     assert server.get(f"/api/projects/{one['id']}")["updated_at"] > one["updated_at"]
 
 
-def test_a_taken_name_or_slug_is_a_clash_that_writes_nothing(server: Server) -> None:
+def test_an_existing_name_or_slug_is_a_conflict(server: Server) -> None:
     taken = make(server, "name", "slug")
     for name, slug in (("name", "slug"), ("name", "other"), ("other", "slug")):
         answer = server.request("POST", "/api/projects", {"name": name, "project_id": slug})
@@ -99,9 +99,7 @@ def test_a_taken_name_or_slug_is_a_clash_that_writes_nothing(server: Server) -> 
     make(server, "Name", "Slug")
 
 
-def test_a_deleted_project_is_gone_and_its_id_does_not_come_back(
-    server: Server, db_path: Path
-) -> None:
+def test_a_deleted_project_is_gone_and_its_id_is_not_reused(server: Server, db_path: Path) -> None:
     doomed, kept = make(server, "doomed"), make(server, "kept")
     run, other = make_run(server, doomed["id"], "r"), make_run(server, kept["id"], "r")
     points = {"rows": [{"step": 0, "values": {"x": 1.0}}]}
@@ -155,7 +153,7 @@ WRONG_BODIES = [
 ]
 
 
-def test_a_body_that_does_not_validate_writes_nothing(server: Server) -> None:
+def test_an_invalid_body_writes_nothing(server: Server) -> None:
     for body, named in WRONG_BODIES:
         answer = server.request("POST", "/api/projects", data=body)
         assert (answer.status, list(answer.json)) == (422, ["detail"]), (body[:80], answer)
@@ -163,7 +161,7 @@ def test_a_body_that_does_not_validate_writes_nothing(server: Server) -> None:
     assert server.get("/api/projects") == []
 
 
-def test_projects_are_listed_with_the_numbers_of_their_runs(server: Server) -> None:
+def test_projects_are_listed_with_run_counts(server: Server) -> None:
     for name in ("empty", "full"):
         server.request("POST", "/api/projects", {"name": name, "project_id": name})
     for number, state in enumerate(("running", "failed", "failed", "completed")):
@@ -177,7 +175,7 @@ def test_projects_are_listed_with_the_numbers_of_their_runs(server: Server) -> N
     assert "total_runs" not in server.get("/api/projects")[0]
 
 
-def test_points_are_news_of_a_project(server: Server) -> None:
+def test_logging_points_updates_the_project(server: Server) -> None:
     run = make_run(server, make(server, "older")["id"], "r")
     make(server, "newer")
     points = {"rows": [{"step": 0, "values": {"x": 1.0}}]}

@@ -74,7 +74,7 @@ def state(server: Server) -> Iterator[Any]:
 
 
 @pytest.mark.usefixtures("state")
-def test_an_id_that_is_no_number_is_named(server: Server) -> None:
+def test_ids_that_are_not_integers_are_named(server: Server) -> None:
     with_ids = [(method, path) for method, path in ROUTES if "_id}" in path]
     assert len(with_ids) > 20
     for method, path in with_ids:
@@ -87,7 +87,7 @@ def test_an_id_that_is_no_number_is_named(server: Server) -> None:
 
 
 @pytest.mark.usefixtures("state")
-def test_an_id_that_no_row_has_is_not_found(server: Server) -> None:
+def test_unknown_ids_are_not_found(server: Server) -> None:
     for method, path in ROUTES:
         if "_id}" not in path:
             continue
@@ -99,7 +99,7 @@ def test_an_id_that_no_row_has_is_not_found(server: Server) -> None:
 
 
 @pytest.mark.usefixtures("state")
-def test_no_body_is_a_mistake_of_ours(server: Server) -> None:
+def test_no_body_causes_an_internal_error(server: Server) -> None:
     deep = b"[" * 50_000
     bodies = [
         b"", b"{", b"null", b"1", b'"x"', b"\x00", b"\xff\xfe", b"{}x", b"NaN", b"[{}]", deep,
@@ -114,7 +114,7 @@ def test_no_body_is_a_mistake_of_ours(server: Server) -> None:
 
 
 @pytest.mark.usefixtures("state")
-def test_a_body_of_another_type_is_refused(server: Server) -> None:
+def test_other_media_types_are_refused(server: Server) -> None:
     for method, path in CHANGING:
         if method == "DELETE":
             continue
@@ -131,7 +131,7 @@ def test_a_body_of_another_type_is_refused(server: Server) -> None:
 
 
 @pytest.mark.usefixtures("state")
-def test_a_method_that_a_path_does_not_have_is_refused(server: Server) -> None:
+def test_unsupported_methods_are_refused(server: Server) -> None:
     for path in sorted({path for _, path in ROUTES}):
         for method in ("PUT", "TRACE", "OPTIONS"):
             answer = server.request(method, filled(path, "1"), data=b"")
@@ -151,7 +151,7 @@ def exchange(server: Server, path: str) -> tuple[int, bytes]:
         connection.close()
 
 
-def test_no_path_sends_a_client_to_another(server: Server) -> None:
+def test_no_path_redirects(server: Server) -> None:
     for path in sorted({path for _, path in ROUTES}):
         for ending in ("", "/", "//"):
             status, _ = exchange(server, filled(path, "1").rstrip("/") + ending or "/")
@@ -164,9 +164,7 @@ def test_no_path_sends_a_client_to_another(server: Server) -> None:
 
 @pytest.mark.usefixtures("state")
 @pytest.mark.parametrize("path", ["/api/projects", "/api/runs", "/api/metrics/compare"])
-def test_a_body_over_the_limit_is_refused_also_to_a_client_that_sends_it_all(
-    server: Server, path: str
-) -> None:
+def test_too_large_bodies_are_refused(server: Server, path: str) -> None:
     for size in (MAX_BODY + 1, 3 * MAX_BODY):
         answer = server.request("POST", path, data=b" " * size)
         assert is_refused(answer, 413), answer
@@ -182,7 +180,7 @@ def test_a_body_over_the_limit_is_refused_also_to_a_client_that_sends_it_all(
     connection.close()
 
 
-def test_a_body_of_just_the_limit_is_read(server: Server) -> None:
+def test_bodies_of_the_maximum_size_are_read(server: Server) -> None:
     body = b'{"name": "p", "project_id": "p"}'
     answer = server.request("POST", "/api/projects", data=body.rjust(MAX_BODY))
     assert answer.status == 200

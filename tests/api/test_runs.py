@@ -53,9 +53,7 @@ def slugs(server: Server, **query: str | int) -> list[str]:
     return [run["run_id"] for run in page(server, **query)["runs"]]
 
 
-def test_a_new_run_has_the_fields_and_nothing_that_was_not_given(
-    server: Server, project: int
-) -> None:
+def test_a_new_run_has_its_fields_and_defaults(server: Server, project: int) -> None:
     run = make(server, project, "slug")
     assert run.keys() >= FIELDS
     assert [type(run[name]) for name in ("id", "project_id", "run_id")] == [int, int, str]
@@ -68,7 +66,7 @@ def test_a_new_run_has_the_fields_and_nothing_that_was_not_given(
     assert server.get(f"/api/runs/{run['id']}/summary/") == {**run, "metrics": {}, "config": {}}
 
 
-def test_a_slug_is_unique_in_its_project_only(server: Server, project: int) -> None:
+def test_slugs_are_unique_within_a_project(server: Server, project: int) -> None:
     first = make(server, project, "a/ü 100%", name="x", group_name="g", state="failed")
     assert (first["run_id"], first["name"], first["group_name"], first["state"]) == (
         "a/ü 100%", "x", "g", "failed",
@@ -99,7 +97,7 @@ def test_pages_cover_every_run_once(server: Server, project: int) -> None:
     assert (beyond["runs"], beyond["total"], beyond["has_more"]) == ([], 7, False)
 
 
-def test_every_field_sorts_both_ways(server: Server, project: int) -> None:
+def test_all_fields_sort_in_both_orders(server: Server, project: int) -> None:
     other = make_project(server, "q")
     made = [
         make(server, other, "b", name="2", group_name="y", state="failed"),
@@ -115,7 +113,7 @@ def test_every_field_sorts_both_ways(server: Server, project: int) -> None:
     assert page(server)["runs"] == page(server, sort_by="created_at", sort_order="desc")["runs"]
 
 
-def test_filters_alone_and_together(server: Server, project: int) -> None:
+def test_filters_alone_and_combined(server: Server, project: int) -> None:
     other = make_project(server, "q")
     make(server, project, "a", group_name="g", state="completed")
     make(server, project, "b", group_name="g", state="failed")
@@ -203,7 +201,7 @@ def test_the_summary_has_the_last_value_of_every_metric(server: Server, db_path:
     assert {name: summary[name] for name in run_itself} == run_itself
 
 
-def test_a_state_comes_from_the_query_or_from_the_body(server: Server, project: int) -> None:
+def test_the_state_is_in_the_query_or_the_body(server: Server, project: int) -> None:
     run = make(server, project, "r")
     path = f"/api/runs/{run['id']}/state"
     changed = server.request("PATCH", path + "?state=completed").json
@@ -216,7 +214,7 @@ def test_a_state_comes_from_the_query_or_from_the_body(server: Server, project: 
     assert server.get(f"/api/runs/{run['id']}") == both.json
 
 
-def test_a_deleted_run_is_gone_and_the_others_stay(server: Server, project: int) -> None:
+def test_deleting_a_run_keeps_the_others(server: Server, project: int) -> None:
     doomed, kept = make(server, project, "doomed"), make(server, project, "kept")
     for run in (doomed, kept):
         points = {"rows": [{"step": 0, "values": {"x": run["id"]}}]}
@@ -255,7 +253,7 @@ WRONG_BODIES = [
 ]  # fmt: skip
 
 
-def test_a_body_that_does_not_validate_writes_nothing(server: Server, project: int) -> None:
+def test_an_invalid_body_writes_nothing(server: Server, project: int) -> None:
     for body, named in WRONG_BODIES:
         answer = server.request("POST", "/api/runs", data=body)
         assert answer.status == 422, (body[:80], answer)
@@ -267,7 +265,7 @@ def test_a_body_that_does_not_validate_writes_nothing(server: Server, project: i
     assert server.get(f"/api/projects/{project}")["total_runs"] == 0
 
 
-def test_a_state_that_is_none_changes_nothing(server: Server, project: int) -> None:
+def test_an_invalid_state_changes_nothing(server: Server, project: int) -> None:
     run = make(server, project, "r")
     path = f"/api/runs/{run['id']}/state"
     for query, body in (
@@ -284,7 +282,7 @@ def test_a_state_that_is_none_changes_nothing(server: Server, project: int) -> N
 INT64 = "9223372036854775808"
 
 
-def test_a_number_in_the_query_that_is_none_is_named(server: Server) -> None:
+def test_invalid_numbers_in_the_query_are_named(server: Server) -> None:
     for name in ("limit", "offset", "project_id"):
         for text in ("x", "-1", "1.5", "1_0", "%2B1", "0x1", "nan", "1e400", "true", "%00",
                      "%EF%BC%91", INT64, "-" + INT64, "9" * 400, "9" * 5000):  # fmt: skip
@@ -302,7 +300,7 @@ SCRIPT = """
 """
 
 
-def test_scripts_that_log_and_end_beside_a_busy_server_lose_nothing(
+def test_scripts_that_end_while_the_server_is_busy_lose_no_points(
     server: Server, db_path: Path, tmp_path: Path
 ) -> None:
     """The last connection of a script closes while the server holds its own."""

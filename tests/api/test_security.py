@@ -32,7 +32,7 @@ ROUTES = sorted(
 )
 
 
-def test_no_route_answers_under_a_foreign_name(server: Server) -> None:
+def test_no_route_answers_a_foreign_host(server: Server) -> None:
     """A page may let its own name point to 127.0.0.1; the Host header still tells."""
     assert len(ROUTES) > 30
     for method, path in ROUTES:
@@ -41,7 +41,7 @@ def test_no_route_answers_under_a_foreign_name(server: Server) -> None:
             assert answer.status in (400, 403), (method, path, host)
 
 
-def test_no_route_changes_anything_for_a_foreign_page(server: Server) -> None:
+def test_no_route_lets_other_origins_make_changes(server: Server) -> None:
     for method, path in ROUTES:
         if method in ("GET", "HEAD"):
             continue
@@ -59,16 +59,16 @@ def test_no_route_changes_anything_for_a_foreign_page(server: Server) -> None:
 
 
 @pytest.mark.parametrize("host", ["localhost", "localhost:8000", "127.0.0.1", "[::1]:80"])
-def test_this_machine_may(server: Server, host: str) -> None:
+def test_names_of_this_machine_are_allowed_hosts(server: Server, host: str) -> None:
     assert server.request("GET", "/health", headers={"Host": host}).status == 200
 
 
-def test_no_page_may_read_across_origins(server: Server) -> None:
+def test_no_cors_headers_are_sent(server: Server) -> None:
     answer = server.request("GET", "/api/runs", headers={"Origin": "https://evil.example"})
     assert not any(name.lower().startswith("access-control") for name in answer.headers)
 
 
-def test_a_page_of_this_server_may_change_things(server: Server) -> None:
+def test_the_same_origin_may_make_changes(server: Server) -> None:
     for number, headers in enumerate(
         ({"Origin": server.url, "Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "none"}, {})
     ):
@@ -77,7 +77,7 @@ def test_a_page_of_this_server_may_change_things(server: Server) -> None:
         assert answer.status == 200, headers
 
 
-def test_every_route_keeps_browsers_from_helping_others(server: Server) -> None:
+def test_every_route_sends_security_headers(server: Server) -> None:
     for method, path in ROUTES:
         headers = server.request(method, path, data=b"{}").headers
         assert headers["x-content-type-options"] == "nosniff", (method, path)
@@ -85,12 +85,12 @@ def test_every_route_keeps_browsers_from_helping_others(server: Server) -> None:
         assert headers["cache-control"] == "no-store", (method, path)
 
 
-def test_no_route_takes_an_endless_address(server: Server) -> None:
+def test_too_long_urls_are_refused(server: Server) -> None:
     for path in ("/api/metrics/runs/1/metric/" + "x" * 17_000, "/api/runs?search=" + "x" * 50_000):
         assert server.request("GET", path).status == 414
 
 
-def test_with_a_key_no_route_but_health_answers_without_it(guarded: Server) -> None:
+def test_with_a_key_only_health_answers_without_it(guarded: Server) -> None:
     for method, path in ROUTES:
         if path.startswith("/health"):
             assert guarded.request(method, path).status == 200
@@ -111,7 +111,7 @@ def sign_in(server: Server, key: str, **headers: str) -> tuple[int, str]:
     return answer.status, answer.headers.get("set-cookie", "")
 
 
-def test_a_browser_signs_in_with_the_key_and_out(guarded: Server) -> None:
+def test_a_browser_signs_in_and_out(guarded: Server) -> None:
     for wrong in ("", "x", KEY[:-1], f"{KEY}x", "ключ"):
         assert sign_in(guarded, wrong) == (401, "")
     status, cookie = sign_in(guarded, KEY)
@@ -132,7 +132,7 @@ def test_a_browser_signs_in_with_the_key_and_out(guarded: Server) -> None:
     assert "max-age=0" in out.headers["set-cookie"].lower()
 
 
-def test_what_is_not_a_session_lets_nobody_in(guarded: Server) -> None:
+def test_invalid_session_cookies_are_refused(guarded: Server) -> None:
     cookie = sign_in(guarded, KEY)[1].partition(";")[0]
     name, _, value = cookie.partition("=")
     until, _, signature = value.partition(".")
@@ -146,7 +146,7 @@ def test_what_is_not_a_session_lets_nobody_in(guarded: Server) -> None:
     assert guarded.request("GET", "/api/runs", headers=headers).status == 401
 
 
-def test_a_session_is_of_no_use_to_a_foreign_page(guarded: Server) -> None:
+def test_other_origins_cannot_use_a_session(guarded: Server) -> None:
     """Another port of this host is the same site: the browser sends the cookie along."""
     own = {"Cookie": sign_in(guarded, KEY)[1].partition(";")[0]}
     for site in ("same-site", "cross-site"):
@@ -159,14 +159,14 @@ def test_a_session_is_of_no_use_to_a_foreign_page(guarded: Server) -> None:
         assert sign_in(guarded, KEY, Origin=origin) == (403, "")
 
 
-def test_behind_a_proxy_that_speaks_tls_the_cookie_stays_with_tls(guarded: Server) -> None:
+def test_behind_a_tls_proxy_the_cookie_is_secure(guarded: Server) -> None:
     host = {"Host": "trackai.example", "Origin": "https://trackai.example"}
     status, cookie = sign_in(guarded, KEY, **host)
     assert status == 200
     assert "; secure" in cookie.lower()
 
 
-def test_the_printed_link_is_good_for_one_browser(guarded: Server) -> None:
+def test_the_printed_link_works_once(guarded: Server) -> None:
     code = guarded.link.partition("#code=")[2]
     assert len(code) >= 32
     assert KEY not in guarded.link
@@ -176,7 +176,7 @@ def test_the_printed_link_is_good_for_one_browser(guarded: Server) -> None:
     assert sign_in(guarded, KEY)[0] == 200
 
 
-def test_the_page_that_asks_for_the_key_is_open_and_its_data_are_not(guarded: Server) -> None:
+def test_the_dashboard_page_is_open_and_its_data_is_not(guarded: Server) -> None:
     page = {"Accept": "text/html"}
     assert guarded.request("GET", "/", headers=page).status == 200
     assert guarded.request("GET", "/assets/none.js").status == 404
@@ -186,11 +186,11 @@ def test_the_page_that_asks_for_the_key_is_open_and_its_data_are_not(guarded: Se
         assert guarded.request("GET", path, headers=page).status == 401, path
 
 
-def test_without_a_key_there_is_nothing_to_sign_in_to(server: Server) -> None:
+def test_without_a_key_signing_in_does_nothing(server: Server) -> None:
     assert sign_in(server, KEY) == (200, "")
 
 
-def test_with_the_key_all_is_as_usual(guarded: Server) -> None:
+def test_requests_with_the_key_are_allowed(guarded: Server) -> None:
     headers = {"Authorization": f"Bearer {KEY}", "Host": "trackai.example:8000"}
     body = {"name": "p", "project_id": "p"}
     assert guarded.request("POST", "/api/projects", body, headers=headers).status == 200
@@ -199,7 +199,7 @@ def test_with_the_key_all_is_as_usual(guarded: Server) -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.org"])
-def test_other_machines_are_not_served_without_a_key(host: str, db_path: Path) -> None:
+def test_serving_other_machines_requires_a_key(host: str, db_path: Path) -> None:
     result = subprocess.run(
         [sys.executable, "-m", "trackai.cli", "serve", "--host", host, "--db", str(db_path)],
         capture_output=True, text=True, check=False, timeout=30,
@@ -211,7 +211,7 @@ def test_other_machines_are_not_served_without_a_key(host: str, db_path: Path) -
 
 
 @pytest.mark.parametrize("key", ["short", "fünfzehn-zeichen-und-mehr"])
-def test_a_key_that_is_none_is_refused(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_keys_are_refused(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRACKAI_API_KEY", key)
     with pytest.raises(InvalidInputError, match="token_urlsafe"):
         Settings.from_env()
@@ -222,7 +222,7 @@ def test_a_key_that_is_none_is_refused(key: str, monkeypatch: pytest.MonkeyPatch
     [(("192.0.2.1", 80), 403), (("127.0.0.1", 80), 200), (("::ffff:127.0.0.1", 80), 200),
      (("::1", 80), 200), (("/run/trackai.sock", None), 200)],
 )  # fmt: skip
-async def test_the_address_that_was_reached_counts_whatever_started_the_server(
+async def test_the_listening_address_is_checked_in_every_request(
     server_address: tuple[str, int | None], status: int
 ) -> None:
     """`uvicorn --host 0.0.0.0 trackai.api.main:app` asks nobody about a key."""

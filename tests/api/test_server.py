@@ -44,7 +44,7 @@ def projects(server: Server) -> list[str]:
     return [project["name"] for project in server.get("/api/projects")]
 
 
-def test_a_file_that_was_removed(server: Server, db_path: Path) -> None:
+def test_the_database_file_is_removed(server: Server, db_path: Path) -> None:
     log("old")
     assert projects(server) == ["old"]
     db_path.unlink()
@@ -66,7 +66,7 @@ def _wait_until_complete(db_path: Path) -> None:
 
 
 @pytest.mark.parametrize("how", ["replace", "overwrite"])
-def test_a_file_that_was_replaced_by_a_copy(
+def test_the_database_file_is_replaced_by_a_copy(
     server: Server, db_path: Path, tmp_path: Path, how: str
 ) -> None:
     log("first")
@@ -89,9 +89,7 @@ def test_a_file_that_was_replaced_by_a_copy(
     connection.close()
 
 
-def test_a_run_that_is_being_logged_survives_the_removal_of_the_file(
-    server: Server, db_path: Path
-) -> None:
+def test_an_active_run_survives_the_removal_of_the_file(server: Server, db_path: Path) -> None:
     with trackai.init(project="p", name="r", config={"a": 1}) as run:
         run.log({"x": 1.0}, step=0)
         while not server.get("/api/runs/1/summary")["metrics"]:
@@ -107,9 +105,7 @@ def test_a_run_that_is_being_logged_survives_the_removal_of_the_file(
     assert [point["value"] for point in points] == [1.0, 2.0]
 
 
-def test_a_run_that_was_deleted_while_it_was_logging_stays_deleted(
-    server: Server, db_path: Path
-) -> None:
+def test_a_run_deleted_while_logging_stays_deleted(server: Server, db_path: Path) -> None:
     with trackai.init(project="p") as run:
         run.log({"x": 1.0})
         while not server.get(f"/api/runs/{run.id}/summary")["metrics"]:
@@ -119,7 +115,7 @@ def test_a_run_that_was_deleted_while_it_was_logging_stays_deleted(
     assert server.get("/api/runs")["total"] == 0
 
 
-def test_a_running_server_notices_a_process_that_was_killed(
+def test_the_server_recovers_runs_of_killed_processes(
     server: Server, db_path: Path, tmp_path: Path
 ) -> None:
     script = """
@@ -166,7 +162,7 @@ def process_on(port: int, *command: str, db_path: Path) -> Iterator[None]:
             process.terminate()
 
 
-def test_the_other_ways_to_start_it(db_path: Path) -> None:
+def test_other_ways_to_start_the_server(db_path: Path) -> None:
     port = free_port()
     with process_on(port, sys.executable, str(MAIN), db_path=db_path):
         pass
@@ -186,7 +182,7 @@ def serve(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_port_that_is_taken_is_one_line_that_names_the_way_out(server: Server) -> None:
+def test_a_used_port_is_a_one_line_error(server: Server) -> None:
     answer = serve("--port", server.url.rpartition(":")[2])
     assert answer.returncode == 1
     assert answer.stderr.count("\n") == 1
@@ -219,7 +215,7 @@ def make_newer(path: Path) -> None:
         (make_newer, "newer"),
     ],
 )
-def test_a_file_that_is_not_ours_is_left_as_it_is(
+def test_foreign_files_are_not_changed(
     db_path: Path, make: Callable[[Path], None], says: str
 ) -> None:
     db_path.parent.mkdir()
@@ -237,7 +233,7 @@ def test_a_file_that_is_not_ours_is_left_as_it_is(
     )
 
 
-def test_a_path_that_cannot_be_written(tmp_path: Path) -> None:
+def test_an_unwritable_path_is_a_one_line_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     answer = serve("--port", "0", "--db", str(tmp_path / "file" / "trackai.db"))
     assert answer.returncode == 1

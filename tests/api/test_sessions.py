@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 KEY = "a-secret-of-some-length"
 
 
-def test_a_session_holds_for_servers_with_the_same_key_until_it_ends(
+def test_a_session_is_valid_for_servers_with_the_same_key_until_it_expires(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     value = Sessions(KEY).create()
@@ -23,13 +23,13 @@ def test_a_session_holds_for_servers_with_the_same_key_until_it_ends(
     assert not Sessions(KEY).is_valid(Sessions(KEY).create())
 
 
-def test_servers_with_different_keys_do_not_take_each_others_cookie() -> None:
+def test_servers_with_different_keys_have_different_cookies() -> None:
     assert Sessions(KEY).cookie != Sessions(KEY + "x").cookie
     # A name is made with the key as well: it must not pass for a session.
     assert not Sessions(KEY).is_valid(f"name.{Sessions(KEY)._signature('name')}")
 
 
-def test_a_code_is_good_once_and_for_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_code_works_once_until_it_expires(monkeypatch: pytest.MonkeyPatch) -> None:
     own = Sessions(KEY)
     first, second, late = own.create_code(), own.create_code(), own.create_code()
     assert len({first, second, late}) == 3

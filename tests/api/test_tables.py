@@ -64,7 +64,7 @@ def test_pages_by_cursor(server: Server, runs: list[int]) -> None:
     assert (answer.status, "cursor: " in answer.json["detail"]) == (422, True)
 
 
-def test_a_mistake_in_a_filter_is_a_422_that_says_where(server: Server) -> None:
+def test_errors_in_filters_have_the_position(server: Server) -> None:
     for query, words in (
         ("filter=state%3Drunning+and", "filter: at position 18"),
         ("sort_by=config.", "sort_by: at position 8"),
@@ -90,7 +90,7 @@ def test_the_columns_of_a_project(server: Server, runs: list[int]) -> None:
     assert server.request("GET", "/api/projects/999/columns").status == 404
 
 
-def test_tags_come_and_go(server: Server, runs: list[int]) -> None:
+def test_adding_and_removing_tags(server: Server, runs: list[int]) -> None:
     path = f"/api/runs/{runs[0]}/tags"
     answer = server.request("POST", path, {"tags": ["b", "a/ä b", "b"]})
     assert (answer.status, answer.json["tags"]) == (200, ["a/ä b", "b"])
@@ -106,7 +106,7 @@ def test_tags_come_and_go(server: Server, runs: list[int]) -> None:
     assert server.request("POST", "/api/runs/999/tags", {"tags": ["x"]}).status == 404
 
 
-def test_many_runs_are_tagged_at_once_or_not_at_all(server: Server, runs: list[int]) -> None:
+def test_tagging_many_runs_is_atomic(server: Server, runs: list[int]) -> None:
     answer = server.request("POST", "/api/runs/tags", {"run_ids": runs, "add": ["x", "y"]})
     assert [run["tags"] for run in answer.json] == [["x", "y"]] * 3
     wrong = {"run_ids": [runs[0], 999], "remove": ["x"]}
@@ -114,7 +114,7 @@ def test_many_runs_are_tagged_at_once_or_not_at_all(server: Server, runs: list[i
     assert _ids(_page(server, filter="tag=x", sort_by="id", sort_order="asc")) == runs
 
 
-def test_rename_note_and_move(server: Server, runs: list[int]) -> None:
+def test_changing_name_notes_slug_tags_and_project(server: Server, runs: list[int]) -> None:
     path = f"/api/runs/{runs[0]}"
     answer = server.request(
         "PATCH", path, {"name": "new name", "notes": "a note", "run_id": "slug", "tags": ["t"]}
@@ -138,7 +138,7 @@ def test_rename_note_and_move(server: Server, runs: list[int]) -> None:
     assert server.request("PATCH", path, {"name": ""}).status == 422
 
 
-def test_many_runs_are_deleted_at_once(server: Server, runs: list[int]) -> None:
+def test_deleting_many_runs(server: Server, runs: list[int]) -> None:
     answer = server.request("POST", "/api/runs/delete", {"run_ids": [runs[0], runs[2], 999]})
     assert (answer.status, answer.json["deleted"]) == (200, [runs[0], runs[2]])
     assert _ids(_page(server)) == [runs[1]]

@@ -66,7 +66,7 @@ def ended(connection: socket.socket) -> bool:
 
 
 @pytest.mark.parametrize("said", [b"", b"GET /hea", GET[:-2], GET + b"GET /", LONG])
-def test_who_falls_silent_in_the_middle_is_left(port: int, said: bytes) -> None:
+def test_silent_clients_are_disconnected(port: int, said: bytes) -> None:
     with connected(port, said) as connection:
         assert ended(connection)
 
@@ -88,19 +88,19 @@ def answer(connection: socket.socket) -> bytes:
 
 
 @pytest.mark.parametrize("said", [GET[:-2], LONG])
-def test_who_says_a_byte_now_and_then_is_left(port: int, said: bytes) -> None:
+def test_slow_clients_are_disconnected(port: int, said: bytes) -> None:
     # Each byte comes within the time for a piece, all of them take longer than the whole may.
     with connected(port, said) as connection, pytest.raises(ConnectionError):
         send_until_it_fails(connection, b"x", 0.1)
 
 
-def test_who_does_not_take_the_answer_is_left(port: int) -> None:
+def test_clients_that_do_not_read_the_response_are_disconnected(port: int) -> None:
     many = GET.replace(b"/health", b"/openapi.json") * 50
     with connected(port) as connection, pytest.raises(ConnectionError):
         send_until_it_fails(connection, many, 0.01)
 
 
-def test_a_pause_between_requests_is_no_fault(port: int) -> None:
+def test_idle_connections_between_requests_stay_open(port: int) -> None:
     with connected(port, GET) as connection:
         assert b"200 OK" in answer(connection)
         time.sleep(1.0)  # longer than all that is waited for within a request
@@ -108,7 +108,7 @@ def test_a_pause_between_requests_is_no_fault(port: int) -> None:
         assert b"200 OK" in answer(connection)
 
 
-def test_hundreds_of_slow_clients_do_not_keep_others_out(port: int) -> None:
+def test_slow_clients_do_not_block_others(port: int) -> None:
     slow = [socket.create_connection(("127.0.0.1", port), timeout=20) for _ in range(200)]
     for connection in slow:
         connection.sendall(b"GET /health HTTP/1.1\r\nX-")
@@ -158,7 +158,7 @@ def everything(connection: socket.socket) -> bytes:
         b"\x16\x03\x01\x02\x00\x01",  # TLS
     ],
 )
-def test_what_can_be_read_in_two_ways_is_not_read(port: int, request_: bytes) -> None:
+def test_ambiguous_requests_are_refused(port: int, request_: bytes) -> None:
     """Where a request ends is where the next begins, for everybody between here and there."""
     with connected(port) as connection:
         with suppress(ConnectionError):  # it does not wait for the end of what it refuses
@@ -170,7 +170,7 @@ def test_what_can_be_read_in_two_ways_is_not_read(port: int, request_: bytes) ->
         assert b'{"detail":' in said
 
 
-def test_what_follows_a_body_is_no_header(port: int) -> None:
+def test_trailers_are_not_headers(port: int) -> None:
     """A trailer cannot say where a request comes from: what is allowed was decided before."""
     made = b'{"name":"p","project_id":"p"}'
     body = b"%x\r\n%b\r\n0\r\nHost: evil.example\r\nOrigin: null\r\n\r\n" % (len(made), made)
@@ -178,26 +178,24 @@ def test_what_follows_a_body_is_no_header(port: int) -> None:
         assert b" 200 " in answer(connection)
 
 
-def test_trailers_without_end_are_not_kept(port: int) -> None:
+def test_endless_trailers_are_refused(port: int) -> None:
     begun = POST + CHUNKED + b"\r\n0\r\nX: "
     with connected(port, begun) as connection, pytest.raises(ConnectionError):
         send_until_it_fails(connection, b"x" * 65536, 0.0)
 
 
-def test_a_second_request_that_stops_in_its_body_is_left(port: int) -> None:
+def test_a_second_request_has_the_same_timeouts(port: int) -> None:
     with connected(port, GET + LONG) as connection:
         assert ended(connection)
 
 
-def test_who_wants_another_protocol_is_answered_in_this_one(port: int) -> None:
+def test_protocol_upgrades_are_ignored(port: int) -> None:
     upgrade = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
     with connected(port, GET[:-2] + upgrade + b"\r\n") as connection:
         assert b"200 OK" in answer(connection)
 
 
-def test_too_many_connections_are_told_to_come_again(
-    port: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_too_many_connections_get_a_503(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timeouts, "MAX_CONNECTIONS", 3)
     with ExitStack() as stack:
         for _ in range(3):
@@ -211,7 +209,7 @@ def test_too_many_connections_are_told_to_come_again(
         assert b"200 OK" in answer(connection)
 
 
-def test_the_end_of_the_server_does_not_wait_for_slow_clients(
+def test_slow_clients_do_not_delay_the_shutdown(
     own_server: Server,
 ) -> None:
     with trackai.init(project="p") as run:

@@ -74,7 +74,7 @@ def test_runs_projects_and_metrics(some_runs: None, shell_env: dict[str, str]) -
     assert offered("trackai export --project ", shell_env) == ["other", "my-project"]
 
 
-def test_nothing_is_offered_or_made_without_a_database(
+def test_completion_without_a_database(
     shell_env: dict[str, str], db_path: Path, tmp_path: Path
 ) -> None:
     assert offered("trackai show ", shell_env) == []
@@ -84,7 +84,7 @@ def test_nothing_is_offered_or_made_without_a_database(
     assert offered(f"trackai show --db {file} ", shell_env) == []
 
 
-def test_a_person_at_a_prompt(shell_env: dict[str, str], db_path: Path) -> None:
+def test_completion_in_an_interactive_shell(shell_env: dict[str, str], db_path: Path) -> None:
     with sdk.init(project="p", name="only-run") as run:
         run.log({"loss": 1.0})
     main, side = pty.openpty()
@@ -112,18 +112,18 @@ def _read_until(terminal: int, wanted: str) -> str:
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_every_shell_has_a_script(trackai: Trackai, shell: str) -> None:
+def test_all_shells_have_a_script(trackai: Trackai, shell: str) -> None:
     out = trackai("completion", shell).out
     assert "_trackai_completion" in out
     assert f"_TRACKAI_COMPLETE={shell}_complete" in out
     assert shell in trackai("completion", "-h").out
 
 
-def test_what_is_not_there(trackai: Trackai) -> None:
+def test_unknown_commands_options_and_values(trackai: Trackai) -> None:
     for arguments, said in (
         (["rusn"], "did you mean runs"),
         (["list", "runs"], "trackai projects and trackai runs"),
-        (["nonsense"], "no command 'nonsense' (see trackai --help)"),
+        (["nonsense"], "unknown command 'nonsense' (see trackai --help)"),
         (["show"], "RUN"),
         (["runs", "--limt", "3"], "--limit"),
         (["completion", "ksh"], "'bash', 'zsh', 'fish'"),

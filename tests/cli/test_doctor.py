@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Trackai
 
 
-def test_a_store_that_is_well(trackai: Trackai) -> None:
+def test_a_healthy_database(trackai: Trackai) -> None:
     trackai("demo", "--runs", "2")
     assert trackai("doctor", "--json").json["findings"] == []
-    assert "as it should be" in trackai("doctor").out
+    assert trackai("doctor").out == "No problems found.\n"
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,9 @@ def test_a_store_that_is_well(trackai: Trackai) -> None:
         "finite_points = finite_points - 1",
     ],
 )
-def test_figures_that_differ_from_the_rows(trackai: Trackai, db_path: Path, mistake: str) -> None:
+def test_wrong_summary_figures_are_found_and_fixed(
+    trackai: Trackai, db_path: Path, mistake: str
+) -> None:
     for start in (0, 5):  # a resumed run has superseded points
         with sdk.init(project="p", name="r", resume="allow") as run:
             for step in range(start, start + 10):
@@ -51,7 +53,7 @@ def test_figures_that_differ_from_the_rows(trackai: Trackai, db_path: Path, mist
     assert trackai("show", "r", "--json").json["metrics"] == before
 
 
-def test_journals_that_were_left_behind(trackai: Trackai, db_path: Path) -> None:
+def test_unstored_and_damaged_journals_are_found(trackai: Trackai, db_path: Path) -> None:
     trackai("demo", "--runs", "1")
     spool = db_path.with_name(db_path.name + "-spool")
     (spool / "x.journal.damaged").write_bytes(b"")
@@ -59,12 +61,12 @@ def test_journals_that_were_left_behind(trackai: Trackai, db_path: Path) -> None
     (spool / "x.journal.damaged").unlink()
     run = sdk.init(project="p")
     run.log({"x": 1.0})
-    assert "wait" in trackai("doctor", code=4).out
+    assert "1 journal not stored yet" in trackai("doctor", code=4).out
     run.finish()
     trackai("doctor")
 
 
-def test_a_row_of_a_journal_that_is_gone(
+def test_rows_of_removed_journals_are_found_and_fixed(
     trackai: Trackai, db_path: Path, run_python: Callable[..., CompletedProcess[str]]
 ) -> None:
     """Whoever is killed between removing a journal and forgetting it leaves a row, no more."""

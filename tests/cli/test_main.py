@@ -36,7 +36,7 @@ def some_runs(trackai: Trackai) -> None:
      "recover", "doctor", "backup copy.db", "export 1 -o one.jsonl", "demo --runs 1",
      "sql VALUES(1)"],
 )  # fmt: skip
-def test_every_command_has_json_of_a_version(
+def test_json_output_is_versioned_and_documented(
     trackai: Trackai, some_runs: None, arguments: str, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
@@ -58,7 +58,7 @@ def _documented(command: str) -> str:
     return line
 
 
-def test_no_command_is_without_json_or_a_reason() -> None:
+def test_commands_without_json_are_listed() -> None:
     context = cli.make_context("trackai", ["runs"])
     without = set()
     for name in cli.list_commands(context):
@@ -78,16 +78,16 @@ def test_no_command_is_without_json_or_a_reason() -> None:
         ("trackai runs > /dev/full", 1, "No space left on device"),
         ("trackai export 1 > /dev/full", 1, "No space left on device"),
         ("trackai runs --db /", 2, "is no file"),
-        ("trackai runs --db typo.db", 3, "there is no database"),
+        ("trackai runs --db typo.db", 3, "typo.db not found"),
         ("trackai show nope", 3, "no run 'nope'"),
         ("trackai runs nope", 3, "no project 'nope'"),
         ("trackai runs ''", 3, "no project ''"),
         ("trackai export --project '' -o x.csv", 3, "no project ''"),
-        ("trackai delete 1 < /dev/null", 2, "say --yes"),
+        ("trackai delete 1 < /dev/null", 2, "pass --yes"),
         ("TRACKAI_PORT=x trackai runs", 2, "TRACKAI_PORT"),
     ],
 )
-def test_what_goes_wrong_is_one_line(some_runs: None, script: str, status: int, said: str) -> None:
+def test_errors_are_one_line(some_runs: None, script: str, status: int, said: str) -> None:
     done = shell(script)
     assert done.returncode == status, done.stderr
     last = done.stderr.splitlines()[-1]
@@ -99,7 +99,7 @@ def test_what_goes_wrong_is_one_line(some_runs: None, script: str, status: int, 
 @pytest.mark.parametrize(
     "command", ["runs", "runs --json", "export 1", "show 1", "sql 'SELECT * FROM metrics'"]
 )
-def test_a_reader_that_leaves_is_no_mistake(some_runs: None, command: str) -> None:
+def test_closed_pipes_are_not_errors(some_runs: None, command: str) -> None:
     for reader in ("true", "head -c 1"):
         done = shell(f"trackai {command} | {reader}")
         assert done.stderr == ""

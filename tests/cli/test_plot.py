@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import trackai as sdk
-from trackai.cli.canvas import Canvas
+from trackai.cli.plot_canvas import Canvas
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,7 +56,7 @@ def test_one_run(trackai: Trackai) -> None:
     assert lines[-1] == "── up (1)  last 100"
 
 
-def test_several_runs_are_told_apart_without_colors(trackai: Trackai) -> None:
+def test_several_runs_have_letters_without_colors(trackai: Trackai) -> None:
     out = trackai("plot", "a/x", "--runs", "up", "down", "--height", "9", "--width", "50").out
     lines = out.splitlines()
     assert lines[1].endswith("a")
@@ -67,7 +67,7 @@ def test_several_runs_are_told_apart_without_colors(trackai: Trackai) -> None:
     assert lines[-2:] == ["a up (1)  last 100", "b down (2)  last 1"]
 
 
-def test_without_a_run_it_is_the_latest_and_patterns_are_metrics(trackai: Trackai) -> None:
+def test_the_default_is_the_latest_run_and_metrics_may_be_patterns(trackai: Trackai) -> None:
     answer = trackai("plot", "a/*", "--json").json
     assert (answer["version"], answer["x"]) == (1, "step")
     assert [(one["run"]["run_id"], one["metric"]) for one in answer["curves"]] == [
@@ -76,7 +76,7 @@ def test_without_a_run_it_is_the_latest_and_patterns_are_metrics(trackai: Tracka
     assert trackai("plot", "a/*").out.splitlines()[-1] == "b a/y  last 0"
 
 
-def test_json_has_the_buckets_that_are_plotted(trackai: Trackai) -> None:
+def test_json_output_has_the_buckets(trackai: Trackai) -> None:
     (curve,) = trackai("plot", "a/x", "up", "--points", "10", "--json").json["curves"]
     assert not curve["raw"]
     assert len(curve["buckets"]) <= 10
@@ -87,7 +87,7 @@ def test_json_has_the_buckets_that_are_plotted(trackai: Trackai) -> None:
     assert all(0 <= one["x"] < 60 for one in curve["buckets"])
 
 
-def test_a_server_answers_alike(trackai: Trackai, server: Server) -> None:
+def test_server_and_database_give_the_same_plot(trackai: Trackai, server: Server) -> None:
     for arguments in (
         ["a/x", "up", "down"],
         ["a/*", "--x", "time", "--json"],
@@ -99,14 +99,14 @@ def test_a_server_answers_alike(trackai: Trackai, server: Server) -> None:
         assert here == there
 
 
-def test_logarithmic_axes_and_what_they_cannot_show(trackai: Trackai) -> None:
+def test_log_axes_and_hidden_values(trackai: Trackai) -> None:
     with sdk.init(project="p", name="odd") as run:
         for step, value in enumerate([1000.0, 100.0, 10.0, -1.0, math.nan, 1.0]):
             run.log({"v": value}, step=step)
     lines = trackai("plot", "v", "--log", "--height", "9").out.splitlines()
     assert lines[0] == "v (log)"
     assert [lines[row].split()[0] for row in (1, 5, 9)] == ["1000", "31.62", "1"]
-    assert lines[-1].endswith("last 1  (2 cannot be shown)")
+    assert lines[-1].endswith("last 1  (2 values not shown)")
     lines = trackai("plot", "v", "--log-x", "--height", "9").out.splitlines()
     assert lines[-2].split() == ["1", "2.236068", "5", "step"]
     assert "no finite number" in trackai("plot", "a/y", "up", "--log", code=1).err
@@ -124,12 +124,12 @@ def test_smoothing(trackai: Trackai) -> None:
     assert "--smooth" in trackai("plot", "v", "--smooth", "1", code=2).err
 
 
-def test_what_is_not_there(trackai: Trackai) -> None:
+def test_missing_runs_and_metrics(trackai: Trackai) -> None:
     answer = trackai("plot", "only/up", "up", "down", code=1)  # text
     assert "no finite number" in answer.err
     assert "no metric 'only/up'" in answer.err
     assert "no metric 'nope'" in trackai("plot", "nope", "up", "down", code=3).err
-    assert "no metric like 'no*'" in trackai("plot", "no*", code=3).err
+    assert "no metric that matches 'no*'" in trackai("plot", "no*", code=3).err
     assert "no run" in trackai("plot", "a/x", "nope", code=3).err
 
 
@@ -153,13 +153,13 @@ def test_files(trackai: Trackai, tmp_path: Path, name: str, begins: bytes) -> No
     assert answer == {"version": 1, "file": str(path), "bytes": path.stat().st_size}
 
 
-def test_files_that_cannot_be(trackai: Trackai, tmp_path: Path) -> None:
+def test_invalid_files(trackai: Trackai, tmp_path: Path) -> None:
     assert ".png, .svg" in trackai("plot", "a/x", "-o", "a.doc", code=2).err
     error = trackai("plot", "a/x", "-o", str(tmp_path / "no" / "a.png"), code=1).err
-    assert "cannot be written" in error
+    assert "cannot write" in error
 
 
-def test_without_matplotlib_the_install_line_is_said(
+def test_a_missing_matplotlib_names_the_extra(
     trackai: Trackai, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
@@ -188,7 +188,7 @@ def _on_a_terminal(**env: str) -> str:
     return said.decode()
 
 
-def test_colors_on_a_terminal_unless_they_are_unwanted(db_path: Path) -> None:
+def test_colors_on_a_terminal_unless_disabled(db_path: Path) -> None:
     said = _on_a_terminal(NO_COLOR="")
     assert "\x1b[36m── \x1b[0m" in said or "\x1b[36m──\x1b[0m" in said
     assert "\x1b[35m" in said

@@ -55,7 +55,7 @@ def where(request: pytest.FixtureRequest, db_path: Path) -> list[str]:
     return ["--url", server.url]
 
 
-def test_a_live_run_is_followed_to_its_end(where: list[str], db_path: Path) -> None:
+def test_an_active_run_is_followed_until_it_ends(where: list[str], db_path: Path) -> None:
     with sdk.init(project="p", name="live") as run:
         run.log({"loss": 0.5, "flag": True}, step=0)
         with tailing("live", "--json", *where) as process:
@@ -79,7 +79,7 @@ def test_a_live_run_is_followed_to_its_end(where: list[str], db_path: Path) -> N
             assert process.stderr.read() == ""
 
 
-def test_it_begins_with_the_last_lines(where: list[str], trackai: Trackai) -> None:
+def test_the_last_lines_are_printed_first(where: list[str], trackai: Trackai) -> None:
     with sdk.init(project="p", name="done") as run:
         for step in range(30):
             run.log({"a": step, "b/c": -step}, step=step)
@@ -94,7 +94,7 @@ def test_it_begins_with_the_last_lines(where: list[str], trackai: Trackai) -> No
     assert trackai("tail", "latest", "--lines", "0", *where).out == ""
 
 
-def test_a_run_that_is_not_there(where: list[str], trackai: Trackai) -> None:
+def test_unknown_and_ambiguous_runs(where: list[str], trackai: Trackai) -> None:
     for name in ("a", "b"):
         sdk.init(project=name, name="same").finish()
     assert "no run 'nope'" in trackai("tail", "nope", *where, code=3).err
@@ -105,7 +105,7 @@ def test_a_run_that_is_not_there(where: list[str], trackai: Trackai) -> None:
     assert trackai("tail", "2", *where).out == ""
 
 
-def test_a_process_that_was_killed_ends_it(db_path: Path) -> None:
+def test_it_ends_when_the_process_is_killed(db_path: Path) -> None:
     script = (
         "import os, signal, sys, trackai\n"
         "run = trackai.init(project='p', name='killed')\n"
@@ -128,7 +128,7 @@ def test_a_process_that_was_killed_ends_it(db_path: Path) -> None:
             assert process.wait(20) == 0
 
 
-def test_a_run_that_is_deleted_meanwhile(where: list[str], trackai: Trackai) -> None:
+def test_it_ends_when_the_run_is_deleted(where: list[str], trackai: Trackai) -> None:
     trackai("log", "--run", "r", "x=1")
     with tailing("r", "--json", *where) as process:
         lines(process, 1)
@@ -138,7 +138,7 @@ def test_a_run_that_is_deleted_meanwhile(where: list[str], trackai: Trackai) -> 
         assert "there is no run" in process.stderr.read()
 
 
-def test_ctrl_c_and_a_reader_that_leaves_end_it_quietly(where: list[str], trackai: Trackai) -> None:
+def test_ctrl_c_and_closed_pipes_end_it_silently(where: list[str], trackai: Trackai) -> None:
     trackai("log", "--run", "r", "x=1")
     with tailing("r", *where) as process:
         assert process.stdout is not None
@@ -157,5 +157,5 @@ def test_ctrl_c_and_a_reader_that_leaves_end_it_quietly(where: list[str], tracka
         assert process.stderr.read() == ""
 
 
-def test_a_server_that_is_not_there(trackai: Trackai) -> None:
+def test_an_unreachable_server(trackai: Trackai) -> None:
     assert "is it running" in trackai("tail", "1", "--url", "http://127.0.0.1:9", code=1).err

@@ -112,7 +112,7 @@ def test_recover_says_what_it_could_not_store(
         result = run_python(RECOVER, check=False)
         assert (result.returncode, result.stdout) == (1, "")
         [said] = result.stderr.splitlines()
-        assert f"what waits in {db_path}-spool cannot be stored: " in said
+        assert f"could not recover journals in {db_path}-spool: " in said
         assert "locked by another program" in said
         other.execute("ROLLBACK")
     [recovered] = trackai("recover", "--json", db=db_path)["recovered"]

@@ -1,7 +1,7 @@
-"""The `trackai` command.
+"""The command `trackai`.
 
-It must start quickly: a command's module is imported when it is called, and what the command
-needs beyond click is imported inside it.
+It must start quickly: the module of a command is imported when the command is called, and what it
+needs besides click is imported in the function.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from pathlib import Path
 import click
 
 from trackai import __version__
-from trackai.cli.completing import complete_parameters
+from trackai.cli.completers import add_completers
 from trackai.errors import InvalidInputError, NotFoundError, TrackAIError
 
-# The module of each command; the function in it has the command's name.
+# The module of each command, in the order of `trackai --help`; the function has the command's name.
 _COMMANDS = {
     "serve": "serve",
-    "projects": "lists",
-    "runs": "lists",
+    "projects": "projects",
+    "runs": "runs",
     "show": "show",
     "compare": "compare",
     "plot": "plot",
-    "tag": "change",
-    "rename": "change",
-    "move": "change",
-    "delete": "change",
+    "tag": "edit",
+    "rename": "edit",
+    "move": "edit",
+    "delete": "delete",
     "sql": "sql",
     "config": "config",
     "log": "log",
@@ -38,15 +38,15 @@ _COMMANDS = {
     "recover": "recover",
     "export": "export",
     "import": "imports",
-    "merge": "imports",
+    "merge": "merge",
     "backup": "backup",
     "doctor": "doctor",
     "demo": "demo",
     "completion": "completion",
 }
 NAME = "trackai"
-# What people look for who come from other trackers, and where it is.
-_ELSEWHERE = {
+# Commands of other trackers, and what to use instead.
+_ALTERNATIVES = {
     "list": "trackai projects and trackai runs",
     "get": "trackai show RUN, trackai export RUN and trackai sql",
     "query": "trackai sql",
@@ -58,7 +58,7 @@ _ELSEWHERE = {
 
 
 class _Commands(click.Group):
-    """Commands by name, each from a module that is imported only when it is needed."""
+    """Commands by name, whose modules are imported when needed."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
@@ -69,7 +69,7 @@ class _Commands(click.Group):
         module = import_module(f"trackai.cli.{_COMMANDS[cmd_name]}")
         command = getattr(module, f"{cmd_name}_", None) or getattr(module, cmd_name)
         assert isinstance(command, click.Command)  # noqa: S101 - a mistake in the table above
-        complete_parameters(command)
+        add_completers(command)
         return command
 
     def resolve_command(
@@ -77,9 +77,12 @@ class _Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
         if name not in _COMMANDS and not name.startswith("-") and not ctx.resilient_parsing:
-            close = ", ".join(get_close_matches(name, _COMMANDS))
-            there = _ELSEWHERE.get(name) or (close and f"did you mean {close}?")
-            raise click.UsageError(f"there is no command {name!r}: {there}".rstrip(": "), ctx)
+            message = f"unknown command {name!r}"
+            if name in _ALTERNATIVES:
+                message += f"; use {_ALTERNATIVES[name]}"
+            elif close := get_close_matches(name, _COMMANDS):
+                message += f"; did you mean {' or '.join(close)}?"
+            raise click.UsageError(message, ctx)
         return super().resolve_command(ctx, args)
 
 
@@ -87,7 +90,10 @@ class _Commands(click.Group):
 @click.version_option(__version__, prog_name="trackai")
 @click.pass_context
 def cli(ctx: click.Context) -> None:
-    """A local-first experiment tracker."""
+    """Track machine learning experiments in a local database.
+
+    Get help on a command with: trackai COMMAND --help
+    """
     from trackai.settings import colors_are_unwanted
 
     if colors_are_unwanted():
@@ -108,12 +114,12 @@ def _one_line(error: click.ClickException) -> str:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line; a mistake is one line on stderr, not a traceback.
+    """Run the command line and exit; an error is one line on stderr, not a traceback.
 
-    Exit codes: 0 done, 1 failed, 2 a mistake in the call, 3 not found, 4 a condition is not met.
+    Exit codes: 0 success, 1 failure, 2 usage error, 3 not found, 4 condition not met, 130 Ctrl-C.
     """
-    if sys.stdout is None:  # it is closed: `trackai runs >&-`
-        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - until this process ends
+    if sys.stdout is None:  # closed by the shell: `trackai runs >&-`
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - open until the process exits
     try:
         result = cli.main(arguments, prog_name=NAME, standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -127,9 +133,9 @@ def main(arguments: list[str] | None = None) -> None:
     except TrackAIError as error:
         click.echo(f"trackai: {error}", err=True)
         sys.exit(_exit_code(error))
-    except OSError as error:  # a folder that is not there, a disk that is full
-        where = f"{error.filename}: " if error.filename else ""
-        click.echo(f"trackai: {where}{error.strerror or error}", err=True)
+    except OSError as error:  # such as a missing folder or a full disk
+        prefix = f"{error.filename}: " if error.filename else ""
+        click.echo(f"trackai: {prefix}{error.strerror or error}", err=True)
         sys.exit(1)
-    # Outside of click's standalone mode, ctx.exit(4) is the result 4.
+    # Outside of click's standalone mode, the result of ctx.exit(4) is 4.
     sys.exit(result if isinstance(result, int) else 0)

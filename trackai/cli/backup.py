@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from trackai.cli.output import human_bytes, json_option, print_json
+from trackai.cli.database import db_option, with_database
+from trackai.cli.output import human_bytes, json_option, pluralize, print_json
 from trackai.cli.progress import ProgressLine
-from trackai.cli.store import db_option, with_store
 from trackai.errors import ConflictError
 from trackai.settings import Settings
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from trackai.store.engine.database import Database
 
 
-class _Copied(msgspec.Struct):
-    """The files of runs in the copy: how many, their bytes, and how many have none any more."""
+class _CopiedFiles(msgspec.Struct):
+    """Counts of the runs' files: copied, their bytes, and missing in the original."""
 
     files: int = 0
     file_bytes: int = 0
@@ -35,34 +35,33 @@ class _Copied(msgspec.Struct):
 @db_option
 @json_option
 def backup(file: Path, db: str | None, as_json: bool) -> None:
-    """Copy the database into a new FILE, consistently, also while runs are being logged.
+    """Copy the database to a new file.
 
-    Everything that was logged before the call is in the copy, including what still waits in
-    journals. The bytes of files that belong to runs (images, artifacts) go to FILE-files beside
-    it, as hard links where that is possible; they never change.
+    Works while runs are being logged: the copy is consistent, and contains everything that was
+    logged before. The files of runs (images, artifacts) are copied to the folder FILE-files, as
+    hard links if possible.
     """
     from trackai.store.catalogue import files
 
     for path in (file, files.folder(file)):
         if path.exists():
-            raise ConflictError(f"{path} exists already: name a new file")
-    copied = with_store(db, lambda database: _copy(database, file))
+            raise ConflictError(f"{path} already exists; choose a new file")
+    copied = with_database(db, lambda database: _copy(database, file))
     size = file.stat().st_size
     if copied.missing:
-        where = files.folder(Settings.from_env(db).db_path)
-        click.echo(
-            f"{copied.missing} files of runs are not in the copy: {where} lacks them", err=True
-        )
+        folder = files.folder(Settings.from_env(db).db_path)
+        missing = pluralize(copied.missing, "file")
+        click.echo(f"warning: {missing} of runs not found in {folder}, not copied", err=True)
     if as_json:
         print_json(file=str(file), bytes=size, **msgspec.structs.asdict(copied))
         return
     click.echo(f"{file}: {human_bytes(size)}")
     if copied.files:
-        size = copied.file_bytes
-        click.echo(f"{files.folder(file)}: {copied.files} files, {human_bytes(size)}")
+        total = f"{pluralize(copied.files, 'file')}, {human_bytes(copied.file_bytes)}"
+        click.echo(f"{files.folder(file)}: {total}")
 
 
-async def _copy(database: Database, file: Path) -> _Copied:
+async def _copy(database: Database, file: Path) -> _CopiedFiles:
     import aiosqlite
 
     from trackai.ingest.drain import Drain
@@ -70,14 +69,14 @@ async def _copy(database: Database, file: Path) -> _Copied:
     from trackai.store.engine.database import Database
 
     with tempfile.TemporaryDirectory(dir=file.absolute().parent) as folder:
-        # The journals first: what is taken out of one after that is in the database by then.
+        # Journals first: points removed from a journal after this are in the database by then.
         journals = [
             copied
             for path in sorted(database.spool.glob("*.journal"))
-            if (copied := _copy_if_there(path, Path(folder, path.name)))
+            if (copied := _copy_if_exists(path, Path(folder, path.name)))
         ]
         for journal in journals:
-            _bring_bytes(database, journal)
+            _link_journal_files(database, journal)
         unfinished = Path(folder, "copy.db")
         async with aiosqlite.connect(unfinished) as target, database.read() as source:
             await source.backup(target)
@@ -91,40 +90,40 @@ async def _copy(database: Database, file: Path) -> _Copied:
             await copy.checkpoint()
         finally:
             await copy.close()
-        bytes_copied = _copy_blobs(database, unfinished, blobs)
-        if bytes_copied.files:
+        copied_files = _link_blobs(database, unfinished, blobs)
+        if copied_files.files:
             files.folder(unfinished).rename(files.folder(file))
         unfinished.rename(file)
-    return bytes_copied
+    return copied_files
 
 
-def _copy_if_there(source: Path, target: Path) -> Path | None:
+def _copy_if_exists(source: Path, target: Path) -> Path | None:
     try:
         shutil.copyfile(source, target)
-    except FileNotFoundError:  # stored and removed meanwhile
+    except FileNotFoundError:  # the journal has been stored and removed meanwhile
         return None
     return target
 
 
-def _bring_bytes(database: Database, journal: Path) -> None:
-    """Put the files that a copied journal names beside it, wherever their bytes are by now."""
+def _link_journal_files(database: Database, journal: Path) -> None:
+    """Link the files that a copied journal refers to into its folder."""
     from trackai.ingest.reader import JournalReader
     from trackai.store.catalogue import files
 
     reader = JournalReader(journal)
     while batch := reader.read():
-        for one in batch.files:
-            name = Path(one.bytes_in).name
-            # In this order: storing moves them from there to here.
+        for file in batch.files:
+            name = Path(file.bytes_in).name
+            # In this order: storing moves files from the spool folder to the files folder.
             if not _link(database.spool / name, journal.with_name(name)):
-                _link(files.blob_path(database.path, one.sha256), journal.with_name(name))
+                _link(files.blob_path(database.path, file.sha256), journal.with_name(name))
 
 
-def _copy_blobs(database: Database, copy: Path, blobs: list[Blob]) -> _Copied:
-    """Put the bytes that the copy names beside it."""
+def _link_blobs(database: Database, copy: Path, blobs: list[Blob]) -> _CopiedFiles:
+    """Link the files of the database's runs into the files folder of the copy."""
     from trackai.store.catalogue import files
 
-    copied, progress = _Copied(), ProgressLine()
+    copied, progress = _CopiedFiles(), ProgressLine()
     for number, blob in enumerate(blobs):
         progress.share(number, len(blobs), "files")
         target = files.blob_path(copy, blob.sha256)
@@ -139,11 +138,11 @@ def _copy_blobs(database: Database, copy: Path, blobs: list[Blob]) -> _Copied:
 
 
 def _link(source: Path, target: Path) -> bool:
-    """Make a hard link, or a copy where there can be none; False if the source is not there."""
+    """Create a hard link, or a copy where links are not possible; False if `source` is missing."""
     try:
         os.link(source, target)
     except FileNotFoundError:
         return False
-    except OSError:  # another disk, or a file system without links
-        return _copy_if_there(source, target) is not None
+    except OSError:  # another disk, or a file system without hard links
+        return _copy_if_exists(source, target) is not None
     return True

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from trackai.cli.database import db_option, with_database
 from trackai.cli.output import json_option, print_json, print_table
 from trackai.cli.show import last_value
-from trackai.cli.store import db_option, with_store
 from trackai.values.comparison import differing, side_by_side
 
 if TYPE_CHECKING:
@@ -16,47 +16,50 @@ if TYPE_CHECKING:
     from trackai.store.points.series import MetricSummary
     from trackai.structs.records import Run
 
-_Compared = tuple[list["Run"], list[dict[str, Any]], list[dict[str, "MetricSummary"]]]
+    _Compared = tuple[list[Run], list[dict[str, Any]], list[dict[str, MetricSummary]]]
 
 
 @click.command()
 @click.argument("run", nargs=-1, required=True)
-@click.option("--all", "everything", is_flag=True, help="Also show what is the same in all runs.")
+@click.option("--all", "show_all", is_flag=True, help="Also show values that are equal.")
 @db_option
 @json_option
-def compare(run: tuple[str, ...], everything: bool, db: str | None, as_json: bool) -> None:
-    """Compare RUNs: what differs in their configurations, and the last values of their metrics."""
+def compare(run: tuple[str, ...], show_all: bool, db: str | None, as_json: bool) -> None:
+    """Compare the configuration and last metric values of runs."""
 
     async def work(database: Database) -> _Compared:
-        return await _look_up(database, run)
+        return await _read(database, run)
 
-    found, configs, metrics = with_store(db, work)
+    runs, configs, metrics = with_database(db, work)
     if as_json:
-        lasts = [{path: one.last for path, one in column.items()} for column in metrics]
-        print_json(runs=found, config=side_by_side(configs), metrics=side_by_side(lasts))
+        lasts = [{path: metric.last for path, metric in column.items()} for column in metrics]
+        print_json(runs=runs, config=side_by_side(configs), metrics=side_by_side(lasts))
         return
-    shown = [{path: last_value(one) for path, one in column.items()} for column in metrics]
-    names = [f"{one.run_id} ({one.id})" for one in found]
-    same = True
-    for title, columns in (("config", configs), ("metric, last", shown)):
+    cells = [{path: last_value(metric) for path, metric in column.items()} for column in metrics]
+    names = [f"{run.run_id} ({run.id})" for run in runs]
+    is_same = True
+    for title, columns in (("config", configs), ("metric (last value)", cells)):
         rows = side_by_side(columns)
-        keys = rows if everything else sorted(differing(columns))
+        keys = rows if show_all else sorted(differing(columns))
         if keys:
             print_table((title, *names), [(key, *rows[key]) for key in keys])
             click.echo()
-            same = False
-    if same:
-        click.echo("nothing differs: --all shows what is the same", err=True)
+            is_same = False
+    if is_same:
+        click.echo("No differences. Use --all to show equal values.", err=True)
 
 
-async def _look_up(database: Database, texts: tuple[str, ...]) -> _Compared:
+async def _read(database: Database, names: tuple[str, ...]) -> _Compared:
     from trackai.store.catalogue import configs, runs
     from trackai.store.points import series
 
     async with database.read() as conn:
-        found = [await runs.resolve(conn, text) for text in texts]
+        compared = [await runs.resolve(conn, name) for name in names]
         return (
-            found,
-            [await configs.get(conn, run.id) for run in found],
-            [{one.path: one for one in await series.summaries(conn, run.id)} for run in found],
+            compared,
+            [await configs.get(conn, run.id) for run in compared],
+            [
+                {metric.path: metric for metric in await series.summaries(conn, run.id)}
+                for run in compared
+            ],
         )

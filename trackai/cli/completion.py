@@ -8,7 +8,9 @@ import click
 @click.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
-    """Print what makes a SHELL complete commands, options, runs, projects and metrics.
+    """Print the shell completion script.
+
+    It completes commands, options, and the names of runs, projects and metrics. To install it:
 
     \b
     bash   echo 'source <(trackai completion bash)' >> ~/.bashrc
@@ -19,6 +21,6 @@ def completion(shell: str) -> None:
 
     from trackai.cli import NAME, cli
 
-    script = get_completion_class(shell)
-    assert script is not None  # noqa: S101 - click knows all three
-    click.echo(script(cli, {}, NAME, f"_{NAME}_COMPLETE".upper()).source())
+    class_ = get_completion_class(shell)
+    assert class_ is not None  # noqa: S101 - click supports all three
+    click.echo(class_(cli, {}, NAME, f"_{NAME}_COMPLETE".upper()).source())

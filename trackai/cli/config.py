@@ -6,40 +6,40 @@ import os
 
 import click
 
+from trackai.cli.database import db_option
 from trackai.cli.output import human_bytes, json_option, print_json, print_table
-from trackai.cli.store import db_option
 from trackai.store.engine.database import Database
 
 
-@click.command()
+@click.command(short_help="Show the database path and settings.")
 @db_option
 @json_option
 def config(db: str | None, as_json: bool) -> None:
-    """Say where everything lies, and why."""
+    """Show the database path and settings, and where each comes from."""
     from trackai.settings import Settings
 
     settings = Settings.from_env(db)
     database = Database(settings.db_path)
-    why = "--db" if db else settings.db_path_source
-    waiting = sorted(database.spool.glob("*.journal"))
+    source = "--db" if db else settings.db_path_source
+    journals = sorted(database.spool.glob("*.journal"))
     size = os.path.getsize(settings.db_path) if settings.db_path.exists() else None  # noqa: PTH202
     if as_json:
         print_json(
             database=str(settings.db_path),
-            database_from=why,
+            database_from=source,
             bytes=size,
             spool=str(database.spool),
-            journals=[str(path) for path in waiting],
+            journals=[str(path) for path in journals],
             url=settings.url,
             allowed_hosts=settings.allowed_hosts,
         )
         return
     print_table(
-        ("what", "where", "why"),
+        ("setting", "value", "source"),
         [
-            ("database", settings.db_path, why),
-            ("", "not there yet" if size is None else human_bytes(size), ""),
-            ("journals", database.spool, f"{len(waiting)} waiting"),
+            ("database", settings.db_path, source),
+            ("size", "not created yet" if size is None else human_bytes(size), ""),
+            ("journals", database.spool, f"{len(journals)} not stored yet"),
             ("server", settings.url, "TRACKAI_HOST, TRACKAI_PORT"),
         ],
     )

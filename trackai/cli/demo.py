@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from trackai.cli.database import db_option, with_database
 from trackai.cli.output import json_option, print_json
-from trackai.cli.store import db_option, with_store
 
 if TYPE_CHECKING:
     from trackai.store.engine.database import Database
@@ -21,30 +21,31 @@ if TYPE_CHECKING:
 
 _STEPS = 400
 _DECAY = 60
-# Of a run, in microseconds: each took five minutes, and began six after the one before.
+# In microseconds: a run takes five minutes, and the next starts after six.
 _STEP_TIME = 750_000
-_BETWEEN = 360_000_000
+_RUN_INTERVAL = 360_000_000
 _BINS = 24
 
 
 @click.command()
-@click.option("--project", default="demo", show_default=True)
-@click.option("--runs", "count", type=click.IntRange(1, 100), default=6, show_default=True)
+@click.option("--project", default="demo", show_default=True, help="Project of the runs.")
+@click.option("--runs", "count", type=click.IntRange(1, 100), default=6, show_default=True,
+              help="Number of runs.")  # fmt: skip
 @db_option
 @json_option
 def demo(project: str, count: int, db: str | None, as_json: bool) -> None:
-    """Store a few realistic runs of some minutes each, so that there is something to look at."""
+    """Create example runs to explore."""
 
     async def work(database: Database) -> list[Run]:
         return [await _store(database, project, number, count) for number in range(count)]
 
-    runs = with_store(db, work, make=True)
+    runs = with_database(db, work, create=True)
     if as_json:
         print_json(runs=runs)
         return
     for run in runs:
         click.echo(f"{project}/{run.run_id}  id {run.id}")
-    click.echo("look at them with: trackai runs, trackai show latest, trackai serve", err=True)
+    click.echo("View them with: trackai runs, trackai show latest, trackai serve", err=True)
 
 
 async def _store(db: Database, project: str, number: int, count: int) -> Run:
@@ -54,9 +55,9 @@ async def _store(db: Database, project: str, number: int, count: int) -> Run:
 
     now = time.time_ns() // 1000
     async with db.write() as conn:
-        in_project = await projects.get_or_create(conn, project, now=now)
-        name = generate(await runs.count(conn, in_project.id) + 1)
-        head, blocks = _run(project, name, number, now - (count - number) * _BETWEEN)
+        record = await projects.get_or_create(conn, project, now=now)
+        name = generate(await runs.count(conn, record.id) + 1)
+        head, blocks = _generate_run(project, name, number, now - (count - number) * _RUN_INTERVAL)
         run_id = await load.begin_run(conn, head)
         for block in blocks:
             await load.add_points(conn, run_id, block)
@@ -64,7 +65,9 @@ async def _store(db: Database, project: str, number: int, count: int) -> Run:
         return await runs.get(conn, run_id)
 
 
-def _run(project: str, name: str, number: int, began: int) -> tuple[RunHead, list[Block]]:
+def _generate_run(
+    project: str, name: str, number: int, started: int
+) -> tuple[RunHead, list[Block]]:
     from trackai.structs.exchange import Block, RunHead, WriterHead
 
     rng = random.Random(number)  # noqa: S311
@@ -77,25 +80,25 @@ def _run(project: str, name: str, number: int, began: int) -> tuple[RunHead, lis
         "model/width": rng.choice([128, 256]),
         "seed": number,
     }
-    ended = began + _STEPS * _STEP_TIME
+    ended = started + _STEPS * _STEP_TIME
     head = RunHead(
         uid=uuid.uuid4().hex, project=project, run_id=name, name=name,
         group_name=f"depth-{config['model/depth']}",
         state="failed" if diverges else "completed",
-        created_at=began, updated_at=ended, finished_at=ended, config=config,
+        created_at=started, updated_at=ended, finished_at=ended, config=config,
     )  # fmt: skip
     writer = WriterHead(
-        uid=uuid.uuid4().hex, started_at=began, state=head.state, first_step=0, ended_at=ended
+        uid=uuid.uuid4().hex, started_at=started, state=head.state, first_step=0, ended_at=ended
     )
     blocks: dict[str, Block] = {}
 
-    def log(metric: str, step: int, value: Any, **more: Any) -> None:
+    def log(metric: str, step: int, value: Any, **fields: Any) -> None:
         block = blocks.setdefault(
             metric,
             Block(run_uid=head.uid, metric=metric, writer=writer, steps=[], timestamps=[],
-                  values=[], **more),
+                  values=[], **fields),
         )  # fmt: skip
-        timestamp = began + step * _STEP_TIME
+        timestamp = started + step * _STEP_TIME
         block.timestamps.append(timestamp)
         block.steps.append(step if block.axis == "step" else timestamp)
         block.values.append(value)
@@ -126,7 +129,7 @@ def _log_step(log: Any, rng: random.Random, lr: float, step: int, *, diverges: b
 
 
 def _histogram(rng: random.Random, spread: float) -> str:
-    edges = [round((6 * at / _BINS - 3) * spread, 5) for at in range(_BINS + 1)]
+    edges = [round((6 * index / _BINS - 3) * spread, 5) for index in range(_BINS + 1)]
     counts = [0] * _BINS
     for _ in range(300):
         counts[min(_BINS - 1, max(0, int((rng.gauss(0, 1) + 3) / 6 * _BINS)))] += 1

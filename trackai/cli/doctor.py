@@ -8,80 +8,81 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from trackai.cli.output import human_bytes, json_option, print_json
-from trackai.cli.store import db_option, with_store
+from trackai.cli.database import db_option, with_database
+from trackai.cli.output import human_bytes, json_option, pluralize, print_json
 
 if TYPE_CHECKING:
     from trackai.store.engine.database import Database
 
-_LITTLE_SPACE = 1_000_000_000
+# Less free space than this is a problem.
+_MIN_FREE_BYTES = 1_000_000_000
+_PROBLEMS_FOUND = 4
 
 
 class Finding(msgspec.Struct):
-    """Something that is not as it should be, and whether --fix mends it."""
+    """A problem, and whether --fix can repair it."""
 
     what: str
     fixable: bool = False
 
 
 @click.command()
-@click.option("--fix", is_flag=True, help="Store what was left behind, count figures anew.")
+@click.option("--fix", is_flag=True, help="Recover journals and recompute wrong metric summaries.")
 @db_option
 @json_option
 @click.pass_context
 def doctor(ctx: click.Context, fix: bool, db: str | None, as_json: bool) -> None:
-    """Check the database: the file, journals left behind, figures against the rows, disk space.
+    """Check the database for problems.
 
-    The exit code is 4 if something is wrong (still, with --fix).
+    Checks the integrity of the file, unstored journals, metric summaries, and free disk space. The
+    exit code is 4 if there are problems, with --fix if any remain.
     """
 
     async def work(database: Database) -> list[Finding]:
         if fix:
-            await _mend(database)
-        return await _examine(database)
+            await _repair(database)
+        return await _check(database)
 
-    findings = with_store(db, work)
+    findings = with_database(db, work)
     if as_json:
         print_json(findings=findings)
     else:
         for finding in findings:
-            click.echo(finding.what + (" (trackai doctor --fix)" if finding.fixable else ""))
+            click.echo(finding.what + (" (fix: trackai doctor --fix)" if finding.fixable else ""))
         if not findings:
-            click.echo("everything is as it should be")
+            click.echo("No problems found.")
     if findings:
-        ctx.exit(4)
+        ctx.exit(_PROBLEMS_FOUND)
 
 
-async def _examine(database: Database) -> list[Finding]:
+async def _check(database: Database) -> list[Finding]:
     from trackai.ingest import recovery
     from trackai.store.upkeep import checks
 
     async with database.read() as conn:
         findings = [Finding(problem) for problem in await checks.integrity(conn)]
         findings += [
-            Finding(f"the figures of the series {one} are not those of its rows", fixable=True)
-            for one in await checks.wrong_figures(conn)
+            Finding(f"the summary figures of series {series_id} do not match its rows", True)
+            for series_id in await checks.wrong_figures(conn)
         ]
-        if gone := await recovery.gone(conn, database.spool):
-            findings.append(
-                Finding(f"{len(gone)} journals are noted that were stored and removed", True)
-            )
-    left = sorted(database.spool.glob("*.journal"))
-    if left:
+        if missing := await recovery.gone(conn, database.spool):
+            journals = pluralize(len(missing), "journal")
+            findings.append(Finding(f"{journals} listed in the database but already removed", True))
+    if paths := list(database.spool.glob("*.journal")):
+        journals = pluralize(len(paths), "journal")
         findings.append(
-            Finding(f"{len(left)} journals wait in {database.spool}: of runs that are being logged,"
-                    " or left behind", True)
+            Finding(f"{journals} not stored yet in {database.spool}: of active runs or crashed "
+                    "processes", True)
         )  # fmt: skip
-    damaged = sorted(database.spool.glob("*.damaged"))
-    if damaged:
-        findings.append(Finding(f"{len(damaged)} damaged journals are kept in {database.spool}"))
+    if paths := list(database.spool.glob("*.damaged")):
+        findings.append(Finding(f"{pluralize(len(paths), 'damaged journal')} in {database.spool}"))
     free = shutil.disk_usage(database.path.parent).free
-    if free < _LITTLE_SPACE:
-        findings.append(Finding(f"only {human_bytes(free)} are free on the disk of the database"))
+    if free < _MIN_FREE_BYTES:
+        findings.append(Finding(f"only {human_bytes(free)} free on the disk of the database"))
     return findings
 
 
-async def _mend(database: Database) -> None:
+async def _repair(database: Database) -> None:
     from trackai.ingest.recovery import forget_gone, recover
     from trackai.store.upkeep import checks
 

@@ -8,8 +8,8 @@ from typing import IO, TYPE_CHECKING, Protocol
 
 import click
 
-from trackai.cli.output import json_option, print_json
-from trackai.cli.store import db_option, with_store
+from trackai.cli.database import db_option, with_database
+from trackai.cli.output import json_option, pluralize, print_json
 from trackai.errors import ConflictError
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from trackai.structs.exchange import Item
 
     class Writer(Protocol):
-        """A format of files."""
+        """Writes a file format."""
 
         def write(self, item: Item) -> None: ...
         def close(self) -> None: ...
@@ -28,59 +28,55 @@ _FORMATS = {".jsonl": "jsonl", ".csv": "csv", ".parquet": "parquet"}
 
 @click.command()
 @click.argument("run", nargs=-1)
-@click.option("--project", help="All runs of a project.")
-@click.option("--all", "everything", is_flag=True, help="All runs of all projects.")
-@click.option(
-    "--out", "-o", type=click.Path(path_type=Path, dir_okay=False), help="A new file, else stdout."
-)
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(list(_FORMATS.values())),
-    help="By default what the file is called, else jsonl.",
-)
+@click.option("--project", help="Export all runs of a project.")
+@click.option("--all", "export_all", is_flag=True, help="Export all runs of all projects.")
+@click.option("--out", "-o", type=click.Path(path_type=Path, dir_okay=False),
+              help="New file to write.  [default: stdout]")  # fmt: skip
+@click.option("--format", "format_", type=click.Choice(list(_FORMATS.values())),
+              help="File format.  [default: by the suffix of --out, else jsonl]")  # fmt: skip
 @db_option
 @json_option
 def export(
     run: tuple[str, ...],
     project: str | None,
-    everything: bool,
+    export_all: bool,
     out: Path | None,
     format_: str | None,
     db: str | None,
     as_json: bool,
 ) -> None:
-    """Export RUNS in full precision: JSON lines hold everything, CSV and Parquet the points.
+    """Export runs in full precision.
 
-    What is exported can be imported again: trackai import jsonl, trackai import csv.
+    JSON lines contain all data of the runs, CSV and Parquet their points. `trackai import` reads
+    JSON lines and CSV.
     """
-    if sum((bool(run), project is not None, everything)) != 1:
-        raise click.UsageError("name RUNS, or a --project, or ask for --all")
+    if sum((bool(run), project is not None, export_all)) != 1:
+        raise click.UsageError("pass either runs, --project or --all")
     if out is not None and out.exists():
-        raise ConflictError(f"{out} exists already: name a new file")
+        raise ConflictError(f"{out} already exists; choose a new file")
     kind = format_ or _FORMATS.get(out.suffix if out else "", "jsonl")
-    # A file that is not complete must not look as if it were.
-    unfinished = out.with_name(out.name + ".part") if out else None
-    file = unfinished.open("wb") if unfinished else sys.stdout.buffer
+    # Renamed once complete, so that an incomplete file does not look like a complete one.
+    part = out.with_name(out.name + ".part") if out else None
+    file = part.open("wb") if part else sys.stdout.buffer
 
     async def work(database: Database) -> int:
         return await _export(database, run, project, _writer(kind, file, database.path))
 
     try:
-        count = with_store(db, work)
+        count = with_database(db, work)
     except BaseException:
-        if unfinished is not None:
+        if part is not None:
             file.close()
-            unfinished.unlink()
+            part.unlink()
         raise
     file.flush()
-    if unfinished is not None and out is not None:
+    if part is not None and out is not None:
         file.close()
-        unfinished.rename(out)
+        part.rename(out)
         if as_json:
             print_json(file=str(out), runs=count, bytes=out.stat().st_size)
         else:
-            click.echo(f"{out}: {count} run(s)")
+            click.echo(f"{out}: {pluralize(count, 'run')}")
 
 
 def _writer(kind: str, file: IO[bytes], db_path: Path) -> Writer:
@@ -99,14 +95,14 @@ def _writer(kind: str, file: IO[bytes], db_path: Path) -> Writer:
 
 
 async def _export(
-    database: Database, texts: tuple[str, ...], project: str | None, writer: Writer
+    database: Database, names: tuple[str, ...], project: str | None, writer: Writer
 ) -> int:
     from trackai.store.catalogue import projects, runs
     from trackai.store.transfer import dump
 
     async with database.read() as conn:
-        if texts:
-            ids = list(dict.fromkeys([(await runs.resolve(conn, text)).id for text in texts]))
+        if names:
+            ids = list(dict.fromkeys([(await runs.resolve(conn, name)).id for name in names]))
         else:
             project_id = None if project is None else (await projects.find(conn, project)).id
             ids = await runs.list_ids(conn, project_id)

@@ -1,4 +1,7 @@
-"""trackai import, trackai merge"""
+"""trackai import: the group of importers, import jsonl and import csv
+
+The importers of trackers are in separate modules: `trackai import neptune` in `import_neptune`.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,8 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
+from trackai.cli.database import db_option, with_database
 from trackai.cli.output import json_option, print_json
-from trackai.cli.progress import ProgressLine
-from trackai.cli.store import db_option, with_store
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -20,36 +22,33 @@ if TYPE_CHECKING:
     from trackai.store.engine.database import Database
     from trackai.structs.exchange import Chunk, Item
 
-# A receipt that says that something of the source is not in the store.
+# The exit code if something of the source is not in the database.
 INCOMPLETE = 4
 
-# Importers with a module of their own here: the command has the source's name.
-_MODULES = {
-    "neptune": "neptune",
-    "tensorboard": "sources",
-    "trackai": "sources",
-    "trackio": "sources",
-}
+_TRACKERS = ("neptune", "tensorboard", "trackai", "trackio")
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
-class _Sources(click.Group):
-    """Sources by name; some are imported only when they are needed."""
+class _Importers(click.Group):
+    """Importers by name; those of trackers are imported only when needed."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted([*super().list_commands(ctx), *_MODULES])
+        return sorted([*super().list_commands(ctx), *_TRACKERS])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _MODULES:
+        if cmd_name not in _TRACKERS:
             return super().get_command(ctx, cmd_name)
-        command = getattr(import_module(f"trackai.cli.{_MODULES[cmd_name]}"), cmd_name)
-        assert isinstance(command, click.Command)  # noqa: S101 - a mistake in the table above
+        command = getattr(import_module(f"trackai.cli.import_{cmd_name}"), cmd_name)
+        assert isinstance(command, click.Command)  # noqa: S101 - a mistake in the names above
         return command
 
 
-@click.group("import", cls=_Sources)
+@click.group("import", cls=_Importers)
 def import_() -> None:
-    """Import runs from files and other trackers; repeating an import changes nothing."""
+    """Import runs from files and other trackers.
+
+    Importing again adds what is new, and changes nothing else.
+    """
 
 
 @import_.command()
@@ -58,7 +57,7 @@ def import_() -> None:
 @json_option
 @click.pass_context
 def jsonl(ctx: click.Context, file: Path, db: str | None, as_json: bool) -> None:
-    """Import JSON lines that trackai export wrote."""
+    """Import a JSON lines file of `trackai export`."""
     from trackai.importers.jsonl import read
 
     _load_file(ctx, file, lambda: read(file), db, as_json=as_json)
@@ -66,42 +65,27 @@ def jsonl(ctx: click.Context, file: Path, db: str | None, as_json: bool) -> None
 
 @import_.command()
 @click.argument("file", type=_FILE)
-@click.option("--project", default="imported", show_default=True, help="For a table of metrics.")
-@click.option("--name", help="The run's name, for a table of metrics.  [default: the file's]")
+@click.option("--project", default="imported", show_default=True,
+              help="Project of the run, for a table of metrics.")  # fmt: skip
+@click.option("--name",
+              help="Name of the run, for a table of metrics.  [default: name of the file]",
+              )  # fmt: skip
 @db_option
 @json_option
 @click.pass_context
 def csv(
     ctx: click.Context, file: Path, project: str, name: str | None, db: str | None, as_json: bool
 ) -> None:
-    """Import CSV: of trackai export, or a table with a column for each metric.
+    """Import a CSV file of `trackai export`, or a table of metrics.
 
-    Columns called step and timestamp (and the like) say where a row belongs.
+    A table of metrics is one run with a column for each metric; columns called step, timestamp or
+    similar have the steps and times of the rows.
     """
     from trackai.importers.csv import read
 
     _load_file(
         ctx, file, lambda: read(file, project=project, name=name or file.stem), db, as_json=as_json
     )
-
-
-@click.command()
-@click.argument("other", type=_FILE)
-@db_option
-@json_option
-@click.pass_context
-def merge(ctx: click.Context, other: Path, db: str | None, as_json: bool) -> None:
-    """Add the runs of another TrackAI database, OTHER, to this one, with their files.
-
-    Runs have identities: what is here already stays as it is, and merging again changes nothing.
-    The exit code is 4 if something of OTHER could not be stored.
-    """
-    from trackai.importers.merge import merge as merge_into
-
-    async def work(store: Database, receipt: Receipt) -> Receipt:
-        return await merge_into(store, other, receipt, ProgressLine())
-
-    finish(ctx, db, str(other), work, as_json)
 
 
 def _load_file(
@@ -114,26 +98,26 @@ def _load_file(
 ) -> None:
     from trackai.importers.load import check, load
 
-    async def work(store: Database, receipt: Receipt) -> Receipt:
+    async def work(database: Database, receipt: Receipt) -> Receipt:
         check(read())
-        return await load(store, read(), receipt)
+        return await load(database, read(), receipt)
 
-    finish(ctx, db, str(file), work, as_json)
+    run_import(ctx, db, str(file), work, as_json)
 
 
-def finish(
+def run_import(
     ctx: click.Context,
     db: str | None,
     source: str,
     work: Callable[[Database, Receipt], Awaitable[Receipt]],
     as_json: bool,
 ) -> None:
-    """Do an import, and print its receipt; the exit code says whether it is complete."""
+    """Run an import, print its receipt, and exit with 4 if it is incomplete."""
     from trackai.importers.receipt import Receipt, as_text
     from trackai.settings import Settings
 
     empty = Receipt(source, str(Settings.from_env(db).db_path))
-    receipt = with_store(db, lambda store: work(store, empty), make=True)
+    receipt = with_database(db, lambda database: work(database, empty), create=True)
     if as_json:
         print_json(**msgspec.structs.asdict(receipt))
     else:

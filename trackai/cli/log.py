@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from trackai.cli.database import db_option, with_database
 from trackai.cli.output import json_option, print_json
-from trackai.cli.store import db_option, with_store
 from trackai.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -24,12 +24,15 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("values", nargs=-1, metavar="NAME=VALUE...")
 @click.option(
-    "--run", "name", required=True, help="The run's name, or an id; a new name makes a run."
+    "--run", "name", required=True, help="Name or id of the run; a new name creates a run."
 )
-@click.option("--project", default="shell", show_default=True)
-@click.option("--step", type=float, help="The step.  [default: the one after the highest]")
-@click.option("--config", "config", multiple=True, metavar="NAME=VALUE", help="Configuration.")
-@click.option("--finish", type=click.Choice(["completed", "failed"]), help="End the run.")
+@click.option("--project", default="shell", show_default=True, help="Project of the run.")
+@click.option("--step", type=float,
+              help="Step of the values.  [default: one after the highest step]")  # fmt: skip
+@click.option("--config", "config", multiple=True, metavar="NAME=VALUE",
+              help="Configuration value to set; repeatable.")  # fmt: skip
+@click.option("--finish", type=click.Choice(["completed", "failed"]),
+              help="End the run with this state.")  # fmt: skip
 @db_option
 @json_option
 def log(
@@ -42,43 +45,43 @@ def log(
     db: str | None,
     as_json: bool,
 ) -> None:
-    """Log NAME=VALUE pairs to a run from a shell script.
+    """Log values to a run from a shell script.
 
-    The run stays "running" until a call with --finish ends it.
+    Prints the id of the run. Its state is "running" until --finish is used.
     """
     from trackai.sdk.config import flat_json
     from trackai.sdk.values import plain_step
     from trackai.store.catalogue import configs, runs
 
-    logged = _pairs(values)
-    configured = _pairs(config)
-    at = None if step is None else plain_step(int(step) if step.is_integer() else step)
+    metric_values = _parse_pairs(values)
+    config_values = _parse_pairs(config)
+    exact_step = None if step is None else plain_step(int(step) if step.is_integer() else step)
 
     async def work(database: Database) -> Run:
         async with database.write() as conn:
             now = time.time_ns() // 1000
             run = await _find_or_create(conn, project, name, now=now)
-            await configs.put(conn, run.id, flat_json(configured))
-            if logged:
-                await _append(conn, run, logged, at, now=now)
+            await configs.put(conn, run.id, flat_json(config_values))
+            if metric_values:
+                await _append(conn, run, metric_values, exact_step, now=now)
             await runs.touch(conn, run.id, now=now)
             return await runs.set_state(conn, run.id, finish or "running", now=now)
 
-    run = with_store(db, work, make=True)
+    run = with_database(db, work, create=True)
     if as_json:
         print_json(run=run)
     else:
         click.echo(run.id)
 
 
-def _pairs(texts: tuple[str, ...]) -> dict[str, Value]:
+def _parse_pairs(texts: tuple[str, ...]) -> dict[str, Value]:
     from trackai.importers.csv import guessed
 
     pairs: dict[str, Value] = {}
     for text in texts:
         key, equals, value = text.partition("=")
         if not equals or not key:
-            raise click.UsageError(f"{text!r} is no NAME=VALUE")
+            raise click.UsageError(f"must be NAME=VALUE, got {text!r}")
         pairs[key] = guessed(value)
     return pairs
 
@@ -114,7 +117,7 @@ async def _append(
 
     if step is None:
         step = step_after(await series.last_step(conn, run.id))
-    # One writer for all calls: each is a process of its own, but none of them is an attempt.
+    # All calls share one writer: each call is a new process, but not a new attempt of the run.
     run_uid = await runs.get_uid(conn, run.id)
     writer_id = await writers.get_or_create(
         conn,

@@ -1,7 +1,7 @@
-"""How commands print: tables for people, JSON for machines.
+"""The output of commands: tables for people, JSON for programs.
 
-Every answer in JSON is one object, {"version": 1, ...}: a new field may come at any time, another
-meaning of an old one comes with another version.
+JSON output is one object, {"version": 1, ...}. New fields may be added to a version; a change to
+the meaning of a field makes a new version.
 """
 
 from __future__ import annotations
@@ -22,30 +22,31 @@ JSON_VERSION = 1
 
 
 def json_option(command: Decorated) -> Decorated:
-    """The option --json of a command that prints something."""
+    """Add the option --json to a command."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
 
 
 def print_json(**fields: Any) -> None:
-    """Print one JSON object."""
-    answer = msgspec.json.encode({"version": JSON_VERSION, **fields})
-    click.echo(msgspec.json.format(answer, indent=2 if sys.stdout.isatty() else 0))
+    """Print a JSON object: indented on a terminal, on one line otherwise."""
+    data = msgspec.json.encode({"version": JSON_VERSION, **fields})
+    click.echo(msgspec.json.format(data, indent=2 if sys.stdout.isatty() else 0))
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, widest: int = 60) -> None:
-    """Print a table: aligned on a terminal, separated by tabs in a pipe.
+    """Print a table: aligned on a terminal, separated by tabs otherwise.
 
     Args:
-        widest: what is longer than so many characters is cut off on a terminal.
+        widest: the maximum width of a column on a terminal; longer texts are cut off.
     """
     texts = [[cell(value) for value in row] for row in rows]
     if not sys.stdout.isatty():
         for row in [list(columns), *texts]:
             click.echo("\t".join(row))
         return
-    texts = [[_clipped(text, widest) for text in row] for row in texts]
+    texts = [[_clip(text, widest) for text in row] for row in texts]
     numeric = [
-        all(isinstance(row[at], int | float | None) for row in rows) for at in range(len(columns))
+        all(isinstance(row[index], int | float | None) for row in rows)
+        for index in range(len(columns))
     ]
     widths = [max(map(len, column)) for column in zip(columns, *texts, strict=True)]
     click.secho(_line(columns, widths, numeric), bold=True)
@@ -53,8 +54,8 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, widest
         click.echo(_line(row, widths, numeric))
 
 
-def _clipped(text: str, widest: int) -> str:
-    return text if len(text) <= widest else text[: widest - 1] + "…"
+def _clip(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"
 
 
 def _line(row: Sequence[str], widths: Sequence[int], numeric: Sequence[bool]) -> str:
@@ -66,7 +67,7 @@ def _line(row: Sequence[str], widths: Sequence[int], numeric: Sequence[bool]) ->
 
 
 def cell(value: Any) -> str:
-    """A value as a table shows it: numbers in six digits, times as "3 min ago"."""
+    """Format a value for a table: numbers with six digits, times as "3 min ago"."""
     if value is None:
         return "-"
     if isinstance(value, float):
@@ -75,12 +76,12 @@ def cell(value: Any) -> str:
         return ago(value)
     if isinstance(value, list):
         return ", ".join(map(cell, value)) or "-"
-    # A name may hold anything; a terminal must not obey it.
+    # Names may contain escape sequences, which must not reach the terminal.
     return "".join(c if c.isprintable() else "�" for c in str(value))
 
 
 def ago(time: datetime) -> str:
-    """How long ago a time was, in the largest unit that fits."""
+    """Format the time since `time` in the largest fitting unit, as in "3 min ago"."""
     seconds = (datetime.now(UTC) - time).total_seconds()
     for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= 2 * length:
@@ -89,9 +90,16 @@ def ago(time: datetime) -> str:
 
 
 def human_bytes(number: float) -> str:
-    """A number of bytes in the unit that fits."""
+    """Format a number of bytes in the largest fitting unit, as in "1.5 MB"."""
+    if number == 1:
+        return "1 byte"
     for unit in ("bytes", "KB", "MB", "GB"):
         if number < 1000 or unit == "GB":
             return f"{number:.0f} {unit}" if unit == "bytes" else f"{number:.1f} {unit}"
         number /= 1000
     raise AssertionError  # pragma: no cover
+
+
+def pluralize(number: int, noun: str) -> str:
+    """Format a number with a noun, as in "1 run" and "2 runs"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -3,35 +3,33 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from fnmatch import fnmatchcase
-from itertools import groupby
-from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from trackai.cli.database import db_option, open_source, url_option
 from trackai.cli.output import cell, json_option, print_json
-from trackai.cli.store import db_option, open_source
 from trackai.errors import NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from trackai.cli.curves import Axes, Curve, Extent
     from trackai.reading.sources import Source
     from trackai.store.charts.chart_records import XAxis
     from trackai.structs.records import ChartData, Run
 
-_COLORS = ("cyan", "magenta", "yellow", "green", "red", "blue", "bright_cyan", "bright_magenta")
-_MIN_WIDTH, _MIN_HEIGHT = 30, 6
-# In a file there is room for so many buckets a curve.
-_FILE_POINTS = 1500
+_MIN_WIDTH, _MAX_WIDTH = 30, 160
+_MIN_HEIGHT, _MAX_HEIGHT = 6, 20
+# Lines of the terminal left for axis, legend and prompt.
+_MARGIN_LINES = 6
+# Buckets of a curve in an image file.
+_IMAGE_POINTS = 1500
 
 
-class Found(NamedTuple):
-    """A metric of a run."""
+class MetricChart(NamedTuple):
+    """The chart of a metric of a run."""
 
     run: Run
     path: str
@@ -41,19 +39,24 @@ class Found(NamedTuple):
 @click.command()
 @click.argument("metric")
 @click.argument("run", nargs=-1)
-@click.option("--runs", multiple=True, metavar="RUN...", help="Which runs.  [default: latest]")
+@click.option("--runs", multiple=True, metavar="RUN...",
+              help="Runs to plot; same as the arguments RUN.  [default: latest]")  # fmt: skip
 @click.option("--x", type=click.Choice(["step", "time", "relative"]), default="step",
-              show_default=True, help="Relative is the time since a run began.")  # fmt: skip
-@click.option("--log", "log_y", is_flag=True, help="A logarithmic axis for the values.")
-@click.option("--log-x", is_flag=True, help="A logarithmic axis below.")
+              show_default=True, help="X axis; relative is the time since the start of the run.",
+              )  # fmt: skip
+@click.option("--log", "log_y", is_flag=True, help="Use a logarithmic y axis.")
+@click.option("--log-x", is_flag=True, help="Use a logarithmic x axis.")
 @click.option("--smooth", type=click.FloatRange(0, 1, max_open=True), metavar="AMOUNT",
-              help="As in the dashboard: 0.9 is much, 0.99 very much.")  # fmt: skip
-@click.option("--width", type=click.IntRange(_MIN_WIDTH), help="In columns, not the terminal's.")
-@click.option("--height", type=click.IntRange(_MIN_HEIGHT), help="In lines.")
-@click.option("--points", type=click.IntRange(10, 10_000), help="At most so many for each curve.")
+              help="Smooth the curves by an amount below 1, such as 0.9.")  # fmt: skip
+@click.option("--width", type=click.IntRange(_MIN_WIDTH), metavar="COLUMNS",
+              help="Width in columns.  [default: width of the terminal]")  # fmt: skip
+@click.option("--height", type=click.IntRange(_MIN_HEIGHT), metavar="LINES",
+              help="Height in lines.  [default: by the height of the terminal]")  # fmt: skip
+@click.option("--points", type=click.IntRange(10, 10_000),
+              help="Maximum number of points of a curve.  [default: by the width]")  # fmt: skip
 @click.option("--out", "-o", type=click.Path(path_type=Path, dir_okay=False),
-              help="Into a file, .png or .svg; needs trackai[plot].")  # fmt: skip
-@click.option("--url", help="Of a server, which is asked instead of the file.")
+              help="Write a .png, .svg or .pdf file; requires trackai[plot].")  # fmt: skip
+@url_option
 @db_option
 @json_option
 def plot(
@@ -72,156 +75,95 @@ def plot(
     db: str | None,
     as_json: bool,
 ) -> None:
-    """Plot a METRIC, also 'val/*', of one or several RUNS in the terminal or into a file.
+    """Plot a metric of one or more runs.
 
-    Each point of a curve is the mean of what was logged in its place. With --json: what would be
-    plotted, {"version", "metric", "x", "curves": [{"run", "metric", "raw", "buckets"}]}.
+    Draws in the terminal, or to a file with --out. METRIC may be a pattern such as 'val/*'. Each
+    point of a curve is the mean of the values logged there. With --json, prints the data of the
+    plot instead.
     """
-    from trackai.cli import curves
+    from trackai.cli import plot_curves
 
     terminal = shutil.get_terminal_size()
-    width = width or max(_MIN_WIDTH, min(terminal.columns, 160))
-    height = height or max(_MIN_HEIGHT, min(terminal.lines - 6, 20))
-    wanted = points or (_FILE_POINTS if out else max(10, 2 * width))
+    width = width or max(_MIN_WIDTH, min(terminal.columns, _MAX_WIDTH))
+    height = height or max(_MIN_HEIGHT, min(terminal.lines - _MARGIN_LINES, _MAX_HEIGHT))
+    count = points or (_IMAGE_POINTS if out else max(10, 2 * width))
 
     def read(source: Source, run_id: int, path: str) -> ChartData:
-        return source.chart(run_id, path, wanted, x, smooth)
+        return source.chart(run_id, path, count, x, smooth)
 
-    found = list(_look_up(open_source(db, url), metric, (*runs, *run) or ("latest",), read))
-    if any(one.chart.x != x for one in found):  # system metrics have no steps
-        found = [one for one in found if one.chart.x == x] or found
-        x = found[0].chart.x
+    charts = list(_read_charts(open_source(db, url), metric, (*runs, *run) or ("latest",), read))
+    if any(item.chart.x != x for item in charts):  # system metrics have times, not steps
+        charts = [item for item in charts if item.chart.x == x] or charts
+        x = charts[0].chart.x
     if as_json and out is None:
-        print_json(metric=metric, x=x, curves=[_record(one) for one in found])
+        print_json(metric=metric, x=x, curves=[_curve_record(item) for item in charts])
         return
-    axes = curves.Axes(metric, x, log_x, log_y)
-    lines = [
-        curves.of_chart(name, one.chart, log_x=log_x, log_y=log_y)
-        for name, one in zip(_names(found), found, strict=True)
+    axes = plot_curves.Axes(metric, x, log_x, log_y)
+    curves = [
+        plot_curves.from_chart(name, item.chart, log_x=log_x, log_y=log_y)
+        for name, item in zip(_curve_names(charts), charts, strict=True)
     ]
-    extents = curves.extents(lines)
     if out is None:
-        _print(axes, lines, extents, width, height)
-        return
-    from trackai.cli.figure import save
+        from trackai.cli.plot_terminal import print_plot
 
-    save(out, axes, lines)
+        print_plot(axes, curves, width, height)
+        return
+    from trackai.cli.plot_image import save
+
+    plot_curves.extents(curves)  # raises an error if there is nothing to show
+    save(out, axes, curves)
     if as_json:
         print_json(file=str(out), bytes=out.stat().st_size)
     else:
         click.echo(out)
 
 
-def _look_up(
+def _read_charts(
     source: Source,
     metric: str,
-    texts: Sequence[str],
+    names: Sequence[str],
     read: Callable[[Source, int, str], ChartData],
-) -> Iterator[Found]:
-    runs = {run.id: run for run in map(source.resolve, texts)}
+) -> Iterator[MetricChart]:
+    """Read the charts of runs; runs without the metric are warnings, unless it is all of them."""
+    runs = {run.id: run for run in map(source.resolve, names)}
     missing: list[NotFoundError] = []
     for run in runs.values():
         try:
-            for path in _paths(source, run, metric):
-                yield Found(run, path, read(source, run.id, path))
+            for path in _matching_paths(source, run, metric):
+                yield MetricChart(run, path, read(source, run.id, path))
         except NotFoundError as error:
             missing.append(error)
     if len(missing) == len(runs):
         raise missing[0]
-    for one in missing:
-        click.echo(f"trackai: {one}", err=True)
+    for problem in missing:
+        click.echo(f"trackai: {problem}", err=True)
 
 
-def _paths(source: Source, run: Run, metric: str) -> list[str]:
-    if not any(sign in metric for sign in "*?["):
+def _matching_paths(source: Source, run: Run, metric: str) -> list[str]:
+    if not any(wildcard in metric for wildcard in "*?["):
         return [metric]
-    paths = sorted({one.path for one in source.figures(run.id) if fnmatchcase(one.path, metric)})
-    if not paths:
-        raise NotFoundError(f"the run {run.id} has no metric like {metric!r}")
-    return paths
+    paths = {summary.path for summary in source.figures(run.id)}
+    matching = sorted(path for path in paths if fnmatchcase(path, metric))
+    if not matching:
+        raise NotFoundError(f"run {run.id} has no metric that matches {metric!r}")
+    return matching
 
 
-def _names(found: Sequence[Found]) -> list[str]:
-    """What tells the curves apart: the runs, the metrics, or both."""
-    several_runs = len({one.run.id for one in found}) > 1
-    several_paths = len({one.path for one in found}) > 1
-    return [
-        cell(
-            "  ".join(
-                ([f"{one.run.run_id} ({one.run.id})"] if several_runs or not several_paths else [])
-                + ([one.path] if several_paths else [])
-            )
-        )
-        for one in found
-    ]
+def _curve_names(charts: Sequence[MetricChart]) -> list[str]:
+    """Names of the curves: their runs, their metrics, or both, whichever differ."""
+    show_path = len({item.path for item in charts}) > 1
+    show_run = len({item.run.id for item in charts}) > 1 or not show_path
+    names = []
+    for item in charts:
+        parts = []
+        if show_run:
+            parts.append(f"{item.run.run_id} ({item.run.id})")
+        if show_path:
+            parts.append(item.path)
+        names.append(cell("  ".join(parts)))
+    return names
 
 
-def _record(one: Found) -> dict[str, Any]:
-    return {
-        "run": one.run, "metric": one.path, "raw": one.chart.raw, "buckets": one.chart.data,
-    }  # fmt: skip
-
-
-def _print(
-    axes: Axes, curves: Sequence[Curve], extents: tuple[Extent, Extent], width: int, height: int
-) -> None:
-    from trackai.cli.canvas import LETTERS
-
-    colored = click.get_current_context().color is not False and sys.stdout.isatty()
-    letters = not colored and len(curves) > 1
-    title = cell(axes.metric) + (" (log)" if axes.log_y else "")
-    click.secho(title, bold=True)
-    for row in _rows(axes, curves, extents, width, height, letters=letters):
-        click.echo("".join(_styled(row)).rstrip())
-    for at, one in enumerate(curves):
-        mark = LETTERS[at % len(LETTERS)] if letters else "──"
-        mark = click.style(mark, fg=_COLORS[at % len(_COLORS)])
-        more = f"  ({one.hidden} cannot be shown)" if one.hidden else ""
-        click.echo(f"{mark} {one.name}  last {cell(one.last)}{more}")
-
-
-def _styled(row: Sequence[tuple[str, int | None]]) -> Iterator[str]:
-    for at, cells in groupby(row, key=itemgetter(1)):
-        text = "".join(text for text, _ in cells)
-        yield text if at is None else click.style(text, fg=_COLORS[at % len(_COLORS)])
-
-
-def _rows(
-    axes: Axes, curves: Sequence[Curve], extents: tuple[Extent, Extent], width: int, height: int,
-    *, letters: bool,
-) -> Iterator[list[tuple[str, int | None]]]:  # fmt: skip
-    from trackai.cli.canvas import Canvas
-    from trackai.cli.curves import number_label, x_label
-
-    across, up = extents
-    every = max(1, (height - 1) // 4)
-    labels = {
-        row: number_label(up.at(1 - row / (height - 1), log=axes.log_y))
-        for row in {*range(0, height - every // 2 - 1, every), height - 1}
-    }
-    margin = max(map(len, labels.values()))
-    canvas = Canvas(max(10, width - margin - 2), height)
-    for at, one in enumerate(curves):
-        canvas.draw(
-            at,
-            [
-                None if y is None else (
-                    across.place(x, log=axes.log_x), up.place(y, log=axes.log_y)
-                )
-                for x, y in zip(one.xs, one.ys, strict=True)
-            ],
-        )  # fmt: skip
-    for row, cells in enumerate(canvas.rows(letters=letters)):
-        yield [(f"{labels.get(row, ''):>{margin}} {'┤' if row in labels else '│'}", None), *cells]
-    yield [(" " * (margin + 1) + "└" + "─" * canvas.width, None)]
-    first, middle, last = (
-        x_label(across.at(place, log=axes.log_x), axes.x, across) for place in (0, 0.5, 1)
-    )
-    last = f"{last} {axes.x}" if axes.x == "step" else last
-    gap = canvas.width - len(first) - len(last)
-    if gap > len(middle) + 4:
-        left = max(1, canvas.width // 2 - len(first) - len(middle) // 2)
-        between = " " * left + middle + " " * (gap - left - len(middle))
-    else:
-        between = " " * max(1, gap)
-    yield [(" " * (margin + 2) + first + between + last, None)]
+def _curve_record(item: MetricChart) -> dict[str, Any]:
+    chart = item.chart
+    return {"run": item.run, "metric": item.path, "raw": chart.raw, "buckets": chart.data}

@@ -1,4 +1,4 @@
-"""`trackai recover`."""
+"""trackai recover"""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 
+from trackai.cli.database import db_option, with_database
 from trackai.cli.output import json_option, print_json, print_table
-from trackai.cli.store import db_option, with_store
 from trackai.errors import StoreError
 
 if TYPE_CHECKING:
     from trackai.ingest.recovery import Recovered
     from trackai.store.engine.database import Database
+
+_DAMAGED = 4
 
 
 @click.command()
@@ -22,10 +24,10 @@ if TYPE_CHECKING:
 @json_option
 @click.pass_context
 def recover(ctx: click.Context, journals: tuple[Path, ...], db: str | None, as_json: bool) -> None:
-    """Store what processes left behind that died before they finished their runs.
+    """Store the journals of crashed processes.
 
-    Without JOURNALS, all in the spool folder of the database. A running server does this by
-    itself. Exits with 4 if something was damaged: it is named, and the file is kept.
+    By default, JOURNALS are all in the spool folder of the database. A running server does this
+    automatically. The exit code is 4 if a journal is damaged; damaged journals are kept.
     """
     from trackai.ingest import recovery
 
@@ -34,23 +36,24 @@ def recover(ctx: click.Context, journals: tuple[Path, ...], db: str | None, as_j
             paths = [path.absolute() for path in journals]
             recovered = await recovery.recover(database, paths or None)
         except StoreError as error:
-            waiting = ", ".join(map(str, paths)) or database.spool
-            raise StoreError(f"what waits in {waiting} cannot be stored: {error}") from error
+            location = ", ".join(map(str, paths)) or database.spool
+            raise StoreError(f"could not recover journals in {location}: {error}") from error
         await database.checkpoint()
         return recovered
 
-    recovered = with_store(db, work)
+    recovered = with_database(db, work)
     if as_json:
         print_json(recovered=recovered)
     elif recovered:
         print_table(
             ("project", "run", "points", "ended", "damage"),
             [
-                (one.project, one.run, one.points, one.ended, "; ".join(one.damages) or None)
-                for one in recovered
+                (journal.project, journal.run, journal.points, journal.ended,
+                 "; ".join(journal.damages) or None)
+                for journal in recovered
             ],
-        )
+        )  # fmt: skip
     else:
-        click.echo("Nothing was left behind.", err=True)
-    if any(one.damages for one in recovered):
-        ctx.exit(4)
+        click.echo("No journals to recover.", err=True)
+    if any(journal.damages for journal in recovered):
+        ctx.exit(_DAMAGED)

@@ -8,21 +8,23 @@ import sys
 import click
 
 from trackai import __version__
+from trackai.cli.database import db_option
 from trackai.errors import TrackAIError
 
-_IDLE_SECONDS = 15
+_KEEP_ALIVE_SECONDS = 15
+# After SIGTERM, for the requests in progress.
+_SHUTDOWN_SECONDS = 20
 _SWITCH_SECONDS = 0.0003
-# After SIGTERM, for requests that are under way.
-_LAST_SECONDS = 20
 
 
 @click.command()
-@click.option("--host", help="The address to listen on.  [default: 127.0.0.1]")
-@click.option("--port", type=click.IntRange(0, 65535), help="Its TCP port.  [default: 8000]")
-@click.option("--db", type=click.Path(), help="The database file.  [default: TRACKAI_DB_PATH, "
-              "then ~/.trackai/trackai.db]")  # fmt: skip
+@click.option("--host", help="Address to listen on.  [default: TRACKAI_HOST, then 127.0.0.1]")
+@click.option("--port", type=click.IntRange(0, 65535),
+              help="TCP port; 0 picks a free one.  [default: TRACKAI_PORT, then 8000]",
+              )  # fmt: skip
+@db_option
 def serve(host: str | None, port: int | None, db: str | None) -> None:
-    """Serve the HTTP API."""
+    """Serve the dashboard and the HTTP API."""
     import anyio
     import msgspec
     import uvicorn
@@ -41,43 +43,43 @@ def serve(host: str | None, port: int | None, db: str | None) -> None:
 
     if not is_loopback(settings.host) and settings.api_key is None:
         raise TrackAIError(
-            f"{settings.host} can be reached from other machines: set TRACKAI_API_KEY to a secret "
-            "that they must send, or listen on 127.0.0.1"
+            f"{settings.host} is reachable from other machines, which requires an API key: set "
+            "TRACKAI_API_KEY, or listen on 127.0.0.1"
         )
 
-    async def check_store() -> None:
+    async def check_database() -> None:
         database = Database(settings.db_path)
         try:
             await database.open()
         finally:
             await database.close()
 
-    # Before the server starts: a database that cannot be used is one line, not a traceback.
-    anyio.run(check_store)
+    # Before uvicorn starts, which would report an unusable database with a traceback.
+    anyio.run(check_database)
     listener = _listen(settings.host, settings.port)
     settings = msgspec.structs.replace(settings, port=listener.getsockname()[1])
     app = create_app(settings)
     click.echo(f"trackai {__version__}: {settings.url} serves {settings.db_path}", err=True)
     if app.state.sessions is not None:
-        # What follows the # is sent to no server, and so is in no log of one.
+        # Browsers send the part after # to no server, so that no access log contains it.
         link = f"{settings.url}/#code={app.state.sessions.create_code()}"
-        click.echo(f"sign in with the key, or once, within the hour, at {link}", err=True)
+        click.echo(f"sign in with the API key, or once within an hour with {link}", err=True)
     if settings.access_log != "off":
         log_to_stderr(JSONFormatter() if settings.access_log == "json" else TextFormatter())
     config = uvicorn.Config(
         app,
         http=TimeoutProtocol,
         ws="none",
-        timeout_keep_alive=_IDLE_SECONDS,
-        timeout_graceful_shutdown=_LAST_SECONDS,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
         log_level="warning",
         access_log=False,
         server_header=False,
         proxy_headers=False,
         lifespan="on",
     )
-    # Threads prepare and store what comes in; who only reads waits for the interpreter's lock for
-    # so long at most, and not for the usual five milliseconds each time it is given away.
+    # Worker threads decode and store batches. With Python's default of 5 ms, requests that only
+    # read would wait that long for the interpreter lock each time.
     sys.setswitchinterval(_SWITCH_SECONDS)
     uvicorn.Server(config).run(sockets=[listener])
 
@@ -88,7 +90,7 @@ def _listen(host: str, port: int) -> socket.socket:
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         listener = socket.socket(family, kind, protocol)
-        # Like uvicorn: a server that has just ended does not block its port.
+        # Like uvicorn: the port of a server that has just stopped can be reused at once.
         if sys.platform != "win32":
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
+from trackai.cli.database import db_option, with_database
 from trackai.cli.output import ago, cell, json_option, print_json, print_table
-from trackai.cli.store import db_option, with_store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,11 +23,13 @@ _SPARK_WIDTH = 24
 _TEXT_WIDTH = 60
 
 
-class _Shown(msgspec.Struct):
+class _RunView(msgspec.Struct):
+    """A run with its configuration and metrics; `sparklines` has one for each metric."""
+
     run: Run
     config: dict[str, Any]
     metrics: list[MetricSummary]
-    curves: list[str]
+    sparklines: list[str]
 
 
 @click.command()
@@ -35,46 +37,46 @@ class _Shown(msgspec.Struct):
 @db_option
 @json_option
 def show(run: str, db: str | None, as_json: bool) -> None:
-    """Show a RUN: its configuration, and the last and best values of its metrics.
+    """Show the configuration and metrics of a run.
 
-    A RUN is an id, a slug, project/slug, a name, or "latest".
+    RUN is an id, a slug, project/slug, a name, or "latest".
     """
 
-    async def work(database: Database) -> _Shown:
-        return await _look_up(database, run, with_curves=not as_json)
+    async def work(database: Database) -> _RunView:
+        return await _read(database, run, with_sparklines=not as_json)
 
-    shown = with_store(db, work)
+    view = with_database(db, work)
     if as_json:
-        print_json(run=shown.run, config=shown.config, metrics=shown.metrics)
+        print_json(run=view.run, config=view.config, metrics=view.metrics)
         return
-    head = shown.run
+    head = view.run
     click.secho(cell(head.name or head.run_id), bold=True, nl=False)
-    click.echo(f"  id {head.id}, {head.run_id}, {head.state}, begun {ago(head.created_at)}")
-    if shown.config:
+    click.echo(f"  id {head.id}, {head.run_id}, {head.state}, started {ago(head.created_at)}")
+    if view.config:
         click.echo()
-        print_table(("config", "value"), list(shown.config.items()))
-    if shown.metrics:
+        print_table(("config", "value"), list(view.config.items()))
+    if view.metrics:
         click.echo()
         print_table(
             ("metric", "last", "at step", "min", "max", "mean", "points", "NaN", ""),
             [
-                (one.path, last_value(one), one.last_step, one.min, one.max, one.mean, one.points,
-                 one.nan_points, curve)
-                for one, curve in zip(shown.metrics, shown.curves, strict=True)
+                (metric.path, last_value(metric), metric.last_step, metric.min, metric.max,
+                 metric.mean, metric.points, metric.nan_points, line)
+                for metric, line in zip(view.metrics, view.sparklines, strict=True)
             ],
         )  # fmt: skip
 
 
-def last_value(one: MetricSummary) -> object:
-    """The last value, as far as it fits into a table."""
-    if one.kind == "histogram":
-        return "a histogram"
-    if isinstance(one.last, str) and len(one.last) > _TEXT_WIDTH:
-        return one.last[: _TEXT_WIDTH - 1] + "…"
-    return one.last
+def last_value(metric: MetricSummary) -> object:
+    """The last value of a metric, shortened to fit into a table."""
+    if metric.kind == "histogram":
+        return "(histogram)"
+    if isinstance(metric.last, str) and len(metric.last) > _TEXT_WIDTH:
+        return metric.last[: _TEXT_WIDTH - 1] + "…"
+    return metric.last
 
 
-async def _look_up(database: Database, text: str, *, with_curves: bool) -> _Shown:
+async def _read(database: Database, name: str, *, with_sparklines: bool) -> _RunView:
     from trackai.downsampling import buckets
     from trackai.store.catalogue import configs, runs
     from trackai.store.charts import charts
@@ -82,27 +84,27 @@ async def _look_up(database: Database, text: str, *, with_curves: bool) -> _Show
     from trackai.store.points.lineage import Segment
 
     async with database.snapshot() as conn:
-        run = await runs.resolve(conn, text)
-        figures = await series.summaries(conn, run.id)
+        run = await runs.resolve(conn, name)
+        metrics = await series.summaries(conn, run.id)
         config = await configs.get(conn, run.id)
-        if not with_curves:
-            return _Shown(run, config, figures, [])
-        found = {(one.path, one.axis): one for one in await series.list_of_run(conn, run.id)}
-        wanted = [[Segment(found[one.path, one.axis], None)] for one in figures]
-        # However long the run is: what a chart of that width costs.
-        read = await charts.read(conn, wanted, 2 * _SPARK_WIDTH, times=False)
-    curves = [sparkline([buckets.mean(one) for one in chart.buckets]) for chart in read]
-    return _Shown(run, config, figures, curves)
+        if not with_sparklines:
+            return _RunView(run, config, metrics, [])
+        by_key = {(row.path, row.axis): row for row in await series.list_of_run(conn, run.id)}
+        segments = [[Segment(by_key[metric.path, metric.axis], None)] for metric in metrics]
+        # As charts, which cost the same for runs of any length.
+        read = await charts.read(conn, segments, 2 * _SPARK_WIDTH, times=False)
+    lines = [sparkline([buckets.mean(bucket) for bucket in chart.buckets]) for chart in read]
+    return _RunView(run, config, metrics, lines)
 
 
 def sparkline(values: Sequence[Any], width: int = _SPARK_WIDTH) -> str:
-    """The course of a metric in a few characters: the mean of each stretch, NaN left out."""
+    """Draw a metric with at most `width` characters: the mean of each part, without NaN."""
     numbers = [v for v in values if isinstance(v, int | float) and abs(v) < float("inf")]
     if not numbers:
         return cell(None)
     width = min(width, len(numbers))
-    ends = [at * len(numbers) // width for at in range(width + 1)]
-    parts = [numbers[first:last] for first, last in pairwise(ends)]
+    ends = [index * len(numbers) // width for index in range(width + 1)]
+    parts = [numbers[start:stop] for start, stop in pairwise(ends)]
     means = [sum(part) / len(part) for part in parts]
     low, span = min(means), max(means) - min(means) or 1.0
     return "".join(_SPARKS[int((mean - low) / span * (len(_SPARKS) - 1))] for mean in means)

@@ -7,10 +7,13 @@ import sys
 
 import click
 
+from trackai.cli.database import db_option, with_database
 from trackai.cli.output import json_option, print_json, print_table
-from trackai.cli.store import db_option, with_store
 from trackai.errors import InvalidInputError
 from trackai.values.non_finite import json_value
+
+# SQLite instructions between checks for Ctrl-C.
+_CHECK_INTERVAL = 100_000
 
 
 @click.command()
@@ -18,23 +21,22 @@ from trackai.values.non_finite import json_value
 @db_option
 @json_option
 def sql(statement: str, db: str | None, as_json: bool) -> None:
-    """Ask the database in SQL; nothing can be changed, and no other file opened.
+    """Run a read-only SQL query.
 
-    The views run_overview, metric_overview, config_overview and points give names and readable
+    The views run_overview, metric_overview, config_overview and points have readable names and
     times.
     """
     from trackai.settings import Settings
     from trackai.store.engine import opening
 
-    with_store(db, _nothing)  # which says what is wrong with the file, and brings it up to date
+    with_database(db, _migrate)
     path = Settings.from_env(db).db_path
     mode = opening.FROZEN if opening.is_frozen(path) else "ro"
     connection = sqlite3.connect(f"{path.as_uri()}?mode={mode}", uri=True)
     try:
         connection.execute("PRAGMA query_only = ON")
         connection.set_authorizer(_authorize)
-        # SQLite would keep Ctrl-C waiting until it has found everything.
-        connection.set_progress_handler(_go_on, 100_000)
+        connection.set_progress_handler(_run_signal_handlers, _CHECK_INTERVAL)
         cursor = connection.execute(statement)
         columns = [name for name, *_ in cursor.description or ()]
         rows = cursor.fetchall()
@@ -43,7 +45,7 @@ def sql(statement: str, db: str | None, as_json: bool) -> None:
         if code == sqlite3.SQLITE_INTERRUPT:
             raise KeyboardInterrupt from None
         if code == sqlite3.SQLITE_AUTH:
-            problem = "this command only reads this one database: use sqlite3 for anything else"
+            problem = "must only read this database; use sqlite3 for other statements"
         raise InvalidInputError("SQL", problem) from None
     finally:
         connection.close()
@@ -53,19 +55,21 @@ def sql(statement: str, db: str | None, as_json: bool) -> None:
         print_table(columns, rows, widest=sys.maxsize)
 
 
-def _go_on() -> int:
-    return 0  # Python calls handlers of signals here; one that raises ends the statement
+async def _migrate(database: object) -> None:
+    """Do nothing more: opening a database checks the file and updates its schema."""
 
 
-def _authorize(action: int, *about: object) -> int:
-    # Attaching makes files that are not there, and VACUUM INTO attaches too.
+def _run_signal_handlers() -> int:
+    # While SQLite runs a statement, Python runs signal handlers only in callbacks like this one.
+    # The handler of Ctrl-C raises, which interrupts the statement; 0 continues it.
+    return 0
+
+
+def _authorize(action: int, *details: object) -> int:
+    # ATTACH creates missing files; VACUUM INTO attaches its target too.
     return sqlite3.SQLITE_DENY if action == sqlite3.SQLITE_ATTACH else sqlite3.SQLITE_OK
 
 
 def _in_json(value: object) -> object:
-    """A value of SQLite in JSON: NULL stays null, also where it stands for a NaN."""
+    """A value of SQLite as JSON; NULL is null, even where it represents a NaN."""
     return json_value(value, "number") if isinstance(value, float) else value
-
-
-async def _nothing(database: object) -> None:
-    pass

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 import msgspec
 
+from trackai.cli.database import db_option, url_option, with_database
 from trackai.cli.output import JSON_VERSION, cell, json_option
-from trackai.cli.store import db_option, with_store
 from trackai.structs.records import Point, Run
 from trackai.values.non_finite import json_value
 from trackai.values.times import utc
@@ -26,13 +26,14 @@ if TYPE_CHECKING:
     from trackai.structs.points import PointRow
 
 _POLL_SECONDS = 0.25
-# Without a server, nobody else notices that a process has died.
+# Between recoveries of journals, which end the runs of crashed processes.
 _RECOVER_SECONDS = 2.0
-_POINTS = 10_000
+_MAX_POINTS = 10_000
+_SKIPPED = "warning: points were logged too fast to follow, some are not shown"
 
 
-class Logged(NamedTuple):
-    """One value, as it was logged; `step` is None for a system metric."""
+class LoggedValue(NamedTuple):
+    """A value of a metric; `step` is None for a system metric."""
 
     timestamp: datetime
     step: Step | None
@@ -40,8 +41,8 @@ class Logged(NamedTuple):
     value: Value
 
 
-class _Line(msgspec.Struct):
-    """What was logged in one call: a line of JSON."""
+class _ValuesEvent(msgspec.Struct):
+    """The values of one call of log(), as a line of JSON."""
 
     version: int
     event: str
@@ -50,8 +51,8 @@ class _Line(msgspec.Struct):
     values: dict[str, Value]
 
 
-class _End(msgspec.Struct):
-    """How the run stands when nothing more is printed: the last line of JSON."""
+class _StateEvent(msgspec.Struct):
+    """The final state of the run, as the last line of JSON."""
 
     version: int
     event: str
@@ -59,64 +60,69 @@ class _End(msgspec.Struct):
 
 
 class _Printer:
-    """Prints points as they come, those of one call of log() in one line."""
+    """Prints logged values, one line for each call of log().
+
+    Args:
+        patterns: names of the metrics to print, with wildcards; all if empty.
+    """
 
     def __init__(self, patterns: Sequence[str], *, as_json: bool) -> None:
         self._patterns, self._as_json = patterns, as_json
 
-    def wants(self, path: str) -> bool:
-        return not self._patterns or any(fnmatchcase(path, one) for one in self._patterns)
+    def includes(self, path: str) -> bool:
+        return not self._patterns or any(fnmatchcase(path, pattern) for pattern in self._patterns)
 
-    def points(self, points: Iterable[Logged], *, last: int | None = None) -> None:
-        """Print points; of their lines only so many, the `last` ones."""
-        lines: dict[tuple[datetime, bool, Step], dict[str, Value]] = {}
-        for one in sorted(points, key=_place):
-            if self.wants(one.path):
-                lines.setdefault(_place(one)[:3], {})[one.path] = one.value
-        chosen = list(lines.items())
-        for (time_, on_steps, step), values in chosen if last is None else chosen[-last:]:
-            self._line(time_, step if on_steps else None, values)
+    def values(self, values: Iterable[LoggedValue], *, last: int | None = None) -> None:
+        """Print values; with `last`, only the last lines of them."""
+        calls: dict[tuple[datetime, bool, Step], dict[str, Value]] = {}
+        for logged in sorted(values, key=_order):
+            if self.includes(logged.path):
+                calls.setdefault(_order(logged)[:3], {})[logged.path] = logged.value
+        lines = list(calls.items())
+        for (timestamp, has_step, step), call in lines if last is None else lines[-last:]:
+            self._line(timestamp, step if has_step else None, call)
 
-    def _line(self, time_: datetime, step: Step | None, values: dict[str, Value]) -> None:
+    def _line(self, timestamp: datetime, step: Step | None, values: dict[str, Value]) -> None:
         if self._as_json:
-            _print(_Line(JSON_VERSION, "values", step, time_, values))
+            _print_json_line(_ValuesEvent(JSON_VERSION, "values", step, timestamp, values))
             return
-        when = click.style(time_.astimezone().strftime("%H:%M:%S"), dim=True)
-        place = "-" if step is None else f"step {step}"
-        click.echo(
-            f"{when}  {place}  " + "  ".join(f"{cell(k)} {cell(v)}" for k, v in values.items())
-        )
+        local_time = click.style(timestamp.astimezone().strftime("%H:%M:%S"), dim=True)
+        step_text = "-" if step is None else f"step {step}"
+        fields = "  ".join(f"{cell(path)} {cell(value)}" for path, value in values.items())
+        click.echo(f"{local_time}  {step_text}  {fields}")
 
     def end(self, run: Run) -> None:
+        """Print the final state of the run."""
         if self._as_json:
-            _print(_End(JSON_VERSION, "state", run))
+            _print_json_line(_StateEvent(JSON_VERSION, "state", run))
         else:
             click.echo(f"{cell(run.run_id)} (id {run.id}) is {run.state}", err=True)
 
 
-def _place(one: Logged) -> tuple[datetime, bool, Step, str]:
-    return one.timestamp, one.step is not None, one.step or 0, one.path
+def _order(logged: LoggedValue) -> tuple[datetime, bool, Step, str]:
+    return logged.timestamp, logged.step is not None, logged.step or 0, logged.path
 
 
-def _print(line: msgspec.Struct) -> None:
-    click.echo(msgspec.json.encode(line))
+def _print_json_line(event: msgspec.Struct) -> None:
+    click.echo(msgspec.json.encode(event))
 
 
 @click.command()
 @click.argument("run")
-@click.option("--lines", "-n", type=click.IntRange(0, _POINTS), default=10, show_default=True,
-              help="Begin with so many lines of what was logged before.")  # fmt: skip
-@click.option("--metric", "-m", "patterns", multiple=True, help="Only these: 'val/*'.")
-@click.option("--url", help="Of a server, which is asked instead of the file.")
+@click.option("--lines", "-n", type=click.IntRange(0, _MAX_POINTS), default=10, show_default=True,
+              help="Number of earlier lines to print first.")  # fmt: skip
+@click.option("--metric", "-m", "patterns", multiple=True, metavar="PATTERN",
+              help="Metrics to print: 'val/*'; repeatable.  [default: all]")  # fmt: skip
+@url_option
 @db_option
 @json_option
 def tail(
     run: str, lines: int, patterns: tuple[str, ...], url: str | None, db: str | None, as_json: bool
 ) -> None:
-    """Follow a RUN: what is logged to it, line by line, until it ends.
+    """Follow the values that are logged to a run until it ends.
 
-    With --json each line is an object: {"version", "event": "values", "step", "timestamp",
-    "values"}, and at the end {"version", "event": "state", "run"}.
+    With --json, each line is an object: {"version", "event": "values", "step", "timestamp",
+    "values"}; the last one is {"version", "event": "state", "run"}.
     """
     printer = _Printer(patterns, as_json=as_json)
     if url is not None:
@@ -124,12 +130,12 @@ def tail(
         return
 
     async def work(database: Database) -> None:
-        await _follow_file(database, run, lines, printer)
+        await _follow_database(database, run, lines, printer)
 
-    with_store(db, work)
+    with_database(db, work)
 
 
-async def _follow_file(database: Database, text: str, lines: int, printer: _Printer) -> None:
+async def _follow_database(database: Database, name: str, lines: int, printer: _Printer) -> None:
     import anyio
 
     from trackai.ingest.recovery import recover
@@ -138,71 +144,82 @@ async def _follow_file(database: Database, text: str, lines: int, printer: _Prin
 
     await recover(database)
     async with database.snapshot() as conn:
-        run = await runs.resolve(conn, text)
+        run = await runs.resolve(conn, name)
         cursor = await arrivals.last(conn)
-        wanted = [one for one in await series.list_of_run(conn, run.id) if printer.wants(one.path)]
-        before = await tails.last_points(conn, wanted, lines) if lines else []
-    printer.points(_logged(before), last=lines)
-    recovered = time.monotonic()
+        selected = [
+            row for row in await series.list_of_run(conn, run.id) if printer.includes(row.path)
+        ]
+        earlier = await tails.last_points(conn, selected, lines) if lines else []
+    printer.values(_logged_values(earlier), last=lines)
+    last_recovery = time.monotonic()
     while run.state == "running":
         await anyio.sleep(_POLL_SECONDS)
-        if time.monotonic() - recovered > _RECOVER_SECONDS:
+        if time.monotonic() - last_recovery > _RECOVER_SECONDS:
             await recover(database)
-            recovered = time.monotonic()
+            last_recovery = time.monotonic()
         while True:
             async with database.snapshot() as conn:
                 run = await runs.get(conn, run.id)
-                news = await arrivals.since(conn, run.id, cursor, limit=_POINTS)
+                news = await arrivals.since(conn, run.id, cursor, limit=_MAX_POINTS)
             cursor = news.cursor
             if news.points is None:
-                click.echo("some of what was logged is not shown: too much came at once", err=True)
+                click.echo(_SKIPPED, err=True)
             if not news.points:
                 break
-            printer.points(_logged(news.points))
+            printer.values(_logged_values(news.points))
     printer.end(run)
 
 
-def _logged(found: Iterable[tuple[Series, Sequence[PointRow]]]) -> Iterable[Logged]:
-    for one, rows in found:
-        for step, at, value in rows:
-            place = step if one.axis == "step" else None
-            yield Logged(utc(at), place, one.path, json_value(value, one.kind))
+def _logged_values(
+    points: Iterable[tuple[Series, Sequence[PointRow]]],
+) -> Iterable[LoggedValue]:
+    for series, rows in points:
+        for step, timestamp, value in rows:
+            yield LoggedValue(
+                utc(timestamp),
+                step if series.axis == "step" else None,
+                series.path,
+                json_value(value, series.kind),
+            )
 
 
-def _follow_server(url: str, text: str, lines: int, printer: _Printer) -> None:
+def _follow_server(url: str, name: str, lines: int, printer: _Printer) -> None:
     from trackai.reading.following import follow
     from trackai.reading.sources import RemoteSource
     from trackai.settings import Settings
 
     source = RemoteSource(url, Settings.from_env().api_key)
-    run_id = source.resolve(text).id
-    known: set[Logged] | None = None
+    run_id = source.resolve(name).id
+    printed: set[LoggedValue] | None = None
     for event in follow(source.url, source.headers, run_id):
-        if event.name == "state" and known is None:
-            # The events say what comes from here on. What has come meanwhile, they say again.
-            known = set(_before(source, run_id, lines, printer))
-            printer.points(known, last=lines)
+        if event.name == "state" and printed is None:
+            # Events cover what is logged from now on. Values logged between this event and the
+            # next request are in both, and are printed once.
+            printed = set(_earlier_values(source, run_id, lines, printer))
+            printer.values(printed, last=lines)
         elif event.name == "points":
-            points = {
-                one
+            values = {
+                value
                 for path, rows in event.data["metrics"].items()
-                for one in _of_metric(path, msgspec.convert(rows, list[Point]))
+                for value in _values_of_metric(path, msgspec.convert(rows, list[Point]))
             }
-            printer.points(points - (known or set()))
+            printer.values(values - (printed or set()))
         elif event.name == "reset" and not event.data.get("resumed"):
-            click.echo("some of what was logged is not shown: too much came at once", err=True)
+            click.echo(_SKIPPED, err=True)
         if event.name == "state" and event.data["state"] != "running":
             printer.end(source.run(run_id))
             return
 
 
-def _before(source: RemoteSource, run_id: int, lines: int, printer: _Printer) -> Iterable[Logged]:
-    for path in {one.path for one in source.figures(run_id)} if lines else ():
-        if printer.wants(path):
-            yield from _of_metric(path, source.last_points(run_id, path, lines))
+def _earlier_values(
+    source: RemoteSource, run_id: int, lines: int, printer: _Printer
+) -> Iterable[LoggedValue]:
+    for path in {metric.path for metric in source.figures(run_id)} if lines else ():
+        if printer.includes(path):
+            yield from _values_of_metric(path, source.last_points(run_id, path, lines))
 
 
-def _of_metric(path: str, points: Iterable[Point]) -> Iterable[Logged]:
-    for one in points:
-        assert one.timestamp is not None  # noqa: S101 - only a page of points may leave it out
-        yield Logged(one.timestamp, one.step, path, one.value)
+def _values_of_metric(path: str, points: Iterable[Point]) -> Iterable[LoggedValue]:
+    for point in points:
+        assert point.timestamp is not None  # noqa: S101 - missing only in comparisons
+        yield LoggedValue(point.timestamp, point.step, path, point.value)

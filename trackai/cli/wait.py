@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from trackai.cli.database import db_option, with_database
 from trackai.cli.output import json_option, print_json
-from trackai.cli.store import db_option, with_store
 
 if TYPE_CHECKING:
     from trackai.filters.tree import Filter
@@ -20,8 +20,11 @@ _NOT_MET = 4
 
 @click.command()
 @click.argument("run")
-@click.option("--until", help="A condition like 'val/acc > 0.9', or any filter of trackai runs.")
-@click.option("--timeout", type=click.FloatRange(0), help="Give up after so many seconds.")
+@click.option("--until", metavar="CONDITION",
+              help="Wait for a condition: 'val/acc > 0.9', or a filter of `trackai runs`.",
+              )  # fmt: skip
+@click.option("--timeout", type=click.FloatRange(0), metavar="SECONDS",
+              help="Stop waiting after this time.")  # fmt: skip
 @db_option
 @json_option
 @click.pass_context
@@ -33,40 +36,40 @@ def wait(
     db: str | None,
     as_json: bool,
 ) -> None:
-    """Wait for a RUN to end, or until a condition on it is met.
+    """Wait until a run ends or meets a condition.
 
-    The exit code is 0 if it was met (without --until: if the run was completed), 4 if the run
-    ended or the time was up before that.
+    The exit code is 0 if the condition is met (without --until: if the run is completed), and 4
+    if the run ends or the timeout expires first.
     """
-    condition = None if until is None else _condition(until)
+    condition = None if until is None else _parse_condition(until)
 
     async def work(database: Database) -> tuple[Run, bool]:
         return await _wait(database, run, condition, timeout)
 
-    found, met = with_store(db, work)
+    record, met = with_database(db, work)
     if as_json:
-        print_json(run=found, met=met)
+        print_json(run=record, met=met)
     else:
-        click.echo(f"{found.run_id} (id {found.id}) is {found.state}")
+        click.echo(f"{record.run_id} (id {record.id}) is {record.state}")
     if not met:
         ctx.exit(_NOT_MET)
 
 
-def _condition(text: str) -> Filter:
+def _parse_condition(text: str) -> Filter:
     from trackai.errors import InvalidInputError
     from trackai.filters.parser import parse_filter
 
     try:
         return parse_filter(text, name="until")
     except InvalidInputError as error:
-        try:  # a bare name is a metric here
+        try:  # in conditions, the name of a metric needs no prefix
             return parse_filter(f"metric.{text}", name="until")
         except InvalidInputError:
             raise error from None
 
 
 async def _wait(
-    database: Database, text: str, condition: Filter | None, timeout: float | None
+    database: Database, name: str, condition: Filter | None, timeout: float | None
 ) -> tuple[Run, bool]:
     import anyio
 
@@ -75,11 +78,11 @@ async def _wait(
     from trackai.store.catalogue import run_tables, runs
 
     async with database.read() as conn:
-        run_id = (await runs.resolve(conn, text)).id
+        run_id = (await runs.resolve(conn, name)).id
     deadline = anyio.current_time() + (float("inf") if timeout is None else timeout)
     this_run = Comparison(Attribute("id"), "=", run_id)
     while True:
-        await recover(database)  # without a server, nobody else notices that a process has died
+        await recover(database)  # ends the run if its process has crashed and no server does so
         async with database.read() as conn:
             run = await runs.get(conn, run_id)
             met = run.state == "completed"

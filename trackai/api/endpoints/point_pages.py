@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 # Points of a chunk. Larger pages are streamed.
 CHUNK = 10_000
 
-# Bytes written to a connection at once: of larger writes, asyncio's transport would copy the
-# unsent rest again and again.
+# Bytes written to a connection at once: asyncio's transport copies the unsent rest of larger
+# writes repeatedly.
 _WRITE_SIZE = 1 << 16
 
 _encode = msgspec.json.Encoder().encode

@@ -54,7 +54,7 @@ async def sign_out(request: Request) -> JSONResponse:
 def _set_cookie(
     request: Request, response: JSONResponse, name: str, value: str, seconds: int
 ) -> None:
-    # The server has no TLS of its own. Behind a proxy with TLS, the origin of the page tells.
+    # The server itself does not use TLS. Behind a proxy that does, the page's origin shows it.
     secure = request.headers.get("origin", "").lower().startswith("https://")
     response.set_cookie(
         name, value, max_age=seconds, path="/", secure=secure, httponly=True, samesite="strict"

@@ -29,19 +29,19 @@ def test_rename_and_move(trackai: Trackai) -> None:
     assert (run["id"], run["name"]) == (1, "better")
 
 
-def test_what_the_server_would_refuse_is_refused(trackai: Trackai) -> None:
+def test_invalid_values_are_refused(trackai: Trackai) -> None:
     for command in (("rename", "1", ""), ("move", "1", ""), ("tag", "1", "a", "")):
         assert "length >= 1" in trackai(*command, code=2).err
     assert [run["tags"] for run in trackai("runs", "--json").json["runs"]] == [[], [], []]
 
 
-def test_delete_asks(trackai: Trackai, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_delete_asks_for_confirmation(trackai: Trackai, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "no run" in trackai("delete", "nope", "--yes", code=3).err
     monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
     error = trackai("delete", "1", "2", code=1).err
     assert "points" in error
     assert "nothing was deleted" in error
-    assert "say --yes" in trackai("delete", "1", code=2).err  # and there is no second answer
+    assert "pass --yes" in trackai("delete", "1", code=2).err  # and there is no second answer
     assert trackai("runs", "--json").json["total"] == 3
     monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
     assert trackai("delete", "1", "2", "--json").json["deleted"] == [1, 2]

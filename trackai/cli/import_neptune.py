@@ -8,28 +8,27 @@ from typing import TYPE_CHECKING
 
 import click
 
+from trackai.cli.database import db_option, with_database
+from trackai.cli.imports import INCOMPLETE
 from trackai.cli.output import json_option, print_json
 from trackai.cli.progress import ProgressLine
-from trackai.cli.store import db_option, with_store
 from trackai.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from trackai.store.engine.database import Database
 
-# A receipt that says that something of the export is not in the store.
-INCOMPLETE = 4
-
 
 @click.command()
 @click.argument("path", type=click.Path(path_type=Path), default="exports")
-@click.option("--files", type=click.Path(path_type=Path), help="Where the bytes of files lie.  "
-              "[default: the folder `files` beside the data]")  # fmt: skip
+@click.option("--files", type=click.Path(path_type=Path),
+              help="Folder with file contents.  [default: `files` next to the data]")  # fmt: skip
 @click.option("--project-map", metavar="OLD=NEW", multiple=True,
-              help="Give a Neptune project another name; may be repeated.")  # fmt: skip
-@click.option("--jobs", type=click.IntRange(0, 64), help="How many processes read; "
-              "0: none but this.  [default: one less than there are processors]")  # fmt: skip
-@click.option("--dry-run", is_flag=True, help="Read everything and store nothing.")
-@click.option("--verify", is_flag=True, help="Read the store back and compare it with the export.")
+              help="Rename a Neptune project; repeatable.")  # fmt: skip
+@click.option("--jobs", type=click.IntRange(0, 64),
+              help="Number of reader processes; 0 reads in the main process.  "
+              "[default: CPU count - 1, at most 4]")  # fmt: skip
+@click.option("--dry-run", is_flag=True, help="Read the export without storing anything.")
+@click.option("--verify", is_flag=True, help="Compare the stored data with the export.")
 @db_option
 @json_option
 @click.pass_context
@@ -44,13 +43,13 @@ def neptune(
     as_json: bool,
     db: str | None,
 ) -> None:
-    """Import an export made with neptune-exporter, and print a receipt.
+    """Import a Neptune export made with neptune-exporter.
 
-    PATH is the export's folder, with `data` and `files` in it. Importing again adds what is new
-    and changes nothing else. The exit code is 0 if all of the export is in the store now, and 4
-    if the receipt names something that is not.
+    PATH is the folder of the export, with `data` and `files` in it. Importing again adds what is
+    new. The exit code is 0 if all data of the export is in the database, and 4 if not; the printed
+    receipt lists what is missing.
     """
-    # Here and not in the processes that read: a missing package is one line.
+    # Checked here, so that a missing package is one error and not one in each reader process.
     if find_spec("pyarrow") is None or find_spec("numpy") is None:
         raise MissingExtraError("reading an export", "neptune")
     import anyio
@@ -61,26 +60,27 @@ def neptune(
     from trackai.settings import Settings
 
     settings = Settings.from_env(db)
-    database = str(settings.db_path)
     options = Options(
         files=files,
-        project_map=_mapping(project_map),
+        project_map=_parse_project_map(project_map),
         jobs=jobs,
         dry_run=dry_run,
         verify=verify and not dry_run,
     )
 
-    async def work(store: Database | None) -> Receipt:
-        receipt = await import_export(store, path, database, options, ProgressLine())
-        if store is not None:
-            await store.checkpoint()
+    async def work(database: Database | None) -> Receipt:
+        receipt = await import_export(
+            database, path, str(settings.db_path), options, ProgressLine()
+        )
+        if database is not None:
+            await database.checkpoint()
         return receipt
 
-    # A dry run looks at what is there, but does not make a database.
+    # A dry run compares with an existing database, but does not create one.
     if dry_run and not settings.db_path.exists():
         receipt = anyio.run(work, None)
     else:
-        receipt = with_store(db, work, make=True)
+        receipt = with_database(db, work, create=True)
     if as_json:
         print_json(**msgspec.structs.asdict(receipt))
     else:
@@ -88,11 +88,11 @@ def neptune(
     ctx.exit(0 if receipt.ok else INCOMPLETE)
 
 
-def _mapping(pairs: tuple[str, ...]) -> dict[str, str]:
+def _parse_project_map(pairs: tuple[str, ...]) -> dict[str, str]:
     mapping = {}
     for pair in pairs:
         old, equals, new = pair.partition("=")
         if not (old and equals and new):
-            raise click.BadParameter(f"{pair!r} is not OLD=NEW", param_hint="--project-map")
+            raise click.BadParameter(f"must be OLD=NEW, got {pair!r}", param_hint="--project-map")
         mapping[old] = new
     return mapping

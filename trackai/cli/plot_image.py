@@ -1,4 +1,4 @@
-"""A plot in a file, drawn by matplotlib."""
+"""Plots in image files, drawn by matplotlib."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from trackai.cli.curves import Axes, Curve
+    from trackai.cli.plot_curves import Axes, Curve
 
-_FORMATS = (".png", ".svg", ".pdf")
+_SUFFIXES = (".png", ".svg", ".pdf")
+_X_LABELS = {"step": "step", "time": "time", "relative": "seconds since the start of the run"}
 
 
 def save(path: Path, axes: Axes, curves: Sequence[Curve]) -> None:
-    """Draw curves into a file, in the format that its name ends in.
+    """Draw curves to a file, in the format of its suffix.
 
     Raises:
-        InvalidInputError: that is none of those that are known.
+        InvalidInputError: the suffix is unknown.
         MissingExtraError: matplotlib is not installed.
         TrackAIError: the file cannot be written.
     """
-    if path.suffix.lower() not in _FORMATS:
-        raise InvalidInputError("--out", f"{path} does not end in any of {', '.join(_FORMATS)}")
+    if path.suffix.lower() not in _SUFFIXES:
+        raise InvalidInputError("--out", f"must end in {', '.join(_SUFFIXES)}, got {path}")
     try:
         from matplotlib.figure import Figure
     except ImportError:
         raise MissingExtraError("A plot in a file", "plot") from None
     figure = Figure(figsize=(9, 5), layout="constrained")
     plot = figure.add_subplot()
-    for one in curves:
-        ys = [math.nan if y is None else y for y in one.ys]
-        plot.plot([_x(x, axes) for x in one.xs], ys, label=one.name, linewidth=1.2)
+    for curve in curves:
+        xs = [_x(x, axes) for x in curve.xs]
+        ys = [math.nan if y is None else y for y in curve.ys]
+        plot.plot(xs, ys, label=curve.name, linewidth=1.2)
     plot.set_ylabel(axes.metric)
-    plot.set_xlabel(
-        {"step": "step", "time": "time", "relative": "seconds since the run began"}[axes.x]
-    )
+    plot.set_xlabel(_X_LABELS[axes.x])
     if axes.log_y:
         plot.set_yscale("log")
     if axes.log_x:
@@ -49,7 +49,7 @@ def save(path: Path, axes: Axes, curves: Sequence[Curve]) -> None:
     try:
         figure.savefig(path)
     except OSError as error:
-        raise TrackAIError(f"{path} cannot be written: {error.strerror}") from None
+        raise TrackAIError(f"cannot write {path}: {error.strerror}") from None
 
 
 def _x(number: float, axes: Axes) -> Any:

@@ -1,4 +1,4 @@
-"""The database of a command, and the runs that people name in it."""
+"""The database of a command: the option --db, and opening and closing it."""
 
 from __future__ import annotations
 
@@ -22,28 +22,37 @@ T = TypeVar("T")
 
 
 def db_option(command: Decorated) -> Decorated:
-    """The option --db of a command that opens the database."""
+    """Add the option --db to a command."""
     return click.option(
         "--db",
         type=click.Path(),
-        help="The database file.  [default: TRACKAI_DB_PATH, then ~/.trackai/trackai.db]",
+        help="Database file.  [default: TRACKAI_DB_PATH, then ~/.trackai/trackai.db]",
     )(command)
 
 
-def with_store(
-    db: str | None, work: Callable[[Database], Awaitable[T]], *, make: bool = False
+def url_option(command: Decorated) -> Decorated:
+    """Add the option --url to a command that can read from a server."""
+    return click.option(
+        "--url", help="Read from the TrackAI server at this URL, not from a database file."
+    )(command)
+
+
+def with_database(
+    db: str | None, work: Callable[[Database], Awaitable[T]], *, create: bool = False
 ) -> T:
-    """Open the database, do the work in an event loop, close it.
+    """Open the database, run `work` in an event loop, and close the database.
 
     Args:
-        make: make the file if there is none.
+        db: the value of --db.
+        create: create the file if it does not exist.
 
     Raises:
-        NotFoundError: there is none; a name that is mistyped must not look like an empty one.
+        NotFoundError: the file does not exist; without `create`, a mistyped path is an error and
+            not an empty database.
     """
     path = Settings.from_env(db).db_path
-    if not make and not path.exists():
-        raise NotFoundError(f"there is no database {path}: log a run, or name another with --db")
+    if not create and not path.exists():
+        raise NotFoundError(f"database {path} not found: log a run first, or pass --db")
 
     async def main() -> T:
         database = Database(path)
@@ -57,7 +66,7 @@ def with_store(
 
 
 def open_source(db: str | None, url: str | None) -> Source:
-    """What `Api` reads from: the database, or a server if its URL is given."""
+    """Open the source that `Api` reads from: the server at `url`, or else the database."""
     from trackai.reading.sources import LocalSource, RemoteSource
 
     settings = Settings.from_env(db)

@@ -50,11 +50,11 @@ def test_runs_are_filtered_sorted_and_shown_with_columns(trackai: Trackai) -> No
 
 
 @pytest.mark.parametrize("text", ["3", "latest", "b-2", "proj/b-2", "Proj/b-2"])
-def test_a_run_is_named_in_many_ways(trackai: Trackai, text: str) -> None:
+def test_ways_to_name_a_run(trackai: Trackai, text: str) -> None:
     assert trackai("show", text, "--json").json["run"]["id"] == 3
 
 
-def test_a_name_that_two_runs_have_means_the_slug(trackai: Trackai) -> None:
+def test_slugs_take_precedence_and_ambiguous_names_are_errors(trackai: Trackai) -> None:
     assert trackai("show", "b", "--json").json["run"]["id"] == 2
     trackai("rename", "1", "twin")
     trackai("rename", "2", "twin")
@@ -72,7 +72,7 @@ def test_show(trackai: Trackai) -> None:
     assert "loss\tNaN" in trackai("show", "1").out
 
 
-def test_a_long_metric_is_drawn_like_a_short_one(trackai: Trackai) -> None:
+def test_sparklines_of_long_metrics(trackai: Trackai) -> None:
     with sdk.init(project="long", name="long") as run:
         for step in range(3000):
             run.log({"up": step, "text": "x"}, step=step)
@@ -91,10 +91,10 @@ def test_compare(trackai: Trackai) -> None:
     assert "same" not in text
     assert "same\t1\t1" in trackai("compare", "1", "2", "--all").out
     alone = trackai("compare", "1")
-    assert (alone.out, "nothing differs" in alone.err) == ("", True)
+    assert (alone.out, "No differences" in alone.err) == ("", True)
 
 
-def test_sql_reads_and_cannot_write(trackai: Trackai) -> None:
+def test_sql_is_read_only(trackai: Trackai) -> None:
     assert trackai("sql", "SELECT COUNT(*) AS n FROM metrics", "--json").json["rows"] == [[9]]
     assert "readonly" in trackai("sql", "DELETE FROM runs", code=2).err
     assert "syntax" in trackai("sql", "SELEC", code=2).err
@@ -103,11 +103,11 @@ def test_sql_reads_and_cannot_write(trackai: Trackai) -> None:
 def test_sql_opens_no_other_file(trackai: Trackai, tmp_path: Path) -> None:
     other = tmp_path / "other.db"
     for statement in (f"ATTACH DATABASE '{other}' AS x", f"VACUUM INTO '{other}'"):
-        assert "only reads" in trackai("sql", statement, code=2).err
+        assert "must only read" in trackai("sql", statement, code=2).err
     assert not other.exists()
 
 
-def test_sql_ends_at_ctrl_c(db_path: Path) -> None:
+def test_ctrl_c_interrupts_sql(db_path: Path) -> None:
     endless = (
         "WITH RECURSIVE c (x) AS (VALUES (1) UNION ALL SELECT x + 1 FROM c) SELECT sum(x) FROM c"
     )
@@ -147,6 +147,6 @@ def test_sparkline() -> None:
     assert len(sparkline(range(25))) == 24
 
 
-def test_what_a_name_holds_does_not_reach_the_terminal(trackai: Trackai) -> None:
+def test_escape_sequences_in_names_are_removed(trackai: Trackai) -> None:
     sdk.init(project="p\x1b[31m", name="evil\x1b]0;x\x07").finish()
     assert "\x1b" not in trackai("projects").out + trackai("show", "latest").out

@@ -1,0 +1,60 @@
+"""trackai delete"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from trackai.cli.database import db_option, with_database
+from trackai.cli.output import human_bytes, json_option, pluralize, print_json
+from trackai.errors import TrackAIError
+
+if TYPE_CHECKING:
+    from trackai.store.engine.database import Database
+    from trackai.structs.records import Run
+
+
+@click.command()
+@click.argument("run", nargs=-1, required=True)
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@db_option
+@json_option
+def delete(run: tuple[str, ...], yes: bool, db: str | None, as_json: bool) -> None:
+    """Delete runs and all their data."""
+    from trackai.store.catalogue import runs
+    from trackai.store.points import series
+    from trackai.store.upkeep import deletion
+
+    async def read(database: Database) -> list[tuple[Run, int]]:
+        async with database.read() as conn:
+            resolved = [await runs.resolve(conn, name) for name in run]
+            return [
+                (record, sum(metric.points for metric in await series.summaries(conn, record.id)))
+                for record in resolved
+            ]
+
+    selected = with_database(db, read)
+    if not yes:
+        for record, points in selected:
+            click.echo(f"{record.run_id} (id {record.id}), {pluralize(points, 'point')}", err=True)
+        _confirm(f"Delete {pluralize(len(selected), 'run')}? [y/N] ")
+    ids = [record.id for record, _ in selected]
+    deleted, freed = with_database(db, lambda database: deletion.delete_runs(database, ids))
+    if as_json:
+        print_json(deleted=[record.id for record in deleted], bytes=freed)
+    else:
+        click.echo(f"deleted {pluralize(len(deleted), 'run')}, freed {human_bytes(freed)}")
+
+
+def _confirm(question: str) -> None:
+    click.echo(question, nl=False, err=True)
+    answer = sys.stdin.readline() if sys.stdin else ""
+    if not answer:
+        click.echo(err=True)
+        raise click.UsageError(
+            "cannot ask for confirmation without input: pass --yes", click.get_current_context()
+        )
+    if answer.strip().lower() not in {"y", "yes"}:
+        raise TrackAIError("nothing was deleted")

@@ -1,0 +1,87 @@
+"""trackai tag, rename, move"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from trackai.cli.database import db_option, with_database
+from trackai.cli.output import json_option, print_json
+from trackai.settings import Settings
+
+if TYPE_CHECKING:
+    from trackai.store.engine.database import Database
+    from trackai.structs.records import Run
+
+
+@click.command()
+@click.argument("run")
+@click.argument("tags", nargs=-1)
+@click.option("--remove", is_flag=True, help="Remove the tags instead.")
+@db_option
+@json_option
+def tag(run: str, tags: tuple[str, ...], remove: bool, db: str | None, as_json: bool) -> None:
+    """Add tags to a run, and print all its tags."""
+    from trackai.reading.sources import check_change
+    from trackai.store.catalogue import runs
+    from trackai.store.catalogue import tags as store_tags
+
+    if not remove:
+        check_change({"tags": list(tags)})
+
+    async def work(database: Database) -> tuple[Run, list[str]]:
+        async with database.write() as conn:
+            record = await runs.resolve(conn, run)
+            await (store_tags.remove if remove else store_tags.add)(conn, record.id, tags)
+            return record, await store_tags.get(conn, record.id)
+
+    record, all_tags = with_database(db, work)
+    if as_json:
+        print_json(run=record, tags=all_tags)
+    else:
+        click.echo(" ".join(all_tags))
+
+
+@click.command()
+@click.argument("run")
+@click.argument("name")
+@db_option
+@json_option
+def rename(run: str, name: str, db: str | None, as_json: bool) -> None:
+    """Rename a run; its slug does not change."""
+    changed = _change(db, run, name=name)
+    _print_change(changed, f"renamed to {name!r}", as_json=as_json)
+
+
+@click.command()
+@click.argument("run")
+@click.argument("project")
+@db_option
+@json_option
+def move(run: str, project: str, db: str | None, as_json: bool) -> None:
+    """Move a run to another project.
+
+    PROJECT is created if it does not exist.
+    """
+    changed = _change(db, run, project=project)
+    _print_change(changed, f"moved to project {project!r}", as_json=as_json)
+
+
+def _change(db: str | None, run_name: str, **fields: str) -> Run:
+    from trackai.reading.sources import LocalSource
+    from trackai.store.catalogue import runs
+
+    async def work(database: Database) -> Run:
+        async with database.read() as conn:
+            return await runs.resolve(conn, run_name)
+
+    run = with_database(db, work)
+    return LocalSource(Settings.from_env(db).db_path).change(run.id, **fields)
+
+
+def _print_change(run: Run, change: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json(run=run)
+    else:
+        click.echo(f"run {run.run_id} (id {run.id}) {change}")

@@ -1,0 +1,43 @@
+"""trackai import trackai"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from trackai.cli.database import db_option
+from trackai.cli.imports import run_import
+from trackai.cli.output import json_option
+from trackai.cli.progress import ProgressLine
+
+if TYPE_CHECKING:
+    from trackai.importers.receipt import Receipt
+    from trackai.store.engine.database import Database
+
+
+@click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@db_option
+@json_option
+@click.pass_context
+def trackai(ctx: click.Context, file: Path, db: str | None, as_json: bool) -> None:
+    """Import a database of the original TrackAI server.
+
+    FILE may also be a database of this version, which is merged like with `trackai merge`.
+    Importing again adds what is new. The exit code is 4 if something could not be stored; the
+    printed receipt lists it.
+    """
+
+    async def work(database: Database, receipt: Receipt) -> Receipt:
+        from trackai.importers import original
+        from trackai.importers.load import load
+        from trackai.importers.merge import merge
+
+        if not original.made(file):
+            return await merge(database, file, receipt, ProgressLine())
+        items = original.read(file, receipt=receipt, progress=ProgressLine())
+        return await load(database, items, receipt)
+
+    run_import(ctx, db, str(file), work, as_json)

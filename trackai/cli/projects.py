@@ -1,0 +1,42 @@
+"""trackai projects"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from trackai.cli.database import db_option, with_database
+from trackai.cli.output import json_option, print_json, print_table
+
+if TYPE_CHECKING:
+    from trackai.store.engine.database import Database
+    from trackai.structs.records import ProjectSummary
+
+_LIMIT = 1_000_000
+
+
+@click.command()
+@db_option
+@json_option
+def projects(db: str | None, as_json: bool) -> None:
+    """List projects, newest first."""
+    from trackai.store.catalogue import projects
+
+    async def work(database: Database) -> list[ProjectSummary]:
+        async with database.read() as conn:
+            page = await projects.list_page(conn, limit=_LIMIT, offset=0)
+            return [await projects.get_summary(conn, project.id) for project in page]
+
+    summaries = with_database(db, work)
+    if as_json:
+        print_json(projects=summaries)
+        return
+    print_table(
+        ("project", "name", "runs", "running", "failed", "updated"),
+        [
+            (project.project_id, project.name, project.total_runs, project.running_runs,
+             project.failed_runs, project.updated_at)
+            for project in summaries
+        ],
+    )  # fmt: skip

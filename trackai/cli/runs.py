@@ -1,0 +1,91 @@
+"""trackai runs"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from trackai.cli.database import db_option, with_database
+from trackai.cli.output import json_option, pluralize, print_json, print_table
+
+if TYPE_CHECKING:
+    from trackai.store.engine.database import Database
+    from trackai.structs.records import RunPage
+    from trackai.values.types import State
+
+
+@click.command()
+@click.argument("project", required=False)
+@click.option("--filter", "condition",
+              help="Filter runs by a condition: 'config.lr < 0.01 and tag = x'.")  # fmt: skip
+@click.option("--group", help="Filter by group.")
+@click.option(
+    "--state", type=click.Choice(["running", "completed", "failed"]), help="Filter by state."
+)
+@click.option("--search", help="Filter by text in the name or slug.")
+@click.option("--columns", help="Fields to add as columns: 'config.opt/lr,metric.val/acc.max'.")
+@click.option("--sort", default="created_at", show_default=True, help="Field to sort by.")
+@click.option("--asc", is_flag=True, help="Sort in ascending order (smallest or oldest first).")
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True,
+              help="Maximum number of runs.")  # fmt: skip
+@click.option("--offset", type=click.IntRange(0), default=0, show_default=True,
+              help="Number of runs to skip.")  # fmt: skip
+@db_option
+@json_option
+def runs(
+    project: str | None,
+    condition: str | None,
+    group: str | None,
+    state: State | None,
+    search: str | None,
+    columns: str | None,
+    sort: str,
+    asc: bool,
+    limit: int,
+    offset: int,
+    db: str | None,
+    as_json: bool,
+) -> None:
+    """List runs, newest first.
+
+    Lists the runs of PROJECT, or of all projects. Filters and fields have the syntax of the HTTP
+    API.
+    """
+    from trackai.filters.parser import parse_field, parse_fields, parse_filter
+    from trackai.store.catalogue import projects, run_tables
+
+    tree = None if condition is None else parse_filter(condition)
+    sort_by = parse_field(sort, name="sort")
+    fields = parse_fields(columns) if columns else {}
+
+    async def work(database: Database) -> RunPage:
+        async with database.read() as conn:
+            project_id = None if project is None else (await projects.find(conn, project)).id
+            return await run_tables.list_page(
+                conn,
+                run_tables.RunFilter(
+                    project_id=project_id, group=group, state=state, search=search, tree=tree
+                ),
+                sort_by=sort_by,
+                sort_order="asc" if asc else "desc",
+                columns=fields,
+                limit=limit,
+                offset=offset,
+            )
+
+    page = with_database(db, work)
+    if as_json:
+        print_json(runs=page.runs, total=page.total, has_more=page.has_more)
+        return
+    print_table(
+        ("id", "run", "group", "state", "created", "tags", *fields),
+        [
+            (run.id, run.run_id, run.group_name, run.state, run.created_at, run.tags,
+             *((run.values or {}).get(name) for name in fields))
+            for run in page.runs
+        ],
+    )  # fmt: skip
+    if page.has_more:
+        shown = f"Showing {len(page.runs)} of {pluralize(page.total, 'run')}."
+        click.echo(f"{shown} Use --limit or --offset to see more.", err=True)
