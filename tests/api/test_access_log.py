@@ -1,4 +1,4 @@
-"""What a server says about itself: /metrics and the access log; and how it ends."""
+"""/metrics, the access log, and the shutdown of the server."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SAMPLE = re.compile(r'[a-z_]+(\{([a-z]+="[^"\n]*",?)+\})? [0-9.e+-]+')
 
 @pytest.fixture
 def server(own_server: Server) -> Server:
-    """What one has counted of others' requests would be counted here."""
+    """A new server, which has counted no requests of other tests."""
     return own_server
 
 
@@ -60,7 +60,7 @@ def test_prometheus_metrics(server: Server) -> None:
 
 @contextmanager
 def _serving(db_path: Path, **env: str) -> Iterator[tuple[Server, IO[str]]]:
-    """A server and what it complains about."""
+    """A server and its stderr."""
     with subprocess.Popen(
         [sys.executable, "-m", "trackai.cli", "serve", "--port", "0", "--db", str(db_path)],
         env={**os.environ, **env}, stderr=subprocess.PIPE, text=True,
@@ -76,7 +76,7 @@ def _serving(db_path: Path, **env: str) -> Iterator[tuple[Server, IO[str]]]:
 def test_internal_errors_are_counted_and_have_security_headers(db_path: Path) -> None:
     with _serving(db_path) as (server, complaints):
         server.request("POST", "/api/projects", {"name": "p", "project_id": "p"})
-        with sqlite3.connect(db_path) as conn:  # what no way into the database lets through
+        with sqlite3.connect(db_path) as conn:  # a value that the API never stores
             conn.execute("UPDATE projects SET created_at = 9000000000000000000")
         answer = server.request("GET", "/api/projects/1")
         lines = server.request("GET", "/metrics").json.splitlines()
@@ -103,7 +103,7 @@ def test_a_client_that_disconnects_during_its_request_is_counted(db_path: Path) 
                 break
             time.sleep(0.05)
         else:
-            pytest.fail("it has not been counted")
+            pytest.fail("the request has not been counted")
         server.process.terminate()
         assert complaints.read() == ""
 
@@ -153,5 +153,5 @@ def test_shutdown_stores_all_accepted_batches(server: Server, db_path: Path) -> 
     server.process.wait(timeout=30)
     with sqlite3.connect(db_path) as conn:
         stored = conn.execute("SELECT COUNT(*) FROM metrics").fetchone()[0]
-    # Nobody was told of more than there is; and nobody was left without the answer to what is.
+    # Every accepted batch is stored, and every stored batch was acknowledged.
     assert stored == accepted >= 10

@@ -1,4 +1,4 @@
-"""Charts over HTTP: at most so many buckets, exact, down to the points themselves."""
+"""Charts over HTTP: exact figures in a limited number of buckets."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LENGTH = 20_000
 
 @pytest.fixture
 def run_id(db_path: Path, server: Server) -> int:
-    """A run with a long metric, NaN and infinities in it."""
+    """A run with a long metric that contains NaN and infinities."""
     with trackai.init(project="p", name="long") as run:
         for step in range(_LENGTH):
             value = math.nan if step % 1000 == 7 else math.inf if step % 5000 == 8 else step / 8
@@ -39,7 +39,7 @@ def _chart(server: Server, run_id: int, path: str, **asked: Any) -> Any:
 
 
 def _check(chart: Any, first: int, last: int, count: int) -> None:
-    """Every bucket says what was logged from `first` to `last`."""
+    """Check that the buckets have the figures of the points from `first` to `last`."""
     assert 0 < len(chart["data"]) <= count
     assert [chart["data"][0]["step"], chart["data"][-1]["step_last"]] == [first, last]
     assert sum(bucket["count"] for bucket in chart["data"]) == last - first + 1
@@ -53,7 +53,7 @@ def _check(chart: Any, first: int, last: int, count: int) -> None:
 
 
 def test_a_long_series_in_few_buckets(server: Server, run_id: int) -> None:
-    for _ in range(2):  # from the points at first, or from rollups; no answer may differ
+    for _ in range(2):  # from points or from rollups, with equal results
         chart = _chart(server, run_id, "loss", points=100)
         assert (chart["raw"], chart["x"]) == (False, "step")
         _check(chart, 0, _LENGTH - 1, 100)
@@ -116,7 +116,7 @@ def test_compare_in_buckets(server: Server, run_id: int) -> None:
     gpu = {"run_ids": [run_id], "metric_paths": ["gpu"], "points": 64}
     (one,) = server.request("POST", "/api/metrics/compare", gpu).json[str(run_id)]["gpu"]["data"]
     assert (one["step"], one["x"][:2]) == (None, "20")
-    for bounds in ({"step_min": 0}, {"step_max": 100}):  # what has no step lies in no range of them
+    for bounds in ({"step_min": 0}, {"step_max": 100}):  # system metrics have no steps
         found = server.request("POST", "/api/metrics/compare", {**gpu, **bounds})
         assert found.json[str(run_id)]["gpu"]["data"] == []
         assert _chart(server, run_id, "gpu", points=100, **bounds)["data"] == []

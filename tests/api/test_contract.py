@@ -1,4 +1,4 @@
-"""The shapes that existing HTTP clients rely on, asked of a real server."""
+"""The response shapes that existing HTTP clients rely on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the page of one run reads: where it comes from, its log, its histograms, its files."""
+"""/api/runs/{id}/details, log, histograms and files: the data of the run page."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ EXPORT = Path(__file__).parents[1] / "data" / "neptune" / "export"
 
 @pytest.fixture
 def imported(server: Server) -> Server:
-    """A server over runs with forks, logs, histograms and files."""
+    """A server with imported runs that have forks, logs, histograms and files."""
     with pytest.raises(SystemExit):
         main(["import", "neptune", str(EXPORT), "--json"])
     return server
@@ -166,12 +166,12 @@ def test_previews_are_images_text_or_hex(imported: Server, db_path: Path) -> Non
     assert data.startswith(b"00000000  ")
     assert len(data.splitlines()) == 188  # of 3000 bytes
     assert look("artifacts/empty")[1] == b""
-    # What it is called does not matter, and an SVG is a document: it is shown as its text.
+    # The type depends on the contents, not the name. An SVG is previewed as text.
     blob = by_path["source/train.py"]["sha256"]
     kept = db_path.with_name(db_path.name + "-files") / blob[:2] / blob[2:]
     kept.write_text("<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>")
     assert look("source/train.py")[2]["Content-Type"] == "text/plain; charset=utf-8"
-    kept.write_bytes(b"\xe2\x82\xac" * 100_000)  # a character is cut in two
+    kept.write_bytes(b"\xe2\x82\xac" * 100_000)  # the last character is incomplete
     status, data, _ = look("source/train.py")
     assert (status, data.decode()) == (200, "€" * 66_666)
     kept.unlink()

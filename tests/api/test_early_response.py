@@ -1,4 +1,4 @@
-"""Answers that are there before the end of the request."""
+"""Responses sent before the end of the request body."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_clients_that_are_still_sending_get_the_response(
             "Content-Length: 200000",
         ]
         connection.sendall("\r\n".join([*lines, *filter(None, [more]), "", ""]).encode())
-        time.sleep(0.3)  # the answer is there, and nobody looks
+        time.sleep(0.3)  # the response arrives, and is not read
         for _ in range(200):
             connection.sendall(b"x" * 1000)
         said = b""

@@ -1,4 +1,4 @@
-"""Following a run that is being logged: what is new, and nothing twice."""
+"""Following a run over HTTP: news of metrics, and event streams."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_a_resume_resets_the_reader(server: Server) -> None:
     with trackai.init(project="p", name="r", resume="must") as run:
         run.log({"loss": 2.0}, step=5)
         run.log({"loss": 2.0, "more": 1.0}, step=6)
-        run.log({"other": 2.0}, step=10)  # none of its points is superseded
+        run.log({"other": 2.0}, step=10)  # supersedes no point of this metric
     news = server.get(f"{metric}?since={cursor}")
     assert (news["reset"], [point["step"] for point in news["data"]]) == (True, [5, 6])
     assert not server.get(f"{metric}?since={news['cursor']}")["reset"]
@@ -145,7 +145,7 @@ def test_event_streams_resume_after_the_last_event_id(server: Server) -> None:
     assert stream.next()["event"] == "state"
     server.request("PATCH", f"/api/runs/{run.id}/state?state=failed")
     assert stream.next()["data"]["state"] == "failed"
-    head = server.request("HEAD", f"/api/runs/{run.id}/events")  # which would never end
+    head = server.request("HEAD", f"/api/runs/{run.id}/events")  # a stream would never end
     assert (head.status, head.json) == (200, None)
     server.request("DELETE", f"/api/runs/{run.id}")
     assert stream.next()["data"]["state"] == "deleted"

@@ -1,4 +1,4 @@
-"""Groups of runs over HTTP: mean and deviation, step by step."""
+"""/api/metrics/groups, and comparisons by group: mean and deviation by step."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LENGTHS = {"a": 100, "b": 100, "c": 60, "d": 100}
 
 @pytest.fixture
 def run_ids(db_path: Path, server: Server) -> dict[str, int]:
-    """Runs of two groups, with other lengths and learning rates, one with a NaN."""
+    """Runs of two groups with different lengths and learning rates; one has a NaN."""
     found = {}
     for number, (name, length) in enumerate(_LENGTHS.items()):
         config = {"lr": 0.1 * (number % 2), "flag": number == 3} if name != "d" else {}
@@ -67,7 +67,7 @@ def test_a_group_in_few_buckets(server: Server, run_ids: dict[str, int]) -> None
     assert [(one["step"], one["step_last"]) for one in buckets] == [
         (first, min(first + 7, 99)) for first in range(32, 100, 8)
     ]
-    # Each run counts once with its mean: the third ends within the fourth bucket.
+    # Each run counts once per bucket, with its mean. The third ends in the fourth bucket.
     assert [one["runs"] for one in buckets] == [3, 3, 3, 3, 2, 2, 2, 2, 2]
     assert buckets[3]["mean"] == pytest.approx((59.5 + 69.5 + 77.5) / 3)
     assert all(0 <= one["x"] <= one["x_last"] for one in buckets)

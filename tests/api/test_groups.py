@@ -1,4 +1,4 @@
-"""/api/projects/{id}/groups: runs in groups by a field."""
+"""/api/projects/{id}/groups: runs grouped by a field."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Logging over HTTP: what is sent is stored whole and once, or not at all."""
+"""Logging over HTTP: batches are stored completely and once, or not at all."""
 
 from __future__ import annotations
 
@@ -198,7 +198,7 @@ def test_statuses_of_other_errors(server: Server, run: int) -> None:
     with closing(http.client.HTTPConnection(server.url.removeprefix("http://"))) as connection:
         connection.putrequest("POST", path)
         connection.putheader("Content-Length", str(MAX_BODY + 1))
-        connection.endheaders()  # the answer comes before the body
+        connection.endheaders()  # the response comes before the body
         assert connection.getresponse().status == 413
     assert server.request("POST", path, good).status == 200
 
@@ -274,7 +274,7 @@ def test_points_of_concurrent_clients_are_all_stored(
 
 
 def _wait_for_bytes(server: Server, number: int) -> None:
-    """Until so many bytes of requests have come in that are not answered."""
+    """Wait until the server has received `number` bytes of unanswered requests."""
     deadline = time.monotonic() + 60
     text = ""
     while f"trackai_ingest_bytes {number}\n" not in text:
@@ -285,7 +285,7 @@ def _wait_for_bytes(server: Server, number: int) -> None:
 def test_an_overloaded_server_refuses_batches_and_stores_accepted_ones(
     server: Server, run: int
 ) -> None:
-    """A body takes its room as it comes in."""
+    """Memory for a body is reserved while it is received."""
     address = ("127.0.0.1", int(server.url.rpartition(":")[2]))
     accepted: list[tuple[socket.socket, bytes]] = []
     with ExitStack() as stack:

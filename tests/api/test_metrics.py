@@ -1,4 +1,4 @@
-"""/api/metrics: names, values, order, pages, ranges of steps, and what a client may get wrong."""
+"""/api/metrics: names, values, order, pages, ranges of steps, comparisons and errors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Metric:
-    """One metric of one run, over HTTP."""
+    """A metric of a run, read over HTTP."""
 
     def __init__(self, server: Server, run: trackai.Run, path: str) -> None:
         self._server = server
@@ -40,14 +40,14 @@ def test_names_are_sorted_and_a_run_may_have_none(server: Server, db_path: Path)
         pass
     with trackai.init(project="p") as run:
         run.log({"b": 1.0, "a/b": 1.0, "Z": 1.0, "ü": 1.0, "a b": 1.0})
-        run.log_system({"a": 1.0, "b": 2.0})  # a name on both axes is one name
+        run.log_system({"a": 1.0, "b": 2.0})  # metrics on both axes with the same name
     expected = ["Z", "a", "a b", "a/b", "b", "ü"]
     for slash in ("", "/"):
         assert server.get(f"/api/metrics/runs/{run.id}{slash}") == expected
         assert server.get(f"/api/metrics/runs/{empty.id}{slash}") == []
 
 
-# What a client can write into an address without encoding it.
+# Characters that a client can send in a URL without encoding.
 RAW = "az-._~!$&'()*+,;=:@/[]|^`{}\"<>\\"
 
 
@@ -63,7 +63,7 @@ def test_a_metric_of_any_name(server: Server, db_path: Path) -> None:
         run.log({name: number for number, name in enumerate(NAMES)}, step=3)
     assert server.get(f"/api/metrics/runs/{run.id}") == sorted(NAMES)
     for number, name in enumerate(NAMES):
-        # All of it encoded; slashes as they are; whatever a client can send as it is.
+        # With everything encoded, without slashes, or only what must be.
         for safe in ("", "/", "/" + RAW):
             for slash in ("", "/"):
                 address = quote(name, safe=safe) + slash
@@ -120,7 +120,7 @@ def test_points_are_sorted_by_step(server: Server, db_path: Path) -> None:
     with trackai.init(project="p") as run:
         for number, step in enumerate(steps):
             run.log({"x": number}, step=step)
-        run.log({"x": 100}, step=1)  # the same step again: both are kept, in order of time
+        run.log({"x": 100}, step=1)  # an equal step: both points are kept, in order of time
     found = Metric(server, run, "x").points()
     assert [step for step, _ in found] == sorted([*steps, 1])
     assert [value for step, value in found if step == 1] == [6, 100]
@@ -195,7 +195,7 @@ def test_a_system_metric_has_times_instead_of_steps(server: Server, ten: trackai
     assert metric.points() == [(None, 0), (None, 1), (None, 2), (None, 3)]
     times = [point["timestamp"] for point in metric.page()["data"]]
     assert times == sorted(set(times))
-    # What has no step lies in no range of steps.
+    # System metrics have no steps.
     assert metric.points("?step_min=-1e300") == []
     both = Metric(server, ten, "both")
     assert both.points() == [(n, n) for n in range(10)] + [(None, n) for n in range(10, 14)]
@@ -291,5 +291,5 @@ def test_missing_metrics_are_not_found(server: Server, ten: trackai.Run) -> None
     for address in ("X", "x%20", "x%0A", "%FF", "%", "x/y", "x" * 3000, "", "%00"):
         answer = server.request("GET", f"{path}/{address}")
         assert (answer.status, list(answer.json)) == (404, ["detail"]), address
-    # Without a metric there is no such path, and no redirect to one.
+    # Without a metric, the path is unknown and not redirected.
     assert server.request("GET", path).status == 404

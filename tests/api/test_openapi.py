@@ -1,4 +1,4 @@
-"""/openapi.json: it describes every route, and the server keeps to it whatever is sent."""
+"""/openapi.json describes every route, and responses conform to it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CHECKS = ",".join(
 
 @pytest.fixture
 def server(own_server: Server) -> Server:
-    """What one has counted of others' requests would be counted here."""
+    """A new server, which has counted no requests of other tests."""
     return own_server
 
 
@@ -78,7 +78,7 @@ def test_responses_conform_to_the_schema(
     with trackai.init(project="p", name="r", config={"lr": 0.1, "n": float("inf")}) as run:
         run.log({"loss": float("nan"), "acc": 0.5, "text": "x", "ok": True}, step=0)
         run.log_system({"gpu": 1.0})
-    # An endless answer is for a test of its own.
+    # Excludes event streams, which never end.
     options = ["--exclude-path-regex", "/events"]
     if ids != "any":
         names = {"project_id": 1, "run_id": run.id, "metric_path": "acc"}
@@ -107,4 +107,4 @@ def test_responses_conform_to_the_schema(
     assert 'route="/api/runs",status="200"' in answered
     if ids != "any":
         summary = 'method="GET",route="/api/runs/{run_id}/summary",status="200"'
-        assert summary in answered, "nothing was asked for that exists"
+        assert summary in answered, "no request was for an existing run"

@@ -1,4 +1,4 @@
-"""Large pages of points: sent piece by piece, without ever being in memory as a whole."""
+"""Large pages of points, which are streamed in chunks."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _MILLION = 1_000_000
 
 
 def _memory(server: Server) -> int:
-    """The most that the server has had in memory since it began, in bytes."""
+    """The peak memory of the server, in bytes."""
     status = Path(f"/proc/{server.process.pid}/status").read_text()
     return next(
         int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM")
@@ -89,7 +89,7 @@ async def test_a_large_page_takes_little_memory(db: Database, server: Server) ->
             last = (last + block)[-100:]
     assert size > 60 * _MILLION
     assert last.endswith(b'"value":142857.0}],"has_more":false}')
-    # A name may lie across the ends of two blocks.
+    # The text may be split between two blocks.
     assert _MILLION - size // (1 << 20) - 1 <= points <= _MILLION
     # The points alone, as objects, would be more than 100 MB; their JSON is 70.
     assert _memory(server) - before < 30_000_000
@@ -132,7 +132,7 @@ def test_chunks_add_up_to_the_page(server: Server, db_path: Path) -> None:
 async def test_a_deletion_while_streaming_leaves_the_response_incomplete(
     db: Database, server: Server
 ) -> None:
-    run_id = await _fill(db, 110_000)  # more than the buffers of a connection hold
+    run_id = await _fill(db, 110_000)  # more than the buffers of a connection can hold
     with _get(server, f"/api/metrics/runs/{run_id}/metric/m?limit={_MILLION}") as response:
         response.read(1000)
         assert server.request("DELETE", f"/api/runs/{run_id}").status == 200

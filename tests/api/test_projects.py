@@ -1,4 +1,4 @@
-"""/api/projects: order, pages, clashes, and what a client may get wrong."""
+"""/api/projects: order, pages, conflicts and errors."""
 
 from __future__ import annotations
 
@@ -56,13 +56,13 @@ def test_names_are_stored_unchanged(server: Server) -> None:
 def test_projects_are_listed_newest_first_in_pages(server: Server) -> None:
     assert server.get("/api/projects") == []
     ids = [make(server, f"p{number}")["id"] for number in range(7)]
-    make_run(server, ids[0], "r")  # a project that changes does not move
+    make_run(server, ids[0], "r")  # does not change the order
     newest_first = ids[::-1]
     assert [project["id"] for project in server.get("/api/projects")] == newest_first
     pages = [server.get(f"/api/projects/?limit=3&offset={offset}") for offset in (0, 3, 6, 9)]
     assert [len(page) for page in pages] == [3, 3, 1, 0]
     assert [project["id"] for page in pages for project in page] == newest_first
-    # An empty parameter is one that was not given.
+    # Empty parameters are ignored.
     assert server.get("/api/projects?limit=&offset=&unknown=1") == server.get("/api/projects")
     assert server.get("/api/projects?offset=9223372036854775807") == []
 
@@ -94,7 +94,7 @@ def test_an_existing_name_or_slug_is_a_conflict(server: Server) -> None:
         assert name in answer.json["detail"]
         assert slug in answer.json["detail"]
     assert server.get("/api/projects") == [taken]
-    # A name is no slug, and case counts.
+    # Names and slugs are separate, and case-sensitive.
     make(server, "slug", "name")
     make(server, "Name", "Slug")
 

@@ -1,4 +1,4 @@
-"""What a request may get wrong, asked of every route there is."""
+"""Invalid requests to all routes."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ def filled(path: str, value: str) -> str:
     return PARAMETER.sub(value, path)
 
 
-# What else routes with an id ask for, wherever they look first.
+# Parameters that some routes with an id require.
 QUERY = "?metric=x&kind=min&by=state"
 BODY = b'{"state": "failed", "tags": ["t"]}'
-# Of those that take no field that they do not know.
+# For routes that refuse unknown fields.
 BODIES = {
     "/api/runs/{run_id}": b'{"tags": ["t"]}',
     "/api/metrics/runs/{run_id}": b'{"rows": [{"step": 0, "values": {"x": 1.0}}]}',
@@ -46,7 +46,7 @@ BODIES = {
 
 
 def is_refused(answer: Any, *statuses: int) -> bool:
-    """Whether it is one of these errors, in the one shape (without a body after HEAD)."""
+    """Whether the response is one of these errors, with a detail (or no body, after HEAD)."""
     if answer.status not in statuses:
         return False
     return answer.json is None or (
@@ -56,7 +56,7 @@ def is_refused(answer: Any, *statuses: int) -> bool:
 
 @pytest.fixture
 def state(server: Server) -> Iterator[Any]:
-    """A project with a run that has a point; it must look the same after the test."""
+    """A project with a run and a point, which must be unchanged after the test."""
     project = server.request("POST", "/api/projects", {"name": "p", "project_id": "p"})
     run = server.request("POST", "/api/runs", {"project_id": project.json["id"], "run_id": "r"})
     path = f"/api/metrics/runs/{run.json['id']}"
@@ -136,12 +136,12 @@ def test_unsupported_methods_are_refused(server: Server) -> None:
         for method in ("PUT", "TRACE", "OPTIONS"):
             answer = server.request(method, filled(path, "1"), data=b"")
             assert is_refused(answer, 405), (method, path, answer)
-        answer = server.request("ODD", filled(path, "1"), data=b"")  # no method of HTTP at all
+        answer = server.request("ODD", filled(path, "1"), data=b"")  # not a method of HTTP
         assert is_refused(answer, 400), (path, answer)
 
 
 def exchange(server: Server, path: str) -> tuple[int, bytes]:
-    """Ask once; a redirect is not followed."""
+    """Send a GET request without following redirects."""
     connection = http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=20)
     try:
         connection.request("GET", path)

@@ -1,4 +1,4 @@
-"""/api/runs: filters, order, pages, configuration, state, and what a client may get wrong."""
+"""/api/runs: filters, order, pages, configuration, state and errors."""
 
 from __future__ import annotations
 
@@ -137,9 +137,9 @@ def test_search_is_a_substring_of_slug_or_name(server: Server, project: int) -> 
     ):  # fmt: skip
         make(server, project, slug, **({"name": name} if name else {}))
     for text, expected in (
-        ("ALPHA", ["alpha-1"]),  # of the slug, whatever the case
+        ("ALPHA", ["alpha-1"]),  # in the slug, case-insensitive
         ("LPHA-1", ["alpha-1"]),
-        ("größe", ["named"]),  # of the name
+        ("größe", ["named"]),  # in the name
         ("GRÖSSE", ["named"]),  # ß is SS
         ("%", ["100%"]),  # no wildcards
         ("_", ["under_score"]),
@@ -185,7 +185,7 @@ def test_the_summary_has_the_last_value_of_every_metric(server: Server, db_path:
     with trackai.init(project="p") as run:
         run.log({"loss": 3.0, "acc": 0.1}, step=10)
         run.log({"loss": 1.0}, step=20)
-        run.log({"loss": 2.0}, step=15)  # logged later, but no later step
+        run.log({"loss": 2.0}, step=15)  # logged later, at an earlier step
         run.log({"int": 7, "bool": False, "text": "ü", "nan": math.nan, "inf": -math.inf})
         run.log({"once": 1.0}, step=-5)
         run.log_system({"gpu/0": 0.5})
@@ -303,7 +303,7 @@ SCRIPT = """
 def test_scripts_that_end_while_the_server_is_busy_lose_no_points(
     server: Server, db_path: Path, tmp_path: Path
 ) -> None:
-    """The last connection of a script closes while the server holds its own."""
+    """SQLite checkpoints when the last connection of a script closes beside the server's."""
     made = 0
     with subprocess.Popen([sys.executable, "-c", textwrap.dedent(SCRIPT)], cwd=tmp_path) as script:
         while script.poll() is None:

@@ -1,4 +1,4 @@
-"""Who may talk to the server."""
+"""Access control: hosts, origins, API keys and sessions."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ROUTES = sorted(
 
 
 def test_no_route_answers_a_foreign_host(server: Server) -> None:
-    """A page may let its own name point to 127.0.0.1; the Host header still tells."""
+    """A page may resolve its own domain to 127.0.0.1, but still sends it as Host."""
     assert len(ROUTES) > 30
     for method, path in ROUTES:
         for host in ("evil.example", "localhost.evil.example", "", "127.0.0.1.evil.example"):
@@ -96,7 +96,7 @@ def test_with_a_key_only_health_answers_without_it(guarded: Server) -> None:
             assert guarded.request(method, path).status == 200
             continue
         if (method, path.rstrip("/")) == ("POST", "/api/session"):
-            continue  # how one gets in: see below
+            continue  # signing in is open, see below
         for key in (None, "", "Bearer", "Bearer x", f"Bearer {KEY}x", f"Bearer {KEY[:-1]}",
                     f"Basic {KEY}", KEY, f"Bearer {KEY}\xff"):  # fmt: skip
             headers = {} if key is None else {"Authorization": key}
@@ -106,7 +106,7 @@ def test_with_a_key_only_health_answers_without_it(guarded: Server) -> None:
 
 
 def sign_in(server: Server, key: str, **headers: str) -> tuple[int, str]:
-    """The status, and the header that sets the cookie."""
+    """Sign in; returns the status and the header Set-Cookie."""
     answer = server.request("POST", "/api/session", {"key": key}, headers=headers)
     return answer.status, answer.headers.get("set-cookie", "")
 
@@ -118,7 +118,7 @@ def test_a_browser_signs_in_and_out(guarded: Server) -> None:
     assert status == 200
     attributes = {part.strip().lower() for part in cookie.split(";")[1:]}
     assert {"httponly", "samesite=strict", "path=/"} <= attributes
-    assert "secure" not in attributes  # this server speaks no TLS
+    assert "secure" not in attributes  # the server does not use TLS
     assert KEY not in cookie
     own = {"Cookie": "other=1; " + cookie.partition(";")[0]}
     for method, path in ROUTES:
@@ -147,7 +147,7 @@ def test_invalid_session_cookies_are_refused(guarded: Server) -> None:
 
 
 def test_other_origins_cannot_use_a_session(guarded: Server) -> None:
-    """Another port of this host is the same site: the browser sends the cookie along."""
+    """Another port of this host is the same site, so the browser sends it the cookie."""
     own = {"Cookie": sign_in(guarded, KEY)[1].partition(";")[0]}
     for site in ("same-site", "cross-site"):
         headers = {**own, "Sec-Fetch-Site": site}
@@ -225,7 +225,7 @@ def test_invalid_keys_are_refused(key: str, monkeypatch: pytest.MonkeyPatch) -> 
 async def test_the_listening_address_is_checked_in_every_request(
     server_address: tuple[str, int | None], status: int
 ) -> None:
-    """`uvicorn --host 0.0.0.0 trackai.api.main:app` asks nobody about a key."""
+    """`uvicorn --host 0.0.0.0 trackai.api.main:app` starts without a key."""
     statuses: list[int] = []
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,4 +1,4 @@
-"""The server as a process: how it starts, what it does when the file changes under it."""
+"""The server process: starting, and changes to its database file."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MAIN = Path(trackai.__file__).parent / "api" / "main.py"
 
 @pytest.fixture
 def server(own_server: Server) -> Server:
-    """What is looked at here is the process."""
+    """A new server, as these tests are about the process."""
     return own_server
 
 
@@ -56,7 +56,7 @@ def test_the_database_file_is_removed(server: Server, db_path: Path) -> None:
 
 
 def _wait_until_complete(db_path: Path) -> None:
-    """Until the server has moved everything into the file, and its time lies in the past."""
+    """Wait until the server has checkpointed everything, and the file is older than now."""
     log = db_path.with_name(db_path.name + "-wal")
     deadline = time.monotonic() + 60
     while log.exists() and log.stat().st_size > 0:

@@ -1,4 +1,4 @@
-"""Sessions and codes: what holds, how long, and for whom."""
+"""Sessions and sign-in codes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_a_session_is_valid_for_servers_with_the_same_key_until_it_expires(
 
 def test_servers_with_different_keys_have_different_cookies() -> None:
     assert Sessions(KEY).cookie != Sessions(KEY + "x").cookie
-    # A name is made with the key as well: it must not pass for a session.
+    # The name is also signed with the key; it must not be a valid session.
     assert not Sessions(KEY).is_valid(f"name.{Sessions(KEY)._signature('name')}")
 
 

@@ -1,4 +1,4 @@
-"""Tables of runs over HTTP, and what people do to runs there."""
+"""Tables of runs over HTTP, and changes to runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def runs(db_path: Path, server: Server) -> list[int]:
-    """Three runs of one project, logged by the SDK: their row ids."""
+    """The row ids of three runs of a project."""
     ids = []
     for number in range(3):
         with trackai.init(
@@ -130,8 +130,8 @@ def test_changing_name_notes_slug_tags_and_project(server: Server, runs: list[in
     assert server.request("POST", "/api/runs", taken).status == 200
     change = {"project_id": other, "run_id": "slug", "tags": []}
     assert server.request("PATCH", path, change).status == 409
-    assert server.get(path)["tags"] == ["t"], "a refused change has changed something"
-    moved = server.request("PATCH", path, {"project_id": other})  # it gets one that is free
+    assert server.get(path)["tags"] == ["t"], "a refused change was applied partly"
+    moved = server.request("PATCH", path, {"project_id": other})  # gets an unused slug
     assert (moved.status, moved.json["project_id"], moved.json["run_id"]) == (200, other, "slug-2")
     assert server.get(f"/api/projects/{other}")["total_runs"] == 2
     assert server.request("PATCH", path, {"project_id": 999}).status == 404

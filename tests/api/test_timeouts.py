@@ -1,4 +1,4 @@
-"""Slow and silent clients against a real server, whose patience is made short."""
+"""Slow, silent and ambiguous clients of a server with short timeouts."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LONG = b"POST /api/projects HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\
 
 @pytest.fixture
 def port(db_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """The port of a server that waits for fractions of a second."""
+    """The port of a server with timeouts of fractions of a second."""
     for name in ("HEAD_SECONDS", "BODY_PART_SECONDS"):
         monkeypatch.setattr(timeouts, name, 0.4)
     monkeypatch.setattr(timeouts, "BODY_SECONDS", 1.0)
@@ -56,7 +56,7 @@ def connected(port: int, *first: bytes) -> Iterator[socket.socket]:
 
 
 def ended(connection: socket.socket) -> bool:
-    """Wait until the server ends the connection; the timeout of the socket is the bound."""
+    """Wait until the server closes the connection, or the socket times out."""
     try:
         while connection.recv(65536):
             pass
@@ -89,7 +89,7 @@ def answer(connection: socket.socket) -> bytes:
 
 @pytest.mark.parametrize("said", [GET[:-2], LONG])
 def test_slow_clients_are_disconnected(port: int, said: bytes) -> None:
-    # Each byte comes within the time for a piece, all of them take longer than the whole may.
+    # Each byte is within the timeout for a part, all of them together are over the limit.
     with connected(port, said) as connection, pytest.raises(ConnectionError):
         send_until_it_fails(connection, b"x", 0.1)
 
@@ -103,7 +103,7 @@ def test_clients_that_do_not_read_the_response_are_disconnected(port: int) -> No
 def test_idle_connections_between_requests_stay_open(port: int) -> None:
     with connected(port, GET) as connection:
         assert b"200 OK" in answer(connection)
-        time.sleep(1.0)  # longer than all that is waited for within a request
+        time.sleep(1.0)  # longer than the timeouts within a request
         connection.sendall(GET)
         assert b"200 OK" in answer(connection)
 
@@ -125,7 +125,7 @@ POST = b"POST /api/projects HTTP/1.1\r\n" + HEAD
 
 
 def everything(connection: socket.socket) -> bytes:
-    """All that is said until the server ends the connection."""
+    """Read until the server closes the connection."""
     said = b""
     try:
         while piece := connection.recv(65536):
@@ -159,9 +159,9 @@ def everything(connection: socket.socket) -> bytes:
     ],
 )
 def test_ambiguous_requests_are_refused(port: int, request_: bytes) -> None:
-    """Where a request ends is where the next begins, for everybody between here and there."""
+    """Proxies and the server must agree on where a request ends (request smuggling)."""
     with connected(port) as connection:
-        with suppress(ConnectionError):  # it does not wait for the end of what it refuses
+        with suppress(ConnectionError):  # the server closes before the end of a refused request
             connection.sendall(request_ + GET)
         said = everything(connection)
     assert b"200 OK" not in said
@@ -171,7 +171,7 @@ def test_ambiguous_requests_are_refused(port: int, request_: bytes) -> None:
 
 
 def test_trailers_are_not_headers(port: int) -> None:
-    """A trailer cannot say where a request comes from: what is allowed was decided before."""
+    """Trailers cannot replace headers, which have already been checked."""
     made = b'{"name":"p","project_id":"p"}'
     body = b"%x\r\n%b\r\n0\r\nHost: evil.example\r\nOrigin: null\r\n\r\n" % (len(made), made)
     with connected(port, POST + CHUNKED + b"\r\n" + body) as connection:
@@ -224,5 +224,5 @@ def test_slow_clients_do_not_delay_the_shutdown(
         while busy not in own_server.request("GET", "/metrics").json:
             time.sleep(0.01)
         own_server.process.terminate()
-        # Far less than the time after which whatever is left is cut off.
+        # Far less than the graceful shutdown timeout.
         own_server.process.wait(timeouts.SHUTDOWN_SECONDS + 5)

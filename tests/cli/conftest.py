@@ -1,4 +1,4 @@
-"""The command line, called in this process."""
+"""Fixtures that call the command line in the test process."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Output(NamedTuple):
-    """What a command printed, and its exit code."""
+    """The exit code and the output of a command."""
 
     code: int
     out: str
@@ -26,7 +26,7 @@ class Output(NamedTuple):
 
 
 class Trackai:
-    """Calls `trackai` with the arguments."""
+    """Calls `trackai` with arguments, and checks the exit code."""
 
     def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
         self._capsys = capsys
@@ -43,5 +43,5 @@ class Trackai:
 
 @pytest.fixture
 def trackai(db_path: Path, capsys: pytest.CaptureFixture[str]) -> Trackai:
-    """The command, on a database of this test."""
+    """The command, with a new database."""
     return Trackai(capsys)

@@ -1,4 +1,4 @@
-"""Completion, in a real bash; and what is said to who types something that is not there."""
+"""Shell completion, and errors about unknown commands, options and values."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BASH = shutil.which("bash") or "bash"
 
 @pytest.fixture
 def shell_env(db_path: Path) -> dict[str, str]:
-    """Where a shell finds `trackai`."""
+    """An environment in which a shell finds `trackai`."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     return {**os.environ, "PATH": path, "TERM": "dumb", "HISTFILE": ""}
 
@@ -37,7 +37,7 @@ def some_runs(db_path: Path) -> None:
 
 
 def offered(line: str, env: dict[str, str]) -> list[str]:
-    """What bash offers after a line."""
+    """The completions of bash for a line."""
     words = shlex.split(line) + ([""] if line.endswith(" ") else [])
     script = f"""
         source <(trackai completion bash)

@@ -1,4 +1,4 @@
-"""doctor: finds what is wrong, and mends what can be."""
+"""trackai doctor: finding and fixing problems."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_unstored_and_damaged_journals_are_found(trackai: Trackai, db_path: Path
 def test_rows_of_removed_journals_are_found_and_fixed(
     trackai: Trackai, db_path: Path, run_python: Callable[..., CompletedProcess[str]]
 ) -> None:
-    """Whoever is killed between removing a journal and forgetting it leaves a row, no more."""
+    """A process killed between removing a journal and its row leaves only the row."""
     process = run_python(
         """
         import os, signal
@@ -97,7 +97,7 @@ def test_rows_of_removed_journals_are_found_and_fixed(
     [finding] = trackai("doctor", "--json", code=4).json["findings"]
     assert finding["fixable"]
     assert rows() == 1
-    # That of a run that is being logged stays.
+    # The row of an active run is kept.
     run = sdk.init(project="p", name="live")
     run.log({"x": 2.0})
     trackai("doctor", "--fix", code=4)

@@ -1,4 +1,4 @@
-"""tag, rename, move, delete, demo"""
+"""trackai tag, rename, move and delete"""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_delete_asks_for_confirmation(trackai: Trackai, monkeypatch: pytest.Monk
     error = trackai("delete", "1", "2", code=1).err
     assert "points" in error
     assert "nothing was deleted" in error
-    assert "pass --yes" in trackai("delete", "1", code=2).err  # and there is no second answer
+    assert "pass --yes" in trackai("delete", "1", code=2).err  # stdin is at its end
     assert trackai("runs", "--json").json["total"] == 3
     monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
     assert trackai("delete", "1", "2", "--json").json["deleted"] == [1, 2]

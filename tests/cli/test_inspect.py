@@ -1,4 +1,4 @@
-"""projects, runs, show, compare, sql, config"""
+"""trackai projects, runs, show, compare, sql and config"""
 
 from __future__ import annotations
 

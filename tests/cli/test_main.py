@@ -1,4 +1,4 @@
-"""How commands end: exit codes, one line for what goes wrong, and readers that leave."""
+"""JSON output, exit codes, one-line errors and closed pipes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def shell(script: str) -> subprocess.CompletedProcess[str]:
-    """What a shell makes of a script that calls `trackai`."""
+    """Run a shell script that calls `trackai`."""
     trackai = f'trackai() {{ "{sys.executable}" -m trackai.cli "$@"; }}; '
     return subprocess.run(
         ["bash", "-c", trackai + script], capture_output=True, text=True, check=False, timeout=60
@@ -51,7 +51,7 @@ def test_json_output_is_versioned_and_documented(
 
 
 def _documented(command: str) -> str:
-    """What docs/cli.md says about a command."""
+    """The line of docs/cli.md about a command."""
     text = (Path(__file__).parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")
     (line,) = [line for line in text.splitlines() if line.startswith("|") and
                f"`{command}`" in line.split("|")[1]]  # fmt: skip
@@ -66,7 +66,7 @@ def test_commands_without_json_are_listed() -> None:
         assert command is not None
         if not any(parameter.name == "as_json" for parameter in command.params):
             without.add(name)
-    # A server, a script for shells, and a group whose commands have it.
+    # A server, a shell script, and a group whose commands have the option.
     assert without == {"serve", "completion", "import"}
 
 

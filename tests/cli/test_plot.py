@@ -1,4 +1,4 @@
-"""trackai plot: curves in the terminal, in files and in JSON."""
+"""trackai plot: in the terminal, in files and as JSON."""
 
 from __future__ import annotations
 
@@ -181,7 +181,7 @@ def _on_a_terminal(**env: str) -> str:
         while True:
             try:
                 data = os.read(main, 10_000)
-            except OSError:  # the other end is closed
+            except OSError:  # closed by the process
                 break
             said += data
     os.close(main)

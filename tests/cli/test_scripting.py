@@ -1,4 +1,4 @@
-"""log, wait, backup: what scripts call"""
+"""trackai log, wait and backup"""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_log_from_a_shell_script(trackai: Trackai) -> None:
     assert [(one["path"], one["last"], one["last_step"]) for one in shown["metrics"]] == [
         ("loss", 0.1, 7.5), ("ok", True, 0),
     ]  # fmt: skip
-    assert trackai("log", "--run", first.strip(), "loss=0.05").out == first  # what it has printed
+    assert trackai("log", "--run", first.strip(), "loss=0.05").out == first  # the printed id
     assert len(trackai("runs", "--json").json["runs"]) == 1
     assert "NAME=VALUE" in trackai("log", "--run", "r", "loss", code=2).err
 
@@ -96,7 +96,7 @@ def test_a_backup_contains_everything_logged_before(
 
 
 def shown(copy: Path) -> list[tuple[str, bytes | None]]:
-    """The files that a database names, with their bytes."""
+    """The paths and contents of the files of a database."""
     with closing(sqlite3.connect(copy)) as connection:
         rows = connection.execute("SELECT path, sha256 FROM files ORDER BY path").fetchall()
     found = [(path, find_bytes(copy, sha256)) for path, sha256 in rows]

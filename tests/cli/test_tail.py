@@ -1,4 +1,4 @@
-"""trackai tail: a run that is being logged, from the file and from a server."""
+"""trackai tail, from the database and from a server."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def tailing(*arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """`trackai tail`, in a process of its own."""
+    """Run `trackai tail` in a subprocess."""
     with subprocess.Popen(
         [sys.executable, "-m", "trackai.cli", "tail", *arguments],
         stdout=subprocess.PIPE,
