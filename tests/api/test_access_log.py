@@ -97,9 +97,9 @@ def test_a_client_that_disconnects_during_its_request_is_counted(db_path: Path) 
                 b"Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
             )
             time.sleep(0.3)
-        wanted = 'trackai_http_requests_total{method="POST",route="/api/projects",status="0"} 1'
+        expected = 'trackai_http_requests_total{method="POST",route="/api/projects",status="0"} 1'
         for _ in range(100):
-            if wanted in server.request("GET", "/metrics").json.splitlines():
+            if expected in server.request("GET", "/metrics").json.splitlines():
                 break
             time.sleep(0.05)
         else:

@@ -34,8 +34,8 @@ def run_id(db_path: Path, server: Server) -> int:
     return run.id
 
 
-def _chart(server: Server, run_id: int, path: str, **asked: Any) -> Any:
-    return server.get(f"/api/metrics/runs/{run_id}/metric/{path}?{urlencode(asked)}")
+def _chart(server: Server, run_id: int, path: str, **query: Any) -> Any:
+    return server.get(f"/api/metrics/runs/{run_id}/metric/{path}?{urlencode(query)}")
 
 
 def _check(chart: Any, first: int, last: int, count: int) -> None:
@@ -82,7 +82,7 @@ def test_other_axes_and_kinds(server: Server, run_id: int) -> None:
     assert (system["x"], system["data"][0]["step"]) == ("time", None)
     assert _chart(server, run_id, "gpu", points=100, time_min="2100-01-01T00:00:00Z")["data"] == []
     notes = _chart(server, run_id, "note", points=100)["data"]
-    assert [(one["first"], one["min"], one["mean"]) for one in notes] == [
+    assert [(note["first"], note["min"], note["mean"]) for note in notes] == [
         ("begun", None, None),
         ("ended", None, None),
     ]
@@ -91,8 +91,8 @@ def test_other_axes_and_kinds(server: Server, run_id: int) -> None:
 
 def test_the_first_nan_infinity_minimum_and_maximum(server: Server, run_id: int) -> None:
     first = f"/api/metrics/runs/{run_id}/first?metric=loss&kind="
-    found = {kind: server.get(first + kind) for kind in ("nan", "inf", "min", "max")}
-    assert {kind: (one["step"], one["value"]) for kind, one in found.items()} == {
+    points = {kind: server.get(first + kind) for kind in ("nan", "inf", "min", "max")}
+    assert {kind: (point["step"], point["value"]) for kind, point in points.items()} == {
         "nan": (7, "NaN"),
         "inf": (8, "Infinity"),
         "min": (0, 0.0),
@@ -105,8 +105,8 @@ def test_the_first_nan_infinity_minimum_and_maximum(server: Server, run_id: int)
 
 
 def test_compare_in_buckets(server: Server, run_id: int) -> None:
-    asked = {"run_ids": [run_id, 999], "metric_paths": ["lo*", "short/*"], "points": 64}
-    answer = server.request("POST", "/api/metrics/compare", asked)
+    body = {"run_ids": [run_id, 999], "metric_paths": ["lo*", "short/*"], "points": 64}
+    answer = server.request("POST", "/api/metrics/compare", body)
     assert answer.status == 200
     assert list(answer.json) == [str(run_id)]
     charts = answer.json[str(run_id)]
@@ -114,18 +114,18 @@ def test_compare_in_buckets(server: Server, run_id: int) -> None:
     _check(charts["loss"], 0, _LENGTH - 1, 64)
     assert charts["short/a"]["raw"] is True
     gpu = {"run_ids": [run_id], "metric_paths": ["gpu"], "points": 64}
-    (one,) = server.request("POST", "/api/metrics/compare", gpu).json[str(run_id)]["gpu"]["data"]
-    assert (one["step"], one["x"][:2]) == (None, "20")
+    (bucket,) = server.request("POST", "/api/metrics/compare", gpu).json[str(run_id)]["gpu"]["data"]
+    assert (bucket["step"], bucket["x"][:2]) == (None, "20")
     for bounds in ({"step_min": 0}, {"step_max": 100}):  # system metrics have no steps
-        found = server.request("POST", "/api/metrics/compare", {**gpu, **bounds})
-        assert found.json[str(run_id)]["gpu"]["data"] == []
+        compared = server.request("POST", "/api/metrics/compare", {**gpu, **bounds})
+        assert compared.json[str(run_id)]["gpu"]["data"] == []
         assert _chart(server, run_id, "gpu", points=100, **bounds)["data"] == []
-    del asked["points"]
-    some = {**asked, "metric_paths": ["loss", "gpu"], "step_min": 2.5, "step_max": 7}
-    points = server.request("POST", "/api/metrics/compare", some).json[str(run_id)]
-    assert [one["step"] for one in points["loss"]] == [3, 4, 5, 6, 7]
+    del body["points"]
+    bounded = {**body, "metric_paths": ["loss", "gpu"], "step_min": 2.5, "step_max": 7}
+    points = server.request("POST", "/api/metrics/compare", bounded).json[str(run_id)]
+    assert [point["step"] for point in points["loss"]] == [3, 4, 5, 6, 7]
     assert points["gpu"] == []
-    points = server.request("POST", "/api/metrics/compare", asked).json[str(run_id)]
+    points = server.request("POST", "/api/metrics/compare", body).json[str(run_id)]
     assert len(points["loss"]) == _LENGTH
 
 
@@ -134,11 +134,11 @@ def test_comparisons_without_buckets_are_limited(
 ) -> None:
     with sqlite3.connect(db_path) as conn:
         conn.execute("UPDATE series SET points = 1000001 WHERE path = 'loss'")
-    asked: dict[str, Any] = {"run_ids": [run_id], "metric_paths": ["loss"]}
-    refused = server.request("POST", "/api/metrics/compare", asked)
+    body: dict[str, Any] = {"run_ids": [run_id], "metric_paths": ["loss"]}
+    refused = server.request("POST", "/api/metrics/compare", body)
     assert (refused.status, refused.json["detail"][:7]) == (422, "points:")
-    asked["metric_paths"] = ["short/a"]
-    assert server.request("POST", "/api/metrics/compare", asked).status == 200
+    body["metric_paths"] = ["short/a"]
+    assert server.request("POST", "/api/metrics/compare", body).status == 200
 
 
 def test_smoothing_is_over_all_points(server: Server, run_id: int) -> None:
@@ -148,10 +148,10 @@ def test_smoothing_is_over_all_points(server: Server, run_id: int) -> None:
         chart = _chart(server, run_id, "loss", points=100, smoothing=0.9, **window)
         assert chart["smoothed_within"] == 0
         for bucket in chart["data"]:
-            at = [one for one in expected[bucket["step"] : bucket["step_last"] + 1] if one]
+            at = [value for value in expected[bucket["step"] : bucket["step_last"] + 1] if value]
             assert bucket["smoothed"] == (pytest.approx(at[-1]) if at else None)
-    asked = {"run_ids": [run_id], "metric_paths": ["loss", "note"], "points": 100, "smoothing": 0.9}
-    charts = server.request("POST", "/api/metrics/compare", asked).json[str(run_id)]
+    body = {"run_ids": [run_id], "metric_paths": ["loss", "note"], "points": 100, "smoothing": 0.9}
+    charts = server.request("POST", "/api/metrics/compare", body).json[str(run_id)]
     assert charts["loss"]["data"][-1]["smoothed"] == pytest.approx(expected[-1])
     assert [bucket["smoothed"] for bucket in charts["note"]["data"]] == [None, None]
     over_time = _chart(server, run_id, "loss", points=100, smoothing=0.9, x="time")["data"]
@@ -166,9 +166,9 @@ def test_invalid_parameters_are_refused(server: Server, run_id: int) -> None:
                   "points=100&smoothing=1", "points=9&step_min=nan", "step_max=-NaN"):  # fmt: skip
         answer = server.request("GET", f"/api/metrics/runs/{run_id}/metric/loss?{query}")
         assert answer.status == 422, answer
-    asked = {"run_ids": [run_id], "metric_paths": ["loss"]}
-    for more in ({"step_max": 10**400}, {"step_min": 2**63}, {"metric_paths": ["*" * 5000]}):
-        answer = server.request("POST", "/api/metrics/compare", {**asked, **more})
-        assert (answer.status, next(iter(more)) in answer.json["detail"]) == (422, True)
+    body = {"run_ids": [run_id], "metric_paths": ["loss"]}
+    for invalid in ({"step_max": 10**400}, {"step_min": 2**63}, {"metric_paths": ["*" * 5000]}):
+        answer = server.request("POST", "/api/metrics/compare", {**body, **invalid})
+        assert (answer.status, next(iter(invalid)) in answer.json["detail"]) == (422, True)
     path = f"/api/metrics/runs/{run_id}/metric/none?points=100"
     assert server.request("GET", path).status == 404

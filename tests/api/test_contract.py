@@ -28,7 +28,7 @@ NAMES = [
 @pytest.fixture
 def runs(db_path: Path) -> list[trackai.Run]:
     """Three runs of two projects."""
-    found = []
+    runs = []
     for project, name, group in (("One", "a", "g"), ("One", "B-ü", None), ("Two", "a", "g")):
         with trackai.init(
             project=project, name=name, group=group, config={"opt": {"lr": 0.1}, "n": [1, None]}
@@ -41,8 +41,8 @@ def runs(db_path: Path) -> list[trackai.Run]:
             run.log({"special": -math.inf}, step=2)
             run.log({"flag": True, "text": "hello"}, step=9)
             run.log_system({"gpu": 0.5})
-        found.append(run)
-    return found
+        runs.append(run)
+    return runs
 
 
 PROJECT_FIELDS = {"id": int, "name": str, "project_id": str, "created_at": str, "updated_at": str}
@@ -65,11 +65,10 @@ def test_projects(server: Server, runs: list[trackai.Run], slash: str) -> None:
     assert [project["name"] for project in projects] == ["Two", "One"]
     check(projects[0], PROJECT_FIELDS)
     assert server.get(f"/api/projects{slash}?limit=1&offset=1") == projects[1:]
-    one = server.get(f"/api/projects/{projects[1]['id']}{slash}")
-    check(one, PROJECT_FIELDS)
-    assert (one["total_runs"], one["running_runs"], one["completed_runs"], one["failed_runs"]) == (
-        2, 0, 2, 0,
-    )  # fmt: skip
+    project = server.get(f"/api/projects/{projects[1]['id']}{slash}")
+    check(project, PROJECT_FIELDS)
+    counts = ("total_runs", "running_runs", "completed_runs", "failed_runs")
+    assert [project[name] for name in counts] == [2, 0, 2, 0]
     new = {"name": f"New {slash}", "project_id": f"new{slash}"}
     made = server.request("POST", f"/api/projects{slash}", new)
     assert made.status == 200
@@ -79,10 +78,10 @@ def test_projects(server: Server, runs: list[trackai.Run], slash: str) -> None:
         answer = server.request("POST", f"/api/projects{slash}", clash)
         assert answer.status == 409
         assert isinstance(answer.json["detail"], str)
-    deleted = server.request("DELETE", f"/api/projects/{one['id']}{slash}")
+    deleted = server.request("DELETE", f"/api/projects/{project['id']}{slash}")
     assert deleted.status == 200
     assert isinstance(deleted.json["message"], str)
-    assert server.request("GET", f"/api/projects/{one['id']}{slash}").status == 404
+    assert server.request("GET", f"/api/projects/{project['id']}{slash}").status == 404
     assert server.get("/api/runs")["total"] == 1
 
 
@@ -116,9 +115,9 @@ def test_runs(server: Server, runs: list[trackai.Run], slash: str) -> None:
     assert ids("limit=1&offset=1") == [2]
     assert server.get("/api/runs?limit=2")["has_more"] is True
     assert server.get("/api/runs?limit=2&offset=1")["has_more"] is False
-    one = server.get(f"/api/runs/1{slash}")
-    check(one, RUN_FIELDS)
-    assert (one["run_id"], one["group_name"], one["state"]) == ("a", "g", "completed")
+    run = server.get(f"/api/runs/1{slash}")
+    check(run, RUN_FIELDS)
+    assert (run["run_id"], run["group_name"], run["state"]) == ("a", "g", "completed")
     assert server.get(f"/api/runs/1/config{slash}") == {"n": [1, None], "opt/lr": 0.1}
     summary = server.get(f"/api/runs/1/summary{slash}")
     check(summary, RUN_FIELDS)
@@ -187,14 +186,14 @@ def test_metrics_of_any_name(server: Server, db_path: Path) -> None:
     assert server.get(f"/api/metrics/runs/{run.id}") == sorted(NAMES)
     for number, name in enumerate(NAMES):
         for encoded in (quote(name, safe=""), quote(name, safe="/")):
-            found = server.get(f"/api/metrics/runs/{run.id}/metric/{encoded}")
-            assert [point["value"] for point in found["data"]] == [number + 0.5], name
+            page = server.get(f"/api/metrics/runs/{run.id}/metric/{encoded}")
+            assert [point["value"] for point in page["data"]] == [number + 0.5], name
 
 
 @pytest.mark.parametrize("slash", ["", "/"])
 def test_compare(server: Server, runs: list[trackai.Run], slash: str) -> None:
-    asked = {"run_ids": [1, 3, 99], "metric_paths": ["loss", "special", "gpu", "unknown"]}
-    answer = server.request("POST", f"/api/metrics/compare{slash}", asked)
+    body = {"run_ids": [1, 3, 99], "metric_paths": ["loss", "special", "gpu", "unknown"]}
+    answer = server.request("POST", f"/api/metrics/compare{slash}", body)
     assert answer.status == 200
     assert set(answer.json) == {"1", "3"}
     assert set(answer.json["1"]) == {"loss", "special", "gpu"}
@@ -277,10 +276,10 @@ def test_errors_have_one_shape_and_change_nothing(server: Server, runs: list[tra
 
 
 def test_unsupported_types_and_sizes_of_bodies(server: Server) -> None:
-    other = server.request(
+    answer = server.request(
         "POST", "/api/projects", data=b"a=1", headers={"Content-Type": "text/plain"}
     )
-    assert other.status == 415
+    assert answer.status == 415
     # The answer comes before the body has been sent: it is not wanted.
     connection = http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=20)
     connection.request(
@@ -289,7 +288,7 @@ def test_unsupported_types_and_sizes_of_bodies(server: Server) -> None:
     )  # fmt: skip
     response = connection.getresponse()
     assert response.status == 413
-    assert set(other.json) == set(json.loads(response.read())) == {"detail"}
+    assert set(answer.json) == set(json.loads(response.read())) == {"detail"}
     connection.close()
 
 

@@ -33,9 +33,11 @@ def _id(server: Server, slug: str) -> int:
     return int(run["id"])
 
 
-def _raw(server: Server, path: str, asked: dict[str, str] | None = None) -> tuple[int, bytes, Any]:
+def _raw(
+    server: Server, path: str, headers: dict[str, str] | None = None
+) -> tuple[int, bytes, Any]:
     try:
-        request = urllib.request.Request(server.url + path, headers=asked or {})
+        request = urllib.request.Request(server.url + path, headers=headers or {})
         with urllib.request.urlopen(request) as answer:
             return answer.status, answer.read(), answer.headers
     except urllib.error.HTTPError as error:
@@ -45,13 +47,15 @@ def _raw(server: Server, path: str, asked: dict[str, str] | None = None) -> tupl
 
 def test_details_have_the_parent_and_the_forks(imported: Server) -> None:
     parent, child = _id(imported, "llm-7b-baseline"), _id(imported, "llm-7b-fork-lr3e-5")
-    found = imported.get(f"/api/runs/{child}/details")
-    assert found["forked_from"]["run"]["id"] == parent
-    assert found["forked_from"]["step"] == 1200
-    assert [fork["run"]["run_id"] for fork in found["forks"]] == ["llm-7b-fork-of-fork"]
+    details = imported.get(f"/api/runs/{child}/details")
+    assert details["forked_from"]["run"]["id"] == parent
+    assert details["forked_from"]["step"] == 1200
+    assert [fork["run"]["run_id"] for fork in details["forks"]] == ["llm-7b-fork-of-fork"]
     above = imported.get(f"/api/runs/{parent}/details")
     assert above["forked_from"] is None
-    assert [(fork["uid"], fork["run"]["id"]) for fork in above["forks"]] == [(found["uid"], child)]
+    assert [(fork["uid"], fork["run"]["id"]) for fork in above["forks"]] == [
+        (details["uid"], child)
+    ]
     imported.request("DELETE", f"/api/runs/{parent}")
     orphan = imported.get(f"/api/runs/{child}/details")["forked_from"]
     assert orphan == {"uid": above["uid"], "step": 1200, "run": None}
@@ -76,13 +80,13 @@ def test_logs_have_pages_and_search_results_keep_line_numbers(server: Server) ->
     log = f"/api/runs/{run.id}/log?metric=out"
     page = server.get(f"{log}&limit=2&offset=30")
     assert page["total"] == 50
-    assert [(one["number"], one["step"], one["text"]) for one in page["lines"]] == [
+    assert [(line["number"], line["step"], line["text"]) for line in page["lines"]] == [
         (30, 30, "Épochë 30 of 50"),
         (31, 31, "Épochë 31 of 50"),
     ]
     hits = server.get(f"{log}&search={quote('éPOCHË 4')}&limit=2&offset=1")
     assert hits["total"] == 11  # 4 and 40 to 49
-    assert [one["number"] for one in hits["lines"]] == [40, 41]
+    assert [line["number"] for line in hits["lines"]] == [40, 41]
     assert server.get(f"{log}&search=nowhere") == {"lines": [], "total": 0}
     assert server.get(f"{log}&offset=99")["lines"] == []
     for bad, status in ((f"/api/runs/{run.id}/log", 422), ("/api/runs/99/log?metric=out", 404)):
@@ -97,10 +101,10 @@ def test_system_logs_have_times_and_a_fork_inherits_its_parents_log(imported: Se
     log = imported.get(f"/api/runs/{child}/log?metric=runtime/stdout")
     assert log["total"] == len(log["lines"]) > len(own)
     points = imported.get(f"/api/metrics/runs/{child}/metric/runtime/stdout")["data"]
-    assert [one["text"] for one in log["lines"]] == [one["value"] for one in points]
-    found = imported.get(f"/api/runs/{child}/log?metric=runtime/stdout&search=E")
-    assert [one["number"] for one in found["lines"]] == [
-        one["number"] for one in log["lines"] if "e" in one["text"].lower()
+    assert [line["text"] for line in log["lines"]] == [line["value"] for line in points]
+    page = imported.get(f"/api/runs/{child}/log?metric=runtime/stdout&search=E")
+    assert [line["number"] for line in page["lines"]] == [
+        line["number"] for line in log["lines"] if "e" in line["text"].lower()
     ]
     runs = imported.get("/api/runs?search=FAS-1")["runs"]
     names = imported.get(f"/api/metrics/runs/{runs[-1]['id']}")
@@ -112,41 +116,41 @@ def test_system_logs_have_times_and_a_fork_inherits_its_parents_log(imported: Se
 
 def test_thinned_histograms_include_the_first_and_the_last(imported: Server) -> None:
     run_id = _id(imported, "llm-7b-baseline")
-    asked = f"/api/runs/{run_id}/histograms?metric=debug/hist/wte.weight"
-    whole = imported.get(asked)
-    assert whole["total"] == len(whole["data"]) == 15
-    for one in whole["data"]:
-        assert len(one["value"]["edges"]) == len(one["value"]["values"]) + 1
-    some = imported.get(f"{asked}&points=4")
-    assert some["total"] == 15
-    assert 3 <= len(some["data"]) <= 5
-    assert some["data"][0] == whole["data"][0]
-    assert some["data"][-1] == whole["data"][-1]
-    assert imported.request("GET", f"{asked}&points=1").status == 422
-    other = f"/api/runs/{run_id}/histograms?metric=runtime/stdout"
-    assert imported.request("GET", other).status == 404
+    url = f"/api/runs/{run_id}/histograms?metric=debug/hist/wte.weight"
+    complete = imported.get(url)
+    assert complete["total"] == len(complete["data"]) == 15
+    for point in complete["data"]:
+        assert len(point["value"]["edges"]) == len(point["value"]["values"]) + 1
+    thinned = imported.get(f"{url}&points=4")
+    assert thinned["total"] == 15
+    assert 3 <= len(thinned["data"]) <= 5
+    assert thinned["data"][0] == complete["data"][0]
+    assert thinned["data"][-1] == complete["data"][-1]
+    assert imported.request("GET", f"{url}&points=1").status == 422
+    text = f"/api/runs/{run_id}/histograms?metric=runtime/stdout"
+    assert imported.request("GET", text).status == 404
 
 
 def test_files_are_listed_by_path_in_pages(imported: Server) -> None:
     run_id = _id(imported, "llm-7b-baseline")
     paths = imported.get(f"/api/runs/{run_id}/file-paths")
-    series = next(one for one in paths if one["path"] == "images/attn_map")
+    series = next(row for row in paths if row["path"] == "images/attn_map")
     assert series == {
         "path": "images/attn_map", "kind": "file_series", "files": 3, "size": 804,
         "first_step": 0.5, "last_step": 1.5,
     }  # fmt: skip
-    assert [one["path"] for one in imported.get(f"/api/runs/{run_id}/file-paths?search=ATTN")] == [
+    assert [row["path"] for row in imported.get(f"/api/runs/{run_id}/file-paths?search=ATTN")] == [
         "images/attn_map"
     ]
     images = f"/api/runs/{run_id}/files?path=images/attn_map"
-    assert [one["step"] for one in imported.get(images)] == [0.5, 1, 1.5]
-    assert [one["step"] for one in imported.get(f"{images}&limit=1&offset=1")] == [1]
+    assert [file["step"] for file in imported.get(images)] == [0.5, 1, 1.5]
+    assert [file["step"] for file in imported.get(f"{images}&limit=1&offset=1")] == [1]
     assert imported.request("GET", "/api/runs/999/file-paths").status == 404
 
 
 def test_previews_are_images_text_or_hex(imported: Server, db_path: Path) -> None:
     run_id = _id(imported, "llm-7b-baseline")
-    by_path = {one["path"]: one for one in imported.get(f"/api/runs/{run_id}/files")}
+    by_path = {file["path"]: file for file in imported.get(f"/api/runs/{run_id}/files")}
 
     def look(path: str) -> tuple[int, bytes, Any]:
         return _raw(imported, f"/api/files/{by_path[path]['id']}/preview")
@@ -168,29 +172,29 @@ def test_previews_are_images_text_or_hex(imported: Server, db_path: Path) -> Non
     assert look("artifacts/empty")[1] == b""
     # The type depends on the contents, not the name. An SVG is previewed as text.
     blob = by_path["source/train.py"]["sha256"]
-    kept = db_path.with_name(db_path.name + "-files") / blob[:2] / blob[2:]
-    kept.write_text("<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>")
+    blob_path = db_path.with_name(db_path.name + "-files") / blob[:2] / blob[2:]
+    blob_path.write_text("<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>")
     assert look("source/train.py")[2]["Content-Type"] == "text/plain; charset=utf-8"
-    kept.write_bytes(b"\xe2\x82\xac" * 100_000)  # the last character is incomplete
+    blob_path.write_bytes(b"\xe2\x82\xac" * 100_000)  # the last character is incomplete
     status, data, _ = look("source/train.py")
     assert (status, data.decode()) == (200, "€" * 66_666)
-    kept.unlink()
+    blob_path.unlink()
     assert look("source/train.py")[0] == 404
 
 
 def test_valid_and_invalid_ranges_of_a_file(imported: Server) -> None:
     files = imported.get(f"/api/runs/{_id(imported, 'llm-7b-baseline')}/files")
-    one = next(file for file in files if file["path"] == "artifacts/weights")
+    weights = next(file for file in files if file["path"] == "artifacts/weights")
 
-    def ask(wanted: str) -> tuple[int, bytes, Any]:
-        return _raw(imported, f"/api/files/{one['id']}", {"Range": wanted})
+    def ask(range_: str) -> tuple[int, bytes, Any]:
+        return _raw(imported, f"/api/files/{weights['id']}", {"Range": range_})
 
-    whole = _raw(imported, f"/api/files/{one['id']}")[1]
-    assert ask("bytes=1-3")[:2] == (206, whole[1:4])
-    for wanted, expected in (("bytes=9-1", 400), ("items=0-1", 400), ("bytes=9999-", 416)):
-        status, said, headers = ask(wanted)
+    contents = _raw(imported, f"/api/files/{weights['id']}")[1]
+    assert ask("bytes=1-3")[:2] == (206, contents[1:4])
+    for range_, expected in (("bytes=9-1", 400), ("items=0-1", 400), ("bytes=9999-", 416)):
+        status, body, headers = ask(range_)
         assert status == expected
-        assert json.loads(said)["detail"].startswith("Range: ")
+        assert json.loads(body)["detail"].startswith("Range: ")
     assert headers["Content-Range"] == "bytes */3000"
 
 
@@ -200,23 +204,23 @@ def test_the_first_extreme_value_includes_inherited_points(
     child = _id(imported, "llm-7b-fork-lr3e-5")
     address = f"/api/metrics/runs/{child}"
     data = imported.get(f"{address}/metric/train/loss?limit=100000")["data"]
-    points = [one["value"] for one in data]
-    own = [one["value"] for one in data if one["step"] > 1200]
+    points = [point["value"] for point in data]
+    own = [point["value"] for point in data if point["step"] > 1200]
     first = f"{address}/first?metric=train/loss&kind="
     for kind, best in (("min", min), ("max", max)):
-        for more, some in (("", points), ("&inherited=false", own)):
-            assert imported.get(first + kind + more)["value"] == best(some)
+        for parameter, values in (("", points), ("&inherited=false", own)):
+            assert imported.get(first + kind + parameter)["value"] == best(values)
     assert (min(own), max(own)) != (min(points), max(points))
 
 
 def test_impossible_run_ids_are_ignored_with_forks(imported: Server) -> None:
     child = _id(imported, "llm-7b-fork-lr3e-5")
-    for more in ({}, {"points": 10}, {"points": 10, "group_by": "group"}):
-        asked = {"metric_paths": ["val/*"], **more}
-        found = []
-        for others in ([], [2**63, -(2**63) - 1, 10**30]):
-            body = {**asked, "run_ids": [child, *others]}
+    for fields in ({}, {"points": 10}, {"points": 10, "group_by": "group"}):
+        query = {"metric_paths": ["val/*"], **fields}
+        answers = []
+        for unknown in ([], [2**63, -(2**63) - 1, 10**30]):
+            body = {**query, "run_ids": [child, *unknown]}
             answer = imported.request("POST", "/api/metrics/compare", body)
             assert answer.status == 200, answer
-            found.append(answer.json)
-        assert found[0] == found[1] != {}
+            answers.append(answer.json)
+        assert answers[0] == answers[1] != {}

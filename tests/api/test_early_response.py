@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def test_clients_that_are_still_sending_get_the_response(
     shared_server: Server, head: str, status: bytes
 ) -> None:
-    first, _, more = head.partition(" HTTP/1.1\r\n")
+    first, _, header = head.partition(" HTTP/1.1\r\n")
     port = int(shared_server.url.rpartition(":")[2])
     with socket.create_connection(("localhost", port), timeout=60) as connection:
         lines = [
@@ -33,14 +33,14 @@ def test_clients_that_are_still_sending_get_the_response(
             "Connection: close",
             "Content-Length: 200000",
         ]
-        connection.sendall("\r\n".join([*lines, *filter(None, [more]), "", ""]).encode())
+        connection.sendall("\r\n".join([*lines, *filter(None, [header]), "", ""]).encode())
         time.sleep(0.3)  # the response arrives, and is not read
         for _ in range(200):
             connection.sendall(b"x" * 1000)
-        said = b""
+        response = b""
         while piece := connection.recv(65536):
-            said += piece
-    assert said.split()[1] == status
+            response += piece
+    assert response.split()[1] == status
 
 
 def test_clients_that_wait_before_the_body_need_not_send_it(shared_server: Server) -> None:
@@ -50,7 +50,7 @@ def test_clients_that_wait_before_the_body_need_not_send_it(shared_server: Serve
             b"POST /nowhere HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
             b"Content-Length: 5\r\nExpect: 100-continue\r\n\r\n"
         )
-        said = b""
+        response = b""
         while piece := connection.recv(65536):
-            said += piece
-    assert said.split()[1] == b"404"
+            response += piece
+    assert response.split()[1] == b"404"

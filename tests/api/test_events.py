@@ -97,8 +97,8 @@ def test_a_resume_resets_the_reader(server: Server) -> None:
     news = server.get(f"{metric}?since={cursor}")
     assert (news["reset"], [point["step"] for point in news["data"]]) == (True, [5, 6])
     assert not server.get(f"{metric}?since={news['cursor']}")["reset"]
-    other = metric.replace("loss", "other")
-    assert not server.get(f"{other}?since={cursor}")["reset"]
+    other_metric = metric.replace("loss", "other")
+    assert not server.get(f"{other_metric}?since={cursor}")["reset"]
     names: list[str] = []
     while names[-1:] != ["points"]:
         names.append(stream.next()["event"])
@@ -136,12 +136,12 @@ def test_event_streams_resume_after_the_last_event_id(server: Server) -> None:
     _post(server, _metric(run), [7.0, 3.0])
     points = stream.next()
     assert points["event"] == "points"
-    assert [one["step"] for one in points["data"]["metrics"]["loss"]] == [3.0, 7.0]
+    assert [point["step"] for point in points["data"]["metrics"]["loss"]] == [3.0, 7.0]
     stream.close()
     _post(server, _metric(run), [5.0])
     stream = _Stream(url, points["id"])
     missed = stream.next()
-    assert [one["value"] for one in missed["data"]["metrics"]["loss"]] == [10.0]
+    assert [point["value"] for point in missed["data"]["metrics"]["loss"]] == [10.0]
     assert stream.next()["event"] == "state"
     server.request("PATCH", f"/api/runs/{run.id}/state?state=failed")
     assert stream.next()["data"]["state"] == "failed"

@@ -30,17 +30,17 @@ def project(server: Server) -> str:
 
 
 def test_groups_are_sorted_by_size_with_means(server: Server, project: str) -> None:
-    found = server.get(f"{project}?by=group&columns=metric.loss,config.lr,metric.word,metric.none")
-    assert found["total"] == 3
-    one, two, none = found["groups"]
-    assert one == {
+    page = server.get(f"{project}?by=group&columns=metric.loss,config.lr,metric.word,metric.none")
+    assert page["total"] == 3
+    first, second, none = page["groups"]
+    assert first == {
         "value": "one", "runs": 2, "filter": 'group_name = "one"',
         "means": {
             "metric.loss": 2, "config.lr": pytest.approx(0.1),
             "metric.word": None, "metric.none": None,
         },
     }  # fmt: skip
-    assert two["means"]["metric.loss"] is None
+    assert second["means"]["metric.loss"] is None
     assert (none["value"], none["filter"]) == (None, "group_name = null")
     assert none["means"]["metric.loss"] is None
 
@@ -61,18 +61,18 @@ def test_the_filter_of_a_group_matches_its_runs(
     server: Server, project: str, by: str, sizes: list[int]
 ) -> None:
     groups = server.get(f"{project}?by={by}")["groups"]
-    assert [one["runs"] for one in groups] == sizes
+    assert [group["runs"] for group in groups] == sizes
     seen = set()
-    for one in groups:
-        runs = server.get(f"/api/runs?filter={quote(one['filter'])}")["runs"]
-        assert len(runs) == one["runs"], one
+    for group in groups:
+        runs = server.get(f"/api/runs?filter={quote(group['filter'])}")["runs"]
+        assert len(runs) == group["runs"], group
         seen |= {run["id"] for run in runs}
     assert len(seen) == 4
 
 
 def test_groups_are_filtered_in_pages(server: Server, project: str) -> None:
-    some = server.get(f"{project}?by=group&filter=config.big=true")
-    assert [(one["value"], one["runs"]) for one in some["groups"]] == [("one", 1), ("two", 1)]
+    page = server.get(f"{project}?by=group&filter=config.big=true")
+    assert [(group["value"], group["runs"]) for group in page["groups"]] == [("one", 1), ("two", 1)]
     page = server.get(f"{project}?by=group&limit=1&offset=1")
     assert (page["total"], page["groups"][0]["value"]) == (3, "two")
 

@@ -113,8 +113,8 @@ def test_a_batch_sent_twice_is_stored_once(server: Server, run: int, db_path: Pa
     assert _send(server, run, batch).json == {"points": 1, "duplicate": False}
     assert _send(server, run, batch).json == {"points": 1, "duplicate": True}
     with ThreadPoolExecutor(8) as pool:
-        other = {**batch, "batch_id": "b2"}
-        answers = list(pool.map(lambda _: _send(server, run, other), range(16)))
+        second = {**batch, "batch_id": "b2"}
+        answers = list(pool.map(lambda _: _send(server, run, second), range(16)))
     assert sorted(answer.json["duplicate"] for answer in answers) == [False] + [True] * 15
     with sqlite3.connect(db_path) as conn:
         assert conn.execute("SELECT COUNT(*) FROM metrics").fetchone() == (2,)
@@ -148,8 +148,8 @@ def test_a_different_value_at_an_equal_step_and_time_is_stored(
     for first in (0, 5000):
         send(*range(first, first + 5000))
     with sqlite3.connect(db_path) as conn:
-        kept = "SELECT COUNT(DISTINCT value) FROM metrics GROUP BY series_id"
-        assert conn.execute(kept).fetchall() == [(10_000,), (10_000,)]
+        query = "SELECT COUNT(DISTINCT value) FROM metrics GROUP BY series_id"
+        assert conn.execute(query).fetchall() == [(10_000,), (10_000,)]
 
 
 MISTAKES: list[tuple[Any, str]] = [

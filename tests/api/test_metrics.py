@@ -24,9 +24,9 @@ class Metric:
         self._path = f"/api/metrics/runs/{run.id}/metric/{quote(path, safe='')}"
 
     def page(self, query: str = "") -> dict[str, Any]:
-        found: dict[str, Any] = self._server.get(self._path + query)
-        assert type(found["has_more"]) is bool
-        return found
+        page: dict[str, Any] = self._server.get(self._path + query)
+        assert type(page["has_more"]) is bool
+        return page
 
     def points(self, query: str = "") -> list[tuple[Any, Any]]:
         return [(point["step"], point["value"]) for point in self.page(query)["data"]]
@@ -70,8 +70,8 @@ def test_a_metric_of_any_name(server: Server, db_path: Path) -> None:
                 if address in NAMES[:number]:
                     continue
                 data = server.get(f"/api/metrics/runs/{run.id}/metric/{address}")["data"]
-                found = [(point["step"], point["value"]) for point in data]
-                assert found == [(3, number)], address
+                points = [(point["step"], point["value"]) for point in data]
+                assert points == [(3, number)], address
     compared = server.request(
         "POST", "/api/metrics/compare", {"run_ids": [run.id], "metric_paths": NAMES}
     )
@@ -121,10 +121,10 @@ def test_points_are_sorted_by_step(server: Server, db_path: Path) -> None:
         for number, step in enumerate(steps):
             run.log({"x": number}, step=step)
         run.log({"x": 100}, step=1)  # an equal step: both points are kept, in order of time
-    found = Metric(server, run, "x").points()
-    assert [step for step, _ in found] == sorted([*steps, 1])
-    assert [value for step, value in found if step == 1] == [6, 100]
-    assert [type(step) for step, _ in found] == [type(step) for step in sorted([*steps, 1])]
+    points = Metric(server, run, "x").points()
+    assert [step for step, _ in points] == sorted([*steps, 1])
+    assert [value for step, value in points if step == 1] == [6, 100]
+    assert [type(step) for step, _ in points] == [type(step) for step in sorted([*steps, 1])]
     data = Metric(server, run, "x").page()["data"]
     assert all({"step", "timestamp", "value"} <= point.keys() for point in data)
     assert all(point["timestamp"].endswith("Z") for point in data)

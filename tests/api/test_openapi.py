@@ -58,7 +58,7 @@ def test_every_route_is_described(server: Server) -> None:
         for operation in path.values():
             assert operation["summary"]
     listed = document["paths"]["/api/runs"]["get"]["parameters"]
-    assert {"filter", "columns", "cursor", "sort_by"} <= {one["name"] for one in listed}
+    assert {"filter", "columns", "cursor", "sort_by"} <= {parameter["name"] for parameter in listed}
 
 
 def test_docs_list_every_request() -> None:
@@ -67,7 +67,9 @@ def test_docs_list_every_request() -> None:
         (method, re.sub("{[^}]*}", "{}", path.partition("?")[0]))
         for method, path in re.findall(r"`(GET|POST|PATCH|DELETE) (/[^ `]*)`", reference)
     }
-    served = {(one.method, re.sub("{[^}]*}", "{}", one.path)) for one in OPERATIONS}
+    served = {
+        (operation.method, re.sub("{[^}]*}", "{}", operation.path)) for operation in OPERATIONS
+    }
     assert named == served
 
 

@@ -68,21 +68,21 @@ def test_projects_are_listed_newest_first_in_pages(server: Server) -> None:
 
 
 def test_runs_are_counted_by_state(server: Server) -> None:
-    one, other = make(server, "one"), make(server, "other")
+    project, other_project = make(server, "one"), make(server, "other")
     states = ["running", "completed", "completed", "failed", "failed", "failed"]
-    runs = [make_run(server, one["id"], f"r{n}", state) for n, state in enumerate(states)]
-    make_run(server, other["id"], "r0")
+    runs = [make_run(server, project["id"], f"r{n}", state) for n, state in enumerate(states)]
+    make_run(server, other_project["id"], "r0")
 
     def counts() -> list[int]:
-        found = server.get(f"/api/projects/{one['id']}/")
+        summary = server.get(f"/api/projects/{project['id']}/")
         names = ("total_runs", "running_runs", "completed_runs", "failed_runs")
-        return [found[name] for name in names]
+        return [summary[name] for name in names]
 
     assert counts() == [6, 1, 2, 3]
     server.request("PATCH", f"/api/runs/{runs[0]}/state?state=completed")
     server.request("DELETE", f"/api/runs/{runs[5]}")
     assert counts() == [5, 0, 3, 2]
-    assert server.get(f"/api/projects/{one['id']}")["updated_at"] > one["updated_at"]
+    assert server.get(f"/api/projects/{project['id']}")["updated_at"] > project["updated_at"]
 
 
 def test_an_existing_name_or_slug_is_a_conflict(server: Server) -> None:
@@ -100,11 +100,11 @@ def test_an_existing_name_or_slug_is_a_conflict(server: Server) -> None:
 
 
 def test_a_deleted_project_is_gone_and_its_id_is_not_reused(server: Server, db_path: Path) -> None:
-    doomed, kept = make(server, "doomed"), make(server, "kept")
-    run, other = make_run(server, doomed["id"], "r"), make_run(server, kept["id"], "r")
+    doomed, other_project = make(server, "doomed"), make(server, "kept")
+    run, other_run = make_run(server, doomed["id"], "r"), make_run(server, other_project["id"], "r")
     points = {"rows": [{"step": 0, "values": {"x": 1.0}}]}
-    for one in (run, other):
-        assert server.request("POST", f"/api/metrics/runs/{one}", points).status == 200
+    for run_id in (run, other_run):
+        assert server.request("POST", f"/api/metrics/runs/{run_id}", points).status == 200
     path = f"/api/projects/{doomed['id']}/"
     answer = server.request("DELETE", path)
     assert (answer.status, type(answer.json["message"])) == (200, str)
@@ -113,10 +113,10 @@ def test_a_deleted_project_is_gone_and_its_id_is_not_reused(server: Server, db_p
     for gone in (f"/api/runs/{run}", f"/api/runs/{run}/summary", f"/api/metrics/runs/{run}"):
         assert server.request("GET", gone).status == 404
     assert server.get("/api/runs")["total"] == 1
-    assert server.get(f"/api/metrics/runs/{other}/metric/x")["data"][0]["value"] == 1.0
+    assert server.get(f"/api/metrics/runs/{other_run}/metric/x")["data"][0]["value"] == 1.0
     again = make(server, "doomed")
-    assert again["id"] > kept["id"]
-    assert make_run(server, again["id"], "r") > other
+    assert again["id"] > other_project["id"]
+    assert make_run(server, again["id"], "r") > other_run
     connection = sqlite3.connect(db_path)
     for table in ("series", "metrics"):
         assert connection.execute(f"SELECT COUNT(*) FROM {table}").fetchone() == (1,), table

@@ -66,7 +66,7 @@ def state(server: Server) -> Iterator[Any]:
     def look() -> list[Any]:
         paths = ("/api/projects", "/api/runs", f"/api/runs/{run.json['id']}/summary",
                  f"{path}/metric/x")  # fmt: skip
-        return [server.get(one) for one in paths]
+        return [server.get(path) for path in paths]
 
     before = look()
     yield

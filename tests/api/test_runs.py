@@ -31,8 +31,8 @@ def make_project(server: Server, name: str) -> int:
     return int(answer.json["id"])
 
 
-def make(server: Server, project: int, slug: str, **more: Any) -> dict[str, Any]:
-    answer = server.request("POST", "/api/runs", {"project_id": project, "run_id": slug, **more})
+def make(server: Server, project: int, slug: str, **fields: Any) -> dict[str, Any]:
+    answer = server.request("POST", "/api/runs", {"project_id": project, "run_id": slug, **fields})
     assert answer.status == 200, answer
     run: dict[str, Any] = answer.json
     return run
@@ -45,8 +45,8 @@ def project(server: Server) -> int:
 
 
 def page(server: Server, **query: str | int) -> dict[str, Any]:
-    found: dict[str, Any] = server.get("/api/runs?" + urlencode(query))
-    return found
+    result: dict[str, Any] = server.get("/api/runs?" + urlencode(query))
+    return result
 
 
 def slugs(server: Server, **query: str | int) -> list[str]:
@@ -87,10 +87,10 @@ def test_pages_cover_every_run_once(server: Server, project: int) -> None:
     for limit in (1, 3, 7, 100):
         seen: list[int] = []
         for offset in range(0, 7, limit):
-            found = page(server, limit=limit, offset=offset)
-            seen += [run["id"] for run in found["runs"]]
-            assert found["total"] == 7
-            assert found["has_more"] is (len(seen) < 7), (limit, offset)
+            result = page(server, limit=limit, offset=offset)
+            seen += [run["id"] for run in result["runs"]]
+            assert result["total"] == 7
+            assert result["has_more"] is (len(seen) < 7), (limit, offset)
         assert seen == ids[::-1]
     assert page(server, offset=7)["runs"] == []
     beyond = page(server, offset=9223372036854775807, limit=1_000_000)
@@ -98,9 +98,9 @@ def test_pages_cover_every_run_once(server: Server, project: int) -> None:
 
 
 def test_all_fields_sort_in_both_orders(server: Server, project: int) -> None:
-    other = make_project(server, "q")
+    other_project = make_project(server, "q")
     made = [
-        make(server, other, "b", name="2", group_name="y", state="failed"),
+        make(server, other_project, "b", name="2", group_name="y", state="failed"),
         make(server, project, "c", name="3", group_name="x", state="completed"),
         make(server, project, "a", name="1", group_name="z", state="running"),
     ]
@@ -114,21 +114,21 @@ def test_all_fields_sort_in_both_orders(server: Server, project: int) -> None:
 
 
 def test_filters_alone_and_combined(server: Server, project: int) -> None:
-    other = make_project(server, "q")
+    other_project = make_project(server, "q")
     make(server, project, "a", group_name="g", state="completed")
     make(server, project, "b", group_name="g", state="failed")
     make(server, project, "c", group_name="G")
-    make(server, other, "d", group_name="g", state="completed")
+    make(server, other_project, "d", group_name="g", state="completed")
     assert slugs(server, project_id=project) == ["c", "b", "a"]
     assert slugs(server, group="g") == ["d", "b", "a"]
     assert slugs(server, state="completed") == ["d", "a"]
     assert slugs(server, project_id=project, group="g", state="completed", search="A") == ["a"]
-    assert slugs(server, project_id=other, state="failed") == []
+    assert slugs(server, project_id=other_project, state="failed") == []
     assert slugs(server, project_id=9223372036854775807) == []
     everything = slugs(server)
     assert slugs(server, project_id="", group="", state="", search="", limit="") == everything
-    found = page(server, group="g", limit=2)
-    assert (found["total"], found["has_more"]) == (3, True)
+    result = page(server, group="g", limit=2)
+    assert (result["total"], result["has_more"]) == (3, True)
 
 
 def test_search_is_a_substring_of_slug_or_name(server: Server, project: int) -> None:
@@ -162,10 +162,10 @@ def test_configuration_is_flat_and_keeps_its_types(server: Server, db_path: Path
     }  # fmt: skip
     with trackai.init(project="p", config=config) as run:
         run.log({"x": 1.0})
-    found = server.get(f"/api/runs/{run.id}/config")
-    assert found == flat
-    assert list(found) == sorted(flat)
-    assert found["flag"] is True
+    config = server.get(f"/api/runs/{run.id}/config")
+    assert config == flat
+    assert list(config) == sorted(flat)
+    assert config["flag"] is True
     assert server.get(f"/api/runs/{run.id}/summary")["config"] == flat
 
 
@@ -175,10 +175,10 @@ def test_configuration_over_http(server: Server, project: int) -> None:
     run = server.request("POST", "/api/runs", new).json["id"]
     change = {"config": {"opt": {"lr": 0.2}, "note": "NaN"}}
     assert server.request("PATCH", f"/api/runs/{run}", change).status == 200
-    found = server.get(f"/api/runs/{run}/config")
-    assert (found.pop("opt/lr"), found.pop("note")) == (0.2, "NaN")
-    assert found == {"empty": {}, "none": None, "opt/betas": [0.9, 0.99], "seed": 1}
-    assert [one["id"] for one in server.get("/api/runs?filter=config.opt/lr=0.2")["runs"]] == [run]
+    stored = server.get(f"/api/runs/{run}/config")
+    assert (stored.pop("opt/lr"), stored.pop("note")) == (0.2, "NaN")
+    assert stored == {"empty": {}, "none": None, "opt/betas": [0.9, 0.99], "seed": 1}
+    assert [row["id"] for row in server.get("/api/runs?filter=config.opt/lr=0.2")["runs"]] == [run]
 
 
 def test_the_summary_has_the_last_value_of_every_metric(server: Server, db_path: Path) -> None:
@@ -215,8 +215,8 @@ def test_the_state_is_in_the_query_or_the_body(server: Server, project: int) -> 
 
 
 def test_deleting_a_run_keeps_the_others(server: Server, project: int) -> None:
-    doomed, kept = make(server, project, "doomed"), make(server, project, "kept")
-    for run in (doomed, kept):
+    doomed, other_run = make(server, project, "doomed"), make(server, project, "kept")
+    for run in (doomed, other_run):
         points = {"rows": [{"step": 0, "values": {"x": run["id"]}}]}
         assert server.request("POST", f"/api/metrics/runs/{run['id']}", points).status == 200
     answer = server.request("DELETE", f"/api/runs/{doomed['id']}")
@@ -226,9 +226,9 @@ def test_deleting_a_run_keeps_the_others(server: Server, project: int) -> None:
     assert server.request("GET", f"/api/metrics/runs/{doomed['id']}/metric/x").status == 404
     assert server.request("PATCH", f"/api/runs/{doomed['id']}/state?state=failed").status == 404
     assert slugs(server) == ["kept"]
-    assert server.get(f"/api/runs/{kept['id']}/summary")["metrics"] == {"x": kept["id"]}
+    assert server.get(f"/api/runs/{other_run['id']}/summary")["metrics"] == {"x": other_run["id"]}
     again = make(server, project, "doomed")
-    assert again["id"] > kept["id"]
+    assert again["id"] > other_run["id"]
     assert server.get(f"/api/metrics/runs/{again['id']}") == []
 
 

@@ -97,11 +97,11 @@ def test_an_active_run_survives_the_removal_of_the_file(server: Server, db_path:
         db_path.unlink()
         assert projects(server) == []
         run.log({"x": 2.0}, step=1)
-    [found] = server.get("/api/runs")["runs"]
-    assert found["state"] == "completed"
-    summary = server.get(f"/api/runs/{found['id']}/summary")
+    [row] = server.get("/api/runs")["runs"]
+    assert row["state"] == "completed"
+    summary = server.get(f"/api/runs/{row['id']}/summary")
     assert summary["config"] == {"a": 1}
-    points = server.get(f"/api/metrics/runs/{found['id']}/metric/x")["data"]
+    points = server.get(f"/api/metrics/runs/{row['id']}/metric/x")["data"]
     assert [point["value"] for point in points] == [1.0, 2.0]
 
 

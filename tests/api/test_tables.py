@@ -125,15 +125,18 @@ def test_changing_name_notes_slug_tags_and_project(server: Server, runs: list[in
     assert server.request("PATCH", path, {"notes": None}).json["notes"] is None
     assert server.get(path)["name"] == "new name"
 
-    other = server.request("POST", "/api/projects", {"name": "q", "project_id": "q"}).json["id"]
-    taken = {"project_id": other, "run_id": "slug"}
+    new = {"name": "q", "project_id": "q"}
+    project = server.request("POST", "/api/projects", new).json["id"]
+    taken = {"project_id": project, "run_id": "slug"}
     assert server.request("POST", "/api/runs", taken).status == 200
-    change = {"project_id": other, "run_id": "slug", "tags": []}
+    change = {"project_id": project, "run_id": "slug", "tags": []}
     assert server.request("PATCH", path, change).status == 409
     assert server.get(path)["tags"] == ["t"], "a refused change was applied partly"
-    moved = server.request("PATCH", path, {"project_id": other})  # gets an unused slug
-    assert (moved.status, moved.json["project_id"], moved.json["run_id"]) == (200, other, "slug-2")
-    assert server.get(f"/api/projects/{other}")["total_runs"] == 2
+    moved = server.request("PATCH", path, {"project_id": project})  # gets an unused slug
+    assert (moved.status, moved.json["project_id"], moved.json["run_id"]) == (
+        200, project, "slug-2",
+    )  # fmt: skip
+    assert server.get(f"/api/projects/{project}")["total_runs"] == 2
     assert server.request("PATCH", path, {"project_id": 999}).status == 404
     assert server.request("PATCH", path, {"name": ""}).status == 422
 

@@ -65,9 +65,9 @@ def ended(connection: socket.socket) -> bool:
     return True
 
 
-@pytest.mark.parametrize("said", [b"", b"GET /hea", GET[:-2], GET + b"GET /", LONG])
-def test_silent_clients_are_disconnected(port: int, said: bytes) -> None:
-    with connected(port, said) as connection:
+@pytest.mark.parametrize("data", [b"", b"GET /hea", GET[:-2], GET + b"GET /", LONG])
+def test_silent_clients_are_disconnected(port: int, data: bytes) -> None:
+    with connected(port, data) as connection:
         assert ended(connection)
 
 
@@ -79,18 +79,18 @@ def send_until_it_fails(connection: socket.socket, data: bytes, pause: float) ->
 
 
 def answer(connection: socket.socket) -> bytes:
-    said = b""
-    while not said.endswith(b"}"):
+    response = b""
+    while not response.endswith(b"}"):
         piece = connection.recv(65536)
-        assert piece, said
-        said += piece
-    return said
+        assert piece, response
+        response += piece
+    return response
 
 
-@pytest.mark.parametrize("said", [GET[:-2], LONG])
-def test_slow_clients_are_disconnected(port: int, said: bytes) -> None:
+@pytest.mark.parametrize("data", [GET[:-2], LONG])
+def test_slow_clients_are_disconnected(port: int, data: bytes) -> None:
     # Each byte is within the timeout for a part, all of them together are over the limit.
-    with connected(port, said) as connection, pytest.raises(ConnectionError):
+    with connected(port, data) as connection, pytest.raises(ConnectionError):
         send_until_it_fails(connection, b"x", 0.1)
 
 
@@ -126,13 +126,13 @@ POST = b"POST /api/projects HTTP/1.1\r\n" + HEAD
 
 def everything(connection: socket.socket) -> bytes:
     """Read until the server closes the connection."""
-    said = b""
+    response = b""
     try:
         while piece := connection.recv(65536):
-            said += piece
+            response += piece
     except ConnectionResetError:
         pass
-    return said
+    return response
 
 
 @pytest.mark.parametrize(
@@ -163,11 +163,11 @@ def test_ambiguous_requests_are_refused(port: int, request_: bytes) -> None:
     with connected(port) as connection:
         with suppress(ConnectionError):  # the server closes before the end of a refused request
             connection.sendall(request_ + GET)
-        said = everything(connection)
-    assert b"200 OK" not in said
-    if said:
-        assert said.startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 414 ")), said[:200]
-        assert b'{"detail":' in said
+        response = everything(connection)
+    assert b"200 OK" not in response
+    if response:
+        assert response.startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 414 ")), response[:200]
+        assert b'{"detail":' in response
 
 
 def test_trailers_are_not_headers(port: int) -> None:
@@ -179,8 +179,8 @@ def test_trailers_are_not_headers(port: int) -> None:
 
 
 def test_endless_trailers_are_refused(port: int) -> None:
-    begun = POST + CHUNKED + b"\r\n0\r\nX: "
-    with connected(port, begun) as connection, pytest.raises(ConnectionError):
+    head = POST + CHUNKED + b"\r\n0\r\nX: "
+    with connected(port, head) as connection, pytest.raises(ConnectionError):
         send_until_it_fails(connection, b"x" * 65536, 0.0)
 
 
@@ -201,10 +201,10 @@ def test_too_many_connections_get_a_503(port: int, monkeypatch: pytest.MonkeyPat
         for _ in range(3):
             assert b"200 OK" in answer(stack.enter_context(connected(port, GET)))
         with connected(port, GET) as connection:
-            said = everything(connection).lower()
-        assert said.startswith(b"http/1.1 503 ")
-        assert b"\r\nretry-after: 1\r\n" in said
-        assert b'{"detail":' in said
+            response = everything(connection).lower()
+        assert response.startswith(b"http/1.1 503 ")
+        assert b"\r\nretry-after: 1\r\n" in response
+        assert b'{"detail":' in response
     with connected(port, GET) as connection:
         assert b"200 OK" in answer(connection)
 
@@ -218,8 +218,8 @@ def test_slow_clients_do_not_delay_the_shutdown(
     port = int(own_server.url.rpartition(":")[2])
     page = f"/api/metrics/runs/{run.id}/metric/x?limit=50000"
     with ExitStack() as stack:
-        for said in [LONG, GET.replace(b"/health", page.encode())]:
-            stack.enter_context(connected(port, said))
+        for request in [LONG, GET.replace(b"/health", page.encode())]:
+            stack.enter_context(connected(port, request))
         busy = "trackai_http_requests_under_way 3\n"
         while busy not in own_server.request("GET", "/metrics").json:
             time.sleep(0.01)

@@ -102,13 +102,13 @@ def test_completion_in_an_interactive_shell(shell_env: dict[str, str], db_path: 
     os.close(main)
 
 
-def _read_until(terminal: int, wanted: str) -> str:
-    said = ""
+def _read_until(terminal: int, text: str) -> str:
+    output = ""
     deadline = time.monotonic() + 60
-    while wanted not in said.replace(" ", ""):
-        assert time.monotonic() < deadline, said
-        said += os.read(terminal, 10_000).decode(errors="replace")
-    return said
+    while text not in output.replace(" ", ""):
+        assert time.monotonic() < deadline, output
+        output += os.read(terminal, 10_000).decode(errors="replace")
+    return output
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
@@ -120,7 +120,7 @@ def test_all_shells_have_a_script(trackai: Trackai, shell: str) -> None:
 
 
 def test_unknown_commands_options_and_values(trackai: Trackai) -> None:
-    for arguments, said in (
+    for arguments, message in (
         (["rusn"], "did you mean runs"),
         (["list", "runs"], "trackai projects and trackai runs"),
         (["nonsense"], "unknown command 'nonsense' (see trackai --help)"),
@@ -129,6 +129,6 @@ def test_unknown_commands_options_and_values(trackai: Trackai) -> None:
         (["completion", "ksh"], "'bash', 'zsh', 'fish'"),
     ):
         error = trackai(*arguments, code=2).err
-        assert said in error
+        assert message in error
         assert error.startswith("trackai: ")
         assert error.count("\n") == 1

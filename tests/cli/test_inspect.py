@@ -31,7 +31,9 @@ def some_runs(db_path: Path) -> None:
 def test_projects(trackai: Trackai) -> None:
     answer = trackai("projects", "--json").json
     assert answer["version"] == 1
-    assert [(one["project_id"], one["total_runs"]) for one in answer["projects"]] == [("proj", 3)]
+    assert [(project["project_id"], project["total_runs"]) for project in answer["projects"]] == [
+        ("proj", 3)
+    ]
     assert "proj\tProj\t3" in trackai("projects").out
 
 
@@ -101,10 +103,10 @@ def test_sql_is_read_only(trackai: Trackai) -> None:
 
 
 def test_sql_opens_no_other_file(trackai: Trackai, tmp_path: Path) -> None:
-    other = tmp_path / "other.db"
-    for statement in (f"ATTACH DATABASE '{other}' AS x", f"VACUUM INTO '{other}'"):
+    path = tmp_path / "other.db"
+    for statement in (f"ATTACH DATABASE '{path}' AS x", f"VACUUM INTO '{path}'"):
         assert "must only read" in trackai("sql", statement, code=2).err
-    assert not other.exists()
+    assert not path.exists()
 
 
 def test_ctrl_c_interrupts_sql(db_path: Path) -> None:
@@ -114,8 +116,8 @@ def test_ctrl_c_interrupts_sql(db_path: Path) -> None:
     script = f"""
         import signal, threading
         from trackai.cli import main
-        begun = threading.Timer(0.5, signal.raise_signal, [signal.SIGINT])
-        begun.start()
+        timer = threading.Timer(0.5, signal.raise_signal, [signal.SIGINT])
+        timer.start()
         main(["sql", {endless!r}])
     """
     done = subprocess.run(

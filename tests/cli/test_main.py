@@ -71,7 +71,7 @@ def test_commands_without_json_are_listed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("script", "status", "said"),
+    ("script", "status", "message"),
     [
         ("trackai backup no/such/folder/x.db", 1, "No such file or directory"),
         ("trackai export 1 -o no/such/folder/x.jsonl", 1, "No such file or directory"),
@@ -87,12 +87,12 @@ def test_commands_without_json_are_listed() -> None:
         ("TRACKAI_PORT=x trackai runs", 2, "TRACKAI_PORT"),
     ],
 )
-def test_errors_are_one_line(some_runs: None, script: str, status: int, said: str) -> None:
+def test_errors_are_one_line(some_runs: None, script: str, status: int, message: str) -> None:
     done = shell(script)
     assert done.returncode == status, done.stderr
     last = done.stderr.splitlines()[-1]
     assert "trackai: " in last
-    assert said in last
+    assert message in last
     assert "Traceback" not in done.stderr
 
 

@@ -70,7 +70,7 @@ def test_several_runs_have_letters_without_colors(trackai: Trackai) -> None:
 def test_the_default_is_the_latest_run_and_metrics_may_be_patterns(trackai: Trackai) -> None:
     answer = trackai("plot", "a/*", "--json").json
     assert (answer["version"], answer["x"]) == (1, "step")
-    assert [(one["run"]["run_id"], one["metric"]) for one in answer["curves"]] == [
+    assert [(curve["run"]["run_id"], curve["metric"]) for curve in answer["curves"]] == [
         ("down", "a/x"), ("down", "a/y"),
     ]  # fmt: skip
     assert trackai("plot", "a/*").out.splitlines()[-1] == "b a/y  last 0"
@@ -80,11 +80,11 @@ def test_json_output_has_the_buckets(trackai: Trackai) -> None:
     (curve,) = trackai("plot", "a/x", "up", "--points", "10", "--json").json["curves"]
     assert not curve["raw"]
     assert len(curve["buckets"]) <= 10
-    assert sum(one["count"] for one in curve["buckets"]) == 100
+    assert sum(bucket["count"] for bucket in curve["buckets"]) == 100
     (curve,) = trackai("plot", "a/x", "up", "--x", "relative", "--json").json["curves"]
     assert curve["raw"]
-    assert [one["mean"] for one in curve["buckets"]] == list(range(1, 101))
-    assert all(0 <= one["x"] < 60 for one in curve["buckets"])
+    assert [bucket["mean"] for bucket in curve["buckets"]] == list(range(1, 101))
+    assert all(0 <= bucket["x"] < 60 for bucket in curve["buckets"])
 
 
 def test_server_and_database_give_the_same_plot(trackai: Trackai, server: Server) -> None:
@@ -94,9 +94,9 @@ def test_server_and_database_give_the_same_plot(trackai: Trackai, server: Server
         ["gpu", "--json"],
         ["a/x", "up", "--smooth", "0.5", "--json"],
     ):
-        here = trackai("plot", *arguments).out
-        there = trackai("plot", *arguments, "--url", server.url).out
-        assert here == there
+        local = trackai("plot", *arguments).out
+        remote = trackai("plot", *arguments, "--url", server.url).out
+        assert local == remote
 
 
 def test_log_axes_and_hidden_values(trackai: Trackai) -> None:
@@ -117,7 +117,7 @@ def test_smoothing(trackai: Trackai) -> None:
         for step in range(200):
             run.log({"v": step % 2}, step=step)
     (curve,) = trackai("plot", "v", "--smooth", "0.9", "--points", "200", "--json").json["curves"]
-    assert all(0.3 < one["smoothed"] < 0.7 for one in curve["buckets"][50:])
+    assert all(0.3 < bucket["smoothed"] < 0.7 for bucket in curve["buckets"][50:])
     rough = trackai("plot", "v", "--points", "200").out
     smooth = trackai("plot", "v", "--points", "200", "--smooth", "0.99").out
     assert smooth.count("⣿") * 10 < rough.count("⣿")
@@ -177,21 +177,21 @@ def _on_a_terminal(**env: str) -> str:
         env={**os.environ, **env},
     ):
         os.close(side)
-        said = b""
+        output = b""
         while True:
             try:
                 data = os.read(main, 10_000)
             except OSError:  # closed by the process
                 break
-            said += data
+            output += data
     os.close(main)
-    return said.decode()
+    return output.decode()
 
 
 def test_colors_on_a_terminal_unless_disabled(db_path: Path) -> None:
-    said = _on_a_terminal(NO_COLOR="")
-    assert "\x1b[36m── \x1b[0m" in said or "\x1b[36m──\x1b[0m" in said
-    assert "\x1b[35m" in said
+    colored = _on_a_terminal(NO_COLOR="")
+    assert "\x1b[36m── \x1b[0m" in colored or "\x1b[36m──\x1b[0m" in colored
+    assert "\x1b[35m" in colored
     plain = _on_a_terminal(NO_COLOR="1")
     assert "\x1b" not in plain
     assert "b down (2)" in plain

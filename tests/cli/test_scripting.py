@@ -32,9 +32,9 @@ def test_log_from_a_shell_script(trackai: Trackai) -> None:
     shown = trackai("show", "r", "--json").json
     assert shown["run"]["state"] == "completed"
     assert shown["config"] == {"opt/lr": 0.1}
-    assert [(one["path"], one["last"], one["last_step"]) for one in shown["metrics"]] == [
-        ("loss", 0.1, 7.5), ("ok", True, 0),
-    ]  # fmt: skip
+    assert [
+        (metric["path"], metric["last"], metric["last_step"]) for metric in shown["metrics"]
+    ] == [("loss", 0.1, 7.5), ("ok", True, 0)]
     assert trackai("log", "--run", first.strip(), "loss=0.05").out == first  # the printed id
     assert len(trackai("runs", "--json").json["runs"]) == 1
     assert "NAME=VALUE" in trackai("log", "--run", "r", "loss", code=2).err
@@ -48,7 +48,7 @@ def test_invalid_steps_are_refused(trackai: Trackai, step: str) -> None:
 def test_large_integers_and_text_that_looks_like_integers(trackai: Trackai) -> None:
     trackai("log", "--run", "r", f"big={2**70}", "text=1_000", "--config", "month=2024_01")
     shown = trackai("show", "r", "--json").json
-    assert [one["last"] for one in shown["metrics"]] == [float(2**70), "1_000"]
+    assert [metric["last"] for metric in shown["metrics"]] == [float(2**70), "1_000"]
     assert shown["config"] == {"month": "2024_01"}
 
 
@@ -99,8 +99,8 @@ def shown(copy: Path) -> list[tuple[str, bytes | None]]:
     """The paths and contents of the files of a database."""
     with closing(sqlite3.connect(copy)) as connection:
         rows = connection.execute("SELECT path, sha256 FROM files ORDER BY path").fetchall()
-    found = [(path, find_bytes(copy, sha256)) for path, sha256 in rows]
-    return [(path, None if where is None else where.read_bytes()) for path, where in found]
+    paths = [(path, find_bytes(copy, sha256)) for path, sha256 in rows]
+    return [(path, None if where is None else where.read_bytes()) for path, where in paths]
 
 
 @pytest.mark.parametrize("linking", [True, False])

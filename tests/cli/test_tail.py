@@ -39,12 +39,12 @@ def tailing(*arguments: str) -> Iterator[subprocess.Popen[str]]:
 def lines(process: subprocess.Popen[str], count: int) -> list[Any]:
     assert process.stdout is not None
     assert process.stderr is not None
-    found = []
+    events = []
     for _ in range(count):
         line = process.stdout.readline()
         assert line, process.stderr.read()
-        found.append(json.loads(line))
-    return found
+        events.append(json.loads(line))
+    return events
 
 
 @pytest.fixture(params=["file", "server"])

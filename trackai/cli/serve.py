@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import socket
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from trackai import __version__
-from trackai.cli.database import db_option
+from trackai.cli.database import db_option, with_database
 from trackai.errors import TrackAIError
+
+if TYPE_CHECKING:
+    import uvicorn
+    from starlette.applications import Starlette
+
+    from trackai.store.engine.database import Database
 
 _KEEP_ALIVE_SECONDS = 15
 # After SIGTERM, for the requests in progress.
@@ -25,16 +32,13 @@ _SWITCH_SECONDS = 0.0003
 @db_option
 def serve(host: str | None, port: int | None, db: str | None) -> None:
     """Serve the dashboard and the HTTP API."""
-    import anyio
     import msgspec
     import uvicorn
 
     from trackai.api.access_log import JSONFormatter, TextFormatter, log_to_stderr
     from trackai.api.main import create_app
     from trackai.api.security import is_loopback
-    from trackai.api.timeouts import TimeoutProtocol
     from trackai.settings import Settings
-    from trackai.store.engine.database import Database
 
     settings = Settings.from_env(db)
     settings = msgspec.structs.replace(
@@ -47,15 +51,8 @@ def serve(host: str | None, port: int | None, db: str | None) -> None:
             "TRACKAI_API_KEY, or listen on 127.0.0.1"
         )
 
-    async def check_database() -> None:
-        database = Database(settings.db_path)
-        try:
-            await database.open()
-        finally:
-            await database.close()
-
     # Before uvicorn starts, which would report an unusable database with a traceback.
-    anyio.run(check_database)
+    with_database(db, _open_only, create=True)
     listener = _listen(settings.host, settings.port)
     settings = msgspec.structs.replace(settings, port=listener.getsockname()[1])
     app = create_app(settings)
@@ -66,7 +63,22 @@ def serve(host: str | None, port: int | None, db: str | None) -> None:
         click.echo(f"sign in with the API key, or once within an hour with {link}", err=True)
     if settings.access_log != "off":
         log_to_stderr(JSONFormatter() if settings.access_log == "json" else TextFormatter())
-    config = uvicorn.Config(
+    # Worker threads decode and store batches. With Python's default of 5 ms, requests that only
+    # read would wait that long for the interpreter lock each time.
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    uvicorn.Server(_uvicorn_config(app)).run(sockets=[listener])
+
+
+async def _open_only(database: Database) -> None:
+    """Do nothing else: opening the database checks its file and updates its schema."""
+
+
+def _uvicorn_config(app: Starlette) -> uvicorn.Config:
+    import uvicorn
+
+    from trackai.api.timeouts import TimeoutProtocol
+
+    return uvicorn.Config(
         app,
         http=TimeoutProtocol,
         ws="none",
@@ -78,10 +90,6 @@ def serve(host: str | None, port: int | None, db: str | None) -> None:
         proxy_headers=False,
         lifespan="on",
     )
-    # Worker threads decode and store batches. With Python's default of 5 ms, requests that only
-    # read would wait that long for the interpreter lock each time.
-    sys.setswitchinterval(_SWITCH_SECONDS)
-    uvicorn.Server(config).run(sockets=[listener])
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -29,7 +29,7 @@ def sql(statement: str, db: str | None, as_json: bool) -> None:
     from trackai.settings import Settings
     from trackai.store.engine import opening
 
-    with_database(db, _migrate)
+    with_database(db, _open_only)
     path = Settings.from_env(db).db_path
     mode = opening.FROZEN if opening.is_frozen(path) else "ro"
     connection = sqlite3.connect(f"{path.as_uri()}?mode={mode}", uri=True)
@@ -55,8 +55,8 @@ def sql(statement: str, db: str | None, as_json: bool) -> None:
         print_table(columns, rows, widest=sys.maxsize)
 
 
-async def _migrate(database: object) -> None:
-    """Do nothing more: opening a database checks the file and updates its schema."""
+async def _open_only(database: object) -> None:
+    """Do nothing else: opening the database checks its file and updates its schema."""
 
 
 def _run_signal_handlers() -> int:

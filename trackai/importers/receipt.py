@@ -77,8 +77,8 @@ def as_text(receipt: Receipt) -> str:
     known = receipt.runs - receipt.new_runs
     lines = [
         f"{receipt.source} -> {receipt.database}",
-        f"{receipt.runs} run(s), {receipt.new_runs} new"
-        + (f", {known} here before" if known else ""),
+        f"{receipt.runs} {'run' if receipt.runs == 1 else 'runs'}, {receipt.new_runs} new"
+        + (f", {known} already stored" if known else ""),
         *(table(receipt.types, receipt.totals) if receipt.types else []),
     ]
     for title, problems in (("problem", receipt.problems), ("remark", receipt.remarks)):

@@ -35,7 +35,7 @@ class PointQuery(msgspec.Struct):
     Attributes:
         attempt: a number or "all" includes points that a resume has superseded.
         inherited: false excludes the points that a forked run has from its ancestors.
-        points: respond with a chart of at most so many buckets.
+        points: respond with a chart of at most this many buckets.
         x: the x axis of a chart.
         time_min, time_max: for charts of system metrics, which have no steps.
         smoothing: for charts, adds the moving average.
