@@ -113,6 +113,14 @@ def _one_line(error: click.ClickException) -> str:
     return text
 
 
+def _discard_unwritten_output() -> None:
+    """Keep Python from flushing stdout again at exit: a failure there changes the exit code."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit; an error is one line on stderr, not a traceback.
 
@@ -136,6 +144,7 @@ def main(arguments: list[str] | None = None) -> None:
     except OSError as error:  # such as a missing folder or a full disk
         prefix = f"{error.filename}: " if error.filename else ""
         click.echo(f"trackai: {prefix}{error.strerror or error}", err=True)
+        _discard_unwritten_output()
         sys.exit(1)
     # Outside of click's standalone mode, the result of ctx.exit(4) is 4.
     sys.exit(result if isinstance(result, int) else 0)
