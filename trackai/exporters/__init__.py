@@ -1,1 +1,1 @@
-"""From runs to files: whole runs as JSON lines, their points as CSV or Parquet."""
+"""Writes runs to files: whole runs as JSON lines, their points as CSV or Parquet."""

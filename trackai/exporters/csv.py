@@ -1,4 +1,4 @@
-"""CSV: a row for each point, in full precision."""
+"""Writes CSV: a row for each point, in full precision."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ COLUMNS = (
 
 
 class CsvWriter:
-    """Writes points to a binary file; configuration, tags and files have no place in it."""
+    """Writes points to a binary file, without configuration, tags and files."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
@@ -29,29 +29,29 @@ class CsvWriter:
         self._heads: dict[str, RunHead] = {}
 
     def write(self, item: Item) -> None:
-        """Note a run's head, or write a block of its points."""
+        """Write a block of points, or keep the head of the run of the next blocks."""
         if isinstance(item, RunHead):
             self._heads = {item.uid: item}
         if not isinstance(item, Block):
             return
         head = self._heads[item.run_uid]
-        first = (
+        series = (
             head.project, head.run_id, head.uid, item.writer.attempt, item.writer.uid,
             item.metric, item.axis,
         )  # fmt: skip
         self._rows.writerows(
-            (*first, repr(step), utc(time).isoformat(), type_name(value), _text(value))
+            (*series, repr(step), utc(time).isoformat(), type_name(value), _text(value))
             for step, time, value in zip(item.steps, item.timestamps, item.values, strict=True)
         )
 
     def close(self) -> None:
-        """Complete the file, which stays open."""
+        """Write what is buffered; the file stays open."""
         self._text.flush()
         self._text.detach()
 
 
 def type_name(value: Value) -> str:
-    """What kind of value it is: float, int, bool or str."""
+    """Return the type of a value: float, int, bool or str."""
     return type(value).__name__
 
 

@@ -1,6 +1,6 @@
-"""JSON lines: a line for each run, then lines with some thousands of points of one series.
+"""Writes JSON lines: a line for each run, then lines with up to thousands of points of one series.
 
-The bytes of files come before the line that names the first of them, a megabyte a line.
+The bytes of a file come before the first line that names it, one megabyte a line.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ class JsonLinesWriter:
     """Writes runs to a binary file.
 
     Args:
-        find_bytes: where the bytes of a file lie; None if they are not there.
+        find_bytes: returns the path of a file's bytes, or None if they are missing.
     """
 
     def __init__(self, file: IO[bytes], find_bytes: Callable[[FileHead], Path | None]) -> None:
         self._file = file
-        self._find = find_bytes
+        self._find_bytes = find_bytes
         self._encode = msgspec.json.Encoder().encode
         self._written: set[str] = set()
 
     def write(self, item: Item) -> None:
-        """Write a run's head, a file of it, or a block of its points."""
+        """Write the head of a run, one of its files, or a block of its points."""
         if isinstance(item, Block):
             item = msgspec.structs.replace(item, values=to_json(item.values, item.kind))
         elif isinstance(item, FileHead):
@@ -42,12 +42,12 @@ class JsonLinesWriter:
         self._file.write(self._encode(item) + b"\n")
 
     def _write_bytes(self, head: FileHead) -> None:
-        path = self._find(head)
+        path = self._find_bytes(head)
         if path is None or head.sha256 is None or head.sha256 in self._written:
             return
         self._written.add(head.sha256)
         with path.open("rb") as file:
-            # At least one, so that an empty file is there as well.
+            # An empty file gets one empty chunk.
             data = file.read(_CHUNK)
             while True:
                 self._file.write(self._encode(Chunk(sha256=head.sha256, data=data)) + b"\n")
@@ -55,5 +55,5 @@ class JsonLinesWriter:
                     return
 
     def close(self) -> None:
-        """Complete the file."""
+        """Write what is buffered; the file stays open."""
         self._file.flush()

@@ -1,7 +1,7 @@
-"""Parquet: a row for each point, in full precision; needs pyarrow.
+"""Writes Parquet: a row for each point, in full precision; needs pyarrow.
 
-`step` and `value` are doubles for everybody to compute with. What a double cannot hold exactly
-stands beside them: `step_int` and `value_int` for integers, `value_text` for texts.
+The columns `step` and `value` are doubles. `step_int` and `value_int` hold integers, which a double
+may not hold exactly, and `value_text` holds texts.
 """
 
 from __future__ import annotations
@@ -20,7 +20,11 @@ _ROWS_PER_GROUP = 500_000
 
 
 class ParquetWriter:
-    """Writes points to a binary file; configuration, tags and files have no place in it."""
+    """Writes points to a binary file, without configuration, tags and files.
+
+    Raises:
+        MissingExtraError: pyarrow is not installed.
+    """
 
     def __init__(self, file: IO[bytes]) -> None:
         try:
@@ -40,66 +44,66 @@ class ParquetWriter:
             ]
         )  # fmt: skip
         self._writer = pq.ParquetWriter(file, self._schema)
-        self._waiting: list[Any] = []
-        self._rows = 0
+        self._batches: list[Any] = []
+        self._pending_rows = 0
         self._zeros: Any = []
         self._heads: dict[str, RunHead] = {}
 
     def write(self, item: Item) -> None:
-        """Note a run's head, or write a block of its points."""
+        """Write a block of points, or keep the head of the run of the next blocks."""
         if isinstance(item, RunHead):
             self._heads = {item.uid: item}
         if not isinstance(item, Block):
             return
-        self._waiting.append(self._batch(self._heads[item.run_uid], item))
-        self._rows += len(item.steps)
-        if self._rows >= _ROWS_PER_GROUP:
+        self._batches.append(self._batch(self._heads[item.run_uid], item))
+        self._pending_rows += len(item.steps)
+        if self._pending_rows >= _ROWS_PER_GROUP:
             self._flush()
 
     def close(self) -> None:
-        """Complete the file, which stays open."""
+        """Write the last rows and the footer; the file stays open."""
         self._flush()
         self._writer.close()
 
     def _flush(self) -> None:
-        if self._waiting:
-            table = self._pa.Table.from_batches(self._waiting).unify_dictionaries()
+        if self._batches:
+            table = self._pa.Table.from_batches(self._batches).unify_dictionaries()
             self._writer.write_table(table)
-        self._waiting, self._rows = [], 0
+        self._batches, self._pending_rows = [], 0
 
     def _batch(self, head: RunHead, block: Block) -> Any:
         pa, rows = self._pa, len(block.steps)
         if len(self._zeros) != rows:
             self._zeros = pa.array([0] * rows, pa.int32())
 
-        def same(text: str) -> Any:
+        def constant(text: str) -> Any:
             return pa.DictionaryArray.from_arrays(self._zeros, [text])
 
         step_types = set(map(type, block.steps))
         return pa.RecordBatch.from_arrays(
             [
-                same(head.project),
-                same(head.run_id),
-                same(head.uid),
+                constant(head.project),
+                constant(head.run_id),
+                constant(head.uid),
                 pa.repeat(pa.scalar(block.writer.attempt, pa.int64()), rows),
-                same(block.writer.uid),
-                same(block.metric),
-                same(block.axis),
+                constant(block.writer.uid),
+                constant(block.metric),
+                constant(block.axis),
                 *_numbers(pa, block.steps, step_types),
                 pa.array(block.timestamps, pa.int64()).cast(pa.timestamp("us", tz="UTC")),
-                *self._value_columns(block.values, same),
+                *self._value_columns(block.values, constant),
             ],
             schema=self._schema,
         )
 
-    def _value_columns(self, values: list[Value], same: Any) -> list[Any]:
+    def _value_columns(self, values: list[Value], constant: Any) -> list[Any]:
         pa, rows = self._pa, len(values)
         types = set(map(type, values))
         if types == {float}:
-            return [same("float"), *_numbers(pa, values, types), pa.nulls(rows, pa.string())]
+            return [constant("float"), *_numbers(pa, values, types), pa.nulls(rows, pa.string())]
         if types == {str}:
             return [
-                same("str"), pa.nulls(rows, pa.float64()), pa.nulls(rows, pa.int64()),
+                constant("str"), pa.nulls(rows, pa.float64()), pa.nulls(rows, pa.int64()),
                 pa.array(values, pa.string()),
             ]  # fmt: skip
         numbers = [None if isinstance(value, str) else value for value in values]
@@ -111,12 +115,16 @@ class ParquetWriter:
 
 
 def _numbers(pa: Any, values: list[Any], types: set[type]) -> tuple[Any, Any]:
-    """Numbers as doubles, and those of them that are integers as what they are."""
+    """Return numbers as an array of doubles, and the integers among them as an array of integers.
+
+    Args:
+        types: the types of all values; numbers of other types are None.
+    """
     if types == {float}:
         return pa.array(values, pa.float64()), pa.nulls(len(values), pa.int64())
     if types == {int}:
         integers = pa.array(values, pa.int64())
-        # Not safe: beyond 53 bits a double is but the nearest.
+        # Unsafe, because integers beyond 53 bits are rounded to the nearest double.
         return integers.cast(pa.float64(), safe=False), integers
     return (
         pa.array([None if v is None else float(v) for v in values], pa.float64()),
