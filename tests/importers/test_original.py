@@ -126,7 +126,7 @@ def original(tmp_path: Path) -> Path:
 
 def test_everything_is_there(original: Path, trackai: Trackai, ask: Ask) -> None:
     receipt = trackai("import", "trackai", original, "--json", code=4).json
-    assert receipt["totals"]["not_stored"] == {"there is no place for dashboards": 1}
+    assert receipt["totals"]["not_stored"] == {"dashboards are not supported": 1}
     assert receipt["types"]["metrics"]["null"] == 2
     assert receipt["types"]["configuration"]["stored"] == 5 + 2 + 3
     second = 1_000_000
@@ -229,9 +229,9 @@ def test_bad_input(original: Path, tmp_path: Path, trackai: Trackai, ask: Ask) -
     for path, said in (
         (tmp_path / "none", "does not exist"),
         (tmp_path, "is a directory"),
-        (text, "no SQLite database"),
-        (foreign, "there is no table projects"),
-        (other, "the table projects has no project_id"),
+        (text, "not a SQLite database"),
+        (foreign, "table projects not found"),
+        (other, "table projects has no column project_id"),
         (damaged, "the database is damaged"),
     ):
         said_all = trackai("import", "trackai", path, code=2).err

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 
 import trackai as sdk
 from trackai.cli import main
-from trackai.importers.load import load
+from trackai.importers.loader import load_runs
 from trackai.importers.receipt import Receipt
 from trackai.store.catalogue.files import blob_path
 from trackai.store.engine.database import Database
@@ -250,7 +250,7 @@ def test_a_copy_that_was_killed_is_no_import(imported: Path, tmp_path: Path) -> 
         import os, sys, anyio
         from pathlib import Path
         from trackai.importers import jsonl
-        from trackai.importers.load import load
+        from trackai.importers.loader import load_runs
         from trackai.importers.receipt import Receipt
         from trackai.store.engine.database import Database
 
@@ -263,7 +263,7 @@ def test_a_copy_that_was_killed_is_no_import(imported: Path, tmp_path: Path) -> 
         async def work():
             db = Database(Path(sys.argv[2]))
             await db.open()
-            await load(db, some(), Receipt("", ""))
+            await load_runs(db, some(), Receipt("", ""))
 
         anyio.run(work)
     """
@@ -368,7 +368,7 @@ def test_whatever_the_values_are(
         db = Database(path)
         try:
             await db.open()
-            await load(db, items, Receipt("", ""))
+            await load_runs(db, items, Receipt("", ""))
         finally:
             await db.close()
 

@@ -168,8 +168,8 @@ def test_tensors_of_tf2(logdir: Path, trackai: Trackai, ask: Ask) -> None:
     receipt = trackai("import", "tensorboard", logdir, "--json", code=4).json
     assert receipt["runs"] == 5
     assert receipt["totals"]["not_stored"] == {
-        "there is no place for tensors of this kind": 1,
-        "there is no place for graphs": 1,
+        "tensors of this type or shape are not supported": 1,
+        "graphs are not supported": 1,
     }
     found = [row[1:] for row in ask(POINTS) if row[0] == "deep/tf2"]
     scalars = [
@@ -234,7 +234,7 @@ def test_a_log_that_grows(tmp_path: Path, trackai: Trackai, ask: Ask) -> None:
         growing.write_bytes(data[:end])
         receipt = trackai("import", "tensorboard", tmp_path / "logs", "--json").json
         cut = [one["problem"] for one in receipt["remarks"]]
-        assert not cut or "ends within the record" in cut[0] or cut == ["it is empty"]
+        assert not cut or "ends within the record" in cut[0] or cut == ["the file is empty"]
         assert receipt["points"] - receipt["stored"] == seen
         seen = receipt["points"]
     growing.write_bytes(data)
@@ -293,9 +293,9 @@ def test_bad_input(tmp_path: Path, trackai: Trackai, ask: Ask) -> None:
     (tmp_path / "zero.tfevents").touch()
     for path, said in (
         (tmp_path / "none", "does not exist"),
-        (empty, "there are no event files"),
-        (text, "it is no event file"),
-        (tmp_path / "zero.tfevents", "it has no events"),
+        (empty, "no TensorBoard event files found"),
+        (text, "not a TensorBoard event file"),
+        (tmp_path / "zero.tfevents", "the file has no events"),
     ):
         output = trackai("import", "tensorboard", path, code=2)
         assert said in output.err
@@ -331,15 +331,15 @@ def test_killed_and_done_again(
     script = """
         import os, sys, anyio
         from pathlib import Path
-        from trackai.importers import load as loading
+        from trackai.importers import loader
         from trackai.importers.receipt import Receipt
-        from trackai.importers.tensorboard.reading import read
+        from trackai.importers.tensorboard.reader import read
         from trackai.store.engine.database import Database
 
         class Quiet:
             def share(self, done, total, unit): ...
 
-        loading._POINTS_PER_TRANSACTION = 3
+        loader._POINTS_PER_TRANSACTION = 3
 
         async def work():
             db, receipt = Database(Path(os.environ["TRACKAI_DB_PATH"])), Receipt("", "")
@@ -352,7 +352,7 @@ def test_killed_and_done_again(
                         os.kill(os.getpid(), 9)
                     yield item
 
-            await loading.load(db, some(), receipt)
+            await loader.load_runs(db, some(), receipt)
 
         anyio.run(work)
     """

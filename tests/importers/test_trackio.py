@@ -213,7 +213,7 @@ def test_before_runs_had_ids(written: Path, tmp_path: Path, trackai: Trackai, as
         receipt = trackai("import", "trackio", tmp_path / "old.db", "--json", code=4).json
         assert receipt["runs"] == 2
         # The media lie elsewhere.
-        assert receipt["totals"]["not_stored"] == {"its bytes are missing": 2}
+        assert receipt["totals"]["not_stored"] == {"file content not found": 2}
     assert [row[3::2] for row in ask(POINTS, "all") if row[0] == "loss"] == [
         (0, 1.0), (1, 0.5), (2, 1 / 3), (7, None), (7, 0.5),
     ]  # fmt: skip
@@ -233,9 +233,9 @@ def test_bad_input(written: Path, tmp_path: Path, trackai: Trackai, ask: Ask) ->
     damaged.write_bytes(data)
     for path, said in (
         (tmp_path / "none", "does not exist"),
-        (empty, "no projects of trackio"),
-        (text, "no SQLite database"),
-        (foreign, "no project of trackio"),
+        (empty, "no trackio projects found"),
+        (text, "not a SQLite database"),
+        (foreign, "not a trackio project"),
         (damaged, "the database is damaged"),
     ):
         output = trackai("import", "trackio", path, code=2)
@@ -261,5 +261,5 @@ def test_media_lead_nowhere_else(written: Path, tmp_path: Path, trackai: Trackai
         )
         connection.commit()
     receipt = trackai("import", "trackio", folder, "--json", code=4).json
-    assert receipt["totals"]["not_stored"] == {"its bytes are missing": 1}
+    assert receipt["totals"]["not_stored"] == {"file content not found": 1}
     assert ask("SELECT COUNT(*) FROM files WHERE path = 'picture'") == [(0,)]

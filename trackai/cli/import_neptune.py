@@ -55,7 +55,7 @@ def neptune(
     import anyio
     import msgspec
 
-    from trackai.importers.neptune.importing import Options, import_export
+    from trackai.importers.neptune.importer import Options, import_export
     from trackai.importers.neptune.receipt import Receipt, as_text
     from trackai.settings import Settings
 

@@ -38,10 +38,10 @@ def tensorboard(
         raise MissingExtraError("reading TensorBoard's files", "tensorboard")
 
     async def work(database: Database, receipt: Receipt) -> Receipt:
-        from trackai.importers.load import load
-        from trackai.importers.tensorboard.reading import read
+        from trackai.importers.loader import load_runs
+        from trackai.importers.tensorboard.reader import read
 
         items = read(path, project=project, receipt=receipt, progress=ProgressLine())
-        return await load(database, items, receipt)
+        return await load_runs(database, items, receipt)
 
     run_import(ctx, db, str(path), work, as_json)

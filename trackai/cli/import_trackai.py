@@ -31,13 +31,13 @@ def trackai(ctx: click.Context, file: Path, db: str | None, as_json: bool) -> No
     """
 
     async def work(database: Database, receipt: Receipt) -> Receipt:
-        from trackai.importers import original
-        from trackai.importers.load import load
+        from trackai.importers import original_trackai
+        from trackai.importers.loader import load_runs
         from trackai.importers.merge import merge
 
-        if not original.made(file):
+        if not original_trackai.is_original(file):
             return await merge(database, file, receipt, ProgressLine())
-        items = original.read(file, receipt=receipt, progress=ProgressLine())
-        return await load(database, items, receipt)
+        items = original_trackai.read(file, receipt=receipt, progress=ProgressLine())
+        return await load_runs(database, items, receipt)
 
     run_import(ctx, db, str(file), work, as_json)

@@ -31,11 +31,13 @@ def trackio(ctx: click.Context, path: Path, db: str | None, as_json: bool) -> No
     """
 
     async def work(database: Database, receipt: Receipt) -> Receipt:
-        from trackai.importers.load import load
-        from trackai.importers.trackio.reading import find_bytes, read
+        from trackai.importers.loader import load_runs
+        from trackai.importers.trackio.reader import find_bytes, read
 
         folder = path if path.is_dir() else path.absolute().parent
         items = read(path, receipt=receipt, progress=ProgressLine())
-        return await load(database, items, receipt, lambda head: find_bytes(folder, head.source))
+        return await load_runs(
+            database, items, receipt, lambda head: find_bytes(folder, head.source)
+        )
 
     run_import(ctx, db, str(path), work, as_json)

@@ -96,11 +96,11 @@ def _load_file(
     *,
     as_json: bool,
 ) -> None:
-    from trackai.importers.load import check, load
+    from trackai.importers.loader import check_items, load_runs
 
     async def work(database: Database, receipt: Receipt) -> Receipt:
-        check(read())
-        return await load(database, read(), receipt)
+        check_items(read())
+        return await load_runs(database, read(), receipt)
 
     run_import(ctx, db, str(file), work, as_json)
 

@@ -75,14 +75,14 @@ def log(
 
 
 def _parse_pairs(texts: tuple[str, ...]) -> dict[str, Value]:
-    from trackai.importers.csv import guessed
+    from trackai.importers.csv import infer_value
 
     pairs: dict[str, Value] = {}
     for text in texts:
         key, equals, value = text.partition("=")
         if not equals or not key:
             raise click.UsageError(f"must be NAME=VALUE, got {text!r}")
-        pairs[key] = guessed(value)
+        pairs[key] = infer_value(value)
     return pairs
 
 

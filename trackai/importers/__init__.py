@@ -1,1 +1,1 @@
-"""From elsewhere into the store: other trackers, and files."""
+"""Imports runs from files, other trackers and other databases."""

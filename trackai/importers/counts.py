@@ -1,4 +1,4 @@
-"""What became of the rows of a source, by type: the receipts of all imports are made of it."""
+"""Counts of imported rows by type, from which all receipts are built."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
 
 class Counts(msgspec.Struct):
-    """What became of rows of one type.
+    """The rows of one type, by outcome.
 
     Attributes:
-        null: rows without a value, which say nothing.
-        not_stored: how many for which reason.
+        null: rows without a value; there is nothing to store.
+        not_stored: rows that could not be stored, by reason.
     """
 
     read: int = 0
@@ -29,18 +29,18 @@ class Counts(msgspec.Struct):
         if rows:
             self.not_stored[reason] = self.not_stored.get(reason, 0) + rows
 
-    def add(self, other: Counts) -> None:
-        """Count what another has counted."""
-        self.read += other.read
-        self.stored += other.stored
-        self.already_there += other.already_there
-        self.null += other.null
-        for reason, rows in other.not_stored.items():
+    def add(self, counts: Counts) -> None:
+        """Add other counts to these."""
+        self.read += counts.read
+        self.stored += counts.stored
+        self.already_there += counts.already_there
+        self.null += counts.null
+        for reason, rows in counts.not_stored.items():
             self.refuse(reason, rows)
 
     @property
     def adds_up(self) -> bool:
-        """Whether every row that was read is accounted for."""
+        """Whether every row that was read has an outcome."""
         return self.read == (
             self.stored + self.already_there + self.null + sum(self.not_stored.values())
         )
@@ -50,7 +50,7 @@ _HEADINGS = ("rows", "read", "stored", "already there", "no value", "not stored"
 
 
 def table(types: Mapping[str, Counts], totals: Counts) -> list[str]:
-    """Counts as the lines of a table."""
+    """Format counts as the lines of a table."""
     rows: list[tuple[str, ...]] = [_HEADINGS]
     for type_, counts in [*sorted(types.items()), ("all", totals)]:
         numbers = (

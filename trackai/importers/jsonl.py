@@ -1,4 +1,4 @@
-"""JSON lines, as `trackai export` writes them."""
+"""Reads JSON lines that `trackai export` wrote."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 def read(path: Path) -> Iterator[Item | Chunk]:
-    """The runs of a file, each a head and then files and blocks.
+    """Yield the runs of a file: each head, then its files, bytes and points.
 
     Raises:
-        InvalidInputError: a line is no such thing; it is named.
+        InvalidInputError: a line is not valid; the error names it.
     """
     decode = msgspec.json.Decoder(RunHead | Block | FileHead | Chunk).decode
     with path.open("rb") as file:
@@ -28,15 +28,15 @@ def read(path: Path) -> Iterator[Item | Chunk]:
             try:
                 item: Item | Chunk = decode(line)
                 if isinstance(item, Block):
-                    item = _checked(item)
+                    item = _decoded(item)
             except (msgspec.MsgspecError, ValueError) as error:
                 raise InvalidInputError(f"{path.name}, line {number}", str(error)) from None
             yield item
 
 
-def _checked(block: Block) -> Block:
+def _decoded(block: Block) -> Block:
     if not len(block.steps) == len(block.timestamps) == len(block.values) > 0:
-        raise ValueError("steps, timestamps and values must have one length, not 0")
+        raise ValueError("steps, timestamps and values must have the same length, at least 1")
     if block.own_steps is not None and len(block.own_steps) != len(block.steps):
-        raise ValueError("own_steps must have the length of steps")
+        raise ValueError("own_steps must be as long as steps")
     return msgspec.structs.replace(block, values=from_json(block.values, block.kind))

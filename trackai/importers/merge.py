@@ -1,10 +1,10 @@
-"""Another database of this program: everything in it that is not here yet."""
+"""Merges another TrackAI database into this one."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trackai.importers.load import load
+from trackai.importers.loader import load_runs
 from trackai.store.catalogue import files, runs
 from trackai.store.engine.database import Database
 from trackai.store.transfer import dump
@@ -18,25 +18,29 @@ if TYPE_CHECKING:
     from trackai.structs.exchange import Item
 
 
-async def merge(db: Database, other: Path, receipt: Receipt, progress: Progress) -> Receipt:
-    """Add the runs of another database to this one.
+async def merge(db: Database, source_path: Path, receipt: Receipt, progress: Progress) -> Receipt:
+    """Add the runs of another database that are missing in this one, in whole or in part.
+
+    Args:
+        source_path: the database to read; it is not changed.
 
     Raises:
-        ForeignDatabaseError: the other file is no TrackAI database.
+        ForeignDatabaseError: the source is not a TrackAI database.
+        StoreError: one of the databases cannot be used.
     """
-    source = Database(other.absolute())
+    source = Database(source_path.absolute())
 
     async def items() -> AsyncIterator[Item]:
         async with source.snapshot() as conn:
-            ids = await runs.list_ids(conn, None)
-            for number, run_id in enumerate(ids):
-                progress.share(number, len(ids), "runs")
+            run_ids = await runs.list_ids(conn, None)
+            for position, run_id in enumerate(run_ids):
+                progress.share(position, len(run_ids), "runs")
                 async for item in dump.dump(conn, run_id):
                     yield item
-            progress.share(len(ids), len(ids), "runs")
+            progress.share(len(run_ids), len(run_ids), "runs")
 
     try:
-        return await load(
+        return await load_runs(
             db, items(), receipt, lambda head: files.find_bytes(source.path, head.sha256)
         )
     finally:

@@ -1,4 +1,4 @@
-"""Who wants to know how far an import has come."""
+"""The interface for progress reports of imports."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """Is told now and then."""
+    """Receives the progress of an import."""
 
     def share(self, done: int, total: int, unit: str) -> None:
-        """So much of what there is has been read."""
+        """Report that `done` of `total` units have been read; units are rows, bytes or runs."""

@@ -1,4 +1,4 @@
-"""The receipt of an import: what became of everything that the source had."""
+"""The receipt of an import: what was read, and what happened to it."""
 
 from __future__ import annotations
 
@@ -6,27 +6,32 @@ import msgspec
 
 from trackai.importers.counts import Counts, table
 
-_SHOWN = 50
+_MAX_LISTED = 50
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """Something that is not as it should be, and where."""
+    """A problem or a remark, and the part of the source it is about."""
 
     where: str
     problem: str
 
 
 class Receipt(msgspec.Struct):
-    """What became of the rows of a source.
+    """The result of an import.
 
     Attributes:
-        runs: how many the source has.
-        new_runs: those that were not here.
-        points: how many points it has; `stored` of them are new.
-        types: what became of points, files and the like, by their type.
-        complete: whether all of it is in the store now.
+        source: the path that was imported.
+        database: the path of the database.
+        seconds: duration of the import.
+        runs: number of runs in the source.
+        new_runs: number of runs that were not in the database before.
+        points: number of points in the source.
+        stored: number of points that were not in the database before.
+        totals: the sum of `types`.
+        types: counts of points, files and other rows, by type.
+        complete: whether all of the source is in the database now.
         problems: what could not be read.
-        remarks: what is worth knowing, but no loss.
+        remarks: notes that do not affect `complete`.
     """
 
     source: str
@@ -42,30 +47,32 @@ class Receipt(msgspec.Struct):
     problems: list[Problem] = []
     remarks: list[Problem] = []
 
-    def of(self, type_: str) -> Counts:
-        """The counts of a type."""
+    def counts(self, type_: str) -> Counts:
+        """Return the counts of a type, which may be changed."""
         return self.types.setdefault(type_, Counts())
 
     def refuse(self, type_: str, reason: str, rows: int = 1) -> None:
-        """Count rows that were read, and for which there is no place."""
-        self.of(type_).read += rows
-        self.of(type_).refuse(reason, rows)
+        """Count rows that were read but cannot be stored."""
+        counts = self.counts(type_)
+        counts.read += rows
+        counts.refuse(reason, rows)
 
-    def nothing(self, type_: str, rows: int = 1) -> None:
-        """Count rows that were read, and have no value."""
-        self.of(type_).read += rows
-        self.of(type_).null += rows
+    def count_null(self, type_: str, rows: int = 1) -> None:
+        """Count rows that were read but have no value."""
+        counts = self.counts(type_)
+        counts.read += rows
+        counts.null += rows
 
-    def problem(self, where: str, problem: str) -> None:
-        """Note what could not be read."""
+    def add_problem(self, where: str, problem: str) -> None:
+        """Note something that could not be read or stored."""
         self.problems.append(Problem(where, problem))
 
-    def remark(self, where: str, remark: str) -> None:
-        """Note what is worth knowing."""
+    def add_remark(self, where: str, remark: str) -> None:
+        """Note something that is no loss."""
         self.remarks.append(Problem(where, remark))
 
     def sum_up(self) -> None:
-        """Add up the counts."""
+        """Compute `totals` and `complete` from the counts and problems."""
         self.totals = Counts()
         for counts in self.types.values():
             self.totals.add(counts)
@@ -73,7 +80,7 @@ class Receipt(msgspec.Struct):
 
 
 def as_text(receipt: Receipt) -> str:
-    """The receipt for people."""
+    """Format a receipt for people."""
     known = receipt.runs - receipt.new_runs
     lines = [
         f"{receipt.source} -> {receipt.database}",
@@ -82,10 +89,10 @@ def as_text(receipt: Receipt) -> str:
         *(table(receipt.types, receipt.totals) if receipt.types else []),
     ]
     for title, problems in (("problem", receipt.problems), ("remark", receipt.remarks)):
-        lines += [f"{title}: {one.where}: {one.problem}" for one in problems[:_SHOWN]]
-        if len(problems) > _SHOWN:
-            lines.append(f"{title}: and {len(problems) - _SHOWN} more, see --json")
+        lines += [f"{title}: {item.where}: {item.problem}" for item in problems[:_MAX_LISTED]]
+        if len(problems) > _MAX_LISTED:
+            lines.append(f"{title}: {len(problems) - _MAX_LISTED} more; use --json to see them")
     if receipt.totals.not_stored:
-        reasons = (f"{why} ({n})" for why, n in receipt.totals.not_stored.items())
+        reasons = (f"{reason} ({rows})" for reason, rows in receipt.totals.not_stored.items())
         lines.append(f"not stored: {', '.join(reasons)}")
     return "\n".join(lines)

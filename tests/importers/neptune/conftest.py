@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from trackai.importers.neptune.importing import Options, import_export
+from trackai.importers.neptune.importer import Options, import_export
 
 if TYPE_CHECKING:
     from trackai.importers.neptune.receipt import Receipt

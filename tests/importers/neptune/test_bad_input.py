@@ -48,7 +48,7 @@ async def test_a_part_that_was_cut_off(
     cut.write_bytes(data[:kept])
     receipt = await import_()
     assert not receipt.ok
-    assert "cannot be read as parquet" in _named(receipt, cut.name)
+    assert "cannot be read as Parquet" in _named(receipt, cut.name)
     # What can be read is there, and does not look whole.
     states = "SELECT slug, state FROM runs ORDER BY slug"
     assert rows(states) == [("good", "completed"), ("r", "failed")]
@@ -160,10 +160,10 @@ async def test_rows_that_cannot_be_placed(write_part: Write, import_: Import, ma
         "no step": 1,
         "no timestamp": 1,
         "no attribute path": 1,
-        "rows without a type": 1,
+        "no attribute type": 1,
         "unknown attribute type 'tensor_series'": 1,
-        "it belongs to another run than its file": 2,
-        "another value of this parameter came first": 1,
+        "the row belongs to another run than its file": 2,
+        "the parameter already has a different value": 1,
     }
     assert sum("tensor_series" in one.problem for one in receipt.problems) == 1
 
@@ -196,7 +196,7 @@ async def test_files_that_are_not_where_they_should_be(
     assert receipt.types["file"].stored == 1
     assert receipt.totals.null == 1
     assert receipt.totals.not_stored == {
-        "its path leads out of the folder of files": len(sources),
+        "its path is outside the files folder": len(sources),
         "its file is missing": 1,
         "its folder is empty": 1,
         "its file cannot be read": 2,
@@ -204,8 +204,8 @@ async def test_files_that_are_not_where_they_should_be(
     assert len(receipt.problems) == len(sources) + 4
     verified = (await import_(verify=True)).verification.differences
     assert [one.partition(": ")[2].partition(" (")[0] for one in verified] == [
-        *(f"1 files 'bad/{n}'" for n in range(len(sources))),
-        "1 files 'long'",
+        *(f"1 file(s) 'bad/{n}'" for n in range(len(sources))),
+        "1 file(s) 'long'",
     ]
     assert all("secret" not in path.read_text() for path in files.folder(db.path).rglob("*")
                if path.is_file())  # fmt: skip
@@ -233,7 +233,7 @@ async def test_what_is_no_export(import_: Import, tmp_path: Path) -> None:
     (tmp_path / "export" / "data").mkdir(parents=True)
     receipt = await import_()
     assert not receipt.ok
-    assert _named(receipt, "data") == "there is no parquet file in it"
+    assert _named(receipt, "data") == "no Parquet files found"
     (tmp_path / "export" / "data" / "w_p").mkdir()
     (tmp_path / "export" / "data" / "w_p" / "notes.parquet").write_bytes(b"")
     receipt = await import_()

@@ -113,7 +113,7 @@ async def test_a_part_that_has_changed_takes_the_place_of_the_old_one(
     write_part([make.point("m", 1, 5, 3.0), make.param("p", "int", 1)])
     receipt = await import_(verify=True)
     assert receipt.ok
-    assert "it has changed" in receipt.remarks[0].problem
+    assert "changed since the last import" in receipt.remarks[0].problem
     assert rows("SELECT path, points, sum FROM series") == [("m", 2, 5.0)]
     assert rows("SELECT step, value FROM metrics ORDER BY step") == [(1, 3.0), (2, 2.0)]
 

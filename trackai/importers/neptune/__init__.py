@@ -1,4 +1,4 @@
-"""Exports made with `neptune-exporter`: everything in them, and a receipt that says so.
+"""Imports exports of `neptune-exporter`, and verifies that everything in them was stored.
 
-What the exporter writes, and what its columns mean, is taken from its source as of 8d3f44a.
+The format is taken from the exporter's source at commit 8d3f44a.
 """

@@ -1,4 +1,4 @@
-"""The bytes of an export's files: found below their folder, and nowhere else."""
+"""Finds the files of an export, and copies them into the store."""
 
 from __future__ import annotations
 
@@ -16,18 +16,26 @@ if TYPE_CHECKING:
 
     from aiosqlite import Connection
 
-    from trackai.importers.neptune.batches import FileRow
+    from trackai.importers.neptune.messages import FileRow
     from trackai.store.engine.database import Database
     from trackai.store.transfer.imports import ImportedPart
 
+# The table `imports` holds this reason: files of earlier imports are found by it, so it must not
+# change.
 MISSING = "its file is missing"
-OUTSIDE = "its path leads out of the folder of files"
+OUTSIDE = "its path is outside the files folder"
 EMPTY = "its folder is empty"
 UNREADABLE = "its file cannot be read"
 
 
-class FoundFile(NamedTuple):
-    """A row about a file, with what there is to store, or why there is nothing."""
+class CopiedRow(NamedTuple):
+    """A row about a file, after its bytes were copied.
+
+    Attributes:
+        files: the files to add.
+        sources: the paths the bytes were copied from.
+        reason: why the bytes are not stored.
+    """
 
     row: FileRow
     files: list[NewFile]
@@ -36,10 +44,13 @@ class FoundFile(NamedTuple):
 
 
 def find_bytes(root: Path, source: str) -> tuple[list[tuple[str, Path]], str | None]:
-    """The file to which a path of the export leads, or the files if it is a folder.
+    """Find the file at a path of the export, or all files if it is a folder.
+
+    Args:
+        root: the folder that the path is relative to. Paths that lead out of it are refused.
 
     Returns:
-        Names, each with its path; or none, and the reason.
+        The name and path of each file; or an empty list, and the reason.
     """
     try:
         top = root.resolve()
@@ -49,71 +60,75 @@ def find_bytes(root: Path, source: str) -> tuple[list[tuple[str, Path]], str | N
         if not path.exists():
             return [], MISSING
         if not path.is_dir():
-            # A pipe or a device would never end.
+            # Reading a pipe or a device might never end.
             return ([(path.name, path)], None) if path.is_file() else ([], UNREADABLE)
-        found = []
-        for folder, _, names in sorted(os.walk(path)):
-            for name in sorted(names):
-                one = path / folder / name
-                if not one.resolve().is_relative_to(top):
-                    return [], OUTSIDE
-                if not one.is_file():
-                    return [], UNREADABLE
-                found.append((one.relative_to(path).as_posix(), one))
+        return _list_folder(path, top)
     except ValueError:  # a zero byte
         return [], OUTSIDE
     except OSError:  # a name that is too long, a folder that may not be entered
         return [], UNREADABLE
-    return (found, None) if found else ([], EMPTY)
 
 
-def keep(db_path: Path, root: Path, rows: Sequence[FileRow]) -> list[FoundFile]:
-    """Copy the bytes that rows name into the store's folder."""
-    kept = []
+def _list_folder(path: Path, top: Path) -> tuple[list[tuple[str, Path]], str | None]:
+    listed = []
+    for folder, _, names in sorted(os.walk(path)):
+        for name in sorted(names):
+            file = path / folder / name
+            if not file.resolve().is_relative_to(top):
+                return [], OUTSIDE
+            if not file.is_file():
+                return [], UNREADABLE
+            listed.append((file.relative_to(path).as_posix(), file))
+    return (listed, None) if listed else ([], EMPTY)
+
+
+def copy_bytes(db_path: Path, root: Path, rows: Sequence[FileRow]) -> list[CopiedRow]:
+    """Copy the bytes of files into the store's folder."""
+    copied = []
     for row in rows:
-        found, reason = find_bytes(root, row.source)
+        sources, reason = find_bytes(root, row.source)
         new = []
         try:
-            new = [_new(row, name, files.keep(db_path, path)) for name, path in found]
+            new = [_new_file(row, name, files.keep(db_path, path)) for name, path in sources]
         except PermissionError:
             new, reason = [], UNREADABLE
-        if reason == MISSING:  # that it existed is worth keeping, and it may still turn up
-            new = [_new(row, row.source.rpartition("/")[2] or row.path, None)]
-        kept.append(FoundFile(row, new, [path for _, path in found], reason))
-    return kept
+        if reason == MISSING:  # note that the file existed; its bytes may be added later
+            new = [_new_file(row, row.source.rpartition("/")[2] or row.path, None)]
+        copied.append(CopiedRow(row, new, [path for _, path in sources], reason))
+    return copied
 
 
-def _new(row: FileRow, name: str, blob: files.Blob | None) -> NewFile:
+def _new_file(row: FileRow, name: str, blob: files.Blob | None) -> NewFile:
     kind = cast("FileKind", row.type)
     return NewFile(row.path, kind, name, row.step, row.timestamp, row.source, blob)
 
 
 async def add(
-    conn: Connection, db_path: Path, run_id: int, writer_id: int, found: Sequence[FoundFile]
+    conn: Connection, db_path: Path, run_id: int, writer_id: int, copied: Sequence[CopiedRow]
 ) -> None:
-    """Note files whose bytes have been kept."""
-    for one in found:
-        for new, source in zip(one.files, one.sources, strict=False):
-            # Since they were copied, the last run that had them may have been deleted. From here
-            # on nobody can: this is a write transaction.
+    """Add files whose bytes have been copied."""
+    for row in copied:
+        for new, source in zip(row.files, row.sources, strict=False):
+            # The last run with these bytes may have been deleted since they were copied. From here
+            # on the write transaction prevents that.
             if new.blob is not None and not files.has(db_path, new.blob):
                 files.keep(db_path, source)
-    await files.add(conn, run_id, writer_id, [new for one in found for new in one.files])
+    await files.add(conn, run_id, writer_id, [new for row in copied for new in row.files])
 
 
 async def fill_in(
     conn: Connection, db: Database, root: Path, record: ImportedPart
 ) -> list[tuple[str, str]]:
-    """Store the bytes of a part's files that were missing and have turned up.
+    """Store the bytes of a part's files that were missing when they were imported.
 
     Returns:
-        The type and path of each row that is stored now and was not.
+        The type and path of each row whose bytes are now stored.
     """
-    gained = []
+    filled = []
     for unread in await imports.unread_files(conn, record):
-        found, _ = find_bytes(root, unread.source)
-        if found:
-            blobs = [(name, files.keep(db.path, path)) for name, path in found]
+        sources, _ = find_bytes(root, unread.source)
+        if sources:
+            blobs = [(name, files.keep(db.path, path)) for name, path in sources]
             await files.fill_in(conn, unread.id, blobs)
-            gained.append((unread.kind, unread.path))
-    return gained
+            filled.append((unread.kind, unread.path))
+    return filled

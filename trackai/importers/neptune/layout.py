@@ -1,7 +1,8 @@
-"""Where an export's files lie: what its folders and file names say, before any is opened.
+"""Finds the files of an export by the names of its folders and files.
 
-Project and run ids cannot be read from names, which are sanitized: the columns have them. A run's
-parts are written highest number first, so the part 0 says that they are all there.
+Names do not give project and run ids, because the exporter sanitizes them; the columns of the files
+have the ids. The exporter writes the parts of a run with the highest number first, so part 0 exists
+only if all parts do.
 """
 
 from __future__ import annotations
@@ -16,19 +17,19 @@ from trackai.errors import InvalidInputError
 if TYPE_CHECKING:
     from pathlib import Path
 
-# A run id may itself contain "_part_0": only what stands at the end counts.
+# A run id may itself contain "_part_0": only the last one counts.
 _PART = re.compile(r"(?P<stem>.+)_part_(?P<number>[0-9]+)\.parquet", re.DOTALL)
 
 Kind: TypeAlias = Literal["run", "model", "model_version"]
 
 
 class Part(msgspec.Struct, frozen=True):
-    """A parquet file of an export.
+    """A Parquet file of an export.
 
     Attributes:
-        name: the path under the export's folder, for people.
-        stem: the name of the run's parts without their number.
-        files: the folder to which its `file_value.path` is relative.
+        name: the path relative to the export's folder, for messages.
+        stem: the file name without the number of the part; the parts of a run share it.
+        files: the folder that `file_value.path` is relative to.
     """
 
     path: Path
@@ -38,9 +39,18 @@ class Part(msgspec.Struct, frozen=True):
     number: int
     files: Path
 
+    @property
+    def run_key(self) -> tuple[Path, str]:
+        """The folder and stem, which the parts of a run share."""
+        return self.path.parent, self.stem
+
 
 class Problem(msgspec.Struct, frozen=True):
-    """Something in an export that could not be imported, or (a remark) should be known."""
+    """A file of the export that was not imported completely.
+
+    Attributes:
+        remark: whether nothing is lost by it.
+    """
 
     file: str
     problem: str
@@ -56,73 +66,81 @@ class Layout(msgspec.Struct):
 
 
 def find(path: Path, files: Path | None = None) -> Layout:
-    """Look through an export: its folder, or the `data` folder in it.
+    """Find the parts of an export.
+
+    Args:
+        path: the folder of the export, or the `data` folder in it.
+        files: the folder of the files; by default `files` in the export.
 
     Raises:
-        InvalidInputError: there is no export.
+        InvalidInputError: there is no export at the path.
     """
     path = path.absolute()
-    if not path.is_dir():
-        raise InvalidInputError("PATH", f"{path} is no folder: name the folder of an export")
-    root = path
-    if not (path / "data").is_dir() and not (path / "model_data").is_dir():
-        if not any(path.glob("*/*.parquet*")):
-            raise InvalidInputError(
-                "PATH",
-                f"{path} is no export of neptune-exporter: it holds no `data` folder with a "
-                "folder of parquet files for each project",
-            )
-        root = path.parent
+    root = _root(path)
     layout = Layout(root, [], [])
     data = path if root != path else root / "data"
-    for project in _folders(data):
-        _look(layout, project, "run", (files or root / "files") / project.name)
+    for project in _subfolders(data):
+        _add_folder(layout, project, "run", (files or root / "files") / project.name)
     if root == path:
-        for project in _folders(root / "model_data"):
-            bytes_ = root / "model_files" / project.name
-            _look(layout, project / "models", "model", bytes_)
-            _look(layout, project / "model_versions", "model_version", bytes_)
+        for project in _subfolders(root / "model_data"):
+            model_files = root / "model_files" / project.name
+            _add_folder(layout, project / "models", "model", model_files)
+            _add_folder(layout, project / "model_versions", "model_version", model_files)
     layout.parts.sort(
         key=lambda part: (part.kind != "run", part.path.parent, part.stem, part.number)
     )
     if not layout.parts:
-        layout.problems.append(Problem(str(data.name), "there is no parquet file in it"))
+        layout.problems.append(Problem(str(data.name), "no Parquet files found"))
     return layout
 
 
-def _folders(path: Path) -> list[Path]:
-    return sorted(one for one in path.iterdir() if one.is_dir()) if path.is_dir() else []
+def _root(path: Path) -> Path:
+    """Return the folder of the export."""
+    if not path.is_dir():
+        raise InvalidInputError("PATH", f"must be the folder of an export, got {path}")
+    if (path / "data").is_dir() or (path / "model_data").is_dir():
+        return path
+    if not any(path.glob("*/*.parquet*")):
+        raise InvalidInputError(
+            "PATH",
+            f"not an export of neptune-exporter: {path}; it must contain a `data` folder with a "
+            "folder of Parquet files for each project",
+        )
+    return path.parent
 
 
-def _look(layout: Layout, folder: Path, kind: Kind, files: Path) -> None:
+def _subfolders(path: Path) -> list[Path]:
+    return sorted(entry for entry in path.iterdir() if entry.is_dir()) if path.is_dir() else []
+
+
+def _add_folder(layout: Layout, folder: Path, kind: Kind, files: Path) -> None:
+    """Add the parts in a folder, and the problems with other files in it."""
     if not folder.is_dir():
         return
     empty = True
     for path in sorted(folder.iterdir()):
         name = path.relative_to(layout.root).as_posix()
         if path.name.endswith(".tmp"):
-            layout.problems.append(
-                Problem(
-                    name, "left over from an exporter that was interrupted; ignored", remark=True
-                )
-            )
+            problem = "ignored: an unfinished file of an interrupted export"
+            layout.problems.append(Problem(name, problem, remark=True))
         elif match := _PART.fullmatch(path.name):
             empty = False
             layout.parts.append(Part(path, name, kind, match["stem"], int(match["number"]), files))
         elif path.suffix == ".parquet":
-            layout.problems.append(Problem(name, "its name does not end in _part_<number>.parquet"))
+            problem = "the file name must end in _part_<number>.parquet"
+            layout.problems.append(Problem(name, problem))
     if empty:
         name = folder.relative_to(layout.root).as_posix()
-        layout.problems.append(Problem(name, "the folder holds no parts", remark=True))
+        layout.problems.append(Problem(name, "the folder has no parts", remark=True))
 
 
-def missing_numbers(parts: list[Part]) -> list[str]:
-    """The names of those parts of one run that must have been there."""
+def missing_parts(parts: list[Part]) -> list[str]:
+    """Return the names of parts that are missing between those of one run."""
     missing = []
     for stem in dict.fromkeys(part.stem for part in parts):
-        numbers = {part.number for part in parts if part.stem == stem}
-        some = next(part for part in parts if part.stem == stem)
-        folder = some.name.rpartition("/")[0]
+        same_stem = [part for part in parts if part.stem == stem]
+        numbers = {part.number for part in same_stem}
+        folder = same_stem[0].name.rpartition("/")[0]
         missing += [
             f"{folder}/{stem}_part_{number}.parquet"
             for number in range(max(numbers))

@@ -1,4 +1,4 @@
-"""The receipt of an import: what became of every row of the export."""
+"""The receipt of a Neptune import: what happened to every row of the export."""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ if TYPE_CHECKING:
 
     from trackai.importers.neptune.layout import Problem
 
-AllCounts = dict[str, Counts]
+CountsByType = dict[str, Counts]
+_MAX_LISTED = 50
 
 
 class RunReceipt(msgspec.Struct):
-    """What became of the rows of a run.
+    """The rows of a run, by outcome.
 
     Attributes:
-        id: the run's id in the store; None as long as it is not there.
-        complete: whether all parts of the run are stored to their ends.
+        id: the run's id in the store; None if it is not there.
+        complete: whether all parts of the run are completely stored.
+        rows_in_files: the number of rows, from the metadata of the Parquet files.
         types: counts by attribute type.
     """
 
@@ -30,16 +32,23 @@ class RunReceipt(msgspec.Struct):
     complete: bool = False
     parts: int = 0
     rows_in_files: int = 0
-    types: AllCounts = {}
+    types: CountsByType = {}
 
-    def add(self, counts: AllCounts) -> None:
-        """Count rows of the run."""
-        for type_, one in counts.items():
-            self.types.setdefault(type_, Counts()).add(one)
+    def add(self, types: CountsByType) -> None:
+        """Add counts by type."""
+        for type_, counts in types.items():
+            self.types.setdefault(type_, Counts()).add(counts)
+
+    def total(self) -> Counts:
+        """Return the sum over all types."""
+        total = Counts()
+        for counts in self.types.values():
+            total.add(counts)
+        return total
 
 
 class ProjectReceipt(msgspec.Struct):
-    """The runs of a project by their ids; models and their versions are beside them."""
+    """The runs, models and model versions of a project, by their Neptune ids."""
 
     name: str
     runs: dict[str, RunReceipt] = {}
@@ -47,31 +56,41 @@ class ProjectReceipt(msgspec.Struct):
     model_versions: dict[str, RunReceipt] = {}
 
     def run(self, kind: str, run: str) -> RunReceipt:
-        """The receipt of a run."""
+        """Return the receipt of a run, creating it if needed."""
         of_kind = {"run": self.runs, "model": self.models}.get(kind, self.model_versions)
         return of_kind.setdefault(run, RunReceipt(kind))
 
     def all(self) -> Iterable[RunReceipt]:
-        """The receipts of everything in the project."""
+        """Yield the receipts of all runs, models and model versions."""
         for of_kind in (self.runs, self.models, self.model_versions):
             yield from of_kind.values()
 
 
 class Verification(msgspec.Struct):
-    """What reading the store back against the export has shown."""
+    """The result of comparing the store with the export.
+
+    Attributes:
+        rows: the number of rows that were compared.
+    """
 
     rows: int = 0
     differences: list[str] = []
 
 
 class Receipt(msgspec.Struct):
-    """What became of the rows of an export.
+    """The result of an import.
 
     Attributes:
-        rows_in_files: how many the files themselves say that they have.
-        adds_up: whether every one of them is stored, there already, without a value, or not
-            stored for a reason that is given.
-        complete: whether nothing is left that could not be stored.
+        seconds: duration of the import.
+        rows_in_files: the number of rows, from the metadata of the Parquet files.
+        totals: the sum of `types`.
+        types: counts by attribute type, over all runs.
+        adds_up: whether every row in the files is counted exactly once: stored, already there,
+            without a value, or not stored for a reason.
+        complete: whether everything could be stored.
+        projects: receipts by Neptune's project ids.
+        problems: what was not imported completely.
+        remarks: notes that do not affect `complete`.
     """
 
     export: str
@@ -80,7 +99,7 @@ class Receipt(msgspec.Struct):
     seconds: float = 0.0
     rows_in_files: int = 0
     totals: Counts = msgspec.field(default_factory=Counts)
-    types: AllCounts = {}
+    types: CountsByType = {}
     adds_up: bool = False
     complete: bool = False
     projects: dict[str, ProjectReceipt] = {}
@@ -99,60 +118,54 @@ class Receipt(msgspec.Struct):
                 self.totals.add(counts)
         self.rows_in_files = sum(run.rows_in_files for run in runs)
         self.adds_up = all(
-            sum(counts.read for counts in run.types.values()) == run.rows_in_files
+            run.total().read == run.rows_in_files
             and all(counts.adds_up for counts in run.types.values())
             for run in runs
         )
         self.complete = self.adds_up and not self.problems and not self.totals.not_stored
 
-    def note(self, problem: Problem) -> None:
-        """Add a problem or a remark."""
+    def add_problem(self, problem: Problem) -> None:
+        """Add a problem, or a remark."""
         (self.remarks if problem.remark else self.problems).append(problem)
 
     @property
     def ok(self) -> bool:
-        """Whether all is in the store, and it has been read back if that was asked for."""
+        """Whether the import is complete, and verified if that was requested."""
         verified = self.verification is None or not self.verification.differences
         return self.complete and verified
 
 
-_SHOWN = 50
-
-
 def as_text(receipt: Receipt) -> str:
-    """The receipt for people."""
+    """Format a receipt for people."""
     lines = [f"{receipt.export} -> {receipt.database}" + ("  (dry run)" if receipt.dry_run else "")]
     for name, project in receipt.projects.items():
-        mapped = "" if project.name == name else f" as {project.name}"
-        lines += ["", f"{name}{mapped}"]
+        new_name = "" if project.name == name else f" as {project.name}"
+        lines += ["", f"{name}{new_name}"]
         for title, runs in (
             ("", project.runs), ("model ", project.models), ("version ", project.model_versions)
         ):  # fmt: skip
-            for run, one in runs.items():
-                total = Counts()
-                for counts in one.types.values():
-                    total.add(counts)
-                state = "" if one.complete or receipt.dry_run else "  INCOMPLETE"
-                lines.append(f"  {title}{run}: {_sentence(total)}{state}")
+            for run_id, run in runs.items():
+                state = "" if run.complete or receipt.dry_run else "  INCOMPLETE"
+                lines.append(f"  {title}{run_id}: {_summary(run.total())}{state}")
     lines += ["", *table(receipt.types, receipt.totals)]
     for title, problems in (("problem", receipt.problems), ("remark", receipt.remarks)):
-        lines += [f"{title}: {one.file}: {one.problem}" for one in problems[:_SHOWN]]
-        if len(problems) > _SHOWN:
-            lines.append(f"{title}: and {len(problems) - _SHOWN} more, see --json")
+        lines += [f"{title}: {item.file}: {item.problem}" for item in problems[:_MAX_LISTED]]
+        if len(problems) > _MAX_LISTED:
+            lines.append(f"{title}: {len(problems) - _MAX_LISTED} more; use --json to see them")
     lines += ["", *_conclusion(receipt)]
     return "\n".join(lines)
 
 
-def _sentence(counts: Counts) -> str:
+def _summary(counts: Counts) -> str:
     parts = [f"{counts.read} rows"]
-    for number, what in (
+    for number, outcome in (
         (counts.stored, "stored"),
         (counts.already_there, "already there"),
         (counts.null, "without a value"),
         (sum(counts.not_stored.values()), "not stored"),
     ):
         if number:
-            parts.append(f"{number} {what}")
+            parts.append(f"{number} {outcome}")
     return ", ".join(parts)
 
 
@@ -160,19 +173,21 @@ def _conclusion(receipt: Receipt) -> list[str]:
     lines = []
     if not receipt.adds_up:
         lines.append(
-            f"THE SUMS DO NOT ADD UP: the files have {receipt.rows_in_files} rows, "
+            f"ROW COUNTS DO NOT MATCH: the files have {receipt.rows_in_files} rows, "
             f"{receipt.totals.read} are accounted for"
         )
     elif receipt.totals.not_stored:
-        reasons = ", ".join(f"{why} ({n})" for why, n in receipt.totals.not_stored.items())
+        reasons = ", ".join(
+            f"{reason} ({rows})" for reason, rows in receipt.totals.not_stored.items()
+        )
         lines.append(f"All {receipt.rows_in_files} rows are accounted for; not stored: {reasons}")
     else:
         lines.append(f"All {receipt.rows_in_files} rows of the files are accounted for.")
     if receipt.verification is not None:
         differences = receipt.verification.differences
-        lines += [f"DIFFERENCE: {one}" for one in differences[:_SHOWN]]
+        lines += [f"DIFFERENCE: {difference}" for difference in differences[:_MAX_LISTED]]
         lines.append(
-            f"Read back {receipt.verification.rows} rows: "
-            + (f"{len(differences)} DIFFERENCES" if differences else "the store holds them all.")
+            f"Verified {receipt.verification.rows} rows: "
+            + (f"{len(differences)} DIFFERENCES" if differences else "all are in the store.")
         )
     return lines

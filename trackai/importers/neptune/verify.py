@@ -1,7 +1,7 @@
-"""Reading the store back against the export.
+"""Compares the store with the export.
 
-It shares no code with the import: rows are read as plain Python values, one by one, and steps as
-decimals. That is slow, and would find a mistake in what is fast.
+It shares no code with the import, so that it finds mistakes there: rows are read one by one as
+Python values, and steps as decimals. That is slow.
 """
 
 from __future__ import annotations
@@ -28,15 +28,17 @@ if TYPE_CHECKING:
     from trackai.store.engine.database import Database
     from trackai.store.transfer.imports import ImportedPart
 
-_SERIES = ("float_series", "string_series", "histogram_series")
-_FILES = ("file", "file_series", "file_set", "artifact")
-_BATCH = 20_000
+_SERIES_TYPES = ("float_series", "string_series", "histogram_series")
+_FILE_TYPES = ("file", "file_series", "file_set", "artifact")
+_ROWS_PER_BATCH = 20_000
 
 
 class _Contents:
-    """What a part should have brought, or has: points as sums of hashes, by series.
+    """The contents of a part in the export or in the store.
 
-    A sum does not depend on the order, holds every repetition, and takes no room.
+    Attributes:
+        points: by series, the number of points and the sum of their hashes. A sum does not depend
+            on the order, counts duplicates, and takes constant space.
     """
 
     def __init__(self) -> None:
@@ -46,57 +48,59 @@ class _Contents:
         self.files: Counter[tuple[Any, ...]] = Counter()
 
     def add_point(self, path: str, step: Any, time: int, value: Any) -> None:
-        # hash() of a float and of an int that are equal is equal; their types must be, too.
+        # Equal numbers of different types have the same hash, so the type is added.
         if isinstance(value, float):
             value = None if value != value else struct.pack("d", value)
         count, total = self.points.get(path, (0, 0))
-        one = hash((step, type(step) is int, time, value))
-        self.points[path] = (count + 1, (total + one) & 0xFFFF_FFFF_FFFF_FFFF)
+        point_hash = hash((step, type(step) is int, time, value))
+        self.points[path] = (count + 1, (total + point_hash) & 0xFFFF_FFFF_FFFF_FFFF)
 
 
 async def verify(db: Database, parts: list[tuple[str, Part]]) -> Verification:
-    """Compare each part with what the store has of it.
+    """Compare parts of an export with the store.
 
     Args:
-        parts: each with the identity of its run.
+        parts: the parts, each with the uid of its run.
     """
     result = Verification()
     for uid, part in parts:
         async with db.read() as conn:
             run = await runs.find_by_uid(conn, uid)
             records = [] if run is None else await imports.list_of_run(conn, run.id)
-        record = next((one for one in records if one.part == part.path.name), None)
+        record = next((record for record in records if record.part == part.path.name), None)
         if record is None:
-            result.differences.append(f"{part.name}: the store does not have it")
+            result.differences.append(f"{part.name}: the part is not in the store")
             continue
         try:
             expected = await run_sync(_read_part, part)
         except (OSError, ValueError) as error:  # ArrowInvalid is a ValueError
-            result.differences.append(f"{part.name}: it cannot be read: {error}")
+            result.differences.append(f"{part.name}: the part cannot be read: {error}")
             continue
-        found = await _read_store(db, record)
+        stored = await _read_store(db, record)
         result.rows += expected.rows
         result.differences += [
-            f"{part.name}: {difference}" for difference in _differences(expected, found)
+            f"{part.name}: {difference}" for difference in _differences(expected, stored)
         ]
     return result
 
 
-def _differences(expected: _Contents, found: _Contents) -> Iterator[str]:
-    for path in sorted(expected.points.keys() | found.points.keys()):
-        want, got = expected.points.get(path, (0, 0)), found.points.get(path, (0, 0))
-        if want[0] != got[0]:
-            yield f"the series {path!r} has {want[0]} points, the store {got[0]}"
-        elif want != got:
-            yield f"the series {path!r} has points that differ"
+def _differences(expected: _Contents, stored: _Contents) -> Iterator[str]:
+    for path in sorted(expected.points.keys() | stored.points.keys()):
+        count, total = expected.points.get(path, (0, 0))
+        stored_count, stored_total = stored.points.get(path, (0, 0))
+        if count != stored_count:
+            yield f"series {path!r}: {count} points in the export, {stored_count} in the store"
+        elif total != stored_total:
+            yield f"series {path!r}: points differ"
     for path, value in expected.params.items():
-        if path not in found.params:
-            yield f"the parameter {path!r} is not in the store"
-        elif repr(found.params[path]) != repr(value):
-            yield f"the parameter {path!r} is {value!r}, in the store {found.params[path]!r}"
-    for file, count in ((expected.files - found.files) + (found.files - expected.files)).items():
-        where = "the store" if found.files[file] < expected.files[file] else "the export"
-        yield f"{count} files {file[0]!r} ({file[3]!r}) are not in {where}"
+        if path not in stored.params:
+            yield f"parameter {path!r}: not in the store"
+        elif repr(stored.params[path]) != repr(value):
+            stored_value = stored.params[path]
+            yield f"parameter {path!r}: {value!r} in the export, {stored_value!r} in the store"
+    for file, count in ((expected.files - stored.files) + (stored.files - expected.files)).items():
+        where = "store" if stored.files[file] < expected.files[file] else "export"
+        yield f"{count} file(s) {file[0]!r} ({file[3]!r}) not in the {where}"
 
 
 def _read_part(part: Part) -> _Contents:
@@ -104,7 +108,7 @@ def _read_part(part: Part) -> _Contents:
 
     contents = _Contents()
     with pq.ParquetFile(part.path) as file:
-        for batch in file.iter_batches(_BATCH):
+        for batch in file.iter_batches(_ROWS_PER_BATCH):
             for row in batch.to_pylist():
                 contents.rows += 1
                 _read_row(contents, part, row)
@@ -113,7 +117,7 @@ def _read_part(part: Part) -> _Contents:
 
 def _read_row(contents: _Contents, part: Part, row: dict[str, Any]) -> None:
     type_, path = row["attribute_type"], row["attribute_path"]
-    if type_ in _SERIES:
+    if type_ in _SERIES_TYPES:
         if row["step"] is None or row["timestamp"] is None:
             return
         value = row.get(type_.replace("_series", "_value"))
@@ -122,7 +126,7 @@ def _read_row(contents: _Contents, part: Part, row: dict[str, Any]) -> None:
         if type_ == "histogram_series":
             value = json.dumps(_jsonable(value))
         contents.add_point(path, _step(row["step"]), _microseconds(row["timestamp"]), value)
-    elif type_ in _FILES:
+    elif type_ in _FILE_TYPES:
         if row["file_value"] is not None and row["file_value"]["path"] is not None:
             step = None if row["step"] is None else _step(row["step"])
             time = None if row["timestamp"] is None else _microseconds(row["timestamp"])
@@ -164,20 +168,23 @@ def _jsonable(value: Any) -> Any:
 
 
 def _hashes(path: Path, root: Path) -> Iterator[str | None]:
-    """Of a file, or of the files of a folder; None for what is missing, or not below `root`."""
+    """Yield the SHA-256 of a file, or of each file of a folder.
+
+    None stands for a file that is missing or outside `root`.
+    """
     top = root.resolve()
     try:
-        there = top in path.resolve().parents and path.exists()
+        exists = top in path.resolve().parents and path.exists()
     except (OSError, ValueError):  # a name that is too long, a zero byte
-        there = False
-    if not there:
+        exists = False
+    if not exists:
         yield None
         return
-    for one in sorted(path.rglob("*")) if path.is_dir() else [path]:
-        if not one.resolve().is_relative_to(top):
+    for file_path in sorted(path.rglob("*")) if path.is_dir() else [path]:
+        if not file_path.resolve().is_relative_to(top):
             yield None
-        elif one.is_file():
-            with one.open("rb") as file:
+        elif file_path.is_file():
+            with file_path.open("rb") as file:
                 yield hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -198,12 +205,12 @@ async def _read_store(db: Database, record: ImportedPart) -> _Contents:
             elif type_ == "float":
                 param = float(param)
             contents.params[path] = param
-        stored = await imports.stored_files(conn, record)
-    for one in stored:
-        # The bytes themselves are read, not what the row says about them.
+        stored_files = await imports.stored_files(conn, record)
+    for file in stored_files:
+        # Computed from the bytes, not taken from the row.
         sha256 = None
-        if one.sha256 is not None:
-            blob = files.blob_path(db.path, one.sha256)
-            sha256 = next(_hashes(blob, blob.parent)) or "its bytes are gone"
-        contents.files[one.path, one.step, one.timestamp, one.source, sha256] += 1
+        if file.sha256 is not None:
+            blob = files.blob_path(db.path, file.sha256)
+            sha256 = next(_hashes(blob, blob.parent)) or "missing"
+        contents.files[file.path, file.step, file.timestamp, file.source, sha256] += 1
     return contents

@@ -1,7 +1,7 @@
-"""Processes that read parts while this one stores what they have read.
+"""Processes that read the parts of an export while this process stores them.
 
-pyarrow is imported only there. A process does one thing after the other and stops when its pipe
-is full, so that what lies in memory does not depend on how much there is to read.
+Only they import pyarrow. Each handles one request at a time and waits while its pipe is full, so
+the use of memory does not depend on the size of the export.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import anyio
 from anyio.to_thread import run_sync
 
 from trackai.errors import TrackAIError
-from trackai.importers.neptune.batches import Batch
+from trackai.importers.neptune.messages import Batch
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -24,25 +24,29 @@ if TYPE_CHECKING:
 
     from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
-    from trackai.importers.neptune.batches import Answer, Request
+    from trackai.importers.neptune.messages import Answer, Request
 
 
 def serve(pipe: Connection) -> None:
-    """Answer requests until the pipe is closed; each answer ends with None."""
+    """Answer requests until the pipe is closed; None marks the end of the answers to each."""
     if threading.current_thread() is threading.main_thread():
-        # An interrupt is for the process that stores: when it ends, so does the pipe.
+        # An interrupt ends the process that stores, which closes the pipe.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-    from trackai.importers.neptune.reading import answer
+    from trackai.importers.neptune.part_reader import answer
 
     with pipe, suppress(EOFError, OSError):
         while True:
-            for one in answer(pipe.recv()):
-                pipe.send(one)
+            for message in answer(pipe.recv()):
+                pipe.send(message)
             pipe.send(None)
 
 
 class Workers:
-    """Some reading processes, or a thread for 0 of them; use it as a context manager."""
+    """A pool of processes that read; use it as a context manager.
+
+    Args:
+        number: the number of processes; 0 uses a thread instead.
+    """
 
     def __init__(self, number: int) -> None:
         self._pipes: list[Connection] = []
@@ -50,22 +54,23 @@ class Workers:
         self._processes: list[Any] = []
 
     def __enter__(self) -> Workers:
-        context = multiprocessing.get_context("spawn")  # threads are running here
+        # Not fork: this process has threads.
+        context = multiprocessing.get_context("spawn")
         if self._number == 0:
-            ours, theirs = context.Pipe()
-            threading.Thread(target=serve, args=(theirs,), daemon=True).start()
-            self._pipes.append(ours)
+            pipe, worker_pipe = context.Pipe()
+            threading.Thread(target=serve, args=(worker_pipe,), daemon=True).start()
+            self._pipes.append(pipe)
         for _ in range(self._number):
-            ours, theirs = context.Pipe()
-            process = context.Process(target=serve, args=(theirs,), daemon=True)
+            pipe, worker_pipe = context.Pipe()
+            process = context.Process(target=serve, args=(worker_pipe,), daemon=True)
             process.start()
-            theirs.close()
-            self._pipes.append(ours)
+            worker_pipe.close()
+            self._pipes.append(pipe)
             self._processes.append(process)
         return self
 
     def __exit__(self, *error: object) -> None:
-        # They end first: a thread that still waits for an answer then sees the end of the pipe.
+        # Before the pipes are closed: a thread that waits for an answer then reads end-of-file.
         for process in self._processes:
             process.terminate()
             process.join()
@@ -77,16 +82,19 @@ class Workers:
     async def ask(
         self, requests: Sequence[Request]
     ) -> AsyncIterator[AsyncIterator[tuple[int, Answer]]]:
-        """The answers to requests, in their order, each with its request's position.
+        """Send requests, and iterate over the answers in the order of the requests.
 
-        One answer of each process is fetched ahead.
+        One answer of each process is fetched in advance.
+
+        Yields:
+            An iterator over the position of the request, and one of its answers.
         """
         async with anyio.create_task_group() as tasks:
             streams = []
             for position, pipe in enumerate(self._pipes):
-                mine = requests[position :: len(self._pipes)]
+                share = requests[position :: len(self._pipes)]
                 send, receive = anyio.create_memory_object_stream[Any](1)
-                tasks.start_soon(_fetch, pipe, mine, send)
+                tasks.start_soon(_fetch, pipe, share, send)
                 streams.append(receive)
             try:
                 yield _in_order(streams, len(requests))
@@ -97,31 +105,33 @@ class Workers:
 
 
 def _receive(pipe: Connection) -> Any:
-    one = pipe.recv()
-    if isinstance(one, Batch):
-        # Here it costs nothing: SQLite is busy in another thread, without the interpreter's lock.
-        for points in one.points:
+    message = pipe.recv()
+    if isinstance(message, Batch):
+        # This runs while SQLite works in another thread, without the interpreter's lock.
+        for points in message.points:
             points.make_lists()
-    return one
+    return message
 
 
 async def _fetch(
     pipe: Connection, requests: Sequence[Request], stream: MemoryObjectSendStream[Any]
 ) -> None:
+    """Send the requests to a worker, two in advance, and its answers to the stream."""
     async with stream:
-        for ahead in requests[:2]:
-            pipe.send(ahead)
+        for request in requests[:2]:
+            pipe.send(request)
         for position in range(len(requests)):
             while True:
                 try:
-                    one = await run_sync(_receive, pipe, abandon_on_cancel=True)
+                    message = await run_sync(_receive, pipe, abandon_on_cancel=True)
                 except EOFError:
                     raise TrackAIError(
-                        "a process that reads the export has died: is there enough memory?"
+                        "a process that reads the export has died, perhaps for lack of memory; "
+                        "use --jobs 1 to read with one process"
                     ) from None
-                if one is None:
+                if message is None:
                     break
-                await stream.send(one)
+                await stream.send(message)
             await stream.send(None)
             if position + 2 < len(requests):
                 pipe.send(requests[position + 2])
@@ -132,5 +142,5 @@ async def _in_order(
 ) -> AsyncIterator[tuple[int, Answer]]:
     for position in range(number):
         stream = streams[position % len(streams)]
-        while (one := await stream.receive()) is not None:
-            yield position, one
+        while (message := await stream.receive()) is not None:
+            yield position, message

@@ -1,6 +1,6 @@
-"""TensorBoard's event files: every scalar, text, histogram, image and sound of a tree of runs.
+"""Reads TensorBoard's event files: scalars, texts, histograms, images, audio and hyperparameters.
 
-The messages in the files are read with TensorBoard's own definitions. The frames around them are
-read here: TensorBoard's reader is several times slower, takes a record that was cut off for the end
-of the file without saying so, and loads TensorFlow where that is installed.
+Messages are decoded with TensorBoard's own definitions. Records are read by `records.py`, because
+TensorBoard's reader is several times slower, takes a truncated record for the end of the file
+without a warning, and loads TensorFlow if it is installed.
 """

@@ -1,4 +1,4 @@
-"""What the hparams plugin says about a run: hyperparameters, a group, how it ended."""
+"""Reads the messages of TensorBoard's hparams plugin."""
 
 from __future__ import annotations
 
@@ -8,52 +8,56 @@ from google.protobuf.message import DecodeError
 from tensorboard.plugins.hparams.api_pb2 import STATUS_FAILURE
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
+from trackai.importers.json_values import json_value
+
 if TYPE_CHECKING:
     from trackai.values.types import State
 
-_EXACT = 1 << 53
+# Up to here every integer is an exact double.
+_MAX_EXACT = 1 << 53
 
 
 class Hparams:
-    """Gathers what a run's files say."""
+    """The hyperparameters, group and final state of a run.
+
+    Attributes:
+        state: "completed" if the plugin does not say how the run ended: an event file does not
+            show whether its writer is still running.
+    """
 
     def __init__(self) -> None:
         self.config: dict[str, Any] = {}
         self.group: str | None = None
-        # A log does not say whether somebody still writes it.
         self.state: State = "completed"
 
-    def take(self, content: bytes) -> None:
-        """One more message of the plugin; one that cannot be read says nothing."""
+    def add(self, content: bytes) -> None:
+        """Add a message of the plugin; one that cannot be decoded is ignored."""
         try:
             data = HParamsPluginData.FromString(content)
         except DecodeError:
             return
         if data.HasField("session_start_info"):
             info = data.session_start_info
-            self.config |= {key: _plain(value) for key, value in info.hparams.items()}
+            self.config |= {key: _python_value(value) for key, value in info.hparams.items()}
             self.group = info.group_name or self.group
         elif data.HasField("session_end_info"):
             failed = data.session_end_info.status == STATUS_FAILURE
             self.state = "failed" if failed else "completed"
 
 
-def _plain(value: Any) -> Any:
+def _python_value(value: Any) -> Any:
+    """Convert a protobuf `Value` to a value that JSON can hold."""
     kind = value.WhichOneof("kind")
     if kind == "number_value":
         number = value.number_value
-        # The plugin knows no integers: 32 comes as 32.0.
-        return int(number) if number.is_integer() and abs(number) < _EXACT else _finite(number)
+        # The plugin has no integers: it stores 32 as 32.0.
+        if number.is_integer() and abs(number) < _MAX_EXACT:
+            return int(number)
+        return json_value(number)
     if kind in ("string_value", "bool_value"):
         return getattr(value, kind)
     if kind == "list_value":
-        return [_plain(one) for one in value.list_value.values]
+        return [_python_value(item) for item in value.list_value.values]
     if kind == "struct_value":
-        return {key: _plain(one) for key, one in value.struct_value.fields.items()}
+        return {key: _python_value(item) for key, item in value.struct_value.fields.items()}
     return None
-
-
-def _finite(number: float) -> float | str:
-    if number != number:
-        return "NaN"
-    return number if abs(number) != float("inf") else "Infinity" if number > 0 else "-Infinity"

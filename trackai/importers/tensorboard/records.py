@@ -1,6 +1,7 @@
-"""The frames of an event file: length, checksum of it, payload, checksum of that.
+"""Reads the records of an event file.
 
-The format is TensorFlow's TFRecord: little-endian, CRC-32C, masked.
+The format is TensorFlow's TFRecord, little-endian: the length of the payload, a masked CRC-32C of
+the length, the payload, and a masked CRC-32C of the payload.
 """
 
 from __future__ import annotations
@@ -14,21 +15,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_HEAD = struct.Struct("<QI")
-_FOOT = struct.Struct("<I")
+_HEADER = struct.Struct("<QI")
+_FOOTER = struct.Struct("<I")
 _MASK = 0xA282EAD8
 
 
 class TruncatedError(Exception):
-    """The last record is not complete: its writer was killed, or is still writing."""
+    """The last record is incomplete: its writer was killed, or is still writing."""
 
 
 class DamagedError(Exception):
-    """A record is not what was written; where the next one begins, nobody knows."""
+    """A record is damaged, and the start of the next one is unknown."""
 
 
 def read(path: Path) -> Iterator[tuple[int, bytes]]:
-    """The payloads of a file, each with the position after it.
+    """Yield the payload of each record, with the position of the next record in bytes.
 
     Raises:
         TruncatedError: the file ends within a record.
@@ -37,25 +38,25 @@ def read(path: Path) -> Iterator[tuple[int, bytes]]:
     """
     with path.open("rb") as file:
         position = 0
-        while head := file.read(_HEAD.size):
-            if len(head) < _HEAD.size:
-                raise TruncatedError(f"it ends within the record at byte {position}")
-            length, checksum = _HEAD.unpack(head)
-            if _masked(head[:8]) != checksum:
-                if not any(head) and not any(file.read()):
-                    # A crash of the machine leaves zeros where nothing was written any more.
-                    raise TruncatedError(f"from byte {position} on there are only zeros")
+        while header := file.read(_HEADER.size):
+            if len(header) < _HEADER.size:
+                raise TruncatedError(f"the file ends within the record at byte {position}")
+            length, checksum = _HEADER.unpack(header)
+            if _masked_checksum(header[:8]) != checksum:
+                if not any(header) and not any(file.read()):
+                    # After a crash of the machine, the end of a file may be zeros.
+                    raise TruncatedError(f"the file has only zeros from byte {position} on")
                 raise DamagedError(f"the record at byte {position} is damaged")
-            rest = file.read(length + _FOOT.size)
-            if len(rest) < length + _FOOT.size:
-                raise TruncatedError(f"it ends within the record at byte {position}")
-            payload = rest[:length]
-            if _masked(payload) != _FOOT.unpack_from(rest, length)[0]:
+            body = file.read(length + _FOOTER.size)
+            if len(body) < length + _FOOTER.size:
+                raise TruncatedError(f"the file ends within the record at byte {position}")
+            payload = body[:length]
+            if _masked_checksum(payload) != _FOOTER.unpack_from(body, length)[0]:
                 raise DamagedError(f"the record at byte {position} is damaged")
-            position += _HEAD.size + len(rest)
+            position += _HEADER.size + len(body)
             yield position, payload
 
 
-def _masked(data: bytes) -> int:
+def _masked_checksum(data: bytes) -> int:
     checksum: int = crc32c(data)
     return ((checksum >> 15 | checksum << 17 & 0xFFFFFFFF) + _MASK) & 0xFFFFFFFF

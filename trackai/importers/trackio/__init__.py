@@ -1,5 +1,4 @@
-"""The local folder of trackio: a database for each project, with media and artifacts beside them.
+"""Reads trackio's local folder: a database for each project, with media and artifacts beside them.
 
-What is in its tables is taken from what trackio 0.43 writes. It keeps everything that is logged at
-a time in one JSON object.
+The tables are those of trackio 0.43. Everything that one call logs is one JSON object in a row.
 """

@@ -1,4 +1,4 @@
-"""An import from end to end: look, read whose the parts are, store what is not there yet."""
+"""Imports an export: finds its parts, and stores those that are not stored yet."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from trackai.importers.alone import alone
-from trackai.importers.neptune import files as neptune_files
-from trackai.importers.neptune import layout, storing
-from trackai.importers.neptune.batches import COLUMN, DAMAGED, Batch, Decode, Header, Inspect
+from trackai.importers.import_lock import import_lock
+from trackai.importers.neptune import files as export_files
+from trackai.importers.neptune import layout, storage
 from trackai.importers.neptune.layout import Part, Problem
+from trackai.importers.neptune.messages import COLUMN, DAMAGED, Batch, Decode, Header, Inspect
 from trackai.importers.neptune.receipt import ProjectReceipt, Receipt, RunReceipt
-from trackai.importers.neptune.runs import run_uid
+from trackai.importers.neptune.run_attributes import run_uid
 from trackai.importers.neptune.verify import verify
 from trackai.importers.neptune.workers import Workers
 from trackai.store.catalogue import runs
@@ -30,24 +30,25 @@ if TYPE_CHECKING:
 
 
 class Progress(Protocol):
-    """Who wants to know how far an import has come."""
+    """Receives the progress of an import."""
 
     def files(self, done: int, total: int) -> None:
-        """So many of the files have been looked at."""
+        """Report the number of files that have been inspected."""
 
     def rows(self, done: int, total: int) -> None:
-        """So many of the rows have been read."""
+        """Report the number of rows that have been read."""
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """How to import.
+    """Options of an import.
 
     Attributes:
-        files: where the bytes of files lie, if not in the export's own folder.
-        project_map: names for projects, by their Neptune ids.
-        jobs: how many processes read, 0 for none but this; None for what suits the machine.
-        dry_run: read everything, store nothing.
-        verify: read the store back against the export.
+        files: the folder of the files; by default the one in the export.
+        project_map: new names of projects, by their Neptune ids.
+        jobs: the number of processes that read; 0 reads in this process. By default it depends on
+            the machine.
+        dry_run: read everything, but store nothing.
+        verify: compare the store with the export afterwards.
     """
 
     files: Path | None = None
@@ -58,50 +59,51 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Run(msgspec.Struct):
-    """A run of the export with its parts, in the order in which they are stored.
+    """A run of the export.
 
     Attributes:
-        whole: whether all its parts are there and can be read to their ends.
-        known: the parts that are stored, entirely or in part, by their file names.
-        begun: whether it has been found or made in the store.
-        last: the last part that has to be read now.
+        parts: its parts, in the order in which they are stored.
+        complete: whether all its parts are in the export and can be read completely.
+        records: the parts that are stored, at least partly, by their file names.
+        exists: whether it is in the store.
+        last_part: the last part that must be stored by this import.
     """
 
     uid: str
     project: str
     receipt: RunReceipt
     parts: list[tuple[Part, Header]] = []
-    whole: bool = True
-    known: dict[str, ImportedPart] = {}
-    begun: bool = False
-    last: Part | None = None
+    complete: bool = True
+    records: dict[str, ImportedPart] = {}
+    exists: bool = False
+    last_part: Part | None = None
 
 
 async def import_export(
     db: Database | None, path: Path, database: str, options: Options, progress: Progress
 ) -> Receipt:
-    """Import an export made with neptune-exporter.
+    """Import an export of neptune-exporter.
 
     Args:
-        db: the open store; None in a dry run without one.
+        db: the open database; None for a dry run without one.
         path: the folder of the export.
-        database: what the receipt calls the store.
+        database: the name of the database in the receipt.
 
     Raises:
-        InvalidInputError: there is no export at that path.
-        StoreError: the store cannot be used.
+        InvalidInputError: there is no export at the path.
+        StoreError: the database cannot be used.
     """
     started = time.monotonic()
-    found = layout.find(path, options.files)
-    receipt = Receipt(str(found.root), database, options.dry_run)
-    for problem in found.problems:
-        receipt.note(problem)
+    export = layout.find(path, options.files)
+    receipt = Receipt(str(export.root), database, options.dry_run)
+    for problem in export.problems:
+        receipt.add_problem(problem)
     jobs = options.jobs
     if jobs is None:
         jobs = max(1, min(4, (os.cpu_count() or 2) - 1))
-    with alone(db), Workers(jobs) as workers:
+    with import_lock(db), Workers(jobs) as workers:
         importer = _Importer(db, options, receipt, workers, progress)
-        all_runs = await importer.inspect(found.parts)
+        all_runs = await importer.inspect(export.parts)
         await importer.store(all_runs)
         if options.verify and db is not None:
             receipt.verification = await verify(
@@ -129,7 +131,7 @@ class _Importer:
         self.now = time.time_ns() // 1000
 
     async def inspect(self, parts: list[Part]) -> list[_Run]:
-        """Read whose the parts are, and put those of a run together."""
+        """Read the headers of all parts, and group the parts by run."""
         all_runs: dict[str, _Run] = {}
         unreadable: list[Part] = []
         requests = [Inspect(part.path, part.name) for part in parts]
@@ -138,18 +140,12 @@ class _Importer:
                 part = parts[position]
                 self.progress.files(position + 1, len(parts))
                 if isinstance(header, Problem):
-                    self.receipt.note(header)
+                    self.receipt.add_problem(header)
                     unreadable.append(part)
                 elif isinstance(header, Header):
                     self._run_of(all_runs, part, header).parts.append((part, header))
-        # Whose a part is that cannot be read, its neighbours' names say.
-        lost = {(part.path.parent, part.stem) for part in unreadable}
         for run in all_runs.values():
-            mine = [part for part, _ in run.parts]
-            run.whole = not any((part.path.parent, part.stem) in lost for part in mine)
-            for name in layout.missing_numbers([*mine, *unreadable_of(mine, unreadable)]):
-                run.whole = False
-                self.receipt.note(Problem(name, "the part is missing: its run is incomplete"))
+            self._check_parts(run, unreadable)
         return list(all_runs.values())
 
     def _run_of(self, all_runs: dict[str, _Run], part: Part, header: Header) -> _Run:
@@ -163,22 +159,36 @@ class _Importer:
         receipt.rows_in_files += header.rows
         return all_runs[uid]
 
+    def _check_parts(self, run: _Run, unreadable: list[Part]) -> None:
+        """Mark a run as incomplete if parts of it are missing or unreadable.
+
+        The header of an unreadable part is unknown; its run is found by the names of the files.
+        """
+        parts = [part for part, _ in run.parts]
+        keys = {part.run_key for part in parts}
+        unreadable_parts = [part for part in unreadable if part.run_key in keys]
+        if unreadable_parts:
+            run.complete = False
+        for name in layout.missing_parts([*parts, *unreadable_parts]):
+            run.complete = False
+            self.receipt.add_problem(Problem(name, "the part is missing; its run is incomplete"))
+
     async def store(self, all_runs: list[_Run]) -> None:
-        """Store what is not there yet."""
+        """Store the parts that are not completely stored yet."""
         todo: list[tuple[_Run, Part, Header, Decode]] = []
         total = 0
         for run in all_runs:
             if self.db is not None:
-                await self._look_up(self.db, run)
+                await self._find_stored(self.db, run)
             for part, header in run.parts:
-                record = run.known.get(part.path.name)
+                record = run.records.get(part.path.name)
                 if record is not None:
-                    self._count_known(run, record)
+                    self._count_stored(run, record)
                 if record is None or not record.complete:
                     start = 0 if record is None else record.consumed
                     total += header.rows - start
                     todo.append((run, part, header, Decode(part.path, header, start)))
-                    run.last = part
+                    run.last_part = part
         done = 0
         async with self.workers.ask([request for *_, request in todo]) as answers:
             async for position, batch in answers:
@@ -190,13 +200,13 @@ class _Importer:
         for run in all_runs:
             await self._conclude(run)
 
-    async def _look_up(self, db: Database, run: _Run) -> None:
-        """Find out what of a run is there; what has changed since is taken back."""
+    async def _find_stored(self, db: Database, run: _Run) -> None:
+        """Look up the stored parts of a run; if a part has changed, remove what was imported."""
         async with db.read() as conn:
             stored = await runs.find_by_uid(conn, run.uid)
             if stored is None:
                 return
-            records = {one.part: one for one in await imports.list_of_run(conn, stored.id)}
+            records = {record.part: record for record in await imports.list_of_run(conn, stored.id)}
         changed = [
             part
             for part, header in run.parts
@@ -204,44 +214,43 @@ class _Importer:
             and records[part.path.name].fingerprint != header.fingerprint
         ]
         if changed:
-            self.receipt.note(
-                Problem(changed[0].name, "it has changed: its run is imported anew", remark=True)
-            )
-            if self.options.dry_run:
-                return
-            await storing.take_back(db, stored.id)
+            problem = "changed since the last import; its run is imported again"
+            self.receipt.add_problem(Problem(changed[0].name, problem, remark=True))
+            if not self.options.dry_run:
+                await storage.remove(db, stored.id)
             return
-        run.known = records
-        run.begun = True
+        run.records = records
+        run.exists = True
 
-    def _count_known(self, run: _Run, record: ImportedPart) -> None:
-        for type_, counts in storing.decode_counts(record.counts).items():
-            if _is_damaged(counts):
-                run.whole = False
+    def _count_stored(self, run: _Run, record: ImportedPart) -> None:
+        """Count the rows of a part that were stored by earlier imports."""
+        for type_, counts in storage.decode_counts(record.counts).items():
+            if _has_damage(counts):
+                run.complete = False
             counts.already_there, counts.stored = counts.stored, 0
             run.receipt.add({type_: counts})
 
     async def _store_batch(self, run: _Run, part: Part, header: Header, batch: Batch) -> None:
-        if any(map(_is_damaged, batch.counts.values())):
-            run.whole = False
+        if any(map(_has_damage, batch.counts.values())):
+            run.complete = False
         last = batch.end == header.rows
         if self.options.dry_run or self.db is None:
-            outcome = _as_if_stored(part, batch)
+            outcome = _dry_outcome(part, batch)
         else:
-            target = storing.Target(run.uid, run.project, header, part, self.now)
-            stored = await storing.store(
+            target = storage.Target(run.uid, run.project, header, part, self.now)
+            stored = await storage.store(
                 self.db, target, batch, last=last,
-                whole=run.whole if last and part is run.last else None,
-                create=not run.begun,
+                complete=run.complete if last and part is run.last_part else None,
+                create=not run.exists,
             )  # fmt: skip
-            run.begun = True
-            outcome = stored or _deleted_meanwhile(batch)
+            run.exists = True
+            outcome = stored or _deleted_outcome(batch)
         run.receipt.add(outcome.counts)
         for problem in outcome.problems:
-            self.receipt.note(Problem(part.name, problem))
+            self.receipt.add_problem(Problem(part.name, problem))
 
     async def _conclude(self, run: _Run) -> None:
-        """Fill in files that have turned up, and name the run by its id in the store."""
+        """Complete the receipt of a run, and store files that were missing before."""
         if self.db is None:
             return
         async with self.db.read() as conn:
@@ -250,75 +259,69 @@ class _Importer:
         if stored is None:
             return
         run.receipt.id = stored.id
-        run.receipt.complete = run.whole and all(record.complete for record in records)
+        run.receipt.complete = run.complete and all(record.complete for record in records)
         if self.options.dry_run:
             return
         for part, _ in run.parts:
             for record in records:
-                if record.part == part.path.name and record.part in run.known:
+                if record.part == part.path.name and record.part in run.records:
                     await self._fill_in(self.db, run, part, record)
 
     async def _fill_in(self, db: Database, run: _Run, part: Part, record: ImportedPart) -> None:
+        """Store files that were missing at an earlier import, and correct its counts."""
         async with db.read() as conn:
             unread = await imports.unread_files(conn, record)
         if not unread:
             return
         async with db.write() as conn:
-            gained = await neptune_files.fill_in(conn, db, part.files, record)
-            counts = storing.decode_counts(record.counts)
-            for type_, _ in gained:
-                _regain(counts[type_])
-                _regain(run.receipt.types[type_])
+            filled = await export_files.fill_in(conn, db, part.files, record)
+            counts = storage.decode_counts(record.counts)
+            for type_, _ in filled:
+                _count_filled(counts[type_])
+                _count_filled(run.receipt.types[type_])
             await imports.advance(
                 conn, record.id, consumed=record.consumed, complete=bool(record.complete),
-                counts=storing.encode_counts(counts),
+                counts=storage.encode_counts(counts),
             )  # fmt: skip
-        filled = {path for _, path in gained}
-        for one in unread:
-            if one.path not in filled:
-                self.receipt.note(
-                    Problem(
-                        part.name,
-                        f"the {one.kind} {one.path!r} ({one.source}) is not stored: "
-                        f"{neptune_files.MISSING}",
-                    )
+        filled_paths = {path for _, path in filled}
+        for file in unread:
+            if file.path not in filled_paths:
+                problem = (
+                    f"{file.kind} {file.path!r} ({file.source}) is not stored: "
+                    f"{export_files.MISSING}"
                 )
+                self.receipt.add_problem(Problem(part.name, problem))
 
 
-def _is_damaged(counts: Counts) -> bool:
-    """Whether a part of the export, or a column of it, could not be read."""
+def _has_damage(counts: Counts) -> bool:
+    """Return whether rows or columns of a part could not be read."""
     return any(reason == DAMAGED or reason.startswith(COLUMN) for reason in counts.not_stored)
 
 
-def unreadable_of(parts: list[Part], unreadable: list[Part]) -> list[Part]:
-    """Those of the unreadable parts that belong to a run with these parts, by their names."""
-    mine = {(part.path.parent, part.stem) for part in parts}
-    return [part for part in unreadable if (part.path.parent, part.stem) in mine]
-
-
-def _regain(counts: Counts) -> None:
+def _count_filled(counts: Counts) -> None:
+    """Count a file as stored that was counted as missing."""
     counts.stored += 1
-    counts.not_stored[neptune_files.MISSING] -= 1
-    if not counts.not_stored[neptune_files.MISSING]:
-        del counts.not_stored[neptune_files.MISSING]
+    counts.not_stored[export_files.MISSING] -= 1
+    if not counts.not_stored[export_files.MISSING]:
+        del counts.not_stored[export_files.MISSING]
 
 
-def _as_if_stored(part: Part, batch: Batch) -> storing.Outcome:
-    """What would become of a batch, as far as it can be told without the store."""
-    outcome = storing.Outcome(batch.counts, batch.problems)
+def _dry_outcome(part: Part, batch: Batch) -> storage.Outcome:
+    """Return the expected outcome of a batch; conflicting parameters are not detected."""
+    outcome = storage.Outcome(batch.counts, batch.problems)
     for points in batch.points:
         outcome.counts[points.type].stored += points.bounds[-1]
     for param in batch.params:
         outcome.counts[param.type].stored += 1
     for row in batch.files:
-        _, reason = neptune_files.find_bytes(part.files, row.source)
-        storing.count_file(row, reason, outcome)
+        _, reason = export_files.find_bytes(part.files, row.source)
+        storage.count_file(row, reason, outcome)
     return outcome
 
 
-def _deleted_meanwhile(batch: Batch) -> storing.Outcome:
-    """The counts of a batch whose run was deleted while it was being imported."""
+def _deleted_outcome(batch: Batch) -> storage.Outcome:
+    """Return the outcome of a batch whose run was deleted during the import."""
     for counts in batch.counts.values():
-        rest = counts.read - counts.null - sum(counts.not_stored.values())
-        counts.refuse("its run was deleted meanwhile", rest)
-    return storing.Outcome(batch.counts, batch.problems)
+        rows = counts.read - counts.null - sum(counts.not_stored.values())
+        counts.refuse("its run was deleted during the import", rows)
+    return storage.Outcome(batch.counts, batch.problems)

@@ -1,4 +1,4 @@
-"""What the attributes under `sys/` say about a run, as columns of the store's table of runs."""
+"""Converts the attributes under `sys/` to the columns of a run in the store."""
 
 from __future__ import annotations
 
@@ -14,15 +14,18 @@ if TYPE_CHECKING:
     from trackai.importers.neptune.layout import Kind
     from trackai.values.types import State, Step
 
-# Any fixed UUID would do: it makes that of a run depend on nothing but what it is.
+# Any fixed UUID would do. Changing it would import every run a second time.
 _NAMESPACE = uuid.UUID("5a4b2c6e-3f0d-4d39-9f57-9f6a1c0e7d11")
 
-# Models and their versions are runs in groups of these names.
+# Models and their versions become runs in these groups.
 GROUPS: dict[Kind, str] = {"model": "models", "model_version": "model versions"}
 
 
-class About(msgspec.Struct, frozen=True):
-    """What a run's attributes say about it; None where they say nothing."""
+class RunAttributes(msgspec.Struct, frozen=True):
+    """The attributes of a run under `sys/`; None where one is missing.
+
+    Times are microseconds since the epoch.
+    """
 
     name: str | None
     group_name: str | None
@@ -37,12 +40,19 @@ class About(msgspec.Struct, frozen=True):
 
 
 def run_uid(project: str, run: str, kind: Kind = "run") -> str:
-    """The identity of a run: a fork knows its parent's before the parent has been imported."""
+    """Return the uid of a run.
+
+    It depends only on Neptune's ids, so a fork can refer to a parent that is not yet imported.
+    """
     return uuid.uuid5(_NAMESPACE, "\0".join((kind, project, run))).hex
 
 
-def about(project: str, kind: Kind, params: Mapping[str, tuple[str, str | None]]) -> About:
-    """Read what the parameters (JSON and type) of a run say about it."""
+def parse(project: str, kind: Kind, params: Mapping[str, tuple[str, str | None]]) -> RunAttributes:
+    """Read the attributes of a run from its parameters.
+
+    Args:
+        params: the JSON and the type of each parameter, by path.
+    """
 
     def get(path: str, *types: type) -> Any:
         if path not in params:
@@ -53,7 +63,7 @@ def about(project: str, kind: Kind, params: Mapping[str, tuple[str, str | None]]
     parent = get("sys/forking/parent", str)
     step = get("sys/forking/step", int, float)
     groups = [tag for tag in get("sys/group_tags", list) or [] if tag]
-    return About(
+    return RunAttributes(
         name=get("sys/name", str),
         group_name=GROUPS.get(kind) or next(iter(groups), None),
         created_at=_microseconds(get("sys/creation_time", str)),
@@ -68,29 +78,30 @@ def about(project: str, kind: Kind, params: Mapping[str, tuple[str, str | None]]
 
 
 def columns(
-    about: About, *, whole: bool, times: tuple[int, int] | None, now: int
+    attributes: RunAttributes, *, complete: bool, times: tuple[int, int] | None, now: int
 ) -> dict[str, Any]:
-    """The columns of the run in the store.
+    """Return the values of the run's columns in the store.
 
     Args:
-        whole: whether all its parts are stored; without one of them it must not look complete.
-        times: of its first and last point, for what the attributes do not say.
-        now: for a run that has neither.
+        complete: whether all parts of the run are stored; if not, its state is "failed".
+        times: the times of the first and the last point, if it has points; they replace missing
+            attributes.
+        now: the time for a run without attributes and points.
     """
     first, last = times or (now, now)
-    created = first if about.created_at is None else about.created_at
-    updated = max(created, last if about.updated_at is None else about.updated_at)
-    state: State = "completed" if whole and not about.failed else "failed"
+    created = first if attributes.created_at is None else attributes.created_at
+    updated = max(created, last if attributes.updated_at is None else attributes.updated_at)
+    state: State = "completed" if complete and not attributes.failed else "failed"
     return {
-        "name": about.name,
-        "group_name": about.group_name,
+        "name": attributes.name,
+        "group_name": attributes.group_name,
         "state": state,
         "created_at": created,
         "updated_at": updated,
         "finished_at": updated,
-        "fork_uid": about.fork_uid,
-        "fork_step": about.fork_step,
-        "notes": about.notes,
+        "fork_uid": attributes.fork_uid,
+        "fork_step": attributes.fork_step,
+        "notes": attributes.notes,
     }
 
 
@@ -99,9 +110,6 @@ def _microseconds(text: str | None) -> int | None:
         return None
     try:
         time = datetime.fromisoformat(text)
-    except ValueError:  # a year that Python does not know; the configuration still has it
+    except ValueError:  # a year beyond 9999; the configuration keeps the text
         return None
-    return (time - datetime(1970, 1, 1, tzinfo=UTC)) // _MICROSECOND
-
-
-_MICROSECOND = datetime.resolution
+    return (time - datetime(1970, 1, 1, tzinfo=UTC)) // datetime.resolution

@@ -1,4 +1,4 @@
-"""SQLite files of other programs: opened for reading only, looked at before they are believed."""
+"""Read-only access to SQLite databases of other programs."""
 
 from __future__ import annotations
 
@@ -14,11 +14,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_ROWS = 1000
+_ROWS_PER_FETCH = 1000
 
 
-class Foreign:
-    """A database of another program, as it was when it was opened."""
+class SourceDatabase:
+    """A snapshot of another program's database.
+
+    Attributes:
+        columns: the names of the columns of each table.
+    """
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self._path = path
@@ -31,28 +35,28 @@ class Foreign:
         }
 
     def has(self, table: str, *columns: str) -> bool:
-        """Whether there is a table with at least these columns."""
+        """Return whether a table exists with at least these columns."""
         return set(columns) <= self.columns.get(table, set()) and table in self.columns
 
     def rows(self, query: str, *values: Any) -> Iterator[tuple[Any, ...]]:
-        """The rows that a query gives, some at a time.
+        """Yield the rows of a query, fetched a thousand at a time.
 
         Raises:
-            InvalidInputError: the file is damaged.
+            InvalidInputError: the file cannot be read, or is damaged.
         """
         try:
             cursor = self._connection.execute(query, values)
-            while some := cursor.fetchmany(_ROWS):
-                yield from some
+            while rows := cursor.fetchmany(_ROWS_PER_FETCH):
+                yield from rows
         except sqlite3.OperationalError as error:
-            raise InvalidInputError(str(self._path), f"it cannot be read: {error}") from None
+            raise InvalidInputError(str(self._path), f"cannot be read: {error}") from None
         except sqlite3.DatabaseError as error:
             if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
-                raise InvalidInputError(str(self._path), "it is no SQLite database") from None
+                raise InvalidInputError(str(self._path), "not a SQLite database") from None
             raise InvalidInputError(str(self._path), f"the database is damaged: {error}") from None
 
     def count(self, table: str) -> int:
-        """How many rows a table has; none if there is no such table."""
+        """Return the number of rows of a table; 0 if it does not exist."""
         if table not in self.columns:
             return 0
         [(number,)] = self.rows(f'SELECT COUNT(*) FROM "{table}"')  # noqa: S608 - of the schema
@@ -64,35 +68,39 @@ class Foreign:
         Raises:
             InvalidInputError: the file is damaged.
         """
-        for (said,) in self.rows("PRAGMA quick_check(1)"):
-            if said != "ok":
+        for (result,) in self.rows("PRAGMA quick_check(1)"):
+            if result != "ok":
                 raise InvalidInputError(
-                    str(self._path), f"the database is damaged: {said.splitlines()[-1]}"
+                    str(self._path), f"the database is damaged: {result.splitlines()[-1]}"
                 )
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Foreign]:
-    """Open a database of another program; what it is writing meanwhile is not seen.
+def open_source(path: Path) -> Iterator[SourceDatabase]:
+    """Open a database of another program; changes made meanwhile are not seen.
 
     Raises:
-        InvalidInputError: the file is no SQLite database, or damaged.
+        InvalidInputError: the file is not a SQLite database, or is damaged.
     """
-    # SQLite itself looks at the header: closing a file that was opened by hand would drop the
-    # locks of every connection of this process, and the file may be the store's own.
+    # Do not open the file to look at its header: closing it would drop the locks of every SQLite
+    # connection of this process, and the file may be the store's own.
     uri = path.absolute().as_uri()
     try:
         connection = sqlite3.connect(f"{uri}?mode=ro", uri=True, isolation_level=None, timeout=30)
     except sqlite3.Error as error:
-        raise InvalidInputError(str(path), f"it cannot be opened: {error}") from None
+        raise InvalidInputError(str(path), f"cannot be opened: {error}") from None
     try:
-        yield Foreign(path, connection)
+        yield SourceDatabase(path, connection)
     finally:
         connection.close()
 
 
-def time_of(text: Any) -> int | None:
-    """A time that stands in a database as ISO 8601, in microseconds; without a zone it is UTC."""
+def parse_time(text: Any) -> int | None:
+    """Convert an ISO 8601 time, in UTC if it has no zone, to microseconds since the epoch.
+
+    Returns:
+        None for anything else.
+    """
     if not isinstance(text, str):
         return None
     try:

@@ -1,4 +1,4 @@
-"""One import at a time into one store."""
+"""The lock that allows one import at a time into a database."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def alone(db: Database | None) -> Iterator[None]:
-    """Keep other imports into the same store out; without a store there is nothing to do.
+def import_lock(db: Database | None) -> Iterator[None]:
+    """Hold the import lock of a database; without a database, do nothing.
 
     Raises:
-        StoreBusyError: another one is running.
+        StoreBusyError: another import holds the lock.
     """
     if db is None:
         yield
@@ -28,7 +28,7 @@ def alone(db: Database | None) -> Iterator[None]:
     fd = os.open(db.spool / "import.lock", os.O_RDWR | os.O_CREAT, 0o644)
     try:
         if not try_lock(fd):
-            raise StoreBusyError(f"another import into {db.path} is running: wait until it is done")
+            raise StoreBusyError(f"another import into {db.path} is running; retry when it is done")
         yield
     finally:
         os.close(fd)

@@ -1,7 +1,7 @@
-"""Storing whole runs from any source; what is there already stays as it is.
+"""Stores whole runs from any source; what is already stored does not change.
 
-Whoever is killed: every point and file is found again by what it is, so the next import adds what
-is missing.
+Runs, writers, points and files are recognised by their identities. After an interrupted import,
+the next one adds what is missing.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, TypeAlias
 from anyio.to_thread import run_sync
 
 from trackai.errors import InvalidInputError
-from trackai.importers.alone import alone
-from trackai.importers.arriving import Files
-from trackai.store import transfer
+from trackai.importers.import_lock import import_lock
+from trackai.importers.incoming_files import IncomingFiles
 from trackai.store.catalogue import runs
+from trackai.store.transfer.load import add_points, begin_run, end_run
 from trackai.structs.exchange import Block, Chunk, FileHead, Item, RunHead
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Iterable
 
-    from trackai.importers.arriving import FindBytes
+    from trackai.importers.incoming_files import FindBytes
     from trackai.importers.receipt import Receipt
     from trackai.store.engine.database import Database
 
@@ -32,72 +32,79 @@ _FILES_PER_TRANSACTION = 200
 _TYPES = {"number": "metrics", "bool": "metrics", "text": "texts", "histogram": "histograms"}
 
 
-async def load(
+async def load_runs(
     db: Database,
     items: Items,
     receipt: Receipt,
     find_bytes: FindBytes | None = None,
 ) -> Receipt:
-    """Store runs; repeating it, also after it was interrupted, changes nothing more.
+    """Store runs; repeating it, also after an interruption, changes nothing more.
 
     Args:
-        receipt: where it is noted what becomes of them.
-        find_bytes: where the bytes of a file lie, if they do not come as chunks.
+        items: run heads, each followed by its points, files and bytes.
+        receipt: counts and problems are added to it.
+        find_bytes: returns the path of a file's bytes, for sources that do not send them as
+            chunks.
+
+    Returns:
+        The same receipt, summed up.
 
     Raises:
-        InvalidInputError: a block or a file belongs to no run that came before it.
-        StoreError: the store cannot be used.
+        InvalidInputError: a block or a file refers to a run whose head did not come before it.
+        StoreError: the database cannot be used.
     """
     started = time.monotonic()
-    with alone(db), Files(db, receipt, find_bytes) as files:
+    with import_lock(db), IncomingFiles(db, receipt, find_bytes) as files:
         loader = _Loader(db, receipt, files)
         async for item in _each(items):
-            await loader.take(item)
+            await loader.add(item)
         await loader.finish()
     receipt.sum_up()
     receipt.seconds = round(time.monotonic() - started, 3)
     return receipt
 
 
-def check(items: Iterable[Item | Chunk]) -> None:
-    """Read a source to its end, so that of one with a mistake in it nothing is stored.
+def check_items(items: Iterable[Item | Chunk]) -> None:
+    """Read a source to its end without storing anything, so that a mistake is found first.
 
     Raises:
-        InvalidInputError: what reading it raises, and what `load` would.
+        InvalidInputError: as the source itself and `load_runs` raise it.
     """
-    heads = set()
+    uids = set()
     for item in items:
         if isinstance(item, RunHead):
-            heads.add(item.uid)
-        elif not isinstance(item, Chunk) and item.run_uid not in heads:
-            raise _unknown(item)
+            uids.add(item.uid)
+        elif not isinstance(item, Chunk) and item.run_uid not in uids:
+            raise _unknown_run(item)
 
 
-def _unknown(item: Block | FileHead) -> InvalidInputError:
-    return InvalidInputError("run_uid", f"{item.run_uid} is no run of this source")
+def _unknown_run(item: Block | FileHead) -> InvalidInputError:
+    return InvalidInputError("run_uid", f"no run with this uid comes before: {item.run_uid}")
 
 
 class _Loader:
-    def __init__(self, db: Database, receipt: Receipt, files: Files) -> None:
+    """Collects points and files, and stores them in large transactions."""
+
+    def __init__(self, db: Database, receipt: Receipt, files: IncomingFiles) -> None:
         self._db = db
         self._receipt = receipt
         self._files = files
         self._heads: dict[str, RunHead] = {}
-        self._ids: dict[str, int] = {}
+        self._run_ids: dict[str, int] = {}
         self._blocks: list[Block] = []
         self._points = 0
-        self._waiting: list[FileHead] = []
+        self._file_heads: list[FileHead] = []
 
-    async def take(self, item: Item | Chunk) -> None:
+    async def add(self, item: Item | Chunk) -> None:
         if isinstance(item, Chunk):
-            await run_sync(self._files.take, item)
+            await run_sync(self._files.add_chunk, item)
         elif isinstance(item, RunHead):
             await self._begin(item)
-        elif item.run_uid not in self._ids:
-            raise _unknown(item)
+        elif item.run_uid not in self._run_ids:
+            raise _unknown_run(item)
         elif isinstance(item, FileHead):
-            self._waiting.append(item)
-            if len(self._waiting) >= _FILES_PER_TRANSACTION:
+            self._file_heads.append(item)
+            if len(self._file_heads) >= _FILES_PER_TRANSACTION:
                 await self._store_files()
         else:
             self._blocks.append(item)
@@ -107,25 +114,25 @@ class _Loader:
 
     async def _begin(self, head: RunHead) -> None:
         if head.uid in self._heads:
-            # Now it is known what was not when it began.
+            # A reader repeats the head once it knows how the run ended.
             self._heads[head.uid] = head
             return
         async with self._db.write() as conn:
-            known = await runs.find_by_uid(conn, head.uid)
-            self._ids[head.uid] = await transfer.load.begin_run(conn, head)
+            stored = await runs.find_by_uid(conn, head.uid)
+            self._run_ids[head.uid] = await begin_run(conn, head)
         self._heads[head.uid] = head
         self._receipt.runs += 1
-        self._receipt.new_runs += known is None
+        self._receipt.new_runs += stored is None
 
     async def _store_points(self) -> None:
         if not self._blocks:
             return
-        stored = []
+        new_points = []
         async with self._db.write() as conn:
             for block in self._blocks:
-                stored.append(await transfer.load.add_points(conn, self._ids[block.run_uid], block))
-        for block, new in zip(self._blocks, stored, strict=True):
-            counts = self._receipt.of(
+                new_points.append(await add_points(conn, self._run_ids[block.run_uid], block))
+        for block, new in zip(self._blocks, new_points, strict=True):
+            counts = self._receipt.counts(
                 "system metrics" if block.axis == "time" else _TYPES[block.kind]
             )
             counts.read += len(block.steps)
@@ -136,21 +143,21 @@ class _Loader:
         self._blocks, self._points = [], 0
 
     async def _store_files(self) -> None:
-        if self._waiting:
-            await self._files.store(self._ids, self._waiting)
-        self._waiting = []
+        if self._file_heads:
+            await self._files.store(self._run_ids, self._file_heads)
+        self._file_heads = []
 
     async def finish(self) -> None:
         await self._store_files()
         await self._store_points()
         for uid, head in self._heads.items():
             async with self._db.write() as conn:
-                added = await transfer.load.end_run(conn, self._ids[uid], head)
+                new_keys = await end_run(conn, self._run_ids[uid], head)
             if head.config:
-                counts = self._receipt.of("configuration")
+                counts = self._receipt.counts("configuration")
                 counts.read += len(head.config)
-                counts.stored += added
-                counts.already_there += len(head.config) - added
+                counts.stored += new_keys
+                counts.already_there += len(head.config) - new_keys
 
 
 async def _each(items: Items) -> AsyncIterator[Item | Chunk]:

@@ -1,8 +1,8 @@
-"""Databases of the original TrackAI: one row for each value, in a column of its type.
+"""Reads databases of the original TrackAI, the server that preceded this package.
 
-Its tables and columns are those of its SQLite versions of February and March 2026. Times are UTC
-without a zone. What it took over from Neptune is there as it had it: parameters are rows of the
-table of metrics, without a step and a time.
+Its tables and columns are those of its SQLite versions of February and March 2026: a row for each
+value, in a column of its type. Times are in UTC, without a zone. Data that it took over from
+Neptune is unchanged: parameters are rows of the metrics table without step and time.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from trackai.errors import InvalidInputError
-from trackai.importers.columns import Columns, identity
-from trackai.importers.foreign import Foreign, opened, time_of
+from trackai.importers.block_builder import BlockBuilder
+from trackai.importers.json_values import json_value
+from trackai.importers.source_database import SourceDatabase, open_source, parse_time
+from trackai.importers.uids import stable_uid
 from trackai.structs.exchange import FileHead, RunHead, WriterHead
 from trackai.values.types import INT64
 
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from trackai.structs.exchange import Block, Item
     from trackai.values.types import State, Value
 
-_NEEDED = {
+_REQUIRED = {
     "projects": ("id", "name", "project_id"),
     "runs": (
         "id", "project_id", "run_id", "name", "group_name", "state", "created_at", "updated_at",
@@ -36,38 +38,39 @@ _NEEDED = {
         "int_value", "string_value", "bool_value",
     ),
 }  # fmt: skip
-_COLUMNS = {"float": 0, "int": 1, "string": 2, "bool": 3}
+# Positions in the values of a row of metrics.
+_VALUE_COLUMNS = {"float": 0, "int": 1, "string": 2, "bool": 3}
 _STATES: dict[str, State] = {"running": "running", "failed": "failed"}
 
 
-def made(path: Path) -> bool:
-    """Whether the original TrackAI made a database, and not this one.
+def is_original(path: Path) -> bool:
+    """Return whether a database is one of the original TrackAI, and not of this package.
 
     Raises:
-        InvalidInputError: the file is no SQLite database, or neither of them made it.
+        InvalidInputError: the file is not a SQLite database, or it is neither of the two.
     """
-    with opened(path) as db:
+    with open_source(path) as db:
         if "schema_migrations" in db.columns and "series" in db.columns:
             return False
-        for table, columns in _NEEDED.items():
+        for table, columns in _REQUIRED.items():
             if not db.has(table, *columns):
                 missing = sorted(set(columns) - db.columns.get(table, set()))
-                raise InvalidInputError(
-                    str(path),
-                    f"it is no database of TrackAI: the table {table} has no {missing[0]}"
+                problem = (
+                    f"table {table} has no column {missing[0]}"
                     if table in db.columns
-                    else f"it is no database of TrackAI: there is no table {table}",
+                    else f"table {table} not found"
                 )
+                raise InvalidInputError(str(path), f"not a TrackAI database: {problem}")
     return True
 
 
 def read(path: Path, *, receipt: Receipt, progress: Progress) -> Iterator[Item]:
-    """The runs in a database of the original TrackAI.
+    """Yield the runs of a database: each head, its points and files, and its final head.
 
     Raises:
-        InvalidInputError: it is none, or damaged.
+        InvalidInputError: the file is not a database of the original TrackAI, or is damaged.
     """
-    with opened(path) as db:
+    with open_source(path) as db:
         db.check()
         total, done = db.count("metrics"), 0
         tags = "runs.tags" if db.has("runs", "tags") else "NULL"
@@ -76,7 +79,9 @@ def read(path: Path, *, receipt: Receipt, progress: Progress) -> Iterator[Item]:
             SELECT
                 runs.id, projects.name, projects.project_id, runs.run_id, runs.name, group_name,
                 state, runs.created_at, runs.updated_at, {tags}
-            FROM runs JOIN projects ON projects.id = runs.project_id ORDER BY runs.id
+            FROM runs
+            JOIN projects ON projects.id = runs.project_id
+            ORDER BY runs.id
             """  # noqa: S608 - one of two names
         ):
             run = _Run(db, fields, receipt)
@@ -86,101 +91,105 @@ def read(path: Path, *, receipt: Receipt, progress: Progress) -> Iterator[Item]:
         progress.share(total, total, "rows")
         for table in ("custom_views", "dashboards"):
             if number := db.count(table):
-                receipt.refuse(table, f"there is no place for {table}", number)
+                receipt.refuse(table, f"{table} are not supported", number)
 
 
 class _Run:
-    def __init__(self, db: Foreign, fields: tuple[Any, ...], receipt: Receipt) -> None:
+    """Reads one run; `rows` counts its rows of metrics."""
+
+    def __init__(self, db: SourceDatabase, fields: tuple[Any, ...], receipt: Receipt) -> None:
         self._db = db
         self._receipt = receipt
         self.rows = 0
         (
             self._id, project, project_slug, slug, name, group, state, created, updated, tags,
         ) = fields  # fmt: skip
-        self._begun = time_of(created) or 0
-        ended = max(self._begun, time_of(updated) or 0)
+        self._started_at = parse_time(created) or 0
+        ended_at = max(self._started_at, parse_time(updated) or 0)
         self._head = RunHead(
-            uid=identity("trackai", str(project_slug), str(slug)), project=str(project),
+            uid=stable_uid("trackai", str(project_slug), str(slug)), project=str(project),
             project_slug=str(project_slug), run_id=str(slug), name=name, group_name=group,
-            state=_STATES.get(state, "completed"), created_at=self._begun, updated_at=ended,
-            finished_at=None if state == "running" else ended,
-            tags=[one.strip() for one in (tags or "").split(",") if one.strip()],
+            state=_STATES.get(state, "completed"), created_at=self._started_at,
+            updated_at=ended_at, finished_at=None if state == "running" else ended_at,
+            tags=[tag.strip() for tag in (tags or "").split(",") if tag.strip()],
         )  # fmt: skip
         self._writer = WriterHead(
-            uid=identity(self._head.uid, "writer"), host="trackai", started_at=self._begun
+            uid=stable_uid(self._head.uid, "writer"), host="trackai", started_at=self._started_at
         )
 
     def read(self) -> Iterator[Item]:
-        self._config()
+        self._read_config()
         yield self._head
-        yield from self._metrics()
-        yield from self._files()
-        # With the parameters that were among the metrics.
+        yield from self._read_metrics()
+        yield from self._read_files()
+        # The head again: parameters among the metrics have been added to its configuration.
         yield self._head
 
-    def _metrics(self) -> Iterator[Block]:
-        columns = Columns(self._head.uid, self._writer)
-        for path, type_, step, at, *values in self._db.rows(
+    def _read_metrics(self) -> Iterator[Block]:
+        blocks = BlockBuilder(self._head.uid, self._writer)
+        for path, type_, step, timestamp, *values in self._db.rows(
             """
             SELECT
                 attribute_path, attribute_type, step, timestamp,
                 float_value, int_value, string_value, bool_value
-            FROM metrics WHERE run_id = ? ORDER BY id
+            FROM metrics
+            WHERE run_id = ?
+            ORDER BY id
             """,
             self._id,
         ):
             self.rows += 1
-            time = time_of(at)
+            time = parse_time(timestamp)
             value = _value(str(type_), values, logged=time is not None or step is not None)
             if value is None:
-                self._receipt.nothing("metrics")
-            elif isinstance(step, str | bytes) or (at is not None and time is None):
-                self._receipt.refuse("metrics", f"its step is {step!r}, its time {at!r}")
+                self._receipt.count_null("metrics")
+            elif isinstance(step, str | bytes) or (timestamp is not None and time is None):
+                self._receipt.refuse(
+                    "metrics", f"invalid step or timestamp: {step!r}, {timestamp!r}"
+                )
             elif step is None and time is None:
-                self._param(str(path), value)
+                self._add_param(str(path), value)
             else:
-                # Without a time it lies where the run began.
-                when = self._begun if time is None else time
-                yield from columns.add(
+                point_time = self._started_at if time is None else time
+                yield from blocks.add(
                     str(path), "time" if step is None else "step",
                     "text" if isinstance(value, str) else "number",
-                    when if step is None else step, when, value,
+                    point_time if step is None else step, point_time, value,
                 )  # fmt: skip
-        yield from columns.rest()
+        yield from blocks.flush()
 
-    def _param(self, path: str, value: Value) -> None:
+    def _add_param(self, path: str, value: Value) -> None:
         if path in self._head.config and self._head.config[path] != value:
-            self._receipt.refuse("configuration", "another value of it came first")
+            self._receipt.refuse("configuration", "the key already has a different value")
             return
-        self._set(path, value)
+        self._set_config(path, value)
 
-    def _config(self) -> None:
+    def _read_config(self) -> None:
         if not self._db.has("configs", "run_id", "key", "value"):
             return
         for key, text in self._db.rows(
             "SELECT key, value FROM configs WHERE run_id = ? ORDER BY id", self._id
         ):
             if text is None:
-                self._receipt.nothing("configuration")
+                self._receipt.count_null("configuration")
                 continue
             try:
-                value = json.loads(text)  # it writes NaN as it is
+                value = json.loads(text)  # not msgspec: the original writes NaN unquoted
             except ValueError:
                 value = text
-            self._set(str(key), value)
+            self._set_config(str(key), value)
 
-    def _set(self, key: str, value: Any) -> None:
+    def _set_config(self, key: str, value: Any) -> None:
         if isinstance(value, dict) and value:
-            for name, one in value.items():
-                self._set(f"{key}/{name}", one)
-        elif isinstance(value, float) and not math.isfinite(value):
-            self._head.config[key] = _expressible(value)
+            for name, item in value.items():
+                self._set_config(f"{key}/{name}", item)
+            return
+        if isinstance(value, float) and not math.isfinite(value):
             self._head.config_types[key] = "float"
-        else:
-            self._head.config[key] = _expressible(value)
+        self._head.config[key] = json_value(value)
 
-    def _files(self) -> Iterator[FileHead]:
-        """Notes that there were files: the original never had their bytes."""
+    def _read_files(self) -> Iterator[FileHead]:
+        """Yield files without bytes: the original stored only their paths."""
         if not self._db.has("files", "run_id", "file_type", "file_path"):
             return
         for type_, path in self._db.rows(
@@ -194,28 +203,22 @@ class _Run:
 
 
 def _value(type_: str, values: list[Any], *, logged: bool) -> Value | None:
-    """The value of a row; None if it has none."""
+    """Return the value of a row of metrics, or None if it has none.
+
+    Args:
+        values: the value columns, of which at most one is set.
+        logged: whether the row has a step or a time.
+    """
     kind = type_.removesuffix("_series")
-    if kind in _COLUMNS:
-        value = values[_COLUMNS[kind]]
+    if kind in _VALUE_COLUMNS:
+        value = values[_VALUE_COLUMNS[kind]]
     else:
-        value = next((one for one in values if one is not None), None)
+        value = next((value for value in values if value is not None), None)
     if value is None:
-        # SQLite has no NaN: where a number was logged, this is what it was.
+        # SQLite stores NaN as NULL.
         return math.nan if kind == "float" and logged else None
     if kind == "bool":
         return bool(value)
     if isinstance(value, int) and not -INT64 <= value < INT64:
         return float(value)
     return value if isinstance(value, int | float | str) else str(value)
-
-
-def _expressible(value: Any) -> Any:
-    """The value with strings for the numbers that JSON does not have."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
-    if isinstance(value, dict):
-        return {key: _expressible(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [_expressible(one) for one in value]
-    return value
