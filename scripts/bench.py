@@ -1,6 +1,6 @@
-"""Measure what TrackAI costs on this machine: `python scripts/bench.py log --help`.
+"""Measure the speed of TrackAI on this machine: `python scripts/bench.py log --help`.
 
-A command is a module of `scripts/benchmarks` with a docstring, `add_arguments(parser)` and
+Each command is a module of `scripts/benchmarks` with a docstring, `add_arguments(parser)` and
 `run(arguments) -> Report`, and a line in COMMANDS.
 """
 
@@ -17,21 +17,21 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from scripts.benchmarks import harness
 
 COMMANDS = {
-    "log": "what a call of trackai.log() costs, and what becomes of its points",
-    "read": "how long the server takes to answer",
-    "dashboard": "how soon the dashboard shows charts, and how smoothly it scrolls",
-    "kill": "what is lost when processes are killed while they log",
-    "ingest": "how many points and requests a second the server takes in over HTTP",
-    "delete": "how long others wait while a long run is deleted",
-    "frames": "how long a long series takes to become a data frame",
-    "export": "how long a million points take to become a file",
-    "import": "how many rows a second a Neptune export is imported",
+    "log": "duration of a call of trackai.log(), and of storing its points",
+    "read": "response times of the server",
+    "dashboard": "time until the dashboard shows charts, and frames while scrolling",
+    "kill": "points lost when processes are killed while they log",
+    "ingest": "points and requests per second that the server stores over HTTP",
+    "delete": "how long writers wait while a long run is deleted",
+    "frames": "duration of reading a long series into a data frame",
+    "export": "duration of exporting a million points",
+    "import": "rows per second of an import from Neptune",
 }
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run one benchmark, and print its report."""
-    parser = argparse.ArgumentParser(description="Measure what TrackAI costs on this machine.")
+    """Run a benchmark and print its report."""
+    parser = argparse.ArgumentParser(description="Measure the speed of TrackAI on this machine.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, summary in COMMANDS.items():
         module = importlib.import_module(f"scripts.benchmarks.{name}")
@@ -45,7 +45,7 @@ def main(arguments: list[str] | None = None) -> None:
         module.add_arguments(command)
         command.set_defaults(run=module.run)
     chosen = parser.parse_args(arguments)
-    # Users' processes do not compile every module at every start either.
+    # Child processes load compiled modules, as users' processes do.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     report: harness.Report = chosen.run(chosen)
     print(harness.as_json(report) if chosen.json else harness.as_text(report))

@@ -1,8 +1,8 @@
-"""Import an export made with neptune-exporter: `trackai import neptune`, for short.
+"""Import an export of neptune-exporter; the same as `trackai import neptune`.
 
     uv run python scripts/import_exports.py [PATH]
 
-Without a PATH it is the folder `exports` beside where you stand, with `data` and `files` in it.
+PATH is the folder with `data` and `files`; by default `exports` in the current folder.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Make an export in the format of neptune-exporter, for measuring and for trying things out."""
+"""Write an export in the format of neptune-exporter, for benchmarks and experiments."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def _parameters(run: str) -> pa.Table:
 
 
 def _points(run: str, points: int, seed: int) -> pa.Table:
-    """Neptune 3 writes a batch of attributes by step: the first step of each, then the second."""
+    """Build rows in Neptune 3's order: the first step of every metric, then the second ones."""
     metrics = len(_METRICS)
     steps = np.repeat(np.arange(-(-points // metrics), dtype=np.int64), metrics)[:points]
     micro = np.zeros(2 * points, dtype=np.int64)
@@ -102,7 +102,15 @@ def _points(run: str, points: int, seed: int) -> pa.Table:
 
 
 def make(path: Path, runs: int, rows: int) -> int:
-    """Write an export of so many runs with so many rows in all; return the number of rows."""
+    """Write an export.
+
+    Args:
+        runs: the number of runs.
+        rows: the number of rows of all runs together.
+
+    Returns:
+        The number of rows that were written.
+    """
     folder = path / "data" / "acme_llm-pretrain-412c7e5281579a70"
     folder.mkdir(parents=True)
     written = 0
@@ -121,7 +129,7 @@ def make(path: Path, runs: int, rows: int) -> int:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("path", type=Path)
-    parser.add_argument("--runs", type=int, default=200)
-    parser.add_argument("--rows", type=int, default=5_000_000)
-    asked = parser.parse_args()
-    print(make(asked.path, asked.runs, asked.rows), "rows")
+    parser.add_argument("--runs", type=int, default=200, help="[default: 200]")
+    parser.add_argument("--rows", type=int, default=5_000_000, help="in total [default: 5000000]")
+    arguments = parser.parse_args()
+    print(make(arguments.path, arguments.runs, arguments.rows), "rows")

@@ -121,7 +121,7 @@ def _run(command: str, home: Path) -> str:
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }  # fmt: skip
     main, side = pty.openpty()
-    said = b""
+    output = b""
     with subprocess.Popen(
         ["bash", "-c", command], cwd=home, env=env, stdin=side, stdout=side, stderr=side
     ):
@@ -133,10 +133,10 @@ def _run(command: str, home: Path) -> str:
                 break
             if not data:
                 break
-            said += data
+            output += data
     os.close(main)
-    text = said.decode().replace("\r\n", "\n").replace(str(home), "~")
-    # Of a line that is rewritten in place, such as progress, only the last version remains.
+    text = output.decode().replace("\r\n", "\n").replace(str(home), "~")
+    # Keep only the last version of a line that is rewritten in place, such as progress.
     return re.sub(r"[^\n]*\r(\x1b\[K)?", "", text)
 
 

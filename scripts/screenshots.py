@@ -1,4 +1,4 @@
-"""Make the pictures in docs/images from real runs: `uv run python -m scripts.screenshots`."""
+"""Take the pictures in docs/images from real runs: `uv run python -m scripts.screenshots`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ COLUMNS = "metric.val/loss.min%0Aconfig.opt/lr"
 
 
 def main() -> None:
-    """Log the demo's runs, serve them, and take the pictures."""
+    """Create demo runs, serve them, and take the pictures."""
     IMAGES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         os.environ["TRACKAI_DB_PATH"] = str(Path(folder, "trackai.db"))
@@ -36,10 +36,10 @@ def main() -> None:
             [*trackai, "serve", "--port", "0"], stderr=subprocess.PIPE, text=True
         ) as server:
             assert server.stderr is not None
-            found = re.search(r"http://\S+", server.stderr.readline())
-            assert found is not None
+            url = re.search(r"http://\S+", server.stderr.readline())
+            assert url is not None
             try:
-                take(found[0])
+                take(url[0])
             finally:
                 server.terminate()
 
@@ -57,19 +57,19 @@ def take(url: str) -> None:
             )
             page.goto(f"{url}/?project=1&columns={COLUMNS}")
             page.locator("figure canvas").first.wait_for()
-            page.wait_for_timeout(1500)  # the other charts
+            page.wait_for_timeout(1500)  # until the other charts are drawn
             shoot(page, IMAGES / f"project-{scheme}.png")
             runs = ",".join(str(number) for number in range(1, RUNS + 1))
             page.goto(f"{url}/?view=compare&project=1&runs={runs}&figure=min&axes={AXES}")
             point = page.get_by_role("region", name="Scatter plot").get_by_role("link").nth(3)
-            point.focus()  # it is shown in all parts of the page
+            point.focus()  # highlights the run in all parts of the page
             page.wait_for_timeout(500)
             shoot(page, IMAGES / f"compare-{scheme}.png")
         browser.close()
 
 
 def shoot(page: Page, path: Path) -> None:
-    """Take a picture of so few colours as look the same: a third of the bytes."""
+    """Take a picture and reduce its colours, which saves two thirds of the bytes."""
     picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
     picture.quantize(200, dither=Image.Dither.NONE).save(path, optimize=True)
 

@@ -1,1 +1,1 @@
-"""What `scripts/bench.py` runs: one module for each of its commands."""
+"""The benchmarks of `scripts/bench.py`: a module for each command, and modules they share."""

@@ -1,16 +1,16 @@
-"""How soon the dashboard shows charts, and how smoothly it moves, in Chromium.
+"""Measure how soon the dashboard shows charts, and how smoothly it scrolls, in Chromium.
 
-The project has 1 000 runs of 50 metrics. All of them with 10 000 steps would be 500 million
-points, which take a quarter of an hour and 19 GB to make: `--long-runs 1000` does it. Without it,
-as many runs have full series as the charts show and some more, and the others have 100 steps.
+The project has 1 000 runs of 50 metrics. By default 20 of the runs have 10 000 steps, which is more
+than the charts show, and the others have 100. With `--long-runs 1000`, all runs are long: creating
+the 500 million points takes a quarter of an hour and 19 GB.
 
-A chart counts as drawn when a line for each of its runs is on its canvas. A chart that is zoomed
-is drawn at once from what is at hand, and again with what the server has of that part. The
-baseline of what needs the server is the server alone: the same questions, one after the other,
-without a browser. Frames are those of scrolling with the wheel. The clock says how long the
-slowest took, also where other programs have the processor meanwhile; what the page's main thread
-computed for one, at most, is measured beside it. The baseline is a plain page of as many rows,
-scrolled likewise.
+A chart is drawn when its canvas has a line for each of its runs. After a zoom it is drawn twice:
+first with the points that the page has, then with the server's points of the range. The baseline is
+the duration of the same requests, one after the other, without a browser.
+
+Frames are measured while scrolling with the wheel. The slowest frame is measured by the clock,
+which includes the time of other programs; the CPU time of the page's main thread per frame is
+measured separately. The baseline is a plain page with as many rows.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from urllib.parse import quote
 
 import anyio
 
-from scripts.benchmarks import crowd
+from scripts.benchmarks import large_project
 from scripts.benchmarks.harness import ChildError, Client, Figure, Report, Table, serve
 from scripts.benchmarks.scrolling import COLUMNS, Frames, frames_of
 from trackai import dashboard
@@ -45,7 +45,7 @@ _ARGUMENTS = (
     "--no-sandbox --disable-gpu --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync"
 ).split()
-# What the page does is seen from outside: uPlot strokes one path for each line.
+# The script observes the page from outside: uPlot strokes one path for each line of a chart.
 _WATCH = """
 const bench = window.bench = { answers: [], frames: [], drawn: new Map() };
 const stroke = CanvasRenderingContext2D.prototype.stroke;
@@ -57,20 +57,20 @@ CanvasRenderingContext2D.prototype.stroke = function (path) {
   }
   return path ? stroke.call(this, path) : stroke.call(this);
 };
-const ask = window.fetch;
-window.fetch = async (...given) => {
-  const answer = await ask(...given);
-  if (String(given[1]?.body).includes('"step_min"')) bench.answers.push(performance.now());
+const originalFetch = window.fetch;
+window.fetch = async (...parameters) => {
+  const answer = await originalFetch(...parameters);
+  if (String(parameters[1]?.body).includes('"step_min"')) bench.answers.push(performance.now());
   return answer;
 };
-// When so many charts had so many lines each; undefined if they do not yet.
+// The time at which a number of charts had a number of lines each, or undefined.
 bench.complete = (charts, lines) => {
   const times = [...bench.drawn]
     .filter(([canvas, drawn]) => canvas.isConnected && drawn.length >= lines)
-    .map(([, drawn]) => drawn[lines - 1]).sort((one, other) => one - other);
+    .map(([, drawn]) => drawn[lines - 1]).sort((a, b) => a - b);
   return times[charts - 1];
 };
-// When the first chart was drawn after a moment.
+// The time at which the first chart was drawn again after `since`, or undefined.
 bench.redrawn = (lines, since) => {
   for (const [canvas, drawn] of bench.drawn) {
     if (!canvas.isConnected) continue;
@@ -95,25 +95,38 @@ addEventListener("mouseup", () => { bench.released = performance.now(); }, true)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What can be chosen."""
-    parser.add_argument("--runs", type=int, default=1000, help="in the project [default: 1000]")
-    parser.add_argument("--metrics", type=int, default=50, help="of each run [default: 50]")
-    parser.add_argument("--steps", type=int, default=10_000, help="of long runs [default: 10000]")
-    parser.add_argument("--long-runs", type=int, default=20, help="so many [default: 20]")
+    """Add the options of the benchmark."""
+    parser.add_argument("--runs", type=int, default=1000, help="number of runs [default: 1000]")
+    parser.add_argument("--metrics", type=int, default=50, help="metrics of each run [default: 50]")
     parser.add_argument(
-        "--short-steps", type=int, default=100, help="of the other runs [default: 100]"
+        "--steps", type=int, default=10_000, help="steps of long runs [default: 10000]"
     )
-    parser.add_argument("--repeat", type=int, default=5, help="take medians of [default: 5]")
     parser.add_argument(
-        "--scroll-seconds", type=float, default=4, help="scroll so long [default: 4]"
+        "--long-runs", type=int, default=20, help="number of long runs [default: 20]"
     )
-    parser.add_argument("--db", type=Path, help="make the project there, or find it there")
-    parser.add_argument("--chromium", type=Path, help="the browser [default: the first found]")
+    parser.add_argument(
+        "--short-steps", type=int, default=100, help="steps of other runs [default: 100]"
+    )
+    parser.add_argument(
+        "--repeat",
+        type=int,
+        default=5,
+        help="measurements to take the median of [default: 5]",
+    )
+    parser.add_argument(
+        "--scroll-seconds", type=float, default=4, help="duration of scrolling [default: 4]"
+    )
+    parser.add_argument(
+        "--db", type=Path, help="database with the project, created if it is missing"
+    )
+    parser.add_argument(
+        "--chromium", type=Path, help="path of the browser [default: the first that is found]"
+    )
 
 
 def run(arguments: argparse.Namespace) -> Report:
-    """Make the project, and measure; this takes two minutes."""
-    size = crowd.Size(
+    """Create the project and measure; this takes two minutes."""
+    size = large_project.Size(
         arguments.runs, arguments.metrics, arguments.steps,
         max(arguments.long_runs, RUNS), arguments.short_steps,
     )  # fmt: skip
@@ -122,12 +135,12 @@ def run(arguments: argparse.Namespace) -> Report:
         filled: float | None = None
         if not path.exists():
             started = time.perf_counter()
-            anyio.run(crowd.make, path, size)
+            anyio.run(large_project.make, path, size)
             filled = time.perf_counter() - started
         with serve(path) as client, _browser(arguments.chromium) as browser:
             figures, frames = _measure(client, browser, arguments)
         megabytes = path.stat().st_size / 1e6
-    made = "found" if filled is None else f"made in {filled:.0f} s"
+    created = "found" if filled is None else f"created in {filled:.0f} s"
     return Report(
         f"the dashboard in Chromium, medians of {arguments.repeat}",
         [*figures, _scripts()],
@@ -136,13 +149,13 @@ def run(arguments: argparse.Namespace) -> Report:
             (
                 f"{size.runs:,} runs of {size.metrics} metrics, {size.long_runs:,} of them with "
                 f"{size.steps:,} steps, the others with {size.short_steps:,}: {size.points:,} "
-                f"points in {megabytes:,.0f} MB, {made}."
+                f"points in {megabytes:,.0f} MB, {created}."
             ),
-            "Baseline: the server alone; for frames, a plain page of as many rows.",
+            "Baseline: the requests without a browser; for frames, a plain page of as many rows.",
             (
-                "While scrolling the table, the page's main thread had a processor for "
-                f"{frames[1].running:.0f} % of the time for which it wanted one: the rest of what "
-                "is measured by the clock is other programs'."
+                "While scrolling the table, the page's main thread ran for "
+                f"{frames[1].running:.0f} % of the duration of its tasks; for the rest it waited "
+                "for a processor."
             ),
         ],
     )
@@ -163,7 +176,7 @@ def _browser(executable: Path | None) -> Iterator[Browser]:
 
 @contextmanager
 def _page(browser: Browser) -> Iterator[Page]:
-    """A page that has never been here: nothing is in its cache."""
+    """Open a page with an empty cache."""
     context = browser.new_context(viewport={"width": 1920, "height": 1400})
     page = context.new_page()
     page.add_init_script(_WATCH)
@@ -174,45 +187,57 @@ def _page(browser: Browser) -> Iterator[Page]:
 def _measure(
     client: Client, browser: Browser, arguments: argparse.Namespace
 ) -> tuple[list[Figure], list[Frames]]:
-    repeat, seconds = arguments.repeat, arguments.scroll_seconds
     url = "http://{}:{}".format(*client.address)
+    charts = _measure_charts(client, browser, url, arguments.repeat)
+    frames = _measure_scrolling(browser, url, arguments.scroll_seconds)
+    plain, *scrolled = frames
+    slowest = [
+        Figure(
+            name=f"slowest frame: scrolling {page.name}", unit="ms", at_most=1000 / 30,
+            value=page.slowest, baseline=plain.slowest,
+        )
+        for page in scrolled
+    ]  # fmt: skip
+    most_work = [
+        Figure(
+            name=f"most work for a frame: scrolling {page.name}", unit="ms of CPU",
+            at_most=1000 / 30, value=page.most_work,
+        )
+        for page in scrolled
+    ]  # fmt: skip
+    return [*charts, *slowest, *most_work], frames
+
+
+def _measure_charts(client: Client, browser: Browser, url: str, repeat: int) -> list[Figure]:
+    """Measure the time until charts are drawn, and drawn again after a zoom."""
     newest = json.loads(client.get(f"/api/runs?project_id=1&limit={RUNS}"))["runs"]
-    ids = [one["id"] for one in newest]
-    many = f"{url}/?project=1&runs={','.join(map(str, ids))}&metrics={quote(_SHOWN)}"
+    ids = [run["id"] for run in newest]
+    charts_url = f"{url}/?project=1&runs={','.join(map(str, ids))}&metrics={quote(_SHOWN)}"
     paths = json.loads(client.get(f"/api/metrics/runs/{ids[0]}"))
     paths = [path for path in paths if re.search(_SHOWN, path)]
 
-    def charts(body: dict[str, Any]) -> Callable[[], object]:
-        return lambda: client.post(
-            "/api/metrics/compare", {"run_ids": ids, "points": 200, "x": "step", **body}
-        )
+    def baseline(**body: Any) -> float:
+        request = {"run_ids": ids, "points": 200, "x": "step", **body}
+        return _median_ms(lambda: client.post("/api/metrics/compare", request), repeat)
 
-    first, all_, zoom = [], [], []
+    first_chart, all_charts, zoom = [], [], []
     for _ in range(repeat):
         with _page(browser) as page:
             page.goto(f"{url}/?project=1")
-            first.append(_wait(page, "bench.complete(1, 8)"))
+            first_chart.append(_wait(page, "bench.complete(1, 8)"))
         with _page(browser) as page:
-            page.goto(many)
-            all_.append(_wait(page, f"bench.complete({CHARTS}, {RUNS})"))
+            page.goto(charts_url)
+            all_charts.append(_wait(page, f"bench.complete({CHARTS}, {RUNS})"))
             zoom.append(_zoom(page))
-    with _page(browser) as page:
-        frames = [
-            frames_of("a plain page", browser, _plain(page), seconds),
-            frames_of("the table", browser, _project(page, url, ".rows"), seconds),
-            frames_of("the charts", browser, _project(page, url, ".charts"), seconds),
-        ]
-    some = ids[:8]
     return [
         Figure(
             name="first chart visible after navigation", unit="ms", at_most=1000,
-            value=statistics.median(first),
-            baseline=_ms(charts({"metric_paths": paths[:1], "run_ids": some}), repeat),
+            value=statistics.median(first_chart),
+            baseline=baseline(metric_paths=paths[:1], run_ids=ids[:8]),
         ),
         Figure(
             name=f"{CHARTS} charts of {RUNS} runs drawn", unit="ms", at_most=1500,
-            value=statistics.median(all_),
-            baseline=_ms(charts({"metric_paths": paths}), repeat),
+            value=statistics.median(all_charts), baseline=baseline(metric_paths=paths),
         ),
         Figure(
             name="zoom to redraw", unit="ms", at_most=150,
@@ -221,44 +246,39 @@ def _measure(
         Figure(
             name="zoom to redraw with the points of the part", unit="ms",
             value=statistics.median(complete for _, complete in zoom),
-            baseline=_ms(
-                charts({"metric_paths": paths[:1], "step_min": 2000, "step_max": 5000}), repeat
-            ),
+            baseline=baseline(metric_paths=paths[:1], step_min=2000, step_max=5000),
         ),
-        *(
-            Figure(
-                name=f"slowest frame: scrolling {one.name}", unit="ms", at_most=1000 / 30,
-                value=one.slowest, baseline=frames[0].slowest,
-            )
-            for one in frames[1:]
-        ),
-        *(
-            Figure(
-                name=f"most work for a frame: scrolling {one.name}", unit="ms of CPU",
-                at_most=1000 / 30, value=one.most_work,
-            )
-            for one in frames[1:]
-        ),
-    ], frames  # fmt: skip
+    ]  # fmt: skip
+
+
+def _measure_scrolling(browser: Browser, url: str, seconds: float) -> list[Frames]:
+    """Measure frames: first those of a plain page, which is the baseline."""
+    with _page(browser) as page:
+        return [
+            frames_of("a plain page", browser, _plain(page), seconds),
+            frames_of("the table", browser, _project(page, url, ".rows"), seconds),
+            frames_of("the charts", browser, _project(page, url, ".charts"), seconds),
+        ]
 
 
 def _wait(page: Page, expression: str) -> float:
-    """The milliseconds since navigation at which something was true."""
+    """Wait until an expression is true; return its value, milliseconds since navigation."""
     until = time.monotonic() + 60
     while time.monotonic() < until:
-        # The page's policy forbids it to evaluate what Playwright could wait for by itself.
-        found: float | None = page.evaluate(expression)
-        if found:
-            return found
+        # Not wait_for_function, whose evaluation the page's content security policy forbids.
+        time_ms: float | None = page.evaluate(expression)
+        if time_ms:
+            return time_ms
         page.wait_for_timeout(20)
-    raise ChildError(f"never: {expression}")
+    raise ChildError(f"not true within 60 s: {expression}")
 
 
 def _zoom(page: Page) -> tuple[float, float]:
-    """Drag over a part of the first chart.
+    """Zoom the first chart by dragging over a part of it.
 
     Returns:
-        From letting go until it is drawn again, by what is at hand, and by the server's answer.
+        The milliseconds from releasing the button until the chart is drawn with the points that
+        the page has, and until it is drawn with the server's response.
     """
     page.wait_for_timeout(500)
     box = page.locator("figure .u-over").first.bounding_box()
@@ -278,7 +298,7 @@ def _plain(page: Page) -> tuple[Page, float, float]:
     page.goto("about:blank")
     page.set_content(
         "<!doctype html><body><div class=rows></div><script>document.querySelector('.rows')"
-        ".innerHTML = Array.from({length: 1000}, (_, at) => `<p>${at}</p>`).join('')</script>"
+        ".innerHTML = Array.from({length: 1000}, (_, row) => `<p>${row}</p>`).join('')</script>"
     )
     return page, 400, 400
 
@@ -292,17 +312,18 @@ def _project(page: Page, url: str, selector: str) -> tuple[Page, float, float]:
     return page, box["x"] + box["width"] / 2, box["y"] + min(box["height"], 800) / 2
 
 
-def _ms(ask: Callable[[], object], repeat: int) -> float:
-    ask()
-    took = []
+def _median_ms(request: Callable[[], object], repeat: int) -> float:
+    """Return the median duration of a request in milliseconds."""
+    request()
+    durations = []
     for _ in range(repeat):
         started = time.perf_counter()
-        ask()
-        took.append(1000 * (time.perf_counter() - started))
-    return statistics.median(took)
+        request()
+        durations.append(1000 * (time.perf_counter() - started))
+    return statistics.median(durations)
 
 
 def _scripts() -> Figure:
     scripts = (dashboard.DIST / "assets").glob("*.js")
-    size = sum(len(gzip.compress(one.read_bytes())) for one in scripts)
+    size = sum(len(gzip.compress(script.read_bytes())) for script in scripts)
     return Figure(name="JavaScript, gzipped", value=size / 1000, unit="kB", at_most=150)

@@ -1,8 +1,7 @@
-"""Export a million points with `trackai export`, in a process of its own, to each format.
+"""Measure `trackai export` of a million points in each format, in a child process.
 
-The baseline of Parquet is what one would write by hand: one query with the names of runs and
-metrics, by sqlite3 into tuples, and one table of pyarrow, written with its defaults; also in a
-process of its own.
+The baseline of Parquet is a short script: one query by sqlite3 that includes the names of runs and
+metrics, and one pyarrow table, written with its defaults.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from scripts.benchmarks.filling import add_run, new_database
+from scripts.benchmarks.fill_database import add_run, new_database
 from scripts.benchmarks.harness import Figure, Report
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 
 _RUNS = 10
 _METRICS = 10
-_MOST_SECONDS = 3.0
+_MAX_SECONDS = 3.0
 _BY_HAND = """
 import sqlite3, sys
 import pyarrow as pa, pyarrow.parquet as pq
@@ -43,13 +42,18 @@ pq.write_table(pa.table(dict(zip(names, zip(*rows)))), sys.argv[2])
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What can be asked for."""
-    parser.add_argument("--points", type=int, default=1_000_000)
-    parser.add_argument("--repeat", type=int, default=3, help="how often; the median counts")
+    """Add the options of the benchmark."""
+    parser.add_argument(
+        "--points", type=int, default=1_000_000, help="in the database [default: 1000000]"
+    )
+    parser.add_argument(
+        "--repeat", type=int, default=3,
+        help="measurements to take the median of [default: 3]",
+    )  # fmt: skip
 
 
 def run(arguments: argparse.Namespace) -> Report:
-    """Fill a database and export all of it."""
+    """Fill a database and export it."""
     points = arguments.points // (_RUNS * _METRICS)
     total = points * _RUNS * _METRICS
     with tempfile.TemporaryDirectory(prefix="trackai-bench-") as folder:
@@ -70,20 +74,20 @@ def run(arguments: argparse.Namespace) -> Report:
                 ]  # fmt: skip
                 times.setdefault(format_, []).append(_seconds(command))
                 sizes[format_] = out.stat().st_size
-    seconds, busy = (
-        {name: statistics.median(pair[which] for pair in some) for name, some in times.items()}
-        for which in (0, 1)
+    seconds, cpu_seconds = (
+        {name: statistics.median(pair[index] for pair in pairs) for name, pairs in times.items()}
+        for index in (0, 1)
     )
     return Report(
         f"Exporting {total:,} points of {_RUNS} runs",
         [
             Figure(
-                name="to Parquet", value=seconds["parquet"], unit="s", at_most=_MOST_SECONDS,
+                name="to Parquet", value=seconds["parquet"], unit="s", at_most=_MAX_SECONDS,
                 baseline=seconds["by hand"],
             ),
             Figure(
-                name="its time on the processor", value=busy["parquet"], unit="s",
-                baseline=busy["by hand"],
+                name="its time on the processor", value=cpu_seconds["parquet"], unit="s",
+                baseline=cpu_seconds["by hand"],
             ),
             Figure(name="to CSV", value=seconds["csv"], unit="s"),
             Figure(name="to JSON lines", value=seconds["jsonl"], unit="s"),
@@ -92,24 +96,24 @@ def run(arguments: argparse.Namespace) -> Report:
                 for name, size in sizes.items()
             ),
         ],
-        notes=["The baseline is one query by sqlite3 and one table of pyarrow, written by hand."],
+        notes=["Baseline: a script with one query by sqlite3 and one pyarrow table."],
     )  # fmt: skip
 
 
 async def _fill(path: Path, points: int) -> None:
     async with new_database(path) as database:
         for number in range(_RUNS):
-            names = {f"metric/{one}": points for one in range(_METRICS)}
+            names = {f"metric/{metric}": points for metric in range(_METRICS)}
             await add_run(database, f"run-{number}", names)
 
 
 def _seconds(command: Sequence[str]) -> tuple[float, float]:
-    """How long a command takes, by the clock and on the processor, which others may use too."""
-    before, started = _busy(), time.perf_counter()
+    """Run a command; return its duration and its CPU time."""
+    before, started = _child_cpu_seconds(), time.perf_counter()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - started, _busy() - before
+    return time.perf_counter() - started, _child_cpu_seconds() - before
 
 
-def _busy() -> float:
+def _child_cpu_seconds() -> float:
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime

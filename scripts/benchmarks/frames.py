@@ -1,8 +1,7 @@
-"""How long it takes to get a long series into a pandas data frame, or an Arrow table.
+"""Measure reading a long series into a pandas data frame or an Arrow table.
 
-It is read from the file by `trackai.Api`, with nothing kept from one time to the next. The
-baseline is what pandas needs to read the same columns from the same file with a query
-(`read_sql_query`): what people do where a tracker gives them nothing else.
+`trackai.Api` reads it from the database, without a cache. The baseline is `pandas.read_sql_query`
+with a query for the same rows and columns.
 """
 
 from __future__ import annotations
@@ -17,9 +16,8 @@ import anyio
 import pandas as pd
 
 import trackai
-from scripts.benchmarks.filling import add_run, new_database
+from scripts.benchmarks.fill_database import add_run, new_database, roll_up
 from scripts.benchmarks.harness import Figure, Report, median_seconds, peak_memory
-from trackai.store.points import rollups
 
 if TYPE_CHECKING:
     import argparse
@@ -34,26 +32,29 @@ THINNED = 1000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What can be chosen."""
+    """Add the options of the benchmark."""
     parser.add_argument(
-        "--points", type=int, default=1_000_000, help="of the series [default: 1000000]"
+        "--points", type=int, default=1_000_000, help="points of the series [default: 1000000]"
     )
     parser.add_argument(
-        "--repeat", type=int, default=5, help="take medians of so many times [default: 5]"
+        "--repeat",
+        type=int,
+        default=5,
+        help="measurements to take the median of [default: 5]",
     )
 
 
 def run(arguments: argparse.Namespace) -> Report:
-    """Make the database, and measure; this takes half a minute."""
+    """Create the database and measure; this takes half a minute."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "trackai.db")
         run_id = anyio.run(_fill, path, arguments.points)
-        one = trackai.Api(path).run(run_id)
+        stored = trackai.Api(path).run(run_id)
         with closing(sqlite3.connect(path)) as plain:
             pandas, arrow, thin, baseline = median_seconds(
-                lambda: one.history(METRIC).to_pandas(),
-                lambda: one.history(METRIC).to_arrow(),
-                lambda: one.history(METRIC, points=THINNED).to_pandas(),
+                lambda: stored.history(METRIC).to_pandas(),
+                lambda: stored.history(METRIC).to_arrow(),
+                lambda: stored.history(METRIC, points=THINNED).to_pandas(),
                 lambda: pd.read_sql_query(_QUERY, plain, params=(run_id, METRIC)),
                 repeat=arguments.repeat,
             )
@@ -74,8 +75,5 @@ def run(arguments: argparse.Namespace) -> Report:
 async def _fill(path: Path, points: int) -> int:
     async with new_database(path) as database:
         run_id = await add_run(database, "long", {METRIC: points})
-        # As a server, or the process that logs, does in idle time.
-        async with database.write() as conn:
-            while (series_id := await rollups.next_stale(conn)) is not None:
-                await rollups.refresh(conn, series_id)
+        await roll_up(database)
         return run_id

@@ -1,4 +1,4 @@
-"""What the benchmarks share: figures and how they are shown, other processes, a server."""
+"""Shared by the benchmarks: reports, child processes and a server."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import platform
+import re
 import resource
 import sqlite3
 import statistics
@@ -20,19 +21,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-# The server closes a connection that has been idle for five seconds.
+# The server closes idle connections after five seconds; open a new one before that.
 _IDLE_SECONDS = 2.0
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """One measured number.
+    """A measured number.
 
     Attributes:
         at_most, at_least: the goal, in the same unit.
-        baseline: what the same run needed for the plainest thing that does the same work. The
-            ratio to it says more than the figure where the machine is slow or busy.
+        baseline: the same measurement for the simplest code that does the same work, taken in the
+            same run. The ratio to it depends less on the machine than the value does.
     """
 
     name: str
@@ -44,7 +45,7 @@ class Figure:
 
     @property
     def met(self) -> bool | None:
-        """Whether the goal is reached; None without one."""
+        """Whether the goal is reached; None without a goal."""
         if self.at_most is not None:
             return self.value <= self.at_most
         return self.value >= self.at_least if self.at_least is not None else None
@@ -52,7 +53,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of figures side by side."""
+    """A table of figures."""
 
     title: str
     columns: Sequence[str]
@@ -61,7 +62,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Report:
-    """What a benchmark has found; `notes` say how it was measured."""
+    """The result of a benchmark; `notes` say how it was measured."""
 
     title: str
     figures: list[Figure]
@@ -70,7 +71,7 @@ class Report:
 
 
 def as_json(report: Report) -> str:
-    """The report for programs."""
+    """Format a report for programs."""
     figures = [
         {key: value for key, value in asdict(figure).items() if value is not None}
         | ({} if figure.met is None else {"met": figure.met})
@@ -96,7 +97,7 @@ def as_json(report: Report) -> str:
 
 
 def as_text(report: Report) -> str:
-    """The report for people."""
+    """Format a report for people."""
     machine = _machine()
     lines = [report.title, ", ".join(f"{key} {value}" for key, value in machine.items()), ""]
     rows = [
@@ -142,11 +143,11 @@ def _number(value: str | float | None) -> str:
 
 def _grid(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     table = [columns, *rows]
-    widths = [max(len(row[at]) for row in table) for at in range(len(columns))]
+    widths = [max(len(row[column]) for row in table) for column in range(len(columns))]
     return [
         "  ".join(
-            cell.rjust(width) if at else cell.ljust(width)
-            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
+            cell.rjust(width) if column else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in table
     ]
@@ -154,7 +155,7 @@ def _grid(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 @dataclass(frozen=True)
 class Spread:
-    """How a duration is spread over many measurements, in the unit of the measurements."""
+    """Statistics of many measurements, in their unit."""
 
     median: float
     mean: float
@@ -162,7 +163,7 @@ class Spread:
 
 
 def spread(durations: Sequence[float]) -> Spread:
-    """The median, mean and 99th percentile."""
+    """Return the median, mean and 99th percentile."""
     ordered = sorted(durations)
     return Spread(
         statistics.median(ordered),
@@ -172,23 +173,23 @@ def spread(durations: Sequence[float]) -> Spread:
 
 
 def median_seconds(*actions: Callable[[], object], repeat: int) -> list[float]:
-    """The median duration of each action, after it was done once to warm up.
+    """Return the median duration of each action, after one call of each to warm up.
 
-    They take turns: what disturbs the machine meanwhile disturbs all of them.
+    The actions take turns, so that a disturbance of the machine affects all of them.
     """
     durations: list[list[float]] = [[] for _ in actions]
     for action in actions:
         action()
     for _ in range(repeat):
-        for action, own in zip(actions, durations, strict=True):
+        for action, measured in zip(actions, durations, strict=True):
             started = time.perf_counter()
             action()
-            own.append(time.perf_counter() - started)
-    return [statistics.median(own) for own in durations]
+            measured.append(time.perf_counter() - started)
+    return [statistics.median(measured) for measured in durations]
 
 
 def resident_memory(pid: int) -> float:
-    """The memory that another process holds just now, in MB; 0 where only Linux could say."""
+    """Return the resident memory of a process, in MB of 10^6 bytes; 0 except on Linux."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except FileNotFoundError:
@@ -197,9 +198,9 @@ def resident_memory(pid: int) -> float:
 
 
 def peak_memory() -> float:
-    """The most memory that this process has held, in MB of 10^6 bytes."""
+    """Return the peak resident memory of this process, in MB of 10^6 bytes."""
     try:
-        # Of this program only; getrusage also counts what its parent held when it forked.
+        # Not getrusage, which includes the memory of the parent at the time of the fork.
         status = Path("/proc/self/status").read_text()
     except FileNotFoundError:
         unit = 1 if sys.platform == "darwin" else 1024
@@ -207,24 +208,24 @@ def peak_memory() -> float:
     return int(status.partition("VmHWM:")[2].split()[0]) * 1024 / 1e6
 
 
-def forget_peak_memory() -> None:
-    """Measure the peak from here on, where the system can do that."""
+def reset_peak_memory() -> None:
+    """Reset the peak, if the system allows it."""
     with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
 
 
 class ChildError(Exception):
-    """A process that was to measure something has failed."""
+    """A child process of a benchmark has failed."""
 
 
 def run_child(module: str, *arguments: str, env: dict[str, str] | None = None) -> Any:
-    """Run a module in a process of its own.
+    """Run a module in a child process.
 
     Returns:
-        The JSON on the last line that it printed.
+        The decoded JSON of the last line that it printed.
 
     Raises:
-        ChildError: it failed.
+        ChildError: the process failed.
     """
     process = subprocess.run(
         [sys.executable, "-m", module, *arguments],
@@ -241,38 +242,38 @@ def run_child(module: str, *arguments: str, env: dict[str, str] | None = None) -
 
 
 class Client:
-    """One connection to a server, kept open; it reads bytes and does not decode them."""
+    """A connection to a server that is kept open; responses are read, but not decoded."""
 
     def __init__(self, host: str, port: int) -> None:
         self.address = (host, port)
         self.server_pid: int | None = None
         self._connection = http.client.HTTPConnection(host, port, timeout=120)
-        self._last_answer = time.monotonic()
+        self._last_response = time.monotonic()
 
     def close(self) -> None:
         """Close the connection; the next request opens it again."""
         self._connection.close()
 
     def get(self, path: str) -> bytes:
-        """The body of an answer that is 200."""
+        """Send a GET request; return the body of the response, whose status must be 200."""
         return self._request("GET", path, None)
 
     def post(self, path: str, body: Any) -> bytes:
-        """The body of an answer that is 200."""
+        """Send a POST request with a JSON body; return the body of the response."""
         return self._request("POST", path, json.dumps(body))
 
     def delete(self, path: str) -> bytes:
-        """The body of an answer that is 200."""
+        """Send a DELETE request; return the body of the response."""
         return self._request("DELETE", path, None)
 
     def _request(self, method: str, path: str, body: str | None) -> bytes:
         headers = {} if body is None else {"Content-Type": "application/json"}
-        if time.monotonic() - self._last_answer > _IDLE_SECONDS:
+        if time.monotonic() - self._last_response > _IDLE_SECONDS:
             self.close()
         self._connection.request(method, path, body, headers)
         response = self._connection.getresponse()
         data = response.read()
-        self._last_answer = time.monotonic()
+        self._last_response = time.monotonic()
         if response.status != 200:
             raise ChildError(f"{method} {path}: {response.status} {data[:200]!r}")
         return data
@@ -280,7 +281,7 @@ class Client:
 
 @contextmanager
 def serve(db_path: Path) -> Iterator[Client]:
-    """A `trackai serve` process over a database, and a connection to it."""
+    """Run `trackai serve` on a database, and connect to it."""
     with subprocess.Popen(
         [sys.executable, "-m", "trackai.cli", "serve", "--port", "0", "--db", str(db_path)],
         cwd=ROOT,
@@ -289,9 +290,11 @@ def serve(db_path: Path) -> Iterator[Client]:
     ) as process:
         assert process.stderr is not None
         line = process.stderr.readline()
-        if "serves" not in line:
+        port = re.search(r"http://[^\s/]+:(\d+)", line)
+        if port is None:
+            process.terminate()
             raise ChildError(line + process.stderr.read())
-        client = Client("127.0.0.1", int(line.split()[2].rpartition(":")[2]))
+        client = Client("127.0.0.1", int(port[1]))
         client.server_pid = process.pid
         try:
             _wait_until_healthy(client)

@@ -1,11 +1,10 @@
-"""Import a Neptune export of 200 runs and 5 million rows, and count rows a second and memory.
+"""Measure the speed and memory of an import of 5 million rows of 200 runs from Neptune.
 
-The rows are stored, counted and read back as a user would have it, by `trackai import neptune` in
-a process of its own. Memory is what that process and those that read for it share out among them
-(their proportional set sizes), at its peak. The baseline are ready-made tuples that go into the
-same table by plain executemany, one core, nothing else done.
+`trackai import neptune` runs in a child process. Its memory is the peak of the proportional set
+sizes of the process and its workers. The baseline is sqlite3's executemany of prepared tuples into
+the same table, on one core.
 """
-# ruff: noqa: N999 - the command is called like that
+# ruff: noqa: N999 - the module has the name of the command
 
 from __future__ import annotations
 
@@ -28,39 +27,39 @@ from scripts.neptune_export import make
 if TYPE_CHECKING:
     import argparse
 
-_LEAST_ROWS_A_SECOND = 500_000
-_MOST_MEGABYTES = 500
+_MIN_ROWS_PER_SECOND = 500_000
+_MAX_MEGABYTES = 500
 _PLAIN_ROWS = 1_000_000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What can be asked for."""
-    parser.add_argument("--runs", type=int, default=200)
-    parser.add_argument("--rows", type=int, default=5_000_000)
-    parser.add_argument("--jobs", type=int, help="how many processes read")
+    """Add the options of the benchmark."""
+    parser.add_argument("--runs", type=int, default=200, help="[default: 200]")
+    parser.add_argument("--rows", type=int, default=5_000_000, help="[default: 5000000]")
+    parser.add_argument("--jobs", type=int, help="number of processes that read")
 
 
 def run(arguments: argparse.Namespace) -> Report:
-    """Make an export, import it, import it again."""
+    """Create an export, and import it twice."""
     with tempfile.TemporaryDirectory(prefix="trackai-bench-") as folder:
         export, database = Path(folder) / "export", Path(folder) / "trackai.db"
         rows = make(export, arguments.runs, arguments.rows)
-        plain = _plain_rows_a_second(Path(folder) / "plain.db")
+        plain = _plain_rows_per_second(Path(folder) / "plain.db")
         jobs = [] if arguments.jobs is None else ["--jobs", str(arguments.jobs)]
         seconds, megabytes, receipt = _import(export, database, jobs)
         if not receipt["complete"] or receipt["totals"]["stored"] != rows:
-            raise SystemExit(f"not all of {rows} rows are stored: {receipt['totals']}")
+            raise SystemExit(f"must store {rows} rows, got {receipt['totals']}")
         again, _, _ = _import(export, database, jobs)
         return Report(
             f"Importing {rows:,} rows of {arguments.runs} runs",
             [
                 Figure(
                     name="import", value=rows / seconds, unit="rows/s",
-                    at_least=_LEAST_ROWS_A_SECOND, baseline=plain,
+                    at_least=_MIN_ROWS_PER_SECOND, baseline=plain,
                 ),
                 Figure(
                     name="memory at its peak", value=megabytes, unit="MB",
-                    at_most=_MOST_MEGABYTES,
+                    at_most=_MAX_MEGABYTES,
                 ),
                 Figure(name="importing it again", value=again, unit="s"),
                 Figure(
@@ -68,7 +67,7 @@ def run(arguments: argparse.Namespace) -> Report:
                     value=database.stat().st_size / rows, unit="bytes/row",
                 ),
             ],
-            notes=["The baseline is plain executemany of ready tuples into the same table."],
+            notes=["Baseline: sqlite3's executemany of prepared tuples into the same table."],
         )  # fmt: skip
 
 
@@ -82,29 +81,29 @@ def _import(export: Path, database: Path, jobs: list[str]) -> tuple[float, float
         stdout=subprocess.PIPE,
     ) as process:  # fmt: skip
         peak = [0.0]
-        watch = threading.Thread(target=_watch, args=(process, peak))
-        watch.start()
+        watcher = threading.Thread(target=_watch_memory, args=(process, peak))
+        watcher.start()
         output, _ = process.communicate()
         seconds = time.perf_counter() - started
-        watch.join()
+        watcher.join()
     return seconds, peak[0], json.loads(output)
 
 
-def _watch(process: subprocess.Popen[bytes], peak: list[float]) -> None:
+def _watch_memory(process: subprocess.Popen[bytes], peak: list[float]) -> None:
     while process.poll() is None:
-        peak[0] = max(peak[0], sum(map(_megabytes, _family(process.pid))))
+        peak[0] = max(peak[0], sum(map(_megabytes, _process_tree(process.pid))))
         time.sleep(0.05)
 
 
-def _family(pid: int) -> list[int]:
-    family = [pid]
+def _process_tree(pid: int) -> list[int]:
+    pids = [pid]
     try:
         for task in Path(f"/proc/{pid}/task").iterdir():
             for child in (task / "children").read_text().split():
-                family += _family(int(child))
-    except OSError:  # it has just ended; or this system has no /proc
+                pids += _process_tree(int(child))
+    except OSError:  # the process has exited, or the system has no /proc
         pass
-    return family
+    return pids
 
 
 def _megabytes(pid: int) -> float:
@@ -115,7 +114,7 @@ def _megabytes(pid: int) -> float:
     return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("Pss:")), 0.0)
 
 
-def _plain_rows_a_second(path: Path) -> float:
+def _plain_rows_per_second(path: Path) -> float:
     values = [random.random() for _ in range(_PLAIN_ROWS)]
     rows = [(n // 1250, n % 1250, n, value, 1) for n, value in enumerate(values)]
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:

@@ -1,10 +1,10 @@
-"""How many points and requests a second the server stores that clients send over HTTP.
+"""Measure how many points and requests per second the server stores over HTTP.
 
-The server is a process of its own over an empty database; the clients are one process with open
-connections. Large batches are columns in msgpack, sent one after the other; their baseline is
-plain sqlite3 that stores the same rows in a table of the same shape. Small ones are rows in msgpack
-from many connections at once; their baseline is GET /health over the same connections. A third
-process asks for a chart of a long series meanwhile, as a dashboard that is open does.
+The server runs in a child process with an empty database; all clients are connections of this
+process. Large batches are columns in msgpack, sent one after the other. Their baseline is sqlite3
+storing the same rows in a similar table. Small batches are rows in msgpack, sent over many
+connections at once. Their baseline is GET /health over the same connections. Meanwhile, another
+process requests a chart of a long series, as an open dashboard does.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import sqlite3
 import tempfile
 import time
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,93 +32,138 @@ if TYPE_CHECKING:
 METRICS = 10
 CONNECTIONS = 32
 LONG = 1_000_000
-# For the server to roll up a long series, and for a look at it.
-_SETTLE_SECONDS = 8.0
-_LOOK_SECONDS = 5.0
+# The time for the server to roll up the long series, and for the baseline of the chart.
+_ROLL_UP_SECONDS = 8.0
+_CHART_SECONDS = 5.0
 _encode = msgspec.msgpack.encode
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What can be chosen."""
-    parser.add_argument("--batches", type=int, default=100, help="of 10 000 points [default: 100]")
-    parser.add_argument("--requests", type=int, default=9600, help="of 10 points [default: 9600]")
+    """Add the options of the benchmark."""
+    parser.add_argument(
+        "--batches", type=int, default=100, help="number of batches of 10 000 points [default: 100]"
+    )
+    parser.add_argument(
+        "--requests", type=int, default=9600, help="number of batches of 10 points [default: 9600]"
+    )
+
+
+@dataclass(frozen=True)
+class _Measurements:
+    """The measured values: durations in seconds.
+
+    Attributes:
+        large: the duration of all large batches.
+        health, one_run, many_runs: the durations of as many requests: GET /health, small batches
+            to one run, small batches to a run for each connection.
+        waits: the duration of each small batch to one run.
+        chart_alone, chart_beside_small, chart_beside_large: the durations of requests for a chart
+            without other requests, and during small or large batches.
+    """
+
+    large: float
+    health: float
+    one_run: float
+    many_runs: float
+    waits: list[float]
+    chart_alone: list[float]
+    chart_beside_small: list[float]
+    chart_beside_large: list[float]
 
 
 def run(arguments: argparse.Namespace) -> Report:
-    """Send, and measure; this takes half a minute."""
+    """Send batches and measure; this takes half a minute."""
+    batches, each = arguments.batches, max(1, arguments.requests // CONNECTIONS)
     with tempfile.TemporaryDirectory() as folder:
         with serve(Path(folder, "trackai.db")) as client:
-            runs = _make_runs(client, 3 + CONNECTIONS)
-            large = [_large(number) for number in range(arguments.batches)]
-            large_seconds, _ = _send(client, [[_post(runs[0], body) for body in large]])
-            _log_long(client, runs[-1])
-            each = max(1, arguments.requests // CONNECTIONS)
-            health, _ = _send(client, [[_get("/health")] * each] * CONNECTIONS)
-            one_run, waits = _send(
-                client, [_small(f"a{at}", runs[1], each) for at in range(CONNECTIONS)]
-            )
-            many_runs, _ = _send(
-                client, [_small(f"b{at}", runs[2 + at], each) for at in range(CONNECTIONS)]
-            )
-            with _looking(client, runs[-1]) as alone:
-                time.sleep(_LOOK_SECONDS)
-            with _looking(client, runs[-1]) as beside_small:
-                _send(client, [_small(f"c{at}", runs[1], each) for at in range(CONNECTIONS)])
-            more = [_large(arguments.batches + number) for number in range(arguments.batches)]
-            with _looking(client, runs[-1]) as beside_large:
-                _send(client, [[_post(runs[0], body) for body in more]])
-        plain = _plain_sqlite(Path(folder, "plain.db"), arguments.batches)
-    points, requests = arguments.batches * 10_000, each * CONNECTIONS
+            measured = _measure(client, batches, each)
+        plain = _plain_sqlite(Path(folder, "plain.db"), batches)
     return Report(
         f"points over HTTP, {CONNECTIONS} connections for small requests",
-        [
-            Figure(
-                name="batches of 10 000 points",
-                value=points / large_seconds,
-                unit="points/s",
-                at_least=300_000,
-                baseline=points / plain,
-            ),
-            Figure(
-                name="batches of 10 points, to one run",
-                value=requests / one_run,
-                unit="requests/s",
-                at_least=3000,
-                baseline=requests / health,
-            ),
-            Figure(
-                name="batches of 10 points, each connection to its own run",
-                value=requests / many_runs,
-                unit="requests/s",
-                baseline=requests / health,
-            ),
-            Figure(
-                name="wait for the answer to 10 points: p99",
-                value=spread(waits).p99 * 1000,
-                unit="ms",
-            ),
-            *(
-                Figure(
-                    name=f"a chart of {LONG} points beside {what}: p99",
-                    value=spread(found).p99 * 1000,
-                    unit="ms",
-                    at_most=30,
-                    baseline=spread(alone).p99 * 1000,
-                )
-                for what, found in (
-                    ("batches of 10 points", beside_small),
-                    ("batches of 10 000", beside_large),
-                )
-            ),
-        ],
+        _figures(measured, batches * 10_000, each * CONNECTIONS, plain),
         [],
         [
             (
                 "Baselines: sqlite3 storing the same rows; GET /health over the same connections; "
-                "the same chart while nobody writes."
+                "the same chart without other requests."
             )
         ],
     )
+
+
+def _measure(client: Client, batches: int, each: int) -> _Measurements:
+    """Send large batches, and `each` small requests over each connection."""
+    runs = _make_runs(client, 3 + CONNECTIONS)
+    large_batches = [_large(number) for number in range(batches)]
+    large, _ = _send(client, [[_post(runs[0], body) for body in large_batches]])
+    _log_long(client, runs[-1])
+    health, _ = _send(client, [[_get("/health")] * each] * CONNECTIONS)
+    one_run, waits = _send(
+        client, [_small(f"a{number}", runs[1], each) for number in range(CONNECTIONS)]
+    )
+    many_runs, _ = _send(
+        client, [_small(f"b{number}", runs[2 + number], each) for number in range(CONNECTIONS)]
+    )
+    with _requesting_chart(client, runs[-1]) as alone:
+        time.sleep(_CHART_SECONDS)
+    with _requesting_chart(client, runs[-1]) as beside_small:
+        _send(client, [_small(f"c{number}", runs[1], each) for number in range(CONNECTIONS)])
+    large_batches = [_large(batches + number) for number in range(batches)]
+    with _requesting_chart(client, runs[-1]) as beside_large:
+        _send(client, [[_post(runs[0], body) for body in large_batches]])
+    return _Measurements(
+        large, health, one_run, many_runs, waits, alone, beside_small, beside_large
+    )
+
+
+def _figures(measured: _Measurements, points: int, requests: int, plain: float) -> list[Figure]:
+    """Build the figures of the report.
+
+    Args:
+        points: the points in large batches.
+        requests: the number of small batches.
+        plain: the seconds that sqlite3 takes for the large batches.
+    """
+    return [
+        Figure(
+            name="batches of 10 000 points",
+            value=points / measured.large,
+            unit="points/s",
+            at_least=300_000,
+            baseline=points / plain,
+        ),
+        Figure(
+            name="batches of 10 points, to one run",
+            value=requests / measured.one_run,
+            unit="requests/s",
+            at_least=3000,
+            baseline=requests / measured.health,
+        ),
+        Figure(
+            name="batches of 10 points, each connection to its own run",
+            value=requests / measured.many_runs,
+            unit="requests/s",
+            baseline=requests / measured.health,
+        ),
+        Figure(
+            name="wait for the answer to 10 points: p99",
+            value=spread(measured.waits).p99 * 1000,
+            unit="ms",
+        ),
+        *(
+            Figure(
+                name=f"a chart of {LONG} points beside {batches}: p99",
+                value=spread(waits).p99 * 1000,
+                unit="ms",
+                at_most=30,
+                baseline=spread(measured.chart_alone).p99 * 1000,
+            )
+            for batches, waits in (
+                ("batches of 10 points", measured.chart_beside_small),
+                ("batches of 10 000", measured.chart_beside_large),
+            )
+        ),
+    ]
 
 
 def _make_runs(client: Client, count: int) -> list[int]:
@@ -169,100 +215,104 @@ def _get(path: str) -> bytes:
 
 
 def _send(client: Client, connections: Sequence[Sequence[bytes]]) -> tuple[float, list[float]]:
-    """The seconds that all requests take, and each of them.
+    """Send requests over several connections at once.
 
-    Bare sockets and ready bytes: who asks shares the cores with who answers.
+    Sockets and prepared bytes cost little: the client shares the cores with the server.
+
+    Returns:
+        The seconds until all are answered, and the duration of each request.
     """
     waits: list[float] = []
     with ExitStack() as stack, select.epoll() as poll:
-        asked: dict[int, _Connection] = {}
+        by_descriptor: dict[int, _Connection] = {}
         for requests in connections:
-            one = _Connection(stack.enter_context(socket.create_connection(client.address)))
-            one.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            one.rest = iter(requests)
-            asked[one.socket.fileno()] = one
-            poll.register(one.socket.fileno(), select.EPOLLIN)
+            connection = _Connection(
+                stack.enter_context(socket.create_connection(client.address)), requests
+            )
+            connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            by_descriptor[connection.socket.fileno()] = connection
+            poll.register(connection.socket.fileno(), select.EPOLLIN)
         started = time.perf_counter()
-        left = sum(1 for one in asked.values() if one.ask())
-        while left:
-            for number, _ in poll.poll():
-                one = asked[number]
-                if one.is_answered():
-                    waits.append(time.perf_counter() - one.since)
-                    left -= not one.ask()
+        active = sum(1 for connection in by_descriptor.values() if connection.send_next())
+        while active:
+            for descriptor, _ in poll.poll():
+                connection = by_descriptor[descriptor]
+                if connection.receive():
+                    waits.append(time.perf_counter() - connection.sent_at)
+                    active -= not connection.send_next()
         return time.perf_counter() - started, waits
 
 
 class _Connection:
-    """A connection, what it has yet to ask, and what of an answer has come."""
+    """A connection that sends its requests one after the other."""
 
-    def __init__(self, connected: socket.socket) -> None:
+    def __init__(self, connected: socket.socket, requests: Sequence[bytes]) -> None:
         self.socket = connected
-        self.rest: Iterator[bytes] = iter(())
-        self.since = 0.0
-        self._said = b""
+        self.sent_at = 0.0
+        self._requests = iter(requests)
+        self._response = b""
 
-    def ask(self) -> bool:
-        """Send the next request; False if there is none."""
-        request = next(self.rest, None)
+    def send_next(self) -> bool:
+        """Send the next request; return False after the last one."""
+        request = next(self._requests, None)
         if request is None:
             return False
-        self.since = time.perf_counter()
+        self.sent_at = time.perf_counter()
         self.socket.sendall(request)
         return True
 
-    def is_answered(self) -> bool:
-        """Read what has come; whether that is all of the answer."""
-        piece = self.socket.recv(65536)
-        self._said += piece
-        head, found, body = self._said.partition(b"\r\n\r\n")
+    def receive(self) -> bool:
+        """Read what has arrived; return whether the response is complete."""
+        data = self.socket.recv(65536)
+        self._response += data
+        head, separator, body = self._response.partition(b"\r\n\r\n")
         length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r")[0] or 0)
-        if not piece or (found and b" 200 " not in head[:16]):
-            raise RuntimeError(self._said.decode())
-        if not found or len(body) < length:
+        if not data or (separator and b" 200 " not in head[:16]):
+            raise RuntimeError(self._response.decode())
+        if not separator or len(body) < length:
             return False
-        self._said = b""
+        self._response = b""
         return True
 
 
-def _look(address: tuple[str, int], run: int, begun: Any, stop: Any, waits: Any) -> None:
-    """In a process of its own: ask for a chart again and again, and say how long each took."""
+def _request_chart(address: tuple[str, int], run: int, ready: Any, stop: Any, waits: Any) -> None:
+    """Request a chart until told to stop, and send the durations; runs in a child process."""
     client = Client(*address)
-    found: list[float] = []
-    begun.set()
-    while not (found and stop.is_set()):
+    durations: list[float] = []
+    ready.set()
+    while not (durations and stop.is_set()):
         started = time.perf_counter()
         client.get(f"/api/metrics/runs/{run}/metric/long?points=1000")
-        found.append(time.perf_counter() - started)
+        durations.append(time.perf_counter() - started)
         time.sleep(0.01)
-    waits.put(found)
+    waits.put(durations)
 
 
 @contextmanager
-def _looking(client: Client, run: int) -> Iterator[list[float]]:
-    """Somebody who looks at a chart of a long series meanwhile."""
+def _requesting_chart(client: Client, run: int) -> Iterator[list[float]]:
+    """Request a chart of a long series meanwhile; on exit, add the durations to the list."""
     context = multiprocessing.get_context("spawn")
-    begun, stop, waits = context.Event(), context.Event(), context.Queue()
-    process = context.Process(target=_look, args=(client.address, run, begun, stop, waits))
+    ready, stop, waits = context.Event(), context.Event(), context.Queue()
+    process = context.Process(target=_request_chart, args=(client.address, run, ready, stop, waits))
     process.start()
-    begun.wait(60)
-    found: list[float] = []
+    ready.wait(60)
+    durations: list[float] = []
     try:
-        yield found
+        yield durations
     finally:
         stop.set()
-        found += waits.get(timeout=60)
+        durations += waits.get(timeout=60)
         process.join()
 
 
 def _log_long(client: Client, run: int) -> None:
-    """A million points of one metric, and time for the server to roll them up."""
+    """Send a million points of one metric, and wait until the server has rolled them up."""
     size = 100_000
     for start in range(0, LONG, size):
         steps = list(range(start, start + size))
         column = {"path": "long", "steps": steps, "values": [step * 0.5 for step in steps]}
         _send(client, [[_post(run, _encode({"columns": [column]}))]])
-    time.sleep(_SETTLE_SECONDS)
+    time.sleep(_ROLL_UP_SECONDS)
 
 
 def _plain_sqlite(path: Path, batches: int) -> float:

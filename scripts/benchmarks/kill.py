@@ -1,7 +1,7 @@
-"""Kill processes that log, at random instants, and count what is missing or there twice.
+"""Kill processes that log, at random times, and count lost and duplicated points.
 
-Every process acknowledges each call of log() on a pipe once it has returned. Some are killed while
-they log, some while they rotate their journals, some within finish().
+Each process acknowledges every call of log() on a pipe after it returns. Some processes are killed
+while they log, some while they rotate their journals, and some within finish().
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from scripts.benchmarks.harness import Figure, Report
 if TYPE_CHECKING:
     import argparse
 
-# Journals rotate every few hundred calls here, and drains have little to do at a time.
+# Journals rotate every few hundred calls, so that processes are also killed at rotations.
 _CHILD = """
 import os, sys
 from trackai.ingest import journal
@@ -43,7 +43,12 @@ run.finish()
 
 @dataclass
 class Outcome:
-    """What became of the points of the processes."""
+    """The points of all processes after recovery.
+
+    Attributes:
+        wrong_figures: series whose figures do not match their rows.
+        wrong_states: runs that are still "running".
+    """
 
     kills: int
     acknowledged: int
@@ -54,7 +59,12 @@ class Outcome:
 
 
 def kill_many(db_path: Path, kills: int, *, seed: int, at_once: int = 4) -> Outcome:
-    """Start and kill so many processes on one database, recover, and count."""
+    """Start and kill processes on one database, run `trackai recover`, and count points.
+
+    Args:
+        kills: the number of processes.
+        at_once: the number of processes that run at the same time.
+    """
     rng = random.Random(seed)
     plans = [
         (f"r{number}", rng.choice((200, 2000, 100_000)), rng.choice((2_000, 100_000)), rng.random())
@@ -68,7 +78,7 @@ def kill_many(db_path: Path, kills: int, *, seed: int, at_once: int = 4) -> Outc
 
 
 def _kill_one(db_path: Path, name: str, calls: int, rotate: int, instant: float) -> int:
-    """How many calls a process acknowledged before it died."""
+    """Return the number of calls that a process acknowledged before it was killed."""
     with subprocess.Popen(
         [sys.executable, "-c", _CHILD, name, str(calls), str(rotate)],
         env={**os.environ, "TRACKAI_DB_PATH": str(db_path)},
@@ -76,7 +86,7 @@ def _kill_one(db_path: Path, name: str, calls: int, rotate: int, instant: float)
     ) as process:
         assert process.stdout is not None
         first = process.stdout.read(1)
-        # What takes long is begun and finished within this: logging, draining, finishing.
+        # Logging, draining and finishing all fall within this time.
         time.sleep(instant * 0.25)
         process.send_signal(signal.SIGKILL)
         return len(first + process.stdout.read())
@@ -88,9 +98,13 @@ def _count(db_path: Path, acknowledged: dict[str, int]) -> Outcome:
         for name, calls in acknowledged.items():
             for path in ("a", "b"):
                 rows = connection.execute(
-                    "SELECT metrics.step, metrics.value, series.points FROM metrics"
-                    " JOIN series ON series.id = series_id JOIN runs ON runs.id = run_id"
-                    " WHERE runs.name = ? AND path = ?",
+                    """
+                    SELECT metrics.step, metrics.value, series.points
+                    FROM metrics
+                    JOIN series ON series.id = series_id
+                    JOIN runs ON runs.id = run_id
+                    WHERE runs.name = ? AND path = ?
+                    """,
                     (name, path),
                 ).fetchall()
                 steps = {step for step, value, _ in rows if value == step}
@@ -104,23 +118,25 @@ def _count(db_path: Path, acknowledged: dict[str, int]) -> Outcome:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What can be chosen."""
-    parser.add_argument("--kills", type=int, default=500)
-    parser.add_argument("--seed", type=int, default=time.time_ns() % 1_000_000)
+    """Add the options of the benchmark."""
+    parser.add_argument("--kills", type=int, default=500, help="processes [default: 500]")
+    parser.add_argument(
+        "--seed", type=int, default=time.time_ns() % 1_000_000, help="of the random times"
+    )
 
 
 def run(arguments: argparse.Namespace) -> Report:
-    """Kill, and report."""
+    """Kill processes, and report what was lost."""
     with tempfile.TemporaryDirectory() as folder:
-        found = kill_many(Path(folder, "t.db"), arguments.kills, seed=arguments.seed)
+        outcome = kill_many(Path(folder, "t.db"), arguments.kills, seed=arguments.seed)
     return Report(
-        f"{found.kills} processes killed while they logged, seed {arguments.seed}",
+        f"{outcome.kills} processes killed while they logged, seed {arguments.seed}",
         [
-            Figure(name="acknowledged points", value=found.acknowledged),
-            Figure(name="of them lost", value=found.lost, at_most=0),
-            Figure(name="stored twice", value=found.doubled, at_most=0),
+            Figure(name="acknowledged points", value=outcome.acknowledged),
+            Figure(name="of them lost", value=outcome.lost, at_most=0),
+            Figure(name="stored twice", value=outcome.doubled, at_most=0),
             Figure(name="series with figures that are not of their rows",
-                   value=found.wrong_figures, at_most=0),
-            Figure(name="runs that still say they run", value=found.wrong_states, at_most=0),
+                   value=outcome.wrong_figures, at_most=0),
+            Figure(name="runs that still say they run", value=outcome.wrong_states, at_most=0),
         ],
     )  # fmt: skip

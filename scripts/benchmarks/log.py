@@ -1,8 +1,8 @@
-"""What a call of trackai.log() with ten floats costs, and what becomes of its points.
+"""Measure calls of trackai.log() with ten floats, and how their points are stored.
 
-Everything is measured in fresh processes with a new database each. The baseline of a call is to
-encode the same values with msgpack and to write them to a file; the baselines of the other
-figures are named with them. Other trackers are measured beside it where they are installed:
+Each measurement uses a new process and a new database. The baseline of a call is to encode the same
+values with msgpack and write them to a file; the report names the other baselines. Other trackers
+are measured too if they are installed:
 
     uv run --with trackio --with wandb python scripts/bench.py log
 """
@@ -24,32 +24,39 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
-# A burst of calls, a rest, and again: for as long as this goes on the drain is at work.
+# Calls in bursts with pauses between them keep the drain busy.
 BURST, PAUSE = 200, 0.01
-# Calls must not cost memory, but SQLite fills its page cache (16 MiB) with the first of them.
+# In MB: memory must not grow with the calls, except by SQLite's page cache of 16 MiB.
 PAGE_CACHE = 17
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What can be chosen."""
-    parser.add_argument("--quick", action="store_true", help="measure in seconds, and badly")
-    parser.add_argument("--backlog", type=float, default=60.0, help="seconds at full speed [60]")
-    parser.add_argument("--calls", type=int, default=20_000, help="of log() [default: 20000]")
-    parser.add_argument("--repeat", type=int, default=5, help="take medians of this many [5]")
+    """Add the options of the benchmark."""
+    parser.add_argument(
+        "--quick", action="store_true", help="take a few seconds, with imprecise results"
+    )
+    parser.add_argument(
+        "--backlog", type=float, default=60.0, help="seconds of logging at full speed [default: 60]"
+    )
+    parser.add_argument("--calls", type=int, default=20_000, help="calls of log() [default: 20000]")
+    parser.add_argument(
+        "--repeat", type=int, default=5,
+        help="measurements to take the median of [default: 5]",
+    )  # fmt: skip
     parser.add_argument(
         "--trackers",
         nargs="*",
         metavar="NAME",
-        help=f"which to set side by side, of: {', '.join(trackers.TRACKERS)} "
+        help=f"trackers to compare, of: {', '.join(trackers.TRACKERS)} "
         "[default: all that are installed]",
     )
     parser.add_argument(
-        "--tracker-calls", type=int, default=5000, help="of log() for these [default: 5000]"
+        "--tracker-calls", type=int, default=5000, help="calls to each tracker [default: 5000]"
     )
 
 
 def run(arguments: argparse.Namespace) -> Report:
-    """Measure it all; this takes minutes, and more with other trackers."""
+    """Take all measurements; this takes minutes, longer with other trackers."""
     calls, repeat, quick = arguments.calls, arguments.repeat, arguments.quick
     if quick:
         calls, repeat = min(calls, 2000), 1
@@ -67,9 +74,9 @@ def run(arguments: argparse.Namespace) -> Report:
         ],
         [_side_by_side(names, arguments.tracker_calls)],
         [
-            "Baselines: of a call, the same values as msgpack written to a file; of storing, plain",
-            "sqlite3 inserting the same rows into the same table; of the import, that of msgspec,",
-            "anyio and aiosqlite; of init(), plain sqlite3 making the same empty database.",
+            "Baselines: for a call, writing the same values as msgpack to a file; for storing,",
+            "sqlite3 inserting the same rows into the same table; for the import, importing",
+            "msgspec, anyio and aiosqlite; for init(), sqlite3 creating the same empty database.",
         ],
     )
 
@@ -82,45 +89,45 @@ def _tracker(name: str, calls: int, *, pause: float = 0.0) -> Any:
 
 
 def _calls(calls: int, repeat: int) -> list[Figure]:
-    flat_out, resting, plain, plain_resting, rows = [], [], [], [], []
-    for _ in range(repeat):  # in turn: what disturbs the machine disturbs all of them
+    steady, bursts, plain, plain_bursts, rows = [], [], [], [], []
+    for _ in range(repeat):  # in turn, so that a disturbance affects all measurements
         plain.append(_tracker("baseline", calls))
-        flat_out.append(_tracker("trackai", calls))
-        plain_resting.append(_tracker("baseline", calls, pause=PAUSE))
-        resting.append(_tracker("trackai", calls, pause=PAUSE))
+        steady.append(_tracker("trackai", calls))
+        plain_bursts.append(_tracker("baseline", calls, pause=PAUSE))
+        bursts.append(_tracker("trackai", calls, pause=PAUSE))
         rows.append(_in_new_folder(lambda folder: _insert_rows(folder, calls)))
     figures = []
-    for title, ours, theirs in (
-        ("a call, back to back", flat_out, plain),
-        (f"a call in bursts of {BURST}, drain at work", resting, plain_resting),
+    for title, trackai_results, plain_results in (
+        ("a call, back to back", steady, plain),
+        (f"a call in bursts of {BURST}, drain at work", bursts, plain_bursts),
     ):
         for field, goal in (("median", 3.0), ("mean", 8.0), ("p99", None)):
             figures.append(
                 Figure(
                     name=f"{title}: {field}",
-                    value=_median(ours, "microseconds", field),
+                    value=_median(trackai_results, "microseconds", field),
                     unit="µs",
                     at_most=goal,
-                    baseline=_median(theirs, "microseconds", field),
+                    baseline=_median(plain_results, "microseconds", field),
                 )
             )
     return [
         *figures,
         Figure(
             name="points stored during the calls, of them all",
-            value=100 * _median(resting, "stored_before_finish") / (calls * trackers.METRICS),
+            value=100 * _median(bursts, "stored_before_finish") / (calls * trackers.METRICS),
             unit="%",
         ),
         Figure(
             name="last call back to back to all points stored",
-            value=_median(flat_out, "finish"),
+            value=_median(steady, "finish"),
             unit="s",
             at_most=1.0,
             baseline=_median(rows, "seconds"),
         ),
         Figure(
             name="size of the database",
-            value=_median(flat_out, "bytes_per_point"),
+            value=_median(steady, "bytes_per_point"),
             unit="bytes/point",
             at_most=34,
             baseline=_median(rows, "bytes_per_point"),
@@ -129,11 +136,11 @@ def _calls(calls: int, repeat: int) -> list[Figure]:
 
 
 def _startup(repeat: int) -> list[Figure]:
-    needed, new, existing, plain = [], [], [], []
+    dependencies, new, existing, plain = [], [], [], []
     for _ in range(repeat):
         with tempfile.TemporaryDirectory() as folder:
             path = str(Path(folder, "trackai.db"))
-            needed.append(run_child("scripts.benchmarks.startup"))
+            dependencies.append(run_child("scripts.benchmarks.startup"))
             new.append(run_child("scripts.benchmarks.startup", path))
             existing.append(run_child("scripts.benchmarks.startup", path))
         plain.append(_in_new_folder(_make_database))
@@ -143,7 +150,7 @@ def _startup(repeat: int) -> list[Figure]:
             value=_median([*new, *existing], "import"),
             unit="s",
             at_most=0.2,
-            baseline=_median(needed, "import"),
+            baseline=_median(dependencies, "import"),
         ),
         Figure(
             name="of Starlette, uvicorn and NumPy are loaded",
@@ -224,7 +231,7 @@ def _in_new_folder(measure: Callable[[Path], Any]) -> Any:
 
 
 def _make_database(folder: Path) -> dict[str, float]:
-    """An empty database with TrackAI's tables, by nothing but sqlite3."""
+    """Create an empty database with TrackAI's tables, using only sqlite3."""
     started = time.perf_counter()
     with closing(sqlite3.connect(folder / "plain.db", isolation_level=None)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
@@ -235,7 +242,7 @@ def _make_database(folder: Path) -> dict[str, float]:
 
 
 def _insert_rows(folder: Path, calls: int) -> dict[str, float]:
-    """The same points, by nothing but sqlite3, in transactions of 5,000 calls."""
+    """Store the same points using only sqlite3, in transactions of 5,000 calls."""
     _make_database(folder)
     path = folder / "plain.db"
     now = time.time_ns() // 1000

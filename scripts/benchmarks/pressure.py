@@ -1,4 +1,4 @@
-"""What becomes of points where there are many writers, a busy main thread, or a long backlog."""
+"""Measure storing with many writers, a busy main thread, and a long backlog."""
 
 from __future__ import annotations
 
@@ -20,37 +20,41 @@ from scripts.benchmarks.trackers import METRICS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_MODULE = "scripts.benchmarks.pressed"
-# Of SQLite's page caches and of frames on their way, which grow once.
-_MEMORY = 32
+_MODULE = "scripts.benchmarks.pressure_child"
+# In MB: the growth of SQLite's page caches and of buffered frames.
+_MEMORY_GROWTH = 32
 
 
 def writers(numbers: tuple[int, ...], calls: int) -> list[Figure]:
-    """The same number of calls by several processes, each with a run of its own."""
-    found = [_write(number, calls) for number in numbers]
-    one = found[0]["speed"]
+    """Measure the same number of calls in total, by different numbers of processes.
+
+    Args:
+        numbers: the numbers of processes; each process has its own run.
+    """
+    results = [_write(number, calls) for number in numbers]
+    single_speed = results[0]["speed"]
     figures = [
         Figure(
             name=f"stored with {number} writers at once" if number > 1 else "stored, one writer",
             value=result["speed"],
             unit="points/s",
-            at_least=one / 2 if number > 1 else None,
-            baseline=one if number > 1 else None,
+            at_least=single_speed / 2 if number > 1 else None,
+            baseline=single_speed if number > 1 else None,
         )
-        for number, result in zip(numbers, found, strict=True)
+        for number, result in zip(numbers, results, strict=True)
     ]
-    if len(found) > 1:
-        # This says the same where other programs are at work too.
+    if len(results) > 1:
+        # Unlike the speed, CPU time does not depend on other programs.
         figures.append(
             Figure(
                 name=f"a point with {numbers[-1]} writers at once",
-                value=found[-1]["cpu"],
+                value=results[-1]["cpu"],
                 unit="µs of a CPU",
-                baseline=found[0]["cpu"],
+                baseline=results[0]["cpu"],
             )
         )
-    complaints = sum(result["complaints"] for result in found)
-    missing = sum(abs(result["missing"]) for result in found)
+    complaints = sum(result["complaints"] for result in results)
+    missing = sum(abs(result["missing"]) for result in results)
     return [
         *figures,
         Figure(name="of these writers complained of anything", value=complaints, at_most=0),
@@ -62,7 +66,7 @@ def _write(number: int, calls: int) -> dict[str, float]:
     each = calls // number
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "trackai.db")
-        with _server_that_reads(path):
+        with _server_with_requests(path):
             children = [_start("writer", path, each) for _ in range(number)]
             for child in children:
                 _await(child, "ready")
@@ -71,18 +75,18 @@ def _write(number: int, calls: int) -> dict[str, float]:
                 assert child.stdin is not None
                 child.stdin.write("\n")
                 child.stdin.flush()
-            ends = [child.communicate() for child in children]
+            outputs = [child.communicate() for child in children]
             seconds = time.perf_counter() - started
         with closing(sqlite3.connect(path)) as connection:
             [(points,)] = connection.execute("SELECT COUNT(*) FROM metrics").fetchall()
-    said = [errors for _, errors in ends]
+    errors_of_children = [errors for _, errors in outputs]
     if any(child.returncode for child in children):
-        raise ChildError(next(text for text in said if text).splitlines()[-1])
-    cpu = sum(json.loads(output)["cpu"] for output, _ in ends)
+        raise ChildError(next(text for text in errors_of_children if text).splitlines()[-1])
+    cpu = sum(json.loads(output)["cpu"] for output, _ in outputs)
     return {
         "speed": points / seconds,
         "cpu": 1e6 * cpu / points,
-        "complaints": sum(map(bool, said)),
+        "complaints": sum(map(bool, errors_of_children)),
         "missing": each * number * METRICS - points,
     }
 
@@ -105,16 +109,16 @@ def _await(child: subprocess.Popen[str], word: str) -> None:
 
 
 @contextmanager
-def _server_that_reads(path: Path) -> Iterator[None]:
-    """A server of which something is asked ten times a second."""
+def _server_with_requests(path: Path) -> Iterator[None]:
+    """Run a server, and request a list of runs ten times a second."""
     done = threading.Event()
     with serve(path) as client:
 
-        def ask() -> None:
+        def request_runs() -> None:
             while not done.wait(0.1):
                 client.get("/api/runs?limit=50")
 
-        thread = threading.Thread(target=ask)
+        thread = threading.Thread(target=request_runs)
         thread.start()
         try:
             yield
@@ -124,25 +128,25 @@ def _server_that_reads(path: Path) -> Iterator[None]:
 
 
 def busy(seconds: float) -> list[Figure]:
-    """A main thread that runs pure Python without a pause."""
-    found = _child("busy", seconds)
+    """Measure storing beside a main thread that runs pure Python without pauses."""
+    result = _run("busy", seconds)
     return [
         Figure(
             name="stored beside an idle main thread",
-            value=found["idle"],
+            value=result["idle"],
             unit="points/s",
             at_least=500_000,
         ),
         Figure(
             name="stored beside a main thread that never rests",
-            value=found["drained"],
+            value=result["drained"],
             unit="points/s",
             at_least=50_000,
-            baseline=found["idle"],
+            baseline=result["idle"],
         ),
         Figure(
             name="its speed at 10 000 points/s logged, of that without",
-            value=100 * found["share"],
+            value=100 * result["share"],
             unit="%",
             at_least=85,
         ),
@@ -150,60 +154,60 @@ def busy(seconds: float) -> list[Figure]:
 
 
 def backlog(seconds: float) -> list[Figure]:
-    """Calls as fast as possible, which is faster than they can be stored."""
-    found, shown = _on_a_terminal("backlog", seconds)
+    """Measure calls at full speed, which is faster than the points can be stored."""
+    result, terminal_output = _run_on_terminal("backlog", seconds)
     title = f"{seconds:g} s at full speed"
     return [
-        Figure(name=f"{title}: calls", value=found["calls_a_second"], unit="/s"),
+        Figure(name=f"{title}: calls", value=result["calls_a_second"], unit="/s"),
         Figure(
             name=f"{title}: peak memory after the first tenth",
-            value=found["memory_then"],
+            value=result["memory_then"],
             unit="MB",
-            at_most=found["memory_first"] + _MEMORY,
-            baseline=found["memory_first"],
+            at_most=result["memory_first"] + _MEMORY_GROWTH,
+            baseline=result["memory_first"],
         ),
         Figure(
             name=f"{title}: peak memory in finish()",
-            value=found["memory_finish"],
+            value=result["memory_finish"],
             unit="MB",
-            at_most=found["memory_first"] + _MEMORY,
-            baseline=found["memory_first"],
+            at_most=result["memory_first"] + _MEMORY_GROWTH,
+            baseline=result["memory_first"],
         ),
-        Figure(name=f"{title}: journals at once, at most", value=found["journals"]),
-        Figure(name=f"{title}: points that finish() still stores", value=found["waiting"]),
+        Figure(name=f"{title}: journals at once, at most", value=result["journals"]),
+        Figure(name=f"{title}: points that finish() still stores", value=result["waiting"]),
         Figure(
             name=f"{title}: finish()",
-            value=found["finish"],
-            unit="s, with progress" if "storing the last points" in shown else "s",
+            value=result["finish"],
+            unit="s, with progress" if "storing the last points" in terminal_output else "s",
         ),
-        Figure(name=f"{title}: points missing", value=abs(found["missing"]), at_most=0),
+        Figure(name=f"{title}: points missing", value=abs(result["missing"]), at_most=0),
     ]
 
 
-def _child(what: str, amount: float) -> Any:
+def _run(what: str, amount: float) -> Any:
     with tempfile.TemporaryDirectory() as folder:
         return run_child(_MODULE, what, str(Path(folder, "trackai.db")), str(amount))
 
 
-def _on_a_terminal(what: str, amount: float) -> tuple[Any, str]:
-    """What a process has measured, and what it has shown on its terminal."""
-    import pty  # Unix has it
+def _run_on_terminal(what: str, amount: float) -> tuple[Any, str]:
+    """Return the measurements of a child process, and its output on a terminal."""
+    import pty  # not available on Windows
 
-    ours, theirs = pty.openpty()
+    terminal, child_terminal = pty.openpty()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "trackai.db")
         process = subprocess.Popen(
             [sys.executable, "-m", _MODULE, what, str(path), str(amount)],
             cwd=ROOT,
             stdout=subprocess.PIPE,
-            stderr=theirs,
+            stderr=child_terminal,
         )
-        os.close(theirs)
-        shown = _read_all(ours)
+        os.close(child_terminal)
+        terminal_output = _read_all(terminal)
         output, _ = process.communicate()
     if process.returncode:
-        raise ChildError(shown.strip().splitlines()[-1])
-    return json.loads(output.splitlines()[-1]), shown
+        raise ChildError(terminal_output.strip().splitlines()[-1])
+    return json.loads(output.splitlines()[-1]), terminal_output
 
 
 def _read_all(terminal: int) -> str:
@@ -211,7 +215,7 @@ def _read_all(terminal: int) -> str:
     try:
         while part := os.read(terminal, 1 << 16):
             parts.append(part)
-    except OSError:  # the other side is closed
+    except OSError:  # the child has closed its end
         pass
     finally:
         os.close(terminal)

@@ -1,10 +1,10 @@
-"""How long the server takes to answer: pages of points, comparisons, charts, tables of runs.
+"""Measure the response times of the server: pages of points, comparisons, charts, tables of runs.
 
-The server is a process of its own, over a database with a run that has a series of a million
-points and some more metrics, fifty runs of a thousand points, a series of ten million points and
-one of 100 000, and a project of ten thousand runs. Requests go over one open connection; answers
-are read but not decoded. The baseline of each is what plain sqlite3 needs to fetch the rows, of
-charts the points, of which the answer is made.
+The server runs in a child process. Its database has a run with a series of a million points and
+twenty shorter ones, fifty runs of a thousand points, a series of ten million points and one of
+100 000, and a project of ten thousand runs. Requests use one open connection; responses are read,
+but not decoded. The baseline of a request is sqlite3 fetching the rows or points that the response
+is computed from.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from scripts.benchmarks import reading
-from scripts.benchmarks.filling import add_run, new_database
+from scripts.benchmarks import chart_questions
+from scripts.benchmarks.chart_questions import Question
+from scripts.benchmarks.fill_database import add_run, new_database
 from scripts.benchmarks.harness import Report, Table, serve
-from scripts.benchmarks.reading import Question
 
 if TYPE_CHECKING:
     import argparse
@@ -32,9 +32,9 @@ RUNS, RUN_POINTS = 50, 1000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What can be chosen."""
+    """Add the options of the benchmark."""
     parser.add_argument(
-        "--points", type=int, default=1_000_000, help="of the long series [default: 1000000]"
+        "--points", type=int, default=1_000_000, help="points of the long series [default: 1000000]"
     )
     parser.add_argument(
         "--long",
@@ -46,34 +46,40 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--table", type=int, default=10_000, help="runs of the table [default: 10000]"
     )
     parser.add_argument(
-        "--repeat", type=int, default=50, help="take medians of this many requests [default: 50]"
+        "--repeat",
+        type=int,
+        default=50,
+        help="requests to take the median of [default: 50]",
     )
 
 
 def run(arguments: argparse.Namespace) -> Report:
-    """Make the database, and measure; this takes two minutes."""
+    """Create the database and measure; this takes two minutes."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "trackai.db")
         started = time.perf_counter()
         long_run, compared = anyio.run(_fill, path, arguments.points)
         filled = time.perf_counter() - started
-        store = anyio.run(reading.fill, path, arguments.long, arguments.table)
+        store = anyio.run(chart_questions.fill, path, arguments.long, arguments.table)
         questions = _questions(long_run, arguments.points, compared)
-        of_charts = reading.questions(store, compared, METRIC)
+        of_charts = chart_questions.questions(store, compared, METRIC)
         with serve(path) as client, closing(sqlite3.connect(path)) as plain:
-            figures = [reading.idle_memory(client)]
+            figures = [chart_questions.idle_memory(client)]
             figures += [
-                reading.measure_one(one, client, plain, arguments.repeat) for one in questions
+                chart_questions.measure_one(question, client, plain, arguments.repeat)
+                for question in questions
             ]
-            figures += reading.measure(of_charts, client, plain, arguments.repeat)
-            sizes = [(one.name, len(one.ask(client))) for one in [*questions, *of_charts]]
+            figures += chart_questions.measure(of_charts, client, plain, arguments.repeat)
+            sizes = [
+                (question.name, len(question.ask(client))) for question in [*questions, *of_charts]
+            ]
     points = arguments.points + MORE_METRICS * MORE_POINTS + RUNS * RUN_POINTS
     return Report(
-        f"the server's answers, medians of {arguments.repeat} requests, long ones of fewer",
+        f"the server's responses, medians of {arguments.repeat} requests, fewer for slow ones",
         figures,
         [Table("Size of the answers", ["", "bytes"], sizes)],
         [
-            "Baseline: plain sqlite3 fetches the same rows into tuples.",
+            "Baseline: sqlite3 fetching the same rows into tuples.",
             f"The database has {points:,} points; storing them took {filled:.1f} s.",
             *store.notes,
         ],
@@ -81,9 +87,9 @@ def run(arguments: argparse.Namespace) -> Report:
 
 
 async def _fill(path: Path, points: int) -> tuple[int, list[int]]:
-    more = {f"train/metric_{number}": MORE_POINTS for number in range(MORE_METRICS)}
+    short_series = {f"train/metric_{number}": MORE_POINTS for number in range(MORE_METRICS)}
     async with new_database(path) as database:
-        long_run = await add_run(database, "long", {METRIC: points, **more})
+        long_run = await add_run(database, "long", {METRIC: points, **short_series})
         compared = [
             await add_run(database, f"run-{number}", {METRIC: RUN_POINTS}) for number in range(RUNS)
         ]

@@ -1,4 +1,4 @@
-"""How smoothly a page scrolls: its frames by the clock, and what they cost."""
+"""Measure how smoothly a page scrolls: the duration and CPU time of its frames."""
 
 from __future__ import annotations
 
@@ -16,11 +16,14 @@ _CATEGORIES = ["toplevel", "cc", "devtools.timeline"]
 
 
 class Frames(NamedTuple):
-    """What scrolling came to.
+    """The frames while a page was scrolled.
 
     Attributes:
-        most_work: what the main thread computed for a frame, in ms of CPU time.
-        running: how much of the time for which it had something to do it did it.
+        per_second: the mean number of frames per second.
+        slowest: the duration of the slowest frame, in ms.
+        within: the 99th percentile of the durations, in ms.
+        most_work: the most CPU time of the main thread for a frame, in ms.
+        running: CPU time of the main thread in percent of the duration of its tasks.
     """
 
     name: str
@@ -32,23 +35,28 @@ class Frames(NamedTuple):
 
 
 def frames_of(
-    name: str, browser: Browser, place: tuple[Page, float, float], seconds: float
+    name: str, browser: Browser, position: tuple[Page, float, float], seconds: float
 ) -> Frames:
-    """Scroll with the wheel, the mouse at a place of a page on which `bench` records frames."""
-    page, x, y = place
+    """Scroll with the wheel and measure the frames.
+
+    Args:
+        position: the page, whose script `bench` records frames, and the position of the mouse.
+        seconds: the duration of scrolling.
+    """
+    page, x, y = position
     page.mouse.move(x, y)
     page.evaluate("bench.record()")
     _turn(page, 120, seconds)
     times: list[float] = page.evaluate("bench.stop()")
-    took = sorted(after - before for before, after in pairwise(times))
-    # Recording what they cost slows frames down: they are scrolled back for that.
+    durations = sorted(after - before for before, after in pairwise(times))
+    # Tracing slows frames down, so the CPU time is measured separately while scrolling back.
     browser.start_tracing(page=page, categories=_CATEGORIES)
     _turn(page, -120, seconds)
     events = json.loads(browser.stop_tracing())["traceEvents"]
     most_work, running = _cost(events)
     return Frames(
-        name, 1000 / statistics.fmean(took), took[-1], took[len(took) * 99 // 100], most_work,
-        running,
+        name, 1000 / statistics.fmean(durations), durations[-1],
+        durations[len(durations) * 99 // 100], most_work, running,
     )  # fmt: skip
 
 
@@ -60,6 +68,7 @@ def _turn(page: Page, delta: float, seconds: float) -> None:
 
 
 def _cost(events: list[dict[str, Any]]) -> tuple[float, float]:
+    """Return `most_work` and `running` of `Frames` from a trace."""
     main = {
         (event["pid"], event["tid"])
         for event in events

@@ -1,27 +1,30 @@
-"""Import TrackAI and begin a run, in a process that has done nothing else; print the times."""
+"""Import TrackAI and start a run in a new process; print the durations as JSON.
+
+The argument is the path of a database; without it, only the dependencies are imported.
+"""
 
 import json
 import sys
 import time
 
-# What TrackAI cannot do without, imported the same way, is what its import is compared with.
-NEEDED = ("msgspec", "anyio", "aiosqlite")
+# Their import is the baseline of the import of TrackAI.
+DEPENDENCIES = ("msgspec", "anyio", "aiosqlite")
 UNWANTED = ("starlette", "uvicorn", "numpy")
 
 
 def main() -> None:
-    """The argument is the database file; without one, only what is needed is imported."""
+    """Measure and print."""
     started = time.perf_counter()
     if len(sys.argv) == 1:
-        for name in NEEDED:
+        for name in DEPENDENCIES:
             __import__(name)
         result = {"import": time.perf_counter() - started}
     else:
         import trackai
 
-        begin = trackai.init  # what it needs is imported when it is first asked for
+        init = trackai.init  # the first access imports what it needs
         imported = time.perf_counter()
-        begin(project="bench", db_path=sys.argv[1])
+        init(project="bench", db_path=sys.argv[1])
         ready = time.perf_counter()
         trackai.log({"loss": 0.5})
         trackai.finish()

@@ -1,6 +1,7 @@
-"""Log to one tracker in a process of its own, and print what that took as JSON.
+"""Log to one tracker, and print the durations as JSON; runs in a child process.
 
-Every tracker does the same: a new local store in an empty folder, one run, the calls, the end.
+Every tracker does the same work: create a local store in an empty folder, start a run, log the
+calls, and finish the run.
 """
 
 from __future__ import annotations
@@ -29,13 +30,13 @@ if TYPE_CHECKING:
     Log = Callable[[dict[str, float], int], object]
 
 METRICS = 10
-# Enough different values that no tracker gains from seeing the same ones again.
+# Different values, so that no tracker gains from caching them.
 CALLS = [{f"train/metric_{i}": random.random() for i in range(METRICS)} for _ in range(64)]
 
 
-# The plainest way to make a call's values survive: encode them, and write them to a file.
 @contextmanager
 def _baseline(msgpack: Any, folder: Path) -> Iterator[Log]:
+    """Encode the values of a call, and write them to a file."""
     encode = msgpack.Encoder().encode
     write = os.write
     fd = os.open(folder / "values", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -114,12 +115,17 @@ TRACKERS = {
 
 
 def installed() -> list[str]:
-    """The trackers that can be measured here."""
+    """Return the names of the trackers that are installed."""
     return [name for name, (module, _) in TRACKERS.items() if importlib.util.find_spec(module)]
 
 
 def timed_calls(log: Log, calls: int, burst: int, pause: float) -> array[int]:
-    """Log, and note how many nanoseconds each call takes; rest for `pause` after each burst."""
+    """Log calls, and return their durations in nanoseconds.
+
+    Args:
+        burst: the number of calls after which to pause.
+        pause: in seconds; 0 for no pauses.
+    """
     clock = time.perf_counter_ns
     durations = array("q", bytes(8 * calls))
     for step in range(calls):
@@ -137,7 +143,7 @@ def _bytes(folder: Path) -> int:
 
 
 def _points_stored(folder: Path) -> int:
-    """How many points are in TrackAI's database by now."""
+    """Return the number of points in TrackAI's database."""
     connection = sqlite3.connect(folder / "trackai.db")
     try:
         (points,) = connection.execute("SELECT coalesce(sum(points), 0) FROM series").fetchone()
@@ -147,7 +153,7 @@ def _points_stored(folder: Path) -> int:
 
 
 def measure(name: str, folder: Path, calls: int, burst: int, pause: float) -> dict[str, Any]:
-    """Log `calls` calls to a tracker whose files all go to `folder`; durations in seconds."""
+    """Log to a tracker whose files are in a folder; return durations in seconds."""
     started = time.perf_counter()
     module_name, tracker = TRACKERS[name]
     module = importlib.import_module(module_name)
@@ -180,12 +186,12 @@ def main() -> None:
     parser.add_argument("--pause", type=float, default=0.0)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        # Whatever a tracker does not ask for, it finds in the home directory.
+        # Some trackers store their files in the home directory or the current folder.
         folder = Path(name)
         os.chdir(folder)
         os.environ["HOME"] = name
         result = measure(arguments.name, folder, arguments.calls, arguments.burst, arguments.pause)
-        # At once: what a tracker still does at its exit is no part of this.
+        # Print the result before handlers at exit run, which may print too.
         sys.stdout.write("\n" + json.dumps(result) + "\n")
         sys.stdout.flush()
 

@@ -1,4 +1,4 @@
-"""The benchmarks run, and say what they measured; how fast it was is no matter here."""
+"""The benchmarks run and report their figures; the measured values do not matter here."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def test_log() -> None:
     report = bench(
         "log", "--json", "--quick", "--calls", "300", "--trackers", "baseline", "trackai",
     )  # fmt: skip
-    found = figures(report)
-    assert found["a call, back to back: median"]["at_most"] == 3
-    assert found["of Starlette, uvicorn and NumPy are loaded"]["value"] == 0
-    assert all(figure["value"] >= 0 for figure in found.values())
-    for nothing in ("of these writers complained of anything", "of their points are missing"):
-        assert found[nothing]["value"] == 0
-    assert found["stored with 4 writers at once"]["baseline"] > 0
-    assert found["1 s at full speed: points missing"]["value"] == 0
+    measured = figures(report)
+    assert measured["a call, back to back: median"]["at_most"] == 3
+    assert measured["of Starlette, uvicorn and NumPy are loaded"]["value"] == 0
+    assert all(figure["value"] >= 0 for figure in measured.values())
+    for name in ("of these writers complained of anything", "of their points are missing"):
+        assert measured[name]["value"] == 0
+    assert measured["stored with 4 writers at once"]["baseline"] > 0
+    assert measured["1 s at full speed: points missing"]["value"] == 0
     [table] = json.loads(report)["tables"]
     assert [row["tracker"] for row in table["rows"]] == ["baseline", "trackai"]
     assert all(row["median µs"] > 0 for row in table["rows"])
@@ -62,14 +62,14 @@ def test_read() -> None:
         assert re.search(rf"^{name} .* ms +≤ {goal} ", figures, re.MULTILINE), name
     assert re.search(r"^memory of the idle server .* MB +≤ 70 ", figures, re.MULTILINE)
     assert re.search(r"^9,000 points smoothed +\d", figures, re.MULTILINE)
-    assert "bytes a point, rollups included" in report
+    assert "bytes per point, rollups included" in report
 
 
 def test_ingest() -> None:
-    found = figures(bench("ingest", "--json", "--batches", "2", "--requests", "64"))
-    assert found["batches of 10 000 points"]["at_least"] == 300_000
-    assert found["batches of 10 points, to one run"]["at_least"] == 3000
-    assert all(figure["value"] > 0 for figure in found.values())
+    measured = figures(bench("ingest", "--json", "--batches", "2", "--requests", "64"))
+    assert measured["batches of 10 000 points"]["at_least"] == 300_000
+    assert measured["batches of 10 points, to one run"]["at_least"] == 3000
+    assert all(figure["value"] > 0 for figure in measured.values())
 
 
 def test_dashboard() -> None:
@@ -77,33 +77,33 @@ def test_dashboard() -> None:
         "dashboard", "--json", "--runs", "14", "--metrics", "15", "--steps", "60",
         "--long-runs", "12", "--short-steps", "20", "--repeat", "1", "--scroll-seconds", "0.5",
     )  # fmt: skip
-    found = figures(report)
-    assert found["first chart visible after navigation"]["at_most"] == 1000
-    assert found["12 charts of 10 runs drawn"]["at_most"] == 1500
-    assert found["zoom to redraw"]["at_most"] == 150
-    assert all(figure["value"] > 0 for figure in found.values())
-    # How large something is is no matter of the machine.
-    assert found["JavaScript, gzipped"]["met"]
+    measured = figures(report)
+    assert measured["first chart visible after navigation"]["at_most"] == 1000
+    assert measured["12 charts of 10 runs drawn"]["at_most"] == 1500
+    assert measured["zoom to redraw"]["at_most"] == 150
+    assert all(figure["value"] > 0 for figure in measured.values())
+    # A size does not depend on the machine.
+    assert measured["JavaScript, gzipped"]["met"]
     assert "11,400 points" in json.loads(report)["notes"][0]
 
 
 def test_frames() -> None:
-    found = figures(bench("frames", "--json", "--points", "2000", "--repeat", "1"))
-    assert found["2,000 points to pandas"]["at_most"] == 1.5
-    assert all(figure["value"] > 0 for figure in found.values())
-    assert found["2,000 points to pandas"]["baseline"] > 0
+    measured = figures(bench("frames", "--json", "--points", "2000", "--repeat", "1"))
+    assert measured["2,000 points to pandas"]["at_most"] == 1.5
+    assert all(figure["value"] > 0 for figure in measured.values())
+    assert measured["2,000 points to pandas"]["baseline"] > 0
 
 
 def test_export() -> None:
-    found = figures(bench("export", "--json", "--points", "2000", "--repeat", "1"))
-    assert found["to Parquet"]["at_most"] == 3
-    assert found["to Parquet"]["baseline"] > 0
-    assert all(figure["value"] > 0 for figure in found.values())
+    measured = figures(bench("export", "--json", "--points", "2000", "--repeat", "1"))
+    assert measured["to Parquet"]["at_most"] == 3
+    assert measured["to Parquet"]["baseline"] > 0
+    assert all(figure["value"] > 0 for figure in measured.values())
 
 
 def test_delete() -> None:
-    found = figures(bench("delete", "--json", "--points", "9000"))
-    assert found["given back to the file system"]["value"] > 0.2
-    longest = [figure for name, figure in found.items() if name.startswith("longest")]
+    measured = figures(bench("delete", "--json", "--points", "9000"))
+    assert measured["given back to the file system"]["value"] > 0.2
+    longest = [figure for name, figure in measured.items() if name.startswith("longest")]
     assert [figure["at_most"] for figure in longest] == [100, 100]
     assert all(figure["baseline"] > 0 for figure in longest)

@@ -1,8 +1,8 @@
-"""A process under pressure, which prints what it has measured as JSON; `pressure` starts them.
+"""A child process of `pressure.py`: it logs under load and prints its measurements as JSON.
 
-writer: log when told to, beside others, and finish
-busy: log from a main thread that otherwise runs pure Python without a pause
-backlog: log for a while as fast as possible
+writer: wait for a line on stdin, log a number of calls, and finish
+busy: log from a main thread that runs pure Python without pauses
+backlog: log for some seconds as fast as possible
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import trackai
-from scripts.benchmarks.harness import forget_peak_memory, peak_memory
+from scripts.benchmarks.harness import peak_memory, reset_peak_memory
 from scripts.benchmarks.trackers import CALLS, METRICS
 
 if TYPE_CHECKING:
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
     from trackai import Run
 
-# So many are 10 000 points a second.
-_CALLS_A_SECOND = 10_000 // METRICS
-_TURNS = 5
+# This makes 10 000 points a second.
+_CALLS_PER_SECOND = 10_000 // METRICS
+_REPEAT = 5
 
 
 def _writer(path: Path, calls: int) -> dict[str, Any]:
@@ -48,14 +48,14 @@ def _log(run: Run, calls: int) -> None:
 
 
 def _work(seconds: float, run: Run | None = None) -> float:
-    """Count in pure Python, and log 1 000 calls a second to a run; how far it counts a second."""
+    """Count in pure Python, and log 1 000 calls a second to a run; return the counts per second."""
     clock, counted, logged = time.perf_counter, 0, 0
     started = now = clock()
     while now < started + seconds:
         for _ in range(2000):
             counted += 1
         if run is not None:
-            while logged < (now - started) * _CALLS_A_SECOND:
+            while logged < (now - started) * _CALLS_PER_SECOND:
                 run.log(CALLS[logged % len(CALLS)])
                 logged += 1
         now = clock()
@@ -72,9 +72,9 @@ def _busy(path: Path, seconds: float) -> dict[str, Any]:
     run = trackai.init(project="bench", db_path=path)
     shares = []
     _work(seconds / 4, run)
-    for _ in range(_TURNS):  # in turn: what disturbs the machine disturbs both
+    for _ in range(_REPEAT):  # in turn, so that a disturbance affects both measurements
         logging = _work(seconds / 2, run)
-        time.sleep(0.5)  # until the drain has nothing to do any more
+        time.sleep(0.5)  # until the drain is idle
         shares.append(logging / _work(seconds / 2))
     calls, before = int(seconds * 20_000), _stored(path)
     idle = _drained(run, path, calls, lambda: time.sleep(0.01), seconds)
@@ -88,7 +88,7 @@ def _busy(path: Path, seconds: float) -> dict[str, Any]:
 def _drained(
     run: Run, path: Path, calls: int, meanwhile: Callable[[], object], seconds: float
 ) -> float:
-    """Points a second that are stored of a backlog while the main thread does something."""
+    """Log a backlog; return the points stored per second while `meanwhile` is called in a loop."""
     before = _stored(path)
     _log(run, calls)
     first, started = _stored(path), time.perf_counter()
@@ -102,10 +102,10 @@ def _drained(
 def _backlog(path: Path, seconds: float) -> dict[str, Any]:
     run = trackai.init(project="bench", db_path=path)
     spool = path.with_name(path.name + "-spool")
-    # The first tenth fills SQLite's page cache and the like.
+    # In the first tenth, SQLite's page cache and other buffers grow.
     started, calls, peaks, journals = time.perf_counter(), 0, [], 0
     for end in (seconds / 10, seconds):
-        forget_peak_memory()
+        reset_peak_memory()
         while time.perf_counter() < started + end:
             _log(run, 1000)
             calls += 1000

@@ -1,4 +1,4 @@
-"""What `bench.py read` asks of charts and tables, and the database for it."""
+"""The requests for charts and tables of `bench.py read`, and their database."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from scripts.benchmarks.filling import add_run, add_table, new_database, roll_up
+from scripts.benchmarks.fill_database import add_run, add_table, new_database, roll_up
 from scripts.benchmarks.harness import Client, Figure, median_seconds, resident_memory
 
 if TYPE_CHECKING:
@@ -16,15 +16,22 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 METRIC = "loss"
-SHORTER = 100_000
-# Points of the windows into the long series.
+SHORT_POINTS = 100_000
+# The numbers of steps of windows of the long series.
 WINDOWS = (1000, 4000, 8000, 16_000, 30_000, 100_000, 1_000_000)
 TABLE_METRICS, TABLE_KEYS = 50, 30
 
 
 @dataclass(frozen=True)
 class Question:
-    """A request, the milliseconds that it may take, and the SQL that fetches the same rows."""
+    """A request to measure.
+
+    Attributes:
+        sql: the baseline, a query that fetches the same rows.
+        at_most: the goal in milliseconds.
+        body: the JSON body of a POST request; None for GET.
+        slow: whether to repeat it less often.
+    """
 
     name: str
     path: str
@@ -34,12 +41,13 @@ class Question:
     slow: bool = False
 
     def ask(self, client: Client) -> bytes:
+        """Send the request; return the body of the response."""
         return client.get(self.path) if self.body is None else client.post(self.path, self.body)
 
 
 @dataclass(frozen=True)
 class Store:
-    """What has been made: the long series and a shorter one by their runs, a project of runs."""
+    """The row ids of the runs with the long and the short series, and of the project of runs."""
 
     long_run: int
     short_run: int
@@ -49,31 +57,36 @@ class Store:
 
 
 async def fill(path: Path, points: int, table: int) -> Store:
-    """Add to a database what charts and tables are read from."""
+    """Add the data for charts and tables to a database.
+
+    Args:
+        points: points of the long series.
+        table: the number of runs of the project.
+    """
     async with new_database(path) as database:
         before = path.stat().st_size
         long_run = await add_run(database, "longest", {METRIC: points})
         started = time.perf_counter()
         await roll_up(database)
-        took = time.perf_counter() - started
+        seconds = time.perf_counter() - started
         await database.checkpoint()
         size = (path.stat().st_size - before) / points
-        short_run = await add_run(database, "shorter", {METRIC: min(points, SHORTER)})
+        short_run = await add_run(database, "shorter", {METRIC: min(points, SHORT_POINTS)})
         project = await add_table(database, table, TABLE_METRICS, TABLE_KEYS)
         await roll_up(database)
-    note = f"The series of {points:,} points takes {size:.1f} bytes a point, rollups included"
-    notes = [f"{note}; making these took {took:.1f} s."]
+    note = f"The series of {points:,} points takes {size:.1f} bytes per point, rollups included"
+    notes = [f"{note}; computing these took {seconds:.1f} s."]
     return Store(long_run, short_run, points, project, notes)
 
 
 def questions(store: Store, compared: Sequence[int], compared_metric: str) -> list[Question]:
-    """What is asked, each with its goal."""
+    """Return the requests for charts and tables."""
     long = f"/api/metrics/runs/{store.long_run}/metric/{METRIC}?points=1000"
     short = f"/api/metrics/runs/{store.short_run}/metric/{METRIC}?points=1000"
-    shorter = min(store.points, SHORTER)
-    found = [
+    short_points = min(store.points, SHORT_POINTS)
+    questions = [
         Question(f"1,000 buckets of {store.points:,} points", long, at_most=10),
-        Question(f"1,000 buckets of {shorter:,} points", short, at_most=10),
+        Question(f"1,000 buckets of {short_points:,} points", short, at_most=10),
     ]
     for width in WINDOWS:
         if width < store.points:
@@ -85,10 +98,10 @@ def questions(store: Store, compared: Sequence[int], compared_metric: str) -> li
                   AND step BETWEEN {first} AND {first + width - 1}
             """
             name = f"a window of {width:,} steps of it"
-            found.append(Question(name, f"{long}&{window}", sql, at_most=10))
-    found += [
+            questions.append(Question(name, f"{long}&{window}", sql, at_most=10))
+    questions += [
         Question(f"{store.points:,} points smoothed", f"{long}&smoothing=0.9", slow=True),
-        Question(f"{shorter:,} points smoothed", f"{short}&smoothing=0.9", slow=True),
+        Question(f"{short_points:,} points smoothed", f"{short}&smoothing=0.9", slow=True),
     ]
     ids = ",".join(map(str, compared))
     rows = f"""
@@ -96,23 +109,23 @@ def questions(store: Store, compared: Sequence[int], compared_metric: str) -> li
         WHERE series_id IN (SELECT id FROM series WHERE run_id IN ({ids}))
         ORDER BY series_id, step
     """
-    asked = {"run_ids": list(compared), "metric_paths": [compared_metric], "points": 500}
+    body = {"run_ids": list(compared), "metric_paths": [compared_metric], "points": 500}
     count = len(compared)
-    found += [
+    questions += [
         Question(
-            f"compare {count} runs, thinned to 500", "/api/metrics/compare", rows, 40, asked
+            f"compare {count} runs, thinned to 500", "/api/metrics/compare", rows, 40, body
         ),
         Question(
             f"mean and deviation of {count} runs", "/api/metrics/compare", rows, None,
-            {**asked, "group_by": "all"},
+            {**body, "group_by": "all"},
         ),
         _table(store),
     ]  # fmt: skip
-    return found
+    return questions
 
 
 def _table(store: Store) -> Question:
-    """Filtered by a metric, sorted by another, with six columns."""
+    """Return a request that filters by a metric, sorts by another, and shows six columns."""
     columns = (
         "config.key/1,config.key/2,metric.metric/1,metric.metric/2.max,metric.metric/3.min,name"
     )
@@ -121,21 +134,23 @@ def _table(store: Store) -> Question:
         f"&filter={quote('metric.metric/1.max>0.7')}&columns={quote(columns)}"
     )
     sql = """
-        SELECT one.run_id, other.min_value FROM series AS one
-        JOIN series AS other ON other.run_id = one.run_id AND other.path = 'metric/2'
-        WHERE one.path = 'metric/1' AND one.max_value > 0.7
-        ORDER BY other.min_value DESC LIMIT 100
+        SELECT filtered.run_id, sorted.min_value
+        FROM series AS filtered
+        JOIN series AS sorted ON sorted.run_id = filtered.run_id AND sorted.path = 'metric/2'
+        WHERE filtered.path = 'metric/1' AND filtered.max_value > 0.7
+        ORDER BY sorted.min_value DESC
+        LIMIT 100
     """
     return Question("a page of 100 of many runs", path, sql, 20)
 
 
 def measure(
-    asked: Sequence[Question], client: Client, plain: sqlite3.Connection, repeat: int
+    questions: Sequence[Question], client: Client, plain: sqlite3.Connection, repeat: int
 ) -> list[Figure]:
-    """The time of each, and how the long series compares with the shorter one."""
-    figures = [measure_one(one, client, plain, repeat) for one in asked]
+    """Measure all requests, and the ratio of the first two: the long and the short series."""
+    figures = [measure_one(question, client, plain, repeat) for question in questions]
     long, short = median_seconds(
-        lambda: asked[0].ask(client), lambda: asked[1].ask(client), repeat=repeat
+        lambda: questions[0].ask(client), lambda: questions[1].ask(client), repeat=repeat
     )
     return [
         *figures,
@@ -146,7 +161,7 @@ def measure(
 def measure_one(
     question: Question, client: Client, plain: sqlite3.Connection, repeat: int
 ) -> Figure:
-    """The median time, and that of its baseline; slow ones are asked less often."""
+    """Measure the median time of a request, and of its baseline."""
     seconds, baseline = median_seconds(
         lambda: question.ask(client),
         lambda: question.sql and plain.execute(question.sql).fetchall(),
@@ -162,7 +177,7 @@ def measure_one(
 
 
 def idle_memory(client: Client) -> Figure:
-    """What the server holds before anything was asked."""
+    """Measure the memory of the server before the first request."""
     assert client.server_pid is not None
     memory = resident_memory(client.server_pid)
     return Figure(name="memory of the idle server", value=memory, unit="MB", at_most=70)

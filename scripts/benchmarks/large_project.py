@@ -1,4 +1,4 @@
-"""A project with many runs of many metrics, made as quickly as SQLite copies rows."""
+"""Create a project with many runs of many metrics, mostly by copying rows in SQLite."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import time
 import uuid
 from typing import TYPE_CHECKING, NamedTuple
 
-from scripts.benchmarks.filling import new_database
+from scripts.benchmarks.fill_database import new_database, roll_up
 from trackai.store.catalogue import configs, projects, runs, writers
-from trackai.store.points import metrics, rollups
+from trackai.store.points import metrics
 from trackai.structs.points import Column
 
 if TYPE_CHECKING:
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from trackai.store.engine.database import Database
     from trackai.values.types import Value
 
-# So many long runs differ from each other; the others are copies of them.
+# The number of long runs with values of their own; the others are copies of them.
 _TEMPLATES = 10
 _SECTIONS = ("train", "val", "grad", "optim", "eval")
 _TABLES = ("metrics", "rollups", "rollup_levels")
 
 
 class Size(NamedTuple):
-    """How large the project is; runs that are not `long_runs` have `short_steps` steps."""
+    """The size of the project: `long_runs` have `steps` steps, other runs have `short_steps`."""
 
     runs: int
     metrics: int
@@ -39,23 +39,23 @@ class Size(NamedTuple):
 
     @property
     def points(self) -> int:
-        """Of all runs."""
+        """The points of all runs together."""
         short = (self.runs - self.long_runs) * self.short_steps
         return self.metrics * (self.long_runs * self.steps + short)
 
 
 async def make(path: Path, size: Size) -> list[int]:
-    """Make the project "crowd", its first ten runs long ones, with rollups as an idle server has.
+    """Create the project "crowd", with all rollups up to date.
 
     Returns:
-        The row ids of those that are long and differ; they are the newest.
+        The row ids of the long runs with values of their own; they are the newest runs.
     """
     templates = min(_TEMPLATES, size.long_runs)
     short_runs = size.runs - size.long_runs
     async with new_database(path) as database:
         short = [await _log(database, size, size.short_steps) for _ in range(short_runs and 1)]
         long = [await _log(database, size, size.steps) for _ in range(templates)]
-        await _roll_up(database)
+        await roll_up(database)
         for _ in range(short_runs - 1):
             await _copy(database, short[0])
         for number in range(size.long_runs - templates):
@@ -71,9 +71,9 @@ async def make(path: Path, size: Size) -> list[int]:
 
 
 async def _log(database: Database, size: Size, steps: int) -> int:
-    """A run as it would be logged: curves that fall, with noise."""
+    """Add a run with noisy falling curves; return its row id."""
     async with database.write() as conn:
-        run_id, writer_id = await _begin(conn)
+        run_id, writer_id = await _create_run(conn)
     now = time.time_ns() // 1000
     times = [now + 1000 * step for step in range(steps)]
     for number in range(size.metrics):
@@ -88,8 +88,8 @@ async def _log(database: Database, size: Size, steps: int) -> int:
     return run_id
 
 
-async def _begin(conn: Connection) -> tuple[int, int]:
-    """A finished run, and its writer."""
+async def _create_run(conn: Connection) -> tuple[int, int]:
+    """Add a finished run without points; return the row ids of the run and its writer."""
     now = time.time_ns() // 1000
     project = await projects.get_or_create(conn, "crowd", now=now)
     run = await runs.create(
@@ -110,10 +110,10 @@ async def _begin(conn: Connection) -> tuple[int, int]:
 
 
 async def _copy(database: Database, template: int) -> int:
-    """A run with the points of another."""
+    """Add a run with the points of a template; return its row id."""
     async with database.write() as conn:
-        run_id, writer_id = await _begin(conn)
-        columns = [one for one in await _columns(conn, "series") if one not in {"id", "run_id"}]
+        run_id, writer_id = await _create_run(conn)
+        columns = [name for name in await _columns(conn, "series") if name not in {"id", "run_id"}]
         listed = ", ".join(columns)
         await conn.execute(
             f"""
@@ -124,12 +124,12 @@ async def _copy(database: Database, template: int) -> int:
         )
         for table in _TABLES:
             names = await _columns(conn, table)
-            given = {"series_id": "new.id", "writer_id": "?1"}
-            shown = ", ".join(given.get(name, f"{table}.{name}") for name in names)
+            replaced = {"series_id": "new.id", "writer_id": "?1"}
+            selected = ", ".join(replaced.get(name, f"{table}.{name}") for name in names)
             await conn.execute(
                 f"""
                 INSERT INTO {table} ({", ".join(names)})
-                SELECT {shown}
+                SELECT {selected}
                 FROM series AS new
                 CROSS JOIN series AS old ON old.run_id = ?3 AND old.path = new.path
                 CROSS JOIN {table} ON {table}.series_id = old.id
@@ -144,13 +144,3 @@ async def _copy(database: Database, template: int) -> int:
 async def _columns(conn: Connection, table: str) -> list[str]:
     rows = await conn.execute_fetchall("SELECT name FROM pragma_table_info(?)", (table,))
     return [name for (name,) in rows]
-
-
-async def _roll_up(database: Database) -> None:
-    """As a server does when it is idle."""
-    while True:
-        async with database.write() as conn:
-            series_id = await rollups.next_stale(conn)
-            if series_id is None:
-                return
-            await rollups.refresh(conn, series_id)

@@ -1,4 +1,4 @@
-"""Fill a database with runs, as quickly as the library's own functions can, or quicker."""
+"""Fill a database with runs for a benchmark."""
 
 from __future__ import annotations
 
@@ -17,13 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
     from pathlib import Path
 
-# What one transaction stores.
-_BATCH = 100_000
+_POINTS_PER_TRANSACTION = 100_000
 
 
 @asynccontextmanager
 async def new_database(path: Path) -> AsyncIterator[Database]:
-    """A database to fill; at the end everything is in its main file."""
+    """Open a database to fill; on exit, the write-ahead log is moved into the main file."""
     database = Database(path)
     await database.open()
     try:
@@ -37,8 +36,8 @@ async def add_run(database: Database, name: str, points: Mapping[str, int]) -> i
     """Add a finished run to the project "bench".
 
     Args:
-        points: how many each of its metrics has: random values at the steps from 0 on, one step
-            a millisecond.
+        points: the number of points of each metric. They have random values at the steps from 0
+            on, one step per millisecond.
 
     Returns:
         The row id of the run.
@@ -61,8 +60,8 @@ async def add_run(database: Database, name: str, points: Mapping[str, int]) -> i
             now=now,
         )  # fmt: skip
     for path, count in points.items():
-        for first in range(0, count, _BATCH):
-            steps = range(first, min(first + _BATCH, count))
+        for first in range(0, count, _POINTS_PER_TRANSACTION):
+            steps = range(first, min(first + _POINTS_PER_TRANSACTION, count))
             column = Column(
                 path,
                 "step",
@@ -76,7 +75,7 @@ async def add_run(database: Database, name: str, points: Mapping[str, int]) -> i
 
 
 async def roll_up(database: Database) -> None:
-    """Bring all rollups up to date, as a server does in idle time."""
+    """Bring all rollups up to date, as an idle server does."""
     while True:
         async with database.write() as conn:
             series_id = await rollups.next_stale(conn)
@@ -86,7 +85,12 @@ async def roll_up(database: Database) -> None:
 
 
 async def add_table(database: Database, runs_: int, metrics_: int, keys: int) -> int:
-    """Add a project of many runs with figures and configuration, but without points.
+    """Add a project of runs with figures and configuration, but without points.
+
+    Args:
+        runs_: the number of runs.
+        metrics_: the number of metrics of each run.
+        keys: the number of configuration keys of each run.
 
     Returns:
         The row id of the project.
@@ -100,8 +104,15 @@ async def add_table(database: Database, runs_: int, metrics_: int, keys: int) ->
             VALUES (?, ?, ?, ?, 'completed', ?, ?)
             """,
             [
-                (uuid.uuid4().hex, project.id, f"run-{at}", f"run {at}", now + at, now + at)
-                for at in range(runs_)
+                (
+                    uuid.uuid4().hex,
+                    project.id,
+                    f"run-{number}",
+                    f"run {number}",
+                    now + number,
+                    now + number,
+                )
+                for number in range(runs_)
             ],
         )
         rows = await conn.execute_fetchall(
@@ -121,10 +132,10 @@ async def add_table(database: Database, runs_: int, metrics_: int, keys: int) ->
             ) VALUES (?, ?, 'step', 'number', 100, 100, 0, 99, ?, ?, ?, ?, 1, ?, 2, 50)
             """,
             (
-                (run_id, f"metric/{at}", now, now, random.random(), random.random() / 2,
+                (run_id, f"metric/{number}", now, now, random.random(), random.random() / 2,
                  0.5 + random.random() / 2)
                 for run_id in ids
-                for at in range(metrics_)
+                for number in range(metrics_)
             ),
         )  # fmt: skip
     return project.id
