@@ -1,4 +1,4 @@
-"""The command line on a database of the test, and that database."""
+"""Fixtures: the command line with the test's database, and SQL queries to it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def ask(db_path: Path) -> Callable[..., list[tuple[Any, ...]]]:
-    """Ask the database itself."""
+    """Run an SQL query on the test's database."""
 
     def answer(sql: str, *values: Any) -> list[tuple[Any, ...]]:
         with closing(sqlite3.connect(db_path)) as connection:

@@ -1,7 +1,7 @@
-"""Databases as the original TrackAI made them, imported.
+"""Importing databases of the original TrackAI.
 
-It cannot be installed beside this one, which has its name: the tables are made here as it made
-them, and filled with what its SDK and its import of Neptune wrote.
+It has the name of this package, so it cannot be installed here. The tests create its tables, and
+fill them with rows as its SDK and its Neptune import wrote them.
 """
 
 from __future__ import annotations
@@ -60,12 +60,12 @@ POINTS = """
     JOIN series ON series.id = series_id JOIN runs ON runs.id = series.run_id
     WHERE runs.slug = ? ORDER BY path, axis, step, metrics.timestamp, writer_id
 """
-BEGUN = 1_771_322_400_500_000  # 2026-02-17 10:00:00.5
+START = 1_771_322_400_500_000  # 2026-02-17 10:00:00.5
 
 
 @pytest.fixture
 def original(tmp_path: Path) -> Path:
-    """A database of the original."""
+    """Create a database of the original TrackAI."""
     path = tmp_path / "original.db"
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(SCHEMA)
@@ -131,25 +131,25 @@ def test_everything_is_there(original: Path, trackai: Trackai, ask: Ask) -> None
     assert receipt["types"]["configuration"]["stored"] == 5 + 2 + 3
     second = 1_000_000
     assert ask(POINTS, "run-1") == [
-        ("gpu", "time", "number", BEGUN + 4 * second, BEGUN + 4 * second, 0.95),
-        ("late", "step", "number", 5, BEGUN, 1.5),
-        ("loss", "step", "number", 0, BEGUN + second, 0.1),
-        ("loss", "step", "number", 1, BEGUN + 2 * second, None),
-        ("loss", "step", "number", 2, BEGUN + 3 * second, math.inf),
-        ("loss", "step", "number", 2, BEGUN + 3 * second, 5e-324),
-        ("n", "step", "number", 0, BEGUN + second, 2**62 + 1),
-        ("ok", "step", "bool", 0, BEGUN + second, 1),
-        ("ok", "step", "bool", 1, BEGUN + second, 0),
-        ("said", "step", "text", 0, BEGUN + second, "héllo"),
+        ("gpu", "time", "number", START + 4 * second, START + 4 * second, 0.95),
+        ("late", "step", "number", 5, START, 1.5),
+        ("loss", "step", "number", 0, START + second, 0.1),
+        ("loss", "step", "number", 1, START + 2 * second, None),
+        ("loss", "step", "number", 2, START + 3 * second, math.inf),
+        ("loss", "step", "number", 2, START + 3 * second, 5e-324),
+        ("n", "step", "number", 0, START + second, 2**62 + 1),
+        ("ok", "step", "bool", 0, START + second, 1),
+        ("ok", "step", "bool", 1, START + second, 0),
+        ("said", "step", "text", 0, START + second, "héllo"),
     ]
     assert [(row[0], row[3], row[5]) for row in ask(POINTS, "FAS-1")] == [
         ("log", 1, "line"), ("train/loss", 3, 2.5),
     ]  # fmt: skip
     assert ask("SELECT slug, name, group_name, state, created_at, updated_at, finished_at FROM runs"
                " ORDER BY id") == [
-        ("run-1", "run-1", "g", "completed", BEGUN, BEGUN + 9 * second, BEGUN + 9 * second),
-        ("FAS-1", "FAS-1", None, "failed", BEGUN + second, BEGUN + 2 * second, BEGUN + 2 * second),
-        ("run-2", None, None, "running", BEGUN + second, BEGUN + 2 * second, None),
+        ("run-1", "run-1", "g", "completed", START, START + 9 * second, START + 9 * second),
+        ("FAS-1", "FAS-1", None, "failed", START + second, START + 2 * second, START + 2 * second),
+        ("run-2", None, None, "running", START + second, START + 2 * second, None),
     ]  # fmt: skip
     assert ask("SELECT name, slug FROM projects") == [("my project", "my project_0123456789abcdef")]
     assert ask("SELECT tag FROM tags ORDER BY tag") == [("a",), ("b",)]
@@ -179,7 +179,7 @@ def test_clients_see_what_they_saw(original: Path, trackai: Trackai, server: Ser
     assert server.get(f"/api/metrics/runs/{run['id']}/metric/gpu")["data"][0]["step"] is None
 
 
-def test_again_nothing_is_new_but_what_is(original: Path, trackai: Trackai, ask: Ask) -> None:
+def test_importing_again_adds_only_what_is_new(original: Path, trackai: Trackai, ask: Ask) -> None:
     trackai("import", "trackai", original, code=4)
     queries = [
         f"SELECT * FROM {table}"
@@ -202,7 +202,7 @@ def test_again_nothing_is_new_but_what_is(original: Path, trackai: Trackai, ask:
     receipt = trackai("import", "trackai", original, "--json", code=4).json
     assert (receipt["new_runs"], receipt["totals"]["stored"]) == (0, 1)
     assert ask("SELECT state, finished_at FROM runs WHERE slug = 'run-2'") == [
-        ("completed", BEGUN + 9_000_000)
+        ("completed", START + 9_000_000)
     ]
 
 
@@ -216,9 +216,9 @@ def test_a_database_of_this_program_is_merged(tmp_path: Path, trackai: Trackai, 
 
 
 def test_bad_input(original: Path, tmp_path: Path, trackai: Trackai, ask: Ask) -> None:
-    text, foreign, other = (tmp_path / name for name in ("text.db", "foreign.db", "other.db"))
+    text, foreign, incomplete = (tmp_path / name for name in ("text.db", "foreign.db", "other.db"))
     text.write_text("no database")
-    for path, table in ((foreign, "things"), (other, "projects")):
+    for path, table in ((foreign, "things"), (incomplete, "projects")):
         with closing(sqlite3.connect(path)) as connection:
             connection.execute(f"CREATE TABLE {table} (id, name)")
     damaged = tmp_path / "damaged.db"
@@ -226,15 +226,15 @@ def test_bad_input(original: Path, tmp_path: Path, trackai: Trackai, ask: Ask) -
     for page in range(4096, len(data), 4096):
         data[page : page + 64] = b"\xff" * 64
     damaged.write_bytes(data)
-    for path, said in (
+    for path, message in (
         (tmp_path / "none", "does not exist"),
         (tmp_path, "is a directory"),
         (text, "not a SQLite database"),
         (foreign, "table projects not found"),
-        (other, "table projects has no column project_id"),
+        (incomplete, "table projects has no column project_id"),
         (damaged, "the database is damaged"),
     ):
-        said_all = trackai("import", "trackai", path, code=2).err
-        assert said in said_all
-        assert len(said_all.strip().splitlines()) == 1 or "Usage" in said_all
+        error = trackai("import", "trackai", path, code=2).err
+        assert message in error
+        assert len(error.strip().splitlines()) == 1 or "Usage" in error
     assert ask("SELECT COUNT(*) FROM runs") == [(0,)]

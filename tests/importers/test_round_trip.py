@@ -1,4 +1,4 @@
-"""What is exported and imported again is the same, bit for bit."""
+"""Exporting and importing preserves everything, bit for bit."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ EXPORT = Path(__file__).parents[1] / "data" / "neptune" / "export"
 
 @pytest.fixture
 def store(db_path: Path) -> Path:
-    """A store with everything that a point can be."""
+    """Create a store with all kinds of points."""
     with sdk.init(
         project="Prójekt/1", name="näme", group="g", config={"a": {"b": [1, "x"]}}
     ) as run:
@@ -121,7 +121,7 @@ def test_json_lines_hold_the_rest_too(store: Path, tmp_path: Path) -> None:
 
 
 def parquet_points(file: Path) -> list[tuple[Any, ...]]:
-    found = []
+    rows = []
     for row in pq.read_table(file).to_pylist():
         value: Any = row["value"]
         if row["type"] in ("int", "bool"):
@@ -131,8 +131,8 @@ def parquet_points(file: Path) -> list[tuple[Any, ...]]:
         elif value != value:
             value = None
         step = row["step"] if row["step_int"] is None else row["step_int"]
-        found.append((row["run_uid"], row["metric"], row["axis"], bits(step), bits(value)))
-    return sorted(found, key=repr)
+        rows.append((row["run_uid"], row["metric"], row["axis"], bits(step), bits(value)))
+    return sorted(rows, key=repr)
 
 
 def stored_points(store: Path) -> list[tuple[Any, ...]]:
@@ -146,33 +146,33 @@ def test_parquet(store: Path, tmp_path: Path) -> None:
 
 
 def test_merge_is_the_union(store: Path, tmp_path: Path) -> None:
-    other = tmp_path / "other.db"
-    call("merge", str(store), "--db", str(other))
-    with sdk.init(project="p", name="resumed", resume="must", db_path=other) as run:
+    copy = tmp_path / "copy.db"
+    call("merge", str(store), "--db", str(copy))
+    with sdk.init(project="p", name="resumed", resume="must", db_path=copy) as run:
         run.log({"loss": 1.0}, step=20)
     with sdk.init(project="p", name="resumed", resume="must") as run:
         run.log({"other": 2.0}, step=30)
-    before = set(points(store)) | set(points(other))
+    before = set(points(store)) | set(points(copy))
     for _ in range(2):
-        call("merge", str(other))
+        call("merge", str(copy))
         assert set(points(store)) == before
         assert len(points(store)) == len(before)
 
 
 @pytest.fixture(scope="module")
 def imported(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with files, system metrics that have steps, and types of configuration values."""
+    """Import a store with files, system metrics with steps, and typed configuration values."""
     path = tmp_path_factory.mktemp("imported") / "store.db"
     call("import", "neptune", str(EXPORT), "--db", str(path), "--jobs", "0")
     return path
 
 
 def rest(path: Path) -> dict[str, list[tuple[Any, ...]]]:
-    """What a store has besides points, without row ids; and that the bytes of files are right."""
+    """Return all rows but points, without row ids, and check the bytes of files."""
     run = "(SELECT uid FROM runs WHERE runs.id = run_id)"
     writer = "(SELECT uid FROM writers WHERE writers.id = writer_id)"
     with closing(sqlite3.connect(path)) as connection:
-        found = {
+        tables = {
             name: sorted(connection.execute(query).fetchall(), key=repr)
             for name, query in {
                 "files": f"""
@@ -201,13 +201,13 @@ def rest(path: Path) -> dict[str, list[tuple[Any, ...]]]:
                 """,
             }.items()
         }
-    for row in found["files"]:
+    for row in tables["files"]:
         size, sha256 = row[7:9]
         if sha256 is not None:
             data = blob_path(path, sha256).read_bytes()
             assert (len(data), hashlib.sha256(data).hexdigest()) == (size, sha256)
     assert not list(path.with_name(path.name + "-files").glob("new-*"))
-    return found
+    return tables
 
 
 def copied(how: str, store: Path, copy: Path, *, code: int = 0) -> None:
@@ -232,7 +232,7 @@ def test_files_and_kept_steps_and_types_come_along(
         copied(how, imported, copy)
         assert rest(copy) == expected
         assert points(copy) == points(imported)
-    # A copy of an import is an import: doing it again finds all of it there.
+    # A copy of an import counts as an import: repeating it finds everything already there.
     capsys.readouterr()
     call("import", "neptune", str(EXPORT), "--db", str(copy), "--jobs", "0", "--json")
     totals = json.loads(capsys.readouterr().out)["totals"]
@@ -254,7 +254,7 @@ def test_a_copy_that_was_killed_is_no_import(imported: Path, tmp_path: Path) -> 
         from trackai.importers.receipt import Receipt
         from trackai.store.engine.database import Database
 
-        def some():
+        def killed_after_items():
             for number, item in enumerate(jsonl.read(Path(sys.argv[1]))):
                 if number == int(sys.argv[3]):
                     os.kill(os.getpid(), 9)
@@ -263,7 +263,7 @@ def test_a_copy_that_was_killed_is_no_import(imported: Path, tmp_path: Path) -> 
         async def work():
             db = Database(Path(sys.argv[2]))
             await db.open()
-            await load_runs(db, some(), Receipt("", ""))
+            await load_runs(db, killed_after_items(), Receipt("", ""))
 
         anyio.run(work)
     """
@@ -283,7 +283,7 @@ def test_a_copy_that_was_killed_is_no_import(imported: Path, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("how", ["merge", "jsonl"])
-def test_bytes_that_were_missing_turn_up(imported: Path, tmp_path: Path, how: str) -> None:
+def test_missing_bytes_are_added_later(imported: Path, tmp_path: Path, how: str) -> None:
     lost, copy = tmp_path / "lost.db", tmp_path / "copy.db"
     call("merge", str(imported), "--db", str(lost))
     with closing(sqlite3.connect(lost)) as connection:
@@ -301,7 +301,7 @@ def test_bytes_that_were_missing_turn_up(imported: Path, tmp_path: Path, how: st
 
 @pytest.mark.parametrize("how", ["merge", "jsonl"])
 def test_two_that_share_a_run_become_their_union(imported: Path, tmp_path: Path, how: str) -> None:
-    """Of what each has, whether the other has it too or not."""
+    """Each store has some rows that the other one lacks, and both have some."""
     left, right = tmp_path / "left.db", tmp_path / "right.db"
     half = {
         left: """
@@ -355,10 +355,10 @@ def test_whatever_the_values_are(
     head = RunHead(uid="r" * 32, project="p", run_id="r", created_at=1)
     writer = WriterHead(uid="w" * 32)
     items: list[Any] = [head]
-    for metric, some in (("n", numbers), ("t", texts)):
-        if some:
-            steps, values = map(list, zip(*some, strict=True))
-            times = list(range(-5, len(some) - 5))
+    for metric, series in (("n", numbers), ("t", texts)):
+        if series:
+            steps, values = map(list, zip(*series, strict=True))
+            times = list(range(-5, len(series) - 5))
             items.append(
                 Block(run_uid=head.uid, metric=metric, writer=writer, steps=steps,
                       timestamps=times, values=values)
@@ -455,7 +455,7 @@ def test_of_numbers_that_cannot_be_stored_or_shown_nothing_is(
         "steps": [1], "timestamps": [1], "values": [1],
     }  # fmt: skip
     (run if line == "run" else block).update(change)
-    mistake = b"\n".join(json.dumps(one).encode() for one in (run, block))
+    mistake = b"\n".join(json.dumps(item).encode() for item in (run, block))
     test_of_a_file_with_a_mistake_nothing_is_stored(store, tmp_path, mistake)
 
 

@@ -1,4 +1,4 @@
-"""Event files that TensorBoard's own writers wrote, imported."""
+"""Importing event files that TensorBoard's own writers wrote."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ EVERYTHING = """
     JOIN writers ON writers.id = writer_id
     ORDER BY runs.uid, path, step, metrics.timestamp, writers.uid
 """
-# A run by tensorboardX, which writes what torch.utils.tensorboard writes.
+# tensorboardX writes the same events as torch.utils.tensorboard.
 TENSORBOARDX = """
     import sys
     import numpy as np
@@ -55,7 +55,7 @@ TENSORBOARDX = """
                        name="trial")
     writer.close()
 """
-# TF2's form, by TensorBoard's own writer.
+# Tensors, as TensorFlow 2 writes them, by TensorBoard's own writer.
 TENSORS = """
     import sys, warnings
     warnings.simplefilter("ignore")
@@ -77,7 +77,7 @@ TENSORS = """
             text_pb("table", np.array([["a", "b"], ["c", "d"]])),
             histogram_pb("weights", np.arange(10.0), buckets=3),
         ):
-            if not first:  # only the first value of a tag says what it is
+            if not first:  # only the first value of a tag has metadata
                 summary.value[0].ClearField("metadata")
             writer.add_event(Event(wall_time=2000.0 + step, step=step, summary=summary))
         first = False
@@ -102,7 +102,7 @@ def write(script: str, *arguments: object, code: int = 0) -> None:
 
 @pytest.fixture(scope="module")
 def logdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tree of runs."""
+    """Write a folder of runs."""
     path = tmp_path_factory.mktemp("tensorboard") / "logs"
     write(TENSORBOARDX, path / "x")
     write(TENSORS, path / "deep" / "tf2")
@@ -110,7 +110,7 @@ def logdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def single(value: float) -> float:
-    """What is left of a number in TensorBoard's 32 bits."""
+    """Round a number to the 32 bits of TensorBoard's scalars."""
     [number] = struct.unpack("<f", struct.pack("<f", value))
     return float(number)
 
@@ -137,7 +137,7 @@ def test_what_tensorboardx_writes(logdir: Path, trackai: Trackai, ask: Ask, db_p
     assert sum(histogram["values"]) == 4
     assert len(histogram["edges"]) == len(histogram["values"]) + 1
     assert histogram["edges"] == sorted(histogram["edges"])
-    # add_scalars and add_hparams make runs of their own, below this one.
+    # add_scalars and add_hparams write separate runs in subfolders.
     assert points["both/train", "both"] == [("number", 1, 1005 * 10**6, 1.0)]
     assert [point[3] for point in points["trial", "hp/loss"]] == [0.25]
     assert ask(
@@ -150,10 +150,10 @@ def test_what_tensorboardx_writes(logdir: Path, trackai: Trackai, ask: Ask, db_p
     assert ask("SELECT name FROM projects") == [("p",)]
 
 
-def test_paths_from_where_one_is(
+def test_relative_paths(
     logdir: Path, trackai: Trackai, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However a folder or a file is named, its runs are the same."""
+    """The runs of a folder or file do not depend on how its path is written."""
     monkeypatch.chdir(logdir / "x")
     for path, new in (("both/..", 4), (".", 0), (logdir / "x", 0)):
         receipt = trackai("import", "tensorboard", path, "--json").json
@@ -171,10 +171,10 @@ def test_tensors_of_tf2(logdir: Path, trackai: Trackai, ask: Ask) -> None:
         "tensors of this type or shape are not supported": 1,
         "graphs are not supported": 1,
     }
-    found = [row[1:] for row in ask(POINTS) if row[0] == "deep/tf2"]
+    points = [row[1:] for row in ask(POINTS) if row[0] == "deep/tf2"]
     scalars = [
         (path, step, time // 10**6, value)
-        for path, kind, step, time, value in found
+        for path, kind, step, time, value in points
         if kind in ("number", "bool")
     ]
     assert scalars == [
@@ -183,12 +183,12 @@ def test_tensors_of_tf2(logdir: Path, trackai: Trackai, ask: Ask) -> None:
         ("int", 1, 2010, 7),
         *(("loss", step, 2000 + step, single(0.5 / (step + 1))) for step in range(3)),
     ]
-    texts = [(path, step, value) for path, kind, step, _, value in found if kind == "text"]
+    texts = [(path, step, value) for path, kind, step, _, value in points if kind == "text"]
     assert texts == [
         *(("note", step, f"step {step}") for step in range(3)),
         *(("table", step, '["a","b","c","d"]') for step in range(3)),
     ]
-    histograms = [json.loads(value) for _, kind, *_, value in found if kind == "histogram"]
+    histograms = [json.loads(value) for _, kind, *_, value in points if kind == "histogram"]
     assert (
         histograms
         == [{"type": "COUNTING", "edges": [0.0, 3.0, 6.0, 9.0], "values": [3.0, 3.0, 4.0]}] * 3
@@ -214,7 +214,7 @@ GROWING = """
     for step in range(first, last):
         writer.add_scalar("loss", step / 2, step)
     if len(sys.argv) > 4:
-        for _ in range(20):  # it hands over what it has, to a thread that takes its time
+        for _ in range(20):  # a thread writes the events, at some time after the flush
             writer.flush()
             time.sleep(0.05)
         os.kill(os.getpid(), signal.SIGKILL)
@@ -223,18 +223,22 @@ GROWING = """
 
 
 def test_a_log_that_grows(tmp_path: Path, trackai: Trackai, ask: Ask) -> None:
-    """Bytes are added to the file while it is imported again and again."""
-    write(GROWING, tmp_path / "whole", 0, 40)
-    [whole] = (tmp_path / "whole").iterdir()
-    data = whole.read_bytes()
-    growing = tmp_path / "logs" / "run" / whole.name
+    """The file is imported several times while it grows."""
+    write(GROWING, tmp_path / "complete", 0, 40)
+    [complete] = (tmp_path / "complete").iterdir()
+    data = complete.read_bytes()
+    growing = tmp_path / "logs" / "run" / complete.name
     growing.parent.mkdir(parents=True)
     seen = 0
     for end in range(0, len(data), len(data) // 7):
         growing.write_bytes(data[:end])
         receipt = trackai("import", "tensorboard", tmp_path / "logs", "--json").json
-        cut = [one["problem"] for one in receipt["remarks"]]
-        assert not cut or "ends within the record" in cut[0] or cut == ["the file is empty"]
+        remarks = [remark["problem"] for remark in receipt["remarks"]]
+        assert (
+            not remarks
+            or "ends within the record" in remarks[0]
+            or remarks == ["the file is empty"]
+        )
         assert receipt["points"] - receipt["stored"] == seen
         seen = receipt["points"]
     growing.write_bytes(data)
@@ -248,7 +252,7 @@ def test_a_log_that_grows(tmp_path: Path, trackai: Trackai, ask: Ask) -> None:
 
 
 def test_a_run_that_was_killed_and_resumed(tmp_path: Path, trackai: Trackai, ask: Ask) -> None:
-    """The points of the resume stand in the place of those that came before."""
+    """The points of the resumed run supersede earlier ones."""
     logs = tmp_path / "logs" / "run"
     write(GROWING, logs, 0, 30, "killed", code=-9)
     # Another process writes the same steps, later.
@@ -266,7 +270,7 @@ def test_a_run_that_was_killed_and_resumed(tmp_path: Path, trackai: Trackai, ask
 
 
 def test_a_damaged_file(tmp_path: Path, trackai: Trackai, ask: Ask) -> None:
-    """What comes before the damage is stored, and so are the other runs."""
+    """Points before the damage are stored, and so are the other runs."""
     write(GROWING, tmp_path / "logs" / "a", 0, 20)
     write(GROWING, tmp_path / "logs" / "b", 0, 20)
     [file] = (tmp_path / "logs" / "a").iterdir()
@@ -291,14 +295,14 @@ def test_bad_input(tmp_path: Path, trackai: Trackai, ask: Ask) -> None:
     empty.mkdir()
     text.write_text("not an event file, however long this text is")
     (tmp_path / "zero.tfevents").touch()
-    for path, said in (
+    for path, message in (
         (tmp_path / "none", "does not exist"),
         (empty, "no TensorBoard event files found"),
         (text, "not a TensorBoard event file"),
         (tmp_path / "zero.tfevents", "the file has no events"),
     ):
         output = trackai("import", "tensorboard", path, code=2)
-        assert said in output.err
+        assert message in output.err
         assert output.out == ""
     assert ask("SELECT COUNT(*) FROM runs") == [(0,)]
 
@@ -316,8 +320,10 @@ def test_without_the_extra(tmp_path: Path, missing: str) -> None:
         capture_output=True, text=True, check=False, timeout=100,
     )  # fmt: skip
     assert process.returncode == 1
-    said = "reading TensorBoard's files needs a further package: pip install 'trackai[tensorboard]'"
-    assert process.stderr.strip() == f"trackai: {said}"
+    message = (
+        "reading TensorBoard's files needs a further package: pip install 'trackai[tensorboard]'"
+    )
+    assert process.stderr.strip() == f"trackai: {message}"
     assert not (tmp_path / "x.db").exists()
 
 
@@ -346,13 +352,13 @@ def test_killed_and_done_again(
             await db.open()
             items = read(Path(sys.argv[1]), project=None, receipt=receipt, progress=Quiet())
 
-            def some():
+            def killed_after_items():
                 for number, item in enumerate(items):
                     if number == int(sys.argv[2]):
                         os.kill(os.getpid(), 9)
                     yield item
 
-            await loader.load_runs(db, some(), receipt)
+            await loader.load_runs(db, killed_after_items(), receipt)
 
         anyio.run(work)
     """

@@ -1,4 +1,4 @@
-"""Folders that trackio itself wrote, imported."""
+"""Importing folders that trackio itself wrote."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def run(script: str, folder: Path, *arguments: object, code: int = 0) -> None:
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What trackio wrote."""
+    """Let trackio write a folder."""
     path = tmp_path_factory.mktemp("trackio") / "folder"
     run(SCRIPT, path)
     return path
@@ -95,22 +95,22 @@ def test_what_trackio_writes(written: Path, trackai: Trackai, ask: Ask, db_path:
     assert receipt["complete"] is True
     assert receipt["runs"] == 3
     assert receipt["types"]["metrics"]["null"] == 1
-    found: dict[str, list[Any]] = {}
+    points: dict[str, list[Any]] = {}
     for path, _, _, step, _, value in ask(POINTS, "all"):
-        found.setdefault(path, []).append((step, value))
-    assert found["loss"] == [(0, 1.0), (1, 0.5), (2, 1 / 3), (7, None), (7, 0.5)]
-    assert found["n"] == [(0, 0), (1, 1), (2, 2)]
-    assert found["sub/a"] == [(0, 0.0), (1, 0.5), (2, 1.0)]
-    assert (found["up"], found["down"]) == ([(7, math.inf)], [(7, -math.inf)])
-    assert found["text"] == [(7, "NaN of sorts")]
-    assert found["list"] == [(7, "[1,2]")]
-    assert found["markdown"] == [(9, "# hi")]
-    assert json.loads(found["histogram"][0][1]) == {
+        points.setdefault(path, []).append((step, value))
+    assert points["loss"] == [(0, 1.0), (1, 0.5), (2, 1 / 3), (7, None), (7, 0.5)]
+    assert points["n"] == [(0, 0), (1, 1), (2, 2)]
+    assert points["sub/a"] == [(0, 0.0), (1, 0.5), (2, 1.0)]
+    assert (points["up"], points["down"]) == ([(7, math.inf)], [(7, -math.inf)])
+    assert points["text"] == [(7, "NaN of sorts")]
+    assert points["list"] == [(7, "[1,2]")]
+    assert points["markdown"] == [(9, "# hi")]
+    assert json.loads(points["histogram"][0][1]) == {
         "type": "COUNTING", "edges": [1.0, 1.5, 2.0], "values": [1, 2],
     }  # fmt: skip
-    [(_, trace)] = found["trace"]
+    [(_, trace)] = points["trace"]
     assert json.loads(trace)["messages"] == [{"role": "user", "content": "hello"}]
-    [(_, alert)] = found["alerts/warn"]
+    [(_, alert)] = points["alerts/warn"]
     assert alert == "bad\nit is bad"
     kinds = {path: (axis, kind) for path, axis, kind, *_ in ask(POINTS, "all")}
     assert kinds["ok"] == ("step", "bool")
@@ -154,16 +154,16 @@ def test_runs_and_their_files(written: Path, trackai: Trackai, ask: Ask, db_path
     assert table["columns"] == ["a", "b"]
     assert [row[0] for row in table["data"]] == [1, 2]
     assert table["data"][0][1] == "x"
-    # A picture by its caption, one in a cell by trackio's name.
+    # A picture is named by its caption, and one in a table cell as trackio names it.
     assert ("picture", "black.png") in contents
     cell = table["data"][1][1]["file_path"].rpartition("/")[2]
     assert ("table", cell) in contents
     assert all(content.startswith(b"\x89PNG") for content in contents.values())
-    [(begun, ended, last)] = ask(
+    [(started, ended, last)] = ask(
         "SELECT created_at, finished_at, (SELECT max(timestamp) FROM metrics) FROM runs LIMIT 1"
     )
-    assert begun <= ended
-    assert last >= begun
+    assert started <= ended
+    assert last >= started
 
 
 def test_again_nothing_is_new(written: Path, trackai: Trackai, ask: Ask) -> None:
@@ -176,7 +176,7 @@ def test_again_nothing_is_new(written: Path, trackai: Trackai, ask: Ask) -> None
 
 
 def test_a_run_that_goes_on(tmp_path: Path, trackai: Trackai, ask: Ask) -> None:
-    more = """
+    script = """
         import sys, trackio
         trackio.init(project="p", name="r", resume="allow", embed=False, auto_log_gpu=False,
                      auto_log_cpu=False)
@@ -185,7 +185,7 @@ def test_a_run_that_goes_on(tmp_path: Path, trackai: Trackai, ask: Ask) -> None:
         trackio.finish()
     """
     for first, last in ((0, 5), (5, 12)):
-        run(more, tmp_path / "folder", first, last)
+        run(script, tmp_path / "folder", first, last)
         assert trackai("import", "trackio", tmp_path / "folder", "--json").json["stored"] == (
             last - first
         )
@@ -204,15 +204,15 @@ def test_before_runs_had_ids(written: Path, tmp_path: Path, trackai: Trackai, as
             if table not in ("metrics", "configs", "system_metrics"):
                 connection.execute(f"DROP TABLE {table}")
             else:
-                kept = ", ".join(name for name in columns if name not in ("run_id", "log_id"))
-                connection.execute(f"CREATE TABLE new AS SELECT {kept} FROM {table}")
+                selected = ", ".join(name for name in columns if name not in ("run_id", "log_id"))
+                connection.execute(f"CREATE TABLE new AS SELECT {selected} FROM {table}")
                 connection.execute(f"DROP TABLE {table}")
                 connection.execute(f"ALTER TABLE new RENAME TO {table}")
         connection.commit()
     for _ in range(2):
         receipt = trackai("import", "trackio", tmp_path / "old.db", "--json", code=4).json
         assert receipt["runs"] == 2
-        # The media lie elsewhere.
+        # The media are in another folder.
         assert receipt["totals"]["not_stored"] == {"file content not found": 2}
     assert [row[3::2] for row in ask(POINTS, "all") if row[0] == "loss"] == [
         (0, 1.0), (1, 0.5), (2, 1 / 3), (7, None), (7, 0.5),
@@ -231,7 +231,7 @@ def test_bad_input(written: Path, tmp_path: Path, trackai: Trackai, ask: Ask) ->
     for page in range(4096, len(data), 4096):
         data[page : page + 64] = b"\xff" * 64
     damaged.write_bytes(data)
-    for path, said in (
+    for path, message in (
         (tmp_path / "none", "does not exist"),
         (empty, "no trackio projects found"),
         (text, "not a SQLite database"),
@@ -239,18 +239,20 @@ def test_bad_input(written: Path, tmp_path: Path, trackai: Trackai, ask: Ask) ->
         (damaged, "the database is damaged"),
     ):
         output = trackai("import", "trackio", path, code=2)
-        assert said in output.err
+        assert message in output.err
         assert len(output.err.strip().splitlines()) == 1 or "Usage" in output.err
     assert ask("SELECT COUNT(*) FROM runs") == [(0,)]
-    # In a folder, the others are imported.
+    # In a folder, the other projects are imported.
     receipt = trackai("import", "trackio", damaged.parent, "--json", code=4).json
-    assert [one["where"] for one in receipt["problems"]] == ["myproj.db"]
+    assert [problem["where"] for problem in receipt["problems"]] == ["myproj.db"]
     assert ask("SELECT projects.name FROM runs JOIN projects ON projects.id = project_id") == [
         ("other",)
     ]
 
 
-def test_media_lead_nowhere_else(written: Path, tmp_path: Path, trackai: Trackai, ask: Ask) -> None:
+def test_media_outside_the_folder_are_refused(
+    written: Path, tmp_path: Path, trackai: Trackai, ask: Ask
+) -> None:
     folder = tmp_path / "folder"
     shutil.copytree(written, folder)
     (tmp_path / "secret").write_text("secret")

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import msgspec
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 class Counts(msgspec.Struct):
@@ -44,25 +39,3 @@ class Counts(msgspec.Struct):
         return self.read == (
             self.stored + self.already_there + self.null + sum(self.not_stored.values())
         )
-
-
-_HEADINGS = ("rows", "read", "stored", "already there", "no value", "not stored")
-
-
-def table(types: Mapping[str, Counts], totals: Counts) -> list[str]:
-    """Format counts as the lines of a table."""
-    rows: list[tuple[str, ...]] = [_HEADINGS]
-    for type_, counts in [*sorted(types.items()), ("all", totals)]:
-        numbers = (
-            counts.read, counts.stored, counts.already_there, counts.null,
-            sum(counts.not_stored.values()),
-        )  # fmt: skip
-        rows.append((type_, *map(str, numbers)))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
-    return [
-        "  ".join(
-            cell.ljust(width) if column == 0 else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in rows
-    ]

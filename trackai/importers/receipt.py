@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from trackai.importers.counts import Counts, table
-
-_MAX_LISTED = 50
+from trackai.importers.counts import Counts
+from trackai.importers.receipt_text import listing, reasons, table
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -68,7 +67,7 @@ class Receipt(msgspec.Struct):
         self.problems.append(Problem(where, problem))
 
     def add_remark(self, where: str, remark: str) -> None:
-        """Note something that is no loss."""
+        """Note something without counting it as a problem."""
         self.remarks.append(Problem(where, remark))
 
     def sum_up(self) -> None:
@@ -89,10 +88,7 @@ def as_text(receipt: Receipt) -> str:
         *(table(receipt.types, receipt.totals) if receipt.types else []),
     ]
     for title, problems in (("problem", receipt.problems), ("remark", receipt.remarks)):
-        lines += [f"{title}: {item.where}: {item.problem}" for item in problems[:_MAX_LISTED]]
-        if len(problems) > _MAX_LISTED:
-            lines.append(f"{title}: {len(problems) - _MAX_LISTED} more; use --json to see them")
+        lines += listing(title, [f"{item.where}: {item.problem}" for item in problems])
     if receipt.totals.not_stored:
-        reasons = (f"{reason} ({rows})" for reason, rows in receipt.totals.not_stored.items())
-        lines.append(f"not stored: {', '.join(reasons)}")
+        lines.append(f"not stored: {reasons(receipt.totals)}")
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""Exports in the format of neptune-exporter: a real one, and such as a test needs."""
+"""Fixtures: a real export of neptune-exporter, and exports that tests write."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ Import = Callable[..., Any]
 
 
 class Quiet:
-    """Nobody wants to know how far an import has come."""
+    """Ignores the progress of an import."""
 
     def files(self, done: int, total: int) -> None: ...
 
@@ -60,18 +60,18 @@ class Quiet:
 
 @pytest.fixture(scope="session")
 def real_export() -> Path:
-    """An export that the real exporter's writer has written, of a service that was made up."""
+    """An export of invented data, written by the real exporter's code."""
     return DATA / "export"
 
 
 @pytest.fixture(scope="session")
 def manifest() -> Any:
-    """Every count that must come out of it."""
+    """The expected counts of the real export."""
     return json.loads((DATA / "manifest.json").read_text())
 
 
 def point(path: str, step: str | int, time: int, value: Any, type_: str = "float_series") -> Row:
-    """A row of a series; the time in milliseconds."""
+    """Build a row of a series; the time is in milliseconds."""
     column = type_.replace("_series", "_value")
     return {
         "attribute_path": path, "attribute_type": type_, "step": Decimal(step),
@@ -80,19 +80,19 @@ def point(path: str, step: str | int, time: int, value: Any, type_: str = "float
 
 
 def param(path: str, type_: str, value: Any) -> Row:
-    """A row of a parameter."""
+    """Build a row of a parameter."""
     return {"attribute_path": path, "attribute_type": type_, f"{type_}_value": value}
 
 
-def file(path: str, source: str | None, type_: str = "file", **more: Any) -> Row:
-    """A row of a file."""
+def file(path: str, source: str | None, type_: str = "file", **columns: Any) -> Row:
+    """Build a row of a file."""
     value = None if source is None else {"path": source}
-    return {"attribute_path": path, "attribute_type": type_, "file_value": value, **more}
+    return {"attribute_path": path, "attribute_type": type_, "file_value": value, **columns}
 
 
 @pytest.fixture
 def write_part(tmp_path: Path) -> Write:
-    """Write a part of an export in `tmp_path / "export"`; its groups of rows one by one."""
+    """Write a part of an export in `tmp_path / "export"`; each argument is a row group."""
 
     def write(
         *groups: Iterable[Row],
@@ -131,7 +131,7 @@ def import_(db: Database, tmp_path: Path) -> Import:
 
 @pytest.fixture
 def rows(db_path: Path) -> Callable[..., list[tuple[Any, ...]]]:
-    """Ask the database itself."""
+    """Run an SQL query on the test's database."""
 
     def ask(sql: str, *values: Any) -> list[tuple[Any, ...]]:
         with closing(sqlite3.connect(db_path)) as connection:
@@ -142,7 +142,7 @@ def rows(db_path: Path) -> Callable[..., list[tuple[Any, ...]]]:
 
 @pytest.fixture
 def make() -> Any:
-    """The functions that make rows."""
+    """The functions that build rows."""
 
     class Make:
         point = staticmethod(point)

@@ -1,4 +1,4 @@
-"""What is wrong with an export is named in the receipt, and the rest is imported."""
+"""The receipt names the problems of an export, and the rest of it is imported."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 
 def _named(receipt: Any, file: str) -> str:
-    """What the receipt says about a file."""
-    (problem,) = [one.problem for one in receipt.problems if file in one.file]
+    """Return the only problem that the receipt has with a file."""
+    (problem,) = [item.problem for item in receipt.problems if file in item.file]
     return str(problem)
 
 
@@ -34,28 +34,28 @@ async def test_what_an_interrupted_exporter_left(
     part.with_name("r-0123_part_1.parquet.tmp").write_bytes(b"PAR1half")
     receipt = await import_()
     assert receipt.ok
-    assert [one.file for one in receipt.remarks] == ["data/w_p/r-0123_part_1.parquet.tmp"]
+    assert [item.file for item in receipt.remarks] == ["data/w_p/r-0123_part_1.parquet.tmp"]
 
 
-@pytest.mark.parametrize("kept", [0, 3, 100, -1])
+@pytest.mark.parametrize("length", [0, 3, 100, -1])
 async def test_a_part_that_was_cut_off(
-    write_part: Write, import_: Import, make: Any, rows: Ask, kept: int
+    write_part: Write, import_: Import, make: Any, rows: Ask, length: int
 ) -> None:
     write_part([make.point("m", 1, 5, 1.0)], run="good")
-    whole = write_part([make.point("m", 1, 5, 1.0)], number=0)
+    intact = write_part([make.point("m", 1, 5, 1.0)], number=0)
     cut = write_part([make.point("m", 2, 6, 1.0)], number=1)
     data = cut.read_bytes()
-    cut.write_bytes(data[:kept])
+    cut.write_bytes(data[:length])
     receipt = await import_()
     assert not receipt.ok
     assert "cannot be read as Parquet" in _named(receipt, cut.name)
-    # What can be read is there, and does not look whole.
+    # The readable part is stored, and the run does not look complete.
     states = "SELECT slug, state FROM runs ORDER BY slug"
     assert rows(states) == [("good", "completed"), ("r", "failed")]
     assert not receipt.projects["w/p"].runs["r"].complete
-    # When the part is whole again, so is the run.
+    # Once the part is restored, the run is complete.
     cut.write_bytes(data)
-    assert whole.exists()
+    assert intact.exists()
     assert (await import_(verify=True)).ok
     assert rows(states) == [("good", "completed"), ("r", "completed")]
     assert rows("SELECT COUNT(*) FROM metrics") == [(3,)]
@@ -82,7 +82,7 @@ async def test_a_part_with_a_damaged_page(
     again = await import_()
     assert again.totals.not_stored == receipt.totals.not_stored
     assert not again.ok
-    # A good copy takes its place.
+    # An intact copy replaces the file.
     path.write_bytes(intact)
     assert (await import_(verify=True)).ok
     assert rows("SELECT COUNT(*) FROM metrics") == [(10_010,)]
@@ -120,8 +120,8 @@ async def test_a_missing_column(
     assert receipt.adds_up
     assert receipt.totals.stored >= stored
     assert receipt.totals.not_stored[f"the column {column!r} is missing"] >= 1
-    assert any(path.name in one.file and column in one.problem for one in receipt.problems)
-    assert rows("SELECT state FROM runs") == [("failed",)]  # it must not look whole
+    assert any(path.name in item.file and column in item.problem for item in receipt.problems)
+    assert rows("SELECT state FROM runs") == [("failed",)]  # it must not look complete
 
 
 @pytest.mark.parametrize("column", ["project_id", "run_id", "attribute_path", "attribute_type"])
@@ -165,7 +165,7 @@ async def test_rows_that_cannot_be_placed(write_part: Write, import_: Import, ma
         "the row belongs to another run than its file": 2,
         "the parameter already has a different value": 1,
     }
-    assert sum("tensor_series" in one.problem for one in receipt.problems) == 1
+    assert sum("tensor_series" in item.problem for item in receipt.problems) == 1
 
 
 async def test_files_that_are_not_where_they_should_be(
@@ -202,8 +202,8 @@ async def test_files_that_are_not_where_they_should_be(
         "its file cannot be read": 2,
     }
     assert len(receipt.problems) == len(sources) + 4
-    verified = (await import_(verify=True)).verification.differences
-    assert [one.partition(": ")[2].partition(" (")[0] for one in verified] == [
+    differences = (await import_(verify=True)).verification.differences
+    assert [text.partition(": ")[2].partition(" (")[0] for text in differences] == [
         *(f"1 file(s) 'bad/{n}'" for n in range(len(sources))),
         "1 file(s) 'long'",
     ]
@@ -213,7 +213,7 @@ async def test_files_that_are_not_where_they_should_be(
         ("gone", 1),
         ("good", 0),
     ]
-    # The bytes turn up later.
+    # The bytes are added later.
     (root / "not").mkdir()
     (root / "not" / "there").write_text("found")
     again = await import_()
@@ -288,4 +288,4 @@ async def test_verify_finds_what_differs(
         receipt = await import_(verify=True)
         assert not receipt.ok
         differences = receipt.verification.differences
-        assert any(repr(named) in one for one in differences), (change, differences)
+        assert any(repr(named) in text for text in differences), (change, differences)

@@ -1,4 +1,4 @@
-"""trackai import neptune, and the script that stands for it."""
+"""The command `trackai import neptune`, and scripts/import_exports.py."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _run(
     )
 
 
-def test_the_script_finds_the_exports_where_one_stands(
+def test_the_script_finds_exports_in_the_current_folder(
     write_part: Write, make: Any, db_path: Path, tmp_path: Path
 ) -> None:
     write_part([make.point("m", 1, 5, 1.0)])
@@ -38,8 +38,8 @@ def test_the_script_finds_the_exports_where_one_stands(
     done = _run(db_path=db_path, cwd=tmp_path, program=script)
     assert done.returncode == 0, done.stderr
     assert "All 1 rows of the files are accounted for." in done.stdout
-    assert done.stderr == ""  # nobody looks on: no progress
-    # The folder of the data itself is taken as well.
+    assert done.stderr == ""  # not a terminal: no progress
+    # The `data` folder is accepted too.
     again = _run("import", "neptune", "exports/data", "--json", db_path=db_path, cwd=tmp_path)
     assert json.loads(again.stdout)["totals"]["already_there"] == 1
 

@@ -1,4 +1,4 @@
-"""An export of the real exporter, against everything that was put into it, count by count."""
+"""A real export is compared with the data that it was made from."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ def _number(value: Any) -> Any:
     return {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}.get(value, value)
 
 
-def _same(found: Any, expected: Any) -> bool:
-    """Equal to the last bit, the sign of a zero and the type included."""
-    return repr(found) == repr(_number(expected))
+def _same(value: Any, expected: Any) -> bool:
+    """Return whether values have the same type and bits, including the sign of zero."""
+    return repr(value) == repr(_number(expected))
 
 
 async def test_every_count(
@@ -55,7 +55,7 @@ async def test_every_count(
     assert receipt.totals.read == receipt.rows_in_files
     assert receipt.totals.null == totals["null_rows_on_disk"]
     assert receipt.totals.not_stored == {}
-    # The totals of the manifest leave the three of the model registry out.
+    # The totals of the manifest do not include the model registry.
     for type_ in ("string_series", "histogram_series"):
         assert receipt.types[type_].stored == totals[f"{type_}_points"]
     assert receipt.types["float_series"].stored == totals["float_series_points"] + 2 * 5
@@ -66,16 +66,16 @@ async def test_every_count(
     assert rows("SELECT COUNT(*) FROM metrics") == [(21241 + 442 + 25 + 10,)]
 
     for project, kind, run, expected in _everything(manifest):
-        one = getattr(receipt.projects[project], kind)[run]
-        assert one.complete
-        assert one.rows_in_files == expected["rows_on_disk"]
+        run_receipt = getattr(receipt.projects[project], kind)[run]
+        assert run_receipt.complete
+        assert run_receipt.rows_in_files == expected["rows_on_disk"]
         for type_, count in expected["params_by_type"].items():
-            assert one.types[type_].stored == count
+            assert run_receipt.types[type_].stored == count
         for type_, count in {**expected["points_by_type"], **expected["files_by_type"]}.items():
-            assert one.types[type_].stored == count
-        nulls = {type_: counts.null for type_, counts in one.types.items() if counts.null}
+            assert run_receipt.types[type_].stored == count
+        nulls = {type_: counts.null for type_, counts in run_receipt.types.items() if counts.null}
         assert nulls == expected["null_rows_on_disk"]
-        await _check_run(db, rows, project, run, one.id, expected)
+        await _check_run(db, rows, project, run, run_receipt.id, expected)
 
 
 async def _check_run(
@@ -106,23 +106,23 @@ async def _check_run(
 
 
 def _check_params(rows: Ask, run_id: int, expected: dict[str, Any]) -> None:
-    found = {
+    stored = {
         key: (json.loads(value), type_)
         for key, value, type_ in rows(
             "SELECT key, value, type FROM configs WHERE run_id = ?", run_id
         )
     }
-    assert found.keys() == expected.keys()
-    for key, (value, stored_type) in found.items():
-        type_, wanted = expected[key]["type"], expected[key]["value"]
+    assert stored.keys() == expected.keys()
+    for key, (value, stored_type) in stored.items():
+        type_, expected_value = expected[key]["type"], expected[key]["value"]
         if type_ in {"datetime", "string_set"}:
             assert stored_type == type_
         if type_ == "string_set":
-            assert sorted(value) == sorted(wanted)
-        elif isinstance(wanted, dict):
-            assert hashlib.sha256(value.encode()).hexdigest() == wanted["sha256"]
+            assert sorted(value) == sorted(expected_value)
+        elif isinstance(expected_value, dict):
+            assert hashlib.sha256(value.encode()).hexdigest() == expected_value["sha256"]
         else:
-            assert _same(_number(value) if type_ == "float" else value, wanted), key
+            assert _same(_number(value) if type_ == "float" else value, expected_value), key
 
 
 _POINTS = """
@@ -142,22 +142,22 @@ def _points(rows: Ask, run_id: int, path: str, expected: dict[str, Any]) -> list
         "SELECT axis, points, kind FROM series WHERE run_id = ? AND path = ?", run_id, path
     )
     assert axis == ("time" if path.startswith("monitoring/") else "step")
-    found = rows(_POINTS, run_id, path)
-    assert len(found) == points == expected["points"]
-    for step, text in ((found[0][0], "first_step"), (found[-1][0], "last_step")):
+    stored = rows(_POINTS, run_id, path)
+    assert len(stored) == points == expected["points"]
+    for step, text in ((stored[0][0], "first_step"), (stored[-1][0], "last_step")):
         number = float(expected[text])
         assert _same(step, int(number) if number.is_integer() else number)
-    times = [time for _, time, _ in found]
+    times = [time for _, time, _ in stored]
     if "first_ts_ms" in expected:
         assert times[0] == expected["first_ts_ms"] * 1000
         assert times[-1] == expected["last_ts_ms"] * 1000
-    return found
+    return stored
 
 
 def _check_floats(rows: Ask, run_id: int, path: str, expected: dict[str, Any]) -> None:
-    found = _points(rows, run_id, path, expected)
-    assert len({step for step, *_ in found}) == expected["unique_steps"]
-    values = [math.nan if value is None else value for *_, value in found]
+    stored = _points(rows, run_id, path, expected)
+    assert len({step for step, *_ in stored}) == expected["unique_steps"]
+    values = [math.nan if value is None else value for *_, value in stored]
     finite = [value for value in values if math.isfinite(value)]
     assert len(finite) == expected["finite"]
     assert sum(map(math.isnan, values)) == expected["null"] + expected["nan"]
@@ -192,35 +192,35 @@ def _check_texts(rows: Ask, run_id: int, path: str, expected: dict[str, Any]) ->
 
 
 def _check_histograms(rows: Ask, run_id: int, path: str, expected: dict[str, Any]) -> None:
-    found = [json.loads(value) for *_, value in _points(rows, run_id, path, expected)]
-    assert sorted({one["type"] for one in found}) == expected["types"]
-    assert sorted({len(one["edges"]) for one in found}) == expected["edges_per_point"]
-    assert sum(sum(one["values"]) for one in found) == expected["sum_of_values"]
+    stored = [json.loads(value) for *_, value in _points(rows, run_id, path, expected)]
+    assert sorted({histogram["type"] for histogram in stored}) == expected["types"]
+    assert sorted({len(histogram["edges"]) for histogram in stored}) == expected["edges_per_point"]
+    assert sum(sum(histogram["values"]) for histogram in stored) == expected["sum_of_values"]
     assert rows("SELECT kind FROM series WHERE run_id = ? AND path = ?", run_id, path) == [
         ("histogram",)
     ]
 
 
 def _check_files(db: Database, rows: Ask, run_id: int, expected: list[dict[str, Any]]) -> None:
-    found = rows(
+    stored = rows(
         """
         SELECT path, kind, CAST(step AS REAL), timestamp, source, size, sha256
         FROM files WHERE run_id = ?
         """,
         run_id,
     )
-    assert sorted(map(repr, found)) == sorted(
+    assert sorted(map(repr, stored)) == sorted(
         repr(
             (
-                one["attribute"], one["type"],
-                None if one["step"] is None else float(one["step"]),
-                None if one["ts_ms"] is None else one["ts_ms"] * 1000,
-                one["path"], one["bytes"], one["sha256"],
+                file["attribute"], file["type"],
+                None if file["step"] is None else float(file["step"]),
+                None if file["ts_ms"] is None else file["ts_ms"] * 1000,
+                file["path"], file["bytes"], file["sha256"],
             )
         )
-        for one in expected
+        for file in expected
     )  # fmt: skip
-    for *_, sha256 in found:
+    for *_, sha256 in stored:
         data = files.blob_path(db.path, sha256).read_bytes()
         assert hashlib.sha256(data).hexdigest() == sha256
 
@@ -232,18 +232,18 @@ async def test_read_over_http(
     llm = receipt.projects["acme/llm-pretrain"].runs
     fork = llm["llm-7b-fork-lr3e-5"].id
 
-    def steps(run_id: int, path: str, more: str = "") -> list[float]:
+    def steps(run_id: int, path: str, query: str = "") -> list[float]:
         quoted = urllib.parse.quote(path)
-        answer = server.get(f"/api/metrics/runs/{run_id}/metric/{quoted}?limit=100000{more}")
+        answer = server.get(f"/api/metrics/runs/{run_id}/metric/{quoted}?limit=100000{query}")
         return [point["step"] for point in answer["data"]]
 
-    # The parent's points up to step 1200, its own from there on.
-    whole, own = steps(fork, "train/loss"), steps(fork, "train/loss", "&inherited=false")
+    # The fork inherits points up to step 1200, and has its own after that.
+    all_steps, own = steps(fork, "train/loss"), steps(fork, "train/loss", "&inherited=false")
     parent = steps(llm["llm-7b-baseline"].id, "train/loss")
     assert min(own) > 1200
-    assert whole == [step for step in parent if step <= 1200] + own
+    assert all_steps == [step for step in parent if step <= 1200] + own
     grandchild = llm["llm-7b-fork-of-fork"].id
-    assert steps(grandchild, "train/loss") == [step for step in whole if step <= 1500] + steps(
+    assert steps(grandchild, "train/loss") == [step for step in all_steps if step <= 1500] + steps(
         grandchild, "train/loss", "&inherited=false"
     )
     monitoring = next(
@@ -261,4 +261,4 @@ async def test_read_over_http(
     assert config["config/model/n_layers"] == 32
     assert config["config/уникод/名前"] == "ключ в юникоде"
     assert server.get("/api/runs?search=face&limit=1")["total"] == 0
-    assert {one["name"] for one in server.get("/api/projects")} == set(receipt.projects)
+    assert {project["name"] for project in server.get("/api/projects")} == set(receipt.projects)

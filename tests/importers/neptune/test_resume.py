@@ -1,4 +1,4 @@
-"""Importing again, after being killed, and after the export has grown."""
+"""Importing again: unchanged, after an interruption, and after the export has grown."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _command(db_path: Path, *arguments: str) -> list[str]:
 
 
 def _contents(db_path: Path) -> dict[str, list[tuple[Any, ...]]]:
-    """Everything in a database, but for the times at which it was made."""
+    """Return the contents of all tables, except for the times of the import."""
     with closing(sqlite3.connect(db_path)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         tables = connection.execute(
@@ -42,12 +42,12 @@ def _contents(db_path: Path) -> dict[str, list[tuple[Any, ...]]]:
         contents = {}
         for (table,) in tables.fetchall():
             cursor = connection.execute(f"SELECT * FROM {table}")
-            made = {"started_at", "applied_at"}
+            ignored = {"started_at", "applied_at"}
             if table == "projects":
-                made |= {"created_at", "updated_at"}
+                ignored |= {"created_at", "updated_at"}
             keep = [
                 position for position, (name, *_) in enumerate(cursor.description)
-                if name not in made
+                if name not in ignored
             ]  # fmt: skip
             contents[table] = sorted(
                 (tuple(row[position] for position in keep) for row in cursor), key=repr
@@ -78,7 +78,7 @@ async def test_what_people_have_changed_since_stays(
     state = rows("SELECT * FROM runs"), rows("SELECT * FROM tags")
     await import_(real_export)
     assert (rows("SELECT * FROM runs"), rows("SELECT * FROM tags")) == state
-    # What was deleted comes back when it is asked for.
+    # A deleted run is imported again.
     assert server.request("DELETE", f"/api/runs/{run_id}").status == 200
     receipt = await import_(real_export, verify=True)
     assert receipt.verification.differences == []
@@ -104,7 +104,7 @@ async def test_a_grown_export(write_part: Write, import_: Import, make: Any, row
     ]  # fmt: skip
 
 
-async def test_a_part_that_has_changed_takes_the_place_of_the_old_one(
+async def test_a_part_that_has_changed_replaces_the_old_one(
     write_part: Write, import_: Import, make: Any, rows: Ask
 ) -> None:
     write_part([make.point("m", 1, 5, 1.0), make.point("old", 1, 5, 1.0)])
@@ -127,7 +127,7 @@ async def test_a_dry_run_stores_nothing(
     assert not db_path.with_name("trackai.db-files").exists()
     assert dry.adds_up
     assert dry.totals == (await import_(real_export)).totals
-    # Without a database, it makes none.
+    # It does not create a database.
     nowhere = tmp_path / "nowhere" / "x.db"
     done = subprocess.run(
         _command(nowhere, str(real_export), "--dry-run"), capture_output=True, check=True
@@ -142,9 +142,9 @@ def test_killed_at_any_instant_it_ends_as_in_one_go(
 ) -> None:
     export = tmp_path / "export"
     shutil.copytree(real_export, export)
-    # A part of more than one batch, with points that are alike.
-    some = [make.point(f"m/{n % 7}", n // 14, n // 14, float(n)) for n in range(135_000)]
-    write_part(some, some[:20])
+    # A part of more than one batch, with duplicate points.
+    points = [make.point(f"m/{n % 7}", n // 14, n // 14, float(n)) for n in range(135_000)]
+    write_part(points, points[:20])
     at_once, killed = tmp_path / "at_once.db", tmp_path / "killed.db"
     began = time.monotonic()
     done = subprocess.run(_command(at_once, str(export)), capture_output=True, text=True)
@@ -162,7 +162,7 @@ def test_killed_at_any_instant_it_ends_as_in_one_go(
             too_late = process.poll() is not None
             process.send_signal(signal.SIGKILL)
         interrupted += not too_late
-        if not interrupted:  # the machine has become faster: what is done cannot be interrupted
+        if not interrupted:  # the import was done before the kill: kill the next one earlier
             seconds /= 2
             for path in killed.parent.glob("killed.db*"):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -171,17 +171,17 @@ def test_killed_at_any_instant_it_ends_as_in_one_go(
                 if connection.execute(
                     "SELECT 1 FROM sqlite_schema WHERE name = 'imports'"
                 ).fetchone():
-                    # Nothing looks whole that is not.
-                    whole = connection.execute(
+                    # No incomplete run looks complete.
+                    wrongly_complete = connection.execute(
                         """
                         SELECT COUNT(*) FROM runs WHERE state <> 'running'
                         AND EXISTS (SELECT 1 FROM imports WHERE run_id = runs.id AND NOT complete)
                         """
                     ).fetchone()
-                    assert whole == (0,), f"seed {seed}"
+                    assert wrongly_complete == (0,), f"seed {seed}"
                     (count,) = connection.execute("SELECT COUNT(*) FROM imports").fetchone()
                     half_done += count > 0
-    assert interrupted, "none was killed: the test shows nothing"
+    assert interrupted, "no import was interrupted, so nothing was tested"
     done = subprocess.run(_command(killed, str(export), "--verify"), capture_output=True, text=True)
     assert done.returncode == 0, f"seed {seed}: {done.stdout} {done.stderr}"
     assert _contents(killed) == _contents(at_once), f"seed {seed}"

@@ -1,4 +1,4 @@
-"""What single rows of an export become."""
+"""How single rows of an export are stored."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ async def test_values_are_kept_to_the_last_bit(
     values = [None, math.nan, math.inf, -math.inf, -0.0, 5e-324, 1.7976931348623157e308, 3.0]
     write_part([make.point("m", step, 1, value) for step, value in enumerate(values)])
     assert (await import_(verify=True)).ok
-    found = [value for *_, value in rows(_POINTS)]
-    assert list(map(repr, found)) == ["None", "None", *map(repr, values[2:])]
+    values_stored = [value for *_, value in rows(_POINTS)]
+    assert list(map(repr, values_stored)) == ["None", "None", *map(repr, values[2:])]
     assert rows("SELECT points, finite_points, nan_points, kind FROM series") == [
         (8, 4, 2, "number")
     ]
@@ -59,7 +59,7 @@ async def test_points_that_share_step_and_time_are_all_kept(
     twins = [make.point("m", 1, 5, value) for value in (1.0, 2.0, 2.0)]
     system = [make.point("monitoring/x/cpu", step, 5, float(step)) for step in (3, 4)]
     write_part([*twins, *system])
-    # Beyond a batch, and in another part, they are found as well.
+    # They are also detected across batches and parts.
     many = [make.point("m", step, 5, 0.0) for step in range(2, 140_000)]
     write_part([*many, *twins[:2], *system], [*twins, make.point("m", 3, 5, 9.0)], number=1)
     receipt = await import_(verify=True)
@@ -77,7 +77,7 @@ async def test_points_that_share_step_and_time_are_all_kept(
     assert rows(_POINTS) == before
 
 
-async def test_system_metrics_lie_on_the_time_axis_and_keep_their_steps(
+async def test_system_metrics_are_on_the_time_axis_and_keep_their_steps(
     write_part: Write, import_: Import, make: Any, rows: Ask, server: Server
 ) -> None:
     write_part([make.point("monitoring/a b/cpu", step, 10 - step, float(step)) for step in (1, 2)])

@@ -29,8 +29,8 @@ _KINDS: dict[str, Kind] = {
 
 def exact_step(micro: int) -> Step:
     """Convert a step in millionths to an int, or to the nearest float."""
-    whole, rest = divmod(micro, _MILLION)
-    return micro / _MILLION if rest else whole
+    integer, rest = divmod(micro, _MILLION)
+    return micro / _MILLION if rest else integer
 
 
 def arrange(
@@ -142,7 +142,7 @@ def _is_sorted(codes: Any, steps: Any, times: Any) -> bool:
 
 
 def _ranks(codes: Any, steps: Any, times: Any) -> Any:
-    """Return the number of duplicates before each point, or None if there are no duplicates."""
+    """Return the number of duplicates before each point, or None if all points are distinct."""
     duplicate = (codes[1:] == codes[:-1]) & (steps[1:] == steps[:-1]) & (times[1:] == times[:-1])
     if not duplicate.any():
         return None
@@ -153,11 +153,11 @@ def _ranks(codes: Any, steps: Any, times: Any) -> Any:
 
 def _steps(micro: Any) -> Any:
     """Convert steps in millionths to ints and floats: an array of ints, or a list."""
-    whole, rest = np.divmod(micro, _MILLION)
+    integers, rest = np.divmod(micro, _MILLION)
     if not rest.any():
-        return whole
+        return integers
     if int(np.abs(micro).max()) >= _MAX_EXACT:
         return [exact_step(step) for step in micro.tolist()]
     mixed = (micro / _MILLION).astype(object)
-    mixed[rest == 0] = whole[rest == 0].astype(object)
+    mixed[rest == 0] = integers[rest == 0].astype(object)
     return mixed.tolist()

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from trackai.importers.counts import Counts, table
+from trackai.importers.counts import Counts
+from trackai.importers.receipt_text import listing, reasons, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from trackai.importers.neptune.layout import Problem
 
 CountsByType = dict[str, Counts]
-_MAX_LISTED = 50
 
 
 class RunReceipt(msgspec.Struct):
@@ -149,9 +149,7 @@ def as_text(receipt: Receipt) -> str:
                 lines.append(f"  {title}{run_id}: {_summary(run.total())}{state}")
     lines += ["", *table(receipt.types, receipt.totals)]
     for title, problems in (("problem", receipt.problems), ("remark", receipt.remarks)):
-        lines += [f"{title}: {item.file}: {item.problem}" for item in problems[:_MAX_LISTED]]
-        if len(problems) > _MAX_LISTED:
-            lines.append(f"{title}: {len(problems) - _MAX_LISTED} more; use --json to see them")
+        lines += listing(title, [f"{item.file}: {item.problem}" for item in problems])
     lines += ["", *_conclusion(receipt)]
     return "\n".join(lines)
 
@@ -177,15 +175,15 @@ def _conclusion(receipt: Receipt) -> list[str]:
             f"{receipt.totals.read} are accounted for"
         )
     elif receipt.totals.not_stored:
-        reasons = ", ".join(
-            f"{reason} ({rows})" for reason, rows in receipt.totals.not_stored.items()
+        lines.append(
+            f"All {receipt.rows_in_files} rows are accounted for; "
+            f"not stored: {reasons(receipt.totals)}"
         )
-        lines.append(f"All {receipt.rows_in_files} rows are accounted for; not stored: {reasons}")
     else:
         lines.append(f"All {receipt.rows_in_files} rows of the files are accounted for.")
     if receipt.verification is not None:
         differences = receipt.verification.differences
-        lines += [f"DIFFERENCE: {difference}" for difference in differences[:_MAX_LISTED]]
+        lines += listing("DIFFERENCE", differences)
         lines.append(
             f"Verified {receipt.verification.rows} rows: "
             + (f"{len(differences)} DIFFERENCES" if differences else "all are in the store.")

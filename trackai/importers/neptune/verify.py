@@ -148,8 +148,8 @@ def _read_row(contents: _Contents, part: Part, row: dict[str, Any]) -> None:
 
 def _step(text: Any) -> int | float:
     step = Decimal(text)
-    whole = int(step)
-    return whole if step == whole else float(step)
+    integer = int(step)
+    return integer if step == integer else float(step)
 
 
 def _microseconds(time: Any) -> int:
@@ -170,7 +170,7 @@ def _jsonable(value: Any) -> Any:
 def _hashes(path: Path, root: Path) -> Iterator[str | None]:
     """Yield the SHA-256 of a file, or of each file of a folder.
 
-    None stands for a file that is missing or outside `root`.
+    Yields None for a file that is missing or outside `root`.
     """
     top = root.resolve()
     try:

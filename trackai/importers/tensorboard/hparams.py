@@ -31,7 +31,7 @@ class Hparams:
         self.state: State = "completed"
 
     def add(self, content: bytes) -> None:
-        """Add a message of the plugin; one that cannot be decoded is ignored."""
+        """Add a message of the plugin; a message that cannot be decoded is ignored."""
         try:
             data = HParamsPluginData.FromString(content)
         except DecodeError:
