@@ -93,7 +93,10 @@ export interface Range {
 
 /** What the server said no to. */
 export class Refused extends Error {
-  constructor(message: string, readonly status: number) {
+  constructor(
+    message: string,
+    readonly status: number,
+  ) {
     super(message);
   }
 }
@@ -116,15 +119,23 @@ export function askEarly(...paths: string[]): void {
   }
 }
 
-export async function ask<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+export async function ask<T>(
+  method: string,
+  path: string,
+  body?: unknown,
+  signal?: AbortSignal,
+): Promise<T> {
   const begun = method === "GET" ? early.get(path) : undefined;
   early.delete(path);
-  const response = await heard(begun ?? fetch(path, {
-    method,
-    signal,
-    headers: body === undefined ? {} : { "Content-Type": "application/json" },
-    body: body === undefined ? undefined : JSON.stringify(body),
-  }));
+  const response = await heard(
+    begun ??
+      fetch(path, {
+        method,
+        signal,
+        headers: body === undefined ? {} : { "Content-Type": "application/json" },
+        body: body === undefined ? undefined : JSON.stringify(body),
+      }),
+  );
   const answer = await response.json();
   if (response.status === 401) keyNeeded.value = true;
   if (!response.ok) throw new Refused(answer.detail ?? response.statusText, response.status);
@@ -151,7 +162,8 @@ export function said(problem: unknown): string {
 }
 
 /** Whether an answer says that there is no such thing. */
-export const isGone = (problem: unknown): boolean => problem instanceof Refused && problem.status === 404;
+export const isGone = (problem: unknown): boolean =>
+  problem instanceof Refused && problem.status === 404;
 
 export function query(values: Record<string, string | number | undefined>): string {
   const found = new URLSearchParams();
@@ -161,7 +173,8 @@ export function query(values: Record<string, string | number | undefined>): stri
   return found.toString();
 }
 
-export const projects = (): Promise<ProjectSummary[]> => ask("GET", "/api/projects?counts=true&limit=1000");
+export const projects = (): Promise<ProjectSummary[]> =>
+  ask("GET", "/api/projects?counts=true&limit=1000");
 export const project = (id: number): Promise<ProjectSummary> => ask("GET", `/api/projects/${id}`);
 export const columns = async (id: number): Promise<Columns> => {
   const { config, metrics } = await ask<Columns>("GET", `/api/projects/${id}/columns`);
@@ -171,7 +184,8 @@ export const columns = async (id: number): Promise<Columns> => {
   };
 };
 export const run = (id: number): Promise<Run> => ask("GET", `/api/runs/${id}`);
-export const config = (id: number): Promise<Record<string, unknown>> => ask("GET", `/api/runs/${id}/config`);
+export const config = (id: number): Promise<Record<string, unknown>> =>
+  ask("GET", `/api/runs/${id}/config`);
 export const figures = (id: number): Promise<Figures[]> => ask("GET", `/api/runs/${id}/figures`);
 export const metricNames = (id: number): Promise<string[]> => ask("GET", `/api/metrics/runs/${id}`);
 
@@ -191,14 +205,21 @@ export const runs = (asked: RunsAsked, signal?: AbortSignal): Promise<RunPage> =
 
 /** Which runs are being logged now. */
 export const runningRuns = async (projectId: number | undefined): Promise<number[]> => {
-  const page = await ask<RunPage>("GET", `/api/runs?${query({ project_id: projectId, state: "running", limit: 1000 })}`);
+  const page = await ask<RunPage>(
+    "GET",
+    `/api/runs?${query({ project_id: projectId, state: "running", limit: 1000 })}`,
+  );
   return page.runs.map((one) => one.id);
 };
 
-export const rename = (id: number, name: string): Promise<Run> => ask("PATCH", `/api/runs/${id}`, { name });
-export const deleteRuns = (ids: number[]): Promise<unknown> => ask("POST", "/api/runs/delete", { run_ids: ids });
-export const changeTags = (run_ids: number[], change: { add?: string[]; remove?: string[] }): Promise<unknown> =>
-  ask("POST", "/api/runs/tags", { run_ids, ...change });
+export const rename = (id: number, name: string): Promise<Run> =>
+  ask("PATCH", `/api/runs/${id}`, { name });
+export const deleteRuns = (ids: number[]): Promise<unknown> =>
+  ask("POST", "/api/runs/delete", { run_ids: ids });
+export const changeTags = (
+  run_ids: number[],
+  change: { add?: string[]; remove?: string[] },
+): Promise<unknown> => ask("POST", "/api/runs/tags", { run_ids, ...change });
 
 export interface RunGroup {
   value: Value;
@@ -212,4 +233,9 @@ export const groups = (
   { by, filter, columns, limit }: { by: string; filter?: string; columns?: string; limit: number },
   signal?: AbortSignal,
 ): Promise<{ groups: RunGroup[]; total: number }> =>
-  ask("GET", `/api/projects/${id}/groups?${query({ by, filter, columns, limit })}`, undefined, signal);
+  ask(
+    "GET",
+    `/api/projects/${id}/groups?${query({ by, filter, columns, limit })}`,
+    undefined,
+    signal,
+  );

@@ -17,10 +17,22 @@ export interface Axis {
 }
 
 /** `log` undefined: where it shows more. Without `room`, the ends are the least and the greatest value. */
-export function axis(runs: Compared[], field: string, count: number, log: boolean | undefined, room: boolean): Axis {
+export function axis(
+  runs: Compared[],
+  field: string,
+  count: number,
+  log: boolean | undefined,
+  room: boolean,
+): Axis {
   const values = runs.map((one) => one.values[field]);
   const numbers = values.flatMap((one) => numeric(one) ?? []);
-  const words = values.some((one) => one !== null && one !== undefined && typeof one !== "number" && !/^-?(NaN|Infinity)$/.test(String(one)));
+  const words = values.some(
+    (one) =>
+      one !== null &&
+      one !== undefined &&
+      typeof one !== "number" &&
+      !/^-?(NaN|Infinity)$/.test(String(one)),
+  );
   if (words || numbers.length === 0) return ofWords(runs, field);
   const usesLog = (log ?? wide(numbers)) && Math.max(...numbers) > 0;
   const fit = usesLog ? numbers.filter((one) => one > 0) : numbers;
@@ -34,7 +46,8 @@ export function axis(runs: Compared[], field: string, count: number, log: boolea
   };
   // Where all values are whole, there is nothing at a half.
   const whole = numbers.every(Number.isInteger);
-  const shown = one === undefined ? scaled.ticks.filter((tick) => !whole || Number.isInteger(tick)) : [one];
+  const shown =
+    one === undefined ? scaled.ticks.filter((tick) => !whole || Number.isInteger(tick)) : [one];
   const said = labels(shown);
   return {
     field,
@@ -59,7 +72,9 @@ function ofWords(runs: Compared[], field: string): Axis {
     log: false,
     at: (run) => (has(run) ? places.get(same(run.values[field])) : undefined),
     back: (part) => part,
-    marks: all.flatMap((one, at) => (at % every === 0 ? [{ share: share(at), label: one.replace(/^"(.*)"$/, "$1") }] : [])),
+    marks: all.flatMap((one, at) =>
+      at % every === 0 ? [{ share: share(at), label: one.replace(/^"(.*)"$/, "$1") }] : [],
+    ),
     lacking: !runs.every(has),
   };
 }

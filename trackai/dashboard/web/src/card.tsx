@@ -52,15 +52,28 @@ export function Card(props: Props) {
       <header>
         <figcaption title={props.path}>{props.path}</figcaption>
         <Missing said={missing} />
-        <button type="button" class="quiet" aria-label={`Full screen: ${props.path}`} title="Full screen"
-          onClick={() => openFull(props.path)}>⤢</button>
+        <button
+          type="button"
+          class="quiet"
+          aria-label={`Full screen: ${props.path}`}
+          title="Full screen"
+          onClick={() => openFull(props.path)}
+        >
+          ⤢
+        </button>
         {met.current && <Menu {...props} drawn={drawn} />}
       </header>
-      {met.current && <Plot {...props} live={seen} height={210}
-        onDrawn={(one) => {
-          drawn.current = one;
-          setMissing(leftOut(one.window));
-        }} />}
+      {met.current && (
+        <Plot
+          {...props}
+          live={seen}
+          height={210}
+          onDrawn={(one) => {
+            drawn.current = one;
+            setMissing(leftOut(one.window));
+          }}
+        />
+      )}
     </figure>
   );
 }
@@ -68,12 +81,18 @@ export function Card(props: Props) {
 /** What is there and not to be seen. */
 function leftOut({ outside, below, of }: Window): string {
   const parts: string[] = [];
-  if (outside > 0) parts.push(`${outside} ${outside === 1 ? "outlier" : "outliers"} of ${of} values clipped`);
+  if (outside > 0)
+    parts.push(`${outside} ${outside === 1 ? "outlier" : "outliers"} of ${of} values clipped`);
   if (below > 0) parts.push(`${below} of ${of} values not above 0`);
   return parts.join(", ");
 }
 
-const Missing = ({ said }: { said: string }) => (said ? <output class="left-out" title={said}>{said}</output> : null);
+const Missing = ({ said }: { said: string }) =>
+  said ? (
+    <output class="left-out" title={said}>
+      {said}
+    </output>
+  ) : null;
 
 /** What a chart can be saved as. */
 function Menu({ path, runIds, names, drawn }: Props & { drawn: RefObject<Drawn | undefined> }) {
@@ -87,16 +106,26 @@ function Menu({ path, runIds, names, drawn }: Props & { drawn: RefObject<Drawn |
       setSaid("");
       await work(drawn.current);
     } catch (problem) {
-      if (!stop.current?.signal.aborted) setSaid(problem instanceof Error ? problem.message : String(problem));
+      if (!stop.current?.signal.aborted)
+        setSaid(problem instanceof Error ? problem.message : String(problem));
     }
   };
   const asPng = act(async (one) => save(fileName(path, "png"), await png(path, one)));
-  const asSvg = act((one) => save(fileName(path, "svg"), new Blob([svg(path, one)], { type: "image/svg+xml" })));
-  const asCsv = act((one) => save(fileName(path, "csv"), new Blob([drawnCsv(one)], { type: "text/csv" })));
+  const asSvg = act((one) =>
+    save(fileName(path, "svg"), new Blob([svg(path, one)], { type: "image/svg+xml" })),
+  );
+  const asCsv = act((one) =>
+    save(fileName(path, "csv"), new Blob([drawnCsv(one)], { type: "text/csv" })),
+  );
   const all = act(async () => {
     stop.current = new AbortController();
     const runs = runIds.map((id) => [id, names.get(id) ?? `run ${id}`] as [number, string]);
-    const found = await allPointsCsv(path, runs, (points) => setSaid(`${points} points …`), stop.current.signal);
+    const found = await allPointsCsv(
+      path,
+      runs,
+      (points) => setSaid(`${points} points …`),
+      stop.current.signal,
+    );
     save(fileName(path, "points.csv"), found);
     setSaid("");
   });
@@ -105,12 +134,22 @@ function Menu({ path, runIds, names, drawn }: Props & { drawn: RefObject<Drawn |
     <>
       {said && <output class="said">{said}</output>}
       <details class="more" {...dismissed}>
-        <summary class="quiet" aria-label={`Save ${path}`} title="Save">⤓</summary>
+        <summary class="quiet" aria-label={`Save ${path}`} title="Save">
+          ⤓
+        </summary>
         <div class="menu">
-          <button type="button" onClick={asPng}>PNG picture</button>
-          <button type="button" onClick={asSvg}>SVG picture</button>
-          <button type="button" onClick={asCsv}>CSV, as drawn</button>
-          <button type="button" onClick={all}>CSV, all points</button>
+          <button type="button" onClick={asPng}>
+            PNG picture
+          </button>
+          <button type="button" onClick={asSvg}>
+            SVG picture
+          </button>
+          <button type="button" onClick={asCsv}>
+            CSV, as drawn
+          </button>
+          <button type="button" onClick={all}>
+            CSV, all points
+          </button>
         </div>
       </details>
     </>
@@ -138,22 +177,40 @@ function closeFull(): void {
 /** What brings back what is not shown: all of the axis, all lines. */
 export function Undo({ runIds }: { runIds: number[] }) {
   // What is hidden of runs is not of their means.
-  const off = hidden.value.filter((key) => key.startsWith(runIds.length > 1 && meanOf.value ? "group " : "run "));
+  const off = hidden.value.filter((key) =>
+    key.startsWith(runIds.length > 1 && meanOf.value ? "group " : "run "),
+  );
   const part = range.value;
   const shown = (value: number) =>
-    part?.axis === "time" ? clock(value) : part?.axis === "step" ? number(Math.round(value * 100) / 100) : `${number(value)} s`;
+    part?.axis === "time"
+      ? clock(value)
+      : part?.axis === "step"
+        ? number(Math.round(value * 100) / 100)
+        : `${number(value)} s`;
   const ends = part && [...new Set([shown(part.min), shown(part.max)])];
   return (
     <>
       {off.length > 0 && (
-        <button type="button" class="pressed"
-          onClick={() => go({ hide: hidden.value.filter((key) => !off.includes(key)).join("\n") }, { replace: true })}>
+        <button
+          type="button"
+          class="pressed"
+          onClick={() =>
+            go(
+              { hide: hidden.value.filter((key) => !off.includes(key)).join("\n") },
+              { replace: true },
+            )
+          }
+        >
           Show {off.length} hidden
         </button>
       )}
       {ends && (
         <button type="button" class="pressed" onClick={() => zoomTo("", undefined)}>
-          Reset zoom <small>{part.axis === "step" && "step "}{ends.join(" – ")}</small>
+          Reset zoom{" "}
+          <small>
+            {part.axis === "step" && "step "}
+            {ends.join(" – ")}
+          </small>
         </button>
       )}
     </>
@@ -181,15 +238,29 @@ export function FullScreen({ tools, ...props }: Props & { tools: ComponentChildr
         <Missing said={missing} />
         <Undo runIds={props.runIds} />
         <Menu {...props} drawn={drawn} />
-        <button type="button" class="quiet" aria-label="Close" title="Close" onClick={() => box.current?.close()}>✕</button>
+        <button
+          type="button"
+          class="quiet"
+          aria-label="Close"
+          title="Close"
+          onClick={() => box.current?.close()}
+        >
+          ✕
+        </button>
       </header>
-      <form class="tools" onSubmit={(event) => event.preventDefault()}>{tools}</form>
-      <Plot {...props} live height={height}
+      <form class="tools" onSubmit={(event) => event.preventDefault()}>
+        {tools}
+      </form>
+      <Plot
+        {...props}
+        live
+        height={height}
         onDrawn={(one) => {
           drawn.current = one;
           setLines(one.all);
           setMissing(leftOut(one.window));
-        }} />
+        }}
+      />
       <Legend lines={lines} />
     </dialog>
   );
@@ -204,10 +275,20 @@ function Legend({ lines }: { lines: Line[] }) {
         const others = hidden.value.filter((key) => key !== one.key);
         return (
           <li key={one.key}>
-            <button type="button" aria-pressed={shown} disabled={lines.length === 1} title={shown ? "Hide it in the charts" : "Show it in the charts"}
-              onClick={() => go({ hide: (shown ? [...others, one.key] : others).join("\n") }, { replace: true })}>
+            <button
+              type="button"
+              aria-pressed={shown}
+              disabled={lines.length === 1}
+              title={shown ? "Hide it in the charts" : "Show it in the charts"}
+              onClick={() =>
+                go({ hide: (shown ? [...others, one.key] : others).join("\n") }, { replace: true })
+              }
+            >
               <Swatch color={one.color} dashed={one.dash.length > 0} />
-              <span>{one.label}</span> <small>{low !== undefined && high !== undefined && `${number(low)} … ${number(high)}`}</small>
+              <span>{one.label}</span>{" "}
+              <small>
+                {low !== undefined && high !== undefined && `${number(low)} … ${number(high)}`}
+              </small>
             </button>
           </li>
         );

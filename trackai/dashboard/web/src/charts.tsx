@@ -6,7 +6,20 @@ import { Card, FullScreen, Undo } from "./card";
 import { Means } from "./means";
 import { usePolled } from "./poll";
 import { useScrolled } from "./scrolled";
-import { clipped, closed, fullPath, go, logScale, logX, meanOf, metricSearch, projectId, runId, smoothing, xAxis } from "./view";
+import {
+  clipped,
+  closed,
+  fullPath,
+  go,
+  logScale,
+  logX,
+  meanOf,
+  metricSearch,
+  projectId,
+  runId,
+  smoothing,
+  xAxis,
+} from "./view";
 import "./charts.css";
 
 const MACHINE = /^(system|gpu|cpu|mem|memory|disk|net|network|process|host)s?$/i;
@@ -27,7 +40,9 @@ interface Props {
 }
 
 export function Charts({ runIds, names, paths, of = 0, fields }: Props) {
-  const { data: running } = usePolled(() => api.runningRuns(projectId.value), 2000, [projectId.value]);
+  const { data: running } = usePolled(() => api.runningRuns(projectId.value), 2000, [
+    projectId.value,
+  ]);
   const live = running && runIds.filter((id) => running.includes(id));
   const [wanted, problem] = useMatching(paths ?? [], metricSearch.value);
   const sections = new Map<string, string[]>();
@@ -38,7 +53,9 @@ export function Charts({ runIds, names, paths, of = 0, fields }: Props) {
     else sections.set(prefix, [path]);
   }
   // What the machine does comes after what the model does.
-  const ordered = [...sections].sort(([one], [other]) => Number(MACHINE.test(one)) - Number(MACHINE.test(other)));
+  const ordered = [...sections].sort(
+    ([one], [other]) => Number(MACHINE.test(one)) - Number(MACHINE.test(other)),
+  );
   const full = fullPath.value;
   const tools = <Tools fields={runIds.length > 1 ? fields : undefined} />;
   const box = useRef<HTMLElement>(null);
@@ -49,25 +66,51 @@ export function Charts({ runIds, names, paths, of = 0, fields }: Props) {
         <Search found={wanted.length} of={paths?.length ?? 0} problem={problem} />
         {tools}
         {runIds.length > 1 && meanOf.value && <Means runIds={runIds} />}
-        <p class="undo"><Undo runIds={runIds} /></p>
+        <p class="undo">
+          <Undo runIds={runIds} />
+        </p>
       </form>
-      {paths && paths.length === 0 && of > 0 && runIds.length > 0 && <p class="empty">The chosen runs have logged nothing that is drawn.</p>}
-      {paths && paths.length === 0 && of === 0 && <p class="empty">No metrics yet: log some with run.log({"{"}"loss": 0.5{"}"}).</p>}
+      {paths && paths.length === 0 && of > 0 && runIds.length > 0 && (
+        <p class="empty">The chosen runs have logged nothing that is drawn.</p>
+      )}
+      {paths && paths.length === 0 && of === 0 && (
+        <p class="empty">
+          No metrics yet: log some with run.log({"{"}"loss": 0.5{"}"}).
+        </p>
+      )}
       {paths && paths.length > 0 && wanted.length === 0 && <p class="empty">No metric matches.</p>}
       {paths && runIds.length === 0 && <p class="empty">Choose runs to see their charts.</p>}
-      {runIds.length > 0 && ordered.map(([prefix, members]) => (
-        <Section key={prefix} prefix={prefix} count={members.length}>
-          {members.map((path) => <Card key={path} path={path} runIds={runIds} names={names} running={live} />)}
-        </Section>
-      ))}
+      {runIds.length > 0 &&
+        ordered.map(([prefix, members]) => (
+          <Section key={prefix} prefix={prefix} count={members.length}>
+            {members.map((path) => (
+              <Card key={path} path={path} runIds={runIds} names={names} running={live} />
+            ))}
+          </Section>
+        ))}
       {full !== undefined && runIds.length > 0 && paths?.includes(full) && (
-        <FullScreen key={full} path={full} runIds={runIds} names={names} running={live} tools={tools} />
+        <FullScreen
+          key={full}
+          path={full}
+          runIds={runIds}
+          names={names}
+          running={live}
+          tools={tools}
+        />
       )}
     </section>
   );
 }
 
-function Section({ prefix, count, children }: { prefix: string; count: number; children: preact.ComponentChildren }) {
+function Section({
+  prefix,
+  count,
+  children,
+}: {
+  prefix: string;
+  count: number;
+  children: preact.ComponentChildren;
+}) {
   const key = prefix || ".";
   const open = !closed.value.includes(key);
   const toggle = (now: boolean) => {
@@ -77,7 +120,9 @@ function Section({ prefix, count, children }: { prefix: string; count: number; c
   };
   return (
     <details class="section" open={open} onToggle={(event) => toggle(event.currentTarget.open)}>
-      <summary>{prefix || "metrics"} <small>{count}</small></summary>
+      <summary>
+        {prefix || "metrics"} <small>{count}</small>
+      </summary>
       {open && <div class="grid">{children}</div>}
     </details>
   );
@@ -99,10 +144,21 @@ function useMatching(paths: string[], search: string): [string[], string] {
 function Search({ found, of, problem }: { found: number; of: number; problem: string }) {
   return (
     <span class="find">
-      <input type="search" aria-label="Search metrics" placeholder="Search metrics" value={metricSearch.value}
-        spellcheck={false} aria-invalid={problem ? "true" : undefined} title="A part of a name, or a regular expression"
-        onInput={(event) => go({ metrics: event.currentTarget.value }, { replace: true })} />
-      {metricSearch.value && <output>{found} of {of}</output>}
+      <input
+        type="search"
+        aria-label="Search metrics"
+        placeholder="Search metrics"
+        value={metricSearch.value}
+        spellcheck={false}
+        aria-invalid={problem ? "true" : undefined}
+        title="A part of a name, or a regular expression"
+        onInput={(event) => go({ metrics: event.currentTarget.value }, { replace: true })}
+      />
+      {metricSearch.value && (
+        <output>
+          {found} of {of}
+        </output>
+      )}
       {problem && <output class="problem">{problem}</output>}
     </span>
   );
@@ -114,7 +170,12 @@ function Tools({ fields }: { fields: string[] | undefined }) {
     <>
       <label>
         x
-        <select value={xAxis.value} onChange={(event) => go({ x: event.currentTarget.value, range: undefined }, { replace: true })}>
+        <select
+          value={xAxis.value}
+          onChange={(event) =>
+            go({ x: event.currentTarget.value, range: undefined }, { replace: true })
+          }
+        >
           <option value="step">step</option>
           <option value="relative">relative</option>
           <option value="time">time</option>
@@ -123,8 +184,16 @@ function Tools({ fields }: { fields: string[] | undefined }) {
       <Smoothing />
       {fields && <MeanOf fields={fields} />}
       <Switch name="log x" on={logX.value} change={(on) => ({ xscale: on ? "log" : undefined })} />
-      <Switch name="log y" on={logScale.value} change={(on) => ({ scale: on ? "log" : undefined })} />
-      <Switch name="clip outliers" on={clipped.value} change={(on) => ({ clip: on ? 1 : undefined })} />
+      <Switch
+        name="log y"
+        on={logScale.value}
+        change={(on) => ({ scale: on ? "log" : undefined })}
+      />
+      <Switch
+        name="clip outliers"
+        on={clipped.value}
+        change={(on) => ({ clip: on ? 1 : undefined })}
+      />
     </>
   );
 }
@@ -136,22 +205,40 @@ function Smoothing() {
   return (
     <label>
       Smoothing
-      <input type="range" min="0" max="0.99" step="0.01" value={amount}
+      <input
+        type="range"
+        min="0"
+        max="0.99"
+        step="0.01"
+        value={amount}
         onInput={(event) => {
           const next = Number(event.currentTarget.value);
           setHeld(next);
           go({ smooth: next || undefined }, { replace: true });
         }}
-        onChange={() => setHeld(undefined)} />
+        onChange={() => setHeld(undefined)}
+      />
       <output>{amount.toFixed(2)}</output>
     </label>
   );
 }
 
-function Switch({ name, on, change }: { name: string; on: boolean; change: (on: boolean) => Record<string, string | number | undefined> }) {
+function Switch({
+  name,
+  on,
+  change,
+}: {
+  name: string;
+  on: boolean;
+  change: (on: boolean) => Record<string, string | number | undefined>;
+}) {
   return (
     <label>
-      <input type="checkbox" checked={on} onChange={(event) => go(change(event.currentTarget.checked), { replace: true })} />
+      <input
+        type="checkbox"
+        checked={on}
+        onChange={(event) => go(change(event.currentTarget.checked), { replace: true })}
+      />
       {name}
     </label>
   );
@@ -163,12 +250,17 @@ function MeanOf({ fields }: { fields: string[] }) {
   return (
     <label>
       Lines
-      <select value={now || "none"} onChange={(event) => go({ mean: event.currentTarget.value }, { replace: true })}>
+      <select
+        value={now || "none"}
+        onChange={(event) => go({ mean: event.currentTarget.value }, { replace: true })}
+      >
         <option value="none">each run</option>
         <option value="all">mean of all</option>
         <optgroup label="mean of those with the same">
           {(now && now !== "all" && !all.includes(now) ? [now, ...all] : all).map((field) => (
-            <option key={field} value={field}>{field.replace(/^config\./, "")}</option>
+            <option key={field} value={field}>
+              {field.replace(/^config\./, "")}
+            </option>
           ))}
         </optgroup>
       </select>

@@ -20,15 +20,30 @@ export interface Compared {
 /** The run that is pointed at, in whichever part of the page. */
 export const pointed = signal<number | undefined>(undefined);
 
-async function load(ids: number[], fields: string[], signal: AbortSignal): Promise<Map<number, Compared>> {
+async function load(
+  ids: number[],
+  fields: string[],
+  signal: AbortSignal,
+): Promise<Map<number, Compared>> {
   const found = new Map<number, Compared>();
   for (let at = 0; at < ids.length; at += RUNS) {
-    const filter = ids.slice(at, at + RUNS).map((id) => `id = ${id}`).join(" or ");
+    const filter = ids
+      .slice(at, at + RUNS)
+      .map((id) => `id = ${id}`)
+      .join(" or ");
     for (const some of portions(fields)) {
-      const page = await api.runs({ filter, columns: some.join(",") || undefined, limit: RUNS, offset: 0 }, signal);
+      const page = await api.runs(
+        { filter, columns: some.join(",") || undefined, limit: RUNS, offset: 0 },
+        signal,
+      );
       for (const run of page.runs) {
         const before = found.get(run.id)?.values ?? {};
-        found.set(run.id, { id: run.id, name: run.name ?? run.run_id, state: run.state, values: { ...before, ...run.values } });
+        found.set(run.id, {
+          id: run.id,
+          name: run.name ?? run.run_id,
+          state: run.state,
+          values: { ...before, ...run.values },
+        });
       }
     }
   }
@@ -52,7 +67,10 @@ function portions(fields: string[]): string[][] {
 }
 
 /** The runs in the order in which they are asked for, with what is known by now; running ones move. */
-export function useCompared(ids: number[], fields: string[]): { runs: Compared[] | undefined; error: string } {
+export function useCompared(
+  ids: number[],
+  fields: string[],
+): { runs: Compared[] | undefined; error: string } {
   const [runs, setRuns] = useState<Compared[]>();
   const [error, setError] = useState("");
   useEffect(() => {
@@ -89,7 +107,8 @@ export function useCompared(ids: number[], fields: string[]): { runs: Compared[]
 /** A value as a key: what is the same in Python is the same here. */
 export const same = (value: unknown): string => JSON.stringify(value ?? null);
 
-export const differs = (runs: Compared[], field: string): boolean => new Set(runs.map((one) => same(one.values[field]))).size > 1;
+export const differs = (runs: Compared[], field: string): boolean =>
+  new Set(runs.map((one) => same(one.values[field]))).size > 1;
 
 export const numeric = (value: unknown): number | undefined =>
   typeof value === "number" && Number.isFinite(value) ? value : undefined;
@@ -102,4 +121,9 @@ export function wide(values: number[]): boolean {
 
 /** How a field is called on the page. */
 export const title = (field: string): string =>
-  field.replace(/^(config|metric)\./, "").replace(/^"(.*)"(\.\w+)?$/, (_, name: string, figure = "") => name.replace(/\\(.)/g, "$1") + figure);
+  field
+    .replace(/^(config|metric)\./, "")
+    .replace(
+      /^"(.*)"(\.\w+)?$/,
+      (_, name: string, figure = "") => name.replace(/\\(.)/g, "$1") + figure,
+    );

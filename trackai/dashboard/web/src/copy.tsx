@@ -2,7 +2,15 @@
 
 import { useState } from "preact/hooks";
 
-export function Copy({ text, label, children }: { text: () => string; label: string; children?: string }) {
+export function Copy({
+  text,
+  label,
+  children,
+}: {
+  text: () => string;
+  label: string;
+  children?: string;
+}) {
   const [done, setDone] = useState(false);
   const copy = async () => {
     await put(text());
@@ -10,7 +18,13 @@ export function Copy({ text, label, children }: { text: () => string; label: str
     setTimeout(() => setDone(false), 1500);
   };
   return (
-    <button type="button" class={children ? "copy" : "copy icon"} aria-label={children ? undefined : label} title={label} onClick={() => void copy()}>
+    <button
+      type="button"
+      class={children ? "copy" : "copy icon"}
+      aria-label={children ? undefined : label}
+      title={label}
+      onClick={() => void copy()}
+    >
       <span aria-live="polite">{done ? "Copied" : (children ?? "Copy")}</span>
     </button>
   );

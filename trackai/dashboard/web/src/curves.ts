@@ -1,6 +1,14 @@
 // What charts are made of: the answers of the server as lines to draw.
 
-import { ask, type Bucket, type ChartData, type Range, Refused, type Value, type XAxis } from "./api";
+import {
+  ask,
+  type Bucket,
+  type ChartData,
+  type Range,
+  Refused,
+  type Value,
+  type XAxis,
+} from "./api";
 import { color, colorAt, dash, dashAt } from "./colors";
 import { plain, value } from "./format";
 
@@ -56,10 +64,29 @@ export interface Answer {
 export async function curves(asked: Question, signal: AbortSignal): Promise<Answer> {
   const found = await once(asked, signal);
   for (let turn = 0; asked.logX && !found.groups && turn < CLOSER; turn++) {
-    const coarse = [...found.runs].filter(([, { data: [first] }]) => first && first.count > 1 && first.step_last !== null);
+    const coarse = [...found.runs].filter(
+      ([
+        ,
+        {
+          data: [first],
+        },
+      ]) => first && first.count > 1 && first.step_last !== null,
+    );
     if (coarse.length === 0) break;
-    const max = Math.max(...coarse.map(([, { data: [first] }]) => first?.step_last ?? 0));
-    const begin = await once({ ...asked, runIds: coarse.map(([id]) => id), steps: { ...asked.steps, max } }, signal);
+    const max = Math.max(
+      ...coarse.map(
+        ([
+          ,
+          {
+            data: [first],
+          },
+        ]) => first?.step_last ?? 0,
+      ),
+    );
+    const begin = await once(
+      { ...asked, runIds: coarse.map(([id]) => id), steps: { ...asked.steps, max } },
+      signal,
+    );
     for (const [id, chart] of coarse) found.runs.set(id, joined(begin.runs.get(id), chart, max));
   }
   return found;
@@ -74,8 +101,12 @@ function joined(begin: ChartData | undefined, chart: ChartData, max: number): Ch
   const rest = chart.data.filter((one) => (one.step_last ?? 0) > max);
   const until = rest[0]?.step ?? Infinity;
   // Points as they were logged are means of themselves.
-  const alone = (one: Bucket): Bucket => (begin.raw ? { mean: plain(one.last), min: plain(one.last), max: plain(one.last), ...one } : one);
-  return { ...chart, data: [...begin.data.filter((one) => (one.step ?? 0) < until).map(alone), ...rest] };
+  const alone = (one: Bucket): Bucket =>
+    begin.raw ? { mean: plain(one.last), min: plain(one.last), max: plain(one.last), ...one } : one;
+  return {
+    ...chart,
+    data: [...begin.data.filter((one) => (one.step ?? 0) < until).map(alone), ...rest],
+  };
 }
 
 async function once(asked: Question, signal: AbortSignal): Promise<Answer> {
@@ -92,16 +123,27 @@ async function once(asked: Question, signal: AbortSignal): Promise<Answer> {
   if (asked.groupBy) {
     const x = asked.x === "time" ? "relative" : asked.x;
     const groups = await ask<{ groups: Omit<Group, "at">[] }>(
-      "POST", "/api/metrics/compare", { ...body, x, group_by: asked.groupBy }, signal,
-    ).then((answer) => answer.groups, (problem) => {
-      if (problem instanceof Refused) return [];
-      throw problem;
-    });
+      "POST",
+      "/api/metrics/compare",
+      { ...body, x, group_by: asked.groupBy },
+      signal,
+    ).then(
+      (answer) => answer.groups,
+      (problem) => {
+        if (problem instanceof Refused) return [];
+        throw problem;
+      },
+    );
     const some = groups.map((one, at) => ({ ...one, at })).filter((one) => one.metrics[asked.path]);
     // What has no steps is in no group, nor is anything by a field that cannot be read: the runs are shown.
     if (some.length > 0) return { runs: new Map(), groups: some };
   }
-  const answer = await ask<Record<string, Record<string, ChartData>>>("POST", "/api/metrics/compare", body, signal);
+  const answer = await ask<Record<string, Record<string, ChartData>>>(
+    "POST",
+    "/api/metrics/compare",
+    body,
+    signal,
+  );
   const runs = new Map<number, ChartData>();
   for (const id of asked.runIds) {
     const chart = answer[id]?.[asked.path];
@@ -136,17 +178,22 @@ export interface Line {
   runs?: number;
 }
 
-const numeric = (x: number | string | undefined): number => (typeof x === "string" ? Date.parse(x) / 1000 : (x ?? 0));
+const numeric = (x: number | string | undefined): number =>
+  typeof x === "string" ? Date.parse(x) / 1000 : (x ?? 0);
 
 export function lines(answer: Answer, names: Map<number, string>, smoothed: boolean): Line[] {
   if (answer.groups) return answer.groups.map((group) => ofGroup(group, smoothed));
-  return [...answer.runs].map(([id, chart]) => ofRun(id, chart, names.get(id) ?? `run ${id}`, smoothed));
+  return [...answer.runs].map(([id, chart]) =>
+    ofRun(id, chart, names.get(id) ?? `run ${id}`, smoothed),
+  );
 }
 
 function ofRun(id: number, chart: ChartData, label: string, smoothed: boolean): Line {
   const { data } = chart;
   const from = data.map((one) => (chart.x === "step" ? (one.step ?? 0) : numeric(one.x)));
-  const to = data.map((one) => (chart.x === "step" ? (one.step_last ?? 0) : numeric(one.x_last ?? one.x)));
+  const to = data.map((one) =>
+    chart.x === "step" ? (one.step_last ?? 0) : numeric(one.x_last ?? one.x),
+  );
   const values = data.map((one) => (chart.raw ? plain(one.last) : (one.mean ?? null)));
   const wide = !chart.raw && data.some((one) => one.min !== one.max);
   return {
@@ -180,9 +227,12 @@ function ofGroup(group: Group, smoothed: boolean): Line {
   const chart = Object.values(group.metrics)[0] as GroupChart;
   const { data } = chart;
   const from = data.map((one) => (chart.x === "step" ? (one.step ?? 0) : (one.x ?? 0)));
-  const to = data.map((one) => (chart.x === "step" ? (one.step_last ?? 0) : (one.x_last ?? one.x ?? 0)));
+  const to = data.map((one) =>
+    chart.x === "step" ? (one.step_last ?? 0) : (one.x_last ?? one.x ?? 0),
+  );
   const y = data.map((one) => (smoothed ? (one.smoothed ?? null) : one.mean));
-  const edge = (sign: number) => data.map((one) => (one.mean === null || one.std === null ? null : one.mean + sign * one.std));
+  const edge = (sign: number) =>
+    data.map((one) => (one.mean === null || one.std === null ? null : one.mean + sign * one.std));
   const spread = data.some((one) => one.std);
   return {
     key: `group ${JSON.stringify(group.value)}`,
@@ -200,7 +250,9 @@ function ofGroup(group: Group, smoothed: boolean): Line {
     high: spread ? edge(1) : undefined,
     count: data.map((one) => one.runs),
     bad: data.flatMap((one, at) => (one.non_finite > 0 ? [from[at] as number] : [])),
-    words: data.map((one) => (one.non_finite > 0 ? `NaN or infinite in ${one.non_finite} of its runs` : undefined)),
+    words: data.map((one) =>
+      one.non_finite > 0 ? `NaN or infinite in ${one.non_finite} of its runs` : undefined,
+    ),
     runs: chart.runs,
   };
 }

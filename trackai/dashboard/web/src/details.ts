@@ -74,7 +74,8 @@ export const histograms = (
   id: number,
   metric: string,
   points: number,
-): Promise<{ data: Histogram[]; total: number }> => ask("GET", `/api/runs/${id}/histograms?${query({ metric, points })}`);
+): Promise<{ data: Histogram[]; total: number }> =>
+  ask("GET", `/api/runs/${id}/histograms?${query({ metric, points })}`);
 
 export const filePaths = (id: number, search: string): Promise<FilePath[]> =>
   ask("GET", `/api/runs/${id}/file-paths?${query({ search, limit: 1000 })}`);

@@ -3,7 +3,14 @@
 import type { ComponentChildren } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 
-export function Dialog({ title, action, dangerous, onDo, onClose, children }: {
+export function Dialog({
+  title,
+  action,
+  dangerous,
+  onDo,
+  onClose,
+  children,
+}: {
   title: string;
   action: string;
   dangerous?: boolean;
@@ -30,10 +37,18 @@ export function Dialog({ title, action, dangerous, onDo, onClose, children }: {
       <form onSubmit={(event) => void act(event)}>
         <h2 id="dialog-title">{title}</h2>
         {children}
-        {problem && <p class="problem" role="alert">{problem}</p>}
+        {problem && (
+          <p class="problem" role="alert">
+            {problem}
+          </p>
+        )}
         <p class="actions">
-          <button type="submit" class={dangerous ? "dangerous" : "main"}>{action}</button>
-          <button type="button" autofocus={dangerous} onClick={() => dialog.current?.close()}>Cancel</button>
+          <button type="submit" class={dangerous ? "dangerous" : "main"}>
+            {action}
+          </button>
+          <button type="button" autofocus={dangerous} onClick={() => dialog.current?.close()}>
+            Cancel
+          </button>
         </p>
       </form>
     </dialog>

@@ -24,7 +24,14 @@ export interface Window {
 /** Lines that differ in these need a new plot; any other change is new data for the one that is there. */
 export function shape(lines: Line[], look: Look): string {
   return JSON.stringify([
-    lines.map((one) => [one.key, one.color, one.dash, one.axis, Boolean(one.plain), Boolean(one.low)]),
+    lines.map((one) => [
+      one.key,
+      one.color,
+      one.dash,
+      one.axis,
+      Boolean(one.plain),
+      Boolean(one.low),
+    ]),
     look.logX,
     look.logY,
   ]);
@@ -145,16 +152,34 @@ export function options(drawing: Drawing): uPlot.Options {
           const [low, high] = [xs[0] ?? 1, xs[xs.length - 1] ?? 1];
           if (zoom) return [logX ? Math.max(zoom.min, Number.MIN_VALUE) : zoom.min, zoom.max];
           // A single point stands in the middle.
-          return low === high ? (logX ? [low / 2, high * 2] : [low - 0.5, high + 0.5]) : [low, high];
+          return low === high
+            ? logX
+              ? [low / 2, high * 2]
+              : [low - 0.5, high + 0.5]
+            : [low, high];
         },
       },
-      y: { distr: logY ? 3 : 1, range: () => drawing.window().range ?? (logY ? [0.1, 10] : [0, 1]) },
+      y: {
+        distr: logY ? 3 : 1,
+        range: () => drawing.window().range ?? (logY ? [0.1, 10] : [0, 1]),
+      },
     },
-    axes: [{ ...axis, ...acrossAxis(lines[0]?.axis ?? "step", logX) }, { ...axis, ...upAxis(logY) }],
+    axes: [
+      { ...axis, ...acrossAxis(lines[0]?.axis ?? "step", logX) },
+      { ...axis, ...upAxis(logY) },
+    ],
     series: [
       {},
-      ...bands.flatMap(() => [{ points: { show: false }, spanGaps: true, width: 0 }, { points: { show: false }, spanGaps: true, width: 0 }]),
-      ...thin.map((one) => ({ stroke: `${one.color}48`, width: 1, spanGaps: true, points: { show: false } })),
+      ...bands.flatMap(() => [
+        { points: { show: false }, spanGaps: true, width: 0 },
+        { points: { show: false }, spanGaps: true, width: 0 },
+      ]),
+      ...thin.map((one) => ({
+        stroke: `${one.color}48`,
+        width: 1,
+        spanGaps: true,
+        points: { show: false },
+      })),
       ...lines.map((one) => ({
         stroke: one.color,
         width: 1.6,
@@ -163,14 +188,21 @@ export function options(drawing: Drawing): uPlot.Options {
         points: { show: alone, size: 6, fill: one.color },
       })),
     ],
-    bands: bands.map((one, at) => ({ series: [at * 2 + 1, at * 2 + 2] as [number, number], fill: one.color + faint(bands.length) })),
+    bands: bands.map((one, at) => ({
+      series: [at * 2 + 1, at * 2 + 2] as [number, number],
+      fill: one.color + faint(bands.length),
+    })),
     hooks: {
       setSelect: [
         (self) => {
           const { left, width } = self.select;
           if (width < 3) return;
           self.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-          if (inHand) drawing.onZoom({ min: self.posToVal(left, "x"), max: self.posToVal(left + width, "x") });
+          if (inHand)
+            drawing.onZoom({
+              min: self.posToVal(left, "x"),
+              max: self.posToVal(left + width, "x"),
+            });
         },
       ],
       setCursor: [drawing.onPoint],
@@ -180,7 +212,10 @@ export function options(drawing: Drawing): uPlot.Options {
 }
 
 /** How much a band covers: the less, the more of them lie over each other. */
-const faint = (bands: number): string => Math.round(Math.max(14, 52 / Math.sqrt(bands))).toString(16).padStart(2, "0");
+const faint = (bands: number): string =>
+  Math.round(Math.max(14, 52 / Math.sqrt(bands)))
+    .toString(16)
+    .padStart(2, "0");
 
 /** Whether no more than one point of a line is in view: a line has no length then. */
 const alone: uPlot.Series.Points.Show = (self, place, first, last) => {

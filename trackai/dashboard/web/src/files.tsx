@@ -13,25 +13,50 @@ const chosen = text("file");
 
 export function Files({ runId, running }: { runId: number; running: boolean }) {
   const [search, setSearch] = useState("");
-  const { data, error } = usePolled(() => api.filePaths(runId, search), running ? 5000 : 0, [runId, search, running]);
-  if (error && !data) return <p class="problem" role="alert">{error}</p>;
+  const { data, error } = usePolled(() => api.filePaths(runId, search), running ? 5000 : 0, [
+    runId,
+    search,
+    running,
+  ]);
+  if (error && !data)
+    return (
+      <p class="problem" role="alert">
+        {error}
+      </p>
+    );
   if (!data) return <p class="empty">Loading …</p>;
   if (data.length === 0 && !search) {
-    return <p class="empty">This run has no files. An import brings those of Neptune: <code>trackai import neptune exports</code></p>;
+    return (
+      <p class="empty">
+        This run has no files. An import brings those of Neptune:{" "}
+        <code>trackai import neptune exports</code>
+      </p>
+    );
   }
   const one = data.find((path) => path.path === chosen.value) ?? data[0];
   return (
     <div class="files">
       <nav aria-label="Files">
-        <input type="search" aria-label="Search files" placeholder="Search files" value={search}
-          onInput={(event) => setSearch(event.currentTarget.value)} />
+        <input
+          type="search"
+          aria-label="Search files"
+          placeholder="Search files"
+          value={search}
+          onInput={(event) => setSearch(event.currentTarget.value)}
+        />
         <ul>
           {data.map((path) => (
             <li key={path.path}>
-              <a href={address({ file: path.path })} aria-current={path === one ? "true" : undefined}
-                onClick={(event) => follow(event, { file: path.path }, true)}>
+              <a
+                href={address({ file: path.path })}
+                aria-current={path === one ? "true" : undefined}
+                onClick={(event) => follow(event, { file: path.path }, true)}
+              >
                 <span>{path.path}</span>
-                <small>{path.files > 1 && `${path.files} files, `}{path.size === null ? "not here" : bytes(path.size)}</small>
+                <small>
+                  {path.files > 1 && `${path.files} files, `}
+                  {path.size === null ? "not here" : bytes(path.size)}
+                </small>
               </a>
             </li>
           ))}
@@ -44,9 +69,18 @@ export function Files({ runId, running }: { runId: number; running: boolean }) {
 }
 
 function Chosen({ runId, path }: { runId: number; path: api.FilePath }) {
-  const { data, error } = usePolled(() => api.files(runId, path.path, MOST), 0, [runId, path.path, path.files]);
+  const { data, error } = usePolled(() => api.files(runId, path.path, MOST), 0, [
+    runId,
+    path.path,
+    path.files,
+  ]);
   const [place, setPlace] = useState<number>();
-  if (error) return <p class="problem" role="alert">{error}</p>;
+  if (error)
+    return (
+      <p class="problem" role="alert">
+        {error}
+      </p>
+    );
   if (!data) return <p class="empty">Loading …</p>;
   // Nothing chosen: of a series the last, of a set the first.
   const places = bySteps(data);
@@ -62,13 +96,30 @@ function Chosen({ runId, path }: { runId: number; path: api.FilePath }) {
       {places.length > 1 && (
         <label class="stepper">
           <span>{where}</span>
-          <input type="range" min="0" max={places.length - 1} step="1" value={at} aria-label={`Which of ${path.path}`} aria-valuetext={where}
-            onInput={(event) => setPlace(Number(event.currentTarget.value))} />
-          <small>{at + 1} of {places.length}{data.length < path.files && "+"}</small>
+          <input
+            type="range"
+            min="0"
+            max={places.length - 1}
+            step="1"
+            value={at}
+            aria-label={`Which of ${path.path}`}
+            aria-valuetext={where}
+            onInput={(event) => setPlace(Number(event.currentTarget.value))}
+          />
+          <small>
+            {at + 1} of {places.length}
+            {data.length < path.files && "+"}
+          </small>
         </label>
       )}
       <div class={files.length > 1 ? "beside" : undefined}>
-        {files.map((file) => <One key={file.id} file={file} label={`${path.path}, ${where}${files.length > 1 ? `, ${file.name}` : ""}`} />)}
+        {files.map((file) => (
+          <One
+            key={file.id}
+            file={file}
+            label={`${path.path}, ${where}${files.length > 1 ? `, ${file.name}` : ""}`}
+          />
+        ))}
       </div>
     </section>
   );
@@ -95,7 +146,14 @@ function One({ file, label }: { file: api.FileRecord; label: string }) {
         ) : (
           <>
             <span>{bytes(file.size)}</span>
-            <a class="button" href={api.fileAddress(file.id)} download aria-label={`Download ${file.name}`}>Download</a>
+            <a
+              class="button"
+              href={api.fileAddress(file.id)}
+              download
+              aria-label={`Download ${file.name}`}
+            >
+              Download
+            </a>
           </>
         )}
       </p>
@@ -108,8 +166,18 @@ function One({ file, label }: { file: api.FileRecord; label: string }) {
 function Look({ file, label }: { file: api.FileRecord; label: string }) {
   const [image, setImage] = useState(IMAGE.test(file.name));
   if (image) {
-    return <img class="look" loading="lazy" src={api.previewAddress(file.id)} alt={label} onError={() => setImage(false)}
-      onLoad={(event) => event.currentTarget.classList.toggle("tiny", event.currentTarget.naturalWidth < 100)} />;
+    return (
+      <img
+        class="look"
+        loading="lazy"
+        src={api.previewAddress(file.id)}
+        alt={label}
+        onError={() => setImage(false)}
+        onLoad={(event) =>
+          event.currentTarget.classList.toggle("tiny", event.currentTarget.naturalWidth < 100)
+        }
+      />
+    );
   }
   return <Text file={file} />;
 }
@@ -127,7 +195,11 @@ function Text({ file }: { file: api.FileRecord }) {
   if (said === "") return <p class="empty">It is empty.</p>;
   const table = TABLE.test(file.name) && tableOf(said);
   if (table) return <Table {...table} />;
-  return <pre class="look" tabIndex={0}>{said}</pre>;
+  return (
+    <pre class="look" tabIndex={0}>
+      {said}
+    </pre>
+  );
 }
 
 interface Cells {
@@ -151,11 +223,21 @@ function Table({ columns, data }: Cells) {
     <div class="look cells" tabIndex={0}>
       <table>
         <thead>
-          <tr>{columns.map((column, at) => <th key={at} scope="col">{said(column)}</th>)}</tr>
+          <tr>
+            {columns.map((column, at) => (
+              <th key={at} scope="col">
+                {said(column)}
+              </th>
+            ))}
+          </tr>
         </thead>
         <tbody>
           {data.map((row, at) => (
-            <tr key={at}>{row.map((cell, column) => <td key={column}>{said(cell)}</td>)}</tr>
+            <tr key={at}>
+              {row.map((cell, column) => (
+                <td key={column}>{said(cell)}</td>
+              ))}
+            </tr>
           ))}
         </tbody>
       </table>

@@ -20,7 +20,11 @@ export function number(value: number, digits = 5): string {
 
 export function ago(time: string): string {
   const seconds = (Date.now() - Date.parse(time)) / 1000;
-  for (const [unit, length] of [["d", 86400], ["h", 3600], ["min", 60]] as const) {
+  for (const [unit, length] of [
+    ["d", 86400],
+    ["h", 3600],
+    ["min", 60],
+  ] as const) {
     if (seconds >= 2 * length) return `${Math.round(seconds / length)} ${unit} ago`;
   }
   return `${Math.max(0, Math.round(seconds))} s ago`;
@@ -35,7 +39,11 @@ export const plain = (value: Value | undefined): number | null =>
   typeof value === "number" ? value : typeof value === "boolean" ? Number(value) : null;
 
 export function bytes(size: number): string {
-  for (const [unit, length] of [["GB", 1e9], ["MB", 1e6], ["kB", 1e3]] as const) {
+  for (const [unit, length] of [
+    ["GB", 1e9],
+    ["MB", 1e6],
+    ["kB", 1e3],
+  ] as const) {
     if (size >= length) return `${(size / length).toPrecision(3)} ${unit}`;
   }
   return `${size} B`;
@@ -43,11 +51,16 @@ export function bytes(size: number): string {
 
 export function duration(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds));
-  const [days, hours, minutes] = [Math.floor(whole / 86400), Math.floor(whole / 3600) % 24, Math.floor(whole / 60) % 60];
+  const [days, hours, minutes] = [
+    Math.floor(whole / 86400),
+    Math.floor(whole / 3600) % 24,
+    Math.floor(whole / 60) % 60,
+  ];
   if (days) return `${days} d ${hours} h`;
   if (hours) return `${hours} h ${minutes} min`;
   return minutes ? `${minutes} min ${whole % 60} s` : `${whole} s`;
 }
 
 /** The order of names with numbers in them: key2 before key10. */
-export const natural = (one: string, other: string): number => one.localeCompare(other, undefined, { numeric: true });
+export const natural = (one: string, other: string): number =>
+  one.localeCompare(other, undefined, { numeric: true });

@@ -15,9 +15,16 @@ export function Head({ name, field, kind, words = false }: Props) {
   const first = words ? "asc" : "desc";
   const next = mine && order.value === first ? (words ? "desc" : "asc") : first;
   return (
-    <span class={`cell ${kind}`} role="columnheader"
-      aria-sort={mine ? (order.value === "desc" ? "descending" : "ascending") : "none"}>
-      <button type="button" title={`${field}: sort by it`} onClick={() => go({ sort: field, order: next })}>
+    <span
+      class={`cell ${kind}`}
+      role="columnheader"
+      aria-sort={mine ? (order.value === "desc" ? "descending" : "ascending") : "none"}
+    >
+      <button
+        type="button"
+        title={`${field}: sort by it`}
+        onClick={() => go({ sort: field, order: next })}
+      >
         {name}
         {mine && <span aria-hidden="true">{order.value === "desc" ? " ↓" : " ↑"}</span>}
       </button>

@@ -11,15 +11,29 @@ async function loggedOf(runIds: number[], paths: string[], signal: AbortSignal):
   const found = new Set<string>();
   for (let at = 0; at < paths.length; at += MOST) {
     // Charts beyond all steps hold nothing, and are there for each metric that a run has, or has inherited.
-    const body = { run_ids: runIds, metric_paths: paths.slice(at, at + MOST), points: 10, step_min: Number.MAX_SAFE_INTEGER };
-    const answer = await ask<Record<string, Record<string, unknown>>>("POST", "/api/metrics/compare", body, signal);
+    const body = {
+      run_ids: runIds,
+      metric_paths: paths.slice(at, at + MOST),
+      points: 10,
+      step_min: Number.MAX_SAFE_INTEGER,
+    };
+    const answer = await ask<Record<string, Record<string, unknown>>>(
+      "POST",
+      "/api/metrics/compare",
+      body,
+      signal,
+    );
     for (const of of Object.values(answer)) for (const path of Object.keys(of)) found.add(path);
   }
   return [...found];
 }
 
 /** The metrics to draw for these runs of a project, which has `total` runs; undefined while that is not known. */
-export function useLogged(runIds: number[], known: Columns | undefined, total: number | undefined): string[] | undefined {
+export function useLogged(
+  runIds: number[],
+  known: Columns | undefined,
+  total: number | undefined,
+): string[] | undefined {
   const [some, setSome] = useState<string[]>();
   const all = known?.metrics.filter((one) => one.kind !== "text" && one.kind !== "histogram") ?? [];
   const unsure = total === undefined ? [] : all.filter((one) => one.runs < total);

@@ -14,10 +14,24 @@ const POLL = 1500;
 const log = text("log");
 const find = text("find");
 
-export function Logs({ runId, paths, running }: { runId: number; paths: string[]; running: boolean }) {
-  const path = paths.includes(log.value) ? log.value : (paths.find((one) => one.includes("stdout")) ?? paths[0]);
+export function Logs({
+  runId,
+  paths,
+  running,
+}: {
+  runId: number;
+  paths: string[];
+  running: boolean;
+}) {
+  const path = paths.includes(log.value)
+    ? log.value
+    : (paths.find((one) => one.includes("stdout")) ?? paths[0]);
   if (!path) {
-    return <p class="empty">No text has been logged. Log some with run.log({"{"}"stdout": "a line"{"}"}).</p>;
+    return (
+      <p class="empty">
+        No text has been logged. Log some with run.log({"{"}"stdout": "a line"{"}"}).
+      </p>
+    );
   }
   return (
     <div class="log">
@@ -25,14 +39,25 @@ export function Logs({ runId, paths, running }: { runId: number; paths: string[]
         {paths.length > 1 && (
           <label>
             Series
-            <select value={path} onChange={(event) => go({ log: event.currentTarget.value }, { replace: true })}>
-              {paths.map((one) => <option key={one}>{one}</option>)}
+            <select
+              value={path}
+              onChange={(event) => go({ log: event.currentTarget.value }, { replace: true })}
+            >
+              {paths.map((one) => (
+                <option key={one}>{one}</option>
+              ))}
             </select>
           </label>
         )}
         <Search />
       </form>
-      <Lines key={`${path}\u0000${find.value}`} runId={runId} path={path} search={find.value} running={running} />
+      <Lines
+        key={`${path}\u0000${find.value}`}
+        runId={runId}
+        path={path}
+        search={find.value}
+        running={running}
+      />
     </div>
   );
 }
@@ -42,19 +67,35 @@ function Search() {
   const timer = useRef(0);
   const typed = useTyped(find.value);
   return (
-    <input type="search" aria-label="Search the log" placeholder="Search the log" ref={typed} spellcheck={false}
+    <input
+      type="search"
+      aria-label="Search the log"
+      placeholder="Search the log"
+      ref={typed}
+      spellcheck={false}
       onInput={(event) => {
         const value = event.currentTarget.value;
         clearTimeout(timer.current);
         timer.current = window.setTimeout(() => go({ find: value }, { replace: true }), 250);
-      }} />
+      }}
+    />
   );
 }
 
 // The line to go to when a hit is opened in its place.
 let goal: number | undefined;
 
-function Lines({ runId, path, search, running }: { runId: number; path: string; search: string; running: boolean }) {
+function Lines({
+  runId,
+  path,
+  search,
+  running,
+}: {
+  runId: number;
+  path: string;
+  search: string;
+  running: boolean;
+}) {
   const box = useRef<HTMLDivElement>(null);
   const [pages, setPages] = useState(new Map<number, api.LogLine[]>());
   const [total, setTotal] = useState<number>();
@@ -76,12 +117,20 @@ function Lines({ runId, path, search, running }: { runId: number; path: string; 
         if (!document.hidden) {
           for (let page = firstPage; page <= lastPage; page++) {
             if (pages.get(page)?.length === PAGE) continue;
-            const found = await api.log(runId, { metric: path, search, limit: PAGE, offset: page * PAGE }, stop.signal);
+            const found = await api.log(
+              runId,
+              { metric: path, search, limit: PAGE, offset: page * PAGE },
+              stop.signal,
+            );
             setPages((before) => new Map(before).set(page, found.lines));
             setTotal(found.total);
           }
           if (running) {
-            const { total: now } = await api.log(runId, { metric: path, search, limit: 1, offset: 0 }, stop.signal);
+            const { total: now } = await api.log(
+              runId,
+              { metric: path, search, limit: 1, offset: 0 },
+              stop.signal,
+            );
             setTotal(now);
           }
         }
@@ -128,7 +177,11 @@ function Lines({ runId, path, search, running }: { runId: number; path: string; 
   const shown = [];
   for (let at = rows.first; at < rows.end; at++) {
     shown.push(
-      <Line key={at} line={pages.get(Math.floor(at / PAGE))?.[at % PAGE]} search={search} marked={marked}
+      <Line
+        key={at}
+        line={pages.get(Math.floor(at / PAGE))?.[at % PAGE]}
+        search={search}
+        marked={marked}
         onOpen={(line) => {
           if (search) {
             goal = line.number;
@@ -136,27 +189,50 @@ function Lines({ runId, path, search, running }: { runId: number; path: string; 
           } else {
             setOpen(line);
           }
-        }} />,
+        }}
+      />,
     );
   }
   return (
     <>
-      {error && <p class="problem" role="alert">{error}</p>}
-      <div class="lines" ref={box} tabIndex={0} role="log" aria-label={`Lines of ${path}`} aria-live="off"
-        onScroll={onScroll} onWheel={onWheel}>
+      {error && (
+        <p class="problem" role="alert">
+          {error}
+        </p>
+      )}
+      <div
+        class="lines"
+        ref={box}
+        tabIndex={0}
+        role="log"
+        aria-label={`Lines of ${path}`}
+        aria-live="off"
+        onScroll={onScroll}
+        onWheel={onWheel}
+      >
         <div class="tall" style={{ height: `${rows.height}px` }}>
           <div class="slice" style={{ transform: `translateY(${rows.top}px)` }}>
             {shown}
           </div>
         </div>
-        {total === 0 && <p class="empty">{search ? "No line holds that." : "Nothing has been printed yet."}</p>}
+        {total === 0 && (
+          <p class="empty">{search ? "No line holds that." : "Nothing has been printed yet."}</p>
+        )}
       </div>
       <p class="count">
-        <span>{total === undefined ? "Loading …" : `${total.toLocaleString()} ${search ? (total === 1 ? "hit" : "hits") : "lines"}`}</span>
+        <span>
+          {total === undefined
+            ? "Loading …"
+            : `${total.toLocaleString()} ${search ? (total === 1 ? "hit" : "hits") : "lines"}`}
+        </span>
         {search && !!total && <span>open one to see it in its place</span>}
         {running && !search && (
           <label>
-            <input type="checkbox" checked={following} onChange={(event) => setFollowing(event.currentTarget.checked)} />
+            <input
+              type="checkbox"
+              checked={following}
+              onChange={(event) => setFollowing(event.currentTarget.checked)}
+            />
             follow
           </label>
         )}
@@ -180,9 +256,18 @@ function Line({ line, search, marked, onOpen }: LineProps) {
   if (!line) return <div class="line" />;
   return (
     <div class={line.number === marked ? "line marked" : "line"}>
-      <button type="button" class="number" tabIndex={-1} title={place(line)}
-        aria-label={search ? `Show line ${line.number + 1} in its place` : `Show line ${line.number + 1} in full`}
-        onClick={() => onOpen(line)}>
+      <button
+        type="button"
+        class="number"
+        tabIndex={-1}
+        title={place(line)}
+        aria-label={
+          search
+            ? `Show line ${line.number + 1} in its place`
+            : `Show line ${line.number + 1} in full`
+        }
+        onClick={() => onOpen(line)}
+      >
         {line.number + 1}
       </button>
       <span class="printed">{highlighted(printed(line.text), search)}</span>
@@ -195,7 +280,10 @@ const place = (line: api.LogLine): string =>
 
 /** A line as a terminal would show it: what was overwritten is gone, and colours are left out. */
 function printed(said: string): string {
-  const lines = said.replace(/\u001b\[[0-9;?]*[A-Za-z]/g, "").replace(/[\r\n]+$/, "").split("\n");
+  const lines = said
+    .replace(/\u001b\[[0-9;?]*[A-Za-z]/g, "")
+    .replace(/[\r\n]+$/, "")
+    .split("\n");
   const last = (one: string) => one.slice(one.lastIndexOf("\r") + 1);
   return lines.map(last).join(" ⏎ ");
 }
@@ -218,7 +306,9 @@ function Whole({ line, onClose }: { line: api.LogLine; onClose: () => void }) {
     <section class="whole" aria-label={`Line ${line.number + 1}`}>
       <p>
         Line {line.number + 1}, {place(line)}
-        <button type="button" onClick={onClose}>Close</button>
+        <button type="button" onClick={onClose}>
+          Close
+        </button>
       </p>
       <pre tabIndex={0}>{line.text}</pre>
     </section>

@@ -39,7 +39,12 @@ function App() {
 const project = projectId.peek();
 const run = runId.peek();
 if (run !== undefined) {
-  askEarly(`/api/runs/${run}`, `/api/runs/${run}/figures`, `/api/metrics/runs/${run}`, `/api/runs/${run}/config`);
+  askEarly(
+    `/api/runs/${run}`,
+    `/api/runs/${run}/figures`,
+    `/api/metrics/runs/${run}`,
+    `/api/runs/${run}/config`,
+  );
 } else if (project !== undefined) {
   const page = groupBy.peek() || comparing.peek() ? [] : [runsAddress(firstPage(project))];
   askEarly(...page, `/api/projects/${project}/columns`, `/api/projects/${project}`);

@@ -19,23 +19,33 @@ const widest = (said: string[]): number => Math.max(0, ...said.map((one) => widt
 export function acrossAxis(axis: XAxis, log: boolean): uPlot.Axis {
   // Below the time of day stands the day.
   if (axis === "time") {
-    return { size: 42, space: 64, values: (self, at, _axis, _space, every) => fitting(self, at, times(at, every)) };
+    return {
+      size: 42,
+      space: 64,
+      values: (self, at, _axis, _space, every) => fitting(self, at, times(at, every)),
+    };
   }
   const unit = (span: number) => (axis !== "relative" ? undefined : log ? SECONDS : unitOf(span));
   const say = (at: number[], span: number) => {
     const one = unit(span);
-    return one ? labels(at.map((value) => value / one[0])).map((said) => `${said} ${one[1]}`) : labels(at);
+    return one
+      ? labels(at.map((value) => value / one[0])).map((said) => `${said} ${one[1]}`)
+      : labels(at);
   };
   return {
     size: 26,
     splits: (self, _axis, low, high) => {
       const [size] = unit(high - low) ?? [1];
-      const fit = (apart: number) => (log ? logTicks : ticks)(low / size, high / size, Math.max(2, self.width / apart)).map((one) => one * size);
+      const fit = (apart: number) =>
+        (log ? logTicks : ticks)(low / size, high / size, Math.max(2, self.width / apart)).map(
+          (one) => one * size,
+        );
       const found = fit(APART);
       const wide = widest(say(found, high - low)) + 14;
       return wide > APART ? fit(wide) : found;
     },
-    values: (self, at) => fitting(self, at, say(at, (self.scales.x?.max ?? 0) - (self.scales.x?.min ?? 0))),
+    values: (self, at) =>
+      fitting(self, at, say(at, (self.scales.x?.max ?? 0) - (self.scales.x?.min ?? 0))),
     incrs: any,
     filter: all,
   };
@@ -44,7 +54,8 @@ export function acrossAxis(axis: XAxis, log: boolean): uPlot.Axis {
 export function upAxis(log: boolean): uPlot.Axis {
   return {
     size: (_, values) => 14 + widest(["000", ...(values ?? [])]),
-    splits: (self, _axis, low, high) => (log ? logTicks : ticks)(low, high, Math.max(2, self.height / 38)),
+    splits: (self, _axis, low, high) =>
+      (log ? logTicks : ticks)(low, high, Math.max(2, self.height / 38)),
     values: (_, at) => labels(at),
     incrs: any,
     filter: all,
@@ -62,7 +73,13 @@ const SECONDS = [1, "s"] as const;
 
 /** In what a time that has passed is counted. */
 const unitOf = (span: number): readonly [number, string] =>
-  ([[86400, "d"], [3600, "h"], [60, "min"]] as const).find(([size]) => span >= 2 * size) ?? SECONDS;
+  (
+    [
+      [86400, "d"],
+      [3600, "h"],
+      [60, "min"],
+    ] as const
+  ).find(([size]) => span >= 2 * size) ?? SECONDS;
 
 /** Times of day, and the day where it is another than before. */
 function times(at: number[], every: number): string[] {
@@ -89,6 +106,11 @@ function fitting(self: uPlot, at: number[], said: string[]): string[] {
     return true;
   };
   const round = (place: number) => Number(Number.isInteger(Math.log10(at[place] as number)));
-  const kept = new Set(at.map((_, place) => place).sort((one, other) => round(other) - round(one)).filter(fits));
+  const kept = new Set(
+    at
+      .map((_, place) => place)
+      .sort((one, other) => round(other) - round(one))
+      .filter(fits),
+  );
   return said.map((one, place) => (kept.has(place) ? one : ""));
 }

@@ -13,7 +13,14 @@ export function Means({ runIds }: { runIds: number[] }) {
       {groups.map((one, at) => {
         const { color, dash } = strokeAt(at);
         const runs = one.run_ids.length;
-        return <span key={at}><Swatch color={color} dashed={dash.length > 0} /> {names[at]} <small>{runs} {runs === 1 ? "run" : "runs"}</small></span>;
+        return (
+          <span key={at}>
+            <Swatch color={color} dashed={dash.length > 0} /> {names[at]}{" "}
+            <small>
+              {runs} {runs === 1 ? "run" : "runs"}
+            </small>
+          </span>
+        );
       })}
     </p>
   );

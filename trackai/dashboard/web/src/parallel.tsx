@@ -43,7 +43,18 @@ interface Props {
   onBrush: (brushes: Brush[]) => void;
 }
 
-export function Parallel({ runs, kept, axes, target, brushes, config, options, onAxes, onTarget, onBrush }: Props) {
+export function Parallel({
+  runs,
+  kept,
+  axes,
+  target,
+  brushes,
+  config,
+  options,
+  onAxes,
+  onTarget,
+  onBrush,
+}: Props) {
   const [box, room] = useWidth();
   const all = [...axes, target].map((field) => axis(runs, field, 6, undefined, false));
   const last = all[all.length - 1] as Axis;
@@ -51,7 +62,8 @@ export function Parallel({ runs, kept, axes, target, brushes, config, options, o
   const width = Math.max(room, 2 * SIDE + (all.length - 1) * 74);
   const apart = (width - 2 * SIDE) / Math.max(1, all.length - 1);
   const x = (at: number) => Math.round(SIDE + at * apart) + 0.5;
-  const y = (share: number | undefined) => (share === undefined ? HEIGHT - 10 : HEIGHT - FOOT - share * (HEIGHT - FOOT - TOP));
+  const y = (share: number | undefined) =>
+    share === undefined ? HEIGHT - 10 : HEIGHT - FOOT - share * (HEIGHT - FOOT - TOP);
   const keptIds = new Set(kept.map((one) => one.id));
   const paths = runs.map((run) => {
     const places = all.map((one, at) => [x(at), y(one.at(run))] as const);
@@ -68,32 +80,80 @@ export function Parallel({ runs, kept, axes, target, brushes, config, options, o
         <label>
           Colour
           <select value={target} onChange={(event) => onTarget(event.currentTarget.value)}>
-            {(options.includes(target) ? options : [target, ...options]).map((field) => <option key={field} value={field}>{title(field)}</option>)}
+            {(options.includes(target) ? options : [target, ...options]).map((field) => (
+              <option key={field} value={field}>
+                {title(field)}
+              </option>
+            ))}
           </select>
         </label>
         <Axes axes={axes} config={config} onAxes={onAxes} />
       </header>
-      <div class="across" ref={box} tabIndex={width > room ? 0 : undefined} onPointerLeave={() => (pointed.value = undefined)}>
-        <svg class="parallel" width={width} height={HEIGHT} viewBox={`0 0 ${width} ${HEIGHT}`} role="group" aria-label={`${runs.length} runs over ${all.map((one) => title(one.field)).join(", ")}`}
-          onPointerMove={(event) => point(event, paths.map((one) => one.run), all, x, y)}>
+      <div
+        class="across"
+        ref={box}
+        tabIndex={width > room ? 0 : undefined}
+        onPointerLeave={() => (pointed.value = undefined)}
+      >
+        <svg
+          class="parallel"
+          width={width}
+          height={HEIGHT}
+          viewBox={`0 0 ${width} ${HEIGHT}`}
+          role="group"
+          aria-label={`${runs.length} runs over ${all.map((one) => title(one.field)).join(", ")}`}
+          onPointerMove={(event) =>
+            point(
+              event,
+              paths.map((one) => one.run),
+              all,
+              x,
+              y,
+            )
+          }
+        >
           <g fill="none" aria-hidden="true">
             {paths.map(({ run, path, share }) => {
               const on = keptIds.has(run.id);
               const here = run.id === pointed.value;
               return (
-                <path key={run.id} d={path} stroke={on ? (share === undefined ? "var(--faint)" : shade(share)) : faint}
-                  stroke-width={here ? 3.5 : runs.length > 60 ? 1.1 : 1.7} stroke-opacity={here ? 1 : on ? 0.85 : 0.6}
-                  stroke-dasharray={share === undefined ? "3 3" : undefined} />
+                <path
+                  key={run.id}
+                  d={path}
+                  stroke={on ? (share === undefined ? "var(--faint)" : shade(share)) : faint}
+                  stroke-width={here ? 3.5 : runs.length > 60 ? 1.1 : 1.7}
+                  stroke-opacity={here ? 1 : on ? 0.85 : 0.6}
+                  stroke-dasharray={share === undefined ? "3 3" : undefined}
+                />
               );
             })}
           </g>
-          {!last.words && SHADES.map((share) => (
-            <rect key={share} x={x(all.length - 1) + 2} width={6} y={y(share + 1 / SHADES.length)} height={(HEIGHT - FOOT - TOP) / SHADES.length + 0.5} fill={shade(share)} />
-          ))}
+          {!last.words &&
+            SHADES.map((share) => (
+              <rect
+                key={share}
+                x={x(all.length - 1) + 2}
+                width={6}
+                y={y(share + 1 / SHADES.length)}
+                height={(HEIGHT - FOOT - TOP) / SHADES.length + 0.5}
+                fill={shade(share)}
+              />
+            ))}
           {all.map((one, at) => (
-            <AxisView key={one.field} axis={one} x={x(at)} y={y} apart={apart}
+            <AxisView
+              key={one.field}
+              axis={one}
+              x={x(at)}
+              y={y}
+              apart={apart}
               brush={brushes.find((brush) => brush.field === one.field)}
-              onBrush={(next) => onBrush([...brushes.filter((brush) => brush.field !== one.field), ...(next ? [next] : [])])} />
+              onBrush={(next) =>
+                onBrush([
+                  ...brushes.filter((brush) => brush.field !== one.field),
+                  ...(next ? [next] : []),
+                ])
+              }
+            />
           ))}
         </svg>
       </div>
@@ -115,10 +175,22 @@ function curve(places: (readonly [number, number])[]): string {
 }
 
 /** The run whose line is nearest where it crosses between two axes. */
-function point(event: PointerEvent, runs: Compared[], all: Axis[], x: (at: number) => number, y: (share: number | undefined) => number): void {
+function point(
+  event: PointerEvent,
+  runs: Compared[],
+  all: Axis[],
+  x: (at: number) => number,
+  y: (share: number | undefined) => number,
+): void {
   const box = (event.currentTarget as Element).getBoundingClientRect();
   const [left, top] = [event.clientX - box.left, event.clientY - box.top];
-  const after = Math.max(1, Math.min(all.length - 1, all.findIndex((_, at) => x(at) >= left)));
+  const after = Math.max(
+    1,
+    Math.min(
+      all.length - 1,
+      all.findIndex((_, at) => x(at) >= left),
+    ),
+  );
   const [from, to] = [all[after - 1], all[after]];
   if (!from || !to) return;
   const part = Math.min(1, Math.max(0, (left - x(after - 1)) / (x(after) - x(after - 1))));
@@ -157,7 +229,8 @@ function AxisView({ axis: one, x, y, apart, brush, onBrush }: AxisProps) {
     from.current = undefined;
     setDrag(undefined);
   };
-  const set = (low: number, high: number) => onBrush({ field: one.field, low: value(low), high: value(high) });
+  const set = (low: number, high: number) =>
+    onBrush({ field: one.field, low: value(low), high: value(high) });
   const key = (event: KeyboardEvent) => {
     const move = { ArrowUp: 0.1, ArrowDown: -0.1 }[event.key];
     const [low, high] = shown ?? [0, 1];
@@ -171,21 +244,56 @@ function AxisView({ axis: one, x, y, apart, brush, onBrush }: AxisProps) {
   const words = brush ? `${said(brush.low, one)} to ${said(brush.high, one)}` : "all";
   const name = title(one.field);
   return (
-    <g class="axis" role="slider" tabindex={0} aria-orientation="vertical" aria-label={`Range of ${name}`} aria-valuetext={words}
-      aria-valuemin={0} aria-valuemax={100} aria-valuenow={Math.round(((shown?.[0] ?? 0) + (shown?.[1] ?? 1)) * 50)} onKeyDown={key}>
+    <g
+      class="axis"
+      role="slider"
+      tabindex={0}
+      aria-orientation="vertical"
+      aria-label={`Range of ${name}`}
+      aria-valuetext={words}
+      aria-valuemin={0}
+      aria-valuemax={100}
+      aria-valuenow={Math.round(((shown?.[0] ?? 0) + (shown?.[1] ?? 1)) * 50)}
+      onKeyDown={key}
+    >
       <title>{name}: drag along the axis to choose a range, double-click to end it</title>
-      <text class="name" x={x} y={16} text-anchor="middle">{cut(name, Math.min(apart, 2 * SIDE) - 8)}</text>
-      {one.log && <text class="log" x={x} y={30} text-anchor="middle">log</text>}
+      <text class="name" x={x} y={16} text-anchor="middle">
+        {cut(name, Math.min(apart, 2 * SIDE) - 8)}
+      </text>
+      {one.log && (
+        <text class="log" x={x} y={30} text-anchor="middle">
+          log
+        </text>
+      )}
       <line x1={x} x2={x} y1={TOP} y2={HEIGHT - FOOT} />
       {one.marks.map((mark) => (
         <g key={mark.label}>
           <line x1={x - 4} x2={x} y1={y(mark.share)} y2={y(mark.share)} />
-          <text class="mark" x={x - 7} y={y(mark.share) + 4} text-anchor="end">{mark.label.length > 9 ? `${mark.label.slice(0, 8)}…` : mark.label}</text>
+          <text class="mark" x={x - 7} y={y(mark.share) + 4} text-anchor="end">
+            {mark.label.length > 9 ? `${mark.label.slice(0, 8)}…` : mark.label}
+          </text>
         </g>
       ))}
-      {one.lacking && <text class="mark" x={x - 7} y={HEIGHT - 6} text-anchor="end">none</text>}
-      {shown && <rect class="brush" x={x - 7} width={14} y={y(Math.min(1.02, shown[1]))} height={Math.max(2, y(Math.max(-0.02, shown[0])) - y(Math.min(1.02, shown[1])))} />}
-      <rect class="grip" x={x - 16} width={32} y={TOP - 8} height={HEIGHT - FOOT - TOP + 16}
+      {one.lacking && (
+        <text class="mark" x={x - 7} y={HEIGHT - 6} text-anchor="end">
+          none
+        </text>
+      )}
+      {shown && (
+        <rect
+          class="brush"
+          x={x - 7}
+          width={14}
+          y={y(Math.min(1.02, shown[1]))}
+          height={Math.max(2, y(Math.max(-0.02, shown[0])) - y(Math.min(1.02, shown[1])))}
+        />
+      )}
+      <rect
+        class="grip"
+        x={x - 16}
+        width={32}
+        y={TOP - 8}
+        height={HEIGHT - FOOT - TOP + 16}
         onDblClick={() => onBrush(undefined)}
         onPointerDown={(event) => {
           (event.currentTarget as Element).setPointerCapture(event.pointerId);
@@ -194,13 +302,15 @@ function AxisView({ axis: one, x, y, apart, brush, onBrush }: AxisProps) {
         onPointerMove={(event) => {
           if (from.current === undefined) return;
           const to = at(event);
-          if (Math.abs(to - from.current) > 0.01) setDrag([Math.min(from.current, to), Math.max(from.current, to)]);
+          if (Math.abs(to - from.current) > 0.01)
+            setDrag([Math.min(from.current, to), Math.max(from.current, to)]);
         }}
         onPointerUp={() => {
           if (drag) set(...drag);
           end();
         }}
-        onLostPointerCapture={end} />
+        onLostPointerCapture={end}
+      />
     </g>
   );
 }
@@ -219,26 +329,53 @@ function place(one: Axis, value: number): number {
 /** As much of a name as has room. */
 function cut(name: string, room: number): string {
   let kept = name;
-  while (widthOf(kept, "600 12px system-ui, sans-serif") > room && kept.length > 1) kept = `${kept.slice(0, -2)}…`;
+  while (widthOf(kept, "600 12px system-ui, sans-serif") > room && kept.length > 1)
+    kept = `${kept.slice(0, -2)}…`;
   return kept;
 }
 
-const said = (value: number, one: Axis): string => (one.words ? `${Math.round(value * 100)} %` : String(Number(value.toPrecision(4))));
+const said = (value: number, one: Axis): string =>
+  one.words ? `${Math.round(value * 100)} %` : String(Number(value.toPrecision(4)));
 
 /** Which keys have an axis. */
-function Axes({ axes, config, onAxes }: { axes: string[]; config: string[]; onAxes: (fields: string[]) => void }) {
+function Axes({
+  axes,
+  config,
+  onAxes,
+}: {
+  axes: string[];
+  config: string[];
+  onAxes: (fields: string[]) => void;
+}) {
   const [search, setSearch] = useState("");
   const [dismissed] = useDismissed();
-  const found = config.filter((field) => title(field).toLowerCase().includes(search.toLowerCase())).slice(0, 200);
+  const found = config
+    .filter((field) => title(field).toLowerCase().includes(search.toLowerCase()))
+    .slice(0, 200);
   return (
     <details class="chooser" {...dismissed}>
       <summary>Axes ({axes.length})</summary>
       <div class="menu">
-        <input type="search" aria-label="Search axes" placeholder="Search keys" value={search} onInput={(event) => setSearch(event.currentTarget.value)} />
+        <input
+          type="search"
+          aria-label="Search axes"
+          placeholder="Search keys"
+          value={search}
+          onInput={(event) => setSearch(event.currentTarget.value)}
+        />
         {found.map((field) => (
           <label key={field}>
-            <input type="checkbox" checked={axes.includes(field)}
-              onChange={(event) => onAxes(event.currentTarget.checked ? [...axes, field] : axes.filter((one) => one !== field))} />
+            <input
+              type="checkbox"
+              checked={axes.includes(field)}
+              onChange={(event) =>
+                onAxes(
+                  event.currentTarget.checked
+                    ? [...axes, field]
+                    : axes.filter((one) => one !== field),
+                )
+              }
+            />
             {title(field)}
           </label>
         ))}

@@ -68,7 +68,8 @@ interface Place {
 }
 
 const round = (value: number): number => Math.round(value * 100) / 100;
-const dashes = (line: Line): string => (line.dash.length > 0 ? ` stroke-dasharray="${line.dash.join(" ")}"` : "");
+const dashes = (line: Line): string =>
+  line.dash.length > 0 ? ` stroke-dasharray="${line.dash.join(" ")}"` : "";
 
 function frame(across: Scale, up: Scale, place: Place, time: boolean): string[] {
   const bottom = HEIGHT - FOOT;
@@ -98,7 +99,13 @@ function points(line: Line, values: (number | null)[], place: Place): string[] {
   return found;
 }
 
-function path(line: Line, values: (number | null)[], place: Place, width: number, opacity: number): string {
+function path(
+  line: Line,
+  values: (number | null)[],
+  place: Place,
+  width: number,
+  opacity: number,
+): string {
   const found = points(line, values, place);
   const [only] = found;
   if (!only) return "";
@@ -112,7 +119,9 @@ function path(line: Line, values: (number | null)[], place: Place, width: number
 function band(line: Line, low: (number | null)[] | undefined, place: Place): string {
   if (!low || !line.high) return "";
   const [over, under] = [points(line, line.high, place), points(line, low, place).reverse()];
-  return over.length > 1 ? `<path d="M${[...over, ...under].join("L")}Z" fill="${line.color}" fill-opacity="0.15"/>` : "";
+  return over.length > 1
+    ? `<path d="M${[...over, ...under].join("L")}Z" fill="${line.color}" fill-opacity="0.15"/>`
+    : "";
 }
 
 const mark = (x: number): string => {
@@ -131,7 +140,10 @@ export async function png(title: string, drawn: Drawn): Promise<Blob> {
     [canvas.width, canvas.height] = [image.naturalWidth * 2, image.naturalHeight * 2];
     canvas.getContext("2d")?.drawImage(image, 0, 0, canvas.width, canvas.height);
     return await new Promise((resolve, reject) => {
-      canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("the picture is too large"))), "image/png");
+      canvas.toBlob(
+        (blob) => (blob ? resolve(blob) : reject(new Error("the picture is too large"))),
+        "image/png",
+      );
     });
   } finally {
     URL.revokeObjectURL(address);

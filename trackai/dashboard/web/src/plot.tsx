@@ -8,7 +8,18 @@ import { type Answer, curves, type Line, lines as made, stepsBetween } from "./c
 import { join, type Look, options, shape, view, type Window } from "./draw";
 import { inAFrame, inTurn } from "./queue";
 import { read, write } from "./readout";
-import { clipped, fullPath, go, hidden, logScale, logX, meanOf, range, smoothing, xAxis } from "./view";
+import {
+  clipped,
+  fullPath,
+  go,
+  hidden,
+  logScale,
+  logX,
+  meanOf,
+  range,
+  smoothing,
+  xAxis,
+} from "./view";
 
 const POLL = 2000;
 // Runs that have ended change when somebody imports or resumes them.
@@ -58,7 +69,16 @@ export function Plot({ path, runIds, names, live, running, height, onDrawn }: Pr
   const wanted = xAxis.value === "time" && groupBy ? "relative" : xAxis.value;
   const x = wanted === "step" && withoutSteps.has(path) ? "relative" : wanted;
   const zoom = range.value?.axis === x ? range.value : undefined;
-  const asked = [path, runIds.join(","), x, zoom?.min, zoom?.max, smoothing.value, groupBy, logX.value].join("\u0000");
+  const asked = [
+    path,
+    runIds.join(","),
+    x,
+    zoom?.min,
+    zoom?.max,
+    smoothing.value,
+    groupBy,
+    logX.value,
+  ].join("\u0000");
   const series = [path, runIds.join(","), x, smoothing.value, groupBy, logX.value].join("\u0000");
   const labels = runIds.map((id) => names.get(id)).join("\u0000");
   useEffect(() => {
@@ -77,13 +97,26 @@ export function Plot({ path, runIds, names, live, running, height, onDrawn }: Pr
     let lastAlive: number[] | undefined;
     let complete = 0;
     const question = (axis: typeof x, steps?: Range) => {
-      const points = Math.min(2000, Math.max(50, Math.round((box.current?.clientWidth ?? 400) / 2)));
-      const one = { runIds: asking, path, points, x: axis, smoothing: smoothing.value, groupBy, steps, logX: logX.value && axis !== "time" };
+      const points = Math.min(
+        2000,
+        Math.max(50, Math.round((box.current?.clientWidth ?? 400) / 2)),
+      );
+      const one = {
+        runIds: asking,
+        path,
+        points,
+        x: axis,
+        smoothing: smoothing.value,
+        groupBy,
+        steps,
+        logX: logX.value && axis !== "time",
+      };
       return inTurn(() => curves(one, stop.signal), stop.signal, path === zoomed);
     };
     // What turns out to have no steps is shown over the time, all of it: a part of the steps is none of it.
     const orOverTime = async (found: Answer) => {
-      if (x !== "step" || ![...found.runs.values()].some((chart) => chart.x === "time")) return found;
+      if (x !== "step" || ![...found.runs.values()].some((chart) => chart.x === "time"))
+        return found;
       withoutSteps.add(path);
       return question("relative");
     };
@@ -107,7 +140,9 @@ export function Plot({ path, runIds, names, live, running, height, onDrawn }: Pr
         let found: Answer;
         if (zoom && x === "step") {
           const room = (zoom.max - zoom.min) * 0.02;
-          found = add(await orOverTime(await question(x, { min: zoom.min - room, max: zoom.max + room })));
+          found = add(
+            await orOverTime(await question(x, { min: zoom.min - room, max: zoom.max + room })),
+          );
         } else {
           found = add(await orOverTime(await question(x)));
           whole.current = found;
@@ -178,20 +213,34 @@ export function Plot({ path, runIds, names, live, running, height, onDrawn }: Pr
     // The one in somebody's hand at once, the others as there is time.
     if (path !== zoomed) return inAFrame(draw);
     draw();
-  }, [answer, labels, smoothing.value, logScale.value, logX.value, clipped.value, range.value, hidden.value, dark.value, height]);
+  }, [
+    answer,
+    labels,
+    smoothing.value,
+    logScale.value,
+    logX.value,
+    clipped.value,
+    range.value,
+    hidden.value,
+    dark.value,
+    height,
+  ]);
 
   // The cursor moves in all charts at once; only the one that is pointed at says what is there.
   const point = (self: uPlot, lines: Line[]) => {
     if (!tip.current) return;
     const pointed = self.over.matches(":hover") || document.activeElement === box.current;
     const words = write(tip.current, self, pointed ? read(self, lines) : []);
-    if (spoken.current && document.activeElement === box.current) spoken.current.textContent = words;
+    if (spoken.current && document.activeElement === box.current)
+      spoken.current.textContent = words;
   };
 
   useEffect(() => {
     const element = box.current;
     if (!element) return;
-    const watch = new ResizeObserver(() => plot.current?.setSize({ width: element.clientWidth, height }));
+    const watch = new ResizeObserver(() =>
+      plot.current?.setSize({ width: element.clientWidth, height }),
+    );
     watch.observe(element);
     return () => {
       watch.disconnect();
@@ -201,17 +250,30 @@ export function Plot({ path, runIds, names, live, running, height, onDrawn }: Pr
     };
   }, [height]);
 
-  const none = answer && !answer.groups && [...answer.runs.values()].every((chart) => chart.data.length === 0);
+  const none =
+    answer && !answer.groups && [...answer.runs.values()].every((chart) => chart.data.length === 0);
   return (
     <>
-      <div class="plot" ref={box} style={{ minHeight: `${height}px` }} tabIndex={0} role="group" aria-roledescription="chart"
+      <div
+        class="plot"
+        ref={box}
+        style={{ minHeight: `${height}px` }}
+        tabIndex={0}
+        role="group"
+        aria-roledescription="chart"
         aria-label={`${path}: arrow keys read it, plus and minus zoom`}
-        onDblClick={() => zoomTo("", undefined)} onKeyDown={(event) => key(event, plot.current, now.current?.lines[0]?.axis ?? x)}
-        onBlur={() => tip.current && (tip.current.hidden = true)}>
+        onDblClick={() => zoomTo("", undefined)}
+        onKeyDown={(event) => key(event, plot.current, now.current?.lines[0]?.axis ?? x)}
+        onBlur={() => tip.current && (tip.current.hidden = true)}
+      >
         <div class="readout" ref={tip} hidden aria-hidden="true" />
       </div>
       <p class="unseen" ref={spoken} aria-live="polite" />
-      {error && <p class="problem" role="alert">{error}</p>}
+      {error && (
+        <p class="problem" role="alert">
+          {error}
+        </p>
+      )}
       {none && <p class="empty">{whyEmpty(answer, runIds)}</p>}
     </>
   );
@@ -228,14 +290,20 @@ function together(runIds: number[], before: Answer | undefined, fresh: Answer): 
 }
 
 function whyEmpty({ runs, gone }: Answer, runIds: number[]): string {
-  if (runs.size > 0) return range.value ? "Nothing was logged in this range." : "There are no points.";
-  return gone?.length === runIds.length ? "The chosen runs have been deleted." : "Not logged by the chosen runs.";
+  if (runs.size > 0)
+    return range.value ? "Nothing was logged in this range." : "There are no points.";
+  return gone?.length === runIds.length
+    ? "The chosen runs have been deleted."
+    : "Not logged by the chosen runs.";
 }
 
 export function zoomTo(axis: string, part: Range | undefined): void {
   const short = (value: number) => Number(value.toPrecision(9));
   // What fills the screen is one entry of the history, whatever is done in it.
-  go({ range: part && `${axis}:${short(part.min)}:${short(part.max)}` }, { replace: fullPath.value !== undefined });
+  go(
+    { range: part && `${axis}:${short(part.min)}:${short(part.max)}` },
+    { replace: fullPath.value !== undefined },
+  );
 }
 
 /** Arrow keys move the cursor, plus and minus zoom around it, Escape shows all again. */
@@ -249,11 +317,18 @@ function key(event: KeyboardEvent, self: uPlot | undefined, axis: string): void 
     const from = left < 0 ? (move > 0 ? -1 : xs.length) : self.posToIdx(left);
     const jump = move * (event.shiftKey ? Math.ceil(xs.length / 20) : 1);
     const x = xs[Math.min(xs.length - 1, Math.max(0, from + jump))];
-    if (x !== undefined) self.setCursor({ left: Math.min(width, Math.max(0, self.valToPos(x, "x"))), top: height / 2 });
+    if (x !== undefined)
+      self.setCursor({
+        left: Math.min(width, Math.max(0, self.valToPos(x, "x"))),
+        top: height / 2,
+      });
   } else if (event.key === "+" || event.key === "-") {
     const share = event.key === "+" ? 0.25 : 1;
     const middle = left < 0 ? width / 2 : left;
-    zoomTo(axis, { min: self.posToVal(middle - width * share, "x"), max: self.posToVal(middle + width * share, "x") });
+    zoomTo(axis, {
+      min: self.posToVal(middle - width * share, "x"),
+      max: self.posToVal(middle + width * share, "x"),
+    });
   } else if (event.key === "Escape" && range.value && !self.root.closest("dialog")) {
     zoomTo("", undefined);
   } else {

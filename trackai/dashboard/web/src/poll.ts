@@ -17,7 +17,11 @@ export interface Asked<T> {
 }
 
 /** The answer to a question, asked again every so many milliseconds while the page is visible. */
-export function usePolled<T>(ask: () => Promise<T>, every: number, dependencies: unknown[]): Asked<T> {
+export function usePolled<T>(
+  ask: () => Promise<T>,
+  every: number,
+  dependencies: unknown[],
+): Asked<T> {
   const [asked, setAsked] = useState<{ data?: T; error?: string; gone?: boolean }>({});
   const [now, setNow] = useState(0);
   const shown = useRef("");
@@ -36,7 +40,12 @@ export function usePolled<T>(ask: () => Promise<T>, every: number, dependencies:
         } catch (problem) {
           // What was shown stays: a server that restarts is back in a moment.
           shown.current = "";
-          if (!stopped) setAsked((before) => ({ data: before.data, error: said(problem), gone: isGone(problem) }));
+          if (!stopped)
+            setAsked((before) => ({
+              data: before.data,
+              error: said(problem),
+              gone: isGone(problem),
+            }));
           next = every > 0 ? Math.min(every, AFTER_FAILURE) : AFTER_FAILURE;
         }
       }

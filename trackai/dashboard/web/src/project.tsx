@@ -43,29 +43,51 @@ export function ProjectPage({ id }: { id: number }) {
   // Many charts are not even looked at again while nothing of theirs has changed.
   const charts = useMemo(
     () => (
-      <Charts runIds={chosen} names={names.peek()} paths={ready && paths} of={known?.metrics.length}
-        fields={known?.config.map((one) => one.field)} />
+      <Charts
+        runIds={chosen}
+        names={names.peek()}
+        paths={ready && paths}
+        of={known?.metrics.length}
+        fields={known?.config.map((one) => one.field)}
+      />
     ),
     [chosen.join(), called, known, metrics, ready === undefined],
   );
   if (gone) {
     return (
       <p class="empty" role="alert">
-        {project ? "This project has been deleted." : "There is no such project: it may have been deleted."}{" "}
-        <a href="/" onClick={(event) => follow(event, {})}>← Projects</a>
+        {project
+          ? "This project has been deleted."
+          : "There is no such project: it may have been deleted."}{" "}
+        <a href="/" onClick={(event) => follow(event, {})}>
+          ← Projects
+        </a>
       </p>
     );
   }
-  if (error && !project) return <p class="empty" role="alert">{error}</p>;
+  if (error && !project)
+    return (
+      <p class="empty" role="alert">
+        {error}
+      </p>
+    );
   return (
     <div class="project">
       <section class="side" aria-label="Runs">
-        <a class="skip" href="#charts" onClick={skip}>Skip to charts</a>
+        <a class="skip" href="#charts" onClick={skip}>
+          Skip to charts
+        </a>
         <h1>{project?.name ?? "…"}</h1>
         <form class="tools" onSubmit={(event) => event.preventDefault()}>
-          <input type="search" aria-label="Filter runs" aria-describedby="filter-problem" ref={typed} spellcheck={false}
+          <input
+            type="search"
+            aria-label="Filter runs"
+            aria-describedby="filter-problem"
+            ref={typed}
+            spellcheck={false}
             placeholder="a name, or config.lr < 0.01 and tag = good"
-            onChange={(event) => go({ filter: event.currentTarget.value }, { replace: true })} />
+            onChange={(event) => go({ filter: event.currentTarget.value }, { replace: true })}
+          />
           <Help />
         </form>
         <div class="tools">
@@ -73,10 +95,19 @@ export function ProjectPage({ id }: { id: number }) {
           <Columns known={known} />
         </div>
         <Missing chosen={chosen} />
-        <Table projectId={id} chosen={chosen} onRuns={onRuns} changed={changed}
-          onChoose={(ids) => go({ runs: ids.join(",") || "0", hide: hiddenOf(ids) })} />
+        <Table
+          projectId={id}
+          chosen={chosen}
+          onRuns={onRuns}
+          changed={changed}
+          onChoose={(ids) => go({ runs: ids.join(",") || "0", hide: hiddenOf(ids) })}
+        />
         {chosen.length > 0 && (
-          <Actions chosen={chosen} byHand={selected.value !== undefined} onChange={() => setChanged((before) => before + 1)} />
+          <Actions
+            chosen={chosen}
+            byHand={selected.value !== undefined}
+            onChange={() => setChanged((before) => before + 1)}
+          />
         )}
       </section>
       <Splitter name="runs-width" label="Width of the table" />
@@ -97,8 +128,17 @@ function Missing({ chosen }: { chosen: number[] }) {
   if (lost.length === 0) return null;
   return (
     <p class="problem" role="status">
-      {lost.length} of the chosen runs {lost.length === 1 ? "is" : "are"} not there, and may have been deleted.{" "}
-      <button type="button" onClick={() => go({ runs: chosen.filter((one) => !lost.includes(one)).join(",") || undefined }, { replace: true })}>
+      {lost.length} of the chosen runs {lost.length === 1 ? "is" : "are"} not there, and may have
+      been deleted.{" "}
+      <button
+        type="button"
+        onClick={() =>
+          go(
+            { runs: chosen.filter((one) => !lost.includes(one)).join(",") || undefined },
+            { replace: true },
+          )
+        }
+      >
         Leave {lost.length === 1 ? "it" : "them"} out
       </button>
     </p>
@@ -107,22 +147,36 @@ function Missing({ chosen }: { chosen: number[] }) {
 
 /** What is hidden of these runs: one that is chosen again is there to be seen. */
 const hiddenOf = (ids: number[]): string =>
-  hidden.value.filter((key) => !key.startsWith("run ") || ids.includes(Number(key.slice(4)))).join("\n");
+  hidden.value
+    .filter((key) => !key.startsWith("run ") || ids.includes(Number(key.slice(4))))
+    .join("\n");
 
 function GroupBy({ known }: { known: api.Columns | undefined }) {
   const fields = ["group", "state", "name"];
   const keys = known?.config.map((one) => one.field) ?? [];
   // A link may name what no run has any more.
-  const more = groupBy.value && ![...fields, ...keys].includes(groupBy.value) ? [groupBy.value] : [];
+  const more =
+    groupBy.value && ![...fields, ...keys].includes(groupBy.value) ? [groupBy.value] : [];
   return (
     <label>
       Group by
-      <select value={groupBy.value} onChange={(event) => go({ by: event.currentTarget.value, open: undefined })}>
+      <select
+        value={groupBy.value}
+        onChange={(event) => go({ by: event.currentTarget.value, open: undefined })}
+      >
         <option value="">nothing</option>
-        {[...fields, ...more].map((one) => <option key={one} value={one}>{one}</option>)}
+        {[...fields, ...more].map((one) => (
+          <option key={one} value={one}>
+            {one}
+          </option>
+        ))}
         {keys.length > 0 && (
           <optgroup label="configuration">
-            {known?.config.map((one) => <option key={one.field} value={one.field}>{one.key}</option>)}
+            {known?.config.map((one) => (
+              <option key={one.field} value={one.field}>
+                {one.key}
+              </option>
+            ))}
           </optgroup>
         )}
       </select>
@@ -137,11 +191,17 @@ function Help() {
       <summary>Help</summary>
       <div class="menu">
         <p>A part of a name, or a field, an operator and a value; Enter asks.</p>
-        <pre>{'config.opt/lr < 0.01\nmetric.val/loss.min <= 0.5\nstate = running\ntag = baseline\nname ~ "old"'}</pre>
+        <pre>
+          {
+            'config.opt/lr < 0.01\nmetric.val/loss.min <= 0.5\nstate = running\ntag = baseline\nname ~ "old"'
+          }
+        </pre>
         <p>
-          Fields are <code>config.KEY</code>, <code>metric.NAME</code> with <code>.min .max .mean .last</code>, and <code>name
-          group state tag notes created duration</code>. Operators are <code>= != &lt; &lt;= &gt; &gt;= ~ !~</code>, joined
-          by <code>and or not ( )</code>. Quotes hold what has spaces.
+          Fields are <code>config.KEY</code>, <code>metric.NAME</code> with{" "}
+          <code>.min .max .mean .last</code>, and{" "}
+          <code>name group state tag notes created duration</code>. Operators are{" "}
+          <code>= != &lt; &lt;= &gt; &gt;= ~ !~</code>, joined by <code>and or not ( )</code>.
+          Quotes hold what has spaces.
         </p>
       </div>
     </details>

@@ -18,14 +18,23 @@ function latestFirst(projects: api.ProjectSummary[]): api.ProjectSummary[] {
 export function Projects() {
   const { data, error } = usePolled(api.projects, 3000, []);
   useTitle();
-  if (error && !data) return <p class="empty" role="alert">{error}</p>;
+  if (error && !data)
+    return (
+      <p class="empty" role="alert">
+        {error}
+      </p>
+    );
   if (!data) return <p class="empty">Loading …</p>;
   if (data.length === 0) {
     return (
       <div class="empty">
         <h1>No runs yet</h1>
         <p>Log one from Python:</p>
-        <pre>{'import trackai\n\nwith trackai.init(project="my-project") as run:\n    run.log({"loss": 0.5})'}</pre>
+        <pre>
+          {
+            'import trackai\n\nwith trackai.init(project="my-project") as run:\n    run.log({"loss": 0.5})'
+          }
+        </pre>
         <p>
           or make a few to look at: <code>trackai demo</code>
         </p>
@@ -38,7 +47,10 @@ export function Projects() {
       <ul class="projects">
         {latestFirst(data).map((one) => (
           <li key={one.id}>
-            <a href={address({ project: one.id }, false)} onClick={(event) => follow(event, { project: one.id })}>
+            <a
+              href={address({ project: one.id }, false)}
+              onClick={(event) => follow(event, { project: one.id })}
+            >
               <strong>{one.name}</strong>
               <span>
                 {one.total_runs} {one.total_runs === 1 ? "run" : "runs"}

@@ -19,11 +19,13 @@ export function inTurn<T>(ask: () => Promise<T>, signal: AbortSignal, urgent = f
     const start = () => {
       running += 1;
       urgentOnes += weight;
-      ask().then(resolve, reject).finally(() => {
-        running -= 1;
-        urgentOnes -= weight;
-        next();
-      });
+      ask()
+        .then(resolve, reject)
+        .finally(() => {
+          running -= 1;
+          urgentOnes -= weight;
+          next();
+        });
     };
     if (urgent) waiting.unshift({ start, signal });
     else waiting.push({ start, signal });

@@ -89,7 +89,12 @@ export function write(box: HTMLElement, self: uPlot, readings: Reading[]): strin
   box.replaceChildren(...said);
   box.hidden = false;
   place(box, self);
-  return [where(first), ...readings.slice(0, ROWS).map((one) => `${one.line.label}: ${one.value ?? one.line.words[one.at]}`)].join(", ");
+  return [
+    where(first),
+    ...readings
+      .slice(0, ROWS)
+      .map((one) => `${one.line.label}: ${one.value ?? one.line.words[one.at]}`),
+  ].join(", ");
 }
 
 // How far the box stands from the cursor and from the edge, and how wide it is.
@@ -106,7 +111,11 @@ function place(box: HTMLElement, self: uPlot): void {
   const beside = room >= LEAST;
   box.style.maxWidth = `${Math.min(MOST, beside ? room : around.width - 2 * EDGE)}px`;
   const width = box.offsetWidth;
-  const at = !beside ? around.left + EDGE : width <= right ? cursor + APART : cursor - APART - width;
+  const at = !beside
+    ? around.left + EDGE
+    : width <= right
+      ? cursor + APART
+      : cursor - APART - width;
   box.style.left = `${at - self.root.getBoundingClientRect().left}px`;
   box.style.top = beside ? "8px" : "100%";
 }

@@ -3,7 +3,12 @@
 import type { ComponentChildren } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 
-export function Rename({ name, onRename, shortcut, children }: {
+export function Rename({
+  name,
+  onRename,
+  shortcut,
+  children,
+}: {
   name: string;
   onRename: (name: string) => Promise<unknown>;
   /** What is pressed for it where it would be one stop too many for the Tab key. */
@@ -41,20 +46,35 @@ export function Rename({ name, onRename, shortcut, children }: {
     return (
       <>
         {children}
-        <button type="button" class="pencil" ref={button} aria-label={`Rename ${name}`} title={shortcut ? `Rename (${shortcut})` : "Rename"}
-          aria-keyshortcuts={shortcut} tabIndex={shortcut ? -1 : 0} onClick={() => setEditing(true)}>
+        <button
+          type="button"
+          class="pencil"
+          ref={button}
+          aria-label={`Rename ${name}`}
+          title={shortcut ? `Rename (${shortcut})` : "Rename"}
+          aria-keyshortcuts={shortcut}
+          tabIndex={shortcut ? -1 : 0}
+          onClick={() => setEditing(true)}
+        >
           ✎
         </button>
       </>
     );
   }
   return (
-    <input class="rename" aria-label={`New name of ${name}`} defaultValue={name} maxLength={512} title={problem}
-      aria-invalid={problem !== ""} ref={input}
+    <input
+      class="rename"
+      aria-label={`New name of ${name}`}
+      defaultValue={name}
+      maxLength={512}
+      title={problem}
+      aria-invalid={problem !== ""}
+      ref={input}
       onKeyDown={(event) => {
         if (event.key === "Enter") void save(event.currentTarget.value);
         if (event.key === "Escape") close();
       }}
-      onBlur={(event) => void save(event.currentTarget.value)} />
+      onBlur={(event) => void save(event.currentTarget.value)}
+    />
   );
 }

@@ -33,20 +33,33 @@ export function GroupRow({ at, section, group, chosen, line, onChoose }: GroupPr
   return (
     <div class="row group" role="row" aria-rowindex={at + 2}>
       <span class="pick" role="cell">
-        <input type="checkbox" checked={every} indeterminate={chosen > 0 && !every} aria-label={`Show the runs of ${name} in the charts`}
-          onChange={() => onChoose(!every)} />
+        <input
+          type="checkbox"
+          checked={every}
+          indeterminate={chosen > 0 && !every}
+          aria-label={`Show the runs of ${name} in the charts`}
+          onChange={() => onChoose(!every)}
+        />
       </span>
       <span class="cell name" role="cell" aria-colspan={2}>
         <button type="button" aria-expanded={section.open} onClick={toggle} title={group.filter}>
-          <span class="turn" aria-hidden="true">▸</span>
+          <span class="turn" aria-hidden="true">
+            ▸
+          </span>
           {line && <Line {...line} />}
           <b>{name}</b>
-          <small>{group.runs.toLocaleString()} {group.runs === 1 ? "run" : "runs"}</small>
+          <small>
+            {group.runs.toLocaleString()} {group.runs === 1 ? "run" : "runs"}
+          </small>
         </button>
       </span>
       {columns.value.map((field) => (
         <span class="cell number" role="cell" key={field} title={`mean of ${field}`}>
-          {typeof group.means[field] === "number" && <><small aria-label="mean">⌀</small> {value(group.means[field])}</>}
+          {typeof group.means[field] === "number" && (
+            <>
+              <small aria-label="mean">⌀</small> {value(group.means[field])}
+            </>
+          )}
         </span>
       ))}
       <span class="cell created" role="cell" />
@@ -67,7 +80,12 @@ interface RowProps {
 }
 
 export function Row({ at, run, chosen, means, onChoose, onRename }: RowProps) {
-  if (!run) return <div class="row waiting" role="row" aria-rowindex={at + 2}><span class="cell" role="cell" /></div>;
+  if (!run)
+    return (
+      <div class="row waiting" role="row" aria-rowindex={at + 2}>
+        <span class="cell" role="cell" />
+      </div>
+    );
   const on = chosen.includes(run.id);
   const name = run.name ?? run.run_id;
   const there = within({ run: run.id, project: run.project_id });
@@ -77,29 +95,45 @@ export function Row({ at, run, chosen, means, onChoose, onRename }: RowProps) {
   return (
     <div class={on ? "row on" : "row"} role="row" aria-rowindex={at + 2} onKeyDown={renames}>
       <span class="pick" role="cell">
-        <input type="checkbox" checked={on} aria-label={`Show ${name} in the charts`} style={{ accentColor: means ? undefined : color(run.id) }}
-          onClick={(event) => onChoose(at, run, event.shiftKey)} />
+        <input
+          type="checkbox"
+          checked={on}
+          aria-label={`Show ${name} in the charts`}
+          style={{ accentColor: means ? undefined : color(run.id) }}
+          onClick={(event) => onChoose(at, run, event.shiftKey)}
+        />
       </span>
       <span class="cell wide" role="cell">
         <Line color={on && !means ? color(run.id) : "transparent"} dash={dash(run.id)} />
         <Rename name={name} onRename={(next) => onRename(run.id, next)} shortcut="F2">
-          <a href={address(there, false)} title={run.run_id} onClick={(event) => follow(event, there)}>
+          <a
+            href={address(there, false)}
+            title={run.run_id}
+            onClick={(event) => follow(event, there)}
+          >
             {name}
           </a>
         </Rename>
         {run.tags.length > 0 && (
           <span class="tags" title={run.tags.join(", ")}>
-            <span><em class="tag">{run.tags[0]}</em>{run.tags.length > 1 && `+${run.tags.length - 1}`}</span>
+            <span>
+              <em class="tag">{run.tags[0]}</em>
+              {run.tags.length > 1 && `+${run.tags.length - 1}`}
+            </span>
           </span>
         )}
       </span>
-      <span class={`cell state ${run.state}`} role="cell">{run.state}</span>
+      <span class={`cell state ${run.state}`} role="cell">
+        {run.state}
+      </span>
       {columns.value.map((field) => (
         <span class="cell number" role="cell" key={field} title={String(run.values?.[field] ?? "")}>
           {value(run.values?.[field])}
         </span>
       ))}
-      <span class="cell created" role="cell" title={run.created_at}>{ago(run.created_at)}</span>
+      <span class="cell created" role="cell" title={run.created_at}>
+        {ago(run.created_at)}
+      </span>
     </div>
   );
 }

@@ -17,7 +17,11 @@ export interface Window {
 }
 
 /** Which of `total` rows of one height are in sight of a box that scrolls. */
-export function useRows(box: RefObject<HTMLElement>, total: number, row: number): Window & { reach: (at: number) => void } {
+export function useRows(
+  box: RefObject<HTMLElement>,
+  total: number,
+  row: number,
+): Window & { reach: (at: number) => void } {
   const [seen, setSeen] = useState({ first: 0, count: 30, offset: 0 });
   const whole = total * row;
   const height = Math.min(whole, TALLEST);
@@ -36,7 +40,9 @@ export function useRows(box: RefObject<HTMLElement>, total: number, row: number)
     const count = Math.ceil(visible / row) + 2 * MARGIN;
     const shortened = height === whole ? 0 : element.scrollTop - offset;
     setSeen((before) =>
-      before.first === first && before.count === count && before.offset === shortened ? before : { first, count, offset: shortened },
+      before.first === first && before.count === count && before.offset === shortened
+        ? before
+        : { first, count, offset: shortened },
     );
   };
 
@@ -63,7 +69,8 @@ export function useRows(box: RefObject<HTMLElement>, total: number, row: number)
     if (!element) return;
     const visible = element.clientHeight;
     const offset = Math.max(0, at * row - visible / 3);
-    element.scrollTop = height === whole ? offset : (offset / (whole - visible)) * (height - visible);
+    element.scrollTop =
+      height === whole ? offset : (offset / (whole - visible)) * (height - visible);
   };
 
   const first = Math.min(seen.first, Math.max(0, total - 1));

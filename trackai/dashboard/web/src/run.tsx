@@ -21,7 +21,11 @@ const tab = text("tab");
 
 export function RunPage({ id }: { id: number }) {
   const { data: run, error, gone, again } = usePolled(() => api.run(id), 2000, [id]);
-  const { data: project } = usePolled(async () => (run ? api.project(run.project_id) : undefined), 0, [run?.project_id]);
+  const { data: project } = usePolled(
+    async () => (run ? api.project(run.project_id) : undefined),
+    0,
+    [run?.project_id],
+  );
   useTitle(run && (run.name ?? run.run_id), project?.name);
   const running = run?.state === "running";
   // What has ended changes only when somebody changes it.
@@ -42,21 +46,33 @@ export function RunPage({ id }: { id: number }) {
   if (gone) {
     return (
       <p class="empty" role="alert">
-        {run ? "This run has been deleted." : "There is no such run: it may have been deleted."} <Back project={run?.project_id ?? projectId.value} />
+        {run ? "This run has been deleted." : "There is no such run: it may have been deleted."}{" "}
+        <Back project={run?.project_id ?? projectId.value} />
       </p>
     );
   }
-  if (error && !run) return <p class="empty" role="alert">{error}</p>;
+  if (error && !run)
+    return (
+      <p class="empty" role="alert">
+        {error}
+      </p>
+    );
   if (!run) return <p class="empty">Loading …</p>;
 
   const name = run.name ?? run.run_id;
   const inheritedOf = (...some: string[]) =>
-    known ? inherited.filter((path) => known.metrics.some((one) => one.path === path && some.includes(one.kind))) : [];
+    known
+      ? inherited.filter((path) =>
+          known.metrics.some((one) => one.path === path && some.includes(one.kind)),
+        )
+      : [];
   const of = (kind: string) => [
     ...(figures ?? []).filter((one) => one.kind === kind).map((one) => one.path),
     ...inheritedOf(kind),
   ];
-  const system = (figures ?? []).filter((one) => one.axis === "time" && isNumber(one)).map((one) => one.path);
+  const system = (figures ?? [])
+    .filter((one) => one.axis === "time" && isNumber(one))
+    .map((one) => one.path);
   const charts = [
     ...(figures ?? []).filter((one) => one.axis === "step" && isNumber(one)).map((one) => one.path),
     ...inheritedOf("number", "bool"),
@@ -84,15 +100,27 @@ export function RunPage({ id }: { id: number }) {
           </Rename>
         </h1>
         <About run={run} details={details} />
-        <Metrics figures={(figures ?? []).filter(isNumber).sort((one, other) => one.axis.localeCompare(other.axis))} none={figures?.length === 0} />
+        <Metrics
+          figures={(figures ?? [])
+            .filter(isNumber)
+            .sort((one, other) => one.axis.localeCompare(other.axis))}
+          none={figures?.length === 0}
+        />
         <Config config={config} />
       </section>
       <Splitter name="run-width" label="Width of the summary" />
       <Tabs tabs={tabs} at={at} onGo={(id) => go({ tab: id === first ? undefined : id })}>
-        {at === "charts" && <Charts key="charts" runIds={[id]} names={names} paths={paths && figures && charts} />}
-        {at === "system" && (system.length > 0
-          ? <Charts key="system" runIds={[id]} names={names} paths={system} />
-          : <p class="empty">No system metrics. Log some with run.log_system({"{"}"gpu": 0.9{"}"}).</p>)}
+        {at === "charts" && (
+          <Charts key="charts" runIds={[id]} names={names} paths={paths && figures && charts} />
+        )}
+        {at === "system" &&
+          (system.length > 0 ? (
+            <Charts key="system" runIds={[id]} names={names} paths={system} />
+          ) : (
+            <p class="empty">
+              No system metrics. Log some with run.log_system({"{"}"gpu": 0.9{"}"}).
+            </p>
+          ))}
         {at === "logs" && <Logs runId={id} paths={of("text")} running={running} />}
         {at === "histograms" && <Histograms runId={id} paths={of("histogram")} running={running} />}
         {at === "files" && <Files runId={id} running={running} />}
@@ -115,20 +143,33 @@ const isNumber = (one: api.Figures): boolean => one.kind === "number" || one.kin
 const ENDED = { running: "is running", completed: "completed", failed: "failed" } as const;
 
 function About({ run, details }: { run: api.Run; details: more.Details | undefined }) {
-  const until = run.finished_at ?? (run.state === "running" ? new Date().toISOString() : run.updated_at);
+  const until =
+    run.finished_at ?? (run.state === "running" ? new Date().toISOString() : run.updated_at);
   const latest = details?.processes.find((one) => one.rank === 0) ?? details?.processes[0];
-  const failed = details?.processes.filter((one) => one.state === "failed" && one.attempt === latest?.attempt) ?? [];
+  const failed =
+    details?.processes.filter((one) => one.state === "failed" && one.attempt === latest?.attempt) ??
+    [];
   return (
     <dl class="about-run">
       <dt>State</dt>
       <dd>
         <span class={`state ${run.state}`}>{run.state}</span>
-        <span class="faint"> {run.state !== "running" && run.finished_at && <time title={run.finished_at}>{ago(run.finished_at)}</time>}</span>
+        <span class="faint">
+          {" "}
+          {run.state !== "running" && run.finished_at && (
+            <time title={run.finished_at}>{ago(run.finished_at)}</time>
+          )}
+        </span>
       </dd>
       <dt>Begun</dt>
-      <dd><time title={run.created_at}>{ago(run.created_at)}</time></dd>
+      <dd>
+        <time title={run.created_at}>{ago(run.created_at)}</time>
+      </dd>
       <dt>Took</dt>
-      <dd>{duration((Date.parse(until) - Date.parse(run.created_at)) / 1000)}{run.state === "running" && " so far"}</dd>
+      <dd>
+        {duration((Date.parse(until) - Date.parse(run.created_at)) / 1000)}
+        {run.state === "running" && " so far"}
+      </dd>
       {latest?.host && (
         <>
           <dt>On</dt>
@@ -148,13 +189,21 @@ function About({ run, details }: { run: api.Run; details: more.Details | undefin
       {details?.forked_from && (
         <>
           <dt>Forked from</dt>
-          <dd><ForkLink fork={details.forked_from} /></dd>
+          <dd>
+            <ForkLink fork={details.forked_from} />
+          </dd>
         </>
       )}
       {details && details.forks.length > 0 && (
         <>
           <dt>Forks</dt>
-          <dd>{details.forks.map((fork) => <div key={fork.uid}><ForkLink fork={fork} /></div>)}</dd>
+          <dd>
+            {details.forks.map((fork) => (
+              <div key={fork.uid}>
+                <ForkLink fork={fork} />
+              </div>
+            ))}
+          </dd>
         </>
       )}
       {run.group_name && (
@@ -166,7 +215,13 @@ function About({ run, details }: { run: api.Run; details: more.Details | undefin
       {run.tags.length > 0 && (
         <>
           <dt>Tags</dt>
-          <dd>{run.tags.map((one) => <em class="tag" key={one}>{one}</em>)}</dd>
+          <dd>
+            {run.tags.map((one) => (
+              <em class="tag" key={one}>
+                {one}
+              </em>
+            ))}
+          </dd>
         </>
       )}
       {run.notes && (
@@ -216,8 +271,13 @@ function Processes({ all }: { all: more.Process[] }) {
 function useSearch(rows: number, title: string): [string, preact.ComponentChild] {
   const [search, setSearch] = useState("");
   const box = rows > 8 && (
-    <input type="search" aria-label={`Search ${title}`} placeholder="Search" value={search}
-      onInput={(event) => setSearch(event.currentTarget.value)} />
+    <input
+      type="search"
+      aria-label={`Search ${title}`}
+      placeholder="Search"
+      value={search}
+      onInput={(event) => setSearch(event.currentTarget.value)}
+    />
   );
   return [search.toLowerCase(), box];
 }
@@ -228,12 +288,24 @@ function Metrics({ figures, none }: { figures: api.Figures[]; none: boolean }) {
   if (figures.length === 0 && !none) return null;
   return (
     <section class="facts" aria-label="Summary">
-      <header><h2>Summary</h2>{box}</header>
-      {none && <p class="empty">Nothing yet: log some with run.log({"{"}"loss": 0.5{"}"}).</p>}
+      <header>
+        <h2>Summary</h2>
+        {box}
+      </header>
+      {none && (
+        <p class="empty">
+          Nothing yet: log some with run.log({"{"}"loss": 0.5{"}"}).
+        </p>
+      )}
       {figures.length > 0 && (
         <table>
           <thead>
-            <tr><th scope="col">metric</th><th scope="col">last</th><th scope="col">min</th><th scope="col">max</th></tr>
+            <tr>
+              <th scope="col">metric</th>
+              <th scope="col">last</th>
+              <th scope="col">min</th>
+              <th scope="col">max</th>
+            </tr>
           </thead>
           <tbody>
             {shown.map((one) => (
@@ -264,15 +336,28 @@ function Best({ of, step, time }: { of: unknown; step: number | null; time?: boo
 function Config({ config }: { config: Record<string, unknown> | undefined }) {
   const rows = Object.entries(config ?? {}).sort(([one], [other]) => natural(one, other));
   const [search, box] = useSearch(rows.length, "configuration");
-  const shown = rows.filter(([key, one]) => `${key} ${JSON.stringify(one)}`.toLowerCase().includes(search));
+  const shown = rows.filter(([key, one]) =>
+    `${key} ${JSON.stringify(one)}`.toLowerCase().includes(search),
+  );
   return (
     <section class="facts" aria-label="Configuration">
       <header>
         <h2>Configuration</h2>
         {box}
-        {rows.length > 0 && <Copy text={() => JSON.stringify(nested(rows), null, 2)} label="Copy the configuration as JSON">Copy JSON</Copy>}
+        {rows.length > 0 && (
+          <Copy
+            text={() => JSON.stringify(nested(rows), null, 2)}
+            label="Copy the configuration as JSON"
+          >
+            Copy JSON
+          </Copy>
+        )}
       </header>
-      {config && rows.length === 0 && <p class="empty">None: give it to trackai.init(config={"{"}"lr": 0.01{"}"}).</p>}
+      {config && rows.length === 0 && (
+        <p class="empty">
+          None: give it to trackai.init(config={"{"}"lr": 0.01{"}"}).
+        </p>
+      )}
       {rows.length > 0 && shown.length === 0 && <p class="empty">Nothing holds that.</p>}
       <table class="config">
         <tbody>
@@ -304,7 +389,8 @@ function nested(rows: [string, unknown][]): Record<string, unknown> {
       continue;
     }
     let place = found;
-    for (const part of parts.slice(0, -1)) place = (place[part] ??= Object.create(null)) as Record<string, unknown>;
+    for (const part of parts.slice(0, -1))
+      place = (place[part] ??= Object.create(null)) as Record<string, unknown>;
     place[parts.at(-1) as string] = one;
   }
   return found;

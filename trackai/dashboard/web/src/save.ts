@@ -15,7 +15,8 @@ export function save(name: string, content: Blob): void {
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
 
-export const fileName = (path: string, ending: string): string => `${path.replace(/[^\p{L}\p{N}._-]+/gu, "-")}.${ending}`;
+export const fileName = (path: string, ending: string): string =>
+  `${path.replace(/[^\p{L}\p{N}._-]+/gu, "-")}.${ending}`;
 
 const cell = (value: unknown): string => {
   const text = value === null || value === undefined ? "" : String(value);
@@ -29,8 +30,14 @@ export function drawnCsv({ lines, look }: Drawn): string {
   const grouped = lines.some((one) => one.runs !== undefined);
   const smoothed = lines.some((one) => one.plain);
   const head = [
-    grouped ? "group" : "run", "step", "step_last", lines[0]?.axis === "step" ? [] : [lines[0]?.axis ?? "x"],
-    grouped ? "runs" : "points", "value", smoothed ? ["smoothed"] : [], grouped ? ["mean_minus_std", "mean_plus_std"] : ["min", "max"],
+    grouped ? "group" : "run",
+    "step",
+    "step_last",
+    lines[0]?.axis === "step" ? [] : [lines[0]?.axis ?? "x"],
+    grouped ? "runs" : "points",
+    "value",
+    smoothed ? ["smoothed"] : [],
+    grouped ? ["mean_minus_std", "mean_plus_std"] : ["min", "max"],
   ].flat();
   const found = [row(head)];
   for (const line of lines) {
@@ -38,18 +45,27 @@ export function drawnCsv({ lines, look }: Drawn): string {
       if (look.zoom && (x < look.zoom.min || x > look.zoom.max)) return;
       const [first, last] = line.steps[at] ?? [null, null];
       const logged = (line.plain ?? line.y)[at];
-      found.push(row([
-        line.label, first, last, ...(line.axis === "step" ? [] : [place(line.axis, line.from[at] as number)]),
-        line.count[at], logged ?? (line.count[at] === 1 ? line.words[at] : null), ...(smoothed ? [line.y[at]] : []),
-        // Without a band, a point is one value: its own least and greatest.
-        line.low ? line.low[at] : grouped ? null : logged, line.high ? line.high[at] : grouped ? null : logged,
-      ]));
+      found.push(
+        row([
+          line.label,
+          first,
+          last,
+          ...(line.axis === "step" ? [] : [place(line.axis, line.from[at] as number)]),
+          line.count[at],
+          logged ?? (line.count[at] === 1 ? line.words[at] : null),
+          ...(smoothed ? [line.y[at]] : []),
+          // Without a band, a point is one value: its own least and greatest.
+          line.low ? line.low[at] : grouped ? null : logged,
+          line.high ? line.high[at] : grouped ? null : logged,
+        ]),
+      );
     });
   }
   return found.join("");
 }
 
-const place = (axis: string, x: number): string => (axis === "time" ? new Date(x * 1000).toISOString() : String(x));
+const place = (axis: string, x: number): string =>
+  axis === "time" ? new Date(x * 1000).toISOString() : String(x);
 
 interface Page {
   data: { step: number | null; timestamp: string | null; value: Value }[];
@@ -71,7 +87,10 @@ export async function allPointsCsv(
       let page: Page;
       try {
         page = await ask<Page>(
-          "GET", `/api/metrics/runs/${id}/metric/${name}?${query({ limit: PAGE, offset })}`, undefined, signal,
+          "GET",
+          `/api/metrics/runs/${id}/metric/${name}?${query({ limit: PAGE, offset })}`,
+          undefined,
+          signal,
         );
       } catch (problem) {
         if (signal.aborted || offset > 0) throw problem;

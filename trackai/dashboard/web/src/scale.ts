@@ -14,14 +14,17 @@ export function ticks(low: number, high: number, count: number): number[] {
   const size = 10 ** Math.floor(Math.log10(rough));
   const step = ([1, 2, 5, 10].find((one) => one * size >= rough) ?? 10) * size;
   const first = Math.ceil(low / step - 1e-9);
-  const found = Array.from({ length: Math.floor(high / step + 1e-9) - first + 1 }, (_, at) => multiple(first + at, step));
+  const found = Array.from({ length: Math.floor(high / step + 1e-9) - first + 1 }, (_, at) =>
+    multiple(first + at, step),
+  );
   return [...new Set(found)];
 }
 
 const TINY = 1e-280;
 
 /** So many times a step: divided by what is whole, three tenths are 0.3. */
-const multiple = (times: number, step: number): number => (step >= 1 ? times * step : times / Math.round(1 / step));
+const multiple = (times: number, step: number): number =>
+  step >= 1 ? times * step : times / Math.round(1 / step);
 
 /** What is written at ticks: as few digits as say where they are, and where these are many, how far they are from the first. */
 export function labels(values: number[]): string[] {
@@ -29,14 +32,21 @@ export function labels(values: number[]): string[] {
   const near = Math.min(...gaps.filter((one) => one > 0)) / 100;
   const exact = (all: number[], digits: number): string[] => {
     const said = all.map((one) => label(one, digits));
-    return digits >= 17 || said.every((one, at) => !(Math.abs(Number(one) - (all[at] as number)) > near)) ? said : exact(all, digits + 1);
+    return digits >= 17 ||
+      said.every((one, at) => !(Math.abs(Number(one) - (all[at] as number)) > near))
+      ? said
+      : exact(all, digits + 1);
   };
   const whole = exact(values, 5);
   const short = values.map(compact);
-  if (values.some((one) => Math.abs(one) >= 1e4) && short.join("").length < whole.join("").length) return short;
+  if (values.some((one) => Math.abs(one) >= 1e4) && short.join("").length < whole.join("").length)
+    return short;
   const [first, ...rest] = values;
   if (first === undefined || whole.every((one) => one.length <= LONG)) return whole;
-  const apart = exact(rest.map((one) => one - first), 5);
+  const apart = exact(
+    rest.map((one) => one - first),
+    5,
+  );
   return [whole[0] as string, ...apart.map((one) => (one.startsWith("-") ? one : `+${one}`))];
 }
 
@@ -44,12 +54,21 @@ const LONG = 10;
 
 /** Thousands, millions and so on: 50k, 1.5M; nothing is rounded. */
 function compact(value: number): string {
-  const [size, name] = ([[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]] as const).find(([one]) => Math.abs(value) >= one) ?? [1, ""];
+  const [size, name] = (
+    [
+      [1e12, "T"],
+      [1e9, "G"],
+      [1e6, "M"],
+      [1e3, "k"],
+    ] as const
+  ).find(([one]) => Math.abs(value) >= one) ?? [1, ""];
   return `${value / size}${name}`;
 }
 
 function label(value: number, digits: number): string {
-  const short = number(value, digits).replace(/\.?0*e([+-]\d+)$/, "e$1").replace("e+", "e");
+  const short = number(value, digits)
+    .replace(/\.?0*e([+-]\d+)$/, "e$1")
+    .replace("e+", "e");
   const plain = String(value);
   return Number.isInteger(value) && plain.length <= short.length ? plain : short;
 }

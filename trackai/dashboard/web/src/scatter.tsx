@@ -41,14 +41,25 @@ export function Scatter({ projectId, runs, kept, options, x, y }: Props) {
   const field = (name: "sx" | "sy", now: string, label: string) => (
     <label>
       {label}
-      <select value={now} onChange={(event) => go({ [name]: event.currentTarget.value }, { replace: true })}>
-        {(options.includes(now) ? options : [now, ...options]).map((one) => <option key={one} value={one}>{title(one)}</option>)}
+      <select
+        value={now}
+        onChange={(event) => go({ [name]: event.currentTarget.value }, { replace: true })}
+      >
+        {(options.includes(now) ? options : [now, ...options]).map((one) => (
+          <option key={one} value={one}>
+            {title(one)}
+          </option>
+        ))}
       </select>
     </label>
   );
   const log = (which: "x" | "y", on: boolean) => (
     <label>
-      <input type="checkbox" checked={on} onChange={(event) => setLog(which, event.currentTarget.checked)} />
+      <input
+        type="checkbox"
+        checked={on}
+        onChange={(event) => setLog(which, event.currentTarget.checked)}
+      />
       log {which}
     </label>
   );
@@ -79,37 +90,69 @@ export function Scatter({ projectId, runs, kept, options, x, y }: Props) {
         {log("y", up.log)}
       </header>
       <div ref={box} onPointerLeave={() => (pointed.value = undefined)}>
-        <svg class="scatter" width={width} height={HEIGHT} viewBox={`0 0 ${width} ${HEIGHT}`} role="group" aria-label={`${points.length} runs: ${title(y)} over ${title(x)}`}
-          onPointerMove={point} onPointerDown={point}>
+        <svg
+          class="scatter"
+          width={width}
+          height={HEIGHT}
+          viewBox={`0 0 ${width} ${HEIGHT}`}
+          role="group"
+          aria-label={`${points.length} runs: ${title(y)} over ${title(x)}`}
+          onPointerMove={point}
+          onPointerDown={point}
+        >
           {up.marks.map((mark) => (
             <g key={mark.label}>
               <line x1={LEFT} x2={width - RIGHT} y1={top(mark.share)} y2={top(mark.share)} />
-              <text x={LEFT - 7} y={top(mark.share) + 4} text-anchor="end">{mark.label.slice(0, 9)}</text>
+              <text x={LEFT - 7} y={top(mark.share) + 4} text-anchor="end">
+                {mark.label.slice(0, 9)}
+              </text>
             </g>
           ))}
           {across.marks.map((mark) => (
             <g key={mark.label}>
               <line x1={left(mark.share)} x2={left(mark.share)} y1={TOP} y2={HEIGHT - FOOT} />
-              <text x={left(mark.share)} y={HEIGHT - FOOT + 16} text-anchor="middle">{mark.label.slice(0, 12)}</text>
+              <text x={left(mark.share)} y={HEIGHT - FOOT + 16} text-anchor="middle">
+                {mark.label.slice(0, 12)}
+              </text>
             </g>
           ))}
-          <text class="name" x={(LEFT + width - RIGHT) / 2} y={HEIGHT - 8} text-anchor="middle">{title(x)}{across.log && " (log)"}</text>
+          <text class="name" x={(LEFT + width - RIGHT) / 2} y={HEIGHT - 8} text-anchor="middle">
+            {title(x)}
+            {across.log && " (log)"}
+          </text>
           {points.map(({ run, x: cx, y: cy }) => {
             const there = within({ run: run.id, project: projectId });
             const here = run.id === pointed.value;
             return (
-              <a key={run.id} href={address(there, false)} aria-label={`${run.name}: ${title(x)} ${value(run.values[x])}, ${title(y)} ${value(run.values[y])}`}
-                onClick={(event) => follow(event as unknown as MouseEvent, there)} onFocus={() => (pointed.value = run.id)}>
+              <a
+                key={run.id}
+                href={address(there, false)}
+                aria-label={`${run.name}: ${title(x)} ${value(run.values[x])}, ${title(y)} ${value(run.values[y])}`}
+                onClick={(event) => follow(event as unknown as MouseEvent, there)}
+                onFocus={() => (pointed.value = run.id)}
+              >
                 {run.id === under && <circle class="reach" cx={cx} cy={cy} r={reach} />}
-                <circle cx={cx} cy={cy} r={here ? size + 3 : size} fill={color(run.id)} fill-opacity={keptIds.has(run.id) ? 0.85 : 0.12}
-                  stroke={here ? "var(--ink)" : color(run.id)} stroke-width={here ? 2 : 1} />
+                <circle
+                  cx={cx}
+                  cy={cy}
+                  r={here ? size + 3 : size}
+                  fill={color(run.id)}
+                  fill-opacity={keptIds.has(run.id) ? 0.85 : 0.12}
+                  stroke={here ? "var(--ink)" : color(run.id)}
+                  stroke-width={here ? 2 : 1}
+                />
               </a>
             );
           })}
         </svg>
       </div>
       <Words run={runs.find((one) => one.id === pointed.value)} fields={[x, y]} />
-      {missing > 0 && <p class="faint">Without a place here: {missing} of {runs.length}, for want of such a value, or of one above 0 on a logarithmic axis.</p>}
+      {missing > 0 && (
+        <p class="faint">
+          Without a place here: {missing} of {runs.length}, for want of such a value, or of one
+          above 0 on a logarithmic axis.
+        </p>
+      )}
     </section>
   );
 }

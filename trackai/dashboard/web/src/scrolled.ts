@@ -7,7 +7,10 @@ const boxes = new Map<string, HTMLElement>();
 
 /** Where the boxes of the page are, and where those of other pages were. */
 export function places(): Record<string, number> {
-  return { ...history.state, ...Object.fromEntries([...boxes].map(([name, box]) => [name, box.scrollTop])) };
+  return {
+    ...history.state,
+    ...Object.fromEntries([...boxes].map(([name, box]) => [name, box.scrollTop])),
+  };
 }
 
 /** Only those of other pages: what this one shows will be another thing. */
@@ -16,7 +19,12 @@ export function elsewhere(): Record<string, number> {
 }
 
 /** Keep where a box is, and put it there again as soon as it is `ready`, each time that it shows something else. */
-export function useScrolled(box: RefObject<HTMLElement>, name: string, ready: boolean, shows = ""): void {
+export function useScrolled(
+  box: RefObject<HTMLElement>,
+  name: string,
+  ready: boolean,
+  shows = "",
+): void {
   useLayoutEffect(() => {
     const element = box.current;
     if (!element) return;

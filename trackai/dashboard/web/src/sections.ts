@@ -25,7 +25,13 @@ export function layOut(groups: RunGroup[] | undefined, total: number): Section[]
   const open = new Set(openGroups.value);
   let at = 0;
   return sorted(groups).map((group) => {
-    const section = { filter: group.filter, group, runs: group.runs, at, open: open.has(group.filter) };
+    const section = {
+      filter: group.filter,
+      group,
+      runs: group.runs,
+      at,
+      open: open.has(group.filter),
+    };
     at += 1 + (section.open ? group.runs : 0);
     return section;
   });

@@ -12,5 +12,9 @@ export function Silence() {
     const timer = setInterval(() => void ask("GET", "/health").catch(() => undefined), EVERY);
     return () => clearInterval(timer);
   }, [now]);
-  return now ? <p class="silence" role="alert">The server does not answer, trying again …</p> : null;
+  return now ? (
+    <p class="silence" role="alert">
+      The server does not answer, trying again …
+    </p>
+  ) : null;
 }

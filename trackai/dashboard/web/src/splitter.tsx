@@ -30,14 +30,23 @@ export function Splitter({ name, label }: { name: string; label: string }) {
     if (parent && event.buttons) set(event.clientX - parent.getBoundingClientRect().left);
   };
   return (
-    <div class="splitter" ref={line} role="separator" aria-orientation="vertical" aria-label={label} aria-valuemin={LEAST}
-      aria-valuenow={LEAST} tabIndex={0}
-      onPointerDown={(event) => event.currentTarget.setPointerCapture(event.pointerId)} onPointerMove={drag}
+    <div
+      class="splitter"
+      ref={line}
+      role="separator"
+      aria-orientation="vertical"
+      aria-label={label}
+      aria-valuemin={LEAST}
+      aria-valuenow={LEAST}
+      tabIndex={0}
+      onPointerDown={(event) => event.currentTarget.setPointerCapture(event.pointerId)}
+      onPointerMove={drag}
       onKeyDown={(event) => {
         if (event.key === "ArrowLeft") set(now() - STEP);
         else if (event.key === "ArrowRight") set(now() + STEP);
         else return;
         event.preventDefault();
-      }} />
+      }}
+    />
   );
 }

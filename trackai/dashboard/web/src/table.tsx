@@ -45,7 +45,14 @@ export function Table({ projectId, chosen, onRuns, onChoose, changed }: Props) {
   // What the pages that are there were asked for, and after which change.
   const shown = useRef("");
   const anchor = useRef<number>();
-  const asked = [projectId, filter.value, sort.value, order.value, columns.value.join("\n"), groupBy.value].join("\u0000");
+  const asked = [
+    projectId,
+    filter.value,
+    sort.value,
+    order.value,
+    columns.value.join("\n"),
+    groupBy.value,
+  ].join("\u0000");
   const latest = `${asked}\u0000${changed}`;
   const refused = refusal?.asked === asked ? refusal : undefined;
   const without = refused?.names ?? [];
@@ -76,7 +83,10 @@ export function Table({ projectId, chosen, onRuns, onChoose, changed }: Props) {
           stop.signal,
         );
         setGroups((before) => unlessSame(before, found.groups));
-        const first = await api.runs({ ...asking(projectId, "", 0, without), columns: undefined, limit: NEWEST }, stop.signal);
+        const first = await api.runs(
+          { ...asking(projectId, "", 0, without), columns: undefined, limit: NEWEST },
+          stop.signal,
+        );
         tell(first);
       }
       const some: [Section, number][] = wanted.length > 0 || grouped ? wanted : [[EVERYTHING, 0]];
@@ -85,7 +95,9 @@ export function Table({ projectId, chosen, onRuns, onChoose, changed }: Props) {
         learn(found.runs);
         setPages((before) => {
           const name = key(section, page);
-          return unlessSame(before.get(name), found.runs) === before.get(name) ? before : new Map(before).set(name, found.runs);
+          return unlessSame(before.get(name), found.runs) === before.get(name)
+            ? before
+            : new Map(before).set(name, found.runs);
         });
         if (!grouped) {
           setTotal(found.total);
@@ -107,13 +119,15 @@ export function Table({ projectId, chosen, onRuns, onChoose, changed }: Props) {
         if (stop.signal.aborted) return;
         const said = api.said(problem);
         const name = problem instanceof api.Refused && READ.exec(said)?.[1];
-        if (name && !without.includes(name)) return setRefusal({ asked, names: [...without, name], said });
+        if (name && !without.includes(name))
+          return setRefusal({ asked, names: [...without, name], said });
         setError(said);
       }
       if (!stop.signal.aborted) timer = window.setTimeout(load, POLL);
     };
     // Scrolling past a page need not fetch it; what is there is asked for again in a while.
-    const there = shown.current === latest && wanted.every(([section, page]) => pages.has(key(section, page)));
+    const there =
+      shown.current === latest && wanted.every(([section, page]) => pages.has(key(section, page)));
     if (shown.current === "") void load();
     else timer = window.setTimeout(load, there ? POLL : 30);
     return () => {
@@ -125,7 +139,9 @@ export function Table({ projectId, chosen, onRuns, onChoose, changed }: Props) {
   const runAt = (at: number): api.Run | undefined => {
     const section = sectionAt(sections, at);
     const place = section ? at - section.at - (section.group ? 1 : 0) : -1;
-    return section && place >= 0 ? pages.get(key(section, Math.floor(place / PAGE)))?.[place % PAGE] : undefined;
+    return section && place >= 0
+      ? pages.get(key(section, Math.floor(place / PAGE)))?.[place % PAGE]
+      : undefined;
   };
   const choose = (at: number, run: api.Run, far: boolean) => {
     const on = !chosen.includes(run.id);
@@ -140,12 +156,22 @@ export function Table({ projectId, chosen, onRuns, onChoose, changed }: Props) {
   };
   const many = Math.min(total ?? 0, ALL);
   const mine = new Set(chosen);
-  const every = many > 0 && chosen.length >= many && [...pages.values()].flat().slice(0, many).every((run) => mine.has(run.id));
+  const every =
+    many > 0 &&
+    chosen.length >= many &&
+    [...pages.values()]
+      .flat()
+      .slice(0, many)
+      .every((run) => mine.has(run.id));
   // Of groups that were ticked, until it is known of all.
   const members = useRef(new Map<string, number[]>());
   const chooseFound = async (within: string, before: number[]) => {
     try {
-      const found = await api.runs({ ...asking(projectId, within, 0, without), columns: undefined, limit: ALL });
+      const found = await api.runs({
+        ...asking(projectId, within, 0, without),
+        columns: undefined,
+        limit: ALL,
+      });
       learn(found.runs);
       const ids = found.runs.map((run) => run.id);
       members.current.set(within, ids);
@@ -164,7 +190,8 @@ export function Table({ projectId, chosen, onRuns, onChoose, changed }: Props) {
   };
 
   const heads = short(columns.value);
-  const isWord = (field: string) => [...pages.values()].some(([first]) => typeof first?.values?.[field] === "string");
+  const isWord = (field: string) =>
+    [...pages.values()].some(([first]) => typeof first?.values?.[field] === "string");
   const drawn = [];
   const there = new Set<number>();
   for (let at = rows.first; at < rows.end; at++) {
@@ -172,12 +199,25 @@ export function Table({ projectId, chosen, onRuns, onChoose, changed }: Props) {
     if (section?.group && at === section.at) {
       const { group } = section;
       const place = together.findIndex((one) => same(one.value) === same(group.value));
-      const known = [...(together[place]?.run_ids ?? []), ...(members.current.get(section.filter) ?? [])];
+      const known = [
+        ...(together[place]?.run_ids ?? []),
+        ...(members.current.get(section.filter) ?? []),
+      ];
       const own = [...new Set(known)].filter((id) => mine.has(id));
       drawn.push(
-        <GroupRow key={`group ${section.filter}`} at={at} section={section} group={group} chosen={own.length}
+        <GroupRow
+          key={`group ${section.filter}`}
+          at={at}
+          section={section}
+          group={group}
+          chosen={own.length}
           line={means && meanOf.value === groupBy.value && place >= 0 ? strokeAt(place) : undefined}
-          onChoose={(on) => (on ? void chooseFound(section.filter, chosen) : onChoose(chosen.filter((id) => !own.includes(id))))} />,
+          onChoose={(on) =>
+            on
+              ? void chooseFound(section.filter, chosen)
+              : onChoose(chosen.filter((id) => !own.includes(id)))
+          }
+        />,
       );
     } else {
       // A row goes with its run: what somebody does in it must not end in that of a newcomer. While
@@ -186,7 +226,15 @@ export function Table({ projectId, chosen, onRuns, onChoose, changed }: Props) {
       const mine = run && !there.has(run.id);
       if (mine) there.add(run.id);
       drawn.push(
-        <Row key={mine ? `run ${run.id}` : `row ${at}`} at={at} run={run} chosen={chosen} means={means} onChoose={choose} onRename={rename} />,
+        <Row
+          key={mine ? `run ${run.id}` : `row ${at}`}
+          at={at}
+          run={run}
+          chosen={chosen}
+          means={means}
+          onChoose={choose}
+          onRename={rename}
+        />,
       );
     }
   }
@@ -194,22 +242,49 @@ export function Table({ projectId, chosen, onRuns, onChoose, changed }: Props) {
   return (
     <div class="table">
       {(error || refused) && (
-        <p class="problem" role="alert" id="filter-problem">{error || `${refused?.said} – shown as if it were not there`}</p>
+        <p class="problem" role="alert" id="filter-problem">
+          {error || `${refused?.said} – shown as if it were not there`}
+        </p>
       )}
-      <div class={columns.value.length > 0 ? "rows far" : "rows"} ref={box} tabIndex={0} role="table" aria-label="Runs" aria-rowcount={count + 1}>
+      <div
+        class={columns.value.length > 0 ? "rows far" : "rows"}
+        ref={box}
+        tabIndex={0}
+        role="table"
+        aria-label="Runs"
+        aria-rowcount={count + 1}
+      >
         <div class="head" role="row" aria-rowindex={1}>
           <span class="pick" role="columnheader">
-            <input type="checkbox" checked={every} indeterminate={chosen.length > 0 && !every} disabled={many === 0}
-              aria-label="Choose all runs" title={total !== undefined && total > ALL ? `Choose the first ${ALL}` : "Choose all runs"}
-              onChange={() => (every ? onChoose([]) : void chooseFound("", []))} />
+            <input
+              type="checkbox"
+              checked={every}
+              indeterminate={chosen.length > 0 && !every}
+              disabled={many === 0}
+              aria-label="Choose all runs"
+              title={
+                total !== undefined && total > ALL ? `Choose the first ${ALL}` : "Choose all runs"
+              }
+              onChange={() => (every ? onChoose([]) : void chooseFound("", []))}
+            />
           </span>
           <Head name="Run" field="name" kind="wide" words />
           <Head name="State" field="state" kind="state" words />
-          {columns.value.map((field, at) => <Head key={field} name={heads[at] as string} field={field} kind="number" words={isWord(field)} />)}
+          {columns.value.map((field, at) => (
+            <Head
+              key={field}
+              name={heads[at] as string}
+              field={field}
+              kind="number"
+              words={isWord(field)}
+            />
+          ))}
           <Head name="Created" field="created_at" kind="created" />
         </div>
         <div class="all" style={{ height: `${rows.height}px` }} role="rowgroup">
-          <div class="slice" style={{ transform: `translateY(${rows.top}px)` }} role="presentation">{drawn}</div>
+          <div class="slice" style={{ transform: `translateY(${rows.top}px)` }} role="presentation">
+            {drawn}
+          </div>
         </div>
         {empty && !error && <Nothing projectId={projectId} />}
       </div>
@@ -223,7 +298,12 @@ export function Table({ projectId, chosen, onRuns, onChoose, changed }: Props) {
 // Before what is wrong, the server says with which parameter.
 const READ = /^(filter|sort_by|sort_order|columns|by): /;
 
-function asking(projectId: number, within: string, page: number, without: string[] = []): api.RunsAsked {
+function asking(
+  projectId: number,
+  within: string,
+  page: number,
+  without: string[] = [],
+): api.RunsAsked {
   const unless = (name: string, value: string) => (without.includes(name) ? "" : value);
   return {
     project_id: projectId,
@@ -239,7 +319,8 @@ function asking(projectId: number, within: string, page: number, without: string
 /** What the table of a project asks for first. */
 export const firstPage = (projectId: number): api.RunsAsked => asking(projectId, "", 0);
 
-const both = (one: string, other: string): string => (one && other ? `(${one}) and ${other}` : one || other);
+const both = (one: string, other: string): string =>
+  one && other ? `(${one}) and ${other}` : one || other;
 
 /** The old one if the new says the same, so that nothing is drawn again. */
 function unlessSame<T>(before: T | undefined, now: T): T {
@@ -248,7 +329,10 @@ function unlessSame<T>(before: T | undefined, now: T): T {
 
 function said(total: number, groups: api.RunGroup[] | undefined, chosen: number): string {
   const runs = `${total.toLocaleString()} ${total === 1 ? "run" : "runs"}`;
-  const inGroups = groups && groupBy.value ? ` in ${groups.length} ${groups.length === 1 ? "group" : "groups"}` : "";
+  const inGroups =
+    groups && groupBy.value
+      ? ` in ${groups.length} ${groups.length === 1 ? "group" : "groups"}`
+      : "";
   return `${runs}${inGroups}, ${chosen} in the charts`;
 }
 
@@ -257,7 +341,9 @@ function Nothing({ projectId }: { projectId: number }) {
     return (
       <div class="empty">
         <p>No run matches.</p>
-        <button type="button" onClick={() => go({ filter: undefined })}>Show all runs</button>
+        <button type="button" onClick={() => go({ filter: undefined })}>
+          Show all runs
+        </button>
       </div>
     );
   }

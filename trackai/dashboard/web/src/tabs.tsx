@@ -9,7 +9,12 @@ export interface Tab {
   count?: number;
 }
 
-export function Tabs({ tabs, at, onGo, children }: {
+export function Tabs({
+  tabs,
+  at,
+  onGo,
+  children,
+}: {
   tabs: Tab[];
   at: string;
   onGo: (id: string) => void;
@@ -18,7 +23,9 @@ export function Tabs({ tabs, at, onGo, children }: {
   const list = useRef<HTMLDivElement>(null);
   const move = (event: KeyboardEvent) => {
     const now = tabs.findIndex((one) => one.id === at);
-    const next = { ArrowRight: now + 1, ArrowLeft: now - 1, Home: 0, End: tabs.length - 1 }[event.key];
+    const next = { ArrowRight: now + 1, ArrowLeft: now - 1, Home: 0, End: tabs.length - 1 }[
+      event.key
+    ];
     if (next === undefined) return;
     event.preventDefault();
     const tab = tabs[(next + tabs.length) % tabs.length];
@@ -30,10 +37,17 @@ export function Tabs({ tabs, at, onGo, children }: {
     <div class="tabbed">
       <div class="tabs" role="tablist" ref={list} onKeyDown={move}>
         {tabs.map((tab) => (
-          <button key={tab.id} id={`tab-${tab.id}`} type="button" role="tab" aria-selected={tab.id === at}
-            aria-controls="tab-panel" tabIndex={tab.id === at ? 0 : -1} onClick={() => onGo(tab.id)}>
-            {tab.name}{" "}
-            {tab.count !== undefined && <small>{tab.count}</small>}
+          <button
+            key={tab.id}
+            id={`tab-${tab.id}`}
+            type="button"
+            role="tab"
+            aria-selected={tab.id === at}
+            aria-controls="tab-panel"
+            tabIndex={tab.id === at ? 0 : -1}
+            onClick={() => onGo(tab.id)}
+          >
+            {tab.name} {tab.count !== undefined && <small>{tab.count}</small>}
           </button>
         ))}
       </div>

@@ -18,7 +18,8 @@ const number = (name: string) =>
     const value = Number(params.value.get(name));
     return Number.isInteger(value) && value > 0 ? value : undefined;
   });
-export const text = (name: string, fallback = "") => computed(() => params.value.get(name) ?? fallback);
+export const text = (name: string, fallback = "") =>
+  computed(() => params.value.get(name) ?? fallback);
 
 export const projectId = number("project");
 export const runId = number("run");
@@ -34,16 +35,22 @@ export const xAxis = computed<XAxis>(() => {
   const x = params.value.get("x");
   return x === "time" || x === "relative" ? x : "step";
 });
-export const smoothing = computed(() => Math.min(0.99, Math.max(0, Number(params.value.get("smooth")) || 0)));
+export const smoothing = computed(() =>
+  Math.min(0.99, Math.max(0, Number(params.value.get("smooth")) || 0)),
+);
 export const logScale = computed(() => params.value.get("scale") === "log");
 export const logX = computed(() => params.value.get("xscale") === "log");
 export const clipped = computed(() => params.value.get("clip") === "1");
 /** The chart that fills the screen. */
 export const fullPath = computed(() => params.value.get("full") ?? undefined);
 /** Lines that charts leave out, by their keys; on a run's own page its line is there to be seen. */
-export const hidden = computed(() => (runId.value === undefined ? (params.value.get("hide") ?? "").split("\n").filter(Boolean) : []));
+export const hidden = computed(() =>
+  runId.value === undefined ? (params.value.get("hide") ?? "").split("\n").filter(Boolean) : [],
+);
 /** Sections of charts that are closed. */
-export const closed = computed(() => (params.value.get("closed") ?? "").split("\n").filter(Boolean));
+export const closed = computed(() =>
+  (params.value.get("closed") ?? "").split("\n").filter(Boolean),
+);
 /** By which field charts show means of groups; as the table is grouped, unless it is said. */
 export const meanOf = computed(() => {
   const field = params.value.get("mean") ?? params.value.get("by") ?? "";
@@ -59,18 +66,43 @@ export const range = computed<{ axis: string; min: number; max: number } | undef
 export const selected = computed<number[] | undefined>(() => {
   const value = params.value.get("runs");
   if (value === null) return undefined;
-  return value.split(",").map(Number).filter((id) => Number.isInteger(id) && id > 0);
+  return value
+    .split(",")
+    .map(Number)
+    .filter((id) => Number.isInteger(id) && id > 0);
 });
-export const columns = computed(() => (params.value.get("columns") ?? "").split("\n").filter(Boolean));
+export const columns = computed(() =>
+  (params.value.get("columns") ?? "").split("\n").filter(Boolean),
+);
 
 /** By which field the table's runs are grouped, and which of the groups, by their filters, are open. */
 export const groupBy = text("by");
-export const openGroups = computed(() => (params.value.get("open") ?? "").split("\n").filter(Boolean));
+export const openGroups = computed(() =>
+  (params.value.get("open") ?? "").split("\n").filter(Boolean),
+);
 
 type Change = Record<string, string | number | undefined>;
 
 // What a project is looked at with; the page of one of its runs, or of some beside each other, keeps it for the way back.
-const KEPT = ["filter", "sort", "order", "by", "open", "columns", "runs", "metrics", "x", "smooth", "scale", "xscale", "clip", "mean", "closed", "range", "hide"];
+const KEPT = [
+  "filter",
+  "sort",
+  "order",
+  "by",
+  "open",
+  "columns",
+  "runs",
+  "metrics",
+  "x",
+  "smooth",
+  "scale",
+  "xscale",
+  "clip",
+  "mean",
+  "closed",
+  "range",
+  "hide",
+];
 
 /** Another page of the project, which knows the view of it. */
 export function within(change: Change): Change {
