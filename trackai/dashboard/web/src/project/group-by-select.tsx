@@ -1,0 +1,40 @@
+// Selects the field by which the table groups runs.
+
+import type { Columns } from "../api/types";
+import { go } from "../view/address";
+import { groupBy } from "../view/parameters";
+
+const RUN_FIELDS = ["group", "state", "name"];
+
+export function GroupBySelect({ columns }: { columns: Columns | undefined }) {
+  const config = columns?.config ?? [];
+  const known = [...RUN_FIELDS, ...config.map((column) => column.field)];
+  // A link may name a field that no run has any more.
+  const isUnknown = groupBy.value !== "" && !known.includes(groupBy.value);
+  const runFields = isUnknown ? [...RUN_FIELDS, groupBy.value] : RUN_FIELDS;
+  return (
+    <label>
+      Group by
+      <select
+        value={groupBy.value}
+        onChange={(event) => go({ by: event.currentTarget.value, open: undefined })}
+      >
+        <option value="">none</option>
+        {runFields.map((field) => (
+          <option key={field} value={field}>
+            {field}
+          </option>
+        ))}
+        {config.length > 0 && (
+          <optgroup label="configuration">
+            {config.map(({ field, key }) => (
+              <option key={field} value={field}>
+                {key}
+              </option>
+            ))}
+          </optgroup>
+        )}
+      </select>
+    </label>
+  );
+}
