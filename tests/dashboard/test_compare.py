@@ -179,6 +179,19 @@ def test_the_scatter_has_the_axes_that_are_asked_for(served: Server, page: Page)
     expect(page.get_by_role("heading", name="r3")).to_be_visible()
 
 
+def test_a_page_opened_in_the_background_loads_when_it_is_seen(served: Server, page: Page) -> None:
+    page.add_init_script(
+        "window.inBackground = true;"
+        "Object.defineProperty(document, 'hidden', { get: () => window.inBackground });"
+    )
+    page.goto(_address(served, 2))
+    page.wait_for_timeout(1000)
+    expect(page.get_by_text("Loading")).to_be_visible()
+    page.evaluate("window.inBackground = false")
+    expect(page.get_by_role("heading", name="Compare 2 runs")).to_be_visible()
+    expect(page).to_have_title("Compare \u00b7 p \u00b7 TrackAI")
+
+
 def test_two_hundred_runs_are_compared(served: Server, page: Page) -> None:
     page.goto(_address(served, 200))
     expect(page.get_by_role("heading", name="Compare 200 runs")).to_be_visible()

@@ -1,4 +1,4 @@
-"""The dashboard: one page, built from `web/` into `dist/`, served by the API's own server."""
+"""The dashboard: a single page, built from `web/` into `dist/` and served by the API server."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ _HEADERS = {
     "Cache-Control": "no-cache",
 }
 _NOT_BUILT = (
-    "<!doctype html><title>TrackAI</title><p>The dashboard has not been built: install Node.js "
-    "and run <code>uv sync --reinstall-package trackai</code>; the API works without it.</p>"
+    "<!doctype html><title>TrackAI</title><p>The dashboard is not built. Install Node.js and run "
+    "<code>uv sync --reinstall-package trackai</code>. The API works without it.</p>"
 )
 
 
 def page() -> Response:
-    """The page, or one sentence on how to get it."""
+    """The page, or how to build it."""
     if (DIST / "index.html").is_file():
         return FileResponse(DIST / "index.html", headers=_HEADERS)
     return HTMLResponse(_NOT_BUILT, headers=_HEADERS)
 
 
 class Assets:
-    """The page's scripts and styles; their names change with their content."""
+    """The scripts and styles, which browsers may cache: their names change with their content."""
 
     def __init__(self) -> None:
         self._files = StaticFiles(directory=DIST / "assets", check_dir=False)

@@ -33,9 +33,9 @@ function importsOf(module: string): string[] {
   return [...(sources[module] ?? "").matchAll(FROM)].map(([, target]) => {
     const url = new URL(target as string, `file:///${module}`);
     const path = url.pathname.slice(1);
-    const found = [`${path}.ts`, `${path}.tsx`].find((candidate) => modules.includes(candidate));
-    if (!found) throw new Error(`${module} imports ${target}, which does not exist`);
-    return found;
+    const file = [`${path}.ts`, `${path}.tsx`].find((candidate) => modules.includes(candidate));
+    if (!file) throw new Error(`${module} imports ${target}, which does not exist`);
+    return file;
   });
 }
 

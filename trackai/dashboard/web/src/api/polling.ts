@@ -2,8 +2,9 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import { errorMessage, isNotFound } from "./client";
+import { startPolling } from "./poller";
 
-// Failed requests are retried after at most this time, even if they are not polled.
+// After a failure and in a hidden page, the next try follows soon, even if there is no interval.
 const RETRY_MS = 3000;
 
 interface State<T> {
@@ -27,33 +28,27 @@ export function usePolled<T>(
   const [state, setState] = useState<State<T>>({});
   const [refreshes, setRefreshes] = useState(0);
   const shown = useRef("");
-  useEffect(() => {
-    let stopped = false;
-    let timer = 0;
-    const load = async () => {
-      let delay = interval;
-      if (!document.hidden) {
+  const retryDelay = Math.min(interval || RETRY_MS, RETRY_MS);
+  useEffect(
+    () =>
+      startPolling(async (signal) => {
+        if (document.hidden) return retryDelay;
         try {
           const data = await fetchData();
           // Unchanged data is not rendered again.
           const text = JSON.stringify(data);
-          if (!stopped && text !== shown.current) setState({ data });
-          if (!stopped) shown.current = text;
+          if (!signal.aborted && text !== shown.current) setState({ data });
+          if (!signal.aborted) shown.current = text;
+          return interval || undefined;
         } catch (problem) {
           // Keep showing the old data: the server may only be restarting.
           shown.current = "";
           const [error, notFound] = [errorMessage(problem), isNotFound(problem)];
-          if (!stopped) setState((before) => ({ data: before.data, error, notFound }));
-          delay = interval > 0 ? Math.min(interval, RETRY_MS) : RETRY_MS;
+          if (!signal.aborted) setState((before) => ({ data: before.data, error, notFound }));
+          return retryDelay;
         }
-      }
-      if (!stopped && delay > 0) timer = window.setTimeout(load, delay);
-    };
-    void load();
-    return () => {
-      stopped = true;
-      clearTimeout(timer);
-    };
-  }, [...dependencies, refreshes]);
+      }),
+    [...dependencies, refreshes],
+  );
   return { ...state, refresh: () => setRefreshes(refreshes + 1) };
 }

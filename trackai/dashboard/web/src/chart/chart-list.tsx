@@ -4,7 +4,7 @@ import type { ComponentChildren } from "preact";
 import { useRef } from "preact/hooks";
 import { usePolled } from "../api/polling";
 import { listRunningIds } from "../api/runs";
-import { go } from "../view/address";
+import { replaceParameters } from "../view/address";
 import {
   closedSections,
   fullScreenPath,
@@ -39,8 +39,8 @@ export function ChartList({ runIds, names, paths, projectMetrics = 0, fields }: 
   ]);
   const runningIds = running && runIds.filter((id) => running.includes(id));
   const lastPattern = useRef(/(?:)/);
-  const found = searchMetrics(paths ?? [], metricSearch.value, lastPattern.current);
-  lastPattern.current = found.pattern;
+  const search = searchMetrics(paths ?? [], metricSearch.value, lastPattern.current);
+  lastPattern.current = search.pattern;
   const hasRuns = runIds.length > 0;
   const box = useRef<HTMLElement>(null);
   useScrollPosition(box, `charts ${runId.value ?? ""}`, paths !== undefined && hasRuns);
@@ -51,9 +51,9 @@ export function ChartList({ runIds, names, paths, projectMetrics = 0, fields }: 
     <section class="charts" id="charts" tabIndex={-1} aria-label="Charts" ref={box}>
       <form class="tools" onSubmit={(event) => event.preventDefault()}>
         <MetricSearch
-          matches={found.paths.length}
+          matches={search.paths.length}
           total={paths?.length ?? 0}
-          problem={found.problem}
+          problem={search.problem}
         />
         {tools}
         {runIds.length > 1 && meanBy.value && <GroupLegend runIds={runIds} />}
@@ -66,11 +66,11 @@ export function ChartList({ runIds, names, paths, projectMetrics = 0, fields }: 
           hasRuns={hasRuns}
           metrics={paths.length}
           projectMetrics={projectMetrics}
-          matches={found.paths.length}
+          matches={search.paths.length}
         />
       )}
       {hasRuns &&
-        groupIntoSections(found.paths).map(([name, members]) => (
+        groupIntoSections(search.paths).map(([name, members]) => (
           <Section key={name} name={name} count={members.length}>
             {members.map((path) => (
               <Card key={path} path={path} {...chartProps} />
@@ -120,7 +120,7 @@ function Section({ name, count, children }: SectionProps) {
   const setOpen = (open: boolean) => {
     if (open === isOpen) return;
     const others = closedSections.value.filter((section) => section !== key);
-    go({ closed: printList(open ? others : [...others, key]) }, { replace: true });
+    replaceParameters({ closed: printList(open ? others : [...others, key]) });
   };
   return (
     <details class="section" open={isOpen} onToggle={(event) => setOpen(event.currentTarget.open)}>

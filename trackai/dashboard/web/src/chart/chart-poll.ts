@@ -1,6 +1,7 @@
 // Fetches the data of a chart, and again while its runs are logging.
 
 import { errorMessage } from "../api/client";
+import { startPolling } from "../api/poller";
 import { enqueue } from "../api/request-queue";
 import type { Range, XAxis } from "../api/types";
 import { type ChartData, fetchChart, mergeRuns, stepsBetween } from "./chart-data";
@@ -40,8 +41,6 @@ export interface ChartPoll {
 /** Start polling; returns a function that stops it. */
 export function pollChart(poll: ChartPoll): () => void {
   const { runIds } = poll;
-  const stop = new AbortController();
-  let timer = 0;
   let shown = "";
   let last: ChartData | undefined;
   let lastRunning: number[] | undefined;
@@ -54,16 +53,11 @@ export function pollChart(poll: ChartPoll): () => void {
     const active = runIds.filter((id) => lastRunning?.includes(id) || running.includes(id));
     return active.length > 0 && dependsOnAllRuns(poll) ? runIds : active;
   };
-  const load = async () => {
-    const due = last && document.hidden ? [] : dueRuns();
-    if (due.length > 0) await update(due);
-    if (!stop.signal.aborted) timer = window.setTimeout(load, POLL_MS);
-  };
-  const update = async (due: number[]) => {
+  const update = async (due: number[], signal: AbortSignal) => {
     const isComplete = due.length === runIds.length;
     const running = poll.running();
     try {
-      const fetched = await fetchZoomed(poll, due, stop.signal, (fresh) =>
+      const fetched = await fetchZoomed(poll, due, signal, (fresh) =>
         isComplete ? fresh : mergeRuns(runIds, last, fresh),
       );
       last = fetched;
@@ -75,14 +69,14 @@ export function pollChart(poll: ChartPoll): () => void {
       shown = text;
       poll.onError("");
     } catch (problem) {
-      if (!stop.signal.aborted) poll.onError(errorMessage(problem));
+      if (!signal.aborted) poll.onError(errorMessage(problem));
     }
   };
-  void load();
-  return () => {
-    stop.abort();
-    clearTimeout(timer);
-  };
+  return startPolling(async (signal) => {
+    const due = last && document.hidden ? [] : dueRuns();
+    if (due.length > 0) await update(due, signal);
+    return POLL_MS;
+  });
 }
 
 /** Whether the data of a run depends on the other runs: they share buckets or a range of steps. */

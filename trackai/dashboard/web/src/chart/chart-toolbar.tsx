@@ -1,7 +1,8 @@
 // How charts are drawn: the axes, smoothing, and means of groups.
 
 import { useState } from "preact/hooks";
-import { go } from "../view/address";
+import { Checkbox, Options, Select } from "../ui/controls";
+import { replaceParameters } from "../view/address";
 import {
   clipOutliers,
   logX,
@@ -11,9 +12,6 @@ import {
   smoothing,
   xAxis,
 } from "../view/parameters";
-import type { Change } from "../view/parsing";
-
-const set = (change: Change) => go(change, { replace: true });
 
 interface SearchProps {
   matches: number;
@@ -32,7 +30,7 @@ export function MetricSearch({ matches, total, problem }: SearchProps) {
         spellcheck={false}
         aria-invalid={problem ? "true" : undefined}
         title="Part of a name, or a regular expression"
-        onInput={(event) => set({ metrics: event.currentTarget.value })}
+        onInput={(event) => replaceParameters({ metrics: event.currentTarget.value })}
       />
       {metricSearch.value && (
         <output>
@@ -48,34 +46,33 @@ export function MetricSearch({ matches, total, problem }: SearchProps) {
 export function ChartTools({ fields }: { fields: string[] | undefined }) {
   return (
     <>
-      <label>
-        X axis
-        <select
-          value={xAxis.value}
-          onChange={(event) => set({ x: event.currentTarget.value, range: undefined })}
-        >
-          <option value="step">step</option>
-          <option value="relative">relative time</option>
-          <option value="time">time</option>
-        </select>
-      </label>
+      <Select
+        label="X"
+        value={xAxis.value}
+        onSelect={(axis) => replaceParameters({ x: axis, range: undefined })}
+      >
+        <Options values={["step", "relative", "time"]} />
+      </Select>
       <Smoothing />
       {fields && <LinesSelect fields={fields} />}
-      <Toggle
-        name="Log x"
+      <Checkbox
         checked={logX.value}
-        onChange={(checked) => set({ xscale: checked ? "log" : undefined })}
-      />
-      <Toggle
-        name="Log y"
+        onChange={(checked) => replaceParameters({ xscale: checked ? "log" : undefined })}
+      >
+        Log x
+      </Checkbox>
+      <Checkbox
         checked={logY.value}
-        onChange={(checked) => set({ scale: checked ? "log" : undefined })}
-      />
-      <Toggle
-        name="Clip outliers"
+        onChange={(checked) => replaceParameters({ scale: checked ? "log" : undefined })}
+      >
+        Log y
+      </Checkbox>
+      <Checkbox
         checked={clipOutliers.value}
-        onChange={(checked) => set({ clip: checked ? 1 : undefined })}
-      />
+        onChange={(checked) => replaceParameters({ clip: checked ? 1 : undefined })}
+      >
+        Clip outliers
+      </Checkbox>
     </>
   );
 }
@@ -96,7 +93,7 @@ function Smoothing() {
         onInput={(event) => {
           const value = Number(event.currentTarget.value);
           setDragged(value);
-          set({ smooth: value || undefined });
+          replaceParameters({ smooth: value || undefined });
         }}
         onChange={() => setDragged(undefined)}
       />
@@ -105,44 +102,24 @@ function Smoothing() {
   );
 }
 
-interface ToggleProps {
-  name: string;
-  checked: boolean;
-  onChange: (checked: boolean) => void;
-}
-
-const Toggle = ({ name, checked, onChange }: ToggleProps) => (
-  <label>
-    <input
-      type="checkbox"
-      checked={checked}
-      onChange={(event) => onChange(event.currentTarget.checked)}
-    />
-    {name}
-  </label>
-);
-
 function LinesSelect({ fields }: { fields: string[] }) {
   const selected = meanBy.value;
   const choices = ["group", ...fields];
   const isUnknown = selected !== "" && selected !== "all" && !choices.includes(selected);
   return (
-    <label>
-      Lines
-      <select
-        value={selected || "none"}
-        onChange={(event) => set({ mean: event.currentTarget.value })}
-      >
-        <option value="none">each run</option>
-        <option value="all">mean of all runs</option>
-        <optgroup label="mean by">
-          {(isUnknown ? [selected, ...choices] : choices).map((field) => (
-            <option key={field} value={field}>
-              {field.replace(/^config\./, "")}
-            </option>
-          ))}
-        </optgroup>
-      </select>
-    </label>
+    <Select
+      label="Lines"
+      value={selected || "none"}
+      onSelect={(field) => replaceParameters({ mean: field })}
+    >
+      <option value="none">each run</option>
+      <option value="all">mean of all</option>
+      <optgroup label="mean by">
+        <Options
+          values={isUnknown ? [selected, ...choices] : choices}
+          text={(field) => field.replace(/^config\./, "")}
+        />
+      </optgroup>
+    </Select>
   );
 }

@@ -5,7 +5,7 @@ import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { formatNumber } from "../ui/format";
 import { Swatch } from "../ui/swatch";
 import { extent } from "../ui/values";
-import { go } from "../view/address";
+import { replaceParameters } from "../view/address";
 import { hiddenLines } from "../view/parameters";
 import { printList } from "../view/parsing";
 import { ExportMenu } from "./export-menu";
@@ -71,7 +71,7 @@ function LegendEntry({ line, isOnly }: { line: Line; isOnly: boolean }) {
   const isShown = !hiddenLines.value.includes(line.key);
   const otherHidden = hiddenLines.value.filter((key) => key !== line.key);
   const toggle = () =>
-    go({ hide: printList(isShown ? [...otherHidden, line.key] : otherHidden) }, { replace: true });
+    replaceParameters({ hide: printList(isShown ? [...otherHidden, line.key] : otherHidden) });
   return (
     <li>
       <button

@@ -1,7 +1,7 @@
 // Buttons that show hidden lines and reset the zoom.
 
 import { formatNumber, formatTime, plural } from "../ui/format";
-import { go } from "../view/address";
+import { replaceParameters } from "../view/address";
 import { hiddenLines, meanBy, zoomRange } from "../view/parameters";
 import { type AxisRange, printList } from "../view/parsing";
 import { resetZoom } from "./zoom";
@@ -12,7 +12,7 @@ export function ResetButtons({ runIds }: { runIds: number[] }) {
   const hidden = hiddenLines.value.filter((key) => key.startsWith(prefix));
   const showHidden = () => {
     const others = hiddenLines.value.filter((key) => !hidden.includes(key));
-    go({ hide: printList(others) }, { replace: true });
+    replaceParameters({ hide: printList(others) });
   };
   return (
     <>

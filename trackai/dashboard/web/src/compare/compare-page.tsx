@@ -9,7 +9,7 @@ import { assignColors } from "../ui/colors";
 import { plural } from "../ui/format";
 import { Loading, missingRunsText, PageError } from "../ui/messages";
 import { usePageTitle } from "../ui/page-title";
-import { go, keepingView, textParameter } from "../view/address";
+import { go, keepingView, replaceParameters, textParameter } from "../view/address";
 import { Link } from "../view/link";
 import { selectedRuns } from "../view/parameters";
 import { parseList, printList } from "../view/parsing";
@@ -149,9 +149,9 @@ function Comparison({ projectId, projectName, runs, missing, fields, error }: Co
           brushes={brushes}
           config={config}
           options={options}
-          onAxes={(next) => go({ axes: printList(next) }, { replace: true })}
-          onTarget={(field) => go({ target: field }, { replace: true })}
-          onBrush={(next) => go({ brush: printList(next.map(printBrush)) }, { replace: true })}
+          onAxes={(next) => replaceParameters({ axes: printList(next) })}
+          onTarget={(field) => replaceParameters({ target: field })}
+          onBrush={(next) => replaceParameters({ brush: printList(next.map(printBrush)) })}
         />
         <ScatterPlot
           projectId={projectId}
@@ -184,7 +184,7 @@ function BrushedRuns({ runs, brushed }: { runs: ComparedRun[]; brushed: Compared
       <button type="button" disabled={brushed.length === 0} onClick={keep}>
         Keep only these
       </button>
-      <button type="button" onClick={() => go({ brush: undefined }, { replace: true })}>
+      <button type="button" onClick={() => replaceParameters({ brush: undefined })}>
         Clear ranges
       </button>
     </p>

@@ -3,6 +3,7 @@
 import { signal } from "@preact/signals";
 import { useEffect, useState } from "preact/hooks";
 import { errorMessage } from "../api/client";
+import { startPolling } from "../api/poller";
 import { idFilter, listRuns, runName } from "../api/runs";
 import type { State } from "../api/types";
 import { batchFields, MAX_RUNS } from "./request-batches";
@@ -48,30 +49,21 @@ export function useComparedRuns(
   const [error, setError] = useState("");
   useEffect(() => {
     if (fields.length === 0) return;
-    const stop = new AbortController();
-    let timer = 0;
     let shown = "";
-    const load = async () => {
-      let isRunning = true;
+    return startPolling(async (signal) => {
+      if (document.hidden) return POLL_MS;
       try {
-        if (!document.hidden) {
-          const fetched = await fetchRuns(ids, fields, stop.signal);
-          const text = JSON.stringify(fetched);
-          if (text !== shown) setRuns(fetched);
-          shown = text;
-          isRunning = fetched.some((run) => run.state === "running");
-          setError("");
-        }
+        const fetched = await fetchRuns(ids, fields, signal);
+        const text = JSON.stringify(fetched);
+        if (text !== shown) setRuns(fetched);
+        shown = text;
+        setError("");
+        return fetched.some((run) => run.state === "running") ? POLL_MS : undefined;
       } catch (problem) {
-        if (!stop.signal.aborted) setError(errorMessage(problem));
+        if (!signal.aborted) setError(errorMessage(problem));
+        return POLL_MS;
       }
-      if (!stop.signal.aborted && isRunning) timer = window.setTimeout(load, POLL_MS);
-    };
-    void load();
-    return () => {
-      stop.abort();
-      clearTimeout(timer);
-    };
+    });
   }, [ids.join(), fields.join("\u0000")]);
   return { runs, error };
 }

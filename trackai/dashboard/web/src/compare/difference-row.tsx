@@ -2,7 +2,7 @@
 
 import { formatValue } from "../ui/format";
 import { valueKey } from "../ui/values";
-import { go, textParameter } from "../view/address";
+import { replaceParameters, textParameter } from "../view/address";
 import { parseList, printList } from "../view/parsing";
 import { type Better, betterOf, toggleBetter } from "./better";
 import { type ComparedRun, hoveredRun } from "./compared-runs";
@@ -83,7 +83,7 @@ function BetterButton({ field, name, better }: BetterButtonProps) {
   const { sign, text, label } = BETTER_TEXTS[better ?? "unknown"];
   const toggle = () => {
     const lines = toggleBetter(field, parseList(betterParameter.value));
-    go({ better: printList(lines) }, { replace: true });
+    replaceParameters({ better: printList(lines) });
   };
   return (
     <button

@@ -2,7 +2,8 @@
 
 import { useState } from "preact/hooks";
 import { runColor } from "../ui/colors";
-import { go, keepingView, textParameter } from "../view/address";
+import { Checkbox, contains, Options, SearchInput, Select } from "../ui/controls";
+import { keepingView, replaceParameters, textParameter } from "../view/address";
 import { Link } from "../view/link";
 import { type ComparedRun, hoveredRun } from "./compared-runs";
 import { ConfigRow, MetricRow } from "./difference-row";
@@ -11,7 +12,7 @@ import { fieldTitle, hasValue, isDifferent } from "./fields";
 // More rows are rendered only on request.
 const MAX_ROWS = 200;
 
-const showIdentical = textParameter("all");
+const identicalParameter = textParameter("all");
 
 interface Props {
   projectId: number;
@@ -25,11 +26,12 @@ interface Props {
 export function DifferencesTable({ projectId, runs, config, metrics, figure, figures }: Props) {
   const [search, setSearch] = useState("");
   const [showsAll, setShowsAll] = useState(false);
-  const matches = (field: string) => fieldTitle(field).toLowerCase().includes(search.toLowerCase());
+  const showsIdentical = identicalParameter.value === "1";
+  const matches = (field: string) => contains(fieldTitle(field), search);
   const isLogged = (field: string) => runs.some((run) => hasValue(run.values[field]));
   const present = config.filter(isLogged);
   const different = config.filter((field) => isDifferent(runs, field));
-  const keys = (showIdentical.value === "1" ? present : different).filter(matches);
+  const keys = (showsIdentical ? present : different).filter(matches);
   const shownMetrics = metrics.filter((field) => matches(field) && isLogged(field));
   const maxRows = showsAll ? Infinity : MAX_ROWS;
   const noKeys = search ? "No keys match." : "All runs have the same configuration.";
@@ -38,15 +40,20 @@ export function DifferencesTable({ projectId, runs, config, metrics, figure, fig
     <section class="differences" aria-label="Differences">
       <header>
         <h2>Side by side</h2>
-        <input
-          type="search"
-          aria-label="Search keys and metrics"
-          placeholder="Search keys and metrics"
-          value={search}
-          onInput={(event) => setSearch(event.currentTarget.value)}
-        />
-        <IdenticalToggle count={present.length - different.length} />
-        <FigureSelect figure={figure} figures={figures} />
+        <SearchInput label="Search keys and metrics" value={search} onSearch={setSearch} />
+        <Checkbox
+          checked={showsIdentical}
+          onChange={(checked) => replaceParameters({ all: checked ? 1 : undefined })}
+        >
+          Show identical keys ({present.length - different.length})
+        </Checkbox>
+        <Select
+          label="Metrics"
+          value={figure}
+          onSelect={(selected) => replaceParameters({ figure: selected })}
+        >
+          <Options values={figures} />
+        </Select>
       </header>
       <div class="wide" tabIndex={0} role="region" aria-label="Values of the runs">
         <table
@@ -87,35 +94,6 @@ export function DifferencesTable({ projectId, runs, config, metrics, figure, fig
     </section>
   );
 }
-
-const IdenticalToggle = ({ count }: { count: number }) => (
-  <label>
-    <input
-      type="checkbox"
-      checked={showIdentical.value === "1"}
-      onChange={(event) =>
-        go({ all: event.currentTarget.checked ? 1 : undefined }, { replace: true })
-      }
-    />
-    Show identical keys ({count})
-  </label>
-);
-
-const FigureSelect = ({ figure, figures }: { figure: string; figures: string[] }) => (
-  <label>
-    Metrics
-    <select
-      value={figure}
-      onChange={(event) => go({ figure: event.currentTarget.value }, { replace: true })}
-    >
-      {figures.map((option) => (
-        <option key={option} value={option}>
-          {option}
-        </option>
-      ))}
-    </select>
-  </label>
-);
 
 const RunHeaders = ({ projectId, runs }: { projectId: number; runs: ComparedRun[] }) => (
   <thead>

@@ -1,5 +1,6 @@
 // Selects a field from a list.
 
+import { Options, Select } from "../ui/controls";
 import { fieldTitle } from "./fields";
 
 interface Props {
@@ -11,14 +12,10 @@ interface Props {
 }
 
 export const FieldSelect = ({ label, selected, options, onSelect }: Props) => (
-  <label>
-    {label}
-    <select value={selected} onChange={(event) => onSelect(event.currentTarget.value)}>
-      {(options.includes(selected) ? options : [selected, ...options]).map((field) => (
-        <option key={field} value={field}>
-          {fieldTitle(field)}
-        </option>
-      ))}
-    </select>
-  </label>
+  <Select label={label} value={selected} onSelect={onSelect}>
+    <Options
+      values={options.includes(selected) ? options : [selected, ...options]}
+      text={fieldTitle}
+    />
+  </Select>
 );

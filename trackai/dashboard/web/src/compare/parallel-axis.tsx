@@ -110,7 +110,7 @@ function pointerPosition(event: PointerEvent): number {
   return Math.min(MAX_POSITION, Math.max(MIN_POSITION, position));
 }
 
-/** The brush after an arrow key: moved, resized with Shift, or half of the axis if there is none. */
+/** The brush after an arrow key: moved, resized with Shift, or a new one on half of the axis. */
 export function moveBrush(
   { key, shiftKey }: Pick<KeyboardEvent, "key" | "shiftKey">,
   shown: Interval | undefined,

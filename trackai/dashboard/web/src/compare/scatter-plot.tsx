@@ -2,9 +2,10 @@
 
 import { useState } from "preact/hooks";
 import { runColor } from "../ui/colors";
+import { Checkbox } from "../ui/controls";
 import { useElementWidth } from "../ui/element-width";
 import { formatValue, plural } from "../ui/format";
-import { go, keepingView, textParameter } from "../view/address";
+import { keepingView, replaceParameters, textParameter } from "../view/address";
 import { Link } from "../view/link";
 import { type Axis, makeAxis } from "./axis";
 import { type ComparedRun, hoveredRun } from "./compared-runs";
@@ -64,7 +65,7 @@ export function ScatterPlot({ projectId, runs, brushed, options, x, y }: Props) 
   return (
     <section class="panel-box" aria-label="Scatter plot">
       <header>
-        <h2>Scatter plot</h2>
+        <h2>Scatter</h2>
         <AxisControls which="x" axis={xAxis} options={options} />
         <AxisControls which="y" axis={yAxis} options={options} />
       </header>
@@ -122,23 +123,18 @@ interface ControlsProps {
 
 function AxisControls({ which, axis, options }: ControlsProps) {
   const setLog = (isLog: boolean) =>
-    go({ slog: setLogAxis(logParameter.value, which, isLog) }, { replace: true });
+    replaceParameters({ slog: setLogAxis(logParameter.value, which, isLog) });
   return (
     <>
       <FieldSelect
-        label={which}
+        label={which.toUpperCase()}
         selected={axis.field}
         options={options}
-        onSelect={(field) => go({ [`s${which}`]: field }, { replace: true })}
+        onSelect={(field) => replaceParameters({ [`s${which}`]: field })}
       />
-      <label>
-        <input
-          type="checkbox"
-          checked={axis.log}
-          onChange={(event) => setLog(event.currentTarget.checked)}
-        />
-        log {which}
-      </label>
+      <Checkbox checked={axis.log} onChange={setLog}>
+        Log {which}
+      </Checkbox>
     </>
   );
 }

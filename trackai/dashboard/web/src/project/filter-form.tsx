@@ -1,8 +1,8 @@
 // The filter above the table, and help on its syntax.
 
 import { useLiveInput } from "../ui/live-input";
-import { usePopover } from "../ui/popover";
-import { go } from "../view/address";
+import { Menu } from "../ui/popover";
+import { replaceParameters } from "../view/address";
 import { filterText } from "../view/parameters";
 
 const EXAMPLES = `config.opt/lr < 0.01
@@ -22,32 +22,25 @@ export function FilterForm() {
         ref={input}
         spellcheck={false}
         placeholder="Name, or config.lr < 0.01 and tag = good"
-        onChange={(event) => go({ filter: event.currentTarget.value }, { replace: true })}
+        onChange={(event) => replaceParameters({ filter: event.currentTarget.value })}
       />
       <FilterHelp />
     </form>
   );
 }
 
-function FilterHelp() {
-  const [popover] = usePopover();
-  return (
-    <details class="chooser" {...popover}>
-      <summary>Help</summary>
-      <div class="menu">
-        <p>
-          Enter part of a name, or a field, an operator and a value. Press Enter to apply the
-          filter.
-        </p>
-        <pre>{EXAMPLES}</pre>
-        <p>
-          Fields are <code>config.KEY</code>, <code>metric.NAME</code> with{" "}
-          <code>.min .max .mean .last</code>, and{" "}
-          <code>name group state tag notes created duration</code>. Operators are{" "}
-          <code>= != &lt; &lt;= &gt; &gt;= ~ !~</code>, combined with <code>and or not ( )</code>.
-          Quote values that contain spaces.
-        </p>
-      </div>
-    </details>
-  );
-}
+const FilterHelp = () => (
+  <Menu summary="Help">
+    <p>
+      Enter part of a name, or a field, an operator and a value. Press Enter to apply the filter.
+    </p>
+    <pre>{EXAMPLES}</pre>
+    <p>
+      Fields are <code>config.KEY</code>, <code>metric.NAME</code> with{" "}
+      <code>.min .max .mean .last</code>, and{" "}
+      <code>name group state tag notes created duration</code>. Operators are{" "}
+      <code>= != &lt; &lt;= &gt; &gt;= ~ !~</code>, combined with <code>and or not ( )</code>. Quote
+      values that contain spaces.
+    </p>
+  </Menu>
+);

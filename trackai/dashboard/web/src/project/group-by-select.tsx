@@ -1,6 +1,7 @@
 // Selects the field by which the table groups runs.
 
 import type { Columns } from "../api/types";
+import { Options, Select } from "../ui/controls";
 import { go } from "../view/address";
 import { groupBy } from "../view/parameters";
 
@@ -13,28 +14,22 @@ export function GroupBySelect({ columns }: { columns: Columns | undefined }) {
   const isUnknown = groupBy.value !== "" && !known.includes(groupBy.value);
   const runFields = isUnknown ? [...RUN_FIELDS, groupBy.value] : RUN_FIELDS;
   return (
-    <label>
-      Group by
-      <select
-        value={groupBy.value}
-        onChange={(event) => go({ by: event.currentTarget.value, open: undefined })}
-      >
-        <option value="">none</option>
-        {runFields.map((field) => (
-          <option key={field} value={field}>
-            {field}
-          </option>
-        ))}
-        {config.length > 0 && (
-          <optgroup label="configuration">
-            {config.map(({ field, key }) => (
-              <option key={field} value={field}>
-                {key}
-              </option>
-            ))}
-          </optgroup>
-        )}
-      </select>
-    </label>
+    <Select
+      label="Group by"
+      value={groupBy.value}
+      onSelect={(field) => go({ by: field, open: undefined })}
+    >
+      <option value="">none</option>
+      <Options values={runFields} />
+      {config.length > 0 && (
+        <optgroup label="configuration">
+          {config.map(({ field, key }) => (
+            <option key={field} value={field}>
+              {key}
+            </option>
+          ))}
+        </optgroup>
+      )}
+    </Select>
   );
 }

@@ -2,14 +2,14 @@
 
 import { missingRuns } from "../api/run-names";
 import { missingRunsText } from "../ui/messages";
-import { go } from "../view/address";
+import { replaceParameters } from "../view/address";
 
 export function MissingRuns({ selected }: { selected: number[] }) {
   const missing = selected.filter((id) => missingRuns.value.has(id));
   if (missing.length === 0) return null;
   const deselect = () => {
     const rest = selected.filter((id) => !missing.includes(id));
-    go({ runs: rest.join(",") || undefined }, { replace: true });
+    replaceParameters({ runs: rest.join(",") || undefined });
   };
   return (
     <p class="problem" role="status">

@@ -1,5 +1,6 @@
 // The configuration of a run.
 
+import { contains } from "../ui/controls";
 import { CopyButton } from "../ui/copy-button";
 import { compareNatural } from "../ui/values";
 import { nestConfig } from "./nest-config";
@@ -11,7 +12,7 @@ export function ConfigSection({ config }: { config: Record<string, unknown> | un
   );
   const [search, searchBox] = useSearchBox(entries.length, "configuration");
   const matches = entries.filter(([key, value]) =>
-    `${key} ${JSON.stringify(value)}`.toLowerCase().includes(search),
+    contains(`${key} ${JSON.stringify(value)}`, search),
   );
   const isEmpty = entries.length === 0;
   return (

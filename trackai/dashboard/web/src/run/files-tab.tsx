@@ -4,6 +4,7 @@ import { useState } from "preact/hooks";
 import { fileUrl, listFilePaths, listFiles } from "../api/media";
 import { usePolled } from "../api/polling";
 import type { FilePath, FileRecord } from "../api/types";
+import { SearchInput } from "../ui/controls";
 import { formatBytes, formatNumber, plural } from "../ui/format";
 import { ErrorMessage, Loading } from "../ui/messages";
 import { Stepper } from "../ui/stepper";
@@ -36,13 +37,7 @@ export function FilesTab({ runId, running }: { runId: number; running: boolean }
   return (
     <div class="files">
       <nav aria-label="Files">
-        <input
-          type="search"
-          aria-label="Search files"
-          placeholder="Search files"
-          value={search}
-          onInput={(event) => setSearch(event.currentTarget.value)}
-        />
+        <SearchInput label="Search files" value={search} onSearch={setSearch} />
         <ul>
           {paths.map((path) => (
             <FileItem key={path.path} path={path} isSelected={path === selected} />

@@ -3,6 +3,7 @@
 import type { RefObject } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { LogLine } from "../api/types";
+import { Checkbox } from "../ui/controls";
 import { formatDateTime, plural } from "../ui/format";
 import { ErrorMessage } from "../ui/messages";
 import { go } from "../view/address";
@@ -73,14 +74,9 @@ export function LogLines({ runId, path, search, running }: Props) {
         <span>{countText(total, search)}</span>
         {search && !!total && <span>Click a line number to see the line in context</span>}
         {running && !search && (
-          <label>
-            <input
-              type="checkbox"
-              checked={follow.isFollowing}
-              onChange={(event) => follow.setFollowing(event.currentTarget.checked)}
-            />
+          <Checkbox checked={follow.isFollowing} onChange={follow.setFollowing}>
             Follow
-          </label>
+          </Checkbox>
         )}
       </p>
       {openLine && <FullLine line={openLine} onClose={() => setOpenLine(undefined)} />}

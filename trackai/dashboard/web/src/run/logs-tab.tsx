@@ -1,8 +1,9 @@
 // The text that a run has logged.
 
 import { useRef } from "preact/hooks";
+import { Options, Select } from "../ui/controls";
 import { useLiveInput } from "../ui/live-input";
-import { go, textParameter } from "../view/address";
+import { replaceParameters, textParameter } from "../view/address";
 import { LogLines } from "./log-lines";
 
 // Typing searches after a pause.
@@ -27,17 +28,13 @@ export function LogsTab({ runId, paths, running }: Props) {
     <div class="log">
       <form class="tools" onSubmit={(event) => event.preventDefault()}>
         {paths.length > 1 && (
-          <label>
-            Series
-            <select
-              value={path}
-              onChange={(event) => go({ log: event.currentTarget.value }, { replace: true })}
-            >
-              {paths.map((option) => (
-                <option key={option}>{option}</option>
-              ))}
-            </select>
-          </label>
+          <Select
+            label="Series"
+            value={path}
+            onSelect={(selected) => replaceParameters({ log: selected })}
+          >
+            <Options values={paths} />
+          </Select>
         )}
         <SearchBox />
       </form>
@@ -65,10 +62,7 @@ function SearchBox() {
       onInput={(event) => {
         const text = event.currentTarget.value;
         clearTimeout(timer.current);
-        timer.current = window.setTimeout(
-          () => go({ find: text }, { replace: true }),
-          SEARCH_DELAY_MS,
-        );
+        timer.current = window.setTimeout(() => replaceParameters({ find: text }), SEARCH_DELAY_MS);
       }}
     />
   );

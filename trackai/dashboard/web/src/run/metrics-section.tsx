@@ -1,6 +1,7 @@
 // The last, least and greatest value of each metric of a run.
 
 import type { Figures } from "../api/types";
+import { contains } from "../ui/controls";
 import { formatNumber, formatValue } from "../ui/format";
 import { useSearchBox } from "./use-search-box";
 
@@ -32,7 +33,7 @@ export function MetricsSection({ figures, isEmpty }: Props) {
           </thead>
           <tbody>
             {figures
-              .filter(({ path }) => path.toLowerCase().includes(search))
+              .filter(({ path }) => contains(path, search))
               .map((metric) => (
                 <MetricRow key={`${metric.axis} ${metric.path}`} metric={metric} />
               ))}

@@ -4,6 +4,7 @@ import type { RefObject } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { errorMessage } from "../api/client";
 import { getLog } from "../api/media";
+import { startPolling } from "../api/poller";
 import type { LogLine } from "../api/types";
 import { useVirtualRows, type VirtualRows } from "../ui/virtual-rows";
 
@@ -38,11 +39,9 @@ export function useLogPages({ box, runId, path, search, running }: Options): Log
   const lastPage = Math.floor(Math.max(rows.end - 1, 0) / PAGE_SIZE);
 
   useEffect(() => {
-    const stop = new AbortController();
-    let timer = 0;
-    const fetchLines = (limit: number, offset: number) =>
-      getLog(runId, { metric: path, search, limit, offset }, stop.signal);
-    const read = async () => {
+    const read = async (signal: AbortSignal) => {
+      const fetchLines = (limit: number, offset: number) =>
+        getLog(runId, { metric: path, search, limit, offset }, signal);
       for (let page = firstPage; page <= lastPage; page++) {
         if (pages.get(page)?.length === PAGE_SIZE) continue;
         const answer = await fetchLines(PAGE_SIZE, page * PAGE_SIZE);
@@ -51,22 +50,17 @@ export function useLogPages({ box, runId, path, search, running }: Options): Log
       }
       if (running) setTotal((await fetchLines(1, 0)).total);
     };
-    const load = async () => {
-      let again = running;
+    return startPolling(async (signal) => {
+      if (document.hidden) return POLL_MS;
       try {
-        if (!document.hidden) await read();
+        await read(signal);
         setError("");
+        return running ? POLL_MS : undefined;
       } catch (problem) {
-        again = true;
-        if (!stop.signal.aborted) setError(errorMessage(problem));
+        if (!signal.aborted) setError(errorMessage(problem));
+        return POLL_MS;
       }
-      if (!stop.signal.aborted && again) timer = window.setTimeout(load, POLL_MS);
-    };
-    timer = window.setTimeout(load, SCROLL_DELAY_MS);
-    return () => {
-      stop.abort();
-      clearTimeout(timer);
-    };
+    }, SCROLL_DELAY_MS);
   }, [firstPage, lastPage, running, total]);
 
   const lineAt = (row: number) => pages.get(Math.floor(row / PAGE_SIZE))?.[row % PAGE_SIZE];

@@ -2,21 +2,21 @@
 
 import type { ComponentChild } from "preact";
 import { useState } from "preact/hooks";
+import { SearchInput } from "../ui/controls";
 
 // Shorter tables need no search.
 const MIN_ROWS = 9;
 
-/** The text in lower case, and the box, which is hidden for a short table. */
+/** The text, and the box, which is hidden for a short table. */
 export function useSearchBox(rows: number, content: string): [string, ComponentChild] {
   const [search, setSearch] = useState("");
   const box = rows >= MIN_ROWS && (
-    <input
-      type="search"
-      aria-label={`Search ${content}`}
+    <SearchInput
+      label={`Search ${content}`}
       placeholder="Search"
       value={search}
-      onInput={(event) => setSearch(event.currentTarget.value)}
+      onSearch={setSearch}
     />
   );
-  return [search.toLowerCase(), box];
+  return [search, box];
 }

@@ -2,48 +2,39 @@
 
 import { useState } from "preact/hooks";
 import type { Columns } from "../api/types";
-import { usePopover } from "../ui/popover";
-import { go } from "../view/address";
+import { contains, Options, SearchInput } from "../ui/controls";
+import { Menu } from "../ui/popover";
+import { replaceParameters } from "../view/address";
 import { columns } from "../view/parameters";
 import { printList } from "../view/parsing";
 import { type ColumnChoice, columnChoices, figureOf } from "./column-choices";
 
 const MAX_SHOWN = 200;
 
-const setColumns = (fields: string[]) => go({ columns: printList(fields) }, { replace: true });
+const setColumns = (fields: string[]) => replaceParameters({ columns: printList(fields) });
 
 export function ColumnPicker({ available }: { available: Columns | undefined }) {
   const [search, setSearch] = useState("");
   const [isOpen, setOpen] = useState(false);
-  const [popover] = usePopover();
   const choices = available && isOpen ? columnChoices(available) : [];
-  const matches = choices.filter(({ name }) => name.toLowerCase().includes(search.toLowerCase()));
+  const matches = choices.filter(({ name }) => contains(name, search));
   const selected = columns.value.length;
   return (
-    <details class="chooser" {...popover} onToggle={(event) => setOpen(event.currentTarget.open)}>
-      <summary>Columns{selected > 0 && ` (${selected})`}</summary>
-      <div class="menu">
-        <input
-          type="search"
-          aria-label="Search columns"
-          placeholder="Search columns"
-          value={search}
-          onInput={(event) => setSearch(event.currentTarget.value)}
-        />
-        {selected > 0 && (
-          <button type="button" onClick={() => setColumns([])}>
-            Clear all
-          </button>
-        )}
-        {matches.slice(0, MAX_SHOWN).map((choice) => (
-          <ColumnRow key={choice.field} choice={choice} />
-        ))}
-        {matches.length > MAX_SHOWN && (
-          <p class="faint">{matches.length - MAX_SHOWN} more. Search to find them.</p>
-        )}
-        {available && matches.length === 0 && <p class="empty">No matches.</p>}
-      </div>
-    </details>
+    <Menu summary={selected > 0 ? `Columns (${selected})` : "Columns"} onToggle={setOpen}>
+      <SearchInput label="Search columns" value={search} onSearch={setSearch} />
+      {selected > 0 && (
+        <button type="button" onClick={() => setColumns([])}>
+          Clear all
+        </button>
+      )}
+      {matches.slice(0, MAX_SHOWN).map((choice) => (
+        <ColumnRow key={choice.field} choice={choice} />
+      ))}
+      {matches.length > MAX_SHOWN && (
+        <p class="faint">{matches.length - MAX_SHOWN} more. Search to find them.</p>
+      )}
+      {available && matches.length === 0 && <p class="empty">No matches.</p>}
+    </Menu>
   );
 }
 
@@ -76,11 +67,7 @@ function ColumnRow({ choice: { field, name, figures } }: { choice: ColumnChoice 
           value={figure}
           onChange={(event) => replaceColumn(`${field}.${event.currentTarget.value}`)}
         >
-          {figures.map((option) => (
-            <option key={option} value={option}>
-              {option.replace("_", " ")}
-            </option>
-          ))}
+          <Options values={figures} text={(option) => option.replace("_", " ")} />
         </select>
       )}
     </div>

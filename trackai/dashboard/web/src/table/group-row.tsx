@@ -4,7 +4,7 @@ import type { RunGroup } from "../api/types";
 import type { LineStyle } from "../ui/colors";
 import { formatValue, plural } from "../ui/format";
 import { Swatch } from "../ui/swatch";
-import { go } from "../view/address";
+import { replaceParameters } from "../view/address";
 import { columns, openGroups } from "../view/parameters";
 import { printList } from "../view/parsing";
 import { ariaRow } from "./run-row";
@@ -25,7 +25,7 @@ export function GroupRow({ row, group, isOpen, selectedRuns, line, ...on }: Prop
   const { filter, runs, means } = group;
   const toggleOpen = () => {
     const others = openGroups.value.filter((open) => open !== filter);
-    go({ open: printList(isOpen ? others : [...others, filter]) }, { replace: true });
+    replaceParameters({ open: printList(isOpen ? others : [...others, filter]) });
   };
   const name = group.value === null ? "none" : formatValue(group.value);
   const isAllSelected = selectedRuns >= Math.min(runs, MAX_SELECTED);

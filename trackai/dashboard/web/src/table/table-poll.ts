@@ -1,6 +1,7 @@
 // Fetches the visible pages of the table, and again while it is shown.
 
 import { ApiError, errorMessage } from "../api/client";
+import { startPolling } from "../api/poller";
 import { listGroups } from "../api/projects";
 import { rememberNames } from "../api/run-names";
 import { listRuns } from "../api/runs";
@@ -39,27 +40,24 @@ export interface TablePoll {
 /** Start polling; returns a function that stops it. */
 export function pollTable(poll: TablePoll): () => void {
   const { ignored } = poll;
-  const stop = new AbortController();
-  let timer = 0;
-  const load = async () => {
+  const load = async (signal: AbortSignal) => {
     try {
-      if (!document.hidden) await read(poll, stop.signal);
+      if (!document.hidden) await read(poll, signal);
       poll.onError("");
     } catch (problem) {
-      if (stop.signal.aborted) return;
+      if (signal.aborted) return undefined;
       const message = errorMessage(problem);
       const parameter = problem instanceof ApiError && UNREADABLE.exec(message)?.[1];
-      if (parameter && !ignored.includes(parameter)) return poll.onUnreadable(parameter, message);
+      if (parameter && !ignored.includes(parameter)) {
+        poll.onUnreadable(parameter, message);
+        return undefined;
+      }
       poll.onError(message);
     }
-    if (!stop.signal.aborted) timer = window.setTimeout(load, POLL_MS);
+    return POLL_MS;
   };
-  if (poll.loaded === "nothing") void load();
-  else timer = window.setTimeout(load, poll.loaded === "these" ? POLL_MS : SCROLL_DELAY_MS);
-  return () => {
-    stop.abort();
-    clearTimeout(timer);
-  };
+  const delays = { nothing: undefined, others: SCROLL_DELAY_MS, these: POLL_MS };
+  return startPolling(load, delays[poll.loaded]);
 }
 
 async function read(poll: TablePoll, signal: AbortSignal): Promise<void> {

@@ -55,6 +55,9 @@ interface GoOptions {
   replace?: boolean;
 }
 
+/** Change the address without a new entry in the history. */
+export const replaceParameters = (change: Change): void => go(change, { replace: true });
+
 export function go(change: Change, { keep = true, replace = false }: GoOptions = {}): void {
   const url = keep ? changedAddress(change) : pageAddress(change);
   const sameProject = change.project === parseId(params.peek().get("project"));

@@ -29,21 +29,21 @@ describe("searchMetrics", () => {
   const any = /(?:)/;
 
   test("by a regular expression, ignoring case", () => {
-    const { paths: found, problem } = searchMetrics(paths, "^(TRAIN|val)", any);
-    expect(found).toEqual(["train/loss", "val/loss"]);
+    const { paths: matches, problem } = searchMetrics(paths, "^(TRAIN|val)", any);
+    expect(matches).toEqual(["train/loss", "val/loss"]);
     expect(problem).toBe("");
   });
 
   test("by the text of an invalid expression", () => {
-    const { paths: found, problem } = searchMetrics(paths, "f(", any);
-    expect(found).toEqual(["f(x)"]);
+    const { paths: matches, problem } = searchMetrics(paths, "f(", any);
+    expect(matches).toEqual(["f(x)"]);
     expect(problem).toContain("searching for the text");
   });
 
   test("by the last valid expression while one is typed", () => {
     const { pattern } = searchMetrics(paths, "^train", any);
-    const { paths: found, problem } = searchMetrics(paths, "^train[", pattern);
-    expect(found).toEqual(["train/loss"]);
+    const { paths: matches, problem } = searchMetrics(paths, "^train[", pattern);
+    expect(matches).toEqual(["train/loss"]);
     expect(problem).toContain("last matches");
   });
 });

@@ -1,6 +1,6 @@
 // Popovers close on Escape, on a click outside, and when they lose the focus.
 
-import type { RefObject } from "preact";
+import type { ComponentChildren, RefObject } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 
 interface PopoverProps {
@@ -36,4 +36,25 @@ export function usePopover(): [PopoverProps, (focusSummary: boolean) => void] {
     if (event.relatedTarget && isOutside(event.relatedTarget)) close(false);
   };
   return [{ ref, onKeyDown, onFocusOut }, close];
+}
+
+interface MenuProps {
+  summary: ComponentChildren;
+  onToggle?: (isOpen: boolean) => void;
+  children: ComponentChildren;
+}
+
+/** A menu below its summary. */
+export function Menu({ summary, onToggle, children }: MenuProps) {
+  const [popover] = usePopover();
+  return (
+    <details
+      class="chooser"
+      {...popover}
+      onToggle={(event) => onToggle?.(event.currentTarget.open)}
+    >
+      <summary>{summary}</summary>
+      <div class="menu">{children}</div>
+    </details>
+  );
 }
