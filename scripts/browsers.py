@@ -43,7 +43,7 @@ def provide() -> Path:
     path = find()
     if path is not None:
         return path
-    with _lock():
+    with exclusive("browser"):
         return find() or install()  # another process may have installed one meanwhile
 
 
@@ -184,9 +184,9 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 
 @contextmanager
-def _lock() -> Iterator[None]:
-    """Wait until no other process installs a browser."""
-    path = Path(tempfile.gettempdir(), "trackai-tests-browser.lock")
+def exclusive(name: str) -> Iterator[None]:
+    """Wait until no other process installs what has that name."""
+    path = Path(tempfile.gettempdir(), f"trackai-tests-{name}.lock")
     fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         while not locks.try_lock(fd):

@@ -48,7 +48,10 @@ class DashboardHook(BuildHookInterface):  # type: ignore[type-arg]
         npm = find_npm(web)
         if npm is None:
             _fail(f"Node.js {_engines(web)} not found; put it on PATH or install {NODE_WHEEL}")
-        for arguments in (["ci", "--no-audit", "--no-fund"], ["run", "build"]):
+        for arguments in (
+            ["ci", "--omit=dev", "--no-audit", "--no-fund"],
+            ["run", "build"],
+        ):
             done = subprocess.run(
                 [*npm.command, *arguments], cwd=web, env=npm.env, capture_output=True, text=True
             )

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Error, expect, sync_playwright
 
 from scripts import browsers
-from trackai import dashboard
+from tests.dashboard.web_tools import install
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,7 +25,6 @@ ARGUMENTS = (
 # A loaded machine is slow; nothing here is about speed.
 PATIENCE = 60_000
 expect.set_options(timeout=PATIENCE)
-AXE = Path(dashboard.__file__).parent / "web" / "node_modules" / "axe-core" / "axe.min.js"
 
 
 BROWSER = pytest.StashKey[Path | browsers.BrowserNotFoundError]()
@@ -105,7 +104,7 @@ def hover(locator: Locator, x: float, y: float) -> None:
 
 def serious_findings(page: Page, *rules: str) -> list[Any]:
     """What axe finds, by all of its rules or these, that keeps people from using the page."""
-    page.evaluate(AXE.read_text())
+    page.evaluate((install() / "axe-core" / "axe.min.js").read_text())
     options: dict[str, Any] = {"resultTypes": ["violations"]}
     if rules:
         options["runOnly"] = list(rules)

@@ -111,7 +111,7 @@ def test_outliers_are_clipped_and_the_chart_says_so(served: Server, page: Page) 
     chart = _chart(page)
     expect(chart.get_by_text("clipped")).to_have_count(0)
     page.get_by_label("clip outliers").check()
-    expect(chart.get_by_text(re.compile(r"^6 outliers of \d+ values clipped"))).to_be_visible()
+    expect(chart.get_by_text(re.compile(r"^6 of \d+ values clipped as outliers"))).to_be_visible()
     expect(page).to_have_url(re.compile("clip=1"))
     page.get_by_label("clip outliers").uncheck()
     expect(chart.get_by_text("clipped")).to_have_count(0)
@@ -388,11 +388,11 @@ def test_metrics_are_searched_by_regular_expression(served: Server, page: Page) 
     before = page.locator("figure").first.bounding_box()
     search.fill("^(train|gpu)[")  # half typed
     expect(search).to_have_attribute("aria-invalid", "true")
-    expect(page.get_by_text("No regular expression yet")).to_be_visible()
+    expect(page.get_by_text("Invalid regular expression; showing the last matches")).to_be_visible()
     expect(page.locator("figure")).to_have_count(2)
     assert page.locator("figure").first.bounding_box() == before
     search.fill("^odd")
-    expect(page.get_by_text("No metric matches")).to_be_visible()
+    expect(page.get_by_text("No metrics match")).to_be_visible()
 
 
 def test_sections_close_and_stay_closed(served: Server, page: Page) -> None:
@@ -471,13 +471,13 @@ def test_metrics_that_no_chosen_run_has_are_not_drawn(server: Server, page: Page
     page.get_by_role("checkbox", name="Show two").uncheck()
     expect(page.locator("figure")).to_have_count(1)
     page.goto(f"{address}&runs={one},99&range=step:100:200")
-    expect(_chart(page, "loss")).to_contain_text("Nothing was logged in this range.")
-    expect(page.get_by_text("1 of the chosen runs is not there")).to_be_visible()
-    page.get_by_role("button", name="Leave it out").click()
+    expect(_chart(page, "loss")).to_contain_text("No points in this range.")
+    expect(page.get_by_text("1 of the selected runs was not found")).to_be_visible()
+    page.get_by_role("button", name="Remove from selection").click()
     expect(page).to_have_url(re.compile(f"runs={one}&|runs={one}$"))
-    expect(page.get_by_text("is not there")).to_have_count(0)
+    expect(page.get_by_text("was not found")).to_have_count(0)
     page.goto(f"{address}&runs=99")
-    expect(_chart(page, "loss")).to_contain_text("The chosen runs have been deleted.")
+    expect(_chart(page, "loss")).to_contain_text("The selected runs have been deleted.")
 
 
 def test_runs_that_have_ended_are_not_asked_for_all_the_time(server: Server, page: Page) -> None:

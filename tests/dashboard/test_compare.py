@@ -75,7 +75,7 @@ def test_only_keys_that_differ_are_shown_until_all_are_asked_for(
     expect(_row(page, "some").get_by_role("cell")).to_have_text(["\u2013", "true"])
     expect(_row(page, "a, b").get_by_role("cell")).to_have_text(["0", "1"])
     expect(_row(page, "data")).to_have_count(0)
-    page.get_by_label(re.compile("keys that are the same")).check()
+    page.get_by_label(re.compile("identical keys")).check()
     expect(_row(page, "data").get_by_role("cell")).to_have_text(["c4", "c4"])
     page.goto(page.url)
     expect(_row(page, "data")).to_have_count(1)
@@ -89,18 +89,19 @@ def test_the_best_is_marked_and_which_way_is_better_can_be_changed(
     expect(loss.locator(".best")).to_have_text("0.75 best")
     accuracy = page.get_by_role("row").filter(has=page.locator('th[title="val/accuracy"]'))
     expect(accuracy.locator(".best")).to_have_text("1 best")
-    loss.get_by_role("button", name="Less of val/loss is better").click()
+    loss.get_by_role("button", name="Lower val/loss is better").click()
     expect(loss.locator(".best")).to_have_text("4.75 best")
     page.get_by_role("combobox", name="Metrics").select_option("last")
     expect(loss.locator(".best")).to_have_text("4.75 best")
     expect(page).to_have_url(re.compile("better=more"))
-    loss.get_by_role("button", name="More of val/loss is better").click()
+    loss.get_by_role("button", name="Higher val/loss is better").click()
     expect(page).not_to_have_url(re.compile("better="))
     # Of what nobody knows which way is better, none is the best, until somebody says so.
     load = page.get_by_role("row").filter(has=page.locator('th[title="gpu_util"]'))
-    for way, best in {"Neither way": [], "More": ["5 best"], "Less": ["1 best"]}.items():
+    ways = {"Neither higher nor lower": [], "Higher": ["5 best"], "Lower": ["1 best"]}
+    for way, best in ways.items():
         expect(load.locator(".best")).to_have_text(best)
-        load.get_by_role("button", name=f"{way} of gpu_util").click()
+        load.get_by_role("button", name=f"{way} gpu_util is better").click()
     expect(load.locator(".best")).to_have_count(0)
 
 
@@ -126,9 +127,9 @@ def test_a_range_of_an_axis_chooses_runs(served: Server, page: Page) -> None:
     hover(grip, 0.5, 0.95)
     hover(grip, 0.5, 0.9)
     page.mouse.up()
-    expect(page.get_by_text("6 of 30 runs in the ranges")).to_be_visible()
+    expect(page.get_by_text("6 of 30 runs in range")).to_be_visible()
     page.goto(page.url)
-    expect(page.get_by_text("6 of 30 runs in the ranges")).to_be_visible()
+    expect(page.get_by_text("6 of 30 runs in range")).to_be_visible()
     page.get_by_role("button", name="Keep only these").click()
     expect(page.get_by_role("heading", name="Compare 6 runs")).to_be_visible()
 
@@ -149,17 +150,17 @@ def test_a_drag_that_is_taken_away_chooses_nothing(served: Server, page: Page) -
     page.mouse.up()
     hover(grip, 0.5, 0.2)
     expect(parallel.locator(".brush")).to_have_count(0)
-    expect(page.get_by_text("runs in the ranges")).to_have_count(0)
+    expect(page.get_by_text("runs in range")).to_have_count(0)
 
 
 def test_the_keyboard_chooses_a_range(served: Server, page: Page) -> None:
     page.goto(_address(served, 10))
     axis = page.get_by_role("slider", name="Range of lr")
     axis.press("ArrowDown")  # the lower half of the logarithm: 1e-4, 1e-3, 1e-2
-    expect(page.get_by_text("6 of 10 runs in the ranges")).to_be_visible()
+    expect(page.get_by_text("6 of 10 runs in range")).to_be_visible()
     expect(axis).to_have_attribute("aria-valuetext", "0.0001 to 0.01")
     axis.press("Escape")
-    expect(page.get_by_text("runs in the ranges")).to_have_count(0)
+    expect(page.get_by_text("runs in range")).to_have_count(0)
 
 
 def test_the_scatter_has_the_axes_that_are_asked_for(served: Server, page: Page) -> None:
@@ -178,6 +179,19 @@ def test_the_scatter_has_the_axes_that_are_asked_for(served: Server, page: Page)
     expect(page.get_by_role("heading", name="r3")).to_be_visible()
 
 
+def test_a_page_opened_in_the_background_loads_when_it_is_seen(served: Server, page: Page) -> None:
+    page.add_init_script(
+        "window.inBackground = true;"
+        "Object.defineProperty(document, 'hidden', { get: () => window.inBackground });"
+    )
+    page.goto(_address(served, 2))
+    page.wait_for_timeout(1000)
+    expect(page.get_by_text("Loading")).to_be_visible()
+    page.evaluate("window.inBackground = false")
+    expect(page.get_by_role("heading", name="Compare 2 runs")).to_be_visible()
+    expect(page).to_have_title("Compare \u00b7 p \u00b7 TrackAI")
+
+
 def test_two_hundred_runs_are_compared(served: Server, page: Page) -> None:
     page.goto(_address(served, 200))
     expect(page.get_by_role("heading", name="Compare 200 runs")).to_be_visible()
@@ -187,7 +201,7 @@ def test_two_hundred_runs_are_compared(served: Server, page: Page) -> None:
 
 def test_with_too_few_runs_it_says_what_to_do(served: Server, page: Page) -> None:
     page.goto(_address(served, 1))
-    expect(page.get_by_text("Choose two runs or more")).to_be_visible()
+    expect(page.get_by_text("Select at least two runs")).to_be_visible()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

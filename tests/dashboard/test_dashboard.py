@@ -54,8 +54,8 @@ def test_runs_are_filtered_sorted_and_chosen(server: Server, demo: None, page: P
     page.get_by_label("Filter runs").press("Enter")
     page.get_by_role("button", name="opt/lr").click()
     expect(page).to_have_url(re.compile(r"sort=config\.opt%2Flr"))
-    page.get_by_role("button", name="Choose none").click()
-    expect(page.get_by_text("Choose runs to see")).to_be_visible()
+    page.get_by_role("button", name="Clear selection").click()
+    expect(page.get_by_text("Select runs to see")).to_be_visible()
     page.get_by_role("checkbox", name=re.compile("Show")).first.check()
     expect(page.locator("figure canvas").first).to_be_visible()
     url = page.url
@@ -100,7 +100,7 @@ def test_what_runs_and_what_was_logged_to_last_comes_first(server: Server, page:
     expect(page.locator(".projects strong")).to_have_text(["p3", "p1", "p4", "p2"])
 
 
-SILENCE = "The server does not answer, trying again"
+SILENCE = "Cannot reach the server. Retrying"
 
 
 def test_a_server_that_does_not_answer_is_said_until_it_does(
@@ -129,8 +129,8 @@ def test_what_has_been_deleted_is_said(server: Server, demo: None, browser: Brow
     assert server.request("DELETE", "/api/runs/1").status == 200
     expect(page.get_by_role("alert")).to_contain_text("This run has been deleted.")
     page.goto(page.url)
-    expect(page.get_by_role("alert")).to_contain_text("There is no such run")
-    page.get_by_role("link", name="All runs of the project").click()
+    expect(page.get_by_role("alert")).to_contain_text("Run not found")
+    page.get_by_role("link", name="Back to project").click()
     expect(page.get_by_role("row")).to_have_count(5)
     assert server.request("DELETE", "/api/projects/1").status == 200
     expect(page.get_by_role("alert")).to_contain_text("This project has been deleted.")

@@ -117,15 +117,15 @@ def test_a_long_log_is_a_few_rows_and_is_searched(served: Server, page: Page) ->
     assert page.locator(".line").count() < 100
     lines.evaluate("box => box.scrollTo(0, box.scrollHeight)")
     expect(lines.get_by_text("line 2999")).to_be_visible()
-    search = page.get_by_role("searchbox", name="Search the log")
+    search = page.get_by_role("searchbox", name="Search log")
     search.press_sequentially("need")
     expect(page).to_have_url(re.compile("find=need$"))
     search.press_sequentially("le")  # where it was left
     expect(search).to_have_value("needle")
-    expect(page.get_by_text("1 hit", exact=True)).to_be_visible()
+    expect(page.get_by_text("1 match", exact=True)).to_be_visible()
     expect(lines.locator("mark")).to_have_text("NEEDLE")
     expect(page).to_have_url(re.compile("find=needle"))
-    page.get_by_role("button", name="Show line 2346 in its place").click()
+    page.get_by_role("button", name="Show line 2346 in context").click()
     expect(page.get_by_text("3,000 lines")).to_be_visible()
     expect(page.locator(".marked")).to_contain_text("line 2345 NEEDLE")
     expect(page.locator(".marked")).to_be_in_viewport()

@@ -115,9 +115,9 @@ def test_columns_are_chosen_with_their_figures(served: Server, page: Page) -> No
     expect(page.get_by_role("searchbox", name="Search columns")).to_be_hidden()
     expect(page.locator("summary", has_text="Columns (2)")).to_be_focused()
     page.get_by_text("Help").click()
-    expect(page.get_by_text("A part of a name")).to_be_visible()
+    expect(page.get_by_text("Enter part of a name")).to_be_visible()
     page.get_by_role("heading", name="table").click()
-    expect(page.get_by_text("A part of a name")).to_be_hidden()
+    expect(page.get_by_text("Enter part of a name")).to_be_hidden()
     head = page.get_by_role("columnheader", name="net/name")
     head.get_by_role("button").click()
     expect(_rows(page).nth(1)).to_contain_text("big")  # words from A to Z
@@ -132,7 +132,9 @@ def test_columns_that_end_alike_have_different_heads(served: Server, page: Page)
     heads = page.get_by_role("columnheader").get_by_role("button")
     alike = ["max train/accuracy", "max val/accuracy", "config.lr", "metric.lr"]
     expect(heads).to_have_text(["Run", "State", *alike, "Created ↓"])
-    expect(heads.nth(2)).to_have_attribute("title", re.compile(r"^metric\.train/accuracy\.max"))
+    expect(heads.nth(2)).to_have_attribute(
+        "title", re.compile(r"^Sort by metric\.train/accuracy\.max")
+    )
 
 
 def test_groups_are_sorted_by_their_values_and_means(served: Server, page: Page) -> None:
@@ -172,15 +174,15 @@ def test_a_run_is_renamed_in_its_row(served: Server, page: Page, fresh: str) -> 
 
 def test_chosen_runs_are_tagged_and_deleted(served: Server, page: Page, fresh: str) -> None:
     page.goto(f"{fresh}&runs=0")
-    expect(page.get_by_role("group", name="Chosen runs")).to_have_count(0)
+    expect(page.get_by_role("group", name="Selected runs")).to_have_count(0)
     _box(page, "one").check()
     _box(page, "two").check()
-    actions = page.get_by_role("group", name="Chosen runs")
+    actions = page.get_by_role("group", name="Selected runs")
     expect(actions).to_contain_text("2 runs")
     actions.get_by_role("button", name="Tag", exact=True).click()
     dialog = page.get_by_role("dialog", name="Tag 2 runs")
     dialog.get_by_role("button", name="Tag").click()
-    expect(dialog.get_by_role("alert")).to_contain_text("Name one tag")
+    expect(dialog.get_by_role("alert")).to_contain_text("Enter one or more tags")
     dialog.get_by_role("textbox").fill("good, kept")
     page.keyboard.press("Enter")
     expect(dialog).to_have_count(0)
@@ -252,7 +254,7 @@ def test_a_range_is_chosen_with_shift(served: Server, page: Page) -> None:
 
 def test_all_that_match_are_chosen(served: Server, page: Page) -> None:
     page.goto(f"{served.url}/?project=1&runs=1&filter=group=a")
-    box = page.get_by_role("checkbox", name="Choose all runs")
+    box = page.get_by_role("checkbox", name="Select all runs")
     expect(box).to_have_js_property("indeterminate", True)
     box.click()
     expect(page.get_by_text("6 runs, 6 in the charts")).to_be_visible()
@@ -354,7 +356,7 @@ def test_ten_thousand_runs_are_a_few_rows(served: Server, page: Page) -> None:
 
 def test_what_is_not_found_says_so_and_leads_back(served: Server, page: Page) -> None:
     page.goto(f"{served.url}/?project=1&filter=tag=nowhere")
-    page.get_by_role("button", name="Show all runs").click()
+    page.get_by_role("button", name="Clear filter").click()
     expect(_rows(page)).to_have_count(13)
     made = served.request("POST", "/api/projects", {"name": "empty", "project_id": "empty"}).json
     page.goto(f"{served.url}/?project={made['id']}")
@@ -372,13 +374,13 @@ def test_the_way_back_leads_to_the_same_view(served: Server, page: Page) -> None
     page.locator("figure .u-over").hover()
     expect(page.get_by_role("figure")).to_contain_text("run 2")  # it is hidden beside others
     page.get_by_role("tab", name=re.compile("Files")).click()
-    page.get_by_role("link", name="All runs of the project").click()
+    page.get_by_role("link", name="Back to project").click()
     expect(_rows(page)).to_have_count(1 + 1 + 6)
     after = parse_qs(urlsplit(page.url).query)
     assert after == {**before, "open": ['state = "completed"']}
     page.get_by_role("link", name="Compare").click()
     page.get_by_role("link", name="run 0").first.click()
-    page.get_by_role("link", name="All runs of the project").click()
+    page.get_by_role("link", name="Back to project").click()
     expect(_rows(page)).to_have_count(1 + 1 + 6)
     assert parse_qs(urlsplit(page.url).query) == after
 
@@ -397,7 +399,7 @@ def test_the_way_back_leads_to_the_same_place(served: Server, page: Page) -> Non
     expect(charts).to_have_js_property("scrollTop", 20)
     run.click()
     page.get_by_role("tab", name=re.compile("Files")).click()
-    page.get_by_role("link", name="All runs of the project").click()
+    page.get_by_role("link", name="Back to project").click()
     expect(table).to_have_js_property("scrollTop", 150)
     expect(charts).to_have_js_property("scrollTop", 20)
     page.get_by_role("columnheader", name="Created").get_by_role("button").click()
@@ -461,13 +463,19 @@ def test_a_plain_word_finds_names(served: Server, page: Page, fresh: str) -> Non
     expect(_rows(page)).to_have_count(3)
 
 
-@pytest.mark.parametrize("wrong", ["filter=zzz<1", "sort=zzz", "order=up", "columns=zzz", "by=zzz"])
+UNREADABLE = {
+    "filter=zzz<1": "filter", "sort=zzz": "sort field", "order=up": "sort order",
+    "columns=zzz": "columns", "by=zzz": "grouping",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("wrong", UNREADABLE)
 def test_what_cannot_be_read_is_said_and_the_rest_is_shown(
     served: Server, browser: Browser, wrong: str
 ) -> None:
     page = browser.new_page()  # whose console will have the status of the answer
     page.goto(f"{served.url}/?project=1&{wrong}")
-    expect(page.get_by_role("alert")).to_contain_text("shown as if it were not there")
+    expect(page.get_by_role("alert")).to_contain_text(f"{UNREADABLE[wrong]} ignored")
     expect(_rows(page)).to_have_count(13)
     expect(page.locator("figure canvas").first).to_be_visible()
     page.get_by_label("Filter runs").fill("group = a")

@@ -119,7 +119,7 @@ def test_a_build_that_fails_says_why_and_what_to_do(path_folder: Path, checkout:
     with pytest.raises(SystemExit) as caught:
         hook.initialize("standard", {"artifacts": []})
     assert str(caught.value) == (
-        "The dashboard could not be built: npm ci --no-audit --no-fund failed:\n"
+        "The dashboard could not be built: npm ci --omit=dev --no-audit --no-fund failed:\n"
         "npm error code ENOTFOUND\n"
         "To install TrackAI without the dashboard, set HATCH_BUILD_NO_HOOKS=true."
     )

@@ -1,4 +1,4 @@
-"""The dashboard: one page, built from `web/` into `dist/`, served by the API's own server."""
+"""The dashboard: a single page, built from `web/` into `dist/` and served by the API server."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _NOT_BUILT = (
 
 
 def page() -> Response:
-    """The page, or one sentence on how to get it."""
+    """The page, or how to build it."""
     if (DIST / "index.html").is_file():
         return FileResponse(DIST / "index.html", headers=_HEADERS)
     return HTMLResponse(_NOT_BUILT, headers=_HEADERS)
 
 
 class Assets:
-    """The page's scripts and styles; their names change with their content."""
+    """The scripts and styles, which browsers may cache: their names change with their content."""
 
     def __init__(self) -> None:
         self._files = StaticFiles(directory=DIST / "assets", check_dir=False)

@@ -1,49 +1,30 @@
+// The entry point: starts the first requests, then renders the page.
+
 import { render } from "preact";
-import { askEarly, runsAddress } from "./api";
-import { ComparePage } from "./compare";
-import { ProjectPage } from "./project";
-import { Projects } from "./projects";
-import { RunPage } from "./run";
-import { keyNeeded, SignIn } from "./signin";
-import { Silence } from "./silence";
-import { firstPage } from "./table";
-import { comparing, follow, groupBy, projectId, runId } from "./view";
+import { prefetch } from "./api/client";
+import { columnsPath, projectPath } from "./api/projects";
+import { configPath, figuresPath, metricNamesPath, runPath, runsPath } from "./api/runs";
+import { detectSignInLink } from "./api/session";
+import { App } from "./app/app";
+import { firstPageQuery } from "./table/runs-query";
+import { groupBy, isComparing, projectId, runId } from "./view/parameters";
+// In the order of the cascade.
+import "./styles/compare.css";
+import "./styles/charts.css";
+import "./styles/table.css";
+import "./styles/run.css";
 import "uplot/dist/uPlot.min.css";
 
-function App() {
-  return (
-    <>
-      <header class="top">
-        <a class="brand" href="/" onClick={(event) => follow(event, {})}>
-          TrackAI
-        </a>
-      </header>
-      <Silence />
-      <main>
-        {keyNeeded.value ? (
-          <SignIn />
-        ) : runId.value !== undefined ? (
-          <RunPage id={runId.value} key={runId.value} />
-        ) : projectId.value !== undefined && comparing.value ? (
-          <ComparePage id={projectId.value} key={projectId.value} />
-        ) : projectId.value !== undefined ? (
-          <ProjectPage id={projectId.value} key={projectId.value} />
-        ) : (
-          <Projects />
-        )}
-      </main>
-    </>
-  );
-}
-
-const project = projectId.peek();
 const run = runId.peek();
+const project = projectId.peek();
 if (run !== undefined) {
-  askEarly(`/api/runs/${run}`, `/api/runs/${run}/figures`, `/api/metrics/runs/${run}`, `/api/runs/${run}/config`);
+  prefetch(runPath(run), figuresPath(run), metricNamesPath(run), configPath(run));
 } else if (project !== undefined) {
-  const page = groupBy.peek() || comparing.peek() ? [] : [runsAddress(firstPage(project))];
-  askEarly(...page, `/api/projects/${project}/columns`, `/api/projects/${project}`);
+  const showsRuns = !groupBy.peek() && !isComparing.peek();
+  if (showsRuns) prefetch(runsPath(firstPageQuery(project)));
+  prefetch(columnsPath(project), projectPath(project));
 }
 
+detectSignInLink();
 const root = document.getElementById("app");
 if (root) render(<App />, root);

@@ -1,0 +1,33 @@
+"""The npm tools of the dashboard's sources, which are installed on first use."""
+
+from __future__ import annotations
+
+import subprocess
+from functools import cache
+from pathlib import Path
+
+from scripts.browsers import exclusive
+from scripts.build_dashboard import find_npm
+from trackai import dashboard
+
+WEB = Path(dashboard.__file__).parent / "web"
+_MODULES = WEB / "node_modules"
+
+
+def run_npm(*arguments: str) -> None:
+    """Run npm in the sources of the dashboard; it must succeed."""
+    npm = find_npm(WEB)
+    assert npm is not None, "npm not found; run `uv sync`"
+    done = subprocess.run(
+        [*npm.command, *arguments], cwd=WEB, env=npm.env, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@cache
+def install() -> Path:
+    """Install the development tools, which the build leaves out; returns `node_modules`."""
+    with exclusive("web-tools"):
+        if not all((_MODULES / name).is_dir() for name in ("vitest", "axe-core")):
+            run_npm("ci", "--no-audit", "--no-fund")
+    return _MODULES

@@ -1,0 +1,122 @@
+// Charts of several runs or groups of runs, and all points of one metric.
+
+import { ApiError, get, queryString, request } from "./client";
+import type { Group, PointPage, Range, RunChart, Value, XAxis } from "./types";
+
+const COMPARE = "/api/metrics/compare";
+// The fewest points that the server accepts.
+const MIN_POINTS = 10;
+// The most metrics that the server accepts in one request.
+const MAX_METRICS = 1000;
+
+export interface ChartQuery {
+  runIds: number[];
+  path: string;
+  points: number;
+  x: XAxis;
+  smoothing: number;
+  steps?: Partial<Range>;
+}
+
+const chartBody = ({ runIds, path, points, x, smoothing, steps }: ChartQuery) => ({
+  run_ids: runIds,
+  // "*" is a wildcard here, so a name that contains one also matches as a pattern.
+  metric_paths: [path],
+  points,
+  x,
+  smoothing: smoothing || undefined,
+  step_min: steps?.min,
+  step_max: steps?.max,
+});
+
+/** The charts of one metric by run, and the runs that no longer exist. */
+export async function getRunCharts(
+  query: ChartQuery,
+  signal: AbortSignal,
+): Promise<{ charts: Map<number, RunChart>; deleted: number[] }> {
+  const answer = await request<Record<string, Record<string, RunChart>>>(
+    "POST",
+    COMPARE,
+    chartBody(query),
+    signal,
+  );
+  const charts = new Map<number, RunChart>();
+  for (const id of query.runIds) {
+    const chart = answer[id]?.[query.path];
+    if (chart) charts.set(id, chart);
+  }
+  return { charts, deleted: query.runIds.filter((id) => !(id in answer)) };
+}
+
+/** The charts of one metric by group; none if the runs cannot be grouped by this field. */
+export async function getGroupCharts(
+  query: ChartQuery,
+  groupBy: string,
+  signal: AbortSignal,
+): Promise<Group[]> {
+  // Runs that started at different times have no common clock.
+  const x = query.x === "time" ? "relative" : query.x;
+  const body = { ...chartBody({ ...query, x }), group_by: groupBy };
+  try {
+    return (await request<{ groups: Group[] }>("POST", COMPARE, body, signal)).groups;
+  } catch (problem) {
+    if (problem instanceof ApiError) return [];
+    throw problem;
+  }
+}
+
+export interface GroupMembers {
+  value: Value;
+  run_ids: number[];
+}
+
+/** The groups that runs form by a field, in the order of their lines in charts. */
+export async function getGroupMembers(runIds: number[], groupBy: string): Promise<GroupMembers[]> {
+  // A chart request without metrics: the groups come without points.
+  const body = { run_ids: runIds, metric_paths: [], points: MIN_POINTS, group_by: groupBy };
+  try {
+    return (await request<{ groups: GroupMembers[] }>("POST", COMPARE, body)).groups;
+  } catch (problem) {
+    if (problem instanceof ApiError) return [];
+    throw problem;
+  }
+}
+
+/** The metrics of `paths` that at least one of the runs has logged or inherited. */
+export async function getLoggedPaths(
+  runIds: number[],
+  paths: string[],
+  signal: AbortSignal,
+): Promise<string[]> {
+  const logged = new Set<string>();
+  for (let start = 0; start < paths.length; start += MAX_METRICS) {
+    // A chart request beyond all steps: the charts are empty, and their names are those logged.
+    const body = {
+      run_ids: runIds,
+      metric_paths: paths.slice(start, start + MAX_METRICS),
+      points: MIN_POINTS,
+      step_min: Number.MAX_SAFE_INTEGER,
+    };
+    const answer = await request<Record<string, Record<string, unknown>>>(
+      "POST",
+      COMPARE,
+      body,
+      signal,
+    );
+    for (const charts of Object.values(answer)) {
+      for (const path of Object.keys(charts)) logged.add(path);
+    }
+  }
+  return [...logged];
+}
+
+/** One page of the points of a metric, as they were logged. */
+export function getPoints(
+  runId: number,
+  path: string,
+  page: { limit: number; offset: number },
+  signal: AbortSignal,
+): Promise<PointPage> {
+  const name = path.split("/").map(encodeURIComponent).join("/");
+  return get(`/api/metrics/runs/${runId}/metric/${name}?${queryString(page)}`, signal);
+}

@@ -1,0 +1,26 @@
+// Logs, histograms and files of one run.
+
+import { get, queryString } from "./client";
+import type { FilePath, FileRecord, Histogram, LogPage } from "./types";
+
+export const getLog = (
+  runId: number,
+  query: { metric: string; search?: string; limit: number; offset: number },
+  signal?: AbortSignal,
+): Promise<LogPage> => get(`/api/runs/${runId}/log?${queryString(query)}`, signal);
+
+export const getHistograms = (
+  runId: number,
+  metric: string,
+  points: number,
+): Promise<{ data: Histogram[]; total: number }> =>
+  get(`/api/runs/${runId}/histograms?${queryString({ metric, points })}`);
+
+export const listFilePaths = (runId: number, search: string): Promise<FilePath[]> =>
+  get(`/api/runs/${runId}/file-paths?${queryString({ search, limit: 1000 })}`);
+
+export const listFiles = (runId: number, path: string, limit: number): Promise<FileRecord[]> =>
+  get(`/api/runs/${runId}/files?${queryString({ path, limit })}`);
+
+export const fileUrl = (id: number): string => `/api/files/${id}`;
+export const previewUrl = (id: number): string => `/api/files/${id}/preview`;

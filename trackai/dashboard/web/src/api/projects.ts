@@ -1,0 +1,36 @@
+// Projects, and the columns and groups of their runs.
+
+import { compareNatural } from "../ui/values";
+import { get, queryString } from "./client";
+import type { Columns, ProjectSummary, RunGroup } from "./types";
+
+export const projectPath = (id: number): string => `/api/projects/${id}`;
+export const columnsPath = (id: number): string => `/api/projects/${id}/columns`;
+
+export const listProjects = (): Promise<ProjectSummary[]> =>
+  get("/api/projects?counts=true&limit=1000");
+
+export const getProject = (id: number): Promise<ProjectSummary> => get(projectPath(id));
+
+/** The columns that the runs of a project have, in natural order. */
+export async function getColumns(id: number): Promise<Columns> {
+  const { config, metrics } = await get<Columns>(columnsPath(id));
+  return {
+    config: config.sort((left, right) => compareNatural(left.key, right.key)),
+    metrics: metrics.sort((left, right) => compareNatural(left.path, right.path)),
+  };
+}
+
+export interface GroupsQuery {
+  by: string;
+  filter?: string;
+  columns?: string;
+  limit: number;
+}
+
+export const listGroups = (
+  id: number,
+  { by, filter, columns, limit }: GroupsQuery,
+  signal?: AbortSignal,
+): Promise<{ groups: RunGroup[]; total: number }> =>
+  get(`/api/projects/${id}/groups?${queryString({ by, filter, columns, limit })}`, signal);

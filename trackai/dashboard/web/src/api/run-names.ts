@@ -1,0 +1,40 @@
+// A cache of run names.
+
+import { signal } from "@preact/signals";
+import { idFilter, listRuns, runName } from "./runs";
+import type { Run } from "./types";
+
+export const runNames = signal<Map<number, string>>(new Map());
+/** The runs that were requested and do not exist. */
+export const missingRuns = signal<Set<number>>(new Set());
+const requested = new Set<number>();
+// The most comparisons that the server accepts in one filter.
+const MAX_IDS = 100;
+
+export const nameOf = (id: number): string => runNames.value.get(id) ?? `run ${id}`;
+
+export function rememberNames(runs: Run[]): void {
+  const changed = runs.filter((run) => runNames.peek().get(run.id) !== runName(run));
+  if (changed.length === 0) return;
+  const names = new Map(runNames.peek());
+  for (const run of changed) names.set(run.id, runName(run));
+  runNames.value = names;
+}
+
+/** Fetch the names that are not cached, such as those of runs that a link selects. */
+export async function fetchNames(ids: number[]): Promise<void> {
+  const unknown = ids.filter((id) => !runNames.peek().has(id) && !requested.has(id));
+  for (const id of unknown) requested.add(id);
+  for (let start = 0; start < unknown.length; start += MAX_IDS) {
+    const batch = unknown.slice(start, start + MAX_IDS);
+    try {
+      const { runs } = await listRuns({ filter: idFilter(batch), limit: MAX_IDS, offset: 0 });
+      rememberNames(runs);
+      const missing = batch.filter((id) => !runs.some((run) => run.id === id));
+      if (missing.length > 0) missingRuns.value = new Set([...missingRuns.peek(), ...missing]);
+    } catch {
+      // The next call requests them again.
+      for (const id of batch) requested.delete(id);
+    }
+  }
+}

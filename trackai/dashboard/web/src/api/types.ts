@@ -1,0 +1,196 @@
+// What the HTTP API returns.
+
+export type State = "running" | "completed" | "failed";
+export type Value = number | string | boolean | null;
+export type XAxis = "step" | "time" | "relative";
+
+export interface Range {
+  min: number;
+  max: number;
+}
+
+export interface ProjectSummary {
+  id: number;
+  name: string;
+  project_id: string;
+  created_at: string;
+  updated_at: string;
+  total_runs: number;
+  running_runs: number;
+  completed_runs: number;
+  failed_runs: number;
+}
+
+export interface Run {
+  id: number;
+  project_id: number;
+  run_id: string;
+  name: string | null;
+  group_name: string | null;
+  state: State;
+  created_at: string;
+  updated_at: string;
+  finished_at: string | null;
+  notes: string | null;
+  tags: string[];
+  values?: Record<string, Value>;
+}
+
+export interface RunList {
+  runs: Run[];
+  total: number;
+  has_more: boolean;
+}
+
+export interface RunGroup {
+  value: Value;
+  runs: number;
+  filter: string;
+  means: Record<string, number | null>;
+}
+
+export interface ConfigColumn {
+  key: string;
+  field: string;
+  runs: number;
+}
+
+export interface MetricColumn {
+  path: string;
+  field: string;
+  runs: number;
+  kind: string;
+}
+
+export interface Columns {
+  config: ConfigColumn[];
+  metrics: MetricColumn[];
+}
+
+export interface Figures {
+  path: string;
+  axis: "step" | "time";
+  kind: string;
+  points: number;
+  nan_points: number;
+  last: Value;
+  last_step: number | null;
+  min: number | null;
+  min_step: number | null;
+  max: number | null;
+  max_step: number | null;
+  mean: number | null;
+}
+
+export interface Bucket {
+  step: number | null;
+  step_last: number | null;
+  count: number;
+  non_finite: number;
+  first: Value;
+  last: Value;
+  min?: number | null;
+  max?: number | null;
+  mean?: number | null;
+  smoothed?: number | null;
+  x?: number | string;
+  x_last?: number | string;
+}
+
+export interface RunChart {
+  data: Bucket[];
+  raw: boolean;
+  x: XAxis;
+}
+
+export interface GroupBucket {
+  step: number | null;
+  step_last: number | null;
+  runs: number;
+  non_finite: number;
+  mean: number | null;
+  std: number | null;
+  min: number | null;
+  max: number | null;
+  x?: number;
+  x_last?: number;
+  smoothed?: number | null;
+}
+
+export interface GroupChart {
+  data: GroupBucket[];
+  raw: boolean;
+  x: XAxis;
+  runs: number;
+}
+
+export interface Group {
+  value: Value;
+  run_ids: number[];
+  metrics: Record<string, GroupChart>;
+}
+
+export interface Fork {
+  uid: string;
+  step: number | null;
+  run: Run | null;
+}
+
+export interface Process {
+  attempt: number;
+  rank: number;
+  host: string;
+  pid: number;
+  state: State | null;
+  started_at: string;
+  ended_at: string | null;
+}
+
+export interface RunDetails {
+  uid: string;
+  forked_from: Fork | null;
+  forks: Fork[];
+  processes: Process[];
+}
+
+export interface LogLine {
+  number: number;
+  step: number | null;
+  timestamp: string;
+  text: string;
+}
+
+export interface LogPage {
+  lines: LogLine[];
+  total: number;
+}
+
+export interface Histogram {
+  step: number | null;
+  timestamp: string;
+  value: unknown;
+}
+
+export interface FilePath {
+  path: string;
+  kind: string;
+  files: number;
+  size: number | null;
+  first_step: number | null;
+  last_step: number | null;
+}
+
+export interface FileRecord {
+  id: number;
+  path: string;
+  kind: string;
+  name: string;
+  step: number | null;
+  timestamp: string | null;
+  size: number | null;
+}
+
+export interface PointPage {
+  data: { step: number | null; timestamp: string | null; value: Value }[];
+  has_more: boolean;
+}

@@ -1,0 +1,40 @@
+// The page for the current address.
+
+import { keyNeeded } from "../api/session";
+import { ComparePage } from "../compare/compare-page";
+import { ProjectList } from "../project/project-list";
+import { ProjectPage } from "../project/project-page";
+import { RunPage } from "../run/run-page";
+import { Link } from "../view/link";
+import { isComparing, projectId, runId } from "../view/parameters";
+import { ConnectionBanner } from "./connection-banner";
+import { SignIn } from "./sign-in";
+
+export function App() {
+  return (
+    <>
+      <header class="top">
+        <Link class="brand" to={{}}>
+          TrackAI
+        </Link>
+      </header>
+      <ConnectionBanner />
+      <main>
+        <Page />
+      </main>
+    </>
+  );
+}
+
+function Page() {
+  if (keyNeeded.value) return <SignIn />;
+  const [run, project] = [runId.value, projectId.value];
+  if (run !== undefined) return <RunPage id={run} key={`run ${run}`} />;
+  if (project === undefined) return <ProjectList />;
+  const key = `project ${project}`;
+  return isComparing.value ? (
+    <ComparePage id={project} key={key} />
+  ) : (
+    <ProjectPage id={project} key={key} />
+  );
+}

@@ -1,0 +1,62 @@
+// A chart on its card, fetched and drawn only while it is on screen or near it.
+
+import { useEffect, useRef, useState } from "preact/hooks";
+import { ExportMenu } from "./export-menu";
+import { openFullScreen } from "./full-screen-history";
+import { HiddenValues } from "./hidden-values";
+import { type ChartProps, Plot } from "./plot";
+import { type DrawnChart, describeHidden } from "./y-range";
+
+const HEIGHT = 210;
+
+// One observer for all cards.
+const callbacks = new Map<Element, (visible: boolean) => void>();
+const observer = new IntersectionObserver(
+  (entries) => {
+    for (const entry of entries) callbacks.get(entry.target)?.(entry.isIntersecting);
+  },
+  { rootMargin: "200px" },
+);
+
+export function Card(props: ChartProps) {
+  const box = useRef<HTMLElement>(null);
+  const drawn = useRef<DrawnChart>();
+  const [isVisible, setVisible] = useState(false);
+  const [hiddenValues, setHiddenValues] = useState("");
+  // Until it is scrolled to, a card is only a frame with a name.
+  const wasVisible = useRef(false);
+  wasVisible.current ||= isVisible;
+  useEffect(() => {
+    const element = box.current;
+    if (!element) return;
+    callbacks.set(element, setVisible);
+    observer.observe(element);
+    return () => {
+      observer.unobserve(element);
+      callbacks.delete(element);
+    };
+  }, []);
+  const onDrawn = (chart: DrawnChart) => {
+    drawn.current = chart;
+    setHiddenValues(describeHidden(chart.yRange));
+  };
+  return (
+    <figure class="card chart" ref={box}>
+      <header>
+        <figcaption title={props.path}>{props.path}</figcaption>
+        <HiddenValues text={hiddenValues} />
+        <button
+          type="button"
+          class="quiet"
+          aria-label={`Full screen: ${props.path}`}
+          title="Full screen"
+          onClick={() => openFullScreen(props.path)}
+        >
+          ⤢
+        </button>
+        {wasVisible.current && <ExportMenu {...props} drawn={drawn} />}
+      </header>
+      {wasVisible.current && <Plot {...props} live={isVisible} height={HEIGHT} onDrawn={onDrawn} />}
+    </figure>
+  );
+}

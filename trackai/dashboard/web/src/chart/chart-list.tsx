@@ -1,0 +1,133 @@
+// The charts of the selected runs, in sections by the first part of their names.
+
+import type { ComponentChildren } from "preact";
+import { useRef } from "preact/hooks";
+import { usePolled } from "../api/polling";
+import { listRunningIds } from "../api/runs";
+import { replaceParameters } from "../view/address";
+import {
+  closedSections,
+  fullScreenPath,
+  meanBy,
+  metricSearch,
+  projectId,
+  runId,
+} from "../view/parameters";
+import { printList } from "../view/parsing";
+import { useScrollPosition } from "../view/scroll-positions";
+import { Card } from "./card";
+import { ChartTools, MetricSearch } from "./chart-toolbar";
+import { FullScreen } from "./full-screen";
+import { GroupLegend } from "./group-legend";
+import { groupIntoSections, searchMetrics } from "./metric-sections";
+import { ResetButtons } from "./reset-buttons";
+
+interface Props {
+  runIds: number[];
+  names: Map<number, string>;
+  /** The metrics of the runs; undefined while they are not known. */
+  paths: string[] | undefined;
+  /** The number of metrics of all runs of the project. */
+  projectMetrics?: number;
+  /** The fields by which means can be shown. */
+  fields?: string[];
+}
+
+export function ChartList({ runIds, names, paths, projectMetrics = 0, fields }: Props) {
+  const { data: running } = usePolled(() => listRunningIds(projectId.value), 2000, [
+    projectId.value,
+  ]);
+  const runningIds = running && runIds.filter((id) => running.includes(id));
+  const lastPattern = useRef(/(?:)/);
+  const search = searchMetrics(paths ?? [], metricSearch.value, lastPattern.current);
+  lastPattern.current = search.pattern;
+  const hasRuns = runIds.length > 0;
+  const box = useRef<HTMLElement>(null);
+  useScrollPosition(box, `charts ${runId.value ?? ""}`, paths !== undefined && hasRuns);
+  const chartProps = { runIds, names, running: runningIds };
+  const tools = <ChartTools fields={runIds.length > 1 ? fields : undefined} />;
+  const fullPath = fullScreenPath.value;
+  return (
+    <section class="charts" id="charts" tabIndex={-1} aria-label="Charts" ref={box}>
+      <form class="tools" onSubmit={(event) => event.preventDefault()}>
+        <MetricSearch
+          matches={search.paths.length}
+          total={paths?.length ?? 0}
+          problem={search.problem}
+        />
+        {tools}
+        {runIds.length > 1 && meanBy.value && <GroupLegend runIds={runIds} />}
+        <p class="undo">
+          <ResetButtons runIds={runIds} />
+        </p>
+      </form>
+      {paths && (
+        <EmptyCharts
+          hasRuns={hasRuns}
+          metrics={paths.length}
+          projectMetrics={projectMetrics}
+          matches={search.paths.length}
+        />
+      )}
+      {hasRuns &&
+        groupIntoSections(search.paths).map(([name, members]) => (
+          <Section key={name} name={name} count={members.length}>
+            {members.map((path) => (
+              <Card key={path} path={path} {...chartProps} />
+            ))}
+          </Section>
+        ))}
+      {fullPath !== undefined && hasRuns && paths?.includes(fullPath) && (
+        <FullScreen key={fullPath} path={fullPath} {...chartProps} tools={tools} />
+      )}
+    </section>
+  );
+}
+
+interface EmptyProps {
+  hasRuns: boolean;
+  metrics: number;
+  projectMetrics: number;
+  matches: number;
+}
+
+/** Why there are no charts, if there are none. */
+function EmptyCharts({ hasRuns, metrics, projectMetrics, matches }: EmptyProps) {
+  const hasNone = metrics === 0;
+  return (
+    <>
+      {hasNone && projectMetrics > 0 && hasRuns && (
+        <p class="empty">The selected runs have no metrics to plot.</p>
+      )}
+      {hasNone && projectMetrics === 0 && (
+        <p class="empty">No metrics yet. Log some with {'run.log({"loss": 0.5})'}.</p>
+      )}
+      {!hasNone && matches === 0 && <p class="empty">No metrics match.</p>}
+      {!hasRuns && <p class="empty">Select runs to see their charts.</p>}
+    </>
+  );
+}
+
+interface SectionProps {
+  name: string;
+  count: number;
+  children: ComponentChildren;
+}
+
+function Section({ name, count, children }: SectionProps) {
+  const key = name || ".";
+  const isOpen = !closedSections.value.includes(key);
+  const setOpen = (open: boolean) => {
+    if (open === isOpen) return;
+    const others = closedSections.value.filter((section) => section !== key);
+    replaceParameters({ closed: printList(open ? others : [...others, key]) });
+  };
+  return (
+    <details class="section" open={isOpen} onToggle={(event) => setOpen(event.currentTarget.open)}>
+      <summary>
+        {name || "metrics"} <small>{count}</small>
+      </summary>
+      {isOpen && <div class="grid">{children}</div>}
+    </details>
+  );
+}

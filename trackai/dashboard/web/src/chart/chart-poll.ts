@@ -1,0 +1,132 @@
+// Fetches the data of a chart, and again while its runs are logging.
+
+import { errorMessage } from "../api/client";
+import { startPolling } from "../api/poller";
+import { enqueue } from "../api/request-queue";
+import type { Range, XAxis } from "../api/types";
+import { type ChartData, fetchChart, mergeRuns, stepsBetween } from "./chart-data";
+import { isLastZoomed } from "./zoom";
+
+const POLL_MS = 2000;
+// Finished runs change only when they are resumed or imported again.
+const POLL_FINISHED_MS = 30_000;
+
+// Metrics without steps, as the server has answered; they are shown over time.
+const pathsWithoutSteps = new Set<string>();
+
+/** The x axis on which a metric is shown if `axis` is chosen. */
+export function effectiveAxis(axis: XAxis, path: string, groupBy: string): XAxis {
+  // Runs that started at different times have no common clock.
+  const chosen = axis === "time" && groupBy ? "relative" : axis;
+  return chosen === "step" && pathsWithoutSteps.has(path) ? "relative" : chosen;
+}
+
+export interface ChartPoll {
+  path: string;
+  runIds: number[];
+  axis: XAxis;
+  zoom: Range | undefined;
+  smoothing: number;
+  groupBy: string;
+  logX: boolean;
+  /** Read at each request: the width of the chart, and the runs that are logging if known. */
+  width: () => number;
+  running: () => number[] | undefined;
+  /** The data of the whole x axis, and the data to show. */
+  onFullChart: (chart: ChartData) => void;
+  onChart: (chart: ChartData) => void;
+  onError: (message: string) => void;
+}
+
+/** Start polling; returns a function that stops it. */
+export function pollChart(poll: ChartPoll): () => void {
+  const { runIds } = poll;
+  let shown = "";
+  let last: ChartData | undefined;
+  let lastRunning: number[] | undefined;
+  let lastComplete = 0;
+
+  const dueRuns = (): number[] => {
+    const running = poll.running();
+    const isStale = Date.now() - lastComplete >= POLL_FINISHED_MS;
+    if (!last || !lastRunning || !running || isStale) return runIds;
+    const active = runIds.filter((id) => lastRunning?.includes(id) || running.includes(id));
+    return active.length > 0 && dependsOnAllRuns(poll) ? runIds : active;
+  };
+  const update = async (due: number[], signal: AbortSignal) => {
+    const isComplete = due.length === runIds.length;
+    const running = poll.running();
+    try {
+      const fetched = await fetchZoomed(poll, due, signal, (fresh) =>
+        isComplete ? fresh : mergeRuns(runIds, last, fresh),
+      );
+      last = fetched;
+      lastRunning = running;
+      if (isComplete) lastComplete = Date.now();
+      // An unchanged chart is not redrawn, so nothing under the cursor moves.
+      const text = JSON.stringify([[...fetched.runs], fetched.groups]);
+      if (text !== shown) poll.onChart(fetched);
+      shown = text;
+      poll.onError("");
+    } catch (problem) {
+      if (!signal.aborted) poll.onError(errorMessage(problem));
+    }
+  };
+  return startPolling(async (signal) => {
+    const due = last && document.hidden ? [] : dueRuns();
+    if (due.length > 0) await update(due, signal);
+    return POLL_MS;
+  });
+}
+
+/** Whether the data of a run depends on the other runs: they share buckets or a range of steps. */
+const dependsOnAllRuns = ({ groupBy, zoom, axis }: ChartPoll): boolean =>
+  groupBy !== "" || (zoom !== undefined && axis !== "step");
+
+/** Fetch the data of the zoomed range; on other axes than steps, find its steps first. */
+async function fetchZoomed(
+  poll: ChartPoll,
+  runIds: number[],
+  signal: AbortSignal,
+  merge: (fresh: ChartData) => ChartData,
+): Promise<ChartData> {
+  const { axis, zoom } = poll;
+  if (zoom && axis === "step") {
+    const margin = (zoom.max - zoom.min) * 0.02;
+    const steps = { min: zoom.min - margin, max: zoom.max + margin };
+    return merge(await fetchOverSteps(poll, runIds, signal, steps));
+  }
+  const full = merge(await fetchOverSteps(poll, runIds, signal));
+  poll.onFullChart(full);
+  const steps = zoom && stepsBetween(full, zoom);
+  return steps ? fetchRuns(poll, runIds, axis, signal, steps) : full;
+}
+
+/** Fetch a chart over steps, or over time if the metric turns out to have none. */
+async function fetchOverSteps(
+  poll: ChartPoll,
+  runIds: number[],
+  signal: AbortSignal,
+  steps?: Range,
+): Promise<ChartData> {
+  const chart = await fetchRuns(poll, runIds, poll.axis, signal, steps);
+  const hasNoSteps = [...chart.runs.values()].some((runChart) => runChart.x === "time");
+  if (poll.axis !== "step" || !hasNoSteps) return chart;
+  pathsWithoutSteps.add(poll.path);
+  return fetchRuns(poll, runIds, "relative", signal);
+}
+
+function fetchRuns(
+  poll: ChartPoll,
+  runIds: number[],
+  x: XAxis,
+  signal: AbortSignal,
+  steps?: Range,
+): Promise<ChartData> {
+  const { path, smoothing, groupBy } = poll;
+  // One bucket for two pixels.
+  const points = Math.min(2000, Math.max(50, Math.round(poll.width() / 2)));
+  const logX = poll.logX && x !== "time";
+  const chartRequest = { runIds, path, points, x, smoothing, groupBy, steps, logX };
+  return enqueue(() => fetchChart(chartRequest, signal), signal, isLastZoomed(path));
+}

@@ -1,0 +1,125 @@
+// How charts are drawn: the axes, smoothing, and means of groups.
+
+import { useState } from "preact/hooks";
+import { Checkbox, Options, Select } from "../ui/controls";
+import { replaceParameters } from "../view/address";
+import {
+  clipOutliers,
+  logX,
+  logY,
+  meanBy,
+  metricSearch,
+  smoothing,
+  xAxis,
+} from "../view/parameters";
+
+interface SearchProps {
+  matches: number;
+  total: number;
+  problem: string;
+}
+
+export function MetricSearch({ matches, total, problem }: SearchProps) {
+  return (
+    <span class="find">
+      <input
+        type="search"
+        aria-label="Search metrics"
+        placeholder="Search metrics"
+        value={metricSearch.value}
+        spellcheck={false}
+        aria-invalid={problem ? "true" : undefined}
+        title="Part of a name, or a regular expression"
+        onInput={(event) => replaceParameters({ metrics: event.currentTarget.value })}
+      />
+      {metricSearch.value && (
+        <output>
+          {matches} of {total}
+        </output>
+      )}
+      {problem && <output class="problem">{problem}</output>}
+    </span>
+  );
+}
+
+/** With `fields`, charts can show means of the runs that have the same value of one of them. */
+export function ChartTools({ fields }: { fields: string[] | undefined }) {
+  return (
+    <>
+      <Select
+        label="X"
+        value={xAxis.value}
+        onSelect={(axis) => replaceParameters({ x: axis, range: undefined })}
+      >
+        <Options values={["step", "relative", "time"]} />
+      </Select>
+      <Smoothing />
+      {fields && <LinesSelect fields={fields} />}
+      <Checkbox
+        checked={logX.value}
+        onChange={(checked) => replaceParameters({ xscale: checked ? "log" : undefined })}
+      >
+        Log x
+      </Checkbox>
+      <Checkbox
+        checked={logY.value}
+        onChange={(checked) => replaceParameters({ scale: checked ? "log" : undefined })}
+      >
+        Log y
+      </Checkbox>
+      <Checkbox
+        checked={clipOutliers.value}
+        onChange={(checked) => replaceParameters({ clip: checked ? 1 : undefined })}
+      >
+        Clip outliers
+      </Checkbox>
+    </>
+  );
+}
+
+function Smoothing() {
+  // The number follows the drag at once; the charts follow the address.
+  const [dragged, setDragged] = useState<number>();
+  const amount = dragged ?? smoothing.value;
+  return (
+    <label>
+      Smoothing
+      <input
+        type="range"
+        min="0"
+        max="0.99"
+        step="0.01"
+        value={amount}
+        onInput={(event) => {
+          const value = Number(event.currentTarget.value);
+          setDragged(value);
+          replaceParameters({ smooth: value || undefined });
+        }}
+        onChange={() => setDragged(undefined)}
+      />
+      <output>{amount.toFixed(2)}</output>
+    </label>
+  );
+}
+
+function LinesSelect({ fields }: { fields: string[] }) {
+  const selected = meanBy.value;
+  const choices = ["group", ...fields];
+  const isUnknown = selected !== "" && selected !== "all" && !choices.includes(selected);
+  return (
+    <Select
+      label="Lines"
+      value={selected || "none"}
+      onSelect={(field) => replaceParameters({ mean: field })}
+    >
+      <option value="none">each run</option>
+      <option value="all">mean of all</option>
+      <optgroup label="mean by">
+        <Options
+          values={isUnknown ? [selected, ...choices] : choices}
+          text={(field) => field.replace(/^config\./, "")}
+        />
+      </optgroup>
+    </Select>
+  );
+}

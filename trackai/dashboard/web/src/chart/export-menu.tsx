@@ -1,0 +1,66 @@
+// The menu that downloads a chart as an image or as CSV.
+
+import type { RefObject } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { fileName, saveFile } from "../ui/download";
+import { errorText } from "../ui/errors";
+import { usePopover } from "../ui/popover";
+import { allPointsCsv, drawnCsv } from "./csv";
+import type { ChartProps } from "./plot";
+import { chartPng, chartSvg } from "./svg";
+import type { DrawnChart } from "./y-range";
+
+type Props = ChartProps & { drawn: RefObject<DrawnChart | undefined> };
+
+export function ExportMenu({ path, runIds, names, drawn }: Props) {
+  const [popover, close] = usePopover();
+  const [status, setStatus] = useState("");
+  const abort = useRef<AbortController>();
+  useEffect(() => () => abort.current?.abort(), []);
+
+  const saving = (save: (chart: DrawnChart) => Promise<void> | void) => async () => {
+    close(true);
+    if (!drawn.current) return setStatus("The chart is not drawn yet.");
+    try {
+      setStatus("");
+      await save(drawn.current);
+    } catch (problem) {
+      if (!abort.current?.signal.aborted) setStatus(errorText(problem));
+    }
+  };
+  const saveText = (extension: string, type: string, content: (chart: DrawnChart) => string) =>
+    saving((chart) => saveFile(fileName(path, extension), new Blob([content(chart)], { type })));
+  const savePoints = saving(async () => {
+    abort.current = new AbortController();
+    const runs = runIds.map((id) => ({ id, name: names.get(id) ?? `run ${id}` }));
+    const showProgress = (points: number) => setStatus(`${points} points…`);
+    const csv = await allPointsCsv(path, runs, showProgress, abort.current.signal);
+    saveFile(fileName(path, "points.csv"), csv);
+    setStatus("");
+  });
+  const actions = {
+    "PNG image": saving(async (chart) =>
+      saveFile(fileName(path, "png"), await chartPng(path, chart)),
+    ),
+    "SVG image": saveText("svg", "image/svg+xml", (chart) => chartSvg(path, chart)),
+    "CSV (as drawn)": saveText("csv", "text/csv", drawnCsv),
+    "CSV (all points)": savePoints,
+  };
+  return (
+    <>
+      {status && <output class="said">{status}</output>}
+      <details class="more" {...popover}>
+        <summary class="quiet" aria-label={`Download ${path}`} title="Download">
+          ⤓
+        </summary>
+        <div class="menu">
+          {Object.entries(actions).map(([name, action]) => (
+            <button key={name} type="button" onClick={action}>
+              {name}
+            </button>
+          ))}
+        </div>
+      </details>
+    </>
+  );
+}

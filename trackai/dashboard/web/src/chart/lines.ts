@@ -1,0 +1,114 @@
+// The lines of a chart: its data as columns to draw.
+
+import type { Bucket, GroupChart, RunChart, XAxis } from "../api/types";
+import { runStyle, slotStyle } from "../ui/colors";
+import { formatValue, plural } from "../ui/format";
+import { plottedNumber } from "../ui/values";
+import { type ChartData, type GroupWithSlot, seconds } from "./chart-data";
+
+type Column = (number | null)[];
+
+export interface Line {
+  key: string;
+  label: string;
+  color: string;
+  dash: number[];
+  axis: XAxis;
+  x: number[];
+  /** The range of x that each point stands for; equal for a single point. */
+  from: number[];
+  to: number[];
+  steps: [number | null, number | null][];
+  /** The values of the line: points, means or moving averages. */
+  y: Column;
+  /** The values before smoothing. */
+  unsmoothed?: Column;
+  low?: Column;
+  high?: Column;
+  /** How many points, or runs of a group, each value is of. */
+  count: number[];
+  /** The x of values that are NaN or infinite. */
+  nonFinite: number[];
+  /** A note for each point that is or contains NaN or infinite values. */
+  notes: (string | undefined)[];
+  /** The number of runs in a group; undefined for a run. */
+  runs?: number;
+}
+
+export function toLines(chart: ChartData, names: Map<number, string>, smoothed: boolean): Line[] {
+  if (chart.groups) return chart.groups.map((group) => groupLine(group, smoothed));
+  return [...chart.runs].map(([id, runChart]) =>
+    runLine(id, runChart, names.get(id) ?? `run ${id}`, smoothed),
+  );
+}
+
+function runLine(id: number, chart: RunChart, label: string, smoothed: boolean): Line {
+  const { data } = chart;
+  const values = data.map((bucket) =>
+    chart.raw ? plottedNumber(bucket.last) : (bucket.mean ?? null),
+  );
+  const hasBand = !chart.raw && data.some((bucket) => bucket.min !== bucket.max);
+  return {
+    key: `run ${id}`,
+    label,
+    ...runStyle(id),
+    ...positions(chart, smoothed),
+    y: smoothed ? data.map((bucket) => bucket.smoothed ?? null) : values,
+    unsmoothed: smoothed ? values : undefined,
+    low: hasBand ? data.map((bucket) => bucket.min ?? null) : undefined,
+    high: hasBand ? data.map((bucket) => bucket.max ?? null) : undefined,
+    count: data.map((bucket) => bucket.count),
+    notes: data.map((bucket) => runNote(bucket, chart.raw)),
+  };
+}
+
+function runNote(bucket: Bucket, raw: boolean): string | undefined {
+  if (bucket.non_finite === 0) return undefined;
+  if (raw) return String(bucket.last ?? "NaN");
+  return `${bucket.non_finite} of ${plural(bucket.count, "value")} NaN or infinite`;
+}
+
+function groupLine(group: GroupWithSlot, smoothed: boolean): Line {
+  const chart = Object.values(group.metrics)[0] as GroupChart;
+  const { data } = chart;
+  const means = data.map((bucket) => bucket.mean);
+  const edge = (sign: number) =>
+    data.map(({ mean, std }) => (mean === null || std === null ? null : mean + sign * std));
+  const hasBand = data.some((bucket) => bucket.std);
+  return {
+    key: `group ${JSON.stringify(group.value)}`,
+    label: groupLabel(group.value),
+    ...slotStyle(group.slot),
+    ...positions(chart, smoothed),
+    y: smoothed ? data.map((bucket) => bucket.smoothed ?? null) : means,
+    unsmoothed: smoothed ? means : undefined,
+    low: hasBand ? edge(-1) : undefined,
+    high: hasBand ? edge(1) : undefined,
+    count: data.map((bucket) => bucket.runs),
+    notes: data.map(({ non_finite }) =>
+      non_finite > 0 ? `NaN or infinite in ${plural(non_finite, "run")}` : undefined,
+    ),
+    runs: chart.runs,
+  };
+}
+
+export const groupLabel = (value: unknown): string =>
+  value === null ? "(none)" : formatValue(value);
+
+function positions(chart: RunChart | GroupChart, smoothed: boolean) {
+  const { data, x: axis } = chart;
+  const from = data.map((bucket) => (axis === "step" ? (bucket.step ?? 0) : seconds(bucket.x)));
+  const to = data.map((bucket) =>
+    axis === "step" ? (bucket.step_last ?? 0) : seconds(bucket.x_last ?? bucket.x),
+  );
+  // A mean is drawn in the middle of its bucket, a moving average at the end.
+  const x = smoothed ? to : from.map((start, index) => (start + (to[index] as number)) / 2);
+  return {
+    axis,
+    x,
+    from,
+    to,
+    steps: data.map((bucket): Line["steps"][number] => [bucket.step, bucket.step_last]),
+    nonFinite: from.filter((_, index) => (data[index]?.non_finite ?? 0) > 0),
+  };
+}

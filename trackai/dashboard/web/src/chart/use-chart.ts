@@ -1,0 +1,63 @@
+// The data of a chart as it changes with the address and with its runs.
+
+import { useEffect, useRef, useState } from "preact/hooks";
+import type { XAxis } from "../api/types";
+import { logX, meanBy, smoothing, xAxis, zoomRange } from "../view/parameters";
+import type { ChartData } from "./chart-data";
+import { effectiveAxis, pollChart } from "./chart-poll";
+
+interface Options {
+  path: string;
+  runIds: number[];
+  /** Whether the chart is on screen; only then it is fetched. */
+  live: boolean;
+  /** The runs that are logging; undefined while that is not known. */
+  running: number[] | undefined;
+  /** The width of the chart in pixels. */
+  width: () => number;
+}
+
+interface ChartState {
+  chart: ChartData | undefined;
+  error: string;
+  axis: XAxis;
+}
+
+export function useChart({ path, runIds, live, running, width }: Options): ChartState {
+  const fullChart = useRef<ChartData>();
+  const latestRunning = useRef(running);
+  latestRunning.current = running;
+  const [chart, setChart] = useState<ChartData>();
+  const [error, setError] = useState("");
+
+  const groupBy = runIds.length > 1 ? meanBy.value : "";
+  const axis = effectiveAxis(xAxis.value, path, groupBy);
+  const zoom = zoomRange.value?.axis === axis ? zoomRange.value : undefined;
+  const seriesKey = [path, runIds, axis, smoothing.value, groupBy, logX.value].join("\u0000");
+  const requestKey = [seriesKey, zoom?.min, zoom?.max].join("\u0000");
+  useEffect(() => {
+    fullChart.current = undefined;
+  }, [seriesKey]);
+  useEffect(() => {
+    if (!live || runIds.length === 0) return;
+    // After a reset of the zoom, show the full chart before it is fetched again.
+    if (!zoom && fullChart.current) setChart(fullChart.current);
+    return pollChart({
+      path,
+      runIds,
+      axis,
+      zoom,
+      smoothing: smoothing.value,
+      groupBy,
+      logX: logX.value,
+      width,
+      running: () => latestRunning.current,
+      onFullChart: (full) => {
+        fullChart.current = full;
+      },
+      onChart: setChart,
+      onError: setError,
+    });
+  }, [requestKey, live]);
+  return { chart, error, axis };
+}

@@ -1,0 +1,58 @@
+// The configuration of a run.
+
+import { contains } from "../ui/controls";
+import { CopyButton } from "../ui/copy-button";
+import { compareNatural } from "../ui/values";
+import { nestConfig } from "./nest-config";
+import { useSearchBox } from "./use-search-box";
+
+export function ConfigSection({ config }: { config: Record<string, unknown> | undefined }) {
+  const entries = Object.entries(config ?? {}).sort(([left], [right]) =>
+    compareNatural(left, right),
+  );
+  const [search, searchBox] = useSearchBox(entries.length, "configuration");
+  const matches = entries.filter(([key, value]) =>
+    contains(`${key} ${JSON.stringify(value)}`, search),
+  );
+  const isEmpty = entries.length === 0;
+  return (
+    <section class="facts" aria-label="Configuration">
+      <header>
+        <h2>Configuration</h2>
+        {searchBox}
+        {!isEmpty && (
+          <CopyButton
+            text={() => JSON.stringify(nestConfig(entries), null, 2)}
+            label="Copy the configuration as JSON"
+          >
+            Copy JSON
+          </CopyButton>
+        )}
+      </header>
+      {config && isEmpty && (
+        <p class="empty">No configuration. Pass one to {'trackai.init(config={"lr": 0.01})'}.</p>
+      )}
+      {!isEmpty && matches.length === 0 && <p class="empty">No entries match.</p>}
+      <table class="config">
+        <tbody>
+          {matches.map(([key, value]) => (
+            <ConfigRow key={key} name={key} text={configText(value)} />
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}
+
+const ConfigRow = ({ name, text }: { name: string; text: string }) => (
+  <tr>
+    <th scope="row">{name}</th>
+    <td title={text}>
+      <span>{text}</span>
+      <CopyButton text={() => text} label={`Copy ${name}`} />
+    </td>
+  </tr>
+);
+
+const configText = (value: unknown): string =>
+  typeof value === "string" ? value : JSON.stringify(value);

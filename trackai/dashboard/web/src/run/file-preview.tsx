@@ -1,0 +1,74 @@
+// The content of a file: an image, a table, or text as the server renders it.
+
+import { useEffect, useState } from "preact/hooks";
+import { previewUrl } from "../api/media";
+import type { FileRecord } from "../api/types";
+import { Loading } from "../ui/messages";
+import { cellText, parseTable, type TableData } from "./table-file";
+
+const TABLE_NAME = /\.table\.json$/i;
+const IMAGE_NAME = /\.(png|jpe?g|gif|webp)$/i;
+// Smaller images are enlarged without smoothing.
+const SMALL_WIDTH = 100;
+
+export function FilePreview({ file, label }: { file: FileRecord; label: string }) {
+  const [isImage, setIsImage] = useState(IMAGE_NAME.test(file.name));
+  if (!isImage) return <TextPreview file={file} />;
+  return (
+    <img
+      class="look"
+      loading="lazy"
+      src={previewUrl(file.id)}
+      alt={label}
+      onError={() => setIsImage(false)}
+      onLoad={({ currentTarget }) =>
+        currentTarget.classList.toggle("tiny", currentTarget.naturalWidth < SMALL_WIDTH)
+      }
+    />
+  );
+}
+
+function TextPreview({ file }: { file: FileRecord }) {
+  const [text, setText] = useState<string>();
+  useEffect(() => {
+    const stop = new AbortController();
+    fetch(previewUrl(file.id), { signal: stop.signal })
+      .then((response) => response.text())
+      .then(setText, (problem: unknown) => stop.signal.aborted || setText(String(problem)));
+    return () => stop.abort();
+  }, [file.id]);
+  if (text === undefined) return <Loading />;
+  if (text === "") return <p class="empty">This file is empty.</p>;
+  const table = TABLE_NAME.test(file.name) && parseTable(text);
+  if (table) return <TablePreview {...table} />;
+  return (
+    <pre class="look" tabIndex={0}>
+      {text}
+    </pre>
+  );
+}
+
+const TablePreview = ({ columns, data }: TableData) => (
+  <div class="look cells" tabIndex={0}>
+    <table>
+      <thead>
+        <tr>
+          {columns.map((column, index) => (
+            <th key={index} scope="col">
+              {cellText(column)}
+            </th>
+          ))}
+        </tr>
+      </thead>
+      <tbody>
+        {data.map((cells, row) => (
+          <tr key={row}>
+            {cells.map((cell, column) => (
+              <td key={column}>{cellText(cell)}</td>
+            ))}
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  </div>
+);

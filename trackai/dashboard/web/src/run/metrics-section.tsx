@@ -1,0 +1,69 @@
+// The last, least and greatest value of each metric of a run.
+
+import type { Figures } from "../api/types";
+import { contains } from "../ui/controls";
+import { formatNumber, formatValue } from "../ui/format";
+import { useSearchBox } from "./use-search-box";
+
+interface Props {
+  figures: Figures[];
+  /** Whether the run has logged nothing of any kind. */
+  isEmpty: boolean;
+}
+
+export function MetricsSection({ figures, isEmpty }: Props) {
+  const [search, searchBox] = useSearchBox(figures.length, "metrics");
+  if (figures.length === 0 && !isEmpty) return null;
+  return (
+    <section class="facts" aria-label="Summary">
+      <header>
+        <h2>Summary</h2>
+        {searchBox}
+      </header>
+      {isEmpty && <p class="empty">No metrics yet. Log some with {'run.log({"loss": 0.5})'}.</p>}
+      {figures.length > 0 && (
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">metric</th>
+              <th scope="col">last</th>
+              <th scope="col">min</th>
+              <th scope="col">max</th>
+            </tr>
+          </thead>
+          <tbody>
+            {figures
+              .filter(({ path }) => contains(path, search))
+              .map((metric) => (
+                <MetricRow key={`${metric.axis} ${metric.path}`} metric={metric} />
+              ))}
+          </tbody>
+        </table>
+      )}
+    </section>
+  );
+}
+
+function MetricRow({ metric }: { metric: Figures }) {
+  const { path, last, min, max, min_step, max_step } = metric;
+  const hasSteps = metric.axis === "step";
+  return (
+    <tr>
+      <th scope="row">{path}</th>
+      <FigureCell value={last} step={null} />
+      <FigureCell value={min} step={hasSteps ? min_step : null} />
+      <FigureCell value={max} step={hasSteps ? max_step : null} />
+    </tr>
+  );
+}
+
+function FigureCell({ value, step }: { value: unknown; step: number | null }) {
+  if (value === null) return <td>{formatValue(value)}</td>;
+  const atStep = step === null ? "" : ` at step ${step}`;
+  return (
+    <td title={`${value}${atStep}`}>
+      {formatValue(value)}
+      {step !== null && <small aria-label={atStep}>@{formatNumber(step)}</small>}
+    </td>
+  );
+}

@@ -1,0 +1,134 @@
+// The page of a run: its summary on the left, what it has logged in tabs on the right.
+
+import { renameRun, runName } from "../api/runs";
+import type { Run } from "../api/types";
+import { ChartList } from "../chart/chart-list";
+import { EditableName } from "../ui/editable-name";
+import { Loading, PageError } from "../ui/messages";
+import { usePageTitle } from "../ui/page-title";
+import { Splitter } from "../ui/splitter";
+import { type Tab, Tabs } from "../ui/tabs";
+import { go, keepingView, textParameter } from "../view/address";
+import { Link } from "../view/link";
+import { projectId } from "../view/parameters";
+import { ConfigSection } from "./config-section";
+import { FilesTab } from "./files-tab";
+import { HistogramsTab } from "./histograms-tab";
+import { LogsTab } from "./logs-tab";
+import { MetricsSection } from "./metrics-section";
+import { isNumeric, type RunPaths } from "./run-paths";
+import { RunSummary } from "./run-summary";
+import { type RunData, useRunData } from "./use-run-data";
+
+const tabParameter = textParameter("tab");
+
+export function RunPage({ id }: { id: number }) {
+  const data = useRunData(id);
+  const { run, project, error, notFound } = data;
+  usePageTitle(run && runName(run), project?.name);
+  if (notFound) {
+    return (
+      <PageError>
+        {run ? "This run has been deleted." : "Run not found. It may have been deleted."}{" "}
+        <BackLink project={run?.project_id ?? projectId.value} />
+      </PageError>
+    );
+  }
+  if (error && !run) return <PageError>{error}</PageError>;
+  if (!run) return <Loading />;
+  return (
+    <div class="project run">
+      <Side run={run} data={data} />
+      <Splitter storageKey="run-width" label="Width of the summary" />
+      <RunTabs run={run} data={data} />
+    </div>
+  );
+}
+
+function BackLink({ project }: { project: number | undefined }) {
+  return project === undefined ? (
+    <Link to={{}}>← Projects</Link>
+  ) : (
+    <Link to={keepingView({ project })}>← Back to project</Link>
+  );
+}
+
+interface Props {
+  run: Run;
+  data: RunData;
+}
+
+function Side({ run, data }: Props) {
+  const name = runName(run);
+  const numeric = (data.figures ?? []).filter(isNumeric);
+  const rename = (newName: string) => renameRun(run.id, newName).then(data.refresh);
+  return (
+    <section class="side" aria-label="Run">
+      <p class="crumb">
+        <BackLink project={run.project_id} />
+      </p>
+      <h1 class="title">
+        <EditableName name={name} onRename={rename}>
+          <span title={run.run_id}>{name}</span>
+        </EditableName>
+      </h1>
+      <RunSummary run={run} details={data.details} />
+      <MetricsSection
+        figures={numeric.sort((left, right) => left.axis.localeCompare(right.axis))}
+        isEmpty={data.figures?.length === 0}
+      />
+      <ConfigSection config={data.config} />
+    </section>
+  );
+}
+
+function RunTabs({ run, data }: Props) {
+  const { paths } = data;
+  const tabs: Tab[] = [
+    { id: "charts", name: "Charts", count: paths.charts.length },
+    { id: "system", name: "System", count: paths.system.length },
+    { id: "logs", name: "Logs", count: paths.texts.length },
+    { id: "histograms", name: "Histograms", count: paths.histograms.length },
+    { id: "files", name: "Files", count: data.files?.length },
+  ];
+  const hasOnlySystem = data.isComplete && paths.charts.length === 0 && paths.system.length > 0;
+  const defaultTab = hasOnlySystem ? "system" : "charts";
+  const isKnown = tabs.some((tab) => tab.id === tabParameter.value);
+  const selected = isKnown ? tabParameter.value : defaultTab;
+  return (
+    <Tabs
+      tabs={tabs}
+      selected={selected}
+      onSelect={(tab) => go({ tab: tab === defaultTab ? undefined : tab })}
+    >
+      <TabContent tab={selected} run={run} paths={paths} isComplete={data.isComplete} />
+    </Tabs>
+  );
+}
+
+interface TabContentProps {
+  tab: string;
+  run: Run;
+  paths: RunPaths;
+  isComplete: boolean;
+}
+
+function TabContent({ tab, run, paths, isComplete }: TabContentProps) {
+  const isRunning = run.state === "running";
+  const chartProps = { runIds: [run.id], names: new Map([[run.id, runName(run)]]) };
+  if (tab === "charts") {
+    return <ChartList key={tab} {...chartProps} paths={isComplete ? paths.charts : undefined} />;
+  }
+  if (tab === "system") {
+    return paths.system.length > 0 ? (
+      <ChartList key={tab} {...chartProps} paths={paths.system} />
+    ) : (
+      <p class="empty">No system metrics. Log some with {'run.log_system({"gpu": 0.9})'}.</p>
+    );
+  }
+  if (tab === "logs") return <LogsTab runId={run.id} paths={paths.texts} running={isRunning} />;
+  if (tab === "histograms") {
+    return <HistogramsTab runId={run.id} paths={paths.histograms} running={isRunning} />;
+  }
+  return <FilesTab runId={run.id} running={isRunning} />;
+}

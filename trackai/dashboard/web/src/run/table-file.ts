@@ -1,0 +1,19 @@
+// Logged tables.
+
+export interface TableData {
+  columns: unknown[];
+  data: unknown[][];
+}
+
+/** The table in a file; undefined if the preview is cut off, and so is not valid JSON. */
+export function parseTable(text: string): TableData | undefined {
+  try {
+    const table = JSON.parse(text) as TableData;
+    return Array.isArray(table.columns) && table.data.every(Array.isArray) ? table : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export const cellText = (cell: unknown): string =>
+  typeof cell === "string" ? cell : JSON.stringify(cell);

@@ -1,0 +1,43 @@
+// The columns that the table can show.
+
+import type { Columns } from "../api/types";
+
+const FIGURES = [
+  "last",
+  "min",
+  "max",
+  "mean",
+  "points",
+  "nans",
+  "last_step",
+  "min_step",
+  "max_step",
+];
+const RUN_FIELDS = ["duration", "group", "tag", "notes", "updated", "finished", "id"];
+
+export interface ColumnChoice {
+  field: string;
+  name: string;
+  /** The figures of a metric that a column can show. */
+  figures: string[];
+}
+
+export function columnChoices({ metrics, config }: Columns): ColumnChoice[] {
+  return [
+    ...metrics.map(({ field, path, kind }) => ({
+      field,
+      name: path,
+      figures: kind === "number" || kind === "bool" ? FIGURES : [],
+    })),
+    ...config.map(({ field, key }) => ({ field, name: key, figures: [] })),
+    ...RUN_FIELDS.map((field) => ({ field, name: field, figures: [] })),
+  ];
+}
+
+/** The figure of a metric that a column shows; undefined if it is a column of something else. */
+export function figureOf(column: string, metricField: string): string | undefined {
+  if (column === metricField) return "last";
+  if (!column.startsWith(`${metricField}.`)) return undefined;
+  const figure = column.slice(metricField.length + 1);
+  return FIGURES.includes(figure) ? figure : undefined;
+}

@@ -1,0 +1,65 @@
+// The row of a group of runs in the table.
+
+import type { RunGroup } from "../api/types";
+import type { LineStyle } from "../ui/colors";
+import { formatValue, plural } from "../ui/format";
+import { Swatch } from "../ui/swatch";
+import { replaceParameters } from "../view/address";
+import { columns, openGroups } from "../view/parameters";
+import { printList } from "../view/parsing";
+import { ariaRow } from "./run-row";
+import { MAX_SELECTED } from "./use-selection";
+
+interface Props {
+  row: number;
+  group: RunGroup;
+  isOpen: boolean;
+  selectedRuns: number;
+  /** The line of the group's mean, if charts show it. */
+  line: LineStyle | undefined;
+  onSelect: () => void;
+  onDeselect: () => void;
+}
+
+export function GroupRow({ row, group, isOpen, selectedRuns, line, ...on }: Props) {
+  const { filter, runs, means } = group;
+  const toggleOpen = () => {
+    const others = openGroups.value.filter((open) => open !== filter);
+    replaceParameters({ open: printList(isOpen ? others : [...others, filter]) });
+  };
+  const name = group.value === null ? "none" : formatValue(group.value);
+  const isAllSelected = selectedRuns >= Math.min(runs, MAX_SELECTED);
+  return (
+    <div class="row group" role="row" aria-rowindex={ariaRow(row)}>
+      <span class="pick" role="cell">
+        <input
+          type="checkbox"
+          checked={isAllSelected}
+          indeterminate={selectedRuns > 0 && !isAllSelected}
+          aria-label={`Show the runs of ${name} in the charts`}
+          onChange={isAllSelected ? on.onDeselect : on.onSelect}
+        />
+      </span>
+      <span class="cell name" role="cell" aria-colspan={2}>
+        <button type="button" aria-expanded={isOpen} onClick={toggleOpen} title={filter}>
+          <span class="turn" aria-hidden="true">
+            ▸
+          </span>
+          {line && <Swatch {...line} />}
+          <b>{name}</b>
+          <small>{plural(runs, "run")}</small>
+        </button>
+      </span>
+      {columns.value.map((field) => (
+        <span class="cell number" role="cell" key={field} title={`Mean of ${field}`}>
+          {typeof means[field] === "number" && (
+            <>
+              <small aria-label="mean">⌀</small> {formatValue(means[field])}
+            </>
+          )}
+        </span>
+      ))}
+      <span class="cell created" role="cell" />
+    </div>
+  );
+}

@@ -1,0 +1,95 @@
+// Colours of runs: Okabe and Ito's palette and darker variants, distinguishable with any colour
+// vision. A run keeps its colour while it is shown. With more runs than colours, colours repeat
+// with dashed lines.
+
+import { signal } from "@preact/signals";
+
+const LIGHT = [
+  "#0072b2",
+  "#d55e00",
+  "#009e73",
+  "#cc79a7",
+  "#8a6d00",
+  "#3fa7dc",
+  "#7a4a9e",
+  "#4d4d4d",
+];
+const DARK = [
+  "#56b4e9",
+  "#ff9248",
+  "#2fd0a3",
+  "#e79fc8",
+  "#e6c229",
+  "#8fb8ff",
+  "#bf95e8",
+  "#bdbdbd",
+];
+const DASHES = [[], [7, 4], [2, 3], [9, 3, 2, 3]];
+
+const prefersDark = matchMedia("(prefers-color-scheme: dark)");
+/** Whether the page uses the dark scheme; readers are redrawn when it changes. */
+export const isDark = signal(prefersDark.matches);
+prefersDark.addEventListener("change", () => {
+  isDark.value = prefersDark.matches;
+});
+
+export interface LineStyle {
+  color: string;
+  dash: number[];
+}
+
+// A slot is a colour and a dash pattern: all colours solid, then all colours dashed, and so on.
+const slots = new Map<number, number>();
+
+/** Assign slots to the runs that are shown; runs that have one keep it. */
+export function assignColors(runIds: number[]): void {
+  const shown = new Set(runIds);
+  for (const id of slots.keys()) if (!shown.has(id)) slots.delete(id);
+  const taken = new Set(slots.values());
+  for (const id of runIds) {
+    if (slots.has(id)) continue;
+    const slot = freeSlot(id, taken);
+    slots.set(id, slot);
+    taken.add(slot);
+  }
+}
+
+/** The run's default slot if it is free, so that a link shows the same colours again. */
+function freeSlot(runId: number, taken: Set<number>): number {
+  for (let round = 0; ; round++) {
+    for (let offset = 0; offset < LIGHT.length; offset++) {
+      const slot = round * LIGHT.length + ((runId - 1 + offset) % LIGHT.length);
+      if (!taken.has(slot)) return slot;
+    }
+  }
+}
+
+export const slotStyle = (slot: number): LineStyle => ({
+  color: (isDark.value ? DARK : LIGHT)[slot % LIGHT.length] as string,
+  dash: DASHES[Math.floor(slot / LIGHT.length) % DASHES.length] as number[],
+});
+
+export const runStyle = (runId: number): LineStyle =>
+  slotStyle(slots.get(runId) ?? (runId - 1) % LIGHT.length);
+
+export const runColor = (runId: number): string => runStyle(runId).color;
+
+// From dark to light in even steps: a few stops of viridis, without the ends that are too close to
+// the background.
+const GRADIENT_LIGHT = ["#440154", "#3b528b", "#21918c", "#35a853", "#a8b400"];
+const GRADIENT_DARK = ["#7d5bd0", "#4b8bd0", "#2bb3a3", "#7ad151", "#fde725"];
+
+/** The colour at a position from 0 to 1 of a gradient. */
+export function gradientColor(position: number): string {
+  const stops = isDark.value ? GRADIENT_DARK : GRADIENT_LIGHT;
+  const scaled = Math.min(1, Math.max(0, position)) * (stops.length - 1);
+  const index = Math.min(stops.length - 2, Math.floor(scaled));
+  const [from, to] = [channels(stops[index] as string), channels(stops[index + 1] as string)];
+  const mixed = from.map((channel, at) =>
+    Math.round(channel + ((to[at] as number) - channel) * (scaled - index)),
+  );
+  return `#${mixed.map((channel) => channel.toString(16).padStart(2, "0")).join("")}`;
+}
+
+const channels = (color: string): number[] =>
+  [1, 3, 5].map((start) => parseInt(color.slice(start, start + 2), 16));

@@ -1,0 +1,25 @@
+// Comparing and converting values of configurations and metrics.
+
+/** Order names by the numbers in them: key2 before key10. */
+export const compareNatural = (left: string, right: string): number =>
+  left.localeCompare(right, undefined, { numeric: true });
+
+/** A key under which values that are equal in Python are equal here. */
+export const valueKey = (value: unknown): string => JSON.stringify(value ?? null);
+
+export const finiteNumber = (value: unknown): number | undefined =>
+  typeof value === "number" && Number.isFinite(value) ? value : undefined;
+
+/** The number that a logged value is plotted at; NaN and infinities arrive as strings. */
+export const plottedNumber = (value: unknown): number | null =>
+  typeof value === "number" ? value : typeof value === "boolean" ? Number(value) : null;
+
+export function extent(values: Iterable<number | null | undefined>): [number, number] | undefined {
+  let [low, high] = [Infinity, -Infinity];
+  for (const value of values) {
+    if (value === null || value === undefined) continue;
+    if (value < low) low = value;
+    if (value > high) high = value;
+  }
+  return low <= high ? [low, high] : undefined;
+}

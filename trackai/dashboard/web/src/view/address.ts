@@ -1,0 +1,69 @@
+// The address holds the whole view, so that a link shows the same.
+
+import { computed, type ReadonlySignal, signal } from "@preact/signals";
+import { type Change, parseId, printAddress } from "./parsing";
+import { otherScrollPositions, scrollPositions } from "./scroll-positions";
+
+const search = signal(location.search);
+
+addEventListener("popstate", () => {
+  search.value = location.search;
+});
+
+export const params = computed(() => new URLSearchParams(search.value));
+
+export const textParameter = (name: string, fallback = ""): ReadonlySignal<string> =>
+  computed(() => params.value.get(name) ?? fallback);
+
+// What the pages of a run and of a comparison keep for the way back to the project.
+const PROJECT_VIEW = [
+  "filter",
+  "sort",
+  "order",
+  "by",
+  "open",
+  "columns",
+  "runs",
+  "metrics",
+  "x",
+  "smooth",
+  "scale",
+  "xscale",
+  "clip",
+  "mean",
+  "closed",
+  "range",
+  "hide",
+];
+
+/** The parameters of another page of the project, with the current view of the project. */
+export function keepingView(change: Change): Change {
+  const kept = PROJECT_VIEW.map((name) => [name, params.value.get(name) ?? undefined]);
+  return { ...change, ...Object.fromEntries(kept) };
+}
+
+/** The current address with some parameters changed. */
+export const changedAddress = (change: Change): string => printAddress(search.value, change);
+
+/** The address of a page with these parameters only. */
+export const pageAddress = (parameters: Change): string => printAddress("", parameters);
+
+interface GoOptions {
+  /** Keep the other parameters of the address. */
+  keep?: boolean;
+  /** Replace the entry of the history, as for a value that is being typed or dragged. */
+  replace?: boolean;
+}
+
+/** Change the address without a new entry in the history. */
+export const replaceParameters = (change: Change): void => go(change, { replace: true });
+
+export function go(change: Change, { keep = true, replace = false }: GoOptions = {}): void {
+  const url = keep ? changedAddress(change) : pageAddress(change);
+  const sameProject = change.project === parseId(params.peek().get("project"));
+  // Another page of the project keeps the positions, for links that lead back.
+  const positions = keep ? otherScrollPositions() : sameProject ? scrollPositions() : null;
+  if (!replace) history.replaceState(scrollPositions(), "");
+  history[replace ? "replaceState" : "pushState"](positions, "", url);
+  search.value = location.search;
+}

@@ -1,0 +1,51 @@
+// The parameters of the address as typed values.
+
+import { computed, type ReadonlySignal } from "@preact/signals";
+import { params, textParameter } from "./address";
+import { toFilter } from "./filter-text";
+import { parseId, parseIds, parseList, parseRange, parseSmoothing, parseXAxis } from "./parsing";
+
+const parameter = <T>(name: string, parse: (text: string | null) => T): ReadonlySignal<T> =>
+  computed(() => parse(params.value.get(name)));
+
+const isOne = (text: string | null): boolean => text === "1";
+const isLog = (text: string | null): boolean => text === "log";
+
+export const projectId = parameter("project", parseId);
+export const runId = parameter("run", parseId);
+export const isComparing = parameter("view", (text) => text === "compare");
+
+/** The filter as it was typed, and as it is sent to the server. */
+export const filterText = textParameter("filter");
+export const filter = computed(() => toFilter(filterText.value));
+export const sortField = textParameter("sort", "created_at");
+export const sortOrder = textParameter("order", "desc");
+export const columns = parameter("columns", parseList);
+/** The selected runs; undefined while the user has selected none: the newest are shown. */
+export const selectedRuns = parameter("runs", parseIds);
+
+/** The field by which the table groups runs, and the filters of the open groups. */
+export const groupBy = textParameter("by");
+export const openGroups = parameter("open", parseList);
+
+export const metricSearch = textParameter("metrics");
+export const xAxis = parameter("x", parseXAxis);
+export const smoothing = parameter("smooth", parseSmoothing);
+export const logY = parameter("scale", isLog);
+export const logX = parameter("xscale", isLog);
+export const clipOutliers = parameter("clip", isOne);
+/** The metric whose chart fills the screen. */
+export const fullScreenPath = computed(() => params.value.get("full") ?? undefined);
+/** The zoomed part of the x axis. */
+export const zoomRange = parameter("range", parseRange);
+/** The closed sections of charts. */
+export const closedSections = parameter("closed", parseList);
+/** The keys of hidden lines; the page of a run always shows its line. */
+export const hiddenLines = computed(() =>
+  runId.value === undefined ? parseList(params.value.get("hide")) : [],
+);
+/** The field by whose groups charts show means; by default that of the table. */
+export const meanBy = computed(() => {
+  const field = params.value.get("mean") ?? groupBy.value;
+  return field === "none" ? "" : field;
+});

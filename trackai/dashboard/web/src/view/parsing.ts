@@ -1,0 +1,55 @@
+// Reading and printing the parameters of the address.
+
+import type { Range, XAxis } from "../api/types";
+
+/** Parameters to set; undefined or "" removes one. */
+export type Change = Record<string, string | number | undefined>;
+
+/** The address with some parameters changed. */
+export function printAddress(search: string, change: Change): string {
+  const params = new URLSearchParams(search);
+  for (const [name, value] of Object.entries(change)) {
+    if (value === undefined || value === "") params.delete(name);
+    else params.set(name, String(value));
+  }
+  const query = params.toString();
+  return query ? `/?${query}` : "/";
+}
+
+export function parseId(text: string | null): number | undefined {
+  const id = Number(text);
+  return Number.isInteger(id) && id > 0 ? id : undefined;
+}
+
+/** Ids with commas between them; undefined if the parameter is not set. */
+export function parseIds(text: string | null): number[] | undefined {
+  return text === null ? undefined : text.split(",").flatMap((id) => parseId(id) ?? []);
+}
+
+/** Lines of text; empty ones are left out. */
+export const parseList = (text: string | null): string[] =>
+  (text ?? "").split("\n").filter(Boolean);
+
+export const printList = (items: string[]): string => items.join("\n");
+
+export const parseXAxis = (text: string | null): XAxis =>
+  text === "time" || text === "relative" ? text : "step";
+
+export const parseSmoothing = (text: string | null): number =>
+  Math.min(0.99, Math.max(0, Number(text) || 0));
+
+export interface AxisRange extends Range {
+  axis: string;
+}
+
+/** A zoomed range as AXIS:MIN:MAX; undefined if it is not one. */
+export function parseRange(text: string | null): AxisRange | undefined {
+  const [axis, low, high] = (text ?? "").split(":");
+  const [min, max] = [Number(low), Number(high)];
+  return axis && low && high && min < max ? { axis, min, max } : undefined;
+}
+
+const rounded = (value: number): number => Number(value.toPrecision(9));
+
+export const printRange = (axis: string, { min, max }: Range): string =>
+  `${axis}:${rounded(min)}:${rounded(max)}`;

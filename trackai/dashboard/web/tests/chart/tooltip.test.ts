@@ -1,0 +1,40 @@
+import { describe, expect, test } from "vitest";
+import { describePoint, describePosition, nearestIndex } from "../../src/chart/tooltip";
+import { seeded } from "../random";
+import { line } from "./fixtures";
+
+test("nearestIndex agrees with a search of all values", () => {
+  const random = seeded(5);
+  for (let turn = 0; turn < 300; turn++) {
+    const values = Array.from({ length: 1 + Math.floor(random() * 20) }, () => random() * 100);
+    values.sort((left, right) => left - right);
+    const x = random() * 120 - 10;
+    const distance = (value: number) => Math.abs(value - x);
+    const nearest = values[nearestIndex(values, x)] as number;
+    expect(distance(nearest)).toBe(Math.min(...values.map(distance)));
+  }
+});
+
+describe("describePosition", () => {
+  test.each([
+    [line([1]), "step 0"],
+    [line([1], { steps: [[3, 9]] }), "steps 3 – 9"],
+    [line([1], { axis: "relative", from: [1.23456] }), "1.235 s · step 0"],
+    [line([1], { axis: "relative", steps: [[null, null]], from: [2] }), "2 s"],
+  ])("%#", (shown, text) => {
+    expect(describePosition({ line: shown, index: 0 })).toBe(text);
+  });
+});
+
+describe("describePoint", () => {
+  test.each([
+    [line([1]), ""],
+    [line([1], { count: [5], low: [0], high: [2] }), "0 … 2 · 5 points"],
+    [line([1], { runs: 2, count: [1], low: [0], high: [2] }), "± 1 · 1 of 2 runs"],
+    [line([1], { runs: 1 }), "1 of 1 run"],
+    [line([1], { unsmoothed: [3] }), "unsmoothed 3"],
+    [line([1], { unsmoothed: [null], notes: ["NaN"] }), "unsmoothed NaN · NaN"],
+  ])("%#", (shown, text) => {
+    expect(describePoint({ line: shown, index: 0, value: shown.y[0] ?? null })).toBe(text);
+  });
+});

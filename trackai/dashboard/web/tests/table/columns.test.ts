@@ -1,0 +1,50 @@
+import { describe, expect, test } from "vitest";
+import { columnChoices, figureOf } from "../../src/table/column-choices";
+import { columnTitles } from "../../src/table/column-titles";
+
+describe("columnTitles", () => {
+  test.each([
+    [["config.lr"], ["lr"]],
+    [["config.optimizer/learning_rate"], ["learning_rate"]],
+    [["metric.train/accuracy.max"], ["max accuracy"]],
+    [
+      ["metric.train/accuracy.max", "metric.val/accuracy.max", "config.lr", "metric.lr"],
+      ["max train/accuracy", "max val/accuracy", "config.lr", "metric.lr"],
+    ],
+    [[], []],
+  ])("of %j", (fields, titles) => {
+    expect(columnTitles(fields)).toEqual(titles);
+  });
+
+  test("are different for different fields", () => {
+    const parts = ["a", "bb", "config", "a_long_name", "another_long_name"];
+    const paths = parts.flatMap((left) => parts.map((right) => `${left}/${right}`));
+    const fields = ["config", "metric"].flatMap((kind) =>
+      [...parts, ...paths].map((path) => `${kind}.${path}`),
+    );
+    expect(new Set(columnTitles(fields)).size).toBe(fields.length);
+  });
+});
+
+describe("figureOf", () => {
+  test.each([
+    ["metric.loss", "metric.loss", "last"],
+    ["metric.loss.min", "metric.loss", "min"],
+    ["metric.loss.last_step", "metric.loss", "last_step"],
+    ["metric.loss.other", "metric.loss", undefined],
+    ["metric.loss2", "metric.loss", undefined],
+    ["config.lr", "metric.loss", undefined],
+  ])("of %s as %s is %j", (column, field, figure) => {
+    expect(figureOf(column, field)).toBe(figure);
+  });
+});
+
+test("columnChoices offers figures of numbers only", () => {
+  const metric = (path: string, kind: string) => ({ path, field: `metric.${path}`, runs: 1, kind });
+  const choices = columnChoices({
+    config: [{ key: "lr", field: "config.lr", runs: 1 }],
+    metrics: [metric("loss", "number"), metric("out", "text")],
+  });
+  const figures = Object.fromEntries(choices.map((choice) => [choice.name, choice.figures.length]));
+  expect(figures).toMatchObject({ loss: 9, out: 0, lr: 0, duration: 0 });
+});
