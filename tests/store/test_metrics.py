@@ -296,6 +296,17 @@ async def test_a_metric_logged_both_ways_is_two_series(db: Database) -> None:
         assert sorted(await reads.read_many(conn, both)) == [[(1, 2.0)], [(3, 1.0)]]
 
 
+async def test_a_metric_logged_both_ways_can_be_sent_again(db: Database) -> None:
+    async with db.write() as conn:
+        run_id = await new_run(conn)
+        writer_id = await writer(conn, run_id, 1)
+        columns = [Column("m", "step", [3], [1], [1.0]), Column("m", "time", [1], [1], [2.0])]
+        await metrics.append(conn, run_id, writer_id, columns)
+        for column in columns:
+            await metrics.append(conn, run_id, writer_id, [column])
+        assert [item.points for item in await series.find(conn, run_id, "m")] == [1, 1]
+
+
 async def test_ranges_and_pages(db: Database) -> None:
     async with db.write() as conn:
         run_id = await new_run(conn)
