@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import trackai
 from trackai.store.catalogue import projects, runs, writers
-from trackai.store.points import lineage, metrics, reads
+from trackai.store.points import curves, lineage, metrics, reads
 from trackai.structs.points import Column
 
 if TYPE_CHECKING:
@@ -112,6 +112,20 @@ async def test_a_missing_parent_and_a_cycle_are_accepted(db: Database) -> None:
         await runs.set_fork(conn, root, "child", 3)
     assert len(await _values(db, child, "loss")) == 6
     assert len(await _values(db, root, "loss")) > 5
+
+
+async def test_a_fork_of_booleans_inherits_numbers(db: Database) -> None:
+    async with db.write() as conn:
+        for name, step, value in (("root", 0, 0.5), ("child", 1, True)):
+            run_id = await _run(conn, name, {}, fork=None if name == "root" else ("root", 0))
+            writer_id = await writers.get_or_create(
+                conn, uid=f"{name} 2", run_id=run_id, attempt=1, rank=0, host="h", pid=1, now=1
+            )
+            await metrics.append(
+                conn, run_id, writer_id, [Column("m", "step", [step], [7], [value])]
+            )
+        (segments,) = await lineage.find(conn, run_id, "m")
+        assert (await curves.read(conn, segments)).values == [0.5, 1]
 
 
 async def test_over_http(db: Database, server: Server) -> None:

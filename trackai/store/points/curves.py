@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from trackai.store.points import reads
+from trackai.store.points import lineage, reads
 from trackai.values.non_finite import python_value
 from trackai.values.types import Axis, Step, StoredValue, Value
 
@@ -46,7 +46,8 @@ async def read(conn: Connection, segments: Sequence[Segment]) -> Columns:
         # made. Splitting a list of all rows takes twice as long.
         cursor.row_factory = add  # type: ignore[assignment]
         await cursor.fetchall()
-    kind = segments[0].series.kind
+    # Of segments that differ in kind, booleans are read as numbers.
+    kind = lineage.as_one(segments).kind
     axis = segments[0].series.axis
     if all(part.kind == "number" and part.points == part.finite_points for part, _ in segments):
         return Columns(axis, steps, timestamps, values)  # type: ignore[arg-type]
