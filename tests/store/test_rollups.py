@@ -208,19 +208,6 @@ async def test_steps_that_are_too_close_for_borders_between_them(
             await _check(db, run_id, Range(steps[first], steps[last]), 10)
 
 
-def test_levels() -> None:
-    assert buckets.level_for(0, 999, 1000) == 0
-    assert buckets.level_for(0, 1000, 1000) == 1
-    assert buckets.level_for(0, 0.5, 1000) == -10
-    assert buckets.level_holding(list(range(1000)), 64) == 6
-    assert buckets.level_holding([1] * 1000, 64) == buckets.LOWEST_LEVEL
-    assert buckets.adjusted_level(6, [1, 1, 64], 64) == 6
-    assert buckets.adjusted_level(6, [1, 1, 1024], 64) == 2
-    # For steps beyond the buckets of rollups, points are read.
-    for far in (Range(1e308, 1.1e308), Range(-1.1e308, -1e308)):
-        assert buckets.plan(far, 5, -20, []) == ([], [far])
-
-
 async def test_deleting_a_run_deletes_its_rollups(db_path: Path, db: Database) -> None:
     async with db.write() as conn:
         run_id, ids = await _writers(conn)

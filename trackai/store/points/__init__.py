@@ -1,7 +1,7 @@
-"""Points: the only code that reads and writes the points of series, and what is derived from them.
+"""Points of series, and what is derived from them: the seam for a second database engine.
 
-A second database engine has to offer these verbs, which ingest, charts, transfer, upkeep, reading
-and the API call:
+Such an engine has to offer these verbs, which ingest, charts, transfer, upkeep, reading and the API
+call:
 
     append      metrics.append, append_parts, append_new, note_own_steps
     read        reads.read, pages, read_many, count, count_up_to; tails.last_points
@@ -14,7 +14,7 @@ and the API call:
     follow      arrivals.last, since
     compact     rollups.next_stale, refresh
 
-`series` and `lineage` find the series to read. The other modules are internal: `attempts`,
-`duplicates` and `figures` belong to append. Rows of `metrics` and `system_steps` are also read by
-`transfer.dump` and `transfer.imports`, checked by `upkeep.checks` and deleted by `upkeep.garbage`.
+`series` and `lineage` find the series to read. `attempts`, `duplicates` and `figures` belong to
+append. Of other modules, only `transfer.dump`, `transfer.load`, `transfer.imports`, `upkeep.checks`
+and `upkeep.garbage` have statements on the tables of points.
 """
