@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trackai.downsampling.moving_average import Average, decay_rate
+from trackai.downsampling.moving_average import Average
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,7 +60,7 @@ def test_averages_are_those_of_the_formula(
         points.sort(key=lambda point: point[0])
     xs, ys = [x for x, _ in points], [y for _, y in points]
     extent = float(max(xs) - min(xs))
-    average = Average(decay_rate(amount, extent))
+    average = Average(amount, extent)
     averages = average.add(xs[:cut], ys[:cut]) + average.add(xs[cut:], ys[cut:])
     expected = published(xs, ys, amount, extent)
     assert [value is None for value in averages] == [value is None for value in expected]
@@ -85,8 +85,7 @@ def test_the_error_of_batches_is_at_most_as_stated(
 ) -> None:
     xs = [sum(gaps[: place + 1]) for place in range(len(values))]
     extent = xs[-1] - xs[0]
-    rate = decay_rate(amount, extent)
-    one_by_one, in_batches = Average(rate), Average(rate)
+    one_by_one, in_batches = Average(amount, extent), Average(amount, extent)
     exact = one_by_one.add(xs, values)
     spread = max(values) - min(values)
     for begin in range(0, len(values), size):
@@ -100,7 +99,14 @@ def test_the_error_of_batches_is_at_most_as_stated(
 
 
 def test_large_values_do_not_overflow() -> None:
-    smoother = Average(decay_rate(0.9, 2.0))
+    smoother = Average(0.9, 2.0)
     averages = smoother.add([0, 1, 2], [1.7e308, -1.7e308, 1.7e308])
     assert all(value is not None and math.isfinite(value) for value in averages)
-    assert Average(decay_rate(0.5, math.inf)).add([-1e308, 1e308], [1.0, 3.0]) == [1.0, 3.0]
+    assert Average(0.5, math.inf).add([-1e308, 1e308], [1.0, 3.0]) == [1.0, 3.0]
+
+
+def test_a_range_of_x_may_be_tiny() -> None:
+    xs, values = [-2.225073858507e-311, 0.0], [1.0, 0.0]
+    expected = published(xs, values, 0.97, xs[1] - xs[0])
+    averages = Average(0.97, xs[1] - xs[0]).add(xs, values)
+    assert averages == pytest.approx(expected, rel=1e-6, abs=0)

@@ -26,31 +26,32 @@ _PARTS = 1000
 _FARTHEST = 1.7976931348623157e308
 
 
-def decay_rate(smoothing: float, extent: float) -> float:
-    """The rate at which a weight decays: it is exp(-rate * distance in x).
+def decay_rate(smoothing: float) -> float:
+    """The rate at which a weight decays: over the whole range of x, it is exp(-rate).
 
     Args:
         smoothing: above 0 and below 1.
-        extent: the range of x over the whole series; if it is 0, all weights are equal.
     """
-    if extent <= 0:
-        return 0.0
-    weight = min(math.sqrt(smoothing), _LARGEST_WEIGHT)
-    return -math.log(weight) * _PARTS / min(extent, _FARTHEST)
+    return -math.log(min(math.sqrt(smoothing), _LARGEST_WEIGHT)) * _PARTS
 
 
 class Average:
     """The moving average over points, which are added in order.
+
+    Args:
+        smoothing: above 0 and below 1.
+        extent: the range of x over the whole series; if it is 0, all weights are equal.
 
     Attributes:
         within: the largest error of an average so far, as a share of the difference between the
             highest and the lowest value; 0 as long as all points were added one by one.
     """
 
-    __slots__ = ("_clock", "_mean", "_rate", "_weight", "within")
+    __slots__ = ("_clock", "_extent", "_mean", "_rate", "_weight", "within")
 
-    def __init__(self, rate: float) -> None:
-        self._rate = rate
+    def __init__(self, smoothing: float, extent: float) -> None:
+        self._rate = decay_rate(smoothing) if extent > 0 else 0.0
+        self._extent = min(extent, _FARTHEST) if extent > 0 else 1.0
         self._clock: Step = -math.inf
         self._weight = 0.0
         self._mean = 0.0
@@ -58,7 +59,8 @@ class Average:
 
     def add(self, xs: Iterable[Step], values: Iterable[StoredValue]) -> list[float | None]:
         """Add points, and get the average at each; None at those that are not finite."""
-        rate, clock, weight, mean = -self._rate, self._clock, self._weight, self._mean
+        rate, extent = -self._rate, self._extent
+        clock, weight, mean = self._clock, self._weight, self._mean
         exp = math.exp
         averages: list[float | None] = []
         append = averages.append
@@ -68,7 +70,7 @@ class Average:
                 if weight:
                     if x - clock != distance:
                         distance = x - clock
-                        factor = exp(rate * distance) if rate else 1.0
+                        factor = exp(rate * (distance / extent)) if rate else 1.0
                     weight *= factor
                 clock = x
             # None and text are not finite either.
@@ -109,10 +111,10 @@ class Average:
 
     def error(self, width: float) -> float:
         """The largest error of an average if points over a width of x are added at once."""
-        return math.tanh(self._rate * width / 2)
+        return math.tanh(self._rate * (width / self._extent) / 2)
 
     def _factor(self, distance: float) -> float:
-        return math.exp(-self._rate * distance) if self._rate else 1.0
+        return math.exp(-self._rate * (distance / self._extent)) if self._rate else 1.0
 
 
 _NUMBERS = frozenset({int, float})

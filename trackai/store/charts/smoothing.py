@@ -81,9 +81,9 @@ async def read(
     over_time = how.over_time or segments[0].series.axis == "time"
     steps = float(extent.last_step) - float(extent.first_step)
     times = extent.last_timestamp - extent.first_timestamp
-    rate = decay_rate(how.amount, times if over_time else steps)
-    narrow = _level(extent, decay_rate(how.amount, 1.0), steps)
-    reader = _Reader(conn, segments, Average(rate), over_time)
+    average = Average(how.amount, times if over_time else steps)
+    narrow = _level(extent, decay_rate(how.amount), steps)
+    reader = _Reader(conn, segments, average, over_time)
     past = Range(extent.first_step, buckets.below(window.low))
     if past.low <= past.high:
         if narrow is None:
