@@ -87,7 +87,7 @@ async def find(
     """
     metrics = await find_many(conn, [run_id], [path], inherited=inherited)
     if not metrics:
-        raise NotFoundError(f"metric {path!r} not found in run {run_id}")
+        raise NotFoundError(f"run {run_id} has no metric {path!r}")
     return sorted((segments for _, segments in metrics), key=lambda item: item[0].series.axis)
 
 

@@ -294,7 +294,7 @@ async def find(conn: Connection, run_id: int, path: str) -> list[Series]:
     """
     rows = await _by_path(conn, run_id, path)
     if not rows:
-        raise NotFoundError(f"metric {path!r} not found in run {run_id}")
+        raise NotFoundError(f"run {run_id} has no metric {path!r}")
     return rows
 
 
