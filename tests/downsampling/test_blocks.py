@@ -1,4 +1,4 @@
-"""Blocks: whatever the buckets are, they come out as they went in."""
+"""Blocks: packing and unpacking buckets does not change them."""
 
 from __future__ import annotations
 
@@ -33,34 +33,34 @@ _figures = st.tuples(
     times=_times,
     figures=st.lists(_figures, min_size=40, max_size=40),
 )
-def test_buckets_come_out_as_they_went_in(
+def test_unpacking_reverses_packing(
     numbers: set[int], steps: list[Step], times: list[int], figures: list[Any]
 ) -> None:
-    steps.sort()  # as those of buckets are; times may go back
-    found = {
+    steps.sort()  # like those of buckets; times may decrease
+    by_number = {
         number: Bucket(
             *figures[at][:7], *steps[2 * at : 2 * at + 2], *times[2 * at : 2 * at + 2],
             *figures[at][7:],
         )
         for at, number in enumerate(sorted(numbers))
     }  # fmt: skip
-    packed = list(blocks.pack(found.items()))
-    assert all(one < other for (one, _), (other, _) in pairwise(packed))
+    packed = list(blocks.pack(by_number.items()))
+    assert all(left < right for (left, _), (right, _) in pairwise(packed))
     unpacked = thinning.join(blocks.unpack(*block) for block in packed)
-    assert repr(dict(unpacked.items())) == repr(found)
+    assert repr(dict(unpacked.items())) == repr(by_number)
     for first, last in ((-5, 5), (-(2**60), 2**60), (3, 2)):
-        part = {number: one for number, one in found.items() if first <= number <= last}
+        part = {number: bucket for number, bucket in by_number.items() if first <= number <= last}
         assert repr(dict(unpacked.between(first, last).items())) == repr(part)
 
 
-def test_a_bucket_of_a_regular_series_takes_half_of_what_a_row_would() -> None:
-    found = {
+def test_a_bucket_of_a_regular_series_takes_half_the_space_of_a_row() -> None:
+    by_number = {
         number: Bucket(
             32, 32, 0, 0, 0.1 * number, 0.3 * number + 1, 1 / (number + 1), 32 * number,
             32 * number + 31, 10**15 + 32 * number, 10**15 + 32 * number + 31, 0.2, 0.25,
         )
         for number in range(160)
     }  # fmt: skip
-    packed = list(blocks.pack(found.items()))
+    packed = list(blocks.pack(by_number.items()))
     assert len(packed) == 10
-    assert sum(len(some) for _, some in packed) < 160 * 45
+    assert sum(len(block) for _, block in packed) < 160 * 45

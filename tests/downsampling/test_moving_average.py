@@ -1,4 +1,4 @@
-"""Smoothing: the published formula, whatever the points."""
+"""Smoothing: averages are those of the published formula."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trackai.downsampling.moving_average import Average, decay_rate
+from trackai.downsampling.moving_average import Average
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,24 +53,24 @@ _amounts = st.floats(0.01, 0.99999)
 
 
 @given(points=_points, amount=_amounts, ordered=st.booleans(), cut=st.integers(0, 40))
-def test_averages_are_what_the_formula_says(
+def test_averages_are_those_of_the_formula(
     points: list[tuple[float, StoredValue]], amount: float, ordered: bool, cut: int
 ) -> None:
     if ordered:
         points.sort(key=lambda point: point[0])
     xs, ys = [x for x, _ in points], [y for _, y in points]
     extent = float(max(xs) - min(xs))
-    average = Average(decay_rate(amount, extent))
-    found = average.add(xs[:cut], ys[:cut]) + average.add(xs[cut:], ys[cut:])
+    average = Average(amount, extent)
+    averages = average.add(xs[:cut], ys[:cut]) + average.add(xs[cut:], ys[cut:])
     expected = published(xs, ys, amount, extent)
-    assert [one is None for one in found] == [one is None for one in expected]
+    assert [value is None for value in averages] == [value is None for value in expected]
     largest = max(
         (abs(y) for y in ys if isinstance(y, int | float) and math.isfinite(y)), default=1
     )
-    for one, other in zip(found, expected, strict=True):
-        if one is not None and other is not None:
-            # The smallest floats have no digits to lose.
-            assert one == pytest.approx(other, rel=1e-9, abs=max(1e-9 * largest, 1e-300))
+    for value, exact in zip(averages, expected, strict=True):
+        if value is not None and exact is not None:
+            # The smallest floats have few digits.
+            assert value == pytest.approx(exact, rel=1e-9, abs=max(1e-9 * largest, 1e-300))
     assert average.within == 0
 
 
@@ -80,25 +80,33 @@ def test_averages_are_what_the_formula_says(
     amount=_amounts,
     size=st.integers(1, 12),
 )
-def test_points_in_lots_are_within_what_is_said(
+def test_the_error_of_batches_is_at_most_as_stated(
     values: list[float], gaps: list[float], amount: float, size: int
 ) -> None:
     xs = [sum(gaps[: place + 1]) for place in range(len(values))]
     extent = xs[-1] - xs[0]
-    rate = decay_rate(amount, extent)
-    one_by_one, in_lots = Average(rate), Average(rate)
+    one_by_one, in_batches = Average(amount, extent), Average(amount, extent)
     exact = one_by_one.add(xs, values)
     spread = max(values) - min(values)
     for begin in range(0, len(values), size):
-        lot, where = values[begin : begin + size], xs[begin : begin + size]
-        found = in_lots.add_many(where[0], where[-1], len(lot), sum(lot) / len(lot))
-        expected = exact[begin + len(lot) - 1]
+        batch, batch_xs = values[begin : begin + size], xs[begin : begin + size]
+        average = in_batches.add_many(
+            batch_xs[0], batch_xs[-1], len(batch), sum(batch) / len(batch)
+        )
+        expected = exact[begin + len(batch) - 1]
         assert expected is not None
-        assert abs(found - expected) <= in_lots.within * spread + 1e-6
+        assert abs(average - expected) <= in_batches.within * spread + 1e-6
 
 
 def test_large_values_do_not_overflow() -> None:
-    average = Average(decay_rate(0.9, 2.0))
-    found = average.add([0, 1, 2], [1.7e308, -1.7e308, 1.7e308])
-    assert all(one is not None and math.isfinite(one) for one in found)
-    assert Average(decay_rate(0.5, math.inf)).add([-1e308, 1e308], [1.0, 3.0]) == [1.0, 3.0]
+    smoother = Average(0.9, 2.0)
+    averages = smoother.add([0, 1, 2], [1.7e308, -1.7e308, 1.7e308])
+    assert all(value is not None and math.isfinite(value) for value in averages)
+    assert Average(0.5, math.inf).add([-1e308, 1e308], [1.0, 3.0]) == [1.0, 3.0]
+
+
+def test_a_range_of_x_may_be_tiny() -> None:
+    xs, values = [-2.225073858507e-311, 0.0], [1.0, 0.0]
+    expected = published(xs, values, 0.97, xs[1] - xs[0])
+    averages = Average(0.97, xs[1] - xs[0]).add(xs, values)
+    assert averages == pytest.approx(expected, rel=1e-6, abs=0)

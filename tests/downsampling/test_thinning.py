@@ -1,4 +1,4 @@
-"""Thinning in columns: the same buckets as one by one."""
+"""Buckets made column by column: the same as those made one by one."""
 
 from __future__ import annotations
 
@@ -38,33 +38,33 @@ def test_buckets_are_those_of_the_points(
 ) -> None:
     steps.sort()
     values = values[: len(steps)]
-    when = times[: len(steps)] if times else None
-    single = thinning.single(steps, values, when).buckets()
+    timestamps = times[: len(steps)] if times else None
+    single = thinning.single(steps, values, timestamps).buckets()
     expected: dict[int, buckets.Bucket] = {}
-    for one in single:
-        number = buckets.bucket_of(one.first_step, level)
-        # Times do not go back where the order of points is by step and time.
-        other = expected.get(number)
-        expected[number] = one if other is None else buckets.merge(other, one)
-    columns = thinning.thin(level, steps, values, when)
-    found = columns.buckets()
-    assert len(found) == len(expected)
-    at = 0
-    for bucket, other, mean in zip(found, expected.values(), columns.means(), strict=True):
-        assert bucket.points == bucket.finite_points == other.points
+    for bucket in single:
+        number = buckets.bucket_of(bucket.first_step, level)
+        # Of points at one step, times do not decrease here.
+        present = expected.get(number)
+        expected[number] = bucket if present is None else buckets.merge(present, bucket)
+    columns = thinning.thin(level, steps, values, timestamps)
+    thinned = columns.buckets()
+    assert len(thinned) == len(expected)
+    start = 0
+    for bucket, merged, mean in zip(thinned, expected.values(), columns.means(), strict=True):
+        assert bucket.points == bucket.finite_points == merged.points
         assert (bucket.nan_points, bucket.infinite_points) == (0, 0)
-        assert (bucket.min_value, bucket.max_value) == (other.min_value, other.max_value)
-        assert (bucket.first_step, bucket.last_step) == (other.first_step, other.last_step)
-        assert bucket.first_timestamp == other.first_timestamp
-        assert bucket.last_timestamp == other.last_timestamp
-        mine = values[at : at + bucket.points]
-        assert (bucket.first_value, bucket.last_value) == (mine[0], mine[-1])
-        at += bucket.points
-        scale = sum(abs(float(value)) for value in mine)
-        assert bucket.sum == pytest.approx(sum(map(float, mine)), rel=1e-9, abs=1e-9 * scale)
+        assert (bucket.min_value, bucket.max_value) == (merged.min_value, merged.max_value)
+        assert (bucket.first_step, bucket.last_step) == (merged.first_step, merged.last_step)
+        assert bucket.first_timestamp == merged.first_timestamp
+        assert bucket.last_timestamp == merged.last_timestamp
+        inside = values[start : start + bucket.points]
+        assert (bucket.first_value, bucket.last_value) == (inside[0], inside[-1])
+        start += bucket.points
+        scale = sum(abs(float(value)) for value in inside)
+        assert bucket.sum == pytest.approx(sum(map(float, inside)), rel=1e-9, abs=1e-9 * scale)
         assert mean is not None
-        assert float(min(mine)) <= mean <= float(max(mine))
+        assert float(min(inside)) <= mean <= float(max(inside))
         if scale < 1e300:
-            expected_mean = sum(map(float, mine)) / len(mine)
+            expected_mean = sum(map(float, inside)) / len(inside)
             assert mean == pytest.approx(expected_mean, rel=1e-9, abs=1e-9 * scale)
-    assert at == len(steps)
+    assert start == len(steps)

@@ -1,8 +1,8 @@
-"""What may happen to a metric: random histories of a run and of one that was forked from it.
+"""Random histories of a metric: of a run and of its fork.
 
-Points come in any order, more than once, at fractions and at the ends of what a step can be, with
-values that are no finite numbers; runs are resumed; rollups are brought up to date in between,
-wholly or in part.
+Points come in any order, and repeatedly, at floats and at the ends of the range of steps, with
+values that are not finite. Runs are resumed. Between batches, rollups are refreshed, completely or
+in part.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from trackai.store.catalogue import projects, runs, writers
 from trackai.store.engine.database import Database
-from trackai.store.points import lineage, metrics, rollups, series
+from trackai.store.points import bucketing, lineage, metrics, reads, rollups, series
 from trackai.store.upkeep import garbage
 from trackai.structs.points import Column
 
@@ -52,22 +52,22 @@ values = usual_values | st.sampled_from([2**63 - 1, -(2**63), 1.7e308])
 def histories(
     steps: st.SearchStrategy[Any] = steps, values: st.SearchStrategy[Any] = values
 ) -> st.SearchStrategy[list[Any]]:
-    """Lists of actions: batches of points, the last one again, rolling up, deleting.
+    """Lists of actions: batches, repeating the last one, refreshing rollups, deleting.
 
-    What is deleted is a twin, or some points as imports take back what they have brought.
+    Deleted are a twin of the run, or points of the run, like those of an import that is undone.
     """
     batch = st.tuples(
         st.sampled_from(["root", "root", "child"]),
         st.integers(1, 3),  # the attempt that logs it
-        st.just(0) | st.integers(1, 60),  # how long a regular stretch it is, if it is one
+        st.just(0) | st.integers(1, 60),  # the number of points at regular steps; 0 for irregular
         st.lists(st.tuples(steps, values), min_size=1, max_size=30),
     )
-    others = st.sampled_from(["refresh", "refresh once", "again", "delete", "delete some"])
-    return st.lists(batch | others, min_size=1, max_size=8)
+    commands = st.sampled_from(["refresh", "refresh once", "again", "delete", "delete some"])
+    return st.lists(batch | commands, min_size=1, max_size=8)
 
 
 def with_numbers_only(action: Any) -> Any:
-    """The same, but all values are finite numbers."""
+    """The action with finite numbers in place of other values."""
     if isinstance(action, str):
         return action
     *rest, points = action
@@ -81,27 +81,27 @@ def with_numbers_only(action: Any) -> Any:
 
 
 def make_small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let short series have rollups, of few points each."""
-    monkeypatch.setattr(rollups, "SHORTEST", SHORTEST)
+    """Let short series have rollups, with few points in each bucket."""
+    monkeypatch.setattr(bucketing, "SHORTEST", SHORTEST)
     monkeypatch.setattr(rollups, "_POINTS", _POINTS)
     monkeypatch.setattr(rollups, "_CHUNK", _CHUNK)
 
 
 @asynccontextmanager
 async def family(folders: pytest.TempPathFactory, fork_step: Step) -> AsyncIterator[Family]:
-    """Both runs, in a database of their own."""
+    """Create both runs in a new database."""
     db = Database(folders.mktemp("db") / "t.db")
     await db.open()
     try:
-        found = Family(db, fork_step)
-        await found.start()
-        yield found
+        runs_ = Family(db, fork_step)
+        await runs_.start()
+        yield runs_
     finally:
         await db.close()
 
 
 class Family:
-    """A run and its fork, made by `start`; each batch comes later than those before."""
+    """A run and its fork, created by `start`; each batch has later times than the one before."""
 
     def __init__(self, db: Database, fork_step: Step) -> None:
         self.db = db
@@ -169,7 +169,7 @@ class Family:
         self.logged.add(name)
 
     async def _delete_twin(self) -> None:
-        """Make a run with points at the same steps, rolled up, and delete it."""
+        """Create a run with points at the same steps, roll it up, and delete it."""
         async with self.db.write() as conn:
             project = await projects.get_or_create(conn, "p", now=1)
             slug = f"twin{self._time}"
@@ -190,32 +190,32 @@ class Family:
         self._time += 1
 
     async def _delete_some(self) -> None:
-        """Delete every third point of the root, as an import takes back what it has brought.
+        """Delete every third point of the root, like an import that is undone.
 
-        Rollups are up to date before that, so that there is something to become untrue.
+        The rollups are refreshed before, so that they become wrong.
         """
         await refresh_all(self.db)
         async with self.db.write() as conn:
-            for one in await series.list_of_run(conn, self.ids["root"]):
+            for metric in await series.list_of_run(conn, self.ids["root"]):
                 await conn.execute(
-                    "DELETE FROM metrics WHERE series_id = ? AND timestamp % 3 = 0", (one.id,)
+                    "DELETE FROM metrics WHERE series_id = ? AND timestamp % 3 = 0", (metric.id,)
                 )
-                await metrics.recount(conn, one)
+                await metrics.recount(conn, metric)
             await rollups.start_over(conn, self.ids["root"])
 
     async def segments(self, conn: Connection, name: str) -> list[Segment] | None:
-        """What a run's metric is made of; None if it has none."""
-        found = await lineage.find_many(conn, [self.ids[name]], ["m"])
-        return next((segments for _, segments in found), None)
+        """The segments of a run's metric; None if it has none."""
+        metrics_ = await lineage.find_many(conn, [self.ids[name]], ["m"])
+        return next((segments for _, segments in metrics_), None)
 
 
 async def rows(conn: Connection, segments: list[Segment], **bounds: Step) -> list[PointRow]:
-    """All points, in order of step."""
-    return await lineage.read(conn, segments, limit=-1, **bounds)  # type: ignore[arg-type]
+    """Read all points in order of step."""
+    return await reads.read(conn, segments, limit=-1, **bounds)  # type: ignore[arg-type]
 
 
 async def refresh_all(db: Database) -> None:
-    """Bring all rollups up to date."""
+    """Refresh all rollups."""
     for _ in range(1000):
         async with db.write() as conn:
             series_id = await rollups.next_stale(conn)

@@ -1,4 +1,4 @@
-"""Charts: whatever became of a run and its fork, what is shown is what their points say."""
+"""Charts: buckets are those of the points, whatever happens to a run and its fork."""
 
 from __future__ import annotations
 
@@ -21,36 +21,38 @@ if TYPE_CHECKING:
 
 
 def _check(chart: Chart, points: list[PointRow], count: int, times: bool) -> None:
-    """Every bucket, by brute force over the points."""
+    """Check each bucket by brute force over the points."""
     assert len(chart.buckets) <= count
     assert chart.points == len(points)
     if len(points) <= count:
         assert chart.level is None
     if chart.level is None:
-        assert [one.points for one in chart.buckets] == [1] * len(points)
+        assert [bucket.points for bucket in chart.buckets] == [1] * len(points)
     else:
-        numbers = [buckets.bucket_of(one.first_step, chart.level) for one in chart.buckets]
+        numbers = [buckets.bucket_of(bucket.first_step, chart.level) for bucket in chart.buckets]
         assert numbers == sorted(set(numbers))
     at = 0
-    for one in chart.buckets:
-        mine = points[at : at + one.points]
-        at += one.points
+    for bucket in chart.buckets:
+        inside = points[at : at + bucket.points]
+        at += bucket.points
         if chart.level is not None:
-            assert len({buckets.bucket_of(step, chart.level) for step, *_ in mine}) == 1
-        numbers_here = [v for *_, v in mine if isinstance(v, int | float) and math.isfinite(v)]
-        assert (one.first_step, one.last_step) == (mine[0][0], mine[-1][0])
-        assert (one.first_value, one.last_value) == (mine[0][2], mine[-1][2])
-        assert one.finite_points == len(numbers_here)
-        assert one.nan_points == sum(v is None for *_, v in mine)
-        assert one.infinite_points == sum(isinstance(v, float) and math.isinf(v) for *_, v in mine)
-        assert one.min_value == min(numbers_here, default=None)
-        assert one.max_value == max(numbers_here, default=None)
-        scale = sum(abs(float(v)) for v in numbers_here)
-        expected = sum(map(float, numbers_here))
-        assert math.isclose(one.sum, expected, rel_tol=1e-9, abs_tol=1e-9 * scale)
+            assert len({buckets.bucket_of(step, chart.level) for step, *_ in inside}) == 1
+        finite = [v for *_, v in inside if isinstance(v, int | float) and math.isfinite(v)]
+        assert (bucket.first_step, bucket.last_step) == (inside[0][0], inside[-1][0])
+        assert (bucket.first_value, bucket.last_value) == (inside[0][2], inside[-1][2])
+        assert bucket.finite_points == len(finite)
+        assert bucket.nan_points == sum(v is None for *_, v in inside)
+        assert bucket.infinite_points == sum(
+            isinstance(v, float) and math.isinf(v) for *_, v in inside
+        )
+        assert bucket.min_value == min(finite, default=None)
+        assert bucket.max_value == max(finite, default=None)
+        scale = sum(abs(float(v)) for v in finite)
+        expected = sum(map(float, finite))
+        assert math.isclose(bucket.sum, expected, rel_tol=1e-9, abs_tol=1e-9 * scale)
         if times:
-            assert one.first_timestamp == min(time for _, time, _ in mine)
-            assert one.last_timestamp == max(time for _, time, _ in mine)
+            assert bucket.first_timestamp == min(time for _, time, _ in inside)
+            assert bucket.last_timestamp == max(time for _, time, _ in inside)
 
 
 @settings(max_examples=40)
@@ -63,7 +65,7 @@ def _check(chart: Chart, points: list[PointRow], count: int, times: bool) -> Non
     times=st.booleans(),
     per_bucket=st.sampled_from([0, 1, 16]),
 )
-async def test_buckets_are_what_the_points_say(
+async def test_buckets_are_those_of_the_points(
     tmp_path_factory: pytest.TempPathFactory,
     monkeypatch: pytest.MonkeyPatch,
     actions: list[Any],
@@ -83,17 +85,17 @@ async def test_buckets_are_what_the_points_say(
             await family.apply(action)
             for low, high in (sorted(window), (-math.inf, math.inf)):
                 async with family.db.snapshot() as conn:
-                    found = [await family.segments(conn, name) for name in family.ids]
-                    wanted = [segments for segments in found if segments is not None]
-                    # Together or one by one: a fork may have no more than its parent gave it.
+                    both = [await family.segments(conn, name) for name in family.ids]
+                    series = [segments for segments in both if segments is not None]
+                    # Alone, too: a fork may have only points that it inherits.
                     read = await charts.read(
-                        conn, wanted, count, step_min=low, step_max=high, times=times
+                        conn, series, count, step_min=low, step_max=high, times=times
                     )
-                    for segments in wanted:
+                    for segments in series:
                         read += await charts.read(
                             conn, [segments], count, step_min=low, step_max=high, times=times
                         )
-                    wanted *= 2
-                    for segments, chart in zip(wanted, read, strict=True):
+                    series *= 2
+                    for segments, chart in zip(series, read, strict=True):
                         points = await histories.rows(conn, segments, step_min=low, step_max=high)
                         _check(chart, points, count, times)

@@ -1,4 +1,4 @@
-"""Where a metric went wrong or was best: what brute force over its points finds."""
+"""The first NaN, infinity, minimum and maximum: those that brute force over the points finds."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def _expected(points: list[PointRow], kind: Kind) -> PointRow | None:
-    """The first such point in order of step."""
+    """The first point of a kind in order of step."""
     numbers = [
         value for *_, value in points if isinstance(value, int | float) and math.isfinite(value)
     ]
@@ -34,7 +34,7 @@ def _expected(points: list[PointRow], kind: Kind) -> PointRow | None:
 
 @settings(max_examples=40)
 @given(actions=histories.histories(), fork_step=st.integers(-40, 200))
-async def test_the_first_of_each_kind_with_what_is_inherited(
+async def test_the_first_point_of_each_kind(
     tmp_path_factory: pytest.TempPathFactory,
     monkeypatch: pytest.MonkeyPatch,
     actions: list[Any],
@@ -51,5 +51,5 @@ async def test_the_first_of_each_kind_with_what_is_inherited(
                         continue
                     points = await histories.rows(conn, segments)
                     for kind in get_args(extremes.Kind):
-                        found = await extremes.find(conn, segments, kind)
-                        assert found == _expected(points, kind)
+                        row = await extremes.find(conn, segments, kind)
+                        assert row == _expected(points, kind)

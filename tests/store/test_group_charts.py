@@ -1,4 +1,4 @@
-"""Bands: what is shown of a group is what its runs' points say."""
+"""Charts of groups: the figures are those of the points of the runs."""
 
 from __future__ import annotations
 
@@ -21,38 +21,40 @@ if TYPE_CHECKING:
 
 
 def _check(band: Band, runs: list[list[PointRow]], low: Step, high: Step, count: int) -> None:
-    """Bucket by bucket, by brute force over all points of all runs."""
+    """Check each bucket by brute force over the points of the runs."""
     inside = [[point for point in run if low <= point[0] <= high] for run in runs]
     steps = {step for run in inside for step, *_ in run}
     assert len(band.buckets) <= count
     assert band.runs == len(runs)
     if band.raw:
-        assert [one.first_step for one in band.buckets] == sorted(steps)
+        assert [bucket.first_step for bucket in band.buckets] == sorted(steps)
     counted = 0
-    for one in band.buckets:
-        mine = [[p for p in run if one.first_step <= p[0] <= one.last_step] for run in inside]
-        counted += sum(map(len, mine))
-        ends = [p[0] for run in mine for p in run]
-        assert (one.first_step, one.last_step) == (min(ends), max(ends))
+    for bucket in band.buckets:
+        in_bucket = [
+            [p for p in run if bucket.first_step <= p[0] <= bucket.last_step] for run in inside
+        ]
+        counted += sum(map(len, in_bucket))
+        ends = [p[0] for run in in_bucket for p in run]
+        assert (bucket.first_step, bucket.last_step) == (min(ends), max(ends))
         finite = [
             [float(v) for *_, v in run if isinstance(v, int | float) and math.isfinite(v)]
-            for run in mine
+            for run in in_bucket
         ]
-        means = [statistics.fmean(some) for some in finite if some]
-        assert one.runs == len(means)
-        assert one.non_finite == sum(
+        means = [statistics.fmean(values) for values in finite if values]
+        assert bucket.runs == len(means)
+        assert bucket.non_finite == sum(
             any(v is None or (isinstance(v, float) and math.isinf(v)) for *_, v in run)
-            for run in mine
+            for run in in_bucket
         )
         within = 1e-6 * max(map(abs, means), default=0) + 1e-9
         if not means:
-            assert (one.mean, one.min, one.max) == (None, None, None)
+            assert (bucket.mean, bucket.min, bucket.max) == (None, None, None)
         else:
-            assert one.mean == pytest.approx(statistics.fmean(means), abs=within)
-            assert one.min == pytest.approx(min(means), abs=within)
-            assert one.max == pytest.approx(max(means), abs=within)
+            assert bucket.mean == pytest.approx(statistics.fmean(means), abs=within)
+            assert bucket.min == pytest.approx(min(means), abs=within)
+            assert bucket.max == pytest.approx(max(means), abs=within)
         expected = statistics.stdev(means) if len(means) > 1 else None
-        assert one.std == (None if expected is None else pytest.approx(expected, abs=within))
+        assert bucket.std == (None if expected is None else pytest.approx(expected, abs=within))
     assert counted == sum(map(len, inside))
 
 
@@ -77,10 +79,10 @@ async def test_figures_are_over_the_runs(
             await family.apply(action)
         for low, high in (sorted(window), (-math.inf, math.inf)):
             async with family.db.snapshot() as conn:
-                found = [await family.segments(conn, name) for name in family.ids]
-                wanted = [segments for segments in found if segments is not None]
-                points = [await histories.rows(conn, segments) for segments in wanted]
-                members = [Member(0, 0, segments) for segments in wanted]
+                both = [await family.segments(conn, name) for name in family.ids]
+                series = [segments for segments in both if segments is not None]
+                points = [await histories.rows(conn, segments) for segments in series]
+                members = [Member(0, 0, segments) for segments in series]
                 for count_ in (count, 10_000):
                     read = await group_charts.read(
                         conn, members, count_, step_min=low, step_max=high,
@@ -90,17 +92,19 @@ async def test_figures_are_over_the_runs(
                         _check(read[0], points, low, high, count_)
                         if count_ == 10_000:
                             assert read[0].raw
-                for segments, alone in zip(wanted, points, strict=True):
+                for segments, alone in zip(series, points, strict=True):
                     read = await group_charts.read(
                         conn, [Member(7, 0, segments)], count, step_min=low, step_max=high,
                         smooth=Smoothing(0.5, over_time=False),
                     )  # fmt: skip
                     _check(read[7], [alone], low, high, count)
-                    # What is smoothed is each run, by itself.
+                    # Each run is smoothed by itself.
                     if read[7].raw and len({step for step, *_ in alone}) == len(alone):
                         single = await charts.read(
                             conn, [segments], 10_000, step_min=low, step_max=high
                         )
                         await charts.smooth(conn, [segments], single, Smoothing(0.5, False))
                         assert single[0].curve is not None
-                        assert [one.smoothed for one in read[7].buckets] == single[0].curve.averages
+                        assert [bucket.smoothed for bucket in read[7].buckets] == single[
+                            0
+                        ].curve.averages

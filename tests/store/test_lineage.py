@@ -1,4 +1,4 @@
-"""Forked runs: a series read with what it inherits."""
+"""Forked runs: series with what they inherit."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import trackai
 from trackai.store.catalogue import projects, runs, writers
-from trackai.store.points import lineage, metrics
+from trackai.store.points import curves, lineage, metrics, reads
 from trackai.structs.points import Column
 
 if TYPE_CHECKING:
@@ -52,13 +52,15 @@ async def _family(db: Database) -> tuple[int, int, int]:
     return root, child, grandchild
 
 
-async def _values(db: Database, run_id: int, path: str, **asked: Any) -> list[str]:
+async def _values(db: Database, run_id: int, path: str, **arguments: Any) -> list[str]:
     async with db.read() as conn:
-        (segments,) = await lineage.find(conn, run_id, path, inherited=asked.pop("inherited", True))
-        rows = await lineage.read(conn, segments, **{"limit": 100, **asked})
-        if not asked:
-            assert await lineage.count(conn, segments) == len(rows)
-            assert await lineage.read_many(conn, [segments]) == [
+        (segments,) = await lineage.find(
+            conn, run_id, path, inherited=arguments.pop("inherited", True)
+        )
+        rows = await reads.read(conn, segments, **{"limit": 100, **arguments})
+        if not arguments:
+            assert await reads.count(conn, segments) == len(rows)
+            assert await reads.read_many(conn, [segments]) == [
                 [(step, value) for step, _, value in rows]
             ]
     return [str(value) for _, _, value in rows]
@@ -78,18 +80,18 @@ async def test_a_fork_continues_its_parents_curve(db: Database) -> None:
     assert await _values(db, grandchild, "old") == ["root 0"]
 
 
-async def test_pages_and_ranges_reach_over_the_fork(db: Database) -> None:
+async def test_pages_and_ranges_span_the_fork(db: Database) -> None:
     _, _, grandchild = await _family(db)
-    whole = await _values(db, grandchild, "loss")
+    values = await _values(db, grandchild, "loss")
     pages = [
         value
         for offset in range(0, 8, 2)
         for value in await _values(db, grandchild, "loss", limit=2, offset=offset)
     ]
-    assert pages == whole
-    assert await _values(db, grandchild, "loss", step_min=2, step_max=3) == whole[2:5]
-    assert await _values(db, grandchild, "loss", attempt=1) == whole[4:]
-    assert await _values(db, grandchild, "loss", attempt="all") == whole
+    assert pages == values
+    assert await _values(db, grandchild, "loss", step_min=2, step_max=3) == values[2:5]
+    assert await _values(db, grandchild, "loss", attempt=1) == values[4:]
+    assert await _values(db, grandchild, "loss", attempt="all") == values
 
 
 async def test_names_that_begin_after_the_fork_are_not_inherited(db: Database) -> None:
@@ -101,15 +103,29 @@ async def test_names_that_begin_after_the_fork_are_not_inherited(db: Database) -
         assert await lineage.list_paths(conn, grandchild, inherited=False) == ["loss", "new"]
 
 
-async def test_a_missing_parent_and_a_circle_are_no_errors(db: Database) -> None:
+async def test_a_missing_parent_and_a_cycle_are_accepted(db: Database) -> None:
     root, child, _ = await _family(db)
     async with db.write() as conn:
-        await runs.set_fork(conn, root, "nobody", 3)
+        await runs.set_fork(conn, root, "missing", 3)
     assert (await _values(db, root, "loss"))[:1] == ["root 0"]
     async with db.write() as conn:
         await runs.set_fork(conn, root, "child", 3)
     assert len(await _values(db, child, "loss")) == 6
     assert len(await _values(db, root, "loss")) > 5
+
+
+async def test_a_fork_of_booleans_inherits_numbers(db: Database) -> None:
+    async with db.write() as conn:
+        for name, step, value in (("root", 0, 0.5), ("child", 1, True)):
+            run_id = await _run(conn, name, {}, fork=None if name == "root" else ("root", 0))
+            writer_id = await writers.get_or_create(
+                conn, uid=f"{name} 2", run_id=run_id, attempt=1, rank=0, host="h", pid=1, now=1
+            )
+            await metrics.append(
+                conn, run_id, writer_id, [Column("m", "step", [step], [7], [value])]
+            )
+        (segments,) = await lineage.find(conn, run_id, "m")
+        assert (await curves.read(conn, segments)).values == [0.5, 1]
 
 
 async def test_over_http(db: Database, server: Server) -> None:
@@ -121,19 +137,19 @@ async def test_over_http(db: Database, server: Server) -> None:
     assert server.get(f"/api/metrics/runs/{child}") == ["loss", "old"]
     assert server.get(f"/api/metrics/runs/{child}?inherited=false") == ["loss"]
     assert server.request("GET", f"/api/metrics/runs/{child}/metric/late").status == 404
-    asked = {"run_ids": [root, child], "metric_paths": ["loss", "system"]}
-    both = server.request("POST", "/api/metrics/compare", asked).json
+    request = {"run_ids": [root, child], "metric_paths": ["loss", "system"]}
+    both = server.request("POST", "/api/metrics/compare", request).json
     assert [point["value"] for point in both[str(child)]["loss"]][:3] == [
         "root 0",
         "root 1",
         "root 2",
     ]
     assert list(both[str(root)]) == ["system", "loss"]
-    both = server.request("POST", "/api/metrics/compare", {**asked, "inherited": False}).json
+    both = server.request("POST", "/api/metrics/compare", {**request, "inherited": False}).json
     assert len(both[str(child)]["loss"]) == 3
 
 
-async def test_a_fork_shows_what_it_inherits_as_what_it_is(db: Database, server: Server) -> None:
+async def test_a_fork_of_booleans_shows_inherited_numbers(db: Database, server: Server) -> None:
     with trackai.init(project="p", name="parent") as parent:
         for step, value in enumerate([0.5, math.nan, 2.0]):
             parent.log({"m": value}, step=step)
@@ -145,9 +161,9 @@ async def test_a_fork_shows_what_it_inherits_as_what_it_is(db: Database, server:
         assert parent.id is not None
         await runs.set_fork(conn, child.id, await runs.get_uid(conn, parent.id), 2)
     path = f"/api/metrics/runs/{child.id}/metric/m"
-    assert [one["value"] for one in server.get(path)["data"]] == [0.5, "NaN", 2, 1, 1]
+    assert [point["value"] for point in server.get(path)["data"]] == [0.5, "NaN", 2, 1, 1]
     chart = server.get(f"{path}?points=10")["data"]
-    assert [one["last"] for one in chart] == [0.5, "NaN", 2, 1, 1]
-    asked = {"run_ids": [child.id], "metric_paths": ["m"]}
-    compared = server.request("POST", "/api/metrics/compare", asked).json[str(child.id)]["m"]
-    assert [one["value"] for one in compared] == [0.5, "NaN", 2, 1, 1]
+    assert [point["last"] for point in chart] == [0.5, "NaN", 2, 1, 1]
+    request = {"run_ids": [child.id], "metric_paths": ["m"]}
+    compared = server.request("POST", "/api/metrics/compare", request).json[str(child.id)]["m"]
+    assert [point["value"] for point in compared] == [0.5, "NaN", 2, 1, 1]

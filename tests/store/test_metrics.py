@@ -1,4 +1,4 @@
-"""Points and figures: whatever comes in which order, the figures are those of the rows."""
+"""Storing points: in whatever order they come, the figures are those of the rows."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from trackai.store.catalogue import projects, runs, writers
 from trackai.store.engine.database import Database
-from trackai.store.points import duplicates, metrics, series
-from trackai.store.points.figures import summarize
+from trackai.store.points import duplicates, metrics, reads, series
+from trackai.store.points.lineage import Segment
 from trackai.store.upkeep import checks, garbage
 from trackai.structs.points import Column
 
@@ -44,7 +44,7 @@ batch = st.tuples(
     st.lists(st.tuples(steps, times, values), min_size=1, max_size=8),
 )
 Batches = list[tuple[int, int, list[tuple[Any, int, Any]]]]
-# By attempt, writer, step and time: what was logged there, or was moved there.
+# The values that were logged, or moved there, by attempt, writer, step and time.
 Logged = dict[tuple[int, int, Any, int], Any]
 
 
@@ -82,7 +82,7 @@ class RolledBackError(Exception):
 
 
 def visible(logged: Logged) -> list[tuple[Any, int, Any]]:
-    """The clean curve, computed the long way: steps, times and values in the order of the rows."""
+    """The points that are not superseded, by brute force: step, time and value in order."""
     first: dict[int, Any] = {}
     for attempt, _, step, _ in logged:
         first[attempt] = min(step, first.get(attempt, step))
@@ -109,7 +109,7 @@ def test_figures_are_those_of_the_visible_rows(
     portal: BlockingPortal, shared: Database, batches: Batches, axis: Axis
 ) -> None:
     with suppress(RolledBackError), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(metrics, "_PAGE", 3)  # counting anew takes several pages
+        patch.setattr(reads, "_PAGE", 3)  # recounting takes several pages
         patch.setattr(duplicates, "_PAGE", 2)
         portal.call(check, shared, batches, axis)
 
@@ -124,7 +124,7 @@ async def check(db: Database, batches: Batches, axis: Axis) -> None:
             column = Column("m", axis, [], [], [value for *_, value in points])
             column.steps, column.timestamps = map(list, zip(*places, strict=True))
             writer_id = await writer(conn, run_id, attempt, rank)
-            # On the time axis nothing is superseded: its attempts are as one.
+            # On the time axis nothing is superseded, as if all were one attempt.
             keys = [(attempt if axis == "step" else 1, writer_id, *place) for place in places]
             for key, value in zip(keys, column.values, strict=True):
                 logged.setdefault(key, value)
@@ -132,27 +132,28 @@ async def check(db: Database, batches: Batches, axis: Axis) -> None:
             for key, value in zip(keys, column.values, strict=True):
                 move_apart(logged, key, value, axis)
             await metrics.append(conn, run_id, writer_id, [column])
-        [found] = await series.find(conn, run_id, "m")
-        rows = await metrics.read(conn, found, limit=1000)
-        everything = await metrics.read(conn, found, limit=1000, attempt="all")
+        [metric] = await series.find(conn, run_id, "m")
+        segments = [Segment(metric, None)]
+        rows = await reads.read(conn, segments, limit=1000)
+        all_rows = await reads.read(conn, segments, limit=1000, attempt="all")
         figures = await conn.execute_fetchall(
-            f"SELECT {', '.join(FIGURES)} FROM series WHERE id = ?", (found.id,)
+            f"SELECT {', '.join(FIGURES)} FROM series WHERE id = ?", (metric.id,)
         )
         [figures_row] = [dict(zip(FIGURES, row, strict=True)) for row in figures]
-        compare(found, rows, len(everything), figures_row, logged, sent)
+        compare(metric, rows, len(all_rows), figures_row, logged, sent)
         assert await checks.wrong_figures(conn) == []
         raise RolledBackError
 
 
 def move_apart(logged: Logged, key: tuple[int, int, Any, int], value: Any, axis: Axis) -> None:
-    """Where another value has the place, the next microsecond that is free, or has the same."""
+    """If the key has another value, use the next microsecond that is free or has an equal one."""
     while not same(logged.setdefault(key, value), value):
         attempt, writer_id, step, time = key
         key = (attempt, writer_id, step if axis == "step" else time + 1, time + 1)
 
 
-def same(one: Any, other: Any) -> bool:
-    return bool(one == other or (one != one and other != other))
+def same(left: Any, right: Any) -> bool:
+    return bool(left == right or (left != left and right != right))
 
 
 FIGURES = (
@@ -162,23 +163,23 @@ FIGURES = (
 
 
 def compare(
-    found: series.Series,
+    metric: series.Series,
     rows: list[PointRow],
-    everything: int,
+    all_rows: int,
     figures: dict[str, Any],
     logged: Logged,
     sent: set[str],
 ) -> None:
-    assert everything == len(logged)
-    # A point that is logged a second time, with another value, may leave its kind, but need not.
+    assert all_rows == len(logged)
+    # A point that was sent again with another value may have changed the kind, or not.
     stored = {kind_of(value) for value in logged.values()}
-    assert found.kind in {
+    assert metric.kind in {
         next(iter(kinds)) if len(kinds) == 1 else "number" for kinds in (stored, sent)
     }
     expected = visible(logged)
     assert [row[:2] for row in rows] == [row[:2] for row in expected]
-    assert sorted(plain(row, found) for row in rows) == sorted(
-        plain(row, found) for row in expected
+    assert sorted(plain(row, metric) for row in rows) == sorted(
+        plain(row, metric) for row in expected
     )
     numbers = [(step, value) for step, _, value in expected if not isinstance(value, str)]
     finite = [(s, v) for s, v in numbers if isinstance(v, int) or math.isfinite(v)]
@@ -186,8 +187,8 @@ def compare(
     assert figures["finite_points"] == len(finite)
     assert figures["nan_points"] == sum(1 for _, value in numbers if value != value)
     assert (figures["first_step"], figures["last_step"]) == (expected[0][0], expected[-1][0])
-    last = plain((0, 0, figures["last_value"]), found)
-    assert last == plain((0, 0, expected[-1][2]), found)
+    last = plain((0, 0, figures["last_value"]), metric)
+    assert last == plain((0, 0, expected[-1][2]), metric)
     stamps = [time for _, time, _ in expected]
     assert (figures["first_timestamp"], figures["last_timestamp"]) == (min(stamps), max(stamps))
     for name, best in (("min", min), ("max", max)):
@@ -204,45 +205,16 @@ def kind_of(value: Any) -> str:
     return {bool: "bool", str: "text"}.get(type(value), "number")
 
 
-def plain(row: tuple[Any, int, Any], found: series.Series) -> tuple[Any, int, str]:
-    """A row that can be compared and sorted: NaN equals itself, True is 1 unless all are bool."""
+def plain(row: tuple[Any, int, Any], metric: series.Series) -> tuple[Any, int, str]:
+    """Make a row comparable: NaN equals itself, and True is 1 unless all values are bool."""
     step, time, value = row
-    if found.kind == "bool":
+    if metric.kind == "bool":
         value = bool(value)
     elif isinstance(value, bool):
         value = int(value)
     elif isinstance(value, float) and value != value:
         value = None
     return step, time, repr(value)
-
-
-@given(
-    st.lists(st.tuples(steps, times, values), min_size=1, max_size=12),
-)
-def test_a_summary_of_a_batch_is_that_of_its_points(points: list[tuple[Any, int, Any]]) -> None:
-    found = summarize(*(list(column) for column in zip(*points, strict=True)))
-    finite = [
-        (step, value)
-        for step, _, value in points
-        if not isinstance(value, str) and (isinstance(value, int) or math.isfinite(value))
-    ]
-    assert found.points == len(points)
-    assert found.finite_points == len(finite)
-    assert found.nan_points == sum(1 for *_, value in points if value != value)
-    assert (found.first_step, found.last_step) == (
-        min(p[0] for p in points),
-        max(p[0] for p in points),
-    )
-    in_order = sorted(points, key=lambda point: point[:2])
-    assert found.last_value is in_order[-1][2]
-    if not finite:
-        assert (found.min_value, found.max_value, found.total) == (None, None, 0)
-    else:
-        assert found.min_value == min(value for _, value in finite)
-        assert found.max_value == max(value for _, value in finite)
-        assert found.min_step == min(step for step, value in finite if value == found.min_value)
-        assert found.max_step == min(step for step, value in finite if value == found.max_value)
-        assert not math.isnan(found.total)
 
 
 async def test_sums_beyond_the_largest_float_do_no_harm(db: Database) -> None:
@@ -263,21 +235,22 @@ async def test_integers_beyond_64_bits_become_floats(
         numbers: list[Any] = [2**63 - 1, 2**63, -(2**63), -(2**63) - 1, 2**64 - 1]
         column = Column("m", "step", [0, 1, 2, 3, 4], [1] * 5, numbers)
         await metrics.append(conn, run_id, await writer(conn, run_id, 1), [column])
-        [found] = await series.find(conn, run_id, "m")
-        stored = [value for *_, value in await metrics.read(conn, found, limit=9)]
+        [metric] = await series.find(conn, run_id, "m")
+        rows = await reads.read(conn, [Segment(metric, None)], limit=9)
+        stored = [value for *_, value in rows]
     assert [repr(value) for value in stored] == [
         repr(value) for value in (2**63 - 1, 2.0**63, -(2**63), -(2.0**63), 2.0**64)
     ]
     assert "64 bits" in caplog.text
-    assert column.values == numbers  # what was handed in is as it was
+    assert column.values == numbers  # unchanged
 
 
 async def test_nothing_to_store(db: Database) -> None:
     async with db.write() as conn:
         run_id = await new_run(conn)
-        one = await writer(conn, run_id, 1)
-        await metrics.append(conn, run_id, one, [])
-        await metrics.append(conn, run_id, one, [Column("m", "step", [], [], [])])
+        writer_id = await writer(conn, run_id, 1)
+        await metrics.append(conn, run_id, writer_id, [])
+        await metrics.append(conn, run_id, writer_id, [Column("m", "step", [], [], [])])
         assert await series.list_paths(conn, run_id) == []
 
 
@@ -287,10 +260,21 @@ async def test_a_metric_logged_both_ways_is_two_series(db: Database) -> None:
         columns = [Column("m", "step", [3], [1], [1.0]), Column("m", "time", [1], [1], [2.0])]
         await metrics.append(conn, run_id, await writer(conn, run_id, 1), columns)
         assert await series.list_paths(conn, run_id) == ["m"]
-        assert [one.axis for one in await series.find(conn, run_id, "m")] == ["step", "time"]
+        assert [metric.axis for metric in await series.find(conn, run_id, "m")] == ["step", "time"]
         assert await series.last_step(conn, run_id) == 3
-        by_id = await metrics.read_many(conn, await series.list_of_run(conn, run_id))
-        assert sorted(by_id.values()) == [[(1, 2.0)], [(3, 1.0)]]
+        both = [[Segment(metric, None)] for metric in await series.list_of_run(conn, run_id)]
+        assert sorted(await reads.read_many(conn, both)) == [[(1, 2.0)], [(3, 1.0)]]
+
+
+async def test_a_metric_logged_both_ways_can_be_sent_again(db: Database) -> None:
+    async with db.write() as conn:
+        run_id = await new_run(conn)
+        writer_id = await writer(conn, run_id, 1)
+        columns = [Column("m", "step", [3], [1], [1.0]), Column("m", "time", [1], [1], [2.0])]
+        await metrics.append(conn, run_id, writer_id, columns)
+        for column in columns:
+            await metrics.append(conn, run_id, writer_id, [column])
+        assert [item.points for item in await series.find(conn, run_id, "m")] == [1, 1]
 
 
 async def test_ranges_and_pages(db: Database) -> None:
@@ -298,10 +282,11 @@ async def test_ranges_and_pages(db: Database) -> None:
         run_id = await new_run(conn)
         column = Column("m", "step", [0, 0.5, 1, 1.5, 2], [1] * 5, [0.0, 0.5, 1.0, 1.5, 2.0])
         await metrics.append(conn, run_id, await writer(conn, run_id, 1), [column])
-        [found] = await series.find(conn, run_id, "m")
+        [metric] = await series.find(conn, run_id, "m")
 
-        async def steps_of(**how: Any) -> list[Any]:
-            return [step for step, *_ in await metrics.read(conn, found, **{"limit": 9, **how})]
+        async def steps_of(**arguments: Any) -> list[Any]:
+            rows = await reads.read(conn, [Segment(metric, None)], **{"limit": 9, **arguments})
+            return [step for step, *_ in rows]
 
         assert [repr(step) for step in await steps_of()] == ["0", "0.5", "1", "1.5", "2"]
         assert await steps_of(step_min=0.5, step_max=1.5) == [0.5, 1, 1.5]
@@ -311,29 +296,6 @@ async def test_ranges_and_pages(db: Database) -> None:
         assert await steps_of(attempt=2) == []
 
 
-@pytest.mark.parametrize(
-    ("given_values", "kind", "low", "high"),
-    [
-        ([1.0, 2], "number", 1.0, 2),
-        ([True, False], "bool", False, True),
-        ([True, 0.5], "number", 0.5, True),
-        (["a", "b"], "text", None, None),
-        (["a", 1.5], "number", 1.5, 1.5),
-        ([math.nan, math.inf], "number", None, None),
-        ([1e308, 1e308], "number", 1e308, 1e308),
-        ([2**62, -(2**62)], "number", -(2**62), 2**62),
-    ],
-)
-def test_summarize(given_values: list[Any], kind: str, low: Any, high: Any) -> None:
-    found = summarize(range(len(given_values)), range(len(given_values)), given_values)
-    assert (found.kind, found.min_value, found.max_value) == (kind, low, high)
-
-
-def test_the_last_value_is_that_of_the_highest_step_and_then_the_latest() -> None:
-    assert summarize([3, 1, 2], [1, 2, 3], [30.0, 10.0, 20.0]).last_value == 30.0
-    assert summarize([3, 3, 1], [5, 6, 7], [1.0, 2.0, 3.0]).last_value == 2.0
-
-
 async def test_many_series_at_once(db: Database) -> None:
     async with db.write() as conn:
         run_id = await new_run(conn)
@@ -341,8 +303,8 @@ async def test_many_series_at_once(db: Database) -> None:
         for _ in range(2):
             await metrics.append(conn, run_id, await writer(conn, run_id, 1), columns)
             columns = [
-                Column(one.path, "step", [2], [3], [one.values[0]])  # the next step of each
-                for one in columns
+                Column(column.path, "step", [2], [3], [column.values[0]])  # the next step of each
+                for column in columns
             ]
         assert len(await series.list_paths(conn, run_id)) == 700
         rows = await conn.execute_fetchall("SELECT sum(points), COUNT(*) FROM series")
@@ -366,7 +328,7 @@ async def test_deleting_a_run_deletes_its_points(db: Database) -> None:
 async def test_the_figures_do_not_depend_on_what_is_stored_first(
     db: Database, order: tuple[int, ...]
 ) -> None:
-    """Ranks log the same steps; whichever journal is stored last, the latest point counts."""
+    """Ranks log the same steps; the latest point counts, whichever journal is stored last."""
     async with db.write() as conn:
         run_id = await new_run(conn)
         ids = [await writer(conn, run_id, 1, rank) for rank in range(3)]
@@ -378,21 +340,22 @@ async def test_the_figures_do_not_depend_on_what_is_stored_first(
 
 
 @pytest.mark.parametrize("equal", [[0.0, -0.0, 0], [1, 1.0, True], [-0.0, False], [2, 2]])
-async def test_of_equal_numbers_the_same_is_the_least_in_whatever_order(
+async def test_which_of_equal_numbers_is_the_extreme_does_not_depend_on_their_order(
     db: Database, equal: list[Any]
 ) -> None:
-    found = set()
+    extremes = set()
     async with db.write() as conn:
         run_id = await new_run(conn)
-        by = await writer(conn, run_id, 1)
+        writer_id = await writer(conn, run_id, 1)
         for number, values in enumerate(permutations(equal)):
             points = [
-                Column(f"one/{number}", "step", [at], [1], [v]) for at, v in enumerate(values)
+                Column(f"single/{number}", "step", [step], [1], [value])
+                for step, value in enumerate(values)
             ]
             steps: list[Any] = list(range(len(values)))
             at_once = Column(f"all/{number}", "step", steps, steps, list(values))
             for column in (*points, at_once):
-                await metrics.append(conn, run_id, by, [column])
-        for one in await series.summaries(conn, run_id):
-            found.add((repr(one.min), repr(one.max)))
-    assert len(found) == 1
+                await metrics.append(conn, run_id, writer_id, [column])
+        for summary in await series.summaries(conn, run_id):
+            extremes.add((repr(summary.min), repr(summary.max)))
+    assert len(extremes) == 1

@@ -1,4 +1,4 @@
-"""Rollups: whatever is logged in whatever order, a chart shows what the points say."""
+"""Rollups: buckets are those of the points, in whatever order these are logged."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,7 +16,7 @@ from trackai.downsampling import buckets
 from trackai.downsampling.buckets import Bucket, Range
 from trackai.store.catalogue import projects, runs, writers
 from trackai.store.engine.database import Database
-from trackai.store.points import extremes, lineage, metrics, rollups
+from trackai.store.points import bucketing, extremes, lineage, metrics, reads, rollups
 from trackai.store.upkeep import garbage
 from trackai.structs.points import Column
 
@@ -52,14 +53,14 @@ _action = st.one_of(_batch, st.sampled_from(["refresh", "refresh once"]))
 
 
 def _expected(points: list[tuple[Step, int, Any]], level: int) -> dict[int, list[Any]]:
-    """The buckets over points, computed the long way."""
+    """The buckets over points, by brute force."""
     groups: dict[int, list[tuple[Step, int, Any]]] = {}
     for point in points:
         groups.setdefault(buckets.bucket_of(point[0], level), []).append(point)
-    answer = {}
+    expected = {}
     for number, group in groups.items():
         numbers = [v for _, _, v in group if isinstance(v, int | float) and math.isfinite(v)]
-        answer[number] = [
+        expected[number] = [
             len(group),
             len(numbers),
             sum(1 for _, _, v in group if v is None),
@@ -73,23 +74,25 @@ def _expected(points: list[tuple[Step, int, Any]], level: int) -> dict[int, list
             group[0][2],
             group[-1][2],
         ]
-        answer[number].append(numbers)
-    return answer
+        expected[number].append(numbers)
+    return expected
 
 
-def _compare(found: dict[int, Bucket], points: list[tuple[Step, int, Any]], level: int) -> None:
+def _compare(by_number: dict[int, Bucket], points: list[tuple[Step, int, Any]], level: int) -> None:
     expected = _expected(points, level)
-    assert list(found) == sorted(expected)
-    for number, one in found.items():
+    assert list(by_number) == sorted(expected)
+    for number, bucket in by_number.items():
         *fields, numbers = expected[number]
         assert [
-            one.points, one.finite_points, one.nan_points, one.infinite_points,
-            one.min_value, one.max_value, one.first_step, one.last_step,
-            one.first_timestamp, one.last_timestamp, one.first_value, one.last_value,
+            bucket.points, bucket.finite_points, bucket.nan_points, bucket.infinite_points,
+            bucket.min_value, bucket.max_value, bucket.first_step, bucket.last_step,
+            bucket.first_timestamp, bucket.last_timestamp, bucket.first_value, bucket.last_value,
         ] == fields  # fmt: skip
-        # Sums depend on the order in which they are made; large ones hide small ones.
+        # Sums depend on the order of addition; large values hide small ones.
         scale = sum(abs(float(value)) for value in numbers)
-        assert math.isclose(one.sum, sum(map(float, numbers)), rel_tol=1e-9, abs_tol=1e-9 * scale)
+        assert math.isclose(
+            bucket.sum, sum(map(float, numbers)), rel_tol=1e-9, abs_tol=1e-9 * scale
+        )
 
 
 async def _writers(conn: Connection) -> tuple[int, dict[int, int]]:
@@ -105,22 +108,27 @@ async def _writers(conn: Connection) -> tuple[int, dict[int, int]]:
     }
 
 
-async def _check(db: Database, run_id: int, wanted: Range, count: int) -> None:
+async def _check(db: Database, run_id: int, steps: Range, count: int) -> None:
     async with db.read() as conn:
         await conn.execute("BEGIN")
         try:
-            ((segment, *_),) = await lineage.find(conn, run_id, "m")
-            one = segment.series
-            points = await metrics.read(
-                conn, one, step_min=wanted.low, step_max=wanted.high, limit=-1
+            ((segment,),) = await lineage.find(conn, run_id, "m")
+            points = await reads.read(
+                conn, [segment], step_min=steps.low, step_max=steps.high, limit=-1
             )
-            level = buckets.level_for(wanted.low, wanted.high, count)
-            read = await rollups.read(conn, one.id, wanted, level, resumed=bool(one.resumed))
+            level = buckets.level_for(steps.low, steps.high, count)
+            # Not known to be plain, values are tested one by one.
+            unknown = msgspec.structs.replace(segment.series, finite_points=-1)
+            both = [
+                await bucketing.read(conn, series, steps, level)
+                for series in (segment.series, unknown)
+            ]
         finally:
             await conn.rollback()
-    found = dict(read.items())
-    _compare(found, points, level)
-    assert len(read.numbers) == len(found) <= count
+    for read in both:
+        by_number = dict(read.items())
+        _compare(by_number, points, level)
+        assert len(read.numbers) == len(by_number) <= count
 
 
 async def _refresh_all(db: Database) -> None:
@@ -139,14 +147,14 @@ async def _refresh_all(db: Database) -> None:
     ranges=st.lists(st.tuples(_steps, _steps), min_size=1, max_size=3),
     count=st.integers(10, 40),
 )
-async def test_buckets_are_what_the_points_say(
+async def test_buckets_are_those_of_the_points(
     tmp_path_factory: pytest.TempPathFactory,
     monkeypatch: pytest.MonkeyPatch,
     actions: list[Any],
     ranges: list[tuple[Step, Step]],
     count: int,
 ) -> None:
-    monkeypatch.setattr(rollups, "SHORTEST", _SHORTEST)
+    monkeypatch.setattr(bucketing, "SHORTEST", _SHORTEST)
     monkeypatch.setattr(rollups, "_POINTS", _POINTS)
     monkeypatch.setattr(rollups, "_CHUNK", _CHUNK)
     db = Database(tmp_path_factory.mktemp("db") / "t.db")
@@ -183,12 +191,12 @@ async def test_buckets_are_what_the_points_say(
         await db.close()
 
 
-async def test_steps_too_fine_for_the_borders_of_buckets(
+async def test_steps_that_are_too_close_for_borders_between_them(
     monkeypatch: pytest.MonkeyPatch, db: Database
 ) -> None:
-    monkeypatch.setattr(rollups, "SHORTEST", _SHORTEST)
+    monkeypatch.setattr(bucketing, "SHORTEST", _SHORTEST)
     monkeypatch.setattr(rollups, "_POINTS", _POINTS)
-    # Neighbours as floats, so that borders between them would have to be rounded.
+    # Adjacent floats, so that borders between them would have to be rounded.
     steps: list[Step] = [2.0**36 + number // 20 / 2**16 for number in range(400)]
     async with db.write() as conn:
         run_id, ids = await _writers(conn)
@@ -200,20 +208,7 @@ async def test_steps_too_fine_for_the_borders_of_buckets(
             await _check(db, run_id, Range(steps[first], steps[last]), 10)
 
 
-def test_levels() -> None:
-    assert buckets.level_for(0, 999, 1000) == 0
-    assert buckets.level_for(0, 1000, 1000) == 1
-    assert buckets.level_for(0, 0.5, 1000) == -10
-    assert buckets.level_holding(list(range(1000)), 64) == 6
-    assert buckets.level_holding([1] * 1000, 64) == buckets.LOWEST_LEVEL
-    assert buckets.adjusted_level(6, [1, 1, 64], 64) == 6
-    assert buckets.adjusted_level(6, [1, 1, 1024], 64) == 2
-    # Beyond the buckets that rollups may have, rows are read.
-    for far in (Range(1e308, 1.1e308), Range(-1.1e308, -1e308)):
-        assert buckets.plan(far, 5, -20, []) == ([], [far])
-
-
-async def test_rollups_go_with_their_run(db_path: Path, db: Database) -> None:
+async def test_deleting_a_run_deletes_its_rollups(db_path: Path, db: Database) -> None:
     async with db.write() as conn:
         run_id, ids = await _writers(conn)
         steps: list[Step] = list(range(5000))
@@ -230,7 +225,7 @@ async def test_rollups_go_with_their_run(db_path: Path, db: Database) -> None:
             assert not list(await conn.execute_fetchall(f"SELECT 1 FROM {table}"))
 
 
-async def test_the_first_of_a_kind_is_found_in_rollups_and_in_rows(db: Database) -> None:
+async def test_the_first_point_of_a_kind_is_found_with_and_without_rollups(db: Database) -> None:
     values: list[Value] = [1.0] * 9000
     values[8765], values[5432] = math.nan, math.inf
     async with db.write() as conn:
@@ -246,7 +241,7 @@ async def test_the_first_of_a_kind_is_found_in_rollups_and_in_rows(db: Database)
             assert await extremes.find(conn, segments, "inf") == (5432, 5432, math.inf)
 
 
-async def test_rollups_of_an_older_version_are_computed_anew(db_path: Path) -> None:
+async def test_rollups_of_an_older_version_are_recomputed(db_path: Path) -> None:
     make_older_database(db_path, 10)
     with closing(sqlite3.connect(db_path)) as old, old:
         old.execute(

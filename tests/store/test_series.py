@@ -1,4 +1,4 @@
-"""Series: made once, found by name, summed up."""
+"""Series: created once, found by name, with their figures."""
 
 from __future__ import annotations
 
@@ -38,26 +38,26 @@ async def log(conn: Connection, run_id: int, **logged: list[Any]) -> None:
     await metrics.append(conn, run_id, writer_id, columns)
 
 
-async def test_a_series_is_made_once_and_keeps_its_kind(db: Database) -> None:
+async def test_a_series_is_created_once_and_keeps_its_kind(db: Database) -> None:
     async with db.write() as conn:
-        one, other = await new_run(conn, "a"), await new_run(conn, "b")
-        wanted: dict[series.Name, Any] = {
-            (one, "x", "step"): "number",
-            (one, "x", "time"): "text",
-            (one, "ü/'\" y", "step"): "bool",
-            (other, "x", "step"): "bool",
+        first, second = await new_run(conn, "a"), await new_run(conn, "b")
+        kinds: dict[series.Name, Any] = {
+            (first, "x", "step"): "number",
+            (first, "x", "time"): "text",
+            (first, "ü/'\" y", "step"): "bool",
+            (second, "x", "step"): "bool",
         }
-        made = await series.ensure(conn, wanted)
-        assert {name: found.kind for name, found in made.items()} == wanted
-        assert len({found.id for found in made.values()}) == 4
-        again = await series.ensure(conn, dict.fromkeys(wanted, "text"))
-        assert again == made
+        created = await series.ensure(conn, kinds)
+        assert {name: metric.kind for name, metric in created.items()} == kinds
+        assert len({metric.id for metric in created.values()}) == 4
+        again = await series.ensure(conn, dict.fromkeys(kinds, "text"))
+        assert again == created
         rows = await conn.execute_fetchall("SELECT COUNT(*) FROM series")
         assert list(rows) == [(4,)]
         assert await series.ensure(conn, {}) == {}
 
 
-async def test_summaries_leave_out_what_is_not_finite(db: Database) -> None:
+async def test_summaries_skip_values_that_are_not_finite(db: Database) -> None:
     async with db.write() as conn:
         run_id = await new_run(conn, "a")
         await log(
@@ -65,37 +65,45 @@ async def test_summaries_leave_out_what_is_not_finite(db: Database) -> None:
             flag=[True, False], loss=[3.0, math.nan, 1, math.inf], none=[math.nan], word=["a", "b"],
             vast=[1.7e308] * 3,
         )  # fmt: skip
-        found = {one.path: one for one in await series.summaries(conn, run_id)}
-    assert list(found) == ["flag", "loss", "none", "vast", "word"]
-    assert found["vast"].mean == 1.7e308
-    loss = found["loss"]
+        summaries = {summary.path: summary for summary in await series.summaries(conn, run_id)}
+    assert list(summaries) == ["flag", "loss", "none", "vast", "word"]
+    assert summaries["vast"].mean == 1.7e308
+    loss = summaries["loss"]
     assert (loss.points, loss.nan_points, loss.last, loss.last_step) == (4, 1, "Infinity", 3)
     assert (loss.min, loss.min_step, loss.max, loss.max_step, loss.mean) == (1, 2, 3.0, 0, 2.0)
-    assert (found["none"].last, found["none"].min, found["none"].mean) == ("NaN", None, None)
-    assert (found["word"].kind, found["word"].last, found["word"].max) == ("text", "b", None)
-    assert (found["flag"].kind, found["flag"].last) == ("bool", False)
+    assert (summaries["none"].last, summaries["none"].min, summaries["none"].mean) == (
+        "NaN",
+        None,
+        None,
+    )
+    assert (summaries["word"].kind, summaries["word"].last, summaries["word"].max) == (
+        "text",
+        "b",
+        None,
+    )
+    assert (summaries["flag"].kind, summaries["flag"].last) == ("bool", False)
 
 
-async def test_what_is_found_by_name(db: Database) -> None:
+async def test_series_are_found_by_name(db: Database) -> None:
     async with db.write() as conn:
-        one, other = await new_run(conn, "a"), await new_run(conn, "b")
-        await log(conn, one, x=[1.0], y=[1.0, 2.0])
-        await log(conn, other, x=[1.0, 2.0, 3.0])
-        assert [found.path for found in await series.find(conn, one, "y")] == ["y"]
+        first, second = await new_run(conn, "a"), await new_run(conn, "b")
+        await log(conn, first, x=[1.0], y=[1.0, 2.0])
+        await log(conn, second, x=[1.0, 2.0, 3.0])
+        assert [metric.path for metric in await series.find(conn, first, "y")] == ["y"]
         with pytest.raises(NotFoundError, match="'y'"):
-            await series.find(conn, other, "y")
-        assert await series.list_paths(conn, one) == ["x", "y"]
-        assert [found.path for found in await series.list_of_run(conn, one)] == ["x", "y"]
-        many = await series.find_many(conn, [one, other, 99], ["x", "none"])
-        assert [(run_id, found.path, found.points) for run_id, found in many] == [
-            (one, "x", 1), (other, "x", 3),
+            await series.find(conn, second, "y")
+        assert await series.list_paths(conn, first) == ["x", "y"]
+        assert [metric.path for metric in await series.list_of_run(conn, first)] == ["x", "y"]
+        many = await series.find_many(conn, [first, second, 99], ["x", "none"])
+        assert [(run_id, metric.path, metric.points) for run_id, metric in many] == [
+            (first, "x", 1), (second, "x", 3),
         ]  # fmt: skip
-        assert await series.last_step(conn, one) == 1
+        assert await series.last_step(conn, first) == 1
         assert await series.last_step(conn, 99) is None
-        assert await series.last_values(conn, one) == [("x", 1.0, "number"), ("y", 2.0, "number")]
+        assert await series.last_values(conn, first) == [("x", 1.0, "number"), ("y", 2.0, "number")]
 
 
-async def test_a_name_may_have_a_nul_in_it(db: Database) -> None:
+async def test_a_name_may_contain_a_nul(db: Database) -> None:
     with trackai.init(project="p") as run:
         run.log({"a\0b": 1.5, "a": 2.5})
         run.log({"a\0b": 3.5})

@@ -1,4 +1,4 @@
-"""Smoothed series: the moving average over all points, wherever they are read from."""
+"""Smoothed series: the moving average over all points, read from rollups or not."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.store import histories
 from trackai.store.catalogue import projects, runs, writers
 from trackai.store.charts import charts, smoothing
 from trackai.store.charts.smoothing import Smoothing
-from trackai.store.points import lineage, metrics
+from trackai.store.points import lineage, metrics, reads
 from trackai.structs.points import Column
 
 if TYPE_CHECKING:
@@ -29,17 +29,17 @@ if TYPE_CHECKING:
 def _expected(
     chart: Chart, points: list[PointRow], amount: float, over_time: bool
 ) -> list[float | None]:
-    """The published formula over all points, at the last finite one of each bucket."""
+    """The published formula over all points, at the last finite point of each bucket."""
     xs = [time if over_time else step for step, time, _ in points]
     extent = float(max(xs)) - float(min(xs))
     averages = published(xs, [value for *_, value in points], amount, extent)
     skipped = sum(1 for step, *_ in points if step < chart.buckets[0].first_step)
-    answer = []
+    expected = []
     for bucket in chart.buckets:
-        mine = averages[skipped : skipped + bucket.points]
+        inside = averages[skipped : skipped + bucket.points]
         skipped += bucket.points
-        answer.append(next((one for one in reversed(mine) if one is not None), None))
-    return answer
+        expected.append(next((value for value in reversed(inside) if value is not None), None))
+    return expected
 
 
 @settings(max_examples=60)
@@ -64,7 +64,7 @@ async def test_averages_are_those_of_all_points(
     short: bool,
 ) -> None:
     histories.make_small(monkeypatch)
-    # Every time: what was set for one example stays for the next.
+    # For each example: the values are not reset between them.
     monkeypatch.setattr(smoothing, "_SHORT", 1000 if short else 0)
     monkeypatch.setattr(smoothing, "_LONGEST", 1000 if short else 20)
     monkeypatch.setattr(smoothing, "_FEW", 1000 if short else 5)
@@ -93,15 +93,15 @@ async def test_averages_are_those_of_all_points(
                 assert len(expected) == len(chart.curve.averages)
                 if short:
                     assert chart.curve.within == 0
-                for one, other in zip(chart.curve.averages, expected, strict=True):
-                    if one is None or other is None:
-                        assert one is other
+                for average, exact in zip(chart.curve.averages, expected, strict=True):
+                    if average is None or exact is None:
+                        assert average is exact
                     else:
-                        assert abs(one - other) <= chart.curve.within * spread + 1e-6
+                        assert abs(average - exact) <= chart.curve.within * spread + 1e-6
 
 
 async def _log(db: Database, times: list[int], values: list[Value]) -> int:
-    """A run with a metric `m` at the steps from 0 on, rolled up."""
+    """Log a metric `m` at the steps from 0 on, and roll it up."""
     async with db.write() as conn:
         project = await projects.get_or_create(conn, "p", now=1)
         run = await runs.create(
@@ -126,14 +126,14 @@ async def test_a_long_series_is_smoothed_from_its_rollups(
     values: list[Value] = [math.sin(step / 5000) + generator.gauss(0, 1) for step in range(length)]
     run_id = await _log(db, [1000 * step for step in range(length)], values)
     read: list[int] = []
-    pages = lineage.pages
+    pages = reads.pages
 
-    async def counted(*given: Any, **bounds: Any) -> Any:
-        async for page in pages(*given, **bounds):
+    async def counted(*arguments: Any, **bounds: Any) -> Any:
+        async for page in pages(*arguments, **bounds):
             read.append(len(page))
             yield page
 
-    monkeypatch.setattr(lineage, "pages", counted)
+    monkeypatch.setattr(reads, "pages", counted)
     for over_time in (False, True):
         exact = published(list(range(length)), values, 0.99, length - 1)
         for low, high in ((0, length - 1), (20_000, 50_000), (30_000, 30_099)):
@@ -148,19 +148,19 @@ async def test_a_long_series_is_smoothed_from_its_rollups(
             spread = max(map(float, values)) - min(map(float, values))
             for bucket, average in zip(chart.buckets, chart.curve.averages, strict=True):
                 assert isinstance(bucket.last_step, int)
-                other = exact[bucket.last_step]
+                expected = exact[bucket.last_step]
                 assert average is not None
-                assert other is not None
-                assert abs(average - other) <= chart.curve.within * spread
-                # In fact it is far closer.
-                assert abs(average - other) <= 0.01
-    assert sum(read) == 2 * 100  # of the narrow window
+                assert expected is not None
+                assert abs(average - expected) <= chart.curve.within * spread
+                # In practice, the error is far smaller.
+                assert abs(average - expected) <= 0.01
+    assert sum(read) == 2 * 100  # the points of the narrow window
 
 
 async def test_a_pause_is_smoothed_point_by_point(
     db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The steps on both sides of it are close together, their times are not."""
+    """The steps around the pause are close together, but their times are not."""
     monkeypatch.setattr(smoothing, "_SHORT", 10_000)
     monkeypatch.setattr(smoothing, "_FEW", 100)
     length, paused = 60_000, 30_003
@@ -176,7 +176,7 @@ async def test_a_pause_is_smoothed_point_by_point(
     assert chart.curve is not None
     assert 0 < chart.curve.within <= 0.005
     for bucket, average in zip(chart.buckets, chart.curve.averages, strict=True):
-        other = exact[int(bucket.last_step)]
+        expected = exact[int(bucket.last_step)]
         assert average is not None
-        assert other is not None
-        assert abs(average - other) <= chart.curve.within
+        assert expected is not None
+        assert abs(average - expected) <= chart.curve.within

@@ -1,13 +1,13 @@
-"""What differs between configurations."""
+"""Comparing configurations."""
 
 from __future__ import annotations
 
 from trackai.values.comparison import differing, side_by_side
 
 
-def test_what_looks_alike_to_python_may_differ() -> None:
-    one = {"flag": True, "null": None, "same": 1, "list": [1]}
-    other = {"flag": 1, "same": 1.0, "list": [1], "more": 0}
-    assert differing([one, other]) == {"flag", "null", "more"}
-    assert differing([one]) == differing([]) == set()
-    assert side_by_side([one, other])["more"] == [None, 0]
+def test_values_that_are_equal_in_python_may_differ() -> None:
+    left = {"flag": True, "null": None, "same": 1, "list": [1]}
+    right = {"flag": 1, "same": 1.0, "list": [1], "more": 0}
+    assert differing([left, right]) == {"flag", "null", "more"}
+    assert differing([left]) == differing([]) == set()
+    assert side_by_side([left, right])["more"] == [None, 0]

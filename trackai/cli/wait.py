@@ -73,7 +73,7 @@ async def _wait(
 ) -> tuple[Run, bool]:
     import anyio
 
-    from trackai.filters.tree import Attribute, Comparison, Every
+    from trackai.filters.tree import And, Attribute, Comparison
     from trackai.ingest.recovery import recover
     from trackai.store.catalogue import run_tables, runs
 
@@ -87,7 +87,7 @@ async def _wait(
             run = await runs.get(conn, run_id)
             met = run.state == "completed"
             if condition is not None:
-                where = run_tables.RunFilter(tree=Every((this_run, condition)))
+                where = run_tables.RunFilter(tree=And((this_run, condition)))
                 met = (await run_tables.list_page(conn, where, limit=1)).total > 0
         if met or run.state != "running" or anyio.current_time() >= deadline:
             return run, met

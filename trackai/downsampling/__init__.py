@@ -1,1 +1,1 @@
-"""Fewer points for a chart: pure functions."""
+"""Downsampling for charts: pure functions over points and buckets."""

@@ -1,9 +1,10 @@
 """Blocks of rollups: the figures of up to 16 neighbouring buckets as a few hundred bytes.
 
-SQLite hands over a block as one row, where 16 rows would each cost an object and a turn at
-Python's lock, and it takes half of their space. A block is zlib over msgpack of its columns:
-where in it the buckets lie, then the fields of `Bucket`, of which firsts and lasts are interleaved,
-as differences where these are exact. What is alike in all buckets then costs next to nothing.
+SQLite returns a block as one row. As 16 rows, each bucket would cost an object and a turn at
+Python's lock, and they would take twice the space. A block is zlib over msgpack of its columns:
+the places of the buckets in the block, then the fields of `Bucket`. First and last steps (and
+times) are interleaved, and stored as differences if these are exact. So what is equal in all
+buckets takes almost no space.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from trackai.downsampling.thinning import Columns, Numbered
+from trackai.downsampling.thinning import BucketColumns, NumberedBuckets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -25,15 +26,15 @@ if TYPE_CHECKING:
 # A block holds 2 to the power of this many buckets.
 _WIDTH = 4
 _PLACES = (1 << _WIDTH) - 1
-# How many columns come before the steps.
-_FIGURES = Columns._fields.index("first_step")
+# The number of columns before the steps.
+_FIGURES = BucketColumns._fields.index("first_step")
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
 
 
 def block_of(bucket: int) -> int:
-    """The number of the block in which a bucket lies."""
+    """The number of the block that holds a bucket."""
     return bucket >> _WIDTH
 
 
@@ -42,25 +43,25 @@ def first_bucket(block: int) -> int:
     return block << _WIDTH
 
 
-def pack(found: Iterable[tuple[int, Bucket]]) -> Iterator[tuple[int, bytes]]:
-    """Blocks, each with its number, of buckets in order of theirs."""
-    for block, some in groupby(found, lambda one: block_of(one[0])):
-        yield block, _pack(Numbered.of(some))
+def pack(numbered: Iterable[tuple[int, Bucket]]) -> Iterator[tuple[int, bytes]]:
+    """Pack buckets, given in order of their numbers, into numbered blocks."""
+    for block, items in groupby(numbered, lambda item: block_of(item[0])):
+        yield block, _pack(NumberedBuckets.of(items))
 
 
-def _pack(some: Numbered) -> bytes:
-    found = some.columns
-    steps: list[Any] = list(chain(*zip(found.first_step, found.last_step, strict=True)))
-    times = list(chain(*zip(found.first_timestamp, found.last_timestamp, strict=True)))
-    whole = all(isinstance(step, int) for step in steps)
+def _pack(block: NumberedBuckets) -> bytes:
+    columns = block.columns
+    steps: list[Any] = list(chain(*zip(columns.first_step, columns.last_step, strict=True)))
+    times = list(chain(*zip(columns.first_timestamp, columns.last_timestamp, strict=True)))
+    are_integers = all(isinstance(step, int) for step in steps)
     packed = [
-        [number & _PLACES for number in some.numbers],
-        *found[:_FIGURES],
-        whole,
-        _differences(steps) if whole else steps,
+        [number & _PLACES for number in block.numbers],
+        *columns[:_FIGURES],
+        are_integers,
+        _differences(steps) if are_integers else steps,
         _differences(times),
-        found.first_value,
-        found.last_value,
+        columns.first_value,
+        columns.last_value,
     ]
     return zlib.compress(_encode(packed), 1)
 
@@ -69,16 +70,16 @@ def _differences(numbers: Sequence[int]) -> list[int]:
     return [numbers[0], *map(sub, numbers[1:], numbers)]
 
 
-def unpack(block: int, packed: bytes) -> Numbered:
+def unpack(block: int, packed: bytes) -> NumberedBuckets:
     """The buckets of a block."""
-    places, *figures, whole, steps, times, first_values, last_values = _decode(
+    places, *figures, are_integers, steps, times, first_values, last_values = _decode(
         zlib.decompress(packed)
     )
-    if whole:
+    if are_integers:
         steps = list(accumulate(steps))
     times = list(accumulate(times))
     first = first_bucket(block)
-    columns = Columns._make(
+    columns = BucketColumns._make(
         [*figures, steps[::2], steps[1::2], times[::2], times[1::2], first_values, last_values]
     )
-    return Numbered([first + place for place in places], columns)
+    return NumberedBuckets([first + place for place in places], columns)

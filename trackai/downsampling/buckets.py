@@ -1,7 +1,7 @@
-"""Ranges of steps for charts: powers of two, so that a wide one is made of narrow ones.
+"""Buckets for charts: ranges of steps whose widths are powers of two, so that they nest.
 
-A bucket `b` of level `e` holds the steps with b * 2^e <= step < (b + 1) * 2^e. `e` may be negative.
-Everything here is exact, for integers of 64 bits as for fractions.
+The bucket `b` of level `e` holds the steps with b * 2^e <= step < (b + 1) * 2^e; `e` may be
+negative. All functions are exact for integers of 64 bits and for floats.
 """
 
 from __future__ import annotations
@@ -16,21 +16,23 @@ from trackai.values.types import Step, StoredValue
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-# Rollups hold no wider range of bucket numbers than this; beyond it, rows are read.
+# Rollups only have buckets with numbers below this; for steps beyond, points are read.
 LARGEST_BUCKET = 1 << 60
-# And of fractions of steps no wider one than floats can tell apart.
+# Buckets narrower than a step have borders that are floats, which are exact up to here.
 _LARGEST_FRACTION = 1 << 53
 LOWEST_LEVEL = -20
 HIGHEST_LEVEL = 60
-# Widths beyond this cannot be expressed as a float.
+# The highest level whose width can be a float.
 _WIDEST = 1022
+# The largest number of gaps between rollups that are planned one by one.
 _MAX_GAPS = 64
 
 
 class Bucket(msgspec.Struct, gc=False):
-    """Figures over the points of a range of steps; its fields are columns of `rollups`.
+    """Figures over the points of a bucket; `blocks` stores the fields.
 
-    `min_value` and `max_value` are over finite numbers and None without any.
+    `min_value` and `max_value` are over the finite values and None without any. Times are
+    microseconds since the epoch.
     """
 
     points: int
@@ -64,19 +66,19 @@ class Span(NamedTuple):
 
 
 def _largest(level: int) -> int:
-    """Below which number the buckets of a level have borders that can be expressed."""
+    """The limit of bucket numbers of a level: below it, borders of buckets are exact."""
     return LARGEST_BUCKET if level >= 0 else _LARGEST_FRACTION
 
 
 def bucket_of(step: Step, level: int) -> int:
-    """The number of the bucket in which a step lies."""
+    """The number of the bucket that holds a step."""
     if isinstance(step, int):
         return step >> level if level >= 0 else step << -level
     try:
         number = math.floor(math.ldexp(step, -level))
-    except OverflowError:  # a float that large is a whole number
+    except OverflowError:  # a float that large is an integer
         return int(step) << -level
-    # A tiny negative step vanishes when it is scaled.
+    # Scaling can round a tiny negative step to zero.
     return -1 if number == 0 and step < 0 else number
 
 
@@ -86,12 +88,12 @@ def start(bucket: int, level: int) -> Step:
 
 
 def end(bucket: int, level: int) -> Step:
-    """The highest step that a bucket can hold."""
+    """The highest step that a bucket can hold, an integer or a float."""
     return below(start(bucket + 1, level))
 
 
 def below(step: Step) -> Step:
-    """The highest step that is lower."""
+    """The highest step below another one."""
     lower = math.nextafter(_float(step), -math.inf)
     return max(step - 1, lower) if isinstance(step, int) else lower
 
@@ -104,9 +106,9 @@ def _float(step: Step) -> float:
 
 
 def level_for(low: Step, high: Step, buckets: int) -> int:
-    """The finest level at which the steps from `low` to `high` lie in at most so many buckets."""
+    """The lowest level at which at most `buckets` buckets hold the steps from `low` to `high`."""
     level = LOWEST_LEVEL
-    # Within a factor of two by computing, then exactly by counting.
+    # A lower bound by logarithms, then the exact level by counting.
     extent = float(high) - float(low)
     if 0 < extent < math.inf:
         level = max(level, math.frexp(extent)[1] - math.frexp(float(buckets))[1] - 2)
@@ -121,21 +123,26 @@ def level_for(low: Step, high: Step, buckets: int) -> int:
 
 
 def level_holding(steps: Sequence[Step], points: int) -> int:
-    """The level at which most buckets hold about so many points, by a sample of sorted steps."""
+    """The level at which most buckets hold about `points` points.
+
+    Args:
+        steps: a sample of the steps, sorted.
+    """
     gaps = sorted(
         float(later) - float(sooner) for sooner, later in zip(steps, steps[points:], strict=False)
     )
     typical = gaps[len(gaps) // 2] if gaps else 0.0
     if typical <= 0:
         return LOWEST_LEVEL
-    return _possible(math.frexp(min(typical, 2.0**100))[1] - 1)
+    return _clamped(math.frexp(min(typical, 2.0**100))[1] - 1)
 
 
 def adjusted_level(level: int, counts: Sequence[int], points: int) -> int:
-    """The level at which most points lie in buckets of about so many points.
+    """The level at which most points are in buckets of about `points` points.
 
     Args:
-        counts: how many points the buckets of `level` hold, sorted.
+        level: the present level, which is kept if it is within a factor of two.
+        counts: the numbers of points of its buckets, sorted.
     """
     half = sum(counts) / 2
     typical = 0
@@ -144,37 +151,42 @@ def adjusted_level(level: int, counts: Sequence[int], points: int) -> int:
         half -= count
         if half <= 0:
             break
-    # A bucket that holds up to twice as many, or half as many, is as good.
     if points // 2 <= typical <= points * 2 or typical == 0:
         return level
-    return _possible(level + round(math.log2(points / typical)))
+    return _clamped(level + round(math.log2(points / typical)))
 
 
-def _possible(level: int) -> int:
+def _clamped(level: int) -> int:
     return max(LOWEST_LEVEL, min(HIGHEST_LEVEL, level))
 
 
 def plan(
-    wanted: Range, level: int, base: int, stale: Iterable[Range]
+    steps: Range, level: int, base: int, stale: Iterable[Range]
 ) -> tuple[list[Span], list[Range]]:
-    """What to read: rollups of levels from `base` to `level`, and rows for the rest.
+    """Divide a range of steps into rollups and points to read.
 
     Args:
-        stale: ranges in which there are no rollups; they may lie anywhere and overlap.
+        steps: the range to read.
+        level: the highest level of rollups to use.
+        base: the lowest level that has rollups.
+        stale: ranges without valid rollups; they may overlap and exceed `steps`.
+
+    Returns:
+        The rollups, and the ranges of steps in which to read points.
     """
     lowest, highest = -_largest(base) + 1, _largest(base) - 1
-    # The first and last whole bucket of the base level.
-    first = max(bucket_of(wanted.low, base), lowest)
-    if first <= highest and start(first, base) < wanted.low:
+    # The first and the last bucket of the base level that are completely inside of the range.
+    first = max(bucket_of(steps.low, base), lowest)
+    if first <= highest and start(first, base) < steps.low:
         first += 1
-    last = min(bucket_of(wanted.high, base), highest)
-    if last >= lowest and end(last, base) > wanted.high:
+    last = min(bucket_of(steps.high, base), highest)
+    if last >= lowest and end(last, base) > steps.high:
         last -= 1
     spans: list[Span] = []
     rows: list[Range] = []
-    position: Step = wanted.low  # what lies below has been planned
+    position: Step = steps.low  # the steps below are planned
 
-    def take(clean_first: int, clean_last: int) -> None:
+    def use_rollups(clean_first: int, clean_last: int) -> None:
         nonlocal position
         if clean_first > clean_last:
             return
@@ -189,76 +201,77 @@ def plan(
             continue
         if low > last:
             break
-        take(first, low - 1)
+        use_rollups(first, low - 1)
         first = high + 1
-    take(first, last)
-    if position <= wanted.high:
-        rows.append(Range(position, wanted.high))
+    use_rollups(first, last)
+    if position <= steps.high:
+        rows.append(Range(position, steps.high))
     return spans, rows
 
 
 def _merged(stale: Iterable[Range], base: int) -> list[tuple[int, int]]:
+    """The first and last buckets of stale ranges, in order and without overlaps."""
     merged: list[tuple[int, int]] = []
     for first, last in sorted((bucket_of(low, base), bucket_of(high, base)) for low, high in stale):
         if merged and first <= merged[-1][1] + 1:
             merged[-1] = (merged[-1][0], max(last, merged[-1][1]))
         else:
             merged.append((first, last))
-    # Many small gaps would cost more to plan than to read.
-    some = math.ceil(len(merged) / _MAX_GAPS)
-    if some < 2:
+    # Planning many small gaps costs more than reading the points between them.
+    size = math.ceil(len(merged) / _MAX_GAPS)
+    if size < 2:
         return merged
-    groups = [merged[at : at + some] for at in range(0, len(merged), some)]
+    groups = [merged[index : index + size] for index in range(0, len(merged), size)]
     return [(group[0][0], group[-1][1]) for group in groups]
 
 
 def _cover(first: int, last: int, base: int, level: int) -> list[Span]:
-    """The fewest buckets that make up the buckets `first` to `last` of the base level."""
+    """The fewest buckets, up to a level, that cover buckets of the base level exactly."""
     left: list[Span] = []
     right: list[Span] = []
-    at = base
-    while at < level and first <= last:
+    current = base
+    while current < level and first <= last:
         if first & 1:
-            left.append(Span(at, first, first))
+            left.append(Span(current, first, first))
             first += 1
         if first <= last and not last & 1:
-            right.append(Span(at, last, last))
+            right.append(Span(current, last, last))
             last -= 1
-        first, last, at = first >> 1, last >> 1, at + 1
-    middle = [Span(at, first, last)] if first <= last else []
+        first, last, current = first >> 1, last >> 1, current + 1
+    middle = [Span(current, first, last)] if first <= last else []
     return left + middle + right[::-1]
 
 
-def mean(one: Bucket) -> float | None:
-    """The mean of the finite numbers."""
-    low, high = one.min_value, one.max_value
+def mean(bucket: Bucket) -> float | None:
+    """The mean of the finite values of a bucket; None without any."""
+    low, high = bucket.min_value, bucket.max_value
     if low is None or high is None:
         return None
-    # A sum beyond the largest float is infinite, and rounding may lead past the values.
-    return float(max(low, min(high, one.sum / one.finite_points)))
+    # The sum may exceed the largest float, and rounding may move the mean beyond the values.
+    return float(max(low, min(high, bucket.sum / bucket.finite_points)))
 
 
-def merge(one: Bucket, other: Bucket) -> Bucket:
-    """The figures over the points of both."""
-    sooner, later = one, other
-    if (other.first_step, other.first_timestamp) < (one.first_step, one.first_timestamp):
-        sooner = other
-    if (other.last_step, other.last_timestamp) < (one.last_step, one.last_timestamp):
-        later = one
-    lows = [bucket.min_value for bucket in (one, other) if bucket.min_value is not None]
-    highs = [bucket.max_value for bucket in (one, other) if bucket.max_value is not None]
+def merge(left: Bucket, right: Bucket) -> Bucket:
+    """The figures over the points of both buckets."""
+    first, last = left, right
+    if (right.first_step, right.first_timestamp) < (left.first_step, left.first_timestamp):
+        first = right
+    if (right.last_step, right.last_timestamp) < (left.last_step, left.last_timestamp):
+        last = left
+    lows = [bucket.min_value for bucket in (left, right) if bucket.min_value is not None]
+    highs = [bucket.max_value for bucket in (left, right) if bucket.max_value is not None]
     return Bucket(
-        one.points + other.points,
-        one.finite_points + other.finite_points,
-        one.nan_points + other.nan_points,
-        one.infinite_points + other.infinite_points,
+        left.points + right.points,
+        left.finite_points + right.finite_points,
+        left.nan_points + right.nan_points,
+        left.infinite_points + right.infinite_points,
         min(lows, default=None),
         max(highs, default=None),
-        one.sum + other.sum,
-        sooner.first_step,
-        later.last_step,
-        min(one.first_timestamp, other.first_timestamp),
-        max(one.last_timestamp, other.last_timestamp),
-        sooner.first_value,
-        later.last_value,
+        left.sum + right.sum,
+        first.first_step,
+        last.last_step,
+        min(left.first_timestamp, right.first_timestamp),
+        max(left.last_timestamp, right.last_timestamp),
+        first.first_value,
+        last.last_value,
     )

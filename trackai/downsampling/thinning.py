@@ -1,6 +1,7 @@
-"""Points thinned to buckets column by column: what is done here is done for thousands of buckets.
+"""Points put into buckets, column by column.
 
-A list at a time and without an object for each bucket, it takes a third of the time.
+Working on whole lists, without an object for each bucket, takes a third of the time. A chart has
+thousands of buckets.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ if TYPE_CHECKING:
 
     from trackai.values.types import Step, StoredValue
 
-# Buckets that all have so few points are computed from as many lists.
+# Buckets of equal size, up to this one, are computed from a list for each place in a bucket.
 _FEW = 8
 
 
-class Columns(NamedTuple):
-    """Buckets by the fields of `Bucket`, in order of step."""
+class BucketColumns(NamedTuple):
+    """Buckets in order of step, as a column for each field of `Bucket`."""
 
     points: Sequence[int]
     finite_points: Sequence[int]
@@ -48,170 +49,193 @@ class Columns(NamedTuple):
         return list(map(Bucket, *self))
 
     def means(self) -> list[float | None]:
-        """The means of the finite numbers."""
-        found = list(map(truediv, self.sum, self.points))
-        # Only a sum beyond the largest float leads away from between two numbers.
-        same = self.finite_points is self.points
-        if same and max(self.points, default=0) <= 2 and isfinite(sum(found)):
-            return found
-        if self.finite_points != self.points or _any(gt, found, self.max_value):
-            return [buckets.mean(one) for one in self.buckets()]
-        if _any(lt, found, self.min_value):  # as in `buckets.mean`
-            return [buckets.mean(one) for one in self.buckets()]
-        return found
+        """The means of the finite values of the buckets, as `buckets.mean` computes them."""
+        means = list(map(truediv, self.sum, self.points))
+        all_finite = self.finite_points is self.points
+        # The mean of one or two numbers is between them unless their sum is infinite.
+        if all_finite and max(self.points, default=0) <= 2 and isfinite(sum(means)):
+            return means
+        if (
+            self.finite_points != self.points
+            or _any(gt, means, self.max_value)
+            or _any(lt, means, self.min_value)
+        ):
+            return [buckets.mean(bucket) for bucket in self.buckets()]
+        return means
 
 
-class Numbered(NamedTuple):
-    """Buckets of one level, in order, and their numbers."""
+class NumberedBuckets(NamedTuple):
+    """Buckets of one level with their numbers, in order."""
 
     numbers: list[int]
-    columns: Columns
+    columns: BucketColumns
 
     @classmethod
-    def of(cls, some: Iterable[tuple[int, Bucket]]) -> Numbered:
-        """Buckets that are in order of their numbers."""
+    def of(cls, items: Iterable[tuple[int, Bucket]]) -> NumberedBuckets:
+        """Make columns of buckets that are in order of their numbers."""
         numbers: list[int] = []
         rows = []
-        for number, one in some:
+        for number, bucket in items:
             numbers.append(number)
-            rows.append(msgspec.structs.astuple(one))
-        columns = map(list, zip(*rows, strict=True)) if rows else ([] for _ in Columns._fields)
-        return cls(numbers, Columns._make(columns))
+            rows.append(msgspec.structs.astuple(bucket))
+        columns = (
+            map(list, zip(*rows, strict=True)) if rows else ([] for _ in BucketColumns._fields)
+        )
+        return cls(numbers, BucketColumns._make(columns))
 
     def items(self) -> Iterator[tuple[int, Bucket]]:
-        """Each number with its bucket."""
+        """Pairs of a number and its bucket."""
         return zip(self.numbers, map(Bucket, *self.columns), strict=True)
 
-    def between(self, first: int, last: int) -> Numbered:
-        """The buckets from `first` up to and including `last`."""
+    def between(self, first: int, last: int) -> NumberedBuckets:
+        """The buckets whose numbers are from `first` up to and including `last`."""
         begin, end = bisect_left(self.numbers, first), bisect_right(self.numbers, last)
         if end - begin == len(self.numbers):
             return self
-        columns = Columns._make(column[begin:end] for column in self.columns)
-        return Numbered(self.numbers[begin:end], columns)
+        columns = BucketColumns._make(column[begin:end] for column in self.columns)
+        return NumberedBuckets(self.numbers[begin:end], columns)
 
 
-def join(parts: Iterable[Numbered]) -> Numbered:
-    """Buckets that follow each other as one list."""
+def join(parts: Iterable[NumberedBuckets]) -> NumberedBuckets:
+    """Join parts that follow each other."""
     numbers: list[int] = []
-    columns: list[list[Any]] = [[] for _ in Columns._fields]
+    columns: list[list[Any]] = [[] for _ in BucketColumns._fields]
     for part in parts:
         numbers += part.numbers
-        for whole, some in zip(columns, part.columns, strict=True):
-            whole += some
-    return Numbered(numbers, Columns._make(columns))
+        for column, part_column in zip(columns, part.columns, strict=True):
+            column += part_column
+    return NumberedBuckets(numbers, BucketColumns._make(columns))
 
 
-def _any(compare: Callable[[Any, Any], bool], some: Sequence[Any], others: Sequence[Any]) -> bool:
-    return any(map(compare, some, others))
+def _any(compare: Callable[[Any, Any], bool], left: Sequence[Any], right: Sequence[Any]) -> bool:
+    return any(map(compare, left, right))
 
 
-def single(steps: Sequence[Step], values: Sequence[Step], times: Sequence[int] | None) -> Columns:
-    """Points, of which all values are finite numbers, as buckets of one point each."""
-    one, nothing = [1] * len(steps), [0] * len(steps)
-    times = nothing if times is None else times
+def single(
+    steps: Sequence[Step], values: Sequence[Step], times: Sequence[int] | None
+) -> BucketColumns:
+    """Make each point a bucket; all values must be finite numbers.
+
+    Args:
+        times: the timestamps; if None, those of the buckets are 0.
+    """
+    counts, zeros = [1] * len(steps), [0] * len(steps)
+    times = zeros if times is None else times
     sums = list(map(float, values))
-    return Columns(
-        one, one, nothing, nothing, values, values, sums,
+    return BucketColumns(
+        counts, counts, zeros, zeros, values, values, sums,
         steps, steps, times, times, values, values,
     )  # fmt: skip
 
 
 def thin(
     level: int, steps: Sequence[Step], values: Sequence[Step], times: Sequence[int] | None
-) -> Columns:
-    """The buckets of a level over points in order of step, of which all values are finite numbers.
+) -> BucketColumns:
+    """Put points, in order of step, into buckets of a level; all values must be finite numbers.
 
     Args:
-        times: the timestamps; without them those of the buckets are 0.
+        times: the timestamps; if None, those of the buckets are 0.
     """
-    places = _places(level, steps)
-    sizes = places.sizes
-    nothing = [0] * len(sizes)
-    lows, highs, sums = _figures(values, places)
-    return Columns(
-        sizes, sizes, nothing, nothing, lows, highs, sums,
-        places.firsts(steps),
-        places.lasts(steps),
-        # Times may go back where steps do not.
-        nothing if times is None else [min(times[one]) for one in places.slices()],
-        nothing if times is None else [max(times[one]) for one in places.slices()],
-        places.firsts(values),
-        places.lasts(values),
+    layout = _layout(level, steps)
+    sizes = layout.sizes
+    zeros = [0] * len(sizes)
+    lows, highs, sums = _figures(values, layout)
+    return BucketColumns(
+        sizes, sizes, zeros, zeros, lows, highs, sums,
+        layout.firsts(steps),
+        layout.lasts(steps),
+        # Times may decrease where steps do not.
+        zeros if times is None else [min(times[part]) for part in layout.slices()],
+        zeros if times is None else [max(times[part]) for part in layout.slices()],
+        layout.firsts(values),
+        layout.lasts(values),
     )  # fmt: skip
 
 
 class _Even:
-    """Where buckets lie in points, of which all but the first and the last have `size`."""
+    """Buckets over a sequence of points that all have `size` points, but the first and last.
+
+    Attributes:
+        first: the number of points of the first bucket.
+        rest: the number of buckets after the first.
+        sizes: the number of points of each bucket.
+    """
 
     def __init__(self, first: int, size: int, number: int) -> None:
         self.first, self.size = first, size
-        self.others = len(range(first, number, size))  # behind the first
+        self.rest = len(range(first, number, size))
         self.sizes = [min(first, number)]
-        if self.others:
-            inner = self.others - 1
+        if self.rest:
+            inner = self.rest - 1
             self.sizes += [*[size] * inner, number - first - size * inner]
 
-    def firsts(self, some: Sequence[Any]) -> Sequence[Any]:
-        return [some[0], *some[self.first :: self.size]]
+    def firsts(self, column: Sequence[Any]) -> Sequence[Any]:
+        """The first item of each bucket."""
+        return [column[0], *column[self.first :: self.size]]
 
-    def lasts(self, some: Sequence[Any]) -> Sequence[Any]:
+    def lasts(self, column: Sequence[Any]) -> Sequence[Any]:
+        """The last item of each bucket."""
         last = self.first - 1
-        return [*some[last : last + self.size * self.others : self.size], some[-1]]
+        return [*column[last : last + self.size * self.rest : self.size], column[-1]]
 
     def slices(self) -> Iterable[slice]:
+        """The items of each bucket."""
         ends = list(accumulate(self.sizes))
         return map(slice, [0, *ends], ends)
 
 
 class _Uneven:
-    """Where buckets lie in points, by the places at which they begin."""
+    """Buckets over a sequence of points, by the indexes at which they begin."""
 
     def __init__(self, starts: Sequence[int], number: int) -> None:
         self.starts, self.ends = starts, [*starts[1:], number]
         self.sizes = list(map(sub, self.ends, starts))
 
-    def firsts(self, some: Sequence[Any]) -> Sequence[Any]:
-        return _at(self.starts)(some)
+    def firsts(self, column: Sequence[Any]) -> Sequence[Any]:
+        """The first item of each bucket."""
+        return _items(self.starts)(column)
 
-    def lasts(self, some: Sequence[Any]) -> Sequence[Any]:
-        return _at(self.ends)([None, *some])
+    def lasts(self, column: Sequence[Any]) -> Sequence[Any]:
+        """The last item of each bucket."""
+        return _items(self.ends)([None, *column])
 
     def slices(self) -> Iterable[slice]:
+        """The items of each bucket."""
         return map(slice, self.starts, self.ends)
 
 
-def _at(places: Sequence[int]) -> Callable[[Sequence[Any]], Sequence[Any]]:
-    """What of a sequence stands at places."""
-    return itemgetter(*places) if len(places) > 1 else lambda some: [some[places[0]]]
+def _items(indexes: Sequence[int]) -> Callable[[Sequence[Any]], Sequence[Any]]:
+    """A function that takes the items at these indexes from a sequence."""
+    # With a single index, itemgetter would not return a sequence.
+    return itemgetter(*indexes) if len(indexes) > 1 else lambda column: [column[indexes[0]]]
 
 
-def _places(level: int, steps: Sequence[Step]) -> _Even | _Uneven:
-    """Where the buckets of a level lie in points with these steps."""
-    even = _even_places(level, steps)
+def _layout(level: int, steps: Sequence[Step]) -> _Even | _Uneven:
+    """How the buckets of a level divide points with these steps."""
+    even = _even_layout(level, steps)
     if even is not None:
         return even
     numbers: list[int]
     try:
         numbers = [step >> level for step in steps]  # type: ignore[operator]
-    except (TypeError, ValueError):  # fractions, or buckets narrower than a step
+    except (TypeError, ValueError):  # floats, or buckets narrower than a step
         numbers = [buckets.bucket_of(step, level) for step in steps]
-    found = _Uneven([0, *compress(count(1), map(ne, numbers, numbers[1:]))], len(steps))
-    first, *inner = found.sizes
+    uneven = _Uneven([0, *compress(count(1), map(ne, numbers, numbers[1:]))], len(steps))
+    first, *inner = uneven.sizes
     size = inner[0] if inner else 0
     if size and inner[:-1].count(size) == len(inner) - 1 and inner[-1] <= size:
         return _Even(first, size, len(steps))
-    return found
+    return uneven
 
 
-def _even_places(level: int, steps: Sequence[Step]) -> _Even | None:
-    """The same for integers at equal distances, of which as many fill a bucket."""
+def _even_layout(level: int, steps: Sequence[Step]) -> _Even | None:
+    """The layout of integer steps at a constant distance that divides the width of a bucket."""
     first, number = steps[0], len(steps)
     stride = steps[1] - first if number > 1 else 0
     if level < 0 or not (isinstance(first, int) and isinstance(stride, int)) or stride <= 0:
         return None
     width = 1 << level
-    # Before a list is made that may be far too long.
+    # Checked before a list is made that may be far too long.
     if width % stride or steps[-1] - first != stride * (number - 1):
         return None
     if steps != _regular(first, stride, number):
@@ -221,20 +245,20 @@ def _even_places(level: int, steps: Sequence[Step]) -> _Even | None:
 
 @lru_cache(maxsize=2)
 def _regular(first: int, stride: int, number: int) -> list[int]:
-    """Steps at equal distances; series that are compared mostly have the same."""
+    """Steps at a constant distance; cached, as compared series mostly have the same steps."""
     return list(range(first, first + stride * number, stride))
 
 
 def _figures(
-    values: Sequence[Step], places: _Even | _Uneven
+    values: Sequence[Step], layout: _Even | _Uneven
 ) -> tuple[list[Step], list[Step], list[float]]:
-    """The lowest and the highest value and the sum of each bucket."""
-    if not isinstance(places, _Even) or not 1 < places.size <= _FEW or places.others < 2:
-        some = [values[one] for one in places.slices()]
-        return list(map(min, some)), list(map(max, some)), list(map(sum, some))
-    behind = places.first + places.size * (places.others - 1)
-    head, tail = values[: places.first], values[behind:]
-    lows, highs, sums = _figures_alike(values[places.first : behind], places.size)
+    """The lowest value, the highest value and the sum of each bucket."""
+    if not isinstance(layout, _Even) or not 1 < layout.size <= _FEW or layout.rest < 2:
+        parts = [values[part] for part in layout.slices()]
+        return list(map(min, parts)), list(map(max, parts)), list(map(sum, parts))
+    begin, end = layout.first, layout.first + layout.size * (layout.rest - 1)
+    head, tail = values[:begin], values[end:]
+    lows, highs, sums = _even_figures(values[begin:end], layout.size)
     return (
         [min(head), *lows, min(tail)],
         [max(head), *highs, max(tail)],
@@ -242,16 +266,16 @@ def _figures(
     )
 
 
-def _figures_alike(
+def _even_figures(
     values: Sequence[Step], size: int
 ) -> tuple[Iterable[Step], Iterable[Step], Iterable[float]]:
-    """The same where each bucket has so many values."""
-    parts = [values[at::size] for at in range(size)]
+    """`_figures` of buckets that all have `size` values."""
+    parts = [values[place::size] for place in range(size)]
     if size == 2:
-        ones, others = parts
-        lows = [one if one < other else other for one, other in zip(ones, others, strict=True)]
-        highs = [one if one > other else other for one, other in zip(ones, others, strict=True)]
-        return lows, highs, map(add, ones, others)
+        left, right = parts
+        lows = [a if a < b else b for a, b in zip(left, right, strict=True)]
+        highs = [a if a > b else b for a, b in zip(left, right, strict=True)]
+        return lows, highs, map(add, left, right)
     sums: Iterable[float] = parts[0]
     for part in parts[1:]:
         sums = map(add, sums, part)

@@ -1,18 +1,18 @@
-"""The filter language for runs: from text to a tree, without any database.
+"""The filter language for runs: from text to a tree.
 
     config.opt/lr < 0.01 and (metric.val/acc.max > 0.9 or tag = baseline) and not name ~ "old run"
 
-A comparison is a field, an operator and a value. Fields are attributes of a run (`state`, `name`,
-`tag`, `created`, ...), `config.KEY`, or `metric.PATH`, which may end in one of the figures in
-`FIGURES` (`last` if it does not). A key or path that holds spaces, operators, quotes or commas is
-put in quotes: `config."my key"`, `metric."a = b".min`; within quotes a backslash takes the next
-character as it is. What is in quotes is never read as a figure.
+A comparison is a field, an operator and a value. A field is an attribute of a run (`state`, `name`,
+`tag`, `created`, ...), `config.KEY`, or `metric.PATH`, optionally followed by one of the figures in
+`FIGURES` (the default is `last`). A key or path that contains spaces, operators, quotes or commas
+must be quoted: `config."my key"`, `metric."a = b".min`. Within quotes, a backslash escapes the next
+character, and nothing is read as a figure.
 
-A value is a number, `true`, `false`, `null`, `nan`, or text; text needs quotes only where it would
-be read as one of those or holds spaces and the like. Numbers compare with numbers, text with text.
-Times are ISO 8601, in UTC unless they say otherwise; `duration` is in seconds. `~` is "contains",
-whatever the case. A comparison with what a run does not have is false, `!=` too; `= null` asks for
-just that.
+A value is a number, `true`, `false`, `null`, `nan`, or text. Text needs quotes only if it would be
+read as one of the others, or contains spaces and the like. Numbers compare with numbers, text with
+text. Times are ISO 8601, and UTC without an offset; `duration` is in seconds. `~` means "contains",
+ignoring case. A comparison with a field that a run does not have is false, also with `!=`; `= null`
+matches such runs.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ from trackai.filters.tree import (
     FIGURES,
     TIMES,
     UNQUOTED,
+    And,
     Attribute,
     Comparison,
     Config,
     Constant,
-    Every,
     Field,
     Figure,
     Filter,
     Metric,
     Not,
     Operator,
-    Some,
+    Or,
 )
 from trackai.values.times import microseconds
 from trackai.values.types import INT64, State
@@ -52,10 +52,14 @@ MAX_DEPTH = 32
 
 
 def parse_filter(text: str, *, name: str = "filter") -> Filter:
-    """The tree of a filter; `name` is the parameter that an error blames.
+    """Parse a filter.
+
+    Args:
+        text: the filter.
+        name: the name of the parameter, for errors.
 
     Raises:
-        InvalidInputError: it cannot be read; the position (from 1) is named.
+        InvalidInputError: the text is not a filter; the message has the position, from 1.
 
     >>> parse_filter("state=running")
     Comparison(field=Attribute(name='state'), operator='=', value='running')
@@ -64,23 +68,34 @@ def parse_filter(text: str, *, name: str = "filter") -> Filter:
 
 
 def parse_fields(text: str, *, name: str = "columns") -> dict[str, Field]:
-    """The fields of a list that is separated by commas, each by the text that names it there.
+    """Parse a comma-separated list of fields.
+
+    Args:
+        text: the list.
+        name: the name of the parameter, for errors.
+
+    Returns:
+        The fields by the text that names them in the list.
 
     Raises:
-        InvalidInputError: it cannot be read.
+        InvalidInputError: the text is not such a list; the message has the position, from 1.
     """
     return _Parser(text, name).fields()
 
 
 def parse_field(text: str, *, name: str = "sort_by") -> Field:
-    """One field.
+    """Parse a single field.
+
+    Args:
+        text: the field.
+        name: the name of the parameter, for errors.
 
     Raises:
-        InvalidInputError: it cannot be read, or there are several.
+        InvalidInputError: the text is not a field, or there are several.
     """
     fields = list(parse_fields(text, name=name).values())
     if len(fields) != 1:
-        raise InvalidInputError(name, "one field is needed")
+        raise InvalidInputError(name, f"must be one field, got {len(fields)}")
     return fields[0]
 
 
@@ -92,7 +107,7 @@ _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 
 
 class _Parser:
-    """Reads a text from left to right; each method reads one thing of the grammar."""
+    """Reads a text from left to right; each method reads one rule of the grammar."""
 
     def __init__(self, text: str, name: str) -> None:
         self._text = text
@@ -100,56 +115,58 @@ class _Parser:
         self._at = 0
         self._comparisons = 0
         if len(text) > MAX_LENGTH:
-            raise InvalidInputError(name, f"it is longer than {MAX_LENGTH} characters")
+            raise InvalidInputError(
+                name, f"must have at most {MAX_LENGTH} characters, got {len(text)}"
+            )
 
     def filter(self) -> Filter:
-        found = self._any(0)
+        tree = self._or(0)
         if not self._at_end():
-            raise self._problem("'and', 'or' or the end is expected")
-        return found
+            raise self._problem("expected 'and', 'or' or the end")
+        return tree
 
     def fields(self) -> dict[str, Field]:
-        found: dict[str, Field] = {}
+        fields: dict[str, Field] = {}
         while True:
             self._skip()
             start = self._at
             field = self._field()
-            found[self._text[start : self._at]] = field
+            fields[self._text[start : self._at]] = field
             if not self._take(","):
                 break
         if not self._at_end():
-            raise self._problem("a comma or the end is expected")
-        return found
+            raise self._problem("expected ',' or the end")
+        return fields
 
-    def _any(self, depth: int) -> Filter:
-        parts = [self._all(depth)]
+    def _or(self, depth: int) -> Filter:
+        parts = [self._and(depth)]
         while self._keyword("or"):
-            parts.append(self._all(depth))
-        return parts[0] if len(parts) == 1 else Some(tuple(parts))
+            parts.append(self._and(depth))
+        return parts[0] if len(parts) == 1 else Or(tuple(parts))
 
-    def _all(self, depth: int) -> Filter:
-        parts = [self._one(depth)]
+    def _and(self, depth: int) -> Filter:
+        parts = [self._part(depth)]
         while self._keyword("and"):
-            parts.append(self._one(depth))
-        return parts[0] if len(parts) == 1 else Every(tuple(parts))
+            parts.append(self._part(depth))
+        return parts[0] if len(parts) == 1 else And(tuple(parts))
 
-    def _one(self, depth: int) -> Filter:
+    def _part(self, depth: int) -> Filter:
         self._skip()
         if depth > MAX_DEPTH:
-            raise self._problem(f"it is nested more than {MAX_DEPTH} deep")
+            raise self._problem(f"must be nested at most {MAX_DEPTH} deep")
         if self._keyword("not"):
-            return Not(self._one(depth + 1))
+            return Not(self._part(depth + 1))
         if self._take("("):
-            inner = self._any(depth + 1)
+            inner = self._or(depth + 1)
             if not self._take(")"):
-                raise self._problem("')' is expected")
+                raise self._problem("expected ')'")
             return inner
         return self._comparison()
 
     def _comparison(self) -> Comparison:
         self._comparisons += 1
         if self._comparisons > MAX_COMPARISONS:
-            raise self._problem(f"it has more than {MAX_COMPARISONS} comparisons")
+            raise self._problem(f"must have at most {MAX_COMPARISONS} comparisons")
         field = self._field()
         operator = self._operator()
         self._skip()
@@ -157,7 +174,7 @@ class _Parser:
         text = self._quoted_text()
         bare = text is None
         if text is None:
-            text = self._bare("a value is expected")
+            text = self._bare("expected a value")
         try:
             return Comparison(field, operator, _constant_for(field, operator, text, bare))
         except ValueError as error:
@@ -172,24 +189,23 @@ class _Parser:
                 return self._config() if prefix == "config." else self._metric()
         match = UNQUOTED.match(self._text, start)
         if match is None:
-            raise self._problem("a field is expected")
+            raise self._problem("expected a field")
         if match[0] not in ATTRIBUTES:
             known = ", ".join(ATTRIBUTES)
             raise self._problem(
-                f"there is no field {match[0][:80]!r}: use config.KEY, metric.PATH or one of "
-                f"{known}"
+                f"unknown field {match[0][:80]!r}; use config.KEY, metric.PATH or one of {known}"
             )
         self._at = match.end()
         return Attribute(ATTRIBUTES[match[0]])
 
     def _config(self) -> Config:
         key = self._quoted_text()
-        return Config(self._bare("a configuration key is expected") if key is None else key)
+        return Config(self._bare("expected a configuration key") if key is None else key)
 
     def _metric(self) -> Metric:
         path = self._quoted_text()
         if path is None:
-            text = self._bare("the name of a metric is expected")
+            text = self._bare("expected the name of a metric")
             path, _, figure = text.rpartition(".")
             if path and figure in FIGURES:
                 return Metric(path, cast("Figure", figure))
@@ -198,10 +214,10 @@ class _Parser:
             return Metric(path)
         self._at += 1
         start = self._at
-        figure = self._bare("a figure is expected")
+        figure = self._bare("expected a figure")
         if figure not in FIGURES:
             raise self._problem(
-                f"there is no figure {figure[:80]!r}: use one of {', '.join(FIGURES)}", start
+                f"unknown figure {figure[:80]!r}; use one of {', '.join(FIGURES)}", start
             )
         return Metric(path, cast("Figure", figure))
 
@@ -209,7 +225,7 @@ class _Parser:
         self._skip()
         match = _OPERATORS.match(self._text, self._at)
         if match is None:
-            raise self._problem("an operator is expected: = != < <= > >= ~ !~")
+            raise self._problem("expected an operator: = != < <= > >= ~ !~")
         self._at = match.end()
         return cast("Operator", "=" if match[0] == "==" else match[0])
 
@@ -218,7 +234,7 @@ class _Parser:
             return None
         match = _QUOTED.match(self._text, self._at)
         if match is None:
-            raise self._problem("the quotes that begin here have no end")
+            raise self._problem("missing closing quote")
         self._at = match.end()
         return re.sub(r"\\(.)", r"\1", match[2], flags=re.DOTALL)
 
@@ -255,8 +271,8 @@ class _Parser:
     def _problem(self, problem: str, at: int | None = None) -> InvalidInputError:
         at = self._at if at is None else at
         rest = self._text[at : at + 20]
-        found = repr(rest) if rest else "the end"
-        return InvalidInputError(self._name, f"at position {at + 1} ({found}): {problem}")
+        context = repr(rest) if rest else "the end"
+        return InvalidInputError(self._name, f"at position {at + 1} ({context}): {problem}")
 
 
 _WORDS: dict[str, Any] = {
@@ -289,7 +305,10 @@ def _constant(text: str) -> Constant:
 
 
 def _constant_for(field: Field, operator: Operator, text: str, bare: bool) -> Constant:
-    """The value that `text` stands for beside this field.
+    """Convert the text of a value to what the field is compared with.
+
+    Args:
+        bare: True if the text was not quoted.
 
     Raises:
         ValueError: the field cannot be compared with it.
@@ -297,29 +316,31 @@ def _constant_for(field: Field, operator: Operator, text: str, bare: bool) -> Co
     value = _constant(text) if bare else text
     ordering = operator in {"<", "<=", ">", ">="}
     if ordering and isinstance(value, bool | None):
-        raise ValueError(f"nothing is less or more than {text}")
+        raise ValueError(f"{operator} cannot compare with {text}; use = or !=")
     if operator in {"~", "!~"}:
         if isinstance(field, Attribute) and field.name in TIMES | _NUMBERS:
-            raise ValueError(f"{field.name} is no text: compare it with = != < <= > >=")
+            raise ValueError(f"{operator} only compares text; for {field.name} use = != < <= > >=")
         return text
     if isinstance(field, Attribute):
         return None if value is None else _attribute_constant(field.name, value, text)
     if isinstance(field, Metric) and field.figure != "last" and isinstance(value, bool | str):
-        raise ValueError(f"{field.figure} is a number")
+        raise ValueError(f"{field.figure} must be compared with a number, got {text!r}")
     return value
 
 
 def _attribute_constant(name: str, value: Constant, text: str) -> Constant:
     if name in _NUMBERS:
         if isinstance(value, bool | str | None):
-            raise ValueError(f"{name} is a number")
+            raise ValueError(f"{name} must be compared with a number, got {text!r}")
         return value
     if name in TIMES:
         try:
             time = datetime.fromisoformat(text)
             return microseconds(time)
         except (ValueError, OverflowError):
-            raise ValueError("a time is needed, such as 2026-01-31 or 2026-01-31T12:00Z") from None
+            raise ValueError(
+                f"must be a time such as 2026-01-31 or 2026-01-31T12:00Z, got {text!r}"
+            ) from None
     if name == "state" and text not in _STATES:
-        raise ValueError(f"a state is one of {', '.join(_STATES)}")
+        raise ValueError(f"state must be one of {', '.join(_STATES)}, got {text!r}")
     return text

@@ -15,7 +15,7 @@ Figure = Literal[
 Constant: TypeAlias = float | int | bool | str | None
 
 FIGURES: tuple[str, ...] = get_args(Figure)
-# What people write, and what it is called here.
+# Names in filters, and the names of the attributes.
 ATTRIBUTES = {
     "id": "id",
     "run_id": "run_id",
@@ -37,7 +37,6 @@ ATTRIBUTES = {
 }
 TIMES = frozenset({"created_at", "updated_at", "finished_at"})
 
-
 # Names that need no quotes.
 UNQUOTED = re.compile(r"""[^\s"'()<>=!~,]+""")
 
@@ -55,7 +54,7 @@ class Config(msgspec.Struct, frozen=True):
 
 
 class Metric(msgspec.Struct, frozen=True):
-    """A figure of one of a run's metrics."""
+    """A figure of a metric."""
 
     path: str
     figure: Figure = "last"
@@ -73,28 +72,28 @@ class Comparison(msgspec.Struct, frozen=True):
 
 
 class Not(msgspec.Struct, frozen=True):
-    """What does not match `part`."""
+    """Matches runs that do not match `part`."""
 
     part: Filter
 
 
-class Every(msgspec.Struct, frozen=True):
-    """What matches all parts."""
+class And(msgspec.Struct, frozen=True):
+    """Matches runs that match all parts."""
 
     parts: tuple[Filter, ...]
 
 
-class Some(msgspec.Struct, frozen=True):
-    """What matches at least one part."""
+class Or(msgspec.Struct, frozen=True):
+    """Matches runs that match at least one part."""
 
     parts: tuple[Filter, ...]
 
 
-Filter: TypeAlias = Comparison | Not | Every | Some
+Filter: TypeAlias = Comparison | Not | And | Or
 
 
 def field_text(field: Field) -> str:
-    """The field as it is written in filters, lists of columns and orders."""
+    """Write a field as it is parsed in filters, lists of columns and sort orders."""
     match field:
         case Attribute(name):
             return name
@@ -105,7 +104,12 @@ def field_text(field: Field) -> str:
 
 
 def equality_text(field: Field, value: Constant) -> str:
-    """The filter for what has just this value of a field, which is no time and no NaN."""
+    """Write the filter that matches runs with this value of a field.
+
+    Args:
+        field: any field but a time.
+        value: any value but NaN; None matches runs without one.
+    """
     match value:
         case None | bool():
             text = {None: "null", True: "true", False: "false"}[value]

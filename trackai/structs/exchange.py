@@ -1,8 +1,8 @@
-"""Whole runs on their way from one store to another, through a file or directly.
+"""Runs as a sequence of records, for copying them to another store, directly or through a file.
 
-A run is a `RunHead` and then any number of `Block`s and `FileHead`s. Identities (`uid`) go with
-them: loading the same run twice changes nothing. In a file, the bytes of a `FileHead` come before
-it, as `Chunk`s.
+A run is a `RunHead` followed by any number of `Block`s and `FileHead`s. The records keep the
+`uid`s, so loading a run twice changes nothing. In a file, the bytes of a `FileHead` precede it, as
+`Chunk`s.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from trackai.values.types import (
 
 
 class ImportHead(msgspec.Struct, kw_only=True):
-    """How far a part of an export is stored: `counts` is JSON."""
+    """How much of a part of an export is imported; `counts` is JSON."""
 
     part: str
     fingerprint: str
@@ -39,8 +39,8 @@ class RunHead(msgspec.Struct, kw_only=True, tag="run"):
     """A run without its points; times are microseconds since the epoch.
 
     Attributes:
-        config_types: of configuration values that JSON has no type for.
-        imports: what of the run was imported, and from which parts.
+        config_types: the types of those configuration values for which JSON has none.
+        imports: the parts of exports that the run was imported from.
     """
 
     uid: str
@@ -63,7 +63,11 @@ class RunHead(msgspec.Struct, kw_only=True, tag="run"):
 
 
 class WriterHead(msgspec.Struct, kw_only=True):
-    """Who logged the points of a block; `part` is the one of an export, if it was imported."""
+    """The process that logged the points of a block.
+
+    Attributes:
+        part: the part of an export that the points were imported from; None if they were logged.
+    """
 
     uid: str
     attempt: Annotated[int, msgspec.Meta(ge=1, le=INT64 - 1)] = 1
@@ -78,11 +82,14 @@ class WriterHead(msgspec.Struct, kw_only=True):
 
 
 class Block(msgspec.Struct, kw_only=True, tag="points"):
-    """Points of one series by one writer, column by column.
+    """Points of one series by one writer, as lists of equal length.
 
-    In JSON NaN is null, the infinities are "Infinity" and "-Infinity", and a text among the
-    numbers of a series is {"text": ...}. `own_steps` are those that system metrics had where they
-    come from, null where they had none.
+    In JSON, NaN is null, the infinities are "Infinity" and "-Infinity", and a text in a series of
+    numbers is {"text": ...}.
+
+    Attributes:
+        own_steps: the steps that the points of a system metric had where it was imported from,
+            null without any.
     """
 
     run_uid: str
@@ -97,7 +104,7 @@ class Block(msgspec.Struct, kw_only=True, tag="points"):
 
 
 class FileHead(msgspec.Struct, kw_only=True, tag="file"):
-    """A file of a run; without a hash, its bytes were not there to be stored."""
+    """A file of a run; without a hash, its bytes are not stored."""
 
     run_uid: str
     writer: WriterHead
@@ -112,7 +119,7 @@ class FileHead(msgspec.Struct, kw_only=True, tag="file"):
 
 
 class Chunk(msgspec.Struct, kw_only=True, tag="bytes"):
-    """Some of the bytes with that hash, in their order; Base64 in JSON."""
+    """A part of the bytes with this hash, in order; Base64 in JSON."""
 
     sha256: str
     data: bytes
@@ -122,13 +129,13 @@ Item: TypeAlias = RunHead | Block | FileHead
 
 
 def to_json(values: list[Value], kind: Kind) -> list[Any]:
-    """Values of a block as JSON holds them."""
+    """Convert the values of a block to JSON values."""
     if kind != "number":
         return list(values)
-    return [_plain(value) for value in values]
+    return [_json_value(value) for value in values]
 
 
-def _plain(value: Value) -> Any:
+def _json_value(value: Value) -> Any:
     if isinstance(value, str):
         return {"text": value}
     if isinstance(value, float) and not math.isfinite(value):
@@ -137,10 +144,10 @@ def _plain(value: Value) -> Any:
 
 
 def from_json(values: list[Any], kind: Kind) -> list[Value]:
-    """Values of a block from JSON.
+    """Convert JSON values to the values of a block.
 
     Raises:
-        ValueError: one is nothing that a metric can have.
+        ValueError: one of them cannot be the value of a metric.
     """
     return [_value(value, kind) for value in values]
 
@@ -156,11 +163,11 @@ def _value(value: Any, kind: Kind) -> Value:
         return _float(value)
     if isinstance(value, bool | int | float | str):
         return value
-    raise ValueError(f"{value!r} is no value of a metric")
+    raise ValueError(f"values: must be numbers, booleans or text, got {value!r}")
 
 
 def _float(value: int) -> float:
     try:
         return float(value)
     except OverflowError:
-        raise ValueError("a number is too large") from None
+        raise ValueError("values: an integer is too large for a float") from None

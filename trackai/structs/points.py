@@ -1,4 +1,4 @@
-"""Points on their way into the store."""
+"""Points on their way into and out of the store."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ import msgspec
 
 from trackai.values.types import Axis, Step, StoredValue, TextKind, Value
 
-# A row of the table `metrics` without its series and writer: step, timestamp, value.
+# A row of the table `metrics` without its series and writer: step, microseconds, value.
 PointRow: TypeAlias = tuple[Step, int, StoredValue]
-# The same without its timestamp.
+# A point without its timestamp.
 CurveRow: TypeAlias = tuple[Step, StoredValue]
 
 
 class Column(msgspec.Struct):
-    """Points of one series, column by column: the sequences have one length.
-
-    On the axis "time" the steps are the timestamps.
+    """Points of one series, as lists of equal length.
 
     Attributes:
+        path: the name of the metric.
+        steps: on the axis "time", these are the timestamps.
+        timestamps: microseconds since the epoch.
+        own_steps: the steps that the points of a system metric had where it was imported from.
         kind: what its texts are.
-        own_steps: the steps that system metrics had where they come from.
     """
 
     path: str

@@ -1,7 +1,7 @@
-"""What the repository functions return and the HTTP API shows: one type for both.
+"""Records that the store returns and the HTTP API shows.
 
-Field names are those that HTTP clients know: `id` is the row's integer, and the string fields
-`project_id` (of a project) and `run_id` (of a run) are slugs for people.
+Field names are part of the API: `id` is the row id, and the strings `project_id` (of a project) and
+`run_id` (of a run) are slugs.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from trackai.values.types import State, Step, Value
 
 
 class Project(msgspec.Struct, kw_only=True):
-    """A project: `project_id` is its slug, times are UTC."""
+    """A project; `project_id` is its slug, times are UTC."""
 
     id: int
     name: str
@@ -25,7 +25,7 @@ class Project(msgspec.Struct, kw_only=True):
 
 
 class ProjectSummary(Project, kw_only=True):
-    """A project with the number of its runs, in all and by state."""
+    """A project with the number of its runs, in total and by state."""
 
     total_runs: int
     running_runs: int
@@ -34,7 +34,7 @@ class ProjectSummary(Project, kw_only=True):
 
 
 class Run(msgspec.Struct, kw_only=True):
-    """A run: `run_id` is its slug, unique in its project, which `project_id` names by row id."""
+    """A run; `run_id` is its slug, unique in the project with the row id `project_id`."""
 
     id: int
     project_id: int
@@ -50,7 +50,7 @@ class Run(msgspec.Struct, kw_only=True):
 
 
 class RunRow(Run, kw_only=True):
-    """A run in a table; `values` are the columns that were asked for, by the name given there."""
+    """A run in a table; `values` are the requested columns, by the name in the request."""
 
     values: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
 
@@ -63,7 +63,10 @@ class RunSummary(Run, kw_only=True):
 
 
 class RunPage(msgspec.Struct):
-    """A page of runs, the number of all that match, and whether and where more follow."""
+    """A page of runs, and the number of all that match.
+
+    If `has_more`, `next_cursor` is the cursor of the next page.
+    """
 
     runs: list[RunRow]
     total: int
@@ -72,9 +75,9 @@ class RunPage(msgspec.Struct):
 
 
 class RunGroup(msgspec.Struct):
-    """Runs that have the same value of a field, null if they have none.
+    """The runs with the same value of a field, null for those without one.
 
-    `filter` is what chooses just these runs, `means` those of the columns that were asked for.
+    `filter` matches exactly these runs; `means` are the means of the requested columns.
     """
 
     value: float | int | bool | str | None
@@ -84,14 +87,14 @@ class RunGroup(msgspec.Struct):
 
 
 class RunGroupPage(msgspec.Struct):
-    """A page of groups, and the number of all."""
+    """A page of groups, and the number of all groups."""
 
     groups: list[RunGroup]
     total: int
 
 
 class ConfigColumn(msgspec.Struct):
-    """A configuration key, how it is written as a field, and how many runs have it."""
+    """A configuration key, the field that names it in filters, and how many runs have it."""
 
     key: str
     field: str
@@ -99,7 +102,7 @@ class ConfigColumn(msgspec.Struct):
 
 
 class MetricColumn(msgspec.Struct):
-    """A metric, how it is written as a field, how many runs have it, and what its values are."""
+    """A metric, the field that names it in filters, how many runs have it, and its kind."""
 
     path: str
     field: str
@@ -108,14 +111,17 @@ class MetricColumn(msgspec.Struct):
 
 
 class ProjectColumns(msgspec.Struct):
-    """What tables of a project's runs can show, besides the attributes of runs."""
+    """The columns that a table of a project's runs can have, besides the attributes of runs."""
 
     config: list[ConfigColumn]
     metrics: list[MetricColumn]
 
 
 class Point(msgspec.Struct, gc=False):
-    """One logged point; `step` is null for a system metric, `value` follows the JSON rule."""
+    """A logged point; `step` is null for a system metric.
+
+    In JSON, `value` is "NaN", "Infinity" or "-Infinity" if it is not finite.
+    """
 
     step: Step | None
     timestamp: datetime | None
@@ -123,26 +129,26 @@ class Point(msgspec.Struct, gc=False):
 
 
 class PointPage(msgspec.Struct):
-    """A page of points in order of step, and whether more follow."""
+    """A page of points in order of step; if `has_more`, further points follow."""
 
     data: list[Point]
     has_more: bool
 
 
 class ComparedPoint(msgspec.Struct, gc=False):
-    """One point of a comparison of runs."""
+    """A point in a comparison of runs."""
 
     step: Step | None
     value: Value
 
 
 class ChartBucket(msgspec.Struct, gc=False, omit_defaults=True):
-    """Figures over the points from `step` to `step_last`, exact.
+    """Exact figures over the points from `step` to `step_last`.
 
-    `x` and `x_last` are there where the axis is not the step: times, or seconds since the run
-    began. `first` and `last` are values and follow the JSON rule, `min`, `max` and `mean` are over
-    finite numbers and null without any. `smoothed`, if asked for, is the moving average over the
-    series up to and including the last point here; null if nothing here is finite.
+    `x` and `x_last` are only present if the axis is not the step: times, or seconds since the run
+    began. `first` and `last` are the first and last value. `min`, `max` and `mean` are over the
+    finite values and null without any. `smoothed`, if requested, is the moving average at the last
+    point; null if no value is finite.
     """
 
     step: Step | None
@@ -160,10 +166,10 @@ class ChartBucket(msgspec.Struct, gc=False, omit_defaults=True):
 
 
 class ChartData(msgspec.Struct, omit_defaults=True):
-    """A metric in buckets; if `raw`, each is one point. What comes later is new since `cursor`.
+    """The chart of a metric; if `raw`, each bucket is one point.
 
-    `smoothed_within` is what smoothed values may be off by, as a share of the range of all values:
-    0 if they are exact.
+    Pass `cursor` to the following requests for points logged later. `smoothed_within` is the
+    largest error of smoothed values, as a share of the range of all values; 0 if they are exact.
     """
 
     data: list[ChartBucket]
@@ -174,13 +180,13 @@ class ChartData(msgspec.Struct, omit_defaults=True):
 
 
 class BandBucket(msgspec.Struct, gc=False, omit_defaults=True):
-    """Figures over runs at the steps from `step` to `step_last`.
+    """Figures over the runs of a group at the steps from `step` to `step_last`.
 
-    Each of `runs` counts once, with the mean of its finite values there; `mean`, `min` and `max`
-    are over these, null without any, `std` is their sample standard deviation, null with fewer
-    than two. `non_finite` is how many runs have NaN or an infinity there. `x` and `x_last`, where
-    the axis is relative, are seconds since each run began, `smoothed` the runs' moving averages:
-    means over the runs as well.
+    `runs` is the number of runs with a finite value there. Each counts once, with the mean of its
+    finite values: `mean`, `min` and `max` are over these means, null without any, and `std` is
+    their sample standard deviation, null with fewer than two. `non_finite` is the number of runs
+    with NaN or an infinity there. `x` and `x_last`, present if the axis is relative, are the mean
+    seconds since the runs began. `smoothed`, if requested, is the mean of their moving averages.
     """
 
     step: Step
@@ -197,7 +203,10 @@ class BandBucket(msgspec.Struct, gc=False, omit_defaults=True):
 
 
 class BandData(msgspec.Struct, omit_defaults=True):
-    """A metric over `runs` runs, in buckets, of one step each if `raw`; the rest as in charts."""
+    """The chart of a metric over `runs` runs; if `raw`, each bucket is one step.
+
+    `cursor` and `smoothed_within` are as in charts of single runs.
+    """
 
     data: list[BandBucket]
     raw: bool
@@ -208,7 +217,7 @@ class BandData(msgspec.Struct, omit_defaults=True):
 
 
 class ComparedGroup(msgspec.Struct):
-    """Runs that have the same value of a field, null if none, and their metrics by name."""
+    """The runs with the same value of a field, null for those without, and their metrics."""
 
     value: float | int | bool | str | None
     run_ids: list[int]
@@ -216,16 +225,16 @@ class ComparedGroup(msgspec.Struct):
 
 
 class ComparedGroups(msgspec.Struct):
-    """Runs in groups, in order of the value; those without one come last."""
+    """Groups of runs in order of their value; the one without a value comes last."""
 
     groups: list[ComparedGroup]
 
 
 class PointNews(msgspec.Struct):
-    """Points that have come in since a cursor, and the cursor after them.
+    """The points stored since a cursor, and the cursor after them.
 
-    If `reset`, read the metric again: the cursor is too old or of another database, or points that
-    came in before are superseded since the run was resumed.
+    If `reset`, read the whole metric again: the cursor is too old or of another database, or the
+    run was resumed and points read before are superseded.
     """
 
     data: list[Point]
@@ -234,7 +243,7 @@ class PointNews(msgspec.Struct):
 
 
 class LogLine(msgspec.Struct, gc=False):
-    """What was printed at once, and the how manieth it is of its series, from 0."""
+    """A line of printed output; `number` counts the lines of its series from 0."""
 
     number: int
     step: Step | None
@@ -243,14 +252,14 @@ class LogLine(msgspec.Struct, gc=False):
 
 
 class LogPage(msgspec.Struct):
-    """A page of lines, and the number of all that match."""
+    """A page of lines, and the number of all lines that match."""
 
     lines: list[LogLine]
     total: int
 
 
 class Histogram(msgspec.Struct, gc=False):
-    """A histogram as it was logged: `edges`, one more than there are `values`, and their `type`."""
+    """A logged histogram; `value` has `values`, one more `edges`, and a `type`."""
 
     step: Step | None
     timestamp: datetime
@@ -258,14 +267,14 @@ class Histogram(msgspec.Struct, gc=False):
 
 
 class HistogramPage(msgspec.Struct):
-    """Histograms of a series, evenly spread over all that there are."""
+    """An evenly spread selection of the histograms of a metric, and their total number."""
 
     data: list[Histogram]
     total: int
 
 
 class Fork(msgspec.Struct):
-    """The other run of a fork, null if it is not here, and the last step that both have."""
+    """The other run of a fork, null if it is not in this database, and the last common step."""
 
     uid: str
     step: Step | None
@@ -273,7 +282,10 @@ class Fork(msgspec.Struct):
 
 
 class Process(msgspec.Struct):
-    """A process that logs, or has logged, to a run; without a state, it has no say in its end."""
+    """A process that logs, or has logged, to a run.
+
+    The state of a run depends on those of its processes; a null `state` does not affect it.
+    """
 
     attempt: int
     rank: int
@@ -285,7 +297,7 @@ class Process(msgspec.Struct):
 
 
 class RunDetails(msgspec.Struct):
-    """Where a run comes from, and which runs, called `forks`, continue it."""
+    """The origin of a run, the `forks` that continue it, and the processes that logged to it."""
 
     uid: str
     forked_from: Fork | None
@@ -294,7 +306,7 @@ class RunDetails(msgspec.Struct):
 
 
 class FilePath(msgspec.Struct):
-    """A name under which a run has files: how many, at which steps, how large together."""
+    """A name under which a run has files: their number, total size and range of steps."""
 
     path: str
     kind: str
@@ -307,8 +319,8 @@ class FilePath(msgspec.Struct):
 class FileRecord(msgspec.Struct, kw_only=True):
     """A file of a run.
 
-    `path` is what the run calls it, `name` its file name. Without its bytes being here, `size`
-    and `sha256` are null.
+    `path` is its name in the run, `name` the file name. If its bytes are not stored, `size` and
+    `sha256` are null.
     """
 
     id: int
@@ -323,18 +335,18 @@ class FileRecord(msgspec.Struct, kw_only=True):
 
 
 class Message(msgspec.Struct):
-    """What a request did, in words."""
+    """A description of what a request did."""
 
     message: str
 
 
 class Freed(Message):
-    """By how many bytes the database file has become smaller."""
+    """The number of bytes by which the database file has shrunk."""
 
     bytes: int
 
 
 class Deleted(Freed):
-    """Which runs are gone, by row id."""
+    """The row ids of the deleted runs."""
 
     deleted: list[int]

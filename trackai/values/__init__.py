@@ -1,1 +1,1 @@
-"""What values, steps and times are, and how they are written."""
+"""Values, steps and times: their types, and how they are represented."""

@@ -1,4 +1,4 @@
-"""Configurations, or other mappings, side by side."""
+"""Comparing configurations, or other mappings, side by side."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ if TYPE_CHECKING:
 
 
 def side_by_side(columns: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
-    """For each key the value in each of the mappings, None where one does not have it."""
+    """List the values of each key, one for each mapping; None if it does not have the key."""
     keys = sorted({key for column in columns for key in column})
     return {key: [column.get(key) for column in columns] for key in keys}
 
 
 def differing(columns: Sequence[Mapping[str, Any]]) -> set[str]:
-    """The keys that have not the same value everywhere."""
-    found = set()
+    """The keys whose values are not equal in all mappings, or that are missing in some."""
+    keys = set()
     for key, values in side_by_side(columns).items():
-        # To Python a true is a one, and what is not there may look like a null.
-        marked = [(isinstance(value, bool), value) for value in values]
-        if any(one != marked[0] for one in marked) or not all(key in column for column in columns):
-            found.add(key)
-    return found
+        # True equals 1 in Python, but differs here. A missing key differs from None.
+        typed = [(isinstance(value, bool), value) for value in values]
+        if any(pair != typed[0] for pair in typed) or not all(key in column for column in columns):
+            keys.add(key)
+    return keys

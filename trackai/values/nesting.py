@@ -1,4 +1,4 @@
-"""Nested values under flat keys: {"opt": {"lr": 1}} is {"opt/lr": 1}."""
+"""Nested values and flat keys: {"opt": {"lr": 1}} is stored as {"opt/lr": 1}."""
 
 from __future__ import annotations
 
@@ -7,33 +7,40 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-# A mapping that holds itself ends here, as one long value.
+# Deeper mappings, such as a mapping that contains itself, are stored as values.
 _MAX_DEPTH = 32
 
 
 def flat(
     values: Mapping[Any, Any], leaf: Callable[[Any], T], prefix: str = "", depth: int = 0
 ) -> dict[str, T]:
-    """Nested values under flat keys, each as `leaf` makes it; an empty mapping is one."""
-    found: dict[str, T] = {}
+    """Flatten nested values.
+
+    Args:
+        values: the values; empty mappings are values, too.
+        leaf: converts a value.
+        prefix: the beginning of all keys.
+        depth: the number of mappings around `values`.
+    """
+    flattened: dict[str, T] = {}
     for key, value in values.items():
         path = prefix + str(key).encode(errors="backslashreplace").decode()
         if isinstance(value, Mapping) and value and depth < _MAX_DEPTH:
-            found.update(flat(value, leaf, path + "/", depth + 1))
+            flattened.update(flat(value, leaf, path + "/", depth + 1))
         else:
-            found[path] = leaf(value)
-    return found
+            flattened[path] = leaf(value)
+    return flattened
 
 
 def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
-    """Stored keys as they were given: {"opt/lr": 1} is {"opt": {"lr": 1}}."""
+    """Nest values by their flat keys, as they were before `flat`."""
     result: dict[str, Any] = {}
     for key, value in flat.items():
         target = result
         *parents, last = key.split("/")
         for part in parents:
             inner = target.setdefault(part, {})
-            if not isinstance(inner, dict):  # "opt" has a value of its own
+            if not isinstance(inner, dict):  # "opt" is a key with a value, too
                 target, last = result, key
                 break
             target = inner

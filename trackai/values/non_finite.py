@@ -1,5 +1,4 @@
-"""NaN and the infinities in SQLite, JSON and Python: the one rule for all of TrackAI.
-
+"""NaN and the infinities in SQLite, JSON and Python: one rule for all of TrackAI.
 
 =============  =================  ====================  ==================
 value          SQLite             JSON                  msgpack, Python
@@ -10,8 +9,7 @@ NaN            NULL               ``"NaN"``             NaN
 bool           INTEGER 0 or 1     true, false           bool
 =============  =================  ====================  ==================
 
-SQLite turns a NaN into NULL by itself, and has no booleans: the kind of a series says that its
-ones and zeros are booleans.
+SQLite stores NaN as NULL and has no booleans; a series of the kind "bool" contains ones and zeros.
 """
 
 from __future__ import annotations
@@ -24,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def json_value(stored: StoredValue, kind: Kind) -> Value:
-    """A value as the database holds it, as JSON shows it."""
+    """Convert a stored value of a series of this kind to its JSON value."""
     if stored is None:
         return "NaN"
     if kind == "bool":
@@ -35,14 +33,14 @@ def json_value(stored: StoredValue, kind: Kind) -> Value:
 
 
 def python_value(stored: StoredValue, kind: Kind) -> Value:
-    """A value as the database holds it, as Python computes with it."""
+    """Convert a stored value of a series of this kind to a Python value."""
     if stored is None:
         return math.nan
     return bool(stored) if kind == "bool" else stored
 
 
 def python_values(stored: list[StoredValue], kind: Kind) -> list[Value]:
-    """`python_value` of each, at no cost where they are the same."""
+    """Convert stored values like `python_value`; returns the same list if none changes."""
     if kind == "bool" or None in stored:
         return [python_value(value, kind) for value in stored]
     return stored  # type: ignore[return-value]

@@ -6,18 +6,21 @@ from trackai.errors import InvalidInputError
 
 
 def checked_text(field: str, text: str) -> str:
-    """A text, if it can be stored.
+    """Check that a text can be stored, and return it.
+
+    Args:
+        field: the name of the argument, for errors.
 
     Raises:
-        InvalidInputError: it has half of a character, as what was decoded wrongly may have.
+        InvalidInputError: the text has a lone surrogate, usually because it was decoded wrongly.
     """
     if not text.isascii():
         try:
             text.encode()
         except UnicodeEncodeError as error:
-            half = ascii(text[error.start])
             raise InvalidInputError(
                 field,
-                f"{text[:80]!a} has a lone surrogate, {half}, at {error.start}: it is no text",
+                f"must be valid Unicode, got {text[:80]!a}, which has a lone surrogate "
+                f"{text[error.start]!a} at index {error.start}",
             ) from None
     return text

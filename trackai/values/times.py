@@ -1,4 +1,4 @@
-"""Points in time: integer microseconds since the epoch in the tables, UTC datetimes elsewhere."""
+"""Times: integer microseconds since the epoch in the tables, UTC datetimes elsewhere."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+# Microseconds since the epoch, as a float of seconds, are exact from minus this to four times it.
 _EXACT = (1 << 31) * 1_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def utc(microseconds: int) -> datetime:
-    """The point in time that lies so many microseconds after the epoch."""
+    """Convert microseconds since the epoch to a datetime."""
     return _EPOCH + timedelta(0, 0, microseconds)
 
 
 def utc_many(times: Sequence[int]) -> list[datetime]:
-    """`utc` of each, at a quarter of the cost.
+    """Convert many times like `utc`, at a quarter of the cost.
 
-    A float of seconds tells microseconds apart from 1902 to 2242, and msgspec rounds it to the
-    nearest; what lies outside goes the long way.
+    A float of seconds distinguishes microseconds from 1902 to 2242, and msgspec rounds to the
+    nearest. Times outside are converted one by one.
     """
     if times and -_EXACT < min(times) <= max(times) < _EXACT * 4:
         return msgspec.convert([time / 1e6 for time in times], list[datetime], strict=False)
@@ -31,13 +32,13 @@ def utc_many(times: Sequence[int]) -> list[datetime]:
 
 
 def microseconds(time: datetime) -> int:
-    """How many microseconds after the epoch a point in time lies; without a zone, it is UTC."""
+    """Convert a datetime to microseconds since the epoch; without a time zone, it is UTC."""
     return ((time if time.tzinfo else time.replace(tzinfo=UTC)) - _EPOCH) // timedelta(
         microseconds=1
     )
 
 
-# Others cannot be shown. Points at a place that is taken move on by microseconds: a day is left for
-# them at the end.
+# The times that a datetime can have, but for the last day: points whose time is taken are stored
+# at the following microseconds.
 FIRST_TIME, LAST_TIME = map(microseconds, (datetime.min, datetime.max - timedelta(days=1)))
 Microseconds = Annotated[int, msgspec.Meta(ge=FIRST_TIME, le=LAST_TIME)]

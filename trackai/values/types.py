@@ -16,6 +16,6 @@ TextKind: TypeAlias = Literal["text", "histogram"]
 State: TypeAlias = Literal["running", "completed", "failed"]
 
 INT64 = 1 << 63
-# What SQLite can hold, where it comes from outside.
+# Integers that SQLite can store, for validating input.
 Integer = Annotated[int, msgspec.Meta(ge=-INT64, le=INT64 - 1)]
 BoundedStep = Integer | float

@@ -17,7 +17,7 @@ from trackai.filters.parser import parse_field
 from trackai.store.catalogue import groups, runs
 from trackai.store.charts import chart_records, charts
 from trackai.store.charts.group_charts import Member
-from trackai.store.points import arrivals, lineage
+from trackai.store.points import arrivals, lineage, reads
 from trackai.structs.records import ChartData, ComparedGroup, ComparedGroups, ComparedPoint
 from trackai.values.non_finite import json_value
 from trackai.values.types import BoundedStep
@@ -80,7 +80,7 @@ async def _read_points(
             f"required to compare more than {MAX_POINTS} points, got {total}: pass the number of "
             "buckets, or request the metrics one by one",
         )
-    curves = await lineage.read_many(conn, [segments for _, segments in series])
+    curves = await reads.read_many(conn, [segments for _, segments in series])
     for (run_id, segments), rows in zip(series, curves, strict=True):
         selected = _select_steps(comparison, segments, rows)
         compared[str(run_id)][segments[0].series.path] = _compared_points(segments, selected)

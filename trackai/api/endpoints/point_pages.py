@@ -16,7 +16,7 @@ from starlette.responses import Response
 from trackai.api.requests import database
 from trackai.errors import NotFoundError, TrackAIError
 from trackai.store.catalogue import runs
-from trackai.store.points import lineage
+from trackai.store.points import lineage, reads
 from trackai.structs.records import Point, PointPage
 from trackai.values.non_finite import json_value
 from trackai.values.times import utc_many
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import Receive, Scope, Send
 
+    from trackai.store.points.attempts import Attempt
     from trackai.store.points.lineage import Segment
-    from trackai.store.points.metrics import Attempt
     from trackai.structs.points import PointRow
     from trackai.values.types import Step
 
@@ -80,7 +80,7 @@ class _PageReader:
         ]
         self._query = query
         self._offset = query.offset
-        self._position: lineage.Place | None = None
+        self._position: reads.Position | None = None
 
     async def read(
         self, conn: Connection, limit: int
@@ -89,17 +89,17 @@ class _PageReader:
         query = self._query
         while self._unread and limit:
             segments = self._unread[0]
-            rows = await lineage.read_after(
-                conn, segments, self._position,
+            rows = await reads.read(
+                conn, segments,
                 step_min=query.step_min, step_max=query.step_max, attempt=query.attempt,
-                limit=limit, offset=self._offset,
+                after=self._position, limit=limit, offset=self._offset,
             )  # fmt: skip
             if len(rows) < limit:
                 if self._offset and len(self._unread) > 1:
-                    self._offset = max(0, self._offset - await lineage.count(conn, segments))
+                    self._offset = max(0, self._offset - await reads.count(conn, segments))
                 self._unread, self._position = self._unread[1:], None
             else:
-                self._position, self._offset = lineage.place_after(rows, self._position), 0
+                self._position, self._offset = reads.next_position(rows, self._position), 0
             limit -= len(rows)
             yield segments, rows
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from trackai.filters.tree import Attribute, Comparison, Config, Every, Metric, Not, Some
+from trackai.filters.tree import And, Attribute, Comparison, Config, Metric, Not, Or
 from trackai.store.engine.sql import MEAN
 
 if TYPE_CHECKING:
@@ -61,9 +61,9 @@ def condition(tree: Filter) -> Condition:
         case Not(part):
             sql, values = condition(part)
             return f"NOT ifnull({sql}, FALSE)", values
-        case Every(parts):
+        case And(parts):
             return _joined(" AND ", [condition(part) for part in parts])
-        case Some(parts):
+        case Or(parts):
             return _joined(" OR ", [condition(part) for part in parts])
 
 

@@ -1,1 +1,1 @@
-"""Charts: points of series in as many buckets as asked for."""
+"""Charts: series in a limited number of buckets, of one run or over the runs of groups."""

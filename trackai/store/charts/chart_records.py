@@ -1,4 +1,4 @@
-"""Charts as records, as HTTP and Python show them."""
+"""Charts as the records that the HTTP API and Python return."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from itertools import repeat
 from typing import TYPE_CHECKING, Literal
 
 from trackai.downsampling import buckets
-from trackai.downsampling.thinning import Columns
+from trackai.downsampling.thinning import BucketColumns
 from trackai.structs.records import ChartBucket, ChartData
 from trackai.values.non_finite import json_value
 from trackai.values.times import microseconds, utc
@@ -20,14 +20,21 @@ if TYPE_CHECKING:
 XAxis = Literal["step", "time", "relative"]
 
 
-def show(chart: Chart, one: Series, x: XAxis, began: datetime, cursor: int) -> ChartData:
-    """A chart of a series (`lineage.as_one`); `began` is when its run did."""
-    on_steps = one.axis == "step"
+def show(chart: Chart, series: Series, x: XAxis, began: datetime, cursor: int) -> ChartData:
+    """Convert a chart to a record.
+
+    Args:
+        series: the series with what it inherits (`lineage.as_one`).
+        x: the axis; series without steps have times instead.
+        began: when the run began.
+        cursor: the cursor of `arrivals` after the points of the chart.
+    """
+    on_steps = series.axis == "step"
     if x == "step" and not on_steps:
         x = "time"
-    simple = one.kind == "number" and one.finite_points == one.points
-    if simple and on_steps and isinstance(chart.found, Columns):
-        data = _in_columns(chart.found)
+    only_finite = series.kind == "number" and series.finite_points == series.points
+    if only_finite and on_steps and isinstance(chart.data, BucketColumns):
+        data = _of_columns(chart.data)
     else:
         data = [
             ChartBucket(
@@ -35,8 +42,8 @@ def show(chart: Chart, one: Series, x: XAxis, began: datetime, cursor: int) -> C
                 bucket.last_step if on_steps else None,
                 bucket.points,
                 bucket.nan_points + bucket.infinite_points,
-                bucket.first_value if simple else json_value(bucket.first_value, one.kind),  # type: ignore[arg-type]
-                bucket.last_value if simple else json_value(bucket.last_value, one.kind),  # type: ignore[arg-type]
+                bucket.first_value if only_finite else json_value(bucket.first_value, series.kind),  # type: ignore[arg-type]
+                bucket.last_value if only_finite else json_value(bucket.last_value, series.kind),  # type: ignore[arg-type]
                 bucket.min_value,
                 bucket.max_value,
                 buckets.mean(bucket),
@@ -51,27 +58,27 @@ def show(chart: Chart, one: Series, x: XAxis, began: datetime, cursor: int) -> C
                 shown.x, shown.x_last = utc(first), utc(last)
             else:
                 shown.x, shown.x_last = (first - zero) / 1e6, (last - zero) / 1e6
-    answer = ChartData(data, chart.level is None, x, cursor)
+    record = ChartData(data, chart.level is None, x, cursor)
     if chart.curve is not None:
-        answer.smoothed_within = chart.curve.within
+        record.smoothed_within = chart.curve.within
         for shown, average in zip(data, chart.curve.averages, strict=True):
             shown.smoothed = average
-    return answer
+    return record
 
 
-def _in_columns(found: Columns) -> list[ChartBucket]:
-    """Of finite numbers by step: a third of the cost where there are many."""
+def _of_columns(columns: BucketColumns) -> list[ChartBucket]:
+    """Convert buckets of finite numbers by step, at a third of the cost of one by one."""
     return list(
         map(
             ChartBucket,
-            found.first_step,
-            found.last_step,
-            found.points,
+            columns.first_step,
+            columns.last_step,
+            columns.points,
             repeat(0),
-            found.first_value,
-            found.last_value,
-            found.min_value,
-            found.max_value,
-            found.means(),
+            columns.first_value,
+            columns.last_value,
+            columns.min_value,
+            columns.max_value,
+            columns.means(),
         )
     )

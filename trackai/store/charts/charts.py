@@ -1,19 +1,21 @@
-"""Charts: series thinned to buckets, each with what it inherits."""
+"""Charts: series downsampled to buckets, each with what it inherits.
+
+First it is planned for each series how to read it, then each way of reading is done for all series
+that are read so.
+"""
 
 from __future__ import annotations
 
-from itertools import product
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import msgspec
 
 from trackai.downsampling import buckets
 from trackai.downsampling.buckets import Bucket, Range
-from trackai.downsampling.thinning import Columns
-from trackai.store.charts import short_series, smoothing
+from trackai.downsampling.thinning import BucketColumns
+from trackai.store.charts import smoothing
 from trackai.store.charts.smoothing import Curve
-from trackai.store.points import lineage, rollups
-from trackai.values.types import Step
+from trackai.store.points import bucketing, reads, short_series
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,54 +23,65 @@ if TYPE_CHECKING:
     from aiosqlite import Connection
 
     from trackai.store.charts.smoothing import Smoothing
+    from trackai.store.points.bucketing import Extent
     from trackai.store.points.lineage import Segment
     from trackai.structs.points import PointRow
+    from trackai.values.types import Step
 
 
-# A long window is read from its points only if there are no more of them for each bucket.
+# A part of a long series is read from its points if there are at most so many for each bucket.
 _PER_BUCKET = 8
 _NOWHERE = 1, 0
 
 
 class Chart(msgspec.Struct):
-    """A series in at most so many buckets as were asked for, in order of step.
+    """A series in a limited number of buckets, in order of step.
 
     Attributes:
-        level: how wide they are: 2 to the power of it; None if each is one point.
-        found: the buckets, one by one or column by column.
-        window: between which steps it was looked for; None if the series has no points there.
-        curve: the smoothed series, if asked for.
+        level: buckets are 2 ** level steps wide; None if each is one point.
+        data: the buckets, as objects or as columns.
+        window: the steps that were read; None if the series has no points there.
+        curve: the smoothed series, once `smooth` has added it.
     """
 
     level: int | None = None
-    found: list[Bucket] | Columns = []
+    data: list[Bucket] | BucketColumns = []
     window: Range | None = None
     curve: Curve | None = None
 
     @property
     def buckets(self) -> list[Bucket]:
-        """The buckets one by one."""
-        return self.found.buckets() if isinstance(self.found, Columns) else self.found
+        """The buckets as objects."""
+        return self.data.buckets() if isinstance(self.data, BucketColumns) else self.data
 
     @property
     def points(self) -> int:
-        """How many points there are in all buckets."""
-        if isinstance(self.found, Columns):
-            return sum(self.found.points)
-        return sum(one.points for one in self.found)
+        """The number of points in all buckets."""
+        if isinstance(self.data, BucketColumns):
+            return sum(self.data.points)
+        return sum(bucket.points for bucket in self.data)
 
 
-class _Extent(NamedTuple):
-    """Between which steps a series has points, and the lowest level of its rollups."""
+class _Plan(NamedTuple):
+    """How to read a series.
 
-    first: Step
-    last: Step
-    base: int | None
+    Attributes:
+        window: the steps to read.
+        level: the level of the buckets.
+        strategy: "points": each point is a bucket. "short": buckets are computed from the points,
+            together with other series. "long": buckets are read from rollups.
+    """
+
+    segments: Sequence[Segment]
+    chart: Chart
+    window: Range
+    level: int
+    strategy: Literal["points", "short", "long"]
 
 
 async def read(
     conn: Connection,
-    wanted: Sequence[Sequence[Segment]],
+    series: Sequence[Sequence[Segment]],
     count: int,
     *,
     step_min: Step | None = None,
@@ -78,160 +91,225 @@ async def read(
     together: bool = False,
     times: bool = True,
 ) -> list[Chart]:
-    """The points of series between two steps, each series in at most `count` buckets.
+    """Read the points of series between two steps, each series in at most `count` buckets.
 
-    Where there are no more points than that, each is a bucket of its own; but `together` puts all
-    series into the same buckets. The connection is in a transaction, so that all is of one moment.
+    A series with at most `count` points there gets a bucket for each point. The connection must be
+    in a transaction, so that all queries see one state of the database.
 
     Args:
-        step_min, step_max: system metrics have no steps, and so lie in no range of them.
-        time_min, time_max: between which times system metrics are wanted.
-        times: whether the timestamps of buckets are wanted; if not, they may be 0. Those of system
-            metrics always are.
+        step_min, step_max: the range of steps. System metrics have no steps, so with a bound they
+            are empty.
+        time_min, time_max: the range of times of system metrics, in microseconds.
+        together: put all series into the same buckets, even if they have few points.
+        times: False if the timestamps of buckets are not needed; they may be 0 then, except for
+            system metrics.
     """
-    times = times or any(segments[0].series.axis == "time" for segments in wanted)
-    extents = await _extents(conn, wanted)
+    times = times or any(segments[0].series.axis == "time" for segments in series)
+    ids = {segment.series.id for segments in series for segment in segments}
+    extents = await bucketing.extents(conn, ids)
     on_steps = step_min, step_max
     on_times = (time_min, time_max) if on_steps == (None, None) else _NOWHERE
-    windows = [
-        _window(segments, extents, *(on_steps if segments[0].series.axis == "step" else on_times))
-        for segments in wanted
+    charts: list[Chart] = []
+    for segments in series:
+        bounds = on_steps if segments[0].series.axis == "step" else on_times
+        charts.append(Chart(window=_window(segments, extents, *bounds)))
+    common_level = _common_level([chart.window for chart in charts], count) if together else None
+    plans = [
+        await _plan(conn, segments, chart, chart.window, extents, count, common_level)
+        for segments, chart in zip(series, charts, strict=True)
+        if chart.window is not None
     ]
-    charts = [Chart(window=window) for window in windows]
-    common = _common_level(windows, count) if together else None
-    # Series that stand alone and have no rollups, by row id: all at once.
-    short: dict[int, int] = {}
-    ranges: dict[int, Range] = {}
-    for place, (segments, whole) in enumerate(zip(wanted, windows, strict=True)):
-        if whole is None:
-            continue
-        level = common
-        if level is None:
-            level = buckets.level_for(whole.low, whole.high, count)
-        charts[place].level = level
-        one = segments[0].series
-        few = one.points < rollups.SHORTEST
-        if common is None and not few:
-            level, points = await _cheaper(conn, segments, extents, whole, level, count)
-            charts[place].level = level
-            few = points is not None
-            if points is not None and points <= count and not one.plain:
-                await _show_single_points(conn, segments, charts[place], count)
-                continue
-        # A fork without points of its own has the beginning of its parent's series.
-        if len(segments) == 1 and segments[0].until is None and few:
-            short[one.id], ranges[one.id] = place, whole
-            continue
-        charts[place].found = await _read_long(conn, segments, whole, level, times)
-    limit = None if together else count
-    for resumed, plain in product((False, True), repeat=2):
-        some = {
-            series_id: charts[place].level or 0
-            for series_id, place in short.items()
-            if bool(wanted[place][0].series.resumed) == resumed
-            and wanted[place][0].series.plain == plain
-        }
-        if some and plain:
-            for series_id, (own_level, columns) in (
-                await short_series.read(conn, some, ranges, limit, resumed=resumed, times=times)
-            ).items():
-                charts[short[series_id]].level = own_level
-                charts[short[series_id]].found = columns
-        elif some:
-            few_rows = [
-                rollups.Wanted(series_id, level, *ranges[series_id])
-                for series_id, level in some.items()
-            ]
-            for series_id, rows in (
-                await rollups.read_rows(conn, few_rows, resumed=resumed)
-            ).items():
-                charts[short[series_id]].found = [one for _, one in sorted(rows.items())]
+    for plan in plans:
+        plan.chart.level = plan.level
+        if plan.strategy == "points":
+            await _read_points(conn, plan, count)
+        elif plan.strategy == "long":
+            await _read_long(conn, plan, times)
+    short = [plan for plan in plans if plan.strategy == "short"]
+    await _read_short(conn, short, None if together else count, times)
     if not together:
-        for segments, chart in zip(wanted, charts, strict=True):
-            if chart.level is not None and chart.points <= count:
-                await _show_single_points(conn, segments, chart, count)
+        for plan in plans:
+            if plan.chart.level is not None and plan.chart.points <= count:
+                await _read_points(conn, plan, count)
     return charts
 
 
-async def _read_long(
-    conn: Connection, segments: Sequence[Segment], whole: Range, level: int, times: bool
-) -> list[Bucket] | Columns:
-    found: dict[int, Bucket] = {}
-    ties: set[int] = set()
-    for one, until in segments:
-        part = whole if until is None else Range(whole.low, min(whole.high, until))
-        if part.low <= part.high:
-            more = await rollups.read(
-                conn, one.id, part, level,
-                resumed=bool(one.resumed), plain=one.plain, times=times,
-            )  # fmt: skip
-            if len(segments) == 1:
-                return more.columns
-            for number, bucket in more.items():
-                other = found.get(number)
-                if other is not None and _tied(other, bucket):
-                    ties.add(number)
-                found[number] = bucket if other is None else buckets.merge(other, bucket)
-    for number in ties:
-        await _tell_ends(conn, segments, found[number])
-    return [one for _, one in sorted(found.items())]
+def _window(
+    segments: Sequence[Segment],
+    extents: Mapping[int, Extent],
+    step_min: Step | None,
+    step_max: Step | None,
+) -> Range | None:
+    """The range of steps in which a series has points; None if it has none."""
+    lows: list[Step] = []
+    highs: list[Step] = []
+    for series, until in segments:
+        if series.id in extents:
+            extent = extents[series.id]
+            lows.append(extent.first_step)
+            highs.append(extent.last_step if until is None else min(extent.last_step, until))
+    low = min(lows, default=1)
+    high = max(highs, default=0)
+    low = low if step_min is None else max(low, step_min)
+    high = high if step_max is None else min(high, step_max)
+    return Range(low, high) if low <= high else None
 
 
-def _tied(one: Bucket, other: Bucket) -> bool:
-    """Whether points of both have the first step, or the last one."""
-    return one.first_step == other.first_step or one.last_step == other.last_step
+def _common_level(windows: Sequence[Range | None], count: int) -> int | None:
+    ranges = [window for window in windows if window is not None]
+    if not ranges:
+        return None
+    low, high = min(window.low for window in ranges), max(window.high for window in ranges)
+    return buckets.level_for(low, high, count)
 
 
-async def _tell_ends(conn: Connection, segments: Sequence[Segment], one: Bucket) -> None:
-    """Which points are the first and the last of a bucket: times decide, of which it has others."""
-    for step in one.first_step, one.last_step:
-        rows = await lineage.read(conn, segments, step_min=step, step_max=step, limit=-1)
-        if step == one.first_step:
-            one.first_value = rows[0][2]
-        if step == one.last_step:
-            one.last_value = rows[-1][2]
-
-
-async def _cheaper(
+async def _plan(
     conn: Connection,
     segments: Sequence[Segment],
-    extents: Mapping[int, _Extent],
-    whole: Range,
+    chart: Chart,
+    window: Range,
+    extents: Mapping[int, Extent],
+    count: int,
+    common_level: int | None,
+) -> _Plan:
+    own = segments[0].series
+    is_short = own.points < bucketing.SHORTEST
+    level = common_level
+    if level is None:
+        level = buckets.level_for(*window, count)
+        if not is_short:
+            level, points = await _choose_level(conn, segments, extents, window, level, count)
+            if points is not None and points <= count and not own.plain:
+                return _Plan(segments, chart, window, level, "points")
+            is_short = points is not None
+    # The only segment of a fork may be the beginning of its parent's series.
+    is_alone = len(segments) == 1 and segments[0].until is None
+    return _Plan(segments, chart, window, level, "short" if is_alone and is_short else "long")
+
+
+async def _choose_level(
+    conn: Connection,
+    segments: Sequence[Segment],
+    extents: Mapping[int, Extent],
+    window: Range,
     level: int,
     count: int,
 ) -> tuple[int, int | None]:
-    """A coarser level, if its buckets are there and those of the level are long to compute.
+    """Choose the lowest level that has rollups if there are too many points for a lower one.
 
     Returns:
-        The level, and how many points there are if they are few and must be read themselves.
+        The level, and the number of points to read if buckets are to be computed from them.
     """
-    bases = [extents[one.id].base for one, _ in segments if one.id in extents]
+    bases = [extents[series.id].base for series, _ in segments if series.id in extents]
     base = max((base for base in bases if base is not None), default=level)
     if base <= level:
         return level, None
-    most = _PER_BUCKET * count
-    left = most
-    for one, until in segments:
-        high = whole.high if until is None else min(whole.high, until)
-        rows = await conn.execute_fetchall(
-            """
-            SELECT COUNT(*) FROM (
-                SELECT 1 FROM metrics WHERE series_id = ? AND step BETWEEN ? AND ? LIMIT ?
-            )
-            """,
-            (one.id, whole.low, high, left + 1),
-        )
-        left -= sum(number for (number,) in rows)
-        if left < 0:
-            return base, None
-    return level, most - left
+    points = await reads.count_up_to(
+        conn, segments, _PER_BUCKET * count, step_min=window.low, step_max=window.high
+    )
+    return (base, None) if points is None else (level, points)
+
+
+async def _read_points(conn: Connection, plan: _Plan, count: int) -> None:
+    """Make each point a bucket."""
+    low, high = plan.window
+    rows = await reads.read(conn, plan.segments, step_min=low, step_max=high, limit=count)
+    plan.chart.level, plan.chart.data = None, [_bucket_of(row) for row in rows]
+
+
+def _bucket_of(row: PointRow) -> Bucket:
+    step, time, value = row
+    is_number = isinstance(value, int | float)
+    is_finite = is_number and abs(value) != float("inf")  # type: ignore[arg-type]
+    finite = value if is_finite else None
+    return Bucket(
+        points=1,
+        finite_points=int(is_finite),
+        nan_points=int(value is None),
+        infinite_points=int(is_number and not is_finite),
+        min_value=finite,  # type: ignore[arg-type]
+        max_value=finite,  # type: ignore[arg-type]
+        sum=float(finite) if is_finite else 0.0,  # type: ignore[arg-type]
+        first_step=step,
+        last_step=step,
+        first_timestamp=time,
+        last_timestamp=time,
+        first_value=value,
+        last_value=value,
+    )
+
+
+async def _read_short(
+    conn: Connection, plans: Sequence[_Plan], count: int | None, times: bool
+) -> None:
+    """Compute the buckets of many series in as few steps as possible."""
+    groups: dict[tuple[int, bool], dict[int, _Plan]] = {}
+    for plan in plans:
+        own = plan.segments[0].series
+        groups.setdefault((own.resumed, own.plain), {})[own.id] = plan
+    for (resumed, plain), alike in groups.items():
+        selections = [
+            bucketing.Selection(series_id, plan.level, *plan.window)
+            for series_id, plan in alike.items()
+        ]
+        if plain:
+            short = await short_series.read(conn, selections, count, resumed=resumed, times=times)
+            for series_id, (level, columns) in short.items():
+                alike[series_id].chart.level, alike[series_id].chart.data = level, columns
+            continue
+        computed = await bucketing.compute(conn, selections, resumed=resumed)
+        for series_id, plan in alike.items():
+            by_number = computed.get(series_id, {})
+            plan.chart.data = [bucket for _, bucket in sorted(by_number.items())]
+
+
+async def _read_long(conn: Connection, plan: _Plan, times: bool) -> None:
+    """Read the buckets of each segment, and merge them."""
+    merged: dict[int, Bucket] = {}
+    ties: set[int] = set()
+    for series, until in plan.segments:
+        low, high = plan.window
+        steps = Range(low, high if until is None else min(high, until))
+        if steps.low > steps.high:
+            continue
+        read = await bucketing.read(conn, series, steps, plan.level, times=times)
+        if len(plan.segments) == 1:
+            plan.chart.data = read.columns
+            return
+        for number, bucket in read.items():
+            present = merged.get(number)
+            if present is not None and _have_tie(present, bucket):
+                ties.add(number)
+            merged[number] = bucket if present is None else buckets.merge(present, bucket)
+    for number in ties:
+        await _correct_ends(conn, plan.segments, merged[number])
+    plan.chart.data = [bucket for _, bucket in sorted(merged.items())]
+
+
+def _have_tie(left: Bucket, right: Bucket) -> bool:
+    """Whether both have points at the first step of the merged bucket, or at the last one."""
+    return left.first_step == right.first_step or left.last_step == right.last_step
+
+
+async def _correct_ends(conn: Connection, segments: Sequence[Segment], bucket: Bucket) -> None:
+    """Read the first and the last value of a merged bucket.
+
+    With points of both at one step their times decide, and buckets only have the times of all their
+    points.
+    """
+    for step in bucket.first_step, bucket.last_step:
+        rows = await reads.read(conn, segments, step_min=step, step_max=step, limit=-1)
+        if step == bucket.first_step:
+            bucket.first_value = rows[0][2]
+        if step == bucket.last_step:
+            bucket.last_value = rows[-1][2]
 
 
 async def smooth(
-    conn: Connection, wanted: Sequence[Sequence[Segment]], charts: Sequence[Chart], how: Smoothing
+    conn: Connection, series: Sequence[Sequence[Segment]], charts: Sequence[Chart], how: Smoothing
 ) -> None:
-    """Add to charts of series what these look like smoothed."""
-    for segments, chart in zip(wanted, charts, strict=True):
+    """Add the smoothed series to charts."""
+    for segments, chart in zip(series, charts, strict=True):
         chart.curve = Curve([], 0.0)
         if chart.window is not None:
             chart.curve = await smoothing.read(
@@ -240,85 +318,11 @@ async def smooth(
 
 
 def by_step(chart: Chart) -> Chart:
-    """A chart of single points as one of single steps."""
+    """Merge the buckets of a chart of single points into one for each step."""
     merged: list[Bucket] = []
-    for one in chart.buckets:
-        if merged and merged[-1].last_step == one.first_step:
-            merged[-1] = buckets.merge(merged[-1], one)
+    for bucket in chart.buckets:
+        if merged and merged[-1].last_step == bucket.first_step:
+            merged[-1] = buckets.merge(merged[-1], bucket)
         else:
-            merged.append(one)
+            merged.append(bucket)
     return Chart(None, merged, chart.window)
-
-
-def _common_level(windows: Sequence[Range | None], count: int) -> int | None:
-    some = [one for one in windows if one is not None]
-    if not some:
-        return None
-    return buckets.level_for(min(one.low for one in some), max(one.high for one in some), count)
-
-
-async def _extents(conn: Connection, wanted: Sequence[Sequence[Segment]]) -> dict[int, _Extent]:
-    """Of the series that have points, by row id."""
-    ids = {segment.series.id for segments in wanted for segment in segments}
-    rows = await conn.execute_fetchall(
-        """
-        SELECT series.id, first_step, last_step, base
-        FROM series LEFT JOIN rollup_levels ON rollup_levels.series_id = series.id
-        WHERE series.id IN (SELECT value FROM json_each(?)) AND series.points > 0
-        """,
-        (msgspec.json.encode(list(ids)).decode(),),
-    )
-    return {series_id: _Extent(*extent) for series_id, *extent in rows}
-
-
-def _window(
-    segments: Sequence[Segment],
-    extents: Mapping[int, _Extent],
-    step_min: Step | None,
-    step_max: Step | None,
-) -> Range | None:
-    """Between which steps a series has points; None if it has none."""
-    lows: list[Step] = []
-    highs: list[Step] = []
-    for one, until in segments:
-        if one.id in extents:
-            first, last, _ = extents[one.id]
-            lows.append(first)
-            highs.append(last if until is None else min(last, until))
-    low = min(lows, default=1)
-    high = max(highs, default=0)
-    low = low if step_min is None else max(low, step_min)
-    high = high if step_max is None else min(high, step_max)
-    return Range(low, high) if low <= high else None
-
-
-async def _show_single_points(
-    conn: Connection, segments: Sequence[Segment], chart: Chart, count: int
-) -> None:
-    """Show the points themselves where they are few enough."""
-    if chart.window is not None:
-        low, high = chart.window
-        rows = await lineage.read(conn, segments, step_min=low, step_max=high, limit=count)
-        chart.level, chart.found = None, [_single(row) for row in rows]
-
-
-def _single(row: PointRow) -> Bucket:
-    step, time, value = row
-    number = isinstance(value, int | float)
-    finite = number and abs(value) != float("inf")  # type: ignore[arg-type]
-    shown = value if finite else None
-    return Bucket(
-        points=1,
-        finite_points=int(finite),
-        nan_points=int(value is None),
-        infinite_points=int(number and not finite),
-        min_value=shown,  # type: ignore[arg-type]
-        max_value=shown,  # type: ignore[arg-type]
-        sum=float(shown) if finite else 0.0,  # type: ignore[arg-type]
-        first_step=step,
-        last_step=step,
-        first_timestamp=time,
-        last_timestamp=time,
-        first_value=value,
-        last_value=value,
-    )

@@ -1,9 +1,9 @@
-"""Bands: mean, deviation, lowest and highest over the runs of groups, step by step.
+"""Charts of groups: mean, standard deviation, minimum and maximum over runs, step by step.
 
-Runs are put side by side in buckets of the same steps: in single steps, if there are no more of
-them than asked for. Each run counts once in a bucket, with the mean of its finite values there,
-however many points it has; the figures are over these means. A run without a finite value in a
-bucket does not count in it, so a group of runs of different lengths becomes smaller to the end.
+All runs are put into the same buckets: of one step each, if there are at most as many steps as
+buckets may be. A run counts once in a bucket, with the mean of its finite values there, however
+many points it has; the figures are over these means. A run without a finite value in a bucket does
+not count there, so a group whose runs differ in length gets smaller towards the end.
 """
 
 from __future__ import annotations
@@ -30,19 +30,29 @@ if TYPE_CHECKING:
 
 
 class Member(NamedTuple):
-    """A metric of a run: its number in its group's list, when the run began, and its points."""
+    """A metric of a run in a group.
+
+    Attributes:
+        group: the number of the group.
+        began: when the run began, in microseconds since the epoch.
+        segments: the series, with what it inherits.
+    """
 
     group: int
     began: int
     segments: Sequence[Segment]
 
 
-class Together(msgspec.Struct, gc=False):
-    """Figures over runs in a range of steps.
+class GroupBucket(msgspec.Struct, gc=False):
+    """Figures over the runs of a group in a range of steps.
 
-    `mean` and the others are over the runs with a finite value there, None without any; `std` is
-    the sample standard deviation, None with fewer than two runs. `first_time` and `last_time` are
-    means of the microseconds since each run began.
+    Attributes:
+        runs: the number of runs with a finite value there.
+        non_finite: the number of runs with NaN or an infinity there.
+        mean, min, max: over the means of these runs; None without any.
+        std: the sample standard deviation; None with fewer than two runs.
+        first_time, last_time: means of the microseconds since each run began.
+        smoothed: the mean of the runs' moving averages; None without any.
     """
 
     first_step: Step
@@ -59,9 +69,15 @@ class Together(msgspec.Struct, gc=False):
 
 
 class Band(NamedTuple):
-    """A metric of a group; `raw` if each bucket is one step, `within` as in `smoothing.Curve`."""
+    """The chart of a metric of a group.
 
-    buckets: list[Together]
+    Attributes:
+        raw: True if each bucket is one step.
+        runs: the number of runs that have the metric.
+        within: the largest error of smoothed values, as in `smoothing.Curve`.
+    """
+
+    buckets: list[GroupBucket]
     raw: bool
     runs: int
     within: float
@@ -76,61 +92,69 @@ async def read(
     step_max: Step | None = None,
     smooth: Smoothing | None = None,
 ) -> dict[int, Band]:
-    """A metric over groups of runs, all in the same buckets, at most `count` of them.
+    """Read a metric over groups of runs, all in the same buckets, at most `count` of them.
 
-    The connection is in a transaction.
+    The connection must be in a transaction.
 
     Returns:
         The bands by the numbers of their groups.
     """
-    wanted = [one.segments for one in members]
-    found = await charts.read(
-        conn, wanted, count, step_min=step_min, step_max=step_max, together=True
+    series = [member.segments for member in members]
+    charts_ = await charts.read(
+        conn, series, count, step_min=step_min, step_max=step_max, together=True
     )
-    level = next((one.level for one in found if one.level is not None), None)
+    level = next((chart.level for chart in charts_ if chart.level is not None), None)
     if level is not None:
-        level = await _split(conn, wanted, found, count, level, step_min, step_max)
+        steps = await _single_steps(conn, series, charts_, count, level, step_min, step_max)
+        if steps is not None:
+            charts_, level = steps, None
     if smooth is not None:
-        await charts.smooth(conn, wanted, found, smooth)
-    parts: dict[int, list[tuple[int, Chart]]] = {}
-    for member, chart in zip(members, found, strict=True):
-        parts.setdefault(member.group, []).append((member.began, chart))
-    return {number: _band(some, level) for number, some in parts.items()}
+        await charts.smooth(conn, series, charts_, smooth)
+    groups: dict[int, list[tuple[int, Chart]]] = {}
+    for member, chart in zip(members, charts_, strict=True):
+        groups.setdefault(member.group, []).append((member.began, chart))
+    return {number: _band(parts, level) for number, parts in groups.items()}
 
 
-async def _split(
+async def _single_steps(
     conn: Connection,
-    wanted: Sequence[Sequence[Segment]],
-    found: list[Chart],
+    series: Sequence[Sequence[Segment]],
+    common: list[Chart],
     count: int,
     level: int,
     step_min: Step | None,
     step_max: Step | None,
-) -> int | None:
-    """Make single steps of the buckets if there are few enough; the level that they have then."""
+) -> list[Chart] | None:
+    """Charts with a bucket for each step; None if there are more than `count` steps.
+
+    Args:
+        common: charts in buckets of one level.
+    """
     steps: dict[Step, Step] = {}
-    shown = [one for chart in found for one in chart.buckets]
     if all(
-        one.first_step == one.last_step == steps.setdefault(_number(one, level), one.first_step)
-        for one in shown
+        bucket.first_step
+        == bucket.last_step
+        == steps.setdefault(_key(bucket, level), bucket.first_step)
+        for chart in common
+        for bucket in chart.buckets
     ):
+        return common
+    if any(chart.points > count for chart in common):
         return None
-    if any(chart.points > count for chart in found):
-        return level
-    alone = await charts.read(conn, wanted, count, step_min=step_min, step_max=step_max)
-    single = [charts.by_step(chart) for chart in alone]
-    if len({one.first_step for chart in single for one in chart.buckets}) > count:
-        return level
-    found[:] = single
-    return None
+    alone = await charts.read(conn, series, count, step_min=step_min, step_max=step_max)
+    by_step = [charts.by_step(chart) for chart in alone]
+    if len({bucket.first_step for chart in by_step for bucket in chart.buckets}) > count:
+        return None
+    return by_step
 
 
-def _number(one: Bucket, level: int | None) -> Step:
-    return one.first_step if level is None else buckets.bucket_of(one.first_step, level)
+def _key(bucket: Bucket, level: int | None) -> Step:
+    """What the buckets of runs that belong together have in common: a step or a number."""
+    return bucket.first_step if level is None else buckets.bucket_of(bucket.first_step, level)
 
 
-class _Run(NamedTuple):
-    """What a run has in a bucket."""
+class _RunBucket(NamedTuple):
+    """A bucket of one run, which began at `began`."""
 
     bucket: Bucket
     began: int
@@ -138,7 +162,7 @@ class _Run(NamedTuple):
 
 
 def _band(parts: Sequence[tuple[int, Chart]], level: int | None) -> Band:
-    by_number: dict[Step, list[_Run]] = {}
+    by_key: dict[Step, list[_RunBucket]] = {}
     within = 0.0
     for began, chart in parts:
         shown = chart.buckets
@@ -146,27 +170,27 @@ def _band(parts: Sequence[tuple[int, Chart]], level: int | None) -> Band:
         if chart.curve is not None:
             averages = chart.curve.averages
             within = max(within, chart.curve.within)
-        for one, average in zip(shown, averages, strict=True):
-            by_number.setdefault(_number(one, level), []).append(_Run(one, began, average))
-    together = [_together(some) for _, some in sorted(by_number.items())]
-    return Band(together, level is None, len(parts), within)
+        for bucket, average in zip(shown, averages, strict=True):
+            by_key.setdefault(_key(bucket, level), []).append(_RunBucket(bucket, began, average))
+    combined = [_combined(runs) for _, runs in sorted(by_key.items())]
+    return Band(combined, level is None, len(parts), within)
 
 
-def _together(some: Sequence[_Run]) -> Together:
-    means = [mean for one in some if (mean := buckets.mean(one.bucket)) is not None]
-    averages = [one.smoothed for one in some if one.smoothed is not None]
+def _combined(runs: Sequence[_RunBucket]) -> GroupBucket:
+    means = [mean for run in runs if (mean := buckets.mean(run.bucket)) is not None]
+    averages = [run.smoothed for run in runs if run.smoothed is not None]
     mean = _mean(means)
-    return Together(
-        first_step=min(one.bucket.first_step for one in some),
-        last_step=max(one.bucket.last_step for one in some),
+    return GroupBucket(
+        first_step=min(run.bucket.first_step for run in runs),
+        last_step=max(run.bucket.last_step for run in runs),
         runs=len(means),
-        non_finite=sum(one.bucket.nan_points + one.bucket.infinite_points > 0 for one in some),
+        non_finite=sum(run.bucket.nan_points + run.bucket.infinite_points > 0 for run in runs),
         mean=mean,
         std=_deviation(means, mean),
         min=min(means, default=None),
         max=max(means, default=None),
-        first_time=sum(one.bucket.first_timestamp - one.began for one in some) / len(some),
-        last_time=sum(one.bucket.last_timestamp - one.began for one in some) / len(some),
+        first_time=sum(run.bucket.first_timestamp - run.began for run in runs) / len(runs),
+        last_time=sum(run.bucket.last_timestamp - run.began for run in runs) / len(runs),
         smoothed=_mean(averages),
     )
 
@@ -175,9 +199,9 @@ def _mean(values: Sequence[float]) -> float | None:
     if not values:
         return None
     share = 1 / len(values)
-    # Not a sum that is divided: it may be beyond the largest float.
-    found = math.fsum(value * share for value in values)
-    return max(min(values), min(max(values), found))
+    # Each value is divided, as their sum may exceed the largest float.
+    mean = math.fsum(value * share for value in values)
+    return max(min(values), min(max(values), mean))
 
 
 def _deviation(values: Sequence[float], mean: float | None) -> float | None:

@@ -1,14 +1,14 @@
-"""Attempts: which points of a resumed run have been superseded by a later attempt.
+"""Attempts: which points of a resumed run are superseded by a later attempt.
 
-A run that logged up to step 100 and was resumed at step 50 keeps both attempts. From the first
-step that an attempt logged to a series on, the points of earlier attempts are superseded in it.
+A run that logged up to step 100 and is resumed at step 50 keeps both attempts. In each series, the
+points of earlier attempts are superseded from the first step on that the later attempt logged.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
-import msgspec
+from trackai.store.engine.sql import json_array
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -18,14 +18,18 @@ if TYPE_CHECKING:
     from trackai.store.points.series import Series
     from trackai.values.types import Step
 
+# Which points of a resumed run to read: those that are not superseded, all of them, or those that
+# one attempt logged.
+Attempt: TypeAlias = Literal["latest", "all"] | int
 
-class Noted(NamedTuple):
-    """What new points of an attempt have done to series, by row id.
+
+class Effects(NamedTuple):
+    """How new points of an attempt affect their series.
 
     Attributes:
-        stale: their superseded points have changed, or the new ones may be superseded themselves:
-            their figures must be counted anew.
-        rewound: points that they had are superseded now.
+        stale: row ids of series whose figures must be recomputed, because the set of superseded
+            points has changed or the new points may be superseded themselves.
+        rewound: row ids of series of which stored points are superseded now.
     """
 
     stale: set[int]
@@ -33,31 +37,38 @@ class Noted(NamedTuple):
 
 
 async def numbers(conn: Connection, writer_ids: Iterable[int]) -> dict[int, int]:
-    """The attempt number of each writer, by the row id of the writer."""
+    """Get the attempt numbers of writers, by the row id of the writer."""
     rows = await conn.execute_fetchall(
         "SELECT id, attempt FROM writers WHERE id IN (SELECT value FROM json_each(?))",
-        (msgspec.json.encode(list(writer_ids)).decode(),),
+        (json_array(writer_ids),),
     )
     return dict(rows)  # type: ignore[arg-type]
 
 
-async def note(conn: Connection, attempt: int, first_steps: Sequence[tuple[Series, Step]]) -> Noted:
-    """Note from which step on an attempt has logged to series, as they were before."""
+async def note(
+    conn: Connection, attempt: int, first_steps: Sequence[tuple[Series, Step]]
+) -> Effects:
+    """Record the first steps that an attempt logged to series.
+
+    Args:
+        attempt: the number of the attempt.
+        first_steps: series as they were before, with the lowest of their new steps.
+    """
     rows = await conn.execute_fetchall(
         """
         SELECT series_id, attempt, first_step FROM attempts
         WHERE series_id IN (SELECT value FROM json_each(?)) AND attempt >= ?
         """,
-        (msgspec.json.encode([series.id for series, _ in first_steps]).decode(), attempt),
+        (json_array(series.id for series, _ in first_steps), attempt),
     )
-    mine = {series_id: first for series_id, number, first in rows if number == attempt}
+    recorded = {series_id: first for series_id, number, first in rows if number == attempt}
     stale = {series_id for series_id, number, _ in rows if number > attempt}
     if attempt == 1:
-        return Noted(stale, set())
+        return Effects(stale, set())
     lowered = [
         (series, first)
         for series, first in first_steps
-        if series.id not in mine or first < mine[series.id]
+        if series.id not in recorded or first < recorded[series.id]
     ]
     await conn.executemany(
         """
@@ -72,4 +83,4 @@ async def note(conn: Connection, attempt: int, first_steps: Sequence[tuple[Serie
         for series, first in lowered
         if series.last_step is not None and first <= series.last_step
     }
-    return Noted(stale | rewound, rewound)
+    return Effects(stale | rewound, rewound)

@@ -1,11 +1,10 @@
-"""Whole series, column by column: what data frames are made of."""
+"""Whole series, column by column, for data frames."""
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, NamedTuple
 
-from trackai.store.points.series import visible
+from trackai.store.points import lineage, reads
 from trackai.values.non_finite import python_value
 from trackai.values.types import Axis, Step, StoredValue, Value
 
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Columns(NamedTuple):
-    """The points of a series, in order of step; the lists have one length."""
+    """The points of a series in order of step, as lists of equal length."""
 
     axis: Axis
     steps: list[Step]
@@ -27,36 +26,29 @@ class Columns(NamedTuple):
 
 
 async def read(conn: Connection, segments: Sequence[Segment]) -> Columns:
-    """All points of a series that are not superseded, with what it inherits."""
-    parts = " UNION ALL ".join(
-        f"""
-        SELECT step, timestamp, value, writer_id FROM metrics
-        WHERE series_id = ? AND step <= ? AND {visible(one.resumed)}
-        """
-        for one, _ in segments
-    )
-    bounds: list[Step] = []
-    for one, until in segments:
-        bounds += [one.id, math.inf if until is None else until]
+    """Read all points of a series, with what it inherits, that are not superseded."""
+    points, parameters = reads.select(segments, "step, timestamp, value, writer_id")
     steps: list[Step] = []
     timestamps: list[int] = []
     values: list[StoredValue] = []
     add_step, add_timestamp, add_value = steps.append, timestamps.append, values.append
 
-    def take(cursor: object, row: tuple[Step, int, StoredValue]) -> None:
+    def add(cursor: object, row: tuple[Step, int, StoredValue]) -> None:
         step, timestamp, value = row
         add_step(step)
         add_timestamp(timestamp)
         add_value(value)
 
     async with conn.execute(
-        f"SELECT step, timestamp, value FROM ({parts}) ORDER BY step, timestamp, writer_id", bounds
+        f"SELECT step, timestamp, value FROM ({points}) ORDER BY {reads.ORDER}", parameters
     ) as cursor:
-        # Each row is taken apart while the processor has it at hand, and is gone before the next
-        # one comes: a list of all rows would take twice as long to turn into columns.
-        cursor.row_factory = take  # type: ignore[assignment]
+        # Each row is split while it is in the processor's cache, and freed before the next one is
+        # made. Splitting a list of all rows takes twice as long.
+        cursor.row_factory = add  # type: ignore[assignment]
         await cursor.fetchall()
-    one = segments[0].series
+    # Of segments that differ in kind, booleans are read as numbers.
+    kind = lineage.as_one(segments).kind
+    axis = segments[0].series.axis
     if all(part.kind == "number" and part.points == part.finite_points for part, _ in segments):
-        return Columns(one.axis, steps, timestamps, values)  # type: ignore[arg-type]
-    return Columns(one.axis, steps, timestamps, [python_value(value, one.kind) for value in values])
+        return Columns(axis, steps, timestamps, values)  # type: ignore[arg-type]
+    return Columns(axis, steps, timestamps, [python_value(value, kind) for value in values])

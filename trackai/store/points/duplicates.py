@@ -1,7 +1,7 @@
-"""Points that come to a place, a step and time of a writer, that is taken.
+"""Points at a key that is taken: the same step and time of the same writer and series.
 
-With the same value it is the point that is there: a client has sent it again. With another one it
-is another point, and goes to the next microsecond that is free.
+With an equal value, the point is the stored one: a client has sent it again. With another value it
+is a different point, and is stored at the next free microsecond.
 """
 
 from __future__ import annotations
@@ -20,84 +20,86 @@ if TYPE_CHECKING:
     from trackai.values.types import Axis, Step, StoredValue, Value
 
 _SIZES = (1024, 64, 1)
-# In how many microseconds the same point is looked for.
+# The number of following points among which an equal point is looked for.
 _NEAR = 32
 _PAGE = 1000
 
 
 async def move_apart(conn: Connection, series_id: int, writer_id: int, column: Column) -> Column:
-    """Store the points of a column whose places had been taken by others when it was stored.
+    """Store those points of a column that were not stored because their keys were taken.
 
     Returns:
-        The column with the times (on the time axis the steps, too) at which they are now; the
-        same one where nothing had to be moved.
+        The column with the times (on the time axis also the steps) at which its points are stored;
+        the same object if none was moved.
     """
-    stored = await _stored(conn, series_id, writer_id, column)
+    stored = await _stored_values(conn, series_id, writer_id, column)
     steps, times = column.steps[:], column.timestamps[:]
-    search = _Search(conn, series_id, writer_id, column.axis)
-    for position, value in enumerate(column.values):
-        if _same(stored[position], value):
+    search = _FreeTimes(conn, series_id, writer_id, column.axis)
+    for index, value in enumerate(column.values):
+        if _is_equal(stored[index], value):
             continue
-        time = await search.free(steps[position], times[position], value)
+        time = await search.next(steps[index], times[index], value)
         if time is None:
             continue
-        times[position] = time
+        times[index] = time
         if column.axis == "time":
-            steps[position] = time
+            steps[index] = time
         await conn.execute(
-            "INSERT INTO metrics (series_id, step, timestamp, value, writer_id)"
-            " VALUES (?, ?, ?, ?, ?)",
-            (series_id, steps[position], time, value, writer_id),
+            """
+            INSERT INTO metrics (series_id, step, timestamp, value, writer_id)
+            VALUES (?, ?, ?, ?, ?)
+            """,
+            (series_id, steps[index], time, value, writer_id),
         )
     if times == column.timestamps:
         return column
     return msgspec.structs.replace(column, steps=steps, timestamps=times)
 
 
-async def _stored(
+async def _stored_values(
     conn: Connection, series_id: int, writer_id: int, column: Column
 ) -> list[StoredValue]:
-    """What is stored at the places of a column; there is something at each."""
-    found: list[StoredValue] = [None] * len(column.steps)
+    """The values stored at the keys of a column's points; each key has one."""
+    values: list[StoredValue] = [None] * len(column.steps)
     start = 0
     for size in _SIZES:
         while len(column.steps) - start >= size:
-            places: list[Any] = []
-            for position in range(start, start + size):
-                places += (position, column.steps[position], column.timestamps[position])
-            rows: Any = await conn.execute_fetchall(_look_up(size), (*places, series_id, writer_id))
-            for position, value in rows:
-                found[position] = value
+            keys: list[Any] = []
+            for index in range(start, start + size):
+                keys += (index, column.steps[index], column.timestamps[index])
+            rows: Any = await conn.execute_fetchall(_look_up(size), (*keys, series_id, writer_id))
+            for index, value in rows:
+                values[index] = value
             start += size
-    return found
+    return values
 
 
 @lru_cache
 def _look_up(rows: int) -> str:
     return f"""
-        WITH places (position, step, timestamp) AS (VALUES {placeholders(rows, 3)})
-        SELECT position, value FROM places CROSS JOIN metrics USING (step, timestamp)
+        WITH keys (position, step, timestamp) AS (VALUES {placeholders(rows, 3)})
+        SELECT position, value FROM keys CROSS JOIN metrics USING (step, timestamp)
         WHERE series_id = ? AND writer_id = ?
     """
 
 
-class _Search:
-    """Finds free places of a writer in a series."""
+class _FreeTimes:
+    """Finds free times of a writer in a series."""
 
     def __init__(self, conn: Connection, series_id: int, writer_id: int, axis: Axis) -> None:
         self._conn = conn
         self._ids = (series_id, writer_id)
         self._on_steps = axis == "step"
-        # For each step, times between which all are taken: or many points at one place would take
-        # forever.
+        # For each step a range of times that are all taken. Without it, storing many points with
+        # one key would take quadratic time.
         self._taken: dict[Step, tuple[int, int]] = {}
 
-    async def free(self, step: Step, time: int, value: Value) -> int | None:
-        """The next time that is free; None if a point with this value is on the way there."""
-        for taken, there in await self._after(step, time, _NEAR):
+    async def next(self, step: Step, time: int, value: Value) -> int | None:
+        """Find the next free time; None if a point with this value is stored before it."""
+        for taken, stored in await self._after(step, time, _NEAR):
             if taken != time + 1:
                 return time + 1
-            if _same(there, value):
+            if _is_equal(stored, value):
                 return None
             time = taken
         key = step if self._on_steps else 0
@@ -116,18 +118,18 @@ class _Search:
         return last + 1
 
     async def _after(self, step: Step, time: int, limit: int) -> list[tuple[int, StoredValue]]:
-        condition, at = ("step = ? AND timestamp > ?", step) if self._on_steps else (
-            "step > ? AND timestamp > ?", time
-        )  # fmt: skip
+        condition, lowest = "step = ? AND timestamp > ?", step
+        if not self._on_steps:
+            condition, lowest = "step > ? AND timestamp > ?", time
         return await self._conn.execute_fetchall(  # type: ignore[return-value]
             f"""
             SELECT timestamp, value FROM metrics
             WHERE series_id = ? AND writer_id = ? AND {condition}
             ORDER BY step, timestamp LIMIT ?
             """,
-            (*self._ids, at, time, limit),
+            (*self._ids, lowest, time, limit),
         )
 
 
-def _same(stored: StoredValue, value: Value) -> bool:
+def _is_equal(stored: StoredValue, value: Value) -> bool:
     return stored == value or (stored is None and value != value)

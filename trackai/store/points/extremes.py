@@ -1,4 +1,4 @@
-"""Where a metric was first NaN or infinite, lowest or highest, found without reading all of it."""
+"""The first point of a series that is NaN, infinite, lowest or highest, found by its rollups."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from trackai.downsampling import buckets
 from trackai.downsampling.buckets import Range, Span
-from trackai.store.points import rollups
+from trackai.store.points import bucketing, reads
 from trackai.store.points.series import visible
 
 if TYPE_CHECKING:
@@ -15,101 +15,108 @@ if TYPE_CHECKING:
 
     from aiosqlite import Connection
 
-    from trackai.downsampling.thinning import Columns
+    from trackai.downsampling.thinning import BucketColumns
     from trackai.store.points.lineage import Segment
     from trackai.structs.points import PointRow
     from trackai.values.types import Step
 
 Kind = Literal["nan", "inf", "min", "max"]
+# The number of buckets in which the beginning of a series is searched for its extreme.
+_BUCKETS = 16
 
 
-class _Sought:
-    """A kind of value: in which buckets it lies, and which points have it."""
+class _Target:
+    """The points of a kind: a condition on rows, and a test on buckets."""
 
     def __init__(self, kind: Kind, extreme: Step | None) -> None:
-        tests: dict[Kind, tuple[str, Callable[[Columns], Iterable[object]]]] = {
-            "nan": ("value IS NULL", lambda some: some.nan_points),
-            "inf": ("value IN (9e999, -9e999)", lambda some: some.infinite_points),
-            "min": ("value = ?", lambda some: (one == extreme for one in some.min_value)),
-            "max": ("value = ?", lambda some: (one == extreme for one in some.max_value)),
+        targets: dict[Kind, tuple[str, Callable[[BucketColumns], Iterable[object]]]] = {
+            "nan": ("value IS NULL", lambda columns: columns.nan_points),
+            "inf": ("value IN (9e999, -9e999)", lambda columns: columns.infinite_points),
+            "min": ("value = ?", lambda columns: (low == extreme for low in columns.min_value)),
+            "max": ("value = ?", lambda columns: (high == extreme for high in columns.max_value)),
         }
-        self.condition, self.is_in = tests[kind]
+        self.condition, self.in_buckets = targets[kind]
         self.values = [] if extreme is None else [extreme]
 
 
 async def find(conn: Connection, segments: Sequence[Segment], kind: Kind) -> PointRow | None:
-    """The first point of that kind in a series with what it inherits; None if there is none."""
-    found = [row for one in segments if (row := await _find_in(conn, one, kind)) is not None]
+    """Find the first point of a kind in a series with what it inherits; None without any."""
+    rows = [
+        row
+        for segment in segments
+        if (row := await _find_in_segment(conn, segment, kind)) is not None
+    ]
     if kind in {"min", "max"}:
-        values: list[Any] = [value for *_, value in found]  # numbers
-        best = (min if kind == "min" else max)(values, default=None)
-        found = [row for row in found if row[2] == best]
-    return min(found, key=lambda row: row[:2], default=None)
+        values: list[Any] = [value for *_, value in rows]  # numbers
+        extreme = (min if kind == "min" else max)(values, default=None)
+        rows = [row for row in rows if row[2] == extreme]
+    return min(rows, key=lambda row: row[:2], default=None)
 
 
-async def _find_in(conn: Connection, segment: Segment, kind: Kind) -> PointRow | None:
-    one, until = segment
+async def _find_in_segment(conn: Connection, segment: Segment, kind: Kind) -> PointRow | None:
+    series, until = segment
     for first, last, min_step, max_step, low, high in await conn.execute_fetchall(
-        "SELECT first_step, last_step, min_step, max_step, min_value, max_value"
-        " FROM series WHERE id = ? AND points > 0",
-        (one.id,),
+        """
+        SELECT first_step, last_step, min_step, max_step, min_value, max_value
+        FROM series WHERE id = ? AND points > 0
+        """,
+        (series.id,),
     ):
-        where = Range(first, last if until is None else min(last, until))
+        steps = Range(first, last if until is None else min(last, until))
         extreme: Step | None = None
         if kind in {"min", "max"}:
             step, extreme = (min_step, low) if kind == "min" else (max_step, high)
-            if step is not None and step <= where.high:
-                where = Range(step, step)
+            if step is not None and step <= steps.high:
+                steps = Range(step, step)
             elif step is not None:
-                extreme = await _extreme_in(conn, segment, where, kind)
+                # The extreme of the series is after the end of the segment.
+                extreme = await _extreme(conn, segment, steps, kind)
             if extreme is None:
                 return None
-        return await _first(conn, segment, where, _Sought(kind, extreme))
+        return await _first(conn, segment, steps, _Target(kind, extreme))
     return None
 
 
-async def _extreme_in(conn: Connection, segment: Segment, where: Range, kind: Kind) -> Step | None:
-    """The lowest or highest value of the beginning of a series."""
-    one = segment.series
-    level = buckets.level_for(where.low, where.high, 16)
-    found = await rollups.read(
-        conn, one.id, where, level, resumed=bool(one.resumed), plain=one.plain, times=False
-    )
+async def _extreme(conn: Connection, segment: Segment, steps: Range, kind: Kind) -> Step | None:
+    """The lowest or highest value between two steps."""
+    level = buckets.level_for(steps.low, steps.high, _BUCKETS)
+    read = await bucketing.read(conn, segment.series, steps, level, times=False)
     if kind == "min":
-        return min((one for one in found.columns.min_value if one is not None), default=None)
-    return max((one for one in found.columns.max_value if one is not None), default=None)
+        return min((low for low in read.columns.min_value if low is not None), default=None)
+    return max((high for high in read.columns.max_value if high is not None), default=None)
 
 
 async def _first(
-    conn: Connection, segment: Segment, where: Range, sought: _Sought
+    conn: Connection, segment: Segment, steps: Range, target: _Target
 ) -> PointRow | None:
-    one = segment.series
-    for piece in await rollups.pieces(conn, one.id, where):
+    series = segment.series
+    for piece in await bucketing.pieces(conn, series.id, steps):
         narrow: Range | None = piece if isinstance(piece, Range) else None
         if isinstance(piece, Span):
-            narrow = await _narrow(conn, one.id, piece, sought)
+            narrow = await _narrow(conn, series.id, piece, target)
         if narrow is None:
             continue
         for step, time, value in await conn.execute_fetchall(
             f"""
             SELECT step, timestamp, value FROM metrics
-            WHERE series_id = ? AND step BETWEEN ? AND ? AND {sought.condition}
-              AND {visible(one.resumed)}
-            ORDER BY step, timestamp, writer_id LIMIT 1
+            WHERE series_id = ? AND step BETWEEN ? AND ? AND {target.condition}
+              AND {visible(series.resumed)}
+            ORDER BY {reads.ORDER} LIMIT 1
             """,
-            (one.id, *map(rollups.bound, narrow), *sought.values),
+            (series.id, *map(bucketing.bound, narrow), *target.values),
         ):
             return step, time, value
     return None
 
 
-async def _narrow(conn: Connection, series_id: int, span: Span, sought: _Sought) -> Range | None:
-    """The first bucket with such a point, down to the lowest level."""
-    found = None
+async def _narrow(conn: Connection, series_id: int, span: Span, target: _Target) -> Range | None:
+    """The steps of the first bucket with such a point, at the lowest level that has one."""
+    steps = None
     while True:
-        some = await rollups.read_span(conn, series_id, span)
-        bucket = next(compress(some.numbers, sought.is_in(some.columns)), None)
-        if bucket is None:
-            return found
-        found = Range(buckets.start(bucket, span.level), buckets.end(bucket, span.level))
-        span = Span(span.level - 1, bucket * 2, bucket * 2 + 1)
+        rolled_up = await bucketing.read_span(conn, series_id, span)
+        matches = compress(rolled_up.numbers, target.in_buckets(rolled_up.columns))
+        number = next(matches, None)
+        if number is None:
+            return steps
+        steps = Range(buckets.start(number, span.level), buckets.end(number, span.level))
+        span = Span(span.level - 1, number * 2, number * 2 + 1)

@@ -1,4 +1,4 @@
-"""Running figures of a series: computed over a batch of points here, merged in SQL."""
+"""Figures of a batch of points; `series.merge_figures` adds them to those of the series."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ _NUMBERS = frozenset({float, int, bool})
 
 
 class Figures(msgspec.Struct, frozen=True):
-    """What a batch of points adds to its series; the fields are columns of the table.
+    """The figures of a batch of points; the fields are columns of `series`.
 
-    `min_value`, `max_value` and `total` are over finite numbers and None or 0 without any.
+    `min_value`, `max_value` and `total` are over the finite values; without any, they are None,
+    None and 0.
     """
 
     kind: Kind
@@ -39,43 +40,27 @@ class Figures(msgspec.Struct, frozen=True):
 
 
 def summarize(steps: Sequence[Step], timestamps: Sequence[int], values: Sequence[Value]) -> Figures:
-    """The figures of a batch of points of one series; the sequences have one length, not 0.
+    """Compute the figures of points of one series, in whatever order they come.
 
-    They depend on the points alone, not on their order: the last value is that of the latest point
-    at the highest step (of several at one time, that which comes last here), and a value that was
-    the least or greatest at several steps was so first at the lowest of them. Where 1 and 1.0 are,
-    it is the float.
+    The last value is that of the latest point at the highest step; of several points at that time,
+    the last one in the sequence. `min_step` and `max_step` are the lowest steps with the lowest and
+    highest value. If both 1 and 1.0 are the lowest or highest value, the float is.
+
+    Args:
+        steps, timestamps, values: sequences of equal length, at least 1.
     """
     if len(steps) == 1 and type(values[0]) is float and math.isfinite(values[0]):
-        return _of_one(steps[0], timestamps[0], values[0])
+        return _of_point(steps[0], timestamps[0], values[0])
     types = frozenset(map(type, values))
-    # Steps are nearly always in order, and that is seen faster than their least and greatest.
+    # Steps are nearly always sorted, and sorting them again is faster than `min` and `max`.
     ordered = sorted(steps)
     is_ordered = ordered == list(steps)
     first_step, last_step = ordered[0], ordered[-1]
     if is_ordered and (len(ordered) == 1 or ordered[-2] != last_step):
         last = len(ordered) - 1
     else:
-        last = _position_of_last(steps, timestamps, last_step)
-    finite: Sequence[float] = ()
-    finite_steps = steps
-    nans = 0
-    total = 0.0
-    if types <= _NUMBERS:
-        finite = values  # type: ignore[assignment]
-        total = _sum(finite)
-    # One sum tells whether any value is not finite (or, harmlessly, that the sum is too large).
-    if not types <= _NUMBERS or not math.isfinite(total):
-        numbers = [
-            (step, value)
-            for step, value in zip(steps, values, strict=True)
-            if not isinstance(value, str)
-        ]
-        nans = sum(1 for _, value in numbers if value != value)
-        numbers = [(step, value) for step, value in numbers if _is_finite(value)]
-        finite = [value for _, value in numbers]
-        finite_steps = [step for step, _ in numbers]
-        total = _sum(finite)
+        last = _last_index(steps, timestamps, last_step)
+    finite_steps, finite, total, nan_points = _finite(steps, values, types)
     low = high = low_step = high_step = None
     if finite:
         low, high = min(finite), max(finite)
@@ -86,13 +71,13 @@ def summarize(steps: Sequence[Step], timestamps: Sequence[int], values: Sequence
                 for best in (low, high)
             )
         if len(types) > 1:
-            low, high = _float_if_any(low, finite), _float_if_any(high, finite)
-        low, high = low + 0, high + 0  # no zero is negative
+            low, high = _prefer_float(low, finite), _prefer_float(high, finite)
+        low, high = low + 0, high + 0  # turns -0.0 into 0.0
     return Figures(
         kind=_kind(types),
         points=len(values),
         finite_points=len(finite),
-        nan_points=nans,
+        nan_points=nan_points,
         first_step=first_step,
         last_step=last_step,
         first_timestamp=min(timestamps),
@@ -106,21 +91,42 @@ def summarize(steps: Sequence[Step], timestamps: Sequence[int], values: Sequence
     )
 
 
-def _of_one(step: Step, timestamp: int, value: float) -> Figures:
-    """The same for a single number, of which those who log over HTTP send many at a time."""
-    best = value + 0  # no zero is negative
+def _of_point(step: Step, timestamp: int, value: float) -> Figures:
+    """The figures of a single finite number, which is most of what arrives over HTTP."""
+    best = value + 0  # turns -0.0 into 0.0
     return Figures(
         "number", 1, 1, 0, step, step, timestamp, timestamp, value, best, step, best, step, value
     )
 
 
-def _float_if_any(best: float, values: Sequence[float]) -> float:
-    return next((one for one in values if one == best and isinstance(one, float)), best)
+def _finite(
+    steps: Sequence[Step], values: Sequence[Value], types: frozenset[type]
+) -> tuple[Sequence[Step], Sequence[float], float, int]:
+    """The finite values with their steps and sum, and the number of NaNs."""
+    if types <= _NUMBERS:
+        finite: Sequence[float] = values  # type: ignore[assignment]
+        total = _sum(finite)
+        # The sum is only finite if all values are. (A sum that is too large does no harm here.)
+        if math.isfinite(total):
+            return steps, finite, total, 0
+    numbers = [
+        (step, value)
+        for step, value in zip(steps, values, strict=True)
+        if not isinstance(value, str)
+    ]
+    nan_points = sum(1 for _, value in numbers if value != value)
+    numbers = [(step, value) for step, value in numbers if _is_finite(value)]
+    finite = [value for _, value in numbers]
+    return [step for step, _ in numbers], finite, _sum(finite), nan_points
 
 
-def _position_of_last(steps: Sequence[Step], timestamps: Sequence[int], last_step: Step) -> int:
-    found = zip(timestamps, range(len(steps)), steps, strict=True)
-    return max((time, position) for time, position, step in found if step == last_step)[1]
+def _prefer_float(best: float, values: Sequence[float]) -> float:
+    return next((value for value in values if value == best and isinstance(value, float)), best)
+
+
+def _last_index(steps: Sequence[Step], timestamps: Sequence[int], last_step: Step) -> int:
+    indexes = zip(timestamps, range(len(steps)), steps, strict=True)
+    return max((time, index) for time, index, step in indexes if step == last_step)[1]
 
 
 def _kind(types: frozenset[type]) -> Kind:
@@ -136,5 +142,5 @@ def _is_finite(value: Value) -> bool:
 def _sum(values: Sequence[float]) -> float:
     try:
         return math.fsum(values)
-    except (OverflowError, ValueError):  # beyond the largest float; +Infinity with -Infinity
+    except (OverflowError, ValueError):  # beyond the largest float; +Infinity plus -Infinity
         return float(sum(map(float, values)))

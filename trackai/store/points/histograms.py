@@ -1,13 +1,13 @@
-"""Series of histograms: some of them, evenly spread, for people to look at."""
+"""Series of histograms: an evenly spread selection of them."""
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from trackai.store.points.series import visible
+from trackai.store.engine.sql import json_array
+from trackai.store.points import reads
 from trackai.structs.records import Histogram, HistogramPage
 from trackai.values.times import utc
 
@@ -20,27 +20,18 @@ if TYPE_CHECKING:
 
 
 async def read(conn: Connection, segments: Sequence[Segment], count: int) -> HistogramPage:
-    """At most about `count` histograms of a series, the first and the last among them."""
+    """Read about `count` histograms of a series, including the first and the last one."""
     on_steps = segments[0].series.axis == "step"
-    parts = " UNION ALL ".join(
-        f"""
-        SELECT step, timestamp, writer_id FROM metrics
-        WHERE series_id = ? AND step <= ? AND {visible(segment.series.resumed)}
-        """
-        for segment in segments
-    )
-    values: list[Any] = []
-    for one, until in segments:
-        values += [one.id, math.inf if until is None else until]
-    # The values are long: they are read of those only that are shown.
+    points, values = reads.select(segments, "step, timestamp, writer_id")
+    # Values are long, so they are only read for the histograms that are returned.
     rows = await conn.execute_fetchall(
         f"""
         WITH numbered AS (
             SELECT
-                ROW_NUMBER() OVER (ORDER BY step, timestamp, writer_id) - 1 AS number,
+                ROW_NUMBER() OVER (ORDER BY {reads.ORDER}) - 1 AS number,
                 COUNT(*) OVER () AS total,
                 step, timestamp, writer_id
-            FROM ({parts})
+            FROM ({points})
         )
         SELECT total, step, timestamp, (
             SELECT value FROM metrics
@@ -52,23 +43,18 @@ async def read(conn: Connection, segments: Sequence[Segment], count: int) -> His
         WHERE number % max(1, (total + ? - 2) / (? - 1)) = 0 OR number = total - 1
         ORDER BY number
         """,
-        (
-            *values,
-            msgspec.json.encode([segment.series.id for segment in segments]).decode(),
-            count,
-            count,
-        ),
+        (*values, json_array(segment.series.id for segment in segments), count, count),
     )
-    found = [
-        Histogram(step if on_steps else None, utc(time), _parsed(text))
+    histograms = [
+        Histogram(step if on_steps else None, utc(time), _decoded(text))
         for _, step, time, text in rows
     ]
     total = next((int(total) for total, *_ in rows), 0)
-    return HistogramPage(found, total)
+    return HistogramPage(histograms, total)
 
 
-def _parsed(text: Any) -> Any:
-    """What the JSON says; what is none, as it is."""
+def _decoded(text: Any) -> Any:
+    """The value of a JSON text; any other text unchanged."""
     try:
         return msgspec.json.decode(text)
     except (msgspec.DecodeError, TypeError):

@@ -1,4 +1,4 @@
-"""Series: the metrics of a run, with the running figures that lists and summaries read."""
+"""The table `series`: the metrics of runs, with the running figures that summaries read."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 
 from trackai.errors import NotFoundError
 from trackai.store.engine.bulk import execute_rows, placeholders
-from trackai.store.engine.sql import MEAN
+from trackai.store.engine.sql import MEAN, json_array
 from trackai.store.points.figures import Figures
 from trackai.values.non_finite import json_value
 from trackai.values.types import Axis, Kind, Step, StoredValue, Value
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 _SERIES_PER_STATEMENT = (128, 8, 1)
 _WIDTH = 1 + len(Figures.__struct_fields__)
+# The columns of a `Series`.
 COLUMNS = """
     series.id, series.path, axis, kind, points, finite_points, last_step,
     EXISTS (SELECT 1 FROM attempts WHERE attempts.series_id = series.id)
 """
-
 
 # A condition on rows of `metrics`.
 NOT_SUPERSEDED = """
@@ -40,20 +40,21 @@ NOT_SUPERSEDED = """
 
 
 def visible(resumed: int) -> str:
-    """The SQL condition on rows of `metrics` that holds for points that are not superseded.
+    """The SQL condition on rows of `metrics` that excludes superseded points.
 
     Args:
-        resumed: `Series.resumed`; without a later attempt the condition costs nothing.
+        resumed: `Series.resumed`; if it is 0, no point is superseded and the condition is free.
     """
     return NOT_SUPERSEDED if resumed else "TRUE"
 
 
 class Series(msgspec.Struct, frozen=True):
-    """A metric of a run.
+    """A metric of a run, on one axis.
 
     Attributes:
+        id: the row id.
         points, finite_points, last_step: figures over the points that are not superseded.
-        resumed: whether a later attempt has logged to it, and earlier points may be superseded.
+        resumed: 1 if a later attempt has logged to it, so that points may be superseded; else 0.
     """
 
     id: int
@@ -71,22 +72,22 @@ class Series(msgspec.Struct, frozen=True):
         return self.kind in {"number", "bool"} and self.finite_points == self.points
 
 
-# What names a series: its run's row id, its path and its axis.
+# The unique key of a series: the row id of its run, its path and its axis.
 Name = tuple[int, str, "Axis"]
 
 
-async def ensure(conn: Connection, wanted: Mapping[Name, Kind]) -> dict[Name, Series]:
-    """The series with these names; those that are missing are made, of the kind given."""
-    known = await _by_name(conn, wanted)
-    missing = [(*name, kind) for name, kind in wanted.items() if name not in known]
+async def ensure(conn: Connection, kinds: Mapping[Name, Kind]) -> dict[Name, Series]:
+    """Get series by name, and create those that do not exist with the kind given for them."""
+    known = await _by_name(conn, kinds)
+    missing = [(*name, kind) for name, kind in kinds.items() if name not in known]
     if missing:
-        await execute_rows(conn, _make, missing, width=4, sizes=_SERIES_PER_STATEMENT)
+        await execute_rows(conn, _insert, missing, width=4, sizes=_SERIES_PER_STATEMENT)
         known |= await _by_name(conn, [(run_id, path, axis) for run_id, path, axis, _ in missing])
     return known
 
 
 @lru_cache
-def _make(rows: int) -> str:
+def _insert(rows: int) -> str:
     return f"""
         INSERT INTO series (run_id, path, axis, kind) VALUES {placeholders(rows, 4)}
         ON CONFLICT (run_id, path, axis) DO NOTHING
@@ -100,29 +101,34 @@ async def _by_name(conn: Connection, names: Iterable[Name]) -> dict[Name, Series
     rows = await conn.execute_fetchall(
         f"""
         SELECT series.run_id, {COLUMNS}
-        FROM json_each(?) AS run, json_each(run.value) AS wanted
-        CROSS JOIN series ON series.run_id = CAST(run.key AS INTEGER)
-                         AND series.path = wanted.value
+        FROM json_each(?) AS run, json_each(run.value) AS name
+        CROSS JOIN series ON series.run_id = CAST(run.key AS INTEGER) AND series.path = name.value
         """,
         (msgspec.json.encode(paths).decode(),),
     )
-    found = [(run_id, Series(*fields)) for run_id, *fields in rows]
-    for run_id, some in paths.items():
-        # In JSON, SQLite takes a NUL for the end of a text.
-        for path in some:
+    by_run = [(run_id, Series(*fields)) for run_id, *fields in rows]
+    for run_id, run_paths in paths.items():
+        for path in run_paths:
+            # SQLite reads a string in JSON only up to a NUL, so these need a query each.
             if "\0" in path:
-                found += [
-                    (run_id, Series(*fields))
-                    for fields in await conn.execute_fetchall(
-                        f"SELECT {COLUMNS} FROM series WHERE run_id = ? AND path = ?",
-                        (run_id, path),
-                    )
-                ]
-    return {(run_id, one.path, one.axis): one for run_id, one in found}
+                by_run += [(run_id, row) for row in await _by_path(conn, run_id, path)]
+    return {(run_id, row.path, row.axis): row for run_id, row in by_run}
+
+
+async def _by_path(conn: Connection, run_id: int, path: str) -> list[Series]:
+    rows = await conn.execute_fetchall(
+        f"SELECT {COLUMNS} FROM series WHERE run_id = ? AND path = ? ORDER BY axis",
+        (run_id, path),
+    )
+    return [Series(*row) for row in rows]
 
 
 async def merge_figures(conn: Connection, additions: Iterable[tuple[int, Figures]]) -> None:
-    """Add the figures of new points, which are stored, to those of their series, by row id."""
+    """Add the figures of new points to those of their series, after the points were stored.
+
+    Args:
+        additions: row ids of series with the figures of their new points.
+    """
     await execute_rows(
         conn,
         _merge,
@@ -133,7 +139,7 @@ async def merge_figures(conn: Connection, additions: Iterable[tuple[int, Figures
 
 
 async def reset_figures(conn: Connection, series_id: int, kind: Kind) -> None:
-    """Make a series look as if it had no points of that kind, before they are counted anew."""
+    """Set the figures of a series to those of an empty one, before they are recomputed."""
     await conn.execute(
         """
         UPDATE series SET
@@ -165,7 +171,8 @@ def _merge(rows: int) -> str:
                 min(coalesce(series.first_timestamp, new.first_timestamp), new.first_timestamp),
             last_timestamp =
                 max(coalesce(series.last_timestamp, new.last_timestamp), new.last_timestamp),
-            -- Of several points at the last step it is the latest, whichever was stored last.
+            -- Of several points at the last step, the one with the highest timestamp counts,
+            -- in whatever order they were stored.
             last_value = CASE
                 WHEN series.last_step > new.last_step THEN series.last_value
                 WHEN series.last_step = new.last_step THEN (
@@ -175,7 +182,7 @@ def _merge(rows: int) -> str:
                 )
                 ELSE new.last_value
             END,
-            -- Of 1 and 1.0 it is the float, whichever was stored first.
+            -- Of 1 and 1.0, the float is stored, whichever came first.
             min_value = CASE
                 WHEN new.min_value IS NULL OR series.min_value < new.min_value
                     OR (series.min_value = new.min_value AND typeof(series.min_value) = 'real')
@@ -200,7 +207,7 @@ def _merge(rows: int) -> str:
                 THEN min(series.max_step, new.max_step)
                 ELSE new.max_step
             END,
-            -- Sums beyond the largest float are infinite; +Infinity with -Infinity would be NULL.
+            -- A sum beyond the largest float is infinite; +Infinity plus -Infinity is NULL.
             sum = coalesce(series.sum + new.sum, series.sum)
         FROM new
         WHERE series.id = new.id
@@ -208,7 +215,7 @@ def _merge(rows: int) -> str:
 
 
 async def list_paths(conn: Connection, run_id: int) -> list[str]:
-    """The names of a run's metrics, sorted."""
+    """List the names of a run's metrics, sorted."""
     rows = await conn.execute_fetchall(
         "SELECT DISTINCT path FROM series WHERE run_id = ? ORDER BY path", (run_id,)
     )
@@ -216,7 +223,7 @@ async def list_paths(conn: Connection, run_id: int) -> list[str]:
 
 
 async def last_values(conn: Connection, run_id: int) -> list[tuple[str, StoredValue, Kind]]:
-    """The last value of each metric of a run and the kind of its series, sorted by path."""
+    """Get the name, last value and kind of each series of a run, sorted by name."""
     rows = await conn.execute_fetchall(
         "SELECT path, last_value, kind FROM series WHERE run_id = ? ORDER BY path, axis DESC",
         (run_id,),
@@ -227,7 +234,7 @@ async def last_values(conn: Connection, run_id: int) -> list[tuple[str, StoredVa
 class MetricSummary(msgspec.Struct, frozen=True):
     """The figures of a metric, over the points that are not superseded.
 
-    `min`, `max` and `mean` are over finite numbers and None where there are none.
+    `min`, `max` and `mean` are over the finite values, and None if there are none.
     """
 
     path: str
@@ -245,7 +252,7 @@ class MetricSummary(msgspec.Struct, frozen=True):
 
 
 async def summaries(conn: Connection, run_id: int) -> list[MetricSummary]:
-    """The figures of all metrics of a run, sorted by path."""
+    """Get the figures of all metrics of a run, sorted by name."""
     rows = await conn.execute_fetchall(
         f"""
         SELECT
@@ -264,7 +271,7 @@ async def summaries(conn: Connection, run_id: int) -> list[MetricSummary]:
 
 
 async def last_step(conn: Connection, run_id: int) -> Step | None:
-    """The highest step of a run; None if nothing has been logged with a step."""
+    """Get the highest step that a run has logged; None if it has logged no steps."""
     rows = await conn.execute_fetchall(
         "SELECT max(last_step) FROM series WHERE run_id = ? AND axis = 'step'", (run_id,)
     )
@@ -272,7 +279,7 @@ async def last_step(conn: Connection, run_id: int) -> Step | None:
 
 
 async def list_of_run(conn: Connection, run_id: int) -> list[Series]:
-    """All series of a run."""
+    """List all series of a run, in the order of their creation."""
     rows = await conn.execute_fetchall(
         f"SELECT {COLUMNS} FROM series WHERE run_id = ? ORDER BY id", (run_id,)
     )
@@ -280,27 +287,25 @@ async def list_of_run(conn: Connection, run_id: int) -> list[Series]:
 
 
 async def find(conn: Connection, run_id: int, path: str) -> list[Series]:
-    """The series of that name; two where it was logged with steps and as a system metric.
+    """Find a metric; it has two series if it was logged with steps and as a system metric.
 
     Raises:
-        NotFoundError: the run has no such metric.
+        NotFoundError: the run has no metric of that name.
     """
-    rows = await conn.execute_fetchall(
-        f"SELECT {COLUMNS} FROM series WHERE run_id = ? AND path = ? ORDER BY axis",
-        (run_id, path),
-    )
-    found = [Series(*row) for row in rows]
-    if not found:
-        raise NotFoundError(f"the run {run_id} has no metric {path!r}")
-    return found
+    rows = await _by_path(conn, run_id, path)
+    if not rows:
+        raise NotFoundError(f"run {run_id} has no metric {path!r}")
+    return rows
 
 
 async def find_many(
     conn: Connection, run_ids: Sequence[int], paths: Sequence[str]
 ) -> list[tuple[int, Series]]:
-    """The series of these names in these runs, each with its run's id.
+    """Find metrics of several runs.
 
-    Where a name was logged with steps and as a system metric, the former comes last.
+    Returns:
+        Pairs of a run's row id and a series, in order of run and name. If a metric has two
+        series, the one with steps comes last.
     """
     rows = await conn.execute_fetchall(
         f"""
@@ -309,6 +314,6 @@ async def find_many(
           AND path IN (SELECT value FROM json_each(?))
         ORDER BY run_id, path, axis DESC
         """,
-        (msgspec.json.encode(run_ids).decode(), msgspec.json.encode(paths).decode()),
+        (json_array(run_ids), json_array(paths)),
     )
     return [(run_id, Series(*fields)) for run_id, *fields in rows]

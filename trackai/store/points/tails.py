@@ -1,4 +1,4 @@
-"""The end of a run: the points that were logged last."""
+"""The end of a run: the points with the highest steps."""
 
 from __future__ import annotations
 
@@ -16,19 +16,23 @@ if TYPE_CHECKING:
 
 
 async def last_points(
-    conn: Connection, wanted: Iterable[Series], limit: int
+    conn: Connection, series: Iterable[Series], limit: int
 ) -> list[tuple[Series, list[PointRow]]]:
-    """Of each series the points with the highest steps, at most `limit`, in order of step."""
-    found: list[tuple[Series, list[PointRow]]] = []
-    for one in wanted:
+    """Read the points with the highest steps of each series, in order of step.
+
+    Args:
+        limit: the largest number of points of a series.
+    """
+    tails: list[tuple[Series, list[PointRow]]] = []
+    for metric in series:
         rows = await conn.execute_fetchall(
             f"""
             SELECT step, timestamp, value FROM metrics
-            WHERE series_id = ? AND {visible(one.resumed)}
+            WHERE series_id = ? AND {visible(metric.resumed)}
             ORDER BY step DESC, timestamp DESC, writer_id DESC
             LIMIT ?
             """,
-            (one.id, limit),
+            (metric.id, limit),
         )
-        found.append((one, list(rows)[::-1]))  # type: ignore[arg-type]
-    return found
+        tails.append((metric, list(rows)[::-1]))  # type: ignore[arg-type]
+    return tails

@@ -1,12 +1,10 @@
-"""What a run has printed: series of texts, read by lines, and searched."""
+"""Printed output: series of texts, read by line and searched."""
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
-from trackai.store.points import lineage
-from trackai.store.points.series import visible
+from trackai.store.points import reads
 from trackai.structs.records import LogLine, LogPage
 from trackai.values.times import utc
 
@@ -21,50 +19,44 @@ if TYPE_CHECKING:
 async def read(
     conn: Connection, segments: Sequence[Segment], *, search: str | None, limit: int, offset: int
 ) -> LogPage:
-    """A page of lines in order of step; with `search`, of those that hold it, whatever the case.
+    """Read a page of lines in order of step.
 
-    Lines are numbered from 0 among all of the series, so that a hit can be found in its place.
+    Lines are numbered from 0 over the whole series, also those that a search returns.
+
+    Args:
+        search: only lines that contain this text, ignoring case.
     """
     on_steps = segments[0].series.axis == "step"
-    if not search:
-        rows: Any = await lineage.read(conn, segments, limit=limit, offset=offset)
-        total = await lineage.count(conn, segments)
-        found = [(offset + place, *row) for place, row in enumerate(rows)]
+    if search:
+        rows, total = await _search(conn, segments, search, limit, offset)
     else:
-        found, total = await _find(conn, segments, search, limit, offset)
+        points = await reads.read(conn, segments, limit=limit, offset=offset)
+        total = await reads.count(conn, segments)
+        rows = [(number, *point) for number, point in enumerate(points, offset)]
     lines = [
         LogLine(number, step if on_steps else None, utc(time), "NaN" if text is None else str(text))
-        for number, step, time, text in found
+        for number, step, time, text in rows
     ]
     return LogPage(lines, total)
 
 
-async def _find(
+async def _search(
     conn: Connection, segments: Sequence[Segment], search: str, limit: int, offset: int
 ) -> tuple[list[Any], int]:
-    parts = " UNION ALL ".join(
-        f"""
-        SELECT step, timestamp, value, writer_id FROM metrics
-        WHERE series_id = ? AND step <= ? AND {visible(segment.series.resumed)}
-        """
-        for segment in segments
-    )
-    values: list[Any] = []
-    for one, until in segments:
-        values += [one.id, math.inf if until is None else until]
-    matching = f"""
+    points, values = reads.select(segments, "step, timestamp, value, writer_id")
+    matches = f"""
         WITH numbered AS (
             SELECT
-                ROW_NUMBER() OVER (ORDER BY step, timestamp, writer_id) - 1 AS number,
+                ROW_NUMBER() OVER (ORDER BY {reads.ORDER}) - 1 AS number,
                 step, timestamp, value
-            FROM ({parts})
+            FROM ({points})
         )
         SELECT %s FROM numbered WHERE instr(casefold(CAST(value AS TEXT)), ?)
     """
-    values.append(search.casefold())
+    parameters = (*values, search.casefold())
     rows = await conn.execute_fetchall(
-        f"{matching % 'number, step, timestamp, value'} ORDER BY number LIMIT ? OFFSET ?",
-        (*values, limit, offset),
+        f"{matches % 'number, step, timestamp, value'} ORDER BY number LIMIT ? OFFSET ?",
+        (*parameters, limit, offset),
     )
-    counted = await conn.execute_fetchall(matching % "COUNT(*)", values)
-    return list(rows), next(int(number) for (number,) in counted)
+    totals = await conn.execute_fetchall(matches % "COUNT(*)", parameters)
+    return list(rows), next(int(total) for (total,) in totals)

@@ -1,0 +1,298 @@
+"""Buckets of a series: read from its rollups where these are up to date, else from its points.
+
+So buckets are exact at any moment, however far `rollups.refresh` has got.
+"""
+
+from __future__ import annotations
+
+import sys
+from bisect import bisect_left
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from trackai.downsampling import blocks, buckets, thinning
+from trackai.downsampling.buckets import Bucket, Range, Span
+from trackai.downsampling.thinning import NumberedBuckets
+from trackai.store.engine.bulk import numbered
+from trackai.store.engine.sql import json_array
+from trackai.store.points.series import visible
+from trackai.values.types import INT64
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from aiosqlite import Connection
+
+    from trackai.store.points.series import Series
+    from trackai.values.types import Step
+
+# Series with fewer points have no rollups: reading their points takes a few milliseconds.
+SHORTEST = 4096
+FARTHEST = sys.float_info.max
+
+
+class Extent(NamedTuple):
+    """The range of a series' points, and the lowest level of its rollups; None without any."""
+
+    first_step: Step
+    last_step: Step
+    first_timestamp: int
+    last_timestamp: int
+    points: int
+    base: int | None
+
+
+class Selection(NamedTuple):
+    """The points of a series between two steps, to be put into buckets of a level."""
+
+    series_id: int
+    level: int
+    low: Step
+    high: Step
+
+
+async def extents(conn: Connection, series_ids: Iterable[int]) -> dict[int, Extent]:
+    """Get the extents of those of the series that have points, by row id."""
+    rows = await conn.execute_fetchall(
+        """
+        SELECT
+            series.id, first_step, last_step, first_timestamp, last_timestamp, series.points,
+            CASE WHEN series.points >= ? THEN base END
+        FROM series LEFT JOIN rollup_levels ON rollup_levels.series_id = series.id
+        WHERE series.id IN (SELECT value FROM json_each(?)) AND series.points > 0
+        """,
+        (SHORTEST, json_array(series_ids)),
+    )
+    return {series_id: Extent(*fields) for series_id, *fields in rows}
+
+
+async def read(
+    conn: Connection, series: Series, steps: Range, level: int, *, times: bool = True
+) -> NumberedBuckets:
+    """Read the buckets of a level over the points of a series between two steps.
+
+    The connection must be in a transaction, so that all queries see one state of the database.
+
+    Args:
+        times: False if the timestamps of buckets are not needed; they may be 0 then.
+    """
+    spans: list[Span] = []
+    ranges = [steps]
+    levels = await _levels(conn, series.id)
+    if levels is not None and levels[0] <= level:
+        base, top = levels
+        stale = await _stale_ranges(conn, series.id)
+        spans, ranges = buckets.plan(steps, min(level, top), base, stale)
+    merged: dict[int, Bucket] = {}
+    ready: list[NumberedBuckets] = []
+    for span, rolled_up in await _read_spans(conn, series.id, spans):
+        if span.level == level and rolled_up.numbers:
+            ready.append(rolled_up)
+        else:
+            up = level - span.level
+            merge_into(merged, ((number >> up, bucket) for number, bucket in rolled_up.items()))
+    if ranges:
+        selections = [Selection(series.id, level, low, high) for low, high in ranges]
+        computed = await compute(
+            conn, selections, resumed=series.resumed, plain=series.plain, times=times
+        )
+        for by_number in computed.values():
+            merge_into(merged, by_number.items())
+    return _in_order(ready, merged)
+
+
+async def pieces(conn: Connection, series_id: int, steps: Range) -> list[Span | Range]:
+    """Divide a range of steps into rollups and, where these are missing or stale, points."""
+    levels = await _levels(conn, series_id)
+    if levels is None:
+        return [steps]
+    base, top = levels
+    spans, ranges = buckets.plan(steps, top, base, await _stale_ranges(conn, series_id))
+    placed: list[tuple[Step, Span | Range]] = [(range_.low, range_) for range_ in ranges]
+    placed += [(buckets.start(span.first, span.level), span) for span in spans]
+    return [piece for _, piece in sorted(placed, key=itemgetter(0))]
+
+
+async def _levels(conn: Connection, series_id: int) -> tuple[int, int] | None:
+    """The lowest and highest level of a series' rollups; None if it has none."""
+    rows = await conn.execute_fetchall(
+        """
+        SELECT base, top FROM rollup_levels JOIN series ON series.id = rollup_levels.series_id
+        WHERE series_id = ? AND series.points >= ?
+        """,
+        (series_id, SHORTEST),
+    )
+    return next(((base, top) for base, top in rows), None)
+
+
+async def _stale_ranges(conn: Connection, series_id: int) -> list[Range]:
+    rows = await conn.execute_fetchall(
+        "SELECT first_step, last_step FROM stale_rollups WHERE series_id = ?", (series_id,)
+    )
+    return [Range(low, high) for low, high in rows]
+
+
+def _in_order(ready: Sequence[NumberedBuckets], merged: Mapping[int, Bucket]) -> NumberedBuckets:
+    """Join buckets that were read as they are with merged ones, which fill the gaps between."""
+    rest = sorted(merged.items())
+    parts: list[NumberedBuckets] = []
+    for block in ready:
+        place = bisect_left(rest, block.numbers[0], key=itemgetter(0))
+        parts += NumberedBuckets.of(rest[:place]), block
+        rest = rest[place:]
+    return thinning.join([*parts, NumberedBuckets.of(rest)])
+
+
+def merge_into(merged: dict[int, Bucket], items: Iterable[tuple[int, Bucket]]) -> None:
+    """Add numbered buckets to a dictionary; where it has one, over the points of both."""
+    for number, bucket in items:
+        present = merged.get(number)
+        merged[number] = bucket if present is None else buckets.merge(present, bucket)
+
+
+async def compute(
+    conn: Connection,
+    selections: Sequence[Selection],
+    *,
+    resumed: int,
+    plain: bool = False,
+    times: bool = True,
+) -> dict[int, dict[int, Bucket]]:
+    """Compute buckets from points.
+
+    Args:
+        resumed: `Series.resumed` of all the series.
+        plain: True if all values are finite numbers, so that each need not be tested.
+        times: False if the timestamps of buckets are not needed; they are 0 then.
+
+    Returns:
+        The buckets by their number, by the row id of their series.
+    """
+    computed: dict[int, dict[int, Bucket]] = {}
+    query, values = _computation(selections, resumed=resumed, plain=plain, times=times)
+    for series_id, number, *fields in await conn.execute_fetchall(query, values):
+        computed.setdefault(series_id, {})[number] = Bucket(*fields)
+    return computed
+
+
+# Scaling by a power of two is exact. The cast rounds towards zero; the subtraction makes it a
+# floor. SQLite shifts to the left by a negative number.
+_NUMBER = """
+    CASE typeof(step) WHEN 'integer' THEN step >> selected_level
+    ELSE CAST(step * scale AS INTEGER) - (step < CAST(step * scale AS INTEGER) * width) END
+"""
+_PLAIN_FIGURES = """
+    COUNT(*) AS finite_points, 0 AS nan_points, 0 AS infinite_points,
+    min(value) AS min_value, max(value) AS max_value, total(value) AS sum
+"""
+_FINITE = "CASE WHEN value BETWEEN ?1 AND ?2 THEN value END"
+_FIGURES = f"""
+    COUNT({_FINITE}) AS finite_points,
+    COUNT(*) - COUNT(value) AS nan_points,
+    COUNT(CASE WHEN typeof(value) = 'real' AND value NOT BETWEEN ?1 AND ?2 THEN 1 END)
+        AS infinite_points,
+    min({_FINITE}) AS min_value, max({_FINITE}) AS max_value, total({_FINITE}) AS sum
+"""
+
+
+def _computation(
+    selections: Sequence[Selection], *, resumed: int, plain: bool, times: bool
+) -> tuple[str, list[Any]]:
+    """The query of `compute` and its parameters."""
+    values: list[Any] = [-FARTHEST, FARTHEST]
+    for series_id, level, low, high in selections:
+        values += [series_id, level, bound(low), bound(high), 2.0**-level, 2.0**level]
+    query = f"""
+        WITH selected (selected_id, selected_level, low, high, scale, width) AS (
+            VALUES {numbered(len(selections), 6, after=2)}
+        )
+        SELECT
+            *,
+            (
+                SELECT value FROM metrics
+                WHERE series_id = bucket_series AND step = first_step AND {visible(resumed)}
+                ORDER BY timestamp, writer_id LIMIT 1
+            ) AS first_value,
+            (
+                SELECT value FROM metrics
+                WHERE series_id = bucket_series AND step = last_step AND {visible(resumed)}
+                ORDER BY timestamp DESC, writer_id DESC LIMIT 1
+            ) AS last_value
+        FROM (
+            SELECT
+                selected_id AS bucket_series,
+                {_NUMBER} AS number,
+                COUNT(*) AS points,
+                {_PLAIN_FIGURES if plain else _FIGURES},
+                min(step) AS first_step,
+                max(step) AS last_step,
+                {"min(timestamp)" if times else "0"} AS first_timestamp,
+                {"max(timestamp)" if times else "0"} AS last_timestamp
+            FROM selected CROSS JOIN metrics
+            WHERE series_id = selected_id AND step BETWEEN low AND high AND {visible(resumed)}
+            GROUP BY 1, 2
+        )
+    """
+    return query, values
+
+
+def bound(step: Step) -> Step:
+    """The nearest step that SQLite can compare with: integers have 64 bits there."""
+    if isinstance(step, int) and not -INT64 <= step < INT64:
+        return max(-FARTHEST, min(FARTHEST, float(step)))
+    return step
+
+
+async def read_span(conn: Connection, series_id: int, span: Span) -> NumberedBuckets:
+    """Read the rollups of a span."""
+    ((_, rolled_up),) = await _read_spans(conn, series_id, [span])
+    return rolled_up
+
+
+async def _read_spans(
+    conn: Connection, series_id: int, spans: Sequence[Span]
+) -> list[tuple[Span, NumberedBuckets]]:
+    if not spans:
+        return []
+    values: list[int] = [series_id]
+    for index, (level, first, last) in enumerate(spans):
+        values += index, level, blocks.block_of(first), blocks.block_of(last)
+    rows = await conn.execute_fetchall(
+        f"""
+        WITH spans (place, level, first, last) AS (VALUES {numbered(len(spans), 4, after=1)})
+        SELECT place, block, buckets FROM spans CROSS JOIN rollups
+        WHERE series_id = ?1 AND rollups.level = spans.level AND block BETWEEN first AND last
+        ORDER BY place, block
+        """,
+        values,
+    )
+    parts: list[list[NumberedBuckets]] = [[] for _ in spans]
+    for index, block, packed in rows:
+        parts[index].append(blocks.unpack(block, packed))
+    return [
+        (span, thinning.join(unpacked).between(span.first, span.last))
+        for span, unpacked in zip(spans, parts, strict=True)
+    ]
+
+
+async def replace_span(
+    conn: Connection, series_id: int, span: Span, new: dict[int, Bucket]
+) -> None:
+    """Replace the rollups of a span by new buckets, which are numbered."""
+    level, first, last = span
+    first_block, last_block = blocks.block_of(first), blocks.block_of(last)
+    # The outermost blocks also hold buckets outside of the span, which are kept.
+    left = Span(level, blocks.first_bucket(first_block), first - 1)
+    right = Span(level, last + 1, blocks.first_bucket(last_block + 1) - 1)
+    beside = [span for span in (left, right) if span.first <= span.last]
+    for _, rolled_up in await _read_spans(conn, series_id, beside):
+        new.update(rolled_up.items())
+    await conn.execute(
+        "DELETE FROM rollups WHERE series_id = ? AND level = ? AND block BETWEEN ? AND ?",
+        (series_id, level, first_block, last_block),
+    )
+    packed = blocks.pack(sorted(new.items()))
+    await conn.executemany(
+        "INSERT INTO rollups (series_id, level, block, buckets) VALUES (?, ?, ?, ?)",
+        [(series_id, level, *block) for block in packed],
+    )
