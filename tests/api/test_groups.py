@@ -1,4 +1,4 @@
-"""/api/projects/{id}/groups: runs grouped by a field."""
+"""/api/projects/{id}/groups and /api/runs/groups: runs grouped by a field."""
 
 from __future__ import annotations
 
@@ -86,3 +86,61 @@ def test_invalid_group_fields_are_named(server: Server, project: str) -> None:
     assert server.request("GET", "/api/projects/99/groups?by=group").status == 404
     many = ",".join(f"config.{number}" for number in range(51))
     assert server.request("GET", f"{project}?by=group&columns={many}").status == 422
+
+
+def members(server: Server, run_ids: list[int], by: str, slash: str = "") -> Any:
+    answer = server.request(
+        "POST", f"/api/runs/groups{slash}", {"run_ids": run_ids, "group_by": by}
+    )
+    assert answer.status == 200, answer
+    assert list(answer.json) == ["groups"]
+    return answer.json["groups"]
+
+
+@pytest.mark.parametrize(
+    ("by", "groups"),
+    [
+        ("group", [("one", [1, 2]), ("two", [3]), (None, [4])]),
+        ("config.lr", [(0.1, [1, 2]), (1, [3]), ("0.1", [4])]),
+        ("config.big", [(False, [2]), (True, [1, 3]), (None, [4])]),
+        ("config.none", [(None, [1, 2, 3, 4])]),
+        ("state", [("completed", [1, 2, 3, 4])]),
+        ("all", [(None, [1, 2, 3, 4])]),
+    ],
+)
+@pytest.mark.usefixtures("project")
+def test_groups_of_several_runs_are_sorted_by_value(
+    server: Server, by: str, groups: list[tuple[Any, list[int]]]
+) -> None:
+    expected = [{"value": value, "run_ids": run_ids} for value, run_ids in groups]
+    assert members(server, [4, 3, 2, 1], by) == expected
+    assert members(server, [1, 2, 3, 4, 1, 999, 0, -1, 2**70], by, "/") == expected
+    # The charts of the groups have the same order.
+    body = {"run_ids": [1, 2, 3, 4], "metric_paths": [], "points": 10, "group_by": by}
+    charts = server.request("POST", "/api/metrics/compare", body).json["groups"]
+    assert charts == [{**group, "metrics": {}} for group in expected]
+    assert members(server, [], by) == members(server, [999], by) == []
+
+
+WRONG_GROUPINGS = [
+    (b"", "body"),
+    (b"[]", "body"),
+    (b"{}", "run_ids"),
+    (b'{"run_ids": [1]}', "group_by"),
+    (b'{"run_ids": 1, "group_by": "group"}', "run_ids"),
+    (b'{"run_ids": [1.0], "group_by": "group"}', "run_ids"),
+    (b'{"run_ids": [' + b"1," * 1000 + b'1], "group_by": "group"}', "run_ids"),
+    (b'{"run_ids": [1], "group_by": null}', "group_by"),
+    (b'{"run_ids": [1], "group_by": ""}', "group_by"),
+    (b'{"run_ids": [1], "group_by": "metric.loss"}', "group_by"),
+    (b'{"run_ids": [1], "group_by": "tag"}', "group_by"),
+    (b'{"run_ids": [1], "group_by": "config."}', "group_by"),
+    (b'{"run_ids": [1], "group_by": "config.a b c"}', "group_by"),
+]
+
+
+def test_invalid_groupings_are_refused(server: Server) -> None:
+    for body, named in WRONG_GROUPINGS:
+        answer = server.request("POST", "/api/runs/groups", data=body)
+        assert (answer.status, list(answer.json)) == (422, ["detail"]), (body[:80], answer)
+        assert named in answer.json["detail"], (body[:80], answer)

@@ -238,6 +238,52 @@ def test_comparisons_leave_out_missing_runs_and_metrics(server: Server, db_path:
     assert compare([], ["loss"]) == compare([999], ["loss"]) == {}
 
 
+def test_names_of_several_runs_are_sorted_and_not_repeated(server: Server, db_path: Path) -> None:
+    ids = []
+    for number in range(3):
+        with trackai.init(project=f"p{number}") as run:
+            run.log({"loss": number, "word": "text"}, step=0)
+            run.log({f"only/{number}": 1.0}, step=0.5)
+            run.log_system({"gpu": math.inf, "loss": 1.0})
+        ids.append(run.id)
+    with trackai.init(project="p0") as empty:
+        pass
+
+    def names(run_ids: list[Any], slash: str = "") -> Any:
+        answer = server.request("POST", f"/api/metrics/paths{slash}", {"run_ids": run_ids})
+        assert answer.status == 200, answer
+        return answer.json
+
+    assert names([ids[0]]) == {"paths": ["gpu", "loss", "only/0", "word"]}
+    assert names([ids[2], ids[0], ids[2], 999, 0, -1, 2**70], "/") == {
+        "paths": ["gpu", "loss", "only/0", "only/2", "word"]
+    }
+    assert names([empty.id]) == names([]) == names([999]) == {"paths": []}
+
+
+WRONG_RUN_IDS = [
+    (b"", "body"),
+    (b"[]", "body"),
+    (b"{}", "run_ids"),
+    (b'{"run_ids": 1}', "run_ids"),
+    (b'{"run_ids": null}', "run_ids"),
+    (b'{"run_ids": [1.0]}', "run_ids"),
+    (b'{"run_ids": [true]}', "run_ids"),
+    (b'{"run_ids": ["1"]}', "run_ids"),
+    (b'{"run_ids": [1e400]}', "run_ids"),
+    (b'{"run_ids": [' + b"1," * 1000 + b"1]}", "run_ids"),
+    (b'{"run_ids": [1], "inherited": 1}', "inherited"),
+    (b'{"run_ids": ' + b"[" * 100_000, "run_ids"),
+]
+
+
+def test_invalid_requests_for_names_are_refused(server: Server) -> None:
+    for body, named in WRONG_RUN_IDS:
+        answer = server.request("POST", "/api/metrics/paths", data=body)
+        assert (answer.status, list(answer.json)) == (422, ["detail"]), (body[:80], answer)
+        assert named in answer.json["detail"], (body[:80], answer)
+
+
 WRONG_BODIES = [
     (b"", "body"),
     (b"[]", "body"),

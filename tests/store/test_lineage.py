@@ -103,6 +103,24 @@ async def test_names_that_begin_after_the_fork_are_not_inherited(db: Database) -
         assert await lineage.list_paths(conn, grandchild, inherited=False) == ["loss", "new"]
 
 
+async def test_names_of_several_runs_include_what_any_of_them_inherits(db: Database) -> None:
+    root, child, grandchild = await _family(db)
+    async with db.write() as conn:
+        # Continues the root up to a later step than the child does, so it inherits `late`.
+        sibling = await _run(conn, "sibling", {"own": [5]}, fork=("root", 4))
+
+        async def names(*run_ids: int, inherited: bool = True) -> list[str]:
+            return await lineage.list_paths_of_runs(conn, run_ids, inherited=inherited)
+
+        assert await names(child, grandchild) == ["loss", "new", "old"]
+        assert await names(child, grandchild, inherited=False) == ["loss", "new"]
+        assert await names(sibling) == ["late", "loss", "old", "own"]
+        for run_ids in ((sibling, child), (child, sibling)):
+            assert await names(*run_ids) == ["late", "loss", "old", "own"]
+        assert await names(root, child) == ["late", "loss", "old", "system"]
+        assert await names() == []
+
+
 async def test_a_missing_parent_and_a_cycle_are_accepted(db: Database) -> None:
     root, child, _ = await _family(db)
     async with db.write() as conn:
@@ -137,6 +155,11 @@ async def test_over_http(db: Database, server: Server) -> None:
     assert server.get(f"/api/metrics/runs/{child}") == ["loss", "old"]
     assert server.get(f"/api/metrics/runs/{child}?inherited=false") == ["loss"]
     assert server.request("GET", f"/api/metrics/runs/{child}/metric/late").status == 404
+    # Row ids that no integer of SQLite can hold have no ancestors.
+    names: dict[str, Any] = {"run_ids": [child, 2**63, -(2**63) - 1, 10**30]}
+    assert server.request("POST", "/api/metrics/paths", names).json == {"paths": ["loss", "old"]}
+    names["inherited"] = False
+    assert server.request("POST", "/api/metrics/paths", names).json == {"paths": ["loss"]}
     request = {"run_ids": [root, child], "metric_paths": ["loss", "system"]}
     both = server.request("POST", "/api/metrics/compare", request).json
     assert [point["value"] for point in both[str(child)]["loss"]][:3] == [

@@ -11,12 +11,14 @@ from starlette.requests import ClientDisconnect
 
 from trackai.api.responses import BodyTooLargeError
 from trackai.errors import InvalidInputError, NotFoundError
+from trackai.filters.parser import parse_field
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from starlette.requests import Request
 
+    from trackai.filters.tree import Field
     from trackai.store.engine.database import Database
 
 T = TypeVar("T")
@@ -24,10 +26,13 @@ T = TypeVar("T")
 MAX_ID = (1 << 63) - 1
 MAX_BODY = 8 * 1024 * 1024
 MAX_PAGE = 1_000_000
+MAX_COMPARED = 1000
 
 Limit = Annotated[int, msgspec.Meta(ge=1, le=MAX_PAGE)]
 RowId = Annotated[int, msgspec.Meta(ge=1, le=MAX_ID)]
 RowIds = Annotated[list[RowId], msgspec.Meta(min_length=1, max_length=10_000)]
+# Unknown ids are left out, so these may be any integers.
+ComparedIds = Annotated[list[int], msgspec.Meta(max_length=MAX_COMPARED)]
 Cursor = Annotated[int, msgspec.Meta(ge=0, le=MAX_ID)]
 Offset = Annotated[int, msgspec.Meta(ge=0, le=MAX_ID)]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
@@ -75,6 +80,15 @@ def parse_query(request: Request, type_: type[T]) -> T:
         if isinstance(value, float) and value != value:
             raise InvalidInputError(name, "must be a number, got nan")
     return result
+
+
+def parse_group_by(text: str) -> Field | None:
+    """Parse the body field `group_by`; None for "all", one group of all runs.
+
+    Raises:
+        InvalidInputError: not a field.
+    """
+    return None if text == "all" else parse_field(text, name="group_by")
 
 
 async def parse_body(request: Request, type_: type[T]) -> T:

@@ -93,6 +93,25 @@ class RunGroupPage(msgspec.Struct):
     total: int
 
 
+class GroupMembers(msgspec.Struct):
+    """The row ids of the runs with the same value of a field, null for those without one."""
+
+    value: float | int | bool | str | None
+    run_ids: list[int]
+
+
+class GroupedRuns(msgspec.Struct):
+    """Groups of runs in order of their value; the one without a value comes last."""
+
+    groups: list[GroupMembers]
+
+
+class MetricPaths(msgspec.Struct):
+    """The names of metrics, sorted."""
+
+    paths: list[str]
+
+
 class ConfigColumn(msgspec.Struct):
     """A configuration key, the field that names it in filters, and how many runs have it."""
 
@@ -216,11 +235,9 @@ class BandData(msgspec.Struct, omit_defaults=True):
     smoothed_within: float | msgspec.UnsetType = msgspec.UNSET
 
 
-class ComparedGroup(msgspec.Struct):
+class ComparedGroup(GroupMembers):
     """The runs with the same value of a field, null for those without, and their metrics."""
 
-    value: float | int | bool | str | None
-    run_ids: list[int]
     metrics: dict[str, BandData]
 
 

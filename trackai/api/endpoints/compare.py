@@ -5,15 +5,14 @@ from __future__ import annotations
 import operator
 from bisect import bisect_left, bisect_right
 from itertools import starmap
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
 from trackai.api.endpoints import chart_options, metric_groups
-from trackai.api.requests import parse_body
+from trackai.api.requests import MAX_COMPARED, ComparedIds, parse_body, parse_group_by
 from trackai.api.responses import respond
 from trackai.errors import InvalidInputError
-from trackai.filters.parser import parse_field
 from trackai.store.catalogue import groups, runs
 from trackai.store.charts import chart_records, charts
 from trackai.store.charts.group_charts import Member
@@ -23,7 +22,7 @@ from trackai.values.non_finite import json_value
 from trackai.values.types import BoundedStep
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from aiosqlite import Connection
     from starlette.requests import Request
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 
     from trackai.structs.points import CurveRow
 
-MAX_COMPARED = 1000
 # They take 280 MB of the server's memory; pages of one metric are streamed.
 MAX_POINTS = 1_000_000
 # SQLite limits the length of patterns.
@@ -44,7 +42,7 @@ class Comparison(msgspec.Struct):
     `group_by` is "all" or a field: `group`, `state`, `name` or `config.KEY`.
     """
 
-    run_ids: Annotated[list[int], msgspec.Meta(max_length=MAX_COMPARED)]
+    run_ids: ComparedIds
     metric_paths: Annotated[list[str], msgspec.Meta(max_length=MAX_COMPARED)]
     inherited: bool = True
     points: chart_options.Buckets | None = None
@@ -114,13 +112,15 @@ async def _compare_groups(request: Request, comparison: Comparison, field: str) 
         raise InvalidInputError("group_by", chart_options.REQUIRES_POINTS)
     if comparison.x == "time":
         raise InvalidInputError("x", 'must be "step" or "relative" with group_by, got \'time\'')
-    by = None if field == "all" else parse_field(field, name="group_by")
+    by = parse_group_by(field)
 
     async def read(conn: Connection) -> ComparedGroups:
         created = await metric_groups.creation_times(conn, comparison.run_ids)
         run_ids = list(created)
-        values = dict.fromkeys(run_ids) if by is None else await groups.values_of(conn, run_ids, by)
-        compared = _group_runs(values)
+        compared = [
+            ComparedGroup(group.value, group.run_ids, {})
+            for group in await groups.of_runs(conn, run_ids, by)
+        ]
         group_of = {
             run_id: number for number, group in enumerate(compared) for run_id in group.run_ids
         }
@@ -138,20 +138,6 @@ async def _compare_groups(request: Request, comparison: Comparison, field: str) 
         return ComparedGroups(compared)
 
     return await respond(request, read)
-
-
-def _group_runs(values: Mapping[int, Any]) -> list[ComparedGroup]:
-    """Group run ids by value, sorted like runs: numbers, text, booleans, then missing values."""
-    # True == 1 and False == 0, so the key contains the type.
-    by_value: dict[tuple[bool, Any], list[int]] = {}
-    for run_id, value in values.items():
-        by_value.setdefault((isinstance(value, bool), value), []).append(run_id)
-
-    def order(key: tuple[bool, Any]) -> tuple[bool, bool, bool, Any]:
-        is_bool, value = key
-        return (value is None, is_bool, isinstance(value, str), value)
-
-    return [ComparedGroup(key[1], by_value[key], {}) for key in sorted(by_value, key=order)]
 
 
 async def _find_series(

@@ -1,4 +1,4 @@
-"""/api/metrics/runs/{id}: the metrics of a run, as points or charts."""
+"""/api/metrics: the names of metrics, and the metrics of a run as points or charts."""
 
 from __future__ import annotations
 
@@ -8,13 +8,23 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import msgspec
 
 from trackai.api.endpoints import chart_options, point_pages
-from trackai.api.requests import MAX_ID, Cursor, Limit, Offset, database, parse_query, path_id
+from trackai.api.requests import (
+    MAX_ID,
+    ComparedIds,
+    Cursor,
+    Limit,
+    Offset,
+    database,
+    parse_body,
+    parse_query,
+    path_id,
+)
 from trackai.api.responses import respond
 from trackai.errors import InvalidInputError, NotFoundError
 from trackai.store.catalogue import runs
 from trackai.store.charts import chart_records, charts
 from trackai.store.points import arrivals, extremes, lineage
-from trackai.structs.records import Point, PointNews
+from trackai.structs.records import MetricPaths, Point, PointNews
 from trackai.values.non_finite import json_value
 from trackai.values.times import microseconds, utc
 from trackai.values.types import BoundedStep
@@ -62,6 +72,13 @@ class NameQuery(msgspec.Struct):
     inherited: bool = True
 
 
+class PathsQuery(msgspec.Struct):
+    """Runs whose metrics to list, and whether to include those that forked runs inherit."""
+
+    run_ids: ComparedIds
+    inherited: bool = True
+
+
 async def list_metrics(request: Request) -> Response:
     """List the names of a run's metrics, sorted."""
     run_id = path_id(request, "run_id")
@@ -70,6 +87,19 @@ async def list_metrics(request: Request) -> Response:
     async def read(conn: Connection) -> list[str]:
         await runs.get(conn, run_id)
         return await lineage.list_paths(conn, run_id, inherited=query.inherited)
+
+    return await respond(request, read)
+
+
+async def list_metrics_of_runs(request: Request) -> Response:
+    """List the names of the metrics that at least one of several runs has, sorted."""
+    query = await parse_body(request, PathsQuery)
+
+    async def read(conn: Connection) -> MetricPaths:
+        run_ids = await runs.existing(conn, query.run_ids)
+        return MetricPaths(
+            await lineage.list_paths_of_runs(conn, run_ids, inherited=query.inherited)
+        )
 
     return await respond(request, read)
 

@@ -1,4 +1,4 @@
-"""/api/runs: listing, reading, creating, changing and deleting runs."""
+"""/api/runs: listing, grouping, reading, creating, changing and deleting runs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 import msgspec
 
 from trackai.api.requests import (
+    ComparedIds,
     Limit,
     Name,
     Offset,
@@ -17,16 +18,17 @@ from trackai.api.requests import (
     Tags,
     database,
     parse_body,
+    parse_group_by,
     parse_query,
     path_id,
 )
 from trackai.api.responses import JSONResponse, respond
 from trackai.errors import InvalidInputError
 from trackai.filters.parser import parse_field, parse_fields, parse_filter
-from trackai.store.catalogue import configs, projects, run_tables, runs, tags
+from trackai.store.catalogue import configs, groups, projects, run_tables, runs, tags
 from trackai.store.points import series
 from trackai.store.upkeep import deletion
-from trackai.structs.records import Deleted, Freed, RunSummary
+from trackai.structs.records import Deleted, Freed, GroupedRuns, RunSummary
 from trackai.values.nesting import flat
 from trackai.values.non_finite import json_value
 from trackai.values.types import State
@@ -55,6 +57,13 @@ class RunQuery(msgspec.Struct):
     cursor: str | None = None
     sort_by: str = "created_at"
     sort_order: Literal["asc", "desc"] = "desc"
+
+
+class Grouping(msgspec.Struct):
+    """Runs to group by "all" or a field: `group`, `state`, `name` or `config.KEY`."""
+
+    run_ids: ComparedIds
+    group_by: str
 
 
 class NewRun(msgspec.Struct):
@@ -130,6 +139,17 @@ async def list_runs(request: Request) -> Response:
             cursor=query.cursor,
         ),
     )
+
+
+async def group_runs(request: Request) -> Response:
+    """Group several runs by a field, in order of its value; unknown ids are left out."""
+    grouping = await parse_body(request, Grouping)
+    by = parse_group_by(grouping.group_by)
+
+    async def read(conn: Connection) -> GroupedRuns:
+        return GroupedRuns(await groups.of_runs(conn, grouping.run_ids, by))
+
+    return await respond(request, read)
 
 
 async def get_run(request: Request) -> Response:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from trackai.errors import InvalidInputError
 from trackai.filters.tree import Attribute, Config, equality_text
 from trackai.store.catalogue import filter_sql, run_tables
-from trackai.structs.records import RunGroup, RunGroupPage
+from trackai.store.catalogue import runs as runs_table
+from trackai.store.engine.sql import json_array
+from trackai.structs.records import GroupMembers, RunGroup, RunGroupPage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -74,20 +74,39 @@ async def list_page(
     return RunGroupPage(found, next((int(row[0]) for row in rows), 0))
 
 
-async def values_of(
-    conn: Connection, run_ids: Sequence[int], by: Field
-) -> dict[int, float | int | bool | str | None]:
-    """The field by which runs are grouped, by the row ids of those that exist.
+async def of_runs(conn: Connection, run_ids: Sequence[int], by: Field | None) -> list[GroupMembers]:
+    """Group runs by a field, sorted by its value: numbers, text, booleans, then missing values.
+
+    Args:
+        run_ids: row ids; unknown ones are left out.
+        by: None for one group of all runs.
 
     Raises:
         InvalidInputError: runs cannot be grouped by that field.
     """
-    key, values = _key(by, name="group_by")
+    if by is None:
+        existing = await runs_table.existing(conn, run_ids)
+        return [GroupMembers(None, existing)] if existing else []
+    key, key_values = _key(by, name="group_by")
     rows = await conn.execute_fetchall(
-        f"SELECT runs.id, {key} FROM runs WHERE runs.id IN (SELECT value FROM json_each(?))",
-        (*values, msgspec.json.encode(run_ids).decode()),
+        f"""
+        SELECT runs.id, {key} FROM runs
+        WHERE runs.id IN (SELECT value FROM json_each(?))
+        ORDER BY runs.id
+        """,
+        (*key_values, json_array(run_ids)),
     )
-    return {run_id: _value(found) for run_id, found in rows}
+    # True == 1 and False == 0, so the key contains the type.
+    members: dict[tuple[bool, Any], list[int]] = {}
+    for run_id, row_key in rows:
+        value = _value(row_key)
+        members.setdefault((isinstance(value, bool), value), []).append(run_id)
+    return [GroupMembers(typed[1], members[typed]) for typed in sorted(members, key=_order)]
+
+
+def _order(typed: tuple[bool, Any]) -> tuple[bool, bool, bool, Any]:
+    is_bool, value = typed
+    return (value is None, is_bool, isinstance(value, str), value)
 
 
 def _key(by: Field, *, name: str = "by") -> Condition:

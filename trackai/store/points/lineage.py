@@ -173,9 +173,24 @@ async def match_paths(
 
 async def list_paths(conn: Connection, run_id: int, *, inherited: bool = True) -> list[str]:
     """List the names of a run's metrics, with those that it inherits, sorted."""
-    paths = set(await series_table.list_paths(conn, run_id))
-    if inherited:
-        for ancestor, until in await ancestors(conn, run_id):
+    return await list_paths_of_runs(conn, [run_id], inherited=inherited)
+
+
+async def list_paths_of_runs(
+    conn: Connection, run_ids: Sequence[int], *, inherited: bool = True
+) -> list[str]:
+    """List the names of the metrics that at least one of the runs has or inherits, sorted."""
+    rows = await conn.execute_fetchall(
+        "SELECT DISTINCT path FROM series WHERE run_id IN (SELECT value FROM json_each(?))",
+        (json_array(run_ids),),
+    )
+    paths = {path for (path,) in rows}
+    if inherited and await _has_forks(conn):
+        last_steps: dict[int, Step] = {}
+        for run_id in run_ids:
+            for ancestor, until in await ancestors(conn, run_id):
+                last_steps[ancestor] = max(until, last_steps.get(ancestor, until))
+        for ancestor, until in last_steps.items():
             rows = await conn.execute_fetchall(
                 """
                 SELECT path FROM series
