@@ -1,13 +1,9 @@
-// Charts of several runs or groups of runs, and all points of one metric.
+// Charts of several runs or groups of runs, what they can show, and all points of one metric.
 
 import { ApiError, get, queryString, request } from "./client";
-import type { Group, PointPage, Range, RunChart, Value, XAxis } from "./types";
+import type { Group, GroupMembers, PointPage, Range, RunChart, XAxis } from "./types";
 
 const COMPARE = "/api/metrics/compare";
-// The fewest points that the server accepts.
-const MIN_POINTS = 10;
-// The most metrics that the server accepts in one request.
-const MAX_METRICS = 1000;
 
 export interface ChartQuery {
   runIds: number[];
@@ -65,49 +61,21 @@ export async function getGroupCharts(
   }
 }
 
-export interface GroupMembers {
-  value: Value;
-  run_ids: number[];
-}
-
-/** The groups that runs form by a field, in the order of their lines in charts. */
+/** The groups that runs form by a field, in the order of their lines; none without such a field. */
 export async function getGroupMembers(runIds: number[], groupBy: string): Promise<GroupMembers[]> {
-  // A chart request without metrics: the groups come without points.
-  const body = { run_ids: runIds, metric_paths: [], points: MIN_POINTS, group_by: groupBy };
+  const body = { run_ids: runIds, group_by: groupBy };
   try {
-    return (await request<{ groups: GroupMembers[] }>("POST", COMPARE, body)).groups;
+    return (await request<{ groups: GroupMembers[] }>("POST", "/api/runs/groups", body)).groups;
   } catch (problem) {
     if (problem instanceof ApiError) return [];
     throw problem;
   }
 }
 
-/** The metrics of `paths` that at least one of the runs has logged or inherited. */
-export async function getLoggedPaths(
-  runIds: number[],
-  paths: string[],
-  signal: AbortSignal,
-): Promise<string[]> {
-  const logged = new Set<string>();
-  for (let start = 0; start < paths.length; start += MAX_METRICS) {
-    // A chart request beyond all steps: the charts are empty, and their names are those logged.
-    const body = {
-      run_ids: runIds,
-      metric_paths: paths.slice(start, start + MAX_METRICS),
-      points: MIN_POINTS,
-      step_min: Number.MAX_SAFE_INTEGER,
-    };
-    const answer = await request<Record<string, Record<string, unknown>>>(
-      "POST",
-      COMPARE,
-      body,
-      signal,
-    );
-    for (const charts of Object.values(answer)) {
-      for (const path of Object.keys(charts)) logged.add(path);
-    }
-  }
-  return [...logged];
+/** The metrics that at least one of the runs has logged or inherited. */
+export async function getLoggedPaths(runIds: number[], signal: AbortSignal): Promise<string[]> {
+  const body = { run_ids: runIds };
+  return (await request<{ paths: string[] }>("POST", "/api/metrics/paths", body, signal)).paths;
 }
 
 /** One page of the points of a metric, as they were logged. */

@@ -124,9 +124,12 @@ export interface GroupChart {
   runs: number;
 }
 
-export interface Group {
+export interface GroupMembers {
   value: Value;
   run_ids: number[];
+}
+
+export interface Group extends GroupMembers {
   metrics: Record<string, GroupChart>;
 }
 

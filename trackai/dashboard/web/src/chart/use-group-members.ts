@@ -1,7 +1,8 @@
 // The groups that the selected runs form: each is one line where means are shown.
 
-import { type GroupMembers, getGroupMembers } from "../api/charts";
+import { getGroupMembers } from "../api/charts";
 import { usePolled } from "../api/polling";
+import type { GroupMembers } from "../api/types";
 
 /** The groups by a field, in the order of their lines; none without a field. */
 export function useGroupMembers(runIds: number[], groupBy: string): GroupMembers[] {

@@ -21,10 +21,9 @@ export function useLoggedMetrics(
   useEffect(() => {
     if (!needsRequest) return;
     const abort = new AbortController();
-    const paths = unsure.map(({ path }) => path);
-    getLoggedPaths(runIds, paths, abort.signal).then(setLogged, () => {
+    getLoggedPaths(runIds, abort.signal).then(setLogged, () => {
       // After an error, show all of them.
-      if (!abort.signal.aborted) setLogged(paths);
+      if (!abort.signal.aborted) setLogged(unsure.map(({ path }) => path));
     });
     return () => abort.abort();
   }, [requestKey]);
