@@ -17,12 +17,13 @@ from playwright.sync_api import sync_playwright
 from scripts import browsers
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Page, ViewportSize
 
 IMAGES = Path(__file__).parent.parent / "docs" / "images"
 RUNS = 12
+VIEWPORT: ViewportSize = {"width": 1520, "height": 860}
 AXES = "config.model/depth%0Aconfig.model/width%0Aconfig.opt/name%0Aconfig.opt/lr"
-COLUMNS = "metric.val/loss.min%0Aconfig.opt/lr"
+COLUMNS = "metric.val/loss.min"
 
 
 def main() -> None:
@@ -50,22 +51,31 @@ def take(url: str) -> None:
         browser = playwright.chromium.launch(
             executable_path=browsers.provide(), args=["--no-sandbox", "--disable-gpu"]
         )
-        for scheme in ("light", "dark"):
-            page = browser.new_page(
-                viewport={"width": 1440, "height": 860},
-                color_scheme="dark" if scheme == "dark" else "light",
-            )
-            page.goto(f"{url}/?project=1&columns={COLUMNS}")
-            page.locator("figure canvas").first.wait_for()
-            page.wait_for_timeout(1500)  # until the other charts are drawn
-            shoot(page, IMAGES / f"project-{scheme}.png")
-            runs = ",".join(str(number) for number in range(1, RUNS + 1))
-            page.goto(f"{url}/?view=compare&project=1&runs={runs}&figure=min&axes={AXES}")
-            point = page.get_by_role("region", name="Scatter plot").get_by_role("link").nth(3)
-            point.focus()  # highlights the run in all parts of the page
-            page.wait_for_timeout(500)
-            shoot(page, IMAGES / f"compare-{scheme}.png")
+        light = browser.new_page(viewport=VIEWPORT, color_scheme="light")
+        open_project(light, url)
+        shoot(light, IMAGES / "project-light.png")
+        open_comparison(light, url)
+        shoot(light, IMAGES / "compare-light.png")
+        dark = browser.new_page(viewport=VIEWPORT, color_scheme="dark")
+        open_project(dark, url)
+        shoot(dark, IMAGES / "project-dark.png")
         browser.close()
+
+
+def open_project(page: Page, url: str) -> None:
+    """Open the page of the project, and wait until its charts are drawn."""
+    page.goto(f"{url}/?project=1&columns={COLUMNS}")
+    page.locator("figure canvas").first.wait_for()
+    page.wait_for_timeout(1500)  # until the other charts are drawn
+
+
+def open_comparison(page: Page, url: str) -> None:
+    """Open the comparison of all runs, with the focus on one of them."""
+    runs = ",".join(str(number) for number in range(1, RUNS + 1))
+    page.goto(f"{url}/?view=compare&project=1&runs={runs}&figure=min&axes={AXES}")
+    point = page.get_by_role("region", name="Scatter plot").get_by_role("link").nth(3)
+    point.focus()  # highlights the run in all parts of the page
+    page.wait_for_timeout(500)
 
 
 def shoot(page: Page, path: Path) -> None:

@@ -63,6 +63,15 @@ def test_links_are_found() -> None:
     assert "where-do-i-find-" in anchors(ROOT / "CONTRIBUTING.md")
 
 
+def test_every_picture_is_shown_and_small() -> None:
+    pictures = list((ROOT / "docs" / "images").iterdir())
+    shown = {(page.parent / target).resolve() for page in PAGES for target in links(page)}
+    assert pictures
+    for path in pictures:
+        assert path.resolve() in shown, path.name
+        assert path.stat().st_size < 300_000, path.name
+
+
 def test_the_readme_and_the_index_link_to_every_page() -> None:
     pages = {path.name for path in (ROOT / "docs").glob("*.md")} - {"README.md"}
     assert {target.removeprefix("docs/") for target in links(ROOT / "README.md")} >= pages
