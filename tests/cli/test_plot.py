@@ -165,7 +165,7 @@ def test_a_missing_matplotlib_names_the_extra(
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     error = trackai("plot", "a/x", "-o", str(tmp_path / "a.png"), code=1).err
     assert (
-        error == "trackai: A plot in a file needs a further package: pip install 'trackai[plot]'\n"
+        error == "trackai: A plot in a file needs an extra package: pip install 'trackai[plot]'\n"
     )
 
 
