@@ -50,7 +50,7 @@ def test_line_ends_of_a_checkout_do_not_matter(tmp_path: Path) -> None:
 def test_a_statement_without_an_end_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "0001_a.sql"
     path.write_text("SELECT 1;\nSELECT 2\n-- comment")
-    with pytest.raises(StoreError, match="no end"):
+    with pytest.raises(StoreError, match="incomplete"):
         Migration.read(path).statements()
 
 
