@@ -71,7 +71,7 @@ async def test_no_transaction_deletes_more_than_it_may(db: Database) -> None:
     while table is not None:
         async with db.write() as conn:
             before = conn.total_changes
-            table = await garbage._delete_for_a_while(conn, rows=allowed)
+            table = await garbage._delete_chunk(conn, chunk_rows=allowed)
             # A large piece, and before it what was left of other tables and series.
             assert conn.total_changes - before <= 2 * allowed["metrics"]
             if table:
@@ -92,7 +92,7 @@ async def test_many_short_series_go_together(db: Database, monkeypatch: pytest.M
     async def pause(_: Database, took: float) -> None:
         pauses.append(took)
 
-    monkeypatch.setattr(garbage, "_let_others", pause)
+    monkeypatch.setattr(garbage, "_pause", pause)
     await garbage.collect(db)
     assert 0 < len(pauses) < 200
     assert await _rows(db) == [0] * len(_TABLES)
