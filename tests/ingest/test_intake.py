@@ -164,8 +164,8 @@ async def test_a_client_of_a_resumed_run_logs_to_its_present_attempt(db: Databas
 def test_points_at_one_place_are_told_apart_without_a_long_search() -> None:
     count = 100_000
     column = Column("gpu", "time", [5] * count, [5] * count, [0.5] * count)
-    batches._tell_apart(column)
+    batches._separate_duplicates(column)
     assert column.timestamps == column.steps == list(range(5, 5 + count))
     column = Column("loss", "step", [1, 1, 1, 2, 1], [5, 6, 5, 5, 5], [0.5] * 5)
-    batches._tell_apart(column)
+    batches._separate_duplicates(column)
     assert column.timestamps == [5, 6, 7, 5, 8]
