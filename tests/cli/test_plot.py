@@ -130,7 +130,7 @@ def test_missing_runs_and_metrics(trackai: Trackai) -> None:
     assert "no metric 'only/up'" in answer.err
     assert "no metric 'nope'" in trackai("plot", "nope", "up", "down", code=3).err
     assert "no metric that matches 'no*'" in trackai("plot", "no*", code=3).err
-    assert "no run" in trackai("plot", "a/x", "nope", code=3).err
+    assert "run 'nope' not found" in trackai("plot", "a/x", "nope", code=3).err
 
 
 def test_times_of_system_metrics(trackai: Trackai) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from trackai.errors import ConflictError, NotFoundError
 from trackai.store.catalogue import configs, projects, runs, tags
-from trackai.store.catalogue.projects import free_slug, slugify
+from trackai.store.catalogue.slugs import first_free, slugify
 
 if TYPE_CHECKING:
     from trackai.store.engine.database import Database
@@ -30,8 +30,8 @@ def test_slugs(name: str, slug: str) -> None:
 
 
 def test_a_slug_that_is_taken_is_counted_up() -> None:
-    assert free_slug("a", set()) == "a"
-    assert free_slug("a", {"a", "a-2", "a-4"}) == "a-3"
+    assert first_free("a", set()) == "a"
+    assert first_free("a", {"a", "a-2", "a-4"}) == "a-3"
 
 
 async def test_a_project_is_found_by_its_name_or_slug_and_made_once(db: Database) -> None:

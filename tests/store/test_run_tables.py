@@ -223,7 +223,7 @@ async def test_a_cursor_of_another_order_or_none_at_all_is_refused(db: Database)
         await _fill(conn)
         where = run_tables.RunFilter()
         page = await run_tables.list_page(conn, where, limit=1)
-        with pytest.raises(InvalidInputError, match="sorted in another way"):
+        with pytest.raises(InvalidInputError, match="another sort order"):
             await run_tables.list_page(
                 conn, where, limit=1, sort_order="asc", cursor=page.next_cursor
             )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from trackai.errors import ConflictError, InvalidInputError, NotFoundError
-from trackai.store.catalogue import configs, projects, runs, tags
+from trackai.store.catalogue import configs, projects, runs, slugs, tags
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -54,10 +54,10 @@ async def test_a_slug_is_unique_in_its_project(db: Database) -> None:
                 conn, uid="x", project_id=first.project_id, slug="r", name=None, group_name=None,
                 now=1,
             )  # fmt: skip
-        assert await runs.unused_slug(conn, first.project_id, "r") == "r-2"
+        assert await slugs.for_new_run(conn, first.project_id, "r") == "r-2"
         await make(conn, "r-2")
-        assert await runs.unused_slug(conn, first.project_id, "R!") == "r-3"
-        assert await runs.unused_slug(conn, first.project_id, "r-3") == "r-3"
+        assert await slugs.for_new_run(conn, first.project_id, "R!") == "r-3"
+        assert await slugs.for_new_run(conn, first.project_id, "r-3") == "r-3"
         assert await runs.count(conn, first.project_id) == 2
 
 
@@ -65,9 +65,9 @@ async def test_slugs_with_characters_that_mean_something_to_sqlite(db: Database)
     """A slug may be taken over verbatim from elsewhere; it must not work as a pattern."""
     async with db.write() as conn:
         project = (await make(conn, "*")).project_id
-        assert await runs.unused_slug(conn, project, "*") == "unnamed"
+        assert await slugs.for_new_run(conn, project, "*") == "unnamed"
         await make(conn, "a%-2")
-        assert await runs.unused_slug(conn, project, "a") == "a"
+        assert await slugs.for_new_run(conn, project, "a") == "a"
 
 
 async def test_the_latest_run_of_a_name(db: Database) -> None:
@@ -166,7 +166,7 @@ async def test_many_at_once(db: Database) -> None:
         assert await runs.list_ids(conn, None) == [*ids, elsewhere.id]
         assert await runs.list_ids(conn, project_id) == ids
         assert await runs.uids(conn, [ids[1], 99]) == {ids[1]: "p/1"}
-        await runs.touch_many(conn, ids[:2], now=20)
+        await runs.touch(conn, *ids[:2], now=20)
         await runs.touch(conn, ids[2], now=5)
         times = [microseconds((await runs.get(conn, one)).updated_at) for one in ids]
         assert times == [20, 20, 10]
@@ -201,5 +201,5 @@ async def test_tags_are_a_sorted_set(db: Database) -> None:
         await tags.remove(conn, run.id, ["a", "never there"])
         await tags.add(conn, run.id, [])
         assert await tags.get(conn, run.id) == ["b", "ü ,'\""]
-        await runs.set_notes(conn, run.id, "line\nline")
+        await runs.update(conn, run.id, notes="line\nline")
         assert (await runs.get(conn, run.id)).notes == "line\nline"

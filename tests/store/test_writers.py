@@ -67,13 +67,13 @@ async def test_which_batches_are_stored(db: Database) -> None:
     key = "ü \"'\n"
     async with db.write() as conn:
         one, other = await new_run(conn, "a"), await new_run(conn, "b")
-        await batches.note(conn, [((one, key), 3), ((one, "2"), 0)], now=1)
+        await batches.add(conn, [((one, key), 3), ((one, "2"), 0)], now=1)
         wanted = [(one, key), (one, "2"), (other, key), (other, "2"), (one, "none")]
         assert await batches.stored(conn, wanted) == {(one, key), (one, "2")}
         assert await batches.stored(conn, []) == set()
     with pytest.raises(StoreError):
         async with db.write() as conn:
-            await batches.note(conn, [((other, "3"), 1), ((one, "2"), 1)], now=1)
+            await batches.add(conn, [((other, "3"), 1), ((one, "2"), 1)], now=1)
     async with db.write() as conn:
         assert await batches.stored(conn, [(other, "3")]) == set()
         await runs.delete(conn, one)

@@ -87,7 +87,7 @@ def _parse_pairs(texts: tuple[str, ...]) -> dict[str, Value]:
 
 
 async def _find_or_create(conn: Connection, project: str, name: str, *, now: int) -> Run:
-    from trackai.store.catalogue import projects, runs
+    from trackai.store.catalogue import projects, runs, slugs
 
     project_id = (await projects.get_or_create(conn, project, now=now)).id
     run = await runs.find_latest(conn, project_id, name)
@@ -100,7 +100,7 @@ async def _find_or_create(conn: Connection, project: str, name: str, *, now: int
         conn,
         uid=uuid.uuid4().hex,
         project_id=project_id,
-        slug=await runs.unused_slug(conn, project_id, name),
+        slug=await slugs.for_new_run(conn, project_id, name),
         name=name,
         group_name=None,
         now=now,

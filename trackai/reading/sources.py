@@ -15,7 +15,7 @@ from anyio.from_thread import start_blocking_portal
 from trackai.errors import ConflictError, InvalidInputError, NotFoundError, TrackAIError
 from trackai.filters.parser import parse_field, parse_filter
 from trackai.reading.history import Curve, number
-from trackai.store.catalogue import configs, projects, run_tables, runs, tags
+from trackai.store.catalogue import configs, projects, run_tables, runs, slugs, tags
 from trackai.store.charts import chart_records, charts
 from trackai.store.charts.smoothing import Smoothing
 from trackai.store.engine.database import Database
@@ -166,7 +166,7 @@ class LocalSource:
             return await runs.change(
                 conn,
                 run_id,
-                slug=await runs.slug_in(conn, run, project_id),
+                slug=await slugs.keep_if_free(conn, project_id, run.run_id, run_id=run.id),
                 name=fields.get("name", run.name),
                 group_name=run.group_name,
                 notes=fields.get("notes", run.notes),
@@ -331,9 +331,7 @@ class RemoteSource:
         return run  # type: ignore[no-any-return]
 
     def _make_project(self, name: str) -> Project:
-        slug = projects.free_slug(
-            projects.slugify(name), {one.project_id for one in self.projects()}
-        )
+        slug = slugs.first_free(slugs.slugify(name), {one.project_id for one in self.projects()})
         made: Project = self._ask(
             "POST", "/api/projects", Project, {"name": name, "project_id": slug}
         )

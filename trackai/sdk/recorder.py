@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import socket
@@ -33,8 +32,7 @@ from trackai.ingest.recovery import Children, recover, report_damage
 from trackai.sdk.names import generate
 from trackai.sdk.progress import Progress
 from trackai.sdk.values import step_after
-from trackai.store.catalogue import configs, journals, projects, runs, tags, writers
-from trackai.store.catalogue.projects import slugify
+from trackai.store.catalogue import configs, journals, projects, runs, slugs, tags, writers
 from trackai.store.engine.database import Database
 from trackai.store.points import series
 
@@ -60,8 +58,6 @@ _ROOM_SECONDS = 5.0
 _FORK_SECONDS = 5.0
 # The longest pause after a mistake of ours.
 _MAX_PAUSE = 60.0
-# How much of an id that is no slug is left in the slug of its run.
-_ID_CHARACTERS = 71
 # When this process began, as far as other ranks are concerned.
 _BEGAN = time.time_ns() // 1000
 
@@ -176,7 +172,7 @@ class Recorder:
             self.run = await _find_or_create(conn, self.project.id, request, now=now)
             await tags.add(conn, self.run.id, request.tags)
             if request.notes is not None:
-                await runs.set_notes(conn, self.run.id, request.notes)
+                await runs.update(conn, self.run.id, notes=request.notes)
             self.run = await runs.get(conn, self.run.id)
             self.config = await configs.get(conn, self.run.id)
             beside = await self._writers_beside(conn, request)
@@ -474,30 +470,21 @@ async def _find_or_create(
         conn,
         uid=uuid.uuid4().hex,
         project_id=project_id,
-        slug=_slug(request.run_id)
+        slug=slugs.from_run_id(request.run_id)
         if request.run_id
-        else await runs.unused_slug(conn, project_id, name),
+        else await slugs.for_new_run(conn, project_id, name),
         name=name,
         group_name=request.group,
         now=now,
     )
 
 
-def _slug(run_id: str) -> str:
-    """The slug of the run with that id, which no other id has."""
-    slug = slugify(run_id)
-    if slug == run_id:
-        return slug
-    digest = hashlib.sha256(run_id.encode()).hexdigest()[:8]
-    return f"{slug[:_ID_CHARACTERS].rstrip('-')}-{digest}"
-
-
 async def _find(conn: Connection, project_id: int, request: RunRequest) -> Run | None:
     """The run to go on with; None if a new one is to be made."""
     if request.run_id is not None:
-        run = await runs.find_by_slug(conn, project_id, _slug(request.run_id))
+        run = await runs.find_by_slug(conn, project_id, slugs.from_run_id(request.run_id))
         if run is None:  # one whose slug does not tell its id from others
-            run = await runs.find_by_slug(conn, project_id, slugify(request.run_id))
+            run = await runs.find_by_slug(conn, project_id, slugs.slugify(request.run_id))
             run = run if run is not None and run.name == request.run_id else None
         wanted = request.run_id
         if run is not None and request.resume == "never":

@@ -1,14 +1,13 @@
-"""Runs in groups by any field: how many each has, and the means of what they reached."""
+"""Groups of runs that share the value of a field: number of runs, and means of other fields."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from trackai.errors import InvalidInputError
 from trackai.filters.tree import Attribute, Config, equality_text
 from trackai.store.catalogue import filter_sql, run_tables
+from trackai.store.engine.sql import json_array
 from trackai.structs.records import RunGroup, RunGroupPage
 
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from trackai.store.catalogue.filter_sql import Condition
     from trackai.store.catalogue.run_tables import RunFilter
 
-# What a run has one of, and many runs may have alike.
+# Attributes that runs can be grouped by.
 _ATTRIBUTES = frozenset({"group_name", "state", "name"})
 
 
@@ -33,14 +32,16 @@ async def list_page(
     limit: int,
     offset: int = 0,
 ) -> RunGroupPage:
-    """A page of groups of the runs that match, the largest first; those without the field last.
+    """A page of groups, the largest first; the group of runs without the field comes last.
 
     Args:
-        columns: of which fields to take the mean, by the name that it gets. It is over the runs of
-            the group in which the field is a finite number, null if there are none.
+        where: the runs to group.
+        by: the field to group by.
+        columns: fields to average, by the name of the mean in the result. A mean is over the runs
+            of the group in which the field is a finite number; it is null if there are none.
 
     Raises:
-        InvalidInputError: runs cannot be grouped by that field.
+        InvalidInputError: runs cannot be grouped by this field.
     """
     conditions, values = run_tables.conditions(where)
     key, key_values = _key(by)
@@ -70,34 +71,34 @@ async def list_page(
             offset,
         ),
     )
-    found = [_group(by, columns, *row) for _, *row in rows]
-    return RunGroupPage(found, next((int(row[0]) for row in rows), 0))
+    groups = [_group(by, columns, *row) for _, *row in rows]
+    return RunGroupPage(groups, next((int(total) for total, *_ in rows), 0))
 
 
 async def values_of(
     conn: Connection, run_ids: Sequence[int], by: Field
 ) -> dict[int, float | int | bool | str | None]:
-    """The field by which runs are grouped, by the row ids of those that exist.
+    """The values of the field `by`, by row id; runs that do not exist are left out.
 
     Raises:
-        InvalidInputError: runs cannot be grouped by that field.
+        InvalidInputError: runs cannot be grouped by this field.
     """
     key, values = _key(by, name="group_by")
     rows = await conn.execute_fetchall(
         f"SELECT runs.id, {key} FROM runs WHERE runs.id IN (SELECT value FROM json_each(?))",
-        (*values, msgspec.json.encode(run_ids).decode()),
+        (*values, json_array(run_ids)),
     )
-    return {run_id: _value(found) for run_id, found in rows}
+    return {run_id: _value(key) for run_id, key in rows}
 
 
 def _key(by: Field, *, name: str = "by") -> Condition:
-    """The whole value, as the database compares it."""
+    """The expression of the value to group by; texts are not truncated as in `sort_key`."""
     match by:
         case Config(key):
             return "(SELECT comparable FROM configs WHERE run_id = runs.id AND key = ?)", [key]
         case Attribute(attribute) if attribute in _ATTRIBUTES:
             return filter_sql.ATTRIBUTES[attribute], []
-    raise InvalidInputError(name, "use group, state, name or config.KEY")
+    raise InvalidInputError(name, "must be group, state, name or config.KEY")
 
 
 def _group(
@@ -108,6 +109,6 @@ def _group(
 
 
 def _value(key: Any) -> float | int | bool | str | None:
-    # Booleans are blobs there, see the migrations.
-    found: float | int | bool | str | None = key == b"\x01" if isinstance(key, bytes) else key
-    return found
+    # The column `comparable` has booleans as blobs, see migration 0004.
+    value: float | int | bool | str | None = key == b"\x01" if isinstance(key, bytes) else key
+    return value
