@@ -125,7 +125,7 @@ def _access_log(text: str) -> AccessLog:
 
 
 def _rank(text: str) -> int | None:
-    # RANK belongs to launchers such as torchrun: a value that is not a number is no error.
+    # RANK belongs to launchers such as torchrun: other values than numbers are ignored.
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
 

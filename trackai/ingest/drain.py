@@ -81,7 +81,7 @@ class Drain:
             final: whether the journal is complete.
 
         Returns:
-            False if there is no complete frame left.
+            False if no complete frame is left.
 
         Raises:
             StoreError: the database cannot be written; the batch is retried on the next call.
@@ -157,7 +157,7 @@ class Drain:
         )  # fmt: skip
 
     async def _isolate(self, batch: Batch, error: BaseException) -> None:
-        """Retry with half the frames, or skip the call if it is the only one that fails."""
+        """Retry with half the frames, or skip the single call that fails."""
         if batch.frames > 1 and self._limit != 1:
             self._limit = max(1, batch.frames // 2)
             return

@@ -311,10 +311,10 @@ class JournalWriter:
 
     def set_aside(self, path: Path) -> Path:
         """Rename a file that has been stored except for damaged parts; returns the new path."""
-        kept = path.with_name(path.name + DAMAGED)
-        rename_locked(path, self._files[path], kept)
+        renamed = path.with_name(path.name + DAMAGED)
+        rename_locked(path, self._files[path], renamed)
         del self._files[path]
-        return kept
+        return renamed
 
     def close(self) -> None:
         """Close all files; other processes may now recover those that remain."""

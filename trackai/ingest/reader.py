@@ -100,7 +100,7 @@ class JournalReader:
     def read(
         self, size: int = READ_BYTES, *, limit: int | None = None, final: bool = False
     ) -> Batch | None:
-        """Read the next batch; None if there is no complete frame left.
+        """Read the next batch; None if no complete frame is left.
 
         Args:
             size: the approximate number of bytes.
@@ -141,7 +141,7 @@ class JournalReader:
         return frames, problem
 
     def _skip_damage(self, problem: str | None, *, final: bool) -> bool:
-        """Move on to the next complete frame; False if there is none (yet)."""
+        """Move on to the next complete frame; False if there is not one yet."""
         if problem is None and not final:
             return False
         with self.path.open("rb") as file:

@@ -161,11 +161,11 @@ async def _recover_writer(db: Database, fds: dict[Path, int]) -> list[Recovered]
         await _end_abandoned(db, opened)
     recovered = []
     for path, drain in zip(paths, drains, strict=True):
-        kept = None
+        renamed = None
         if drain.damages:
-            kept = path.with_name(path.name + DAMAGED)
-            rename_locked(path, fds[path], kept)
-            report_damage(drain, kept)
+            renamed = path.with_name(path.name + DAMAGED)
+            rename_locked(path, fds[path], renamed)
+            report_damage(drain, renamed)
         else:
             remove_locked(path, fds[path])
         del fds[path]
@@ -179,7 +179,7 @@ async def _recover_writer(db: Database, fds: dict[Path, int]) -> list[Recovered]
                 points=drain.points,
                 ended=ended,
                 damages=[str(damage) for damage in drain.damages],
-                kept=str(kept) if kept else None,
+                kept=str(renamed) if renamed else None,
             )
         )
     return recovered
@@ -204,11 +204,11 @@ async def _end_abandoned(db: Database, opened: Opened) -> None:
             await writers.end(conn, opened.writer_uid, "failed", now=now)
 
 
-def report_damage(drain: Drain, kept: Path) -> None:
-    """Log a warning about the damaged parts of a journal that was renamed to `kept`."""
+def report_damage(drain: Drain, renamed: Path) -> None:
+    """Log a warning about the damaged parts of a journal that has been renamed."""
     logger.warning(
-        "%s is damaged: %s. Its other frames have been stored; the file is kept as %s",
-        drain.path, "; ".join(str(damage) for damage in drain.damages), kept,
+        "%s is damaged: %s. Its other frames are stored; the file is kept as %s",
+        drain.path, "; ".join(str(damage) for damage in drain.damages), renamed,
     )  # fmt: skip
 
 

@@ -180,7 +180,7 @@ class Database:
         """Checkpoint all pages and empty the log.
 
         Returns:
-            Whether the log is empty; False if a reader of another process still needs it.
+            Whether the log is empty; False if a reader still needs it.
         """
         await self.move_pages()  # most pages, before writers have to wait
         async with self._writing:
