@@ -93,7 +93,9 @@ def decode_msgpack(data: bytes) -> Batch:
 
 
 def to_columns(batch: Batch, *, now: int) -> list[Column]:
-    """Convert a batch to one column for each metric and axis, without points at the same time.
+    """Convert a batch to one column for each metric and axis.
+
+    Points at the same step and time are moved apart, so that all are stored.
 
     Args:
         now: the timestamp of points without one, microseconds since the epoch.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from trackai.errors import ConflictError, NotFoundError
-from trackai.store.catalogue import abandoned, slugs
+from trackai.store.catalogue import deleted_series, slugs
 from trackai.structs.records import Project, ProjectSummary
 from trackai.values.times import utc
 
@@ -169,7 +169,7 @@ async def delete(conn: Connection, project_id: int) -> Project:
     project = await get(conn, project_id)
     runs = await conn.execute_fetchall("SELECT id FROM runs WHERE project_id = ?", (project_id,))
     for (run_id,) in runs:
-        await abandoned.mark(conn, run_id)
+        await deleted_series.mark(conn, run_id)
     await conn.execute("DELETE FROM projects WHERE id = ?", (project_id,))
     return project
 
