@@ -265,7 +265,7 @@ class RemoteSource:
             if page.runs:
                 names = [(f"{slugs[one.project_id]}/{one.run_id}", one.id) for one in page.runs]
                 raise runs.ambiguous(text, names)
-        raise NotFoundError(f"the server has no run {text!r}")
+        raise NotFoundError(f"run {text!r} not found on the server")
 
     def _meanings(self, text: str) -> Iterator[tuple[int | None, str | None]]:
         """Projects and filters, one after the other, that may find it."""
