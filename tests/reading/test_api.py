@@ -219,7 +219,7 @@ def test_moving(api: trackai.Api) -> None:
 
 
 def test_a_file_that_is_not_there_is_not_made(tmp_path: Path) -> None:
-    with pytest.raises(trackai.NotFoundError, match=r"no database .*typo\.db"):
+    with pytest.raises(trackai.NotFoundError, match=r"database .*typo\.db not found"):
         trackai.Api(tmp_path / "typo.db").projects()
     assert not list(tmp_path.iterdir())
 

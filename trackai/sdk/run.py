@@ -386,7 +386,7 @@ class Run:
         from msgspec.json import decode
 
         from trackai.reading.card import card
-        from trackai.reading.sources import LocalSource
+        from trackai.reading.local_source import LocalSource
 
         config = {key: decode(text) for key, text in flat_json(self.config).items()}
         return card(LocalSource(self._db_path), self.id, repr(self), config)
@@ -521,8 +521,8 @@ class Run:
 
     def _last_values(self) -> dict[str, Value]:
         """The last value of each metric; what has been logged by now is stored first."""
-        from trackai.reading.history import number  # few scripts read anything
-        from trackai.reading.sources import LocalSource
+        from trackai.reading.history import from_json  # few scripts read anything
+        from trackai.reading.local_source import LocalSource
 
         stamp = self._last_timestamp
         if stamp == self._read_at:
@@ -538,7 +538,7 @@ class Run:
             logger.warning("the summary of the run could not be read: %s", error)
             return self._read
         self._read = {
-            one.path: one.last if one.kind == "text" else number(one.last)
+            one.path: one.last if one.kind == "text" else from_json(one.last)
             for one in figures
             if one.axis == "step"
         }

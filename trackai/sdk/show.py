@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from trackai.errors import TrackAIError
 from trackai.guard import guarded
-from trackai.reading.sources import LocalSource, RemoteSource
+from trackai.reading.local_source import LocalSource
+from trackai.reading.remote_source import RemoteSource
 from trackai.sdk import active, compat
 from trackai.settings import Settings, has_screen
 
