@@ -296,9 +296,9 @@ def test_mistakes_are_named_and_store_nothing(db_path: Path, tmp_path: Path) -> 
     with trackai.init(project="p") as run:
         with pytest.raises(InvalidInputError, match="no file matches"):
             trackai.save(tmp_path / "*.nothing")
-        with pytest.raises(InvalidInputError, match="no file in 'empty'"):
+        with pytest.raises(InvalidInputError, match="'empty' has no files"):
             trackai.log_artifact(trackai.Artifact("empty"))
-        with pytest.raises(InvalidInputError, match="there is no"):
+        with pytest.raises(InvalidInputError, match="not found"):
             trackai.log_artifact(tmp_path / "missing")
         with pytest.raises(InvalidInputError, match="level"):
             trackai.alert("x", level="loud")

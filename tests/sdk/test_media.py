@@ -117,7 +117,7 @@ def test_a_table_is_kept_as_json(db_path: Path) -> None:
         "columns": ["name", "value"],
         "data": [["a", 0.5], ["b", "NaN"]],
     }
-    with pytest.raises(InvalidInputError, match="3 values under 2 columns"):
+    with pytest.raises(InvalidInputError, match="3 values for 2 columns"):
         table.add_data(1, 2, 3)
 
 
@@ -228,7 +228,7 @@ def test_a_disk_that_takes_no_file_does_not_stop_the_training(
     with trackai.init(project="p"):
         monkeypatch.setattr(JournalWriter, "keep", full)
         trackai.log({"loss": 1.0, "image": trackai.Image(np.zeros((2, 2)))})
-    assert "could not be kept" in caplog.text
+    assert "could not be stored" in caplog.text
     assert query(db_path, "SELECT COUNT(*) FROM metrics") == [(1,)]
 
 

@@ -112,6 +112,6 @@ def test_a_run_without_room_for_more_steps_is_not_resumed(
 ) -> None:
     trackai.init(project="p", name="r").finish()
     server.request("POST", "/api/metrics/runs/1", {"rows": [{"step": last, "values": {"loss": 2}}]})
-    with pytest.raises(InvalidInputError, match="begin another run"):
+    with pytest.raises(InvalidInputError, match="start a new run"):
         trackai.init(project="p", name="r", resume="must")
     assert trackai.Api().run(1).state == "completed"

@@ -305,7 +305,7 @@ def test_what_is_no_text_is_refused_by_name(db_path: Path) -> None:
             ({"fine": 1.0, "said": trackai.Markdown(half)}, "metric 'said'"),
             ({half: 1.0, "fine": 1.0}, "name: .*ud800"),
             ({half: "text", "fine": 1.0}, "name: .*ud800"),
-            ({"fine": 1.0, "circle": circle}, "metric 'circle': .* holds itself"),
+            ({"fine": 1.0, "circle": circle}, "metric 'circle': .* contains itself"),
             ({"fine": 1.0, "table": trackai.Table(["a"], [[half]])}, "^table: "),
             ({"fine": 1.0, "table": trackai.Table(["a"], [[rows]])}, "^table: "),
         ):
@@ -421,7 +421,7 @@ def test_what_a_signal_raises_reaches_the_program(
         return sum(values)
 
     with trackai.init(project="p") as run:
-        monkeypatch.setattr(trackai.sdk.values, "sum", interrupted, raising=False)
+        monkeypatch.setattr(trackai.sdk.logged_values, "sum", interrupted, raising=False)
         with pytest.raises(TimeoutError):
             run.log({"x": 1})
         run.log({"x": 2})
@@ -510,7 +510,7 @@ def test_a_wrong_argument_is_named(
 )
 def test_a_run_takes_an_exit_code_for_its_end(given: Any, state: str) -> None:
     run = trackai.init(project="p")
-    with pytest.raises(TypeError, match="not as 'oops'"):
+    with pytest.raises(TypeError, match="got 'oops'"):
         run.finish("oops")  # type: ignore[arg-type]
     run.finish(given)
     assert trackai.Api().run("latest").state == state
