@@ -79,10 +79,9 @@ class StoredRun:
         """Return the points of metrics.
 
         Args:
-            keys: a name or names of metrics; default all.
-            points: downsample each metric to at most this many points, 10 to 10000: the means of
-                as many buckets. Its cost does not depend on the length of the run. Default all
-                points.
+            keys: the name of a metric, or several names; default all metrics.
+            points: downsample each metric to at most this many points, 10 to 10000, which are
+                means of buckets; this is fast however long the run is. Default all points.
 
         Raises:
             NotFoundError: the run has no such metric.
@@ -175,12 +174,14 @@ class StoredRun:
     def tag(self, *tags: str) -> StoredRun:
         """Add tags.
 
+        Args:
+            tags: at most 100.
+
         Returns:
             This run.
 
         Raises:
-            InvalidInputError: a tag is empty or longer than 256 characters, or there are more
-                than 100.
+            InvalidInputError: a tag is empty or longer than 256 characters, or there are too many.
         """
         self._adopt(self._source.tag(self.id, tags, ()), self.project)
         return self

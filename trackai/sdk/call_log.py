@@ -56,7 +56,7 @@ class CallLog:
                 # An object that adds up to a number without being one, or an invalid name:
                 # flatten() names it.
                 pass
-        return self._log_media(axis, flatten(metrics), step)
+        return self._log_converted(axis, flatten(metrics), step)
 
     def _log_values(
         self, axis: Axis, keys: tuple[str, ...], step: Step | None, values: list[Value]
@@ -77,7 +77,7 @@ class CallLog:
             if step >= self._next_step and axis == "step":
                 self._next_step = math.floor(step) + 1
 
-    def _log_media(self, axis: Axis, logged: LoggedValues, step: Step | None) -> None:
+    def _log_converted(self, axis: Axis, logged: LoggedValues, step: Step | None) -> None:
         keys, values = tuple(logged.values), list(logged.values.values())
         if not logged.histograms and not logged.files:
             return self._log_values(axis, keys, step, values)

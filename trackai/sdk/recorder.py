@@ -303,8 +303,8 @@ class Recorder:
         except (StoreError, OSError) as error:
             paths = ", ".join(str(path) for path in self.journal.paths)
             logger.warning(
-                "not all points could be stored (%s): the rest is in %s and will be stored by the "
-                "next trackai.init(), trackai serve or trackai recover",
+                "not all points could be stored (%s): the rest is kept in %s and will be stored "
+                "by the next trackai.init(), trackai serve or trackai recover",
                 error, paths,
             )  # fmt: skip
         finally:

@@ -192,7 +192,7 @@ class Run(CallLog):
         commit: bool | None = None,
         sync: bool | None = None,
     ) -> None:
-        """Log values at a step. Once this returns, they survive the death of the process.
+        """Log values at a step. Once this returns, they survive a crash of the process.
 
         Args:
             metrics: values by name: int, float, bool or str, scalars of NumPy, PyTorch and the
