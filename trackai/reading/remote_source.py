@@ -68,7 +68,7 @@ class RemoteSource:
 
     def resolve(self, text: str) -> Run:
         """Return the run that a text means, with the precedence of `runs.resolve`."""
-        slugs = {project.id: project.project_id for project in self.projects()}
+        project_slugs = {project.id: project.project_id for project in self.projects()}
         for project_id, condition in self._interpretations(text):
             page = self.runs(
                 project_id, filter=condition, sort="created_at", ascending=False,
@@ -77,7 +77,9 @@ class RemoteSource:
             if len(page.runs) == 1:
                 return page.runs[0]
             if page.runs:
-                names = [(f"{slugs[run.project_id]}/{run.run_id}", run.id) for run in page.runs]
+                names = [
+                    (f"{project_slugs[run.project_id]}/{run.run_id}", run.id) for run in page.runs
+                ]
                 raise runs.ambiguous(text, names)
         raise NotFoundError(f"no run {text!r} on the server")
 
