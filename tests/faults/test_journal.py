@@ -257,7 +257,7 @@ def test_training_continues_while_the_disk_is_full(
 ) -> None:
     result = run_python(FULL_DISK + "    limit(-1)\n    run.log({'x': 1300})\n    run.finish()")
     assert result.stderr.count("cannot be written") <= 2, result.stderr
-    assert "kept in memory" in result.stderr
+    assert "held in memory" in result.stderr
     assert "can be written again" in result.stderr
     assert stored(db_path) == list(range(1301))
 
@@ -270,11 +270,11 @@ def test_a_full_disk_is_reported_once(db_path: Path, run_python: Callable[..., A
         from trackai.sdk import recorder
 
         turns = 0
-        take_turn = recorder.Recorder._take_turn
+        store_pending = recorder.Recorder._store_pending
 
         async def counted(self):
             global turns
-            await take_turn(self)
+            await store_pending(self)
             turns += 1
 
         def wait():
@@ -286,7 +286,7 @@ def test_a_full_disk_is_reported_once(db_path: Path, run_python: Callable[..., A
             raise OSError(28, "No space left on device")
 
         recorder._POLL_SECONDS = 0.01
-        recorder.Recorder._take_turn = counted
+        recorder.Recorder._store_pending = counted
         journal.JournalWriter.__init__.__kwdefaults__["held_bytes"] = 1000
         run = trackai.init(project="p", name="r")
         run.log({"x": 0})
@@ -302,8 +302,8 @@ def test_a_full_disk_is_reported_once(db_path: Path, run_python: Callable[..., A
         """
     )
     said = [line.partition(":")[0] for line in result.stderr.splitlines()]
-    assert said[0] == "the journal cannot be written, points are kept in memory for now"
-    assert said[1].startswith("more cannot be kept in memory")
+    assert said[0] == "the journal cannot be written, points are held in memory for now"
+    assert said[1].startswith("no more points can be held in memory")
     assert said[2] == "the journal can be written again"
     assert said[3].endswith("calls of log() could not be stored")
     assert len(said) == 4, result.stderr
@@ -318,7 +318,7 @@ def test_points_that_a_full_disk_cannot_take_are_written_elsewhere(
     elsewhere.mkdir()
     result = run_python(FULL_DISK + "    limit(90_000)\n    run.finish()", TMPDIR=str(elsewhere))
     # The limit is one on every file: the journal fits in again, the database does not.
-    assert "not everything could be stored" in result.stderr, result.stderr
+    assert "not all points could be stored" in result.stderr, result.stderr
     shown = trackai("recover", "--json", db=db_path)
     assert shown["recovered"][0]["ended"] is True
     assert stored(db_path) == list(range(1300))
@@ -352,7 +352,7 @@ def test_folders_that_are_deleted_while_logging(
         run.finish()
         """
     )
-    assert "made anew" in result.stderr
+    assert "has been recreated" in result.stderr
     assert stored(db_path) == list(range(2001))
 
 

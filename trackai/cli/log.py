@@ -50,7 +50,7 @@ def log(
     Prints the id of the run. Its state is "running" until --finish is used.
     """
     from trackai.sdk.config import flat_json
-    from trackai.sdk.values import plain_step
+    from trackai.sdk.steps import plain_step
     from trackai.store.catalogue import configs, runs
 
     metric_values = _parse_pairs(values)
@@ -110,7 +110,7 @@ async def _find_or_create(conn: Connection, project: str, name: str, *, now: int
 async def _append(
     conn: Connection, run: Run, values: dict[str, Value], step: Step | None, *, now: int
 ) -> None:
-    from trackai.sdk.values import step_after
+    from trackai.sdk.steps import step_after
     from trackai.store.catalogue import runs, writers
     from trackai.store.points import metrics, series
     from trackai.structs.points import Column
