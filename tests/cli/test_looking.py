@@ -113,9 +113,17 @@ def test_sql_ends_at_ctrl_c(db_path: Path) -> None:
     )
     script = f"""
         import signal, threading
+        from importlib import import_module
         from trackai.cli import main
-        begun = threading.Timer(0.5, signal.raise_signal, [signal.SIGINT])
-        begun.start()
+        sql, begun = import_module("trackai.cli.sql"), threading.Event()
+        go_on = sql._go_on
+        sql._go_on = lambda: begun.set() or go_on()
+
+        def interrupt():
+            begun.wait()
+            signal.raise_signal(signal.SIGINT)
+
+        threading.Thread(target=interrupt, daemon=True).start()
         main(["sql", {endless!r}])
     """
     done = subprocess.run(
