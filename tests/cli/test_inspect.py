@@ -115,9 +115,17 @@ def test_ctrl_c_interrupts_sql(db_path: Path) -> None:
     )
     script = f"""
         import signal, threading
+        from importlib import import_module
         from trackai.cli import main
-        timer = threading.Timer(0.5, signal.raise_signal, [signal.SIGINT])
-        timer.start()
+        sql, running = import_module("trackai.cli.sql"), threading.Event()
+        run_handlers = sql._run_signal_handlers
+        sql._run_signal_handlers = lambda: running.set() or run_handlers()
+
+        def interrupt():
+            running.wait()
+            signal.raise_signal(signal.SIGINT)
+
+        threading.Thread(target=interrupt, daemon=True).start()
         main(["sql", {endless!r}])
     """
     done = subprocess.run(

@@ -238,10 +238,16 @@ anyio.run(main)
 """
 
 
-async def test_a_removal_at_any_moment_fails_no_process(db_path: Path) -> None:
+async def test_a_removal_at_any_moment_fails_no_process(db_path: Path, tmp_path: Path) -> None:
     db_path.parent.mkdir()
     go = db_path.parent / "go"
     go.touch()
+    # Opening takes longer on a busy machine; a process must be able to finish between two removals.
+    timed = Database(tmp_path / "timed.db")
+    started = anyio.current_time()
+    await timed.open()
+    pause = max(0.02, (anyio.current_time() - started) / 4)
+    await timed.close()
     processes = [
         subprocess.Popen(
             [sys.executable, "-c", REOPEN, str(db_path), name],
@@ -252,7 +258,7 @@ async def test_a_removal_at_any_moment_fails_no_process(db_path: Path) -> None:
         for name in ("a", "b", "c")
     ]
     for _ in range(200):
-        await anyio.sleep(0.02)
+        await anyio.sleep(pause)
         db_path.unlink(missing_ok=True)
     go.unlink()
     for process in processes:
