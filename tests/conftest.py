@@ -12,7 +12,7 @@ import textwrap
 import time
 import urllib.error
 import urllib.request
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
@@ -65,6 +65,22 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     if options.numprocesses and options.dist == "no":
         # The tests of a file share servers and browsers, so a worker takes consecutive tests.
         options.dist = "worksteal"
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Install a missing browser before the workers start, since they print nothing."""
+    config = session.config
+    whole = config.args_source is config.ArgsSource.TESTPATHS
+    workers = getattr(config.option, "numprocesses", None)  # without xdist there is no such option
+    if not whole or not workers or hasattr(config, "workerinput"):
+        return
+    from scripts import browsers  # takes long to import
+
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None and browsers.find() is None:
+        reporter.write_line("installing a browser for the tests of the dashboard ...")
+        with suppress(browsers.BrowserNotFoundError):  # fails the tests that need a browser
+            browsers.provide()
 
 
 @pytest.fixture
