@@ -16,8 +16,8 @@ from trackai.errors import MissingExtraError, NoActiveRunError
 from trackai.sdk import exit_hooks, fork, ignored_calls
 from trackai.sdk.alerts import AlertLevel
 from trackai.sdk.artifacts import Artifact  # noqa: TC001 - for get_type_hints
-from trackai.sdk.request import Resume, check_arguments
 from trackai.sdk.run import Run
+from trackai.sdk.run_request import Resume, check_arguments
 from trackai.settings import Settings
 
 if TYPE_CHECKING:

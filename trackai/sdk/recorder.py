@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from anyio.from_thread import BlockingPortal
 
-    from trackai.sdk.request import RunRequest
+    from trackai.sdk.run_request import RunRequest
     from trackai.store.catalogue.writers import Writer
     from trackai.structs.records import Project, Run
 

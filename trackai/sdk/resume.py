@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from aiosqlite import Connection
 
-    from trackai.sdk.request import RunRequest
+    from trackai.sdk.run_request import RunRequest
     from trackai.store.catalogue.writers import Writer
     from trackai.structs.records import Project, Run
 

@@ -24,7 +24,7 @@ from trackai.sdk.config import Config, flat_json
 from trackai.sdk.labels import check_name, check_notes, checked_tags
 from trackai.sdk.monitor import log_regularly
 from trackai.sdk.recorder import Recorder
-from trackai.sdk.request import RunRequest  # noqa: TC001 - for get_type_hints
+from trackai.sdk.run_request import RunRequest  # noqa: TC001 - for get_type_hints
 from trackai.sdk.steps import plain_step
 from trackai.sdk.summary import LastValues, Summary
 from trackai.settings import Settings  # noqa: TC001 - for get_type_hints
