@@ -45,7 +45,8 @@ SECTIONS = {
 # returns it. They are in the module of another class, or imported there.
 RETURNED = {
     "Run": ("Config", "Summary"),
-    "Api": ("Runs", "StoredRun", "History"),
+    "Api": ("Runs", "StoredRun"),
+    "StoredRun": ("History",),
     "History": ("Curve",),
     "show": ("Dashboard", "Server"),
 }
@@ -59,7 +60,7 @@ _INTRODUCTION = """\
 _WIDTH = 88
 # "Args:", a blank or indented block, until the next heading or the end.
 _BLOCK = re.compile(
-    r"^(Args|Attributes|Returns|Yields|Raises):\n((?:[ \t]+.*\n?|\n)+)", re.MULTILINE
+    r"^(Args|Attributes|Example|Returns|Yields|Raises):\n((?:[ \t]+.*\n?|\n)+)", re.MULTILINE
 )
 _ENTRY = re.compile(r"(\S.*?): (.*)", re.DOTALL)
 _TITLES = {"Args": "Arguments"}
@@ -247,6 +248,8 @@ def _prose(text: str) -> str:
 
 
 def _list(title: str, text: str) -> str:
+    if title == "Example":
+        return f"**Example**\n\n```python\n{text.strip()}\n```"
     title = f"**{_TITLES.get(title, title)}**"
     entries: list[str] = []
     for line in text.strip().splitlines():

@@ -12,10 +12,11 @@ import textwrap
 import time
 import urllib.error
 import urllib.request
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
+from anyio.from_thread import start_blocking_portal
 from hypothesis import HealthCheck, settings
 
 import trackai
@@ -32,6 +33,9 @@ guard.reraise = True
 # Where tests run in the background of a shell, Ctrl-C is ignored, and their processes inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Tests start hundreds of processes: none should compile what another one has compiled.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # Nothing is about speed here, and the machine may be busy. Databases are made by fixtures; tests
 # with examples use each for all of them.
 settings.register_profile(
@@ -42,6 +46,41 @@ settings.register_profile(
 settings.load_profile("unhurried")
 
 KEY = "a-secret-of-some-length"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Run the whole suite in several workers, unless the command line says otherwise.
+
+    A part of the suite runs in this process: its output comes at once, and starting workers
+    takes seconds. `-n 4` asks for workers there too, `-n 0` for none.
+    """
+    options = config.option
+    if not config.pluginmanager.hasplugin("xdist") or hasattr(config, "workerinput"):
+        return
+    whole = config.args_source is config.ArgsSource.TESTPATHS
+    if whole and options.numprocesses is None and not (options.usepdb or options.collectonly):
+        # Tests wait for half of their time: for processes, timers and the disk.
+        options.numprocesses = min(2 * (os.cpu_count() or 1), 8)
+    if options.numprocesses and options.dist == "no":
+        # The tests of a file share servers and browsers, so a worker takes consecutive tests.
+        options.dist = "worksteal"
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Install a missing browser before the workers start, since they print nothing."""
+    config = session.config
+    whole = config.args_source is config.ArgsSource.TESTPATHS
+    workers = getattr(config.option, "numprocesses", None)  # without xdist there is no such option
+    if not whole or not workers or hasattr(config, "workerinput"):
+        return
+    from scripts import browsers  # takes long to import
+
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None and browsers.find() is None:
+        reporter.write_line("installing a browser for the tests of the dashboard ...")
+        with suppress(browsers.BrowserNotFoundError):  # fails the tests that need a browser
+            browsers.provide()
 
 
 @pytest.fixture
@@ -62,9 +101,23 @@ def db_path(
     trackai.finish()
 
 
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with nothing but the schema, for copying: running all migrations takes longer."""
+    path = tmp_path_factory.mktemp("empty") / "trackai.db"
+    with start_blocking_portal() as portal:
+        database = portal.call(Database, path)
+        portal.call(database.open)
+        portal.call(database.close)
+    return path
+
+
 @pytest.fixture
-async def db(db_path: Path) -> AsyncIterator[Database]:
+async def db(db_path: Path, empty_database: Path) -> AsyncIterator[Database]:
     """An open database."""
+    if not db_path.exists():
+        db_path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(empty_database, db_path)
     database = Database(db_path)
     await database.open()
     yield database

@@ -1,4 +1,4 @@
-"""Locks between processes: held while their holder lives, gone with it, however it ends."""
+"""Locks between processes: held until they are released or their process ends."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ HOLD = """
 import os, sys
 from trackai.locks import create_locked, try_lock
 if sys.argv[1] == "make":
-    create_locked(__import__("pathlib").Path(sys.argv[2]), b"begun")
+    create_locked(__import__("pathlib").Path(sys.argv[2]), b"first")
 else:
     assert try_lock(os.open(sys.argv[2], os.O_RDWR))
 print("held", flush=True)
@@ -67,7 +67,7 @@ def test_a_lock_ends_with_its_process(
     path: Path, holder: subprocess.Popen[str], end: signal.Signals | None
 ) -> None:
     assert not is_free(path)
-    assert not is_free(path)  # having looked at it has changed nothing
+    assert not is_free(path)  # the attempt has no effect
     if end is None:
         holder.communicate("\n", timeout=60)
     else:
@@ -77,17 +77,17 @@ def test_a_lock_ends_with_its_process(
 
 
 def test_two_handles_of_one_process_exclude_each_other(path: Path) -> None:
-    with path.open("rb+") as one:
-        assert try_lock(one.fileno())
-        assert try_lock(one.fileno())
+    with path.open("rb+") as file:
+        assert try_lock(file.fileno())
+        assert try_lock(file.fileno())
         assert not is_free(path)
         with path.open("rb"):
-            pass  # closing another handle lets nothing go
+            pass  # closing another handle does not release the lock
         assert not is_free(path)
     assert is_free(path)
 
 
-async def test_exclusive_makes_the_file_and_lets_go(tmp_path: Path) -> None:
+async def test_exclusive_creates_the_file_and_releases_the_lock(tmp_path: Path) -> None:
     path = tmp_path / "deeper" / "lock"
     for _ in range(2):
         async with exclusive(path):
@@ -99,12 +99,12 @@ async def test_exclusive_makes_the_file_and_lets_go(tmp_path: Path) -> None:
     assert is_free(path)
 
 
-async def test_exclusive_lets_go_though_a_fork_has_inherited_it(tmp_path: Path) -> None:
+async def test_exclusive_releases_a_lock_that_a_fork_has_inherited(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     reading, writing = os.pipe()
     async with exclusive(path):
         child = os.fork()
-        if child == 0:  # as a worker that a library forks from another thread
+        if child == 0:  # as a worker forked by a library in another thread
             os.read(reading, 1)
             os._exit(0)
     try:
@@ -116,7 +116,7 @@ async def test_exclusive_lets_go_though_a_fork_has_inherited_it(tmp_path: Path) 
         os.close(writing)
 
 
-async def test_exclusive_does_not_wait_for_locks_that_there_cannot_be(
+async def test_exclusive_does_not_wait_without_support_for_locks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuses(fd: int, operation: int) -> None:
@@ -130,7 +130,7 @@ async def test_exclusive_does_not_wait_for_locks_that_there_cannot_be(
         await Database(tmp_path / "t.db").open()
 
 
-async def test_exclusive_waits_for_others_of_this_event_loop(path: Path) -> None:
+async def test_exclusive_waits_for_tasks_of_this_event_loop(path: Path) -> None:
     inside, most, turns = 0, 0, 0
 
     async def work() -> None:
@@ -163,20 +163,20 @@ async def test_exclusive_waits_for_other_processes_and_may_be_cancelled(
     assert is_free(path)
 
 
-def test_a_file_that_is_made_is_locked_and_replaces_what_was_there(path: Path) -> None:
+def test_a_created_file_is_locked_and_replaces_another(path: Path) -> None:
     path.write_bytes(b"before")
-    fd = create_locked(path, b"begun")
+    fd = create_locked(path, b"first")
     os.write(fd, b", appended")
     assert not is_free(path)
-    assert path.read_bytes() == b"begun, appended"
-    assert [one.name for one in path.parent.iterdir()] == [path.name]
+    assert path.read_bytes() == b"first, appended"
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
     sync(fd)
     sync_folder(path.parent)
     os.close(fd)
     assert is_free(path)
 
 
-def test_a_new_file_that_somebody_else_locks_first_is_made_again(
+def test_a_new_file_that_another_process_locks_first_is_created_again(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     new = path.with_name(path.name + locks.UNBORN)
@@ -189,26 +189,24 @@ def test_a_new_file_that_somebody_else_locks_first_is_made_again(
         return try_lock(fd)
 
     monkeypatch.setattr(locks, "try_lock", be_late)
-    fd = create_locked(path, b"begun")
-    for one in taken:
-        os.close(one)
+    fd = create_locked(path, b"first")
+    for other_fd in taken:
+        os.close(other_fd)
     assert os.path.samestat(os.fstat(fd), path.stat())
-    assert path.read_bytes() == b"begun"
+    assert path.read_bytes() == b"first"
     assert not is_free(path)
     os.close(fd)
 
     monkeypatch.setattr(locks, "try_lock", lambda _: False)
     with pytest.raises(OSError, match="lock"):
         create_locked(path, b"again")
-    assert path.read_bytes() == b"begun"
-    assert [one.name for one in path.parent.iterdir()] == [path.name]
+    assert path.read_bytes() == b"first"
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
-def test_a_file_that_cannot_be_made_leaves_nothing(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_creation_leaves_no_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(FileNotFoundError):
-        create_locked(path.parent / "none" / "file", b"begun")
+        create_locked(path.parent / "none" / "file", b"first")
 
     def fail(_: int) -> bool:
         raise OSError("no locks here")
@@ -216,9 +214,9 @@ def test_a_file_that_cannot_be_made_leaves_nothing(
     monkeypatch.setattr(locks, "try_lock", fail)
     path.write_bytes(b"before")
     with pytest.raises(OSError, match="no locks here"):
-        create_locked(path, b"begun")
+        create_locked(path, b"first")
     assert path.read_bytes() == b"before"
-    assert [one.name for one in path.parent.iterdir()] == [path.name]
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
 def test_which_processes_exist() -> None:

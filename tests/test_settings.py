@@ -1,4 +1,4 @@
-"""What the environment says."""
+"""Settings from the environment."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SOURCE = (ROOT / "trackai" / "settings.py").read_text(encoding="utf-8")
 
 @pytest.mark.parametrize("empty", [True, False])
 def test_defaults(monkeypatch: pytest.MonkeyPatch, empty: bool) -> None:
-    """A variable that is empty says nothing."""
+    """An empty variable has no effect."""
     for name in set(re.findall(r"TRACKAI_[A-Z_]+", SOURCE)):
         if empty:
             monkeypatch.setenv(name, "")
@@ -36,12 +36,12 @@ def test_the_environment_is_read_at_every_call(
         assert Settings.from_env().db_path == tmp_path / name
 
 
-def test_what_decides_on_the_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_source_of_the_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("TRACKAI_DB_PATH", str(tmp_path / "a.db"))
     assert Settings.from_env().db_path_source == "TRACKAI_DB_PATH"
     assert Settings.from_env("").db_path_source == "TRACKAI_DB_PATH"
-    for given in ("b.db", Path("b.db")):
-        assert Settings.from_env(given).db_path_source == "argument"
+    for path in ("b.db", Path("b.db")):
+        assert Settings.from_env(path).db_path_source == "argument"
     monkeypatch.delenv("TRACKAI_DB_PATH")
     assert Settings.from_env("b.db").db_path_source == "argument"
     assert Settings.from_env().db_path_source == "default"
@@ -53,8 +53,8 @@ def test_a_path_is_absolute_and_a_link_stays_one(
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "real")
     monkeypatch.chdir(tmp_path)
-    for given in ("link/x.db", Path("link", "..", "link", "x.db")):
-        assert Settings.from_env(given).db_path == tmp_path / "link" / "x.db"
+    for path in ("link/x.db", Path("link", "..", "link", "x.db")):
+        assert Settings.from_env(path).db_path == tmp_path / "link" / "x.db"
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "::", "::1"])
@@ -76,7 +76,7 @@ def test_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("port", ["x", "-1", "65536", "1.5"])
-def test_a_port_that_is_none(monkeypatch: pytest.MonkeyPatch, port: str) -> None:
+def test_an_invalid_port(monkeypatch: pytest.MonkeyPatch, port: str) -> None:
     monkeypatch.setenv("TRACKAI_PORT", port)
     with pytest.raises(InvalidInputError, match="TRACKAI_PORT"):
         Settings.from_env()
@@ -92,7 +92,7 @@ def test_a_port_that_is_none(monkeypatch: pytest.MonkeyPatch, port: str) -> None
         ("TRACKAI_ACCESS_LOG", "yes"),
     ],
 )
-def test_what_cannot_be_used_is_named(
+def test_an_invalid_variable_is_named(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     monkeypatch.setenv(name, value)

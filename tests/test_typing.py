@@ -18,10 +18,11 @@ import pyarrow as pa
 import pytest
 
 import trackai
-from trackai.reading.api import Runs, StoredRun
+from trackai.reading.api import Runs
 from trackai.reading.history import Curve, History
-from trackai.sdk.compat import Summary
+from trackai.reading.stored_run import StoredRun
 from trackai.sdk.config import Config
+from trackai.sdk.summary import Summary
 
 # What the classes and functions of `trackai` return.
 RETURNED = (Config, Curve, History, Runs, StoredRun, Summary)

@@ -1,7 +1,7 @@
-"""What only Unix has is missing: the branch for Windows, with what it asks of Windows simulated.
+"""The branch for Windows, in a simulation on Unix without `fcntl` and `fork`.
 
-The lock is one by `flock`, like those of Windows one of the open file, and a file that is open
-can be neither removed nor renamed.
+Locks are made by `flock`; like those of Windows they belong to the open file. An open file can be
+neither removed nor renamed.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def run(db_path: Path, script: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def found(db_path: Path) -> list[tuple[str, int]]:
+def stored(db_path: Path) -> list[tuple[str, int]]:
     with closing(sqlite3.connect(db_path)) as connection:
         return connection.execute("SELECT state, points FROM run_overview ORDER BY id").fetchall()
 
@@ -81,11 +81,11 @@ def test_a_run_is_logged_and_finished(db_path: Path) -> None:
         """,
     )
     assert (result.returncode, result.stderr) == (0, "")
-    assert found(db_path) == [("completed", 1000)]
+    assert stored(db_path) == [("completed", 1000)]
     assert not list(db_path.parent.glob("*-spool/*.journal*"))
 
 
-def test_what_a_dead_process_left_is_recovered(db_path: Path) -> None:
+def test_the_journal_of_a_killed_process_is_recovered(db_path: Path) -> None:
     log = """
         import os, signal
         run = trackai.init(project="p")
@@ -96,9 +96,9 @@ def test_what_a_dead_process_left_is_recovered(db_path: Path) -> None:
     assert run(db_path, log).returncode == -signal.SIGKILL
     result = run(db_path, "trackai.init(project='p').finish()")
     assert (result.returncode, result.stderr) == (0, "")
-    assert found(db_path) == [("failed", 1000), ("completed", 0)]
+    assert stored(db_path) == [("failed", 1000), ("completed", 0)]
     assert run(db_path, log).returncode == -signal.SIGKILL
-    # What cannot be read is set aside.
+    # A damaged journal is renamed.
     with max(db_path.parent.glob("*-spool/*.journal")).open("ab") as file:
         file.write(b"\x01" * 100)
     recovering = """
@@ -116,7 +116,7 @@ def test_what_a_dead_process_left_is_recovered(db_path: Path) -> None:
     """
     result = run(db_path, recovering)
     assert result.returncode == 0, result.stderr
-    assert found(db_path)[-1] == ("failed", 1000)
+    assert stored(db_path)[-1] == ("failed", 1000)
     assert not list(db_path.parent.glob("*-spool/*.journal"))
 
 
@@ -137,4 +137,4 @@ def test_a_run_that_is_alive_is_left_alone(db_path: Path) -> None:
         """,
     )
     assert (result.returncode, result.stderr) == (0, "")
-    assert found(db_path) == [("completed", 1)]
+    assert stored(db_path) == [("completed", 1)]

@@ -1,10 +1,23 @@
 """A local-first experiment tracker: every number of every run, in one SQLite file.
 
-import trackai
+Log a run:
 
-with trackai.init(project="my-project", config={"lr": 0.001}):
-    for step in range(100):
-        trackai.log({"loss": 1 / (step + 1)}, step=step)
+    import trackai
+
+    with trackai.init(project="my-project", config={"lr": 0.001}):
+        for step in range(100):
+            trackai.log({"loss": 1 / (step + 1)}, step=step)
+
+Look at it in the dashboard:
+
+    trackai.show()
+
+Read it back:
+
+    run = trackai.Api().run("latest")
+    run.history("loss").to_pandas()
+
+`trackai.run` is the active run, and `trackai.summary` its summary.
 """
 
 import importlib
@@ -29,20 +42,22 @@ from trackai.errors import (
 if typing.TYPE_CHECKING:
     from trackai.reading.api import Api
     from trackai.sdk.active import alert, config, finish, init, log, log_artifact, log_system, save
+    from trackai.sdk.alerts import AlertLevel
     from trackai.sdk.artifacts import Artifact
-    from trackai.sdk.compat import (
-        AlertLevel,
+    from trackai.sdk.histogram import Histogram
+    from trackai.sdk.ignored_calls import (
         Settings,
-        Summary,
         define_metric,
         login,
         setup,
         unwatch,
         watch,
     )
-    from trackai.sdk.media import Audio, Histogram, Html, Image, Markdown, Table, Video
+    from trackai.sdk.media import Audio, Html, Image, Markdown, Video
     from trackai.sdk.run import Run
     from trackai.sdk.show import show
+    from trackai.sdk.summary import Summary
+    from trackai.sdk.table import Table
 
     run: Run | None
     summary: Summary
@@ -94,37 +109,37 @@ __all__ = [
 ]
 
 
-# Where the rest comes from once it is asked for: the command line would wait for the event loop,
-# and a training script for what it does not need.
+# The modules of the other names. They are imported on first use, so that the command line does not
+# wait for the event loop, nor a training script for modules that it does not need.
 _MODULES = {
     "Api": "trackai.reading.api",
-    "Run": "trackai.sdk.run",
+    "alert": "trackai.sdk.active",
     "config": "trackai.sdk.active",
     "finish": "trackai.sdk.active",
     "init": "trackai.sdk.active",
     "log": "trackai.sdk.active",
+    "log_artifact": "trackai.sdk.active",
     "log_system": "trackai.sdk.active",
+    "save": "trackai.sdk.active",
+    "AlertLevel": "trackai.sdk.alerts",
+    "Artifact": "trackai.sdk.artifacts",
+    "Histogram": "trackai.sdk.histogram",
+    "define_metric": "trackai.sdk.ignored_calls",
+    "login": "trackai.sdk.ignored_calls",
+    "Settings": "trackai.sdk.ignored_calls",
+    "setup": "trackai.sdk.ignored_calls",
+    "unwatch": "trackai.sdk.ignored_calls",
+    "watch": "trackai.sdk.ignored_calls",
     "Audio": "trackai.sdk.media",
-    "Histogram": "trackai.sdk.media",
     "Html": "trackai.sdk.media",
     "Image": "trackai.sdk.media",
     "Markdown": "trackai.sdk.media",
-    "Table": "trackai.sdk.media",
     "Video": "trackai.sdk.media",
-    "AlertLevel": "trackai.sdk.compat",
-    "Artifact": "trackai.sdk.artifacts",
-    "Settings": "trackai.sdk.compat",
-    "alert": "trackai.sdk.active",
-    "define_metric": "trackai.sdk.compat",
-    "log_artifact": "trackai.sdk.active",
-    "login": "trackai.sdk.compat",
-    "save": "trackai.sdk.active",
-    "setup": "trackai.sdk.compat",
+    "Run": "trackai.sdk.run",
     "show": "trackai.sdk.show",
-    "unwatch": "trackai.sdk.compat",
-    "watch": "trackai.sdk.compat",
+    "Table": "trackai.sdk.table",
 }
-_OF_THE_ACTIVE_RUN = ("run", "summary")
+_OF_THE_ACTIVE_RUN = ("run", "summary")  # they change from run to run
 
 
 if not typing.TYPE_CHECKING:  # with it, a type checker accepts every name
@@ -137,7 +152,7 @@ if not typing.TYPE_CHECKING:  # with it, a type checker accepts every name
         if name not in _MODULES:
             raise AttributeError(f"module 'trackai' has no attribute {name!r}")
         value = getattr(importlib.import_module(_MODULES[name]), name)
-        globals()[name] = value  # from now on without this function
+        globals()[name] = value  # the next access does not call this function
         return value
 
     def __dir__() -> list[str]:

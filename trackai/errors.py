@@ -1,4 +1,4 @@
-"""Everything TrackAI raises on its own account.
+"""Exceptions that TrackAI raises.
 
     TrackAIError
     ├── NoActiveRunError        (also a RuntimeError)
@@ -14,29 +14,29 @@
         ├── StoreBusyError
         └── StoreDamagedError
 
-A value of a wrong type is a plain ``TypeError``, as everywhere in Python. The text of every
-exception is one line that says what to do next.
+A value of the wrong type raises a plain ``TypeError``. Messages are one line and say what to do
+next. An exception with a default message has it as its docstring.
 """
 
 from __future__ import annotations
 
 
 class TrackAIError(Exception):
-    """Anything that TrackAI reports about itself."""
+    """Base class of all exceptions that TrackAI raises."""
 
 
 class NoActiveRunError(TrackAIError, RuntimeError):
-    """There is no active run: call trackai.init(project=...) first."""
+    """no active run: call trackai.init(project=...) first"""
 
     def __init__(self) -> None:
-        super().__init__("there is no active run: call trackai.init(project=...) first")
+        super().__init__("no active run: call trackai.init(project=...) first")
 
 
 class InvalidInputError(TrackAIError, ValueError):
-    """A value that was handed in does not fit.
+    """An argument, query parameter, body field or setting is invalid.
 
     Attributes:
-        field: the name of the argument, query parameter or body field.
+        field: its name.
     """
 
     def __init__(self, field: str, problem: str) -> None:
@@ -45,46 +45,46 @@ class InvalidInputError(TrackAIError, ValueError):
 
 
 class NotFoundError(TrackAIError, LookupError):
-    """A project, run or metric that does not exist."""
+    """A project, run, metric or file does not exist."""
 
 
 class ConflictError(TrackAIError):
-    """A name or slug that is taken already."""
+    """A name or slug already exists."""
 
 
 class MissingExtraError(TrackAIError, ImportError):
-    """A package is needed that is not installed; the message has the command that does."""
+    """An optional dependency is not installed; the message has the command that installs it."""
 
-    def __init__(self, what: str, extra: str) -> None:
-        super().__init__(f"{what} needs a further package: pip install 'trackai[{extra}]'")
+    def __init__(self, feature: str, extra: str) -> None:
+        super().__init__(f"{feature} needs an extra package: pip install 'trackai[{extra}]'")
 
 
 class OverloadedError(TrackAIError):
-    """More is coming in than can be stored: send it again in a moment."""
+    """too many requests are waiting to be stored: try again in a moment"""
 
     def __init__(self) -> None:
-        super().__init__("more is coming in than can be stored: send it again in a moment")
+        super().__init__("too many requests are waiting to be stored: try again in a moment")
 
 
 class StoreError(TrackAIError):
-    """The database could not do what it was asked for."""
+    """The database could not complete an operation."""
 
 
 class StoreUnreachableError(StoreError):
-    """The database file cannot be created, opened or written where it should be."""
+    """The database file cannot be created, opened or written."""
 
 
 class ForeignDatabaseError(StoreError):
-    """The file is no TrackAI database; it has been left as it was."""
+    """The file is not a TrackAI database; it has not been changed."""
 
 
 class NewerSchemaError(StoreError):
-    """A newer version of TrackAI wrote this database; it has been left as it was."""
+    """A newer version of TrackAI wrote this database; it has not been changed."""
 
 
 class StoreBusyError(StoreError):
-    """Another program has kept the database locked for too long."""
+    """Another process has locked the database for too long."""
 
 
 class StoreDamagedError(StoreError):
-    """SQLite reports that the file is damaged."""
+    """SQLite reports that the database file is damaged."""

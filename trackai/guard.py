@@ -1,4 +1,4 @@
-"""The one place that catches our own mistakes: training never dies of its tracker."""
+"""The only place that catches `Exception`: a bug in TrackAI must not stop a training script."""
 
 from __future__ import annotations
 
@@ -11,20 +11,21 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("trackai")
 
-# Tests set this: a mistake of ours that a training script must survive must fail a test.
+# Tests set this, so that a bug fails them.
 reraise = False
 
 
 @contextmanager
-def guarded(what: str, *, but: type[Exception] | tuple[()] = ()) -> Iterator[None]:
-    """Report an unforeseen exception in the block as a mistake of TrackAI's, and go on.
+def guarded(activity: str, *, but: type[Exception] | tuple[()] = ()) -> Iterator[None]:
+    """Log an exception in the block as a bug in TrackAI instead of raising it.
 
     Args:
-        but: what is foreseen, and raised.
+        activity: what the block does, as the subject of the message: "storing points".
+        but: a class of expected exceptions, which are raised.
     """
     try:
         yield
     except Exception as error:
         if reraise or isinstance(error, but):
             raise
-        logger.exception("%s failed; please report this. The training goes on.", what)
+        logger.exception("%s failed; please report this. Training continues.", activity)

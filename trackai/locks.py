@@ -1,7 +1,7 @@
-"""Locks between processes, on files: the one place that asks which operating system this is.
+"""File locks between processes. No other module depends on the operating system.
 
-A lock ends with the process that holds it, however that process ends; this is how TrackAI tells
-a journal whose writer is alive from one that was left behind.
+The system releases a lock when its process ends, in whatever way. An unlocked journal therefore
+belongs to a process that has ended or crashed, and can be recovered.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND
-# What a file is called until it is locked and has its first bytes.
+# The suffix of a new file until it is locked and has its first bytes.
 UNBORN = ".new"
-# Seconds between two attempts to take a lock.
-_PATIENCE = 0.005
-# How often a new file is made that somebody else locks before its maker does.
+# Seconds between two attempts to acquire a lock.
+_RETRY_SECONDS = 0.005
+# How often a file is created again if another process locks it first.
 _ATTEMPTS = 3
 
 if sys.platform == "win32":
     import msvcrt
 
-    # Windows locks byte ranges, and a locked range cannot be read by others. One byte far
-    # beyond what a journal ever holds stands for the file; its place must fit into 32 bits.
+    # Windows locks byte ranges, and other processes cannot read a locked range: the lock is on one
+    # byte far beyond the end of any journal. Its offset must fit into 32 bits.
     _FAR = (1 << 31) - 2
 
     def try_lock(fd: int) -> bool:
@@ -47,10 +47,10 @@ if sys.platform == "win32":
         return True
 
     def unlock(fd: int) -> None:
-        pass  # closing it is enough
+        pass  # closing the file is enough
 
     def create_locked(path: Path, content: bytes) -> int:
-        # An open file cannot be renamed here: for a moment it is there without a lock.
+        # Windows cannot rename an open file: for a moment it exists unlocked under its final name.
         path.unlink(missing_ok=True)
         fd = os.open(path, _NEW_FILE | os.O_BINARY, 0o644)
         try:
@@ -63,8 +63,8 @@ if sys.platform == "win32":
         return fd
 
     def remove_locked(path: Path, fd: int) -> None:
-        os.close(fd)  # an open file cannot be removed or renamed here
-        with suppress(PermissionError):  # whoever has taken it up meanwhile removes it
+        os.close(fd)  # Windows cannot remove or rename an open file
+        with suppress(PermissionError):  # another process is recovering it and removes it
             path.unlink(missing_ok=True)
 
     def rename_locked(path: Path, fd: int, new: Path) -> None:
@@ -73,23 +73,23 @@ if sys.platform == "win32":
             path.replace(new)
 
     def process_exists(pid: int) -> bool:
-        return True  # os.kill() would end it; the lock alone decides
+        return True  # os.kill() would end the process; the lock alone decides
 
     def sync(fd: int) -> None:
         os.fsync(fd)
 
     def sync_folder(path: Path) -> None:
-        pass  # a folder cannot be opened here; NTFS keeps its own journal of names
+        pass  # Windows cannot open a folder; NTFS has its own journal of names
 
 else:
     import fcntl
 
     # flock, not lockf: a lock by lockf ends when the process closes *any* handle of the file.
     def try_lock(fd: int) -> bool:
-        """Take the exclusive lock of an open file; False if another process holds it.
+        """Acquire the exclusive lock of an open file; False if another handle holds it.
 
         Raises:
-            OSError: its file system has no locks.
+            OSError: the file system does not support locks.
         """
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -98,37 +98,40 @@ else:
         return True
 
     def unlock(fd: int) -> None:
-        """Give a lock back, also if a process that was forked meanwhile has inherited it."""
+        """Release a lock, even if a forked process has inherited it."""
         fcntl.flock(fd, fcntl.LOCK_UN)
 
     def create_locked(path: Path, content: bytes) -> int:
-        """Make a file, in the place of any other, that nobody sees before it is locked.
+        """Create a locked file, replacing any other; it gets its name once it is locked.
+
+        Args:
+            content: the first bytes of the file.
 
         Returns:
-            Its file descriptor, for reading and appending.
+            The file descriptor, open for reading and appending.
 
         Raises:
-            OSError: it cannot be made, or cannot be locked; nothing is left of it.
+            OSError: the file cannot be created or locked; no file remains.
         """
         unborn = path.with_name(path.name + UNBORN)
         for _ in range(_ATTEMPTS):
             unborn.unlink(missing_ok=True)
             opened: list[int] = []
             try:
-                # In one step, as Python sees it: if a signal raised between opening and assigning,
-                # nobody would know what to close.
+                # Python runs no signal handler inside `extend`: an exception between opening the
+                # file and storing its descriptor would leave it open.
                 opened.extend(map(os.open, [str(unborn)], [_NEW_FILE], [0o644]))
                 [fd] = opened
-                # Between these two lines somebody may take it for a file that was left behind.
+                # Until it is locked, another process may take it for that of a crashed process.
                 if try_lock(fd):
-                    left = memoryview(content)
-                    while left:
-                        left = left[os.write(fd, left) :]
+                    remaining = memoryview(content)
+                    while remaining:
+                        remaining = remaining[os.write(fd, remaining) :]
                     unborn.rename(path)
                     return fd
             except BaseException:
-                for one in opened:
-                    os.close(one)
+                for opened_fd in opened:
+                    os.close(opened_fd)
                 unborn.unlink(missing_ok=True)
                 raise
             os.close(fd)
@@ -136,38 +139,38 @@ else:
         raise _unlockable(path)
 
     def remove_locked(path: Path, fd: int) -> None:
-        """Remove a file that is locked, and close it: nobody finds it unlocked.
+        """Remove a locked file, then close it: other processes never see it unlocked.
 
         Raises:
-            OSError: it cannot be removed, and stays open.
+            OSError: the file cannot be removed; it remains open.
         """
         path.unlink(missing_ok=True)
         os.close(fd)
 
     def rename_locked(path: Path, fd: int, new: Path) -> None:
-        """Rename a file that is locked, and close it.
+        """Rename a locked file, then close it.
 
         Raises:
-            OSError: it cannot be renamed, and stays open.
+            OSError: the file cannot be renamed; it remains open.
         """
         path.replace(new)
         os.close(fd)
 
     def process_exists(pid: int) -> bool:
-        """Whether there is a process with that number on this machine."""
+        """Whether a process with this id exists on this machine."""
         try:
             os.kill(pid, 0)
         except ProcessLookupError:
             return False
         except OSError:
-            pass  # it belongs to somebody else
+            pass  # it exists and belongs to another user
         return True
 
     # macOS has no fdatasync.
     sync = getattr(os, "fdatasync", os.fsync)
 
     def sync_folder(path: Path) -> None:
-        """Wait until the names in a folder are on the disk itself."""
+        """Flush the names in a folder to disk."""
         fd = os.open(path, os.O_RDONLY)
         try:
             os.fsync(fd)
@@ -181,21 +184,24 @@ def _unlockable(path: Path) -> OSError:
 
 @asynccontextmanager
 async def exclusive(path: Path, *, seconds: float = math.inf) -> AsyncIterator[None]:
-    """Hold the lock of the file `path` (made if need be), waiting for whoever holds it.
+    """Hold the lock of the file `path`, which is created if it does not exist.
+
+    Args:
+        seconds: how long to wait for another holder.
 
     Raises:
-        TimeoutError: somebody else has held it for so many seconds.
-        OSError: it cannot be locked.
+        TimeoutError: the lock was not released in time.
+        OSError: the file cannot be locked.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        # Asked again and again: the holder may be another task of this very event loop.
+        # Polled, not blocking: the holder may be another task of this event loop.
         deadline = time.monotonic() + seconds
         while not try_lock(fd):
             if time.monotonic() > deadline:
-                raise TimeoutError(f"another process holds {path}")
-            await anyio.sleep(_PATIENCE)
+                raise TimeoutError(f"another process has locked {path}")
+            await anyio.sleep(_RETRY_SECONDS)
         try:
             yield
         finally:

@@ -1,4 +1,4 @@
-"""Where things lie and how the server listens: the only reader of the environment."""
+"""Settings from environment variables. No other module reads the environment."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MIN_API_KEY = 16
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What the environment says, read when a store is opened or a server made.
+    """Settings, read from the environment when a store is opened or a server created.
 
     Attributes:
         db_path: the SQLite file (``TRACKAI_DB_PATH``, default ``~/.trackai/trackai.db``).
@@ -24,12 +24,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         port: its TCP port (``TRACKAI_PORT``).
         allowed_hosts: host names, besides those of this machine's loopback, that a request may
             name in its Host header (``TRACKAI_ALLOWED_HOSTS``, separated by commas).
-        api_key: what every request must bring as a bearer token (``TRACKAI_API_KEY``).
-        access_log: whether and how requests are logged to stderr (``TRACKAI_ACCESS_LOG``).
-        run_id: the slug of a run that several processes write together (``TRACKAI_RUN_ID``).
-        rank: the place of this process beside them (``TRACKAI_RANK``, ``RANK``).
-        project: the project of runs that name none (``TRACKAI_PROJECT``, ``WANDB_PROJECT``).
-        db_path_source: what decided on `db_path`: "argument", "TRACKAI_DB_PATH" or "default".
+        api_key: the bearer token that every request must send (``TRACKAI_API_KEY``).
+        access_log: the format in which requests are logged to stderr (``TRACKAI_ACCESS_LOG``).
+        run_id: the id of a run that several processes log to (``TRACKAI_RUN_ID``).
+        rank: the rank of this process among them (``TRACKAI_RANK``, ``RANK``).
+        project: the default project of runs (``TRACKAI_PROJECT``, ``WANDB_PROJECT``).
+        db_path_source: where `db_path` comes from: "argument", "TRACKAI_DB_PATH" or "default".
     """
 
     db_path: Path
@@ -45,10 +45,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_env(cls, db_path: str | os.PathLike[str] | None = None) -> Settings:
-        """Read the environment; a `db_path` that is given wins over ``TRACKAI_DB_PATH``.
+        """Read the settings from the environment.
+
+        Args:
+            db_path: the database file; overrides ``TRACKAI_DB_PATH``.
 
         Raises:
-            InvalidInputError: a variable has a value that cannot be used.
+            InvalidInputError: a variable has an invalid value.
         """
         env = os.environ
         path, source = db_path, "argument"
@@ -77,29 +80,29 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def url(self) -> str:
-        """The address under which a browser on this machine finds the server."""
+        """The address of the server for a browser on this machine."""
         host = "localhost" if self.host in {"127.0.0.1", "0.0.0.0", "::", "::1"} else self.host  # noqa: S104
         return f"http://{host}:{self.port}"
 
 
 def colors_are_unwanted() -> bool:
-    """Whether ``NO_COLOR`` is set, to anything, as https://no-color.org asks for."""
+    """Whether ``NO_COLOR`` is set to a non-empty value (https://no-color.org)."""
     return bool(os.environ.get("NO_COLOR"))
 
 
 def has_screen() -> bool:
-    """Whether a browser that is opened can be seen; a server over SSH has none."""
+    """Whether this machine has a screen on which a browser can open."""
     if sys.platform in {"darwin", "win32"}:
         return True
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
 def _absolute(path: str | os.PathLike[str]) -> Path:
-    # Path.resolve() would follow a link to the database file itself, and the folder beside
-    # which the journals lie would then depend on who opened it; abspath does not.
+    # Path.resolve() would follow a link to the database file, and processes that use different
+    # links would then look for journals in different folders.
     absolute = Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100
     if not absolute.name:
-        raise InvalidInputError("TRACKAI_DB_PATH", f"{absolute} is no file")
+        raise InvalidInputError("TRACKAI_DB_PATH", f"must be a file, got {absolute}")
     return absolute
 
 
@@ -107,21 +110,22 @@ def _api_key(text: str | None) -> str | None:
     if text is not None and (len(text) < MIN_API_KEY or not text.isascii() or text != text.strip()):
         raise InvalidInputError(
             "TRACKAI_API_KEY",
-            f"a key has at least {MIN_API_KEY} ASCII characters; make one with "
-            "python -c 'import secrets; print(secrets.token_urlsafe())'",
+            f"must have at least {MIN_API_KEY} ASCII characters and no spaces around them; create "
+            "one with python -c 'import secrets; print(secrets.token_urlsafe())'",
         )
     return text
 
 
 def _access_log(text: str) -> AccessLog:
-    for known in get_args(AccessLog):
-        if text.lower() == known:
-            return cast("AccessLog", known)
-    raise InvalidInputError("TRACKAI_ACCESS_LOG", f"{text!r} is none of off, text, json")
+    if text.lower() not in get_args(AccessLog):
+        raise InvalidInputError(
+            "TRACKAI_ACCESS_LOG", f'must be "off", "text" or "json", got {text!r}'
+        )
+    return cast("AccessLog", text.lower())
 
 
 def _rank(text: str) -> int | None:
-    # RANK belongs to launchers such as torchrun; what else it may say is not ours to judge.
+    # RANK belongs to launchers such as torchrun: other values than numbers are ignored.
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
@@ -131,12 +135,19 @@ def _port(text: str) -> int:
     except ValueError:
         port = -1
     if not 0 <= port <= 65535:
-        raise InvalidInputError("TRACKAI_PORT", f"{text!r} is no port; use 0 to 65535")
+        raise InvalidInputError("TRACKAI_PORT", f"must be a port between 0 and 65535, got {text!r}")
     return port
 
 
 def visible_gpus(count: int) -> list[int]:
-    """The GPUs that CUDA_VISIBLE_DEVICES names; all if it names none, or not by their numbers."""
-    named = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
-    chosen = [int(one) for one in named if one.strip().isdecimal()]
-    return [one for one in chosen if one < count] or list(range(count))
+    """The indices of the GPUs in ``CUDA_VISIBLE_DEVICES``.
+
+    Args:
+        count: how many GPUs the machine has.
+
+    Returns:
+        All indices if the variable is empty or names GPUs by their UUIDs.
+    """
+    devices = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+    indices = [int(device) for device in devices if device.strip().isdecimal()]
+    return [index for index in indices if index < count] or list(range(count))

@@ -36,7 +36,7 @@ def test_invalid_values_are_refused(trackai: Trackai) -> None:
 
 
 def test_delete_asks_for_confirmation(trackai: Trackai, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "no run" in trackai("delete", "nope", "--yes", code=3).err
+    assert "run 'nope' not found" in trackai("delete", "nope", "--yes", code=3).err
     monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
     error = trackai("delete", "1", "2", code=1).err
     assert "points" in error

@@ -48,7 +48,7 @@ def test_runs_are_filtered_sorted_and_shown_with_columns(trackai: Trackai) -> No
     ]  # fmt: skip
     assert trackai("runs", "--limit", "1").out.count("\n") == 2
     assert "filter" in trackai("runs", "--filter", "config.", code=2).err
-    assert "no project" in trackai("runs", "nope", code=3).err
+    assert "project 'nope' not found" in trackai("runs", "nope", code=3).err
 
 
 @pytest.mark.parametrize("text", ["3", "latest", "b-2", "proj/b-2", "Proj/b-2"])
@@ -63,7 +63,7 @@ def test_slugs_take_precedence_and_ambiguous_names_are_errors(trackai: Trackai) 
     error = trackai("show", "twin", code=2).err
     assert "proj/a (id 1)" in error
     assert "proj/b (id 2)" in error
-    assert "no run" in trackai("show", "nope", code=3).err
+    assert "run 'nope' not found" in trackai("show", "nope", code=3).err
 
 
 def test_show(trackai: Trackai) -> None:
@@ -115,9 +115,17 @@ def test_ctrl_c_interrupts_sql(db_path: Path) -> None:
     )
     script = f"""
         import signal, threading
+        from importlib import import_module
         from trackai.cli import main
-        timer = threading.Timer(0.5, signal.raise_signal, [signal.SIGINT])
-        timer.start()
+        sql, running = import_module("trackai.cli.sql"), threading.Event()
+        run_handlers = sql._run_signal_handlers
+        sql._run_signal_handlers = lambda: running.set() or run_handlers()
+
+        def interrupt():
+            running.wait()
+            signal.raise_signal(signal.SIGINT)
+
+        threading.Thread(target=interrupt, daemon=True).start()
         main(["sql", {endless!r}])
     """
     done = subprocess.run(

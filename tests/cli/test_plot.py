@@ -130,7 +130,7 @@ def test_missing_runs_and_metrics(trackai: Trackai) -> None:
     assert "no metric 'only/up'" in answer.err
     assert "no metric 'nope'" in trackai("plot", "nope", "up", "down", code=3).err
     assert "no metric that matches 'no*'" in trackai("plot", "no*", code=3).err
-    assert "no run" in trackai("plot", "a/x", "nope", code=3).err
+    assert "run 'nope' not found" in trackai("plot", "a/x", "nope", code=3).err
 
 
 def test_times_of_system_metrics(trackai: Trackai) -> None:
@@ -165,7 +165,7 @@ def test_a_missing_matplotlib_names_the_extra(
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     error = trackai("plot", "a/x", "-o", str(tmp_path / "a.png"), code=1).err
     assert (
-        error == "trackai: A plot in a file needs a further package: pip install 'trackai[plot]'\n"
+        error == "trackai: A plot in a file needs an extra package: pip install 'trackai[plot]'\n"
     )
 
 

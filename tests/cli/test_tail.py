@@ -97,7 +97,7 @@ def test_the_last_lines_are_printed_first(where: list[str], trackai: Trackai) ->
 def test_unknown_and_ambiguous_runs(where: list[str], trackai: Trackai) -> None:
     for name in ("a", "b"):
         sdk.init(project=name, name="same").finish()
-    assert "no run 'nope'" in trackai("tail", "nope", *where, code=3).err
+    assert "run 'nope' not found" in trackai("tail", "nope", *where, code=3).err
     error = trackai("tail", "same", *where, code=2).err
     assert "a/same (id 1)" in error
     assert "b/same (id 2)" in error
@@ -135,7 +135,7 @@ def test_it_ends_when_the_run_is_deleted(where: list[str], trackai: Trackai) -> 
         trackai("delete", "r", "--yes")
         assert process.wait(20) == 3
         assert process.stderr is not None
-        assert "there is no run" in process.stderr.read()
+        assert "not found" in process.stderr.read()
 
 
 def test_ctrl_c_and_closed_pipes_end_it_silently(where: list[str], trackai: Trackai) -> None:

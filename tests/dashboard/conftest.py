@@ -60,6 +60,8 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
     """One window for the tests of a module: what it has fetched once, it has."""
     context = browser.new_context(viewport={"width": 1400, "height": 900})
     context.set_default_timeout(PATIENCE)
+    # With no page open, Chromium ends processes that the next page starts again.
+    context.new_page()
     yield context
     context.close()
 

@@ -1,4 +1,4 @@
-"""The examples: run as a newcomer would, read back over HTTP, counted with sqlite3."""
+"""The examples: run as scripts, then read over HTTP and with sqlite3."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 @pytest.fixture
 def run_example(db_path: Path, tmp_path: Path) -> Callable[[str], str]:
-    """Run an example in another folder, with its points going to `db_path`; what it prints."""
+    """Run an example in an empty folder, logging to `db_path`, and return its output."""
 
     def run(name: str) -> str:
         process = subprocess.run(
@@ -111,7 +111,7 @@ def test_resume_run(run_example: Callable[[str], str], server: Server, db_path: 
     assert count(db_path) == 100
     assert count(db_path, "SELECT COUNT(*) FROM writers") == 2
 
-    run_example("resume_run.py")  # it goes on with the same run
+    run_example("resume_run.py")  # resumes the same run
     assert len(points(server, run, "loss")) == count(db_path) == 200
     assert count(db_path, "SELECT COUNT(*) FROM runs") == 1
 

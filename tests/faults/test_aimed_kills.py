@@ -1,4 +1,4 @@
-"""kill -9 at chosen places: inside a migration, a rotation, a drain and finish()."""
+"""kill -9 at chosen calls: inside a migration, a rotation, a drain and finish()."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from tests.conftest import Server
 
-# Opens a copy of a database and dies before the n-th thing that it asks of SQLite, for every n;
-# each attempt is a process of its own, forked from one that has imported everything.
+# Opens a copy of a database, and is killed before the n-th call of SQLite, for every n. Each
+# attempt runs in a forked process, so that modules are imported only once.
 DIE_MIGRATING = """
 import asyncio, os, shutil, signal, sys
 import aiosqlite
@@ -38,19 +38,19 @@ async def migrate(path):
     await db.open()
     await db.close()
 
-async def take_in(path):
+async def recover_all(path):
     db = Database(path)
     await db.open()
     await recover(db)
     await db.close()
 
-def child(path, left):
+def child(path, remaining):
     execute = aiosqlite.Connection._execute
 
     def count(*args, **kwargs):
-        nonlocal left
-        left -= 1
-        if left == 0:
+        nonlocal remaining
+        remaining -= 1
+        if remaining == 0:
             os.kill(os.getpid(), signal.SIGKILL)
         return execute(*args, **kwargs)
 
@@ -69,7 +69,7 @@ while status != 0:
         child(path, deaths + 1)
     status = os.waitpid(pid, 0)[1]
     assert status in (0, signal.SIGKILL), status
-    asyncio.run(take_in(path))
+    asyncio.run(recover_all(path))
     deaths += 1
 print(deaths - 1)
 """
@@ -77,7 +77,7 @@ print(deaths - 1)
 
 @pytest.mark.parametrize("version", [1, 6, len(migrations()) - 1])
 async def test_a_kill_at_any_moment_of_a_migration(tmp_path: Path, version: int) -> None:
-    """What the old database holds is there afterwards, and so is what waited in a journal."""
+    """No point of the old database and of a waiting journal is lost."""
     old = tmp_path / "old" / "t.db"
     make_older_database(old, version)
     spool = old.with_name("t.db-spool")
@@ -117,8 +117,8 @@ async def test_a_kill_at_any_moment_of_a_migration(tmp_path: Path, version: int)
         assert states == [("r", "running"), ("later", "failed")]
 
 
-# Logs, with an acknowledgement of each call on a pipe, and dies at a place that is named by a
-# module, what is called there, how often it has been, and whether it has done its work then.
+# Logs, acknowledges each call on a pipe, and is killed at a call that is given by module, name,
+# number of calls, and "before" or "after".
 DIE_LOGGING = """
 import importlib, inspect, os, signal, sys, time
 from trackai.ingest import journal
@@ -136,12 +136,12 @@ def kill_at(place):
     module, _, owner = where.partition(":")
     owner = getattr(importlib.import_module(module), owner) if owner else (
         importlib.import_module(module))
-    real, left = getattr(owner, called), int(nth)
+    real, remaining = getattr(owner, called), int(nth)
 
     def counted():
-        nonlocal left
-        left -= 1
-        return left == 0
+        nonlocal remaining
+        remaining -= 1
+        return remaining == 0
 
     async def waiting(*args, **kwargs):
         now = counted()
@@ -213,7 +213,7 @@ print(step)
 
 
 @pytest.mark.timeout(300)
-def test_a_running_server_takes_in_what_was_logged_until_a_kill(
+def test_a_running_server_recovers_the_journals_of_killed_processes(
     db_path: Path, server: Server
 ) -> None:
     with subprocess.Popen(
@@ -226,10 +226,10 @@ def test_a_running_server_takes_in_what_was_logged_until_a_kill(
         assert beside.stdout.readline() == "ready\n"
         with ThreadPoolExecutor(4) as pool:
             acknowledged = list(pool.map(die_at, range(len(PLACES))))
-        # Nobody but the server is there to notice.
+        # Only the server can recover them.
         deadline = time.monotonic() + 60
-        while left := journals_of_dead(db_path, beside.pid):
-            assert time.monotonic() < deadline, left
+        while remaining := unrecovered(db_path, beside.pid):
+            assert time.monotonic() < deadline, remaining
             time.sleep(0.1)
         logged = int(beside.communicate("\n", timeout=60)[0])
     assert beside.returncode == 0
@@ -238,14 +238,14 @@ def test_a_running_server_takes_in_what_was_logged_until_a_kill(
         assert states.pop("beside") == "completed"
         check(connection, "beside", logged, exactly=True)
         for number, (place, calls) in enumerate(zip(PLACES, acknowledged, strict=True)):
-            # In finish() the script has already said how it ended.
+            # Before finish(), the end of the run has been recorded.
             finishing = place.startswith("finish")
             assert states[f"r{number}"] == ("completed" if finishing else "failed"), place
             check(connection, f"r{number}", calls, exactly=finishing)
 
 
 def die_at(number: int) -> int:
-    """How many calls a process acknowledged before it died at a place."""
+    """The number of calls that a process acknowledged before it was killed."""
     died = subprocess.run(
         [sys.executable, "-c", DIE_LOGGING, f"r{number}", PLACES[number]],
         capture_output=True,
@@ -256,8 +256,8 @@ def die_at(number: int) -> int:
     return len(died.stdout)
 
 
-def journals_of_dead(db_path: Path, alive: int) -> list[str]:
-    """The runs that say they run though only one does, and the journals besides its own."""
+def unrecovered(db_path: Path, alive: int) -> list[str]:
+    """Running writers and journals, except for those of the process `alive`."""
     with closing(sqlite3.connect(db_path)) as connection:
         rows = connection.execute(
             "SELECT uid FROM writers WHERE state = 'running' AND pid != ?", (alive,)
@@ -271,12 +271,17 @@ def journals_of_dead(db_path: Path, alive: int) -> list[str]:
 
 
 def check(connection: sqlite3.Connection, name: str, calls: int, *, exactly: bool) -> None:
-    """All that was acknowledged is there once; of the call that was cut off, nothing or all."""
+    """All acknowledged calls are stored once; the interrupted one is stored as a whole or not."""
     for path in ("a", "b"):
         rows: list[Any] = connection.execute(
-            "SELECT metrics.step, metrics.value, series.points FROM metrics"
-            " JOIN series ON series.id = series_id JOIN runs ON runs.id = run_id"
-            " WHERE runs.name = ? AND path = ? ORDER BY 1",
+            """
+            SELECT metrics.step, metrics.value, series.points
+            FROM metrics
+            JOIN series ON series.id = series_id
+            JOIN runs ON runs.id = run_id
+            WHERE runs.name = ? AND path = ?
+            ORDER BY 1
+            """,
             (name, path),
         ).fetchall()
         assert len(rows) in ((calls,) if exactly else (calls, calls + 1)), name

@@ -1,4 +1,4 @@
-"""How a script ends is how its run ends: signals, exit codes, and the program's own handlers."""
+"""The end of a script decides the state of its run: signals, exit codes, the script's handlers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def outcome(path: Path) -> tuple[str, int]:
 
 
 def run_until_ready(db_path: Path, script: str, then: signal.Signals | None) -> tuple[int, str]:
-    """Run a script; when it has printed "ready", send it a signal."""
+    """Run a script, and send it a signal once it has printed "ready"."""
     with subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(script)],
         env={**os.environ, "TRACKAI_DB_PATH": str(db_path)},
@@ -79,7 +79,7 @@ def test_a_signal_in_the_middle_of_logging(db_path: Path) -> None:
 
 
 @pytest.mark.parametrize("first", ["handler", "run"])
-def test_a_handler_of_the_program_stays(db_path: Path, first: str) -> None:
+def test_a_handler_of_the_script_is_kept(db_path: Path, first: str) -> None:
     handler = """
     def stop(*_):
         os.write(1, b"mine\\n")  # print() may be interrupted by the signal, and is not reentrant
@@ -115,7 +115,7 @@ def test_init_inside_a_running_event_loop(db_path: Path) -> None:
     import asyncio, trackai
 
     async def main():
-        for cell in range(3):  # a cell that is run again begins a run of its own
+        for cell in range(3):  # running a cell again starts a new run
             run = trackai.init(project="p", name="r")
             for step in range(100):
                 run.log({"x": step})

@@ -1,4 +1,4 @@
-"""What a process that is forked at a bad moment has inherited: no connection, and no lock."""
+"""Forked processes inherit neither connections nor locks, whenever the fork happens."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="asks /proc")
 
-# `fork(check)` says what a child that has just been forked finds out.
+# `fork(check)` returns the result of `check()` in a forked process.
 FORKING = """
 import os, threading, time, warnings
-warnings.simplefilter("ignore", DeprecationWarning)  # of forking where there are threads
+warnings.simplefilter("ignore", DeprecationWarning)  # about forking with threads
 import trackai
 from trackai.store.engine.database import Database
 from anyio.from_thread import start_blocking_portal
@@ -29,18 +29,20 @@ def fork(check):
         os._exit(0)
     os.close(write)
     with os.fdopen(read) as file:
-        said = file.read()
+        result = file.read()
     assert os.waitpid(pid, 0)[1] == 0
-    return said
+    return result
 
 def inherited():
-    found = []
+    names = []
     for fd in os.listdir("/proc/self/fd"):
         try:
-            found.append(os.path.basename(os.readlink(f"/proc/self/fd/{fd}")))
+            names.append(os.path.basename(os.readlink(f"/proc/self/fd/{fd}")))
         except OSError:
             pass
-    return [one for one in found if one.startswith("trackai.db") or one.endswith(".journal")]
+    return [
+        name for name in names if name.startswith("trackai.db") or name.endswith(".journal")
+    ]
 
 def init():
     try:
@@ -52,11 +54,11 @@ def init():
 """
 
 
-def test_the_database_stays_closed_until_the_fork_has_happened(
+def test_the_database_is_closed_during_a_fork(
     run_python: Callable[..., Any],
 ) -> None:
     script = """
-    # Of another library: it is called after ours, and takes its time.
+    # The slow hook of another library, which is called after that of TrackAI.
     hook = lambda: None
     os.register_at_fork(before=lambda: hook())
     """
@@ -85,7 +87,9 @@ def test_the_database_stays_closed_until_the_fork_has_happened(
     assert (result.stdout, result.stderr) == ("[]\n" * 5 + "stored\n", "")
 
 
-def test_a_fork_while_another_thread_begins_and_ends_runs(run_python: Callable[..., Any]) -> None:
+def test_a_fork_while_a_thread_starts_and_finishes_runs(
+    run_python: Callable[..., Any],
+) -> None:
     script = """
     stop = threading.Event()
 
@@ -96,16 +100,16 @@ def test_a_fork_while_another_thread_begins_and_ends_runs(run_python: Callable[.
 
     thread = threading.Thread(target=begin_and_end)
     thread.start()
-    found = [fork(inherited) for _ in range(60)]
+    results = [fork(inherited) for _ in range(60)]
     stop.set()
     thread.join()
-    print([one for one in found if one != "[]"])
+    print([result for result in results if result != "[]"])
     """
     result = run_python(FORKING + textwrap.dedent(script))
     assert (result.stdout, result.stderr) == ("[]\n", "")
 
 
-def test_a_connection_that_is_inherited_all_the_same_is_known_to_the_child(
+def test_a_child_refuses_to_open_a_database_with_an_inherited_connection(
     run_python: Callable[..., Any],
 ) -> None:
     script = """

@@ -1,4 +1,4 @@
-"""Exceptions that a signal raises in the middle of log(), and that the program survives."""
+"""Signal handlers that raise in the middle of log(), in scripts that continue."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     import pytest
 
 
-def ends_before(line: int, writer: JournalWriter, step: int) -> bool:
-    """Whether a call is ended by Ctrl-C before the n-th line of Python that it comes to."""
+def interrupt(line: int, writer: JournalWriter, step: int) -> bool:
+    """Append with a KeyboardInterrupt before the n-th line of Python; whether it was raised."""
     lines = itertools.count(1)
 
     def trace(frame: object, event: str, _: object) -> Callable[..., Any]:
@@ -43,14 +43,14 @@ def append(writer: JournalWriter, step: int) -> None:
 
 
 def steps(writer: JournalWriter) -> list[int]:
-    """What a reader finds in all files that are there, none of it damaged."""
-    found: list[Any] = []
+    """The steps in all files, which must not be damaged."""
+    read: list[Any] = []
     for path in sorted(writer.paths[0].parent.iterdir()):
         reader = JournalReader(path)
         while (batch := reader.read(final=True)) is not None:
-            found += [step for column in batch.columns for step in column.steps]
+            read += [step for column in batch.columns for step in column.steps]
         assert reader.damages == []
-    return sorted(found)
+    return sorted(read)
 
 
 def test_ctrl_c_anywhere_in_a_rotation_loses_no_other_call(tmp_path: Path) -> None:
@@ -60,14 +60,14 @@ def test_ctrl_c_anywhere_in_a_rotation_loses_no_other_call(tmp_path: Path) -> No
         writer = JournalWriter(tmp_path / str(line), OPENED, rotate_bytes=1)
         for step in range(4):
             append(writer, step)
-        was_ended = ends_before(line, writer, 4)
+        was_interrupted = interrupt(line, writer, 4)
         for step in range(5, 10):
             append(writer, step)
         assert {*range(4), *range(5, 10)} <= set(steps(writer)), line
         assert len(set(writer.paths)) == len(list(writer.paths[0].parent.iterdir())), line
         writer.close()
         assert len(os.listdir("/dev/fd")) == handles, line  # noqa: PTH208
-        if not was_ended:
+        if not was_interrupted:
             break
     assert line > 50
 
@@ -81,7 +81,7 @@ def test_ctrl_c_before_the_disk_is_full_loses_no_other_call(
     for line in itertools.count(1):
         (tmp_path / str(line)).mkdir()
         writer = JournalWriter(tmp_path / str(line), OPENED)
-        was_ended = ends_before(line, writer, 0)
+        was_interrupted = interrupt(line, writer, 0)
         for step in range(1, 20):
             append(writer, step)
         with monkeypatch.context() as patch:
@@ -92,7 +92,7 @@ def test_ctrl_c_before_the_disk_is_full_loses_no_other_call(
         assert writer.retry()
         assert set(range(1, 22)) <= set(steps(writer)), line
         writer.close()
-        if not was_ended:
+        if not was_interrupted:
             break
     assert line > 10
 
@@ -134,6 +134,6 @@ def test_time_outs_in_the_middle_of_logging(
         """
     )
     assert result.stderr == ""
-    found = stored(db_path)
-    assert len(set(found)) == len(found)
-    assert {int(step) for step in (tmp_path / "acknowledged").read_text().split()} <= set(found)
+    points = stored(db_path)
+    assert len(set(points)) == len(points)
+    assert {int(step) for step in (tmp_path / "acknowledged").read_text().split()} <= set(points)

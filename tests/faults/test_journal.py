@@ -64,15 +64,15 @@ async def test_one_damaged_frame_costs_one_call(
     assert await steps(db) == [step for step in range(100) if step != 49]
     assert (report.points, report.ended, len(report.damages)) == (99, False, 1)
     assert f"at byte {begin} " in report.damages[0]
-    kept = path.with_name(path.name + ".damaged")
-    assert kept.read_bytes() == data
-    assert str(kept) in caplog.text
+    renamed = path.with_name(path.name + ".damaged")
+    assert renamed.read_bytes() == data
+    assert str(renamed) in caplog.text
     assert f"at byte {begin} " in caplog.text
     assert not path.exists()
     assert await recover(db) == []
 
 
-async def test_a_damaged_beginning_is_told_by_the_database(db: Database) -> None:
+async def test_a_damaged_first_frame_is_replaced_by_the_database(db: Database) -> None:
     writer = write(db.spool, 10)
     [path] = writer.paths
     drain = Drain(db, path)
@@ -98,7 +98,7 @@ async def test_damaged_names_are_not_guessed(db: Database) -> None:
     path.write_bytes(data)
     [report] = await recover(db)
     assert await steps(db) == [10]
-    assert "without their names" in " ".join(report.damages)
+    assert "without names" in " ".join(report.damages)
 
 
 @given(
@@ -106,23 +106,23 @@ async def test_damaged_names_are_not_guessed(db: Database) -> None:
     st.data(),
     st.binary(min_size=1, max_size=60),
 )
-def test_whatever_lies_between_frames_is_found_around(
+def test_bytes_between_frames_are_skipped(
     tmp_path_factory: pytest.TempPathFactory, sizes: list[int], data: st.DataObject, noise: bytes
 ) -> None:
-    whole = [encode(OPENED), encode(Keys(0, "step", ("a",)))]
-    whole += [encode(Points(0, step, step, ["x" * size])) for step, size in enumerate(sizes)]
-    place = data.draw(st.integers(2, len(whole)))
+    encoded = [encode(OPENED), encode(Keys(0, "step", ("a",)))]
+    encoded += [encode(Points(0, step, step, ["x" * size])) for step, size in enumerate(sizes)]
+    position = data.draw(st.integers(2, len(encoded)))
     path = tmp_path_factory.mktemp("journal") / "j"
-    path.write_bytes(b"".join([*whole[:place], noise, *whole[place:]]))
+    path.write_bytes(b"".join([*encoded[:position], noise, *encoded[position:]]))
     reader = JournalReader(path)
-    found: list[float] = []
+    read: list[float] = []
     while (batch := reader.read(50, final=True)) is not None:
-        found += [step for column in batch.columns for step in column.steps]
-    assert found == list(range(len(sizes)))
+        read += [step for column in batch.columns for step in column.steps]
+    assert read == list(range(len(sizes)))
 
 
 @pytest.mark.parametrize("size", [1, READ_BYTES + 1000])
-async def test_a_call_that_cannot_be_stored_keeps_back_no_other(
+async def test_a_call_that_cannot_be_stored_does_not_block_others(
     db: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, size: int
 ) -> None:
     monkeypatch.setattr(guard, "reraise", False)
@@ -130,7 +130,7 @@ async def test_a_call_that_cannot_be_stored_keeps_back_no_other(
     writer.append_points("step", ("text",), 0, 1, ["x" * size])  # read again each time
     for step in range(1, 200):
         writer.append_points("step", ("a",), step, step + 1, [1.0])
-    writer.append_points("step", ("a",), 1 << 63, 1000, [1.0])  # no step that SQLite could hold
+    writer.append_points("step", ("a",), 1 << 63, 1000, [1.0])  # too large for SQLite
     for step in range(200, 300):
         writer.append_points("step", ("a",), step, step + 2000, [1.0])
     writer.close()
@@ -142,7 +142,7 @@ async def test_a_call_that_cannot_be_stored_keeps_back_no_other(
     assert report.kept is not None
 
 
-async def test_a_deleted_journal_is_made_anew(db: Database) -> None:
+async def test_a_deleted_journal_is_recreated(db: Database) -> None:
     writer = write(db.spool, 100, rotate_bytes=1000)
     paths = writer.paths
     assert len(paths) > 2
@@ -157,9 +157,9 @@ async def test_a_deleted_journal_is_made_anew(db: Database) -> None:
     assert await steps(db) == list(range(101))
 
 
-async def test_only_old_files_are_taken_for_abandoned(db: Database) -> None:
+async def test_only_old_files_are_removed_as_abandoned(db: Database) -> None:
     db.spool.mkdir(parents=True, exist_ok=True)
-    newborn = db.spool / "1-w-000000.journal.new"  # made, and about to be locked
+    newborn = db.spool / "1-w-000000.journal.new"  # created, and about to be locked
     newborn.touch()
     await recover(db)
     with newborn.open("rb+") as file:
@@ -174,7 +174,7 @@ async def test_only_old_files_are_taken_for_abandoned(db: Database) -> None:
     assert not newborn.exists()
 
 
-async def test_what_cannot_be_kept_is_counted_and_no_more_is_lost(
+async def test_calls_above_the_limit_of_memory_are_dropped_and_counted(
     db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     writer = write(db.spool, 10, held_bytes=2000)
@@ -188,17 +188,17 @@ async def test_what_cannot_be_kept_is_counted_and_no_more_is_lost(
             writer.append_points("step", ("b",), step, step + 1, [1.0])
         assert not writer.retry()
         assert writer.failure is not None
-    kept = 490 - writer.dropped
-    assert 10 < kept < 200
+    held = 490 - writer.dropped
+    assert 10 < held < 200
     assert writer.retry()
     for step in range(500, 510):
         writer.append_points("step", ("b",), step, step + 1, [1.0])
     writer.close()
     await recover(db)
-    assert await steps(db) == [*range(10 + kept), *range(500, 510)]
+    assert await steps(db) == [*range(10 + held), *range(500, 510)]
 
 
-async def test_what_cannot_be_synchronised_is_tried_again(
+async def test_a_failed_flush_to_disk_is_retried(
     db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     writer = write(db.spool, 10, rotate_bytes=1000, sync_each=True)
@@ -219,7 +219,7 @@ async def test_what_cannot_be_synchronised_is_tried_again(
     assert await steps(db) == list(range(200))
 
 
-async def test_half_a_write_is_taken_back(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_partial_write_is_truncated(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     writer = write(db.spool, 10)
 
     def half(fd: int, data: bytes) -> int:
@@ -252,17 +252,17 @@ FULL_DISK = """
 """
 
 
-def test_training_goes_on_while_the_disk_is_full(
+def test_training_continues_while_the_disk_is_full(
     db_path: Path, run_python: Callable[..., Any]
 ) -> None:
     result = run_python(FULL_DISK + "    limit(-1)\n    run.log({'x': 1300})\n    run.finish()")
     assert result.stderr.count("cannot be written") <= 2, result.stderr
-    assert "kept in memory" in result.stderr
+    assert "held in memory" in result.stderr
     assert "can be written again" in result.stderr
     assert stored(db_path) == list(range(1301))
 
 
-def test_a_full_disk_is_told_once(db_path: Path, run_python: Callable[..., Any]) -> None:
+def test_a_full_disk_is_reported_once(db_path: Path, run_python: Callable[..., Any]) -> None:
     result = run_python(
         """
         import time, trackai
@@ -270,11 +270,11 @@ def test_a_full_disk_is_told_once(db_path: Path, run_python: Callable[..., Any])
         from trackai.sdk import recorder
 
         turns = 0
-        take_turn = recorder.Recorder._take_turn
+        store_pending = recorder.Recorder._store_pending
 
         async def counted(self):
             global turns
-            await take_turn(self)
+            await store_pending(self)
             turns += 1
 
         def wait():
@@ -286,7 +286,7 @@ def test_a_full_disk_is_told_once(db_path: Path, run_python: Callable[..., Any])
             raise OSError(28, "No space left on device")
 
         recorder._POLL_SECONDS = 0.01
-        recorder.Recorder._take_turn = counted
+        recorder.Recorder._store_pending = counted
         journal.JournalWriter.__init__.__kwdefaults__["held_bytes"] = 1000
         run = trackai.init(project="p", name="r")
         run.log({"x": 0})
@@ -302,8 +302,8 @@ def test_a_full_disk_is_told_once(db_path: Path, run_python: Callable[..., Any])
         """
     )
     said = [line.partition(":")[0] for line in result.stderr.splitlines()]
-    assert said[0] == "the journal cannot be written, points are kept in memory for now"
-    assert said[1].startswith("more cannot be kept in memory")
+    assert said[0] == "the journal cannot be written, points are held in memory for now"
+    assert said[1].startswith("no more points can be held in memory")
     assert said[2] == "the journal can be written again"
     assert said[3].endswith("calls of log() could not be stored")
     assert len(said) == 4, result.stderr
@@ -311,14 +311,14 @@ def test_a_full_disk_is_told_once(db_path: Path, run_python: Callable[..., Any])
     assert 100 in stored(db_path)
 
 
-def test_what_a_full_disk_does_not_take_lies_elsewhere(
+def test_points_that_a_full_disk_cannot_take_are_written_elsewhere(
     db_path: Path, tmp_path: Path, run_python: Callable[..., Any]
 ) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     result = run_python(FULL_DISK + "    limit(90_000)\n    run.finish()", TMPDIR=str(elsewhere))
     # The limit is one on every file: the journal fits in again, the database does not.
-    assert "not everything could be stored" in result.stderr, result.stderr
+    assert "not all points could be stored" in result.stderr, result.stderr
     shown = trackai("recover", "--json", db=db_path)
     assert shown["recovered"][0]["ended"] is True
     assert stored(db_path) == list(range(1300))
@@ -334,7 +334,7 @@ def test_what_a_full_disk_does_not_take_lies_elsewhere(
 
 
 @pytest.mark.parametrize("what", ["trackai.db-spool", "."])
-def test_folders_that_are_deleted_while_it_logs(
+def test_folders_that_are_deleted_while_logging(
     db_path: Path, run_python: Callable[..., Any], what: str
 ) -> None:
     result = run_python(
@@ -352,7 +352,7 @@ def test_folders_that_are_deleted_while_it_logs(
         run.finish()
         """
     )
-    assert "made anew" in result.stderr
+    assert "has been recreated" in result.stderr
     assert stored(db_path) == list(range(2001))
 
 

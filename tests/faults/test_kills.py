@@ -1,4 +1,4 @@
-"""kill -9 at random instants: nothing acknowledged is lost, nothing is stored twice."""
+"""kill -9 at random times: no acknowledged point is lost, and none is stored twice."""
 
 from __future__ import annotations
 
@@ -17,9 +17,8 @@ if TYPE_CHECKING:
 def test_fifty_processes_are_killed(db_path: Path) -> None:
     seed = random.SystemRandom().randrange(1_000_000)
     print("seed", seed)
-    found = kill_many(db_path, 50, seed=seed)
-    assert found.acknowledged > 1000, seed
-    assert (found.lost, found.doubled, found.wrong_figures, found.wrong_states) == (0, 0, 0, 0), (
-        seed,
-        found,
-    )
+    result = kill_many(db_path, 50, seed=seed)
+    assert result.acknowledged > 1000, seed
+    assert (result.lost, result.doubled, result.wrong_figures, result.wrong_states) == (
+        0, 0, 0, 0
+    ), (seed, result)  # fmt: skip

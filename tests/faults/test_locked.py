@@ -1,4 +1,4 @@
-"""A database that another program keeps locked for longer than SQLite waits for it."""
+"""A database that another program locks for longer than the busy timeout."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ print("locked", flush=True)
 sys.stdin.readline()
 """
 
-# `lock()` starts another program that holds the lock; waiting for it is given up early here.
+# `lock()` starts another program that holds the lock; the busy timeout is short.
 BEGIN = """
     import logging, os, subprocess, sys, threading, time, trackai
     from trackai.store.engine import opening
@@ -29,11 +29,11 @@ BEGIN = """
     HOLD = os.environ.pop("HOLD")
 
     def lock():
-        other = subprocess.Popen(
+        holder = subprocess.Popen(
             [sys.executable, "-c", HOLD], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
-        assert other.stdout.readline() == "locked\\n"
-        return other
+        assert holder.stdout.readline() == "locked\\n"
+        return holder
 
     run = trackai.init(project="p", name="r")
     for step in range(1000):
@@ -44,19 +44,19 @@ BEGIN = """
 
 def state(path: Path) -> str:
     with closing(sqlite3.connect(path)) as connection:
-        [(found,)] = connection.execute("SELECT state FROM runs").fetchall()
-        return str(found)
+        [(state_,)] = connection.execute("SELECT state FROM runs").fetchall()
+        return str(state_)
 
 
-def test_training_goes_on_and_is_told_once(db_path: Path, run_python: Callable[..., Any]) -> None:
+def test_training_continues_with_one_warning(db_path: Path, run_python: Callable[..., Any]) -> None:
     result = run_python(
         BEGIN
         + """
-    other = lock()
+    holder = lock()
     for step in range(1000, 5000):
         run.log({"x": step})
     time.sleep(4)
-    other.communicate("\\n")
+    holder.communicate("\\n")
     run.finish()
     """,
         HOLD=HOLD,
@@ -67,15 +67,17 @@ def test_training_goes_on_and_is_told_once(db_path: Path, run_python: Callable[.
     assert (state(db_path), stored(db_path)) == ("completed", list(range(5000)))
 
 
-def test_finish_says_where_the_points_wait(db_path: Path, run_python: Callable[..., Any]) -> None:
+def test_finish_names_the_journal_of_the_waiting_points(
+    db_path: Path, run_python: Callable[..., Any]
+) -> None:
     result = run_python(
         BEGIN
         + """
-    other = lock()
+    holder = lock()
     for step in range(1000, 5000):
         run.log({"x": step})
     run.finish()
-    other.communicate("\\n")
+    holder.communicate("\\n")
     """,
         HOLD=HOLD,
     )
@@ -94,7 +96,7 @@ for step in range(100):
     run.log({"x": step})
 os.kill(os.getpid(), 9)
 """
-# The command, but it does not wait for half a minute.
+# The command with a short busy timeout.
 RECOVER = """
 from trackai.cli import main
 from trackai.store.engine import opening
@@ -103,40 +105,38 @@ main(["recover"])
 """
 
 
-def test_recover_says_what_it_could_not_store(
+def test_recover_reports_that_the_database_is_locked(
     db_path: Path, run_python: Callable[..., Any]
 ) -> None:
     run_python(DIE, check=False)
-    with closing(sqlite3.connect(db_path, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
+    with closing(sqlite3.connect(db_path, isolation_level=None)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
         result = run_python(RECOVER, check=False)
         assert (result.returncode, result.stdout) == (1, "")
-        [said] = result.stderr.splitlines()
-        assert f"could not recover journals in {db_path}-spool: " in said
-        assert "locked by another program" in said
-        other.execute("ROLLBACK")
+        [message] = result.stderr.splitlines()
+        assert f"could not recover journals in {db_path}-spool: " in message
+        assert "locked by another program" in message
+        holder.execute("ROLLBACK")
     [recovered] = trackai("recover", "--json", db=db_path)["recovered"]
     assert (recovered["run"], state(db_path), stored(db_path)) == ("r", "failed", [*range(100)])
 
 
-def test_init_waits_also_where_there_is_something_to_recover(
-    db_path: Path, run_python: Callable[..., Any]
-) -> None:
+def test_init_waits_with_journals_to_recover(db_path: Path, run_python: Callable[..., Any]) -> None:
     run_python(DIE, check=False)
     result = run_python(
         """
         import logging, os, sqlite3, trackai
         from trackai.store.engine import opening
         opening.BUSY_SECONDS = 0.1
-        other = sqlite3.connect(
+        holder = sqlite3.connect(
             os.environ["TRACKAI_DB_PATH"], isolation_level=None, check_same_thread=False
         )
-        other.execute("BEGIN IMMEDIATE")
+        holder.execute("BEGIN IMMEDIATE")
 
         class GiveWay(logging.StreamHandler):
             def emit(self, record):
                 super().emit(record)
-                other.execute("ROLLBACK")
+                holder.execute("ROLLBACK")
 
         logging.getLogger("trackai").addHandler(GiveWay())
         with trackai.init(project="p", name="r", resume="must") as run:
@@ -153,8 +153,8 @@ def test_init_waits(db_path: Path, run_python: Callable[..., Any]) -> None:
         BEGIN
         + """
     run.finish()
-    other = lock()
-    threading.Timer(2, other.communicate, ["\\n"]).start()
+    holder = lock()
+    threading.Timer(2, holder.communicate, ["\\n"]).start()
     run = trackai.init(project="p", name="r", resume="must")
     run.log({"x": 1000})
     run.finish()

@@ -1,4 +1,4 @@
-"""Many threads and processes that log to one run, and processes that are forked from one."""
+"""Threads and processes that log to one run, and forked processes."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ FORKING = """
         "lambda: reap([fork(lambda: None)])",
     ],
 )
-def test_a_child_logs_and_ends_in_any_way(
+def test_a_forked_process_logs_and_ends_in_any_way(
     db_path: Path, run_python: Callable[..., Any], end: str
 ) -> None:
     # A child may also leave the with block of a caller, or the script itself, normally.
@@ -128,8 +128,8 @@ def test_multiprocessing(db_path: Path, tmp_path: Path, method: str) -> None:
             import multiprocessing, sys, trackai
 
             def own(number):
-                with trackai.init(project="p", name=f"own-{number}") as mine:
-                    mine.log({"x": number})
+                with trackai.init(project="p", name=f"own-{number}") as run:
+                    run.log({"x": number})
 
             def inherited(number):
                 trackai.log({"from/child": number})
@@ -217,7 +217,7 @@ def test_ranks_write_side_by_side(
     assert counts_agree(db_path)
     page = server.get("/api/metrics/runs/1/metric/loss?limit=10000")
     assert len(page["data"]) == 8 * 200
-    # Whoever comes when all are gone is a new attempt.
+    # A process that starts after all have ended begins a new attempt.
     start_ranks(db_path, "{'name': 'r', 'resume': 'allow'}", ["run.finish()"])
     assert query(db_path, "SELECT max(attempt) FROM writers") == [(2,)]
 

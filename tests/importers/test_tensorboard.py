@@ -321,7 +321,7 @@ def test_without_the_extra(tmp_path: Path, missing: str) -> None:
     )  # fmt: skip
     assert process.returncode == 1
     message = (
-        "reading TensorBoard's files needs a further package: pip install 'trackai[tensorboard]'"
+        "reading TensorBoard's files needs an extra package: pip install 'trackai[tensorboard]'"
     )
     assert process.stderr.strip() == f"trackai: {message}"
     assert not (tmp_path / "x.db").exists()

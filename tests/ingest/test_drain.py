@@ -1,4 +1,4 @@
-"""Storing journals exactly once, whoever does it and whatever happens in between."""
+"""Journals are stored exactly once, also by several processes and after crashes."""
 
 from __future__ import annotations
 
@@ -33,11 +33,14 @@ def write(db: Database, calls: int = 100, **fields: Any) -> JournalWriter:
 
 
 async def counts(db: Database) -> tuple[int, int, int]:
-    """Points in rows, points in the figures, runs."""
+    """The number of points by their rows, of points by the figures of series, and of runs."""
     async with db.read() as conn:
         rows = await conn.execute_fetchall(
-            "SELECT (SELECT COUNT(*) FROM metrics), (SELECT coalesce(sum(points), 0) FROM series),"
-            " (SELECT COUNT(*) FROM runs)"
+            """
+            SELECT (SELECT COUNT(*) FROM metrics),
+                   (SELECT coalesce(sum(points), 0) FROM series),
+                   (SELECT COUNT(*) FROM runs)
+            """
         )
         return next(iter(rows))  # type: ignore[return-value]
 
@@ -61,7 +64,7 @@ async def test_many_drains_at_once_store_once(db: Database) -> None:
     writer.close()
 
 
-async def test_a_drain_whose_transaction_fails_stores_it_the_next_time(
+async def test_a_failed_transaction_is_retried(
     db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     writer = write(db, 10)
@@ -81,7 +84,7 @@ async def test_a_drain_whose_transaction_fails_stores_it_the_next_time(
     writer.close()
 
 
-async def test_a_database_that_was_replaced_gets_it_again(db: Database) -> None:
+async def test_a_replaced_database_gets_all_points_again(db: Database) -> None:
     writer = write(db, 10)
     drain = Drain(db, writer.paths[0])
     await drain.store_all()
@@ -93,10 +96,10 @@ async def test_a_database_that_was_replaced_gets_it_again(db: Database) -> None:
     writer.close()
 
 
-async def test_a_database_that_was_put_back_gets_what_it_lacks(
+async def test_a_restored_copy_of_a_database_gets_the_missing_points(
     db: Database, tmp_path: Path
 ) -> None:
-    """A copy from before the last points, put in the place of the file."""
+    """A copy from before the last points replaces the file."""
     writer = write(db, 10)
     await Drain(db, writer.paths[0]).store_all()
     await db.checkpoint()
@@ -116,7 +119,7 @@ async def test_a_database_that_was_put_back_gets_what_it_lacks(
     assert await counts(db) == (40, 40, 1)
 
 
-# Dies before the n-th thing that it asks of SQLite or that removes a file.
+# Is killed before the n-th call of SQLite or removal of a file.
 RECOVER = """
 import asyncio, os, signal, sys
 import aiosqlite
@@ -124,13 +127,13 @@ from pathlib import Path
 from trackai.ingest.recovery import recover
 from trackai.store.engine.database import Database
 
-left = int(sys.argv[2])
+remaining = int(sys.argv[2])
 
 def before(function):
     def count(*args, **kwargs):
-        global left
-        left -= 1
-        if left == 0:
+        global remaining
+        remaining -= 1
+        if remaining == 0:
             os.kill(os.getpid(), signal.SIGKILL)
         return function(*args, **kwargs)
     return count
@@ -147,8 +150,8 @@ asyncio.run(main())
 """
 
 
-def recovering(db: Database, left: int) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-c", RECOVER, str(db.path), str(left)])
+def start_recovery(db: Database, calls: int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", RECOVER, str(db.path), str(calls)])
 
 
 async def test_a_kill_at_any_moment_while_journals_are_recovered(db: Database) -> None:
@@ -156,10 +159,10 @@ async def test_a_kill_at_any_moment_while_journals_are_recovered(db: Database) -
     assert len(writer.paths) > 2
     writer.close()
     for number in range(1, 200, 7):
-        if recovering(db, number).wait(timeout=60) == 0:
+        if start_recovery(db, number).wait(timeout=60) == 0:
             break
     else:
-        pytest.fail("it never came to its end")
+        pytest.fail("recovery never finished")
     assert number > 7
     assert await counts(db) == (120, 120, 1)
     async with db.read() as conn:
@@ -170,14 +173,14 @@ async def test_a_kill_at_any_moment_while_journals_are_recovered(db: Database) -
 async def test_four_processes_recover_at_once(db: Database) -> None:
     for number in range(6):
         write(db, 40, writer_uid=f"w{number}", run_uid=f"r{number}", run_slug=f"r{number}").close()
-    others = [recovering(db, 1_000_000) for _ in range(4)]
-    assert [other.wait(timeout=60) for other in others] == [0] * 4
+    processes = [start_recovery(db, 1_000_000) for _ in range(4)]
+    assert [process.wait(timeout=60) for process in processes] == [0] * 4
     assert await counts(db) == (480, 480, 6)
     assert not list(db.spool.glob("*.journal*"))
 
 
-async def test_a_process_that_lives_keeps_its_journals(db: Database) -> None:
-    """Only the lock of a real process tells; its end, however it comes, lets go of them."""
+async def test_the_journals_of_a_running_process_are_left_alone(db: Database) -> None:
+    """The lock of a real process protects its journals until it ends, in whatever way."""
     with subprocess.Popen(
         [sys.executable, "-c", LIVE, str(db.spool)],
         stdin=subprocess.PIPE,
@@ -209,7 +212,7 @@ sys.stdin.readline()
 """
 
 
-async def test_the_living_are_left_alone(db: Database) -> None:
+async def test_the_journals_of_an_open_writer_are_left_alone(db: Database) -> None:
     writer = write(db)
     assert await recover(db) == []
     assert await counts(db) == (0, 0, 0)
@@ -221,7 +224,9 @@ async def test_the_living_are_left_alone(db: Database) -> None:
 
 
 @pytest.mark.parametrize(("ended", "state"), [(True, "completed"), (False, "failed")])
-async def test_what_is_left_behind_ends_as_it_ended(db: Database, ended: bool, state: str) -> None:
+async def test_a_recovered_run_has_the_state_of_its_writer(
+    db: Database, ended: bool, state: str
+) -> None:
     writer = write(db)
     if ended:
         writer.append(Ended("completed", 5))
@@ -256,7 +261,7 @@ async def test_a_late_journal_does_not_end_a_run_that_was_resumed(db: Database) 
     resumed.close()
 
 
-async def test_a_torn_end_is_dropped(db: Database) -> None:
+async def test_an_incomplete_frame_at_the_end_is_dropped(db: Database) -> None:
     writer = write(db, 3)
     [path] = writer.paths
     writer.close()
@@ -267,7 +272,7 @@ async def test_a_torn_end_is_dropped(db: Database) -> None:
     assert not path.exists()
 
 
-async def test_a_fresh_journal_is_not_older_than_its_run(db: Database) -> None:
+async def test_a_run_has_the_creation_time_of_its_journal(db: Database) -> None:
     now = time.time_ns() // 1000
     writer = write(db, 1, created_at=now, started_at=now)
     await Drain(db, writer.paths[0]).store_all()

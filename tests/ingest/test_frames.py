@@ -1,4 +1,4 @@
-"""The codec of journals: any prefix, any damage."""
+"""Encoding and decoding of frames: any prefix, any damage."""
 
 from __future__ import annotations
 
@@ -41,21 +41,19 @@ any_frame: st.SearchStrategy[Frame] = st.one_of(
 
 
 def exactly(frame: Any) -> bytes:
-    """For comparison: NaN equals itself, 1 is not 1.0."""
+    """Encode for comparison: NaN equals itself, and 1 differs from 1.0."""
     return encode(frame)
 
 
 @given(st.lists(any_frame, max_size=6), st.data())
-def test_any_prefix_yields_exactly_the_whole_frames_in_it(
-    written: list[Frame], data: st.DataObject
-) -> None:
+def test_any_prefix_yields_its_complete_frames(written: list[Frame], data: st.DataObject) -> None:
     encoded = [encode(frame) for frame in written]
     journal = b"".join(encoded)
     cut = data.draw(st.integers(0, len(journal)))
-    found, damage = decode(journal[:cut])
+    read, damage = decode(journal[:cut])
     ends = [sum(map(len, encoded[: number + 1])) for number in range(len(encoded))]
-    assert [end for _, end in found] == [end for end in ends if end <= cut]
-    assert [exactly(frame) for frame, _ in found] == encoded[: len(found)]
+    assert [end for _, end in read] == [end for end in ends if end <= cut]
+    assert [exactly(frame) for frame, _ in read] == encoded[: len(read)]
     assert damage is None
 
 
@@ -64,23 +62,23 @@ def test_any_single_flipped_byte_is_detected(written: list[Frame], data: st.Data
     journal = bytearray(b"".join(encode(frame) for frame in written))
     at = data.draw(st.integers(0, len(journal) - 1))
     journal[at] ^= data.draw(st.integers(1, 255))
-    found, damage = decode(bytes(journal))
-    # A larger length may look like a frame that is still being written; never like a whole one.
-    assert damage is not None or len(found) < len(written)
-    assert [exactly(frame) for frame, _ in found] == [
-        exactly(frame) for frame in written[: len(found)]
+    read, damage = decode(bytes(journal))
+    # A larger length may look like an incomplete frame, but never like a complete one.
+    assert damage is not None or len(read) < len(written)
+    assert [exactly(frame) for frame, _ in read] == [
+        exactly(frame) for frame in written[: len(read)]
     ]
-    assert all(end <= at for _, end in found)
+    assert all(end <= at for _, end in read)
 
 
-def test_a_length_that_cannot_be() -> None:
+def test_an_invalid_length() -> None:
     for length in (0, frames.MAX_PAYLOAD + 1, 2**32 - 1):
-        found, damage = decode(encode(OPENED) + struct.pack("<II", length, 0) + b"x" * 100)
-        assert len(found) == 1
+        read, damage = decode(encode(OPENED) + struct.pack("<II", length, 0) + b"x" * 100)
+        assert len(read) == 1
         assert damage is not None
 
 
-def test_a_payload_that_is_no_frame() -> None:
+def test_a_payload_that_is_not_a_frame() -> None:
     import zlib
 
     payload = b"\xc0"

@@ -38,8 +38,10 @@ async def _count(db: Database, sql: str) -> int:
     return int(number)
 
 
-async def _put_all(intake: Intake, wanted: list[tuple[int, Batch]]) -> list[Receipt | TrackAIError]:
-    outcomes: list[Receipt | TrackAIError] = [StoreError("none")] * len(wanted)
+async def _put_all(
+    intake: Intake, batches: list[tuple[int, Batch]]
+) -> list[Receipt | TrackAIError]:
+    outcomes: list[Receipt | TrackAIError] = [StoreError("none")] * len(batches)
 
     async def put(number: int, run: int, batch: Batch) -> None:
         try:
@@ -48,7 +50,7 @@ async def _put_all(intake: Intake, wanted: list[tuple[int, Batch]]) -> list[Rece
             outcomes[number] = error
 
     async with anyio.create_task_group() as tasks:
-        for number, (run, batch) in enumerate(wanted):
+        for number, (run, batch) in enumerate(batches):
             tasks.start_soon(put, number, run, batch)
     return outcomes
 
@@ -56,33 +58,33 @@ async def _put_all(intake: Intake, wanted: list[tuple[int, Batch]]) -> list[Rece
 async def test_batches_that_wait_together_are_one_transaction(db: Database) -> None:
     run = await _make_run(db, "r")
     statements: list[str] = []
-    # Until the block has ended, whoever comes has to wait.
+    # The block holds the write connection, so that all batches have to wait.
     async with anyio.create_task_group() as tasks, db.write() as conn:
         tasks.start_soon(_put_all, Intake(db), [(run, _batch(n)) for n in range(100)])
         await anyio.wait_all_tasks_blocked()
         await conn.set_trace_callback(statements.append)
     async with db.write() as conn:
         await conn.set_trace_callback(None)  # type: ignore[arg-type]
-    # The test's own, then the first alone or with all others, and the test's own again.
+    # That of the test, one with the first batch or all of them, and another of the test.
     assert sum(text.startswith("BEGIN") for text in statements) <= 3
     assert await _count(db, "SELECT COUNT(*) FROM metrics") == 100
     assert await _count(db, "SELECT points FROM series") == 100
 
 
-async def test_one_batch_of_a_group_does_not_spoil_the_others(db: Database) -> None:
+async def test_a_refused_batch_does_not_affect_the_others_of_its_group(db: Database) -> None:
     run = await _make_run(db, "r")
-    first, missing, again, other = await _put_all(
+    first, missing, repeated, last = await _put_all(
         Intake(db),
         [(run, _batch(1, "a")), (run + 1, _batch(2, "b")), (run, _batch(1, "a")), (run, _batch(3))],
     )
     assert first == Receipt(1, False)
     assert isinstance(missing, NotFoundError)
-    assert again == Receipt(1, True)
-    assert other == Receipt(1, False)
+    assert repeated == Receipt(1, True)
+    assert last == Receipt(1, False)
     assert await _count(db, "SELECT COUNT(*) FROM metrics") == 2
 
 
-async def test_a_failed_transaction_stores_nothing_and_says_so_to_all(db: Database) -> None:
+async def test_a_failed_transaction_fails_all_batches_of_its_group(db: Database) -> None:
     run = await _make_run(db, "r")
     async with db.write() as conn:
         await conn.execute(
@@ -97,7 +99,7 @@ async def test_a_failed_transaction_stores_nothing_and_says_so_to_all(db: Databa
     assert await intake.put(run, _batch(1, "1"), host="h") == Receipt(1, False)
 
 
-async def test_too_much_at_once_is_refused_and_nothing_else_is(
+async def test_bytes_above_the_limit_are_refused(
     db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(intakes, "MAX_WAITING_BYTES", 100)
@@ -116,8 +118,8 @@ async def test_too_much_at_once_is_refused_and_nothing_else_is(
 
 
 @pytest.mark.parametrize("cancelled", [0, 1, 2])
-async def test_whoever_gives_up_keeps_nobody_waiting(db: Database, cancelled: int) -> None:
-    """The first stores, the second is called next: neither may leave the others behind."""
+async def test_a_cancelled_client_does_not_block_the_others(db: Database, cancelled: int) -> None:
+    """The first task stores, the second is next: the others must not wait for a cancelled one."""
     run = await _make_run(db, "r")
     intake = Intake(db)
     outcomes: dict[int, Receipt | TrackAIError] = {}
@@ -138,12 +140,12 @@ async def test_whoever_gives_up_keeps_nobody_waiting(db: Database, cancelled: in
         await anyio.wait_all_tasks_blocked()
     assert sorted(outcomes) == sorted({0, 1, 2, 3} - {cancelled})
     assert intake.waiting == 0
-    for number in range(4):  # and those that were told to send again may
+    for number in range(4):  # and all can be sent again
         assert isinstance(await intake.put(run, _batch(number, str(number)), host="h"), Receipt)
     assert await _count(db, "SELECT COUNT(*) FROM metrics") == 4
 
 
-async def test_a_client_of_a_resumed_run_logs_to_its_present_attempt(db: Database) -> None:
+async def test_a_client_of_a_resumed_run_logs_to_its_latest_attempt(db: Database) -> None:
     from trackai.store.catalogue import writers
     from trackai.store.points import metrics
     from trackai.structs.points import Column
@@ -161,11 +163,11 @@ async def test_a_client_of_a_resumed_run_logs_to_its_present_attempt(db: Databas
     assert await _count(db, "SELECT points FROM series") == 3
 
 
-def test_points_at_one_place_are_told_apart_without_a_long_search() -> None:
+def test_points_at_the_same_time_are_separated_in_linear_time() -> None:
     count = 100_000
     column = Column("gpu", "time", [5] * count, [5] * count, [0.5] * count)
-    batches._tell_apart(column)
+    batches._separate_duplicates(column)
     assert column.timestamps == column.steps == list(range(5, 5 + count))
     column = Column("loss", "step", [1, 1, 1, 2, 1], [5, 6, 5, 5, 5], [0.5] * 5)
-    batches._tell_apart(column)
+    batches._separate_duplicates(column)
     assert column.timestamps == [5, 6, 7, 5, 8]

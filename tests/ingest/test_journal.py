@@ -1,4 +1,4 @@
-"""Journals: written, rotated, and read while they are written."""
+"""Journals: writing, rotating, and reading while they are being written."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_calls_become_series(tmp_path: Path) -> None:
     writer.append(Ended("failed", 13))
     batch = JournalReader(writer.paths[0]).read()
     assert batch is not None
-    assert {(one.axis, one.path): rows(one) for one in batch.columns} == {
+    assert {(column.axis, column.path): rows(column) for column in batch.columns} == {
         ("step", "a"): [(0, 10, 1.0), (1.5, 11, 2)],
         ("step", "b"): [(0, 10, "x"), (1.5, 11, True)],
         ("time", "a"): [(12, 12, 3.0)],
@@ -71,31 +71,31 @@ def test_rotation_loses_nothing(tmp_path: Path, seed: int) -> None:
         for key, value in zip(keys, values, strict=True):
             expected.setdefault(("step", key), []).append((time, time, value))
     assert len(writer.paths) > 10
-    found: Points = {}
+    read: Points = {}
     for path in writer.paths:
         for name, points in read_all(JournalReader(path)).items():
-            found.setdefault(name, []).extend(points)
-    assert {name: sorted(points, key=str) for name, points in found.items()} == {
+            read.setdefault(name, []).extend(points)
+    assert {name: sorted(points, key=str) for name, points in read.items()} == {
         name: sorted(points, key=str) for name, points in expected.items()
     }
     writer.close()
 
 
-def test_a_reader_goes_on_where_it_was(tmp_path: Path) -> None:
+def test_a_reader_continues_where_it_stopped(tmp_path: Path) -> None:
     writer = JournalWriter(tmp_path, OPENED)
     reader = JournalReader(writer.paths[0])
-    found: list[object] = []
+    read: list[object] = []
     for time in range(50):
         writer.append_points("step", ("a",), time, time, [float(time)])
         if time % 7 == 0:
-            found += [value for points in read_all(reader).values() for *_, value in points]
-    found += [value for points in read_all(reader).values() for *_, value in points]
-    assert found == [float(time) for time in range(50)]
+            read += [value for points in read_all(reader).values() for *_, value in points]
+    read += [value for points in read_all(reader).values() for *_, value in points]
+    assert read == [float(time) for time in range(50)]
     assert reader.read() is None
     writer.close()
 
 
-def test_rewinding_skips_what_is_stored(tmp_path: Path) -> None:
+def test_rewinding_skips_stored_frames(tmp_path: Path) -> None:
     writer = JournalWriter(tmp_path, OPENED)
     for time in range(10):
         writer.append_points("step", ("a",), time, time, [float(time)])
@@ -110,7 +110,7 @@ def test_rewinding_skips_what_is_stored(tmp_path: Path) -> None:
     writer.close()
 
 
-def test_a_frame_longer_than_what_is_read_at_once(tmp_path: Path) -> None:
+def test_a_frame_longer_than_a_read(tmp_path: Path) -> None:
     writer = JournalWriter(tmp_path, OPENED)
     for size in (10, 5000, 10):
         writer.append_points("step", ("a",), size, size, ["x" * size])
@@ -125,7 +125,7 @@ actions = st.one_of(
         st.just("write"),
         st.sampled_from(["step", "time"]),
         names,
-        st.integers(0, 400),  # how long the values are
+        st.integers(0, 400),  # length of the values
     ),
     st.tuples(st.just("read"), st.integers(1, 600), st.none() | st.integers(1, 5)),
     st.tuples(st.just("rewind")),
@@ -134,17 +134,17 @@ actions = st.one_of(
 
 
 @given(st.lists(actions, max_size=40))
-def test_whatever_is_written_is_read_once_whenever_it_is_read(
+def test_all_points_are_read_once_in_any_order_of_actions(
     tmp_path_factory: pytest.TempPathFactory, actions: list[tuple[Any, ...]]
 ) -> None:
-    """Names are forgotten and files end all the time; a reader stops, goes back and begins anew."""
+    """Names are declared again and files rotate often; readers stop, rewind and restart."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(journal, "_MAX_KEYS", 3)
         writer = JournalWriter(tmp_path_factory.mktemp("journal"), OPENED, rotate_bytes=600)
         readers: dict[Path, JournalReader] = {}
         stored: dict[Path, int] = {}
         expected: Points = {}
-        found: Points = {}
+        points_read: Points = {}
 
         def read(size: int, limit: int | None) -> bool:
             for path in writer.paths:
@@ -154,20 +154,20 @@ def test_whatever_is_written_is_read_once_whenever_it_is_read(
                     assert batch.start == stored.get(path, 0)
                     stored[path] = batch.end
                     for column in batch.columns:
-                        found.setdefault((column.axis, column.path), []).extend(rows(column))
+                        points_read.setdefault((column.axis, column.path), []).extend(rows(column))
                     return True
             return False
 
-        for time, (what, *details) in enumerate(actions):
-            if what == "write":
+        for time, (action, *details) in enumerate(actions):
+            if action == "write":
                 axis, keys, length = details
                 values: list[Value] = [key * length for key in keys]
                 writer.append_points(axis, keys, time, time, values)
                 for key, value in zip(keys, values, strict=True):
                     expected.setdefault((axis, key), []).append((time, time, value))
-            elif what == "read":
+            elif action == "read":
                 read(*details)
-            elif what == "rewind":
+            elif action == "rewind":
                 for path, reader in readers.items():
                     reader.rewind(stored.get(path, 0))
             else:
@@ -177,7 +177,7 @@ def test_whatever_is_written_is_read_once_whenever_it_is_read(
         while read(300, None):
             pass
         writer.close()
-    assert {name: sorted(points, key=repr) for name, points in found.items()} == {
+    assert {name: sorted(points, key=repr) for name, points in points_read.items()} == {
         name: sorted(points, key=repr) for name, points in expected.items()
     }
     assert not any(reader.damages for reader in readers.values())
@@ -201,8 +201,8 @@ while True:
 """
 
 
-def test_what_a_killed_process_has_written_is_all_there(tmp_path: Path) -> None:
-    """Another process reads while it writes, in other files than the one that is written."""
+def test_everything_that_a_killed_process_wrote_is_read(tmp_path: Path) -> None:
+    """This process reads all files while another one writes."""
     folder = tmp_path / "spool"
     folder.mkdir()
     readers: dict[Path, JournalReader] = {}
@@ -236,7 +236,7 @@ def test_what_a_killed_process_has_written_is_all_there(tmp_path: Path) -> None:
     assert len(steps) >= acknowledged
 
 
-def test_a_name_that_is_none_writes_nothing(tmp_path: Path) -> None:
+def test_an_invalid_name_writes_nothing(tmp_path: Path) -> None:
     writer = JournalWriter(tmp_path, OPENED)
     size = writer.paths[0].stat().st_size
     with pytest.raises(TypeError, match="7"):
@@ -245,9 +245,9 @@ def test_a_name_that_is_none_writes_nothing(tmp_path: Path) -> None:
     writer.close()
 
 
-def test_a_journal_is_locked_for_as_long_as_its_writer_lives(tmp_path: Path) -> None:
+def test_a_journal_is_locked_until_its_writer_is_closed(tmp_path: Path) -> None:
     writer = JournalWriter(tmp_path, OPENED)
-    with writer.paths[0].open("rb+") as other:
-        assert not try_lock(other.fileno())
+    with writer.paths[0].open("rb+") as file:
+        assert not try_lock(file.fileno())
         writer.close()
-        assert try_lock(other.fileno())
+        assert try_lock(file.fileno())

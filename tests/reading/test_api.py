@@ -1,4 +1,4 @@
-"""trackai.Api: the same answers from a file and from a server."""
+"""`trackai.Api`: a file and a server return the same."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def test_runs(api: trackai.Api) -> None:
     runs = api.runs("my-project")
     assert [run.name for run in runs] == ["r2", "r1", "r0"]
     assert (len(runs), runs[0].project, runs[0].state) == (3, "My project", "completed")
-    found = api.runs(filter="config.opt/lr < 0.5", sort="metric.loss.min", ascending=True)
-    assert [run.name for run in found] == ["r1", "r2"]
-    assert api.compare(list(found)) == {"opt/lr": [0.1, 0.01]}
+    matches = api.runs(filter="config.opt/lr < 0.5", sort="metric.loss.min", ascending=True)
+    assert [run.name for run in matches] == ["r1", "r2"]
+    assert api.compare(list(matches)) == {"opt/lr": [0.1, 0.01]}
     with pytest.raises(trackai.NotFoundError, match="nope"):
         api.runs("nope")
     with pytest.raises(trackai.NotFoundError, match="99"):
@@ -70,14 +70,14 @@ def test_a_run(api: trackai.Api) -> None:
         run.history("nope")
 
 
-def test_a_run_by_what_people_call_it(api: trackai.Api) -> None:
+def test_a_run_is_found_by_id_slug_path_or_name(api: trackai.Api) -> None:
     for text in ("2", "r1", "my-project/r1", "My project/r1"):
         assert api.run(text).id == 2
     assert api.run("latest").id == 3
     api.run(2).rename('odd "name" \\')
     assert api.run('odd "name" \\').id == 2
     api.run(3).rename("r0")
-    assert api.run("r0").id == 1  # a slug comes before names
+    assert api.run("r0").id == 1  # slugs take precedence over names
     api.run(1).rename("same")
     api.run(2).rename("same")
     with pytest.raises(trackai.InvalidInputError, match=r"my-project/r1 \(id 2\), my-project/r0"):
@@ -86,14 +86,14 @@ def test_a_run_by_what_people_call_it(api: trackai.Api) -> None:
         api.run("nope")
 
 
-def test_figures_are_numbers(api: trackai.Api) -> None:
+def test_summaries_hold_numbers(api: trackai.Api) -> None:
     summary = api.run(1).summary
     assert summary["odd name/%"].last == -math.inf
     assert summary["text"].last == "NaN"
     assert (summary["loss"].min_step, summary["loss"].max_step) == (9, 0)
 
 
-def test_a_thinned_history(api: trackai.Api) -> None:
+def test_a_downsampled_history(api: trackai.Api) -> None:
     with trackai.init(project="Long") as run:
         for step in range(1000):
             run.log({"x": float(step), "nan": math.nan}, step=step)
@@ -119,7 +119,7 @@ def test_a_thinned_history(api: trackai.Api) -> None:
         api.run(1).history("nope", points=10)
 
 
-def test_frames(api: trackai.Api) -> None:
+def test_data_frames(api: trackai.Api) -> None:
     history = api.run(1).history(["loss", "flag", "odd name/%", "gpu"])
     frame = history.to_pandas()
     assert list(frame.columns) == ["loss", "flag", "odd name/%"]  # gpu has no steps
@@ -134,7 +134,7 @@ def test_frames(api: trackai.Api) -> None:
     assert api.run(1).history("gpu").to_pandas().index.name == "time"
 
 
-def test_a_step_that_was_logged_twice_has_its_latest_value(db_path: Path) -> None:
+def test_of_a_step_logged_twice_a_frame_has_the_latest_value(db_path: Path) -> None:
     with trackai.init(project="p") as run:
         for value in (1.0, 2.0, 3.0):
             run.log({"x": value}, step=5)
@@ -161,7 +161,7 @@ def test_arrow(api: trackai.Api) -> None:
 
 
 def test_scripts_for_trackio(api: trackai.Api) -> None:
-    """Every call of its `Api`, as it documents them."""
+    """All calls that trackio documents for its `Api`."""
     runs = api.runs("My project")
     assert repr(runs) == "<Runs project=My project count=3>"
     assert (len(runs), [run.name for run in runs]) == (3, ["r2", "r1", "r0"])
@@ -198,7 +198,7 @@ def test_changes(api: trackai.Api) -> None:
     run = api.run(2)
     run.rename("better").tag("b", "a").untag("b")
     assert (api.run(2).name, api.run(2).tags) == ("better", ["a"])
-    same = api.run(2)  # what somebody else has changed since it was read stays
+    same = api.run(2)  # a second object does not undo changes of the first
     run.tag("b")
     same.tag("c").untag("a", "none")
     assert same.tags == api.run(2).tags == ["b", "c"]
@@ -208,7 +208,7 @@ def test_changes(api: trackai.Api) -> None:
 
 def test_moving(api: trackai.Api) -> None:
     assert api.run(1).move("Else where")
-    assert api.run(2).move("else-where")  # by its slug: no further project is made
+    assert api.run(2).move("else-where")  # by its slug: no second project is created
     assert sorted(api.projects()) == ["Else where", "My project"]
     assert [run.name for run in api.runs("Else where")] == ["r1", "r0"]
     with trackai.init(project="My project", name="r0") as again:
@@ -218,13 +218,13 @@ def test_moving(api: trackai.Api) -> None:
     assert (moved.run_id, moved.project) == ("r0-2", "Else where")
 
 
-def test_a_file_that_is_not_there_is_not_made(tmp_path: Path) -> None:
-    with pytest.raises(trackai.NotFoundError, match=r"no database .*typo\.db"):
+def test_a_missing_file_is_not_created(tmp_path: Path) -> None:
+    with pytest.raises(trackai.NotFoundError, match=r"database .*typo\.db not found"):
         trackai.Api(tmp_path / "typo.db").projects()
     assert not list(tmp_path.iterdir())
 
 
-def test_a_server_that_is_not_there() -> None:
+def test_a_server_that_is_not_running() -> None:
     with pytest.raises(trackai.TrackAIError, match="is it running"):
         trackai.Api("http://127.0.0.1:9").projects()
 
@@ -233,7 +233,7 @@ async def test_inside_a_running_event_loop(some_runs: None) -> None:
     assert len(trackai.Api().runs()) == 3
 
 
-def test_what_cannot_be_stored_is_refused(api: trackai.Api) -> None:
+def test_invalid_changes_are_refused(api: trackai.Api) -> None:
     run = api.run(1)
     for change, field in (
         (lambda: run.rename(""), "name"),

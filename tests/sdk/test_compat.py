@@ -1,4 +1,4 @@
-"""Scripts for wandb and trackio: they go on working, and what they log is kept."""
+"""Scripts written for wandb and trackio work unchanged, and everything they log is stored."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ def test_a_script_for_wandb(db_path: Path, tmp_path: Path, run_python: RunPython
         assert wandb.run is None
         """
     )
-    said = [line for line in ran.stderr.splitlines() if "ignored" in line]
-    assert len(said) == 6, ran.stderr  # each once: five arguments and watch()
+    ignored = [line for line in ran.stderr.splitlines() if "ignored" in line]
+    assert len(ignored) == 6, ran.stderr  # one each for five arguments and watch()
     assert "Low accuracy" in ran.stderr
     assert query(db_path, "SELECT name, state, notes FROM runs") == [
         ("base", "completed", "first try")
@@ -135,13 +135,13 @@ def test_attributes_of_a_run_of_wandb(
         assert trackai.Api().run(run.path).id == run.id
 
 
-def test_a_folder_that_is_gone_does_not_keep_a_run_from_ending(db_path: Path) -> None:
+def test_a_run_finishes_without_its_folder(db_path: Path) -> None:
     with trackai.init(project="p") as run:
         Path(run.dir).rmdir()
     assert query(db_path, "SELECT state FROM runs") == [("completed",)]
 
 
-def test_what_is_empty_is_not_given(db_path: Path) -> None:
+def test_an_empty_argument_means_the_default(db_path: Path) -> None:
     run = trackai.init(project="p", name="", group="", id="")
     assert (run.name, run.group) == (run.run_id, None)
     assert (run.get_url(), run.project_name()) == (run.url, "p")
@@ -187,7 +187,7 @@ def test_a_summary_has_attributes(db_path: Path) -> None:
     ]  # fmt: skip
 
 
-def test_what_is_not_committed_names_the_step_of_the_next_call(db_path: Path) -> None:
+def test_commit_false_lets_the_next_call_use_the_same_step(db_path: Path) -> None:
     with trackai.init(project="p") as run:
         run.log({"a": 1}, step=5, commit=False)
         assert run.step == 5
@@ -201,7 +201,7 @@ def test_what_is_not_committed_names_the_step_of_the_next_call(db_path: Path) ->
     ]  # fmt: skip
 
 
-def test_a_summary_is_read_while_others_log(db_path: Path) -> None:
+def test_the_summary_is_read_while_other_threads_log(db_path: Path) -> None:
     def log_much() -> None:
         for _ in range(2000):
             run.log({"x": 1.0})
@@ -238,7 +238,7 @@ def test_a_script_for_trackio(db_path: Path, run_python: RunPython) -> None:
     assert query(db_path, "SELECT path, step FROM files") == [("table", 5)]
 
 
-def test_an_id_names_the_run_that_goes_on(db_path: Path) -> None:
+def test_a_run_is_resumed_by_its_id(db_path: Path) -> None:
     for value in range(2):
         with trackai.init(project="p", id="mine") as run:
             trackai.log({"loss": value})
@@ -261,7 +261,7 @@ def test_a_disabled_run_leaves_nothing(
     assert not list(tmp_path.glob("trackai-disabled-*"))
 
 
-def test_a_failed_script_says_so(db_path: Path) -> None:
+def test_an_exit_code_fails_the_run(db_path: Path) -> None:
     trackai.init(project="p")
     trackai.finish(exit_code=1)
     assert query(db_path, "SELECT state FROM runs") == [("failed",)]
@@ -273,19 +273,19 @@ def test_an_artifact_of_a_folder(db_path: Path, tmp_path: Path) -> None:
     (folder / "a.json").write_text(json.dumps({}))
     (folder / "deep" / "b.json").write_text("[]")
     with trackai.init(project="p"):
-        kept = trackai.log_artifact(folder, type="dataset")
-        assert kept.name == "data"
-        with_names = trackai.Artifact("named")
-        with_names.add_file(folder / "a.json", name="config.json")
-        with_names.add_dir(folder / "deep", name="more")
-        trackai.log_artifact(with_names)
+        artifact = trackai.log_artifact(folder, type="dataset")
+        assert artifact.name == "data"
+        named = trackai.Artifact("named")
+        named.add_file(folder / "a.json", name="config.json")
+        named.add_dir(folder / "deep", name="more")
+        trackai.log_artifact(named)
     assert query(db_path, "SELECT path, name FROM files ORDER BY path, name") == [
         ("dataset/data", "a.json"), ("dataset/data", "deep/b.json"),
         ("named", "config.json"), ("named", "more/b.json"),
     ]  # fmt: skip
 
 
-def test_mistakes_are_named_and_store_nothing(db_path: Path, tmp_path: Path) -> None:
+def test_errors_name_the_argument_and_store_nothing(db_path: Path, tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="nmae"):
         trackai.init(project="p", nmae="x")
     with pytest.raises(InvalidInputError, match="resume"):
@@ -296,9 +296,9 @@ def test_mistakes_are_named_and_store_nothing(db_path: Path, tmp_path: Path) -> 
     with trackai.init(project="p") as run:
         with pytest.raises(InvalidInputError, match="no file matches"):
             trackai.save(tmp_path / "*.nothing")
-        with pytest.raises(InvalidInputError, match="no file in 'empty'"):
+        with pytest.raises(InvalidInputError, match="'empty' has no files"):
             trackai.log_artifact(trackai.Artifact("empty"))
-        with pytest.raises(InvalidInputError, match="there is no"):
+        with pytest.raises(InvalidInputError, match="not found"):
             trackai.log_artifact(tmp_path / "missing")
         with pytest.raises(InvalidInputError, match="level"):
             trackai.alert("x", level="loud")

@@ -1,4 +1,4 @@
-"""The configuration of a run: live, nested for people, flat in the database."""
+"""The configuration of a run: a live mapping, nested in Python and flat in the database."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def stored(path: Path) -> dict[str, Any]:
     return {key: json.loads(value) for key, value in rows}
 
 
-def test_a_live_mapping_is_stored(db_path: Path) -> None:
+def test_changes_of_the_configuration_are_stored(db_path: Path) -> None:
     with trackai.init(project="p", config={"opt": {"lr": 0.1, "betas": (0.9, 0.99)}, "n": 1}):
         assert trackai.config["opt"]["lr"] == 0.1
         assert trackai.config["opt/lr"] == 0.1
@@ -40,7 +40,7 @@ def test_a_live_mapping_is_stored(db_path: Path) -> None:
     }  # fmt: skip
 
 
-def test_a_value_replaces_all_of_a_nested_one(db_path: Path) -> None:
+def test_assigning_a_key_replaces_its_nested_values(db_path: Path) -> None:
     first = {"opt": {"lr": 1, "deep": {"er": 2}}, "optics": 3, "data": {"path": "x"}}
     with trackai.init(project="p", name="r", config=first) as run:
         run.config["opt"] = {"wd": 4}
@@ -65,19 +65,20 @@ class Optimizer:
 
 
 class Raises:
-    """An object of which not even a text can be had."""
+    """An object without a repr."""
 
     def __repr__(self) -> str:
         raise ValueError
 
 
-def test_what_json_cannot_express_does_not_lose_the_rest(db_path: Path) -> None:
+def test_values_that_json_cannot_express_become_text(db_path: Path) -> None:
     loop: list[Any] = []
     loop.append(loop)
     circle: dict[str, Any] = {"a": 1}
     circle["self"] = circle
     config = {
-        "function": test_a_live_mapping_is_stored, "nan": math.nan, "big": 2**100, "set": {2, 1},
+        "function": test_changes_of_the_configuration_are_stored, "nan": math.nan, "big": 2**100,
+        "set": {2, 1},
         "np": np.float32(0.5), "array": np.arange(3), "path": Path("x"), "data": Optimizer(0.1),
         "bytes": b"\xff", "raises": Raises(), "loop": loop, "empty": {}, "bad": "\ud800",
         "\ud801": 1, "circle": circle, 7: "number",
@@ -85,20 +86,20 @@ def test_what_json_cannot_express_does_not_lose_the_rest(db_path: Path) -> None:
     }  # fmt: skip
     with trackai.init(project="p", config=config):
         pass
-    found = stored(db_path)
-    assert found["nan"] == "NaN"
-    assert found["big"] == 2**100
-    assert found["set"] == [1, 2]
-    assert found["np"] == 0.5
-    assert found["path"] == "x"
-    assert found["data"] == {"lr": 0.1}
-    assert found["empty"] == {}
-    assert found["7"] == "number"
-    assert found["inner/deep"][0] == "Infinity"
-    assert "function" in found["function"]
-    assert found["circle/self/a"] == 1
-    assert found["bad"] == "'\\ud800'"
-    assert len([key for key in found if not key.startswith("circle")]) == len(config) - 1
+    values = stored(db_path)
+    assert values["nan"] == "NaN"
+    assert values["big"] == 2**100
+    assert values["set"] == [1, 2]
+    assert values["np"] == 0.5
+    assert values["path"] == "x"
+    assert values["data"] == {"lr": 0.1}
+    assert values["empty"] == {}
+    assert values["7"] == "number"
+    assert values["inner/deep"][0] == "Infinity"
+    assert "function" in values["function"]
+    assert values["circle/self/a"] == 1
+    assert values["bad"] == "'\\ud800'"
+    assert len([key for key in values if not key.startswith("circle")]) == len(config) - 1
 
 
 def test_an_object_with_attributes_is_a_configuration(db_path: Path) -> None:
@@ -107,20 +108,20 @@ def test_an_object_with_attributes_is_a_configuration(db_path: Path) -> None:
     assert stored(db_path) == {"lr": 0.1, "seed": 1}
 
 
-def test_copies_are_plain(db_path: Path) -> None:
+def test_copies_are_plain_dicts(db_path: Path) -> None:
     with trackai.init(project="p", config={"opt": {"lr": 0.1}, "_seed": 1}) as run:
         run.log({"x": 1})
-        for one in (run.config, trackai.config, run.summary):
-            for copied in (copy.copy(one), copy.deepcopy(one), pickle.loads(pickle.dumps(one))):
+        for live in (run.config, trackai.config, run.summary):
+            for copied in (copy.copy(live), copy.deepcopy(live), pickle.loads(pickle.dumps(live))):
                 assert type(copied) is dict
-                assert copied == dict(one)
+                assert copied == dict(live)
         assert run.config._seed == 1
         copy.deepcopy(run.config)["opt"]["lr"] = 1.0
         assert run.config["opt/lr"] == 0.1
         assert not hasattr(run.config, "__wrapped__")
 
 
-def test_without_a_run(db_path: Path) -> None:
+def test_the_configuration_without_an_active_run(db_path: Path) -> None:
     assert "no active run" in repr(trackai.config)
     with pytest.raises(trackai.NoActiveRunError):
         trackai.config["a"] = 1

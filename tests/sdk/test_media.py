@@ -1,4 +1,4 @@
-"""Images, sounds, tables, histograms: what is logged besides numbers, and what becomes of it."""
+"""Images, sounds, tables and histograms: how they are logged and stored."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def pixels(data: bytes) -> np.ndarray[Any, Any]:
     return np.asarray(PillowImage.open(io.BytesIO(data)))
 
 
-def test_images_lie_at_the_step_of_the_call(db_path: Path, tmp_path: Path) -> None:
+def test_images_are_stored_at_the_step_of_the_call(db_path: Path, tmp_path: Path) -> None:
     square = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
     PillowImage.fromarray(square).save(tmp_path / "mine.png")
     with trackai.init(project="p"):
@@ -92,7 +92,7 @@ def test_arrays_become_images(db_path: Path, array: Any, expected: Any) -> None:
     assert np.array_equal(pixels(content(db_path, "image")[0]), expected)
 
 
-def test_sounds_and_pages_and_texts(db_path: Path) -> None:
+def test_sounds_pages_and_texts(db_path: Path) -> None:
     with trackai.init(project="p"):
         trackai.log(
             {
@@ -108,7 +108,7 @@ def test_sounds_and_pages_and_texts(db_path: Path) -> None:
     assert query(db_path, "SELECT metric, value FROM points") == [("report", "# Well")]
 
 
-def test_a_table_is_kept_as_json(db_path: Path) -> None:
+def test_a_table_is_stored_as_json(db_path: Path) -> None:
     table = trackai.Table(columns=["name", "value"], data=[["a", np.float32(0.5)]])
     table.add_data("b", float("nan"))
     with trackai.init(project="p"):
@@ -117,11 +117,11 @@ def test_a_table_is_kept_as_json(db_path: Path) -> None:
         "columns": ["name", "value"],
         "data": [["a", 0.5], ["b", "NaN"]],
     }
-    with pytest.raises(InvalidInputError, match="3 values under 2 columns"):
+    with pytest.raises(InvalidInputError, match="3 values for 2 columns"):
         table.add_data(1, 2, 3)
 
 
-def test_images_in_a_table_are_files_that_its_cells_name(db_path: Path) -> None:
+def test_images_in_a_table_are_files_that_its_cells_refer_to(db_path: Path) -> None:
     square = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
     table = trackai.Table(columns=["input", "label", 7])
     table.add_data(trackai.Image(square), "a", trackai.Histogram(np_histogram=([3], [0, 1])))
@@ -148,8 +148,8 @@ def test_images_in_a_table_are_files_that_its_cells_name(db_path: Path) -> None:
 
 
 def test_a_table_of_an_array() -> None:
-    some: list[Any] = [np.arange(4).reshape(2, 2), np.zeros((0, 2)), []]
-    for data in some:
+    arrays: list[Any] = [np.arange(4).reshape(2, 2), np.zeros((0, 2)), []]
+    for data in arrays:
         table = trackai.Table(columns=["a", "b"], data=data)
         assert json.loads(table.open().read())["data"] == np.asarray(data).tolist()
 
@@ -158,11 +158,11 @@ def test_a_table_of_an_array() -> None:
     "values",
     [[1e308, -1e308], np.full(5, 1e17), [-1.7e308], [5e-324] * 2, [1e17, 1e17 + 16], [], [0, 0]],
 )
-def test_histograms_of_what_has_no_bins(values: Any) -> None:
-    found = trackai.Histogram(values)
-    assert sum(found.histogram) == len(values)
-    assert found.bins == sorted(set(found.bins))
-    assert all(map(math.isfinite, found.bins))
+def test_histograms_of_values_that_numpy_cannot_bin(values: Any) -> None:
+    histogram = trackai.Histogram(values)
+    assert sum(histogram.histogram) == len(values)
+    assert histogram.bins == sorted(set(histogram.bins))
+    assert all(map(math.isfinite, histogram.bins))
 
 
 def test_histograms_are_a_series(db_path: Path) -> None:
@@ -197,12 +197,12 @@ def test_histograms_are_a_series(db_path: Path) -> None:
         (lambda: trackai.Markdown(1), TypeError),  # type: ignore[arg-type]
     ],
 )
-def test_what_is_none_is_refused_at_once(make: Callable[[], Any], error: type[Exception]) -> None:
+def test_invalid_media_are_refused_at_once(make: Callable[[], Any], error: type[Exception]) -> None:
     with pytest.raises(error):
         make()
 
 
-def test_what_cannot_be_logged_leaves_nothing_of_its_call(db_path: Path, tmp_path: Path) -> None:
+def test_a_call_with_invalid_media_stores_nothing(db_path: Path, tmp_path: Path) -> None:
     gone = tmp_path / "gone.txt"
     gone.write_text("x")
     image = trackai.Image(np.zeros((2, 2)))
@@ -219,7 +219,7 @@ def test_what_cannot_be_logged_leaves_nothing_of_its_call(db_path: Path, tmp_pat
     assert query(db_path, "SELECT COUNT(*) FROM metrics") == [(0,)]
 
 
-def test_a_disk_that_takes_no_file_does_not_stop_the_training(
+def test_training_goes_on_when_a_file_cannot_be_written(
     db_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def full(*_: Any) -> None:
@@ -228,7 +228,7 @@ def test_a_disk_that_takes_no_file_does_not_stop_the_training(
     with trackai.init(project="p"):
         monkeypatch.setattr(JournalWriter, "keep", full)
         trackai.log({"loss": 1.0, "image": trackai.Image(np.zeros((2, 2)))})
-    assert "could not be kept" in caplog.text
+    assert "could not be stored" in caplog.text
     assert query(db_path, "SELECT COUNT(*) FROM metrics") == [(1,)]
 
 
@@ -240,16 +240,16 @@ def test_a_file_is_refused_if_the_run_is_finished_while_it_is_read(
     keep = JournalWriter.keep
 
     def slowly(journal: JournalWriter, write_to: Callable[..., object]) -> Any:
-        kept = keep(journal, write_to)
+        stored = keep(journal, write_to)
         run.finish()
-        return kept
+        return stored
 
     monkeypatch.setattr(JournalWriter, "keep", slowly)
     with pytest.raises(trackai.NoActiveRunError):
         run.save(tmp_path / "late.txt")
 
 
-def test_a_file_survives_the_death_of_its_process(
+def test_a_file_survives_a_crash_of_its_process(
     db_path: Path, run_python: Callable[..., subprocess.CompletedProcess[str]]
 ) -> None:
     died = run_python(
@@ -290,15 +290,15 @@ def test_a_forked_process_logs_files_too(
     assert sorted(content(db_path, "page")) == [b"child", b"parent"]
 
 
-def test_bytes_that_nobody_will_store_are_swept_after_a_while(db_path: Path) -> None:
+def test_abandoned_bytes_are_removed_after_a_while(db_path: Path) -> None:
     spool = db_path.with_name(db_path.name + "-spool")
     spool.mkdir(parents=True)
-    old, young, kept = (spool / f"1-{name}-x{BYTES}" for name in ("old", "young", "kept"))
-    for path in (old, young, kept):
+    old, young, damaged = (spool / f"1-{name}-x{BYTES}" for name in ("old", "young", "damaged"))
+    for path in (old, young, damaged):
         path.write_bytes(b"x")
-    for path in (old, kept):
+    for path in (old, damaged):
         os.utime(path, (time.time() - 7200, time.time() - 7200))
-    (spool / "1-kept-000000.journal.damaged").write_bytes(b"x")
+    (spool / "1-damaged-000000.journal.damaged").write_bytes(b"x")
     trackai.init(project="p")
     trackai.finish()
-    assert {path.name for path in spool.glob(f"*{BYTES}")} == {young.name, kept.name}
+    assert {path.name for path in spool.glob(f"*{BYTES}")} == {young.name, damaged.name}

@@ -1,4 +1,4 @@
-"""The load of the machine, logged beside a run."""
+"""System metrics of the machine, logged during a run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-# What stands for NVIDIA's library where there is no GPU: two of them, the second tells less.
+# A fake of NVIDIA's library with three GPUs; the last one has no temperature.
 NVML = """
     from types import SimpleNamespace as S
     class NVMLError(Exception): pass
@@ -52,7 +52,7 @@ def test_the_load_of_the_machine(db_path: Path) -> None:
     assert logged["network/sent_mb_per_sec"][1] >= 0
 
 
-def test_the_load_of_gpus_that_the_process_sees(
+def test_the_load_of_the_gpus_that_the_process_sees(
     db_path: Path, tmp_path: Path, run_python: Callable[..., subprocess.CompletedProcess[str]]
 ) -> None:
     (tmp_path / "pynvml.py").write_text("\n".join(line[4:] for line in NVML.splitlines()))
@@ -73,7 +73,7 @@ def test_the_load_of_gpus_that_the_process_sees(
     }  # fmt: skip
 
 
-def test_without_the_package_or_the_gpu_the_training_goes_on(
+def test_training_goes_on_without_the_packages(
     db_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "psutil", None)

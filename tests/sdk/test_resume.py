@@ -1,4 +1,4 @@
-"""Resuming from an older checkpoint: one clean curve, and nothing thrown away."""
+"""Resuming from an older checkpoint: the curve is continuous, and superseded points are kept."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from tests.conftest import Server
 
 
-def log(steps: range, value: float, **more: float) -> None:
+def log(steps: range, value: float, **metrics: float) -> None:
     with trackai.init(project="p", name="r", resume="allow") as run:
         for step in steps:
-            run.log({"loss": value, **more}, step=step)
+            run.log({"loss": value, **metrics}, step=step)
 
 
 def figures(path: Path) -> Any:
@@ -40,7 +40,9 @@ def values(server: Server, query: str = "") -> list[float]:
     return [point["value"] for point in page["data"]]
 
 
-def test_the_latest_attempt_wins_from_its_first_step_on(db_path: Path, server: Server) -> None:
+def test_the_latest_attempt_supersedes_points_from_its_first_step_on(
+    db_path: Path, server: Server
+) -> None:
     log(range(100), 1.0)
     log(range(50, 70), 2.0)
     assert values(server) == [1.0] * 50 + [2.0] * 20
@@ -53,7 +55,7 @@ def test_the_latest_attempt_wins_from_its_first_step_on(db_path: Path, server: S
     assert figures(db_path) == (41, 0, 40, 4.0, 1.0, 4.0, 44.0)
 
 
-def test_what_was_superseded_is_there_on_request(db_path: Path, server: Server) -> None:
+def test_superseded_points_are_returned_on_request(db_path: Path, server: Server) -> None:
     log(range(100), 1.0)
     log(range(50, 60), 2.0)
     assert values(server, "attempt=1") == [1.0] * 100
@@ -68,20 +70,20 @@ def test_what_was_superseded_is_there_on_request(db_path: Path, server: Server) 
     connection.close()
 
 
-def test_a_metric_that_is_not_logged_again_stays(db_path: Path, server: Server) -> None:
+def test_a_metric_that_is_not_logged_again_is_not_superseded(db_path: Path, server: Server) -> None:
     log(range(10), 1.0, only=5.0)
     log(range(5, 10), 2.0)
     assert len(server.get("/api/metrics/runs/1/metric/only")["data"]) == 10
 
 
-def test_going_on_where_it_ended_supersedes_nothing(db_path: Path, server: Server) -> None:
+def test_resuming_after_the_last_step_supersedes_nothing(db_path: Path, server: Server) -> None:
     log(range(10), 1.0)
     log(range(10, 20), 2.0)
     assert values(server) == [1.0] * 10 + [2.0] * 10
     assert figures(db_path) == (20, 0, 19, 2.0, 1.0, 2.0, 30.0)
 
 
-def test_the_views_show_the_clean_curve_and_everything(db_path: Path) -> None:
+def test_the_views_have_the_current_and_the_superseded_points(db_path: Path) -> None:
     log(range(10), 1.0)
     log(range(5, 7), 2.0)
     log(range(6, 8), 3.0)
@@ -97,7 +99,7 @@ def test_the_views_show_the_clean_curve_and_everything(db_path: Path) -> None:
 
 
 @pytest.mark.parametrize("last", [2**62, 2**62 + 2**61, -(2**62)])
-def test_a_run_with_large_steps_goes_on(db_path: Path, server: Server, last: int) -> None:
+def test_a_run_with_large_steps_is_resumed(db_path: Path, server: Server, last: int) -> None:
     log(range(1), 1.0)
     server.request("POST", "/api/metrics/runs/1", {"rows": [{"step": last, "values": {"loss": 2}}]})
     with trackai.init(project="p", name="r", resume="must") as run:
@@ -107,11 +109,11 @@ def test_a_run_with_large_steps_goes_on(db_path: Path, server: Server, last: int
 
 
 @pytest.mark.parametrize("last", [2**63 - 1, -(2**63), 9e18])
-def test_a_run_without_room_for_more_steps_is_not_resumed(
+def test_a_run_whose_steps_are_too_large_is_not_resumed(
     db_path: Path, server: Server, last: float
 ) -> None:
     trackai.init(project="p", name="r").finish()
     server.request("POST", "/api/metrics/runs/1", {"rows": [{"step": last, "values": {"loss": 2}}]})
-    with pytest.raises(InvalidInputError, match="begin another run"):
+    with pytest.raises(InvalidInputError, match="start a new run"):
         trackai.init(project="p", name="r", resume="must")
     assert trackai.Api().run(1).state == "completed"

@@ -1,4 +1,4 @@
-"""Logging: what a training script sees, and what is in the database afterwards."""
+"""Runs: what a training script sees, and what is in the database afterwards."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_steps_are_counted_from_the_highest(db_path: Path) -> None:
     assert points(db_path, "x")[-1] == (12, 12)
 
 
-def test_a_run_that_was_not_named_gets_a_readable_unique_name(db_path: Path) -> None:
+def test_a_run_without_a_name_gets_a_readable_unique_name(db_path: Path) -> None:
     names = set()
     for _ in range(3):
         with trackai.init(project="p") as run:
@@ -102,7 +102,7 @@ def test_resume(db_path: Path) -> None:
     assert query(db_path, "SELECT COUNT(*), max(state) FROM runs") == [(1, "completed")]
 
 
-def test_an_id_that_exists_is_taken_up_only_if_that_is_wanted(db_path: Path) -> None:
+def test_a_run_with_an_existing_id_is_resumed_unless_resume_is_never(db_path: Path) -> None:
     trackai.init(project="p", id="mine").finish()
     for resume in ("never", False):
         with pytest.raises(trackai.ConflictError, match='resume="allow"'):
@@ -117,12 +117,12 @@ def test_different_ids_are_different_runs(db_path: Path, monkeypatch: pytest.Mon
     long = "x" * 80
     ids = ["shift=1", "shift=-1", "shift-1", "a/b", "a-b", "A-b", "mine", long, long + "1", "?"]
     slugs = {}
-    for number, one in enumerate(ids):
-        with trackai.init(project="p", id=one) as run:
+    for number, run_id in enumerate(ids):
+        with trackai.init(project="p", id=run_id) as run:
             run.log({"x": number})
-            slugs[one] = run.run_id
+            slugs[run_id] = run.run_id
     assert len(set(slugs.values())) == len(ids)
-    assert [slugs[one] for one in ("shift-1", "a-b", "mine", long)] == [
+    assert [slugs[run_id] for run_id in ("shift-1", "a-b", "mine", long)] == [
         "shift-1",
         "a-b",
         "mine",
@@ -130,10 +130,10 @@ def test_different_ids_are_different_runs(db_path: Path, monkeypatch: pytest.Mon
     ]
     assert slugs["a/b"].startswith("a-b-")
     assert max(map(len, slugs.values())) == 80
-    for number, (one, slug) in enumerate(slugs.items()):
-        with trackai.init(project="p", id=one) as run:
+    for number, (run_id, slug) in enumerate(slugs.items()):
+        with trackai.init(project="p", id=run_id) as run:
             assert (run.run_id, run.resumed, run.summary["x"]) == (slug, True, number)
-        monkeypatch.setenv("TRACKAI_RUN_ID", one)
+        monkeypatch.setenv("TRACKAI_RUN_ID", run_id)
         with trackai.init(project="p") as run:
             assert run.run_id == slug
         monkeypatch.delenv("TRACKAI_RUN_ID")
@@ -142,14 +142,16 @@ def test_different_ids_are_different_runs(db_path: Path, monkeypatch: pytest.Mon
     assert query(db_path, "SELECT COUNT(*) FROM runs") == [(len(ids),)]
 
 
-def test_a_run_whose_slug_was_made_of_its_id_alone_goes_on(db_path: Path) -> None:
-    trackai.init(project="p", name="a/b").finish()  # as all once were
-    for one, slug in (("a/b", "a-b"), ("a?b", "a-b-c2a7b64a")):
-        with trackai.init(project="p", id=one) as run:
+def test_a_run_whose_slug_has_no_digest_is_resumed(db_path: Path) -> None:
+    trackai.init(project="p", name="a/b").finish()  # earlier versions made all slugs like this
+    for run_id, slug in (("a/b", "a-b"), ("a?b", "a-b-c2a7b64a")):
+        with trackai.init(project="p", id=run_id) as run:
             assert run.run_id == slug
 
 
-def test_without_a_project(db_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_project_defaults_to_the_environment(
+    db_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("TRACKAI_PROJECT", "WANDB_PROJECT"):
         monkeypatch.delenv(name, raising=False)
     trackai.init().finish()
@@ -160,15 +162,15 @@ def test_without_a_project(db_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert trackai.Api().projects() == ["ours", "theirs", "uncategorized"]
 
 
-def test_one_tag_may_be_a_text(db_path: Path) -> None:
+def test_a_single_tag_may_be_a_str(db_path: Path) -> None:
     trackai.init(project="p", tags="baseline").finish()
     assert trackai.Api().run(1).tags == ["baseline"]
 
 
-def test_what_is_assigned_to_a_run_is_stored(db_path: Path) -> None:
+def test_name_tags_and_notes_can_be_assigned(db_path: Path) -> None:
     def stored() -> Any:
-        found = trackai.Api().run(1)
-        return found.name, found.tags, found.notes
+        run = trackai.Api().run(1)
+        return run.name, run.tags, run.notes
 
     with trackai.init(project="p", name="first", tags=["a"], notes="so far") as run:
         assert (run.name, run.tags, run.notes) == ("first", ("a",), "so far")
@@ -189,10 +191,10 @@ def test_what_is_assigned_to_a_run_is_stored(db_path: Path) -> None:
     assert stored() == ("better", [], None)
 
 
-def test_what_is_assigned_waits_for_no_database(db_path: Path) -> None:
+def test_assigning_a_name_does_not_wait_for_a_locked_database(db_path: Path) -> None:
     run = trackai.init(project="p", name="first")
-    with closing(sqlite3.connect(db_path, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")  # and nobody else lets go of it
+    with closing(sqlite3.connect(db_path, isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")  # locks the database
         run.name, run.tags, run.notes = "second", ["t"], "n"
     run.finish()
     assert trackai.Api().run("second").tags == ["t"]
@@ -207,7 +209,7 @@ def test_init_finishes_the_active_run_first(db_path: Path) -> None:
     assert query(db_path, "SELECT state FROM runs") == [("completed",), ("completed",)]
 
 
-def test_without_a_run_there_is_a_clear_exception(db_path: Path) -> None:
+def test_logging_without_an_active_run_raises(db_path: Path) -> None:
     for call in (trackai.log, trackai.log_system):
         with pytest.raises(trackai.NoActiveRunError, match="call trackai"):
             call({"x": 1})
@@ -242,14 +244,14 @@ def test_values_are_kept_exactly(db_path: Path, value: Any, stored: Any) -> None
         run.log({"alone": value})
         run.log({"with": value, "others": 1.5})
     for metric in ("alone", "with"):
-        [(_, found)] = points(db_path, metric)
-        assert found == stored
-        assert type(found) is type(stored)
+        [(_, read)] = points(db_path, metric)
+        assert read == stored
+        assert type(read) is type(stored)
         if isinstance(stored, float):
-            assert math.copysign(1, found) == math.copysign(1, stored)
+            assert math.copysign(1, read) == math.copysign(1, stored)
 
 
-def test_an_integer_that_is_rounded_is_rounded_with_a_word(
+def test_rounding_a_large_integer_is_a_warning(
     db_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with trackai.init(project="p") as run:
@@ -269,9 +271,9 @@ def test_nested_metrics_are_joined_with_slashes(db_path: Path) -> None:
 
 
 class AddsUp:
-    """A number to sum(), an unknown object to the encoder."""
+    """A number to sum(), but not to the encoder."""
 
-    def __radd__(self, other: object) -> float:
+    def __radd__(self, total: object) -> float:
         return 1.0
 
 
@@ -279,7 +281,7 @@ class AddsUp:
     "value",
     [None, b"x", [1], (1,), {1}, object(), 1j, Decimal(1), Fraction(1, 2), AddsUp(), np.array([1])],
 )
-def test_what_cannot_be_logged_is_a_type_error_that_names_it(db_path: Path, value: Any) -> None:
+def test_a_value_of_a_wrong_type_is_named(db_path: Path, value: Any) -> None:
     with trackai.init(project="p") as run:
         with pytest.raises(TypeError, match="bad"):
             run.log({"good": 1.5, "bad": value})
@@ -292,7 +294,7 @@ def test_what_cannot_be_logged_is_a_type_error_that_names_it(db_path: Path, valu
     assert query(db_path, "SELECT COUNT(*) FROM metrics") == [(0,)]
 
 
-def test_what_is_no_text_is_refused_by_name(db_path: Path) -> None:
+def test_invalid_text_is_named(db_path: Path) -> None:
     half = "\ud800"
     circle: dict[str, Any] = {}
     circle["self"] = circle
@@ -305,7 +307,7 @@ def test_what_is_no_text_is_refused_by_name(db_path: Path) -> None:
             ({"fine": 1.0, "said": trackai.Markdown(half)}, "metric 'said'"),
             ({half: 1.0, "fine": 1.0}, "name: .*ud800"),
             ({half: "text", "fine": 1.0}, "name: .*ud800"),
-            ({"fine": 1.0, "circle": circle}, "metric 'circle': .* holds itself"),
+            ({"fine": 1.0, "circle": circle}, "metric 'circle': .* contains itself"),
             ({"fine": 1.0, "table": trackai.Table(["a"], [[half]])}, "^table: "),
             ({"fine": 1.0, "table": trackai.Table(["a"], [[rows]])}, "^table: "),
         ):
@@ -328,7 +330,7 @@ def test_what_is_no_text_is_refused_by_name(db_path: Path) -> None:
 
 
 @pytest.mark.parametrize("step", ["1", None, [1], True, math.nan, math.inf, 2**63, 1e30])
-def test_a_step_that_is_none_is_refused(db_path: Path, step: Any) -> None:
+def test_an_invalid_step_is_refused(db_path: Path, step: Any) -> None:
     with trackai.init(project="p") as run:
         if step is None:
             run.log({"x": 1.0}, step=None)
@@ -363,7 +365,7 @@ def test_many_names_at_once(db_path: Path) -> None:
     ]
 
 
-def test_a_finished_run_is_not_active_any_more(db_path: Path) -> None:
+def test_a_finished_run_is_not_active(db_path: Path) -> None:
     with trackai.init(project="p") as run:
         assert current_run() is run
     assert current_run() is None
@@ -374,13 +376,13 @@ def test_a_finished_run_is_not_active_any_more(db_path: Path) -> None:
         trackai.summary  # noqa: B018
 
 
-def test_an_exception_in_the_block_makes_a_failed_run(db_path: Path) -> None:
+def test_an_exception_in_the_block_fails_the_run(db_path: Path) -> None:
     with pytest.raises(ZeroDivisionError), trackai.init(project="p") as run:
         run.log({"x": 1 / 0})
     assert query(db_path, "SELECT state FROM runs") == [("failed",)]
 
 
-def test_how_a_script_ends_is_how_its_run_ends(
+def test_the_end_of_the_script_decides_the_state_of_the_run(
     db_path: Path, run_python: Callable[..., Any]
 ) -> None:
     begin = "import sys, trackai\nrun = trackai.init(project='p', name=sys.argv[0])\n"
@@ -400,7 +402,7 @@ class Colour(str, Enum):  # noqa: UP042 - str() of it is "Colour.RED"
     RED = "red"
 
 
-def test_values_that_are_nearly_built_in(db_path: Path) -> None:
+def test_values_of_types_close_to_the_built_in_ones(db_path: Path) -> None:
     with trackai.init(project="p", config={"colour": Colour.RED, "x": np.longdouble(2)}) as run:
         run.log({"long": np.longdouble(1.5), "colour": Colour.RED}, step=np.longdouble(3))  # type: ignore[arg-type]
     assert points(db_path, "long") == [(3, 1.5)]
@@ -410,42 +412,40 @@ def test_values_that_are_nearly_built_in(db_path: Path) -> None:
         run.log({"z": np.clongdouble(1)})
 
 
-def test_what_a_signal_raises_reaches_the_program(
+def test_an_exception_of_a_signal_handler_reaches_the_program(
     db_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     signals = iter([TimeoutError()])
 
     def interrupted(values: list[Any]) -> Any:
-        for one in signals:
-            raise one
+        for error in signals:
+            raise error
         return sum(values)
 
     with trackai.init(project="p") as run:
-        monkeypatch.setattr(trackai.sdk.values, "sum", interrupted, raising=False)
+        monkeypatch.setattr(trackai.sdk.logged_values, "sum", interrupted, raising=False)
         with pytest.raises(TimeoutError):
             run.log({"x": 1})
         run.log({"x": 2})
     assert points(db_path, "x") == [(0, 2)]
 
 
-def test_two_values_of_one_name(db_path: Path) -> None:
+def test_two_values_with_the_same_name_are_refused(db_path: Path) -> None:
     histogram = trackai.Histogram(np_histogram=([1], [0, 1]))
     with trackai.init(project="p") as run:
-        for one, other in ((1, 2), (histogram, 2), (1, histogram)):
+        for first, second in ((1, 2), (histogram, 2), (1, histogram)):
             with pytest.raises(InvalidInputError, match="two values"):
-                run.log({"a": {"b": one}, "a/b": other})
+                run.log({"a": {"b": first}, "a/b": second})
     assert query(db_path, "SELECT COUNT(*) FROM metrics") == [(0,)]
 
 
-def test_whether_there_is_a_summary(db_path: Path) -> None:
+def test_the_module_has_a_summary_while_a_run_is_active(db_path: Path) -> None:
     assert not hasattr(trackai, "summary")
     with trackai.init(project="p"):
         assert hasattr(trackai, "summary")
 
 
-def test_the_path_may_be_set_in_python_at_any_time_before_init(
-    tmp_path: Path, run_python: Callable[..., Any]
-) -> None:
+def test_the_environment_is_read_by_init(tmp_path: Path, run_python: Callable[..., Any]) -> None:
     run_python(
         """
         import os, trackai
@@ -459,7 +459,7 @@ def test_the_path_may_be_set_in_python_at_any_time_before_init(
         assert query(tmp_path / "made" / f"{name}.db", "SELECT COUNT(*) FROM metrics") == [(1,)]
 
 
-def test_what_trackio_takes_is_taken_and_named_once(
+def test_ignored_arguments_of_trackio_are_named_once(
     db_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     for _ in range(2):
@@ -505,12 +505,10 @@ def test_a_wrong_argument_is_named(
         assert query(db_path, "SELECT COUNT(*) FROM runs") == [(0,)]
 
 
-@pytest.mark.parametrize(
-    ("given", "state"), [(0, "completed"), (1, "failed"), ("failed", "failed")]
-)
-def test_a_run_takes_an_exit_code_for_its_end(given: Any, state: str) -> None:
+@pytest.mark.parametrize(("end", "state"), [(0, "completed"), (1, "failed"), ("failed", "failed")])
+def test_a_run_is_finished_with_an_exit_code_or_a_state(end: Any, state: str) -> None:
     run = trackai.init(project="p")
-    with pytest.raises(TypeError, match="not as 'oops'"):
+    with pytest.raises(TypeError, match="got 'oops'"):
         run.finish("oops")  # type: ignore[arg-type]
-    run.finish(given)
+    run.finish(end)
     assert trackai.Api().run("latest").state == state

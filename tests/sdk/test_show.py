@@ -1,4 +1,4 @@
-"""trackai.show(), and the card of a run in a notebook."""
+"""`trackai.show`, and the card of a run in a notebook."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ def free_port(monkeypatch: pytest.MonkeyPatch) -> int:
 
 def projects_at(url: str) -> list[str]:
     with urllib.request.urlopen(f"{url}/api/projects", timeout=20) as response:
-        return [one["name"] for one in json.load(response)]
+        return [project["name"] for project in json.load(response)]
 
 
-def test_a_server_is_started_and_ended(
+def test_a_server_is_started_and_stopped(
     db_path: Path, free_port: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     trackai.init(project="My project")
-    app, url, share_url, full_url = trackai.show("My project")  # does not wait: a run is active
+    app, url, share_url, full_url = trackai.show("My project")  # does not block, as a run is active
     assert app is not None
     try:
         assert url == f"http://localhost:{free_port}"
@@ -60,14 +60,14 @@ def test_a_server_is_started_and_ended(
         projects_at(url)
 
 
-def test_a_server_of_another_file_is_left_alone(
+def test_a_server_for_another_database_is_left_alone(
     server: Server, db_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TRACKAI_PORT", server.url.rpartition(":")[2])
     trackai.init(project="here").finish()
-    other = tmp_path / "other.db"
-    trackai.init(project="there", db_path=other)
-    shown = trackai.show(db_path=other)
+    second_db = tmp_path / "second.db"
+    trackai.init(project="there", db_path=second_db)
+    shown = trackai.show(db_path=second_db)
     assert shown.app is not None
     try:
         assert shown.url != server.url.replace("127.0.0.1", "localhost")
@@ -77,7 +77,7 @@ def test_a_server_of_another_file_is_left_alone(
     assert trackai.show(block_thread=False).app is None
 
 
-def test_what_goes_wrong_is_a_warning(
+def test_errors_are_warnings(
     db_path: Path, caplog: pytest.LogCaptureFixture, server: Server
 ) -> None:
     taken = int(server.url.rpartition(":")[2])
@@ -106,7 +106,7 @@ def test_a_script_waits_for_ctrl_c(db_path: Path) -> None:
         projects_at(url)
 
 
-def test_the_server_goes_with_the_process(
+def test_the_server_stops_with_the_process(
     run_python: Callable[..., subprocess.CompletedProcess[str]],
 ) -> None:
     done = run_python("import trackai; trackai.show(block_thread=False)")
@@ -131,7 +131,7 @@ def test_the_card_of_a_stored_run(db_path: Path) -> None:
     assert "href" not in html  # no server answers
 
 
-def test_the_card_has_a_link_where_a_server_shows_the_run(
+def test_the_card_has_a_link_if_a_server_shows_the_run(
     server: Server, db_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with trackai.init(project="p", name="one") as run:
@@ -140,9 +140,9 @@ def test_the_card_has_a_link_where_a_server_shows_the_run(
     assert f'href="{link}"' in trackai.Api(server.url).run(run.id)._repr_html_()
     monkeypatch.setenv("TRACKAI_PORT", server.url.rpartition(":")[2])
     assert f"/?run={run.id}" in trackai.Api().run(run.id)._repr_html_()
-    with trackai.init(project="p", name="one", db_path=tmp_path / "other.db") as other:
-        assert other.id == run.id
-    assert "href" not in trackai.Api(tmp_path / "other.db").run(other.id)._repr_html_()
+    with trackai.init(project="p", name="one", db_path=tmp_path / "second.db") as second:
+        assert second.id == run.id
+    assert "href" not in trackai.Api(tmp_path / "second.db").run(second.id)._repr_html_()
 
 
 def test_the_card_of_a_run_that_is_being_logged(db_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Statements that take many rows: every row once, in as few statements as the sizes allow."""
+"""Bulk statements: each row once, in as few statements as the sizes allow."""
 
 from __future__ import annotations
 
@@ -29,6 +29,6 @@ async def test_every_row_once(db: Database, count: int, statements: list[int]) -
     rows = [(f"j{number:02}", number) for number in range(count)]
     async with db.write() as conn:
         await execute_rows(conn, insert, iter(rows), width=2, sizes=(16, 8, 1))
-        found = await conn.execute_fetchall("SELECT name, consumed FROM journals ORDER BY name")
-    assert list(found) == rows
+        stored = await conn.execute_fetchall("SELECT name, consumed FROM journals ORDER BY name")
+    assert list(stored) == rows
     assert used == statements

@@ -1,4 +1,4 @@
-"""The configuration of runs: any key, any JSON value, back as it was."""
+"""Configurations of runs: any key and any JSON value is returned unchanged."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ async def new_run(conn: Connection, slug: str) -> int:
     return run.id
 
 
-async def test_what_is_put_comes_back_sorted(db: Database) -> None:
+async def test_values_are_returned_sorted_by_key(db: Database) -> None:
     async with db.write() as conn:
-        one, other = await new_run(conn, "a"), await new_run(conn, "b")
-        await configs.put(conn, one, {key: json.dumps(value) for key, value in VALUES.items()})
-        found = await configs.get(conn, one)
-        assert found == VALUES
-        assert list(found) == sorted(VALUES)
-        assert [type(found[key]) for key in VALUES] == [type(value) for value in VALUES.values()]
-        assert await configs.get(conn, other) == {}
+        first, second = await new_run(conn, "a"), await new_run(conn, "b")
+        await configs.put(conn, first, {key: json.dumps(value) for key, value in VALUES.items()})
+        stored = await configs.get(conn, first)
+        assert stored == VALUES
+        assert list(stored) == sorted(VALUES)
+        assert [type(stored[key]) for key in VALUES] == [type(value) for value in VALUES.values()]
+        assert await configs.get(conn, second) == {}
 
 
 async def test_a_key_that_is_set_again_is_changed(db: Database) -> None:
@@ -56,7 +56,7 @@ async def test_a_key_that_is_set_again_is_changed(db: Database) -> None:
         assert await configs.get(conn, run_id) == {"a": 1, "b": "three", "c": 4}
 
 
-async def test_what_is_no_json_is_refused_whole(db: Database) -> None:
+async def test_values_that_are_not_json_are_refused_together(db: Database) -> None:
     async with db.write() as conn:
         run_id = await new_run(conn, "a")
     with pytest.raises(StoreError, match="JSON"):

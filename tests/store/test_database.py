@@ -1,4 +1,4 @@
-"""One file: transactions, connections, and what happens when it changes under us."""
+"""Databases: transactions, connections, and files that are removed or replaced while in use."""
 
 from __future__ import annotations
 
@@ -36,10 +36,12 @@ async def make(db: Database, name: str) -> None:
 
 async def names(db: Database) -> list[str]:
     async with db.read() as conn:
-        return sorted(one.name for one in await projects.list_page(conn, limit=100, offset=0))
+        return sorted(
+            project.name for project in await projects.list_page(conn, limit=100, offset=0)
+        )
 
 
-async def test_a_transaction_is_whole_or_not_there(db: Database) -> None:
+async def test_transactions_are_atomic(db: Database) -> None:
     await make(db, "a")
     with pytest.raises(ConflictError):  # noqa: PT012 - the transaction is what raises
         async with db.write() as conn:
@@ -50,7 +52,7 @@ async def test_a_transaction_is_whole_or_not_there(db: Database) -> None:
     assert await names(db) == ["a", "b"]
 
 
-async def test_readers_see_what_is_committed(db: Database) -> None:
+async def test_readers_see_committed_changes(db: Database) -> None:
     async with db.write() as conn:
         await projects.create(conn, "a", "a", now=1)
         assert await names(db) == []
@@ -67,9 +69,9 @@ async def test_a_cancelled_transaction_is_rolled_back(db: Database) -> None:
     assert await names(db) == ["b"]
 
 
-async def test_whoever_gives_up_waiting_does_not_begin_later(db: Database) -> None:
-    with closing(sqlite3.connect(db.path, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
+async def test_a_cancelled_task_does_not_begin_a_transaction_later(db: Database) -> None:
+    with closing(sqlite3.connect(db.path, isolation_level=None)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
 
         async def wait() -> None:
             async with db.write():
@@ -81,9 +83,9 @@ async def test_whoever_gives_up_waiting_does_not_begin_later(db: Database) -> No
                 await anyio.wait_all_tasks_blocked()
                 await anyio.sleep(0.01)
             tasks.cancel_scope.cancel()
-            other.execute("ROLLBACK")
-        other.execute("BEGIN IMMEDIATE")  # nobody else holds it
-        other.execute("ROLLBACK")
+            holder.execute("ROLLBACK")
+        holder.execute("BEGIN IMMEDIATE")  # the lock is free
+        holder.execute("ROLLBACK")
     await make(db, "a")
     assert await names(db) == ["a"]
 
@@ -94,7 +96,7 @@ async def test_a_reader_cannot_write(db: Database) -> None:
             await projects.create(conn, "a", "a", now=1)
 
 
-async def test_writes_wait_for_each_other_and_reads_for_nobody(db: Database) -> None:
+async def test_writes_are_serialised_and_reads_are_not(db: Database) -> None:
     async with anyio.create_task_group() as tasks:
         for number in range(30):
             tasks.start_soon(make, db, f"p{number}")
@@ -103,7 +105,7 @@ async def test_writes_wait_for_each_other_and_reads_for_nobody(db: Database) -> 
 
 
 def open_handles(folder: Path) -> list[str]:
-    """The files below a folder that this process has open, as far as the system tells."""
+    """The files below a folder that this process has open; Linux only."""
     if not Path("/proc/self/fd").exists():
         return []
     targets = []
@@ -115,13 +117,15 @@ def open_handles(folder: Path) -> list[str]:
     return [target for target in targets if target.startswith(str(folder))]
 
 
-async def test_what_is_read_while_the_database_is_closed_is_closed_after_it(db: Database) -> None:
+async def test_a_reader_in_use_is_closed_after_the_database(db: Database) -> None:
     await make(db, "a")
     async with db.read() as conn:
         await db.close()
-        assert [one.name for one in await projects.list_page(conn, limit=9, offset=0)] == ["a"]
+        assert [project.name for project in await projects.list_page(conn, limit=9, offset=0)] == [
+            "a"
+        ]
     assert not open_handles(db.path.parent)
-    assert await names(db) == ["a"]  # and it opens again
+    assert await names(db) == ["a"]
 
 
 async def test_nothing_is_left_open(db_path: Path) -> None:
@@ -142,7 +146,7 @@ async def test_nothing_is_left_open(db_path: Path) -> None:
 @pytest.mark.parametrize("how", ["remove", "replace", "overwrite"])
 @pytest.mark.parametrize("checkpoint", [True, False])
 @pytest.mark.parametrize("reader", [True, False])
-async def test_a_file_that_changes_under_us(
+async def test_a_file_that_changes_while_in_use(
     db: Database, tmp_path: Path, how: str, checkpoint: bool, reader: bool
 ) -> None:
     await make(db, "old")
@@ -150,43 +154,43 @@ async def test_a_file_that_changes_under_us(
     copy = tmp_path / "copy.db"
     shutil.copyfile(db.path, copy)
     await make(db, "newer")
-    if reader:  # otherwise the first one to read afterwards finds only a writer
+    if reader:  # otherwise the database has only a write connection
         assert await names(db) == ["newer", "old"]
     if checkpoint or how == "overwrite":  # a write-ahead log would be replayed onto the copy
         await db.checkpoint()
-    await anyio.sleep(0.05)  # file systems tell times apart that lie some milliseconds apart
+    await anyio.sleep(0.05)  # file systems record times in milliseconds
     if how == "remove":
         db.path.unlink()
     elif how == "replace":
         copy.replace(db.path)
     else:
         shutil.copyfile(copy, db.path)
-    kept = [] if how == "remove" else ["old"]
-    assert await names(db) == kept
+    remaining = [] if how == "remove" else ["old"]
+    assert await names(db) == remaining
     await make(db, "after")
-    assert await names(db) == sorted([*kept, "after"])
+    assert await names(db) == sorted([*remaining, "after"])
     await db.close()
     connection = sqlite3.connect(db.path)
     assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     connection.close()
 
 
-async def test_two_processes_worth_of_connections_after_a_removal(db: Database) -> None:
-    other = Database(db.path)
+async def test_two_databases_of_one_process_after_a_removal(db: Database) -> None:
+    second = Database(db.path)
     await make(db, "old")
-    assert await names(other) == ["old"]
+    assert await names(second) == ["old"]
     db.path.unlink()
     await make(db, "new")
-    assert await names(other) == ["new"]
-    await make(other, "newer")
+    assert await names(second) == ["new"]
+    await make(second, "newer")
     assert await names(db) == ["new", "newer"]
-    await other.close()
+    await second.close()
     assert await names(db) == ["new", "newer"]
 
 
 @pytest.mark.parametrize("what", ["file", "folder"])
-async def test_many_at_once_after_a_removal(db: Database, what: str) -> None:
-    """They open it anew side by side; none of them may wait for another in vain."""
+async def test_many_tasks_after_a_removal(db: Database, what: str) -> None:
+    """All reopen the database at the same time; none of them may wait forever."""
     await make(db, "old")
     async with anyio.create_task_group() as tasks:
         for _ in range(8):
@@ -202,7 +206,7 @@ async def test_many_at_once_after_a_removal(db: Database, what: str) -> None:
     assert await names(db) == [f"p{number}" for number in range(8)]
 
 
-async def test_two_of_one_event_loop_make_the_file_at_once(db_path: Path) -> None:
+async def test_several_databases_create_the_file_at_once(db_path: Path) -> None:
     databases = [Database(db_path) for _ in range(4)]
     async with anyio.create_task_group() as tasks:
         for number, database in enumerate(databases):
@@ -212,7 +216,7 @@ async def test_two_of_one_event_loop_make_the_file_at_once(db_path: Path) -> Non
         await database.close()
 
 
-OPEN_AGAIN_AND_AGAIN = """
+REOPEN = """
 import sys, anyio
 from pathlib import Path
 from trackai.store.catalogue import projects
@@ -234,13 +238,19 @@ anyio.run(main)
 """
 
 
-async def test_a_removal_at_any_moment_disturbs_nobody(db_path: Path) -> None:
+async def test_a_removal_at_any_moment_fails_no_process(db_path: Path, tmp_path: Path) -> None:
     db_path.parent.mkdir()
     go = db_path.parent / "go"
     go.touch()
-    others = [
+    # Opening takes longer on a busy machine; a process must be able to finish between two removals.
+    timed = Database(tmp_path / "timed.db")
+    started = anyio.current_time()
+    await timed.open()
+    pause = max(0.02, (anyio.current_time() - started) / 4)
+    await timed.close()
+    processes = [
         subprocess.Popen(
-            [sys.executable, "-c", OPEN_AGAIN_AND_AGAIN, str(db_path), name],
+            [sys.executable, "-c", REOPEN, str(db_path), name],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -248,13 +258,13 @@ async def test_a_removal_at_any_moment_disturbs_nobody(db_path: Path) -> None:
         for name in ("a", "b", "c")
     ]
     for _ in range(200):
-        await anyio.sleep(0.02)
+        await anyio.sleep(pause)
         db_path.unlink(missing_ok=True)
     go.unlink()
-    for other in others:
-        said, complaint = other.communicate(timeout=60)
-        assert other.returncode == 0, complaint
-        assert int(said) > 0
+    for process in processes:
+        output, errors = process.communicate(timeout=60)
+        assert process.returncode == 0, errors
+        assert int(output) > 0
     db = Database(db_path)
     await make(db, "last")
     await db.close()
@@ -262,8 +272,8 @@ async def test_a_removal_at_any_moment_disturbs_nobody(db_path: Path) -> None:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
-async def test_connections_that_the_program_has_itself_keep_their_locks(db_path: Path) -> None:
-    """Whoever closes the last connection removes the log: that must not be somebody else."""
+async def test_connections_of_the_program_itself_keep_their_locks(db_path: Path) -> None:
+    """Another process must not take its connection for the last one, and remove the log."""
     first = Database(db_path)
     await make(first, "a")
     await first.close()
@@ -299,9 +309,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 @pytest.mark.parametrize("link", [False, True])
-async def test_what_a_removed_file_left_beside_it_does_not_come_back(
-    tmp_path: Path, link: bool
-) -> None:
+async def test_the_log_of_a_removed_file_is_not_applied(tmp_path: Path, link: bool) -> None:
     real = path = tmp_path / "x.db"
     if link:
         real = tmp_path / "elsewhere" / "y.db"
@@ -340,14 +348,14 @@ async def test_a_busy_database_is_a_clear_error(
     await fresh.close()
 
 
-async def test_a_database_that_others_go_on_opening_is_a_clear_error(
+async def test_a_database_that_is_being_opened_is_a_clear_error(
     db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(opening, "BUSY_SECONDS", 0.05)
-    async with exclusive(db.spool / "open.lock"):  # as a process that was stopped just then
+    async with exclusive(db.spool / "open.lock"):  # as by a process that has been stopped
         with pytest.raises(StoreBusyError, match="being opened by another process"):
             await Database(db.path).open()
-        await db.close()  # all the same
+        await db.close()  # without the lock
     await make(db, "a")
 
 
@@ -373,21 +381,21 @@ async def test_a_file_that_is_not_ours(tmp_path: Path, content: bytes) -> None:
 
 async def test_a_database_of_another_program_in_use(tmp_path: Path) -> None:
     path = tmp_path / "x.db"
-    with closing(sqlite3.connect(path)) as other:
-        other.execute("PRAGMA journal_mode = WAL")
-        other.execute("CREATE TABLE runs (id TEXT)")
-        other.execute("INSERT INTO runs VALUES ('theirs')")
-        other.commit()
-        before = {one.name: one.read_bytes() for one in tmp_path.iterdir()}
+    with closing(sqlite3.connect(path)) as foreign:
+        foreign.execute("PRAGMA journal_mode = WAL")
+        foreign.execute("CREATE TABLE runs (id TEXT)")
+        foreign.execute("INSERT INTO runs VALUES ('theirs')")
+        foreign.commit()
+        before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
         for use in (Database(path).open, Database(path).checkpoint):
             with pytest.raises(ForeignDatabaseError, match="another program") as caught:
                 await use()
             assert str(path) in str(caught.value)
             assert "\n" not in str(caught.value)
-        assert {one.name: one.read_bytes() for one in tmp_path.iterdir()} == before
+        assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
 
 
-async def test_a_folder_is_no_database(tmp_path: Path) -> None:
+async def test_a_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ForeignDatabaseError, match="TRACKAI_DB_PATH"):
         await Database(tmp_path).open()
     assert not list(tmp_path.iterdir())
@@ -401,8 +409,8 @@ async def test_a_path_below_a_file(tmp_path: Path) -> None:
     assert (tmp_path / "file").read_text() == "x"
 
 
-# Whoever may do anything becomes nobody first; what is imported late is imported before that.
-POWERLESS = """
+# Root becomes the user nobody first; lazy imports happen before that.
+UNPRIVILEGED = """
 import asyncio, os, sys
 from pathlib import Path
 from trackai.errors import StoreError
@@ -439,11 +447,11 @@ for folder_mode, file_mode, path in (
 """
 
 
-def test_a_place_that_cannot_be_written_is_a_clear_error() -> None:
-    with tempfile.TemporaryDirectory() as outer:  # pytest's own folders keep others out
+def test_a_path_that_cannot_be_written_is_a_clear_error() -> None:
+    with tempfile.TemporaryDirectory() as outer:  # pytest's folders are private
         Path(outer).chmod(0o755)
         answer = subprocess.run(
-            [sys.executable, "-c", POWERLESS, str(Path(outer, "store"))],
+            [sys.executable, "-c", UNPRIVILEGED, str(Path(outer, "store"))],
             capture_output=True,
             text=True,
             check=False,
@@ -473,7 +481,7 @@ async def read(db):
     try:
         await db.open()
         async with db.snapshot() as conn:
-            print([one.name for one in await projects.list_page(conn, limit=9, offset=0)])
+            print([project.name for project in await projects.list_page(conn, limit=9, offset=0)])
         await make(db)
     except StoreError as error:
         print(type(error).__name__, error)
@@ -492,7 +500,7 @@ asyncio.run(read(Database(path)))
 assert sorted(path.parent.iterdir()) == before
 os.seteuid(os.getuid())
 path.parent.chmod(0o755)
-path.with_name("x.db-wal").touch()  # somebody is writing it
+path.with_name("x.db-wal").touch()  # a process is writing it
 path.parent.chmod(0o555)
 if os.geteuid() == 0:
     os.seteuid(65534)
@@ -502,8 +510,8 @@ path.parent.chmod(0o755)
 """
 
 
-def test_a_database_that_nobody_can_write_is_read() -> None:
-    with tempfile.TemporaryDirectory() as outer:  # pytest's own folders keep others out
+def test_a_read_only_database_is_read() -> None:
+    with tempfile.TemporaryDirectory() as outer:  # pytest's folders are private
         Path(outer).chmod(0o755)
         answer = subprocess.run(
             [sys.executable, "-c", READING, str(Path(outer, "store"))],
@@ -548,8 +556,8 @@ async def test_opening_another_connection_does_not_drop_our_locks(db: Database) 
     assert await names(db) == ["a", "b"]
 
 
-async def test_a_reader_keeps_a_checkpoint_but_nobody_waiting(db: Database) -> None:
-    """SQLite lets nobody write while a checkpoint waits for readers, for thirty seconds or so."""
+async def test_a_reader_delays_a_checkpoint_but_no_writer(db: Database) -> None:
+    """SQLite blocks writers while a checkpoint waits for readers, by default for 30 seconds."""
     async with db.write() as conn:
         await conn.execute("CREATE TABLE t (x)")
     async with db.snapshot() as reader:
@@ -559,14 +567,14 @@ async def test_a_reader_keeps_a_checkpoint_but_nobody_waiting(db: Database) -> N
         assert not await db.checkpoint()
         async with db.write() as conn:
             await conn.execute("INSERT INTO t VALUES (2)")
-            # And those who write wait for each other as long as ever.
+            # The timeout of writers is restored.
             rows = await conn.execute_fetchall("PRAGMA busy_timeout")
         assert list(rows) == [(30_000,)]
     assert await db.checkpoint()
     assert db.path.with_name(db.path.name + "-wal").stat().st_size == 0
 
 
-async def test_what_we_write_ourselves_makes_no_connection_outdated(db: Database) -> None:
+async def test_own_writes_do_not_outdate_connections(db: Database) -> None:
     async with db.write() as conn:
         await conn.execute("CREATE TABLE t (x)")
     async with db.read() as first:
@@ -574,13 +582,13 @@ async def test_what_we_write_ourselves_makes_no_connection_outdated(db: Database
     generation = db.generation
     size = db.path.stat().st_size
     for _ in range(3):
-        async with db.write() as conn:  # more than SQLite keeps in the log
+        async with db.write() as conn:  # more than SQLite leaves in the log
             await conn.execute("INSERT INTO t VALUES (zeroblob(9000000))")
         async with db.read() as reader:
             assert reader is first
     assert db.path.stat().st_size > size + 9_000_000
     async with db.write() as conn:
-        os.utime(db.path)  # a commit of many pages is under way
+        os.utime(db.path)  # as during a commit of many pages
         async with db.read() as reader:
             assert reader is first
     await db.move_pages()
@@ -589,6 +597,6 @@ async def test_what_we_write_ourselves_makes_no_connection_outdated(db: Database
         assert reader is first
     assert db.generation == generation
     await anyio.sleep(0.05)
-    os.utime(db.path)  # somebody else
+    os.utime(db.path)  # as another process would
     async with db.read() as reader:
         assert reader is not first

@@ -1,4 +1,4 @@
-"""Files of runs: bytes beside the database, rows in it, both over HTTP."""
+"""Files of runs: rows in the database, bytes in a folder next to it, and both over HTTP."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ async def _run_with_files(db: Database, slug: str, **contents: Path | None) -> i
 
 
 def _blobs(db: Database) -> set[str]:
-    found = files.folder(db.path).rglob("*")
-    return {path.parent.name + path.name for path in found if path.is_file()}
+    paths = files.folder(db.path).rglob("*")
+    return {path.parent.name + path.name for path in paths if path.is_file()}
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def page(tmp_path: Path) -> Path:
     return path
 
 
-async def test_a_file_comes_back_as_it_was_and_is_never_shown(
+async def test_a_file_is_returned_unchanged_as_an_attachment(
     db: Database, server: Server, page: Path
 ) -> None:
     run_id = await _run_with_files(db, "r", page=page, gone=None)
@@ -79,33 +79,33 @@ async def test_a_file_comes_back_as_it_was_and_is_never_shown(
     assert server.request("GET", "/api/runs/999/files").status == 404
 
 
-async def test_the_last_one_to_name_bytes_takes_them_along(
+async def test_bytes_are_removed_with_the_last_file_that_has_them(
     db: Database, server: Server, page: Path, tmp_path: Path
 ) -> None:
-    other = tmp_path / "other"
-    other.write_bytes(b"other")
+    unshared = tmp_path / "other"
+    unshared.write_bytes(b"other")
     first = await _run_with_files(db, "a", page=page)
-    second = await _run_with_files(db, "b", page=page, again=page, other=other)
+    second = await _run_with_files(db, "b", page=page, again=page, other=unshared)
     assert len(_blobs(db)) == 2
     assert server.request("DELETE", f"/api/runs/{second}").status == 200
     assert _blobs(db) == {hashlib.sha256(page.read_bytes()).hexdigest()}
     async with db.read() as conn:
-        (kept,) = await files.list_of_run(conn, first)
+        (file,) = await files.list_of_run(conn, first)
         (row,) = await conn.execute_fetchall("SELECT COUNT(*) FROM files")
         project_id = (await runs.get(conn, first)).project_id
     assert row[0] == 1
-    assert files.blob_path(db.path, kept.sha256 or "").read_bytes() == page.read_bytes()
+    assert files.blob_path(db.path, file.sha256 or "").read_bytes() == page.read_bytes()
     assert server.request("DELETE", f"/api/projects/{project_id}").status == 200
     assert _blobs(db) == set()
 
 
-async def test_deleting_in_python_takes_them_along(db: Database, page: Path) -> None:
+async def test_deleting_a_run_in_python_removes_bytes(db: Database, page: Path) -> None:
     run_id = await _run_with_files(db, "r", page=page)
     assert trackai.Api(db.path).run(run_id).delete()
     assert _blobs(db) == set()
 
 
-async def test_a_hash_that_is_none_leads_nowhere(
+async def test_an_invalid_hash_does_not_lead_outside_the_folder(
     db: Database, server: Server, page: Path, tmp_path: Path
 ) -> None:
     run_id = await _run_with_files(db, "r", page=page)
@@ -119,7 +119,7 @@ async def test_a_hash_that_is_none_leads_nowhere(
         assert server.request("GET", f"/api/files/{listed['id']}").status == 404
 
 
-def test_a_copy_that_fails_leaves_nothing(tmp_path: Path) -> None:
+def test_a_failed_copy_leaves_no_file(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         files.keep(tmp_path / "x.db", tmp_path / "missing")
     with pytest.raises(IsADirectoryError):

@@ -1,4 +1,4 @@
-"""Deleting runs: gone at once, their points little by little, their space given back."""
+"""Garbage collection: deleted runs disappear at once, their points and disk space later."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ async def _rows(db: Database) -> list[int]:
         ]
 
 
-async def test_the_space_goes_back_to_the_file_system(db: Database) -> None:
-    kept = _log(10)
+async def test_space_is_returned_to_the_file_system(db: Database) -> None:
+    kept_id = _log(10)
     await db.checkpoint()
     before = db.path.stat().st_size
     run_id = _log(20_000)
@@ -50,38 +50,40 @@ async def test_the_space_goes_back_to_the_file_system(db: Database) -> None:
     assert large > before + 500_000
     async with db.write() as conn:
         await runs.delete(conn, run_id)
-    assert (await _rows(db))[0] == 3  # gone for everybody, its points are still there
+    assert (await _rows(db))[0] == 3  # the series of the other run; the points still exist
     freed = await garbage.collect(db)
     assert db.path.stat().st_size == large - freed
     assert freed > (large - before) * 0.9
     assert await _rows(db) == [3, 21, 0, 0, 0, 0]
     async with db.read() as conn:
-        assert (await runs.get(conn, kept)).id == kept
+        assert (await runs.get(conn, kept_id)).id == kept_id
 
 
-async def test_no_transaction_deletes_more_than_it_may(db: Database) -> None:
+async def test_a_transaction_deletes_one_chunk(db: Database) -> None:
     run_id = _log(20_000)
     async with db.write() as conn:
         while (series_id := await rollups.next_stale(conn)) is not None:
             await rollups.refresh(conn, series_id)
         await runs.delete(conn, run_id)
-    allowed = {"metrics": 3000, "system_steps": 3000, "rollups": 40}
-    seen: dict[str, int] = {}
+    chunk_rows = {"metrics": 3000, "system_steps": 3000, "rollups": 40}
+    chunks: dict[str, int] = {}
     table: str | None = ""
     while table is not None:
         async with db.write() as conn:
             before = conn.total_changes
-            table = await garbage._delete_for_a_while(conn, rows=allowed)
-            # A large piece, and before it what was left of other tables and series.
-            assert conn.total_changes - before <= 2 * allowed["metrics"]
+            table = await garbage._delete_chunk(conn, chunk_rows=chunk_rows)
+            # A chunk, and before it the last rows of other tables and series.
+            assert conn.total_changes - before <= 2 * chunk_rows["metrics"]
             if table:
-                seen[table] = seen.get(table, 0) + 1
-    assert seen["metrics"] >= 12
-    assert seen["rollups"] > 2
+                chunks[table] = chunks.get(table, 0) + 1
+    assert chunks["metrics"] >= 12
+    assert chunks["rollups"] > 2
     assert await _rows(db) == [0] * len(_TABLES)
 
 
-async def test_many_short_series_go_together(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_many_short_series_share_transactions(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with trackai.init(project="p", name="r") as run:
         run.log({f"m{number}": 1.0 for number in range(1000)})
     assert run.id is not None
@@ -89,16 +91,16 @@ async def test_many_short_series_go_together(db: Database, monkeypatch: pytest.M
         await runs.delete(conn, run.id)
     pauses = []
 
-    async def pause(_: Database, took: float) -> None:
-        pauses.append(took)
+    async def pause(_: Database, seconds: float) -> None:
+        pauses.append(seconds)
 
-    monkeypatch.setattr(garbage, "_let_others", pause)
+    monkeypatch.setattr(garbage, "_pause", pause)
     await garbage.collect(db)
     assert 0 < len(pauses) < 200
     assert await _rows(db) == [0] * len(_TABLES)
 
 
-async def test_so_does_that_of_many_pages(db: Database) -> None:
+async def test_space_of_many_pages_is_returned_to_the_file_system(db: Database) -> None:
     run_id = _log(1)
     async with db.write() as conn:
         await conn.execute(
@@ -110,7 +112,7 @@ async def test_so_does_that_of_many_pages(db: Database) -> None:
             SELECT 1, step, step, step / 3.0, 1 FROM steps
             """
         )
-        # At the end of the file, so that they have to be moved.
+        # Pages at the end of the file, which have to be moved.
         await conn.execute("CREATE TABLE last AS SELECT zeroblob(3000) FROM metrics LIMIT 200")
         await conn.execute("INSERT INTO last SELECT zeroblob(3000) FROM last")
     await db.checkpoint()
@@ -126,7 +128,7 @@ async def test_so_does_that_of_many_pages(db: Database) -> None:
         assert list(await conn.execute_fetchall("SELECT COUNT(*) FROM last")) == [(400,)]
 
 
-async def test_others_get_to_write_in_between(
+async def test_other_connections_see_progress_in_between(
     db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_id = _log(5_000)
@@ -134,34 +136,34 @@ async def test_others_get_to_write_in_between(
     async with db.write() as conn:
         await runs.delete(conn, run_id)
     counts: list[int] = []
-    other = Database(db.path)  # sees what is committed
+    observer = Database(db.path)
 
     async def watch() -> None:
         while True:
-            counts.append((await _rows(other))[1])
+            counts.append((await _rows(observer))[1])
             await anyio.sleep(0)
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(watch)
         await garbage.collect(db)
         tasks.cancel_scope.cancel()
-    await other.close()
+    await observer.close()
     assert len(set(counts)) > 10
     assert counts == sorted(counts, reverse=True)
 
 
-async def test_what_was_interrupted_is_ended(db: Database, server: Server) -> None:
+async def test_an_interrupted_collection_is_continued(db: Database, server: Server) -> None:
     run_id = _log(100)
     async with db.write() as conn:
         await runs.delete(conn, run_id)
-    other = _log(100)
-    answer = server.request("DELETE", f"/api/runs/{other}")
+    other_id = _log(100)
+    answer = server.request("DELETE", f"/api/runs/{other_id}")
     assert answer.status == 200
     assert answer.json["bytes"] >= 0
     assert (await _rows(db)) == [0] * len(_TABLES)
 
 
-def test_several_at_once(db_path: Path, server: Server) -> None:
+def test_several_runs_are_deleted_at_once(db_path: Path, server: Server) -> None:
     answer = server.request("POST", "/api/runs/delete", {"run_ids": [_log(50), _log(50), 999]})
     assert answer.status == 200
     assert len(answer.json["deleted"]) == 2

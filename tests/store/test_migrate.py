@@ -1,4 +1,4 @@
-"""Migrations: what they are called, and that each is whole or not there."""
+"""Migrations: names, checksums, atomicity."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from trackai.store.engine.opening import APPLICATION_ID
 
 
 def test_they_are_numbered_without_gaps_and_checksummed() -> None:
-    found = migrations()
-    assert [migration.version for migration in found] == list(range(1, len(found) + 1))
-    assert all(len(migration.checksum) == 64 for migration in found)
-    for migration in found:
+    versions = [migration.version for migration in migrations()]
+    assert versions == list(range(1, len(versions) + 1))
+    assert all(len(migration.checksum) == 64 for migration in migrations())
+    for migration in migrations():
         assert migration.statements()
 
 
@@ -47,21 +47,21 @@ def test_line_ends_of_a_checkout_do_not_matter(tmp_path: Path) -> None:
         Migration.read(tmp_path / "first.sql")
 
 
-def test_a_statement_without_an_end_is_refused(tmp_path: Path) -> None:
+def test_an_incomplete_statement_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "0001_a.sql"
     path.write_text("SELECT 1;\nSELECT 2\n-- comment")
-    with pytest.raises(StoreError, match="no end"):
+    with pytest.raises(StoreError, match="incomplete"):
         Migration.read(path).statements()
 
 
-async def test_what_is_recorded_is_what_was_applied(db: Database) -> None:
+async def test_applied_migrations_are_recorded(db: Database) -> None:
     connection = sqlite3.connect(db.path)
     rows = connection.execute("SELECT version, checksum FROM schema_migrations").fetchall()
     connection.close()
     assert rows == [(migration.version, migration.checksum) for migration in migrations()]
 
 
-async def test_a_migration_that_fails_in_the_middle_leaves_nothing(
+async def test_a_migration_that_fails_is_rolled_back(
     db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     last = migrations()[-1].version
@@ -81,14 +81,14 @@ async def test_a_migration_that_fails_in_the_middle_leaves_nothing(
 
 
 @pytest.mark.parametrize(
-    ("change", "error", "says"),
+    ("change", "error", "text"),
     [
         ("INSERT INTO schema_migrations VALUES (999, 'x', 'x', 1)", NewerSchemaError, "upgrade"),
         ("UPDATE schema_migrations SET checksum = 'x' WHERE version = 1", StoreError, "another"),
     ],
 )
 async def test_a_schema_that_is_not_ours_is_refused(
-    db: Database, change: str, error: type[StoreError], says: str
+    db: Database, change: str, error: type[StoreError], text: str
 ) -> None:
     await db.close()
     connection = sqlite3.connect(db.path)
@@ -96,7 +96,7 @@ async def test_a_schema_that_is_not_ours_is_refused(
     connection.commit()
     connection.close()
     before = db.path.read_bytes()
-    with pytest.raises(error, match=says) as caught:
+    with pytest.raises(error, match=text) as caught:
         await Database(db.path).open()
     assert str(db.path) in str(caught.value)
     assert db.path.read_bytes() == before
@@ -104,7 +104,7 @@ async def test_a_schema_that_is_not_ours_is_refused(
 
 
 def make_older_database(path: Path, version: int) -> None:
-    """A database as a TrackAI of that schema version has left it, with a run that has a point."""
+    """Create a database with that schema version, and a run with one point."""
     path.parent.mkdir(exist_ok=True)
     connection = sqlite3.connect(path)
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
@@ -198,8 +198,8 @@ def test_eight_processes_open_a_new_database_at_once(db_path: Path) -> None:
     assert answers == [f"[({migrations()[-1].version},)]\n"] * 8
 
 
-# Makes a database and dies before the n-th thing that it asks of SQLite or that changes a folder;
-# each attempt is a process of its own, forked from one that has imported everything.
+# Creates a database, and is killed before the n-th call of SQLite or change of a folder. Each
+# attempt runs in a forked process, so that modules are imported only once.
 DIE = """
 import asyncio, os, signal, sys
 import aiosqlite
@@ -216,12 +216,12 @@ async def use(path):
     await db.close()
     assert (version, mode) == (migrations()[-1].version, "wal"), (version, mode)
 
-def child(path, left):
+def child(path, remaining):
     def before(function):
         def count(*args, **kwargs):
-            nonlocal left
-            left -= 1
-            if left == 0:
+            nonlocal remaining
+            remaining -= 1
+            if remaining == 0:
                 os.kill(os.getpid(), signal.SIGKILL)
             return function(*args, **kwargs)
         return count
@@ -248,7 +248,7 @@ print(number - 1)
 """
 
 
-def test_a_kill_at_any_moment_while_the_database_is_made_does_not_matter(tmp_path: Path) -> None:
+def test_a_kill_at_any_moment_while_the_database_is_created(tmp_path: Path) -> None:
     answer = subprocess.run(
         [sys.executable, "-W", "ignore::DeprecationWarning", "-c", DIE, str(tmp_path)],
         capture_output=True,
@@ -257,4 +257,4 @@ def test_a_kill_at_any_moment_while_the_database_is_made_does_not_matter(tmp_pat
         timeout=110,
     )
     assert answer.returncode == 0, answer.stderr
-    assert int(answer.stdout) > 2 * len(migrations())  # so many deaths
+    assert int(answer.stdout) > 2 * len(migrations())

@@ -1,4 +1,4 @@
-"""Tables of runs against the same filters computed by hand over the same runs."""
+"""Tables of runs: filters, sort orders, pages, columns; expected results are computed by hand."""
 
 from __future__ import annotations
 
@@ -59,8 +59,10 @@ async def _fill(conn: Connection) -> None:
             run.id,
             writer,
             [
-                Column(path, "step", list(range(len(one))), list(range(1, len(one) + 1)), one)
-                for path, one in values.items()
+                Column(
+                    path, "step", list(range(len(points))), list(range(1, len(points) + 1)), points
+                )
+                for path, points in values.items()
             ],
         )
     await tags.add(conn, 1, ["good", "Best one"])
@@ -127,7 +129,7 @@ async def _matching(db: Database, text: str) -> list[int]:
         ("metric.acc.points = null", [5]),
         ('metric."acc.max" = 7', [4]),
         ("not metric.acc.max > 0.9", [1, 3, 4, 5]),
-        # Attributes, with what is missing.
+        # Attributes, which may be missing.
         ("name ~ name", [1, 2, 3, 5]),
         ("name = null", [4]),
         ("not name = 'Name 1'", [2, 3, 4, 5]),
@@ -149,7 +151,7 @@ async def _matching(db: Database, text: str) -> list[int]:
         ("tag !~ best", [2, 3, 4, 5]),
         ("tag = null", [3, 4, 5]),
         ("tag != null", [1, 2]),
-        # All together.
+        # Combinations.
         ("tag=good and not config.opt=sgd or metric.loss.min<=1", [1, 5]),
         ("(tag=good or group=g) and metric.acc.max>0.1", [1, 2, 3]),
     ],
@@ -173,7 +175,7 @@ async def test_filters(db: Database, text: str, ids: list[int]) -> None:
         ("tag", [1, 2, 3, 4, 5], [2, 1, 5, 4, 3]),
     ],
 )
-async def test_orders_by_page_by_offset_and_by_cursor(
+async def test_sort_orders_with_offsets_and_cursors(
     db: Database, sort_by: str, ascending: list[int], descending: list[int]
 ) -> None:
     async with db.write() as conn:
@@ -204,7 +206,7 @@ async def test_orders_by_page_by_offset_and_by_cursor(
             assert by_offset == by_cursor == expected
 
 
-async def test_a_cursor_does_not_slip_when_runs_come_and_go(db: Database) -> None:
+async def test_added_and_deleted_runs_do_not_shift_the_page_of_a_cursor(db: Database) -> None:
     async with db.write() as conn:
         await _fill(conn)
         where = run_tables.RunFilter()
@@ -218,18 +220,18 @@ async def test_a_cursor_does_not_slip_when_runs_come_and_go(db: Database) -> Non
     assert [run.id for run in second.runs] == [3, 2]
 
 
-async def test_a_cursor_of_another_order_or_none_at_all_is_refused(db: Database) -> None:
+async def test_an_invalid_cursor_or_one_of_another_sort_order_is_refused(db: Database) -> None:
     async with db.write() as conn:
         await _fill(conn)
         where = run_tables.RunFilter()
         page = await run_tables.list_page(conn, where, limit=1)
-        with pytest.raises(InvalidInputError, match="sorted in another way"):
+        with pytest.raises(InvalidInputError, match="another sort order"):
             await run_tables.list_page(
                 conn, where, limit=1, sort_order="asc", cursor=page.next_cursor
             )
-        for wrong in ("", "x", "AAAA", "é", "k6E=", "A" * 10_000):
+        for invalid in ("", "x", "AAAA", "é", "k6E=", "A" * 10_000):
             with pytest.raises(InvalidInputError, match="cursor: "):
-                await run_tables.list_page(conn, where, limit=1, cursor=wrong)
+                await run_tables.list_page(conn, where, limit=1, cursor=invalid)
 
 
 async def test_a_cursor_holds_the_longest_name_of_a_metric(db: Database) -> None:
@@ -237,10 +239,10 @@ async def test_a_cursor_holds_the_longest_name_of_a_metric(db: Database) -> None
         await _fill(conn)
         where, field = run_tables.RunFilter(), parse_field(f'metric."{"😀" * 1024}"')
         page = await run_tables.list_page(conn, where, limit=2, sort_by=field)
-        more = await run_tables.list_page(
+        following = await run_tables.list_page(
             conn, where, limit=2, sort_by=field, cursor=page.next_cursor
         )
-    assert [run.id for run in [*page.runs, *more.runs]] == [5, 4, 3, 2]
+    assert [run.id for run in [*page.runs, *following.runs]] == [5, 4, 3, 2]
 
 
 async def test_columns(db: Database) -> None:
@@ -287,23 +289,23 @@ async def test_the_columns_of_a_project(db: Database) -> None:
         await _fill(conn)
         main = await run_tables.list_columns(conn, 1)
         side = await run_tables.list_columns(conn, 2)
-    assert {(one.key, one.runs) for one in main.config} == {
+    assert {(column.key, column.runs) for column in main.config} == {
         ("amp", 3),
         ("layers", 1),
         ("lr", 4),
         ("opt", 4),
     }
-    assert {(one.path, one.field, one.runs, one.kind) for one in main.metrics} == {
+    assert {(column.path, column.field, column.runs, column.kind) for column in main.metrics} == {
         ("acc", "metric.acc", 4, "number"),
         ("acc.max", 'metric."acc.max"', 1, "number"),
         ("ok", "metric.ok", 2, "bool"),
     }
-    assert [(one.path, one.runs) for one in side.metrics] == [("loss", 1)]
+    assert [(column.path, column.runs) for column in side.metrics] == [("loss", 1)]
     assert side.config == []
 
 
-async def test_filters_and_orders_read_indexes_not_runs_one_by_one(db: Database) -> None:
-    """The plan of a filter by a metric: one range of the index that holds its figures."""
+async def test_filters_and_sort_orders_read_ranges_of_indexes(db: Database) -> None:
+    """A filter by a metric reads one range of the index with its figures, not run by run."""
     async with db.write() as conn:
         await _fill(conn)
         statements: list[str] = []
@@ -315,7 +317,7 @@ async def test_filters_and_orders_read_indexes_not_runs_one_by_one(db: Database)
             limit=10,
         )
         await conn.set_trace_callback(None)  # type: ignore[arg-type]
-        (page,) = [one for one in statements if "MATERIALIZED" in one]
+        (page,) = [sql for sql in statements if "MATERIALIZED" in sql]
         plan = [row[3] for row in await conn.execute_fetchall("EXPLAIN QUERY PLAN " + page)]
     assert any("series USING COVERING INDEX series_by_path (path=?" in line for line in plan), plan
     assert not any(line.startswith(("SCAN series", "SCAN configs")) for line in plan), plan

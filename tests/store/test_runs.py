@@ -1,4 +1,4 @@
-"""Runs: made, found by what people call them, changed, deleted."""
+"""Runs: creation, lookup, changes, deletion."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from trackai.errors import ConflictError, InvalidInputError, NotFoundError
-from trackai.store.catalogue import configs, projects, runs, tags
+from trackai.store.catalogue import configs, projects, runs, slugs, tags
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -33,7 +33,7 @@ def microseconds(time: datetime | None) -> int:
     return round(time.timestamp() * 1e6)
 
 
-async def test_what_is_made_is_what_is_found(db: Database) -> None:
+async def test_a_created_run_is_found(db: Database) -> None:
     async with db.write() as conn:
         run = await make(conn, "r", name="R", now=7)
         assert (run.run_id, run.name, run.group_name, run.state) == ("r", "R", "g", "running")
@@ -54,20 +54,20 @@ async def test_a_slug_is_unique_in_its_project(db: Database) -> None:
                 conn, uid="x", project_id=first.project_id, slug="r", name=None, group_name=None,
                 now=1,
             )  # fmt: skip
-        assert await runs.unused_slug(conn, first.project_id, "r") == "r-2"
+        assert await slugs.for_new_run(conn, first.project_id, "r") == "r-2"
         await make(conn, "r-2")
-        assert await runs.unused_slug(conn, first.project_id, "R!") == "r-3"
-        assert await runs.unused_slug(conn, first.project_id, "r-3") == "r-3"
+        assert await slugs.for_new_run(conn, first.project_id, "R!") == "r-3"
+        assert await slugs.for_new_run(conn, first.project_id, "r-3") == "r-3"
         assert await runs.count(conn, first.project_id) == 2
 
 
-async def test_slugs_with_characters_that_mean_something_to_sqlite(db: Database) -> None:
-    """A slug may be taken over verbatim from elsewhere; it must not work as a pattern."""
+async def test_a_slug_is_not_used_as_a_pattern(db: Database) -> None:
+    """A slug that was imported unchanged may contain wildcards of GLOB and LIKE."""
     async with db.write() as conn:
         project = (await make(conn, "*")).project_id
-        assert await runs.unused_slug(conn, project, "*") == "unnamed"
+        assert await slugs.for_new_run(conn, project, "*") == "unnamed"
         await make(conn, "a%-2")
-        assert await runs.unused_slug(conn, project, "a") == "a"
+        assert await slugs.for_new_run(conn, project, "a") == "a"
 
 
 async def test_the_latest_run_of_a_name(db: Database) -> None:
@@ -75,9 +75,9 @@ async def test_the_latest_run_of_a_name(db: Database) -> None:
         for slug, now in (("a", 2), ("b", 3), ("c", 3), ("d", 1)):
             run = await make(conn, slug, name="same", now=now)
         await make(conn, "e", project="other", name="same", now=9)
-        found = await runs.find_latest(conn, run.project_id, "same")
-        assert found is not None
-        assert found.run_id == "c"
+        latest = await runs.find_latest(conn, run.project_id, "same")
+        assert latest is not None
+        assert latest.run_id == "c"
         assert await runs.find_latest(conn, run.project_id, "none") is None
 
 
@@ -94,7 +94,7 @@ async def test_the_latest_run_of_a_name(db: Database) -> None:
         ("Only", "late"),
     ],
 )
-async def test_what_a_person_means(db: Database, text: str, slug: str) -> None:
+async def test_resolving_the_text_of_a_user(db: Database, text: str, slug: str) -> None:
     async with db.write() as conn:
         await make(conn, "first", name="Twice")
         await make(conn, "1", project="P One")
@@ -108,7 +108,7 @@ async def test_what_a_person_means(db: Database, text: str, slug: str) -> None:
             assert (await runs.resolve(conn, text)).run_id == slug
 
 
-async def test_what_may_be_several_is_listed_and_what_is_none_named(db: Database) -> None:
+async def test_ambiguous_and_unknown_texts(db: Database) -> None:
     async with db.write() as conn:
         with pytest.raises(NotFoundError, match="latest"):
             await runs.resolve(conn, "latest")
@@ -136,50 +136,50 @@ async def test_states(db: Database) -> None:
 
 async def test_a_change_sets_all_fields_or_nothing(db: Database) -> None:
     async with db.write() as conn:
-        run, other = await make(conn, "r"), await make(conn, "taken")
+        run, second = await make(conn, "r"), await make(conn, "taken")
         target = await projects.get_or_create(conn, "q", now=1)
-        wanted: dict[str, Any] = {
+        fields: dict[str, Any] = {
             "slug": "new", "name": "N", "group_name": None, "notes": "note",
             "project_id": target.id, "now": 50,
         }  # fmt: skip
-        changed = await runs.change(conn, run.id, **wanted)
+        changed = await runs.change(conn, run.id, **fields)
         assert (changed.run_id, changed.name, changed.group_name, changed.notes) == (
             "new", "N", None, "note",
         )  # fmt: skip
         assert changed.project_id == target.id
-        assert await runs.change(conn, run.id, **wanted) == changed
+        assert await runs.change(conn, run.id, **fields) == changed
         with pytest.raises(ConflictError, match="new"):
-            await runs.change(conn, other.id, **wanted)
+            await runs.change(conn, second.id, **fields)
         with pytest.raises(NotFoundError, match="99"):
-            await runs.change(conn, 99, **{**wanted, "slug": "x"})
-        assert await runs.get(conn, other.id) == other
+            await runs.change(conn, 99, **{**fields, "slug": "x"})
+        assert await runs.get(conn, second.id) == second
 
 
-async def test_many_at_once(db: Database) -> None:
+async def test_functions_that_take_many_runs(db: Database) -> None:
     async with db.write() as conn:
-        made = [await make(conn, str(number), now=10) for number in range(3)]
+        created = [await make(conn, str(number), now=10) for number in range(3)]
         elsewhere = await make(conn, "x", project="q")
-        ids = [run.id for run in made]
-        project_id = made[0].project_id
+        ids = [run.id for run in created]
+        project_id = created[0].project_id
         assert await runs.existing(conn, [99, ids[2], ids[0], ids[0]]) == [ids[0], ids[2]]
         assert await runs.ids_of_project(conn, project_id) == ids
         assert await runs.list_ids(conn, None) == [*ids, elsewhere.id]
         assert await runs.list_ids(conn, project_id) == ids
         assert await runs.uids(conn, [ids[1], 99]) == {ids[1]: "p/1"}
-        await runs.touch_many(conn, ids[:2], now=20)
+        await runs.touch(conn, *ids[:2], now=20)
         await runs.touch(conn, ids[2], now=5)
-        times = [microseconds((await runs.get(conn, one)).updated_at) for one in ids]
+        times = [microseconds((await runs.get(conn, run_id)).updated_at) for run_id in ids]
         assert times == [20, 20, 10]
 
 
-async def test_what_is_not_there(db: Database) -> None:
+async def test_missing_runs(db: Database) -> None:
     async with db.write() as conn:
         for function in (runs.get, runs.get_uid, runs.delete):
             with pytest.raises(NotFoundError, match="99"):
                 await function(conn, 99)
 
 
-async def test_a_deleted_run_takes_its_own_along(db: Database) -> None:
+async def test_a_deleted_run_takes_its_rows_with_it(db: Database) -> None:
     async with db.write() as conn:
         for slug in ("kept", "gone"):
             run = await make(conn, slug)
@@ -201,5 +201,5 @@ async def test_tags_are_a_sorted_set(db: Database) -> None:
         await tags.remove(conn, run.id, ["a", "never there"])
         await tags.add(conn, run.id, [])
         assert await tags.get(conn, run.id) == ["b", "ü ,'\""]
-        await runs.set_notes(conn, run.id, "line\nline")
+        await runs.update(conn, run.id, notes="line\nline")
         assert (await runs.get(conn, run.id)).notes == "line\nline"

@@ -1,4 +1,4 @@
-"""Writers, attempts, journals and batches: who has logged what, and how much of it is stored."""
+"""Writers, attempts, journals and batches."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def new_writer(conn: Connection, run_id: int, uid: str, attempt: int = 1) 
     )
 
 
-async def test_a_writer_is_made_once(db: Database) -> None:
+async def test_a_writer_is_created_once(db: Database) -> None:
     async with db.write() as conn:
         run_id = await new_run(conn)
         first = await new_writer(conn, run_id, "a")
@@ -40,14 +40,14 @@ async def test_a_writer_is_made_once(db: Database) -> None:
         assert await attempts.numbers(conn, [first, 99]) == {first: 1}
 
 
-async def test_attempts_are_counted_run_by_run(db: Database) -> None:
+async def test_attempts_are_counted_per_run(db: Database) -> None:
     async with db.write() as conn:
-        one, other = await new_run(conn, "a"), await new_run(conn, "b")
-        assert await writers.next_attempt(conn, one) == 1
+        first, second = await new_run(conn, "a"), await new_run(conn, "b")
+        assert await writers.next_attempt(conn, first) == 1
         for uid, attempt in (("x", 1), ("y", 1), ("z", 2)):
-            await new_writer(conn, one, uid, attempt)
-        assert await writers.next_attempt(conn, one) == 3
-        assert await writers.next_attempt(conn, other) == 1
+            await new_writer(conn, first, uid, attempt)
+        assert await writers.next_attempt(conn, first) == 3
+        assert await writers.next_attempt(conn, second) == 1
 
 
 async def test_how_far_a_journal_is_stored(db: Database) -> None:
@@ -66,15 +66,15 @@ async def test_how_far_a_journal_is_stored(db: Database) -> None:
 async def test_which_batches_are_stored(db: Database) -> None:
     key = "ü \"'\n"
     async with db.write() as conn:
-        one, other = await new_run(conn, "a"), await new_run(conn, "b")
-        await batches.note(conn, [((one, key), 3), ((one, "2"), 0)], now=1)
-        wanted = [(one, key), (one, "2"), (other, key), (other, "2"), (one, "none")]
-        assert await batches.stored(conn, wanted) == {(one, key), (one, "2")}
+        first, second = await new_run(conn, "a"), await new_run(conn, "b")
+        await batches.add(conn, [((first, key), 3), ((first, "2"), 0)], now=1)
+        keys = [(first, key), (first, "2"), (second, key), (second, "2"), (first, "none")]
+        assert await batches.stored(conn, keys) == {(first, key), (first, "2")}
         assert await batches.stored(conn, []) == set()
     with pytest.raises(StoreError):
         async with db.write() as conn:
-            await batches.note(conn, [((other, "3"), 1), ((one, "2"), 1)], now=1)
+            await batches.add(conn, [((second, "3"), 1), ((first, "2"), 1)], now=1)
     async with db.write() as conn:
-        assert await batches.stored(conn, [(other, "3")]) == set()
-        await runs.delete(conn, one)
-        assert await batches.stored(conn, wanted) == set()
+        assert await batches.stored(conn, [(second, "3")]) == set()
+        await runs.delete(conn, first)
+        assert await batches.stored(conn, keys) == set()

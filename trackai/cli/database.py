@@ -14,7 +14,7 @@ from trackai.store.engine.database import Database
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from trackai.reading.sources import Source
+    from trackai.reading.source import Source
 
     Decorated = Callable[..., Any]
 
@@ -67,7 +67,8 @@ def with_database(
 
 def open_source(db: str | None, url: str | None) -> Source:
     """Open the source that `Api` reads from: the server at `url`, or else the database."""
-    from trackai.reading.sources import LocalSource, RemoteSource
+    from trackai.reading.local_source import LocalSource
+    from trackai.reading.remote_source import RemoteSource
 
     settings = Settings.from_env(db)
     return LocalSource(settings.db_path) if url is None else RemoteSource(url, settings.api_key)

@@ -49,7 +49,7 @@ def demo(project: str, count: int, db: str | None, as_json: bool) -> None:
 
 
 async def _store(db: Database, project: str, number: int, count: int) -> Run:
-    from trackai.sdk.names import generate
+    from trackai.sdk.run_names import generate
     from trackai.store.catalogue import projects, runs
     from trackai.store.transfer import load
 

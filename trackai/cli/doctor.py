@@ -65,7 +65,7 @@ async def _check(database: Database) -> list[Finding]:
             Finding(f"the summary figures of series {series_id} do not match its rows", True)
             for series_id in await checks.wrong_figures(conn)
         ]
-        if missing := await recovery.gone(conn, database.spool):
+        if missing := await recovery.missing_journals(conn, database.spool):
             journals = pluralize(len(missing), "journal")
             findings.append(Finding(f"{journals} listed in the database but already removed", True))
     if paths := list(database.spool.glob("*.journal")):
@@ -83,10 +83,10 @@ async def _check(database: Database) -> list[Finding]:
 
 
 async def _repair(database: Database) -> None:
-    from trackai.ingest.recovery import forget_gone, recover
+    from trackai.ingest.recovery import forget_missing_journals, recover
     from trackai.store.upkeep import checks
 
     await recover(database)
-    await forget_gone(database)
+    await forget_missing_journals(database)
     async with database.write() as conn:
         await checks.recount(conn, await checks.wrong_figures(conn))

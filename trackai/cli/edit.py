@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @json_option
 def tag(run: str, tags: tuple[str, ...], remove: bool, db: str | None, as_json: bool) -> None:
     """Add tags to a run, and print all its tags."""
-    from trackai.reading.sources import check_change
+    from trackai.reading.source import check_change
     from trackai.store.catalogue import runs
     from trackai.store.catalogue import tags as store_tags
 
@@ -69,7 +69,7 @@ def move(run: str, project: str, db: str | None, as_json: bool) -> None:
 
 
 def _change(db: str | None, run_name: str, **fields: str) -> Run:
-    from trackai.reading.sources import LocalSource
+    from trackai.reading.local_source import LocalSource
     from trackai.store.catalogue import runs
 
     async def work(database: Database) -> Run:

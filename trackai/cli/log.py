@@ -50,7 +50,7 @@ def log(
     Prints the id of the run. Its state is "running" until --finish is used.
     """
     from trackai.sdk.config import flat_json
-    from trackai.sdk.values import plain_step
+    from trackai.sdk.steps import plain_step
     from trackai.store.catalogue import configs, runs
 
     metric_values = _parse_pairs(values)
@@ -87,7 +87,7 @@ def _parse_pairs(texts: tuple[str, ...]) -> dict[str, Value]:
 
 
 async def _find_or_create(conn: Connection, project: str, name: str, *, now: int) -> Run:
-    from trackai.store.catalogue import projects, runs
+    from trackai.store.catalogue import projects, runs, slugs
 
     project_id = (await projects.get_or_create(conn, project, now=now)).id
     run = await runs.find_latest(conn, project_id, name)
@@ -100,7 +100,7 @@ async def _find_or_create(conn: Connection, project: str, name: str, *, now: int
         conn,
         uid=uuid.uuid4().hex,
         project_id=project_id,
-        slug=await runs.unused_slug(conn, project_id, name),
+        slug=await slugs.for_new_run(conn, project_id, name),
         name=name,
         group_name=None,
         now=now,
@@ -110,7 +110,7 @@ async def _find_or_create(conn: Connection, project: str, name: str, *, now: int
 async def _append(
     conn: Connection, run: Run, values: dict[str, Value], step: Step | None, *, now: int
 ) -> None:
-    from trackai.sdk.values import step_after
+    from trackai.sdk.steps import step_after
     from trackai.store.catalogue import runs, writers
     from trackai.store.points import metrics, series
     from trackai.structs.points import Column

@@ -16,7 +16,7 @@ from trackai.errors import NotFoundError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from trackai.reading.sources import Source
+    from trackai.reading.source import Source
     from trackai.store.charts.chart_records import XAxis
     from trackai.structs.records import ChartData, Run
 

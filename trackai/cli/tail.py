@@ -20,7 +20,7 @@ from trackai.values.types import Step, Value
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from trackai.reading.sources import RemoteSource
+    from trackai.reading.remote_source import RemoteSource
     from trackai.store.engine.database import Database
     from trackai.store.points.series import Series
     from trackai.structs.points import PointRow
@@ -185,7 +185,7 @@ def _logged_values(
 
 def _follow_server(url: str, name: str, lines: int, printer: _Printer) -> None:
     from trackai.reading.following import follow
-    from trackai.reading.sources import RemoteSource
+    from trackai.reading.remote_source import RemoteSource
     from trackai.settings import Settings
 
     source = RemoteSource(url, Settings.from_env().api_key)

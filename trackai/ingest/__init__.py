@@ -1,1 +1,1 @@
-"""From a call of log() to rows: the journal on disk, and the drain that stores it."""
+"""Journals that log() appends to, the drain that stores them, and batches of HTTP clients."""

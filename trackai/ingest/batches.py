@@ -1,7 +1,7 @@
-"""A batch of points that a client sends: how it is written, and what it comes to.
+"""Batches of points as HTTP clients send them: decoding, validation, conversion to columns.
 
-Rows and columns say the same; columns are shorter and faster. What has no step is a system metric,
-on the time axis. What has no timestamp gets the time at which it arrives.
+A batch has rows, columns or both; columns are shorter and faster. Points without a step are system
+metrics, on the time axis. Points without a timestamp get the time at which they arrive.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MAX_METRICS = 10_000
 MAX_POINTS = 1_000_000
 _NON_FINITE: dict[Value, float] = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
-# SQLite's functions take a NUL for the end of a text.
+# For SQLite's functions a NUL ends a text.
 _NO_NUL = "^[^\\x00]*$"
 Path = Annotated[str, msgspec.Meta(min_length=1, max_length=1024, pattern=_NO_NUL)]
 Label = Annotated[str, msgspec.Meta(min_length=1, max_length=128, pattern=_NO_NUL)]
@@ -35,7 +35,7 @@ Time = int | datetime
 
 
 class BatchRow(msgspec.Struct, gc=False, forbid_unknown_fields=True):
-    """What one call of log() would say."""
+    """The values of one call of log()."""
 
     values: dict[Path, Value]
     step: Step | None = None
@@ -43,7 +43,7 @@ class BatchRow(msgspec.Struct, gc=False, forbid_unknown_fields=True):
 
 
 class BatchColumn(msgspec.Struct, gc=False, forbid_unknown_fields=True):
-    """Points of one metric: the lists have one length."""
+    """Points of one metric; all lists have the same length."""
 
     path: Path
     values: list[Value]
@@ -55,8 +55,8 @@ class Batch(msgspec.Struct, forbid_unknown_fields=True):
     """Points of a run, as rows or as columns.
 
     Attributes:
-        batch_id: a batch that comes again under this id is not stored again.
-        writer: who sends it, where several clients log to one run.
+        batch_id: a batch with the id of one that has been stored is not stored again.
+        writer: the name of the client, if several clients log to the run.
     """
 
     rows: list[BatchRow] = []
@@ -65,7 +65,7 @@ class Batch(msgspec.Struct, forbid_unknown_fields=True):
     writer: Label = "http"
 
     def count(self) -> int:
-        """How many points there are."""
+        """The number of points."""
         return sum(len(row.values) for row in self.rows) + sum(
             len(column.values) for column in self.columns
         )
@@ -76,7 +76,7 @@ _from_msgpack = msgspec.msgpack.Decoder(Batch)
 
 
 def decode_json(data: bytes) -> Batch:
-    """A batch from JSON, in which the three strings stand for non-finite numbers."""
+    """Decode a batch from JSON, where "NaN", "Infinity" and "-Infinity" are numbers."""
     batch = _from_json.decode(data)
     for row in batch.rows:
         if any(type(value) is str for value in row.values.values()):
@@ -88,59 +88,70 @@ def decode_json(data: bytes) -> Batch:
 
 
 def decode_msgpack(data: bytes) -> Batch:
-    """A batch from msgpack, in which non-finite numbers are themselves."""
+    """Decode a batch from msgpack."""
     return _from_msgpack.decode(data)
 
 
 def to_columns(batch: Batch, *, now: int) -> list[Column]:
-    """The points of a batch, one column for each metric and axis, no two of them alike.
+    """Convert a batch to one column for each metric and axis.
+
+    Points at the same step and time are moved apart, so that all are stored.
+
+    Args:
+        now: the timestamp of points without one, microseconds since the epoch.
 
     Raises:
-        InvalidInputError: they cannot be stored; the field is named.
+        InvalidInputError: a step, timestamp or value is invalid, or there are too many.
     """
     if len(batch.rows) == 1 and not batch.columns:
         columns = _of_row(batch.rows[0], now)
         _check_size(columns)
         return columns
-    found: dict[tuple[str, Axis], Column] = {}
+    by_metric: dict[tuple[str, Axis], Column] = {}
     for number, row in enumerate(batch.rows):
-        _add_row(found, row, f"rows[{number}]", now)
-    for number, wire in enumerate(batch.columns):
-        _add_column(found, wire, f"columns[{number}]", now)
-    columns = list(found.values())
+        _add_row(by_metric, row, f"rows[{number}]", now)
+    for number, batch_column in enumerate(batch.columns):
+        _add_column(by_metric, batch_column, f"columns[{number}]", now)
+    columns = list(by_metric.values())
     _check_size(columns)
     for column in columns:
-        _tell_apart(column)
+        _separate_duplicates(column)
     return columns
 
 
 def _check_size(columns: Sequence[Column]) -> None:
     if len(columns) > MAX_METRICS:
-        raise InvalidInputError("body", f"more than {MAX_METRICS} metrics in a batch")
-    if sum(len(column.steps) for column in columns) > MAX_POINTS:
-        raise InvalidInputError("body", f"more than {MAX_POINTS} points in a batch")
+        raise InvalidInputError(
+            "body", f"must have at most {MAX_METRICS} metrics, got {len(columns)}"
+        )
+    points = sum(len(column.steps) for column in columns)
+    if points > MAX_POINTS:
+        raise InvalidInputError("body", f"must have at most {MAX_POINTS} points, got {points}")
 
 
 def _of_row(row: BatchRow, now: int) -> list[Column]:
-    """The columns of a batch of one row, as most small ones are: no two points fall together."""
-    axis, step, time = _place(row, "rows[0]", now)
+    """Convert a batch of one row, the most common small batch: it has no duplicates."""
+    axis, step, time = _position(row, "rows[0]", now)
     _check_values(list(row.values.values()), "rows[0].values")
     return [Column(path, axis, [step], [time], [value]) for path, value in row.values.items()]
 
 
-def _place(row: BatchRow, where: str, now: int) -> tuple[Axis, Step, int]:
+def _position(row: BatchRow, where: str, now: int) -> tuple[Axis, Step, int]:
+    """Axis, step and timestamp of a row."""
     time = now if row.timestamp is None else _times([row.timestamp], f"{where}.timestamp")[0]
     step = time if row.step is None else row.step
     _check_steps([step], f"{where}.step")
     return ("time" if row.step is None else "step"), step, time
 
 
-def _add_row(found: dict[tuple[str, Axis], Column], row: BatchRow, where: str, now: int) -> None:
-    axis, step, time = _place(row, where, now)
+def _add_row(
+    by_metric: dict[tuple[str, Axis], Column], row: BatchRow, where: str, now: int
+) -> None:
+    axis, step, time = _position(row, where, now)
     for path, value in row.values.items():
-        column = found.get((path, axis))
+        column = by_metric.get((path, axis))
         if column is None:
-            column = found[path, axis] = Column(path, axis, [], [], [])
+            column = by_metric[path, axis] = Column(path, axis, [], [], [])
         if type(value) is int:
             _check_values([value], f"{where}.values")
         column.steps.append(step)
@@ -149,31 +160,33 @@ def _add_row(found: dict[tuple[str, Axis], Column], row: BatchRow, where: str, n
 
 
 def _add_column(
-    found: dict[tuple[str, Axis], Column], wire: BatchColumn, where: str, now: int
+    by_metric: dict[tuple[str, Axis], Column], new: BatchColumn, where: str, now: int
 ) -> None:
-    length = len(wire.values)
+    length = len(new.values)
     times = [now] * length
-    if wire.timestamps is not None:
-        times = _times(wire.timestamps, f"{where}.timestamps")
-    axis: Axis = "time" if wire.steps is None else "step"
-    steps: list[Step] = list(times) if wire.steps is None else wire.steps
+    if new.timestamps is not None:
+        times = _times(new.timestamps, f"{where}.timestamps")
+    axis: Axis = "time" if new.steps is None else "step"
+    steps: list[Step] = list(times) if new.steps is None else new.steps
     if not len(times) == len(steps) == length:
-        raise InvalidInputError(where, "values, steps and timestamps differ in length")
+        raise InvalidInputError(where, "values, steps and timestamps must have the same length")
     _check_steps(steps, f"{where}.steps")
-    _check_values(wire.values, f"{where}.values")
-    column = found.get((wire.path, axis))
+    _check_values(new.values, f"{where}.values")
+    column = by_metric.get((new.path, axis))
     if column is None:
-        found[wire.path, axis] = Column(wire.path, axis, steps, times, wire.values)
+        by_metric[new.path, axis] = Column(new.path, axis, steps, times, new.values)
     else:
         column.steps += steps
         column.timestamps += times
-        column.values += wire.values
+        column.values += new.values
 
 
 def _times(times: Sequence[Time], where: str) -> list[int]:
     numbers = [_microseconds(time) for time in times]
     if numbers and not (min(numbers) >= FIRST_TIME and max(numbers) <= LAST_TIME):
-        raise InvalidInputError(where, "a time in microseconds lies in the years 1 to 9999")
+        raise InvalidInputError(
+            where, "must be in the years 1 to 9999; a number is in microseconds since the epoch"
+        )
     return numbers
 
 
@@ -188,7 +201,7 @@ def _check_steps(steps: Sequence[Step], where: str) -> None:
         return
     low, high = min(steps), max(steps)
     if not (low >= -INT64 and high < INT64) or any(step != step for step in steps):
-        raise InvalidInputError(where, "a step is a finite number within 64 bits")
+        raise InvalidInputError(where, "must be finite and between -2**63 and 2**63")
 
 
 def _check_values(values: Sequence[Any], where: str) -> None:
@@ -199,23 +212,23 @@ def _check_values(values: Sequence[Any], where: str) -> None:
             try:
                 float(value)
             except OverflowError:
-                raise InvalidInputError(where, "a number is too large") from None
+                raise InvalidInputError(where, "must be within the range of a float") from None
 
 
-def _tell_apart(column: Column) -> None:
-    """Points at the same step and time are moved apart by a microsecond, so that none is lost."""
+def _separate_duplicates(column: Column) -> None:
+    """Move points at the same step and time apart by a microsecond, so that all are stored."""
     if len(set(column.steps)) == len(column.steps):
         return
-    # For each place that is taken, a later time that may be free: a search begins where the last
-    # one ended, or many points at one place would take forever.
-    later: dict[tuple[Step, int], int] = {}
+    # For each step and time in use, the next time to try. Each search starts where the last one
+    # ended: many points at the same time take linear, not quadratic, time.
+    next_time: dict[tuple[Step, int], int] = {}
     on_steps = column.axis == "step"
-    for position, (step, wanted) in enumerate(zip(column.steps, column.timestamps, strict=True)):
-        own = step if on_steps else 0
-        time = wanted
-        while (own, time) in later:
-            time = later[own, time]
-        later[own, time] = later[own, wanted] = time + 1
+    for position, (step, timestamp) in enumerate(zip(column.steps, column.timestamps, strict=True)):
+        key = step if on_steps else 0
+        time = timestamp
+        while (key, time) in next_time:
+            time = next_time[key, time]
+        next_time[key, time] = next_time[key, timestamp] = time + 1
         column.timestamps[position] = time
         if not on_steps:
             column.steps[position] = time

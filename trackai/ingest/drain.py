@@ -1,8 +1,8 @@
-"""From a journal to the store: exactly once, by whoever comes first.
+"""Store journals, each frame exactly once.
 
-How far a journal has been stored is recorded in the transaction that stores it. A drain that
-finds another number there than it expected reads the journal again up to that point: after a
-crash, beside another drain, or on a database that has been replaced.
+The transaction that stores frames also records the position in the journal. A drain that finds
+another position than it expects reads the journal again up to there: after a crash, next to another
+drain, or when the database has been replaced.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from trackai.errors import StoreError
 from trackai.guard import guarded
 from trackai.ingest.reader import Batch, Damage, JournalReader
-from trackai.store.catalogue import configs, files, journals, projects, runs, writers
+from trackai.store.catalogue import configs, files, journals, projects, runs, slugs, writers
 from trackai.store.catalogue.files import Blob, NewFile
 from trackai.store.points import metrics
 
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("trackai")
 
-# What SQLite says of a statement or a value rather than of the file.
-_ABOUT_VALUES = (
+# Errors that concern a statement or a value, not the database file.
+_VALUE_ERRORS = (
     sqlite3.DataError,
     sqlite3.IntegrityError,
     sqlite3.InterfaceError,
@@ -44,11 +44,13 @@ class Drain:
     """Stores one journal, a batch at a time.
 
     Attributes:
-        ended: whether the writer has said how its run ended.
-        points: how many points this drain has stored.
+        path: the journal.
+        ended: whether the writer has recorded the end of its run.
+        points: the number of points that this drain has stored.
     """
 
     def __init__(self, db: Database, path: Path, presumed: Opened | None = None) -> None:
+        """Create a drain; `presumed` is the writer in case the first frame is damaged."""
         self.path = path
         self.ended = False
         self.points = 0
@@ -59,65 +61,71 @@ class Drain:
 
     @property
     def opened(self) -> Opened | None:
-        """Who writes the journal; None before that has been read."""
+        """The writer of the journal; None before its first frame has been read."""
         return self._reader.opened
 
     @property
     def position(self) -> int:
-        """The byte up to which the journal has been read."""
+        """The position in bytes up to which the journal has been read."""
         return self._reader.position
 
     @property
     def damages(self) -> list[Damage]:
-        """What could not be stored: bytes that are no frames, and calls that were refused."""
+        """Damaged bytes and refused calls, in the order of the journal."""
         return sorted([*self._reader.damages, *self._refused], key=lambda damage: damage.offset)
 
     async def store_next(self, *, final: bool = False) -> bool:
-        """Store the next batch; False if there is none (yet).
+        """Store the next batch.
 
         Args:
-            final: nobody writes to the journal any more.
+            final: whether the journal is complete.
+
+        Returns:
+            False if no complete frame is left.
+
+        Raises:
+            StoreError: the database cannot be written; the batch is retried on the next call.
         """
         try:
             batch = self._reader.read(limit=self._limit, final=final)
         except FileNotFoundError:
-            return False  # stored and removed by somebody else
+            return False  # stored and removed by another process
         if batch is None:
             return False
         try:
             await self._store(batch)
         except BaseException as error:
             self._reader.rewind(batch.start)
-            if not _is_about_values(error):
+            if not _is_value_error(error):
                 raise
-            await self._narrow_down(batch, error)
+            await self._isolate(batch, error)
         else:
             if self._limit is not None:
                 self._limit = None if self._limit > 1 << 20 else self._limit * 2
         return True
 
     async def store_all(self, *, final: bool = False) -> None:
-        """Store all that the journal holds by now."""
+        """Store everything that is in the journal now."""
         while await self.store_next(final=final):
             pass
 
     async def is_stored(self) -> bool:
-        """Whether the database really holds all of it: it may have been replaced meanwhile."""
+        """Whether everything up to `position` is in the database, which may have been replaced."""
         async with self._db.read() as conn:
             return await journals.consumed(conn, self.path.name) == self._reader.position
 
     async def _store(self, batch: Batch) -> None:
-        # In one visit to SQLite's thread: beside a busy main thread each one costs milliseconds.
-        outcome = await self._db.change(lambda conn: self._apply(conn, batch))
+        # In one visit to SQLite's thread: next to a busy main thread each costs milliseconds.
+        outcome = await self._db.change(lambda conn: self._store_in_transaction(conn, batch))
         if outcome == "not due":
             return
         if outcome == "run deleted":
-            for one in batch.files:
-                self._bytes_of(one).unlink(missing_ok=True)
+            for filed in batch.files:
+                self._bytes_path(filed).unlink(missing_ok=True)
         self.ended = self.ended or batch.ended is not None
         self.points += batch.points
 
-    async def _apply(
+    async def _store_in_transaction(
         self, conn: Connection, batch: Batch
     ) -> Literal["stored", "not due", "run deleted"]:
         consumed = await journals.consumed(conn, self.path.name)
@@ -125,32 +133,35 @@ class Drain:
             self._reader.rewind(consumed or 0)
             return "not due"
         if consumed is None and not self.path.exists():
-            return "not due"  # stored, removed and forgotten by somebody else after it was read
-        ids = await _apply(conn, batch, known=consumed is not None)
+            return "not due"  # another process has stored and removed it after it was read
+        ids = await _store_calls(conn, batch, is_new=consumed is None)
         if ids is not None and batch.files:
-            await files.add(conn, *ids, [self._adopted(one) for one in batch.files])
+            await files.add(conn, *ids, [self._adopt(filed) for filed in batch.files])
         await journals.advance(conn, self.path.name, batch.end)
         return "run deleted" if ids is None else "stored"
 
-    def _bytes_of(self, one: Filed) -> Path:
-        return self.path.with_name(PurePath(one.bytes_in).name)  # beside the journal, nowhere else
+    def _bytes_path(self, filed: Filed) -> Path:
+        # Only the name: a damaged frame must not refer to a file outside the folder.
+        return self.path.with_name(PurePath(filed.bytes_in).name)
 
-    def _adopted(self, one: Filed) -> NewFile:
-        blob = Blob(one.size, one.sha256)
-        there = files.adopt(self._db.path, self._bytes_of(one), blob)
-        if not there:
-            logger.warning("the bytes of the file %r, logged as %r, are gone", one.name, one.path)
+    def _adopt(self, filed: Filed) -> NewFile:
+        blob = Blob(filed.size, filed.sha256)
+        has_bytes = files.adopt(self._db.path, self._bytes_path(filed), blob)
+        if not has_bytes:
+            logger.warning(
+                "the contents of file %r, logged as %r, are missing", filed.name, filed.path
+            )
         return NewFile(
-            one.path, one.kind, one.name, one.step, one.timestamp, one.source,
-            blob if there else None,
+            filed.path, filed.kind, filed.name, filed.step, filed.timestamp, filed.source,
+            blob if has_bytes else None,
         )  # fmt: skip
 
-    async def _narrow_down(self, batch: Batch, error: BaseException) -> None:
-        """One call that cannot be stored must not keep back all the others."""
+    async def _isolate(self, batch: Batch, error: BaseException) -> None:
+        """Retry with half the frames, or skip the single call that fails."""
         if batch.frames > 1 and self._limit != 1:
             self._limit = max(1, batch.frames // 2)
             return
-        # If this fails too, it is the database, and the call is tried again.
+        # An error of the database itself is raised here, and the call is retried.
         async with self._db.write() as conn:
             consumed = await journals.consumed(conn, self.path.name)
             if (consumed or 0) == batch.start:
@@ -161,19 +172,26 @@ class Drain:
             raise error
 
 
-def _is_about_values(error: BaseException) -> bool:
-    """Whether storing failed because of what was to be stored; otherwise it is tried again."""
+def _is_value_error(error: BaseException) -> bool:
+    """Whether the values caused the error; after any other error the batch is retried."""
     if isinstance(error, StoreError):
-        return isinstance(error.__cause__, _ABOUT_VALUES)
+        return isinstance(error.__cause__, _VALUE_ERRORS)
     return isinstance(error, Exception) and not isinstance(error, OSError)
 
 
-async def _apply(conn: Connection, batch: Batch, *, known: bool) -> tuple[int, int] | None:
-    """Store a batch but for its files; the row ids of its run and its writer."""
+async def _store_calls(conn: Connection, batch: Batch, *, is_new: bool) -> tuple[int, int] | None:
+    """Store a batch except for its files.
+
+    Args:
+        is_new: whether nothing of the journal has been stored; only then a run is created.
+
+    Returns:
+        The row ids of the run and the writer; None if the run has been deleted.
+    """
     opened = batch.opened
     run = await runs.find_by_uid(conn, opened.run_uid)
-    if run is None and known:
-        return None  # deleted while it was logging: it stays deleted
+    if run is None and not is_new:
+        return None
     run_id = run.id if run is not None else await _create_run(conn, opened)
     writer_id = await writers.get_or_create(
         conn,
@@ -190,8 +208,10 @@ async def _apply(conn: Connection, batch: Batch, *, known: bool) -> tuple[int, i
         await configs.remove(conn, run_id, batch.replaced)
     if batch.config:
         await configs.put(conn, run_id, batch.config)
-    for one in batch.described:
-        await runs.describe(conn, run_id, name=one.name, tags=one.tags, notes=one.notes)
+    for described in batch.described:
+        await runs.describe(
+            conn, run_id, name=described.name, tags=described.tags, notes=described.notes
+        )
     if batch.columns:
         await metrics.append(conn, run_id, writer_id, batch.columns)
         await runs.touch(conn, run_id, now=batch.last_timestamp)
@@ -206,7 +226,7 @@ async def _create_run(conn: Connection, opened: Opened) -> int:
         conn,
         uid=opened.run_uid,
         project_id=project.id,
-        slug=await runs.unused_slug(conn, project.id, opened.run_slug),
+        slug=await slugs.for_new_run(conn, project.id, opened.run_slug),
         name=opened.name,
         group_name=opened.group,
         now=opened.created_at,
@@ -217,11 +237,11 @@ async def _create_run(conn: Connection, opened: Opened) -> int:
 async def end_writer(
     conn: Connection, run_id: int, opened: Opened, state: State, *, now: int
 ) -> None:
-    """Note how a writer ended; its run goes on as long as another writer of the attempt does."""
+    """Record the end of a writer; its run ends with the last writer of the attempt."""
     if opened.parent is not None:
         return
     await writers.end(conn, opened.writer_uid, state, now=now)
-    # A journal that turns up late must not end a run that has been resumed since.
+    # A late journal must not end a run that has been resumed since.
     if opened.attempt + 1 == await writers.next_attempt(conn, run_id):
         joint = await writers.joint_state(conn, run_id, opened.attempt)
         await runs.set_state(conn, run_id, joint, now=now)

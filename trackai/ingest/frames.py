@@ -1,11 +1,11 @@
-"""What a journal says, frame by frame: the records, and how they are laid on disk.
+"""Frames of a journal: their records, and their format on disk.
 
     ┌────────────┬────────────┬─────────────────────────┐
     │ length u32 │ CRC-32 u32 │ msgpack, `length` bytes │   little-endian
     └────────────┴────────────┴─────────────────────────┘
 
-A journal begins with `Opened`. `Keys` gives a number to the names of a call's metrics, so that
-the `Points` of the thousands of calls that follow hold only numbers.
+A journal begins with `Opened`. `Keys` assigns a number to the metric names of a call, so that the
+`Points` of the calls that follow contain only that number and the values.
 """
 
 from __future__ import annotations
@@ -17,47 +17,25 @@ import zlib
 import msgspec
 
 from trackai.errors import InvalidInputError
+from trackai.store.catalogue.writers import Origin
 from trackai.values.types import Axis, FileKind, State, Step, TextKind, Value
 
 _HEADER = struct.Struct("<II")
 HEADER_BYTES = _HEADER.size
 pack_header = _HEADER.pack
-# A longer frame is taken for damage; log() refuses a call that would make one.
+# A longer frame is taken for damage; log() refuses calls that would write one.
 MAX_PAYLOAD = 64 * 1024 * 1024
 
 
-class Opened(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag=0):
-    """Who writes this journal, to which run: enough to make the run in an empty database.
-
-    Attributes:
-        run_uid, writer_uid: identities, as 32 hexadecimal digits.
-        project, run_slug, name, group: what people call the run.
-        attempt: 1, and one more at every resume; rank: the writer's place beside others.
-        created_at, started_at: of the run and of this writer, in microseconds since the epoch.
-        parent: for a process that has inherited the run by a fork, the writer it was forked from.
-            How such a process ends says nothing about the run.
-    """
-
-    run_uid: str
-    writer_uid: str
-    project: str
-    run_slug: str
-    name: str | None
-    group: str | None
-    attempt: int
-    rank: int
-    host: str
-    pid: int
-    created_at: int
-    started_at: int
-    parent: str | None = None
+class Opened(Origin, frozen=True, kw_only=True, array_like=True, tag=0):
+    """The writer of the journal, and its run."""
 
 
 class Keys(msgspec.Struct, frozen=True, array_like=True, tag=1):
-    """From here on `number` stands for these metrics on this axis.
+    """The metric names and axis of the following `Points` with this `number`.
 
     Attributes:
-        kind: what their texts are, where they do not say so themselves.
+        kind: the kind of values that are texts.
     """
 
     number: int
@@ -67,7 +45,7 @@ class Keys(msgspec.Struct, frozen=True, array_like=True, tag=1):
 
 
 class Points(msgspec.Struct, array_like=True, tag=2, gc=False):
-    """One call of log(): a value for each of the keys. On the axis "time", step is 0."""
+    """The values of one call of log(), one for each name; the step is 0 on the axis "time"."""
 
     keys: int
     step: Step
@@ -76,10 +54,10 @@ class Points(msgspec.Struct, array_like=True, tag=2, gc=False):
 
 
 class Configured(msgspec.Struct, frozen=True, array_like=True, tag=3):
-    """Configuration that was set: flat keys, JSON texts.
+    """Changes of the configuration: flat keys with JSON texts.
 
     Attributes:
-        replaced: keys that are gone, because another value stands in the place of a nested one.
+        replaced: keys to remove, because a value has replaced the mapping that they were in.
     """
 
     values: dict[str, str]
@@ -87,7 +65,7 @@ class Configured(msgspec.Struct, frozen=True, array_like=True, tag=3):
 
 
 class Described(msgspec.Struct, frozen=True, array_like=True, tag=6):
-    """What the run is called now, tagged with and said about ("" for nothing); None stays."""
+    """Changes of the name, tags and notes of the run; None for no change, "" for no notes."""
 
     name: str | None = None
     tags: list[str] | None = None
@@ -95,12 +73,12 @@ class Described(msgspec.Struct, frozen=True, array_like=True, tag=6):
 
 
 class Filed(msgspec.Struct, frozen=True, array_like=True, tag=5):
-    """A file that was logged; its bytes lie beside the journal until this is stored.
+    """A file that was logged; its bytes are in the folder of the journal until it is stored.
 
     Attributes:
         path, kind, name, step, timestamp, source: as in the table `files`.
         size, sha256: of its bytes.
-        bytes_in: the name of the file beside the journal that holds them.
+        bytes_in: the name of the file in the folder of the journal.
     """
 
     path: str
@@ -115,7 +93,7 @@ class Filed(msgspec.Struct, frozen=True, array_like=True, tag=5):
 
 
 class Ended(msgspec.Struct, frozen=True, array_like=True, tag=4):
-    """The writer finished its run, with this state."""
+    """The end of the writer's run."""
 
     state: State
     timestamp: int
@@ -128,10 +106,10 @@ _decode_payload = msgspec.msgpack.Decoder(Frame).decode
 
 
 def encode(frame: Frame) -> bytes:
-    """A frame as it lies on disk.
+    """Encode a frame with its header.
 
     Raises:
-        InvalidInputError: it is too long.
+        InvalidInputError: the payload is longer than `MAX_PAYLOAD`.
     """
     payload = encode_payload(frame)
     if len(payload) > MAX_PAYLOAD:
@@ -140,21 +118,21 @@ def encode(frame: Frame) -> bytes:
 
 
 def too_long() -> InvalidInputError:
-    """What to raise for a frame over the limit."""
-    return InvalidInputError("metrics", f"one call may log {MAX_PAYLOAD} bytes at most")
+    """The error for a payload longer than `MAX_PAYLOAD`."""
+    return InvalidInputError("metrics", f"must be at most {MAX_PAYLOAD} bytes in one call")
 
 
 def decode(
     data: bytes | memoryview, limit: int | None = None
 ) -> tuple[list[tuple[Frame, int]], str | None]:
-    """All whole frames at the beginning of `data`, each with the offset at which it ends.
+    """Decode the complete frames at the beginning of `data`.
 
     Args:
-        limit: how many frames at most.
+        limit: the largest number of frames.
 
     Returns:
-        The frames, and what is wrong with the one that follows them: None if it is only not
-        complete (yet).
+        The frames, each with the offset of its end, and the problem of the frame after them: None
+        if that is only incomplete.
     """
     frames: list[tuple[Frame, int]] = []
     view = memoryview(data)
@@ -162,13 +140,13 @@ def decode(
     while at + HEADER_BYTES <= len(view) and (limit is None or len(frames) < limit):
         length, checksum = _HEADER.unpack_from(view, at)
         if not 0 < length <= MAX_PAYLOAD:
-            return frames, f"a frame of {length} bytes"
+            return frames, f"invalid frame length {length}"
         start, at = at + HEADER_BYTES, at + HEADER_BYTES + length
         if at > len(view):
             break
         payload = view[start:at]
         if zlib.crc32(payload) != checksum:
-            return frames, "a wrong checksum"
+            return frames, "wrong checksum"
         try:
             frames.append((_decode_payload(payload), at))
         except msgspec.MsgspecError as error:
@@ -176,16 +154,16 @@ def decode(
     return frames, None
 
 
-# How the payload of any frame begins: a short array, whose first item is a small integer.
-_BEGINNING = re.compile(rb"[\x90-\x9f][\x00-\x0f]")
+# The first bytes of every payload: a short array whose first item is a small integer.
+_PAYLOAD_START = re.compile(rb"[\x90-\x9f][\x00-\x0f]")
 
 
 def find(data: bytes, start: int) -> int | None:
-    """Where the next whole frame begins after `start`, where there is damage.
+    """Find the offset of the next complete frame after damage at `start`.
 
-    A frame is recognised by a length that fits and by its checksum.
+    A frame is recognised by a valid length and checksum.
     """
-    for match in _BEGINNING.finditer(data, start + HEADER_BYTES + 1):
+    for match in _PAYLOAD_START.finditer(data, start + HEADER_BYTES + 1):
         at = match.start() - HEADER_BYTES
         length, checksum = _HEADER.unpack_from(data, at)
         end = match.start() + length

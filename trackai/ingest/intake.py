@@ -1,9 +1,8 @@
-"""Batches of many clients into the store: those that wait together are one transaction.
+"""Store batches of HTTP clients, those that wait at the same time in one transaction.
 
-A commit costs the same for one batch as for a hundred. While one is under way the next ones
-gather, and whoever is woken first stores them all: many small requests cost few commits, and a
-single one hardly waits. `put` returns when its batch is committed; what was answered cannot be
-lost with the process.
+A commit takes as long for one batch as for a hundred. Batches that arrive during a commit wait, and
+the first task to wake up stores all of them: many small requests need few commits, and a single one
+hardly waits. `put` returns after the commit, so that an acknowledged batch survives a crash.
 """
 
 from __future__ import annotations
@@ -32,28 +31,28 @@ if TYPE_CHECKING:
     from trackai.store.engine.database import Database
     from trackai.structs.points import Column
 
-# What may wait: beyond that, clients are asked to come again.
+# Above these limits, clients have to try again later.
 MAX_WAITING_BYTES = 64 * 1024 * 1024
 MAX_WAITING_BATCHES = 2048
-# What one transaction takes, so that other writers get their turn.
+# Limits on one transaction, so that other writers get their turn.
 _POINTS_PER_COMMIT = 100_000
 _BATCHES_PER_COMMIT = 512
-# From its socket to here a request takes two turns of the event loop. What has arrived by the time
-# that somebody begins to store is let in first: clients that are answered together come together.
+# A request takes two turns of the event loop from its socket to `put`. Waiting for three lets in
+# all that have arrived: clients that are answered together send their next requests together.
 _TURNS = 3
-# Batches of more points are looked through in a thread: other requests are answered meanwhile.
-_FEW = 1000
+# Batches of more points are validated in a thread, so that other requests are answered meanwhile.
+_THREAD_POINTS = 1000
 
 
 class Receipt(msgspec.Struct):
-    """How many points a batch has, and whether it had been stored before."""
+    """The number of points of a batch, and whether it had been stored before."""
 
     points: int
     duplicate: bool
 
 
 class _Waiting:
-    """A batch on its way, and what became of it."""
+    """A batch that waits for its transaction, and its outcome."""
 
     def __init__(self, run_id: int, batch: Batch, columns: list[Column], host: str) -> None:
         self.run_id = run_id
@@ -66,33 +65,36 @@ class _Waiting:
 
 
 class Intake:
-    """Takes batches into a database.
+    """Stores batches in a database.
 
     Attributes:
-        bytes: of requests that have come in, wholly or in part, and are not yet answered.
+        bytes: size of the requests, complete or not, that have not been answered.
     """
 
     def __init__(self, db: Database) -> None:
         self._db = db
         self._waiting: list[_Waiting] = []
-        # There while somebody stores; set when the outcomes are there.
+        # Exists while a task stores batches; set once their outcomes are known.
         self._stored: anyio.Event | None = None
         self.bytes = 0
         self._last_time = 0
 
     @property
     def waiting(self) -> int:
-        """How many batches wait for a transaction."""
+        """The number of batches that wait for a transaction."""
         return len(self._waiting)
 
     @contextmanager
     def room(self) -> Iterator[Callable[[int], None]]:
-        """Memory for a request: what this gives is called with how many bytes of it have come in.
+        """Account for the memory of a request.
 
-        What is announced, and may never come, takes none.
+        Bytes count when they arrive: an announced size that never arrives takes no room.
+
+        Yields:
+            A function to call with the size of each chunk; it raises OverloadedError as well.
 
         Raises:
-            OverloadedError: too much is under way already; also by what this gives.
+            OverloadedError: too many requests are waiting.
         """
         if len(self._waiting) >= MAX_WAITING_BATCHES:
             raise OverloadedError
@@ -111,49 +113,53 @@ class Intake:
             self.bytes -= taken
 
     async def put(self, run_id: int, batch: Batch, *, host: str) -> Receipt:
-        """Store a batch, whole or not at all; it is committed when this returns.
+        """Store a batch atomically; it is committed on return.
+
+        Args:
+            run_id: the row id of the run.
+            host: the address of the client.
 
         Raises:
-            InvalidInputError: it cannot be stored.
-            NotFoundError: there is no such run.
-            StoreError: the database could not take it.
+            InvalidInputError: the batch is invalid.
+            NotFoundError: the run does not exist.
+            StoreError: the database cannot be written.
         """
         points = batch.count()
         now = max(time.time_ns() // 1000, self._last_time + 1)
-        # Where points have to be told apart, their times run ahead of the clock.
+        # Points at the same time are moved apart, and may run ahead of the clock.
         self._last_time = now + points
-        if points > _FEW:
+        if points > _THREAD_POINTS:
             columns = await to_thread.run_sync(partial(to_columns, batch, now=now))
         else:
             columns = to_columns(batch, now=now)
-        mine = _Waiting(run_id, batch, columns, host)
-        self._waiting.append(mine)
+        waiting = _Waiting(run_id, batch, columns, host)
+        self._waiting.append(waiting)
         try:
-            while mine.outcome is None:
+            while waiting.outcome is None:
                 if self._stored is not None:
                     await self._stored.wait()
                 else:
-                    await self._store_some()
+                    await self._store_next_group()
         except BaseException:  # cancelled
-            if mine in self._waiting:
-                self._waiting.remove(mine)
+            if waiting in self._waiting:
+                self._waiting.remove(waiting)
             raise
-        if isinstance(mine.outcome, Receipt):
-            return mine.outcome
-        raise mine.outcome
+        if isinstance(waiting.outcome, Receipt):
+            return waiting.outcome
+        raise waiting.outcome
 
-    async def _store_some(self) -> None:
-        """Store the batches that are there by now; those that come meanwhile wait."""
+    async def _store_next_group(self) -> None:
+        """Store the batches that are waiting now; later ones wait for the next transaction."""
         self._stored = stored = anyio.Event()
         try:
             for _ in range(_TURNS):
                 await checkpoint()
-            await self._store(self._take())
+            await self._store(self._take_group())
         finally:
             self._stored = None
             stored.set()
 
-    def _take(self) -> list[_Waiting]:
+    def _take_group(self) -> list[_Waiting]:
         taken, points = 0, 0
         for waiting in self._waiting[:_BATCHES_PER_COMMIT]:
             if taken and points + waiting.points > _POINTS_PER_COMMIT:
@@ -163,32 +169,32 @@ class Intake:
         return group
 
     async def _store(self, group: list[_Waiting]) -> None:
-        failure: TrackAIError = StoreError("the batch could not be stored: send it again")
+        failure: TrackAIError = StoreError("could not store the batch: send it again")
         try:
-            outcomes = await self._db.change(lambda conn: _apply(conn, group))
+            outcomes = await self._db.change(lambda conn: _store_group(conn, group))
             for waiting, outcome in zip(group, outcomes, strict=True):
                 waiting.outcome = outcome
         except StoreError as error:
             failure = error
         finally:
-            # Whatever has happened to the one that stores, the others must not wait for ever.
+            # Even if this task is cancelled, the others must not wait forever.
             for waiting in group:
                 waiting.outcome = waiting.outcome or failure
 
 
-async def _apply(conn: Connection, group: Sequence[_Waiting]) -> list[Receipt | TrackAIError]:
-    """Store a group of batches in one transaction: what one writer sends goes in together."""
+async def _store_group(conn: Connection, group: Sequence[_Waiting]) -> list[Receipt | TrackAIError]:
+    """Store a group of batches in one transaction; one outcome for each."""
     now = time.time_ns() // 1000
     uids = await runs.uids(conn, {waiting.run_id for waiting in group})
     known = await batches.stored(
         conn, [(waiting.run_id, waiting.batch_id) for waiting in group if waiting.batch_id]
     )
-    fresh: list[tuple[batches.BatchKey, int]] = []
+    new_keys: list[tuple[batches.BatchKey, int]] = []
     storing: list[_Waiting] = []
     outcomes: list[Receipt | TrackAIError] = []
     for waiting in group:
         if waiting.run_id not in uids:
-            outcomes.append(NotFoundError(f"there is no run with the id {waiting.run_id}"))
+            outcomes.append(NotFoundError(f"run {waiting.run_id} not found"))
             continue
         duplicate = False
         if waiting.batch_id is not None:
@@ -196,7 +202,7 @@ async def _apply(conn: Connection, group: Sequence[_Waiting]) -> list[Receipt | 
             duplicate = key in known
             if not duplicate:
                 known.add(key)
-                fresh.append((key, waiting.points))
+                new_keys.append((key, waiting.points))
         if not duplicate:
             storing.append(waiting)
         outcomes.append(Receipt(waiting.points, duplicate))
@@ -204,30 +210,35 @@ async def _apply(conn: Connection, group: Sequence[_Waiting]) -> list[Receipt | 
         ids = await _writers(conn, uids, storing, now)
         await metrics.append_parts(
             conn,
-            [(one.run_id, ids[one.run_id, one.writer], one.columns) for one in storing],
+            [
+                (waiting.run_id, ids[waiting.run_id, waiting.writer], waiting.columns)
+                for waiting in storing
+            ],
         )
-        await runs.touch_many(conn, {one.run_id for one in storing}, now=now)
-    if fresh:
-        await batches.note(conn, fresh, now=now)
+        await runs.touch(conn, *{waiting.run_id for waiting in storing}, now=now)
+    if new_keys:
+        await batches.add(conn, new_keys, now=now)
     return outcomes
 
 
 async def _writers(
     conn: Connection, run_uids: Mapping[int, str], storing: Sequence[_Waiting], now: int
 ) -> dict[tuple[int, str], int]:
-    """The row ids of clients, which log to their runs' present attempts."""
+    """The row ids of the clients as writers of the latest attempts of their runs."""
     attempts = {
         run_id: max(1, await writers.next_attempt(conn, run_id) - 1)
-        for run_id in {one.run_id for one in storing}
+        for run_id in {waiting.run_id for waiting in storing}
     }
-    wanted = {}
-    for one in storing:
-        uid, attempt = f"http-{run_uids[one.run_id]}-{one.writer}", attempts[one.run_id]
-        # Behind a resume it is another writer: the present attempt's.
-        wanted[one.run_id, one.writer] = uid if attempt == 1 else f"{uid}-{attempt}", one.host
-    known = await writers.find(conn, [uid for uid, _ in wanted.values()])
+    clients = {}
+    for waiting in storing:
+        uid = f"http-{run_uids[waiting.run_id]}-{waiting.writer}"
+        attempt = attempts[waiting.run_id]
+        if attempt > 1:  # a writer belongs to one attempt
+            uid = f"{uid}-{attempt}"
+        clients[waiting.run_id, waiting.writer] = uid, waiting.host
+    known = await writers.find(conn, [uid for uid, _ in clients.values()])
     ids: dict[tuple[int, str], int] = {}
-    for (run_id, writer), (uid, host) in wanted.items():
+    for (run_id, writer), (uid, host) in clients.items():
         ids[run_id, writer] = known.get(uid) or await writers.get_or_create(
             conn,
             uid=uid,

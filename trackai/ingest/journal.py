@@ -1,8 +1,7 @@
-"""A journal: the files to which log() appends, of one process that logs to a run.
+"""Journals: the files that log() appends to, independent of the database.
 
-Nothing here knows of a database. A point is safe from the death of its process as soon as
-`append` has returned: the bytes are the operating system's then. If they cannot be written, they
-are held in memory until they can be.
+A point survives a crash of its process once `append_points` has returned, because the operating
+system has its bytes. Frames that cannot be written are held in memory until they can.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ import threading
 import uuid
 from collections import defaultdict, deque
 from contextlib import suppress
+from itertools import islice
 from os import write
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 from zlib import crc32
@@ -48,25 +48,25 @@ if TYPE_CHECKING:
 
     from trackai.values.types import Axis, Step, TextKind, Value
 
-    # By axis and kind of texts: what stands for the names of a call.
+    # By axis and kind of texts: the numbers of tuples of metric names.
     Numbers = dict[tuple[Axis, TextKind], dict[tuple[str, ...], int]]
 
 SUFFIX = ".journal"
-# Of the bytes of files that are logged, until they are stored.
+# The suffix of the bytes of logged files, until they are stored.
 BYTES = ".bytes"
-# A journal is removed whole; a small one gives its space back early.
+# The size at which the next file begins: a file is removed as a whole once it is stored.
 ROTATE_BYTES = 32 * 1024 * 1024
-# How much is held in memory while the journal cannot be written.
+# The most that is held in memory while the journal cannot be written.
 HELD_BYTES = 64 * 1024 * 1024
-# Programs that make up a new metric name in every call must not fill the memory with them.
+# Limits the memory of a script that uses new metric names in every call.
 _MAX_KEYS = 4096
-# What is added to the name of a journal that is kept because some of it cannot be read.
+# Appended to the name of a journal that is kept because parts of it cannot be read.
 DAMAGED = ".damaged"
 _FLUSH_FRAMES = 4096
 
 
 class Kept(NamedTuple):
-    """Bytes beside a journal: their number, SHA-256 in hex, and the name of the file."""
+    """The bytes of a logged file: their number, SHA-256 in hex, and the name of their file."""
 
     size: int
     sha256: str
@@ -76,15 +76,16 @@ class Kept(NamedTuple):
 class JournalWriter:
     """Appends frames to the journals of one writer: `<start>-<uid>-<number>.journal`.
 
-    No method raises because of the disk: what cannot be written is held in memory, in order.
+    The `append` methods do not raise disk errors: frames that cannot be written are held in memory.
 
-    Where a signal raises, as Ctrl-C does, any method may end at any call that it makes. It is the
-    call of log() that is lost then, and none that has returned before or does afterwards.
+    A signal handler may raise inside any method, as Ctrl-C does. Only the interrupted call of log()
+    is lost then: calls that returned before, and later calls, are stored.
 
     Attributes:
-        lock: whoever calls a method from several threads holds it.
-        failure: why frames are held at present; None if none are.
-        dropped: how many calls were lost because more than `HELD_BYTES` would have been held.
+        lock: held by callers that use several threads.
+        opened: the first frame of every file.
+        failure: the error because of which frames are held; None if no frames are held.
+        dropped: the number of calls lost because `HELD_BYTES` were held already.
     """
 
     def __init__(
@@ -97,30 +98,33 @@ class JournalWriter:
         sync_each: bool = False,
         lazy: bool = False,
     ) -> None:
-        """Begin a journal; a `lazy` one has no file before the first frame.
+        """Create the first file.
 
         Args:
-            sync_each: wait after each frame until it is on the disk itself.
+            rotate_bytes: the size at which the next file begins.
+            held_bytes: the most that is held in memory while frames cannot be written.
+            sync_each: flush each frame to disk.
+            lazy: create the first file with the first frame instead.
 
         Raises:
-            OSError: the file cannot be made.
+            OSError: the file cannot be created.
         """
-        # A signal handler may finish a run in the middle of a call of log(): hence the R.
+        # Reentrant: a signal handler may finish a run in the middle of a call of log().
         self.lock = threading.RLock()
         self.failure: OSError | None = None
         self.dropped = 0
         self.opened = opened
         self._folder = folder
         self._rotate_bytes = rotate_bytes
-        self._most_held = held_bytes
+        self._max_held_bytes = held_bytes
         self._sync = sync_each
         self._next_file = 0
         self._numbers: Numbers = defaultdict(dict)
-        self._next_number = 0  # goes on from file to file
-        # Files stay open, and so locked, until they are stored: nobody else need look at them.
+        self._next_number = 0  # continues from file to file
+        # Files stay open, and therefore locked, until they are stored: others do not recover them.
         self._files: dict[Path, int] = {}
         self._held: deque[bytes] = deque()
-        self._bytes_held = 0
+        self._held_bytes = 0
         self._is_full = False
         self._fd, self._size, self._limit = -1, 0, -1
         if not lazy:
@@ -128,12 +132,12 @@ class JournalWriter:
 
     @property
     def paths(self) -> list[Path]:
-        """The files that have not been removed yet, the oldest first."""
+        """The files that have not been stored and removed, the oldest first."""
         return list(self._files)
 
     @property
     def held(self) -> int:
-        """How many frames are in memory only."""
+        """The number of frames held in memory."""
         return len(self._held)
 
     def append_points(
@@ -145,17 +149,25 @@ class JournalWriter:
         values: list[Value],
         kind: TextKind = "text",
     ) -> None:
-        """Append one call's values; on return they survive the death of this process.
+        """Append the values of one call; on return they survive a crash of this process.
 
         Args:
-            kind: what the texts among them are.
+            axis: "step" or "time"; on the time axis `step` is 0.
+            keys: the metric names.
+            timestamp: microseconds since the epoch.
+            values: one for each name.
+            kind: the kind of the values that are texts.
+
+        Raises:
+            InvalidInputError: the values are longer than a frame can be.
+            TypeError: a name is not a str.
         """
         if self._size > self._limit:
             self._rotate()
         number = self._numbers[axis, kind].get(keys)
         if number is None:
             number = self._declare(axis, keys, kind)
-        # As `append(...)`, without the calls: this is where log() spends its time.
+        # Like `append`, inlined: log() spends its time here.
         payload = encode_payload(Points(number, step, timestamp, values))
         length = len(payload)
         if length > MAX_PAYLOAD:
@@ -175,10 +187,15 @@ class JournalWriter:
         return None
 
     def keep(self, write_to: Callable[[BinaryIO], object]) -> Kept:
-        """Write a file beside the journal, for a `Filed` that is appended then.
+        """Write the bytes of a logged file to the folder of the journal.
+
+        Append a `Filed` with the result afterwards.
+
+        Args:
+            write_to: a function that writes the bytes to an open file.
 
         Raises:
-            OSError: it cannot be written.
+            OSError: the file cannot be written.
         """
         opened = self.opened
         name = f"{opened.started_at:016x}-{opened.writer_uid}-{uuid.uuid4().hex}{BYTES}"
@@ -197,28 +214,32 @@ class JournalWriter:
             raise
 
     def append(self, frame: Configured | Described | Filed | Ended) -> None:
-        """Append any other frame."""
+        """Append a frame other than `Points`.
+
+        Raises:
+            InvalidInputError: the frame is too long.
+        """
         if self._size > self._limit:
             self._rotate()
-        self._append(encode(frame), needed=True)
+        self._write(encode(frame), needed=True)
 
     def retry(self) -> bool:
-        """Write what is held; False if that is not possible yet."""
+        """Write the frames that are held; False if they still cannot be written."""
         try:
             if self._fd < 0:
                 self._open_next()
             while self._held:
-                some = [self._held[at] for at in range(min(len(self._held), _FLUSH_FRAMES))]
-                data = b"".join(some)
+                frames = list(islice(self._held, _FLUSH_FRAMES))
+                data = b"".join(frames)
                 written = write(self._fd, data)
                 if written != len(data):
                     self._take_back(written)
                     raise _short()
                 self._size += written
-                for frame in some:
-                    self._bytes_held -= len(frame)
+                for frame in frames:
+                    self._held_bytes -= len(frame)
                     self._held.popleft()
-            self._bytes_held = 0
+            self._held_bytes = 0
             if self._sync:
                 self._synchronise_all()
         except OSError as error:
@@ -226,17 +247,17 @@ class JournalWriter:
             return False
         if self._is_full:
             self._is_full = False
-            self._forget_keys()  # what declared them may have been dropped
+            self._forget_keys()  # their declarations may have been dropped
         self.failure = None
         return True
 
     def restore(self) -> list[Path]:
-        """Make the files anew that somebody has deleted: their content is still at hand.
+        """Recreate files that were deleted while open, from their open descriptors.
 
         Returns:
-            Those that were made anew. One that cannot be is tried again the next time.
+            The recreated files. Failures are retried on the next call.
         """
-        made = []
+        restored = []
         for path, fd in list(self._files.items()):
             if _is_file(path, fd):
                 continue
@@ -250,14 +271,17 @@ class JournalWriter:
                 self._fd = new
             self._files[path] = new
             os.close(fd)
-            made.append(path)
-        return made
+            restored.append(path)
+        return restored
 
     def rescue(self, folder: Path) -> list[Path]:
-        """Write what is held, and files that were deleted, as journals in another folder.
+        """Write held frames and deleted files as journals in another folder.
+
+        Returns:
+            The new journals.
 
         Raises:
-            OSError: that is not possible either.
+            OSError: they cannot be written there, either.
         """
         rescued = []
         for path, fd in list(self._files.items()):
@@ -281,32 +305,32 @@ class JournalWriter:
         return rescued
 
     def remove(self, path: Path) -> None:
-        """Remove a file that is stored."""
+        """Remove a file that has been stored."""
         remove_locked(path, self._files[path])
         del self._files[path]
 
     def set_aside(self, path: Path) -> Path:
-        """Keep a file that is stored but for what is damaged, under another name."""
-        kept = path.with_name(path.name + DAMAGED)
-        rename_locked(path, self._files[path], kept)
+        """Rename a file that has been stored except for damaged parts; returns the new path."""
+        renamed = path.with_name(path.name + DAMAGED)
+        rename_locked(path, self._files[path], renamed)
         del self._files[path]
-        return kept
+        return renamed
 
     def close(self) -> None:
-        """Close all files; what is left of them is now for other processes to store."""
+        """Close all files; other processes may now recover those that remain."""
         for fd in self._files.values():
             os.close(fd)
         self._files.clear()
         self._fd = -1
 
     def heir(self, opened: Opened) -> JournalWriter:
-        """After a fork, in the child: let go of the inherited files, log to others."""
+        """In a forked process: close the inherited files, and create a journal for `opened`."""
         self.close()
         return JournalWriter(
             self._folder,
             opened,
             rotate_bytes=self._rotate_bytes,
-            held_bytes=self._most_held,
+            held_bytes=self._max_held_bytes,
             sync_each=self._sync,
             lazy=True,
         )
@@ -314,19 +338,22 @@ class JournalWriter:
     def _declare(self, axis: Axis, keys: tuple[str, ...], kind: TextKind) -> int:
         for path in keys:
             if not isinstance(path, str):
-                raise TypeError(f"metric {path!r}: a name is a str, not {type(path).__qualname__}")
+                raise TypeError(
+                    f"metric {path!r}: name must be a str, got {type(path).__qualname__}"
+                )
         if self._next_number % _MAX_KEYS == 0:
             self._forget_keys()
         number = self._next_number
-        self._next_number += 1  # first: a number has one meaning, whatever becomes of its frame
-        self._append(encode(Keys(number, axis, keys, kind)))
+        self._next_number += 1  # before writing: a number is never used twice
+        self._write(encode(Keys(number, axis, keys, kind)))
         self._numbers[axis, kind][keys] = number
         return number
 
     def _forget_keys(self) -> None:
         self._numbers = defaultdict(dict)
 
-    def _append(self, frame: bytes, *, needed: bool = False) -> None:
+    def _write(self, frame: bytes, *, needed: bool = False) -> None:
+        """Write a frame, or hold it; a `needed` one is held regardless of the limit."""
         if self._held or self._fd < 0:
             return self._hold(frame, needed=needed)
         try:
@@ -345,7 +372,7 @@ class JournalWriter:
             sync(self._fd)
         except OSError as error:
             _raise_if_foreign(error)
-            self.failure = error  # `retry` tries again
+            self.failure = error  # `retry` synchronises again
 
     def _fail(
         self, frame: bytes, error: OSError, written: int = 0, *, needed: bool = False
@@ -356,25 +383,24 @@ class JournalWriter:
         self._hold(frame, needed=needed)
 
     def _take_back(self, written: int) -> None:
-        """Cut off what has just been written of a frame that did not fit."""
+        """Truncate a partially written frame."""
         if written:
-            # From the end that the file has now: `_size` lacks what was written by calls that a
-            # signal has ended.
-            with suppress(OSError):  # a reader finds its way around half a frame
+            # Relative to the actual size: `_size` lacks what interrupted calls have written.
+            with suppress(OSError):  # readers skip an incomplete frame
                 os.ftruncate(self._fd, os.fstat(self._fd).st_size - written)
 
     def _hold(self, frame: bytes, *, needed: bool = False) -> None:
-        # Once one was dropped, so is all that follows: it may lean on it.
-        full = self._bytes_held + len(frame) > self._most_held or self._is_full
+        # After the first dropped frame all are dropped: they may depend on its `Keys`.
+        full = self._held_bytes + len(frame) > self._max_held_bytes or self._is_full
         if full and not needed:
             self._is_full = True
             self.dropped += 1
             return
         self._held.append(frame)
-        self._bytes_held += len(frame)
+        self._held_bytes += len(frame)
 
     def _rotate(self) -> None:
-        """Begin the next file, or stay with this one while that is not possible."""
+        """Begin the next file, or continue with this one if that fails."""
         if self._held:
             return
         if self._fd >= 0:
@@ -388,15 +414,15 @@ class JournalWriter:
 
     def _open_next(self) -> None:
         path = self._folder / self._name(self._next_file)
-        self._next_file += 1  # first: no file is ever made in the place of one that has calls in it
+        self._next_file += 1  # before creating it: a file with calls in it is never replaced
         first, fd = encode(self.opened), -1
         try:
             fd = create_locked(path, first)
             if self._sync:
                 self._synchronise_new(fd)
             files = {**self._files, path: fd}
-            numbers: Numbers = defaultdict(dict)  # what they stand for is forgotten with the file
-            # Python looks for signals where something is called: all of this happens, or nothing.
+            numbers: Numbers = defaultdict(dict)  # declared in each file again
+            # Signal handlers run only at calls, so that this assignment is atomic.
             self._files, self._numbers, self._fd, self._size, self._limit = (
                 files, numbers, fd, len(first), self._rotate_bytes
             )  # fmt: skip
@@ -412,7 +438,7 @@ class JournalWriter:
             sync_folder(self._folder)
         except OSError as error:
             _raise_if_foreign(error)
-            self.failure = error  # `retry` tries again
+            self.failure = error  # `retry` synchronises again
 
     def _synchronise_all(self) -> None:
         sync(self._fd)
@@ -423,16 +449,17 @@ class JournalWriter:
 
 
 def writer_uid(path: Path) -> str:
-    """Whose journal that is, by its name."""
+    """The identity of the writer in the name of a journal; "" for any other name."""
     return path.name.split("-")[1] if path.name.count("-") == 2 else ""
 
 
 def is_alive(folder: Path, uid: str, pid: int | None) -> bool:
-    """Whether a writer still holds a journal.
+    """Whether a writer still has a journal open.
 
     Args:
-        pid: its process, if that runs on this machine. Others may hold the journal of a dead
-            process for a moment, to store it.
+        uid: the identity of the writer.
+        pid: its process id, if it runs on this machine; None otherwise. The lock alone is not
+            conclusive: a process that recovers a journal holds it for a moment.
     """
     if pid is not None and not process_exists(pid):
         return False
@@ -444,7 +471,7 @@ def is_alive(folder: Path, uid: str, pid: int | None) -> bool:
         try:
             if not try_lock(fd):
                 return True
-        except OSError:  # nobody can tell
+        except OSError:  # no locks on this file system
             return True
         finally:
             os.close(fd)
@@ -456,13 +483,13 @@ def _short() -> OSError:
 
 
 def _raise_if_foreign(error: OSError) -> None:
-    """A TimeoutError, say, that the handler of a signal has raised is none of the disk's."""
+    """Raise an error that is not from the disk, such as the TimeoutError of a signal handler."""
     if error.errno is None:
         raise error
 
 
 def _is_file(path: Path, fd: int) -> bool:
-    """Whether what is open is what lies there."""
+    """Whether `fd` is the file at `path`."""
     try:
         return os.path.samestat(os.fstat(fd), os.stat(path))  # noqa: PTH116 - five times a second
     except OSError:
@@ -470,7 +497,7 @@ def _is_file(path: Path, fd: int) -> bool:
 
 
 def _content(fd: int) -> bytes:
-    os.lseek(fd, 0, os.SEEK_SET)  # appending does not care
+    os.lseek(fd, 0, os.SEEK_SET)  # O_APPEND ignores the position
     parts = []
     while part := os.read(fd, 1 << 24):
         parts.append(part)

@@ -1,4 +1,4 @@
-"""Reading a journal: batch by batch, while it is written, and around what is damaged."""
+"""Read a journal in batches, also while it is being written, and skip damaged bytes."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
     from trackai.values.types import Axis, Step
 
-# What one transaction stores: some 50 000 points of calls with ten metrics.
+# Bytes per transaction: some 50,000 points in calls with ten metrics.
 READ_BYTES = 512 * 1024
 
 
 class Damage(msgspec.Struct, frozen=True):
-    """Bytes of a journal that are no frames, or that mean nothing without a frame that is lost."""
+    """Bytes of a journal that are not a frame, or a frame that depends on a lost one."""
 
     offset: int
     length: int
@@ -42,7 +42,14 @@ class Damage(msgspec.Struct, frozen=True):
 
 
 class Batch(msgspec.Struct, kw_only=True):
-    """Frames of one journal, from the byte `start` to the byte `end`, gathered by metric."""
+    """The frames of a journal between two positions, with points grouped by metric.
+
+    Attributes:
+        start, end: positions in bytes.
+        frames: the number of frames.
+        config, replaced: configuration keys to set, and keys to remove before.
+        ended: None if the writer has not recorded the end of its run.
+    """
 
     opened: Opened
     start: int
@@ -57,49 +64,49 @@ class Batch(msgspec.Struct, kw_only=True):
 
     @property
     def last_timestamp(self) -> int:
-        """When its last point was logged, 0 without points; microseconds since the epoch."""
+        """The timestamp of the last point, microseconds since the epoch; 0 without points."""
         return max((column.timestamps[-1] for column in self.columns), default=0)
 
     @property
     def points(self) -> int:
-        """How many points it holds."""
+        """The number of points."""
         return sum(len(column.steps) for column in self.columns)
 
 
 class JournalReader:
-    """Reads a journal batch by batch, also while it is being written.
+    """Reads a journal in batches, also while it is being written.
 
     Attributes:
         damages: what could not be read so far.
-        position: the byte up to which frames have been read.
-        opened: who writes the journal; None before that has been read.
+        position: the position in bytes up to which frames have been read.
+        opened: the writer of the journal; None before its first frame has been read.
     """
 
     def __init__(self, path: Path, presumed: Opened | None = None) -> None:
-        """`presumed` is who writes the journal, if its first frame should be damaged."""
+        """Create a reader; `presumed` is the writer in case the first frame is damaged."""
         self.path = path
         self._presumed = presumed
         self.rewind(0)
 
     def rewind(self, start: int) -> None:
-        """Begin again; the frames up to the byte `start` are read, but not returned."""
+        """Start over. Frames up to the byte `start` are read for their `Keys`, but not returned."""
         self.position = 0
         self.damages: list[Damage] = []
         self.opened: Opened | None = None
         self._mark = start  # the end of the last batch
-        self._hopeless = 0  # the size of the file when no whole frame was found after damage
+        self._searched = 0  # the size of the file when no frame was found after damage
         self._keys: dict[int, Keys] = {}
 
     def read(
         self, size: int = READ_BYTES, *, limit: int | None = None, final: bool = False
     ) -> Batch | None:
-        """The next batch; None at the (present) end of the file.
+        """Read the next batch; None if no complete frame is left.
 
         Args:
-            size: about how many bytes.
-            limit: how many frames at most.
-            final: nobody writes to the file any more: what looks like the beginning of a long
-                frame may be damage, with whole frames after it.
+            size: the approximate number of bytes.
+            limit: the largest number of frames.
+            final: whether the journal is complete. An incomplete frame is then damage, and complete
+                frames may follow it.
         """
         while True:
             frames, problem = self._read_frames(size, limit)
@@ -111,7 +118,7 @@ class JournalReader:
                 return None
 
     def peek(self) -> Opened | None:
-        """Who writes the journal, by its first frame; None if that is not there or damaged."""
+        """The writer in the first frame; None if that is missing or damaged."""
         with self.path.open("rb") as file:
             frames, _ = decode(file.read(READ_BYTES), 1)
         first = frames[0][0] if frames else None
@@ -121,7 +128,7 @@ class JournalReader:
         self, size: int, limit: int | None
     ) -> tuple[list[tuple[Frame, int]], str | None]:
         longest = size + MAX_PAYLOAD
-        if self.position < self._mark:  # what is only read again needs no limit, but ends there
+        if self.position < self._mark:  # read again up to the mark, without a limit
             longest = self._mark - self.position
             size, limit = min(size, longest), None
         with self.path.open("rb") as file:
@@ -134,23 +141,23 @@ class JournalReader:
         return frames, problem
 
     def _skip_damage(self, problem: str | None, *, final: bool) -> bool:
-        """Go on at the next whole frame; False if there is none (yet)."""
+        """Move on to the next complete frame; False if there is not one yet."""
         if problem is None and not final:
             return False
         with self.path.open("rb") as file:
             file.seek(self.position)
             data = file.read()
         size = self.position + len(data)
-        if size == self._hopeless:
+        if size == self._searched:
             return False
-        found = find(data, 0)
-        if found is None:
-            self._hopeless = size
+        offset = find(data, 0)
+        if offset is None:
+            self._searched = size
             if final and problem is not None:
                 self._note_damage(self.position, len(data), problem)
             return False
-        self._note_damage(self.position, found, problem or "a frame that is not complete")
-        self.position += found
+        self._note_damage(self.position, offset, problem or "incomplete frame")
+        self.position += offset
         return True
 
     def _note_damage(self, offset: int, length: int, problem: str) -> None:
@@ -177,7 +184,7 @@ class JournalReader:
                     if keys is not None and len(keys.paths) == len(frame.values):
                         calls.setdefault(frame.keys, []).append(frame)
                     else:
-                        self._note_damage(begin, base + end - begin, "values without their names")
+                        self._note_damage(begin, base + end - begin, "values without names")
             elif type(frame) is Opened:
                 self.opened = frame
             elif type(frame) is Keys:
@@ -218,7 +225,7 @@ class JournalReader:
 
 
 def _columns(keys: dict[int, Keys], calls: dict[int, list[Points]]) -> list[Column]:
-    """Turn calls, a row of values each, into series, a column of values each."""
+    """Convert calls, with a row of values each, to columns, with the values of one metric each."""
     columns: dict[tuple[Axis, str], Column] = {}
     for number, points in calls.items():
         axis = keys[number].axis

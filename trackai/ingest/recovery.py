@@ -1,4 +1,4 @@
-"""What processes left behind that did not finish their runs, and what forked ones add to a run."""
+"""Recover the journals of crashed processes, and store those of forked processes."""
 
 from __future__ import annotations
 
@@ -28,21 +28,23 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("trackai")
 
-# Seconds after which nobody writes to a file any more.
+# Seconds without a write after which a file belongs to a process that has ended.
 _ABANDONED_AFTER = 3600.0
 
+# Journals about which a warning has been logged.
 _unreadable: set[Path] = set()
 
 
 class Recovered(msgspec.Struct, frozen=True):
-    """One journal that was stored.
+    """A journal that has been recovered.
 
     Attributes:
-        run: its slug, as the journal says; None if that cannot be told.
-        points: how many of its points were not in the database yet.
-        ended: whether the writer had said how the run ended; otherwise it has failed.
-        damages: what could not be read, each with the byte at which it is.
-        kept: where the file lies now, because of that; None if it could be removed.
+        journal: the path of the journal.
+        project, run: name of the project and slug of the run; None if the journal is damaged there.
+        points: the number of points that were not in the database yet.
+        ended: whether the writer had recorded the end of its run; otherwise the run has failed.
+        damages: what could not be read, each with its position.
+        kept: the path of the renamed journal if it is damaged; None if it has been removed.
     """
 
     journal: str
@@ -55,18 +57,15 @@ class Recovered(msgspec.Struct, frozen=True):
 
 
 async def recover(db: Database, paths: Sequence[Path] | None = None) -> list[Recovered]:
-    """Store the journals that processes left behind which did not finish their runs.
+    """Store and remove the journals of processes that ended without finishing their runs.
 
-    Such a run ends as failed, with all its points. A journal whose writer is alive is left alone.
+    Their runs end as failed, with all points. Journals of running processes are left alone.
 
     Args:
-        paths: which journals; all in the spool folder if left out.
-
-    Returns:
-        What was stored.
+        paths: the journals; by default all in the spool folder.
 
     Raises:
-        StoreError: the database cannot be written; what has not been stored yet stays.
+        StoreError: the database cannot be written; the remaining journals are kept.
     """
     if paths is None:
         paths = list(db.spool.glob(f"*{SUFFIX}"))
@@ -87,36 +86,36 @@ async def recover(db: Database, paths: Sequence[Path] | None = None) -> list[Rec
     return recovered
 
 
-async def gone(conn: Connection, spool: Path) -> list[str]:
-    """The journals that the database knows and that are not there any more.
+async def missing_journals(conn: Connection, spool: Path) -> list[str]:
+    """The names of journals in the database whose files do not exist.
 
-    Whoever stored one was killed after it had removed the file: nothing is lost, a row is left.
-    A journal is made before the row that names it, inside of the same transaction.
+    A process has crashed after it stored and removed the file: no points are lost. The file of a
+    new journal is created before its row, in the same transaction.
     """
     if not spool.is_dir():
         return []
-    there = {path.name.partition(SUFFIX)[0] for path in spool.iterdir()}
-    return [name for name in await journals.names(conn) if name.partition(SUFFIX)[0] not in there]
+    files = {path.name.partition(SUFFIX)[0] for path in spool.iterdir()}
+    return [name for name in await journals.names(conn) if name.partition(SUFFIX)[0] not in files]
 
 
-async def forget_gone(db: Database) -> None:
-    """Drop what the database knows of journals that are not there any more."""
+async def forget_missing_journals(db: Database) -> None:
+    """Remove the rows of journals whose files do not exist."""
     async with db.write() as conn:
-        for name in await gone(conn, db.spool):
+        for name in await missing_journals(conn, db.spool):
             await journals.forget(conn, name)
 
 
 def _sweep(spool: Path) -> None:
-    """Remove files of writers that died before they had logged anything.
+    """Remove new journals without frames, and bytes of files that no journal refers to.
 
-    And bytes of files that nobody will store: their writer died before it had logged them.
+    Their writers crashed while they were creating them.
     """
     for path in spool.glob(f"*{BYTES}"):
-        # A journal that is kept for its damage may name them.
+        # A damaged journal that was kept may still refer to them.
         if _is_old(path) and not any(spool.glob(f"*-{writer_uid(path)}-*{SUFFIX}*")):
             path.unlink(missing_ok=True)
     for path in spool.glob(f"*{SUFFIX}{UNBORN}"):
-        # Not a younger one: its writer may be about to lock it, and then it would be locked here.
+        # Not a recent one: its writer may be about to lock it.
         if not _is_old(path):
             continue
         fds: dict[Path, int] = {}
@@ -140,17 +139,17 @@ def _lock_abandoned(path: Path, fds: dict[Path, int]) -> bool:
     try:
         fd = fds[path] = os.open(path, os.O_RDWR)
         return try_lock(fd) and os.path.samestat(os.fstat(fd), path.stat())
-    except FileNotFoundError:  # its writer, or another process, has just stored it
+    except FileNotFoundError:  # stored and removed meanwhile
         return False
     except OSError as error:
         if path not in _unreadable:
-            logger.warning("%s cannot be read and is left as it is: %s", path, error)
+            logger.warning("cannot read %s, which was not recovered: %s", path, error)
         _unreadable.add(path)
         return False
 
 
 async def _recover_writer(db: Database, fds: dict[Path, int]) -> list[Recovered]:
-    """Store the journals of one writer, which are locked, oldest first, and remove them."""
+    """Store the locked journals of one writer, the oldest first, and remove them."""
     paths, drains = list(fds), []
     opened, ended = await _known_writer(db, writer_uid(paths[0])), False
     for path in paths:
@@ -162,11 +161,11 @@ async def _recover_writer(db: Database, fds: dict[Path, int]) -> list[Recovered]
         await _end_abandoned(db, opened)
     recovered = []
     for path, drain in zip(paths, drains, strict=True):
-        kept = None
+        renamed = None
         if drain.damages:
-            kept = path.with_name(path.name + DAMAGED)
-            rename_locked(path, fds[path], kept)
-            report_damage(drain, kept)
+            renamed = path.with_name(path.name + DAMAGED)
+            rename_locked(path, fds[path], renamed)
+            report_damage(drain, renamed)
         else:
             remove_locked(path, fds[path])
         del fds[path]
@@ -180,21 +179,17 @@ async def _recover_writer(db: Database, fds: dict[Path, int]) -> list[Recovered]
                 points=drain.points,
                 ended=ended,
                 damages=[str(damage) for damage in drain.damages],
-                kept=str(kept) if kept else None,
+                kept=str(renamed) if renamed else None,
             )
         )
     return recovered
 
 
 async def _known_writer(db: Database, uid: str) -> Opened | None:
-    """What the database says of a writer, in case its journal cannot say so itself."""
+    """The writer according to the database, in case the first frame of its journal is damaged."""
     async with db.read() as conn:
         origin = await writers.find_origin(conn, uid)
-    if origin is None:
-        return None
-    fields = msgspec.structs.asdict(origin)
-    has_say = fields.pop("state") is not None
-    return Opened(**fields, parent=None if has_say else uid)
+    return None if origin is None else Opened(**msgspec.structs.asdict(origin))
 
 
 async def _end_abandoned(db: Database, opened: Opened) -> None:
@@ -205,46 +200,45 @@ async def _end_abandoned(db: Database, opened: Opened) -> None:
         now = time.time_ns() // 1000
         if run.state == "running":
             await end_writer(conn, run.id, opened, "failed", now=now)
-        else:  # somebody has said how it ended
+        else:  # a user has set the state of the run
             await writers.end(conn, opened.writer_uid, "failed", now=now)
 
 
-def report_damage(drain: Drain, kept: Path) -> None:
-    """Say what of a journal could not be stored, and where it lies."""
+def report_damage(drain: Drain, renamed: Path) -> None:
+    """Log a warning about the damaged parts of a journal that has been renamed."""
     logger.warning(
-        "%s is damaged: %s. The rest of it is stored; the file is kept as %s",
-        drain.path, "; ".join(str(damage) for damage in drain.damages), kept,
+        "%s is damaged: %s. Its other frames are stored; the file is kept as %s",
+        drain.path, "; ".join(str(damage) for damage in drain.damages), renamed,
     )  # fmt: skip
 
 
 class Children:
-    """The journals of processes that have inherited a run by a fork: its writer stores them.
+    """Stores the journals of forked processes that inherited a run, in the process of its writer.
 
-    Such a process has no event loop and no connection of its own, and may end in any way.
+    A forked process has no event loop and no connection, and may end in any way.
     """
 
     def __init__(self, db: Database, uid: str) -> None:
         self._db = db
         self._uid = uid
         self._drains: dict[Path, Drain] = {}
-        self._others: set[Path] = set()
+        self._unrelated: set[Path] = set()
 
     async def store(self) -> None:
-        """Store what they have logged by now."""
+        """Store everything that the forked processes have logged so far."""
         paths = set(self._db.spool.glob(f"*{SUFFIX}"))
-        self._others &= paths
-        for path in sorted(paths - self._others):
+        self._unrelated &= paths
+        for path in sorted(paths - self._unrelated):
             if path not in self._drains:
-                if not self._is_ours(path):
-                    self._others.add(path)
+                if not self._is_child(path):
+                    self._unrelated.add(path)
                     continue
                 self._drains[path] = Drain(self._db, path)
             await self._drains[path].store_all()
-        gone = [path for path in self._drains if path not in paths]
-        for path in gone:
-            self._drains.pop(path)
+        for path in self._drains.keys() - paths:
+            del self._drains[path]
 
-    def _is_ours(self, path: Path) -> bool:
+    def _is_child(self, path: Path) -> bool:
         try:
             opened = JournalReader(path).peek()
         except OSError:
@@ -252,5 +246,5 @@ class Children:
         return opened is not None and opened.parent == self._uid
 
     async def collect(self) -> None:
-        """Store and remove the journals of those that have ended."""
+        """Store and remove the journals of forked processes that have ended."""
         await recover(self._db, list(self._drains))

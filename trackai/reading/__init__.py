@@ -1,1 +1,1 @@
-"""Reading runs back: files and servers."""
+"""Reading stored runs, from a database file or a server: `trackai.Api`."""

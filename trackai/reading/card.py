@@ -1,4 +1,4 @@
-"""A run as a notebook shows it: a small card of HTML."""
+"""The HTML card of a run in a notebook."""
 
 from __future__ import annotations
 
@@ -8,30 +8,34 @@ from typing import TYPE_CHECKING, Any
 
 from trackai.errors import TrackAIError
 from trackai.guard import guarded
-from trackai.reading.sources import RemoteSource
+from trackai.reading.remote_source import RemoteSource
 from trackai.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from trackai.reading.sources import Source
+    from trackai.reading.source import Source
     from trackai.structs.records import Run
 
 logger = logging.getLogger("trackai")
 
+# The most rows of a table.
 _ROWS = 20
-# A page of a notebook does not wait longer for a server that may not be there.
+# How long a notebook waits for the answer of a server that may not be running.
 _PROBE_SECONDS = 0.5
 _COLORS = {"running": "#2563eb", "completed": "#16a34a", "failed": "#dc2626"}
 _FAINT = "opacity:.7"
 _CELL = "padding:1px 10px 1px 0;text-align:left;border:0;background:none"
 
 
-def card(source: Source, run_id: int, otherwise: str, config: dict[str, Any] | None = None) -> str:
-    """The card of a run; where it cannot be read, `otherwise` in its place.
+def card(source: Source, run_id: int, fallback: str, config: dict[str, Any] | None = None) -> str:
+    """Return the card of a run as HTML.
 
     Args:
-        config: its flat configuration, where it is known; what is stored may lag behind.
+        run_id: the row id of the run.
+        fallback: the text to show if the run cannot be read.
+        config: the flat configuration of a run that is being logged, of which the database may
+            not have all yet; default the stored one.
     """
     with guarded("showing a run"):
         try:
@@ -41,27 +45,28 @@ def card(source: Source, run_id: int, otherwise: str, config: dict[str, Any] | N
                 run,
                 project,
                 source.config(run_id) if config is None else config,
-                [(one.path, one.last, one.min, one.max) for one in source.figures(run_id)],
+                [(m.path, m.last, m.min, m.max) for m in source.figures(run_id)],
                 _link(source, run),
             )
         except TrackAIError as error:
-            logger.debug("a run is not shown: %s", error)
-    return f"<code>{escape(otherwise)}</code>"
+            logger.debug("could not show a run: %s", error)
+    return f"<code>{escape(fallback)}</code>"
 
 
 def _link(source: Source, run: Run) -> str | None:
-    """Where a server shows the run, if one does."""
+    """Return the address of the run in the dashboard, if a server is running."""
     if isinstance(source, RemoteSource):
         return f"{source.url}/?run={run.id}"
     settings = Settings.from_env()
     server = RemoteSource(settings.url, settings.api_key, timeout=_PROBE_SECONDS)
     try:
-        there = server.run(run.id)
+        served = server.run(run.id)
     except TrackAIError:
         return None
-    # The server may have another file, in which another run has that id.
-    same = (there.run_id, there.created_at) == (run.run_id, run.created_at)
-    return f"{settings.url}/?run={run.id}" if same else None
+    # A server for another database may have another run with this id.
+    if (served.run_id, served.created_at) != (run.run_id, run.created_at):
+        return None
+    return f"{settings.url}/?run={run.id}"
 
 
 def _card(
@@ -90,20 +95,20 @@ def _card(
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    every = list(rows)
-    if not every:
+    rows = list(rows)
+    if not rows:
         return ""
     lines = [_row("th", [f'<span style="{_FAINT}">{text}</span>' for text in head])]
-    lines += [_row("td", [escape(_text(value)) for value in row]) for row in every[:_ROWS]]
-    if len(every) > _ROWS:
-        lines.append(_row("td", [f"and {len(every) - _ROWS} more"]))
+    lines += [_row("td", [escape(_text(value)) for value in row]) for row in rows[:_ROWS]]
+    if len(rows) > _ROWS:
+        lines.append(_row("td", [f"and {len(rows) - _ROWS} more"]))
     return (
         f'<table style="margin:6px 0 0;border-collapse:collapse;border:0">{"".join(lines)}</table>'
     )
 
 
 def _row(tag: str, cells: Iterable[str]) -> str:
-    return f"<tr>{''.join(f'<{tag} style={_CELL!r}>{one}</{tag}>' for one in cells)}</tr>"
+    return f"<tr>{''.join(f'<{tag} style={_CELL!r}>{cell}</{tag}>' for cell in cells)}</tr>"
 
 
 def _text(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""Following a run on a server: its server-sent events, over a connection that may be cut off."""
+"""Following a run on a server by its server-sent events, across lost connections."""
 
 from __future__ import annotations
 
@@ -10,43 +10,50 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from trackai.errors import TrackAIError
-from trackai.reading.sources import error_of
+from trackai.reading.remote_source import error_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import BinaryIO
 
-# The server says something every 15 seconds, if only that it is there.
+# A connection is lost if it is silent for longer; the server sends a comment every 15 seconds.
 _SILENT_SECONDS = 60
-_PATIENCE_SECONDS = 30
+# How long to try to reconnect.
+_RECONNECT_SECONDS = 30
 _PAUSE_SECONDS = 0.5
 
 
 class Event(NamedTuple):
-    """What happened: "points", "state" or "reset", and the JSON that tells more."""
+    """A server-sent event.
+
+    Attributes:
+        name: "points", "state" or "reset".
+        data: the content of the event, decoded from JSON.
+    """
 
     name: str
     data: Any
 
 
 def follow(url: str, headers: Mapping[str, str], run_id: int) -> Iterator[Event]:
-    """What happens to a run from now on; the state that it is in comes first.
+    """Yield the events of a run from now on; the first is its state.
 
-    A connection that is cut off is opened again, and nothing is missed.
+    A lost connection is reopened where it was lost, so that no event is missed.
 
     Raises:
-        NotFoundError: there is no such run.
-        TrackAIError: the server does not answer any more.
+        NotFoundError: the run does not exist.
+        TrackAIError: the server does not answer, or not within 30 seconds after a connection was
+            lost.
     """
     address = f"{url}/api/runs/{run_id}/events"
     cursor: str | None = None
-    gone_since: float | None = None
+    lost_at: float | None = None
     while True:
-        given = dict(headers) if cursor is None else {**headers, "Last-Event-ID": cursor}
+        resume = {} if cursor is None else {"Last-Event-ID": cursor}
         try:
-            request = urllib.request.Request(address, headers=given)  # noqa: S310
+            request = urllib.request.Request(address, headers={**headers, **resume})  # noqa: S310
             with urllib.request.urlopen(request, timeout=_SILENT_SECONDS) as response:  # noqa: S310
-                gone_since = None
+                lost_at = None
                 for id_, event in _events(response):
                     cursor = id_
                     yield event
@@ -56,8 +63,8 @@ def follow(url: str, headers: Mapping[str, str], run_id: int) -> Iterator[Event]
         except OSError as error:
             if cursor is None:
                 raise TrackAIError(f"{url} does not answer ({error}): is it running?") from None
-            gone_since = gone_since or time.monotonic()
-            if time.monotonic() - gone_since > _PATIENCE_SECONDS:
+            lost_at = lost_at or time.monotonic()
+            if time.monotonic() - lost_at > _RECONNECT_SECONDS:
                 raise TrackAIError(f"{url} does not answer any more ({error})") from None
         time.sleep(_PAUSE_SECONDS)
 

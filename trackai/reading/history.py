@@ -1,4 +1,4 @@
-"""Points of runs as people compute with them: curves, data frames, Arrow tables."""
+"""Points of a run as lists, data frames and Arrow tables."""
 
 from __future__ import annotations
 
@@ -23,12 +23,16 @@ if TYPE_CHECKING:
 
 
 class Curve(msgspec.Struct, frozen=True):
-    """A metric's points in order of step: lists of one length.
+    """The points of a metric in order of step, as lists of the same length.
 
-    `steps` are None for a system metric; `timestamps` are microseconds since the epoch. Where the
-    curve was thinned, `values` are means over what was logged from each step (and timestamp) on to
-    the next, `low` and `high` the least and the greatest finite value there; otherwise these are
-    None.
+    A downsampled curve has a value for each bucket of points.
+
+    Attributes:
+        steps: the steps; None for system metrics. Of a bucket, its first step.
+        timestamps: microseconds since the epoch. Of a bucket, its first timestamp.
+        values: the values. Of a bucket, the mean.
+        low: the minimum of the finite values of each bucket; None if not downsampled.
+        high: the maximum, likewise.
     """
 
     steps: list[Step | None]
@@ -38,16 +42,21 @@ class Curve(msgspec.Struct, frozen=True):
     high: list[Step | None] | None = None
 
 
-def thinned(chart: ChartData, *, text: bool) -> Curve:
-    """The curve of a chart over times."""
-    data = chart.data
-    steps = [one.step for one in data]
-    timestamps = [microseconds(_time(one.x)) for one in data]
+def curve_of_chart(chart: ChartData, *, is_text: bool) -> Curve:
+    """Convert a chart over time to a curve.
+
+    Args:
+        is_text: whether the metric is text, in which "NaN" is a word.
+    """
+    buckets = chart.data
+    steps = [bucket.step for bucket in buckets]
+    timestamps = [microseconds(_time(bucket.x)) for bucket in buckets]
     if chart.raw:
-        values = [one.first if text else number(one.first) for one in data]
+        values = [bucket.first if is_text else from_json(bucket.first) for bucket in buckets]
         return Curve(steps, timestamps, values)
-    means: list[Value] = [math.nan if one.mean is None else one.mean for one in data]
-    return Curve(steps, timestamps, means, [one.min for one in data], [one.max for one in data])
+    means: list[Value] = [math.nan if bucket.mean is None else bucket.mean for bucket in buckets]
+    low, high = [bucket.min for bucket in buckets], [bucket.max for bucket in buckets]
+    return Curve(steps, timestamps, means, low, high)
 
 
 def _time(x: Any) -> datetime:
@@ -55,13 +64,19 @@ def _time(x: Any) -> datetime:
     return time
 
 
-def number(value: Value) -> Value:
-    """A value of JSON as Python computes with it; of a metric of texts, it is one already."""
+def from_json(value: Value) -> Value:
+    """Convert a value of a metric that is not text: "NaN" and "Infinity" are floats in Python."""
     return float(value) if value in ("NaN", "Infinity", "-Infinity") else value
 
 
 class History(Mapping[str, Curve]):
-    """Curves of a run by the metric's name."""
+    """The points of metrics of a run: a mapping of names to `Curve`s.
+
+    Example:
+        history = trackai.Api().run("latest").history()
+        history["loss"].values
+        history.to_pandas()
+    """
 
     def __init__(self, curves: dict[str, Curve]) -> None:
         self._curves = curves
@@ -76,16 +91,21 @@ class History(Mapping[str, Curve]):
         return len(self._curves)
 
     def __repr__(self) -> str:
-        return f"History({', '.join(f'{k}: {len(c.steps)} points' for k, c in self.items())})"
+        sizes = (f"{name}: {len(curve.steps)} points" for name, curve in self.items())
+        return f"History({', '.join(sizes)})"
 
     def to_pandas(self, index: Literal["step", "time"] | None = None) -> pd.DataFrame:
-        """A frame with a row for each step and a column for each metric; needs pandas.
+        """Return a data frame with a row for each step and a column for each metric.
 
-        Where a step was logged more than once, the latest value counts.
+        Of a step that was logged more than once, the latest value is taken. Needs
+        `trackai[pandas]`.
 
         Args:
-            index: "time" makes a row for each time instead. System metrics have no steps, and are
-                only in a frame of that kind, which is the default where there is nothing else.
+            index: "step", or "time" for a row for each timestamp (UTC). System metrics have no
+                steps and are left out by "step"; default "time" if there are only those.
+
+        Raises:
+            MissingExtraError: pandas is not installed.
         """
         try:
             import pandas as pd
@@ -94,35 +114,39 @@ class History(Mapping[str, Curve]):
         if index is None:
             stepped = any(curve.steps and curve.steps[0] is not None for curve in self.values())
             index = "step" if stepped else "time"
-        places: list[pd.Index[Any]] = []
+        indices: list[pd.Index[Any]] = []
         columns = {}
         for key, curve in self.items():
             values = pd.Series(_packed(curve.values), name=key)
             if index == "time":
                 times = pd.Series(curve.timestamps, dtype="int64")
-                place = pd.DatetimeIndex(pd.to_datetime(times, unit="us", utc=True), name="time")
+                rows = pd.DatetimeIndex(pd.to_datetime(times, unit="us", utc=True), name="time")
             else:
                 steps = _without_none(curve.steps)
                 if len(steps) == 0 and curve.steps:
                     continue
                 values = values[: len(steps)]
-                place = pd.Index(_packed(steps), name="step")
-            # Metrics that are logged together have one index: it costs the most.
-            place = next((known for known in places if known.equals(place)), place)
-            places.append(place)
-            values.index = place
-            if not (place.is_monotonic_increasing and place.is_unique):
-                values = values[~place.duplicated(keep="last")]
+                rows = pd.Index(_packed(steps), name="step")
+            # Metrics that are logged together share an index, which is the costliest part.
+            rows = next((known for known in indices if known.equals(rows)), rows)
+            indices.append(rows)
+            values.index = rows
+            if not (rows.is_monotonic_increasing and rows.is_unique):
+                values = values[~rows.duplicated(keep="last")]
             columns[key] = values
         frame = pd.DataFrame(columns)
         return frame if frame.index.is_monotonic_increasing else frame.sort_index()
 
     def to_arrow(self) -> pa.Table:
-        """A table with a row for each point; needs pyarrow.
+        """Return an Arrow table with a row for each point. Needs `trackai[parquet]`.
 
-        The columns are metric, step (null for system metrics), timestamp, value and text: of a
-        value that is text, `value` is null, and of all others, `text` is. Steps and values are
-        doubles.
+        Returns:
+            A table with the columns metric (string), step (double, null for system metrics),
+            timestamp (microseconds, UTC), value (double, null for text) and text (string, null
+            for numbers).
+
+        Raises:
+            MissingExtraError: pyarrow is not installed.
         """
         try:
             import pyarrow as pa
@@ -133,14 +157,14 @@ class History(Mapping[str, Curve]):
             try:
                 packed = array("d", numbers)  # without a Python object for each
             except TypeError:
-                plain = [float(one) if isinstance(one, int | float) else None for one in numbers]
-                return pa.array(plain, pa.float64())
+                floats = [float(x) if isinstance(x, int | float) else None for x in numbers]
+                return pa.array(floats, pa.float64())
             return pa.Array.from_buffers(pa.float64(), len(packed), [None, pa.py_buffer(packed)])
 
         def texts(values: list[Any]) -> Any:
             if str not in set(map(type, values)):
                 return pa.nulls(len(values), pa.string())
-            return pa.array([one if isinstance(one, str) else None for one in values], pa.string())
+            return pa.array([x if isinstance(x, str) else None for x in values], pa.string())
 
         schema = pa.schema(
             [
@@ -172,15 +196,15 @@ def _times(pa: Any, timestamps: list[int]) -> Any:
 
 
 def _packed(values: Sequence[Any]) -> Any:
-    """Numbers of one kind as an array; of what else there may be, pandas finds out by itself."""
-    import numpy as np  # pandas is here, so it is too
+    """Return ints and floats as an array, and leave other values to pandas."""
+    import numpy as np  # which pandas has installed
 
     kinds = set(map(type, values))
     return np.array(values) if kinds in ({float}, {int}, {int, float}) else values
 
 
 def _without_none(steps: list[Step | None]) -> list[Step]:
-    """The steps of a metric; where it was a system metric too, those points come last."""
+    """Return the steps before those of the system metric of the same name, which come last."""
     if steps and steps[-1] is None:
         return [step for step in steps if step is not None]
     return steps  # type: ignore[return-value]

@@ -1,1 +1,1 @@
-"""What a training script uses: runs, the active run, and the store behind them."""
+"""Logging: the active run, the run object, and its recorder."""

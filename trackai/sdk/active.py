@@ -1,4 +1,4 @@
-"""The active run of this process, and the module functions that act on it."""
+"""The active run of this process, and the module functions of `trackai` that act on it."""
 
 from __future__ import annotations
 
@@ -12,27 +12,22 @@ from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from trackai.errors import InvalidInputError, MissingExtraError, NoActiveRunError
-from trackai.sdk import compat, ending, fork
+from trackai.errors import MissingExtraError, NoActiveRunError
+from trackai.sdk import exit_hooks, fork, ignored_calls
+from trackai.sdk.alerts import AlertLevel
 from trackai.sdk.artifacts import Artifact  # noqa: TC001 - for get_type_hints
-from trackai.sdk.compat import AlertLevel
-from trackai.sdk.plain import check_name, check_notes, checked_tags
-from trackai.sdk.recorder import Resume, RunRequest
 from trackai.sdk.run import Run
+from trackai.sdk.run_request import Resume, check_arguments
 from trackai.settings import Settings
 
 if TYPE_CHECKING:
-    from trackai.sdk.compat import Summary
     from trackai.sdk.run import EndState
+    from trackai.sdk.summary import Summary
 
 logger = logging.getLogger("trackai")
 
 _lock = threading.RLock()
 _active: Run | None = None
-# What wandb.init() takes for it.
-_WANDB_RESUME: dict[Any, Resume] = {True: "allow", False: "never", "auto": "allow"}
-# Those of wandb; all but the last are the same here.
-_MODES = ("online", "offline", "shared", "dryrun", "run", "disabled")
 
 
 def init(
@@ -61,95 +56,82 @@ def init(
     mode: str | None = None,
     db_path: str | os.PathLike[str] | None = None,
     durability: Literal["process", "power"] = "process",
-    **others: Any,
+    **wandb_arguments: Any,
 ) -> Run:
-    """Begin a run, or take one up again, and make it the active one.
-
-    An active run is finished first. The arguments from `space_id` on that are not described here
-    are those of trackio 0.43, `others` those of wandb; what is not supported is named once, and
-    ignored.
+    """Start a run, or resume one, and make it the active run. An active run is finished first.
 
     Args:
-        project: the name of the project, which is made if there is none; default
+        project: the name of the project, which is created if it does not exist; default
             `TRACKAI_PROJECT`, then `WANDB_PROJECT`, then "uncategorized".
-        name: the name of the run; without one, a readable one is made up. A name may be used
-            again: the new run then gets its own `run_id`.
-        group: a name that several runs of the project share.
-        config: hyperparameters, as a mapping or an object with attributes (such as the result of
-            `argparse`); nested mappings are stored flat, joined with "/".
-        resume: "never" makes a new run, "allow" continues the latest run of that name or makes
-            one, "must" continues it or raises. By default "never", but with an `id` "allow".
-        tags, notes: what the run is to be found by, and said about it; one tag may be a str.
-        auto_log_cpu, auto_log_gpu: log the load of the machine, or of NVIDIA's GPUs, as system
-            metrics every `cpu_log_interval` or `gpu_log_interval` seconds.
-        id: the `run_id` of the run; what `resume` says is about the run that has it. Of an id that
-            is no slug, such as "lr=0.1", one is made that no other id has.
-        mode: "disabled" logs to a database that is thrown away at the end of the process; the
-            other modes of wandb change nothing.
-        durability: what a point survives once `log` has returned: "process", the death of the
-            process; "power", also that of the machine, at the price of waiting for the disk.
+        name: the name of the run; default a made-up one such as "brave-otter-12". Several runs
+            may have the same name; each has its own `run_id`.
+        group: a name that related runs of the project share.
+        config: hyperparameters, as a mapping or an object with attributes, such as the result of
+            `argparse`. Nested mappings are stored under flat keys: "opt/lr".
+        resume: "never" creates a run. "allow" resumes the latest run of this name, or creates
+            one. "must" resumes it, or raises. With an `id`, the same holds for the run with this
+            id. Default "never" without an `id`, and "allow" with one.
+        auto_log_gpu: log the load of NVIDIA GPUs as system metrics; needs `trackai[system]`.
+        gpu_log_interval: how often, in seconds.
+        auto_log_cpu: log the load of the machine as system metrics; needs `trackai[system]`.
+        cpu_log_interval: how often, in seconds.
+        tags: tags to add to the run; a str is a single tag.
+        notes: a text about the run; replaces earlier notes.
+        id: the id of the run. Processes that pass the same id log to the same run, at the same
+            time or one after the other. It becomes the `run_id` if it is a slug; of an id such
+            as "lr=0.1", a unique slug is made. Default `TRACKAI_RUN_ID`, then a slug of the name.
+        mode: "disabled" logs to a temporary database, which is deleted when the process ends.
+            Other modes of wandb are accepted and mean the same as none.
         db_path: the database file; default `TRACKAI_DB_PATH`, then `~/.trackai/trackai.db`.
+        durability: what a point survives once `log` has returned: "process", a crash of the
+            process; "power", also a crash of the machine, as each call waits for the disk.
+        space_id, server_url, dataset_id, bucket_id, settings, private, webhook_url,
+            webhook_min_level: accepted for scripts written for trackio, and ignored with a
+            warning.
+        embed: accepted for scripts written for trackio, and ignored.
+        wandb_arguments: further arguments of wandb, which are ignored with a warning.
 
     Returns:
-        The run, which is a context manager too.
+        The run, which is also a context manager that finishes it.
 
     Raises:
-        InvalidInputError: an argument does not fit; it is named.
-        TypeError: one has a wrong type; it is named.
-        ConflictError: there is a run with this `id`, and `resume` is "never".
-        NotFoundError: there is no run to resume, and `resume` is "must".
+        InvalidInputError: an argument has a value that is not allowed.
+        TypeError: an argument has a wrong type, or is unknown.
+        ConflictError: `resume` is "never", and there is a run with this `id`.
+        NotFoundError: `resume` is "must", and the run does not exist.
         StoreError: the database cannot be used.
+
+    Example:
+        with trackai.init(project="digits", config={"lr": 0.001}) as run:
+            run.log({"loss": 0.25})
     """
     global _active
-    # An empty one is none, as for wandb.
-    name, group, id = (None if one == "" else one for one in (name, group, id))  # noqa: A001
-    for field, text in (("project", project), ("name", name), ("group", group), ("id", id)):
-        if text is not None:
-            check_name(field, text)
-    if notes is not None:
-        check_notes(notes)
-    tags = checked_tags(tags or ())
-    if config is not None and not isinstance(config, Mapping):
-        config = _attributes(config)
-    if mode is not None and mode not in _MODES:
-        raise InvalidInputError("mode", f"{mode!r} is none of {', '.join(_MODES)}")
-    if resume is None:
-        resume = "never" if id is None else "allow"
-    elif isinstance(resume, str | bool):
-        resume = _WANDB_RESUME.get(resume, resume)
-    if resume not in ("never", "allow", "must"):
-        raise InvalidInputError("resume", f'{resume!r} is none of "never", "allow" and "must"')
-    if durability not in ("process", "power"):
-        raise InvalidInputError("durability", f'{durability!r} is neither "process" nor "power"')
-    for name_ in others:
-        if name_ not in compat.IGNORED_ARGUMENTS:
-            raise TypeError(f"init() got an unexpected keyword argument {name_!r}")
-    _name_unsupported(
-        **others,
-        space_id=space_id, server_url=server_url, dataset_id=dataset_id, bucket_id=bucket_id,
-        settings=settings, private=private, webhook_url=webhook_url,
-        webhook_min_level=webhook_min_level,
+    arguments = check_arguments(
+        project=project, name=name, group=group, id=id, tags=tags, notes=notes, config=config,
+        resume=resume, durability=durability, mode=mode,
+    )  # fmt: skip
+    for argument in wandb_arguments:
+        if argument not in ignored_calls.IGNORED_ARGUMENTS:
+            raise TypeError(f"init() got an unexpected keyword argument {argument!r}")
+    ignored_calls.warn_ignored_arguments(
+        "init",
+        {
+            **wandb_arguments,
+            "space_id": space_id, "server_url": server_url, "dataset_id": dataset_id,
+            "bucket_id": bucket_id, "settings": settings, "private": private,
+            "webhook_url": webhook_url, "webhook_min_level": webhook_min_level,
+        },
     )  # fmt: skip
     with _lock:
         finish()
-        settings = Settings.from_env(_thrown_away() if mode == "disabled" else db_path)
-        request = RunRequest(
-            project=project or settings.project,
-            name=name,
-            group=group,
-            # Whoever is told by the environment to write to a run is beside others there.
-            resume="allow" if id is None and settings.run_id and resume == "never" else resume,
-            tags=tags,
-            notes=notes,
-            run_id=id or settings.run_id,
-            rank=settings.rank,
-            sync_each=durability == "power",
-        )
-        run = Run(settings, request, config or {})
+        environment = Settings.from_env(_temporary_db_path() if arguments.is_disabled else db_path)
+        run = Run(environment, arguments.request(environment), arguments.config)
         _active = run
-        _monitor(run, auto_log_cpu, "machine_meter", cpu_log_interval)
-        _monitor(run, auto_log_gpu, "gpu_meter", gpu_log_interval)
-        ending.watch(_finish_as)
+        if auto_log_cpu:
+            _monitor(run, "machine_meter", cpu_log_interval)
+        if auto_log_gpu:
+            _monitor(run, "gpu_meter", gpu_log_interval)
+        exit_hooks.install(_finish_as)
     return run
 
 
@@ -159,14 +141,39 @@ def log(
     commit: bool | None = None,
     sync: bool | None = None,
 ) -> None:
-    """Log values to the active run; see `Run.log`."""
+    """Log values at a step of the active run. They are safe from a crash once this returns.
+
+    Args:
+        metrics: values by name: int, float, bool or str, scalars of NumPy, PyTorch and the like,
+            and media such as `Image`, `Table` and `Histogram`. Nested mappings are flattened.
+        step: an int or float between -2**62 and 2**62, in any order; default the step after the
+            highest one so far, from 0 on.
+        commit: False lets the next call without a step use this step again.
+        sync: accepted for scripts written for wandb, and ignored.
+
+    Raises:
+        TypeError, InvalidInputError: a name, a value or the step cannot be logged; nothing of the
+            call is stored then. See `Run.log`.
+        NoActiveRunError: no run is active.
+
+    Example:
+        trackai.log({"train/loss": 0.25, "train/accuracy": 0.9}, step=100)
+    """
     if _active is None:
         raise NoActiveRunError
     _active.log(metrics, step, commit)
 
 
 def log_system(metrics: Mapping[str, Any]) -> None:
-    """Log values that belong to a time rather than a step to the active run."""
+    """Log system metrics of the active run: values at a time instead of a step.
+
+    Args:
+        metrics: numbers, bools or str by name.
+
+    Raises:
+        TypeError, InvalidInputError: a name or a value cannot be logged; see `Run.log_system`.
+        NoActiveRunError: no run is active.
+    """
     active_run().log_system(metrics)
 
 
@@ -175,7 +182,20 @@ def save(
     base_path: str | os.PathLike[str] | None = None,
     policy: str | None = None,
 ) -> list[str]:
-    """Keep files with the active run; see `Run.save`."""
+    """Store copies of files with the active run, as they are now.
+
+    Args:
+        glob_str: a path or a glob pattern, in which "**" matches any number of folders.
+        base_path: the folder that names are relative to; default the working directory.
+        policy: accepted for scripts written for wandb, and ignored.
+
+    Returns:
+        The names of the stored files.
+
+    Raises:
+        InvalidInputError: no file matches, or a file cannot be read.
+        NoActiveRunError: no run is active.
+    """
     return active_run().save(glob_str, base_path, policy)
 
 
@@ -185,7 +205,22 @@ def log_artifact(
     type: str | None = None,  # noqa: A002 - trackio and wandb call it that
     aliases: Sequence[str] | None = None,
 ) -> Artifact:
-    """Keep an artifact with the active run; see `Run.log_artifact`."""
+    """Store an artifact with the active run, as its files are now.
+
+    Args:
+        artifact_or_path: an `Artifact`, or the path of a file or folder to make one of.
+        name: the name of the artifact made of a path; default the name of the file or folder.
+        type: its type, such as "model".
+        aliases: further names such as "best"; the files are stored as `name:alias` too.
+
+    Returns:
+        The artifact.
+
+    Raises:
+        InvalidInputError: the path does not exist, the artifact has no files, or a file cannot be
+            read.
+        NoActiveRunError: no run is active.
+    """
     return active_run().log_artifact(artifact_or_path, name, type, aliases)
 
 
@@ -195,16 +230,29 @@ def alert(
     level: AlertLevel | str = AlertLevel.WARN,
     **ignored: Any,
 ) -> None:
-    """Say that something of the active run needs a look; see `Run.alert`."""
+    """Report an event of the active run that needs attention: log it, and to the logger "trackai".
+
+    Args:
+        title: one line.
+        text: details.
+        level: "info", "warn" or "error".
+        ignored: further arguments of wandb, which are ignored.
+
+    Raises:
+        InvalidInputError: `level` is not one of these.
+        NoActiveRunError: no run is active.
+    """
     active_run().alert(title, text, level)
 
 
 def finish(exit_code: int | None = None, quiet: bool | None = None) -> None:
-    """End the active run; on return all its points are in the database. Without one: nothing.
+    """Finish the active run. Once this returns, all its points are in the database.
+
+    Without an active run, it does nothing.
 
     Args:
-        exit_code: other than 0 and None, the run has failed.
-        quiet: wandb's; nothing is printed in any case.
+        exit_code: None or 0 completes the run; any other value fails it.
+        quiet: accepted for scripts written for wandb, and ignored.
     """
     global _active
     with _lock:
@@ -214,16 +262,16 @@ def finish(exit_code: int | None = None, quiet: bool | None = None) -> None:
 
 
 def current_run() -> Run | None:
-    """The active run, if there is one that is not finished."""
+    """Return the active run; None if no run is active."""
     run = _active
     return None if run is None or run.is_finished else run
 
 
 def active_run() -> Run:
-    """The run that the last `init` began.
+    """Return the active run.
 
     Raises:
-        NoActiveRunError: there is none, or it is finished.
+        NoActiveRunError: no run is active.
     """
     run = current_run()
     if run is None:
@@ -232,14 +280,14 @@ def active_run() -> Run:
 
 
 class _NoSummaryError(NoActiveRunError, AttributeError):
-    """There is no active run, so that hasattr(trackai, "summary") is False."""
+    """No run is active. An AttributeError, so that hasattr(trackai, "summary") is False."""
 
 
 def active_summary() -> Summary:
-    """The last values of the active run.
+    """Return the summary of the active run.
 
     Raises:
-        NoActiveRunError: there is none; it is an AttributeError too.
+        NoActiveRunError: no run is active. The exception is an AttributeError too.
     """
     run = current_run()
     if run is None:
@@ -248,7 +296,16 @@ def active_summary() -> Summary:
 
 
 class ActiveConfig(MutableMapping[str, Any]):
-    """The configuration of the active run."""
+    """The configuration of the active run, a mapping whose keys are attributes too.
+
+    Keys that are set are stored. Nested values are read as they were set or by their flat keys:
+    `config["opt"]["lr"]` or `config["opt/lr"]`. Keys cannot be deleted. Reading or setting a key
+    without an active run raises NoActiveRunError.
+
+    Example:
+        trackai.config.lr = 0.001
+        trackai.config.update({"seed": 1, "epochs": 10})
+    """
 
     def __getitem__(self, key: str) -> Any:
         return active_run().config[key]
@@ -266,7 +323,7 @@ class ActiveConfig(MutableMapping[str, Any]):
         return len(active_run().config)
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):  # inspection by tools must not need a run
+        if name.startswith("_"):  # tools that inspect it must not need a run
             raise AttributeError(name)
         return getattr(active_run().config, name)
 
@@ -281,40 +338,36 @@ class ActiveConfig(MutableMapping[str, Any]):
         return repr(run.config) if run is not None else "<trackai.config: no active run>"
 
     def update(
-        self, values: Any = (), /, allow_val_change: bool | None = None, **more: Any
+        self, values: Any = (), /, allow_val_change: bool | None = None, **keys: Any
     ) -> None:
-        """Set several keys at once; see `Config.update`."""
-        active_run().config.update(values, allow_val_change=allow_val_change, **more)
+        """Set several keys at once.
+
+        Args:
+            values: a mapping, a list of pairs, or an object with attributes, such as the result
+                of `argparse`.
+            allow_val_change: accepted for scripts written for wandb, and ignored.
+            keys: further keys.
+
+        Raises:
+            TypeError: `values` is a class.
+            NoActiveRunError: no run is active.
+        """
+        active_run().config.update(values, allow_val_change=allow_val_change, **keys)
 
 
 config = ActiveConfig()
 
 
-def _attributes(config: Any) -> dict[str, Any]:
-    """The attributes of an object such as the result of `argparse`."""
-    if not hasattr(config, "__dict__") or isinstance(config, type):
-        what = "a class" if isinstance(config, type) else type(config).__qualname__
-        raise TypeError(f"config: a mapping is needed, not {what}")
-    return dict(vars(config))
+def _monitor(run: Run, meter: str, interval: float) -> None:
+    from trackai.sdk import monitor
+
+    try:
+        run.monitor(getattr(monitor, meter)(), interval)
+    except (MissingExtraError, OSError) as error:
+        logger.warning("%s", error)
 
 
-def _name_unsupported(**arguments: Any) -> None:
-    for name, value in arguments.items():
-        if value is not None:
-            compat.say_once(f"the argument {name} of init()")
-
-
-def _monitor(run: Run, wanted: bool | None, meter: str, interval: float) -> None:
-    if wanted:
-        from trackai.sdk import monitor  # few runs want it
-
-        try:
-            run.monitor(getattr(monitor, meter)(), interval)
-        except (MissingExtraError, OSError) as error:
-            logger.warning("%s", error)
-
-
-def _thrown_away() -> Path:
+def _temporary_db_path() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="trackai-disabled-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder / "trackai.db"

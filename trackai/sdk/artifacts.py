@@ -1,4 +1,4 @@
-"""Files that are kept with a run as a whole: single ones, and artifacts of many."""
+"""Files to store with a run: single files, and artifacts of several files."""
 
 from __future__ import annotations
 
@@ -15,25 +15,39 @@ from typing import IO, Any, NamedTuple, Self
 from trackai.errors import InvalidInputError
 
 
-class Source(NamedTuple):
-    """A file to keep: its name, and where it lies."""
+class NamedFile(NamedTuple):
+    """A file to store: its name in the run, and its path."""
 
     name: str
     path: Path
 
     def version(self) -> tuple[Path, int, int]:
-        """What changes when the file does."""
+        """A value that changes when the content does: path, modification time and size."""
         status = self.path.stat()
         return self.path.resolve(), status.st_mtime_ns, status.st_size
 
 
 class Artifact:
-    """Files under one name, such as a model with its tokenizer; `log_artifact` keeps them.
+    """Files under one name, such as a model with its tokenizer, stored by `log_artifact`.
 
     Args:
-        name: what the run calls it.
-        type: such as "model" or "dataset"; comes before the name.
-        description, metadata: wandb's; attributes of this object, which are not stored.
+        name: its name in the run.
+        type: its kind, such as "model" or "dataset"; stored in front of the name.
+        description: accepted for scripts written for wandb; not stored.
+        metadata: likewise.
+        ignored: further arguments of wandb, which are ignored.
+
+    Attributes:
+        name, type, description, metadata: the arguments.
+        files: the added files, as (name, path).
+
+    Raises:
+        InvalidInputError: `name` is not a str, or blank.
+
+    Example:
+        model = trackai.Artifact("digits", type="model")
+        model.add_dir("checkpoints/last")
+        trackai.log_artifact(model)
     """
 
     def __init__(
@@ -45,114 +59,133 @@ class Artifact:
         **ignored: Any,
     ) -> None:
         if not isinstance(name, str) or not name.strip():
-            raise InvalidInputError("name", "an artifact needs one")
+            raise InvalidInputError("name", f"must be a str that is not empty, got {name!r}")
         self.name = name
         self.type = type
         self.description = description
         self.metadata = dict(metadata or {})
-        self.files: list[Source] = []
+        self.files: list[NamedFile] = []
 
     def add_file(self, local_path: str | os.PathLike[str], name: str | None = None) -> None:
-        """Add a file.
+        """Add a file. It is read when the artifact is logged.
+
+        Args:
+            local_path: the path of the file.
+            name: its name in the artifact; default the name of the file.
 
         Raises:
-            InvalidInputError: there is none.
+            InvalidInputError: the file does not exist.
         """
         path = _existing(local_path)
         if not path.is_file():
-            raise InvalidInputError("local_path", f"{str(path)!r} is no file")
-        self.files.append(Source(name or path.name, path))
+            raise InvalidInputError("local_path", f"{str(path)!r} is not a file")
+        self.files.append(NamedFile(name or path.name, path))
 
     def add_dir(self, local_path: str | os.PathLike[str], name: str | None = None) -> None:
-        """Add all files of a folder and the folders in it.
+        """Add all files of a folder and its subfolders, named by their paths relative to it.
+
+        Args:
+            local_path: the path of the folder.
+            name: a folder of the artifact to put them in; default its root.
 
         Raises:
-            InvalidInputError: there is no such folder.
+            InvalidInputError: the folder does not exist.
         """
         folder = _existing(local_path)
         if not folder.is_dir():
-            raise InvalidInputError("local_path", f"{str(folder)!r} is no folder")
-        for one in below(folder):
-            self.files.append(Source((Path(name or "") / one.name).as_posix(), one.path))
+            raise InvalidInputError("local_path", f"{str(folder)!r} is not a folder")
+        for file in files_in(folder):
+            self.files.append(NamedFile((Path(name or "") / file.name).as_posix(), file.path))
 
     @contextmanager
     def new_file(
         self, name: str, mode: str = "w", encoding: str | None = None
     ) -> Iterator[IO[Any]]:
-        """A file to write to in a `with` block; it is added at its end.
+        """Open a temporary file for writing in a `with` block, and add it at the end of the block.
 
         Args:
-            mode, encoding: as of `open`; a text is UTF-8 by default.
+            name: its name in the artifact.
+            mode: as for `open`.
+            encoding: as for `open`; default UTF-8 in text mode.
+
+        Returns:
+            A context manager that gives the open file.
         """
         folder = tempfile.mkdtemp(prefix="trackai-artifact-")
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         path = Path(folder, Path(name).name)
         with path.open(mode, encoding=encoding or (None if "b" in mode else "utf-8")) as file:
             yield file
-        self.files.append(Source(name, path))
+        self.files.append(NamedFile(name, path))
 
-    def wait(self, *ignored: Any, **more: Any) -> Self:
-        """Nothing: what is logged is kept when `log_artifact` returns."""
+    def wait(self, *args: Any, **kwargs: Any) -> Self:
+        """Return the artifact; `log_artifact` has stored it already. Accepted for wandb scripts."""
         return self
 
 
-def below(folder: Path) -> list[Source]:
-    """All files of a folder and the folders in it, named by their paths below it."""
+def files_in(folder: Path) -> list[NamedFile]:
+    """List the files of a folder and its subfolders, named by their paths relative to it."""
     return [
-        Source(path.relative_to(folder).as_posix(), path)
+        NamedFile(path.relative_to(folder).as_posix(), path)
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     ]
 
 
-def artifact_of(
-    found: Artifact | str | os.PathLike[str],
+def as_artifact(
+    artifact_or_path: Artifact | str | os.PathLike[str],
     name: str | None,
     type: str | None,  # noqa: A002
 ) -> Artifact:
-    """The artifact that is to be logged, made of a file or a folder if it is none yet.
+    """Return an artifact as is, or make one of a file or a folder.
+
+    Args:
+        name: for a path; default the name of the file or folder.
+        type: for a path.
 
     Raises:
-        InvalidInputError: there is nothing in it.
+        InvalidInputError: the path does not exist, or the artifact has no files.
     """
-    if not isinstance(found, Artifact):
-        path = _existing(found)
+    if isinstance(artifact_or_path, Artifact):
+        artifact = artifact_or_path
+    else:
+        path = _existing(artifact_or_path)
         artifact = Artifact(name or path.name, type)
         if path.is_dir():
             artifact.add_dir(path)
         else:
             artifact.add_file(path)
-    else:
-        artifact = found
     if not artifact.files:
-        raise InvalidInputError("artifact", f"there is no file in {artifact.name!r}")
+        raise InvalidInputError("artifact", f"{artifact.name!r} has no files")
     return artifact
 
 
-def matching(pattern: str | os.PathLike[str], base: str | os.PathLike[str] | None) -> list[Source]:
-    """The files that a pattern matches, named by their paths below `base` or this folder.
+def matching_files(
+    pattern: str | os.PathLike[str], base: str | os.PathLike[str] | None
+) -> list[NamedFile]:
+    """List the files that match a glob pattern, named by their paths relative to a folder.
+
+    Args:
+        pattern: a path or a glob pattern.
+        base: the folder; default the working directory. Files elsewhere are named without folders.
 
     Raises:
-        InvalidInputError: there are none.
+        InvalidInputError: no file matches.
     """
-    found = [Path(one) for one in sorted(glob.glob(os.fspath(pattern), recursive=True))]  # noqa: PTH207
-    files = [path for path in found if path.is_file()]
+    matches = map(Path, sorted(glob.glob(os.fspath(pattern), recursive=True)))  # noqa: PTH207
+    files = [path for path in matches if path.is_file()]
     if not files:
         raise InvalidInputError("glob_str", f"no file matches {os.fspath(pattern)!r}")
     root = Path(base or ".").resolve()
-    return [
-        Source(
-            path.resolve().relative_to(root).as_posix()
-            if path.resolve().is_relative_to(root)
-            else path.name,
-            path,
-        )
-        for path in files
-    ]
+    return [NamedFile(_relative_name(path.resolve(), root) or path.name, path) for path in files]
+
+
+def _relative_name(path: Path, root: Path) -> str | None:
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else None
 
 
 def _existing(path: str | os.PathLike[str]) -> Path:
-    found = Path(path)
-    if not found.exists():
-        raise InvalidInputError("path", f"there is no {str(found)!r}")
-    return found
+    existing = Path(path)
+    if not existing.exists():
+        raise InvalidInputError("path", f"{str(existing)!r} not found")
+    return existing

@@ -1,26 +1,34 @@
-"""A run's configuration as a live mapping: what is set in it is stored."""
+"""The configuration of a run as a live mapping, whose changes are stored."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import Any
 
-from trackai.sdk.plain import config_json
+from trackai.sdk.builtin_values import config_json
 from trackai.values.nesting import flat
 
 
 class Config(MutableMapping[str, Any]):
-    """The configuration of a run.
+    """The configuration of a run. Keys that are set are stored; they cannot be deleted.
 
-    A nested value is reached as it was set, `config["opt"]["lr"]`, and by the flat key under
-    which it is stored, `config["opt/lr"]`. Keys are attributes too: `config.lr`. A value that is
-    assigned replaces all of a nested one. A change inside a nested value is not seen; assign the
-    key instead: `config["opt/lr"] = 0.1`.
+    A nested value can be read as it was set, `config["opt"]["lr"]`, or by the flat key under
+    which it is stored, `config["opt/lr"]`. Keys are attributes too: `config.lr`. Assigning to a key
+    replaces the whole value, nested ones included. A change inside a nested value is not noticed:
+    assign to its flat key, `config["opt/lr"] = 0.1`.
+
+    Values that JSON cannot express are stored as text.
     """
 
     def __init__(
         self, values: Mapping[str, Any], store: Callable[[dict[str, str], list[str]], None]
     ) -> None:
+        """Make a configuration.
+
+        Args:
+            values: the values so far, nested; they are stored already.
+            store: stores JSON by flat key, and removes other flat keys.
+        """
         object.__setattr__(self, "_values", dict(values))
         object.__setattr__(self, "_stored", set(flat_json(values)))
         object.__setattr__(self, "_store", store)
@@ -32,18 +40,18 @@ class Config(MutableMapping[str, Any]):
     def __getitem__(self, key: str) -> Any:
         if key in self._values:
             return self._values[key]
-        found: Any = self._values
+        value: Any = self._values
         for part in key.split("/"):
-            if not isinstance(found, Mapping) or part not in found:
+            if not isinstance(value, Mapping) or part not in value:
                 raise KeyError(key)
-            found = found[part]
-        return found
+            value = value[part]
+        return value
 
     def __setitem__(self, key: str, value: Any) -> None:
         self.update({key: value})
 
     def __delitem__(self, key: str) -> None:
-        raise TypeError("a configuration that is stored stays stored: assign another value")
+        raise TypeError("config: keys cannot be deleted; assign another value")
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)
@@ -52,12 +60,13 @@ class Config(MutableMapping[str, Any]):
         return len(self._values)
 
     def __getattr__(self, name: str) -> Any:
-        if name in Config.__annotations__ or name.startswith("__"):  # of one that is not made yet
+        # copy and pickle look for methods before the attributes of a new instance are set.
+        if name in Config.__annotations__ or name.startswith("__"):
             raise AttributeError(name)
         try:
             return self[name]
         except KeyError:
-            raise AttributeError(f"the configuration has no {name!r}") from None
+            raise AttributeError(f"config: key {name!r} not found") from None
 
     def __setattr__(self, name: str, value: Any) -> None:
         self[name] = value
@@ -66,23 +75,29 @@ class Config(MutableMapping[str, Any]):
         return f"Config({self._values!r})"
 
     def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
-        return dict, (self.as_dict(),)  # a copy stores nothing
+        return dict, (self.as_dict(),)  # a copy is a plain dict: setting a key there stores nothing
 
     def update(
-        self, values: Any = (), /, allow_val_change: bool | None = None, **more: Any
+        self, values: Any = (), /, allow_val_change: bool | None = None, **keys: Any
     ) -> None:
         """Set several keys at once.
 
         Args:
-            values: a mapping, a list of pairs, or an object with attributes such as the result
+            values: a mapping, a list of pairs, or an object with attributes, such as the result
                 of `argparse`.
-            allow_val_change: accepted for compatibility; values may always change.
+            allow_val_change: accepted for scripts written for wandb, and ignored: values may
+                always change.
+            keys: further keys.
+
+        Raises:
+            TypeError: `values` is a class.
+            NoActiveRunError: the run is finished.
         """
         if isinstance(values, type):
-            raise TypeError("config: a mapping is needed, not a class")
+            raise TypeError("config: must be a mapping or an object with attributes, got a class")
         if not isinstance(values, Mapping) and hasattr(values, "__dict__"):
             values = vars(values)
-        merged = {str(key): value for key, value in {**dict(values), **more}.items()}
+        merged = {str(key): value for key, value in {**dict(values), **keys}.items()}
         flat = flat_json(merged)
         replaced = [key for key in list(self._stored) if key not in flat and _is_below(key, merged)]
         self._store(flat, replaced)
@@ -92,12 +107,16 @@ class Config(MutableMapping[str, Any]):
             self._assign(key, value)
 
     def setdefaults(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Set those keys that are not there yet; the configuration as it is then."""
+        """Set those keys that are not set yet.
+
+        Returns:
+            The whole configuration, as `as_dict`.
+        """
         self.update({key: value for key, value in values.items() if key not in self})
         return self.as_dict()
 
     def as_dict(self) -> dict[str, Any]:
-        """The configuration as a dict of its own."""
+        """Return the configuration as a new dict."""
         return dict(self._values)
 
     def _assign(self, key: str, value: Any) -> None:
@@ -109,16 +128,16 @@ class Config(MutableMapping[str, Any]):
                 target[key] = value
                 return
             target, key = inner, key.partition("/")[2]
-        for below in [one for one in target if one.startswith(f"{last}/")]:
+        for below in [sibling for sibling in target if sibling.startswith(f"{last}/")]:
             del target[below]
         target[last] = value
 
 
 def _is_below(path: str, keys: Mapping[str, Any]) -> bool:
-    """Whether a flat key belongs to the value of one of the keys."""
-    return path in keys or any(path[:at] in keys for at, one in enumerate(path) if one == "/")
+    """Whether a flat key is one of `keys`, or belongs to the nested value of one."""
+    return path in keys or any(path[:at] in keys for at, char in enumerate(path) if char == "/")
 
 
 def flat_json(values: Mapping[Any, Any]) -> dict[str, str]:
-    """Nested values under flat keys, as JSON texts."""
+    """Flatten nested values, and encode each as JSON."""
     return flat(values, config_json)

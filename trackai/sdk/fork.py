@@ -1,92 +1,108 @@
-"""What a forked process does with the runs that it has inherited.
+"""Forks: what a forked process does with the runs that it inherits.
 
-While it forks the database is closed: SQLite remembers in memory what a process has locked, and a
-child that opened the same file would believe it, and damage the file. Where that is not possible,
-`trackai.store.engine.opening` refuses to open it in the child.
+The database is closed during the fork. SQLite remembers in memory which locks a process holds; a
+child that opened the same file would trust that memory and damage the file. Where closing is not
+possible, `trackai.store.engine.opening` refuses to open the file in the child.
 
-Only the forking thread lives on in the child. Its copies of the event loop, of the SQLite
-connections and of locks are of no use there, and dangerous: closing a connection could write to
-the database in the middle of the parent's transaction, or wait for ever for a lock. So the child
-never touches them: they stay as they are until it ends. It logs to a journal of its own, which
-the parent stores.
+Only the forking thread survives in the child. The child's copies of the event loop, the SQLite
+connections and the locks are useless there, and dangerous: closing a connection could write to
+the database in the middle of a transaction of the parent, or wait forever for a lock. So the
+child never touches them and never frees them. It logs to another journal, which the parent
+stores.
 
-Systems without fork have nothing to do here: `multiprocessing` starts new interpreters there, in
-which no run is active.
+Systems without fork need none of this: `multiprocessing` starts a new interpreter there, without
+an active run.
 """
 
 from __future__ import annotations
 
 import os
 import threading
+import time
+import uuid
 import weakref
 from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from trackai.ingest.frames import Opened
 
-class Inherited(Protocol):
-    """What is told of a fork."""
+
+class ForkAware(Protocol):
+    """An object that is told about forks."""
 
     def before_fork(self) -> Callable[[], object]:
-        """In the process that forks: leave the database alone, until what is returned is called.
+        """In the parent, before the fork: stop using the database.
 
-        That is done afterwards in the same process, also if the fork has failed.
+        Returns:
+            What to call in the parent after the fork, also if it failed.
         """
 
     def before_child_runs(self) -> None:
-        """In the child, before anything else runs."""
+        """In the child, before any other code runs."""
 
 
-_heirs: weakref.WeakSet[Any] = weakref.WeakSet()
+_watched: weakref.WeakSet[Any] = weakref.WeakSet()
 _in_child: list[Callable[[], None]] = []
 _registered = False
+_never_freed: list[object] = []
+_of_thread = threading.local()
 
 
-def watch(heir: Inherited) -> None:
-    """Tell `heir` of every fork, as long as it exists."""
+def watch(run: ForkAware) -> None:
+    """Tell a run about every fork, as long as it exists."""
     global _registered
-    _heirs.add(heir)
+    _watched.add(run)
     if not _registered and hasattr(os, "register_at_fork"):
         _registered = True
-        os.register_at_fork(before=_before, after_in_child=_child, after_in_parent=_parent)
+        os.register_at_fork(
+            before=_before_fork, after_in_child=_after_in_child, after_in_parent=_after_in_parent
+        )
 
 
 def call_in_child(function: Callable[[], None]) -> None:
-    """Call `function` in every child, after the runs have been told."""
+    """Call a function in every child, after the runs have been told."""
     _in_child.append(function)
 
 
 def never_free(*objects: object) -> None:
-    """Keep objects, and all that they refer to, until the process is gone."""
+    """Keep objects, and all they refer to, until the process ends."""
     try:
         import ctypes
-    except ImportError:  # a Python built without it: they last as long as this module does
-        _kept.extend(objects)
+    except ImportError:  # a Python built without it: they live as long as this module
+        _never_freed.extend(objects)
         return
-    for one in objects:
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(one))
+    for leaked in objects:
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(leaked))
 
 
-_kept: list[object] = []
+def opened_by_child(opened: Opened) -> Opened:
+    """Return the first record of the child's own journal, given that of the parent's."""
+    return msgspec.structs.replace(
+        opened,
+        writer_uid=uuid.uuid4().hex,
+        pid=os.getpid(),
+        started_at=time.time_ns() // 1000,
+        parent=opened.parent or opened.writer_uid,
+    )
 
 
-_of_thread = threading.local()
-
-
-def _before() -> None:
+def _before_fork() -> None:
     _of_thread.afterwards = []
-    for heir in list(_heirs):
-        _of_thread.afterwards.append(heir.before_fork())
+    for run in list(_watched):
+        _of_thread.afterwards.append(run.before_fork())
 
 
-def _child() -> None:
-    for heir in list(_heirs):
-        heir.before_child_runs()
+def _after_in_child() -> None:
+    for run in list(_watched):
+        run.before_child_runs()
     for function in _in_child:
         function()
 
 
-def _parent() -> None:
+def _after_in_parent() -> None:
     for function in getattr(_of_thread, "afterwards", ()):
         function()

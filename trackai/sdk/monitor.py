@@ -1,6 +1,6 @@
-"""What the machine does while a run trains: processor, memory, disk, network, GPUs.
+"""System metrics of the machine during a run: processor, memory, disk, network and GPUs.
 
-The names of the metrics are those of trackio. They are logged as system metrics, at a time.
+The metrics are named as in trackio.
 """
 
 from __future__ import annotations
@@ -20,34 +20,39 @@ from trackai.settings import visible_gpus
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-Figures = dict[str, float]
+Readings = dict[str, float]
 
 _GIB = 1 << 30
 _MIB = 1 << 20
 
 
-def machine_meter() -> Callable[[], Figures]:
-    """What tells the load of this machine, in percent, GiB and MiB a second.
+def machine_meter() -> Callable[[], Readings]:
+    """Return a function that reads the load of this machine.
+
+    It returns utilization in percent, memory in GiB, and disk and network traffic in MiB a second
+    since the previous call; the first call has no traffic.
 
     Raises:
         MissingExtraError: psutil is not installed.
     """
     psutil = _module("psutil", "logging the load of the processor")
     this_process = psutil.Process()
-    psutil.cpu_percent()  # what it says first is meaningless
-    before: dict[str, tuple[float, int]] = {}
+    psutil.cpu_percent()  # the first result is meaningless
+    previous: dict[str, tuple[float, int]] = {}
 
-    def rate(name: str, total: int) -> Figures:
+    def rate(name: str, total: int) -> Readings:
         now = time.monotonic()
-        at, earlier = before.get(name, (now, total))
-        before[name] = (now, total)
-        return {name: (total - earlier) / (now - at) / _MIB} if now > at else {}
+        previous_time, previous_total = previous.get(name, (now, total))
+        previous[name] = (now, total)
+        if now <= previous_time:
+            return {}
+        return {name: (total - previous_total) / (now - previous_time) / _MIB}
 
-    def read() -> Figures:
+    def read() -> Readings:
         memory, disk, network = (
             psutil.virtual_memory(), psutil.disk_io_counters(), psutil.net_io_counters(),
         )  # fmt: skip
-        figures = {
+        readings = {
             "cpu/utilization": psutil.cpu_percent(),
             "memory/used": memory.used / _GIB,
             "memory/total": memory.total / _GIB,
@@ -55,22 +60,25 @@ def machine_meter() -> Callable[[], Figures]:
             "process/memory": this_process.memory_info().rss / _GIB,
         }
         if disk is not None:  # a container may hide it
-            figures |= rate("disk/read_mb_per_sec", disk.read_bytes)
-            figures |= rate("disk/write_mb_per_sec", disk.write_bytes)
+            readings |= rate("disk/read_mb_per_sec", disk.read_bytes)
+            readings |= rate("disk/write_mb_per_sec", disk.write_bytes)
         if network is not None:
-            figures |= rate("network/sent_mb_per_sec", network.bytes_sent)
-            figures |= rate("network/recv_mb_per_sec", network.bytes_recv)
-        return figures
+            readings |= rate("network/sent_mb_per_sec", network.bytes_sent)
+            readings |= rate("network/recv_mb_per_sec", network.bytes_recv)
+        return readings
 
     return read
 
 
-def gpu_meter() -> Callable[[], Figures]:
-    """What tells the load of the NVIDIA GPUs that this process sees, in percent, GiB, W and °C.
+def gpu_meter() -> Callable[[], Readings]:
+    """Return a function that reads the load of the NVIDIA GPUs that this process sees.
+
+    It returns utilization in percent, memory in GiB, power in W and temperature in °C, by the
+    index of the GPU in CUDA_VISIBLE_DEVICES.
 
     Raises:
         MissingExtraError: nvidia-ml-py is not installed.
-        OSError: there is no driver.
+        OSError: the NVIDIA driver is not installed.
     """
     nvml = _module("pynvml", "logging the load of GPUs")
     try:
@@ -82,8 +90,8 @@ def gpu_meter() -> Callable[[], Figures]:
         for number, physical in enumerate(visible_gpus(nvml.nvmlDeviceGetCount()))
     ]
 
-    def one(handle: Any) -> Iterator[tuple[str, float]]:
-        # Not every device can tell all of it.
+    def readings_of(handle: Any) -> Iterator[tuple[str, float]]:
+        # Not every device supports every reading.
         with suppress(nvml.NVMLError):
             yield "utilization", nvml.nvmlDeviceGetUtilizationRates(handle).gpu
         with suppress(nvml.NVMLError):
@@ -95,32 +103,32 @@ def gpu_meter() -> Callable[[], Figures]:
         with suppress(nvml.NVMLError):
             yield "temp", nvml.nvmlDeviceGetTemperature(handle, nvml.NVML_TEMPERATURE_GPU)
 
-    def read() -> Figures:
+    def read() -> Readings:
         return {
             f"gpu/{number}/{name}": float(value)
             for number, handle in devices
-            for name, value in one(handle)
+            for name, value in readings_of(handle)
         }
 
     return read
 
 
-async def watch(
-    read: Callable[[], Figures], log: Callable[[Figures], None], interval: float
+async def log_regularly(
+    read: Callable[[], Readings], log: Callable[[Readings], None], interval: float
 ) -> None:
-    """Log what a meter says, now and every `interval` seconds, until the run ends."""
+    """Log readings now and every `interval` seconds, until the run finishes."""
     while True:
         with guarded("reading the load of the machine"):
             try:
-                # A driver may take its time; nobody waits for it at the end.
+                # A driver may be slow; the end of the run does not wait for it.
                 log(await run_sync(read, abandon_on_cancel=True))
             except NoActiveRunError:
                 return
         await anyio.sleep(interval)
 
 
-def _module(name: str, what: str) -> Any:
+def _module(name: str, purpose: str) -> Any:
     try:
         return importlib.import_module(name)
     except ImportError:
-        raise MissingExtraError(what, "system") from None
+        raise MissingExtraError(purpose, "system") from None

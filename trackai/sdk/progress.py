@@ -1,4 +1,4 @@
-"""A line on the terminal while finish() takes longer than one would expect."""
+"""The progress line on the terminal while `finish` stores many points."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ _EVERY_SECONDS = 0.1
 
 
 class Progress:
-    """How much of what was logged is stored; silent unless standard error is a terminal."""
+    """Shows the stored share of the points after a second, if standard error is a terminal."""
 
     def __init__(self, total: int) -> None:
+        """Start at 0 of `total` bytes."""
         self._total = max(total, 1)
         self._done = 0
         self._next = time.monotonic() + _AFTER_SECONDS
         self._shown = False
-        # Under pythonw there is no standard error.
+        # Under pythonw, standard error is None.
         self._silent = sys.stderr is None or not sys.stderr.isatty()
 
     def advance(self, size: int) -> None:
-        """Note that so many more bytes are stored."""
+        """Add to the number of stored bytes."""
         self._done += size
         now = time.monotonic()
         if self._silent or now < self._next:
@@ -33,6 +34,6 @@ class Progress:
         sys.stderr.flush()
 
     def close(self) -> None:
-        """Leave the line."""
+        """End the line, if it was shown."""
         if self._shown:
             sys.stderr.write("\n")

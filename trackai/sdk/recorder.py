@@ -1,102 +1,61 @@
-"""The part of a run that lives in the event loop: it takes up the run, drains, and ends it."""
+"""The part of a run that works in the event loop: it starts the run, stores points, and ends it."""
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import os
 import socket
 import tempfile
 import threading
 import time
-import uuid
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import anyio
-import msgspec
 
-from trackai.errors import (
-    ConflictError,
-    InvalidInputError,
-    NotFoundError,
-    StoreBusyError,
-    StoreError,
-    StoreUnreachableError,
-)
+from trackai.errors import StoreBusyError, StoreError, StoreUnreachableError
 from trackai.guard import guarded
 from trackai.ingest.drain import Drain
-from trackai.ingest.frames import Opened
 from trackai.ingest.journal import JournalWriter, is_alive
 from trackai.ingest.recovery import Children, recover, report_damage
-from trackai.sdk.names import generate
+from trackai.sdk import resume
 from trackai.sdk.progress import Progress
-from trackai.sdk.values import step_after
-from trackai.store.catalogue import configs, journals, projects, runs, tags, writers
-from trackai.store.catalogue.projects import slugify
+from trackai.store.catalogue import journals
 from trackai.store.engine.database import Database
-from trackai.store.points import series
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from aiosqlite import Connection
     from anyio.from_thread import BlockingPortal
 
+    from trackai.sdk.run_request import RunRequest
     from trackai.store.catalogue.writers import Writer
     from trackai.structs.records import Project, Run
 
 logger = logging.getLogger("trackai")
 
-Resume = Literal["never", "allow", "must"]
-# How long a point may wait in the journal before it is looked for.
+# How often the journal is looked at for new points.
 _POLL_SECONDS = 0.2
 # How long init() waits for a database that another program keeps locked.
 _INIT_SECONDS = 300.0
-# How long finish() waits for room on the disk for what is held in memory.
+# How long finish() waits for room on the disk for points that are held in memory.
 _ROOM_SECONDS = 5.0
 # How long a fork waits for the drain to be between two batches, and the drain for the fork.
 _FORK_SECONDS = 5.0
-# The longest pause after a mistake of ours.
+# The longest pause after an internal error.
 _MAX_PAUSE = 60.0
-# How much of an id that is no slug is left in the slug of its run.
-_ID_CHARACTERS = 71
-# When this process began, as far as other ranks are concerned.
-_BEGAN = time.time_ns() // 1000
-
-
-class RunRequest(msgspec.Struct, kw_only=True, frozen=True):
-    """Which run a script asks for.
-
-    Attributes:
-        run_id: the id of a run that several processes write together.
-        rank: the place of this process beside them; None takes the next free one.
-        tags, notes: of the run.
-        sync_each: whether each call waits until it is on the disk itself.
-    """
-
-    project: str
-    name: str | None
-    group: str | None
-    resume: Resume
-    run_id: str | None = None
-    rank: int | None = None
-    tags: tuple[str, ...] = ()
-    notes: str | None = None
-    sync_each: bool = False
 
 
 class Recorder:
-    """A run that is being logged.
+    """Moves the points of one run from its journal to the database.
 
     Attributes:
         run, project: as they are in the database.
-        journal: to which the run's calls are appended.
-        first_step: the step of the first call that names none.
-        config: its configuration so far, flat.
-        forked: whether processes may have inherited the run.
-        closing: whether nobody logs any more.
+        journal: the journal that the run appends to.
+        first_step: the step of the first call of `log` without a step.
+        config: the configuration of the run when it started, flat.
+        forked: True if processes may have inherited the run.
+        closing: True once logging has stopped.
     """
 
     run: Run
@@ -106,32 +65,32 @@ class Recorder:
     config: dict[str, Any]
 
     def __init__(self, db_path: Path, portal: BlockingPortal) -> None:
-        """`portal` is that of the event loop in which everything here happens."""
+        """Make a recorder; `portal` is that of the event loop it works in."""
         self._portal = portal
         self.forked = False
         self.closing = False
         self._db = Database(db_path)
         self._stop = anyio.Event()
-        self._turn = anyio.Lock()  # held while the database is used
+        self._db_lock = anyio.Lock()  # held while the database is used
         self._storing = anyio.Lock()  # held from one batch to the next
-        # What has been said of each, until it is well again.
-        self._said_of_database: set[str] = set()
-        self._said_of_journal: set[str] = set()
+        # The warnings that have been given since the database, or the journal, last worked.
+        self._database_warnings: set[str] = set()
+        self._journal_warnings: set[str] = set()
         self._dropped = 0
         self._dropped_by: OSError | None = None
         self._progress: Progress | None = None
 
     async def start(self, request: RunRequest) -> None:
-        """Open the store, and make or take up the run.
+        """Open the database, and create or resume the run.
 
         Raises:
-            StoreError: the store cannot be used.
-            NotFoundError: `resume="must"`, and there is no such run.
-            ConflictError: `resume="never"`, and there is a run with that id.
-            InvalidInputError: the run has logged up to a step from which nothing can be counted on.
+            StoreError: the database cannot be used.
+            NotFoundError: `resume` is "must", and the run does not exist.
+            ConflictError: `resume` is "never", and there is a run with this id.
+            InvalidInputError: the run has logged a step that is too large to count on from.
         """
         deadline = time.monotonic() + _INIT_SECONDS
-        async with self._turn:
+        async with self._db_lock:
             try:
                 while True:
                     try:
@@ -141,9 +100,7 @@ class Recorder:
                     except StoreBusyError as error:
                         if time.monotonic() > deadline:
                             raise
-                        self._complain(
-                            "waiting for the database: %s", error, self._said_of_database
-                        )
+                        self._warn("waiting for the database: %s", error, self._database_warnings)
                     else:
                         return
             except BaseException:
@@ -151,101 +108,47 @@ class Recorder:
                 raise
 
     async def _recover(self) -> None:
-        """Store what others have left behind, but do not fail because of it."""
+        """Store the points of crashed processes; a failure does not keep the run from starting."""
         try:
             await recover(self._db)
         except StoreBusyError:
             raise
         except StoreError as error:
-            logger.warning("what dead processes left behind cannot be stored: %s", error)
+            logger.warning("could not recover journals of crashed processes: %s", error)
 
     async def _begin(self, request: RunRequest) -> None:
         try:
-            await self._take_up_run(request)
+            async with self._db.write() as conn:
+                attempt = await resume.start_attempt(conn, request, is_running=self._is_running)
+                # Inside the transaction: every run in the database has a journal, and a process
+                # that dies here leaves either nothing or a run that can be recovered.
+                self.journal = self._new_journal(attempt, request)
+                self._drain = Drain(self._db, self.journal.paths[0])
+                await journals.advance(conn, self._drain.path.name, 0)
         except BaseException:
             if hasattr(self, "journal"):  # of a run that is not in the database
                 for path in self.journal.paths:
                     self.journal.remove(path)
             raise
+        self.project, self.run = attempt.project, attempt.run
+        self.first_step, self.config = attempt.first_step, attempt.config
+        self._children = Children(self._db, attempt.opened.writer_uid)
 
-    async def _take_up_run(self, request: RunRequest) -> None:
-        now = time.time_ns() // 1000
-        async with self._db.write() as conn:
-            self.project = await projects.get_or_create(conn, request.project, now=now)
-            await projects.touch(conn, self.project.id, now=now)
-            self.run = await _find_or_create(conn, self.project.id, request, now=now)
-            await tags.add(conn, self.run.id, request.tags)
-            if request.notes is not None:
-                await runs.set_notes(conn, self.run.id, request.notes)
-            self.run = await runs.get(conn, self.run.id)
-            self.config = await configs.get(conn, self.run.id)
-            beside = await self._writers_beside(conn, request)
-            if beside:
-                attempt = beside[0].attempt
-                self.first_step = int(beside[0].first_step or 0)
-            else:
-                attempt = await writers.next_attempt(conn, self.run.id)
-                self.first_step = step_after(await series.last_step(conn, self.run.id))
-            opened = Opened(
-                run_uid=await runs.get_uid(conn, self.run.id),
-                writer_uid=uuid.uuid4().hex,
-                project=self.project.name,
-                run_slug=self.run.run_id,
-                name=self.run.name,
-                group=self.run.group_name,
-                attempt=attempt,
-                rank=_rank(request, beside),
-                host=socket.gethostname(),
-                pid=os.getpid(),
-                created_at=now,
-                started_at=now,
-            )
-            await writers.get_or_create(
-                conn,
-                uid=opened.writer_uid,
-                run_id=self.run.id,
-                attempt=opened.attempt,
-                rank=opened.rank,
-                host=opened.host,
-                pid=opened.pid,
-                state="running",
-                first_step=self.first_step,
-                now=now,
-            )
-            # Inside the transaction: a run in the database always has a journal that speaks for
-            # it, and a process that dies here leaves either nothing or a run to be recovered.
-            try:
-                self.journal = JournalWriter(self._db.spool, opened, sync_each=request.sync_each)
-            except OSError as error:
-                raise StoreUnreachableError(
-                    f"cannot write to {self._db.spool} ({error}): set TRACKAI_DB_PATH to a file "
-                    "in a folder that you can write to"
-                ) from error
-            self._drain = Drain(self._db, self.journal.paths[0])
-            await journals.advance(conn, self._drain.path.name, 0)
-        self._children = Children(self._db, opened.writer_uid)
+    def _is_running(self, writer: Writer) -> bool:
+        pid = writer.pid if writer.host == socket.gethostname() else None
+        return is_alive(self._db.spool, writer.uid, pid)
 
-    async def _writers_beside(self, conn: Connection, request: RunRequest) -> list[Writer]:
-        """The writers of the latest attempt, if this one joins them instead of beginning its own.
-
-        It does while one of them is alive. Under a common run id it also joins those that have
-        ended since this process began: a rank may be done before another one has started.
-        """
-        latest = await writers.of_latest_attempt(conn, self.run.id)
-        here, pid = socket.gethostname(), os.getpid()
-        for writer in latest:
-            its_pid = writer.pid if writer.host == here else None
-            if writer.state == "running" and is_alive(self._db.spool, writer.uid, its_pid):
-                return latest
-        if request.run_id is not None and all(
-            writer.state == "completed" and (writer.host, writer.pid) != (here, pid)
-            for writer in latest
-        ):
-            return latest if any((writer.ended_at or 0) > _BEGAN for writer in latest) else []
-        return []
+    def _new_journal(self, attempt: resume.Attempt, request: RunRequest) -> JournalWriter:
+        try:
+            return JournalWriter(self._db.spool, attempt.opened, sync_each=request.sync_each)
+        except OSError as error:
+            raise StoreUnreachableError(
+                f"cannot write to {self._db.spool} ({error}): set TRACKAI_DB_PATH to a file in a "
+                "folder that you can write to"
+            ) from error
 
     async def record(self) -> None:
-        """Store what is logged until `stop` is called, then everything that is left."""
+        """Store points as they are logged until `stop` is called, then all that are left."""
         pause = _POLL_SECONDS
         try:
             while not self._stop.is_set():
@@ -254,95 +157,99 @@ class Recorder:
                 pause = min(pause * 2, _MAX_PAUSE)
                 with guarded("storing points"):
                     async with self._storing:
-                        await self._take_turn()
+                        await self._store_pending()
                     pause = _POLL_SECONDS
             with guarded("storing the last points"):
                 async with self._storing:
                     await self._finish()
         finally:
-            async with self._turn:
+            async with self._db_lock:
                 await self._db.close()
             self.journal.close()
 
     def before_fork(self) -> Callable[[], object]:
-        """Close the database between two transactions, so that a fork inherits no connection.
+        """Close the database between two transactions, so that a child inherits no connection.
 
-        SQLite keeps what a process has locked in memory, where a child would believe it. What is
-        returned is to be called after the fork; the next use opens the database again.
+        SQLite remembers in memory which locks a process holds, and a child would trust that. The
+        next use opens the database again.
+
+        Returns:
+            What to call after the fork.
         """
         self.forked = True  # from now on there may be journals of children
         is_closed = threading.Event()
         try:
-            forking = self._portal.start_task_soon(self._let_go, is_closed)
-        except RuntimeError:  # the event loop's own thread forks, or it has ended
-            return _nothing
+            forking = self._portal.start_task_soon(self._close_for_fork, is_closed)
+        except RuntimeError:  # the thread of the event loop forks, or the loop has ended
+            return _do_nothing
         is_closed.wait(_FORK_SECONDS)
         return forking.cancel
 
-    async def _let_go(self, is_closed: threading.Event) -> None:
-        async with self._turn:
+    async def _close_for_fork(self, is_closed: threading.Event) -> None:
+        async with self._db_lock:
             with anyio.CancelScope(shield=True):
                 await self._db.close()
             is_closed.set()
-            await anyio.sleep(_FORK_SECONDS)  # unless it is cancelled, as it is after the fork
+            await anyio.sleep(_FORK_SECONDS)  # cancelled after the fork
 
     def close_inherited(self) -> None:
-        """In a child: hold no lock that would make a dead parent look alive."""
+        """In a child: close the journal, whose lock would make a dead parent look alive."""
         if hasattr(self, "journal"):
             self.journal.close()
 
     async def catch_up(self) -> None:
-        """Store what has been logged by now, if that is possible."""
+        """Store what has been logged so far, if that is possible."""
         with guarded("storing points"):
             async with self._storing:
                 if not self._stop.is_set():
-                    await self._take_turn()
+                    await self._store_pending()
 
     def stop(self) -> None:
-        """Make `record` come to its end; the journal must not be written to any more."""
+        """Make `record` store what is left and return. The journal must be complete."""
         self._stop.set()
 
-    async def _take_turn(self) -> None:
-        self._tend_journal()
+    async def _store_pending(self) -> None:
+        """Store what has been logged so far, and warn if that is not possible."""
+        self._repair_journal()
         try:
-            await self._store_new()
+            await self._drain_journals()
             if self.forked:
-                async with self._turn:
+                async with self._db_lock:
                     await self._children.store()
                     await self._children.collect()
         except (StoreError, OSError) as error:
-            self._complain(f"points wait in {self._db.spool}: %s", error, self._said_of_database)
+            self._warn(f"points wait in {self._db.spool}: %s", error, self._database_warnings)
         else:
-            self._said_of_database.clear()
+            self._database_warnings.clear()
 
-    def _tend_journal(self) -> None:
-        """Make deleted files anew, write what was held."""
-        with self._owning_journal():
+    def _repair_journal(self) -> None:
+        """Recreate deleted journal files, and write the calls that are held in memory."""
+        with self._holding_journal():
             restored = self.journal.restore()
             failure = self.journal.failure
             written = self.journal.retry() if failure is not None else True
             dropped = self.journal.dropped
         for path in restored:
-            logger.warning("%s was deleted while it was written to: it has been made anew", path)
+            logger.warning("%s was deleted during the run and has been recreated", path)
         if not written:
-            self._complain(
-                "the journal cannot be written, points are kept in memory for now: %s",
-                failure, self._said_of_journal,
+            self._warn(
+                "the journal cannot be written, points are held in memory for now: %s",
+                failure, self._journal_warnings,
             )  # fmt: skip
         if dropped > self._dropped:
             self._dropped, self._dropped_by = dropped, failure
-            self._complain(
-                "more cannot be kept in memory: points are lost (%s)",
-                failure, self._said_of_journal,
+            self._warn(
+                "no more points can be held in memory: points are lost (%s)",
+                failure, self._journal_warnings,
             )  # fmt: skip
         if written and failure is not None:
             logger.warning("the journal can be written again")
-            self._said_of_journal.clear()
+            self._journal_warnings.clear()
 
     @contextmanager
-    def _owning_journal(self) -> Iterator[None]:
-        # A signal handler may finish the run in the middle of a call of log(), which holds the
-        # lock and does not go on before that is done.
+    def _holding_journal(self) -> Iterator[None]:
+        # A signal handler may finish the run in the middle of a call of log(). That call holds the
+        # lock, and cannot release it before the handler returns.
         owned = self.journal.lock.acquire(timeout=0.05)
         while not owned and not self.closing:
             owned = self.journal.lock.acquire(timeout=0.05)
@@ -352,15 +259,16 @@ class Recorder:
             if owned:
                 self.journal.lock.release()
 
-    def _complain(self, message: str, error: BaseException | None, said: set[str]) -> None:
-        """Say it once, until things are well again."""
-        if message not in said:
-            said.add(message)
+    def _warn(self, message: str, error: BaseException | None, warned: set[str]) -> None:
+        """Log a warning, unless it is in `warned`, which is cleared when things work again."""
+        if message not in warned:
+            warned.add(message)
             logger.warning(message, error)
 
-    async def _store_new(self) -> None:
+    async def _drain_journals(self) -> None:
+        """Store the points of all journal files, and remove the files that are complete."""
         while True:
-            newest = self.journal.paths[-1]  # before reading: this one may still be growing
+            newest = self.journal.paths[-1]  # before reading, as it may still grow
             final = self._drain.path != newest or self._stop.is_set()
             before = self._drain.position
             while await self._store_batch(final=final):
@@ -373,41 +281,42 @@ class Recorder:
             self._drain = Drain(self._db, self.journal.paths[0])
 
     async def _store_batch(self, *, final: bool) -> bool:
-        async with self._turn:
+        async with self._db_lock:
             return await self._drain.store_next(final=final)
 
     async def _finish(self) -> None:
-        await self._wait_for_room()
+        """Store everything that is left, or warn where it is."""
+        await self._write_held_calls()
         self._progress = Progress(sum(_size(path) for path in self.journal.paths))
         try:
             while self.journal.paths:
-                self._tend_journal()
-                await self._store_new()
-                async with self._turn:
+                self._repair_journal()
+                await self._drain_journals()
+                async with self._db_lock:
                     await self._db.checkpoint()
                 await self._remove_stored()
             if self.forked:
-                async with self._turn:
+                async with self._db_lock:
                     await self._children.store()
                     await self._children.collect()
                     await self._db.checkpoint()
         except (StoreError, OSError) as error:
-            kept = ", ".join(str(path) for path in self.journal.paths)
+            paths = ", ".join(str(path) for path in self.journal.paths)
             logger.warning(
-                "not everything could be stored (%s): the rest is kept in %s and will be stored "
+                "not all points could be stored (%s): the rest is kept in %s and will be stored "
                 "by the next trackai.init(), trackai serve or trackai recover",
-                error, kept,
+                error, paths,
             )  # fmt: skip
         finally:
             self._progress.close()
 
-    async def _wait_for_room(self) -> None:
-        """Give what is held in memory a last chance, then put it wherever there is room."""
+    async def _write_held_calls(self) -> None:
+        """Write the calls held in memory to the journal, or else to the temporary folder."""
         deadline = time.monotonic() + _ROOM_SECONDS
-        self._tend_journal()
+        self._repair_journal()
         while self.journal.failure is not None and time.monotonic() < deadline:
             await anyio.sleep(_POLL_SECONDS)
-            self._tend_journal()
+            self._repair_journal()
         failure, held, dropped = self.journal.failure, self.journal.held, self.journal.dropped
         if held or failure is not None:
             try:
@@ -415,38 +324,38 @@ class Recorder:
             except OSError:
                 dropped += held
             else:
-                kept = " ".join(str(path) for path in rescued)
+                paths = " ".join(str(path) for path in rescued)
                 logger.warning(
-                    "the journal cannot be written (%s): the last points lie in %s; store them "
+                    "the journal cannot be written (%s): the last points are in %s; store them "
                     "with trackai recover %s",
-                    failure, kept, kept,
+                    failure, paths, paths,
                 )  # fmt: skip
         if dropped:
-            why = failure or self._dropped_by
-            logger.warning("%d calls of log() could not be stored: %s", dropped, why)
+            cause = failure or self._dropped_by
+            logger.warning("%d calls of log() could not be stored: %s", dropped, cause)
 
     async def _remove_stored(self) -> None:
-        async with self._turn:
+        async with self._db_lock:
             await self._remove_if_stored()
 
     async def _remove_if_stored(self) -> None:
-        """Remove the journal that has been drained, if the database really holds it."""
+        """Remove the drained journal file, if its points are in the database."""
         path = self._drain.path
         if not path.exists():
             raise FileNotFoundError(f"{path} was deleted")
         if await self._drain.is_stored():
-            with self._owning_journal():
+            with self._holding_journal():
                 if self._drain.damages:
                     report_damage(self._drain, self.journal.set_aside(path))
                 else:
                     self.journal.remove(path)
             async with self._db.write() as conn:
                 await journals.forget(conn, path.name)
-        else:  # the database was replaced meanwhile: store it once more
+        else:  # the database was replaced meanwhile: store the file again
             self._drain = Drain(self._db, path)
 
 
-def _nothing() -> None:
+def _do_nothing() -> None:
     pass
 
 
@@ -455,66 +364,3 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except OSError:
         return 0
-
-
-def _rank(request: RunRequest, beside: list[Writer]) -> int:
-    if request.rank is not None:
-        return request.rank
-    return 1 + max((writer.rank for writer in beside), default=-1)
-
-
-async def _find_or_create(
-    conn: Connection, project_id: int, request: RunRequest, *, now: int
-) -> Run:
-    run = await _find(conn, project_id, request)
-    if run is not None:
-        return await runs.set_state(conn, run.id, "running", now=now)
-    name = request.name or request.run_id or generate(await runs.count(conn, project_id) + 1)
-    return await runs.create(
-        conn,
-        uid=uuid.uuid4().hex,
-        project_id=project_id,
-        slug=_slug(request.run_id)
-        if request.run_id
-        else await runs.unused_slug(conn, project_id, name),
-        name=name,
-        group_name=request.group,
-        now=now,
-    )
-
-
-def _slug(run_id: str) -> str:
-    """The slug of the run with that id, which no other id has."""
-    slug = slugify(run_id)
-    if slug == run_id:
-        return slug
-    digest = hashlib.sha256(run_id.encode()).hexdigest()[:8]
-    return f"{slug[:_ID_CHARACTERS].rstrip('-')}-{digest}"
-
-
-async def _find(conn: Connection, project_id: int, request: RunRequest) -> Run | None:
-    """The run to go on with; None if a new one is to be made."""
-    if request.run_id is not None:
-        run = await runs.find_by_slug(conn, project_id, _slug(request.run_id))
-        if run is None:  # one whose slug does not tell its id from others
-            run = await runs.find_by_slug(conn, project_id, slugify(request.run_id))
-            run = run if run is not None and run.name == request.run_id else None
-        wanted = request.run_id
-        if run is not None and request.resume == "never":
-            raise ConflictError(
-                f"there is a run {run.run_id!r} in the project {request.project!r} already: use "
-                'resume="allow" to go on with it, or another id'
-            )
-    elif request.name is not None and request.resume != "never":
-        run = await runs.find_latest(conn, project_id, request.name)
-        wanted = request.name
-    elif request.resume == "must":
-        raise InvalidInputError("name", 'resume="must" needs the name of the run')
-    else:
-        return None
-    if run is None and request.resume == "must":
-        raise NotFoundError(
-            f"there is no run {wanted!r} in the project {request.project!r} to resume: "
-            'use resume="allow" to begin it'
-        )
-    return run

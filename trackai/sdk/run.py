@@ -1,69 +1,50 @@
-"""A run, as a training script holds it: a synchronous face over the journal and the recorder."""
+"""A run that is being logged: the synchronous facade over the journal and the recorder."""
 
 from __future__ import annotations
 
 import logging
 import math
 import os
-import shutil
-import tempfile
-import time
-import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
 from time import time_ns
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
-import msgspec
 from anyio.from_thread import BlockingPortal, BlockingPortalProvider
 
-from trackai.errors import InvalidInputError, NoActiveRunError, StoreError
 from trackai.guard import guarded
-from trackai.ingest.frames import Configured, Described, Ended, Filed
-from trackai.sdk import artifacts, compat, fork
+from trackai.ingest.frames import Configured, Described, Ended
+from trackai.sdk import artifacts, fork, ignored_calls
+from trackai.sdk.alerts import LOGGING_LEVELS, AlertLevel, checked_level
 from trackai.sdk.artifacts import Artifact  # noqa: TC001 - for get_type_hints
-from trackai.sdk.compat import AlertLevel, Summary
+from trackai.sdk.call_log import CallLog
 from trackai.sdk.config import Config, flat_json
-from trackai.sdk.monitor import watch
-from trackai.sdk.plain import check_name, check_notes, checked_tags
-from trackai.sdk.recorder import Recorder, RunRequest
-from trackai.sdk.values import (
-    STEP_LIMIT,
-    are_plain_numbers,
-    flatten,
-    plain_step,
-)
+from trackai.sdk.labels import check_name, check_notes, checked_tags
+from trackai.sdk.monitor import log_regularly
+from trackai.sdk.recorder import Recorder
+from trackai.sdk.run_request import RunRequest  # noqa: TC001 - for get_type_hints
+from trackai.sdk.steps import plain_step
+from trackai.sdk.summary import LastValues, Summary
 from trackai.settings import Settings  # noqa: TC001 - for get_type_hints
 from trackai.values.nesting import nested
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-    from trackai.ingest.journal import Kept
-    from trackai.sdk.artifacts import Source
-    from trackai.sdk.media import Media
-    from trackai.sdk.values import Logged
-    from trackai.values.types import Axis, FileKind, Step, Value
+    from trackai.values.types import Value
 
 logger = logging.getLogger("trackai")
 
-ALERT_LEVELS = {
-    AlertLevel.INFO: logging.INFO,
-    AlertLevel.WARN: logging.WARNING,
-    AlertLevel.ERROR: logging.ERROR,
-}
-
-# Seconds between two looks at the machine.
-_SHORTEST_PAUSE = 0.1
-# How long whoever reads the summary waits until what has been logged is stored.
+# The shortest interval of a monitor, in seconds.
+_SHORTEST_INTERVAL = 0.1
+# How long reading the summary waits for what has been logged to be stored.
 _CATCH_UP_SECONDS = 2.0
 
 EndState = Literal["completed", "failed"]
 
-# The one event loop of this process, in a thread that lives as long as any run does.
+# The one event loop of this process, in a thread that lives as long as any run.
 _portals = BlockingPortalProvider()
 
 
@@ -78,37 +59,41 @@ fork.call_in_child(_renew_portals)
 _Background = tuple[BlockingPortal, Recorder, "Future[None]"]
 
 
-class Run:
-    """A run that is being logged; make one with `trackai.init`.
+class Run(CallLog):
+    """A run that is being logged. Created by `trackai.init`.
 
-    All methods may be called from any thread.
+    A run is a context manager: it finishes at the end of the block, as failed if an exception
+    leaves the block. All methods may be called from any thread, and in forked processes.
 
     Attributes:
-        id: the row id of the run, as in the HTTP API and in SQL.
+        id: its number in the database, as in the HTTP API and in SQL.
         run_id: its slug, unique in the project.
-        project, group: the names of its project and its group.
-        config: the configuration, a live mapping.
-        summary: the last value of each metric; what is set in it is logged.
-        resumed: whether something had been logged to it before.
-        url: where a running server shows it.
+        project: the name of its project.
+        group: the name of its group, or None.
+        config: its configuration, a live mapping (see `trackai.config`).
+        summary: the last value of each metric; a value that is set is logged.
+        resumed: True if the run continues an earlier attempt.
+        url: its address in the dashboard of a running server.
+
+    Example:
+        with trackai.init(project="digits") as run:
+            for step in range(100):
+                run.log({"loss": 1 / (step + 1)}, step=step)
     """
 
     def __init__(self, settings: Settings, request: RunRequest, config: Mapping[str, Any]) -> None:
-        self._finished = False
-        self._last_timestamp = 0
         portal = _portals.__enter__()
         # None in a process that has inherited the run by a fork, as is `_background`.
         self._recorder: Recorder | None = None
         self._background: _Background | None = None
         try:
             recorder = self._recorder = portal.call(Recorder, settings.db_path, portal)
-            fork.watch(self)  # another thread may fork in the very moment in which a run begins
+            fork.watch(self)  # another thread may fork while this run starts
             portal.call(recorder.start, request)
         except BaseException:
             _portals.__exit__(None, None, None)
             raise
-        self._journal = recorder.journal
-        self._lock = self._journal.lock
+        super().__init__(recorder.journal, recorder.first_step)
         self._background = portal, recorder, portal.start_task_soon(recorder.record)
         run = recorder.run
         self.id: int = run.id
@@ -120,90 +105,84 @@ class Run:
         self.project: str = recorder.project.name
         self.url = f"{settings.url}/?run={run.id}"
         self._db_path = settings.db_path
-        self._next_step = recorder.first_step
         self.config = Config(nested(recorder.config), self._store_config)
         self._monitors: list[Future[None]] = []
-        self.summary = Summary(partial(self.log, commit=False), self._last_values)
+        self.summary = Summary(partial(self.log, commit=False), self._read_summary)
+        self._last_values = LastValues(settings.db_path, run.id)
         self.resumed = self._journal.opened.attempt > 1
-        self._folder: str | None = None
-        self._saved: set[tuple[Path, int, int]] = set()
-        self._read_at = -1
-        self._read: dict[str, Value] = {}
         if config:
             self.config.update(config)
 
     @property
     def is_finished(self) -> bool:
-        """Whether nothing can be logged to it any more."""
+        """Whether the run has been finished, so that nothing can be logged to it any more."""
         return self._finished
 
     @property
     def name(self) -> str:
-        """What people call it; another name that is assigned is stored like a point."""
+        """The name of the run. Assigning another one renames the run."""
         return self._name
 
     @name.setter
     def name(self, name: str) -> None:
         check_name("name", name)
-        self._append_frame(Described(name=name))
+        self._append_record(Described(name=name))
         self._name = name
 
     @property
     def tags(self) -> tuple[str, ...]:
-        """What it is found by; others that are assigned are stored like points."""
+        """The tags of the run. Assigning others replaces them: `run.tags += ("best",)`."""
         return self._tags
 
     @tags.setter
     def tags(self, tags: Sequence[str] | None) -> None:
-        found = tuple(dict.fromkeys(checked_tags(tags or ())))
-        self._append_frame(Described(tags=list(found)))
-        self._tags = found
+        unique = tuple(dict.fromkeys(checked_tags(tags or ())))
+        self._append_record(Described(tags=list(unique)))
+        self._tags = unique
 
     @property
     def notes(self) -> str | None:
-        """What is said about it; what is assigned is stored like a point."""
+        """The notes on the run. Assigning others replaces them; None removes them."""
         return self._notes
 
     @notes.setter
     def notes(self, notes: str | None) -> None:
         if notes is not None:
             check_notes(notes)
-        self._append_frame(Described(notes=notes or ""))
+        self._append_record(Described(notes=notes or ""))
         self._notes = notes
 
     @property
     def step(self) -> int:
-        """The step of the next call that names none."""
+        """The step of the next call of `log` without a step."""
         return self._next_step
 
     @property
     def path(self) -> str:
-        """How it is found: `Api().run(path)`."""
+        """The path "project/run_id", as `Api.run` takes it."""
         return f"{self.project}/{self.run_id}"
 
     @property
     def entity(self) -> None:
-        """Nobody: there are no accounts."""
+        """Always None; for scripts written for wandb, which has accounts."""
 
     @property
     def dir(self) -> str:
-        """A folder for files of the run: what lies in it when the run ends is kept with it."""
-        if self._folder is None:
-            self._folder = tempfile.mkdtemp(prefix="trackai-run-")
-        return self._folder
+        """A temporary folder. The files in it are stored with the run when the run finishes."""
+        return self._files.folder()
 
-    define_metric = staticmethod(compat.define_metric)
-    log_code = staticmethod(compat.log_code)
-    unwatch = staticmethod(compat.unwatch)
-    use_artifact = staticmethod(compat.use_artifact)
-    watch = staticmethod(compat.watch)
+    define_metric = staticmethod(ignored_calls.define_metric)
+    log_code = staticmethod(ignored_calls.log_code)
+    unwatch = staticmethod(ignored_calls.unwatch)
+    use_artifact = staticmethod(ignored_calls.use_artifact)
+    watch = staticmethod(ignored_calls.watch)
 
     def get_url(self) -> str:
-        """Where a running server shows it."""
+        """Return `url`; for scripts written for wandb."""
         return self.url
 
     def project_name(self) -> str:
-        """The name of its project."""
+        """Return `project`; for scripts written for wandb."""
         return self.project
 
     def log(
@@ -213,39 +192,50 @@ class Run:
         commit: bool | None = None,
         sync: bool | None = None,
     ) -> None:
-        """Log values at a step; once this returns they survive the death of the process.
+        """Log values at a step. Once this returns, they survive a crash of the process.
 
         Args:
-            metrics: names and values: float, int, bool, str, NumPy and PyTorch scalars, images
-                and the like. Nested mappings are joined with "/".
-            step: an int or a float, in any order. Without one, the step after the highest so far.
-            commit: False leaves the next call at the same step, or at the one that is given here.
-            sync: wandb's; values are always safe when this returns.
+            metrics: values by name: int, float, bool or str, scalars of NumPy, PyTorch and the
+                like, and media such as `Image`, `Table` and `Histogram`. A list of media logs all
+                of them. Nested mappings are flattened: {"train": {"loss": 1}} logs "train/loss".
+            step: an int or float between -2**62 and 2**62, in any order; default the step after
+                the highest one so far, from 0 on.
+            commit: False lets the next call without a step use this step again.
+            sync: accepted for scripts written for wandb, and ignored: values are always safe when
+                this returns.
 
         Raises:
-            TypeError: a name, a value or the step is of no type that can be logged. Nothing is
-                stored then.
-            InvalidInputError: a step, a text or a file cannot be stored, or a mapping holds itself.
-                Nothing is stored then.
+            TypeError: a name, a value or the step is of a type that cannot be logged.
+            InvalidInputError: the step is out of range, text is not valid Unicode, a file cannot
+                be read, two values have the same name, or a mapping contains itself.
             NoActiveRunError: the run is finished.
+
+        If it raises, nothing of the call is stored.
+
+        Example:
+            run.log({"loss": 0.25, "epoch": 3}, step=1000)
         """
         if commit is False:
             with self._lock:
                 next_step = self._next_step
-                self._append("step", metrics, step)
-                given = next_step if step is None else math.floor(plain_step(step))
-                self._next_step = max(next_step, given)
+                self._log(metrics, step, "step")
+                logged_step = next_step if step is None else math.floor(plain_step(step))
+                self._next_step = max(next_step, logged_step)
         else:
-            self._append("step", metrics, step)
+            self._log(metrics, step, "step")
 
     def log_system(self, metrics: Mapping[str, Any]) -> None:
-        """Log values that belong to a time rather than a step, like the load of a GPU.
+        """Log system metrics: values at a time instead of a step, such as the load of a GPU.
+
+        Args:
+            metrics: numbers, bools or str by name, as for `log`.
 
         Raises:
-            TypeError: a name or a value is of no type that can be logged.
+            TypeError: a name or a value is of a type that cannot be logged.
+            InvalidInputError: text is not valid Unicode, or two values have the same name.
             NoActiveRunError: the run is finished.
         """
-        self._append("time", metrics, 0)
+        self._log(metrics, 0, "time")
 
     def save(
         self,
@@ -253,23 +243,26 @@ class Run:
         base_path: str | os.PathLike[str] | None = None,
         policy: str | None = None,
     ) -> list[str]:
-        """Keep files with the run, such as its script, as they are now.
+        """Store copies of files with the run, as they are now.
 
         Args:
-            glob_str: a path or a pattern; "**" stands for any folders.
-            base_path: the folder below which they are named; default this one.
-            policy: wandb's; files are always kept at once.
+            glob_str: a path or a glob pattern, in which "**" matches any number of folders.
+            base_path: the folder that names are relative to; default the working directory.
+            policy: accepted for scripts written for wandb, and ignored.
 
         Returns:
-            What the run calls them.
+            The names of the stored files.
 
         Raises:
-            InvalidInputError: there is no such file, or one cannot be read.
+            InvalidInputError: no file matches, or a file cannot be read.
             NoActiveRunError: the run is finished.
+
+        Example:
+            run.save("configs/*.yaml")
         """
-        found = artifacts.matching(glob_str, base_path)
-        self._save(found)
-        return [one.name for one in found]
+        files = artifacts.matching_files(glob_str, base_path)
+        self._files.save(files)
+        return [file.name for file in files]
 
     def log_artifact(
         self,
@@ -278,26 +271,24 @@ class Run:
         type: str | None = None,  # noqa: A002 - trackio and wandb call it that
         aliases: Sequence[str] | None = None,
     ) -> Artifact:
-        """Keep an artifact, or a file or a folder as one, with the run.
+        """Store an artifact with the run, as its files are now.
 
         Args:
-            name, type: of the artifact that a path becomes.
-            aliases: other names under which it is kept too.
+            artifact_or_path: an `Artifact`, or the path of a file or folder to make one of.
+            name: the name of the artifact made of a path; default the name of the file or folder.
+            type: its type, such as "model".
+            aliases: further names such as "best"; the files are stored as `name:alias` too.
+
+        Returns:
+            The artifact.
 
         Raises:
-            InvalidInputError: there is no file in it, or one cannot be read.
+            InvalidInputError: the path does not exist, the artifact has no files, or a file cannot
+                be read.
             NoActiveRunError: the run is finished.
         """
-        artifact = artifacts.artifact_of(artifact_or_path, name, type)
-        place = f"{artifact.type}/{artifact.name}" if artifact.type else artifact.name
-        self._append_files(
-            "artifact",
-            [
-                (path, one.name, one.path)
-                for path in (place, *(f"{place}:{alias}" for alias in aliases or ()))
-                for one in artifact.files
-            ],
-        )
+        artifact = artifacts.as_artifact(artifact_or_path, name, type)
+        self._files.save_artifact(artifact, aliases or ())
         return artifact
 
     def alert(
@@ -307,50 +298,62 @@ class Run:
         level: AlertLevel | str = AlertLevel.WARN,
         **ignored: Any,
     ) -> None:
-        """Say that something needs a look: it is printed, and logged as the text `alerts/<level>`.
+        """Report an event that needs attention: log it as text, and to the logger "trackai".
+
+        It is logged as the metric `alerts/<level>`, and read back with `Api.alerts`.
+
+        Args:
+            title: one line.
+            text: details.
+            level: "info", "warn" or "error".
+            ignored: further arguments of wandb, which are ignored.
 
         Raises:
-            InvalidInputError: the level is none of "info", "warn" and "error".
+            InvalidInputError: `level` is not one of these.
             NoActiveRunError: the run is finished.
         """
-        try:
-            level = AlertLevel(level.lower())
-        except (ValueError, AttributeError):
-            raise InvalidInputError(
-                "level", f'{level!r} is none of "info", "warn" and "error"'
-            ) from None
+        level = checked_level(level)
         message = f"{title}\n{text}" if text else title
         self.log({f"alerts/{level.value}": message}, commit=False)
-        logger.log(ALERT_LEVELS[level], "%s: %s", self.name, message)
+        logger.log(LOGGING_LEVELS[level], "%s: %s", self.name, message)
 
     def monitor(self, read: Callable[[], dict[str, float]], interval: float) -> None:
-        """Log what a meter says as system metrics, every `interval` seconds until the run ends."""
+        """Log what a function returns as system metrics, until the run finishes.
+
+        Args:
+            read: returns values by name; called in a background thread.
+            interval: seconds between two calls, at least 0.1.
+        """
         if self._background is not None:
             portal = self._background[0]
+            interval = max(interval, _SHORTEST_INTERVAL)
             self._monitors.append(
-                portal.start_task_soon(watch, read, self.log_system, max(interval, _SHORTEST_PAUSE))
+                portal.start_task_soon(log_regularly, read, self.log_system, interval)
             )
 
     def finish(self, state: EndState | int = "completed", quiet: bool | None = None) -> None:
-        """End the run; on return all points are in the database.
+        """Finish the run. Once this returns, all points are in the database.
+
+        Finishing a finished run does nothing.
 
         Args:
-            state: how it ended, or an exit code: other than 0, the run has failed.
-            quiet: wandb's; nothing is printed in any case.
+            state: "completed" or "failed", or an exit code: 0 completes the run, others fail it.
+            quiet: accepted for scripts written for wandb, and ignored.
 
         Raises:
-            TypeError: it is neither of them.
+            TypeError: `state` is neither a state nor an int.
         """
         if isinstance(state, int):
             state = "failed" if state else "completed"
         if state not in ("completed", "failed"):
-            raise TypeError(f'a run ends as "completed" or "failed", not as {state!r}')
-        self._keep_folder()
+            raise TypeError(f'state: must be "completed", "failed" or an int, got {state!r}')
+        if self._background is not None:  # in a forked process, the folder is the parent's
+            self._files.save_folder()
         with self._lock:
             if self._finished:
                 return
             self._finished = True
-            if self._background is None:  # the run is the parent's to end
+            if self._background is None:  # the run is the parent's to finish
                 self._journal.retry()
                 self._journal.close()
                 return
@@ -382,190 +385,40 @@ class Run:
         return f"<trackai.Run {self.name!r} of {self.project!r}>"
 
     def _repr_html_(self) -> str:
-        # Training has no need of what reads.
+        # Imported here: training scripts do not need the modules that read.
         from msgspec.json import decode
 
         from trackai.reading.card import card
-        from trackai.reading.sources import LocalSource
+        from trackai.reading.local_source import LocalSource
 
         config = {key: decode(text) for key, text in flat_json(self.config).items()}
         return card(LocalSource(self._db_path), self.id, repr(self), config)
 
-    def _append(self, axis: Axis, metrics: Mapping[str, Any], step: float | None) -> None:
-        # The way of every logged value: each call and check here costs the training loop.
-        if type(metrics) is not dict and not isinstance(metrics, Mapping):
-            raise TypeError(
-                f"metrics: a dict of names and values is needed, not {type(metrics).__qualname__}"
-            )
-        if step is not None and (type(step) is not int or not -STEP_LIMIT <= step <= STEP_LIMIT):
-            step = plain_step(step)
-        values = list(metrics.values())
-        if are_plain_numbers(values):
-            try:
-                return self._append_call(axis, tuple(metrics), step, values)
-            except (TypeError, OverflowError, UnicodeEncodeError):
-                pass  # an object that adds up to a number but is none, or a name: named below
-        return self._append_logged(axis, flatten(metrics), step)
-
-    def _append_call(
-        self, axis: Axis, keys: tuple[str, ...], step: Step | None, values: list[Value]
-    ) -> None:
-        with self._lock:
-            if self._finished:
-                raise NoActiveRunError
-            if step is None:
-                step = self._next_step
-            now = time_ns() // 1000
-            if now <= self._last_timestamp:
-                # Two calls in one microsecond, or a clock that is set back, must not make two
-                # points one.
-                now = self._last_timestamp + 1
-            self._last_timestamp = now
-            if keys:
-                self._journal.append_points(axis, keys, step, now, values)
-            if step >= self._next_step and axis == "step":
-                self._next_step = math.floor(step) + 1
-
-    def _append_logged(self, axis: Axis, logged: Logged, step: Step | None) -> None:
-        if not logged.histograms and not logged.files:
-            return self._append_call(axis, tuple(logged.values), step, list(logged.values.values()))
-        if axis == "time":
-            path = next(iter(logged.histograms or logged.files))
-            raise TypeError(f"system metric {path!r}: a number, bool or str is needed; use log()")
-        kept = [
-            (path, *one) for path, some in logged.files.items() for one in self._keep(path, some)
-        ]
-        with self._lock:
-            step = self._next_step if step is None else step
-            # It stamps the call, even if there are no values.
-            self._append_call(axis, tuple(logged.values), step, list(logged.values.values()))
-            now, journal = self._last_timestamp, self._journal
-            if logged.histograms:
-                texts: list[Value] = [*logged.histograms.values()]
-                journal.append_points(axis, tuple(logged.histograms), step, now, texts, "histogram")
-            for path, number, one, content in kept:
-                name = one.file_name(step, number)
-                journal.append(Filed(path, "file_series", name, step, now, one.source, *content))
-        return None
-
-    def _append_files(self, kind: FileKind, files: Sequence[tuple[str, str, Path]]) -> None:
-        for path, name, source in files:
-            if self._finished:
-                raise NoActiveRunError  # before a large file is copied in vain
-            try:
-                content = source.open("rb")
-            except OSError as error:
-                raise InvalidInputError(path, f"its file cannot be read: {error}") from None
-            with content:
-                kept = self._kept(content)
-            if kept is not None:
-                whence = str(source.absolute())
-                with self._lock:
-                    # It stamps the file, and refuses it if another thread has finished the run
-                    # meanwhile: nobody would read what is appended after that.
-                    self._append_call("time", (), 0, [])
-                    now = self._last_timestamp
-                    self._journal.append(Filed(path, kind, name, None, now, whence, *kept))
-
-    def _save(self, files: Sequence[Source]) -> None:
-        self._saved.update(one.version() for one in files)
-        self._append_files("file", [(one.name, one.path.name, one.path) for one in files])
-
-    def _keep_folder(self) -> None:
-        """Keep the files in `dir`; in a forked process they are the parent's."""
-        folder = self._folder
-        if folder is None or self._background is None:
-            return
-        self._folder = None
-        try:
-            # Scripts for wandb save them too.
-            files = artifacts.below(Path(folder))
-            self._save([one for one in files if one.version() not in self._saved])
-        except (OSError, InvalidInputError, NoActiveRunError) as error:
-            logger.warning("the files in %s could not be kept: %s", folder, error)
-        else:
-            shutil.rmtree(folder, ignore_errors=True)
-
-    def _keep(
-        self, path: str, files: Sequence[tuple[int | None, Media]]
-    ) -> Iterator[tuple[int | None, Media, Kept]]:
-        """Write the bytes of what is logged under one name to the disk."""
-        for number, one in files:
-            try:
-                opened = one.open()
-            except OSError as error:
-                raise InvalidInputError(path, f"its file cannot be read: {error}") from None
-            except (UnicodeEncodeError, RecursionError) as error:  # of a table
-                raise InvalidInputError(path, f"it cannot be stored: {error}") from None
-            with opened as content:
-                kept = self._kept(content)
-            if kept is not None:
-                yield number, one, kept
-
-    def _kept(self, content: BinaryIO) -> Kept | None:
-        """Write the bytes of a file to the disk; None if that is not possible."""
-        try:
-            return self._journal.keep(lambda file: shutil.copyfileobj(content, file))
-        except OSError as error:
-            logger.warning("a file that was logged could not be kept: %s", error)
-            return None
-
     def _store_config(self, values: dict[str, str], replaced: list[str]) -> None:
-        self._append_frame(Configured(values, replaced))
+        self._append_record(Configured(values, replaced))
 
-    def _append_frame(self, frame: Configured | Described) -> None:
-        with self._lock:
-            if self._finished:
-                raise NoActiveRunError
-            self._journal.append(frame)
+    def _read_summary(self) -> dict[str, Value]:
+        return self._last_values.read(self._last_timestamp, self._catch_up)
 
-    def _last_values(self) -> dict[str, Value]:
-        """The last value of each metric; what has been logged by now is stored first."""
-        from trackai.reading.history import number  # few scripts read anything
-        from trackai.reading.sources import LocalSource
-
-        stamp = self._last_timestamp
-        if stamp == self._read_at:
-            return self._read
+    def _catch_up(self) -> None:
+        """Store what has been logged so far, if that is possible within two seconds."""
         if self._background is not None and not self._finished:
             portal, recorder, _ = self._background
-            # Another thread finishes the run, or another program has locked the database.
+            # Another thread may finish the run, or another program may have locked the database.
             with suppress(RuntimeError, TimeoutError):
                 portal.start_task_soon(recorder.catch_up).result(timeout=_CATCH_UP_SECONDS)
-        try:
-            figures = LocalSource(self._db_path).figures(self.id)
-        except StoreError as error:
-            logger.warning("the summary of the run could not be read: %s", error)
-            return self._read
-        self._read = {
-            one.path: one.last if one.kind == "text" else number(one.last)
-            for one in figures
-            if one.axis == "step"
-        }
-        self._read_at = stamp
-        return self._read
 
     def before_fork(self) -> Callable[[], object]:
-        """In the process that forks: leave the database alone until what is returned is called."""
+        """Close the database for a fork. Called by TrackAI, see `trackai.sdk.fork`."""
         return self._recorder.before_fork() if self._recorder is not None else lambda: None
 
     def before_child_runs(self) -> None:
-        """In a forked process: log to a journal of our own, leave the parent's things alone."""
+        """Switch to a journal of the child. Called by TrackAI, see `trackai.sdk.fork`."""
         recorder, self._recorder = self._recorder, None
         fork.never_free(recorder, self._background)
         if recorder is not None and self._background is None:
-            # Of a run that another thread was about to begin; nobody here will ever have it.
+            # Another thread was starting the run; in this process it will never be used.
             recorder.close_inherited()
             return
         self._background = None
-        journal = self._journal
-        fork.never_free(journal)
-        opened = msgspec.structs.replace(
-            journal.opened,
-            writer_uid=uuid.uuid4().hex,
-            pid=os.getpid(),
-            started_at=time.time_ns() // 1000,
-            parent=journal.opened.parent or journal.opened.writer_uid,
-        )
-        self._journal = journal.heir(opened)
-        self._lock = self._journal.lock
+        self._switch_to_child_journal()

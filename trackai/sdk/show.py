@@ -1,4 +1,4 @@
-"""Opening the dashboard from Python: `trackai.show`."""
+"""`trackai.show`: open the dashboard from Python."""
 
 from __future__ import annotations
 
@@ -15,28 +15,34 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from trackai.errors import TrackAIError
 from trackai.guard import guarded
-from trackai.reading.sources import LocalSource, RemoteSource
-from trackai.sdk import active, compat
+from trackai.reading.local_source import LocalSource
+from trackai.reading.remote_source import RemoteSource
+from trackai.sdk import active, ignored_calls
 from trackai.settings import Settings, has_screen
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from typing import IO
+
+    from trackai.structs.records import Project
 
 logger = logging.getLogger("trackai")
 
+# How long to wait for the answer of a server that may not be running.
 _PROBE_SECONDS = 0.5
+# How long a new server may take to start.
 _START_SECONDS = 30
 
 
 class Dashboard(NamedTuple):
-    """Where the dashboard is, in the order of what trackio.show returns.
+    """The result of `show`, in the order of trackio's.
 
     Attributes:
-        app: the server if it was started for this; `app.close()` ends it, and so does the end of
-            this process.
-        url: its address; empty if there is none, which a warning says.
-        share_url: None, as nothing is shared.
-        full_url: the address of what is shown.
+        app: the server process if `show` started one, else None. `app.close()` stops it, and so
+            does the end of this process.
+        url: the address of the server; empty if the dashboard could not be shown.
+        share_url: always None; for scripts written for trackio.
+        full_url: the address of the project that is shown.
     """
 
     app: Server | None
@@ -46,44 +52,45 @@ class Dashboard(NamedTuple):
 
 
 class Server:
-    """A `trackai serve` process of ours.
+    """A `trackai serve` process, which stops at the end of this process.
 
     Raises:
         TrackAIError: it does not start.
     """
 
     def __init__(self, settings: Settings, host: str | None, port: int) -> None:
-        where = ["--host", host or settings.host, "--port", str(port)]
-        with tempfile.TemporaryFile() as said:
+        address = ["--host", host or settings.host, "--port", str(port)]
+        with tempfile.TemporaryFile() as output:
             self._process = subprocess.Popen(  # noqa: S603 - this very program
-                [sys.executable, "-m", "trackai.cli", "serve", *where,
+                [sys.executable, "-m", "trackai.cli", "serve", *address,
                  "--db", str(settings.db_path)],
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said,
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=output,
             )  # fmt: skip
             atexit.register(self.close)
-            self.url = self._started(said)
+            self.url = self._wait_for_url(output)
 
-    def _started(self, said: IO[bytes]) -> str:
+    def _wait_for_url(self, output: IO[bytes]) -> str:
         deadline = time.monotonic() + _START_SECONDS
         while True:
-            said.seek(0)
-            text = said.read().decode(errors="replace")
-            first, newline, _ = text.partition(" serves ")
-            if newline:
-                return first.split()[-1]
+            output.seek(0)
+            text = output.read().decode(errors="replace")
+            before, separator, _ = text.partition(" serves ")
+            if separator:
+                return before.split()[-1]
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.close()
-                raise TrackAIError((text.strip().splitlines() or ["it says nothing"])[-1])
+                lines = text.strip().splitlines() or ["the server printed nothing"]
+                raise TrackAIError(lines[-1])
             time.sleep(0.02)
 
     def close(self) -> None:
-        """End it."""
+        """Stop the server."""
         atexit.unregister(self.close)
         self._process.terminate()
         self._process.wait()
 
     def wait(self) -> None:
-        """Wait until it ends, or somebody presses Ctrl-C."""
+        """Wait until the server ends; Ctrl-C stops it."""
         try:
             self._process.wait()
         except KeyboardInterrupt:
@@ -106,34 +113,42 @@ def show(
     frontend_dir: Any = None,
     db_path: str | os.PathLike[str] | None = None,
 ) -> Dashboard:
-    """Open the dashboard: of the server that is running, or of one that is started for it.
+    """Open the dashboard, on the server that is running for the database or on a new one.
 
-    Training never dies of it: what goes wrong is said in a warning. The arguments are those of
-    trackio 0.43; what is not described here is named once, and ignored.
+    The address is printed. If the dashboard cannot be shown, a warning is logged and nothing is
+    raised, so that training goes on.
 
     Args:
-        project: show this project; otherwise all of them.
-        open_browser: open a tab in a browser, where there is a screen to see it on.
-        block_thread: wait until Ctrl-C, if a server was started; the default in scripts, but not
-            in notebooks, at a prompt, or while a run is being logged.
-        host: the address to listen on; default `TRACKAI_HOST`, then 127.0.0.1.
-        server_port: its port; default `TRACKAI_PORT`, then 8000, then any that is free.
+        project: the name or slug of the project to show; default all projects.
+        open_browser: open a browser tab, if this machine has a screen.
+        block_thread: wait for Ctrl-C if a server was started; default True in scripts, and False
+            in notebooks, at a prompt and while a run is being logged.
+        host: the address of a new server; default `TRACKAI_HOST`, then 127.0.0.1.
+        server_port: its port; default `TRACKAI_PORT`, then 8000, then any free one.
         db_path: the database file; default `TRACKAI_DB_PATH`, then `~/.trackai/trackai.db`.
+        dashboard, theme, mcp_server, footer, color_palette, share, frontend_dir: accepted for
+            scripts written for trackio, and ignored with a warning.
+
+    Returns:
+        The server and the addresses; a named tuple in the order of trackio's.
+
+    Example:
+        trackai.show("digits")
     """
-    ignored = {
-        "dashboard": dashboard, "theme": theme, "mcp_server": mcp_server,
-        "footer": None if footer else False, "color_palette": color_palette, "share": share,
-        "frontend_dir": frontend_dir,
-    }  # fmt: skip
-    for name, value in ignored.items():
-        if value is not None:
-            compat.say_once(f"the argument {name} of show()")
+    ignored_calls.warn_ignored_arguments(
+        "show",
+        {
+            "dashboard": dashboard, "theme": theme, "mcp_server": mcp_server,
+            "footer": None if footer else False, "color_palette": color_palette, "share": share,
+            "frontend_dir": frontend_dir,
+        },
+    )  # fmt: skip
     with guarded("showing the dashboard"):
         try:
             return _show(project, Settings.from_env(db_path), open_browser=open_browser,
                          block=block_thread, host=host, port=server_port)  # fmt: skip
         except (TrackAIError, OSError) as error:
-            logger.warning("the dashboard cannot be shown: %s", error)
+            logger.warning("could not show the dashboard: %s", error)
     return Dashboard(None, "", None, "")
 
 
@@ -147,23 +162,23 @@ def _show(
     port: int | None,
 ) -> Dashboard:
     local = LocalSource(settings.db_path)
-    known = {name: one.id for one in local.projects() for name in (one.name, one.project_id)}
+    ids = {name: known.id for known in local.projects() for name in (known.name, known.project_id)}
     server, url = None, settings.url
     if host is not None or port is not None or not _is_served(settings, local):
         server = _start(settings, host, port)
         url = server.url
-    full = url
-    if project in known:
-        full += f"/?{urllib.parse.urlencode({'project': known[project]})}"
+    full_url = url
+    if project in ids:
+        full_url += f"/?{urllib.parse.urlencode({'project': ids[project]})}"
     elif project is not None:
-        logger.warning("there is no project %r: the dashboard shows all", project)
-    sys.stdout.write(f"trackai: {full}\n")
+        logger.warning("project %r not found: the dashboard shows all projects", project)
+    sys.stdout.write(f"trackai: {full_url}\n")
     sys.stdout.flush()
     if open_browser and has_screen() and not _in_notebook():
-        webbrowser.open(full)
+        webbrowser.open(full_url)
     if server is not None and (_is_script() if block is None else block):
         server.wait()
-    return Dashboard(server, url, None, full)
+    return Dashboard(server, url, None, full_url)
 
 
 def _start(settings: Settings, host: str | None, port: int | None) -> Server:
@@ -171,22 +186,23 @@ def _start(settings: Settings, host: str | None, port: int | None) -> Server:
         return Server(settings, host, port)
     try:
         return Server(settings, host, settings.port)
-    except TrackAIError:  # somebody else has the port, or the server there has another file
+    except TrackAIError:  # another program has the port, or a server for another database
         return Server(settings, host, 0)
 
 
 def _is_served(settings: Settings, local: LocalSource) -> bool:
-    """Whether the server of the settings answers, and for this file."""
+    """Whether a server answers at the configured address, and for this database."""
     server = RemoteSource(settings.url, settings.api_key, timeout=_PROBE_SECONDS)
     try:
-        there = server.projects()
+        served = server.projects()
     except TrackAIError:
         return False
-    here = local.projects()
-    same = [(one.id, one.project_id, one.created_at) for one in here] == [
-        (one.id, one.project_id, one.created_at) for one in there
-    ]
-    return same and bool(here)
+    stored = local.projects()
+    return bool(stored) and _identities(stored) == _identities(served)
+
+
+def _identities(projects: list[Project]) -> list[tuple[int, str, datetime]]:
+    return [(project.id, project.project_id, project.created_at) for project in projects]
 
 
 def _in_notebook() -> bool:

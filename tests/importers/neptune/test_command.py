@@ -67,5 +67,5 @@ def test_without_pyarrow_it_says_what_to_install(db_path: Path, tmp_path: Path) 
     done = _run("import", "neptune", "x", db_path=db_path, cwd=tmp_path, program=hidden)
     assert done.returncode == 1
     assert done.stderr == (
-        "trackai: reading an export needs a further package: pip install 'trackai[neptune]'\n"
+        "trackai: reading an export needs an extra package: pip install 'trackai[neptune]'\n"
     )

@@ -25,7 +25,7 @@ from trackai.api.requests import (
 from trackai.api.responses import JSONResponse, respond
 from trackai.errors import InvalidInputError
 from trackai.filters.parser import parse_field, parse_fields, parse_filter
-from trackai.store.catalogue import configs, groups, projects, run_tables, runs, tags
+from trackai.store.catalogue import configs, groups, projects, run_tables, runs, slugs, tags
 from trackai.store.points import series
 from trackai.store.upkeep import deletion
 from trackai.structs.records import Deleted, Freed, GroupedRuns, RunSummary
@@ -244,7 +244,10 @@ async def change_run(request: Request) -> JSONResponse:
         run = await runs.change(
             conn,
             run_id,
-            slug=_or(change.run_id, await runs.slug_in(conn, run, project_id)),
+            slug=_or(
+                change.run_id,
+                await slugs.keep_if_free(conn, project_id, run.run_id, run_id=run.id),
+            ),
             name=_or(change.name, run.name),
             group_name=_or(change.group_name, run.group_name),
             notes=_or(change.notes, run.notes),

@@ -16,7 +16,7 @@ from trackai.errors import ConflictError
 from trackai.importers.counts import Counts
 from trackai.importers.neptune import files as export_files
 from trackai.importers.neptune import run_attributes
-from trackai.store.catalogue import files, projects, runs, tags
+from trackai.store.catalogue import files, projects, runs, slugs, tags
 from trackai.store.points import metrics
 from trackai.store.points.figures import Figures, summarize
 from trackai.store.transfer import imports
@@ -120,9 +120,7 @@ async def _get_record(conn: Connection, target: Target, *, create: bool) -> Impo
         return None
     if run is None:
         project = await projects.get_or_create(conn, target.project, now=target.now)
-        slug = target.header.run
-        if await runs.has_slug(conn, project.id, slug):
-            slug = await runs.unused_slug(conn, project.id, slug)
+        slug = await slugs.keep_if_free(conn, project.id, target.header.run)
         run = await runs.create(
             conn, uid=target.uid, project_id=project.id, slug=slug, name=None,
             group_name=run_attributes.GROUPS.get(target.part.kind), now=target.now,
@@ -277,7 +275,7 @@ async def finish(conn: Connection, run_id: int, target: Target, *, complete: boo
     )
     times = await imports.times(conn, run_id)
     columns = run_attributes.columns(attributes, complete=complete, times=times, now=target.now)
-    await imports.finish_run(conn, run_id, columns)
+    await runs.update(conn, run_id, **columns)
     await tags.add(conn, run_id, attributes.tags)
 
 

@@ -1,1 +1,1 @@
-"""Projects, runs and what belongs to them."""
+"""Projects, runs, and their configurations, tags, files and writers."""

@@ -1,4 +1,4 @@
-"""Which batches have been stored: what makes sending one again change nothing."""
+"""Batches that have been stored, so that a batch that is sent twice is stored once."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ if TYPE_CHECKING:
 
     from aiosqlite import Connection
 
-# A batch's identity: the row id of its run, and the id that its sender gave it.
+# The row id of the run, and the id that the client gave the batch.
 BatchKey = tuple[int, str]
 
 
 async def stored(conn: Connection, keys: Iterable[BatchKey]) -> set[BatchKey]:
-    """Those of the batches that are in this database."""
+    """Those of the batches that have been stored before."""
     rows = await conn.execute_fetchall(
         """
         SELECT batches.run_id, batches.batch_id
-        FROM json_each(?) AS wanted
-        JOIN batches ON batches.run_id = wanted.value ->> 0
-                    AND batches.batch_id = wanted.value ->> 1
+        FROM json_each(?) AS pair
+        JOIN batches ON batches.run_id = pair.value ->> 0
+                    AND batches.batch_id = pair.value ->> 1
         """,
         (msgspec.json.encode(list(keys)).decode(),),
     )
     return {(run_id, batch_id) for run_id, batch_id in rows}
 
 
-async def note(conn: Connection, batches: Iterable[tuple[BatchKey, int]], *, now: int) -> None:
-    """Note that batches are stored, each with its number of points."""
+async def add(conn: Connection, batches: Iterable[tuple[BatchKey, int]], *, now: int) -> None:
+    """Record batches as stored, each with its number of points."""
     await conn.executemany(
         "INSERT INTO batches (run_id, batch_id, points, stored_at) VALUES (?, ?, ?, ?)",
         [(run_id, batch_id, points, now) for (run_id, batch_id), points in batches],

@@ -1,4 +1,4 @@
-"""The configuration of runs: flat keys, JSON values."""
+"""Configurations of runs: flat keys with JSON values."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 async def put(conn: Connection, run_id: int, values: Mapping[str, str]) -> None:
-    """Set keys of a run's configuration; the values are JSON texts."""
+    """Set keys of a configuration to JSON texts."""
     await conn.executemany(
         """
         INSERT INTO configs (run_id, key, value) VALUES (?, ?, ?)
@@ -24,14 +24,14 @@ async def put(conn: Connection, run_id: int, values: Mapping[str, str]) -> None:
 
 
 async def remove(conn: Connection, run_id: int, keys: Iterable[str]) -> None:
-    """Remove keys from a run's configuration; one that is not there is no error."""
+    """Remove keys from a configuration; keys that do not exist are ignored."""
     await conn.executemany(
         "DELETE FROM configs WHERE run_id = ? AND key = ?", [(run_id, key) for key in keys]
     )
 
 
 async def get(conn: Connection, run_id: int) -> dict[str, Any]:
-    """A run's configuration, sorted by key."""
+    """The configuration of a run, sorted by key."""
     rows = await conn.execute_fetchall(
         "SELECT key, value FROM configs WHERE run_id = ? ORDER BY key", (run_id,)
     )
@@ -39,7 +39,7 @@ async def get(conn: Connection, run_id: int) -> dict[str, Any]:
 
 
 async def types(conn: Connection, run_id: int) -> dict[str, str]:
-    """What JSON cannot say about values of a run's configuration, by key."""
+    """Types of values that JSON cannot express, by key."""
     rows = await conn.execute_fetchall(
         "SELECT key, type FROM configs WHERE run_id = ? AND type IS NOT NULL ORDER BY key",
         (run_id,),
@@ -48,7 +48,7 @@ async def types(conn: Connection, run_id: int) -> dict[str, str]:
 
 
 async def set_types(conn: Connection, run_id: int, new: Mapping[str, str]) -> None:
-    """Say of values of a run's configuration what JSON cannot."""
+    """Set the types of values that JSON cannot express."""
     await conn.executemany(
         "UPDATE configs SET type = ? WHERE run_id = ? AND key = ?",
         [(type_, run_id, key) for key, type_ in new.items()],

@@ -1,4 +1,4 @@
-"""Where a run comes from: the run that it continues, those that continue it, its processes."""
+"""Details of a run: its parent, its forks, and the processes that logged to it."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from trackai.values.times import utc
 if TYPE_CHECKING:
     from aiosqlite import Connection
 
-# What people can look at; runs with more forks or processes have the first of them.
-MOST = 1000
+# At most this many forks and processes are listed.
+MAX_LISTED = 1000
 
 
 async def get(conn: Connection, run_id: int) -> RunDetails:
-    """Where the run with that row id comes from, and who has logged to it.
+    """The details of the run with this row id.
 
     Raises:
-        NotFoundError: there is no such run.
+        NotFoundError: the run does not exist.
     """
     rows = await conn.execute_fetchall(
         """
         SELECT run.uid, run.fork_uid, run.fork_step, parent.id
-        FROM runs AS run LEFT JOIN runs AS parent ON parent.uid = run.fork_uid
+        FROM runs AS run
+        LEFT JOIN runs AS parent ON parent.uid = run.fork_uid
         WHERE run.id = ?
         """,
         (run_id,),
@@ -34,7 +35,7 @@ async def get(conn: Connection, run_id: int) -> RunDetails:
         parent = None if parent_id is None else await runs.get(conn, parent_id)
         children = await conn.execute_fetchall(
             "SELECT uid, fork_step, id FROM runs WHERE fork_uid = ? ORDER BY id LIMIT ?",
-            (uid, MOST),
+            (uid, MAX_LISTED),
         )
         return RunDetails(
             uid=uid,
@@ -45,7 +46,7 @@ async def get(conn: Connection, run_id: int) -> RunDetails:
             ],
             processes=await _processes(conn, run_id),
         )
-    raise NotFoundError(f"there is no run with the id {run_id}")
+    raise NotFoundError(f"run {run_id} not found")
 
 
 async def _processes(conn: Connection, run_id: int) -> list[Process]:
@@ -56,7 +57,7 @@ async def _processes(conn: Connection, run_id: int) -> list[Process]:
         ORDER BY attempt DESC, rank, id
         LIMIT ?
         """,
-        (run_id, MOST),
+        (run_id, MAX_LISTED),
     )
     return [
         Process(

@@ -1,8 +1,8 @@
-"""Files of runs: a row for each in the database, the bytes in a folder beside it.
+"""Files of runs: a row for each in the database, and their bytes in a folder next to it.
 
-The folder is addressed by content: two runs with the same file share one copy. Bytes come before
-the row that names them, and go after the last row that did; what a crash leaves in between is a
-copy that nothing names.
+The folder is addressed by content: runs with the same file share one copy. Bytes are written before
+the row that refers to them, and removed after the last such row. After a crash the folder may hold
+unreferenced bytes, but no row refers to missing ones.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from trackai.errors import NotFoundError
+from trackai.store.engine.sql import json_array
 from trackai.structs.records import FilePath, FileRecord
 from trackai.values.times import utc
 from trackai.values.types import FileKind
@@ -33,19 +34,28 @@ if TYPE_CHECKING:
     from trackai.values.types import Step
 
 _COLUMNS = "id, run_id, path, kind, name, step, timestamp, size, sha256"
-_CHUNK = 1 << 20
+_CHUNK_BYTES = 1 << 20
+# Seconds without a write after which a partial copy belongs to a crashed process.
 _ABANDONED_AFTER = 3600.0
 
 
 class Blob(msgspec.Struct, frozen=True):
-    """Bytes in the folder: their number and SHA-256 in hex."""
+    """The bytes of a file: their number, and their SHA-256 in hex."""
 
     size: int
     sha256: str
 
 
 class NewFile(msgspec.Struct, frozen=True):
-    """A file to note; without a blob, only that it existed."""
+    """A file to add to a run.
+
+    Attributes:
+        path: the name under which it was logged.
+        name: its file name.
+        timestamp: microseconds since the epoch.
+        source: the path that it was copied from.
+        blob: None if its bytes are not stored.
+    """
 
     path: str
     kind: FileKind
@@ -57,31 +67,31 @@ class NewFile(msgspec.Struct, frozen=True):
 
 
 def folder(db_path: Path) -> Path:
-    """Where the bytes of a database's files lie."""
+    """The folder with the bytes of the files of a database."""
     return db_path.with_name(db_path.name + "-files")
 
 
 def blob_path(db_path: Path, sha256: str) -> Path:
-    """Where the bytes with that hash lie.
+    """The path of the bytes with this hash, which may not exist.
 
     Raises:
-        NotFoundError: it is no hash; a path made from it could lead anywhere.
+        NotFoundError: the hash is invalid; a path made from it could be outside the folder.
     """
     if not re.fullmatch("[0-9a-f]{64}", sha256):
-        raise NotFoundError(f"{sha256[:80]!r} is no SHA-256")
+        raise NotFoundError(f"{sha256[:80]!r} is not a SHA-256")
     return folder(db_path) / sha256[:2] / sha256[2:]
 
 
 def keep(db_path: Path, source: Path) -> Blob:
-    """Copy a file's bytes into the folder, once.
+    """Copy a file into the folder, unless it has the same bytes already.
 
     Raises:
-        OSError: the file cannot be read, or the copy not written.
+        OSError: the file cannot be read or the copy cannot be written.
     """
     incoming = Incoming(db_path)
     try:
-        with source.open("rb") as read:
-            while chunk := read.read(_CHUNK):
+        with source.open("rb") as file:
+            while chunk := file.read(_CHUNK_BYTES):
                 incoming.write(chunk)
         return incoming.keep()
     finally:
@@ -89,19 +99,25 @@ def keep(db_path: Path, source: Path) -> Blob:
 
 
 def adopt(db_path: Path, source: Path, blob: Blob) -> bool:
-    """Move a file whose bytes these are into the folder; False if it is in neither place.
+    """Move a file into the folder.
 
-    It belongs into the transaction that names them: nobody removes them meanwhile.
+    Call it inside the transaction that adds the row: `forget` cannot remove the bytes meanwhile.
+
+    Args:
+        blob: the bytes of the file.
+
+    Returns:
+        False if the bytes are neither at `source` nor in the folder.
 
     Raises:
-        OSError: it cannot be moved.
+        OSError: the file cannot be moved.
     """
     path = blob_path(db_path, blob.sha256)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         os.replace(source, path)  # noqa: PTH105
     except FileNotFoundError:
-        return has(db_path, blob)  # a transaction that failed has moved it
+        return has(db_path, blob)  # moved before by a transaction that failed
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
@@ -111,7 +127,7 @@ def adopt(db_path: Path, source: Path, blob: Blob) -> bool:
 
 
 class Incoming:
-    """Bytes that come in pieces: they are kept, or discarded at the end."""
+    """A file that is being received in chunks, to be kept or discarded at the end."""
 
     def __init__(self, db_path: Path) -> None:
         self._db_path = db_path
@@ -122,18 +138,18 @@ class Incoming:
         self._copy = tempfile.NamedTemporaryFile(dir=root, prefix="new-", delete=False)  # noqa: SIM115
 
     def write(self, chunk: bytes) -> None:
-        """Add bytes to those that are there."""
+        """Append a chunk."""
         self._digest.update(chunk)
         self._size += len(chunk)
         self._copy.write(chunk)
 
     @property
     def sha256(self) -> str:
-        """The hash of what has come so far."""
+        """The hash of the chunks so far, in hex."""
         return self._digest.hexdigest()
 
     def keep(self) -> Blob:
-        """Put the bytes, which are complete, in their place."""
+        """Flush the complete file to disk, and move it into the folder."""
         self._copy.flush()
         os.fsync(self._copy.fileno())
         path = blob_path(self._db_path, self._digest.hexdigest())
@@ -142,37 +158,36 @@ class Incoming:
         return Blob(self._size, self._digest.hexdigest())
 
     def discard(self) -> None:
-        """Leave nothing behind of what was not kept."""
+        """Remove the file if it was not kept."""
         self._copy.close()
         with suppress(FileNotFoundError):
             os.unlink(self._copy.name)  # noqa: PTH108
 
 
 def sweep(db_path: Path) -> None:
-    """Remove bytes of which half were copied when somebody was killed."""
+    """Remove partial copies of processes that crashed."""
     for path in folder(db_path).glob("new-*"):
         with suppress(FileNotFoundError):
-            # Whoever is still copying has written something meanwhile.
             if time.time() - path.stat().st_mtime > _ABANDONED_AFTER:
                 path.unlink()
 
 
 def find_bytes(db_path: Path, sha256: str | None) -> Path | None:
-    """Where the bytes with that hash lie; None if they are not there."""
+    """The path of the bytes with this hash; None if they are not in the folder."""
     path = None if sha256 is None else blob_path(db_path, sha256)
     return path if path is not None and path.is_file() else None
 
 
 def has(db_path: Path, blob: Blob) -> bool:
-    """Whether the folder holds these bytes, by their size."""
+    """Whether the folder has these bytes, judged by their size."""
     try:
         return blob_path(db_path, blob.sha256).stat().st_size == blob.size
     except FileNotFoundError:
         return False
 
 
-async def add(conn: Connection, run_id: int, writer_id: int, new: Iterable[NewFile]) -> None:
-    """Note files of a run; their bytes are in the folder already."""
+async def add(conn: Connection, run_id: int, writer_id: int, files: Iterable[NewFile]) -> None:
+    """Add files to a run, whose bytes must be in the folder already."""
     await conn.executemany(
         """
         INSERT INTO files (
@@ -182,34 +197,34 @@ async def add(conn: Connection, run_id: int, writer_id: int, new: Iterable[NewFi
         """,
         [
             (
-                run_id, writer_id, one.path, one.kind, one.name, one.step, one.timestamp,
-                one.source,
-                *((one.blob.size, one.blob.sha256) if one.blob else (None, None)),
+                run_id, writer_id, file.path, file.kind, file.name, file.step, file.timestamp,
+                file.source,
+                *((file.blob.size, file.blob.sha256) if file.blob else (None, None)),
             )
-            for one in new
+            for file in files
         ],
     )  # fmt: skip
 
 
-# What makes files of a run the same: writer, path, kind, name, step, time and source.
+# Writer, path, kind, name, step, time and source: together unique in a run.
 Identity = tuple[int, str, str, str, "Step | None", int | None, str]
 
 
 class StoredFile(NamedTuple):
-    """A file that is noted already."""
+    """A file of a run in the database."""
 
     id: int
     identity: Identity
     sha256: str | None
 
 
-def identity(writer_id: int, new: NewFile) -> Identity:
-    """What tells a file of a run from the others."""
-    return (writer_id, new.path, new.kind, new.name, new.step, new.timestamp, new.source)
+def identity(writer_id: int, file: NewFile) -> Identity:
+    """What distinguishes a file from the others of its run."""
+    return (writer_id, file.path, file.kind, file.name, file.step, file.timestamp, file.source)
 
 
 async def stored(conn: Connection, run_id: int) -> list[StoredFile]:
-    """The files of a run, as they are told from others."""
+    """The files of a run, with their identities."""
     rows = await conn.execute_fetchall(
         """
         SELECT id, sha256, writer_id, path, kind, name, step, timestamp, source
@@ -221,7 +236,11 @@ async def stored(conn: Connection, run_id: int) -> list[StoredFile]:
 
 
 async def fill_in(conn: Connection, file_id: int, blobs: Sequence[tuple[str, Blob]]) -> None:
-    """Put the bytes that have turned up, with their names, in the place of a file without any."""
+    """Replace a file without bytes by files with bytes.
+
+    Args:
+        blobs: the name and the bytes of each.
+    """
     await conn.executemany(
         """
         INSERT INTO files (
@@ -238,7 +257,11 @@ async def fill_in(conn: Connection, file_id: int, blobs: Sequence[tuple[str, Blo
 async def list_of_run(
     conn: Connection, run_id: int, *, path: str | None = None, limit: int = -1, offset: int = 0
 ) -> list[FileRecord]:
-    """The files of a run, or those of one path, sorted by path, step and name."""
+    """The files of a run, sorted by path, step, time and name.
+
+    Args:
+        path: only files with this path.
+    """
     rows = await conn.execute_fetchall(
         f"""
         SELECT {_COLUMNS} FROM files
@@ -254,10 +277,15 @@ async def list_of_run(
 async def list_paths(
     conn: Connection, run_id: int, *, search: str | None, limit: int, offset: int
 ) -> list[FilePath]:
-    """The names under which a run has files, sorted; with `search`, those that hold it."""
+    """The paths under which a run has files, sorted.
+
+    Args:
+        search: only paths that contain this text, in upper or lower case.
+    """
     rows = await conn.execute_fetchall(
         """
-        SELECT path, min(kind), COUNT(*), sum(size), min(step), max(step) FROM files
+        SELECT path, min(kind), COUNT(*), sum(size), min(step), max(step)
+        FROM files
         WHERE run_id = ? AND instr(casefold(path), ?)
         GROUP BY path
         ORDER BY path
@@ -269,46 +297,49 @@ async def list_paths(
 
 
 async def get(conn: Connection, file_id: int) -> FileRecord:
-    """The file with that row id.
+    """The file with this row id.
 
     Raises:
-        NotFoundError: there is none.
+        NotFoundError: the file does not exist.
     """
     rows = await conn.execute_fetchall(f"SELECT {_COLUMNS} FROM files WHERE id = ?", (file_id,))
     for row in rows:
         return _file(*row)
-    raise NotFoundError(f"there is no file with the id {file_id}")
+    raise NotFoundError(f"file {file_id} not found")
 
 
 async def hashes(conn: Connection, run_ids: Sequence[int]) -> set[str]:
-    """The hashes of the bytes of these runs' files."""
+    """The hashes of the files of runs."""
     rows = await conn.execute_fetchall(
         """
         SELECT DISTINCT sha256 FROM files
         WHERE run_id IN (SELECT value FROM json_each(?)) AND sha256 IS NOT NULL
         """,
-        (msgspec.json.encode(run_ids).decode(),),
+        (json_array(run_ids),),
     )
     return {sha256 for (sha256,) in rows}
 
 
 async def blobs(conn: Connection) -> list[Blob]:
-    """The bytes of all files of all runs, each once."""
+    """The distinct bytes of all files of all runs."""
     rows = await conn.execute_fetchall(
         "SELECT max(size), sha256 FROM files WHERE sha256 IS NOT NULL GROUP BY sha256"
     )
     return [Blob(*row) for row in rows]
 
 
-async def forget(db: Database, candidates: Collection[str]) -> int:
-    """Remove those bytes that no row names any more, after the rows are gone for good.
+async def forget(db: Database, hashes: Collection[str]) -> int:
+    """Remove bytes that no row refers to, after the deletion of rows has been committed.
 
-    In a write transaction of its own: nobody can then be about to name them again.
+    Runs in a write transaction, so that no other process can add a row for them meanwhile.
+
+    Args:
+        hashes: those of the deleted rows.
 
     Returns:
-        How many bytes that gives back to the file system.
+        The number of bytes removed.
     """
-    if not candidates:
+    if not hashes:
         return 0
     freed = 0
     async with db.write() as conn:
@@ -317,7 +348,7 @@ async def forget(db: Database, candidates: Collection[str]) -> int:
             SELECT value FROM json_each(?)
             WHERE value NOT IN (SELECT sha256 FROM files WHERE sha256 IS NOT NULL)
             """,
-            (msgspec.json.encode(sorted(candidates)).decode(),),
+            (json_array(sorted(hashes)),),
         )
         for (sha256,) in rows:
             path = blob_path(db.path, sha256)
@@ -325,7 +356,7 @@ async def forget(db: Database, candidates: Collection[str]) -> int:
                 size = path.stat().st_size
                 path.unlink()
                 freed += size
-            with suppress(OSError):  # others lie there
+            with suppress(OSError):  # not empty
                 path.parent.rmdir()
     return freed
 

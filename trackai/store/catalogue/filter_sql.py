@@ -1,7 +1,7 @@
-"""Filters of runs as SQL: a condition on rows of `runs`, every value bound.
+"""Filters of runs as SQL: conditions on rows of `runs`, with all values bound.
 
-Where a metric or key is asked for, the condition is a set of runs (`id IN (...)`) read from one
-contiguous range of an index; runs are not looked at one by one.
+A condition on a metric or configuration key is a set of runs (`id IN (...)`), read from one
+contiguous range of an index instead of run by run.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from trackai.store.engine.sql import MEAN
 if TYPE_CHECKING:
     from trackai.filters.tree import Constant, Field, Figure, Filter, Operator
 
-# A piece of SQL and the values for its question marks.
+# An SQL expression, and the values for its placeholders.
 Condition: TypeAlias = tuple[str, list[Any]]
 
 ATTRIBUTES = {
@@ -33,7 +33,7 @@ ATTRIBUTES = {
     "project_id": "runs.project_id",
     "tag": "(SELECT min(tags.tag) FROM tags WHERE tags.run_id = runs.id)",
 }
-# Attributes that are never NULL: an index serves their order in both directions.
+# Attributes that are never NULL, so that an index can provide their order.
 NEVER_NULL = frozenset({"id", "run_id", "state", "created_at", "updated_at", "project_id"})
 FIGURES: dict[Figure, str] = {
     "last": "last_value",
@@ -50,11 +50,11 @@ FIGURES: dict[Figure, str] = {
 _SQL_OPERATORS: dict[Operator, str] = {
     "=": "=", "!=": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">=",
 }  # fmt: skip
-_NOTHING: Condition = ("FALSE", [])
+_NEVER: Condition = ("FALSE", [])
 
 
 def condition(tree: Filter) -> Condition:
-    """The condition for a tree; NULL where a run does not have what is asked for."""
+    """The condition of a filter; NULL or false for a run that lacks the field."""
     match tree:
         case Comparison(field, operator, value):
             return _comparison(field, operator, value)
@@ -68,27 +68,27 @@ def condition(tree: Filter) -> Condition:
 
 
 def sort_key(field: Field) -> Condition:
-    """The expression by which runs are ordered; NULL where a run does not have the field."""
+    """The expression to sort runs by; NULL for a run that lacks the field."""
     match field:
         case Attribute("name" | "group_name" | "notes" as name):
-            return _beginning(ATTRIBUTES[name]), []
+            return _prefix(ATTRIBUTES[name]), []
         case Attribute(name):
             return ATTRIBUTES[name], []
         case Config(key):
-            one = f"SELECT {_beginning('comparable')} FROM configs WHERE run_id = runs.id"
-            return f"({one} AND key = ?)", [key]
+            value = _prefix("comparable")
+            return f"(SELECT {value} FROM configs WHERE run_id = runs.id AND key = ?)", [key]
         case Metric(path, figure):
-            # The planner would look into the table itself; the index has what is needed.
-            column = _beginning("last_value") if figure == "last" else FIGURES[figure]
-            one = f"""
+            # The index covers the query; the planner would read the table as well.
+            column = _prefix("last_value") if figure == "last" else FIGURES[figure]
+            on_axis = f"""
                 (SELECT {column} FROM series INDEXED BY series_by_path
                  WHERE path = ? AND run_id = runs.id AND axis = '%s')
             """
-            return f"coalesce({one % 'step'}, {one % 'time'})", [path, path]
+            return f"coalesce({on_axis % 'step'}, {on_axis % 'time'})", [path, path]
 
 
-def _beginning(column: str) -> str:
-    """Text is ordered by its beginning: a cursor holds the value at which a page ends."""
+def _prefix(column: str) -> str:
+    """Limit texts to 256 characters: a cursor contains the sort key of the last run of a page."""
     return f"CASE typeof({column}) WHEN 'text' THEN substr({column}, 1, 256) ELSE {column} END"
 
 
@@ -105,10 +105,10 @@ def _comparison(field: Field, operator: Operator, value: Constant) -> Condition:
             return _tag(operator, value)
         case Attribute("project"):
             name, values = _compared("projects.name", operator, value)
-            slug, more = _compared("projects.slug", operator, value)
-            both = "AND" if operator in {"!=", "!~"} else "OR"
-            projects = f"SELECT id FROM projects WHERE {name} {both} {slug}"
-            return f"runs.project_id IN ({projects})", values + more
+            slug, slug_values = _compared("projects.slug", operator, value)
+            joint = "AND" if operator in {"!=", "!~"} else "OR"
+            projects = f"SELECT id FROM projects WHERE {name} {joint} {slug}"
+            return f"runs.project_id IN ({projects})", values + slug_values
         case Attribute(name):
             return _compared(ATTRIBUTES[name], operator, value)
         case Config(key):
@@ -118,7 +118,7 @@ def _comparison(field: Field, operator: Operator, value: Constant) -> Condition:
 
 
 def _tag(operator: Operator, value: Constant) -> Condition:
-    """`!=` and `!~` say that no tag is or holds it: a run has many, or none."""
+    """`!=` and `!~` match runs of which no tag equals or contains the value."""
     tagged = "SELECT run_id FROM tags"
     if value is None:
         return f"runs.id {'NOT IN' if operator == '=' else 'IN'} ({tagged})", []
@@ -134,12 +134,12 @@ def _config(key: str, operator: Operator, value: Constant) -> Condition:
         having = "SELECT run_id FROM configs WHERE key = ? AND comparable IS NOT NULL"
         return f"runs.id {member} ({having})", [key]
     if isinstance(value, bool):
-        value_as_stored: Any = b"\x01" if value else b"\x00"
+        stored: Any = b"\x01" if value else b"\x00"
     elif isinstance(value, float) and math.isnan(value):
-        value_as_stored = "NaN"  # in JSON a text, see `trackai.values.types`
+        stored = "NaN"  # in JSON a text, see `trackai.values.types`
     else:
-        value_as_stored = value
-    sql, values = _compared("comparable", operator, value_as_stored)
+        stored = value
+    sql, values = _compared("comparable", operator, stored)
     return f"runs.id IN (SELECT run_id FROM configs WHERE key = ? AND {sql})", [key, *values]
 
 
@@ -147,30 +147,33 @@ def _metric(path: str, figure: Figure, operator: Operator, value: Constant) -> C
     column = FIGURES[figure]
     if value is None:
         member = "NOT IN" if operator == "=" else "IN"
-        # A last value that is NULL is a NaN; any other figure is not there.
-        there = "TRUE" if figure == "last" else f"{column} IS NOT NULL"
-        return f"runs.id {member} (SELECT run_id FROM series WHERE path = ? AND {there})", [path]
+        # A last value that is NULL is NaN; any other figure that is NULL does not exist.
+        exists = "TRUE" if figure == "last" else f"{column} IS NOT NULL"
+        return f"runs.id {member} (SELECT run_id FROM series WHERE path = ? AND {exists})", [path]
     if isinstance(value, bool):
         sql, values = _compared(column, operator, int(value))
         sql = f"kind = 'bool' AND {sql}"
     elif isinstance(value, float) and math.isnan(value):
         if operator not in {"=", "!="}:
-            return _NOTHING
+            return _NEVER
         sql, values = f"{column} IS {'NOT ' if operator == '!=' else ''}NULL AND points > 0", []
     else:
         sql, values = _compared(column, operator, value)
-        if operator == "!=" and figure == "last":  # a NaN is not equal to anything
+        if operator == "!=" and figure == "last":  # NaN is unequal to every number
             sql = f"({sql} OR (last_value IS NULL AND points > 0))"
     return f"runs.id IN (SELECT run_id FROM series WHERE path = ? AND {sql})", [path, *values]
 
 
 def _compared(column: str, operator: Operator, value: Any) -> Condition:
-    """A column against a constant of the same type: numbers < text < blobs for SQLite."""
+    """Compare a column with a constant, matching only values of the type of the constant.
+
+    SQLite orders numbers before texts, and texts before blobs: a comparison is bounded accordingly.
+    """
     if value is None:
         return f"{column} IS {'NOT ' if operator == '!=' else ''}NULL", []
     if operator in {"~", "!~"}:
-        found = f"instr(casefold(CAST({column} AS TEXT)), ?)"
-        return f"{found} {'>' if operator == '~' else '='} 0", [str(value).casefold()]
+        position = f"instr(casefold(CAST({column} AS TEXT)), ?)"
+        return f"{position} {'>' if operator == '~' else '='} 0", [str(value).casefold()]
     sql = f"{column} {_SQL_OPERATORS[operator]} ?"
     if isinstance(value, int | float) and operator in {">", ">="}:
         return f"({sql} AND {column} < '')", [value]

@@ -1,4 +1,4 @@
-"""Runs in groups by any field: how many each has, and the means of what they reached."""
+"""Groups of runs that share the value of a field: number of runs, and means of other fields."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from trackai.store.catalogue.filter_sql import Condition
     from trackai.store.catalogue.run_tables import RunFilter
 
-# What a run has one of, and many runs may have alike.
+# Attributes that runs can be grouped by.
 _ATTRIBUTES = frozenset({"group_name", "state", "name"})
 
 
@@ -33,14 +33,16 @@ async def list_page(
     limit: int,
     offset: int = 0,
 ) -> RunGroupPage:
-    """A page of groups of the runs that match, the largest first; those without the field last.
+    """A page of groups, the largest first; the group of runs without the field comes last.
 
     Args:
-        columns: of which fields to take the mean, by the name that it gets. It is over the runs of
-            the group in which the field is a finite number, null if there are none.
+        where: the runs to group.
+        by: the field to group by.
+        columns: fields to average, by the name of the mean in the result. A mean is over the runs
+            of the group in which the field is a finite number; it is null if there are none.
 
     Raises:
-        InvalidInputError: runs cannot be grouped by that field.
+        InvalidInputError: runs cannot be grouped by this field.
     """
     conditions, values = run_tables.conditions(where)
     key, key_values = _key(by)
@@ -70,8 +72,8 @@ async def list_page(
             offset,
         ),
     )
-    found = [_group(by, columns, *row) for _, *row in rows]
-    return RunGroupPage(found, next((int(row[0]) for row in rows), 0))
+    groups = [_group(by, columns, *row) for _, *row in rows]
+    return RunGroupPage(groups, next((int(total) for total, *_ in rows), 0))
 
 
 async def of_runs(conn: Connection, run_ids: Sequence[int], by: Field | None) -> list[GroupMembers]:
@@ -82,7 +84,7 @@ async def of_runs(conn: Connection, run_ids: Sequence[int], by: Field | None) ->
         by: None for one group of all runs.
 
     Raises:
-        InvalidInputError: runs cannot be grouped by that field.
+        InvalidInputError: runs cannot be grouped by this field.
     """
     if by is None:
         existing = await runs_table.existing(conn, run_ids)
@@ -110,13 +112,13 @@ def _order(typed: tuple[bool, Any]) -> tuple[bool, bool, bool, Any]:
 
 
 def _key(by: Field, *, name: str = "by") -> Condition:
-    """The whole value, as the database compares it."""
+    """The expression of the value to group by; texts are not truncated as in `sort_key`."""
     match by:
         case Config(key):
             return "(SELECT comparable FROM configs WHERE run_id = runs.id AND key = ?)", [key]
         case Attribute(attribute) if attribute in _ATTRIBUTES:
             return filter_sql.ATTRIBUTES[attribute], []
-    raise InvalidInputError(name, "use group, state, name or config.KEY")
+    raise InvalidInputError(name, "must be group, state, name or config.KEY")
 
 
 def _group(
@@ -127,6 +129,6 @@ def _group(
 
 
 def _value(key: Any) -> float | int | bool | str | None:
-    # Booleans are blobs there, see the migrations.
-    found: float | int | bool | str | None = key == b"\x01" if isinstance(key, bytes) else key
-    return found
+    # The column `comparable` has booleans as blobs, see migration 0004.
+    value: float | int | bool | str | None = key == b"\x01" if isinstance(key, bytes) else key
+    return value

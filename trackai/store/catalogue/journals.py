@@ -1,4 +1,4 @@
-"""How far each journal has been stored: what makes storing it again change nothing."""
+"""How far each journal has been stored, so that each byte of it is stored once."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ if TYPE_CHECKING:
 
 
 async def consumed(conn: Connection, name: str) -> int | None:
-    """How many bytes of a journal are in this database; None if it has never seen it."""
+    """The number of bytes of a journal that are stored; None for an unknown journal."""
     rows = await conn.execute_fetchall("SELECT consumed FROM journals WHERE name = ?", (name,))
     return next((int(number) for (number,) in rows), None)
 
 
 async def advance(conn: Connection, name: str, offset: int) -> None:
-    """Note that a journal is stored up to `offset` bytes."""
+    """Record a journal as stored up to the byte `offset`."""
     await conn.execute(
         """
         INSERT INTO journals (name, consumed) VALUES (?, ?)
@@ -26,11 +26,11 @@ async def advance(conn: Connection, name: str, offset: int) -> None:
 
 
 async def forget(conn: Connection, name: str) -> None:
-    """Drop the row of a journal whose file is gone."""
+    """Remove the record of a journal whose file has been removed."""
     await conn.execute("DELETE FROM journals WHERE name = ?", (name,))
 
 
 async def names(conn: Connection) -> list[str]:
-    """The journals that this database knows."""
+    """The file names of all known journals."""
     rows = await conn.execute_fetchall("SELECT name FROM journals ORDER BY name")
     return [name for (name,) in rows]

@@ -1,16 +1,14 @@
-"""Projects: find, make, list and delete them."""
+"""Projects: find, create, list and delete them."""
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from trackai.errors import ConflictError, NotFoundError
-from trackai.store.catalogue import abandoned
+from trackai.store.catalogue import deleted_series, slugs
 from trackai.structs.records import Project, ProjectSummary
 from trackai.values.times import utc
 
@@ -20,21 +18,11 @@ if TYPE_CHECKING:
 _COLUMNS = "id, name, slug, created_at, updated_at"
 
 
-def slugify(name: str) -> str:
-    """A short form of a name for addresses and command lines; unicode letters stay.
-
-    >>> slugify("My model, v2")
-    'my-model-v2'
-    """
-    name = unicodedata.normalize("NFKC", name).casefold()
-    return re.sub(r"[^\w.]+", "-", name).strip("-")[:80] or "unnamed"
-
-
 async def find(conn: Connection, name: str) -> Project:
-    """The project of that name or slug.
+    """The project with this name or slug; a name takes precedence.
 
     Raises:
-        NotFoundError: there is none.
+        NotFoundError: the project does not exist.
     """
     rows = await conn.execute_fetchall(
         f"SELECT {_COLUMNS} FROM projects WHERE name = ?1 OR slug = ?1 ORDER BY name = ?1 DESC",
@@ -42,44 +30,29 @@ async def find(conn: Connection, name: str) -> Project:
     )
     for row in rows:
         return _project(row)
-    raise NotFoundError(f"there is no project {name!r}: see trackai projects")
+    raise NotFoundError(f"project {name!r} not found: see trackai projects")
 
 
 async def get_or_create(
     conn: Connection, name: str, *, slug: str | None = None, now: int
 ) -> Project:
-    """The project of that name or slug, made if there is none.
+    """The project with this name or slug, which is created if it does not exist.
 
     Args:
-        slug: of a new one, if it is not taken; by default what can be made of the name.
+        slug: of a new project, numbered if it is taken; made from the name by default.
+        now: microseconds since the epoch.
     """
     with suppress(NotFoundError):
         return await find(conn, name)
-    slug = slug or slugify(name)
-    taken = {
-        one
-        for (one,) in await conn.execute_fetchall(
-            "SELECT slug FROM projects WHERE slug = ?1 OR slug GLOB ?1 || '-*'", (slug,)
-        )
-    }
-    return await create(conn, name, free_slug(slug, taken), now=now)
-
-
-def free_slug(slug: str, taken: set[str]) -> str:
-    """`slug` itself, or the first of `slug-2`, `slug-3` and so on that is not taken."""
-    if slug not in taken:
-        return slug
-    number = 2
-    while f"{slug}-{number}" in taken:
-        number += 1
-    return f"{slug}-{number}"
+    slug = await slugs.for_new_project(conn, slug or slugs.slugify(name))
+    return await create(conn, name, slug, now=now)
 
 
 async def create(conn: Connection, name: str, slug: str, *, now: int) -> Project:
-    """Make a project.
+    """Create a project.
 
     Raises:
-        ConflictError: the name or the slug is taken.
+        ConflictError: a project with this name or slug already exists.
     """
     rows = await conn.execute_fetchall(
         f"""
@@ -91,28 +64,28 @@ async def create(conn: Connection, name: str, slug: str, *, now: int) -> Project
     )
     for row in rows:
         return _project(row)
-    raise ConflictError(f"a project with the name {name!r} or the project_id {slug!r} exists")
+    raise ConflictError(f"project name {name!r} or project_id {slug!r} already exists")
 
 
 async def get(conn: Connection, project_id: int) -> Project:
-    """The project with that row id.
+    """The project with this row id.
 
     Raises:
-        NotFoundError: there is none.
+        NotFoundError: the project does not exist.
     """
     rows = await conn.execute_fetchall(
         f"SELECT {_COLUMNS} FROM projects WHERE id = ?", (project_id,)
     )
     for row in rows:
         return _project(row)
-    raise NotFoundError(f"there is no project with the id {project_id}")
+    raise NotFoundError(f"project {project_id} not found")
 
 
 async def get_summary(conn: Connection, project_id: int) -> ProjectSummary:
-    """The project with that row id, and how many runs it has in which state, as in a list of them.
+    """The project with this row id, with its number of runs in each state.
 
     Raises:
-        NotFoundError: there is none.
+        NotFoundError: the project does not exist.
     """
     project = await get(conn, project_id)
     rows = await conn.execute_fetchall(
@@ -134,7 +107,7 @@ async def get_summary(conn: Connection, project_id: int) -> ProjectSummary:
 
 
 async def list_page(conn: Connection, *, limit: int, offset: int) -> list[Project]:
-    """Projects, the newest first."""
+    """A page of projects, the newest first."""
     rows = await conn.execute_fetchall(
         f"SELECT {_COLUMNS} FROM projects ORDER BY created_at DESC, id DESC LIMIT ? OFFSET ?",
         (limit, offset),
@@ -143,21 +116,26 @@ async def list_page(conn: Connection, *, limit: int, offset: int) -> list[Projec
 
 
 async def list_summaries(conn: Connection, *, limit: int, offset: int) -> list[ProjectSummary]:
-    """Projects, the newest first, each with how many runs it has in which state.
+    """A page of projects, the newest first, each with its number of runs in each state.
 
-    They have been updated when the latest of their runs was: points do not touch a project.
+    `updated_at` includes that of the runs: new points do not update the row of the project.
     """
     rows = await conn.execute_fetchall(
         f"""
         SELECT
-            id, name, slug, created_at, max(updated_at, ifnull(max(moved_at), 0)),
+            id, name, slug, created_at, max(updated_at, ifnull(max(run_updated_at), 0)),
             COUNT(state),
             COUNT(CASE state WHEN 'running' THEN 1 END),
             COUNT(CASE state WHEN 'completed' THEN 1 END),
             COUNT(CASE state WHEN 'failed' THEN 1 END)
         FROM (
-            SELECT {_COLUMNS} FROM projects ORDER BY created_at DESC, id DESC LIMIT ? OFFSET ?
-        ) LEFT JOIN (SELECT project_id, state, updated_at AS moved_at FROM runs) ON project_id = id
+            SELECT {_COLUMNS} FROM projects
+            ORDER BY created_at DESC, id DESC
+            LIMIT ? OFFSET ?
+        )
+        LEFT JOIN (
+            SELECT project_id, state, updated_at AS run_updated_at FROM runs
+        ) ON project_id = id
         GROUP BY id
         ORDER BY created_at DESC, id DESC
         """,
@@ -176,22 +154,22 @@ async def list_summaries(conn: Connection, *, limit: int, offset: int) -> list[P
 
 
 async def touch(conn: Connection, project_id: int, *, now: int) -> None:
-    """Note that something in the project has changed."""
+    """Move `updated_at` of a project forward to `now`."""
     await conn.execute(
         "UPDATE projects SET updated_at = max(updated_at, ?) WHERE id = ?", (now, project_id)
     )
 
 
 async def delete(conn: Connection, project_id: int) -> Project:
-    """Delete a project with all its runs; their points are left to `garbage.collect`.
+    """Delete a project with all its runs; `garbage.collect` deletes their points later.
 
     Raises:
-        NotFoundError: there is none.
+        NotFoundError: the project does not exist.
     """
     project = await get(conn, project_id)
     runs = await conn.execute_fetchall("SELECT id FROM runs WHERE project_id = ?", (project_id,))
     for (run_id,) in runs:
-        await abandoned.mark(conn, run_id)
+        await deleted_series.mark(conn, run_id)
     await conn.execute("DELETE FROM projects WHERE id = ?", (project_id,))
     return project
 

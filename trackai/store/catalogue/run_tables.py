@@ -1,49 +1,40 @@
-"""Tables of runs: filtered, sorted by any field, page by page, with columns that people choose."""
+"""Tables of runs: filtered, sorted by any field, with any columns, page by page."""
 
 from __future__ import annotations
 
-import base64
-import binascii
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from trackai.errors import InvalidInputError
 from trackai.filters.tree import TIMES, Attribute, Config, Field, Filter, Metric, field_text
-from trackai.store.catalogue import filter_sql
+from trackai.store.catalogue import filter_sql, run_cursors
 from trackai.store.catalogue.runs import COLUMNS, run_from_row
+from trackai.store.engine.sql import json_array
 from trackai.structs.records import ConfigColumn, MetricColumn, ProjectColumns, RunPage, RunRow
 from trackai.values.non_finite import json_value
 from trackai.values.times import utc
-from trackai.values.types import INT64, State
+from trackai.values.types import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from aiosqlite import Connection
 
-Order = Literal["asc", "desc"]
-# The name of a metric alone may take 5 500.
-_MAX_CURSOR = 8192
+    from trackai.store.catalogue.filter_sql import Condition
+    from trackai.store.catalogue.run_cursors import Cursor, Order
+
+
+_DIRECTIONS: dict[Order, str] = {"asc": "ASC", "desc": "DESC"}
 
 
 class RunFilter(msgspec.Struct, kw_only=True, frozen=True):
-    """Which runs to list; what is None does not restrict."""
+    """Conditions on the runs to list; None for no condition."""
 
     project_id: int | None = None
     group: str | None = None
     state: State | None = None
     search: str | None = None
     tree: Filter | None = None
-
-
-class _Cursor(msgspec.Struct, array_like=True):
-    """The last run of a page: where it stands in which order."""
-
-    sort_by: str
-    order: Order
-    key: Any
-    id: int
 
 
 async def list_page(
@@ -57,20 +48,20 @@ async def list_page(
     offset: int = 0,
     cursor: str | None = None,
 ) -> RunPage:
-    """A page of the runs that match; those without the field they are sorted by come last.
+    """A page of runs; runs without the field they are sorted by come last.
 
     Args:
-        columns: what to show of each run as `values`, by the name it gets there.
-        cursor: the `next_cursor` of the page before; runs that were added or removed meanwhile
-            shift nothing.
+        columns: fields to include in the `values` of each run, by their name there.
+        offset: how many runs to skip; ignored with a cursor.
+        cursor: the `next_cursor` of the previous page. Unlike with an offset, runs that are added
+            or removed in between do not shift the page.
 
     Raises:
-        InvalidInputError: the cursor is none, or belongs to another order.
+        InvalidInputError: the cursor is invalid, or from a page with another sort order.
     """
-    matching, values = conditions(where)
-    after = None if cursor is None else _decode(cursor, sort_by, sort_order)
-    ids, total = await _ids(conn, matching, values, sort_by, sort_order, after, limit, offset)
-    runs = await _rows(conn, [id_ for id_, _ in ids])
+    after = None if cursor is None else run_cursors.decode(cursor, sort_by, sort_order)
+    ids, total = await _ids(conn, conditions(where), sort_by, sort_order, after, limit, offset)
+    runs = await _rows(conn, [run_id for run_id, _ in ids])
     if columns:
         await _fill(conn, runs, columns)
     if after is None:
@@ -80,12 +71,13 @@ async def list_page(
         ids, runs = ids[:limit], runs[:limit]
     next_cursor = None
     if has_more and ids:
-        next_cursor = _encode(sort_by, sort_order, ids[-1])
+        run_id, key = ids[-1]
+        next_cursor = run_cursors.encode(sort_by, sort_order, key=key, run_id=run_id)
     return RunPage(runs, total, has_more, next_cursor)
 
 
 async def list_ids(conn: Connection, where: RunFilter, *, limit: int) -> list[int]:
-    """The row ids of the runs that match, the oldest first."""
+    """The row ids of matching runs, the oldest first."""
     sql, values = conditions(where)
     rows = await conn.execute_fetchall(
         f"SELECT runs.id FROM runs WHERE {sql} ORDER BY runs.id LIMIT ?", (*values, limit)
@@ -93,9 +85,9 @@ async def list_ids(conn: Connection, where: RunFilter, *, limit: int) -> list[in
     return [run_id for (run_id,) in rows]
 
 
-def conditions(where: RunFilter) -> tuple[str, list[Any]]:
-    """The condition on rows of `runs` under which they match, and its values."""
-    found: list[str] = []
+def conditions(where: RunFilter) -> Condition:
+    """The SQL condition on rows of `runs`, and the values for its placeholders."""
+    terms: list[str] = []
     values: list[Any] = []
     for column, value in (
         ("project_id", where.project_id),
@@ -103,59 +95,88 @@ def conditions(where: RunFilter) -> tuple[str, list[Any]]:
         ("state", where.state),
     ):
         if value is not None:
-            found.append(f"runs.{column} = ?")
+            terms.append(f"runs.{column} = ?")
             values.append(value)
     if where.search:
-        found.append("(instr(casefold(slug), ?) OR instr(casefold(name), ?))")
+        terms.append("(instr(casefold(slug), ?) OR instr(casefold(name), ?))")
         values += [where.search.casefold()] * 2
     if where.tree is not None:
         sql, bound = filter_sql.condition(where.tree)
-        found.append(sql)
+        terms.append(sql)
         values += bound
-    return " AND ".join(found) or "TRUE", values
+    return " AND ".join(terms) or "TRUE", values
 
 
 async def _ids(
     conn: Connection,
-    conditions: str,
-    values: list[Any],
+    matching: Condition,
     sort_by: Field,
     sort_order: Order,
-    after: _Cursor | None,
+    after: Cursor | None,
     limit: int,
     offset: int,
 ) -> tuple[list[tuple[int, Any]], int]:
-    """The row ids and sort keys of a page (after a cursor: one more), and how many runs match."""
-    key, key_values = filter_sql.sort_key(sort_by)
-    direction = "ASC" if sort_order == "asc" else "DESC"
-    beyond: str = "TRUE"
-    beyond_values: list[Any] = []
+    """Row ids and sort keys of a page, and the number of matching runs.
+
+    After a cursor the page has one run more, which tells whether there is a next page.
+    """
     if after is not None:
         limit, offset = limit + 1, 0
     if isinstance(sort_by, Attribute) and sort_by.name in filter_sql.NEVER_NULL:
-        # An index may have this order; then a page is read without looking at all that match.
-        if after is not None:
-            beyond, beyond_values = _beyond(after, direction, key, "runs.id")
-        count = await conn.execute_fetchall(f"SELECT COUNT(*) FROM runs WHERE {conditions}", values)
-        rows = await conn.execute_fetchall(
-            f"""
-            SELECT runs.id, {key} AS key FROM runs
-            WHERE {conditions} AND {beyond}
-            ORDER BY {key} {direction}, runs.id {direction}
-            LIMIT ? OFFSET ?
-            """,
-            (*values, *beyond_values, limit, offset),
-        )
-        return [(id_, key) for id_, key in rows], next(int(number) for (number,) in count)
-    if after is not None:
-        beyond, beyond_values = _beyond(after, direction, "key", "id")
+        rows = await _ids_in_order(conn, matching, sort_by, sort_order, after, limit, offset)
+        return rows, await _count(conn, matching)
+    return await _ids_by_sorting(conn, matching, sort_by, sort_order, after, limit, offset)
+
+
+async def _ids_in_order(
+    conn: Connection,
+    matching: Condition,
+    sort_by: Attribute,
+    sort_order: Order,
+    after: Cursor | None,
+    limit: int,
+    offset: int,
+) -> list[tuple[int, Any]]:
+    """Read a page in an order that an index may have, without reading all matching runs."""
+    conditions, values = matching
+    direction = _DIRECTIONS[sort_order]
+    key, _ = filter_sql.sort_key(sort_by)
+    beyond, beyond_values = _beyond(after, key, "runs.id")
+    rows = await conn.execute_fetchall(
+        f"""
+        SELECT runs.id, {key} AS key
+        FROM runs
+        WHERE {conditions} AND {beyond}
+        ORDER BY {key} {direction}, runs.id {direction}
+        LIMIT ? OFFSET ?
+        """,
+        (*values, *beyond_values, limit, offset),
+    )
+    return [(run_id, key) for run_id, key in rows]
+
+
+async def _ids_by_sorting(
+    conn: Connection,
+    matching: Condition,
+    sort_by: Field,
+    sort_order: Order,
+    after: Cursor | None,
+    limit: int,
+    offset: int,
+) -> tuple[list[tuple[int, Any]], int]:
+    """Read a page by sorting all matching runs; also returns their number."""
+    conditions, values = matching
+    direction = _DIRECTIONS[sort_order]
+    key, key_values = filter_sql.sort_key(sort_by)
+    beyond, beyond_values = _beyond(after, "key", "id")
     rows = list(
         await conn.execute_fetchall(
             f"""
             WITH matched AS MATERIALIZED (
                 SELECT runs.id AS id, {key} AS key FROM runs WHERE {conditions}
             )
-            SELECT id, key, (SELECT COUNT(*) FROM matched) FROM matched
+            SELECT id, key, (SELECT COUNT(*) FROM matched)
+            FROM matched
             WHERE {beyond}
             ORDER BY key {direction} NULLS LAST, id {direction}
             LIMIT ? OFFSET ?
@@ -163,57 +184,33 @@ async def _ids(
             (*key_values, *values, *beyond_values, limit, offset),
         )
     )
-    if rows:
-        return [(id_, key) for id_, key, _ in rows], int(rows[0][2])
-    count = await conn.execute_fetchall(f"SELECT COUNT(*) FROM runs WHERE {conditions}", values)
-    return [], next(int(number) for (number,) in count)
+    if not rows:
+        return [], await _count(conn, matching)
+    return [(run_id, key) for run_id, key, _ in rows], int(rows[0][2])
 
 
-def _beyond(after: _Cursor, direction: str, key: str, id_: str) -> filter_sql.Condition:
-    further = ">" if direction == "ASC" else "<"
-    if after.key is None:
-        return f"({key} IS NULL AND {id_} {further} ?)", [after.id]
-    return (
-        f"({key} {further} ? OR ({key} = ? AND {id_} {further} ?) OR {key} IS NULL)",
-        [after.key, after.key, after.id],
-    )
+def _beyond(cursor: Cursor | None, key: str, run_id: str) -> Condition:
+    return ("TRUE", []) if cursor is None else run_cursors.after(cursor, key, run_id)
 
 
-def _encode(sort_by: Field, order: Order, last: tuple[int, Any]) -> str:
-    packed = msgspec.msgpack.encode(_Cursor(field_text(sort_by), order, last[1], last[0]))
-    return base64.urlsafe_b64encode(packed).decode().rstrip("=")
-
-
-def _decode(text: str, sort_by: Field, order: Order) -> _Cursor:
-    try:
-        if len(text) > _MAX_CURSOR:
-            raise ValueError
-        packed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        cursor = msgspec.msgpack.decode(packed, type=_Cursor)
-        if not -INT64 <= cursor.id < INT64:
-            raise ValueError
-        if not isinstance(cursor.key, float | int | str | bytes | None):
-            raise ValueError
-        if isinstance(cursor.key, int) and not -INT64 <= cursor.key < INT64:
-            raise ValueError
-    except (binascii.Error, ValueError, msgspec.DecodeError):
-        raise InvalidInputError("cursor", "it is no next_cursor of an earlier page") from None
-    if (cursor.sort_by, cursor.order) != (field_text(sort_by), order):
-        raise InvalidInputError("cursor", "it belongs to a page that was sorted in another way")
-    return cursor
+async def _count(conn: Connection, matching: Condition) -> int:
+    conditions, values = matching
+    rows = await conn.execute_fetchall(f"SELECT COUNT(*) FROM runs WHERE {conditions}", values)
+    return next(int(number) for (number,) in rows)
 
 
 async def _rows(conn: Connection, ids: Sequence[int]) -> list[RunRow]:
     rows = await conn.execute_fetchall(
-        f"SELECT {COLUMNS} FROM runs WHERE id IN (SELECT value FROM json_each(?))", (_list(ids),)
+        f"SELECT {COLUMNS} FROM runs WHERE id IN (SELECT value FROM json_each(?))",
+        (json_array(ids),),
     )
     runs = {run.id: run for run in (run_from_row(row, RunRow) for row in rows)}
     return [runs[id_] for id_ in ids]
 
 
 async def _fill(conn: Connection, runs: Sequence[RunRow], columns: Mapping[str, Field]) -> None:
-    """Set `values` of runs: null where a run does not have the column."""
-    ids = _list([run.id for run in runs])
+    """Set the `values` of runs; null for a run that lacks the field."""
+    ids = json_array(run.id for run in runs)
     configs = await _config_values(
         conn, ids, {field.key for field in columns.values() if isinstance(field, Config)}
     )
@@ -246,7 +243,7 @@ async def _config_values(
         WHERE run_id IN (SELECT value FROM json_each(?))
           AND key IN (SELECT value FROM json_each(?))
         """,
-        (ids, _list(keys)),
+        (ids, json_array(keys)),
     )
     return {(run_id, key): msgspec.json.decode(value) for run_id, key, value in rows}
 
@@ -259,21 +256,23 @@ async def _metric_values(
         return {}
     rows = await conn.execute_fetchall(
         f"""
-        SELECT run_id, path, kind, points, {", ".join(filter_sql.FIGURES[name] for name in figures)}
+        SELECT run_id, path, kind, points,
+               {", ".join(filter_sql.FIGURES[figure] for figure in figures)}
         FROM series
         WHERE run_id IN (SELECT value FROM json_each(?))
           AND path IN (SELECT value FROM json_each(?))
         ORDER BY axis DESC
         """,
-        (ids, _list({field.path for field in fields})),
+        (ids, json_array({field.path for field in fields})),
     )
-    found: dict[tuple[int, Metric], Any] = {}
+    by_metric: dict[tuple[int, Metric], Any] = {}
     for run_id, path, kind, points, *values in rows:
         for figure, value in zip(figures, values, strict=True):
             missing = value is None and (figure != "last" or not points)
-            shown = None if missing else json_value(value, kind if figure == "last" else "number")
-            found[run_id, Metric(path, figure)] = shown
-    return found
+            if not missing:
+                value = json_value(value, kind if figure == "last" else "number")
+            by_metric[run_id, Metric(path, figure)] = None if missing else value
+    return by_metric
 
 
 async def _attribute_values(
@@ -284,7 +283,8 @@ async def _attribute_values(
         return {}
     rows = await conn.execute_fetchall(
         f"""
-        SELECT runs.id, {", ".join(filter_sql.ATTRIBUTES[name] for name in names)} FROM runs
+        SELECT runs.id, {", ".join(filter_sql.ATTRIBUTES[name] for name in names)}
+        FROM runs
         WHERE runs.id IN (SELECT value FROM json_each(?))
         """,
         (ids,),
@@ -296,29 +296,26 @@ async def _attribute_values(
     }
 
 
-def _list(values: Iterable[Any]) -> str:
-    """As SQLite's json_each reads it."""
-    return msgspec.json.encode(list(values)).decode()
-
-
 async def list_columns(conn: Connection, project_id: int) -> ProjectColumns:
-    """The configuration keys and metrics of a project, and how many of its runs have them."""
-    (others,) = next(
-        iter(
-            await conn.execute_fetchall(
-                "SELECT EXISTS (SELECT 1 FROM runs WHERE project_id != ?)", (project_id,)
-            )
-        )
+    """The configuration keys and metrics of a project, each with its number of runs."""
+    [(has_others,)] = await conn.execute_fetchall(
+        "SELECT EXISTS (SELECT 1 FROM runs WHERE project_id != ?)", (project_id,)
     )
-    # Without other projects there is no need to ask where each of many rows belongs.
-    mine = "run_id IN (SELECT id FROM runs WHERE project_id = ?)" if others else "? IS NOT NULL"
+    # With a single project, the project of each of many rows need not be looked up.
+    in_project = "run_id IN (SELECT id FROM runs WHERE project_id = ?)"
+    if not has_others:
+        in_project = "? IS NOT NULL"
     configs = await conn.execute_fetchall(
-        f"SELECT key, COUNT(*) FROM configs WHERE {mine} GROUP BY key ORDER BY key", (project_id,)
+        f"SELECT key, COUNT(*) FROM configs WHERE {in_project} GROUP BY key ORDER BY key",
+        (project_id,),
     )
     metrics = await conn.execute_fetchall(
         f"""
-        SELECT path, COUNT(DISTINCT run_id), min(kind), max(kind) FROM series
-        WHERE {mine} GROUP BY path ORDER BY path
+        SELECT path, COUNT(DISTINCT run_id), min(kind), max(kind)
+        FROM series
+        WHERE {in_project}
+        GROUP BY path
+        ORDER BY path
         """,
         (project_id,),
     )

@@ -1,29 +1,29 @@
-"""Runs: find, make, list, finish and delete them, and the writers that log to them."""
+"""Runs: find, create, update and delete them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack
 
 import msgspec
 
 from trackai.errors import ConflictError, InvalidInputError, NotFoundError
-from trackai.store.catalogue import abandoned
+from trackai.store.catalogue import deleted_series, slugs
 from trackai.store.catalogue import tags as store_tags
-from trackai.store.catalogue.projects import free_slug, slugify
+from trackai.store.engine.sql import json_array
 from trackai.structs.records import Run
 from trackai.values.times import utc
 from trackai.values.types import State, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from aiosqlite import Connection
 
 R = TypeVar("R", bound=Run)
 
-# How many runs are named to somebody whose text means several.
-_CANDIDATES = 10
+# How many runs the message about an ambiguous text lists.
+_MAX_CANDIDATES = 10
 
 COLUMNS = """
     id, project_id, slug, name, group_name, state, created_at, updated_at, finished_at, notes,
@@ -31,6 +31,22 @@ COLUMNS = """
         SELECT tag FROM tags WHERE tags.run_id = runs.id ORDER BY tag
     ))
 """
+
+
+class RunColumns(TypedDict, total=False):
+    """Columns of a run that `update` sets; times are microseconds since the epoch."""
+
+    project_id: int
+    slug: str
+    name: str | None
+    group_name: str | None
+    state: State
+    created_at: int
+    updated_at: int
+    finished_at: int | None
+    fork_uid: str | None
+    fork_step: Step | None
+    notes: str | None
 
 
 async def create(
@@ -44,10 +60,14 @@ async def create(
     state: State = "running",
     now: int,
 ) -> Run:
-    """Make a run.
+    """Create a run.
+
+    Args:
+        uid: its identity, the same in every database that holds a copy of the run.
+        now: microseconds since the epoch.
 
     Raises:
-        ConflictError: the project has a run with that slug.
+        ConflictError: a run of the project has this slug.
     """
     rows = await conn.execute_fetchall(
         f"""
@@ -60,72 +80,54 @@ async def create(
     )
     for row in rows:
         return _run(row)
-    raise ConflictError(f"the project has a run with the run_id {slug!r} already")
+    raise _slug_exists(slug)
 
 
-async def has_slug(conn: Connection, project_id: int, slug: str) -> bool:
-    """Whether a run of that project has exactly this slug."""
-    rows = await conn.execute_fetchall(
-        "SELECT EXISTS (SELECT 1 FROM runs WHERE project_id = ? AND slug = ?)", (project_id, slug)
-    )
-    return any(found for (found,) in rows)
-
-
-async def unused_slug(conn: Connection, project_id: int, name: str) -> str:
-    """The slug that a new run called `name` gets in that project."""
-    rows = await conn.execute_fetchall(
-        "SELECT slug FROM runs WHERE project_id = ?1 AND (slug = ?2 OR slug GLOB ?2 || '-*')",
-        (project_id, slugify(name)),
-    )
-    return free_slug(slugify(name), {slug for (slug,) in rows})
-
-
-async def slug_in(conn: Connection, run: Run, project_id: int) -> str:
-    """The slug of a run in a project: its own, unless another run has it there."""
-    taken = await conn.execute_fetchall(
-        "SELECT 1 FROM runs WHERE project_id = ? AND slug = ? AND id <> ?",
-        (project_id, run.run_id, run.id),
-    )
-    return await unused_slug(conn, project_id, run.run_id) if list(taken) else run.run_id
+def _slug_exists(slug: str) -> ConflictError:
+    return ConflictError(f"run_id {slug!r} already exists in the project")
 
 
 async def get(conn: Connection, run_id: int) -> Run:
-    """The run with that row id.
+    """The run with this row id.
 
     Raises:
-        NotFoundError: there is none.
+        NotFoundError: the run does not exist.
     """
     rows = await conn.execute_fetchall(f"SELECT {COLUMNS} FROM runs WHERE id = ?", (run_id,))
     for row in rows:
         return _run(row)
-    raise NotFoundError(f"there is no run with the id {run_id}")
+    raise NotFoundError(f"run {run_id} not found")
 
 
 async def get_uid(conn: Connection, run_id: int) -> str:
-    """The identity that a run keeps wherever its data goes."""
+    """The identity of a run, the same in every database that holds a copy of it.
+
+    Raises:
+        NotFoundError: the run does not exist.
+    """
     rows = await conn.execute_fetchall("SELECT uid FROM runs WHERE id = ?", (run_id,))
     for (uid,) in rows:
         return str(uid)
-    raise NotFoundError(f"there is no run with the id {run_id}")
+    raise NotFoundError(f"run {run_id} not found")
 
 
 async def uids(conn: Connection, run_ids: Iterable[int]) -> dict[int, str]:
-    """The identities of those of the runs that exist, by row id."""
+    """Identities of runs by row id; runs that do not exist are left out."""
     rows = await conn.execute_fetchall(
         "SELECT id, uid FROM runs WHERE id IN (SELECT value FROM json_each(?))",
-        (msgspec.json.encode(list(run_ids)).decode(),),
+        (json_array(run_ids),),
     )
     return dict(rows)  # type: ignore[arg-type]
 
 
 async def find_by_uid(conn: Connection, uid: str) -> Run | None:
-    """The run with that identity."""
+    """The run with this identity."""
     rows = await conn.execute_fetchall(f"SELECT {COLUMNS} FROM runs WHERE uid = ?", (uid,))
     return next((_run(row) for row in rows), None)
 
 
 async def find_by_slug(conn: Connection, project_id: int, slug: str) -> Run | None:
-    """The run of a project that people call so."""
+    """The run of a project with this slug."""
     rows = await conn.execute_fetchall(
         f"SELECT {COLUMNS} FROM runs WHERE project_id = ? AND slug = ?", (project_id, slug)
     )
@@ -133,25 +135,25 @@ async def find_by_slug(conn: Connection, project_id: int, slug: str) -> Run | No
 
 
 async def existing(conn: Connection, run_ids: Sequence[int]) -> list[int]:
-    """Those of the row ids that belong to a run, sorted."""
+    """Those of the row ids that exist, sorted."""
     rows = await conn.execute_fetchall(
         "SELECT id FROM runs WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id",
-        (msgspec.json.encode(run_ids).decode(),),
+        (json_array(run_ids),),
     )
     return [run_id for (run_id,) in rows]
 
 
 async def creation_times(conn: Connection, run_ids: Sequence[int]) -> dict[int, datetime]:
-    """When those of the runs that exist began, by row id."""
+    """Creation times of runs by row id; runs that do not exist are left out."""
     rows = await conn.execute_fetchall(
         "SELECT id, created_at FROM runs WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id",
-        (msgspec.json.encode(run_ids).decode(),),
+        (json_array(run_ids),),
     )
-    return {run_id: utc(time) for run_id, time in rows}
+    return {run_id: utc(created_at) for run_id, created_at in rows}
 
 
 async def ids_of_project(conn: Connection, project_id: int) -> list[int]:
-    """The row ids of a project's runs."""
+    """The row ids of the runs of a project."""
     rows = await conn.execute_fetchall(
         "SELECT id FROM runs WHERE project_id = ? ORDER BY id", (project_id,)
     )
@@ -159,7 +161,7 @@ async def ids_of_project(conn: Connection, project_id: int) -> list[int]:
 
 
 async def list_ids(conn: Connection, project_id: int | None) -> list[int]:
-    """The row ids of a project's runs, or of all runs, the oldest first."""
+    """The row ids of the runs of a project, or of all runs if it is None, the oldest first."""
     rows = await conn.execute_fetchall(
         "SELECT id FROM runs WHERE ?1 IS NULL OR project_id = ?1 ORDER BY id", (project_id,)
     )
@@ -167,7 +169,7 @@ async def list_ids(conn: Connection, project_id: int | None) -> list[int]:
 
 
 async def find_latest(conn: Connection, project_id: int, name: str) -> Run | None:
-    """The latest run of that name in a project."""
+    """The latest run of a project with this name."""
     rows = await conn.execute_fetchall(
         f"""
         SELECT {COLUMNS} FROM runs
@@ -181,11 +183,13 @@ async def find_latest(conn: Connection, project_id: int, name: str) -> Run | Non
 
 
 async def resolve(conn: Connection, text: str) -> Run:
-    """The run that a person means: an id, a slug, `project/slug`, a name, or `latest`.
+    """The run that a user names: by `latest`, its id, `project/slug`, its slug or its name.
+
+    The first of these that matches any run decides.
 
     Raises:
-        NotFoundError: there is none.
-        InvalidInputError: there are several; they are listed.
+        NotFoundError: no run matches.
+        InvalidInputError: several runs match; the message lists them.
     """
     for condition in (
         "?1 = 'latest' AND runs.id = (SELECT id FROM runs ORDER BY created_at DESC, id DESC)",
@@ -203,57 +207,74 @@ async def resolve(conn: Connection, text: str) -> Run:
             """,
             (text,),
         )
-        found = list(rows)
-        if len(found) == 1:
-            return await get(conn, found[0][0])
-        if found:
-            raise ambiguous(text, [(name, id_) for id_, name in found])
-    raise NotFoundError(f"there is no run {text!r}: see trackai runs")
+        matches = [(path, run_id) for run_id, path in rows]
+        if len(matches) == 1:
+            return await get(conn, matches[0][1])
+        if matches:
+            raise ambiguous(text, matches)
+    raise NotFoundError(f"run {text!r} not found: see trackai runs")
 
 
-def ambiguous(text: str, found: Sequence[tuple[str, int]]) -> InvalidInputError:
-    """What is said when a text means several runs; each is a project and slug, and an id."""
-    names = ", ".join(f"{name} (id {id_})" for name, id_ in found[:_CANDIDATES])
-    more = f" and {len(found) - _CANDIDATES} more" if len(found) > _CANDIDATES else ""
-    problem = f"{text!r} may be any of {names}{more}: name it by its id"
-    return InvalidInputError("RUN", problem)
+def ambiguous(text: str, matches: Sequence[tuple[str, int]]) -> InvalidInputError:
+    """The error for a text that matches several runs.
+
+    Args:
+        matches: `project/slug` and row id of each.
+    """
+    runs = ", ".join(f"{path} (id {run_id})" for path, run_id in matches[:_MAX_CANDIDATES])
+    rest = len(matches) - _MAX_CANDIDATES
+    if rest > 0:
+        runs = f"{runs} and {rest} more"
+    return InvalidInputError("RUN", f"{text!r} is ambiguous: use the id of one of {runs}")
 
 
 async def count(conn: Connection, project_id: int) -> int:
-    """How many runs a project has."""
+    """The number of runs of a project."""
     rows = await conn.execute_fetchall(
         "SELECT COUNT(*) FROM runs WHERE project_id = ?", (project_id,)
     )
     return next(int(number) for (number,) in rows)
 
 
-async def set_state(conn: Connection, run_id: int, state: State, *, now: int) -> Run:
-    """Change a run's state.
+async def update(conn: Connection, run_id: int, **columns: Unpack[RunColumns]) -> Run:
+    """Set columns of a run.
 
     Raises:
-        NotFoundError: there is no such run.
+        NotFoundError: the run does not exist.
     """
+    names = [name for name in RunColumns.__annotations__ if name in columns]
+    values: Mapping[str, Any] = columns
     rows = await conn.execute_fetchall(
         f"""
-        UPDATE runs SET
-            state = ?2,
-            updated_at = max(updated_at, ?3),
-            finished_at = CASE ?2 WHEN 'running' THEN NULL ELSE ?3 END
-        WHERE id = ?1
+        UPDATE runs SET {", ".join(f"{name} = ?" for name in names)}
+        WHERE id = ?
         RETURNING {COLUMNS}
         """,
-        (run_id, state, now),
+        (*(values[name] for name in names), run_id),
     )
     for row in rows:
         return _run(row)
-    raise NotFoundError(f"there is no run with the id {run_id}")
+    raise NotFoundError(f"run {run_id} not found")
+
+
+async def set_state(conn: Connection, run_id: int, state: State, *, now: int) -> Run:
+    """Change the state of a run, and set or clear the time at which it finished.
+
+    Raises:
+        NotFoundError: the run does not exist.
+    """
+    await touch(conn, run_id, now=now)
+    return await update(conn, run_id, state=state, finished_at=None if state == "running" else now)
 
 
 async def set_fork(conn: Connection, run_id: int, fork_uid: str, fork_step: Step | None) -> None:
-    """Note which run, by its identity, a run continues, and after which step."""
-    await conn.execute(
-        "UPDATE runs SET fork_uid = ?, fork_step = ? WHERE id = ?", (fork_uid, fork_step, run_id)
-    )
+    """Set the parent of a run.
+
+    Args:
+        fork_uid: the identity of the parent, which need not be in this database.
+        fork_step: the last step that the run shares with its parent.
+    """
+    await update(conn, run_id, fork_uid=fork_uid, fork_step=fork_step)
 
 
 async def change(
@@ -267,31 +288,19 @@ async def change(
     project_id: int,
     now: int,
 ) -> Run:
-    """Rename a run, move it to another project, note something about it: all fields are set.
+    """Set all fields of a run that users can change.
 
     Raises:
-        NotFoundError: there is no such run.
-        ConflictError: its project has another run with that slug.
+        NotFoundError: the run does not exist.
+        ConflictError: another run of the project has this slug.
     """
-    taken = await conn.execute_fetchall(
-        "SELECT 1 FROM runs WHERE project_id = ? AND slug = ? AND id != ?",
-        (project_id, slug, run_id),
-    )
-    if list(taken):
-        raise ConflictError(f"the project has a run with the run_id {slug!r} already")
-    rows = await conn.execute_fetchall(
-        f"""
-        UPDATE runs SET
-            slug = ?2, name = ?3, group_name = ?4, notes = ?5, project_id = ?6,
-            updated_at = max(updated_at, ?7)
-        WHERE id = ?1
-        RETURNING {COLUMNS}
-        """,
-        (run_id, slug, name, group_name, notes, project_id, now),
-    )
-    for row in rows:
-        return _run(row)
-    raise NotFoundError(f"there is no run with the id {run_id}")
+    if await slugs.run_exists(conn, project_id, slug, except_id=run_id):
+        raise _slug_exists(slug)
+    await touch(conn, run_id, now=now)
+    return await update(
+        conn, run_id, slug=slug, name=name, group_name=group_name, notes=notes,
+        project_id=project_id,
+    )  # fmt: skip
 
 
 async def describe(
@@ -302,60 +311,46 @@ async def describe(
     tags: Sequence[str] | None = None,
     notes: str | None = None,
 ) -> None:
-    """Set the name, the tags and the notes ("" for none) of a run; what is None stays as it is."""
-    await conn.execute(
-        """
-        UPDATE runs SET name = coalesce(?, name), notes = nullif(coalesce(?, notes), '')
-        WHERE id = ?
-        """,
-        (name, notes, run_id),
-    )
+    """Set the name, tags or notes of a run.
+
+    Args:
+        name: None to keep it.
+        tags: None to keep them.
+        notes: None to keep them, "" to remove them.
+    """
+    if name is not None:
+        await update(conn, run_id, name=name)
+    if notes is not None:
+        await update(conn, run_id, notes=notes or None)
     if tags is not None:
         await store_tags.replace(conn, run_id, tags)
 
 
-async def set_notes(conn: Connection, run_id: int, notes: str) -> None:
-    """Note something about a run."""
-    await conn.execute("UPDATE runs SET notes = ? WHERE id = ?", (notes, run_id))
-
-
-async def set_group(conn: Connection, run_id: int, group_name: str) -> None:
-    """Put a run into a group."""
-    await conn.execute("UPDATE runs SET group_name = ? WHERE id = ?", (group_name, run_id))
-
-
-async def touch(conn: Connection, run_id: int, *, now: int) -> None:
-    """Note that something in the run has changed."""
-    await conn.execute(
-        "UPDATE runs SET updated_at = max(updated_at, ?) WHERE id = ?", (now, run_id)
-    )
-
-
-async def touch_many(conn: Connection, run_ids: Iterable[int], *, now: int) -> None:
-    """Note that something in several runs has changed."""
+async def touch(conn: Connection, *run_ids: int, now: int) -> None:
+    """Move `updated_at` of runs forward to `now`."""
     await conn.execute(
         """
         UPDATE runs SET updated_at = max(updated_at, ?)
         WHERE id IN (SELECT value FROM json_each(?))
         """,
-        (now, msgspec.json.encode(list(run_ids)).decode()),
+        (now, json_array(run_ids)),
     )
 
 
 async def delete(conn: Connection, run_id: int) -> Run:
-    """Delete a run; its points are left to `garbage.collect`.
+    """Delete a run; `garbage.collect` deletes its points later.
 
     Raises:
-        NotFoundError: there is no such run.
+        NotFoundError: the run does not exist.
     """
     run = await get(conn, run_id)
-    await abandoned.mark(conn, run_id)
+    await deleted_series.mark(conn, run_id)
     await conn.execute("DELETE FROM runs WHERE id = ?", (run_id,))
     return run
 
 
 def run_from_row(row: Any, kind: type[R]) -> R:
-    """The record that a row of `COLUMNS` stands for."""
+    """Convert a row of `COLUMNS` to a record of type `kind`."""
     (
         id_, project_id, slug, name, group_name, state, created_at, updated_at, finished_at, notes,
         tags,

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 async def get(conn: Connection, run_id: int) -> list[str]:
-    """A run's tags, sorted."""
+    """The tags of a run, sorted."""
     rows = await conn.execute_fetchall(
         "SELECT tag FROM tags WHERE run_id = ? ORDER BY tag", (run_id,)
     )
@@ -19,7 +19,7 @@ async def get(conn: Connection, run_id: int) -> list[str]:
 
 
 async def add(conn: Connection, run_id: int, tags: Iterable[str]) -> None:
-    """Tag a run; a tag that it has stays."""
+    """Add tags to a run; tags that it already has are ignored."""
     await conn.executemany(
         "INSERT INTO tags (run_id, tag) VALUES (?, ?) ON CONFLICT DO NOTHING",
         [(run_id, tag) for tag in tags],
@@ -27,14 +27,14 @@ async def add(conn: Connection, run_id: int, tags: Iterable[str]) -> None:
 
 
 async def remove(conn: Connection, run_id: int, tags: Iterable[str]) -> None:
-    """Take tags from a run; one that it does not have is no error."""
+    """Remove tags from a run; tags that it does not have are ignored."""
     await conn.executemany(
         "DELETE FROM tags WHERE run_id = ? AND tag = ?", [(run_id, tag) for tag in tags]
     )
 
 
 async def replace(conn: Connection, run_id: int, tags: Iterable[str]) -> None:
-    """Give a run these tags and no others."""
-    wanted = set(tags)
-    await remove(conn, run_id, set(await get(conn, run_id)) - wanted)
-    await add(conn, run_id, wanted)
+    """Replace the tags of a run."""
+    new = set(tags)
+    await remove(conn, run_id, set(await get(conn, run_id)) - new)
+    await add(conn, run_id, new)

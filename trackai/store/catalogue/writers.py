@@ -1,4 +1,4 @@
-"""Writers: the processes that log to a run."""
+"""Writers: the processes that log to a run, in attempts of one or more processes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from trackai.store.engine.sql import json_array
 from trackai.values.types import State, Step
 
 if TYPE_CHECKING:
@@ -15,7 +16,14 @@ if TYPE_CHECKING:
 
 
 class Writer(msgspec.Struct, frozen=True):
-    """A process that logs, or has logged, to a run; `state` is None if it has no say in its end."""
+    """A process that logs, or has logged, to a run.
+
+    Attributes:
+        uid: its identity, 32 hexadecimal digits.
+        state: None for a writer that does not affect the state of its run.
+        first_step: the step of its first call of log() without a step.
+        ended_at: microseconds since the epoch.
+    """
 
     uid: str
     attempt: int
@@ -27,9 +35,23 @@ class Writer(msgspec.Struct, frozen=True):
     ended_at: int | None
 
 
-class Origin(msgspec.Struct, frozen=True):
-    """What a journal says of its writer, from the database."""
+class Origin(msgspec.Struct, frozen=True, kw_only=True):
+    """A writer and its run: enough to create both in an empty database.
 
+    Attributes:
+        run_uid: the identity of the run, 32 hexadecimal digits.
+        writer_uid: the identity of the writer, 32 hexadecimal digits.
+        project, run_slug, name, group: of the run.
+        attempt: 1, and one more for every time the run is resumed.
+        rank: the rank of the writer among those of its attempt.
+        created_at: of the run, microseconds since the epoch.
+        started_at: of the writer, microseconds since the epoch.
+        parent: the identity of the writer that this one was forked from. The end of a forked
+            process does not affect the state of the run.
+    """
+
+    # The frame `Opened` of journals has these fields in this order: add new ones at the end, with
+    # defaults.
     run_uid: str
     writer_uid: str
     project: str
@@ -42,11 +64,11 @@ class Origin(msgspec.Struct, frozen=True):
     pid: int
     created_at: int
     started_at: int
-    state: State | None
+    parent: str | None = None
 
 
 async def next_attempt(conn: Connection, run_id: int) -> int:
-    """The number of the attempt that begins when a process takes up a run; the first is 1."""
+    """The number of the attempt that starts when a process resumes a run; 1 for a new run."""
     rows = await conn.execute_fetchall(
         "SELECT coalesce(max(attempt), 0) + 1 FROM writers WHERE run_id = ?", (run_id,)
     )
@@ -54,10 +76,10 @@ async def next_attempt(conn: Connection, run_id: int) -> int:
 
 
 async def find(conn: Connection, uids: Iterable[str]) -> dict[str, int]:
-    """The row ids of those of the writers that exist, by identity."""
+    """Row ids of writers by identity; writers that do not exist are left out."""
     rows = await conn.execute_fetchall(
         "SELECT uid, id FROM writers WHERE uid IN (SELECT value FROM json_each(?))",
-        (msgspec.json.encode(list(uids)).decode(),),
+        (json_array(uids),),
     )
     return dict(rows)  # type: ignore[arg-type]
 
@@ -75,11 +97,12 @@ async def get_or_create(
     first_step: Step | None = None,
     now: int,
 ) -> int:
-    """The row id of the writer with that identity, which is made if there is none.
+    """The row id of the writer with this identity, which is created if it does not exist.
 
     Args:
-        state: None for a writer that has no say in the state of its run.
-        first_step: the step of its first call without one.
+        state: None for a writer that does not affect the state of its run.
+        first_step: the step of its first call of log() without a step.
+        now: microseconds since the epoch.
     """
     await conn.execute(
         """
@@ -95,7 +118,7 @@ async def get_or_create(
 
 
 async def of_latest_attempt(conn: Connection, run_id: int) -> list[Writer]:
-    """The writers of the latest attempt that decide about the state of a run, first come first."""
+    """The writers of the latest attempt that affect the state of the run, in order of creation."""
     rows = await conn.execute_fetchall(
         """
         SELECT uid, attempt, rank, host, pid, state, first_step, ended_at FROM writers
@@ -109,7 +132,7 @@ async def of_latest_attempt(conn: Connection, run_id: int) -> list[Writer]:
 
 
 async def is_running(conn: Connection, uid: str) -> bool:
-    """Whether a writer has not said how it ended."""
+    """Whether the writer affects the state of its run, and has not ended."""
     rows = await conn.execute_fetchall(
         "SELECT 1 FROM writers WHERE uid = ? AND state = 'running'", (uid,)
     )
@@ -117,7 +140,7 @@ async def is_running(conn: Connection, uid: str) -> bool:
 
 
 async def states(conn: Connection, run_id: int) -> set[State]:
-    """How those of a run's writers that have a say in it ended, or that they have not."""
+    """The distinct states of the writers that affect the state of the run."""
     rows = await conn.execute_fetchall(
         "SELECT DISTINCT state FROM writers WHERE run_id = ? AND state IS NOT NULL", (run_id,)
     )
@@ -125,14 +148,14 @@ async def states(conn: Connection, run_id: int) -> set[State]:
 
 
 async def end(conn: Connection, uid: str, state: State, *, now: int) -> None:
-    """Note how a writer ended."""
+    """Record how a writer ended, and when."""
     await conn.execute(
         "UPDATE writers SET state = ?, ended_at = ? WHERE uid = ?", (state, now, uid)
     )
 
 
 async def joint_state(conn: Connection, run_id: int, attempt: int) -> State:
-    """The state of a run by those of the writers of an attempt."""
+    """The state that the writers of an attempt give their run."""
     rows = await conn.execute_fetchall(
         """
         SELECT CASE
@@ -148,12 +171,16 @@ async def joint_state(conn: Connection, run_id: int, attempt: int) -> State:
 
 
 async def find_origin(conn: Connection, uid: str) -> Origin | None:
-    """Who that writer is, and to which run it logs."""
+    """The writer with this identity, with its run.
+
+    `parent` is the writer's own identity if it does not affect the state of the run.
+    """
     rows = await conn.execute_fetchall(
         """
         SELECT
             runs.uid, writers.uid, projects.name, runs.slug, runs.name, runs.group_name,
-            attempt, rank, host, pid, runs.created_at, started_at, writers.state
+            attempt, rank, host, pid, runs.created_at, started_at,
+            CASE WHEN writers.state IS NULL THEN writers.uid END
         FROM writers
         JOIN runs ON runs.id = writers.run_id
         JOIN projects ON projects.id = runs.project_id
@@ -161,4 +188,5 @@ async def find_origin(conn: Connection, uid: str) -> Origin | None:
         """,
         (uid,),
     )
-    return next((Origin(*row) for row in rows), None)
+    fields = Origin.__struct_fields__
+    return next((Origin(**dict(zip(fields, row, strict=True))) for row in rows), None)

@@ -1,1 +1,1 @@
-"""SQLite: opening, migrating, transactions."""
+"""SQLite: connections, migrations, transactions, write-ahead log."""

@@ -1,7 +1,7 @@
-"""Statements that take many rows at once.
+"""Insert many rows with one statement.
 
-The interpreter's lock is handed over once a statement, and with a busy main thread every handing
-over costs milliseconds: one statement for a thousand rows is what lets the drain keep up.
+Every statement releases and reacquires the interpreter's lock, which takes milliseconds next to a
+busy main thread. With a thousand rows a statement the drain keeps up with log().
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ async def execute_rows(
     """Execute `statement(size)`, which takes `size` rows of `width` values, over all rows.
 
     Args:
-        sizes: how many rows a statement takes, falling, 1 at the end.
+        width: values of a row.
+        sizes: rows of a statement, in falling order; the last is 1.
     """
     await _execute(conn, statement, tuple(chain.from_iterable(rows)), width, sizes)
 
@@ -39,21 +40,24 @@ async def execute_columns(
     width: int,
     sizes: Sequence[int],
 ) -> None:
-    """Execute `statement(size)` over rows that come in blocks, column by column.
+    """Execute `statement(size)` over all rows of blocks of columns.
 
     Args:
-        blocks: each has for each of the `width` columns a list of values, all of one length, or
-            one value for all of its rows; at least one of them is a list.
-        sizes: how many rows a statement takes, falling, 1 at the end.
+        blocks: each with `width` columns. A column is a list of values, as long as the other lists
+            of the block, or one value for all rows of the block; at least one column is a list.
+        width: values of a row.
+        sizes: rows of a statement, in falling order; the last is 1.
     """
-    lengths = [len(next(one for one in block if type(one) is list)) for block in blocks]
+    lengths = [len(next(column for column in block if type(column) is list)) for block in blocks]
     values: list[Any] = [None] * (width * sum(lengths))
     start = 0
     for block, length in zip(blocks, lengths, strict=True):
         stop = start + width * length
-        for position, one in enumerate(block):
-            # Assigning to every fifth place is a fraction of the cost of making rows.
-            values[start + position : stop : width] = one if type(one) is list else [one] * length
+        for position, column in enumerate(block):
+            # Assigning to a slice with a step is several times as fast as building rows.
+            values[start + position : stop : width] = (
+                column if type(column) is list else [column] * length
+            )
         start = stop
     await _execute(conn, statement, values, width, sizes)
 
@@ -77,12 +81,15 @@ async def _execute(
 
 
 def placeholders(rows: int, width: int) -> str:
-    """`(?, ?), (?, ?)`"""
+    """The placeholders of rows: `(?, ?), (?, ?)`."""
     return ", ".join([f"({', '.join('?' * width)})"] * rows)
 
 
 def numbered(rows: int, width: int, *, after: int) -> str:
-    """`(?3, ?4), (?5, ?6)` with `after=2`: for statements that use other values more than once."""
+    """The numbered placeholders of rows: `(?3, ?4), (?5, ?6)` with `after=2`.
+
+    For statements that use their first values more than once.
+    """
     numbers = iter(range(after + 1, after + rows * width + 1))
     return ", ".join(
         f"({', '.join(f'?{next(numbers)}' for _ in range(width))})" for _ in range(rows)

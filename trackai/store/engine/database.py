@@ -1,7 +1,6 @@
-"""One SQLite file: one write connection, a few reading ones, transactions.
+"""A database: one write connection, a pool of read connections, and transactions.
 
-Nothing is kept that the file itself does not say: when it was removed or replaced, the next
-transaction sees what lies there now.
+The file may be removed or replaced at any time; the next transaction opens the new one.
 """
 
 from __future__ import annotations
@@ -14,9 +13,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 
-from trackai.store.engine import direct, opening
+from trackai.store.engine import direct, opening, write_ahead_log
+from trackai.store.engine.database_file import identity
 from trackai.store.engine.driver_errors import driver_errors, file_errors
-from trackai.store.engine.opening import Handle, alone, beside, identity
+from trackai.store.engine.opening import Handle, opening_lock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 READERS = 4
-_LOOK_AGAIN_SECONDS = (0.002, 0.010)
-# How long a checkpoint waits for readers to look elsewhere: others cannot write meanwhile.
+# Between two attempts to begin a transaction: shortest and longest pause.
+_RETRY_SECONDS = (0.002, 0.010)
+# How long a checkpoint waits for readers; it blocks writers meanwhile.
 _CHECKPOINT_SECONDS = 0.05
 
 
@@ -38,8 +39,9 @@ class Database:
 
     Attributes:
         path: the SQLite file.
-        generation: grows whenever the writing connection was opened anew because the file had
-            changed under it; what was looked up before (row ids) may then be wrong.
+        generation: incremented when the write connection is reopened because another process
+            changed the file; row ids that were read before may then be wrong.
+        collecting: the lock of garbage collection, of which one at a time is enough.
     """
 
     def __init__(self, path: Path) -> None:
@@ -48,29 +50,28 @@ class Database:
         self._writer: Handle | None = None
         self._idle: list[Handle] = []
         self._handles: set[Handle] = set()
-        self._touches = 0
-        # Held by whoever deletes what nobody owns: one is enough, and keeps the count.
+        self._changes = 0  # blocks inside `_own_change`
         self.collecting = anyio.Lock()
         self._writing = anyio.Lock(fast_acquire=True)
         self._reading = anyio.Semaphore(READERS, fast_acquire=True)
 
     @property
     def spool(self) -> Path:
-        """The folder beside the file in which journals wait to be stored."""
+        """The folder of the journals, next to the file."""
         return self.path.with_name(self.path.name + "-spool")
 
     async def open(self) -> None:
-        """Create the file, its folders and its tables where they are missing.
+        """Open the database; create the file, its folders and its tables if they do not exist.
 
         Raises:
-            StoreError: what is there cannot be used; the file has then not been touched.
+            StoreError: the file cannot be used; it has not been changed.
         """
         async with self._writing:
             with driver_errors(self.path):
                 await self._current_writer()
 
     async def close(self) -> None:
-        """Close all connections; the last one of all processes leaves a single file behind."""
+        """Close all connections. The last one of all processes removes the write-ahead log."""
         writer, self._writer = self._writer, None
         idle, self._idle = self._idle, []
         for handle in (*idle, writer):
@@ -79,13 +80,13 @@ class Database:
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[aiosqlite.Connection]:
-        """A write transaction: committed at the end of the block, rolled back by an exception."""
+        """Run a write transaction: committed at the end of the block, or rolled back."""
         async with self._writing:
             with driver_errors(self.path):
                 handle = await self._current_writer()
-                with self._touching(handle):
+                with self._own_change(handle):
                     try:
-                        # Inside: whoever is cancelled while it waits may begin one all the same.
+                        # Inside `try`: a task that is cancelled here may have begun a transaction.
                         await direct.run(handle.connection, _begin)
                         yield handle.connection
                         await handle.connection.commit()
@@ -96,7 +97,7 @@ class Database:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[aiosqlite.Connection]:
-        """A connection for reading only."""
+        """Borrow a read-only connection."""
         async with self._reader() as handle:
             yield handle.connection
 
@@ -111,16 +112,16 @@ class Database:
                 finally:
                     if idle is self._idle:
                         idle.append(handle)
-                    else:  # closed meanwhile
+                    else:  # the database was closed meanwhile
                         with anyio.CancelScope(shield=True):
                             await self._discard(handle)
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[aiosqlite.Connection]:
-        """A connection for reading that sees one state of the database, however often it reads."""
+        """Borrow a read-only connection on which all reads see one state of the database."""
         async with self.read() as connection:
             try:
-                # Inside: whoever is cancelled while it waits may begin one all the same.
+                # Inside `try`: a task that is cancelled here may have begun a transaction.
                 await connection.execute("BEGIN")
                 yield connection
             finally:
@@ -128,12 +129,16 @@ class Database:
                     await connection.rollback()
 
     async def look(self, work: Callable[[aiosqlite.Connection], Coroutine[Any, Any, T]]) -> T:
-        """What `work` finds in one state of the database, in one visit to SQLite's thread.
+        """Run `work` in a read transaction, in one visit to SQLite's thread.
 
-        It may wait for the statements of the connection that it is given, and for nothing else.
+        Args:
+            work: a function that takes the connection, and awaits only its statements.
+
+        Returns:
+            What `work` returns.
         """
 
-        async def in_one_state(conn: aiosqlite.Connection) -> T:
+        async def in_snapshot(conn: aiosqlite.Connection) -> T:
             await conn.execute("BEGIN")
             try:
                 return await work(conn)
@@ -141,75 +146,75 @@ class Database:
                 await conn.rollback()
 
         async with self.read() as connection:
-            return await direct.run(connection, in_one_state)
+            return await direct.run(connection, in_snapshot)
 
     async def change(self, work: Callable[[aiosqlite.Connection], Coroutine[Any, Any, T]]) -> T:
-        """Like `look`, in a write transaction; it is committed, or undone, when this returns."""
+        """Like `look`, in a write transaction: committed on return, rolled back on an exception."""
 
         async def in_transaction(conn: aiosqlite.Connection) -> T:
             await _begin(conn)
             try:
-                found = await work(conn)
+                result = await work(conn)
                 await conn.execute("COMMIT")
             except BaseException:
                 await conn.rollback()
                 raise
-            return found
+            return result
 
         async with self._writing:
             with driver_errors(self.path):
                 handle = await self._current_writer()
-                # The visit goes on where the one who waits for it is cancelled: what has become of
-                # the transaction must be known.
-                with self._touching(handle), anyio.CancelScope(shield=True):
-                    found = await direct.run(handle.connection, in_transaction)
-                return found  # noqa: RET504 - for mypy, a scope may swallow errors
+                # The thread finishes its work even if this task is cancelled; the outcome of the
+                # transaction must be known.
+                with self._own_change(handle), anyio.CancelScope(shield=True):
+                    result = await direct.run(handle.connection, in_transaction)
+                return result  # noqa: RET504 - for mypy, a scope may swallow errors
 
     async def move_pages(self) -> None:
-        """Move what is committed into the main file, as far as readers allow; writers go on."""
+        """Checkpoint as many pages as readers allow, without blocking writers."""
         async with self._reader() as handle:
-            with self._touching(handle):
-                await handle.connection.execute_fetchall("PRAGMA wal_checkpoint(PASSIVE)")
+            with self._own_change(handle):
+                await write_ahead_log.checkpoint(handle.connection)
 
     async def checkpoint(self) -> bool:
-        """Move everything into the main file; False if readers elsewhere were in the way."""
-        await self.move_pages()  # most of it, before anybody has to wait
+        """Checkpoint all pages and empty the log.
+
+        Returns:
+            Whether the log is empty; False if a reader still needs it.
+        """
+        await self.move_pages()  # most pages, before writers have to wait
         async with self._writing:
             with driver_errors(self.path):
                 handle = await self._current_writer()
-                # SQLite keeps all writers out while it waits for readers.
-                await _set_patience(handle.connection, _CHECKPOINT_SECONDS)
+                await _set_busy_timeout(handle.connection, _CHECKPOINT_SECONDS)
                 try:
-                    with self._touching(handle):
-                        rows = await handle.connection.execute_fetchall(
-                            "PRAGMA wal_checkpoint(TRUNCATE)"
-                        )
+                    with self._own_change(handle):
+                        return await write_ahead_log.checkpoint_and_truncate(handle.connection)
                 finally:
                     with anyio.CancelScope(shield=True):
-                        await _set_patience(handle.connection, opening.BUSY_SECONDS)
-                return all(row[0] == 0 for row in rows)
+                        await _set_busy_timeout(handle.connection, opening.BUSY_SECONDS)
 
     @contextmanager
-    def _touching(self, handle: Handle) -> Iterator[None]:
-        """Something that may move pages into the main file: what becomes of the file was us.
+    def _own_change(self, handle: Handle) -> Iterator[None]:
+        """Mark work that may checkpoint, so that its change to the file is known as ours.
 
-        Else all other connections would be opened anew, which takes many turns of the event loop.
+        Otherwise all other connections would be reopened, which blocks the event loop.
         """
         before = handle.state
-        self._touches += 1
+        self._changes += 1
         try:
             yield
         finally:
-            self._touches -= 1
-        handle.touched(self.path)
-        for other in self._handles:
-            if other.state == before:
-                other.state = handle.state
+            self._changes -= 1
+        handle.record_state(self.path)
+        for peer in self._handles:
+            if peer.state == before:
+                peer.state = handle.state
 
     def _is_current(self, handle: Handle) -> bool:
-        # While pages are moved, no state is known; that it is the same file must do.
+        # During a checkpoint the state of the file is undefined; its identity has to do.
         return handle.is_current(self.path) or (
-            self._touches > 0 and handle.file == identity(self.path)
+            self._changes > 0 and handle.file == identity(self.path)
         )
 
     async def _current_writer(self) -> Handle:
@@ -238,45 +243,41 @@ class Database:
     async def _open(self, *, read_only: bool = False) -> Handle:
         for handle in tuple(self._handles):
             if handle.file != identity(self.path):
-                await self._remove_companions(handle)
+                await self._remove_orphaned_log(handle)
         handle = await opening.connect(self.path, self.spool, read_only=read_only)
         self._handles.add(handle)
         return handle
 
-    async def _remove_companions(self, handle: Handle) -> None:
-        # The file is gone or another one; what the old one left beside it must not be taken for
-        # the new one's. Whatever somebody has made since then has another identity: as long as
-        # the handle is open, the system cannot give its files' numbers to others.
+    async def _remove_orphaned_log(self, handle: Handle) -> None:
+        # The file was removed or replaced, and its log must not be applied to the new one. A log
+        # that belongs to the new file has another identity: inodes are not reused while the
+        # handle has them open.
         with file_errors(self.path):
-            async with alone(self.spool):
-                if handle not in self._handles:  # closed meanwhile: its numbers are free again
-                    return
-                for suffix, companion in handle.companions.items():
-                    path = beside(self.path, suffix)
-                    if companion is not None and companion == identity(path):
-                        path.unlink(missing_ok=True)
+            async with opening_lock(self.spool):
+                if handle in self._handles:  # not closed meanwhile
+                    write_ahead_log.remove_unchanged(self.path, handle.log)
 
     async def _discard(self, handle: Handle) -> None:
         self._handles.discard(handle)
-        # The last connection removes the log, by its name: no other database may have come there
-        # since SQLite has looked whether the file is still the same.
+        # The last connection removes the log by its name. The lock keeps another database from
+        # being created after SQLite has checked that the file is still the same.
         try:
             async with AsyncExitStack() as stack:
                 if self.spool.is_dir():
-                    await stack.enter_async_context(alone(self.spool))
+                    await stack.enter_async_context(opening_lock(self.spool))
                 await handle.close()
-        except OSError:  # nothing can be made here, no other database either
+        except OSError:  # a read-only folder: no database can be created there
             await handle.close()
 
 
 async def _begin(conn: aiosqlite.Connection) -> None:
-    """Begin a write transaction, which may mean to wait for other processes.
+    """Begin a write transaction, waiting for those of other processes.
 
-    SQLite looks again ever more seldom, at last ten times a second: beside somebody who writes in
-    short transactions it would wait for long, and the file lie idle meanwhile.
+    SQLite's own busy handler backs off to ten attempts a second. Next to a process with many short
+    transactions it would wait for long while the file is idle.
     """
     deadline = time.monotonic() + opening.BUSY_SECONDS
-    await _set_patience(conn, 0)
+    await _set_busy_timeout(conn, 0)
     try:
         while True:
             try:
@@ -287,12 +288,12 @@ async def _begin(conn: aiosqlite.Connection) -> None:
                     raise
             else:
                 return
-            # In SQLite's thread, where waiting keeps nobody else; at random, as those who wait for
-            # each other in step would all come too late.
-            time.sleep(random.uniform(*_LOOK_AGAIN_SECONDS))  # noqa: ASYNC251, S311
+            # In SQLite's thread, not in the event loop. The pause is random: processes that wait in
+            # step would miss every gap together.
+            time.sleep(random.uniform(*_RETRY_SECONDS))  # noqa: ASYNC251, S311
     finally:
-        await _set_patience(conn, opening.BUSY_SECONDS)
+        await _set_busy_timeout(conn, opening.BUSY_SECONDS)
 
 
-async def _set_patience(connection: aiosqlite.Connection, seconds: float) -> None:
+async def _set_busy_timeout(connection: aiosqlite.Connection, seconds: float) -> None:
     await connection.execute_fetchall(f"PRAGMA busy_timeout = {int(seconds * 1000)}")

@@ -1,8 +1,8 @@
-"""Many statements in one visit to the thread that owns the connection.
+"""Run a repository function inside the connection's thread, instead of statement by statement.
 
-Each statement that is awaited goes to the connection's thread and back, which costs more than most
-of them take, and on a busy server waits twice for its turn. Repository functions wait for nothing
-but statements: in that thread they run through without a stop. The event loop is free meanwhile.
+With aiosqlite every awaited statement goes to the connection's thread and back. That takes longer
+than most statements do, and waits twice for its turn on a busy server. Repository functions await
+nothing but statements, so one step of their coroutine in that thread runs them to the end.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class _Direct:
-    """What repository functions use of a connection, carried out where it is called."""
+    """The methods of a connection that repository functions use, executed in the calling thread."""
 
     def __init__(self, conn: sqlite3.Connection) -> None:
         self._conn = conn
@@ -42,7 +42,7 @@ class _Direct:
 
 
 class _Statement:
-    """A statement that has been carried out: to wait for, or to go through its rows."""
+    """An executed statement: to await, or to fetch rows from."""
 
     def __init__(self, cursor: sqlite3.Cursor) -> None:
         self._cursor = cursor
@@ -62,21 +62,28 @@ class _Statement:
 
 
 async def run(conn: Connection, work: Callable[[Connection], Coroutine[Any, Any, T]]) -> T:
-    """What `work` returns, which is called with a connection in the thread of `conn`.
+    """Run `work` in the thread of `conn`.
 
-    It may wait for the statements of that connection, and for nothing else.
+    Args:
+        work: a function that takes a connection, and awaits only its statements.
+
+    Returns:
+        What `work` returns.
+
+    Raises:
+        RuntimeError: `work` awaited anything else.
     """
-    given: object = conn
-    if isinstance(given, _Direct):  # in that thread already
+    connection: object = conn
+    if isinstance(connection, _Direct):  # already in that thread
         return await work(conn)
 
-    def carry_out() -> T:
+    def run_to_end() -> T:
         coroutine = work(cast("Connection", _Direct(conn._conn)))
         try:
             coroutine.send(None)
         except StopIteration as end:
             return cast("T", end.value)
         coroutine.close()
-        raise RuntimeError("work for the connection's thread has waited for something else")
+        raise RuntimeError("work in the connection's thread may only await its statements")
 
-    return cast("T", await conn._execute(carry_out))  # type: ignore[no-untyped-call]
+    return cast("T", await conn._execute(run_to_end))  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""The errors of SQLite and of the file system as TrackAI's, which say what to do next."""
+"""Translate errors of SQLite and of the file system into those of `trackai.errors`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 
 @contextmanager
 def driver_errors(path: Path) -> Iterator[None]:
-    """The one place where the errors of SQLite become TrackAI's."""
+    """Translate errors of SQLite; the only place that does.
+
+    Raises:
+        StoreError: with the SQLite error as its cause.
+    """
     try:
         yield
     except sqlite3.Error as error:
@@ -30,8 +34,8 @@ def driver_errors(path: Path) -> Iterator[None]:
 def _translated(error: sqlite3.Error, path: Path) -> StoreError:
     code = getattr(error, "sqlite_errorcode", None) or 0
     if code == sqlite3.SQLITE_READONLY_DBMOVED:
-        return StoreBusyError(f"{path} was removed or replaced just now; try again")
-    code &= 0xFF  # the primary code; the rest says more than anybody needs to know
+        return StoreBusyError(f"{path} was removed or replaced while it was in use; try again")
+    code &= 0xFF  # the primary result code, without the extension
     if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
         return StoreBusyError(
             f"{path} is locked by another program; close it there or try again ({error})"
@@ -44,13 +48,18 @@ def _translated(error: sqlite3.Error, path: Path) -> StoreError:
     if code in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM}:
         return unreachable(path, str(error))
     if code in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}:
-        return StoreError(f"{path} cannot be written ({error}): is the disk full?")
+        return StoreError(f"cannot write {path} ({error}): is the disk full?")
     return StoreError(f"{path}: {error}")
 
 
 @contextmanager
 def file_errors(path: Path) -> Iterator[None]:
-    """The same for those of the file system, where it is the database that is asked for."""
+    """Translate errors of the file system while a database is being opened.
+
+    Raises:
+        StoreBusyError: another process held a lock for too long.
+        StoreUnreachableError: any other error.
+    """
     try:
         yield
     except TimeoutError as error:
@@ -61,8 +70,9 @@ def file_errors(path: Path) -> Iterator[None]:
         raise unreachable(path, str(error)) from error
 
 
-def unreachable(path: Path, why: str) -> StoreUnreachableError:
+def unreachable(path: Path, reason: str) -> StoreUnreachableError:
+    """The error for a database file that cannot be created, opened or written."""
     return StoreUnreachableError(
-        f"cannot write the database {path} ({why}): set TRACKAI_DB_PATH to a file in a folder "
+        f"cannot write the database {path} ({reason}): set TRACKAI_DB_PATH to a file in a folder "
         "that you can write to"
     )

@@ -1,4 +1,4 @@
-"""Bring a database to the current schema: numbered SQL files, each atomic with its record."""
+"""Schema migrations: numbered SQL files, each applied in one transaction with its record."""
 
 from __future__ import annotations
 
@@ -22,7 +22,13 @@ _NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 
 
 class Migration(msgspec.Struct, frozen=True):
-    """One numbered file of SQL and the checksum of its text."""
+    """A numbered SQL file.
+
+    Attributes:
+        version: its number, counted from 1.
+        name: the file name without its suffix.
+        checksum: the SHA-256 of `sql` in hex.
+    """
 
     version: int
     name: str
@@ -31,16 +37,25 @@ class Migration(msgspec.Struct, frozen=True):
 
     @classmethod
     def read(cls, path: Path) -> Migration:
+        """Read a migration from its file.
+
+        Raises:
+            StoreError: the file name is invalid.
+        """
         match = _NAME.fullmatch(path.name)
         if match is None:
-            raise StoreError(f"{path.name}: a migration is called 0001_what_it_does.sql")
-        # The checksum must not depend on how a checkout ends its lines.
+            raise StoreError(f"{path.name}: must be named like 0001_what_it_does.sql")
+        # A checkout on Windows may have other line endings, and must have the same checksum.
         sql = path.read_text(encoding="utf-8").replace("\r\n", "\n")
         checksum = hashlib.sha256(sql.encode()).hexdigest()
         return cls(int(match[1]), path.stem, sql, checksum)
 
     def statements(self) -> list[str]:
-        """The single statements of the file, for execution inside one transaction."""
+        """The statements of the file.
+
+        Raises:
+            StoreError: the last statement is incomplete.
+        """
         statements, current = [], ""
         for line in self.sql.splitlines(keepends=True):
             current += line
@@ -48,7 +63,7 @@ class Migration(msgspec.Struct, frozen=True):
                 statements.append(current)
                 current = ""
         if re.sub(r"--.*", "", current).strip():
-            raise StoreError(f"{self.name}.sql: its last statement has no end")
+            raise StoreError(f"{self.name}.sql: the last statement is incomplete")
         return statements
 
 
@@ -56,23 +71,23 @@ class Migration(msgspec.Struct, frozen=True):
 def migrations() -> tuple[Migration, ...]:
     """All migrations of this version of TrackAI, in order."""
     folder = Path(str(files("trackai"))) / "migrations"
-    if not folder.is_dir():  # in a checkout they lie beside the package
+    if not folder.is_dir():  # in a checkout, next to the package
         folder = folder.parent.parent / "migrations"
     return tuple(Migration.read(path) for path in sorted(folder.glob("*.sql")))
 
 
 async def applied_version(connection: aiosqlite.Connection, path: Path) -> int:
-    """The schema version of an open database, 0 for an empty one.
+    """The schema version of an open database; 0 for an empty one.
 
     Raises:
-        NewerSchemaError: it is newer than this version of TrackAI.
-        StoreError: it was made by migrations that differ from ours.
+        NewerSchemaError: a newer version of TrackAI migrated the database.
+        StoreError: the database was migrated with other files of the same versions.
     """
     known = {migration.version: migration for migration in migrations()}
-    has_record = await connection.execute_fetchall(
+    tables = await connection.execute_fetchall(
         "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'schema_migrations'"
     )
-    if not list(has_record):
+    if not list(tables):
         return 0
     version = 0
     rows = await connection.execute_fetchall(
@@ -82,28 +97,30 @@ async def applied_version(connection: aiosqlite.Connection, path: Path) -> int:
         if version not in known:
             raise NewerSchemaError(
                 f"{path} has schema version {version} ({name}), written by a newer TrackAI; this "
-                f"one knows {max(known)}: upgrade with pip install --upgrade trackai"
+                f"one supports {max(known)}: upgrade with pip install --upgrade trackai"
             )
         if checksum != known[version].checksum:
             raise StoreError(
-                f"{path} was made with another text of migration {name}: it comes from a "
-                "development version; move it away or set TRACKAI_DB_PATH"
+                f"{path} was created by a development version with another migration {name}: move "
+                "it away, or set TRACKAI_DB_PATH to another path"
             )
     return int(version)
 
 
 async def migrate(connection: aiosqlite.Connection, path: Path) -> None:
-    """Apply what is missing, each migration and its record in one transaction."""
+    """Apply the migrations that a database lacks, each with its record in one transaction."""
     for migration in migrations():
-        # The version is read again under the write lock: another process may have been faster.
+        # The version is read under the write lock: another process may be migrating as well.
         await connection.execute("BEGIN IMMEDIATE")
         try:
             if await applied_version(connection, path) < migration.version:
                 for statement in migration.statements():
                     await connection.execute(statement)
                 await connection.execute(
-                    "INSERT INTO schema_migrations (version, name, checksum, applied_at)"
-                    " VALUES (?, ?, ?, ?)",
+                    """
+                    INSERT INTO schema_migrations (version, name, checksum, applied_at)
+                    VALUES (?, ?, ?, ?)
+                    """,
                     (
                         migration.version,
                         migration.name,

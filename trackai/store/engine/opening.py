@@ -1,7 +1,7 @@
-"""Connections to the file of a database: made with the file where there is none, and told apart.
+"""Open connections to a database file, which is created and migrated first if needed.
 
-SQLite knows a file by its name. A database may be removed or replaced while it is in use: here it
-is decided which file a connection belongs to.
+SQLite identifies a database by its path, and its file may be removed or replaced while it is in
+use. This module decides to which file a connection belongs.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import aiosqlite
 
 from trackai.errors import ForeignDatabaseError, StoreError
 from trackai.locks import exclusive
+from trackai.store.engine import write_ahead_log
+from trackai.store.engine.database_file import identity, sibling, size, state
 from trackai.store.engine.driver_errors import file_errors, unreachable
 from trackai.store.engine.migrate import applied_version, migrate, migrations
 
@@ -23,19 +25,18 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
-# In the file's header: how TrackAI tells its databases from other programs'.
+    from trackai.store.engine.database_file import Identity
+
+# In the header of the file: identifies a database of TrackAI.
 APPLICATION_ID = 0x54524149  # "TRAI"
-# How long a write waits for other programs before it is given up (and tried again by the drain).
+# How long a transaction waits for other processes before it fails (the drain then retries it).
 BUSY_SECONDS = 30.0
-COMPANIONS = ("-wal", "-shm")
-# Of an address of SQLite: no locks, and nothing is made beside the file.
+# Mode of a SQLite URI: takes no locks and creates no files.
 FROZEN = "ro&immutable=1"
-# How often a database is opened that somebody removes or replaces just then.
-_OPENINGS = 10
+# How often opening is retried while the file is being removed or replaced.
+_ATTEMPTS = 10
 
-Identity = tuple[int, int]
-
-# One for each connection, from before it is opened until it is closed.
+# An entry for each connection, from before it is opened until it is closed.
 _in_use: set[object] = set()
 _has_inherited = False
 
@@ -50,46 +51,33 @@ if hasattr(os, "register_at_fork"):
 
 
 def _refuse_inherited() -> None:
-    """SQLite remembers what the parent had locked: it would damage the file, or wait for ever."""
+    """Refuse to open the database after a fork: SQLite would act on locks of the parent.
+
+    It would damage the file or wait forever (https://www.sqlite.org/howtocorrupt.html, 2.6).
+    """
     if _has_inherited:
         raise StoreError(
-            "this process was forked while the database was in use and cannot open it: begin its "
+            "this process was forked while the database was in use and cannot open it: start its "
             'runs before the fork, or use multiprocessing with "spawn"'
         )
 
 
-def identity(path: Path) -> Identity | None:
-    try:
-        found = os.stat(path)  # noqa: PTH116 - a third of the cost of Path.stat, on every request
-    except OSError:
-        return None
-    return (found.st_dev, found.st_ino)
-
-
-def _state(path: Path) -> tuple[int, ...] | None:
-    try:
-        found = os.stat(path)  # noqa: PTH116
-    except OSError:
-        return None
-    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
-
-
-def beside(path: Path, suffix: str) -> Path:
-    path = path.resolve()  # SQLite too puts its files beside what a link leads to
-    return path.with_name(path.name + suffix)
-
-
 class Handle:
-    """A connection, and what the file looked like when it was last known to be ours.
+    """A connection, with the state of its file after our last use of it.
 
-    A checkpoint by another process changes the file's time as well. Opening anew then costs half
-    a millisecond, and a page that a copied file has overwritten is never served from a cache.
+    A checkpoint by another process changes the file's time as well. Reopening then costs half a
+    millisecond, and SQLite never serves cached pages of a file that was overwritten.
+
+    Attributes:
+        file: identity of the file that was opened.
+        log: identities of the files of its write-ahead log, by suffix.
+        state: identity, size and time of the file; None before the connection is set up.
     """
 
     def __init__(self, connection: aiosqlite.Connection, path: Path) -> None:
         self.connection = connection
         self.file = identity(path)
-        self.companions: dict[str, Identity | None] = {}
+        self.log: dict[str, Identity | None] = {}
         self.state: tuple[int, ...] | None = None
 
     async def close(self) -> None:
@@ -99,33 +87,44 @@ class Handle:
             _in_use.discard(id(self.connection))
 
     def is_current(self, path: Path) -> bool:
-        return self.state is not None and self.state == _state(path)
+        """Whether the file is as we left it."""
+        return self.state is not None and self.state == state(path)
 
-    def opened(self, path: Path) -> None:
-        self.companions = {suffix: identity(beside(path, suffix)) for suffix in COMPANIONS}
-        self.touched(path)
+    def record_log(self, path: Path) -> None:
+        """Record the files of the log, and the state of the file."""
+        self.log = write_ahead_log.identities(path)
+        self.record_state(path)
 
-    def touched(self, path: Path) -> None:
+    def record_state(self, path: Path) -> None:
+        """Record the state of the file, unless another file has taken its path."""
         if self.file == identity(path):
-            self.state = _state(path)
+            self.state = state(path)
 
 
-def alone(spool: Path) -> AbstractAsyncContextManager[None]:
-    """While nobody else of TrackAI opens, makes or closes the database."""
+def opening_lock(spool: Path) -> AbstractAsyncContextManager[None]:
+    """The lock under which TrackAI creates, opens and closes a database."""
     return exclusive(spool / "open.lock", seconds=BUSY_SECONDS)
 
 
 async def connect(path: Path, spool: Path, *, read_only: bool = False) -> Handle:
-    """Connect to a TrackAI database with the current schema, made first where there is none.
+    """Connect to a database; create it if it does not exist, and migrate it to the current schema.
 
-    SQLite finds a database's log by its name, not by the file: nobody of TrackAI makes another
-    database here until both are open, else the log of the new one would be taken for the old one's.
+    SQLite opens the file and its log one after the other, both by name. The lock keeps processes
+    from creating another database in between, whose log would be taken for that of the first.
+
+    Args:
+        spool: the folder with the lock and the journals.
+        read_only: refuse statements that write.
+
+    Raises:
+        ForeignDatabaseError: the file is not a TrackAI database.
+        StoreError: the database cannot be opened or migrated.
     """
     _refuse_inherited()
     with file_errors(path):
-        _refuse_foreign(path)  # before anything is made beside it
+        _refuse_foreign(path)  # before any file is created next to it
         frozen = is_frozen(path)
-        async with nullcontext() if frozen else alone(spool):
+        async with nullcontext() if frozen else opening_lock(spool):
             handle = await (_connect_frozen(path) if frozen else _connect_to_current(path))
             try:
                 if await applied_version(handle.connection, path) < migrations()[-1].version:
@@ -135,21 +134,20 @@ async def connect(path: Path, spool: Path, *, read_only: bool = False) -> Handle
             except BaseException:
                 await handle.close()
                 raise
-            handle.opened(path)
+            handle.record_log(path)
             return handle
 
 
 def is_frozen(path: Path) -> bool:
-    """Whether a database can only be read: nobody can write beside it, and nobody is writing it.
+    """Whether a database is in a read-only folder, and has no write-ahead log.
 
-    Such is one on a file system that is mounted for reading only. Without a log beside it, all of
-    it is in the file; with one, SQLite has to write there even to read.
+    It can then be read without a lock. With a log, SQLite has to write to the folder even to read.
     """
     path = path.resolve()
     return (
         not os.access(path.parent, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
-        and _size(path) > 0
-        and not any(beside(path, suffix).exists() for suffix in COMPANIONS)
+        and size(path) > 0
+        and not write_ahead_log.exists(path)
     )
 
 
@@ -164,11 +162,11 @@ async def _connect_frozen(path: Path) -> Handle:
 
 
 async def _connect_to_current(path: Path) -> Handle:
-    """Connect to the file that has the name now, whatever a user does with it meanwhile."""
-    for _ in range(_OPENINGS):
+    """Connect to the file that is at `path` now, even if it is being removed or replaced."""
+    for _ in range(_ATTEMPTS):
         file = identity(path)
         _refuse_foreign(path)
-        if not _size(path):
+        if not size(path):
             await _create(path)
             file = identity(path)
         try:
@@ -184,34 +182,26 @@ async def _connect_to_current(path: Path) -> Handle:
         except sqlite3.OperationalError:
             if file is not None and file == identity(path):
                 raise
-    raise unreachable(path, "it is removed or replaced again and again")
+    raise unreachable(path, "the file keeps being removed or replaced")
 
 
 async def _create(path: Path) -> None:
-    """Make an empty database file; the migrations fill it."""
-    # Under another name: a process that dies here leaves nothing that SQLite would roll back
-    # to a file without its id.
-    new = beside(path, ".new")
-    for suffix in ("", "-journal", *COMPANIONS):
-        beside(new, suffix).unlink(missing_ok=True)
+    """Create an empty database file, without tables."""
+    # Under a temporary name: after a crash here, SQLite would roll the file back to one without
+    # its application id.
+    new = sibling(path, ".new")
+    for suffix in ("", "-journal", *write_ahead_log.SUFFIXES):
+        sibling(new, suffix).unlink(missing_ok=True)
     handle = await _connect(new, "rwc")
     try:
-        # Before the first table: space of deleted runs can go back to the file system.
+        # Must precede the first table; lets deleted runs return their space to the file system.
         await handle.connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         await handle.connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        await handle.connection.execute("PRAGMA journal_mode = WAL")
+        await write_ahead_log.enable(handle.connection)
     finally:
         await handle.close()
-    for suffix in COMPANIONS:  # of a file that was removed while it was in use
-        beside(path, suffix).unlink(missing_ok=True)
+    write_ahead_log.remove(path)  # of a database that was removed while it was in use
     new.replace(path.resolve())
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except (FileNotFoundError, NotADirectoryError):
-        return 0
 
 
 async def _connect(path: Path, mode: str = "rw") -> Handle:
@@ -222,8 +212,8 @@ async def _connect(path: Path, mode: str = "rw") -> Handle:
         timeout=BUSY_SECONDS,
         cached_statements=64,
     )
-    # aiosqlite's thread would keep a program alive that forgot to finish its run: the hook that
-    # finishes it at exit runs only after all threads that are no daemons have ended.
+    # A script that does not finish its run must end all the same: the exit hook that finishes it
+    # runs only after all threads but daemons have ended.
     connection._thread.daemon = True
     _in_use.add(id(connection))
     try:
@@ -246,41 +236,41 @@ def _casefold(text: str | None) -> str | None:
 
 
 def _refuse_foreign(path: Path) -> None:
-    """Ask for the id without leaving traces beside the file, as opening it properly would.
+    """Check the application id of a file without creating files next to it.
 
-    SQLite must do it. POSIX locks belong to a process: closing a handle of our own would drop
-    those that any connection of this process holds, the program's own ones included. Another
-    process would then take itself for the last one and remove the write-ahead log under our feet.
+    The file is read through SQLite. POSIX drops all locks of a process on a file when any of its
+    descriptors is closed: after `open()` and `close()` here, another process could take itself for
+    the only user of the database, and remove its log (https://www.sqlite.org/howtocorrupt.html,
+    2.2).
     """
     file = identity(path)
     with suppress(FileNotFoundError, NotADirectoryError):
         if not stat.S_ISREG(path.stat().st_mode):
-            raise ForeignDatabaseError(f"{path} is no file: set TRACKAI_DB_PATH to another path")
-    if not _size(path):
+            raise ForeignDatabaseError(f"{path} is not a file: set TRACKAI_DB_PATH to another path")
+    if not size(path):
         return
     mark = object()
     _in_use.add(mark)
     try:
-        # Immutable: no locks, no log beside it.
         with closing(
             sqlite3.connect(f"{path.absolute().as_uri()}?mode={FROZEN}", uri=True)
-        ) as peek:
-            # Else a checkpoint that is just writing the pages would be taken for damage.
-            peek.execute("PRAGMA writable_schema = ON")
-            [(application_id,)] = peek.execute("PRAGMA application_id").fetchall()
+        ) as connection:
+            # A concurrent checkpoint would otherwise look like damage to the schema.
+            connection.execute("PRAGMA writable_schema = ON")
+            [(application_id,)] = connection.execute("PRAGMA application_id").fetchall()
     except sqlite3.DatabaseError as error:
-        if identity(path) != file:  # whoever opens what is there now asks again
+        if identity(path) != file:  # the new file is checked when it is opened
             return
         if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_NOTADB:
             raise
         raise ForeignDatabaseError(
-            f"{path} is no SQLite database; it was left as it is: move it away, or set "
+            f"{path} is not a SQLite database and was not changed: move it away, or set "
             "TRACKAI_DB_PATH to another path"
         ) from None
     finally:
         _in_use.discard(mark)
     if application_id != APPLICATION_ID:
         raise ForeignDatabaseError(
-            f"{path} belongs to another program (or to the original TrackAI); it was left as it "
-            "is: move it away, or set TRACKAI_DB_PATH to another path"
+            f"{path} belongs to another program (or to the original TrackAI) and was not changed: "
+            "move it away, or set TRACKAI_DB_PATH to another path"
         )

@@ -1,1 +1,1 @@
-"""Whole runs on their way into and out of a store."""
+"""Move whole runs into and out of a store."""

@@ -1,4 +1,4 @@
-"""Runs as a whole, out of a store: `loading` is the way into one."""
+"""Dump whole runs from a store, in the records that `trackai.store.transfer.load` reads."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
     from trackai.structs.exchange import Item
     from trackai.values.types import Step
 
-_PAGE = 20_000
+_PAGE_POINTS = 20_000
 _Writers = dict[int, WriterHead]
 
 
 async def dump(conn: Connection, run_id: int) -> AsyncIterator[Item]:
-    """A run: its head, then its files, then all its points, superseded ones too."""
+    """Yield a run: its head, then its files, then all its points, including superseded ones."""
     head = await _head(conn, run_id)
     yield head
     heads = await _writers(conn, run_id)
     async for file in _files(conn, run_id, head.uid, heads):
         yield file
-    for one in await series.list_of_run(conn, run_id):
-        async for block in _blocks(conn, head.uid, one, heads):
+    for row in await series.list_of_run(conn, run_id):
+        async for block in _blocks(conn, head.uid, row, heads):
             yield block
 
 
@@ -60,13 +60,13 @@ async def _head(conn: Connection, run_id: int) -> RunHead:
         config_types=await configs.types(conn, run_id),
         imports=[
             ImportHead(
-                part=one.part,
-                fingerprint=one.fingerprint,
-                consumed=one.consumed,
-                complete=bool(one.complete),
-                counts=one.counts,
+                part=part.part,
+                fingerprint=part.fingerprint,
+                consumed=part.consumed,
+                complete=bool(part.complete),
+                counts=part.counts,
             )
-            for one in await imports.list_of_run(conn, run_id)
+            for part in await imports.list_of_run(conn, run_id)
         ],
     )
 
@@ -76,7 +76,8 @@ async def _writers(conn: Connection, run_id: int) -> _Writers:
         """
         SELECT
             writers.id, uid, attempt, rank, host, pid, started_at, state, first_step, ended_at, part
-        FROM writers LEFT JOIN imports ON imports.id = import_id
+        FROM writers
+        LEFT JOIN imports ON imports.id = import_id
         WHERE writers.run_id = ?
         """,
         (run_id,),
@@ -102,25 +103,25 @@ async def _files(
 
 
 async def _blocks(
-    conn: Connection, run_uid: str, one: Series, heads: _Writers
+    conn: Connection, run_uid: str, row: Series, heads: _Writers
 ) -> AsyncIterator[Block]:
     after: tuple[Step, int, int] = (-math.inf, 0, 0)
-    query = _points_query(own_steps=await _has_own_steps(conn, one))
+    query = _points_query(own_steps=await _has_own_steps(conn, row))
     while True:
-        rows: list[Any] = list(await conn.execute_fetchall(query, (one.id, *after)))
+        rows: list[Any] = list(await conn.execute_fetchall(query, (row.id, *after)))
         if not rows:
             return
         for writer_id, columns in _by_writer(rows):
             steps, timestamps, values, own_steps = columns
             yield Block(
                 run_uid=run_uid,
-                metric=one.path,
-                axis=one.axis,
-                kind=one.kind,
+                metric=row.path,
+                axis=row.axis,
+                kind=row.kind,
                 writer=heads[writer_id],
                 steps=steps,
                 timestamps=timestamps,
-                values=python_values(values, one.kind),
+                values=python_values(values, row.kind),
                 own_steps=None if own_steps.count(None) == len(own_steps) else own_steps,
             )
         step, timestamp, _, writer_id, _ = rows[-1]
@@ -128,23 +129,23 @@ async def _blocks(
 
 
 def _by_writer(rows: list[Any]) -> Iterator[tuple[int, list[list[Any]]]]:
-    """Columns of the rows, apart for each writer; mostly there is one."""
+    """Split rows by writer: the writer's row id and its columns. Most series have one writer."""
     steps, timestamps, values, writer_ids, own_steps = map(list, zip(*rows, strict=True))
     present = dict.fromkeys(writer_ids)
     if len(present) == 1:
         yield writer_ids[0], [steps, timestamps, values, own_steps]
         return
-    for wanted in present:
-        mine = [writer_id == wanted for writer_id in writer_ids]
+    for selected in present:
+        mask = [writer_id == selected for writer_id in writer_ids]
         yield (
-            wanted,
-            [list(compress(column, mine)) for column in (steps, timestamps, values, own_steps)],
+            selected,
+            [list(compress(column, mask)) for column in (steps, timestamps, values, own_steps)],
         )
 
 
-async def _has_own_steps(conn: Connection, one: Series) -> bool:
+async def _has_own_steps(conn: Connection, row: Series) -> bool:
     rows = await conn.execute_fetchall(
-        "SELECT 1 FROM system_steps WHERE series_id = ? LIMIT 1", (one.id,)
+        "SELECT 1 FROM system_steps WHERE series_id = ? LIMIT 1", (row.id,)
     )
     return bool(list(rows))
 
@@ -161,9 +162,10 @@ def _points_query(*, own_steps: bool) -> str:
         """
     return f"""
         SELECT metrics.step, metrics.timestamp, value, metrics.writer_id, {column}
-        FROM metrics {join}
+        FROM metrics
+        {join}
         WHERE metrics.series_id = ?
           AND (metrics.step, metrics.timestamp, metrics.writer_id) > (?, ?, ?)
         ORDER BY metrics.step, metrics.timestamp, metrics.writer_id
-        LIMIT {_PAGE}
+        LIMIT {_PAGE_POINTS}
     """

@@ -1,17 +1,16 @@
-"""What has been imported: how far each part of an export is stored, and which points it brought."""
+"""Imported parts of exports: how far each is stored, and the points and files it contributed."""
 
 from __future__ import annotations
 
 import uuid
 from typing import TYPE_CHECKING, NamedTuple
 
-import msgspec
-
 from trackai.store.catalogue import writers
+from trackai.store.engine.sql import json_array
 from trackai.store.points import metrics, rollups, series
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Sequence
 
     from aiosqlite import Connection
 
@@ -22,12 +21,14 @@ _COLUMNS = "id, run_id, part, fingerprint, consumed, complete, counts"
 
 
 class ImportedPart(NamedTuple):
-    """A part of an export as far as it is stored.
+    """A part of an export, such as one of its files, and how far it is stored.
 
     Attributes:
-        fingerprint: what its bytes were.
-        consumed: how many of its rows are dealt with.
-        counts: what became of them, as JSON.
+        part: its name.
+        fingerprint: identifies its bytes.
+        consumed: how many of its rows have been processed.
+        complete: 1 if all rows have been processed, else 0.
+        counts: how many rows were stored or refused, as JSON.
     """
 
     id: int
@@ -40,7 +41,7 @@ class ImportedPart(NamedTuple):
 
 
 async def list_of_run(conn: Connection, run_id: int) -> list[ImportedPart]:
-    """The parts that a run was made of."""
+    """The parts that a run was imported from."""
     rows = await conn.execute_fetchall(
         f"SELECT {_COLUMNS} FROM imports WHERE run_id = ? ORDER BY id", (run_id,)
     )
@@ -48,7 +49,7 @@ async def list_of_run(conn: Connection, run_id: int) -> list[ImportedPart]:
 
 
 async def get_or_create(conn: Connection, run_id: int, part: str, fingerprint: str) -> ImportedPart:
-    """The record of a part, made if there is none."""
+    """The record of a part, which is created if it does not exist."""
     rows = await conn.execute_fetchall(
         f"SELECT {_COLUMNS} FROM imports WHERE run_id = ? AND part = ?", (run_id, part)
     )
@@ -66,27 +67,27 @@ async def get_or_create(conn: Connection, run_id: int, part: str, fingerprint: s
 async def advance(
     conn: Connection, import_id: int, *, consumed: int, complete: bool, counts: str
 ) -> None:
-    """Note how far a part is stored; it belongs into the transaction that stores it."""
+    """Record how far a part is stored, in the transaction that stores its rows."""
     await conn.execute(
         "UPDATE imports SET consumed = ?, complete = ?, counts = ? WHERE id = ?",
         (consumed, complete, counts, import_id),
     )
 
 
-# No fingerprint of anything: a part that is being copied from another store. An import that finds
-# it so takes the run to have changed, and begins anew.
+# The fingerprint of a part that is being copied from another store. An import that finds it takes
+# the part for changed, and starts over.
 _COPYING = ""
 
 
 async def begin_copy(conn: Connection, run_id: int, head: ImportHead) -> None:
-    """Note that a part is being copied, if not so much of it is here already."""
+    """Mark a part as being copied, unless as much of it is stored already."""
     record = await get_or_create(conn, run_id, head.part, _COPYING)
     if record.fingerprint == head.fingerprint and record.consumed < head.consumed:
         await conn.execute("UPDATE imports SET fingerprint = ? WHERE id = ?", (_COPYING, record.id))
 
 
 async def end_copy(conn: Connection, run_id: int, head: ImportHead) -> None:
-    """Note that a part has been copied: from here on it is as if it had been imported."""
+    """Record that a part has been copied, as if it had been imported here."""
     await conn.execute(
         """
         UPDATE imports SET fingerprint = ?, consumed = ?, complete = ?, counts = ?
@@ -100,7 +101,7 @@ async def end_copy(conn: Connection, run_id: int, head: ImportHead) -> None:
 
 
 async def adopt(conn: Connection, run_id: int, part: str, writer_id: int) -> None:
-    """Say that a writer's points are those that a part has brought."""
+    """Assign the points of a writer to a part."""
     record = await get_or_create(conn, run_id, part, _COPYING)
     await conn.execute("UPDATE writers SET import_id = ? WHERE id = ?", (record.id, writer_id))
 
@@ -108,10 +109,11 @@ async def adopt(conn: Connection, run_id: int, part: str, writer_id: int) -> Non
 async def writer(
     conn: Connection, record: ImportedPart, rank: int, *, run_uid: str, host: str, now: int
 ) -> int:
-    """The row id of the writer of a part's points.
+    """The row id of the writer for points of a part, which is created if it does not exist.
 
-    Points that share series, step and time differ by their writers: the first of them has the
-    rank 0, the next the rank 1.
+    Args:
+        rank: tells apart points of the same series, step and time: 0 for the first, then 1.
+        now: microseconds since the epoch.
     """
     uid = uuid.uuid5(uuid.NAMESPACE_OID, f"{run_uid}/{record.part}/{rank}").hex
     rows = await conn.execute_fetchall("SELECT id FROM writers WHERE uid = ?", (uid,))
@@ -127,7 +129,7 @@ async def writer(
 async def points_alike(
     conn: Connection, record: ImportedPart, path: str, axis: Axis, first: Step, last: Step
 ) -> dict[tuple[Step, int], int]:
-    """How many points a part has brought at each step and time of a range of a series."""
+    """Count the points of a part at each step and time, between two steps of a series."""
     rows = await conn.execute_fetchall(
         """
         SELECT step, timestamp, COUNT(*) FROM metrics
@@ -144,31 +146,34 @@ async def points_alike(
 async def put_params(
     conn: Connection, run_id: int, new: Sequence[tuple[str, str, str | None]]
 ) -> list[bool]:
-    """Set keys of a run's configuration that have no value yet: key, JSON and type.
+    """Set those keys of the configuration of a run that do not exist yet.
+
+    Args:
+        new: key, JSON and type of each.
 
     Returns:
-        For each, whether it has that value now; what came first stays.
+        For each, whether the configuration now has its value; an existing value is not changed.
     """
     await conn.executemany(
         """
         INSERT INTO configs (run_id, key, value, type) VALUES (?, ?, ?, ?)
         ON CONFLICT (run_id, key) DO NOTHING
         """,
-        [(run_id, *one) for one in new],
+        [(run_id, *param) for param in new],
     )
     rows = await conn.execute_fetchall(
         """
         SELECT key, value, type FROM configs
         WHERE run_id = ? AND key IN (SELECT value FROM json_each(?))
         """,
-        (run_id, msgspec.json.encode([key for key, *_ in new]).decode()),
+        (run_id, json_array(key for key, *_ in new)),
     )
     stored = {key: (value, type_) for key, value, type_ in rows}
     return [stored[key] == (value, type_) for key, value, type_ in new]
 
 
 async def params(conn: Connection, run_id: int) -> dict[str, tuple[str, str | None]]:
-    """A run's configuration as it is stored: the JSON and the type of each key."""
+    """The configuration of a run as it is stored: JSON and type, by key."""
     rows = await conn.execute_fetchall(
         "SELECT key, value, type FROM configs WHERE run_id = ?", (run_id,)
     )
@@ -176,18 +181,19 @@ async def params(conn: Connection, run_id: int) -> dict[str, tuple[str, str | No
 
 
 async def forget(conn: Connection, run_id: int) -> None:
-    """Take back what imports have brought into a run: its bytes are not those any more."""
-    mine = "(SELECT id FROM writers WHERE run_id = ?1 AND import_id IS NOT NULL)"
+    """Remove everything that imports added to a run, before a changed export is imported again."""
+    imported = "(SELECT id FROM writers WHERE run_id = ?1 AND import_id IS NOT NULL)"
     for table in ("metrics", "system_steps"):
         await conn.execute(
             f"""
             DELETE FROM {table}
-            WHERE series_id IN (SELECT id FROM series WHERE run_id = ?1) AND writer_id IN {mine}
+            WHERE series_id IN (SELECT id FROM series WHERE run_id = ?1)
+              AND writer_id IN {imported}
             """,
             (run_id,),
         )
-    for one in await series.list_of_run(conn, run_id):
-        await metrics.recount(conn, one)
+    for row in await series.list_of_run(conn, run_id):
+        await metrics.recount(conn, row)
     await rollups.start_over(conn, run_id)
     await conn.execute("DELETE FROM series WHERE run_id = ? AND points = 0", (run_id,))
     await conn.execute("DELETE FROM writers WHERE run_id = ? AND import_id IS NOT NULL", (run_id,))
@@ -195,24 +201,8 @@ async def forget(conn: Connection, run_id: int) -> None:
     await conn.execute("DELETE FROM configs WHERE run_id = ?", (run_id,))
 
 
-async def finish_run(conn: Connection, run_id: int, values: Mapping[str, object]) -> None:
-    """Set columns of a run that its parts, all of them together, say."""
-    names = [
-        name
-        for name in (
-            "name", "group_name", "state", "created_at", "updated_at", "finished_at",
-            "fork_uid", "fork_step", "notes",
-        )
-        if name in values
-    ]  # fmt: skip
-    await conn.execute(
-        f"UPDATE runs SET {', '.join(f'{name} = ?' for name in names)} WHERE id = ?",
-        (*(values[name] for name in names), run_id),
-    )
-
-
 async def times(conn: Connection, run_id: int) -> tuple[int, int] | None:
-    """The first and the last timestamp of a run's points."""
+    """The first and last timestamps of the points of a run; None without points."""
     rows = await conn.execute_fetchall(
         "SELECT min(first_timestamp), max(last_timestamp) FROM series WHERE run_id = ?", (run_id,)
     )
@@ -220,7 +210,7 @@ async def times(conn: Connection, run_id: int) -> tuple[int, int] | None:
 
 
 class UnreadFile(NamedTuple):
-    """A file whose bytes were not there."""
+    """A file whose bytes were missing when it was imported."""
 
     id: int
     kind: str
@@ -229,7 +219,7 @@ class UnreadFile(NamedTuple):
 
 
 async def unread_files(conn: Connection, record: ImportedPart) -> list[UnreadFile]:
-    """The files of a part whose bytes were not there."""
+    """The files of a part without bytes."""
     rows = await conn.execute_fetchall(
         """
         SELECT id, kind, path, source FROM files
@@ -241,7 +231,7 @@ async def unread_files(conn: Connection, record: ImportedPart) -> list[UnreadFil
 
 
 class StoredPoint(NamedTuple):
-    """A point that a part has brought; `step` is the one that its source gave it."""
+    """A point of a part; `step` is that of its source."""
 
     path: str
     kind: Kind
@@ -251,7 +241,7 @@ class StoredPoint(NamedTuple):
 
 
 async def points(conn: Connection, record: ImportedPart) -> AsyncIterator[StoredPoint]:
-    """All points that a part has brought."""
+    """Yield all points of a part."""
     async with conn.execute(
         """
         SELECT
@@ -276,7 +266,7 @@ async def points(conn: Connection, record: ImportedPart) -> AsyncIterator[Stored
 
 
 class StoredFile(NamedTuple):
-    """A file that a part has brought."""
+    """A file of a part."""
 
     path: str
     kind: str
@@ -288,7 +278,7 @@ class StoredFile(NamedTuple):
 
 
 async def stored_files(conn: Connection, record: ImportedPart) -> list[StoredFile]:
-    """All files that a part has brought."""
+    """All files of a part."""
     rows = await conn.execute_fetchall(
         """
         SELECT path, kind, name, step, timestamp, source, sha256 FROM files

@@ -1,4 +1,4 @@
-"""Runs as a whole, into a store, where they may be already: loading twice changes nothing more."""
+"""Load whole runs into a store. Loading a run twice adds only what is new."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from trackai.store.catalogue import configs, projects, runs, tags, writers
+from trackai.store.catalogue import configs, projects, runs, slugs, tags, writers
 from trackai.store.points import metrics
 from trackai.store.transfer import imports
 from trackai.structs.points import Column
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
 
 
 async def begin_run(conn: Connection, head: RunHead) -> int:
-    """Make a run, or add to one that is there what it does not have; its row id.
+    """Create a run if it does not exist.
 
-    What a run that is there says about itself stays as it is. A new one is running until
-    `end_run` says otherwise.
+    An existing run keeps its names and notes. A new one is running until `end_run`.
+
+    Returns:
+        Its row id.
     """
     run = await runs.find_by_uid(conn, head.uid)
     if run is None:
         project = await projects.get_or_create(
             conn, head.project, slug=head.project_slug, now=head.created_at
         )
-        slug = head.run_id
-        if await runs.has_slug(conn, project.id, slug):
-            slug = await runs.unused_slug(conn, project.id, slug)
+        slug = await slugs.keep_if_free(conn, project.id, head.run_id)
         run = await runs.create(
             conn, uid=head.uid, project_id=project.id, slug=slug, name=head.name,
             group_name=head.group_name, now=head.created_at,
@@ -41,30 +41,30 @@ async def begin_run(conn: Connection, head: RunHead) -> int:
         if head.fork_uid is not None:
             await runs.set_fork(conn, run.id, head.fork_uid, head.fork_step)
         if head.notes is not None:
-            await runs.set_notes(conn, run.id, head.notes)
-    for one in head.imports:
-        await imports.begin_copy(conn, run.id, one)
+            await runs.update(conn, run.id, notes=head.notes)
+    for part in head.imports:
+        await imports.begin_copy(conn, run.id, part)
     return run.id
 
 
 async def end_run(conn: Connection, run_id: int, head: RunHead) -> int:
-    """Note how a run has ended and what it says about itself, now that all of it is here.
+    """Set the state, group, configuration and tags of a run, after its points have been loaded.
 
     Returns:
-        How many keys of its configuration are new.
+        The number of new configuration keys.
     """
     run = await runs.get(conn, run_id)
     if head.group_name is not None and run.group_name is None:
-        await runs.set_group(conn, run_id, head.group_name)
+        await runs.update(conn, run_id, group_name=head.group_name)
     added = await _add_config(conn, run_id, head)
     await tags.add(conn, run_id, head.tags)
-    for one in head.imports:
-        await imports.end_copy(conn, run_id, one)
+    for part in head.imports:
+        await imports.end_copy(conn, run_id, part)
     if head.updated_at is not None:
         await runs.touch(conn, run_id, now=head.updated_at)
     if head.state == "running":
         return added
-    # One that has ended may have gone on elsewhere, if nobody has a say in it here.
+    # A run that has ended here may have continued elsewhere, unless it has local writers.
     states = await writers.states(conn, run_id)
     later = head.finished_at is not None and (
         run.finished_at is None or microseconds(run.finished_at) < head.finished_at
@@ -88,7 +88,7 @@ async def _add_config(conn: Connection, run_id: int, head: RunHead) -> int:
 
 
 async def writer(conn: Connection, run_id: int, head: WriterHead) -> int:
-    """The row id of a writer, which is made if it is not there."""
+    """The row id of a writer, which is created if it does not exist."""
     known = await writers.find(conn, [head.uid])
     if known:
         if head.state not in (None, "running") and await writers.is_running(conn, head.uid):
@@ -106,13 +106,17 @@ async def writer(conn: Connection, run_id: int, head: WriterHead) -> int:
 
 
 async def add_points(conn: Connection, run_id: int, block: Block) -> int:
-    """Store the points of a block that are not there yet; how many that were."""
+    """Store the points of a block that are new.
+
+    Returns:
+        The number of new points.
+    """
     writer_id = await writer(conn, run_id, block.writer)
     column = Column(
         block.metric, block.axis, block.steps, block.timestamps, block.values,
         kind="histogram" if block.kind == "histogram" else "text",
     )  # fmt: skip
-    column = await _without_known(conn, run_id, writer_id, column)
+    column = await _without_stored(conn, run_id, writer_id, column)
     await metrics.append(conn, run_id, writer_id, [column])
     if block.own_steps is not None:
         own_steps: list[tuple[int, Step]] = [
@@ -124,7 +128,7 @@ async def add_points(conn: Connection, run_id: int, block: Block) -> int:
     return len(column.steps)
 
 
-async def _without_known(conn: Connection, run_id: int, writer_id: int, column: Column) -> Column:
+async def _without_stored(conn: Connection, run_id: int, writer_id: int, column: Column) -> Column:
     rows = await conn.execute_fetchall(
         """
         SELECT step, timestamp FROM metrics
@@ -133,13 +137,13 @@ async def _without_known(conn: Connection, run_id: int, writer_id: int, column: 
         """,
         (run_id, column.path, column.axis, min(column.steps), max(column.steps), writer_id),
     )
-    known = set(rows)
-    if not known:
+    stored = set(rows)
+    if not stored:
         return column
     new = [
         point
         for point in zip(column.steps, column.timestamps, column.values, strict=True)
-        if point[:2] not in known
+        if point[:2] not in stored
     ]
     steps, timestamps, values = map(list, zip(*new, strict=True)) if new else ([], [], [])
     return msgspec.structs.replace(column, steps=steps, timestamps=timestamps, values=values)

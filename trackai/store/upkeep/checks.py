@@ -1,4 +1,4 @@
-"""Whether what is derived still says what the rows say."""
+"""Check a database: its file, and the figures of series against their points."""
 
 from __future__ import annotations
 
@@ -13,35 +13,39 @@ if TYPE_CHECKING:
     from aiosqlite import Connection
 
 
-# NULL where a value is text, NaN or infinite.
-_FINITE = """
+# The value of a point; NULL if it is text, NaN or infinite.
+_FINITE_VALUE = """
     CASE WHEN typeof(value) != 'text' AND value > -9e999 AND value < 9e999 THEN value END
 """
 
 
 async def integrity(conn: Connection) -> list[str]:
-    """What SQLite finds wrong with the file; nothing, if all is well."""
+    """Problems that SQLite finds in the file."""
     rows = await conn.execute_fetchall("PRAGMA integrity_check")
     return [problem for (problem,) in rows if problem != "ok"]
 
 
 async def wrong_figures(conn: Connection) -> list[int]:
-    """The row ids of the series whose figures differ from their rows."""
+    """The row ids of series whose figures differ from their points."""
     rows = await conn.execute_fetchall(
         f"""
         WITH counted AS (
             SELECT series_id, COUNT(*) AS points, min(step) AS first_step, max(step) AS last_step,
-                   sum(value IS NULL) AS nans, min({_FINITE}) AS low, max({_FINITE}) AS high,
-                   COUNT({_FINITE}) AS finite, total({_FINITE}) AS sum,
-                   total(abs(CAST({_FINITE} AS REAL))) AS magnitude
-            FROM metrics WHERE {NOT_SUPERSEDED}
+                   sum(value IS NULL) AS nans, min({_FINITE_VALUE}) AS low,
+                   max({_FINITE_VALUE}) AS high, COUNT({_FINITE_VALUE}) AS finite,
+                   total({_FINITE_VALUE}) AS sum,
+                   total(abs(CAST({_FINITE_VALUE} AS REAL))) AS magnitude
+            FROM metrics
+            WHERE {NOT_SUPERSEDED}
             GROUP BY series_id
         )
-        SELECT series.id FROM series LEFT JOIN counted ON counted.series_id = series.id
+        SELECT series.id
+        FROM series
+        LEFT JOIN counted ON counted.series_id = series.id
         WHERE series.points != coalesce(counted.points, 0)
            OR series.nan_points != coalesce(counted.nans, 0)
            OR series.finite_points != coalesce(counted.finite, 0)
-           -- In whatever order they were added; where the largest float is passed, nothing is said.
+           -- The order of additions affects the sum. No check where it overflows.
            OR abs(series.sum - coalesce(counted.sum, 0)) > 1e-9 * coalesce(counted.magnitude, 0)
            OR series.first_step IS NOT counted.first_step
            OR series.last_step IS NOT counted.last_step
@@ -59,7 +63,7 @@ async def wrong_figures(conn: Connection) -> list[int]:
 
 
 async def recount(conn: Connection, series_ids: Iterable[int]) -> None:
-    """Count the figures of series anew."""
+    """Compute the figures of series from their points."""
     for series_id in series_ids:
         rows = await conn.execute_fetchall(
             f"SELECT {COLUMNS} FROM series WHERE id = ?", (series_id,)

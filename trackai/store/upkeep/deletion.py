@@ -1,4 +1,4 @@
-"""Deleting runs and projects, with everything that is theirs: points, files, and the space."""
+"""Delete runs and projects with their points and files, and return the disk space."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Deleted(NamedTuple):
-    """Runs that are gone, and how many bytes the file system has got back."""
+    """Deleted runs, and the number of bytes returned to the file system."""
 
     runs: list[Run]
     freed: int
@@ -25,34 +25,37 @@ async def delete_run(db: Database, run_id: int) -> Deleted:
     """Delete a run.
 
     Raises:
-        NotFoundError: there is no such run.
+        NotFoundError: the run does not exist.
     """
     async with db.write() as conn:
         hashes = await files.hashes(conn, [run_id])
         run = await runs.delete(conn, run_id)
-    return Deleted([run], await _give_back(db, hashes))
+    return Deleted([run], await _reclaim(db, hashes))
 
 
 async def delete_runs(db: Database, run_ids: Sequence[int]) -> Deleted:
-    """Delete those of these runs that exist, all at once."""
+    """Delete those of the runs that exist, in one transaction."""
     async with db.write() as conn:
-        found = await runs.existing(conn, run_ids)
-        hashes = await files.hashes(conn, found)
-        deleted = [await runs.delete(conn, run_id) for run_id in found]
-    return Deleted(deleted, await _give_back(db, hashes))
+        existing = await runs.existing(conn, run_ids)
+        hashes = await files.hashes(conn, existing)
+        deleted = [await runs.delete(conn, run_id) for run_id in existing]
+    return Deleted(deleted, await _reclaim(db, hashes))
 
 
 async def delete_project(db: Database, project_id: int) -> tuple[Project, int]:
-    """Delete a project with all its runs; the project, and how many bytes that gave back.
+    """Delete a project with all its runs.
+
+    Returns:
+        The project, and the number of bytes returned to the file system.
 
     Raises:
-        NotFoundError: there is none.
+        NotFoundError: the project does not exist.
     """
     async with db.write() as conn:
         hashes = await files.hashes(conn, await runs.ids_of_project(conn, project_id))
         project = await projects.delete(conn, project_id)
-    return project, await _give_back(db, hashes)
+    return project, await _reclaim(db, hashes)
 
 
-async def _give_back(db: Database, hashes: set[str]) -> int:
+async def _reclaim(db: Database, hashes: set[str]) -> int:
     return await files.forget(db, hashes) + await garbage.collect(db)

@@ -1,9 +1,9 @@
-"""What deleted runs leave behind: their points go little by little, and their space with them.
+"""Delete the points of deleted runs, and return their space to the file system.
 
-Deleting a run takes its row and those of its series, so it is gone for everybody at once. Its
-points, which may be many millions, are deleted afterwards in short transactions, and between any
-two of them others have as much time to write as one took: a process of theirs that waits for its
-turn has to find a gap. What a crash interrupts, the next one to come here ends.
+Deleting a run removes its row and those of its series, so it disappears at once. Its points, which
+may be millions, are deleted later in short transactions. The pause after each is as long as the
+transaction was, so that other processes can write. A collection that a crash interrupts is
+continued by the next one.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 # How long a transaction should take.
 _SECONDS = 0.02
-_FEWEST_ROWS, _MOST_ROWS = 200, 100_000
-_FEWEST_PAGES, _MOST_PAGES = 16, 8192
-# Tables that can be long, and the rest of their primary keys after the series. Their rows differ
-# in size: each is deleted in pieces of its own, and in transactions of its own.
+_MIN_ROWS, _MAX_ROWS = 200, 100_000
+_MIN_PAGES, _MAX_PAGES = 16, 8192
+# Tables of points, and their primary keys after `series_id`. Their rows differ in size: each table
+# has its own number of rows per transaction.
 _KEYS = {
     "metrics": "step, timestamp, writer_id",
     "system_steps": "timestamp, writer_id",
@@ -38,73 +38,74 @@ _KEYS = {
 
 
 async def collect(db: Database) -> int:
-    """Delete all points that belong to nobody, and give their space back to the file system.
+    """Delete the points of deleted runs, and return their space to the file system.
 
     Returns:
-        The number of bytes by which the file has become smaller. A database that was made before
-        that was possible keeps its size, and uses the space again.
+        The number of bytes by which the file has shrunk: 0 for a database created by a version
+        without incremental vacuum, which reuses the space instead.
     """
     async with db.collecting:
-        rows = dict.fromkeys(_KEYS, 8 * _FEWEST_ROWS)
-        emptied = False
+        chunk_rows = dict.fromkeys(_KEYS, 8 * _MIN_ROWS)
+        deleted_any = False
         while True:
             async with db.write() as conn:
                 began = time.perf_counter()
-                found = await direct.run(conn, partial(_delete_for_a_while, rows=rows))
-            took = time.perf_counter() - began
-            if found is None:
-                return await _give_back(db) if emptied else 0
-            emptied = True
-            if found in rows:
-                rows[found] = _adapted(rows[found], took, _FEWEST_ROWS, _MOST_ROWS)
-            await _let_others(db, took)
+                table = await direct.run(conn, partial(_delete_chunk, chunk_rows=chunk_rows))
+            seconds = time.perf_counter() - began
+            if table is None:
+                return await _vacuum(db) if deleted_any else 0
+            deleted_any = True
+            if table in chunk_rows:
+                chunk_rows[table] = _next_size(chunk_rows[table], seconds, _MIN_ROWS, _MAX_ROWS)
+            await _pause(db, seconds)
 
 
-def _adapted(size: int, took: float, fewest: int, most: int) -> int:
-    """The size of the next piece, after one of that size took so many seconds."""
-    factor = min(2.0, max(0.25, _SECONDS / max(took, 1e-6)))
-    return max(fewest, min(most, int(size * factor)))
+def _next_size(size: int, seconds: float, smallest: int, largest: int) -> int:
+    """The size of the next chunk, after one of `size` took `seconds`."""
+    factor = min(2.0, max(0.25, _SECONDS / max(seconds, 1e-6)))
+    return max(smallest, min(largest, int(size * factor)))
 
 
-async def _let_others(db: Database, took: float) -> None:
-    # Here, so that no commit, of this process or another, has to move pages and wait for the disk.
+async def _pause(db: Database, seconds: float) -> None:
+    # Checkpoint here: otherwise a commit, perhaps of another process, would have to, and would wait
+    # for the disk.
     await db.move_pages()
-    await anyio.sleep(took)
+    await anyio.sleep(seconds)
 
 
-async def _delete_for_a_while(conn: Connection, *, rows: Mapping[str, int]) -> str | None:
-    """Delete series whose run is gone: one large piece, or small ones as long as there is time.
+async def _delete_chunk(conn: Connection, *, chunk_rows: Mapping[str, int]) -> str | None:
+    """Delete one chunk of rows of a long series, or several short series.
 
     Args:
-        rows: how many rows of each table are a large piece.
+        chunk_rows: rows of a chunk, by table.
 
     Returns:
-        The table of the large piece, "" after small ones, None if there is nothing to delete.
+        The table of the chunk, "" after short series, None if there was nothing to delete.
     """
     until = time.perf_counter() + _SECONDS / 2
-    found = list(await conn.execute_fetchall("SELECT series_id FROM deleted_series LIMIT 1000"))
-    for (series_id,) in found:
+    rows = list(await conn.execute_fetchall("SELECT series_id FROM deleted_series LIMIT 1000"))
+    for (series_id,) in rows:
         for table in _KEYS:
-            if await _delete_some(conn, series_id, table, rows[table]):
+            if await _delete_rows(conn, series_id, table, chunk_rows[table]):
                 return table
         await rollups.delete(conn, series_id)
         await conn.execute("DELETE FROM deleted_series WHERE series_id = ?", (series_id,))
         if time.perf_counter() > until:
             break
-    return "" if found else None
+    return "" if rows else None
 
 
-async def _delete_some(conn: Connection, series_id: int, table: str, rows: int) -> bool:
-    """Delete so many rows of a series, or all there are; whether it had so many."""
+async def _delete_rows(conn: Connection, series_id: int, table: str, rows: int) -> bool:
+    """Delete up to `rows` rows of a series; True if it had that many."""
     key = _KEYS[table]
     limit = await conn.execute_fetchall(
         f"SELECT {key} FROM {table} WHERE series_id = ? ORDER BY {key} LIMIT 1 OFFSET ?",
         (series_id, rows - 1),
     )
     for highest in limit:
-        places = ", ".join("?" * len(highest))
+        placeholders = ", ".join("?" * len(highest))
         await conn.execute(
-            f"DELETE FROM {table} WHERE series_id = ? AND ({key}) <= ({places})",
+            f"DELETE FROM {table} WHERE series_id = ? AND ({key}) <= ({placeholders})",
             (series_id, *highest),
         )
         return True
@@ -112,25 +113,25 @@ async def _delete_some(conn: Connection, series_id: int, table: str, rows: int) 
     return False
 
 
-async def _give_back(db: Database) -> int:
+async def _vacuum(db: Database) -> int:
+    """Return free pages to the file system, in short transactions; the number of bytes."""
     freed = 0
-    pages = 16 * _FEWEST_PAGES
+    pages = 16 * _MIN_PAGES
     while True:
         async with db.write() as conn:
             began = time.perf_counter()
             before = await _pragma(conn, "page_count")
-            # Only a script frees all of them: the pragma is done step by step, and any other way
-            # of executing a statement that has no columns takes a single step. A script commits
-            # what is under way, which is nothing, before it begins.
+            # The pragma frees one page a step. `execute` takes a single step of a statement without
+            # columns; `executescript` takes all. It commits first, which has no effect here.
             await conn.executescript(f"BEGIN IMMEDIATE; PRAGMA incremental_vacuum({pages})")
-            gone = before - await _pragma(conn, "page_count")
+            removed = before - await _pragma(conn, "page_count")
             size = await _pragma(conn, "page_size")
-        took = time.perf_counter() - began
-        if gone <= 0:
+        seconds = time.perf_counter() - began
+        if removed <= 0:
             break
-        freed += gone * size
-        pages = _adapted(pages, took, _FEWEST_PAGES, _MOST_PAGES)
-        await _let_others(db, took)
+        freed += removed * size
+        pages = _next_size(pages, seconds, _MIN_PAGES, _MAX_PAGES)
+        await _pause(db, seconds)
     await db.checkpoint()
     return freed
 

@@ -1,74 +1,29 @@
-"""Built-in Python and JSON values from what a script passes; valid names, tags and notes."""
+"""Conversion of NumPy, PyTorch and other values to built-in Python values and to JSON."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from numbers import Real
 from typing import Any
 
 import msgspec
 
-from trackai.errors import InvalidInputError
-from trackai.values.text import checked_text
-
 SCALARS = (bool, float, int, str)
 
 
-def checked_tags(tags: Any) -> tuple[str, ...]:
-    """Tags as they are given: several, or one.
-
-    Raises:
-        TypeError: they are no texts.
-        InvalidInputError: one is empty.
-    """
-    if isinstance(tags, str):
-        tags = (tags,)
-    if not isinstance(tags, Iterable) or isinstance(tags, bytes | Mapping):
-        raise TypeError(f"tags: a list of str is needed, not {type_name(tags)}")
-    found = tuple(tags)
-    for tag in found:
-        check_name("tags", tag)
-    return found
-
-
-def check_name(field: str, text: Any) -> None:
-    """Refuse what nothing can be called.
-
-    Raises:
-        TypeError: it is no text.
-        InvalidInputError: it is empty.
-    """
-    if not isinstance(text, str):
-        raise TypeError(f"{field}: a str is needed, not {type_name(text)}")
-    if not checked_text(field, text).strip():
-        raise InvalidInputError(field, "it is empty")
-
-
-def check_notes(notes: Any) -> None:
-    """Refuse notes that cannot be stored.
-
-    Raises:
-        TypeError: they are no text.
-        InvalidInputError: they are none that can be stored.
-    """
-    if not isinstance(notes, str):
-        raise TypeError(f"notes: a str is needed, not {type_name(notes)}")
-    checked_text("notes", notes)
-
-
 def unwrapped(value: Any) -> Any:
-    """The built-in value of a scalar or 0-d array of NumPy, PyTorch, JAX and their like."""
+    """Return the built-in value of a NumPy, PyTorch or JAX scalar or 0-d array; others as is."""
     if not isinstance(value, SCALARS) and getattr(value, "shape", None) == ():
         item = getattr(value, "item", None)
         plain = item() if callable(item) else value
-        # What Python has no type for, such as a longdouble, is its own item.
+        # The item of a type that Python does not have, such as longdouble, is of that type again.
         return float(plain) if type(plain) is type(value) and isinstance(plain, Real) else plain
     return value
 
 
 def config_json(value: Any) -> str:
-    """A configuration value as JSON; what JSON cannot express is stored as its repr."""
+    """Encode a configuration value as JSON; a value that JSON cannot express becomes its repr."""
     try:
         return msgspec.json.encode(jsonable(value)).decode()
     except Exception:
@@ -76,13 +31,18 @@ def config_json(value: Any) -> str:
 
 
 def jsonable(value: Any) -> Any:
-    """A value made of what JSON has; what it has not becomes a text."""
+    """Convert a value to dicts, lists and scalars of JSON, and whatever else to text.
+
+    NaN and the infinities become "NaN", "Infinity" and "-Infinity" (see
+    `trackai.values.non_finite`); NumPy scalars and enum members become the built-in value they
+    hold, sets become sorted lists.
+    """
     value = unwrapped(value)
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
     if value is None or type(value) in SCALARS:
         return value
-    for kind in (int, float, str):  # of NumPy, of an Enum: as what it is one
+    for kind in (int, float, str):  # subclasses: NumPy scalars, enum members
         if isinstance(value, kind):
             return getattr(kind, f"__{kind.__name__}__")(value)
     if isinstance(value, Mapping):
@@ -109,6 +69,7 @@ def _safe_repr(value: Any) -> str:
 
 
 def type_name(value: Any) -> str:
+    """The type of a value for an error message, with the shape of an array."""
     kind = type(value)
     name = (
         kind.__qualname__

@@ -1,7 +1,7 @@
-"""How a script ends is how its run ends: exceptions, sys.exit(), exit() and signals.
+"""Finishing the active run when its script ends: exceptions, sys.exit(), exit() and SIGTERM.
 
-Whatever the program itself has set up stays in force: hooks are called on, and a signal for which
-it has a handler is none of ours.
+The hooks of the program stay in force: previous hooks are called, and a signal for which the
+program has a handler is left to it.
 """
 
 from __future__ import annotations
@@ -25,18 +25,21 @@ _last_exit: tuple[FrameType, int] | None = None
 _finish: Callable[[EndState], None] | None = None
 
 
-def watch(finish: Callable[[EndState], None]) -> None:
-    """From now on, call `finish` with a state when the script ends."""
+def install(finish: Callable[[EndState], None]) -> None:
+    """Call `finish` with the state of the run when the script ends.
+
+    Later calls only add the handler of SIGTERM, if the first came from another thread.
+    """
     global _finish
     if _finish is None:
         _finish = finish
-        _watch_exceptions()
-        _watch_exit_codes()
+        _hook_exceptions()
+        _hook_exits()
         atexit.register(_at_exit)
-    _watch_sigterm()
+    _hook_sigterm()
 
 
-def _watch_exceptions() -> None:
+def _hook_exceptions() -> None:
     previous = sys.excepthook
 
     def note_failure(
@@ -49,7 +52,7 @@ def _watch_exceptions() -> None:
     sys.excepthook = note_failure
 
 
-def _watch_exit_codes() -> None:
+def _hook_exits() -> None:
     previous = sys.exit
 
     def note_exit(status: Any = None, /) -> NoReturn:
@@ -57,16 +60,16 @@ def _watch_exit_codes() -> None:
         previous(status)
 
     sys.exit = note_exit
-    # exit() and quit() raise SystemExit by themselves; both are of one class of the site module,
-    # which is not there under python -S, or where a shell has put its own in their place.
+    # exit() and quit() raise SystemExit without sys.exit(). Both are of one class of the site
+    # module, which python -S does not have and some shells replace.
     quitter: Any = type(getattr(builtins, "exit", None))
     if quitter.__name__ == "Quitter":
-        quits = quitter.__call__
+        previous_quit = quitter.__call__
 
         def note_quit(self: Any, code: Any = None) -> NoReturn:
             _note_exit(code)
-            quits(self, code)
-            raise SystemExit(code)  # what it does
+            previous_quit(self, code)
+            raise SystemExit(code)  # which the previous one does
 
         quitter.__call__ = note_quit
 
@@ -82,7 +85,7 @@ def _note_exit(status: Any) -> None:
 def _ended_by_exit() -> bool:
     """Whether the last exit() with a failure ended the script, rather than being caught.
 
-    If it was caught, the outermost frame has gone on to its end.
+    If it was caught, the outermost frame has moved on.
     """
     if _last_exit is None:
         return False
@@ -95,7 +98,7 @@ def _at_exit() -> None:
         _finish("failed" if _failed or _ended_by_exit() else "completed")
 
 
-def _watch_sigterm() -> None:
+def _hook_sigterm() -> None:
     # Only the main thread may set a handler, and only it can be interrupted by one.
     if threading.current_thread() is not threading.main_thread():
         return
@@ -104,8 +107,8 @@ def _watch_sigterm() -> None:
 
 
 def _on_sigterm(number: int, frame: FrameType | None) -> None:
-    """End the run, then die of the signal as if it had never been caught."""
-    signal.signal(number, signal.SIG_DFL)  # a second signal does not wait
+    """Finish the run as failed, then die of the signal as without a handler."""
+    signal.signal(number, signal.SIG_DFL)  # a second signal ends the process at once
     if _finish is not None:
         _finish("failed")
     os.kill(os.getpid(), number)

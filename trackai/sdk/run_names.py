@@ -1,4 +1,4 @@
-"""Readable names for runs that were given none."""
+"""Readable names for runs without a name."""
 
 from __future__ import annotations
 
@@ -19,7 +19,11 @@ _NOUNS = """
 
 
 def generate(number: int) -> str:
-    """A name like "brave-otter-12"; the number makes it unique in its project."""
-    # A generator of our own: the script's seed decides nothing here, and we do not advance it.
+    """Make up a name such as "brave-otter-12".
+
+    Args:
+        number: makes the name unique in its project.
+    """
+    # Not `random.choice`: scripts seed that generator, and expect that no library advances it.
     rng = random.SystemRandom()
     return f"{rng.choice(_ADJECTIVES)}-{rng.choice(_NOUNS)}-{number}"

@@ -1,4 +1,4 @@
-"""Points of deleted runs: marked here, deleted later by `trackai.store.upkeep.garbage`."""
+"""Series of deleted runs, whose points `trackai.store.upkeep.garbage` deletes later."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 async def mark(conn: Connection, run_id: int) -> None:
-    """Mark the points of a run for deletion, before its row is deleted."""
+    """Mark the series of a run for deletion; call it before the row of the run is deleted."""
     await conn.execute(
         "INSERT INTO deleted_series (series_id) SELECT id FROM series WHERE run_id = ?", (run_id,)
     )

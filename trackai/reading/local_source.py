@@ -1,0 +1,194 @@
+"""Runs in a database file, read and changed through the store."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from anyio.from_thread import start_blocking_portal
+
+from trackai.errors import NotFoundError
+from trackai.filters.parser import parse_field, parse_filter
+from trackai.reading.history import Curve
+from trackai.reading.source import check_change
+from trackai.store.catalogue import configs, projects, run_tables, runs, slugs, tags
+from trackai.store.charts import chart_records, charts
+from trackai.store.charts.smoothing import Smoothing
+from trackai.store.engine.database import Database
+from trackai.store.points import arrivals, curves, lineage, series
+from trackai.store.upkeep import deletion
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+    from pathlib import Path
+
+    from aiosqlite import Connection
+
+    from trackai.store.charts.chart_records import XAxis
+    from trackai.store.points.curves import Columns
+    from trackai.store.points.series import MetricSummary
+    from trackai.structs.records import ChartData, Project, Run, RunPage
+
+T = TypeVar("T")
+# Projects a page: all of them.
+_PAGE = 1_000_000
+
+
+class LocalSource:
+    """A database file. See `trackai.reading.source.Source`; all methods also raise StoreError.
+
+    The file is opened for each call, so that nothing stays open in a notebook.
+    """
+
+    def __init__(self, path: Path, *, create: bool = True) -> None:
+        """Make a source; nothing is opened yet.
+
+        Args:
+            path: the database file.
+            create: create the file if it does not exist; otherwise raise NotFoundError.
+        """
+        self._path = path
+        self._create = create
+
+    def projects(self) -> list[Project]:
+        return self._read(lambda conn: projects.list_page(conn, limit=_PAGE, offset=0))
+
+    def runs(
+        self,
+        project_id: int | None,
+        *,
+        filter: str | None,  # noqa: A002
+        sort: str,
+        ascending: bool,
+        limit: int,
+        offset: int,
+    ) -> RunPage:
+        tree = None if filter is None else parse_filter(filter)
+        return self._read(
+            lambda conn: run_tables.list_page(
+                conn,
+                run_tables.RunFilter(project_id=project_id, tree=tree),
+                sort_by=parse_field(sort, name="sort"),
+                sort_order="asc" if ascending else "desc",
+                limit=limit,
+                offset=offset,
+            )
+        )
+
+    def run(self, run_id: int) -> Run:
+        return self._read(lambda conn: runs.get(conn, run_id))
+
+    def resolve(self, text: str) -> Run:
+        return self._read(lambda conn: runs.resolve(conn, text))
+
+    def config(self, run_id: int) -> dict[str, Any]:
+        return self._read(lambda conn: configs.get(conn, run_id))
+
+    def figures(self, run_id: int) -> list[MetricSummary]:
+        return self._read(lambda conn: series.summaries(conn, run_id))
+
+    def points(self, run_id: int, path: str) -> Curve:
+        async def read(conn: Connection) -> Curve:
+            curve = Curve([], [], [])
+            for segments in await lineage.find(conn, run_id, path):
+                columns = await curves.read(conn, segments)
+                # Lists of a million points are copied only if there are several.
+                curve = _joined(curve, _curve(columns)) if curve.steps else _curve(columns)
+            return curve
+
+        return self._read(read)
+
+    def chart(
+        self, run_id: int, path: str, points: int, x: XAxis, smooth: float | None = None
+    ) -> ChartData:
+        async def read(db: Database) -> ChartData:
+            async with db.snapshot() as conn:
+                run = await runs.get(conn, run_id)
+                segments, *_ = await lineage.find(conn, run_id, path)
+                cursor = await arrivals.last(conn)
+                (chart,) = await charts.read(conn, [segments], points)
+                if smooth:
+                    smoothing = Smoothing(smooth, over_time=x != "step")
+                    await charts.smooth(conn, [segments], [chart], smoothing)
+            return chart_records.show(chart, lineage.as_one(segments), x, run.created_at, cursor)
+
+        return self._call(read)
+
+    def change(self, run_id: int, **fields: Any) -> Run:
+        check_change(fields)
+
+        async def change(conn: Connection) -> Run:
+            now = time.time_ns() // 1000
+            run = await runs.get(conn, run_id)
+            project_id = run.project_id
+            if "project" in fields:
+                project_id = (await projects.get_or_create(conn, fields["project"], now=now)).id
+            return await runs.change(
+                conn,
+                run_id,
+                slug=await slugs.keep_if_free(conn, project_id, run.run_id, run_id=run.id),
+                name=fields.get("name", run.name),
+                group_name=run.group_name,
+                notes=fields.get("notes", run.notes),
+                project_id=project_id,
+                now=now,
+            )
+
+        return self._write(change)
+
+    def tag(self, run_id: int, add: Sequence[str], remove: Sequence[str]) -> Run:
+        check_change({"tags": [*add]})
+
+        async def change(conn: Connection) -> Run:
+            await runs.get(conn, run_id)
+            await tags.remove(conn, run_id, remove)
+            await tags.add(conn, run_id, add)
+            await runs.touch(conn, run_id, now=time.time_ns() // 1000)
+            return await runs.get(conn, run_id)
+
+        return self._write(change)
+
+    def delete(self, run_id: int) -> None:
+        self._call(lambda db: deletion.delete_run(db, run_id))
+
+    def _read(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        async def read(db: Database) -> T:
+            async with db.read() as conn:
+                return await work(conn)
+
+        return self._call(read)
+
+    def _write(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        async def write(db: Database) -> T:
+            async with db.write() as conn:
+                return await work(conn)
+
+        return self._call(write)
+
+    def _call(self, work: Callable[[Database], Awaitable[T]]) -> T:
+        if not self._create and not self._path.exists():
+            raise NotFoundError(f"database {self._path} not found")
+
+        async def main() -> T:
+            db = Database(self._path)
+            try:
+                return await work(db)
+            finally:
+                await db.close()
+
+        # Not in the event loop of the caller, which may be running, as in a notebook.
+        with start_blocking_portal() as portal:
+            return portal.call(main)
+
+
+def _curve(columns: Columns) -> Curve:
+    steps: list[Any] = columns.steps if columns.axis == "step" else [None] * len(columns.steps)
+    return Curve(steps, columns.timestamps, columns.values)
+
+
+def _joined(curve: Curve, second: Curve) -> Curve:
+    return Curve(
+        curve.steps + second.steps,
+        curve.timestamps + second.timestamps,
+        curve.values + second.values,
+    )

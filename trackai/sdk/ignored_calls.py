@@ -1,0 +1,96 @@
+"""Calls and arguments of wandb and trackio that scripts may keep, and that do nothing here.
+
+What a script would miss is named in one warning, the first time.
+"""
+
+from __future__ import annotations
+
+import logging
+from types import SimpleNamespace
+from typing import Any
+
+from trackai.sdk.artifacts import Artifact
+
+logger = logging.getLogger("trackai")
+
+_warned: set[str] = set()
+
+# Arguments of wandb.init() that are accepted and ignored.
+IGNORED_ARGUMENTS = frozenset(
+    {
+        "allow_val_change", "anonymous", "config_exclude_keys", "config_include_keys", "dir",
+        "entity", "force", "fork_from", "job_type", "magic", "monitor_gym", "reinit",
+        "resume_from", "save_code", "sync_tensorboard", "tensorboard",
+    }
+)  # fmt: skip
+
+
+def warn_once(feature: str) -> None:
+    """Warn that a feature is not supported, the first time it is used."""
+    if feature not in _warned:
+        _warned.add(feature)
+        logger.warning("trackai does not support %s; it is ignored", feature)
+
+
+def warn_ignored_arguments(function: str, arguments: dict[str, Any]) -> None:
+    """Warn once about each argument that is not None.
+
+    Args:
+        function: the name of the function for the warning, such as "init".
+    """
+    for name, value in arguments.items():
+        if value is not None:
+            warn_once(f"the argument {name} of {function}()")
+
+
+def define_metric(*args: Any, **kwargs: Any) -> None:
+    """Do nothing; accepted for scripts written for wandb.
+
+    Minimum, maximum and last value are kept of every metric, and the dashboard chooses the x axis.
+    """
+
+
+def watch(*args: Any, **kwargs: Any) -> None:
+    """Do nothing but warn once; accepted for scripts written for wandb.
+
+    Log gradients and weights as `Histogram` instead.
+    """
+    warn_once("watch()")
+
+
+def unwatch(*args: Any, **kwargs: Any) -> None:
+    """Do nothing; accepted for scripts written for wandb."""
+
+
+def log_code(*args: Any, **kwargs: Any) -> None:
+    """Do nothing but warn once; accepted for scripts written for wandb.
+
+    Store code with `save("**/*.py")` instead.
+    """
+    warn_once("log_code()")
+
+
+def use_artifact(artifact: Artifact | str, *args: Any, **kwargs: Any) -> Artifact:
+    """Do nothing but warn once: the artifacts that a run uses are not recorded.
+
+    Args:
+        artifact: an artifact or its name.
+
+    Returns:
+        The artifact; for a name, an empty one of that name.
+    """
+    warn_once("use_artifact()")
+    return artifact if isinstance(artifact, Artifact) else Artifact(artifact)
+
+
+def login(*args: Any, **kwargs: Any) -> bool:
+    """Do nothing and return True; accepted for scripts written for wandb."""
+    return True
+
+
+def setup(*args: Any, **kwargs: Any) -> None:
+    """Do nothing; accepted for scripts written for wandb."""
+
+
+class Settings(SimpleNamespace):
+    """Settings of wandb: any keyword arguments are accepted, and `init` ignores them."""

@@ -1,0 +1,147 @@
+"""The files of a run that is being logged: saved files, artifacts, media, and its folder."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol
+
+from trackai.errors import InvalidInputError, NoActiveRunError
+from trackai.sdk import artifacts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from trackai.ingest.journal import Kept
+    from trackai.sdk.artifacts import Artifact, NamedFile
+    from trackai.sdk.media import Files, Media
+    from trackai.values.types import FileKind
+
+logger = logging.getLogger("trackai")
+
+
+class AppendFile(Protocol):
+    """Append the record of a file, whose bytes are stored already, to the journal."""
+
+    def __call__(
+        self, path: str, kind: FileKind, name: str, source: str, content: Kept
+    ) -> None: ...
+
+
+class StoredMedia(NamedTuple):
+    """An image, table or other media whose bytes are stored beside the journal.
+
+    Attributes:
+        path: the name under which it is logged.
+        number: its index among the media of that name; None for a single one.
+    """
+
+    path: str
+    number: int | None
+    media: Media
+    content: Kept
+
+
+class RunFiles:
+    """Stores files of one run: first their bytes beside the journal, then a record in it."""
+
+    def __init__(
+        self,
+        *,
+        is_finished: Callable[[], bool],
+        store_bytes: Callable[[Callable[[BinaryIO], object]], Kept],
+        append_file: AppendFile,
+    ) -> None:
+        """Make the files of a run.
+
+        Args:
+            is_finished: whether the run has been finished.
+            store_bytes: write a file beside the journal; raises OSError.
+            append_file: append the record of a file to the journal.
+        """
+        self._is_finished = is_finished
+        self._store_bytes = store_bytes
+        self._append_file = append_file
+        self._folder: str | None = None
+        self._saved: set[tuple[Path, int, int]] = set()
+
+    def save(self, files: Sequence[NamedFile]) -> None:
+        """Store files under their names."""
+        self._saved.update(file.version() for file in files)
+        self._store("file", [(file.name, file.path.name, file.path) for file in files])
+
+    def save_artifact(self, artifact: Artifact, aliases: Sequence[str]) -> None:
+        """Store the files of an artifact under its name, and under `name:alias` of each alias."""
+        path = f"{artifact.type}/{artifact.name}" if artifact.type else artifact.name
+        paths = (path, *(f"{path}:{alias}" for alias in aliases))
+        self._store(
+            "artifact", [(path, file.name, file.path) for path in paths for file in artifact.files]
+        )
+
+    def folder(self) -> str:
+        """The temporary folder of the run, which is created on the first call."""
+        if self._folder is None:
+            self._folder = tempfile.mkdtemp(prefix="trackai-run-")
+        return self._folder
+
+    def save_folder(self) -> None:
+        """Store the files in the folder, if there is one, and remove it."""
+        folder, self._folder = self._folder, None
+        if folder is None:
+            return
+        try:
+            files = artifacts.files_in(Path(folder))
+            # Scripts written for wandb save some of them themselves.
+            self.save([file for file in files if file.version() not in self._saved])
+        except (OSError, InvalidInputError, NoActiveRunError) as error:
+            logger.warning("could not store the files in %s: %s", folder, error)
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def store_media(self, files: Files) -> list[StoredMedia]:
+        """Store the bytes of the media of one call; what the disk refuses is left out.
+
+        Raises:
+            InvalidInputError: a file cannot be read, or a table cannot be encoded.
+        """
+        return [stored for path in files for stored in self._store_media(path, files)]
+
+    def _store_media(self, path: str, files: Files) -> Iterator[StoredMedia]:
+        for number, media in files[path]:
+            try:
+                opened = media.open()
+            except OSError as error:
+                raise _unreadable(path, error) from None
+            except (UnicodeEncodeError, RecursionError) as error:  # of a table
+                raise InvalidInputError(path, f"cannot be stored: {error}") from None
+            with opened as file:
+                content = self._copy(file)
+            if content is not None:
+                yield StoredMedia(path, number, media, content)
+
+    def _store(self, kind: FileKind, files: Sequence[tuple[str, str, Path]]) -> None:
+        for path, name, source in files:
+            if self._is_finished():
+                raise NoActiveRunError  # before a large file is copied for nothing
+            try:
+                opened = source.open("rb")
+            except OSError as error:
+                raise _unreadable(path, error) from None
+            with opened as file:
+                content = self._copy(file)
+            if content is not None:
+                self._append_file(path, kind, name, str(source.absolute()), content)
+
+    def _copy(self, file: BinaryIO) -> Kept | None:
+        """Copy a file beside the journal; None, with a warning, if the disk refuses it."""
+        try:
+            return self._store_bytes(lambda copy: shutil.copyfileobj(file, copy))
+        except OSError as error:
+            logger.warning("a logged file could not be stored: %s", error)
+            return None
+
+
+def _unreadable(path: str, error: OSError) -> InvalidInputError:
+    return InvalidInputError(path, f"cannot read its file: {error}")

@@ -1,0 +1,149 @@
+"""The run that a call of `init` asks for: its arguments, checked, without side effects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from trackai.errors import InvalidInputError
+from trackai.sdk.labels import check_name, check_notes, checked_tags
+
+if TYPE_CHECKING:
+    from trackai.settings import Settings
+
+Resume = Literal["never", "allow", "must"]
+Durability = Literal["process", "power"]
+
+_RESUME: tuple[Any, ...] = ("never", "allow", "must")
+# Further values of `resume` in wandb.init().
+_WANDB_RESUME: dict[Any, Resume] = {True: "allow", False: "never", "auto": "allow"}
+# Modes of wandb; all but "disabled" mean the same here.
+_MODES = ("online", "offline", "shared", "dryrun", "run", "disabled")
+
+
+class RunRequest(msgspec.Struct, kw_only=True, frozen=True):
+    """The run that a script asks for.
+
+    Attributes:
+        project: the name of the project, which is created if it does not exist.
+        name: the name of the run; None makes one up.
+        group: the group of a new run.
+        resume: whether to create a run, resume one, or either; see `trackai.init`.
+        run_id: the id of the run; several processes that pass the same one log to one run.
+        rank: the place of this process among them; None takes the next free one.
+        tags: tags to add to the run.
+        notes: notes that replace those of the run; None leaves them.
+        sync_each: wait after each call of `log` until it is on the disk.
+    """
+
+    project: str
+    name: str | None
+    group: str | None
+    resume: Resume
+    run_id: str | None = None
+    rank: int | None = None
+    tags: tuple[str, ...] = ()
+    notes: str | None = None
+    sync_each: bool = False
+
+
+class InitArguments(msgspec.Struct, kw_only=True, frozen=True):
+    """The checked arguments of `init` that choose and describe the run."""
+
+    project: str | None
+    name: str | None
+    group: str | None
+    id: str | None
+    tags: tuple[str, ...]
+    notes: str | None
+    config: Mapping[str, Any]
+    resume: Resume
+    durability: Durability
+    is_disabled: bool
+
+    def request(self, settings: Settings) -> RunRequest:
+        """Fill in what the environment says."""
+        resume = self.resume
+        if self.id is None and settings.run_id and resume == "never":
+            # TRACKAI_RUN_ID is set for several processes: all but the first find the run there.
+            resume = "allow"
+        return RunRequest(
+            project=self.project or settings.project,
+            name=self.name,
+            group=self.group,
+            resume=resume,
+            tags=self.tags,
+            notes=self.notes,
+            run_id=self.id or settings.run_id,
+            rank=settings.rank,
+            sync_each=self.durability == "power",
+        )
+
+
+def check_arguments(
+    *,
+    project: Any,
+    name: Any,
+    group: Any,
+    id: Any,  # noqa: A002
+    tags: Any,
+    notes: Any,
+    config: Any,
+    resume: Any,
+    durability: Any,
+    mode: Any,
+) -> InitArguments:
+    """Check arguments of `init`, and convert those of wandb.
+
+    Raises:
+        InvalidInputError: an argument has a value that is not allowed.
+        TypeError: an argument has a wrong type.
+    """
+    # As in wandb, an empty str means None.
+    name, group, id = (None if text == "" else text for text in (name, group, id))  # noqa: A001
+    for field, text in (("project", project), ("name", name), ("group", group), ("id", id)):
+        if text is not None:
+            check_name(field, text)
+    if notes is not None:
+        check_notes(notes)
+    tags = checked_tags(tags or ())
+    config = _checked_config(config)
+    if mode is not None and mode not in _MODES:
+        raise InvalidInputError("mode", f"must be one of {', '.join(_MODES)}, got {mode!r}")
+    resume = _checked_resume(resume, has_id=id is not None)
+    if durability not in ("process", "power"):
+        raise InvalidInputError("durability", f'must be "process" or "power", got {durability!r}')
+    return InitArguments(
+        project=project,
+        name=name,
+        group=group,
+        id=id,
+        tags=tags,
+        notes=notes,
+        config=config,
+        resume=resume,
+        durability=durability,
+        is_disabled=mode == "disabled",
+    )
+
+
+def _checked_config(config: Any) -> Mapping[str, Any]:
+    if config is None or isinstance(config, Mapping):
+        return config or {}
+    if not hasattr(config, "__dict__") or isinstance(config, type):
+        what = "a class" if isinstance(config, type) else type(config).__qualname__
+        raise TypeError(f"config: must be a mapping or an object with attributes, got {what}")
+    return dict(vars(config))
+
+
+def _checked_resume(resume: Any, *, has_id: bool) -> Resume:
+    if resume is None:
+        return "allow" if has_id else "never"
+    if isinstance(resume, str | bool):
+        resume = _WANDB_RESUME.get(resume, resume)
+    if resume not in _RESUME:
+        raise InvalidInputError("resume", f'must be "never", "allow" or "must", got {resume!r}')
+    checked: Resume = resume
+    return checked
