@@ -210,8 +210,8 @@ def make_newer(path: Path) -> None:
     ("make", "says"),
     [
         (make_sqlite, "another program"),
-        (lambda path: path.write_text("just text\n" * 100), "no SQLite database"),
-        (lambda path: path.mkdir(), "no file"),
+        (lambda path: path.write_text("just text\n" * 100), "not a SQLite database"),
+        (lambda path: path.mkdir(), "not a file"),
         (make_newer, "newer"),
     ],
 )

@@ -81,7 +81,7 @@ class RemoteSource:
                     (f"{project_slugs[run.project_id]}/{run.run_id}", run.id) for run in page.runs
                 ]
                 raise runs.ambiguous(text, names)
-        raise NotFoundError(f"no run {text!r} on the server")
+        raise NotFoundError(f"run {text!r} not found on the server")
 
     def _interpretations(self, text: str) -> Iterator[tuple[int | None, str | None]]:
         """Projects and filters that may find the run, in order of precedence."""
