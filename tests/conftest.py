@@ -1,4 +1,4 @@
-"""What many tests need: a database file of their own, a real server, real processes."""
+"""Shared fixtures: a database file, a real server, real processes."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     options = config.option
     if not config.pluginmanager.hasplugin("xdist") or hasattr(config, "workerinput"):
         return
-    whole = config.args_source is config.ArgsSource.TESTPATHS
-    if whole and options.numprocesses is None and not (options.usepdb or options.collectonly):
+    runs_all = config.args_source is config.ArgsSource.TESTPATHS
+    if runs_all and options.numprocesses is None and not (options.usepdb or options.collectonly):
         # Tests wait for half of their time: for processes, timers and the disk.
         options.numprocesses = min(2 * (os.cpu_count() or 1), 8)
     if options.numprocesses and options.dist == "no":
@@ -70,9 +70,9 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Install a missing browser before the workers start, since they print nothing."""
     config = session.config
-    whole = config.args_source is config.ArgsSource.TESTPATHS
-    workers = getattr(config.option, "numprocesses", None)  # without xdist there is no such option
-    if not whole or not workers or hasattr(config, "workerinput"):
+    runs_all = config.args_source is config.ArgsSource.TESTPATHS
+    workers = getattr(config.option, "numprocesses", None)  # an option of xdist
+    if not runs_all or not workers or hasattr(config, "workerinput"):
         return
     from scripts import browsers  # takes long to import
 
@@ -87,9 +87,9 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 def db_path(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Path]:
-    """A database file for this test, to which TRACKAI_DB_PATH points; there is none yet.
+    """The path of a database file that does not exist yet; TRACKAI_DB_PATH points to it.
 
-    With the server that tests share, it is the file of that server, which has been removed.
+    With the shared server, it is the path of that server's file, which has been removed.
     """
     path = tmp_path / "store" / "trackai.db"
     if "shared_server" in request.fixturenames:
@@ -126,7 +126,7 @@ async def db(db_path: Path, empty_database: Path) -> AsyncIterator[Database]:
 
 @pytest.fixture
 def run_python(db_path: Path, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run a script in a process of its own, from another folder; it logs to `db_path`."""
+    """Run a script in a new process, from another folder; it logs to `db_path`."""
 
     def run(script: str, *, check: bool = True, **env: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -143,7 +143,7 @@ def run_python(db_path: Path, tmp_path: Path) -> Callable[..., subprocess.Comple
 
 
 class Answer(NamedTuple):
-    """What a server said."""
+    """A response of a server."""
 
     status: int
     json: Any
@@ -157,7 +157,7 @@ class Server:
         self.url = url
         self.process = process
         self.db_path = db_path
-        self.link = ""  # that signs a browser in, where there is a key
+        self.link = ""  # the sign-in link of a server with a key
 
     def request(
         self,
@@ -182,7 +182,7 @@ class Server:
                 return _answer(error.code, error.read(), error.headers)
 
     def get(self, path: str) -> Any:
-        """The JSON of an answer that is 200."""
+        """The JSON of a response, which must be 200."""
         answer = self.request("GET", path)
         assert answer.status == 200, answer
         return answer.json
@@ -190,15 +190,18 @@ class Server:
 
 def _answer(status: int, data: bytes, headers: Any) -> Answer:
     is_json = "json" in headers.get("content-type", "")
-    said = (json.loads(data) if is_json else data.decode()) if data else None
-    return Answer(status, said, dict(headers.items()))
+    content = (json.loads(data) if is_json else data.decode()) if data else None
+    return Answer(status, content, dict(headers.items()))
 
 
 @contextmanager
 def serving(db_path: Path, *options: str, **env: str) -> Iterator[Server]:
-    """A real server on a free port, over a database that need not be there yet.
+    """Run a real server on a free port; its log must not contain a traceback.
 
-    It must not have anything to say about mistakes of ours.
+    Args:
+        db_path: the database, which is created if it does not exist.
+        options: options of `trackai serve`.
+        env: environment variables.
     """
     log = _log_of(db_path)
     with log.open("w") as stderr:
@@ -232,7 +235,7 @@ def serving(db_path: Path, *options: str, **env: str) -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Most tests ask this one: starting a server takes longer than most of them."""
+    """The server of most tests: starting one takes longer than most of them."""
     folder = tmp_path_factory.mktemp("shared")
     with serving(folder / "store" / "trackai.db") as server:
         yield server
@@ -240,8 +243,8 @@ def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def server(shared_server: Server, db_path: Path) -> Iterator[Server]:
-    """A real server over `db_path`, which is empty; other tests have used it before."""
-    if db_path != shared_server.db_path:  # the test asked for it when it had begun
+    """A real server with an empty database at `db_path`; earlier tests have used the server."""
+    if db_path != shared_server.db_path:  # requested after `db_path` was set up
         with serving(db_path) as server:
             yield server
         return
@@ -249,7 +252,8 @@ def server(shared_server: Server, db_path: Path) -> Iterator[Server]:
     before = len(log.read_text())
     yield shared_server
     assert shared_server.process.poll() is None
-    assert "Traceback" not in (said := log.read_text()[before:]), said
+    lines = log.read_text()[before:]
+    assert "Traceback" not in lines, lines
 
 
 def _log_of(db_path: Path) -> Path:
@@ -257,11 +261,11 @@ def _log_of(db_path: Path) -> Path:
 
 
 def _start_over(server: Server) -> None:
-    """Remove the database, as a user would, and wait until there is a new one."""
+    """Remove the database, as a user would, and wait until the server creates a new one."""
     server.db_path.unlink(missing_ok=True)
     spool = server.db_path.with_name(server.db_path.name + "-spool")
-    for left in spool.glob("*.journal*"):
-        left.unlink(missing_ok=True)
+    for journal in spool.glob("*.journal*"):
+        journal.unlink(missing_ok=True)
     shutil.rmtree(server.db_path.with_name(server.db_path.name + "-files"), ignore_errors=True)
     assert server.get("/api/projects") == []
     assert server.db_path.exists()
@@ -269,7 +273,7 @@ def _start_over(server: Server) -> None:
 
 @pytest.fixture
 def own_server(db_path: Path) -> Iterator[Server]:
-    """A real server over `db_path` that was started for this test, and that it may kill."""
+    """A real server that is started for one test, which may kill it."""
     with serving(db_path) as server:
         yield server
 
