@@ -1,4 +1,4 @@
-"""The browser of the dashboard's tests, pictures and benchmark: find one, or install one."""
+"""Find or install a browser for the dashboard's tests, screenshots and benchmark."""
 
 from __future__ import annotations
 
@@ -27,28 +27,31 @@ NAMES = (
 HELP = "uv run playwright install --with-deps chromium-headless-shell"
 _PLAYWRIGHT = [sys.executable, "-m", "playwright"]
 _SECONDS_TO_START = 30
-_SECONDS_TO_INSTALL = 300  # each command
+_SECONDS_TO_INSTALL = 300  # per command
 
 
 class BrowserNotFoundError(Exception):
-    """There is no browser, and none could be installed."""
+    """No browser was found or could be installed."""
 
 
 def provide() -> Path:
     """Find a browser, or install one.
 
+    Returns:
+        The path of its executable.
+
     Raises:
-        BrowserNotFoundError: With the command that installs a browser.
+        BrowserNotFoundError: The message has the command that installs a browser.
     """
     path = find()
     if path is not None:
         return path
     with exclusive("browser"):
-        return find() or install()  # another process may have installed one meanwhile
+        return find() or install()  # another process may just have installed one
 
 
 def find() -> Path | None:
-    """Find Chromium, Chrome or Edge: on PATH, in the usual places, or Playwright's own."""
+    """Find Chromium, Chrome or Edge: on PATH, at default paths, or installed by Playwright."""
     return next((path for path in _candidates() if path.is_file() and _starts(path)), None)
 
 
@@ -56,7 +59,7 @@ def install() -> Path:
     """Install a browser: Playwright's, else the system's package.
 
     Raises:
-        BrowserNotFoundError: With the command that installs a browser.
+        BrowserNotFoundError: The message has the command that installs a browser.
     """
     failures = []
     for commands in installations():
@@ -69,18 +72,18 @@ def install() -> Path:
             if path is not None:
                 return path
     raise BrowserNotFoundError(
-        "\n".join(["no browser found, and none could be installed. Install one:", f"    {HELP}",
-                   "What was tried:", *failures])
+        "\n".join(["browser not found and could not be installed; run", f"    {HELP}",
+                   "Failed commands:", *failures])
     )  # fmt: skip
 
 
 def installations() -> list[list[list[str]]]:
-    """The ways to install a browser on this machine, each a list of commands, best first."""
+    """Return the ways to install a browser on this machine, each a list of commands, best first."""
     download = [*_PLAYWRIGHT, "install", "chromium-headless-shell"]
     if shutil.which("apt-get") is None or not hasattr(os, "geteuid") or os.geteuid() != 0:
         return [[download]]
     return [
-        # The libraries are installed only if the browser does not start without.
+        # The libraries are installed only if the browser does not start without them.
         [download, [*_PLAYWRIGHT, "install-deps", "chromium-headless-shell"]],
         [
             ["apt-get", "update", "-qq"],
@@ -94,12 +97,12 @@ def _candidates() -> Iterator[Path]:
         path = shutil.which(name)
         if path is not None:
             yield Path(path)
-    yield from usual_places()
-    yield from _of_playwright()
+    yield from default_paths()
+    yield from _playwright_paths()
 
 
-def usual_places() -> list[Path]:
-    """Where the installers of Chromium, Chrome and Edge put them, on this operating system."""
+def default_paths() -> list[Path]:
+    """Return the default paths of Chromium, Chrome and Edge on this operating system."""
     if sys.platform == "win32":
         folders = [
             os.environ.get(name) for name in ("ProgramFiles", "ProgramFiles(x86)", "LocalAppData")
@@ -129,30 +132,30 @@ def usual_places() -> list[Path]:
     ]
 
 
-def _of_playwright() -> list[Path]:
+def _playwright_paths() -> list[Path]:
     with sync_playwright() as playwright:
-        full = Path(playwright.chromium.executable_path)
+        chromium = Path(playwright.chromium.executable_path)
     # .../chromium-1255/chrome-linux64/chrome
     # .../chromium_headless_shell-1255/chrome-headless-shell-linux64/chrome-headless-shell
-    folder = full.parents[1]
+    folder = chromium.parents[1]
     revision = folder.name.rpartition("-")[2]
     shells = folder.parent.glob(f"chromium_headless_shell-{revision}/*/*headless?shell*")
-    return [full, *(path for path in shells if path.suffix in ("", ".exe"))]
+    return [chromium, *(path for path in shells if path.suffix in ("", ".exe"))]
 
 
 def _starts(path: Path) -> bool:
-    """Whether a program runs: a stub, or one whose libraries are missing, does not."""
+    """Whether a program starts. A stub does not, nor a program with missing libraries."""
     if sys.platform == "win32":
-        return True  # it would open a window
+        return True  # `--version` opens a window there
     try:
-        answer = subprocess.run([path, "--version"], capture_output=True, timeout=_SECONDS_TO_START)
+        result = subprocess.run([path, "--version"], capture_output=True, timeout=_SECONDS_TO_START)
     except (OSError, subprocess.TimeoutExpired):
         return False
-    return answer.returncode == 0
+    return result.returncode == 0
 
 
 def _run(command: list[str]) -> str | None:
-    """Run a command; returns why it failed."""
+    """Run a command; return why it failed, or None."""
     with tempfile.TemporaryFile("w+", errors="replace") as output:
         try:
             process = subprocess.Popen(
@@ -161,7 +164,7 @@ def _run(command: list[str]) -> str | None:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                start_new_session=True,  # what it starts is stopped with it
+                start_new_session=True,  # so that `_kill` stops its children too
             )
         except FileNotFoundError:
             return "not found"
@@ -185,7 +188,7 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 @contextmanager
 def exclusive(name: str) -> Iterator[None]:
-    """Wait until no other process installs what has that name."""
+    """Hold a lock between processes, for the installation of `name`."""
     path = Path(tempfile.gettempdir(), f"trackai-tests-{name}.lock")
     fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
