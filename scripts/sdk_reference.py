@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "sdk.md"
-# Documented here, because a str or None has no docstring of its own.
+# Documented here, because a str or None has no docstring.
 VALUES = {
     "__version__": "The version of the package, a str.",
     "run": "The active run, or None.",
     "summary": "The summary of the active run: the last value of each metric.",
 }
-# Public names by section. Each name of `trackai.__all__` must be in one of them.
+# Public names by section. Each name of `trackai.__all__` must be in a section.
 SECTIONS = {
     "Logging": (
         "init", "log", "log_system", "finish", "save", "log_artifact", "alert",
@@ -41,8 +41,8 @@ SECTIONS = {
     ),
     "Version": ("__version__",),
 }  # fmt: skip
-# Classes that are not public but whose objects are returned, each after the public name that
-# returns it. They are in the module of another class, or imported there.
+# Classes that are not public but are returned by public names: each is documented after the name
+# that returns it, and looked up in that name's module.
 RETURNED = {
     "Run": ("Config", "Summary"),
     "Api": ("Runs", "StoredRun"),
@@ -50,7 +50,7 @@ RETURNED = {
     "History": ("Curve",),
     "show": ("Dashboard", "Server"),
 }
-# Methods that only TrackAI itself calls.
+# Methods that only TrackAI calls.
 _INTERNAL = {
     "before_fork", "before_child_runs", "monitor", "open", "file_name", "without_files", "json",
 }  # fmt: skip
@@ -58,7 +58,7 @@ _INTRODUCTION = """\
 `scripts/sdk_reference.py` writes this page from the docstrings. The guides are
 [Logging](logging.md) and [Reading in Python](reading.md)."""
 _WIDTH = 88
-# "Args:", a blank or indented block, until the next heading or the end.
+# A heading such as "Args:" and its indented or blank lines.
 _BLOCK = re.compile(
     r"^(Args|Attributes|Example|Returns|Yields|Raises):\n((?:[ \t]+.*\n?|\n)+)", re.MULTILINE
 )
@@ -77,7 +77,7 @@ def page() -> str:
 
 
 def missing_docstrings() -> list[str]:
-    """Return the names of public things and of their members that have no docstring."""
+    """Return the public names, and the members of public classes, that have no docstring."""
     missing = []
     for name in trackai.__all__:
         if name in VALUES:
@@ -87,15 +87,17 @@ def missing_docstrings() -> list[str]:
             missing.append(name)
         if inspect.isclass(value):
             missing += [
-                f"{name}.{member}" for member, it in _members(value) if not inspect.getdoc(it)
+                f"{name}.{member}"
+                for member, attribute in _members(value)
+                if not inspect.getdoc(attribute)
             ]
     return missing
 
 
 def _own_docstring(value: Any) -> str:
-    """The docstring of a function or class, not one that it inherits; of an object, its class's."""
-    holder = value if inspect.isclass(value) or inspect.isfunction(value) else type(value)
-    return inspect.cleandoc(vars(holder).get("__doc__") or holder.__doc__ or "")
+    """The docstring of a function, a class or an object's class, ignoring inherited ones."""
+    owner = value if inspect.isclass(value) or inspect.isfunction(value) else type(value)
+    return inspect.cleandoc(vars(owner).get("__doc__") or owner.__doc__ or "")
 
 
 def _contents() -> str:
@@ -112,7 +114,7 @@ def _link(text: str, heading: str) -> str:
 
 
 def _heading(name: str) -> str:
-    """Anchors ignore case: `trackai.run` and `Run` need headings of their own."""
+    """Anchors ignore case, so functions have the prefix `trackai.`: `trackai.run` and `Run`."""
     is_class = name not in VALUES and inspect.isclass(getattr(trackai, name))
     return name if is_class else f"trackai.{name}"
 
@@ -128,16 +130,17 @@ def _public(name: str) -> list[str]:
         parts = [heading, _signature(f"trackai.{name}", value), *_markdown(value)]
     else:
         parts = [heading, *_markdown(value)]
-    for other in RETURNED.get(name, ()):
-        parts += _returned(value, other)
+    for class_name in RETURNED.get(name, ()):
+        parts += _returned(value, class_name)
     return parts
 
 
 def _returned(neighbour: Any, name: str) -> list[str]:
-    found = getattr(sys.modules[neighbour.__module__], name)
-    parts = _class(name, found, constructor=False)
-    for other in RETURNED.get(name, ()):
-        parts += _returned(found, other)
+    """The section of a class that is not public, from the module of `neighbour`."""
+    cls = getattr(sys.modules[neighbour.__module__], name)
+    parts = _class(name, cls, constructor=False)
+    for class_name in RETURNED.get(name, ()):
+        parts += _returned(cls, class_name)
     return parts
 
 
@@ -166,7 +169,7 @@ def _class(name: str, cls: type, *, constructor: bool = True) -> list[str]:
 
 
 def _members(cls: type) -> list[tuple[str, Any]]:
-    """Public methods and properties in the order of the source, inherited ones first."""
+    """Public methods and properties in source order, those of base classes first."""
     members: dict[str, Any] = {}
     for base in reversed(cls.__mro__):
         if not base.__module__.startswith("trackai.") or issubclass(base, BaseException):
@@ -195,7 +198,7 @@ def _signature(name: str, function: Any) -> str:
     end = "" if returns in ("", "None") else f" -> {returns}"
     line = f"{name}({', '.join(parameters)}){end}"
     if len(line) > _WIDTH:
-        line = f"{name}(\n" + "".join(f"    {one},\n" for one in parameters) + f"){end}"
+        line = f"{name}(\n" + "".join(f"    {parameter},\n" for parameter in parameters) + f"){end}"
     return f"```python\n{line}\n```"
 
 
@@ -213,7 +216,7 @@ def _parameter(parameter: inspect.Parameter, types: Mapping[str, Any]) -> str:
 
 
 def _annotation(annotation: Any, types: Mapping[str, Any]) -> str:
-    """An annotation as it was written, with the values of a literal in place of its alias."""
+    """An annotation as it is written, with an alias of a `Literal` expanded."""
     if annotation is inspect.Signature.empty:
         return ""
 
@@ -265,12 +268,12 @@ def _list(title: str, text: str) -> str:
 
 
 def _names(text: str) -> str:
-    """The names before the colon of an entry, as code."""
+    """The comma-separated names of an entry, as code."""
     return ", ".join(f"`{name}`" for name in text.split(", "))
 
 
 def main() -> None:
-    """Write the reference."""
+    """Write docs/sdk.md."""
     PAGE.write_text(page(), encoding="utf-8")
 
 
