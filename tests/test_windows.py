@@ -1,7 +1,7 @@
-"""The branch for Windows, in a simulation on Unix without `fcntl` and `fork`.
+"""The Windows code paths, simulated on Unix without `fcntl` and `fork`.
 
-Locks are made by `flock`; like those of Windows they belong to the open file. An open file can be
-neither removed nor renamed.
+Locks use `flock`; as on Windows, they belong to the open file. An open file cannot be removed or
+renamed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 WINDOWS = """
 import fcntl, os, signal, sys, types
-import anyio, anyio.from_thread, anyio._backends._asyncio, aiosqlite, msgspec  # for Unix
+import anyio, anyio.from_thread, anyio._backends._asyncio, aiosqlite, msgspec  # need fcntl on Unix
 
 def locking(fd, mode, count):
     assert os.lseek(fd, 0, os.SEEK_CUR) < 1 << 31
@@ -71,7 +71,7 @@ def stored(db_path: Path) -> list[tuple[str, int]]:
         return connection.execute("SELECT state, points FROM run_overview ORDER BY id").fetchall()
 
 
-def test_a_run_is_logged_and_finished(db_path: Path) -> None:
+def test_run_is_logged_and_finished(db_path: Path) -> None:
     result = run(
         db_path,
         """
@@ -85,7 +85,7 @@ def test_a_run_is_logged_and_finished(db_path: Path) -> None:
     assert not list(db_path.parent.glob("*-spool/*.journal*"))
 
 
-def test_the_journal_of_a_killed_process_is_recovered(db_path: Path) -> None:
+def test_journal_of_a_killed_process_is_recovered(db_path: Path) -> None:
     log = """
         import os, signal
         run = trackai.init(project="p")
@@ -120,7 +120,7 @@ def test_the_journal_of_a_killed_process_is_recovered(db_path: Path) -> None:
     assert not list(db_path.parent.glob("*-spool/*.journal"))
 
 
-def test_a_run_that_is_alive_is_left_alone(db_path: Path) -> None:
+def test_journal_of_a_live_run_is_locked(db_path: Path) -> None:
     result = run(
         db_path,
         """
@@ -128,8 +128,7 @@ def test_a_run_that_is_alive_is_left_alone(db_path: Path) -> None:
         from pathlib import Path
         run = trackai.init(project="p", name="r")
         run.log({"x": 1.0})
-        own = Path(os.environ["TRACKAI_DB_PATH"] + "-spool").glob("*.journal")
-        [path] = own
+        [path] = Path(os.environ["TRACKAI_DB_PATH"] + "-spool").glob("*.journal")
         fd = os.open(path, os.O_RDWR)
         assert not trackai.locks.try_lock(fd)
         os.close(fd)

@@ -301,12 +301,12 @@ def test_a_full_disk_is_reported_once(db_path: Path, run_python: Callable[..., A
         run.finish()
         """
     )
-    said = [line.partition(":")[0] for line in result.stderr.splitlines()]
-    assert said[0] == "the journal cannot be written, points are held in memory for now"
-    assert said[1].startswith("no more points can be held in memory")
-    assert said[2] == "the journal can be written again"
-    assert said[3].endswith("calls of log() could not be stored")
-    assert len(said) == 4, result.stderr
+    messages = [line.partition(":")[0] for line in result.stderr.splitlines()]
+    assert messages[0] == "the journal cannot be written, points are held in memory for now"
+    assert messages[1].startswith("no more points can be held in memory")
+    assert messages[2] == "the journal can be written again"
+    assert messages[3].endswith("calls of log() could not be stored")
+    assert len(messages) == 4, result.stderr
     assert "None" not in result.stderr
     assert 100 in stored(db_path)
 

@@ -1,4 +1,4 @@
-"""What people see at the sqlite3 prompt: the views, and the queries of the documents."""
+"""The SQL views, and the example queries in the docs."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ if TYPE_CHECKING:
     from trackai.store.engine.database import Database
 
 SECOND = 1_000_000
-BEGAN = 1_700_000_000 * SECOND  # 2023-11-14 22:13:20
+STARTED = 1_700_000_000 * SECOND  # 2023-11-14 22:13:20
 
 
 @pytest.fixture
 async def prompt(db: Database) -> AsyncIterator[sqlite3.Connection]:
-    """A run of 90 seconds as another program sees it that opens the file."""
+    """A plain `sqlite3` connection to a database with a 90-second run and an empty one."""
     async with db.write() as conn:
-        project = await projects.create(conn, "my-project", "my-slug", now=BEGAN)
+        project = await projects.create(conn, "my-project", "my-slug", now=STARTED)
         run = await runs.create(
             conn, uid="u", project_id=project.id, slug="experiment-1", name="Experiment",
-            group_name="g", now=BEGAN,
+            group_name="g", now=STARTED,
         )  # fmt: skip
         writer_id = await writers.get_or_create(
-            conn, uid="w", run_id=run.id, attempt=1, rank=0, host="h", pid=1, now=BEGAN
+            conn, uid="w", run_id=run.id, attempt=1, rank=0, host="h", pid=1, now=STARTED
         )
         await configs.put(conn, run.id, {"lr": "0.1"})
-        times = [BEGAN + 250_000, BEGAN + SECOND]
+        times = [STARTED + 250_000, STARTED + SECOND]
         columns = [
             Column("loss", "step", [0, 0.5], times, [2.0, math.nan]),
             Column("accuracy", "step", [0, 1], times, [0.25, 0.75]),
@@ -46,9 +46,9 @@ async def prompt(db: Database) -> AsyncIterator[sqlite3.Connection]:
         await metrics.append(conn, run.id, writer_id, columns)
         await runs.create(
             conn, uid="u2", project_id=project.id, slug="empty", name=None, group_name=None,
-            now=BEGAN + SECOND,
+            now=STARTED + SECOND,
         )  # fmt: skip
-        await runs.set_state(conn, run.id, "completed", now=BEGAN + 90 * SECOND)
+        await runs.set_state(conn, run.id, "completed", now=STARTED + 90 * SECOND)
     await db.close()
     with closing(sqlite3.connect(db.path)) as connection:
         yield connection
@@ -76,10 +76,10 @@ def test_runs(prompt: sqlite3.Connection) -> None:
 
 
 def test_metrics(prompt: sqlite3.Connection) -> None:
-    found = rows(prompt, "SELECT * FROM metric_overview ORDER BY metric")
+    metric_rows = rows(prompt, "SELECT * FROM metric_overview ORDER BY metric")
     common = {"project": "my-project", "run": "experiment-1", "kind": "number", "points": 2}
     common["last_time"] = "2023-11-14 22:13:21"
-    assert found == [
+    assert metric_rows == [
         common | {"metric": "accuracy", "last": 0.75, "min": 0.25, "max": 0.75, "mean": 0.5,
                   "nans": 0, "last_step": 1},
         common | {"metric": "gpu", "last": 20, "min": 10, "max": 20, "mean": 15.0,
@@ -102,17 +102,17 @@ def test_points_and_configuration(prompt: sqlite3.Connection) -> None:
     ]
 
 
-def test_the_queries_of_the_documents(prompt: sqlite3.Connection) -> None:
+def test_queries_in_the_docs(prompt: sqlite3.Connection) -> None:
     root = Path(__file__).parents[2]
     page = (root / "docs" / "sql.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```sql\n(.*?)```", page, re.DOTALL)
     queries = [query for block in blocks for query in block.split(";") if query.strip()]
     assert len(queries) >= 5
-    found = [prompt.execute(query).fetchall() for query in queries]
-    assert [("experiment-1", 0.75, 0.75)] in found
-    assert [(0, "2023-11-14 22:13:20.250", 2.0), (0.5, "2023-11-14 22:13:21.000", None)] in found
-    assert [("experiment-1", "0.1", 2.0)] in found
-    assert [("my-project", "experiment-1", "loss", 1, 0.5)] in found
+    results = [prompt.execute(query).fetchall() for query in queries]
+    assert [("experiment-1", 0.75, 0.75)] in results
+    assert [(0, "2023-11-14 22:13:20.250", 2.0), (0.5, "2023-11-14 22:13:21.000", None)] in results
+    assert [("experiment-1", "0.1", 2.0)] in results
+    assert [("my-project", "experiment-1", "loss", 1, 0.5)] in results
     readme = (root / "README.md").read_text(encoding="utf-8")
     statistics = re.search(r'trackai\.db "(SELECT\s+\(SELECT COUNT.*?)"', readme, re.DOTALL)
     assert statistics is not None

@@ -1,4 +1,4 @@
-"""NaN, the infinities and booleans, as they are stored, in JSON and in Python."""
+"""NaN, infinities and booleans: their stored, JSON and Python values."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from trackai.values.non_finite import json_value, python_value
 
 
 @pytest.mark.parametrize(
-    ("stored", "kind", "shown", "computed"),
+    ("stored", "kind", "in_json", "in_python"),
     [
         (None, "number", "NaN", math.nan),
         (math.inf, "number", "Infinity", math.inf),
@@ -25,9 +25,11 @@ from trackai.values.non_finite import json_value, python_value
         ("a", "number", "a", "a"),
     ],
 )
-def test_the_one_rule(stored: Any, kind: Any, shown: Any, computed: Any) -> None:
-    assert json_value(stored, kind) == shown
-    assert type(json_value(stored, kind)) is type(shown)
-    assert repr(python_value(stored, kind)) == repr(computed)
-    # Every value is one that strict JSON has.
+def test_stored_values_in_json_and_python(
+    stored: Any, kind: Any, in_json: Any, in_python: Any
+) -> None:
+    assert json_value(stored, kind) == in_json
+    assert type(json_value(stored, kind)) is type(in_json)
+    assert repr(python_value(stored, kind)) == repr(in_python)
+    # Strict JSON has no NaN or Infinity literals.
     assert json.dumps(json_value(stored, kind), allow_nan=False)
