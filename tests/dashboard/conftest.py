@@ -1,4 +1,4 @@
-"""A real browser, whose pages must not complain, and whether everybody can use them."""
+"""Fixtures for tests in a real browser: no console messages, and accessibility checks."""
 
 from __future__ import annotations
 
@@ -17,21 +17,20 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, BrowserContext, Locator, Page
 
-# Chromium looks for updates and the like; this machine may have no network.
+# Without these, Chromium checks for updates; the machine may be offline.
 ARGUMENTS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync"
 ).split()
-# A loaded machine is slow; nothing here is about speed.
-PATIENCE = 60_000
-expect.set_options(timeout=PATIENCE)
-
+# Milliseconds. These tests do not measure speed, and a loaded machine is slow.
+TIMEOUT = 60_000
+expect.set_options(timeout=TIMEOUT)
 
 BROWSER = pytest.StashKey[Path | browsers.BrowserNotFoundError]()
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Install a browser before the first test: it takes longer than a test may."""
+    """Install a browser before the first test: installing takes longer than a test's timeout."""
     fixtures = {name for item in session.items for name in getattr(item, "fixturenames", ())}
     if "browser" in fixtures and not session.config.option.collectonly:
         reporter = session.config.pluginmanager.get_plugin("terminalreporter")
@@ -45,7 +44,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 @pytest.fixture(scope="module")
 def browser(pytestconfig: pytest.Config) -> Iterator[Browser]:
-    """Chromium, one for the tests of a module."""
+    """A Chromium process, shared by the tests of a module."""
     path = pytestconfig.stash[BROWSER]
     if isinstance(path, browsers.BrowserNotFoundError):
         pytest.fail(str(path), pytrace=False)
@@ -57,10 +56,10 @@ def browser(pytestconfig: pytest.Config) -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def context(browser: Browser) -> Iterator[BrowserContext]:
-    """One window for the tests of a module: what it has fetched once, it has."""
+    """A browser context, shared by the tests of a module so that they share its cache."""
     context = browser.new_context(viewport={"width": 1400, "height": 900})
-    context.set_default_timeout(PATIENCE)
-    # With no page open, Chromium ends processes that the next page starts again.
+    context.set_default_timeout(TIMEOUT)
+    # With no page open, Chromium stops processes that the next page has to restart.
     context.new_page()
     yield context
     context.close()
@@ -68,51 +67,62 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 
 @pytest.fixture
 def page(context: BrowserContext) -> Iterator[Page]:
-    """A page that must not write anything to the console."""
+    """A page that fails the test if it writes to the console."""
     page = context.new_page()
-    said: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
+    messages: list[str] = []
+    page.on("console", lambda message: messages.append(message.text))
+    page.on("pageerror", lambda error: messages.append(str(error)))
     yield page
     page.close()
-    assert said == []
+    assert messages == []
 
 
-def until(page: Page, check: Callable[[], bool | None]) -> None:
-    """Do it until it does not fail and is not False.
+def wait_until(page: Page, check: Callable[[], bool | None]) -> None:
+    """Repeat a check until it neither fails nor returns False.
 
-    For what comes later than what can be waited for, and for what has to be done again: a chart
-    that is drawn anew under the mouse does not know that it is pointed at.
+    For conditions that `expect` cannot wait for, and for actions that must be repeated: a chart
+    that is redrawn under a resting mouse gets no mouse event.
+
+    Raises:
+        AssertionError: The check still fails after `TIMEOUT`.
     """
-    deadline = time.monotonic() + PATIENCE / 1000
+    deadline = time.monotonic() + TIMEOUT / 1000
     while True:
         try:
             if check() is not False:
                 return
-            problem: Exception | None = None
+            failure: Exception | None = None
         except (AssertionError, Error) as error:
-            problem = error
+            failure = error
         if time.monotonic() > deadline:
-            raise AssertionError("it does not come to be") from problem
+            raise AssertionError("the check did not succeed in time") from failure
         page.wait_for_timeout(100)
 
 
 def hover(locator: Locator, x: float, y: float) -> None:
-    """Move the mouse to a part of an element, shares of its width and height, where it rests."""
+    """Move the mouse to a point of an element, given as shares of its width and height."""
     box = locator.bounding_box()
     assert box is not None
     locator.hover(position={"x": box["width"] * x, "y": box["height"] * y}, timeout=5000)
 
 
-def serious_findings(page: Page, *rules: str) -> list[Any]:
-    """What axe finds, by all of its rules or these, that keeps people from using the page."""
+def accessibility_violations(page: Page, *rules: str) -> list[Any]:
+    """Run axe on the page; return its serious and critical violations.
+
+    Args:
+        page: The page to check.
+        rules: Names of axe rules. All rules if empty.
+
+    Returns:
+        For each violation, the rule, the HTML of the first element and axe's first reason.
+    """
     page.evaluate((install() / "axe-core" / "axe.min.js").read_text())
     options: dict[str, Any] = {"resultTypes": ["violations"]}
     if rules:
         options["runOnly"] = list(rules)
-    found = page.evaluate("async (options) => (await axe.run(options)).violations", options)
+    violations = page.evaluate("async (options) => (await axe.run(options)).violations", options)
     return [
-        (one["id"], one["nodes"][0]["html"], one["nodes"][0]["any"][:1])
-        for one in found
-        if one["impact"] in ("serious", "critical")
+        (violation["id"], violation["nodes"][0]["html"], violation["nodes"][0]["any"][:1])
+        for violation in violations
+        if violation["impact"] in ("serious", "critical")
     ]

@@ -1,4 +1,4 @@
-"""Runs side by side: what differs, what is best, and how the one goes with the other."""
+"""The comparison of runs: differences, best values, parallel coordinates and scatter plot."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.conftest import serving
-from tests.dashboard.conftest import hover, serious_findings
+from tests.dashboard.conftest import accessibility_violations, hover
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from tests.conftest import Server
 
-# A loss that falls with the rate, an accuracy that rises, and a key that only some have.
+# The loss falls with the learning rate, the accuracy rises; only odd runs have the key `some`.
 RUNS = """
 import trackai
 for number in range(200):
@@ -40,7 +40,7 @@ for number in range(200):
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server over two hundred runs."""
+    """A server with two hundred runs."""
     path = tmp_path_factory.mktemp("store") / "store" / "trackai.db"
     env = {**os.environ, "TRACKAI_DB_PATH": str(path)}
     subprocess.run([sys.executable, "-c", RUNS], env=env, check=True, capture_output=True)
@@ -48,9 +48,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-def _address(server: Server, count: int, more: str = "") -> str:
+def _compare_url(server: Server, count: int, parameters: str = "") -> str:
     runs = ",".join(str(number) for number in range(1, count + 1))
-    return f"{server.url}/?view=compare&project=1&runs={runs}{more}"
+    return f"{server.url}/?view=compare&project=1&runs={runs}{parameters}"
 
 
 def _row(page: Page, name: str) -> Locator:
@@ -58,7 +58,7 @@ def _row(page: Page, name: str) -> Locator:
     return page.get_by_role("row").filter(has=header)
 
 
-def test_chosen_runs_are_compared_and_the_way_leads_back(served: Server, page: Page) -> None:
+def test_going_back_keeps_the_selected_runs(served: Server, page: Page) -> None:
     page.goto(f"{served.url}/?project=1&runs=198,199,200")
     page.get_by_role("link", name="Compare").click()
     expect(page.get_by_role("heading", name="Compare 3 runs")).to_be_visible()
@@ -67,10 +67,8 @@ def test_chosen_runs_are_compared_and_the_way_leads_back(served: Server, page: P
     expect(page.get_by_role("checkbox", name=re.compile("Show"), checked=True)).to_have_count(3)
 
 
-def test_only_keys_that_differ_are_shown_until_all_are_asked_for(
-    served: Server, page: Page
-) -> None:
-    page.goto(_address(served, 2))
+def test_identical_keys_are_hidden_by_default(served: Server, page: Page) -> None:
+    page.goto(_compare_url(served, 2))
     expect(_row(page, "lr").get_by_role("cell")).to_have_text(["1", "0.1"])
     expect(_row(page, "some").get_by_role("cell")).to_have_text(["\u2013", "true"])
     expect(_row(page, "a, b").get_by_role("cell")).to_have_text(["0", "1"])
@@ -81,10 +79,8 @@ def test_only_keys_that_differ_are_shown_until_all_are_asked_for(
     expect(_row(page, "data")).to_have_count(1)
 
 
-def test_the_best_is_marked_and_which_way_is_better_can_be_changed(
-    served: Server, page: Page
-) -> None:
-    page.goto(_address(served, 5, "&figure=min"))
+def test_best_value_follows_the_chosen_direction(served: Server, page: Page) -> None:
+    page.goto(_compare_url(served, 5, "&figure=min"))
     loss = page.get_by_role("row").filter(has=page.locator('th[title="val/loss"]'))
     expect(loss.locator(".best")).to_have_text("0.75 best")
     accuracy = page.get_by_role("row").filter(has=page.locator('th[title="val/accuracy"]'))
@@ -96,16 +92,16 @@ def test_the_best_is_marked_and_which_way_is_better_can_be_changed(
     expect(page).to_have_url(re.compile("better=more"))
     loss.get_by_role("button", name="Higher val/loss is better").click()
     expect(page).not_to_have_url(re.compile("better="))
-    # Of what nobody knows which way is better, none is the best, until somebody says so.
-    load = page.get_by_role("row").filter(has=page.locator('th[title="gpu_util"]'))
-    ways = {"Neither higher nor lower": [], "Higher": ["5 best"], "Lower": ["1 best"]}
-    for way, best in ways.items():
-        expect(load.locator(".best")).to_have_text(best)
-        load.get_by_role("button", name=f"{way} gpu_util is better").click()
-    expect(load.locator(".best")).to_have_count(0)
+    # Without a known direction, no value is best until the user chooses one.
+    utilisation = page.get_by_role("row").filter(has=page.locator('th[title="gpu_util"]'))
+    directions = {"Neither higher nor lower": [], "Higher": ["5 best"], "Lower": ["1 best"]}
+    for direction, best in directions.items():
+        expect(utilisation.locator(".best")).to_have_text(best)
+        utilisation.get_by_role("button", name=f"{direction} gpu_util is better").click()
+    expect(utilisation.locator(".best")).to_have_count(0)
 
 
-def test_numbers_keep_their_zeros(server: Server, page: Page) -> None:
+def test_numbers_keep_trailing_zeros(server: Server, page: Page) -> None:
     project = server.request("POST", "/api/projects", {"name": "p", "project_id": "p"}).json["id"]
     for name, value in {"one": 20000.25, "two": 300000.25, "three": 0.5}.items():
         new = {"project_id": project, "run_id": name, "state": "completed"}
@@ -117,8 +113,8 @@ def test_numbers_keep_their_zeros(server: Server, page: Page) -> None:
     expect(tokens.get_by_role("cell")).to_have_text(["20000", "300000", "0.5"])
 
 
-def test_a_range_of_an_axis_chooses_runs(served: Server, page: Page) -> None:
-    page.goto(_address(served, 30))
+def test_axis_range_selects_runs(served: Server, page: Page) -> None:
+    page.goto(_compare_url(served, 30))
     parallel = page.get_by_role("region", name="Parallel coordinates")
     expect(parallel.locator("svg > g > path")).to_have_count(30)
     grip = parallel.get_by_role("slider", name="Range of val/loss.min").locator(".grip")
@@ -134,8 +130,8 @@ def test_a_range_of_an_axis_chooses_runs(served: Server, page: Page) -> None:
     expect(page.get_by_role("heading", name="Compare 6 runs")).to_be_visible()
 
 
-def test_a_drag_that_is_taken_away_chooses_nothing(served: Server, page: Page) -> None:
-    page.goto(_address(served, 10))
+def test_interrupted_drag_selects_nothing(served: Server, page: Page) -> None:
+    page.goto(_compare_url(served, 10))
     parallel = page.get_by_role("region", name="Parallel coordinates")
     grip = parallel.get_by_role("slider", name="Range of val/loss.min").locator(".grip")
     grip.evaluate(
@@ -153,8 +149,8 @@ def test_a_drag_that_is_taken_away_chooses_nothing(served: Server, page: Page) -
     expect(page.get_by_text("runs in range")).to_have_count(0)
 
 
-def test_the_keyboard_chooses_a_range(served: Server, page: Page) -> None:
-    page.goto(_address(served, 10))
+def test_keyboard_selects_a_range(served: Server, page: Page) -> None:
+    page.goto(_compare_url(served, 10))
     axis = page.get_by_role("slider", name="Range of lr")
     axis.press("ArrowDown")  # the lower half of the logarithm: 1e-4, 1e-3, 1e-2
     expect(page.get_by_text("6 of 10 runs in range")).to_be_visible()
@@ -163,11 +159,11 @@ def test_the_keyboard_chooses_a_range(served: Server, page: Page) -> None:
     expect(page.get_by_text("runs in range")).to_have_count(0)
 
 
-def test_the_scatter_has_the_axes_that_are_asked_for(served: Server, page: Page) -> None:
-    page.goto(_address(served, 10))
+def test_scatter_plot_axes_can_be_changed(served: Server, page: Page) -> None:
+    page.goto(_compare_url(served, 10))
     scatter = page.get_by_role("region", name="Scatter plot")
     expect(scatter.get_by_role("link")).to_have_count(10)
-    expect(scatter.get_by_label("log x")).to_be_checked()  # rates lie over magnitudes
+    expect(scatter.get_by_label("log x")).to_be_checked()  # learning rates span orders of magnitude
     scatter.get_by_label("log x").uncheck()
     expect(page).to_have_url(re.compile("slog=-x"))
     scatter.locator("select").first.select_option("config.kind")
@@ -179,12 +175,12 @@ def test_the_scatter_has_the_axes_that_are_asked_for(served: Server, page: Page)
     expect(page.get_by_role("heading", name="r3")).to_be_visible()
 
 
-def test_a_page_opened_in_the_background_loads_when_it_is_seen(served: Server, page: Page) -> None:
+def test_page_opened_in_the_background_loads_when_visible(served: Server, page: Page) -> None:
     page.add_init_script(
         "window.inBackground = true;"
         "Object.defineProperty(document, 'hidden', { get: () => window.inBackground });"
     )
-    page.goto(_address(served, 2))
+    page.goto(_compare_url(served, 2))
     page.wait_for_timeout(1000)
     expect(page.get_by_text("Loading")).to_be_visible()
     page.evaluate("window.inBackground = false")
@@ -193,37 +189,35 @@ def test_a_page_opened_in_the_background_loads_when_it_is_seen(served: Server, p
 
 
 def test_two_hundred_runs_are_compared(served: Server, page: Page) -> None:
-    page.goto(_address(served, 200))
+    page.goto(_compare_url(served, 200))
     expect(page.get_by_role("heading", name="Compare 200 runs")).to_be_visible()
     expect(_row(page, "lr").get_by_role("cell")).to_have_count(200)
     expect(page.get_by_role("region", name="Scatter plot").get_by_role("link")).to_have_count(200)
 
 
-def test_with_too_few_runs_it_says_what_to_do(served: Server, page: Page) -> None:
-    page.goto(_address(served, 1))
+def test_comparison_of_one_run_says_what_to_do(served: Server, page: Page) -> None:
+    page.goto(_compare_url(served, 1))
     expect(page.get_by_text("Select at least two runs")).to_be_visible()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1400, 390])
-def test_everybody_can_compare(served: Server, page: Page, scheme: str, width: int) -> None:
+def test_comparison_is_accessible(served: Server, page: Page, scheme: str, width: int) -> None:
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     page.set_viewport_size({"width": width, "height": 900})
-    page.goto(_address(served, 6))
+    page.goto(_compare_url(served, 6))
     expect(page.get_by_role("slider").first).to_be_visible()
-    assert serious_findings(page) == []
+    assert accessibility_violations(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_what_is_pointed_at_is_read_and_opened_and_nothing_moves(
-    served: Server, page: Page
-) -> None:
+def test_scatter_point_opens_its_run_without_layout_shift(served: Server, page: Page) -> None:
     page.set_viewport_size({"width": 390, "height": 900})
     field = quote('config."a, b"')
-    page.goto(_address(served, 200, f"&sx={field}&sy={field}"))
+    page.goto(_compare_url(served, 200, f"&sx={field}&sy={field}"))
     scatter = page.get_by_role("region", name="Scatter plot")
     below = page.get_by_role("region", name="Differences")
-    point = scatter.get_by_role("link", name=re.compile("^r3:"))  # which others lie over
+    point = scatter.get_by_role("link", name=re.compile("^r3:"))  # other points cover it
     point.scroll_into_view_if_needed()
     before = below.bounding_box()
     box = point.bounding_box()
@@ -237,14 +231,14 @@ def test_what_is_pointed_at_is_read_and_opened_and_nothing_moves(
 
 
 @pytest.mark.parametrize("width", [1100, 390])
-def test_names_of_axes_lie_apart_and_whole_numbers_have_whole_ticks(
+def test_axis_names_do_not_overlap_and_integer_axes_have_integer_ticks(
     served: Server, page: Page, width: int
 ) -> None:
     page.set_viewport_size({"width": width, "height": 900})
-    page.goto(_address(served, 4))
+    page.goto(_compare_url(served, 4))
     names = page.locator(".parallel .name")
     expect(names).to_have_count(8)
-    boxes = names.evaluate_all("all => all.map((one) => one.getBoundingClientRect())")
-    assert all(one["right"] < other["left"] for one, other in pairwise(boxes))
+    boxes = names.evaluate_all("all => all.map((name) => name.getBoundingClientRect())")
+    assert all(left["right"] < right["left"] for left, right in pairwise(boxes))
     axis = page.get_by_role("slider", name="MMWMW_MMWMW_0")
     expect(axis.locator(".mark")).to_have_text(["0", "1", "2", "3"])

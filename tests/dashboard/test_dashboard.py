@@ -1,4 +1,4 @@
-"""The dashboard in a real browser, over a real server, with runs of real processes."""
+"""The dashboard end to end: navigation, live updates, deletion, errors and sign-in."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.conftest import KEY
-from tests.dashboard.conftest import serious_findings
+from tests.dashboard.conftest import accessibility_violations
 from trackai import dashboard
 
 if TYPE_CHECKING:
@@ -23,19 +23,20 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def demo(server: Server) -> None:
-    # In a process of its own: Playwright has an event loop running in this thread.
+    """A project of five runs in the database of `server`."""
+    # In another process, since Playwright runs an event loop in this thread.
     subprocess.run([sys.executable, "-m", "trackai.cli", "demo", "--runs", "5"], check=True)
 
 
-def test_it_was_built() -> None:
-    assert (dashboard.DIST / "index.html").is_file(), "uv sync builds it"
+def test_dashboard_is_built() -> None:
+    assert (dashboard.DIST / "index.html").is_file(), "run `uv sync` to build the dashboard"
 
 
-def test_from_the_projects_to_a_run(server: Server, demo: None, page: Page) -> None:
+def test_project_list_leads_to_a_run(server: Server, demo: None, page: Page) -> None:
     page.goto(server.url)
     page.get_by_role("link", name=re.compile("demo")).click()
     rows = page.get_by_role("row")
-    expect(rows).to_have_count(6)  # and the head
+    expect(rows).to_have_count(6)  # five runs and the header
     expect(page.locator("figure canvas")).not_to_have_count(0)
     expect(page.get_by_text("train/loss", exact=True)).to_be_visible()
     rows.nth(1).get_by_role("link").click()
@@ -45,7 +46,7 @@ def test_from_the_projects_to_a_run(server: Server, demo: None, page: Page) -> N
     expect(rows).to_have_count(6)
 
 
-def test_runs_are_filtered_sorted_and_chosen(server: Server, demo: None, page: Page) -> None:
+def test_runs_are_filtered_sorted_and_selected(server: Server, demo: None, page: Page) -> None:
     page.goto(f"{server.url}/?project=1&columns=config.opt/lr")
     page.get_by_label("Filter runs").fill("state = failed")
     page.get_by_label("Filter runs").press("Enter")
@@ -58,21 +59,18 @@ def test_runs_are_filtered_sorted_and_chosen(server: Server, demo: None, page: P
     expect(page.get_by_text("Select runs to see")).to_be_visible()
     page.get_by_role("checkbox", name=re.compile("Show")).first.check()
     expect(page.locator("figure canvas").first).to_be_visible()
-    url = page.url
-    page.goto(url)  # the address holds what is seen
+    page.goto(page.url)  # the selection is in the URL
     expect(page.get_by_role("checkbox", name=re.compile("Show"), checked=True)).to_have_count(1)
 
 
-def test_a_filter_that_cannot_be_read_says_where(
-    server: Server, demo: None, browser: Browser
-) -> None:
-    page = browser.new_page()  # whose console will have the status of the answer
+def test_invalid_filter_reports_the_position(server: Server, demo: None, browser: Browser) -> None:
+    page = browser.new_page()  # the `page` fixture fails on the status in the console
     page.goto(f"{server.url}/?project=1&filter=config.")
     expect(page.get_by_role("alert").first).to_contain_text("position")
     page.close()
 
 
-def test_zooming_asks_for_the_part(server: Server, demo: None, page: Page) -> None:
+def test_zoom_requests_the_visible_range(server: Server, demo: None, page: Page) -> None:
     page.goto(f"{server.url}/?project=1&metrics=train/loss")
     over = page.locator("figure .u-over").first
     expect(over).to_be_visible()
@@ -89,7 +87,7 @@ def test_zooming_asks_for_the_part(server: Server, demo: None, page: Page) -> No
     expect(page.get_by_role("button", name="Reset zoom")).to_have_count(0)
 
 
-def test_what_runs_and_what_was_logged_to_last_comes_first(server: Server, page: Page) -> None:
+def test_projects_with_running_or_recent_runs_come_first(server: Server, page: Page) -> None:
     for number, state in enumerate(("completed", "completed", "running", "failed"), 1):
         server.request("POST", "/api/projects", {"name": f"p{number}", "project_id": f"p{number}"})
         new = {"project_id": number, "run_id": "r", "state": state}
@@ -100,30 +98,30 @@ def test_what_runs_and_what_was_logged_to_last_comes_first(server: Server, page:
     expect(page.locator(".projects strong")).to_have_text(["p3", "p1", "p4", "p2"])
 
 
-SILENCE = "Cannot reach the server. Retrying"
+UNREACHABLE = "Cannot reach the server. Retrying"
 
 
-def test_a_server_that_does_not_answer_is_said_until_it_does(
+def test_unreachable_server_is_reported_until_it_answers(
     server: Server, demo: None, browser: Browser
 ) -> None:
-    page = browser.new_page()  # whose console will have what failed
+    page = browser.new_page()  # the `page` fixture fails on failed requests in the console
     page.goto(f"{server.url}/?project=1")
     expect(page.locator("figure canvas").first).to_be_visible()
     page.context.set_offline(True)
-    expect(page.get_by_text(SILENCE)).to_be_visible()
-    expect(page.get_by_role("row")).to_have_count(6)  # what was there stays
+    expect(page.get_by_text(UNREACHABLE)).to_be_visible()
+    expect(page.get_by_role("row")).to_have_count(6)  # loaded rows stay
     page.get_by_role("row").nth(1).get_by_role("link").click()
     expect(page.get_by_text("Loading")).to_be_visible()
-    assert serious_findings(page) == []
+    assert accessibility_violations(page) == []
     page.context.set_offline(False)
     expect(page.get_by_text("opt/lr")).to_be_visible()
     expect(page.locator("figure canvas").first).to_be_visible()
-    expect(page.get_by_text(SILENCE)).to_have_count(0)
+    expect(page.get_by_text(UNREACHABLE)).to_have_count(0)
     page.close()
 
 
-def test_what_has_been_deleted_is_said(server: Server, demo: None, browser: Browser) -> None:
-    page = browser.new_page()  # whose console will have the statuses 404
+def test_deleted_run_and_project_are_reported(server: Server, demo: None, browser: Browser) -> None:
+    page = browser.new_page()  # the `page` fixture fails on a 404 in the console
     page.goto(f"{server.url}/?project=1&run=1")
     expect(page.get_by_text("opt/lr")).to_be_visible()
     assert server.request("DELETE", "/api/runs/1").status == 200
@@ -142,14 +140,14 @@ def test_what_has_been_deleted_is_said(server: Server, demo: None, browser: Brow
 LIVE = """
 import sys, time, trackai
 with trackai.init(project="live", name="moving") as run:
-    print("begun", flush=True)
+    print("started", flush=True)
     for step in range(100_000):
         run.log({"loss": 1 / (step + 1)}, step=step)
         time.sleep(0.01)
 """
 
 
-def test_a_run_appears_and_moves_while_the_page_is_open(server: Server, page: Page) -> None:
+def test_new_run_appears_and_updates(server: Server, page: Page) -> None:
     page.goto(server.url)
     expect(page.get_by_text("No runs yet")).to_be_visible()
     with subprocess.Popen([sys.executable, "-c", LIVE], stdout=subprocess.PIPE) as process:
@@ -166,12 +164,12 @@ def test_a_run_appears_and_moves_while_the_page_is_open(server: Server, page: Pa
     expect(page.locator(".state")).to_have_text("failed", timeout=15_000)
 
 
-def test_a_thousand_runs_are_a_few_rows(server: Server, page: Page) -> None:
-    made = server.request("POST", "/api/projects", {"name": "many", "project_id": "many"}).json
+def test_only_visible_rows_are_rendered(server: Server, page: Page) -> None:
+    project = server.request("POST", "/api/projects", {"name": "many", "project_id": "many"}).json
     for number in range(300):
-        new = {"project_id": made["id"], "run_id": f"r{number}", "state": "completed"}
+        new = {"project_id": project["id"], "run_id": f"r{number}", "state": "completed"}
         assert server.request("POST", "/api/runs", new).status == 200
-    page.goto(f"{server.url}/?project={made['id']}&sort=id&order=asc")
+    page.goto(f"{server.url}/?project={project['id']}&sort=id&order=asc")
     expect(page.get_by_text("r0", exact=True)).to_be_visible()
     assert page.get_by_role("row").count() < 80
     page.get_by_role("table").evaluate("table => table.scrollTo(0, table.scrollHeight)")
@@ -180,18 +178,18 @@ def test_a_thousand_runs_are_a_few_rows(server: Server, page: Page) -> None:
 
 @pytest.mark.parametrize("address", ["/", "/?project=1", "/?run=1&project=1"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_can_be_used_by_everybody(
+def test_pages_are_accessible(
     server: Server, demo: None, browser: Browser, address: str, scheme: str
 ) -> None:
     page = browser.new_page(color_scheme=scheme, bypass_csp=True)  # type: ignore[arg-type]
     page.goto(server.url + address)
     page.wait_for_load_state("networkidle") if address == "/" else page.wait_for_timeout(1500)
-    found = serious_findings(page)
+    violations = accessibility_violations(page)
     page.close()
-    assert found == []
+    assert violations == []
 
 
-def test_the_page_is_strict_and_the_api_is_not_disturbed(server: Server) -> None:
+def test_page_has_a_strict_policy_and_small_scripts(server: Server) -> None:
     request = urllib.request.Request(server.url, headers={"Accept": "text/html"})
     with urllib.request.urlopen(request) as response:
         policy = response.headers["Content-Security-Policy"]
@@ -203,9 +201,9 @@ def test_the_page_is_strict_and_the_api_is_not_disturbed(server: Server) -> None
     assert scripts < 400_000
 
 
-def test_with_a_key_the_page_asks_for_it(guarded: Server, browser: Browser) -> None:
+def test_protected_server_asks_for_the_key(guarded: Server, browser: Browser) -> None:
     context = browser.new_context()
-    page = context.new_page()  # whose console will have the statuses 401
+    page = context.new_page()  # the `page` fixture fails on a 401 in the console
     page.goto(guarded.url)
     key = page.get_by_label("Key")
     key.fill("not the key")
@@ -220,19 +218,19 @@ def test_with_a_key_the_page_asks_for_it(guarded: Server, browser: Browser) -> N
     context.close()
 
 
-def test_the_printed_link_signs_in_once(guarded: Server, browser: Browser) -> None:
+def test_printed_link_signs_in_once(guarded: Server, browser: Browser) -> None:
     link = guarded.link.replace("localhost", "127.0.0.1")
     first, second = browser.new_context(), browser.new_context()
     page = first.new_page()
     page.goto(link)
     expect(page.get_by_text("No runs yet")).to_be_visible()
     assert "code" not in page.url
-    page.goto(link)  # whoever is signed in goes on
+    page.goto(link)  # a used link keeps the session
     page.reload()
     expect(page.get_by_text("No runs yet")).to_be_visible()
-    other = second.new_page()
-    other.goto(link)
-    expect(other.get_by_role("alert")).to_contain_text("has been used")
-    expect(other.get_by_label("Key")).to_be_visible()
+    second_page = second.new_page()
+    second_page.goto(link)
+    expect(second_page.get_by_role("alert")).to_contain_text("has been used")
+    expect(second_page.get_by_label("Key")).to_be_visible()
     first.close()
     second.close()

@@ -1,4 +1,4 @@
-"""The first command of the README, on a machine with Python and neither Node.js nor npm."""
+"""`pip install .` on a machine with Python, but without Node.js and npm."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ print(trackai.__file__)
 
 @pytest.fixture(scope="module")
 def bare_env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """An environment whose PATH has a shell, and nothing else."""
+    """Environment variables whose PATH has only a shell."""
     shell = shutil.which("cmd" if IS_WINDOWS else "sh")
     assert shell is not None
     if IS_WINDOWS:
@@ -46,13 +46,13 @@ def bare_env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         path = tmp_path_factory.mktemp("bin")
         (path / "sh").symlink_to(shell)
     assert shutil.which("node", path=path) is None
-    unwanted = {"PYTHONPATH", "VIRTUAL_ENV", "TRACKAI_DB_PATH"}
-    return {name: os.environ[name] for name in os.environ.keys() - unwanted} | {"PATH": str(path)}
+    excluded = {"PYTHONPATH", "VIRTUAL_ENV", "TRACKAI_DB_PATH"}
+    return {name: os.environ[name] for name in os.environ.keys() - excluded} | {"PATH": str(path)}
 
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of this checkout in which nothing has been built."""
+    """A copy of this checkout without build products."""
     copy = tmp_path_factory.mktemp("source")
     ignored = shutil.ignore_patterns("node_modules", "dist", "__pycache__")
     for name in SOURCES:
@@ -67,7 +67,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def programs(
     source: Path, bare_env: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    """Where `python` and `trackai` are after `pip install .` into an empty environment."""
+    """The folder of `python` and `trackai` after `pip install .` into an empty environment."""
     folder = tmp_path_factory.mktemp("env")
     venv.create(folder, with_pip=True)
     programs = folder / ("Scripts" if IS_WINDOWS else "bin")
@@ -83,7 +83,7 @@ def programs(
     return programs
 
 
-@pytest.mark.timeout(600)  # the first test waits for the installation
+@pytest.mark.timeout(600)  # the first test includes the installation
 def test_few_packages_are_installed(programs: Path) -> None:
     packages = subprocess.run(
         [programs / "python", "-c", PACKAGES],
@@ -97,9 +97,9 @@ def test_few_packages_are_installed(programs: Path) -> None:
 
 
 @pytest.mark.timeout(600)
-def test_what_is_installed_works_from_another_folder(programs: Path, tmp_path: Path) -> None:
+def test_installed_package_works_from_another_folder(programs: Path, tmp_path: Path) -> None:
     env = {"TRACKAI_DB_PATH": str(tmp_path / "t.db"), "PATH": ""}
-    answer = subprocess.run(
+    result = subprocess.run(
         [programs / "python", "-c", RUN],
         cwd=tmp_path,
         env=env,
@@ -108,11 +108,11 @@ def test_what_is_installed_works_from_another_folder(programs: Path, tmp_path: P
         text=True,
         timeout=60,
     )
-    assert str(programs.parent) in answer.stdout
+    assert str(programs.parent) in result.stdout
     connection = sqlite3.connect(tmp_path / "t.db")
     assert connection.execute("SELECT COUNT(*) FROM metrics").fetchone() == (100,)
     connection.close()
-    answer = subprocess.run(
+    result = subprocess.run(
         [programs / "trackai", "projects", "--json"],
         cwd=tmp_path,
         env=env,
@@ -121,11 +121,11 @@ def test_what_is_installed_works_from_another_folder(programs: Path, tmp_path: P
         text=True,
         timeout=60,
     )
-    assert [project["name"] for project in json.loads(answer.stdout)["projects"]] == ["p"]
+    assert [project["name"] for project in json.loads(result.stdout)["projects"]] == ["p"]
 
 
 @pytest.mark.timeout(600)
-def test_the_server_shows_the_dashboard(
+def test_installed_server_serves_the_dashboard(
     programs: Path, page: Page, bare_env: dict[str, str], tmp_path: Path
 ) -> None:
     env = bare_env | {"HOME": str(tmp_path), "USERPROFILE": str(tmp_path)}

@@ -1,4 +1,4 @@
-"""The page of a run: its log, histograms, files, forks, configuration, and how it goes on."""
+"""The page of a run: summary, configuration, logs, histograms, files and forks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.conftest import serving
-from tests.dashboard.conftest import serious_findings
+from tests.dashboard.conftest import accessibility_violations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.conftest import Server
 
 EXPORT = Path(__file__).parents[1] / "data" / "neptune" / "export"
-LONG = """
+RUNS = """
 import numpy as np
 import trackai
 with trackai.init(project="logs", name="long") as run:
@@ -42,22 +42,22 @@ with trackai.init(project="logs", name="media") as run:
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server over imported runs, and one that has printed a lot."""
+    """A server with imported runs, a run with a long log, and runs with media."""
     path = tmp_path_factory.mktemp("store") / "store" / "trackai.db"
     env = {**os.environ, "TRACKAI_DB_PATH": str(path)}
-    for command in (["-m", "trackai.cli", "import", "neptune", str(EXPORT)], ["-c", LONG]):
+    for command in (["-m", "trackai.cli", "import", "neptune", str(EXPORT)], ["-c", RUNS]):
         subprocess.run([sys.executable, *command], env=env, check=True, capture_output=True)
     with serving(path) as server:
         yield server
 
 
-def _run(server: Server, slug: str) -> str:
+def _run_url(server: Server, slug: str) -> str:
     (run,) = server.get(f"/api/runs?filter=run_id={slug}")["runs"]
     return f"{server.url}/?project={run['project_id']}&run={run['id']}"
 
 
-def test_a_fork_leads_to_its_parent_and_back(served: Server, page: Page) -> None:
-    page.goto(_run(served, "llm-7b-fork-lr3e-5"))
+def test_fork_and_parent_link_to_each_other(served: Server, page: Page) -> None:
+    page.goto(_run_url(served, "llm-7b-fork-lr3e-5"))
     expect(page.get_by_text("Forked from")).to_be_visible()
     expect(page.get_by_text("(llm-7b-baseline) at step 1200")).to_be_visible()
     page.get_by_role("link", name="llm-7b", exact=True).click()
@@ -66,9 +66,9 @@ def test_a_fork_leads_to_its_parent_and_back(served: Server, page: Page) -> None
     expect(page.get_by_role("tab", name=re.compile("Histograms"))).to_contain_text("2")
 
 
-def test_what_a_fork_has_inherited_is_drawn_beside_other_runs(served: Server, page: Page) -> None:
+def test_inherited_metrics_of_a_fork_are_drawn(served: Server, page: Page) -> None:
     (fork,) = served.get("/api/runs?filter=run_id=llm-7b-fork-lr3e-5")["runs"]
-    own = {one["path"] for one in served.get(f"/api/runs/{fork['id']}/figures")}
+    own = {figure["path"] for figure in served.get(f"/api/runs/{fork['id']}/figures")}
     inherited = next(
         path for path in served.get(f"/api/metrics/runs/{fork['id']}") if path not in own
     )
@@ -76,41 +76,41 @@ def test_what_a_fork_has_inherited_is_drawn_beside_other_runs(served: Server, pa
     expect(page.locator("figure canvas")).to_be_visible()
 
 
-def test_best_values_stand_with_their_steps(served: Server, page: Page) -> None:
-    page.goto(_run(served, "llm-7b-baseline"))
+def test_best_values_have_their_steps(served: Server, page: Page) -> None:
+    page.goto(_run_url(served, "llm-7b-baseline"))
     row = page.get_by_role("region", name="Summary").get_by_role("row", name="train/loss")
-    figures = {one["path"]: one for one in served.get("/api/runs/1/figures")}
+    figures = {figure["path"]: figure for figure in served.get("/api/runs/1/figures")}
     best = row.get_by_role("cell").nth(1)
     expect(best).to_contain_text(f"@{figures['train/loss']['min_step']}")
     expect(best).to_have_attribute("title", re.compile(f"^{figures['train/loss']['min']} at step"))
 
 
-def test_the_configuration_is_searched_and_copied(served: Server, page: Page) -> None:
+def test_configuration_is_searched_and_copied(served: Server, page: Page) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    page.goto(_run(served, "llm-7b-baseline"))
+    page.goto(_run_url(served, "llm-7b-baseline"))
     config = page.get_by_role("region", name="Configuration")
-    every = config.get_by_role("row").count()
+    rows = config.get_by_role("row").count()
     config.get_by_role("searchbox").fill("lr")
-    expect(config.get_by_role("row")).not_to_have_count(every)
+    expect(config.get_by_role("row")).not_to_have_count(rows)
     config.get_by_role("row").first.hover()
     config.get_by_role("button", name=re.compile("^Copy .*lr")).first.click()
     copied = page.evaluate("navigator.clipboard.readText()")
     assert float(copied) > 0
     config.get_by_role("button", name="Copy JSON").click()
     expect(config.get_by_role("button", name="Copied")).to_be_visible()
-    whole = page.evaluate("navigator.clipboard.readText().then(JSON.parse)")
+    copied_run = page.evaluate("navigator.clipboard.readText().then(JSON.parse)")
     flat = served.get("/api/runs/1/config")
-    assert whole["config"]["optimizer"]["lr"] == flat["config/optimizer/lr"]
+    assert copied_run["config"]["optimizer"]["lr"] == flat["config/optimizer/lr"]
 
 
-def test_keys_with_numbers_are_in_their_order(served: Server, page: Page) -> None:
-    page.goto(_run(served, "machine"))
+def test_keys_with_numbers_are_in_natural_order(served: Server, page: Page) -> None:
+    page.goto(_run_url(served, "machine"))
     config = page.get_by_role("region", name="Configuration")
     expect(config.get_by_role("rowheader")).to_have_text(["key2", "key10", "share"])
 
 
-def test_a_long_log_is_a_few_rows_and_is_searched(served: Server, page: Page) -> None:
-    page.goto(_run(served, "long") + "&tab=logs")
+def test_long_log_is_virtualised_and_searched(served: Server, page: Page) -> None:
+    page.goto(_run_url(served, "long") + "&tab=logs")
     lines = page.get_by_role("log")
     expect(lines.get_by_text("line 0000")).to_be_visible()
     expect(page.get_by_text("3,000 lines")).to_be_visible()
@@ -120,7 +120,7 @@ def test_a_long_log_is_a_few_rows_and_is_searched(served: Server, page: Page) ->
     search = page.get_by_role("searchbox", name="Search log")
     search.press_sequentially("need")
     expect(page).to_have_url(re.compile("find=need$"))
-    search.press_sequentially("le")  # where it was left
+    search.press_sequentially("le")  # typing continues after the URL changes
     expect(search).to_have_value("needle")
     expect(page.get_by_text("1 match", exact=True)).to_be_visible()
     expect(lines.locator("mark")).to_have_text("NEEDLE")
@@ -132,14 +132,14 @@ def test_a_long_log_is_a_few_rows_and_is_searched(served: Server, page: Page) ->
     expect(lines.get_by_text("line 2344")).to_be_visible()
 
 
-def test_a_line_is_shown_in_full(served: Server, page: Page) -> None:
-    page.goto(_run(served, "llm-7b-baseline") + "&tab=logs&log=runtime/stderr")
+def test_log_line_is_shown_in_full(served: Server, page: Page) -> None:
+    page.goto(_run_url(served, "llm-7b-baseline") + "&tab=logs&log=runtime/stderr")
     expect(page.get_by_text("multi ⏎ line ⏎ message")).to_be_visible()
     page.get_by_role("button", name="Show line 4 in full").click()
-    whole = page.get_by_role("region", name="Line 4")
-    expect(whole.locator("pre")).to_have_text("multi\nline\nmessage", use_inner_text=True)
-    whole.get_by_role("button", name="Close").click()
-    expect(whole).to_have_count(0)
+    line = page.get_by_role("region", name="Line 4")
+    expect(line.locator("pre")).to_have_text("multi\nline\nmessage", use_inner_text=True)
+    line.get_by_role("button", name="Close").click()
+    expect(line).to_have_count(0)
 
 
 PRINTING = """
@@ -151,7 +151,7 @@ with trackai.init(project="logs", name="printing") as run:
 """
 
 
-def test_a_log_is_followed_until_the_reader_scrolls_up(served: Server, page: Page) -> None:
+def test_log_is_followed_until_scrolled_up(served: Server, page: Page) -> None:
     env = {**os.environ, "TRACKAI_DB_PATH": str(served.db_path)}
     with subprocess.Popen([sys.executable, "-c", PRINTING], env=env) as process:
         try:
@@ -165,12 +165,12 @@ def test_a_log_is_followed_until_the_reader_scrolls_up(served: Server, page: Pag
             lines.hover()
             page.mouse.wheel(0, -2000)
             expect(follow).not_to_be_checked()
-            there = lines.evaluate("box => box.scrollTop")
+            scroll_top = lines.evaluate("box => box.scrollTop")
             before = page.locator(".count").text_content()
             expect(page.locator(".count")).not_to_have_text(before or "")
-            assert lines.evaluate("box => box.scrollTop") == there
+            assert lines.evaluate("box => box.scrollTop") == scroll_top
             follow.check()
-            expect(lines).not_to_have_js_property("scrollTop", there)
+            expect(lines).not_to_have_js_property("scrollTop", scroll_top)
         finally:
             process.kill()
     expect(page.locator(".about-run .state")).to_have_text("failed")
@@ -178,7 +178,7 @@ def test_a_log_is_followed_until_the_reader_scrolls_up(served: Server, page: Pag
 
 
 def test_histograms_are_drawn_and_stepped_through(served: Server, page: Page) -> None:
-    page.goto(_run(served, "llm-7b-baseline") + "&tab=histograms")
+    page.goto(_run_url(served, "llm-7b-baseline") + "&tab=histograms")
     expect(page.locator("canvas.heat")).to_have_count(2)
     card = page.get_by_role("figure", name="debug/hist/wte.weight")
     slider = card.get_by_role("slider")
@@ -197,8 +197,8 @@ def test_histograms_are_drawn_and_stepped_through(served: Server, page: Page) ->
     assert drawn
 
 
-def test_files_are_looked_at_and_downloaded(served: Server, page: Page) -> None:
-    page.goto(_run(served, "llm-7b-baseline") + "&tab=files")
+def test_files_are_previewed_and_downloaded(served: Server, page: Page) -> None:
+    page.goto(_run_url(served, "llm-7b-baseline") + "&tab=files")
     page.get_by_role("searchbox", name="Search files").fill("attn")
     page.get_by_role("link", name="images/attn_map").click()
     image = page.get_by_role("img", name="images/attn_map, step 1.5")
@@ -217,15 +217,15 @@ def test_files_are_looked_at_and_downloaded(served: Server, page: Page) -> None:
     assert download.value.path().stat().st_size == 3000
 
 
-def test_what_a_script_logs_is_looked_at(served: Server, page: Page) -> None:
-    page.goto(_run(served, "media") + "&tab=files")
+def test_logged_tables_and_images_are_previewed(served: Server, page: Page) -> None:
+    page.goto(_run_url(served, "media") + "&tab=files")
     page.get_by_role("link", name="guesses").click()
     table = page.locator(".cells")
     expect(table.get_by_role("columnheader")).to_have_text(["id", "guess"])
     expect(table.get_by_role("cell")).to_have_text(["1", "cat", "2", "null"])
-    assert serious_findings(page) == []
+    assert accessibility_violations(page) == []
     page.get_by_role("link", name="pictures").click()
-    # All of a step are beside each other.
+    # The images of a step are in a row.
     expect(page.get_by_role("img", name=re.compile("^pictures, step 1, "))).to_have_count(2)
     cat, dog = (page.get_by_text(name).bounding_box() for name in ("0 cat.png", "1 dog.png"))
     assert cat is not None
@@ -236,8 +236,8 @@ def test_what_a_script_logs_is_looked_at(served: Server, page: Page) -> None:
     expect(page.get_by_role("img", name="pictures, step 0")).to_have_count(1)
 
 
-def test_a_run_is_renamed_where_its_name_stands(served: Server, page: Page) -> None:
-    page.goto(_run(served, "llm-empty"))
+def test_run_is_renamed_in_its_heading(served: Server, page: Page) -> None:
+    page.goto(_run_url(served, "llm-empty"))
     heading = page.get_by_role("heading", level=1)
     page.get_by_role("button", name=re.compile("^Rename")).focus()
     page.keyboard.press("Enter")
@@ -252,18 +252,18 @@ def test_a_run_is_renamed_where_its_name_stands(served: Server, page: Page) -> N
     assert served.get("/api/runs?filter=run_id=llm-empty")["runs"][0]["name"] == "another name"
 
 
-def test_what_is_not_there_says_what_to_type(served: Server, page: Page) -> None:
-    address = _run(served, "llm-empty")
-    for tab, said in {
+def test_empty_tabs_say_how_to_fill_them(served: Server, page: Page) -> None:
+    address = _run_url(served, "llm-empty")
+    for tab, hint in {
         "system": "run.log_system(", "logs": "run.log(", "histograms": "No histograms",
         "files": "trackai import neptune",
     }.items():  # fmt: skip
         page.goto(f"{address}&tab={tab}")
-        expect(page.get_by_role("tabpanel").get_by_text(said)).to_be_visible()
+        expect(page.get_by_role("tabpanel").get_by_text(hint)).to_be_visible()
 
 
-def test_a_run_with_only_system_metrics_opens_on_them(served: Server, page: Page) -> None:
-    address = _run(served, "machine")
+def test_run_with_only_system_metrics_opens_the_system_tab(served: Server, page: Page) -> None:
+    address = _run_url(served, "machine")
     page.goto(address)
     expect(page.get_by_role("tab", selected=True)).to_contain_text("System")
     expect(page.locator("figure canvas")).to_be_visible()
@@ -274,8 +274,8 @@ def test_a_run_with_only_system_metrics_opens_on_them(served: Server, page: Page
     expect(group).to_have_text(re.compile("0.31 run$"))
 
 
-def test_the_tabs_are_walked_with_the_keyboard(served: Server, page: Page) -> None:
-    page.goto(_run(served, "llm-7b-baseline"))
+def test_keyboard_moves_between_tabs(served: Server, page: Page) -> None:
+    page.goto(_run_url(served, "llm-7b-baseline"))
     page.get_by_role("tab", name=re.compile("Charts")).focus()
     page.keyboard.press("ArrowLeft")
     expect(page.get_by_role("tab", name=re.compile("Files"))).to_be_focused()
@@ -286,14 +286,14 @@ def test_the_tabs_are_walked_with_the_keyboard(served: Server, page: Page) -> No
     expect(page.locator("figure canvas").first).to_be_visible()
 
 
-# What the other scheme changes is the colours.
+# The dark scheme only changes colours.
 RULES: dict[str, list[str]] = {"light": [], "dark": ["color-contrast"]}
 
 
 @pytest.mark.parametrize("scheme", RULES)
-def test_everybody_can_use_every_tab(served: Server, browser: Browser, scheme: str) -> None:
+def test_tabs_are_accessible(served: Server, browser: Browser, scheme: str) -> None:
     page = browser.new_page(color_scheme=scheme)  # type: ignore[arg-type]
-    address = _run(served, "llm-7b-baseline")
+    address = _run_url(served, "llm-7b-baseline")
     shown = {
         "charts": "figure canvas", "logs&find=loss": "mark", "histograms": "canvas.heat",
         "files&file=images/attn_map": "img",
@@ -301,21 +301,21 @@ def test_everybody_can_use_every_tab(served: Server, browser: Browser, scheme: s
     for tab, selector in shown.items():
         page.goto(f"{address}&tab={tab}")
         expect(page.locator(selector).first).to_be_visible()
-        assert serious_findings(page, *RULES[scheme]) == [], tab
+        assert accessibility_violations(page, *RULES[scheme]) == [], tab
     page.close()
 
 
-def test_a_phone_has_room_for_every_tab(served: Server, browser: Browser) -> None:
+def test_tabs_fit_on_a_phone(served: Server, browser: Browser) -> None:
     page = browser.new_page(viewport={"width": 390, "height": 844})
     shown = {"charts": "figure", "logs": ".line", "histograms": "canvas.bars", "files": "pre.look"}
     for tab, selector in shown.items():
-        page.goto(f"{_run(served, 'llm-7b-baseline')}&tab={tab}")
+        page.goto(f"{_run_url(served, 'llm-7b-baseline')}&tab={tab}")
         expect(page.locator(selector).first).to_be_visible()
         page.wait_for_load_state("networkidle")
         panel = page.get_by_role("tabpanel").bounding_box()
         summary = page.get_by_role("region", name="Summary").bounding_box()
         assert panel is not None
         assert summary is not None
-        assert summary["y"] >= panel["y"] + panel["height"] - 1  # they do not lie over each other
+        assert summary["y"] >= panel["y"] + panel["height"] - 1  # no overlap
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
     page.close()

@@ -1,4 +1,4 @@
-"""The table of runs: groups, columns, names, tags, deletion, many rows, and what goes wrong."""
+"""The table of runs: groups, columns, selection, tags, deletion, many rows and errors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.conftest import serving
-from tests.dashboard.conftest import hover, serious_findings, until
+from tests.dashboard.conftest import accessibility_violations, hover, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +38,7 @@ MANY = 10_000
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server over a project of twelve runs, and one of ten thousand."""
+    """A server with a project of twelve runs and a project of ten thousand."""
     path = tmp_path_factory.mktemp("store") / "store" / "trackai.db"
     env = {**os.environ, "TRACKAI_DB_PATH": str(path)}
     subprocess.run([sys.executable, "-c", RUNS], env=env, check=True)
@@ -57,8 +57,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture
-def fresh(served: Server) -> str:
-    """The address of a project of three runs that a test may change."""
+def project_url(served: Server) -> str:
+    """The URL of a project of three runs that the test may change."""
     number = len(served.get("/api/projects"))
     name = f"fresh {number}"
     project = served.request("POST", "/api/projects", {"name": name, "project_id": name}).json
@@ -72,24 +72,24 @@ def _rows(page: Page) -> Locator:
     return page.get_by_role("table", name="Runs").get_by_role("row")
 
 
-def _box(page: Page, name: str) -> Locator:
+def _checkbox(page: Page, name: str) -> Locator:
     return page.get_by_role("checkbox", name=f"Show {name} in the charts", exact=True)
 
 
-def test_groups_have_counts_and_means_and_open(served: Server, page: Page) -> None:
+def test_groups_show_counts_and_means_and_expand(served: Server, page: Page) -> None:
     page.goto(f"{served.url}/?project=1&columns=metric.val/loss.min")
     page.get_by_label("Group by").select_option("net/name")
     expect(page.get_by_text("12 runs in 2 groups")).to_be_visible()
     small = _rows(page).filter(has=page.get_by_role("button", name=re.compile("^small")))
     expect(small).to_contain_text("8 runs")
-    expect(small).to_contain_text("1.7")  # of 5/5 to 12/5
+    expect(small).to_contain_text("1.7")  # the mean of 5/5 to 12/5
     button = small.get_by_role("button")
     expect(button).to_have_attribute("aria-expanded", "false")
     button.press("Enter")
     expect(button).to_have_attribute("aria-expanded", "true")
     expect(_rows(page)).to_have_count(1 + 2 + 8)
     expect(page.get_by_role("link", name="run 11")).to_be_visible()
-    page.goto(page.url)  # the address holds which are open
+    page.goto(page.url)  # expanded groups are in the URL
     expect(_rows(page)).to_have_count(1 + 2 + 8)
     page.get_by_label("Filter runs").fill("config.lr = 1")
     page.get_by_label("Filter runs").press("Enter")
@@ -98,7 +98,7 @@ def test_groups_have_counts_and_means_and_open(served: Server, page: Page) -> No
     expect(_rows(page)).to_have_count(1 + 2)
 
 
-def test_columns_are_chosen_with_their_figures(served: Server, page: Page) -> None:
+def test_columns_and_their_figures_are_chosen(served: Server, page: Page) -> None:
     page.goto(f"{served.url}/?project=1&sort=id&order=asc")
     page.get_by_text("Columns").click()
     page.get_by_role("searchbox", name="Search columns").fill("loss")
@@ -118,29 +118,29 @@ def test_columns_are_chosen_with_their_figures(served: Server, page: Page) -> No
     expect(page.get_by_text("Enter part of a name")).to_be_visible()
     page.get_by_role("heading", name="table").click()
     expect(page.get_by_text("Enter part of a name")).to_be_hidden()
-    head = page.get_by_role("columnheader", name="net/name")
-    head.get_by_role("button").click()
-    expect(_rows(page).nth(1)).to_contain_text("big")  # words from A to Z
-    expect(head).to_have_attribute("aria-sort", "ascending")
-    head.get_by_role("button").click()
+    header = page.get_by_role("columnheader", name="net/name")
+    header.get_by_role("button").click()
+    expect(_rows(page).nth(1)).to_contain_text("big")  # text sorts from A to Z
+    expect(header).to_have_attribute("aria-sort", "ascending")
+    header.get_by_role("button").click()
     expect(_rows(page).nth(1)).to_contain_text("small")
 
 
-def test_columns_that_end_alike_have_different_heads(served: Server, page: Page) -> None:
+def test_columns_that_end_alike_have_different_headers(served: Server, page: Page) -> None:
     fields = ["metric.train/accuracy.max", "metric.val/accuracy.max", "config.lr", "metric.lr"]
     page.goto(f"{served.url}/?project=1&columns={'%0A'.join(fields)}")
-    heads = page.get_by_role("columnheader").get_by_role("button")
-    alike = ["max train/accuracy", "max val/accuracy", "config.lr", "metric.lr"]
-    expect(heads).to_have_text(["Run", "State", *alike, "Created ↓"])
-    expect(heads.nth(2)).to_have_attribute(
+    headers = page.get_by_role("columnheader").get_by_role("button")
+    qualified = ["max train/accuracy", "max val/accuracy", "config.lr", "metric.lr"]
+    expect(headers).to_have_text(["Run", "State", *qualified, "Created ↓"])
+    expect(headers.nth(2)).to_have_attribute(
         "title", re.compile(r"^Sort by metric\.train/accuracy\.max")
     )
 
 
-def test_groups_are_sorted_by_their_values_and_means(served: Server, page: Page) -> None:
+def test_groups_are_sorted_by_value_and_mean(served: Server, page: Page) -> None:
     page.goto(f"{served.url}/?project=1&by=config.net/name&columns=metric.val/loss.max")
     groups = page.locator(".row.group b")
-    expect(groups).to_have_text(["small", "big"])  # the larger one first
+    expect(groups).to_have_text(["small", "big"])  # the larger group first
     mean = page.get_by_role("columnheader", name="max").get_by_role("button")
     mean.click()
     expect(groups).to_have_text(["small", "big"])
@@ -153,7 +153,7 @@ def test_groups_are_sorted_by_their_values_and_means(served: Server, page: Page)
     expect(groups).to_have_text(["small", "big"])
 
 
-def test_runs_are_sorted_by_the_names_that_are_seen(served: Server, page: Page) -> None:
+def test_runs_are_sorted_by_displayed_name(served: Server, page: Page) -> None:
     page.goto(f"{served.url}/?project=1&sort=name&order=desc")
     expect(_rows(page).nth(1)).to_contain_text("run 9")
     page.get_by_role("columnheader", name="Run").get_by_role("button").click()
@@ -161,22 +161,22 @@ def test_runs_are_sorted_by_the_names_that_are_seen(served: Server, page: Page) 
     expect(page).to_have_url(re.compile("sort=name&order=asc"))
 
 
-def test_a_run_is_renamed_in_its_row(served: Server, page: Page, fresh: str) -> None:
-    page.goto(f"{fresh}&sort=id&order=asc")
+def test_run_is_renamed_in_its_row(served: Server, page: Page, project_url: str) -> None:
+    page.goto(f"{project_url}&sort=id&order=asc")
     page.get_by_role("link", name="one").press("F2")
     page.keyboard.insert_text("renamed")
     page.keyboard.press("Enter")
     expect(page.get_by_role("link", name="renamed")).to_be_visible()
-    project = fresh.rpartition("=")[2]
+    project = project_url.rpartition("=")[2]
     assert served.get(f"/api/runs?project_id={project}&search=renamed")["total"] == 1
     expect(page.get_by_role("button", name="Rename renamed")).to_be_focused()
 
 
-def test_chosen_runs_are_tagged_and_deleted(served: Server, page: Page, fresh: str) -> None:
-    page.goto(f"{fresh}&runs=0")
+def test_selected_runs_are_tagged_and_deleted(served: Server, page: Page, project_url: str) -> None:
+    page.goto(f"{project_url}&runs=0")
     expect(page.get_by_role("group", name="Selected runs")).to_have_count(0)
-    _box(page, "one").check()
-    _box(page, "two").check()
+    _checkbox(page, "one").check()
+    _checkbox(page, "two").check()
     actions = page.get_by_role("group", name="Selected runs")
     expect(actions).to_contain_text("2 runs")
     actions.get_by_role("button", name="Tag", exact=True).click()
@@ -188,12 +188,12 @@ def test_chosen_runs_are_tagged_and_deleted(served: Server, page: Page, fresh: s
     expect(dialog).to_have_count(0)
     expect(page.locator(".tags")).to_have_text(["good+1"] * 2)
     expect(page.get_by_title("good, kept")).to_have_count(2)
-    assert _pause(page, "/api/runs/tags", "/api/runs?") < 1000
+    assert _delay_ms(page, "/api/runs/tags", "/api/runs?") < 1000
     actions.get_by_role("button", name="Delete").click()
     dialog = page.get_by_role("dialog", name="Delete 2 runs?")
     expect(dialog).to_contain_text("one, two")
     expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
-    page.keyboard.press("Enter")  # nothing is deleted by mistake
+    page.keyboard.press("Enter")  # Cancel has the focus
     expect(page.get_by_role("dialog")).to_have_count(0)
     expect(_rows(page)).to_have_count(4)
     actions.get_by_role("button", name="Delete").click()
@@ -202,25 +202,28 @@ def test_chosen_runs_are_tagged_and_deleted(served: Server, page: Page, fresh: s
     expect(page.get_by_role("link", name="three")).to_be_visible()
     assert "runs=" not in page.url
     expect(page.get_by_role("table", name="Runs")).to_be_focused()
-    assert _pause(page, "/api/runs/delete", "/api/runs?") < 1000
+    assert _delay_ms(page, "/api/runs/delete", "/api/runs?") < 1000
 
 
-def _pause(page: Page, first: str, then: str) -> float:
-    """Milliseconds from the end of the last request of an address to the next of another."""
+def _delay_ms(page: Page, first: str, second: str) -> float:
+    """Milliseconds from the last response for `first` to the next request for `second`.
+
+    Both are parts of URLs.
+    """
     return float(
         page.evaluate(
-            """([first, then]) => {
-                const all = performance.getEntriesByType("resource");
-                const end = all.findLast((one) => one.name.includes(first)).responseEnd;
-                const later = all.filter((one) => one.startTime >= end);
-                return later.find((one) => one.name.includes(then)).startTime - end;
+            """([first, second]) => {
+                const entries = performance.getEntriesByType("resource");
+                const end = entries.findLast((entry) => entry.name.includes(first)).responseEnd;
+                const later = entries.filter((entry) => entry.startTime >= end);
+                return later.find((entry) => entry.name.includes(second)).startTime - end;
             }""",
-            [first, then],
+            [first, second],
         )
     )
 
 
-def test_the_tab_key_need_not_go_through_the_table(served: Server, page: Page) -> None:
+def test_skip_link_jumps_over_the_table(served: Server, page: Page) -> None:
     page.goto(f"{served.url}/?project=1")
     expect(_rows(page)).to_have_count(13)
     page.get_by_role("link", name="TrackAI").press("Tab")
@@ -229,11 +232,11 @@ def test_the_tab_key_need_not_go_through_the_table(served: Server, page: Page) -
     skip.press("Enter")
     page.keyboard.press("Tab")
     expect(page.get_by_label("Search metrics")).to_be_focused()
-    page.get_by_role("link", name="run 11").press("Tab")  # a row has two stops
-    expect(_box(page, "run 10")).to_be_focused()
+    page.get_by_role("link", name="run 11").press("Tab")  # a row has two tab stops
+    expect(_checkbox(page, "run 10")).to_be_focused()
 
 
-def test_what_is_hidden_of_runs_is_not_of_their_means(served: Server, page: Page) -> None:
+def test_hidden_runs_do_not_apply_to_means(served: Server, page: Page) -> None:
     page.goto(f"{served.url}/?project=1&hide=run+12&mean=all")
     expect(page.locator("figure canvas")).to_be_visible()
     hidden = page.get_by_role("button", name="Show 1 hidden")
@@ -243,16 +246,16 @@ def test_what_is_hidden_of_runs_is_not_of_their_means(served: Server, page: Page
     expect(page).not_to_have_url(re.compile("hide="))
 
 
-def test_a_range_is_chosen_with_shift(served: Server, page: Page) -> None:
+def test_shift_click_selects_a_range(served: Server, page: Page) -> None:
     page.goto(f"{served.url}/?project=1&runs=0&sort=id&order=asc")
-    _box(page, "run 2").click()
-    _box(page, "run 6").click(modifiers=["Shift"])
+    _checkbox(page, "run 2").click()
+    _checkbox(page, "run 6").click(modifiers=["Shift"])
     expect(page.get_by_text("5 in the charts")).to_be_visible()
-    _box(page, "run 4").click()
+    _checkbox(page, "run 4").click()
     expect(page.get_by_text("4 in the charts")).to_be_visible()
 
 
-def test_all_that_match_are_chosen(served: Server, page: Page) -> None:
+def test_select_all_selects_the_matching_runs(served: Server, page: Page) -> None:
     page.goto(f"{served.url}/?project=1&runs=1&filter=group=a")
     box = page.get_by_role("checkbox", name="Select all runs")
     expect(box).to_have_js_property("indeterminate", True)
@@ -272,23 +275,25 @@ def test_all_that_match_are_chosen(served: Server, page: Page) -> None:
 
 
 def _colours(swatches: Locator) -> list[str]:
-    style = "all => all.map((one) => getComputedStyle(one).borderTopColor)"
+    style = "all => all.map((swatch) => getComputedStyle(swatch).borderTopColor)"
     return list(swatches.evaluate_all(style))
 
 
-def test_a_group_is_chosen_and_has_one_colour(served: Server, page: Page) -> None:
+def test_group_is_selected_and_has_one_colour(served: Server, page: Page) -> None:
     page.goto(f"{served.url}/?project=1&by=config.net/name&runs=0")
-    boxes = [page.get_by_label(f"Show the runs of {one} in the charts") for one in ("small", "big")]
-    for box, chosen in zip(boxes, (8, 12), strict=True):
+    boxes = [
+        page.get_by_label(f"Show the runs of {group} in the charts") for group in ("small", "big")
+    ]
+    for box, selected in zip(boxes, (8, 12), strict=True):
         box.click()
-        expect(page.get_by_text(f"{chosen} in the charts")).to_be_visible()
+        expect(page.get_by_text(f"{selected} in the charts")).to_be_visible()
         expect(box).to_be_checked()
     expect(page.locator(".means > span")).to_have_text(["big 4 runs", "small 8 runs"])
     swatches = page.locator(".row.group .swatch")
     expect(swatches).to_have_count(2)
     assert _colours(swatches) == _colours(page.locator(".means .swatch"))[::-1]
     page.get_by_role("button", name=re.compile("^big")).click()
-    _box(page, "run 3").click()
+    _checkbox(page, "run 3").click()
     expect(boxes[1]).to_have_js_property("indeterminate", True)
     assert set(_colours(page.locator(".row.on .swatch"))) == {"rgba(0, 0, 0, 0)"}
     boxes[0].click()
@@ -298,31 +303,31 @@ def test_a_group_is_chosen_and_has_one_colour(served: Server, page: Page) -> Non
     assert "rgba(0, 0, 0, 0)" not in _colours(page.locator(".row.on .swatch"))
 
 
-def test_a_group_has_its_colour_where_others_have_no_such_metric(
-    served: Server, page: Page, fresh: str
+def test_group_keeps_its_colour_if_another_lacks_the_metric(
+    served: Server, page: Page, project_url: str
 ) -> None:
-    project = int(fresh.rpartition("=")[2])
+    project = int(project_url.rpartition("=")[2])
     for group, metric in (("a", "x"), ("b", "y")):
         new = {"project_id": project, "run_id": group, "group_name": group, "state": "completed"}
         run = served.request("POST", "/api/runs", new).json["id"]
         points = {"rows": [{"step": step, "values": {metric: 1.0}} for step in range(3)]}
         assert served.request("POST", f"/api/metrics/runs/{run}", points).status == 200
-    page.goto(f"{fresh}&mean=group&metrics=y")
+    page.goto(f"{project_url}&mean=group&metrics=y")
     expect(page.locator(".means > span")).to_have_text(["a 1 run", "b 1 run", "(none) 3 runs"])
-    read = page.locator(".reading .swatch")
+    readings = page.locator(".reading .swatch")
     over = page.locator("figure .u-over")
 
-    def pointed() -> bool:
+    def is_read() -> bool:
         hover(over, 0.5, 0.5)
-        return read.count() == 1
+        return readings.count() == 1
 
-    until(page, pointed)
-    assert _colours(read) == _colours(page.locator(".means .swatch"))[1:2]
+    wait_until(page, is_read)
+    assert _colours(readings) == _colours(page.locator(".means .swatch"))[1:2]
 
 
-def test_a_chosen_run_has_one_colour_everywhere(served: Server, page: Page) -> None:
+def test_selected_run_has_one_colour_everywhere(served: Server, page: Page) -> None:
     page.goto(f"{served.url}/?project=1&runs=0&sort=id&order=asc")
-    _box(page, "run 3").check()
+    _checkbox(page, "run 3").check()
     row = _rows(page).filter(has_text="run 3")
     dot = _colours(row.locator(".swatch"))[0]
     canvas = page.locator("figure canvas").first
@@ -343,7 +348,7 @@ def test_a_chosen_run_has_one_colour_everywhere(served: Server, page: Page) -> N
     assert drawn
 
 
-def test_ten_thousand_runs_are_a_few_rows(served: Server, page: Page) -> None:
+def test_only_visible_rows_of_ten_thousand_are_rendered(served: Server, page: Page) -> None:
     page.goto(f"{served.url}/?project=2&sort=id&order=asc")
     expect(page.get_by_text("10,000 runs")).to_be_visible()
     table = page.get_by_role("table", name="Runs")
@@ -354,16 +359,16 @@ def test_ten_thousand_runs_are_a_few_rows(served: Server, page: Page) -> None:
         assert _rows(page).count() < 80
 
 
-def test_what_is_not_found_says_so_and_leads_back(served: Server, page: Page) -> None:
+def test_empty_table_says_what_to_do(served: Server, page: Page) -> None:
     page.goto(f"{served.url}/?project=1&filter=tag=nowhere")
     page.get_by_role("button", name="Clear filter").click()
     expect(_rows(page)).to_have_count(13)
-    made = served.request("POST", "/api/projects", {"name": "empty", "project_id": "empty"}).json
-    page.goto(f"{served.url}/?project={made['id']}")
+    project = served.request("POST", "/api/projects", {"name": "empty", "project_id": "empty"}).json
+    page.goto(f"{served.url}/?project={project['id']}")
     expect(page.get_by_text("trackai.init(project=")).to_be_visible()
 
 
-def test_the_way_back_leads_to_the_same_view(served: Server, page: Page) -> None:
+def test_going_back_restores_the_view(served: Server, page: Page) -> None:
     view = "filter=group+%3D+a&sort=name&order=asc&columns=config.lr&by=state&runs=1,3&smooth=0.5"
     page.goto(f"{served.url}/?project=1&{view}&range=step%3A1%3A3&hide=run+3")
     before = parse_qs(urlsplit(page.url).query)
@@ -372,7 +377,7 @@ def test_the_way_back_leads_to_the_same_view(served: Server, page: Page) -> None
     expect(page.get_by_role("heading", name="run 2")).to_be_visible()
     expect(page.get_by_role("button", name="Reset zoom")).to_be_visible()
     page.locator("figure .u-over").hover()
-    expect(page.get_by_role("figure")).to_contain_text("run 2")  # it is hidden beside others
+    expect(page.get_by_role("figure")).to_contain_text("run 2")  # only the project hides it
     page.get_by_role("tab", name=re.compile("Files")).click()
     page.get_by_role("link", name="Back to project").click()
     expect(_rows(page)).to_have_count(1 + 1 + 6)
@@ -385,13 +390,13 @@ def test_the_way_back_leads_to_the_same_view(served: Server, page: Page) -> None
     assert parse_qs(urlsplit(page.url).query) == after
 
 
-def test_the_way_back_leads_to_the_same_place(served: Server, page: Page) -> None:
+def test_going_back_restores_the_scroll_position(served: Server, page: Page) -> None:
     page.set_viewport_size({"width": 1400, "height": 360})
     page.goto(f"{served.url}/?project=1&sort=id&order=asc&by=state&open=state+%3D+%22completed%22")
     expect(page.locator("figure canvas")).to_be_visible()
     table, charts = page.get_by_role("table", name="Runs"), page.locator(".charts")
-    for box, there in ((table, 150), (charts, 20)):
-        box.evaluate("(box, there) => box.scrollTo(0, there)", there)
+    for box, top in ((table, 150), (charts, 20)):
+        box.evaluate("(box, top) => box.scrollTo(0, top)", top)
     run = page.get_by_role("link", name="run 6", exact=True)
     run.click()
     page.go_back()
@@ -408,7 +413,7 @@ def test_the_way_back_leads_to_the_same_place(served: Server, page: Page) -> Non
     expect(table).to_have_js_property("scrollTop", 150)
 
 
-def test_tabs_are_told_apart_by_their_titles(served: Server, page: Page) -> None:
+def test_page_titles_name_the_run_and_the_project(served: Server, page: Page) -> None:
     page.goto(served.url)
     expect(page).to_have_title("TrackAI")
     page.get_by_role("link", name=re.compile("^table")).click()
@@ -420,13 +425,13 @@ def test_tabs_are_told_apart_by_their_titles(served: Server, page: Page) -> None
     expect(page).to_have_title("Compare · table · TrackAI")
 
 
-def test_a_name_is_seen_beside_long_tags(served: Server, page: Page, fresh: str) -> None:
-    project = fresh.rpartition("=")[2]
+def test_name_is_visible_beside_long_tags(served: Server, page: Page, project_url: str) -> None:
+    project = project_url.rpartition("=")[2]
     runs = served.get(f"/api/runs?project_id={project}")["runs"]
     tags = ["a-very-long-tag-" * 6, "another", "third", "fourth", "fifth", "sixth"]
     change = {"run_ids": [run["id"] for run in runs], "add": tags}
     assert served.request("POST", "/api/runs/tags", change).status == 200
-    page.goto(fresh)
+    page.goto(project_url)
     for name in ("one", "two", "three"):
         link = page.get_by_role("link", name=name, exact=True)
         expect(link).to_be_visible()
@@ -439,7 +444,7 @@ def test_a_name_is_seen_beside_long_tags(served: Server, page: Page, fresh: str)
 
 
 @pytest.mark.parametrize("width", [390, 1024])
-def test_a_narrow_table_has_all_of_its_columns(served: Server, page: Page, width: int) -> None:
+def test_narrow_table_shows_all_columns(served: Server, page: Page, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 800})
     page.goto(f"{served.url}/?project=1")
     expect(_rows(page)).to_have_count(13)
@@ -449,33 +454,33 @@ def test_a_narrow_table_has_all_of_its_columns(served: Server, page: Page, width
         assert cell.evaluate("cell => cell.scrollWidth <= cell.clientWidth")
 
 
-def test_a_plain_word_finds_names(served: Server, page: Page, fresh: str) -> None:
+def test_plain_word_filters_by_name(served: Server, page: Page, project_url: str) -> None:
     page.goto(f"{served.url}/?project=1")
     box = page.get_by_label("Filter runs")
-    for typed, found in {
+    for text, count in {
         "RUN 1": 3, '"run 1"': 3, 'name = "run 1"': 1, "run 99": 0, "config.lr = 1": 4,
     }.items():  # fmt: skip
-        box.fill(typed)
+        box.fill(text)
         box.press("Enter")
-        expect(page.get_by_text(re.compile(f"^{found} runs?, "))).to_be_visible()
-        expect(_rows(page)).to_have_count(1 + found)
-    page.goto(f"{fresh}&filter=t")  # runs without a name are called by their slug
+        expect(page.get_by_text(re.compile(f"^{count} runs?, "))).to_be_visible()
+        expect(_rows(page)).to_have_count(1 + count)
+    page.goto(f"{project_url}&filter=t")  # a run without a name shows its slug
     expect(_rows(page)).to_have_count(3)
 
 
-UNREADABLE = {
+INVALID = {
     "filter=zzz<1": "filter", "sort=zzz": "sort field", "order=up": "sort order",
     "columns=zzz": "columns", "by=zzz": "grouping",
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("wrong", UNREADABLE)
-def test_what_cannot_be_read_is_said_and_the_rest_is_shown(
-    served: Server, browser: Browser, wrong: str
+@pytest.mark.parametrize("parameter", INVALID)
+def test_invalid_parameter_is_ignored_with_a_message(
+    served: Server, browser: Browser, parameter: str
 ) -> None:
-    page = browser.new_page()  # whose console will have the status of the answer
-    page.goto(f"{served.url}/?project=1&{wrong}")
-    expect(page.get_by_role("alert")).to_contain_text(f"{UNREADABLE[wrong]} ignored")
+    page = browser.new_page()  # the `page` fixture fails on the status in the console
+    page.goto(f"{served.url}/?project=1&{parameter}")
+    expect(page.get_by_role("alert")).to_contain_text(f"{INVALID[parameter]} ignored")
     expect(_rows(page)).to_have_count(13)
     expect(page.locator("figure canvas").first).to_be_visible()
     page.get_by_label("Filter runs").fill("group = a")
@@ -484,7 +489,7 @@ def test_what_cannot_be_read_is_said_and_the_rest_is_shown(
     page.close()
 
 
-def test_a_link_may_name_runs_that_are_on_no_page(served: Server, page: Page) -> None:
+def test_link_selects_runs_outside_the_filter(served: Server, page: Page) -> None:
     page.goto(f"{served.url}/?project=1&filter=group=a&runs=2")
     canvas = page.locator("figure .u-over").first
     expect(canvas).to_be_visible()
@@ -492,7 +497,7 @@ def test_a_link_may_name_runs_that_are_on_no_page(served: Server, page: Page) ->
     expect(page.get_by_role("figure").first).to_contain_text("run 1")
 
 
-def test_a_link_may_name_very_many_of_them(served: Server, page: Page) -> None:
+def test_link_selects_many_runs(served: Server, page: Page) -> None:
     first = served.get("/api/runs?project_id=2&sort_by=id&sort_order=asc&limit=1")["runs"][0]["id"]
     ids = ",".join(str(first + number) for number in range(150))
     page.goto(f"{served.url}/?project=2&sort=id&order=desc&runs={ids}")
@@ -506,35 +511,35 @@ def test_a_link_may_name_very_many_of_them(served: Server, page: Page) -> None:
     page.keyboard.press("Escape")
 
 
-# What the other scheme changes is the colours.
+# The dark scheme only changes colours.
 RULES: dict[str, list[str]] = {"light": [], "dark": ["color-contrast"]}
 
 
 @pytest.mark.parametrize("scheme", RULES)
-def test_everybody_can_use_it(served: Server, browser: Browser, scheme: str) -> None:
+def test_table_is_accessible(served: Server, browser: Browser, scheme: str) -> None:
     page = browser.new_page(color_scheme=scheme)  # type: ignore[arg-type]
     page.goto(f"{served.url}/?project=1&by=group&columns=metric.val/loss&runs=1,2")
     page.get_by_role("button", name=re.compile("^a")).click()
     expect(page.get_by_role("link", name="run 0")).to_be_visible()
-    assert serious_findings(page, *RULES[scheme]) == []
+    assert accessibility_violations(page, *RULES[scheme]) == []
     page.get_by_text("Columns").click()
-    assert serious_findings(page, *RULES[scheme]) == []
+    assert accessibility_violations(page, *RULES[scheme]) == []
     page.get_by_text("Columns").click()
     page.get_by_role("button", name="Tag", exact=True).click()
     expect(page.get_by_role("dialog")).to_be_visible()
-    assert serious_findings(page, *RULES[scheme]) == []
+    assert accessibility_violations(page, *RULES[scheme]) == []
     page.close()
 
 
-def test_the_line_between_is_moved_with_the_keyboard(served: Server, page: Page) -> None:
+def test_keyboard_moves_the_separator(served: Server, page: Page) -> None:
     page.goto(f"{served.url}/?project=1")
-    line = page.get_by_role("separator")
-    line.focus()
-    before = int(line.get_attribute("aria-valuenow") or 0)
+    separator = page.get_by_role("separator")
+    separator.focus()
+    before = int(separator.get_attribute("aria-valuenow") or 0)
     page.keyboard.press("ArrowRight")
-    expect(line).to_have_attribute("aria-valuenow", str(before + 24))
+    expect(separator).to_have_attribute("aria-valuenow", str(before + 24))
     page.reload()
-    expect(page.get_by_role("separator")).to_have_attribute("aria-valuenow", str(before + 24))
+    expect(separator).to_have_attribute("aria-valuenow", str(before + 24))
 
 
 LIVE = """
@@ -546,7 +551,7 @@ with trackai.init(project="table", name="newcomer") as run:
 """
 
 
-def test_a_new_run_appears_and_nothing_else_moves(served: Server, page: Page) -> None:
+def test_new_run_appears_without_scrolling(served: Server, page: Page) -> None:
     page.set_viewport_size({"width": 1400, "height": 480})
     page.goto(f"{served.url}/?project=1&sort=created_at&order=asc&runs=2,3&columns=metric.val/loss")
     expect(page.get_by_text("12 runs, 2 in the charts")).to_be_visible()
@@ -579,12 +584,12 @@ def _id(server: Server, name: str) -> int:
     return int(run["id"])
 
 
-def test_what_is_typed_stays_while_runs_come_in(served: Server, page: Page, fresh: str) -> None:
-    page.goto(fresh)
+def test_typed_filter_survives_new_runs(served: Server, page: Page, project_url: str) -> None:
+    page.goto(project_url)
     expect(_rows(page)).to_have_count(4)
     box = page.get_by_label("Filter runs")
     box.fill("run_id = o")
-    project = int(fresh.rpartition("=")[2])
+    project = int(project_url.rpartition("=")[2])
     new = {"project_id": project, "run_id": "four", "state": "completed"}
     assert served.request("POST", "/api/runs", new).status == 200
     expect(_rows(page)).to_have_count(5)
@@ -596,14 +601,14 @@ def test_what_is_typed_stays_while_runs_come_in(served: Server, page: Page, fres
     expect(box).to_be_focused()
 
 
-def test_a_name_goes_to_the_run_that_it_was_typed_for(
-    served: Server, page: Page, fresh: str
+def test_rename_applies_to_its_run_when_rows_shift(
+    served: Server, page: Page, project_url: str
 ) -> None:
-    page.goto(f"{fresh}&sort=id&order=desc")
+    page.goto(f"{project_url}&sort=id&order=desc")
     page.get_by_role("button", name="Rename three").focus()
     page.keyboard.press("Enter")
     page.keyboard.insert_text("the third")
-    project = int(fresh.rpartition("=")[2])
+    project = int(project_url.rpartition("=")[2])
     new = {"project_id": project, "run_id": "newcomer", "state": "completed"}
     assert served.request("POST", "/api/runs", new).status == 200
     expect(page.get_by_role("link", name="newcomer")).to_be_visible()

@@ -1,4 +1,4 @@
-"""The dashboard's sources: format, lint, types and unit tests, by the tools of npm."""
+"""The dashboard's sources: format, lint, types and unit tests, run with npm."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from tests.dashboard.web_tools import WEB, install, run_npm
 
-# Installing takes longest, on a machine that is busy.
+# Seconds; most of them are for `npm ci` on a busy machine.
 TIMEOUT = 300
 
 
@@ -34,7 +34,7 @@ def test_lock_file_has_no_download_addresses() -> None:
 
 
 def test_source_lines_are_short() -> None:
-    # The formatter does not break literals and comments.
+    # The formatter does not wrap literals and comments.
     long = [
         f"{path.relative_to(WEB)}:{number}"
         for folder in ("src", "tests")

@@ -1,4 +1,4 @@
-"""The npm tools of the dashboard's sources, which are installed on first use."""
+"""The npm development tools of the dashboard, installed on first use."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ _MODULES = WEB / "node_modules"
 
 
 def run_npm(*arguments: str) -> None:
-    """Run npm in the sources of the dashboard; it must succeed."""
+    """Run npm in the dashboard's sources and assert that it succeeds."""
     npm = find_npm(WEB)
     assert npm is not None, "npm not found; run `uv sync`"
-    done = subprocess.run(
+    result = subprocess.run(
         [*npm.command, *arguments], cwd=WEB, env=npm.env, capture_output=True, text=True
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert result.returncode == 0, result.stdout + result.stderr
 
 
 @cache
 def install() -> Path:
-    """Install the development tools, which the build leaves out; returns `node_modules`."""
+    """Install the development tools, which the build omits, and return `node_modules`."""
     with exclusive("web-tools"):
         if not all((_MODULES / name).is_dir() for name in ("vitest", "axe-core")):
             run_npm("ci", "--no-audit", "--no-fund")
