@@ -112,6 +112,7 @@ def test_dir_has_all_that_is_public() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
     ).stdout.split()
     assert set(public()) <= set(names)
+    assert {name for name in names if not name.startswith("__")} <= set(public())
 
 
 @pytest.mark.parametrize("name", public())

@@ -156,4 +156,5 @@ if not typing.TYPE_CHECKING:  # with it, a type checker accepts every name
         return value
 
     def __dir__() -> list[str]:
-        return sorted({*globals(), *__all__, *_OF_THE_ACTIVE_RUN})
+        special = {name for name in globals() if name.startswith("__")}
+        return sorted({*__all__, *_OF_THE_ACTIVE_RUN, *special})

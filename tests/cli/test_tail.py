@@ -94,6 +94,12 @@ def test_the_last_lines_are_printed_first(where: list[str], trackai: Trackai) ->
     assert trackai("tail", "latest", "--lines", "0", *where).out == ""
 
 
+@pytest.mark.parametrize("command", [["tail", "latest"], ["plot", "loss"]])
+def test_urls_without_a_scheme_are_refused(command: list[str], trackai: Trackai) -> None:
+    error = trackai(*command, "--url", "localhost:8000", code=2).err
+    assert error == "trackai: url: must start with http:// or https://, got 'localhost:8000'\n"
+
+
 def test_unknown_and_ambiguous_runs(where: list[str], trackai: Trackai) -> None:
     for name in ("a", "b"):
         sdk.init(project=name, name="same").finish()

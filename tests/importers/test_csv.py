@@ -61,13 +61,13 @@ BAD_FLOAT = "column value: must be a float, got '1_0'"
         ("step,time,x\n0,inf,1\n", 2, f"{BAD_SECONDS} 'inf'"),
         ("step,time,x\n0,nan,1\n", 2, f"{BAD_SECONDS} 'nan'"),
         ("step,time,x\n0,soon,1\n", 2, f"{BAD_TIME} 'soon'"),
-        ("step,x\n0\n", 2, "must have 2 cells, got 1"),
+        ("step,x\n0\n", 2, "number of cells must be 2, got 1"),
         (HEADER + GOOD + GOOD.replace("0.5", "1_0") + GOOD, 3, BAD_FLOAT),
         (HEADER + GOOD + GOOD.replace("w,m,step,0,", "w,m,step,inf,") + GOOD, 3, "column step"),
         (HEADER + GOOD + GOOD.replace("float,0.5", "bool,maybe"), 3, "column value"),
         (HEADER + GOOD.replace("float,0.5", f"int,{2**63}"), 2, "column value"),
         (HEADER + GOOD.replace("u,1,", "u,one,"), 2, "column attempt"),
-        (HEADER + "p,r\n", 2, "must have 11 cells, got 2"),
+        (HEADER + "p,r\n", 2, "number of cells must be 11, got 2"),
     ],
 )
 def test_a_mistake_is_named_and_nothing_is_stored(

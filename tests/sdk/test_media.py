@@ -117,7 +117,7 @@ def test_a_table_is_stored_as_json(db_path: Path) -> None:
         "columns": ["name", "value"],
         "data": [["a", 0.5], ["b", "NaN"]],
     }
-    with pytest.raises(InvalidInputError, match="3 values for 2 columns"):
+    with pytest.raises(InvalidInputError, match="must be 2, got 3"):
         table.add_data(1, 2, 3)
 
 

@@ -34,12 +34,13 @@ def config(db: str | None, as_json: bool) -> None:
             allowed_hosts=settings.allowed_hosts,
         )
         return
+    is_default = settings.url == Settings(db_path=settings.db_path).url
     print_table(
         ("setting", "value", "source"),
         [
             ("database", settings.db_path, source),
             ("size", "not created yet" if size is None else human_bytes(size), ""),
             ("journals", database.spool, f"{len(journals)} not stored yet"),
-            ("server", settings.url, "TRACKAI_HOST, TRACKAI_PORT"),
+            ("server", settings.url, "default" if is_default else "TRACKAI_HOST, TRACKAI_PORT"),
         ],
     )

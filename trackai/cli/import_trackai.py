@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def trackai(ctx: click.Context, file: Path, db: str | None, as_json: bool) -> None:
     """Import a database of the original TrackAI server.
 
-    FILE may also be a database of this version, which is merged like with `trackai merge`.
+    FILE may also be a database of this version, which is merged as by `trackai merge`.
     Importing again adds what is new. The exit code is 4 if something could not be stored; the
     printed receipt lists it.
     """

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 def merge(ctx: click.Context, other: Path, db: str | None, as_json: bool) -> None:
     """Add the runs of another TrackAI database.
 
-    OTHER is its file. Runs have permanent identities: those that are already in this database are
-    not changed, and merging again changes nothing. Files of runs are copied too. The exit code is
+    OTHER is its file. Runs that are already in this database are not changed, so merging again
+    changes nothing. Files of runs are copied too. The exit code is
     4 if something of OTHER could not be stored.
     """
     from trackai.importers.merge import merge as merge_into

@@ -51,9 +51,9 @@ class MetricChart(NamedTuple):
 @click.option("--width", type=click.IntRange(_MIN_WIDTH), metavar="COLUMNS",
               help="Width in columns.  [default: width of the terminal]")  # fmt: skip
 @click.option("--height", type=click.IntRange(_MIN_HEIGHT), metavar="LINES",
-              help="Height in lines.  [default: by the height of the terminal]")  # fmt: skip
+              help="Height in lines.  [default: fits the terminal]")  # fmt: skip
 @click.option("--points", type=click.IntRange(10, 10_000),
-              help="Maximum number of points of a curve.  [default: by the width]")  # fmt: skip
+              help="Maximum number of points of a curve.  [default: fits the width]")  # fmt: skip
 @click.option("--out", "-o", type=click.Path(path_type=Path, dir_okay=False),
               help="Write a .png, .svg or .pdf file; requires trackai[plot].")  # fmt: skip
 @url_option

@@ -139,7 +139,7 @@ def _read_table(
 
 def _check_width(row: Sequence[str], header: Sequence[str]) -> None:
     if len(row) != len(header):
-        raise ValueError(f"must have {len(header)} cells, got {len(row)}")
+        raise ValueError(f"number of cells must be {len(header)}, got {len(row)}")
 
 
 def _parse_axis(text: str) -> Axis:

@@ -38,7 +38,12 @@ class RemoteSource:
             url: the address of the server.
             api_key: the key of the server, if it has one.
             timeout: how long to wait for an answer, in seconds.
+
+        Raises:
+            InvalidInputError: the address is not an HTTP URL.
         """
+        if not url.startswith(("http://", "https://")):
+            raise InvalidInputError("url", f"must start with http:// or https://, got {url!r}")
         self._timeout = timeout
         self.url = url.rstrip("/")
         self.headers = {"Content-Type": "application/json"}

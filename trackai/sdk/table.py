@@ -128,7 +128,7 @@ class Table(Media):
     def _check_width(self, row: Sequence[Any]) -> None:
         if len(row) != len(self.columns):
             raise InvalidInputError(
-                "data", f"a row has {len(row)} values for {len(self.columns)} columns"
+                "data", f"the number of values in a row must be {len(self.columns)}, got {len(row)}"
             )
 
 

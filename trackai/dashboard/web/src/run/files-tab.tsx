@@ -29,7 +29,7 @@ export function FilesTab({ runId, running }: { runId: number; running: boolean }
   if (paths.length === 0 && !search) {
     return (
       <p class="empty">
-        No files. To import those of Neptune, run <code>trackai import neptune exports</code>
+        No files. Store some with <code>trackai.save</code> or <code>trackai.log_artifact</code>.
       </p>
     );
   }

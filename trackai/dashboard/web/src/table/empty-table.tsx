@@ -8,7 +8,7 @@ const EXAMPLE = `import trackai
 with trackai.init(project="…") as run:
     run.log({"loss": 0.5})`;
 
-export function EmptyTable({ projectId }: { projectId: number }) {
+export function EmptyTable() {
   if (filterText.value) {
     return (
       <div class="empty">
@@ -23,7 +23,7 @@ export function EmptyTable({ projectId }: { projectId: number }) {
     <div class="empty">
       <p>No runs yet. Log one:</p>
       <pre>{EXAMPLE}</pre>
-      <p class="faint">New runs of project {projectId} appear here automatically.</p>
+      <p class="faint">New runs appear here automatically.</p>
     </div>
   );
 }

@@ -53,7 +53,7 @@ export function RunsTable({ projectId, selected, onNewestRuns, onSelect, changes
             {rows}
           </div>
         </div>
-        {isEmpty && !error && <EmptyTable projectId={projectId} />}
+        {isEmpty && !error && <EmptyTable />}
       </div>
       <p class="count" role="status">
         {total !== undefined && describeRows(total, groups, selected.length)}
