@@ -256,7 +256,7 @@ def test_empty_tabs_say_how_to_fill_them(served: Server, page: Page) -> None:
     address = _run_url(served, "llm-empty")
     for tab, hint in {
         "system": "run.log_system(", "logs": "run.log(", "histograms": "No histograms",
-        "files": "trackai import neptune",
+        "files": "run.save(",
     }.items():  # fmt: skip
         page.goto(f"{address}&tab={tab}")
         expect(page.get_by_role("tabpanel").get_by_text(hint)).to_be_visible()

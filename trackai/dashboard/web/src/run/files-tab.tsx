@@ -27,11 +27,7 @@ export function FilesTab({ runId, running }: { runId: number; running: boolean }
   if (error && !paths) return <ErrorMessage message={error} />;
   if (!paths) return <Loading />;
   if (paths.length === 0 && !search) {
-    return (
-      <p class="empty">
-        No files. Store some with <code>trackai.save</code> or <code>trackai.log_artifact</code>.
-      </p>
-    );
+    return <p class="empty">No files. Store some with {'run.save("config.yaml")'}.</p>;
   }
   const selected = paths.find(({ path }) => path === fileParameter.value) ?? paths[0];
   return (
