@@ -31,7 +31,7 @@ class Curve(NamedTuple):
     """A line through points.
 
     Attributes:
-        ys: None where there is no finite value, or none that a log axis can show.
+        ys: None where a value is not finite, or a log axis cannot show it.
         last: the last value of the metric, of any kind.
         hidden: the number of values that are not shown; a bucket's mean counts as one.
     """

@@ -90,7 +90,7 @@ async def import_export(
         database: the name of the database in the receipt.
 
     Raises:
-        InvalidInputError: there is no export at the path.
+        InvalidInputError: the path has no export.
         StoreError: the database cannot be used.
     """
     started = time.monotonic()

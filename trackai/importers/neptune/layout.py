@@ -73,7 +73,7 @@ def find(path: Path, files: Path | None = None) -> Layout:
         files: the folder of the files; by default `files` in the export.
 
     Raises:
-        InvalidInputError: there is no export at the path.
+        InvalidInputError: the path has no export.
     """
     path = path.absolute()
     root = _root(path)

@@ -4,7 +4,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { errorMessage, isNotFound } from "./client";
 import { startPolling } from "./poller";
 
-// After a failure and in a hidden page, the next try follows soon, even if there is no interval.
+// After a failure and in a hidden page, the next try follows soon, even without an interval.
 const RETRY_MS = 3000;
 
 interface State<T> {

@@ -7,7 +7,7 @@ import { errorText } from "./errors";
 interface Props {
   name: string;
   onRename: (name: string) => Promise<unknown>;
-  /** The key that starts editing; the button then is no stop of the Tab key. */
+  /** The key that starts editing; the Tab key then skips the button. */
   shortcut?: string;
   children: ComponentChildren;
 }
