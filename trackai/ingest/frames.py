@@ -113,13 +113,13 @@ def encode(frame: Frame) -> bytes:
     """
     payload = encode_payload(frame)
     if len(payload) > MAX_PAYLOAD:
-        raise too_long()
+        raise too_long("config" if isinstance(frame, Configured) else "metrics")
     return pack_header(len(payload), zlib.crc32(payload)) + payload
 
 
-def too_long() -> InvalidInputError:
+def too_long(field: str = "metrics") -> InvalidInputError:
     """The error for a payload longer than `MAX_PAYLOAD`."""
-    return InvalidInputError("metrics", f"must be at most {MAX_PAYLOAD} bytes in one call")
+    return InvalidInputError(field, f"must be at most {MAX_PAYLOAD} bytes in one call")
 
 
 def decode(

@@ -123,15 +123,21 @@ def init(
         },
     )  # fmt: skip
     with _lock:
-        finish()
         environment = Settings.from_env(_temporary_db_path() if arguments.is_disabled else db_path)
-        run = Run(environment, arguments.request(environment), arguments.config)
-        _active = run
-        if auto_log_cpu:
-            _monitor(run, "machine_meter", cpu_log_interval)
-        if auto_log_gpu:
-            _monitor(run, "gpu_meter", gpu_log_interval)
-        exit_hooks.install(_finish_as)
+        request = arguments.request(environment)
+        finish()
+        run = Run(environment, request, arguments.config)
+        try:
+            _active = run
+            if auto_log_cpu:
+                _monitor(run, "machine_meter", cpu_log_interval)
+            if auto_log_gpu:
+                _monitor(run, "gpu_meter", gpu_log_interval)
+            exit_hooks.install(_finish_as)
+        except BaseException:  # a signal handler may raise anywhere
+            _active = None
+            run.finish("failed")
+            raise
     return run
 
 

@@ -16,6 +16,7 @@ import anyio
 from trackai.errors import StoreBusyError, StoreError, StoreUnreachableError
 from trackai.guard import guarded
 from trackai.ingest.drain import Drain
+from trackai.ingest.frames import Configured, encode
 from trackai.ingest.journal import JournalWriter, is_alive
 from trackai.ingest.recovery import Children, recover, report_damage
 from trackai.sdk import resume
@@ -87,7 +88,8 @@ class Recorder:
             StoreError: the database cannot be used.
             NotFoundError: `resume` is "must", and the run does not exist.
             ConflictError: `resume` is "never", and there is a run with this id.
-            InvalidInputError: the run has logged a step that is too large to count on from.
+            InvalidInputError: the run has logged a step that is too large to count on from, or
+                its configuration is too large.
         """
         deadline = time.monotonic() + _INIT_SECONDS
         async with self._db_lock:
@@ -117,6 +119,7 @@ class Recorder:
             logger.warning("could not recover journals of crashed processes: %s", error)
 
     async def _begin(self, request: RunRequest) -> None:
+        encode(Configured(request.config))  # raises before there is a run
         try:
             async with self._db.write() as conn:
                 attempt = await resume.start_attempt(conn, request, is_running=self._is_running)

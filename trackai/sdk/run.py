@@ -95,6 +95,16 @@ class Run(CallLog):
             raise
         super().__init__(recorder.journal, recorder.first_step)
         self._background = portal, recorder, portal.start_task_soon(recorder.record)
+        self._monitors: list[Future[None]] = []
+        try:
+            self._describe(settings, recorder)
+            if config:
+                self.config.update(config)
+        except BaseException:  # a signal handler may raise anywhere
+            self.finish("failed")
+            raise
+
+    def _describe(self, settings: Settings, recorder: Recorder) -> None:
         run = recorder.run
         self.id: int = run.id
         self.run_id: str = run.run_id
@@ -106,12 +116,9 @@ class Run(CallLog):
         self.url = f"{settings.url}/?run={run.id}"
         self._db_path = settings.db_path
         self.config = Config(nested(recorder.config), self._store_config)
-        self._monitors: list[Future[None]] = []
         self.summary = Summary(partial(self.log, commit=False), self._read_summary)
         self._last_values = LastValues(settings.db_path, run.id)
         self.resumed = self._journal.opened.attempt > 1
-        if config:
-            self.config.update(config)
 
     @property
     def is_finished(self) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from trackai.errors import InvalidInputError
+from trackai.sdk.config import flat_json
 from trackai.sdk.labels import check_name, check_notes, checked_tags
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class RunRequest(msgspec.Struct, kw_only=True, frozen=True):
         tags: tags to add to the run.
         notes: notes that replace those of the run; None leaves them.
         sync_each: wait after each call of `log` until it is on the disk.
+        config: the configuration that the script passes, JSON by flat key.
     """
 
     project: str
@@ -47,6 +49,7 @@ class RunRequest(msgspec.Struct, kw_only=True, frozen=True):
     tags: tuple[str, ...] = ()
     notes: str | None = None
     sync_each: bool = False
+    config: dict[str, str] = {}
 
 
 class InitArguments(msgspec.Struct, kw_only=True, frozen=True):
@@ -79,6 +82,7 @@ class InitArguments(msgspec.Struct, kw_only=True, frozen=True):
             run_id=self.id or settings.run_id,
             rank=settings.rank,
             sync_each=self.durability == "power",
+            config=flat_json(self.config),
         )
 
 
