@@ -47,6 +47,9 @@ class Drain:
         path: the journal.
         ended: whether the writer has recorded the end of its run.
         points: the number of points that this drain has stored.
+        deleted_points: the number of points that were not stored because their run had been
+            deleted; None while the run exists.
+        is_in_new_file: whether the database was removed or replaced while the run logged.
     """
 
     def __init__(self, db: Database, path: Path, presumed: Opened | None = None) -> None:
@@ -54,6 +57,8 @@ class Drain:
         self.path = path
         self.ended = False
         self.points = 0
+        self.deleted_points: int | None = None
+        self.is_in_new_file = False
         self._db = db
         self._reader = JournalReader(path, presumed)
         self._limit: int | None = None
@@ -122,8 +127,10 @@ class Drain:
         if outcome == "run deleted":
             for filed in batch.files:
                 self._bytes_path(filed).unlink(missing_ok=True)
+            self.deleted_points = (self.deleted_points or 0) + batch.points
+        else:
+            self.points += batch.points
         self.ended = self.ended or batch.ended is not None
-        self.points += batch.points
 
     async def _store_in_transaction(
         self, conn: Connection, batch: Batch
@@ -131,6 +138,7 @@ class Drain:
         consumed = await journals.consumed(conn, self.path.name)
         if (consumed or 0) != batch.start:
             self._reader.rewind(consumed or 0)
+            self.is_in_new_file = self.is_in_new_file or consumed is None
             return "not due"
         if consumed is None and not self.path.exists():
             return "not due"  # another process has stored and removed it after it was read

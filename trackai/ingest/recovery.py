@@ -152,7 +152,10 @@ async def _recover_writer(db: Database, fds: dict[Path, int]) -> list[Recovered]
     """Store the locked journals of one writer, the oldest first, and remove them."""
     paths, drains = list(fds), []
     opened, ended = await _known_writer(db, writer_uid(paths[0])), False
-    for path in paths:
+    for previous, path in zip([None, *paths], paths, strict=False):
+        if previous is not None:
+            async with db.write() as conn:
+                await journals.begin_beside(conn, path.name, previous.name)
         drain = Drain(db, path, opened)
         await drain.store_all(final=True)
         opened, ended = drain.opened or opened, ended or drain.ended
@@ -224,8 +227,12 @@ class Children:
         self._drains: dict[Path, Drain] = {}
         self._unrelated: set[Path] = set()
 
-    async def store(self) -> None:
-        """Store everything that the forked processes have logged so far."""
+    async def store(self, journal: str) -> None:
+        """Store everything that the forked processes have logged so far.
+
+        Args:
+            journal: the name of a journal of the writer.
+        """
         paths = set(self._db.spool.glob(f"*{SUFFIX}"))
         self._unrelated &= paths
         for path in sorted(paths - self._unrelated):
@@ -233,6 +240,8 @@ class Children:
                 if not self._is_child(path):
                     self._unrelated.add(path)
                     continue
+                async with self._db.write() as conn:
+                    await journals.begin_beside(conn, path.name, journal)
                 self._drains[path] = Drain(self._db, path)
             await self._drains[path].store_all()
         for path in self._drains.keys() - paths:

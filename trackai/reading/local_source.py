@@ -81,6 +81,10 @@ class LocalSource:
     def resolve(self, text: str) -> Run:
         return self._read(lambda conn: runs.resolve(conn, text))
 
+    def find_by_uid(self, uid: str) -> Run | None:
+        """Find a run by its identity, which it keeps when the file is replaced."""
+        return self._read(lambda conn: runs.find_by_uid(conn, uid))
+
     def config(self, run_id: int) -> dict[str, Any]:
         return self._read(lambda conn: configs.get(conn, run_id))
 

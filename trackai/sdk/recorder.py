@@ -79,6 +79,8 @@ class Recorder:
         self._journal_warnings: set[str] = set()
         self._dropped = 0
         self._dropped_by: OSError | None = None
+        # The number of points that were not stored because the run was deleted; None before that.
+        self._deleted_points: int | None = None
         self._progress: Progress | None = None
 
     async def start(self, request: RunRequest) -> None:
@@ -218,7 +220,7 @@ class Recorder:
             await self._drain_journals()
             if self.forked:
                 async with self._db_lock:
-                    await self._children.store()
+                    await self._children.store(self._drain.path.name)
                     await self._children.collect()
         except (StoreError, OSError) as error:
             self._warn(f"points wait in {self._db.spool}: %s", error, self._database_warnings)
@@ -285,7 +287,27 @@ class Recorder:
 
     async def _store_batch(self, *, final: bool) -> bool:
         async with self._db_lock:
-            return await self._drain.store_next(final=final)
+            is_stored = await self._drain.store_next(final=final)
+        if self._drain.is_in_new_file:
+            self._drain.is_in_new_file = False
+            logger.warning(
+                "%s was removed or replaced while run %r was being logged: the run was created "
+                "again there, with the points that are still in its journal",
+                self._db.path, self.run.run_id,
+            )  # fmt: skip
+        if self._drain.deleted_points is not None:
+            self._count_deleted(self._drain.deleted_points)
+            self._drain.deleted_points = 0
+        return is_stored
+
+    def _count_deleted(self, points: int) -> None:
+        if self._deleted_points is None:
+            logger.warning(
+                "run %r of project %r was deleted while it was being logged: what is logged to it "
+                "from now on is not stored",
+                self.run.run_id, self.project.name,
+            )  # fmt: skip
+        self._deleted_points = (self._deleted_points or 0) + points
 
     async def _finish(self) -> None:
         """Store everything that is left, or warn where it is."""
@@ -300,7 +322,7 @@ class Recorder:
                 await self._remove_stored()
             if self.forked:
                 async with self._db_lock:
-                    await self._children.store()
+                    await self._children.store(self._drain.path.name)
                     await self._children.collect()
                     await self._db.checkpoint()
         except (StoreError, OSError) as error:
@@ -312,6 +334,11 @@ class Recorder:
             )  # fmt: skip
         finally:
             self._progress.close()
+        if self._deleted_points:
+            logger.warning(
+                "%d values were logged to run %r after it had been deleted, and were not stored",
+                self._deleted_points, self.run.run_id,
+            )  # fmt: skip
 
     async def _write_held_calls(self) -> None:
         """Write the calls held in memory to the journal, or else to the temporary folder."""
@@ -353,6 +380,8 @@ class Recorder:
                 else:
                     self.journal.remove(path)
             async with self._db.write() as conn:
+                for following in self.journal.paths[:1]:
+                    await journals.begin_beside(conn, following.name, path.name)
                 await journals.forget(conn, path.name)
         else:  # the database was replaced meanwhile: store the file again
             self._drain = Drain(self._db, path)

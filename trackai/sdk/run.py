@@ -117,7 +117,7 @@ class Run(CallLog):
         self._db_path = settings.db_path
         self.config = Config(nested(recorder.config), self._store_config)
         self.summary = Summary(partial(self.log, commit=False), self._read_summary)
-        self._last_values = LastValues(settings.db_path, run.id)
+        self._last_values = LastValues(settings.db_path, self._journal.opened.run_uid)
         self.resumed = self._journal.opened.attempt > 1
 
     @property

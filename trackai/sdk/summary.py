@@ -79,9 +79,9 @@ class Summary(MutableMapping[str, Any]):
 class LastValues:
     """The last values of a run in the database, read again only after something was logged."""
 
-    def __init__(self, db_path: Path, run_id: int) -> None:
+    def __init__(self, db_path: Path, run_uid: str) -> None:
         self._db_path = db_path
-        self._run_id = run_id
+        self._run_uid = run_uid
         self._values: dict[str, Value] = {}
         self._read_at = -1
 
@@ -99,7 +99,11 @@ class LastValues:
             return self._values
         store()
         try:
-            figures = LocalSource(self._db_path).figures(self._run_id)
+            source = LocalSource(self._db_path)
+            run = source.find_by_uid(self._run_uid)
+            if run is None:  # it was deleted
+                return self._values
+            figures = source.figures(run.id)
         except StoreError as error:
             logger.warning("could not read the summary of the run: %s", error)
             return self._values

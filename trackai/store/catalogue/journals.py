@@ -25,6 +25,21 @@ async def advance(conn: Connection, name: str, offset: int) -> None:
     )
 
 
+async def begin_beside(conn: Connection, name: str, known: str) -> None:
+    """Record a journal as begun if another one of its run is known.
+
+    A database that knows the journal, but not the run, is one in which the run was deleted.
+    """
+    await conn.execute(
+        """
+        INSERT INTO journals (name, consumed)
+        SELECT ?, 0 WHERE EXISTS (SELECT 1 FROM journals WHERE name = ?)
+        ON CONFLICT (name) DO NOTHING
+        """,
+        (name, known),
+    )
+
+
 async def forget(conn: Connection, name: str) -> None:
     """Remove the record of a journal whose file has been removed."""
     await conn.execute("DELETE FROM journals WHERE name = ?", (name,))
