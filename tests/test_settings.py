@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import trackai
 from trackai.errors import InvalidInputError
 from trackai.settings import Settings
 
@@ -73,6 +74,33 @@ def test_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
     assert settings.url == "http://box:9000"
     assert settings.allowed_hosts == ("box", "other")
     assert Settings.from_env("~/y.db").db_path == Path.home() / "y.db"
+
+
+@pytest.mark.parametrize("path", [None, "~/x.db", "~nobody-of-this-name/x.db"])
+def test_without_a_home_folder_the_variable_to_set_is_named(
+    monkeypatch: pytest.MonkeyPatch, path: str | None
+) -> None:
+    def unknown(uid: int) -> None:
+        raise KeyError(f"getpwuid(): uid not found: {uid}")
+
+    for name in ("HOME", "USERPROFILE", "HOMEPATH", "TRACKAI_DB_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    with pytest.raises(InvalidInputError, match="TRACKAI_DB_PATH: must be set to a database file"):
+        trackai.init(project="p", db_path=path)
+    assert Settings.from_env("/tmp/x.db").db_path == Path("/tmp/x.db")
+    trackai.init(project="p", mode="disabled").finish()
+
+
+def test_a_working_directory_that_was_removed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(InvalidInputError, match="TRACKAI_DB_PATH: must be absolute"):
+        Settings.from_env("x.db")
+    assert Settings.from_env(tmp_path / "x.db").db_path == tmp_path / "x.db"
 
 
 @pytest.mark.parametrize("port", ["x", "-1", "65536", "1.5"])

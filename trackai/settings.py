@@ -100,7 +100,17 @@ def has_screen() -> bool:
 def _absolute(path: str | os.PathLike[str]) -> Path:
     # Path.resolve() would follow a link to the database file, and processes that use different
     # links would then look for journals in different folders.
-    absolute = Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100
+    try:
+        absolute = Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100
+    except RuntimeError:
+        raise InvalidInputError(
+            "TRACKAI_DB_PATH",
+            f"must be set to a database file: {path} needs a home folder, and this user has none",
+        ) from None
+    except FileNotFoundError:  # the working directory was removed
+        raise InvalidInputError(
+            "TRACKAI_DB_PATH", f"must be absolute, as the working directory is gone, got {path}"
+        ) from None
     if not absolute.name:
         raise InvalidInputError("TRACKAI_DB_PATH", f"must be a file, got {absolute}")
     return absolute
