@@ -16,6 +16,7 @@ import click
 
 from trackai import __version__
 from trackai.cli.completers import add_completers
+from trackai.cli.encoding import prepare_stdout
 from trackai.errors import InvalidInputError, NotFoundError, TrackAIError
 
 # The module of each command, in the order of `trackai --help`; the function has the command's name.
@@ -128,6 +129,7 @@ def main(arguments: list[str] | None = None) -> None:
     """
     if sys.stdout is None:  # closed by the shell: `trackai runs >&-`
         sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - open until the process exits
+    prepare_stdout()
     try:
         result = cli.main(arguments, prog_name=NAME, standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -141,6 +143,9 @@ def main(arguments: list[str] | None = None) -> None:
     except TrackAIError as error:
         click.echo(f"trackai: {error}", err=True)
         sys.exit(_exit_code(error))
+    except UnicodeEncodeError as error:  # Python escapes the bytes that it cannot decode
+        click.echo(f"trackai: arguments must be valid Unicode, got {error.object!r}", err=True)
+        sys.exit(2)
     except OSError as error:  # such as a missing folder or a full disk
         prefix = f"{error.filename}: " if error.filename else ""
         click.echo(f"trackai: {prefix}{error.strerror or error}", err=True)

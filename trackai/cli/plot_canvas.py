@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 # The bits of the eight dots of a braille character, by row and column.
 _BITS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 _BLANK = 0x2800
+DOTS = chr(_BLANK + 0xFF)
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 

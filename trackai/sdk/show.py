@@ -172,8 +172,9 @@ def _show(
         full_url += f"/?{urllib.parse.urlencode({'project': ids[project]})}"
     elif project is not None:
         logger.warning("project %r not found: the dashboard shows all projects", project)
-    sys.stdout.write(f"trackai: {full_url}\n")
-    sys.stdout.flush()
+    if sys.stdout is not None:  # as in a program without a console on Windows
+        sys.stdout.write(f"trackai: {full_url}\n")
+        sys.stdout.flush()
     if open_browser and has_screen() and not _in_notebook():
         webbrowser.open(full_url)
     if server is not None and (_is_script() if block is None else block):
