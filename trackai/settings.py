@@ -26,7 +26,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             name in its Host header (``TRACKAI_ALLOWED_HOSTS``, separated by commas).
         api_key: the bearer token that every request must send (``TRACKAI_API_KEY``).
         access_log: the format in which requests are logged to stderr (``TRACKAI_ACCESS_LOG``).
-        run_id: the id of a run that several processes log to (``TRACKAI_RUN_ID``).
+        run_id: the id of a run that several processes log to (``TRACKAI_RUN_ID``,
+            ``WANDB_RUN_ID``).
         rank: the rank of this process among them (``TRACKAI_RANK``, ``RANK``).
         project: the default project of runs (``TRACKAI_PROJECT``, ``WANDB_PROJECT``).
         db_path_source: where `db_path` comes from: "argument", "TRACKAI_DB_PATH" or "default".
@@ -71,7 +72,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             ),
             api_key=_api_key(env.get("TRACKAI_API_KEY") or None),
             access_log=_access_log(env.get("TRACKAI_ACCESS_LOG") or "off"),
-            run_id=env.get("TRACKAI_RUN_ID", "").strip() or None,
+            run_id=env.get("TRACKAI_RUN_ID", "").strip()
+            or env.get("WANDB_RUN_ID", "").strip()
+            or None,
             project=env.get("TRACKAI_PROJECT", "").strip()
             or env.get("WANDB_PROJECT", "").strip()
             or "uncategorized",
@@ -83,6 +86,41 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """The address of the server for a browser on this machine."""
         host = "localhost" if self.host in {"127.0.0.1", "0.0.0.0", "::", "::1"} else self.host  # noqa: S104
         return f"http://{host}:{self.port}"
+
+
+def wandb_defaults() -> dict[str, tuple[str, str]]:
+    """Variables of wandb that are the defaults of arguments of `init`.
+
+    Returns:
+        By argument, the name and the text of each variable that is not empty.
+    """
+    env = os.environ
+    variables = {
+        "name": ("WANDB_NAME", env.get("WANDB_NAME", "")),
+        "group": ("WANDB_RUN_GROUP", env.get("WANDB_RUN_GROUP", "")),
+        "tags": ("WANDB_TAGS", env.get("WANDB_TAGS", "")),
+        "notes": ("WANDB_NOTES", env.get("WANDB_NOTES", "")),
+        "resume": ("WANDB_RESUME", env.get("WANDB_RESUME", "")),
+        "mode": ("WANDB_MODE", env.get("WANDB_MODE", "")),
+    }
+    return {
+        argument: (name, text.strip())
+        for argument, (name, text) in variables.items()
+        if text.strip()
+    }
+
+
+def ignored_wandb_variables() -> list[str]:
+    """The names of variables that change a run of wandb, are set, and have no meaning here."""
+    env = os.environ
+    variables = {
+        "WANDB_JOB_TYPE": env.get("WANDB_JOB_TYPE"),
+        "WANDB_DIR": env.get("WANDB_DIR"),
+        "WANDB_ENTITY": env.get("WANDB_ENTITY"),
+        "WANDB_SWEEP_ID": env.get("WANDB_SWEEP_ID"),
+        "WANDB_CONFIG_PATHS": env.get("WANDB_CONFIG_PATHS"),
+    }
+    return [name for name, text in variables.items() if text]
 
 
 def colors_are_unwanted() -> bool:

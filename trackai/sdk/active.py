@@ -18,7 +18,7 @@ from trackai.sdk.alerts import AlertLevel
 from trackai.sdk.artifacts import Artifact  # noqa: TC001 - for get_type_hints
 from trackai.sdk.run import Run
 from trackai.sdk.run_request import Resume, check_arguments
-from trackai.settings import Settings
+from trackai.settings import Settings, wandb_defaults
 
 if TYPE_CHECKING:
     from trackai.sdk.run import EndState
@@ -63,25 +63,27 @@ def init(
     Args:
         project: the name of the project, which is created if it does not exist; default
             `TRACKAI_PROJECT`, then `WANDB_PROJECT`, then "uncategorized".
-        name: the name of the run; default a made-up one such as "brave-otter-12". Several runs
-            may have the same name; each has its own `run_id`.
-        group: a name that related runs of the project share.
+        name: the name of the run; default `WANDB_NAME`, then a made-up one such as
+            "brave-otter-12". Several runs may have the same name; each has its own `run_id`.
+        group: a name that related runs of the project share; default `WANDB_RUN_GROUP`.
         config: hyperparameters, as a mapping or an object with attributes, such as the result of
             `argparse`. Nested mappings are stored under flat keys: "opt/lr".
         resume: "never" creates a run. "allow" resumes the latest run of this name, or creates
             one. "must" resumes it, or raises. With an `id`, the same holds for the run with this
-            id. Default "never" without an `id`, and "allow" with one.
+            id. Default `WANDB_RESUME`, then "never" without an `id`, and "allow" with one.
         auto_log_gpu: log the load of NVIDIA GPUs as system metrics; needs `trackai[system]`.
         gpu_log_interval: how often, in seconds.
         auto_log_cpu: log the load of the machine as system metrics; needs `trackai[system]`.
         cpu_log_interval: how often, in seconds.
-        tags: tags to add to the run; a str is a single tag.
-        notes: a text about the run; replaces earlier notes.
+        tags: tags to add to the run; a str is a single tag. Default `WANDB_TAGS`, separated by
+            commas.
+        notes: a text about the run; replaces earlier notes. Default `WANDB_NOTES`.
         id: the id of the run. Processes that pass the same id log to the same run, at the same
             time or one after the other. It becomes the `run_id` if it is a slug; of an id such
-            as "lr=0.1", a unique slug is made. Default `TRACKAI_RUN_ID`, then a slug of the name.
+            as "lr=0.1", a unique slug is made. Default `TRACKAI_RUN_ID`, then `WANDB_RUN_ID`, then
+            a slug of the name.
         mode: "disabled" logs to a temporary database, which is deleted when the process ends.
-            Other modes of wandb are accepted and mean the same as none.
+            Other modes of wandb are accepted and mean the same as none. Default `WANDB_MODE`.
         db_path: the database file; default `TRACKAI_DB_PATH`, then `~/.trackai/trackai.db`.
         durability: what a point survives once `log` has returned: "process", a crash of the
             process; "power", also a crash of the machine, as each call waits for the disk.
@@ -108,7 +110,7 @@ def init(
     global _active
     arguments = check_arguments(
         project=project, name=name, group=group, id=id, tags=tags, notes=notes, config=config,
-        resume=resume, durability=durability, mode=mode,
+        resume=resume, durability=durability, mode=mode, variables=wandb_defaults(),
     )  # fmt: skip
     for argument in wandb_arguments:
         if argument not in ignored_calls.IGNORED_ARGUMENTS:
@@ -122,6 +124,9 @@ def init(
             "webhook_url": webhook_url, "webhook_min_level": webhook_min_level,
         },
     )  # fmt: skip
+    ignored_calls.warn_ignored_variables()
+    if arguments.is_disabled and mode is None:
+        ignored_calls.warn_disabled()
     with _lock:
         environment = Settings.from_env(_temporary_db_path() if arguments.is_disabled else db_path)
         request = arguments.request(environment)

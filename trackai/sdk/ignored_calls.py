@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from trackai.sdk.artifacts import Artifact
+from trackai.settings import ignored_wandb_variables
 
 logger = logging.getLogger("trackai")
 
@@ -41,6 +42,19 @@ def warn_ignored_arguments(function: str, arguments: dict[str, Any]) -> None:
     for name, value in arguments.items():
         if value is not None:
             warn_once(f"the argument {name} of {function}()")
+
+
+def warn_ignored_variables() -> None:
+    """Warn once about each environment variable of wandb that has no meaning here."""
+    for name in ignored_wandb_variables():
+        warn_once(f"the environment variable {name}")
+
+
+def warn_disabled() -> None:
+    """Warn, the first time, that the environment keeps runs from being stored."""
+    if "WANDB_MODE" not in _warned:
+        _warned.add("WANDB_MODE")
+        logger.warning("WANDB_MODE is disabled: runs are deleted when this process ends")
 
 
 def define_metric(*args: Any, **kwargs: Any) -> None:

@@ -38,8 +38,11 @@ def check_notes(notes: Any) -> None:
     checked_text("notes", notes)
 
 
-def checked_tags(tags: Any) -> tuple[str, ...]:
+def checked_tags(tags: Any, field: str = "tags") -> tuple[str, ...]:
     """Return tags as a tuple, in their order; a str is a single tag.
+
+    Args:
+        field: the argument that the error names.
 
     Raises:
         TypeError: `tags` is neither a str nor an iterable of str.
@@ -51,5 +54,5 @@ def checked_tags(tags: Any) -> tuple[str, ...]:
         raise TypeError(f"tags: must be a str or a list of str, got {type_name(tags)}")
     checked = tuple(tags)
     for tag in checked:
-        check_name("tags", tag)
+        check_name(field, tag)
     return checked

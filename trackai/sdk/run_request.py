@@ -21,6 +21,7 @@ _RESUME: tuple[Any, ...] = ("never", "allow", "must")
 # Further values of `resume` in wandb.init().
 _WANDB_RESUME: dict[Any, Resume] = {True: "allow", False: "never", "auto": "allow"}
 # Modes of wandb; all but "disabled" mean the same here.
+_WANDB_RESUME_TEXTS: dict[str, Any] = {"true": True, "1": True, "false": False, "0": False}
 _MODES = ("online", "offline", "shared", "dryrun", "run", "disabled")
 
 
@@ -62,24 +63,21 @@ class InitArguments(msgspec.Struct, kw_only=True, frozen=True):
     tags: tuple[str, ...]
     notes: str | None
     config: Mapping[str, Any]
-    resume: Resume
+    resume: Resume | None
     durability: Durability
     is_disabled: bool
 
     def request(self, settings: Settings) -> RunRequest:
         """Fill in what the environment says."""
-        resume = self.resume
-        if self.id is None and settings.run_id and resume == "never":
-            # TRACKAI_RUN_ID is set for several processes: all but the first find the run there.
-            resume = "allow"
+        run_id = self.id or settings.run_id
         return RunRequest(
             project=self.project or settings.project,
             name=self.name,
             group=self.group,
-            resume=resume,
+            resume=self.resume or ("never" if run_id is None else "allow"),
             tags=self.tags,
             notes=self.notes,
-            run_id=self.id or settings.run_id,
+            run_id=run_id,
             rank=settings.rank,
             sync_each=self.durability == "power",
             config=flat_json(self.config),
@@ -98,25 +96,46 @@ def check_arguments(
     resume: Any,
     durability: Any,
     mode: Any,
+    variables: Mapping[str, tuple[str, str]],
 ) -> InitArguments:
     """Check arguments of `init`, and convert those of wandb.
 
+    Args:
+        variables: by argument, the environment variable that is its default, and its text.
+
     Raises:
-        InvalidInputError: an argument has a value that is not allowed.
+        InvalidInputError: an argument or a variable has a value that is not allowed.
         TypeError: an argument has a wrong type.
     """
+
+    def or_variable(argument: str, value: Any) -> tuple[str, Any]:
+        """The name to use in errors, and the value."""
+        return (argument, value) if value is not None else variables.get(argument, (argument, None))
+
     # As in wandb, an empty str means None.
     name, group, id = (None if text == "" else text for text in (name, group, id))  # noqa: A001
-    for field, text in (("project", project), ("name", name), ("group", group), ("id", id)):
+    name_field, name = or_variable("name", name)
+    group_field, group = or_variable("group", group)
+    for field, text in (
+        ("project", project), (name_field, name), (group_field, group), ("id", id),
+    ):  # fmt: skip
         if text is not None:
             check_name(field, text)
+    _, notes = or_variable("notes", notes)
     if notes is not None:
         check_notes(notes)
-    tags = checked_tags(tags or ())
+    field, tags = or_variable("tags", tags)
+    if field != "tags":
+        tags = [tag.strip() for tag in tags.split(",") if tag.strip()]
+    tags = checked_tags(tags or (), field)
     config = _checked_config(config)
+    field, mode = or_variable("mode", mode)
     if mode is not None and mode not in _MODES:
-        raise InvalidInputError("mode", f"must be one of {', '.join(_MODES)}, got {mode!r}")
-    resume = _checked_resume(resume, has_id=id is not None)
+        raise InvalidInputError(field, f"must be one of {', '.join(_MODES)}, got {mode!r}")
+    field, resume = or_variable("resume", resume)
+    if field != "resume":
+        resume = _WANDB_RESUME_TEXTS.get(resume.lower(), resume.lower())
+    resume = _checked_resume(field, resume)
     if durability not in ("process", "power"):
         raise InvalidInputError("durability", f'must be "process" or "power", got {durability!r}')
     return InitArguments(
@@ -142,12 +161,12 @@ def _checked_config(config: Any) -> Mapping[str, Any]:
     return dict(vars(config))
 
 
-def _checked_resume(resume: Any, *, has_id: bool) -> Resume:
+def _checked_resume(field: str, resume: Any) -> Resume | None:
     if resume is None:
-        return "allow" if has_id else "never"
+        return None
     if isinstance(resume, str | bool):
         resume = _WANDB_RESUME.get(resume, resume)
     if resume not in _RESUME:
-        raise InvalidInputError("resume", f'must be "never", "allow" or "must", got {resume!r}')
+        raise InvalidInputError(field, f'must be "never", "allow" or "must", got {resume!r}')
     checked: Resume = resume
     return checked
