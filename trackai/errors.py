@@ -20,16 +20,26 @@ next. An exception with a default message has it as its docstring.
 
 from __future__ import annotations
 
+import copyreg
+from typing import Any
+
 
 class TrackAIError(Exception):
     """Base class of all exceptions that TrackAI raises."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Not by calling the class, whose arguments differ: a pool of worker processes waits for
+        # ever for an exception that it cannot unpickle.
+        return copyreg.__newobj__, (type(self), *self.args), vars(self)  # type: ignore[attr-defined]
 
 
 class NoActiveRunError(TrackAIError, RuntimeError):
     """no active run: call trackai.init(project=...) first"""
 
-    def __init__(self) -> None:
-        super().__init__("no active run: call trackai.init(project=...) first")
+    def __init__(
+        self, message: str = "no active run: call trackai.init(project=...) first"
+    ) -> None:
+        super().__init__(message)
 
 
 class InvalidInputError(TrackAIError, ValueError):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from trackai.errors import MissingExtraError, NoActiveRunError
-from trackai.sdk import exit_hooks, fork, ignored_calls
+from trackai.sdk import exit_hooks, fork, ignored_calls, pickled_run  # noqa: F401 - for pickle
 from trackai.sdk.alerts import AlertLevel
 from trackai.sdk.artifacts import Artifact  # noqa: TC001 - for get_type_hints
 from trackai.sdk.run import Run

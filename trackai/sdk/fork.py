@@ -63,6 +63,11 @@ def watch(run: ForkAware) -> None:
         )
 
 
+def watched() -> list[ForkAware]:
+    """The runs that are told about forks."""
+    return list(_watched)
+
+
 def call_in_child(function: Callable[[], None]) -> None:
     """Call a function in every child, after the runs have been told."""
     _in_child.append(function)
