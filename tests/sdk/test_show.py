@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,14 @@ def free_port(monkeypatch: pytest.MonkeyPatch) -> int:
 def projects_at(url: str) -> list[str]:
     with urllib.request.urlopen(f"{url}/api/projects", timeout=20) as response:
         return [project["name"] for project in json.load(response)]
+
+
+def answers(url: str) -> bool:
+    try:
+        projects_at(url)
+    except OSError:
+        return False
+    return True
 
 
 def test_a_server_is_started_and_stopped(
@@ -117,6 +126,55 @@ def test_the_server_stops_with_the_process(
 
 
 EVIL = "<script>alert('&')</script>"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_the_server_stops_when_the_process_is_killed(
+    db_path: Path, run_python: Callable[..., subprocess.CompletedProcess[str]], free_port: int
+) -> None:
+    """It does so although a forked process lives on."""
+    ran = run_python(
+        """
+        import os, signal, sys, time, trackai
+        trackai.show(open_browser=False, block_thread=False)
+        child = os.fork()
+        if child == 0:
+            os.close(1), os.close(2)
+            time.sleep(30)
+            os._exit(0)
+        print(child, flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+        """,
+        check=False,
+    )
+    assert ran.returncode == -signal.SIGKILL
+    child = int(ran.stdout.split()[-1])
+    try:
+        deadline = time.monotonic() + 20
+        while answers(f"http://localhost:{free_port}"):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        os.kill(child, 0)
+    finally:
+        os.kill(child, signal.SIGKILL)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_process_that_ends_leaves_the_server_running(
+    run_python: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    ran = run_python(
+        """
+        import os, sys, urllib.request, trackai
+        app, url, *_ = trackai.show(open_browser=False, block_thread=False)
+        child = os.fork()
+        if child == 0:
+            sys.exit()
+        os.waitpid(child, 0)
+        print(urllib.request.urlopen(f"{url}/api/projects").status)
+        """
+    )
+    assert ran.stdout.split()[-1] == "200"
 
 
 def test_the_card_of_a_stored_run(db_path: Path) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
 import sys
+import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -29,8 +33,9 @@ _SWITCH_SECONDS = 0.0003
 @click.option("--port", type=click.IntRange(0, 65535),
               help="TCP port; 0 picks a free one.  [default: TRACKAI_PORT, then 8000]",
               )  # fmt: skip
+@click.option("--until-stdin-closes", is_flag=True, hidden=True)
 @db_option
-def serve(host: str | None, port: int | None, db: str | None) -> None:
+def serve(host: str | None, port: int | None, until_stdin_closes: bool, db: str | None) -> None:
     """Serve the dashboard and the HTTP API."""
     import msgspec
     import uvicorn
@@ -66,7 +71,17 @@ def serve(host: str | None, port: int | None, db: str | None) -> None:
     # Worker threads decode and store batches. With Python's default of 5 ms, requests that only
     # read would wait that long for the interpreter lock each time.
     sys.setswitchinterval(_SWITCH_SECONDS)
+    if until_stdin_closes:
+        threading.Thread(target=_stop_after_stdin, daemon=True).start()
     uvicorn.Server(_uvicorn_config(app)).run(sockets=[listener])
+
+
+def _stop_after_stdin() -> None:
+    """Stop the server when the process that started it has ended, in whatever way."""
+    with suppress(OSError):
+        while os.read(sys.stdin.fileno(), 1024):
+            pass
+    signal.raise_signal(signal.SIGTERM)
 
 
 async def _open_only(database: Database) -> None:

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 import urllib.parse
+import weakref
 import webbrowser
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -52,7 +53,7 @@ class Dashboard(NamedTuple):
 
 
 class Server:
-    """A `trackai serve` process, which stops at the end of this process.
+    """A `trackai serve` process, which stops at the end of this process, even if that is killed.
 
     Raises:
         TrackAIError: it does not start.
@@ -63,10 +64,11 @@ class Server:
         with tempfile.TemporaryFile() as output:
             self._process = subprocess.Popen(  # noqa: S603 - this very program
                 [sys.executable, "-m", "trackai.cli", "serve", *address,
-                 "--db", str(settings.db_path)],
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=output,
+                 "--db", str(settings.db_path), "--until-stdin-closes"],
+                stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=output,
             )  # fmt: skip
             atexit.register(self.close)
+            _servers.add(self)
             self.url = self._wait_for_url(output)
 
     def _wait_for_url(self, output: IO[bytes]) -> str:
@@ -88,6 +90,16 @@ class Server:
         atexit.unregister(self.close)
         self._process.terminate()
         self._process.wait()
+        self._close_stdin()
+
+    def leave_to_parent(self) -> None:
+        """In a forked process: neither stop the server nor keep it alive."""
+        atexit.unregister(self.close)
+        self._close_stdin()
+
+    def _close_stdin(self) -> None:
+        if self._process.stdin is not None:
+            self._process.stdin.close()
 
     def wait(self) -> None:
         """Wait until the server ends; Ctrl-C stops it."""
@@ -95,6 +107,18 @@ class Server:
             self._process.wait()
         except KeyboardInterrupt:
             self.close()
+
+
+_servers: weakref.WeakSet[Server] = weakref.WeakSet()
+
+
+def _leave_servers_to_parent() -> None:
+    for server in _servers:
+        server.leave_to_parent()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_servers_to_parent)
 
 
 def show(
