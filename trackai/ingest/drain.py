@@ -239,6 +239,8 @@ async def _create_run(conn: Connection, opened: Opened) -> int:
         group_name=opened.group,
         now=opened.created_at,
     )
+    if opened.fork_uid is not None:
+        await runs.set_fork(conn, run.id, opened.fork_uid, opened.fork_step)
     return run.id
 
 

@@ -88,6 +88,9 @@ class LocalSource:
     def config(self, run_id: int) -> dict[str, Any]:
         return self._read(lambda conn: configs.get(conn, run_id))
 
+    def paths(self, run_id: int) -> list[str]:
+        return self._read(lambda conn: lineage.list_paths(conn, run_id))
+
     def figures(self, run_id: int) -> list[MetricSummary]:
         return self._read(lambda conn: series.summaries(conn, run_id))
 

@@ -116,6 +116,9 @@ class RemoteSource:
     def config(self, run_id: int) -> dict[str, Any]:
         return self._get(f"/api/runs/{run_id}/config", dict[str, Any])
 
+    def paths(self, run_id: int) -> list[str]:
+        return self._get(f"/api/metrics/runs/{run_id}", list[str])
+
     def figures(self, run_id: int) -> list[MetricSummary]:
         return self._get(f"/api/runs/{run_id}/figures", list[MetricSummary])
 

@@ -60,6 +60,9 @@ class Source(Protocol):
     def config(self, run_id: int) -> dict[str, Any]:
         """Return the configuration of a run, flat."""
 
+    def paths(self, run_id: int) -> list[str]:
+        """List the metrics of a run, with those that a forked run inherits, sorted by name."""
+
     def figures(self, run_id: int) -> list[MetricSummary]:
         """Return count, last, minimum and maximum of each metric of a run."""
 

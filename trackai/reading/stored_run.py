@@ -94,10 +94,10 @@ class StoredRun:
             raise InvalidInputError(
                 "points", f"must be between {_MIN_POINTS} and {_MAX_POINTS}, got {points}"
             )
-        if keys is None or points is not None:
+        if points is not None:
             kinds = {metric.path: metric.kind for metric in self._source.figures(self.id)}
         if keys is None:
-            keys = list(kinds)
+            keys = self._source.paths(self.id)
         elif isinstance(keys, str):
             keys = [keys]
         curves = {}

@@ -56,6 +56,8 @@ def init(
     mode: str | None = None,
     db_path: str | os.PathLike[str] | None = None,
     durability: Literal["process", "power"] = "process",
+    resume_from: str | None = None,
+    fork_from: str | None = None,
     **wandb_arguments: Any,
 ) -> Run:
     """Start a run, or resume one, and make it the active run. An active run is finished first.
@@ -87,6 +89,10 @@ def init(
         db_path: the database file; default `TRACKAI_DB_PATH`, then `~/.trackai/trackai.db`.
         durability: what a point survives once `log` has returned: "process", a crash of the
             process; "power", also a crash of the machine, as each call waits for the disk.
+        resume_from: "RUN?_step=STEP" resumes the run with this id after this step. What it logged
+            after the step is superseded in all metrics.
+        fork_from: "RUN?_step=STEP" creates a run that continues the run with this id after this
+            step. The new run is read with the points of the other one up to the step.
         space_id, server_url, dataset_id, bucket_id, settings, private, webhook_url,
             webhook_min_level: accepted for scripts written for trackio, and ignored with a
             warning.
@@ -100,7 +106,7 @@ def init(
         InvalidInputError: an argument has a value that is not allowed.
         TypeError: an argument has a wrong type, or is unknown.
         ConflictError: `resume` is "never", and there is a run with this `id`.
-        NotFoundError: `resume` is "must", and the run does not exist.
+        NotFoundError: the run to resume or to continue does not exist.
         StoreError: the database cannot be used.
 
     Example:
@@ -110,7 +116,8 @@ def init(
     global _active
     arguments = check_arguments(
         project=project, name=name, group=group, id=id, tags=tags, notes=notes, config=config,
-        resume=resume, durability=durability, mode=mode, variables=wandb_defaults(),
+        resume=resume, durability=durability, mode=mode, resume_from=resume_from,
+        fork_from=fork_from, variables=wandb_defaults(),
     )  # fmt: skip
     for argument in wandb_arguments:
         if argument not in ignored_calls.IGNORED_ARGUMENTS:

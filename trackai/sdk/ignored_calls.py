@@ -20,8 +20,8 @@ _warned: set[str] = set()
 IGNORED_ARGUMENTS = frozenset(
     {
         "allow_val_change", "anonymous", "config_exclude_keys", "config_include_keys", "dir",
-        "entity", "force", "fork_from", "job_type", "magic", "monitor_gym", "reinit",
-        "resume_from", "save_code", "sync_tensorboard", "tensorboard",
+        "entity", "force", "job_type", "magic", "monitor_gym", "reinit", "save_code",
+        "sync_tensorboard", "tensorboard",
     }
 )  # fmt: skip
 

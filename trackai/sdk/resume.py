@@ -20,7 +20,7 @@ from trackai.ingest.frames import Opened
 from trackai.sdk.run_names import generate
 from trackai.sdk.steps import step_after
 from trackai.store.catalogue import configs, projects, runs, slugs, tags, writers
-from trackai.store.points import series
+from trackai.store.points import metrics, series
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from trackai.sdk.run_request import RunRequest
     from trackai.store.catalogue.writers import Writer
     from trackai.structs.records import Project, Run
+    from trackai.values.types import Step
 
 # The start of this process; writers that ended later ran beside it.
 _STARTED_AT = time.time_ns() // 1000
@@ -82,7 +83,8 @@ async def start_attempt(
     else:
         latest = []
         attempt = await writers.next_attempt(conn, run_id)
-        first_step = step_after(await series.last_step(conn, run_id))
+        first_step = step_after(await _last_step(conn, run_id, request))
+    fork_uid, fork_step = await runs.get_fork(conn, run_id)
     opened = Opened(
         run_uid=await runs.get_uid(conn, run_id),
         writer_uid=uuid.uuid4().hex,
@@ -96,6 +98,8 @@ async def start_attempt(
         pid=os.getpid(),
         created_at=now,
         started_at=now,
+        fork_uid=fork_uid,
+        fork_step=fork_step,
     )
     await writers.get_or_create(
         conn,
@@ -109,7 +113,19 @@ async def start_attempt(
         first_step=first_step,
         now=now,
     )
+    if request.resume_from is not None and not latest:
+        await metrics.rewind(conn, run_id, opened.attempt, after=request.resume_from.step)
     return Attempt(project, run, await configs.get(conn, run_id), first_step, opened)
+
+
+async def _last_step(conn: Connection, run_id: int, request: RunRequest) -> Step | None:
+    """The step after which this attempt continues; None if it begins."""
+    if request.resume_from is not None:
+        return request.resume_from.step
+    last_step = await series.last_step(conn, run_id)
+    if last_step is None and request.fork_from is not None:
+        return request.fork_from.step
+    return last_step
 
 
 def shares_attempt(
@@ -146,7 +162,13 @@ async def _find_or_create_run(
     conn: Connection, project_id: int, request: RunRequest, *, now: int
 ) -> int:
     run = await _find_run(conn, project_id, request)
+    origin = await _find_origin(conn, project_id, request)
     if run is not None:
+        if origin is not None and origin != await runs.get_fork(conn, run.id):
+            raise ConflictError(
+                f"run {run.run_id!r} already exists in project {request.project!r}, and does not "
+                "continue the step in fork_from: use another id"
+            )
         return (await runs.set_state(conn, run.id, "running", now=now)).id
     name = request.name or request.run_id or generate(await runs.count(conn, project_id) + 1)
     run = await runs.create(
@@ -160,7 +182,23 @@ async def _find_or_create_run(
         group_name=request.group,
         now=now,
     )
+    if origin is not None:
+        await runs.set_fork(conn, run.id, *origin)
     return run.id
+
+
+async def _find_origin(
+    conn: Connection, project_id: int, request: RunRequest
+) -> tuple[str, Step] | None:
+    """Find the identity and the step of the run to fork; None if the request is no fork."""
+    if request.fork_from is None:
+        return None
+    origin = await _find_by_id(conn, project_id, request.fork_from.run_id)
+    if origin is None:
+        raise NotFoundError(
+            f"run {request.fork_from.run_id!r} to fork not found in project {request.project!r}"
+        )
+    return await runs.get_uid(conn, origin.id), request.fork_from.step
 
 
 async def _find_run(conn: Connection, project_id: int, request: RunRequest) -> Run | None:

@@ -10,6 +10,7 @@ import msgspec
 from trackai.errors import InvalidInputError
 from trackai.sdk.config import flat_json
 from trackai.sdk.labels import check_name, check_notes, checked_tags
+from trackai.sdk.moment import Moment, parse_moment
 
 if TYPE_CHECKING:
     from trackai.settings import Settings
@@ -39,6 +40,8 @@ class RunRequest(msgspec.Struct, kw_only=True, frozen=True):
         notes: notes that replace those of the run; None leaves them.
         sync_each: wait after each call of `log` until it is on the disk.
         config: the configuration that the script passes, JSON by flat key.
+        resume_from: the step after which the resumed run is continued; later ones are superseded.
+        fork_from: the step of a run that a new run continues.
     """
 
     project: str
@@ -51,6 +54,8 @@ class RunRequest(msgspec.Struct, kw_only=True, frozen=True):
     notes: str | None = None
     sync_each: bool = False
     config: dict[str, str] = {}
+    resume_from: Moment | None = None
+    fork_from: Moment | None = None
 
 
 class InitArguments(msgspec.Struct, kw_only=True, frozen=True):
@@ -66,10 +71,12 @@ class InitArguments(msgspec.Struct, kw_only=True, frozen=True):
     resume: Resume | None
     durability: Durability
     is_disabled: bool
+    resume_from: Moment | None
+    fork_from: Moment | None
 
     def request(self, settings: Settings) -> RunRequest:
         """Fill in what the environment says."""
-        run_id = self.id or settings.run_id
+        run_id = self.resume_from.run_id if self.resume_from else self.id or settings.run_id
         return RunRequest(
             project=self.project or settings.project,
             name=self.name,
@@ -81,6 +88,8 @@ class InitArguments(msgspec.Struct, kw_only=True, frozen=True):
             rank=settings.rank,
             sync_each=self.durability == "power",
             config=flat_json(self.config),
+            resume_from=self.resume_from,
+            fork_from=self.fork_from,
         )
 
 
@@ -96,6 +105,8 @@ def check_arguments(
     resume: Any,
     durability: Any,
     mode: Any,
+    resume_from: Any,
+    fork_from: Any,
     variables: Mapping[str, tuple[str, str]],
 ) -> InitArguments:
     """Check arguments of `init`, and convert those of wandb.
@@ -135,6 +146,11 @@ def check_arguments(
     field, resume = or_variable("resume", resume)
     if field != "resume":
         resume = _WANDB_RESUME_TEXTS.get(resume.lower(), resume.lower())
+    resume_from = parse_moment("resume_from", resume_from)
+    fork_from = parse_moment("fork_from", fork_from)
+    if resume_from is not None:
+        _check_resume_from(resume_from, id=id, resume=resume, fork_from=fork_from, field=field)
+        resume = "must"
     resume = _checked_resume(field, resume)
     if durability not in ("process", "power"):
         raise InvalidInputError("durability", f'must be "process" or "power", got {durability!r}')
@@ -149,7 +165,26 @@ def check_arguments(
         resume=resume,
         durability=durability,
         is_disabled=mode == "disabled",
+        resume_from=resume_from,
+        fork_from=fork_from,
     )
+
+
+def _check_resume_from(
+    moment: Moment,
+    *,
+    id: Any,  # noqa: A002
+    resume: Any,
+    fork_from: Any,
+    field: str,
+) -> None:
+    """Check that no other argument says which run to continue."""
+    if fork_from is not None:
+        raise InvalidInputError("resume_from", "must not be combined with fork_from")
+    if id is not None and id != moment.run_id:
+        raise InvalidInputError("resume_from", f"must name the run {id!r} that id names")
+    if resume is not None and field == "resume":
+        raise InvalidInputError("resume_from", "must not be combined with resume")
 
 
 def _checked_config(config: Any) -> Mapping[str, Any]:

@@ -35,12 +35,21 @@ class ImportHead(msgspec.Struct, kw_only=True):
     counts: str
 
 
+class AttemptHead(msgspec.Struct, kw_only=True):
+    """The first step from which an attempt supersedes earlier ones in a metric."""
+
+    metric: str
+    attempt: Annotated[int, msgspec.Meta(ge=2, le=INT64 - 1)]
+    first_step: BoundedStep
+
+
 class RunHead(msgspec.Struct, kw_only=True, tag="run"):
     """A run without its points; times are microseconds since the epoch.
 
     Attributes:
         config_types: the types of those configuration values for which JSON has none.
         imports: the parts of exports that the run was imported from.
+        attempts: from which step on attempts supersede earlier ones, for each metric with steps.
     """
 
     uid: str
@@ -60,6 +69,7 @@ class RunHead(msgspec.Struct, kw_only=True, tag="run"):
     config: dict[str, Any] = {}
     config_types: dict[str, str] = {}
     imports: list[ImportHead] = []
+    attempts: list[AttemptHead] = []
 
 
 class WriterHead(msgspec.Struct, kw_only=True):

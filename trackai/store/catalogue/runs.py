@@ -267,6 +267,14 @@ async def set_state(conn: Connection, run_id: int, state: State, *, now: int) ->
     return await update(conn, run_id, state=state, finished_at=None if state == "running" else now)
 
 
+async def get_fork(conn: Connection, run_id: int) -> tuple[str | None, Step | None]:
+    """The identity of the parent of a run and the last step that they share, or None twice."""
+    rows = await conn.execute_fetchall(
+        "SELECT fork_uid, fork_step FROM runs WHERE id = ?", (run_id,)
+    )
+    return next(((uid, step) for uid, step in rows), (None, None))
+
+
 async def set_fork(conn: Connection, run_id: int, fork_uid: str, fork_step: Step | None) -> None:
     """Set the parent of a run.
 

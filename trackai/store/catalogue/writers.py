@@ -48,6 +48,8 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
         started_at: of the writer, microseconds since the epoch.
         parent: the identity of the writer that this one was forked from. The end of a forked
             process does not affect the state of the run.
+        fork_uid, fork_step: the run that this run continues, and the last step that they share;
+            None for a run that begins on its own.
     """
 
     # The frame `Opened` of journals has these fields in this order: add new ones at the end, with
@@ -65,6 +67,8 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     created_at: int
     started_at: int
     parent: str | None = None
+    fork_uid: str | None = None
+    fork_step: Step | None = None
 
 
 async def next_attempt(conn: Connection, run_id: int) -> int:
@@ -180,7 +184,7 @@ async def find_origin(conn: Connection, uid: str) -> Origin | None:
         SELECT
             runs.uid, writers.uid, projects.name, runs.slug, runs.name, runs.group_name,
             attempt, rank, host, pid, runs.created_at, started_at,
-            CASE WHEN writers.state IS NULL THEN writers.uid END
+            CASE WHEN writers.state IS NULL THEN writers.uid END, runs.fork_uid, runs.fork_step
         FROM writers
         JOIN runs ON runs.id = writers.run_id
         JOIN projects ON projects.id = runs.project_id

@@ -45,6 +45,20 @@ async def numbers(conn: Connection, writer_ids: Iterable[int]) -> dict[int, int]
     return dict(rows)  # type: ignore[arg-type]
 
 
+async def list_of_run(conn: Connection, run_id: int) -> list[tuple[str, int, Step]]:
+    """List the metric, the number and the first step of the attempts that supersede points."""
+    rows = await conn.execute_fetchall(
+        """
+        SELECT series.path, attempts.attempt, attempts.first_step
+        FROM attempts JOIN series ON series.id = attempts.series_id
+        WHERE series.run_id = ? AND series.axis = 'step'
+        ORDER BY series.id, attempts.attempt
+        """,
+        (run_id,),
+    )
+    return list(rows)  # type: ignore[arg-type]
+
+
 async def note(
     conn: Connection, attempt: int, first_steps: Sequence[tuple[Series, Step]]
 ) -> Effects:

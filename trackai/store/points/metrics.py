@@ -107,6 +107,45 @@ async def append_new(
     await arrivals.note(conn, _arrivals(additions), rewound=effects.rewound)
 
 
+async def rewind(conn: Connection, run_id: int, attempt: int, *, after: int) -> None:
+    """Let an attempt supersede all points after a step, also in metrics that it never logs.
+
+    Args:
+        after: the last step of earlier attempts that counts.
+    """
+    first_step: Step = after + 1
+    if abs(after) < 1 << 53:  # beyond, floats have no fractions
+        first_step = math.nextafter(after, math.inf)
+    await supersede(
+        conn,
+        attempt,
+        [
+            (listed, first_step)
+            for listed in await series.list_of_run(conn, run_id)
+            if listed.axis == "step" and listed.last_step is not None and listed.last_step > after
+        ],
+    )
+
+
+async def supersede(
+    conn: Connection, attempt: int, first_steps: Sequence[tuple[Series, Step]]
+) -> None:
+    """Let an attempt supersede points without logging any itself.
+
+    Args:
+        first_steps: series, with the first step that the attempt supersedes.
+    """
+    effects = await attempts.note(conn, attempt, first_steps)
+    changed = [(item, first_step) for item, first_step in first_steps if item.id in effects.rewound]
+    for item, _ in changed:
+        await recount(conn, msgspec.structs.replace(item, resumed=1))
+    await rollups.mark(
+        conn,
+        [rollups.Touched(item.id, item.points, 0, first, math.inf) for item, first in changed],
+    )
+    await arrivals.note(conn, (), rewound=effects.rewound)
+
+
 async def note_own_steps(
     conn: Connection, run_id: int, path: str, writer_id: int, steps: Sequence[tuple[int, Step]]
 ) -> None:

@@ -225,7 +225,11 @@ async def list_paths(conn: Connection, run_id: int) -> list[str]:
 async def last_values(conn: Connection, run_id: int) -> list[tuple[str, StoredValue, Kind]]:
     """Get the name, last value and kind of each series of a run, sorted by name."""
     rows = await conn.execute_fetchall(
-        "SELECT path, last_value, kind FROM series WHERE run_id = ? ORDER BY path, axis DESC",
+        """
+        SELECT path, last_value, kind FROM series
+        WHERE run_id = ? AND points > 0
+        ORDER BY path, axis DESC
+        """,
         (run_id,),
     )
     return [(path, value, kind) for path, value, kind in rows]
@@ -252,14 +256,17 @@ class MetricSummary(msgspec.Struct, frozen=True):
 
 
 async def summaries(conn: Connection, run_id: int) -> list[MetricSummary]:
-    """Get the figures of all metrics of a run, sorted by name."""
+    """Get the figures of all metrics of a run that have points, sorted by name.
+
+    All points of a metric are superseded if the run was rewound to an earlier step.
+    """
     rows = await conn.execute_fetchall(
         f"""
         SELECT
             path, axis, kind, points, nan_points, last_value,
             CASE axis WHEN 'step' THEN last_step END, min_value, min_step, max_value, max_step,
             {MEAN}
-        FROM series WHERE run_id = ?
+        FROM series WHERE run_id = ? AND points > 0
         ORDER BY path, axis
         """,
         (run_id,),

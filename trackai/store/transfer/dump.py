@@ -7,9 +7,9 @@ from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 from trackai.store.catalogue import configs, tags
-from trackai.store.points import series
+from trackai.store.points import attempts, series
 from trackai.store.transfer import imports
-from trackai.structs.exchange import Block, FileHead, ImportHead, RunHead, WriterHead
+from trackai.structs.exchange import AttemptHead, Block, FileHead, ImportHead, RunHead, WriterHead
 from trackai.values.non_finite import python_values
 
 if TYPE_CHECKING:
@@ -67,6 +67,10 @@ async def _head(conn: Connection, run_id: int) -> RunHead:
                 counts=part.counts,
             )
             for part in await imports.list_of_run(conn, run_id)
+        ],
+        attempts=[
+            AttemptHead(metric=path, attempt=attempt, first_step=first_step)
+            for path, attempt, first_step in await attempts.list_of_run(conn, run_id)
         ],
     )
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from trackai.store.catalogue import configs, projects, runs, slugs, tags, writers
-from trackai.store.points import metrics
+from trackai.store.points import metrics, series
 from trackai.store.transfer import imports
 from trackai.structs.points import Column
 from trackai.values.times import microseconds
@@ -16,6 +16,7 @@ from trackai.values.times import microseconds
 if TYPE_CHECKING:
     from aiosqlite import Connection
 
+    from trackai.store.points.series import Series
     from trackai.structs.exchange import Block, RunHead, WriterHead
     from trackai.values.types import Step
 
@@ -54,6 +55,7 @@ async def end_run(conn: Connection, run_id: int, head: RunHead) -> int:
         The number of new configuration keys.
     """
     run = await runs.get(conn, run_id)
+    await _note_attempts(conn, run_id, head)
     if head.group_name is not None and run.group_name is None:
         await runs.update(conn, run_id, group_name=head.group_name)
     added = await _add_config(conn, run_id, head)
@@ -73,6 +75,21 @@ async def end_run(conn: Connection, run_id: int, head: RunHead) -> int:
         ended = head.finished_at or time.time_ns() // 1000
         await runs.set_state(conn, run_id, head.state, now=ended)
     return added
+
+
+async def _note_attempts(conn: Connection, run_id: int, head: RunHead) -> None:
+    """Record what attempts supersede; their points do not tell where a run was rewound to."""
+    if not head.attempts:
+        return
+    all_series = await series.list_of_run(conn, run_id)
+    listed = {item.path: item for item in all_series if item.axis == "step"}
+    by_attempt: dict[int, list[tuple[Series, Step]]] = {}
+    for item in head.attempts:
+        if item.metric in listed:
+            first_step = (listed[item.metric], item.first_step)
+            by_attempt.setdefault(item.attempt, []).append(first_step)
+    for attempt in sorted(by_attempt):
+        await metrics.supersede(conn, attempt, by_attempt[attempt])
 
 
 async def _add_config(conn: Connection, run_id: int, head: RunHead) -> int:
