@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+# The mode of new files, of which the umask of the user is subtracted: a group that shares a
+# database has umask 002.
+FILE_MODE = 0o666
 _NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND
 # The suffix of a new file until it is locked and has its first bytes.
 UNBORN = ".new"
@@ -52,7 +55,7 @@ if sys.platform == "win32":
     def create_locked(path: Path, content: bytes) -> int:
         # Windows cannot rename an open file: for a moment it exists unlocked under its final name.
         path.unlink(missing_ok=True)
-        fd = os.open(path, _NEW_FILE | os.O_BINARY, 0o644)
+        fd = os.open(path, _NEW_FILE | os.O_BINARY, FILE_MODE)
         try:
             if not try_lock(fd):
                 raise _unlockable(path)
@@ -120,7 +123,7 @@ else:
             try:
                 # Python runs no signal handler inside `extend`: an exception between opening the
                 # file and storing its descriptor would leave it open.
-                opened.extend(map(os.open, [str(unborn)], [_NEW_FILE], [0o644]))
+                opened.extend(map(os.open, [str(unborn)], [_NEW_FILE], [FILE_MODE]))
                 [fd] = opened
                 # Until it is locked, another process may take it for that of a crashed process.
                 if try_lock(fd):
@@ -182,19 +185,48 @@ def _unlockable(path: Path) -> OSError:
     return OSError(errno.ENOLCK, os.strerror(errno.ENOLCK), str(path))
 
 
+def open_lock(path: Path, *, create: bool = True) -> int | None:
+    """Open a file to lock it; it may belong to another user.
+
+    Args:
+        create: create the file if it does not exist.
+
+    Returns:
+        The file descriptor; None without `create`, if there is no file that can be opened.
+
+    Raises:
+        OSError: the file cannot be created.
+    """
+    if create:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(PermissionError):
+            return os.open(path, os.O_RDWR | os.O_CREAT, FILE_MODE)
+    try:
+        return os.open(path, os.O_RDONLY)  # enough for a lock
+    except OSError:
+        if create:
+            raise
+        return None
+
+
 @asynccontextmanager
-async def exclusive(path: Path, *, seconds: float = math.inf) -> AsyncIterator[None]:
-    """Hold the lock of the file `path`, which is created if it does not exist.
+async def exclusive(
+    path: Path, *, seconds: float = math.inf, create: bool = True
+) -> AsyncIterator[None]:
+    """Hold the lock of the file `path`.
 
     Args:
         seconds: how long to wait for another holder.
+        create: create the file if it does not exist; otherwise, there is nothing to hold.
 
     Raises:
         TimeoutError: the lock was not released in time.
         OSError: the file cannot be locked.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    fd = open_lock(path, create=create)
+    if fd is None:
+        yield
+        return
     try:
         # Polled, not blocking: the holder may be another task of this event loop.
         deadline = time.monotonic() + seconds

@@ -113,9 +113,15 @@ def create_app(settings: Settings | None = None) -> Starlette:
 
 
 async def _maintain(db: Database) -> None:
-    """Every few seconds: recover journals, reclaim space, update rollups, and checkpoint."""
+    """Every few seconds: recover journals, reclaim space, update rollups, and checkpoint.
+
+    A server that may only read the database leaves this to others.
+    """
     last_warning = ""
     while True:
+        if db.is_read_only:
+            await anyio.sleep(_MAINTENANCE_SECONDS)
+            continue
         try:
             await recover(db)
             if not db.collecting.locked():  # a deletion may be collecting, and take long

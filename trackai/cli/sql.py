@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import sys
+from typing import Any
 
 import click
 
@@ -27,19 +28,28 @@ def sql(statement: str, db: str | None, as_json: bool) -> None:
     times.
     """
     from trackai.settings import Settings
-    from trackai.store.engine import opening
+    from trackai.store.engine import access
 
     with_database(db, _open_only)
     path = Settings.from_env(db).db_path
-    mode = opening.FROZEN if opening.is_frozen(path) else "ro"
-    connection = sqlite3.connect(f"{path.as_uri()}?mode={mode}", uri=True)
+    how = access.of(path)
+    with access.uri(path, "read" if how == "write" else how) as uri:
+        columns, rows = _query(uri, statement)
+    if as_json:
+        print_json(columns=columns, rows=[[_in_json(value) for value in row] for row in rows])
+    elif columns:
+        print_table(columns, rows, widest=sys.maxsize)
+
+
+def _query(uri: str, statement: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+    connection = sqlite3.connect(uri, uri=True)
     try:
         connection.execute("PRAGMA query_only = ON")
         connection.set_authorizer(_authorize)
         connection.set_progress_handler(_run_signal_handlers, _CHECK_INTERVAL)
         cursor = connection.execute(statement)
         columns = [name for name, *_ in cursor.description or ()]
-        rows = cursor.fetchall()
+        return columns, cursor.fetchall()
     except (sqlite3.Error, sqlite3.Warning) as error:
         problem, code = str(error), getattr(error, "sqlite_errorcode", None)
         if code == sqlite3.SQLITE_INTERRUPT:
@@ -49,10 +59,6 @@ def sql(statement: str, db: str | None, as_json: bool) -> None:
         raise InvalidInputError("SQL", problem) from None
     finally:
         connection.close()
-    if as_json:
-        print_json(columns=columns, rows=[[_in_json(value) for value in row] for row in rows])
-    elif columns:
-        print_table(columns, rows, widest=sys.maxsize)
 
 
 async def _open_only(database: object) -> None:

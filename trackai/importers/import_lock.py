@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from trackai.errors import StoreBusyError
-from trackai.locks import try_lock
+from trackai.locks import open_lock, try_lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,8 @@ def import_lock(db: Database | None) -> Iterator[None]:
     if db is None:
         yield
         return
-    fd = os.open(db.spool / "import.lock", os.O_RDWR | os.O_CREAT, 0o644)
+    fd = open_lock(db.spool / "import.lock")
+    assert fd is not None  # noqa: S101 - it is created
     try:
         if not try_lock(fd):
             raise StoreBusyError(f"another import into {db.path} is running; retry when it is done")

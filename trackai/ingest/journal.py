@@ -34,6 +34,7 @@ from trackai.ingest.frames import (
 )
 from trackai.locks import (
     create_locked,
+    open_lock,
     process_exists,
     remove_locked,
     rename_locked,
@@ -464,9 +465,8 @@ def is_alive(folder: Path, uid: str, pid: int | None) -> bool:
     if pid is not None and not process_exists(pid):
         return False
     for path in folder.glob(f"*-{uid}-*{SUFFIX}"):
-        try:
-            fd = os.open(path, os.O_RDWR)
-        except OSError:
+        fd = open_lock(path, create=False)
+        if fd is None:
             continue
         try:
             if not try_lock(fd):

@@ -11,8 +11,8 @@ import errno
 import hashlib
 import os
 import re
-import tempfile
 import time
+import uuid
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -135,7 +135,9 @@ class Incoming:
         self._size = 0
         root = folder(db_path)
         root.mkdir(parents=True, exist_ok=True)
-        self._copy = tempfile.NamedTemporaryFile(dir=root, prefix="new-", delete=False)  # noqa: SIM115
+        # Not by `tempfile`, whose files only their owner can read.
+        self._path = root / f"new-{uuid.uuid4().hex}"
+        self._copy = self._path.open("xb")
 
     def write(self, chunk: bytes) -> None:
         """Append a chunk."""
@@ -154,14 +156,14 @@ class Incoming:
         os.fsync(self._copy.fileno())
         path = blob_path(self._db_path, self._digest.hexdigest())
         path.parent.mkdir(exist_ok=True)
-        os.replace(self._copy.name, path)  # noqa: PTH105
+        os.replace(self._path, path)  # noqa: PTH105
         return Blob(self._size, self._digest.hexdigest())
 
     def discard(self) -> None:
         """Remove the file if it was not kept."""
         self._copy.close()
         with suppress(FileNotFoundError):
-            os.unlink(self._copy.name)  # noqa: PTH108
+            os.unlink(self._path)  # noqa: PTH108
 
 
 def sweep(db_path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 
+from trackai.errors import StoreBusyError
 from trackai.store.engine import direct, opening, write_ahead_log
 from trackai.store.engine.database_file import identity
 from trackai.store.engine.driver_errors import driver_errors, file_errors
@@ -59,6 +60,11 @@ class Database:
     def spool(self) -> Path:
         """The folder of the journals, next to the file."""
         return self.path.with_name(self.path.name + "-spool")
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether this process cannot write the file that it has opened."""
+        return self._writer is not None and self._writer.access != "write"
 
     async def open(self) -> None:
         """Open the database; create the file, its folders and its tables if they do not exist.
@@ -109,12 +115,18 @@ class Database:
                 idle = self._idle
                 try:
                     yield handle
+                    self._check_frozen(handle)
                 finally:
                     if idle is self._idle:
                         idle.append(handle)
                     else:  # the database was closed meanwhile
                         with anyio.CancelScope(shield=True):
                             await self._discard(handle)
+
+    def _check_frozen(self, handle: Handle) -> None:
+        """Refuse what was read from a file without a lock if another process has changed it."""
+        if handle.access == "frozen" and not handle.is_current(self.path):
+            raise StoreBusyError(f"{self.path} was changed while it was being read; try again")
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[aiosqlite.Connection]:
@@ -264,7 +276,8 @@ class Database:
         try:
             async with AsyncExitStack() as stack:
                 if self.spool.is_dir():
-                    await stack.enter_async_context(opening_lock(self.spool))
+                    may_write = handle.access == "write"
+                    await stack.enter_async_context(opening_lock(self.spool, create=may_write))
                 await handle.close()
         except OSError:  # a read-only folder: no database can be created there
             await handle.close()

@@ -9,14 +9,14 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
-from contextlib import closing, nullcontext, suppress
+from contextlib import ExitStack, closing, suppress
 from typing import TYPE_CHECKING
 
 import aiosqlite
 
 from trackai.errors import ForeignDatabaseError, StoreError
-from trackai.locks import exclusive
-from trackai.store.engine import write_ahead_log
+from trackai.locks import FILE_MODE, exclusive
+from trackai.store.engine import access, write_ahead_log
 from trackai.store.engine.database_file import identity, sibling, size, state
 from trackai.store.engine.driver_errors import file_errors, unreachable
 from trackai.store.engine.migrate import applied_version, migrate, migrations
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
+    from trackai.store.engine.access import Access
     from trackai.store.engine.database_file import Identity
 
 # In the header of the file: identifies a database of TrackAI.
@@ -72,23 +73,33 @@ class Handle:
         file: identity of the file that was opened.
         log: identities of the files of its write-ahead log, by suffix.
         state: identity, size and time of the file; None before the connection is set up.
+        access: how the file was opened.
     """
 
-    def __init__(self, connection: aiosqlite.Connection, path: Path) -> None:
+    def __init__(
+        self, connection: aiosqlite.Connection, path: Path, access: Access = "write"
+    ) -> None:
         self.connection = connection
         self.file = identity(path)
         self.log: dict[str, Identity | None] = {}
         self.state: tuple[int, ...] | None = None
+        self.access = access
+        self.resources = ExitStack()  # closed after the connection
 
     async def close(self) -> None:
-        try:
-            await self.connection.close()
-        finally:
-            _in_use.discard(id(self.connection))
+        with self.resources:
+            try:
+                await self.connection.close()
+            finally:
+                _in_use.discard(id(self.connection))
 
     def is_current(self, path: Path) -> bool:
-        """Whether the file is as we left it."""
-        return self.state is not None and self.state == state(path)
+        """Whether the file is as we left it, and is still to be opened in the same way."""
+        return (
+            self.state is not None
+            and self.state == state(path)
+            and (self.access == "write" or self.access == access.of(path))
+        )
 
     def record_log(self, path: Path) -> None:
         """Record the files of the log, and the state of the file."""
@@ -101,9 +112,14 @@ class Handle:
             self.state = state(path)
 
 
-def opening_lock(spool: Path) -> AbstractAsyncContextManager[None]:
-    """The lock under which TrackAI creates, opens and closes a database."""
-    return exclusive(spool / "open.lock", seconds=BUSY_SECONDS)
+def opening_lock(spool: Path, *, create: bool = True) -> AbstractAsyncContextManager[None]:
+    """The lock under which TrackAI creates, opens and closes a database.
+
+    Args:
+        create: create the lock if it does not exist; a process that cannot write needs no lock
+            that no other process has created.
+    """
+    return exclusive(spool / "open.lock", seconds=BUSY_SECONDS, create=create)
 
 
 async def connect(path: Path, spool: Path, *, read_only: bool = False) -> Handle:
@@ -123,11 +139,13 @@ async def connect(path: Path, spool: Path, *, read_only: bool = False) -> Handle
     _refuse_inherited()
     with file_errors(path):
         _refuse_foreign(path)  # before any file is created next to it
-        frozen = is_frozen(path)
-        async with nullcontext() if frozen else opening_lock(spool):
-            handle = await (_connect_frozen(path) if frozen else _connect_to_current(path))
+        may_write = access.of(path) == "write"
+        async with opening_lock(spool, create=may_write):
+            handle = await (_connect_to_current(path) if may_write else _connect_to_read(path))
             try:
                 if await applied_version(handle.connection, path) < migrations()[-1].version:
+                    if not may_write:
+                        raise _not_migrated(path)
                     await migrate(handle.connection, path)
                 if read_only:
                     await handle.connection.execute("PRAGMA query_only = ON")
@@ -138,27 +156,25 @@ async def connect(path: Path, spool: Path, *, read_only: bool = False) -> Handle
             return handle
 
 
-def is_frozen(path: Path) -> bool:
-    """Whether a database is in a read-only folder, and has no write-ahead log.
-
-    It can then be read without a lock. With a log, SQLite has to write to the folder even to read.
-    """
-    path = path.resolve()
-    return (
-        not os.access(path.parent, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
-        and size(path) > 0
-        and not write_ahead_log.exists(path)
-    )
-
-
-async def _connect_frozen(path: Path) -> Handle:
-    handle = await _connect(path, FROZEN)
+async def _connect_to_read(path: Path) -> Handle:
+    """Connect to a database that this process cannot write; nothing is created beside it."""
+    how = access.of(path)
+    with ExitStack() as resources:
+        handle = await _connect_uri(path, resources.enter_context(access.uri(path, how)), how)
+        handle.resources = resources.pop_all()
     try:
         await _set_up(handle.connection)
     except BaseException:
         await handle.close()
         raise
     return handle
+
+
+def _not_migrated(path: Path) -> StoreError:
+    return unreachable(
+        path,
+        "it has the schema of an earlier version: open it once as a user who can write it",
+    )
 
 
 async def _connect_to_current(path: Path) -> Handle:
@@ -192,7 +208,8 @@ async def _create(path: Path) -> None:
     new = sibling(path, ".new")
     for suffix in ("", "-journal", *write_ahead_log.SUFFIXES):
         sibling(new, suffix).unlink(missing_ok=True)
-    handle = await _connect(new, "rwc")
+    os.close(os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL, FILE_MODE))
+    handle = await _connect(new)
     try:
         # Must precede the first table; lets deleted runs return their space to the file system.
         await handle.connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
@@ -205,8 +222,12 @@ async def _create(path: Path) -> None:
 
 
 async def _connect(path: Path, mode: str = "rw") -> Handle:
+    return await _connect_uri(path, f"{path.absolute().as_uri()}?mode={mode}", "write")
+
+
+async def _connect_uri(path: Path, uri: str, how: Access) -> Handle:
     connection = aiosqlite.connect(
-        f"{path.absolute().as_uri()}?mode={mode}",
+        uri,
         uri=True,
         isolation_level=None,
         timeout=BUSY_SECONDS,
@@ -221,7 +242,7 @@ async def _connect(path: Path, mode: str = "rw") -> Handle:
     except BaseException:
         _in_use.discard(id(connection))
         raise
-    return Handle(connection, path)
+    return Handle(connection, path, how)
 
 
 async def _set_up(connection: aiosqlite.Connection) -> None:
