@@ -21,6 +21,7 @@ Read it back:
 """
 
 import importlib
+import sys
 import typing
 
 from trackai.errors import (
@@ -145,10 +146,14 @@ _OF_THE_ACTIVE_RUN = ("run", "summary")  # they change from run to run
 if not typing.TYPE_CHECKING:  # with it, a type checker accepts every name
 
     def __getattr__(name: str) -> typing.Any:
-        if name in _OF_THE_ACTIVE_RUN:
-            from trackai.sdk import active
+        if name == "run":
+            # Nothing can be imported when the interpreter ends, and an active run has imported it.
+            active = sys.modules.get("trackai.sdk.active")
+            return None if active is None else active.current_run()
+        if name == "summary":
+            from trackai.sdk.active import active_summary
 
-            return active.current_run() if name == "run" else active.active_summary()
+            return active_summary()
         if name not in _MODULES:
             raise AttributeError(f"module 'trackai' has no attribute {name!r}")
         value = getattr(importlib.import_module(_MODULES[name]), name)

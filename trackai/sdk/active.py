@@ -13,7 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from trackai.errors import MissingExtraError, NoActiveRunError
-from trackai.sdk import exit_hooks, fork, ignored_calls, pickled_run  # noqa: F401 - for pickle
+from trackai.sdk import (
+    exit_hooks,
+    fork,
+    ignored_calls,
+    late_calls,
+    pickled_run,  # noqa: F401 - for pickle
+)
 from trackai.sdk.alerts import AlertLevel
 from trackai.sdk.artifacts import Artifact  # noqa: TC001 - for get_type_hints
 from trackai.sdk.run import Run
@@ -178,8 +184,8 @@ def log(
         trackai.log({"train/loss": 0.25, "train/accuracy": 0.9}, step=100)
     """
     if _active is None:
-        raise NoActiveRunError
-    _active.log(metrics, step, commit)
+        return late_calls.refuse()
+    return _active.log(metrics, step, commit)
 
 
 def log_system(metrics: Mapping[str, Any]) -> None:
@@ -192,7 +198,8 @@ def log_system(metrics: Mapping[str, Any]) -> None:
         TypeError, InvalidInputError: a name or a value cannot be logged; see `Run.log_system`.
         NoActiveRunError: no run is active.
     """
-    active_run().log_system(metrics)
+    run = current_run()
+    return late_calls.refuse() if run is None else run.log_system(metrics)
 
 
 def save(
@@ -260,7 +267,8 @@ def alert(
         InvalidInputError: `level` is not one of these.
         NoActiveRunError: no run is active.
     """
-    active_run().alert(title, text, level)
+    run = current_run()
+    return late_calls.refuse() if run is None else run.alert(title, text, level)
 
 
 def finish(exit_code: int | None = None, quiet: bool | None = None) -> None:

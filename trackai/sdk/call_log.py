@@ -7,10 +7,9 @@ from collections.abc import Callable, Mapping
 from time import time_ns
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from trackai.errors import NoActiveRunError
 from trackai.ingest.frames import Configured, Described, Filed
 from trackai.ingest.journal import JournalWriter  # noqa: TC001 - for get_type_hints
-from trackai.sdk import fork
+from trackai.sdk import fork, late_calls
 from trackai.sdk.logged_values import are_plain_numbers, flatten
 from trackai.sdk.run_files import RunFiles
 from trackai.sdk.steps import STEP_LIMIT, plain_step
@@ -63,7 +62,7 @@ class CallLog:
     ) -> None:
         with self._lock:
             if self._finished:
-                raise NoActiveRunError
+                return late_calls.refuse()
             if step is None:
                 step = self._next_step
             now = time_ns() // 1000
@@ -76,6 +75,7 @@ class CallLog:
                 self._journal.append_points(axis, keys, step, now, values)
             if step >= self._next_step and axis == "step":
                 self._next_step = math.floor(step) + 1
+        return None
 
     def _log_converted(self, axis: Axis, logged: LoggedValues, step: Step | None) -> None:
         keys, values = tuple(logged.values), list(logged.values.values())
@@ -91,6 +91,8 @@ class CallLog:
             step = self._next_step if step is None else step
             # Without values, too, as this takes the timestamp of the call.
             self._log_values(axis, keys, step, values)
+            if self._finished:  # the script has ended
+                return None
             now, journal = self._last_timestamp, self._journal
             if logged.histograms:
                 texts: list[Value] = [*logged.histograms.values()]
@@ -110,14 +112,17 @@ class CallLog:
             # Takes a timestamp, and raises if another thread has finished the run meanwhile: a
             # record after the end of the run would never be read.
             self._log_values("time", (), 0, [])
+            if self._finished:  # the script has ended
+                return
             now = self._last_timestamp
             self._journal.append(Filed(path, kind, name, None, now, source, *content))
 
     def _append_record(self, record: Configured | Described) -> None:
         with self._lock:
             if self._finished:
-                raise NoActiveRunError
+                return late_calls.refuse()
             self._journal.append(record)
+        return None
 
     def _switch_to_child_journal(self) -> None:
         journal = self._journal

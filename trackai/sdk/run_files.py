@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol
 
 from trackai.errors import InvalidInputError, NoActiveRunError
-from trackai.sdk import artifacts
+from trackai.sdk import artifacts, late_calls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -124,7 +124,7 @@ class RunFiles:
     def _store(self, kind: FileKind, files: Sequence[tuple[str, str, Path]]) -> None:
         for path, name, source in files:
             if self._is_finished():
-                raise NoActiveRunError  # before a large file is copied for nothing
+                return late_calls.refuse()  # before a large file is copied for nothing
             try:
                 opened = source.open("rb")
             except OSError as error:
@@ -133,6 +133,7 @@ class RunFiles:
                 content = self._copy(file)
             if content is not None:
                 self._append_file(path, kind, name, str(source.absolute()), content)
+        return None
 
     def _copy(self, file: BinaryIO) -> Kept | None:
         """Copy a file beside the journal; None, with a warning, if the disk refuses it."""

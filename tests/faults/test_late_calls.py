@@ -1,0 +1,83 @@
+"""Calls while the interpreter ends: no traceback, no waiting, and a warning."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import trackai
+from tests.sdk.test_run import query
+from trackai.errors import NoActiveRunError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+SCRIPT = """
+    import atexit, os, sys, threading, time, trackai
+
+    def late():
+        assert trackai.run is None
+        trackai.log({"late": 1})
+        trackai.log_system({"late": 1})
+        trackai.alert("late")
+        held[0].log({"late": 1})
+        held[0].save(__file__ if "__file__" in globals() else sys.executable)
+        held[0].config["late"] = 1
+        held[0].summary["late"] = 1
+        held[0].finish()
+        trackai.finish()
+        print("called", flush=True)
+
+    atexit.register(late)  # is called after the hook of TrackAI
+
+    class Holder:
+        def __del__(self):
+            trackai.run
+            self.run.log({"late": 1})
+            trackai.log({"late": 1})
+
+    def work():
+        while True:
+            trackai.log({"thread": 1})
+
+    holder = Holder()
+    holder.run = trackai.init(project="p", name="a")
+    held = [holder.run]
+    holder.run.log({"x": 1})
+    threading.Thread(target=work, daemon=True).start()
+    time.sleep(0.1)
+"""
+
+
+def test_calls_after_the_end_of_the_script(db_path: Path, run_python: Callable[..., Any]) -> None:
+    ran = run_python(SCRIPT)
+    assert ran.stdout == "called\n"
+    [warning] = ran.stderr.splitlines()
+    assert warning == "a call to log came after the end of the script, and was not stored"
+    assert query(db_path, "SELECT state FROM runs") == [("completed",)]
+    assert query(db_path, "SELECT count(*) FROM series WHERE path = 'late'") == [(0,)]
+
+
+def test_a_run_may_begin_after_the_end_of_the_script(
+    db_path: Path, run_python: Callable[..., Any]
+) -> None:
+    ran = run_python("""
+        import atexit, trackai
+
+        @atexit.register
+        def late():
+            with trackai.init(project="p", name="report") as run:
+                run.log({"x": 1})
+    """)
+    assert ran.stderr == ""
+    assert query(db_path, "SELECT name, state FROM runs") == [("report", "completed")]
+
+
+def test_before_the_end_such_calls_raise(db_path: Path) -> None:
+    run = trackai.init(project="p")
+    run.finish()
+    for call in (run.log, trackai.log, trackai.log_system):
+        with pytest.raises(NoActiveRunError):
+            call({"x": 1})
