@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from trackai.store.engine.database_file import sibling, size
+from trackai.store.engine.database_file import identity, sibling, size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,11 +27,11 @@ Access: TypeAlias = Literal["write", "read", "frozen", "copy"]
 
 def of(path: Path) -> Access:
     """Decide how to open the database at `path`, which need not exist."""
-    if not size(path):
-        return "write"
-    log = sibling(path, "-wal")
+    file, log = identity(path), sibling(path, "-wal")
     if _may_write(path) and (_may_write(log.parent) or log.exists()):
         return "write"
+    if file is None or file != identity(path) or not size(path):
+        return "write"  # it does not exist, or is being replaced
     if not size(log):
         return "frozen"
     return "read" if sibling(path, "-shm").exists() else "copy"
