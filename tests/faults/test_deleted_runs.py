@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -193,7 +192,8 @@ def test_a_follower_of_a_deleted_run_ends_with_a_sentence(db_path: Path, server:
         [sys.executable, "-m", "trackai.cli", "tail", "1", "--url", server.url],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    time.sleep(1)
+    assert tail.stdout is not None
+    assert tail.stdout.readline()  # it follows the run
     delete_by_api(run, db_path)
     _, stderr = tail.communicate(timeout=60)
     assert tail.returncode == 3

@@ -506,7 +506,9 @@ def test_a_wrong_argument_is_named(
 
 
 @pytest.mark.parametrize(("end", "state"), [(0, "completed"), (1, "failed"), ("failed", "failed")])
-def test_a_run_is_finished_with_an_exit_code_or_a_state(end: Any, state: str) -> None:
+def test_a_run_is_finished_with_an_exit_code_or_a_state(
+    db_path: Path, end: Any, state: str
+) -> None:
     run = trackai.init(project="p")
     with pytest.raises(TypeError, match="got 'oops'"):
         run.finish("oops")  # type: ignore[arg-type]
