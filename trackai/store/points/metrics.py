@@ -13,7 +13,15 @@ import msgspec
 
 from trackai.errors import ConflictError
 from trackai.store.engine.bulk import execute_columns, placeholders
-from trackai.store.points import arrivals, attempts, duplicates, reads, rollups, series
+from trackai.store.points import (
+    arrivals,
+    attempts,
+    duplicates,
+    large_values,
+    reads,
+    rollups,
+    series,
+)
 from trackai.store.points.figures import Figures, summarize
 from trackai.store.points.lineage import Segment
 from trackai.structs.points import Column
@@ -25,6 +33,7 @@ if TYPE_CHECKING:
 
     from aiosqlite import Connection
 
+    from trackai.store.points.large_values import LargeValue
     from trackai.store.points.series import Series
 
 logger = logging.getLogger("trackai")
@@ -65,9 +74,14 @@ async def append_parts(conn: Connection, parts: Sequence[Part]) -> None:
     batches = [(name, columns, _summarize(columns)) for name, columns in _by_series(parts).items()]
     additions = await _additions(conn, batches)
     changes_before = conn.total_changes
-    await _insert_points(conn, _insert, additions)
+    large = await _insert_points(conn, _insert, additions)
     stale: set[int] = set()
-    if conn.total_changes - changes_before < sum(item.figures.points for item in additions):
+    has_taken_keys = conn.total_changes - changes_before < sum(
+        item.figures.points for item in additions
+    )
+    if large:
+        await large_values.insert(conn, large)
+    if has_taken_keys:
         stale = {item.series.id for item in additions}
         await _move_apart(conn, additions)
     effects = await _note_attempts(conn, parts, additions)
@@ -98,9 +112,11 @@ async def append_new(
     ]
     additions = await _additions(conn, batches)
     try:
-        await _insert_points(conn, _insert_new, additions)
+        large = await _insert_points(conn, _insert_new, additions)
     except sqlite3.IntegrityError:
         raise ConflictError("points: some of them are stored already") from None
+    if large:
+        await large_values.insert(conn, large)
     await _insert_own_steps(conn, additions)
     effects = await _note_attempts(conn, [(run_id, writer_id, columns)], additions)
     await _update_figures(conn, additions, effects.stale)
@@ -130,7 +146,7 @@ async def recount(conn: Connection, counted: Series) -> None:
     """Recompute the figures of a series from its points."""
     await series.reset_figures(conn, counted.id, counted.kind)
     async for rows in reads.pages(
-        conn, [Segment(counted, None)], step_min=-math.inf, step_max=math.inf
+        conn, [Segment(counted, None)], step_min=-math.inf, step_max=math.inf, stored=True
     ):
         steps, timestamps, values = zip(*rows, strict=True)
         figures = summarize(steps, timestamps, [python_value(v, counted.kind) for v in values])
@@ -197,16 +213,40 @@ async def _additions(
 
 async def _insert_points(
     conn: Connection, statement: Callable[[int], str], additions: Sequence[_Addition]
-) -> None:
+) -> list[LargeValue]:
+    """Store points; returns the large values, which are stored after them."""
     blocks: list[tuple[Any, ...]] = []
+    large: list[LargeValue] = []
     for addition in additions:
-        columns = addition.columns
+        series_id, columns, figures = addition.series.id, addition.columns, addition.figures
         writer_ids: int | list[int] = columns[0][0]
         if len(columns) > 1:
             # One block, even if many clients sent a point each.
             writer_ids = [writer_id for writer_id, column in columns for _ in column.steps]
-        blocks.append((addition.series.id, *_joined(columns), writer_ids))
+        block = (series_id, *_joined(columns), writer_ids)
+        if figures.finite_points < figures.points:  # there may be texts
+            block, large_of_block = _set_apart(block)
+            large += large_of_block
+        blocks.append(block)
     await execute_columns(conn, statement, blocks, width=5, sizes=_ROWS_PER_STATEMENT)
+    return large
+
+
+def _set_apart(block: tuple[Any, ...]) -> tuple[tuple[Any, ...], list[LargeValue]]:
+    """Replace the large values of a block by markers."""
+    series_id, steps, times, values, writer_ids = block
+    marked, positions = large_values.marked(values)
+    if not positions:
+        return block, []
+    large = [
+        (
+            series_id, steps[at], times[at],
+            writer_ids if isinstance(writer_ids, int) else writer_ids[at],
+            values[at],
+        )
+        for at in positions
+    ]  # fmt: skip
+    return (series_id, steps, times, marked, writer_ids), large
 
 
 @lru_cache

@@ -9,7 +9,8 @@ import msgspec
 
 from trackai.errors import NotFoundError
 from trackai.store.engine.bulk import execute_rows, placeholders
-from trackai.store.engine.sql import MEAN, json_array
+from trackai.store.engine.sql import LAST_VALUE, MEAN, json_array
+from trackai.store.points import large_values
 from trackai.store.points.figures import Figures
 from trackai.values.non_finite import json_value
 from trackai.values.types import Axis, Kind, Step, StoredValue, Value
@@ -132,10 +133,19 @@ async def merge_figures(conn: Connection, additions: Iterable[tuple[int, Figures
     await execute_rows(
         conn,
         _merge,
-        ((series_id, *msgspec.structs.astuple(figures)) for series_id, figures in additions),
+        (
+            (series_id, *msgspec.structs.astuple(_without_large_value(figures)))
+            for series_id, figures in additions
+        ),
         width=_WIDTH,
         sizes=_SERIES_PER_STATEMENT,
     )
+
+
+def _without_large_value(figures: Figures) -> Figures:
+    if large_values.is_large(figures.last_value):
+        return msgspec.structs.replace(figures, last_value=large_values.MARKER)
+    return figures
 
 
 async def reset_figures(conn: Connection, series_id: int, kind: Kind) -> None:
@@ -225,7 +235,7 @@ async def list_paths(conn: Connection, run_id: int) -> list[str]:
 async def last_values(conn: Connection, run_id: int) -> list[tuple[str, StoredValue, Kind]]:
     """Get the name, last value and kind of each series of a run, sorted by name."""
     rows = await conn.execute_fetchall(
-        "SELECT path, last_value, kind FROM series WHERE run_id = ? ORDER BY path, axis DESC",
+        f"SELECT path, {LAST_VALUE}, kind FROM series WHERE run_id = ? ORDER BY path, axis DESC",
         (run_id,),
     )
     return [(path, value, kind) for path, value, kind in rows]
@@ -256,7 +266,7 @@ async def summaries(conn: Connection, run_id: int) -> list[MetricSummary]:
     rows = await conn.execute_fetchall(
         f"""
         SELECT
-            path, axis, kind, points, nan_points, last_value,
+            path, axis, kind, points, nan_points, {LAST_VALUE},
             CASE axis WHEN 'step' THEN last_step END, min_value, min_step, max_value, max_step,
             {MEAN}
         FROM series WHERE run_id = ?

@@ -7,6 +7,7 @@ from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 from trackai.store.catalogue import configs, tags
+from trackai.store.engine.sql import VALUE
 from trackai.store.points import series
 from trackai.store.transfer import imports
 from trackai.structs.exchange import Block, FileHead, ImportHead, RunHead, WriterHead
@@ -161,7 +162,7 @@ def _points_query(*, own_steps: bool) -> str:
                   AND system_steps.writer_id = metrics.writer_id
         """
     return f"""
-        SELECT metrics.step, metrics.timestamp, value, metrics.writer_id, {column}
+        SELECT metrics.step, metrics.timestamp, {VALUE}, metrics.writer_id, {column}
         FROM metrics
         {join}
         WHERE metrics.series_id = ?

@@ -26,15 +26,17 @@ if TYPE_CHECKING:
 
 # How long a transaction should take.
 _SECONDS = 0.02
-_MIN_ROWS, _MAX_ROWS = 200, 100_000
+_MAX_ROWS = 100_000
 _MIN_PAGES, _MAX_PAGES = 16, 8192
-# Tables of points, and their primary keys after `series_id`. Their rows differ in size: each table
-# has its own number of rows per transaction.
+# Tables of points, and their primary keys after `series_id`.
 _KEYS = {
     "metrics": "step, timestamp, writer_id",
+    "large_values": "step, timestamp, writer_id",
     "system_steps": "timestamp, writer_id",
     "rollups": "level, block",
 }
+# The smallest number of rows per transaction. Rows differ in size, so each table has its own.
+_MIN_ROWS = {"metrics": 200, "large_values": 1, "system_steps": 200, "rollups": 200}
 
 
 async def collect(db: Database) -> int:
@@ -45,7 +47,7 @@ async def collect(db: Database) -> int:
         without incremental vacuum, which reuses the space instead.
     """
     async with db.collecting:
-        chunk_rows = dict.fromkeys(_KEYS, 8 * _MIN_ROWS)
+        chunk_rows = dict(_MIN_ROWS)
         deleted_any = False
         while True:
             async with db.write() as conn:
@@ -56,7 +58,8 @@ async def collect(db: Database) -> int:
                 return await _vacuum(db) if deleted_any else 0
             deleted_any = True
             if table in chunk_rows:
-                chunk_rows[table] = _next_size(chunk_rows[table], seconds, _MIN_ROWS, _MAX_ROWS)
+                rows = _next_size(chunk_rows[table], seconds, _MIN_ROWS[table], _MAX_ROWS)
+                chunk_rows[table] = rows
             await _pause(db, seconds)
 
 
