@@ -107,3 +107,24 @@ def test_rows_of_removed_journals_are_found_and_fixed(
     assert rows() == 0
     assert trackai("show", "r", "--json").json["run"]["state"] == "completed"
     assert trackai("show", "live", "--json").json["metrics"][0]["points"] == 1
+
+
+def test_large_values_without_a_point_are_found_and_deleted(
+    trackai: Trackai, db_path: Path
+) -> None:
+    with sdk.init(project="p") as run:
+        for step in range(3):
+            run.log({"text": str(step) * 5000}, step=step)
+    assert trackai("doctor", "--json").json["findings"] == []
+    with closing(sqlite3.connect(db_path)) as connection:
+        connection.execute("UPDATE metrics SET value = 'short' WHERE step = 0")
+        connection.commit()
+    [finding] = trackai("doctor", "--json", code=4).json["findings"]
+    assert "1 large value without a point" in finding["what"]
+    trackai("doctor", "--fix")
+    assert trackai("doctor", "--json").json["findings"] == []
+    with closing(sqlite3.connect(db_path)) as connection:
+        connection.execute("DELETE FROM large_values WHERE step = 1")
+        connection.commit()
+    [finding] = trackai("doctor", "--json", code=4).json["findings"]
+    assert finding == {"what": "the large values of 1 point are missing", "fixable": False}

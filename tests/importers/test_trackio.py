@@ -135,7 +135,10 @@ def test_runs_and_their_files(written: Path, trackai: Trackai, ask: Ask, db_path
         ("myproj", "plain", None, "completed"),
         ("other", "plain", None, "completed"),
     ]  # fmt: skip
-    assert [(key, json.loads(value)) for key, value in ask("SELECT key, value FROM configs")] == [
+    assert [
+        (key, json.loads(value))
+        for key, value in ask("SELECT key, value FROM configs ORDER BY key")
+    ] == [
         ("lr", 0.1),
         ("none", None),
         ("opt/betas", [0.9, 0.999]),

@@ -27,15 +27,19 @@ class Finding(msgspec.Struct):
 
 
 @click.command()
-@click.option("--fix", is_flag=True, help="Recover journals and recompute wrong metric summaries.")
+@click.option(
+    "--fix",
+    is_flag=True,
+    help="Recover journals, recompute wrong metric summaries, and delete what no point uses.",
+)
 @db_option
 @json_option
 @click.pass_context
 def doctor(ctx: click.Context, fix: bool, db: str | None, as_json: bool) -> None:
     """Check the database for problems.
 
-    Checks the integrity of the file, unstored journals, metric summaries, and free disk space. The
-    exit code is 4 if there are problems, with --fix if any remain.
+    Checks the integrity of the file, unstored journals, metric summaries, large values, and free
+    disk space. The exit code is 4 if there are problems, with --fix if any remain.
     """
 
     async def work(database: Database) -> list[Finding]:
@@ -65,6 +69,11 @@ async def _check(database: Database) -> list[Finding]:
             Finding(f"the summary figures of series {series_id} do not match its rows", True)
             for series_id in await checks.wrong_figures(conn)
         ]
+        if lost := await checks.missing_large_values(conn):
+            findings.append(Finding(f"the large values of {pluralize(lost, 'point')} are missing"))
+        if unused := await checks.unused_large_values(conn):
+            values = pluralize(unused, "large value")
+            findings.append(Finding(f"{values} without a point take up space", True))
         if missing := await recovery.missing_journals(conn, database.spool):
             journals = pluralize(len(missing), "journal")
             findings.append(Finding(f"{journals} listed in the database but already removed", True))
@@ -90,3 +99,4 @@ async def _repair(database: Database) -> None:
     await forget_missing_journals(database)
     async with database.write() as conn:
         await checks.recount(conn, await checks.wrong_figures(conn))
+        await checks.delete_unused_large_values(conn)
