@@ -345,7 +345,7 @@ def test_killed_and_done_again(
         class Quiet:
             def share(self, done, total, unit): ...
 
-        loader._POINTS_PER_TRANSACTION = 3
+        loader._POINTS_TOGETHER = 3
 
         async def work():
             db, receipt = Database(Path(os.environ["TRACKAI_DB_PATH"])), Receipt("", "")

@@ -7,8 +7,10 @@ the next one adds what is missing.
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
+import msgspec
 from anyio.to_thread import run_sync
 
 from trackai.errors import InvalidInputError
@@ -19,7 +21,9 @@ from trackai.store.transfer.load import add_points, begin_run, end_run
 from trackai.structs.exchange import Block, Chunk, FileHead, Item, RunHead
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, AsyncIterator, Iterable
+    from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping, Sequence
+
+    from aiosqlite import Connection
 
     from trackai.importers.incoming_files import FindBytes
     from trackai.importers.receipt import Receipt
@@ -27,7 +31,11 @@ if TYPE_CHECKING:
 
     Items: TypeAlias = Iterable[Item | Chunk] | AsyncIterable[Item | Chunk]
 
-_POINTS_PER_TRANSACTION = 50_000
+_POINTS_TOGETHER = 50_000
+# Points, and characters of texts, that are stored in one go.
+_PIECE, _CHARACTERS = 5_000, 1_000_000
+# How long a transaction may take before it begins with another piece.
+_SECONDS = 0.05
 _FILES_PER_TRANSACTION = 200
 _TYPES = {"number": "metrics", "bool": "metrics", "text": "texts", "histogram": "histograms"}
 
@@ -83,7 +91,7 @@ def _unknown_run(item: Block | FileHead) -> InvalidInputError:
 
 
 class _Loader:
-    """Collects points and files, and stores them in large transactions."""
+    """Collects points and files, and stores many in a transaction."""
 
     def __init__(self, db: Database, receipt: Receipt, files: IncomingFiles) -> None:
         self._db = db
@@ -109,7 +117,7 @@ class _Loader:
         else:
             self._blocks.append(item)
             self._points += len(item.steps)
-            if self._points >= _POINTS_PER_TRANSACTION:
+            if self._points >= _POINTS_TOGETHER:
                 await self._store_points()
 
     async def _begin(self, head: RunHead) -> None:
@@ -127,11 +135,13 @@ class _Loader:
     async def _store_points(self) -> None:
         if not self._blocks:
             return
-        new_points = []
-        async with self._db.write() as conn:
-            for block in self._blocks:
-                new_points.append(await add_points(conn, self._run_ids[block.run_uid], block))
-        for block, new in zip(self._blocks, new_points, strict=True):
+        pieces = [piece for block in self._blocks for piece in _pieces(block)]
+        new_points: list[int] = []
+        while len(new_points) < len(pieces):
+            new_points += await self._db.change(
+                partial(_store_pieces, pieces[len(new_points) :], self._run_ids)
+            )
+        for block, new in zip(pieces, new_points, strict=True):
             counts = self._receipt.counts(
                 "system metrics" if block.axis == "time" else _TYPES[block.kind]
             )
@@ -158,6 +168,46 @@ class _Loader:
                 counts.read += len(head.config)
                 counts.stored += new_keys
                 counts.already_there += len(head.config) - new_keys
+
+
+def _pieces(block: Block) -> Iterator[Block]:
+    """Split a block that would take long to store."""
+    start, characters = 0, 0
+    if len(block.steps) <= _PIECE and block.kind in {"number", "bool"}:
+        yield block
+        return
+    for at, value in enumerate(block.values):
+        length = len(value) if isinstance(value, str) else 0
+        if at > start and (at - start >= _PIECE or characters + length > _CHARACTERS):
+            yield _part(block, start, at)
+            start, characters = at, 0
+        characters += length
+    if start < len(block.values):
+        yield _part(block, start, len(block.values))
+
+
+def _part(block: Block, start: int, stop: int) -> Block:
+    own_steps = None if block.own_steps is None else block.own_steps[start:stop]
+    return msgspec.structs.replace(
+        block,
+        steps=block.steps[start:stop],
+        timestamps=block.timestamps[start:stop],
+        values=block.values[start:stop],
+        own_steps=own_steps,
+    )
+
+
+async def _store_pieces(
+    pieces: Sequence[Block], run_ids: Mapping[str, int], conn: Connection
+) -> list[int]:
+    """Store blocks for a while, in order; the number of new points of each that was stored."""
+    until = time.perf_counter() + _SECONDS
+    new_points: list[int] = []
+    for piece in pieces:
+        new_points.append(await add_points(conn, run_ids[piece.run_uid], piece))
+        if time.perf_counter() > until:
+            break
+    return new_points
 
 
 async def _each(items: Items) -> AsyncIterator[Item | Chunk]:

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Literal
 
 from trackai.errors import StoreError
 from trackai.guard import guarded
-from trackai.ingest.reader import Batch, Damage, JournalReader
+from trackai.ingest.reader import READ_BYTES, Batch, Damage, JournalReader
 from trackai.store.catalogue import configs, files, journals, projects, runs, slugs, writers
 from trackai.store.catalogue.files import Blob, NewFile
+from trackai.store.engine.pace import Pace
 from trackai.store.points import metrics
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class Drain:
         self._db = db
         self._reader = JournalReader(path, presumed)
         self._limit: int | None = None
+        self._pace = Pace(READ_BYTES // 4, smallest=READ_BYTES // 16, largest=READ_BYTES)
         self._refused: list[Damage] = []
 
     @property
@@ -87,13 +89,14 @@ class Drain:
             StoreError: the database cannot be written; the batch is retried on the next call.
         """
         try:
-            batch = self._reader.read(limit=self._limit, final=final)
+            batch = self._reader.read(self._pace.size, limit=self._limit, final=final)
         except FileNotFoundError:
             return False  # stored and removed by another process
         if batch is None:
             return False
         try:
             await self._store(batch)
+            self._pace.adapt(batch.end - batch.start, self._db.held_seconds)
         except BaseException as error:
             self._reader.rewind(batch.start)
             if not _is_value_error(error):

@@ -41,12 +41,14 @@ class Database:
         path: the SQLite file.
         generation: incremented when the write connection is reopened because another process
             changed the file; row ids that were read before may then be wrong.
+        held_seconds: how long the last call of `change` kept other processes from writing.
         collecting: the lock of garbage collection, of which one at a time is enough.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.generation = 0
+        self.held_seconds = 0.0
         self._writer: Handle | None = None
         self._idle: list[Handle] = []
         self._handles: set[Handle] = set()
@@ -153,12 +155,14 @@ class Database:
 
         async def in_transaction(conn: aiosqlite.Connection) -> T:
             await _begin(conn)
+            began = time.perf_counter()
             try:
                 result = await work(conn)
                 await conn.execute("COMMIT")
             except BaseException:
                 await conn.rollback()
                 raise
+            self.held_seconds = time.perf_counter() - began
             return result
 
         async with self._writing:
