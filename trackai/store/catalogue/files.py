@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 _COLUMNS = "id, run_id, path, kind, name, step, timestamp, size, sha256"
 _CHUNK_BYTES = 1 << 20
+# The number of files whose bytes are removed in one transaction.
+_FORGOTTEN = 50
 # Seconds without a write after which a partial copy belongs to a crashed process.
 _ABANDONED_AFTER = 3600.0
 
@@ -331,7 +333,7 @@ async def blobs(conn: Connection) -> list[Blob]:
 async def forget(db: Database, hashes: Collection[str]) -> int:
     """Remove bytes that no row refers to, after the deletion of rows has been committed.
 
-    Runs in a write transaction, so that no other process can add a row for them meanwhile.
+    Runs in write transactions, so that no other process can add a row for them meanwhile.
 
     Args:
         hashes: those of the deleted rows.
@@ -339,25 +341,31 @@ async def forget(db: Database, hashes: Collection[str]) -> int:
     Returns:
         The number of bytes removed.
     """
-    if not hashes:
-        return 0
+    freed, remaining = 0, sorted(hashes)
+    while remaining:
+        async with db.write() as conn:
+            freed += await _forget(db, conn, remaining[:_FORGOTTEN])
+        remaining = remaining[_FORGOTTEN:]
+    return freed
+
+
+async def _forget(db: Database, conn: Connection, hashes: Sequence[str]) -> int:
     freed = 0
-    async with db.write() as conn:
-        rows = await conn.execute_fetchall(
-            """
-            SELECT value FROM json_each(?)
-            WHERE value NOT IN (SELECT sha256 FROM files WHERE sha256 IS NOT NULL)
-            """,
-            (json_array(sorted(hashes)),),
-        )
-        for (sha256,) in rows:
-            path = blob_path(db.path, sha256)
-            with suppress(FileNotFoundError):
-                size = path.stat().st_size
-                path.unlink()
-                freed += size
-            with suppress(OSError):  # not empty
-                path.parent.rmdir()
+    rows = await conn.execute_fetchall(
+        """
+        SELECT value FROM json_each(?)
+        WHERE NOT EXISTS (SELECT 1 FROM files WHERE files.sha256 = value)
+        """,
+        (json_array(hashes),),
+    )
+    for (sha256,) in rows:
+        path = blob_path(db.path, sha256)
+        with suppress(FileNotFoundError):
+            size = path.stat().st_size
+            path.unlink()
+            freed += size
+        with suppress(OSError):  # not empty
+            path.parent.rmdir()
     return freed
 
 
