@@ -24,16 +24,25 @@ Attempt: TypeAlias = Literal["latest", "all"] | int
 
 
 class Effects(NamedTuple):
-    """How new points of an attempt affect their series.
+    """How new points of an attempt affect their series, by row id.
 
     Attributes:
-        stale: row ids of series whose figures must be recomputed, because the set of superseded
-            points has changed or the new points may be superseded themselves.
-        rewound: row ids of series of which stored points are superseded now.
+        rewound: series of which stored points are superseded now.
+        begun: those of them of which all points before a step, and the new ones, are left. Only
+            the latest attempt that has not logged to them before begins a series.
+        late: series in which a later attempt supersedes new points, from a step on.
+        stale: series whose figures must be recomputed from all points.
     """
 
-    stale: set[int]
     rewound: set[int]
+    begun: dict[int, Step]
+    late: dict[int, Step]
+    stale: set[int]
+
+    @classmethod
+    def none(cls) -> Effects:
+        """New points of a run with one attempt."""
+        return cls(set(), {}, {}, set())
 
 
 async def numbers(conn: Connection, writer_ids: Iterable[int]) -> dict[int, int]:
@@ -62,9 +71,12 @@ async def note(
         (json_array(series.id for series, _ in first_steps), attempt),
     )
     recorded = {series_id: first for series_id, number, first in rows if number == attempt}
-    stale = {series_id for series_id, number, _ in rows if number > attempt}
+    late: dict[int, Step] = {}
+    for series_id, number, first in rows:
+        if number > attempt:
+            late[series_id] = min(first, late.get(series_id, first))
     if attempt == 1:
-        return Effects(stale, set())
+        return Effects(set(), {}, late, set())
     lowered = [
         (series, first)
         for series, first in first_steps
@@ -79,8 +91,13 @@ async def note(
         [(series.id, attempt, first) for series, first in lowered],
     )
     rewound = {
-        series.id
+        series.id: first
         for series, first in lowered
         if series.last_step is not None and first <= series.last_step
     }
-    return Effects(stale | rewound, rewound)
+    begun = {
+        series_id: first
+        for series_id, first in rewound.items()
+        if series_id not in recorded and series_id not in late
+    }
+    return Effects(set(rewound), begun, late, rewound.keys() - begun.keys())
