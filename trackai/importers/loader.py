@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     Items: TypeAlias = Iterable[Item | Chunk] | AsyncIterable[Item | Chunk]
 
 _POINTS_TOGETHER = 50_000
-# Points, and characters of texts, that are stored in one go.
-_PIECE, _CHARACTERS = 5_000, 1_000_000
+# The number of characters of texts that are stored in one go.
+_CHARACTERS = 1_000_000
 # How long a transaction may take before it begins with another piece.
 _SECONDS = 0.05
 _FILES_PER_TRANSACTION = 200
@@ -171,14 +171,14 @@ class _Loader:
 
 
 def _pieces(block: Block) -> Iterator[Block]:
-    """Split a block that would take long to store."""
+    """Split a block of large texts."""
     start, characters = 0, 0
-    if len(block.steps) <= _PIECE and block.kind in {"number", "bool"}:
+    if not any(isinstance(value, str) for value in block.values):
         yield block
         return
     for at, value in enumerate(block.values):
         length = len(value) if isinstance(value, str) else 0
-        if at > start and (at - start >= _PIECE or characters + length > _CHARACTERS):
+        if at > start and characters + length > _CHARACTERS:
             yield _part(block, start, at)
             start, characters = at, 0
         characters += length
