@@ -32,7 +32,7 @@ export async function fetchChart(request: ChartRequest, signal: AbortSignal): Pr
   for (let turn = 0; turn < MAX_REFINEMENTS; turn++) {
     const coarse = [...chart.runs].filter(([, { data }]) => isCoarse(data[0]));
     if (coarse.length === 0) break;
-    const max = Math.max(...coarse.map(([, { data }]) => data[0]?.step_last ?? 0));
+    const max = Math.max(...coarse.map(([, { data }]) => Number(data[0]?.step_last ?? 0)));
     const start = await fetchOnce(
       { ...request, runIds: coarse.map(([id]) => id), steps: { ...request.steps, max } },
       signal,
@@ -104,8 +104,8 @@ export function stepsBetween(chart: ChartData, range: Range): Range | undefined 
       if (bucket.step === null || bucket.step_last === null) continue;
       const [start, end] = [seconds(bucket.x), seconds(bucket.x_last ?? bucket.x)];
       if (end < range.min || start > range.max) continue;
-      min = Math.min(min, bucket.step);
-      max = Math.max(max, bucket.step_last);
+      min = Math.min(min, Number(bucket.step));
+      max = Math.max(max, Number(bucket.step_last));
     }
   }
   return min <= max ? { min, max } : undefined;

@@ -6,6 +6,7 @@ import { errorMessage } from "../api/client";
 import { startPolling } from "../api/poller";
 import { idFilter, listRuns, runName } from "../api/runs";
 import type { State } from "../api/types";
+import { toJson } from "../ui/json";
 import { batchFields, MAX_RUNS } from "./request-batches";
 
 const POLL_MS = 5000;
@@ -54,7 +55,7 @@ export function useComparedRuns(
       if (document.hidden) return POLL_MS;
       try {
         const fetched = await fetchRuns(ids, fields, signal);
-        const text = JSON.stringify(fetched);
+        const text = toJson(fetched);
         if (text !== shown) setRuns(fetched);
         shown = text;
         setError("");
