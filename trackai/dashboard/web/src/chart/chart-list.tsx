@@ -105,7 +105,7 @@ function EmptyCharts({ hasRuns, metrics, projectMetrics, matches }: EmptyProps) 
         <p class="empty">No metrics yet. Log some with {'run.log({"loss": 0.5})'}.</p>
       )}
       {!hasNone && matches === 0 && <p class="empty">No metrics match.</p>}
-      {!hasRuns && <p class="empty">Select runs to see their charts.</p>}
+      {!hasRuns && projectMetrics > 0 && <p class="empty">Select runs to see their charts.</p>}
     </>
   );
 }
