@@ -493,8 +493,13 @@ def test_other_values_are_refused_by_name(
         make()
 
 
-def test_an_image_that_cannot_be_read_is_refused() -> None:
+@pytest.mark.parametrize(
+    ("mode", "suffix"), [("L", "png"), ("L", "jpg"), ("P", "jpg"), ("I", "png")]
+)
+def test_an_image_that_cannot_be_read_is_refused(mode: str, suffix: str) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8)
-    content = trackai.Image(noise).open().read()
-    with pytest.raises(InvalidInputError, match=r"cannot be stored as png: .*truncated"):
-        trackai.Image(PillowImage.open(io.BytesIO(content[:900])))
+    content = trackai.Image(PillowImage.fromarray(noise).convert(mode)).open().read()
+    with pytest.raises(
+        InvalidInputError, match=r"image: cannot be (read|stored as \w+): .*truncated"
+    ):
+        trackai.Image(PillowImage.open(io.BytesIO(content[:900])), format=suffix)

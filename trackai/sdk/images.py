@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from trackai.errors import InvalidInputError, MissingExtraError
 from trackai.sdk.builtin_values import type_name
@@ -17,6 +17,9 @@ from trackai.sdk.pixels import (
     to_pixels,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 # Bands of the modes of 8 bits that an array can be said to have.
 _BANDS = {
     "L": 1, "P": 1, "LA": 2, "RGB": 3, "YCbCr": 3, "HSV": 3, "LAB": 3, "RGBA": 4, "CMYK": 4,
@@ -27,6 +30,7 @@ _STORABLE = ("1", "L", "LA", "P", "RGB", "RGBA")
 _REPLACED = {"PA": "RGBA", "La": "LA", "RGBa": "RGBA"}
 _TRANSPARENT_FORMATS = ("PNG", "GIF", "WEBP", "TIFF")
 _ANIMATED_FORMATS = ("PNG", "GIF", "WEBP")
+_DEEP_FORMATS = ("PNG", "TIFF")
 
 
 def encode(value: Any, mode: str | None, file_format: str | None) -> tuple[bytes, str]:
@@ -52,33 +56,23 @@ def encode(value: Any, mode: str | None, file_format: str | None) -> tuple[bytes
         return _figure_file(figure, suffix), f".{suffix}"
     if (content := file_bytes(value, "image")) is not None:
         return content, _suffix_of(content)
-    if not is_pillow_image(value) and not hasattr(value, "__array__"):
-        raise TypeError(
-            "image: must be a path, bytes, a Pillow image, a Matplotlib figure or an array, got "
-            f"{type_name(value)}"
-        )
-    pillow = import_pillow()
-    frames = getattr(value, "n_frames", 1) if is_pillow_image(value) else 1
-    if frames > 1 and file_format is None:
-        suffix = "gif"
-    name = pillow.registered_extensions().get(f".{suffix}")
-    if name not in pillow.SAVE:
-        raise InvalidInputError("format", f"Pillow cannot store images as {suffix!r}")
-    try:
-        if frames > 1 and name in _ANIMATED_FORMATS:
-            return _saved(value, name, save_all=True), f".{suffix}"
-        if frames > 1:
-            warn_once(
-                f"frames as {suffix}",
-                "Image: only the current frame of %d is stored, as %s has one", frames, suffix,
-            )  # fmt: skip
-        deep = name in ("PNG", "TIFF")
-        image = _plain(value, deep) if is_pillow_image(value) else _of_array(value, mode, deep)
-        return _saved(image if name in _TRANSPARENT_FORMATS else _opaque(image), name), f".{suffix}"
-    except (OSError, ValueError, SyntaxError) as error:  # Pillow's errors for files and modes
-        if isinstance(error, InvalidInputError):
-            raise
-        raise InvalidInputError("image", f"cannot be stored as {suffix}: {error}") from None
+    if not is_pillow_image(value):
+        if not hasattr(value, "__array__"):
+            raise TypeError(
+                "image: must be a path, bytes, a Pillow image, a Matplotlib figure or an array, "
+                f"got {type_name(value)}"
+            )
+        return _pillow_file(lambda deep: _of_array(value, mode, deep), suffix)
+    frames = getattr(value, "n_frames", 1)
+    if frames > 1:
+        suffix = file_format or "gif"
+        if _pillow_format(suffix) in _ANIMATED_FORMATS:
+            return _saved(value, suffix, save_all=True), f".{suffix}"
+        warn_once(
+            f"frames as {suffix}",
+            "Image: only the current frame of %d is stored, as %s has one", frames, suffix,
+        )  # fmt: skip
+    return _pillow_file(lambda deep: _plain(value, deep), suffix)
 
 
 def is_pillow_image(value: object) -> bool:
@@ -117,9 +111,31 @@ def _suffix_of(content: bytes) -> str:
         raise InvalidInputError("image", f"{len(content)} bytes are not an image") from None
 
 
-def _saved(image: Any, name: str, **options: Any) -> bytes:
+def _pillow_file(make: Callable[[bool], Any], suffix: str) -> tuple[bytes, str]:
+    """Store an image that is made with as many bits as the format can hold."""
+    name = _pillow_format(suffix)
+    try:
+        image = make(name in _DEEP_FORMATS)
+        image = image if name in _TRANSPARENT_FORMATS else _opaque(image)
+    except (OSError, SyntaxError) as error:  # Pillow reads files when it needs the pixels
+        raise InvalidInputError("image", f"cannot be read: {error}") from None
+    return _saved(image, suffix), f".{suffix}"
+
+
+def _pillow_format(suffix: str) -> str:
+    pillow = import_pillow()
+    name: str | None = pillow.registered_extensions().get(f".{suffix}")
+    if name is None or name not in pillow.SAVE:
+        raise InvalidInputError("format", f"Pillow cannot store images as {suffix!r}")
+    return name
+
+
+def _saved(image: Any, suffix: str, **options: Any) -> bytes:
     content = io.BytesIO()
-    image.save(content, format=name, **options)
+    try:
+        image.save(content, format=_pillow_format(suffix), **options)
+    except (OSError, ValueError, SyntaxError) as error:
+        raise InvalidInputError("image", f"cannot be stored as {suffix}: {error}") from None
     return content.getvalue()
 
 
@@ -171,9 +187,12 @@ def _plain(image: Any, deep: bool) -> Any:
 
 
 def _lab_to_rgb(image: Any) -> Any:
-    from PIL import ImageCms
+    try:
+        from PIL import ImageCms
 
-    lab, rgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+        lab, rgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+    except ImportError:
+        raise InvalidInputError("image", "this Pillow cannot convert LAB to RGB") from None
     return ImageCms.profileToProfile(image, lab, rgb, outputMode="RGB")
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from trackai.errors import InvalidInputError
+from trackai.sdk import images, sounds, videos
 from trackai.sdk.builtin_values import type_name
 from trackai.sdk.ignored_calls import warn_ignored_arguments
 from trackai.sdk.open_files import file_bytes, file_text
@@ -135,8 +136,6 @@ class Image(Media):
         if _is_path(value):
             super().__init__(Path(value), Path(value).suffix.lower() or ".png", caption)
             return
-        from trackai.sdk import images
-
         content, suffix = images.encode(value, mode, _checked_format(format or file_type))
         super().__init__(content, suffix, caption)
 
@@ -175,13 +174,11 @@ class Audio(Media):
         elif (content := file_bytes(value, "audio")) is not None:
             super().__init__(content, f".{file_format}", caption)
         else:
-            from trackai.sdk.sounds import to_wave
-
             if file_format != "wav":
                 raise InvalidInputError(
                     "format", f'must be "wav" for an array of samples, got {format!r}'
                 )
-            super().__init__(to_wave(value, sample_rate), ".wav", caption)
+            super().__init__(sounds.to_wave(value, sample_rate), ".wav", caption)
 
 
 class Video(Media):
@@ -218,8 +215,6 @@ class Video(Media):
         elif (content := file_bytes(value, "video")) is not None:
             super().__init__(content, f".{file_format or 'mp4'}", caption)
         else:
-            from trackai.sdk import videos
-
             file_format = file_format or "gif"
             super().__init__(videos.encode(value, fps, file_format), f".{file_format}", caption)
 
@@ -295,7 +290,7 @@ def as_media(value: Any) -> list[Media] | None:
 def _as_medium(value: Any) -> Media | None:
     if isinstance(value, Media):
         return value
-    if hasattr(value, "savefig") or (hasattr(value, "save") and hasattr(value, "mode")):
+    if images.is_figure(value) or images.is_pillow_image(value):
         return Image(value)
     return Html(value) if _is_plotly_figure(value) else None
 

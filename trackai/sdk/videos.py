@@ -14,6 +14,7 @@ from typing import Any
 from trackai.errors import InvalidInputError
 from trackai.sdk.arrays import import_numpy
 from trackai.sdk.builtin_values import type_name, unwrapped
+from trackai.sdk.images import import_pillow
 from trackai.sdk.notices import warn_once
 from trackai.sdk.pixels import channels_last, is_tensor, to_array, to_grid, to_pixels
 
@@ -105,8 +106,6 @@ def _stacked(frames: list[Any] | tuple[Any, ...]) -> Any:
 
 
 def _encode_with_pillow(frames: Any, fps: float, file_format: str) -> bytes:
-    from trackai.sdk.images import import_pillow
-
     pillow = import_pillow()
     if file_format == "gif" and fps > _MAX_GIF_FPS:
         warn_once(
