@@ -169,6 +169,21 @@ def jsonable(value: Any) -> Any:
         return safe_repr(value)
 
 
+def is_array(value: Any) -> bool:
+    """Whether a value is an array, a tensor, or a list of values."""
+    if isinstance(value, (str, *_BYTES, type)):
+        return False
+    return (
+        isinstance(value, Sequence)
+        or is_instance(value, "pyarrow", "Array", "ChunkedArray")
+        or (
+            isinstance(getattr(value, "shape", None), tuple)
+            and value.shape != ()
+            and hasattr(value, "__array__")
+        )
+    )
+
+
 def _items(value: Any) -> Iterable[Any] | None:
     """The items of an array or collection; None for other values."""
     if isinstance(value, set | frozenset):
@@ -219,11 +234,11 @@ def _iso_duration(seconds: Fraction) -> str:
 def safe_repr(value: Any) -> str:
     """Return the repr in ASCII, or the type if the repr fails or is only an address."""
     if getattr(type(value), "__repr__", None) == object.__repr__:
-        return f"<{type_name(value)} object>"
+        return f"<{_qualified_name(type(value))} object>"
     try:
         return ascii(value)
     except Exception:
-        return f"<{type_name(value)}>"
+        return f"<{_qualified_name(type(value))}>"
 
 
 def type_name(value: Any) -> str:
