@@ -152,6 +152,8 @@ def jsonable(value: Any) -> Any:
         return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
     if value is None or type(value) in SCALARS:
         return value
+    if type(value) is list or type(value) is tuple:  # the rows of a table
+        return [jsonable(item) for item in value]
     for kind in (int, float, str):  # subclasses: NumPy scalars, enum members
         if isinstance(value, kind):
             return getattr(kind, f"__{kind.__name__}__")(value)

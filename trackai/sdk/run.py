@@ -81,6 +81,8 @@ class Run(CallLog):
     """
 
     def __init__(self, settings: Settings, request: RunRequest, config: Mapping[str, Any]) -> None:
+        if request.strict:
+            flat_json(config)  # raises before the run exists
         portal = _portals.__enter__()
         # None in a process that has inherited the run by a fork, as is `_background`.
         self._recorder: Recorder | None = None
