@@ -25,6 +25,8 @@ import msgspec
 from trackai.sdk.structured_values import as_mapping, is_instance, keyed_by_text, list_items
 
 SCALARS = (bool, float, int, str)
+# The types of NumPy's scalars that have been met, except times: their items are built-in values.
+_plain_scalars: set[type] = set()
 _BYTES = (bytes, bytearray, memoryview)
 # Seconds in the units of NumPy's timedelta64. Years and months have no fixed length.
 _SECONDS = {
@@ -42,6 +44,8 @@ def unwrapped(value: Any) -> Any:
     """
     if value is None or isinstance(value, SCALARS):
         return value
+    if type(value) in _plain_scalars:
+        return value.item()
     if is_missing(value):
         return None
     if is_instance(value, "pyarrow", "Scalar"):
@@ -52,6 +56,8 @@ def unwrapped(value: Any) -> Any:
         return _iso_time(value)
     item = getattr(value, "item", None)
     plain = item() if callable(item) else value
+    if isinstance(plain, SCALARS) and is_instance(value, "numpy", "number", "bool"):
+        _plain_scalars.add(type(value))
     if getattr(getattr(value, "dtype", None), "kind", None) in ("M", "m"):  # a 0-d array
         return _iso_time(value[()])
     # The item of a type that Python does not have, such as longdouble, is of that type again.

@@ -59,11 +59,14 @@ class CallLog:
 
     def _usable_step(self, step: Any) -> Step | None:
         """Convert a step to a built-in number; None if it cannot be one."""
-        plain: list[Step] = []
-        if error := failure(lambda: plain.append(plain_step(step))):
-            self._left_out.add("step", error, "the next step is used instead")
-            return None
-        return plain[0]
+        try:
+            return plain_step(step)
+        except Exception:
+            error = failure(lambda: plain_step(step))
+            if error is None:
+                raise  # a signal handler raised it, not the step
+        self._left_out.add("step", error, "the next step is used instead")
+        return None
 
     def _log_values(
         self, axis: Axis, keys: tuple[str, ...], step: Step | None, values: list[Value]

@@ -6,7 +6,7 @@ import logging
 import math
 from collections.abc import Callable, Mapping
 from enum import Enum
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -95,7 +95,6 @@ def flatten(metrics: Any) -> LoggedValues:
 def _flatten(
     metrics: Mapping[Any, Any], prefix: str, logged: LoggedValues, parents: tuple[int, ...]
 ) -> None:
-    items: list[tuple[Any, Any]] = []
     name = named(prefix[:-1]) if prefix else "metrics"
     problem = None
     if id(metrics) in parents:
@@ -105,33 +104,42 @@ def _flatten(
     if problem:
         logged.problems.append((name, InvalidInputError(name, problem)))
         return
-    if error := failure(lambda: items.extend(metrics.items())):
+    try:
+        items = list(metrics.items())
+    except Exception:
+        error = failure(lambda: list(metrics.items()))
+        if error is None:
+            raise
         logged.problems.append((name, error))
         return
     for key, value in items:
         path = _checked_path(prefix, key, logged)
         if path is None:
             continue
-        if isinstance(value, Mapping):
+        if type(value) is float:
+            logged.values[path] = value
+        elif isinstance(value, Mapping):
             _flatten(value, f"{path}/", logged, (*parents, id(metrics)))
-        elif error := failure(partial(_add, path, value, logged)):
-            logged.problems.append((named(path), error))
+        else:
+            try:
+                _add(path, value, logged)
+            except Exception:
+                error = failure(partial(_add, path, value, logged))
+                if error is None:
+                    raise  # a signal handler raised it, not the value
+                logged.problems.append((named(path), error))
 
 
 def failure(action: Callable[[], object]) -> Exception | None:
-    """Call a function; return its exception, if it raises one when it is called again, too.
+    """Call a function that has raised an exception again, and return the exception it raises now.
 
     Values of other libraries may raise anything. An exception that comes once is a signal
     handler's, and belongs to the program.
     """
     try:
         action()
-    except Exception:
-        try:
-            action()
-        except Exception as error:
-            return error
-        raise
+    except Exception as error:
+        return error
     return None
 
 
@@ -142,23 +150,34 @@ def named(path: str) -> str:
 
 def _checked_path(prefix: str, key: Any, logged: LoggedValues) -> str | None:
     """Return the path of a metric; None, and add a problem, if it is invalid."""
-    error: Exception
     if not isinstance(key, str):
         name = f"metric {prefix}{safe_repr(key)}"[:_NAME_LENGTH]
-        error = TypeError(f"{name}: the name must be a str, got {type_name(key)}")
-    else:
-        path = prefix + key
-        name = named(path)
-        if problem := path_problem(path):
-            error = InvalidInputError(name, f"the name {problem}")
-        elif path in logged.values or path in logged.histograms or path in logged.files:
-            error = InvalidInputError(name, "two values in this call have this name")
-        else:
-            try:
-                return checked_text("the name", path)
-            except InvalidInputError as invalid:
-                error = invalid
-    logged.problems.append((name, error))
+        wrong = TypeError(f"{name}: the name must be a str, got {type_name(key)}")
+        logged.problems.append((name, wrong))
+        return None
+    path = prefix + key
+    if not _is_valid_name(path) and (error := _name_error(path)):
+        logged.problems.append((named(path), error))
+        return None
+    if path in logged.values or path in logged.histograms or path in logged.files:
+        twice = InvalidInputError(named(path), "two values in this call have this name")
+        logged.problems.append((named(path), twice))
+        return None
+    return path
+
+
+@lru_cache(maxsize=4096)
+def _is_valid_name(path: str) -> bool:
+    return _name_error(path) is None
+
+
+def _name_error(path: str) -> InvalidInputError | None:
+    if problem := path_problem(path):
+        return InvalidInputError(named(path), f"the name {problem}")
+    try:
+        checked_text("the name", path)
+    except InvalidInputError as error:
+        return error
     return None
 
 

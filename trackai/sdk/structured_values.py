@@ -14,8 +14,11 @@ def is_instance(value: Any, module: str, *names: str) -> bool:
     imported = sys.modules.get(module)
     if imported is None:
         return False
-    kinds = [getattr(imported, name, None) for name in names]
-    return isinstance(value, tuple(kind for kind in kinds if isinstance(kind, type)))
+    for name in names:
+        kind = getattr(imported, name, None)
+        if isinstance(kind, type) and isinstance(value, kind):
+            return True
+    return False
 
 
 def as_mapping(value: Any) -> Mapping[Any, Any] | None:
