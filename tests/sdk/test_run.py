@@ -257,9 +257,10 @@ def test_rounding_a_large_integer_is_a_warning(
 ) -> None:
     with trackai.init(project="p") as run:
         run.log({"big": 2**64 + 1})
+        run.log({"big": 2**64 + 3}, step=0)
         run.log({"sum/is/small": 2**63, "so": -(2**63)})
-    assert "'big'" in caplog.text
-    assert points(db_path, "big") == [(0, float(2**64))]
+    assert caplog.text.count("metric 'big': 18446744073709551617 does not fit into 64 bits") == 1
+    assert points(db_path, "big") == [(0, float(2**64)), (0, float(2**64))]
     assert points(db_path, "sum/is/small") == [(1, float(2**63))]
 
 

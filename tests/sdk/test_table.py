@@ -134,7 +134,8 @@ def test_frames_of_polars_and_pyarrow(db_path: Path) -> None:
         ({1: "a", "1": "b"}, {"1": "a", "'1'": "b"}),
         (pl.Series([1, None]), [1, None]),
         (pa.array([1, None]), [1, None]),
-        (pd.DataFrame({"a": [1]}), [[1]]),
+        (pd.DataFrame({"a": [1]}), {"columns": ["a"], "data": [[1]]}),
+        (pl.DataFrame({"a": [1]}), {"columns": ["a"], "data": [[1]]}),
     ],
 )
 def test_cells(cell: Any, expected: Any) -> None:

@@ -22,6 +22,7 @@ from uuid import UUID
 
 import msgspec
 
+from trackai.sdk.frames import columns_of, is_frame
 from trackai.sdk.structured_values import as_mapping, is_instance, keyed_by_text, list_items
 
 SCALARS = (bool, float, int, str)
@@ -165,6 +166,12 @@ def jsonable(value: Any) -> Any:
             return getattr(kind, f"__{kind.__name__}__")(value)
     if isinstance(value, Enum):
         return jsonable(value.value) if isinstance(value.value, SCALARS) else value.name
+    if is_frame(value):
+        names, columns = columns_of(value)
+        return {
+            "columns": jsonable(names),
+            "data": [jsonable(row) for row in zip(*columns, strict=True)],
+        }
     if (mapping := as_mapping(value)) is not None:
         return {key: jsonable(item) for key, item in keyed_by_text(mapping)}
     if (items := _items(value)) is not None:

@@ -95,6 +95,8 @@ class CallLog:
             _refuse_media(logged)
         for name, error in logged.problems:
             self._left_out.add(name, error)
+        for name, message in logged.rounded:
+            self._left_out.mention(name, message)
         keys, values = tuple(logged.values), list(logged.values.values())
         if not logged.histograms and not logged.files:
             try:

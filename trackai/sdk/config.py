@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from trackai.errors import InvalidInputError
 from trackai.sdk.builtin_values import config_json, type_name
-from trackai.sdk.left_out import LeftOut
 from trackai.sdk.structured_values import as_mapping, attributes, keyed_by_text
 from trackai.values.names import path_problem
+
+if TYPE_CHECKING:
+    from trackai.sdk.left_out import LeftOut
 
 # Deeper mappings are stored as values.
 _MAX_DEPTH = 32
@@ -167,13 +169,10 @@ def flat_json(values: Any, left_out: LeftOut | None = None) -> dict[str, str]:
     """Flatten nested values, and encode each as JSON.
 
     Args:
-        left_out: takes the errors about keys that cannot be stored.
-
-    Raises:
-        InvalidInputError: a key cannot be stored, and there is no `left_out`.
+        left_out: takes the errors about keys that cannot be stored; None for no errors.
     """
     flattened: dict[str, str] = {}
-    _flatten(values, "", flattened, (), left_out or LeftOut(strict=True))
+    _flatten(values, "", flattened, (), left_out)
     return flattened
 
 
@@ -182,21 +181,23 @@ def _flatten(
     prefix: str,
     flattened: dict[str, str],
     parents: tuple[int, ...],
-    left_out: LeftOut,
+    left_out: LeftOut | None,
 ) -> None:
     for key, value in keyed_by_text(values):
         path = prefix + key.encode(errors="backslashreplace").decode()
         mapping = _safe_mapping(value)
         is_nested = mapping and id(value) not in parents and len(parents) < _MAX_DEPTH
-        name = f"config key {path[:100]!r}"
         if mapping and is_nested:
             _flatten(mapping, f"{path}/", flattened, (*parents, id(value)), left_out)
-        elif problem := path_problem(path):
-            left_out.add(name, InvalidInputError(name, problem))
-        elif path in flattened:
-            left_out.add(name, InvalidInputError(name, "two values have this key"))
-        else:
+            continue
+        problem = path_problem(path)
+        if path in flattened:
+            problem = "two values have this key"
+        if problem is None:
             flattened[path] = config_json(value)
+        elif left_out is not None:
+            name = f"config key {path[:100]!r}"
+            left_out.add(name, InvalidInputError(name, problem))
 
 
 def _safe_mapping(value: Any) -> Mapping[Any, Any] | None:

@@ -33,6 +33,13 @@ class LeftOut:
     def __init__(self, *, strict: bool) -> None:
         self.strict = strict
         self._counts: dict[str, int] = {}
+        self._mentioned: set[str] = set()
+
+    def mention(self, name: str, message: str) -> None:
+        """Log a warning about a value that is stored in another form, once for each name."""
+        if name not in self._mentioned and len(self._mentioned) < _MAX_WARNINGS:
+            self._mentioned.add(name)
+            logger.warning("%s", message)
 
     def add(self, name: str, error: Exception, consequence: str = "left out") -> None:
         """Count an error, and log a warning if it is the first one of this name.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Callable, Mapping
 from enum import Enum
@@ -27,8 +26,6 @@ from trackai.values.types import INT64, Value
 
 if TYPE_CHECKING:
     from trackai.sdk.media import Files
-
-logger = logging.getLogger("trackai")
 
 _LARGE = float(INT64)
 # The deepest nesting of mappings.
@@ -72,12 +69,14 @@ class LoggedValues(msgspec.Struct):
         values: built-in values.
         histograms: histograms as JSON.
         files: images, tables and other media.
+        rounded: large integers that are stored as floats, each with a message.
         problems: what cannot be stored, each with the error.
     """
 
     values: dict[str, Value] = {}
     histograms: dict[str, str] = {}
     files: Files = {}
+    rounded: list[tuple[str, str]] = []
     problems: list[tuple[str, Exception]] = []
 
 
@@ -189,11 +188,11 @@ def _add(path: str, value: Any, logged: LoggedValues) -> None:
     """
     plain = unwrapped(value)
     if isinstance(plain, SCALARS):
-        logged.values[path] = _plain_value(path, plain)
+        logged.values[path] = _plain_value(path, plain, logged)
     elif plain is None and value is not None:
         logged.values[path] = math.nan  # masked, or null
     elif not _add_media(path, value, logged) and not _add_array(path, value, logged):
-        logged.values[path] = _converted_value(path, plain)
+        logged.values[path] = _converted_value(path, plain, logged)
 
 
 def _add_media(path: str, value: Any, logged: LoggedValues) -> bool:
@@ -225,7 +224,7 @@ def _add_array(path: str, value: Any, logged: LoggedValues) -> bool:
     if array.size == 0:
         raise InvalidInputError(named(path), "the array is empty")
     if array.size == 1:
-        logged.values[path] = _converted_value(path, unwrapped(array.ravel()[0]))
+        logged.values[path] = _converted_value(path, unwrapped(array.ravel()[0]), logged)
     elif array.dtype.kind == "c":
         raise TypeError(f"{named(path)}: must hold real numbers, got complex ones")
     else:
@@ -233,7 +232,7 @@ def _add_array(path: str, value: Any, logged: LoggedValues) -> bool:
     return True
 
 
-def _converted_value(path: str, value: Any) -> Value:
+def _converted_value(path: str, value: Any, logged: LoggedValues) -> Value:
     try:
         plain = as_number(value)
     except OverflowError:
@@ -244,27 +243,25 @@ def _converted_value(path: str, value: Any) -> Value:
         plain = None if callable(plain) else as_text(plain)
     if plain is None:
         raise TypeError(f"{named(path)}: must be a number, bool or str, got {type_name(value)}")
-    return _plain_value(path, plain)
+    return _plain_value(path, plain, logged)
 
 
-def _plain_value(path: str, plain: Any) -> Value:
+def _plain_value(path: str, plain: Any, logged: LoggedValues) -> Value:
     if isinstance(plain, bool):
         return plain
     if isinstance(plain, int):
-        return int(plain) if -INT64 <= plain < INT64 else _rounded(path, plain)
+        return int(plain) if -INT64 <= plain < INT64 else _rounded(path, plain, logged)
     if isinstance(plain, float):
         return float(plain)
     return checked_text(named(path), str.__str__(plain))  # of an enum, its value
 
 
-def _rounded(path: str, value: int) -> float:
+def _rounded(path: str, value: int, logged: LoggedValues) -> float:
     try:
         number = float(value)
     except OverflowError:
         raise InvalidInputError(named(path), "the int is too large for a float") from None
     if int(number) != value:
-        logger.warning(
-            "%s: %d does not fit into 64 bits and is stored as the float %r",
-            named(path), value, number,
-        )  # fmt: skip
+        message = f"{named(path)}: {value} does not fit into 64 bits"
+        logged.rounded.append((path, f"{message} and is stored as the float {number!r}"))
     return number

@@ -22,6 +22,7 @@ from trackai.sdk.artifacts import Artifact  # noqa: TC001 - for get_type_hints
 from trackai.sdk.call_log import CallLog
 from trackai.sdk.config import Config, flat_json
 from trackai.sdk.labels import check_name, check_notes, checked_tags
+from trackai.sdk.left_out import LeftOut
 from trackai.sdk.monitor import log_regularly
 from trackai.sdk.recorder import Recorder
 from trackai.sdk.run_request import RunRequest  # noqa: TC001 - for get_type_hints
@@ -82,7 +83,7 @@ class Run(CallLog):
 
     def __init__(self, settings: Settings, request: RunRequest, config: Mapping[str, Any]) -> None:
         if request.strict:
-            flat_json(config)  # raises before the run exists
+            flat_json(config, LeftOut(strict=True))  # raises before the run exists
         portal = _portals.__enter__()
         # None in a process that has inherited the run by a fork, as is `_background`.
         self._recorder: Recorder | None = None
