@@ -228,7 +228,8 @@ def test_the_other_calls_of_a_training_loop(
         run.config.update({"lr": 0.1, "": 1, "a\0b": 2, "n" * 2000: 3})
         run.config.update([("seed", 1)])
         run.config["x/y"] = Hostile()
-        run.config["x"] = {"z": 1}
+        run.config.update(HostileDict(a=1))
+        run.config["x"] = {"z": 1, "hostile": HostileDict(a=1)}
         run.name = ""
         run.tags += ("",)
         run.tags += ("b",)
@@ -242,7 +243,7 @@ def test_the_other_calls_of_a_training_loop(
         trackai.define_metric(5)
     stored = trackai.Api().run("latest")
     assert (stored.name, stored.tags, stored.notes) == ("first", ["a", "b"], None)
-    assert stored.config == {"lr": 0.1, "seed": 1, "x": {"z": 1}}
+    assert stored.config == {"lr": 0.1, "seed": 1, "x": {"z": 1, "hostile": "{'a': 1}"}}
     assert stored.alerts()[0]["level"] == "warn"
     for name in ("metric 'best'", "config", "config key ''", "name", "tags", "notes", "glob_str"):
         assert f"{name} (" in caplog.text

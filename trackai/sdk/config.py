@@ -110,7 +110,7 @@ class Config(MutableMapping[str, Any]):
         """
         merged: dict[str, Any] = {}
         with self._left_out.errors_of("config"):
-            merged = dict(keyed_by_text(_as_mapping(values)))
+            merged = _as_mapping(values)
         merged.update(keys)
         flat = flat_json(merged, self._left_out)
         replaced = [key for key in list(self._stored) if key not in flat and _is_below(key, merged)]
@@ -147,17 +147,21 @@ class Config(MutableMapping[str, Any]):
         target[last] = value
 
 
-def _as_mapping(values: Any) -> Mapping[Any, Any]:
+def _as_mapping(values: Any) -> dict[str, Any]:
     mapping = attributes(values)
-    if mapping is not None:
-        return mapping
-    if isinstance(values, Iterable) and not isinstance(values, str | bytes | type):
+    if mapping is None:
+        if not isinstance(values, Iterable) or isinstance(values, str | bytes | type):
+            what = "a class" if isinstance(values, type) else type_name(values)
+            raise TypeError(f"config: must be a mapping or an object with attributes, got {what}")
         try:
-            return dict(values)
+            mapping = dict(values)
         except (TypeError, ValueError) as error:
             raise InvalidInputError("config", f"must be a mapping or pairs: {error}") from None
-    what = "a class" if isinstance(values, type) else type_name(values)
-    raise TypeError(f"config: must be a mapping or an object with attributes, got {what}")
+    try:
+        return dict(keyed_by_text(mapping))
+    except Exception as error:  # of a mapping of the script
+        problem = f"cannot be read: {type(error).__name__}: {error}"
+        raise InvalidInputError("config", problem) from error
 
 
 def _is_below(path: str, keys: Mapping[str, Any]) -> bool:
@@ -172,18 +176,18 @@ def flat_json(values: Any, left_out: LeftOut | None = None) -> dict[str, str]:
         left_out: takes the errors about keys that cannot be stored; None for no errors.
     """
     flattened: dict[str, str] = {}
-    _flatten(values, "", flattened, (), left_out)
+    _flatten(dict(keyed_by_text(values)), "", flattened, (), left_out)
     return flattened
 
 
 def _flatten(
-    values: Mapping[Any, Any],
+    values: Mapping[str, Any],
     prefix: str,
     flattened: dict[str, str],
     parents: tuple[int, ...],
     left_out: LeftOut | None,
 ) -> None:
-    for key, value in keyed_by_text(values):
+    for key, value in values.items():
         path = prefix + key.encode(errors="backslashreplace").decode()
         mapping = _safe_mapping(value)
         is_nested = mapping and id(value) not in parents and len(parents) < _MAX_DEPTH
@@ -200,8 +204,9 @@ def _flatten(
             left_out.add(name, InvalidInputError(name, problem))
 
 
-def _safe_mapping(value: Any) -> Mapping[Any, Any] | None:
+def _safe_mapping(value: Any) -> dict[str, Any] | None:
     try:
-        return as_mapping(value)
-    except Exception:  # a property of the object; its repr is stored
+        mapping = as_mapping(value)
+        return None if mapping is None else dict(keyed_by_text(mapping))
+    except Exception:  # of a property or a mapping of the script; the repr is stored
         return None
