@@ -28,6 +28,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         access_log: the format in which requests are logged to stderr (``TRACKAI_ACCESS_LOG``).
         run_id: the id of a run that several processes log to (``TRACKAI_RUN_ID``).
         rank: the rank of this process among them (``TRACKAI_RANK``, ``RANK``).
+        strict: whether what cannot be logged raises (``TRACKAI_STRICT``, 1 or 0).
         project: the default project of runs (``TRACKAI_PROJECT``, ``WANDB_PROJECT``).
         db_path_source: where `db_path` comes from: "argument", "TRACKAI_DB_PATH" or "default".
     """
@@ -40,6 +41,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     access_log: AccessLog = "off"
     run_id: str | None = None
     rank: int | None = None
+    strict: bool = False
     project: str = "uncategorized"
     db_path_source: str = "default"
 
@@ -75,6 +77,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             project=env.get("TRACKAI_PROJECT", "").strip()
             or env.get("WANDB_PROJECT", "").strip()
             or "uncategorized",
+            strict=_strict(env.get("TRACKAI_STRICT", "").strip()),
             rank=_rank(env.get("TRACKAI_RANK") or env.get("RANK") or ""),
         )
 
@@ -122,6 +125,12 @@ def _access_log(text: str) -> AccessLog:
             "TRACKAI_ACCESS_LOG", f'must be "off", "text" or "json", got {text!r}'
         )
     return cast("AccessLog", text.lower())
+
+
+def _strict(text: str) -> bool:
+    if text not in ("", "0", "1"):
+        raise InvalidInputError("TRACKAI_STRICT", f"must be 1 or 0, got {text!r}")
+    return text == "1"
 
 
 def _rank(text: str) -> int | None:

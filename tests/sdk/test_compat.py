@@ -293,7 +293,7 @@ def test_errors_name_the_argument_and_store_nothing(db_path: Path, tmp_path: Pat
     assert not db_path.exists()
     with pytest.raises(NoActiveRunError):
         trackai.save("*")
-    with trackai.init(project="p") as run:
+    with trackai.init(project="p", strict=True) as run:
         with pytest.raises(InvalidInputError, match="no file matches"):
             trackai.save(tmp_path / "*.nothing")
         with pytest.raises(InvalidInputError, match="'empty' has no files"):

@@ -208,7 +208,7 @@ def test_a_call_with_invalid_media_stores_nothing(db_path: Path, tmp_path: Path)
     image = trackai.Image(np.zeros((2, 2)))
     video = trackai.Video(gone)
     gone.unlink()
-    with trackai.init(project="p"):
+    with trackai.init(project="p", strict=True):
         with pytest.raises(TypeError, match="system metric 'image'"):
             trackai.log_system({"load": 1.0, "image": image})
         with pytest.raises(InvalidInputError, match="gone"):

@@ -18,6 +18,7 @@ from os import write
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 from zlib import crc32
 
+from trackai.errors import InvalidInputError
 from trackai.ingest.frames import (
     MAX_PAYLOAD,
     Configured,
@@ -41,6 +42,7 @@ from trackai.locks import (
     sync_folder,
     try_lock,
 )
+from trackai.values.names import path_problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -159,7 +161,7 @@ class JournalWriter:
             kind: the kind of the values that are texts.
 
         Raises:
-            InvalidInputError: the values are longer than a frame can be.
+            InvalidInputError: the values are longer than a frame can be, or a name is invalid.
             TypeError: a name is not a str.
         """
         if self._size > self._limit:
@@ -341,6 +343,8 @@ class JournalWriter:
                 raise TypeError(
                     f"metric {path!r}: name must be a str, got {type(path).__qualname__}"
                 )
+            if problem := path_problem(path):
+                raise InvalidInputError(f"metric {path[:80]!r}", f"the name {problem}")
         if self._next_number % _MAX_KEYS == 0:
             self._forget_keys()
         number = self._next_number

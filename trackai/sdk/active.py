@@ -56,6 +56,7 @@ def init(
     mode: str | None = None,
     db_path: str | os.PathLike[str] | None = None,
     durability: Literal["process", "power"] = "process",
+    strict: bool | None = None,
     **wandb_arguments: Any,
 ) -> Run:
     """Start a run, or resume one, and make it the active run. An active run is finished first.
@@ -85,6 +86,8 @@ def init(
         db_path: the database file; default `TRACKAI_DB_PATH`, then `~/.trackai/trackai.db`.
         durability: what a point survives once `log` has returned: "process", a crash of the
             process; "power", also a crash of the machine, as each call waits for the disk.
+        strict: raise an error about what cannot be logged, such as a value of a wrong type.
+            Without it, it is left out with a warning. Default `TRACKAI_STRICT`, then False.
         space_id, server_url, dataset_id, bucket_id, settings, private, webhook_url,
             webhook_min_level: accepted for scripts written for trackio, and ignored with a
             warning.
@@ -108,7 +111,7 @@ def init(
     global _active
     arguments = check_arguments(
         project=project, name=name, group=group, id=id, tags=tags, notes=notes, config=config,
-        resume=resume, durability=durability, mode=mode,
+        resume=resume, durability=durability, mode=mode, strict=strict,
     )  # fmt: skip
     for argument in wandb_arguments:
         if argument not in ignored_calls.IGNORED_ARGUMENTS:
@@ -151,9 +154,9 @@ def log(
         commit: False lets the next call without a step use this step again.
         sync: accepted for scripts written for wandb, and ignored.
 
+    What cannot be stored is left out with a warning; see `Run.log`.
+
     Raises:
-        TypeError, InvalidInputError: a name, a value or the step cannot be logged; nothing of the
-            call is stored then. See `Run.log`.
         NoActiveRunError: no run is active.
 
     Example:
@@ -168,10 +171,9 @@ def log_system(metrics: Mapping[str, Any]) -> None:
     """Log system metrics of the active run: values at a time instead of a step.
 
     Args:
-        metrics: numbers, bools or str by name.
+        metrics: numbers, bools or str by name. What cannot be stored is left out with a warning.
 
     Raises:
-        TypeError, InvalidInputError: a name or a value cannot be logged; see `Run.log_system`.
         NoActiveRunError: no run is active.
     """
     active_run().log_system(metrics)
@@ -190,10 +192,9 @@ def save(
         policy: accepted for scripts written for wandb, and ignored.
 
     Returns:
-        The names of the stored files.
+        The names of the stored files; a file that cannot be read is left out with a warning.
 
     Raises:
-        InvalidInputError: no file matches, or a file cannot be read.
         NoActiveRunError: no run is active.
     """
     return active_run().save(glob_str, base_path, policy)
@@ -214,11 +215,9 @@ def log_artifact(
         aliases: further names such as "best"; the files are stored as `name:alias` too.
 
     Returns:
-        The artifact.
+        The artifact; without files if the path does not exist, with a warning.
 
     Raises:
-        InvalidInputError: the path does not exist, the artifact has no files, or a file cannot be
-            read.
         NoActiveRunError: no run is active.
     """
     return active_run().log_artifact(artifact_or_path, name, type, aliases)
@@ -239,7 +238,6 @@ def alert(
         ignored: further arguments of wandb, which are ignored.
 
     Raises:
-        InvalidInputError: `level` is not one of these.
         NoActiveRunError: no run is active.
     """
     active_run().alert(title, text, level)
@@ -349,7 +347,6 @@ class ActiveConfig(MutableMapping[str, Any]):
             keys: further keys.
 
         Raises:
-            TypeError: `values` is a class.
             NoActiveRunError: no run is active.
         """
         active_run().config.update(values, allow_val_change=allow_val_change, **keys)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from trackai.sdk.arrays import import_numpy
+from trackai.sdk.arrays import as_numpy, import_numpy
 from trackai.sdk.builtin_values import type_name
 from trackai.sdk.notices import warn_once
 
@@ -31,18 +31,11 @@ def to_array(value: Any, field: str) -> Any:
         MissingExtraError: NumPy is not installed.
     """
     np = import_numpy(f"{field} made of an array")
-    value = value.detach().cpu() if hasattr(value, "detach") else value
     try:
-        array = np.asanyarray(value)
+        array = as_numpy(np, value)
     except TypeError:
-        if not hasattr(value, "float"):
-            raise TypeError(
-                f"{field}: cannot be converted to an array: {type_name(value)}"
-            ) from None
-        array = np.asanyarray(value.float())  # PyTorch: NumPy has no bfloat16
-    if not isinstance(array, np.ma.MaskedArray):
-        array = np.asarray(array)
-    if array.dtype.kind == "V" and "float" in array.dtype.name:
+        raise TypeError(f"{field}: cannot be converted to an array: {type_name(value)}") from None
+    if array.dtype.isbuiltin == 2:  # the types of ml_dtypes
         array = array.astype(np.float32)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{field}: an array must hold integers, floats or bools, got {array.dtype}")

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from trackai.errors import InvalidInputError
+from trackai.sdk.builtin_values import type_name
 from trackai.sdk.labels import check_name, check_notes, checked_tags
+from trackai.sdk.structured_values import attributes
 
 if TYPE_CHECKING:
     from trackai.settings import Settings
@@ -36,6 +38,7 @@ class RunRequest(msgspec.Struct, kw_only=True, frozen=True):
         tags: tags to add to the run.
         notes: notes that replace those of the run; None leaves them.
         sync_each: wait after each call of `log` until it is on the disk.
+        strict: raise errors about what cannot be logged, instead of leaving it out.
     """
 
     project: str
@@ -47,6 +50,7 @@ class RunRequest(msgspec.Struct, kw_only=True, frozen=True):
     tags: tuple[str, ...] = ()
     notes: str | None = None
     sync_each: bool = False
+    strict: bool = False
 
 
 class InitArguments(msgspec.Struct, kw_only=True, frozen=True):
@@ -62,6 +66,7 @@ class InitArguments(msgspec.Struct, kw_only=True, frozen=True):
     resume: Resume
     durability: Durability
     is_disabled: bool
+    strict: bool | None
 
     def request(self, settings: Settings) -> RunRequest:
         """Fill in what the environment says."""
@@ -79,6 +84,7 @@ class InitArguments(msgspec.Struct, kw_only=True, frozen=True):
             run_id=self.id or settings.run_id,
             rank=settings.rank,
             sync_each=self.durability == "power",
+            strict=settings.strict if self.strict is None else self.strict,
         )
 
 
@@ -94,6 +100,7 @@ def check_arguments(
     resume: Any,
     durability: Any,
     mode: Any,
+    strict: Any,
 ) -> InitArguments:
     """Check arguments of `init`, and convert those of wandb.
 
@@ -115,6 +122,8 @@ def check_arguments(
     resume = _checked_resume(resume, has_id=id is not None)
     if durability not in ("process", "power"):
         raise InvalidInputError("durability", f'must be "process" or "power", got {durability!r}')
+    if strict is not None and not isinstance(strict, bool):
+        raise TypeError(f"strict: must be a bool, got {type_name(strict)}")
     return InitArguments(
         project=project,
         name=name,
@@ -126,16 +135,18 @@ def check_arguments(
         resume=resume,
         durability=durability,
         is_disabled=mode == "disabled",
+        strict=strict,
     )
 
 
 def _checked_config(config: Any) -> Mapping[str, Any]:
-    if config is None or isinstance(config, Mapping):
-        return config or {}
-    if not hasattr(config, "__dict__") or isinstance(config, type):
-        what = "a class" if isinstance(config, type) else type(config).__qualname__
+    if config is None:
+        return {}
+    fields = attributes(config)
+    if fields is None:
+        what = "a class" if isinstance(config, type) else type_name(config)
         raise TypeError(f"config: must be a mapping or an object with attributes, got {what}")
-    return dict(vars(config))
+    return fields
 
 
 def _checked_resume(resume: Any, *, has_id: bool) -> Resume:
