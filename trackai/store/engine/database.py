@@ -9,13 +9,14 @@ import random
 import sqlite3
 import time
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 
-from trackai.store.engine import direct, opening, write_ahead_log
+from trackai.store.engine import direct, opening, stamps, write_ahead_log
 from trackai.store.engine.database_file import identity
-from trackai.store.engine.driver_errors import driver_errors, file_errors
+from trackai.store.engine.driver_errors import driver_errors
 from trackai.store.engine.opening import Handle, opening_lock
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ T = TypeVar("T")
 READERS = 4
 # Between two attempts to begin a transaction: shortest and longest pause.
 _RETRY_SECONDS = (0.002, 0.010)
+# Not the module's generator, whose state belongs to the training script.
+_random = random.Random()  # noqa: S311
 # How long a checkpoint waits for readers; it blocks writers meanwhile.
 _CHECKPOINT_SECONDS = 0.05
 
@@ -87,9 +90,9 @@ class Database:
                 with self._own_change(handle):
                     try:
                         # Inside `try`: a task that is cancelled here may have begun a transaction.
-                        await direct.run(handle.connection, _begin)
+                        before = await direct.run(handle.connection, _begin)
                         yield handle.connection
-                        await handle.connection.commit()
+                        await direct.run(handle.connection, partial(_commit, before=before))
                     except BaseException:
                         with anyio.CancelScope(shield=True):
                             await handle.connection.rollback()
@@ -152,10 +155,10 @@ class Database:
         """Like `look`, in a write transaction: committed on return, rolled back on an exception."""
 
         async def in_transaction(conn: aiosqlite.Connection) -> T:
-            await _begin(conn)
+            before = await _begin(conn)
             try:
                 result = await work(conn)
-                await conn.execute("COMMIT")
+                await _commit(conn, before=before)
             except BaseException:
                 await conn.rollback()
                 raise
@@ -241,21 +244,15 @@ class Database:
                 await self._discard(handle)
 
     async def _open(self, *, read_only: bool = False) -> Handle:
-        for handle in tuple(self._handles):
-            if handle.file != identity(self.path):
-                await self._remove_orphaned_log(handle)
-        handle = await opening.connect(self.path, self.spool, read_only=read_only)
+        now = identity(self.path)
+        handle = await opening.connect(
+            self.path,
+            self.spool,
+            read_only=read_only,
+            is_outdated=any(handle.file != now for handle in self._handles),
+        )
         self._handles.add(handle)
         return handle
-
-    async def _remove_orphaned_log(self, handle: Handle) -> None:
-        # The file was removed or replaced, and its log must not be applied to the new one. A log
-        # that belongs to the new file has another identity: inodes are not reused while the
-        # handle has them open.
-        with file_errors(self.path):
-            async with opening_lock(self.spool):
-                if handle in self._handles:  # not closed meanwhile
-                    write_ahead_log.remove_unchanged(self.path, handle.log)
 
     async def _discard(self, handle: Handle) -> None:
         self._handles.discard(handle)
@@ -270,11 +267,14 @@ class Database:
             await handle.close()
 
 
-async def _begin(conn: aiosqlite.Connection) -> None:
+async def _begin(conn: aiosqlite.Connection) -> int:
     """Begin a write transaction, waiting for those of other processes.
 
     SQLite's own busy handler backs off to ten attempts a second. Next to a process with many short
     transactions it would wait for long while the file is idle.
+
+    Returns:
+        The number of rows that this connection has changed so far.
     """
     deadline = time.monotonic() + opening.BUSY_SECONDS
     await _set_busy_timeout(conn, 0)
@@ -287,12 +287,18 @@ async def _begin(conn: aiosqlite.Connection) -> None:
                 if code != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                     raise
             else:
-                return
+                return conn.total_changes
             # In SQLite's thread, not in the event loop. The pause is random: processes that wait in
             # step would miss every gap together.
-            time.sleep(random.uniform(*_RETRY_SECONDS))  # noqa: ASYNC251, S311
+            time.sleep(_random.uniform(*_RETRY_SECONDS))  # noqa: ASYNC251
     finally:
         await _set_busy_timeout(conn, opening.BUSY_SECONDS)
+
+
+async def _commit(conn: aiosqlite.Connection, *, before: int) -> None:
+    if conn.total_changes != before:
+        await stamps.write(conn)
+    await conn.execute("COMMIT")
 
 
 async def _set_busy_timeout(connection: aiosqlite.Connection, seconds: float) -> None:

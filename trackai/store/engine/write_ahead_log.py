@@ -7,19 +7,19 @@ See https://www.sqlite.org/wal.html.
 
 from __future__ import annotations
 
+from itertools import count
 from typing import TYPE_CHECKING
 
-from trackai.store.engine.database_file import identity, sibling
+from trackai.store.engine.database_file import sibling, size
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from aiosqlite import Connection
 
-    from trackai.store.engine.database_file import Identity
-
 SUFFIXES = ("-wal", "-shm")
+# Appended, with a number, to the name of a log that belongs to another file.
+ORPHANED = ".orphaned-"
 
 
 def exists(path: Path) -> bool:
@@ -27,23 +27,24 @@ def exists(path: Path) -> bool:
     return any(sibling(path, suffix).exists() for suffix in SUFFIXES)
 
 
-def identities(path: Path) -> dict[str, Identity | None]:
-    """Identify the files of the log, by suffix."""
-    return {suffix: identity(sibling(path, suffix)) for suffix in SUFFIXES}
+def set_aside(path: Path) -> Path | None:
+    """Rename the log of another file, so that SQLite does not apply it to the one at `path`.
 
-
-def remove(path: Path) -> None:
-    """Remove the log of a database that does not exist any more."""
-    for suffix in SUFFIXES:
-        sibling(path, suffix).unlink(missing_ok=True)
-
-
-def remove_unchanged(path: Path, known: Mapping[str, Identity | None]) -> None:
-    """Remove those files of the log whose identity is still the `known` one."""
-    for suffix, file in known.items():
-        log = sibling(path, suffix)
-        if file is not None and file == identity(log):
-            log.unlink(missing_ok=True)
+    Returns:
+        The new path of the log; None if it is empty.
+    """
+    log, index = (sibling(path, suffix) for suffix in SUFFIXES)
+    index.unlink(missing_ok=True)  # SQLite recreates it from the log
+    if not size(log):
+        log.unlink(missing_ok=True)
+        return None
+    renamed = next(
+        new
+        for number in count(1)
+        if not (new := log.with_name(f"{log.name}{ORPHANED}{number}")).exists()
+    )
+    log.rename(renamed)
+    return renamed
 
 
 async def enable(conn: Connection) -> None:

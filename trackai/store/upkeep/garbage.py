@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from trackai.store.engine import direct
+from trackai.store.engine import direct, stamps
 from trackai.store.points import rollups
 
 if TYPE_CHECKING:
@@ -125,6 +125,8 @@ async def _vacuum(db: Database) -> int:
             # columns; `executescript` takes all. It commits first, which has no effect here.
             await conn.executescript(f"BEGIN IMMEDIATE; PRAGMA incremental_vacuum({pages})")
             removed = before - await _pragma(conn, "page_count")
+            if removed:
+                await stamps.write(conn)
             size = await _pragma(conn, "page_size")
         seconds = time.perf_counter() - began
         if removed <= 0:
