@@ -199,7 +199,7 @@ class Mover:
             after.setdefault(name, Held(first=math.inf))
         for journal in existing:
             run, first = _first_step(journal)
-            if run is not None:
+            if run in after:  # otherwise it began meanwhile, and all of it is expected
                 after[run].first = min(after[run].first, first)
         self.held.update(after)
         shutil.rmtree(links)

@@ -5,15 +5,19 @@ The file may be removed or replaced at any time; the next transaction opens the 
 
 from __future__ import annotations
 
+import asyncio
 import random
 import sqlite3
+import threading
 import time
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
+from weakref import WeakSet
 
 import anyio
 
+from trackai.errors import StoreBusyError
 from trackai.store.engine import direct, opening, stamps, write_ahead_log
 from trackai.store.engine.database_file import identity
 from trackai.store.engine.driver_errors import driver_errors
@@ -31,10 +35,16 @@ T = TypeVar("T")
 READERS = 4
 # Between two attempts to begin a transaction: shortest and longest pause.
 _RETRY_SECONDS = (0.002, 0.010)
+# How long opening waits for other connections of this process to be closed.
+_REOPEN_SECONDS = 2.0
 # Not the module's generator, whose state belongs to the training script.
 _random = random.Random()  # noqa: S311
 # How long a checkpoint waits for readers; it blocks writers meanwhile.
 _CHECKPOINT_SECONDS = 0.05
+
+
+_databases: WeakSet[Database] = WeakSet()
+_databases_lock = threading.Lock()
 
 
 class Database:
@@ -57,6 +67,10 @@ class Database:
         self.collecting = anyio.Lock()
         self._writing = anyio.Lock(fast_acquire=True)
         self._reading = anyio.Semaphore(READERS, fast_acquire=True)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closing: set[asyncio.Task[None]] = set()
+        with _databases_lock:
+            _databases.add(self)
 
     @property
     def spool(self) -> Path:
@@ -169,9 +183,17 @@ class Database:
                 handle = await self._current_writer()
                 # The thread finishes its work even if this task is cancelled; the outcome of the
                 # transaction must be known.
-                with self._own_change(handle), anyio.CancelScope(shield=True):
-                    result = await direct.run(handle.connection, in_transaction)
-                return result  # noqa: RET504 - for mypy, a scope may swallow errors
+                with anyio.CancelScope(shield=True):
+                    try:
+                        with self._own_change(handle):
+                            return await direct.run(handle.connection, in_transaction)
+                    except sqlite3.OperationalError as error:
+                        if not (_is_io_error(error) and handle.has_lost_log()):
+                            raise
+                    handle = await self._current_writer()
+                    with self._own_change(handle):
+                        return await direct.run(handle.connection, in_transaction)
+        raise AssertionError  # for mypy: a scope may swallow errors
 
     async def move_pages(self) -> None:
         """Checkpoint as many pages as readers allow, without blocking writers."""
@@ -216,14 +238,18 @@ class Database:
 
     def _is_current(self, handle: Handle) -> bool:
         # During a checkpoint the state of the file is undefined; its identity has to do.
-        return handle.is_current(self.path) or (
-            self._changes > 0 and handle.file == identity(self.path)
+        return not handle.has_lost_log() and (
+            handle.is_current(self.path)
+            or (self._changes > 0 and handle.file == identity(self.path))
         )
 
     async def _current_writer(self) -> Handle:
         handle = self._writer
         if handle is not None and self._is_current(handle):
             return handle
+        if handle is not None and handle.has_lost_log():
+            await self.close()
+            handle = None
         self._writer = await self._open()
         self.generation += 1
         if handle is not None:
@@ -237,22 +263,58 @@ class Database:
                 handle = self._idle.pop()
                 if self._is_current(handle):
                     return handle
-                outdated.append(handle)
+                if handle.has_lost_log():
+                    await self._discard(handle)
+                else:
+                    outdated.append(handle)
             return await self._open(read_only=True)
         finally:
             for handle in outdated:
                 await self._discard(handle)
 
     async def _open(self, *, read_only: bool = False) -> Handle:
-        now = identity(self.path)
-        handle = await opening.connect(
-            self.path,
-            self.spool,
-            read_only=read_only,
-            is_outdated=any(handle.file != now for handle in self._handles),
-        )
-        self._handles.add(handle)
-        return handle
+        """Open a connection.
+
+        Connections of one process share the index of the log. After its files were removed, a new
+        connection works only once all others are closed, in every thread.
+        """
+        self._loop = asyncio.get_running_loop()
+        deadline = time.monotonic() + _REOPEN_SECONDS
+        while True:
+            now = identity(self.path)
+            try:
+                handle = await opening.connect(
+                    self.path,
+                    self.spool,
+                    read_only=read_only,
+                    is_outdated=any(handle.file != now for handle in self._handles),
+                )
+            except sqlite3.OperationalError as error:
+                if not _is_io_error(error) or time.monotonic() > deadline:
+                    raise
+            else:
+                self._handles.add(handle)
+                if not handle.has_lost_log():
+                    return handle
+                await self._discard(handle)
+                if time.monotonic() > deadline:
+                    raise StoreBusyError(
+                        f"the write-ahead log of {self.path} was removed while this process uses "
+                        "it: close its other connections to the database"
+                    )
+            _close_unused_of_all()
+            await anyio.sleep(_RETRY_SECONDS[1])
+
+    async def _close_unused(self) -> None:
+        """Close the connections that are not in use; those in use are closed on their return."""
+        idle, self._idle = self._idle, []
+        for handle in idle:
+            await self._discard(handle)
+        if not self._writing.locked():
+            async with self._writing:
+                writer, self._writer = self._writer, None
+                if writer is not None:
+                    await self._discard(writer)
 
     async def _discard(self, handle: Handle) -> None:
         self._handles.discard(handle)
@@ -265,6 +327,22 @@ class Database:
                 await handle.close()
         except OSError:  # a read-only folder: no database can be created there
             await handle.close()
+
+
+def _close_unused_of_all() -> None:
+    """Let all databases of this process close their connections, each in its event loop."""
+    with _databases_lock:
+        databases = list(_databases)
+    for database in databases:
+        if database._loop is not None:
+            with suppress(RuntimeError):  # the loop has ended
+                database._loop.call_soon_threadsafe(_start_closing, database)
+
+
+def _start_closing(database: Database) -> None:
+    task = asyncio.ensure_future(database._close_unused())
+    database._closing.add(task)
+    task.add_done_callback(database._closing.discard)
 
 
 async def _begin(conn: aiosqlite.Connection) -> int:
@@ -299,6 +377,10 @@ async def _commit(conn: aiosqlite.Connection, *, before: int) -> None:
     if conn.total_changes != before:
         await stamps.write(conn)
     await conn.execute("COMMIT")
+
+
+def _is_io_error(error: sqlite3.Error) -> bool:
+    return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_IOERR
 
 
 async def _set_busy_timeout(connection: aiosqlite.Connection, seconds: float) -> None:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
+    from trackai.store.engine.database_file import Identity
+
 # In the header of the file: identifies a database of TrackAI.
 APPLICATION_ID = 0x54524149  # "TRAI"
 # How long a transaction waits for other processes before it fails (the drain then retries it).
@@ -71,12 +73,15 @@ class Handle:
     Attributes:
         file: identity of the file that was opened.
         state: identity, size and time of the file; None before the connection is set up.
+        log: identities of the files of its write-ahead log; None if it has no log.
     """
 
     def __init__(self, connection: aiosqlite.Connection, path: Path) -> None:
         self.connection = connection
         self.file = identity(path)
         self.state: tuple[int, ...] | None = None
+        self.log: tuple[Identity | None, ...] | None = None
+        self._log_paths = [sibling(path, suffix) for suffix in write_ahead_log.SUFFIXES]
 
     async def close(self) -> None:
         try:
@@ -87,6 +92,26 @@ class Handle:
     def is_current(self, path: Path) -> bool:
         """Whether the file is as we left it."""
         return self.state is not None and self.state == state(path)
+
+    def has_lost_log(self) -> bool:
+        """Whether the files of the log were removed while the connection uses them.
+
+        Another SQLite library in this process does that: when it closes a file, the system drops
+        all locks of this process on it, and the library takes itself for the only user
+        (https://www.sqlite.org/howtocorrupt.html, 2.2).
+        """
+        return self.log is not None and (
+            None in self.log or identity(self._log_paths[0]) != self.log[0]
+        )
+
+    async def record_log(self) -> None:
+        """Record the files of the log; one is missing if a connection shares a removed index."""
+        log = tuple(map(identity, self._log_paths))
+        if None in log:
+            rows = await self.connection.execute_fetchall("PRAGMA journal_mode")
+            self.log = log if [mode for (mode,) in rows] == ["wal"] else None
+        else:
+            self.log = log
 
     def record_state(self, path: Path) -> None:
         """Record the state of the file, unless another file has taken its path."""
@@ -135,6 +160,7 @@ async def connect(
                 await handle.close()
                 raise
             if not frozen:
+                await handle.record_log()
                 log_owner.record(path, spool)
             handle.record_state(path)
             return handle
