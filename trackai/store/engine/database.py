@@ -205,7 +205,7 @@ class Database:
         """Checkpoint all pages and empty the log.
 
         Returns:
-            Whether the log is empty; False if a reader still needs it.
+            Whether the log is empty; False if a reader still needs it. It is on disk then.
         """
         await self.move_pages()  # most pages, before writers have to wait
         async with self._writing:
@@ -214,10 +214,13 @@ class Database:
                 await _set_busy_timeout(handle.connection, _CHECKPOINT_SECONDS)
                 try:
                     with self._own_change(handle):
-                        return await write_ahead_log.checkpoint_and_truncate(handle.connection)
+                        is_empty = await write_ahead_log.checkpoint_and_truncate(handle.connection)
                 finally:
                     with anyio.CancelScope(shield=True):
                         await _set_busy_timeout(handle.connection, opening.BUSY_SECONDS)
+                if not is_empty:
+                    await anyio.to_thread.run_sync(write_ahead_log.synchronise, self.path)
+                return is_empty
 
     @contextmanager
     def _own_change(self, handle: Handle) -> Iterator[None]:

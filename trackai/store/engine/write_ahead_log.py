@@ -7,9 +7,11 @@ See https://www.sqlite.org/wal.html.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from itertools import count
 from typing import TYPE_CHECKING
 
+from trackai.locks import sync
 from trackai.store.engine.database_file import sibling, size
 
 if TYPE_CHECKING:
@@ -67,3 +69,9 @@ async def checkpoint_and_truncate(conn: Connection) -> bool:
     """
     rows = await conn.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
     return all(busy == 0 for busy, _, _ in rows)
+
+
+def synchronise(path: Path) -> None:
+    """Flush the log to disk, which SQLite does only before a checkpoint."""
+    with suppress(FileNotFoundError), sibling(path, SUFFIXES[0]).open("rb+") as log:
+        sync(log.fileno())
