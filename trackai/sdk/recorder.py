@@ -313,11 +313,12 @@ class Recorder:
             self._progress.close()
 
     async def _move_to_main_file(self) -> None:
-        """Empty the write-ahead log, or warn that a reader keeps it from being emptied."""
+        """Move all points to the main file, or warn that a reader does not allow it."""
         deadline = time.monotonic() + _READER_SECONDS
         while True:
             async with self._db_lock:
-                if await self._db.checkpoint():
+                # The log of a database that others write to cannot be emptied.
+                if await self._db.checkpoint() or await self._db.move_pages():
                     return
             if time.monotonic() > deadline:
                 break

@@ -195,11 +195,16 @@ class Database:
                         return await direct.run(handle.connection, in_transaction)
         raise AssertionError  # for mypy: a scope may swallow errors
 
-    async def move_pages(self) -> None:
-        """Checkpoint as many pages as readers allow, without blocking writers."""
+    async def move_pages(self) -> bool:
+        """Checkpoint as many pages as readers allow, without blocking writers.
+
+        Returns:
+            Whether these are all pages.
+        """
         async with self._reader() as handle:
             with self._own_change(handle):
-                await write_ahead_log.checkpoint(handle.connection)
+                are_all = await write_ahead_log.checkpoint(handle.connection)
+        return are_all
 
     async def checkpoint(self) -> bool:
         """Checkpoint all pages and empty the log.

@@ -7,6 +7,7 @@ See https://www.sqlite.org/wal.html.
 
 from __future__ import annotations
 
+import glob
 from contextlib import suppress
 from itertools import count
 from typing import TYPE_CHECKING
@@ -49,14 +50,25 @@ def set_aside(path: Path) -> Path | None:
     return renamed
 
 
+def orphaned(path: Path) -> list[Path]:
+    """The logs that were set aside."""
+    log = sibling(path, SUFFIXES[0])
+    return sorted(log.parent.glob(f"{glob.escape(log.name)}{ORPHANED}*"))
+
+
 async def enable(conn: Connection) -> None:
     """Switch a new database to a write-ahead log, once and for all its connections."""
     await conn.execute("PRAGMA journal_mode = WAL")
 
 
-async def checkpoint(conn: Connection) -> None:
-    """Move pages into the database file, up to the oldest that a reader still needs."""
-    await conn.execute_fetchall("PRAGMA wal_checkpoint(PASSIVE)")
+async def checkpoint(conn: Connection) -> bool:
+    """Move pages into the database file, up to the oldest that a reader still needs.
+
+    Returns:
+        Whether these are all pages.
+    """
+    rows = await conn.execute_fetchall("PRAGMA wal_checkpoint(PASSIVE)")
+    return all(busy == 0 and pages == moved for busy, pages, moved in rows)
 
 
 async def checkpoint_and_truncate(conn: Connection) -> bool:

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 _SECONDS = 0.02
 _MIN_ROWS, _MAX_ROWS = 200, 100_000
 _MIN_PAGES, _MAX_PAGES = 16, 8192
+# Fewer free pages are left for points that will be logged.
+_MIN_FREE_PAGES = 256
+_INCREMENTAL = 2  # a value of `PRAGMA auto_vacuum`
 # Tables of points, and their primary keys after `series_id`. Their rows differ in size: each table
 # has its own number of rows per transaction.
 _KEYS = {
@@ -53,11 +56,30 @@ async def collect(db: Database) -> int:
                 table = await direct.run(conn, partial(_delete_chunk, chunk_rows=chunk_rows))
             seconds = time.perf_counter() - began
             if table is None:
-                return await _vacuum(db) if deleted_any else 0
+                async with db.read() as conn:
+                    has_space = deleted_any or await free_bytes(conn) > 0
+                return await _vacuum(db) if has_space else 0
             deleted_any = True
             if table in chunk_rows:
                 chunk_rows[table] = _next_size(chunk_rows[table], seconds, _MIN_ROWS, _MAX_ROWS)
             await _pause(db, seconds)
+
+
+async def pending_series(conn: Connection) -> int:
+    """The number of metrics of deleted runs whose points are not deleted yet."""
+    return next(
+        int(number)
+        for (number,) in await conn.execute_fetchall("SELECT COUNT(*) FROM deleted_series")
+    )
+
+
+async def free_bytes(conn: Connection) -> int:
+    """The space in the file that a deletion should have returned; 0 for a usual amount."""
+    pages = await _pragma(conn, "freelist_count")
+    usual = max(_MIN_FREE_PAGES, await _pragma(conn, "page_count") // 20)
+    if pages <= usual or await _pragma(conn, "auto_vacuum") != _INCREMENTAL:
+        return 0
+    return pages * await _pragma(conn, "page_size")
 
 
 def _next_size(size: int, seconds: float, smallest: int, largest: int) -> int:
