@@ -88,6 +88,19 @@ async def recover(db: Database, paths: Sequence[Path] | None = None) -> list[Rec
     return recovered
 
 
+def in_use(path: Path) -> bool:
+    """Whether a running process holds the lock of a journal, or has removed it meanwhile.
+
+    Raises:
+        OSError: the journal cannot be opened.
+    """
+    try:
+        with path.open("rb+") as file:
+            return not try_lock(file.fileno())
+    except FileNotFoundError:
+        return True
+
+
 async def missing_journals(conn: Connection, spool: Path) -> list[str]:
     """The names of journals in the database whose files do not exist.
 
