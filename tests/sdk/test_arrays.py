@@ -15,9 +15,10 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from PIL import Image as PillowImage
 
 import trackai
-from trackai.sdk.arrays import plain_array, to_image, to_wave
+from trackai.sdk.arrays import plain_array
 
 
 class Tensor:
@@ -102,7 +103,7 @@ def test_types_that_numpy_does_not_have(kind: str) -> None:
     masked = plain_array(np.ma.array(values, mask=[False, True]), "a test")
     np.testing.assert_array_equal(masked, [1, NAN])
     assert sum(trackai.Histogram(values).histogram) == 2
-    assert to_image(values.reshape(1, 2), None).size == (2, 1)
+    assert PillowImage.open(trackai.Image(values.reshape(1, 2)).open()).size == (2, 1)
 
 
 @pytest.mark.parametrize(
@@ -116,12 +117,15 @@ def test_what_is_not_numbers_is_refused(value: Any) -> None:
         trackai.Histogram(value)
 
 
-def test_masked_values_are_left_out_of_histograms_and_black_in_images() -> None:
+def test_masked_values_are_left_out_of_histograms_transparent_in_images_and_silent_in_sounds() -> (
+    None
+):
     assert sum(trackai.Histogram(MASKED).histogram) == 2
     assert trackai.Histogram(MASKED).bins[0] == 1
     with pytest.raises(TypeError, match="complex"):
         trackai.Histogram(np.ones(2, complex))
     pixels = np.ma.array([[255, 254]], mask=[[False, True]], dtype=np.uint8)
-    assert np.asarray(to_image(pixels, None)).tolist() == [[255, 0]]
+    image = PillowImage.open(trackai.Image(pixels).open())
+    assert np.asarray(image.getchannel("A")).tolist() == [[255, 0]]
     samples = np.ma.array([0.5, 1], mask=[False, True])
-    assert to_wave(samples, 8000)[-2:] == b"\0\0"
+    assert trackai.Audio(samples, sample_rate=8000).open().read()[-2:] == b"\0\0"

@@ -29,6 +29,7 @@ from trackai.api.security import SecurityMiddleware
 from trackai.api.sessions import Sessions
 from trackai.dashboard import Assets
 from trackai.errors import StoreError, TrackAIError
+from trackai.importers import leftovers
 from trackai.ingest.intake import Intake
 from trackai.ingest.recovery import recover
 from trackai.settings import Settings
@@ -114,18 +115,21 @@ def create_app(settings: Settings | None = None) -> Starlette:
 
 async def _maintain(db: Database) -> None:
     """Every few seconds: recover journals, reclaim space, update rollups, and checkpoint."""
-    last_warning = ""
+    last_warning, is_first = "", True
     while True:
         try:
             await recover(db)
             if not db.collecting.locked():  # a deletion may be collecting, and take long
-                await garbage.collect(db)
+                freed = await garbage.collect(db)
+                if freed or is_first:  # a deletion may have been interrupted
+                    await leftovers.remove(db)
             await _update_rollups(db)
             await db.checkpoint()
         except (StoreError, OSError) as error:
             if str(error) != last_warning:
                 logger.warning("%s", error)
             last_warning = str(error)
+        is_first = False
         await anyio.sleep(_MAINTENANCE_SECONDS)
 
 

@@ -40,6 +40,8 @@ _POLL_SECONDS = 0.2
 _INIT_SECONDS = 300.0
 # How long finish() waits for room on the disk for points that are held in memory.
 _ROOM_SECONDS = 5.0
+# How long finish() waits for readers that keep points out of the main file.
+_READER_SECONDS = 2.0
 # How long a fork waits for the drain to be between two batches, and the drain for the fork.
 _FORK_SECONDS = 5.0
 # The longest pause after an internal error.
@@ -299,7 +301,7 @@ class Recorder:
                 async with self._db_lock:
                     await self._children.store()
                     await self._children.collect()
-                    await self._db.checkpoint()
+            await self._move_to_main_file()
         except (StoreError, OSError) as error:
             paths = ", ".join(str(path) for path in self.journal.paths)
             logger.warning(
@@ -309,6 +311,23 @@ class Recorder:
             )  # fmt: skip
         finally:
             self._progress.close()
+
+    async def _move_to_main_file(self) -> None:
+        """Move all points to the main file, or warn that a reader does not allow it."""
+        deadline = time.monotonic() + _READER_SECONDS
+        while True:
+            async with self._db_lock:
+                # The log of a database that others write to cannot be emptied.
+                if await self._db.checkpoint() or await self._db.move_pages():
+                    return
+            if time.monotonic() > deadline:
+                break
+            await anyio.sleep(_POLL_SECONDS)
+        logger.warning(
+            "another program is reading %s, so the newest points are still in %s-wal: copy the "
+            "database with trackai backup, not as a file, until that program has ended",
+            self._db.path, self._db.path.name,
+        )  # fmt: skip
 
     async def _write_held_calls(self) -> None:
         """Write the calls held in memory to the journal, or else to the temporary folder."""

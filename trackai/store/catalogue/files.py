@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
 _COLUMNS = "id, run_id, path, kind, name, step, timestamp, size, sha256"
 _CHUNK_BYTES = 1 << 20
-# The number of files whose bytes are removed in one transaction.
-_FORGOTTEN = 50
+# Removing so many takes a few milliseconds.
+_FILES_PER_TRANSACTION = 50
 # Seconds without a write after which a partial copy belongs to a crashed process.
 _ABANDONED_AFTER = 3600.0
 
@@ -172,6 +172,15 @@ def sweep(db_path: Path) -> None:
         with suppress(FileNotFoundError):
             if time.time() - path.stat().st_mtime > _ABANDONED_AFTER:
                 path.unlink()
+
+
+def in_folder(db_path: Path) -> list[Blob]:
+    """All bytes in the folder, whether a row refers to them or not."""
+    blobs = []
+    for path in folder(db_path).glob("[0-9a-f][0-9a-f]/*"):
+        with suppress(FileNotFoundError):
+            blobs.append(Blob(path.stat().st_size, path.parent.name + path.name))
+    return [blob for blob in blobs if re.fullmatch("[0-9a-f]{64}", blob.sha256)]
 
 
 def find_bytes(db_path: Path, sha256: str | None) -> Path | None:
@@ -343,29 +352,27 @@ async def forget(db: Database, hashes: Collection[str]) -> int:
     """
     freed, remaining = 0, sorted(hashes)
     while remaining:
+        chunk, remaining = remaining[:_FILES_PER_TRANSACTION], remaining[_FILES_PER_TRANSACTION:]
         async with db.write() as conn:
-            freed += await _forget(db, conn, remaining[:_FORGOTTEN])
-        remaining = remaining[_FORGOTTEN:]
+            rows = await conn.execute_fetchall(
+                """
+                SELECT value FROM json_each(?)
+                WHERE NOT EXISTS (SELECT 1 FROM files WHERE sha256 = value)
+                """,
+                (json_array(chunk),),
+            )
+            for (sha256,) in rows:
+                freed += _remove_bytes(blob_path(db.path, sha256))
     return freed
 
 
-async def _forget(db: Database, conn: Connection, hashes: Sequence[str]) -> int:
+def _remove_bytes(path: Path) -> int:
     freed = 0
-    rows = await conn.execute_fetchall(
-        """
-        SELECT value FROM json_each(?)
-        WHERE NOT EXISTS (SELECT 1 FROM files WHERE files.sha256 = value)
-        """,
-        (json_array(hashes),),
-    )
-    for (sha256,) in rows:
-        path = blob_path(db.path, sha256)
-        with suppress(FileNotFoundError):
-            size = path.stat().st_size
-            path.unlink()
-            freed += size
-        with suppress(OSError):  # not empty
-            path.parent.rmdir()
+    with suppress(FileNotFoundError):
+        freed = path.stat().st_size
+        path.unlink()
+    with suppress(OSError):  # not empty
+        path.parent.rmdir()
     return freed
 
 
