@@ -17,8 +17,8 @@ from trackai.errors import InvalidInputError
 from trackai.importers.import_lock import import_lock
 from trackai.importers.incoming_files import IncomingFiles
 from trackai.store.catalogue import runs
-from trackai.store.transfer.load import add_points, begin_run, end_run
-from trackai.structs.exchange import Block, Chunk, FileHead, Item, RunHead
+from trackai.store.transfer.load import add_points, begin_run, end_run, rewind
+from trackai.structs.exchange import Block, Chunk, FileHead, Item, Rewind, RunHead
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping, Sequence
@@ -86,7 +86,7 @@ def check_items(items: Iterable[Item | Chunk]) -> None:
             raise _unknown_run(item)
 
 
-def _unknown_run(item: Block | FileHead) -> InvalidInputError:
+def _unknown_run(item: Block | FileHead | Rewind) -> InvalidInputError:
     return InvalidInputError("run_uid", f"no run with this uid comes before: {item.run_uid}")
 
 
@@ -110,6 +110,10 @@ class _Loader:
             await self._begin(item)
         elif item.run_uid not in self._run_ids:
             raise _unknown_run(item)
+        elif isinstance(item, Rewind):
+            await self._store_points()
+            async with self._db.write() as conn:
+                await rewind(conn, self._run_ids[item.run_uid], item)
         elif isinstance(item, FileHead):
             self._file_heads.append(item)
             if len(self._file_heads) >= _FILES_PER_TRANSACTION:

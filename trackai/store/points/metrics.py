@@ -147,6 +147,36 @@ async def note_own_steps(
     )
 
 
+async def rewind(
+    conn: Connection, run_id: int, writer_id: int, step: Step, path: str | None = None
+) -> None:
+    """Supersede stored points of earlier attempts from a step on.
+
+    Args:
+        writer_id: a writer of the attempt that supersedes them.
+        path: the metric; None for all metrics on the axis of steps.
+    """
+    attempt = (await attempts.numbers(conn, [writer_id]))[writer_id]
+    affected = [
+        row
+        for row in await series.list_of_run(conn, run_id)
+        if row.axis == "step"
+        and path in (None, row.path)
+        and row.last_step is not None
+        and step <= row.last_step
+    ]
+    if attempt == 1 or not affected:
+        return
+    effects = await attempts.note(conn, attempt, [(row, step) for row in affected])
+    rewound = [row for row in affected if row.id in effects.rewound]
+    for row in rewound:
+        await recount(conn, msgspec.structs.replace(row, resumed=1))
+    await rollups.mark(
+        conn, (rollups.Touched(row.id, row.points, 0, step, math.inf) for row in rewound)
+    )
+    await arrivals.note(conn, [], rewound=effects.rewound)
+
+
 async def recount(conn: Connection, counted: Series) -> None:
     """Recompute the figures of a series from its points."""
     await series.reset_figures(conn, counted.id, counted.kind)

@@ -16,7 +16,7 @@ from trackai.values.times import microseconds
 if TYPE_CHECKING:
     from aiosqlite import Connection
 
-    from trackai.structs.exchange import Block, RunHead, WriterHead
+    from trackai.structs.exchange import Block, Rewind, RunHead, WriterHead
     from trackai.values.types import Step
 
 
@@ -126,6 +126,12 @@ async def add_points(conn: Connection, run_id: int, block: Block) -> int:
         ]
         await metrics.note_own_steps(conn, run_id, block.metric, writer_id, own_steps)
     return len(column.steps)
+
+
+async def rewind(conn: Connection, run_id: int, item: Rewind) -> None:
+    """Supersede points of earlier attempts, which must be stored before."""
+    writer_id = await writer(conn, run_id, item.writer)
+    await metrics.rewind(conn, run_id, writer_id, item.step, item.metric)
 
 
 async def _without_stored(conn: Connection, run_id: int, writer_id: int, column: Column) -> Column:
