@@ -29,7 +29,7 @@ def read(path: Path) -> Iterator[Item | Chunk]:
                 item: Item | Chunk = decode(line)
                 if isinstance(item, Block):
                     item = _decoded(item)
-            except (msgspec.MsgspecError, ValueError) as error:
+            except (msgspec.MsgspecError, ValueError, RecursionError) as error:
                 raise InvalidInputError(f"{path.name}, line {number}", str(error)) from None
             yield item
 

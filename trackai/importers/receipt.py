@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from trackai.importers.counts import Counts
+from trackai.importers.names import escaped, unicode_text
 from trackai.importers.receipt_text import listing, reasons, table
 
 
@@ -64,11 +65,11 @@ class Receipt(msgspec.Struct):
 
     def add_problem(self, where: str, problem: str) -> None:
         """Note something that could not be read or stored."""
-        self.problems.append(Problem(where, problem))
+        self.problems.append(Problem(unicode_text(where), unicode_text(problem)))
 
     def add_remark(self, where: str, remark: str) -> None:
         """Note something without counting it as a problem."""
-        self.remarks.append(Problem(where, remark))
+        self.remarks.append(Problem(unicode_text(where), unicode_text(remark)))
 
     def sum_up(self) -> None:
         """Compute `totals` and `complete` from the counts and problems."""
@@ -91,4 +92,4 @@ def as_text(receipt: Receipt) -> str:
         lines += listing(title, [f"{item.where}: {item.problem}" for item in problems])
     if receipt.totals.not_stored:
         lines.append(f"not stored: {reasons(receipt.totals)}")
-    return "\n".join(lines)
+    return "\n".join(map(escaped, lines))

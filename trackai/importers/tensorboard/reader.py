@@ -13,6 +13,7 @@ from google.protobuf.message import DecodeError
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 
 from trackai.importers.block_builder import BlockBuilder
+from trackai.importers.names import unicode_text
 from trackai.importers.tensorboard import records, values
 from trackai.importers.tensorboard.event_files import find_runs
 from trackai.importers.tensorboard.hparams import Hparams
@@ -172,7 +173,7 @@ class _EventReader:
     def __init__(
         self, file: EventFile, uid: str, writer: WriterHead, receipt: Receipt, hparams: Hparams
     ) -> None:
-        self._name = file.path.name
+        self._name = unicode_text(file.path.name)
         self._uid = uid
         self._writer = writer
         self._receipt = receipt
@@ -265,4 +266,4 @@ def _microseconds(seconds: float) -> int:
 
 def _host(name: str) -> str:
     """Return the host in the name of an event file: events.out.tfevents.TIME.HOST."""
-    return name.partition("tfevents.")[2].partition(".")[2] or "tensorboard"
+    return unicode_text(name.partition("tfevents.")[2].partition(".")[2]) or "tensorboard"
