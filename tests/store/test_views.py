@@ -64,12 +64,12 @@ def test_runs(prompt: sqlite3.Connection) -> None:
     assert rows(prompt, "SELECT * FROM run_overview ORDER BY id") == [
         {
             "id": 1, "project": "my-project", "run": "experiment-1", "name": "Experiment",
-            "group_name": "g", "state": "completed", "created": "2023-11-14 22:13:20",
+            "group_name": "g", "state": "completed", "created": "2023-11-14T22:13:20Z",
             "seconds": 90.0, "points": 6,
         },
         {
             "id": 2, "project": "my-project", "run": "empty", "name": None,
-            "group_name": None, "state": "running", "created": "2023-11-14 22:13:21",
+            "group_name": None, "state": "running", "created": "2023-11-14T22:13:21Z",
             "seconds": 0.0, "points": 0,
         },
     ]  # fmt: skip
@@ -78,22 +78,25 @@ def test_runs(prompt: sqlite3.Connection) -> None:
 def test_metrics(prompt: sqlite3.Connection) -> None:
     metric_rows = rows(prompt, "SELECT * FROM metric_overview ORDER BY metric")
     common = {"project": "my-project", "run": "experiment-1", "kind": "number", "points": 2}
-    common["last_time"] = "2023-11-14 22:13:21"
+    common["last_time"] = "2023-11-14T22:13:21Z"
     assert metric_rows == [
         common | {"metric": "accuracy", "last": 0.75, "min": 0.25, "max": 0.75, "mean": 0.5,
-                  "nans": 0, "last_step": 1},
+                  "nans": 0, "last_step": 1, "last_number": 0.75, "min_number": 0.25,
+                  "max_number": 0.75, "last_step_number": 1.0},
         common | {"metric": "gpu", "last": 20, "min": 10, "max": 20, "mean": 15.0,
-                  "nans": 0, "last_step": None},
+                  "nans": 0, "last_step": None, "last_number": 20.0, "min_number": 10.0,
+                  "max_number": 20.0, "last_step_number": None},
         common | {"metric": "loss", "last": None, "min": 2.0, "max": 2.0, "mean": 2.0,
-                  "nans": 1, "last_step": 0.5},
+                  "nans": 1, "last_step": 0.5, "last_number": None, "min_number": 2.0,
+                  "max_number": 2.0, "last_step_number": 0.5},
     ]  # fmt: skip
 
 
 def test_points_and_configuration(prompt: sqlite3.Connection) -> None:
     query = "SELECT step, time, value FROM points WHERE metric = 'loss' ORDER BY step"
     assert prompt.execute(query).fetchall() == [
-        (0, "2023-11-14 22:13:20.250", 2.0),
-        (0.5, "2023-11-14 22:13:21.000", None),
+        (0, "2023-11-14T22:13:20.250000Z", 2.0),
+        (0.5, "2023-11-14T22:13:21.000000Z", None),
     ]
     steps = prompt.execute("SELECT step FROM points WHERE metric = 'gpu'").fetchall()
     assert steps == [(None,), (None,)]
@@ -110,7 +113,7 @@ def test_queries_in_the_docs(prompt: sqlite3.Connection) -> None:
     assert len(queries) >= 5
     results = [prompt.execute(query).fetchall() for query in queries]
     assert [("experiment-1", 0.75, 0.75)] in results
-    assert [(0, "2023-11-14 22:13:20.250", 2.0), (0.5, "2023-11-14 22:13:21.000", None)] in results
+    assert [(0, "2023-11-14T22:13:20.250000Z", 2.0), (0.5, "2023-11-14T22:13:21.000000Z", None)] in results
     assert [("experiment-1", "0.1", 2.0)] in results
     assert [("my-project", "experiment-1", "loss", 1, 0.5)] in results
     readme = (root / "README.md").read_text(encoding="utf-8")
