@@ -113,7 +113,10 @@ def test_queries_in_the_docs(prompt: sqlite3.Connection) -> None:
     assert len(queries) >= 5
     results = [prompt.execute(query).fetchall() for query in queries]
     assert [("experiment-1", 0.75, 0.75)] in results
-    assert [(0, "2023-11-14T22:13:20.250000Z", 2.0), (0.5, "2023-11-14T22:13:21.000000Z", None)] in results
+    assert [
+        (0, "2023-11-14T22:13:20.250000Z", 2.0),
+        (0.5, "2023-11-14T22:13:21.000000Z", None),
+    ] in results
     assert [("experiment-1", "0.1", 2.0)] in results
     assert [("my-project", "experiment-1", "loss", 1, 0.5)] in results
     readme = (root / "README.md").read_text(encoding="utf-8")
