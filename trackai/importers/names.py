@@ -8,7 +8,6 @@ names both.
 from __future__ import annotations
 
 import hashlib
-import re
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from trackai.importers.receipt import Receipt
     from trackai.structs.exchange import RunHead
 
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _DIGEST_DIGITS = 8
 _SHOWN = 80
 
@@ -29,18 +27,23 @@ def unicode_text(text: str) -> str:
     return text if text.isascii() else text.encode(errors="backslashreplace").decode()
 
 
-def escaped(text: str) -> str:
-    r"""Escape control characters and lone surrogates: an ESC becomes "\x1b"."""
-    return _CONTROLS.sub(lambda match: f"\\x{ord(match[0]):02x}", unicode_text(text))
-
-
 def identifier(text: str) -> str:
-    """Return an identifier that is valid, and different for different texts."""
-    valid = escaped(text)
+    r"""Return an identifier that is valid, and different for different texts.
+
+    Characters that it must not contain are escaped: an ESC becomes "\x1b".
+    """
+    valid = "".join(map(_escaped, unicode_text(text)))
     if len(valid) > MAX_IDENTIFIER:
         digest = hashlib.sha256(valid.encode()).hexdigest()[:_DIGEST_DIGITS]
         valid = f"{valid[: MAX_IDENTIFIER - 1 - _DIGEST_DIGITS]}-{digest}"
     return valid if identifier_problem(valid) is None else "unnamed"
+
+
+def _escaped(character: str) -> str:
+    if character.isprintable() or identifier_problem(f"x{character}") is None:
+        return character
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
 def shown(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from trackai.importers.counts import Counts
-from trackai.importers.names import escaped, unicode_text
+from trackai.importers.names import unicode_text
 from trackai.importers.receipt_text import listing, reasons, table
 
 
@@ -92,4 +92,4 @@ def as_text(receipt: Receipt) -> str:
         lines += listing(title, [f"{item.where}: {item.problem}" for item in problems])
     if receipt.totals.not_stored:
         lines.append(f"not stored: {reasons(receipt.totals)}")
-    return "\n".join(map(escaped, lines))
+    return "\n".join(lines)

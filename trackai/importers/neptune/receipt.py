@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from trackai.importers.counts import Counts
-from trackai.importers.names import escaped
 from trackai.importers.receipt_text import listing, reasons, table
 
 if TYPE_CHECKING:
@@ -153,7 +152,7 @@ def as_text(receipt: Receipt) -> str:
     for title, problems in (("problem", receipt.problems), ("remark", receipt.remarks)):
         lines += listing(title, [f"{item.file}: {item.problem}" for item in problems])
     lines += ["", *_conclusion(receipt)]
-    return "\n".join(map(escaped, lines))
+    return "\n".join(lines)
 
 
 def _summary(counts: Counts, stored: str) -> str:
