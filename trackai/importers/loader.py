@@ -18,7 +18,7 @@ from trackai.importers.import_lock import import_lock
 from trackai.importers.incoming_files import TYPE, IncomingFiles
 from trackai.importers.names import invalid_name, shown, valid_config, valid_head
 from trackai.store.catalogue import runs
-from trackai.store.transfer.load import add_points, begin_run, end_run, rewind
+from trackai.store.transfer.load import add_points, begin_run, end_run, rewind, rewound
 from trackai.structs.exchange import Block, Chunk, FileHead, Item, Rewind, RunHead
 from trackai.values.names import path_problem
 
@@ -114,9 +114,7 @@ class _Loader:
         elif item.run_uid not in self._run_ids:
             raise _unknown_run(item)
         elif isinstance(item, Rewind):
-            await self._store_points()
-            async with self._db.write() as conn:
-                await rewind(conn, self._run_ids[item.run_uid], item)
+            await self._rewind(item)
         elif self._refuses(item):
             pass
         elif isinstance(item, FileHead):
@@ -185,6 +183,16 @@ class _Loader:
         if self._file_heads:
             await self._files.store(self._run_ids, self._file_heads)
         self._file_heads = []
+
+    async def _rewind(self, item: Rewind) -> None:
+        await self._store_points()
+        run_id = self._run_ids[item.run_uid]
+        async with self._db.read() as conn:
+            paths = await rewound(conn, run_id, item)
+        # The figures of a long series take a while, so each has its own transaction.
+        for path in paths:
+            async with self._db.write() as conn:
+                await rewind(conn, run_id, item, path)
 
     async def finish(self) -> None:
         await self._store_files()

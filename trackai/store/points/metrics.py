@@ -147,34 +147,23 @@ async def note_own_steps(
     )
 
 
-async def rewind(
-    conn: Connection, run_id: int, writer_id: int, step: Step, path: str | None = None
-) -> None:
-    """Supersede stored points of earlier attempts from a step on.
+async def rewind(conn: Connection, run_id: int, writer_id: int, step: Step, path: str) -> None:
+    """Supersede stored points of earlier attempts in a series on the axis of steps.
 
     Args:
         writer_id: a writer of the attempt that supersedes them.
-        path: the metric; None for all metrics on the axis of steps.
+        step: the first superseded step.
     """
     attempt = (await attempts.numbers(conn, [writer_id]))[writer_id]
-    affected = [
-        row
-        for row in await series.list_of_run(conn, run_id)
-        if row.axis == "step"
-        and path in (None, row.path)
-        and row.last_step is not None
-        and step <= row.last_step
-    ]
-    if attempt == 1 or not affected:
+    rewound = (await series.ensure(conn, {(run_id, path, "step"): "number"}))[run_id, path, "step"]
+    if attempt == 1 or rewound.last_step is None or step > rewound.last_step:
         return
-    effects = await attempts.note(conn, attempt, [(row, step) for row in affected])
-    rewound = [row for row in affected if row.id in effects.rewound]
-    for row in rewound:
-        await recount(conn, msgspec.structs.replace(row, resumed=1))
-    await rollups.mark(
-        conn, (rollups.Touched(row.id, row.points, 0, step, math.inf) for row in rewound)
-    )
-    await arrivals.note(conn, [], rewound=effects.rewound)
+    effects = await attempts.note(conn, attempt, [(rewound, step)])
+    if effects.rewound:
+        await recount(conn, msgspec.structs.replace(rewound, resumed=1))
+        touched = rollups.Touched(rewound.id, rewound.points, 0, step, math.inf)
+        await rollups.mark(conn, [touched])
+        await arrivals.note(conn, [], rewound=effects.rewound)
 
 
 async def recount(conn: Connection, counted: Series) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from trackai.store.catalogue import configs, projects, runs, slugs, tags, writers
-from trackai.store.points import metrics
+from trackai.store.points import metrics, series
 from trackai.store.transfer import imports
 from trackai.structs.points import Column
 from trackai.values.times import microseconds
@@ -128,10 +128,22 @@ async def add_points(conn: Connection, run_id: int, block: Block) -> int:
     return len(column.steps)
 
 
-async def rewind(conn: Connection, run_id: int, item: Rewind) -> None:
-    """Supersede points of earlier attempts, which must be stored before."""
+async def rewound(conn: Connection, run_id: int, item: Rewind) -> list[str]:
+    """The metrics with points that may be superseded."""
+    return [
+        row.path
+        for row in await series.list_of_run(conn, run_id)
+        if row.axis == "step"
+        and item.metric in (None, row.path)
+        and row.last_step is not None
+        and item.step <= row.last_step
+    ]
+
+
+async def rewind(conn: Connection, run_id: int, item: Rewind, path: str) -> None:
+    """Supersede points of earlier attempts in one series, after they have been loaded."""
     writer_id = await writer(conn, run_id, item.writer)
-    await metrics.rewind(conn, run_id, writer_id, item.step, item.metric)
+    await metrics.rewind(conn, run_id, writer_id, item.step, path)
 
 
 async def _without_stored(conn: Connection, run_id: int, writer_id: int, column: Column) -> Column:
