@@ -16,7 +16,7 @@ from anyio.to_thread import run_sync
 from trackai.errors import InvalidInputError
 from trackai.importers.import_lock import import_lock
 from trackai.importers.incoming_files import TYPE, IncomingFiles
-from trackai.importers.names import invalid_name, shown, valid_config, valid_head
+from trackai.importers.names import invalid_keys, invalid_name, shown, valid_head
 from trackai.store.catalogue import runs
 from trackai.store.transfer.load import add_points, begin_run, end_run, rewind, rewound
 from trackai.structs.exchange import Block, Chunk, FileHead, Item, Rewind, RunHead
@@ -184,6 +184,17 @@ class _Loader:
             await self._files.store(self._run_ids, self._file_heads)
         self._file_heads = []
 
+    def _with_valid_keys(self, head: RunHead) -> RunHead:
+        """Leave out the configuration keys that cannot be stored; the receipt names them."""
+        problems = invalid_keys(head)
+        for key, problem in problems.items():
+            self._receipt.refuse("configuration", invalid_name(problem))
+            self._receipt.add_problem(
+                f"run {head.run_id}", f"key {shown(key)} is not stored: it {problem}"
+            )
+        config = {key: value for key, value in head.config.items() if key not in problems}
+        return msgspec.structs.replace(head, config=config)
+
     async def _rewind(self, item: Rewind) -> None:
         await self._store_points()
         run_id = self._run_ids[item.run_uid]
@@ -201,7 +212,7 @@ class _Loader:
             head, changes = valid_head(read_head)
             for change in changes:
                 self._receipt.add_remark(f"run {head.run_id}", change)
-            head = valid_config(head, self._receipt)
+            head = self._with_valid_keys(head)
             async with self._db.write() as conn:
                 new_keys = await end_run(conn, self._run_ids[uid], head)
             if head.config:

@@ -15,7 +15,6 @@ import msgspec
 from trackai.values.names import MAX_IDENTIFIER, identifier_problem, path_problem
 
 if TYPE_CHECKING:
-    from trackai.importers.receipt import Receipt
     from trackai.structs.exchange import RunHead
 
 _DIGEST_DIGITS = 8
@@ -84,13 +83,6 @@ def valid_head(head: RunHead) -> tuple[RunHead, list[str]]:
     return valid, changes
 
 
-def valid_config(head: RunHead, receipt: Receipt) -> RunHead:
-    """Return the head without the configuration keys that cannot be stored."""
-    problems = {key: problem for key in head.config if (problem := path_problem(key)) is not None}
-    for key, problem in problems.items():
-        receipt.refuse("configuration", invalid_name(problem))
-        receipt.add_problem(f"run {head.run_id}", f"key {shown(key)} is not stored: it {problem}")
-    if not problems:
-        return head
-    config = {key: value for key, value in head.config.items() if key not in problems}
-    return msgspec.structs.replace(head, config=config)
+def invalid_keys(head: RunHead) -> dict[str, str]:
+    """Return the configuration keys that cannot be stored, with the problem of each."""
+    return {key: problem for key in head.config if (problem := path_problem(key)) is not None}
