@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.store.test_migrate import make_older_database
 from trackai.store.catalogue import configs, projects, runs, writers
+from trackai.store.engine.database import Database
+from trackai.store.engine.sql import COMPARABLE
 from trackai.store.points import metrics
 from trackai.structs.points import Column
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-
-    from trackai.store.engine.database import Database
 
 SECOND = 1_000_000
 STARTED = 1_700_000_000 * SECOND  # 2023-11-14 22:13:20
@@ -123,3 +124,34 @@ def test_queries_in_the_docs(prompt: sqlite3.Connection) -> None:
     statistics = re.search(r'trackai\.db "(SELECT\s+\(SELECT COUNT.*?)"', readme, re.DOTALL)
     assert statistics is not None
     assert prompt.execute(statistics[1]).fetchall() == [(1, 2, 6)]
+
+
+@pytest.mark.parametrize("version", [11, 12])
+async def test_the_configuration_of_an_older_database(db_path: Path, version: int) -> None:
+    """It is kept, and filters tell texts with U+0000 from their beginnings."""
+    make_older_database(db_path, version)
+    texts = [r'"a"', r'"a\u0000b"', r'"\\u0000"', r'["a\u0000"]', f'"{"x" * 2000}"']
+    with closing(sqlite3.connect(db_path)) as connection:
+        connection.executemany(
+            "INSERT INTO configs (run_id, key, value) VALUES (1, ?, ?)",
+            [(str(key), text) for key, text in enumerate(texts)],
+        )
+        connection.commit()
+    db = Database(db_path)
+    query = f"SELECT key, {COMPARABLE} FROM configs WHERE key != 'lr' ORDER BY key"
+    async with db.read() as conn:
+        stored = await configs.get(conn, 1)
+        compared = list(await conn.execute_fetchall(query))
+        marked = list(
+            await conn.execute_fetchall("SELECT key FROM configs WHERE comparable = x'02'")
+        )
+    await db.close()
+    assert stored.pop("lr") == 0.5
+    assert list(stored.values()) == ["a", "a\0b", r"\u0000", ["a\0"], "x" * 2000]
+    assert [value for _, value in compared] == [
+        "a", "a\0b", r"\u0000", r'["a\u0000"]', "x" * 2000,
+    ]  # fmt: skip
+    assert sorted(key for (key,) in marked) == ["1", "2", "3", "4"]
+    with closing(sqlite3.connect(db_path)) as connection:
+        views = "SELECT value FROM config_overview WHERE key != 'lr' ORDER BY key"
+        assert [value for (value,) in connection.execute(views)] == texts
