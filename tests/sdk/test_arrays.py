@@ -117,9 +117,7 @@ def test_what_is_not_numbers_is_refused(value: Any) -> None:
         trackai.Histogram(value)
 
 
-def test_masked_values_are_left_out_of_histograms_transparent_in_images_and_silent_in_sounds() -> (
-    None
-):
+def test_masked_values_are_missing_in_histograms_images_and_sounds() -> None:
     assert sum(trackai.Histogram(MASKED).histogram) == 2
     assert trackai.Histogram(MASKED).bins[0] == 1
     with pytest.raises(TypeError, match="complex"):

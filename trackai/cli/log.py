@@ -76,7 +76,7 @@ def log(
 
 
 def _parse_pairs(texts: tuple[str, ...]) -> dict[str, Value]:
-    from trackai.importers.csv import infer_value
+    from trackai.importers.csv_cells import infer_value
 
     pairs: dict[str, Value] = {}
     for text in texts:

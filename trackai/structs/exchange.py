@@ -1,8 +1,8 @@
 """Runs as a sequence of records, for copying them to another store, directly or through a file.
 
-A run is a `RunHead` followed by any number of `Block`s and `FileHead`s. The records keep the
-`uid`s, so loading a run twice changes nothing. In a file, the bytes of a `FileHead` precede it, as
-`Chunk`s.
+A run is a `RunHead` followed by any number of `Block`s, `Rewind`s and `FileHead`s. The records keep
+the `uid`s, so loading a run twice changes nothing. In a file, the bytes of a `FileHead` precede it,
+as `Chunk`s.
 """
 
 from __future__ import annotations
@@ -103,6 +103,23 @@ class Block(msgspec.Struct, kw_only=True, tag="points"):
     own_steps: list[BoundedStep | None] | None = None
 
 
+class Rewind(msgspec.Struct, kw_only=True, tag="rewind"):
+    """Supersedes the points of earlier attempts from a step on.
+
+    It follows those points. A resumed run that logs a metric again needs none: the first step that
+    an attempt logs to a series supersedes the earlier points of that series.
+
+    Attributes:
+        writer: one of the attempt whose points count from this step on.
+        metric: the series on the axis of steps; None for all of them.
+    """
+
+    run_uid: str
+    writer: WriterHead
+    step: BoundedStep
+    metric: str | None = None
+
+
 class FileHead(msgspec.Struct, kw_only=True, tag="file"):
     """A file of a run; without a hash, its bytes are not stored."""
 
@@ -125,7 +142,7 @@ class Chunk(msgspec.Struct, kw_only=True, tag="bytes"):
     data: bytes
 
 
-Item: TypeAlias = RunHead | Block | FileHead
+Item: TypeAlias = RunHead | Block | FileHead | Rewind
 
 
 def to_json(values: list[Value], kind: Kind) -> list[Any]:

@@ -13,6 +13,7 @@ from contextlib import closing, nullcontext, suppress
 from typing import TYPE_CHECKING
 
 import aiosqlite
+import msgspec
 
 from trackai.errors import ForeignDatabaseError, StoreError
 from trackai.locks import exclusive
@@ -258,10 +259,16 @@ async def _set_up(connection: aiosqlite.Connection) -> None:
     await connection.execute("PRAGMA synchronous = NORMAL")
     await connection.execute("PRAGMA cache_size = -16384")
     await connection.create_function("casefold", 1, _casefold, deterministic=True)
+    await connection.create_function("json_text", 1, _json_text, deterministic=True)
 
 
 def _casefold(text: str | None) -> str | None:
     return None if text is None else text.casefold()
+
+
+def _json_text(json: str) -> str:
+    """The text that JSON holds, or the JSON itself of anything else."""
+    return str(msgspec.json.decode(json)) if json.startswith('"') else json
 
 
 def _inspect(path: Path) -> Header | None:

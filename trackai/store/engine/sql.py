@@ -53,9 +53,10 @@ LAST_VALUE = """
 """
 
 # The values of rows of `configs` as filters compare them: see `comparable` in the migrations.
+# `json_text` is our own: SQLite's functions may end a text at U+0000.
 COMPARABLE = """
     CASE
-        WHEN configs.comparable IS x'02' THEN configs.value ->> '$'
+        WHEN configs.comparable IS x'02' THEN json_text(configs.value)
         ELSE configs.comparable
     END
 """

@@ -147,6 +147,25 @@ async def note_own_steps(
     )
 
 
+async def rewind(conn: Connection, run_id: int, writer_id: int, step: Step, path: str) -> None:
+    """Supersede stored points of earlier attempts in a series on the axis of steps.
+
+    Args:
+        writer_id: a writer of the attempt that supersedes them.
+        step: the first superseded step.
+    """
+    attempt = (await attempts.numbers(conn, [writer_id]))[writer_id]
+    rewound = (await series.ensure(conn, {(run_id, path, "step"): "number"}))[run_id, path, "step"]
+    if attempt == 1 or rewound.last_step is None or step > rewound.last_step:
+        return
+    effects = await attempts.note(conn, attempt, [(rewound, step)])
+    if effects.rewound:
+        await recount(conn, msgspec.structs.replace(rewound, resumed=1))
+        touched = rollups.Touched(rewound.id, rewound.points, 0, step, math.inf)
+        await rollups.mark(conn, [touched])
+        await arrivals.note(conn, [], rewound=effects.rewound)
+
+
 async def recount(conn: Connection, counted: Series) -> None:
     """Recompute the figures of a series from its points."""
     await series.reset_figures(conn, counted.id, counted.kind)

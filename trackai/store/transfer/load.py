@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from trackai.store.catalogue import configs, projects, runs, slugs, tags, writers
-from trackai.store.points import metrics
+from trackai.store.points import metrics, series
 from trackai.store.transfer import imports
 from trackai.structs.points import Column
 from trackai.values.times import microseconds
@@ -16,7 +16,7 @@ from trackai.values.times import microseconds
 if TYPE_CHECKING:
     from aiosqlite import Connection
 
-    from trackai.structs.exchange import Block, RunHead, WriterHead
+    from trackai.structs.exchange import Block, Rewind, RunHead, WriterHead
     from trackai.values.types import Step
 
 
@@ -126,6 +126,24 @@ async def add_points(conn: Connection, run_id: int, block: Block) -> int:
         ]
         await metrics.note_own_steps(conn, run_id, block.metric, writer_id, own_steps)
     return len(column.steps)
+
+
+async def rewound(conn: Connection, run_id: int, item: Rewind) -> list[str]:
+    """The metrics with points that may be superseded."""
+    return [
+        row.path
+        for row in await series.list_of_run(conn, run_id)
+        if row.axis == "step"
+        and item.metric in (None, row.path)
+        and row.last_step is not None
+        and item.step <= row.last_step
+    ]
+
+
+async def rewind(conn: Connection, run_id: int, item: Rewind, path: str) -> None:
+    """Supersede points of earlier attempts in one series, after they have been loaded."""
+    writer_id = await writer(conn, run_id, item.writer)
+    await metrics.rewind(conn, run_id, writer_id, item.step, path)
 
 
 async def _without_stored(conn: Connection, run_id: int, writer_id: int, column: Column) -> Column:
