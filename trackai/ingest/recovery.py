@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -202,6 +203,15 @@ async def _end_abandoned(db: Database, opened: Opened) -> None:
             await end_writer(conn, run.id, opened, "failed", now=now)
         else:  # a user has set the state of the run
             await writers.end(conn, opened.writer_uid, "failed", now=now)
+
+
+async def store_running(db: Database, run_uid: str) -> None:
+    """Store what running processes have logged to a run so far. They continue to store the rest."""
+    for path in sorted(db.spool.glob(f"*{SUFFIX}")):
+        with suppress(OSError):  # stored and removed meanwhile
+            opened = JournalReader(path).peek()
+            if opened is not None and opened.run_uid == run_uid:
+                await Drain(db, path).store_all()
 
 
 def report_damage(drain: Drain, renamed: Path) -> None:

@@ -77,9 +77,10 @@ def init(
         cpu_log_interval: how often, in seconds.
         tags: tags to add to the run; a str is a single tag.
         notes: a text about the run; replaces earlier notes.
-        id: the id of the run. Processes that pass the same id log to the same run, at the same
-            time or one after the other. It becomes the `run_id` if it is a slug; of an id such
-            as "lr=0.1", a unique slug is made. Default `TRACKAI_RUN_ID`, then a slug of the name.
+        id: the id of the run. Processes that pass the same id log to the same run: ranks at the
+            same time, others one after the other. It becomes the `run_id` if it is a slug; of an
+            id such as "lr=0.1", a unique slug is made. Default `TRACKAI_RUN_ID`, then a slug of
+            the name.
         mode: "disabled" logs to a temporary database, which is deleted when the process ends.
             Other modes of wandb are accepted and mean the same as none.
         db_path: the database file; default `TRACKAI_DB_PATH`, then `~/.trackai/trackai.db`.

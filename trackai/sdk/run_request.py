@@ -33,6 +33,7 @@ class RunRequest(msgspec.Struct, kw_only=True, frozen=True):
         resume: whether to create a run, resume one, or either; see `trackai.init`.
         run_id: the id of the run; several processes that pass the same one log to one run.
         rank: the place of this process among them; None takes the next free one.
+        launch: what the environment says about the processes that log together with this one.
         tags: tags to add to the run.
         notes: notes that replace those of the run; None leaves them.
         sync_each: wait after each call of `log` until it is on the disk.
@@ -44,6 +45,7 @@ class RunRequest(msgspec.Struct, kw_only=True, frozen=True):
     resume: Resume
     run_id: str | None = None
     rank: int | None = None
+    launch: dict[str, str] = {}
     tags: tuple[str, ...] = ()
     notes: str | None = None
     sync_each: bool = False
@@ -78,6 +80,7 @@ class InitArguments(msgspec.Struct, kw_only=True, frozen=True):
             notes=self.notes,
             run_id=self.id or settings.run_id,
             rank=settings.rank,
+            launch=settings.launch,
             sync_each=self.durability == "power",
         )
 
