@@ -151,7 +151,8 @@ def _rank(text: str) -> int | None:
 
 def _launch(rank: int | None) -> dict[str, str]:
     env = os.environ
-    launch = {name: env[name] for name in _LAUNCHES if name in env and env[name]}
+    values = zip(_LAUNCHES, map(env.get, _LAUNCHES), strict=True)
+    launch = {name: value for name, value in values if value}
     if "SLURM_JOB_ID" in launch:  # a requeued job keeps its id
         launch["SLURM_RESTART_COUNT"] = env.get("SLURM_RESTART_COUNT") or "0"
     if rank is not None:

@@ -72,9 +72,16 @@ class Launch(msgspec.Struct, frozen=True):
 
 def multiprocessing_parent() -> int | None:
     """The id of the process that started this one with multiprocessing."""
-    for package in _MULTIPROCESSING:
-        module = sys.modules.get(f"{package}.process")
-        parent = module.parent_process() if module is not None else None
-        if parent is not None:
-            return int(parent.pid)
+    for package in multiprocessing_modules():
+        return int(sys.modules[f"{package}.process"].parent_process().pid)
     return None
+
+
+def multiprocessing_modules() -> list[str]:
+    """The packages like multiprocessing that have started this process; usually none."""
+    return [
+        package
+        for package in _MULTIPROCESSING
+        if (module := sys.modules.get(f"{package}.process")) is not None
+        and module.parent_process() is not None
+    ]

@@ -82,8 +82,12 @@ class Recorder:
         self._is_superseded = False
         self._points_checked = 0
 
-    async def start(self, request: RunRequest) -> None:
+    async def start(self, request: RunRequest, is_abandoned: threading.Event) -> None:
         """Open the database, and create or resume the run.
+
+        Args:
+            request: the run.
+            is_abandoned: stops waiting for the database.
 
         Raises:
             StoreError: the database cannot be used.
@@ -100,7 +104,7 @@ class Recorder:
                         await self._recover()
                         await self._begin(request)
                     except StoreBusyError as error:
-                        if time.monotonic() > deadline:
+                        if time.monotonic() > deadline or is_abandoned.is_set():
                             raise
                         self._warn("waiting for the database: %s", error, self._database_warnings)
                     else:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
 from trackai.errors import InvalidInputError
+from trackai.sdk.interactive import in_notebook
 from trackai.sdk.labels import check_name, check_notes, checked_tags
 
 if TYPE_CHECKING:
@@ -15,10 +17,13 @@ if TYPE_CHECKING:
 
 Resume = Literal["never", "allow", "must"]
 Durability = Literal["process", "power"]
+Reinit = Literal["default", "return_previous", "finish_previous", "create_new"]
 
 _RESUME: tuple[Any, ...] = ("never", "allow", "must")
 # Further values of `resume` in wandb.init().
 _WANDB_RESUME: dict[Any, Resume] = {True: "allow", False: "never", "auto": "allow"}
+_REINIT: tuple[Any, ...] = ("default", "return_previous", "finish_previous", "create_new")
+_BOOL_REINIT: dict[Any, Reinit] = {True: "finish_previous", False: "return_previous"}
 # Modes of wandb; all but "disabled" mean the same here.
 _MODES = ("online", "offline", "shared", "dryrun", "run", "disabled")
 
@@ -149,4 +154,25 @@ def _checked_resume(resume: Any, *, has_id: bool) -> Resume:
     if resume not in _RESUME:
         raise InvalidInputError("resume", f'must be "never", "allow" or "must", got {resume!r}')
     checked: Resume = resume
+    return checked
+
+
+def checked_reinit(reinit: Any, settings: Any) -> Reinit | None:
+    """Check `reinit` of `init`, which wandb also accepts in its settings.
+
+    Returns:
+        "default" as what it means here; None if it is not given.
+    """
+    if reinit is None:
+        get = settings.get if isinstance(settings, Mapping) else partial(getattr, settings)
+        reinit = get("reinit", None)
+    if isinstance(reinit, bool):
+        reinit = _BOOL_REINIT[reinit]
+    if reinit is not None and reinit not in _REINIT:
+        raise InvalidInputError(
+            "reinit", f"must be a bool or one of {', '.join(_REINIT)}, got {reinit!r}"
+        )
+    if reinit == "default":
+        reinit = "finish_previous" if in_notebook() else "return_previous"
+    checked: Reinit | None = reinit
     return checked
