@@ -174,6 +174,40 @@ async def states(conn: Connection, run_id: int) -> set[State]:
     return {state for (state,) in rows}
 
 
+async def pauses(conn: Connection, run_ids: Iterable[int]) -> dict[int, list[tuple[int, int]]]:
+    """When runs paused before they were resumed, in microseconds since the epoch, by row id."""
+    rows = await conn.execute_fetchall(
+        """
+        SELECT run_id, min(resumed_after), min(started_at) FROM writers
+        WHERE run_id IN (SELECT value FROM json_each(?)) AND resumed_after IS NOT NULL
+        GROUP BY run_id, attempt
+        """,
+        (json_array(run_ids),),
+    )
+    pauses: dict[int, list[tuple[int, int]]] = {}
+    for run_id, start, end in rows:
+        pauses.setdefault(run_id, []).append((start, end))
+    return pauses
+
+
+async def note_pauses(conn: Connection, run_id: int) -> None:
+    """Record the pauses before the attempts of a loaded run, given its points."""
+    await conn.execute(
+        """
+        UPDATE writers SET resumed_after = (
+            SELECT max(timestamp) FROM series
+            JOIN metrics ON metrics.series_id = series.id
+            JOIN writers AS earlier ON earlier.id = metrics.writer_id
+            WHERE series.run_id = writers.run_id
+              AND earlier.attempt < writers.attempt
+              AND timestamp <= writers.started_at
+        )
+        WHERE run_id = ? AND attempt > 1 AND resumed_after IS NULL
+        """,
+        (run_id,),
+    )
+
+
 async def end(conn: Connection, uid: str, state: State, *, now: int) -> None:
     """Record how a writer ended, and when."""
     await conn.execute(

@@ -278,6 +278,23 @@ async def last_step(conn: Connection, run_id: int) -> Step | None:
     return next((step for (step,) in rows), None)
 
 
+async def last_time(conn: Connection, run_id: int, until: Step | None) -> int | None:
+    """Get the latest time of the last points of all metrics up to a step; None without any."""
+    rows = await conn.execute_fetchall(
+        """
+        SELECT max((
+            SELECT timestamp FROM metrics
+            WHERE series_id = series.id AND step <= ?2
+            ORDER BY step DESC, timestamp DESC
+            LIMIT 1
+        ))
+        FROM series WHERE run_id = ?1 AND axis = 'step'
+        """,
+        (run_id, until),
+    )
+    return next((time for (time,) in rows), None)
+
+
 async def last_activity(conn: Connection, run_id: int) -> int | None:
     """Get the time of the last point or proper end of a run, in microseconds since the epoch."""
     # Not the end of a crashed writer: that is when its journal was recovered.
