@@ -49,7 +49,7 @@ def install(
     """
     global _finish, _finish_thread, _last_error, _script
     _finish, _finish_thread = finish, finish_thread
-    _last_error, _script = id(_latest_error()), _calling_script()
+    _last_error, _script = id(_latest_error()), _calling_script() or _script
     for hook in (_hook_atexit, _hook_exits, _hook_threads, _hook_multiprocessing):
         if hook not in _installed:
             hook()
@@ -67,7 +67,7 @@ def has_crashed() -> bool:
     if error is None or id(error) == _last_error:
         return False
     traceback = error.__traceback__
-    if not is_interactive() and (traceback is None or traceback.tb_frame.f_back is None):
+    if traceback is not None and traceback.tb_frame.f_back is None and not is_interactive():
         return True
     while traceback is not None:
         if traceback.tb_frame.f_code is _script:
@@ -77,7 +77,7 @@ def has_crashed() -> bool:
 
 
 def _latest_error() -> BaseException | None:
-    return getattr(sys, "last_value", None)
+    return getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
 
 
 def _calling_script() -> CodeType | None:

@@ -329,6 +329,7 @@ class Recorder:
             while self.journal.paths:
                 self._repair_journal()
                 await self._drain_journals()
+                await self._look_for_successor()
                 async with self._db_lock:
                     await self._db.checkpoint()
                 await self._remove_stored()
