@@ -70,7 +70,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             InvalidInputError: a variable has an invalid value.
         """
         env = os.environ
-        run_id = env.get("TRACKAI_RUN_ID", "").strip() or None
         ranks = [env.get("TRACKAI_RANK"), env.get("RANK"), *map(env.get, _RANKS)]
         rank = _rank(next(filter(None, ranks), ""))
         path, source = db_path, "argument"
@@ -90,12 +89,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             ),
             api_key=_api_key(env.get("TRACKAI_API_KEY") or None),
             access_log=_access_log(env.get("TRACKAI_ACCESS_LOG") or "off"),
-            run_id=run_id,
+            run_id=env.get("TRACKAI_RUN_ID", "").strip() or None,
             project=env.get("TRACKAI_PROJECT", "").strip()
             or env.get("WANDB_PROJECT", "").strip()
             or "uncategorized",
             rank=rank,
-            launch={} if rank is None and run_id is None else _launch(rank),
+            launch=_launch(rank),
         )
 
     @property
@@ -153,10 +152,12 @@ def _launch(rank: int | None) -> dict[str, str]:
     env = os.environ
     values = zip(_LAUNCHES, map(env.get, _LAUNCHES), strict=True)
     launch = {name: value for name, value in values if value}
-    if "SLURM_JOB_ID" in launch:  # a requeued job keeps its id
-        launch["SLURM_RESTART_COUNT"] = env.get("SLURM_RESTART_COUNT") or "0"
     if rank is not None:
         launch["rank"] = str(rank)
+    elif "TRACKAI_RUN_ID" not in launch:  # such as a script in a shell of a job
+        return {}
+    if "SLURM_JOB_ID" in launch:  # a requeued job keeps its id
+        launch["SLURM_RESTART_COUNT"] = env.get("SLURM_RESTART_COUNT") or "0"
     return launch
 
 
