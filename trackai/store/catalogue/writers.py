@@ -190,24 +190,6 @@ async def pauses(conn: Connection, run_ids: Iterable[int]) -> dict[int, list[tup
     return pauses
 
 
-async def note_pauses(conn: Connection, run_id: int) -> None:
-    """Record the pauses before the attempts of a loaded run, given its points."""
-    await conn.execute(
-        """
-        UPDATE writers SET resumed_after = (
-            SELECT max(timestamp) FROM series
-            JOIN metrics ON metrics.series_id = series.id
-            JOIN writers AS earlier ON earlier.id = metrics.writer_id
-            WHERE series.run_id = writers.run_id
-              AND earlier.attempt < writers.attempt
-              AND timestamp <= writers.started_at
-        )
-        WHERE run_id = ? AND attempt > 1 AND resumed_after IS NULL
-        """,
-        (run_id,),
-    )
-
-
 async def end(conn: Connection, uid: str, state: State, *, now: int) -> None:
     """Record how a writer ended, and when."""
     await conn.execute(
