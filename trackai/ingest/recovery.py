@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -231,6 +232,15 @@ async def _end_vanished(db: Database) -> None:
             continue
         if opened.host != socket.gethostname() or not process_exists(opened.pid):
             await _end_abandoned(db, opened)
+
+
+async def store_running(db: Database, run_uid: str) -> None:
+    """Store what running processes have logged to a run so far. They continue to store the rest."""
+    for path in sorted(db.spool.glob(f"*{SUFFIX}")):
+        with suppress(OSError):  # stored and removed meanwhile
+            opened = JournalReader(path).peek()
+            if opened is not None and opened.run_uid == run_uid:
+                await Drain(db, path).store_all()
 
 
 def report_damage(drain: Drain, renamed: Path) -> None:

@@ -19,7 +19,7 @@ _warned: set[str] = set()
 IGNORED_ARGUMENTS = frozenset(
     {
         "allow_val_change", "anonymous", "config_exclude_keys", "config_include_keys", "dir",
-        "entity", "force", "fork_from", "job_type", "magic", "monitor_gym", "reinit",
+        "entity", "force", "fork_from", "job_type", "magic", "monitor_gym",
         "resume_from", "save_code", "sync_tensorboard", "tensorboard",
     }
 )  # fmt: skip

@@ -17,10 +17,10 @@ from trackai.errors import StoreBusyError, StoreError, StoreUnreachableError
 from trackai.guard import guarded
 from trackai.ingest.drain import Drain
 from trackai.ingest.journal import JournalWriter, is_alive
-from trackai.ingest.recovery import Children, recover, report_damage
+from trackai.ingest.recovery import Children, recover, report_damage, store_running
 from trackai.sdk import resume
 from trackai.sdk.progress import Progress
-from trackai.store.catalogue import journals
+from trackai.store.catalogue import journals, writers
 from trackai.store.engine.database import Database
 
 if TYPE_CHECKING:
@@ -81,9 +81,15 @@ class Recorder:
         self._dropped = 0
         self._dropped_by: OSError | None = None
         self._progress: Progress | None = None
+        self._is_superseded = False
+        self._points_checked = 0
 
-    async def start(self, request: RunRequest) -> None:
+    async def start(self, request: RunRequest, is_abandoned: threading.Event) -> None:
         """Open the database, and create or resume the run.
+
+        Args:
+            request: the run.
+            is_abandoned: stops waiting for the database.
 
         Raises:
             StoreError: the database cannot be used.
@@ -100,7 +106,7 @@ class Recorder:
                         await self._recover()
                         await self._begin(request)
                     except StoreBusyError as error:
-                        if time.monotonic() > deadline:
+                        if time.monotonic() > deadline or is_abandoned.is_set():
                             raise
                         self._warn("waiting for the database: %s", error, self._database_warnings)
                     else:
@@ -118,7 +124,15 @@ class Recorder:
         except StoreError as error:
             logger.warning("could not recover journals of crashed processes: %s", error)
 
+    async def _store_former_attempts(self, request: RunRequest) -> None:
+        """Store what other processes have logged to the run: its next step is behind all of it."""
+        async with self._db.read() as conn:
+            uid = await resume.find_requested_run(conn, request)
+        if uid is not None:
+            await store_running(self._db, uid)
+
     async def _begin(self, request: RunRequest) -> None:
+        await self._store_former_attempts(request)
         try:
             async with self._db.write() as conn:
                 attempt = await resume.start_attempt(conn, request, is_running=self._is_running)
@@ -135,6 +149,13 @@ class Recorder:
         self.project, self.run = attempt.project, attempt.run
         self.first_step, self.config = attempt.first_step, attempt.config
         self._children = Children(self._db, attempt.opened.writer_uid)
+        for writer in attempt.superseded:
+            logger.warning(
+                "process %d on %s is still logging to run %r: this process starts a new attempt, "
+                "which supersedes it from step %d on; processes that log to a run together need a "
+                "rank (TRACKAI_RANK)",
+                writer.pid, writer.host, self.run.run_id, self.first_step,
+            )  # fmt: skip
 
     def _is_running(self, writer: Writer) -> bool:
         pid = writer.pid if writer.host == socket.gethostname() else None
@@ -215,6 +236,7 @@ class Recorder:
         self._repair_journal()
         try:
             await self._drain_journals()
+            await self._look_for_successor()
             if self.forked:
                 async with self._db_lock:
                     await self._children.store()
@@ -247,6 +269,21 @@ class Recorder:
         if written and failure is not None:
             logger.warning("the journal can be written again")
             self._journal_warnings.clear()
+
+    async def _look_for_successor(self) -> None:
+        """Warn once if another process has resumed the run, and this one has logged since."""
+        if self._is_superseded or self._drain.points == self._points_checked:
+            return
+        self._points_checked = self._drain.points
+        async with self._db_lock, self._db.read() as conn:
+            successor = await writers.find_successor(conn, self.journal.opened.writer_uid)
+        if successor is not None:
+            self._is_superseded = True
+            logger.warning(
+                "run %r was resumed by process %d on %s: what this process logs is kept as a "
+                "former attempt, and no longer affects the state of the run",
+                self.run.run_id, successor[1], successor[0],
+            )  # fmt: skip
 
     @contextmanager
     def _holding_journal(self) -> Iterator[None]:
@@ -294,6 +331,7 @@ class Recorder:
             while self.journal.paths:
                 self._repair_journal()
                 await self._drain_journals()
+                await self._look_for_successor()
                 async with self._db_lock:
                     await self._db.checkpoint()
                 await self._remove_stored()

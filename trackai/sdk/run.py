@@ -6,6 +6,7 @@ import logging
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import wait
 from contextlib import suppress
 from functools import partial
 from time import time_ns
@@ -31,6 +32,7 @@ from trackai.settings import Settings  # noqa: TC001 - for get_type_hints
 from trackai.values.nesting import nested
 
 if TYPE_CHECKING:
+    import threading
     from concurrent.futures import Future
 
     from trackai.values.types import Value
@@ -81,17 +83,24 @@ class Run(CallLog):
                 run.log({"loss": 1 / (step + 1)}, step=step)
     """
 
-    def __init__(self, settings: Settings, request: RunRequest, config: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        request: RunRequest,
+        config: Mapping[str, Any],
+        is_abandoned: threading.Event,
+    ) -> None:
         if request.strict:
             flat_json(config, LeftOut(strict=True))  # raises before the run exists
         portal = _portals.__enter__()
+        self._has_portal = True
         # None in a process that has inherited the run by a fork, as is `_background`.
         self._recorder: Recorder | None = None
         self._background: _Background | None = None
         try:
             recorder = self._recorder = portal.call(Recorder, settings.db_path, portal)
             fork.watch(self)  # another thread may fork while this run starts
-            portal.call(recorder.start, request)
+            portal.call(recorder.start, request, is_abandoned)
         except BaseException:
             _portals.__exit__(None, None, None)
             raise
@@ -119,6 +128,11 @@ class Run(CallLog):
     def is_finished(self) -> bool:
         """Whether the run has been finished, so that nothing can be logged to it any more."""
         return self._finished
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether `finish` has done everything: a signal handler may have interrupted it."""
+        return self._finished and (self._background is None or not self._has_portal)
 
     @property
     def name(self) -> str:
@@ -356,28 +370,37 @@ class Run(CallLog):
             state = "failed" if state else "completed"
         if state not in ("completed", "failed"):
             raise TypeError(f'state: must be "completed", "failed" or an int, got {state!r}')
-        if self._background is not None:  # in a forked process, the folder is the parent's
-            self._files.save_folder()
+        if self._background is not None and not self._finished:
+            self._files.save_folder()  # in a forked process, the folder is the parent's
         with self._lock:
-            if self._finished:
-                return
-            self._finished = True
-            self._left_out.report()
-            if self._background is None:  # the run is the parent's to finish
+            if not self._finished:
+                self._left_out.report()
+            if not self._finished and self._background is None:  # the run is the parent's to finish
+                self._finished = True
                 self._journal.retry()
                 self._journal.close()
-                return
-            self._journal.append(Ended(state, max(time_ns() // 1000, self._last_timestamp)))
-        portal, recorder, recording = self._background
+            elif not self._finished:
+                self._journal.append(Ended(state, max(time_ns() // 1000, self._last_timestamp)))
+                self._finished = True
+        if self._background is not None and self._has_portal:
+            self._stop_recording(*self._background)
+
+    def _stop_recording(
+        self, portal: BlockingPortal, recorder: Recorder, recording: Future[None]
+    ) -> None:
+        """Wait until everything is stored. After an interruption, `finish` calls this again."""
         recorder.closing = True
         for monitor in self._monitors:
             monitor.cancel()
+        if not recording.done():
+            portal.start_task_soon(recorder.stop)
+            wait([recording])  # a signal handler may raise here
         with guarded("storing the last points"):
-            try:
-                portal.call(recorder.stop)
-                recording.result()
-            finally:
-                _portals.__exit__(None, None, None)
+            recording.result()
+        with self._lock:
+            has_portal, self._has_portal = self._has_portal, False
+        if has_portal:
+            _portals.__exit__(None, None, None)
 
     def __enter__(self) -> Self:
         return self

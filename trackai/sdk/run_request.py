@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
 from trackai.errors import InvalidInputError
 from trackai.sdk.builtin_values import type_name
+from trackai.sdk.interactive import in_notebook
 from trackai.sdk.labels import check_name, check_notes, checked_tags
 from trackai.sdk.structured_values import attributes
 
@@ -17,10 +19,13 @@ if TYPE_CHECKING:
 
 Resume = Literal["never", "allow", "must"]
 Durability = Literal["process", "power"]
+Reinit = Literal["default", "return_previous", "finish_previous", "create_new"]
 
 _RESUME: tuple[Any, ...] = ("never", "allow", "must")
 # Further values of `resume` in wandb.init().
 _WANDB_RESUME: dict[Any, Resume] = {True: "allow", False: "never", "auto": "allow"}
+_REINIT: tuple[Any, ...] = ("default", "return_previous", "finish_previous", "create_new")
+_BOOL_REINIT: dict[Any, Reinit] = {True: "finish_previous", False: "return_previous"}
 # Modes of wandb; all but "disabled" mean the same here.
 _MODES = ("online", "offline", "shared", "dryrun", "run", "disabled")
 
@@ -35,6 +40,7 @@ class RunRequest(msgspec.Struct, kw_only=True, frozen=True):
         resume: whether to create a run, resume one, or either; see `trackai.init`.
         run_id: the id of the run; several processes that pass the same one log to one run.
         rank: the place of this process among them; None takes the next free one.
+        launch: what the environment says about the processes that log together with this one.
         tags: tags to add to the run.
         notes: notes that replace those of the run; None leaves them.
         sync_each: wait after each call of `log` until it is on the disk.
@@ -47,6 +53,7 @@ class RunRequest(msgspec.Struct, kw_only=True, frozen=True):
     resume: Resume
     run_id: str | None = None
     rank: int | None = None
+    launch: dict[str, str] = {}
     tags: tuple[str, ...] = ()
     notes: str | None = None
     sync_each: bool = False
@@ -83,6 +90,7 @@ class InitArguments(msgspec.Struct, kw_only=True, frozen=True):
             notes=self.notes,
             run_id=self.id or settings.run_id,
             rank=settings.rank,
+            launch=settings.launch,
             sync_each=self.durability == "power",
             strict=settings.strict if self.strict is None else self.strict,
         )
@@ -157,4 +165,25 @@ def _checked_resume(resume: Any, *, has_id: bool) -> Resume:
     if resume not in _RESUME:
         raise InvalidInputError("resume", f'must be "never", "allow" or "must", got {resume!r}')
     checked: Resume = resume
+    return checked
+
+
+def checked_reinit(reinit: Any, settings: Any) -> Reinit | None:
+    """Check `reinit` of `init`, which wandb also accepts in its settings.
+
+    Returns:
+        "default" as what it means here; None if it is not given.
+    """
+    if reinit is None:
+        get = settings.get if isinstance(settings, Mapping) else partial(getattr, settings)
+        reinit = get("reinit", None)
+    if isinstance(reinit, bool):
+        reinit = _BOOL_REINIT[reinit]
+    if reinit is not None and reinit not in _REINIT:
+        raise InvalidInputError(
+            "reinit", f"must be a bool or one of {', '.join(_REINIT)}, got {reinit!r}"
+        )
+    if reinit == "default":
+        reinit = "finish_previous" if in_notebook() else "return_previous"
+    checked: Reinit | None = reinit
     return checked

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from aiosqlite import Connection
 
     from trackai.store.charts.smoothing import Smoothing
+    from trackai.store.charts.training_time import TrainingTime
     from trackai.store.points.bucketing import Extent
     from trackai.store.points.series import Series
     from trackai.structs.points import PointRow
@@ -333,14 +334,24 @@ async def _correct_ends(conn: Connection, segments: Sequence[Segment], bucket: B
 
 
 async def smooth(
-    conn: Connection, series: Sequence[Sequence[Segment]], charts: Sequence[Chart], how: Smoothing
+    conn: Connection,
+    series: Sequence[Sequence[Segment]],
+    charts: Sequence[Chart],
+    how: Smoothing,
+    training: Sequence[TrainingTime | None] | None = None,
 ) -> None:
-    """Add the smoothed series to charts."""
-    for segments, chart in zip(series, charts, strict=True):
+    """Add the smoothed series to charts.
+
+    Args:
+        training: how weights that decay with time see the times of each series.
+    """
+    for segments, chart, training_time in zip(
+        series, charts, training or [None] * len(charts), strict=True
+    ):
         chart.curve = Curve([], 0.0)
         if chart.window is not None:
             chart.curve = await smoothing.read(
-                conn, segments, chart.window, chart.level, chart.buckets, how
+                conn, segments, chart.window, chart.level, chart.buckets, how, training_time
             )
 
 

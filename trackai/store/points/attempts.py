@@ -101,3 +101,21 @@ async def note(
         if series_id not in recorded and series_id not in late
     }
     return Effects(set(rewound), begun, late, rewound.keys() - begun.keys())
+
+
+async def note_pauses(conn: Connection, run_id: int) -> None:
+    """Record the pauses before the attempts of a loaded run, given its points."""
+    await conn.execute(
+        """
+        UPDATE writers SET resumed_after = (
+            SELECT max(timestamp) FROM series
+            JOIN metrics ON metrics.series_id = series.id
+            JOIN writers AS earlier ON earlier.id = metrics.writer_id
+            WHERE series.run_id = writers.run_id
+              AND earlier.attempt < writers.attempt
+              AND timestamp <= writers.started_at
+        )
+        WHERE run_id = ? AND attempt > 1 AND resumed_after IS NULL
+        """,
+        (run_id,),
+    )

@@ -288,6 +288,39 @@ async def last_step(conn: Connection, run_id: int) -> Step | None:
     return next((step for (step,) in rows), None)
 
 
+async def last_time(conn: Connection, run_id: int, until: Step | None) -> int | None:
+    """Get the latest time of the last points of all metrics up to a step; None without any."""
+    rows = await conn.execute_fetchall(
+        """
+        SELECT max((
+            SELECT timestamp FROM metrics
+            WHERE series_id = series.id AND step <= ?2
+            ORDER BY step DESC, timestamp DESC
+            LIMIT 1
+        ))
+        FROM series WHERE run_id = ?1 AND axis = 'step'
+        """,
+        (run_id, until),
+    )
+    return next((time for (time,) in rows), None)
+
+
+async def last_activity(conn: Connection, run_id: int) -> int | None:
+    """Get the time of the last point or proper end of a run, in microseconds since the epoch."""
+    # Not the end of a crashed writer: that is when its journal was recovered.
+    rows = await conn.execute_fetchall(
+        """
+        SELECT max(time) FROM (
+            SELECT max(last_timestamp) AS time FROM series WHERE run_id = ?1
+            UNION ALL
+            SELECT max(ended_at) FROM writers WHERE run_id = ?1 AND state = 'completed'
+        )
+        """,
+        (run_id,),
+    )
+    return next((time for (time,) in rows), None)
+
+
 async def list_of_run(conn: Connection, run_id: int) -> list[Series]:
     """List all series of a run, in the order of their creation."""
     rows = await conn.execute_fetchall(
