@@ -226,8 +226,8 @@ class Html(Media):
         data: HTML as a str, a path, an open file, or a Plotly figure. A str is taken for a path if
             it ends in ".html", ".htm" or ".xhtml" and has neither "<" nor a line break.
         inject: accepted for scripts written for wandb, and ignored.
-        data_is_not_path: take every str for HTML.
         caption: becomes the name of the file.
+        data_is_not_path: take every str for HTML.
 
     Raises:
         TypeError: `data` is none of them.
@@ -238,8 +238,8 @@ class Html(Media):
         self,
         data: Any,
         inject: bool = True,
-        data_is_not_path: bool = False,
         caption: str | None = None,
+        data_is_not_path: bool = False,
     ) -> None:
         is_path = isinstance(data, str) and not data_is_not_path and _HTML_PATH.fullmatch(data)
         if is_path or isinstance(data, os.PathLike):

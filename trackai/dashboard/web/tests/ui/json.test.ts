@@ -26,7 +26,7 @@ describe("parseJson", () => {
   });
 
   test("reads long texts", () => {
-    const text = '\\"'.repeat(1_000_000);
+    const text = '\\"'.repeat(200_000);
     expect(parseJson(toJson([text, LARGEST]))).toEqual([text, LARGEST]);
   });
 
