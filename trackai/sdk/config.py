@@ -9,6 +9,7 @@ from trackai.errors import InvalidInputError
 from trackai.sdk.builtin_values import config_json, type_name
 from trackai.sdk.structured_values import as_mapping, attributes, keyed_by_text
 from trackai.values.names import path_problem
+from trackai.values.text import escaped
 
 if TYPE_CHECKING:
     from trackai.sdk.left_out import LeftOut
@@ -188,7 +189,7 @@ def _flatten(
     left_out: LeftOut | None,
 ) -> None:
     for key, value in values.items():
-        path = prefix + key.encode(errors="backslashreplace").decode()
+        path = prefix + escaped(key)
         mapping = _safe_mapping(value)
         is_nested = mapping and id(value) not in parents and len(parents) < _MAX_DEPTH
         if mapping and is_nested:
