@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from trackai.errors import InvalidInputError
 from trackai.sdk.builtin_values import config_json, type_name
+from trackai.sdk.left_out import LeftOut  # noqa: TC001 - for get_type_hints
 from trackai.sdk.structured_values import as_mapping, attributes, keyed_by_text
 from trackai.values.names import path_problem
 from trackai.values.text import escaped
-
-if TYPE_CHECKING:
-    from trackai.sdk.left_out import LeftOut
 
 # Deeper mappings are stored as values.
 _MAX_DEPTH = 32
