@@ -56,6 +56,7 @@ NAN = math.nan
         (MASKED, [1, NAN, 3]),
         (np.ma.array([1.5, 2], mask=[True, False]), [NAN, 2]),
         (np.ma.array([True, False], mask=[False, True]), [1, NAN]),
+        (np.ma.array([1, "hidden"], mask=[False, True], dtype=object), [1, NAN]),
         ([MASKED, MASKED], [[1, NAN, 3], [1, NAN, 3]]),
         ([1, np.ma.masked, 3], [1, NAN, 3]),
         ([1, None], [1, NAN]),
@@ -120,6 +121,11 @@ def test_what_is_not_numbers_is_refused(value: Any) -> None:
 def test_masked_values_are_missing_in_histograms_images_and_sounds() -> None:
     assert sum(trackai.Histogram(MASKED).histogram) == 2
     assert trackai.Histogram(MASKED).bins[0] == 1
+    for counts, edges in (([np.ma.masked], [0, 1]), ([1], [0, NAN]), (MASKED, range(4))):
+        with pytest.raises(trackai.InvalidInputError, match="must hold finite numbers, got"):
+            trackai.Histogram(np_histogram=(counts, edges))
+    small = np.array([0, 1], ml_dtypes.bfloat16)
+    assert trackai.Histogram(np_histogram=([2], small)).bins == [0.0, 1.0]
     with pytest.raises(TypeError, match="complex"):
         trackai.Histogram(np.ones(2, complex))
     pixels = np.ma.array([[255, 254]], mask=[[False, True]], dtype=np.uint8)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import os
 import re
 import sqlite3
 import sys
@@ -248,6 +249,28 @@ def test_the_other_calls_of_a_training_loop(
     for name in ("metric 'best'", "config", "config key ''", "name", "tags", "notes", "glob_str"):
         assert f"{name} (" in caplog.text
     assert "path: " in caplog.text
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there names may be any bytes")
+def test_files_with_names_that_are_not_text(
+    db_path: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    odd = os.fsencode(tmp_path) + b"/caf\xe9.mp4"
+    Path(os.fsdecode(odd)).write_bytes(b"x")
+    (tmp_path / "plain.mp4").write_bytes(b"x")
+    image = trackai.Image(np.zeros((2, 2)))
+    with trackai.init(project="p") as run:
+        assert run.save(tmp_path / "*.mp4", base_path=tmp_path) == ["plain.mp4"]
+        run.log_artifact(tmp_path, name="all", aliases="best")
+        run.log_artifact(tmp_path / "plain.mp4", name="a\0b")
+        run.log({"loss": 1.0, "video": trackai.Video(os.fsdecode(odd))})
+        for column in ("\ud800", "a\0b", "n" * 2000):
+            run.log({"loss": 2.0, "t": trackai.Table([column], [[image]])})
+    assert "must be valid Unicode" in caplog.text
+    assert values("loss") == [1.0, 2.0, 2.0, 2.0]
+    with closing(sqlite3.connect(db_path)) as connection:
+        paths = {path for (path,) in connection.execute("SELECT path FROM files")}
+    assert {"plain.mp4", "all", "all:best", "video", "t"} == paths
 
 
 def test_a_finished_run_still_raises(db_path: Path) -> None:

@@ -12,6 +12,19 @@ from trackai.sdk.structured_values import is_instance
 
 
 def plain_array(value: Any, feature: str, missing: float = math.nan) -> Any:
+    """Like `number_array`, with a number in place of missing values.
+
+    Args:
+        missing: this number; NaN makes floats of integers.
+    """
+    array = number_array(value, feature)
+    if not is_instance(array, "numpy.ma", "MaskedArray"):
+        return array
+    as_floats = missing != missing and array.dtype.kind in "biu"
+    return (array.astype(float) if as_floats else array).filled(missing)
+
+
+def number_array(value: Any, feature: str) -> Any:
     """Convert an array, tensor or sequence of numbers to an array of one of NumPy's own types.
 
     bfloat16, float8 and other types that NumPy does not have become float32.
@@ -19,7 +32,9 @@ def plain_array(value: Any, feature: str, missing: float = math.nan) -> Any:
     Args:
         value: of any shape; on any device.
         feature: what needs NumPy, for the error.
-        missing: replaces masked and null values; NaN makes floats of integers.
+
+    Returns:
+        A masked array if values are missing: masked, or null.
 
     Raises:
         TypeError: the values are not numbers, or rows have different lengths.
@@ -31,17 +46,13 @@ def plain_array(value: Any, feature: str, missing: float = math.nan) -> Any:
     if is_instance(array, "numpy.ma", "MaskedArray"):
         array, mask = np.ma.getdata(array), np.ma.getmaskarray(array)
     if array.dtype.kind == "O":
-        array, mask = _of_objects(np, array)
-    # The types of ml_dtypes: NumPy's functions do not know them.
+        array, mask = _of_objects(np, array if mask is None else np.where(mask, None, array))
+    # The types of ml_dtypes: NumPy's functions do not know them. Not all are of the kind "V".
     if array.dtype.isbuiltin == 2:
         array = array.astype(np.float32)
     if array.dtype.kind not in "biufc":
         raise TypeError(f"must hold numbers, got {array.dtype}")
-    if mask is not None and mask.any():
-        as_floats = missing != missing and array.dtype.kind in "biu"
-        array = array.astype(float) if as_floats else array.copy()
-        array[mask] = missing
-    return array
+    return array if mask is None or not mask.any() else np.ma.array(array, mask=mask)
 
 
 def as_numpy(np: Any, value: Any) -> Any:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from trackai.errors import InvalidInputError
 from trackai.sdk.builtin_values import config_json, type_name
+from trackai.sdk.left_out import LeftOut  # noqa: TC001 - for get_type_hints
 from trackai.sdk.structured_values import as_mapping, attributes, keyed_by_text
 from trackai.values.names import path_problem
-
-if TYPE_CHECKING:
-    from trackai.sdk.left_out import LeftOut
+from trackai.values.text import escaped
 
 # Deeper mappings are stored as values.
 _MAX_DEPTH = 32
@@ -188,7 +187,7 @@ def _flatten(
     left_out: LeftOut | None,
 ) -> None:
     for key, value in values.items():
-        path = prefix + key.encode(errors="backslashreplace").decode()
+        path = prefix + escaped(key)
         mapping = _safe_mapping(value)
         is_nested = mapping and id(value) not in parents and len(parents) < _MAX_DEPTH
         if mapping and is_nested:

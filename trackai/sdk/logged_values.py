@@ -155,7 +155,7 @@ def _checked_path(prefix: str, key: Any, logged: LoggedValues) -> str | None:
         logged.problems.append((name, wrong))
         return None
     path = prefix + key
-    if not _is_valid_name(path) and (error := _name_error(path)):
+    if not _is_valid_name(path) and (error := name_error(path)):
         logged.problems.append((named(path), error))
         return None
     if path in logged.values or path in logged.histograms or path in logged.files:
@@ -167,10 +167,11 @@ def _checked_path(prefix: str, key: Any, logged: LoggedValues) -> str | None:
 
 @lru_cache(maxsize=4096)
 def _is_valid_name(path: str) -> bool:
-    return _name_error(path) is None
+    return name_error(path) is None
 
 
-def _name_error(path: str) -> InvalidInputError | None:
+def name_error(path: str) -> InvalidInputError | None:
+    """Say why a text cannot be the name of a metric or a file, or None."""
     if problem := path_problem(path):
         return InvalidInputError(named(path), f"the name {problem}")
     try:

@@ -310,7 +310,8 @@ class Run(CallLog):
         artifact = artifacts.empty_artifact(artifact_or_path, name, type)
         with self._left_out.errors_of("artifact"):
             artifact = artifacts.as_artifact(artifact_or_path, name, type)
-            self._files.save_artifact(artifact, aliases or (), self._left_out)
+            aliases = (aliases,) if isinstance(aliases, str) else aliases or ()
+            self._files.save_artifact(artifact, aliases, self._left_out)
         return artifact
 
     def alert(

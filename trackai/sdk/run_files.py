@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol
 
 from trackai.errors import InvalidInputError, NoActiveRunError
 from trackai.sdk import artifacts
-from trackai.sdk.logged_values import named
+from trackai.sdk.logged_values import name_error, named
+from trackai.values.names import path_problem
+from trackai.values.text import checked_text, escaped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -115,6 +117,8 @@ class RunFiles:
         stored: list[StoredMedia] = []
         for path in files:
             with left_out.errors_of(named(path)):
+                if error := name_error(path):  # with the name of a column of a table
+                    raise error
                 stored += self._store_media(path, files)
         return stored
 
@@ -134,6 +138,10 @@ class RunFiles:
     def _store(self, kind: FileKind, path: str, name: str, source: Path) -> None:
         if self._is_finished():
             raise NoActiveRunError  # before a large file is copied for nothing
+        for text in (path, name):
+            if problem := path_problem(text):
+                raise InvalidInputError(f"file {text[:100]!r}", f"the name {problem}")
+            checked_text("the name of the file", text)
         try:
             opened = source.open("rb")
         except OSError as error:
@@ -141,7 +149,7 @@ class RunFiles:
         with opened as file:
             content = self._copy(file)
         if content is not None:
-            self._append_file(path, kind, name, str(source.absolute()), content)
+            self._append_file(path, kind, name, escaped(str(source.absolute())), content)
 
     def _copy(self, file: BinaryIO) -> Kept | None:
         """Copy a file beside the journal; None, with a warning, if the disk refuses it."""
