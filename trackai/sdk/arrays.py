@@ -41,7 +41,7 @@ def number_array(value: Any, feature: str) -> Any:
         MissingExtraError: NumPy is not installed.
     """
     np = import_numpy(feature)
-    array = as_numpy(np, value)
+    array = _as_numpy(np, value)
     mask = None
     if is_instance(array, "numpy.ma", "MaskedArray"):
         array, mask = np.ma.getdata(array), np.ma.getmaskarray(array)
@@ -55,12 +55,7 @@ def number_array(value: Any, feature: str) -> Any:
     return array if mask is None or not mask.any() else np.ma.array(array, mask=mask)
 
 
-def as_numpy(np: Any, value: Any) -> Any:
-    """Convert an array, tensor or sequence to an array of NumPy; a masked array stays one.
-
-    Raises:
-        TypeError: it is neither, or rows have different lengths.
-    """
+def _as_numpy(np: Any, value: Any) -> Any:
     if isinstance(value, str | bytes | bytearray | Mapping):
         raise TypeError(f"must hold numbers, got {type_name(value)}")
     if hasattr(value, "detach"):
@@ -94,7 +89,7 @@ def _of_sequence(np: Any, values: Sequence[Any]) -> Any:
     numbers = [as_number(item) for item in items]
     if all(item is None or isinstance(item, SCALARS) for item in numbers):
         return np.array(numbers)
-    parts = [as_numpy(np, item) for item in items]
+    parts = [_as_numpy(np, item) for item in items]
     if len({part.shape for part in parts}) > 1:
         raise TypeError("must have rows of the same length")
     masked = any(is_instance(part, "numpy.ma", "MaskedArray") for part in parts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from trackai.sdk.arrays import as_numpy, import_numpy
+from trackai.sdk.arrays import import_numpy, number_array
 from trackai.sdk.builtin_values import type_name
 from trackai.sdk.notices import warn_once
 
@@ -30,15 +30,12 @@ def to_array(value: Any, field: str) -> Any:
         TypeError: it is not an array, or holds something else.
         MissingExtraError: NumPy is not installed.
     """
-    np = import_numpy(f"{field} made of an array")
     try:
-        array = as_numpy(np, value)
-    except TypeError:
-        raise TypeError(f"{field}: cannot be converted to an array: {type_name(value)}") from None
-    if array.dtype.isbuiltin == 2:  # the types of ml_dtypes
-        array = array.astype(np.float32)
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"{field}: an array must hold integers, floats or bools, got {array.dtype}")
+        array = number_array(value, f"{field} made of an array")
+    except TypeError as error:
+        raise TypeError(f"{field}: an array {error}") from None
+    if array.dtype.kind == "c":
+        raise TypeError(f"{field}: an array must hold integers, floats or bools, got complex ones")
     if array.size == 0:
         raise TypeError(f"{field}: an array must not be empty, got the shape {array.shape}")
     return array
