@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
+import shlex
+import subprocess
+import sys
+import urllib.parse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -192,3 +197,52 @@ def test_the_changelog_agrees_with_the_version() -> None:
     entries = text[text.index("## [") :].splitlines()
     for line in filter(None, entries):
         assert line.startswith(("## ", "### ", "- ", "  ")), line
+
+
+def curl_commands(page: Path) -> list[list[str]]:
+    """The arguments of the curl commands in the examples of a page."""
+    text = page.read_text("utf-8").replace("\\\n", "")
+    blocks = "".join(re.findall(r"^```bash\n(.*?)^```", text, re.DOTALL | re.MULTILINE))
+    commands = re.findall(r"^curl ((?:'[^']*'|[^\n'])*)$", blocks, re.MULTILINE)
+    return [shlex.split(command) for command in commands]
+
+
+def curl_request(arguments: list[str]) -> tuple[str, list[tuple[str, str]], str | None]:
+    """The path of a command, its query parameters, and its body."""
+    path, body = "", None
+    query: list[tuple[str, str]] = []
+    options = iter(arguments)
+    for option in options:
+        if option == "--data-urlencode":
+            name, _, value = next(options).partition("=")
+            query.append((name, value))
+        elif option == "-d":
+            body = next(options)
+        elif option == "-H":
+            next(options)
+        elif not option.startswith("-"):
+            path = option.removeprefix("localhost:8000")
+    return path, query, body
+
+
+def test_the_examples_of_the_api_read_the_demo(server: Server) -> None:
+    demo = [sys.executable, "-m", "trackai.cli", "demo", "--db", str(server.db_path)]
+    subprocess.run(demo, check=True, capture_output=True)
+    commands = [
+        command for command in curl_commands(ROOT / "docs" / "http.md") if "-N" not in command
+    ]
+    assert len(commands) == 8
+    for command in commands:
+        path, query, body = curl_request(command)
+        if query:
+            path += "?" + urllib.parse.urlencode(query)
+        answer = server.request("POST" if body else "GET", path, json.loads(body or "null"))
+        assert answer.status == 200, command
+        assert has_values(answer.json), command
+
+
+def has_values(answer: Any) -> bool:
+    """Whether an answer has no empty lists and no missing values of runs."""
+    if isinstance(answer, dict):
+        return all(has_values(value) for key, value in answer.items() if key != "tags")
+    return bool(answer) if isinstance(answer, list) else True

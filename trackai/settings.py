@@ -14,6 +14,18 @@ from trackai.errors import InvalidInputError
 AccessLog: TypeAlias = Literal["off", "text", "json"]
 MIN_API_KEY = 16
 
+# Where launchers put the rank of a process, besides RANK; one that runs inside another comes first.
+_RANKS = (
+    "OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "MV2_COMM_WORLD_RANK", "SLURM_PROCID",
+    "LOCAL_RANK",
+)  # fmt: skip
+# What the processes of a launch have in common, and those of another launch do not.
+_LAUNCHES = (
+    "TRACKAI_RUN_ID", "TORCHELASTIC_RUN_ID", "TORCHELASTIC_RESTART_COUNT", "MASTER_PORT",
+    "WORLD_SIZE", "PMIX_NAMESPACE", "OMPI_COMM_WORLD_SIZE", "PMI_JOBID", "PMI_SIZE",
+    "SLURM_JOB_ID",
+)  # fmt: skip
+
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Settings, read from the environment when a store is opened or a server created.
@@ -28,7 +40,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         access_log: the format in which requests are logged to stderr (``TRACKAI_ACCESS_LOG``).
         run_id: the id of a run that several processes log to (``TRACKAI_RUN_ID``,
             ``WANDB_RUN_ID``).
-        rank: the rank of this process among them (``TRACKAI_RANK``, ``RANK``).
+        rank: the rank of this process among them (``TRACKAI_RANK``, ``RANK``, or that of another
+            launcher).
+        launch: what is the same in all processes of a launch, by name, and the "rank"; empty for
+            a process that is not launched as one of several.
+        strict: whether what cannot be logged raises (``TRACKAI_STRICT``, 1 or 0).
         project: the default project of runs (``TRACKAI_PROJECT``, ``WANDB_PROJECT``).
         db_path_source: where `db_path` comes from: "argument", "TRACKAI_DB_PATH" or "default".
     """
@@ -41,6 +57,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     access_log: AccessLog = "off"
     run_id: str | None = None
     rank: int | None = None
+    launch: dict[str, str] = {}
+    strict: bool = False
     project: str = "uncategorized"
     db_path_source: str = "default"
 
@@ -55,6 +73,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             InvalidInputError: a variable has an invalid value.
         """
         env = os.environ
+        ranks = [env.get("TRACKAI_RANK"), env.get("RANK"), *map(env.get, _RANKS)]
+        rank = _rank(next(filter(None, ranks), ""))
         path, source = db_path, "argument"
         if not path:
             path, source = env.get("TRACKAI_DB_PATH"), "TRACKAI_DB_PATH"
@@ -78,7 +98,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             project=env.get("TRACKAI_PROJECT", "").strip()
             or env.get("WANDB_PROJECT", "").strip()
             or "uncategorized",
-            rank=_rank(env.get("TRACKAI_RANK") or env.get("RANK") or ""),
+            rank=rank,
+            launch=_launch(rank),
+            strict=_strict(env.get("TRACKAI_STRICT", "").strip()),
         )
 
     @property
@@ -172,9 +194,28 @@ def _access_log(text: str) -> AccessLog:
     return cast("AccessLog", text.lower())
 
 
+def _strict(text: str) -> bool:
+    if text not in ("", "0", "1"):
+        raise InvalidInputError("TRACKAI_STRICT", f"must be 1 or 0, got {text!r}")
+    return text == "1"
+
+
 def _rank(text: str) -> int | None:
     # RANK belongs to launchers such as torchrun: other values than numbers are ignored.
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
+def _launch(rank: int | None) -> dict[str, str]:
+    env = os.environ
+    values = zip(_LAUNCHES, map(env.get, _LAUNCHES), strict=True)
+    launch = {name: value for name, value in values if value}
+    if rank is not None:
+        launch["rank"] = str(rank)
+    elif "TRACKAI_RUN_ID" not in launch:  # such as a script in a shell of a job
+        return {}
+    if "SLURM_JOB_ID" in launch:  # a requeued job keeps its id
+        launch["SLURM_RESTART_COUNT"] = env.get("SLURM_RESTART_COUNT") or "0"
+    return launch
 
 
 def _port(text: str) -> int:

@@ -5,6 +5,9 @@ process. Large batches are columns in msgpack, sent one after the other. Their b
 storing the same rows in a similar table. Small batches are rows in msgpack, sent over many
 connections at once. Their baseline is GET /health over the same connections. Meanwhile, another
 process requests a chart of a long series, as an open dashboard does.
+
+At last, scripts log numbers beside a large text, or without it, while another process waits for the
+write lock again and again.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from scripts.benchmarks import beside_text
 from scripts.benchmarks.harness import Client, Figure, Report, serve, spread
 
 if TYPE_CHECKING:
@@ -72,7 +76,7 @@ class _Measurements:
 
 
 def run(arguments: argparse.Namespace) -> Report:
-    """Send batches and measure; this takes half a minute."""
+    """Send batches and measure; this takes a minute."""
     batches, each = arguments.batches, max(1, arguments.requests // CONNECTIONS)
     with tempfile.TemporaryDirectory() as folder:
         with serve(Path(folder, "trackai.db")) as client:
@@ -80,7 +84,10 @@ def run(arguments: argparse.Namespace) -> Report:
         plain = _plain_sqlite(Path(folder, "plain.db"), batches)
     return Report(
         f"points over HTTP, {CONNECTIONS} connections for small requests",
-        _figures(measured, batches * 10_000, each * CONNECTIONS, plain),
+        [
+            *_figures(measured, batches * 10_000, each * CONNECTIONS, plain),
+            *beside_text.measure(min(25_000, batches * 250)),
+        ],
         [],
         [
             (

@@ -107,3 +107,55 @@ def test_rows_of_removed_journals_are_found_and_fixed(
     assert rows() == 0
     assert trackai("show", "r", "--json").json["run"]["state"] == "completed"
     assert trackai("show", "live", "--json").json["metrics"][0]["points"] == 1
+
+
+def test_large_values_without_a_point_are_found_and_deleted(
+    trackai: Trackai, db_path: Path
+) -> None:
+    with sdk.init(project="p") as run:
+        for step in range(3):
+            run.log({"text": str(step) * 5000}, step=step)
+    assert trackai("doctor", "--json").json["findings"] == []
+    with closing(sqlite3.connect(db_path)) as connection:
+        connection.execute("UPDATE metrics SET value = 'short' WHERE step = 0")
+        connection.commit()
+    [finding] = trackai("doctor", "--json", code=4).json["findings"]
+    assert "1 large value without a point" in finding["what"]
+    trackai("doctor", "--fix")
+    assert trackai("doctor", "--json").json["findings"] == []
+    with closing(sqlite3.connect(db_path)) as connection:
+        connection.execute("DELETE FROM large_values WHERE step = 1")
+        connection.commit()
+    [finding] = trackai("doctor", "--json", code=4).json["findings"]
+    assert finding == {"what": "the large values of 1 point are missing", "fixable": False}
+
+
+def test_recover_says_what_it_could_not_store(trackai: Trackai, db_path: Path) -> None:
+    run = sdk.init(project="p", name="r")
+    run.log({"x": 1})
+    assert "1 journal in use by running processes" in trackai("recover").err
+    run.finish()
+    unreadable = db_path.with_name(db_path.name + "-spool") / "1-w-000000.journal"
+    unreadable.mkdir()
+    assert f"could not store {unreadable}" in trackai("recover", code=4).err
+    unreadable.rmdir()
+    assert trackai("recover").err == "No journals to recover.\n"
+
+
+def test_backup_and_merge_refuse_a_damaged_database(trackai: Trackai, db_path: Path) -> None:
+    run = sdk.init(project="p", name="r")
+    for step in range(5000):
+        run.log({"x": step, "text": f"text {step}"})
+    run.finish()
+    damaged = db_path.with_name("damaged.db")
+    data = bytearray(db_path.read_bytes())
+    page = len(data) // 4096 // 2
+    data[page * 4096 : page * 4096 + 200] = bytes(range(200))
+    damaged.write_bytes(data)
+    copy = db_path.with_name("copy.db")
+    refusal = trackai("backup", str(copy), "--db", str(damaged), code=1).err
+    assert refusal.startswith(f"trackai: {damaged} is damaged")
+    assert not copy.exists()
+    target = db_path.with_name("target.db")
+    assert "is damaged" in trackai("merge", str(damaged), "--db", str(target), code=1).err
+    assert trackai("runs", "--json", "--db", str(target)).json["runs"] == []

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.conftest import KEY
-from tests.dashboard.conftest import accessibility_violations
+from tests.dashboard.conftest import accessibility_violations, hover, wait_until
 from trackai import dashboard
 
 if TYPE_CHECKING:
@@ -135,6 +135,56 @@ def test_deleted_run_and_project_are_reported(server: Server, demo: None, browse
     page.get_by_role("link", name="Projects").click()
     expect(page.get_by_text("No runs yet")).to_be_visible()
     page.close()
+
+
+def test_charts_of_deleted_runs_go(server: Server, demo: None, browser: Browser) -> None:
+    page = browser.new_page()
+    page.clock.install()
+    page.goto(f"{server.url}/?project=1&runs=1,2,3&metrics=train/lr")
+    lines = page.get_by_role("figure").locator(".reading")
+
+    def names_in_tooltip(count: int) -> None:
+        def are_shown() -> bool:
+            hover(page.locator("figure .u-over"), 0.5, 0.5)
+            return lines.count() == count
+
+        wait_until(page, are_shown)
+
+    names_in_tooltip(3)
+    assert server.request("DELETE", "/api/runs/2").status == 200
+    page.clock.run_for(35_000)
+    names_in_tooltip(2)
+    expect(page.get_by_text("1 of the selected runs was not found")).to_be_visible()
+    page.goto(f"{server.url}/?project=1&runs=1,3,4&view=compare")
+    expect(page.get_by_role("heading", name="Compare 3 runs")).to_be_visible()
+    assert server.request("DELETE", "/api/runs/3").status == 200
+    page.clock.run_for(35_000)
+    expect(page.get_by_role("heading", name="Compare 2 runs")).to_be_visible()
+    expect(page.get_by_text("1 of the selected runs was not found")).to_be_visible()
+    page.close()
+
+
+def test_project_without_runs_asks_for_none_to_be_selected(server: Server, page: Page) -> None:
+    body = {"name": "empty", "project_id": "empty"}
+    assert server.request("POST", "/api/projects", body).status in (200, 201)
+    page.goto(f"{server.url}/?project=1")
+    expect(page.get_by_text("No runs yet. Log one")).to_be_visible()
+    expect(page.get_by_text("No metrics yet")).to_be_visible()
+    expect(page.get_by_text("Select runs to see")).to_have_count(0)
+
+
+def test_unknown_address_leads_to_the_projects(server: Server, browser: Browser) -> None:
+    page = browser.new_page()  # the `page` fixture fails on a 404 in the console
+    response = page.goto(f"{server.url}/nope")
+    assert response is not None
+    assert response.status == 404
+    expect(page.get_by_role("heading", name="Page not found")).to_be_visible()
+    page.get_by_role("link", name="Show the projects").click()
+    expect(page.get_by_text("No runs yet")).to_be_visible()
+    page.close()
+    for path, headers in (("/nope", {}), ("/api/nope", {"Accept": "text/html"})):
+        answer = server.request("GET", path, headers=headers)
+        assert (answer.status, answer.json) == (404, {"detail": "Not Found"})
 
 
 LIVE = """

@@ -101,6 +101,9 @@ def test_groups_show_counts_and_means_and_expand(served: Server, page: Page) -> 
 def test_columns_and_their_figures_are_chosen(served: Server, page: Page) -> None:
     page.goto(f"{served.url}/?project=1&sort=id&order=asc")
     page.get_by_text("Columns").click()
+    for heading, column in (("Metrics", "val/loss"), ("Configuration", "net/name"), ("Run", "tag")):
+        group = page.get_by_role("group", name=heading, exact=True)
+        expect(group.get_by_role("checkbox", name=column, exact=True)).to_be_attached()
     page.get_by_role("searchbox", name="Search columns").fill("loss")
     page.get_by_role("checkbox", name="val/loss").check()
     first = _rows(page).nth(1)

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.store.test_migrate import make_older_database, schema
+from tests.store.test_migrate import LARGE, make_older_database, schema
 from trackai.ingest.frames import Opened
 from trackai.ingest.journal import JournalWriter
 from trackai.store.engine.database import Database
 from trackai.store.engine.migrate import migrations
+from trackai.store.engine.sql import VALUE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -112,7 +113,9 @@ async def test_a_kill_at_any_moment_of_a_migration(tmp_path: Path, version: int)
             ).fetchall()
             states = connection.execute("SELECT slug, state FROM runs ORDER BY id").fetchall()
         assert rows == [
-            ("r", "x", 0, "hello"), *(("later", "y", step, step / 2) for step in range(50))
+            ("r", "x", 0, "hello"),
+            ("r", "x", 1, LARGE),
+            *(("later", "y", step, step / 2) for step in range(50))
         ]  # fmt: skip
         assert states == [("r", "running"), ("later", "failed")]
 
@@ -125,7 +128,7 @@ from trackai.ingest import journal
 import trackai
 
 name, place = sys.argv[1], sys.argv[2]
-journal.JournalWriter.__init__.__kwdefaults__["rotate_bytes"] = 4000
+journal.JournalWriter.__init__.__kwdefaults__["rotate_bytes"] = 40_000
 run = trackai.init(project="kill", name=name)
 
 def die():
@@ -167,7 +170,7 @@ finishing = place.startswith("finish ")
 if not finishing:
     kill_at(place)
 for step in range(1000 if finishing else 1_000_000):
-    run.log({"a": float(step), "b": step}, step=step)
+    run.log({"a": float(step), "b": step, "text": f"{step} " * 1000}, step=step)
     os.write(1, b".")
     if not finishing:
         time.sleep(0.0005)
@@ -183,6 +186,7 @@ PLACES = [
         "aiosqlite:Connection commit 1",
         "aiosqlite:Connection commit 2",
         "trackai.store.points.metrics append 2",
+        "trackai.store.points.large_values insert 2",
         "trackai.store.catalogue.journals advance 2",
         "trackai.store.catalogue.journals forget 1",
         "trackai.ingest.journal:JournalWriter remove 2",
@@ -242,6 +246,10 @@ def test_a_running_server_recovers_the_journals_of_killed_processes(
             finishing = place.startswith("finish")
             assert states[f"r{number}"] == ("completed" if finishing else "failed"), place
             check(connection, f"r{number}", calls, exactly=finishing)
+            check_texts(connection, f"r{number}")
+        [(values,)] = connection.execute("SELECT COUNT(*) FROM large_values").fetchall()
+        markers = connection.execute("SELECT COUNT(*) FROM metrics WHERE value IS x''").fetchall()
+        assert markers == [(values,)]
 
 
 def die_at(number: int) -> int:
@@ -288,3 +296,21 @@ def check(connection: sqlite3.Connection, name: str, calls: int, *, exactly: boo
         assert [step for step, _, _ in rows] == list(range(len(rows))), name
         assert all(value == step for step, value, _ in rows), name
         assert not rows or rows[0][2] == len(rows), name
+
+
+def check_texts(connection: sqlite3.Connection, name: str) -> None:
+    """Each call has its own text, which is large."""
+    rows = connection.execute(
+        f"""
+        SELECT metrics.step, {VALUE},
+               (SELECT points FROM series AS a WHERE a.run_id = runs.id AND a.path = 'a')
+        FROM metrics
+        JOIN series ON series.id = series_id
+        JOIN runs ON runs.id = run_id
+        WHERE runs.name = ? AND path = 'text'
+        ORDER BY 1
+        """,
+        (name,),
+    ).fetchall()
+    assert all(text == f"{step} " * 1000 for step, text, _ in rows), name
+    assert not rows or rows[0][2] == len(rows), name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import sqlite3
@@ -12,6 +13,8 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
+
+import trackai
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -131,3 +134,168 @@ def test_init_inside_a_running_event_loop(db_path: Path) -> None:
         == [("completed", 100)] * 3
     )
     connection.close()
+
+
+@pytest.mark.parametrize(
+    ("ending", "code", "state"),
+    [
+        # rich, IPython and others replace the hook that prints the traceback.
+        ("sys.excepthook = lambda *error: None\n    1 / 0", 1, "failed"),
+        ("sys.excepthook = lambda *error: None\n    raise KeyboardInterrupt", -2, "failed"),
+        ("sys.excepthook = lambda *error: 1 / 0\n    1 / 0", 1, "failed"),
+        ("def f(): 1 / 0\n    f()", 1, "failed"),
+        ("import asyncio\n    async def f(): 1 / 0\n    asyncio.run(f())", 1, "failed"),
+        ("import atexit; atexit.register(lambda: 1 / 0)", 0, "completed"),
+        # Neither a thread nor its exit ends the script.
+        ("import threading; threading.Thread(target=lambda: 1 / 0).start()", 0, "completed"),
+        ("import threading; threading.Thread(target=sys.exit, args=[1]).start()", 0, "completed"),
+    ],
+)
+def test_a_script_has_failed_if_an_exception_ended_it(
+    db_path: Path, ending: str, code: int, state: str
+) -> None:
+    assert run_until_ready(db_path, BEGIN + "    " + ending + "\n", None)[0] == code
+    assert outcome(db_path) == (state, 100)
+
+
+@pytest.mark.parametrize(("ending", "state"), [("pass", "completed"), ("1 / 0", "failed")])
+def test_a_thread_that_dies_fails_the_run_that_it_has_started(
+    db_path: Path, ending: str, state: str
+) -> None:
+    script = f"""
+    import sys, threading, trackai
+    def work():
+        run = trackai.init(project="p")
+        for step in range(100):
+            trackai.log({{"x": step}})
+        {ending}
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+"""
+    assert run_until_ready(db_path, script, None)[0] == 0
+    assert outcome(db_path) == (state, 100)
+
+
+def test_an_error_at_the_prompt_does_not_fail_a_run(db_path: Path, tmp_path: Path) -> None:
+    script = tmp_path / "train.py"
+    for number, (source, statement, state) in enumerate(
+        [("", "typo", "completed"), ("1 / 0", "pass", "failed")]
+    ):
+        begin = textwrap.dedent(BEGIN).replace("project", f'name="{number}", project')
+        script.write_text(begin + source)
+        subprocess.run(
+            [sys.executable, "-i", script],
+            env={**os.environ, "TRACKAI_DB_PATH": str(db_path)},
+            input=statement + "\n",
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        assert trackai.Api().run(f"p/{number}").state == state
+
+
+WORKER = """
+    import multiprocessing, os, sys, time, trackai
+    from concurrent.futures import ProcessPoolExecutor
+
+    def work():
+        run = trackai.init(project="p")
+        for step in range(100):
+            trackai.log({{"x": step}})
+        {ending}
+
+    def task(number):
+        work()
+
+    if __name__ == "__main__":
+        context = multiprocessing.get_context({method!r})
+        {start}
+"""
+START = "process = context.Process(target=work); process.start(); process.join(60)"
+
+
+@pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
+@pytest.mark.parametrize(
+    ("ending", "state"),
+    [
+        ("pass", "completed"),
+        ("sys.exit(0)", "completed"),
+        ("raise SystemExit", "completed"),
+        ("1 / 0", "failed"),
+        ("sys.exit(2)", "failed"),
+        ("raise SystemExit('no')", "failed"),
+        ("os.kill(os.getpid(), 15)", "failed"),
+    ],
+)
+def test_how_a_process_of_multiprocessing_ends(
+    db_path: Path, tmp_path: Path, method: str, ending: str, state: str
+) -> None:
+    run_workers(db_path, tmp_path, WORKER.format(method=method, ending=ending, start=START))
+    assert outcome(db_path) == (state, 100)
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        "with context.Pool(1) as pool: pool.map(task, [1])",  # which terminates its idle workers
+        "pool = context.Pool(1); pool.map(task, [1]); pool.close(); pool.join()",
+        "with ProcessPoolExecutor(1, context) as pool: list(pool.map(task, [1]))",
+    ],
+)
+@pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
+def test_a_run_that_a_task_of_a_pool_leaves_open(
+    db_path: Path, tmp_path: Path, method: str, start: str
+) -> None:
+    run_workers(db_path, tmp_path, WORKER.format(method=method, ending="pass", start=start))
+    assert outcome(db_path) == ("completed", 100)
+
+
+def test_a_pool_that_is_terminated_in_the_middle_of_a_task(db_path: Path, tmp_path: Path) -> None:
+    ending = "open('ready', 'w').close(); time.sleep(60)"
+    start = """
+        with context.Pool(1) as pool:
+            pool.map_async(task, [1])
+            while not os.path.exists("ready"): time.sleep(0.01)
+    """
+    run_workers(db_path, tmp_path, WORKER.format(method="spawn", ending=ending, start=start))
+    assert outcome(db_path) == ("failed", 100)
+
+
+@pytest.mark.parametrize("ending", ["pass", "1 / 0", "sys.exit(2)", "os._exit(2)"])
+def test_a_worker_that_inherits_a_run_does_not_end_it(
+    db_path: Path, tmp_path: Path, ending: str
+) -> None:
+    script = f"""
+    import multiprocessing, os, sys, trackai
+
+    def work():
+        for step in range(50):
+            trackai.log({{"x": step}})
+        {ending}
+
+    if __name__ == "__main__":
+        trackai.init(project="p")
+        process = multiprocessing.get_context("fork").Process(target=work)
+        process.start()
+        process.join(60)
+        assert trackai.run is not None
+        for step in range(50):
+            trackai.log({{"x": step}})
+    """
+    run_workers(db_path, tmp_path, script)
+    assert outcome(db_path) == ("completed", 100)
+
+
+def run_workers(db_path: Path, tmp_path: Path, script: str) -> None:
+    """Run a script from a file, as multiprocessing needs, and store what it leaves."""
+    (tmp_path / "train.py").write_text(textwrap.dedent(script))
+    subprocess.run(
+        [sys.executable, "train.py"],
+        cwd=tmp_path,
+        env={**os.environ, "TRACKAI_DB_PATH": str(db_path)},
+        capture_output=True,
+        check=True,
+        timeout=120,
+    )

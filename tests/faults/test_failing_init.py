@@ -38,7 +38,7 @@ def test_a_configuration_that_cannot_be_stored_creates_no_run(
     db_path: Path, config: dict[Any, Any]
 ) -> None:
     with pytest.raises(ValueError, match=r"no text|config: must be at most"):
-        trackai.init(project="p", config=config)
+        trackai.init(project="p", config=config, strict=True)
     assert_nothing_is_left(db_path)
 
 
@@ -47,7 +47,7 @@ def test_a_configuration_that_is_too_large_does_not_end_the_run_that_it_would_re
 ) -> None:
     trackai.init(project="p", id="a").finish()
     with pytest.raises(InvalidInputError, match=r"^config: must be at most"):
-        trackai.init(project="p", id="a", config={"prompt": "x" * 68_000_000})
+        trackai.init(project="p", id="a", config={"prompt": "x" * 68_000_000}, strict=True)
     assert_nothing_is_left(db_path, "completed")
     assert query(db_path, "SELECT count(*) FROM writers") == [(1,)]
 
@@ -55,7 +55,7 @@ def test_a_configuration_that_is_too_large_does_not_end_the_run_that_it_would_re
 def test_an_invalid_configuration_does_not_end_the_active_run(db_path: Path) -> None:
     run = trackai.init(project="p")
     with pytest.raises(ValueError, match="no text"):
-        trackai.init(project="p", config={Unreadable(): 1})
+        trackai.init(project="p", config={Unreadable(): 1}, strict=True)
     assert current_run() is run
 
 

@@ -1,12 +1,18 @@
-"""Signal handlers that raise in the middle of log(), in scripts that continue."""
+"""Signal handlers that raise in the middle of init(), log() and finish()."""
 
 from __future__ import annotations
 
 import itertools
 import os
+import sqlite3
+import subprocess
 import sys
+import textwrap
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
+import trackai
 from tests.faults.test_journal import stored
 from tests.ingest.test_frames import OPENED
 from trackai.ingest.journal import JournalWriter
@@ -15,8 +21,6 @@ from trackai.ingest.reader import JournalReader
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-    import pytest
 
 
 def interrupt(line: int, writer: JournalWriter, step: int) -> bool:
@@ -137,3 +141,71 @@ def test_time_outs_in_the_middle_of_logging(
     points = stored(db_path)
     assert len(set(points)) == len(points)
     assert {int(step) for step in (tmp_path / "acknowledged").read_text().split()} <= set(points)
+
+
+INTERRUPTED = """
+    import signal, sys, trackai
+    import trackai.sdk.active  # what init() imports is not interrupted
+
+    def time_out(*_):
+        raise TimeoutError
+
+    if sys.argv[2] == "time-out":
+        signal.signal(signal.SIGALRM, time_out)
+    else:
+        signal.signal(signal.SIGALRM, signal.default_int_handler)
+    if sys.argv[1] == "init":
+        signal.setitimer(signal.ITIMER_REAL, float(sys.argv[3]))
+    run = trackai.init(project="p")
+    run.log({"x": 1})
+    if sys.argv[1] == "finish":
+        signal.setitimer(signal.ITIMER_REAL, float(sys.argv[3]))
+    run.finish()
+"""
+
+
+@pytest.mark.parametrize("how", ["time-out", "Ctrl-C"])
+@pytest.mark.parametrize("where", ["init", "finish"])
+def test_signals_in_the_first_milliseconds(db_path: Path, where: str, how: str) -> None:
+    trackai.init(project="other").finish()  # creates the database
+    for number in range(25):
+        seconds = 0.0001 + number * 0.002
+        subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(INTERRUPTED), where, how, str(seconds)],
+            env={**os.environ, "TRACKAI_DB_PATH": str(db_path)},
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+    connection = sqlite3.connect(db_path)
+    states = {state for (state,) in connection.execute("SELECT state FROM runs")}
+    connection.close()
+    assert "running" not in states
+    assert not list(db_path.parent.glob("*-spool/*.journal*"))
+
+
+def test_ctrl_c_while_init_waits_for_a_locked_database(
+    db_path: Path, run_python: Callable[..., Any]
+) -> None:
+    trackai.init(project="other").finish()
+    result = run_python(
+        """
+        import os, signal, sqlite3, time, trackai
+        other = sqlite3.connect(os.environ["TRACKAI_DB_PATH"], isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        signal.signal(signal.SIGALRM, signal.default_int_handler)
+        signal.setitimer(signal.ITIMER_REAL, 0.5)
+        started = time.monotonic()
+        try:
+            trackai.init(project="p")
+        except KeyboardInterrupt:
+            print(time.monotonic() - started < 5)
+        other.execute("ROLLBACK")
+        with trackai.init(project="p", name="next") as run:
+            run.log({"x": 1})
+        """
+    )
+    assert (result.stdout, result.stderr) == ("True\n", "")
+    states = {run.name: run.state for run in trackai.Api().runs("p")}
+    assert states.pop("next") == "completed"
+    assert set(states.values()) <= {"failed"}

@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.ingest.test_frames import OPENED
-from trackai import guard
-from trackai.ingest import frames
+from trackai import guard, locks
+from trackai.ingest import frames, journal
 from trackai.ingest.drain import Drain
 from trackai.ingest.frames import Keys, Points, encode
 from trackai.ingest.journal import JournalWriter
@@ -238,13 +238,26 @@ async def test_a_partial_write_is_truncated(db: Database, monkeypatch: pytest.Mo
     assert await steps(db) == list(range(20))
 
 
+# A limit on the size of the database, and a full disk for the journal, which no new file can help.
 FULL_DISK = """
-    import logging, resource, sys, time, trackai
+    import os, resource, time, trackai
+    from trackai.ingest import journal
+
+    def write(fd, data):
+        if -1 < space < os.fstat(fd).st_size + len(data):
+            raise OSError(28, "No space left on device")
+        return os.write(fd, data)
+
+    def limit(size):
+        global space
+        space = size
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, -1))
+
+    space, journal.write = -1, write
     run = trackai.init(project="p", name="r")
     for step in range(100):
         run.log({"x": step})
     time.sleep(0.5)
-    limit = lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, -1))
     limit(20_000)
     for step in range(100, 1300):
         run.log({"x": step})
@@ -317,7 +330,7 @@ def test_points_that_a_full_disk_cannot_take_are_written_elsewhere(
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     result = run_python(FULL_DISK + "    limit(90_000)\n    run.finish()", TMPDIR=str(elsewhere))
-    # The limit is one on every file: the journal fits in again, the database does not.
+    # The journal fits in again, the database does not.
     assert "not all points could be stored" in result.stderr, result.stderr
     shown = trackai("recover", "--json", db=db_path)
     assert shown["recovered"][0]["ended"] is True
@@ -326,11 +339,94 @@ def test_points_that_a_full_disk_cannot_take_are_written_elsewhere(
     result = run_python(FULL_DISK + "    run.finish()", TMPDIR=str(elsewhere))
     [rescued] = elsewhere.glob("*.journal")
     assert f"trackai recover {rescued}" in result.stderr
+    assert "can be written again" not in result.stderr
     trackai("recover", "--json", db=db_path)
     assert len(stored(db_path)) < 1300
     trackai("recover", "--json", str(rescued), db=db_path)
     assert stored(db_path) == list(range(1300))
     assert not rescued.exists()
+
+
+LIMITED = """
+    import resource, trackai
+    run = trackai.init(project="p", name="r")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, -1))
+    for step in range(20_000):
+        run.log({"x": step} if step % 3 else {"x": step, f"y{step % 7}": step}, step=step)
+"""
+
+
+@pytest.mark.parametrize("end", ["run.finish()", "import os; os._exit(1)"])
+def test_a_journal_continues_in_a_next_file_at_the_size_limit(
+    db_path: Path, run_python: Callable[..., Any], end: str
+) -> None:
+    """Nothing is held in memory: the calls survive a crash."""
+    result = run_python(LIMITED + f"    {end}", check=False)
+    assert "held in memory" not in result.stderr
+    assert "could not be stored: " not in result.stderr
+    journals = list(db_path.with_name(db_path.name + "-spool").glob("*.journal"))
+    assert len(journals) > 3
+    assert all(path.stat().st_size <= 100_000 for path in journals)
+    trackai("recover", "--json", db=db_path)
+    assert sorted({value for value in stored(db_path) if value >= 0}) == list(range(20_000))
+
+
+async def test_held_calls_continue_in_next_files(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The limit is met while calls are written that were held, and by a call above the limit."""
+    writer = write(db.spool, 10)
+    create = locks.create_locked
+
+    def refuse(fd: int, data: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    def limited(fd: int, data: bytes) -> int:
+        if room := max(0, 600 - os.fstat(fd).st_size):
+            return os.write(fd, data[:room])
+        raise OSError(27, "File too large")
+
+    def create_limited(path: Path, content: bytes) -> int:
+        if len(content) > 600:
+            raise OSError(27, "File too large")
+        return create(path, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(journal, "write", refuse)
+        for step in range(10, 200):
+            writer.append_points("step", ("b",), step, step + 1, [step / 2])
+        writer.append_points("step", ("text",), 0, 1, ["x" * 700])
+        patch.setattr(journal, "write", limited)
+        patch.setattr(journal, "create_locked", create_limited)
+        assert writer.retry()
+        assert (writer.held, writer.dropped) == (0, 1)
+        for step in range(200, 400):
+            writer.append_points("step", ("b",), step, step + 1, [step / 2])
+    assert len(writer.paths) > 10
+    writer.close()
+    reports = await recover(db)
+    assert not any(report.damages for report in reports)
+    assert await steps(db) == list(range(400))
+
+
+async def test_a_rescued_journal_has_nothing_left_to_write(
+    db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = write(db.spool, 10)
+
+    def refuse(fd: int, data: bytes) -> int:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(journal, "write", refuse)
+    for step in range(10, 20):
+        writer.append_points("step", ("a",), step, step + 1, [1.0])
+    assert not writer.retry()
+    [rescued] = writer.rescue(tmp_path)
+    assert (writer.held, writer.failure) == (0, None)
+    writer.close()
+    await recover(db)
+    await recover(db, [rescued])
+    assert await steps(db) == list(range(20))
 
 
 @pytest.mark.parametrize("what", ["trackai.db-spool", "."])

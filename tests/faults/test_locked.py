@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from tests.faults.test_journal import stored, trackai
 
@@ -164,3 +167,50 @@ def test_init_waits(db_path: Path, run_python: Callable[..., Any]) -> None:
     [warning] = result.stderr.splitlines()
     assert "waiting for the database" in warning
     assert stored(db_path) == list(range(1001))
+
+
+@pytest.mark.parametrize("durability", ["process", "power"])
+def test_finish_says_when_a_reader_keeps_points_out_of_the_main_file(
+    db_path: Path, run_python: Callable[..., Any], durability: str
+) -> None:
+    run_python("import trackai; r = trackai.init(project='p'); r.log({'x': 0}); r.finish()")
+    script = f"""
+        import trackai
+        run = trackai.init(project="p", durability={durability!r})
+        for step in range(1000):
+            run.log({{"y": step}})
+        run.finish()
+    """
+    with closing(sqlite3.connect(db_path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT COUNT(*) FROM metrics").fetchall()
+        [line] = run_python(script).stderr.splitlines()
+        assert line.startswith(f"another program is reading {db_path}")
+        assert "trackai backup" in line
+    copy = db_path.with_name("copy.db")
+    shutil.copyfile(db_path, copy)  # the reader was the last user, and moved the points
+    with closing(sqlite3.connect(copy)) as connection:
+        assert connection.execute("SELECT COUNT(*) FROM metrics").fetchall() == [(1001,)]
+
+
+def test_finish_does_not_wait_for_a_short_reader(
+    db_path: Path, run_python: Callable[..., Any]
+) -> None:
+    result = run_python(
+        """
+        import os, sqlite3, threading, time, trackai
+        run = trackai.init(project="p")
+        run.log({"x": 0})
+        time.sleep(0.5)
+        reader = sqlite3.connect(
+            os.environ["TRACKAI_DB_PATH"], isolation_level=None, check_same_thread=False
+        )
+        reader.execute("BEGIN")
+        reader.execute("SELECT COUNT(*) FROM metrics").fetchall()
+        threading.Timer(0.7, reader.close).start()
+        for step in range(1000):
+            run.log({"y": step})
+        run.finish()
+        """
+    )
+    assert result.stderr == ""

@@ -179,7 +179,10 @@ def start_ranks(db_path: Path, arguments: str, ends: list[str], **env: str) -> N
                 sys.executable, "-c",
                 textwrap.dedent(RANK).format(arguments=arguments, end=end), str(number),
             ],
-            env={**os.environ, "TRACKAI_DB_PATH": str(db_path), **env},
+            env={
+                **os.environ, "TRACKAI_DB_PATH": str(db_path),
+                **{name: text.format(number) for name, text in env.items()},
+            },
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -199,7 +202,8 @@ def start_ranks(db_path: Path, arguments: str, ends: list[str], **env: str) -> N
 @pytest.mark.parametrize(
     ("arguments", "env"),
     [
-        ({"name": "r", "resume": "allow"}, {}),
+        ({"name": "r", "resume": "allow"}, {"RANK": "{}"}),
+        ({"id": "r"}, {"TRACKAI_RANK": "{}"}),
         ({}, {"TRACKAI_RUN_ID": "r"}),
     ],
 )
@@ -226,7 +230,7 @@ def test_a_run_has_failed_if_one_of_its_writers_has(db_path: Path, server: Serve
     import time
 
     ends = ["run.finish()", "import os; os.kill(os.getpid(), 9)", "run.finish()"]
-    start_ranks(db_path, "{'name': 'r', 'resume': 'allow'}", ends)
+    start_ranks(db_path, "{'name': 'r', 'resume': 'allow'}", ends, RANK="{}")
     deadline = time.monotonic() + 60
     while server.get("/api/runs/1")["state"] != "failed":
         assert time.monotonic() < deadline, "the server does not notice"

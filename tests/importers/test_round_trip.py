@@ -28,6 +28,7 @@ from trackai.importers.loader import load_runs
 from trackai.importers.receipt import Receipt
 from trackai.store.catalogue.files import blob_path
 from trackai.store.engine.database import Database
+from trackai.store.engine.sql import VALUE
 from trackai.structs.exchange import Block, RunHead, WriterHead
 
 EXPORT = Path(__file__).parents[1] / "data" / "neptune" / "export"
@@ -72,7 +73,7 @@ def points(path: Path, *, with_kind: bool = True) -> list[tuple[Any, ...]]:
         f"""
         SELECT runs.uid, runs.slug, projects.name, path, axis,
                {"kind" if with_kind else "''"}, writers.uid, writers.attempt,
-               typeof(step), step, metrics.timestamp, typeof(value), value
+               typeof(step), step, metrics.timestamp, typeof({VALUE}), {VALUE}
         FROM metrics
         JOIN series ON series.id = series_id
         JOIN runs ON runs.id = series.run_id

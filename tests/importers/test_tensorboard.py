@@ -345,7 +345,7 @@ def test_killed_and_done_again(
         class Quiet:
             def share(self, done, total, unit): ...
 
-        loader._POINTS_PER_TRANSACTION = 3
+        loader._POINTS_TOGETHER = 3
 
         async def work():
             db, receipt = Database(Path(os.environ["TRACKAI_DB_PATH"])), Receipt("", "")
@@ -368,3 +368,112 @@ def test_killed_and_done_again(
     trackai("import", "tensorboard", logdir, code=4)
     assert ask(EVERYTHING) == expected[0]
     assert ask("SELECT name, state, finished_at FROM runs ORDER BY name") == expected[1]
+
+
+# Also what torch.utils.tensorboard writes for the same arguments.
+RESTARTS = """
+    import sys
+    from tensorboardX import SummaryWriter
+
+    def write(purge_step, loss, steps, accuracies, name):
+        writer = SummaryWriter(sys.argv[1], purge_step=purge_step, filename_suffix=name)
+        for step in steps:
+            writer.add_scalar("loss", loss, step, walltime=TIME)
+        for step, value in accuracies:
+            writer.add_scalar("accuracy", value, step, walltime=TIME)
+        writer.add_text("note", name, steps[0], walltime=TIME)
+        writer.close()
+
+    write(None, 1.0, range(0, 151, 10), [(50, 0.5), (100, 0.75), (150, 0.96875)], ".1")
+    write(110, 0.5, range(110, 201, 10), [(200, 0.875)], ".2")
+    write(160, 0.25, range(160, 301, 10), [(300, 0.8125)], ".3")
+"""
+
+
+@pytest.mark.parametrize("time", ["None", "4e9"], ids=["one after another", "overlapping"])
+def test_purged_points_are_superseded(
+    tmp_path: Path, trackai: Trackai, ask: Ask, time: str
+) -> None:
+    """A series without points after the restart is cut off, too, as in TensorBoard."""
+    logs = tmp_path / "logs"
+    write(RESTARTS.replace("TIME", time), logs / "run")
+    accumulated = """
+        import json, sys
+        from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+        events = EventAccumulator(sys.argv[1]).Reload()
+        print(json.dumps({tag: [(event.step, event.value) for event in events.Scalars(tag)]
+                          for tag in events.Tags()["scalars"]}))
+    """
+    process = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(accumulated), logs / "run"],
+        capture_output=True, text=True, check=True, timeout=100,
+    )  # fmt: skip
+    expected = {
+        tag: [tuple(point) for point in points]
+        for tag, points in json.loads(process.stdout).items()
+    }
+    receipt = trackai("import", "tensorboard", logs, "--json").json
+    assert [remark["problem"].partition(":")[0] for remark in receipt["remarks"]] == [
+        "restarted at step 110",
+        "restarted at step 160",
+    ]
+    curve = "SELECT step, value FROM points WHERE metric = ? ORDER BY step"
+    for metric in ("loss", "accuracy"):
+        assert ask(curve, metric) == expected[metric]
+    assert ask(curve, "accuracy") == [(50, 0.5), (100, 0.75), (300, 0.8125)]
+    assert ask("SELECT max_value, points FROM series WHERE path = 'accuracy'") == [(0.8125, 3)]
+    assert ask("SELECT COUNT(*) FROM metrics") == [(16 + 3 + 10 + 1 + 15 + 1 + 3,)]
+    everything = ask(EVERYTHING), ask("SELECT * FROM attempts")
+    assert trackai("import", "tensorboard", logs, "--json").json["stored"] == 0
+    assert (ask(EVERYTHING), ask("SELECT * FROM attempts")) == everything
+
+
+def test_purged_points_stay_superseded_in_a_copy(
+    tmp_path: Path, trackai: Trackai, ask: Ask
+) -> None:
+    write(RESTARTS.replace("TIME", "None"), tmp_path / "logs" / "run")
+    trackai("import", "tensorboard", tmp_path / "logs")
+    figures = "SELECT path, points, min_value, max_value, last_step FROM series ORDER BY path"
+    expected = ask(figures)
+    trackai("export", "--all", "-o", tmp_path / "all.jsonl")
+    copies = tmp_path / "from_file.db", tmp_path / "merged.db"
+    trackai("import", "jsonl", tmp_path / "all.jsonl", "--db", copies[0])
+    trackai("merge", copies[0], "--db", copies[1])
+    for copy in copies:
+        assert trackai("sql", "--json", "--db", copy, figures).json["rows"] == [
+            list(row) for row in expected
+        ]
+
+
+def test_a_restart_within_a_file(tmp_path: Path, trackai: Trackai, ask: Ask) -> None:
+    """The first START event has nothing to purge; the second one purges what precedes it."""
+    script = """
+        import sys
+        from tensorboard.compat.proto.event_pb2 import Event, SessionLog
+        from tensorboard.compat.proto.summary_pb2 import Summary
+        from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+        def start(step):
+            log = SessionLog(status=SessionLog.START)
+            writer.add_event(Event(wall_time=1000.0 + step, step=step, session_log=log))
+
+        def log(tag, step, value):
+            summary = Summary(value=[Summary.Value(tag=tag, simple_value=value)])
+            writer.add_event(Event(wall_time=1000.0 + step, step=step, summary=summary))
+
+        writer = EventFileWriter(sys.argv[1])
+        start(0)
+        for step in range(10):
+            log("a", step, 1.0)
+        log("b", 8, 1.0)
+        start(5)
+        start(4)
+        for step in range(4, 6):
+            log("a", step, 2.0)
+        writer.close()
+    """
+    write(script, tmp_path / "logs")
+    trackai("import", "tensorboard", tmp_path / "logs")
+    curve = [("a", step, 1.0) for step in range(4)] + [("a", 4, 2.0), ("a", 5, 2.0)]
+    assert ask("SELECT metric, step, value FROM points ORDER BY metric, step") == curve
+    assert ask("SELECT count(*), max(attempt) FROM logged_points") == [(13, 2)]

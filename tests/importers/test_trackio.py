@@ -135,7 +135,10 @@ def test_runs_and_their_files(written: Path, trackai: Trackai, ask: Ask, db_path
         ("myproj", "plain", None, "completed"),
         ("other", "plain", None, "completed"),
     ]  # fmt: skip
-    assert [(key, json.loads(value)) for key, value in ask("SELECT key, value FROM configs")] == [
+    assert [
+        (key, json.loads(value))
+        for key, value in ask("SELECT key, value FROM configs ORDER BY key")
+    ] == [
         ("lr", 0.1),
         ("none", None),
         ("opt/betas", [0.9, 0.999]),
@@ -191,6 +194,13 @@ def test_a_run_that_goes_on(tmp_path: Path, trackai: Trackai, ask: Ask) -> None:
         )
     assert ask("SELECT step, value FROM metrics") == [(step, step / 4) for step in range(12)]
     assert ask("SELECT COUNT(*), max(finished_at) >= max(updated_at) FROM runs") == [(1, 1)]
+    # When it goes on, trackio replaces the time at which it began: the first point tells.
+    trackai("import", "trackio", tmp_path / "folder", "--db", tmp_path / "late.db")
+    times = "SELECT created_at FROM runs"
+    [[created]] = trackai("sql", "--json", "--db", tmp_path / "late.db", times).json["rows"]
+    [(began,)] = ask(times)
+    [(first,)] = ask("SELECT min(timestamp) FROM metrics")
+    assert began <= created <= first
 
 
 def test_before_runs_had_ids(written: Path, tmp_path: Path, trackai: Trackai, ask: Ask) -> None:

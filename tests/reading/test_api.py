@@ -147,7 +147,9 @@ def test_of_a_step_logged_twice_a_frame_has_the_latest_value(db_path: Path) -> N
 def test_arrow(api: trackai.Api) -> None:
     history = api.run(1).history(["flag", "odd name/%", "text", "gpu"])
     table = history.to_arrow()
-    assert table.column_names == ["metric", "step", "timestamp", "value", "text"]
+    assert table.column_names == [
+        "metric", "step", "timestamp", "value", "text", "step_int", "value_int",
+    ]  # fmt: skip
     rows = table.to_pylist()
     assert [row["metric"] for row in rows] == ["flag", "odd name/%", "odd name/%", "text", "gpu"]
     assert [row["step"] for row in rows] == [0.5, 0.5, 1.0, 0.5, None]
@@ -158,6 +160,51 @@ def test_arrow(api: trackai.Api) -> None:
         time for curve in history.values() for time in curve.timestamps
     ]
     assert trackai.reading.history.History({}).to_arrow().column_names == table.column_names
+
+
+def test_large_integers_are_exact(db_path: Path, server: Server) -> None:
+    big, flag = 2**53 + 1, [True, False]
+    with trackai.init(project="p") as run:
+        for step, number in ((big, big), (big + 1, -(2**63)), (big + 2, 3)):
+            run.log({"big": number, "mixed": number, "loss": 0.5, "text": "x"}, step=step)
+        run.log({"mixed": 0.5, "loss": 1.5, "flag": True}, step=big + 3)
+        run.log({"loss": 1.0, "nan": math.nan}, step=0)
+        run.log({"nan": big, "flag": False}, step=1)
+    for api in (trackai.Api(), trackai.Api(server.url)):
+        history = api.run(run.id).history()
+        assert history["big"].values == [big, -(2**63), 3]
+        assert history["mixed"].values == [big, -(2**63), 3, 0.5]
+        frame = history.to_pandas()
+        steps = [0, 1, big, big + 1, big + 2, big + 3]
+        assert frame.index.tolist() == steps
+        assert frame["big"].dtype == "Int64"
+        assert frame["big"].isna().tolist() == [True, True, False, False, False, True]
+        assert frame["big"].dropna().tolist() == [big, -(2**63), 3]
+        assert frame["flag"].dtype == "boolean"
+        assert sorted(frame["flag"].dropna()) == sorted(flag)
+        assert frame["mixed"].dropna().tolist() == [big, -(2**63), 3, 0.5]
+        assert frame["nan"].dropna().tolist() == [big]
+        assert frame["loss"].dtype == "float64"
+        alone = api.run(run.id).history("big").to_pandas()
+        assert (alone["big"].dtype, alone.index.dtype) == ("int64", "int64")
+        arrow = history.to_arrow().to_pylist()
+        rows = [(row["step_int"], row["value_int"]) for row in arrow if row["metric"] == "mixed"]
+        assert rows == [(big, big), (big + 1, -(2**63)), (big + 2, 3), (big + 3, None)]
+        assert {row["value_int"] for row in arrow if row["metric"] == "text"} == {None}
+        times = history.to_pandas(index="time")
+        assert times["big"].dropna().tolist() == [big, -(2**63), 3]
+
+
+def test_large_integer_steps_beside_fractions_are_exact(db_path: Path) -> None:
+    big = 2**53 + 1
+    with trackai.init(project="p") as run:
+        run.log({"x": 1}, step=big)
+        run.log({"y": 2}, step=0.5)
+        run.log({"x": 3, "y": 4}, step=big + 1)
+    frame = trackai.Api().run(run.id).history().to_pandas()
+    assert frame.index.tolist() == [0.5, big, big + 1]
+    assert frame["x"].dtype == "Int64"
+    assert frame["x"].dropna().to_dict() == {big: 1, big + 1: 3}
 
 
 def test_scripts_for_trackio(api: trackai.Api) -> None:

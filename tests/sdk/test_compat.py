@@ -65,7 +65,7 @@ def test_a_script_for_wandb(db_path: Path, tmp_path: Path, run_python: RunPython
         """
     )
     ignored = [line for line in ran.stderr.splitlines() if "ignored" in line]
-    assert len(ignored) == 6, ran.stderr  # one each for five arguments and watch()
+    assert len(ignored) == 5, ran.stderr  # one each for four arguments and watch()
     assert "Low accuracy" in ran.stderr
     assert query(db_path, "SELECT name, state, notes FROM runs") == [
         ("base", "completed", "first try")
@@ -293,7 +293,7 @@ def test_errors_name_the_argument_and_store_nothing(db_path: Path, tmp_path: Pat
     assert not db_path.exists()
     with pytest.raises(NoActiveRunError):
         trackai.save("*")
-    with trackai.init(project="p") as run:
+    with trackai.init(project="p", strict=True) as run:
         with pytest.raises(InvalidInputError, match="no file matches"):
             trackai.save(tmp_path / "*.nothing")
         with pytest.raises(InvalidInputError, match="'empty' has no files"):

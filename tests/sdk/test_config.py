@@ -8,12 +8,28 @@ import json
 import math
 import pickle
 import sqlite3
+from argparse import Namespace
+from array import array
+from collections import UserDict, UserList, UserString, deque
 from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from enum import Enum
+from fractions import Fraction
+from functools import partial
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 
+import attrs
+import ml_collections
+import ml_dtypes
+import msgspec
 import numpy as np
+import pandas as pd
+import pydantic
 import pytest
+from omegaconf import OmegaConf
 
 import trackai
 
@@ -92,12 +108,13 @@ def test_values_that_json_cannot_express_become_text(db_path: Path) -> None:
     assert values["set"] == [1, 2]
     assert values["np"] == 0.5
     assert values["path"] == "x"
-    assert values["data"] == {"lr": 0.1}
+    assert values["data/lr"] == 0.1
     assert values["empty"] == {}
     assert values["7"] == "number"
     assert values["inner/deep"][0] == "Infinity"
-    assert "function" in values["function"]
-    assert values["circle/self/a"] == 1
+    assert values["function"] == f"{__name__}.test_changes_of_the_configuration_are_stored"
+    assert values["circle/a"] == 1
+    assert values["circle/self"] == "{'a': 1, 'self': {...}}"
     assert values["bad"] == "'\\ud800'"
     assert len([key for key in values if not key.startswith("circle")]) == len(config) - 1
 
@@ -135,3 +152,153 @@ def test_the_configuration_without_an_active_run(db_path: Path) -> None:
     run.finish()
     with pytest.raises(trackai.NoActiveRunError):
         run.config["a"] = 1
+
+
+@attrs.define
+class Schedule:
+    warmup: int
+    parts: list[Optimizer]
+
+
+class Point(NamedTuple):
+    x: int
+    y: float
+
+
+class Record(msgspec.Struct):
+    lr: float
+
+
+class Model(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(extra="allow")
+    lr: float
+    key: pydantic.SecretStr = pydantic.SecretStr("secret")
+
+
+@dataclass(slots=True)
+class Slotted:
+    depth: int
+    optimizer: Optimizer
+
+
+class OldSlots:
+    __slots__ = ("lr", "unset")
+
+    def __init__(self) -> None:
+        self.lr = 0.1
+
+
+class Phase(Enum):
+    TEST = "test"
+    PAIR = (1, 2)
+
+
+class Plain:
+    pass
+
+
+def placeholder() -> ml_collections.ConfigDict:
+    config = ml_collections.ConfigDict({"lr": 0.1, "opt": {"b": 1}})
+    config.todo = ml_collections.config_dict.required_placeholder(int)
+    config.twice = config.get_ref("lr") * 2
+    return config
+
+
+OMEGA = OmegaConf.create(
+    {
+        "lr": 0.1, "double": "${lr}", "todo": "???", "wrong": "${nothing}", "none": None,
+        "layers": [64, "${lr}", "???"], "deep": {"up": "${..lr}"},
+    }
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (Namespace(lr=0.1, opt=SimpleNamespace(b=[1])), {"lr": 0.1, "opt": {"b": [1]}}),
+        (UserDict({"a": UserList([1, UserString("s")])}), {"a": [1, "s"]}),
+        (deque([1, 2]), [1, 2]),
+        (range(3), [0, 1, 2]),
+        ({"a": 1}.keys(), ["a"]),
+        ({"a": 1}.values(), [1]),
+        (array("i", [1, 2]), [1, 2]),
+        (Optimizer(0.1), {"lr": 0.1}),
+        (Slotted(3, Optimizer(0.1)), {"depth": 3, "optimizer": {"lr": 0.1}}),
+        (Schedule(5, [Optimizer(0.1)]), {"warmup": 5, "parts": [{"lr": 0.1}]}),
+        (Point(1, 0.5), {"x": 1, "y": 0.5}),
+        ([Point(1, 0.5)], [{"x": 1, "y": 0.5}]),
+        (Record(0.1), {"lr": 0.1}),
+        (Model(lr=0.1, more=1), {"lr": 0.1, "key": "SecretStr('**********')", "more": 1}),  # type: ignore[call-arg]
+        (Phase.TEST, "test"),
+        (Phase.PAIR, "PAIR"),
+        ({Phase.TEST: 1}, {"test": 1}),
+        ({1: "a", "1": "b", None: 2, (1, 2): 3}, {"1": "a", "'1'": "b", "None": 2, "(1, 2)": 3}),
+        (partial(Optimizer, lr=Phase.TEST), f"functools.partial({__name__}.Optimizer, lr='test')"),  # type: ignore[arg-type]
+        (math.pow, "math.pow"),
+        (len, "len"),
+        (Optimizer, f"{__name__}.Optimizer"),
+        (Optimizer.__repr__, f"{__name__}.Optimizer.__repr__"),
+        (list[int], "list[int]"),
+        (Plain(), f"<{__name__}.Plain object>"),
+        (Decimal("0.10"), "0.10"),
+        (Fraction(1, 3), "1/3"),
+        (np.datetime64("2026-01-02", "ns"), "2026-01-02T00:00:00"),
+        (pd.Timestamp("2026-01-02", tz="UTC"), "2026-01-02T00:00:00+00:00"),
+        (timedelta(seconds=90), "PT90S"),
+        (np.ma.masked, None),
+        (np.ma.array([1, 2], mask=[True, False]), [None, 2]),
+        (pd.Series([1, None], dtype="Int64"), [1, None]),
+        (pd.NA, None),
+        (np.array([1.5], ml_dtypes.bfloat16), [1.5]),
+        (ml_dtypes.bfloat16(1.5), 1.5),
+        (np.float16(0.5), 0.5),
+        ("a\0b", "a\0b"),
+        (placeholder(), {"lr": 0.1, "opt": {"b": 1}, "todo": None, "twice": 0.2}),
+        (
+            OMEGA,
+            {
+                "lr": 0.1, "double": 0.1, "todo": "???", "wrong": "${nothing}", "none": None,
+                "layers": [64, 0.1, "???"], "deep": {"up": 0.1},
+            },
+        ),
+    ],
+)  # fmt: skip
+def test_objects_keep_their_structure(db_path: Path, value: Any, expected: Any) -> None:
+    with trackai.init(project="p", config={"nested": value}) as run:
+        if isinstance(expected, dict) and "lr" in expected:
+            assert run.config["nested/lr"] == 0.1
+    assert trackai.Api().run("latest").config == {"nested": expected}
+    if isinstance(expected, dict) and not isinstance(value, dict):
+        with trackai.init(project="p", config=value) as run:
+            run.config.update(value)
+        assert trackai.Api().run("latest").config == expected
+
+
+def test_an_object_with_slots_is_a_configuration(db_path: Path) -> None:
+    with trackai.init(project="p", config=OldSlots()):
+        pass
+    assert stored(db_path) == {"lr": 0.1}
+
+
+def test_mappings_that_contain_themselves(db_path: Path) -> None:
+    knot: dict[str, Any] = {}
+    knot |= {"a": knot, "b": knot, "c": [knot], "lr": 1}
+    with trackai.init(project="p", config={"knot": knot}) as run:
+        run.config.update(knot)
+    values = stored(db_path)
+    assert values["lr"] == values["knot/lr"] == 1
+    assert len(values) < 20
+
+
+def test_keys_that_cannot_be_stored_are_left_out(
+    db_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = {"lr": 0.1, "": 1, "a\0b": 2, "n" * 2000: 3, "opt/b": 4, "opt": {"b": 5, "": 6}}
+    with trackai.init(project="p", config=config):
+        pass
+    assert stored(db_path) == {"lr": 0.1, "opt/b": 4, "opt/": 6}
+    assert "config key '': must not be empty; left out" in caplog.text
+    assert r"config key 'a\x00b': must not contain the character U+0000" in caplog.text
+    assert "config key 'opt/b': two values have this key" in caplog.text
+    with pytest.raises(trackai.InvalidInputError, match="config key ''"):
+        trackai.init(project="p", config=config, strict=True)

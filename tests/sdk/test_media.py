@@ -194,7 +194,7 @@ def test_histograms_are_a_series(db_path: Path) -> None:
         (lambda: trackai.Histogram(), InvalidInputError),
         (lambda: trackai.Histogram([1], np_histogram=([1], [0, 1])), InvalidInputError),
         (lambda: trackai.Histogram(np_histogram=([1], [0])), InvalidInputError),
-        (lambda: trackai.Markdown(1), TypeError),  # type: ignore[arg-type]
+        (lambda: trackai.Markdown(1), TypeError),
     ],
 )
 def test_invalid_media_are_refused_at_once(make: Callable[[], Any], error: type[Exception]) -> None:
@@ -208,7 +208,7 @@ def test_a_call_with_invalid_media_stores_nothing(db_path: Path, tmp_path: Path)
     image = trackai.Image(np.zeros((2, 2)))
     video = trackai.Video(gone)
     gone.unlink()
-    with trackai.init(project="p"):
+    with trackai.init(project="p", strict=True):
         with pytest.raises(TypeError, match="system metric 'image'"):
             trackai.log_system({"load": 1.0, "image": image})
         with pytest.raises(InvalidInputError, match="gone"):

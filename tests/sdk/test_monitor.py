@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
 import sys
+import threading
+import time
 from contextlib import closing
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+import psutil
+import pytest
+
 import trackai
+from trackai.sdk.monitor import busy_share, machine_meter
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Callable
     from pathlib import Path
-
-    import pytest
 
 # A fake of NVIDIA's library with three GPUs; the last one has no temperature.
 NVML = """
@@ -50,6 +55,60 @@ def test_the_load_of_the_machine(db_path: Path) -> None:
     assert 0 < logged["process/memory"][1] < logged["memory/used"][1] < logged["memory/total"][1]
     assert logged["disk/write_mb_per_sec"][1] >= 0
     assert logged["network/sent_mb_per_sec"][1] >= 0
+
+
+def test_no_reading_of_the_processor_is_meaningless(db_path: Path) -> None:
+    read = machine_meter()
+    readings: list[dict[str, float]] = []
+    for _ in range(4):
+        # A thread that has read nothing before, as anyio's after a pause of ten seconds.
+        thread = threading.Thread(target=lambda: readings.append(read()))
+        thread.start()
+        thread.join()
+        until = time.process_time() + 0.2
+        while time.process_time() < until:
+            pass
+    assert len(readings) == 4
+    assert all(0 < reading["cpu/utilization"] <= 100 for reading in readings[1:])
+
+
+def test_the_first_reading_is_complete_and_not_zero_under_load(db_path: Path) -> None:
+    load = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        with trackai.init(project="p", auto_log_cpu=True, cpu_log_interval=600) as run:
+            while "network/recv_mb_per_sec" not in system_metrics(db_path):
+                run.log({"loss": 1.0})
+                time.sleep(0.05)
+    finally:
+        load.kill()
+        load.wait()
+    logged = system_metrics(db_path)
+    assert len(logged) == 9
+    assert {points for points, _ in logged.values()} == {1}
+    assert 0 < logged["cpu/utilization"][1] <= 100
+
+
+def test_the_share_of_time_that_the_processors_worked() -> None:
+    before = {"user": 10.0, "guest": 5.0, "idle": 20.0, "iowait": 1.0}
+    after = {"user": 11.0, "guest": 6.0, "idle": 22.0, "iowait": 2.0}
+    assert busy_share(before, after) == 0.25
+    assert busy_share(before, before) is None
+    assert busy_share(before, {**after, "iowait": 0.0}) == pytest.approx(1 / 3)
+    assert busy_share({"user": 1.0, "idle": 5.0}, {"user": 2.0, "idle": 5.0}) == 1
+
+
+def test_a_removed_disk_has_no_negative_traffic(monkeypatch: pytest.MonkeyPatch) -> None:
+    totals = iter([5 << 20, 1 << 20, 3 << 20])
+
+    def counters() -> SimpleNamespace:
+        total = next(totals)
+        return SimpleNamespace(read_bytes=total, write_bytes=total)
+
+    monkeypatch.setattr(psutil, "disk_io_counters", counters)
+    monkeypatch.setattr(psutil, "net_io_counters", lambda: None)
+    read = machine_meter()
+    assert read()["disk/read_mb_per_sec"] == 0
+    assert read()["disk/write_mb_per_sec"] > 0
 
 
 def test_the_load_of_the_gpus_that_the_process_sees(

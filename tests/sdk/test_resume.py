@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import trackai
 from trackai.errors import InvalidInputError
+from trackai.store.points import reads
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -117,3 +119,35 @@ def test_a_run_whose_steps_are_too_large_is_not_resumed(
     with pytest.raises(InvalidInputError, match="start a new run"):
         trackai.init(project="p", name="r", resume="must")
     assert trackai.Api().run(1).state == "completed"
+
+
+def test_a_long_run_is_resumed_in_short_transactions(
+    db_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[int] = []
+    pages = reads.pages
+
+    async def counting(*args: Any, **bounds: Any) -> Any:
+        async for rows in pages(*args, **bounds):
+            counted.append(len(rows))
+            yield rows
+
+    monkeypatch.setattr(reads, "pages", counting)
+    for start, sign in ((0, 1), (20_000, -1)):
+        with trackai.init(project="p", name="r", id="r", resume="allow") as run:
+            for step in range(start, 30_000):
+                run.log({"loss": sign * step / 2, "again": sign * step}, step=step)
+    # Of 40 000 points before the resume, those that fill no bucket of the rollups.
+    assert sum(counted) < 2_000
+    with closing(sqlite3.connect(db_path)) as connection:
+        assert connection.execute(
+            """
+            SELECT path, points, first_step, last_step, last_value, min_value, min_step,
+                   max_value, max_step, sum
+            FROM series ORDER BY path DESC
+            """
+        ).fetchall() == [
+            (path, 30_000, 0, 29_999, -29_999 * by, -29_999 * by, 29_999, 19_999 * by, 19_999,
+             (sum(range(20_000)) - sum(range(20_000, 30_000))) * by)
+            for path, by in (("loss", 0.5), ("again", 1))
+        ]  # fmt: skip

@@ -16,7 +16,15 @@ from hypothesis import strategies as st
 
 from trackai.store.catalogue import projects, runs, writers
 from trackai.store.engine.database import Database
-from trackai.store.points import bucketing, lineage, metrics, reads, rollups, series
+from trackai.store.points import (
+    bucketing,
+    large_values,
+    lineage,
+    metrics,
+    reads,
+    rollups,
+    series,
+)
 from trackai.store.upkeep import garbage
 from trackai.structs.points import Column
 
@@ -81,10 +89,11 @@ def with_numbers_only(action: Any) -> Any:
 
 
 def make_small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let short series have rollups, with few points in each bucket."""
+    """Let short series have rollups, with few points in each bucket, and few values be small."""
     monkeypatch.setattr(bucketing, "SHORTEST", SHORTEST)
     monkeypatch.setattr(rollups, "_POINTS", _POINTS)
     monkeypatch.setattr(rollups, "_CHUNK", _CHUNK)
+    monkeypatch.setattr(large_values, "LONGEST", 1)
 
 
 @asynccontextmanager
@@ -197,9 +206,11 @@ class Family:
         await refresh_all(self.db)
         async with self.db.write() as conn:
             for metric in await series.list_of_run(conn, self.ids["root"]):
-                await conn.execute(
-                    "DELETE FROM metrics WHERE series_id = ? AND timestamp % 3 = 0", (metric.id,)
-                )
+                for table in ("metrics", "large_values"):
+                    await conn.execute(
+                        f"DELETE FROM {table} WHERE series_id = ? AND timestamp % 3 = 0",
+                        (metric.id,),
+                    )
                 await metrics.recount(conn, metric)
             await rollups.start_over(conn, self.ids["root"])
 

@@ -14,6 +14,7 @@ from tests.store import histories
 from trackai.store.charts import charts, group_charts
 from trackai.store.charts.group_charts import Band, Member
 from trackai.store.charts.smoothing import Smoothing
+from trackai.store.charts.training_time import TrainingTime
 
 if TYPE_CHECKING:
     from trackai.structs.points import PointRow
@@ -82,7 +83,7 @@ async def test_figures_are_over_the_runs(
                 both = [await family.segments(conn, name) for name in family.ids]
                 series = [segments for segments in both if segments is not None]
                 points = [await histories.rows(conn, segments) for segments in series]
-                members = [Member(0, 0, segments) for segments in series]
+                members = [Member(0, TrainingTime(0), segments) for segments in series]
                 for count_ in (count, 10_000):
                     read = await group_charts.read(
                         conn, members, count_, step_min=low, step_max=high,
@@ -94,8 +95,8 @@ async def test_figures_are_over_the_runs(
                             assert read[0].raw
                 for segments, alone in zip(series, points, strict=True):
                     read = await group_charts.read(
-                        conn, [Member(7, 0, segments)], count, step_min=low, step_max=high,
-                        smooth=Smoothing(0.5, over_time=False),
+                        conn, [Member(7, TrainingTime(0), segments)], count,
+                        step_min=low, step_max=high, smooth=Smoothing(0.5, over_time=False),
                     )  # fmt: skip
                     _check(read[7], [alone], low, high, count)
                     # Each run is smoothed by itself.

@@ -14,7 +14,16 @@ from hypothesis import strategies as st
 
 from trackai.store.catalogue import projects, runs, writers
 from trackai.store.engine.database import Database
-from trackai.store.points import duplicates, metrics, reads, series
+from trackai.store.engine.sql import LAST_VALUE
+from trackai.store.points import (
+    bucketing,
+    duplicates,
+    large_values,
+    metrics,
+    reads,
+    rollups,
+    series,
+)
 from trackai.store.points.lineage import Segment
 from trackai.store.upkeep import checks, garbage
 from trackai.structs.points import Column
@@ -97,24 +106,53 @@ def visible(logged: Logged) -> list[tuple[Any, int, Any]]:
     return [(step, time, value) for step, time, _, value in rows]
 
 
-@given(batches=st.lists(batch, min_size=1, max_size=6), axis=st.sampled_from(["step", "time"]))
-@example(batches=[(1, 0, [(0, 0, False)]), (2, 0, [(0, 1, -1)])], axis="step")
-@example(batches=[(2, 0, [(1, 0, True)]), (1, 0, [(0, 1, "")])], axis="step")
-@example(batches=[(1, 0, [(0, 0, True)]), (1, 0, [(0, 0, 0.5), (1, 0, 2)])], axis="step")
-@example(batches=[(1, 0, [(n, 0, n)]) for n in range(9)] + [(2, 1, [(4.5, 3, 0)])], axis="step")
-@example(batches=[(1, 0, [(0, 0, "")]), (1, 0, [(0, 0, 1)])], axis="step")
-@example(batches=[(2, 0, [(0, 0, "")]), (1, 0, [(0, 0, 0.5)])], axis="step")
+@given(
+    batches=st.lists(batch, min_size=1, max_size=6),
+    axis=st.sampled_from(["step", "time"]),
+    rolled_up=st.booleans(),
+)
+@example(
+    batches=[(1, 0, [(0, 0, False)]), (2, 0, [(0, 1, -1)])],
+    axis="step",
+    rolled_up=True,
+)
+@example(
+    batches=[(2, 0, [(1, 0, True)]), (1, 0, [(0, 1, "")])],
+    axis="step",
+    rolled_up=True,
+)
+@example(
+    batches=[(1, 0, [(0, 0, True)]), (1, 0, [(0, 0, 0.5), (1, 0, 2)])], axis="step", rolled_up=True
+)
+@example(
+    batches=[(1, 0, [(n, 0, n)]) for n in range(9)] + [(2, 1, [(4.5, 3, 0)])],
+    axis="step",
+    rolled_up=True,
+)
+@example(
+    batches=[(1, 0, [(0, 0, "")]), (1, 0, [(0, 0, 1)])],
+    axis="step",
+    rolled_up=True,
+)
+@example(
+    batches=[(2, 0, [(0, 0, "")]), (1, 0, [(0, 0, 0.5)])],
+    axis="step",
+    rolled_up=True,
+)
 @settings(max_examples=150)
 def test_figures_are_those_of_the_visible_rows(
-    portal: BlockingPortal, shared: Database, batches: Batches, axis: Axis
+    portal: BlockingPortal, shared: Database, batches: Batches, axis: Axis, rolled_up: bool
 ) -> None:
     with suppress(RolledBackError), pytest.MonkeyPatch.context() as patch:
         patch.setattr(reads, "_PAGE", 3)  # recounting takes several pages
         patch.setattr(duplicates, "_PAGE", 2)
-        portal.call(check, shared, batches, axis)
+        patch.setattr(bucketing, "SHORTEST", 2)
+        patch.setattr(rollups, "_POINTS", 2)
+        patch.setattr(large_values, "LONGEST", 1)
+        portal.call(check, shared, batches, axis, rolled_up)
 
 
-async def check(db: Database, batches: Batches, axis: Axis) -> None:
+async def check(db: Database, batches: Batches, axis: Axis, rolled_up: bool) -> None:
     logged: Logged = {}
     sent: set[str] = set()
     async with db.write() as conn:
@@ -132,12 +170,16 @@ async def check(db: Database, batches: Batches, axis: Axis) -> None:
             for key, value in zip(keys, column.values, strict=True):
                 move_apart(logged, key, value, axis)
             await metrics.append(conn, run_id, writer_id, [column])
+            while rolled_up and (series_id := await rollups.next_stale(conn)) is not None:
+                await rollups.refresh(conn, series_id)
         [metric] = await series.find(conn, run_id, "m")
         segments = [Segment(metric, None)]
         rows = await reads.read(conn, segments, limit=1000)
         all_rows = await reads.read(conn, segments, limit=1000, attempt="all")
         figures = await conn.execute_fetchall(
-            f"SELECT {', '.join(FIGURES)} FROM series WHERE id = ?", (metric.id,)
+            f"SELECT {', '.join(FIGURES).replace('last_value', LAST_VALUE)} FROM series"
+            " WHERE id = ?",
+            (metric.id,),
         )
         [figures_row] = [dict(zip(FIGURES, row, strict=True)) for row in figures]
         compare(metric, rows, len(all_rows), figures_row, logged, sent)

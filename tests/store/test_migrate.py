@@ -103,6 +103,9 @@ async def test_a_schema_that_is_not_ours_is_refused(
     assert [path.name for path in db.path.parent.iterdir() if path.is_file()] == [db.path.name]
 
 
+LARGE = "large " * 1000
+
+
 def make_older_database(path: Path, version: int) -> None:
     """Create a database with that schema version, and a run with one point."""
     path.parent.mkdir(exist_ok=True)
@@ -123,6 +126,7 @@ def make_older_database(path: Path, version: int) -> None:
         "INSERT INTO configs (run_id, key, value) VALUES (1, 'lr', '0.5')",
         "INSERT INTO series (run_id, path, axis, kind) VALUES (1, 'x', 'step', 'text')",
         "INSERT INTO metrics VALUES (1, 0, 1, 'hello', 1)",
+        f"INSERT INTO metrics VALUES (1, 1, 1, '{LARGE}', 1)",
     ):
         connection.execute(statement)
     connection.commit()
@@ -139,8 +143,8 @@ async def test_an_older_database_is_brought_up_to_date(db_path: Path, version: i
     assert schema(db_path) == schema(db_path.with_name("fresh.db"))
     connection = sqlite3.connect(db_path)
     assert connection.execute("SELECT run, metric, value FROM points").fetchall() == [
-        ("r", "x", "hello")
-    ]
+        ("r", "x", "hello"), ("r", "x", LARGE),
+    ]  # fmt: skip
     assert connection.execute("SELECT comparable FROM configs").fetchall() == [(0.5,)]
     connection.close()
 

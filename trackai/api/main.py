@@ -29,6 +29,7 @@ from trackai.api.security import SecurityMiddleware
 from trackai.api.sessions import Sessions
 from trackai.dashboard import Assets
 from trackai.errors import StoreError, TrackAIError
+from trackai.importers import leftovers
 from trackai.ingest.intake import Intake
 from trackai.ingest.recovery import recover
 from trackai.settings import Settings
@@ -117,7 +118,7 @@ async def _maintain(db: Database) -> None:
 
     A server that may only read the database leaves this to others.
     """
-    last_warning = ""
+    last_warning, is_first = "", True
     while True:
         if db.is_read_only:
             await anyio.sleep(_MAINTENANCE_SECONDS)
@@ -125,13 +126,16 @@ async def _maintain(db: Database) -> None:
         try:
             await recover(db)
             if not db.collecting.locked():  # a deletion may be collecting, and take long
-                await garbage.collect(db)
+                freed = await garbage.collect(db)
+                if freed or is_first:  # a deletion may have been interrupted
+                    await leftovers.remove(db)
             await _update_rollups(db)
             await db.checkpoint()
         except (StoreError, OSError) as error:
             if str(error) != last_warning:
                 logger.warning("%s", error)
             last_warning = str(error)
+        is_first = False
         await anyio.sleep(_MAINTENANCE_SECONDS)
 
 

@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match, Route
 
+from trackai import dashboard
 from trackai.errors import (
     ConflictError,
     InvalidInputError,
@@ -90,7 +91,15 @@ async def http_error(request: Request, error: Exception) -> Response:
     headers = dict(error.headers or {})
     if error.status_code == 405:  # Starlette lists the methods of only one route of the path
         headers["Allow"] = ", ".join(sorted(_methods(request)))
+    is_api = request.url.path.startswith("/api/")
+    if error.status_code == 404 and not is_api and accepts_html(request):
+        return dashboard.not_found()
     return JSONResponse({"detail": error.detail}, error.status_code, headers)
+
+
+def accepts_html(request: Request) -> bool:
+    """Whether a browser requests a page, not a program the API."""
+    return "text/html" in request.headers.get("accept", "")
 
 
 def _methods(request: Request) -> set[str]:

@@ -14,7 +14,7 @@ import msgspec
 from trackai.cli.database import db_option, with_database
 from trackai.cli.output import human_bytes, json_option, pluralize, print_json
 from trackai.cli.progress import ProgressLine
-from trackai.errors import ConflictError
+from trackai.errors import ConflictError, StoreDamagedError
 from trackai.settings import Settings
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def backup(file: Path, db: str | None, as_json: bool) -> None:
 
     Works while runs are being logged: the copy is consistent, and contains everything that was
     logged before. The files of runs (images, artifacts) are copied to the folder FILE-files, as
-    hard links if possible.
+    hard links if possible. A damaged database is not copied.
     """
     from trackai.store.catalogue import files
 
@@ -64,9 +64,7 @@ def backup(file: Path, db: str | None, as_json: bool) -> None:
 async def _copy(database: Database, file: Path) -> _CopiedFiles:
     import aiosqlite
 
-    from trackai.ingest.drain import Drain
     from trackai.store.catalogue import files
-    from trackai.store.engine.database import Database
 
     with tempfile.TemporaryDirectory(dir=file.absolute().parent) as folder:
         # Journals first: points removed from a journal after this are in the database by then.
@@ -80,21 +78,47 @@ async def _copy(database: Database, file: Path) -> _CopiedFiles:
         unfinished = Path(folder, "copy.db")
         async with aiosqlite.connect(unfinished) as target, database.read() as source:
             await source.backup(target)
-        copy = Database(unfinished)
         try:
-            await copy.open()
-            for journal in journals:
-                await Drain(copy, journal).store_all()
-            async with copy.read() as conn:
-                blobs = await files.blobs(conn)
-            await copy.checkpoint()
-        finally:
-            await copy.close()
+            blobs = await _complete(unfinished, journals)
+        except StoreDamagedError as error:
+            raise StoreDamagedError(
+                f"{database.path} is damaged ({error.__cause__ or error}), and no backup was made: "
+                "keep earlier backups, and see trackai doctor"
+            ) from None
         copied_files = _link_blobs(database, unfinished, blobs)
         if copied_files.files:
             files.folder(unfinished).rename(files.folder(file))
         unfinished.rename(file)
     return copied_files
+
+
+async def _complete(unfinished: Path, journals: list[Path]) -> list[Blob]:
+    """Store journals in a copy of the database, and check it; return the bytes that it refers to.
+
+    Raises:
+        StoreDamagedError: the copy, and therefore the database, is damaged.
+    """
+    from trackai.ingest.drain import Drain
+    from trackai.store.catalogue import files
+    from trackai.store.engine import stamps
+    from trackai.store.engine.database import Database
+    from trackai.store.upkeep import checks
+
+    copy = Database(unfinished)
+    try:
+        await copy.open()
+        for journal in journals:
+            await Drain(copy, journal).store_all()
+        async with copy.write() as conn:
+            await stamps.write(conn)  # unlike that of any state of the original
+        async with copy.read() as conn:
+            for problem in await checks.integrity(conn):
+                raise StoreDamagedError(problem.splitlines()[-1])
+            blobs = await files.blobs(conn)
+        await copy.checkpoint()
+    finally:
+        await copy.close()
+    return blobs
 
 
 def _copy_if_exists(source: Path, target: Path) -> Path | None:

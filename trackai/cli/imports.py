@@ -60,13 +60,14 @@ def jsonl(ctx: click.Context, file: Path, db: str | None, as_json: bool) -> None
     """Import a JSON lines file of `trackai export`."""
     from trackai.importers.jsonl import read
 
-    _load_file(ctx, file, lambda: read(file), db, as_json=as_json)
+    _load_file(ctx, file, lambda receipt: read(file), db, as_json=as_json)
 
 
 @import_.command()
 @click.argument("file", type=_FILE)
-@click.option("--project", default="imported", show_default=True,
-              help="Project of the run, for a table of metrics.")  # fmt: skip
+@click.option("--project",
+              help="Project of the run, for a table of metrics.  [default: imported]",
+              )  # fmt: skip
 @click.option("--name",
               help="Name of the run, for a table of metrics.  [default: name of the file]",
               )  # fmt: skip
@@ -74,33 +75,41 @@ def jsonl(ctx: click.Context, file: Path, db: str | None, as_json: bool) -> None
 @json_option
 @click.pass_context
 def csv(
-    ctx: click.Context, file: Path, project: str, name: str | None, db: str | None, as_json: bool
+    ctx: click.Context,
+    file: Path,
+    project: str | None,
+    name: str | None,
+    db: str | None,
+    as_json: bool,
 ) -> None:
     """Import a CSV file of `trackai export`, or a table of metrics.
 
     A table of metrics is one run with a column for each metric; columns called step, timestamp or
-    similar have the steps and times of the rows.
+    similar have the steps and times of the rows. Columns are separated by commas, tabs or
+    semicolons.
     """
     from trackai.importers.csv import read
 
-    _load_file(
-        ctx, file, lambda: read(file, project=project, name=name or file.stem), db, as_json=as_json
-    )
+    def read_with(receipt: Receipt) -> Iterable[Item | Chunk]:
+        return read(file, project=project, name=name, receipt=receipt)
+
+    _load_file(ctx, file, read_with, db, as_json=as_json)
 
 
 def _load_file(
     ctx: click.Context,
     file: Path,
-    read: Callable[[], Iterable[Item | Chunk]],
+    read: Callable[[Receipt], Iterable[Item | Chunk]],
     db: str | None,
     *,
     as_json: bool,
 ) -> None:
     from trackai.importers.loader import check_items, load_runs
+    from trackai.importers.receipt import Receipt
 
     async def work(database: Database, receipt: Receipt) -> Receipt:
-        check_items(read())
-        return await load_runs(database, read(), receipt)
+        check_items(read(Receipt(receipt.source, receipt.database)))
+        return await load_runs(database, read(receipt), receipt)
 
     run_import(ctx, db, str(file), work, as_json)
 
@@ -113,10 +122,12 @@ def run_import(
     as_json: bool,
 ) -> None:
     """Run an import, print its receipt, and exit with 4 if it is incomplete."""
+    from trackai.importers.names import unicode_text
     from trackai.importers.receipt import Receipt, as_text
     from trackai.settings import Settings
 
-    empty = Receipt(source, str(Settings.from_env(db).db_path))
+    db_path = str(Settings.from_env(db).db_path)
+    empty = Receipt(unicode_text(source), unicode_text(db_path))
     receipt = with_database(db, lambda database: work(database, empty), create=True)
     if as_json:
         print_json(**msgspec.structs.asdict(receipt))

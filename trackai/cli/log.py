@@ -50,6 +50,7 @@ def log(
     Prints the id of the run. Its state is "running" until --finish is used.
     """
     from trackai.sdk.config import flat_json
+    from trackai.sdk.left_out import LeftOut
     from trackai.sdk.steps import plain_step
     from trackai.store.catalogue import configs, runs
 
@@ -61,7 +62,7 @@ def log(
         async with database.write() as conn:
             now = time.time_ns() // 1000
             run = await _find_or_create(conn, project, name, now=now)
-            await configs.put(conn, run.id, flat_json(config_values))
+            await configs.put(conn, run.id, flat_json(config_values, LeftOut(strict=True)))
             if metric_values:
                 await _append(conn, run, metric_values, exact_step, now=now)
             await runs.touch(conn, run.id, now=now)
@@ -75,7 +76,7 @@ def log(
 
 
 def _parse_pairs(texts: tuple[str, ...]) -> dict[str, Value]:
-    from trackai.importers.csv import infer_value
+    from trackai.importers.csv_cells import infer_value
 
     pairs: dict[str, Value] = {}
     for text in texts:

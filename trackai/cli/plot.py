@@ -42,7 +42,7 @@ class MetricChart(NamedTuple):
 @click.option("--runs", multiple=True, metavar="RUN...",
               help="Runs to plot; same as the arguments RUN.  [default: latest]")  # fmt: skip
 @click.option("--x", type=click.Choice(["step", "time", "relative"]), default="step",
-              show_default=True, help="X axis; relative is the time since the start of the run.",
+              show_default=True, help="X axis; relative is the training time, without pauses.",
               )  # fmt: skip
 @click.option("--log", "log_y", is_flag=True, help="Use a logarithmic y axis.")
 @click.option("--log-x", is_flag=True, help="Use a logarithmic x axis.")

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import click
 
 from trackai.cli.database import db_option, with_database
-from trackai.cli.output import json_option, print_json, print_table
+from trackai.cli.output import json_option, pluralize, print_json, print_table
 from trackai.errors import StoreError
 
 if TYPE_CHECKING:
     from trackai.ingest.recovery import Recovered
     from trackai.store.engine.database import Database
 
-_DAMAGED = 4
+_NOT_STORED = 4
 
 
 @click.command()
@@ -27,14 +27,21 @@ def recover(ctx: click.Context, journals: tuple[Path, ...], db: str | None, as_j
     """Store the journals of crashed processes.
 
     By default, JOURNALS are all in the spool folder of the database. A running server does this
-    automatically. The exit code is 4 if a journal is damaged; damaged journals are kept.
+    automatically. The exit code is 4 if a journal is damaged or cannot be stored; such journals are
+    kept.
     """
     from trackai.ingest import recovery
+    from trackai.ingest.journal import SUFFIX
+
+    remaining: list[Path] = []
 
     async def work(database: Database) -> list[Recovered]:
+        paths = [path.absolute() for path in journals]
+        remaining.extend(paths or sorted(database.spool.glob(f"*{SUFFIX}")))
         try:
-            paths = [path.absolute() for path in journals]
             recovered = await recovery.recover(database, paths or None)
+            if ended := _sort(remaining)[1]:  # their processes may have ended meanwhile
+                recovered += await recovery.recover(database, ended)
         except StoreError as error:
             location = ", ".join(map(str, paths)) or database.spool
             raise StoreError(f"could not recover journals in {location}: {error}") from error
@@ -53,7 +60,26 @@ def recover(ctx: click.Context, journals: tuple[Path, ...], db: str | None, as_j
                 for journal in recovered
             ],
         )  # fmt: skip
-    else:
+    used, failed = _sort(remaining)
+    if used:
+        click.echo(f"{pluralize(len(used), 'journal')} in use by running processes", err=True)
+    for path in failed:
+        click.echo(f"could not store {path}", err=True)
+    if not (recovered or used or failed):
         click.echo("No journals to recover.", err=True)
-    if any(journal.damages for journal in recovered):
-        ctx.exit(_DAMAGED)
+    if failed or any(journal.damages for journal in recovered):
+        ctx.exit(_NOT_STORED)
+
+
+def _sort(paths: list[Path]) -> tuple[list[Path], list[Path]]:
+    """Journals of running processes, and those that could not be stored."""
+    from trackai.ingest import recovery
+
+    used: list[Path] = []
+    failed: list[Path] = []
+    for path in filter(Path.exists, paths):
+        try:
+            (used if recovery.in_use(path) else failed).append(path)
+        except OSError:
+            failed.append(path)
+    return used, failed

@@ -25,12 +25,23 @@ _NOT_BUILT = (
     "To build the dashboard, run <code>pip install .</code> in a checkout of TrackAI.</p>"
 )
 
+_NOT_FOUND = (
+    '<!doctype html><html lang="en"><meta name="viewport" content="width=device-width">'
+    '<meta name="color-scheme" content="light dark"><title>Page not found - TrackAI</title>'
+    '<h1>Page not found</h1><p>There is no page at this address. <a href="/">Show the projects</a>'
+)
+
 
 def page() -> Response:
     """The page, or how to build it."""
     if (DIST / "index.html").is_file():
         return FileResponse(DIST / "index.html", headers=_HEADERS)
     return HTMLResponse(_NOT_BUILT, headers=_HEADERS)
+
+
+def not_found() -> Response:
+    """The page for an address that does not exist."""
+    return HTMLResponse(_NOT_FOUND, 404, headers=_HEADERS)
 
 
 class Assets:

@@ -46,8 +46,8 @@ class Bucket(msgspec.Struct, gc=False):
     last_step: Step
     first_timestamp: int
     last_timestamp: int
-    first_value: StoredValue
-    last_value: StoredValue
+    first_value: StoredValue | bytes
+    last_value: StoredValue | bytes
 
 
 class Range(NamedTuple):

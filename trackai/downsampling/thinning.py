@@ -41,8 +41,8 @@ class BucketColumns(NamedTuple):
     last_step: Sequence[Step]
     first_timestamp: Sequence[int]
     last_timestamp: Sequence[int]
-    first_value: Sequence[StoredValue]
-    last_value: Sequence[StoredValue]
+    first_value: Sequence[StoredValue | bytes]
+    last_value: Sequence[StoredValue | bytes]
 
     def buckets(self) -> list[Bucket]:
         """The buckets as objects."""

@@ -56,4 +56,7 @@ def type_name(value: Value) -> str:
 
 
 def _text(value: Value) -> str:
-    return value if isinstance(value, str) else repr(value)
+    if isinstance(value, str):
+        return value
+    # Of the spellings that Python reads, polars takes only this one for a number.
+    return "NaN" if value != value else repr(value)

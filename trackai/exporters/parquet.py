@@ -43,7 +43,10 @@ class ParquetWriter:
                 ("value_text", pa.string()),
             ]
         )  # fmt: skip
-        self._writer = pq.ParquetWriter(file, self._schema)
+        # With minima and maxima of values, which leave out NaN, DuckDB and pyarrow skip the row
+        # groups that a filter for NaN asks for.
+        with_statistics = [name for name in self._schema.names if name != "value"]
+        self._writer = pq.ParquetWriter(file, self._schema, write_statistics=with_statistics)
         self._batches: list[Any] = []
         self._pending_rows = 0
         self._zeros: Any = []

@@ -5,13 +5,20 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from trackai.importers.names import unicode_text
+
 
 def json_value(value: Any) -> Any:
-    """Replace NaN and infinities, at any depth, by "NaN", "Infinity" and "-Infinity"."""
+    """Replace NaN and infinities, at any depth, by "NaN", "Infinity" and "-Infinity".
+
+    Lone surrogates, which Python's own decoder of JSON lets through, are escaped.
+    """
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, str):
+        return unicode_text(value)
     if isinstance(value, dict):
-        return {key: json_value(item) for key, item in value.items()}
+        return {unicode_text(key): json_value(item) for key, item in value.items()}
     if isinstance(value, list):
         return [json_value(item) for item in value]
     return value

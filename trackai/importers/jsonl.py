@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from trackai.errors import InvalidInputError
-from trackai.structs.exchange import Block, Chunk, FileHead, RunHead, from_json
+from trackai.structs.exchange import Block, Chunk, FileHead, Rewind, RunHead, from_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,14 +22,14 @@ def read(path: Path) -> Iterator[Item | Chunk]:
     Raises:
         InvalidInputError: a line is not valid; the error names it.
     """
-    decode = msgspec.json.Decoder(RunHead | Block | FileHead | Chunk).decode
+    decode = msgspec.json.Decoder(RunHead | Block | FileHead | Rewind | Chunk).decode
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             try:
                 item: Item | Chunk = decode(line)
                 if isinstance(item, Block):
                     item = _decoded(item)
-            except (msgspec.MsgspecError, ValueError) as error:
+            except (msgspec.MsgspecError, ValueError, RecursionError) as error:
                 raise InvalidInputError(f"{path.name}, line {number}", str(error)) from None
             yield item
 

@@ -7,19 +7,25 @@ the next one adds what is missing.
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
+import msgspec
 from anyio.to_thread import run_sync
 
 from trackai.errors import InvalidInputError
 from trackai.importers.import_lock import import_lock
-from trackai.importers.incoming_files import IncomingFiles
+from trackai.importers.incoming_files import TYPE, IncomingFiles
+from trackai.importers.names import invalid_keys, invalid_name, shown, valid_head
 from trackai.store.catalogue import runs
-from trackai.store.transfer.load import add_points, begin_run, end_run
-from trackai.structs.exchange import Block, Chunk, FileHead, Item, RunHead
+from trackai.store.transfer.load import add_points, begin_run, end_run, rewind, rewound
+from trackai.structs.exchange import Block, Chunk, FileHead, Item, Rewind, RunHead
+from trackai.values.names import path_problem
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, AsyncIterator, Iterable
+    from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping, Sequence
+
+    from aiosqlite import Connection
 
     from trackai.importers.incoming_files import FindBytes
     from trackai.importers.receipt import Receipt
@@ -27,7 +33,11 @@ if TYPE_CHECKING:
 
     Items: TypeAlias = Iterable[Item | Chunk] | AsyncIterable[Item | Chunk]
 
-_POINTS_PER_TRANSACTION = 50_000
+_POINTS_TOGETHER = 50_000
+# The number of characters of texts that are stored in one go.
+_CHARACTERS = 1_000_000
+# How long a transaction may take before it begins with another piece.
+_SECONDS = 0.05
 _FILES_PER_TRANSACTION = 200
 _TYPES = {"number": "metrics", "bool": "metrics", "text": "texts", "histogram": "histograms"}
 
@@ -78,12 +88,12 @@ def check_items(items: Iterable[Item | Chunk]) -> None:
             raise _unknown_run(item)
 
 
-def _unknown_run(item: Block | FileHead) -> InvalidInputError:
+def _unknown_run(item: Block | FileHead | Rewind) -> InvalidInputError:
     return InvalidInputError("run_uid", f"no run with this uid comes before: {item.run_uid}")
 
 
 class _Loader:
-    """Collects points and files, and stores them in large transactions."""
+    """Collects points and files, and stores many in a transaction."""
 
     def __init__(self, db: Database, receipt: Receipt, files: IncomingFiles) -> None:
         self._db = db
@@ -94,6 +104,7 @@ class _Loader:
         self._blocks: list[Block] = []
         self._points = 0
         self._file_heads: list[FileHead] = []
+        self._refused: set[tuple[str, str]] = set()
 
     async def add(self, item: Item | Chunk) -> None:
         if isinstance(item, Chunk):
@@ -102,6 +113,10 @@ class _Loader:
             await self._begin(item)
         elif item.run_uid not in self._run_ids:
             raise _unknown_run(item)
+        elif isinstance(item, Rewind):
+            await self._rewind(item)
+        elif self._refuses(item):
+            pass
         elif isinstance(item, FileHead):
             self._file_heads.append(item)
             if len(self._file_heads) >= _FILES_PER_TRANSACTION:
@@ -109,32 +124,54 @@ class _Loader:
         else:
             self._blocks.append(item)
             self._points += len(item.steps)
-            if self._points >= _POINTS_PER_TRANSACTION:
+            if self._points >= _POINTS_TOGETHER:
                 await self._store_points()
+
+    def _refuses(self, item: Block | FileHead) -> bool:
+        """Refuse points or a file whose path cannot be stored; the receipt names each path once."""
+        path, type_, number = (
+            (item.metric, _type(item), len(item.steps))
+            if isinstance(item, Block)
+            else (item.path, TYPE, 1)
+        )
+        problem = path_problem(path)
+        if problem is None and isinstance(item, FileHead) and "\0" in item.name:
+            problem = "must not have a file name with the character U+0000"
+        if problem is None:
+            return False
+        self._receipt.refuse(type_, invalid_name(problem), number)
+        if (item.run_uid, path) not in self._refused:
+            self._refused.add((item.run_uid, path))
+            self._receipt.add_problem(
+                f"run {self._heads[item.run_uid].run_id}",
+                f"{type_} {shown(path)} are not stored: the name {problem}",
+            )
+        return True
 
     async def _begin(self, head: RunHead) -> None:
         if head.uid in self._heads:
             # A reader repeats the head once it knows how the run ended.
             self._heads[head.uid] = head
             return
+        self._heads[head.uid] = head
+        head, _ = valid_head(head)
         async with self._db.write() as conn:
             stored = await runs.find_by_uid(conn, head.uid)
             self._run_ids[head.uid] = await begin_run(conn, head)
-        self._heads[head.uid] = head
         self._receipt.runs += 1
         self._receipt.new_runs += stored is None
 
     async def _store_points(self) -> None:
         if not self._blocks:
             return
-        new_points = []
-        async with self._db.write() as conn:
-            for block in self._blocks:
-                new_points.append(await add_points(conn, self._run_ids[block.run_uid], block))
-        for block, new in zip(self._blocks, new_points, strict=True):
-            counts = self._receipt.counts(
-                "system metrics" if block.axis == "time" else _TYPES[block.kind]
+        pieces = [piece for block in self._blocks for piece in _pieces(block)]
+        new_points: list[int] = []
+        while len(new_points) < len(pieces):
+            new_points += await self._db.change(
+                partial(_store_pieces, pieces[len(new_points) :], self._run_ids)
             )
+        for block, new in zip(pieces, new_points, strict=True):
+            counts = self._receipt.counts(_type(block))
             counts.read += len(block.steps)
             counts.stored += new
             counts.already_there += len(block.steps) - new
@@ -147,10 +184,35 @@ class _Loader:
             await self._files.store(self._run_ids, self._file_heads)
         self._file_heads = []
 
+    def _with_valid_keys(self, head: RunHead) -> RunHead:
+        """Leave out the configuration keys that cannot be stored; the receipt names them."""
+        problems = invalid_keys(head)
+        for key, problem in problems.items():
+            self._receipt.refuse("configuration", invalid_name(problem))
+            self._receipt.add_problem(
+                f"run {head.run_id}", f"key {shown(key)} is not stored: it {problem}"
+            )
+        config = {key: value for key, value in head.config.items() if key not in problems}
+        return msgspec.structs.replace(head, config=config)
+
+    async def _rewind(self, item: Rewind) -> None:
+        await self._store_points()
+        run_id = self._run_ids[item.run_uid]
+        async with self._db.read() as conn:
+            paths = await rewound(conn, run_id, item)
+        # The figures of a long series take a while, so each has its own transaction.
+        for path in paths:
+            async with self._db.write() as conn:
+                await rewind(conn, run_id, item, path)
+
     async def finish(self) -> None:
         await self._store_files()
         await self._store_points()
-        for uid, head in self._heads.items():
+        for uid, read_head in self._heads.items():
+            head, changes = valid_head(read_head)
+            for change in changes:
+                self._receipt.add_remark(f"run {head.run_id}", change)
+            head = self._with_valid_keys(head)
             async with self._db.write() as conn:
                 new_keys = await end_run(conn, self._run_ids[uid], head)
             if head.config:
@@ -158,6 +220,51 @@ class _Loader:
                 counts.read += len(head.config)
                 counts.stored += new_keys
                 counts.already_there += len(head.config) - new_keys
+
+
+def _pieces(block: Block) -> Iterator[Block]:
+    """Split a block of large texts."""
+    start, characters = 0, 0
+    if not any(isinstance(value, str) for value in block.values):
+        yield block
+        return
+    for at, value in enumerate(block.values):
+        length = len(value) if isinstance(value, str) else 0
+        if at > start and characters + length > _CHARACTERS:
+            yield _part(block, start, at)
+            start, characters = at, 0
+        characters += length
+    if start < len(block.values):
+        yield _part(block, start, len(block.values))
+
+
+def _part(block: Block, start: int, stop: int) -> Block:
+    own_steps = None if block.own_steps is None else block.own_steps[start:stop]
+    return msgspec.structs.replace(
+        block,
+        steps=block.steps[start:stop],
+        timestamps=block.timestamps[start:stop],
+        values=block.values[start:stop],
+        own_steps=own_steps,
+    )
+
+
+async def _store_pieces(
+    pieces: Sequence[Block], run_ids: Mapping[str, int], conn: Connection
+) -> list[int]:
+    """Store blocks for a while, in order; the number of new points of each that was stored."""
+    until = time.perf_counter() + _SECONDS
+    new_points: list[int] = []
+    for piece in pieces:
+        new_points.append(await add_points(conn, run_ids[piece.run_uid], piece))
+        if time.perf_counter() > until:
+            break
+    return new_points
+
+
+def _type(block: Block) -> str:
+    """Return the type of a block in the receipt."""
+    return "system metrics" if block.axis == "time" else _TYPES[block.kind]
 
 
 async def _each(items: Items) -> AsyncIterator[Item | Chunk]:

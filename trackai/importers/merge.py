@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from trackai.errors import StoreDamagedError
 from trackai.importers.loader import load_runs
 from trackai.store.catalogue import files, runs
 from trackai.store.engine.database import Database
 from trackai.store.transfer import dump
+from trackai.store.upkeep import checks
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -27,6 +29,7 @@ async def merge(db: Database, source_path: Path, receipt: Receipt, progress: Pro
     Raises:
         ForeignDatabaseError: the source is not a TrackAI database.
         StoreError: one of the databases cannot be used.
+        StoreDamagedError: the source is damaged; nothing was changed.
     """
     source = Database(source_path.absolute())
 
@@ -40,6 +43,11 @@ async def merge(db: Database, source_path: Path, receipt: Receipt, progress: Pro
             progress.share(len(run_ids), len(run_ids), "runs")
 
     try:
+        async with source.read() as conn:
+            for problem in await checks.integrity(conn):
+                raise StoreDamagedError(
+                    f"{source.path} is damaged ({problem.splitlines()[-1]}), and nothing was merged"
+                )
         return await load_runs(
             db, items(), receipt, lambda head: files.find_bytes(source.path, head.sha256)
         )

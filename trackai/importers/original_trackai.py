@@ -111,7 +111,7 @@ class _Run:
             project_slug=str(project_slug), run_id=str(slug), name=name, group_name=group,
             state=_STATES.get(state, "completed"), created_at=self._started_at,
             updated_at=ended_at, finished_at=None if state == "running" else ended_at,
-            tags=[tag.strip() for tag in (tags or "").split(",") if tag.strip()],
+            tags=[tag.strip() for tag in str(tags or "").split(",") if tag.strip()],
         )  # fmt: skip
         self._writer = WriterHead(
             uid=stable_uid(self._head.uid, "writer"), host="trackai", started_at=self._started_at
@@ -143,7 +143,7 @@ class _Run:
             value = _value(str(type_), values, logged=time is not None or step is not None)
             if value is None:
                 self._receipt.count_null("metrics")
-            elif isinstance(step, str | bytes) or (timestamp is not None and time is None):
+            elif not _is_step(step) or (timestamp is not None and time is None):
                 self._receipt.refuse(
                     "metrics", f"invalid step or timestamp: {step!r}, {timestamp!r}"
                 )
@@ -175,7 +175,7 @@ class _Run:
                 continue
             try:
                 value = json.loads(text)  # not msgspec: the original writes NaN unquoted
-            except ValueError:
+            except (ValueError, TypeError, RecursionError):
                 value = text
             self._set_config(str(key), value)
 
@@ -200,6 +200,12 @@ class _Run:
                 run_uid=self._head.uid, writer=self._writer, path=f"{type_}/{name}", kind="file",
                 name=name, source=str(path),
             )  # fmt: skip
+
+
+def _is_step(step: Any) -> bool:
+    return (
+        step is None or isinstance(step, int) or (isinstance(step, float) and math.isfinite(step))
+    )
 
 
 def _value(type_: str, values: list[Any], *, logged: bool) -> Value | None:

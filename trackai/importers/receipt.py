@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from trackai.importers.counts import Counts
+from trackai.importers.names import unicode_text
 from trackai.importers.receipt_text import listing, reasons, table
 
 
@@ -64,11 +65,11 @@ class Receipt(msgspec.Struct):
 
     def add_problem(self, where: str, problem: str) -> None:
         """Note something that could not be read or stored."""
-        self.problems.append(Problem(where, problem))
+        self.problems.append(Problem(unicode_text(where), unicode_text(problem)))
 
     def add_remark(self, where: str, remark: str) -> None:
         """Note something without counting it as a problem."""
-        self.remarks.append(Problem(where, remark))
+        self.remarks.append(Problem(unicode_text(where), unicode_text(remark)))
 
     def sum_up(self) -> None:
         """Compute `totals` and `complete` from the counts and problems."""

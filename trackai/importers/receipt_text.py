@@ -10,19 +10,24 @@ if TYPE_CHECKING:
     from trackai.importers.counts import Counts
 
 _MAX_LISTED = 50
-_HEADINGS = ("rows", "read", "stored", "already there", "no value", "not stored")
 
 
-def table(types: Mapping[str, Counts], totals: Counts) -> list[str]:
-    """Format counts as the lines of a table."""
-    rows: list[tuple[str, ...]] = [_HEADINGS]
+def table(types: Mapping[str, Counts], totals: Counts, *, stored: str = "stored") -> list[str]:
+    """Format counts as the lines of a table.
+
+    Args:
+        stored: the heading of the rows that are stored.
+    """
+    rows: list[tuple[str, ...]] = [
+        ("rows", "read", stored, "already there", "no value", "not stored")
+    ]
     for type_, counts in [*sorted(types.items()), ("all", totals)]:
         numbers = (
             counts.read, counts.stored, counts.already_there, counts.null,
             sum(counts.not_stored.values()),
         )  # fmt: skip
         rows.append((type_, *map(str, numbers)))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return [
         "  ".join(
             cell.ljust(width) if column == 0 else cell.rjust(width)

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Literal
 
 from trackai.errors import StoreError
 from trackai.guard import guarded
-from trackai.ingest.reader import Batch, Damage, JournalReader
+from trackai.ingest.reader import READ_BYTES, Batch, Damage, JournalReader
 from trackai.store.catalogue import configs, files, journals, projects, runs, slugs, writers
 from trackai.store.catalogue.files import Blob, NewFile
-from trackai.store.points import metrics
+from trackai.store.engine.pace import Pace
+from trackai.store.points import metrics, rollups
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,6 +63,10 @@ class Drain:
         self._db = db
         self._reader = JournalReader(path, presumed)
         self._limit: int | None = None
+        self._next: Batch | None = None  # has been read, and waits for rollups
+        self._to_roll_up: list[int] = []  # row ids of series
+        self._rolled_up: set[str] = set()  # names of metrics
+        self._pace = Pace(READ_BYTES // 4, smallest=READ_BYTES // 16, largest=READ_BYTES)
         self._refused: list[Damage] = []
 
     @property
@@ -80,7 +85,7 @@ class Drain:
         return sorted([*self._reader.damages, *self._refused], key=lambda damage: damage.offset)
 
     async def store_next(self, *, final: bool = False) -> bool:
-        """Store the next batch.
+        """Store the next batch, or roll up a part of a series whose points it supersedes.
 
         Args:
             final: whether the journal is complete.
@@ -92,13 +97,18 @@ class Drain:
             StoreError: the database cannot be written; the batch is retried on the next call.
         """
         try:
-            batch = self._reader.read(limit=self._limit, final=final)
+            batch = self._next or self._reader.read(self._pace.size, limit=self._limit, final=final)
         except FileNotFoundError:
             return False  # stored and removed by another process
         if batch is None:
             return False
+        self._next = batch
+        if batch.opened.attempt > 1 and await self._roll_up(batch):
+            return True
+        self._next = None
         try:
             await self._store(batch)
+            self._pace.adapt(batch.end - batch.start, self._db.held_seconds)
         except BaseException as error:
             self._reader.rewind(batch.start)
             if not _is_value_error(error):
@@ -118,6 +128,35 @@ class Drain:
         """Whether everything up to `position` is in the database, which may have been replaced."""
         async with self._db.read() as conn:
             return await journals.consumed(conn, self.path.name) == self._reader.position
+
+    async def _roll_up(self, batch: Batch) -> bool:
+        """Roll up a part of a series that a batch supersedes from a step on; False without any.
+
+        What is left of a long series is counted in the transaction that stores the batch, which
+        other processes wait for. With rollups, that is fast.
+        """
+        new = {
+            column.path: min(column.steps)
+            for column in batch.columns
+            if column.axis == "step" and column.path not in self._rolled_up
+        }
+        if new:
+            opened = batch.opened
+            self._to_roll_up += await self._db.look(
+                lambda conn: rollups.stale_before(conn, opened.run_uid, opened.attempt, new)
+            )
+            self._rolled_up.update(new)
+        if not self._to_roll_up:
+            return False
+        series_id = self._to_roll_up[-1]
+
+        async def refresh(conn: Connection) -> bool:
+            await rollups.refresh(conn, series_id)
+            return await rollups.is_stale(conn, series_id)
+
+        if not await self._db.change(refresh):
+            self._to_roll_up.pop()
+        return True
 
     async def _store(self, batch: Batch) -> None:
         # In one visit to SQLite's thread: next to a busy main thread each costs milliseconds.

@@ -158,6 +158,12 @@ def decode(
 _PAYLOAD_START = re.compile(rb"[\x90-\x9f][\x00-\x0f]")
 
 
+def frame_bytes(data: bytes) -> int:
+    """The length of the frame at the beginning of `data`, with its header."""
+    length, _ = _HEADER.unpack_from(data)
+    return HEADER_BYTES + int(length)
+
+
 def find(data: bytes, start: int) -> int | None:
     """Find the offset of the next complete frame after damage at `start`.
 

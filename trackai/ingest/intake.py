@@ -20,6 +20,7 @@ from anyio.lowlevel import checkpoint
 from trackai.errors import NotFoundError, OverloadedError, StoreError, TrackAIError
 from trackai.ingest.batches import to_columns
 from trackai.store.catalogue import batches, runs, writers
+from trackai.store.engine.pace import Pace
 from trackai.store.points import metrics
 
 if TYPE_CHECKING:
@@ -35,8 +36,10 @@ if TYPE_CHECKING:
 MAX_WAITING_BYTES = 64 * 1024 * 1024
 MAX_WAITING_BATCHES = 2048
 # Limits on one transaction, so that other writers get their turn.
-_POINTS_PER_COMMIT = 100_000
+_MAX_WEIGHT = 100_000
 _BATCHES_PER_COMMIT = 512
+# Storing a point takes as long as so many characters of a text.
+_CHARACTERS = 64
 # A request takes two turns of the event loop from its socket to `put`. Waiting for three lets in
 # all that have arrived: clients that are answered together send their next requests together.
 _TURNS = 3
@@ -61,7 +64,15 @@ class _Waiting:
         self.host = host
         self.columns = columns
         self.points = sum(len(column.steps) for column in columns)
+        self.weight = self.points + sum(map(_characters, columns)) // _CHARACTERS
         self.outcome: Receipt | TrackAIError | None = None
+
+
+def _characters(column: Column) -> int:
+    """The characters of the texts of a column; mixed columns are rare and not counted."""
+    if column.steps and type(column.values[0]) is str:
+        return sum(len(text) for text in column.values if isinstance(text, str))
+    return 0
 
 
 class Intake:
@@ -76,6 +87,7 @@ class Intake:
         self._waiting: list[_Waiting] = []
         # Exists while a task stores batches; set once their outcomes are known.
         self._stored: anyio.Event | None = None
+        self._pace = Pace(_MAX_WEIGHT // 4, smallest=_MAX_WEIGHT // 32, largest=_MAX_WEIGHT)
         self.bytes = 0
         self._last_time = 0
 
@@ -160,11 +172,11 @@ class Intake:
             stored.set()
 
     def _take_group(self) -> list[_Waiting]:
-        taken, points = 0, 0
+        taken, weight = 0, 0
         for waiting in self._waiting[:_BATCHES_PER_COMMIT]:
-            if taken and points + waiting.points > _POINTS_PER_COMMIT:
+            if taken and weight + waiting.weight > self._pace.size:
                 break
-            taken, points = taken + 1, points + waiting.points
+            taken, weight = taken + 1, weight + waiting.weight
         group, self._waiting = self._waiting[:taken], self._waiting[taken:]
         return group
 
@@ -174,6 +186,7 @@ class Intake:
             outcomes = await self._db.change(lambda conn: _store_group(conn, group))
             for waiting, outcome in zip(group, outcomes, strict=True):
                 waiting.outcome = outcome
+            self._pace.adapt(sum(waiting.weight for waiting in group), self._db.held_seconds)
         except StoreError as error:
             failure = error
         finally:

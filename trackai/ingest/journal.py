@@ -18,6 +18,7 @@ from os import write
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 from zlib import crc32
 
+from trackai.errors import InvalidInputError
 from trackai.ingest.frames import (
     MAX_PAYLOAD,
     Configured,
@@ -42,9 +43,10 @@ from trackai.locks import (
     sync_folder,
     try_lock,
 )
+from trackai.values.names import path_problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from trackai.values.types import Axis, Step, TextKind, Value
@@ -160,7 +162,7 @@ class JournalWriter:
             kind: the kind of the values that are texts.
 
         Raises:
-            InvalidInputError: the values are longer than a frame can be.
+            InvalidInputError: the values are longer than a frame can be, or a name is invalid.
             TypeError: a name is not a str.
         """
         if self._size > self._limit:
@@ -181,7 +183,7 @@ class JournalWriter:
         except OSError as error:
             return self._fail(frame, error)
         if written != len(frame):
-            return self._fail(frame, _short(), written)
+            return self._complete(frame, written)
         self._size += written
         if self._sync:
             self._synchronise()
@@ -231,12 +233,7 @@ class JournalWriter:
                 self._open_next()
             while self._held:
                 frames = list(islice(self._held, _FLUSH_FRAMES))
-                data = b"".join(frames)
-                written = write(self._fd, data)
-                if written != len(data):
-                    self._take_back(written)
-                    raise _short()
-                self._size += written
+                self._flush(frames)
                 for frame in frames:
                     self._held_bytes -= len(frame)
                     self._held.popleft()
@@ -251,6 +248,45 @@ class JournalWriter:
             self._forget_keys()  # their declarations may have been dropped
         self.failure = None
         return True
+
+    def _flush(self, frames: list[bytes]) -> None:
+        """Write held frames to this file, or to the next one if this one is at its largest."""
+        data = b"".join(frames)
+        try:
+            self._write_rest(data)
+        except OSError as error:
+            if error.errno != errno.EFBIG:
+                raise
+            self._continue_in_next(frames)
+        else:
+            self._size += len(data)
+
+    def _continue_in_next(self, frames: list[bytes]) -> None:
+        """Begin the next file with `frames`, as many of them as fit, and write the others.
+
+        Raises:
+            OSError: the file cannot be created.
+        """
+        fitting = len(frames)
+        while frames:
+            try:
+                self._open_next([*self._declared(), *frames[:fitting]])
+            except OSError as error:
+                if error.errno != errno.EFBIG:
+                    raise
+                if fitting > 1:
+                    fitting = fitting // 2
+                    continue
+                self.dropped += 1  # larger than any file can be
+            frames = frames[fitting:]
+
+    def _declared(self) -> list[bytes]:
+        """Frames that declare the names of this file in another one."""
+        return [
+            encode(Keys(number, axis, keys, kind))
+            for (axis, kind), numbers in self._numbers.items()
+            for keys, number in numbers.items()
+        ]
 
     def restore(self) -> list[Path]:
         """Recreate files that were deleted while open, from their open descriptors.
@@ -293,16 +329,15 @@ class JournalWriter:
                 os.close(self._files.pop(path))
                 if fd == self._fd:
                     self._held.clear()
+                    self._fd = -1
         if self._held:
             path = folder / self._name(self._next_file)
-            declared = [
-                encode(Keys(number, axis, keys, kind))
-                for (axis, kind), numbers in self._numbers.items()
-                for keys, number in numbers.items()
-            ]
-            os.close(create_locked(path, b"".join([encode(self.opened), *declared, *self._held])))
+            frames = [encode(self.opened), *self._declared(), *self._held]
+            os.close(create_locked(path, b"".join(frames)))
             rescued.append(path)
             self._held.clear()
+        self._held_bytes = 0
+        self.failure = None  # no frames are left to write here
         return rescued
 
     def remove(self, path: Path) -> None:
@@ -342,6 +377,8 @@ class JournalWriter:
                 raise TypeError(
                     f"metric {path!r}: name must be a str, got {type(path).__qualname__}"
                 )
+            if problem := path_problem(path):
+                raise InvalidInputError(f"metric {path[:80]!r}", f"the name {problem}")
         if self._next_number % _MAX_KEYS == 0:
             self._forget_keys()
         number = self._next_number
@@ -362,7 +399,7 @@ class JournalWriter:
         except OSError as error:
             return self._fail(frame, error, needed=needed)
         if written != len(frame):
-            return self._fail(frame, _short(), written, needed=needed)
+            return self._complete(frame, written, needed=needed)
         self._size += written
         if self._sync:
             self._synchronise()
@@ -375,13 +412,41 @@ class JournalWriter:
             _raise_if_foreign(error)
             self.failure = error  # `retry` synchronises again
 
-    def _fail(
-        self, frame: bytes, error: OSError, written: int = 0, *, needed: bool = False
-    ) -> None:
+    def _complete(self, frame: bytes, written: int, *, needed: bool = False) -> None:
+        """Write the rest of a frame, of which the system has written a part."""
+        try:
+            self._write_rest(frame, written)
+        except OSError as error:
+            return self._fail(frame, error, needed=needed)
+        self._size += len(frame)
+        return None
+
+    def _write_rest(self, data: bytes, written: int = 0) -> None:
+        """Write `data` after its first `written` bytes.
+
+        Raises:
+            OSError: the data cannot be written; the file has no part of it.
+        """
+        try:
+            while written < len(data):
+                count = write(self._fd, data[written:])
+                if not count:
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                written += count
+        except OSError:
+            self._take_back(written)
+            raise
+
+    def _fail(self, frame: bytes, error: OSError, *, needed: bool = False) -> None:
         _raise_if_foreign(error)
+        if error.errno == errno.EFBIG:  # of this file: the next one can be written
+            try:
+                return self._continue_in_next([frame])
+            except OSError as next_error:
+                error = next_error
         self.failure = error
-        self._take_back(written)
         self._hold(frame, needed=needed)
+        return None
 
     def _take_back(self, written: int) -> None:
         """Truncate a partially written frame."""
@@ -413,16 +478,22 @@ class JournalWriter:
             if self._fd < 0:
                 self.failure = error
 
-    def _open_next(self) -> None:
+    def _open_next(self, frames: Sequence[bytes] = ()) -> None:
+        """Begin the next file.
+
+        Args:
+            frames: to write to it, preceded by the declarations of their names.
+        """
         path = self._folder / self._name(self._next_file)
         self._next_file += 1  # before creating it: a file with calls in it is never replaced
-        first, fd = encode(self.opened), -1
+        first, fd = b"".join([encode(self.opened), *frames]), -1
         try:
             fd = create_locked(path, first)
             if self._sync:
                 self._synchronise_new(fd)
             files = {**self._files, path: fd}
-            numbers: Numbers = defaultdict(dict)  # declared in each file again
+            # Declared in each file again.
+            numbers: Numbers = self._numbers if frames else defaultdict(dict)
             # Signal handlers run only at calls, so that this assignment is atomic.
             self._files, self._numbers, self._fd, self._size, self._limit = (
                 files, numbers, fd, len(first), self._rotate_bytes
@@ -476,10 +547,6 @@ def is_alive(folder: Path, uid: str, pid: int | None) -> bool:
         finally:
             os.close(fd)
     return False
-
-
-def _short() -> OSError:
-    return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _raise_if_foreign(error: OSError) -> None:

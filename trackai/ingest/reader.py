@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from trackai.ingest.frames import (
+    HEADER_BYTES,
     MAX_PAYLOAD,
     Configured,
     Described,
@@ -18,6 +19,7 @@ from trackai.ingest.frames import (
     Points,
     decode,
     find,
+    frame_bytes,
 )
 from trackai.structs.points import Column
 
@@ -127,6 +129,7 @@ class JournalReader:
     def _read_frames(
         self, size: int, limit: int | None
     ) -> tuple[list[tuple[Frame, int]], str | None]:
+        size = max(size, HEADER_BYTES)
         longest = size + MAX_PAYLOAD
         if self.position < self._mark:  # read again up to the mark, without a limit
             longest = self._mark - self.position
@@ -136,7 +139,7 @@ class JournalReader:
             data = file.read(size)
             frames, problem = decode(data, limit)
             if not frames and problem is None and len(data) == size:  # one very long frame
-                data += file.read(longest - size)
+                data += file.read(min(longest, frame_bytes(data)) - size)
                 frames, problem = decode(data, limit)
         return frames, problem
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import time
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -15,12 +18,11 @@ from trackai.ingest.drain import Drain, end_writer
 from trackai.ingest.frames import Opened
 from trackai.ingest.journal import BYTES, DAMAGED, SUFFIX, writer_uid
 from trackai.ingest.reader import JournalReader
-from trackai.locks import UNBORN, remove_locked, rename_locked, try_lock
+from trackai.locks import UNBORN, process_exists, remove_locked, rename_locked, try_lock
 from trackai.store.catalogue import journals, runs, writers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from aiosqlite import Connection
 
@@ -68,6 +70,7 @@ async def recover(db: Database, paths: Sequence[Path] | None = None) -> list[Rec
         StoreError: the database cannot be written; the remaining journals are kept.
     """
     if paths is None:
+        await _end_vanished(db)
         paths = list(db.spool.glob(f"*{SUFFIX}"))
         _sweep(db.spool)
     by_writer: dict[str, list[Path]] = {}
@@ -84,6 +87,19 @@ async def recover(db: Database, paths: Sequence[Path] | None = None) -> list[Rec
             for fd in fds.values():
                 os.close(fd)
     return recovered
+
+
+def in_use(path: Path) -> bool:
+    """Whether a running process holds the lock of a journal, or has removed it meanwhile.
+
+    Raises:
+        OSError: the journal cannot be opened.
+    """
+    try:
+        with path.open("rb+") as file:
+            return not try_lock(file.fileno())
+    except FileNotFoundError:
+        return True
 
 
 async def missing_journals(conn: Connection, spool: Path) -> list[str]:
@@ -205,6 +221,29 @@ async def _end_abandoned(db: Database, opened: Opened) -> None:
             await end_writer(conn, run.id, opened, "failed", now=now)
         else:  # a user has set the state of the run
             await writers.end(conn, opened.writer_uid, "failed", now=now)
+
+
+async def _end_vanished(db: Database) -> None:
+    """End the writers whose journals do not exist: a backup made while they ran was restored."""
+    async with db.read() as conn:
+        uids = {writer_uid(Path(name)) for name in await missing_journals(conn, db.spool)}
+        running = [uid for uid in sorted(uids) if await writers.is_running(conn, uid)]
+    for uid in running:
+        opened = await _known_writer(db, uid)
+        # The writer may have begun another file, or recreate one that was deleted.
+        if opened is None or any(db.spool.glob(f"*-{uid}-*{SUFFIX}")):
+            continue
+        if opened.host != socket.gethostname() or not process_exists(opened.pid):
+            await _end_abandoned(db, opened)
+
+
+async def store_running(db: Database, run_uid: str) -> None:
+    """Store what running processes have logged to a run so far. They continue to store the rest."""
+    for path in sorted(db.spool.glob(f"*{SUFFIX}")):
+        with suppress(OSError):  # stored and removed meanwhile
+            opened = JournalReader(path).peek()
+            if opened is not None and opened.run_uid == run_uid:
+                await Drain(db, path).store_all()
 
 
 def report_damage(drain: Drain, renamed: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
+from functools import reduce
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -12,6 +13,11 @@ import msgspec
 from trackai.errors import MissingExtraError
 from trackai.values.times import microseconds
 from trackai.values.types import Step, Value
+
+# Integers up to this are exact as floats.
+_EXACT_FLOAT = 1 << 53
+# The types of pandas for columns with missing values, by kind.
+_NULLABLE = {"i": "Int64", "b": "boolean"}
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -97,8 +103,9 @@ class History(Mapping[str, Curve]):
     def to_pandas(self, index: Literal["step", "time"] | None = None) -> pd.DataFrame:
         """Return a data frame with a row for each step and a column for each metric.
 
-        Of a step that was logged more than once, the latest value is taken. Needs
-        `trackai[pandas]`.
+        Of a step that was logged more than once, the latest value is taken. Integers and booleans
+        stay exact: where steps are missing, their columns are of the types Int64 and boolean.
+        Needs `trackai[pandas]`.
 
         Args:
             index: "step", or "time" for a row for each timestamp (UTC). System metrics have no
@@ -114,36 +121,53 @@ class History(Mapping[str, Curve]):
         if index is None:
             stepped = any(curve.steps and curve.steps[0] is not None for curve in self.values())
             index = "step" if stepped else "time"
+        columns = self._columns(pd, index)
+        rows = list({id(column.index): column.index for column in columns.values()}.values())
+        if len(rows) > 1:
+            every_row = reduce(lambda union, other: union.union(other), rows)
+            for key, column in columns.items():
+                nullable = _NULLABLE.get(column.dtype.kind)
+                if nullable and len(column) < len(every_row):
+                    columns[key] = column = column.astype(nullable)
+                if every_row.dtype == object:  # pandas would make floats of the steps
+                    columns[key] = column.reindex(every_row)
+        frame = pd.DataFrame(columns)
+        return frame if frame.index.is_monotonic_increasing else frame.sort_index()
+
+    def _columns(self, pd: Any, index: Literal["step", "time"]) -> dict[str, pd.Series[Any]]:
         indices: list[pd.Index[Any]] = []
         columns = {}
+        steps = {key: _without_none(curve.steps) for key, curve in self.items()}
+        exact = index == "step" and _round_as_floats(*steps.values())
         for key, curve in self.items():
             values = pd.Series(_packed(curve.values), name=key)
             if index == "time":
                 times = pd.Series(curve.timestamps, dtype="int64")
                 rows = pd.DatetimeIndex(pd.to_datetime(times, unit="us", utc=True), name="time")
             else:
-                steps = _without_none(curve.steps)
-                if len(steps) == 0 and curve.steps:
+                if len(steps[key]) == 0 and curve.steps:
                     continue
-                values = values[: len(steps)]
-                rows = pd.Index(_packed(steps), name="step")
+                values = values[: len(steps[key])]
+                packed = steps[key] if exact else _packed(steps[key])
+                rows = pd.Index(packed, name="step", dtype=object if exact else None)
             # Metrics that are logged together share an index, which is the costliest part.
-            rows = next((known for known in indices if known.equals(rows)), rows)
-            indices.append(rows)
-            values.index = rows
+            known_rows = next((known for known in indices if known.equals(rows)), None)
+            if known_rows is None:
+                indices.append(rows)
+            values.index = rows if known_rows is None else known_rows
             if not (rows.is_monotonic_increasing and rows.is_unique):
                 values = values[~rows.duplicated(keep="last")]
             columns[key] = values
-        frame = pd.DataFrame(columns)
-        return frame if frame.index.is_monotonic_increasing else frame.sort_index()
+        return columns
 
     def to_arrow(self) -> pa.Table:
         """Return an Arrow table with a row for each point. Needs `trackai[parquet]`.
 
         Returns:
             A table with the columns metric (string), step (double, null for system metrics),
-            timestamp (microseconds, UTC), value (double, null for text) and text (string, null
-            for numbers).
+            timestamp (microseconds, UTC), value (double, null for text), text (string, null for
+            numbers), and step_int and value_int (int64): the integers, which a double may not
+            hold exactly.
 
         Raises:
             MissingExtraError: pyarrow is not installed.
@@ -161,6 +185,14 @@ class History(Mapping[str, Curve]):
                 return pa.array(floats, pa.float64())
             return pa.Array.from_buffers(pa.float64(), len(packed), [None, pa.py_buffer(packed)])
 
+        def integers(numbers: list[Any]) -> Any:
+            types = set(map(type, numbers))
+            if types == {int}:
+                return _packed_integers(pa, pa.int64(), numbers)
+            if not types & {int, bool}:
+                return pa.nulls(len(numbers), pa.int64())
+            return pa.array([int(x) if isinstance(x, int) else None for x in numbers], pa.int64())
+
         def texts(values: list[Any]) -> Any:
             if str not in set(map(type, values)):
                 return pa.nulls(len(values), pa.string())
@@ -170,7 +202,7 @@ class History(Mapping[str, Curve]):
             [
                 ("metric", pa.string()), ("step", pa.float64()),
                 ("timestamp", pa.timestamp("us", tz="UTC")), ("value", pa.float64()),
-                ("text", pa.string()),
+                ("text", pa.string()), ("step_int", pa.int64()), ("value_int", pa.int64()),
             ]
         )  # fmt: skip
         tables = [
@@ -178,9 +210,11 @@ class History(Mapping[str, Curve]):
                 [
                     pa.repeat(pa.scalar(key, pa.string()), len(curve.steps)),
                     doubles(curve.steps),
-                    _times(pa, curve.timestamps),
+                    _packed_integers(pa, pa.timestamp("us", tz="UTC"), curve.timestamps),
                     doubles(curve.values),
                     texts(curve.values),
+                    integers(curve.steps),
+                    integers(curve.values),
                 ],
                 schema=schema,
             )
@@ -189,9 +223,8 @@ class History(Mapping[str, Curve]):
         return pa.concat_tables(tables) if tables else schema.empty_table()
 
 
-def _times(pa: Any, timestamps: list[int]) -> Any:
-    packed = array("q", timestamps)
-    kind = pa.timestamp("us", tz="UTC")
+def _packed_integers(pa: Any, kind: Any, integers: list[int]) -> Any:
+    packed = array("q", integers)
     return pa.Array.from_buffers(kind, len(packed), [None, pa.py_buffer(packed)])
 
 
@@ -200,7 +233,21 @@ def _packed(values: Sequence[Any]) -> Any:
     import numpy as np  # which pandas has installed
 
     kinds = set(map(type, values))
-    return np.array(values) if kinds in ({float}, {int}, {int, float}) else values
+    if kinds in ({float}, {int}):
+        return np.array(values)
+    if kinds == {int, float}:
+        return np.array(values, dtype=object if _round_as_floats(values) else None)
+    return values
+
+
+def _round_as_floats(*columns: Sequence[Any]) -> bool:
+    """Whether there are floats, and integers that a float may not hold exactly."""
+    kinds = set[type]().union(*(set(map(type, numbers)) for numbers in columns))
+    return kinds == {int, float} and any(
+        type(number) is int and abs(number) > _EXACT_FLOAT
+        for numbers in columns
+        for number in numbers
+    )
 
 
 def _without_none(steps: list[Step | None]) -> list[Step]:

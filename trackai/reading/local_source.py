@@ -12,7 +12,7 @@ from trackai.filters.parser import parse_field, parse_filter
 from trackai.reading.history import Curve
 from trackai.reading.source import check_change
 from trackai.store.catalogue import configs, projects, run_tables, runs, slugs, tags
-from trackai.store.charts import chart_records, charts
+from trackai.store.charts import chart_records, charts, training_time
 from trackai.store.charts.smoothing import Smoothing
 from trackai.store.engine.database import Database
 from trackai.store.points import arrivals, curves, lineage, series
@@ -110,14 +110,17 @@ class LocalSource:
     ) -> ChartData:
         async def read(db: Database) -> ChartData:
             async with db.snapshot() as conn:
-                run = await runs.get(conn, run_id)
+                await runs.get(conn, run_id)
                 segments, *_ = await lineage.find(conn, run_id, path)
+                training = None
+                if x == "relative":
+                    training = (await training_time.read(conn, [run_id]))[run_id]
                 cursor = await arrivals.last(conn)
                 (chart,) = await charts.read(conn, [segments], points)
                 if smooth:
                     smoothing = Smoothing(smooth, over_time=x != "step")
-                    await charts.smooth(conn, [segments], [chart], smoothing)
-            return chart_records.show(chart, lineage.as_one(segments), x, run.created_at, cursor)
+                    await charts.smooth(conn, [segments], [chart], smoothing, [training])
+            return chart_records.show(chart, lineage.as_one(segments), x, cursor, training)
 
         return self._call(read)
 

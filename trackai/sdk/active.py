@@ -7,33 +7,32 @@ import logging
 import os
 import shutil
 import tempfile
-import threading
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from trackai.errors import MissingExtraError, NoActiveRunError
 from trackai.sdk import (
+    active_runs,
     exit_hooks,
-    fork,
     ignored_calls,
     late_calls,
     pickled_run,  # noqa: F401 - for pickle
+    starting,
 )
 from trackai.sdk.alerts import AlertLevel
 from trackai.sdk.artifacts import Artifact  # noqa: TC001 - for get_type_hints
 from trackai.sdk.run import Run
-from trackai.sdk.run_request import Resume, check_arguments
+from trackai.sdk.run_request import Reinit, Resume, check_arguments, checked_reinit
 from trackai.settings import Settings, wandb_defaults
 
 if TYPE_CHECKING:
+    import threading
+
     from trackai.sdk.run import EndState
     from trackai.sdk.summary import Summary
 
 logger = logging.getLogger("trackai")
-
-_lock = threading.RLock()
-_active: Run | None = None
 
 
 def init(
@@ -64,9 +63,13 @@ def init(
     durability: Literal["process", "power"] = "process",
     resume_from: str | None = None,
     fork_from: str | None = None,
+    strict: bool | None = None,
+    reinit: Reinit | bool | None = None,
     **wandb_arguments: Any,
 ) -> Run:
-    """Start a run, or resume one, and make it the active run. An active run is finished first.
+    """Start a run, or resume one, and make it the active run of this thread or asyncio task.
+
+    A run that the thread or task has started before is finished first; see `reinit`.
 
     Args:
         project: the name of the project, which is created if it does not exist; default
@@ -86,10 +89,10 @@ def init(
         tags: tags to add to the run; a str is a single tag. Default `WANDB_TAGS`, separated by
             commas.
         notes: a text about the run; replaces earlier notes. Default `WANDB_NOTES`.
-        id: the id of the run. Processes that pass the same id log to the same run, at the same
-            time or one after the other. It becomes the `run_id` if it is a slug; of an id such
-            as "lr=0.1", a unique slug is made. Default `TRACKAI_RUN_ID`, then `WANDB_RUN_ID`, then
-            a slug of the name.
+        id: the id of the run. Processes that pass the same id log to the same run: ranks at the
+            same time, others one after the other. It becomes the `run_id` if it is a slug; of an
+            id such as "lr=0.1", a unique slug is made. Default `TRACKAI_RUN_ID`, then
+            `WANDB_RUN_ID`, then a slug of the name.
         mode: "disabled" logs to a temporary database, which is deleted when the process ends.
             Other modes of wandb are accepted and mean the same as none. Default `WANDB_MODE`.
         db_path: the database file; default `TRACKAI_DB_PATH`, then `~/.trackai/trackai.db`.
@@ -99,6 +102,13 @@ def init(
             after the step is superseded in all metrics.
         fork_from: "RUN?_step=STEP" creates a run that continues the run with this id after this
             step. The new run is read with the points of the other one up to the step.
+        strict: raise an error about what cannot be logged, such as a value of a wrong type.
+            Without it, it is left out with a warning. Default `TRACKAI_STRICT`, then False.
+        reinit: what becomes of unfinished runs, as in wandb: "finish_previous" or True finishes
+            all of them. "return_previous" or False returns the latest one instead of a new run.
+            "create_new" leaves them as they are, and the new run is not the active one, so that
+            only its methods log to it. "default" is "finish_previous" in a notebook, and otherwise
+            "return_previous". Without it, only a run of the same thread or task is finished.
         space_id, server_url, dataset_id, bucket_id, settings, private, webhook_url,
             webhook_min_level: accepted for scripts written for trackio, and ignored with a
             warning.
@@ -119,10 +129,9 @@ def init(
         with trackai.init(project="digits", config={"lr": 0.001}) as run:
             run.log({"loss": 0.25})
     """
-    global _active
     arguments = check_arguments(
         project=project, name=name, group=group, id=id, tags=tags, notes=notes, config=config,
-        resume=resume, durability=durability, mode=mode, resume_from=resume_from,
+        resume=resume, durability=durability, mode=mode, strict=strict, resume_from=resume_from,
         fork_from=fork_from, variables=wandb_defaults(),
     )  # fmt: skip
     for argument in wandb_arguments:
@@ -140,22 +149,34 @@ def init(
     ignored_calls.warn_ignored_variables()
     if arguments.is_disabled and mode is None:
         ignored_calls.warn_disabled()
-    with _lock:
-        environment = Settings.from_env(_temporary_db_path() if arguments.is_disabled else db_path)
-        request = arguments.request(environment)
-        finish()
-        run = Run(environment, request, arguments.config)
-        try:
-            _active = run
-            if auto_log_cpu:
-                _monitor(run, "machine_meter", cpu_log_interval)
-            if auto_log_gpu:
-                _monitor(run, "gpu_meter", gpu_log_interval)
-            exit_hooks.install(_finish_as)
-        except BaseException:  # a signal handler may raise anywhere
-            _active = None
-            run.finish("failed")
-            raise
+    how = checked_reinit(reinit, settings)
+    environment = Settings.from_env(_temporary_db_path() if arguments.is_disabled else db_path)
+    request, owner = arguments.request(environment), active_runs.Owner.current()
+    before = active_runs.unfinished()
+    if how == "return_previous" and before:
+        return before[-1]
+    if how == "finish_previous":
+        _finish_all(_state_of_script())
+    elif how is None and (previous := active_runs.previous(owner)) is not None:
+        previous.finish(_state_of_script())
+    exit_hooks.install(_finish_at_exit, _finish_thread)
+
+    def create(is_abandoned: threading.Event) -> Run:
+        run = Run(environment, request, arguments.config, is_abandoned)
+        active_runs.add(run, None if how == "create_new" else owner)
+        return run
+
+    run = starting.start(create)
+    try:
+        if how != "create_new":
+            active_runs.activate(run, owner)
+        if auto_log_cpu:
+            _monitor(run, "machine_meter", cpu_log_interval)
+        if auto_log_gpu:
+            _monitor(run, "gpu_meter", gpu_log_interval)
+    except BaseException:  # a signal handler may raise anywhere
+        run.finish("failed")
+        raise
     return run
 
 
@@ -175,27 +196,27 @@ def log(
         commit: False lets the next call without a step use this step again.
         sync: accepted for scripts written for wandb, and ignored.
 
+    What cannot be stored is left out with a warning; see `Run.log`.
+
     Raises:
-        TypeError, InvalidInputError: a name, a value or the step cannot be logged; nothing of the
-            call is stored then. See `Run.log`.
         NoActiveRunError: no run is active.
 
     Example:
         trackai.log({"train/loss": 0.25, "train/accuracy": 0.9}, step=100)
     """
-    if _active is None:
+    run = active_runs.only or current_run()
+    if run is None:
         return late_calls.refuse()
-    return _active.log(metrics, step, commit)
+    return run.log(metrics, step, commit)
 
 
 def log_system(metrics: Mapping[str, Any]) -> None:
     """Log system metrics of the active run: values at a time instead of a step.
 
     Args:
-        metrics: numbers, bools or str by name.
+        metrics: numbers, bools or str by name. What cannot be stored is left out with a warning.
 
     Raises:
-        TypeError, InvalidInputError: a name or a value cannot be logged; see `Run.log_system`.
         NoActiveRunError: no run is active.
     """
     run = current_run()
@@ -215,10 +236,9 @@ def save(
         policy: accepted for scripts written for wandb, and ignored.
 
     Returns:
-        The names of the stored files.
+        The names of the stored files; a file that cannot be read is left out with a warning.
 
     Raises:
-        InvalidInputError: no file matches, or a file cannot be read.
         NoActiveRunError: no run is active.
     """
     return active_run().save(glob_str, base_path, policy)
@@ -239,11 +259,9 @@ def log_artifact(
         aliases: further names such as "best"; the files are stored as `name:alias` too.
 
     Returns:
-        The artifact.
+        The artifact; without files if the path does not exist, with a warning.
 
     Raises:
-        InvalidInputError: the path does not exist, the artifact has no files, or a file cannot be
-            read.
         NoActiveRunError: no run is active.
     """
     return active_run().log_artifact(artifact_or_path, name, type, aliases)
@@ -264,7 +282,6 @@ def alert(
         ignored: further arguments of wandb, which are ignored.
 
     Raises:
-        InvalidInputError: `level` is not one of these.
         NoActiveRunError: no run is active.
     """
     run = current_run()
@@ -280,17 +297,14 @@ def finish(exit_code: int | None = None, quiet: bool | None = None) -> None:
         exit_code: None or 0 completes the run; any other value fails it.
         quiet: accepted for scripts written for wandb, and ignored.
     """
-    global _active
-    with _lock:
-        run, _active = _active, None
-        if run is not None:
-            run.finish("failed" if exit_code else "completed")
+    run = active_runs.current()
+    if run is not None:
+        run.finish("failed" if exit_code else "completed")
 
 
 def current_run() -> Run | None:
-    """Return the active run; None if no run is active."""
-    run = _active
-    return None if run is None or run.is_finished else run
+    """Return the active run of this thread or asyncio task; None if no run is active."""
+    return active_runs.current()
 
 
 def active_run() -> Run:
@@ -375,7 +389,6 @@ class ActiveConfig(MutableMapping[str, Any]):
             keys: further keys.
 
         Raises:
-            TypeError: `values` is a class.
             NoActiveRunError: no run is active.
         """
         active_run().config.update(values, allow_val_change=allow_val_change, **keys)
@@ -399,16 +412,21 @@ def _temporary_db_path() -> Path:
     return folder / "trackai.db"
 
 
-def _finish_as(state: EndState) -> None:
-    global _active
-    run, _active = _active, None
-    if run is not None:
+def _state_of_script() -> EndState:
+    """The state of runs that the script has left unfinished, and that end now."""
+    return "failed" if exit_hooks.has_crashed() else "completed"
+
+
+def _finish_all(state: EndState) -> None:
+    for run in active_runs.unstopped():
         run.finish(state)
 
 
-def _renew_lock() -> None:
-    global _lock
-    _lock = threading.RLock()  # another thread may have held it when the process was forked
+def _finish_at_exit(state: EndState) -> None:
+    starting.abandon_all()
+    _finish_all(state)
 
 
-fork.call_in_child(_renew_lock)
+def _finish_thread(thread: threading.Thread) -> None:
+    for run in active_runs.of_thread(thread):
+        run.finish("failed")

@@ -160,6 +160,17 @@ def as_artifact(
     return artifact
 
 
+def empty_artifact(
+    artifact_or_path: Any,
+    name: Any,
+    type: str | None,  # noqa: A002
+) -> Artifact:
+    """Return an artifact as is, or one without files for a path."""
+    if isinstance(artifact_or_path, Artifact):
+        return artifact_or_path
+    return Artifact(str(name or artifact_or_path).strip() or "artifact", type)
+
+
 def matching_files(
     pattern: str | os.PathLike[str], base: str | os.PathLike[str] | None
 ) -> list[NamedFile]:

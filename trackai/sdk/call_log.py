@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from time import time_ns
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from trackai.errors import InvalidInputError
 from trackai.ingest.frames import Configured, Described, Filed
 from trackai.ingest.journal import JournalWriter  # noqa: TC001 - for get_type_hints
 from trackai.sdk import fork, late_calls
-from trackai.sdk.logged_values import are_plain_numbers, flatten
+from trackai.sdk.left_out import LeftOut
+from trackai.sdk.logged_values import are_plain_numbers, failure, flatten, named
 from trackai.sdk.run_files import RunFiles
 from trackai.sdk.steps import STEP_LIMIT, plain_step
+from trackai.values.text import escaped
 
 if TYPE_CHECKING:
     from trackai.ingest.journal import Kept
     from trackai.sdk.logged_values import LoggedValues
-    from trackai.values.types import Axis, FileKind, Step, Value
+    from trackai.values.types import Axis, FileKind, Step, TextKind, Value
 
 
 class CallLog:
@@ -27,35 +30,47 @@ class CallLog:
     call costs the training loop.
     """
 
-    def __init__(self, journal: JournalWriter, first_step: int) -> None:
+    def __init__(self, journal: JournalWriter, first_step: int, *, strict: bool) -> None:
         self._finished = False
         self._last_timestamp = 0
         self._journal = journal
         self._lock = journal.lock
         self._next_step = first_step
+        self._left_out = LeftOut(strict=strict)
         self._files = RunFiles(
             is_finished=lambda: self._finished,
             store_bytes=self._store_bytes,
             append_file=self._append_file,
         )
 
-    def _log(self, metrics: Mapping[str, Any], step: float | None, axis: Axis) -> None:
+    def _log(self, metrics: Any, step: float | None, axis: Axis) -> None:
         # Every logged value passes here: each call and check costs the training loop.
-        if type(metrics) is not dict and not isinstance(metrics, Mapping):
-            raise TypeError(
-                f"metrics: must be a dict of values by name, got {type(metrics).__qualname__}"
-            )
         if step is not None and (type(step) is not int or not -STEP_LIMIT <= step <= STEP_LIMIT):
-            step = plain_step(step)
-        values = list(metrics.values())
-        if are_plain_numbers(values):
-            try:
-                return self._log_values(axis, tuple(metrics), step, values)
-            except (TypeError, OverflowError, UnicodeEncodeError):
-                # An object that adds up to a number without being one, or an invalid name:
-                # flatten() names it.
-                pass
-        return self._log_converted(axis, flatten(metrics), step)
+            step = self._usable_step(step)
+        if isinstance(metrics, dict):
+            values = list(metrics.values())
+            if are_plain_numbers(values):
+                try:
+                    return self._log_values(axis, tuple(metrics), step, values)
+                except (TypeError, OverflowError, UnicodeEncodeError, InvalidInputError):
+                    # An object that adds up to a number without being one, or an invalid name:
+                    # flatten() names it.
+                    pass
+        return self._log_converted(axis, metrics, step)
+
+    def _usable_step(self, step: Any) -> Step | None:
+        """Convert a step to a built-in number; None if it cannot be one."""
+        try:
+            return plain_step(step)
+        except Exception:
+            error = failure(lambda: plain_step(step))
+            if error is None:
+                raise  # a signal handler raised it, not the step
+        self._left_out.add("step", error, "the next step is used instead")
+        return None
+
+    def _has_ended(self) -> bool:
+        return self._finished
 
     def _log_values(
         self, axis: Axis, keys: tuple[str, ...], step: Step | None, values: list[Value]
@@ -77,29 +92,59 @@ class CallLog:
                 self._next_step = math.floor(step) + 1
         return None
 
-    def _log_converted(self, axis: Axis, logged: LoggedValues, step: Step | None) -> None:
+    def _log_converted(self, axis: Axis, metrics: Any, step: Step | None) -> None:
+        if self._finished:
+            return late_calls.refuse()
+        logged = flatten(metrics)
+        if axis == "time":
+            _refuse_media(logged)
+        for name, error in logged.problems:
+            self._left_out.add(name, error)
+        for name, message in logged.rounded:
+            self._left_out.mention(name, message)
         keys, values = tuple(logged.values), list(logged.values.values())
         if not logged.histograms and not logged.files:
-            return self._log_values(axis, keys, step, values)
-        if axis == "time":
-            path = next(iter(logged.histograms or logged.files))
-            raise TypeError(
-                f"system metric {path!r}: must be a number, bool or str; use log() for others"
-            )
-        files = self._files.store_media(logged.files)
+            try:
+                return self._log_values(axis, keys, step, values)
+            except InvalidInputError:
+                pass  # too long for one record
+        files = self._files.store_media(logged.files, self._left_out)
         with self._lock:
             step = self._next_step if step is None else step
-            # Without values, too, as this takes the timestamp of the call.
-            self._log_values(axis, keys, step, values)
-            if self._finished:  # the script has ended
+            # Without values, as this takes the timestamp of the call.
+            self._log_values(axis, (), step, [])
+            if self._has_ended():  # another thread has finished the run, at the end of the script
                 return None
-            now, journal = self._last_timestamp, self._journal
-            if logged.histograms:
-                texts: list[Value] = [*logged.histograms.values()]
-                journal.append_points(axis, tuple(logged.histograms), step, now, texts, "histogram")
+            now = self._last_timestamp
+            self._append(axis, keys, step, now, values)
+            texts: list[Value] = [*logged.histograms.values()]
+            self._append(axis, tuple(logged.histograms), step, now, texts, "histogram")
             for path, number, media, content in files:
                 name = media.file_name(step, number)
-                journal.append(Filed(path, "file_series", name, step, now, media.source, *content))
+                source = escaped(media.source)
+                filed = Filed(path, "file_series", name, step, now, source, *content)
+                self._journal.append(filed)
+        return None
+
+    def _append(
+        self,
+        axis: Axis,
+        keys: tuple[str, ...],
+        step: Step,
+        now: int,
+        values: list[Value],
+        kind: TextKind = "text",
+    ) -> None:
+        """Append values, each in a record of its own if one record cannot hold them all."""
+        if not keys:
+            return None
+        try:
+            self._journal.append_points(axis, keys, step, now, values, kind)
+        except InvalidInputError as error:
+            if len(keys) == 1 or self._left_out.strict:
+                return self._left_out.add(named(keys[0]), error)
+            for key, value in zip(keys, values, strict=True):
+                self._append(axis, (key,), step, now, [value], kind)
         return None
 
     def _store_bytes(self, write_to: Callable[[BinaryIO], object]) -> Kept:
@@ -125,7 +170,18 @@ class CallLog:
         return None
 
     def _switch_to_child_journal(self) -> None:
+        self._left_out.forget()
         journal = self._journal
         fork.never_free(journal)
         self._journal = journal.heir(fork.opened_by_child(journal.opened))
         self._lock = self._journal.lock
+
+
+def _refuse_media(logged: LoggedValues) -> None:
+    """Make problems of what a system metric cannot be."""
+    for path in (*logged.histograms, *logged.files):
+        error = TypeError(
+            f"system {named(path)}: must be a number, bool or str; use log() for others"
+        )
+        logged.problems.append((named(path), error))
+    logged.histograms, logged.files = {}, {}

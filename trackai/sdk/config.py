@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from typing import Any
 
-from trackai.sdk.builtin_values import config_json
-from trackai.values.nesting import flat
+from trackai.errors import InvalidInputError
+from trackai.sdk.builtin_values import config_json, type_name
+from trackai.sdk.left_out import LeftOut  # noqa: TC001 - for get_type_hints
+from trackai.sdk.structured_values import as_mapping, attributes, keyed_by_text
+from trackai.values.names import path_problem
+from trackai.values.text import escaped
+
+# Deeper mappings are stored as values.
+_MAX_DEPTH = 32
 
 
 class Config(MutableMapping[str, Any]):
@@ -17,32 +24,40 @@ class Config(MutableMapping[str, Any]):
     replaces the whole value, nested ones included. A change inside a nested value is not noticed:
     assign to its flat key, `config["opt/lr"] = 0.1`.
 
-    Values that JSON cannot express are stored as text.
+    Objects with fields, such as dataclasses, are nested values. Values that JSON cannot express are
+    stored as text. A key that cannot be stored is left out with a warning.
     """
 
     def __init__(
-        self, values: Mapping[str, Any], store: Callable[[dict[str, str], list[str]], None]
+        self,
+        values: Mapping[str, Any],
+        store: Callable[[dict[str, str], list[str]], None],
+        left_out: LeftOut,
     ) -> None:
         """Make a configuration.
 
         Args:
             values: the values so far, nested; they are stored already.
             store: stores JSON by flat key, and removes other flat keys.
+            left_out: takes the errors about what cannot be stored.
         """
         object.__setattr__(self, "_values", dict(values))
         object.__setattr__(self, "_stored", set(flat_json(values)))
         object.__setattr__(self, "_store", store)
+        object.__setattr__(self, "_left_out", left_out)
 
     _values: dict[str, Any]
     _stored: set[str]
     _store: Callable[[dict[str, str], list[str]], None]
+    _left_out: LeftOut
 
     def __getitem__(self, key: str) -> Any:
         if key in self._values:
             return self._values[key]
         value: Any = self._values
         for part in key.split("/"):
-            if not isinstance(value, Mapping) or part not in value:
+            value = as_mapping(value)
+            if value is None or part not in value:
                 raise KeyError(key)
             value = value[part]
         return value
@@ -90,15 +105,13 @@ class Config(MutableMapping[str, Any]):
             keys: further keys.
 
         Raises:
-            TypeError: `values` is a class.
             NoActiveRunError: the run is finished.
         """
-        if isinstance(values, type):
-            raise TypeError("config: must be a mapping or an object with attributes, got a class")
-        if not isinstance(values, Mapping) and hasattr(values, "__dict__"):
-            values = vars(values)
-        merged = {str(key): value for key, value in {**dict(values), **keys}.items()}
-        flat = flat_json(merged)
+        merged: dict[str, Any] = {}
+        with self._left_out.errors_of("config"):
+            merged = _as_mapping(values)
+        merged.update(keys)
+        flat = flat_json(merged, self._left_out)
         replaced = [key for key in list(self._stored) if key not in flat and _is_below(key, merged)]
         self._store(flat, replaced)
         self._stored.difference_update(replaced)
@@ -133,11 +146,66 @@ class Config(MutableMapping[str, Any]):
         target[last] = value
 
 
+def _as_mapping(values: Any) -> dict[str, Any]:
+    mapping = attributes(values)
+    if mapping is None:
+        if not isinstance(values, Iterable) or isinstance(values, str | bytes | type):
+            what = "a class" if isinstance(values, type) else type_name(values)
+            raise TypeError(f"config: must be a mapping or an object with attributes, got {what}")
+        try:
+            mapping = dict(values)
+        except (TypeError, ValueError) as error:
+            raise InvalidInputError("config", f"must be a mapping or pairs: {error}") from None
+    try:
+        return dict(keyed_by_text(mapping))
+    except Exception as error:  # of a mapping of the script
+        problem = f"cannot be read: {type(error).__name__}: {error}"
+        raise InvalidInputError("config", problem) from error
+
+
 def _is_below(path: str, keys: Mapping[str, Any]) -> bool:
     """Whether a flat key is one of `keys`, or belongs to the nested value of one."""
     return path in keys or any(path[:at] in keys for at, char in enumerate(path) if char == "/")
 
 
-def flat_json(values: Mapping[Any, Any]) -> dict[str, str]:
-    """Flatten nested values, and encode each as JSON."""
-    return flat(values, config_json)
+def flat_json(values: Any, left_out: LeftOut | None = None) -> dict[str, str]:
+    """Flatten nested values, and encode each as JSON.
+
+    Args:
+        left_out: takes the errors about keys that cannot be stored; None for no errors.
+    """
+    flattened: dict[str, str] = {}
+    _flatten(dict(keyed_by_text(values)), "", flattened, (), left_out)
+    return flattened
+
+
+def _flatten(
+    values: Mapping[str, Any],
+    prefix: str,
+    flattened: dict[str, str],
+    parents: tuple[int, ...],
+    left_out: LeftOut | None,
+) -> None:
+    for key, value in values.items():
+        path = prefix + escaped(key)
+        mapping = _safe_mapping(value)
+        is_nested = mapping and id(value) not in parents and len(parents) < _MAX_DEPTH
+        if mapping and is_nested:
+            _flatten(mapping, f"{path}/", flattened, (*parents, id(value)), left_out)
+            continue
+        problem = path_problem(path)
+        if path in flattened:
+            problem = "two values have this key"
+        if problem is None:
+            flattened[path] = config_json(value)
+        elif left_out is not None:
+            name = f"config key {path[:100]!r}"
+            left_out.add(name, InvalidInputError(name, problem))
+
+
+def _safe_mapping(value: Any) -> dict[str, Any] | None:
+    try:
+        mapping = as_mapping(value)
+        return None if mapping is None else dict(keyed_by_text(mapping))
+    except Exception:  # of a property or a mapping of the script; the repr is stored
+        return None

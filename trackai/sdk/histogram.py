@@ -27,8 +27,8 @@ class Histogram:
         bins: the edges of the bins, one more than counts.
 
     Raises:
-        InvalidInputError: neither or both of `sequence` and `np_histogram` are passed, or there is
-            not one more edge than counts.
+        InvalidInputError: neither or both of `sequence` and `np_histogram` are passed, there is
+            not one more edge than counts, or one of them is missing or not finite.
         MissingExtraError: NumPy is not installed.
 
     Example:
@@ -53,6 +53,9 @@ class Histogram:
                 f"must have one more edge than counts, got {len(self.bins)} edges and "
                 f"{len(self.histogram)} counts",
             )
+        for number in (*self.histogram, *self.bins):
+            if not isinstance(number, int | float):
+                raise InvalidInputError("np_histogram", f"must hold finite numbers, got {number!r}")
 
     def json(self) -> str:
         """Return the histogram as JSON, in the form of Neptune's exports, as it is stored."""

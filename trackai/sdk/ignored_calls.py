@@ -20,7 +20,7 @@ _warned: set[str] = set()
 IGNORED_ARGUMENTS = frozenset(
     {
         "allow_val_change", "anonymous", "config_exclude_keys", "config_include_keys", "dir",
-        "entity", "force", "job_type", "magic", "monitor_gym", "reinit", "save_code",
+        "entity", "force", "job_type", "magic", "monitor_gym", "save_code",
         "sync_tensorboard", "tensorboard",
     }
 )  # fmt: skip

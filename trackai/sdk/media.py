@@ -1,7 +1,8 @@
 """Media that are logged as files: images, sounds, videos, HTML; and formatted text.
 
 Names and first arguments are those of trackio and wandb. Values are converted when the object is
-created; a file at a path is read when it is logged.
+created; a file at a path is read when it is logged. Every value that cannot be logged is refused
+when the object is created, by a TypeError or an InvalidInputError.
 """
 
 from __future__ import annotations
@@ -13,12 +14,18 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from trackai.errors import InvalidInputError
-from trackai.sdk import arrays
+from trackai.sdk import images, sounds, videos
 from trackai.sdk.builtin_values import type_name
+from trackai.sdk.ignored_calls import warn_ignored_arguments
+from trackai.sdk.open_files import file_bytes, file_text
 from trackai.values.text import checked_text
 
 # In characters: file systems refuse longer names than 255 bytes when files are downloaded.
 _MAX_NAME = 100
+_NOT_IN_NAMES = re.compile(r"[\x00-\x1f/\\:]+")
+# A path has one line and no markup, so a text that ends like this is taken for one.
+_HTML_PATH = re.compile(r"[^<\n]{1,1000}\.x?html?", re.IGNORECASE)
+_MARKDOWN_PATH = re.compile(r"\S{1,1000}\.(md|markdown)", re.IGNORECASE)
 
 
 class Media:
@@ -40,8 +47,8 @@ class Media:
         if caption is not None and not isinstance(caption, str):
             raise TypeError(f"caption: must be a str, got {type_name(caption)}")
         checked_text("caption", caption or "")
-        if isinstance(content, Path) and not content.is_file():
-            raise InvalidInputError("path", f"file {str(content)!r} not found")
+        if isinstance(content, Path):
+            _existing(content)
         self.caption = caption
         self.suffix = suffix
         self.source = str(content.absolute()) if isinstance(content, Path) else ""
@@ -64,7 +71,7 @@ class Media:
             step: the step it is logged at.
             number: its index, if several are logged under one name.
         """
-        stem = re.sub(r"[\x00-\x1f/\\:]+", " ", self.caption or "").strip(". ")[:_MAX_NAME]
+        stem = _NOT_IN_NAMES.sub(" ", self.caption or "").strip(". ")[:_MAX_NAME]
         parts = [stem or str(step)] if number is None else [str(number), *([stem] if stem else [])]
         return " ".join(parts) + self.suffix
 
@@ -77,17 +84,29 @@ class Image(Media):
     """An image.
 
     Args:
-        value: a path, a Pillow image, a Matplotlib figure, or an array. An array has the shape
-            (height, width), (height, width, channels) or, as in PyTorch, (channels, height,
-            width), with 1, 3 or 4 channels; it holds integers from 0 to 255, floats from 0 to 1 or
-            bools. Arrays need `trackai[media]`.
-        mode: the mode of an image made of an array, as in Pillow; default from its shape.
+        value: a path, a Pillow image, a Matplotlib figure or axes, an array, the bytes of an image
+            file, an open binary file, or another `Image`. An array has the shape (height, width),
+            (height, width, channels) or, as in PyTorch, (channels, height, width), with 1, 3 or 4
+            channels. If both orders fit, a tensor has its channels first, another array last.
+            Several images in one array, (images, ...), become a grid; pass a list of images to keep
+            them apart. Arrays need `trackai[media]`.
+            Integers are taken for 0 to 255, or for 0 to 65535 if one is above 511 (uint16: 255);
+            floats for 0 to 1, for -1 to 1 if one is below -0.5, or for 0 to 255 if one is above 2
+            (65535: above 511). Signed floats up to 16 that exceed 1 are scaled from the least to
+            the greatest. Values outside are clipped. A warning says so once. NaN is black, and a
+            masked pixel is transparent.
+        mode: the mode of an array of 8 bits, as in Pillow; default from its shape.
         caption: becomes the name of the file.
-        format: the format of the file, except for a path, such as "jpeg"; default "png".
+        format: the format of the file that an array, an image or a figure is stored in, such as
+            "jpeg" or "jpg"; default "png", or "gif" for an animation of Pillow. Grey images of 16
+            bits keep their bits in "png". Formats without transparency show it on white.
+        file_type: wandb's name of `format`.
+        grouping, classes, boxes, masks: accepted for scripts written for wandb, and ignored with a
+            warning.
 
     Raises:
-        InvalidInputError: the file does not exist.
-        TypeError: `value` is of another type.
+        InvalidInputError: the file does not exist, or the image cannot be stored in the format.
+        TypeError: `value` is of another type, or an array of another shape or type.
         MissingExtraError: NumPy or Pillow is not installed.
 
     Example:
@@ -101,33 +120,43 @@ class Image(Media):
         caption: str | None = None,
         *,
         format: str | None = None,  # noqa: A002 - trackio and wandb call it that
+        file_type: str | None = None,
+        grouping: Any = None,
+        classes: Any = None,
+        boxes: Any = None,
+        masks: Any = None,
     ) -> None:
+        warn_ignored_arguments(
+            "Image", {"grouping": grouping, "classes": classes, "boxes": boxes, "masks": masks}
+        )
+        if isinstance(value, Image):
+            content: bytes | Path = value._content
+            super().__init__(content, value.suffix, value.caption if caption is None else caption)
+            return
         if _is_path(value):
             super().__init__(Path(value), Path(value).suffix.lower() or ".png", caption)
             return
-        kind = (format or "png").lower()
-        content = io.BytesIO()
-        if hasattr(value, "savefig"):
-            value.savefig(content, format=kind)
-        elif hasattr(value, "save") and hasattr(value, "mode"):
-            value.save(content, format=kind)
-        else:
-            arrays.to_image(value, mode).save(content, format=kind)
-        super().__init__(content.getvalue(), f".{kind}", caption)
+        content, suffix = images.encode(value, mode, _checked_format(format or file_type))
+        super().__init__(content, suffix, caption)
 
 
 class Audio(Media):
     """A sound.
 
     Args:
-        value: a path, or an array of shape (samples,) or (samples, channels) with floats from -1
-            to 1 or integers of 16 bits. Arrays need `trackai[media]`, and become WAV files.
+        value: a path, an array of shape (samples,), (samples, channels) as of soundfile and SciPy
+            or (channels, samples) as of torchaudio, a list of samples, the bytes of a file, or an
+            open binary file. The longer axis holds the samples. Arrays need `trackai[media]`, and
+            become WAV files: int16, int32 and uint8 as they are; floats, from -1 to 1, and other
+            signed integers with 16 bits. Samples outside are clipped, and a warning says so once.
         sample_rate: samples a second of an array.
         caption: becomes the name of the file.
-        format: the suffix of a path that has none.
+        format: the suffix of bytes, and of a path that has none; default "wav". Arrays can only
+            become "wav".
 
     Raises:
-        InvalidInputError: the file does not exist, or `sample_rate` is missing for an array.
+        InvalidInputError: the file does not exist, or `sample_rate` is missing for an array or out
+            of range.
         TypeError: the array has another shape or type.
         MissingExtraError: NumPy is not installed.
     """
@@ -139,92 +168,155 @@ class Audio(Media):
         caption: str | None = None,
         format: str | None = None,  # noqa: A002 - trackio and wandb call it that
     ) -> None:
+        file_format = _checked_format(format) or "wav"
         if _is_path(value):
-            super().__init__(Path(value), Path(value).suffix.lower() or f".{format}", caption)
-            return
-        if sample_rate is None:
-            raise InvalidInputError("sample_rate", "required for an array of samples")
-        super().__init__(arrays.to_wave(value, sample_rate), ".wav", caption)
+            super().__init__(Path(value), Path(value).suffix.lower() or f".{file_format}", caption)
+        elif (content := file_bytes(value, "audio")) is not None:
+            super().__init__(content, f".{file_format}", caption)
+        else:
+            if file_format != "wav":
+                raise InvalidInputError(
+                    "format", f'must be "wav" for an array of samples, got {format!r}'
+                )
+            super().__init__(sounds.to_wave(value, sample_rate), ".wav", caption)
 
 
 class Video(Media):
-    """A video file.
+    """A video.
 
     Args:
-        value: its path. Arrays are not accepted: encode them first, for example with imageio.
+        value: a path, an array of frames, a list of frames, a clip of MoviePy, the bytes of a file,
+            or an open binary file. An array has the shape (frames, channels, height, width) or
+            (frames, height, width, channels); several videos in one array, (videos, frames, ...),
+            become a grid. Values are scaled like those of `Image`. Arrays need `trackai[media]`.
         caption: becomes the name of the file.
-        fps: accepted for scripts written for trackio and wandb, and ignored.
-        format: the suffix of a path that has none; default "mp4".
+        fps: frames a second, for frames; default 4.
+        format: "gif", "webp", "mp4" or "webm" for frames; default "gif". The last two need ffmpeg:
+            `pip install imageio-ffmpeg`. Of bytes, and of a path that has none, the suffix; default
+            "mp4".
 
     Raises:
-        TypeError: `value` is not a path.
-        InvalidInputError: the file does not exist.
+        TypeError: `value` is of another type, or an array of another shape or type.
+        InvalidInputError: the file does not exist, or the frames cannot be stored in the format.
+        MissingExtraError: NumPy or Pillow is not installed.
     """
 
     def __init__(
         self,
         value: Any,
         caption: str | None = None,
-        fps: int | None = None,
+        fps: float | None = None,
         format: str | None = None,  # noqa: A002 - trackio and wandb call it that
     ) -> None:
-        if not _is_path(value):
-            raise TypeError(
-                f"video: must be the path of a file, got {type_name(value)}; encode arrays first, "
-                "for example with imageio"
-            )
-        super().__init__(Path(value), Path(value).suffix.lower() or f".{format or 'mp4'}", caption)
+        file_format = _checked_format(format)
+        if _is_path(value):
+            suffix = Path(value).suffix.lower() or f".{file_format or 'mp4'}"
+            super().__init__(Path(value), suffix, caption)
+        elif (content := file_bytes(value, "video")) is not None:
+            super().__init__(content, f".{file_format or 'mp4'}", caption)
+        else:
+            file_format = file_format or "gif"
+            super().__init__(videos.encode(value, fps, file_format), f".{file_format}", caption)
 
 
 class Html(Media):
     """An HTML page.
 
     Args:
-        data: HTML as a str, or an open text file.
+        data: HTML as a str, a path, an open file, or a Plotly figure. A str is taken for a path if
+            it ends in ".html", ".htm" or ".xhtml" and has neither "<" nor a line break.
         inject: accepted for scripts written for wandb, and ignored.
         caption: becomes the name of the file.
+        data_is_not_path: take every str for HTML.
 
     Raises:
-        TypeError: `data` is neither of them.
-        InvalidInputError: `data` is not valid Unicode.
+        TypeError: `data` is none of them.
+        InvalidInputError: the file does not exist, or `data` is not valid Unicode.
     """
 
-    def __init__(self, data: Any, inject: bool = True, caption: str | None = None) -> None:
-        text = data.read() if hasattr(data, "read") else data
-        if not isinstance(text, str):
-            raise TypeError(f"html: must be a str, got {type_name(text)}")
-        super().__init__(checked_text("html", text).encode(), ".html", caption)
+    def __init__(
+        self,
+        data: Any,
+        inject: bool = True,
+        caption: str | None = None,
+        data_is_not_path: bool = False,
+    ) -> None:
+        is_path = isinstance(data, str) and not data_is_not_path and _HTML_PATH.fullmatch(data)
+        if is_path or isinstance(data, os.PathLike):
+            hint = "; pass data_is_not_path=True to log the text" if is_path else ""
+            super().__init__(_existing(data, hint), ".html", caption)
+            return
+        if _is_plotly_figure(data):
+            # With the library in it, a page would have 4 MB.
+            data = data.to_html(include_plotlyjs="cdn")
+        super().__init__(checked_text("html", file_text(data, "html")).encode(), ".html", caption)
 
 
 class Markdown:
     """Text in Markdown, which is logged as a text value.
 
     Args:
-        text: the text.
+        text: the text, a path, or an open file. A str is taken for a path if it ends in ".md" or
+            ".markdown" and has no spaces.
 
     Raises:
-        TypeError: `text` is not a str.
+        TypeError: `text` is none of them.
+        InvalidInputError: the file does not exist, or is not valid UTF-8.
     """
 
-    def __init__(self, text: str = "") -> None:
-        if not isinstance(text, str):
-            raise TypeError(f"text: must be a str, got {type_name(text)}")
-        self.text = text
+    def __init__(self, text: Any = "") -> None:
+        is_path = isinstance(text, str) and _MARKDOWN_PATH.fullmatch(text)
+        if is_path or isinstance(text, os.PathLike):
+            hint = "; to log the text, log the str itself" if is_path else ""
+            text = io.BytesIO(_existing(text, hint).read_bytes())
+        self.text = file_text(text, "text")
 
 
 def as_media(value: Any) -> list[Media] | None:
     """Return the media that a logged value stands for; None for other values.
 
-    A list of media stands for all of them, a Pillow image or Matplotlib figure for an `Image`.
+    A Pillow image or Matplotlib figure stands for an `Image`, a Plotly figure for an `Html`, and a
+    list of these for all of them.
     """
+    if not isinstance(value, list | tuple):
+        media = _as_medium(value)
+        return None if media is None else [media]
+    if not value or _as_medium(value[0]) is None:
+        return None
+    items = [_as_medium(item) for item in value]
+    return None if None in items else [item for item in items if item is not None]
+
+
+def _as_medium(value: Any) -> Media | None:
     if isinstance(value, Media):
-        return [value]
-    if isinstance(value, list | tuple) and value and all(isinstance(m, Media) for m in value):
-        return list(value)
-    if hasattr(value, "savefig") or (hasattr(value, "save") and hasattr(value, "mode")):
-        return [Image(value)]
-    return None
+        return value
+    if images.is_figure(value) or images.is_pillow_image(value):
+        return Image(value)
+    return Html(value) if _is_plotly_figure(value) else None
 
 
 def _is_path(value: object) -> bool:
     return isinstance(value, str | os.PathLike)
+
+
+def _is_plotly_figure(value: object) -> bool:
+    return hasattr(value, "to_plotly_json") and hasattr(value, "to_html")
+
+
+def _existing(path: str | os.PathLike[str], hint: str = "") -> Path:
+    if not os.path.isfile(path):  # noqa: PTH113 - Path.is_file() raises for some names
+        name = _shortened(os.fspath(path))
+        is_folder = os.path.isdir(path)  # noqa: PTH112
+        problem = f"{name} is a folder" if is_folder else f"file {name} not found{hint}"
+        raise InvalidInputError("path", problem)
+    return Path(path)
+
+
+def _shortened(path: str) -> str:
+    return repr(path if len(path) <= 2 * _MAX_NAME else f"{path[:_MAX_NAME]}…{path[-_MAX_NAME:]}")
+
+
+def _checked_format(file_format: Any) -> str | None:
+    if file_format is not None and not isinstance(file_format, str):
+        raise TypeError(f"format: must be a str, got {type_name(file_format)}")
+    return file_format.lower().lstrip(".") if file_format else None

@@ -18,9 +18,12 @@ from trackai.guard import guarded
 from trackai.settings import visible_gpus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 Readings = dict[str, float]
+
+# The shortest time over which the first reading measures.
+_SHORTEST_SECONDS = 0.2
 
 _GIB = 1 << 30
 _MIB = 1 << 20
@@ -29,15 +32,15 @@ _MIB = 1 << 20
 def machine_meter() -> Callable[[], Readings]:
     """Return a function that reads the load of this machine.
 
-    It returns utilization in percent, memory in GiB, and disk and network traffic in MiB a second
-    since the previous call; the first call has no traffic.
+    It returns memory in GiB and, since the previous call, utilization in percent and disk and
+    network traffic in MiB a second. The first call waits until these mean something.
 
     Raises:
         MissingExtraError: psutil is not installed.
     """
     psutil = _module("psutil", "logging the load of the processor")
     this_process = psutil.Process()
-    psutil.cpu_percent()  # the first result is meaningless
+    previous_times = psutil.cpu_times()
     previous: dict[str, tuple[float, int]] = {}
 
     def rate(name: str, total: int) -> Readings:
@@ -46,19 +49,20 @@ def machine_meter() -> Callable[[], Readings]:
         previous[name] = (now, total)
         if now <= previous_time:
             return {}
-        return {name: (total - previous_total) / (now - previous_time) / _MIB}
+        # A total decreases when a disk or a network interface is removed.
+        return {name: max(total - previous_total, 0) / (now - previous_time) / _MIB}
 
-    def read() -> Readings:
-        memory, disk, network = (
-            psutil.virtual_memory(), psutil.disk_io_counters(), psutil.net_io_counters(),
-        )  # fmt: skip
-        readings = {
-            "cpu/utilization": psutil.cpu_percent(),
-            "memory/used": memory.used / _GIB,
-            "memory/total": memory.total / _GIB,
-            "memory/percent": memory.percent,
-            "process/memory": this_process.memory_info().rss / _GIB,
-        }
+    def utilization() -> Readings:
+        # psutil.cpu_percent() compares with the previous call of the same thread, and returns 0 in
+        # a new thread.
+        nonlocal previous_times
+        before, previous_times = previous_times, psutil.cpu_times()
+        share = busy_share(before._asdict(), previous_times._asdict())
+        return {} if share is None else {"cpu/utilization": 100 * share}
+
+    def traffic() -> Readings:
+        disk, network = psutil.disk_io_counters(), psutil.net_io_counters()
+        readings: Readings = {}
         if disk is not None:  # a container may hide it
             readings |= rate("disk/read_mb_per_sec", disk.read_bytes)
             readings |= rate("disk/write_mb_per_sec", disk.write_bytes)
@@ -67,7 +71,39 @@ def machine_meter() -> Callable[[], Readings]:
             readings |= rate("network/recv_mb_per_sec", network.bytes_recv)
         return readings
 
+    traffic()
+    created_at = time.monotonic()
+
+    def read() -> Readings:
+        # In a background thread. The counters of processor time advance every 10 ms.
+        time.sleep(max(created_at + _SHORTEST_SECONDS - time.monotonic(), 0))
+        memory = psutil.virtual_memory()
+        return {
+            **utilization(),
+            "memory/used": memory.used / _GIB,
+            "memory/total": memory.total / _GIB,
+            "memory/percent": memory.percent,
+            "process/memory": this_process.memory_info().rss / _GIB,
+            **traffic(),
+        }
+
     return read
+
+
+def busy_share(before: Mapping[str, float], after: Mapping[str, float]) -> float | None:
+    """Return the share of the time that the processors worked between two `psutil.cpu_times()`.
+
+    Returns:
+        A number from 0 to 1; None if no time has passed.
+    """
+    # The time of virtual machines is part of the time of the user. A counter may be set back.
+    spent = {
+        name: max(after[name] - before[name], 0)
+        for name in after
+        if name not in ("guest", "guest_nice")
+    }
+    total = sum(spent.values())
+    return 1 - (spent["idle"] + spent.get("iowait", 0)) / total if total > 0 else None
 
 
 def gpu_meter() -> Callable[[], Readings]:

@@ -17,6 +17,7 @@ import msgspec
 from trackai.errors import NoActiveRunError
 from trackai.sdk import fork
 from trackai.sdk.config import Config, flat_json
+from trackai.sdk.left_out import LeftOut
 from trackai.sdk.run import Run
 from trackai.sdk.summary import LastValues, Summary
 from trackai.values.nesting import nested
@@ -41,7 +42,8 @@ class PickledRun(Run):
         self._last_timestamp = 0
         self._next_step = state["step"]
         self._last_values = LastValues(self._db_path, state["run_uid"])
-        self.config = Config(nested(state["config"]), self._refuse)
+        self._left_out = LeftOut(strict=True)
+        self.config = Config(nested(state["config"]), self._refuse, self._left_out)
         self.summary = Summary(self._refuse, self._read_summary)
 
     def _refuse(self, *args: Any, **kwargs: Any) -> NoReturn:

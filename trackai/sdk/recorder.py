@@ -18,10 +18,10 @@ from trackai.guard import guarded
 from trackai.ingest.drain import Drain
 from trackai.ingest.frames import Configured, encode
 from trackai.ingest.journal import JournalWriter, is_alive
-from trackai.ingest.recovery import Children, recover, report_damage
+from trackai.ingest.recovery import Children, recover, report_damage, store_running
 from trackai.sdk import resume
 from trackai.sdk.progress import Progress
-from trackai.store.catalogue import journals
+from trackai.store.catalogue import journals, writers
 from trackai.store.engine.database import Database
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ _POLL_SECONDS = 0.2
 _INIT_SECONDS = 300.0
 # How long finish() waits for room on the disk for points that are held in memory.
 _ROOM_SECONDS = 5.0
+# How long finish() waits for readers that keep points out of the main file.
+_READER_SECONDS = 2.0
 # How long a fork waits for the drain to be between two batches, and the drain for the fork.
 _FORK_SECONDS = 5.0
 # The longest pause after an internal error.
@@ -82,9 +84,15 @@ class Recorder:
         # The number of points that were not stored because the run was deleted; None before that.
         self._deleted_points: int | None = None
         self._progress: Progress | None = None
+        self._is_superseded = False
+        self._points_checked = 0
 
-    async def start(self, request: RunRequest) -> None:
+    async def start(self, request: RunRequest, is_abandoned: threading.Event) -> None:
         """Open the database, and create or resume the run.
+
+        Args:
+            request: the run.
+            is_abandoned: stops waiting for the database.
 
         Raises:
             StoreError: the database cannot be used.
@@ -102,7 +110,7 @@ class Recorder:
                         await self._recover()
                         await self._begin(request)
                     except StoreBusyError as error:
-                        if time.monotonic() > deadline:
+                        if time.monotonic() > deadline or is_abandoned.is_set():
                             raise
                         self._warn("waiting for the database: %s", error, self._database_warnings)
                     else:
@@ -120,8 +128,16 @@ class Recorder:
         except StoreError as error:
             logger.warning("could not recover journals of crashed processes: %s", error)
 
+    async def _store_former_attempts(self, request: RunRequest) -> None:
+        """Store what other processes have logged to the run: its next step is behind all of it."""
+        async with self._db.read() as conn:
+            uid = await resume.find_requested_run(conn, request)
+        if uid is not None:
+            await store_running(self._db, uid)
+
     async def _begin(self, request: RunRequest) -> None:
         encode(Configured(request.config))  # raises before there is a run
+        await self._store_former_attempts(request)
         try:
             async with self._db.write() as conn:
                 attempt = await resume.start_attempt(conn, request, is_running=self._is_running)
@@ -138,6 +154,13 @@ class Recorder:
         self.project, self.run = attempt.project, attempt.run
         self.first_step, self.config = attempt.first_step, attempt.config
         self._children = Children(self._db, attempt.opened.writer_uid)
+        for writer in attempt.superseded:
+            logger.warning(
+                "process %d on %s is still logging to run %r: this process starts a new attempt, "
+                "which supersedes it from step %d on; processes that log to a run together need a "
+                "rank (TRACKAI_RANK)",
+                writer.pid, writer.host, self.run.run_id, self.first_step,
+            )  # fmt: skip
 
     def _is_running(self, writer: Writer) -> bool:
         pid = writer.pid if writer.host == socket.gethostname() else None
@@ -218,6 +241,7 @@ class Recorder:
         self._repair_journal()
         try:
             await self._drain_journals()
+            await self._look_for_successor()
             if self.forked:
                 async with self._db_lock:
                     await self._children.store(self._drain.path.name)
@@ -250,6 +274,21 @@ class Recorder:
         if written and failure is not None:
             logger.warning("the journal can be written again")
             self._journal_warnings.clear()
+
+    async def _look_for_successor(self) -> None:
+        """Warn once if another process has resumed the run, and this one has logged since."""
+        if self._is_superseded or self._drain.points == self._points_checked:
+            return
+        self._points_checked = self._drain.points
+        async with self._db_lock, self._db.read() as conn:
+            successor = await writers.find_successor(conn, self.journal.opened.writer_uid)
+        if successor is not None:
+            self._is_superseded = True
+            logger.warning(
+                "run %r was resumed by process %d on %s: what this process logs is kept as a "
+                "former attempt, and no longer affects the state of the run",
+                self.run.run_id, successor[1], successor[0],
+            )  # fmt: skip
 
     @contextmanager
     def _holding_journal(self) -> Iterator[None]:
@@ -317,6 +356,7 @@ class Recorder:
             while self.journal.paths:
                 self._repair_journal()
                 await self._drain_journals()
+                await self._look_for_successor()
                 async with self._db_lock:
                     await self._db.checkpoint()
                 await self._remove_stored()
@@ -324,7 +364,7 @@ class Recorder:
                 async with self._db_lock:
                     await self._children.store(self._drain.path.name)
                     await self._children.collect()
-                    await self._db.checkpoint()
+            await self._move_to_main_file()
         except (StoreError, OSError) as error:
             paths = ", ".join(str(path) for path in self.journal.paths)
             logger.warning(
@@ -339,6 +379,23 @@ class Recorder:
                 "%d values were logged to run %r after it had been deleted, and were not stored",
                 self._deleted_points, self.run.run_id,
             )  # fmt: skip
+
+    async def _move_to_main_file(self) -> None:
+        """Move all points to the main file, or warn that a reader does not allow it."""
+        deadline = time.monotonic() + _READER_SECONDS
+        while True:
+            async with self._db_lock:
+                # The log of a database that others write to cannot be emptied.
+                if await self._db.checkpoint() or await self._db.move_pages():
+                    return
+            if time.monotonic() > deadline:
+                break
+            await anyio.sleep(_POLL_SECONDS)
+        logger.warning(
+            "another program is reading %s, so the newest points are still in %s-wal: copy the "
+            "database with trackai backup, not as a file, until that program has ended",
+            self._db.path, self._db.path.name,
+        )  # fmt: skip
 
     async def _write_held_calls(self) -> None:
         """Write the calls held in memory to the journal, or else to the temporary folder."""

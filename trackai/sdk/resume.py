@@ -1,22 +1,26 @@
 """Resuming: which run, which attempt and which step a script continues with.
 
 An attempt is one execution of a script. A script that resumes a run starts a new attempt, whose
-points supersede those of earlier attempts from its first step on. Processes that log to one run
-together, such as the ranks of distributed training, share an attempt.
+points supersede those of earlier attempts from its first step on, even if a process of an earlier
+attempt still logs. Processes that log to one run together, such as the ranks of distributed
+training, share an attempt.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 import time
 import uuid
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from trackai.errors import ConflictError, InvalidInputError, NotFoundError
 from trackai.ingest.frames import Opened
+from trackai.sdk.launch import Launch
 from trackai.sdk.run_names import generate
 from trackai.sdk.steps import step_after
 from trackai.store.catalogue import configs, projects, runs, slugs, tags, writers
@@ -44,6 +48,7 @@ class Attempt(msgspec.Struct, frozen=True):
         config: the configuration of the run, flat.
         first_step: the step of the first call of `log` without a step.
         opened: the first record of the journal.
+        superseded: the writers of the former attempt that are still running.
     """
 
     project: Project
@@ -51,6 +56,7 @@ class Attempt(msgspec.Struct, frozen=True):
     config: dict[str, Any]
     first_step: int
     opened: Opened
+    superseded: list[Writer]
 
 
 async def start_attempt(
@@ -77,13 +83,23 @@ async def start_attempt(
         await runs.update(conn, run_id, notes=request.notes)
     run = await runs.get(conn, run_id)
     latest = await writers.of_latest_attempt(conn, run_id)
-    if shares_attempt(latest, is_shared=request.run_id is not None, is_running=is_running):
+    launch = Launch.of_this_process(request.launch)
+    superseded: list[Writer] = []
+    resumed_after = None
+    if shares_attempt(latest, launch, is_shared=request.run_id is not None, is_running=is_running):
         attempt = latest[0].attempt
         first_step = int(latest[0].first_step or 0)
     else:
+        superseded = [writer for writer in latest if _is_alive(writer, is_running)]
         latest = []
         attempt = await writers.next_attempt(conn, run_id)
         first_step = step_after(await _last_step(conn, run_id, request))
+        if attempt > 1:
+            resumed_after = await series.last_activity(conn, run_id)
+    ranks = {writer.rank for writer in latest}
+    rank = request.rank
+    if rank is None or rank in ranks:
+        rank = 1 + max(ranks, default=-1)
     fork_uid, fork_step = await runs.get_fork(conn, run_id)
     opened = Opened(
         run_uid=await runs.get_uid(conn, run_id),
@@ -93,7 +109,7 @@ async def start_attempt(
         name=run.name,
         group=run.group_name,
         attempt=attempt,
-        rank=_next_rank(latest) if request.rank is None else request.rank,
+        rank=rank,
         host=socket.gethostname(),
         pid=os.getpid(),
         created_at=now,
@@ -101,7 +117,7 @@ async def start_attempt(
         fork_uid=fork_uid,
         fork_step=fork_step,
     )
-    await writers.get_or_create(
+    writer_id = await writers.get_or_create(
         conn,
         uid=opened.writer_uid,
         run_id=run_id,
@@ -111,11 +127,35 @@ async def start_attempt(
         pid=opened.pid,
         state="running",
         first_step=first_step,
+        launch=launch.facts,
+        resumed_after=resumed_after,
         now=now,
     )
     if request.resume_from is not None and not latest:
-        await metrics.rewind(conn, run_id, opened.attempt, after=request.resume_from.step)
-    return Attempt(project, run, await configs.get(conn, run_id), first_step, opened)
+        await _rewind(conn, run_id, writer_id, after=request.resume_from.step)
+    config = await configs.get(conn, run_id)
+    return Attempt(project, run, config, first_step, opened, superseded)
+
+
+async def _rewind(conn: Connection, run_id: int, writer_id: int, *, after: int) -> None:
+    """Supersede all points after a step, also in metrics that this attempt never logs."""
+    first_step: Step = after + 1
+    if abs(after) < 1 << 53:  # beyond, floats have no fractions
+        first_step = math.nextafter(after, math.inf)
+    for listed in await series.list_of_run(conn, run_id):
+        if listed.axis == "step" and listed.last_step is not None and listed.last_step > after:
+            await metrics.rewind(conn, run_id, writer_id, first_step, listed.path)
+
+
+async def find_requested_run(conn: Connection, request: RunRequest) -> str | None:
+    """The identity of the run that a request resumes; None if it creates one."""
+    if request.resume == "never":
+        return None
+    with suppress(NotFoundError):
+        project = await projects.find(conn, request.project)
+        run = await _find_run(conn, project.id, request)
+        return None if run is None else await runs.get_uid(conn, run.id)
+    return None
 
 
 async def _last_step(conn: Connection, run_id: int, request: RunRequest) -> Step | None:
@@ -129,19 +169,27 @@ async def _last_step(conn: Connection, run_id: int, request: RunRequest) -> Step
 
 
 def shares_attempt(
-    latest: Sequence[Writer], *, is_shared: bool, is_running: Callable[[Writer], bool]
+    latest: Sequence[Writer],
+    launch: Launch,
+    *,
+    is_shared: bool,
+    is_running: Callable[[Writer], bool],
 ) -> bool:
     """Whether this process joins the latest attempt of a run instead of starting a new one.
 
-    It does while one of the writers of that attempt is alive. If the run is shared, it also joins
-    writers that have ended since this process started: one rank may finish before another starts.
+    It does if it belongs to the launch of that attempt, and one of its writers is alive. If the run
+    is shared, it also joins writers that have ended since this process started: one rank may finish
+    before another starts.
 
     Args:
         latest: the writers of the latest attempt.
+        launch: what this process knows about the processes that log together with it.
         is_shared: whether the processes agreed on the id of the run.
         is_running: whether the process of a writer is alive.
     """
-    if any(writer.state == "running" and is_running(writer) for writer in latest):
+    if not launch.includes(latest):
+        return False
+    if any(_is_alive(writer, is_running) for writer in latest):
         return True
     here, pid = socket.gethostname(), os.getpid()
     return (
@@ -154,8 +202,8 @@ def shares_attempt(
     )
 
 
-def _next_rank(writers_of_attempt: Sequence[Writer]) -> int:
-    return 1 + max((writer.rank for writer in writers_of_attempt), default=-1)
+def _is_alive(writer: Writer, is_running: Callable[[Writer], bool]) -> bool:
+    return writer.state == "running" and is_running(writer)
 
 
 async def _find_or_create_run(

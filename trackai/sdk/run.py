@@ -6,6 +6,7 @@ import logging
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import wait
 from contextlib import suppress
 from functools import partial
 from time import time_ns
@@ -22,15 +23,16 @@ from trackai.sdk.artifacts import Artifact  # noqa: TC001 - for get_type_hints
 from trackai.sdk.call_log import CallLog
 from trackai.sdk.config import Config, flat_json
 from trackai.sdk.labels import check_name, check_notes, checked_tags
+from trackai.sdk.left_out import LeftOut
 from trackai.sdk.monitor import log_regularly
 from trackai.sdk.recorder import Recorder
 from trackai.sdk.run_request import RunRequest  # noqa: TC001 - for get_type_hints
-from trackai.sdk.steps import plain_step
 from trackai.sdk.summary import LastValues, Summary
 from trackai.settings import Settings  # noqa: TC001 - for get_type_hints
 from trackai.values.nesting import nested
 
 if TYPE_CHECKING:
+    import threading
     from concurrent.futures import Future
 
     from trackai.values.types import Value
@@ -81,19 +83,28 @@ class Run(CallLog):
                 run.log({"loss": 1 / (step + 1)}, step=step)
     """
 
-    def __init__(self, settings: Settings, request: RunRequest, config: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        request: RunRequest,
+        config: Mapping[str, Any],
+        is_abandoned: threading.Event,
+    ) -> None:
+        if request.strict:
+            flat_json(config, LeftOut(strict=True))  # raises before the run exists
         portal = _portals.__enter__()
+        self._has_portal = True
         # None in a process that has inherited the run by a fork, as is `_background`.
         self._recorder: Recorder | None = None
         self._background: _Background | None = None
         try:
             recorder = self._recorder = portal.call(Recorder, settings.db_path, portal)
             fork.watch(self)  # another thread may fork while this run starts
-            portal.call(recorder.start, request)
+            portal.call(recorder.start, request, is_abandoned)
         except BaseException:
             _portals.__exit__(None, None, None)
             raise
-        super().__init__(recorder.journal, recorder.first_step)
+        super().__init__(recorder.journal, recorder.first_step, strict=request.strict)
         self._background = portal, recorder, portal.start_task_soon(recorder.record)
         self._monitors: list[Future[None]] = []
         try:
@@ -115,7 +126,7 @@ class Run(CallLog):
         self.project: str = recorder.project.name
         self.url = f"{settings.url}/?run={run.id}"
         self._db_path = settings.db_path
-        self.config = Config(nested(recorder.config), self._store_config)
+        self.config = Config(nested(recorder.config), self._store_config, self._left_out)
         self.summary = Summary(partial(self.log, commit=False), self._read_summary)
         self._last_values = LastValues(settings.db_path, self._journal.opened.run_uid)
         self.resumed = self._journal.opened.attempt > 1
@@ -126,15 +137,21 @@ class Run(CallLog):
         return self._finished
 
     @property
+    def is_stopped(self) -> bool:
+        """Whether `finish` has done everything: a signal handler may have interrupted it."""
+        return self._finished and (self._background is None or not self._has_portal)
+
+    @property
     def name(self) -> str:
         """The name of the run. Assigning another one renames the run."""
         return self._name
 
     @name.setter
     def name(self, name: str) -> None:
-        check_name("name", name)
-        self._append_record(Described(name=name))
-        self._name = name
+        with self._left_out.errors_of("name"):
+            check_name("name", name)
+            self._append_record(Described(name=name))
+            self._name = name
 
     @property
     def tags(self) -> tuple[str, ...]:
@@ -143,9 +160,10 @@ class Run(CallLog):
 
     @tags.setter
     def tags(self, tags: Sequence[str] | None) -> None:
-        unique = tuple(dict.fromkeys(checked_tags(tags or ())))
-        self._append_record(Described(tags=list(unique)))
-        self._tags = unique
+        with self._left_out.errors_of("tags"):
+            unique = tuple(dict.fromkeys(checked_tags(tags or ())))
+            self._append_record(Described(tags=list(unique)))
+            self._tags = unique
 
     @property
     def notes(self) -> str | None:
@@ -154,10 +172,11 @@ class Run(CallLog):
 
     @notes.setter
     def notes(self, notes: str | None) -> None:
-        if notes is not None:
-            check_notes(notes)
-        self._append_record(Described(notes=notes or ""))
-        self._notes = notes
+        with self._left_out.errors_of("notes"):
+            if notes is not None:
+                check_notes(notes)
+            self._append_record(Described(notes=notes or ""))
+            self._notes = notes
 
     @property
     def step(self) -> int:
@@ -201,10 +220,15 @@ class Run(CallLog):
     ) -> None:
         """Log values at a step. Once this returns, they survive a crash of the process.
 
+        What cannot be stored is left out, and the rest of the call is stored. A warning names it
+        the first time, and `finish` logs how often it happened. With `init(strict=True)`, an
+        error is raised instead, and nothing of the call is stored.
+
         Args:
             metrics: values by name: int, float, bool or str, scalars of NumPy, PyTorch and the
                 like, and media such as `Image`, `Table` and `Histogram`. A list of media logs all
-                of them. Nested mappings are flattened: {"train": {"loss": 1}} logs "train/loss".
+                of them. An array, tensor or list of numbers becomes a `Histogram`, a data frame a
+                `Table`. Nested mappings are flattened: {"train": {"loss": 1}} logs "train/loss".
             step: an int or float between -2**62 and 2**62, in any order; default the step after
                 the highest one so far, from 0 on.
             commit: False lets the next call without a step use this step again.
@@ -212,12 +236,7 @@ class Run(CallLog):
                 this returns.
 
         Raises:
-            TypeError: a name, a value or the step is of a type that cannot be logged.
-            InvalidInputError: the step is out of range, text is not valid Unicode, a file cannot
-                be read, two values have the same name, or a mapping contains itself.
             NoActiveRunError: the run is finished.
-
-        If it raises, nothing of the call is stored.
 
         Example:
             run.log({"loss": 0.25, "epoch": 3}, step=1000)
@@ -225,8 +244,9 @@ class Run(CallLog):
         if commit is False:
             with self._lock:
                 next_step = self._next_step
+                step = step if step is None else self._usable_step(step)
                 self._log(metrics, step, "step")
-                logged_step = next_step if step is None else math.floor(plain_step(step))
+                logged_step = next_step if step is None else math.floor(step)
                 self._next_step = max(next_step, logged_step)
         else:
             self._log(metrics, step, "step")
@@ -238,8 +258,6 @@ class Run(CallLog):
             metrics: numbers, bools or str by name, as for `log`.
 
         Raises:
-            TypeError: a name or a value is of a type that cannot be logged.
-            InvalidInputError: text is not valid Unicode, or two values have the same name.
             NoActiveRunError: the run is finished.
         """
         self._log(metrics, 0, "time")
@@ -258,18 +276,21 @@ class Run(CallLog):
             policy: accepted for scripts written for wandb, and ignored.
 
         Returns:
-            The names of the stored files.
+            The names of the stored files. Files that cannot be read are left out, with a warning.
 
         Raises:
-            InvalidInputError: no file matches, or a file cannot be read.
             NoActiveRunError: the run is finished.
 
         Example:
             run.save("configs/*.yaml")
         """
-        files = artifacts.matching_files(glob_str, base_path)
-        self._files.save(files)
-        return [file.name for file in files]
+        names = []
+        with self._left_out.errors_of("glob_str"):
+            for file in artifacts.matching_files(glob_str, base_path):
+                with self._left_out.errors_of(f"file {file.name!r}"):
+                    self._files.save(file)
+                    names.append(file.name)
+        return names
 
     def log_artifact(
         self,
@@ -287,15 +308,17 @@ class Run(CallLog):
             aliases: further names such as "best"; the files are stored as `name:alias` too.
 
         Returns:
-            The artifact.
+            The artifact. Files that cannot be read are left out, with a warning; of a path that
+            does not exist, it has none.
 
         Raises:
-            InvalidInputError: the path does not exist, the artifact has no files, or a file cannot
-                be read.
             NoActiveRunError: the run is finished.
         """
-        artifact = artifacts.as_artifact(artifact_or_path, name, type)
-        self._files.save_artifact(artifact, aliases or ())
+        artifact = artifacts.empty_artifact(artifact_or_path, name, type)
+        with self._left_out.errors_of("artifact"):
+            artifact = artifacts.as_artifact(artifact_or_path, name, type)
+            aliases = (aliases,) if isinstance(aliases, str) else aliases or ()
+            self._files.save_artifact(artifact, aliases, self._left_out)
         return artifact
 
     def alert(
@@ -316,13 +339,14 @@ class Run(CallLog):
             ignored: further arguments of wandb, which are ignored.
 
         Raises:
-            InvalidInputError: `level` is not one of these.
             NoActiveRunError: the run is finished.
         """
-        level = checked_level(level)
+        checked = AlertLevel.WARN
+        with self._left_out.errors_of("level", 'the level "warn" is used instead'):
+            checked = checked_level(level)
         message = f"{title}\n{text}" if text else title
-        self.log({f"alerts/{level.value}": message}, commit=False)
-        logger.log(LOGGING_LEVELS[level], "%s: %s", self.name, message)
+        self.log({f"alerts/{checked.value}": message}, commit=False)
+        logger.log(LOGGING_LEVELS[checked], "%s: %s", self.name, message)
 
     def monitor(self, read: Callable[[], dict[str, float]], interval: float) -> None:
         """Log what a function returns as system metrics, until the run finishes.
@@ -354,27 +378,37 @@ class Run(CallLog):
             state = "failed" if state else "completed"
         if state not in ("completed", "failed"):
             raise TypeError(f'state: must be "completed", "failed" or an int, got {state!r}')
-        if self._background is not None:  # in a forked process, the folder is the parent's
-            self._files.save_folder()
+        if self._background is not None and not self._finished:
+            self._files.save_folder()  # in a forked process, the folder is the parent's
         with self._lock:
-            if self._finished:
-                return
-            self._finished = True
-            if self._background is None:  # the run is the parent's to finish
+            if not self._finished:
+                self._left_out.report()
+            if not self._finished and self._background is None:  # the run is the parent's to finish
+                self._finished = True
                 self._journal.retry()
                 self._journal.close()
-                return
-            self._journal.append(Ended(state, max(time_ns() // 1000, self._last_timestamp)))
-        portal, recorder, recording = self._background
+            elif not self._finished:
+                self._journal.append(Ended(state, max(time_ns() // 1000, self._last_timestamp)))
+                self._finished = True
+        if self._background is not None and self._has_portal:
+            self._stop_recording(*self._background)
+
+    def _stop_recording(
+        self, portal: BlockingPortal, recorder: Recorder, recording: Future[None]
+    ) -> None:
+        """Wait until everything is stored. After an interruption, `finish` calls this again."""
         recorder.closing = True
         for monitor in self._monitors:
             monitor.cancel()
+        if not recording.done():
+            portal.start_task_soon(recorder.stop)
+            wait([recording])  # a signal handler may raise here
         with guarded("storing the last points"):
-            try:
-                portal.call(recorder.stop)
-                recording.result()
-            finally:
-                _portals.__exit__(None, None, None)
+            recording.result()
+        with self._lock:
+            has_portal, self._has_portal = self._has_portal, False
+        if has_portal:
+            _portals.__exit__(None, None, None)
 
     def __enter__(self) -> Self:
         return self

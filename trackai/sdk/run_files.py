@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol
 
 from trackai.errors import InvalidInputError, NoActiveRunError
 from trackai.sdk import artifacts, late_calls
+from trackai.sdk.logged_values import name_error, named
+from trackai.values.names import path_problem
+from trackai.values.text import checked_text, escaped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from trackai.ingest.journal import Kept
     from trackai.sdk.artifacts import Artifact, NamedFile
+    from trackai.sdk.left_out import LeftOut
     from trackai.sdk.media import Files, Media
     from trackai.values.types import FileKind
 
@@ -67,18 +71,19 @@ class RunFiles:
         self._folder: str | None = None
         self._saved: set[tuple[Path, int, int]] = set()
 
-    def save(self, files: Sequence[NamedFile]) -> None:
-        """Store files under their names."""
-        self._saved.update(file.version() for file in files)
-        self._store("file", [(file.name, file.path.name, file.path) for file in files])
+    def save(self, file: NamedFile) -> None:
+        """Store a file under its name."""
+        self._saved.add(file.version())
+        self._store("file", file.name, file.path.name, file.path)
 
-    def save_artifact(self, artifact: Artifact, aliases: Sequence[str]) -> None:
+    def save_artifact(self, artifact: Artifact, aliases: Sequence[str], left_out: LeftOut) -> None:
         """Store the files of an artifact under its name, and under `name:alias` of each alias."""
         path = f"{artifact.type}/{artifact.name}" if artifact.type else artifact.name
         paths = (path, *(f"{path}:{alias}" for alias in aliases))
-        self._store(
-            "artifact", [(path, file.name, file.path) for path in paths for file in artifact.files]
-        )
+        for name in paths:
+            for file in artifact.files:
+                with left_out.errors_of(f"file {file.name!r} of artifact {name!r}"):
+                    self._store("artifact", name, file.name, file.path)
 
     def folder(self) -> str:
         """The temporary folder of the run, which is created on the first call."""
@@ -94,19 +99,28 @@ class RunFiles:
         try:
             files = artifacts.files_in(Path(folder))
             # Scripts written for wandb save some of them themselves.
-            self.save([file for file in files if file.version() not in self._saved])
+            for file in files:
+                if file.version() not in self._saved:
+                    self.save(file)
         except (OSError, InvalidInputError, NoActiveRunError) as error:
             logger.warning("could not store the files in %s: %s", folder, error)
         else:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def store_media(self, files: Files) -> list[StoredMedia]:
+    def store_media(self, files: Files, left_out: LeftOut) -> list[StoredMedia]:
         """Store the bytes of the media of one call; what the disk refuses is left out.
 
-        Raises:
-            InvalidInputError: a file cannot be read, or a table cannot be encoded.
+        Args:
+            left_out: takes the errors about files that cannot be read, and tables that cannot be
+                encoded.
         """
-        return [stored for path in files for stored in self._store_media(path, files)]
+        stored: list[StoredMedia] = []
+        for path in files:
+            with left_out.errors_of(named(path)):
+                if error := name_error(path):  # with the name of a column of a table
+                    raise error
+                stored += self._store_media(path, files)
+        return stored
 
     def _store_media(self, path: str, files: Files) -> Iterator[StoredMedia]:
         for number, media in files[path]:
@@ -121,18 +135,21 @@ class RunFiles:
             if content is not None:
                 yield StoredMedia(path, number, media, content)
 
-    def _store(self, kind: FileKind, files: Sequence[tuple[str, str, Path]]) -> None:
-        for path, name, source in files:
-            if self._is_finished():
-                return late_calls.refuse()  # before a large file is copied for nothing
-            try:
-                opened = source.open("rb")
-            except OSError as error:
-                raise _unreadable(path, error) from None
-            with opened as file:
-                content = self._copy(file)
-            if content is not None:
-                self._append_file(path, kind, name, str(source.absolute()), content)
+    def _store(self, kind: FileKind, path: str, name: str, source: Path) -> None:
+        if self._is_finished():
+            return late_calls.refuse()  # before a large file is copied for nothing
+        for text in (path, name):
+            if problem := path_problem(text):
+                raise InvalidInputError(f"file {text[:100]!r}", f"the name {problem}")
+            checked_text("the name of the file", text)
+        try:
+            opened = source.open("rb")
+        except OSError as error:
+            raise _unreadable(path, error) from None
+        with opened as file:
+            content = self._copy(file)
+        if content is not None:
+            self._append_file(path, kind, name, escaped(str(source.absolute())), content)
         return None
 
     def _copy(self, file: BinaryIO) -> Kept | None:

@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
 from trackai.errors import InvalidInputError
+from trackai.sdk.builtin_values import type_name
 from trackai.sdk.config import flat_json
+from trackai.sdk.interactive import in_notebook
 from trackai.sdk.labels import check_name, check_notes, checked_tags
+from trackai.sdk.left_out import LeftOut
 from trackai.sdk.moment import Moment, parse_moment
+from trackai.sdk.structured_values import attributes
 
 if TYPE_CHECKING:
     from trackai.settings import Settings
 
 Resume = Literal["never", "allow", "must"]
 Durability = Literal["process", "power"]
+Reinit = Literal["default", "return_previous", "finish_previous", "create_new"]
 
 _RESUME: tuple[Any, ...] = ("never", "allow", "must")
 # Further values of `resume` in wandb.init().
 _WANDB_RESUME: dict[Any, Resume] = {True: "allow", False: "never", "auto": "allow"}
+_REINIT: tuple[Any, ...] = ("default", "return_previous", "finish_previous", "create_new")
+_BOOL_REINIT: dict[Any, Reinit] = {True: "finish_previous", False: "return_previous"}
 # Modes of wandb; all but "disabled" mean the same here.
 _WANDB_RESUME_TEXTS: dict[str, Any] = {"true": True, "1": True, "false": False, "0": False}
 _MODES = ("online", "offline", "shared", "dryrun", "run", "disabled")
@@ -36,12 +44,14 @@ class RunRequest(msgspec.Struct, kw_only=True, frozen=True):
         resume: whether to create a run, resume one, or either; see `trackai.init`.
         run_id: the id of the run; several processes that pass the same one log to one run.
         rank: the place of this process among them; None takes the next free one.
+        launch: what the environment says about the processes that log together with this one.
         tags: tags to add to the run.
         notes: notes that replace those of the run; None leaves them.
         sync_each: wait after each call of `log` until it is on the disk.
-        config: the configuration that the script passes, JSON by flat key.
+        config: the configuration that a strict script passes, JSON by flat key.
         resume_from: the step after which the resumed run is continued; later ones are superseded.
         fork_from: the step of a run that a new run continues.
+        strict: raise errors about what cannot be logged, instead of leaving it out.
     """
 
     project: str
@@ -50,12 +60,14 @@ class RunRequest(msgspec.Struct, kw_only=True, frozen=True):
     resume: Resume
     run_id: str | None = None
     rank: int | None = None
+    launch: dict[str, str] = {}
     tags: tuple[str, ...] = ()
     notes: str | None = None
     sync_each: bool = False
     config: dict[str, str] = {}
     resume_from: Moment | None = None
     fork_from: Moment | None = None
+    strict: bool = False
 
 
 class InitArguments(msgspec.Struct, kw_only=True, frozen=True):
@@ -73,9 +85,11 @@ class InitArguments(msgspec.Struct, kw_only=True, frozen=True):
     is_disabled: bool
     resume_from: Moment | None
     fork_from: Moment | None
+    strict: bool | None
 
     def request(self, settings: Settings) -> RunRequest:
         """Fill in what the environment says."""
+        strict = settings.strict if self.strict is None else self.strict
         run_id = self.resume_from.run_id if self.resume_from else self.id or settings.run_id
         return RunRequest(
             project=self.project or settings.project,
@@ -86,10 +100,12 @@ class InitArguments(msgspec.Struct, kw_only=True, frozen=True):
             notes=self.notes,
             run_id=run_id,
             rank=settings.rank,
+            launch=settings.launch,
             sync_each=self.durability == "power",
-            config=flat_json(self.config),
+            config=flat_json(self.config, LeftOut(strict=True)) if strict else {},
             resume_from=self.resume_from,
             fork_from=self.fork_from,
+            strict=strict,
         )
 
 
@@ -108,6 +124,7 @@ def check_arguments(
     resume_from: Any,
     fork_from: Any,
     variables: Mapping[str, tuple[str, str]],
+    strict: Any,
 ) -> InitArguments:
     """Check arguments of `init`, and convert those of wandb.
 
@@ -154,6 +171,8 @@ def check_arguments(
     resume = _checked_resume(field, resume)
     if durability not in ("process", "power"):
         raise InvalidInputError("durability", f'must be "process" or "power", got {durability!r}')
+    if strict is not None and not isinstance(strict, bool):
+        raise TypeError(f"strict: must be a bool, got {type_name(strict)}")
     return InitArguments(
         project=project,
         name=name,
@@ -167,6 +186,7 @@ def check_arguments(
         is_disabled=mode == "disabled",
         resume_from=resume_from,
         fork_from=fork_from,
+        strict=strict,
     )
 
 
@@ -188,12 +208,13 @@ def _check_resume_from(
 
 
 def _checked_config(config: Any) -> Mapping[str, Any]:
-    if config is None or isinstance(config, Mapping):
-        return config or {}
-    if not hasattr(config, "__dict__") or isinstance(config, type):
-        what = "a class" if isinstance(config, type) else type(config).__qualname__
+    if config is None:
+        return {}
+    fields = attributes(config)
+    if fields is None:
+        what = "a class" if isinstance(config, type) else type_name(config)
         raise TypeError(f"config: must be a mapping or an object with attributes, got {what}")
-    return dict(vars(config))
+    return fields
 
 
 def _checked_resume(field: str, resume: Any) -> Resume | None:
@@ -204,4 +225,25 @@ def _checked_resume(field: str, resume: Any) -> Resume | None:
     if resume not in _RESUME:
         raise InvalidInputError(field, f'must be "never", "allow" or "must", got {resume!r}')
     checked: Resume = resume
+    return checked
+
+
+def checked_reinit(reinit: Any, settings: Any) -> Reinit | None:
+    """Check `reinit` of `init`, which wandb also accepts in its settings.
+
+    Returns:
+        "default" as what it means here; None if it is not given.
+    """
+    if reinit is None:
+        get = settings.get if isinstance(settings, Mapping) else partial(getattr, settings)
+        reinit = get("reinit", None)
+    if isinstance(reinit, bool):
+        reinit = _BOOL_REINIT[reinit]
+    if reinit is not None and reinit not in _REINIT:
+        raise InvalidInputError(
+            "reinit", f"must be a bool or one of {', '.join(_REINIT)}, got {reinit!r}"
+        )
+    if reinit == "default":
+        reinit = "finish_previous" if in_notebook() else "return_previous"
+    checked: Reinit | None = reinit
     return checked

@@ -19,6 +19,7 @@ from trackai.guard import guarded
 from trackai.reading.local_source import LocalSource
 from trackai.reading.remote_source import RemoteSource
 from trackai.sdk import active, ignored_calls
+from trackai.sdk.interactive import in_notebook, is_interactive
 from trackai.settings import Settings, has_screen
 
 if TYPE_CHECKING:
@@ -199,7 +200,7 @@ def _show(
     if sys.stdout is not None:  # as in a program without a console on Windows
         sys.stdout.write(f"trackai: {full_url}\n")
         sys.stdout.flush()
-    if open_browser and has_screen() and not _in_notebook():
+    if open_browser and has_screen() and not in_notebook():
         webbrowser.open(full_url)
     if server is not None and (_is_script() if block is None else block):
         server.wait()
@@ -230,11 +231,5 @@ def _identities(projects: list[Project]) -> list[tuple[int, str, datetime]]:
     return [(project.id, project.project_id, project.created_at) for project in projects]
 
 
-def _in_notebook() -> bool:
-    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-    return hasattr(shell, "kernel")
-
-
 def _is_script() -> bool:
-    interactive = _in_notebook() or hasattr(sys, "ps1") or bool(sys.flags.interactive)
-    return not interactive and active.current_run() is None
+    return not is_interactive() and active.current_run() is None

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, BinaryIO
 
 import msgspec
 
 from trackai.errors import InvalidInputError
-from trackai.sdk.builtin_values import jsonable
+from trackai.sdk import frames
+from trackai.sdk.builtin_values import jsonable, type_name
 from trackai.sdk.histogram import Histogram
 from trackai.sdk.media import Files, Markdown, Media, as_media
 
@@ -23,8 +24,10 @@ class Table(Media):
 
     Args:
         columns: the names of the columns; default their indices.
-        data: the rows, or a pandas DataFrame.
-        dataframe: a pandas DataFrame instead of `columns` and `data`.
+        data: the rows: lists, or mappings by column; or a mapping of columns; or a data frame of
+            pandas, polars or pyarrow.
+        dataframe: a data frame instead of `columns` and `data`. Named levels of its index are the
+            first columns.
         rows: another name of `data`.
         ignored: further arguments of wandb, which are ignored.
 
@@ -33,7 +36,7 @@ class Table(Media):
         data: the rows, as lists.
 
     Raises:
-        InvalidInputError: a row does not have a value for each column.
+        InvalidInputError: a row is not a list, or does not have a value for each column.
 
     Example:
         table = trackai.Table(columns=["prompt", "answer"])
@@ -44,18 +47,23 @@ class Table(Media):
     def __init__(
         self,
         columns: Sequence[Any] | None = None,
-        data: Iterable[Sequence[Any]] | None = None,
+        data: Any = None,
         dataframe: Any = None,
         rows: Iterable[Sequence[Any]] | None = None,
         **ignored: Any,
     ) -> None:
         super().__init__(b"", ".table.json")
-        if hasattr(data, "columns"):
-            data, dataframe = None, data
-        if dataframe is not None:
-            columns, data = list(dataframe.columns), dataframe.to_numpy().tolist()
         if data is None:
             data = () if rows is None else rows
+        if frames.is_frame(data) or hasattr(data, "columns"):
+            dataframe = data
+        if dataframe is not None:
+            columns, cells = frames.columns_of(dataframe)
+            data = list(zip(*cells, strict=True))
+        elif isinstance(data, Mapping):
+            columns, data = _of_columns(data, columns)
+        else:
+            columns, data = _of_rows(list(data), columns)
         self.data = [list(row) for row in data]
         width = max(map(len, self.data), default=0)
         self.columns = list(columns if columns is not None else range(width))
@@ -132,6 +140,33 @@ class Table(Media):
             )
 
 
+def _of_columns(columns: Mapping[Any, Any], names: Sequence[Any] | None) -> tuple[Any, Any]:
+    names = list(columns if names is None else names)
+    for name in names:
+        if name not in columns:
+            raise InvalidInputError("columns", f"column {name!r} not found in data")
+    cells = [list(columns[name]) for name in names]
+    lengths = {str(name): len(column) for name, column in zip(names, cells, strict=True)}
+    if len(set(lengths.values())) > 1:
+        raise InvalidInputError("data", f"columns must have the same length, got {lengths}")
+    return names, zip(*cells, strict=True)
+
+
+def _of_rows(rows: list[Any], names: Sequence[Any] | None) -> tuple[Any, Any]:
+    fields = getattr(getattr(rows[0], "dtype", None), "names", None) if rows else None
+    if fields:  # a structured array
+        return (fields if names is None else names), [
+            [row[name] for name in fields] for row in rows
+        ]
+    if rows and all(isinstance(row, Mapping) for row in rows):
+        names = list(dict.fromkeys(key for row in rows for key in row)) if names is None else names
+        return names, [[row.get(name) for name in names] for row in rows]
+    for row in rows:
+        if isinstance(row, str | bytes | Mapping) or not isinstance(row, Iterable):
+            raise InvalidInputError("data", f"a row must be a list of values, got {type_name(row)}")
+    return names, rows
+
+
 def _stored_cell(path: str, value: Any, files: Files) -> Any:
     if value is None or isinstance(value, str | int | float):
         return value
@@ -158,7 +193,7 @@ def add_files(path: str, value: Any, files: Files) -> bool:
         path: the name under which the value is logged.
         files: the files of the call, to which they are added.
     """
-    media = as_media(value)
+    media = [Table(dataframe=value)] if frames.is_frame(value) else as_media(value)
     if media is None:
         return False
     same_name = files.setdefault(path, [])

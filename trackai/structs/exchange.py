@@ -1,8 +1,8 @@
 """Runs as a sequence of records, for copying them to another store, directly or through a file.
 
-A run is a `RunHead` followed by any number of `Block`s and `FileHead`s. The records keep the
-`uid`s, so loading a run twice changes nothing. In a file, the bytes of a `FileHead` precede it, as
-`Chunk`s.
+A run is a `RunHead` followed by any number of `Block`s, `Rewind`s and `FileHead`s. The records keep
+the `uid`s, so loading a run twice changes nothing. In a file, the bytes of a `FileHead` precede it,
+as `Chunk`s.
 """
 
 from __future__ import annotations
@@ -35,21 +35,12 @@ class ImportHead(msgspec.Struct, kw_only=True):
     counts: str
 
 
-class AttemptHead(msgspec.Struct, kw_only=True):
-    """The first step from which an attempt supersedes earlier ones in a metric."""
-
-    metric: str
-    attempt: Annotated[int, msgspec.Meta(ge=2, le=INT64 - 1)]
-    first_step: BoundedStep
-
-
 class RunHead(msgspec.Struct, kw_only=True, tag="run"):
     """A run without its points; times are microseconds since the epoch.
 
     Attributes:
         config_types: the types of those configuration values for which JSON has none.
         imports: the parts of exports that the run was imported from.
-        attempts: from which step on attempts supersede earlier ones, for each metric with steps.
     """
 
     uid: str
@@ -69,7 +60,6 @@ class RunHead(msgspec.Struct, kw_only=True, tag="run"):
     config: dict[str, Any] = {}
     config_types: dict[str, str] = {}
     imports: list[ImportHead] = []
-    attempts: list[AttemptHead] = []
 
 
 class WriterHead(msgspec.Struct, kw_only=True):
@@ -113,6 +103,23 @@ class Block(msgspec.Struct, kw_only=True, tag="points"):
     own_steps: list[BoundedStep | None] | None = None
 
 
+class Rewind(msgspec.Struct, kw_only=True, tag="rewind"):
+    """Supersedes the points of earlier attempts from a step on.
+
+    It follows those points. A resumed run that logs a metric again needs none: the first step that
+    an attempt logs to a series supersedes the earlier points of that series.
+
+    Attributes:
+        writer: one of the attempt whose points count from this step on.
+        metric: the series on the axis of steps; None for all of them.
+    """
+
+    run_uid: str
+    writer: WriterHead
+    step: BoundedStep
+    metric: str | None = None
+
+
 class FileHead(msgspec.Struct, kw_only=True, tag="file"):
     """A file of a run; without a hash, its bytes are not stored."""
 
@@ -135,7 +142,7 @@ class Chunk(msgspec.Struct, kw_only=True, tag="bytes"):
     data: bytes
 
 
-Item: TypeAlias = RunHead | Block | FileHead
+Item: TypeAlias = RunHead | Block | FileHead | Rewind
 
 
 def to_json(values: list[Value], kind: Kind) -> list[Any]:

@@ -165,9 +165,9 @@ class ChartBucket(msgspec.Struct, gc=False, omit_defaults=True):
     """Exact figures over the points from `step` to `step_last`.
 
     `x` and `x_last` are only present if the axis is not the step: times, or seconds since the run
-    began. `first` and `last` are the first and last value. `min`, `max` and `mean` are over the
-    finite values and null without any. `smoothed`, if requested, is the moving average at the last
-    point; null if no value is finite.
+    began, without the pauses before it was resumed. `first` and `last` are the first and last
+    value. `min`, `max` and `mean` are over the finite values and null without any. `smoothed`, if
+    requested, is the moving average at the last point; null if no value is finite.
     """
 
     step: Step | None

@@ -24,3 +24,8 @@ def checked_text(field: str, text: str) -> str:
                 f"{text[error.start]!a} at index {error.start}",
             ) from None
     return text
+
+
+def escaped(text: str) -> str:
+    """Return a text in which lone surrogates, as of file names that are not UTF-8, are escaped."""
+    return text.encode(errors="backslashreplace").decode()

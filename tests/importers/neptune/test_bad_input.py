@@ -289,3 +289,48 @@ async def test_verify_finds_what_differs(
         assert not receipt.ok
         differences = receipt.verification.differences
         assert any(repr(named) in text for text in differences), (change, differences)
+
+
+async def test_names_that_cannot_be_stored(
+    write_part: Write, import_: Import, make: Any, rows: Ask
+) -> None:
+    """Each is a problem in the receipt, and the rest of the run is stored, with its exact names."""
+    control = "a\tb\x1b[31m\n"
+    part = write_part(
+        [
+            make.param("p\0", "string", "lost"), make.param("", "int", 5),
+            make.param(control, "string", "v\0w"), make.param("sys/name", "string", "n\0ame"),
+            make.param("sys/tags", "string_set", ["t\x07", "fine"]),
+            make.point("m\0", 1, 5, 1.0), make.point("m\0", 2, 5, 1.0), make.point("m", 1, 5, 1.0),
+            make.point("s" * 1025, 1, 5, "x", "string_series"),
+            make.point("text", 1, 5, "x\0y", "string_series"), make.file("f\0", "some/file"),
+        ],
+        run="r",
+        project="w/p\x1b[0m",
+    )  # fmt: skip
+    receipt = await import_(verify=True)
+    assert receipt.adds_up
+    assert not receipt.complete
+    assert receipt.verification.differences == []
+    nul = "the name must not contain the character U+0000"
+    assert receipt.totals.not_stored == {
+        nul: 1 + 2 + 1, "the name must not be empty": 1,
+        "the name must have at most 1024 characters": 1,
+    }  # fmt: skip
+    assert f"2 rows of float_series 'm\\x00' are not stored: {nul}" in [
+        item.problem
+        for item in receipt.problems
+        if item.file == f"data/{part.parent.name}/{part.name}"
+    ]
+    assert [remark.problem for remark in receipt.remarks] == [
+        r"project 'w/p\x1b[0m' is stored as 'w/p\\x1b[0m'",
+        r"name 'n\x00ame' is stored as 'n\\x00ame'",
+        r"tag 't\x07' is stored as 't\\x07'",
+    ]
+    assert rows("SELECT path FROM series ORDER BY path") == [("m",), ("text",)]
+    assert rows("SELECT value FROM metrics WHERE typeof(value) = 'text'") == [("x\0y",)]
+    assert rows("SELECT value FROM configs WHERE key = ?", control) == [('"v\\u0000w"',)]
+    assert rows("SELECT name, state FROM runs") == [("n\\x00ame", "completed")]
+    again = await import_(verify=True)
+    assert again.totals.stored == 0
+    assert again.totals.not_stored == receipt.totals.not_stored

@@ -56,6 +56,17 @@ def test_exit_codes(write_part: Write, make: Any, db_path: Path, tmp_path: Path)
     assert _run(*mapped, db_path=db_path, cwd=tmp_path).returncode == 2
 
 
+def test_a_dry_run_says_that_nothing_is_stored(
+    write_part: Write, make: Any, db_path: Path, tmp_path: Path
+) -> None:
+    write_part([make.point("m", 1, 5, 1.0)])
+    for arguments, words in ((["--dry-run"], "1 to store"), ([], "1 stored")):
+        done = _run("import", "neptune", "export", *arguments, db_path=db_path, cwd=tmp_path)
+        assert f"r: 1 rows, {words}" in done.stdout
+        [heading] = [line for line in done.stdout.splitlines() if line.startswith("rows ")]
+        assert words.partition(" ")[2] in heading
+
+
 def test_without_pyarrow_it_says_what_to_install(db_path: Path, tmp_path: Path) -> None:
     script = """
         import sys

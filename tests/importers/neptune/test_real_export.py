@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from trackai.store.catalogue import files
+from trackai.store.engine.sql import VALUE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -125,8 +126,8 @@ def _check_params(rows: Ask, run_id: int, expected: dict[str, Any]) -> None:
             assert _same(_number(value) if type_ == "float" else value, expected_value), key
 
 
-_POINTS = """
-    SELECT coalesce(system_steps.step, metrics.step), metrics.timestamp, metrics.value
+_POINTS = f"""
+    SELECT coalesce(system_steps.step, metrics.step), metrics.timestamp, {VALUE}
     FROM series JOIN metrics ON metrics.series_id = series.id
     LEFT JOIN system_steps
       ON system_steps.series_id = series.id

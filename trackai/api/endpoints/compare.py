@@ -14,7 +14,7 @@ from trackai.api.requests import MAX_COMPARED, ComparedIds, parse_body, parse_gr
 from trackai.api.responses import respond
 from trackai.errors import InvalidInputError
 from trackai.store.catalogue import groups, runs
-from trackai.store.charts import chart_records, charts
+from trackai.store.charts import chart_records, charts, training_time
 from trackai.store.charts.group_charts import Member
 from trackai.store.points import arrivals, lineage, reads
 from trackai.structs.records import ChartData, ComparedGroup, ComparedGroups, ComparedPoint
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from trackai.store.charts.training_time import TrainingTime
     from trackai.structs.points import CurveRow
 
 # They take 280 MB of the server's memory; pages of one metric are streamed.
@@ -88,21 +89,25 @@ async def _read_points(
 async def _read_charts(
     conn: Connection, comparison: Comparison, count: int
 ) -> dict[str, dict[str, ChartData]]:
-    created = await runs.creation_times(conn, comparison.run_ids)
-    compared: dict[str, dict[str, ChartData]] = {str(run_id): {} for run_id in created}
+    run_ids = await runs.existing(conn, comparison.run_ids)
+    compared: dict[str, dict[str, ChartData]] = {str(run_id): {} for run_id in run_ids}
+    training: dict[int, TrainingTime] = {}
+    if comparison.x == "relative":
+        training = await training_time.read(conn, run_ids, inherited=comparison.inherited)
     cursor = await arrivals.last(conn)
-    series = await _find_series(conn, comparison, list(created))
+    series = await _find_series(conn, comparison, run_ids)
     segment_lists = [segments for _, segments in series]
     series_charts = await charts.read(
         conn, segment_lists, count,
         step_min=comparison.step_min, step_max=comparison.step_max, times=comparison.x != "step",
     )  # fmt: skip
     if smoothing := chart_options.smoothing(comparison.smoothing, comparison.x):
-        await charts.smooth(conn, segment_lists, series_charts, smoothing)
+        times = [training.get(run_id) for run_id, _ in series]
+        await charts.smooth(conn, segment_lists, series_charts, smoothing, times)
     for (run_id, segments), chart in zip(series, series_charts, strict=True):
         head = lineage.as_one(segments)
         compared[str(run_id)][head.path] = chart_records.show(
-            chart, head, comparison.x, created[run_id], cursor
+            chart, head, comparison.x, cursor, training.get(run_id)
         )
     return compared
 
@@ -115,8 +120,8 @@ async def _compare_groups(request: Request, comparison: Comparison, field: str) 
     by = parse_group_by(field)
 
     async def read(conn: Connection) -> ComparedGroups:
-        created = await metric_groups.creation_times(conn, comparison.run_ids)
-        run_ids = list(created)
+        training = await metric_groups.training_times(conn, comparison.run_ids, comparison)
+        run_ids = list(training)
         compared = [
             ComparedGroup(group.value, group.run_ids, {})
             for group in await groups.of_runs(conn, run_ids, by)
@@ -129,7 +134,7 @@ async def _compare_groups(request: Request, comparison: Comparison, field: str) 
         for run_series in await _find_series(conn, comparison, run_ids):
             if metric_groups.is_comparable(run_series):
                 run_id, segments = run_series
-                member = Member(group_of[run_id], created[run_id], segments)
+                member = Member(group_of[run_id], training[run_id], segments)
                 members.setdefault(segments[0].series.path, []).append(member)
         for path, path_members in members.items():
             bands = await metric_groups.read_bands(conn, path_members, count, comparison, cursor)

@@ -12,10 +12,10 @@ from trackai.api.responses import respond
 from trackai.errors import InvalidInputError, NotFoundError
 from trackai.filters.parser import parse_filter
 from trackai.store.catalogue import projects, run_tables, runs
-from trackai.store.charts import group_charts
+from trackai.store.charts import group_charts, training_time
+from trackai.store.charts.training_time import TrainingTime
 from trackai.store.points import arrivals, lineage
 from trackai.structs.records import BandBucket, BandData
-from trackai.values.times import microseconds
 from trackai.values.types import BoundedStep
 
 if TYPE_CHECKING:
@@ -54,6 +54,8 @@ class BandOptions(Protocol):
     """The options of a group chart."""
 
     @property
+    def inherited(self) -> bool: ...
+    @property
     def x(self) -> XAxis: ...
     @property
     def step_min(self) -> Step | None: ...
@@ -74,7 +76,7 @@ async def get_group(request: Request) -> Response:
         ids = await run_tables.list_ids(conn, where, limit=MAX_RUNS + 1)
         if len(ids) > MAX_RUNS:
             raise InvalidInputError("filter", f"must match at most {MAX_RUNS} runs")
-        created = await creation_times(conn, ids)
+        training = await training_times(conn, ids, query)
         cursor = await arrivals.last(conn)
         series = await lineage.find_many(conn, ids, [query.metric], inherited=query.inherited)
         comparable = [run_series for run_series in series if is_comparable(run_series)]
@@ -82,17 +84,20 @@ async def get_group(request: Request) -> Response:
             raise NotFoundError(
                 f"numeric metric {query.metric!r} with steps not found in the matching runs"
             )
-        members = [group_charts.Member(0, created[run_id], parts) for run_id, parts in comparable]
+        members = [group_charts.Member(0, training[run_id], parts) for run_id, parts in comparable]
         bands = await read_bands(conn, members, query.points, query, cursor)
         return bands[0]
 
     return await respond(request, read)
 
 
-async def creation_times(conn: Connection, run_ids: Sequence[int]) -> dict[int, int]:
-    """When runs were created, in microseconds since 1970; unknown runs are left out."""
-    times = await runs.creation_times(conn, run_ids)
-    return {run_id: microseconds(time) for run_id, time in times.items()}
+async def training_times(
+    conn: Connection, run_ids: Sequence[int], options: BandOptions
+) -> dict[int, TrainingTime]:
+    """The training times of runs, if the chart shows them; unknown runs are left out."""
+    if options.x == "relative":
+        return await training_time.read(conn, run_ids, inherited=options.inherited)
+    return dict.fromkeys(await runs.existing(conn, run_ids), TrainingTime(0))
 
 
 def is_comparable(run_series: RunSeries) -> bool:

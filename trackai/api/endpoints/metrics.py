@@ -22,7 +22,7 @@ from trackai.api.requests import (
 from trackai.api.responses import respond
 from trackai.errors import InvalidInputError, NotFoundError
 from trackai.store.catalogue import runs
-from trackai.store.charts import chart_records, charts
+from trackai.store.charts import chart_records, charts, training_time
 from trackai.store.points import arrivals, extremes, lineage
 from trackai.structs.records import MetricPaths, Point, PointNews
 from trackai.values.non_finite import json_value
@@ -133,8 +133,12 @@ async def _get_chart(request: Request, run_id: int, query: PointQuery, count: in
     path = request.path_params["metric_path"]
 
     async def read(conn: Connection) -> ChartData:
-        run = await runs.get(conn, run_id)
+        await runs.get(conn, run_id)
         segments, *_ = await _find_series(conn, run_id, path, query.inherited)
+        training = None
+        if query.x == "relative":
+            times = await training_time.read(conn, [run_id], inherited=query.inherited)
+            training = times[run_id]
         cursor = await arrivals.last(conn)
         series_charts = await charts.read(
             conn, [segments], count,
@@ -144,9 +148,9 @@ async def _get_chart(request: Request, run_id: int, query: PointQuery, count: in
             times=query.x != "step",
         )  # fmt: skip
         if smoothing := chart_options.smoothing(query.smoothing, query.x):
-            await charts.smooth(conn, [segments], series_charts, smoothing)
+            await charts.smooth(conn, [segments], series_charts, smoothing, [training])
         return chart_records.show(
-            series_charts[0], lineage.as_one(segments), query.x, run.created_at, cursor
+            series_charts[0], lineage.as_one(segments), query.x, cursor, training
         )
 
     return await respond(request, read)

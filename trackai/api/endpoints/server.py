@@ -9,7 +9,7 @@ from starlette.responses import PlainTextResponse
 import trackai
 from trackai import dashboard
 from trackai.api.requests import database
-from trackai.api.responses import JSONResponse
+from trackai.api.responses import JSONResponse, accepts_html
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 async def root(request: Request) -> Response:
     """Get the name and version; browsers get the dashboard."""
-    if "text/html" in request.headers.get("accept", ""):
+    if accepts_html(request):
         return dashboard.page()
     return JSONResponse({"name": "trackai", "version": trackai.__version__})
 

@@ -248,6 +248,8 @@ class _Importer:
         run.receipt.add(outcome.counts)
         for problem in outcome.problems:
             self.receipt.add_problem(Problem(part.name, problem))
+        for remark in outcome.remarks:
+            self.receipt.add_problem(Problem(part.name, remark, remark=True))
 
     async def _conclude(self, run: _Run) -> None:
         """Complete the receipt of a run, and store files that were missing before."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from trackai.importers.neptune.messages import Answer, Request
 
-BATCH_ROWS = 1 << 17
+BATCH_ROWS = 1 << 16
 _REQUIRED = ("project_id", "run_id", "attribute_path", "attribute_type")
 
 

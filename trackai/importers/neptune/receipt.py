@@ -137,6 +137,7 @@ class Receipt(msgspec.Struct):
 
 def as_text(receipt: Receipt) -> str:
     """Format a receipt for people."""
+    stored = "to store" if receipt.dry_run else "stored"
     lines = [f"{receipt.export} -> {receipt.database}" + ("  (dry run)" if receipt.dry_run else "")]
     for name, project in receipt.projects.items():
         new_name = "" if project.name == name else f" as {project.name}"
@@ -146,18 +147,18 @@ def as_text(receipt: Receipt) -> str:
         ):  # fmt: skip
             for run_id, run in runs.items():
                 state = "" if run.complete or receipt.dry_run else "  INCOMPLETE"
-                lines.append(f"  {title}{run_id}: {_summary(run.total())}{state}")
-    lines += ["", *table(receipt.types, receipt.totals)]
+                lines.append(f"  {title}{run_id}: {_summary(run.total(), stored)}{state}")
+    lines += ["", *table(receipt.types, receipt.totals, stored=stored)]
     for title, problems in (("problem", receipt.problems), ("remark", receipt.remarks)):
         lines += listing(title, [f"{item.file}: {item.problem}" for item in problems])
     lines += ["", *_conclusion(receipt)]
     return "\n".join(lines)
 
 
-def _summary(counts: Counts) -> str:
+def _summary(counts: Counts, stored: str) -> str:
     parts = [f"{counts.read} rows"]
     for number, outcome in (
-        (counts.stored, "stored"),
+        (counts.stored, stored),
         (counts.already_there, "already there"),
         (counts.null, "without a value"),
         (sum(counts.not_stored.values()), "not stored"),

@@ -14,11 +14,13 @@ import numpy as np
 import pyarrow as pa
 
 from trackai.importers.json_values import json_value
+from trackai.importers.names import invalid_name, shown
 from trackai.importers.neptune import point_order
 from trackai.importers.neptune.messages import COLUMN, Batch, FileRow, Param
+from trackai.values.names import path_problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from trackai.importers.neptune.messages import Header
 
@@ -66,6 +68,7 @@ class RowSplitter:
         types = self.table.column("attribute_type")
         codes = np.asarray(types.indices.fill_null(-1))
         wrong_run = self._rows_of_other_runs()
+        wrong_names = list(self._rows_of_invalid_names())
         for code, type_ in enumerate(["(none)", *types.dictionary.to_pylist()], start=-1):
             mask = codes == code
             rows = int(mask.sum())
@@ -77,6 +80,9 @@ class RowSplitter:
                 self._refuse(
                     type_, "the row belongs to another run than its file", rows - int(mask.sum())
                 )
+            for path, problem, wrong_name in wrong_names:
+                self._refuse_name(type_, path, problem, int((mask & wrong_name).sum()))
+                mask &= ~wrong_name
             if mask.any():
                 self._split_type(type_, None if mask.all() else pa.array(mask))
         return self.batch
@@ -91,6 +97,22 @@ class RowSplitter:
             differs = np.asarray([id_ != expected for id_ in ids.to_pylist()])
             mask = differs if mask is None else mask | differs
         return mask if mask is not None and mask.any() else None
+
+    def _rows_of_invalid_names(self) -> Iterator[tuple[str, str, Any]]:
+        """Yield each path that cannot be stored, the reason, and a mask of its rows."""
+        paths = self.table.column("attribute_path")
+        codes = np.asarray(paths.indices.fill_null(-1))
+        for code, path in enumerate(paths.dictionary.to_pylist()):
+            problem = None if path is None else path_problem(path)
+            if problem is not None:
+                yield path, problem, codes == code
+
+    def _refuse_name(self, type_: str, path: str, problem: str, rows: int) -> None:
+        if rows:
+            self.batch.counts_of(type_).refuse(invalid_name(problem), rows)
+            self.batch.problems.append(
+                f"{rows} rows of {type_} {shown(path)} are not stored: the name {problem}"
+            )
 
     def _refuse(self, type_: str, reason: str, rows: int = 1) -> None:
         if rows:

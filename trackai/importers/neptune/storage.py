@@ -14,12 +14,14 @@ from anyio.to_thread import run_sync
 
 from trackai.errors import ConflictError
 from trackai.importers.counts import Counts
+from trackai.importers.names import identifier, valid_head
 from trackai.importers.neptune import files as export_files
 from trackai.importers.neptune import run_attributes
 from trackai.store.catalogue import files, projects, runs, slugs, tags
 from trackai.store.points import metrics
 from trackai.store.points.figures import Figures, summarize
 from trackai.store.transfer import imports
+from trackai.structs.exchange import RunHead
 from trackai.structs.points import Column
 
 if TYPE_CHECKING:
@@ -55,10 +57,17 @@ class Target(msgspec.Struct):
 
 
 class Outcome(msgspec.Struct):
-    """The result of storing a batch: counts by type, and what could not be stored."""
+    """The result of storing a batch.
+
+    Attributes:
+        counts: rows by type.
+        problems: what could not be stored.
+        remarks: what was changed to be stored.
+    """
 
     counts: CountsByType
     problems: list[str]
+    remarks: list[str] = []
 
 
 def encode_counts(counts: CountsByType) -> str:
@@ -109,7 +118,7 @@ async def store(
             count_file(file.row, file.reason, outcome)
         await _advance(conn, record, counts, consumed=batch.end, complete=last)
         if complete is not None:
-            await finish(conn, record.run_id, target, complete=complete)
+            outcome.remarks = await finish(conn, record.run_id, target, complete=complete)
     return outcome
 
 
@@ -119,8 +128,8 @@ async def _get_record(conn: Connection, target: Target, *, create: bool) -> Impo
     if run is None and not create:
         return None
     if run is None:
-        project = await projects.get_or_create(conn, target.project, now=target.now)
-        slug = await slugs.keep_if_free(conn, project.id, target.header.run)
+        project = await projects.get_or_create(conn, identifier(target.project), now=target.now)
+        slug = await slugs.keep_if_free(conn, project.id, identifier(target.header.run))
         run = await runs.create(
             conn, uid=target.uid, project_id=project.id, slug=slug, name=None,
             group_name=run_attributes.GROUPS.get(target.part.kind), now=target.now,
@@ -268,15 +277,28 @@ def count_file(row: FileRow, reason: str | None, outcome: Outcome) -> None:
         outcome.problems.append(f"{row.type} {row.path!r} ({row.source}) is not stored: {reason}")
 
 
-async def finish(conn: Connection, run_id: int, target: Target, *, complete: bool) -> None:
-    """Set the columns and tags of a run from its attributes, after its last part."""
+async def finish(conn: Connection, run_id: int, target: Target, *, complete: bool) -> list[str]:
+    """Set the columns and tags of a run from its attributes, after its last part.
+
+    Returns:
+        The names and texts that were changed to be stored.
+    """
     attributes = run_attributes.parse(
         target.header.project, target.part.kind, await imports.params(conn, run_id)
     )
     times = await imports.times(conn, run_id)
     columns = run_attributes.columns(attributes, complete=complete, times=times, now=target.now)
+    head, changes = valid_head(
+        RunHead(
+            uid=target.uid, project=target.project, run_id=target.header.run,
+            name=attributes.name, group_name=attributes.group_name, notes=attributes.notes,
+            tags=attributes.tags, created_at=columns["created_at"],
+        )
+    )  # fmt: skip
+    columns |= {"name": head.name, "group_name": head.group_name, "notes": head.notes}
     await runs.update(conn, run_id, **columns)
-    await tags.add(conn, run_id, attributes.tags)
+    await tags.add(conn, run_id, head.tags)
+    return changes
 
 
 async def remove(db: Database, run_id: int) -> None:

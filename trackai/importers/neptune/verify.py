@@ -111,8 +111,14 @@ def _read_part(part: Part) -> _Contents:
         for batch in file.iter_batches(_ROWS_PER_BATCH):
             for row in batch.to_pylist():
                 contents.rows += 1
-                _read_row(contents, part, row)
+                if not _is_refused(row["attribute_path"]):
+                    _read_row(contents, part, row)
     return contents
+
+
+def _is_refused(path: str | None) -> bool:
+    """Return whether rows are not stored because of their path."""
+    return path is not None and (not 0 < len(path) <= 1024 or "\0" in path)
 
 
 def _read_row(contents: _Contents, part: Part, row: dict[str, Any]) -> None:

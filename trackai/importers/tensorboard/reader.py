@@ -13,11 +13,12 @@ from google.protobuf.message import DecodeError
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 
 from trackai.importers.block_builder import BlockBuilder
+from trackai.importers.names import unicode_text
 from trackai.importers.tensorboard import records, values
 from trackai.importers.tensorboard.event_files import find_runs
 from trackai.importers.tensorboard.hparams import Hparams
 from trackai.importers.uids import stable_uid
-from trackai.structs.exchange import Chunk, FileHead, RunHead, WriterHead
+from trackai.structs.exchange import Chunk, FileHead, Rewind, RunHead, WriterHead
 from trackai.values.times import LAST_TIME
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ class _Run:
         self._hparams = Hparams()
         self._last_time = started_at
         self._attempt = 0
+        self._has_values = False
 
     def read(self, file: EventFile) -> Iterator[tuple[int, Item | Chunk | None]]:
         """Yield the items of a file, each with the reader's position in bytes.
@@ -99,20 +101,34 @@ class _Run:
         Between items, the position alone is yielded now and then.
         """
         started_at = _microseconds(file.started_at)
-        # A file that was started after all others had ended is a resumed run. Its points supersede
-        # earlier ones at the same steps.
+        # A file that was started after all others had ended is a resumed run. In each series, its
+        # points supersede earlier ones from the first step on that it logs.
         if self._attempt == 0 or started_at > self._last_time:
             self._attempt += 1
-        writer = WriterHead(
-            uid=stable_uid(self.head.uid, file.identity), attempt=self._attempt,
-            host=_host(file.path.name), started_at=started_at,
-        )  # fmt: skip
-        events = _EventReader(file, self.head.uid, writer, self._receipt, self._hparams)
+            self._has_values = False
+        session = 0
+        events = self._session(file, session)
         where = file.path.relative_to(self._root).as_posix()
         reported = 0
         try:
             for position, payload in records.read(file.path):
-                for item in events.read(payload):
+                event = _parse(payload)
+                if _is_start(event):
+                    for block in self._flush(events):
+                        yield position, block
+                    if self._has_values:
+                        session += events.has_values
+                        self._attempt += 1
+                        self._has_values = False
+                        events = self._session(file, session)
+                    if self._attempt > 1:
+                        yield position, events.rewind(event.step)
+                        self._receipt.add_remark(
+                            where,
+                            f"restarted at step {event.step}: earlier points from this step on "
+                            "are superseded",
+                        )
+                for item in events.read(event):
                     yield position, item
                 if position - reported > _PROGRESS_BYTES:
                     reported = position
@@ -123,26 +139,41 @@ class _Run:
             self._receipt.add_problem(where, f"{error}; the rest of the file is skipped")
         except OSError as error:
             self._receipt.add_problem(where, f"cannot be read: {error.strerror}")
-        for item in events.flush():
-            yield file.size, item
-        self._last_time = max(self._last_time, events.last_time)
+        for block in self._flush(events):
+            yield file.size, block
         self.head = msgspec.structs.replace(
             self.head, config=self._hparams.config, group_name=self._hparams.group,
             state=self._hparams.state, updated_at=self._last_time, finished_at=self._last_time,
         )  # fmt: skip
 
+    def _session(self, file: EventFile, number: int) -> _EventReader:
+        """Begin a session: a part of a file, up to the next START event."""
+        parts = (file.identity, f"session {number}") if number else (file.identity,)
+        writer = WriterHead(
+            uid=stable_uid(self.head.uid, *parts), attempt=self._attempt,
+            host=_host(file.path.name), started_at=_microseconds(file.started_at),
+        )  # fmt: skip
+        return _EventReader(file, self.head.uid, writer, self._receipt, self._hparams)
+
+    def _flush(self, events: _EventReader) -> Iterator[Block]:
+        """Yield the last points of a session, and note what it says about the run."""
+        yield from events.flush()
+        self._has_values |= events.has_values
+        self._last_time = max(self._last_time, events.last_time)
+
 
 class _EventReader:
-    """Reads the events of one file.
+    """Reads the events of one session of a file.
 
     Attributes:
         last_time: the latest time of an event, in microseconds since the epoch.
+        has_values: whether there was a value.
     """
 
     def __init__(
         self, file: EventFile, uid: str, writer: WriterHead, receipt: Receipt, hparams: Hparams
     ) -> None:
-        self._name = file.path.name
+        self._name = unicode_text(file.path.name)
         self._uid = uid
         self._writer = writer
         self._receipt = receipt
@@ -151,13 +182,10 @@ class _EventReader:
         # By tag: only its first value in a file names the plugin.
         self._plugins: dict[str, str] = {}
         self.last_time = writer.started_at
+        self.has_values = False
 
-    def read(self, payload: bytes) -> Iterator[Item | Chunk]:
-        """Yield the items of a serialized event."""
-        try:
-            event = Event.FromString(payload)
-        except DecodeError:
-            raise records.DamagedError("a record is not an event") from None
+    def read(self, event: Any) -> Iterator[Item | Chunk]:
+        """Yield the items of an event."""
         content = event.WhichOneof("what")
         if content == "summary":
             if not math.isfinite(event.wall_time) or abs(event.wall_time) > _MAX_SECONDS:
@@ -165,6 +193,7 @@ class _EventReader:
                 return
             time = _microseconds(event.wall_time)
             self.last_time = max(self.last_time, time)
+            self.has_values = True
             for value in event.summary.value:
                 yield from self._read_value(event.step, time, value)
         elif content in _UNSUPPORTED:
@@ -204,9 +233,31 @@ class _EventReader:
                 step=step, timestamp=time, size=len(data), sha256=sha256, source=self._name,
             )  # fmt: skip
 
+    def rewind(self, step: int) -> Rewind:
+        """Return an item that supersedes all earlier points from a step on."""
+        return Rewind(run_uid=self._uid, writer=self._writer, step=step)
+
     def flush(self) -> Iterator[Block]:
         """Yield the points that have not been yielded yet."""
         return self._blocks.flush()
+
+
+def _parse(payload: bytes) -> Any:
+    try:
+        return Event.FromString(payload)
+    except DecodeError:
+        raise records.DamagedError("a record is not an event") from None
+
+
+def _is_start(event: Any) -> bool:
+    """Return whether an event purges all earlier values from its step on, as in TensorBoard.
+
+    Writers log it when they continue from a checkpoint: `SummaryWriter(purge_step=...)`, and
+    TensorFlow's supervisors.
+    """
+    if event.WhichOneof("what") != "session_log":
+        return False
+    return bool(event.session_log.status == SessionLog.START)
 
 
 def _microseconds(seconds: float) -> int:
@@ -215,4 +266,4 @@ def _microseconds(seconds: float) -> int:
 
 def _host(name: str) -> str:
     """Return the host in the name of an event file: events.out.tfevents.TIME.HOST."""
-    return name.partition("tfevents.")[2].partition(".")[2] or "tensorboard"
+    return unicode_text(name.partition("tfevents.")[2].partition(".")[2]) or "tensorboard"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from trackai.importers.progress import Progress
     from trackai.importers.receipt import Receipt
     from trackai.structs.exchange import Block, Item
-    from trackai.values.types import Axis
+    from trackai.values.types import Axis, Step
 
 # In characters, so that file systems accept the names of downloads.
 _MAX_FILE_NAME = 100
@@ -127,7 +128,7 @@ class _Run:
     def read(self) -> Iterator[Item | Chunk]:
         config, created_at = self._read_config()
         first, last = self._time_range()
-        started_at = created_at or first or 0
+        started_at = min((time for time in (created_at, first) if time is not None), default=0)
         yield RunHead(
             uid=self._uid, project=self._project, run_id=self._name, name=self._name,
             group_name=config.pop("_Group", None), created_at=started_at,
@@ -164,13 +165,15 @@ class _Run:
         return self._run_id, self._name
 
     def _read_config(self) -> tuple[dict[str, Any], int | None]:
-        """Return the last configuration that was logged, and the time at which the run started."""
+        """Return the last configuration that was logged, and the time of the first one."""
         config: dict[str, Any] = {}
         created_at = None
         for text, timestamp in self._rows("configs", "config", "created_at"):
             logged = self._decode_object("configuration", text)
             if logged is not None:
-                created_at = parse_time(logged.pop("_Created", None)) or parse_time(timestamp)
+                # A run that is resumed logs its configuration again.
+                time = parse_time(logged.pop("_Created", None)) or parse_time(timestamp)
+                created_at = time if created_at is None else created_at
                 # Keys that trackio adds itself; they are often null.
                 group, user = logged.pop("_Group", None), logged.pop("_Username", None)
                 config = values.flatten(logged)
@@ -206,7 +209,7 @@ class _Run:
         time = parse_time(timestamp)
         if logged is None:
             return
-        if time is None or not isinstance(step, int | None) or (axis == "step" and step is None):
+        if time is None or (not _is_step(step) and (axis == "step" or step is not None)):
             self._receipt.refuse(type_, _invalid_place(step, timestamp), len(logged))
             return
         position = time if step is None else step
@@ -222,7 +225,7 @@ class _Run:
                     content.metric, axis, content.kind, position, time, content.value
                 )
 
-    def _read_media(self, media: values.Media, step: int | None, time: int) -> Iterator[FileHead]:
+    def _read_media(self, media: values.Media, step: Step | None, time: int) -> Iterator[FileHead]:
         source = f"media/{media.path}"
         if find_bytes(self._folder, source) is None:
             self._receipt.refuse(TYPE, MISSING)
@@ -234,7 +237,7 @@ class _Run:
         )  # fmt: skip
 
     def _read_table(
-        self, table: values.Table, step: int | None, time: int
+        self, table: values.Table, step: Step | None, time: int
     ) -> Iterator[Chunk | FileHead]:
         sha256 = hashlib.sha256(table.json).hexdigest()
         yield Chunk(sha256=sha256, data=table.json)
@@ -250,8 +253,8 @@ class _Run:
             "alerts", "timestamp", "level", "title", "text", "step"
         ):
             time = parse_time(timestamp)
-            if time is None:
-                self._receipt.refuse("alerts", f"invalid timestamp: {timestamp!r}")
+            if time is None or not (step is None or _is_step(step)):
+                self._receipt.refuse("alerts", _invalid_place(step, timestamp))
                 continue
             message = f"{title}\n{text}" if text else str(title)
             axis: Axis = "time" if step is None else "step"
@@ -268,11 +271,11 @@ class _Run:
             trace = dict(
                 zip(("messages", "metadata", "spans"), map(_decode_json, parts), strict=True)
             )
-            if time is None or not isinstance(step, int):
+            if time is None or not _is_step(step):
                 self._receipt.refuse("traces", _invalid_place(step, timestamp))
                 continue
             text = msgspec.json.encode(trace).decode()
-            yield from self._blocks.add(key, "step", "text", step, time, text)
+            yield from self._blocks.add(str(key), "step", "text", step, time, text)
 
     def _read_artifacts(self) -> Iterator[FileHead]:
         if not self._db.has("run_artifact_links", "run_id", "artifact_version_id", "direction"):
@@ -291,12 +294,16 @@ class _Run:
             if direction != "output":
                 self._receipt.refuse("used artifacts", "links to used artifacts are not supported")
                 continue
-            for file in _decode_json(manifest) or []:
-                digest = str(file.get("digest"))
+            files = _decode_json(manifest)
+            if not isinstance(files, list) or not all(isinstance(file, dict) for file in files):
+                self._receipt.refuse("artifacts", "invalid manifest")
+                continue
+            for file in files:
+                digest, size = str(file.get("digest")), file.get("size")
                 yield FileHead(
                     run_uid=self._uid, writer=self._writer, path=f"{name}:v{version}",
                     kind="artifact", name=str(file.get("path")), timestamp=parse_time(timestamp),
-                    size=file.get("size"), sha256=digest,
+                    size=size if isinstance(size, int) else None, sha256=digest,
                     source=f"artifacts/{self._project}/blobs/sha256/{digest[:2]}/{digest}",
                 )  # fmt: skip
 
@@ -306,6 +313,10 @@ class _Run:
             return value
         self._receipt.refuse(type_, "not a JSON object")
         return None
+
+
+def _is_step(step: Any) -> bool:
+    return isinstance(step, int) or (isinstance(step, float) and math.isfinite(step))
 
 
 def _invalid_place(step: Any, timestamp: Any) -> str:
@@ -332,5 +343,5 @@ def _decode_json(text: Any) -> Any:
     """Decode JSON; return None if it is not valid."""
     try:
         return msgspec.json.decode(text)
-    except (msgspec.DecodeError, TypeError):
+    except (msgspec.DecodeError, TypeError, RecursionError):
         return None

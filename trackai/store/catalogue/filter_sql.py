@@ -10,7 +10,7 @@ import math
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from trackai.filters.tree import And, Attribute, Comparison, Config, Metric, Not, Or
-from trackai.store.engine.sql import MEAN
+from trackai.store.engine.sql import COMPARABLE, LAST_VALUE, MEAN
 
 if TYPE_CHECKING:
     from trackai.filters.tree import Constant, Field, Figure, Filter, Operator
@@ -36,7 +36,7 @@ ATTRIBUTES = {
 # Attributes that are never NULL, so that an index can provide their order.
 NEVER_NULL = frozenset({"id", "run_id", "state", "created_at", "updated_at", "project_id"})
 FIGURES: dict[Figure, str] = {
-    "last": "last_value",
+    "last": LAST_VALUE,
     "min": "min_value",
     "max": "max_value",
     "mean": MEAN,
@@ -75,11 +75,11 @@ def sort_key(field: Field) -> Condition:
         case Attribute(name):
             return ATTRIBUTES[name], []
         case Config(key):
-            value = _prefix("comparable")
+            value = _prefix(COMPARABLE)
             return f"(SELECT {value} FROM configs WHERE run_id = runs.id AND key = ?)", [key]
         case Metric(path, figure):
             # The index covers the query; the planner would read the table as well.
-            column = _prefix("last_value") if figure == "last" else FIGURES[figure]
+            column = _prefix(LAST_VALUE) if figure == "last" else FIGURES[figure]
             on_axis = f"""
                 (SELECT {column} FROM series INDEXED BY series_by_path
                  WHERE path = ? AND run_id = runs.id AND axis = '%s')
@@ -139,7 +139,7 @@ def _config(key: str, operator: Operator, value: Constant) -> Condition:
         stored = "NaN"  # in JSON a text, see `trackai.values.types`
     else:
         stored = value
-    sql, values = _compared("comparable", operator, stored)
+    sql, values = _compared(COMPARABLE, operator, stored)
     return f"runs.id IN (SELECT run_id FROM configs WHERE key = ? AND {sql})", [key, *values]
 
 

@@ -8,7 +8,7 @@ from trackai.errors import InvalidInputError
 from trackai.filters.tree import Attribute, Config, equality_text
 from trackai.store.catalogue import filter_sql, run_tables
 from trackai.store.catalogue import runs as runs_table
-from trackai.store.engine.sql import json_array
+from trackai.store.engine.sql import COMPARABLE, json_array
 from trackai.structs.records import GroupMembers, RunGroup, RunGroupPage
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def _key(by: Field, *, name: str = "by") -> Condition:
     """The expression of the value to group by; texts are not truncated as in `sort_key`."""
     match by:
         case Config(key):
-            return "(SELECT comparable FROM configs WHERE run_id = runs.id AND key = ?)", [key]
+            return f"(SELECT {COMPARABLE} FROM configs WHERE run_id = runs.id AND key = ?)", [key]
         case Attribute(attribute) if attribute in _ATTRIBUTES:
             return filter_sql.ATTRIBUTES[attribute], []
     raise InvalidInputError(name, "must be group, state, name or config.KEY")

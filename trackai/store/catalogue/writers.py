@@ -10,7 +10,7 @@ from trackai.store.engine.sql import json_array
 from trackai.values.types import State, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from aiosqlite import Connection
 
@@ -23,6 +23,7 @@ class Writer(msgspec.Struct, frozen=True):
         state: None for a writer that does not affect the state of its run.
         first_step: the step of its first call of log() without a step.
         ended_at: microseconds since the epoch.
+        launch: what it knew about the processes that log together with it.
     """
 
     uid: str
@@ -33,6 +34,7 @@ class Writer(msgspec.Struct, frozen=True):
     state: State | None
     first_step: Step | None
     ended_at: int | None
+    launch: dict[str, str] = {}
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,6 +101,8 @@ async def get_or_create(
     pid: int,
     state: State | None = None,
     first_step: Step | None = None,
+    launch: Mapping[str, str] | None = None,
+    resumed_after: int | None = None,
     now: int,
 ) -> int:
     """The row id of the writer with this identity, which is created if it does not exist.
@@ -106,17 +110,23 @@ async def get_or_create(
     Args:
         state: None for a writer that does not affect the state of its run.
         first_step: the step of its first call of log() without a step.
+        launch: what it knows about the processes that log together with it.
+        resumed_after: the last activity of earlier attempts, in microseconds since the epoch.
         now: microseconds since the epoch.
     """
     await conn.execute(
         """
         INSERT INTO writers
-            (uid, run_id, attempt, rank, host, pid, state, first_step, started_at)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+            (uid, run_id, attempt, rank, host, pid, state, first_step, launch, resumed_after,
+             started_at)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         ON CONFLICT (uid) DO NOTHING
         """,
-        (uid, run_id, attempt, rank, host, pid, state, first_step, now),
-    )
+        (
+            uid, run_id, attempt, rank, host, pid, state, first_step,
+            msgspec.json.encode(launch).decode() if launch else None, resumed_after, now,
+        ),
+    )  # fmt: skip
     rows = await conn.execute_fetchall("SELECT id FROM writers WHERE uid = ?", (uid,))
     return next(int(writer_id) for (writer_id,) in rows)
 
@@ -125,14 +135,31 @@ async def of_latest_attempt(conn: Connection, run_id: int) -> list[Writer]:
     """The writers of the latest attempt that affect the state of the run, in order of creation."""
     rows = await conn.execute_fetchall(
         """
-        SELECT uid, attempt, rank, host, pid, state, first_step, ended_at FROM writers
+        SELECT uid, attempt, rank, host, pid, state, first_step, ended_at,
+               coalesce(launch, '{}')
+        FROM writers
         WHERE run_id = ?1 AND state IS NOT NULL
           AND attempt = (SELECT max(attempt) FROM writers WHERE run_id = ?1)
         ORDER BY id
         """,
         (run_id,),
     )
-    return [Writer(*row) for row in rows]
+    return [Writer(*(*fields, msgspec.json.decode(launch))) for *fields, launch in rows]
+
+
+async def find_successor(conn: Connection, uid: str) -> tuple[str, int] | None:
+    """The host and process id of the first writer of a later attempt; None without any."""
+    rows = await conn.execute_fetchall(
+        """
+        SELECT later.host, later.pid FROM writers AS later
+        JOIN writers ON writers.run_id = later.run_id AND writers.attempt < later.attempt
+        WHERE writers.uid = ?
+        ORDER BY later.id
+        LIMIT 1
+        """,
+        (uid,),
+    )
+    return next(((host, pid) for host, pid in rows), None)
 
 
 async def is_running(conn: Connection, uid: str) -> bool:
@@ -149,6 +176,22 @@ async def states(conn: Connection, run_id: int) -> set[State]:
         "SELECT DISTINCT state FROM writers WHERE run_id = ? AND state IS NOT NULL", (run_id,)
     )
     return {state for (state,) in rows}
+
+
+async def pauses(conn: Connection, run_ids: Iterable[int]) -> dict[int, list[tuple[int, int]]]:
+    """When runs paused before they were resumed, in microseconds since the epoch, by row id."""
+    rows = await conn.execute_fetchall(
+        """
+        SELECT run_id, min(resumed_after), min(started_at) FROM writers
+        WHERE run_id IN (SELECT value FROM json_each(?)) AND resumed_after IS NOT NULL
+        GROUP BY run_id, attempt
+        """,
+        (json_array(run_ids),),
+    )
+    pauses: dict[int, list[tuple[int, int]]] = {}
+    for run_id, start, end in rows:
+        pauses.setdefault(run_id, []).append((start, end))
+    return pauses
 
 
 async def end(conn: Connection, uid: str, state: State, *, now: int) -> None:

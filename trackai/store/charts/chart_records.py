@@ -9,25 +9,26 @@ from trackai.downsampling import buckets
 from trackai.downsampling.thinning import BucketColumns
 from trackai.structs.records import ChartBucket, ChartData
 from trackai.values.non_finite import json_value
-from trackai.values.times import microseconds, utc
+from trackai.values.times import utc
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from trackai.store.charts.charts import Chart
+    from trackai.store.charts.training_time import TrainingTime
     from trackai.store.points.series import Series
 
 XAxis = Literal["step", "time", "relative"]
 
 
-def show(chart: Chart, series: Series, x: XAxis, began: datetime, cursor: int) -> ChartData:
+def show(
+    chart: Chart, series: Series, x: XAxis, cursor: int, training: TrainingTime | None = None
+) -> ChartData:
     """Convert a chart to a record.
 
     Args:
         series: the series with what it inherits (`lineage.as_one`).
         x: the axis; series without steps have times instead.
-        began: when the run began.
         cursor: the cursor of `arrivals` after the points of the chart.
+        training: converts times for the relative axis.
     """
     on_steps = series.axis == "step"
     if x == "step" and not on_steps:
@@ -51,13 +52,12 @@ def show(chart: Chart, series: Series, x: XAxis, began: datetime, cursor: int) -
             for bucket in chart.buckets
         ]
     if x != "step":
-        zero = microseconds(began)
         for shown, bucket in zip(data, chart.buckets, strict=True):
             first, last = bucket.first_timestamp, bucket.last_timestamp
-            if x == "time":
+            if training is None:
                 shown.x, shown.x_last = utc(first), utc(last)
             else:
-                shown.x, shown.x_last = (first - zero) / 1e6, (last - zero) / 1e6
+                shown.x, shown.x_last = training.at(first) / 1e6, training.at(last) / 1e6
     record = ChartData(data, chart.level is None, x, cursor)
     if chart.curve is not None:
         record.smoothed_within = chart.curve.within

@@ -16,6 +16,8 @@ from trackai.downsampling.thinning import BucketColumns
 from trackai.store.charts import smoothing
 from trackai.store.charts.smoothing import Curve
 from trackai.store.points import bucketing, reads, short_series
+from trackai.store.points.large_values import MARKER
+from trackai.store.points.lineage import Segment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,8 +25,9 @@ if TYPE_CHECKING:
     from aiosqlite import Connection
 
     from trackai.store.charts.smoothing import Smoothing
+    from trackai.store.charts.training_time import TrainingTime
     from trackai.store.points.bucketing import Extent
-    from trackai.store.points.lineage import Segment
+    from trackai.store.points.series import Series
     from trackai.structs.points import PointRow
     from trackai.values.types import Step
 
@@ -260,7 +263,8 @@ async def _read_short(
         computed = await bucketing.compute(conn, selections, resumed=resumed)
         for series_id, plan in alike.items():
             by_number = computed.get(series_id, {})
-            plan.chart.data = [bucket for _, bucket in sorted(by_number.items())]
+            data = [bucket for _, bucket in sorted(by_number.items())]
+            plan.chart.data = await _with_large_values(conn, plan.segments[0].series, data)
 
 
 async def _read_long(conn: Connection, plan: _Plan, times: bool) -> None:
@@ -273,10 +277,12 @@ async def _read_long(conn: Connection, plan: _Plan, times: bool) -> None:
         if steps.low > steps.high:
             continue
         read = await bucketing.read(conn, series, steps, plan.level, times=times)
+        data = await _with_large_values(conn, series, read.columns)
         if len(plan.segments) == 1:
-            plan.chart.data = read.columns
+            plan.chart.data = data
             return
-        for number, bucket in read.items():
+        segment_buckets = data.buckets() if isinstance(data, BucketColumns) else data
+        for number, bucket in zip(read.numbers, segment_buckets, strict=True):
             present = merged.get(number)
             if present is not None and _have_tie(present, bucket):
                 ties.add(number)
@@ -284,6 +290,28 @@ async def _read_long(conn: Connection, plan: _Plan, times: bool) -> None:
     for number in ties:
         await _correct_ends(conn, plan.segments, merged[number])
     plan.chart.data = [bucket for _, bucket in sorted(merged.items())]
+
+
+async def _with_large_values(
+    conn: Connection, series: Series, data: list[Bucket] | BucketColumns
+) -> list[Bucket] | BucketColumns:
+    """Read the large first and last values of buckets, which have markers for them."""
+    if isinstance(data, BucketColumns):
+        if MARKER not in data.first_value and MARKER not in data.last_value:
+            return data
+        data = data.buckets()
+    for bucket in data:
+        if bucket.first_value == MARKER:
+            first, *_ = await _at_step(conn, series, bucket.first_step)
+            bucket.first_value = first[2]
+        if bucket.last_value == MARKER:
+            *_, last = await _at_step(conn, series, bucket.last_step)
+            bucket.last_value = last[2]
+    return data
+
+
+async def _at_step(conn: Connection, series: Series, step: Step) -> list[PointRow]:
+    return await reads.read(conn, [Segment(series, None)], step_min=step, step_max=step, limit=-1)
 
 
 def _have_tie(left: Bucket, right: Bucket) -> bool:
@@ -306,14 +334,24 @@ async def _correct_ends(conn: Connection, segments: Sequence[Segment], bucket: B
 
 
 async def smooth(
-    conn: Connection, series: Sequence[Sequence[Segment]], charts: Sequence[Chart], how: Smoothing
+    conn: Connection,
+    series: Sequence[Sequence[Segment]],
+    charts: Sequence[Chart],
+    how: Smoothing,
+    training: Sequence[TrainingTime | None] | None = None,
 ) -> None:
-    """Add the smoothed series to charts."""
-    for segments, chart in zip(series, charts, strict=True):
+    """Add the smoothed series to charts.
+
+    Args:
+        training: how weights that decay with time see the times of each series.
+    """
+    for segments, chart, training_time in zip(
+        series, charts, training or [None] * len(charts), strict=True
+    ):
         chart.curve = Curve([], 0.0)
         if chart.window is not None:
             chart.curve = await smoothing.read(
-                conn, segments, chart.window, chart.level, chart.buckets, how
+                conn, segments, chart.window, chart.level, chart.buckets, how, training_time
             )
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from trackai.downsampling.buckets import Bucket
     from trackai.store.charts.charts import Chart
     from trackai.store.charts.smoothing import Smoothing
+    from trackai.store.charts.training_time import TrainingTime
     from trackai.store.points.lineage import Segment
     from trackai.values.types import Step
 
@@ -34,12 +35,12 @@ class Member(NamedTuple):
 
     Attributes:
         group: the number of the group.
-        began: when the run began, in microseconds since the epoch.
+        training: converts times to the time since the run began.
         segments: the series, with what it inherits.
     """
 
     group: int
-    began: int
+    training: TrainingTime
     segments: Sequence[Segment]
 
 
@@ -51,7 +52,7 @@ class GroupBucket(msgspec.Struct, gc=False):
         non_finite: the number of runs with NaN or an infinity there.
         mean, min, max: over the means of these runs; None without any.
         std: the sample standard deviation; None with fewer than two runs.
-        first_time, last_time: means of the microseconds since each run began.
+        first_time, last_time: means of the training times of the runs, in microseconds.
         smoothed: the mean of the runs' moving averages; None without any.
     """
 
@@ -109,10 +110,11 @@ async def read(
         if steps is not None:
             charts_, level = steps, None
     if smooth is not None:
-        await charts.smooth(conn, series, charts_, smooth)
-    groups: dict[int, list[tuple[int, Chart]]] = {}
+        training = [member.training for member in members]
+        await charts.smooth(conn, series, charts_, smooth, training)
+    groups: dict[int, list[tuple[TrainingTime, Chart]]] = {}
     for member, chart in zip(members, charts_, strict=True):
-        groups.setdefault(member.group, []).append((member.began, chart))
+        groups.setdefault(member.group, []).append((member.training, chart))
     return {number: _band(parts, level) for number, parts in groups.items()}
 
 
@@ -154,24 +156,24 @@ def _key(bucket: Bucket, level: int | None) -> Step:
 
 
 class _RunBucket(NamedTuple):
-    """A bucket of one run, which began at `began`."""
+    """A bucket of one run."""
 
     bucket: Bucket
-    began: int
+    training: TrainingTime
     smoothed: float | None
 
 
-def _band(parts: Sequence[tuple[int, Chart]], level: int | None) -> Band:
+def _band(parts: Sequence[tuple[TrainingTime, Chart]], level: int | None) -> Band:
     by_key: dict[Step, list[_RunBucket]] = {}
     within = 0.0
-    for began, chart in parts:
+    for training, chart in parts:
         shown = chart.buckets
         averages: Iterable[float | None] = repeat(None, len(shown))
         if chart.curve is not None:
             averages = chart.curve.averages
             within = max(within, chart.curve.within)
         for bucket, average in zip(shown, averages, strict=True):
-            by_key.setdefault(_key(bucket, level), []).append(_RunBucket(bucket, began, average))
+            by_key.setdefault(_key(bucket, level), []).append(_RunBucket(bucket, training, average))
     combined = [_combined(runs) for _, runs in sorted(by_key.items())]
     return Band(combined, level is None, len(parts), within)
 
@@ -189,8 +191,8 @@ def _combined(runs: Sequence[_RunBucket]) -> GroupBucket:
         std=_deviation(means, mean),
         min=min(means, default=None),
         max=max(means, default=None),
-        first_time=sum(run.bucket.first_timestamp - run.began for run in runs) / len(runs),
-        last_time=sum(run.bucket.last_timestamp - run.began for run in runs) / len(runs),
+        first_time=sum(run.training.at(run.bucket.first_timestamp) for run in runs) / len(runs),
+        last_time=sum(run.training.at(run.bucket.last_timestamp) for run in runs) / len(runs),
         smoothed=_mean(averages),
     )
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from aiosqlite import Connection
 
     from trackai.downsampling.buckets import Bucket
+    from trackai.store.charts.training_time import TrainingTime
     from trackai.store.points.lineage import Segment
 
 # The largest error of a smoothed value, as a share of the values' range.
@@ -69,6 +70,7 @@ async def read(
     level: int | None,
     shown: Sequence[Bucket],
     how: Smoothing,
+    training: TrainingTime | None = None,
 ) -> Curve:
     """Smooth a series from its first point on.
 
@@ -76,14 +78,17 @@ async def read(
         window: the steps that the chart shows.
         level: the level of the chart; None if each of its buckets is one point.
         shown: the buckets of the chart.
+        training: converts times, so that weights do not decay while the run pauses.
     """
+    training = training if training is not None and training.pauses else None
     extent = await _extent(conn, segments)
     over_time = how.over_time or segments[0].series.axis == "time"
     steps = float(extent.last_step) - float(extent.first_step)
-    times = extent.last_timestamp - extent.first_timestamp
+    first, last = extent.first_timestamp, extent.last_timestamp
+    times = last - first if training is None else training.at(last) - training.at(first)
     average = Average(how.amount, times if over_time else steps)
     narrow = _level(extent, decay_rate(how.amount), steps)
-    reader = _Reader(conn, segments, average, over_time)
+    reader = _Reader(conn, segments, average, over_time, training)
     past = Range(extent.first_step, buckets.below(window.low))
     if past.low <= past.high:
         if narrow is None:
@@ -175,12 +180,18 @@ class _Reader:
     """Adds a series to an average, in order of step: its points, or buckets of many points."""
 
     def __init__(
-        self, conn: Connection, segments: Sequence[Segment], average: Average, over_time: bool
+        self,
+        conn: Connection,
+        segments: Sequence[Segment],
+        average: Average,
+        over_time: bool,
+        training: TrainingTime | None,
     ) -> None:
         self.average = average
         self._conn = conn
         self._segments = segments
         self._over_time = over_time
+        self._training = training
         self._left = _LONGEST  # the number of points that may still be read for wide buckets
 
     async def pages(self, steps: Range) -> AsyncIterator[list[float | None]]:
@@ -189,6 +200,8 @@ class _Reader:
             self._conn, self._segments, step_min=steps.low, step_max=steps.high
         ):
             page_steps, times, values = zip(*page, strict=True)
+            if self._training is not None:
+                times = tuple(map(self._training.at, times))
             yield self.average.add(times if self._over_time else page_steps, values)
 
     async def add(self, bucket: Bucket) -> float | None:
@@ -197,6 +210,8 @@ class _Reader:
         first, last = bucket.first_step, bucket.last_step
         if self._over_time:
             first, last = bucket.first_timestamp, bucket.last_timestamp
+            if self._training is not None:
+                first, last = self._training.at(first), self._training.at(last)
             # The steps are close enough, but the run may have paused between them.
             if self.average.error(last - first) > _WITHIN and bucket.points <= self._left:
                 self._left -= bucket.points

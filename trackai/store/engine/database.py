@@ -5,18 +5,22 @@ The file may be removed or replaced at any time; the next transaction opens the 
 
 from __future__ import annotations
 
+import asyncio
 import random
 import sqlite3
+import threading
 import time
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
+from weakref import WeakSet
 
 import anyio
 
 from trackai.errors import StoreBusyError
-from trackai.store.engine import direct, opening, write_ahead_log
+from trackai.store.engine import direct, opening, stamps, write_ahead_log
 from trackai.store.engine.database_file import identity
-from trackai.store.engine.driver_errors import driver_errors, file_errors
+from trackai.store.engine.driver_errors import driver_errors
 from trackai.store.engine.opening import Handle, opening_lock
 
 if TYPE_CHECKING:
@@ -31,8 +35,16 @@ T = TypeVar("T")
 READERS = 4
 # Between two attempts to begin a transaction: shortest and longest pause.
 _RETRY_SECONDS = (0.002, 0.010)
+# How long opening waits for other connections of this process to be closed.
+_REOPEN_SECONDS = 2.0
+# Not the module's generator, whose state belongs to the training script.
+_random = random.Random()  # noqa: S311
 # How long a checkpoint waits for readers; it blocks writers meanwhile.
 _CHECKPOINT_SECONDS = 0.05
+
+
+_databases: WeakSet[Database] = WeakSet()
+_databases_lock = threading.Lock()
 
 
 class Database:
@@ -42,12 +54,14 @@ class Database:
         path: the SQLite file.
         generation: incremented when the write connection is reopened because another process
             changed the file; row ids that were read before may then be wrong.
+        held_seconds: how long the last call of `change` kept other processes from writing.
         collecting: the lock of garbage collection, of which one at a time is enough.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.generation = 0
+        self.held_seconds = 0.0
         self._writer: Handle | None = None
         self._idle: list[Handle] = []
         self._handles: set[Handle] = set()
@@ -55,6 +69,10 @@ class Database:
         self.collecting = anyio.Lock()
         self._writing = anyio.Lock(fast_acquire=True)
         self._reading = anyio.Semaphore(READERS, fast_acquire=True)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closing: set[asyncio.Task[None]] = set()
+        with _databases_lock:
+            _databases.add(self)
 
     @property
     def spool(self) -> Path:
@@ -93,9 +111,9 @@ class Database:
                 with self._own_change(handle):
                     try:
                         # Inside `try`: a task that is cancelled here may have begun a transaction.
-                        await direct.run(handle.connection, _begin)
+                        before = await direct.run(handle.connection, _begin)
                         yield handle.connection
-                        await handle.connection.commit()
+                        await direct.run(handle.connection, partial(_commit, before=before))
                     except BaseException:
                         with anyio.CancelScope(shield=True):
                             await handle.connection.rollback()
@@ -164,13 +182,15 @@ class Database:
         """Like `look`, in a write transaction: committed on return, rolled back on an exception."""
 
         async def in_transaction(conn: aiosqlite.Connection) -> T:
-            await _begin(conn)
+            before = await _begin(conn)
+            began = time.perf_counter()
             try:
                 result = await work(conn)
-                await conn.execute("COMMIT")
+                await _commit(conn, before=before)
             except BaseException:
                 await conn.rollback()
                 raise
+            self.held_seconds = time.perf_counter() - began
             return result
 
         async with self._writing:
@@ -178,21 +198,34 @@ class Database:
                 handle = await self._current_writer()
                 # The thread finishes its work even if this task is cancelled; the outcome of the
                 # transaction must be known.
-                with self._own_change(handle), anyio.CancelScope(shield=True):
-                    result = await direct.run(handle.connection, in_transaction)
-                return result  # noqa: RET504 - for mypy, a scope may swallow errors
+                with anyio.CancelScope(shield=True):
+                    try:
+                        with self._own_change(handle):
+                            return await direct.run(handle.connection, in_transaction)
+                    except sqlite3.OperationalError as error:
+                        if not (_is_io_error(error) and handle.has_lost_log()):
+                            raise
+                    handle = await self._current_writer()
+                    with self._own_change(handle):
+                        return await direct.run(handle.connection, in_transaction)
+        raise AssertionError  # for mypy: a scope may swallow errors
 
-    async def move_pages(self) -> None:
-        """Checkpoint as many pages as readers allow, without blocking writers."""
+    async def move_pages(self) -> bool:
+        """Checkpoint as many pages as readers allow, without blocking writers.
+
+        Returns:
+            Whether these are all pages.
+        """
         async with self._reader() as handle:
             with self._own_change(handle):
-                await write_ahead_log.checkpoint(handle.connection)
+                are_all = await write_ahead_log.checkpoint(handle.connection)
+        return are_all
 
     async def checkpoint(self) -> bool:
         """Checkpoint all pages and empty the log.
 
         Returns:
-            Whether the log is empty; False if a reader still needs it.
+            Whether the log is empty; False if a reader still needs it. It is on disk then.
         """
         await self.move_pages()  # most pages, before writers have to wait
         async with self._writing:
@@ -201,10 +234,13 @@ class Database:
                 await _set_busy_timeout(handle.connection, _CHECKPOINT_SECONDS)
                 try:
                     with self._own_change(handle):
-                        return await write_ahead_log.checkpoint_and_truncate(handle.connection)
+                        is_empty = await write_ahead_log.checkpoint_and_truncate(handle.connection)
                 finally:
                     with anyio.CancelScope(shield=True):
                         await _set_busy_timeout(handle.connection, opening.BUSY_SECONDS)
+                if not is_empty:
+                    await anyio.to_thread.run_sync(write_ahead_log.synchronise, self.path)
+                return is_empty
 
     @contextmanager
     def _own_change(self, handle: Handle) -> Iterator[None]:
@@ -225,14 +261,18 @@ class Database:
 
     def _is_current(self, handle: Handle) -> bool:
         # During a checkpoint the state of the file is undefined; its identity has to do.
-        return handle.is_current(self.path) or (
-            self._changes > 0 and handle.file == identity(self.path)
+        return not handle.has_lost_log() and (
+            handle.is_current(self.path)
+            or (self._changes > 0 and handle.file == identity(self.path))
         )
 
     async def _current_writer(self) -> Handle:
         handle = self._writer
         if handle is not None and self._is_current(handle):
             return handle
+        if handle is not None and handle.has_lost_log():
+            await self.close()
+            handle = None
         self._writer = await self._open()
         self.generation += 1
         if handle is not None:
@@ -246,28 +286,58 @@ class Database:
                 handle = self._idle.pop()
                 if self._is_current(handle):
                     return handle
-                outdated.append(handle)
+                if handle.has_lost_log():
+                    await self._discard(handle)
+                else:
+                    outdated.append(handle)
             return await self._open(read_only=True)
         finally:
             for handle in outdated:
                 await self._discard(handle)
 
     async def _open(self, *, read_only: bool = False) -> Handle:
-        for handle in tuple(self._handles):
-            if handle.file != identity(self.path):
-                await self._remove_orphaned_log(handle)
-        handle = await opening.connect(self.path, self.spool, read_only=read_only)
-        self._handles.add(handle)
-        return handle
+        """Open a connection.
 
-    async def _remove_orphaned_log(self, handle: Handle) -> None:
-        # The file was removed or replaced, and its log must not be applied to the new one. A log
-        # that belongs to the new file has another identity: inodes are not reused while the
-        # handle has them open.
-        with file_errors(self.path):
-            async with opening_lock(self.spool):
-                if handle in self._handles:  # not closed meanwhile
-                    write_ahead_log.remove_unchanged(self.path, handle.log)
+        Connections of one process share the index of the log. After its files were removed, a new
+        connection works only once all others are closed, in every thread.
+        """
+        self._loop = asyncio.get_running_loop()
+        deadline = time.monotonic() + _REOPEN_SECONDS
+        while True:
+            now = identity(self.path)
+            try:
+                handle = await opening.connect(
+                    self.path,
+                    self.spool,
+                    read_only=read_only,
+                    is_outdated=any(handle.file != now for handle in self._handles),
+                )
+            except sqlite3.OperationalError as error:
+                if not _is_io_error(error) or time.monotonic() > deadline:
+                    raise
+            else:
+                self._handles.add(handle)
+                if not handle.has_lost_log():
+                    return handle
+                await self._discard(handle)
+                if time.monotonic() > deadline:
+                    raise StoreBusyError(
+                        f"the write-ahead log of {self.path} was removed while this process uses "
+                        "it: close its other connections to the database"
+                    )
+            _close_unused_of_all()
+            await anyio.sleep(_RETRY_SECONDS[1])
+
+    async def _close_unused(self) -> None:
+        """Close the connections that are not in use; those in use are closed on their return."""
+        idle, self._idle = self._idle, []
+        for handle in idle:
+            await self._discard(handle)
+        if not self._writing.locked():
+            async with self._writing:
+                writer, self._writer = self._writer, None
+                if writer is not None:
+                    await self._discard(writer)
 
     async def _discard(self, handle: Handle) -> None:
         self._handles.discard(handle)
@@ -283,11 +353,30 @@ class Database:
             await handle.close()
 
 
-async def _begin(conn: aiosqlite.Connection) -> None:
+def _close_unused_of_all() -> None:
+    """Let all databases of this process close their connections, each in its event loop."""
+    with _databases_lock:
+        databases = list(_databases)
+    for database in databases:
+        if database._loop is not None:
+            with suppress(RuntimeError):  # the loop has ended
+                database._loop.call_soon_threadsafe(_start_closing, database)
+
+
+def _start_closing(database: Database) -> None:
+    task = asyncio.ensure_future(database._close_unused())
+    database._closing.add(task)
+    task.add_done_callback(database._closing.discard)
+
+
+async def _begin(conn: aiosqlite.Connection) -> int:
     """Begin a write transaction, waiting for those of other processes.
 
     SQLite's own busy handler backs off to ten attempts a second. Next to a process with many short
     transactions it would wait for long while the file is idle.
+
+    Returns:
+        The number of rows that this connection has changed so far.
     """
     deadline = time.monotonic() + opening.BUSY_SECONDS
     await _set_busy_timeout(conn, 0)
@@ -300,12 +389,22 @@ async def _begin(conn: aiosqlite.Connection) -> None:
                 if code != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                     raise
             else:
-                return
+                return conn.total_changes
             # In SQLite's thread, not in the event loop. The pause is random: processes that wait in
             # step would miss every gap together.
-            time.sleep(random.uniform(*_RETRY_SECONDS))  # noqa: ASYNC251, S311
+            time.sleep(_random.uniform(*_RETRY_SECONDS))  # noqa: ASYNC251
     finally:
         await _set_busy_timeout(conn, opening.BUSY_SECONDS)
+
+
+async def _commit(conn: aiosqlite.Connection, *, before: int) -> None:
+    if conn.total_changes != before:
+        await stamps.write(conn)
+    await conn.execute("COMMIT")
+
+
+def _is_io_error(error: sqlite3.Error) -> bool:
+    return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_IOERR
 
 
 async def _set_busy_timeout(connection: aiosqlite.Connection, seconds: float) -> None:

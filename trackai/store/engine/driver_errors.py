@@ -47,8 +47,11 @@ def _translated(error: sqlite3.Error, path: Path) -> StoreError:
         )
     if code in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM}:
         return unreachable(path, str(error))
-    if code in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}:
-        return StoreError(f"cannot write {path} ({error}): is the disk full?")
+    if code == sqlite3.SQLITE_FULL:
+        return StoreError(f"cannot write {path} ({error}): free space on its disk")
+    if code == sqlite3.SQLITE_IOERR:
+        name = getattr(error, "sqlite_errorname", "SQLITE_IOERR")
+        return StoreError(f"cannot read or write {path} ({error}, {name}): check its disk")
     return StoreError(f"{path}: {error}")
 
 

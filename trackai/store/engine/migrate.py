@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from trackai.errors import NewerSchemaError, StoreError
+from trackai.store.engine import stamps
 
 if TYPE_CHECKING:
     import aiosqlite
@@ -116,6 +117,7 @@ async def migrate(connection: aiosqlite.Connection, path: Path) -> None:
             if await applied_version(connection, path) < migration.version:
                 for statement in migration.statements():
                     await connection.execute(statement)
+                await stamps.write(connection)
                 await connection.execute(
                     """
                     INSERT INTO schema_migrations (version, name, checksum, applied_at)

@@ -13,13 +13,15 @@ from contextlib import ExitStack, closing, suppress
 from typing import TYPE_CHECKING
 
 import aiosqlite
+import msgspec
 
 from trackai.errors import ForeignDatabaseError, StoreError
 from trackai.locks import FILE_MODE, exclusive
-from trackai.store.engine import access, write_ahead_log
+from trackai.store.engine import access, log_owner, stamps, write_ahead_log
 from trackai.store.engine.database_file import identity, sibling, size, state
 from trackai.store.engine.driver_errors import file_errors, unreachable
 from trackai.store.engine.migrate import applied_version, migrate, migrations
+from trackai.store.engine.stamps import Header
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -34,6 +36,7 @@ APPLICATION_ID = 0x54524149  # "TRAI"
 BUSY_SECONDS = 30.0
 # Mode of a SQLite URI: takes no locks and creates no files.
 FROZEN = "ro&immutable=1"
+_HEADER_FIELDS = ("application_id", "user_version", "schema_version", "page_size")
 # How often opening is retried while the file is being removed or replaced.
 _ATTEMPTS = 10
 
@@ -71,9 +74,9 @@ class Handle:
 
     Attributes:
         file: identity of the file that was opened.
-        log: identities of the files of its write-ahead log, by suffix.
         state: identity, size and time of the file; None before the connection is set up.
         access: how the file was opened.
+        log: identities of the files of its write-ahead log; None if it has no log.
     """
 
     def __init__(
@@ -81,10 +84,11 @@ class Handle:
     ) -> None:
         self.connection = connection
         self.file = identity(path)
-        self.log: dict[str, Identity | None] = {}
         self.state: tuple[int, ...] | None = None
         self.access = access
         self.resources = ExitStack()  # closed after the connection
+        self.log: tuple[Identity | None, ...] | None = None
+        self._log_paths = [sibling(path, suffix) for suffix in write_ahead_log.SUFFIXES]
 
     async def close(self) -> None:
         with self.resources:
@@ -101,10 +105,25 @@ class Handle:
             and (self.access == "write" or self.access == access.of(path))
         )
 
-    def record_log(self, path: Path) -> None:
-        """Record the files of the log, and the state of the file."""
-        self.log = write_ahead_log.identities(path)
-        self.record_state(path)
+    def has_lost_log(self) -> bool:
+        """Whether the files of the log were removed while the connection uses them.
+
+        Another SQLite library in this process does that: when it closes a file, the system drops
+        all locks of this process on it, and the library takes itself for the only user
+        (https://www.sqlite.org/howtocorrupt.html, 2.2).
+        """
+        return self.log is not None and (
+            None in self.log or identity(self._log_paths[0]) != self.log[0]
+        )
+
+    async def record_log(self) -> None:
+        """Record the files of the log; one is missing if a connection shares a removed index."""
+        log = tuple(map(identity, self._log_paths))
+        if None in log:
+            rows = await self.connection.execute_fetchall("PRAGMA journal_mode")
+            self.log = log if [mode for (mode,) in rows] == ["wal"] else None
+        else:
+            self.log = log
 
     def record_state(self, path: Path) -> None:
         """Record the state of the file, unless another file has taken its path."""
@@ -122,15 +141,19 @@ def opening_lock(spool: Path, *, create: bool = True) -> AbstractAsyncContextMan
     return exclusive(spool / "open.lock", seconds=BUSY_SECONDS, create=create)
 
 
-async def connect(path: Path, spool: Path, *, read_only: bool = False) -> Handle:
+async def connect(
+    path: Path, spool: Path, *, read_only: bool = False, is_outdated: bool = False
+) -> Handle:
     """Connect to a database; create it if it does not exist, and migrate it to the current schema.
 
     SQLite opens the file and its log one after the other, both by name. The lock keeps processes
-    from creating another database in between, whose log would be taken for that of the first.
+    from creating another database in between, whose log would be taken for that of the first. A
+    log that belongs to another file is set aside before.
 
     Args:
         spool: the folder with the lock and the journals.
         read_only: refuse statements that write.
+        is_outdated: whether this process has connections to a file that was replaced by this one.
 
     Raises:
         ForeignDatabaseError: the file is not a TrackAI database.
@@ -138,10 +161,13 @@ async def connect(path: Path, spool: Path, *, read_only: bool = False) -> Handle
     """
     _refuse_inherited()
     with file_errors(path):
-        _refuse_foreign(path)  # before any file is created next to it
+        _inspect(path)  # before any file is created next to it
         may_write = access.of(path) == "write"
         async with opening_lock(spool, create=may_write):
-            handle = await (_connect_to_current(path) if may_write else _connect_to_read(path))
+            if may_write:
+                handle = await _connect_to_current(path, spool, is_outdated=is_outdated)
+            else:
+                handle = await _connect_to_read(path)
             try:
                 if await applied_version(handle.connection, path) < migrations()[-1].version:
                     if not may_write:
@@ -152,7 +178,10 @@ async def connect(path: Path, spool: Path, *, read_only: bool = False) -> Handle
             except BaseException:
                 await handle.close()
                 raise
-            handle.record_log(path)
+            if may_write:
+                await handle.record_log()
+                log_owner.record(path, spool)
+            handle.record_state(path)
             return handle
 
 
@@ -177,11 +206,12 @@ def _not_migrated(path: Path) -> StoreError:
     )
 
 
-async def _connect_to_current(path: Path) -> Handle:
+async def _connect_to_current(path: Path, spool: Path, *, is_outdated: bool) -> Handle:
     """Connect to the file that is at `path` now, even if it is being removed or replaced."""
     for _ in range(_ATTEMPTS):
         file = identity(path)
-        _refuse_foreign(path)
+        _inspect(path)
+        log_owner.separate(path, spool, _inspect, is_outdated=is_outdated)
         if not size(path):
             await _create(path)
             file = identity(path)
@@ -214,10 +244,10 @@ async def _create(path: Path) -> None:
         # Must precede the first table; lets deleted runs return their space to the file system.
         await handle.connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         await handle.connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        await stamps.write(handle.connection)
         await write_ahead_log.enable(handle.connection)
     finally:
         await handle.close()
-    write_ahead_log.remove(path)  # of a database that was removed while it was in use
     new.replace(path.resolve())
 
 
@@ -250,26 +280,38 @@ async def _set_up(connection: aiosqlite.Connection) -> None:
     await connection.execute("PRAGMA synchronous = NORMAL")
     await connection.execute("PRAGMA cache_size = -16384")
     await connection.create_function("casefold", 1, _casefold, deterministic=True)
+    await connection.create_function("json_text", 1, _json_text, deterministic=True)
 
 
 def _casefold(text: str | None) -> str | None:
     return None if text is None else text.casefold()
 
 
-def _refuse_foreign(path: Path) -> None:
-    """Check the application id of a file without creating files next to it.
+def _json_text(json: str) -> str:
+    """The text that JSON holds, or the JSON itself of anything else."""
+    return str(msgspec.json.decode(json)) if json.startswith('"') else json
+
+
+def _inspect(path: Path) -> Header | None:
+    """Read the header of a file without creating files next to it.
 
     The file is read through SQLite. POSIX drops all locks of a process on a file when any of its
     descriptors is closed: after `open()` and `close()` here, another process could take itself for
     the only user of the database, and remove its log (https://www.sqlite.org/howtocorrupt.html,
     2.2).
+
+    Returns:
+        None if the file does not exist, is empty, or was replaced meanwhile.
+
+    Raises:
+        ForeignDatabaseError: the file is not a TrackAI database.
     """
     file = identity(path)
     with suppress(FileNotFoundError, NotADirectoryError):
         if not stat.S_ISREG(path.stat().st_mode):
             raise ForeignDatabaseError(f"{path} is not a file: set TRACKAI_DB_PATH to another path")
     if not size(path):
-        return
+        return None
     mark = object()
     _in_use.add(mark)
     try:
@@ -278,10 +320,12 @@ def _refuse_foreign(path: Path) -> None:
         ) as connection:
             # A concurrent checkpoint would otherwise look like damage to the schema.
             connection.execute("PRAGMA writable_schema = ON")
-            [(application_id,)] = connection.execute("PRAGMA application_id").fetchall()
+            application_id, *fields = (
+                connection.execute(f"PRAGMA {name}").fetchone()[0] for name in _HEADER_FIELDS
+            )
     except sqlite3.DatabaseError as error:
         if identity(path) != file:  # the new file is checked when it is opened
-            return
+            return None
         if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_NOTADB:
             raise
         raise ForeignDatabaseError(
@@ -295,3 +339,4 @@ def _refuse_foreign(path: Path) -> None:
             f"{path} belongs to another program (or to the original TrackAI) and was not changed: "
             "move it away, or set TRACKAI_DB_PATH to another path"
         )
+    return Header(*fields)

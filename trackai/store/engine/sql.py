@@ -14,6 +14,53 @@ MEAN = """
     CASE WHEN finite_points > 0 THEN max(min_value, min(max_value, sum / finite_points)) END
 """
 
+# The values of rows of `metrics`. A large one has a marker there, and is in another table.
+VALUE = """
+    CASE
+        WHEN metrics.value IS x'' THEN (
+            SELECT large_values.value FROM large_values
+            WHERE large_values.series_id = metrics.series_id
+              AND large_values.step = metrics.step
+              AND large_values.timestamp = metrics.timestamp
+              AND large_values.writer_id = metrics.writer_id
+        )
+        ELSE metrics.value
+    END
+"""
+
+# The last values of rows of `series`. Of `series`, the outer query needs only columns of the index
+# `series_by_path`, which covers it.
+LAST_VALUE = """
+    CASE
+        WHEN series.last_value IS x'' THEN (
+            SELECT large_values.value
+            FROM series AS own
+            JOIN large_values
+              ON large_values.series_id = own.id AND large_values.step = own.last_step
+            JOIN writers ON writers.id = large_values.writer_id
+            WHERE own.id = series.id
+              AND NOT EXISTS (
+                  SELECT 1 FROM attempts
+                  WHERE attempts.series_id = own.id
+                    AND attempts.first_step <= own.last_step
+                    AND attempts.attempt > writers.attempt
+              )
+            ORDER BY large_values.timestamp DESC, large_values.writer_id DESC
+            LIMIT 1
+        )
+        ELSE series.last_value
+    END
+"""
+
+# The values of rows of `configs` as filters compare them: see `comparable` in the migrations.
+# `json_text` is our own: SQLite's functions may end a text at U+0000.
+COMPARABLE = """
+    CASE
+        WHEN configs.comparable IS x'02' THEN json_text(configs.value)
+        ELSE configs.comparable
+    END
+"""
+
 
 def json_array(values: Iterable[int | str]) -> str:
     """Encode values as the JSON array that `IN (SELECT value FROM json_each(?))` takes.

@@ -7,19 +7,22 @@ See https://www.sqlite.org/wal.html.
 
 from __future__ import annotations
 
+import glob
+from contextlib import suppress
+from itertools import count
 from typing import TYPE_CHECKING
 
-from trackai.store.engine.database_file import identity, sibling
+from trackai.locks import sync
+from trackai.store.engine.database_file import sibling, size
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from aiosqlite import Connection
 
-    from trackai.store.engine.database_file import Identity
-
 SUFFIXES = ("-wal", "-shm")
+# Appended, with a number, to the name of a log that belongs to another file.
+ORPHANED = ".orphaned-"
 
 
 def exists(path: Path) -> bool:
@@ -27,23 +30,30 @@ def exists(path: Path) -> bool:
     return any(sibling(path, suffix).exists() for suffix in SUFFIXES)
 
 
-def identities(path: Path) -> dict[str, Identity | None]:
-    """Identify the files of the log, by suffix."""
-    return {suffix: identity(sibling(path, suffix)) for suffix in SUFFIXES}
+def set_aside(path: Path) -> Path | None:
+    """Rename the log of another file, so that SQLite does not apply it to the one at `path`.
+
+    Returns:
+        The new path of the log; None if it is empty.
+    """
+    log, index = (sibling(path, suffix) for suffix in SUFFIXES)
+    index.unlink(missing_ok=True)  # SQLite recreates it from the log
+    if not size(log):
+        log.unlink(missing_ok=True)
+        return None
+    renamed = next(
+        new
+        for number in count(1)
+        if not (new := log.with_name(f"{log.name}{ORPHANED}{number}")).exists()
+    )
+    log.rename(renamed)
+    return renamed
 
 
-def remove(path: Path) -> None:
-    """Remove the log of a database that does not exist any more."""
-    for suffix in SUFFIXES:
-        sibling(path, suffix).unlink(missing_ok=True)
-
-
-def remove_unchanged(path: Path, known: Mapping[str, Identity | None]) -> None:
-    """Remove those files of the log whose identity is still the `known` one."""
-    for suffix, file in known.items():
-        log = sibling(path, suffix)
-        if file is not None and file == identity(log):
-            log.unlink(missing_ok=True)
+def orphaned(path: Path) -> list[Path]:
+    """The logs that were set aside."""
+    log = sibling(path, SUFFIXES[0])
+    return sorted(log.parent.glob(f"{glob.escape(log.name)}{ORPHANED}*"))
 
 
 async def enable(conn: Connection) -> None:
@@ -51,9 +61,14 @@ async def enable(conn: Connection) -> None:
     await conn.execute("PRAGMA journal_mode = WAL")
 
 
-async def checkpoint(conn: Connection) -> None:
-    """Move pages into the database file, up to the oldest that a reader still needs."""
-    await conn.execute_fetchall("PRAGMA wal_checkpoint(PASSIVE)")
+async def checkpoint(conn: Connection) -> bool:
+    """Move pages into the database file, up to the oldest that a reader still needs.
+
+    Returns:
+        Whether these are all pages.
+    """
+    rows = await conn.execute_fetchall("PRAGMA wal_checkpoint(PASSIVE)")
+    return all(busy == 0 and pages == moved for busy, pages, moved in rows)
 
 
 async def checkpoint_and_truncate(conn: Connection) -> bool:
@@ -66,3 +81,9 @@ async def checkpoint_and_truncate(conn: Connection) -> bool:
     """
     rows = await conn.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
     return all(busy == 0 for busy, _, _ in rows)
+
+
+def synchronise(path: Path) -> None:
+    """Flush the log to disk, which SQLite does only before a checkpoint."""
+    with suppress(FileNotFoundError), sibling(path, SUFFIXES[0]).open("rb+") as log:
+        sync(log.fileno())

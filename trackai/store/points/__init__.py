@@ -15,6 +15,6 @@ call:
     compact     rollups.next_stale, refresh
 
 `series` and `lineage` find the series to read. `attempts`, `duplicates` and `figures` belong to
-append. Of other modules, only `transfer.dump`, `transfer.load`, `transfer.imports`, `upkeep.checks`
-and `upkeep.garbage` have statements on the tables of points.
+append. Of other modules, only `engine.sql`, `transfer.dump`, `transfer.load`, `transfer.imports`,
+`upkeep.checks` and `upkeep.garbage` have statements on the tables of points.
 """

@@ -13,6 +13,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from trackai.store.engine.bulk import execute_rows, placeholders
+from trackai.store.engine.sql import VALUE
 from trackai.store.points.series import COLUMNS, Series, visible
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ async def _arrivals(
 async def _read(conn: Connection, arrival: Arrival, series: Series) -> list[PointRow]:
     return await conn.execute_fetchall(  # type: ignore[return-value]
         f"""
-        SELECT step, timestamp, value FROM metrics
+        SELECT step, timestamp, {VALUE} FROM metrics
         WHERE series_id = ? AND step BETWEEN ? AND ? AND timestamp BETWEEN ? AND ?
           AND writer_id = ? AND {visible(series.resumed)}
         ORDER BY step, timestamp

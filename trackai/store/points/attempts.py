@@ -24,16 +24,25 @@ Attempt: TypeAlias = Literal["latest", "all"] | int
 
 
 class Effects(NamedTuple):
-    """How new points of an attempt affect their series.
+    """How new points of an attempt affect their series, by row id.
 
     Attributes:
-        stale: row ids of series whose figures must be recomputed, because the set of superseded
-            points has changed or the new points may be superseded themselves.
-        rewound: row ids of series of which stored points are superseded now.
+        rewound: series of which stored points are superseded now.
+        begun: those of them of which all points before a step, and the new ones, are left. Only
+            the latest attempt that has not logged to them before begins a series.
+        late: series in which a later attempt supersedes new points, from a step on.
+        stale: series whose figures must be recomputed from all points.
     """
 
-    stale: set[int]
     rewound: set[int]
+    begun: dict[int, Step]
+    late: dict[int, Step]
+    stale: set[int]
+
+    @classmethod
+    def none(cls) -> Effects:
+        """New points of a run with one attempt."""
+        return cls(set(), {}, {}, set())
 
 
 async def numbers(conn: Connection, writer_ids: Iterable[int]) -> dict[int, int]:
@@ -43,20 +52,6 @@ async def numbers(conn: Connection, writer_ids: Iterable[int]) -> dict[int, int]
         (json_array(writer_ids),),
     )
     return dict(rows)  # type: ignore[arg-type]
-
-
-async def list_of_run(conn: Connection, run_id: int) -> list[tuple[str, int, Step]]:
-    """List the metric, the number and the first step of the attempts that supersede points."""
-    rows = await conn.execute_fetchall(
-        """
-        SELECT series.path, attempts.attempt, attempts.first_step
-        FROM attempts JOIN series ON series.id = attempts.series_id
-        WHERE series.run_id = ? AND series.axis = 'step'
-        ORDER BY series.id, attempts.attempt
-        """,
-        (run_id,),
-    )
-    return list(rows)  # type: ignore[arg-type]
 
 
 async def note(
@@ -76,9 +71,12 @@ async def note(
         (json_array(series.id for series, _ in first_steps), attempt),
     )
     recorded = {series_id: first for series_id, number, first in rows if number == attempt}
-    stale = {series_id for series_id, number, _ in rows if number > attempt}
+    late: dict[int, Step] = {}
+    for series_id, number, first in rows:
+        if number > attempt:
+            late[series_id] = min(first, late.get(series_id, first))
     if attempt == 1:
-        return Effects(stale, set())
+        return Effects(set(), {}, late, set())
     lowered = [
         (series, first)
         for series, first in first_steps
@@ -93,8 +91,31 @@ async def note(
         [(series.id, attempt, first) for series, first in lowered],
     )
     rewound = {
-        series.id
+        series.id: first
         for series, first in lowered
         if series.last_step is not None and first <= series.last_step
     }
-    return Effects(stale | rewound, rewound)
+    begun = {
+        series_id: first
+        for series_id, first in rewound.items()
+        if series_id not in recorded and series_id not in late
+    }
+    return Effects(set(rewound), begun, late, rewound.keys() - begun.keys())
+
+
+async def note_pauses(conn: Connection, run_id: int) -> None:
+    """Record the pauses before the attempts of a loaded run, given its points."""
+    await conn.execute(
+        """
+        UPDATE writers SET resumed_after = (
+            SELECT max(timestamp) FROM series
+            JOIN metrics ON metrics.series_id = series.id
+            JOIN writers AS earlier ON earlier.id = metrics.writer_id
+            WHERE series.run_id = writers.run_id
+              AND earlier.attempt < writers.attempt
+              AND timestamp <= writers.started_at
+        )
+        WHERE run_id = ? AND attempt > 1 AND resumed_after IS NULL
+        """,
+        (run_id,),
+    )

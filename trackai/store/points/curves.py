@@ -27,7 +27,7 @@ class Columns(NamedTuple):
 
 async def read(conn: Connection, segments: Sequence[Segment]) -> Columns:
     """Read all points of a series, with what it inherits, that are not superseded."""
-    points, parameters = reads.select(segments, "step, timestamp, value, writer_id")
+    points, parameters = reads.select(segments, f"step, timestamp, {reads.VALUES}, writer_id")
     steps: list[Step] = []
     timestamps: list[int] = []
     values: list[StoredValue] = []

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from trackai.store.engine.bulk import placeholders
+from trackai.store.engine.sql import VALUE
+from trackai.store.points import large_values
 
 if TYPE_CHECKING:
     from aiosqlite import Connection
@@ -44,13 +46,18 @@ async def move_apart(conn: Connection, series_id: int, writer_id: int, column: C
         times[index] = time
         if column.axis == "time":
             steps[index] = time
+        is_large = large_values.is_large(value)
+        stored_value = large_values.MARKER if is_large else value
         await conn.execute(
             """
             INSERT INTO metrics (series_id, step, timestamp, value, writer_id)
             VALUES (?, ?, ?, ?, ?)
             """,
-            (series_id, steps[index], time, value, writer_id),
+            (series_id, steps[index], time, stored_value, writer_id),
         )
+        if is_large:
+            row = (series_id, steps[index], time, writer_id, value)
+            await large_values.insert(conn, [row])
     if times == column.timestamps:
         return column
     return msgspec.structs.replace(column, steps=steps, timestamps=times)
@@ -78,7 +85,7 @@ async def _stored_values(
 def _look_up(rows: int) -> str:
     return f"""
         WITH keys (position, step, timestamp) AS (VALUES {placeholders(rows, 3)})
-        SELECT position, value FROM keys CROSS JOIN metrics USING (step, timestamp)
+        SELECT position, {VALUE} FROM keys CROSS JOIN metrics USING (step, timestamp)
         WHERE series_id = ? AND writer_id = ?
     """
 
@@ -123,7 +130,7 @@ class _FreeTimes:
             condition, lowest = "step > ? AND timestamp > ?", time
         return await self._conn.execute_fetchall(  # type: ignore[return-value]
             f"""
-            SELECT timestamp, value FROM metrics
+            SELECT timestamp, {VALUE} FROM metrics
             WHERE series_id = ? AND writer_id = ? AND {condition}
             ORDER BY step, timestamp LIMIT ?
             """,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from trackai.downsampling import buckets
 from trackai.downsampling.buckets import Range, Span
 from trackai.store.points import bucketing, reads
+from trackai.store.points.lineage import Segment
 from trackai.store.points.series import visible
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from aiosqlite import Connection
 
     from trackai.downsampling.thinning import BucketColumns
-    from trackai.store.points.lineage import Segment
+    from trackai.store.points.series import Series
     from trackai.structs.points import PointRow
     from trackai.values.types import Step
 
@@ -51,6 +52,14 @@ async def find(conn: Connection, segments: Sequence[Segment], kind: Kind) -> Poi
         extreme = (min if kind == "min" else max)(values, default=None)
         rows = [row for row in rows if row[2] == extreme]
     return min(rows, key=lambda row: row[:2], default=None)
+
+
+async def first_step(
+    conn: Connection, series: Series, steps: Range, kind: Kind, value: Step
+) -> Step | None:
+    """The lowest step at which a series has its lowest or highest value, between two steps."""
+    row = await _first(conn, Segment(series, None), steps, _Target(kind, value))
+    return None if row is None else row[0]
 
 
 async def _find_in_segment(conn: Connection, segment: Segment, kind: Kind) -> PointRow | None:

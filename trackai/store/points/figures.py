@@ -14,11 +14,14 @@ if TYPE_CHECKING:
 
 _FLOAT = frozenset({float})
 _NUMBERS = frozenset({float, int, bool})
+# The marker of a large text is of bytes.
+_TEXTS = frozenset({str, bytes})
 
 
 class Figures(msgspec.Struct, frozen=True):
     """The figures of a batch of points; the fields are columns of `series`.
 
+    `last_value` may be the marker of a large value.
     `min_value`, `max_value` and `total` are over the finite values; without any, they are None,
     None and 0.
     """
@@ -31,7 +34,7 @@ class Figures(msgspec.Struct, frozen=True):
     last_step: Step
     first_timestamp: int
     last_timestamp: int
-    last_value: StoredValue
+    last_value: StoredValue | bytes
     min_value: Step | None
     min_step: Step | None
     max_value: Step | None
@@ -47,7 +50,8 @@ def summarize(steps: Sequence[Step], timestamps: Sequence[int], values: Sequence
     highest value. If both 1 and 1.0 are the lowest or highest value, the float is.
 
     Args:
-        steps, timestamps, values: sequences of equal length, at least 1.
+        steps, timestamps, values: sequences of equal length, at least 1. Large texts may be
+            markers.
     """
     if len(steps) == 1 and type(values[0]) is float and math.isfinite(values[0]):
         return _of_point(steps[0], timestamps[0], values[0])
@@ -112,7 +116,7 @@ def _finite(
     numbers = [
         (step, value)
         for step, value in zip(steps, values, strict=True)
-        if not isinstance(value, str)
+        if not isinstance(value, str | bytes)
     ]
     nan_points = sum(1 for _, value in numbers if value != value)
     numbers = [(step, value) for step, value in numbers if _is_finite(value)]
@@ -132,7 +136,7 @@ def _last_index(steps: Sequence[Step], timestamps: Sequence[int], last_step: Ste
 def _kind(types: frozenset[type]) -> Kind:
     if types == {bool}:
         return "bool"
-    return "text" if types == {str} else "number"
+    return "text" if types <= _TEXTS else "number"
 
 
 def _is_finite(value: Value) -> bool:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from trackai.store.engine.sql import json_array
+from trackai.store.engine.sql import VALUE, json_array
 from trackai.store.points import reads
 from trackai.structs.records import Histogram, HistogramPage
 from trackai.values.times import utc
@@ -34,7 +34,7 @@ async def read(conn: Connection, segments: Sequence[Segment], count: int) -> His
             FROM ({points})
         )
         SELECT total, step, timestamp, (
-            SELECT value FROM metrics
+            SELECT {VALUE} FROM metrics
             WHERE series_id IN (SELECT value FROM json_each(?))
               AND metrics.step = numbered.step AND metrics.timestamp = numbered.timestamp
               AND metrics.writer_id = numbered.writer_id

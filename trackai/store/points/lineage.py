@@ -104,7 +104,7 @@ async def find_many(
         (run_id, [Segment(series, None)])
         for run_id, series in await series_table.find_many(conn, run_ids, paths)
     ]
-    if not inherited or not await _has_forks(conn):
+    if not inherited or not await has_forks(conn):
         return metrics
     by_time = [(run_id, segments) for run_id, segments in metrics if _axis(segments) == "time"]
     by_step = {
@@ -153,7 +153,7 @@ async def match_paths(
         limit: the largest number of names.
     """
     searched = dict.fromkeys(run_ids)
-    if inherited and await _has_forks(conn):
+    if inherited and await has_forks(conn):
         for run_id in run_ids:
             searched.update(dict.fromkeys(run for run, _ in await ancestors(conn, run_id)))
     # Of the special characters of GLOB, only * is one here.
@@ -185,7 +185,7 @@ async def list_paths_of_runs(
         (json_array(run_ids),),
     )
     paths = {path for (path,) in rows}
-    if inherited and await _has_forks(conn):
+    if inherited and await has_forks(conn):
         last_steps: dict[int, Step] = {}
         for run_id in run_ids:
             for ancestor, until in await ancestors(conn, run_id):
@@ -202,7 +202,8 @@ async def list_paths_of_runs(
     return sorted(paths)
 
 
-async def _has_forks(conn: Connection) -> bool:
+async def has_forks(conn: Connection) -> bool:
+    """Whether any run of the database is forked."""
     rows = await conn.execute_fetchall(
         "SELECT EXISTS (SELECT 1 FROM runs WHERE fork_uid IS NOT NULL)"
     )

@@ -11,20 +11,33 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from trackai.downsampling.buckets import Range, Span
 from trackai.errors import ConflictError
 from trackai.store.engine.bulk import execute_columns, placeholders
-from trackai.store.points import arrivals, attempts, duplicates, reads, rollups, series
+from trackai.store.points import (
+    arrivals,
+    attempts,
+    bucketing,
+    duplicates,
+    extremes,
+    large_values,
+    reads,
+    rollups,
+    series,
+)
 from trackai.store.points.figures import Figures, summarize
 from trackai.store.points.lineage import Segment
 from trackai.structs.points import Column
 from trackai.values.non_finite import python_value
-from trackai.values.types import INT64, Step, Value
+from trackai.values.types import INT64, Kind, Step, Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from aiosqlite import Connection
 
+    from trackai.downsampling.thinning import BucketColumns
+    from trackai.store.points.large_values import LargeValue
     from trackai.store.points.series import Series
 
 logger = logging.getLogger("trackai")
@@ -65,13 +78,19 @@ async def append_parts(conn: Connection, parts: Sequence[Part]) -> None:
     batches = [(name, columns, _summarize(columns)) for name, columns in _by_series(parts).items()]
     additions = await _additions(conn, batches)
     changes_before = conn.total_changes
-    await _insert_points(conn, _insert, additions)
+    large = await _insert_points(conn, _insert, additions)
     stale: set[int] = set()
-    if conn.total_changes - changes_before < sum(item.figures.points for item in additions):
+    has_taken_keys = conn.total_changes - changes_before < sum(
+        item.figures.points for item in additions
+    )
+    if large:
+        await large_values.insert(conn, large)
+    if has_taken_keys:
         stale = {item.series.id for item in additions}
         await _move_apart(conn, additions)
     effects = await _note_attempts(conn, parts, additions)
-    await _update_figures(conn, additions, stale | effects.stale)
+    effects.stale.update(stale)
+    await _update_figures(conn, additions, effects)
     await arrivals.note(conn, _arrivals(additions), rewound=effects.rewound)
 
 
@@ -98,52 +117,15 @@ async def append_new(
     ]
     additions = await _additions(conn, batches)
     try:
-        await _insert_points(conn, _insert_new, additions)
+        large = await _insert_points(conn, _insert_new, additions)
     except sqlite3.IntegrityError:
         raise ConflictError("points: some of them are stored already") from None
+    if large:
+        await large_values.insert(conn, large)
     await _insert_own_steps(conn, additions)
     effects = await _note_attempts(conn, [(run_id, writer_id, columns)], additions)
-    await _update_figures(conn, additions, effects.stale)
+    await _update_figures(conn, additions, effects)
     await arrivals.note(conn, _arrivals(additions), rewound=effects.rewound)
-
-
-async def rewind(conn: Connection, run_id: int, attempt: int, *, after: int) -> None:
-    """Let an attempt supersede all points after a step, also in metrics that it never logs.
-
-    Args:
-        after: the last step of earlier attempts that counts.
-    """
-    first_step: Step = after + 1
-    if abs(after) < 1 << 53:  # beyond, floats have no fractions
-        first_step = math.nextafter(after, math.inf)
-    await supersede(
-        conn,
-        attempt,
-        [
-            (listed, first_step)
-            for listed in await series.list_of_run(conn, run_id)
-            if listed.axis == "step" and listed.last_step is not None and listed.last_step > after
-        ],
-    )
-
-
-async def supersede(
-    conn: Connection, attempt: int, first_steps: Sequence[tuple[Series, Step]]
-) -> None:
-    """Let an attempt supersede points without logging any itself.
-
-    Args:
-        first_steps: series, with the first step that the attempt supersedes.
-    """
-    effects = await attempts.note(conn, attempt, first_steps)
-    changed = [(item, first_step) for item, first_step in first_steps if item.id in effects.rewound]
-    for item, _ in changed:
-        await recount(conn, msgspec.structs.replace(item, resumed=1))
-    await rollups.mark(
-        conn,
-        [rollups.Touched(item.id, item.points, 0, first, math.inf) for item, first in changed],
-    )
-    await arrivals.note(conn, (), rewound=effects.rewound)
 
 
 async def note_own_steps(
@@ -165,11 +147,35 @@ async def note_own_steps(
     )
 
 
+async def rewind(conn: Connection, run_id: int, writer_id: int, step: Step, path: str) -> None:
+    """Supersede stored points of earlier attempts in a series on the axis of steps.
+
+    Args:
+        writer_id: a writer of the attempt that supersedes them.
+        step: the first superseded step.
+    """
+    attempt = (await attempts.numbers(conn, [writer_id]))[writer_id]
+    rewound = (await series.ensure(conn, {(run_id, path, "step"): "number"}))[run_id, path, "step"]
+    if attempt == 1 or rewound.last_step is None or step > rewound.last_step:
+        return
+    effects = await attempts.note(conn, attempt, [(rewound, step)])
+    if effects.rewound:
+        await recount(conn, msgspec.structs.replace(rewound, resumed=1))
+        touched = rollups.Touched(rewound.id, rewound.points, 0, step, math.inf)
+        await rollups.mark(conn, [touched])
+        await arrivals.note(conn, [], rewound=effects.rewound)
+
+
 async def recount(conn: Connection, counted: Series) -> None:
     """Recompute the figures of a series from its points."""
     await series.reset_figures(conn, counted.id, counted.kind)
+    await _count(conn, counted, Range(-math.inf, math.inf))
+
+
+async def _count(conn: Connection, counted: Series, between: Range) -> None:
+    """Add the figures of the points of a series between two steps."""
     async for rows in reads.pages(
-        conn, [Segment(counted, None)], step_min=-math.inf, step_max=math.inf
+        conn, [Segment(counted, None)], step_min=between.low, step_max=between.high, stored=True
     ):
         steps, timestamps, values = zip(*rows, strict=True)
         figures = summarize(steps, timestamps, [python_value(v, counted.kind) for v in values])
@@ -236,16 +242,40 @@ async def _additions(
 
 async def _insert_points(
     conn: Connection, statement: Callable[[int], str], additions: Sequence[_Addition]
-) -> None:
+) -> list[LargeValue]:
+    """Store points; returns the large values, which are stored after them."""
     blocks: list[tuple[Any, ...]] = []
+    large: list[LargeValue] = []
     for addition in additions:
-        columns = addition.columns
+        series_id, columns, figures = addition.series.id, addition.columns, addition.figures
         writer_ids: int | list[int] = columns[0][0]
         if len(columns) > 1:
             # One block, even if many clients sent a point each.
             writer_ids = [writer_id for writer_id, column in columns for _ in column.steps]
-        blocks.append((addition.series.id, *_joined(columns), writer_ids))
+        block = (series_id, *_joined(columns), writer_ids)
+        if figures.finite_points < figures.points:  # there may be texts
+            block, large_of_block = _set_apart(block)
+            large += large_of_block
+        blocks.append(block)
     await execute_columns(conn, statement, blocks, width=5, sizes=_ROWS_PER_STATEMENT)
+    return large
+
+
+def _set_apart(block: tuple[Any, ...]) -> tuple[tuple[Any, ...], list[LargeValue]]:
+    """Replace the large values of a block by markers."""
+    series_id, steps, times, values, writer_ids = block
+    marked, positions = large_values.marked(values)
+    if not positions:
+        return block, []
+    large = [
+        (
+            series_id, steps[at], times[at],
+            writer_ids if isinstance(writer_ids, int) else writer_ids[at],
+            values[at],
+        )
+        for at in positions
+    ]  # fmt: skip
+    return (series_id, steps, times, marked, writer_ids), large
 
 
 @lru_cache
@@ -302,36 +332,39 @@ async def _note_attempts(
     """Record what the attempts of new points supersede."""
     numbers = await attempts.numbers(conn, {writer_id for _, writer_id, _ in parts})
     if max(numbers.values()) == 1 and not any(item.series.resumed for item in additions):
-        return attempts.Effects(set(), set())
+        return attempts.Effects.none()
     first_steps: dict[int, list[tuple[Series, Step]]] = {}
     for addition in additions:
         if addition.series.axis == "step":
             for writer_id, column in addition.columns:
                 first_step = (addition.series, min(column.steps))
                 first_steps.setdefault(numbers[writer_id], []).append(first_step)
-    stale, rewound = set[int](), set[int]()
+    total = attempts.Effects.none()
     for attempt in sorted(first_steps):
         effects = await attempts.note(conn, attempt, first_steps[attempt])
-        stale |= effects.stale
-        rewound |= effects.rewound
+        total.rewound.update(effects.rewound)
+        total.begun.update(effects.begun)
+        total.late.update(effects.late)
+        total.stale.update(effects.stale)
     if len(first_steps) > 1:
-        stale |= {touched.id for steps in first_steps.values() for touched, _ in steps}
-    return attempts.Effects(stale, rewound)
+        total.stale.update(touched.id for steps in first_steps.values() for touched, _ in steps)
+    return total
 
 
 async def _update_figures(
-    conn: Connection, additions: Sequence[_Addition], stale: set[int]
+    conn: Connection, additions: Sequence[_Addition], effects: attempts.Effects
 ) -> None:
-    """Merge the figures of new points into those of their series; recompute those of `stale`."""
-    await series.merge_figures(
-        conn,
-        ((item.series.id, item.figures) for item in additions if item.series.id not in stale),
-    )
-    for addition in additions:
-        before, figures = addition.series, addition.figures
-        if before.id in stale:
-            kind = before.kind if before.kind == figures.kind else "number"
-            await recount(conn, msgspec.structs.replace(before, resumed=1, kind=kind))
+    """Add the figures of new points to those of their series, or recompute them."""
+    if effects.stale or effects.begun or effects.late:
+        new = [
+            (item.series.id, figures)
+            for item in additions
+            if (figures := await _figures_to_add(conn, item, effects)) is not None
+        ]
+        await series.merge_figures(conn, new)
+    else:
+        await series.merge_figures(conn, ((item.series.id, item.figures) for item in additions))
+    superseding = effects.stale | effects.begun.keys()
     # An attempt supersedes points from its first step on, up to any step.
     await rollups.mark(
         conn,
@@ -341,11 +374,102 @@ async def _update_figures(
                 item.series.points,
                 item.figures.points,
                 item.figures.first_step,
-                math.inf if item.series.id in stale else item.figures.last_step,
+                math.inf if item.series.id in superseding else item.figures.last_step,
             )
             for item in additions
         ),
     )
+
+
+async def _figures_to_add(
+    conn: Connection, addition: _Addition, effects: attempts.Effects
+) -> Figures | None:
+    """The figures of the new points that are visible, None without any, or after a recount."""
+    before, figures = addition.series, addition.figures
+    kind = before.kind if before.kind == figures.kind else "number"
+    counted = msgspec.structs.replace(before, resumed=1, kind=kind)
+    if before.id in effects.begun and before.id not in effects.stale:
+        await _recount_before(conn, counted, effects.begun[before.id])
+        return figures
+    if before.id in effects.stale or (before.id in effects.late and kind != before.kind):
+        await recount(conn, counted)
+        return None
+    if before.id in effects.late:
+        return _figures_before(addition, effects.late[before.id])
+    return figures
+
+
+def _figures_before(addition: _Addition, step: Step) -> Figures | None:
+    """The figures of the new points before a step; None without any."""
+    points = [point for point in zip(*_joined(addition.columns), strict=True) if point[0] < step]
+    if not points:
+        return None
+    figures = summarize(*map(list, zip(*points, strict=True)))
+    if addition.series.kind == "histogram":
+        return msgspec.structs.replace(figures, kind="histogram")
+    return figures
+
+
+async def _recount_before(conn: Connection, counted: Series, step: Step) -> None:
+    """Recompute the figures of a series from its points before a step, and from their rollups.
+
+    A run may be resumed after many millions of points, and rollups make that fast.
+    """
+    rows = await conn.execute_fetchall(
+        """
+        SELECT
+            (SELECT min(step) FROM metrics WHERE series_id = ?1 AND step < ?2),
+            (SELECT max(step) FROM metrics WHERE series_id = ?1 AND step < ?2)
+        """,
+        (counted.id, step),
+    )
+    steps = next(Range(low, high) for low, high in rows)
+    pieces = [] if steps.low is None else await bucketing.pieces(conn, counted.id, steps)
+    await series.reset_figures(conn, counted.id, counted.kind)
+    for piece in pieces:
+        if isinstance(piece, Range):
+            await _count(conn, counted, piece)
+        elif (rolled_up := await bucketing.read_span(conn, counted.id, piece)).numbers:
+            figures = _figures_of_buckets(rolled_up.columns, counted.kind)
+            await series.merge_figures(conn, [(counted.id, figures)])
+    if any(isinstance(piece, Span) for piece in pieces):
+        await _find_extremes(conn, counted, steps)
+
+
+def _figures_of_buckets(columns: BucketColumns, kind: Kind) -> Figures:
+    """The figures of the points of buckets; the steps of extremes are not known."""
+    return Figures(
+        kind=kind,
+        points=sum(columns.points),
+        finite_points=sum(columns.finite_points),
+        nan_points=sum(columns.nan_points),
+        first_step=columns.first_step[0],
+        last_step=columns.last_step[-1],
+        first_timestamp=min(columns.first_timestamp),
+        last_timestamp=max(columns.last_timestamp),
+        last_value=columns.last_value[-1],
+        min_value=min((low for low in columns.min_value if low is not None), default=None),
+        min_step=columns.first_step[0],
+        max_value=max((high for high in columns.max_value if high is not None), default=None),
+        max_step=columns.first_step[0],
+        total=float(sum(columns.sum)),
+    )
+
+
+async def _find_extremes(conn: Connection, counted: Series, steps: Range) -> None:
+    """Set the steps of the lowest and the highest value of a series."""
+    for low, high in await conn.execute_fetchall(
+        "SELECT min_value, max_value FROM series WHERE id = ?", (counted.id,)
+    ):
+        if low is not None:
+            await conn.execute(
+                "UPDATE series SET min_step = ?, max_step = ? WHERE id = ?",
+                (
+                    await extremes.first_step(conn, counted, steps, "min", low),
+                    await extremes.first_step(conn, counted, steps, "max", high),
+                    counted.id,
+                ),
+            )
 
 
 def _arrivals(additions: Sequence[_Addition]) -> Iterator[arrivals.Arrival]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from trackai.store.engine.sql import json_array
+from trackai.store.engine.sql import VALUE, json_array
 from trackai.store.points.series import visible
 from trackai.values.types import Step
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _PAGE = 20_000
 # The order of points wherever they are read.
 ORDER = "step, timestamp, writer_id"
+# The values of points, as a column of a query on `metrics`.
+VALUES = f"{VALUE} AS value"
 # A reader's position: the step and time of its last point, and how many points with just these it
 # has read.
 Position = tuple[Step, int, int]
@@ -43,8 +45,8 @@ def select(
     """Build the query for points of segments; it has no ORDER BY yet.
 
     Args:
-        columns: columns of `metrics`. A compound SELECT can only be ordered by columns that it
-            returns.
+        columns: columns of `metrics`, or VALUES for the values. A compound SELECT can only be
+            ordered by columns that it returns.
         after: omit the points before this step and time.
 
     Returns:
@@ -127,19 +129,28 @@ def next_position(rows: Sequence[PointRow], position: Position | None) -> Positi
 
 
 async def pages(
-    conn: Connection, segments: Sequence[Segment], *, step_min: Step, step_max: Step
+    conn: Connection,
+    segments: Sequence[Segment],
+    *,
+    step_min: Step,
+    step_max: Step,
+    stored: bool = False,
 ) -> AsyncIterator[list[PointRow]]:
-    """Read all points page by page, in order of step; the connection must be in a transaction."""
-    columns = _point_columns(segments)
+    """Read all points page by page, in order of step; the connection must be in a transaction.
+
+    Args:
+        stored: read the values as they are in `metrics`, where large ones have a marker.
+    """
+    columns = _point_columns(segments, "value" if stored else VALUES)
     query, values = select(segments, columns, step_min=step_min, step_max=step_max)
     async with conn.execute(f"{query} ORDER BY {ORDER}", values) as cursor:
         while rows := await cursor.fetchmany(_PAGE):
             yield _point_rows(segments, rows)
 
 
-def _point_columns(segments: Sequence[Segment]) -> str:
+def _point_columns(segments: Sequence[Segment], values: str = VALUES) -> str:
     # What a single SELECT is ordered by need not be fetched.
-    return "step, timestamp, value" if len(segments) == 1 else "step, timestamp, value, writer_id"
+    return f"step, timestamp, {values} {'' if len(segments) == 1 else ', writer_id'}"
 
 
 def _point_rows(segments: Sequence[Segment], rows: Any) -> list[PointRow]:
@@ -184,7 +195,7 @@ async def _read_alone(conn: Connection, many: Sequence[Series]) -> dict[int, lis
         # belong to which series.
         rows: Any = await conn.execute_fetchall(
             f"""
-            SELECT step, value FROM metrics WHERE {condition}
+            SELECT step, {VALUES} FROM metrics WHERE {condition}
             ORDER BY series_id, {ORDER}
             """,
             (json_array(ids),),

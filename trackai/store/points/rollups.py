@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from trackai.downsampling import buckets
 from trackai.downsampling.buckets import Bucket, Range, Span
 from trackai.store.engine.bulk import execute_rows, placeholders
+from trackai.store.engine.sql import json_array
 from trackai.store.points import bucketing
 from trackai.store.points.bucketing import FARTHEST, Selection
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from aiosqlite import Connection
 
@@ -74,6 +75,42 @@ async def next_stale(conn: Connection) -> int | None:
     """Find a series with stale rollups: its row id, or None if all are up to date."""
     rows = await conn.execute_fetchall("SELECT series_id FROM stale_rollups LIMIT 1")
     return next((int(series_id) for (series_id,) in rows), None)
+
+
+async def stale_before(
+    conn: Connection, run_uid: str, attempt: int, first_steps: Mapping[str, Step]
+) -> list[int]:
+    """Find the series with stale rollups whose points an attempt begins to supersede.
+
+    Args:
+        first_steps: the lowest new step of each metric, by its name.
+
+    Returns:
+        Row ids. What is left of these series is counted fast if they are refreshed before.
+    """
+    rows = await conn.execute_fetchall(
+        """
+        SELECT series.id, series.path, last_step
+        FROM runs JOIN series ON series.run_id = runs.id
+        WHERE runs.uid = ? AND axis = 'step' AND series.points >= ?
+          AND series.path IN (SELECT value FROM json_each(?))
+          AND series.id IN (SELECT series_id FROM stale_rollups)
+          AND NOT EXISTS (
+              SELECT 1 FROM attempts
+              WHERE attempts.series_id = series.id AND attempts.attempt >= ?
+          )
+        """,
+        (run_uid, bucketing.SHORTEST, json_array(first_steps), attempt),
+    )
+    return [series_id for series_id, path, last in rows if first_steps[path] <= last]
+
+
+async def is_stale(conn: Connection, series_id: int) -> bool:
+    """Whether some rollups of a series are stale."""
+    rows = await conn.execute_fetchall(
+        "SELECT 1 FROM stale_rollups WHERE series_id = ? LIMIT 1", (series_id,)
+    )
+    return bool(list(rows))
 
 
 async def delete(conn: Connection, series_id: int) -> None:

@@ -9,7 +9,8 @@ import msgspec
 
 from trackai.errors import NotFoundError
 from trackai.store.engine.bulk import execute_rows, placeholders
-from trackai.store.engine.sql import MEAN, json_array
+from trackai.store.engine.sql import LAST_VALUE, MEAN, json_array
+from trackai.store.points import large_values
 from trackai.store.points.figures import Figures
 from trackai.values.non_finite import json_value
 from trackai.values.types import Axis, Kind, Step, StoredValue, Value
@@ -132,10 +133,19 @@ async def merge_figures(conn: Connection, additions: Iterable[tuple[int, Figures
     await execute_rows(
         conn,
         _merge,
-        ((series_id, *msgspec.structs.astuple(figures)) for series_id, figures in additions),
+        (
+            (series_id, *msgspec.structs.astuple(_without_large_value(figures)))
+            for series_id, figures in additions
+        ),
         width=_WIDTH,
         sizes=_SERIES_PER_STATEMENT,
     )
+
+
+def _without_large_value(figures: Figures) -> Figures:
+    if large_values.is_large(figures.last_value):
+        return msgspec.structs.replace(figures, last_value=large_values.MARKER)
+    return figures
 
 
 async def reset_figures(conn: Connection, series_id: int, kind: Kind) -> None:
@@ -225,8 +235,8 @@ async def list_paths(conn: Connection, run_id: int) -> list[str]:
 async def last_values(conn: Connection, run_id: int) -> list[tuple[str, StoredValue, Kind]]:
     """Get the name, last value and kind of each series of a run, sorted by name."""
     rows = await conn.execute_fetchall(
-        """
-        SELECT path, last_value, kind FROM series
+        f"""
+        SELECT path, {LAST_VALUE}, kind FROM series
         WHERE run_id = ? AND points > 0
         ORDER BY path, axis DESC
         """,
@@ -263,7 +273,7 @@ async def summaries(conn: Connection, run_id: int) -> list[MetricSummary]:
     rows = await conn.execute_fetchall(
         f"""
         SELECT
-            path, axis, kind, points, nan_points, last_value,
+            path, axis, kind, points, nan_points, {LAST_VALUE},
             CASE axis WHEN 'step' THEN last_step END, min_value, min_step, max_value, max_step,
             {MEAN}
         FROM series WHERE run_id = ? AND points > 0
@@ -283,6 +293,39 @@ async def last_step(conn: Connection, run_id: int) -> Step | None:
         "SELECT max(last_step) FROM series WHERE run_id = ? AND axis = 'step'", (run_id,)
     )
     return next((step for (step,) in rows), None)
+
+
+async def last_time(conn: Connection, run_id: int, until: Step | None) -> int | None:
+    """Get the latest time of the last points of all metrics up to a step; None without any."""
+    rows = await conn.execute_fetchall(
+        """
+        SELECT max((
+            SELECT timestamp FROM metrics
+            WHERE series_id = series.id AND step <= ?2
+            ORDER BY step DESC, timestamp DESC
+            LIMIT 1
+        ))
+        FROM series WHERE run_id = ?1 AND axis = 'step'
+        """,
+        (run_id, until),
+    )
+    return next((time for (time,) in rows), None)
+
+
+async def last_activity(conn: Connection, run_id: int) -> int | None:
+    """Get the time of the last point or proper end of a run, in microseconds since the epoch."""
+    # Not the end of a crashed writer: that is when its journal was recovered.
+    rows = await conn.execute_fetchall(
+        """
+        SELECT max(time) FROM (
+            SELECT max(last_timestamp) AS time FROM series WHERE run_id = ?1
+            UNION ALL
+            SELECT max(ended_at) FROM writers WHERE run_id = ?1 AND state = 'completed'
+        )
+        """,
+        (run_id,),
+    )
+    return next((time for (time,) in rows), None)
 
 
 async def list_of_run(conn: Connection, run_id: int) -> list[Series]:

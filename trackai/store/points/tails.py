@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from trackai.store.engine.sql import VALUE
 from trackai.store.points.series import visible
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ async def last_points(
     for metric in series:
         rows = await conn.execute_fetchall(
             f"""
-            SELECT step, timestamp, value FROM metrics
+            SELECT step, timestamp, {VALUE} FROM metrics
             WHERE series_id = ? AND {visible(metric.resumed)}
             ORDER BY step DESC, timestamp DESC, writer_id DESC
             LIMIT ?

@@ -43,7 +43,7 @@ async def read(
 async def _search(
     conn: Connection, segments: Sequence[Segment], search: str, limit: int, offset: int
 ) -> tuple[list[Any], int]:
-    points, values = reads.select(segments, "step, timestamp, value, writer_id")
+    points, values = reads.select(segments, f"step, timestamp, {reads.VALUES}, writer_id")
     matches = f"""
         WITH numbered AS (
             SELECT

@@ -7,9 +7,17 @@ from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 from trackai.store.catalogue import configs, tags
-from trackai.store.points import attempts, series
+from trackai.store.engine.sql import VALUE
+from trackai.store.points import series
 from trackai.store.transfer import imports
-from trackai.structs.exchange import AttemptHead, Block, FileHead, ImportHead, RunHead, WriterHead
+from trackai.structs.exchange import (
+    Block,
+    FileHead,
+    ImportHead,
+    Rewind,
+    RunHead,
+    WriterHead,
+)
 from trackai.values.non_finite import python_values
 
 if TYPE_CHECKING:
@@ -35,6 +43,8 @@ async def dump(conn: Connection, run_id: int) -> AsyncIterator[Item]:
     for row in await series.list_of_run(conn, run_id):
         async for block in _blocks(conn, head.uid, row, heads):
             yield block
+        for rewind in await _rewinds(conn, head.uid, row, heads):
+            yield rewind
 
 
 async def _head(conn: Connection, run_id: int) -> RunHead:
@@ -67,10 +77,6 @@ async def _head(conn: Connection, run_id: int) -> RunHead:
                 counts=part.counts,
             )
             for part in await imports.list_of_run(conn, run_id)
-        ],
-        attempts=[
-            AttemptHead(metric=path, attempt=attempt, first_step=first_step)
-            for path, attempt, first_step in await attempts.list_of_run(conn, run_id)
         ],
     )
 
@@ -147,6 +153,33 @@ def _by_writer(rows: list[Any]) -> Iterator[tuple[int, list[list[Any]]]]:
         )
 
 
+async def _rewinds(conn: Connection, run_uid: str, row: Series, heads: _Writers) -> list[Rewind]:
+    """The attempts that supersede points before the first step that they logged themselves."""
+    rows = await conn.execute_fetchall(
+        """
+        SELECT min(writers.id), attempts.first_step
+        FROM attempts
+        JOIN writers ON writers.run_id = (SELECT run_id FROM series WHERE id = ?1)
+                    AND writers.attempt = attempts.attempt
+        WHERE series_id = ?1
+          AND NOT EXISTS (
+              SELECT 1 FROM metrics
+              JOIN writers AS loggers ON loggers.id = metrics.writer_id
+              WHERE metrics.series_id = ?1
+                AND metrics.step = attempts.first_step
+                AND loggers.attempt = attempts.attempt
+          )
+        GROUP BY attempts.attempt
+        ORDER BY attempts.attempt
+        """,
+        (row.id,),
+    )
+    return [
+        Rewind(run_uid=run_uid, writer=heads[writer_id], step=step, metric=row.path)
+        for writer_id, step in rows
+    ]
+
+
 async def _has_own_steps(conn: Connection, row: Series) -> bool:
     rows = await conn.execute_fetchall(
         "SELECT 1 FROM system_steps WHERE series_id = ? LIMIT 1", (row.id,)
@@ -165,7 +198,7 @@ def _points_query(*, own_steps: bool) -> str:
                   AND system_steps.writer_id = metrics.writer_id
         """
     return f"""
-        SELECT metrics.step, metrics.timestamp, value, metrics.writer_id, {column}
+        SELECT metrics.step, metrics.timestamp, {VALUE}, metrics.writer_id, {column}
         FROM metrics
         {join}
         WHERE metrics.series_id = ?

@@ -6,7 +6,7 @@ import uuid
 from typing import TYPE_CHECKING, NamedTuple
 
 from trackai.store.catalogue import writers
-from trackai.store.engine.sql import json_array
+from trackai.store.engine.sql import VALUE, json_array
 from trackai.store.points import metrics, rollups, series
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ async def params(conn: Connection, run_id: int) -> dict[str, tuple[str, str | No
 async def forget(conn: Connection, run_id: int) -> None:
     """Remove everything that imports added to a run, before a changed export is imported again."""
     imported = "(SELECT id FROM writers WHERE run_id = ?1 AND import_id IS NOT NULL)"
-    for table in ("metrics", "system_steps"):
+    for table in ("metrics", "large_values", "system_steps"):
         await conn.execute(
             f"""
             DELETE FROM {table}
@@ -243,11 +243,11 @@ class StoredPoint(NamedTuple):
 async def points(conn: Connection, record: ImportedPart) -> AsyncIterator[StoredPoint]:
     """Yield all points of a part."""
     async with conn.execute(
-        """
+        f"""
         SELECT
             series.path, series.kind,
             CASE series.axis WHEN 'step' THEN metrics.step ELSE system_steps.step END,
-            metrics.timestamp, metrics.value
+            metrics.timestamp, {VALUE}
         FROM series
         JOIN metrics ON metrics.series_id = series.id
         LEFT JOIN system_steps

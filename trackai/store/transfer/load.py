@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from trackai.store.catalogue import configs, projects, runs, slugs, tags, writers
-from trackai.store.points import metrics, series
+from trackai.store.points import attempts, metrics, series
 from trackai.store.transfer import imports
 from trackai.structs.points import Column
 from trackai.values.times import microseconds
@@ -16,8 +16,7 @@ from trackai.values.times import microseconds
 if TYPE_CHECKING:
     from aiosqlite import Connection
 
-    from trackai.store.points.series import Series
-    from trackai.structs.exchange import Block, RunHead, WriterHead
+    from trackai.structs.exchange import Block, Rewind, RunHead, WriterHead
     from trackai.values.types import Step
 
 
@@ -55,11 +54,11 @@ async def end_run(conn: Connection, run_id: int, head: RunHead) -> int:
         The number of new configuration keys.
     """
     run = await runs.get(conn, run_id)
-    await _note_attempts(conn, run_id, head)
     if head.group_name is not None and run.group_name is None:
         await runs.update(conn, run_id, group_name=head.group_name)
     added = await _add_config(conn, run_id, head)
     await tags.add(conn, run_id, head.tags)
+    await attempts.note_pauses(conn, run_id)
     for part in head.imports:
         await imports.end_copy(conn, run_id, part)
     if head.updated_at is not None:
@@ -75,21 +74,6 @@ async def end_run(conn: Connection, run_id: int, head: RunHead) -> int:
         ended = head.finished_at or time.time_ns() // 1000
         await runs.set_state(conn, run_id, head.state, now=ended)
     return added
-
-
-async def _note_attempts(conn: Connection, run_id: int, head: RunHead) -> None:
-    """Record what attempts supersede; their points do not tell where a run was rewound to."""
-    if not head.attempts:
-        return
-    all_series = await series.list_of_run(conn, run_id)
-    listed = {item.path: item for item in all_series if item.axis == "step"}
-    by_attempt: dict[int, list[tuple[Series, Step]]] = {}
-    for item in head.attempts:
-        if item.metric in listed:
-            first_step = (listed[item.metric], item.first_step)
-            by_attempt.setdefault(item.attempt, []).append(first_step)
-    for attempt in sorted(by_attempt):
-        await metrics.supersede(conn, attempt, by_attempt[attempt])
 
 
 async def _add_config(conn: Connection, run_id: int, head: RunHead) -> int:
@@ -143,6 +127,24 @@ async def add_points(conn: Connection, run_id: int, block: Block) -> int:
         ]
         await metrics.note_own_steps(conn, run_id, block.metric, writer_id, own_steps)
     return len(column.steps)
+
+
+async def rewound(conn: Connection, run_id: int, item: Rewind) -> list[str]:
+    """The metrics with points that may be superseded."""
+    return [
+        row.path
+        for row in await series.list_of_run(conn, run_id)
+        if row.axis == "step"
+        and item.metric in (None, row.path)
+        and row.last_step is not None
+        and item.step <= row.last_step
+    ]
+
+
+async def rewind(conn: Connection, run_id: int, item: Rewind, path: str) -> None:
+    """Supersede points of earlier attempts in one series, after they have been loaded."""
+    writer_id = await writer(conn, run_id, item.writer)
+    await metrics.rewind(conn, run_id, writer_id, item.step, path)
 
 
 async def _without_stored(conn: Connection, run_id: int, writer_id: int, column: Column) -> Column:

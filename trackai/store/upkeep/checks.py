@@ -1,9 +1,10 @@
-"""Check a database: its file, and the figures of series against their points."""
+"""Check a database: its file, its large values, and the figures of series against their points."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from trackai.store.engine.sql import VALUE
 from trackai.store.points import metrics
 from trackai.store.points.series import COLUMNS, NOT_SUPERSEDED, Series
 
@@ -13,9 +14,11 @@ if TYPE_CHECKING:
     from aiosqlite import Connection
 
 
-# The value of a point; NULL if it is text, NaN or infinite.
+# The value of a point; NULL if it is text, a marker of a large text, NaN or infinite.
 _FINITE_VALUE = """
-    CASE WHEN typeof(value) != 'text' AND value > -9e999 AND value < 9e999 THEN value END
+    CASE
+        WHEN typeof(value) IN ('integer', 'real') AND value > -9e999 AND value < 9e999 THEN value
+    END
 """
 
 
@@ -23,6 +26,38 @@ async def integrity(conn: Connection) -> list[str]:
     """Problems that SQLite finds in the file."""
     rows = await conn.execute_fetchall("PRAGMA integrity_check")
     return [problem for (problem,) in rows if problem != "ok"]
+
+
+# Large values without a point; garbage collection deletes those of deleted runs.
+_WITHOUT_POINT = """
+    NOT EXISTS (
+        SELECT 1 FROM metrics
+        WHERE metrics.series_id = large_values.series_id
+          AND metrics.step = large_values.step
+          AND metrics.timestamp = large_values.timestamp
+          AND metrics.writer_id = large_values.writer_id
+          AND metrics.value IS x''
+    ) AND series_id NOT IN (SELECT series_id FROM deleted_series)
+"""
+
+
+async def missing_large_values(conn: Connection) -> int:
+    """The number of points whose large value is missing."""
+    rows = await conn.execute_fetchall(
+        f"SELECT COUNT(*) FROM metrics WHERE value IS x'' AND {VALUE} IS NULL"
+    )
+    return next(int(number) for (number,) in rows)
+
+
+async def unused_large_values(conn: Connection) -> int:
+    """The number of large values that no point has."""
+    rows = await conn.execute_fetchall(f"SELECT COUNT(*) FROM large_values WHERE {_WITHOUT_POINT}")
+    return next(int(number) for (number,) in rows)
+
+
+async def delete_unused_large_values(conn: Connection) -> None:
+    """Delete the large values that no point has."""
+    await conn.execute(f"DELETE FROM large_values WHERE {_WITHOUT_POINT}")
 
 
 async def wrong_figures(conn: Connection) -> list[int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from trackai.store.catalogue import files, projects, runs
@@ -10,8 +12,13 @@ from trackai.store.upkeep import garbage
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from aiosqlite import Connection
+
     from trackai.store.engine.database import Database
     from trackai.structs.records import Project, Run
+
+# How long a transaction may take before it begins with another run.
+_SECONDS = 0.05
 
 
 class Deleted(NamedTuple):
@@ -34,11 +41,8 @@ async def delete_run(db: Database, run_id: int) -> Deleted:
 
 
 async def delete_runs(db: Database, run_ids: Sequence[int]) -> Deleted:
-    """Delete those of the runs that exist, in one transaction."""
-    async with db.write() as conn:
-        existing = await runs.existing(conn, run_ids)
-        hashes = await files.hashes(conn, existing)
-        deleted = [await runs.delete(conn, run_id) for run_id in existing]
+    """Delete those of the runs that exist, a few in each transaction."""
+    deleted, hashes = await _delete_rows(db, run_ids)
     return Deleted(deleted, await _reclaim(db, hashes))
 
 
@@ -51,10 +55,42 @@ async def delete_project(db: Database, project_id: int) -> tuple[Project, int]:
     Raises:
         NotFoundError: the project does not exist.
     """
-    async with db.write() as conn:
-        hashes = await files.hashes(conn, await runs.ids_of_project(conn, project_id))
+    async with db.read() as conn:
+        await projects.get(conn, project_id)
+        run_ids = await runs.ids_of_project(conn, project_id)
+    _, hashes = await _delete_rows(db, run_ids)
+    async with db.write() as conn:  # with runs that were created meanwhile
+        hashes |= await files.hashes(conn, await runs.ids_of_project(conn, project_id))
         project = await projects.delete(conn, project_id)
     return project, await _reclaim(db, hashes)
+
+
+async def _delete_rows(db: Database, run_ids: Sequence[int]) -> tuple[list[Run], set[str]]:
+    """Delete the rows of runs; returns the runs, and the hashes of their files."""
+    deleted: list[Run] = []
+    hashes: set[str] = set()
+    while run_ids:
+        some, some_hashes, done = await db.change(partial(_delete_some_rows, run_ids=run_ids))
+        deleted += some
+        hashes |= some_hashes
+        run_ids = run_ids[done:]
+    return deleted, hashes
+
+
+async def _delete_some_rows(
+    conn: Connection, *, run_ids: Sequence[int]
+) -> tuple[list[Run], set[str], int]:
+    """Delete the first runs, for a while; also returns the number of ids that are done."""
+    until = time.perf_counter() + _SECONDS
+    deleted: list[Run] = []
+    hashes: set[str] = set()
+    for done, run_id in enumerate(run_ids, 1):
+        for existing in await runs.existing(conn, [run_id]):
+            hashes |= await files.hashes(conn, [existing])
+            deleted.append(await runs.delete(conn, existing))
+        if time.perf_counter() > until:
+            return deleted, hashes, done
+    return deleted, hashes, len(run_ids)
 
 
 async def _reclaim(db: Database, hashes: set[str]) -> int:

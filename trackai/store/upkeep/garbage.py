@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from trackai.store.engine import direct
+from trackai.store.engine import direct, stamps
 from trackai.store.points import rollups
 
 if TYPE_CHECKING:
@@ -26,15 +26,20 @@ if TYPE_CHECKING:
 
 # How long a transaction should take.
 _SECONDS = 0.02
-_MIN_ROWS, _MAX_ROWS = 200, 100_000
+_MAX_ROWS = 100_000
 _MIN_PAGES, _MAX_PAGES = 16, 8192
-# Tables of points, and their primary keys after `series_id`. Their rows differ in size: each table
-# has its own number of rows per transaction.
+# Fewer free pages are left for points that will be logged.
+_MIN_FREE_PAGES = 256
+_INCREMENTAL = 2  # a value of `PRAGMA auto_vacuum`
+# Tables of points, and their primary keys after `series_id`.
 _KEYS = {
     "metrics": "step, timestamp, writer_id",
+    "large_values": "step, timestamp, writer_id",
     "system_steps": "timestamp, writer_id",
     "rollups": "level, block",
 }
+# The smallest number of rows per transaction. Rows differ in size, so each table has its own.
+_MIN_ROWS = {"metrics": 200, "large_values": 1, "system_steps": 200, "rollups": 200}
 
 
 async def collect(db: Database) -> int:
@@ -45,7 +50,7 @@ async def collect(db: Database) -> int:
         without incremental vacuum, which reuses the space instead.
     """
     async with db.collecting:
-        chunk_rows = dict.fromkeys(_KEYS, 8 * _MIN_ROWS)
+        chunk_rows = dict(_MIN_ROWS)
         deleted_any = False
         while True:
             async with db.write() as conn:
@@ -53,11 +58,31 @@ async def collect(db: Database) -> int:
                 table = await direct.run(conn, partial(_delete_chunk, chunk_rows=chunk_rows))
             seconds = time.perf_counter() - began
             if table is None:
-                return await _vacuum(db) if deleted_any else 0
+                async with db.read() as conn:
+                    has_space = deleted_any or await free_bytes(conn) > 0
+                return await _vacuum(db) if has_space else 0
             deleted_any = True
             if table in chunk_rows:
-                chunk_rows[table] = _next_size(chunk_rows[table], seconds, _MIN_ROWS, _MAX_ROWS)
+                rows = _next_size(chunk_rows[table], seconds, _MIN_ROWS[table], _MAX_ROWS)
+                chunk_rows[table] = rows
             await _pause(db, seconds)
+
+
+async def pending_series(conn: Connection) -> int:
+    """The number of metrics of deleted runs whose points are not deleted yet."""
+    return next(
+        int(number)
+        for (number,) in await conn.execute_fetchall("SELECT COUNT(*) FROM deleted_series")
+    )
+
+
+async def free_bytes(conn: Connection) -> int:
+    """The space in the file that a deletion should have returned; 0 for a usual amount."""
+    pages = await _pragma(conn, "freelist_count")
+    usual = max(_MIN_FREE_PAGES, await _pragma(conn, "page_count") // 20)
+    if pages <= usual or await _pragma(conn, "auto_vacuum") != _INCREMENTAL:
+        return 0
+    return pages * await _pragma(conn, "page_size")
 
 
 def _next_size(size: int, seconds: float, smallest: int, largest: int) -> int:
@@ -125,6 +150,8 @@ async def _vacuum(db: Database) -> int:
             # columns; `executescript` takes all. It commits first, which has no effect here.
             await conn.executescript(f"BEGIN IMMEDIATE; PRAGMA incremental_vacuum({pages})")
             removed = before - await _pragma(conn, "page_count")
+            if removed:
+                await stamps.write(conn)
             size = await _pragma(conn, "page_size")
         seconds = time.perf_counter() - began
         if removed <= 0:

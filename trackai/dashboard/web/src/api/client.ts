@@ -2,6 +2,7 @@
 
 import { signal } from "@preact/signals";
 import { errorText } from "../ui/errors";
+import { parseJson } from "../ui/json";
 import { keyNeeded } from "./session";
 
 /** The server answered with an error status. */
@@ -49,10 +50,10 @@ export async function request<T>(
         body: body === undefined ? undefined : JSON.stringify(body),
       }),
   );
-  const answer = await response.json();
+  const answer = parseJson(await response.text()) as T & { detail?: string };
   if (response.status === 401) keyNeeded.value = true;
   if (!response.ok) throw new ApiError(answer.detail ?? response.statusText, response.status);
-  return answer as T;
+  return answer;
 }
 
 export const get = <T>(path: string, signal?: AbortSignal): Promise<T> =>

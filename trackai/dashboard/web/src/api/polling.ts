@@ -1,6 +1,7 @@
 // Data that is fetched again while the page is visible.
 
 import { useEffect, useRef, useState } from "preact/hooks";
+import { toJson } from "../ui/json";
 import { errorMessage, isNotFound } from "./client";
 import { startPolling } from "./poller";
 
@@ -36,7 +37,7 @@ export function usePolled<T>(
         try {
           const data = await fetchData();
           // Unchanged data is not rendered again.
-          const text = JSON.stringify(data);
+          const text = toJson(data);
           if (!signal.aborted && text !== shown.current) setState({ data });
           if (!signal.aborted) shown.current = text;
           return interval || undefined;

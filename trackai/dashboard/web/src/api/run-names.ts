@@ -21,6 +21,12 @@ export function rememberNames(runs: Run[]): void {
   runNames.value = names;
 }
 
+/** Note runs that do not exist, or no longer. */
+export function noteMissing(ids: number[]): void {
+  const known = missingRuns.peek();
+  if (ids.some((id) => !known.has(id))) missingRuns.value = new Set([...known, ...ids]);
+}
+
 /** Fetch the names that are not cached, such as those of runs that a link selects. */
 export async function fetchNames(ids: number[]): Promise<void> {
   const unknown = ids.filter((id) => !runNames.peek().has(id) && !requested.has(id));
@@ -30,8 +36,7 @@ export async function fetchNames(ids: number[]): Promise<void> {
     try {
       const { runs } = await listRuns({ filter: idFilter(batch), limit: MAX_IDS, offset: 0 });
       rememberNames(runs);
-      const missing = batch.filter((id) => !runs.some((run) => run.id === id));
-      if (missing.length > 0) missingRuns.value = new Set([...missingRuns.peek(), ...missing]);
+      noteMissing(batch.filter((id) => !runs.some((run) => run.id === id)));
     } catch {
       // The next call requests them again.
       for (const id of batch) requested.delete(id);

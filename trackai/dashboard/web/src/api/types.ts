@@ -1,7 +1,9 @@
 // What the HTTP API returns.
 
 export type State = "running" | "completed" | "failed";
-export type Value = number | string | boolean | null;
+/** A number of any size: an integer that a float cannot hold is a bigint. */
+export type AnyNumber = number | bigint;
+export type Value = AnyNumber | string | boolean | null;
 export type XAxis = "step" | "time" | "relative";
 
 export interface Range {
@@ -74,23 +76,23 @@ export interface Figures {
   points: number;
   nan_points: number;
   last: Value;
-  last_step: number | null;
-  min: number | null;
-  min_step: number | null;
-  max: number | null;
-  max_step: number | null;
+  last_step: AnyNumber | null;
+  min: AnyNumber | null;
+  min_step: AnyNumber | null;
+  max: AnyNumber | null;
+  max_step: AnyNumber | null;
   mean: number | null;
 }
 
 export interface Bucket {
-  step: number | null;
-  step_last: number | null;
+  step: AnyNumber | null;
+  step_last: AnyNumber | null;
   count: number;
   non_finite: number;
   first: Value;
   last: Value;
-  min?: number | null;
-  max?: number | null;
+  min?: AnyNumber | null;
+  max?: AnyNumber | null;
   mean?: number | null;
   smoothed?: number | null;
   x?: number | string;
@@ -104,14 +106,14 @@ export interface RunChart {
 }
 
 export interface GroupBucket {
-  step: number | null;
-  step_last: number | null;
+  step: AnyNumber | null;
+  step_last: AnyNumber | null;
   runs: number;
   non_finite: number;
   mean: number | null;
   std: number | null;
-  min: number | null;
-  max: number | null;
+  min: AnyNumber | null;
+  max: AnyNumber | null;
   x?: number;
   x_last?: number;
   smoothed?: number | null;
@@ -135,7 +137,7 @@ export interface Group extends GroupMembers {
 
 export interface Fork {
   uid: string;
-  step: number | null;
+  step: AnyNumber | null;
   run: Run | null;
 }
 
@@ -158,7 +160,7 @@ export interface RunDetails {
 
 export interface LogLine {
   number: number;
-  step: number | null;
+  step: AnyNumber | null;
   timestamp: string;
   text: string;
 }
@@ -169,7 +171,7 @@ export interface LogPage {
 }
 
 export interface Histogram {
-  step: number | null;
+  step: AnyNumber | null;
   timestamp: string;
   value: unknown;
 }
@@ -179,8 +181,8 @@ export interface FilePath {
   kind: string;
   files: number;
   size: number | null;
-  first_step: number | null;
-  last_step: number | null;
+  first_step: AnyNumber | null;
+  last_step: AnyNumber | null;
 }
 
 export interface FileRecord {
@@ -188,7 +190,7 @@ export interface FileRecord {
   path: string;
   kind: string;
   name: string;
-  step: number | null;
+  step: AnyNumber | null;
   timestamp: string | null;
   size: number | null;
 }

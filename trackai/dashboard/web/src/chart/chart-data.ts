@@ -1,6 +1,7 @@
 // The data of one chart: the charts of its runs, or of groups of them.
 
 import { type ChartQuery, getGroupCharts, getRunCharts } from "../api/charts";
+import { noteMissing } from "../api/run-names";
 import type { Bucket, Group, Range, RunChart } from "../api/types";
 import { plottedNumber } from "../ui/values";
 
@@ -32,7 +33,7 @@ export async function fetchChart(request: ChartRequest, signal: AbortSignal): Pr
   for (let turn = 0; turn < MAX_REFINEMENTS; turn++) {
     const coarse = [...chart.runs].filter(([, { data }]) => isCoarse(data[0]));
     if (coarse.length === 0) break;
-    const max = Math.max(...coarse.map(([, { data }]) => data[0]?.step_last ?? 0));
+    const max = Math.max(...coarse.map(([, { data }]) => Number(data[0]?.step_last ?? 0)));
     const start = await fetchOnce(
       { ...request, runIds: coarse.map(([id]) => id), steps: { ...request.steps, max } },
       signal,
@@ -72,10 +73,11 @@ async function fetchOnce(request: ChartRequest, signal: AbortSignal): Promise<Ch
     if (groups.length > 0) return { runs: new Map(), groups };
   }
   const { charts, deleted } = await getRunCharts(request, signal);
+  noteMissing(deleted);
   return { runs: charts, deleted };
 }
 
-/** The data of all runs: fresh where it was fetched again, otherwise as before. */
+/** The data of all runs that exist: fresh where it was fetched again, otherwise as before. */
 export function mergeRuns(
   runIds: number[],
   before: ChartData | undefined,
@@ -83,7 +85,8 @@ export function mergeRuns(
 ): ChartData {
   const runs: ChartData["runs"] = new Map();
   for (const id of runIds) {
-    const chart = fresh.runs.get(id) ?? before?.runs.get(id);
+    const isDeleted = fresh.deleted?.includes(id);
+    const chart = fresh.runs.get(id) ?? (isDeleted ? undefined : before?.runs.get(id));
     if (chart) runs.set(id, chart);
   }
   return { runs };
@@ -104,8 +107,8 @@ export function stepsBetween(chart: ChartData, range: Range): Range | undefined 
       if (bucket.step === null || bucket.step_last === null) continue;
       const [start, end] = [seconds(bucket.x), seconds(bucket.x_last ?? bucket.x)];
       if (end < range.min || start > range.max) continue;
-      min = Math.min(min, bucket.step);
-      max = Math.max(max, bucket.step_last);
+      min = Math.min(min, Number(bucket.step));
+      max = Math.max(max, Number(bucket.step_last));
     }
   }
   return min <= max ? { min, max } : undefined;

@@ -4,6 +4,7 @@ import type { ComponentChildren } from "preact";
 import { useRef } from "preact/hooks";
 import { usePolled } from "../api/polling";
 import { listRunningIds } from "../api/runs";
+import { LazyGrid } from "../ui/lazy-grid";
 import { replaceParameters } from "../view/address";
 import {
   closedSections,
@@ -72,9 +73,10 @@ export function ChartList({ runIds, names, paths, projectMetrics = 0, fields }: 
       {hasRuns &&
         groupIntoSections(search.paths).map(([name, members]) => (
           <Section key={name} name={name} count={members.length}>
-            {members.map((path) => (
-              <Card key={path} path={path} {...chartProps} />
-            ))}
+            <LazyGrid
+              paths={members}
+              card={(path) => <Card key={path} path={path} {...chartProps} />}
+            />
           </Section>
         ))}
       {fullPath !== undefined && hasRuns && paths?.includes(fullPath) && (
@@ -103,7 +105,7 @@ function EmptyCharts({ hasRuns, metrics, projectMetrics, matches }: EmptyProps) 
         <p class="empty">No metrics yet. Log some with {'run.log({"loss": 0.5})'}.</p>
       )}
       {!hasNone && matches === 0 && <p class="empty">No metrics match.</p>}
-      {!hasRuns && <p class="empty">Select runs to see their charts.</p>}
+      {!hasRuns && projectMetrics > 0 && <p class="empty">Select runs to see their charts.</p>}
     </>
   );
 }
@@ -127,7 +129,7 @@ function Section({ name, count, children }: SectionProps) {
       <summary>
         {name || "metrics"} <small>{count}</small>
       </summary>
-      {isOpen && <div class="grid">{children}</div>}
+      {isOpen && children}
     </details>
   );
 }

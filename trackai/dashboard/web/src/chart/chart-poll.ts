@@ -4,6 +4,7 @@ import { errorMessage } from "../api/client";
 import { startPolling } from "../api/poller";
 import { enqueue } from "../api/request-queue";
 import type { Range, XAxis } from "../api/types";
+import { toJson } from "../ui/json";
 import { type ChartData, fetchChart, mergeRuns, stepsBetween } from "./chart-data";
 import { isLastZoomed } from "./zoom";
 
@@ -64,7 +65,7 @@ export function pollChart(poll: ChartPoll): () => void {
       lastRunning = running;
       if (isComplete) lastComplete = Date.now();
       // An unchanged chart is not redrawn, so nothing under the cursor moves.
-      const text = JSON.stringify([[...fetched.runs], fetched.groups]);
+      const text = toJson([[...fetched.runs], fetched.groups]);
       if (text !== shown) poll.onChart(fetched);
       shown = text;
       poll.onError("");

@@ -2,7 +2,7 @@
 
 import { getPoints } from "../api/charts";
 import type { PointPage } from "../api/types";
-import type { Line } from "./lines";
+import { type Line, rawValue } from "./lines";
 import type { DrawnChart } from "./y-range";
 
 // The most points that the server returns at once.
@@ -41,7 +41,7 @@ export function drawnCsv({ lines, view }: DrawnChart): string {
 
 function drawnRow(line: Line, index: number, isGrouped: boolean, isSmoothed: boolean): unknown[] {
   const [first, last] = line.steps[index] ?? [null, null];
-  const value = (line.unsmoothed ?? line.y)[index];
+  const value = rawValue(line, index);
   // Without a band, a point of a run is its own minimum and maximum.
   const edge = (band: Line["low"]) => (band ? band[index] : isGrouped ? null : value);
   return [

@@ -1,9 +1,9 @@
 // The lines of a chart: its data as columns to draw.
 
-import type { Bucket, GroupChart, RunChart, XAxis } from "../api/types";
+import type { AnyNumber, Bucket, GroupChart, RunChart, XAxis } from "../api/types";
 import { runStyle, slotStyle } from "../ui/colors";
 import { formatValue, plural } from "../ui/format";
-import { plottedNumber } from "../ui/values";
+import { plottedNumber, valueKey } from "../ui/values";
 import { type ChartData, type GroupWithSlot, seconds } from "./chart-data";
 
 type Column = (number | null)[];
@@ -18,11 +18,13 @@ export interface Line {
   /** The range of x that each point stands for; equal for a single point. */
   from: number[];
   to: number[];
-  steps: [number | null, number | null][];
+  steps: [AnyNumber | null, AnyNumber | null][];
   /** The values of the line: points, means or moving averages. */
   y: Column;
   /** The values before smoothing. */
   unsmoothed?: Column;
+  /** Of the values before smoothing, the integers that a number cannot hold. */
+  large?: (bigint | undefined)[];
   low?: Column;
   high?: Column;
   /** How many points, or runs of a group, each value is of. */
@@ -48,6 +50,7 @@ function runLine(id: number, chart: RunChart, label: string, smoothed: boolean):
     chart.raw ? plottedNumber(bucket.last) : (bucket.mean ?? null),
   );
   const hasBand = !chart.raw && data.some((bucket) => bucket.min !== bucket.max);
+  const large = data.map(({ last }) => (typeof last === "bigint" ? last : undefined));
   return {
     key: `run ${id}`,
     label,
@@ -55,8 +58,9 @@ function runLine(id: number, chart: RunChart, label: string, smoothed: boolean):
     ...positions(chart, smoothed),
     y: smoothed ? data.map((bucket) => bucket.smoothed ?? null) : values,
     unsmoothed: smoothed ? values : undefined,
-    low: hasBand ? data.map((bucket) => bucket.min ?? null) : undefined,
-    high: hasBand ? data.map((bucket) => bucket.max ?? null) : undefined,
+    large: chart.raw && large.some(Boolean) ? large : undefined,
+    low: hasBand ? data.map((bucket) => plottedNumber(bucket.min)) : undefined,
+    high: hasBand ? data.map((bucket) => plottedNumber(bucket.max)) : undefined,
     count: data.map((bucket) => bucket.count),
     notes: data.map((bucket) => runNote(bucket, chart.raw)),
   };
@@ -76,7 +80,7 @@ function groupLine(group: GroupWithSlot, smoothed: boolean): Line {
     data.map(({ mean, std }) => (mean === null || std === null ? null : mean + sign * std));
   const hasBand = data.some((bucket) => bucket.std);
   return {
-    key: `group ${JSON.stringify(group.value)}`,
+    key: `group ${valueKey(group.value)}`,
     label: groupLabel(group.value),
     ...slotStyle(group.slot),
     ...positions(chart, smoothed),
@@ -92,14 +96,20 @@ function groupLine(group: GroupWithSlot, smoothed: boolean): Line {
   };
 }
 
+/** The value of a point before smoothing, exactly. */
+export const rawValue = (line: Line, index: number): AnyNumber | null =>
+  line.large?.[index] ?? (line.unsmoothed ?? line.y)[index] ?? null;
+
 export const groupLabel = (value: unknown): string =>
   value === null ? "(none)" : formatValue(value);
 
 function positions(chart: RunChart | GroupChart, smoothed: boolean) {
   const { data, x: axis } = chart;
-  const from = data.map((bucket) => (axis === "step" ? (bucket.step ?? 0) : seconds(bucket.x)));
+  const from = data.map((bucket) =>
+    axis === "step" ? Number(bucket.step ?? 0) : seconds(bucket.x),
+  );
   const to = data.map((bucket) =>
-    axis === "step" ? (bucket.step_last ?? 0) : seconds(bucket.x_last ?? bucket.x),
+    axis === "step" ? Number(bucket.step_last ?? 0) : seconds(bucket.x_last ?? bucket.x),
   );
   // A mean is drawn in the middle of its bucket, a moving average at the end.
   const x = smoothed ? to : from.map((start, index) => (start + (to[index] as number)) / 2);

@@ -3,7 +3,7 @@
 
 import type uPlot from "uplot";
 import { formatDateTime, plural } from "../ui/format";
-import type { Line } from "./lines";
+import { type Line, rawValue } from "./lines";
 
 const MAX_ROWS = 10;
 // How far from the cursor, in pixels, a line may end and still be read.
@@ -69,7 +69,7 @@ export function describePosition({ line, index }: Pick<Reading, "line" | "index"
 export function describePoint({ line, index, value }: Omit<Reading, "distance">): string {
   const parts: string[] = [];
   const note = line.notes[index];
-  if (line.unsmoothed) parts.push(`unsmoothed ${line.unsmoothed[index] ?? note ?? "–"}`);
+  if (line.unsmoothed) parts.push(`unsmoothed ${rawValue(line, index) ?? note ?? "–"}`);
   const [low, high] = [line.low?.[index], line.high?.[index]];
   if (typeof low === "number" && typeof high === "number") {
     parts.push(line.runs ? `± ${(high - low) / 2}` : `${low} … ${high}`);
@@ -98,18 +98,22 @@ export function showReadings(box: HTMLElement, plot: uPlot, readings: Reading[])
   box.replaceChildren(...content);
   box.hidden = false;
   placeBeside(box, plot);
-  const texts = shown.map(
-    ({ line, index, value }) => `${line.label}: ${value ?? line.notes[index]}`,
-  );
+  const texts = shown.map((reading) => `${reading.line.label}: ${valueText(reading)}`);
   return [describePosition(nearest), ...texts].join(", ");
 }
 
-function readingRow({ line, index, value }: Reading, isNearest: boolean): HTMLElement {
+/** The value of a line at a point, exactly unless it is smoothed. */
+export function valueText({ line, index, value }: Omit<Reading, "distance">): string {
+  if (value === null) return line.notes[index] ?? "";
+  return String(line.unsmoothed ? value : rawValue(line, index));
+}
+
+function readingRow(reading: Reading, isNearest: boolean): HTMLElement {
+  const { line } = reading;
   const row = element("div", "", isNearest ? "reading nearest" : "reading");
   const swatch = element("i", "", line.dash.length > 0 ? "swatch dashed" : "swatch");
   swatch.style.borderTopColor = line.color;
-  const text = value === null ? (line.notes[index] ?? "") : String(value);
-  row.append(swatch, element("span", line.label), element("b", text));
+  row.append(swatch, element("span", line.label), element("b", valueText(reading)));
   return row;
 }
 

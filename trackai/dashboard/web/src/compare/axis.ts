@@ -2,7 +2,7 @@
 
 import { makeScale, padded } from "../chart/scale";
 import { tickLabels } from "../chart/ticks";
-import { finiteNumber, valueKey } from "../ui/values";
+import { finiteNumber, isNumber, valueKey } from "../ui/values";
 import type { ComparedRun } from "./compared-runs";
 import { hasValue, numbersOf } from "./fields";
 
@@ -44,7 +44,7 @@ export function makeAxis(runs: Run[], field: string, options: AxisOptions): Axis
 
 // NaN and infinities arrive as strings.
 const isWord = (value: unknown): boolean =>
-  hasValue(value) && typeof value !== "number" && !/^-?(NaN|Infinity)$/.test(String(value));
+  hasValue(value) && !isNumber(value) && !/^-?(NaN|Infinity)$/.test(String(value));
 
 /** Whether numbers are best seen on a log scale: positive, and of several magnitudes. */
 export function suggestsLogScale(numbers: number[]): boolean {

@@ -1,5 +1,6 @@
 // Whether higher or lower values of a metric are better.
 
+import type { AnyNumber } from "../api/types";
 import { fieldTitle, withoutFigure } from "./fields";
 
 export type Better = "more" | "less" | undefined;
@@ -37,6 +38,14 @@ export function betterOf(field: string, lines: string[]): Better {
   const metric = withoutFigure(field);
   const line = lines.find((candidate) => nameIn(candidate) === metric);
   return line ? (line.slice(0, 4) as Better) : betterByName(field);
+}
+
+/** The best of some numbers, which may be large integers; undefined if neither is better. */
+export function bestOf(numbers: AnyNumber[], better: Better): AnyNumber | undefined {
+  if (better === undefined) return undefined;
+  return numbers.reduce((best, number) =>
+    (better === "more" ? number > best : number < best) ? number : best,
+  );
 }
 
 /** The lines after a click: more becomes less and less more, through undefined if unknown. */

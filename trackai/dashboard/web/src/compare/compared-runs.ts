@@ -6,9 +6,12 @@ import { errorMessage } from "../api/client";
 import { startPolling } from "../api/poller";
 import { idFilter, listRuns, runName } from "../api/runs";
 import type { State } from "../api/types";
+import { toJson } from "../ui/json";
 import { batchFields, MAX_RUNS } from "./request-batches";
 
 const POLL_MS = 5000;
+// Finished runs are deleted or edited at most.
+const POLL_FINISHED_MS = 30_000;
 
 export interface ComparedRun {
   id: number;
@@ -40,7 +43,7 @@ async function fetchRuns(
   return ids.flatMap((id) => runs.get(id) ?? []);
 }
 
-/** The runs in the order of `ids`, fetched again while one is running. */
+/** The runs in the order of `ids`; those that are deleted meanwhile go. */
 export function useComparedRuns(
   ids: number[],
   fields: string[],
@@ -54,11 +57,11 @@ export function useComparedRuns(
       if (document.hidden) return POLL_MS;
       try {
         const fetched = await fetchRuns(ids, fields, signal);
-        const text = JSON.stringify(fetched);
+        const text = toJson(fetched);
         if (text !== shown) setRuns(fetched);
         shown = text;
         setError("");
-        return fetched.some((run) => run.state === "running") ? POLL_MS : undefined;
+        return fetched.some((run) => run.state === "running") ? POLL_MS : POLL_FINISHED_MS;
       } catch (problem) {
         if (!signal.aborted) setError(errorMessage(problem));
         return POLL_MS;

@@ -1,12 +1,12 @@
 // A row of the table of differences: one field of all runs.
 
 import { formatValue } from "../ui/format";
-import { valueKey } from "../ui/values";
+import { isNumber, valueKey } from "../ui/values";
 import { replaceParameters, textParameter } from "../view/address";
 import { parseList, printList } from "../view/parsing";
-import { type Better, betterOf, toggleBetter } from "./better";
+import { type Better, bestOf, betterOf, toggleBetter } from "./better";
 import { type ComparedRun, hoveredRun } from "./compared-runs";
-import { fieldTitle, hasValue, numbersOf, withoutFigure } from "./fields";
+import { fieldTitle, hasValue, withoutFigure } from "./fields";
 
 // With more runs than these, nearly every value would be highlighted as different from the first.
 const MAX_HIGHLIGHTED = 6;
@@ -38,12 +38,11 @@ export function ConfigRow({ field, runs }: Props) {
 
 export function MetricRow({ field, runs }: Props) {
   const name = fieldTitle(withoutFigure(field));
-  const numbers = numbersOf(runs, field);
+  const numbers = runs.map((run) => run.values[field]).filter(isNumber);
   // If all are equal, none is the best.
   const isVaried = new Set(numbers).size > 1;
   const better = betterOf(field, parseList(betterParameter.value));
-  const best =
-    isVaried && better ? (better === "more" ? Math.max : Math.min)(...numbers) : undefined;
+  const best = isVaried ? bestOf(numbers, better) : undefined;
   return (
     <tr>
       <th scope="row" class="key" title={name}>

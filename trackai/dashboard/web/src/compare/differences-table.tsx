@@ -3,14 +3,12 @@
 import { useState } from "preact/hooks";
 import { runColor } from "../ui/colors";
 import { Checkbox, contains, Options, SearchInput, Select } from "../ui/controls";
+import { useMaxRows } from "../ui/more-rows";
 import { keepingView, replaceParameters, textParameter } from "../view/address";
 import { Link } from "../view/link";
 import { type ComparedRun, hoveredRun } from "./compared-runs";
 import { ConfigRow, MetricRow } from "./difference-row";
 import { fieldTitle, hasValue, isDifferent } from "./fields";
-
-// More rows are rendered only on request.
-const MAX_ROWS = 200;
 
 const identicalParameter = textParameter("all");
 
@@ -25,7 +23,6 @@ interface Props {
 
 export function DifferencesTable({ projectId, runs, config, metrics, figure, figures }: Props) {
   const [search, setSearch] = useState("");
-  const [showsAll, setShowsAll] = useState(false);
   const showsIdentical = identicalParameter.value === "1";
   const matches = (field: string) => contains(fieldTitle(field), search);
   const isLogged = (field: string) => runs.some((run) => hasValue(run.values[field]));
@@ -33,7 +30,7 @@ export function DifferencesTable({ projectId, runs, config, metrics, figure, fig
   const different = config.filter((field) => isDifferent(runs, field));
   const keys = (showsIdentical ? present : different).filter(matches);
   const shownMetrics = metrics.filter((field) => matches(field) && isLogged(field));
-  const maxRows = showsAll ? Infinity : MAX_ROWS;
+  const [maxRows, moreButton] = useMaxRows(keys.length, shownMetrics.length);
   const noKeys = search ? "No keys match." : "All runs have the same configuration.";
   const noMetrics = search ? "No metrics match." : "These runs have no metrics.";
   return (
@@ -84,13 +81,7 @@ export function DifferencesTable({ projectId, runs, config, metrics, figure, fig
           </tbody>
         </table>
       </div>
-      {Math.max(keys.length, shownMetrics.length) > maxRows && (
-        <p>
-          <button type="button" onClick={() => setShowsAll(true)}>
-            Show all {keys.length + shownMetrics.length} rows
-          </button>
-        </p>
-      )}
+      {moreButton}
     </section>
   );
 }

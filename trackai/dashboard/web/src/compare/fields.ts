@@ -1,6 +1,6 @@
 // Fields of runs: their titles, and which of them tell runs apart.
 
-import { finiteNumber, valueKey } from "../ui/values";
+import { finiteNumber, isNumber, valueKey } from "../ui/values";
 import type { ComparedRun } from "./compared-runs";
 
 type Runs = Pick<ComparedRun, "values">[];
@@ -32,6 +32,6 @@ const MAX_WORDS = 12;
 export function isInformative(runs: Runs, field: string): boolean {
   if (!isDifferent(runs, field)) return false;
   const values = runs.map((run) => run.values[field]).filter(hasValue);
-  if (values.every((value) => typeof value === "number")) return true;
+  if (values.every(isNumber)) return true;
   return new Set(values.map(valueKey)).size <= MAX_WORDS;
 }

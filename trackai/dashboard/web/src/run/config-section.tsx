@@ -2,6 +2,8 @@
 
 import { contains } from "../ui/controls";
 import { CopyButton } from "../ui/copy-button";
+import { toJson } from "../ui/json";
+import { useMaxRows } from "../ui/more-rows";
 import { compareNatural } from "../ui/values";
 import { nestConfig } from "./nest-config";
 import { useSearchBox } from "./use-search-box";
@@ -11,9 +13,8 @@ export function ConfigSection({ config }: { config: Record<string, unknown> | un
     compareNatural(left, right),
   );
   const [search, searchBox] = useSearchBox(entries.length, "configuration");
-  const matches = entries.filter(([key, value]) =>
-    contains(`${key} ${JSON.stringify(value)}`, search),
-  );
+  const matches = entries.filter(([key, value]) => contains(`${key} ${toJson(value)}`, search));
+  const [maxRows, moreButton] = useMaxRows(matches.length);
   const isEmpty = entries.length === 0;
   return (
     <section class="facts" aria-label="Configuration">
@@ -22,7 +23,7 @@ export function ConfigSection({ config }: { config: Record<string, unknown> | un
         {searchBox}
         {!isEmpty && (
           <CopyButton
-            text={() => JSON.stringify(nestConfig(entries), null, 2)}
+            text={() => toJson(nestConfig(entries), 2)}
             label="Copy the configuration as JSON"
           >
             Copy JSON
@@ -35,11 +36,12 @@ export function ConfigSection({ config }: { config: Record<string, unknown> | un
       {!isEmpty && matches.length === 0 && <p class="empty">No entries match.</p>}
       <table class="config">
         <tbody>
-          {matches.map(([key, value]) => (
+          {matches.slice(0, maxRows).map(([key, value]) => (
             <ConfigRow key={key} name={key} text={configText(value)} />
           ))}
         </tbody>
       </table>
+      {moreButton}
     </section>
   );
 }
@@ -54,5 +56,4 @@ const ConfigRow = ({ name, text }: { name: string; text: string }) => (
   </tr>
 );
 
-const configText = (value: unknown): string =>
-  typeof value === "string" ? value : JSON.stringify(value);
+const configText = (value: unknown): string => (typeof value === "string" ? value : toJson(value));

@@ -5,7 +5,7 @@ import { fileUrl, listFilePaths, listFiles } from "../api/media";
 import { usePolled } from "../api/polling";
 import type { FilePath, FileRecord } from "../api/types";
 import { SearchInput } from "../ui/controls";
-import { formatBytes, formatNumber, plural } from "../ui/format";
+import { formatBytes, formatValue, plural } from "../ui/format";
 import { ErrorMessage, Loading } from "../ui/messages";
 import { Stepper } from "../ui/stepper";
 import { textParameter } from "../view/address";
@@ -74,7 +74,7 @@ function SelectedPath({ runId, path }: { runId: number; path: FilePath }) {
   const files = steps[index];
   const [first] = files ?? [];
   if (!files || !first) return <p class="empty">File not found.</p>;
-  const place = first.step === null ? first.name : `step ${formatNumber(first.step)}`;
+  const place = first.step === null ? first.name : `step ${formatValue(first.step)}`;
   const label = `${path.path}, ${place}`;
   const isIncomplete = data.length < path.files;
   return (

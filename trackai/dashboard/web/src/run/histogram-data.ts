@@ -1,10 +1,10 @@
 // Histograms as bins.
 
-import type { Histogram } from "../api/types";
+import type { AnyNumber, Histogram } from "../api/types";
 import { finiteNumber } from "../ui/values";
 
 export interface Bins {
-  step: number | null;
+  step: AnyNumber | null;
   timestamp: string;
   /** One more edge than values. */
   edges: number[];
@@ -18,7 +18,9 @@ export function toBins({ step, timestamp, value }: Histogram): Bins | undefined 
   if (!Array.isArray(edges) || !Array.isArray(values)) return undefined;
   if (values.length === 0 || edges.length !== values.length + 1) return undefined;
   const areFinite = [...edges, ...values].every((number) => finiteNumber(number) !== undefined);
-  return areFinite ? { step, timestamp, edges, values } : undefined;
+  return areFinite
+    ? { step, timestamp, edges: edges.map(Number), values: values.map(Number) }
+    : undefined;
 }
 
 export const lowEdge = (bins: Bins): number => bins.edges[0] as number;

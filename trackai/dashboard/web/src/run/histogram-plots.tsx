@@ -3,6 +3,7 @@
 import { useEffect, useRef } from "preact/hooks";
 import { isDark } from "../ui/colors";
 import { formatNumber, plural } from "../ui/format";
+import { isNumber } from "../ui/values";
 import { type Bins, densities, highEdge, lowEdge } from "./histogram-data";
 
 const HEATMAP_HEIGHT = 180;
@@ -104,9 +105,9 @@ export function Heatmap({ histograms, selected, onSelect, path }: HeatmapProps) 
     label(context, high, LEFT - 5, 14, "right");
     label(context, low, LEFT - 5, HEATMAP_HEIGHT - 17, "right");
     const [first, last] = [histograms[0]?.step, histograms.at(-1)?.step];
-    if (typeof first !== "number" || typeof last !== "number") return;
-    label(context, last, width, HEATMAP_HEIGHT - 3, "right");
-    label(context, first, LEFT, HEATMAP_HEIGHT - 3, "left");
+    if (!isNumber(first) || !isNumber(last)) return;
+    label(context, Number(last), width, HEATMAP_HEIGHT - 3, "right");
+    label(context, Number(first), LEFT, HEATMAP_HEIGHT - 3, "left");
   };
   const count = histograms.length;
   const range = `${formatNumber(low)} to ${formatNumber(high)}`;

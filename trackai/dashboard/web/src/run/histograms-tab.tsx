@@ -3,7 +3,8 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { getHistograms } from "../api/media";
 import { usePolled } from "../api/polling";
-import { formatDateTime, formatNumber } from "../ui/format";
+import { formatDateTime, formatNumber, formatValue } from "../ui/format";
+import { LazyGrid } from "../ui/lazy-grid";
 import { ErrorMessage, Loading } from "../ui/messages";
 import { Stepper } from "../ui/stepper";
 import { type Bins, highEdge, lowEdge, toBins } from "./histogram-data";
@@ -27,11 +28,11 @@ export function HistogramsTab({ runId, paths, running }: Props) {
     );
   }
   return (
-    <div class="grid histograms">
-      {paths.map((path) => (
-        <Card key={path} runId={runId} path={path} running={running} />
-      ))}
-    </div>
+    <LazyGrid
+      class="grid histograms"
+      paths={paths}
+      card={(path) => <Card key={path} runId={runId} path={path} running={running} />}
+    />
   );
 }
 
@@ -102,7 +103,7 @@ function HistogramSeries({ runId, path, running }: CardProps) {
 }
 
 const describePlace = ({ step, timestamp }: Bins): string =>
-  step === null ? formatDateTime(Date.parse(timestamp) / 1000) : `step ${formatNumber(step)}`;
+  step === null ? formatDateTime(Date.parse(timestamp) / 1000) : `step ${formatValue(step)}`;
 
 function describeValues(bins: Bins): string {
   const count = bins.values.reduce((sum, value) => sum + value, 0);

@@ -1,8 +1,9 @@
 // The last, least and greatest value of each metric of a run.
 
-import type { Figures } from "../api/types";
+import type { AnyNumber, Figures } from "../api/types";
 import { contains } from "../ui/controls";
-import { formatNumber, formatValue } from "../ui/format";
+import { formatValue } from "../ui/format";
+import { useMaxRows } from "../ui/more-rows";
 import { useSearchBox } from "./use-search-box";
 
 interface Props {
@@ -13,6 +14,8 @@ interface Props {
 
 export function MetricsSection({ figures, isEmpty }: Props) {
   const [search, searchBox] = useSearchBox(figures.length, "metrics");
+  const matches = figures.filter(({ path }) => contains(path, search));
+  const [maxRows, moreButton] = useMaxRows(matches.length);
   if (figures.length === 0 && !isEmpty) return null;
   return (
     <section class="facts" aria-label="Summary">
@@ -32,14 +35,13 @@ export function MetricsSection({ figures, isEmpty }: Props) {
             </tr>
           </thead>
           <tbody>
-            {figures
-              .filter(({ path }) => contains(path, search))
-              .map((metric) => (
-                <MetricRow key={`${metric.axis} ${metric.path}`} metric={metric} />
-              ))}
+            {matches.slice(0, maxRows).map((metric) => (
+              <MetricRow key={`${metric.axis} ${metric.path}`} metric={metric} />
+            ))}
           </tbody>
         </table>
       )}
+      {moreButton}
     </section>
   );
 }
@@ -57,13 +59,13 @@ function MetricRow({ metric }: { metric: Figures }) {
   );
 }
 
-function FigureCell({ value, step }: { value: unknown; step: number | null }) {
+function FigureCell({ value, step }: { value: unknown; step: AnyNumber | null }) {
   if (value === null) return <td>{formatValue(value)}</td>;
   const atStep = step === null ? "" : ` at step ${step}`;
   return (
     <td title={`${value}${atStep}`}>
       {formatValue(value)}
-      {step !== null && <small aria-label={atStep}>@{formatNumber(step)}</small>}
+      {step !== null && <small aria-label={atStep}>@{formatValue(step)}</small>}
     </td>
   );
 }

@@ -18,6 +18,8 @@ const RUN_FIELDS = ["duration", "group", "tag", "notes", "updated", "finished", 
 export interface ColumnChoice {
   field: string;
   name: string;
+  /** What it is a column of. */
+  heading: string;
   /** The figures of a metric that a column can show. */
   figures: string[];
 }
@@ -27,10 +29,16 @@ export function columnChoices({ metrics, config }: Columns): ColumnChoice[] {
     ...metrics.map(({ field, path, kind }) => ({
       field,
       name: path,
+      heading: "Metrics",
       figures: kind === "number" || kind === "bool" ? FIGURES : [],
     })),
-    ...config.map(({ field, key }) => ({ field, name: key, figures: [] })),
-    ...RUN_FIELDS.map((field) => ({ field, name: field, figures: [] })),
+    ...config.map(({ field, key }) => ({
+      field,
+      name: key,
+      heading: "Configuration",
+      figures: [],
+    })),
+    ...RUN_FIELDS.map((field) => ({ field, name: field, heading: "Run", figures: [] })),
   ];
 }
 

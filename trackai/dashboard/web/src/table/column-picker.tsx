@@ -11,6 +11,8 @@ import { type ColumnChoice, columnChoices, figureOf } from "./column-choices";
 
 const MAX_SHOWN = 200;
 
+const HEADINGS = ["Metrics", "Configuration", "Run"];
+
 const setColumns = (fields: string[]) => replaceParameters({ columns: printList(fields) });
 
 export function ColumnPicker({ available }: { available: Columns | undefined }) {
@@ -18,6 +20,7 @@ export function ColumnPicker({ available }: { available: Columns | undefined }) 
   const [isOpen, setOpen] = useState(false);
   const choices = available && isOpen ? columnChoices(available) : [];
   const matches = choices.filter(({ name }) => contains(name, search));
+  const shown = matches.slice(0, MAX_SHOWN);
   const selected = columns.value.length;
   return (
     <Menu summary={selected > 0 ? `Columns (${selected})` : "Columns"} onToggle={setOpen}>
@@ -27,14 +30,30 @@ export function ColumnPicker({ available }: { available: Columns | undefined }) 
           Clear all
         </button>
       )}
-      {matches.slice(0, MAX_SHOWN).map((choice) => (
-        <ColumnRow key={choice.field} choice={choice} />
+      {HEADINGS.map((heading) => (
+        <ColumnGroup
+          key={heading}
+          heading={heading}
+          choices={shown.filter((choice) => choice.heading === heading)}
+        />
       ))}
       {matches.length > MAX_SHOWN && (
         <p class="faint">{matches.length - MAX_SHOWN} more. Search to find them.</p>
       )}
       {available && matches.length === 0 && <p class="empty">No matches.</p>}
     </Menu>
+  );
+}
+
+function ColumnGroup({ heading, choices }: { heading: string; choices: ColumnChoice[] }) {
+  if (choices.length === 0) return null;
+  return (
+    <fieldset class="columns">
+      <legend>{heading}</legend>
+      {choices.map((choice) => (
+        <ColumnRow key={choice.field} choice={choice} />
+      ))}
+    </fieldset>
   );
 }
 

@@ -1,7 +1,7 @@
 // Where the rows of the table are: one list of runs, or groups with their runs below.
 
 import type { RunGroup, Value } from "../api/types";
-import { compareNatural } from "../ui/values";
+import { compareNatural, isNumber } from "../ui/values";
 import { PAGE_SIZE } from "./runs-query";
 
 /** Consecutive rows: all runs, or the row of a group and, if it is open, its runs. */
@@ -49,14 +49,16 @@ function sortGroups(groups: RunGroup[], { groupBy, sortField, sortOrder }: Group
   return [...groups].sort((left, right) => compareValues(sortValue(left), sortValue(right), sign));
 }
 
-const TYPES = ["number", "string", "boolean"];
+const typeRank = (value: Value): number =>
+  isNumber(value) ? 0 : ["string", "boolean"].indexOf(typeof value) + 1;
 
 /** The server's order: numbers before strings, and missing values last in both directions. */
 function compareValues(left: Value, right: Value, sign: number): number {
   if (left === null || right === null) return Number(left === null) - Number(right === null);
-  if (typeof left === "number" && typeof right === "number") return sign * (left - right);
+  if (isNumber(left) && isNumber(right))
+    return sign * (Number(left > right) - Number(left < right));
   if (typeof left === typeof right) return sign * compareNatural(String(left), String(right));
-  return sign * (TYPES.indexOf(typeof left) - TYPES.indexOf(typeof right));
+  return sign * (typeRank(left) - typeRank(right));
 }
 
 export function countRows(sections: Section[]): number {

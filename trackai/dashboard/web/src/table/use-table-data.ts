@@ -5,6 +5,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { rememberNames } from "../api/run-names";
 import { renameRun as renameOnServer } from "../api/runs";
 import type { Run, RunGroup } from "../api/types";
+import { toJson } from "../ui/json";
 import { useVirtualRows, type VirtualRows } from "../ui/virtual-rows";
 import { columns, filterText, groupBy, openGroups, sortField, sortOrder } from "../view/parameters";
 import { useScrollPosition } from "../view/scroll-positions";
@@ -154,7 +155,7 @@ const tableViewKey = (projectId: number): string =>
 
 /** The old value if the new one is equal, so that nothing is rendered again. */
 const keepIfEqual = <T>(before: T | undefined, now: T): T =>
-  before !== undefined && JSON.stringify(before) === JSON.stringify(now) ? before : now;
+  before !== undefined && toJson(before) === toJson(now) ? before : now;
 
 function withPage(before: Map<string, Run[]>, key: string, runs: Run[]): Map<string, Run[]> {
   const old = before.get(key);

@@ -1,14 +1,16 @@
 // Numbers, times and counts as text.
 
+import { toJson } from "./json";
+
 /** "1 run", "2 runs", "10,000 runs". */
 export const plural = (count: number, noun: string, nouns = `${noun}s`): string =>
   `${count.toLocaleString()} ${count === 1 ? noun : nouns}`;
 
-/** Any value of a table cell; "–" for a missing one. */
+/** Any value of a table cell, integers in full; "–" for a missing one. */
 export function formatValue(value: unknown): string {
   if (value === null || value === undefined) return "–";
-  if (typeof value === "number") return formatNumber(value);
-  if (typeof value === "object") return JSON.stringify(value);
+  if (typeof value === "number" && !Number.isSafeInteger(value)) return formatNumber(value);
+  if (typeof value === "object") return toJson(value);
   return String(value);
 }
 

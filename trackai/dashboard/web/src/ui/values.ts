@@ -1,18 +1,24 @@
 // Comparing and converting values of configurations and metrics.
 
+import { toJson } from "./json";
+
 /** Order names by the numbers in them: key2 before key10. */
 export const compareNatural = (left: string, right: string): number =>
   left.localeCompare(right, undefined, { numeric: true });
 
 /** A key under which values that are equal in Python are equal here. */
-export const valueKey = (value: unknown): string => JSON.stringify(value ?? null);
+export const valueKey = (value: unknown): string => toJson(value ?? null);
 
+export const isNumber = (value: unknown): value is number | bigint =>
+  typeof value === "number" || typeof value === "bigint";
+
+/** A number to place on a scale; a large integer is rounded. */
 export const finiteNumber = (value: unknown): number | undefined =>
-  typeof value === "number" && Number.isFinite(value) ? value : undefined;
+  isNumber(value) && Number.isFinite(Number(value)) ? Number(value) : undefined;
 
 /** The number that a logged value is plotted at; NaN and infinities arrive as strings. */
 export const plottedNumber = (value: unknown): number | null =>
-  typeof value === "number" ? value : typeof value === "boolean" ? Number(value) : null;
+  isNumber(value) || typeof value === "boolean" ? Number(value) : null;
 
 export function extent(values: Iterable<number | null | undefined>): [number, number] | undefined {
   let [low, high] = [Infinity, -Infinity];

@@ -36,6 +36,11 @@ describe("request", () => {
     expect(fetch.mock.calls[0]?.[1]).toMatchObject({ method: "POST", body: '{"name":"x"}' });
   });
 
+  test("reads integers that a number cannot hold", async () => {
+    vi.stubGlobal("fetch", async () => new Response('{"seed": 9223372036854775807}'));
+    expect(await get("/api/runs/1/config")).toEqual({ seed: 9223372036854775807n });
+  });
+
   test("throws the message of the server", async () => {
     respond({ detail: "run 3 not found" }, 404);
     const problem = await get("/api/runs/3").catch((error: unknown) => error);

@@ -36,6 +36,15 @@ test("unknown names are fetched once, in batches, and missing runs are noted", a
   expect(fetch).toHaveBeenCalledTimes(2);
 });
 
+test("missing runs are noted once", () => {
+  names.noteMissing([3, 4]);
+  const noted = names.missingRuns.value;
+  names.noteMissing([4]);
+  names.noteMissing([]);
+  expect(names.missingRuns.value).toBe(noted);
+  expect([...noted]).toEqual([3, 4]);
+});
+
 test("names are requested again after an error", async () => {
   vi.stubGlobal("fetch", async () => Response.json({ detail: "broken" }, { status: 500 }));
   await names.fetchNames([5]);

@@ -56,6 +56,18 @@ test("mergeRuns prefers fresh data and keeps the order", () => {
   ]);
 });
 
+test("mergeRuns leaves out runs that were deleted", () => {
+  const old = chart([bucket(0, 1)]);
+  const before = {
+    runs: new Map([
+      [1, old],
+      [2, old],
+    ]),
+  };
+  const merged = mergeRuns([1, 2], before, { runs: new Map(), deleted: [1] });
+  expect([...merged.runs.keys()]).toEqual([2]);
+});
+
 describe("stepsBetween", () => {
   const data = [0, 10, 20, 30].map((step) =>
     bucket(step, 1, { step_last: step + 9, x: step / 10, x_last: step / 10 + 0.9 }),

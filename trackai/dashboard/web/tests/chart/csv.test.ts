@@ -28,6 +28,12 @@ describe("drawnCsv", () => {
     ]);
   });
 
+  test("has integers that a number cannot hold", () => {
+    const large = [9007199254740993n];
+    const rows = drawn([line([9007199254740992], { large, steps: [[2n ** 60n, 2n ** 60n]] })]);
+    expect(rows[1]).toMatch(/^first,1152921504606846976,1152921504606846976,1,9007199254740993,/);
+  });
+
   test("has only the zoomed part", () => {
     const rows = drawn([line([1, 2, 3])], { zoom: { min: 1, max: 1 } });
     expect(rows).toEqual([expect.any(String), "first,1,1,1,2,2,2", ""]);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { GroupBucket, RunChart } from "../../src/api/types";
-import { toLines } from "../../src/chart/lines";
+import { rawValue, toLines } from "../../src/chart/lines";
 import { bucket } from "./fixtures";
 
 const names = new Map([[1, "first"]]);
@@ -41,6 +41,17 @@ describe("a line of a run", () => {
     expect(line).toMatchObject({ y: [1, null], notes: [undefined, "-Infinity"], nonFinite: [2] });
     const mean = bucket(0, 0, { count: 10, non_finite: 3, mean: 1 });
     expect(runLine({ data: [mean] }).notes).toEqual(["3 of 10 values NaN or infinite"]);
+  });
+
+  test("keeps integers that a number cannot hold, and is drawn where they are about", () => {
+    const [large, step] = [2n ** 60n + 1n, 2n ** 61n + 1n];
+    const data = [{ ...bucket(0, 0), last: large, step, step_last: step }];
+    const line = runLine({ data, raw: true });
+    expect(line).toMatchObject({ large: [large], y: [2 ** 60], x: [2 ** 61] });
+    expect(line.steps).toEqual([[step, step]]);
+    expect(rawValue(line, 0)).toBe(large);
+    const mean = { ...bucket(0, 0, { step_last: 9, mean: 4 }), min: large, max: 2n ** 62n };
+    expect(runLine({ data: [mean] })).toMatchObject({ low: [2 ** 60], high: [2 ** 62] });
   });
 
   test("is over seconds on an axis of time", () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { describePoint, describePosition, nearestIndex } from "../../src/chart/tooltip";
+import { describePoint, describePosition, nearestIndex, valueText } from "../../src/chart/tooltip";
 import { seeded } from "../random";
 import { line } from "./fixtures";
 
@@ -23,6 +23,29 @@ describe("describePosition", () => {
     [line([1], { axis: "relative", steps: [[null, null]], from: [2] }), "2 s"],
   ])("%#", (shown, text) => {
     expect(describePosition({ line: shown, index: 0 })).toBe(text);
+  });
+});
+
+describe("valueText", () => {
+  const large = [9007199254740993n, undefined];
+  test.each([
+    [line([0.5]), 0, "0.5"],
+    [line([null], { notes: ["NaN"] }), 0, "NaN"],
+    [line([9007199254740992, 2], { large }), 0, "9007199254740993"],
+    [line([9007199254740992, 2], { large }), 1, "2"],
+    [line([1.5, 2], { large, unsmoothed: [9007199254740992, 2] }), 0, "1.5"],
+  ])("%#", (shown, index, text) => {
+    expect(valueText({ line: shown, index, value: shown.y[index] ?? null })).toBe(text);
+  });
+
+  test("of the step and the value before smoothing", () => {
+    const smoothed = line([1.5], {
+      large,
+      unsmoothed: [9007199254740992],
+      steps: [[2n ** 60n, 2n ** 60n]],
+    });
+    expect(describePoint({ line: smoothed, index: 0, value: 1.5 })).toContain("9007199254740993");
+    expect(describePosition({ line: smoothed, index: 0 })).toBe("step 1152921504606846976");
   });
 });
 

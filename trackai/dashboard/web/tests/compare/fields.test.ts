@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { betterByName, betterOf, toggleBetter } from "../../src/compare/better";
+import { bestOf, betterByName, betterOf, toggleBetter } from "../../src/compare/better";
 import { defaultAxes, defaultScatterX, defaultTarget } from "../../src/compare/default-fields";
 import { fieldTitle, isDifferent, isInformative, withoutFigure } from "../../src/compare/fields";
 import { batchFields } from "../../src/compare/request-batches";
@@ -78,6 +78,13 @@ describe("default fields", () => {
     const config = ["config.seed", "config.same", "config.depth", "config.opt/lr"];
     expect(defaultAxes(runs, config)).toEqual(["config.depth", "config.opt/lr", "config.seed"]);
   });
+});
+
+test("bestOf tells large integers apart", () => {
+  const numbers = [2n ** 60n, 3.5, 2n ** 60n + 1n, -(2n ** 60n)];
+  expect(bestOf(numbers, "more")).toBe(2n ** 60n + 1n);
+  expect(bestOf(numbers, "less")).toBe(-(2n ** 60n));
+  expect(bestOf(numbers, undefined)).toBeUndefined();
 });
 
 describe("better", () => {

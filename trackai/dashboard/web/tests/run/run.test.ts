@@ -60,6 +60,10 @@ describe("toBins", () => {
     });
   });
 
+  test("counts more than a number can hold", () => {
+    expect(bins({ edges: [0, 1], values: [2n ** 60n] })).toMatchObject({ values: [2 ** 60] });
+  });
+
   test.each([
     null,
     3,
@@ -87,6 +91,9 @@ test("parseTable takes whole tables only", () => {
   expect(parseTable('{"columns": ["a"], "data": [[1')).toBeUndefined();
   expect(parseTable('{"columns": "a", "data": []}')).toBeUndefined();
   expect(parseTable('{"columns": ["a"], "data": [1]}')).toBeUndefined();
+  const large = parseTable('{"columns": [9007199254740993], "data": [[[9007199254740993]]]}');
+  expect(large?.columns.map(cellText)).toEqual(["9007199254740993"]);
+  expect(large?.data[0]?.map(cellText)).toEqual(["[9007199254740993]"]);
   expect([cellText("x"), cellText(null), cellText(1.5)]).toEqual(["x", "null", "1.5"]);
 });
 

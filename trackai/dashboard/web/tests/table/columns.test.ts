@@ -47,4 +47,6 @@ test("columnChoices offers figures of numbers only", () => {
   });
   const figures = Object.fromEntries(choices.map((choice) => [choice.name, choice.figures.length]));
   expect(figures).toMatchObject({ loss: 9, out: 0, lr: 0, duration: 0 });
+  const headings = [...new Set(choices.map(({ heading }) => heading))];
+  expect(headings).toEqual(["Metrics", "Configuration", "Run"]);
 });

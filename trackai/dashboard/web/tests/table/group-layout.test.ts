@@ -9,12 +9,13 @@ import {
   sectionAt,
   visiblePages,
 } from "../../src/table/group-layout";
+import { toJson } from "../../src/ui/json";
 import { seeded } from "../random";
 
 const group = (value: Value, runs: number, means: RunGroup["means"] = {}): RunGroup => ({
   value,
   runs,
-  filter: `f = ${JSON.stringify(value)}`,
+  filter: `f = ${toJson(value)}`,
   means,
 });
 const view = (more: Partial<GroupView> = {}): GroupView => ({
@@ -60,6 +61,11 @@ describe("layOutSections", () => {
     expect(values(groups, { sortField: "m", sortOrder: "desc" })).toEqual(["a", "b", "c"]);
     expect(values(groups, { sortField: "created_at", sortOrder: "desc" })).toEqual(["a", "b", "c"]);
   });
+});
+
+test("groups of large integers are in order", () => {
+  const large = [2n ** 60n + 1n, 5, 2n ** 60n, "a", null].map((value) => group(value, 1));
+  expect(values(large, { sortField: "name" })).toEqual([5, 2n ** 60n, 2n ** 60n + 1n, "a", null]);
 });
 
 test("each row is of exactly one group or run", () => {

@@ -14,6 +14,8 @@ test("valueKey tells types apart", () => {
   expect(new Set([1, "1", true, null, "null"].map(valueKey)).size).toBe(5);
   expect(valueKey(undefined)).toBe(valueKey(null));
   expect(valueKey(1.0)).toBe(valueKey(1));
+  expect(valueKey(2n ** 60n)).not.toBe(valueKey(2n ** 60n + 1n));
+  expect(valueKey([2n ** 60n])).not.toBe(valueKey([String(2n ** 60n)]));
 });
 
 test("finiteNumber leaves out what is none", () => {
@@ -29,6 +31,11 @@ test("finiteNumber leaves out what is none", () => {
 
 test("plottedNumber draws booleans as 0 and 1", () => {
   expect([2.5, true, false, "NaN", null].map(plottedNumber)).toEqual([2.5, 1, 0, null, null]);
+});
+
+test("large integers are rounded to be placed", () => {
+  expect(finiteNumber(2n ** 60n + 1n)).toBe(2 ** 60);
+  expect(plottedNumber(-(2n ** 60n))).toBe(-(2 ** 60));
 });
 
 test("extent skips missing values", () => {

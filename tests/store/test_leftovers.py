@@ -1,0 +1,113 @@
+"""What a process leaves that is killed while it deletes runs: doctor sees it, upkeep removes it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import trackai
+from tests.conftest import serving
+from trackai.store.catalogue import files
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+KILLED = """
+import os, signal, sys
+from trackai.store.catalogue import files
+from trackai.store.upkeep import garbage
+
+async def die(*arguments):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+module, name = sys.argv[1].split(".")
+setattr({"files": files, "garbage": garbage}[module], name, die)
+from trackai.cli import main
+main(["delete", "r", "--yes", "--db", sys.argv[2]])
+"""
+
+
+def doctor(path: Path, *options: str) -> tuple[int, list[str]]:
+    result = subprocess.run(
+        [sys.executable, "-m", "trackai.cli", "doctor", "--json", *options, "--db", str(path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    findings: list[dict[str, Any]] = json.loads(result.stdout)["findings"]
+    return result.returncode, [finding["what"] for finding in findings]
+
+
+def interrupt_deletion(db_path: Path, tmp_path: Path, at: str) -> None:
+    (tmp_path / "file").write_bytes(os.urandom(50_000))
+    run = trackai.init(project="p", name="r")
+    for step in range(60_000):
+        run.log({"a": step, "b": step / 2}, step=step)
+    trackai.save(str(tmp_path / "file"))
+    run.finish()
+    run = trackai.init(project="p", name="kept")
+    run.log({"a": 1})
+    run.finish()
+    arguments = [sys.executable, "-c", KILLED, at, str(db_path)]
+    killed = subprocess.run(arguments, check=False, capture_output=True, text=True)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+
+
+MOMENTS = ["files.forget", "garbage.collect", "garbage._vacuum"]
+
+
+@pytest.mark.parametrize("at", MOMENTS)
+def test_doctor_completes_an_interrupted_deletion(db_path: Path, tmp_path: Path, at: str) -> None:
+    interrupt_deletion(db_path, tmp_path, at)
+    code, findings = doctor(db_path)
+    assert code == 4
+    assert any("belong to no run" in what for what in findings) == (at == "files.forget")
+    in_file = "of the file are free space" if at == "garbage._vacuum" else "are not deleted yet"
+    assert any(in_file in what for what in findings)
+    assert doctor(db_path, "--fix") == (0, [])
+    check_clean(db_path)
+
+
+@pytest.mark.parametrize("at", MOMENTS)
+def test_a_server_completes_an_interrupted_deletion(db_path: Path, tmp_path: Path, at: str) -> None:
+    interrupt_deletion(db_path, tmp_path, at)
+    with serving(db_path):
+        deadline = time.monotonic() + 30
+        while db_path.stat().st_size > 500_000 or list(files.in_folder(db_path)):
+            assert time.monotonic() < deadline, doctor(db_path)
+            time.sleep(0.1)
+    assert doctor(db_path) == (0, [])
+    check_clean(db_path)
+
+
+def check_clean(db_path: Path) -> None:
+    assert files.in_folder(db_path) == []
+    with closing(sqlite3.connect(db_path)) as connection:
+        assert connection.execute("SELECT COUNT(*) FROM metrics").fetchall() == [(1,)]
+        assert connection.execute("PRAGMA freelist_count").fetchone()[0] < 256
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+def test_files_of_runs_are_kept(
+    db_path: Path, tmp_path: Path, run_python: Callable[..., Any]
+) -> None:
+    (tmp_path / "file").write_text("kept")
+    run = trackai.init(project="p", name="r")
+    trackai.save(str(tmp_path / "file"))
+    run.finish()
+    unused = files.blob_path(db_path, "ab" * 32)
+    unused.parent.mkdir(exist_ok=True)
+    unused.write_text("unused")
+    assert doctor(db_path)[1][0].startswith("1 file in ")
+    assert doctor(db_path, "--fix") == (0, [])
+    assert [blob.size for blob in files.in_folder(db_path)] == [4]

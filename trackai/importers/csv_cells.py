@@ -1,0 +1,133 @@
+"""Converts the cells of CSV files: numbers, steps, times and missing values."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from trackai.values.times import FIRST_TIME, LAST_TIME, microseconds
+from trackai.values.types import INT64
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from trackai.values.types import Step, Value
+
+_INTEGER = re.compile(r"[+-]?[0-9]+")
+_FLOAT = re.compile(
+    r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|inf|infinity|nan)",
+    re.ASCII | re.IGNORECASE,
+)
+_DECIMAL_COMMA = re.compile(r"[+-]?(?:[0-9]*,[0-9]+|[0-9]+,)(?:e[+-]?[0-9]+)?", re.IGNORECASE)
+_THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:,[0-9]{3})+")
+_BOOLS = {"True": True, "False": False}
+# What keras, pandas, R and spreadsheets write where there is no value, in lower case. NaN is not
+# among them: it is a value that a metric can have.
+_MISSING = frozenset({"", "-", "na", "n/a", "#n/a", "<na>", "nat", "null", "none"})
+
+
+def is_missing(text: str) -> bool:
+    """Return whether a cell of a column of numbers has no value."""
+    return text.strip().lower() in _MISSING
+
+
+def have_decimal_commas(texts: Sequence[str]) -> bool:
+    """Return whether all texts of a column are numbers like 0,5.
+
+    Raises:
+        ValueError: the commas may separate thousands instead.
+    """
+    texts = [text.strip() for text in texts]
+    unclear = [text for text in texts if _THOUSANDS.fullmatch(text)]
+    decimals = [text for text in texts if _DECIMAL_COMMA.fullmatch(text)]
+    if len(set(unclear) | set(decimals)) < len(set(texts)):
+        return False
+    if len(unclear) == len(texts) or any(text.count(",") > 1 for text in unclear):
+        raise ValueError(
+            f"{unclear[0]!r} is ambiguous; write a decimal point, and do not separate thousands"
+        )
+    return True
+
+
+def infer_value(text: str) -> Value:
+    """Convert a text to the number or bool that it looks like; return other texts unchanged."""
+    number = parse_number(text)
+    if number is not None:
+        return number
+    return _BOOLS.get(text.strip().capitalize(), text)
+
+
+def parse_number(text: str) -> int | float | None:
+    """Return the number in a text, or None; integers beyond 64 bits become floats."""
+    # int() and float() would also accept "2024_01" and digits of other scripts.
+    text = text.strip()
+    if len(text) < 99 and _INTEGER.fullmatch(text) and -INT64 <= (integer := int(text)) < INT64:
+        return integer
+    return float(text) if _FLOAT.fullmatch(text) else None
+
+
+def parse_step(text: str, column: str) -> Step:
+    """Convert a cell to a step.
+
+    Raises:
+        ValueError: the text is not a finite number within 64 bits.
+    """
+    step = parse_number(text)
+    if step is None or not -INT64 <= step < INT64:  # also true of NaN
+        raise ValueError(f"column {column}: must be a finite number within 64 bits, got {text!r}")
+    return step
+
+
+def parse_int(text: str, column: str) -> int:
+    """Convert a cell to an integer.
+
+    Raises:
+        ValueError: the text is not an integer within 64 bits.
+    """
+    number = parse_number(text)
+    if not isinstance(number, int):
+        raise ValueError(f"column {column}: must be an integer within 64 bits, got {text!r}")
+    return number
+
+
+def parse_time(text: str, column: str) -> int:
+    """Convert seconds since the epoch, or an ISO 8601 time, to microseconds.
+
+    Raises:
+        ValueError: the text is neither.
+    """
+    seconds = parse_number(text)
+    if seconds is None:
+        try:
+            return microseconds(datetime.fromisoformat(text))
+        except ValueError:
+            raise ValueError(
+                f"column {column}: must be a time like 2026-01-31T12:00:00 or seconds since the "
+                f"epoch, got {text!r}"
+            ) from None
+    if not FIRST_TIME <= seconds * 1e6 <= LAST_TIME:
+        raise ValueError(
+            f"column {column}: must be seconds since the epoch in the years 1 to 9999, got "
+            f"{text!r}; convert milliseconds to seconds"
+        )
+    return round(seconds * 1_000_000)
+
+
+def parse_value(type_: str, text: str) -> Value:
+    """Convert a cell to a value of a type: float, int, bool or str.
+
+    Raises:
+        ValueError: the text is not a value of this type, or there is no such type.
+    """
+    if type_ == "str":
+        return text
+    if type_ == "int":
+        return parse_int(text, "value")
+    if type_ == "bool" and text in _BOOLS:
+        return _BOOLS[text]
+    if type_ == "float" and parse_number(text) is not None:
+        return float(text)
+    if type_ not in ("float", "bool"):
+        raise ValueError(f"column type: must be float, int, bool or str, got {type_!r}")
+    raise ValueError(f"column value: must be a {type_}, got {text!r}")

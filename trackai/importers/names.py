@@ -1,0 +1,88 @@
+"""Names of imported data, made valid: other programs allow names that TrackAI refuses.
+
+An identifier (of a run or project, a tag, a group) is escaped, because the run is worth more than
+its exact name. A metric, file or configuration key with an invalid path is refused. The receipt
+names both.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from trackai.values.names import MAX_IDENTIFIER, identifier_problem, path_problem
+
+if TYPE_CHECKING:
+    from trackai.structs.exchange import RunHead
+
+_DIGEST_DIGITS = 8
+_SHOWN = 80
+
+
+def unicode_text(text: str) -> str:
+    """Escape lone surrogates: file names have them for bytes that are not UTF-8."""
+    return text if text.isascii() else text.encode(errors="backslashreplace").decode()
+
+
+def identifier(text: str) -> str:
+    r"""Return an identifier that is valid, and different for different texts.
+
+    Characters that it must not contain are escaped: an ESC becomes "\x1b".
+    """
+    valid = "".join(map(_escaped, unicode_text(text)))
+    if len(valid) > MAX_IDENTIFIER:
+        digest = hashlib.sha256(valid.encode()).hexdigest()[:_DIGEST_DIGITS]
+        valid = f"{valid[: MAX_IDENTIFIER - 1 - _DIGEST_DIGITS]}-{digest}"
+    return valid if identifier_problem(valid) is None else "unnamed"
+
+
+def _escaped(character: str) -> str:
+    if character.isprintable() or identifier_problem(f"x{character}") is None:
+        return character
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def shown(text: str) -> str:
+    """Quote a name for the receipt; long ones are cut off."""
+    return repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…")
+
+
+def invalid_name(problem: str) -> str:
+    """Return the reason for the receipt's counts, which is the same for all names of a kind."""
+    return f"the name {problem.partition(',')[0]}"
+
+
+def valid_head(head: RunHead) -> tuple[RunHead, list[str]]:
+    """Return the head with valid identifiers and texts, and what was changed."""
+    changes = []
+
+    def changed(field: str, text: str, valid: str) -> str:
+        if valid != text:
+            changes.append(f"{field} {shown(text)} is stored as {shown(valid)}")
+        return valid
+
+    def checked(field: str, text: str | None) -> str | None:
+        return text and changed(field, text, identifier(text))
+
+    def display(field: str, text: str | None) -> str | None:
+        return text and changed(field, text, unicode_text(text).replace("\0", "\\x00"))
+
+    valid = msgspec.structs.replace(
+        head,
+        project=changed("project", head.project, identifier(head.project)),
+        project_slug=checked("project", head.project_slug),
+        run_id=changed("run", head.run_id, identifier(head.run_id)),
+        name=display("name", head.name),
+        notes=display("notes", head.notes),
+        group_name=checked("group", head.group_name),
+        tags=[changed("tag", tag, identifier(tag)) if tag else tag for tag in head.tags],
+    )
+    return valid, changes
+
+
+def invalid_keys(head: RunHead) -> dict[str, str]:
+    """Return the configuration keys that cannot be stored, with the problem of each."""
+    return {key: problem for key in head.config if (problem := path_problem(key)) is not None}
