@@ -67,7 +67,7 @@ def test_a_run_that_is_deleted_while_it_logs_says_so_once(
         (0, 0)
     ]
     spool = db_path.with_name(db_path.name + "-spool")
-    assert [path.name for path in spool.iterdir()] == ["open.lock"]
+    assert [path.name for path in spool.iterdir() if path.suffix in {".journal", ".bytes"}] == []
     with pytest.raises(NotFoundError):
         trackai.init(project="p", id="a", resume="must")
 
@@ -181,7 +181,8 @@ def test_a_database_that_is_removed_or_replaced_while_logging(
     assert dict(run.summary) == {"x": 2}  # and not that of the run with the same number
     run.finish()
     assert trackai.Api().run("p/a").history()["x"].values == [1, 2]
-    assert ["was removed or replaced while run" in message for message in caplog.messages] == [True]
+    said = [text for text in caplog.messages if "was removed or replaced while run" in text]
+    assert len(said) == 1
 
 
 def test_a_follower_of_a_deleted_run_ends_with_a_sentence(db_path: Path, server: Server) -> None:

@@ -288,7 +288,8 @@ def test_an_older_schema_is_named(shared: Path) -> None:
     run(OWNER, f"""
         import sqlite3
         c = sqlite3.connect({str(path)!r})
-        c.execute("DELETE FROM schema_migrations WHERE version = 11")
+        [(latest,)] = c.execute("SELECT max(version) FROM schema_migrations").fetchall()
+        c.execute("DELETE FROM schema_migrations WHERE version = ?", (latest,))
         c.commit(); c.close()
     """)  # fmt: skip
     [(_, err, code)] = cli(COLLEAGUE, ["runs", "--db", path])
