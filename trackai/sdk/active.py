@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("trackai")
 
+# A copy of `active_runs.only` for log(), which runs in every step.
+_only: Run | None = None
+
 
 def init(
     project: str | None = None,
@@ -115,6 +118,7 @@ def init(
         with trackai.init(project="digits", config={"lr": 0.001}) as run:
             run.log({"loss": 0.25})
     """
+    global _only
     arguments = check_arguments(
         project=project, name=name, group=group, id=id, tags=tags, notes=notes, config=config,
         resume=resume, durability=durability, mode=mode, strict=strict,
@@ -149,6 +153,8 @@ def init(
         return run
 
     run = starting.start(create)
+    with active_runs.lock:
+        _only = active_runs.only
     try:
         if how != "create_new":
             active_runs.activate(run, owner)
@@ -186,7 +192,7 @@ def log(
     Example:
         trackai.log({"train/loss": 0.25, "train/accuracy": 0.9}, step=100)
     """
-    (active_runs.only or active_run()).log(metrics, step, commit)
+    (_only or active_run()).log(metrics, step, commit)
 
 
 def log_system(metrics: Mapping[str, Any]) -> None:
