@@ -6,7 +6,6 @@ import math
 from typing import Any
 
 from trackai.sdk.arrays import import_numpy, number_array
-from trackai.sdk.builtin_values import type_name
 from trackai.sdk.notices import warn_once
 
 # Floats above the first number, and integers above the second, are no overshoot of a range that
@@ -30,6 +29,8 @@ def to_array(value: Any, field: str) -> Any:
         TypeError: it is not an array, or holds something else.
         MissingExtraError: NumPy is not installed.
     """
+    if getattr(getattr(value, "dtype", None), "kind", None) == "O":
+        raise TypeError(f"{field}: an array must hold integers, floats or bools, got objects")
     try:
         array = number_array(value, f"{field} made of an array")
     except TypeError as error:
