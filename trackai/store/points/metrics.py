@@ -160,7 +160,11 @@ async def rewind(conn: Connection, run_id: int, writer_id: int, step: Step, path
         return
     effects = await attempts.note(conn, attempt, [(rewound, step)])
     if effects.rewound:
-        await recount(conn, msgspec.structs.replace(rewound, resumed=1))
+        counted = msgspec.structs.replace(rewound, resumed=1)
+        if effects.begun:
+            await _recount_before(conn, counted, step)
+        else:
+            await recount(conn, counted)
         touched = rollups.Touched(rewound.id, rewound.points, 0, step, math.inf)
         await rollups.mark(conn, [touched])
         await arrivals.note(conn, [], rewound=effects.rewound)
