@@ -21,6 +21,7 @@ from trackai import __version__
 from trackai.api.access_log import AccessLogMiddleware
 from trackai.api.early_response import EarlyResponseMiddleware
 from trackai.api.endpoints import events
+from trackai.api.followers import Followers
 from trackai.api.openapi import document
 from trackai.api.prometheus import ServerMetrics
 from trackai.api.responses import client_disconnected, http_error, internal_error, trackai_error
@@ -52,7 +53,7 @@ class State(TypedDict):
 
     db: Database
     intake: Intake
-    shutdown: events.Shutdown
+    followers: Followers
 
 
 def create_app(settings: Settings | None = None) -> Starlette:
@@ -74,7 +75,9 @@ def create_app(settings: Settings | None = None) -> Starlette:
             # would otherwise take a fifth of the time of reading a long series.
             gc.freeze()
             gc.set_threshold(_GC_THRESHOLD)
-            yield {"db": db, "intake": Intake(db), "shutdown": shutdown}
+            followers = Followers(db)
+            tasks.start_soon(followers.send_changes, lambda: shutdown.started)
+            yield {"db": db, "intake": Intake(db), "followers": followers}
             tasks.cancel_scope.cancel()
         with anyio.CancelScope(shield=True):
             await db.close()
