@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import logging
 import time
 from contextlib import asynccontextmanager
 from functools import partial
@@ -38,11 +37,11 @@ from trackai.store.catalogue import ended_sessions
 from trackai.store.engine.database import Database
 from trackai.store.points import rollups
 from trackai.store.upkeep import garbage
+from trackai.values.logger import logger
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-logger = logging.getLogger("trackai")
 
 # The interval of background maintenance, and so the delay until runs of crashed processes end.
 _MAINTENANCE_SECONDS = 2.0

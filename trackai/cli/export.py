@@ -9,8 +9,8 @@ from typing import IO, TYPE_CHECKING, Protocol
 import click
 
 from trackai.cli.database import db_option, with_database
-from trackai.cli.output import json_option, pluralize, print_json
-from trackai.errors import ConflictError
+from trackai.cli.output import echo, json_option, pluralize, print_json
+from trackai.errors import ConflictError, InvalidInputError, TrackAIError
 
 if TYPE_CHECKING:
     from trackai.store.engine.database import Database
@@ -48,16 +48,16 @@ def export(
     """Export runs in full precision.
 
     JSON lines contain all data of the runs, CSV and Parquet their points. `trackai import` reads
-    JSON lines and CSV.
+    JSON lines and CSV. RUN is an id, a slug, project/slug, a name, or "latest".
     """
     if sum((bool(run), project is not None, export_all)) != 1:
         raise click.UsageError("pass either runs, --project or --all")
     if out is not None and out.exists():
         raise ConflictError(f"{out} already exists; choose a new file")
-    kind = format_ or _FORMATS.get(out.suffix if out else "", "jsonl")
+    kind = format_ or _format_of(out)
     # Renamed once complete, so that an incomplete file does not look like a complete one.
     part = out.with_name(out.name + ".part") if out else None
-    file = part.open("wb") if part else sys.stdout.buffer
+    file = _open(part, out) if part and out else sys.stdout.buffer
 
     async def work(database: Database) -> int:
         return await _export(database, run, project, _writer(kind, file, database.path))
@@ -76,7 +76,21 @@ def export(
         if as_json:
             print_json(file=str(out), runs=count, bytes=out.stat().st_size)
         else:
-            click.echo(f"{out}: {pluralize(count, 'run')}")
+            echo(f"{out}: {pluralize(count, 'run')}")
+
+
+def _format_of(out: Path | None) -> str:
+    suffix = out.suffix.lower() if out else ""
+    if suffix and suffix not in _FORMATS:
+        raise InvalidInputError("--out", f"must end in {', '.join(_FORMATS)}, got {out}")
+    return _FORMATS.get(suffix, "jsonl")
+
+
+def _open(part: Path, out: Path) -> IO[bytes]:
+    try:
+        return part.open("wb")
+    except OSError as error:
+        raise TrackAIError(f"cannot write {out}: {error.strerror}") from None
 
 
 def _writer(kind: str, file: IO[bytes], db_path: Path) -> Writer:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from trackai.cli.database import db_option, with_database
-from trackai.cli.output import json_option, print_json, print_table
+from trackai.cli.output import echo, json_option, print_json, print_table
 from trackai.errors import StoreError
 
 if TYPE_CHECKING:
@@ -54,6 +54,6 @@ def recover(ctx: click.Context, journals: tuple[Path, ...], db: str | None, as_j
             ],
         )  # fmt: skip
     else:
-        click.echo("No journals to recover.", err=True)
+        echo("No journals to recover.", err=True)
     if any(journal.damages for journal in recovered):
         ctx.exit(_DAMAGED)

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import click
 
 from trackai.cli.database import db_option, with_database
-from trackai.cli.output import json_option, pluralize, print_json, print_table
+from trackai.cli.output import echo, json_option, pluralize, print_json, print_table
 
 if TYPE_CHECKING:
+    from trackai.filters.tree import Field
     from trackai.store.engine.database import Database
     from trackai.structs.records import RunPage
     from trackai.values.types import State
@@ -53,16 +54,19 @@ def runs(
     API.
     """
     from trackai.filters.parser import parse_field, parse_fields, parse_filter
+    from trackai.filters.tree import field_text, fields_of
     from trackai.store.catalogue import projects, run_tables
 
     tree = None if condition is None else parse_filter(condition)
     sort_by = parse_field(sort, name="sort")
     fields = parse_fields(columns) if columns else {}
 
-    async def work(database: Database) -> RunPage:
+    async def work(database: Database) -> tuple[RunPage, list[Field]]:
         async with database.read() as conn:
+            used = [*(fields_of(tree) if tree else ()), sort_by, *fields.values()]
+            missing = await run_tables.missing_fields(conn, used)
             project_id = None if project is None else (await projects.find(conn, project)).id
-            return await run_tables.list_page(
+            page = await run_tables.list_page(
                 conn,
                 run_tables.RunFilter(
                     project_id=project_id, group=group, state=state, search=search, tree=tree
@@ -73,8 +77,11 @@ def runs(
                 limit=limit,
                 offset=offset,
             )
+            return page, missing
 
-    page = with_database(db, work)
+    page, missing = with_database(db, work)
+    for field in missing:
+        echo(f"warning: no run has {field_text(field)}", err=True)
     if as_json:
         print_json(runs=page.runs, total=page.total, has_more=page.has_more)
         return
@@ -88,4 +95,4 @@ def runs(
     )  # fmt: skip
     if page.has_more:
         shown = f"Showing {len(page.runs)} of {pluralize(page.total, 'run')}."
-        click.echo(f"{shown} Use --limit or --offset to see more.", err=True)
+        echo(f"{shown} Use --limit or --offset to see more.", err=True)

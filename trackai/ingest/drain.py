@@ -7,7 +7,6 @@ drain, or when the database has been replaced.
 
 from __future__ import annotations
 
-import logging
 import sqlite3
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Literal
@@ -18,6 +17,7 @@ from trackai.ingest.reader import Batch, Damage, JournalReader
 from trackai.store.catalogue import configs, files, journals, projects, runs, slugs, writers
 from trackai.store.catalogue.files import Blob, NewFile
 from trackai.store.points import metrics
+from trackai.values.logger import logger
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from trackai.store.engine.database import Database
     from trackai.values.types import State
 
-logger = logging.getLogger("trackai")
 
 # Errors that concern a statement or a value, not the database file.
 _VALUE_ERRORS = (

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
-from trackai.errors import NotFoundError
+from trackai.errors import InvalidInputError, ProjectNotFoundError
 from trackai.reading.local_source import LocalSource
 from trackai.reading.remote_source import RemoteSource
 from trackai.reading.stored_run import StoredRun, newest_first
 from trackai.settings import Settings
 from trackai.values.comparison import differing, side_by_side
+from trackai.values.text import escaped
 
 if TYPE_CHECKING:
     from trackai.reading.source import Source
@@ -20,8 +22,10 @@ if TYPE_CHECKING:
 _PAGE = 1000
 
 
-class _UnknownProjectError(NotFoundError, ValueError):
-    """The project does not exist. A ValueError too, as trackio raises one."""
+def _looks_like_server(source: str) -> bool:
+    """Whether a source is a host with a port, such as localhost:8000, or a URL of another kind."""
+    is_address = re.fullmatch(r"[\w.-]+:[0-9]{1,5}(/.*)?|\w+://.*", source) is not None
+    return is_address and not os.path.exists(source)  # noqa: PTH110
 
 
 class Runs(Sequence[StoredRun]):
@@ -47,7 +51,7 @@ class Runs(Sequence[StoredRun]):
         return len(self._runs())
 
     def __repr__(self) -> str:
-        return f"<Runs project={self._project} count={len(self)}>"
+        return escaped(f"<Runs project={self._project} count={len(self)}>")
 
 
 class Api:
@@ -73,6 +77,10 @@ class Api:
         self._source: Source
         if isinstance(source, str) and source.startswith(("http://", "https://")):
             self._source = RemoteSource(source, api_key)
+        elif isinstance(source, str) and _looks_like_server(source):
+            raise InvalidInputError(
+                "source", f"must start with http:// for a server, such as http://{source}"
+            )
         else:
             self._source = LocalSource(Settings.from_env(source).db_path, create=source is None)
 
@@ -106,7 +114,7 @@ class Api:
         if project is not None:
             matches = [p.id for p in projects.values() if project in (p.name, p.project_id)]
             if not matches:
-                raise _UnknownProjectError(f"project {project!r} not found")
+                raise ProjectNotFoundError(f"project {project!r} not found")
             project_id = matches[0]
 
         def load() -> list[StoredRun]:

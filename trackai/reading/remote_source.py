@@ -186,7 +186,9 @@ class RemoteSource:
             with error:
                 raise error_of(error.code, error.read()) from None
         except OSError as error:
-            raise TrackAIError(f"{self.url} does not answer ({error}): is it running?") from None
+            raise TrackAIError(
+                f"{self.url} does not answer ({reason_of(error)}): is it running?"
+            ) from None
 
 
 def _metric_path(run_id: int, path: str) -> str:
@@ -196,6 +198,12 @@ def _metric_path(run_id: int, path: str) -> str:
 def _quoted(text: str) -> str:
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
+
+
+def reason_of(error: OSError) -> str:
+    """The reason of a failed connection, without the number of the error and its class."""
+    reason = getattr(error, "reason", error)
+    return str(getattr(reason, "strerror", None) or reason or type(reason).__name__)
 
 
 def error_of(status: int, body: bytes) -> TrackAIError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import logging
 import os
 import shutil
 import tempfile
@@ -19,12 +18,12 @@ from trackai.sdk.artifacts import Artifact  # noqa: TC001 - for get_type_hints
 from trackai.sdk.run import Run
 from trackai.sdk.run_request import Resume, check_arguments
 from trackai.settings import Settings
+from trackai.values.logger import logger
 
 if TYPE_CHECKING:
     from trackai.sdk.run import EndState
     from trackai.sdk.summary import Summary
 
-logger = logging.getLogger("trackai")
 
 _lock = threading.RLock()
 _active: Run | None = None

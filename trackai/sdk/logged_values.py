@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -10,13 +9,13 @@ import msgspec
 
 from trackai.errors import InvalidInputError
 from trackai.sdk.builtin_values import SCALARS, type_name, unwrapped
+from trackai.values.logger import logger
 from trackai.values.text import checked_text
 from trackai.values.types import INT64, Value
 
 if TYPE_CHECKING:
     from trackai.sdk.media import Files
 
-logger = logging.getLogger("trackai")
 
 _LARGE = float(INT64)
 # Metrics that are nested deeper are taken for a mapping that contains itself.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -28,6 +27,7 @@ from trackai.sdk.run_request import RunRequest  # noqa: TC001 - for get_type_hin
 from trackai.sdk.steps import plain_step
 from trackai.sdk.summary import LastValues, Summary
 from trackai.settings import Settings  # noqa: TC001 - for get_type_hints
+from trackai.values.logger import logger
 from trackai.values.nesting import nested
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
     from trackai.values.types import Value
 
-logger = logging.getLogger("trackai")
 
 # The shortest interval of a monitor, in seconds.
 _SHORTEST_INTERVAL = 0.1

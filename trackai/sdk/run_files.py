@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import shutil
 import tempfile
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol
 
 from trackai.errors import InvalidInputError, NoActiveRunError
 from trackai.sdk import artifacts
+from trackai.values.logger import logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from trackai.sdk.artifacts import Artifact, NamedFile
     from trackai.sdk.media import Files, Media
     from trackai.values.types import FileKind
-
-logger = logging.getLogger("trackai")
 
 
 class AppendFile(Protocol):

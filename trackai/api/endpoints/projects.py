@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from trackai.api.requests import Limit, Name, Offset, database, parse_body, parse_query, path_id
+from trackai.api.requests import (
+    Identifier,
+    Limit,
+    Name,
+    Offset,
+    check_names,
+    database,
+    parse_body,
+    parse_query,
+    path_id,
+)
 from trackai.api.responses import JSONResponse, respond
 from trackai.errors import InvalidInputError
 from trackai.filters.parser import parse_field, parse_fields, parse_filter
@@ -38,7 +48,10 @@ class NewProject(msgspec.Struct):
     """A project to create; `project_id` is its slug."""
 
     name: Name
-    project_id: Name
+    project_id: Identifier
+
+    def __post_init__(self) -> None:
+        check_names(self, of=("name",), identifiers=("project_id",))
 
 
 class GroupQuery(msgspec.Struct):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,14 +19,13 @@ from trackai.api.responses import JSONResponse
 from trackai.api.sessions import SECONDS
 from trackai.errors import StoreError
 from trackai.store.catalogue import ended_sessions
+from trackai.values.logger import logger
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
     from trackai.api.sessions import BrowserSession, Sessions
     from trackai.store.engine.database import Database
-
-logger = logging.getLogger("trackai")
 
 
 class SignIn(msgspec.Struct):

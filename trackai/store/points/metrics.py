@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import operator
 import sqlite3
@@ -17,6 +16,7 @@ from trackai.store.points import arrivals, attempts, duplicates, reads, rollups,
 from trackai.store.points.figures import Figures, summarize
 from trackai.store.points.lineage import Segment
 from trackai.structs.points import Column
+from trackai.values.logger import logger
 from trackai.values.non_finite import python_value
 from trackai.values.types import INT64, Step, Value
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from trackai.store.points.series import Series
 
-logger = logging.getLogger("trackai")
 
 _ROWS_PER_STATEMENT = (1024, 64, 1)
 
