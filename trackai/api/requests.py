@@ -34,6 +34,8 @@ MAX_COMPARED = 1000
 
 Limit = Annotated[int, msgspec.Meta(ge=1, le=MAX_PAGE)]
 RowId = Annotated[int, msgspec.Meta(ge=1, le=MAX_ID)]
+# What SQLite stores as an integer.
+RowNumber = Annotated[int, msgspec.Meta(ge=-MAX_ID - 1, le=MAX_ID)]
 RowIds = Annotated[list[RowId], msgspec.Meta(min_length=1, max_length=10_000)]
 # Unknown ids are left out, so these may be any integers.
 ComparedIds = Annotated[list[int], msgspec.Meta(max_length=MAX_COMPARED)]

@@ -10,7 +10,7 @@ import click
 
 from trackai.cli.database import db_option, with_database
 from trackai.cli.output import echo, json_option, pluralize, print_json
-from trackai.errors import ConflictError, InvalidInputError, TrackAIError
+from trackai.errors import ConflictError, InvalidInputError, NotFoundError, TrackAIError
 
 if TYPE_CHECKING:
     from trackai.store.engine.database import Database
@@ -120,8 +120,17 @@ async def _export(
         else:
             project_id = None if project is None else (await projects.find(conn, project)).id
             ids = await runs.list_ids(conn, project_id)
+        exported = 0
         for run_id in ids:
-            async for item in dump.dump(conn, run_id):
-                writer.write(item)
+            try:
+                # One state of each run; all runs at once would keep the log from being emptied.
+                await conn.execute("BEGIN")
+                async for item in dump.dump(conn, run_id):
+                    writer.write(item)
+                exported += 1
+            except NotFoundError:
+                echo(f"warning: run {run_id} was deleted meanwhile, not exported", err=True)
+            finally:
+                await conn.rollback()
     writer.close()
-    return len(ids)
+    return exported

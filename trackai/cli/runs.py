@@ -32,6 +32,7 @@ if TYPE_CHECKING:
               help="Maximum number of runs.")  # fmt: skip
 @click.option("--offset", type=click.IntRange(0), default=0, show_default=True,
               help="Number of runs to skip.")  # fmt: skip
+@click.option("--cursor", help="Start after the previous page: the cursor that it printed.")
 @db_option
 @json_option
 def runs(
@@ -45,6 +46,7 @@ def runs(
     asc: bool,
     limit: int,
     offset: int,
+    cursor: str | None,
     db: str | None,
     as_json: bool,
 ) -> None:
@@ -62,7 +64,7 @@ def runs(
     fields = parse_fields(columns) if columns else {}
 
     async def work(database: Database) -> tuple[RunPage, list[Field]]:
-        async with database.read() as conn:
+        async with database.snapshot() as conn:
             used = [*(fields_of(tree) if tree else ()), sort_by, *fields.values()]
             missing = await run_tables.missing_fields(conn, used)
             project_id = None if project is None else (await projects.find(conn, project)).id
@@ -76,6 +78,7 @@ def runs(
                 columns=fields,
                 limit=limit,
                 offset=offset,
+                cursor=cursor,
             )
             return page, missing
 
@@ -83,7 +86,12 @@ def runs(
     for field in missing:
         echo(f"warning: no run has {field_text(field)}", err=True)
     if as_json:
-        print_json(runs=page.runs, total=page.total, has_more=page.has_more)
+        print_json(
+            runs=page.runs,
+            total=page.total,
+            has_more=page.has_more,
+            next_cursor=page.next_cursor,
+        )
         return
     print_table(
         ("id", "run", "group", "state", "created", "tags", *fields),
@@ -95,4 +103,7 @@ def runs(
     )  # fmt: skip
     if page.has_more:
         shown = f"Showing {len(page.runs)} of {pluralize(page.total, 'run')}."
-        echo(f"{shown} Use --limit or --offset to see more.", err=True)
+        echo(
+            f"{shown} Use --limit to see more, or --cursor {page.next_cursor} for the next page.",
+            err=True,
+        )

@@ -17,6 +17,7 @@ from trackai.values.text import escaped
 
 if TYPE_CHECKING:
     from trackai.reading.source import Source
+    from trackai.structs.records import Run as RunRecord
 
 # Runs a request.
 _PAGE = 1000
@@ -109,26 +110,34 @@ class Api:
             InvalidInputError: the filter or the field is invalid; raised when the runs are first
                 used.
         """
-        projects = {stored.id: stored for stored in self._source.projects()}
         project_id = None
         if project is not None:
-            matches = [p.id for p in projects.values() if project in (p.name, p.project_id)]
+            matches = [p.id for p in self._source.projects() if project in (p.name, p.project_id)]
             if not matches:
                 raise ProjectNotFoundError(f"project {project!r} not found")
             project_id = matches[0]
 
         def load() -> list[StoredRun]:
-            runs: list[StoredRun] = []
+            # By id: a run whose sort field changes may move from one page to another.
+            records: dict[int, RunRecord] = {}
+            cursor: str | None = None
             while True:
                 page = self._source.runs(
                     project_id, filter=filter, sort=sort, ascending=ascending,
-                    limit=_PAGE, offset=len(runs),
+                    limit=_PAGE, cursor=cursor,
                 )  # fmt: skip
-                runs += [
-                    StoredRun(self._source, run, projects[run.project_id].name) for run in page.runs
-                ]
-                if not page.has_more:
-                    return runs
+                for run in page.runs:
+                    records.setdefault(run.id, run)
+                cursor = page.next_cursor
+                if cursor is None:
+                    break
+            # Afterwards, so that the projects of all runs are known that still exist.
+            names = {stored.id: stored.name for stored in self._source.projects()}
+            return [
+                StoredRun(self._source, record, names[record.project_id])
+                for record in records.values()
+                if record.project_id in names
+            ]
 
         return Runs(load, project)
 

@@ -38,9 +38,12 @@ class Source(Protocol):
         sort: str,
         ascending: bool,
         limit: int,
-        offset: int,
+        cursor: str | None = None,
     ) -> RunPage:
         """List a page of the runs of a project, or of all projects, that match a filter.
+
+        Args:
+            cursor: the `next_cursor` of the previous page.
 
         Raises:
             InvalidInputError: the filter or the field to sort by is invalid.

@@ -196,4 +196,5 @@ export interface FileRecord {
 export interface PointPage {
   data: { step: number | null; timestamp: string | null; value: Value }[];
   has_more: boolean;
+  next_cursor?: string;
 }
