@@ -36,7 +36,7 @@ from trackai.settings import Settings
 from trackai.store.catalogue import ended_sessions
 from trackai.store.engine.database import Database
 from trackai.store.points import rollups
-from trackai.store.upkeep import garbage
+from trackai.store.upkeep import garbage, reserve
 from trackai.values.logger import logger
 
 if TYPE_CHECKING:
@@ -130,6 +130,7 @@ async def _maintain(db: Database, sessions: Sessions | None) -> None:
     while True:
         try:
             await _end_sessions(db, sessions)
+            await anyio.to_thread.run_sync(reserve.keep, db.spool)
             await recover(db)
             if not db.collecting.locked():  # a deletion may be collecting, and take long
                 await garbage.collect(db)
