@@ -11,8 +11,9 @@ import anyio
 import pytest
 
 import trackai
+from trackai import guard
 from trackai.api import followers as followers_module
-from trackai.api.followers import MAX_FOLLOWERS, Followers, TooManyFollowersError
+from trackai.api.followers import MAX_FOLLOWERS, Follower, Followers, TooManyFollowersError
 from trackai.errors import NotFoundError
 from trackai.store.catalogue import projects, runs, writers
 from trackai.store.points import metrics
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from tests.conftest import Server
-    from trackai.api.followers import Follower
     from trackai.store.engine.database import Database
 
 
@@ -164,6 +164,34 @@ async def test_the_end_of_a_run_or_session_ends_the_events(db: Database) -> None
         assert _parse(await anext(stream)) == [("state", {"state": "deleted"})]
         with pytest.raises(StopAsyncIteration):
             await anext(stream)
+
+
+async def test_a_run_that_cannot_be_read_ends_only_its_own_events(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guard, "reraise", False)
+    run_id = await _create_run(db)
+    all_followers = Followers(db)
+    fine = await all_followers.add(run_id, None)
+    broken = Follower(followers_module._Feed(db, anyio.Semaphore(1), fine.feed.run, 0), 0, bool)
+    broken.feed.followers.add(broken)
+
+    async def fail() -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(broken.feed, "poll", fail)
+    all_followers._feeds = {run_id: fine.feed, run_id + 1: broken.feed}
+    stream = fine.events()
+    await anext(stream)
+    over = False
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(all_followers.send_changes, lambda: over)
+        await _log(db, run_id, range(10))
+        assert await _steps(stream, 10) == list(range(10))
+        with anyio.fail_after(20):
+            while broken.feed.followers:
+                await anyio.sleep(0.01)
+        over = True
 
 
 async def test_there_is_a_largest_number_of_followers(

@@ -79,6 +79,7 @@ def test_no_command_prints_control_characters(
             (("sql", f'SELECT "{NASTY}" FROM nothing'), 2),
             (("export", "1", "--out", tmp_path / f"{is_terminal}{NASTY}.csv"), 0),
             (("backup", tmp_path / f"{is_terminal}{NASTY}.db"), 0),
+            *([(("export", "1", "--format", "csv"), 0), (("export", "1"), 0)] * is_terminal),
             (("backup", tmp_path / f"missing{NASTY}" / "x.db"), 1),
             (("doctor",), None),
             (("config", "--db", tmp_path / NASTY), 0),

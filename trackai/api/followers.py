@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,6 +16,7 @@ import anyio
 import msgspec
 
 from trackai.errors import NotFoundError, StoreError, TrackAIError
+from trackai.guard import guarded
 from trackai.store.catalogue import runs
 from trackai.store.points import arrivals
 from trackai.values.non_finite import json_value
@@ -234,6 +236,17 @@ class Followers:
         self._count -= 1
         follower.feed.followers.discard(follower)
 
+    @staticmethod
+    async def _poll(feed: _Feed) -> None:
+        """Poll a feed; if that fails, its followers are gone, and those of others are not."""
+        is_read = False
+        with suppress(TrackAIError), guarded("following a run", but=TrackAIError):
+            await feed.poll()
+            is_read = True
+        if not is_read:
+            feed.close()
+            feed.followers.clear()
+
     async def send_changes(self, is_over: Callable[[], bool]) -> None:
         """Read and send the changes of all followed runs until `is_over`.
 
@@ -243,11 +256,8 @@ class Followers:
         while not is_over():
             began = time.monotonic()
             for run_id, feed in list(self._feeds.items()):
-                try:
-                    if feed.followers:
-                        await feed.poll()
-                except (NotFoundError, StoreError):
-                    feed.followers.clear()  # they have been closed
+                if feed.followers:
+                    await self._poll(feed)
                 if not feed.followers:
                     self._feeds.pop(run_id, None)
             await anyio.sleep(max(_POLL_SECONDS, time.monotonic() - began))

@@ -76,6 +76,7 @@ class KeyAttempts:
             raise TooManyAttemptsError
         # Reserved before waiting, so that parallel attempts wait one after the other.
         attempts.free_at = max(attempts.free_at, time.monotonic()) + INTERVAL
+        self._addresses.move_to_end(address)  # the one to forget last
         if wait > 0:
             await anyio.sleep(wait)
         if is_right(secret):

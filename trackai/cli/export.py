@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Protocol
+from typing import IO, TYPE_CHECKING, Protocol, cast
 
 import click
 
 from trackai.cli.database import db_option, with_database
-from trackai.cli.output import echo, json_option, pluralize, print_json
+from trackai.cli.output import TerminalFile, echo, json_option, pluralize, print_json
 from trackai.errors import ConflictError, InvalidInputError, NotFoundError, TrackAIError
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def export(
     kind = format_ or _format_of(out)
     # Renamed once complete, so that an incomplete file does not look like a complete one.
     part = out.with_name(out.name + ".part") if out else None
-    file = _open(part, out) if part and out else sys.stdout.buffer
+    file = _open(part, out) if part and out else _stdout(kind)
 
     async def work(database: Database) -> int:
         return await _export(database, run, project, _writer(kind, file, database.path))
@@ -84,6 +84,14 @@ def _format_of(out: Path | None) -> str:
     if suffix and suffix not in _FORMATS:
         raise InvalidInputError("--out", f"must end in {', '.join(_FORMATS)}, got {out}")
     return _FORMATS.get(suffix, "jsonl")
+
+
+def _stdout(kind: str) -> IO[bytes]:
+    if not sys.stdout.isatty():
+        return sys.stdout.buffer
+    if kind == "parquet":
+        raise click.UsageError("Parquet is not shown on a terminal: pass --out")
+    return cast("IO[bytes]", TerminalFile())
 
 
 def _open(part: Path, out: Path) -> IO[bytes]:

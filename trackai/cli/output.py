@@ -6,6 +6,8 @@ the meaning of a field makes a new version.
 
 from __future__ import annotations
 
+import codecs
+import io
 import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -48,6 +50,21 @@ def echo(text: object = "", *, err: bool = False, nl: bool = True, **style: Any)
         style: arguments of `click.style`.
     """
     click.secho(escaped(str(text)), err=err, nl=nl, **style)
+
+
+class TerminalFile(io.BufferedIOBase):
+    """A binary file that shows lines of UTF-8 text on the terminal, escaped."""
+
+    def __init__(self) -> None:
+        self._decode = codecs.getincrementaldecoder("utf-8")("backslashreplace").decode
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any, /) -> int:
+        lines = self._decode(bytes(data)).replace("\r\n", "\n").split("\n")
+        click.echo("\n".join(map(escaped, lines)), nl=False)
+        return memoryview(data).nbytes
 
 
 def echo_lines(text: str) -> None:
