@@ -40,6 +40,7 @@ export interface RunList {
   runs: Run[];
   total: number;
   has_more: boolean;
+  next_cursor?: string | null;
 }
 
 export interface RunGroup {
