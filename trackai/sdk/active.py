@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import logging
 import os
 import shutil
 import tempfile
@@ -18,6 +17,7 @@ from trackai.sdk.artifacts import Artifact  # noqa: TC001 - for get_type_hints
 from trackai.sdk.run import Run
 from trackai.sdk.run_request import Reinit, Resume, check_arguments, checked_reinit
 from trackai.settings import Settings
+from trackai.values.logger import logger
 
 if TYPE_CHECKING:
     import threading
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from trackai.sdk.run import EndState
     from trackai.sdk.summary import Summary
 
-logger = logging.getLogger("trackai")
 
 # A copy of `active_runs.only` for log(), which runs in every step.
 _only: Run | None = None

@@ -5,13 +5,11 @@ What a script would miss is named in one warning, the first time.
 
 from __future__ import annotations
 
-import logging
 from types import SimpleNamespace
 from typing import Any
 
 from trackai.sdk.artifacts import Artifact
-
-logger = logging.getLogger("trackai")
+from trackai.values.logger import logger
 
 _warned: set[str] = set()
 

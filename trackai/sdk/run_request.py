@@ -11,7 +11,7 @@ import msgspec
 from trackai.errors import InvalidInputError
 from trackai.sdk.builtin_values import type_name
 from trackai.sdk.interactive import in_notebook
-from trackai.sdk.labels import check_name, check_notes, checked_tags
+from trackai.sdk.labels import check_identifier, check_name, check_notes, checked_tags
 from trackai.sdk.structured_values import attributes
 
 if TYPE_CHECKING:
@@ -76,7 +76,15 @@ class InitArguments(msgspec.Struct, kw_only=True, frozen=True):
     strict: bool | None
 
     def request(self, settings: Settings) -> RunRequest:
-        """Fill in what the environment says."""
+        """Fill in what the environment says.
+
+        Raises:
+            InvalidInputError: a variable has a text that is not allowed.
+        """
+        if self.project is None:
+            check_name("TRACKAI_PROJECT or WANDB_PROJECT", settings.project)
+        if self.id is None and settings.run_id is not None:
+            check_identifier("TRACKAI_RUN_ID", settings.run_id)
         resume = self.resume
         if self.id is None and settings.run_id and resume == "never":
             # TRACKAI_RUN_ID is set for several processes: all but the first find the run there.
@@ -118,9 +126,12 @@ def check_arguments(
     """
     # As in wandb, an empty str means None.
     name, group, id = (None if text == "" else text for text in (name, group, id))  # noqa: A001
-    for field, text in (("project", project), ("name", name), ("group", group), ("id", id)):
+    for field, text in (("project", project), ("name", name)):
         if text is not None:
             check_name(field, text)
+    for field, text in (("group", group), ("id", id)):
+        if text is not None:
+            check_identifier(field, text)
     if notes is not None:
         check_notes(notes)
     tags = checked_tags(tags or ())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import operator
 import sqlite3
@@ -24,6 +23,7 @@ from trackai.store.points import (
 )
 from trackai.store.points.figures import Figures, summarize
 from trackai.structs.points import Column
+from trackai.values.logger import logger
 from trackai.values.types import INT64, Step, Value
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from trackai.store.points.large_values import LargeValue
     from trackai.store.points.series import Series
 
-logger = logging.getLogger("trackai")
 
 _ROWS_PER_STATEMENT = (1024, 64, 1)
 
