@@ -32,7 +32,8 @@ SECTIONS = {
     "Media": ("Image", "Audio", "Video", "Html", "Markdown", "Table", "Histogram"),
     "Reading": ("Api", "show"),
     "Errors": (
-        "TrackAIError", "NoActiveRunError", "InvalidInputError", "NotFoundError", "ConflictError",
+        "TrackAIError", "NoActiveRunError", "InvalidInputError", "NotFoundError",
+        "ProjectNotFoundError", "ConflictError",
         "MissingExtraError", "OverloadedError", "StoreError", "StoreUnreachableError",
         "ForeignDatabaseError", "NewerSchemaError", "StoreBusyError", "StoreDamagedError",
     ),

@@ -4,6 +4,7 @@
     ├── NoActiveRunError        (also a RuntimeError)
     ├── InvalidInputError       (also a ValueError; names the field)
     ├── NotFoundError           (also a LookupError)
+    │   └── ProjectNotFoundError (also a ValueError)
     ├── ConflictError
     ├── MissingExtraError       (also an ImportError)
     ├── OverloadedError
@@ -56,6 +57,10 @@ class InvalidInputError(TrackAIError, ValueError):
 
 class NotFoundError(TrackAIError, LookupError):
     """A project, run, metric or file does not exist."""
+
+
+class ProjectNotFoundError(NotFoundError, ValueError):
+    """The project of `Api.runs` does not exist. A ValueError too, as trackio raises one."""
 
 
 class ConflictError(TrackAIError):

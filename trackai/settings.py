@@ -81,7 +81,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         if not path:
             path, source = "~/.trackai/trackai.db", "default"
         return cls(
-            db_path=_absolute(path),
+            db_path=_absolute(path, "db_path" if source == "argument" else source),
             db_path_source=source,
             host=env.get("TRACKAI_HOST") or "127.0.0.1",
             port=_port(env.get("TRACKAI_PORT") or "8000"),
@@ -157,7 +157,7 @@ def has_screen() -> bool:
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
-def _absolute(path: str | os.PathLike[str]) -> Path:
+def _absolute(path: str | os.PathLike[str], field: str) -> Path:
     # Path.resolve() would follow a link to the database file, and processes that use different
     # links would then look for journals in different folders.
     try:
@@ -172,7 +172,7 @@ def _absolute(path: str | os.PathLike[str]) -> Path:
             "TRACKAI_DB_PATH", f"must be absolute, as the working directory is gone, got {path}"
         ) from None
     if not absolute.name:
-        raise InvalidInputError("TRACKAI_DB_PATH", f"must be a file, got {absolute}")
+        raise InvalidInputError(field, f"must be a file, got {absolute}")
     return absolute
 
 

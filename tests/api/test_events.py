@@ -106,6 +106,47 @@ def test_a_resume_resets_the_reader(server: Server) -> None:
     stream.close()
 
 
+async def test_a_backup_in_place_of_the_database_resets_the_reader(
+    db_path: Path, tmp_path: Path, server: Server
+) -> None:
+    with trackai.init(project="p", id="r") as run:
+        run.log({"loss": 1.0}, step=0)
+    metric = _metric(run)
+    copy = tmp_path / "copy.db"
+    subprocess.run(
+        [sys.executable, "-m", "trackai.cli", "backup", str(copy), "--db", str(db_path)], check=True
+    )
+    before = server.get(metric + "?points=100")["cursor"]
+    _post(server, metric, [1.0, 2.0, 3.0])
+    after = server.get(metric + "?points=100")["cursor"]
+    copy.replace(db_path)
+    # What the backup has is common to both databases; what came later is not.
+    assert server.get(f"{metric}?since={before}") == {"data": [], "cursor": before, "reset": False}
+    assert server.get(f"{metric}?since={after}")["reset"]
+    for step in range(1, 8):
+        _post(server, metric, [float(step)])  # more batches than the old database had
+        news = server.get(f"{metric}?since={after}")
+        assert (news["reset"], news["data"]) == (True, [])
+    news = server.get(f"{metric}?since={before}")
+    assert [point["step"] for point in news["data"]] == [1, 2, 3, 4, 5, 6, 7]
+    stream = _Stream(f"{server.url}/api/runs/{run.id}/events?since={after}")
+    assert stream.next()["event"] == "reset"
+    stream.close()
+
+
+def test_cursors_of_empty_databases_differ(server: Server, db_path: Path) -> None:
+    cursors = set()
+    for _ in range(3):
+        db_path.unlink()
+        server.request("POST", "/api/projects", {"name": "p", "project_id": "p"})
+        server.request("POST", "/api/runs", {"project_id": 1, "run_id": "r"})
+        news = server.get("/api/metrics/runs/1/metric/loss?since=0")
+        assert news["reset"]
+        cursors.add(news["cursor"])
+        assert max(cursors) < 2**53  # exact in JavaScript
+    assert len(cursors) == 3
+
+
 class _Stream:
     def __init__(self, url: str, last_id: str | None = None) -> None:
         headers = {} if last_id is None else {"Last-Event-ID": last_id}

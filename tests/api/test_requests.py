@@ -7,12 +7,14 @@ import itertools
 import json
 import re
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import pytest
 from starlette.routing import Route
 
 from trackai.api.main import app
 from trackai.api.requests import MAX_BODY
+from trackai.api.routes import OPERATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,8 +37,20 @@ def filled(path: str, value: str) -> str:
     return PARAMETER.sub(value, path)
 
 
+def query_of(method: str, path: str) -> str:
+    """The parameters of `QUERY` that a route has."""
+    names = {
+        name
+        for operation in OPERATIONS
+        if (operation.method, operation.path) == (method.replace("HEAD", "GET"), path.rstrip("/"))
+        and operation.query is not None
+        for name in operation.query.__struct_fields__
+    }
+    return "?" + urlencode({name: value for name, value in QUERY.items() if name in names})
+
+
 # Parameters that some routes with an id require.
-QUERY = "?metric=x&kind=min&by=state"
+QUERY = {"metric": "x", "kind": "min", "by": "state"}
 BODY = b'{"state": "failed", "tags": ["t"]}'
 # For routes that refuse unknown fields.
 BODIES = {
@@ -81,9 +95,52 @@ def test_ids_that_are_not_integers_are_named(server: Server) -> None:
         [name] = [name for name in PARAMETER.findall(path) if name.endswith("_id")]
         for text in ("abc", "1.0", "1e0", "1_0", "0x1", "--1", "%D9%A1", "1%00", "%201", "%FF"):
             data = None if method in ("GET", "HEAD") else BODIES.get(path.rstrip("/"), BODY)
-            answer = server.request(method, filled(path, text) + QUERY, data=data)
+            answer = server.request(method, filled(path, text) + query_of(method, path), data=data)
             assert is_refused(answer, 422), (method, path, text, answer)
             assert answer.json is None or answer.json["detail"].startswith(f"{name}: ")
+
+
+@pytest.mark.usefixtures("state")
+def test_unknown_query_parameters_are_named(server: Server) -> None:
+    for operation in OPERATIONS:
+        if operation.query is None or operation.method == "PATCH":
+            continue
+        path = filled(operation.path, "1")
+        answer = server.request(operation.method, path + "?nonsense=1")
+        assert is_refused(answer, 422), (path, answer)
+        assert "nonsense: unknown query parameter; known are " in answer.json["detail"]
+    for path, parameter, close in (
+        ("/api/runs", "filters", "filter"),
+        ("/api/runs", "offsett", "offset"),
+        ("/api/runs", "sort", "sort_by"),
+        ("/api/projects", "Limit", "limit"),
+        ("/api/metrics/runs/1/metric/x", "point", "points"),
+        ("/api/metrics/runs/1/metric/x", "step_minimum", "step_min"),
+    ):
+        answer = server.request("GET", f"{path}?{parameter}=1")
+        detail = f"{parameter}: unknown query parameter; did you mean {close}?"
+        assert (answer.status, answer.json) == (422, {"detail": detail})
+
+
+@pytest.mark.usefixtures("state")
+def test_errors_are_in_plain_words(server: Server) -> None:
+    for method, path, body, detail in (
+        ("GET", "/api/runs?limit=x", None, "limit: must be an integer, got a string"),
+        ("GET", "/api/runs?limit=0", None, "limit: must be an integer >= 1"),
+        ("POST", "/api/projects", {"name": 5, "project_id": "x"},
+         "name: must be a string, got an integer"),
+        ("POST", "/api/projects", {"name": "x"}, "project_id: missing"),
+        ("POST", "/api/runs/1/tags", {"tags": "x"}, "tags: must be a list, got a string"),
+        ("POST", "/api/runs/1/tags", {"tags": ["x"] * 101}, "tags: must have at most 100 items"),
+        ("PATCH", "/api/runs/1", {"nope": 1}, "nope: unknown field"),
+        ("PATCH", "/api/runs/1/state", {"state": "x"}, "state: invalid value 'x'"),
+        ("POST", "/api/metrics/runs/1", {"rows": [{"values": {"a\0": 1}}]},
+         "rows[0].values: must not contain the character U+0000"),
+        ("POST", "/api/metrics/runs/1", {"rows": [{"values": {"": 1}}]},
+         "rows[0].values: must not be empty"),
+    ):  # fmt: skip
+        answer = server.request(method, path, body)
+        assert (answer.status, answer.json) == (422, {"detail": detail})
 
 
 @pytest.mark.usefixtures("state")
@@ -94,7 +151,7 @@ def test_unknown_ids_are_not_found(server: Server) -> None:
         for text in ("0", "-1", "999", "9223372036854775807", "9223372036854775808",
                      "-9223372036854775809", "9" * 30, "9" * 3000):  # fmt: skip
             data = None if method in ("GET", "HEAD") else BODIES.get(path.rstrip("/"), BODY)
-            answer = server.request(method, filled(path, text) + QUERY, data=data)
+            answer = server.request(method, filled(path, text) + query_of(method, path), data=data)
             assert is_refused(answer, 404), (method, path, text[:40], answer)
 
 

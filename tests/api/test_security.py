@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import urllib.request
 from typing import TYPE_CHECKING
 
 import pytest
 from starlette.routing import Route
 
-from tests.conftest import KEY
+from tests.conftest import KEY, serving
 from trackai.api.main import app
 from trackai.api.security import SecurityMiddleware
 from trackai.errors import InvalidInputError
@@ -130,6 +131,28 @@ def test_a_browser_signs_in_and_out(guarded: Server) -> None:
     out = guarded.request("DELETE", "/api/session", headers=page)
     assert out.status == 200
     assert "max-age=0" in out.headers["set-cookie"].lower()
+    assert guarded.request("GET", "/api/runs", headers=own).status == 401
+
+
+def test_signing_out_ends_the_session_for_good(db_path: Path) -> None:
+    options = ("--host", "0.0.0.0")
+    with serving(db_path, *options, TRACKAI_API_KEY=KEY) as server:
+        first, second = ({"Cookie": sign_in(server, KEY)[1].partition(";")[0]} for _ in range(2))
+        for path, body in (
+            ("/api/projects", {"name": "p", "project_id": "p"}),
+            ("/api/runs", {"project_id": 1, "run_id": "r"}),
+        ):
+            assert server.request("POST", path, body, headers=first).status == 200
+        request = urllib.request.Request(f"{server.url}/api/runs/1/events", headers=first)
+        with urllib.request.urlopen(request, timeout=20) as events:
+            assert events.readline().startswith(b"id:")
+            assert server.request("DELETE", "/api/session", headers=first).status == 200
+            events.read()  # what the session follows ends, too
+        assert server.request("GET", "/api/runs", headers=first).status == 401
+        assert server.request("GET", "/api/runs", headers=second).status == 200
+    with serving(db_path, *options, TRACKAI_API_KEY=KEY) as server:
+        assert server.request("GET", "/api/runs", headers=first).status == 401
+        assert server.request("GET", "/api/runs", headers=second).status == 200
 
 
 def test_invalid_session_cookies_are_refused(guarded: Server) -> None:

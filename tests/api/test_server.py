@@ -238,4 +238,5 @@ def test_an_unwritable_path_is_a_one_line_error(tmp_path: Path) -> None:
     answer = serve("--port", "0", "--db", str(tmp_path / "file" / "trackai.db"))
     assert answer.returncode == 1
     assert answer.stderr.count("\n") == 1
-    assert "TRACKAI_DB_PATH" in answer.stderr
+    assert "pass --db with a file in a folder that you can write to" in answer.stderr
+    assert "TRACKAI_DB_PATH" not in answer.stderr

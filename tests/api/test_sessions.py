@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trackai.api import sessions
-from trackai.api.sessions import Sessions
+from trackai.api.sessions import BrowserSession, Sessions
 
 if TYPE_CHECKING:
     import pytest
@@ -17,26 +17,39 @@ def test_a_session_is_valid_for_servers_with_the_same_key_until_it_expires(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     value = Sessions(KEY).create()
-    assert Sessions(KEY).is_valid(value)
-    assert not Sessions(KEY + "x").is_valid(value)
+    assert Sessions(KEY).find(value)
+    assert not Sessions(KEY + "x").find(value)
     monkeypatch.setattr(sessions, "SECONDS", -1)
-    assert not Sessions(KEY).is_valid(Sessions(KEY).create())
+    assert not Sessions(KEY).find(Sessions(KEY).create())
+
+
+def test_an_ended_session_is_invalid_until_it_is_forgotten() -> None:
+    own = Sessions(KEY)
+    values = [own.create() for _ in range(2)]
+    assert len(set(values)) == 2
+    first = own.find(values[0])
+    assert first is not None
+    own.end(first)
+    assert own.find(values[0]) is None
+    assert own.find(values[1]) is not None
+    own.end(*(BrowserSession(str(number), 1) for number in range(100)))
+    assert own._ended == {first.id: first.expires}  # expired sessions need not be remembered
 
 
 def test_servers_with_different_keys_have_different_cookies() -> None:
     assert Sessions(KEY).cookie != Sessions(KEY + "x").cookie
     # The name is also signed with the key; it must not be a valid session.
-    assert not Sessions(KEY).is_valid(f"name.{Sessions(KEY)._signature('name')}")
+    assert not Sessions(KEY).find(f"name.{Sessions(KEY)._signature('name')}")
 
 
 def test_a_code_works_once_until_it_expires(monkeypatch: pytest.MonkeyPatch) -> None:
     own = Sessions(KEY)
     first, second, late = own.create_code(), own.create_code(), own.create_code()
     assert len({first, second, late}) == 3
-    assert own.check(second)
-    assert not own.check(second)
-    assert own.check(first)
+    assert own.check(second.encode())
+    assert not own.check(second.encode())
+    assert own.check(first.encode())
     monkeypatch.setattr(sessions, "_CODE_SECONDS", -1.0)
-    assert own.check(late)
-    assert not own.check(own.create_code())
-    assert own.check(KEY)
+    assert own.check(late.encode())
+    assert not own.check(own.create_code().encode())
+    assert own.check(KEY.encode())

@@ -31,7 +31,9 @@ def test_rename_and_move(trackai: Trackai) -> None:
 
 def test_invalid_values_are_refused(trackai: Trackai) -> None:
     for command in (("rename", "1", ""), ("move", "1", ""), ("tag", "1", "a", "")):
-        assert "length >= 1" in trackai(*command, code=2).err
+        assert "must not be empty" in trackai(*command, code=2).err
+    for command in (("tag", "1", "\x1b[2J"), ("tag", "1", "a\nb"), ("tag", "1", "\u202e")):
+        assert "tags: must not contain control characters" in trackai(*command, code=2).err
     assert [run["tags"] for run in trackai("runs", "--json").json["runs"]] == [[], [], []]
 
 

@@ -160,3 +160,31 @@ def test_sparkline() -> None:
 def test_escape_sequences_in_names_are_removed(trackai: Trackai) -> None:
     sdk.init(project="p\x1b[31m", name="evil\x1b]0;x\x07").finish()
     assert "\x1b" not in trackai("projects").out + trackai("show", "latest").out
+
+
+def test_pages_of_runs_by_cursor(trackai: Trackai) -> None:
+    first = trackai("runs", "--limit", "2", "--json").json
+    assert (first["has_more"], len(first["runs"])) == (True, 2)
+    with sdk.init(project="Proj", name="new"):
+        pass  # a page by offset would repeat a run
+    last = trackai("runs", "--limit", "2", "--cursor", first["next_cursor"], "--json").json
+    assert [run["id"] for run in (*first["runs"], *last["runs"])] == [3, 2, 1]
+    assert last["next_cursor"] is None
+    message = trackai("runs", "--limit", "2").err
+    assert "--cursor" in message
+    assert "cursor: invalid" in trackai("runs", "--cursor", "x", code=2).err
+
+
+def test_an_export_goes_on_when_a_run_is_deleted_meanwhile(
+    trackai: Trackai, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from trackai.store.catalogue import runs
+
+    async def with_deleted(*arguments: object) -> list[int]:
+        return [1, 999, 3]
+
+    monkeypatch.setattr(runs, "list_ids", with_deleted)
+    out = tmp_path / "x.csv"
+    output = trackai("export", "--all", "-o", out)
+    assert output.err == "warning: run 999 was deleted meanwhile, not exported\n"
+    assert output.out == f"{out}: 2 runs\n"

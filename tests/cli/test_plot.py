@@ -126,7 +126,7 @@ def test_smoothing(trackai: Trackai) -> None:
 
 def test_missing_runs_and_metrics(trackai: Trackai) -> None:
     answer = trackai("plot", "only/up", "up", "down", code=1)  # text
-    assert "no finite number" in answer.err
+    assert "cannot plot metric 'only/up' of run 1: it has text, not numbers" in answer.err
     assert "no metric 'only/up'" in answer.err
     assert "no metric 'nope'" in trackai("plot", "nope", "up", "down", code=3).err
     assert "no metric that matches 'no*'" in trackai("plot", "no*", code=3).err

@@ -477,3 +477,29 @@ def test_a_restart_within_a_file(tmp_path: Path, trackai: Trackai, ask: Ask) -> 
     curve = [("a", step, 1.0) for step in range(4)] + [("a", 4, 2.0), ("a", 5, 2.0)]
     assert ask("SELECT metric, step, value FROM points ORDER BY metric, step") == curve
     assert ask("SELECT count(*), max(attempt) FROM logged_points") == [(13, 2)]
+
+
+def test_a_long_series_is_purged(tmp_path: Path, trackai: Trackai, ask: Ask) -> None:
+    """Its figures and charts are those of the points that are left."""
+    script = """
+        import sys
+        from tensorboardX import SummaryWriter
+
+        for purge_step, steps, suffix in ((None, range(6000), ".1"), (3000, [3000], ".2")):
+            writer = SummaryWriter(sys.argv[1], purge_step=purge_step, filename_suffix=suffix)
+            for step in steps:
+                writer.add_scalar("loss", step, step)
+                if purge_step is None:
+                    writer.add_scalar("only_before", step, step)
+            writer.close()
+    """
+    write(script, tmp_path / "logs")
+    trackai("import", "tensorboard", tmp_path / "logs")
+    query = "SELECT path, points, min_value, max_value, sum, last_step, last_value FROM series"
+    assert sorted(ask(query)) == [
+        ("loss", 3001, 0, 3000, sum(range(3001)), 3000, 3000),
+        ("only_before", 3000, 0, 2999, sum(range(3000)), 2999, 2999),
+    ]
+    assert ask("SELECT COUNT(*), max(value) FROM points WHERE metric = 'only_before'") == [
+        (3000, 2999)
+    ]

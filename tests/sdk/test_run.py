@@ -520,3 +520,36 @@ def test_a_run_is_finished_with_an_exit_code_or_a_state(
         run.finish("oops")  # type: ignore[arg-type]
     run.finish(end)
     assert trackai.Api().run("latest").state == state
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ({"id": "a\nb"}, "id: must not contain control characters, got U+000A"),
+        ({"group": "\x1b[2J"}, "group: must not contain control characters, got U+001B"),
+        ({"tags": ["ok", "\u202e"]}, "tags: must not contain control characters, got U+202E"),
+        ({"tags": ["x" * 257]}, "tags: must have at most 256 characters, got 257"),
+        ({"name": "a\0"}, "name: must not contain the character U+0000"),
+        ({"name": "x" * 5000}, "name: must have at most 512 characters, got 5000"),
+        ({"project": " "}, "project: must not be empty"),
+        ({"notes": "a\0"}, "notes: must not contain the character U+0000"),
+    ],
+)
+def test_names_are_checked_before_a_run_starts(
+    db_path: Path, arguments: dict[str, Any], problem: str
+) -> None:
+    with pytest.raises(trackai.InvalidInputError) as raised:
+        trackai.init(**{"project": "p", **arguments})
+    assert str(raised.value) == problem
+    assert not db_path.exists()
+
+
+def test_ids_and_projects_of_the_environment_are_checked(
+    db_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRACKAI_RUN_ID", "a\x1bb")
+    with pytest.raises(trackai.InvalidInputError, match="TRACKAI_RUN_ID: must not contain"):
+        trackai.init(project="p")
+    monkeypatch.setenv("TRACKAI_PROJECT", "x" * 600)
+    with pytest.raises(trackai.InvalidInputError, match="TRACKAI_PROJECT"):
+        trackai.init(id="r")

@@ -22,6 +22,7 @@ from trackai.store.points import (
     lineage,
     metrics,
     reads,
+    recounts,
     rollups,
     series,
 )
@@ -211,7 +212,7 @@ class Family:
                         f"DELETE FROM {table} WHERE series_id = ? AND timestamp % 3 = 0",
                         (metric.id,),
                     )
-                await metrics.recount(conn, metric)
+                await recounts.recount(conn, metric)
             await rollups.start_over(conn, self.ids["root"])
 
     async def segments(self, conn: Connection, name: str) -> list[Segment] | None:

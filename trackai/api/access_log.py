@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from trackai.values.text import escaped, escaped_json
+
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -78,7 +80,7 @@ class AccessLogMiddleware:
                     bytes=size,
                     seconds=round(seconds, 6),
                 )
-                logger.info("%s", record.path, extra={"access": record})
+                logger.info("%s", escaped(record.path), extra={"access": record})
 
 
 class TextFormatter(logging.Formatter):
@@ -99,7 +101,8 @@ class JSONFormatter(logging.Formatter):
     """The fields of `AccessRecord`, one JSON object per line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return msgspec.json.encode(record.access).decode()  # type: ignore[attr-defined]
+        data = msgspec.json.encode(record.access)  # type: ignore[attr-defined]
+        return escaped_json(data).decode()
 
 
 def log_to_stderr(formatter: logging.Formatter) -> None:

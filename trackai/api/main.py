@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import logging
 import time
 from contextlib import asynccontextmanager
 from functools import partial
@@ -21,26 +20,29 @@ from trackai import __version__
 from trackai.api.access_log import AccessLogMiddleware
 from trackai.api.early_response import EarlyResponseMiddleware
 from trackai.api.endpoints import events
+from trackai.api.followers import Followers
+from trackai.api.key_attempts import KeyAttempts
 from trackai.api.openapi import document
 from trackai.api.prometheus import ServerMetrics
 from trackai.api.responses import client_disconnected, http_error, internal_error, trackai_error
 from trackai.api.routes import OPERATIONS, routes
 from trackai.api.security import SecurityMiddleware
-from trackai.api.sessions import Sessions
+from trackai.api.sessions import BrowserSession, Sessions
 from trackai.dashboard import Assets
 from trackai.errors import StoreError, TrackAIError
 from trackai.importers import leftovers
 from trackai.ingest.intake import Intake
 from trackai.ingest.recovery import recover
 from trackai.settings import Settings
+from trackai.store.catalogue import ended_sessions
 from trackai.store.engine.database import Database
 from trackai.store.points import rollups
-from trackai.store.upkeep import garbage
+from trackai.store.upkeep import garbage, reserve
+from trackai.values.logger import logger
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-logger = logging.getLogger("trackai")
 
 # The interval of background maintenance, and so the delay until runs of crashed processes end.
 _MAINTENANCE_SECONDS = 2.0
@@ -53,7 +55,7 @@ class State(TypedDict):
 
     db: Database
     intake: Intake
-    shutdown: events.Shutdown
+    followers: Followers
 
 
 def create_app(settings: Settings | None = None) -> Starlette:
@@ -67,15 +69,18 @@ def create_app(settings: Settings | None = None) -> Starlette:
     async def lifespan(app: Starlette) -> AsyncIterator[State]:
         db = Database((settings or Settings.from_env()).db_path)
         await db.open()
+        await _end_sessions(db, sessions)  # before any request
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_maintain, db)
+            tasks.start_soon(_maintain, db, sessions)
             shutdown = events.Shutdown()
             shutdown.watch_signals()
             # Modules and other long-lived objects are excluded from garbage collection, which
             # would otherwise take a fifth of the time of reading a long series.
             gc.freeze()
             gc.set_threshold(_GC_THRESHOLD)
-            yield {"db": db, "intake": Intake(db), "shutdown": shutdown}
+            followers = Followers(db)
+            tasks.start_soon(followers.send_changes, lambda: shutdown.started)
+            yield {"db": db, "intake": Intake(db), "followers": followers}
             tasks.cancel_scope.cancel()
         with anyio.CancelScope(shield=True):
             await db.close()
@@ -83,6 +88,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
     current = settings or Settings.from_env()
     metrics = ServerMetrics()
     sessions = None if current.api_key is None else Sessions(current.api_key)
+    attempts = KeyAttempts()
     app = Starlette(
         routes=[*routes(), Mount("/assets", Assets())],
         lifespan=lifespan,
@@ -93,7 +99,12 @@ def create_app(settings: Settings | None = None) -> Starlette:
                 metrics=metrics,
                 routes={operation.endpoint: operation.path for operation in OPERATIONS},
             ),
-            Middleware(SecurityMiddleware, allowed_hosts=current.allowed_hosts, sessions=sessions),
+            Middleware(
+                SecurityMiddleware,
+                allowed_hosts=current.allowed_hosts,
+                sessions=sessions,
+                attempts=attempts,
+            ),
             # Starlette's own instance is outside these middlewares: its responses would neither
             # be counted nor have the security headers.
             Middleware(ServerErrorMiddleware, handler=internal_error),
@@ -107,13 +118,14 @@ def create_app(settings: Settings | None = None) -> Starlette:
     app.state.metrics = metrics
     app.state.openapi = partial(document, OPERATIONS, __version__)
     app.state.sessions = sessions
+    app.state.attempts = attempts
     # Both forms of a path are routes. Starlette would also redirect `.../metric` to the metric
     # with an empty name.
     app.router.redirect_slashes = False
     return app
 
 
-async def _maintain(db: Database) -> None:
+async def _maintain(db: Database, sessions: Sessions | None) -> None:
     """Every few seconds: recover journals, reclaim space, update rollups, and checkpoint.
 
     A server that may only read the database leaves this to others.
@@ -124,6 +136,8 @@ async def _maintain(db: Database) -> None:
             await anyio.sleep(_MAINTENANCE_SECONDS)
             continue
         try:
+            await _end_sessions(db, sessions)
+            await anyio.to_thread.run_sync(reserve.keep, db.spool)
             await recover(db)
             if not db.collecting.locked():  # a deletion may be collecting, and take long
                 freed = await garbage.collect(db)
@@ -137,6 +151,13 @@ async def _maintain(db: Database) -> None:
             last_warning = str(error)
         is_first = False
         await anyio.sleep(_MAINTENANCE_SECONDS)
+
+
+async def _end_sessions(db: Database, sessions: Sessions | None) -> None:
+    """End the sessions that were signed out, also at other servers of the database."""
+    if sessions is not None:
+        ended = await db.look(ended_sessions.list_all)
+        sessions.end(*(BrowserSession(*item) for item in ended.items()))
 
 
 async def _update_rollups(db: Database) -> None:

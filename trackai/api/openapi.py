@@ -69,6 +69,7 @@ _DESCRIPTIONS = {
     415: "Unsupported media type or encoding",
     416: "Range starts beyond the end of the file",
     422: "Validation error; the detail names the field",
+    429: "Too many wrong API keys from the address",
     503: "Server overloaded, or database unavailable",
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import msgspec
@@ -12,9 +13,11 @@ from starlette.requests import ClientDisconnect
 from trackai.api.responses import BodyTooLargeError
 from trackai.errors import InvalidInputError, NotFoundError
 from trackai.filters.parser import parse_field
+from trackai.values import names
+from trackai.values.text import escaped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from starlette.requests import Request
 
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from trackai.store.engine.database import Database
 
 T = TypeVar("T")
+S = TypeVar("S", bound=msgspec.Struct)
 
 MAX_ID = (1 << 63) - 1
 MAX_BODY = 8 * 1024 * 1024
@@ -30,15 +34,19 @@ MAX_COMPARED = 1000
 
 Limit = Annotated[int, msgspec.Meta(ge=1, le=MAX_PAGE)]
 RowId = Annotated[int, msgspec.Meta(ge=1, le=MAX_ID)]
+# What SQLite stores as an integer.
+RowNumber = Annotated[int, msgspec.Meta(ge=-MAX_ID - 1, le=MAX_ID)]
 RowIds = Annotated[list[RowId], msgspec.Meta(min_length=1, max_length=10_000)]
 # Unknown ids are left out, so these may be any integers.
 ComparedIds = Annotated[list[int], msgspec.Meta(max_length=MAX_COMPARED)]
 Cursor = Annotated[int, msgspec.Meta(ge=0, le=MAX_ID)]
 Offset = Annotated[int, msgspec.Meta(ge=0, le=MAX_ID)]
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
-Tags = Annotated[
-    list[Annotated[str, msgspec.Meta(min_length=1, max_length=256)]], msgspec.Meta(max_length=100)
+# Their texts are checked by `check_names`, with the same rules and words as everywhere.
+Name = Annotated[str, msgspec.Meta(extra_json_schema={"minLength": 1, "maxLength": names.MAX_NAME})]
+Identifier = Annotated[
+    str, msgspec.Meta(extra_json_schema={"minLength": 1, "maxLength": names.MAX_IDENTIFIER})
 ]
+Tags = Annotated[list[Identifier], msgspec.Meta(max_length=100)]
 
 
 def database(request: Request) -> Database:
@@ -67,12 +75,18 @@ def path_id(request: Request, name: str) -> int:
     return number
 
 
-def parse_query(request: Request, type_: type[T]) -> T:
-    """Convert the query parameters to a struct; unknown and empty parameters are ignored.
+def parse_query(request: Request, type_: type[S]) -> S:
+    """Convert the query parameters to a struct; empty parameters are ignored.
 
     Raises:
-        InvalidInputError: a parameter does not validate; the error names it.
+        InvalidInputError: a parameter is unknown or does not validate; the error names it.
     """
+    known = type_.__struct_fields__
+    for name in request.query_params:
+        if name not in known:
+            close = get_close_matches(name, known, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
+            raise InvalidInputError(escaped(name[:80]), f"unknown query parameter; {hint}")
     parameters = {name: value for name, value in request.query_params.items() if value != ""}
     result = convert(lambda: msgspec.convert(parameters, type_, strict=False))
     for name in parameters:
@@ -80,6 +94,24 @@ def parse_query(request: Request, type_: type[T]) -> T:
         if isinstance(value, float) and value != value:
             raise InvalidInputError(name, "must be a number, got nan")
     return result
+
+
+def check_names(
+    values: msgspec.Struct, *, of: Sequence[str] = (), identifiers: Sequence[str] = ()
+) -> None:
+    """Check fields of a body: names `of` projects and runs, and `identifiers`; lists have several.
+
+    Call it in `__post_init__`: msgspec reports the error with those of the other fields.
+
+    Raises:
+        InvalidInputError: a text is not allowed; the error names the field.
+    """
+    for fields, problem in ((of, names.name_problem), (identifiers, names.identifier_problem)):
+        for field in fields:
+            value = getattr(values, field)
+            for text in value if isinstance(value, list) else [value]:
+                if isinstance(text, str):
+                    names.refuse(field, problem(text))
 
 
 def parse_group_by(text: str) -> Field | None:
@@ -142,14 +174,47 @@ def convert(decode: Callable[[], T]) -> T:
     try:
         return decode()
     except msgspec.ValidationError as error:
+        if isinstance(error.__cause__, InvalidInputError):  # of a `__post_init__`
+            raise error.__cause__ from None
         # "Expected `int`, got `str` - at `$.limit`", "... - at `key` in `$.values`"
         problem, _, location = str(error).partition(" - at ")
         field = location.removeprefix("`key` in ").strip("`").removeprefix("$").removeprefix(".")
-        missing = re.fullmatch("Object missing required field `(.+)`", problem)
+        missing = re.fullmatch("Object (?:missing required|contains unknown) field `(.+)`", problem)
         if missing is not None:
-            field, problem = f"{field}.{missing[1]}".removeprefix("."), "missing"
-        raise InvalidInputError(field or "body", problem) from None
+            field = f"{field}.{missing[1]}".removeprefix(".")
+            problem = "missing" if "missing" in problem else "unknown field"
+        raise InvalidInputError(field or "body", _in_words(problem)) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidInputError("body", str(error)) from None
     except RecursionError:
         raise InvalidInputError("body", "nested too deeply") from None
+
+
+_TYPES = {
+    "int": "an integer", "float": "a number", "str": "a string", "bool": "true or false",
+    "null": "null", "array": "a list", "object": "an object", "datetime": "an ISO 8601 time",
+}  # fmt: skip
+_LENGTHS = {"str": "characters", "array": "items", "object": "keys"}
+
+
+def _in_words(problem: str) -> str:
+    """Say a problem that msgspec found in the words of all other errors."""
+    match = re.fullmatch("Expected `([^`]+)`, got `([^`]+)`", problem)
+    if match is not None:
+        expected = " or ".join(_TYPES.get(name, name) for name in match[1].split(" | "))
+        return f"must be {expected}, got {_TYPES.get(match[2], match[2])}"
+    match = re.fullmatch("Expected `(\\w+)` of length (>=|<=) ([0-9]+)", problem)
+    if match is not None:
+        if (match[2], match[3]) == (">=", "1"):
+            return "must not be empty"
+        bound = "at least" if match[2] == ">=" else "at most"
+        return f"must have {bound} {match[3]} {_LENGTHS.get(match[1], match[1])}"
+    match = re.fullmatch("Expected `(\\w+)` (>=|<=|>|<) ([-0-9.e]+)", problem)
+    if match is not None:
+        return f"must be {_TYPES.get(match[1], match[1])} {match[2]} {match[3]}"
+    if problem.startswith("Expected `str` matching regex"):
+        return "must not contain the character U+0000"
+    match = re.fullmatch("Invalid enum value (.+)", problem)
+    if match is not None:
+        return f"invalid value {match[1]}"
+    return problem

@@ -19,7 +19,7 @@ from trackai.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Mapping
 
     from aiosqlite import Connection
     from starlette.requests import Request
@@ -48,11 +48,15 @@ class JSONResponse(Response):
 
 
 async def respond(
-    request: Request, read: Callable[[Connection], Coroutine[Any, Any, Any]]
+    request: Request,
+    read: Callable[[Connection], Coroutine[Any, Any, Any]],
+    *,
+    headers: Callable[[Any], Mapping[str, str]] | None = None,
 ) -> Response:
     """Respond with the JSON of what `read` returns.
 
     Args:
+        headers: makes headers of the result.
         read: reads from one snapshot of the database. It and the encoding run in the thread of
             the connection, so that the event loop can answer other requests meanwhile.
     """
@@ -65,6 +69,8 @@ async def respond(
         return _encode(result)
 
     response = Response(await db.look(read_and_encode), media_type=JSONResponse.media_type)
+    if headers is not None:
+        response.headers.update(headers(result))
     # Freeing tens of thousands of records takes milliseconds: not before the response is sent.
     response.result = result  # type: ignore[attr-defined]
     return response

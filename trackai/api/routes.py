@@ -114,7 +114,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def statuses(self) -> list[int]:
         """All statuses that a client may receive, sorted."""
-        statuses = {200, 401, 403, 414, 503, *self.errors}
+        statuses = {200, 401, 403, 414, 429, 503, *self.errors}
         if self.has_row_id:
             statuses |= {404, 422}
         if self.query is not None:

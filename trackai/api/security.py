@@ -20,6 +20,12 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from trackai.api.key_attempts import (
+    TOO_MANY_ATTEMPTS,
+    KeyAttempts,
+    TooManyAttemptsError,
+    client_address,
+)
 from trackai.api.responses import JSONResponse
 
 if TYPE_CHECKING:
@@ -48,6 +54,9 @@ _RESPONSE_HEADERS = (
     (b"cache-control", b"no-store"),
 )
 
+# The key of the scope with the cookie of the session that allows a request.
+SESSION = "trackai.session"
+
 # The response headers of most endpoints.
 _USUAL_HEADERS = frozenset({b"content-type", b"content-length"})
 
@@ -71,14 +80,21 @@ class SecurityMiddleware:
     Args:
         allowed_hosts: names besides those of this machine that Host may have.
         sessions: checks API keys and session cookies; None if no key is required.
+        attempts: slows down guesses of the API key.
     """
 
     def __init__(
-        self, app: ASGIApp, *, allowed_hosts: Iterable[str] = (), sessions: Sessions | None = None
+        self,
+        app: ASGIApp,
+        *,
+        allowed_hosts: Iterable[str] = (),
+        sessions: Sessions | None = None,
+        attempts: KeyAttempts | None = None,
     ) -> None:
         self._app = app
         self._hosts = LOOPBACK_NAMES | frozenset(allowed_hosts)
         self._sessions = sessions
+        self._attempts = attempts or KeyAttempts()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -90,10 +106,10 @@ class SecurityMiddleware:
                 message["headers"] = _with_security_headers(message["headers"])
             await send(message)
 
-        refusal = self._refuse(scope)
+        refusal = await self._refuse(scope)
         await (refusal or self._app)(scope, receive, send_with_headers)
 
-    def _refuse(self, scope: Scope) -> JSONResponse | None:
+    async def _refuse(self, scope: Scope) -> JSONResponse | None:
         if len(scope.get("raw_path") or b"") > MAX_PATH or len(scope["query_string"]) > MAX_QUERY:
             detail = (
                 f"URL too long: the path must be at most {MAX_PATH} bytes, "
@@ -105,17 +121,36 @@ class SecurityMiddleware:
             problem = self._check_local(scope, headers)
             if problem is not None:
                 return JSONResponse({"detail": problem}, 403)
-        elif not (_is_open(scope, headers) or _is_authenticated(self._sessions, headers)):
-            return JSONResponse(
-                {"detail": "API key required: send the header Authorization: Bearer KEY"},
-                401,
-                {"WWW-Authenticate": "Bearer"},
-            )
+        elif not _is_open(scope, headers):
+            refusal = await self._check_key(scope, headers, self._sessions)
+            if refusal is not None:
+                return refusal
         if scope["method"] not in _SAFE_METHODS:
             problem = _check_origin(headers)
             if problem is not None:
                 return JSONResponse({"detail": problem}, 403)
         return None
+
+    async def _check_key(
+        self, scope: Scope, headers: Mapping[bytes, str], sessions: Sessions
+    ) -> JSONResponse | None:
+        cookie = _session_cookie(sessions, headers)
+        if cookie is not None:
+            scope[SESSION] = cookie
+            return None
+        scheme, _, key = headers.get(b"authorization", "").partition(" ")
+        if key.strip() and scheme.lower() == "bearer":
+            secret = key.strip().encode("latin-1")
+            try:
+                if await self._attempts.check(client_address(scope), secret, sessions.is_key):
+                    return None
+            except TooManyAttemptsError:
+                return JSONResponse({"detail": TOO_MANY_ATTEMPTS}, 429, {"Retry-After": "1"})
+        return JSONResponse(
+            {"detail": "API key required: send the header Authorization: Bearer KEY"},
+            401,
+            {"WWW-Authenticate": "Bearer"},
+        )
 
     def _check_local(self, scope: Scope, headers: Mapping[bytes, str]) -> str | None:
         address, port = scope.get("server") or ("localhost", None)
@@ -155,18 +190,16 @@ def _is_open(scope: Scope, headers: Mapping[bytes, str]) -> bool:
     return method in {"GET", "HEAD"} and (is_page or path.startswith("/assets/"))
 
 
-def _is_authenticated(sessions: Sessions, headers: Mapping[bytes, str]) -> bool:
-    scheme, _, key = headers.get(b"authorization", "").partition(" ")
-    if sessions.is_key(key.strip().encode("latin-1")) and scheme.lower() == "bearer":
-        return True
+def _session_cookie(sessions: Sessions, headers: Mapping[bytes, str]) -> str | None:
+    """The cookie of a valid session, if the request has one and may use it."""
     # To a browser, another port of this host is the same site: its pages send the cookie too.
     if headers.get(b"sec-fetch-site", "none") not in {"none", "same-origin"}:
-        return False
+        return None
     for cookie in headers.get(b"cookie", "").split(";"):
         name, _, value = cookie.strip().partition("=")
-        if name == sessions.cookie and sessions.is_valid(value):
-            return True
-    return False
+        if name == sessions.cookie and sessions.find(value) is not None:
+            return value
+    return None
 
 
 def _check_origin(headers: Mapping[bytes, str]) -> str | None:

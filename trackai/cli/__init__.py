@@ -7,6 +7,7 @@ needs besides click is imported in the function.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from difflib import get_close_matches
 from importlib import import_module
@@ -108,10 +109,36 @@ def _exit_code(error: TrackAIError) -> int:
 
 
 def _one_line(error: click.ClickException) -> str:
-    text = " ".join(error.format_message().split())
+    text = _problem_with_number(error) or " ".join(error.format_message().split())
     if isinstance(error, click.UsageError) and error.ctx is not None:
         text += f" (see {error.ctx.command_path} --help)"
     return text
+
+
+def _problem_with_number(error: click.ClickException) -> str | None:
+    """The error for an option that is not a number in its range; click's words are unclear."""
+    if not isinstance(error, click.BadParameter) or error.param is None:
+        return None
+    type_ = error.param.type
+    value = re.match("(.*?) is not (?:a valid|in the range)", error.message, flags=re.DOTALL)
+    if value is None or not isinstance(type_, click.IntRange | click.FloatRange):
+        return None
+    noun = "an integer" if isinstance(type_, click.IntRange) else "a number"
+    bounds = [
+        f"{word} {bound}"
+        for word, bound in (
+            ("above" if type_.min_open else "at least", type_.min),
+            ("below" if type_.max_open else "at most", type_.max),
+        )
+        if bound is not None
+    ]
+    return f"{error.param.opts[0]}: must be {noun}, {' and '.join(bounds)}, got {value[1]}"
+
+
+def _report(problem: str) -> None:
+    from trackai.values.text import escaped
+
+    click.echo(f"trackai: {escaped(problem)}", err=True)
 
 
 def _discard_unwritten_output() -> None:
@@ -136,19 +163,19 @@ def main(arguments: list[str] | None = None) -> None:
         error.show()
         sys.exit(error.exit_code)
     except click.ClickException as error:
-        click.echo(f"trackai: {_one_line(error)}", err=True)
+        _report(_one_line(error))
         sys.exit(error.exit_code)
     except click.Abort:
         sys.exit(130)
     except TrackAIError as error:
-        click.echo(f"trackai: {error}", err=True)
+        _report(str(error))
         sys.exit(_exit_code(error))
     except UnicodeEncodeError as error:  # Python escapes the bytes that it cannot decode
         click.echo(f"trackai: arguments must be valid Unicode, got {error.object!r}", err=True)
         sys.exit(2)
     except OSError as error:  # such as a missing folder or a full disk
         prefix = f"{error.filename}: " if error.filename else ""
-        click.echo(f"trackai: {prefix}{error.strerror or error}", err=True)
+        _report(f"{prefix}{error.strerror or error}")
         _discard_unwritten_output()
         sys.exit(1)
     # Outside of click's standalone mode, the result of ctx.exit(4) is 4.

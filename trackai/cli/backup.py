@@ -12,9 +12,9 @@ import click
 import msgspec
 
 from trackai.cli.database import db_option, with_database
-from trackai.cli.output import human_bytes, json_option, pluralize, print_json
+from trackai.cli.output import echo, human_bytes, json_option, pluralize, print_json
 from trackai.cli.progress import ProgressLine
-from trackai.errors import ConflictError, StoreDamagedError
+from trackai.errors import ConflictError, StoreDamagedError, TrackAIError
 from trackai.settings import Settings
 
 if TYPE_CHECKING:
@@ -46,19 +46,22 @@ def backup(file: Path, db: str | None, as_json: bool) -> None:
     for path in (file, files.folder(file)):
         if path.exists():
             raise ConflictError(f"{path} already exists; choose a new file")
-    copied = with_database(db, lambda database: _copy(database, file))
+    try:
+        copied = with_database(db, lambda database: _copy(database, file))
+    except OSError as error:  # names a temporary file
+        raise TrackAIError(f"cannot write {file}: {error.strerror or error}") from error
     size = file.stat().st_size
     if copied.missing:
         folder = files.folder(Settings.from_env(db).db_path)
         missing = pluralize(copied.missing, "file")
-        click.echo(f"warning: {missing} of runs not found in {folder}, not copied", err=True)
+        echo(f"warning: {missing} of runs not found in {folder}, not copied", err=True)
     if as_json:
         print_json(file=str(file), bytes=size, **msgspec.structs.asdict(copied))
         return
-    click.echo(f"{file}: {human_bytes(size)}")
+    echo(f"{file}: {human_bytes(size)}")
     if copied.files:
         total = f"{pluralize(copied.files, 'file')}, {human_bytes(copied.file_bytes)}"
-        click.echo(f"{files.folder(file)}: {total}")
+        echo(f"{files.folder(file)}: {total}")
 
 
 async def _copy(database: Database, file: Path) -> _CopiedFiles:

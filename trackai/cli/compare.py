@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from trackai.cli.database import db_option, with_database
-from trackai.cli.output import json_option, print_json, print_table
+from trackai.cli.output import echo, json_option, print_json, print_table
 from trackai.cli.show import last_value
 from trackai.values.comparison import differing, side_by_side
 
@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 @db_option
 @json_option
 def compare(run: tuple[str, ...], show_all: bool, db: str | None, as_json: bool) -> None:
-    """Compare the configuration and last metric values of runs."""
+    """Compare the configuration and last metric values of runs.
+
+    RUN is an id, a slug, project/slug, a name, or "latest".
+    """
 
     async def work(database: Database) -> _Compared:
         return await _read(database, run)
@@ -43,10 +46,10 @@ def compare(run: tuple[str, ...], show_all: bool, db: str | None, as_json: bool)
         keys = rows if show_all else sorted(differing(columns))
         if keys:
             print_table((title, *names), [(key, *rows[key]) for key in keys])
-            click.echo()
+            echo()
             is_same = False
     if is_same:
-        click.echo("No differences. Use --all to show equal values.", err=True)
+        echo("No differences. Use --all to show equal values.", err=True)
 
 
 async def _read(database: Database, names: tuple[str, ...]) -> _Compared:

@@ -30,7 +30,12 @@ class _StoredName(click.types.StringParamType):
             return await self.names(database, incomplete)
 
         names = _read(ctx.params.get("db"), work)
-        return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+        # Shells print completions as they are.
+        return [
+            CompletionItem(name)
+            for name in names
+            if name.startswith(incomplete) and name.isprintable()
+        ]
 
     async def names(self, database: Database, incomplete: str) -> Iterable[str]:
         raise NotImplementedError

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import anyio
 import click
 
-from trackai.errors import NotFoundError
+from trackai.errors import NotFoundError, StoreError
 from trackai.settings import Settings
 from trackai.store.engine.database import Database
 
@@ -62,7 +62,13 @@ def with_database(
         finally:
             await database.close()
 
-    return anyio.run(main)
+    try:
+        return anyio.run(main)
+    except StoreError as error:
+        if db:  # the advice is for this command
+            advice = str(error).replace("set TRACKAI_DB_PATH to", "pass --db with")
+            raise type(error)(advice) from error
+        raise
 
 
 def open_source(db: str | None, url: str | None) -> Source:

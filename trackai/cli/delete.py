@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from trackai.cli.database import db_option, with_database
-from trackai.cli.output import human_bytes, json_option, pluralize, print_json
+from trackai.cli.output import echo, human_bytes, json_option, pluralize, print_json
 from trackai.errors import TrackAIError
 
 if TYPE_CHECKING:
@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 @db_option
 @json_option
 def delete(run: tuple[str, ...], yes: bool, db: str | None, as_json: bool) -> None:
-    """Delete runs and all their data."""
+    """Delete runs and all their data.
+
+    RUN is an id, a slug, project/slug, a name, or "latest".
+    """
     from trackai.store.catalogue import runs
     from trackai.store.points import series
     from trackai.store.upkeep import deletion
@@ -38,21 +41,21 @@ def delete(run: tuple[str, ...], yes: bool, db: str | None, as_json: bool) -> No
     selected = with_database(db, read)
     if not yes:
         for record, points in selected:
-            click.echo(f"{record.run_id} (id {record.id}), {pluralize(points, 'point')}", err=True)
+            echo(f"{record.run_id} (id {record.id}), {pluralize(points, 'point')}", err=True)
         _confirm(f"Delete {pluralize(len(selected), 'run')}? [y/N] ")
     ids = [record.id for record, _ in selected]
     deleted, freed = with_database(db, lambda database: deletion.delete_runs(database, ids))
     if as_json:
         print_json(deleted=[record.id for record in deleted], bytes=freed)
     else:
-        click.echo(f"deleted {pluralize(len(deleted), 'run')}, freed {human_bytes(freed)}")
+        echo(f"deleted {pluralize(len(deleted), 'run')}, freed {human_bytes(freed)}")
 
 
 def _confirm(question: str) -> None:
-    click.echo(question, nl=False, err=True)
+    echo(question, nl=False, err=True)
     answer = sys.stdin.readline() if sys.stdin else ""
     if not answer:
-        click.echo(err=True)
+        echo(err=True)
         raise click.UsageError(
             "cannot ask for confirmation without input: pass --yes", click.get_current_context()
         )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from trackai.cli.database import db_option, with_database
-from trackai.cli.output import json_option, print_json
+from trackai.cli.output import echo, json_option, print_json
 
 if TYPE_CHECKING:
     from trackai.store.engine.database import Database
@@ -44,8 +44,8 @@ def demo(project: str, count: int, db: str | None, as_json: bool) -> None:
         print_json(runs=runs)
         return
     for run in runs:
-        click.echo(f"{project}/{run.run_id}  id {run.id}")
-    click.echo("View them with: trackai runs, trackai show latest, trackai serve", err=True)
+        echo(f"{project}/{run.run_id}  id {run.id}")
+    echo("View them with: trackai runs, trackai show latest, trackai serve", err=True)
 
 
 async def _store(db: Database, project: str, number: int, count: int) -> Run:

@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from trackai.cli.database import db_option, with_database
-from trackai.cli.output import human_bytes, json_option, pluralize, print_json
+from trackai.cli.output import echo, human_bytes, json_option, pluralize, print_json
 
 if TYPE_CHECKING:
     from trackai.store.engine.database import Database
@@ -57,11 +57,11 @@ def doctor(ctx: click.Context, fix: bool, db: str | None, as_json: bool) -> None
         print_json(findings=findings)
     else:
         for finding in findings:
-            click.echo(finding.what + (" (fix: trackai doctor --fix)" if finding.fixable else ""))
+            echo(finding.what + (" (fix: trackai doctor --fix)" if finding.fixable else ""))
         if not findings:
-            click.echo("No problems found.")
+            echo("No problems found.")
         for log in write_ahead_log.orphaned(database_path):
-            click.echo(
+            echo(
                 f"note: {log} is the write-ahead log of a database file that was replaced; delete "
                 "it if you do not need that file",
                 err=True,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from trackai.cli.database import db_option, with_database
-from trackai.cli.output import json_option, print_json
+from trackai.cli.output import echo, json_option, print_json
 from trackai.settings import Settings
 
 if TYPE_CHECKING:
@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 @db_option
 @json_option
 def tag(run: str, tags: tuple[str, ...], remove: bool, db: str | None, as_json: bool) -> None:
-    """Add tags to a run, and print all its tags."""
+    """Add tags to a run, and print all its tags.
+
+    RUN is an id, a slug, project/slug, a name, or "latest".
+    """
     from trackai.reading.source import check_change
     from trackai.store.catalogue import runs
     from trackai.store.catalogue import tags as store_tags
@@ -39,8 +42,10 @@ def tag(run: str, tags: tuple[str, ...], remove: bool, db: str | None, as_json: 
     record, all_tags = with_database(db, work)
     if as_json:
         print_json(run=record, tags=all_tags)
+    elif all_tags:
+        echo(" ".join(all_tags))
     else:
-        click.echo(" ".join(all_tags))
+        echo(f"run {record.run_id} (id {record.id}) has no tags", err=True)
 
 
 @click.command()
@@ -49,7 +54,10 @@ def tag(run: str, tags: tuple[str, ...], remove: bool, db: str | None, as_json: 
 @db_option
 @json_option
 def rename(run: str, name: str, db: str | None, as_json: bool) -> None:
-    """Rename a run; its slug does not change."""
+    """Rename a run; its slug does not change.
+
+    RUN is an id, a slug, project/slug, a name, or "latest".
+    """
     changed = _change(db, run, name=name)
     _print_change(changed, f"renamed to {name!r}", as_json=as_json)
 
@@ -62,7 +70,8 @@ def rename(run: str, name: str, db: str | None, as_json: bool) -> None:
 def move(run: str, project: str, db: str | None, as_json: bool) -> None:
     """Move a run to another project.
 
-    PROJECT is created if it does not exist.
+    RUN is an id, a slug, project/slug, a name, or "latest". PROJECT is
+    created if it does not exist.
     """
     changed = _change(db, run, project=project)
     _print_change(changed, f"moved to project {project!r}", as_json=as_json)
@@ -84,4 +93,4 @@ def _print_change(run: Run, change: str, *, as_json: bool) -> None:
     if as_json:
         print_json(run=run)
     else:
-        click.echo(f"run {run.run_id} (id {run.id}) {change}")
+        echo(f"run {run.run_id} (id {run.id}) {change}")

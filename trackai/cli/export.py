@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Protocol
+from typing import IO, TYPE_CHECKING, Protocol, cast
 
 import click
 
 from trackai.cli.database import db_option, with_database
-from trackai.cli.output import json_option, pluralize, print_json
-from trackai.errors import ConflictError
+from trackai.cli.output import TerminalFile, echo, json_option, pluralize, print_json
+from trackai.errors import ConflictError, InvalidInputError, NotFoundError, TrackAIError
 
 if TYPE_CHECKING:
     from trackai.store.engine.database import Database
@@ -48,16 +48,16 @@ def export(
     """Export runs in full precision.
 
     JSON lines contain all data of the runs, CSV and Parquet their points. `trackai import` reads
-    JSON lines and CSV.
+    JSON lines and CSV. RUN is an id, a slug, project/slug, a name, or "latest".
     """
     if sum((bool(run), project is not None, export_all)) != 1:
         raise click.UsageError("pass either runs, --project or --all")
     if out is not None and out.exists():
         raise ConflictError(f"{out} already exists; choose a new file")
-    kind = format_ or _FORMATS.get(out.suffix if out else "", "jsonl")
+    kind = format_ or _format_of(out)
     # Renamed once complete, so that an incomplete file does not look like a complete one.
     part = out.with_name(out.name + ".part") if out else None
-    file = part.open("wb") if part else sys.stdout.buffer
+    file = _open(part, out) if part and out else _stdout(kind)
 
     async def work(database: Database) -> int:
         return await _export(database, run, project, _writer(kind, file, database.path))
@@ -76,7 +76,29 @@ def export(
         if as_json:
             print_json(file=str(out), runs=count, bytes=out.stat().st_size)
         else:
-            click.echo(f"{out}: {pluralize(count, 'run')}")
+            echo(f"{out}: {pluralize(count, 'run')}")
+
+
+def _format_of(out: Path | None) -> str:
+    suffix = out.suffix.lower() if out else ""
+    if suffix and suffix not in _FORMATS:
+        raise InvalidInputError("--out", f"must end in {', '.join(_FORMATS)}, got {out}")
+    return _FORMATS.get(suffix, "jsonl")
+
+
+def _stdout(kind: str) -> IO[bytes]:
+    if not sys.stdout.isatty():
+        return sys.stdout.buffer
+    if kind == "parquet":
+        raise click.UsageError("Parquet is not shown on a terminal: pass --out")
+    return cast("IO[bytes]", TerminalFile())
+
+
+def _open(part: Path, out: Path) -> IO[bytes]:
+    try:
+        return part.open("wb")
+    except OSError as error:
+        raise TrackAIError(f"cannot write {out}: {error.strerror}") from None
 
 
 def _writer(kind: str, file: IO[bytes], db_path: Path) -> Writer:
@@ -106,8 +128,17 @@ async def _export(
         else:
             project_id = None if project is None else (await projects.find(conn, project)).id
             ids = await runs.list_ids(conn, project_id)
+        exported = 0
         for run_id in ids:
-            async for item in dump.dump(conn, run_id):
-                writer.write(item)
+            try:
+                # One state of each run; all runs at once would keep the log from being emptied.
+                await conn.execute("BEGIN")
+                async for item in dump.dump(conn, run_id):
+                    writer.write(item)
+                exported += 1
+            except NotFoundError:
+                echo(f"warning: run {run_id} was deleted meanwhile, not exported", err=True)
+            finally:
+                await conn.rollback()
     writer.close()
-    return len(ids)
+    return exported

@@ -10,7 +10,7 @@ import click
 
 from trackai.cli.database import db_option, with_database
 from trackai.cli.imports import INCOMPLETE
-from trackai.cli.output import json_option, print_json
+from trackai.cli.output import echo_lines, json_option, print_json
 from trackai.cli.progress import ProgressLine
 from trackai.errors import MissingExtraError
 
@@ -84,7 +84,7 @@ def neptune(
     if as_json:
         print_json(**msgspec.structs.asdict(receipt))
     else:
-        click.echo(as_text(receipt))
+        echo_lines(as_text(receipt))
     ctx.exit(0 if receipt.ok else INCOMPLETE)
 
 

@@ -13,7 +13,7 @@ import click
 import msgspec
 
 from trackai.cli.database import db_option, with_database
-from trackai.cli.output import json_option, print_json
+from trackai.cli.output import echo_lines, json_option, print_json
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -132,5 +132,5 @@ def run_import(
     if as_json:
         print_json(**msgspec.structs.asdict(receipt))
     else:
-        click.echo(as_text(receipt))
+        echo_lines(as_text(receipt))
     ctx.exit(0 if receipt.complete else INCOMPLETE)

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import click
 
 from trackai.cli.database import db_option, with_database
-from trackai.cli.output import json_option, print_json
+from trackai.cli.output import echo, json_option, print_json
 from trackai.errors import NotFoundError
+from trackai.values.names import name_problem, path_problem, refuse
 
 if TYPE_CHECKING:
     from aiosqlite import Connection
@@ -54,6 +55,10 @@ def log(
     from trackai.sdk.steps import plain_step
     from trackai.store.catalogue import configs, runs
 
+    if not (values or config or finish):
+        raise click.UsageError("pass NAME=VALUE, --config or --finish")
+    refuse("--run", name_problem(name))
+    refuse("--project", name_problem(project))
     metric_values = _parse_pairs(values)
     config_values = _parse_pairs(config)
     exact_step = None if step is None else plain_step(int(step) if step.is_integer() else step)
@@ -72,7 +77,7 @@ def log(
     if as_json:
         print_json(run=run)
     else:
-        click.echo(run.id)
+        echo(run.id)
 
 
 def _parse_pairs(texts: tuple[str, ...]) -> dict[str, Value]:
@@ -83,6 +88,7 @@ def _parse_pairs(texts: tuple[str, ...]) -> dict[str, Value]:
         key, equals, value = text.partition("=")
         if not equals or not key:
             raise click.UsageError(f"must be NAME=VALUE, got {text!r}")
+        refuse(f"name {key[:80]!r}", path_problem(key))
         pairs[key] = infer_value(value)
     return pairs
 

@@ -6,12 +6,16 @@ the meaning of a field makes a new version.
 
 from __future__ import annotations
 
+import codecs
+import io
 import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
+
+from trackai.values.text import escaped, escaped_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,7 +33,44 @@ def json_option(command: Decorated) -> Decorated:
 def print_json(**fields: Any) -> None:
     """Print a JSON object: indented on a terminal, on one line otherwise."""
     data = msgspec.json.encode({"version": JSON_VERSION, **fields})
-    click.echo(msgspec.json.format(data, indent=2 if sys.stdout.isatty() else 0))
+    click.echo(escaped_json(msgspec.json.format(data, indent=2 if sys.stdout.isatty() else 0)))
+
+
+def print_json_line(record: msgspec.Struct) -> None:
+    """Print a record as a line of JSON."""
+    click.echo(escaped_json(msgspec.json.encode(record)))
+
+
+def echo(text: object = "", *, err: bool = False, nl: bool = True, **style: Any) -> None:
+    """Print a line of text, in which control characters are escaped.
+
+    Args:
+        err: print to stderr.
+        nl: end the line.
+        style: arguments of `click.style`.
+    """
+    click.secho(escaped(str(text)), err=err, nl=nl, **style)
+
+
+class TerminalFile(io.BufferedIOBase):
+    """A binary file that shows lines of UTF-8 text on the terminal, escaped."""
+
+    def __init__(self) -> None:
+        self._decode = codecs.getincrementaldecoder("utf-8")("backslashreplace").decode
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any, /) -> int:
+        lines = self._decode(bytes(data)).replace("\r\n", "\n").split("\n")
+        click.echo("\n".join(map(escaped, lines)), nl=False)
+        return memoryview(data).nbytes
+
+
+def echo_lines(text: str) -> None:
+    """Print lines of text."""
+    for line in text.split("\n"):
+        echo(line)
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, widest: int = 60) -> None:
@@ -38,9 +79,10 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, widest
     Args:
         widest: the maximum width of a column on a terminal; longer texts are cut off.
     """
+    columns = [escaped(column) for column in columns]
     texts = [[cell(value) for value in row] for row in rows]
     if not sys.stdout.isatty():
-        for row in [list(columns), *texts]:
+        for row in [columns, *texts]:
             click.echo("\t".join(row))
         return
     texts = [[_clip(text, widest) for text in row] for row in texts]
@@ -76,8 +118,7 @@ def cell(value: Any) -> str:
         return ago(value)
     if isinstance(value, list):
         return ", ".join(map(cell, value)) or "-"
-    # Names may contain escape sequences, which must not reach the terminal.
-    return "".join(c if c.isprintable() else "�" for c in str(value))
+    return escaped(str(value))
 
 
 def ago(time: datetime) -> str:

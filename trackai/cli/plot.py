@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from trackai.cli.database import db_option, open_source, url_option
-from trackai.cli.output import cell, json_option, print_json
-from trackai.errors import NotFoundError
+from trackai.cli.output import cell, echo, json_option, print_json
+from trackai.errors import NotFoundError, TrackAIError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -79,7 +79,7 @@ def plot(
 
     Draws in the terminal, or to a file with --out. METRIC may be a pattern such as 'val/*'. Each
     point of a curve is the mean of the values logged there. With --json, prints the data of the
-    plot instead.
+    plot instead. RUN is an id, a slug, project/slug, a name, or "latest".
     """
     from trackai.cli import plot_curves
 
@@ -91,7 +91,9 @@ def plot(
     def read(source: Source, run_id: int, path: str) -> ChartData:
         return source.chart(run_id, path, count, x, smooth)
 
-    charts = list(_read_charts(open_source(db, url), metric, (*runs, *run) or ("latest",), read))
+    source = open_source(db, url)
+    charts = list(_read_charts(source, metric, (*runs, *run) or ("latest",), read))
+    _refuse_texts(source, charts)
     if any(item.chart.x != x for item in charts):  # system metrics have times, not steps
         charts = [item for item in charts if item.chart.x == x] or charts
         x = charts[0].chart.x
@@ -115,7 +117,7 @@ def plot(
     if as_json:
         print_json(file=str(out), bytes=out.stat().st_size)
     else:
-        click.echo(out)
+        echo(out)
 
 
 def _read_charts(
@@ -136,13 +138,28 @@ def _read_charts(
     if len(missing) == len(runs):
         raise missing[0]
     for problem in missing:
-        click.echo(f"trackai: {problem}", err=True)
+        echo(f"trackai: {problem}", err=True)
+
+
+def _refuse_texts(source: Source, charts: Sequence[MetricChart]) -> None:
+    """Refuse to plot metrics that have no numbers because of their kind."""
+    if any(bucket.mean is not None for item in charts for bucket in item.chart.data):
+        return
+    for run, path, _ in charts:
+        kinds = {metric.path: metric.kind for metric in source.figures(run.id)}
+        if kinds.get(path) in ("text", "histogram"):
+            what = "text" if kinds[path] == "text" else "histograms"
+            raise TrackAIError(
+                f"cannot plot metric {path!r} of run {run.id}: it has {what}, not numbers"
+            )
 
 
 def _matching_paths(source: Source, run: Run, metric: str) -> list[str]:
     if not any(wildcard in metric for wildcard in "*?["):
         return [metric]
     paths = {summary.path for summary in source.figures(run.id)}
+    if metric in paths:  # names may contain wildcards
+        return [metric]
     matching = sorted(path for path in paths if fnmatchcase(path, metric))
     if not matching:
         raise NotFoundError(f"run {run.id} has no metric that matches {metric!r}")

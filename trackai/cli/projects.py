@@ -24,8 +24,8 @@ def projects(db: str | None, as_json: bool) -> None:
     from trackai.store.catalogue import projects
 
     async def work(database: Database) -> list[ProjectSummary]:
-        async with database.read() as conn:
-            page = await projects.list_page(conn, limit=_LIMIT, offset=0)
+        async with database.snapshot() as conn:
+            page = await projects.list_page(conn, limit=_LIMIT)
             return [await projects.get_summary(conn, project.id) for project in page]
 
     summaries = with_database(db, work)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from trackai.cli.database import db_option, with_database
-from trackai.cli.output import json_option, pluralize, print_json, print_table
+from trackai.cli.output import echo, json_option, pluralize, print_json, print_table
 from trackai.errors import StoreError
 
 if TYPE_CHECKING:
@@ -62,11 +62,11 @@ def recover(ctx: click.Context, journals: tuple[Path, ...], db: str | None, as_j
         )  # fmt: skip
     used, failed = _sort(remaining)
     if used:
-        click.echo(f"{pluralize(len(used), 'journal')} in use by running processes", err=True)
+        echo(f"{pluralize(len(used), 'journal')} in use by running processes", err=True)
     for path in failed:
-        click.echo(f"could not store {path}", err=True)
+        echo(f"could not store {path}", err=True)
     if not (recovered or used or failed):
-        click.echo("No journals to recover.", err=True)
+        echo("No journals to recover.", err=True)
     if failed or any(journal.damages for journal in recovered):
         ctx.exit(_NOT_STORED)
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import click
 
 from trackai.cli.database import db_option, with_database
-from trackai.cli.output import json_option, pluralize, print_json, print_table
+from trackai.cli.output import echo, json_option, pluralize, print_json, print_table
 
 if TYPE_CHECKING:
+    from trackai.filters.tree import Field
     from trackai.store.engine.database import Database
     from trackai.structs.records import RunPage
     from trackai.values.types import State
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
               help="Maximum number of runs.")  # fmt: skip
 @click.option("--offset", type=click.IntRange(0), default=0, show_default=True,
               help="Number of runs to skip.")  # fmt: skip
+@click.option("--cursor", help="Start after the previous page: the cursor that it printed.")
 @db_option
 @json_option
 def runs(
@@ -44,6 +46,7 @@ def runs(
     asc: bool,
     limit: int,
     offset: int,
+    cursor: str | None,
     db: str | None,
     as_json: bool,
 ) -> None:
@@ -53,16 +56,19 @@ def runs(
     API.
     """
     from trackai.filters.parser import parse_field, parse_fields, parse_filter
+    from trackai.filters.tree import field_text, fields_of
     from trackai.store.catalogue import projects, run_tables
 
     tree = None if condition is None else parse_filter(condition)
     sort_by = parse_field(sort, name="sort")
     fields = parse_fields(columns) if columns else {}
 
-    async def work(database: Database) -> RunPage:
-        async with database.read() as conn:
+    async def work(database: Database) -> tuple[RunPage, list[Field]]:
+        async with database.snapshot() as conn:
+            used = [*(fields_of(tree) if tree else ()), sort_by, *fields.values()]
+            missing = await run_tables.missing_fields(conn, used)
             project_id = None if project is None else (await projects.find(conn, project)).id
-            return await run_tables.list_page(
+            page = await run_tables.list_page(
                 conn,
                 run_tables.RunFilter(
                     project_id=project_id, group=group, state=state, search=search, tree=tree
@@ -72,11 +78,20 @@ def runs(
                 columns=fields,
                 limit=limit,
                 offset=offset,
+                cursor=cursor,
             )
+            return page, missing
 
-    page = with_database(db, work)
+    page, missing = with_database(db, work)
+    for field in missing:
+        echo(f"warning: no run has {field_text(field)}", err=True)
     if as_json:
-        print_json(runs=page.runs, total=page.total, has_more=page.has_more)
+        print_json(
+            runs=page.runs,
+            total=page.total,
+            has_more=page.has_more,
+            next_cursor=page.next_cursor,
+        )
         return
     print_table(
         ("id", "run", "group", "state", "created", "tags", *fields),
@@ -88,4 +103,7 @@ def runs(
     )  # fmt: skip
     if page.has_more:
         shown = f"Showing {len(page.runs)} of {pluralize(page.total, 'run')}."
-        click.echo(f"{shown} Use --limit or --offset to see more.", err=True)
+        echo(
+            f"{shown} Use --limit to see more, or --cursor {page.next_cursor} for the next page.",
+            err=True,
+        )

@@ -14,6 +14,7 @@ import click
 
 from trackai import __version__
 from trackai.cli.database import db_option, with_database
+from trackai.cli.output import echo
 from trackai.errors import TrackAIError
 
 if TYPE_CHECKING:
@@ -56,16 +57,18 @@ def serve(host: str | None, port: int | None, until_stdin_closes: bool, db: str 
             "TRACKAI_API_KEY, or listen on 127.0.0.1"
         )
 
+    is_new = not settings.db_path.exists()
     # Before uvicorn starts, which would report an unusable database with a traceback.
     with_database(db, _open_only, create=True)
     listener = _listen(settings.host, settings.port)
     settings = msgspec.structs.replace(settings, port=listener.getsockname()[1])
     app = create_app(settings)
-    click.echo(f"trackai {__version__}: {settings.url} serves {settings.db_path}", err=True)
+    note = ", a new database" if is_new else ""
+    echo(f"trackai {__version__}: {settings.url} serves {settings.db_path}{note}", err=True)
     if app.state.sessions is not None:
         # Browsers send the part after # to no server, so that no access log contains it.
         link = f"{settings.url}/#code={app.state.sessions.create_code()}"
-        click.echo(f"sign in with the API key, or once within an hour with {link}", err=True)
+        echo(f"sign in with the API key, or once within an hour with {link}", err=True)
     if settings.access_log != "off":
         log_to_stderr(JSONFormatter() if settings.access_log == "json" else TextFormatter())
     # Worker threads decode and store batches. With Python's default of 5 ms, requests that only

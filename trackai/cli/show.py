@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from trackai.cli.database import db_option, with_database
-from trackai.cli.output import ago, cell, json_option, print_json, print_table
+from trackai.cli.output import ago, cell, echo, json_option, print_json, print_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,13 +50,13 @@ def show(run: str, db: str | None, as_json: bool) -> None:
         print_json(run=view.run, config=view.config, metrics=view.metrics)
         return
     head = view.run
-    click.secho(cell(head.name or head.run_id), bold=True, nl=False)
-    click.echo(f"  id {head.id}, {head.run_id}, {head.state}, started {ago(head.created_at)}")
+    echo(cell(head.name or head.run_id), bold=True, nl=False)
+    echo(f"  id {head.id}, {head.run_id}, {head.state}, started {ago(head.created_at)}")
     if view.config:
-        click.echo()
+        echo()
         print_table(("config", "value"), list(view.config.items()))
     if view.metrics:
-        click.echo()
+        echo()
         print_table(
             ("metric", "last", "at step", "min", "max", "mean", "points", "NaN", ""),
             [

@@ -11,14 +11,14 @@ import click
 import msgspec
 
 from trackai.cli.database import db_option, url_option, with_database
-from trackai.cli.output import JSON_VERSION, cell, json_option
+from trackai.cli.output import JSON_VERSION, cell, echo, json_option, print_json_line
 from trackai.structs.records import Point, Run
 from trackai.values.non_finite import json_value
 from trackai.values.times import utc
 from trackai.values.types import Step, Value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from trackai.reading.remote_source import RemoteSource
     from trackai.store.engine.database import Database
@@ -70,7 +70,15 @@ class _Printer:
         self._patterns, self._as_json = patterns, as_json
 
     def includes(self, path: str) -> bool:
-        return not self._patterns or any(fnmatchcase(path, pattern) for pattern in self._patterns)
+        return not self._patterns or any(
+            path == pattern or fnmatchcase(path, pattern) for pattern in self._patterns
+        )
+
+    def warn_if_unknown(self, paths: Collection[str]) -> None:
+        """Say so if there is no metric to print yet; `paths` are those to print."""
+        if self._patterns and not paths:
+            patterns = " or ".join(map(repr, self._patterns))
+            echo(f"warning: the run has no metric that matches {patterns} yet", err=True)
 
     def values(self, values: Iterable[LoggedValue], *, last: int | None = None) -> None:
         """Print values; with `last`, only the last lines of them."""
@@ -84,27 +92,24 @@ class _Printer:
 
     def _line(self, timestamp: datetime, step: Step | None, values: dict[str, Value]) -> None:
         if self._as_json:
-            _print_json_line(_ValuesEvent(JSON_VERSION, "values", step, timestamp, values))
+            print_json_line(_ValuesEvent(JSON_VERSION, "values", step, timestamp, values))
             return
-        local_time = click.style(timestamp.astimezone().strftime("%H:%M:%S"), dim=True)
+        local_time = timestamp.astimezone().strftime("%H:%M:%S")
         step_text = "-" if step is None else f"step {step}"
         fields = "  ".join(f"{cell(path)} {cell(value)}" for path, value in values.items())
-        click.echo(f"{local_time}  {step_text}  {fields}")
+        echo(local_time, nl=False, dim=True)
+        echo(f"  {step_text}  {fields}")
 
     def end(self, run: Run) -> None:
         """Print the final state of the run."""
         if self._as_json:
-            _print_json_line(_StateEvent(JSON_VERSION, "state", run))
+            print_json_line(_StateEvent(JSON_VERSION, "state", run))
         else:
-            click.echo(f"{cell(run.run_id)} (id {run.id}) is {run.state}", err=True)
+            echo(f"{cell(run.run_id)} (id {run.id}) is {run.state}", err=True)
 
 
 def _order(logged: LoggedValue) -> tuple[datetime, bool, Step, str]:
     return logged.timestamp, logged.step is not None, logged.step or 0, logged.path
-
-
-def _print_json_line(event: msgspec.Struct) -> None:
-    click.echo(msgspec.json.encode(event))
 
 
 @click.command()
@@ -120,6 +125,8 @@ def tail(
     run: str, lines: int, patterns: tuple[str, ...], url: str | None, db: str | None, as_json: bool
 ) -> None:
     """Follow the values that are logged to a run until it ends.
+
+    RUN is an id, a slug, project/slug, a name, or "latest".
 
     With --json, each line is an object: {"version", "event": "values", "step", "timestamp",
     "values"}; the last one is {"version", "event": "state", "run"}.
@@ -150,6 +157,7 @@ async def _follow_database(database: Database, name: str, lines: int, printer: _
             row for row in await series.list_of_run(conn, run.id) if printer.includes(row.path)
         ]
         earlier = await tails.last_points(conn, selected, lines) if lines else []
+    printer.warn_if_unknown({row.path for row in selected})
     printer.values(_logged_values(earlier), last=lines)
     last_recovery = time.monotonic()
     while run.state == "running":
@@ -163,7 +171,7 @@ async def _follow_database(database: Database, name: str, lines: int, printer: _
                 news = await arrivals.since(conn, run.id, cursor, limit=_MAX_POINTS)
             cursor = news.cursor
             if news.points is None:
-                click.echo(_SKIPPED, err=True)
+                echo(_SKIPPED, err=True)
             if not news.points:
                 break
             printer.values(_logged_values(news.points))
@@ -205,7 +213,7 @@ def _follow_server(url: str, name: str, lines: int, printer: _Printer) -> None:
             }
             printer.values(values - (printed or set()))
         elif event.name == "reset" and not event.data.get("resumed"):
-            click.echo(_SKIPPED, err=True)
+            echo(_SKIPPED, err=True)
         if event.name == "state" and event.data["state"] != "running":
             printer.end(source.run(run_id))
             return
@@ -214,9 +222,10 @@ def _follow_server(url: str, name: str, lines: int, printer: _Printer) -> None:
 def _earlier_values(
     source: RemoteSource, run_id: int, lines: int, printer: _Printer
 ) -> Iterable[LoggedValue]:
-    for path in {metric.path for metric in source.figures(run_id)} if lines else ():
-        if printer.includes(path):
-            yield from _values_of_metric(path, source.last_points(run_id, path, lines))
+    paths = {metric.path for metric in source.figures(run_id) if printer.includes(metric.path)}
+    printer.warn_if_unknown(paths)
+    for path in paths if lines else ():
+        yield from _values_of_metric(path, source.last_points(run_id, path, lines))
 
 
 def _values_of_metric(path: str, points: Iterable[Point]) -> Iterable[LoggedValue]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from trackai.cli.database import db_option, with_database
-from trackai.cli.output import json_option, print_json
+from trackai.cli.output import echo, json_option, print_json
 
 if TYPE_CHECKING:
     from trackai.filters.tree import Filter
@@ -38,6 +38,8 @@ def wait(
 ) -> None:
     """Wait until a run ends or meets a condition.
 
+    RUN is an id, a slug, project/slug, a name, or "latest".
+
     The exit code is 0 if the condition is met (without --until: if the run is completed), and 4
     if the run ends or the timeout expires first.
     """
@@ -50,7 +52,7 @@ def wait(
     if as_json:
         print_json(run=record, met=met)
     else:
-        click.echo(f"{record.run_id} (id {record.id}) is {record.state}")
+        echo(f"{record.run_id} (id {record.id}) is {record.state}")
     if not met:
         ctx.exit(_NOT_MET)
 

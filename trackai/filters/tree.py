@@ -92,6 +92,17 @@ class Or(msgspec.Struct, frozen=True):
 Filter: TypeAlias = Comparison | Not | And | Or
 
 
+def fields_of(tree: Filter) -> list[Field]:
+    """The fields that a filter compares."""
+    match tree:
+        case Comparison(field):
+            return [field]
+        case Not(part):
+            return fields_of(part)
+        case And(parts) | Or(parts):
+            return [field for part in parts for field in fields_of(part)]
+
+
 def field_text(field: Field) -> str:
     """Write a field as it is parsed in filters, lists of columns and sort orders."""
     match field:

@@ -7,7 +7,6 @@ drain, or when the database has been replaced.
 
 from __future__ import annotations
 
-import logging
 import sqlite3
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Literal
@@ -19,6 +18,7 @@ from trackai.store.catalogue import configs, files, journals, projects, runs, sl
 from trackai.store.catalogue.files import Blob, NewFile
 from trackai.store.engine.pace import Pace
 from trackai.store.points import metrics, rollups
+from trackai.values.logger import logger
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from trackai.store.engine.database import Database
     from trackai.values.types import State
 
-logger = logging.getLogger("trackai")
 
 # Errors that concern a statement or a value, not the database file.
 _VALUE_ERRORS = (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import socket
 import time
@@ -20,6 +19,7 @@ from trackai.ingest.journal import BYTES, DAMAGED, SUFFIX, writer_uid
 from trackai.ingest.reader import JournalReader
 from trackai.locks import UNBORN, process_exists, remove_locked, rename_locked, try_lock
 from trackai.store.catalogue import journals, runs, writers
+from trackai.values.logger import logger
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from trackai.store.engine.database import Database
 
-logger = logging.getLogger("trackai")
 
 # Seconds without a write after which a file belongs to a process that has ended.
 _ABANDONED_AFTER = 3600.0

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
-from trackai.errors import NotFoundError
+from trackai.errors import InvalidInputError, ProjectNotFoundError
 from trackai.reading.local_source import LocalSource
 from trackai.reading.remote_source import RemoteSource
 from trackai.reading.stored_run import StoredRun, newest_first
 from trackai.settings import Settings
 from trackai.values.comparison import differing, side_by_side
+from trackai.values.text import escaped
 
 if TYPE_CHECKING:
     from trackai.reading.source import Source
+    from trackai.structs.records import Run as RunRecord
 
 # Runs a request.
 _PAGE = 1000
 
 
-class _UnknownProjectError(NotFoundError, ValueError):
-    """The project does not exist. A ValueError too, as trackio raises one."""
+def _looks_like_server(source: str) -> bool:
+    """Whether a source is a host with a port, such as localhost:8000, or a URL of another kind."""
+    is_address = re.fullmatch(r"[\w.-]+:[0-9]{1,5}(/.*)?|\w+://.*", source) is not None
+    return is_address and not os.path.exists(source)  # noqa: PTH110
 
 
 class Runs(Sequence[StoredRun]):
@@ -47,7 +52,7 @@ class Runs(Sequence[StoredRun]):
         return len(self._runs())
 
     def __repr__(self) -> str:
-        return f"<Runs project={self._project} count={len(self)}>"
+        return escaped(f"<Runs project={self._project} count={len(self)}>")
 
 
 class Api:
@@ -73,6 +78,10 @@ class Api:
         self._source: Source
         if isinstance(source, str) and source.startswith(("http://", "https://")):
             self._source = RemoteSource(source, api_key)
+        elif isinstance(source, str) and _looks_like_server(source):
+            raise InvalidInputError(
+                "source", f"must start with http:// for a server, such as http://{source}"
+            )
         else:
             self._source = LocalSource(Settings.from_env(source).db_path, create=source is None)
 
@@ -101,26 +110,34 @@ class Api:
             InvalidInputError: the filter or the field is invalid; raised when the runs are first
                 used.
         """
-        projects = {stored.id: stored for stored in self._source.projects()}
         project_id = None
         if project is not None:
-            matches = [p.id for p in projects.values() if project in (p.name, p.project_id)]
+            matches = [p.id for p in self._source.projects() if project in (p.name, p.project_id)]
             if not matches:
-                raise _UnknownProjectError(f"project {project!r} not found")
+                raise ProjectNotFoundError(f"project {project!r} not found")
             project_id = matches[0]
 
         def load() -> list[StoredRun]:
-            runs: list[StoredRun] = []
+            # By id: a run whose sort field changes may move from one page to another.
+            records: dict[int, RunRecord] = {}
+            cursor: str | None = None
             while True:
                 page = self._source.runs(
                     project_id, filter=filter, sort=sort, ascending=ascending,
-                    limit=_PAGE, offset=len(runs),
+                    limit=_PAGE, cursor=cursor,
                 )  # fmt: skip
-                runs += [
-                    StoredRun(self._source, run, projects[run.project_id].name) for run in page.runs
-                ]
-                if not page.has_more:
-                    return runs
+                for run in page.runs:
+                    records.setdefault(run.id, run)
+                cursor = page.next_cursor
+                if cursor is None:
+                    break
+            # Afterwards, so that the projects of all runs are known that still exist.
+            names = {stored.id: stored.name for stored in self._source.projects()}
+            return [
+                StoredRun(self._source, record, names[record.project_id])
+                for record in records.values()
+                if record.project_id in names
+            ]
 
         return Runs(load, project)
 

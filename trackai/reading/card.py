@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ from trackai.errors import TrackAIError
 from trackai.guard import guarded
 from trackai.reading.remote_source import RemoteSource
 from trackai.settings import Settings
+from trackai.values.logger import logger
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from trackai.reading.source import Source
     from trackai.structs.records import Run
 
-logger = logging.getLogger("trackai")
 
 # The most rows of a table.
 _ROWS = 20

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from trackai.errors import TrackAIError
-from trackai.reading.remote_source import error_of
+from trackai.reading.remote_source import error_of, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -62,10 +62,12 @@ def follow(url: str, headers: Mapping[str, str], run_id: int) -> Iterator[Event]
                 raise error_of(error.code, error.read()) from None
         except OSError as error:
             if cursor is None:
-                raise TrackAIError(f"{url} does not answer ({error}): is it running?") from None
+                raise TrackAIError(
+                    f"{url} does not answer ({reason_of(error)}): is it running?"
+                ) from None
             lost_at = lost_at or time.monotonic()
             if time.monotonic() - lost_at > _RECONNECT_SECONDS:
-                raise TrackAIError(f"{url} does not answer any more ({error})") from None
+                raise TrackAIError(f"{url} does not answer any more ({reason_of(error)})") from None
         time.sleep(_PAUSE_SECONDS)
 
 

@@ -51,7 +51,7 @@ class LocalSource:
         self._create = create
 
     def projects(self) -> list[Project]:
-        return self._read(lambda conn: projects.list_page(conn, limit=_PAGE, offset=0))
+        return self._read(lambda conn: projects.list_page(conn, limit=_PAGE))
 
     def runs(
         self,
@@ -61,7 +61,7 @@ class LocalSource:
         sort: str,
         ascending: bool,
         limit: int,
-        offset: int,
+        cursor: str | None = None,
     ) -> RunPage:
         tree = None if filter is None else parse_filter(filter)
         return self._read(
@@ -71,7 +71,7 @@ class LocalSource:
                 sort_by=parse_field(sort, name="sort"),
                 sort_order="asc" if ascending else "desc",
                 limit=limit,
-                offset=offset,
+                cursor=cursor,
             )
         )
 
@@ -163,7 +163,7 @@ class LocalSource:
 
     def _read(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         async def read(db: Database) -> T:
-            async with db.read() as conn:
+            async with db.snapshot() as conn:
                 return await work(conn)
 
         return self._call(read)

@@ -61,11 +61,11 @@ class RemoteSource:
         sort: str,
         ascending: bool,
         limit: int,
-        offset: int,
+        cursor: str | None = None,
     ) -> RunPage:
         return self._get(
             "/api/runs", RunPage, project_id=project_id, filter=filter, sort_by=sort,
-            sort_order="asc" if ascending else "desc", limit=limit, offset=offset,
+            sort_order="asc" if ascending else "desc", limit=limit, cursor=cursor,
         )  # fmt: skip
 
     def run(self, run_id: int) -> Run:
@@ -77,7 +77,7 @@ class RemoteSource:
         for project_id, condition in self._interpretations(text):
             page = self.runs(
                 project_id, filter=condition, sort="created_at", ascending=False,
-                limit=1 if condition is None else 100, offset=0,
+                limit=1 if condition is None else 100,
             )  # fmt: skip
             if len(page.runs) == 1:
                 return page.runs[0]
@@ -126,18 +126,18 @@ class RemoteSource:
         kinds = {metric.path: metric.kind for metric in self.figures(run_id)}
         is_text = kinds.get(path) == "text"
         curve = Curve([], [], [])
+        cursor: str | None = None
         while True:
-            page = self._get(
-                _metric_path(run_id, path), PointPage, limit=_PAGE, offset=len(curve.steps)
-            )
+            page = self._get(_metric_path(run_id, path), PointPage, limit=_PAGE, cursor=cursor)
             curve.steps.extend(point.step for point in page.data)
             curve.timestamps.extend(
                 microseconds(point.timestamp) if point.timestamp else 0 for point in page.data
             )
             values = (point.value for point in page.data)
             curve.values.extend(values if is_text else map(from_json, values))
-            if not page.has_more:
+            if not page.next_cursor:
                 return curve
+            cursor = page.next_cursor
 
     def chart(
         self, run_id: int, path: str, points: int, x: XAxis, smooth: float | None = None
@@ -189,7 +189,9 @@ class RemoteSource:
             with error:
                 raise error_of(error.code, error.read()) from None
         except OSError as error:
-            raise TrackAIError(f"{self.url} does not answer ({error}): is it running?") from None
+            raise TrackAIError(
+                f"{self.url} does not answer ({reason_of(error)}): is it running?"
+            ) from None
 
 
 def _metric_path(run_id: int, path: str) -> str:
@@ -199,6 +201,12 @@ def _metric_path(run_id: int, path: str) -> str:
 def _quoted(text: str) -> str:
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
+
+
+def reason_of(error: OSError) -> str:
+    """The reason of a failed connection, without the number of the error and its class."""
+    reason = getattr(error, "reason", error)
+    return str(getattr(reason, "strerror", None) or reason or type(reason).__name__)
 
 
 def error_of(status: int, body: bytes) -> TrackAIError:

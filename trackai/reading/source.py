@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Protocol
-
-import msgspec
+from typing import TYPE_CHECKING, Any, Protocol
 
 from trackai.errors import InvalidInputError
+from trackai.values.names import identifier_problem, name_problem, notes_problem, refuse
 from trackai.values.text import checked_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from trackai.reading.history import Curve
     from trackai.store.charts.chart_records import XAxis
     from trackai.store.points.series import MetricSummary
     from trackai.structs.records import ChartData, Project, Run, RunPage
 
-_Name = Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
-_Tag = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
+# Tags of one change.
+MAX_TAGS = 100
 
 
 class Source(Protocol):
@@ -39,9 +38,12 @@ class Source(Protocol):
         sort: str,
         ascending: bool,
         limit: int,
-        offset: int,
+        cursor: str | None = None,
     ) -> RunPage:
         """List a page of the runs of a project, or of all projects, that match a filter.
+
+        Args:
+            cursor: the `next_cursor` of the previous page.
 
         Raises:
             InvalidInputError: the filter or the field to sort by is invalid.
@@ -92,13 +94,10 @@ class Source(Protocol):
         """Delete a run with all its points."""
 
 
-class _Change(msgspec.Struct):
-    """The limits of the fields of a run, which are those of the HTTP API."""
-
-    project: _Name = "-"
-    name: _Name | None = None
-    notes: Annotated[str, msgspec.Meta(max_length=100_000)] | None = None
-    tags: Annotated[list[_Tag], msgspec.Meta(max_length=100)] = []
+_PROBLEMS: dict[str, Callable[[str], str | None]] = {
+    "project": name_problem, "name": name_problem, "notes": notes_problem,
+    "tags": identifier_problem,
+}  # fmt: skip
 
 
 def check_change(fields: dict[str, Any]) -> None:
@@ -111,11 +110,10 @@ def check_change(fields: dict[str, Any]) -> None:
         InvalidInputError: a value is not allowed; its field is named.
     """
     for name, value in fields.items():
-        for text in value if isinstance(value, list) else [value]:
-            if isinstance(text, str):
-                checked_text(name, text)
-    try:
-        msgspec.convert(fields, _Change)
-    except msgspec.ValidationError as error:
-        problem, _, path = str(error).partition(" - at ")
-        raise InvalidInputError(path.strip("`").removeprefix("$."), problem) from None
+        texts = value if isinstance(value, list) else [] if value is None else [value]
+        if len(texts) > MAX_TAGS:
+            raise InvalidInputError(name, f"must be at most {MAX_TAGS} tags, got {len(texts)}")
+        for text in texts:
+            if not isinstance(text, str):
+                raise InvalidInputError(name, f"must be a str, got {text!r}")
+            refuse(name, _PROBLEMS[name](checked_text(name, text)))

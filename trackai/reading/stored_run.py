@@ -15,6 +15,7 @@ from trackai.reading.source import Source  # noqa: TC001 - for get_type_hints
 from trackai.store.points.series import MetricSummary  # noqa: TC001 - for get_type_hints
 from trackai.structs.records import Run as RunRecord  # noqa: TC001 - for get_type_hints
 from trackai.values.nesting import nested
+from trackai.values.text import escaped
 from trackai.values.times import utc
 
 _MIN_POINTS, _MAX_POINTS = 10, 10_000
@@ -205,7 +206,7 @@ class StoredRun:
         return True
 
     def __repr__(self) -> str:
-        return f"<Run {self.name} in project {self.project}>"
+        return escaped(f"<Run {self.name} in project {self.project}>")
 
     def _repr_html_(self) -> str:
         return card(self._source, self.id, repr(self))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import logging
 import os
 import shutil
 import tempfile
@@ -25,6 +24,7 @@ from trackai.sdk.artifacts import Artifact  # noqa: TC001 - for get_type_hints
 from trackai.sdk.run import Run
 from trackai.sdk.run_request import Reinit, Resume, check_arguments, checked_reinit
 from trackai.settings import Settings, wandb_defaults
+from trackai.values.logger import logger
 
 if TYPE_CHECKING:
     import threading
@@ -32,7 +32,9 @@ if TYPE_CHECKING:
     from trackai.sdk.run import EndState
     from trackai.sdk.summary import Summary
 
-logger = logging.getLogger("trackai")
+
+# A copy of `active_runs.only` for log(), which runs in every step.
+_only: Run | None = None
 
 
 def init(
@@ -129,6 +131,7 @@ def init(
         with trackai.init(project="digits", config={"lr": 0.001}) as run:
             run.log({"loss": 0.25})
     """
+    global _only
     arguments = check_arguments(
         project=project, name=name, group=group, id=id, tags=tags, notes=notes, config=config,
         resume=resume, durability=durability, mode=mode, strict=strict, resume_from=resume_from,
@@ -167,6 +170,8 @@ def init(
         return run
 
     run = starting.start(create)
+    with active_runs.lock:
+        _only = active_runs.only
     try:
         if how != "create_new":
             active_runs.activate(run, owner)
@@ -204,7 +209,7 @@ def log(
     Example:
         trackai.log({"train/loss": 0.25, "train/accuracy": 0.9}, step=100)
     """
-    run = active_runs.only or current_run()
+    run = _only or current_run()
     if run is None:
         return late_calls.refuse()
     return run.log(metrics, step, commit)

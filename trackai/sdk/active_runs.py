@@ -41,7 +41,7 @@ class Owner(NamedTuple):
         )
 
 
-_lock = threading.RLock()
+lock = threading.RLock()
 _own: ContextVar[tuple[Run, Owner] | None] = ContextVar("trackai_run", default=None)
 # In the order of their start; those without an owner are never active.
 _owners: dict[Run, Owner | None] = {}
@@ -60,7 +60,7 @@ def add(run: Run, owner: Owner | None) -> None:
         owner: the thread and task in which it is active; None for a run that is never active.
     """
     global only, _first_thread, _is_sequential
-    with _lock:
+    with lock:
         for stopped in [before for before in _owners if before.is_stopped]:
             del _owners[stopped]
         _first_thread = _first_thread or (owner.thread if owner else None)
@@ -125,8 +125,8 @@ def of_thread(thread: threading.Thread) -> list[Run]:
 
 def _renew_lock() -> None:
     # Another thread may have held the lock when the process was forked.
-    global _lock
-    _lock = threading.RLock()
+    global lock
+    lock = threading.RLock()
 
 
 fork.call_in_child(_renew_lock)

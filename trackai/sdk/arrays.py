@@ -77,7 +77,7 @@ def _of_torch(np: Any, tensor: Any) -> Any:
     for method in ("resolve_conj", "resolve_neg"):
         tensor = getattr(tensor, method)() if hasattr(tensor, method) else tensor
     try:
-        return np.asanyarray(tensor.numpy())
+        return np.asanyarray(tensor.numpy() if hasattr(tensor, "numpy") else tensor)
     except TypeError:  # bfloat16, float8
         return np.asanyarray(tensor.float())
 

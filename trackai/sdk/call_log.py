@@ -15,7 +15,7 @@ from trackai.sdk.left_out import LeftOut
 from trackai.sdk.logged_values import are_plain_numbers, failure, flatten, named
 from trackai.sdk.run_files import RunFiles
 from trackai.sdk.steps import STEP_LIMIT, plain_step
-from trackai.values.text import escaped
+from trackai.values.text import without_surrogates
 
 if TYPE_CHECKING:
     from trackai.ingest.journal import Kept
@@ -121,7 +121,7 @@ class CallLog:
             self._append(axis, tuple(logged.histograms), step, now, texts, "histogram")
             for path, number, media, content in files:
                 name = media.file_name(step, number)
-                source = escaped(media.source)
+                source = without_surrogates(media.source)
                 filed = Filed(path, "file_series", name, step, now, source, *content)
                 self._journal.append(filed)
         return None

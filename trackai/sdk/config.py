@@ -10,7 +10,7 @@ from trackai.sdk.builtin_values import config_json, type_name
 from trackai.sdk.left_out import LeftOut  # noqa: TC001 - for get_type_hints
 from trackai.sdk.structured_values import as_mapping, attributes, keyed_by_text
 from trackai.values.names import path_problem
-from trackai.values.text import escaped
+from trackai.values.text import without_surrogates
 
 # Deeper mappings are stored as values.
 _MAX_DEPTH = 32
@@ -187,7 +187,7 @@ def _flatten(
     left_out: LeftOut | None,
 ) -> None:
     for key, value in values.items():
-        path = prefix + escaped(key)
+        path = prefix + without_surrogates(key)
         mapping = _safe_mapping(value)
         is_nested = mapping and id(value) not in parents and len(parents) < _MAX_DEPTH
         if mapping and is_nested:

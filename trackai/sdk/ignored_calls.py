@@ -5,14 +5,12 @@ What a script would miss is named in one warning, the first time.
 
 from __future__ import annotations
 
-import logging
 from types import SimpleNamespace
 from typing import Any
 
 from trackai.sdk.artifacts import Artifact
 from trackai.settings import ignored_wandb_variables
-
-logger = logging.getLogger("trackai")
+from trackai.values.logger import logger
 
 _warned: set[str] = set()
 

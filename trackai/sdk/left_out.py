@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from trackai.errors import InvalidInputError, NoActiveRunError, TrackAIError
+from trackai.values.logger import logger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-logger = logging.getLogger("trackai")
 
 # The first names get a warning each; more would hide the other output of the script.
 _MAX_WARNINGS = 20

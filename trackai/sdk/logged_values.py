@@ -27,6 +27,7 @@ from trackai.values.types import INT64, Value
 if TYPE_CHECKING:
     from trackai.sdk.media import Files
 
+
 _LARGE = float(INT64)
 # The deepest nesting of mappings.
 _MAX_DEPTH = 100

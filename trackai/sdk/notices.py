@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-
-logger = logging.getLogger("trackai")
+from trackai.values.logger import logger
 
 _subjects: set[str] = set()
 

@@ -29,6 +29,8 @@ def to_array(value: Any, field: str) -> Any:
         TypeError: it is not an array, or holds something else.
         MissingExtraError: NumPy is not installed.
     """
+    if getattr(getattr(value, "dtype", None), "kind", None) == "O":
+        raise TypeError(f"{field}: an array must hold integers, floats or bools, got objects")
     try:
         array = number_array(value, f"{field} made of an array")
     except TypeError as error:

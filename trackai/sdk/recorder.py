@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import socket
 import tempfile
 import threading
@@ -23,6 +22,7 @@ from trackai.sdk import resume
 from trackai.sdk.progress import Progress
 from trackai.store.catalogue import journals, writers
 from trackai.store.engine.database import Database
+from trackai.values.logger import logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from trackai.store.catalogue.writers import Writer
     from trackai.structs.records import Project, Run
 
-logger = logging.getLogger("trackai")
 
 # How often the journal is looked at for new points.
 _POLL_SECONDS = 0.2

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -29,6 +28,7 @@ from trackai.sdk.recorder import Recorder
 from trackai.sdk.run_request import RunRequest  # noqa: TC001 - for get_type_hints
 from trackai.sdk.summary import LastValues, Summary
 from trackai.settings import Settings  # noqa: TC001 - for get_type_hints
+from trackai.values.logger import logger
 from trackai.values.nesting import nested
 
 if TYPE_CHECKING:
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
     from trackai.values.types import Value
 
-logger = logging.getLogger("trackai")
 
 # The shortest interval of a monitor, in seconds.
 _SHORTEST_INTERVAL = 0.1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import shutil
 import tempfile
 from pathlib import Path
@@ -11,8 +10,9 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol
 from trackai.errors import InvalidInputError, NoActiveRunError
 from trackai.sdk import artifacts, late_calls
 from trackai.sdk.logged_values import name_error, named
+from trackai.values.logger import logger
 from trackai.values.names import path_problem
-from trackai.values.text import checked_text, escaped
+from trackai.values.text import checked_text, without_surrogates
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from trackai.sdk.left_out import LeftOut
     from trackai.sdk.media import Files, Media
     from trackai.values.types import FileKind
-
-logger = logging.getLogger("trackai")
 
 
 class AppendFile(Protocol):
@@ -149,7 +147,7 @@ class RunFiles:
         with opened as file:
             content = self._copy(file)
         if content is not None:
-            self._append_file(path, kind, name, escaped(str(source.absolute())), content)
+            self._append_file(path, kind, name, without_surrogates(str(source.absolute())), content)
         return None
 
     def _copy(self, file: BinaryIO) -> Kept | None:

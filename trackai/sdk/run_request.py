@@ -12,7 +12,7 @@ from trackai.errors import InvalidInputError
 from trackai.sdk.builtin_values import type_name
 from trackai.sdk.config import flat_json
 from trackai.sdk.interactive import in_notebook
-from trackai.sdk.labels import check_name, check_notes, checked_tags
+from trackai.sdk.labels import check_identifier, check_name, check_notes, checked_tags
 from trackai.sdk.left_out import LeftOut
 from trackai.sdk.moment import Moment, parse_moment
 from trackai.sdk.structured_values import attributes
@@ -88,7 +88,15 @@ class InitArguments(msgspec.Struct, kw_only=True, frozen=True):
     strict: bool | None
 
     def request(self, settings: Settings) -> RunRequest:
-        """Fill in what the environment says."""
+        """Fill in what the environment says.
+
+        Raises:
+            InvalidInputError: a variable has a text that is not allowed.
+        """
+        if self.project is None:
+            check_name("TRACKAI_PROJECT or WANDB_PROJECT", settings.project)
+        if self.id is None and settings.run_id is not None:
+            check_identifier("TRACKAI_RUN_ID or WANDB_RUN_ID", settings.run_id)
         strict = settings.strict if self.strict is None else self.strict
         run_id = self.resume_from.run_id if self.resume_from else self.id or settings.run_id
         return RunRequest(
@@ -144,11 +152,12 @@ def check_arguments(
     name, group, id = (None if text == "" else text for text in (name, group, id))  # noqa: A001
     name_field, name = or_variable("name", name)
     group_field, group = or_variable("group", group)
-    for field, text in (
-        ("project", project), (name_field, name), (group_field, group), ("id", id),
-    ):  # fmt: skip
+    for field, text in (("project", project), (name_field, name)):
         if text is not None:
             check_name(field, text)
+    for field, text in ((group_field, group), ("id", id)):
+        if text is not None:
+            check_identifier(field, text)
     _, notes = or_variable("notes", notes)
     if notes is not None:
         check_notes(notes)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import logging
 import os
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from trackai.reading.remote_source import RemoteSource
 from trackai.sdk import active, ignored_calls
 from trackai.sdk.interactive import in_notebook, is_interactive
 from trackai.settings import Settings, has_screen
+from trackai.values.logger import logger
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from trackai.structs.records import Project
 
-logger = logging.getLogger("trackai")
 
 # How long to wait for the answer of a server that may not be running.
 _PROBE_SECONDS = 0.5

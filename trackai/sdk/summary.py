@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any
 
 from trackai.errors import StoreError
+from trackai.values.logger import logger
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from trackai.values.types import Value
-
-logger = logging.getLogger("trackai")
 
 
 class Summary(MutableMapping[str, Any]):

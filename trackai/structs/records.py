@@ -148,10 +148,14 @@ class Point(msgspec.Struct, gc=False):
 
 
 class PointPage(msgspec.Struct):
-    """A page of points in order of step; if `has_more`, further points follow."""
+    """A page of points in order of step.
+
+    If `has_more`, further points follow, and `next_cursor` is the cursor of the next page.
+    """
 
     data: list[Point]
     has_more: bool
+    next_cursor: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class ComparedPoint(msgspec.Struct, gc=False):

@@ -4,35 +4,28 @@ from __future__ import annotations
 
 import signal
 import threading
-import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import anyio
 import msgspec
+from starlette.exceptions import HTTPException
 from starlette.responses import Response, StreamingResponse
 
+from trackai.api.followers import MAX_FOLLOWERS, TooManyFollowersError
 from trackai.api.requests import MAX_ID, Cursor, database, parse_query, path_id
-from trackai.errors import NotFoundError, StoreError
+from trackai.api.security import SESSION
 from trackai.store.catalogue import runs
-from trackai.store.points import arrivals
-from trackai.values.non_finite import json_value
-from trackai.values.times import utc
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from aiosqlite import Connection
     from starlette.requests import Request
+    from starlette.types import Receive, Scope, Send
 
-    from trackai.store.engine.database import Database
-    from trackai.structs.records import Run
+    from trackai.api.followers import Follower, Followers
 
-_POLL_SECONDS = 0.25
-# The interval of keep-alive comments, by which both ends notice a dead connection.
-_KEEP_ALIVE_SECONDS = 15.0
-_MAX_POINTS = 10_000
-_encode = msgspec.json.Encoder().encode
+# Bytes written to a connection at once.
+_WRITE_SIZE = 1 << 16
 
 
 class EventQuery(msgspec.Struct):
@@ -70,73 +63,51 @@ class Shutdown:
 async def follow(request: Request) -> Response:
     """Stream the changes of a run, from now on or after a cursor."""
     run_id = path_id(request, "run_id")
-    db = database(request)
     cursor = parse_query(request, EventQuery).since
     last_id = request.headers.get("last-event-id", "")
     if last_id.isascii() and last_id.isdigit() and len(last_id) < len(str(MAX_ID)):
         cursor = int(last_id)
-
-    async def read_cursor(conn: Connection) -> int:
-        await runs.get(conn, run_id)
-        return await arrivals.last(conn)
-
-    now = await db.look(read_cursor)
     if request.method == "HEAD":  # a streamed body would never end
+        await database(request).look(partial(runs.get, run_id=run_id))
         return Response(media_type="text/event-stream")
-    return StreamingResponse(
-        _events(db, run_id, now if cursor is None else cursor, request.state.shutdown),
-        media_type="text/event-stream",
-        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
-    )
+    followers: Followers = request.state.followers
+    try:
+        follower = await followers.add(run_id, cursor, partial(_is_signed_out, request))
+    except TooManyFollowersError:
+        raise HTTPException(
+            503,
+            f"too many followers: at most {MAX_FOLLOWERS} requests for events at a time",
+            {"Retry-After": "5"},
+        ) from None
+    return _EventStream(followers, follower)
 
 
-async def _events(
-    db: Database, run_id: int, cursor: int, shutdown: Shutdown
-) -> AsyncIterator[bytes]:
-    state: str | None = None
-    last_sent = time.monotonic()
-    while not shutdown.started:
-        try:
-            run, news = await db.look(partial(_read_news, run_id=run_id, cursor=cursor))
-        except NotFoundError:
-            yield b'event: state\ndata: {"state":"deleted"}\n\n'
-            return
-        except StoreError:  # busy or replaced: browsers reconnect by themselves
-            return
-        events: list[tuple[str, Any]] = []
-        if news.points is None or news.rewound:
-            events.append(("reset", {"resumed": news.rewound}))
-        if news.points:
-            events.append(("points", {"metrics": _points_by_path(news.points)}))
-        # A new state is sent after all points.
-        is_complete = sum(len(rows) for _, rows in news.points or ()) < _MAX_POINTS
-        if run.state != state and is_complete:
-            state = run.state
-            events.append(("state", run))
-        for name, data in events:
-            yield b"id: %d\nevent: %b\ndata: %b\n\n" % (news.cursor, name.encode(), _encode(data))
-        if events or time.monotonic() - last_sent > _KEEP_ALIVE_SECONDS:
-            if not events:
-                yield b": keep-alive\n\n"
-            last_sent = time.monotonic()
-        cursor = news.cursor
-        await anyio.sleep(_POLL_SECONDS)
+def _is_signed_out(request: Request) -> bool:
+    """Whether the session that allowed the request has ended since."""
+    cookie = request.scope.get(SESSION)
+    return cookie is not None and request.app.state.sessions.find(cookie) is None
 
 
-async def _read_news(conn: Connection, run_id: int, cursor: int) -> tuple[Run, arrivals.News]:
-    run = await runs.get(conn, run_id)
-    return run, await arrivals.since(conn, run_id, cursor, limit=_MAX_POINTS)
+class _EventStream(StreamingResponse):
+    """The events of a follower, who is removed at the end."""
 
-
-def _points_by_path(points: list[tuple[Any, Any]]) -> dict[str, list[dict[str, Any]]]:
-    by_path: dict[str, list[dict[str, Any]]] = {}
-    for series, rows in points:
-        by_path.setdefault(series.path, []).extend(
-            {
-                "step": step if series.axis == "step" else None,
-                "timestamp": utc(time),
-                "value": json_value(value, series.kind),
-            }
-            for step, time, value in rows
+    def __init__(self, followers: Followers, follower: Follower) -> None:
+        super().__init__(
+            _in_pieces(follower.events()),
+            media_type="text/event-stream",
+            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )
-    return by_path
+        self._followers, self._follower = followers, follower
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._followers.remove(self._follower)
+
+
+async def _in_pieces(events: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Cut events into pieces: the transport copies what a client has not read of each write."""
+    async for data in events:
+        for start in range(0, len(data), _WRITE_SIZE):
+            yield data[start : start + _WRITE_SIZE]

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import codecs
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
 import msgspec
 from starlette.datastructures import Headers
 from starlette.responses import FileResponse, Response
 
-from trackai.api.requests import Limit, Offset, database, parse_query, path_id
+from trackai.api import page_cursors
+from trackai.api.requests import Limit, Offset, RowNumber, database, parse_query, path_id
 from trackai.api.responses import JSONResponse, respond
 from trackai.errors import NotFoundError
 from trackai.store.catalogue import files, runs
+from trackai.values.times import microseconds
+from trackai.values.types import BoundedStep
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,12 +48,29 @@ _RANGE_ERRORS = {
 }
 
 
+class _LastFile(msgspec.Struct, array_like=True):
+    """The last file of a page; its time is in microseconds since the epoch."""
+
+    path: str
+    step: BoundedStep | None
+    timestamp: RowNumber | None
+    name: str
+    id: RowNumber
+
+
+class _LastPath(msgspec.Struct, array_like=True):
+    """The last path of a page."""
+
+    path: str
+
+
 class FileQuery(msgspec.Struct):
     """A page of a run's files, all or those of one path."""
 
     path: str | None = None
     limit: Limit | None = None
     offset: Offset = 0
+    cursor: str | None = None
 
 
 class FilePathQuery(msgspec.Struct):
@@ -59,6 +79,7 @@ class FilePathQuery(msgspec.Struct):
     search: str | None = None
     limit: Limit = 1000
     offset: Offset = 0
+    cursor: str | None = None
 
 
 async def list_files(request: Request) -> Response:
@@ -66,28 +87,52 @@ async def list_files(request: Request) -> Response:
     run_id = path_id(request, "run_id")
     query = parse_query(request, FileQuery)
     limit = -1 if query.limit is None else query.limit
+    after: Any = None
+    if query.cursor is not None:
+        after = msgspec.structs.astuple(page_cursors.decode(query.cursor, _LastFile))
 
     async def read(conn: Connection) -> list[FileRecord]:
         await runs.get(conn, run_id)
         return await files.list_of_run(
-            conn, run_id, path=query.path, limit=limit, offset=query.offset
+            conn, run_id, path=query.path, limit=limit, offset=query.offset, after=after
         )
 
-    return await respond(request, read)
+    def headers(page: list[FileRecord]) -> dict[str, str]:
+        if len(page) != query.limit:
+            return {}
+        file = page[-1]
+        time = None if file.timestamp is None else microseconds(file.timestamp)
+        cursor = page_cursors.encode(_LastFile(file.path, file.step, time, file.name, file.id))
+        return {page_cursors.HEADER: cursor}
+
+    return await respond(request, read, headers=headers)
 
 
 async def list_file_paths(request: Request) -> Response:
     """List the paths of a run's files, with the number of files of each."""
     run_id = path_id(request, "run_id")
     query = parse_query(request, FilePathQuery)
+    after = None
+    if query.cursor is not None:
+        after = page_cursors.decode(query.cursor, _LastPath).path
 
     async def read(conn: Connection) -> list[FilePath]:
         await runs.get(conn, run_id)
         return await files.list_paths(
-            conn, run_id, search=query.search, limit=query.limit, offset=query.offset
+            conn,
+            run_id,
+            search=query.search,
+            limit=query.limit,
+            offset=query.offset,
+            after=after,
         )
 
-    return await respond(request, read)
+    def headers(page: list[FilePath]) -> dict[str, str]:
+        if len(page) < query.limit:
+            return {}
+        return {page_cursors.HEADER: page_cursors.encode(_LastPath(page[-1].path))}
+
+    return await respond(request, read, headers=headers)
 
 
 async def download(request: Request) -> Response:

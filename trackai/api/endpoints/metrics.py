@@ -49,11 +49,13 @@ class PointQuery(msgspec.Struct):
         x: the x axis of a chart.
         time_min, time_max: for charts of system metrics, which have no steps.
         smoothing: for charts, adds the moving average.
+        cursor: the `next_cursor` of the previous page, in place of an offset.
         since: respond with the run's own points stored after this cursor.
     """
 
     limit: Limit = 1000
     offset: Offset = 0
+    cursor: str | None = None
     step_min: BoundedStep | None = None
     step_max: BoundedStep | None = None
     attempt: Attempt = "latest"

@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 from starlette.responses import Response
 
-from trackai.api.requests import database
+from trackai.api import page_cursors
+from trackai.api.requests import RowNumber, database
 from trackai.errors import NotFoundError, TrackAIError
 from trackai.store.catalogue import runs
 from trackai.store.points import lineage, reads
 from trackai.structs.records import Point, PointPage
 from trackai.values.non_finite import json_value
 from trackai.values.times import utc_many
+from trackai.values.types import Axis, BoundedStep
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
@@ -43,11 +45,21 @@ _WRITE_SIZE = 1 << 16
 _encode = msgspec.json.Encoder().encode
 
 
+class _LastPoint(msgspec.Struct, array_like=True):
+    """The last point of a page: the axis of its series, and the position in it."""
+
+    axis: Axis
+    step: BoundedStep
+    timestamp: RowNumber
+    count: RowNumber
+
+
 class PageQuery(Protocol):
     """The query parameters that select a page of points."""
 
     limit: int
     offset: int
+    cursor: str | None
     step_min: Step | None
     step_max: Step | None
     attempt: Attempt
@@ -62,11 +74,13 @@ async def read_page(
         series: the series with the metric's name, one for each axis, read one after the other.
     """
     points: list[Point] = []
-    async for segments, rows in _PageReader(series, query).read(conn, query.limit + 1):
+    reader = _PageReader(series, query)
+    async for segments, rows in reader.read(conn, query.limit):
         points += _points(segments, rows)
-    has_more = len(points) > query.limit
-    del points[query.limit :]
-    return PointPage(points, has_more)
+    cursor = reader.cursor()
+    if len(points) < query.limit or cursor is None or not await reader.has_more(conn):
+        return PointPage(points, has_more=False)
+    return PointPage(points, has_more=True, next_cursor=cursor)
 
 
 class _PageReader:
@@ -81,6 +95,21 @@ class _PageReader:
         self._query = query
         self._offset = query.offset
         self._position: reads.Position | None = None
+        if query.cursor is not None:
+            last = page_cursors.decode(query.cursor, _LastPoint)
+            while self._unread and self._unread[0][0].series.axis != last.axis:
+                del self._unread[0]
+            self._position = last.step, last.timestamp, max(0, last.count)
+
+    def cursor(self) -> str | None:
+        """The cursor after the points read so far; None at the end of a series."""
+        if not self._unread or self._position is None:
+            return None
+        return page_cursors.encode(_LastPoint(self._unread[0][0].series.axis, *self._position))
+
+    async def has_more(self, conn: Connection) -> bool:
+        """Whether there are further points; nothing can be read after this."""
+        return any([rows async for _, rows in self.read(conn, 1)])
 
     async def read(
         self, conn: Connection, limit: int
@@ -154,10 +183,13 @@ class PointStream(Response):
             remaining -= count
             if count < limit or await self._request.is_disconnected():
                 break
-        has_more = not remaining and (await self._read(1))[1] > 0
+        cursor = self._reader.cursor()
+        has_more = not remaining and cursor is not None and (await self._read(1))[1] > 0
         if prefix != b",":
             await send(_body(prefix))
-        end = b'],"has_more":%s}' % (b"true" if has_more else b"false")
+        end = b'],"has_more":false}'
+        if has_more:
+            end = b'],"has_more":true,"next_cursor":%s}' % _encode(cursor)
         await send(_body(end, more_body=False))
 
     async def _read(self, limit: int) -> tuple[bytes, int]:

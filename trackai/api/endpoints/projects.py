@@ -7,20 +7,33 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from trackai.api.requests import Limit, Name, Offset, database, parse_body, parse_query, path_id
+from trackai.api import page_cursors
+from trackai.api.requests import (
+    Identifier,
+    Limit,
+    Name,
+    Offset,
+    RowNumber,
+    check_names,
+    database,
+    parse_body,
+    parse_query,
+    path_id,
+)
 from trackai.api.responses import JSONResponse, respond
 from trackai.errors import InvalidInputError
 from trackai.filters.parser import parse_field, parse_fields, parse_filter
 from trackai.store.catalogue import groups, projects, run_tables
 from trackai.store.upkeep import deletion
 from trackai.structs.records import Freed
+from trackai.values.times import microseconds
 
 if TYPE_CHECKING:
     from aiosqlite import Connection
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from trackai.structs.records import ProjectColumns, RunGroupPage
+    from trackai.structs.records import Project, ProjectColumns, RunGroupPage
 
 # Each column is a lookup in another table for every run.
 MAX_COLUMNS = 50
@@ -31,14 +44,25 @@ class ProjectQuery(msgspec.Struct):
 
     limit: Limit = 100
     offset: Offset = 0
+    cursor: str | None = None
     counts: bool = False
+
+
+class _LastProject(msgspec.Struct, array_like=True):
+    """The last project of a page; `created_at` is in microseconds since the epoch."""
+
+    created_at: RowNumber
+    id: RowNumber
 
 
 class NewProject(msgspec.Struct):
     """A project to create; `project_id` is its slug."""
 
     name: Name
-    project_id: Name
+    project_id: Identifier
+
+    def __post_init__(self) -> None:
+        check_names(self, of=("name",), identifiers=("project_id",))
 
 
 class GroupQuery(msgspec.Struct):
@@ -55,7 +79,22 @@ async def list_projects(request: Request) -> Response:
     """List projects, newest first."""
     query = parse_query(request, ProjectQuery)
     read = projects.list_summaries if query.counts else projects.list_page
-    return await respond(request, lambda conn: read(conn, limit=query.limit, offset=query.offset))
+    after = None
+    if query.cursor is not None:
+        last = page_cursors.decode(query.cursor, _LastProject)
+        after = last.created_at, last.id
+
+    def headers(page: list[Project]) -> dict[str, str]:
+        if len(page) < query.limit:
+            return {}
+        cursor = page_cursors.encode(_LastProject(microseconds(page[-1].created_at), page[-1].id))
+        return {page_cursors.HEADER: cursor}
+
+    return await respond(
+        request,
+        lambda conn: read(conn, limit=query.limit, offset=query.offset, after=after),
+        headers=headers,
+    )
 
 
 async def get_project(request: Request) -> Response:

@@ -10,12 +10,14 @@ import msgspec
 
 from trackai.api.requests import (
     ComparedIds,
+    Identifier,
     Limit,
     Name,
     Offset,
     RowId,
     RowIds,
     Tags,
+    check_names,
     database,
     parse_body,
     parse_group_by,
@@ -28,7 +30,8 @@ from trackai.filters.parser import parse_field, parse_fields, parse_filter
 from trackai.store.catalogue import configs, groups, projects, run_tables, runs, slugs, tags
 from trackai.store.points import series
 from trackai.store.upkeep import deletion
-from trackai.structs.records import Deleted, Freed, GroupedRuns, RunSummary
+from trackai.structs.records import Deleted, Freed, GroupedRuns, RunPage, RunSummary
+from trackai.values.names import MAX_NOTES, notes_problem, path_problem, refuse
 from trackai.values.nesting import flat
 from trackai.values.non_finite import json_value
 from trackai.values.types import State
@@ -39,7 +42,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
 T = TypeVar("T")
-Notes = Annotated[str, msgspec.Meta(max_length=100_000)]
+Notes = Annotated[str, msgspec.Meta(extra_json_schema={"maxLength": MAX_NOTES})]
 MAX_COLUMNS = 200
 
 
@@ -70,11 +73,14 @@ class NewRun(msgspec.Struct):
     """A run to create; `run_id` is its slug, and `config` may be nested."""
 
     project_id: RowId
-    run_id: Name
+    run_id: Identifier
     name: Name | None = None
-    group_name: Name | None = None
+    group_name: Identifier | None = None
     state: State = "running"
     config: dict[str, Any] = {}
+
+    def __post_init__(self) -> None:
+        check_names(self, of=("name",), identifiers=("run_id", "group_name"))
 
 
 class StateQuery(msgspec.Struct):
@@ -95,13 +101,18 @@ class RunChange(msgspec.Struct, forbid_unknown_fields=True):
     The keys of `config` are set, and its other keys stay as they are.
     """
 
-    run_id: Name | msgspec.UnsetType = msgspec.UNSET
+    run_id: Identifier | msgspec.UnsetType = msgspec.UNSET
     name: Name | msgspec.UnsetType | None = msgspec.UNSET
-    group_name: Name | msgspec.UnsetType | None = msgspec.UNSET
+    group_name: Identifier | msgspec.UnsetType | None = msgspec.UNSET
     notes: Notes | msgspec.UnsetType | None = msgspec.UNSET
     tags: Tags | msgspec.UnsetType = msgspec.UNSET
     project_id: RowId | msgspec.UnsetType = msgspec.UNSET
     config: dict[str, Any] = {}
+
+    def __post_init__(self) -> None:
+        check_names(self, of=("name",), identifiers=("run_id", "group_name", "tags"))
+        if isinstance(self.notes, str):
+            refuse("notes", notes_problem(self.notes))
 
 
 class Deletion(msgspec.Struct):
@@ -126,9 +137,9 @@ async def list_runs(request: Request) -> Response:
         raise InvalidInputError(
             "columns", f"must be at most {MAX_COLUMNS} fields, got {len(columns)}"
         )
-    return await respond(
-        request,
-        lambda conn: run_tables.list_page(
+
+    async def read(conn: Connection) -> RunPage:
+        return await run_tables.list_page(
             conn,
             where,
             sort_by=sort_by,
@@ -137,8 +148,9 @@ async def list_runs(request: Request) -> Response:
             limit=query.limit,
             offset=query.offset,
             cursor=query.cursor,
-        ),
-    )
+        )
+
+    return await respond(request, read)
 
 
 async def group_runs(request: Request) -> Response:
@@ -212,7 +224,7 @@ async def create_run(request: Request) -> JSONResponse:
             state=new.state,
             now=now,
         )
-        await configs.put(conn, run.id, flat(new.config, _json))
+        await configs.put(conn, run.id, _flat_config(new.config))
         await projects.touch(conn, new.project_id, now=now)
     return JSONResponse(run)
 
@@ -240,7 +252,7 @@ async def change_run(request: Request) -> JSONResponse:
         await projects.get(conn, project_id)
         if not isinstance(change.tags, msgspec.UnsetType):
             await tags.replace(conn, run_id, change.tags)
-        await configs.put(conn, run_id, flat(change.config, _json))
+        await configs.put(conn, run_id, _flat_config(change.config))
         run = await runs.change(
             conn,
             run_id,
@@ -256,6 +268,13 @@ async def change_run(request: Request) -> JSONResponse:
         )
         await projects.touch(conn, project_id, now=now)
     return JSONResponse(run)
+
+
+def _flat_config(config: dict[str, Any]) -> dict[str, str]:
+    values = flat(config, _json)
+    for key in values:
+        refuse(f"config: key {key[:80]!r}", path_problem(key))
+    return values
 
 
 def _json(value: Any) -> str:

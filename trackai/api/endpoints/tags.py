@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
-from trackai.api.requests import RowIds, Tags, database, parse_body, path_id
+from trackai.api.requests import RowIds, Tags, check_names, database, parse_body, path_id
 from trackai.api.responses import JSONResponse
 from trackai.store.catalogue import runs, tags
 
@@ -25,13 +25,19 @@ class NewTags(msgspec.Struct):
 
     tags: Tags
 
+    def __post_init__(self) -> None:
+        check_names(self, identifiers=("tags",))
+
 
 class TagChange(msgspec.Struct):
     """Tags to add to and to remove from each of several runs."""
 
     run_ids: RowIds
     add: Tags = []
-    remove: Tags = []
+    remove: Annotated[list[str], msgspec.Meta(max_length=100)] = []
+
+    def __post_init__(self) -> None:
+        check_names(self, identifiers=("add",))
 
 
 async def add_tags(request: Request) -> JSONResponse:

@@ -267,44 +267,66 @@ async def fill_in(conn: Connection, file_id: int, blobs: Sequence[tuple[str, Blo
     await conn.execute("DELETE FROM files WHERE id = ?", (file_id,))
 
 
+# Path, step, microseconds since the epoch, name and row id of a file: the order of lists.
+FileKey = tuple[str, "Step | None", int | None, str, int]
+# NULL comes first in an order, and compares with nothing.
+_ORDER = "path, ifnull(step, -9e999), ifnull(timestamp, -9e999), name, id"
+_KEY = "?, ifnull(?, -9e999), ifnull(?, -9e999), ?, ?"
+
+
 async def list_of_run(
-    conn: Connection, run_id: int, *, path: str | None = None, limit: int = -1, offset: int = 0
+    conn: Connection,
+    run_id: int,
+    *,
+    path: str | None = None,
+    limit: int = -1,
+    offset: int = 0,
+    after: FileKey | None = None,
 ) -> list[FileRecord]:
     """The files of a run, sorted by path, step, time and name.
 
     Args:
         path: only files with this path.
+        after: the key of the last file of the previous page, in place of an offset.
     """
+    beyond = "TRUE" if after is None else f"({_ORDER}) > ({_KEY})"
     rows = await conn.execute_fetchall(
         f"""
         SELECT {_COLUMNS} FROM files
-        WHERE run_id = ? AND path = coalesce(?, path)
+        WHERE run_id = ? AND path = coalesce(?, path) AND {beyond}
         ORDER BY path, step, timestamp, name, id
         LIMIT ? OFFSET ?
         """,
-        (run_id, path, limit, offset),
+        (run_id, path, *(after or ()), limit, 0 if after else offset),
     )
     return [_file(*row) for row in rows]
 
 
 async def list_paths(
-    conn: Connection, run_id: int, *, search: str | None, limit: int, offset: int
+    conn: Connection,
+    run_id: int,
+    *,
+    search: str | None,
+    limit: int,
+    offset: int = 0,
+    after: str | None = None,
 ) -> list[FilePath]:
     """The paths under which a run has files, sorted.
 
     Args:
         search: only paths that contain this text, in upper or lower case.
+        after: the last path of the previous page, in place of an offset.
     """
     rows = await conn.execute_fetchall(
         """
         SELECT path, min(kind), COUNT(*), sum(size), min(step), max(step)
         FROM files
-        WHERE run_id = ? AND instr(casefold(path), ?)
+        WHERE run_id = ? AND instr(casefold(path), ?) AND path > coalesce(?, '')
         GROUP BY path
         ORDER BY path
         LIMIT ? OFFSET ?
         """,
-        (run_id, (search or "").casefold(), limit, offset),
+        (run_id, (search or "").casefold(), after, limit, 0 if after else offset),
     )
     return [FilePath(*row) for row in rows]
 

@@ -11,11 +11,18 @@ from trackai.errors import ConflictError, NotFoundError
 from trackai.store.catalogue import deleted_series, slugs
 from trackai.structs.records import Project, ProjectSummary
 from trackai.values.times import utc
+from trackai.values.types import INT64
 
 if TYPE_CHECKING:
     from aiosqlite import Connection
 
 _COLUMNS = "id, name, slug, created_at, updated_at"
+_PAGE = f"""
+    SELECT {_COLUMNS} FROM projects
+    WHERE (created_at, id) < (?, ?)
+    ORDER BY created_at DESC, id DESC
+    LIMIT ? OFFSET ?
+"""
 
 
 async def find(conn: Connection, name: str) -> Project:
@@ -106,17 +113,23 @@ async def get_summary(conn: Connection, project_id: int) -> ProjectSummary:
     )
 
 
-async def list_page(conn: Connection, *, limit: int, offset: int) -> list[Project]:
-    """A page of projects, the newest first."""
-    rows = await conn.execute_fetchall(
-        f"SELECT {_COLUMNS} FROM projects ORDER BY created_at DESC, id DESC LIMIT ? OFFSET ?",
-        (limit, offset),
-    )
+async def list_page(
+    conn: Connection, *, limit: int, offset: int = 0, after: tuple[int, int] | None = None
+) -> list[Project]:
+    """A page of projects, the newest first.
+
+    Args:
+        after: when the last project of the previous page was created, in microseconds since the
+            epoch, and its row id; in place of an offset.
+    """
+    rows = await conn.execute_fetchall(_PAGE, _page(limit, offset, after))
     return [_project(row) for row in rows]
 
 
-async def list_summaries(conn: Connection, *, limit: int, offset: int) -> list[ProjectSummary]:
-    """A page of projects, the newest first, each with its number of runs in each state.
+async def list_summaries(
+    conn: Connection, *, limit: int, offset: int = 0, after: tuple[int, int] | None = None
+) -> list[ProjectSummary]:
+    """A page like `list_page`, in which each project has its number of runs in each state.
 
     `updated_at` includes that of the runs: new points do not update the row of the project.
     """
@@ -128,18 +141,14 @@ async def list_summaries(conn: Connection, *, limit: int, offset: int) -> list[P
             COUNT(CASE state WHEN 'running' THEN 1 END),
             COUNT(CASE state WHEN 'completed' THEN 1 END),
             COUNT(CASE state WHEN 'failed' THEN 1 END)
-        FROM (
-            SELECT {_COLUMNS} FROM projects
-            ORDER BY created_at DESC, id DESC
-            LIMIT ? OFFSET ?
-        )
+        FROM ({_PAGE})
         LEFT JOIN (
             SELECT project_id, state, updated_at AS run_updated_at FROM runs
         ) ON project_id = id
         GROUP BY id
         ORDER BY created_at DESC, id DESC
         """,
-        (limit, offset),
+        _page(limit, offset, after),
     )
     return [
         ProjectSummary(
@@ -151,6 +160,12 @@ async def list_summaries(conn: Connection, *, limit: int, offset: int) -> list[P
         )
         for *row, total, running, completed, failed in rows
     ]
+
+
+def _page(limit: int, offset: int, after: tuple[int, int] | None) -> tuple[int, int, int, int]:
+    if after is None:
+        return INT64 - 1, INT64 - 1, limit, offset
+    return *after, limit, 0
 
 
 async def touch(conn: Connection, project_id: int, *, now: int) -> None:

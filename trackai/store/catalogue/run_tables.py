@@ -296,6 +296,25 @@ async def _attribute_values(
     }
 
 
+async def missing_fields(conn: Connection, fields: Iterable[Field]) -> list[Field]:
+    """Those of the fields that are configuration keys and metrics of no run."""
+    missing: list[Field] = []
+    for field in dict.fromkeys(fields):
+        match field:
+            case Config(key):
+                table, column, name = "configs", "key", key
+            case Metric(path):
+                table, column, name = "series", "path", path
+            case _:
+                continue
+        rows = await conn.execute_fetchall(
+            f"SELECT 1 FROM {table} WHERE {column} = ? LIMIT 1", (name,)
+        )
+        if not list(rows):
+            missing.append(field)
+    return missing
+
+
 async def list_columns(conn: Connection, project_id: int) -> ProjectColumns:
     """The configuration keys and metrics of a project, each with its number of runs."""
     [(has_others,)] = await conn.execute_fetchall(

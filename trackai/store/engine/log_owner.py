@@ -7,13 +7,13 @@ then, even if its pages fit: the shared index (`-shm`) tells which pages are in 
 
 from __future__ import annotations
 
-import logging
 import shutil
 import time
 from typing import TYPE_CHECKING
 
 from trackai.store.engine import stamps, write_ahead_log
 from trackai.store.engine.database_file import identity, sibling, size
+from trackai.values.logger import logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from trackai.store.engine.stamps import Header, Origin
 
-logger = logging.getLogger("trackai")
 
 # In the spool folder: the identities of the file and of its log.
 _RECORD = "log-owner"

@@ -9,7 +9,7 @@ call:
     buckets     bucketing.read, compute, extents; short_series.read
     extremes    extremes.find: the first NaN, infinity, minimum or maximum
     texts       texts.read, histograms.read
-    figures     series.summaries, last_values, last_step; metrics.recount
+    figures     series.summaries, last_values, last_step; recounts.recount
     delete      rollups.delete, start_over
     follow      arrivals.last, since
     compact     rollups.next_stale, refresh

@@ -2,8 +2,11 @@
 
 Points may arrive in any order of steps and times: journals are recovered late, and ranks run at
 different speeds. So each batch adds a row to `arrivals` for each of its series. Only the holder of
-the write lock numbers these rows, and a cursor is such a number. Only the latest rows are kept: a
-reader with an older cursor, or with one of another database, has to start over.
+the write lock numbers these rows. Only the latest rows are kept.
+
+A cursor names the last row that a reader has seen, by its number and its nonce. A database that has
+this row has the same history up to it, whichever file it is: a reader with another cursor, such as
+one from before a backup was restored, has to start over.
 """
 
 from __future__ import annotations
@@ -28,6 +31,9 @@ if TYPE_CHECKING:
 _KEPT = 20_000
 # The times of a row that marks a series as rewound: an empty range.
 _REWOUND = 1, 0
+# A cursor is an integer that JavaScript represents exactly. Only the latest rows are kept, so the
+# low bits of a row's number identify it among them.
+_ID_BITS, _NONCE_BITS = 21, 32
 
 
 class News(NamedTuple):
@@ -77,29 +83,39 @@ def _note(rows: int) -> str:
 
 async def last(conn: Connection) -> int:
     """The cursor after all points stored so far."""
-    rows = await conn.execute_fetchall("SELECT seq FROM sqlite_sequence WHERE name = 'arrivals'")
-    return next((int(number) for (number,) in rows), 0)
+    return _cursor(*await _last_row(conn))
 
 
 async def since(
-    conn: Connection, run_id: int, cursor: int, *, path: str | None = None, limit: int
+    conn: Connection,
+    run_id: int,
+    cursor: int,
+    *,
+    path: str | None = None,
+    until: int | None = None,
+    limit: int,
 ) -> News:
     """Read the points of a run, or of one of its metrics, stored since a cursor.
 
     Args:
         path: the name of the metric; None for all of the run.
+        until: a later cursor at which to stop; None for the latest.
         limit: the number of points after which to stop. A batch is never split, so there may be
             more.
     """
-    newest = await last(conn)
-    if not await _is_kept(conn, cursor, newest):
+    latest, nonce = await _last_row(conn)
+    newest = _cursor(latest, nonce) if until is None else until
+    stop = await _find_row(conn, newest, latest)
+    after = await _find_row(conn, cursor, latest)
+    if after is None or stop is None:
         return News(newest, None)
     points: dict[int, tuple[Series, list[PointRow]]] = {}
-    total, rewound = 0, False
-    for arrival_id, arrival, series in await _arrivals(conn, run_id, cursor, path):
+    total, rewound, read_up_to = 0, False, cursor
+    for row_cursor, arrival, series in await _arrivals(conn, run_id, (after, stop), path):
         if total >= limit:
-            newest = arrival_id - 1
+            newest = read_up_to
             break
+        read_up_to = row_cursor
         if (arrival.first_timestamp, arrival.last_timestamp) == _REWOUND:
             rewound = True
             continue
@@ -109,33 +125,47 @@ async def since(
     return News(newest, list(points.values()), rewound)
 
 
-async def _is_kept(conn: Connection, cursor: int, newest: int) -> bool:
-    """Whether all arrivals after the cursor are still there."""
-    rows = await conn.execute_fetchall("SELECT min(id) FROM arrivals")
-    oldest = next((int(number) for (number,) in rows if number is not None), newest + 1)
-    return oldest - 1 <= cursor <= newest
+def _cursor(row_id: int, nonce: int) -> int:
+    return row_id % (1 << _ID_BITS) << _NONCE_BITS | nonce
+
+
+async def _last_row(conn: Connection) -> tuple[int, int]:
+    rows = await conn.execute_fetchall("SELECT id, nonce FROM arrivals ORDER BY id DESC LIMIT 1")
+    return next((int(row_id), int(nonce)) for row_id, nonce in rows)
+
+
+async def _find_row(conn: Connection, cursor: int, latest: int) -> int | None:
+    """The number of the row that a cursor refers to, at most `latest`; None if there is none."""
+    low_bits, nonce = divmod(cursor, 1 << _NONCE_BITS)
+    row_id = latest - (latest - low_bits) % (1 << _ID_BITS)
+    rows = await conn.execute_fetchall(
+        "SELECT id FROM arrivals WHERE id = ? AND nonce = ?", (row_id, nonce)
+    )
+    return next((int(row_id) for (row_id,) in rows), None)
 
 
 async def _arrivals(
-    conn: Connection, run_id: int, cursor: int, path: str | None
+    conn: Connection, run_id: int, bounds: tuple[int, int], path: str | None
 ) -> Iterator[tuple[int, Arrival, Series]]:
-    """The arrivals after a cursor, each with its row id and series, in order."""
+    """The arrivals after the first and up to the second row, with their cursors and series."""
     # The inner query renames columns that `series` has, too.
     rows: Any = await conn.execute_fetchall(
         f"""
-        SELECT arrival, writer, low, high, sooner, later, {COLUMNS}
+        SELECT arrival, tag, writer, low, high, sooner, later, {COLUMNS}
         FROM (
             SELECT
-                id AS arrival, series_id AS arrived, writer_id AS writer, first_step AS low,
-                last_step AS high, first_timestamp AS sooner, last_timestamp AS later
+                id AS arrival, nonce AS tag, series_id AS arrived, writer_id AS writer,
+                first_step AS low, last_step AS high, first_timestamp AS sooner,
+                last_timestamp AS later
             FROM arrivals
         ) JOIN series ON series.id = arrived
-        WHERE arrival > ? AND series.run_id = ? AND (series.path = ? OR ? IS NULL)
+        WHERE arrival > ? AND arrival <= ? AND series.run_id = ?
+          AND (series.path = ? OR ? IS NULL)
         ORDER BY arrival
         """,
-        (cursor, run_id, path, path),
+        (*bounds, run_id, path, path),
     )
-    return ((row[0], Arrival(row[6], *row[1:6]), Series(*row[6:])) for row in rows)
+    return ((_cursor(row[0], row[1]), Arrival(row[7], *row[2:7]), Series(*row[7:])) for row in rows)
 
 
 async def _read(conn: Connection, arrival: Arrival, series: Series) -> list[PointRow]:

@@ -31,9 +31,11 @@ def is_large(value: object) -> bool:
     return type(value) is str and len(value) > LONGEST
 
 
-def marked(values: Sequence[Value]) -> tuple[list[Value | bytes], list[int]]:
+def marked(values: list[Value]) -> tuple[Sequence[Value | bytes], list[int]]:
     """Replace large values by markers; also returns the positions of these."""
     large = [at for at, value in enumerate(values) if type(value) is str and len(value) > LONGEST]
+    if not large:
+        return values, large
     marked: list[Value | bytes] = [*values]
     for at in large:
         marked[at] = MARKER

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import operator
 import sqlite3
@@ -11,36 +10,30 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from trackai.downsampling.buckets import Range, Span
 from trackai.errors import ConflictError
 from trackai.store.engine.bulk import execute_columns, placeholders
 from trackai.store.points import (
     arrivals,
     attempts,
-    bucketing,
     duplicates,
-    extremes,
     large_values,
-    reads,
+    recounts,
     rollups,
     series,
 )
 from trackai.store.points.figures import Figures, summarize
-from trackai.store.points.lineage import Segment
 from trackai.structs.points import Column
-from trackai.values.non_finite import python_value
-from trackai.values.types import INT64, Kind, Step, Value
+from trackai.values.logger import logger
+from trackai.values.types import INT64, Step, Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from aiosqlite import Connection
 
-    from trackai.downsampling.thinning import BucketColumns
     from trackai.store.points.large_values import LargeValue
     from trackai.store.points.series import Series
 
-logger = logging.getLogger("trackai")
 
 _ROWS_PER_STATEMENT = (1024, 64, 1)
 
@@ -160,28 +153,14 @@ async def rewind(conn: Connection, run_id: int, writer_id: int, step: Step, path
         return
     effects = await attempts.note(conn, attempt, [(rewound, step)])
     if effects.rewound:
-        await recount(conn, msgspec.structs.replace(rewound, resumed=1))
+        counted = msgspec.structs.replace(rewound, resumed=1)
+        if effects.begun:
+            await recounts.recount_before(conn, counted, step)
+        else:
+            await recounts.recount(conn, counted)
         touched = rollups.Touched(rewound.id, rewound.points, 0, step, math.inf)
         await rollups.mark(conn, [touched])
         await arrivals.note(conn, [], rewound=effects.rewound)
-
-
-async def recount(conn: Connection, counted: Series) -> None:
-    """Recompute the figures of a series from its points."""
-    await series.reset_figures(conn, counted.id, counted.kind)
-    await _count(conn, counted, Range(-math.inf, math.inf))
-
-
-async def _count(conn: Connection, counted: Series, between: Range) -> None:
-    """Add the figures of the points of a series between two steps."""
-    async for rows in reads.pages(
-        conn, [Segment(counted, None)], step_min=between.low, step_max=between.high, stored=True
-    ):
-        steps, timestamps, values = zip(*rows, strict=True)
-        figures = summarize(steps, timestamps, [python_value(v, counted.kind) for v in values])
-        if counted.kind == "histogram":  # the stored texts do not tell
-            figures = msgspec.structs.replace(figures, kind=counted.kind)
-        await series.merge_figures(conn, [(counted.id, figures)])
 
 
 def _by_series(parts: Sequence[Part]) -> dict[series.Name, _Columns]:
@@ -389,10 +368,10 @@ async def _figures_to_add(
     kind = before.kind if before.kind == figures.kind else "number"
     counted = msgspec.structs.replace(before, resumed=1, kind=kind)
     if before.id in effects.begun and before.id not in effects.stale:
-        await _recount_before(conn, counted, effects.begun[before.id])
+        await recounts.recount_before(conn, counted, effects.begun[before.id])
         return figures
     if before.id in effects.stale or (before.id in effects.late and kind != before.kind):
-        await recount(conn, counted)
+        await recounts.recount(conn, counted)
         return None
     if before.id in effects.late:
         return _figures_before(addition, effects.late[before.id])
@@ -408,68 +387,6 @@ def _figures_before(addition: _Addition, step: Step) -> Figures | None:
     if addition.series.kind == "histogram":
         return msgspec.structs.replace(figures, kind="histogram")
     return figures
-
-
-async def _recount_before(conn: Connection, counted: Series, step: Step) -> None:
-    """Recompute the figures of a series from its points before a step, and from their rollups.
-
-    A run may be resumed after many millions of points, and rollups make that fast.
-    """
-    rows = await conn.execute_fetchall(
-        """
-        SELECT
-            (SELECT min(step) FROM metrics WHERE series_id = ?1 AND step < ?2),
-            (SELECT max(step) FROM metrics WHERE series_id = ?1 AND step < ?2)
-        """,
-        (counted.id, step),
-    )
-    steps = next(Range(low, high) for low, high in rows)
-    pieces = [] if steps.low is None else await bucketing.pieces(conn, counted.id, steps)
-    await series.reset_figures(conn, counted.id, counted.kind)
-    for piece in pieces:
-        if isinstance(piece, Range):
-            await _count(conn, counted, piece)
-        elif (rolled_up := await bucketing.read_span(conn, counted.id, piece)).numbers:
-            figures = _figures_of_buckets(rolled_up.columns, counted.kind)
-            await series.merge_figures(conn, [(counted.id, figures)])
-    if any(isinstance(piece, Span) for piece in pieces):
-        await _find_extremes(conn, counted, steps)
-
-
-def _figures_of_buckets(columns: BucketColumns, kind: Kind) -> Figures:
-    """The figures of the points of buckets; the steps of extremes are not known."""
-    return Figures(
-        kind=kind,
-        points=sum(columns.points),
-        finite_points=sum(columns.finite_points),
-        nan_points=sum(columns.nan_points),
-        first_step=columns.first_step[0],
-        last_step=columns.last_step[-1],
-        first_timestamp=min(columns.first_timestamp),
-        last_timestamp=max(columns.last_timestamp),
-        last_value=columns.last_value[-1],
-        min_value=min((low for low in columns.min_value if low is not None), default=None),
-        min_step=columns.first_step[0],
-        max_value=max((high for high in columns.max_value if high is not None), default=None),
-        max_step=columns.first_step[0],
-        total=float(sum(columns.sum)),
-    )
-
-
-async def _find_extremes(conn: Connection, counted: Series, steps: Range) -> None:
-    """Set the steps of the lowest and the highest value of a series."""
-    for low, high in await conn.execute_fetchall(
-        "SELECT min_value, max_value FROM series WHERE id = ?", (counted.id,)
-    ):
-        if low is not None:
-            await conn.execute(
-                "UPDATE series SET min_step = ?, max_step = ? WHERE id = ?",
-                (
-                    await extremes.first_step(conn, counted, steps, "min", low),
-                    await extremes.first_step(conn, counted, steps, "max", high),
-                    counted.id,
-                ),
-            )
 
 
 def _arrivals(additions: Sequence[_Addition]) -> Iterator[arrivals.Arrival]:

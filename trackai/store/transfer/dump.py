@@ -6,6 +6,7 @@ import math
 from itertools import compress
 from typing import TYPE_CHECKING, Any
 
+from trackai.errors import NotFoundError
 from trackai.store.catalogue import configs, tags
 from trackai.store.engine.sql import VALUE
 from trackai.store.points import series
@@ -34,7 +35,11 @@ _Writers = dict[int, WriterHead]
 
 
 async def dump(conn: Connection, run_id: int) -> AsyncIterator[Item]:
-    """Yield a run: its head, then its files, then all its points, including superseded ones."""
+    """Yield a run: its head, then its files, then all its points, including superseded ones.
+
+    Raises:
+        NotFoundError: the run does not exist.
+    """
     head = await _head(conn, run_id)
     yield head
     heads = await _writers(conn, run_id)
@@ -58,7 +63,9 @@ async def _head(conn: Connection, run_id: int) -> RunHead:
         """,
         (run_id,),
     )
-    fields: Any = next(iter(rows))
+    fields: Any = next(iter(rows), None)
+    if fields is None:
+        raise NotFoundError(f"run {run_id} not found")
     names = (
         "uid", "project", "project_slug", "run_id", "name", "group_name", "state",
         "created_at", "updated_at", "finished_at", "notes", "fork_uid", "fork_step",

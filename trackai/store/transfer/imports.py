@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from trackai.store.catalogue import writers
 from trackai.store.engine.sql import VALUE, json_array
-from trackai.store.points import metrics, rollups, series
+from trackai.store.points import recounts, rollups, series
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -193,7 +193,7 @@ async def forget(conn: Connection, run_id: int) -> None:
             (run_id,),
         )
     for row in await series.list_of_run(conn, run_id):
-        await metrics.recount(conn, row)
+        await recounts.recount(conn, row)
     await rollups.start_over(conn, run_id)
     await conn.execute("DELETE FROM series WHERE run_id = ? AND points = 0", (run_id,))
     await conn.execute("DELETE FROM writers WHERE run_id = ? AND import_id IS NOT NULL", (run_id,))

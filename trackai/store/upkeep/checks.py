@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trackai.store.engine.sql import VALUE
-from trackai.store.points import metrics
+from trackai.store.points import recounts
 from trackai.store.points.series import COLUMNS, NOT_SUPERSEDED, Series
 
 if TYPE_CHECKING:
@@ -104,4 +104,4 @@ async def recount(conn: Connection, series_ids: Iterable[int]) -> None:
             f"SELECT {COLUMNS} FROM series WHERE id = ?", (series_id,)
         )
         for row in rows:
-            await metrics.recount(conn, Series(*row))
+            await recounts.recount(conn, Series(*row))

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from trackai.errors import StoreError
 from trackai.store.catalogue import files, projects, runs
-from trackai.store.upkeep import garbage
+from trackai.store.upkeep import garbage, reserve
+from trackai.values.logger import logger
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Coroutine, Sequence
 
     from aiosqlite import Connection
 
     from trackai.store.engine.database import Database
     from trackai.structs.records import Project, Run
+
+T = TypeVar("T")
 
 # How long a transaction may take before it begins with another run.
 _SECONDS = 0.05
@@ -34,9 +39,12 @@ async def delete_run(db: Database, run_id: int) -> Deleted:
     Raises:
         NotFoundError: the run does not exist.
     """
-    async with db.write() as conn:
+
+    async def delete(conn: Connection) -> tuple[Run, set[str]]:
         hashes = await files.hashes(conn, [run_id])
-        run = await runs.delete(conn, run_id)
+        return await runs.delete(conn, run_id), hashes
+
+    run, hashes = await _change(db, delete)
     return Deleted([run], await _reclaim(db, hashes))
 
 
@@ -59,10 +67,14 @@ async def delete_project(db: Database, project_id: int) -> tuple[Project, int]:
         await projects.get(conn, project_id)
         run_ids = await runs.ids_of_project(conn, project_id)
     _, hashes = await _delete_rows(db, run_ids)
-    async with db.write() as conn:  # with runs that were created meanwhile
-        hashes |= await files.hashes(conn, await runs.ids_of_project(conn, project_id))
-        project = await projects.delete(conn, project_id)
-    return project, await _reclaim(db, hashes)
+
+    async def delete(conn: Connection) -> tuple[Project, set[str]]:
+        # With runs that were created meanwhile.
+        more = await files.hashes(conn, await runs.ids_of_project(conn, project_id))
+        return await projects.delete(conn, project_id), more
+
+    project, more = await _change(db, delete)
+    return project, await _reclaim(db, hashes | more)
 
 
 async def _delete_rows(db: Database, run_ids: Sequence[int]) -> tuple[list[Run], set[str]]:
@@ -70,7 +82,7 @@ async def _delete_rows(db: Database, run_ids: Sequence[int]) -> tuple[list[Run],
     deleted: list[Run] = []
     hashes: set[str] = set()
     while run_ids:
-        some, some_hashes, done = await db.change(partial(_delete_some_rows, run_ids=run_ids))
+        some, some_hashes, done = await _change(db, partial(_delete_some_rows, run_ids=run_ids))
         deleted += some
         hashes |= some_hashes
         run_ids = run_ids[done:]
@@ -93,5 +105,31 @@ async def _delete_some_rows(
     return deleted, hashes, len(run_ids)
 
 
+async def _change(db: Database, delete: Callable[[Connection], Coroutine[Any, Any, T]]) -> T:
+    """Run a deletion; on a full disk, again with the space that is kept for it."""
+    try:
+        return await db.change(delete)
+    except StoreError as error:
+        if not _is_full(error) or not reserve.release(db.spool):
+            raise
+    # The log is full of pages for which the file could not grow.
+    await db.move_pages()
+    return await db.change(delete)
+
+
 async def _reclaim(db: Database, hashes: set[str]) -> int:
-    return await files.forget(db, hashes) + await garbage.collect(db)
+    """Return the space of deleted runs; the runs are gone already, whatever happens here."""
+    freed = 0
+    try:
+        freed += await files.forget(db, hashes)
+        freed += await garbage.collect(db)
+    except StoreError as error:
+        if not _is_full(error):
+            raise
+        logger.warning("a run was deleted, but not all of its space is free yet: %s", error)
+    return freed
+
+
+def _is_full(error: StoreError) -> bool:
+    code = getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF
+    return code in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}

@@ -82,7 +82,7 @@ export async function getLoggedPaths(runIds: number[], signal: AbortSignal): Pro
 export function getPoints(
   runId: number,
   path: string,
-  page: { limit: number; offset: number },
+  page: { limit: number; cursor?: string },
   signal: AbortSignal,
 ): Promise<PointPage> {
   const name = path.split("/").map(encodeURIComponent).join("/");

@@ -23,6 +23,8 @@ export type RunsQuery = {
   columns?: string;
   limit: number;
   offset: number;
+  /** The `next_cursor` of the previous page, in place of an offset. */
+  cursor?: string;
 };
 
 export const runsPath = (query: RunsQuery): string => `/api/runs?${queryString(query)}`;

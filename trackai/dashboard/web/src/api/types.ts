@@ -42,6 +42,7 @@ export interface RunList {
   runs: Run[];
   total: number;
   has_more: boolean;
+  next_cursor?: string | null;
 }
 
 export interface RunGroup {
@@ -198,4 +199,5 @@ export interface FileRecord {
 export interface PointPage {
   data: { step: number | null; timestamp: string | null; value: Value }[];
   has_more: boolean;
+  next_cursor?: string;
 }

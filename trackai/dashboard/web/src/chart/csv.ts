@@ -85,15 +85,17 @@ async function* pointPages(
   path: string,
   signal: AbortSignal,
 ): AsyncGenerator<PointPage["data"]> {
-  for (let offset = 0; ; offset += PAGE) {
+  let cursor: string | undefined;
+  for (;;) {
     let page: PointPage;
     try {
-      page = await getPoints(runId, path, { limit: PAGE, offset }, signal);
+      page = await getPoints(runId, path, { limit: PAGE, cursor }, signal);
     } catch (problem) {
-      if (signal.aborted || offset > 0) throw problem;
+      if (signal.aborted || cursor) throw problem;
       return; // The run has not logged the metric.
     }
     yield page.data;
-    if (!page.has_more) return;
+    cursor = page.next_cursor;
+    if (!cursor) return;
   }
 }

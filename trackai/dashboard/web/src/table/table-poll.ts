@@ -64,8 +64,12 @@ async function read(poll: TablePoll, signal: AbortSignal): Promise<void> {
   const { isGrouped, visible } = poll;
   if (isGrouped) await readGroups(poll, signal);
   const isFirst = visible.length === 0 && !isGrouped;
+  let previous: { page: PageRef; next: string | undefined } | undefined;
   for (const page of isFirst ? [{ section: ALL_RUNS, page: 0 }] : visible) {
-    await readPage(poll, page, signal);
+    // By cursor, no run is on both pages or on none if runs come and go between the requests.
+    const follows = previous?.page.section === page.section && previous.page.page + 1 === page.page;
+    const cursor = follows ? previous?.next : undefined;
+    previous = { page, next: await readPage(poll, page, cursor, signal) };
   }
   poll.onLoaded();
 }
@@ -78,14 +82,22 @@ async function readGroups(poll: TablePoll, signal: AbortSignal): Promise<void> {
   showNewest(poll, await listRuns({ ...query, columns: undefined, limit: NEWEST }, signal));
 }
 
-async function readPage(poll: TablePoll, page: PageRef, signal: AbortSignal): Promise<void> {
+/** Read a page of runs; returns the cursor of the next one. */
+async function readPage(
+  poll: TablePoll,
+  page: PageRef,
+  cursor: string | undefined,
+  signal: AbortSignal,
+): Promise<string | undefined> {
   const query = runsQuery(poll.projectId, page.section.filter, page.page, poll.ignored);
-  const list = await listRuns(query, signal);
+  const list = await listRuns({ ...query, cursor }, signal);
   rememberNames(list.runs);
   poll.onPage(page, list.runs);
-  if (poll.isGrouped) return;
-  poll.onTotal(list.total);
-  if (page.page === 0) showNewest(poll, list);
+  if (!poll.isGrouped) {
+    poll.onTotal(list.total);
+    if (page.page === 0) showNewest(poll, list);
+  }
+  return list.next_cursor ?? undefined;
 }
 
 function showNewest(poll: TablePoll, { runs, total }: RunList): void {

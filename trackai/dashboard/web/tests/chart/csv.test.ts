@@ -76,22 +76,23 @@ describe("allPointsCsv", () => {
     vi.stubGlobal("fetch", async (path: string) => {
       requested.push(path);
       if (path.includes("/runs/2/")) return new Response('{"detail":"not found"}', { status: 404 });
-      const isFirst = path.includes("offset=0");
-      return Response.json({ data: [point(isFirst ? 0 : 1)], has_more: isFirst });
+      const isFirst = !path.includes("cursor=next");
+      const next = isFirst ? { next_cursor: "next" } : {};
+      return Response.json({ data: [point(isFirst ? 0 : 1)], has_more: isFirst, ...next });
     });
     const progress: number[] = [];
     const runs = [1, 2].map((id) => ({ id, name: `r${id}` }));
     const csv = await allPointsCsv("a b/c", runs, (points) => progress.push(points), signal);
     expect(await csv.text()).toBe("run,step,timestamp,value\r\nr1,0,,0\r\nr1,1,,0.5\r\n");
     expect(progress).toEqual([1, 2]);
-    expect(requested[0]).toBe("/api/metrics/runs/1/metric/a%20b/c?limit=100000&offset=0");
+    expect(requested[0]).toBe("/api/metrics/runs/1/metric/a%20b/c?limit=100000");
   });
 
   test("fails if a later page fails", async () => {
     vi.stubGlobal("fetch", async (path: string) =>
-      path.includes("offset=0")
-        ? Response.json({ data: [point(0)], has_more: true })
-        : new Response('{"detail":"gone"}', { status: 404 }),
+      path.includes("cursor=next")
+        ? new Response('{"detail":"gone"}', { status: 404 })
+        : Response.json({ data: [point(0)], has_more: true, next_cursor: "next" }),
     );
     const read = allPointsCsv("c", [{ id: 1, name: "r" }], () => undefined, signal);
     await expect(read).rejects.toThrow("gone");

@@ -1,0 +1,49 @@
+"""Disk space that is set aside, so that runs can be deleted when the disk is full.
+
+Deleting needs space: SQLite writes changed pages to its log first, and a full log can only be moved
+to the database file if that can grow. A server therefore keeps a file, which is removed then.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# More than SQLite's log has before its pages are moved (1000 pages of 4 KB).
+SIZE = 6 << 20
+
+
+def keep(spool: Path) -> None:
+    """Create the file in the spool folder, unless there is little space or it is not possible."""
+    path = _path(spool)
+    new = path.with_suffix(".new")
+    with suppress(OSError):
+        if path.exists() or shutil.disk_usage(spool).free < 2 * SIZE:
+            return
+        try:
+            with new.open("wb") as file:
+                if hasattr(os, "posix_fallocate"):
+                    os.posix_fallocate(file.fileno(), 0, SIZE)
+                else:
+                    file.write(bytes(SIZE))
+            new.replace(path)
+        finally:
+            new.unlink(missing_ok=True)
+
+
+def release(spool: Path) -> bool:
+    """Remove the file; False if there is none."""
+    try:
+        _path(spool).unlink()
+    except OSError:
+        return False
+    return True
+
+
+def _path(spool: Path) -> Path:
+    return spool / "reserve"
