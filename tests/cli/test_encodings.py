@@ -77,7 +77,8 @@ def test_every_command_prints_in_every_encoding(
             main(command)
         assert exited.value.code in {0, None}, (command, output.getvalue())
         # click takes an ASCII stream for a wrong setting, and writes UTF-8 to it.
-        is_utf_8 = command[0] == "export" or encoding == "ascii"
+        is_file = command[0] == "export" and kind is not Terminal
+        is_utf_8 = is_file or encoding == "ascii"
         output.getvalue().decode("utf-8" if is_utf_8 else encoding)
 
 

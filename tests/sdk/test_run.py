@@ -548,7 +548,9 @@ def test_ids_and_projects_of_the_environment_are_checked(
     db_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TRACKAI_RUN_ID", "a\x1bb")
-    with pytest.raises(trackai.InvalidInputError, match="TRACKAI_RUN_ID: must not contain"):
+    with pytest.raises(
+        trackai.InvalidInputError, match="TRACKAI_RUN_ID or WANDB_RUN_ID: must not contain"
+    ):
         trackai.init(project="p")
     monkeypatch.setenv("TRACKAI_PROJECT", "x" * 600)
     with pytest.raises(trackai.InvalidInputError, match="TRACKAI_PROJECT"):
