@@ -149,13 +149,14 @@ class Mover:
     def act(self) -> None:
         """Make a backup, move it or an earlier one, recover, and start or kill a server."""
         time.sleep(self.rng.random())
-        if not self.db_path.exists():
-            return
+        while not self.db_path.exists():
+            time.sleep(0.05)
+        if not self.backups:
+            self.back_up()
         for action in self.rng.sample([self.back_up, self.recover, self.toggle_server], 2):
             action()
         time.sleep(self.rng.random() / 2)
-        if self.backups:
-            self.move(self.rng.choice(self.backups[-2:]))
+        self.move(self.rng.choice(self.backups[-2:]))
 
     def back_up(self) -> None:
         copy = self.db_path.with_name(f"backup-{self.moved}-{len(self.backups)}.db")

@@ -40,8 +40,6 @@ def recover(ctx: click.Context, journals: tuple[Path, ...], db: str | None, as_j
         remaining.extend(paths or sorted(database.spool.glob(f"*{SUFFIX}")))
         try:
             recovered = await recovery.recover(database, paths or None)
-            if ended := _sort(remaining)[1]:  # their processes may have ended meanwhile
-                recovered += await recovery.recover(database, ended)
         except StoreError as error:
             location = ", ".join(map(str, paths)) or database.spool
             raise StoreError(f"could not recover journals in {location}: {error}") from error
@@ -60,26 +58,14 @@ def recover(ctx: click.Context, journals: tuple[Path, ...], db: str | None, as_j
                 for journal in recovered
             ],
         )  # fmt: skip
-    used, failed = _sort(remaining)
+    left = [path for path in remaining if path.exists()]
+    failed = [path for path in left if path in recovery.unstored]
+    used = len(left) - len(failed)
     if used:
-        echo(f"{pluralize(len(used), 'journal')} in use by running processes", err=True)
+        echo(f"{pluralize(used, 'journal')} in use by running processes", err=True)
     for path in failed:
         echo(f"could not store {path}", err=True)
-    if not (recovered or used or failed):
+    if not (recovered or left):
         echo("No journals to recover.", err=True)
     if failed or any(journal.damages for journal in recovered):
         ctx.exit(_NOT_STORED)
-
-
-def _sort(paths: list[Path]) -> tuple[list[Path], list[Path]]:
-    """Journals of running processes, and those that could not be stored."""
-    from trackai.ingest import recovery
-
-    used: list[Path] = []
-    failed: list[Path] = []
-    for path in filter(Path.exists, paths):
-        try:
-            (used if recovery.in_use(path) else failed).append(path)
-        except OSError:
-            failed.append(path)
-    return used, failed

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 # Seconds without a write after which a file belongs to a process that has ended.
 _ABANDONED_AFTER = 3600.0
 
-# Journals about which a warning has been logged.
-_unreadable: set[Path] = set()
+# Journals that could not be read or stored; a warning about each has been logged.
+unstored: set[Path] = set()
 
 
 class Recovered(msgspec.Struct, frozen=True):
@@ -82,23 +82,11 @@ async def recover(db: Database, paths: Sequence[Path] | None = None) -> list[Rec
             if all(_lock_abandoned(path, fds) for path in group):
                 with guarded(f"storing {', '.join(map(str, group))}", but=StoreError):
                     recovered += await _recover_writer(db, fds)
+                unstored.update(fds)  # emptied by success
         finally:
             for fd in fds.values():
                 os.close(fd)
     return recovered
-
-
-def in_use(path: Path) -> bool:
-    """Whether a running process holds the lock of a journal, or has removed it meanwhile.
-
-    Raises:
-        OSError: the journal cannot be opened.
-    """
-    try:
-        with path.open("rb+") as file:
-            return not try_lock(file.fileno())
-    except FileNotFoundError:
-        return True
 
 
 async def missing_journals(conn: Connection, spool: Path) -> list[str]:
@@ -157,9 +145,9 @@ def _lock_abandoned(path: Path, fds: dict[Path, int]) -> bool:
     except FileNotFoundError:  # stored and removed meanwhile
         return False
     except OSError as error:
-        if path not in _unreadable:
+        if path not in unstored:
             logger.warning("cannot read %s, which was not recovered: %s", path, error)
-        _unreadable.add(path)
+        unstored.add(path)
         return False
 
 
