@@ -238,7 +238,7 @@ def test_the_examples_of_the_api_read_the_demo(server: Server) -> None:
             path += "?" + urllib.parse.urlencode(query)
         answer = server.request("POST" if body else "GET", path, json.loads(body or "null"))
         assert answer.status == 200, command
-        assert has_values(answer.json), command
+        assert has_values(answer.json) or path.endswith("since=0"), command
 
 
 def has_values(answer: Any) -> bool:

@@ -13,7 +13,7 @@ import pytest
 
 import trackai as sdk
 from trackai.cli import main
-from trackai.cli.encoding import can_print
+from trackai.cli.encoding import is_printable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -147,7 +147,7 @@ def test_an_argument_that_is_not_utf_8_is_an_error_in_one_line(
     assert process.stderr.startswith(b"trackai: ")
 
 
-def test_can_print(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_is_printable(monkeypatch: pytest.MonkeyPatch) -> None:
     for encoding, expected in (("cp437", True), ("ascii", False), ("utf-8", True)):
         monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding=encoding))
-        assert can_print("─") is expected
+        assert is_printable("─") is expected

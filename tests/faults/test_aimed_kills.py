@@ -183,8 +183,8 @@ PLACES = [
     for place in (
         "trackai.ingest.journal create_locked 2",
         "pathlib:Path rename 3",
-        "aiosqlite:Connection commit 1",
-        "aiosqlite:Connection commit 2",
+        "trackai.store.engine.database _commit 1",
+        "trackai.store.engine.database _commit 2",
         "trackai.store.points.metrics append 2",
         "trackai.store.points.large_values insert 2",
         "trackai.store.catalogue.journals advance 2",

@@ -223,6 +223,7 @@ def test_a_server_of_a_colleague_follows_the_owner(shared: Path) -> None:
         with pytest.raises(urllib.error.HTTPError) as refused:
             urllib.request.urlopen(request, timeout=30)
         assert refused.value.code in {403, 503}
+        refused.value.close()
         time.sleep(3)
     finally:
         server.terminate()

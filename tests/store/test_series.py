@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-import trackai
 from trackai.errors import NotFoundError
 from trackai.store.catalogue import projects, runs, writers
 from trackai.store.points import metrics, series
@@ -103,10 +102,9 @@ async def test_series_are_found_by_name(db: Database) -> None:
         assert await series.last_values(conn, first) == [("x", 1.0, "number"), ("y", 2.0, "number")]
 
 
-async def test_a_name_may_contain_a_nul(db: Database) -> None:
-    with trackai.init(project="p") as run:
-        run.log({"a\0b": 1.5, "a": 2.5})
-        run.log({"a\0b": 3.5})
-    async with db.read() as conn:
+async def test_a_name_of_an_earlier_version_may_contain_a_nul(db: Database) -> None:
+    async with db.write() as conn:
+        run_id = await new_run(conn, "a")
+        await log(conn, run_id, **{"a\0b": [1.5, 3.5], "a": [2.5]})
         rows = await conn.execute_fetchall("SELECT path, points FROM series ORDER BY path")
     assert sorted(tuple(row) for row in rows) == [("a", 1), ("a\0b", 2)]

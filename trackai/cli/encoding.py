@@ -23,7 +23,7 @@ def prepare_stdout() -> None:
         sys.stdout.reconfigure(errors=_HANDLER)
 
 
-def can_print(text: str) -> bool:
+def is_printable(text: str) -> bool:
     """Whether the encoding of standard output has all characters of a text."""
     try:
         text.encode(sys.stdout.encoding or "ascii")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trackai.cli.encoding import can_print
+from trackai.cli.encoding import is_printable
 from trackai.cli.output import cell, pluralize
 from trackai.cli.plot_canvas import DOTS, LETTERS, Canvas
 from trackai.cli.plot_curves import extents, x_label, y_label
@@ -37,7 +37,7 @@ def print_plot(axes: Axes, curves: Sequence[Curve], width: int, height: int) -> 
         TrackAIError: no curve has a value that can be shown.
     """
     has_colors = click.get_current_context().color is not False and sys.stdout.isatty()
-    letters = (not has_colors and len(curves) > 1) or not can_print(DOTS)
+    letters = (not has_colors and len(curves) > 1) or not is_printable(DOTS)
     rows = list(_rows(axes, curves, width, height, letters=letters))
     click.secho(cell(axes.metric) + (" (log)" if axes.log_y else ""), bold=True)
     for row in rows:

@@ -53,11 +53,13 @@ def start(create: Callable[[threading.Event], Run]) -> Run:
     try:
         _starting[thread] = is_abandoned
         thread.start()
-        return future.result()
+        run = future.result()
+        thread.join()  # it has nothing left to do
     except BaseException:
         is_abandoned.set()
         future.add_done_callback(_finish_as_failed)
         raise
+    return run
 
 
 def abandon_all() -> None:

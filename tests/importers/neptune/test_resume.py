@@ -33,7 +33,7 @@ def _command(db_path: Path, *arguments: str) -> list[str]:
 
 
 def _contents(db_path: Path) -> dict[str, list[tuple[Any, ...]]]:
-    """Return the contents of all tables, except for the times of the import."""
+    """Return the contents of all tables, except for the times of the import and random numbers."""
     with closing(sqlite3.connect(db_path)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         tables = connection.execute(
@@ -42,7 +42,7 @@ def _contents(db_path: Path) -> dict[str, list[tuple[Any, ...]]]:
         contents = {}
         for (table,) in tables.fetchall():
             cursor = connection.execute(f"SELECT * FROM {table}")
-            ignored = {"started_at", "applied_at"}
+            ignored = {"started_at", "applied_at", "nonce"}
             if table == "projects":
                 ignored |= {"created_at", "updated_at"}
             keep = [

@@ -404,7 +404,8 @@ async def _commit(conn: aiosqlite.Connection, *, before: int) -> None:
 
 
 def _is_io_error(error: sqlite3.Error) -> bool:
-    return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_IOERR
+    # Errors of the module itself have no code.
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_IOERR
 
 
 async def _set_busy_timeout(connection: aiosqlite.Connection, seconds: float) -> None:
