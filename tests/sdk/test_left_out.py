@@ -115,7 +115,7 @@ def test_what_cannot_be_stored_is_left_out(
     assert values("text") == ["kept"] * 3
     assert metrics() <= {"loss", "text", "circle/x"}
     assert warning.endswith("; left out")
-    assert "3 times, something could not be stored and was left out: metric " in caplog.text
+    assert "3 values were left out: metric " in caplog.text
     with trackai.init(project="p", strict=True) as run:
         with pytest.raises((TypeError, InvalidInputError, RuntimeError)):
             run.log({"loss": 1.0, **bad})
@@ -170,7 +170,7 @@ def test_the_number_of_warnings_is_bounded(db_path: Path, caplog: pytest.LogCapt
         assert "without further warnings" in caplog.text
         caplog.clear()
     [report] = caplog.records
-    assert report.getMessage().startswith("3000 times, something could not be stored")
+    assert report.getMessage().startswith("3000 values were left out: ")
     assert report.getMessage().endswith("metric 'm9' (2 times), and 991 more")
 
 
@@ -337,7 +337,7 @@ def test_a_child_counts_what_it_left_out_itself(
         """,
         TRACKAI_DB_PATH=str(db_path),
     )
-    assert done.stderr.count("1 times, something could not be stored") == 1
+    assert done.stderr.count("1 value was left out: metric 'x' (once)") == 1
 
 
 STAMP = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)

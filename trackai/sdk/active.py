@@ -312,6 +312,12 @@ def current_run() -> Run | None:
     return active_runs.current()
 
 
+def __getattr__(name: str) -> Run | None:
+    if name == "_active":  # the former name, for scripts that look at it
+        return current_run()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 def active_run() -> Run:
     """Return the active run.
 

@@ -77,12 +77,16 @@ class LeftOut:
         counts, self._counts = self._counts, {}
         if not counts:
             return
-        names = [f"{name} ({count} times)" for name, count in counts.items()][:_REPORTED_NAMES]
+        names = [
+            f"{name} ({'once' if count == 1 else f'{count} times'})"
+            for name, count in counts.items()
+        ][:_REPORTED_NAMES]
         if len(counts) > _REPORTED_NAMES:
             names.append(f"and {len(counts) - _REPORTED_NAMES} more")
+        total = sum(counts.values())
         logger.warning(
-            "%d times, something could not be stored and was left out: %s",
-            sum(counts.values()), ", ".join(names),
+            "%s left out: %s", "1 value was" if total == 1 else f"{total} values were",
+            ", ".join(names),
         )  # fmt: skip
 
     def forget(self) -> None:
