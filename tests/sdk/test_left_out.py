@@ -205,7 +205,7 @@ def test_a_call_that_is_too_long_for_a_record(
         run.log(long)
         run.log({"loss": 2.0})
     assert "metrics: must be at most 1000 bytes in one call; left out" in caplog.text
-    assert "metric 'c' (1 times)" in caplog.text
+    assert "metric 'c' (once)" in caplog.text
     assert metrics() == {"a", "b", "loss"}
     assert trackai.Api().run("latest").history("a")["a"].steps == [0]
     assert values("loss") == [1.0, 2.0]
