@@ -31,9 +31,12 @@ def test_the_next_amount_follows_from_the_time_of_the_last() -> None:
     assert pace.size == 2000  # at most twice as much
     pace.adapt(10, 0.001)
     assert pace.size == 2000  # a small transaction tells nothing
-    pace.adapt(2000, 0.4)
-    assert pace.size == 500
+    pace.adapt(2000, 0.15)
+    assert pace.size == 1333
     pace.adapt(10, 0.4)
+    assert pace.size == 666  # at most by half
+    for _ in range(9):
+        pace.adapt(pace.size, 0.4)
     assert pace.size == 100
     for _ in range(9):
         pace.adapt(pace.size, 0.001)

@@ -21,6 +21,8 @@ class Pace:
     def adapt(self, amount: int, seconds: float) -> None:
         """Choose the next amount, after a transaction with `amount` took `seconds`."""
         factor = min(2.0, _SECONDS / max(seconds, 1e-6))
-        # A small transaction tells nothing about how long a large one takes, unless it is slow.
+        # A small transaction tells nothing about how long a large one takes, unless it is slow. It
+        # may have waited for the processor, so that the size is halved at most.
         if factor < 1 or 2 * amount >= self.size:
-            self.size = max(self._smallest, min(self._largest, int(amount * factor)))
+            size = max(int(amount * factor), self.size // 2)
+            self.size = max(self._smallest, min(self._largest, size))
