@@ -18,6 +18,7 @@ from trackai.importers.import_lock import import_lock
 from trackai.importers.incoming_files import TYPE, IncomingFiles
 from trackai.importers.names import invalid_keys, invalid_name, shown, valid_head
 from trackai.store.catalogue import runs
+from trackai.store.points import attempts
 from trackai.store.transfer.load import add_points, begin_run, end_run, rewind, rewound
 from trackai.structs.exchange import Block, Chunk, FileHead, Item, Rewind, RunHead
 from trackai.values.names import path_problem
@@ -213,8 +214,13 @@ class _Loader:
             for change in changes:
                 self._receipt.add_remark(f"run {head.run_id}", change)
             head = self._with_valid_keys(head)
+            run_id = self._run_ids[uid]
+            # Reading all points of a long run takes time, so not while others wait to write.
+            async with self._db.read() as conn:
+                pauses = await attempts.find_pauses(conn, run_id)
             async with self._db.write() as conn:
-                new_keys = await end_run(conn, self._run_ids[uid], head)
+                await attempts.set_pauses(conn, pauses)
+                new_keys = await end_run(conn, run_id, head)
             if head.config:
                 counts = self._receipt.counts("configuration")
                 counts.read += len(head.config)

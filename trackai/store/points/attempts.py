@@ -103,19 +103,30 @@ async def note(
     return Effects(set(rewound), begun, late, rewound.keys() - begun.keys())
 
 
-async def note_pauses(conn: Connection, run_id: int) -> None:
-    """Record the pauses before the attempts of a loaded run, given its points."""
-    await conn.execute(
+async def find_pauses(conn: Connection, run_id: int) -> list[tuple[int, int]]:
+    """The pauses before the attempts of a loaded run, given its points, all of which are read.
+
+    Returns:
+        When each pause began, microseconds since the epoch, and the row id of the writer after it.
+    """
+    rows = await conn.execute_fetchall(
         """
-        UPDATE writers SET resumed_after = (
+        SELECT (
             SELECT max(timestamp) FROM series
             JOIN metrics ON metrics.series_id = series.id
             JOIN writers AS earlier ON earlier.id = metrics.writer_id
             WHERE series.run_id = writers.run_id
               AND earlier.attempt < writers.attempt
               AND timestamp <= writers.started_at
-        )
+        ), id
+        FROM writers
         WHERE run_id = ? AND attempt > 1 AND resumed_after IS NULL
         """,
         (run_id,),
     )
+    return [(began, writer_id) for began, writer_id in rows if began is not None]
+
+
+async def set_pauses(conn: Connection, pauses: Iterable[tuple[int, int]]) -> None:
+    """Record what `find_pauses` has found."""
+    await conn.executemany("UPDATE writers SET resumed_after = ? WHERE id = ?", pauses)

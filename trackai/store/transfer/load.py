@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from trackai.store.catalogue import configs, projects, runs, slugs, tags, writers
-from trackai.store.points import attempts, metrics, series
+from trackai.store.points import metrics, series
 from trackai.store.transfer import imports
 from trackai.structs.points import Column
 from trackai.values.times import microseconds
@@ -58,7 +58,6 @@ async def end_run(conn: Connection, run_id: int, head: RunHead) -> int:
         await runs.update(conn, run_id, group_name=head.group_name)
     added = await _add_config(conn, run_id, head)
     await tags.add(conn, run_id, head.tags)
-    await attempts.note_pauses(conn, run_id)
     for part in head.imports:
         await imports.end_copy(conn, run_id, part)
     if head.updated_at is not None:
