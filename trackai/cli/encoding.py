@@ -9,6 +9,8 @@ import codecs
 import io
 import sys
 
+from trackai.values.text import json_escape
+
 _HANDLER = "trackai"
 # What stands for our own characters where the encoding does not have them; one character each, so
 # that columns stay aligned.
@@ -37,9 +39,4 @@ def _replace(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
     text = error.object[error.start : error.end]
-    return "".join(_PLAIN.get(character) or _escape(character) for character in text), error.end
-
-
-def _escape(character: str) -> str:
-    units = character.encode("utf-16-be", "surrogatepass").hex()
-    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
+    return "".join(_PLAIN.get(character) or json_escape(character) for character in text), error.end

@@ -122,12 +122,12 @@ def run_import(
     as_json: bool,
 ) -> None:
     """Run an import, print its receipt, and exit with 4 if it is incomplete."""
-    from trackai.importers.names import unicode_text
     from trackai.importers.receipt import Receipt, as_text
     from trackai.settings import Settings
+    from trackai.values.text import without_surrogates
 
     db_path = str(Settings.from_env(db).db_path)
-    empty = Receipt(unicode_text(source), unicode_text(db_path))
+    empty = Receipt(without_surrogates(source), without_surrogates(db_path))
     receipt = with_database(db, lambda database: work(database, empty), create=True)
     if as_json:
         print_json(**msgspec.structs.asdict(receipt))

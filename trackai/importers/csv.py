@@ -12,8 +12,8 @@ from trackai.errors import InvalidInputError
 from trackai.exporters.csv import COLUMNS
 from trackai.importers import csv_table
 from trackai.importers.csv_cells import parse_int, parse_step, parse_time, parse_value
-from trackai.importers.names import unicode_text
 from trackai.structs.exchange import Block, RunHead, WriterHead
+from trackai.values.text import without_surrogates
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -59,7 +59,7 @@ def read(
             elif header:
                 table = csv_table.Table(path, header, receipt)
                 yield from table.read(
-                    rows, project=project or _PROJECT, name=name or unicode_text(path.stem)
+                    rows, project=project or _PROJECT, name=name or without_surrogates(path.stem)
                 )
             else:
                 raise ValueError("the file is empty")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from trackai.importers.names import unicode_text
+from trackai.values.text import without_surrogates
 
 
 def json_value(value: Any) -> Any:
@@ -16,9 +16,9 @@ def json_value(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
     if isinstance(value, str):
-        return unicode_text(value)
+        return without_surrogates(value)
     if isinstance(value, dict):
-        return {unicode_text(key): json_value(item) for key, item in value.items()}
+        return {without_surrogates(key): json_value(item) for key, item in value.items()}
     if isinstance(value, list):
         return [json_value(item) for item in value]
     return value

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from trackai.values.names import MAX_IDENTIFIER, identifier_problem, path_problem
+from trackai.values.text import without_surrogates
 
 if TYPE_CHECKING:
     from trackai.structs.exchange import RunHead
@@ -21,17 +22,12 @@ _DIGEST_DIGITS = 8
 _SHOWN = 80
 
 
-def unicode_text(text: str) -> str:
-    """Escape lone surrogates: file names have them for bytes that are not UTF-8."""
-    return text if text.isascii() else text.encode(errors="backslashreplace").decode()
-
-
 def identifier(text: str) -> str:
     r"""Return an identifier that is valid, and different for different texts.
 
     Characters that it must not contain are escaped: an ESC becomes "\x1b".
     """
-    valid = "".join(map(_escaped, unicode_text(text)))
+    valid = "".join(map(_escaped, without_surrogates(text)))
     if len(valid) > MAX_IDENTIFIER:
         digest = hashlib.sha256(valid.encode()).hexdigest()[:_DIGEST_DIGITS]
         valid = f"{valid[: MAX_IDENTIFIER - 1 - _DIGEST_DIGITS]}-{digest}"
@@ -68,7 +64,7 @@ def valid_head(head: RunHead) -> tuple[RunHead, list[str]]:
         return text and changed(field, text, identifier(text))
 
     def display(field: str, text: str | None) -> str | None:
-        return text and changed(field, text, unicode_text(text).replace("\0", "\\x00"))
+        return text and changed(field, text, without_surrogates(text).replace("\0", "\\x00"))
 
     valid = msgspec.structs.replace(
         head,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from trackai.importers.counts import Counts
-from trackai.importers.names import unicode_text
 from trackai.importers.receipt_text import listing, reasons, table
+from trackai.values.text import without_surrogates
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -65,11 +65,11 @@ class Receipt(msgspec.Struct):
 
     def add_problem(self, where: str, problem: str) -> None:
         """Note something that could not be read or stored."""
-        self.problems.append(Problem(unicode_text(where), unicode_text(problem)))
+        self.problems.append(Problem(without_surrogates(where), without_surrogates(problem)))
 
     def add_remark(self, where: str, remark: str) -> None:
         """Note something without counting it as a problem."""
-        self.remarks.append(Problem(unicode_text(where), unicode_text(remark)))
+        self.remarks.append(Problem(without_surrogates(where), without_surrogates(remark)))
 
     def sum_up(self) -> None:
         """Compute `totals` and `complete` from the counts and problems."""

@@ -29,8 +29,8 @@ def checked_text(field: str, text: str) -> str:
 
 
 def without_surrogates(text: str) -> str:
-    """Return a text in which lone surrogates, as of file names that are not UTF-8, are escaped."""
-    return text.encode(errors="backslashreplace").decode()
+    """Escape lone surrogates, which Python puts into file names that are not UTF-8."""
+    return text if text.isascii() else text.encode(errors="backslashreplace").decode()
 
 
 class _Escapes(dict[int, str]):
@@ -54,11 +54,16 @@ class _Escapes(dict[int, str]):
         return chr(code).encode("unicode_escape").decode()
 
 
+def json_escape(character: str) -> str:
+    """Escape a character as JSON does: in units of UTF-16."""
+    units = character.encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{units[start : start + 4]}" for start in range(0, len(units), 4))
+
+
 class _JSONEscapes(_Escapes):
     @staticmethod
     def escape(code: int) -> str:
-        units = chr(code).encode("utf-16-be", "surrogatepass").hex()
-        return "".join(f"\\u{units[start : start + 4]}" for start in range(0, len(units), 4))
+        return json_escape(chr(code))
 
 
 _JOINERS = "\u200c\u200d"

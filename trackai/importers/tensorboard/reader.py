@@ -13,12 +13,12 @@ from google.protobuf.message import DecodeError
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 
 from trackai.importers.block_builder import BlockBuilder
-from trackai.importers.names import unicode_text
 from trackai.importers.tensorboard import records, values
 from trackai.importers.tensorboard.event_files import find_runs
 from trackai.importers.tensorboard.hparams import Hparams
 from trackai.importers.uids import stable_uid
 from trackai.structs.exchange import Chunk, FileHead, Rewind, RunHead, WriterHead
+from trackai.values.text import without_surrogates
 from trackai.values.times import LAST_TIME
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ class _EventReader:
     def __init__(
         self, file: EventFile, uid: str, writer: WriterHead, receipt: Receipt, hparams: Hparams
     ) -> None:
-        self._name = unicode_text(file.path.name)
+        self._name = without_surrogates(file.path.name)
         self._uid = uid
         self._writer = writer
         self._receipt = receipt
@@ -266,4 +266,4 @@ def _microseconds(seconds: float) -> int:
 
 def _host(name: str) -> str:
     """Return the host in the name of an event file: events.out.tfevents.TIME.HOST."""
-    return unicode_text(name.partition("tfevents.")[2].partition(".")[2]) or "tensorboard"
+    return without_surrogates(name.partition("tfevents.")[2].partition(".")[2]) or "tensorboard"
