@@ -238,9 +238,8 @@ def test_lists_of_figures_and_pictures_are_media(db_path: Path) -> None:
 
 
 def test_arguments_of_wandb_are_named_when_they_are_ignored(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr("trackai.sdk.ignored_calls._warned", set())
     trackai.Image(RAMP, masks={"m": {}}, boxes={"b": {}})
     assert "the argument masks of Image()" in caplog.text
     assert "the argument boxes of Image()" in caplog.text

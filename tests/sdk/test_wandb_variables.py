@@ -10,7 +10,7 @@ import pytest
 import trackai
 from tests.sdk.test_run import query
 from trackai.errors import ConflictError, InvalidInputError, NotFoundError
-from trackai.sdk import ignored_calls
+from trackai.sdk import notices
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +22,7 @@ def no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
         if name.startswith("WANDB_"):
             monkeypatch.delenv(name)
-    monkeypatch.setattr(ignored_calls, "_warned", set())
+    monkeypatch.setattr(notices, "_subjects", set())
 
 
 def set_all(monkeypatch: pytest.MonkeyPatch, **variables: str) -> None:

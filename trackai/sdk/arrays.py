@@ -58,7 +58,7 @@ def number_array(value: Any, feature: str) -> Any:
 def _as_numpy(np: Any, value: Any) -> Any:
     if isinstance(value, str | bytes | bytearray | Mapping):
         raise TypeError(f"must hold numbers, got {type_name(value)}")
-    if hasattr(value, "detach"):
+    if is_tensor(value):
         return _of_torch(np, value)
     if hasattr(value, "__cuda_array_interface__") and hasattr(value, "get"):
         return value.get()  # CuPy
@@ -66,6 +66,11 @@ def _as_numpy(np: Any, value: Any) -> Any:
         return _of_sequence(np, value if isinstance(value, Sequence) else list(value))
     # A sub-class such as a masked array is kept.
     return np.asanyarray(value)
+
+
+def is_tensor(value: object) -> bool:
+    """Whether a value is a tensor of PyTorch, whose convention is channels first."""
+    return hasattr(value, "detach")
 
 
 def _of_torch(np: Any, tensor: Any) -> Any:

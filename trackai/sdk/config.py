@@ -146,12 +146,25 @@ class Config(MutableMapping[str, Any]):
         target[last] = value
 
 
+def fields_of(values: Any) -> Mapping[Any, Any]:
+    """Return a mapping, or the attributes of an object.
+
+    Raises:
+        TypeError: the value is neither.
+    """
+    fields = attributes(values)
+    if fields is None:
+        what = "a class" if isinstance(values, type) else type_name(values)
+        raise TypeError(f"config: must be a mapping or an object with attributes, got {what}")
+    return fields
+
+
 def _as_mapping(values: Any) -> dict[str, Any]:
-    mapping = attributes(values)
-    if mapping is None:
+    try:
+        mapping = fields_of(values)
+    except TypeError:
         if not isinstance(values, Iterable) or isinstance(values, str | bytes | type):
-            what = "a class" if isinstance(values, type) else type_name(values)
-            raise TypeError(f"config: must be a mapping or an object with attributes, got {what}")
+            raise
         try:
             mapping = dict(values)
         except (TypeError, ValueError) as error:

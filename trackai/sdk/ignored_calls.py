@@ -9,10 +9,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from trackai.sdk.artifacts import Artifact
+from trackai.sdk.notices import warn_once
 from trackai.settings import ignored_wandb_variables
-from trackai.values.logger import logger
-
-_warned: set[str] = set()
 
 # Arguments of wandb.init() that are accepted and ignored.
 IGNORED_ARGUMENTS = frozenset(
@@ -24,11 +22,9 @@ IGNORED_ARGUMENTS = frozenset(
 )  # fmt: skip
 
 
-def warn_once(feature: str) -> None:
+def warn_ignored(feature: str) -> None:
     """Warn that a feature is not supported, the first time it is used."""
-    if feature not in _warned:
-        _warned.add(feature)
-        logger.warning("trackai does not support %s; it is ignored", feature)
+    warn_once(feature, "trackai does not support %s; it is ignored", feature)
 
 
 def warn_ignored_arguments(function: str, arguments: dict[str, Any]) -> None:
@@ -39,20 +35,18 @@ def warn_ignored_arguments(function: str, arguments: dict[str, Any]) -> None:
     """
     for name, value in arguments.items():
         if value is not None:
-            warn_once(f"the argument {name} of {function}()")
+            warn_ignored(f"the argument {name} of {function}()")
 
 
 def warn_ignored_variables() -> None:
     """Warn once about each environment variable of wandb that has no meaning here."""
     for name in ignored_wandb_variables():
-        warn_once(f"the environment variable {name}")
+        warn_ignored(f"the environment variable {name}")
 
 
 def warn_disabled() -> None:
     """Warn, the first time, that the environment keeps runs from being stored."""
-    if "WANDB_MODE" not in _warned:
-        _warned.add("WANDB_MODE")
-        logger.warning("WANDB_MODE is disabled: runs are deleted when this process ends")
+    warn_once("WANDB_MODE", "WANDB_MODE is disabled: runs are deleted when this process ends")
 
 
 def define_metric(*args: Any, **kwargs: Any) -> None:
@@ -67,7 +61,7 @@ def watch(*args: Any, **kwargs: Any) -> None:
 
     Log gradients and weights as `Histogram` instead.
     """
-    warn_once("watch()")
+    warn_ignored("watch()")
 
 
 def unwatch(*args: Any, **kwargs: Any) -> None:
@@ -79,7 +73,7 @@ def log_code(*args: Any, **kwargs: Any) -> None:
 
     Store code with `save("**/*.py")` instead.
     """
-    warn_once("log_code()")
+    warn_ignored("log_code()")
 
 
 def use_artifact(artifact: Artifact | str, *args: Any, **kwargs: Any) -> Artifact:
@@ -91,7 +85,7 @@ def use_artifact(artifact: Artifact | str, *args: Any, **kwargs: Any) -> Artifac
     Returns:
         The artifact; for a name, an empty one of that name.
     """
-    warn_once("use_artifact()")
+    warn_ignored("use_artifact()")
     return artifact if isinstance(artifact, Artifact) else Artifact(artifact)
 
 

@@ -6,16 +6,11 @@ import io
 from typing import TYPE_CHECKING, Any
 
 from trackai.errors import InvalidInputError, MissingExtraError
+from trackai.sdk.arrays import is_tensor
 from trackai.sdk.builtin_values import type_name
 from trackai.sdk.notices import warn_once
 from trackai.sdk.open_files import file_bytes
-from trackai.sdk.pixels import (
-    channels_last,
-    is_tensor,
-    to_array,
-    to_grid,
-    to_pixels,
-)
+from trackai.sdk.pixels import channels_last, to_array, to_grid, to_pixels
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -209,6 +204,11 @@ def _opaque(image: Any) -> Any:
 
 
 def import_pillow() -> Any:
+    """Import Pillow.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
     try:
         from PIL import Image as PillowImage
     except ImportError:

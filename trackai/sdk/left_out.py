@@ -1,11 +1,11 @@
-"""What a run was asked to store and cannot: said once for each name, counted, or raised."""
+"""Values and files that cannot be stored: named in a warning once, counted, or raised."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from trackai.errors import InvalidInputError, NoActiveRunError, TrackAIError
+from trackai.errors import InvalidInputError, TrackAIError
 from trackai.values.logger import logger
 
 if TYPE_CHECKING:
@@ -67,8 +67,6 @@ class LeftOut:
         """Add an error about an argument or a file that the block raises, and end the block."""
         try:
             yield
-        except NoActiveRunError:
-            raise
         except (TypeError, InvalidInputError, OSError) as error:
             self.add(name, error, consequence)
 
@@ -95,9 +93,9 @@ class LeftOut:
 
 
 def _message(name: str, error: Exception) -> str:
-    """One line that begins with the name, without control characters of other libraries."""
+    """One line that contains the name; messages of other libraries may have several."""
     message = " ".join(str(error).split())
     if name not in message:
         kind = "" if isinstance(error, TrackAIError) else f"{type(error).__name__}: "
         message = f"{name}: {kind}{message}"
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in message)
+    return message

@@ -1,4 +1,4 @@
-"""Warnings about values that are stored otherwise than they were passed."""
+"""Warnings that are logged once in a process, however often a training loop repeats their cause."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ def warn_once(subject: str, message: str, *arguments: object) -> None:
     """Log a warning, unless one about the same subject was logged before.
 
     Args:
-        subject: what is warned of, such as "Image: clipped". A training loop repeats it with other
-            numbers.
+        subject: identifies the warning, such as "Image: clipped"; the message may differ.
         message: a message with placeholders of %-formatting.
         arguments: the values of the placeholders.
     """

@@ -164,8 +164,3 @@ def to_grid(images: Any) -> Any:
         top, left = row * (height + pad) + pad, column * (width + pad) + pad
         grid[top : top + height, left : left + width] = image
     return grid
-
-
-def is_tensor(value: object) -> bool:
-    """Whether a value is a tensor of PyTorch, whose convention is channels first."""
-    return hasattr(value, "detach")

@@ -10,14 +10,15 @@ import msgspec
 
 from trackai.errors import InvalidInputError
 from trackai.sdk.builtin_values import type_name
-from trackai.sdk.config import flat_json
+from trackai.sdk.config import fields_of, flat_json
 from trackai.sdk.interactive import in_notebook
 from trackai.sdk.labels import check_identifier, check_name, check_notes, checked_tags
 from trackai.sdk.left_out import LeftOut
 from trackai.sdk.moment import Moment, parse_moment
-from trackai.sdk.structured_values import attributes
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from trackai.settings import Settings
 
 Resume = Literal["never", "allow", "must"]
@@ -29,8 +30,9 @@ _RESUME: tuple[Any, ...] = ("never", "allow", "must")
 _WANDB_RESUME: dict[Any, Resume] = {True: "allow", False: "never", "auto": "allow"}
 _REINIT: tuple[Any, ...] = ("default", "return_previous", "finish_previous", "create_new")
 _BOOL_REINIT: dict[Any, Reinit] = {True: "finish_previous", False: "return_previous"}
-# Modes of wandb; all but "disabled" mean the same here.
+# Values of WANDB_RESUME that stand for a bool.
 _WANDB_RESUME_TEXTS: dict[str, Any] = {"true": True, "1": True, "false": False, "0": False}
+# Modes of wandb; all but "disabled" mean the same here.
 _MODES = ("online", "offline", "shared", "dryrun", "run", "disabled")
 
 
@@ -152,32 +154,19 @@ def check_arguments(
     name, group, id = (None if text == "" else text for text in (name, group, id))  # noqa: A001
     name_field, name = or_variable("name", name)
     group_field, group = or_variable("group", group)
-    for field, text in (("project", project), (name_field, name)):
-        if text is not None:
-            check_name(field, text)
-    for field, text in ((group_field, group), ("id", id)):
-        if text is not None:
-            check_identifier(field, text)
+    _check_texts(check_name, {"project": project, name_field: name})
+    _check_texts(check_identifier, {group_field: group, "id": id})
     _, notes = or_variable("notes", notes)
     if notes is not None:
         check_notes(notes)
-    field, tags = or_variable("tags", tags)
-    if field != "tags":
-        tags = [tag.strip() for tag in tags.split(",") if tag.strip()]
-    tags = checked_tags(tags or (), field)
-    config = _checked_config(config)
-    field, mode = or_variable("mode", mode)
-    if mode is not None and mode not in _MODES:
-        raise InvalidInputError(field, f"must be one of {', '.join(_MODES)}, got {mode!r}")
-    field, resume = or_variable("resume", resume)
-    if field != "resume":
-        resume = _WANDB_RESUME_TEXTS.get(resume.lower(), resume.lower())
+    mode = _checked_mode(*or_variable("mode", mode))
+    resume_field, resume = or_variable("resume", resume)
     resume_from = parse_moment("resume_from", resume_from)
     fork_from = parse_moment("fork_from", fork_from)
     if resume_from is not None:
-        _check_resume_from(resume_from, id=id, resume=resume, fork_from=fork_from, field=field)
+        is_argument = resume is not None and resume_field == "resume"
+        _check_resume_from(resume_from, id=id, has_resume=is_argument, fork_from=fork_from)
         resume = "must"
-    resume = _checked_resume(field, resume)
     if durability not in ("process", "power"):
         raise InvalidInputError("durability", f'must be "process" or "power", got {durability!r}')
     if strict is not None and not isinstance(strict, bool):
@@ -187,10 +176,10 @@ def check_arguments(
         name=name,
         group=group,
         id=id,
-        tags=tags,
+        tags=_tags(*or_variable("tags", tags)),
         notes=notes,
-        config=config,
-        resume=resume,
+        config={} if config is None else fields_of(config),
+        resume=_checked_resume(resume_field, resume),
         durability=durability,
         is_disabled=mode == "disabled",
         resume_from=resume_from,
@@ -199,36 +188,46 @@ def check_arguments(
     )
 
 
+def _check_texts(check: Callable[[str, Any], None], texts: Mapping[str, Any]) -> None:
+    for field, text in texts.items():
+        if text is not None:
+            check(field, text)
+
+
+def _tags(field: str, tags: Any) -> tuple[str, ...]:
+    if field != "tags":  # a variable
+        tags = [tag.strip() for tag in tags.split(",") if tag.strip()]
+    return checked_tags(tags or (), field)
+
+
+def _checked_mode(field: str, mode: Any) -> str | None:
+    if mode is not None and mode not in _MODES:
+        raise InvalidInputError(field, f"must be one of {', '.join(_MODES)}, got {mode!r}")
+    checked: str | None = mode
+    return checked
+
+
 def _check_resume_from(
     moment: Moment,
     *,
     id: Any,  # noqa: A002
-    resume: Any,
+    has_resume: bool,
     fork_from: Any,
-    field: str,
 ) -> None:
     """Check that no other argument says which run to continue."""
     if fork_from is not None:
         raise InvalidInputError("resume_from", "must not be combined with fork_from")
     if id is not None and id != moment.run_id:
         raise InvalidInputError("resume_from", f"must name the run {id!r} that id names")
-    if resume is not None and field == "resume":
+    if has_resume:
         raise InvalidInputError("resume_from", "must not be combined with resume")
-
-
-def _checked_config(config: Any) -> Mapping[str, Any]:
-    if config is None:
-        return {}
-    fields = attributes(config)
-    if fields is None:
-        what = "a class" if isinstance(config, type) else type_name(config)
-        raise TypeError(f"config: must be a mapping or an object with attributes, got {what}")
-    return fields
 
 
 def _checked_resume(field: str, resume: Any) -> Resume | None:
     if resume is None:
         return None
+    if field != "resume":  # a variable, or resume_from, which has made it "must"
+        resume = _WANDB_RESUME_TEXTS.get(resume.lower(), resume.lower())
     if isinstance(resume, str | bool):
         resume = _WANDB_RESUME.get(resume, resume)
     if resume not in _RESUME:

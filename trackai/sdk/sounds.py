@@ -7,10 +7,10 @@ import wave
 from typing import Any
 
 from trackai.errors import InvalidInputError
-from trackai.sdk.arrays import import_numpy
+from trackai.sdk.arrays import import_numpy, is_tensor
 from trackai.sdk.builtin_values import type_name, unwrapped
 from trackai.sdk.notices import warn_once
-from trackai.sdk.pixels import is_tensor, to_array
+from trackai.sdk.pixels import to_array
 
 _MAX_RATE = 10_000_000
 # More are no sound; a spectrogram, for example, is an image.

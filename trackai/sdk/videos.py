@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from trackai.errors import InvalidInputError
-from trackai.sdk.arrays import import_numpy
+from trackai.sdk.arrays import import_numpy, is_tensor
 from trackai.sdk.builtin_values import type_name, unwrapped
 from trackai.sdk.images import import_pillow
 from trackai.sdk.notices import warn_once
-from trackai.sdk.pixels import channels_last, is_tensor, to_array, to_grid, to_pixels
+from trackai.sdk.pixels import channels_last, to_array, to_grid, to_pixels
 
 FORMATS = ("gif", "webp", "mp4", "webm")
 DEFAULT_FPS = 4
