@@ -17,6 +17,7 @@ from trackai.errors import (
     StoreBusyError,
     TrackAIError,
 )
+from trackai.values import cursors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
@@ -45,6 +46,15 @@ class JSONResponse(Response):
 
     def render(self, content: Any) -> bytes:
         return _encode(content)
+
+
+def next_cursor(key: msgspec.Struct) -> dict[str, str]:
+    """The header of a list, which has no field for it, with the cursor of its next page.
+
+    Args:
+        key: the sort key of the last item of this page.
+    """
+    return {"Next-Cursor": cursors.encode(key)}
 
 
 async def respond(

@@ -10,11 +10,11 @@ import msgspec
 from starlette.datastructures import Headers
 from starlette.responses import FileResponse, Response
 
-from trackai.api import page_cursors
 from trackai.api.requests import Limit, Offset, RowNumber, database, parse_query, path_id
-from trackai.api.responses import JSONResponse, respond
+from trackai.api.responses import JSONResponse, next_cursor, respond
 from trackai.errors import NotFoundError
 from trackai.store.catalogue import files, runs
+from trackai.values import cursors
 from trackai.values.times import microseconds
 from trackai.values.types import BoundedStep
 
@@ -89,7 +89,7 @@ async def list_files(request: Request) -> Response:
     limit = -1 if query.limit is None else query.limit
     after: Any = None
     if query.cursor is not None:
-        after = msgspec.structs.astuple(page_cursors.decode(query.cursor, _LastFile))
+        after = msgspec.structs.astuple(cursors.decode(query.cursor, _LastFile))
 
     async def read(conn: Connection) -> list[FileRecord]:
         await runs.get(conn, run_id)
@@ -102,8 +102,7 @@ async def list_files(request: Request) -> Response:
             return {}
         file = page[-1]
         time = None if file.timestamp is None else microseconds(file.timestamp)
-        cursor = page_cursors.encode(_LastFile(file.path, file.step, time, file.name, file.id))
-        return {page_cursors.HEADER: cursor}
+        return next_cursor(_LastFile(file.path, file.step, time, file.name, file.id))
 
     return await respond(request, read, headers=headers)
 
@@ -114,7 +113,7 @@ async def list_file_paths(request: Request) -> Response:
     query = parse_query(request, FilePathQuery)
     after = None
     if query.cursor is not None:
-        after = page_cursors.decode(query.cursor, _LastPath).path
+        after = cursors.decode(query.cursor, _LastPath).path
 
     async def read(conn: Connection) -> list[FilePath]:
         await runs.get(conn, run_id)
@@ -130,7 +129,7 @@ async def list_file_paths(request: Request) -> Response:
     def headers(page: list[FilePath]) -> dict[str, str]:
         if len(page) < query.limit:
             return {}
-        return {page_cursors.HEADER: page_cursors.encode(_LastPath(page[-1].path))}
+        return next_cursor(_LastPath(page[-1].path))
 
     return await respond(request, read, headers=headers)
 

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 from starlette.responses import Response
 
-from trackai.api import page_cursors
 from trackai.api.requests import RowNumber, database
 from trackai.errors import NotFoundError, TrackAIError
 from trackai.store.catalogue import runs
 from trackai.store.points import lineage, reads
 from trackai.structs.records import Point, PointPage
+from trackai.values import cursors
 from trackai.values.non_finite import json_value
 from trackai.values.times import utc_many
 from trackai.values.types import Axis, BoundedStep
@@ -96,7 +96,7 @@ class _PageReader:
         self._offset = query.offset
         self._position: reads.Position | None = None
         if query.cursor is not None:
-            last = page_cursors.decode(query.cursor, _LastPoint)
+            last = cursors.decode(query.cursor, _LastPoint)
             while self._unread and self._unread[0][0].series.axis != last.axis:
                 del self._unread[0]
             self._position = last.step, last.timestamp, max(0, last.count)
@@ -105,7 +105,7 @@ class _PageReader:
         """The cursor after the points read so far; None at the end of a series."""
         if not self._unread or self._position is None:
             return None
-        return page_cursors.encode(_LastPoint(self._unread[0][0].series.axis, *self._position))
+        return cursors.encode(_LastPoint(self._unread[0][0].series.axis, *self._position))
 
     async def has_more(self, conn: Connection) -> bool:
         """Whether there are further points; nothing can be read after this."""

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from trackai.api import page_cursors
 from trackai.api.requests import (
     Identifier,
     Limit,
@@ -20,12 +19,13 @@ from trackai.api.requests import (
     parse_query,
     path_id,
 )
-from trackai.api.responses import JSONResponse, respond
+from trackai.api.responses import JSONResponse, next_cursor, respond
 from trackai.errors import InvalidInputError
 from trackai.filters.parser import parse_field, parse_fields, parse_filter
 from trackai.store.catalogue import groups, projects, run_tables
 from trackai.store.upkeep import deletion
 from trackai.structs.records import Freed
+from trackai.values import cursors
 from trackai.values.times import microseconds
 
 if TYPE_CHECKING:
@@ -81,14 +81,13 @@ async def list_projects(request: Request) -> Response:
     read = projects.list_summaries if query.counts else projects.list_page
     after = None
     if query.cursor is not None:
-        last = page_cursors.decode(query.cursor, _LastProject)
+        last = cursors.decode(query.cursor, _LastProject)
         after = last.created_at, last.id
 
     def headers(page: list[Project]) -> dict[str, str]:
         if len(page) < query.limit:
             return {}
-        cursor = page_cursors.encode(_LastProject(microseconds(page[-1].created_at), page[-1].id))
-        return {page_cursors.HEADER: cursor}
+        return next_cursor(_LastProject(microseconds(page[-1].created_at), page[-1].id))
 
     return await respond(
         request,

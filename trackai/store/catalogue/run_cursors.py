@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 
 from trackai.errors import InvalidInputError
 from trackai.filters.tree import field_text
+from trackai.values import cursors
 from trackai.values.types import INT64
 
 if TYPE_CHECKING:
@@ -17,8 +16,7 @@ if TYPE_CHECKING:
     from trackai.store.catalogue.filter_sql import Condition
 
 Order = Literal["asc", "desc"]
-# In characters; the name of a metric alone may take 5,500.
-_MAX_LENGTH = 8192
+_Integer = Annotated[int, msgspec.Meta(ge=-INT64, le=INT64 - 1)]
 
 
 class Cursor(msgspec.Struct, array_like=True):
@@ -27,13 +25,19 @@ class Cursor(msgspec.Struct, array_like=True):
     sort_by: str
     order: Order
     key: Any
-    id: int
+    id: _Integer
+
+    def __post_init__(self) -> None:
+        is_storable = isinstance(self.key, float | str | bytes | None) or (
+            isinstance(self.key, int) and -INT64 <= self.key < INT64
+        )
+        if not is_storable:
+            raise ValueError("key: must be a value of SQLite")
 
 
 def encode(sort_by: Field, order: Order, *, key: Any, run_id: int) -> str:
     """The cursor of a page whose last run has this sort key and row id."""
-    packed = msgspec.msgpack.encode(Cursor(field_text(sort_by), order, key, run_id))
-    return base64.urlsafe_b64encode(packed).decode().rstrip("=")
+    return cursors.encode(Cursor(field_text(sort_by), order, key, run_id))
 
 
 def decode(text: str, sort_by: Field, order: Order) -> Cursor:
@@ -42,20 +46,7 @@ def decode(text: str, sort_by: Field, order: Order) -> Cursor:
     Raises:
         InvalidInputError: the cursor is invalid, or from a page with another sort order.
     """
-    try:
-        if len(text) > _MAX_LENGTH:
-            raise ValueError
-        packed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        cursor = msgspec.msgpack.decode(packed, type=Cursor)
-        if not -INT64 <= cursor.id < INT64:
-            raise ValueError
-        if not isinstance(cursor.key, float | int | str | bytes | None):
-            raise ValueError
-        if isinstance(cursor.key, int) and not -INT64 <= cursor.key < INT64:
-            raise ValueError
-    except (binascii.Error, ValueError, msgspec.DecodeError):
-        problem = "invalid: pass the next_cursor of the previous page"
-        raise InvalidInputError("cursor", problem) from None
+    cursor = cursors.decode(text, Cursor)
     if (cursor.sort_by, cursor.order) != (field_text(sort_by), order):
         raise InvalidInputError("cursor", "the previous page had another sort order")
     return cursor

@@ -1,7 +1,6 @@
 """Cursors of pages: the sort key of the last item, as an opaque text for clients.
 
-Lists have no field for it, so it is in the header `Next-Cursor`. Items that are added or removed
-between two requests shift no page.
+Items that are added or removed between two requests shift no page.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import msgspec
 from trackai.errors import InvalidInputError
 
 T = TypeVar("T")
-HEADER = "Next-Cursor"
+# In characters; the name of a metric alone may take 5,500.
 _MAX_LENGTH = 8192
 
 
@@ -36,5 +35,5 @@ def decode(text: str, type_: type[T]) -> T:
         packed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         return msgspec.msgpack.decode(packed, type=type_)
     except (binascii.Error, ValueError, msgspec.DecodeError):
-        problem = "invalid: pass the cursor of the previous page"
+        problem = "invalid: pass the next_cursor of the previous page"
         raise InvalidInputError("cursor", problem) from None
