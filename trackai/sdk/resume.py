@@ -96,27 +96,8 @@ async def start_attempt(
         first_step = step_after(await _last_step(conn, run_id, request))
         if attempt > 1:
             resumed_after = await series.last_activity(conn, run_id)
-    ranks = {writer.rank for writer in latest}
-    rank = request.rank
-    if rank is None or rank in ranks:
-        rank = 1 + max(ranks, default=-1)
-    fork_uid, fork_step = await runs.get_fork(conn, run_id)
-    opened = Opened(
-        run_uid=await runs.get_uid(conn, run_id),
-        writer_uid=uuid.uuid4().hex,
-        project=project.name,
-        run_slug=run.run_id,
-        name=run.name,
-        group=run.group_name,
-        attempt=attempt,
-        rank=rank,
-        host=socket.gethostname(),
-        pid=os.getpid(),
-        created_at=now,
-        started_at=now,
-        fork_uid=fork_uid,
-        fork_step=fork_step,
-    )
+    rank = _free_rank(request.rank, {writer.rank for writer in latest})
+    opened = await _first_record(conn, project, run, attempt=attempt, rank=rank, now=now)
     writer_id = await writers.get_or_create(
         conn,
         uid=opened.writer_uid,
@@ -135,6 +116,34 @@ async def start_attempt(
         await _rewind(conn, run_id, writer_id, after=request.resume_from.step)
     config = await configs.get(conn, run_id)
     return Attempt(project, run, config, first_step, opened, superseded)
+
+
+def _free_rank(requested: int | None, ranks: set[int]) -> int:
+    """The rank of this process: the one it asks for, or the next that no other writer has."""
+    return 1 + max(ranks, default=-1) if requested is None or requested in ranks else requested
+
+
+async def _first_record(
+    conn: Connection, project: Project, run: Run, *, attempt: int, rank: int, now: int
+) -> Opened:
+    """The first record of this process's journal, which identifies the run in any database."""
+    fork_uid, fork_step = await runs.get_fork(conn, run.id)
+    return Opened(
+        run_uid=await runs.get_uid(conn, run.id),
+        writer_uid=uuid.uuid4().hex,
+        project=project.name,
+        run_slug=run.run_id,
+        name=run.name,
+        group=run.group_name,
+        attempt=attempt,
+        rank=rank,
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        created_at=now,
+        started_at=now,
+        fork_uid=fork_uid,
+        fork_step=fork_step,
+    )
 
 
 async def _rewind(conn: Connection, run_id: int, writer_id: int, *, after: int) -> None:

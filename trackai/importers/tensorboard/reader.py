@@ -106,29 +106,16 @@ class _Run:
         if self._attempt == 0 or started_at > self._last_time:
             self._attempt += 1
             self._has_values = False
-        session = 0
-        events = self._session(file, session)
+        self._begin_session(file, 0)
         where = file.path.relative_to(self._root).as_posix()
         reported = 0
         try:
             for position, payload in records.read(file.path):
                 event = _parse(payload)
                 if _is_start(event):
-                    for block in self._flush(events):
-                        yield position, block
-                    if self._has_values:
-                        session += events.has_values
-                        self._attempt += 1
-                        self._has_values = False
-                        events = self._session(file, session)
-                    if self._attempt > 1:
-                        yield position, events.rewind(event.step)
-                        self._receipt.add_remark(
-                            where,
-                            f"restarted at step {event.step}: earlier points from this step on "
-                            "are superseded",
-                        )
-                for item in events.read(event):
+                    for restart_item in self._restart(file, event.step, where):
+                        yield position, restart_item
+                for item in self._events.read(event):
                     yield position, item
                 if position - reported > _PROGRESS_BYTES:
                     reported = position
@@ -139,27 +126,41 @@ class _Run:
             self._receipt.add_problem(where, f"{error}; the rest of the file is skipped")
         except OSError as error:
             self._receipt.add_problem(where, f"cannot be read: {error.strerror}")
-        for block in self._flush(events):
+        for block in self._flush():
             yield file.size, block
         self.head = msgspec.structs.replace(
             self.head, config=self._hparams.config, group_name=self._hparams.group,
             state=self._hparams.state, updated_at=self._last_time, finished_at=self._last_time,
         )  # fmt: skip
 
-    def _session(self, file: EventFile, number: int) -> _EventReader:
+    def _restart(self, file: EventFile, step: int, where: str) -> Iterator[Item]:
+        """End a session, and supersede all earlier points from the first step of the next one."""
+        yield from self._flush()
+        if self._has_values:
+            self._attempt += 1
+            self._has_values = False
+            self._begin_session(file, self._session + self._events.has_values)
+        if self._attempt > 1:
+            yield self._events.rewind(step)
+            self._receipt.add_remark(
+                where, f"restarted at step {step}: earlier points from this step on are superseded"
+            )
+
+    def _begin_session(self, file: EventFile, number: int) -> None:
         """Begin a session: a part of a file, up to the next START event."""
+        self._session = number
         parts = (file.identity, f"session {number}") if number else (file.identity,)
         writer = WriterHead(
             uid=stable_uid(self.head.uid, *parts), attempt=self._attempt,
             host=_host(file.path.name), started_at=_microseconds(file.started_at),
         )  # fmt: skip
-        return _EventReader(file, self.head.uid, writer, self._receipt, self._hparams)
+        self._events = _EventReader(file, self.head.uid, writer, self._receipt, self._hparams)
 
-    def _flush(self, events: _EventReader) -> Iterator[Block]:
+    def _flush(self) -> Iterator[Block]:
         """Yield the last points of a session, and note what it says about the run."""
-        yield from events.flush()
-        self._has_values |= events.has_values
-        self._last_time = max(self._last_time, events.last_time)
+        yield from self._events.flush()
+        self._has_values |= self._events.has_values
+        self._last_time = max(self._last_time, self._events.last_time)
 
 
 class _EventReader:
