@@ -1,4 +1,4 @@
-"""The only place that catches `Exception`: a bug in TrackAI must not stop a training script."""
+"""Where bugs are caught: a bug in TrackAI must not stop a training script."""
 
 from __future__ import annotations
 
