@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A masked number of NumPy returns the value under the mask from item(), and NumPy's own functions
-# disagree about it.
+# item() of a masked number of NumPy returns the value under the mask, and other functions of NumPy
+# return something else.
 #
 # Guess: item() of a masked number is None or numpy.ma.masked, as tolist() says, or it raises.
 # Seen with NumPy 2.4.6:
@@ -8,7 +8,7 @@
 #   - of a masked 0-d array, item() is the hidden value, int() raises, float() is NaN, and tolist() is
 #     None;
 #   - numpy.asarray() of a masked array has the hidden values, while pandas makes NaN of them.
-# Look at numpy.ma.getmaskarray(value) before item() or asarray().
+# Check numpy.ma.getmaskarray(value) before calling item() or asarray().
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -3,11 +3,11 @@
 #
 # Guess: np.asarray(image)[y, x] equals image.getpixel((x, y)), as for every other mode of 8 bits.
 # Seen with Pillow 12.3.0 and NumPy 2.4.6: a* and b* differ by 128. new(), getpixel() and the colour
-# conversion of ImageCms have them from 0 to 255 with grey at 128. tobytes(), frombytes() and NumPy
-# have them as signed bytes with grey at 0, in an array of uint8.
+# conversion of ImageCms use values from 0 to 255 with grey at 128. tobytes(), frombytes() and NumPy
+# use signed bytes with grey at 0, in an array of uint8.
 #   - new("LAB", (1, 1), (138, 208, 195)) is red, and np.asarray() of it is (138, 80, 67);
 #   - frombytes("LAB", (1, 1), bytes((138, 208, 195))) is blue.
-# Pass the array of NumPy to frombytes() and the colour of getpixel() to new(), not crosswise.
+# Pass arrays of NumPy to frombytes(), and colours of getpixel() to new(), not the other way round.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# polars.read_database cuts off the fractions of floats that follow 100 integers, without a word.
+# polars.read_database truncates floats that follow 100 integers, without an error.
 #
 # Guess: the column becomes Float64, as in pandas and ADBC, or polars raises an error.
 # Seen with polars 2.1.0: for a column of 200 times 1 and then 200 times 1.5, read through a
 # sqlite3 connection, the type is Int64 and the sum 400 instead of 500. infer_schema_length=None
-# reads all values right. CAST(... AS REAL) does, too.
-# SQLite columns have such values if they have no type or the type ANY, or are expressions.
+# reads all values correctly, and so does CAST(... AS REAL).
+# SQLite columns can have such values if they have no type or the type ANY, or are expressions.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Reading a SQLite database in WAL mode with mode=ro creates files, which outlive the connection.
 #
-# Guess: a connection with mode=ro changes nothing in the folder; at worst it removes what it made.
-# Seen with apsw 3.50.4.0 (SQLite 3.50.4): after all writers have closed, a reader with mode=ro makes
-# x.db-wal and x.db-shm and leaves both. They belong to the reader: in a shared folder the owner of
+# Guess: a connection with mode=ro changes nothing in the folder, or removes the files it has created.
+# Seen with apsw 3.50.4.0 (SQLite 3.50.4): after all writers have closed, a reader with mode=ro creates
+# x.db-wal and x.db-shm, and leaves both. They belong to the reader: in a shared folder the owner of
 # the database then cannot write them, and so cannot write the database.
 # In a folder that cannot be written, the same reader fails with "unable to open database file" or
-# "attempt to write a readonly database". immutable=1 reads in both cases and creates nothing, but
-# leaves out what a log contains.
+# "attempt to write a readonly database". With immutable=1, reading works in both cases and creates
+# nothing, but ignores what a log contains.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
@@ -49,5 +49,5 @@ writer.execute("INSERT INTO t VALUES (2)")
 assert read(f"file:{path}?mode=ro") == 2
 assert read(f"file:{path}?mode=ro&immutable=1") == 1
 writer.close()
-print("beside a writer, immutable=1 leaves out what is in the log")
+print("beside a writer, immutable=1 ignores what is in the log")
 PYTHON

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Reading with apsw makes every later write of Python's sqlite3 in the same process fail.
 #
-# Guess: apsw sees the open connection of sqlite3 by its lock, and leaves the write-ahead log.
+# Guess: apsw sees the lock of the open connection of sqlite3, and leaves the write-ahead log.
 # Seen with apsw 3.54.1.0 and the SQLite of Python: POSIX locks do not work between two libraries of
-# one process. apsw takes itself for the last user, and removes -wal and -shm when it closes.
+# one process. apsw concludes that it is the last user, and removes -wal and -shm when it closes.
 #   - sqlite3 still reads and writes the removed files, without an error;
 #   - rows that it commits then are not in the file that other processes read;
 #   - a new connection of sqlite3 shares the removed index, and fails with "disk I/O error".

@@ -1,7 +1,7 @@
 -- Large texts are in a table of their own. To compare the keys of two rows of a table WITHOUT
--- ROWID or of an index, SQLite reads the whole row if it exceeds a quarter of a page, so a text of
--- 10 MB took 5 ms from each of its neighbours. In a table with row ids, keys are compared in an
--- index, which has no values.
+-- ROWID or of an index, SQLite reads the whole row if it exceeds a quarter of a page: beside a text
+-- of 10 MB, each point took 5 ms. In a table with row ids, keys are compared in an index, which has
+-- no values.
 
 -- A point whose value is x'' in `metrics` has its value here, under the same key.
 CREATE TABLE large_values (
@@ -31,7 +31,7 @@ WHERE (series_id, step, timestamp, writer_id) IN (
     SELECT series_id, step, timestamp, writer_id FROM large_values
 );
 
--- The last value of a series is that of its last point, also if it is large: the index
+-- `last_value` is the value of the last point. A large one is replaced, too: the index
 -- `series_by_path` contains it, and each batch of points updates its row.
 UPDATE series SET last_value = x''
 WHERE id IN (SELECT series_id FROM large_values)
@@ -50,8 +50,8 @@ SELECT id, -1.7976931348623157e308, 1.7976931348623157e308
 FROM series
 WHERE points >= 4096 AND id IN (SELECT series_id FROM large_values);
 
--- `comparable` is x'02' for a large value: the index over all runs contains it. It is stored, and
--- before the value, so that nobody reads or parses a large value to compare others.
+-- `comparable` is x'02' for a large value, as the index over all runs contains it. The column is
+-- stored, before the value, so that comparing other values neither reads nor parses a large one.
 DROP VIEW config_overview;
 
 CREATE TABLE new_configs (
@@ -182,7 +182,7 @@ FROM metrics
 JOIN series ON series.id = metrics.series_id
 JOIN runs ON runs.id = series.run_id
 JOIN projects ON projects.id = runs.project_id
--- The first half spares the points of series that were never resumed the second.
+-- For series that were never resumed, the first condition makes the second unnecessary.
 WHERE series.id NOT IN (SELECT attempts.series_id FROM attempts)
    OR NOT EXISTS (
        SELECT 1 FROM attempts

@@ -3,8 +3,8 @@
 --
 -- Times are RFC 3339, which these programs and SQLite recognise.
 --
--- DuckDB parses the text of a view, and writes it again for SQLite. It knows no IS between values,
--- and writes NOT IN in a form that SQLite rejects, after which it cannot list the tables.
+-- DuckDB parses the text of a view, and rewrites it for SQLite. It does not support IS between
+-- values, and rewrites NOT IN in a form that SQLite rejects; it then cannot list the tables.
 
 DROP VIEW run_overview;
 
@@ -138,7 +138,7 @@ FROM metrics
 JOIN series ON series.id = metrics.series_id
 JOIN runs ON runs.id = series.run_id
 JOIN projects ON projects.id = runs.project_id
--- The first half spares the points of series that were never resumed the second.
+-- For series that were never resumed, the first condition makes the second unnecessary.
 WHERE NOT EXISTS (SELECT 1 FROM attempts WHERE attempts.series_id = series.id)
    OR NOT EXISTS (
        SELECT 1 FROM attempts
@@ -148,9 +148,9 @@ WHERE NOT EXISTS (SELECT 1 FROM attempts WHERE attempts.series_id = series.id)
              (SELECT writers.attempt FROM writers WHERE writers.id = metrics.writer_id)
    );
 
--- SQLite's JSON functions end a text at U+0000, in versions before 3.45 or so. `comparable` is x'02'
--- for texts that may contain it, as for large values, so that no filter or group takes one for its
--- beginning.
+-- SQLite's JSON functions end a text at U+0000 in versions before about 3.45. `comparable` is x'02'
+-- for texts that may contain it, as for large values, so that no filter or group confuses such a
+-- text with its beginning.
 DROP VIEW config_overview;
 
 CREATE TABLE new_configs (

@@ -1,5 +1,5 @@
--- `nonce` tells the row of one database from the row with the same id of another one, such as a
--- backup that was moved into its place: cursors of followers contain both.
+-- `nonce` distinguishes a row from the row with the same id in another database, such as a backup
+-- that was moved into its place. Cursors of followers contain both.
 CREATE TABLE new_arrivals (
     id              INTEGER PRIMARY KEY AUTOINCREMENT,
     series_id       INTEGER NOT NULL,
@@ -22,14 +22,14 @@ DROP TABLE arrivals;
 
 ALTER TABLE new_arrivals RENAME TO arrivals;
 
--- The latest row is never deleted, so that there always is one for a cursor to refer to. This one
--- is of no series.
+-- The latest row is never deleted, so that a cursor can always refer to one. This row belongs to no
+-- series.
 INSERT INTO arrivals (
     series_id, writer_id, first_step, last_step, first_timestamp, last_timestamp
 )
 VALUES (0, 0, 0, 0, 0, 0);
 
--- Browser sessions that were signed out before they expired (seconds since the epoch).
+-- Browser sessions that were signed out before they expired. Times are seconds since the epoch.
 CREATE TABLE ended_sessions (
     id      TEXT PRIMARY KEY,
     expires INTEGER NOT NULL

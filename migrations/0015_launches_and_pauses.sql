@@ -1,6 +1,6 @@
--- `launch` is what the environment of a writer says about the processes that log together with it,
--- as JSON; NULL if it says nothing. `resumed_after` is the time of the last activity of earlier
--- attempts: from there to `started_at`, the run paused.
+-- `launch` is a JSON object of what a writer knows about the processes that log together with it;
+-- NULL without any. `resumed_after` is the time of the last activity of earlier attempts, in
+-- microseconds since the epoch: from then to `started_at`, the run paused.
 
 ALTER TABLE writers ADD COLUMN launch TEXT CHECK (launch IS NULL OR json_valid(launch));
 ALTER TABLE writers ADD COLUMN resumed_after INTEGER;
