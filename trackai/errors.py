@@ -29,8 +29,8 @@ class TrackAIError(Exception):
     """Base class of all exceptions that TrackAI raises."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Not by calling the class, whose arguments differ: a pool of worker processes waits for
-        # ever for an exception that it cannot unpickle.
+        # Not by calling the class, whose arguments differ: a pool of worker processes hangs if it
+        # cannot unpickle an exception.
         return copyreg.__newobj__, (type(self), *self.args), vars(self)  # type: ignore[attr-defined]
 
 

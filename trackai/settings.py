@@ -169,7 +169,7 @@ def _absolute(path: str | os.PathLike[str], field: str) -> Path:
         ) from None
     except FileNotFoundError:  # the working directory was removed
         raise InvalidInputError(
-            "TRACKAI_DB_PATH", f"must be absolute, as the working directory is gone, got {path}"
+            "TRACKAI_DB_PATH", f"must be absolute, as the working directory was removed, got {path}"
         ) from None
     if not absolute.name:
         raise InvalidInputError(field, f"must be a file, got {absolute}")

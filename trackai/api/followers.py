@@ -238,7 +238,7 @@ class Followers:
 
     @staticmethod
     async def _poll(feed: _Feed) -> None:
-        """Poll a feed; if that fails, its followers are gone, and those of others are not."""
+        """Poll a feed; a failure ends only its own followers."""
         is_read = False
         with suppress(TrackAIError), guarded("following a run", but=TrackAIError):
             await feed.poll()

@@ -1,9 +1,9 @@
 """Slow down guessing of the API key.
 
 An address may try a few wrong keys at once, and then a few each second: further attempts wait for
-their turn before they are checked. Right keys wait with them, or a guess would be known to be wrong
-as soon as it has to wait. So nobody is locked out, and browsers with a session never wait. A wrong
-key that is repeated tells nothing new: a client with an outdated key slows nobody down.
+their turn before they are checked. Right keys wait as well: otherwise, having to wait would tell
+that a guess is wrong. No address is locked out, and browsers with a session never wait. A wrong key
+that is repeated is refused at once, so a client with an outdated key does not delay others.
 """
 
 from __future__ import annotations

@@ -99,9 +99,11 @@ def parse_query(request: Request, type_: type[S]) -> S:
 def check_names(
     values: msgspec.Struct, *, of: Sequence[str] = (), identifiers: Sequence[str] = ()
 ) -> None:
-    """Check fields of a body: names `of` projects and runs, and `identifiers`; lists have several.
+    """Check the texts of a body. Call it in `__post_init__`.
 
-    Call it in `__post_init__`: msgspec reports the error with those of the other fields.
+    Args:
+        of: the fields with names of projects or runs.
+        identifiers: the fields with ids, groups or tags, or lists of them.
 
     Raises:
         InvalidInputError: a text is not allowed; the error names the field.

@@ -75,7 +75,7 @@ class _Printer:
         )
 
     def warn_if_unknown(self, paths: Collection[str]) -> None:
-        """Say so if there is no metric to print yet; `paths` are those to print."""
+        """Warn if the run has no metric to print yet; `paths` are those to print."""
         if self._patterns and not paths:
             patterns = " or ".join(map(repr, self._patterns))
             echo(f"warning: the run has no metric that matches {patterns} yet", err=True)

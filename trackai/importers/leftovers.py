@@ -24,7 +24,7 @@ async def find(db: Database) -> list[Blob]:
 
 
 async def remove(db: Database) -> int:
-    """Remove them, unless an import is running, which stores bytes before rows.
+    """Remove these bytes, unless an import is running, which stores bytes before rows.
 
     Returns:
         The number of bytes removed.

@@ -106,7 +106,7 @@ def init(
             step. The new run is read with the points of the other one up to the step.
         strict: raise an error about what cannot be logged, such as a value of a wrong type.
             Without it, it is left out with a warning. Default `TRACKAI_STRICT`, then False.
-        reinit: what becomes of unfinished runs, as in wandb: "finish_previous" or True finishes
+        reinit: what happens to unfinished runs, as in wandb: "finish_previous" or True finishes
             all of them. "return_previous" or False returns the latest one instead of a new run.
             "create_new" leaves them as they are, and the new run is not the active one, so that
             only its methods log to it. "default" is "finish_previous" in a notebook, and otherwise

@@ -82,7 +82,7 @@ def is_missing(value: Any) -> bool:
 
 
 def as_number(value: Any) -> Any:
-    """Return the number that a Decimal, Fraction or duration stands for; other values as is.
+    """Convert a Decimal, Fraction or duration to a number; return other values as is.
 
     A whole number becomes an int, others the nearest float. A duration is in seconds.
 

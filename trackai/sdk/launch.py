@@ -1,8 +1,8 @@
 """Launches: which processes log to a run together, rather than one after the other.
 
 A process that resumes a run while another one still logs to it is either a rank of the same launch,
-or a new attempt that supersedes the other, which may hang. It is a rank only if it says so: by a
-rank in its environment, by TRACKAI_RUN_ID, or because one process has started the other.
+or a new attempt that supersedes the other, which may hang. It is a rank only if its environment has
+a rank or TRACKAI_RUN_ID, or if one process has started the other.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from trackai.values.text import checked_text
 # In characters: file systems refuse longer names than 255 bytes when files are downloaded.
 _MAX_NAME = 100
 _NOT_IN_NAMES = re.compile(r"[\x00-\x1f/\\:]+")
-# A path has one line and no markup, so a text that ends like this is taken for one.
+# A path has one line and no markup, so a text of this form is a path.
 _HTML_PATH = re.compile(r"[^<\n]{1,1000}\.x?html?", re.IGNORECASE)
 _MARKDOWN_PATH = re.compile(r"\S{1,1000}\.(md|markdown)", re.IGNORECASE)
 
@@ -90,11 +90,11 @@ class Image(Media):
             channels. If both orders fit, a tensor has its channels first, another array last.
             Several images in one array, (images, ...), become a grid; pass a list of images to keep
             them apart. Arrays need `trackai[media]`.
-            Integers are taken for 0 to 255, or for 0 to 65535 if one is above 511 (uint16: 255);
-            floats for 0 to 1, for -1 to 1 if one is below -0.5, or for 0 to 255 if one is above 2
-            (65535: above 511). Signed floats up to 16 that exceed 1 are scaled from the least to
-            the greatest. Values outside are clipped. A warning says so once. NaN is black, and a
-            masked pixel is transparent.
+            Integers range from 0 to 255, or to 65535 if one is above 511 (uint16: above 255).
+            Floats range from 0 to 1, from -1 to 1 if one is below -0.5, from 0 to 255 if one is
+            above 2, or from 0 to 65535 if one is above 511. Signed floats up to 16 that exceed 1
+            are scaled from the least to the greatest. Values outside are clipped. A warning says so
+            once. NaN is black, and a masked pixel is transparent.
         mode: the mode of an array of 8 bits, as in Pillow; default from its shape.
         caption: becomes the name of the file.
         format: the format of the file that an array, an image or a figure is stored in, such as
@@ -223,14 +223,14 @@ class Html(Media):
     """An HTML page.
 
     Args:
-        data: HTML as a str, a path, an open file, or a Plotly figure. A str is taken for a path if
+        data: HTML as a str, a path, an open file, or a Plotly figure. A str is a path if
             it ends in ".html", ".htm" or ".xhtml" and has neither "<" nor a line break.
         inject: accepted for scripts written for wandb, and ignored.
         caption: becomes the name of the file.
-        data_is_not_path: take every str for HTML.
+        data_is_not_path: treat every str as HTML.
 
     Raises:
-        TypeError: `data` is none of them.
+        TypeError: `data` is of another type.
         InvalidInputError: the file does not exist, or `data` is not valid Unicode.
     """
 
@@ -256,11 +256,11 @@ class Markdown:
     """Text in Markdown, which is logged as a text value.
 
     Args:
-        text: the text, a path, or an open file. A str is taken for a path if it ends in ".md" or
+        text: the text, a path, or an open file. A str is a path if it ends in ".md" or
             ".markdown" and has no spaces.
 
     Raises:
-        TypeError: `text` is none of them.
+        TypeError: `text` is of another type.
         InvalidInputError: the file does not exist, or is not valid UTF-8.
     """
 
@@ -273,10 +273,10 @@ class Markdown:
 
 
 def as_media(value: Any) -> list[Media] | None:
-    """Return the media that a logged value stands for; None for other values.
+    """Convert a logged value to media; None for other values.
 
-    A Pillow image or Matplotlib figure stands for an `Image`, a Plotly figure for an `Html`, and a
-    list of these for all of them.
+    A Pillow image or Matplotlib figure becomes an `Image`, a Plotly figure an `Html`, and a list of
+    these all of them.
     """
     if not isinstance(value, list | tuple):
         media = _as_medium(value)

@@ -8,11 +8,10 @@ from typing import Any
 from trackai.sdk.arrays import import_numpy, number_array
 from trackai.sdk.notices import warn_once
 
-# Floats above the first number, and integers above the second, are no overshoot of a range that
-# ends at 1 or 255.
+# The highest values of arrays whose range ends at 1 and at 255, with the overshoot of a filter.
 _FLOAT_OVERSHOOT = 2
 _INT_OVERSHOOT = 511
-# Floats below this are signed data, not the overshoot of a filter.
+# Floats below this are signed data, not such an overshoot.
 _SIGNED = -0.5
 # Signed floats up to this number are normalised data, such as the input of a network.
 _NORMALISED = 16

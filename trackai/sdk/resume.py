@@ -247,7 +247,7 @@ async def _find_or_create_run(
 async def _find_origin(
     conn: Connection, project_id: int, request: RunRequest
 ) -> tuple[str, Step] | None:
-    """Find the identity and the step of the run to fork; None if the request is no fork."""
+    """Find the identity and the step of the run to fork; None if the request forks no run."""
     if request.fork_from is None:
         return None
     origin = await _find_by_id(conn, project_id, request.fork_from.run_id)

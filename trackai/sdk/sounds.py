@@ -13,7 +13,7 @@ from trackai.sdk.notices import warn_once
 from trackai.sdk.pixels import to_array
 
 _MAX_RATE = 10_000_000
-# More are no sound; a spectrogram, for example, is an image.
+# An array with more is not a sound but, for example, a spectrogram.
 _MAX_CHANNELS = 64
 # The sizes in the header of a WAV file have 32 bits.
 _MAX_BYTES = 2**32 - 100

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # How long the end of the process waits for a run that is being started.
 _EXIT_SECONDS = 5.0
 
-# The threads that start runs, each with what tells it that the run is no longer wanted.
+# The threads that start runs, each with an event that is set when the run is no longer needed.
 _starting: dict[threading.Thread, threading.Event] = {}
 
 
@@ -30,7 +30,7 @@ def start(create: Callable[[threading.Event], Run]) -> Run:
     If a signal handler raises meanwhile, the run is finished as failed once it has started.
 
     Args:
-        create: gets an event, which is set if the run is no longer wanted.
+        create: gets an event, which is set if the run is no longer needed.
 
     Raises:
         BaseException: what `create` or a signal handler raises.

@@ -297,7 +297,7 @@ async def _attribute_values(
 
 
 async def missing_fields(conn: Connection, fields: Iterable[Field]) -> list[Field]:
-    """Those of the fields that are configuration keys and metrics of no run."""
+    """The fields that are configuration keys or metrics which no run has."""
     missing: list[Field] = []
     for field in dict.fromkeys(fields):
         match field:

@@ -19,9 +19,9 @@ from trackai.store.engine.database_file import identity, sibling, size
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# "write": as the owner does. "read": through the log that other processes have
-# open, or have left. "frozen": there is no log, and nothing may change while the file is read.
-# "copy": there is a log, but no index of it, which SQLite could not create here.
+# "write": as the owner does. "read": through the log that other processes have open, or have left.
+# "frozen": there is no log, and the file must not change while it is read. "copy": there is a log,
+# but no index of it, which SQLite could not create here.
 Access: TypeAlias = Literal["write", "read", "frozen", "copy"]
 
 

@@ -109,7 +109,7 @@ class Handle:
         """Whether the files of the log were removed while the connection uses them.
 
         Another SQLite library in this process does that: when it closes a file, the system drops
-        all locks of this process on it, and the library takes itself for the only user
+        all locks of this process on it, and the library concludes that it is the only user
         (https://www.sqlite.org/howtocorrupt.html, 2.2).
         """
         return self.log is not None and (
@@ -147,8 +147,8 @@ async def connect(
     """Connect to a database; create it if it does not exist, and migrate it to the current schema.
 
     SQLite opens the file and its log one after the other, both by name. The lock keeps processes
-    from creating another database in between, whose log would be taken for that of the first. A
-    log that belongs to another file is set aside before.
+    from creating another database in between, whose log SQLite would use for the first. A log that
+    belongs to another file is set aside before.
 
     Args:
         spool: the folder with the lock and the journals.

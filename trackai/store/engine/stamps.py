@@ -79,7 +79,7 @@ def _signed(number: int) -> int:
 
 
 def generation(log: Path) -> bytes | None:
-    """What changes when SQLite starts to write a log from its beginning; None without a log."""
+    """The header of a log, which changes when SQLite rewrites the log; None without a log."""
     try:
         with log.open("rb") as file:
             return file.read(_HEADER_BYTES) or None

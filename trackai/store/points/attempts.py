@@ -28,8 +28,8 @@ class Effects(NamedTuple):
 
     Attributes:
         rewound: series of which stored points are superseded now.
-        begun: those of them of which all points before a step, and the new ones, are left. Only
-            the latest attempt that has not logged to them before begins a series.
+        begun: those of `rewound` to which the latest attempt logs for the first time, with its
+            first step. The points before this step and the new points remain.
         late: series in which a later attempt supersedes new points, from a step on.
         stale: series whose figures must be recomputed from all points.
     """

@@ -363,7 +363,7 @@ async def _update_figures(
 async def _figures_to_add(
     conn: Connection, addition: _Addition, effects: attempts.Effects
 ) -> Figures | None:
-    """The figures of the new points that are visible, None without any, or after a recount."""
+    """The figures of the visible new points; None without any, or if the series was recounted."""
     before, figures = addition.series, addition.figures
     kind = before.kind if before.kind == figures.kind else "number"
     counted = msgspec.structs.replace(before, resumed=1, kind=kind)

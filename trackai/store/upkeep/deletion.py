@@ -118,7 +118,7 @@ async def _change(db: Database, delete: Callable[[Connection], Coroutine[Any, An
 
 
 async def _reclaim(db: Database, hashes: set[str]) -> int:
-    """Return the space of deleted runs; the runs are gone already, whatever happens here."""
+    """Free the space of deleted runs; on a full disk, the rest is freed later."""
     freed = 0
     try:
         freed += await files.forget(db, hashes)

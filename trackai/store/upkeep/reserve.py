@@ -1,7 +1,8 @@
-"""Disk space that is set aside, so that runs can be deleted when the disk is full.
+"""Disk space that a server reserves, so that runs can be deleted when the disk is full.
 
 Deleting needs space: SQLite writes changed pages to its log first, and a full log can only be moved
-to the database file if that can grow. A server therefore keeps a file, which is removed then.
+to the database file if that can grow. A server keeps a file in the spool folder, and a deletion on
+a full disk removes it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ SIZE = 6 << 20
 
 
 def keep(spool: Path) -> None:
-    """Create the file in the spool folder, unless there is little space or it is not possible."""
+    """Create the file, unless there is little space or the folder cannot be written."""
     path = _path(spool)
     new = path.with_suffix(".new")
     with suppress(OSError):
