@@ -14,11 +14,6 @@ from trackai.errors import MissingExtraError
 from trackai.values.times import microseconds
 from trackai.values.types import Step, Value
 
-# Integers up to this are exact as floats.
-_EXACT_FLOAT = 1 << 53
-# The types of pandas for columns with missing values, by kind.
-_NULLABLE = {"i": "Int64", "b": "boolean"}
-
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -26,6 +21,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from trackai.structs.records import ChartData
+
+# Integers up to this are exact as floats.
+_EXACT_FLOAT = 1 << 53
+# The types of pandas for columns with missing values, by kind.
+_NULLABLE = {"i": "Int64", "b": "boolean"}
 
 
 class Curve(msgspec.Struct, frozen=True):
@@ -177,27 +177,6 @@ class History(Mapping[str, Curve]):
         except ImportError:
             raise MissingExtraError("An Arrow table", "parquet") from None
 
-        def doubles(numbers: list[Any]) -> Any:
-            try:
-                packed = array("d", numbers)  # without a Python object for each
-            except TypeError:
-                floats = [float(x) if isinstance(x, int | float) else None for x in numbers]
-                return pa.array(floats, pa.float64())
-            return pa.Array.from_buffers(pa.float64(), len(packed), [None, pa.py_buffer(packed)])
-
-        def integers(numbers: list[Any]) -> Any:
-            types = set(map(type, numbers))
-            if types == {int}:
-                return _packed_integers(pa, pa.int64(), numbers)
-            if not types & {int, bool}:
-                return pa.nulls(len(numbers), pa.int64())
-            return pa.array([int(x) if isinstance(x, int) else None for x in numbers], pa.int64())
-
-        def texts(values: list[Any]) -> Any:
-            if str not in set(map(type, values)):
-                return pa.nulls(len(values), pa.string())
-            return pa.array([x if isinstance(x, str) else None for x in values], pa.string())
-
         schema = pa.schema(
             [
                 ("metric", pa.string()), ("step", pa.float64()),
@@ -209,18 +188,42 @@ class History(Mapping[str, Curve]):
             pa.table(
                 [
                     pa.repeat(pa.scalar(key, pa.string()), len(curve.steps)),
-                    doubles(curve.steps),
+                    _doubles(pa, curve.steps),
                     _packed_integers(pa, pa.timestamp("us", tz="UTC"), curve.timestamps),
-                    doubles(curve.values),
-                    texts(curve.values),
-                    integers(curve.steps),
-                    integers(curve.values),
+                    _doubles(pa, curve.values),
+                    _texts(pa, curve.values),
+                    _integers(pa, curve.steps),
+                    _integers(pa, curve.values),
                 ],
                 schema=schema,
             )
             for key, curve in self.items()
         ]
         return pa.concat_tables(tables) if tables else schema.empty_table()
+
+
+def _doubles(pa: Any, numbers: list[Any]) -> Any:
+    try:
+        packed = array("d", numbers)  # without a Python object for each
+    except TypeError:
+        floats = [float(x) if isinstance(x, int | float) else None for x in numbers]
+        return pa.array(floats, pa.float64())
+    return pa.Array.from_buffers(pa.float64(), len(packed), [None, pa.py_buffer(packed)])
+
+
+def _integers(pa: Any, numbers: list[Any]) -> Any:
+    types = set(map(type, numbers))
+    if types == {int}:
+        return _packed_integers(pa, pa.int64(), numbers)
+    if not types & {int, bool}:
+        return pa.nulls(len(numbers), pa.int64())
+    return pa.array([int(x) if isinstance(x, int) else None for x in numbers], pa.int64())
+
+
+def _texts(pa: Any, values: list[Any]) -> Any:
+    if str not in set(map(type, values)):
+        return pa.nulls(len(values), pa.string())
+    return pa.array([x if isinstance(x, str) else None for x in values], pa.string())
 
 
 def _packed_integers(pa: Any, kind: Any, integers: list[int]) -> Any:

@@ -38,56 +38,58 @@ def machine_meter() -> Callable[[], Readings]:
     Raises:
         MissingExtraError: psutil is not installed.
     """
-    psutil = _module("psutil", "logging the load of the processor")
-    this_process = psutil.Process()
-    previous_times = psutil.cpu_times()
-    previous: dict[str, tuple[float, int]] = {}
+    return _MachineMeter(_module("psutil", "logging the load of the processor"))
 
-    def rate(name: str, total: int) -> Readings:
+
+class _MachineMeter:
+    def __init__(self, psutil: Any) -> None:
+        self._psutil = psutil
+        self._process = psutil.Process()
+        self._times = psutil.cpu_times()
+        # By the name of a rate: the time and the total of the previous call.
+        self._totals: dict[str, tuple[float, int]] = {}
+        self._traffic()
+        self._created_at = time.monotonic()
+
+    def __call__(self) -> Readings:
+        # In a background thread. The counters of processor time advance every 10 ms.
+        time.sleep(max(self._created_at + _SHORTEST_SECONDS - time.monotonic(), 0))
+        memory = self._psutil.virtual_memory()
+        return {
+            **self._utilization(),
+            "memory/used": memory.used / _GIB,
+            "memory/total": memory.total / _GIB,
+            "memory/percent": memory.percent,
+            "process/memory": self._process.memory_info().rss / _GIB,
+            **self._traffic(),
+        }
+
+    def _utilization(self) -> Readings:
+        # psutil.cpu_percent() compares with the previous call of the same thread, and returns 0 in
+        # a new thread.
+        before, self._times = self._times, self._psutil.cpu_times()
+        share = busy_share(before._asdict(), self._times._asdict())
+        return {} if share is None else {"cpu/utilization": 100 * share}
+
+    def _traffic(self) -> Readings:
+        disk, network = self._psutil.disk_io_counters(), self._psutil.net_io_counters()
+        readings: Readings = {}
+        if disk is not None:  # a container may hide it
+            readings |= self._rate("disk/read_mb_per_sec", disk.read_bytes)
+            readings |= self._rate("disk/write_mb_per_sec", disk.write_bytes)
+        if network is not None:
+            readings |= self._rate("network/sent_mb_per_sec", network.bytes_sent)
+            readings |= self._rate("network/recv_mb_per_sec", network.bytes_recv)
+        return readings
+
+    def _rate(self, name: str, total: int) -> Readings:
         now = time.monotonic()
-        previous_time, previous_total = previous.get(name, (now, total))
-        previous[name] = (now, total)
+        previous_time, previous_total = self._totals.get(name, (now, total))
+        self._totals[name] = (now, total)
         if now <= previous_time:
             return {}
         # A total decreases when a disk or a network interface is removed.
         return {name: max(total - previous_total, 0) / (now - previous_time) / _MIB}
-
-    def utilization() -> Readings:
-        # psutil.cpu_percent() compares with the previous call of the same thread, and returns 0 in
-        # a new thread.
-        nonlocal previous_times
-        before, previous_times = previous_times, psutil.cpu_times()
-        share = busy_share(before._asdict(), previous_times._asdict())
-        return {} if share is None else {"cpu/utilization": 100 * share}
-
-    def traffic() -> Readings:
-        disk, network = psutil.disk_io_counters(), psutil.net_io_counters()
-        readings: Readings = {}
-        if disk is not None:  # a container may hide it
-            readings |= rate("disk/read_mb_per_sec", disk.read_bytes)
-            readings |= rate("disk/write_mb_per_sec", disk.write_bytes)
-        if network is not None:
-            readings |= rate("network/sent_mb_per_sec", network.bytes_sent)
-            readings |= rate("network/recv_mb_per_sec", network.bytes_recv)
-        return readings
-
-    traffic()
-    created_at = time.monotonic()
-
-    def read() -> Readings:
-        # In a background thread. The counters of processor time advance every 10 ms.
-        time.sleep(max(created_at + _SHORTEST_SECONDS - time.monotonic(), 0))
-        memory = psutil.virtual_memory()
-        return {
-            **utilization(),
-            "memory/used": memory.used / _GIB,
-            "memory/total": memory.total / _GIB,
-            "memory/percent": memory.percent,
-            "process/memory": this_process.memory_info().rss / _GIB,
-            **traffic(),
-        }
-
-    return read
 
 
 def busy_share(before: Mapping[str, float], after: Mapping[str, float]) -> float | None:
