@@ -2,7 +2,7 @@
 
 The database is closed during the fork. SQLite remembers in memory which locks a process holds; a
 child that opened the same file would trust that memory and damage the file. Where closing is not
-possible, `trackai.store.engine.opening` refuses to open the file in the child.
+possible, `trackai.store.engine.handles` refuses to open the file in the child.
 
 Only the forking thread survives in the child. The child's copies of the event loop, the SQLite
 connections and the locks are useless there, and dangerous: closing a connection could write to

@@ -21,7 +21,7 @@ from trackai.errors import StoreBusyError
 from trackai.store.engine import direct, opening, stamps, write_ahead_log
 from trackai.store.engine.database_file import identity
 from trackai.store.engine.driver_errors import driver_errors
-from trackai.store.engine.opening import Handle, opening_lock
+from trackai.store.engine.opening import opening_lock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     import aiosqlite
+
+    from trackai.store.engine.handles import Handle
 
 T = TypeVar("T")
 

@@ -17,9 +17,10 @@ import msgspec
 
 from trackai.errors import ForeignDatabaseError, StoreError
 from trackai.locks import FILE_MODE, exclusive
-from trackai.store.engine import access, log_owner, stamps, write_ahead_log
-from trackai.store.engine.database_file import identity, sibling, size, state
+from trackai.store.engine import access, handles, log_owner, stamps, write_ahead_log
+from trackai.store.engine.database_file import identity, sibling, size
 from trackai.store.engine.driver_errors import file_errors, unreachable
+from trackai.store.engine.handles import Handle
 from trackai.store.engine.migrate import applied_version, migrate, migrations
 from trackai.store.engine.stamps import Header
 
@@ -28,107 +29,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from trackai.store.engine.access import Access
-    from trackai.store.engine.database_file import Identity
 
 # In the header of the file: identifies a database of TrackAI.
 APPLICATION_ID = 0x54524149  # "TRAI"
 # How long a transaction waits for other processes before it fails (the drain then retries it).
 BUSY_SECONDS = 30.0
-# Mode of a SQLite URI: takes no locks and creates no files.
-FROZEN = "ro&immutable=1"
 _HEADER_FIELDS = ("application_id", "user_version", "schema_version", "page_size")
 # How often opening is retried while the file is being removed or replaced.
 _ATTEMPTS = 10
-
-# An entry for each connection, from before it is opened until it is closed.
-_in_use: set[object] = set()
-_has_inherited = False
-
-
-def _after_fork_in_child() -> None:
-    global _has_inherited
-    _has_inherited = bool(_in_use)
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
-
-
-def _refuse_inherited() -> None:
-    """Refuse to open the database after a fork: SQLite would act on locks of the parent.
-
-    It would damage the file or wait forever (https://www.sqlite.org/howtocorrupt.html, 2.6).
-    """
-    if _has_inherited:
-        raise StoreError(
-            "this process was forked while the database was in use and cannot open it: start its "
-            'runs before the fork, or use multiprocessing with "spawn"'
-        )
-
-
-class Handle:
-    """A connection, with the state of its file after our last use of it.
-
-    A checkpoint by another process changes the file's time as well. Reopening then costs half a
-    millisecond, and SQLite never serves cached pages of a file that was overwritten.
-
-    Attributes:
-        file: identity of the file that was opened.
-        state: identity, size and time of the file; None before the connection is set up.
-        access: how the file was opened.
-        log: identities of the files of its write-ahead log; None if it has no log.
-    """
-
-    def __init__(
-        self, connection: aiosqlite.Connection, path: Path, access: Access = "write"
-    ) -> None:
-        self.connection = connection
-        self.file = identity(path)
-        self.state: tuple[int, ...] | None = None
-        self.access = access
-        self.resources = ExitStack()  # closed after the connection
-        self.log: tuple[Identity | None, ...] | None = None
-        self._log_paths = [sibling(path, suffix) for suffix in write_ahead_log.SUFFIXES]
-
-    async def close(self) -> None:
-        with self.resources:
-            try:
-                await self.connection.close()
-            finally:
-                _in_use.discard(id(self.connection))
-
-    def is_current(self, path: Path) -> bool:
-        """Whether the file is as we left it, and is still to be opened in the same way."""
-        return (
-            self.state is not None
-            and self.state == state(path)
-            and (self.access == "write" or self.access == access.of(path))
-        )
-
-    def has_lost_log(self) -> bool:
-        """Whether the files of the log were removed while the connection uses them.
-
-        Another SQLite library in this process does that: when it closes a file, the system drops
-        all locks of this process on it, and the library concludes that it is the only user
-        (https://www.sqlite.org/howtocorrupt.html, 2.2).
-        """
-        return self.log is not None and (
-            None in self.log or identity(self._log_paths[0]) != self.log[0]
-        )
-
-    async def record_log(self) -> None:
-        """Record the files of the log; one is missing if a connection shares a removed index."""
-        log = tuple(map(identity, self._log_paths))
-        if None in log:
-            rows = await self.connection.execute_fetchall("PRAGMA journal_mode")
-            self.log = log if [mode for (mode,) in rows] == ["wal"] else None
-        else:
-            self.log = log
-
-    def record_state(self, path: Path) -> None:
-        """Record the state of the file, unless another file has taken its path."""
-        if self.file == identity(path):
-            self.state = state(path)
 
 
 def opening_lock(spool: Path, *, create: bool = True) -> AbstractAsyncContextManager[None]:
@@ -159,7 +67,7 @@ async def connect(
         ForeignDatabaseError: the file is not a TrackAI database.
         StoreError: the database cannot be opened or migrated.
     """
-    _refuse_inherited()
+    handles.refuse_inherited()
     with file_errors(path):
         _inspect(path)  # before any file is created next to it
         may_write = access.of(path) == "write"
@@ -251,8 +159,9 @@ async def _create(path: Path) -> None:
     new.replace(path.resolve())
 
 
-async def _connect(path: Path, mode: str = "rw") -> Handle:
-    return await _connect_uri(path, f"{path.absolute().as_uri()}?mode={mode}", "write")
+async def _connect(path: Path) -> Handle:
+    with access.uri(path, "write") as uri:
+        return await _connect_uri(path, uri, "write")
 
 
 async def _connect_uri(path: Path, uri: str, how: Access) -> Handle:
@@ -266,11 +175,11 @@ async def _connect_uri(path: Path, uri: str, how: Access) -> Handle:
     # A script that does not finish its run must end all the same: the exit hook that finishes it
     # runs only after all threads but daemons have ended.
     connection._thread.daemon = True
-    _in_use.add(id(connection))
+    handles.begin_use(connection)
     try:
         await connection
     except BaseException:
-        _in_use.discard(id(connection))
+        handles.end_use(connection)
         raise
     return Handle(connection, path, how)
 
@@ -312,12 +221,13 @@ def _inspect(path: Path) -> Header | None:
             raise ForeignDatabaseError(f"{path} is not a file: set TRACKAI_DB_PATH to another path")
     if not size(path):
         return None
-    mark = object()
-    _in_use.add(mark)
+    user = object()
+    handles.begin_use(user)
     try:
-        with closing(
-            sqlite3.connect(f"{path.absolute().as_uri()}?mode={FROZEN}", uri=True)
-        ) as connection:
+        with (
+            access.uri(path, "frozen") as uri,  # takes no locks and creates no files
+            closing(sqlite3.connect(uri, uri=True)) as connection,
+        ):
             # A concurrent checkpoint would otherwise look like damage to the schema.
             connection.execute("PRAGMA writable_schema = ON")
             application_id, *fields = (
@@ -333,7 +243,7 @@ def _inspect(path: Path) -> Header | None:
             "TRACKAI_DB_PATH to another path"
         ) from None
     finally:
-        _in_use.discard(mark)
+        handles.end_use(user)
     if application_id != APPLICATION_ID:
         raise ForeignDatabaseError(
             f"{path} belongs to another program (or to the original TrackAI) and was not changed: "
