@@ -44,6 +44,13 @@ class Effects(NamedTuple):
         """New points of a run with one attempt."""
         return cls(set(), {}, {}, set())
 
+    def add(self, effects: Effects) -> None:
+        """Add the effects of another attempt."""
+        self.rewound.update(effects.rewound)
+        self.begun.update(effects.begun)
+        self.late.update(effects.late)
+        self.stale.update(effects.stale)
+
 
 async def numbers(conn: Connection, writer_ids: Iterable[int]) -> dict[int, int]:
     """Get the attempt numbers of writers, by the row id of the writer."""

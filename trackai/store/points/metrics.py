@@ -320,11 +320,7 @@ async def _note_attempts(
                 first_steps.setdefault(numbers[writer_id], []).append(first_step)
     total = attempts.Effects.none()
     for attempt in sorted(first_steps):
-        effects = await attempts.note(conn, attempt, first_steps[attempt])
-        total.rewound.update(effects.rewound)
-        total.begun.update(effects.begun)
-        total.late.update(effects.late)
-        total.stale.update(effects.stale)
+        total.add(await attempts.note(conn, attempt, first_steps[attempt]))
     if len(first_steps) > 1:
         total.stale.update(touched.id for steps in first_steps.values() for touched, _ in steps)
     return total

@@ -70,11 +70,11 @@ async def delete_project(db: Database, project_id: int) -> tuple[Project, int]:
 
     async def delete(conn: Connection) -> tuple[Project, set[str]]:
         # With runs that were created meanwhile.
-        more = await files.hashes(conn, await runs.ids_of_project(conn, project_id))
-        return await projects.delete(conn, project_id), more
+        new_hashes = await files.hashes(conn, await runs.ids_of_project(conn, project_id))
+        return await projects.delete(conn, project_id), new_hashes
 
-    project, more = await _change(db, delete)
-    return project, await _reclaim(db, hashes | more)
+    project, new_hashes = await _change(db, delete)
+    return project, await _reclaim(db, hashes | new_hashes)
 
 
 async def _delete_rows(db: Database, run_ids: Sequence[int]) -> tuple[list[Run], set[str]]:
@@ -82,27 +82,39 @@ async def _delete_rows(db: Database, run_ids: Sequence[int]) -> tuple[list[Run],
     deleted: list[Run] = []
     hashes: set[str] = set()
     while run_ids:
-        some, some_hashes, done = await _change(db, partial(_delete_some_rows, run_ids=run_ids))
-        deleted += some
-        hashes |= some_hashes
-        run_ids = run_ids[done:]
+        batch = await _change(db, partial(_delete_batch, run_ids=run_ids))
+        deleted += batch.runs
+        hashes |= batch.hashes
+        run_ids = run_ids[batch.ids :]
     return deleted, hashes
 
 
-async def _delete_some_rows(
-    conn: Connection, *, run_ids: Sequence[int]
-) -> tuple[list[Run], set[str], int]:
-    """Delete the first runs, for a while; also returns the number of ids that are done."""
+class _Batch(NamedTuple):
+    """Runs that were deleted in one transaction.
+
+    Attributes:
+        runs: those that existed.
+        hashes: of their files.
+        ids: the number of ids, of runs that existed or not.
+    """
+
+    runs: list[Run]
+    hashes: set[str]
+    ids: int
+
+
+async def _delete_batch(conn: Connection, *, run_ids: Sequence[int]) -> _Batch:
+    """Delete as many of the first runs as one transaction may take."""
     until = time.perf_counter() + _SECONDS
     deleted: list[Run] = []
     hashes: set[str] = set()
-    for done, run_id in enumerate(run_ids, 1):
+    for number, run_id in enumerate(run_ids, 1):
         for existing in await runs.existing(conn, [run_id]):
             hashes |= await files.hashes(conn, [existing])
             deleted.append(await runs.delete(conn, existing))
         if time.perf_counter() > until:
-            return deleted, hashes, done
-    return deleted, hashes, len(run_ids)
+            return _Batch(deleted, hashes, number)
+    return _Batch(deleted, hashes, len(run_ids))
 
 
 async def _change(db: Database, delete: Callable[[Connection], Coroutine[Any, Any, T]]) -> T:
