@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from trackai.values.non_finite import json_text
 from trackai.values.text import without_surrogates
 
 
@@ -14,7 +15,7 @@ def json_value(value: Any) -> Any:
     Lone surrogates, which Python's own decoder of JSON lets through, are escaped.
     """
     if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
+        return json_text(value)
     if isinstance(value, str):
         return without_surrogates(value)
     if isinstance(value, dict):

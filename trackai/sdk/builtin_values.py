@@ -24,6 +24,7 @@ import msgspec
 
 from trackai.sdk.frames import columns_of, is_frame
 from trackai.sdk.structured_values import as_mapping, is_instance, keyed_by_text, list_items
+from trackai.values.non_finite import json_text
 
 SCALARS = (bool, float, int, str)
 # The types of NumPy's scalars that have been met, except times: their items are built-in values.
@@ -156,7 +157,7 @@ def jsonable(value: Any) -> Any:
     """
     value = unwrapped(value)
     if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
+        return json_text(value)
     if value is None or type(value) in SCALARS:
         return value
     if type(value) is list or type(value) is tuple:  # the rows of a table

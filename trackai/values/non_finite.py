@@ -21,14 +21,19 @@ if TYPE_CHECKING:
     from trackai.values.types import Kind, StoredValue, Value
 
 
+def json_text(value: float) -> str:
+    """Convert NaN or an infinity to its text in JSON."""
+    return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
+
+
 def json_value(stored: StoredValue, kind: Kind) -> Value:
     """Convert a stored value of a series of this kind to its JSON value."""
     if stored is None:
-        return "NaN"
+        return json_text(math.nan)
     if kind == "bool":
         return bool(stored)
     if isinstance(stored, float) and math.isinf(stored):
-        return "Infinity" if stored > 0 else "-Infinity"
+        return json_text(stored)
     return stored
 
 
