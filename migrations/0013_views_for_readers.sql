@@ -1,7 +1,8 @@
 -- Programs that read a whole column as one type, such as polars, connectorx and Grafana, read the
 -- floats after an integer as integers. Next to each column of mixed types is a column of floats.
 --
--- Times are RFC 3339, which these programs and SQLite recognise.
+-- Times are RFC 3339, which these programs and SQLite recognise. Large values are read from
+-- `large_values`.
 --
 -- DuckDB parses the text of a view, and rewrites it for SQLite. It does not support IS between
 -- values, and rewrites NOT IN in a form that SQLite rejects; it then cannot list the tables.
@@ -148,9 +149,11 @@ WHERE NOT EXISTS (SELECT 1 FROM attempts WHERE attempts.series_id = series.id)
              (SELECT writers.attempt FROM writers WHERE writers.id = metrics.writer_id)
    );
 
--- SQLite's JSON functions end a text at U+0000 in versions before about 3.45. `comparable` is x'02'
--- for texts that may contain it, as for large values, so that no filter or group confuses such a
--- text with its beginning.
+-- `comparable` is x'02' for a large value, as the index over all runs contains it. The column is
+-- stored, before the value, so that comparing other values neither reads nor parses a large one.
+--
+-- It is x'02' as well for texts that may contain U+0000, so that no filter or group confuses such a
+-- text with its beginning: SQLite's JSON functions end a text there in versions before about 3.45.
 DROP VIEW config_overview;
 
 CREATE TABLE new_configs (
