@@ -60,7 +60,7 @@ class LeftOut:
         if count == 0 and len(self._counts) <= _MAX_WARNINGS:
             logger.warning("%s; %s", _message(name, error), consequence)
         elif count == 0 and len(self._counts) == _MAX_WARNINGS + 1:
-            logger.warning("more is left out, without further warnings until the run finishes")
+            logger.warning("further values are left out without a warning; finish() logs how many")
 
     @contextmanager
     def errors_of(self, name: str, consequence: str = "left out") -> Iterator[None]:
