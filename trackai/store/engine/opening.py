@@ -77,6 +77,7 @@ class Handle:
         state: identity, size and time of the file; None before the connection is set up.
         access: how the file was opened.
         log: identities of the files of its write-ahead log; None if it has no log.
+        starts_log: whether the log was empty, and this connection has not changed the file yet.
     """
 
     def __init__(
@@ -88,6 +89,7 @@ class Handle:
         self.access = access
         self.resources = ExitStack()  # closed after the connection
         self.log: tuple[Identity | None, ...] | None = None
+        self.starts_log = False
         self._log_paths = [sibling(path, suffix) for suffix in write_ahead_log.SUFFIXES]
 
     async def close(self) -> None:
@@ -212,6 +214,7 @@ async def _connect_to_current(path: Path, spool: Path, *, is_outdated: bool) -> 
         file = identity(path)
         _inspect(path)
         log_owner.separate(path, spool, _inspect, is_outdated=is_outdated)
+        starts_log = not size(sibling(path, "-wal"))
         if not size(path):
             await _create(path)
             file = identity(path)
@@ -219,6 +222,7 @@ async def _connect_to_current(path: Path, spool: Path, *, is_outdated: bool) -> 
             handle = await _connect(path)
             try:
                 if handle.file == file:
+                    handle.starts_log = starts_log
                     await _set_up(handle.connection)
                     return handle
             except BaseException:
