@@ -20,7 +20,6 @@ Read it back:
 `trackai.run` is the active run, and `trackai.summary` its summary.
 """
 
-import importlib
 import sys
 import typing
 
@@ -40,6 +39,7 @@ from trackai.errors import (
     StoreUnreachableError,
     TrackAIError,
 )
+from trackai.lazy_imports import import_lazily as _import_lazily
 
 if typing.TYPE_CHECKING:
     from trackai.reading.api import Api
@@ -158,7 +158,7 @@ if not typing.TYPE_CHECKING:  # with it, a type checker accepts every name
             return active_summary()
         if name not in _MODULES:
             raise AttributeError(f"module 'trackai' has no attribute {name!r}")
-        value = getattr(importlib.import_module(_MODULES[name]), name)
+        value = getattr(_import_lazily(_MODULES[name]), name)
         globals()[name] = value  # the next access does not call this function
         return value
 

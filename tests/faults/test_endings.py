@@ -196,6 +196,35 @@ def test_an_error_at_the_prompt_does_not_fail_a_run(db_path: Path, tmp_path: Pat
         assert trackai.Api().run(f"p/{number}").state == state
 
 
+@pytest.mark.parametrize("name", ["<ipython-input-{}-1a2b>", "/tmp/ipykernel_7/{}.py"])
+@pytest.mark.parametrize(
+    ("cells", "state"),
+    [
+        (["trackai.init(project='p')\n1 / 0", "2"], "failed"),
+        (["trackai.init(project='p')\nf = lambda: 1 / 0", "f()"], "completed"),
+        (["trackai.init(project='p')", "1 / 0"], "completed"),
+    ],
+)
+def test_an_error_in_the_cell_of_init(
+    db_path: Path, name: str, cells: list[str], state: str
+) -> None:
+    """IPython compiles each statement of a cell by itself."""
+    script = f"""
+    import ast, sys, trackai
+    sys.ps1 = "> "
+    for number, cell in enumerate({cells}):
+        for statement in ast.parse(cell).body:
+            code = compile(ast.Module([statement], []), {name!r}.format(number), "exec")
+            try:
+                exec(code, globals())
+            except Exception as error:
+                sys.last_value = sys.last_exc = error
+                break
+    """
+    assert run_until_ready(db_path, script, None)[0] == 0
+    assert outcome(db_path) == (state, 0)
+
+
 WORKER = """
     import multiprocessing, os, sys, time, trackai
     from concurrent.futures import ProcessPoolExecutor

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -145,7 +146,6 @@ def test_time_outs_in_the_middle_of_logging(
 
 INTERRUPTED = """
     import signal, sys, trackai
-    import trackai.sdk.active  # what init() imports is not interrupted
 
     def time_out(*_):
         raise TimeoutError
@@ -170,18 +170,50 @@ def test_signals_in_the_first_milliseconds(db_path: Path, where: str, how: str) 
     trackai.init(project="other").finish()  # creates the database
     for number in range(25):
         seconds = 0.0001 + number * 0.002
-        subprocess.run(
+        result = subprocess.run(
             [sys.executable, "-c", textwrap.dedent(INTERRUPTED), where, how, str(seconds)],
             env={**os.environ, "TRACKAI_DB_PATH": str(db_path)},
             capture_output=True,
             timeout=60,
             check=False,
         )
+        assert result.returncode != -signal.SIGSEGV, result.stderr
     connection = sqlite3.connect(db_path)
     states = {state for (state,) in connection.execute("SELECT state FROM runs")}
     connection.close()
     assert "running" not in states
     assert not list(db_path.parent.glob("*-spool/*.journal*"))
+
+
+def test_a_time_out_while_init_is_imported(run_python: Callable[..., Any]) -> None:
+    result = run_python(
+        """
+        import os, signal, sys, time, trackai
+
+        def time_out(*_):
+            raise TimeoutError
+
+        class Interrupting:
+            def find_spec(self, name, path, target=None):
+                if name == "trackai.sdk.run":
+                    os.kill(os.getpid(), signal.SIGALRM)
+                    time.sleep(0.2)
+
+        signal.signal(signal.SIGALRM, time_out)
+        sys.meta_path.insert(0, Interrupting())
+        try:
+            trackai.init(project="p", name="a")
+        except TimeoutError:
+            print("timed out")
+        deadline = time.monotonic() + 20
+        while "trackai.sdk.active" not in sys.modules and time.monotonic() < deadline:
+            time.sleep(0.01)
+        print("trackai.sdk.active" in sys.modules)
+        trackai.init(project="p", name="b").finish()
+        """
+    )
+    assert (result.stdout, result.stderr) == ("timed out\nTrue\n", "")
+    assert [run.name for run in trackai.Api().runs("p")] == ["b"]
 
 
 def test_ctrl_c_while_init_waits_for_a_locked_database(

@@ -356,6 +356,22 @@ LIMITED = """
 """
 
 
+def test_a_call_that_is_larger_than_the_size_limit(
+    db_path: Path, run_python: Callable[..., Any]
+) -> None:
+    large = """
+    run.log({"text": "x" * 200_000})
+    run.log({"x": 20_000}, step=20_000)
+    run.finish()
+"""
+    messages = run_python(LIMITED + large).stderr.splitlines()
+    reason = "larger than the file-size limit (ulimit -f)"
+    assert f"a call of log() was {reason}: it is lost" in messages
+    assert f"1 calls of log() could not be stored: {reason}" in messages
+    trackai("recover", "--json", db=db_path)
+    assert 20_000 in stored(db_path)
+
+
 @pytest.mark.parametrize("end", ["run.finish()", "import os; os._exit(1)"])
 def test_a_journal_continues_in_a_next_file_at_the_size_limit(
     db_path: Path, run_python: Callable[..., Any], end: str

@@ -119,6 +119,26 @@ async def test_an_older_copy_replaces_the_file_of_a_killed_process(
     assert len(orphaned(path)) == 1
 
 
+@pytest.mark.parametrize("copy_with", COPIES)
+@pytest.mark.parametrize("place", ["move", "overwrite"])
+async def test_a_copy_is_restored_again_and_again(
+    tmp_path: Path, copy_with: object, place: str
+) -> None:
+    """The log of the restored file does not fit the copy, which is all that file had before."""
+    path, copy = tmp_path / "x.db", tmp_path / "copy.db"
+    create(path, "close", "a", "b")
+    copy_with(path, copy)  # type: ignore[operator]
+    for _ in range(3):
+        create(path, "kill", "c", "d")
+        if place == "move":
+            shutil.copyfile(copy, tmp_path / "restored.db").replace(path)
+        else:
+            shutil.copyfile(copy, path)
+    assert await names(path) == ["a", "b"]
+    # A copy by VACUUM has no log.
+    assert len(orphaned(path)) == (1 if copy_with is vacuum_into else 3)
+
+
 @pytest.mark.parametrize("copy_with", [backup_api, vacuum_into, command])
 async def test_a_copy_that_was_made_while_the_log_was_written(
     tmp_path: Path, copy_with: object
@@ -261,11 +281,11 @@ async def test_a_damaged_log_is_left_to_sqlite(tmp_path: Path) -> None:
     """After a power failure, pages of a log may be missing: SQLite ignores what follows."""
     path = tmp_path / "x.db"
     create(path, "close", "a")
-    create(path, "kill", "b")
+    create(path, "kill", "b", "c")
     data = bytearray(log_of(path).read_bytes())
     data[32 + 24 : 32 + 24 + 512] = bytes(512)  # of the first page
     log_of(path).write_bytes(data)
-    assert await names(path) == ["a"]
+    assert await names(path) == ["a", "b"]
     assert orphaned(path) == []
 
 

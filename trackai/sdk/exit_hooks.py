@@ -70,10 +70,21 @@ def has_crashed() -> bool:
     if traceback is not None and traceback.tb_frame.f_back is None and not is_interactive():
         return True
     while traceback is not None:
-        if traceback.tb_frame.f_code is _script:
+        if _is_of_script(traceback.tb_frame.f_code):
             return True
         traceback = traceback.tb_next
     return False
+
+
+def _is_of_script(code: CodeType) -> bool:
+    """Whether code is the script, or a statement of the cell, that started the latest run."""
+    if _script is None or code is _script:
+        return code is _script
+    # IPython compiles each statement of a cell by itself; all have the name of the cell. At other
+    # prompts, all statements may have the same name, such as "<stdin>".
+    name = _script.co_filename
+    is_cell = not name.startswith("<") or name.startswith("<ipython-")
+    return is_cell and code.co_filename == name and not code.co_flags & _CO_NEWLOCALS
 
 
 def _latest_error() -> BaseException | None:

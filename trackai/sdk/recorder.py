@@ -46,6 +46,8 @@ _READER_SECONDS = 2.0
 _FORK_SECONDS = 5.0
 # The longest pause after an internal error.
 _MAX_PAUSE = 60.0
+# Why a call is lost although the journal can be written.
+_TOO_LARGE = "larger than the file-size limit (ulimit -f)"
 
 
 class Recorder:
@@ -266,10 +268,13 @@ class Recorder:
             )  # fmt: skip
         if dropped > self._dropped:
             self._dropped, self._dropped_by = dropped, failure
-            self._warn(
-                "no more points can be held in memory: points are lost (%s)",
-                failure, self._journal_warnings,
-            )  # fmt: skip
+            if failure is None:
+                logger.warning("a call of log() was %s: it is lost", _TOO_LARGE)
+            else:
+                self._warn(
+                    "no more points can be held in memory: points are lost (%s)",
+                    failure, self._journal_warnings,
+                )  # fmt: skip
         if written and failure is not None:
             logger.warning("the journal can be written again")
             self._journal_warnings.clear()
@@ -417,7 +422,7 @@ class Recorder:
                     failure, paths, paths,
                 )  # fmt: skip
         if dropped:
-            cause = failure or self._dropped_by
+            cause = failure or self._dropped_by or _TOO_LARGE
             logger.warning("%d calls of log() could not be stored: %s", dropped, cause)
 
     async def _remove_stored(self) -> None:

@@ -115,7 +115,9 @@ class Database:
                         # Inside `try`: a task that is cancelled here may have begun a transaction.
                         before = await direct.run(handle.connection, _begin)
                         yield handle.connection
-                        await direct.run(handle.connection, partial(_commit, before=before))
+                        await direct.run(
+                            handle.connection, partial(_commit, handle=handle, before=before)
+                        )
                     except BaseException:
                         with anyio.CancelScope(shield=True):
                             await handle.connection.rollback()
@@ -183,12 +185,12 @@ class Database:
     async def change(self, work: Callable[[aiosqlite.Connection], Coroutine[Any, Any, T]]) -> T:
         """Like `look`, in a write transaction: committed on return, rolled back on an exception."""
 
-        async def in_transaction(conn: aiosqlite.Connection) -> T:
+        async def in_transaction(conn: aiosqlite.Connection, *, handle: Handle) -> T:
             before = await _begin(conn)
             began = time.perf_counter()
             try:
                 result = await work(conn)
-                await _commit(conn, before=before)
+                await _commit(conn, handle=handle, before=before)
             except BaseException:
                 await conn.rollback()
                 raise
@@ -203,13 +205,17 @@ class Database:
                 with anyio.CancelScope(shield=True):
                     try:
                         with self._own_change(handle):
-                            return await direct.run(handle.connection, in_transaction)
+                            return await direct.run(
+                                handle.connection, partial(in_transaction, handle=handle)
+                            )
                     except sqlite3.OperationalError as error:
                         if not (_is_io_error(error) and handle.has_lost_log()):
                             raise
                     handle = await self._current_writer()
                     with self._own_change(handle):
-                        return await direct.run(handle.connection, in_transaction)
+                        return await direct.run(
+                            handle.connection, partial(in_transaction, handle=handle)
+                        )
         raise AssertionError  # for mypy: a scope may swallow errors
 
     async def move_pages(self) -> bool:
@@ -399,10 +405,19 @@ async def _begin(conn: aiosqlite.Connection) -> int:
         await _set_busy_timeout(conn, opening.BUSY_SECONDS)
 
 
-async def _commit(conn: aiosqlite.Connection, *, before: int) -> None:
-    if conn.total_changes != before:
+async def _commit(conn: aiosqlite.Connection, *, handle: Handle, before: int) -> None:
+    has_changed = conn.total_changes != before
+    if has_changed:
         await stamps.write(conn)
     await conn.execute("COMMIT")
+    if has_changed and handle.starts_log:
+        # The file gets a stamp that no earlier copy of it has. Otherwise the log would fit the
+        # backup that the file was restored from, and restoring that again would change nothing.
+        handle.starts_log = False
+        await _set_busy_timeout(conn, 0)
+        with suppress(sqlite3.OperationalError):  # a later checkpoint reports it
+            await write_ahead_log.checkpoint_and_truncate(conn)
+        await _set_busy_timeout(conn, opening.BUSY_SECONDS)
 
 
 def _is_io_error(error: sqlite3.Error) -> bool:

@@ -65,6 +65,7 @@ class Handle:
         state: identity, size and time of the file; None before the connection is set up.
         access: how the file was opened.
         log: identities of the files of its write-ahead log; None if it has no log.
+        starts_log: whether the log was empty, and this connection has not changed the file yet.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class Handle:
         self.access = access
         self.resources = ExitStack()  # closed after the connection
         self.log: tuple[Identity | None, ...] | None = None
+        self.starts_log = False
         self._log_paths = [sibling(path, suffix) for suffix in write_ahead_log.SUFFIXES]
 
     async def close(self) -> None:

@@ -120,6 +120,7 @@ async def _connect_to_current(path: Path, spool: Path, *, is_outdated: bool) -> 
         file = identity(path)
         _inspect(path)
         log_owner.separate(path, spool, _inspect, is_outdated=is_outdated)
+        starts_log = not size(sibling(path, "-wal"))
         if not size(path):
             await _create(path)
             file = identity(path)
@@ -127,6 +128,7 @@ async def _connect_to_current(path: Path, spool: Path, *, is_outdated: bool) -> 
             handle = await _connect(path)
             try:
                 if handle.file == file:
+                    handle.starts_log = starts_log
                     await _set_up(handle.connection)
                     return handle
             except BaseException:

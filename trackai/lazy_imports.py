@@ -1,0 +1,41 @@
+"""Imports on first use, which signal handlers cannot interrupt."""
+
+from __future__ import annotations
+
+import _thread
+import sys
+import threading  # takes the thread that first imports it for the main one
+from contextlib import suppress
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+
+def import_lazily(name: str) -> ModuleType:
+    """Import a module in another thread, unless it has been imported.
+
+    Python runs signal handlers in the main thread. One that raises in the middle of an import, as
+    Ctrl-C does, can leave the import locked, so that other threads wait forever, and msgspec may
+    crash.
+
+    Raises:
+        ImportError: the module cannot be imported.
+    """
+    if name not in sys.modules:
+        working = threading.Lock()
+        working.acquire()
+        with suppress(RuntimeError):  # no thread can be started when the interpreter ends
+            # Not threading.Thread: a signal handler that raises in its start() becomes a KeyError.
+            _thread.start_new_thread(_try_to_import, (name, working))
+            working.acquire()
+    return import_module(name)
+
+
+def _try_to_import(name: str, working: threading.Lock) -> None:
+    try:
+        with suppress(BaseException):  # the main thread tries again, and raises it
+            import_module(name)
+    finally:
+        working.release()
