@@ -38,6 +38,8 @@ def run(db_path: Path) -> None:
             2,
             "--smooth: must be a number, at least 0 and below 1",
         ),
+        (("plot", "loss", "--smooth", "nan"), 2, "--smooth: must be a number, at least 0"),
+        (("wait", "1", "--timeout", "nan"), 2, "--timeout: must be a number, at least 0, got nan"),
         (("plot", "text"), 1, "cannot plot metric 'text' of run 1: it has text, not numbers"),
         (("plot", "hist"), 1, "cannot plot metric 'hist' of run 1: it has histograms, not numbers"),
         (("plot", "nan"), 1, "no finite number to plot"),
@@ -100,6 +102,12 @@ def test_fields_and_metrics_that_no_run_has_are_named(trackai: Trackai) -> None:
     warning = "warning: the run has no metric that matches 'los' yet"
     assert warning in trackai("tail", "1", "-m", "los").err
     assert "warning" not in trackai("tail", "1", "-m", "los*").err
+
+
+@pytest.mark.usefixtures("run")
+def test_limits_beyond_the_integers_of_sqlite(trackai: Trackai) -> None:
+    assert len(trackai("runs", "--limit", str(10**30), "--json").json["runs"]) == 1
+    assert trackai("runs", "--offset", str(10**30), "--json").json["runs"] == []
 
 
 @pytest.mark.usefixtures("run")
