@@ -51,6 +51,7 @@ def run(db_path: Path) -> None:
         (("export", "1", "-o", "no/x.csv"), 1, "cannot write no/x.csv: No such file or directory"),
         (("backup", "no/x.db"), 1, "cannot write no/x.db: No such file or directory"),
         (("log", "--run", "x"), 2, "pass NAME=VALUE, --config or --finish"),
+        (("log", "--run", "x", "a=1", "a=2"), 2, "a must have one value, got two"),
         (("log", "a=1", "--run", ""), 2, "--run: must not be empty"),
         (("log", "a=1", "--run", "x", "--project", " "), 2, "--project: must not be empty"),
         (
