@@ -38,6 +38,8 @@ def run(db_path: Path) -> None:
             2,
             "--smooth: must be a number, at least 0 and below 1",
         ),
+        (("plot", "loss", "--smooth", "nan"), 2, "--smooth: must be a number, at least 0"),
+        (("wait", "1", "--timeout", "nan"), 2, "--timeout: must be a number, at least 0, got nan"),
         (("plot", "text"), 1, "cannot plot metric 'text' of run 1: it has text, not numbers"),
         (("plot", "hist"), 1, "cannot plot metric 'hist' of run 1: it has histograms, not numbers"),
         (("plot", "nan"), 1, "no finite number to plot"),
@@ -49,6 +51,7 @@ def run(db_path: Path) -> None:
         (("export", "1", "-o", "no/x.csv"), 1, "cannot write no/x.csv: No such file or directory"),
         (("backup", "no/x.db"), 1, "cannot write no/x.db: No such file or directory"),
         (("log", "--run", "x"), 2, "pass NAME=VALUE, --config or --finish"),
+        (("log", "--run", "x", "a=1", "a=2"), 2, "a must have one value, got two"),
         (("log", "a=1", "--run", ""), 2, "--run: must not be empty"),
         (("log", "a=1", "--run", "x", "--project", " "), 2, "--project: must not be empty"),
         (
@@ -100,6 +103,12 @@ def test_fields_and_metrics_that_no_run_has_are_named(trackai: Trackai) -> None:
     warning = "warning: the run has no metric that matches 'los' yet"
     assert warning in trackai("tail", "1", "-m", "los").err
     assert "warning" not in trackai("tail", "1", "-m", "los*").err
+
+
+@pytest.mark.usefixtures("run")
+def test_limits_beyond_the_integers_of_sqlite(trackai: Trackai) -> None:
+    assert len(trackai("runs", "--limit", str(10**30), "--json").json["runs"]) == 1
+    assert trackai("runs", "--offset", str(10**30), "--json").json["runs"] == []
 
 
 @pytest.mark.usefixtures("run")

@@ -85,6 +85,12 @@ def test_sparklines_of_long_metrics(trackai: Trackai) -> None:
     assert list(curve) == sorted(curve)
 
 
+@pytest.mark.parametrize("values", [[1e308, -1e308], [2**63 - 1, -(2**63)]])
+def test_a_sparkline_of_huge_numbers(values: list[float]) -> None:
+    assert sparkline(values) == "█▁"
+    assert sparkline([number for number in values for _ in range(99)]) == "█" * 12 + "▁" * 12
+
+
 def test_compare(trackai: Trackai) -> None:
     answer = trackai("compare", "1", "2", "--json").json
     assert answer["config"] == {"lr": [0, 1], "same": [1, 1]}

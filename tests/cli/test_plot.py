@@ -112,6 +112,17 @@ def test_log_axes_and_hidden_values(trackai: Trackai) -> None:
     assert "no finite number" in trackai("plot", "a/y", "up", "--log", code=1).err
 
 
+def test_numbers_at_the_ends_of_the_range(trackai: Trackai, tmp_path: Path) -> None:
+    with sdk.init(project="p", name="ends") as run:
+        run.log({"tiny": 5e-324})
+        run.log({"huge": 1e308})
+        run.log({"huge": -1e308})
+    assert "last 4.94066e-324" in trackai("plot", "tiny", "--log").out
+    assert trackai("plot", "huge").out
+    error = trackai("plot", "huge", "-o", str(tmp_path / "a.svg"), code=1).err
+    assert error.startswith("trackai: matplotlib cannot draw these values: ")
+
+
 def test_smoothing(trackai: Trackai) -> None:
     with sdk.init(project="p", name="jumps") as run:
         for step in range(200):

@@ -55,6 +55,28 @@ def test_an_integer_beyond_64_bits_is_a_float(db_path: Path, tmp_path: Path) -> 
     assert stored(db_path) == [("x", 2**63 - 1, float(2**70))]
 
 
+@pytest.mark.parametrize(
+    ("column", "remark"),
+    [
+        (f"1\n{2**64 + 1}", f"column x: rounds large numbers, such as {2**64 + 1} to {2.0**64!r}"),
+        ("-1e999", "column x: rounds large numbers, such as -1e999 to -inf"),
+        ("1.5\n--\n-", "column x: 2 of 3 values are texts, such as '--'"),
+        ("1.234,5\n0.5", "column x: 1 of 2 values are texts, such as '1.234,5'"),
+        (f"{2**64}\ninf\nnan\n1e300\nNA", None),
+        ("a\nb", None),
+    ],
+)
+def test_values_that_may_surprise_are_remarks(
+    tmp_path: Path, column: str, remark: str | None
+) -> None:
+    table = tmp_path / "table.csv"
+    rows = [f"{step};{cell}" for step, cell in enumerate(column.split("\n"))]
+    table.write_text("\n".join(["step;x", *rows]))
+    receipt = Receipt("", "")
+    assert list(read(table, project=None, name=None, receipt=receipt))
+    assert [item.problem for item in receipt.remarks] == ([remark] if remark else [])
+
+
 HEADER = "project,run,run_uid,attempt,writer,metric,axis,step,timestamp,type,value\n"
 GOOD = "p,r,u,1,w,m,step,0,0,float,0.5\n"
 BAD_STEP = "column step: must be a finite number within 64 bits, got '1e300'"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import socketserver
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -295,3 +297,32 @@ def test_invalid_changes_are_refused(api: trackai.Api) -> None:
             change()
     same = api.run(1)
     assert (same.name, same.tags, same.project) == ("r0", [], "My project")
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>", "not the address of a TrackAI"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", "not the address of a TrackAI"),
+        (b"SSH-2.0-OpenSSH\r\n", "not the address of a TrackAI server"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n[", "ended early: request it again"),
+    ],
+)
+def test_answers_of_other_programs_and_cut_ones_are_public_errors(
+    answer: bytes, message: str
+) -> None:
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(65536)
+            self.request.sendall(answer)
+
+    with socketserver.TCPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        with pytest.raises(trackai.TrackAIError, match=message):
+            trackai.Api(f"http://127.0.0.1:{server.server_address[1]}").projects()
+
+
+@pytest.mark.parametrize("url", ["http://", "http://local host", "http://[::1", "http://x:99999"])
+def test_the_address_of_a_server_must_be_valid(url: str) -> None:
+    with pytest.raises(trackai.InvalidInputError, match="url: must be like http://localhost:8000"):
+        trackai.Api(url)

@@ -10,6 +10,7 @@ import re
 import sqlite3
 import sys
 import uuid
+from collections import UserString
 from contextlib import closing
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -88,6 +89,7 @@ for _ in range(150):
         ({"bad": [1, [2]]}, "metric 'bad': must"),
         ({"bad": []}, "metric 'bad': the array is empty"),
         ({"bad": "\ud800"}, "metric 'bad': must be valid Unicode"),
+        ({"bad": np.timedelta64(1, "Y")}, "metric 'bad': .* got numpy.timedelta64"),
         ({"bad": 10**400}, "metric 'bad': the int is too large"),
         ({"bad": Decimal("1e999999999")}, "metric 'bad': the number is too large"),
         ({"bad": HostileDict(a=1)}, "metric 'bad': RuntimeError: changed while it was read"),
@@ -358,6 +360,7 @@ STAMP = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
         (np.timedelta64(1500, "ms"), 1.5),
         (np.timedelta64(1, "ns"), 1e-9),
         (pd.Timedelta("1h"), 3600),
+        (UserString("text"), "text"),
         (STAMP, "2026-01-02T03:04:05.678901+00:00"),
         (date(2026, 1, 2), "2026-01-02"),
         (time(3, 4), "03:04:00"),

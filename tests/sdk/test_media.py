@@ -194,6 +194,8 @@ def test_histograms_are_a_series(db_path: Path) -> None:
         (lambda: trackai.Histogram(), InvalidInputError),
         (lambda: trackai.Histogram([1], np_histogram=([1], [0, 1])), InvalidInputError),
         (lambda: trackai.Histogram(np_histogram=([1], [0])), InvalidInputError),
+        (lambda: trackai.Histogram(np_histogram=([1], [1, 0])), InvalidInputError),
+        (lambda: trackai.Histogram(np_histogram=([-1], [0, 1])), InvalidInputError),
         (lambda: trackai.Markdown(1), TypeError),
     ],
 )

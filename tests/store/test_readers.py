@@ -156,7 +156,8 @@ def test_programs_convert_the_times(store: Path) -> None:
     with closing(sqlite3.connect(store)) as connection:
         frame = pd.read_sql(query, connection, parse_dates=["time"])
         assert frame["time"][0].to_pydatetime() == expected
-        assert pl.read_database(query, connection)["time"].str.to_datetime()[0] == expected
+        times = pl.col("time").str.to_datetime(time_zone="UTC")
+        assert pl.read_database(query, connection).select(times).item(0, 0) == expected
         julian = "SELECT unixepoch(time, 'subsec') FROM points WHERE metric = 'mixed' LIMIT 1"
         if sqlite3.sqlite_version_info >= (3, 42):
             assert connection.execute(julian).fetchone()[0] == pytest.approx(expected.timestamp())

@@ -89,6 +89,8 @@ def _parse_pairs(texts: tuple[str, ...]) -> dict[str, Value]:
         if not equals or not key:
             raise click.UsageError(f"must be NAME=VALUE, got {text!r}")
         refuse(f"name {key[:80]!r}", path_problem(key))
+        if key in pairs:
+            raise click.UsageError(f"{key[:80]} must have one value, got two")
         pairs[key] = infer_value(value)
     return pairs
 

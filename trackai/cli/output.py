@@ -25,6 +25,16 @@ if TYPE_CHECKING:
 JSON_VERSION = 1
 
 
+class FloatRange(click.FloatRange):
+    """A range of numbers without NaN, which no comparison of click excludes."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if number != number:
+            self.fail(f"{number} is not in the range", param, ctx)
+        return number
+
+
 def json_option(command: Decorated) -> Decorated:
     """Add the option --json to a command."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from trackai.cli.database import db_option, open_source, url_option
-from trackai.cli.output import cell, echo, json_option, print_json
+from trackai.cli.output import FloatRange, cell, echo, json_option, print_json
 from trackai.errors import NotFoundError, TrackAIError
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class MetricChart(NamedTuple):
               )  # fmt: skip
 @click.option("--log", "log_y", is_flag=True, help="Use a logarithmic y axis.")
 @click.option("--log-x", is_flag=True, help="Use a logarithmic x axis.")
-@click.option("--smooth", type=click.FloatRange(0, 1, max_open=True), metavar="AMOUNT",
+@click.option("--smooth", type=FloatRange(0, 1, max_open=True), metavar="AMOUNT",
               help="Smooth the curves by an amount below 1, such as 0.9.")  # fmt: skip
 @click.option("--width", type=click.IntRange(_MIN_WIDTH), metavar="COLUMNS",
               help="Width in columns.  [default: width of the terminal]")  # fmt: skip

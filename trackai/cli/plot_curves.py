@@ -108,7 +108,7 @@ def _extent(numbers: Sequence[float]) -> Extent:
     if low < high:
         return Extent(low, high)
     # A single number is in the middle of its axis.
-    margin = min(1.0, abs(low) / 2) or 1.0
+    margin = min(1.0, abs(low) / 2) if low else 1.0
     if low + margin == low:
         margin = abs(low) / 2
     return Extent(low - margin, high + margin)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ def save(path: Path, axes: Axes, curves: Sequence[Curve]) -> None:
     Raises:
         InvalidInputError: the suffix is unknown.
         MissingExtraError: matplotlib is not installed.
-        TrackAIError: the file cannot be written.
+        TrackAIError: the file cannot be written, or matplotlib cannot draw the values.
     """
     if path.suffix.lower() not in _SUFFIXES:
         raise InvalidInputError("--out", f"must end in {', '.join(_SUFFIXES)}, got {path}")
@@ -47,9 +48,13 @@ def save(path: Path, axes: Axes, curves: Sequence[Curve]) -> None:
     plot.grid(alpha=0.3)
     plot.legend()
     try:
-        figure.savefig(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # overflow, which the error explains
+            figure.savefig(path)
     except OSError as error:
         raise TrackAIError(f"cannot write {path}: {error.strerror}") from None
+    except (ValueError, OverflowError) as error:
+        raise TrackAIError(f"matplotlib cannot draw these values: {error}") from None
 
 
 def _x(number: float, axes: Axes) -> Any:

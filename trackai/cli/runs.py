@@ -8,6 +8,7 @@ import click
 
 from trackai.cli.database import db_option, with_database
 from trackai.cli.output import echo, json_option, pluralize, print_json, print_table
+from trackai.values.types import INT64
 
 if TYPE_CHECKING:
     from trackai.filters.tree import Field
@@ -76,8 +77,8 @@ def runs(
                 sort_by=sort_by,
                 sort_order="asc" if asc else "desc",
                 columns=fields,
-                limit=limit,
-                offset=offset,
+                limit=min(limit, INT64 // 2),  # SQLite refuses more
+                offset=min(offset, INT64 // 2),
                 cursor=cursor,
             )
             return page, missing

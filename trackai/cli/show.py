@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from trackai.structs.records import Run
 
 _SPARKS = "▁▂▃▄▅▆▇█"
+# A power of two. The sum and the difference of larger floats may be larger than any float.
+_SAFE = 2.0**500
 _SPARK_WIDTH = 24
 _TEXT_WIDTH = 60
 
@@ -105,6 +107,8 @@ def sparkline(values: Sequence[Any], width: int = _SPARK_WIDTH) -> str:
     width = min(width, len(numbers))
     ends = [index * len(numbers) // width for index in range(width + 1)]
     parts = [numbers[start:stop] for start, stop in pairwise(ends)]
+    if max(map(abs, numbers)) > _SAFE:
+        parts = [[number / _SAFE for number in part] for part in parts]
     means = [sum(part) / len(part) for part in parts]
     low, span = min(means), max(means) - min(means) or 1.0
     return "".join(_SPARKS[int((mean - low) / span * (len(_SPARKS) - 1))] for mean in means)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from trackai.cli.database import db_option, with_database
-from trackai.cli.output import echo, json_option, print_json
+from trackai.cli.output import FloatRange, echo, json_option, print_json
 
 if TYPE_CHECKING:
     from trackai.filters.tree import Filter
@@ -23,7 +23,7 @@ _NOT_MET = 4
 @click.option("--until", metavar="CONDITION",
               help="Wait for a condition: 'val/acc > 0.9', or a filter of `trackai runs`.",
               )  # fmt: skip
-@click.option("--timeout", type=click.FloatRange(0), metavar="SECONDS",
+@click.option("--timeout", type=FloatRange(0), metavar="SECONDS",
               help="Stop waiting after this time.")  # fmt: skip
 @db_option
 @json_option

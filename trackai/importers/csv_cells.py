@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -65,6 +66,15 @@ def parse_number(text: str) -> int | float | None:
     if len(text) < 99 and _INTEGER.fullmatch(text) and -INT64 <= (integer := int(text)) < INT64:
         return integer
     return float(text) if _FLOAT.fullmatch(text) else None
+
+
+def is_inexact(text: str, value: Value) -> bool:
+    """Return whether a number in a text was rounded: an integer beyond 64 bits, or an overflow."""
+    if not isinstance(value, float) or value != value:
+        return False
+    if math.isinf(value):
+        return "inf" not in text.lower()
+    return _INTEGER.fullmatch(text.strip()) is not None and int(text) != value
 
 
 def parse_step(text: str, column: str) -> Step:

@@ -11,6 +11,7 @@ from trackai.errors import InvalidInputError
 from trackai.importers.csv_cells import (
     have_decimal_commas,
     infer_value,
+    is_inexact,
     is_missing,
     parse_number,
     parse_step,
@@ -176,10 +177,14 @@ class Table:
         In a column of numbers, cells such as NA have no value. Otherwise they are texts.
         """
         values = list(map(infer_value, column.cells))
+        self._remark_inexact(metric, column, values)
         texts = [value for value in values if isinstance(value, str)]
         words = [text for text in texts if not is_missing(text)]
         if words:
             if not self._are_decimals(metric, words, values):
+                if len(texts) < len(values):
+                    share = f"{len(texts)} of {len(values)} values"
+                    self._remark(metric, f"{share} are texts, such as {words[0]!r}")
                 return column.steps, column.times, values
             cells = [cell.replace(",", ".") for cell in column.cells]
             values = list(map(infer_value, cells))
@@ -191,6 +196,15 @@ class Table:
             [value for value in values if not isinstance(value, str)],
         )
 
+    def _remark_inexact(self, metric: str, column: _Column, values: list[Value]) -> None:
+        for cell, value in zip(column.cells, values, strict=True):
+            if is_inexact(cell, value):
+                self._remark(metric, f"rounds large numbers, such as {cell} to {value!r}")
+                return
+
+    def _remark(self, metric: str, remark: str) -> None:
+        self._receipt.add_remark(self._path.name, f"column {metric}: {remark}")
+
     def _are_decimals(self, metric: str, words: list[str], values: list[Value]) -> bool:
         """Return whether all words of a column are numbers with a decimal comma."""
         try:
@@ -200,7 +214,7 @@ class Table:
             raise self._invalid(metric, str(error)) from None
         if any(isinstance(value, float) and value == value for value in values):
             raise self._invalid(metric, f"has decimal points and commas, such as {words[0]!r}")
-        self._receipt.add_remark(self._path.name, f"column {metric}: has decimal commas")
+        self._remark(metric, "has decimal commas")
         return True
 
     def _invalid(self, metric: str, problem: str) -> InvalidInputError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import time
 import urllib.error
 import urllib.request
@@ -60,7 +61,7 @@ def follow(url: str, headers: Mapping[str, str], run_id: int) -> Iterator[Event]
         except urllib.error.HTTPError as error:
             with error:
                 raise error_of(error.code, error.read()) from None
-        except OSError as error:
+        except (OSError, http.client.HTTPException) as error:
             if cursor is None:
                 raise TrackAIError(
                     f"{url} does not answer ({reason_of(error)}): is it running?"

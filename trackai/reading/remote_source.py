@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import urllib.error
 import urllib.parse
@@ -44,6 +45,8 @@ class RemoteSource:
         """
         if not url.startswith(("http://", "https://")):
             raise InvalidInputError("url", f"must start with http:// or https://, got {url!r}")
+        if not _is_valid(url):
+            raise InvalidInputError("url", f"must be like http://localhost:8000, got {url!r}")
         self._timeout = timeout
         self.url = url.rstrip("/")
         self.headers = {"Content-Type": "application/json"}
@@ -192,6 +195,19 @@ class RemoteSource:
             raise TrackAIError(
                 f"{self.url} does not answer ({reason_of(error)}): is it running?"
             ) from None
+        except http.client.IncompleteRead:
+            raise TrackAIError(f"the answer of {self.url} ended early: request it again") from None
+        except (http.client.HTTPException, msgspec.MsgspecError):
+            raise TrackAIError(f"{self.url} is not the address of a TrackAI server") from None
+
+
+def _is_valid(url: str) -> bool:
+    try:
+        parts = urllib.parse.urlsplit(url)
+        valid = bool(parts.hostname) and parts.port != 0
+    except ValueError:  # of a port, or an IPv6 address
+        return False
+    return valid and url.isascii() and url.isprintable() and " " not in url
 
 
 def _metric_path(run_id: int, path: str) -> str:
@@ -203,7 +219,7 @@ def _quoted(text: str) -> str:
     return f'"{escaped}"'
 
 
-def reason_of(error: OSError) -> str:
+def reason_of(error: OSError | http.client.HTTPException) -> str:
     """The reason of a failed connection, without the number of the error and its class."""
     reason = getattr(error, "reason", error)
     return str(getattr(reason, "strerror", None) or reason or type(reason).__name__)

@@ -96,6 +96,8 @@ def as_number(value: Any) -> Any:
         value = seconds
     if isinstance(value, SCALARS) or not isinstance(value, Decimal | Real):
         return value
+    if is_instance(value, "numpy", "timedelta64"):
+        return value  # years and months, which have no length
     if isinstance(value, Decimal) and value.is_nan():
         return math.nan
     number = float(value)
@@ -187,7 +189,7 @@ def jsonable(value: Any) -> Any:
 
 def is_array(value: Any) -> bool:
     """Whether a value is an array, a tensor, or a list of values."""
-    if isinstance(value, (str, *_BYTES, type)):
+    if isinstance(value, (str, *_BYTES, UserString, type)):
         return False
     return (
         isinstance(value, Sequence)
@@ -204,6 +206,8 @@ def _items(value: Any) -> Iterable[Any] | None:
     """The items of an array or collection; None for other values."""
     if isinstance(value, set | frozenset):
         return sorted(value, key=repr)
+    if is_instance(value, "numpy", "timedelta64"):
+        return None
     if getattr(getattr(value, "dtype", None), "kind", None) in ("M", "m"):
         return list(value)  # tolist() would give integers
     if isinstance(value, (*_BYTES, UserString)):

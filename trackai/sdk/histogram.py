@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -28,7 +29,8 @@ class Histogram:
 
     Raises:
         InvalidInputError: neither or both of `sequence` and `np_histogram` are passed, there is
-            not one more edge than counts, or one of them is missing or not finite.
+            not one more edge than counts, one of them is missing or not finite, edges do not
+            ascend, or a count is negative.
         MissingExtraError: NumPy is not installed.
 
     Example:
@@ -56,6 +58,10 @@ class Histogram:
         for number in (*self.histogram, *self.bins):
             if not isinstance(number, int | float):
                 raise InvalidInputError("np_histogram", f"must hold finite numbers, got {number!r}")
+        if any(low > high for low, high in pairwise(self.bins)):
+            raise InvalidInputError("np_histogram", "edges must ascend")
+        if any(count < 0 for count in self.histogram):
+            raise InvalidInputError("np_histogram", "counts must not be negative")
 
     def json(self) -> str:
         """Return the histogram as JSON, in the form of Neptune's exports, as it is stored."""
