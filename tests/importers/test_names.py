@@ -68,8 +68,8 @@ async def test_each_name_that_cannot_be_stored_is_a_line(db: Database, ask: Ask)
     assert receipt.types["system metrics"].not_stored == {NUL: 1}
     assert sum(receipt.types["files"].not_stored.values()) == 2
     assert sum(receipt.types["configuration"].not_stored.values()) == 3
+    assert ask("SELECT name FROM projects") == [("p\x1b[0m",)]
     assert [remark.problem for remark in receipt.remarks] == [
-        r"project 'p\x1b[0m' is stored as 'p\\x1b[0m'",
         r"run 'r\n\udce9' is stored as 'r\\x0a\\udce9'",
         r"name 'n\x00\t' is stored as 'n\\x00\t'",
         r"notes 'x\x00' is stored as 'x\\x00'",

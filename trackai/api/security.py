@@ -138,19 +138,17 @@ class SecurityMiddleware:
         if cookie is not None:
             scope[SESSION] = cookie
             return None
+        detail = "API key required: send the header Authorization: Bearer KEY"
         scheme, _, key = headers.get(b"authorization", "").partition(" ")
         if key.strip() and scheme.lower() == "bearer":
+            detail = "wrong API key: it must be that of the server, in TRACKAI_API_KEY"
             secret = key.strip().encode("latin-1")
             try:
                 if await self._attempts.check(client_address(scope), secret, sessions.is_key):
                     return None
             except TooManyAttemptsError:
                 return JSONResponse({"detail": TOO_MANY_ATTEMPTS}, 429, {"Retry-After": "1"})
-        return JSONResponse(
-            {"detail": "API key required: send the header Authorization: Bearer KEY"},
-            401,
-            {"WWW-Authenticate": "Bearer"},
-        )
+        return JSONResponse({"detail": detail}, 401, {"WWW-Authenticate": "Bearer"})
 
     def _check_local(self, scope: Scope, headers: Mapping[bytes, str]) -> str | None:
         address, port = scope.get("server") or ("localhost", None)

@@ -1,6 +1,6 @@
 """Names of imported data, made valid: other programs allow names that TrackAI refuses.
 
-An identifier (of a run or project, a tag, a group) is escaped, because the run is worth more than
+An identifier (of a run, a tag, a group) is escaped, because the run is worth more than
 its exact name. A metric, file or configuration key with an invalid path is refused. The receipt
 names both.
 """
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from trackai.values.names import MAX_IDENTIFIER, identifier_problem, path_problem
+from trackai.values.names import MAX_IDENTIFIER, MAX_NAME, identifier_problem, path_problem
 from trackai.values.text import without_surrogates
 
 if TYPE_CHECKING:
@@ -41,6 +41,15 @@ def _escaped(character: str) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
+def _displayed(text: str) -> str:
+    return without_surrogates(text).replace("\0", "\\x00")
+
+
+def _project(name: str) -> str:
+    valid = _displayed(name)
+    return valid if valid.strip() and len(valid) <= MAX_NAME else identifier(name)
+
+
 def shown(text: str) -> str:
     """Quote a name for the receipt; long ones are cut off."""
     return repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…")
@@ -64,11 +73,11 @@ def valid_head(head: RunHead) -> tuple[RunHead, list[str]]:
         return text and changed(field, text, identifier(text))
 
     def display(field: str, text: str | None) -> str | None:
-        return text and changed(field, text, without_surrogates(text).replace("\0", "\\x00"))
+        return text and changed(field, text, _displayed(text))
 
     valid = msgspec.structs.replace(
         head,
-        project=changed("project", head.project, identifier(head.project)),
+        project=changed("project", head.project, _project(head.project)),
         project_slug=checked("project", head.project_slug),
         run_id=changed("run", head.run_id, identifier(head.run_id)),
         name=display("name", head.name),

@@ -209,10 +209,9 @@ def _check_values(values: Sequence[Any], where: str) -> None:
         return
     for value in values:
         if type(value) is int and not -INT64 <= value < INT64:
-            try:
-                float(value)
-            except OverflowError:
-                raise InvalidInputError(where, "must be within the range of a float") from None
+            raise InvalidInputError(
+                where, f"{value!r:.40} is an integer beyond 64 bits: send it as a float"
+            )
 
 
 def _separate_duplicates(column: Column) -> None:
