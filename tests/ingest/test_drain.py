@@ -14,6 +14,7 @@ import msgspec
 import pytest
 
 from tests.ingest.test_frames import OPENED
+from trackai.ingest import recovery
 from trackai.ingest.drain import Drain
 from trackai.ingest.frames import Ended
 from trackai.ingest.journal import JournalWriter
@@ -280,3 +281,26 @@ async def test_a_run_has_the_creation_time_of_its_journal(db: Database) -> None:
         run = await runs.get(conn, 1)
     assert abs(run.created_at.timestamp() - now / 1e6) < 1e-3
     writer.close()
+
+
+async def test_a_database_that_is_replaced_during_a_recovery_gets_all_points(
+    db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await db.open()
+    await db.checkpoint()
+    shutil.copyfile(db.path, tmp_path / "backup.db")
+    write(db, 50).close()
+    real, replaced = recovery._end_abandoned, False
+
+    async def replace_before(*arguments: Any) -> None:
+        nonlocal replaced
+        if not replaced:
+            (tmp_path / "backup.db").replace(db.path)
+            replaced = True
+        await real(*arguments)
+
+    monkeypatch.setattr(recovery, "_end_abandoned", replace_before)
+    await recover(db)
+    assert replaced
+    assert await counts(db) == (100, 100, 1)
+    assert not list(db.spool.glob("*.journal"))

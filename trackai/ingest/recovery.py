@@ -165,8 +165,11 @@ async def _recover_writer(db: Database, fds: dict[Path, int]) -> list[Recovered]
         drains.append(drain)
     if opened is not None and not ended:
         await _end_abandoned(db, opened)
-    recovered = []
+    recovered: list[Recovered] = []
     for path, drain in zip(paths, drains, strict=True):
+        if drain.position and not await drain.is_stored():
+            # The database was replaced after this journal had been stored: store the rest again.
+            return recovered + await _recover_writer(db, fds)
         renamed = None
         if drain.damages:
             renamed = path.with_name(path.name + DAMAGED)
