@@ -1,4 +1,4 @@
-"""Transactions are as large as fits a tenth of a second."""
+"""Transactions are as large as fits a fifth of a second."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def test_the_next_amount_follows_from_the_time_of_the_last() -> None:
     assert pace.size == 2000  # at most twice as much
     pace.adapt(10, 0.001)
     assert pace.size == 2000  # a small transaction tells nothing
-    pace.adapt(2000, 0.15)
-    assert pace.size == 1333
-    pace.adapt(10, 0.4)
-    assert pace.size == 666  # at most by half
+    pace.adapt(2000, 0.24)
+    assert pace.size == 1500
+    pace.adapt(10, 0.8)
+    assert pace.size == 750  # at most by half
     for _ in range(9):
         pace.adapt(pace.size, 0.4)
     assert pace.size == 100

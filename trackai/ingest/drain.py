@@ -65,7 +65,7 @@ class Drain:
         self._next: Batch | None = None  # has been read, and waits for rollups
         self._to_roll_up: list[int] = []  # row ids of series
         self._rolled_up: set[str] = set()  # names of metrics
-        self._pace = Pace(READ_BYTES // 4, smallest=READ_BYTES // 8, largest=READ_BYTES)
+        self._pace = Pace(READ_BYTES // 2, smallest=READ_BYTES // 4, largest=READ_BYTES)
         self._refused: list[Damage] = []
 
     @property

@@ -356,19 +356,21 @@ class Recorder:
         """Store everything that is left, or warn where it is."""
         await self._write_held_calls()
         self._progress = Progress(sum(_size(path) for path in self.journal.paths))
+        has_moved = False  # all points to the main file
         try:
             while self.journal.paths:
                 self._repair_journal()
                 await self._drain_journals()
                 await self._look_for_successor()
                 async with self._db_lock:
-                    await self._db.checkpoint()
+                    has_moved = await self._db.checkpoint()
                 await self._remove_stored()
             if self.forked:
                 async with self._db_lock:
                     await self._children.store(self._drain.path.name)
                     await self._children.collect()
-            await self._move_to_main_file()
+            if self.forked or not has_moved:
+                await self._move_to_main_file()
         except (StoreError, OSError) as error:
             paths = ", ".join(str(path) for path in self.journal.paths)
             logger.warning(
@@ -386,7 +388,7 @@ class Recorder:
 
     async def _move_to_main_file(self) -> None:
         """Move all points to the main file, or warn that a reader does not allow it."""
-        deadline = time.monotonic() + _READER_SECONDS
+        deadline, pause = time.monotonic() + _READER_SECONDS, 0.01
         while True:
             async with self._db_lock:
                 # The log of a database that others write to cannot be emptied.
@@ -394,7 +396,8 @@ class Recorder:
                     return
             if time.monotonic() > deadline:
                 break
-            await anyio.sleep(_POLL_SECONDS)
+            await anyio.sleep(pause)
+            pause = min(2 * pause, _POLL_SECONDS)
         logger.warning(
             "another program is reading %s, so the newest points are still in %s-wal: copy the "
             "database with trackai backup, not as a file, until that program has ended",

@@ -19,7 +19,7 @@ import anyio
 
 from trackai.errors import StoreBusyError
 from trackai.store.engine import direct, opening, stamps, write_ahead_log
-from trackai.store.engine.database_file import identity
+from trackai.store.engine.database_file import Identity, identity
 from trackai.store.engine.driver_errors import driver_errors
 from trackai.store.engine.opening import opening_lock
 
@@ -65,6 +65,7 @@ class Database:
         self.generation = 0
         self.held_seconds = 0.0
         self._writer: Handle | None = None
+        self._started: Identity | None = None  # the file that was opened last for writing
         self._idle: list[Handle] = []
         self._handles: set[Handle] = set()
         self._changes = 0  # blocks inside `_own_change`
@@ -282,6 +283,9 @@ class Database:
             await self.close()
             handle = None
         self._writer = await self._open()
+        # Once for each file: the checkpoint makes other processes open it again, too.
+        self._writer.starts_log = self._writer.starts_log and self._writer.file != self._started
+        self._started = self._writer.file
         self.generation += 1
         if handle is not None:
             await self._discard(handle)
