@@ -600,3 +600,17 @@ async def test_own_writes_do_not_outdate_connections(db: Database) -> None:
     os.utime(db.path)  # as another process would
     async with db.read() as reader:
         assert reader is not first
+
+
+async def test_a_copy_with_a_rollback_journal_gets_a_write_ahead_log(
+    db: Database, tmp_path: Path
+) -> None:
+    await db.open()
+    copy = tmp_path / "copy.db"
+    with closing(sqlite3.connect(db.path)) as connection:
+        connection.execute("VACUUM INTO ?", (str(copy),))
+    opened = Database(copy)
+    await opened.open()
+    await opened.close()
+    with closing(sqlite3.connect(copy)) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)

@@ -130,6 +130,10 @@ async def _connect_to_current(path: Path, spool: Path, *, is_outdated: bool) -> 
                 if handle.file == file:
                     handle.starts_log = starts_log
                     await _set_up(handle.connection)
+                    # Copies by VACUUM INTO or the backup of SQLite have a rollback journal, which
+                    # SQLite would apply to any file that takes the place of this one.
+                    with suppress(sqlite3.OperationalError):  # in use by another program
+                        await write_ahead_log.enable(handle.connection)
                     return handle
             except BaseException:
                 await handle.close()

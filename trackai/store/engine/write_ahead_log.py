@@ -57,7 +57,7 @@ def orphaned(path: Path) -> list[Path]:
 
 
 async def enable(conn: Connection) -> None:
-    """Switch a new database to a write-ahead log, once and for all its connections."""
+    """Switch a database to a write-ahead log, once and for all its connections."""
     await conn.execute("PRAGMA journal_mode = WAL")
 
 
