@@ -135,8 +135,7 @@ async def test_a_copy_is_restored_again_and_again(
         else:
             shutil.copyfile(copy, path)
     assert await names(path) == ["a", "b"]
-    # A copy by VACUUM has no log.
-    assert len(orphaned(path)) == (1 if copy_with is vacuum_into else 3)
+    assert len(orphaned(path)) == 3
 
 
 @pytest.mark.parametrize("copy_with", [backup_api, vacuum_into, command])
