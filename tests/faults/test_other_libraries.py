@@ -115,9 +115,16 @@ async def test_a_database_without_a_write_ahead_log_is_used(db: Database) -> Non
     await db.close()
     with closing(sqlite3.connect(db.path)) as connection:
         connection.execute("PRAGMA journal_mode = DELETE")
+        connection.execute("BEGIN")
+        connection.execute("SELECT * FROM projects").fetchall()
+        with anyio.fail_after(20):  # the reader does not allow a log
+            await db.open()
+        assert not db.path.with_name(db.path.name + "-wal").exists()
+        connection.execute("COMMIT")
     async with db.write() as conn:
         await projects.create(conn, "a", "a", now=1)
-    assert not db.path.with_name(db.path.name + "-wal").exists()
+    async with db.read() as conn:
+        assert len(await projects.list_page(conn, limit=10, offset=0)) == 1
 
 
 @pytest.mark.parametrize(

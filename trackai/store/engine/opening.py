@@ -130,10 +130,7 @@ async def _connect_to_current(path: Path, spool: Path, *, is_outdated: bool) -> 
                 if handle.file == file:
                     handle.starts_log = starts_log
                     await _set_up(handle.connection)
-                    # Copies by VACUUM INTO or the backup of SQLite have a rollback journal, which
-                    # SQLite would apply to any file that takes the place of this one.
-                    with suppress(sqlite3.OperationalError):  # in use by another program
-                        await write_ahead_log.enable(handle.connection)
+                    await _use_log(handle.connection)
                     return handle
             except BaseException:
                 await handle.close()
@@ -196,6 +193,18 @@ async def _set_up(connection: aiosqlite.Connection) -> None:
     await connection.execute("PRAGMA cache_size = -16384")
     await connection.create_function("casefold", 1, _casefold, deterministic=True)
     await connection.create_function("json_text", 1, _json_text, deterministic=True)
+
+
+async def _use_log(connection: aiosqlite.Connection) -> None:
+    """Switch to a write-ahead log, unless another program uses the file at this moment.
+
+    Copies by VACUUM INTO have a rollback journal. After a crash, SQLite would apply that to any
+    file that takes the place of the copy.
+    """
+    await connection.execute("PRAGMA busy_timeout = 0")
+    with suppress(sqlite3.OperationalError):
+        await write_ahead_log.enable(connection)
+    await connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000:.0f}")
 
 
 def _casefold(text: str | None) -> str | None:
