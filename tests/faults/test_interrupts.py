@@ -53,7 +53,7 @@ def steps(writer: JournalWriter) -> list[int]:
     for path in sorted(writer.paths[0].parent.iterdir()):
         reader = JournalReader(path)
         while (batch := reader.read(final=True)) is not None:
-            read += [step for column in batch.columns for step in column.steps]
+            read += [step for column in batch.columns() for step in column.steps]
         assert reader.damages == []
     return sorted(read)
 

@@ -117,7 +117,7 @@ def test_bytes_between_frames_are_skipped(
     reader = JournalReader(path)
     read: list[float] = []
     while (batch := reader.read(50, final=True)) is not None:
-        read += [step for column in batch.columns for step in column.steps]
+        read += [step for column in batch.columns() for step in column.steps]
     assert read == list(range(len(sizes)))
 
 

@@ -30,7 +30,7 @@ Points = dict[tuple[str, str], list[tuple[object, ...]]]
 def read_all(reader: JournalReader, size: int = 200) -> Points:
     points: Points = {}
     while (batch := reader.read(size)) is not None:
-        for column in batch.columns:
+        for column in batch.columns():
             points.setdefault((column.axis, column.path), []).extend(rows(column))
     return points
 
@@ -48,7 +48,7 @@ def test_calls_become_series(tmp_path: Path) -> None:
     writer.append(Ended("failed", 13))
     batch = JournalReader(writer.paths[0]).read()
     assert batch is not None
-    assert {(column.axis, column.path): rows(column) for column in batch.columns} == {
+    assert {(column.axis, column.path): rows(column) for column in batch.columns()} == {
         ("step", "a"): [(0, 10, 1.0), (1.5, 11, 2)],
         ("step", "b"): [(0, 10, "x"), (1.5, 11, True)],
         ("time", "a"): [(12, 12, 3.0)],
@@ -102,7 +102,7 @@ def test_rewinding_skips_stored_frames(tmp_path: Path) -> None:
     reader = JournalReader(writer.paths[0])
     first = reader.read(200)
     assert first is not None
-    stored = len(first.columns[0].values)
+    stored = len(first.columns()[0].values)
     assert 0 < stored < 10
     reader.rewind(first.end)
     rest = read_all(reader)["step", "a"]
@@ -153,7 +153,7 @@ def test_all_points_are_read_once_in_any_order_of_actions(
                 if batch is not None:
                     assert batch.start == stored.get(path, 0)
                     stored[path] = batch.end
-                    for column in batch.columns:
+                    for column in batch.columns():
                         points_read.setdefault((column.axis, column.path), []).extend(rows(column))
                     return True
             return False
@@ -212,7 +212,7 @@ def test_everything_that_a_killed_process_wrote_is_read(tmp_path: Path) -> None:
         for path in sorted(folder.glob("*.journal")):
             reader = readers.setdefault(path, JournalReader(path))
             while (batch := reader.read(4000)) is not None:
-                for column in batch.columns:
+                for column in batch.columns():
                     if column.path.startswith("m"):
                         steps.extend(column.steps)
 

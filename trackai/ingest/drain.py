@@ -258,8 +258,8 @@ async def _store_calls(conn: Connection, batch: Batch, *, is_new: bool) -> tuple
         await runs.describe(
             conn, run_id, name=described.name, tags=described.tags, notes=described.notes
         )
-    if batch.columns:
-        await metrics.append(conn, run_id, writer_id, batch.columns)
+    if batch.calls:
+        await metrics.append(conn, run_id, writer_id, batch.columns())
         await runs.touch(conn, run_id, now=batch.last_timestamp)
     if batch.ended is not None:
         await end_writer(conn, run_id, opened, batch.ended.state, now=batch.ended.timestamp)

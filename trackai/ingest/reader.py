@@ -24,9 +24,10 @@ from trackai.ingest.frames import (
 from trackai.structs.points import Column
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from trackai.values.types import Axis, Step
+    from trackai.values.types import Axis, Step, Value
 
 # Bytes per transaction: some 50,000 points in calls with ten metrics.
 READ_BYTES = 512 * 1024
@@ -43,8 +44,23 @@ class Damage(msgspec.Struct, frozen=True):
         return f"{self.problem} at byte {self.offset} ({self.length} bytes)"
 
 
+class Calls(msgspec.Struct):
+    """Calls of log() with the same metrics.
+
+    Attributes:
+        keys: their metrics.
+        steps, timestamps: one for each call.
+        values: for each metric, one value for each call.
+    """
+
+    keys: Keys
+    steps: list[Step]
+    timestamps: list[int]
+    values: list[Sequence[Value]]
+
+
 class Batch(msgspec.Struct, kw_only=True):
-    """The frames of a journal between two positions, with points grouped by metric.
+    """The frames of a journal between two positions, with calls grouped by their metrics.
 
     Attributes:
         start, end: positions in bytes.
@@ -57,7 +73,7 @@ class Batch(msgspec.Struct, kw_only=True):
     start: int
     end: int
     frames: int
-    columns: list[Column]
+    calls: list[Calls]
     config: dict[str, str]
     replaced: set[str]
     described: list[Described]
@@ -67,12 +83,31 @@ class Batch(msgspec.Struct, kw_only=True):
     @property
     def last_timestamp(self) -> int:
         """The timestamp of the last point, microseconds since the epoch; 0 without points."""
-        return max((column.timestamps[-1] for column in self.columns), default=0)
+        return max((calls.timestamps[-1] for calls in self.calls), default=0)
 
     @property
     def points(self) -> int:
         """The number of points."""
-        return sum(len(column.steps) for column in self.columns)
+        return sum(len(calls.steps) * len(calls.values) for calls in self.calls)
+
+    def columns(self) -> list[Column]:
+        """The points grouped by metric."""
+        columns: dict[tuple[Axis, str], Column] = {}
+        for calls in self.calls:
+            axis, kind = calls.keys.axis, calls.keys.kind
+            steps = calls.steps if axis == "step" else calls.timestamps
+            for path, values in zip(calls.keys.paths, calls.values, strict=True):
+                column = columns.get((axis, path))
+                if column is None:
+                    columns[axis, path] = Column(
+                        path, axis, list(steps), calls.timestamps[:], list(values), kind=kind
+                    )
+                else:
+                    column.steps += steps
+                    column.timestamps += calls.timestamps
+                    column.values += values
+                    column.kind = kind
+        return list(columns.values())
 
 
 class JournalReader:
@@ -218,7 +253,7 @@ class JournalReader:
             start=start,
             end=self.position,
             frames=len(frames),
-            columns=_columns(self._keys, calls),
+            calls=[_transposed(self._keys[number], points) for number, points in calls.items()],
             config=config,
             replaced=replaced,
             described=described,
@@ -227,23 +262,11 @@ class JournalReader:
         )
 
 
-def _columns(keys: dict[int, Keys], calls: dict[int, list[Points]]) -> list[Column]:
-    """Convert calls, with a row of values each, to columns, with the values of one metric each."""
-    columns: dict[tuple[Axis, str], Column] = {}
-    for number, points in calls.items():
-        axis = keys[number].axis
-        timestamps = [point.timestamp for point in points]
-        steps: list[Step] = [point.step for point in points] if axis == "step" else list(timestamps)
-        by_path = zip(*(point.values for point in points), strict=True)
-        for path, values in zip(keys[number].paths, by_path, strict=True):
-            column = columns.get((axis, path))
-            if column is None:
-                columns[axis, path] = Column(
-                    path, axis, steps[:], timestamps[:], list(values), kind=keys[number].kind
-                )
-            else:
-                column.steps += steps
-                column.timestamps += timestamps
-                column.values += values
-                column.kind = keys[number].kind
-    return list(columns.values())
+def _transposed(keys: Keys, points: list[Points]) -> Calls:
+    """Convert calls, with a row of values each, to lists of the values of one metric each."""
+    return Calls(
+        keys,
+        [point.step for point in points],
+        [point.timestamp for point in points],
+        list(zip(*(point.values for point in points), strict=True)),
+    )
