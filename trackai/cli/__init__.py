@@ -23,6 +23,7 @@ from trackai.errors import InvalidInputError, NotFoundError, TrackAIError
 # The module of each command, in the order of `trackai --help`; the function has the command's name.
 _COMMANDS = {
     "serve": "serve",
+    "keys": "keys",
     "projects": "projects",
     "runs": "runs",
     "show": "show",

@@ -1,0 +1,155 @@
+"""trackai keys"""
+
+from __future__ import annotations
+
+import re
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from trackai.cli.database import db_option, with_database
+from trackai.cli.output import json_option, print_json, print_table
+from trackai.errors import InvalidInputError
+from trackai.values.names import identifier_problem
+
+if TYPE_CHECKING:
+    from trackai.store.catalogue.keys import Key, Scope
+    from trackai.store.engine.database import Database
+
+_UNITS = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+
+
+@click.group()
+def keys() -> None:
+    """Create, list and revoke the keys of a server.
+
+    A machine that logs to `trackai serve` needs a key of scope write.
+    """
+
+
+@keys.command()
+@click.option("--name", required=True, help="What the key is for, such as a machine.")
+@click.option(
+    "--scope",
+    type=click.Choice(["read", "write", "admin"]),
+    required=True,
+    help="read: the dashboard and the API. write: log runs, and nothing else. admin: everything.",
+)
+@click.option("--project", help="The only project to log to, for the scope write.")
+@click.option("--expires", metavar="TIME", help="How long the key is valid, such as 12h or 30d.")
+@db_option
+@json_option
+def create(
+    name: str,
+    scope: Scope,
+    project: str | None,
+    expires: str | None,
+    db: str | None,
+    as_json: bool,
+) -> None:
+    """Create a key, and print it. It is not stored, and cannot be shown again."""
+    from trackai.store.catalogue import keys, projects
+
+    for option, value in (("--name", name), ("--project", project)):
+        if value is not None and (problem := identifier_problem(value)):
+            raise InvalidInputError(option, problem)
+    if project is not None and scope != "write":
+        raise InvalidInputError("--project", f"only for the scope write, got {scope}")
+    now = time.time_ns() // 1000
+    expires_at = None if expires is None else now + _microseconds(expires)
+    secret = keys.new_secret()
+
+    async def work(database: Database) -> Key:
+        async with database.write() as conn:
+            project_id = None
+            if project is not None:
+                project_id = (await projects.get_or_create(conn, project, now=now)).id
+            return await keys.create(
+                conn,
+                secret,
+                name=name,
+                scope=scope,
+                project_id=project_id,
+                expires_at=expires_at,
+                now=now,
+            )
+
+    key = with_database(db, work, create=True)
+    if as_json:
+        print_json(key=secret, **_fields(key))
+        return
+    click.echo(secret)
+    click.echo(
+        "set TRACKAI_API_KEY to this key; it is not stored and cannot be shown again", err=True
+    )
+
+
+@keys.command("list")
+@db_option
+@json_option
+def list_(db: str | None, as_json: bool) -> None:
+    """List all keys, without the secrets."""
+    from trackai.store.catalogue import keys
+
+    async def work(database: Database) -> list[Key]:
+        async with database.read() as conn:
+            return await keys.list_all(conn)
+
+    found = with_database(db, work)
+    if as_json:
+        print_json(keys=found)
+        return
+    print_table(
+        ("name", "scope", "project", "state", "created", "last used"),
+        [
+            (key.name, key.scope, key.project, _state(key), key.created_at, key.last_used_at)
+            for key in found
+        ],
+    )
+
+
+@keys.command()
+@click.argument("name")
+@db_option
+@json_option
+def revoke(name: str, db: str | None, as_json: bool) -> None:
+    """Make the key NAME invalid. A running server refuses it within seconds."""
+    from trackai.store.catalogue import keys
+
+    async def work(database: Database) -> None:
+        async with database.write() as conn:
+            await keys.revoke(conn, name, now=time.time_ns() // 1000)
+
+    with_database(db, work)
+    if as_json:
+        print_json(revoked=name)
+    else:
+        click.echo(f"revoked {name}")
+
+
+def _state(key: Key) -> str:
+    if key.revoked_at is not None:
+        return "revoked"
+    if key.expires_at is None:
+        return "valid"
+    if key.expires_at <= datetime.now(UTC):
+        return "expired"
+    return f"valid until {key.expires_at:%Y-%m-%d %H:%M} UTC"
+
+
+def _microseconds(text: str) -> int:
+    """A length of time such as "30d", in microseconds."""
+    match = re.fullmatch("([1-9][0-9]{0,4})([mhdw])", text)
+    if match is None:
+        raise InvalidInputError(
+            "--expires", f"must be a number and m, h, d or w, such as 30d, got {text!r}"
+        )
+    return int(match[1]) * _UNITS[match[2]] * 1_000_000
+
+
+def _fields(key: Key) -> dict[str, object]:
+    import msgspec
+
+    return msgspec.structs.asdict(key)
