@@ -16,6 +16,7 @@ ROWS = (
     {"structs", "filters", "downsampling"},
     {"store"},
     {"ingest"},
+    {"client"},
     {"exporters", "importers"},
     {"reading"},
     {"sdk", "api"},

@@ -8,6 +8,8 @@
     ├── ConflictError
     ├── MissingExtraError       (also an ImportError)
     ├── OverloadedError
+    ├── ServerUnreachableError
+    ├── ServerRefusedError
     └── StoreError
         ├── StoreUnreachableError
         ├── ForeignDatabaseError
@@ -79,6 +81,30 @@ class OverloadedError(TrackAIError):
 
     def __init__(self) -> None:
         super().__init__("too many requests are waiting to be stored: try again in a moment")
+
+
+class ServerUnreachableError(TrackAIError):
+    """A server does not answer now: it is down, or the network.
+
+    Attributes:
+        retry_after: how long it asks to wait, in seconds; None if it says nothing.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class ServerRefusedError(TrackAIError):
+    """A server refuses a request: the key is wrong, or it is another program or version.
+
+    Attributes:
+        status: the HTTP status; None if there was no answer.
+    """
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class StoreError(TrackAIError):

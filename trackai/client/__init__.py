@@ -1,0 +1,1 @@
+"""Talking to a TrackAI server: the connection, and sending journals."""

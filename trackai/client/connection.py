@@ -1,0 +1,274 @@
+"""A connection to a TrackAI server, kept open between requests.
+
+What goes wrong is told in one sentence. `ServerUnreachableError` passes by itself: the server is
+down, or the network. `ServerRefusedError` stays until somebody changes something.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+import urllib.request
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
+
+import msgspec
+import urllib3
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    LocationParseError,
+    NameResolutionError,
+    NewConnectionError,
+    ProxyError,
+    ReadTimeoutError,
+    SSLError,
+)
+
+from trackai import __version__
+from trackai.errors import InvalidInputError, ServerRefusedError, ServerUnreachableError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import BinaryIO
+
+T = TypeVar("T")
+
+# The version of the requests that send journals. A server refuses others in words.
+PROTOCOL = 1
+CONNECT_SECONDS = 5.0
+READ_SECONDS = 60.0
+# Answers of proxies whose server is down or busy, and of servers that are.
+_TEMPORARY = frozenset({408, 425, 429, 500, 502, 503, 504, 507})
+_LONGEST_PAUSE = 300.0
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """The answer of the server at `url`: the HTTP status and the body."""
+
+    url: str
+    status: int
+    data: bytes
+
+    def decode(self, type_: type[T]) -> T:
+        """Decode the body from JSON.
+
+        Raises:
+            ServerRefusedError: it is not what a TrackAI server answers.
+        """
+        try:
+            return msgspec.json.decode(self.data, type=type_)
+        except msgspec.MsgspecError:
+            raise _not_trackai(self.url, self.status) from None
+
+
+class Connection:
+    """A server at `url`. Methods may be called from several threads, and in forked processes.
+
+    Attributes:
+        url: the address, without a slash at the end.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        api_key: str | None = None,
+        *,
+        read_seconds: float = READ_SECONDS,
+    ) -> None:
+        """Make a connection; nothing is sent yet.
+
+        Args:
+            url: the address of the server.
+            api_key: the key to send, if any.
+            read_seconds: how long to wait for the next part of an answer.
+
+        Raises:
+            InvalidInputError: the address is not an HTTP URL.
+        """
+        self.url = checked_url(url)
+        self._headers = {"User-Agent": f"trackai/{__version__}", "TrackAI-Protocol": str(PROTOCOL)}
+        if api_key:
+            self._headers["Authorization"] = f"Bearer {api_key}"
+        self._timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=read_seconds)
+        self._lock = threading.Lock()
+        self._pool: tuple[int, urllib3.PoolManager] | None = None
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: bytes | BinaryIO | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        expected: frozenset[int] = frozenset({200}),
+    ) -> Answer:
+        """Send a request, and return the answer.
+
+        Args:
+            path: with the query.
+            expected: the statuses to return; others are errors.
+
+        Raises:
+            ServerUnreachableError: the server does not answer now.
+            ServerRefusedError: the server refuses the request, or is no TrackAI server.
+        """
+        try:
+            response = self._manager().request(
+                method,
+                self.url + path,
+                body=body,
+                headers={**self._headers, **(headers or {})},
+                timeout=self._timeout,
+                retries=False,
+                redirect=False,
+            )
+        except HTTPError as error:
+            raise self._unreachable(error) from None
+        except OSError as error:  # a body that cannot be read is not the server's fault
+            raise ServerUnreachableError(f"{self.url}: {error}") from None
+        answer = Answer(self.url, response.status, response.data)
+        if answer.status in expected:
+            return answer
+        raise self._error(answer, response.headers)
+
+    def close(self) -> None:
+        """Close the connection; the next request opens it again."""
+        with self._lock:
+            pool, self._pool = self._pool, None
+        if pool is not None and pool[0] == os.getpid():
+            pool[1].clear()
+
+    def _manager(self) -> urllib3.PoolManager:
+        # A forked process must not use the socket of its parent.
+        with self._lock:
+            if self._pool is None or self._pool[0] != os.getpid():
+                self._pool = os.getpid(), _new_manager(self.url)
+            return self._pool[1]
+
+    def _unreachable(self, error: HTTPError) -> ServerUnreachableError | ServerRefusedError:
+        reason: Any = error
+        if isinstance(reason, ProxyError):
+            return ServerUnreachableError(
+                f"{self.url}: the proxy does not answer ({_cause(error)})"
+            )
+        if isinstance(reason, SSLError):
+            return ServerRefusedError(f"{self.url}: {_tls_problem(str(reason))}")
+        if isinstance(reason, NameResolutionError):
+            return ServerUnreachableError(f"{self.url}: there is no host of this name now")
+        if isinstance(reason, ConnectTimeoutError) and not isinstance(reason, NewConnectionError):
+            return ServerUnreachableError(
+                f"{self.url} did not answer within {CONNECT_SECONDS:.0f} s"
+            )
+        if isinstance(reason, NewConnectionError):
+            return ServerUnreachableError(
+                f"{self.url} does not answer ({_cause(error)}): is the server running?"
+            )
+        if isinstance(reason, ReadTimeoutError):
+            return ServerUnreachableError(f"{self.url} took too long to answer")
+        if isinstance(reason, LocationParseError):
+            return ServerRefusedError(f"{self.url} is not a valid address")
+        return ServerUnreachableError(f"{self.url} ended the connection ({_cause(error)})")
+
+    def _error(
+        self, answer: Answer, headers: Mapping[str, str]
+    ) -> ServerUnreachableError | ServerRefusedError:
+        detail = _detail(answer.data)
+        status = answer.status
+        if status in _TEMPORARY:
+            who = "the server" if detail else "a proxy, whose server does not answer,"
+            return ServerUnreachableError(
+                f"{self.url}: {who} answered with the status {status}"
+                + (f" ({detail})" if detail else ""),
+                retry_after=_retry_after(headers.get("Retry-After")),
+            )
+        if detail is None or (status == 404 and detail == "Not Found"):
+            return _not_trackai(self.url, status)
+        if status == 401:
+            return ServerRefusedError(
+                f"{self.url}: the key is missing, wrong, expired or revoked: set TRACKAI_API_KEY",
+                status,
+            )
+        return ServerRefusedError(f"{self.url}: {detail}", status)
+
+
+def _not_trackai(url: str, status: int) -> ServerRefusedError:
+    return ServerRefusedError(
+        f"{url} answered with the status {status}, and is not a TrackAI server, or one that is "
+        "too old to log to",
+        status,
+    )
+
+
+def checked_url(url: str) -> str:
+    """The address of a server, without a slash at the end.
+
+    Raises:
+        InvalidInputError: it is not an HTTP URL.
+    """
+    problem = f"must be an address such as http://tracker:8000, got {url!r}"
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise InvalidInputError("server_url", problem) from None
+    if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0:
+        raise InvalidInputError("server_url", problem)
+    if parts.query or parts.fragment or parts.username is not None:
+        raise InvalidInputError(
+            "server_url", "must have no query, fragment or user; keys go in TRACKAI_API_KEY"
+        )
+    return url.rstrip("/")
+
+
+def _new_manager(url: str) -> urllib3.PoolManager:
+    """Connections through the proxy that the environment names for this address, if any."""
+    parts = urlsplit(url)
+    proxy = urllib.request.getproxies().get(parts.scheme)
+    if proxy is None or urllib.request.proxy_bypass(parts.hostname or ""):
+        return urllib3.PoolManager(num_pools=1, maxsize=1)
+    parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+    headers = None
+    if parts.username:
+        headers = urllib3.make_headers(proxy_basic_auth=f"{parts.username}:{parts.password or ''}")
+    return urllib3.ProxyManager(
+        f"{parts.scheme}://{parts.hostname}:{parts.port or 80}",
+        proxy_headers=headers,
+        num_pools=1,
+        maxsize=1,
+    )
+
+
+def _detail(data: bytes) -> str | None:
+    """The error of a TrackAI server; None if the body is not of one."""
+    try:
+        detail = msgspec.json.decode(data)["detail"]
+    except (msgspec.MsgspecError, KeyError, TypeError):
+        return None
+    return str(detail)
+
+
+def _cause(error: BaseException) -> str:
+    """The innermost reason of an error of urllib3, without objects and addresses in memory."""
+    while (cause := getattr(error, "original_error", None) or error.__cause__) is not None:
+        error = cause
+    return (
+        getattr(error, "strerror", None) or re.sub(r"<[^>]*>:?\s*", "", str(error)) or "no reason"
+    )
+
+
+def _tls_problem(text: str) -> str:
+    if "certificate has expired" in text:
+        return "its certificate has expired; points wait here until it is renewed"
+    if "Hostname mismatch" in text or "doesn't match" in text or "IP address mismatch" in text:
+        return "its certificate is for another name"
+    if "CERTIFICATE_VERIFY_FAILED" in text or "certificate verify failed" in text:
+        return "its certificate is not trusted here: set SSL_CERT_FILE to that of its authority"
+    if "WRONG_VERSION_NUMBER" in text or "wrong version number" in text:
+        return "it does not speak TLS: did you mean http://?"
+    return f"TLS failed ({text})"
+
+
+def _retry_after(text: str | None) -> float | None:
+    return min(float(text), _LONGEST_PAUSE) if text and text.strip().isdecimal() else None
