@@ -256,9 +256,9 @@ def _first_step(journal: Path) -> tuple[str | None, float]:
     """The run of a journal, and the first step in it."""
     reader = JournalReader(journal)
     batch = reader.read()
-    if batch is None or not batch.columns:
+    if batch is None or not batch.calls:
         return (reader.opened.name if reader.opened else None), math.inf
-    return batch.opened.name, min(batch.columns[0].steps)
+    return batch.opened.name, min(batch.columns()[0].steps)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

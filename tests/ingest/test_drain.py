@@ -75,7 +75,7 @@ async def test_a_failed_transaction_is_retried(
         raise OSError("no")
 
     with monkeypatch.context() as patch:
-        patch.setattr("trackai.ingest.drain.journals.advance", fails)
+        patch.setattr("trackai.ingest.deliveries.journals.set_positions", fails)
         with pytest.raises(OSError, match="no"):
             await drain.store_all()
     assert await counts(db) == (0, 0, 0)

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from trackai.errors import StoreError
 from trackai.guard import guarded
+from trackai.ingest import deliveries
+from trackai.ingest.deliveries import Delivery, Outcome
 from trackai.ingest.reader import READ_BYTES, Batch, Damage, JournalReader
-from trackai.store.catalogue import configs, files, journals, projects, runs, slugs, writers
+from trackai.store.catalogue import files, journals
 from trackai.store.catalogue.files import Blob, NewFile
 from trackai.store.engine.pace import Pace
-from trackai.store.points import metrics, rollups
+from trackai.store.points import rollups
 from trackai.values.logger import logger
 
 if TYPE_CHECKING:
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
 
     from trackai.ingest.frames import Filed, Opened
     from trackai.store.engine.database import Database
-    from trackai.values.types import State
 
 
 # Errors that concern a statement or a value, not the database file.
@@ -136,7 +137,7 @@ class Drain:
         """
         new = {
             column.path: min(column.steps)
-            for column in batch.columns
+            for column in batch.columns()
             if column.axis == "step" and column.path not in self._rolled_up
         }
         if new:
@@ -160,9 +161,11 @@ class Drain:
     async def _store(self, batch: Batch) -> None:
         # In one visit to SQLite's thread: next to a busy main thread each costs milliseconds.
         outcome = await self._db.change(lambda conn: self._store_in_transaction(conn, batch))
-        if outcome == "not due":
+        if not outcome.stored:
+            self._reader.rewind(outcome.consumed or 0)
+            self.is_in_new_file = self.is_in_new_file or outcome.consumed is None
             return
-        if outcome == "run deleted":
+        if outcome.run_deleted:
             for filed in batch.files:
                 self._bytes_path(filed).unlink(missing_ok=True)
             self.deleted_points = (self.deleted_points or 0) + batch.points
@@ -170,21 +173,13 @@ class Drain:
             self.points += batch.points
         self.ended = self.ended or batch.ended is not None
 
-    async def _store_in_transaction(
-        self, conn: Connection, batch: Batch
-    ) -> Literal["stored", "not due", "run deleted"]:
-        consumed = await journals.consumed(conn, self.path.name)
-        if (consumed or 0) != batch.start:
-            self._reader.rewind(consumed or 0)
-            self.is_in_new_file = self.is_in_new_file or consumed is None
-            return "not due"
-        if consumed is None and not self.path.exists():
-            return "not due"  # another process has stored and removed it after it was read
-        ids = await _store_calls(conn, batch, is_new=consumed is None)
-        if ids is not None and batch.files:
-            await files.add(conn, *ids, [self._adopt(filed) for filed in batch.files])
-        await journals.advance(conn, self.path.name, batch.end)
-        return "run deleted" if ids is None else "stored"
+    async def _store_in_transaction(self, conn: Connection, batch: Batch) -> Outcome:
+        is_gone = batch.start == 0 and not self.path.exists()
+        if is_gone and await journals.consumed(conn, self.path.name) is None:
+            return Outcome(0)  # another process has stored and removed it after it was read
+        delivery = Delivery(self.path.name, batch, self._adopt)
+        (outcome,) = await deliveries.store(conn, [delivery])
+        return outcome
 
     def _bytes_path(self, filed: Filed) -> Path:
         # Only the name: a damaged frame must not refer to a file outside the folder.
@@ -223,73 +218,3 @@ def _is_value_error(error: BaseException) -> bool:
     if isinstance(error, StoreError):
         return isinstance(error.__cause__, _VALUE_ERRORS)
     return isinstance(error, Exception) and not isinstance(error, OSError)
-
-
-async def _store_calls(conn: Connection, batch: Batch, *, is_new: bool) -> tuple[int, int] | None:
-    """Store a batch except for its files.
-
-    Args:
-        is_new: whether nothing of the journal has been stored; only then a run is created.
-
-    Returns:
-        The row ids of the run and the writer; None if the run has been deleted.
-    """
-    opened = batch.opened
-    run = await runs.find_by_uid(conn, opened.run_uid)
-    if run is None and not is_new:
-        return None
-    run_id = run.id if run is not None else await _create_run(conn, opened)
-    writer_id = await writers.get_or_create(
-        conn,
-        uid=opened.writer_uid,
-        run_id=run_id,
-        attempt=opened.attempt,
-        rank=opened.rank,
-        host=opened.host,
-        pid=opened.pid,
-        state=None if opened.parent else "running",
-        now=opened.started_at,
-    )
-    if batch.replaced:
-        await configs.remove(conn, run_id, batch.replaced)
-    if batch.config:
-        await configs.put(conn, run_id, batch.config)
-    for described in batch.described:
-        await runs.describe(
-            conn, run_id, name=described.name, tags=described.tags, notes=described.notes
-        )
-    if batch.calls:
-        await metrics.append(conn, run_id, writer_id, batch.columns())
-        await runs.touch(conn, run_id, now=batch.last_timestamp)
-    if batch.ended is not None:
-        await end_writer(conn, run_id, opened, batch.ended.state, now=batch.ended.timestamp)
-    return run_id, writer_id
-
-
-async def _create_run(conn: Connection, opened: Opened) -> int:
-    project = await projects.get_or_create(conn, opened.project, now=opened.created_at)
-    run = await runs.create(
-        conn,
-        uid=opened.run_uid,
-        project_id=project.id,
-        slug=await slugs.for_new_run(conn, project.id, opened.run_slug),
-        name=opened.name,
-        group_name=opened.group,
-        now=opened.created_at,
-    )
-    if opened.fork_uid is not None:
-        await runs.set_fork(conn, run.id, opened.fork_uid, opened.fork_step)
-    return run.id
-
-
-async def end_writer(
-    conn: Connection, run_id: int, opened: Opened, state: State, *, now: int
-) -> None:
-    """Record the end of a writer; its run ends with the last writer of the attempt."""
-    if opened.parent is not None:
-        return
-    await writers.end(conn, opened.writer_uid, state, now=now)
-    # A late journal must not end a run that has been resumed since.
-    if opened.attempt + 1 == await writers.next_attempt(conn, run_id):
-        joint = await writers.joint_state(conn, run_id, opened.attempt)
-        await runs.set_state(conn, run_id, joint, now=now)

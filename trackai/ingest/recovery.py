@@ -13,7 +13,8 @@ import msgspec
 
 from trackai.errors import StoreError
 from trackai.guard import guarded
-from trackai.ingest.drain import Drain, end_writer
+from trackai.ingest.deliveries import end_writer
+from trackai.ingest.drain import Drain
 from trackai.ingest.frames import Opened
 from trackai.ingest.journal import BYTES, DAMAGED, SUFFIX, writer_uid
 from trackai.ingest.reader import JournalReader

@@ -153,7 +153,7 @@ def _pack(values: Sequence[Value]) -> _Packed:
         if sys.byteorder == "big":
             numbers.byteswap()
         return _Floats(numbers.tobytes())
-    if types == {int}:
+    if types == {int} and max(values) - min(values) < INT64:  # type: ignore[operator]
         return _Deltas(_differences(values))  # type: ignore[arg-type]
     return _Plain(list(values))
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from trackai.store.engine.sql import json_array
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from aiosqlite import Connection
 
 
@@ -14,14 +18,28 @@ async def consumed(conn: Connection, name: str) -> int | None:
     return next((int(number) for (number,) in rows), None)
 
 
+async def positions(conn: Connection, names: Iterable[str]) -> dict[str, int]:
+    """The number of bytes that are stored, by journal; unknown journals are left out."""
+    rows = await conn.execute_fetchall(
+        "SELECT name, consumed FROM journals WHERE name IN (SELECT value FROM json_each(?))",
+        (json_array(names),),
+    )
+    return dict(rows)  # type: ignore[arg-type]
+
+
 async def advance(conn: Connection, name: str, offset: int) -> None:
     """Record a journal as stored up to the byte `offset`."""
-    await conn.execute(
+    await set_positions(conn, {name: offset})
+
+
+async def set_positions(conn: Connection, positions: Mapping[str, int]) -> None:
+    """Record how many bytes of journals are stored."""
+    await conn.executemany(
         """
         INSERT INTO journals (name, consumed) VALUES (?, ?)
         ON CONFLICT (name) DO UPDATE SET consumed = excluded.consumed
         """,
-        (name, offset),
+        positions.items(),
     )
 
 

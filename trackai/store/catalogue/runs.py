@@ -345,6 +345,14 @@ async def touch(conn: Connection, *run_ids: int, now: int) -> None:
     )
 
 
+async def touch_each(conn: Connection, times: Mapping[int, int]) -> None:
+    """Move `updated_at` of runs forward to a time of their own."""
+    await conn.executemany(
+        "UPDATE runs SET updated_at = max(updated_at, ?) WHERE id = ?",
+        [(time, run_id) for run_id, time in times.items()],
+    )
+
+
 async def delete(conn: Connection, run_id: int) -> Run:
     """Delete a run; `garbage.collect` deletes its points later.
 

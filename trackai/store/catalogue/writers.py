@@ -90,6 +90,17 @@ async def find(conn: Connection, uids: Iterable[str]) -> dict[str, int]:
     return dict(rows)  # type: ignore[arg-type]
 
 
+async def locate(conn: Connection, uids: Iterable[str]) -> dict[str, tuple[int, int]]:
+    """Row ids of the run and of the writer, by the identity of the writer."""
+    rows = await conn.execute_fetchall(
+        """
+        SELECT uid, run_id, id FROM writers WHERE uid IN (SELECT value FROM json_each(?))
+        """,
+        (json_array(uids),),
+    )
+    return {uid: (run_id, writer_id) for uid, run_id, writer_id in rows}
+
+
 async def get_or_create(
     conn: Connection,
     *,
