@@ -1,8 +1,6 @@
 """Store batches of HTTP clients, those that wait at the same time in one transaction.
 
-A commit takes as long for one batch as for a hundred. Batches that arrive during a commit wait, and
-the first task to wake up stores all of them: many small requests need few commits, and a single one
-hardly waits. `put` returns after the commit, so that an acknowledged batch survives a crash.
+`put` returns after the commit, so that an acknowledged batch survives a crash.
 """
 
 from __future__ import annotations
@@ -12,15 +10,13 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
-import anyio
 import msgspec
 from anyio import to_thread
-from anyio.lowlevel import checkpoint
 
-from trackai.errors import NotFoundError, OverloadedError, StoreError, TrackAIError
+from trackai.errors import NotFoundError, OverloadedError, TrackAIError
 from trackai.ingest.batches import to_columns
+from trackai.ingest.group_commit import GroupCommit
 from trackai.store.catalogue import batches, runs, writers
-from trackai.store.engine.pace import Pace
 from trackai.store.points import metrics
 
 if TYPE_CHECKING:
@@ -35,14 +31,8 @@ if TYPE_CHECKING:
 # Above these limits, clients have to try again later.
 MAX_WAITING_BYTES = 64 * 1024 * 1024
 MAX_WAITING_BATCHES = 2048
-# Limits on one transaction, so that other writers get their turn.
-_MAX_WEIGHT = 100_000
-_BATCHES_PER_COMMIT = 512
 # Storing a point takes as long as so many characters of a text.
 _CHARACTERS = 64
-# A request takes two turns of the event loop from its socket to `put`. Waiting for three lets in
-# all that have arrived: clients that are answered together send their next requests together.
-_TURNS = 3
 # Batches of more points are validated in a thread, so that other requests are answered meanwhile.
 _THREAD_POINTS = 1000
 
@@ -54,18 +44,21 @@ class Receipt(msgspec.Struct):
     duplicate: bool
 
 
-class _Waiting:
-    """A batch that waits for its transaction, and its outcome."""
+class _Waiting(msgspec.Struct):
+    """A batch that waits for its transaction."""
 
-    def __init__(self, run_id: int, batch: Batch, columns: list[Column], host: str) -> None:
-        self.run_id = run_id
-        self.batch_id = batch.batch_id
-        self.writer = batch.writer
-        self.host = host
-        self.columns = columns
-        self.points = sum(len(column.steps) for column in columns)
-        self.weight = self.points + sum(map(_characters, columns)) // _CHARACTERS
-        self.outcome: Receipt | TrackAIError | None = None
+    run_id: int
+    batch_id: str | None
+    writer: str
+    host: str
+    columns: list[Column]
+    points: int
+
+
+def weigh(columns: Sequence[Column]) -> int:
+    """How long it takes to store points, in points with a number as their value."""
+    points = sum(len(column.steps) for column in columns)
+    return points + sum(map(_characters, columns)) // _CHARACTERS
 
 
 def _characters(column: Column) -> int:
@@ -83,18 +76,14 @@ class Intake:
     """
 
     def __init__(self, db: Database) -> None:
-        self._db = db
-        self._waiting: list[_Waiting] = []
-        # Exists while a task stores batches; set once their outcomes are known.
-        self._stored: anyio.Event | None = None
-        self._pace = Pace(_MAX_WEIGHT // 4, smallest=_MAX_WEIGHT // 32, largest=_MAX_WEIGHT)
+        self._batches: GroupCommit[_Waiting, Receipt] = GroupCommit(db, _store_group)
         self.bytes = 0
         self._last_time = 0
 
     @property
     def waiting(self) -> int:
         """The number of batches that wait for a transaction."""
-        return len(self._waiting)
+        return self._batches.waiting
 
     @contextmanager
     def room(self) -> Iterator[Callable[[int], None]]:
@@ -108,7 +97,7 @@ class Intake:
         Raises:
             OverloadedError: too many requests are waiting.
         """
-        if len(self._waiting) >= MAX_WAITING_BATCHES:
+        if self.waiting >= MAX_WAITING_BATCHES:
             raise OverloadedError
         taken = 0
 
@@ -144,55 +133,8 @@ class Intake:
             columns = await to_thread.run_sync(partial(to_columns, batch, now=now))
         else:
             columns = to_columns(batch, now=now)
-        waiting = _Waiting(run_id, batch, columns, host)
-        self._waiting.append(waiting)
-        try:
-            while waiting.outcome is None:
-                if self._stored is not None:
-                    await self._stored.wait()
-                else:
-                    await self._store_next_group()
-        except BaseException:  # cancelled
-            if waiting in self._waiting:
-                self._waiting.remove(waiting)
-            raise
-        if isinstance(waiting.outcome, Receipt):
-            return waiting.outcome
-        raise waiting.outcome
-
-    async def _store_next_group(self) -> None:
-        """Store the batches that are waiting now; later ones wait for the next transaction."""
-        self._stored = stored = anyio.Event()
-        try:
-            for _ in range(_TURNS):
-                await checkpoint()
-            await self._store(self._take_group())
-        finally:
-            self._stored = None
-            stored.set()
-
-    def _take_group(self) -> list[_Waiting]:
-        taken, weight = 0, 0
-        for waiting in self._waiting[:_BATCHES_PER_COMMIT]:
-            if taken and weight + waiting.weight > self._pace.size:
-                break
-            taken, weight = taken + 1, weight + waiting.weight
-        group, self._waiting = self._waiting[:taken], self._waiting[taken:]
-        return group
-
-    async def _store(self, group: list[_Waiting]) -> None:
-        failure: TrackAIError = StoreError("could not store the batch: send it again")
-        try:
-            outcomes = await self._db.change(lambda conn: _store_group(conn, group))
-            for waiting, outcome in zip(group, outcomes, strict=True):
-                waiting.outcome = outcome
-            self._pace.adapt(sum(waiting.weight for waiting in group), self._db.held_seconds)
-        except StoreError as error:
-            failure = error
-        finally:
-            # Even if this task is cancelled, the others must not wait forever.
-            for waiting in group:
-                waiting.outcome = waiting.outcome or failure
+        waiting = _Waiting(run_id, batch.batch_id, batch.writer, host, columns, points)
+        return await self._batches.put(waiting, weigh(columns))
 
 
 async def _store_group(conn: Connection, group: Sequence[_Waiting]) -> list[Receipt | TrackAIError]:
