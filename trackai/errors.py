@@ -7,6 +7,7 @@
     │   └── ProjectNotFoundError (also a ValueError)
     ├── ConflictError
     ├── MissingExtraError       (also an ImportError)
+    ├── PermissionDeniedError
     ├── OverloadedError
     ├── ServerUnreachableError
     ├── ServerRefusedError
@@ -67,6 +68,10 @@ class ProjectNotFoundError(NotFoundError, ValueError):
 
 class ConflictError(TrackAIError):
     """A name or slug already exists."""
+
+
+class PermissionDeniedError(TrackAIError):
+    """The key of a request does not allow it."""
 
 
 class MissingExtraError(TrackAIError, ImportError):

@@ -14,6 +14,7 @@ from trackai.errors import (
     ConflictError,
     InvalidInputError,
     NotFoundError,
+    PermissionDeniedError,
     StoreBusyError,
     TrackAIError,
 )
@@ -34,6 +35,7 @@ _STATUS: tuple[tuple[type[TrackAIError], int], ...] = (
     (NotFoundError, 404),
     (ConflictError, 409),
     (InvalidInputError, 422),
+    (PermissionDeniedError, 403),
     (StoreBusyError, 503),
     (TrackAIError, 503),
 )

@@ -7,12 +7,15 @@ begins at another position than the recorded one is not stored, and its reader g
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from trackai.errors import PermissionDeniedError, TrackAIError
 from trackai.store.catalogue import configs, files, journals, projects, runs, slugs, writers
+from trackai.store.catalogue.writers import Place
 from trackai.store.points import metrics
 
 if TYPE_CHECKING:
@@ -24,19 +27,45 @@ if TYPE_CHECKING:
     from trackai.values.types import State
 
 
+class BytesMissingError(TrackAIError):
+    """The bytes of a file must be sent before the batch that names it.
+
+    Attributes:
+        sha256: the hash of the bytes.
+    """
+
+    def __init__(self, sha256: str) -> None:
+        super().__init__(f"files: the bytes of {sha256} are not here yet: send them first")
+        self.sha256 = sha256
+
+
+class Remote(msgspec.Struct, frozen=True):
+    """The way of a batch over the network.
+
+    Attributes:
+        key_name: the name of the key with which it was sent.
+        project_id: the row id of the only project that the key may log to; None for all.
+        seen_at: when it arrived, microseconds since the epoch.
+    """
+
+    key_name: str | None
+    project_id: int | None
+    seen_at: int
+
+
 class Delivery(msgspec.Struct):
     """A batch on its way into the database.
 
     Attributes:
         journal: the name of the journal.
         adopt: takes over the bytes of a logged file.
-        key_name: the name of the key with which it came over the network.
+        remote: how it came over the network; None if its journal is on this machine.
     """
 
     journal: str
     batch: Batch
     adopt: Callable[[Filed], NewFile]
-    key_name: str | None = None
+    remote: Remote | None = None
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -54,11 +83,9 @@ class Outcome(msgspec.Struct, frozen=True):
     run_deleted: bool = False
 
 
-# The row ids of a run and of one of its writers.
-_Ids = tuple[int, int]
-
-
-async def store(conn: Connection, deliveries: Sequence[Delivery]) -> list[Outcome]:
+async def store(
+    conn: Connection, deliveries: Sequence[Delivery]
+) -> list[Outcome | PermissionDeniedError | BytesMissingError]:
     """Store batches, in as few statements as possible; one outcome for each, in their order.
 
     Args:
@@ -66,43 +93,80 @@ async def store(conn: Connection, deliveries: Sequence[Delivery]) -> list[Outcom
     """
     positions = await journals.positions(conn, {item.journal for item in deliveries})
     known = await writers.locate(conn, {item.batch.opened.writer_uid for item in deliveries})
-    outcomes: list[Outcome] = []
+    outcomes: list[Outcome | PermissionDeniedError | BytesMissingError] = []
     advanced: dict[str, int] = {}
-    parts: list[metrics.Part] = []
-    touched: dict[int, int] = {}
+    stored: list[tuple[Delivery, Place]] = []
     for item in deliveries:
         batch, consumed = item.batch, positions.get(item.journal)
         if (consumed or 0) != batch.start:
             outcomes.append(Outcome(consumed))
             continue
-        ids = known.get(batch.opened.writer_uid)
-        if ids is None:
-            ids = await _writer(conn, item, is_new=consumed is None)
-        positions[item.journal] = advanced[item.journal] = batch.end
-        outcomes.append(Outcome(batch.end, stored=True, run_deleted=ids is None))
-        if ids is None:
+        place = known.get(batch.opened.writer_uid)
+        try:
+            if place is None:
+                place = await _place(conn, item, is_new=consumed is None)
+            if place is not None:
+                await _store_details(conn, item, place)
+        except (PermissionDeniedError, BytesMissingError) as error:
+            outcomes.append(error)
             continue
-        known[batch.opened.writer_uid] = ids
-        run_id, writer_id = ids
-        await _describe(conn, item, ids)
-        if batch.calls:
-            parts.append((run_id, writer_id, batch.columns()))
-            touched[run_id] = max(touched.get(run_id, 0), batch.last_timestamp)
-    if parts:
-        await metrics.append_parts(conn, parts)
-    await runs.touch_each(conn, touched)
+        positions[item.journal] = advanced[item.journal] = batch.end
+        outcomes.append(Outcome(batch.end, stored=True, run_deleted=place is None))
+        if place is not None:
+            known[batch.opened.writer_uid] = place
+            stored.append((item, place))
+    await _store_points(conn, stored)
     await journals.set_positions(conn, advanced)
-    for item, outcome in zip(deliveries, outcomes, strict=True):
-        ended = item.batch.ended
-        if ended is not None and outcome.stored and not outcome.run_deleted:
-            run_id, _ = known[item.batch.opened.writer_uid]
-            await end_writer(conn, run_id, item.batch.opened, ended.state, now=ended.timestamp)
+    await _note_states(conn, stored)
     return outcomes
 
 
-async def _describe(conn: Connection, item: Delivery, ids: _Ids) -> None:
+async def _store_points(conn: Connection, stored: Sequence[tuple[Delivery, Place]]) -> None:
+    parts: list[metrics.Part] = []
+    times: dict[int, int] = {}
+    for item, place in stored:
+        if item.batch.calls:
+            parts.append((place.run_id, place.writer_id, item.batch.columns()))
+            times[place.run_id] = max(times.get(place.run_id, 0), item.batch.last_timestamp)
+    if parts:
+        await metrics.append_parts(conn, parts)
+        await runs.touch_each(conn, times)
+
+
+async def _note_states(conn: Connection, stored: Sequence[tuple[Delivery, Place]]) -> None:
+    """Record that remote writers were heard, and which writers have ended."""
+    heard = [
+        (item.remote.seen_at, item.remote.key_name, place.writer_id)
+        for item, place in stored
+        if item.remote is not None
+    ]
+    if heard:
+        await writers.note_heard(conn, heard)
+    for item, place in stored:
+        opened, ended = item.batch.opened, item.batch.ended
+        if ended is not None:
+            await end_writer(conn, place.run_id, opened, ended.state, now=ended.timestamp)
+        elif item.remote is not None and place.state == "failed":
+            await revive(conn, opened.writer_uid, place, now=item.remote.seen_at)
+
+
+async def revive(conn: Connection, uid: str, place: Place, *, now: int) -> None:
+    """Take back that a remote writer has failed, which was silent and is heard again."""
+    await writers.revive(conn, uid)
+    attempt = await writers.next_attempt(conn, place.run_id) - 1
+    state = await writers.joint_state(conn, place.run_id, attempt)
+    await runs.set_state(conn, place.run_id, state, now=now)
+
+
+async def _store_details(conn: Connection, item: Delivery, place: Place) -> None:
     """Store configuration, descriptions and files of a batch; most batches have none."""
-    batch, (run_id, writer_id) = item.batch, ids
+    batch, run_id = item.batch, place.run_id
+    allowed = None if item.remote is None else item.remote.project_id
+    if allowed is not None and await runs.project_of(conn, run_id) != allowed:
+        raise PermissionDeniedError("this key may not log to the project of this run")
+    if batch.files:
+        adopted = [item.adopt(filed) for filed in batch.files]
+        await files.add(conn, run_id, place.writer_id, adopted)
     if batch.replaced:
         await configs.remove(conn, run_id, batch.replaced)
     if batch.config:
@@ -111,11 +175,9 @@ async def _describe(conn: Connection, item: Delivery, ids: _Ids) -> None:
         await runs.describe(
             conn, run_id, name=described.name, tags=described.tags, notes=described.notes
         )
-    if batch.files:
-        await files.add(conn, run_id, writer_id, [item.adopt(filed) for filed in batch.files])
 
 
-async def _writer(conn: Connection, item: Delivery, *, is_new: bool) -> _Ids | None:
+async def _place(conn: Connection, item: Delivery, *, is_new: bool) -> Place | None:
     """The run and the writer of a batch, which are created if they do not exist.
 
     Args:
@@ -128,7 +190,8 @@ async def _writer(conn: Connection, item: Delivery, *, is_new: bool) -> _Ids | N
     run = await runs.find_by_uid(conn, opened.run_uid)
     if run is None and not is_new:
         return None
-    run_id = run.id if run is not None else await _create_run(conn, opened)
+    run_id = run.id if run is not None else await _create_run(conn, item)
+    state: State | None = None if opened.parent else "running"
     writer_id = await writers.get_or_create(
         conn,
         uid=opened.writer_uid,
@@ -137,13 +200,17 @@ async def _writer(conn: Connection, item: Delivery, *, is_new: bool) -> _Ids | N
         rank=opened.rank,
         host=opened.host,
         pid=opened.pid,
-        state=None if opened.parent else "running",
+        state=state,
         now=opened.started_at,
     )
-    return run_id, writer_id
+    return Place(run_id, writer_id, state)
 
 
-async def _create_run(conn: Connection, opened: Opened) -> int:
+async def _create_run(conn: Connection, item: Delivery) -> int:
+    opened = item.batch.opened
+    allowed = None if item.remote is None else item.remote.project_id
+    if allowed is not None and (await projects.get(conn, allowed)).name != opened.project:
+        raise PermissionDeniedError(f"this key may not log to project {opened.project!r}")
     project = await projects.get_or_create(conn, opened.project, now=opened.created_at)
     run = await runs.create(
         conn,
@@ -170,3 +237,15 @@ async def end_writer(
     if opened.attempt + 1 == await writers.next_attempt(conn, run_id):
         joint = await writers.joint_state(conn, run_id, opened.attempt)
         await runs.set_state(conn, run_id, joint, now=now)
+
+
+async def fail_writer(conn: Connection, opened: Opened) -> None:
+    """Record that a writer died without ending its run, which has failed then."""
+    run = await runs.find_by_uid(conn, opened.run_uid)
+    if run is None or not await writers.is_running(conn, opened.writer_uid):
+        return
+    now = time.time_ns() // 1000
+    if run.state == "running":
+        await end_writer(conn, run.id, opened, "failed", now=now)
+    else:  # a user has set the state of the run
+        await writers.end(conn, opened.writer_uid, "failed", now=now)

@@ -179,6 +179,7 @@ class Drain:
             return Outcome(0)  # another process has stored and removed it after it was read
         delivery = Delivery(self.path.name, batch, self._adopt)
         (outcome,) = await deliveries.store(conn, [delivery])
+        assert isinstance(outcome, Outcome)  # noqa: S101 - refusals are for remote writers
         return outcome
 
     def _bytes_path(self, filed: Filed) -> Path:

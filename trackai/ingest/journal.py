@@ -520,9 +520,9 @@ class JournalWriter:
         return f"{self.opened.started_at:016x}-{self.opened.writer_uid}-{number:06d}{SUFFIX}"
 
 
-def writer_uid(path: Path) -> str:
+def writer_uid(name: str) -> str:
     """The identity of the writer in the name of a journal; "" for any other name."""
-    return path.name.split("-")[1] if path.name.count("-") == 2 else ""
+    return name.split("-")[1] if name.count("-") == 2 else ""
 
 
 def is_alive(folder: Path, uid: str, pid: int | None) -> bool:

@@ -13,13 +13,13 @@ import msgspec
 
 from trackai.errors import StoreError
 from trackai.guard import guarded
-from trackai.ingest.deliveries import end_writer
+from trackai.ingest.deliveries import fail_writer
 from trackai.ingest.drain import Drain
 from trackai.ingest.frames import Opened
 from trackai.ingest.journal import BYTES, DAMAGED, SUFFIX, writer_uid
 from trackai.ingest.reader import JournalReader
 from trackai.locks import UNBORN, process_exists, remove_locked, rename_locked, try_lock
-from trackai.store.catalogue import journals, runs, writers
+from trackai.store.catalogue import journals, writers
 from trackai.values.logger import logger
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def _sweep(spool: Path) -> None:
     """
     for path in spool.glob(f"*{BYTES}"):
         # A damaged journal that was kept may still refer to them.
-        if _is_old(path) and not any(spool.glob(f"*-{writer_uid(path)}-*{SUFFIX}*")):
+        if _is_old(path) and not any(spool.glob(f"*-{writer_uid(path.name)}-*{SUFFIX}*")):
             path.unlink(missing_ok=True)
     for path in spool.glob(f"*{SUFFIX}{UNBORN}"):
         # Not a recent one: its writer may be about to lock it.
@@ -155,7 +155,7 @@ def _lock_abandoned(path: Path, fds: dict[Path, int]) -> bool:
 async def _recover_writer(db: Database, fds: dict[Path, int]) -> list[Recovered]:
     """Store the locked journals of one writer, the oldest first, and remove them."""
     paths, drains = list(fds), []
-    opened, ended = await _known_writer(db, writer_uid(paths[0])), False
+    opened, ended = await _known_writer(db, writer_uid(paths[0].name)), False
     for previous, path in zip([None, *paths], paths, strict=False):
         if previous is not None:
             async with db.write() as conn:
@@ -165,7 +165,8 @@ async def _recover_writer(db: Database, fds: dict[Path, int]) -> list[Recovered]
         opened, ended = drain.opened or opened, ended or drain.ended
         drains.append(drain)
     if opened is not None and not ended:
-        await _end_abandoned(db, opened)
+        async with db.write() as conn:
+            await fail_writer(conn, opened)
     recovered: list[Recovered] = []
     for path, drain in zip(paths, drains, strict=True):
         if drain.position and not await drain.is_stored():
@@ -202,22 +203,10 @@ async def _known_writer(db: Database, uid: str) -> Opened | None:
     return None if origin is None else Opened(**msgspec.structs.asdict(origin))
 
 
-async def _end_abandoned(db: Database, opened: Opened) -> None:
-    async with db.write() as conn:
-        run = await runs.find_by_uid(conn, opened.run_uid)
-        if run is None or not await writers.is_running(conn, opened.writer_uid):
-            return
-        now = time.time_ns() // 1000
-        if run.state == "running":
-            await end_writer(conn, run.id, opened, "failed", now=now)
-        else:  # a user has set the state of the run
-            await writers.end(conn, opened.writer_uid, "failed", now=now)
-
-
 async def _end_vanished(db: Database) -> None:
     """End the writers whose journals do not exist: a backup made while they ran was restored."""
     async with db.read() as conn:
-        uids = {writer_uid(Path(name)) for name in await missing_journals(conn, db.spool)}
+        uids = {writer_uid(name) for name in await missing_journals(conn, db.spool)}
         running = [uid for uid in sorted(uids) if await writers.is_running(conn, uid)]
     for uid in running:
         opened = await _known_writer(db, uid)
@@ -225,7 +214,8 @@ async def _end_vanished(db: Database) -> None:
         if opened is None or any(db.spool.glob(f"*-{uid}-*{SUFFIX}")):
             continue
         if opened.host != socket.gethostname() or not process_exists(opened.pid):
-            await _end_abandoned(db, opened)
+            async with db.write() as conn:
+                await fail_writer(conn, opened)
 
 
 async def store_running(db: Database, run_uid: str) -> None:

@@ -134,6 +134,12 @@ async def find_by_slug(conn: Connection, project_id: int, slug: str) -> Run | No
     return next((_run(row) for row in rows), None)
 
 
+async def project_of(conn: Connection, run_id: int) -> int | None:
+    """The row id of the project of a run; None if the run does not exist."""
+    rows = await conn.execute_fetchall("SELECT project_id FROM runs WHERE id = ?", (run_id,))
+    return next((int(project_id) for (project_id,) in rows), None)
+
+
 async def existing(conn: Connection, run_ids: Sequence[int]) -> list[int]:
     """Those of the row ids that exist, sorted."""
     rows = await conn.execute_fetchall(

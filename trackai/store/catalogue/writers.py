@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -90,15 +90,54 @@ async def find(conn: Connection, uids: Iterable[str]) -> dict[str, int]:
     return dict(rows)  # type: ignore[arg-type]
 
 
-async def locate(conn: Connection, uids: Iterable[str]) -> dict[str, tuple[int, int]]:
-    """Row ids of the run and of the writer, by the identity of the writer."""
+class Place(NamedTuple):
+    """The row ids of a run and of one of its writers, and the state of the writer."""
+
+    run_id: int
+    writer_id: int
+    state: State | None
+
+
+async def locate(conn: Connection, uids: Iterable[str]) -> dict[str, Place]:
+    """Runs and row ids of writers, by the identity of the writer."""
     rows = await conn.execute_fetchall(
         """
-        SELECT uid, run_id, id FROM writers WHERE uid IN (SELECT value FROM json_each(?))
+        SELECT uid, run_id, id, state FROM writers
+        WHERE uid IN (SELECT value FROM json_each(?))
         """,
         (json_array(uids),),
     )
-    return {uid: (run_id, writer_id) for uid, run_id, writer_id in rows}
+    return {uid: Place(*place) for uid, *place in rows}
+
+
+async def note_heard(conn: Connection, heard: Iterable[tuple[int, str | None, int]]) -> None:
+    """Record when the server heard from remote writers.
+
+    Args:
+        heard: microseconds since the epoch, name of the key, and row id of the writer.
+    """
+    await conn.executemany(
+        "UPDATE writers SET seen_at = ?, key_name = coalesce(?, key_name) WHERE id = ?", heard
+    )
+
+
+async def revive(conn: Connection, uid: str) -> None:
+    """Record that a writer runs, after all."""
+    await conn.execute(
+        "UPDATE writers SET state = 'running', ended_at = NULL WHERE uid = ?", (uid,)
+    )
+
+
+async def silent(conn: Connection, before: int) -> list[str]:
+    """The identities of running remote writers that were not heard since `before`.
+
+    Args:
+        before: microseconds since the epoch.
+    """
+    rows = await conn.execute_fetchall(
+        "SELECT uid FROM writers WHERE seen_at < ? AND state = 'running' LIMIT 1000", (before,)
+    )
+    return [uid for (uid,) in rows]
 
 
 async def get_or_create(

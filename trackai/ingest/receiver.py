@@ -1,0 +1,95 @@
+"""Store the journals of other machines, which arrive over the network in batches.
+
+A writer on another machine has no lock that says whether it lives. It lives as long as the server
+hears from it. A writer that is silent for `SILENT_SECONDS` has failed, until it is heard again.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from trackai.errors import InvalidInputError
+from trackai.ingest import deliveries
+from trackai.ingest.deliveries import BytesMissingError, Delivery, Outcome, Remote, fail_writer
+from trackai.ingest.frames import Opened
+from trackai.ingest.group_commit import GroupCommit
+from trackai.ingest.journal import writer_uid
+from trackai.store.catalogue import files, runs, writers
+from trackai.store.catalogue.files import Blob, NewFile
+
+if TYPE_CHECKING:
+    from trackai.ingest.frames import Filed
+    from trackai.ingest.reader import Batch
+    from trackai.store.catalogue.keys import Grant
+    from trackai.store.engine.database import Database
+
+# Clients send something every few seconds, also when there is nothing to store.
+SILENT_SECONDS = 120.0
+
+
+class Receiver:
+    """Stores the batches of remote journals in a database."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._batches: GroupCommit[Delivery, Outcome] = GroupCommit(db, deliveries.store)
+        # Writers that were heard before the server started have time to be heard again.
+        self._started_at = time.time_ns() // 1000
+
+    async def put(self, journal: str, batch: Batch, grant: Grant) -> Outcome:
+        """Store a batch, unless it does not begin where the stored bytes end.
+
+        Args:
+            journal: the name of the journal.
+            grant: what the sender may do.
+
+        Raises:
+            InvalidInputError: the journal belongs to another writer than the batch.
+            PermissionDeniedError: the sender may not log to this project.
+            BytesMissingError: the bytes of a file have not been sent before.
+            StoreError: the database cannot be written.
+        """
+        if writer_uid(journal) != batch.opened.writer_uid:
+            raise InvalidInputError("journal", "its name must contain the writer of the batch")
+        remote = Remote(grant.name, grant.project_id, time.time_ns() // 1000)
+        delivery = Delivery(journal, batch, self._adopt, remote)
+        return await self._batches.put(delivery, batch.points)
+
+    def _adopt(self, filed: Filed) -> NewFile:
+        blob = Blob(filed.size, filed.sha256)
+        if not files.has(self._db.path, blob):
+            raise BytesMissingError(filed.sha256)
+        return NewFile(
+            filed.path, filed.kind, filed.name, filed.step, filed.timestamp, filed.source, blob
+        )
+
+    async def hear(self, uid: str, grant: Grant) -> bool:
+        """Note that a writer lives; False if it is not in the database."""
+        now = time.time_ns() // 1000
+        async with self._db.write() as conn:
+            place = (await writers.locate(conn, [uid])).get(uid)
+            if place is None:
+                return False
+            if grant.project_id is None or grant.project_id == await runs.project_of(
+                conn, place.run_id
+            ):
+                await writers.note_heard(conn, [(now, grant.name, place.writer_id)])
+                if place.state == "failed":
+                    await deliveries.revive(conn, uid, place, now=now)
+        return True
+
+    async def end_silent(self) -> None:
+        """End the writers that were silent for too long, and with them their runs."""
+        before = time.time_ns() // 1000 - int(SILENT_SECONDS * 1e6)
+        if before < self._started_at:
+            return
+        async with self._db.read() as conn:
+            uids = await writers.silent(conn, before)
+        for uid in uids:
+            async with self._db.write() as conn:
+                origin = await writers.find_origin(conn, uid)
+                if origin is not None and uid in await writers.silent(conn, before):
+                    await fail_writer(conn, Opened(**msgspec.structs.asdict(origin)))
