@@ -38,6 +38,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             name in its Host header (``TRACKAI_ALLOWED_HOSTS``, separated by commas).
         api_key: the bearer token that every request must send (``TRACKAI_API_KEY``).
         access_log: the format in which requests are logged to stderr (``TRACKAI_ACCESS_LOG``).
+        keep_free: bytes of its disk that a server leaves free when other machines log to it
+            (``TRACKAI_KEEP_FREE_MB``, default 1000).
         run_id: the id of a run that several processes log to (``TRACKAI_RUN_ID``,
             ``WANDB_RUN_ID``).
         rank: the rank of this process among them (``TRACKAI_RANK``, ``RANK``, or that of another
@@ -55,6 +57,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     allowed_hosts: tuple[str, ...] = ()
     api_key: str | None = None
     access_log: AccessLog = "off"
+    keep_free: int = 1000 * 1_000_000
     run_id: str | None = None
     rank: int | None = None
     launch: dict[str, str] = {}
@@ -92,6 +95,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             ),
             api_key=_api_key(env.get("TRACKAI_API_KEY") or None),
             access_log=_access_log(env.get("TRACKAI_ACCESS_LOG") or "off"),
+            keep_free=_megabytes(env.get("TRACKAI_KEEP_FREE_MB") or "1000"),
             run_id=env.get("TRACKAI_RUN_ID", "").strip()
             or env.get("WANDB_RUN_ID", "").strip()
             or None,
@@ -216,6 +220,12 @@ def _launch(rank: int | None) -> dict[str, str]:
     if "SLURM_JOB_ID" in launch:  # a requeued job keeps its id
         launch["SLURM_RESTART_COUNT"] = env.get("SLURM_RESTART_COUNT") or "0"
     return launch
+
+
+def _megabytes(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise InvalidInputError("TRACKAI_KEEP_FREE_MB", f"must be a number, got {text!r}")
+    return int(text) * 1_000_000
 
 
 def _port(text: str) -> int:

@@ -65,7 +65,7 @@ def test_docs_list_every_request() -> None:
     reference = Path(__file__).parents[2].joinpath("docs", "http.md").read_text(encoding="utf-8")
     named = {
         (method, re.sub("{[^}]*}", "{}", path.partition("?")[0]))
-        for method, path in re.findall(r"`(GET|POST|PATCH|DELETE) (/[^ `]*)`", reference)
+        for method, path in re.findall(r"`(GET|POST|PUT|PATCH|DELETE) (/[^ `]*)`", reference)
     }
     served = {
         (operation.method, re.sub("{[^}]*}", "{}", operation.path)) for operation in OPERATIONS

@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from tests.ingest.test_frames import OPENED
-from trackai.ingest import recovery
+from trackai.ingest import deliveries, recovery
 from trackai.ingest.drain import Drain
 from trackai.ingest.frames import Ended
 from trackai.ingest.journal import JournalWriter
@@ -290,7 +290,7 @@ async def test_a_database_that_is_replaced_during_a_recovery_gets_all_points(
     await db.checkpoint()
     shutil.copyfile(db.path, tmp_path / "backup.db")
     write(db, 50).close()
-    real, replaced = recovery._end_abandoned, False
+    real, replaced = deliveries.fail_writer, False
 
     async def replace_before(*arguments: Any) -> None:
         nonlocal replaced
@@ -299,7 +299,7 @@ async def test_a_database_that_is_replaced_during_a_recovery_gets_all_points(
             replaced = True
         await real(*arguments)
 
-    monkeypatch.setattr(recovery, "_end_abandoned", replace_before)
+    monkeypatch.setattr(recovery, "fail_writer", replace_before)
     await recover(db)
     assert replaced
     assert await counts(db) == (100, 100, 1)

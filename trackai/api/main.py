@@ -32,6 +32,7 @@ from trackai.dashboard import Assets
 from trackai.errors import StoreError, TrackAIError
 from trackai.importers import leftovers
 from trackai.ingest.intake import Intake
+from trackai.ingest.receiver import Receiver
 from trackai.ingest.recovery import recover
 from trackai.settings import Settings
 from trackai.store.catalogue import ended_sessions
@@ -55,6 +56,7 @@ class State(TypedDict):
 
     db: Database
     intake: Intake
+    receiver: Receiver
     followers: Followers
 
 
@@ -71,7 +73,8 @@ def create_app(settings: Settings | None = None) -> Starlette:
         await db.open()
         await _end_sessions(db, sessions)  # before any request
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_maintain, db, sessions)
+            receiver = Receiver(db)
+            tasks.start_soon(_maintain, db, sessions, receiver)
             shutdown = events.Shutdown()
             shutdown.watch_signals()
             # Modules and other long-lived objects are excluded from garbage collection, which
@@ -80,7 +83,12 @@ def create_app(settings: Settings | None = None) -> Starlette:
             gc.set_threshold(_GC_THRESHOLD)
             followers = Followers(db)
             tasks.start_soon(followers.send_changes, lambda: shutdown.started)
-            yield {"db": db, "intake": Intake(db), "followers": followers}
+            yield {
+                "db": db,
+                "intake": Intake(db),
+                "receiver": receiver,
+                "followers": followers,
+            }
             tasks.cancel_scope.cancel()
         with anyio.CancelScope(shield=True):
             await db.close()
@@ -119,13 +127,14 @@ def create_app(settings: Settings | None = None) -> Starlette:
     app.state.openapi = partial(document, OPERATIONS, __version__)
     app.state.sessions = sessions
     app.state.attempts = attempts
+    app.state.keep_free = current.keep_free
     # Both forms of a path are routes. Starlette would also redirect `.../metric` to the metric
     # with an empty name.
     app.router.redirect_slashes = False
     return app
 
 
-async def _maintain(db: Database, sessions: Sessions | None) -> None:
+async def _maintain(db: Database, sessions: Sessions | None, receiver: Receiver) -> None:
     """Every few seconds: recover journals, reclaim space, update rollups, and checkpoint.
 
     A server that may only read the database leaves this to others.
@@ -139,6 +148,7 @@ async def _maintain(db: Database, sessions: Sessions | None) -> None:
             await _end_sessions(db, sessions)
             await anyio.to_thread.run_sync(reserve.keep, db.spool)
             await recover(db)
+            await receiver.end_silent()
             if not db.collecting.locked():  # a deletion may be collecting, and take long
                 freed = await garbage.collect(db)
                 if freed or is_first:  # a deletion may have been interrupted

@@ -61,16 +61,18 @@ _DESCRIPTIONS = {
     206: "Part of the file",
     400: "Invalid range",
     401: "API key missing or invalid",
-    403: "Host or origin not allowed",
+    403: "Host, origin or key not allowed",
     404: "Not found",
-    409: "Name or slug already exists",
+    409: "Name or slug already exists, or bytes are missing",
     413: "Body too large",
     414: "URL too long",
     415: "Unsupported media type or encoding",
     416: "Range starts beyond the end of the file",
     422: "Validation error; the detail names the field",
+    426: "Another version of the protocol of journals",
     429: "Too many wrong API keys from the address",
     503: "Server overloaded, or database unavailable",
+    507: "Disk full",
 }
 
 
@@ -89,7 +91,7 @@ def _describe(
         },
     }
     if operation.body is not None:
-        schema = by_type[str(operation.body)]
+        schema = {} if operation.body is bytes else by_type[str(operation.body)]
         description["requestBody"] = {
             "required": operation.body_required,
             "content": {media_type: {"schema": schema} for media_type in operation.body_types},

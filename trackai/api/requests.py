@@ -139,19 +139,25 @@ async def parse_body(request: Request, type_: type[T]) -> T:
     return convert(lambda: msgspec.json.decode(data, type=type_))
 
 
-async def read_body(request: Request, on_chunk: Callable[[int], None] = lambda size: None) -> bytes:
+async def read_body(
+    request: Request,
+    on_chunk: Callable[[int], None] = lambda size: None,
+    *,
+    limit: int = MAX_BODY,
+) -> bytes:
     """Read the whole body.
 
     Args:
         on_chunk: called with the size of each chunk; an exception from it stops the reading.
+        limit: the most bytes it may have.
 
     Raises:
-        BodyTooLargeError: the body is larger than `MAX_BODY`.
+        BodyTooLargeError: the body is larger.
         ClientDisconnect: the client disconnected before the end of the body.
     """
     # Starlette's own limit responds in plain text.
-    if int(request.headers.get("content-length", 0)) > MAX_BODY:
-        raise BodyTooLargeError(MAX_BODY)
+    if int(request.headers.get("content-length", 0)) > limit:
+        raise BodyTooLargeError(limit)
     data = bytearray()
     more_body = True
     while more_body:  # twice as fast as Starlette's request.stream()
@@ -161,8 +167,8 @@ async def read_body(request: Request, on_chunk: Callable[[int], None] = lambda s
         chunk = message.get("body", b"")
         on_chunk(len(chunk))
         data += chunk
-        if len(data) > MAX_BODY:
-            raise BodyTooLargeError(MAX_BODY)
+        if len(data) > limit:
+            raise BodyTooLargeError(limit)
         more_body = message.get("more_body", False)
     return bytes(data)
 

@@ -18,6 +18,7 @@ from trackai.errors import (
     StoreBusyError,
     TrackAIError,
 )
+from trackai.store.catalogue.uploads import DiskFullError
 from trackai.values import cursors
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ _STATUS: tuple[tuple[type[TrackAIError], int], ...] = (
     (ConflictError, 409),
     (InvalidInputError, 422),
     (PermissionDeniedError, 403),
+    (DiskFullError, 507),
     (StoreBusyError, 503),
     (TrackAIError, 503),
 )

@@ -18,6 +18,7 @@ from trackai.api.endpoints import (
     events,
     files,
     ingest,
+    journals,
     metric_groups,
     metrics,
     projects,
@@ -27,7 +28,9 @@ from trackai.api.endpoints import (
     tags,
 )
 from trackai.ingest.batches import Batch
+from trackai.ingest.deliveries import Outcome
 from trackai.ingest.intake import Receipt
+from trackai.store.catalogue.uploads import Received
 from trackai.store.points.series import MetricSummary
 from trackai.structs.records import (
     BandData,
@@ -135,6 +138,14 @@ OPERATIONS: Sequence[Operation] = [
     # Routes are matched in this order: first the most frequent request of a busy server.
     _op("POST", "/api/metrics/runs/{run_id}", ingest.log_points,
         body=Batch, body_types=(JSON, MSGPACK), response=Receipt),
+    _op("POST", "/api/journals/{journal}", journals.store_batch,
+        body=bytes, body_types=(BYTES,), response=Outcome, errors=(403, 409, 426)),
+    _op("POST", "/api/writers/alive", journals.note_alive,
+        body=journals.Heard, response=journals.Known, errors=(426,)),
+    _op("GET", "/api/blobs/{sha256}", journals.get_blob,
+        query=journals.UploadQuery, response=Received, errors=(404,)),
+    _op("PUT", "/api/blobs/{sha256}", journals.put_blob, query=journals.UploadQuery,
+        body=bytes, body_types=(BYTES,), response=Received, errors=(404, 409, 507)),
     _op("GET", "/", server.root, response=dict[str, str]),
     _op("GET", "/health", server.health, response=dict[str, str]),
     _op("GET", "/metrics", server.prometheus, response=str, response_type=TEXT),

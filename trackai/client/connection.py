@@ -28,6 +28,7 @@ from urllib3.exceptions import (
 
 from trackai import __version__
 from trackai.errors import InvalidInputError, ServerRefusedError, ServerUnreachableError
+from trackai.ingest.wire import PROTOCOL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# The version of the requests that send journals. A server refuses others in words.
-PROTOCOL = 1
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 60.0
 # Answers of proxies whose server is down or busy, and of servers that are.

@@ -8,6 +8,7 @@ drain, or when the database has been replaced.
 from __future__ import annotations
 
 import sqlite3
+from abc import ABC, abstractmethod
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -41,8 +42,8 @@ _VALUE_ERRORS = (
 )
 
 
-class Drain:
-    """Stores one journal, a batch at a time.
+class JournalDrain(ABC):
+    """Moves one journal, a batch at a time, to where its points are kept.
 
     Attributes:
         path: the journal.
@@ -53,20 +54,17 @@ class Drain:
         is_in_new_file: whether the database was removed or replaced while the run logged.
     """
 
-    def __init__(self, db: Database, path: Path, presumed: Opened | None = None) -> None:
+    def __init__(self, path: Path, presumed: Opened | None = None) -> None:
         """Create a drain; `presumed` is the writer in case the first frame is damaged."""
         self.path = path
         self.ended = False
         self.points = 0
         self.deleted_points: int | None = None
         self.is_in_new_file = False
-        self._db = db
         self._reader = JournalReader(path, presumed)
         self._limit: int | None = None
-        self._next: Batch | None = None  # has been read, and waits for rollups
-        self._to_roll_up: list[int] = []  # row ids of series
-        self._rolled_up: set[str] = set()  # names of metrics
-        self._pace = Pace(READ_BYTES // 2, smallest=READ_BYTES // 4, largest=READ_BYTES)
+        self._next: Batch | None = None  # has been read, and waits until it is prepared
+        self._size = READ_BYTES
         self._refused: list[Damage] = []
 
     @property
@@ -85,7 +83,7 @@ class Drain:
         return sorted([*self._reader.damages, *self._refused], key=lambda damage: damage.offset)
 
     async def store_next(self, *, final: bool = False) -> bool:
-        """Store the next batch, or roll up a part of a series whose points it supersedes.
+        """Store the next batch, or do a part of the work that must precede it.
 
         Args:
             final: whether the journal is complete.
@@ -94,24 +92,23 @@ class Drain:
             False if no complete frame is left.
 
         Raises:
-            StoreError: the database cannot be written; the batch is retried on the next call.
+            TrackAIError: points cannot be stored now; the batch is retried on the next call.
         """
         try:
-            batch = self._next or self._reader.read(self._pace.size, limit=self._limit, final=final)
+            batch = self._next or self._reader.read(self._size, limit=self._limit, final=final)
         except FileNotFoundError:
             return False  # stored and removed by another process
         if batch is None:
             return False
         self._next = batch
-        if batch.opened.attempt > 1 and await self._roll_up(batch):
+        if await self._prepare(batch):
             return True
         self._next = None
         try:
             await self._store(batch)
-            self._pace.adapt(batch.end - batch.start, self._db.held_seconds)
         except BaseException as error:
             self._reader.rewind(batch.start)
-            if not _is_value_error(error):
+            if not self._concerns_values(error):
                 raise
             await self._isolate(batch, error)
         else:
@@ -124,17 +121,82 @@ class Drain:
         while await self.store_next(final=final):
             pass
 
+    @abstractmethod
+    async def is_stored(self) -> bool:
+        """Whether everything up to `position` is still where it was stored."""
+
+    async def _prepare(self, batch: Batch) -> bool:
+        """Do a part of the work that must precede a batch; False if nothing of it is left."""
+        return False
+
+    @abstractmethod
+    async def _deliver(self, batch: Batch) -> Outcome:
+        """Store a batch, unless it does not begin where the stored bytes end."""
+
+    @abstractmethod
+    async def _skip(self, batch: Batch) -> None:
+        """Record a batch as stored that cannot be stored."""
+
+    @abstractmethod
+    def _concerns_values(self, error: BaseException) -> bool:
+        """Whether the values caused the error; after any other error the batch is retried."""
+
+    async def _store(self, batch: Batch) -> None:
+        outcome = await self._deliver(batch)
+        if not outcome.stored:
+            self._reader.rewind(outcome.consumed or 0)
+            self.is_in_new_file = self.is_in_new_file or outcome.consumed is None
+            return
+        if outcome.run_deleted:
+            for filed in batch.files:
+                self._bytes_path(filed).unlink(missing_ok=True)
+            self.deleted_points = (self.deleted_points or 0) + batch.points
+        else:
+            self.points += batch.points
+        self.ended = self.ended or batch.ended is not None
+
+    def _bytes_path(self, filed: Filed) -> Path:
+        # Only the name: a damaged frame must not refer to a file outside the folder.
+        return self.path.with_name(PurePath(filed.bytes_in).name)
+
+    async def _isolate(self, batch: Batch, error: BaseException) -> None:
+        """Retry with half the frames, or skip the single call that fails."""
+        if batch.frames > 1 and self._limit != 1:
+            self._limit = max(1, batch.frames // 2)
+            return
+        # An error of the store itself is raised here, and the call is retried.
+        await self._skip(batch)
+        self._refused.append(Damage(batch.start, batch.end - batch.start, repr(error)))
+        self._limit = 2
+        with guarded(f"storing the call at byte {batch.start} of {self.path}"):
+            raise error
+
+
+class Drain(JournalDrain):
+    """Stores one journal in a database."""
+
+    def __init__(self, db: Database, path: Path, presumed: Opened | None = None) -> None:
+        """Create a drain; `presumed` is the writer in case the first frame is damaged."""
+        super().__init__(path, presumed)
+        self._db = db
+        self._to_roll_up: list[int] = []  # row ids of series
+        self._rolled_up: set[str] = set()  # names of metrics
+        self._pace = Pace(READ_BYTES // 2, smallest=READ_BYTES // 4, largest=READ_BYTES)
+        self._size = self._pace.size
+
     async def is_stored(self) -> bool:
         """Whether everything up to `position` is in the database, which may have been replaced."""
         async with self._db.read() as conn:
-            return await journals.consumed(conn, self.path.name) == self._reader.position
+            return await journals.consumed(conn, self.path.name) == self.position
 
-    async def _roll_up(self, batch: Batch) -> bool:
-        """Roll up a part of a series that a batch supersedes from a step on; False without any.
+    async def _prepare(self, batch: Batch) -> bool:
+        """Roll up a part of a series that a batch supersedes from a step on.
 
         What is left of a long series is counted in the transaction that stores the batch, which
         other processes wait for. With rollups, that is fast.
         """
+        if batch.opened.attempt == 1:
+            return False
         new = {
             column.path: min(column.steps)
             for column in batch.columns()
@@ -158,20 +220,12 @@ class Drain:
             self._to_roll_up.pop()
         return True
 
-    async def _store(self, batch: Batch) -> None:
+    async def _deliver(self, batch: Batch) -> Outcome:
         # In one visit to SQLite's thread: next to a busy main thread each costs milliseconds.
         outcome = await self._db.change(lambda conn: self._store_in_transaction(conn, batch))
-        if not outcome.stored:
-            self._reader.rewind(outcome.consumed or 0)
-            self.is_in_new_file = self.is_in_new_file or outcome.consumed is None
-            return
-        if outcome.run_deleted:
-            for filed in batch.files:
-                self._bytes_path(filed).unlink(missing_ok=True)
-            self.deleted_points = (self.deleted_points or 0) + batch.points
-        else:
-            self.points += batch.points
-        self.ended = self.ended or batch.ended is not None
+        self._pace.adapt(batch.end - batch.start, self._db.held_seconds)
+        self._size = self._pace.size
+        return outcome
 
     async def _store_in_transaction(self, conn: Connection, batch: Batch) -> Outcome:
         is_gone = batch.start == 0 and not self.path.exists()
@@ -182,9 +236,11 @@ class Drain:
         assert isinstance(outcome, Outcome)  # noqa: S101 - refusals are for remote writers
         return outcome
 
-    def _bytes_path(self, filed: Filed) -> Path:
-        # Only the name: a damaged frame must not refer to a file outside the folder.
-        return self.path.with_name(PurePath(filed.bytes_in).name)
+    async def _skip(self, batch: Batch) -> None:
+        async with self._db.write() as conn:
+            consumed = await journals.consumed(conn, self.path.name)
+            if (consumed or 0) == batch.start:
+                await journals.advance(conn, self.path.name, batch.end)
 
     def _adopt(self, filed: Filed) -> NewFile:
         blob = Blob(filed.size, filed.sha256)
@@ -198,24 +254,7 @@ class Drain:
             blob if has_bytes else None,
         )  # fmt: skip
 
-    async def _isolate(self, batch: Batch, error: BaseException) -> None:
-        """Retry with half the frames, or skip the single call that fails."""
-        if batch.frames > 1 and self._limit != 1:
-            self._limit = max(1, batch.frames // 2)
-            return
-        # An error of the database itself is raised here, and the call is retried.
-        async with self._db.write() as conn:
-            consumed = await journals.consumed(conn, self.path.name)
-            if (consumed or 0) == batch.start:
-                await journals.advance(conn, self.path.name, batch.end)
-        self._refused.append(Damage(batch.start, batch.end - batch.start, repr(error)))
-        self._limit = 2
-        with guarded(f"storing the call at byte {batch.start} of {self.path}"):
-            raise error
-
-
-def _is_value_error(error: BaseException) -> bool:
-    """Whether the values caused the error; after any other error the batch is retried."""
-    if isinstance(error, StoreError):
-        return isinstance(error.__cause__, _VALUE_ERRORS)
-    return isinstance(error, Exception) and not isinstance(error, OSError)
+    def _concerns_values(self, error: BaseException) -> bool:
+        if isinstance(error, StoreError):
+            return isinstance(error.__cause__, _VALUE_ERRORS)
+        return isinstance(error, Exception) and not isinstance(error, OSError)

@@ -86,10 +86,13 @@ class Intake:
         return self._batches.waiting
 
     @contextmanager
-    def room(self) -> Iterator[Callable[[int], None]]:
+    def room(self, *, alone: bool = False) -> Iterator[Callable[[int], None]]:
         """Account for the memory of a request.
 
         Bytes count when they arrive: an announced size that never arrives takes no room.
+
+        Args:
+            alone: the request may be larger than the room if there is no other.
 
         Yields:
             A function to call with the size of each chunk; it raises OverloadedError as well.
@@ -103,7 +106,8 @@ class Intake:
 
         def take(size: int) -> None:
             nonlocal taken
-            if self.bytes + size > MAX_WAITING_BYTES:
+            is_alone = alone and self.bytes == taken
+            if self.bytes + size > MAX_WAITING_BYTES and not is_alone:
                 raise OverloadedError
             self.bytes += size
             taken += size

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 import threading
 import uuid
 from collections import defaultdict, deque
@@ -518,6 +519,11 @@ class JournalWriter:
 
     def _name(self, number: int) -> str:
         return f"{self.opened.started_at:016x}-{self.opened.writer_uid}-{number:06d}{SUFFIX}"
+
+
+def is_journal(name: str) -> bool:
+    """Whether a text could be the name of a journal."""
+    return re.fullmatch(f"[0-9a-f]{{16}}-[0-9a-f]{{32}}-[0-9]{{6,}}{SUFFIX}", name) is not None
 
 
 def writer_uid(name: str) -> str:

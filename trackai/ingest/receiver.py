@@ -59,8 +59,8 @@ class Receiver:
         return await self._batches.put(delivery, batch.points)
 
     def _adopt(self, filed: Filed) -> NewFile:
-        blob = Blob(filed.size, filed.sha256)
-        if not files.has(self._db.path, blob):
+        blob = Blob(filed.size, filed.sha256) if filed.bytes_in else None
+        if blob is not None and not files.has(self._db.path, blob):
             raise BytesMissingError(filed.sha256)
         return NewFile(
             filed.path, filed.kind, filed.name, filed.step, filed.timestamp, filed.source, blob

@@ -1,0 +1,128 @@
+"""/api/journals, /api/writers and /api/blobs: what clients on other machines log.
+
+See `trackai.ingest.wire` for the format of a batch, and `trackai.client` for the other end.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+from anyio import to_thread
+from starlette.exceptions import HTTPException
+
+from trackai import __version__
+from trackai.api.requests import convert, database, parse_body, parse_query, read_body
+from trackai.api.responses import JSONResponse
+from trackai.errors import InvalidInputError
+from trackai.ingest import wire
+from trackai.ingest.deliveries import BytesMissingError
+from trackai.ingest.frames import MAX_PAYLOAD
+from trackai.ingest.journal import is_journal
+from trackai.ingest.reader import READ_BYTES
+from trackai.store.catalogue import uploads
+from trackai.store.catalogue.files import Blob
+from trackai.store.catalogue.keys import Grant
+from trackai.values.types import INT64
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from trackai.ingest.intake import Intake
+    from trackai.ingest.receiver import Receiver
+
+# A batch has at least one call, however long that is.
+MAX_BATCH = MAX_PAYLOAD + 2 * READ_BYTES
+# Larger batches are decoded in a worker thread, so that other requests are answered meanwhile.
+_SMALL_BATCH = 32 * 1024
+
+_Size = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class Heard(msgspec.Struct):
+    """A writer that lives."""
+
+    writer: str
+
+
+class Known(msgspec.Struct):
+    """Whether the server knows a writer. One that it does not know should send its journal."""
+
+    known: bool
+
+
+class UploadQuery(msgspec.Struct):
+    """The size of all bytes, and where the body begins in them."""
+
+    size: _Size
+    offset: _Size = 0
+
+
+async def store_batch(request: Request) -> JSONResponse:
+    """Store a batch of a journal, as msgpack, exactly once."""
+    _check_protocol(request)
+    journal = request.path_params["journal"]
+    if not is_journal(journal):
+        raise InvalidInputError("journal", "must be the name of a journal")
+    intake: Intake = request.state.intake
+    receiver: Receiver = request.state.receiver
+    with intake.room(alone=True) as reserve:
+        data = await read_body(request, reserve, limit=MAX_BATCH)
+        if len(data) > _SMALL_BATCH:
+            batch = await to_thread.run_sync(convert, partial(wire.unpack, data))
+        else:
+            batch = convert(lambda: wire.unpack(data))
+        try:
+            return JSONResponse(await receiver.put(journal, batch, grant(request)))
+        except BytesMissingError as error:
+            return JSONResponse({"detail": str(error), "missing": error.sha256}, 409)
+
+
+async def note_alive(request: Request) -> JSONResponse:
+    """Note that a writer lives, though it has nothing to send."""
+    _check_protocol(request)
+    heard = await parse_body(request, Heard)
+    receiver: Receiver = request.state.receiver
+    return JSONResponse(Known(await receiver.hear(heard.writer, grant(request))))
+
+
+async def get_blob(request: Request) -> JSONResponse:
+    """Get how many bytes with this SHA-256 are here."""
+    blob = _blob(request, parse_query(request, UploadQuery).size)
+    return JSONResponse(await to_thread.run_sync(uploads.received, database(request).path, blob))
+
+
+async def put_blob(request: Request) -> JSONResponse:
+    """Send bytes with this SHA-256, in one or several chunks."""
+    query = parse_query(request, UploadQuery)
+    blob, path = _blob(request, query.size), database(request).path
+    intake: Intake = request.state.intake
+    with intake.room() as reserve:
+        chunk = await read_body(request, reserve)
+        uploads.check_room(path, len(chunk), request.app.state.keep_free)
+        return JSONResponse(
+            await to_thread.run_sync(uploads.append, path, blob, query.offset, chunk)
+        )
+
+
+def _blob(request: Request, size: int) -> Blob:
+    if size >= INT64:
+        raise InvalidInputError("size", "must be less than 2**63")
+    return Blob(size, request.path_params["sha256"])
+
+
+def grant(request: Request) -> Grant:
+    """What the sender of a request may do; everything on a server without keys."""
+    granted: Grant = request.scope.get("trackai.grant") or Grant("admin")
+    return granted
+
+
+def _check_protocol(request: Request) -> None:
+    protocol = request.headers.get("trackai-protocol", "")
+    if protocol != str(wire.PROTOCOL):
+        raise HTTPException(
+            426,
+            f"this server (TrackAI {__version__}) speaks version {wire.PROTOCOL} of the protocol "
+            f"of journals, and the client version {protocol[:20]!r}: use the same TrackAI on both",
+        )
