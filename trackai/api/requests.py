@@ -125,6 +125,17 @@ def parse_group_by(text: str) -> Field | None:
     return None if text == "all" else parse_field(text, name="group_by")
 
 
+def check_media_type(request: Request, expected: str) -> None:
+    """Check the type of the body, which may be left out.
+
+    Raises:
+        HTTPException: it is another one (415).
+    """
+    media_type = request.headers.get("content-type", expected).partition(";")[0]
+    if media_type.strip().lower() != expected:
+        raise HTTPException(415, f"Content-Type: must be {expected}, got {media_type[:80]!r}")
+
+
 async def parse_body(request: Request, type_: type[T]) -> T:
     """Decode the JSON body.
 
@@ -132,9 +143,7 @@ async def parse_body(request: Request, type_: type[T]) -> T:
         InvalidInputError: the body does not validate; the error names the field.
         HTTPException: the body is too large (413) or has another media type (415).
     """
-    media_type = request.headers.get("content-type", "application/json").partition(";")[0]
-    if media_type.strip().lower() != "application/json":
-        raise HTTPException(415, f"Content-Type: must be application/json, got {media_type[:80]!r}")
+    check_media_type(request, "application/json")
     data = await read_body(request)
     return convert(lambda: msgspec.json.decode(data, type=type_))
 

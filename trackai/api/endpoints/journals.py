@@ -13,7 +13,14 @@ from anyio import to_thread
 from starlette.exceptions import HTTPException
 
 from trackai import __version__
-from trackai.api.requests import convert, database, parse_body, parse_query, read_body
+from trackai.api.requests import (
+    check_media_type,
+    convert,
+    database,
+    parse_body,
+    parse_query,
+    read_body,
+)
 from trackai.api.responses import JSONResponse
 from trackai.errors import InvalidInputError
 from trackai.ingest import wire
@@ -37,6 +44,7 @@ MAX_BATCH = MAX_PAYLOAD + 2 * READ_BYTES
 # Larger batches are decoded in a worker thread, so that other requests are answered meanwhile.
 _SMALL_BATCH = 32 * 1024
 
+_BYTES = "application/octet-stream"
 _Size = Annotated[int, msgspec.Meta(ge=0)]
 
 
@@ -61,6 +69,7 @@ class UploadQuery(msgspec.Struct):
 
 async def store_batch(request: Request) -> JSONResponse:
     """Store a batch of a journal, as msgpack, exactly once."""
+    check_media_type(request, _BYTES)
     _check_protocol(request)
     journal = request.path_params["journal"]
     if not is_journal(journal):
@@ -81,8 +90,8 @@ async def store_batch(request: Request) -> JSONResponse:
 
 async def note_alive(request: Request) -> JSONResponse:
     """Note that a writer lives, though it has nothing to send."""
-    _check_protocol(request)
     heard = await parse_body(request, Heard)
+    _check_protocol(request)
     receiver: Receiver = request.state.receiver
     return JSONResponse(Known(await receiver.hear(heard.writer, grant(request))))
 
@@ -95,6 +104,7 @@ async def get_blob(request: Request) -> JSONResponse:
 
 async def put_blob(request: Request) -> JSONResponse:
     """Send bytes with this SHA-256, in one or several chunks."""
+    check_media_type(request, _BYTES)
     query = parse_query(request, UploadQuery)
     blob, path = _blob(request, query.size), database(request).path
     intake: Intake = request.state.intake
