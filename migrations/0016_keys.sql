@@ -22,4 +22,7 @@ CREATE UNIQUE INDEX keys_by_name ON keys (name) WHERE revoked_at IS NULL;
 ALTER TABLE writers ADD COLUMN key_name TEXT;
 ALTER TABLE writers ADD COLUMN seen_at INTEGER;
 
+-- Whether the file of the journal is on another machine.
+ALTER TABLE journals ADD COLUMN is_remote INTEGER NOT NULL DEFAULT 0 CHECK (is_remote IN (0, 1));
+
 CREATE INDEX writers_by_seen_at ON writers (seen_at) WHERE seen_at IS NOT NULL AND state = 'running';

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import trackai
-from trackai.sdk.launch import Launch
-from trackai.sdk.resume import shares_attempt
+from trackai.ingest.attempts import shares_attempt
+from trackai.ingest.launch import Launch, Process
 from trackai.settings import Settings
 from trackai.store.catalogue.writers import Writer
 
@@ -42,7 +42,13 @@ def launch(facts: dict[str, str], pids: tuple[int, ...] = ()) -> Launch:
     return Launch(facts, "here", frozenset(pids))
 
 
-RANK_7 = launch({**RANKS, "rank": "7"})
+RANK_7 = Process(
+    writer_uid="b",
+    run_uid="c",
+    pid=os.getpid(),
+    started_at=time.time_ns() // 1000,
+    launch=Launch({**RANKS, "rank": "7"}, socket.gethostname(), frozenset()),
+)
 
 
 @pytest.mark.parametrize("is_shared", [True, False])

@@ -11,7 +11,8 @@ import pytest
 import trackai
 from tests.sdk.test_run import points, query
 from trackai.errors import ConflictError, InvalidInputError, NotFoundError
-from trackai.sdk.moment import Moment, parse_moment
+from trackai.ingest.run_request import Moment
+from trackai.sdk.moment import parse_moment
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -49,9 +49,9 @@ def demo(project: str, count: int, db: str | None, as_json: bool) -> None:
 
 
 async def _store(db: Database, project: str, number: int, count: int) -> Run:
-    from trackai.sdk.run_names import generate
     from trackai.store.catalogue import projects, runs
     from trackai.store.transfer import load
+    from trackai.values.run_names import generate
 
     now = time.time_ns() // 1000
     async with db.write() as conn:

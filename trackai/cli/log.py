@@ -119,10 +119,10 @@ async def _find_or_create(conn: Connection, project: str, name: str, *, now: int
 async def _append(
     conn: Connection, run: Run, values: dict[str, Value], step: Step | None, *, now: int
 ) -> None:
-    from trackai.sdk.steps import step_after
     from trackai.store.catalogue import runs, writers
     from trackai.store.points import metrics, series
     from trackai.structs.points import Column
+    from trackai.values.steps import step_after
 
     if step is None:
         step = step_after(await series.last_step(conn, run.id))

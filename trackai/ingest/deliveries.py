@@ -116,7 +116,8 @@ async def store(
             known[batch.opened.writer_uid] = place
             stored.append((item, place))
     await _store_points(conn, stored)
-    await journals.set_positions(conn, advanced)
+    remote = {item.journal for item in deliveries if item.remote is not None}
+    await journals.set_positions(conn, advanced, remote=remote)
     await _note_states(conn, stored)
     return outcomes
 

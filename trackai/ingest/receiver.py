@@ -13,6 +13,7 @@ import msgspec
 
 from trackai.errors import InvalidInputError
 from trackai.ingest import deliveries
+from trackai.ingest.attempts import SILENT_SECONDS
 from trackai.ingest.deliveries import BytesMissingError, Delivery, Outcome, Remote, fail_writer
 from trackai.ingest.frames import Opened
 from trackai.ingest.group_commit import GroupCommit
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from trackai.ingest.reader import Batch
     from trackai.store.catalogue.keys import Grant
     from trackai.store.engine.database import Database
-
-# Clients send something every few seconds, also when there is nothing to store.
-SILENT_SECONDS = 120.0
 
 
 class Receiver:

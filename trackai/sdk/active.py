@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from trackai.errors import MissingExtraError, NoActiveRunError
+from trackai.ingest.run_request import Resume  # noqa: TC001 - for get_type_hints
 from trackai.sdk import (
     active_runs,
     exit_hooks,
@@ -22,7 +23,7 @@ from trackai.sdk import (
 from trackai.sdk.alerts import AlertLevel
 from trackai.sdk.artifacts import Artifact  # noqa: TC001 - for get_type_hints
 from trackai.sdk.run import Run
-from trackai.sdk.run_request import Reinit, Resume, check_arguments, checked_reinit
+from trackai.sdk.run_request import Reinit, check_arguments, checked_reinit
 from trackai.settings import Settings, wandb_defaults
 from trackai.values.logger import logger
 

@@ -14,7 +14,8 @@ from trackai.sdk import fork, late_calls
 from trackai.sdk.left_out import LeftOut
 from trackai.sdk.logged_values import are_plain_numbers, failure, flatten, named
 from trackai.sdk.run_files import RunFiles
-from trackai.sdk.steps import STEP_LIMIT, plain_step
+from trackai.sdk.steps import plain_step
+from trackai.values.steps import STEP_LIMIT
 from trackai.values.text import without_surrogates
 
 if TYPE_CHECKING:

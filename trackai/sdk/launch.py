@@ -1,73 +1,38 @@
-"""Launches: which processes log to a run together, rather than one after the other.
-
-A process that resumes a run while another one still logs to it is either a rank of the same launch,
-or a new attempt that supersedes the other, which may hang. It is a rank only if its environment has
-a rank or TRACKAI_RUN_ID, or if one process has started the other.
-"""
+"""What this process is: by which package it was started, and what it is launched together with."""
 
 from __future__ import annotations
 
 import os
 import socket
 import sys
+import time
+import uuid
 from typing import TYPE_CHECKING
 
-import msgspec
+from trackai.ingest.launch import Launch, Process
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from trackai.store.catalogue.writers import Writer
+    from collections.abc import Mapping
 
 # multiprocessing, and the copy of it that pickles with dill.
 _MULTIPROCESSING = ("multiprocessing", "multiprocess")
+_STARTED_AT = time.time_ns() // 1000
 
 
-class Launch(msgspec.Struct, frozen=True):
-    """What this process knows about the processes that log together with it.
-
-    Attributes:
-        facts: what the environment says, by name, including the "rank" of this process; and the
-            "parent" that started it with multiprocessing.
-        host: the name of this machine.
-        lineage: the ids of this process and of its parents.
-    """
-
-    facts: Mapping[str, str]
-    host: str
-    lineage: frozenset[int]
-
-    @classmethod
-    def of_this_process(cls, facts: Mapping[str, str]) -> Launch:
-        """The launch of this process, given what its environment says."""
-        host, lineage = socket.gethostname(), {os.getpid(), os.getppid()}
-        parent = multiprocessing_parent()
-        if parent is not None:
-            lineage.add(parent)
-            facts = {**facts, "parent": f"{host}/{parent}"}
-        return cls(facts, host, frozenset(lineage))
-
-    def includes(self, writers: Sequence[Writer]) -> bool:
-        """Whether this process logs together with the writers of an attempt."""
-        if any(self._is_related(writer) for writer in writers):
-            return True
-        rank = self.facts.get("rank")
-        if rank is not None and any(writer.launch.get("rank") == rank for writer in writers):
-            return False  # a launch has each rank once
-        return any(self._has_facts_of(writer) for writer in writers)
-
-    def _is_related(self, writer: Writer) -> bool:
-        """Whether the writer is this process or its parent, or has the same parent."""
-        if writer.host == self.host and writer.pid in self.lineage:
-            return True
-        return "parent" in self.facts and self.facts["parent"] == writer.launch.get("parent")
-
-    def _has_facts_of(self, writer: Writer) -> bool:
-        mine, theirs = ({**facts, "parent": ""} for facts in (self.facts, writer.launch))
-        # On some machines of a launch, some of the variables may be missing.
-        common = mine.keys() & theirs.keys() - {"rank"}
-        is_declared = len(mine) > 1 and len(theirs) > 1
-        return is_declared and all(mine[name] == theirs[name] for name in common)
+def this_process(facts: Mapping[str, str]) -> Process:
+    """This process as a new writer, given what its environment says about its launch."""
+    host, lineage = socket.gethostname(), {os.getpid(), os.getppid()}
+    parent = multiprocessing_parent()
+    if parent is not None:
+        lineage.add(parent)
+        facts = {**facts, "parent": f"{host}/{parent}"}
+    return Process(
+        writer_uid=uuid.uuid4().hex,
+        run_uid=uuid.uuid4().hex,
+        pid=os.getpid(),
+        started_at=_STARTED_AT,
+        launch=Launch(facts, host, frozenset(lineage)),
+    )
 
 
 def multiprocessing_parent() -> int | None:

@@ -3,25 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Any, NamedTuple
+from typing import Any
 
 from trackai.errors import InvalidInputError
+from trackai.ingest.run_request import Moment
 from trackai.sdk.builtin_values import type_name
-from trackai.sdk.steps import STEP_LIMIT
+from trackai.values.steps import STEP_LIMIT
 
 _MOMENT = re.compile(r"(?P<run>.+)\?_step=(?P<step>\d{1,19})", re.DOTALL)
-
-
-class Moment(NamedTuple):
-    """The end of a step of a run.
-
-    Attributes:
-        run_id: the id of the run.
-        step: its last step that counts.
-    """
-
-    run_id: str
-    step: int
 
 
 def parse_moment(field: str, text: Any) -> Moment | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import tempfile
 import threading
 import time
@@ -14,11 +13,12 @@ import anyio
 
 from trackai.errors import StoreBusyError, StoreError, StoreUnreachableError
 from trackai.guard import guarded
+from trackai.ingest import attempts
 from trackai.ingest.drain import Drain
 from trackai.ingest.frames import Configured, encode
-from trackai.ingest.journal import JournalWriter, is_alive
+from trackai.ingest.journal import JournalWriter
 from trackai.ingest.recovery import Children, recover, report_damage, store_running
-from trackai.sdk import resume
+from trackai.sdk.launch import this_process
 from trackai.sdk.progress import Progress
 from trackai.store.catalogue import journals, writers
 from trackai.store.engine.database import Database
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from anyio.from_thread import BlockingPortal
 
-    from trackai.sdk.run_request import RunRequest
-    from trackai.store.catalogue.writers import Writer
+    from trackai.ingest.attempts import Attempt
+    from trackai.ingest.run_request import RunRequest
     from trackai.structs.records import Project, Run
 
 
@@ -132,7 +132,7 @@ class Recorder:
     async def _store_former_attempts(self, request: RunRequest) -> None:
         """Store what other processes have logged to the run: its next step is behind all of it."""
         async with self._db.read() as conn:
-            uid = await resume.find_requested_run(conn, request)
+            uid = await attempts.find_requested_run(conn, request)
         if uid is not None:
             await store_running(self._db, uid)
 
@@ -141,7 +141,13 @@ class Recorder:
         await self._store_former_attempts(request)
         try:
             async with self._db.write() as conn:
-                attempt = await resume.start_attempt(conn, request, is_running=self._is_running)
+                attempt = await attempts.start_attempt(
+                    conn,
+                    request,
+                    this_process(request.launch),
+                    is_running=lambda writer: attempts.is_running(writer, self._db.spool),
+                    now=time.time_ns() // 1000,
+                )
                 # Inside the transaction: every run in the database has a journal, and a process
                 # that dies here leaves either nothing or a run that can be recovered.
                 self.journal = self._new_journal(attempt, request)
@@ -163,11 +169,7 @@ class Recorder:
                 writer.pid, writer.host, self.run.run_id, self.first_step,
             )  # fmt: skip
 
-    def _is_running(self, writer: Writer) -> bool:
-        pid = writer.pid if writer.host == socket.gethostname() else None
-        return is_alive(self._db.spool, writer.uid, pid)
-
-    def _new_journal(self, attempt: resume.Attempt, request: RunRequest) -> JournalWriter:
+    def _new_journal(self, attempt: Attempt, request: RunRequest) -> JournalWriter:
         try:
             return JournalWriter(self._db.spool, attempt.opened, sync_each=request.sync_each)
         except OSError as error:

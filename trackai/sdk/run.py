@@ -16,6 +16,7 @@ from anyio.from_thread import BlockingPortal, BlockingPortalProvider
 
 from trackai.guard import guarded
 from trackai.ingest.frames import Configured, Described, Ended
+from trackai.ingest.run_request import RunRequest  # noqa: TC001 - for get_type_hints
 from trackai.sdk import artifacts, fork, ignored_calls
 from trackai.sdk.alerts import LOGGING_LEVELS, AlertLevel, checked_level
 from trackai.sdk.artifacts import Artifact  # noqa: TC001 - for get_type_hints
@@ -25,7 +26,6 @@ from trackai.sdk.labels import check_name, check_notes, checked_tags
 from trackai.sdk.left_out import LeftOut
 from trackai.sdk.monitor import log_regularly
 from trackai.sdk.recorder import Recorder
-from trackai.sdk.run_request import RunRequest  # noqa: TC001 - for get_type_hints
 from trackai.sdk.summary import LastValues, Summary
 from trackai.settings import Settings  # noqa: TC001 - for get_type_hints
 from trackai.values.logger import logger

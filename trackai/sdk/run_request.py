@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from trackai.errors import InvalidInputError
+from trackai.ingest.run_request import Moment, Resume, RunRequest
 from trackai.sdk.builtin_values import type_name
 from trackai.sdk.config import fields_of, flat_json
 from trackai.sdk.interactive import in_notebook
 from trackai.sdk.labels import check_identifier, check_name, check_notes, checked_tags
 from trackai.sdk.left_out import LeftOut
-from trackai.sdk.moment import Moment, parse_moment
+from trackai.sdk.moment import parse_moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from trackai.settings import Settings
 
-Resume = Literal["never", "allow", "must"]
 Durability = Literal["process", "power"]
 Reinit = Literal["default", "return_previous", "finish_previous", "create_new"]
 
@@ -34,42 +34,6 @@ _BOOL_REINIT: dict[Any, Reinit] = {True: "finish_previous", False: "return_previ
 _WANDB_RESUME_TEXTS: dict[str, Any] = {"true": True, "1": True, "false": False, "0": False}
 # Modes of wandb; all but "disabled" mean the same here.
 _MODES = ("online", "offline", "shared", "dryrun", "run", "disabled")
-
-
-class RunRequest(msgspec.Struct, kw_only=True, frozen=True):
-    """The run that a script asks for.
-
-    Attributes:
-        project: the name of the project, which is created if it does not exist.
-        name: the name of the run; None makes one up.
-        group: the group of a new run.
-        resume: whether to create a run, resume one, or either; see `trackai.init`.
-        run_id: the id of the run; several processes that pass the same one log to one run.
-        rank: the place of this process among them; None takes the next free one.
-        launch: what the environment says about the processes that log together with this one.
-        tags: tags to add to the run.
-        notes: notes that replace those of the run; None leaves them.
-        sync_each: wait after each call of `log` until it is on the disk.
-        config: the configuration that a strict script passes, JSON by flat key.
-        resume_from: the step after which the resumed run is continued; later ones are superseded.
-        fork_from: the step of a run that a new run continues.
-        strict: raise errors about what cannot be logged, instead of leaving it out.
-    """
-
-    project: str
-    name: str | None
-    group: str | None
-    resume: Resume
-    run_id: str | None = None
-    rank: int | None = None
-    launch: dict[str, str] = {}
-    tags: tuple[str, ...] = ()
-    notes: str | None = None
-    sync_each: bool = False
-    config: dict[str, str] = {}
-    resume_from: Moment | None = None
-    fork_from: Moment | None = None
-    strict: bool = False
 
 
 class InitArguments(msgspec.Struct, kw_only=True, frozen=True):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from trackai.store.engine.sql import json_array
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from aiosqlite import Connection
 
@@ -32,14 +32,20 @@ async def advance(conn: Connection, name: str, offset: int) -> None:
     await set_positions(conn, {name: offset})
 
 
-async def set_positions(conn: Connection, positions: Mapping[str, int]) -> None:
-    """Record how many bytes of journals are stored."""
+async def set_positions(
+    conn: Connection, positions: Mapping[str, int], *, remote: Collection[str] = ()
+) -> None:
+    """Record how many bytes of journals are stored.
+
+    Args:
+        remote: the names of those whose files are on other machines.
+    """
     await conn.executemany(
         """
-        INSERT INTO journals (name, consumed) VALUES (?, ?)
+        INSERT INTO journals (name, consumed, is_remote) VALUES (?, ?, ?)
         ON CONFLICT (name) DO UPDATE SET consumed = excluded.consumed
         """,
-        positions.items(),
+        [(name, consumed, name in remote) for name, consumed in positions.items()],
     )
 
 
@@ -64,6 +70,8 @@ async def forget(conn: Connection, name: str) -> None:
 
 
 async def names(conn: Connection) -> list[str]:
-    """The file names of all known journals."""
-    rows = await conn.execute_fetchall("SELECT name FROM journals ORDER BY name")
+    """The file names of all known journals on this machine."""
+    rows = await conn.execute_fetchall(
+        "SELECT name FROM journals WHERE NOT is_remote ORDER BY name"
+    )
     return [name for (name,) in rows]

@@ -24,6 +24,8 @@ class Writer(msgspec.Struct, frozen=True):
         first_step: the step of its first call of log() without a step.
         ended_at: microseconds since the epoch.
         launch: what it knew about the processes that log together with it.
+        seen_at: when the server last heard from it, microseconds since the epoch; None for a
+            writer whose journal is beside the database.
     """
 
     uid: str
@@ -35,6 +37,7 @@ class Writer(msgspec.Struct, frozen=True):
     first_step: Step | None
     ended_at: int | None
     launch: dict[str, str] = {}
+    seen_at: int | None = None
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
@@ -185,7 +188,7 @@ async def of_latest_attempt(conn: Connection, run_id: int) -> list[Writer]:
     """The writers of the latest attempt that affect the state of the run, in order of creation."""
     rows = await conn.execute_fetchall(
         """
-        SELECT uid, attempt, rank, host, pid, state, first_step, ended_at,
+        SELECT uid, attempt, rank, host, pid, state, first_step, ended_at, seen_at,
                coalesce(launch, '{}')
         FROM writers
         WHERE run_id = ?1 AND state IS NOT NULL
@@ -194,7 +197,10 @@ async def of_latest_attempt(conn: Connection, run_id: int) -> list[Writer]:
         """,
         (run_id,),
     )
-    return [Writer(*(*fields, msgspec.json.decode(launch))) for *fields, launch in rows]
+    return [
+        Writer(*(*fields, msgspec.json.decode(launch), seen_at))
+        for *fields, seen_at, launch in rows
+    ]
 
 
 async def find_successor(conn: Connection, uid: str) -> tuple[str, int] | None:

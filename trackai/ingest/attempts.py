@@ -1,4 +1,4 @@
-"""Resuming: which run, which attempt and which step a script continues with.
+"""Attempts: which run, which attempt and which step a script begins or continues with.
 
 An attempt is one execution of a script. A script that resumes a run starts a new attempt, whose
 points supersede those of earlier attempts from its first step on, even if a process of an earlier
@@ -9,10 +9,8 @@ training, share an attempt.
 from __future__ import annotations
 
 import math
-import os
 import socket
 import time
-import uuid
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -20,28 +18,31 @@ import msgspec
 
 from trackai.errors import ConflictError, InvalidInputError, NotFoundError
 from trackai.ingest.frames import Opened
-from trackai.sdk.launch import Launch
-from trackai.sdk.run_names import generate
-from trackai.sdk.steps import step_after
+from trackai.ingest.journal import is_alive
 from trackai.store.catalogue import configs, projects, runs, slugs, tags, writers
 from trackai.store.points import metrics, series
+from trackai.values.run_names import generate
+from trackai.values.steps import step_after
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from aiosqlite import Connection
 
-    from trackai.sdk.run_request import RunRequest
+    from trackai.ingest.launch import Process
+    from trackai.ingest.run_request import RunRequest
     from trackai.store.catalogue.writers import Writer
     from trackai.structs.records import Project, Run
     from trackai.values.types import Step
 
-# The start of this process; writers that ended later ran beside it.
-_STARTED_AT = time.time_ns() // 1000
+# A writer on another machine that the server has not heard from for so long has failed. Clients
+# send something every few seconds, also when there is nothing to store.
+SILENT_SECONDS = 120.0
 
 
 class Attempt(msgspec.Struct, frozen=True):
-    """This process's attempt at a run.
+    """A process's attempt at a run.
 
     Attributes:
         project, run: as they are in the database.
@@ -60,13 +61,19 @@ class Attempt(msgspec.Struct, frozen=True):
 
 
 async def start_attempt(
-    conn: Connection, request: RunRequest, *, is_running: Callable[[Writer], bool]
+    conn: Connection,
+    request: RunRequest,
+    process: Process,
+    *,
+    is_running: Callable[[Writer], bool],
+    now: int,
 ) -> Attempt:
-    """Create or resume the requested run, and add a writer for this process to it.
+    """Create or resume the requested run, and add a writer for a process to it.
 
     Args:
         conn: a connection in a transaction.
         is_running: whether the process of a writer of the run is alive.
+        now: microseconds since the epoch.
 
     Raises:
         NotFoundError: `resume` is "must", and the run does not exist.
@@ -74,19 +81,17 @@ async def start_attempt(
         InvalidInputError: the run has logged a step that is too large to count on from, or
             `resume` is "must" and there is neither a name nor an id.
     """
-    now = time.time_ns() // 1000
     project = await projects.get_or_create(conn, request.project, now=now)
     await projects.touch(conn, project.id, now=now)
-    run_id = await _find_or_create_run(conn, project.id, request, now=now)
+    run_id = await _find_or_create_run(conn, project.id, request, process.run_uid, now=now)
     await tags.add(conn, run_id, request.tags)
     if request.notes is not None:
         await runs.update(conn, run_id, notes=request.notes)
     run = await runs.get(conn, run_id)
     latest = await writers.of_latest_attempt(conn, run_id)
-    launch = Launch.of_this_process(request.launch)
     superseded: list[Writer] = []
     resumed_after = None
-    if shares_attempt(latest, launch, is_shared=request.run_id is not None, is_running=is_running):
+    if shares_attempt(latest, process, is_shared=request.run_id is not None, is_running=is_running):
         attempt = latest[0].attempt
         first_step = int(latest[0].first_step or 0)
     else:
@@ -97,7 +102,7 @@ async def start_attempt(
         if attempt > 1:
             resumed_after = await series.last_activity(conn, run_id)
     rank = _free_rank(request.rank, {writer.rank for writer in latest})
-    opened = await _first_record(conn, project, run, attempt=attempt, rank=rank, now=now)
+    opened = await _first_record(conn, project, run, process, attempt=attempt, rank=rank, now=now)
     writer_id = await writers.get_or_create(
         conn,
         uid=opened.writer_uid,
@@ -108,7 +113,7 @@ async def start_attempt(
         pid=opened.pid,
         state="running",
         first_step=first_step,
-        launch=launch.facts,
+        launch=process.launch.facts,
         resumed_after=resumed_after,
         now=now,
     )
@@ -124,21 +129,28 @@ def _free_rank(requested: int | None, ranks: set[int]) -> int:
 
 
 async def _first_record(
-    conn: Connection, project: Project, run: Run, *, attempt: int, rank: int, now: int
+    conn: Connection,
+    project: Project,
+    run: Run,
+    process: Process,
+    *,
+    attempt: int,
+    rank: int,
+    now: int,
 ) -> Opened:
-    """The first record of this process's journal, which identifies the run in any database."""
+    """The first record of the process's journal, which identifies the run in any database."""
     fork_uid, fork_step = await runs.get_fork(conn, run.id)
     return Opened(
         run_uid=await runs.get_uid(conn, run.id),
-        writer_uid=uuid.uuid4().hex,
+        writer_uid=process.writer_uid,
         project=project.name,
         run_slug=run.run_id,
         name=run.name,
         group=run.group_name,
         attempt=attempt,
         rank=rank,
-        host=socket.gethostname(),
-        pid=os.getpid(),
+        host=process.launch.host,
+        pid=process.pid,
         created_at=now,
         started_at=now,
         fork_uid=fork_uid,
@@ -179,36 +191,42 @@ async def _last_step(conn: Connection, run_id: int, request: RunRequest) -> Step
 
 def shares_attempt(
     latest: Sequence[Writer],
-    launch: Launch,
+    process: Process,
     *,
     is_shared: bool,
     is_running: Callable[[Writer], bool],
 ) -> bool:
-    """Whether this process joins the latest attempt of a run instead of starting a new one.
+    """Whether a process joins the latest attempt of a run instead of starting a new one.
 
     It does if it belongs to the launch of that attempt, and one of its writers is alive. If the run
-    is shared, it also joins writers that have ended since this process started: one rank may finish
+    is shared, it also joins writers that have ended since the process started: one rank may finish
     before another starts.
 
     Args:
         latest: the writers of the latest attempt.
-        launch: what this process knows about the processes that log together with it.
         is_shared: whether the processes agreed on the id of the run.
         is_running: whether the process of a writer is alive.
     """
-    if not launch.includes(latest):
+    if not process.launch.includes(latest):
         return False
     if any(_is_alive(writer, is_running) for writer in latest):
         return True
-    here, pid = socket.gethostname(), os.getpid()
+    itself = process.launch.host, process.pid
     return (
         is_shared
         and all(
-            writer.state == "completed" and (writer.host, writer.pid) != (here, pid)
-            for writer in latest
+            writer.state == "completed" and (writer.host, writer.pid) != itself for writer in latest
         )
-        and any((writer.ended_at or 0) > _STARTED_AT for writer in latest)
+        and any((writer.ended_at or 0) > process.started_at for writer in latest)
     )
+
+
+def is_running(writer: Writer, spool: Path) -> bool:
+    """Whether the process of a writer is alive, as far as this machine can tell."""
+    if writer.seen_at is not None:
+        return time.time_ns() // 1000 - writer.seen_at < SILENT_SECONDS * 1e6
+    pid = writer.pid if writer.host == socket.gethostname() else None
+    return is_alive(spool, writer.uid, pid)
 
 
 def _is_alive(writer: Writer, is_running: Callable[[Writer], bool]) -> bool:
@@ -216,7 +234,7 @@ def _is_alive(writer: Writer, is_running: Callable[[Writer], bool]) -> bool:
 
 
 async def _find_or_create_run(
-    conn: Connection, project_id: int, request: RunRequest, *, now: int
+    conn: Connection, project_id: int, request: RunRequest, uid: str, *, now: int
 ) -> int:
     run = await _find_run(conn, project_id, request)
     origin = await _find_origin(conn, project_id, request)
@@ -230,7 +248,7 @@ async def _find_or_create_run(
     name = request.name or request.run_id or generate(await runs.count(conn, project_id) + 1)
     run = await runs.create(
         conn,
-        uid=uuid.uuid4().hex,
+        uid=uid,
         project_id=project_id,
         slug=slugs.from_run_id(request.run_id)
         if request.run_id
