@@ -16,12 +16,14 @@ reraise = False
 
 
 @contextmanager
-def guarded(activity: str, *, but: type[Exception] | tuple[()] = ()) -> Iterator[None]:
+def guarded(
+    activity: str, *, but: type[Exception] | tuple[type[Exception], ...] = ()
+) -> Iterator[None]:
     """Log an exception in the block as a bug in TrackAI instead of raising it.
 
     Args:
         activity: what the block does, as the subject of the message: "storing points".
-        but: a class of expected exceptions, which are raised.
+        but: the classes of expected exceptions, which are raised.
     """
     try:
         yield

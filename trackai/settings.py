@@ -32,6 +32,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         db_path: the SQLite file (``TRACKAI_DB_PATH``, default ``~/.trackai/trackai.db``).
+        server_url: the server to log to instead of the file (``TRACKAI_SERVER_URL``); None for
+            the file.
+        outbox_path: the folder where points wait that are on their way to a server
+            (``TRACKAI_OUTBOX_PATH``, default ``~/.trackai/outbox``).
+        outbox_bytes: the most that may wait there (``TRACKAI_OUTBOX_MB``, default 10 000).
         host: the address the server binds to (``TRACKAI_HOST``).
         port: its TCP port (``TRACKAI_PORT``).
         allowed_hosts: host names, besides those of this machine's loopback, that a request may
@@ -52,6 +57,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     db_path: Path
+    server_url: str | None = None
+    outbox_path: str = "~/.trackai/outbox"
+    outbox_bytes: int = 10_000 * 1_000_000
     host: str = "127.0.0.1"
     port: int = 8000
     allowed_hosts: tuple[str, ...] = ()
@@ -66,11 +74,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     db_path_source: str = "default"
 
     @classmethod
-    def from_env(cls, db_path: str | os.PathLike[str] | None = None) -> Settings:
+    def from_env(
+        cls, db_path: str | os.PathLike[str] | None = None, *, server_url: str | None = None
+    ) -> Settings:
         """Read the settings from the environment.
 
         Args:
-            db_path: the database file; overrides ``TRACKAI_DB_PATH``.
+            db_path: the database file; overrides ``TRACKAI_DB_PATH`` and ``TRACKAI_SERVER_URL``.
+            server_url: the server to log to; overrides ``TRACKAI_SERVER_URL``.
 
         Raises:
             InvalidInputError: a variable has an invalid value.
@@ -86,6 +97,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return cls(
             db_path=_absolute(path, "db_path" if source == "argument" else source),
             db_path_source=source,
+            server_url=server_url
+            or (None if db_path else env.get("TRACKAI_SERVER_URL", "").strip() or None),
+            outbox_path=env.get("TRACKAI_OUTBOX_PATH") or "~/.trackai/outbox",
+            outbox_bytes=_megabytes(
+                "TRACKAI_OUTBOX_MB", env.get("TRACKAI_OUTBOX_MB") or "10000", least=100
+            ),
             host=env.get("TRACKAI_HOST") or "127.0.0.1",
             port=_port(env.get("TRACKAI_PORT") or "8000"),
             allowed_hosts=tuple(
@@ -95,7 +112,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             ),
             api_key=_api_key(env.get("TRACKAI_API_KEY") or None),
             access_log=_access_log(env.get("TRACKAI_ACCESS_LOG") or "off"),
-            keep_free=_megabytes(env.get("TRACKAI_KEEP_FREE_MB") or "1000"),
+            keep_free=_megabytes("TRACKAI_KEEP_FREE_MB", env.get("TRACKAI_KEEP_FREE_MB") or "1000"),
             run_id=env.get("TRACKAI_RUN_ID", "").strip()
             or env.get("WANDB_RUN_ID", "").strip()
             or None,
@@ -106,6 +123,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             launch=_launch(rank),
             strict=_strict(env.get("TRACKAI_STRICT", "").strip()),
         )
+
+    @property
+    def outbox(self) -> Path:
+        """The folder where points wait that are on their way to a server.
+
+        Raises:
+            InvalidInputError: it is in a home folder, and this user has none.
+        """
+        return _absolute(self.outbox_path, "TRACKAI_OUTBOX_PATH", "TRACKAI_OUTBOX_PATH")
 
     @property
     def url(self) -> str:
@@ -161,19 +187,18 @@ def has_screen() -> bool:
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
-def _absolute(path: str | os.PathLike[str], field: str) -> Path:
+def _absolute(path: str | os.PathLike[str], field: str, variable: str = "TRACKAI_DB_PATH") -> Path:
     # Path.resolve() would follow a link to the database file, and processes that use different
     # links would then look for journals in different folders.
     try:
         absolute = Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100
     except RuntimeError:
         raise InvalidInputError(
-            "TRACKAI_DB_PATH",
-            f"must be set to a database file: {path} needs a home folder, and this user has none",
+            variable, f"must be set to a path: {path} needs a home folder, and this user has none"
         ) from None
     except FileNotFoundError:  # the working directory was removed
         raise InvalidInputError(
-            "TRACKAI_DB_PATH", f"must be absolute, as the working directory was removed, got {path}"
+            variable, f"must be absolute, as the working directory was removed, got {path}"
         ) from None
     if not absolute.name:
         raise InvalidInputError(field, f"must be a file, got {absolute}")
@@ -222,9 +247,9 @@ def _launch(rank: int | None) -> dict[str, str]:
     return launch
 
 
-def _megabytes(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise InvalidInputError("TRACKAI_KEEP_FREE_MB", f"must be a number, got {text!r}")
+def _megabytes(variable: str, text: str, least: int = 0) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) >= least):
+        raise InvalidInputError(variable, f"must be a number of at least {least}, got {text!r}")
     return int(text) * 1_000_000
 
 

@@ -11,11 +11,15 @@ import pytest
 
 from trackai.client.connection import Connection
 from trackai.client.forwarder import Forwarder
+from trackai.client.outbox import Placement
 from trackai.errors import ServerRefusedError
 from trackai.ingest import wire
+from trackai.ingest.attach import Attach
 from trackai.ingest.frames import Configured, Described, Ended, Filed, Opened
 from trackai.ingest.journal import JournalWriter
+from trackai.ingest.launch import Launch, Process
 from trackai.ingest.reader import Batch
+from trackai.ingest.run_request import RunRequest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,6 +33,29 @@ def opened(project: str = "p") -> Opened:
         name="r", group=None, attempt=1, rank=0, host="node7", pid=1,
         created_at=1_760_000_000_000_000, started_at=1_760_000_000_000_000,
     )  # fmt: skip
+
+
+def forwarder_of(
+    server: Server, writer: JournalWriter, connection: Connection | None = None
+) -> Forwarder:
+    """What sends the first journal of a writer whose run has begun."""
+    opened = writer.opened
+    process = Process(
+        writer_uid=opened.writer_uid,
+        run_uid=opened.run_uid,
+        pid=1,
+        started_at=opened.started_at,
+        launch=Launch({}, opened.host, frozenset()),
+    )
+    attach = Attach(
+        request=RunRequest(project=opened.project, name=opened.name, group=None, resume="never"),
+        process=process,
+        journal=writer.paths[0].name,
+        now=opened.started_at,
+        begun_at=opened.started_at,
+    )
+    placement = Placement(server_url=server.url, attach=attach, opened=opened)
+    return Forwarder(connection or Connection(server.url), writer.paths[0], placement)
 
 
 @pytest.fixture
@@ -64,7 +91,7 @@ async def test_everything_arrives(server: Server, writer: JournalWriter) -> None
     empty = writer.keep(lambda file: None)
     writer.append(Filed("empty", "file", "e", None, 1, "/e", *empty))
     writer.append(Ended("completed", 1_760_000_001_000_000))
-    forwarder = Forwarder(Connection(server.url), writer.paths[0])
+    forwarder = forwarder_of(server, writer)
     await forwarder.store_all()
     assert await forwarder.is_stored()
     assert (forwarder.ended, forwarder.points) == (True, 200)
@@ -97,12 +124,12 @@ async def test_batches_that_are_sent_twice_are_stored_once(
         return real(method, path, *arguments, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(connection, "request", twice)
-    await Forwarder(connection, writer.paths[0]).store_all()
+    await forwarder_of(server, writer, connection).store_all()
     assert sent > 0
     assert rows(server) == expected(range(2000))
     # Another one, after a crash, begins at the start, and is told how far the server is.
     log(writer, range(2000, 2100))
-    await Forwarder(Connection(server.url), writer.paths[0]).store_all()
+    await forwarder_of(server, writer).store_all()
     assert rows(server) == expected(range(2100))
     writer.close()
 
@@ -111,7 +138,7 @@ async def test_a_replaced_server_gets_all_points_again(
     own_server: Server, writer: JournalWriter
 ) -> None:
     log(writer, range(100))
-    forwarder = Forwarder(Connection(own_server.url), writer.paths[0])
+    forwarder = forwarder_of(own_server, writer)
     await forwarder.store_all()
     for path in own_server.db_path.parent.glob(own_server.db_path.name + "*"):
         if path.is_file():

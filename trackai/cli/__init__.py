@@ -39,6 +39,7 @@ _COMMANDS = {
     "tail": "tail",
     "wait": "wait",
     "recover": "recover",
+    "sync": "sync",
     "export": "export",
     "import": "imports",
     "merge": "merge",

@@ -6,10 +6,13 @@ down, or the network. `ServerRefusedError` stays until somebody changes somethin
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import threading
+import time
 import urllib.request
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -31,7 +34,7 @@ from trackai.errors import InvalidInputError, ServerRefusedError, ServerUnreacha
 from trackai.ingest.wire import PROTOCOL
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from typing import BinaryIO
 
 T = TypeVar("T")
@@ -67,6 +70,8 @@ class Connection:
 
     Attributes:
         url: the address, without a slash at the end.
+        answers: the number of requests that have been answered well.
+        answered_at: when the latest of them was, by the monotonic clock.
     """
 
     def __init__(
@@ -90,7 +95,9 @@ class Connection:
         self._headers = {"User-Agent": f"trackai/{__version__}", "TrackAI-Protocol": str(PROTOCOL)}
         if api_key:
             self._headers["Authorization"] = f"Bearer {api_key}"
-        self._timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=read_seconds)
+        self._read_seconds = read_seconds
+        self.answers = 0
+        self.answered_at = -math.inf
         self._lock = threading.Lock()
         self._pool: tuple[int, urllib3.PoolManager] | None = None
 
@@ -119,7 +126,7 @@ class Connection:
                 self.url + path,
                 body=body,
                 headers={**self._headers, **(headers or {})},
-                timeout=self._timeout,
+                timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=self._read_seconds),
                 retries=False,
                 redirect=False,
             )
@@ -129,8 +136,19 @@ class Connection:
             raise ServerUnreachableError(f"{self.url}: {error}") from None
         answer = Answer(self.url, response.status, response.data)
         if answer.status in expected:
+            self.answers += 1
+            self.answered_at = time.monotonic()
             return answer
         raise self._error(answer, response.headers)
+
+    @contextmanager
+    def patience(self, seconds: float) -> Iterator[None]:
+        """Wait no longer than this for the next part of an answer."""
+        usual, self._read_seconds = self._read_seconds, seconds
+        try:
+            yield
+        finally:
+            self._read_seconds = usual
 
     def close(self) -> None:
         """Close the connection; the next request opens it again."""

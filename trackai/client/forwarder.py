@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-import logging
+import asyncio
+import threading
+from concurrent.futures import Future, InvalidStateError
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
-from anyio import to_thread
 
 from trackai.errors import ServerRefusedError
 from trackai.ingest import wire
 from trackai.ingest.deliveries import Outcome
 from trackai.ingest.drain import JournalDrain
 from trackai.ingest.reader import Batch
+from trackai.values.logger import logger
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from trackai.client.connection import Answer, Connection
-    from trackai.ingest.frames import Filed, Opened
+    from trackai.client.outbox import Placement
+    from trackai.ingest.frames import Ended, Filed
 
-
-logger = logging.getLogger("trackai")
+T = TypeVar("T")
 
 _CHUNK_BYTES = 4 * 1024 * 1024
 _BYTES = {"Content-Type": "application/octet-stream"}
@@ -38,18 +41,48 @@ class _Received(msgspec.Struct):
 class Forwarder(JournalDrain):
     """Sends one journal to a server, which stores it."""
 
-    def __init__(self, connection: Connection, path: Path, presumed: Opened | None = None) -> None:
-        """Create a forwarder; `presumed` is the writer in case the first frame is damaged."""
-        super().__init__(path, presumed)
+    def __init__(
+        self,
+        connection: Connection,
+        path: Path,
+        placement: Placement,
+        *,
+        after: str | None = None,
+    ) -> None:
+        """Create a forwarder.
+
+        Args:
+            placement: what the server knows the writer by.
+            after: the name of a journal of the same run that the server knows already. A server
+                that knows it, but not the run, is one on which the run was deleted.
+        """
+        super().__init__(path, placement.opened)
         self._connection = connection
+        self._placement = placement
+        self._address = f"/api/journals/{path.name}" + (f"?after={after}" if after else "")
 
     async def is_stored(self) -> bool:
         """Whether the server has everything up to `position`; it may have been replaced."""
-        opened = self.opened
-        if opened is None:
+        return await self.tell()
+
+    async def tell(self, ended: Ended | None = None) -> bool:
+        """Tell the server that the writer lives, or how it ended, without further points.
+
+        Returns:
+            False if the server has not what was sent before, which is then sent again.
+        """
+        if self.opened is None:
             return False
-        nothing = _without_content(opened, self.position, self.position)
-        return (await self._send(nothing)).consumed == self.position
+        outcome = await self._send(self._without_content(self.position, self.position, ended))
+        if outcome.stored:
+            return True
+        self._rewind(outcome)
+        return False
+
+    async def _prepare(self, batch: Batch) -> bool:
+        if self._placement.opened is None:
+            await in_thread(partial(self._placement.begin, self._connection, self.path.parent))
+        return False
 
     async def _deliver(self, batch: Batch) -> Outcome:
         batch.files = [await self._with_bytes_sent(filed) for filed in batch.files]
@@ -61,23 +94,23 @@ class Forwarder(JournalDrain):
         return outcome
 
     async def _skip(self, batch: Batch) -> None:
-        await self._send(_without_content(batch.opened, batch.start, batch.end))
+        await self._send(self._without_content(batch.start, batch.end))
 
     def _concerns_values(self, error: BaseException) -> bool:
         return isinstance(error, ServerRefusedError) and error.status == 422
 
     async def _send(self, batch: Batch) -> Outcome:
-        answer = await self._request(
-            "POST", f"/api/journals/{self.path.name}", wire.pack(batch), headers=_BYTES
-        )
+        batch.opened = self._placement.opened_as(batch.opened)
+        if self._placement.offset:
+            batch.shift(self._placement.offset)
+        answer = await self._request("POST", self._address, wire.pack(batch), headers=_BYTES)
         return answer.decode(Outcome)
 
     async def _with_bytes_sent(self, filed: Filed) -> Filed:
         """Send the bytes of a file, unless the server has them."""
         address = f"/api/blobs/{filed.sha256}?size={filed.size}"
         upload = (await self._request("GET", address)).decode(_Received)
-        received: int | None = None if upload.complete else upload.received
-        if received is None:
+        if upload.complete:
             return filed
         try:
             file = self._bytes_path(filed).open("rb")
@@ -87,31 +120,57 @@ class Forwarder(JournalDrain):
             )
             return msgspec.structs.replace(filed, bytes_in="")
         with file:
-            while received is not None:
-                file.seek(received)
-                chunk, offset = file.read(_CHUNK_BYTES), f"&offset={received}"
+            while True:
+                file.seek(upload.received)
+                chunk, offset = file.read(_CHUNK_BYTES), f"&offset={upload.received}"
                 answer = await self._request("PUT", address + offset, chunk, headers=_BYTES)
                 upload = answer.decode(_Received)
-                received = None if upload.complete else upload.received
-        return filed
+                if upload.complete:
+                    return filed
 
     async def _request(self, method: str, path: str, *arguments: Any, **options: Any) -> Answer:
-        return await to_thread.run_sync(
+        return await in_thread(
             partial(self._connection.request, method, path, *arguments, **options)
         )
 
+    def _without_content(self, start: int, end: int, ended: Ended | None = None) -> Batch:
+        """A batch that only tells where the journal is, and how its writer ended."""
+        assert self.opened is not None  # noqa: S101 - for mypy
+        return Batch(
+            opened=self.opened,
+            start=start,
+            end=end,
+            frames=0,
+            calls=[],
+            config={},
+            replaced=set(),
+            described=[],
+            files=[],
+            ended=ended,
+        )
 
-def _without_content(opened: Opened, start: int, end: int) -> Batch:
-    """A batch that only tells where the journal is."""
-    return Batch(
-        opened=opened,
-        start=start,
-        end=end,
-        frames=0,
-        calls=[],
-        config={},
-        replaced=set(),
-        described=[],
-        files=[],
-        ended=None,
-    )
+
+async def in_thread(function: Callable[[], T]) -> T:
+    """Call a function that waits for the network in a thread that no process waits for at its end.
+
+    On cancellation, the function goes on without effect here.
+    """
+    future: Future[T] = Future()
+
+    def call() -> None:
+        try:
+            result = function()
+        except BaseException as error:
+            _set(future.set_exception, error)
+        else:
+            _set(future.set_result, result)
+
+    threading.Thread(target=call, name="trackai-request", daemon=True).start()
+    return await asyncio.wrap_future(future)
+
+
+def _set(setter: Callable[[Any], None], value: Any) -> None:
+    try:
+        setter(value)
+    except InvalidStateError:  # cancelled meanwhile
+        return

@@ -20,7 +20,9 @@ from trackai.errors import ConflictError, InvalidInputError, NotFoundError
 from trackai.ingest.frames import Opened
 from trackai.ingest.journal import is_alive
 from trackai.store.catalogue import configs, projects, runs, slugs, tags, writers
+from trackai.store.catalogue.writers import Writer  # noqa: TC001 - msgspec needs it
 from trackai.store.points import metrics, series
+from trackai.structs.records import Project, Run  # noqa: TC001 - msgspec needs them
 from trackai.values.run_names import generate
 from trackai.values.steps import step_after
 
@@ -32,8 +34,6 @@ if TYPE_CHECKING:
 
     from trackai.ingest.launch import Process
     from trackai.ingest.run_request import RunRequest
-    from trackai.store.catalogue.writers import Writer
-    from trackai.structs.records import Project, Run
     from trackai.values.types import Step
 
 # A writer on another machine that the server has not heard from for so long has failed. Clients

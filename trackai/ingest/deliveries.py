@@ -60,12 +60,14 @@ class Delivery(msgspec.Struct):
         journal: the name of the journal.
         adopt: takes over the bytes of a logged file.
         remote: how it came over the network; None if its journal is on this machine.
+        after: the name of a journal of the same run that has been stored before this one begins.
     """
 
     journal: str
     batch: Batch
     adopt: Callable[[Filed], NewFile]
     remote: Remote | None = None
+    after: str | None = None
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -91,7 +93,9 @@ async def store(
     Args:
         conn: a connection in a transaction.
     """
-    positions = await journals.positions(conn, {item.journal for item in deliveries})
+    names = {item.journal for item in deliveries}
+    names |= {item.after for item in deliveries if item.after is not None}
+    positions = await journals.positions(conn, names)
     known = await writers.locate(conn, {item.batch.opened.writer_uid for item in deliveries})
     outcomes: list[Outcome | PermissionDeniedError | BytesMissingError] = []
     advanced: dict[str, int] = {}
@@ -104,7 +108,8 @@ async def store(
         place = known.get(batch.opened.writer_uid)
         try:
             if place is None:
-                place = await _place(conn, item, is_new=consumed is None)
+                is_new = consumed is None and positions.get(item.after or "") is None
+                place = await _place(conn, item, is_new=is_new)
             if place is not None:
                 await _store_details(conn, item, place)
         except (PermissionDeniedError, BytesMissingError) as error:

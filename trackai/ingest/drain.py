@@ -121,6 +121,12 @@ class JournalDrain(ABC):
         while await self.store_next(final=final):
             pass
 
+    def restart(self) -> None:
+        """Store the journal again, from its beginning."""
+        self._reader.rewind(0)
+        self._limit = self._next = None
+        self._refused.clear()
+
     @abstractmethod
     async def is_stored(self) -> bool:
         """Whether everything up to `position` is still where it was stored."""
@@ -144,8 +150,7 @@ class JournalDrain(ABC):
     async def _store(self, batch: Batch) -> None:
         outcome = await self._deliver(batch)
         if not outcome.stored:
-            self._reader.rewind(outcome.consumed or 0)
-            self.is_in_new_file = self.is_in_new_file or outcome.consumed is None
+            self._rewind(outcome)
             return
         if outcome.run_deleted:
             for filed in batch.files:
@@ -154,6 +159,11 @@ class JournalDrain(ABC):
         else:
             self.points += batch.points
         self.ended = self.ended or batch.ended is not None
+
+    def _rewind(self, outcome: Outcome) -> None:
+        """Go back to what is not stored."""
+        self._reader.rewind(outcome.consumed or 0)
+        self.is_in_new_file = self.is_in_new_file or outcome.consumed is None
 
     def _bytes_path(self, filed: Filed) -> Path:
         # Only the name: a damaged frame must not refer to a file outside the folder.

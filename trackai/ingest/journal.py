@@ -101,6 +101,7 @@ class JournalWriter:
         held_bytes: int = HELD_BYTES,
         sync_each: bool = False,
         lazy: bool = False,
+        bound: Callable[[], bool] | None = None,
     ) -> None:
         """Create the first file.
 
@@ -109,6 +110,8 @@ class JournalWriter:
             held_bytes: the most that is held in memory while frames cannot be written.
             sync_each: flush each frame to disk.
             lazy: create the first file with the first frame instead.
+            bound: whether the folder has as many bytes as it may have; asked from time to time.
+                Frames are held in memory then.
 
         Raises:
             OSError: the file cannot be created.
@@ -122,6 +125,7 @@ class JournalWriter:
         self._rotate_bytes = rotate_bytes
         self._max_held_bytes = held_bytes
         self._sync = sync_each
+        self._bound = bound
         self._next_file = 0
         self._numbers: Numbers = defaultdict(dict)
         self._next_number = 0  # continues from file to file
@@ -204,6 +208,7 @@ class JournalWriter:
         opened = self.opened
         name = f"{opened.started_at:016x}-{opened.writer_uid}-{uuid.uuid4().hex}{BYTES}"
         path = self._folder / name
+        self._check_bound()
         try:
             with path.open("x+b") as file:
                 write_to(file)
@@ -230,6 +235,7 @@ class JournalWriter:
     def retry(self) -> bool:
         """Write the frames that are held; False if they still cannot be written."""
         try:
+            self._check_bound()
             if self._fd < 0:
                 self._open_next()
             while self._held:
@@ -370,6 +376,7 @@ class JournalWriter:
             held_bytes=self._max_held_bytes,
             sync_each=self._sync,
             lazy=True,
+            bound=self._bound,
         )
 
     def _declare(self, axis: Axis, keys: tuple[str, ...], kind: TextKind) -> int:
@@ -473,6 +480,12 @@ class JournalWriter:
         if self._fd >= 0:
             self._limit = self._size + self._rotate_bytes // 8
         try:
+            self._check_bound()
+        except OSError as error:
+            self.failure = error
+            self._hold(b"", needed=True)  # so that all that follow are held, too
+            return
+        try:
             self._open_next()
         except OSError as error:
             _raise_if_foreign(error)
@@ -517,8 +530,17 @@ class JournalWriter:
         sync(self._fd)
         sync_folder(self._folder)
 
+    def _check_bound(self) -> None:
+        if self._bound is not None and self._bound():
+            raise OSError(errno.EDQUOT, "the folder has as much as it may have", str(self._folder))
+
     def _name(self, number: int) -> str:
-        return f"{self.opened.started_at:016x}-{self.opened.writer_uid}-{number:06d}{SUFFIX}"
+        return name_of(self.opened.started_at, self.opened.writer_uid, number)
+
+
+def name_of(started_at: int, writer_uid: str, number: int) -> str:
+    """The name of a journal, which is one of several of its writer."""
+    return f"{started_at:016x}-{writer_uid}-{number:06d}{SUFFIX}"
 
 
 def is_journal(name: str) -> bool:

@@ -90,6 +90,16 @@ class Batch(msgspec.Struct, kw_only=True):
         """The number of points."""
         return sum(len(calls.steps) * len(calls.values) for calls in self.calls)
 
+    def shift(self, offset: int) -> None:
+        """Add microseconds to all times, because the clock that they are from is wrong."""
+        for calls in self.calls:
+            calls.timestamps = [time + offset for time in calls.timestamps]
+        self.files = [
+            msgspec.structs.replace(file, timestamp=file.timestamp + offset) for file in self.files
+        ]
+        if self.ended is not None:
+            self.ended = Ended(self.ended.state, self.ended.timestamp + offset)
+
     def columns(self) -> list[Column]:
         """The points grouped by metric."""
         columns: dict[tuple[Axis, str], Column] = {}

@@ -37,12 +37,15 @@ class Receiver:
         # Writers that were heard before the server started have time to be heard again.
         self._started_at = time.time_ns() // 1000
 
-    async def put(self, journal: str, batch: Batch, grant: Grant) -> Outcome:
+    async def put(
+        self, journal: str, batch: Batch, grant: Grant, *, after: str | None = None
+    ) -> Outcome:
         """Store a batch, unless it does not begin where the stored bytes end.
 
         Args:
             journal: the name of the journal.
             grant: what the sender may do.
+            after: the name of a journal of the same run that has been stored before.
 
         Raises:
             InvalidInputError: the journal belongs to another writer than the batch.
@@ -53,7 +56,7 @@ class Receiver:
         if writer_uid(journal) != batch.opened.writer_uid:
             raise InvalidInputError("journal", "its name must contain the writer of the batch")
         remote = Remote(grant.name, grant.project_id, time.time_ns() // 1000)
-        delivery = Delivery(journal, batch, self._adopt, remote)
+        delivery = Delivery(journal, batch, self._adopt, remote, after)
         return await self._batches.put(delivery, batch.points)
 
     def _adopt(self, filed: Filed) -> NewFile:

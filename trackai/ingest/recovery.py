@@ -14,7 +14,7 @@ import msgspec
 from trackai.errors import StoreError
 from trackai.guard import guarded
 from trackai.ingest.deliveries import fail_writer
-from trackai.ingest.drain import Drain
+from trackai.ingest.drain import Drain, JournalDrain
 from trackai.ingest.frames import Opened
 from trackai.ingest.journal import BYTES, DAMAGED, SUFFIX, writer_uid
 from trackai.ingest.reader import JournalReader
@@ -80,7 +80,7 @@ async def recover(db: Database, paths: Sequence[Path] | None = None) -> list[Rec
     for group in by_writer.values():
         fds: dict[Path, int] = {}
         try:
-            if all(_lock_abandoned(path, fds) for path in group):
+            if all(lock_abandoned(path, fds) for path in group):
                 with guarded(f"storing {', '.join(map(str, group))}", but=StoreError):
                     recovered += await _recover_writer(db, fds)
                 unstored.update(fds)  # emptied by success
@@ -124,7 +124,7 @@ def _sweep(spool: Path) -> None:
             continue
         fds: dict[Path, int] = {}
         try:
-            if _lock_abandoned(path, fds):
+            if lock_abandoned(path, fds):
                 remove_locked(path, fds[path])
                 del fds[path]
         finally:
@@ -139,7 +139,7 @@ def _is_old(path: Path) -> bool:
         return False
 
 
-def _lock_abandoned(path: Path, fds: dict[Path, int]) -> bool:
+def lock_abandoned(path: Path, fds: dict[Path, int]) -> bool:
     try:
         fd = fds[path] = os.open(path, os.O_RDWR)
         return try_lock(fd) and os.path.samestat(os.fstat(fd), path.stat())
@@ -227,53 +227,9 @@ async def store_running(db: Database, run_uid: str) -> None:
                 await Drain(db, path).store_all()
 
 
-def report_damage(drain: Drain, renamed: Path) -> None:
+def report_damage(drain: JournalDrain, renamed: Path) -> None:
     """Log a warning about the damaged parts of a journal that has been renamed."""
     logger.warning(
         "%s is damaged: %s. Its other frames are stored; the file is kept as %s",
         drain.path, "; ".join(str(damage) for damage in drain.damages), renamed,
     )  # fmt: skip
-
-
-class Children:
-    """Stores the journals of forked processes that inherited a run, in the process of its writer.
-
-    A forked process has no event loop and no connection, and may end in any way.
-    """
-
-    def __init__(self, db: Database, uid: str) -> None:
-        self._db = db
-        self._uid = uid
-        self._drains: dict[Path, Drain] = {}
-        self._unrelated: set[Path] = set()
-
-    async def store(self, journal: str) -> None:
-        """Store everything that the forked processes have logged so far.
-
-        Args:
-            journal: the name of a journal of the writer.
-        """
-        paths = set(self._db.spool.glob(f"*{SUFFIX}"))
-        self._unrelated &= paths
-        for path in sorted(paths - self._unrelated):
-            if path not in self._drains:
-                if not self._is_child(path):
-                    self._unrelated.add(path)
-                    continue
-                async with self._db.write() as conn:
-                    await journals.begin_beside(conn, path.name, journal)
-                self._drains[path] = Drain(self._db, path)
-            await self._drains[path].store_all()
-        for path in self._drains.keys() - paths:
-            del self._drains[path]
-
-    def _is_child(self, path: Path) -> bool:
-        try:
-            opened = JournalReader(path).peek()
-        except OSError:
-            return False
-        return opened is not None and opened.parent == self._uid
-
-    async def collect(self) -> None:
-        """Store and remove the journals of forked processes that have ended."""
-        await recover(self._db, list(self._drains))

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from trackai.errors import MissingExtraError, NoActiveRunError
+from trackai.errors import InvalidInputError, MissingExtraError, NoActiveRunError
 from trackai.ingest.run_request import Resume  # noqa: TC001 - for get_type_hints
 from trackai.sdk import (
     active_runs,
@@ -23,7 +23,7 @@ from trackai.sdk import (
 from trackai.sdk.alerts import AlertLevel
 from trackai.sdk.artifacts import Artifact  # noqa: TC001 - for get_type_hints
 from trackai.sdk.run import Run
-from trackai.sdk.run_request import Reinit, check_arguments, checked_reinit
+from trackai.sdk.run_request import InitArguments, Reinit, check_arguments, checked_reinit
 from trackai.settings import Settings, wandb_defaults
 from trackai.values.logger import logger
 
@@ -112,9 +112,11 @@ def init(
             "create_new" leaves them as they are, and the new run is not the active one, so that
             only its methods log to it. "default" is "finish_previous" in a notebook, and otherwise
             "return_previous". Without it, only a run of the same thread or task is finished.
-        space_id, server_url, dataset_id, bucket_id, settings, private, webhook_url,
-            webhook_min_level: accepted for scripts written for trackio, and ignored with a
-            warning.
+        server_url: the address of a TrackAI server to log to instead of a file, such as
+            "https://tracker:8000"; default `TRACKAI_SERVER_URL`. The key is `TRACKAI_API_KEY`.
+            If the server does not answer, the run begins all the same; see docs/team.md.
+        space_id, dataset_id, bucket_id, settings, private, webhook_url, webhook_min_level:
+            accepted for scripts written for trackio, and ignored with a warning.
         embed: accepted for scripts written for trackio, and ignored.
         wandb_arguments: further arguments of wandb, which are ignored with a warning.
 
@@ -127,6 +129,7 @@ def init(
         ConflictError: `resume` is "never", and there is a run with this `id`.
         NotFoundError: the run to resume or to continue does not exist.
         StoreError: the database cannot be used.
+        ServerUnreachableError: the run can only be resumed or continued with the server.
 
     Example:
         with trackai.init(project="digits", config={"lr": 0.001}) as run:
@@ -145,7 +148,7 @@ def init(
         "init",
         {
             **wandb_arguments,
-            "space_id": space_id, "server_url": server_url, "dataset_id": dataset_id,
+            "space_id": space_id, "dataset_id": dataset_id,
             "bucket_id": bucket_id, "settings": settings, "private": private,
             "webhook_url": webhook_url, "webhook_min_level": webhook_min_level,
         },
@@ -154,7 +157,7 @@ def init(
     if arguments.is_disabled and mode is None:
         ignored_calls.warn_disabled()
     how = checked_reinit(reinit, settings)
-    environment = Settings.from_env(_temporary_db_path() if arguments.is_disabled else db_path)
+    environment = _environment(arguments, db_path, server_url)
     request, owner = arguments.request(environment), active_runs.Owner.current()
     before = active_runs.unfinished()
     if how == "return_previous" and before:
@@ -416,6 +419,20 @@ def _monitor(run: Run, meter: str, interval: float) -> None:
         run.monitor(getattr(monitor, meter)(), interval)
     except (MissingExtraError, OSError) as error:
         logger.warning("%s", error)
+
+
+def _environment(
+    arguments: InitArguments, db_path: str | os.PathLike[str] | None, server_url: Any
+) -> Settings:
+    """The settings of a run, given the arguments that say where it is stored."""
+    if arguments.is_disabled:
+        return Settings.from_env(_temporary_db_path())
+    if server_url is not None:
+        if not isinstance(server_url, str):
+            raise TypeError(f"server_url: must be a str, got {type(server_url).__qualname__}")
+        if db_path is not None:
+            raise InvalidInputError("server_url", "must not be combined with db_path")
+    return Settings.from_env(db_path, server_url=server_url)
 
 
 def _temporary_db_path() -> Path:

@@ -18,8 +18,9 @@ from trackai.errors import NoActiveRunError
 from trackai.sdk import fork
 from trackai.sdk.config import Config, flat_json
 from trackai.sdk.left_out import LeftOut
+from trackai.sdk.place import LastValues, Place
 from trackai.sdk.run import Run
-from trackai.sdk.summary import LastValues, Summary
+from trackai.sdk.summary import Summary
 from trackai.values.nesting import nested
 
 if TYPE_CHECKING:
@@ -35,13 +36,13 @@ class PickledRun(Run):
     def __init__(self, state: dict[str, Any]) -> None:
         vars(self).update({name: state[name] for name in _COPIED})
         self._state = state
-        self._db_path = Path(state["db_path"])
+        self._place = Place(Path(state["db_path"]), state["server_url"])
         self._finished = True
         self._background = None
         self._lock = threading.RLock()
         self._last_timestamp = 0
         self._next_step = state["step"]
-        self._last_values = LastValues(self._db_path, state["run_uid"])
+        self._last_values = LastValues(self._place, state["run_uid"], state["id"])
         self._left_out = LeftOut(strict=True)
         self.config = Config(nested(state["config"]), self._refuse, self._left_out)
         self.summary = Summary(self._refuse, self._read_summary)
@@ -76,7 +77,7 @@ def restore(writer_uid: str, state: dict[str, Any]) -> Run:
 def _reduce(run: Run) -> tuple[Callable[..., Run], tuple[str, dict[str, Any]]]:
     opened = run._journal.opened
     state = {name: getattr(run, name) for name in _COPIED}
-    state["db_path"] = str(run._db_path)
+    state["db_path"], state["server_url"] = str(run._place.db_path), run._place.server_url
     state["step"] = run.step
     state["run_uid"] = opened.run_uid
     # As stored: a configuration may contain objects that cannot be pickled.

@@ -12,8 +12,9 @@ _EVERY_SECONDS = 0.1
 class Progress:
     """Shows the stored share of the points after a second, if standard error is a terminal."""
 
-    def __init__(self, total: int) -> None:
-        """Start at 0 of `total` bytes."""
+    def __init__(self, total: int, where: str) -> None:
+        """Start at 0 of `total` bytes, which are stored in `where`."""
+        self._where = where
         self._total = max(total, 1)
         self._done = 0
         self._next = time.monotonic() + _AFTER_SECONDS
@@ -30,7 +31,7 @@ class Progress:
         self._next = now + _EVERY_SECONDS
         self._shown = True
         percent = min(100, 100 * self._done // self._total)
-        sys.stderr.write(f"\rtrackai: storing the last points: {percent} %")
+        sys.stderr.write(f"\rtrackai: storing the last points in {self._where}: {percent} %")
         sys.stderr.flush()
 
     def close(self) -> None:

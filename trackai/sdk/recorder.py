@@ -6,22 +6,17 @@ import tempfile
 import threading
 import time
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from trackai.errors import StoreBusyError, StoreError, StoreUnreachableError
+from trackai.errors import StoreBusyError, TrackAIError
 from trackai.guard import guarded
-from trackai.ingest import attempts
-from trackai.ingest.drain import Drain
 from trackai.ingest.frames import Configured, encode
-from trackai.ingest.journal import JournalWriter
-from trackai.ingest.recovery import Children, recover, report_damage, store_running
-from trackai.sdk.launch import this_process
+from trackai.ingest.recovery import report_damage
+from trackai.sdk.children import Children
 from trackai.sdk.progress import Progress
-from trackai.store.catalogue import journals, writers
-from trackai.store.engine.database import Database
 from trackai.values.logger import logger
 
 if TYPE_CHECKING:
@@ -29,13 +24,16 @@ if TYPE_CHECKING:
 
     from anyio.from_thread import BlockingPortal
 
-    from trackai.ingest.attempts import Attempt
+    from trackai.ingest.journal import JournalWriter
     from trackai.ingest.run_request import RunRequest
+    from trackai.sdk.destination import Destination
     from trackai.structs.records import Project, Run
 
 
-# How often the journal is looked at for new points.
 _POLL_SECONDS = 0.2
+# How long a server has to answer before finish() says that it waits, and when it has not answered
+# before.
+_ANSWER_SECONDS = 3.0
 # How long init() waits for a database that another program keeps locked.
 _INIT_SECONDS = 300.0
 # How long finish() waits for room on the disk for points that are held in memory.
@@ -51,7 +49,7 @@ _TOO_LARGE = "larger than the file-size limit (ulimit -f)"
 
 
 class Recorder:
-    """Moves the points of one run from its journal to the database.
+    """Moves the points of one run from its journal to its destination.
 
     Attributes:
         run, project: as they are in the database.
@@ -68,17 +66,17 @@ class Recorder:
     first_step: int
     config: dict[str, Any]
 
-    def __init__(self, db_path: Path, portal: BlockingPortal) -> None:
+    def __init__(self, destination: Destination, portal: BlockingPortal) -> None:
         """Make a recorder; `portal` is that of the event loop it works in."""
         self._portal = portal
         self.forked = False
         self.closing = False
-        self._db = Database(db_path)
+        self._destination = destination
         self._stop = anyio.Event()
-        self._db_lock = anyio.Lock()  # held while the database is used
+        self._lock = anyio.Lock()  # held while the destination is used
         self._storing = anyio.Lock()  # held from one batch to the next
-        # The warnings that have been given since the database, or the journal, last worked.
-        self._database_warnings: set[str] = set()
+        # The warnings that have been given since the destination, or the journal, last worked.
+        self._store_warnings: set[str] = set()
         self._journal_warnings: set[str] = set()
         self._dropped = 0
         self._dropped_by: OSError | None = None
@@ -89,7 +87,7 @@ class Recorder:
         self._points_checked = 0
 
     async def start(self, request: RunRequest, is_abandoned: threading.Event) -> None:
-        """Open the database, and create or resume the run.
+        """Create or resume the run.
 
         Args:
             request: the run.
@@ -97,70 +95,32 @@ class Recorder:
 
         Raises:
             StoreError: the database cannot be used.
+            ServerUnreachableError: `resume` is "must", and the server does not answer.
             NotFoundError: `resume` is "must", and the run does not exist.
             ConflictError: `resume` is "never", and there is a run with this id.
             InvalidInputError: the run has logged a step that is too large to count on from, or
                 its configuration is too large.
         """
+        encode(Configured(request.config))  # raises before there is a run
         deadline = time.monotonic() + _INIT_SECONDS
-        async with self._db_lock:
+        async with self._lock:
             try:
                 while True:
                     try:
-                        await self._db.open()
-                        await self._recover()
-                        await self._begin(request)
+                        begun = await self._destination.begin(request)
                     except StoreBusyError as error:
                         if time.monotonic() > deadline or is_abandoned.is_set():
                             raise
-                        self._warn("waiting for the database: %s", error, self._database_warnings)
+                        self._warn("waiting for the database: %s", error, self._store_warnings)
                     else:
-                        return
+                        break
             except BaseException:
-                await self._db.close()
+                await self._destination.close()
                 raise
-
-    async def _recover(self) -> None:
-        """Store the points of crashed processes; a failure does not keep the run from starting."""
-        try:
-            await recover(self._db)
-        except StoreBusyError:
-            raise
-        except StoreError as error:
-            logger.warning("could not recover journals of crashed processes: %s", error)
-
-    async def _store_former_attempts(self, request: RunRequest) -> None:
-        """Store what other processes have logged to the run: its next step is behind all of it."""
-        async with self._db.read() as conn:
-            uid = await attempts.find_requested_run(conn, request)
-        if uid is not None:
-            await store_running(self._db, uid)
-
-    async def _begin(self, request: RunRequest) -> None:
-        encode(Configured(request.config))  # raises before there is a run
-        await self._store_former_attempts(request)
-        try:
-            async with self._db.write() as conn:
-                attempt = await attempts.start_attempt(
-                    conn,
-                    request,
-                    this_process(request.launch),
-                    is_running=lambda writer: attempts.is_running(writer, self._db.spool),
-                    now=time.time_ns() // 1000,
-                )
-                # Inside the transaction: every run in the database has a journal, and a process
-                # that dies here leaves either nothing or a run that can be recovered.
-                self.journal = self._new_journal(attempt, request)
-                self._drain = Drain(self._db, self.journal.paths[0])
-                await journals.advance(conn, self._drain.path.name, 0)
-        except BaseException:
-            if hasattr(self, "journal"):  # of a run that is not in the database
-                for path in self.journal.paths:
-                    self.journal.remove(path)
-            raise
+        attempt, self.journal, self._drain = begun
         self.project, self.run = attempt.project, attempt.run
         self.first_step, self.config = attempt.first_step, attempt.config
-        self._children = Children(self._db, attempt.opened.writer_uid)
+        self._children = Children(self._destination, self.journal.opened.writer_uid)
         for writer in attempt.superseded:
             logger.warning(
                 "process %d on %s is still logging to run %r: this process starts a new attempt, "
@@ -169,34 +129,45 @@ class Recorder:
                 writer.pid, writer.host, self.run.run_id, self.first_step,
             )  # fmt: skip
 
-    def _new_journal(self, attempt: Attempt, request: RunRequest) -> JournalWriter:
-        try:
-            return JournalWriter(self._db.spool, attempt.opened, sync_each=request.sync_each)
-        except OSError as error:
-            raise StoreUnreachableError(
-                f"cannot write to {self._db.spool} ({error}): set TRACKAI_DB_PATH to a file in a "
-                "folder that you can write to"
-            ) from error
-
     async def record(self) -> None:
         """Store points as they are logged until `stop` is called, then all that are left."""
-        pause = _POLL_SECONDS
         try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._destination.work_beside)
+                await self._store_regularly()
+                tasks.cancel_scope.cancel()
+            with guarded("storing the last points"):
+                async with self._storing:
+                    await self._finish()
+        finally:
+            async with self._lock:
+                await self._destination.close()
+            self.journal.close()
+
+    async def _store_regularly(self) -> None:
+        pause = self._destination.poll_seconds
+        async with anyio.create_task_group() as tasks:
+            if self._destination.patience is not None:
+                tasks.start_soon(self._interrupt, tasks.cancel_scope)
             while not self._stop.is_set():
                 with anyio.move_on_after(pause):
                     await self._stop.wait()
                 pause = min(pause * 2, _MAX_PAUSE)
                 with guarded("storing points"):
                     async with self._storing:
-                        await self._store_pending()
-                    pause = _POLL_SECONDS
-            with guarded("storing the last points"):
-                async with self._storing:
-                    await self._finish()
-        finally:
-            async with self._db_lock:
-                await self._db.close()
-            self.journal.close()
+                        error = await self._store_pending()
+                    pause = (
+                        self._destination.poll_seconds
+                        if error is None
+                        else self._destination.pause_after(error, pause)
+                    )
+            tasks.cancel_scope.cancel()
+
+    async def _interrupt(self, storing: anyio.CancelScope) -> None:
+        """Interrupt what waits for an answer when the run finishes."""
+        await self._stop.wait()
+        await anyio.sleep(_ANSWER_SECONDS)
+        storing.cancel()
 
     def before_fork(self) -> Callable[[], object]:
         """Close the database between two transactions, so that a child inherits no connection.
@@ -208,6 +179,8 @@ class Recorder:
             What to call after the fork.
         """
         self.forked = True  # from now on there may be journals of children
+        if not self._destination.closes_for_forks:
+            return _do_nothing
         is_closed = threading.Event()
         try:
             forking = self._portal.start_task_soon(self._close_for_fork, is_closed)
@@ -217,9 +190,9 @@ class Recorder:
         return forking.cancel
 
     async def _close_for_fork(self, is_closed: threading.Event) -> None:
-        async with self._db_lock:
+        async with self._lock:
             with anyio.CancelScope(shield=True):
-                await self._db.close()
+                await self._destination.close()
             is_closed.set()
             await anyio.sleep(_FORK_SECONDS)  # cancelled after the fork
 
@@ -239,20 +212,27 @@ class Recorder:
         """Make `record` store what is left and return. The journal must be complete."""
         self._stop.set()
 
-    async def _store_pending(self) -> None:
-        """Store what has been logged so far, and warn if that is not possible."""
+    async def _store_pending(self) -> Exception | None:
+        """Store what has been logged so far; warn if that is not possible, and return the error."""
         self._repair_journal()
         try:
             await self._drain_journals()
             await self._look_for_successor()
+            async with self._lock:
+                await self._destination.look_after(self._drain)
             if self.forked:
-                async with self._db_lock:
-                    await self._children.store(self._drain.path.name)
-                    await self._children.collect()
-        except (StoreError, OSError) as error:
-            self._warn(f"points wait in {self._db.spool}: %s", error, self._database_warnings)
-        else:
-            self._database_warnings.clear()
+                await self._store_children()
+        except (TrackAIError, OSError) as error:
+            self._warn(f"points wait in {self._destination.spool}: %s", error, self._store_warnings)
+            return error
+        if self._store_warnings:
+            self._store_warnings.clear()
+        return None
+
+    async def _store_children(self) -> None:
+        async with self._lock:
+            await self._children.store(self._drain.path.name)
+            await self._children.collect()
 
     def _repair_journal(self) -> None:
         """Recreate deleted journal files, and write the calls that are held in memory."""
@@ -286,8 +266,8 @@ class Recorder:
         if self._is_superseded or self._drain.points == self._points_checked:
             return
         self._points_checked = self._drain.points
-        async with self._db_lock, self._db.read() as conn:
-            successor = await writers.find_successor(conn, self.journal.opened.writer_uid)
+        async with self._lock:
+            successor = await self._destination.find_successor(self.journal.opened.writer_uid)
         if successor is not None:
             self._is_superseded = True
             logger.warning(
@@ -309,7 +289,7 @@ class Recorder:
             if owned:
                 self.journal.lock.release()
 
-    def _warn(self, message: str, error: BaseException | None, warned: set[str]) -> None:
+    def _warn(self, message: str, error: object, warned: set[str]) -> None:
         """Log a warning, unless it is in `warned`, which is cleared when things work again."""
         if message not in warned:
             warned.add(message)
@@ -328,17 +308,16 @@ class Recorder:
             if self._drain.path == newest:
                 return
             await self._remove_stored()
-            self._drain = Drain(self._db, self.journal.paths[0])
 
     async def _store_batch(self, *, final: bool) -> bool:
-        async with self._db_lock:
+        async with self._lock:
             is_stored = await self._drain.store_next(final=final)
         if self._drain.is_in_new_file:
             self._drain.is_in_new_file = False
             logger.warning(
                 "%s was removed or replaced while run %r was being logged: the run was created "
                 "again there, with the points that are still in its journal",
-                self._db.path, self.run.run_id,
+                self._destination.name, self.run.run_id,
             )  # fmt: skip
         if self._drain.deleted_points is not None:
             self._count_deleted(self._drain.deleted_points)
@@ -357,28 +336,16 @@ class Recorder:
     async def _finish(self) -> None:
         """Store everything that is left, or warn where it is."""
         await self._write_held_calls()
-        self._progress = Progress(sum(_size(path) for path in self.journal.paths))
-        has_moved = False  # all points to the main file
+        self._progress = Progress(
+            sum(_size(path) for path in self.journal.paths), self._destination.name
+        )
         try:
-            while self.journal.paths:
-                self._repair_journal()
-                await self._drain_journals()
-                await self._look_for_successor()
-                async with self._db_lock:
-                    has_moved = await self._db.checkpoint()
-                await self._remove_stored()
-            if self.forked:
-                async with self._db_lock:
-                    await self._children.store(self._drain.path.name)
-                    await self._children.collect()
-            if self.forked or not has_moved:
-                await self._move_to_main_file()
-        except (StoreError, OSError) as error:
+            await self._store_rest()
+        except (TrackAIError, OSError) as error:
             paths = ", ".join(str(path) for path in self.journal.paths)
             logger.warning(
-                "not all points could be stored (%s): the rest is kept in %s and will be stored "
-                "by the next trackai.init(), trackai serve or trackai recover",
-                error, paths,
+                "not all points could be stored (%s): the rest is kept in %s and %s",
+                error, paths, self._destination.later,
             )  # fmt: skip
         finally:
             self._progress.close()
@@ -388,13 +355,73 @@ class Recorder:
                 self._deleted_points, self.run.run_id,
             )  # fmt: skip
 
+    async def _store_rest(self) -> None:
+        """Store everything that is left.
+
+        Raises:
+            TrackAIError: it cannot be stored now.
+            OSError: likewise.
+        """
+        patience = self._destination.patience
+        if patience is None:
+            return await self._try_to_store_rest()
+        if self._store_warnings:  # it has not answered for a while
+            patience = _ANSWER_SECONDS
+        failure: Exception | None = TimeoutError(f"no answer within {patience:.0f} s")
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._limit_patience, patience, tasks.cancel_scope)
+            while True:
+                try:
+                    await self._try_to_store_rest()
+                    failure = None
+                    break
+                except (TrackAIError, OSError) as error:
+                    failure = error
+                    self._warn(
+                        f"finish() waits up to {patience:.0f} s: %s", error, self._store_warnings
+                    )
+                await anyio.sleep(_POLL_SECONDS)
+            tasks.cancel_scope.cancel()
+        if failure is not None:
+            raise failure
+        return None
+
+    async def _limit_patience(self, patience: float, storing: anyio.CancelScope) -> None:
+        """Cancel what stores the last points when it makes no progress for `patience` seconds."""
+        progress, since = self._destination.progress, time.monotonic()
+        while time.monotonic() < since + patience:
+            await anyio.sleep(_POLL_SECONDS)
+            if progress != self._destination.progress:
+                progress, since = self._destination.progress, time.monotonic()
+            elif time.monotonic() > since + _ANSWER_SECONDS:
+                self._warn(
+                    f"finish() waits up to {patience:.0f} s for an answer of %s",
+                    self._destination.name, self._store_warnings,
+                )  # fmt: skip
+        storing.cancel()
+
+    async def _try_to_store_rest(self) -> None:
+        has_moved = False
+        while self.journal.paths:
+            self._repair_journal()
+            await self._drain_journals()
+            await self._look_for_successor()
+            async with self._lock:
+                has_moved = await self._destination.settle(thoroughly=False)
+            await self._remove_stored()
+        if self.forked:
+            await self._store_children()
+        if self.forked or not has_moved:
+            await self._move_to_main_file()
+        async with self._lock:
+            await self._destination.finish()
+
     async def _move_to_main_file(self) -> None:
         """Move all points to the main file, or warn that a reader does not allow it."""
         deadline, pause = time.monotonic() + _READER_SECONDS, 0.01
         while True:
-            async with self._db_lock:
-                # The log of a database that others write to cannot be emptied.
-                if await self._db.checkpoint() or await self._db.move_pages():
+            async with self._lock:
+                if await self._destination.settle(thoroughly=True):
                     return
             if time.monotonic() > deadline:
                 break
@@ -403,7 +430,7 @@ class Recorder:
         logger.warning(
             "another program is reading %s, so the newest points are still in %s-wal: copy the "
             "database with trackai backup, not as a file, until that program has ended",
-            self._db.path, self._db.path.name,
+            self._destination.name, PurePath(self._destination.name).name,
         )  # fmt: skip
 
     async def _write_held_calls(self) -> None:
@@ -431,7 +458,7 @@ class Recorder:
             logger.warning("%d calls of log() could not be stored: %s", dropped, cause)
 
     async def _remove_stored(self) -> None:
-        async with self._db_lock:
+        async with self._lock:
             await self._remove_if_stored()
 
     async def _remove_if_stored(self) -> None:
@@ -439,18 +466,17 @@ class Recorder:
         path = self._drain.path
         if not path.exists():
             raise FileNotFoundError(f"{path} was deleted")
-        if await self._drain.is_stored():
-            with self._holding_journal():
-                if self._drain.damages:
-                    report_damage(self._drain, self.journal.set_aside(path))
-                else:
-                    self.journal.remove(path)
-            async with self._db.write() as conn:
-                for following in self.journal.paths[:1]:
-                    await journals.begin_beside(conn, following.name, path.name)
-                await journals.forget(conn, path.name)
-        else:  # the database was replaced meanwhile: store the file again
-            self._drain = Drain(self._db, path)
+        if not await self._drain.is_stored():  # the database was replaced meanwhile
+            self._drain.restart()
+            return
+        with self._holding_journal():
+            if self._drain.damages:
+                report_damage(self._drain, self.journal.set_aside(path))
+            else:
+                self.journal.remove(path)
+        for following in self.journal.paths[:1]:
+            self._drain = await self._destination.drain(following, after=path.name)
+        await self._destination.forget(path)
 
 
 def _do_nothing() -> None:

@@ -24,9 +24,11 @@ from trackai.sdk.call_log import CallLog
 from trackai.sdk.config import Config, flat_json
 from trackai.sdk.labels import check_name, check_notes, checked_tags
 from trackai.sdk.left_out import LeftOut
+from trackai.sdk.local_destination import LocalDestination
 from trackai.sdk.monitor import log_regularly
+from trackai.sdk.place import LastValues, Place
 from trackai.sdk.recorder import Recorder
-from trackai.sdk.summary import LastValues, Summary
+from trackai.sdk.summary import Summary
 from trackai.settings import Settings  # noqa: TC001 - for get_type_hints
 from trackai.values.logger import logger
 from trackai.values.nesting import nested
@@ -60,6 +62,16 @@ fork.call_in_child(_renew_portals)
 _Background = tuple[BlockingPortal, Recorder, "Future[None]"]
 
 
+async def _new_recorder(settings: Settings, portal: BlockingPortal) -> Recorder:
+    """Make a recorder, in the event loop that it works in."""
+    if settings.server_url is None:
+        return Recorder(LocalDestination(settings.db_path), portal)
+    # Imported here: most scripts log to a file.
+    from trackai.sdk.server_destination import ServerDestination
+
+    return Recorder(ServerDestination(settings), portal)
+
+
 class Run(CallLog):
     """A run that is being logged. Created by `trackai.init`.
 
@@ -67,7 +79,8 @@ class Run(CallLog):
     leaves the block. All methods may be called from any thread, and in forked processes.
 
     Attributes:
-        id: its number in the database, as in the HTTP API and in SQL.
+        id: its number in the database, as in the HTTP API and in SQL; 0 for a run that has begun
+            without its server.
         run_id: its slug, unique in the project.
         project: the name of its project.
         group: the name of its group, or None.
@@ -97,7 +110,7 @@ class Run(CallLog):
         self._recorder: Recorder | None = None
         self._background: _Background | None = None
         try:
-            recorder = self._recorder = portal.call(Recorder, settings.db_path, portal)
+            recorder = self._recorder = portal.call(_new_recorder, settings, portal)
             fork.watch(self)  # another thread may fork while this run starts
             portal.call(recorder.start, request, is_abandoned)
         except BaseException:
@@ -123,11 +136,13 @@ class Run(CallLog):
         self._notes = run.notes
         self.group: str | None = run.group_name
         self.project: str = recorder.project.name
-        self.url = f"{settings.url}/?run={run.id}"
-        self._db_path = settings.db_path
+        self.url = (settings.server_url or settings.url).rstrip("/")
+        if self.id:
+            self.url += f"/?run={self.id}"
+        self._place = Place(settings.db_path, settings.server_url)
         self.config = Config(nested(recorder.config), self._store_config, self._left_out)
         self.summary = Summary(partial(self.log, commit=False), self._read_summary)
-        self._last_values = LastValues(settings.db_path, self._journal.opened.run_uid)
+        self._last_values = LastValues(self._place, self._journal.opened.run_uid, self.id)
         self.resumed = self._journal.opened.attempt > 1
 
     @property
@@ -429,16 +444,16 @@ class Run(CallLog):
         from msgspec.json import decode
 
         from trackai.reading.card import card
-        from trackai.reading.local_source import LocalSource
 
         config = {key: decode(text) for key, text in flat_json(self.config).items()}
-        return card(LocalSource(self._db_path), self.id, repr(self), config)
+        return card(self._place.source(), self.id, repr(self), config)
 
     def _store_config(self, values: dict[str, str], replaced: list[str]) -> None:
         self._append_record(Configured(values, replaced))
 
     def _read_summary(self) -> dict[str, Value]:
-        return self._last_values.read(self._last_timestamp, self._catch_up)
+        journals = [] if self._finished else self._journal.paths
+        return self._last_values.read(self._last_timestamp, self._catch_up, journals)
 
     def _catch_up(self) -> None:
         """Store what has been logged so far, if that is possible within two seconds."""

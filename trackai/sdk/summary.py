@@ -3,15 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from typing import TYPE_CHECKING, Any
-
-from trackai.errors import StoreError
-from trackai.values.logger import logger
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from trackai.values.types import Value
+from typing import Any
 
 
 class Summary(MutableMapping[str, Any]):
@@ -72,43 +64,3 @@ class Summary(MutableMapping[str, Any]):
 
     def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
         return dict, (self._values(),)  # a copy is a plain dict: setting a key there logs nothing
-
-
-class LastValues:
-    """The last values of a run in the database, read again only after something was logged."""
-
-    def __init__(self, db_path: Path, run_uid: str) -> None:
-        self._db_path = db_path
-        self._run_uid = run_uid
-        self._values: dict[str, Value] = {}
-        self._read_at = -1
-
-    def read(self, stamp: int, store: Callable[[], None]) -> dict[str, Value]:
-        """Return the last value of each metric with steps.
-
-        Args:
-            stamp: the timestamp of the last logged call; the values are read once for each.
-            store: store what has been logged so far, if possible.
-        """
-        from trackai.reading.history import from_json  # few scripts read a summary
-        from trackai.reading.local_source import LocalSource
-
-        if stamp == self._read_at:
-            return self._values
-        store()
-        try:
-            source = LocalSource(self._db_path)
-            run = source.find_by_uid(self._run_uid)
-            if run is None:  # it was deleted
-                return self._values
-            figures = source.figures(run.id)
-        except StoreError as error:
-            logger.warning("could not read the summary of the run: %s", error)
-            return self._values
-        self._values = {
-            metric.path: metric.last if metric.kind == "text" else from_json(metric.last)
-            for metric in figures
-            if metric.axis == "step"
-        }
-        self._read_at = stamp
-        return self._values

@@ -48,6 +48,12 @@ _BYTES = "application/octet-stream"
 _Size = Annotated[int, msgspec.Meta(ge=0)]
 
 
+class BatchQuery(msgspec.Struct):
+    """A journal of the same run that has been stored before this one begins."""
+
+    after: str | None = None
+
+
 class Heard(msgspec.Struct):
     """A writer that lives."""
 
@@ -74,6 +80,7 @@ async def store_batch(request: Request) -> JSONResponse:
     journal = request.path_params["journal"]
     if not is_journal(journal):
         raise InvalidInputError("journal", "must be the name of a journal")
+    after = parse_query(request, BatchQuery).after
     intake: Intake = request.state.intake
     receiver: Receiver = request.state.receiver
     with intake.room(alone=True) as reserve:
@@ -83,7 +90,7 @@ async def store_batch(request: Request) -> JSONResponse:
         else:
             batch = convert(lambda: wire.unpack(data))
         try:
-            return JSONResponse(await receiver.put(journal, batch, grant(request)))
+            return JSONResponse(await receiver.put(journal, batch, grant(request), after=after))
         except BytesMissingError as error:
             return JSONResponse({"detail": str(error), "missing": error.sha256}, 409)
 

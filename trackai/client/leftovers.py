@@ -1,0 +1,165 @@
+"""Send what processes left in the outbox that ended before the server had everything."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from trackai.client import outbox
+from trackai.client.forwarder import Forwarder, in_thread
+from trackai.client.outbox import PLACEMENT, Placement, read_placement
+from trackai.ingest.frames import Ended
+from trackai.ingest.journal import DAMAGED, SUFFIX, writer_uid
+from trackai.ingest.reader import JournalReader
+from trackai.ingest.recovery import lock_abandoned, report_damage
+from trackai.locks import remove_locked, rename_locked
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from trackai.client.connection import Connection
+
+
+class Leftover(msgspec.Struct, kw_only=True):
+    """The journals of a writer that wait in the outbox.
+
+    Attributes:
+        server_url: where they belong; None if nothing says it.
+        project, run: as far as they are known.
+        journals: the oldest first.
+        size: their bytes, without those of files.
+        is_running: whether their process still logs, and will send them itself.
+    """
+
+    server_url: str | None
+    project: str | None
+    run: str | None
+    journals: list[Path]
+    size: int
+    is_running: bool
+    placement: Placement | None
+
+
+def find(folder: Path) -> list[Leftover]:
+    """The writers whose journals are in the folder of a server, the oldest first."""
+    by_writer: dict[str, list[Path]] = {}
+    for path in sorted(folder.glob(f"*{SUFFIX}")):
+        by_writer.setdefault(writer_uid(path.name), []).append(path)
+    return [_leftover(folder, paths) for paths in by_writer.values()]
+
+
+def _leftover(folder: Path, paths: list[Path]) -> Leftover:
+    opened, fds = None, dict[Path, int]()
+    with suppress(OSError):  # sent meanwhile
+        opened = JournalReader(paths[0]).peek()
+    owner = writer_uid(paths[0].name) if opened is None else opened.parent or opened.writer_uid
+    placement = read_placement(folder / f"{owner}{PLACEMENT}")
+    placed = (placement.opened if placement else None) or opened
+    try:
+        is_running = not all(lock_abandoned(path, fds) for path in paths)
+    finally:
+        for fd in fds.values():
+            os.close(fd)
+    return Leftover(
+        server_url=placement.server_url if placement else None,
+        project=placed.project if placed else None,
+        run=placed.run_slug if placed else None,
+        journals=paths,
+        size=sum(path.stat().st_size for path in paths if path.exists()),
+        is_running=is_running,
+        placement=placement,
+    )
+
+
+async def send(
+    connection: Connection,
+    leftover: Leftover,
+    advance: Callable[[int], None] = lambda size: None,
+) -> int | None:
+    """Send the journals of a writer that has ended, and remove them.
+
+    Args:
+        advance: is told how many more bytes of them are sent.
+
+    Returns:
+        The number of points that were sent; None if the process still runs.
+
+    Raises:
+        ServerUnreachableError: the server does not answer now.
+        ServerRefusedError: it refuses the run.
+    """
+    if leftover.placement is None:
+        return None
+    fds: dict[Path, int] = {}
+    try:
+        if not all(lock_abandoned(path, fds) for path in leftover.journals):
+            return None
+        return await _send_locked(connection, leftover, leftover.placement, fds, advance)
+    finally:
+        for fd in fds.values():
+            os.close(fd)
+
+
+async def _send_locked(
+    connection: Connection,
+    leftover: Leftover,
+    placement: Placement,
+    fds: dict[Path, int],
+    advance: Callable[[int], None],
+) -> int:
+    folder = leftover.journals[0].parent
+    if placement.opened is None:
+        await in_thread(lambda: placement.begin(connection, folder))
+    forwarders: list[Forwarder] = []
+    after: str | None = placement.attach.journal
+    for path in leftover.journals:
+        forwarder = Forwarder(connection, path, placement, after=after)
+        forwarders.append(forwarder)
+        await _send_all(forwarder, advance)
+        after = path.name
+    last = forwarders[-1]
+    is_child = last.opened is not None and last.opened.parent is not None
+    if not is_child and not any(forwarder.ended for forwarder in forwarders):
+        await last.tell(Ended("failed", time.time_ns() // 1000))
+    for forwarder in forwarders:
+        while not await forwarder.is_stored():  # the server was replaced meanwhile
+            await _send_all(forwarder, advance)
+    for forwarder in forwarders:
+        _remove(forwarder, fds)
+    if not is_child:
+        outbox.forget(folder, placement)
+    return sum(forwarder.points for forwarder in forwarders)
+
+
+async def _send_all(forwarder: Forwarder, advance: Callable[[int], None]) -> None:
+    before = forwarder.position
+    while await forwarder.store_next(final=True):
+        advance(forwarder.position - before)
+        before = forwarder.position
+
+
+def _remove(forwarder: Forwarder, fds: dict[Path, int]) -> None:
+    path = forwarder.path
+    if forwarder.damages:
+        renamed = path.with_name(path.name + DAMAGED)
+        rename_locked(path, fds[path], renamed)
+        report_damage(forwarder, renamed)
+    else:
+        remove_locked(path, fds[path])
+    del fds[path]
+
+
+async def send_of(connection: Connection, folder: Path, paths: Sequence[Path] | None = None) -> int:
+    """Send what ended processes left for a server; the number of writers that are left."""
+    left = 0
+    for leftover in find(folder):
+        if paths is not None and not set(leftover.journals) <= set(paths):
+            continue
+        if await send(connection, leftover) is None:
+            left += 1
+    return left
