@@ -136,15 +136,15 @@ def check_media_type(request: Request, expected: str) -> None:
         raise HTTPException(415, f"Content-Type: must be {expected}, got {media_type[:80]!r}")
 
 
-async def parse_body(request: Request, type_: type[T]) -> T:
-    """Decode the JSON body.
+async def parse_body(request: Request, type_: type[T], *, limit: int = MAX_BODY) -> T:
+    """Decode the JSON body, of at most `limit` bytes.
 
     Raises:
         InvalidInputError: the body does not validate; the error names the field.
         HTTPException: the body is too large (413) or has another media type (415).
     """
     check_media_type(request, "application/json")
-    data = await read_body(request)
+    data = await read_body(request, limit=limit)
     return convert(lambda: msgspec.json.decode(data, type=type_))
 
 

@@ -27,6 +27,7 @@ from trackai.api.endpoints import (
     session,
     tags,
 )
+from trackai.ingest.attach import Attach, Attached
 from trackai.ingest.batches import Batch
 from trackai.ingest.deliveries import Outcome
 from trackai.ingest.intake import Receipt
@@ -141,6 +142,8 @@ OPERATIONS: Sequence[Operation] = [
     _op("POST", "/api/journals/{journal}", journals.store_batch,
         query=journals.BatchQuery, body=bytes, body_types=(BYTES,), response=Outcome,
         errors=(403, 409, 426)),
+    _op("POST", "/api/runs/attach", journals.attach_run,
+        body=Attach, response=Attached, errors=(404, 409, 426)),
     _op("POST", "/api/writers/alive", journals.note_alive,
         body=journals.Heard, response=journals.Known, errors=(426,)),
     _op("GET", "/api/blobs/{sha256}", journals.get_blob,

@@ -75,7 +75,9 @@ class Placement(msgspec.Struct, kw_only=True):
             ServerRefusedError: it refuses the run.
         """
         before = time.time_ns() // 1000
-        attach = msgspec.structs.replace(self.attach, now=before)
+        # The clock may have been set back since the run began.
+        begun_at = min(self.attach.begun_at, before)
+        attach = msgspec.structs.replace(self.attach, now=before, begun_at=begun_at)
         answer = connection.request(
             "POST", "/api/runs/attach", msgspec.json.encode(attach), headers=_JSON
         )

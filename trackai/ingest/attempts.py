@@ -20,11 +20,12 @@ from trackai.errors import ConflictError, InvalidInputError, NotFoundError
 from trackai.ingest.frames import Opened
 from trackai.ingest.journal import is_alive
 from trackai.store.catalogue import configs, projects, runs, slugs, tags, writers
-from trackai.store.catalogue.writers import Writer  # noqa: TC001 - msgspec needs it
+from trackai.store.catalogue.writers import Writer  # noqa: TC001 - for msgspec
 from trackai.store.points import metrics, series
-from trackai.structs.records import Project, Run  # noqa: TC001 - msgspec needs them
+from trackai.structs.records import Project, Run  # noqa: TC001 - for msgspec
 from trackai.values.run_names import generate
 from trackai.values.steps import step_after
+from trackai.values.times import microseconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -67,13 +68,16 @@ async def start_attempt(
     *,
     is_running: Callable[[Writer], bool],
     now: int,
+    may_be_late: bool = False,
 ) -> Attempt:
     """Create or resume the requested run, and add a writer for a process to it.
 
     Args:
         conn: a connection in a transaction.
         is_running: whether the process of a writer of the run is alive.
-        now: microseconds since the epoch.
+        now: when the process began or resumed the run, microseconds since the epoch.
+        may_be_late: whether the process may have begun long ago: it then also joins an attempt of
+            its launch that has ended, or that another attempt has followed.
 
     Raises:
         NotFoundError: `resume` is "must", and the run does not exist.
@@ -89,19 +93,25 @@ async def start_attempt(
         await runs.update(conn, run_id, notes=request.notes)
     run = await runs.get(conn, run_id)
     latest = await writers.of_latest_attempt(conn, run_id)
+    peers = latest
     superseded: list[Writer] = []
     resumed_after = None
-    if shares_attempt(latest, process, is_shared=request.run_id is not None, is_running=is_running):
-        attempt = latest[0].attempt
-        first_step = int(latest[0].first_step or 0)
+    if not shares_attempt(
+        latest, process, is_shared=request.run_id is not None, is_running=is_running
+    ):
+        peers = await _find_past_peers(conn, run_id, process) if may_be_late else []
+    if peers:
+        attempt = peers[0].attempt
+        first_step = int(peers[0].first_step or 0)
     else:
         superseded = [writer for writer in latest if _is_alive(writer, is_running)]
-        latest = []
         attempt = await writers.next_attempt(conn, run_id)
         first_step = step_after(await _last_step(conn, run_id, request))
-        if attempt > 1:
-            resumed_after = await series.last_activity(conn, run_id)
-    rank = _free_rank(request.rank, {writer.rank for writer in latest})
+        last_activity = await series.last_activity(conn, run_id) if attempt > 1 else None
+        resumed_after = None if last_activity is None else min(last_activity, now)
+    if not latest or attempt >= latest[0].attempt:
+        run = await runs.set_state(conn, run_id, "running", now=now)
+    rank = _free_rank(request.rank, {writer.rank for writer in peers})
     opened = await _first_record(conn, project, run, process, attempt=attempt, rank=rank, now=now)
     writer_id = await writers.get_or_create(
         conn,
@@ -117,7 +127,7 @@ async def start_attempt(
         resumed_after=resumed_after,
         now=now,
     )
-    if request.resume_from is not None and not latest:
+    if request.resume_from is not None and not peers:
         await _rewind(conn, run_id, writer_id, after=request.resume_from.step)
     config = await configs.get(conn, run_id)
     return Attempt(project, run, config, first_step, opened, superseded)
@@ -151,7 +161,7 @@ async def _first_record(
         rank=rank,
         host=process.launch.host,
         pid=process.pid,
-        created_at=now,
+        created_at=microseconds(run.created_at),
         started_at=now,
         fork_uid=fork_uid,
         fork_step=fork_step,
@@ -189,6 +199,16 @@ async def _last_step(conn: Connection, run_id: int, request: RunRequest) -> Step
     return last_step
 
 
+async def _find_past_peers(conn: Connection, run_id: int, process: Process) -> list[Writer]:
+    """The writers of the launch of a process that logged after it had started; or none."""
+    itself = process.launch.host, process.pid
+    for group in await writers.beside(conn, run_id, process.started_at):
+        has_itself = any((writer.host, writer.pid) == itself for writer in group)
+        if not has_itself and process.launch.includes(group):
+            return group
+    return []
+
+
 def shares_attempt(
     latest: Sequence[Writer],
     process: Process,
@@ -221,10 +241,16 @@ def shares_attempt(
     )
 
 
-def is_running(writer: Writer, spool: Path) -> bool:
-    """Whether the process of a writer is alive, as far as this machine can tell."""
+def is_running(writer: Writer, spool: Path, *, listening_since: int = 0) -> bool:
+    """Whether the process of a writer is alive, as far as this machine can tell.
+
+    Args:
+        listening_since: since when this process has heard writers on other machines, in
+            microseconds since the epoch.
+    """
     if writer.seen_at is not None:
-        return time.time_ns() // 1000 - writer.seen_at < SILENT_SECONDS * 1e6
+        heard_at = max(writer.seen_at, listening_since)
+        return time.time_ns() // 1000 - heard_at < SILENT_SECONDS * 1e6
     pid = writer.pid if writer.host == socket.gethostname() else None
     return is_alive(spool, writer.uid, pid)
 
@@ -236,7 +262,10 @@ def _is_alive(writer: Writer, is_running: Callable[[Writer], bool]) -> bool:
 async def _find_or_create_run(
     conn: Connection, project_id: int, request: RunRequest, uid: str, *, now: int
 ) -> int:
-    run = await _find_run(conn, project_id, request)
+    # A run with this identity was created for this process, when a process that it forked logged.
+    run = await runs.find_by_uid(conn, uid) or await _find_run(conn, project_id, request)
+    if run is not None and run.project_id != project_id:
+        raise ConflictError(f"the run of this process was moved from project {request.project!r}")
     origin = await _find_origin(conn, project_id, request)
     if run is not None:
         if origin is not None and origin != await runs.get_fork(conn, run.id):
@@ -244,7 +273,7 @@ async def _find_or_create_run(
                 f"run {run.run_id!r} already exists in project {request.project!r}, and does not "
                 "continue the step in fork_from: use another id"
             )
-        return (await runs.set_state(conn, run.id, "running", now=now)).id
+        return run.id
     name = request.name or request.run_id or generate(await runs.count(conn, project_id) + 1)
     run = await runs.create(
         conn,

@@ -156,6 +156,14 @@ async def _note_states(conn: Connection, stored: Sequence[tuple[Delivery, Place]
             await revive(conn, opened.writer_uid, place, now=item.remote.seen_at)
 
 
+async def note_heard(conn: Connection, uid: str, key_name: str | None, *, now: int) -> None:
+    """Record that a remote writer lives, which may have been silent."""
+    place = (await writers.locate(conn, [uid]))[uid]
+    await writers.note_heard(conn, [(now, key_name, place.writer_id)])
+    if place.state == "failed":
+        await revive(conn, uid, place, now=now)
+
+
 async def revive(conn: Connection, uid: str, place: Place, *, now: int) -> None:
     """Take back that a remote writer has failed, which was silent and is heard again."""
     await writers.revive(conn, uid)

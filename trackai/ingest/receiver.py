@@ -13,7 +13,7 @@ import msgspec
 
 from trackai.errors import InvalidInputError
 from trackai.ingest import deliveries
-from trackai.ingest.attempts import SILENT_SECONDS
+from trackai.ingest.attempts import SILENT_SECONDS, is_running
 from trackai.ingest.deliveries import BytesMissingError, Delivery, Outcome, Remote, fail_writer
 from trackai.ingest.frames import Opened
 from trackai.ingest.group_commit import GroupCommit
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from trackai.ingest.frames import Filed
     from trackai.ingest.reader import Batch
     from trackai.store.catalogue.keys import Grant
+    from trackai.store.catalogue.writers import Writer
     from trackai.store.engine.database import Database
 
 
@@ -66,6 +67,10 @@ class Receiver:
         return NewFile(
             filed.path, filed.kind, filed.name, filed.step, filed.timestamp, filed.source, blob
         )
+
+    def is_running(self, writer: Writer) -> bool:
+        """Whether the process of a writer is alive, as far as the server can tell."""
+        return is_running(writer, self._db.spool, listening_since=self._started_at)
 
     async def hear(self, uid: str, grant: Grant) -> bool:
         """Note that a writer lives; False if it is not in the database."""

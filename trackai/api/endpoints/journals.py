@@ -1,4 +1,4 @@
-"""/api/journals, /api/writers and /api/blobs: what clients on other machines log.
+"""/api/runs/attach, /api/journals, /api/writers and /api/blobs: what clients on other machines log.
 
 See `trackai.ingest.wire` for the format of a batch, and `trackai.client` for the other end.
 """
@@ -24,6 +24,7 @@ from trackai.api.requests import (
 from trackai.api.responses import JSONResponse
 from trackai.errors import InvalidInputError
 from trackai.ingest import wire
+from trackai.ingest.attach import Attach, attach
 from trackai.ingest.deliveries import BytesMissingError
 from trackai.ingest.frames import MAX_PAYLOAD
 from trackai.ingest.journal import is_journal
@@ -43,6 +44,9 @@ if TYPE_CHECKING:
 MAX_BATCH = MAX_PAYLOAD + 2 * READ_BYTES
 # Larger batches are decoded in a worker thread, so that other requests are answered meanwhile.
 _SMALL_BATCH = 32 * 1024
+
+# Of the body: notes have up to 100 000 characters, of up to 6 bytes each.
+_MAX_ATTACH = 1024 * 1024
 
 _BYTES = "application/octet-stream"
 _Size = Annotated[int, msgspec.Meta(ge=0)]
@@ -71,6 +75,17 @@ class UploadQuery(msgspec.Struct):
 
     size: _Size
     offset: _Size = 0
+
+
+async def attach_run(request: Request) -> JSONResponse:
+    """Begin or resume a run for a process on another machine."""
+    check_media_type(request, "application/json")
+    _check_protocol(request)  # before the body, which another version may have changed
+    message = await parse_body(request, Attach, limit=_MAX_ATTACH)
+    receiver: Receiver = request.state.receiver
+    return JSONResponse(
+        await attach(database(request), message, grant(request), is_running=receiver.is_running)
+    )
 
 
 async def store_batch(request: Request) -> JSONResponse:

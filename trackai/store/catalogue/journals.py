@@ -64,6 +64,17 @@ async def begin_beside(conn: Connection, name: str, known: str) -> None:
     )
 
 
+async def begin_remote(conn: Connection, name: str) -> None:
+    """Record a journal on another machine as begun, unless it is known."""
+    await conn.execute(
+        """
+        INSERT INTO journals (name, consumed, is_remote) VALUES (?, 0, TRUE)
+        ON CONFLICT (name) DO NOTHING
+        """,
+        (name,),
+    )
+
+
 async def forget(conn: Connection, name: str) -> None:
     """Remove the record of a journal whose file has been removed."""
     await conn.execute("DELETE FROM journals WHERE name = ?", (name,))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -38,6 +39,11 @@ class Writer(msgspec.Struct, frozen=True):
     ended_at: int | None
     launch: dict[str, str] = {}
     seen_at: int | None = None
+
+
+_WRITER = """
+    uid, attempt, rank, host, pid, state, first_step, ended_at, coalesce(launch, '{}'), seen_at
+"""
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
@@ -187,20 +193,50 @@ async def get_or_create(
 async def of_latest_attempt(conn: Connection, run_id: int) -> list[Writer]:
     """The writers of the latest attempt that affect the state of the run, in order of creation."""
     rows = await conn.execute_fetchall(
-        """
-        SELECT uid, attempt, rank, host, pid, state, first_step, ended_at, seen_at,
-               coalesce(launch, '{}')
-        FROM writers
+        f"""
+        SELECT {_WRITER} FROM writers
         WHERE run_id = ?1 AND state IS NOT NULL
           AND attempt = (SELECT max(attempt) FROM writers WHERE run_id = ?1)
         ORDER BY id
         """,
         (run_id,),
     )
-    return [
-        Writer(*(*fields, msgspec.json.decode(launch), seen_at))
-        for *fields, seen_at, launch in rows
-    ]
+    return [_writer(row) for row in rows]
+
+
+def _writer(row: Any) -> Writer:
+    *fields, launch, seen_at = row
+    return Writer(*(*fields, msgspec.json.decode(launch), seen_at))
+
+
+async def beside(conn: Connection, run_id: int, since: int) -> list[list[Writer]]:
+    """The writers of the attempts that had a writer at work after `since`, the latest first.
+
+    Crashed processes with a journal beside the database do not count: when they ended is not known.
+
+    Args:
+        since: microseconds since the epoch.
+    """
+    rows = await conn.execute_fetchall(
+        f"""
+        SELECT {_WRITER} FROM writers
+        WHERE run_id = ?1 AND state IS NOT NULL AND attempt IN (
+            SELECT attempt FROM writers
+            WHERE run_id = ?1 AND coalesce(ended_at, seen_at) > ?2
+              AND (state = 'completed' OR seen_at IS NOT NULL)
+        )
+        ORDER BY attempt DESC, id
+        """,
+        (run_id, since),
+    )
+    by_attempt = groupby(map(_writer, rows), key=lambda writer: writer.attempt)
+    return [list(group) for _, group in by_attempt]
+
+
+async def first_step(conn: Connection, uid: str) -> int:
+    """The step of the first call of log() without a step in a writer."""
+    rows = await conn.execute_fetchall("SELECT first_step FROM writers WHERE uid = ?", (uid,))
+    return next((int(step or 0) for (step,) in rows), 0)
 
 
 async def find_successor(conn: Connection, uid: str) -> tuple[str, int] | None:
