@@ -59,6 +59,7 @@ class Forwarder(JournalDrain):
         super().__init__(path, placement.opened)
         self._connection = connection
         self._placement = placement
+        self._end: Ended | None = None
         self._address = f"/api/journals/{path.name}" + (f"?after={after}" if after else "")
 
     async def is_stored(self) -> bool:
@@ -73,7 +74,8 @@ class Forwarder(JournalDrain):
         """
         if self.opened is None:
             return False
-        outcome = await self._send(self._without_content(self.position, self.position, ended))
+        self._end = ended or self._end  # a writer that is heard again without an end lives
+        outcome = await self._send(self._without_content(self.position, self.position, self._end))
         if outcome.stored:
             return True
         self._rewind(outcome)
@@ -86,8 +88,10 @@ class Forwarder(JournalDrain):
 
     async def _deliver(self, batch: Batch) -> Outcome:
         batch.files = [await self._with_bytes_sent(filed) for filed in batch.files]
+        ended = batch.ended
         outcome = await self._send(batch)
         if outcome.stored:
+            self._end = ended or self._end
             for filed in batch.files:
                 if filed.bytes_in:
                     self._bytes_path(filed).unlink(missing_ok=True)

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from trackai.ingest.attach import Attach, Attached
+from trackai.ingest.attach import CLOCK_SECONDS, Attach, Attached
 from trackai.ingest.frames import Opened  # noqa: TC001 - msgspec needs it
 from trackai.ingest.journal import BYTES, SUFFIX
 from trackai.ingest.reader import JournalReader
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from trackai.client.connection import Connection
 
 PLACEMENT = ".placement"
-# Clocks that differ by less are taken for right: the way to the server takes time, too.
-_CLOCK_SECONDS = 60.0
 _JSON = {"Content-Type": "application/json"}
 
 
@@ -83,7 +81,7 @@ class Placement(msgspec.Struct, kw_only=True):
         )
         attached = answer.decode(Attached)
         offset = attached.time - (before + time.time_ns() // 1000) // 2
-        if abs(offset) > _CLOCK_SECONDS * 1e6 and not self.offset:
+        if abs(offset) > CLOCK_SECONDS * 1e6 and not self.offset:
             self.offset = offset
             logger.warning(
                 "the clock of this machine is %d s %s that of %s: times are sent by its clock",

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from trackai.store.catalogue.writers import Writer
     from trackai.store.engine.database import Database
 
+# Clocks that differ by less are taken for right.
+CLOCK_SECONDS = 60.0
 MAX_TAGS = 1000
 # Variables of a launch, and ids of processes in the lineage of one.
 _MAX_FACTS = 100
@@ -147,6 +149,8 @@ async def _start(
     if allowed is not None and (await projects.get(conn, allowed)).name != request.project:
         raise PermissionDeniedError(f"this key may not log to project {request.project!r}")
     ahead = now - message.now
+    if abs(ahead) < CLOCK_SECONDS * 1e6:
+        ahead = 0  # the time that the message took, rather than a wrong clock
     attempt = await attempts.start_attempt(
         conn,
         request,

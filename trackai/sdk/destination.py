@@ -36,6 +36,7 @@ class Destination(ABC):
         poll_seconds: how often the journal is looked at for new points.
         patience: how many seconds `finish` waits without any progress; None for ever.
         closes_for_forks: whether it must be closed while the process forks.
+        is_offline: whether the run has begun although it did not answer, which has been said.
     """
 
     spool: Path
@@ -44,6 +45,7 @@ class Destination(ABC):
     poll_seconds = 0.2
     patience: float | None = None
     closes_for_forks = False
+    is_offline = False
 
     @property
     def progress(self) -> int:

@@ -44,6 +44,8 @@ _READER_SECONDS = 2.0
 _FORK_SECONDS = 5.0
 # The longest pause after an internal error.
 _MAX_PAUSE = 60.0
+_WAITING = "finish() waits for a while: %s"
+_SILENT = "finish() waits for a while for an answer of %s"
 # Why a call is lost although the journal can be written.
 _TOO_LARGE = "larger than the file-size limit (ulimit -f)"
 
@@ -83,6 +85,7 @@ class Recorder:
         # The number of points that were not stored because the run was deleted; None before that.
         self._deleted_points: int | None = None
         self._progress: Progress | None = None
+        self._waiting = f"points wait in {destination.spool}: %s"
         self._is_superseded = False
         self._points_checked = 0
 
@@ -118,6 +121,8 @@ class Recorder:
                 await self._destination.close()
                 raise
         attempt, self.journal, self._drain = begun
+        if self._destination.is_offline:
+            self._store_warnings.add(self._waiting)
         self.project, self.run = attempt.project, attempt.run
         self.first_step, self.config = attempt.first_step, attempt.config
         self._children = Children(self._destination, self.journal.opened.writer_uid)
@@ -223,7 +228,7 @@ class Recorder:
             if self.forked:
                 await self._store_children()
         except (TrackAIError, OSError) as error:
-            self._warn(f"points wait in {self._destination.spool}: %s", error, self._store_warnings)
+            self._warn(self._waiting, error, self._store_warnings)
             return error
         if self._store_warnings:
             self._store_warnings.clear()
@@ -365,8 +370,9 @@ class Recorder:
         patience = self._destination.patience
         if patience is None:
             return await self._try_to_store_rest()
-        if self._store_warnings:  # it has not answered for a while
+        if self._store_warnings:  # it has not answered for a while, which has been said
             patience = _ANSWER_SECONDS
+            self._store_warnings.update((_WAITING, _SILENT))
         failure: Exception | None = TimeoutError(f"no answer within {patience:.0f} s")
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._limit_patience, patience, tasks.cancel_scope)
@@ -377,9 +383,7 @@ class Recorder:
                     break
                 except (TrackAIError, OSError) as error:
                     failure = error
-                    self._warn(
-                        f"finish() waits up to {patience:.0f} s: %s", error, self._store_warnings
-                    )
+                    self._warn(_WAITING, error, self._store_warnings)
                 await anyio.sleep(_POLL_SECONDS)
             tasks.cancel_scope.cancel()
         if failure is not None:
@@ -394,10 +398,7 @@ class Recorder:
             if progress != self._destination.progress:
                 progress, since = self._destination.progress, time.monotonic()
             elif time.monotonic() > since + _ANSWER_SECONDS:
-                self._warn(
-                    f"finish() waits up to {patience:.0f} s for an answer of %s",
-                    self._destination.name, self._store_warnings,
-                )  # fmt: skip
+                self._warn(_SILENT, self._destination.name, self._store_warnings)
         storing.cancel()
 
     async def _try_to_store_rest(self) -> None:

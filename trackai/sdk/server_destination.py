@@ -135,6 +135,7 @@ class ServerDestination(Destination):
                 "; steps count from 0, and if the run exists there, they supersede its own from "
                 "the first one on" if resumes else "",
             )  # fmt: skip
+            self.is_offline = True
             return None
         return attached.attempt
 
