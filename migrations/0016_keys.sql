@@ -26,3 +26,12 @@ ALTER TABLE writers ADD COLUMN seen_at INTEGER;
 ALTER TABLE journals ADD COLUMN is_remote INTEGER NOT NULL DEFAULT 0 CHECK (is_remote IN (0, 1));
 
 CREATE INDEX writers_by_seen_at ON writers (seen_at) WHERE seen_at IS NOT NULL AND state = 'running';
+
+-- Since when no writer of a remote journal is in the database, because its run was deleted.
+ALTER TABLE journals ADD COLUMN orphaned_at INTEGER;
+
+-- By the identity of the writer, which is in the name.
+CREATE INDEX remote_journals ON journals (substr(name, 18, 32)) WHERE is_remote;
+
+-- Whether the run is failed only because the server does not hear from a writer.
+ALTER TABLE runs ADD COLUMN is_silent INTEGER NOT NULL DEFAULT 0 CHECK (is_silent IN (0, 1));

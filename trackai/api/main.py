@@ -149,6 +149,7 @@ async def _maintain(db: Database, sessions: Sessions | None, receiver: Receiver)
             await anyio.to_thread.run_sync(reserve.keep, db.spool)
             await recover(db)
             await receiver.end_silent()
+            await receiver.forget_deleted()
             if not db.collecting.locked():  # a deletion may be collecting, and take long
                 freed = await garbage.collect(db)
                 if freed or is_first:  # a deletion may have been interrupted

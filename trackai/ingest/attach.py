@@ -106,27 +106,30 @@ async def attach(
         await store_running(db, run_uid)
     async with db.write() as conn:
         now = time.time_ns() // 1000
-        attempt = await _known_attempt(conn, message.process.writer_uid, grant)
+        attempt = await _known_attempt(conn, message.process, grant)
         if attempt is None:
             attempt = await _start(conn, message, grant, is_running=is_running, now=now)
-        await deliveries.note_heard(conn, message.process.writer_uid, grant.name, now=now)
+        uid = message.process.writer_uid
+        place = (await writers.locate(conn, [uid]))[uid]
+        await deliveries.note_heard(conn, uid, place, grant.name, now=now)
     return Attached(attempt=attempt, time=now)
 
 
-async def _known_attempt(conn: Connection, uid: str, grant: Grant) -> Attempt | None:
-    """The attempt of a writer that has attached before; None for any other writer."""
-    origin = await writers.find_origin(conn, uid)
+async def _known_attempt(conn: Connection, process: Process, grant: Grant) -> Attempt | None:
+    """The attempt of a process that has attached before; None for any other process."""
+    origin = await writers.find_origin(conn, process.writer_uid)
     if origin is None:
         return None
     run = await runs.find_by_uid(conn, origin.run_uid)
     assert run is not None  # noqa: S101 - of the same transaction
     if grant.project_id not in {None, run.project_id}:
         raise PermissionDeniedError("this key may not log to the project of this run")
+    await writers.complete_launch(conn, process.writer_uid, process.launch.facts)
     return Attempt(
         project=await projects.get(conn, run.project_id),
         run=run,
         config=await configs.get(conn, run.id),
-        first_step=await writers.first_step(conn, uid),
+        first_step=await writers.first_step(conn, process.writer_uid),
         opened=Opened(**msgspec.structs.asdict(origin)),
         superseded=[],
     )
@@ -141,13 +144,11 @@ async def _start(
     now: int,
 ) -> Attempt:
     request, process = message.request, message.process
-    if await journals.consumed(conn, message.journal) is not None:
+    if await journals.knows_writer(conn, process.writer_uid):
         raise NotFoundError(
             f"the run of project {request.project!r} that this process logged to was deleted"
         )
-    allowed = grant.project_id
-    if allowed is not None and (await projects.get(conn, allowed)).name != request.project:
-        raise PermissionDeniedError(f"this key may not log to project {request.project!r}")
+    await deliveries.check_project(conn, grant.project_id, request.project)
     ahead = now - message.now
     if abs(ahead) < CLOCK_SECONDS * 1e6:
         ahead = 0  # the time that the message took, rather than a wrong clock

@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from trackai.errors import PermissionDeniedError, TrackAIError
+from trackai.errors import NotFoundError, PermissionDeniedError, TrackAIError
 from trackai.store.catalogue import configs, files, journals, projects, runs, slugs, writers
 from trackai.store.catalogue.writers import Place
-from trackai.store.points import metrics
+from trackai.store.points import metrics, series
 
 if TYPE_CHECKING:
     from aiosqlite import Connection
 
-    from trackai.ingest.frames import Filed, Opened
+    from trackai.ingest.frames import Filed
     from trackai.ingest.reader import Batch
     from trackai.store.catalogue.files import NewFile
     from trackai.values.types import State
@@ -69,6 +70,10 @@ class Delivery(msgspec.Struct):
     remote: Remote | None = None
     after: str | None = None
 
+    def time(self, time: int) -> int:
+        """A time of its clock, which may be wrong, as one that is not after its arrival."""
+        return time if self.remote is None else min(time, self.remote.seen_at)
+
 
 class Outcome(msgspec.Struct, frozen=True):
     """What became of a batch.
@@ -107,11 +112,11 @@ async def store(
             continue
         place = known.get(batch.opened.writer_uid)
         try:
-            if place is None:
-                is_new = consumed is None and positions.get(item.after or "") is None
-                place = await _place(conn, item, is_new=is_new)
             if place is not None:
                 await _store_details(conn, item, place)
+            else:
+                is_new = consumed is None and positions.get(item.after or "") is None
+                place = await _begin(conn, item, is_new=is_new)
         except (PermissionDeniedError, BytesMissingError) as error:
             outcomes.append(error)
             continue
@@ -133,7 +138,9 @@ async def _store_points(conn: Connection, stored: Sequence[tuple[Delivery, Place
     for item, place in stored:
         if item.batch.calls:
             parts.append((place.run_id, place.writer_id, item.batch.columns()))
-            times[place.run_id] = max(times.get(place.run_id, 0), item.batch.last_timestamp)
+            times[place.run_id] = max(
+                times.get(place.run_id, 0), item.time(item.batch.last_timestamp)
+            )
     if parts:
         await metrics.append_parts(conn, parts)
         await runs.touch_each(conn, times)
@@ -151,25 +158,56 @@ async def _note_states(conn: Connection, stored: Sequence[tuple[Delivery, Place]
     for item, place in stored:
         opened, ended = item.batch.opened, item.batch.ended
         if ended is not None:
-            await end_writer(conn, place.run_id, opened, ended.state, now=ended.timestamp)
-        elif item.remote is not None and place.state == "failed":
+            await end_writer(
+                conn, opened.writer_uid, place, ended.state, now=item.time(ended.timestamp)
+            )
+        elif item.remote is not None:
             await revive(conn, opened.writer_uid, place, now=item.remote.seen_at)
 
 
-async def note_heard(conn: Connection, uid: str, key_name: str | None, *, now: int) -> None:
+async def note_heard(
+    conn: Connection, uid: str, place: Place, key_name: str | None, *, now: int
+) -> None:
     """Record that a remote writer lives, which may have been silent."""
-    place = (await writers.locate(conn, [uid]))[uid]
     await writers.note_heard(conn, [(now, key_name, place.writer_id)])
-    if place.state == "failed":
-        await revive(conn, uid, place, now=now)
+    await revive(conn, uid, place, now=now)
 
 
 async def revive(conn: Connection, uid: str, place: Place, *, now: int) -> None:
-    """Take back that a remote writer has failed, which was silent and is heard again."""
-    await writers.revive(conn, uid)
-    attempt = await writers.next_attempt(conn, place.run_id) - 1
-    state = await writers.joint_state(conn, place.run_id, attempt)
-    await runs.set_state(conn, place.run_id, state, now=now)
+    """Take back that a remote writer has failed, if that is because it was silent."""
+    if (
+        place.state == "failed"
+        and await writers.revive(conn, uid)
+        and await runs.is_silent(conn, place.run_id)
+    ):
+        await _follow(conn, place.run_id, now=now)
+
+
+async def fail_silent(conn: Connection, *, before: int, now: int) -> None:
+    """Record that remote writers failed that are silent, and with them their runs.
+
+    Args:
+        before: when they were last heard at most, microseconds since the epoch.
+        now: microseconds since the epoch.
+    """
+    for run_id, attempt in sorted(await writers.fail_silent(conn, before)):
+        if attempt + 1 == await writers.next_attempt(conn, run_id):
+            run = await runs.get(conn, run_id)
+            if run.state == "running":  # otherwise a user has set its state
+                await _follow(conn, run_id, now=now)
+
+
+async def _follow(conn: Connection, run_id: int, *, now: int) -> None:
+    """Give a run the state that the writers of its latest attempt give it."""
+    joint = await writers.joint(conn, run_id)
+    ended_at = now if joint.is_silent else joint.ended_at or now
+    await runs.set_state(
+        conn,
+        run_id,
+        joint.state,
+        now=now if joint.state == "running" else ended_at,
+        is_silent=joint.state == "failed" and joint.is_silent,
+    )
 
 
 async def _store_details(conn: Connection, item: Delivery, place: Place) -> None:
@@ -191,6 +229,19 @@ async def _store_details(conn: Connection, item: Delivery, place: Place) -> None
         )
 
 
+async def _begin(conn: Connection, item: Delivery, *, is_new: bool) -> Place | None:
+    """Store the first batch of a writer without its points, completely or not at all."""
+    await conn.execute("SAVEPOINT writer")  # the transaction ends it
+    try:
+        place = await _place(conn, item, is_new=is_new)
+        if place is not None:
+            await _store_details(conn, item, place)
+    except (PermissionDeniedError, BytesMissingError):
+        await conn.execute("ROLLBACK TO writer")
+        raise
+    return place
+
+
 async def _place(conn: Connection, item: Delivery, *, is_new: bool) -> Place | None:
     """The run and the writer of a batch, which are created if they do not exist.
 
@@ -200,32 +251,54 @@ async def _place(conn: Connection, item: Delivery, *, is_new: bool) -> Place | N
     Returns:
         None if the run has been deleted.
     """
-    opened = item.batch.opened
-    run = await runs.find_by_uid(conn, opened.run_uid)
-    if run is None and not is_new:
-        return None
-    run_id = run.id if run is not None else await _create_run(conn, item)
+    opened, started_at = item.batch.opened, item.time(item.batch.opened.started_at)
+    parent = None
+    if opened.parent is not None:
+        parent = (await writers.locate(conn, [opened.parent])).get(opened.parent)
+    if parent is not None:
+        run_id, attempt = parent.run_id, parent.attempt
+    else:
+        run = await runs.find_by_uid(conn, opened.run_uid)
+        if run is None and (not is_new or await _was_deleted(conn, item)):
+            return None
+        run_id, attempt = run.id if run else await _create_run(conn, item), opened.attempt
     state: State | None = None if opened.parent else "running"
+    next_attempt = await writers.next_attempt(conn, run_id)
+    resumed_after = None
+    if 1 < next_attempt <= attempt:
+        resumed_after = await series.last_activity(conn, run_id)
     writer_id = await writers.get_or_create(
         conn,
         uid=opened.writer_uid,
         run_id=run_id,
-        attempt=opened.attempt,
+        attempt=attempt,
         rank=opened.rank,
         host=opened.host,
         pid=opened.pid,
         state=state,
-        now=opened.started_at,
+        resumed_after=None if resumed_after is None else min(resumed_after, started_at),
+        now=started_at,
     )
-    return Place(run_id, writer_id, state)
+    if state == "running" and attempt + 1 >= next_attempt:
+        await runs.set_state(conn, run_id, state, now=started_at)
+    return Place(run_id, writer_id, attempt, state)
+
+
+async def _was_deleted(conn: Connection, item: Delivery) -> bool:
+    """Whether the run of a remote writer was deleted: one of its other journals is known."""
+    opened = item.batch.opened
+    return item.remote is not None and (
+        await journals.knows_writer(conn, opened.writer_uid)
+        or (opened.parent is not None and await journals.knows_writer(conn, opened.parent))
+    )
 
 
 async def _create_run(conn: Connection, item: Delivery) -> int:
     opened = item.batch.opened
-    allowed = None if item.remote is None else item.remote.project_id
-    if allowed is not None and (await projects.get(conn, allowed)).name != opened.project:
-        raise PermissionDeniedError(f"this key may not log to project {opened.project!r}")
-    project = await projects.get_or_create(conn, opened.project, now=opened.created_at)
+    if item.remote is not None:
+        await check_project(conn, item.remote.project_id, opened.project)
+    created_at = item.time(opened.created_at)
+    project = await projects.get_or_create(conn, opened.project, now=created_at)
     run = await runs.create(
         conn,
         uid=opened.run_uid,
@@ -233,33 +306,47 @@ async def _create_run(conn: Connection, item: Delivery) -> int:
         slug=await slugs.for_new_run(conn, project.id, opened.run_slug),
         name=opened.name,
         group_name=opened.group,
-        now=opened.created_at,
+        now=created_at,
     )
     if opened.fork_uid is not None:
         await runs.set_fork(conn, run.id, opened.fork_uid, opened.fork_step)
     return run.id
 
 
-async def end_writer(
-    conn: Connection, run_id: int, opened: Opened, state: State, *, now: int
-) -> None:
+async def check_project(conn: Connection, allowed: int | None, project: str) -> None:
+    """Check that a sender may log to a project, which need not exist.
+
+    Args:
+        allowed: the row id of the only project that it may log to; None for all.
+        project: the name of the project.
+
+    Raises:
+        PermissionDeniedError: it may not.
+    """
+    if allowed is not None:
+        with suppress(NotFoundError):  # deleted, and its keys with it
+            if (await projects.get(conn, allowed)).name == project:
+                return
+        raise PermissionDeniedError(f"this key may not log to project {project!r}")
+
+
+async def end_writer(conn: Connection, uid: str, place: Place, state: State, *, now: int) -> None:
     """Record the end of a writer; its run ends with the last writer of the attempt."""
-    if opened.parent is not None:
+    if place.state is None or not await writers.end(conn, uid, state, now=now):
         return
-    await writers.end(conn, opened.writer_uid, state, now=now)
     # A late journal must not end a run that has been resumed since.
-    if opened.attempt + 1 == await writers.next_attempt(conn, run_id):
-        joint = await writers.joint_state(conn, run_id, opened.attempt)
-        await runs.set_state(conn, run_id, joint, now=now)
+    if place.attempt + 1 == await writers.next_attempt(conn, place.run_id):
+        await _follow(conn, place.run_id, now=now)
 
 
-async def fail_writer(conn: Connection, opened: Opened) -> None:
+async def fail_writer(conn: Connection, uid: str) -> None:
     """Record that a writer died without ending its run, which has failed then."""
-    run = await runs.find_by_uid(conn, opened.run_uid)
-    if run is None or not await writers.is_running(conn, opened.writer_uid):
+    place = (await writers.locate(conn, [uid])).get(uid)
+    if place is None or place.state != "running":
         return
     now = time.time_ns() // 1000
+    run = await runs.get(conn, place.run_id)
     if run.state == "running":
-        await end_writer(conn, run.id, opened, "failed", now=now)
+        await end_writer(conn, uid, place, "failed", now=now)
     else:  # a user has set the state of the run
-        await writers.end(conn, opened.writer_uid, "failed", now=now)
+        await writers.end(conn, uid, "failed", now=now)

@@ -9,16 +9,13 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from trackai.errors import InvalidInputError
 from trackai.ingest import deliveries
 from trackai.ingest.attempts import SILENT_SECONDS, is_running
-from trackai.ingest.deliveries import BytesMissingError, Delivery, Outcome, Remote, fail_writer
-from trackai.ingest.frames import Opened
+from trackai.ingest.deliveries import BytesMissingError, Delivery, Outcome, Remote
 from trackai.ingest.group_commit import GroupCommit
 from trackai.ingest.journal import writer_uid
-from trackai.store.catalogue import files, runs, writers
+from trackai.store.catalogue import files, journals, runs, writers
 from trackai.store.catalogue.files import Blob, NewFile
 
 if TYPE_CHECKING:
@@ -29,6 +26,13 @@ if TYPE_CHECKING:
     from trackai.store.engine.database import Database
 
 
+# Between two looks for silent writers; after a longer one, the server was deaf meanwhile.
+_LONGEST_GAP = SILENT_SECONDS / 2
+_SWEEP_SECONDS = 3600.0
+# How long the journals of a deleted run are remembered, so that it does not come back.
+_KEPT_SECONDS = 30 * 86400.0
+
+
 class Receiver:
     """Stores the batches of remote journals in a database."""
 
@@ -36,7 +40,8 @@ class Receiver:
         self._db = db
         self._batches: GroupCommit[Delivery, Outcome] = GroupCommit(db, deliveries.store)
         # Writers that were heard before the server started have time to be heard again.
-        self._started_at = time.time_ns() // 1000
+        self._listening_since = self._checked_at = time.time_ns() // 1000
+        self._swept_at = 0
 
     async def put(
         self, journal: str, batch: Batch, grant: Grant, *, after: str | None = None
@@ -70,7 +75,7 @@ class Receiver:
 
     def is_running(self, writer: Writer) -> bool:
         """Whether the process of a writer is alive, as far as the server can tell."""
-        return is_running(writer, self._db.spool, listening_since=self._started_at)
+        return is_running(writer, self._db.spool, listening_since=self._listening_since)
 
     async def hear(self, uid: str, grant: Grant) -> bool:
         """Note that a writer lives; False if it is not in the database."""
@@ -82,20 +87,29 @@ class Receiver:
             if grant.project_id is None or grant.project_id == await runs.project_of(
                 conn, place.run_id
             ):
-                await writers.note_heard(conn, [(now, grant.name, place.writer_id)])
-                if place.state == "failed":
-                    await deliveries.revive(conn, uid, place, now=now)
+                await deliveries.note_heard(conn, uid, place, grant.name, now=now)
         return True
 
     async def end_silent(self) -> None:
         """End the writers that were silent for too long, and with them their runs."""
-        before = time.time_ns() // 1000 - int(SILENT_SECONDS * 1e6)
-        if before < self._started_at:
+        now = time.time_ns() // 1000
+        if now - self._checked_at > _LONGEST_GAP * 1e6:  # the server was stopped, or its clock set
+            self._listening_since = now
+        self._checked_at = now
+        before = now - int(SILENT_SECONDS * 1e6)
+        if before >= self._listening_since and await self._db.look(
+            lambda conn: writers.any_silent(conn, before)
+        ):
+            await self._db.change(lambda conn: deliveries.fail_silent(conn, before=before, now=now))
+
+    async def forget_deleted(self) -> None:
+        """Forget the journals of runs that were deleted long ago; looks once an hour."""
+        now = time.time_ns() // 1000
+        if abs(now - self._swept_at) < _SWEEP_SECONDS * 1e6:
             return
-        async with self._db.read() as conn:
-            uids = await writers.silent(conn, before)
-        for uid in uids:
-            async with self._db.write() as conn:
-                origin = await writers.find_origin(conn, uid)
-                if origin is not None and uid in await writers.silent(conn, before):
-                    await fail_writer(conn, Opened(**msgspec.structs.asdict(origin)))
+        before = now - int(_KEPT_SECONDS * 1e6)
+        if await self._db.look(lambda conn: journals.any_orphan(conn, before=before)):
+            await self._db.change(
+                lambda conn: journals.forget_orphans(conn, before=before, now=now)
+            )
+        self._swept_at = now

@@ -166,7 +166,7 @@ async def _recover_writer(db: Database, fds: dict[Path, int]) -> list[Recovered]
         drains.append(drain)
     if opened is not None and not ended:
         async with db.write() as conn:
-            await fail_writer(conn, opened)
+            await fail_writer(conn, opened.writer_uid)
     recovered: list[Recovered] = []
     for path, drain in zip(paths, drains, strict=True):
         if drain.position and not await drain.is_stored():
@@ -215,7 +215,7 @@ async def _end_vanished(db: Database) -> None:
             continue
         if opened.host != socket.gethostname() or not process_exists(opened.pid):
             async with db.write() as conn:
-                await fail_writer(conn, opened)
+                await fail_writer(conn, opened.writer_uid)
 
 
 async def store_running(db: Database, run_uid: str) -> None:

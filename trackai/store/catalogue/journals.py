@@ -12,6 +12,11 @@ if TYPE_CHECKING:
     from aiosqlite import Connection
 
 
+_IS_ORPHAN = """
+    is_remote AND NOT EXISTS (SELECT 1 FROM writers WHERE uid = substr(journals.name, 18, 32))
+"""
+
+
 async def consumed(conn: Connection, name: str) -> int | None:
     """The number of bytes of a journal that are stored; None for an unknown journal."""
     rows = await conn.execute_fetchall("SELECT consumed FROM journals WHERE name = ?", (name,))
@@ -73,6 +78,39 @@ async def begin_remote(conn: Connection, name: str) -> None:
         """,
         (name,),
     )
+
+
+async def knows_writer(conn: Connection, uid: str) -> bool:
+    """Whether a remote journal of a writer is known."""
+    rows = await conn.execute_fetchall(
+        "SELECT 1 FROM journals WHERE is_remote AND substr(name, 18, 32) = ? LIMIT 1", (uid,)
+    )
+    return bool(list(rows))
+
+
+async def forget_orphans(conn: Connection, *, before: int, now: int) -> None:
+    """Remove the records of remote journals whose runs were deleted before `before`.
+
+    Args:
+        before, now: microseconds since the epoch.
+    """
+    await conn.execute(
+        f"UPDATE journals SET orphaned_at = ? WHERE orphaned_at IS NULL AND {_IS_ORPHAN}", (now,)
+    )
+    await conn.execute(f"DELETE FROM journals WHERE orphaned_at < ? AND {_IS_ORPHAN}", (before,))
+
+
+async def any_orphan(conn: Connection, *, before: int) -> bool:
+    """Whether `forget_orphans` would change anything."""
+    rows = await conn.execute_fetchall(
+        f"""
+        SELECT 1 FROM journals
+        WHERE (orphaned_at IS NULL OR orphaned_at < ?) AND {_IS_ORPHAN}
+        LIMIT 1
+        """,
+        (before,),
+    )
+    return bool(list(rows))
 
 
 async def forget(conn: Connection, name: str) -> None:

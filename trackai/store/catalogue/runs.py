@@ -41,6 +41,7 @@ class RunColumns(TypedDict, total=False):
     name: str | None
     group_name: str | None
     state: State
+    is_silent: bool
     created_at: int
     updated_at: int
     finished_at: int | None
@@ -263,14 +264,26 @@ async def update(conn: Connection, run_id: int, **columns: Unpack[RunColumns]) -
     raise NotFoundError(f"run {run_id} not found")
 
 
-async def set_state(conn: Connection, run_id: int, state: State, *, now: int) -> Run:
+async def set_state(
+    conn: Connection, run_id: int, state: State, *, now: int, is_silent: bool = False
+) -> Run:
     """Change the state of a run, and set or clear the time at which it finished.
+
+    Args:
+        is_silent: whether it failed only because the server does not hear from a writer.
 
     Raises:
         NotFoundError: the run does not exist.
     """
     await touch(conn, run_id, now=now)
-    return await update(conn, run_id, state=state, finished_at=None if state == "running" else now)
+    finished_at = None if state == "running" else now
+    return await update(conn, run_id, state=state, is_silent=is_silent, finished_at=finished_at)
+
+
+async def is_silent(conn: Connection, run_id: int) -> bool:
+    """Whether a run is failed only because the server does not hear from a writer."""
+    rows = await conn.execute_fetchall("SELECT is_silent FROM runs WHERE id = ?", (run_id,))
+    return any(silent for (silent,) in rows)
 
 
 async def get_fork(conn: Connection, run_id: int) -> tuple[str | None, Step | None]:

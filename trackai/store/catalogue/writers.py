@@ -100,18 +100,37 @@ async def find(conn: Connection, uids: Iterable[str]) -> dict[str, int]:
 
 
 class Place(NamedTuple):
-    """The row ids of a run and of one of its writers, and the state of the writer."""
+    """The row ids of a run and of one of its writers; attempt and state of the writer."""
 
     run_id: int
     writer_id: int
+    attempt: int
     state: State | None
+
+
+class Joint(NamedTuple):
+    """What the writers of the latest attempt of a run say about it.
+
+    Attributes:
+        state: the state that they give the run.
+        ended_at: when the last of them ended, microseconds since the epoch.
+        is_silent: whether one of them has failed because it is silent.
+    """
+
+    state: State
+    ended_at: int | None
+    is_silent: bool
+
+
+# A remote writer that has failed without an end is silent, and may be heard again.
+_IS_SILENT = "state = 'failed' AND ended_at IS NULL AND seen_at IS NOT NULL"
 
 
 async def locate(conn: Connection, uids: Iterable[str]) -> dict[str, Place]:
     """Runs and row ids of writers, by the identity of the writer."""
     rows = await conn.execute_fetchall(
         """
-        SELECT uid, run_id, id, state FROM writers
+        SELECT uid, run_id, id, attempt, state FROM writers
         WHERE uid IN (SELECT value FROM json_each(?))
         """,
         (json_array(uids),),
@@ -130,23 +149,43 @@ async def note_heard(conn: Connection, heard: Iterable[tuple[int, str | None, in
     )
 
 
-async def revive(conn: Connection, uid: str) -> None:
-    """Record that a writer runs, after all."""
-    await conn.execute(
-        "UPDATE writers SET state = 'running', ended_at = NULL WHERE uid = ?", (uid,)
+async def revive(conn: Connection, uid: str) -> bool:
+    """Record that a writer runs that had failed because it was silent; False for any other."""
+    rows = await conn.execute_fetchall(
+        f"UPDATE writers SET state = 'running' WHERE uid = ? AND {_IS_SILENT} RETURNING id", (uid,)
     )
+    return bool(list(rows))
 
 
-async def silent(conn: Connection, before: int) -> list[str]:
-    """The identities of running remote writers that were not heard since `before`.
+async def any_silent(conn: Connection, before: int) -> bool:
+    """Whether a remote writer runs that was not heard since `before`.
 
     Args:
         before: microseconds since the epoch.
     """
     rows = await conn.execute_fetchall(
-        "SELECT uid FROM writers WHERE seen_at < ? AND state = 'running' LIMIT 1000", (before,)
+        "SELECT 1 FROM writers WHERE seen_at < ? AND state = 'running' LIMIT 1", (before,)
     )
-    return [uid for (uid,) in rows]
+    return bool(list(rows))
+
+
+async def fail_silent(conn: Connection, before: int) -> set[tuple[int, int]]:
+    """Record that the remote writers failed that were not heard since `before`.
+
+    Args:
+        before: microseconds since the epoch.
+
+    Returns:
+        The row ids of their runs, and their attempts.
+    """
+    rows = await conn.execute_fetchall(
+        """
+        UPDATE writers SET state = 'failed' WHERE seen_at < ? AND state = 'running'
+        RETURNING run_id, attempt
+        """,
+        (before,),
+    )
+    return {(run_id, attempt) for run_id, attempt in rows}
 
 
 async def get_or_create(
@@ -233,6 +272,15 @@ async def beside(conn: Connection, run_id: int, since: int) -> list[list[Writer]
     return [list(group) for _, group in by_attempt]
 
 
+async def complete_launch(conn: Connection, uid: str, launch: Mapping[str, str]) -> None:
+    """Record what a writer knows about its launch, which batches that created it did not say."""
+    if launch:
+        await conn.execute(
+            "UPDATE writers SET launch = ? WHERE uid = ? AND launch IS NULL",
+            (msgspec.json.encode(launch).decode(), uid),
+        )
+
+
 async def first_step(conn: Connection, uid: str) -> int:
     """The step of the first call of log() without a step in a writer."""
     rows = await conn.execute_fetchall("SELECT first_step FROM writers WHERE uid = ?", (uid,))
@@ -286,27 +334,39 @@ async def pauses(conn: Connection, run_ids: Iterable[int]) -> dict[int, list[tup
     return pauses
 
 
-async def end(conn: Connection, uid: str, state: State, *, now: int) -> None:
-    """Record how a writer ended, and when."""
-    await conn.execute(
-        "UPDATE writers SET state = ?, ended_at = ? WHERE uid = ?", (state, now, uid)
-    )
-
-
-async def joint_state(conn: Connection, run_id: int, attempt: int) -> State:
-    """The state that the writers of an attempt give their run."""
+async def end(conn: Connection, uid: str, state: State, *, now: int) -> bool:
+    """Record how a writer ended, and when; False if it has ended so already."""
+    # The clock of another machine may be behind the one that says when the writer started.
     rows = await conn.execute_fetchall(
         """
-        SELECT CASE
-            WHEN max(state = 'running') THEN 'running'
-            WHEN max(state = 'failed') THEN 'failed'
-            ELSE 'completed'
-        END
-        FROM writers WHERE run_id = ? AND attempt = ?
+        UPDATE writers
+        SET state = ?1, ended_at = CASE WHEN seen_at IS NULL THEN ?2 ELSE max(?2, started_at) END
+        WHERE uid = ?3 AND NOT (state = ?1 AND ended_at IS NOT NULL)
+        RETURNING id
         """,
-        (run_id, attempt),
+        (state, now, uid),
     )
-    return next(state for (state,) in rows)
+    return bool(list(rows))
+
+
+async def joint(conn: Connection, run_id: int) -> Joint:
+    """What the writers of the latest attempt say about their run."""
+    rows = await conn.execute_fetchall(
+        f"""
+        SELECT
+            CASE
+                WHEN max(state = 'running') THEN 'running'
+                WHEN max(state = 'failed') THEN 'failed'
+                ELSE 'completed'
+            END,
+            max(ended_at),
+            ifnull(max({_IS_SILENT}), FALSE)
+        FROM writers
+        WHERE run_id = ?1 AND attempt = (SELECT max(attempt) FROM writers WHERE run_id = ?1)
+        """,
+        (run_id,),
+    )
+    return next(Joint(state, ended_at, bool(silent)) for state, ended_at, silent in rows)
 
 
 async def find_origin(conn: Connection, uid: str) -> Origin | None:
