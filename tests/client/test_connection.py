@@ -121,7 +121,17 @@ def test_a_busy_server_says_when_to_come_back() -> None:
         assert "(busy)" in str(error)
 
 
-@pytest.mark.parametrize("status", [200, 301, 404])
+def test_a_redirection_is_named() -> None:
+    with server(301, headers={"Location": "https://tracker"}) as url:
+        assert refusal(url) == f"{url} redirects to https://tracker: use that address"
+
+
+def test_a_limit_of_a_proxy_is_named() -> None:
+    with server(413, b"<html>") as url:
+        assert "a body is too large" in refusal(url)
+
+
+@pytest.mark.parametrize("status", [200, 302, 404])
 def test_another_program(status: int) -> None:
     with server(status, b"<html>") as url:
         if status == 200:

@@ -12,6 +12,7 @@ import click
 from trackai.cli.database import db_option, with_database
 from trackai.cli.output import echo, json_option, print_json
 from trackai.errors import NotFoundError
+from trackai.settings import Settings
 from trackai.values.names import name_problem, path_problem, refuse
 
 if TYPE_CHECKING:
@@ -57,6 +58,11 @@ def log(
 
     if not (values or config or finish):
         raise click.UsageError("pass NAME=VALUE, --config or --finish")
+    if db is None and Settings.from_env().server_url is not None:
+        raise click.UsageError(
+            "trackai log writes to a file, and TRACKAI_SERVER_URL is set: pass --db for the file, "
+            "or log with trackai.init() in Python"
+        )
     refuse("--run", name_problem(name))
     refuse("--project", name_problem(project))
     metric_values = _parse_pairs(values)

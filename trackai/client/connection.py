@@ -32,6 +32,7 @@ from urllib3.exceptions import (
 from trackai import __version__
 from trackai.errors import InvalidInputError, ServerRefusedError, ServerUnreachableError
 from trackai.ingest.wire import PROTOCOL
+from trackai.values.text import escaped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -43,6 +44,7 @@ CONNECT_SECONDS = 5.0
 READ_SECONDS = 60.0
 # Answers of proxies whose server is down or busy, and of servers that are.
 _TEMPORARY = frozenset({408, 425, 429, 500, 502, 503, 504, 507})
+_REDIRECTIONS = frozenset({301, 302, 303, 307, 308})
 _LONGEST_PAUSE = 300.0
 
 
@@ -199,6 +201,15 @@ class Connection:
                 f"{self.url}: {who} answered with the status {status}"
                 + (f" ({detail})" if detail else ""),
                 retry_after=_retry_after(headers.get("Retry-After")),
+            )
+        if status in _REDIRECTIONS and "Location" in headers:
+            there = escaped(headers["Location"])[:200]
+            return ServerRefusedError(f"{self.url} redirects to {there}: use that address", status)
+        if status == 413:
+            return ServerRefusedError(
+                f"{self.url}: a body is too large for it or for a proxy before it, whose limit "
+                "must be at least 8 MB (client_max_body_size of nginx)",
+                status,
             )
         if detail is None or (status == 404 and detail == "Not Found"):
             return _not_trackai(self.url, status)

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_CHUNK_BYTES = 4 * 1024 * 1024
+# Below the limit of 1 MB that nginx has by default.
+_CHUNK_BYTES = 1_000_000
 _BYTES = {"Content-Type": "application/octet-stream"}
 
 

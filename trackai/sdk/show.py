@@ -19,6 +19,7 @@ from trackai.reading.local_source import LocalSource
 from trackai.reading.remote_source import RemoteSource
 from trackai.sdk import active, ignored_calls
 from trackai.sdk.interactive import in_notebook, is_interactive
+from trackai.sdk.place import Place
 from trackai.settings import Settings, has_screen
 from trackai.values.logger import logger
 
@@ -139,6 +140,8 @@ def show(
 ) -> Dashboard:
     """Open the dashboard, on the server that is running for the database or on a new one.
 
+    With `TRACKAI_SERVER_URL`, it is the dashboard of that server.
+
     The address is printed. If the dashboard cannot be shown, a warning is logged and nothing is
     raised, so that training goes on.
 
@@ -185,10 +188,12 @@ def _show(
     host: str | None,
     port: int | None,
 ) -> Dashboard:
-    local = LocalSource(settings.db_path)
-    ids = {name: known.id for known in local.projects() for name in (known.name, known.project_id)}
-    server, url = None, settings.url
-    if host is not None or port is not None or not _is_served(settings, local):
+    source = Place(settings.db_path, settings.server_url).source()
+    ids = {name: known.id for known in source.projects() for name in (known.name, known.project_id)}
+    server, url = None, settings.server_url or settings.url
+    if isinstance(source, LocalSource) and (
+        host is not None or port is not None or not _is_served(settings, source)
+    ):
         server = _start(settings, host, port)
         url = server.url
     full_url = url

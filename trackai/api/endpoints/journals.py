@@ -91,11 +91,11 @@ async def attach_run(request: Request) -> JSONResponse:
 async def store_batch(request: Request) -> JSONResponse:
     """Store a batch of a journal, as msgpack, exactly once."""
     check_media_type(request, _BYTES)
+    after = parse_query(request, BatchQuery).after
     _check_protocol(request)
     journal = request.path_params["journal"]
     if not is_journal(journal):
         raise InvalidInputError("journal", "must be the name of a journal")
-    after = parse_query(request, BatchQuery).after
     intake: Intake = request.state.intake
     receiver: Receiver = request.state.receiver
     with intake.room(alone=True) as reserve:
