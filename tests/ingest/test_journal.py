@@ -251,3 +251,23 @@ def test_a_journal_is_locked_until_its_writer_is_closed(tmp_path: Path) -> None:
         assert not try_lock(file.fileno())
         writer.close()
         assert try_lock(file.fileno())
+
+
+def test_a_folder_that_is_full_is_not_filled_further(tmp_path: Path) -> None:
+    is_full = True
+    writer = JournalWriter(tmp_path, OPENED, rotate_bytes=1000, bound=lambda: is_full)
+    for step in range(1000):
+        writer.append_points("step", ("loss",), step, step, [0.5])
+    (path,) = writer.paths
+    assert path.stat().st_size < 1500
+    assert writer.held > 900
+    assert "as much as it may have" in str(writer.failure)
+    with pytest.raises(OSError, match="as much as it may have"):
+        writer.keep(lambda file: file.write(b"content"))
+    assert not writer.retry()
+    is_full = False
+    assert writer.retry()
+    writer.append_points("step", ("loss",), 1000, 1000, [0.5])
+    points = [read_all(JournalReader(path))["step", "loss"] for path in writer.paths]
+    assert [step for part in points for step, *_ in part] == list(range(1001))
+    writer.close()

@@ -448,3 +448,27 @@ async def test_who_logged_a_run_is_kept(db_path: Path, monkeypatch: pytest.Monke
         with trackai.init(project="p", id="r", server_url=server.url) as run:
             run.log({"loss": 1})
     assert query(db_path, "SELECT key_name FROM writers") == [("node7",)]
+
+
+def test_the_outbox_has_a_bound(
+    db_path: Path,
+    closed_port: int,
+    outbox: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setenv("TRACKAI_OUTBOX_MB", "100")
+    run = trackai.init(project="p", name="r", server_url=at(closed_port))
+    text = "x" * 1_000_000
+    for step in range(140):
+        run.log({"text": text + str(step)})
+    waiting = sum(path.stat().st_size for path in outbox.rglob("*.journal"))
+    assert 90e6 < waiting < 105e6
+    wait_until(lambda: any("held in memory" in message for message in caplog.messages))
+    server = serve(db_path, closed_port)
+    try:
+        run.finish()
+        wait_until(lambda: _points(db_path) == 140)  # nothing was lost
+    finally:
+        server.terminate()
+        server.wait()
