@@ -389,7 +389,9 @@ class ActiveConfig(MutableMapping[str, Any]):
     def __setattr__(self, name: str, value: Any) -> None:
         active_run().config[name] = value
 
-    def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
+    def __reduce__(self) -> tuple[type, tuple[Any, ...]] | str:
+        if current_run() is None:
+            return "config"  # the copy is this object: there are no values to copy
         return dict, (dict(self),)
 
     def __repr__(self) -> str:
