@@ -43,6 +43,9 @@ def are_plain_numbers(values: list[Any]) -> bool:
     is a number or can be added to one (Decimal, Fraction, arrays), and the encoder refuses the
     latter. Non-finite values and large integers need a closer look.
     """
+    # Adding scalars of NumPy is slow, and may warn of an overflow.
+    if values and type(values[0]) not in SCALARS:
+        return False
     try:
         total = sum(values)
     except Exception:
