@@ -43,6 +43,7 @@ from trackai.errors import (
     TrackAIError,
 )
 from trackai.lazy_imports import import_lazily as _import_lazily
+from trackai.lazy_imports import refuse_late_call as _refuse_late_call
 
 if typing.TYPE_CHECKING:
     from trackai.reading.api import Api
@@ -151,6 +152,10 @@ _MODULES = {
 _OF_THE_ACTIVE_RUN = ("run", "summary")  # they change from run to run
 
 
+# Called by `__del__` methods when the interpreter ends, where nothing can be imported.
+_LATE_CALLS = ("alert", "finish", "log", "log_system")
+
+
 if not typing.TYPE_CHECKING:  # with it, a type checker accepts every name
 
     def __getattr__(name: str) -> typing.Any:
@@ -164,7 +169,12 @@ if not typing.TYPE_CHECKING:  # with it, a type checker accepts every name
             return active_summary()
         if name not in _MODULES:
             raise AttributeError(f"module 'trackai' has no attribute {name!r}")
-        value = getattr(_import_lazily(_MODULES[name]), name)
+        try:
+            value = getattr(_import_lazily(_MODULES[name]), name)
+        except ImportError:
+            if sys.is_finalizing() and name in _LATE_CALLS:
+                return _refuse_late_call
+            raise
         globals()[name] = value  # the next access does not call this function
         return value
 

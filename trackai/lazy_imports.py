@@ -21,9 +21,11 @@ def import_lazily(name: str) -> ModuleType:
     crash.
 
     Raises:
-        ImportError: the module cannot be imported.
+        ImportError: the module cannot be imported, or the interpreter is ending.
     """
     if name not in sys.modules:
+        if sys.is_finalizing():  # another thread would never run, and this one would wait for it
+            raise ImportError(f"{name} cannot be imported while the interpreter is ending")
         working = threading.Lock()
         working.acquire()
         with suppress(RuntimeError):  # no thread can be started when the interpreter ends
@@ -39,3 +41,9 @@ def _try_to_import(name: str, working: threading.Lock) -> None:
             import_module(name)
     finally:
         working.release()
+
+
+def refuse_late_call(*_: object, **__: object) -> None:
+    """Warn that a call is not stored. Nothing can be imported, so there is no logger."""
+    if sys.stderr is not None:
+        sys.stderr.write("a call to trackai came after the end of the script, and did nothing\n")

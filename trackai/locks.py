@@ -192,7 +192,7 @@ def open_lock(path: Path, *, create: bool = True) -> int | None:
         create: create the file if it does not exist.
 
     Returns:
-        The file descriptor; None without `create`, if there is no file that can be opened.
+        The file descriptor; None without `create`, if the file cannot be opened.
 
     Raises:
         OSError: the file cannot be created.

@@ -177,6 +177,34 @@ def test_an_invalid_batch_stores_nothing(server: Server, run: int) -> None:
     assert server.get(f"/api/metrics/runs/{run}") == []
 
 
+@pytest.mark.parametrize("headers", [None, MSGPACK])
+@pytest.mark.parametrize(
+    ("batch", "problem"),
+    [
+        ({"rows": [{"values": {}}, {"values": {"a": 1, "bad": None}}]},
+         "rows[1].values[...]: metric 'bad': must be "),
+        ({"columns": [{"path": "bad", "values": [1, [2]]}]},
+         "columns[0].values[1]: metric 'bad': must be "),
+        ({"rows": [{"values": {"a": 1, "bad": 2**63}}]}, "rows[0].values: metric 'bad': 92"),
+        ({"rows": [{"values": {}}, {"values": {"a": 1, "bad": 2**63}}]},
+         "rows[1].values: metric 'bad': 92"),
+        ({"columns": [{"path": "bad", "values": [2**63]}]},
+         "columns[0].values: metric 'bad': 92"),
+        ({"rows": [{"values": {"a": 1}, "step": None, "timestamp": []}]},
+         "rows[0].timestamp: must be "),
+    ],
+)  # fmt: skip
+def test_an_error_about_a_value_names_its_metric(
+    server: Server, run: int, batch: Any, problem: str, headers: dict[str, str] | None
+) -> None:
+    encode = msgspec.msgpack.encode if headers else msgspec.json.encode
+    path = f"/api/metrics/runs/{run}"
+    answer = server.request("POST", path, data=encode(batch), headers=headers or {})
+    assert answer.status == 422
+    assert answer.json["detail"].startswith(problem)
+    assert server.get(path) == []
+
+
 def test_numbers_beyond_floats_are_refused(server: Server, run: int) -> None:
     answer = server.request(
         "POST", f"/api/metrics/runs/{run}",

@@ -55,6 +55,8 @@ BODY = b'{"state": "failed", "tags": ["t"]}'
 # For routes that refuse unknown fields.
 BODIES = {
     "/api/runs/{run_id}": b'{"tags": ["t"]}',
+    "/api/runs/{run_id}/state": b'{"state": "failed"}',
+    "/api/runs/{run_id}/tags": b'{"tags": ["t"]}',
     "/api/metrics/runs/{run_id}": b'{"rows": [{"step": 0, "values": {"x": 1.0}}]}',
 }
 MEDIA_TYPES = {

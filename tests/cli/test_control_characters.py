@@ -1,4 +1,4 @@
-"""Stored names never send control characters to a terminal or a log, whoever stored them."""
+"""Stored names never send control characters to a terminal or a log, from any client."""
 
 from __future__ import annotations
 

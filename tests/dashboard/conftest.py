@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,12 +13,15 @@ import pytest
 from playwright.sync_api import Error, expect, sync_playwright
 
 from scripts import browsers
+from tests.conftest import serving
 from tests.dashboard.web_tools import install
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from playwright.sync_api import Browser, BrowserContext, Locator, Page
+
+    from tests.conftest import Server
 
 # Without these, Chromium checks for updates; the machine may be offline.
 ARGUMENTS = (
@@ -40,6 +46,20 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             session.config.stash[BROWSER] = browsers.provide()
         except browsers.BrowserNotFoundError as error:
             session.config.stash[BROWSER] = error
+
+
+@pytest.fixture(scope="module")
+def served(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """A server with the runs that the script `RUNS` of the test module logs."""
+    folder = tmp_path_factory.mktemp("store")
+    path = folder / "store" / "trackai.db"
+    env = {**os.environ, "TRACKAI_DB_PATH": str(path)}
+    script = request.module.RUNS
+    subprocess.run([sys.executable, "-c", script], env=env, check=True, cwd=folder)
+    with serving(path) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")

@@ -6,10 +6,7 @@ import csv
 import io
 import json
 import math
-import os
 import re
-import subprocess
-import sys
 import xml.etree.ElementTree as ET
 from itertools import pairwise
 from pathlib import Path
@@ -19,12 +16,9 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import expect
 
-from tests.conftest import serving
 from tests.dashboard.conftest import accessibility_violations, wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from playwright.sync_api import Locator, Page
 
     from tests.conftest import Server
@@ -59,16 +53,6 @@ for value in (1, 1000):
             spoilt = math.nan if value > 1 and step == 1 else 0.5
             run.log({"loss": value, "spoilt": spoilt}, step=step)
 """
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server with the projects p, many, ticks and wide, of six, nine, one and two runs."""
-    path = tmp_path_factory.mktemp("store") / "store" / "trackai.db"
-    env = {**os.environ, "TRACKAI_DB_PATH": str(path)}
-    subprocess.run([sys.executable, "-c", RUNS], env=env, check=True, capture_output=True)
-    with serving(path) as server:
-        yield server
 
 
 def _chart(page: Page, path: str = "train/loss") -> Locator:

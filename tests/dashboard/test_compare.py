@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from itertools import pairwise
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -13,12 +10,9 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import expect
 
-from tests.conftest import serving
 from tests.dashboard.conftest import accessibility_violations, hover
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from playwright.sync_api import Locator, Page
 
     from tests.conftest import Server
@@ -36,16 +30,6 @@ for number in range(200):
             run.log({"val/loss": 1.0 + number % 5 - step / 8, "val/accuracy": 1 / (1 + number % 5)})
             run.log({"gpu_util": 1.0 + number % 5}, step=step)
 """
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server with two hundred runs."""
-    path = tmp_path_factory.mktemp("store") / "store" / "trackai.db"
-    env = {**os.environ, "TRACKAI_DB_PATH": str(path)}
-    subprocess.run([sys.executable, "-c", RUNS], env=env, check=True, capture_output=True)
-    with serving(path) as server:
-        yield server
 
 
 def _compare_url(server: Server, count: int, parameters: str = "") -> str:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.conftest import serving
 from tests.dashboard.conftest import hover, wait_until
 
 if TYPE_CHECKING:
@@ -53,17 +49,6 @@ for number, text in enumerate(texts):
             run.save(name)
         run.log({{"svg": trackai.Image(folder / "drawing.svg", caption=text)}})
 """
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server with three runs, all of whose names and values contain scripts."""
-    folder = tmp_path_factory.mktemp("store")
-    path = folder / "store" / "trackai.db"
-    env = {**os.environ, "TRACKAI_DB_PATH": str(path)}
-    subprocess.run([sys.executable, "-c", RUNS], env=env, check=True, cwd=folder)
-    with serving(path) as server:
-        yield server
 
 
 @pytest.fixture

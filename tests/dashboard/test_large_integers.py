@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
-import pytest
 from playwright.sync_api import expect
 
-from tests.conftest import serving
 from tests.dashboard.conftest import hover, wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from playwright.sync_api import Page
 
     from tests.conftest import Server
@@ -34,16 +27,6 @@ for name, seed in (("first", {SEED}), ("second", {SEED} - 1), ("third", 5)):
             run.log({{"hash": {NUMBER} + step}}, step={STEP} + 10_000 * step)
         run.log({{"table": trackai.Table(columns=["seed"], data=[[seed], [[seed]]])}})
 """
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server with three runs."""
-    path = tmp_path_factory.mktemp("store") / "store" / "trackai.db"
-    env = {**os.environ, "TRACKAI_DB_PATH": str(path)}
-    subprocess.run([sys.executable, "-c", RUNS], env=env, check=True)
-    with serving(path) as server:
-        yield server
 
 
 def test_page_of_a_run(served: Server, page: Page) -> None:

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.conftest import serving
-
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from playwright.sync_api import Page
 
     from tests.conftest import Server
@@ -30,16 +23,6 @@ with trackai.init(project="p", name="wide", config=config) as run:
 """
 # A page of ten metrics has 300.
 MAX_ELEMENTS = 5000
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server with a run of 5 000 metrics."""
-    path = tmp_path_factory.mktemp("store") / "store" / "trackai.db"
-    env = {**os.environ, "TRACKAI_DB_PATH": str(path)}
-    subprocess.run([sys.executable, "-c", RUNS], env=env, check=True)
-    with serving(path) as server:
-        yield server
 
 
 def expect_drawn(page: Page, metric: str) -> None:

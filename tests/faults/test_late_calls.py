@@ -75,6 +75,28 @@ def test_a_run_may_begin_after_the_end_of_the_script(
     assert query(db_path, "SELECT name, state FROM runs") == [("report", "completed")]
 
 
+def test_the_first_call_may_come_when_nothing_can_be_imported(
+    run_python: Callable[..., Any],
+) -> None:
+    ran = run_python("""
+        import trackai
+
+        class Holder:
+            def __del__(self):
+                trackai.log({"x": 1})
+                trackai.finish()
+                try:
+                    trackai.init(project="p")
+                except ImportError as error:
+                    print(error)
+
+        holder = Holder()
+    """)
+    warning = "a call to trackai came after the end of the script, and did nothing\n"
+    assert ran.stderr == 2 * warning
+    assert ran.stdout == ("trackai.sdk.active cannot be imported while the interpreter is ending\n")
+
+
 def test_before_the_end_such_calls_raise(db_path: Path) -> None:
     run = trackai.init(project="p")
     run.finish()

@@ -7,7 +7,7 @@ import math
 from collections import deque
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ml_dtypes
 import numpy as np
@@ -19,6 +19,10 @@ from PIL import Image as PillowImage
 
 import trackai
 from trackai.sdk.arrays import plain_array
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
 
 class Tensor:
@@ -133,3 +137,17 @@ def test_masked_values_are_missing_in_histograms_images_and_sounds() -> None:
     assert np.asarray(image.getchannel("A")).tolist() == [[255, 0]]
     samples = np.ma.array([0.5, 1], mask=[False, True])
     assert trackai.Audio(samples, sample_rate=8000).open().read()[-2:] == b"\0\0"
+
+
+def test_float16_values_do_not_warn_of_an_overflow(
+    db_path: Path, run_python: Callable[..., Any]
+) -> None:
+    ran = run_python("""
+        import numpy as np, trackai
+        large = np.float16(60_000)
+        with trackai.init(project="p") as run:
+            run.log({"a": large, "b": large, "h": np.full(10, large)})
+            run.log({"h": [large, large, -large]})
+    """)
+    assert ran.stderr == ""
+    assert trackai.Api().run("latest").history("a")["a"].values == [60_000.0]

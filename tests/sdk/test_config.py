@@ -138,6 +138,16 @@ def test_copies_are_plain_dicts(db_path: Path) -> None:
         assert not hasattr(run.config, "__wrapped__")
 
 
+def test_copies_without_an_active_run_are_the_configuration_of_the_next_run(
+    db_path: Path,
+) -> None:
+    for _ in range(2):
+        live = trackai.config
+        for copied in (copy.copy(live), copy.deepcopy([live])[0], pickle.loads(pickle.dumps(live))):
+            assert copied is live
+        trackai.init(project="p", config={"lr": 0.1}).finish()
+
+
 def test_the_configuration_without_an_active_run(db_path: Path) -> None:
     assert "no active run" in repr(trackai.config)
     with pytest.raises(trackai.NoActiveRunError):

@@ -36,7 +36,7 @@ def first_use(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Tensor:
-    """A tensor of PyTorch, as far as media know it."""
+    """Has the methods of a PyTorch tensor that media use."""
 
     def __init__(self, values: Any, *, is_bfloat16: bool = False) -> None:
         self._values = np.asarray(values)

@@ -68,7 +68,7 @@ async def test_a_full_disk_does_not_keep_runs_from_being_deleted(
     ids = await _create_runs(db, 3)
     await _limit(db, await _page_count(db))
     with pytest.raises(StoreError, match="full"):
-        await delete(db)  # there is no reserve yet
+        await delete(db)  # the reserve has not been created yet
     async with db.read() as conn:
         assert await runs.existing(conn, ids) == ids
     reserve.keep(db.spool)

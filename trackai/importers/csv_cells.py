@@ -128,7 +128,7 @@ def parse_value(type_: str, text: str) -> Value:
     """Convert a cell to a value of a type: float, int, bool or str.
 
     Raises:
-        ValueError: the text is not a value of this type, or there is no such type.
+        ValueError: the text is not a value of this type, or the type is unknown.
     """
     if type_ == "str":
         return text

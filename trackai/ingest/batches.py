@@ -7,6 +7,7 @@ metrics, on the time axis. Points without a timestamp get the time at which they
 from __future__ import annotations
 
 import math
+import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -92,6 +93,28 @@ def decode_msgpack(data: bytes) -> Batch:
     return _from_msgpack.decode(data)
 
 
+def metric_at(content: Any, location: str) -> str | None:
+    """Name the metric of an invalid value; None if it is not one.
+
+    Args:
+        content: the decoded batch, which need not be valid.
+        location: where msgspec found it, such as "rows[0].values[...]".
+    """
+    match = re.match(r"(rows|columns)\[(\d+)\]\.values\[", location)
+    if match is None:
+        return None
+    part = content[match[1]][int(match[2])]
+    if match[1] == "columns":
+        path = part.get("path")
+        return path if isinstance(path, str) else None
+    for path, value in part["values"].items():
+        try:
+            msgspec.convert(value, Value)
+        except msgspec.ValidationError:
+            return path if isinstance(path, str) else None
+    return None
+
+
 def to_columns(batch: Batch, *, now: int) -> list[Column]:
     """Convert a batch to one column for each metric and axis.
 
@@ -132,7 +155,7 @@ def _check_size(columns: Sequence[Column]) -> None:
 def _of_row(row: BatchRow, now: int) -> list[Column]:
     """Convert a batch of one row, the most common small batch: it has no duplicates."""
     axis, step, time = _position(row, "rows[0]", now)
-    _check_values(list(row.values.values()), "rows[0].values")
+    _check_row(row, "rows[0].values")
     return [Column(path, axis, [step], [time], [value]) for path, value in row.values.items()]
 
 
@@ -153,7 +176,7 @@ def _add_row(
         if column is None:
             column = by_metric[path, axis] = Column(path, axis, [], [], [])
         if type(value) is int:
-            _check_values([value], f"{where}.values")
+            _check_values([value], f"{where}.values", path)
         column.steps.append(step)
         column.timestamps.append(time)
         column.values.append(value)
@@ -171,7 +194,7 @@ def _add_column(
     if not len(times) == len(steps) == length:
         raise InvalidInputError(where, "values, steps and timestamps must have the same length")
     _check_steps(steps, f"{where}.steps")
-    _check_values(new.values, f"{where}.values")
+    _check_values(new.values, f"{where}.values", new.path)
     column = by_metric.get((new.path, axis))
     if column is None:
         by_metric[new.path, axis] = Column(new.path, axis, steps, times, new.values)
@@ -204,13 +227,22 @@ def _check_steps(steps: Sequence[Step], where: str) -> None:
         raise InvalidInputError(where, "must be finite and between -2**63 and 2**63")
 
 
-def _check_values(values: Sequence[Any], where: str) -> None:
+def _check_row(row: BatchRow, where: str) -> None:
+    if set(map(type, row.values.values())) != {float}:
+        for path, value in row.values.items():
+            if type(value) is int and not -INT64 <= value < INT64:
+                _check_values([value], where, path)
+
+
+def _check_values(values: Sequence[Any], where: str, path: str) -> None:
     if set(map(type, values)) == {float}:
         return
     for value in values:
         if type(value) is int and not -INT64 <= value < INT64:
             raise InvalidInputError(
-                where, f"{value!r:.40} is an integer beyond 64 bits: send it as a float"
+                where,
+                f"metric {path[:100]!r}: {value!r:.40} is an integer beyond 64 bits: "
+                "send it as a float",
             )
 
 

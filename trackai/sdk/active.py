@@ -30,7 +30,7 @@ from trackai.values.logger import logger
 if TYPE_CHECKING:
     import threading
 
-    from trackai.sdk.run import EndState
+    from trackai.sdk.exit_hooks import EndState
     from trackai.sdk.summary import Summary
 
 
@@ -166,14 +166,18 @@ def init(
         _finish_all(_state_of_script())
     elif how is None and (previous := active_runs.previous(owner)) is not None:
         previous.finish(_state_of_script())
-    exit_hooks.install(_finish_at_exit, _finish_thread)
+    exit_hooks.install(_finish_at_exit, _finish_thread, active_runs.unstopped)
 
     def create(is_abandoned: threading.Event) -> Run:
         run = Run(environment, request, arguments.config, is_abandoned)
         active_runs.add(run, None if how == "create_new" else owner)
         return run
 
-    run = starting.start(create)
+    try:
+        run = starting.start(create)
+    except BaseException:
+        exit_hooks.release_sigterm()
+        raise
     with active_runs.lock:
         _only = active_runs.only
     try:
@@ -385,7 +389,9 @@ class ActiveConfig(MutableMapping[str, Any]):
     def __setattr__(self, name: str, value: Any) -> None:
         active_run().config[name] = value
 
-    def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
+    def __reduce__(self) -> tuple[type, tuple[Any, ...]] | str:
+        if current_run() is None:
+            return "config"  # the copy is this object: there are no values to copy
         return dict, (dict(self),)
 
     def __repr__(self) -> str:

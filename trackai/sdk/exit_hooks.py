@@ -2,6 +2,10 @@
 
 The hooks of the program stay in force: previous hooks are called, and a signal for which the
 program has a handler is left to it.
+
+SIGTERM has a handler only while there are runs to finish. Python runs a handler when the main
+thread is back from C code. A signal that arrives just before the main thread starts to wait in C
+code is handled when that wait is over, and `Pool.terminate` lets its workers wait forever.
 """
 
 from __future__ import annotations
@@ -12,20 +16,25 @@ import os
 import signal
 import sys
 import threading
-from typing import TYPE_CHECKING, Any, NoReturn
+import time
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from trackai.sdk import fork
 from trackai.sdk.interactive import is_interactive
 from trackai.sdk.launch import multiprocessing_modules
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
     from types import CodeType, FrameType
 
-    from trackai.sdk.run import EndState
+EndState = Literal["completed", "failed"]
 
 # Set in the code of functions, but not of scripts, modules and cells of notebooks.
 _CO_NEWLOCALS = 2
+# How long the main thread has to handle SIGTERM, before it is interrupted again.
+_WAKE_SECONDS = 0.1
 
 _installed: set[Callable[[], None]] = set()
 _last_exit: tuple[FrameType, int] | None = None
@@ -34,21 +43,32 @@ _script: CodeType | None = None
 # In a process of multiprocessing: the frame that calls its function, and whether it is in a pool.
 _bootstrap: FrameType | None = None
 _in_pool = False
+_wakes_main_thread = False
+# Held to send SIGTERM again, and to restore its default action, which would end the process then.
+_sigterm_lock = threading.RLock()
+# How many calls of `Run.finish` the main thread is in, and the SIGTERM that came meanwhile.
+_finishing = 0
+_postponed: tuple[int, EndState] | None = None
+_of_thread = threading.local()
 _finish: Callable[[EndState], None]
 _finish_thread: Callable[[threading.Thread], None]
+_unfinished: Callable[[], Sequence[object]]
 
 
 def install(
-    finish: Callable[[EndState], None], finish_thread: Callable[[threading.Thread], None]
+    finish: Callable[[EndState], None],
+    finish_thread: Callable[[threading.Thread], None],
+    unfinished: Callable[[], Sequence[object]],
 ) -> None:
     """Call `finish` with the state of the runs when the script ends. Called before a run starts.
 
     Args:
         finish: finishes all runs.
         finish_thread: finishes the runs of a thread that ends with an exception, as failed.
+        unfinished: returns the runs that `finish` would finish.
     """
-    global _finish, _finish_thread, _last_error, _script
-    _finish, _finish_thread = finish, finish_thread
+    global _finish, _finish_thread, _unfinished, _last_error, _script
+    _finish, _finish_thread, _unfinished = finish, finish_thread, unfinished
     _last_error, _script = id(_latest_error()), _calling_script() or _script
     for hook in (_hook_atexit, _hook_exits, _hook_threads, _hook_multiprocessing):
         if hook not in _installed:
@@ -194,14 +214,95 @@ def _hook_sigterm() -> None:
     if threading.current_thread() is not threading.main_thread():
         return
     if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        if _in_pool:
+            _wake_main_thread()
         signal.signal(signal.SIGTERM, _on_sigterm)
+
+
+def release_sigterm() -> None:
+    """Restore the default action of SIGTERM if no run is left to finish."""
+    if (
+        not _finishing
+        and threading.current_thread() is threading.main_thread()
+        and signal.getsignal(signal.SIGTERM) is _on_sigterm
+        and not _unfinished()
+    ):
+        _restore_sigterm()
+
+
+def _restore_sigterm() -> None:
+    with _sigterm_lock:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _wake_main_thread() -> None:
+    """Start a thread that interrupts the main thread until it has handled a SIGTERM."""
+    global _wakes_main_thread
+    if _wakes_main_thread or not hasattr(signal, "pthread_kill"):
+        return
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    previous = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    if previous != -1:  # of an event loop of the program
+        signal.set_wakeup_fd(previous)
+        os.close(reader)
+        os.close(writer)
+        return
+    _wakes_main_thread = True
+    threading.Thread(
+        target=_resend_sigterm,
+        args=(reader, threading.get_ident()),
+        name="trackai-sigterm",
+        daemon=True,
+    ).start()
+
+
+def _resend_sigterm(reader: int, main_thread: int) -> None:
+    while numbers := os.read(reader, 1):
+        while numbers[0] == signal.SIGTERM:
+            time.sleep(_WAKE_SECONDS)
+            with _sigterm_lock:
+                if signal.getsignal(signal.SIGTERM) is not _on_sigterm:
+                    break
+                signal.pthread_kill(main_thread, signal.SIGTERM)
 
 
 def _on_sigterm(number: int, frame: FrameType | None) -> None:
     """Finish the runs as failed, then die of the signal as without a handler."""
-    signal.signal(number, signal.SIG_DFL)  # a second signal ends the process at once
-    _finish("completed" if _is_idle_worker(frame) else "failed")
+    global _postponed
+    _restore_sigterm()  # a second signal ends the process at once
+    state: EndState = "completed" if _is_idle_worker(frame) else "failed"
+    if _finishing:
+        _postponed = number, state
+    else:
+        _die(number, state)
+
+
+def _die(number: int, state: EndState) -> None:
+    _finish(state)
     os.kill(os.getpid(), number)
+
+
+@contextmanager
+def finishing() -> Iterator[None]:
+    """Postpone SIGTERM while the main thread finishes a run.
+
+    Code that is interrupted by a signal handler may hold a lock that finishing needs.
+    """
+    global _finishing, _postponed
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    outer = _finishing
+    try:
+        _finishing = outer + 1
+        yield
+    finally:  # also if a signal handler raises anywhere above
+        _finishing = outer
+        if not _finishing and _postponed is not None:
+            postponed, _postponed = _postponed, None
+            _die(*postponed)
+        release_sigterm()
 
 
 def _is_idle_worker(frame: FrameType | None) -> bool:
@@ -222,10 +323,33 @@ def _module(frame: FrameType) -> str:
     return str(frame.f_globals.get("__name__"))
 
 
+def _block_sigterm() -> Callable[[], object]:
+    """Block SIGTERM until the child of a fork has its default action: Python would lose it."""
+    _of_thread.mask = None
+    if not hasattr(signal, "pthread_sigmask") or (
+        signal.getsignal(signal.SIGTERM) is not _on_sigterm
+    ):
+        return lambda: None
+    _of_thread.mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    return partial(signal.pthread_sigmask, signal.SIG_SETMASK, _of_thread.mask)
+
+
 def _forget_parent() -> None:
-    global _bootstrap, _in_pool, _last_exit
+    global _bootstrap, _in_pool, _last_exit, _sigterm_lock, _wakes_main_thread
+    global _finishing, _postponed
+    _finishing, _postponed = 0, None
     _bootstrap, _in_pool, _last_exit = None, False, None
+    _sigterm_lock = threading.RLock()  # another thread may have held it
+    if _wakes_main_thread:
+        _wakes_main_thread = False
+        signal.set_wakeup_fd(-1)
+    if signal.getsignal(signal.SIGTERM) is _on_sigterm:  # the runs are the parent's to finish
+        _restore_sigterm()
+    mask = getattr(_of_thread, "mask", None)
+    if mask is not None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     _installed.clear()  # multiprocessing forgets functions of atexit
 
 
+fork.call_before(_block_sigterm)
 fork.call_in_child(_forget_parent)

@@ -46,6 +46,7 @@ class ForkAware(Protocol):
 
 
 _watched: weakref.WeakSet[Any] = weakref.WeakSet()
+_before: list[Callable[[], Callable[[], object]]] = []
 _in_child: list[Callable[[], None]] = []
 _registered = False
 _never_freed: list[object] = []
@@ -73,6 +74,11 @@ def call_in_child(function: Callable[[], None]) -> None:
     _in_child.append(function)
 
 
+def call_before(function: Callable[[], Callable[[], object]]) -> None:
+    """Call a function in the parent before every fork, and what it returns after the fork."""
+    _before.append(function)
+
+
 def never_free(*objects: object) -> None:
     """Keep objects, and all they refer to, until the process ends."""
     try:
@@ -97,8 +103,8 @@ def opened_by_child(opened: Opened) -> Opened:
 
 def _before_fork() -> None:
     _of_thread.afterwards = []
-    for run in list(_watched):
-        _of_thread.afterwards.append(run.before_fork())
+    for function in (*(run.before_fork for run in list(_watched)), *_before):
+        _of_thread.afterwards.append(function())
 
 
 def _after_in_child() -> None:

@@ -10,18 +10,19 @@ from contextlib import suppress
 from functools import partial
 from time import time_ns
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from anyio.from_thread import BlockingPortal, BlockingPortalProvider
 
 from trackai.guard import guarded
 from trackai.ingest.frames import Configured, Described, Ended
 from trackai.ingest.run_request import RunRequest  # noqa: TC001 - for get_type_hints
-from trackai.sdk import artifacts, fork, ignored_calls
+from trackai.sdk import artifacts, exit_hooks, fork, ignored_calls
 from trackai.sdk.alerts import LOGGING_LEVELS, AlertLevel, checked_level
 from trackai.sdk.artifacts import Artifact  # noqa: TC001 - for get_type_hints
 from trackai.sdk.call_log import CallLog
 from trackai.sdk.config import Config, flat_json
+from trackai.sdk.exit_hooks import EndState  # noqa: TC001 - for get_type_hints
 from trackai.sdk.labels import check_name, check_notes, checked_tags
 from trackai.sdk.left_out import LeftOut
 from trackai.sdk.local_destination import LocalDestination
@@ -44,8 +45,6 @@ if TYPE_CHECKING:
 _SHORTEST_INTERVAL = 0.1
 # How long reading the summary waits for what has been logged to be stored.
 _CATCH_UP_SECONDS = 2.0
-
-EndState = Literal["completed", "failed"]
 
 # The one event loop of this process, in a thread that lives as long as any run.
 _portals = BlockingPortalProvider()
@@ -392,6 +391,10 @@ class Run(CallLog):
             state = "failed" if state else "completed"
         if state not in ("completed", "failed"):
             raise TypeError(f'state: must be "completed", "failed" or an int, got {state!r}')
+        with exit_hooks.finishing():
+            self._finish(state)
+
+    def _finish(self, state: EndState) -> None:
         if self._background is not None and not self._finished:
             self._files.save_folder()  # in a forked process, the folder is the parent's
         with self._lock:

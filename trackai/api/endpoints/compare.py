@@ -37,7 +37,7 @@ MAX_POINTS = 1_000_000
 MAX_PATTERN = 4096
 
 
-class Comparison(msgspec.Struct):
+class Comparison(msgspec.Struct, forbid_unknown_fields=True):
     """The metrics of runs to compare; `points` asks for charts, `group_by` for charts of groups.
 
     `group_by` is "all" or a field: `group`, `state`, `name` or `config.KEY`.

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
 from anyio import to_thread
 from starlette.exceptions import HTTPException
 
 from trackai.api.compression import decompress
 from trackai.api.requests import convert, path_id, read_body
 from trackai.api.responses import JSONResponse
-from trackai.ingest.batches import decode_json, decode_msgpack
+from trackai.errors import InvalidInputError
+from trackai.ingest.batches import decode_json, decode_msgpack, metric_at
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -53,4 +55,14 @@ async def log_points(request: Request) -> JSONResponse:
 
 def _decode(data: bytes, encoding: str, media_type: str) -> Batch:
     plain = decompress(data, encoding)
-    return convert(lambda: _DECODERS[media_type](plain))
+    try:
+        return convert(lambda: _DECODERS[media_type](plain))
+    except InvalidInputError as error:
+        codec = msgspec.json if media_type == "application/json" else msgspec.msgpack
+        if not error.field.startswith(("rows[", "columns[")):  # it may not be decodable
+            raise
+        metric = metric_at(codec.decode(plain), error.field)
+        if metric is None:
+            raise
+        problem = str(error).removeprefix(f"{error.field}: ")
+        raise InvalidInputError(error.field, f"metric {metric[:100]!r}: {problem}") from None

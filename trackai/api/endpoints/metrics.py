@@ -74,7 +74,7 @@ class NameQuery(msgspec.Struct):
     inherited: bool = True
 
 
-class PathsQuery(msgspec.Struct):
+class PathsQuery(msgspec.Struct, forbid_unknown_fields=True):
     """Runs whose metrics to list, and whether to include those that forked runs inherit."""
 
     run_ids: ComparedIds

@@ -55,7 +55,7 @@ class _LastProject(msgspec.Struct, array_like=True):
     id: RowNumber
 
 
-class NewProject(msgspec.Struct):
+class NewProject(msgspec.Struct, forbid_unknown_fields=True):
     """A project to create; `project_id` is its slug."""
 
     name: Name

@@ -62,14 +62,14 @@ class RunQuery(msgspec.Struct):
     sort_order: Literal["asc", "desc"] = "desc"
 
 
-class Grouping(msgspec.Struct):
+class Grouping(msgspec.Struct, forbid_unknown_fields=True):
     """Runs to group by "all" or a field: `group`, `state`, `name` or `config.KEY`."""
 
     run_ids: ComparedIds
     group_by: str
 
 
-class NewRun(msgspec.Struct):
+class NewRun(msgspec.Struct, forbid_unknown_fields=True):
     """A run to create; `run_id` is its slug, and `config` may be nested."""
 
     project_id: RowId
@@ -89,7 +89,7 @@ class StateQuery(msgspec.Struct):
     state: State | None = None
 
 
-class NewState(msgspec.Struct):
+class NewState(msgspec.Struct, forbid_unknown_fields=True):
     """The new state of a run."""
 
     state: State
@@ -115,7 +115,7 @@ class RunChange(msgspec.Struct, forbid_unknown_fields=True):
             refuse("notes", notes_problem(self.notes))
 
 
-class Deletion(msgspec.Struct):
+class Deletion(msgspec.Struct, forbid_unknown_fields=True):
     """Runs to delete."""
 
     run_ids: RowIds

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from trackai.store.engine.database import Database
 
 
-class SignIn(msgspec.Struct):
+class SignIn(msgspec.Struct, forbid_unknown_fields=True):
     """The API key, or the code in the sign-in link that `trackai serve` prints."""
 
     key: Annotated[str, msgspec.Meta(max_length=4096)]

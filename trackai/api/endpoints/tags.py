@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from trackai.structs.records import Run
 
 
-class NewTags(msgspec.Struct):
+class NewTags(msgspec.Struct, forbid_unknown_fields=True):
     """Tags to add to a run."""
 
     tags: Tags
@@ -29,7 +29,7 @@ class NewTags(msgspec.Struct):
         check_names(self, identifiers=("tags",))
 
 
-class TagChange(msgspec.Struct):
+class TagChange(msgspec.Struct, forbid_unknown_fields=True):
     """Tags to add to and to remove from each of several runs."""
 
     run_ids: RowIds

@@ -41,7 +41,7 @@ function importsOf(module: string): string[] {
 
 const graph = new Map(modules.map((module) => [module, importsOf(module)]));
 
-/** A circle of imports, as the modules on it; undefined if there is none. */
+/** An import cycle, as a list of its modules; undefined without a cycle. */
 function findCycle(imports: Map<string, string[]>): string[] | undefined {
   const finished = new Set<string>();
   const visit = (module: string, path: string[]): string[] | undefined => {

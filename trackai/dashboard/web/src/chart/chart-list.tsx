@@ -93,7 +93,7 @@ interface EmptyProps {
   matches: number;
 }
 
-/** Why there are no charts, if there are none. */
+/** Why the list is empty, if it is. */
 function EmptyCharts({ hasRuns, metrics, projectMetrics, matches }: EmptyProps) {
   const hasNone = metrics === 0;
   return (

@@ -2,7 +2,7 @@
 
 import { formatNumber } from "../ui/format";
 
-// Near the smallest numbers there are no powers of ten to count in.
+// Smaller spans are scaled up first: their powers of ten would underflow.
 const TINY = 1e-280;
 
 /** Round numbers from `low` to `high`, about `count` of them. */

@@ -10,7 +10,7 @@ export interface Brush {
   high: number;
 }
 
-/** Brushes as lines of FIELD|LOW|HIGH; lines that are none are left out. */
+/** Brushes as lines of FIELD|LOW|HIGH; invalid lines are ignored. */
 export function parseBrushes(lines: string[]): Brush[] {
   return lines.flatMap((line) => {
     const [field, low, high] = line.split("|");

@@ -2,7 +2,7 @@
 
 // Marks the digits of an integer in a string; unlike any text that was logged.
 const MARK = `integer ${Math.random()} `;
-// At least 16 digits that are no fraction and have none.
+// At least 16 digits, without a fraction, and not part of one.
 const LARGE = /(?<![\d.])\d{16,}(?![\d.eE])/;
 const STRING_OR_LARGE = /"(?:[^"\\]|\\.)*"|(?<![\d.])-?\d{16,}(?![\d.eE])/g;
 const MARKED = new RegExp(`"${MARK}(-?\\d+)"`, "g");

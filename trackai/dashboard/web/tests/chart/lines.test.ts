@@ -8,7 +8,7 @@ const names = new Map([[1, "first"]]);
 function runLine(chart: Partial<RunChart>, smoothed = false) {
   const runs = new Map([[1, { data: [], raw: false, x: "step", ...chart } as RunChart]]);
   const [line] = toLines({ runs }, names, smoothed);
-  if (!line) throw new Error("there is no line");
+  if (!line) throw new Error("no line found");
   return line;
 }
 

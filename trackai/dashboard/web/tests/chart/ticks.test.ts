@@ -42,7 +42,7 @@ describe("logTicks", () => {
     expect(logTicks(1, 10, 5)).toEqual([1, 2, 3, 5, 7, 10]);
   });
 
-  test("are linear where there is no power", () => {
+  test("are linear between two powers of ten", () => {
     expect(logTicks(11, 12, 5)).toEqual([11, 11.2, 11.4, 11.6, 11.8, 12]);
   });
 

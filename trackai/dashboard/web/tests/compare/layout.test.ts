@@ -55,7 +55,7 @@ describe("scatter plot", () => {
 
   test("finds the nearest point within reach", () => {
     const [first] = points;
-    if (!first) throw new Error("there is no point");
+    if (!first) throw new Error("no point found");
     expect(nearestPoint(points, first.x + 5, first.y, 10)).toBe(first);
     expect(nearestPoint(points, first.x + 15, first.y, 10)).toBeUndefined();
   });

@@ -30,7 +30,7 @@ describe("parseJson", () => {
     expect(parseJson(toJson([text, LARGEST]))).toEqual([text, LARGEST]);
   });
 
-  test("refuses what is no JSON", () => {
+  test("refuses invalid JSON", () => {
     expect(() => parseJson("[9223372036854775807")).toThrow(SyntaxError);
   });
 });
