@@ -378,6 +378,7 @@ class Run(CallLog):
     def finish(self, state: EndState | int = "completed", quiet: bool | None = None) -> None:
         """Finish the run. Once this returns, all points are in the database.
 
+        A server that does not answer is waited for 30 seconds; what is left is sent later.
         Finishing a finished run does nothing.
 
         Args:
