@@ -243,7 +243,7 @@ def test_the_order_of_requests_changes_nothing(
     every = machines(team, skews)
     for machine in every:
         machine.begun_at = start
-        machine.process = _moved(machine.process, start - START)
+        machine.process = _moved(machine.process, start - START - 10 * SECOND)
     for name, which, number in operations:
         machine = every[which]
         if which == 3:
@@ -380,6 +380,11 @@ def test_silence_of_a_former_attempt_changes_nothing(team: Team) -> None:
     former.deliver(0)
     assert [writer[2] for writer in team.writers()] == ["running", "completed"]
     assert team.run_state() == "completed"
+    ((run_id,),) = team.query("SELECT id FROM runs")
+    team.change(lambda conn: runs.set_state(conn, run_id, "running", now=team.now))
+    team.wait(200)
+    assert [writer[2] for writer in team.writers()] == ["failed", "completed"]
+    assert team.run_state() == "running"  # as the user has set it
 
 
 def test_a_server_that_was_stopped_waits_for_its_writers(team: Team) -> None:
@@ -509,21 +514,25 @@ def test_a_key_of_a_project_reaches_no_other(team: Team) -> None:
     machine = Machine(team)
     mine = team.change(lambda conn: projects.get_or_create(conn, "mine", now=team.now))
     key = Grant("write", 1, "node7", mine.id)
-    with pytest.raises(PermissionDeniedError, match="may not log to project"):
+    with pytest.raises(PermissionDeniedError, match="may only log to project 'mine'"):
         machine.attach(key)
     assert [name for (name,) in team.query("SELECT name FROM projects")] == ["mine"]
     machine.attach()
-    with pytest.raises(PermissionDeniedError, match="may not log to the project of this run"):
+    with pytest.raises(PermissionDeniedError, match="may only log to project 'mine'"):
         machine.attach(key)
     before = team.query("SELECT * FROM writers")
     with pytest.raises(PermissionDeniedError):
         machine.deliver(0, key)
-    other = Machine(team)
-    other.opened = machine.batch(0).opened
+    child = Machine(team)
     fields = {name: getattr(machine.opened, name) for name in Opened.__struct_fields__}
-    other.opened = Opened(**{**fields, "writer_uid": other.uid})
+    child.opened = Opened(
+        **{
+            **fields, "writer_uid": child.uid, "parent": machine.uid, "project": "mine",
+            "run_uid": uuid.uuid4().hex,
+        }
+    )  # fmt: skip
     with pytest.raises(PermissionDeniedError):
-        other.deliver(0, key)
+        child.deliver(0, key)
     assert team.query("SELECT * FROM writers") == before
     allowed = Machine(team, project="mine")
     allowed.attach(key)
