@@ -11,8 +11,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from trackai.api.responses import BodyTooLargeError
+from trackai.api.security import GRANT
 from trackai.errors import InvalidInputError, NotFoundError
 from trackai.filters.parser import parse_field
+from trackai.store.catalogue.keys import Grant
 from trackai.values import names
 from trackai.values.text import escaped
 
@@ -53,6 +55,12 @@ def database(request: Request) -> Database:
     """The database of the application."""
     db: Database = request.state.db
     return db
+
+
+def grant(request: Request) -> Grant:
+    """What the key of a request allows; everything on a server that is not protected."""
+    granted: Grant = request.scope.get(GRANT) or Grant("admin")
+    return granted
 
 
 def path_id(request: Request, name: str) -> int:

@@ -17,6 +17,7 @@ from trackai.api.requests import (
     check_media_type,
     convert,
     database,
+    grant,
     parse_body,
     parse_query,
     read_body,
@@ -30,7 +31,6 @@ from trackai.ingest.journal import is_journal
 from trackai.ingest.reader import READ_BYTES
 from trackai.store.catalogue import uploads
 from trackai.store.catalogue.files import Blob
-from trackai.store.catalogue.keys import Grant
 from trackai.values.types import INT64
 
 if TYPE_CHECKING:
@@ -120,12 +120,6 @@ def _blob(request: Request, size: int) -> Blob:
     if size >= INT64:
         raise InvalidInputError("size", "must be less than 2**63")
     return Blob(size, request.path_params["sha256"])
-
-
-def grant(request: Request) -> Grant:
-    """What the sender of a request may do; everything on a server without keys."""
-    granted: Grant = request.scope.get("trackai.grant") or Grant("admin")
-    return granted
 
 
 def _check_protocol(request: Request) -> None:
