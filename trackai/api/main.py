@@ -36,7 +36,7 @@ from trackai.ingest.intake import Intake
 from trackai.ingest.receiver import Receiver
 from trackai.ingest.recovery import recover
 from trackai.settings import Settings
-from trackai.store.catalogue import ended_sessions
+from trackai.store.catalogue import ended_sessions, uploads
 from trackai.store.engine.database import Database
 from trackai.store.points import rollups
 from trackai.store.upkeep import garbage, reserve
@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 
 # The interval of background maintenance, and so the delay until runs of crashed processes end.
 _MAINTENANCE_SECONDS = 2.0
+# The interval of removing uploads that nobody has completed.
+_SWEEP_SECONDS = 600.0
 # New objects between runs of Python's garbage collector: a request creates hundreds, no cycles.
 _GC_THRESHOLD = 20_000
 
@@ -148,7 +150,7 @@ async def _maintain(db: Database, sessions: Sessions, receiver: Receiver) -> Non
 
     A server that may only read the database leaves this to others.
     """
-    last_warning, is_first = "", True
+    last_warning, is_first, next_sweep = "", True, 0.0
     while True:
         if db.is_read_only:
             await anyio.sleep(_MAINTENANCE_SECONDS)
@@ -162,6 +164,9 @@ async def _maintain(db: Database, sessions: Sessions, receiver: Receiver) -> Non
                 freed = await garbage.collect(db)
                 if freed or is_first:  # a deletion may have been interrupted
                     await leftovers.remove(db)
+            if time.monotonic() >= next_sweep:
+                await uploads.sweep(db)
+                next_sweep = time.monotonic() + _SWEEP_SECONDS
             await _update_rollups(db)
             await db.checkpoint()
         except (StoreError, OSError) as error:

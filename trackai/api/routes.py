@@ -128,6 +128,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
             statuses |= {404, 422}
         if self.query is not None:
             statuses |= {422}
+        if self.scope == "write" and self.method != "GET":
+            statuses |= {507}
         if self.body is not None:
             statuses |= {413, 415, 422}
         return sorted(statuses)
@@ -155,7 +157,7 @@ OPERATIONS: Sequence[Operation] = [
         query=journals.UploadQuery, response=Received, errors=(404,)),
     _op("PUT", "/api/blobs/{sha256}", journals.put_blob, scope="write",
         query=journals.UploadQuery, body=bytes, body_types=(BYTES,), response=Received,
-        errors=(404, 409, 507)),
+        errors=(404, 409)),
     _op("GET", "/", server.root, response=dict[str, str]),
     _op("GET", "/health", server.health, response=dict[str, str]),
     _op("GET", "/metrics", server.prometheus, response=str, response_type=TEXT),

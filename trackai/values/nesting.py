@@ -46,3 +46,18 @@ def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
             target = inner
         target[last] = value
     return result
+
+
+def is_deeper(value: Any, depth: int) -> bool:
+    """Whether lists and mappings are nested more than `depth` levels deep."""
+    level = [value]
+    for _ in range(depth + 1):
+        level = [
+            item
+            for parent in level
+            if isinstance(parent, list | dict)
+            for item in (parent.values() if isinstance(parent, dict) else parent)
+        ]
+        if not level:
+            return False
+    return True
