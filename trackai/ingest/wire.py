@@ -30,7 +30,7 @@ from trackai.values.names import (
     path_problem,
     refuse,
 )
-from trackai.values.nesting import is_deeper
+from trackai.values.nesting import MAX_LEVELS, is_deeper
 from trackai.values.times import FIRST_TIME, LAST_TIME
 from trackai.values.types import INT64, Axis, TextKind, Value
 
@@ -43,7 +43,6 @@ PROTOCOL = 1
 MAX_POINTS = 1_000_000
 MAX_ITEMS = 100_000
 MAX_CONFIG_VALUE = 8 * 1024 * 1024
-MAX_CONFIG_DEPTH = 200
 # Of attempts, ranks and process ids: the number after any of them can be stored, too.
 _MAX_NUMBER = 1 << 32
 
@@ -307,8 +306,8 @@ def _json_problem(text: str) -> str | None:
         value = msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError):
         return "must be valid JSON"
-    if is_deeper(value, MAX_CONFIG_DEPTH):
-        return f"must have at most {MAX_CONFIG_DEPTH} levels"
+    if is_deeper(value, MAX_LEVELS):
+        return f"must have at most {MAX_LEVELS} levels"
     return None
 
 

@@ -9,6 +9,9 @@ T = TypeVar("T")
 
 # Deeper mappings, such as a mapping that contains itself, are stored as values.
 _MAX_DEPTH = 32
+# Values of servers: the stack that is left decides how many more levels a decoder takes, so a value
+# with a thousand can be stored and not be read.
+MAX_LEVELS = 200
 
 
 def flat(

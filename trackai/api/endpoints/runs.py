@@ -35,7 +35,7 @@ from trackai.store.points import series
 from trackai.store.upkeep import deletion
 from trackai.structs.records import Deleted, Freed, GroupedRuns, RunPage, RunSummary
 from trackai.values.names import MAX_NOTES, notes_problem, path_problem, refuse
-from trackai.values.nesting import flat
+from trackai.values.nesting import MAX_LEVELS, flat, is_deeper
 from trackai.values.non_finite import json_value
 from trackai.values.types import State
 
@@ -285,6 +285,8 @@ async def change_run(request: Request) -> JSONResponse:
 
 
 def _flat_config(config: dict[str, Any]) -> dict[str, str]:
+    if is_deeper(config, MAX_LEVELS):
+        raise InvalidInputError("config", f"must have at most {MAX_LEVELS} levels")
     values = flat(config, _json)
     for key in values:
         refuse(f"config: key {key[:80]!r}", path_problem(key))
