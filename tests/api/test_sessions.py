@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trackai.api import sessions
+from trackai.api.keyring import Keyring
 from trackai.api.sessions import BrowserSession, Sessions
 
 if TYPE_CHECKING:
@@ -46,10 +47,10 @@ def test_a_code_works_once_until_it_expires(monkeypatch: pytest.MonkeyPatch) -> 
     own = Sessions(KEY)
     first, second, late = own.create_code(), own.create_code(), own.create_code()
     assert len({first, second, late}) == 3
-    assert own.check(second.encode())
-    assert not own.check(second.encode())
-    assert own.check(first.encode())
+    assert own.use_code(second.encode())
+    assert not own.use_code(second.encode())
+    assert own.use_code(first.encode())
     monkeypatch.setattr(sessions, "_CODE_SECONDS", -1.0)
-    assert own.check(late.encode())
-    assert not own.check(own.create_code().encode())
-    assert own.check(KEY.encode())
+    assert own.use_code(late.encode())
+    assert not own.use_code(own.create_code().encode())
+    assert Keyring(KEY).find(KEY.encode())

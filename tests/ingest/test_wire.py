@@ -117,7 +117,23 @@ def test_a_point_takes_little_more_than_its_value() -> None:
         ({"opened": msgspec.structs.replace(OPENED, run_uid="../x")}, "run_uid"),
         ({"opened": msgspec.structs.replace(OPENED, run_slug="Not A Slug")}, "run_slug"),
         ({"opened": msgspec.structs.replace(OPENED, project=" ")}, "project"),
-        ({"opened": msgspec.structs.replace(OPENED, pid=1 << 63)}, "attempt"),
+        ({"opened": msgspec.structs.replace(OPENED, pid=1 << 63)}, "pid"),
+        ({"opened": msgspec.structs.replace(OPENED, attempt=(1 << 63) - 1)}, "attempt"),
+        ({"opened": msgspec.structs.replace(OPENED, rank=-1)}, "rank"),
+        ({"opened": msgspec.structs.replace(OPENED, fork_uid="../x")}, "fork_uid"),
+        ({"opened": msgspec.structs.replace(OPENED, fork_step=math.nan)}, "fork_step"),
+        ({"opened": msgspec.structs.replace(OPENED, fork_step=(1 << 64) - 1)}, "fork_step"),
+        ({"frames": (1 << 64) - 1}, "frames"),
+        ({"calls": [Calls(Keys(0, "step", ()), [0], [0], [])] * 1_000_001}, None),
+        ({"calls": [Calls(Keys(0, "step", ("a", "b")), [0], [0], [[1.0], [1.0, 2.0]])]}, "calls"),
+        ({"config": {"a": "[" * 300 + "]" * 300}}, "config key 'a'"),
+        ({"config": {"a": "[" * 3000 + "]" * 3000}}, "config key 'a'"),
+        ({"config": {"a": f'"{"x" * wire.MAX_CONFIG_VALUE}"'}}, "config key 'a'"),
+        ({"config": {str(number): "1" for number in range(wire.MAX_ITEMS + 1)}}, None),
+        ({"replaced": {str(number) for number in range(wire.MAX_ITEMS + 1)}}, None),
+        ({"described": [Described(tags=["x"] * 1001)]}, None),
+        ({"files": [Filed("a", "file", "../../x", None, 0, "", 1, "0" * 64, "b")]}, "file 'a'"),
+        ({"files": [Filed("a", "file", "..", None, 0, "", 1, "0" * 64, "b")]}, "file 'a'"),
     ],
 )
 def test_what_cannot_be_stored_is_refused_by_name(
@@ -128,6 +144,19 @@ def test_what_cannot_be_stored_is_refused_by_name(
     if field is not None:
         assert isinstance(caught.value, InvalidInputError)
         assert caught.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("steps", "columns"),
+    [(1_000_001, 1), (1000, 1001), (1_000_001, 0)],
+)
+def test_points_are_counted_before_they_are_unpacked(steps: int, columns: int) -> None:
+    """One byte a point, in a batch of a million."""
+    paths = tuple(map(str, range(columns)))
+    numbers: list[Any] = [0] * steps
+    sent = Calls(Keys(0, "step", paths), numbers, numbers, [numbers] * columns)
+    with pytest.raises((InvalidInputError, msgspec.ValidationError), match="1000000"):
+        wire.unpack(wire.pack(batch(calls=[sent])))
 
 
 @given(st.binary(max_size=200))

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from starlette.types import Scope
 
@@ -54,12 +54,21 @@ class KeyAttempts:
     def __init__(self) -> None:
         self._addresses: OrderedDict[str, _Address] = OrderedDict()
 
-    async def check(self, address: str, secret: bytes, is_right: Callable[[bytes], bool]) -> bool:
+    async def check(
+        self,
+        address: str,
+        secret: bytes,
+        is_right: Callable[[bytes], bool],
+        *,
+        refresh: Callable[[], Awaitable[None]] | None = None,
+    ) -> bool:
         """Check a key, after waiting if the address has tried many wrong ones.
 
         Args:
             address: where the key comes from, see `client_address`.
-            is_right: compares the key in constant time.
+            is_right: compares the key in constant time, or looks up its hash.
+            refresh: reads the keys again, as the key may be a new one. It is called only when it
+                is the turn of the attempt.
 
         Raises:
             TooManyAttemptsError: the key was not checked.
@@ -70,7 +79,7 @@ class KeyAttempts:
         attempts = attempts or self._add(address)
         digest = hashlib.sha256(secret).digest()
         if digest in attempts.wrong:
-            return False
+            return is_right(secret)  # such as a key that a restored backup has brought back
         wait = attempts.free_at - BURST * INTERVAL - time.monotonic()
         if wait > MAX_WAIT:
             raise TooManyAttemptsError
@@ -79,7 +88,11 @@ class KeyAttempts:
         self._addresses.move_to_end(address)  # the one to forget last
         if wait > 0:
             await anyio.sleep(wait)
-        if is_right(secret):
+        is_accepted = is_right(secret)
+        if not is_accepted and refresh is not None:
+            await refresh()
+            is_accepted = is_right(secret)
+        if is_accepted:
             attempts.free_at -= INTERVAL
             return True
         attempts.wrong.append(digest)

@@ -22,6 +22,7 @@ from trackai.api.early_response import EarlyResponseMiddleware
 from trackai.api.endpoints import events
 from trackai.api.followers import Followers
 from trackai.api.key_attempts import KeyAttempts
+from trackai.api.keyring import Keyring
 from trackai.api.openapi import document
 from trackai.api.prometheus import ServerMetrics
 from trackai.api.responses import client_disconnected, http_error, internal_error, trackai_error
@@ -35,7 +36,7 @@ from trackai.ingest.intake import Intake
 from trackai.ingest.receiver import Receiver
 from trackai.ingest.recovery import recover
 from trackai.settings import Settings
-from trackai.store.catalogue import ended_sessions
+from trackai.store.catalogue import ended_sessions, uploads
 from trackai.store.engine.database import Database
 from trackai.store.points import rollups
 from trackai.store.upkeep import garbage, reserve
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
 
 # The interval of background maintenance, and so the delay until runs of crashed processes end.
 _MAINTENANCE_SECONDS = 2.0
+# The interval of removing uploads that nobody has completed.
+_SWEEP_SECONDS = 600.0
 # New objects between runs of Python's garbage collector: a request creates hundreds, no cycles.
 _GC_THRESHOLD = 20_000
 
@@ -71,10 +74,15 @@ def create_app(settings: Settings | None = None) -> Starlette:
     async def lifespan(app: Starlette) -> AsyncIterator[State]:
         db = Database((settings or Settings.from_env()).db_path)
         await db.open()
-        await _end_sessions(db, sessions)  # before any request
+        # Before any request:
+        await keyring.refresh(db)
+        keyring.check_shared()
+        sessions.secret_path = db.spool / "session-secret"
+        await _end_sessions(db, sessions)
         async with anyio.create_task_group() as tasks:
             receiver = Receiver(db)
             tasks.start_soon(_maintain, db, sessions, receiver)
+            tasks.start_soon(keyring.keep_fresh, db)
             shutdown = events.Shutdown()
             shutdown.watch_signals()
             # Modules and other long-lived objects are excluded from garbage collection, which
@@ -95,7 +103,8 @@ def create_app(settings: Settings | None = None) -> Starlette:
 
     current = settings or Settings.from_env()
     metrics = ServerMetrics()
-    sessions = None if current.api_key is None else Sessions(current.api_key)
+    keyring = Keyring(current.api_key)
+    sessions = Sessions(current.api_key)
     attempts = KeyAttempts()
     app = Starlette(
         routes=[*routes(), Mount("/assets", Assets())],
@@ -110,6 +119,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
             Middleware(
                 SecurityMiddleware,
                 allowed_hosts=current.allowed_hosts,
+                keyring=keyring,
                 sessions=sessions,
                 attempts=attempts,
             ),
@@ -125,6 +135,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
     )
     app.state.metrics = metrics
     app.state.openapi = partial(document, OPERATIONS, __version__)
+    app.state.keyring = keyring
     app.state.sessions = sessions
     app.state.attempts = attempts
     app.state.keep_free = current.keep_free
@@ -134,12 +145,12 @@ def create_app(settings: Settings | None = None) -> Starlette:
     return app
 
 
-async def _maintain(db: Database, sessions: Sessions | None, receiver: Receiver) -> None:
+async def _maintain(db: Database, sessions: Sessions, receiver: Receiver) -> None:
     """Every few seconds: recover journals, reclaim space, update rollups, and checkpoint.
 
     A server that may only read the database leaves this to others.
     """
-    last_warning, is_first = "", True
+    last_warning, is_first, next_sweep = "", True, 0.0
     while True:
         if db.is_read_only:
             await anyio.sleep(_MAINTENANCE_SECONDS)
@@ -154,6 +165,9 @@ async def _maintain(db: Database, sessions: Sessions | None, receiver: Receiver)
                 freed = await garbage.collect(db)
                 if freed or is_first:  # a deletion may have been interrupted
                     await leftovers.remove(db)
+            if time.monotonic() >= next_sweep:
+                await uploads.sweep(db)
+                next_sweep = time.monotonic() + _SWEEP_SECONDS
             await _update_rollups(db)
             await db.checkpoint()
         except (StoreError, OSError) as error:
@@ -164,11 +178,10 @@ async def _maintain(db: Database, sessions: Sessions | None, receiver: Receiver)
         await anyio.sleep(_MAINTENANCE_SECONDS)
 
 
-async def _end_sessions(db: Database, sessions: Sessions | None) -> None:
+async def _end_sessions(db: Database, sessions: Sessions) -> None:
     """End the sessions that were signed out, also at other servers of the database."""
-    if sessions is not None:
-        ended = await db.look(ended_sessions.list_all)
-        sessions.end(*(BrowserSession(*item) for item in ended.items()))
+    ended = await db.look(ended_sessions.list_all)
+    sessions.end(*(BrowserSession(*item) for item in ended.items()))
 
 
 async def _update_rollups(db: Database) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from trackai.api.routes import JSON
+from trackai.ingest.wire import PROTOCOL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -56,12 +57,21 @@ _ERROR = {
     "properties": {"detail": {"type": "string"}},
     "required": ["detail"],
 }
+# The header of clients of journals, who get the status 426 without it.
+_PROTOCOL = (
+    {
+        "name": "TrackAI-Protocol",
+        "in": "header",
+        "required": True,
+        "schema": {"type": "string", "enum": [str(PROTOCOL)]},
+    },
+)
 _DESCRIPTIONS = {
     200: "Success",
     206: "Part of the file",
     400: "Invalid range",
     401: "API key missing or invalid",
-    403: "Host, origin or key not allowed",
+    403: "Host or origin not allowed, or the scope or project of the key",
     404: "Not found",
     409: "Name or slug already exists, or bytes are missing",
     413: "Body too large",
@@ -84,6 +94,7 @@ def _describe(
         "summary": (operation.endpoint.__doc__ or "").partition("\n")[0],
         "parameters": [
             *_path_parameters(operation.path),
+            *(_PROTOCOL if 426 in operation.errors else ()),
             *_query_parameters(operation, by_type, components),
         ],
         "responses": {

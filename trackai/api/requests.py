@@ -11,14 +11,18 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from trackai.api.responses import BodyTooLargeError
+from trackai.api.security import GRANT
 from trackai.errors import InvalidInputError, NotFoundError
 from trackai.filters.parser import parse_field
+from trackai.store.catalogue import runs, uploads
+from trackai.store.catalogue.keys import Grant
 from trackai.values import names
 from trackai.values.text import escaped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from aiosqlite import Connection
     from starlette.requests import Request
 
     from trackai.filters.tree import Field
@@ -53,6 +57,32 @@ def database(request: Request) -> Database:
     """The database of the application."""
     db: Database = request.state.db
     return db
+
+
+def grant(request: Request) -> Grant:
+    """What the key of a request allows; everything on a server that is not protected."""
+    granted: Grant = request.scope.get(GRANT) or Grant("admin")
+    return granted
+
+
+async def check_run(request: Request, conn: Connection, run_id: int) -> None:
+    """Check that the key of a request may change a run.
+
+    Raises:
+        NotFoundError: the run does not exist in the only project of the key.
+    """
+    allowed = grant(request).project_id
+    if allowed is not None and await runs.project_of(conn, run_id) != allowed:
+        raise NotFoundError(f"run {run_id} not found")
+
+
+def check_room(request: Request, size: int = 0) -> None:
+    """Check that the disk has room for `size` more bytes.
+
+    Raises:
+        DiskFullError: it has not.
+    """
+    uploads.check_room(database(request).path, size, request.app.state.keep_free)
 
 
 def path_id(request: Request, name: str) -> int:

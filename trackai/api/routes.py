@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 from starlette.convertors import PathConvertor, register_url_convertor
+from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from trackai.api.endpoints import (
@@ -27,6 +28,7 @@ from trackai.api.endpoints import (
     session,
     tags,
 )
+from trackai.api.security import ScopeMiddleware
 from trackai.ingest.attach import Attach, Attached
 from trackai.ingest.batches import Batch
 from trackai.ingest.deliveries import Outcome
@@ -65,6 +67,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from trackai.store.catalogue.keys import Scope
+
     Endpoint = Callable[[Request], Awaitable[Response]]
 
 JSON = "application/json"
@@ -90,6 +94,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         path: in Starlette's syntax; parameters whose name ends in `_id` are row ids.
         endpoint: the function that responds; the first line of its docstring is the summary.
+        scope: the scope that a key needs; by default "read" for GET, and "admin" for the rest.
         query: a struct whose fields are the query parameters.
         body: the type of the body, in any of the media types `body_types`.
         response: the type of a 200 response, with the media type `response_type`.
@@ -100,6 +105,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     method: str
     path: str
     endpoint: Any
+    scope: Any
     query: Any = None
     body: Any = None
     body_types: tuple[str, ...] = (JSON,)
@@ -123,13 +129,18 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
             statuses |= {404, 422}
         if self.query is not None:
             statuses |= {422}
+        if self.scope == "write" and self.method != "GET":
+            statuses |= {507}
         if self.body is not None:
             statuses |= {413, 415, 422}
         return sorted(statuses)
 
 
-def _op(method: str, path: str, endpoint: Endpoint, **fields: Any) -> Operation:
-    return Operation(method=method, path=path, endpoint=endpoint, **fields)
+def _op(
+    method: str, path: str, endpoint: Endpoint, *, scope: Scope | None = None, **fields: Any
+) -> Operation:
+    scope = scope or ("read" if method == "GET" else "admin")
+    return Operation(method=method, path=path, endpoint=endpoint, scope=scope, **fields)
 
 
 # The statuses of Starlette's responses to the header Range.
@@ -137,28 +148,32 @@ _RANGE_STATUSES = (206, 400, 416)
 
 OPERATIONS: Sequence[Operation] = [
     # Routes are matched in this order: first the most frequent request of a busy server.
-    _op("POST", "/api/metrics/runs/{run_id}", ingest.log_points,
+    _op("POST", "/api/metrics/runs/{run_id}", ingest.log_points, scope="write",
         body=Batch, body_types=(JSON, MSGPACK), response=Receipt),
-    _op("POST", "/api/journals/{journal}", journals.store_batch,
+    _op("POST", "/api/journals/{journal}", journals.store_batch, scope="write",
         query=journals.BatchQuery, body=bytes, body_types=(BYTES,), response=Outcome,
         errors=(403, 409, 426)),
-    _op("POST", "/api/runs/attach", journals.attach_run,
+    _op("POST", "/api/runs/attach", journals.attach_run, scope="write",
         body=Attach, response=Attached, errors=(404, 409, 426)),
-    _op("POST", "/api/writers/alive", journals.note_alive,
+    _op("POST", "/api/writers/alive", journals.note_alive, scope="write",
         body=journals.Heard, response=journals.Known, errors=(426,)),
-    _op("GET", "/api/blobs/{sha256}", journals.get_blob,
+    _op("GET", "/api/blobs/{sha256}", journals.get_blob, scope="write",
         query=journals.UploadQuery, response=Received, errors=(404,)),
-    _op("PUT", "/api/blobs/{sha256}", journals.put_blob, query=journals.UploadQuery,
-        body=bytes, body_types=(BYTES,), response=Received, errors=(404, 409, 507)),
+    _op("PUT", "/api/blobs/{sha256}", journals.put_blob, scope="write",
+        query=journals.UploadQuery, body=bytes, body_types=(BYTES,), response=Received,
+        errors=(404, 409)),
     _op("GET", "/", server.root, response=dict[str, str]),
     _op("GET", "/health", server.health, response=dict[str, str]),
     _op("GET", "/metrics", server.prometheus, response=str, response_type=TEXT),
     _op("GET", "/openapi.json", server.openapi, response=dict[str, Any]),
-    _op("POST", "/api/session", session.sign_in, body=session.SignIn, response=session.Session),
-    _op("DELETE", "/api/session", session.sign_out, response=session.Session),
+    _op("POST", "/api/session", session.sign_in,
+        body=session.SignIn, response=session.Session),
+    _op("GET", "/api/session", session.get_session, response=session.Session),
+    _op("DELETE", "/api/session", session.sign_out, scope="read",
+        response=session.Session),
     _op("GET", "/api/projects", projects.list_projects,
         query=projects.ProjectQuery, response=list[Project], or_responses=(list[ProjectSummary],)),
-    _op("POST", "/api/projects", projects.create_project,
+    _op("POST", "/api/projects", projects.create_project, scope="write",
         body=projects.NewProject, response=Project, errors=(409,)),
     _op("GET", "/api/projects/{project_id}", projects.get_project, response=ProjectSummary),
     _op("DELETE", "/api/projects/{project_id}", projects.delete_project, response=Freed),
@@ -167,21 +182,24 @@ OPERATIONS: Sequence[Operation] = [
     _op("GET", "/api/projects/{project_id}/groups", projects.list_groups,
         query=projects.GroupQuery, response=RunGroupPage),
     _op("GET", "/api/runs", runs.list_runs, query=runs.RunQuery, response=RunPage),
-    _op("POST", "/api/runs", runs.create_run, body=runs.NewRun, response=Run, errors=(404, 409)),
+    _op("POST", "/api/runs", runs.create_run, scope="write",
+        body=runs.NewRun, response=Run, errors=(404, 409)),
     _op("POST", "/api/runs/delete", runs.delete_runs, body=runs.Deletion, response=Deleted),
     _op("POST", "/api/runs/tags", tags.change_many_tags,
         body=tags.TagChange, response=list[Run], errors=(404,)),
-    _op("POST", "/api/runs/groups", runs.group_runs, body=runs.Grouping, response=GroupedRuns),
+    _op("POST", "/api/runs/groups", runs.group_runs, scope="read",
+        body=runs.Grouping, response=GroupedRuns),
     _op("GET", "/api/runs/{run_id}", runs.get_run, response=Run),
-    _op("PATCH", "/api/runs/{run_id}", runs.change_run,
+    _op("PATCH", "/api/runs/{run_id}", runs.change_run, scope="write",
         body=runs.RunChange, response=Run, errors=(409,)),
     _op("DELETE", "/api/runs/{run_id}", runs.delete_run, response=Freed),
-    _op("POST", "/api/runs/{run_id}/tags", tags.add_tags, body=tags.NewTags, response=Run),
+    _op("POST", "/api/runs/{run_id}/tags", tags.add_tags, scope="write",
+        body=tags.NewTags, response=Run),
     _op("DELETE", "/api/runs/{run_id}/tags/{tag:path}", tags.remove_tag, response=Run),
     _op("GET", "/api/runs/{run_id}/summary", runs.get_summary, response=RunSummary),
     _op("GET", "/api/runs/{run_id}/config", runs.get_config, response=dict[str, Any]),
     _op("GET", "/api/runs/{run_id}/figures", runs.get_figures, response=list[MetricSummary]),
-    _op("PATCH", "/api/runs/{run_id}/state", runs.set_state,
+    _op("PATCH", "/api/runs/{run_id}/state", runs.set_state, scope="write",
         query=runs.StateQuery, body=runs.NewState, body_required=False, response=Run),
     _op("GET", "/api/runs/{run_id}/events", events.follow,
         query=events.EventQuery, response=str, response_type=EVENTS),
@@ -201,11 +219,11 @@ OPERATIONS: Sequence[Operation] = [
         query=metrics.NameQuery, response=list[str]),
     _op("GET", "/api/metrics/runs/{run_id}/metric/{metric_path:path}", metrics.get_points,
         query=metrics.PointQuery, response=PointPage, or_responses=(ChartData, PointNews)),
-    _op("POST", "/api/metrics/paths", metrics.list_metrics_of_runs,
+    _op("POST", "/api/metrics/paths", metrics.list_metrics_of_runs, scope="read",
         body=metrics.PathsQuery, response=MetricPaths),
     _op("GET", "/api/metrics/runs/{run_id}/first", metrics.get_first,
         query=metrics.FirstQuery, response=Point),
-    _op("POST", "/api/metrics/compare", compare.compare,
+    _op("POST", "/api/metrics/compare", compare.compare, scope="read",
         body=compare.Comparison, response=dict[str, dict[str, list[ComparedPoint]]],
         or_responses=(dict[str, dict[str, ChartData]], ComparedGroups)),
     _op("GET", "/api/metrics/groups", metric_groups.get_group,
@@ -218,7 +236,8 @@ def routes(operations: Sequence[Operation] = OPERATIONS) -> list[Route]:
     result = []
     for operation in operations:
         path, endpoint, methods = operation.path, operation.endpoint, [operation.method]
-        result.append(Route(path, endpoint, methods=methods))
+        middleware = [Middleware(ScopeMiddleware, needed=operation.scope)]
+        result.append(Route(path, endpoint, methods=methods, middleware=middleware))
         if not path.endswith(("/", ":path}")):
-            result.append(Route(path + "/", endpoint, methods=methods))
+            result.append(Route(path + "/", endpoint, methods=methods, middleware=middleware))
     return result

@@ -7,8 +7,9 @@ Every web page that a user visits can send requests to localhost, so:
   still sends that domain as Host.
 - A request that changes something must come from no web page, or from a page of this server.
   Another port of localhost is another origin, and anyone may serve pages there.
-- With an API key (`TRACKAI_API_KEY`), every request must carry it, or the cookie of a session
-  that was started with it. Browsers send neither to other domains, so Host is not checked.
+- A protected server (see `keyring`) answers only requests with a key, or with the cookie of a
+  session that was started with one. Browsers send neither to other domains, so Host is not checked.
+  What a key allows is checked by `ScopeMiddleware`, for each route.
 - Open without a key are /health, and what signing in needs: the dashboard's page and scripts,
   which contain no data, and the request that starts a session.
 """
@@ -27,13 +28,17 @@ from trackai.api.key_attempts import (
     client_address,
 )
 from trackai.api.responses import JSONResponse
+from trackai.api.sessions import Sessions
+from trackai.errors import PermissionDeniedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from starlette.requests import Request
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from trackai.api.sessions import Sessions
+    from trackai.api.keyring import Keyring
+    from trackai.store.catalogue import keys
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 # Bytes, percent-encoded. A filter of the maximum length fits into the query.
@@ -54,8 +59,16 @@ _RESPONSE_HEADERS = (
     (b"cache-control", b"no-store"),
 )
 
-# The key of the scope with the cookie of the session that allows a request.
+# The keys of the ASGI scope of a protected server with the grant that allows a request, and with
+# the cookie of its session, if it has one.
+GRANT = "trackai.grant"
 SESSION = "trackai.session"
+
+_SUFFICIENT = {
+    "read": frozenset({"read", "admin"}),
+    "write": frozenset({"write", "admin"}),
+    "admin": frozenset({"admin"}),
+}
 
 # The response headers of most endpoints.
 _USUAL_HEADERS = frozenset({b"content-type", b"content-length"})
@@ -79,7 +92,8 @@ class SecurityMiddleware:
 
     Args:
         allowed_hosts: names besides those of this machine that Host may have.
-        sessions: checks API keys and session cookies; None if no key is required.
+        keyring: the keys of the server; None if no key is required.
+        sessions: checks session cookies.
         attempts: slows down guesses of the API key.
     """
 
@@ -88,12 +102,14 @@ class SecurityMiddleware:
         app: ASGIApp,
         *,
         allowed_hosts: Iterable[str] = (),
+        keyring: Keyring | None = None,
         sessions: Sessions | None = None,
         attempts: KeyAttempts | None = None,
     ) -> None:
         self._app = app
         self._hosts = LOOPBACK_NAMES | frozenset(allowed_hosts)
-        self._sessions = sessions
+        self._keyring = keyring
+        self._sessions = sessions or Sessions()
         self._attempts = attempts or KeyAttempts()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -117,12 +133,12 @@ class SecurityMiddleware:
             )
             return JSONResponse({"detail": detail}, 414)
         headers = _checked_headers(scope)
-        if self._sessions is None:
+        if self._keyring is None or not self._keyring.is_protected:
             problem = self._check_local(scope, headers)
             if problem is not None:
                 return JSONResponse({"detail": problem}, 403)
         elif not _is_open(scope, headers):
-            refusal = await self._check_key(scope, headers, self._sessions)
+            refusal = await self._check_key(scope, headers, self._keyring)
             if refusal is not None:
                 return refusal
         if scope["method"] not in _SAFE_METHODS:
@@ -132,23 +148,36 @@ class SecurityMiddleware:
         return None
 
     async def _check_key(
-        self, scope: Scope, headers: Mapping[bytes, str], sessions: Sessions
+        self, scope: Scope, headers: Mapping[bytes, str], keyring: Keyring
     ) -> JSONResponse | None:
-        cookie = _session_cookie(sessions, headers)
+        cookie = _session_cookie(self._sessions, headers)
         if cookie is not None:
-            scope[SESSION] = cookie
-            return None
+            granted = session_grant(self._sessions, keyring, cookie)
+            if granted is not None:
+                scope[SESSION], scope[GRANT] = cookie, granted
+                return None
         detail = "API key required: send the header Authorization: Bearer KEY"
         scheme, _, key = headers.get(b"authorization", "").partition(" ")
         if key.strip() and scheme.lower() == "bearer":
-            detail = "wrong API key: it must be that of the server, in TRACKAI_API_KEY"
+            detail = "wrong API key: it is unknown, has expired or was revoked"
             secret = key.strip().encode("latin-1")
             try:
-                if await self._attempts.check(client_address(scope), secret, sessions.is_key):
-                    return None
+                granted = await self._find_grant(scope, secret, keyring)
             except TooManyAttemptsError:
                 return JSONResponse({"detail": TOO_MANY_ATTEMPTS}, 429, {"Retry-After": "1"})
+            if granted is not None:
+                scope[GRANT] = granted
+                return None
         return JSONResponse({"detail": detail}, 401, {"WWW-Authenticate": "Bearer"})
+
+    async def _find_grant(self, scope: Scope, secret: bytes, keyring: Keyring) -> keys.Grant | None:
+        await self._attempts.check(
+            client_address(scope),
+            secret,
+            lambda secret: keyring.find(secret) is not None,
+            refresh=lambda: keyring.refresh_now(scope["state"]["db"]),
+        )
+        return keyring.find(secret)
 
     def _check_local(self, scope: Scope, headers: Mapping[bytes, str]) -> str | None:
         address, port = scope.get("server") or ("localhost", None)
@@ -160,6 +189,45 @@ class SecurityMiddleware:
         if host not in self._hosts:
             return f"Host: {host[:80]!r} is not allowed; add it to TRACKAI_ALLOWED_HOSTS"
         return None
+
+
+class ScopeMiddleware:
+    """Refuses requests whose key does not allow what a route does.
+
+    Args:
+        needed: the scope that a key needs.
+    """
+
+    def __init__(self, app: ASGIApp, *, needed: keys.Scope) -> None:
+        self._app = app
+        self._needed = needed
+        self._sufficient = _SUFFICIENT[needed]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        granted: keys.Grant | None = scope.get(GRANT)
+        if granted is not None and granted.scope not in self._sufficient:
+            raise PermissionDeniedError(
+                f"this key has the scope {granted.scope}: this request needs "
+                f"{' or '.join(sorted(self._sufficient, reverse=True))}"
+            )
+        await self._app(scope, receive, send)
+
+
+def session_grant(sessions: Sessions, keyring: Keyring, cookie: str) -> keys.Grant | None:
+    """What a session allows; None if it has ended, or its key is not valid any more."""
+    session = sessions.find(cookie)
+    if session is None:
+        return None
+    return keyring.find_id(session.key_id)
+
+
+def is_ended(request: Request) -> bool:
+    """Whether the key or the session that allowed a request is not valid any more."""
+    keyring: Keyring = request.app.state.keyring
+    cookie = request.scope.get(SESSION)
+    if cookie is not None:
+        return session_grant(request.app.state.sessions, keyring, cookie) is None
+    return not keyring.allows(request.scope.get(GRANT))
 
 
 def _with_security_headers(headers: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:

@@ -1,49 +1,69 @@
-"""Browser sessions: signing in with the API key or a one-time code, for a signed cookie.
+"""Browser sessions: signing in with an API key or a one-time code, for a signed cookie.
 
 Scripts cannot read the cookie, and pages of other sites cannot make the browser send it. It
-contains its expiry time, a random id, and a signature made with the API key. The server stores
-only the ids of sessions that were signed out: sessions survive a restart, and a new key ends them
-all. The cookie's name depends on the key as well, because browsers share cookies between the ports
-of a host: two servers on one host do not overwrite each other's cookie.
+contains its expiry time, a random id, the row id of the key that it was made with, and a signature.
+The server stores only the ids of sessions that were signed out: sessions survive a restart. They
+are signed with the shared key of the server, and a new one ends them all; without a shared key,
+with a secret in the spool folder. The cookie's name depends on that too, because browsers share
+cookies between the ports of a host: two servers on one host do not overwrite each other's cookie.
 """
 
 from __future__ import annotations
 
-import hashlib
 import hmac
+import os
 import secrets
 import time
-from typing import NamedTuple
+from contextlib import suppress
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # The lifetimes of a session, and of a sign-in code.
 SECONDS = 30 * 24 * 3600
 _CODE_SECONDS = 3600.0
+_SECRET_BYTES = 32
 
 
 class BrowserSession(NamedTuple):
-    """A session: its random id, and when it expires in seconds since the epoch."""
+    """A session: its random id, and when it expires in seconds since the epoch.
+
+    Attributes:
+        key_id: the row id of its key; None for the shared key or a code, which allow everything.
+    """
 
     id: str
     expires: int
+    key_id: int | None = None
 
 
 class Sessions:
-    """Issues and checks the sessions of a server with the API key `key`.
+    """Issues and checks the sessions of a server.
+
+    Args:
+        key: the shared key of the server.
 
     Attributes:
-        cookie: the name of the session cookie.
+        secret_path: where the secret of a server without a shared key is stored; set it before
+            the first session.
     """
 
-    def __init__(self, key: str) -> None:
-        self._key = key.encode()
-        self._digest = hashlib.sha256(self._key).digest()
+    def __init__(self, key: str | None = None) -> None:
+        self._shared = key
         self._ended: dict[str, int] = {}
-        self.cookie = f"trackai-{self._signature('name')[:12]}"
         self._codes: dict[str, float] = {}
+        self.secret_path: Path | None = None
 
-    def is_key(self, candidate: bytes) -> bool:
-        """Whether `candidate` is the API key, compared in constant time for all lengths."""
-        return hmac.compare_digest(hashlib.sha256(candidate).digest(), self._digest)
+    @cached_property
+    def _key(self) -> bytes:
+        return _stored_secret(self.secret_path) if self._shared is None else self._shared.encode()
+
+    @cached_property
+    def cookie(self) -> str:
+        """The name of the session cookie."""
+        return f"trackai-{self._signature('name')[:12]}"
 
     def create_code(self) -> str:
         """Create a sign-in code: valid once and for an hour, as printed text may be logged."""
@@ -51,19 +71,23 @@ class Sessions:
         self._codes[code] = time.monotonic() + _CODE_SECONDS
         return code
 
-    def check(self, key_or_code: bytes) -> bool:
-        """Whether this is the API key or a valid code; a code is then used up."""
-        if self.is_key(key_or_code):
-            return True
+    def use_code(self, candidate: bytes) -> bool:
+        """Whether this is a valid code; it is then used up."""
         for code, expires in list(self._codes.items()):
-            if hmac.compare_digest(key_or_code, code.encode()):
+            if hmac.compare_digest(candidate, code.encode()):
                 del self._codes[code]
                 return time.monotonic() < expires
         return False
 
-    def create(self) -> str:
-        """Create a session, and return the value of its cookie."""
+    def create(self, key_id: int | None = None) -> str:
+        """Create a session, and return the value of its cookie.
+
+        Args:
+            key_id: the row id of its key; None for the shared key or a code.
+        """
         head = f"{int(time.time()) + SECONDS}.{secrets.token_hex(16)}"
+        if key_id is not None:
+            head += f".{key_id}"
         return f"{head}.{self._signature(f'until {head}')}"
 
     def find(self, value: str) -> BrowserSession | None:
@@ -72,17 +96,36 @@ class Sessions:
         expected = self._signature(f"until {head}")
         if not hmac.compare_digest(signature.encode(), expected.encode()):
             return None
-        expires, _, session_id = head.partition(".")  # signed by this server, so it is well-formed
-        session = BrowserSession(session_id, int(expires))
+        expires, session_id, *key_id = head.split(".")  # signed here, so it is well-formed
+        session = BrowserSession(session_id, int(expires), *map(int, key_id))
         is_over = session.expires <= time.time() or session.id in self._ended
         return None if is_over else session
 
     def end(self, *sessions: BrowserSession) -> None:
         """End sessions, and forget those that have expired."""
         now = time.time()
-        self._ended.update(sessions)
+        self._ended.update({session.id: session.expires for session in sessions})
         self._ended = {id_: expires for id_, expires in self._ended.items() if expires > now}
 
     def _signature(self, text: str) -> str:
         # The prefix keeps these signatures distinct from others made with the same key.
         return hmac.new(self._key, f"trackai session {text}".encode(), "sha256").hexdigest()
+
+
+def _stored_secret(path: Path | None) -> bytes:
+    """The secret in a file that only its owner can read, which is created if it does not exist.
+
+    If that fails, sessions end with the process.
+    """
+    secret = secrets.token_bytes(_SECRET_BYTES)
+    if path is not None:
+        with suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with suppress(FileExistsError):
+                fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                with open(fd, "wb") as file:  # noqa: PTH123 - a descriptor
+                    file.write(secret)
+            stored = path.read_bytes()
+            if len(stored) == _SECRET_BYTES:
+                return stored
+    return secret

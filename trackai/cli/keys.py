@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import click
 
 from trackai.cli.database import db_option, with_database
-from trackai.cli.output import json_option, print_json, print_table
+from trackai.cli.output import echo, json_option, print_json, print_table
 from trackai.errors import InvalidInputError
-from trackai.values.names import identifier_problem
+from trackai.values.names import identifier_problem, name_problem, refuse
 
 if TYPE_CHECKING:
     from trackai.store.catalogue.keys import Key, Scope
@@ -37,7 +37,7 @@ def keys() -> None:
     required=True,
     help="read: the dashboard and the API. write: log runs, and nothing else. admin: everything.",
 )
-@click.option("--project", help="The only project to log to, for the scope write.")
+@click.option("--project", help="The only project to log to, with --scope write.")
 @click.option("--expires", metavar="TIME", help="How long the key is valid, such as 12h or 30d.")
 @db_option
 @json_option
@@ -49,14 +49,18 @@ def create(
     db: str | None,
     as_json: bool,
 ) -> None:
-    """Create a key, and print it. It is not stored, and cannot be shown again."""
+    """Create a key, and print it. It cannot be shown again.
+
+    A project that does not exist is created. A database with a key is protected: every request to
+    its servers needs a key from now on.
+    """
     from trackai.store.catalogue import keys, projects
 
-    for option, value in (("--name", name), ("--project", project)):
-        if value is not None and (problem := identifier_problem(value)):
-            raise InvalidInputError(option, problem)
-    if project is not None and scope != "write":
-        raise InvalidInputError("--project", f"only for the scope write, got {scope}")
+    refuse("--name", identifier_problem(name))
+    if project is not None:
+        refuse("--project", name_problem(project))
+        if scope != "write":
+            raise InvalidInputError("--project", f"must be used with --scope write, got {scope}")
     now = time.time_ns() // 1000
     expires_at = None if expires is None else now + _microseconds(expires)
     secret = keys.new_secret()
@@ -80,10 +84,8 @@ def create(
     if as_json:
         print_json(key=secret, **_fields(key))
         return
-    click.echo(secret)
-    click.echo(
-        "set TRACKAI_API_KEY to this key; it is not stored and cannot be shown again", err=True
-    )
+    echo(secret)
+    echo("set TRACKAI_API_KEY to this key; it cannot be shown again", err=True)
 
 
 @keys.command("list")
@@ -97,17 +99,21 @@ def list_(db: str | None, as_json: bool) -> None:
         async with database.read() as conn:
             return await keys.list_all(conn)
 
-    found = with_database(db, work)
+    rows = with_database(db, work)
     if as_json:
-        print_json(keys=found)
+        print_json(keys=[{**_fields(key), "state": _state(key)} for key in rows])
         return
     print_table(
-        ("name", "scope", "project", "state", "created", "last used"),
+        ("name", "scope", "project", "state", "expires", "created", "last used"),
         [
-            (key.name, key.scope, key.project, _state(key), key.created_at, key.last_used_at)
-            for key in found
+            (
+                key.name, key.scope, key.project, _state(key),
+                None if key.expires_at is None else f"{key.expires_at:%Y-%m-%d %H:%M} UTC",
+                key.created_at, key.last_used_at,
+            )
+            for key in rows
         ],
-    )
+    )  # fmt: skip
 
 
 @keys.command()
@@ -126,17 +132,15 @@ def revoke(name: str, db: str | None, as_json: bool) -> None:
     if as_json:
         print_json(revoked=name)
     else:
-        click.echo(f"revoked {name}")
+        echo(f"revoked {name}")
 
 
 def _state(key: Key) -> str:
     if key.revoked_at is not None:
         return "revoked"
-    if key.expires_at is None:
-        return "valid"
-    if key.expires_at <= datetime.now(UTC):
+    if key.expires_at is not None and key.expires_at <= datetime.now(UTC):
         return "expired"
-    return f"valid until {key.expires_at:%Y-%m-%d %H:%M} UTC"
+    return "valid"
 
 
 def _microseconds(text: str) -> int:

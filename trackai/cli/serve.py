@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     import uvicorn
     from starlette.applications import Starlette
 
-    from trackai.store.engine.database import Database
-
 _KEEP_ALIVE_SECONDS = 15
 # After SIGTERM, for the requests in progress.
 _SHUTDOWN_SECONDS = 20
@@ -42,6 +40,7 @@ def serve(host: str | None, port: int | None, until_stdin_closes: bool, db: str 
     import uvicorn
 
     from trackai.api.access_log import JSONFormatter, TextFormatter, log_to_stderr
+    from trackai.api.keyring import Keyring
     from trackai.api.main import create_app
     from trackai.api.security import is_loopback
     from trackai.settings import Settings
@@ -51,24 +50,26 @@ def serve(host: str | None, port: int | None, until_stdin_closes: bool, db: str 
         settings, host=host or settings.host, port=settings.port if port is None else port
     )
 
-    if not is_loopback(settings.host) and settings.api_key is None:
+    is_new = not settings.db_path.exists()
+    keyring = Keyring(settings.api_key)
+    # Before uvicorn starts, which would report an unusable database with a traceback.
+    if is_loopback(settings.host) or keyring.has_valid or not is_new:
+        with_database(db, keyring.refresh, create=True)
+    keyring.check_shared()
+    if not is_loopback(settings.host) and not keyring.has_valid:
         raise TrackAIError(
             f"{settings.host} is reachable from other machines, which requires an API key: set "
-            "TRACKAI_API_KEY, or listen on 127.0.0.1"
+            "TRACKAI_API_KEY, create a key with trackai keys create, or listen on 127.0.0.1"
         )
-
-    is_new = not settings.db_path.exists()
-    # Before uvicorn starts, which would report an unusable database with a traceback.
-    with_database(db, _open_only, create=True)
     listener = _listen(settings.host, settings.port)
     settings = msgspec.structs.replace(settings, port=listener.getsockname()[1])
     app = create_app(settings)
     note = ", a new database" if is_new else ""
     echo(f"trackai {__version__}: {settings.url} serves {settings.db_path}{note}", err=True)
-    if app.state.sessions is not None:
+    if keyring.is_protected:
         # Browsers send the part after # to no server, so that no access log contains it.
         link = f"{settings.url}/#code={app.state.sessions.create_code()}"
-        echo(f"sign in with the API key, or once within an hour with {link}", err=True)
+        echo(f"sign in with an API key, or once within an hour with {link}", err=True)
     if settings.access_log != "off":
         log_to_stderr(JSONFormatter() if settings.access_log == "json" else TextFormatter())
     # Worker threads decode and store batches. With Python's default of 5 ms, requests that only
@@ -85,10 +86,6 @@ def _stop_after_stdin() -> None:
         while os.read(sys.stdin.fileno(), 1024):
             pass
     signal.raise_signal(signal.SIGTERM)
-
-
-async def _open_only(database: Database) -> None:
-    """Do nothing else: opening the database checks its file and updates its schema."""
 
 
 def _uvicorn_config(app: Starlette) -> uvicorn.Config:

@@ -26,12 +26,16 @@ _TEXT_WIDTH = 60
 
 
 class _RunView(msgspec.Struct):
-    """A run with its configuration and metrics; `sparklines` has one for each metric."""
+    """A run with its configuration and metrics; `sparklines` has one for each metric.
+
+    `keys` are the names of the keys with which it was logged to a server.
+    """
 
     run: Run
     config: dict[str, Any]
     metrics: list[MetricSummary]
     sparklines: list[str]
+    keys: list[str] = []
 
 
 @click.command()
@@ -49,11 +53,13 @@ def show(run: str, db: str | None, as_json: bool) -> None:
 
     view = with_database(db, work)
     if as_json:
-        print_json(run=view.run, config=view.config, metrics=view.metrics)
+        print_json(run=view.run, config=view.config, metrics=view.metrics, keys=view.keys)
         return
     head = view.run
     echo(cell(head.name or head.run_id), bold=True, nl=False)
     echo(f"  id {head.id}, {head.run_id}, {head.state}, started {ago(head.created_at)}")
+    if view.keys:
+        echo(f"  logged with key {', '.join(view.keys)}")
     if view.config:
         echo()
         print_table(("config", "value"), list(view.config.items()))
@@ -80,7 +86,7 @@ def last_value(metric: MetricSummary) -> object:
 
 async def _read(database: Database, name: str, *, with_sparklines: bool) -> _RunView:
     from trackai.downsampling import buckets
-    from trackai.store.catalogue import configs, runs
+    from trackai.store.catalogue import configs, details, runs
     from trackai.store.charts import charts
     from trackai.store.points import series
     from trackai.store.points.lineage import Segment
@@ -89,14 +95,15 @@ async def _read(database: Database, name: str, *, with_sparklines: bool) -> _Run
         run = await runs.resolve(conn, name)
         metrics = await series.summaries(conn, run.id)
         config = await configs.get(conn, run.id)
+        keys = await details.key_names(conn, run.id)
         if not with_sparklines:
-            return _RunView(run, config, metrics, [])
+            return _RunView(run, config, metrics, [], keys)
         by_key = {(row.path, row.axis): row for row in await series.list_of_run(conn, run.id)}
         segments = [[Segment(by_key[metric.path, metric.axis], None)] for metric in metrics]
         # As charts, which cost the same for runs of any length.
         read = await charts.read(conn, segments, 2 * _SPARK_WIDTH, times=False)
     lines = [sparkline([buckets.mean(bucket) for bucket in chart.buckets]) for chart in read]
-    return _RunView(run, config, metrics, lines)
+    return _RunView(run, config, metrics, lines, keys)
 
 
 def sparkline(values: Sequence[Any], width: int = _SPARK_WIDTH) -> str:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from trackai.errors import PermissionDeniedError, TrackAIError
+from trackai.errors import NotFoundError, PermissionDeniedError, TrackAIError
 from trackai.store.catalogue import configs, files, journals, projects, runs, slugs, writers
 from trackai.store.catalogue.writers import Place
 from trackai.store.points import metrics, series
@@ -106,11 +107,15 @@ async def store(
     stored: list[tuple[Delivery, Place]] = []
     for item in deliveries:
         batch, consumed = item.batch, positions.get(item.journal)
-        if (consumed or 0) != batch.start:
-            outcomes.append(Outcome(consumed))
-            continue
         place = known.get(batch.opened.writer_uid)
         try:
+            await _check_project(conn, item, place)
+            if (consumed or 0) != batch.start:
+                outcomes.append(Outcome(consumed))
+                continue
+            if item.remote is not None:
+                for filed in batch.files:  # before anything is changed
+                    item.adopt(filed)
             if place is None:
                 is_new = consumed is None and positions.get(item.after or "") is None
                 place = await _place(conn, item, is_new=is_new)
@@ -129,6 +134,37 @@ async def store(
     await journals.set_positions(conn, advanced, remote=remote)
     await _note_states(conn, stored)
     return outcomes
+
+
+async def _check_project(conn: Connection, item: Delivery, place: Place | None) -> None:
+    """Check that a batch belongs to the only project of its key, if the key is limited to one.
+
+    The answer is the same for whatever exists in other projects and for what does not exist.
+
+    Raises:
+        PermissionDeniedError: it belongs to another one.
+    """
+    allowed = None if item.remote is None else item.remote.project_id
+    if allowed is None:
+        return
+    opened = item.batch.opened
+    project_id: int | None = None
+    if place is not None:
+        project_id = await runs.project_of(conn, place.run_id)
+    elif (run := await runs.find_by_uid(conn, opened.run_uid)) is not None:
+        project_id = run.project_id
+    else:
+        with suppress(NotFoundError):
+            project_id = (await projects.find(conn, opened.project)).id
+    parent = None if opened.fork_uid is None else await runs.find_by_uid(conn, opened.fork_uid)
+    if project_id != allowed or (parent is not None and parent.project_id != allowed):
+        raise await other_project(conn, allowed)
+
+
+async def other_project(conn: Connection, allowed: int) -> PermissionDeniedError:
+    """The error for a key that is limited to the project with the row id `allowed`."""
+    project = await projects.get(conn, allowed)
+    return PermissionDeniedError(f"this key may only log to project {project.name!r}")
 
 
 async def _store_points(conn: Connection, stored: Sequence[tuple[Delivery, Place]]) -> None:
@@ -212,9 +248,6 @@ async def _follow(conn: Connection, run_id: int, *, now: int) -> None:
 async def _store_details(conn: Connection, item: Delivery, place: Place) -> None:
     """Store configuration, descriptions and files of a batch; most batches have none."""
     batch, run_id = item.batch, place.run_id
-    allowed = None if item.remote is None else item.remote.project_id
-    if allowed is not None and await runs.project_of(conn, run_id) != allowed:
-        raise PermissionDeniedError("this key may not log to the project of this run")
     if batch.files:
         adopted = [item.adopt(filed) for filed in batch.files]
         await files.add(conn, run_id, place.writer_id, adopted)
@@ -293,9 +326,6 @@ async def _was_deleted(conn: Connection, item: Delivery) -> bool:
 
 async def _create_run(conn: Connection, item: Delivery) -> int:
     opened = item.batch.opened
-    allowed = None if item.remote is None else item.remote.project_id
-    if allowed is not None and (await projects.get(conn, allowed)).name != opened.project:
-        raise PermissionDeniedError(f"this key may not log to project {opened.project!r}")
     created_at = item.time(opened.created_at)
     project = await projects.get_or_create(conn, opened.project, now=created_at)
     run = await runs.create(

@@ -17,6 +17,7 @@ from trackai.errors import NotFoundError, OverloadedError, TrackAIError
 from trackai.ingest.batches import to_columns
 from trackai.ingest.group_commit import GroupCommit
 from trackai.store.catalogue import batches, runs, writers
+from trackai.store.catalogue.keys import Grant
 from trackai.store.points import metrics
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from trackai.store.engine.database import Database
     from trackai.structs.points import Column
 
+_EVERYTHING = Grant("admin")
 # Above these limits, clients have to try again later.
 MAX_WAITING_BYTES = 64 * 1024 * 1024
 MAX_WAITING_BATCHES = 2048
@@ -53,6 +55,7 @@ class _Waiting(msgspec.Struct):
     host: str
     columns: list[Column]
     points: int
+    grant: Grant
 
 
 def weigh(columns: Sequence[Column]) -> int:
@@ -117,16 +120,19 @@ class Intake:
         finally:
             self.bytes -= taken
 
-    async def put(self, run_id: int, batch: Batch, *, host: str) -> Receipt:
+    async def put(
+        self, run_id: int, batch: Batch, *, host: str, grant: Grant = _EVERYTHING
+    ) -> Receipt:
         """Store a batch atomically; it is committed on return.
 
         Args:
             run_id: the row id of the run.
             host: the address of the client.
+            grant: what the client may do.
 
         Raises:
             InvalidInputError: the batch is invalid.
-            NotFoundError: the run does not exist.
+            NotFoundError: the run does not exist, or not in the only project of the client.
             StoreError: the database cannot be written.
         """
         points = batch.count()
@@ -137,7 +143,7 @@ class Intake:
             columns = await to_thread.run_sync(partial(to_columns, batch, now=now))
         else:
             columns = to_columns(batch, now=now)
-        waiting = _Waiting(run_id, batch.batch_id, batch.writer, host, columns, points)
+        waiting = _Waiting(run_id, batch.batch_id, batch.writer, host, columns, points, grant)
         return await self._batches.put(waiting, weigh(columns))
 
 
@@ -145,6 +151,7 @@ async def _store_group(conn: Connection, group: Sequence[_Waiting]) -> list[Rece
     """Store a group of batches in one transaction; one outcome for each."""
     now = time.time_ns() // 1000
     uids = await runs.uids(conn, {waiting.run_id for waiting in group})
+    projects = await _projects(conn, group)
     known = await batches.stored(
         conn, [(waiting.run_id, waiting.batch_id) for waiting in group if waiting.batch_id]
     )
@@ -152,7 +159,9 @@ async def _store_group(conn: Connection, group: Sequence[_Waiting]) -> list[Rece
     storing: list[_Waiting] = []
     outcomes: list[Receipt | TrackAIError] = []
     for waiting in group:
-        if waiting.run_id not in uids:
+        allowed = waiting.grant.project_id
+        is_hidden = allowed is not None and projects.get(waiting.run_id) != allowed
+        if is_hidden or waiting.run_id not in uids:
             outcomes.append(NotFoundError(f"run {waiting.run_id} not found"))
             continue
         duplicate = False
@@ -180,6 +189,15 @@ async def _store_group(conn: Connection, group: Sequence[_Waiting]) -> list[Rece
     return outcomes
 
 
+async def _projects(conn: Connection, group: Sequence[_Waiting]) -> dict[int, int | None]:
+    """The projects of the runs of clients that are limited to one, by run."""
+    return {
+        waiting.run_id: await runs.project_of(conn, waiting.run_id)
+        for waiting in group
+        if waiting.grant.project_id is not None
+    }
+
+
 async def _writers(
     conn: Connection, run_uids: Mapping[int, str], storing: Sequence[_Waiting], now: int
 ) -> dict[tuple[int, str], int]:
@@ -194,18 +212,19 @@ async def _writers(
         attempt = attempts[waiting.run_id]
         if attempt > 1:  # a writer belongs to one attempt
             uid = f"{uid}-{attempt}"
-        clients[waiting.run_id, waiting.writer] = uid, waiting.host
+        clients[waiting.run_id, waiting.writer] = uid, waiting
     known = await writers.find(conn, [uid for uid, _ in clients.values()])
     ids: dict[tuple[int, str], int] = {}
-    for (run_id, writer), (uid, host) in clients.items():
+    for (run_id, writer), (uid, waiting) in clients.items():
         ids[run_id, writer] = known.get(uid) or await writers.get_or_create(
             conn,
             uid=uid,
             run_id=run_id,
             attempt=attempts[run_id],
             rank=0,
-            host=host,
+            host=waiting.host,
             pid=0,
+            key_name=waiting.grant.name,
             now=now,
         )
     return ids

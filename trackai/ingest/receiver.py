@@ -7,6 +7,7 @@ hears from it. A writer that is silent for `SILENT_SECONDS` has failed, until it
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 from trackai.errors import InvalidInputError
@@ -15,10 +16,13 @@ from trackai.ingest.attempts import SILENT_SECONDS, is_running
 from trackai.ingest.deliveries import BytesMissingError, Delivery, Outcome, Remote
 from trackai.ingest.group_commit import GroupCommit
 from trackai.ingest.journal import writer_uid
-from trackai.store.catalogue import files, journals, runs, writers
+from trackai.store.catalogue import files, journals, runs, uploads, writers
 from trackai.store.catalogue.files import Blob, NewFile
+from trackai.store.catalogue.uploads import Sender
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from trackai.ingest.frames import Filed
     from trackai.ingest.reader import Batch
     from trackai.store.catalogue.keys import Grant
@@ -62,12 +66,24 @@ class Receiver:
         if writer_uid(journal) != batch.opened.writer_uid:
             raise InvalidInputError("journal", "its name must contain the writer of the batch")
         remote = Remote(grant.name, grant.project_id, time.time_ns() // 1000)
-        delivery = Delivery(journal, batch, self._adopt, remote, after)
+        senders = {
+            filed.sha256: await self.sender(grant, filed.sha256)
+            for filed in batch.files
+            if filed.bytes_in
+        }
+        delivery = Delivery(journal, batch, partial(self._adopt, senders), remote, after)
         return await self._batches.put(delivery, batch.points)
 
-    def _adopt(self, filed: Filed) -> NewFile:
+    async def sender(self, grant: Grant, sha256: str) -> Sender:
+        """The sender of bytes, who may reuse those of its own project, or all."""
+        may_reuse = grant.project_id is None or await self._db.look(
+            partial(files.is_in_project, sha256=sha256, project_id=grant.project_id)
+        )
+        return Sender(grant.key_id or 0, may_reuse)
+
+    def _adopt(self, senders: Mapping[str, Sender], filed: Filed) -> NewFile:
         blob = Blob(filed.size, filed.sha256) if filed.bytes_in else None
-        if blob is not None and not files.has(self._db.path, blob):
+        if blob is not None and not uploads.is_complete(self._db.path, blob, senders[filed.sha256]):
             raise BytesMissingError(filed.sha256)
         return NewFile(
             filed.path, filed.kind, filed.name, filed.step, filed.timestamp, filed.source, blob
@@ -78,16 +94,18 @@ class Receiver:
         return is_running(writer, self._db.spool, listening_since=self._listening_since)
 
     async def hear(self, uid: str, grant: Grant) -> bool:
-        """Note that a writer lives; False if it is not in the database."""
+        """Note that a writer lives; False if it is not in the database.
+
+        For a key that is limited to a project, a writer of another one is not in the database.
+        """
         now = time.time_ns() // 1000
         async with self._db.write() as conn:
             place = (await writers.locate(conn, [uid])).get(uid)
             if place is None:
                 return False
-            if grant.project_id is None or grant.project_id == await runs.project_of(
-                conn, place.run_id
-            ):
-                await deliveries.note_heard(conn, uid, place, grant.name, now=now)
+            if grant.project_id not in {None, await runs.project_of(conn, place.run_id)}:
+                return False
+            await deliveries.note_heard(conn, uid, place, grant.name, now=now)
         return True
 
     async def end_silent(self) -> None:

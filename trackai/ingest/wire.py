@@ -30,35 +30,43 @@ from trackai.values.names import (
     path_problem,
     refuse,
 )
+from trackai.values.nesting import MAX_LEVELS, is_deeper
 from trackai.values.times import FIRST_TIME, LAST_TIME
-from trackai.values.types import INT64, Value
+from trackai.values.types import INT64, Axis, TextKind, Value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 # Incremented when servers of this version could not read batches of the former one.
 PROTOCOL = 1
+# Limits on what a batch decodes to, which is many times its size if it is made for that.
 MAX_POINTS = 1_000_000
+MAX_ITEMS = 100_000
+MAX_CONFIG_VALUE = 8 * 1024 * 1024
+# Of attempts, ranks and process ids: the number after any of them can be stored, too.
+_MAX_NUMBER = 1 << 32
 
 _Position = Annotated[int, msgspec.Meta(ge=0)]
+_PerPoint = msgspec.Meta(max_length=MAX_POINTS)
+_PerItem = msgspec.Meta(max_length=MAX_ITEMS)
 
 
 class _Deltas(msgspec.Struct, array_like=True, tag=0):
     """Integers: the first one, and the differences to the one before."""
 
-    numbers: list[int]
+    numbers: Annotated[list[int], _PerPoint]
 
 
 class _Floats(msgspec.Struct, array_like=True, tag=1):
     """Floats, as little-endian bytes."""
 
-    data: bytes
+    data: Annotated[bytes, msgspec.Meta(max_length=8 * MAX_POINTS)]
 
 
 class _Plain(msgspec.Struct, array_like=True, tag=2):
     """Values of several types."""
 
-    values: list[Value]
+    values: Annotated[list[Value], _PerPoint]
 
 
 _Packed = _Deltas | _Floats | _Plain
@@ -77,9 +85,9 @@ class _Batch(msgspec.Struct, array_like=True):
     """A packed `Batch`; see there."""
 
     opened: Opened
-    start: _Position
-    end: _Position
-    frames: _Position
+    start: int
+    end: int
+    frames: int
     calls: list[_Calls]
     configured: Configured
     described: list[Described]
@@ -87,8 +95,50 @@ class _Batch(msgspec.Struct, array_like=True):
     ended: Ended | None
 
 
+# What arrives is the same with limits, and columns are decoded one by one until they are too many.
+
+
+class _ReceivedKeys(msgspec.Struct, array_like=True, tag=1):
+    number: int
+    axis: Axis
+    paths: Annotated[tuple[str, ...], _PerItem]
+    kind: TextKind = "text"
+
+
+class _ReceivedCalls(msgspec.Struct, array_like=True):
+    keys: _ReceivedKeys
+    steps: _Packed
+    timestamps: _Deltas
+    values: Annotated[list[msgspec.Raw], _PerItem]
+
+
+class _ReceivedConfig(msgspec.Struct, array_like=True, tag=3):
+    values: Annotated[dict[str, str], _PerItem]
+    replaced: Annotated[list[str], _PerItem] = []
+
+
+class _ReceivedDescription(msgspec.Struct, array_like=True, tag=6):
+    name: str | None = None
+    tags: Annotated[list[str], msgspec.Meta(max_length=1000)] | None = None
+    notes: str | None = None
+
+
+class _Received(msgspec.Struct, array_like=True):
+    opened: Opened
+    start: _Position
+    end: _Position
+    frames: _Position
+    calls: Annotated[list[msgspec.Raw], _PerItem]
+    configured: _ReceivedConfig
+    described: Annotated[list[_ReceivedDescription], _PerItem]
+    files: Annotated[list[Filed], _PerItem]
+    ended: Ended | None
+
+
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(_Batch).decode
+_decode = msgspec.msgpack.Decoder(_Received).decode
+_decode_calls = msgspec.msgpack.Decoder(_ReceivedCalls).decode
+_decode_column = msgspec.msgpack.Decoder(_Packed).decode
 
 
 def pack(batch: Batch) -> bytes:
@@ -123,27 +173,46 @@ def unpack(data: bytes) -> Batch:
         msgspec.MsgspecError: it is not a batch.
         InvalidInputError: something in it cannot be stored; the field is named.
     """
-    packed = _decode(data)
-    if not packed.start <= packed.end < INT64:
+    received = _decode(data)
+    if not received.start <= received.end < INT64:
         raise InvalidInputError("end", "must not be before start")
-    calls = [_unpacked(calls) for calls in packed.calls]
-    points = sum(len(each.steps) * len(each.values) for each in calls)
-    if points > MAX_POINTS:
-        raise InvalidInputError("calls", f"must have at most {MAX_POINTS} points, got {points}")
+    if received.frames >= INT64:
+        raise InvalidInputError("frames", "must be less than 2**63")
     batch = Batch(
-        opened=packed.opened,
-        start=packed.start,
-        end=packed.end,
-        frames=packed.frames,
-        calls=calls,
-        config=packed.configured.values,
-        replaced=set(packed.configured.replaced),
-        described=packed.described,
-        files=packed.files,
-        ended=packed.ended,
+        opened=received.opened,
+        start=received.start,
+        end=received.end,
+        frames=received.frames,
+        calls=_unpack_calls(received.calls),
+        config=received.configured.values,
+        replaced=set(received.configured.replaced),
+        described=[Described(each.name, each.tags, each.notes) for each in received.described],
+        files=received.files,
+        ended=received.ended,
     )
     _check(batch)
     return batch
+
+
+def _unpack_calls(packed: Sequence[msgspec.Raw]) -> list[Calls]:
+    result = []
+    points = names = 0
+    for each in packed:
+        received = _decode_calls(each)
+        points += _count(received.steps) * max(1, len(received.values))
+        names += len(received.keys.paths)
+        if points > MAX_POINTS:
+            raise InvalidInputError("calls", f"must have at most {MAX_POINTS} points, got {points}")
+        if names > MAX_ITEMS:
+            raise InvalidInputError("calls", f"must have at most {MAX_ITEMS} metrics, got {names}")
+        result.append(_unpacked(received))
+    return result
+
+
+def _count(packed: _Packed) -> int:
+    if isinstance(packed, _Floats):
+        return len(packed.data) // 8
+    return len(packed.numbers if isinstance(packed, _Deltas) else packed.values)
 
 
 def _pack(values: Sequence[Value]) -> _Packed:
@@ -177,18 +246,25 @@ def _unpack(packed: _Packed) -> list[Value]:
     return [*numbers]
 
 
-def _unpacked(packed: _Calls) -> Calls:
+def _unpacked(packed: _ReceivedCalls) -> Calls:
+    if len(packed.values) != len(packed.keys.paths):
+        raise InvalidInputError("calls", "must have values for each metric")
     steps: list[Any] = _unpack(packed.steps)
-    calls = Calls(
-        packed.keys,
+    length = len(steps)
+    values: list[Sequence[Value]] = []
+    for column in map(_decode_column, packed.values):
+        if _count(column) != length:
+            break
+        values.append(_unpack(column))
+    if not length == len(packed.timestamps.numbers) > 0 or len(values) < len(packed.values):
+        raise InvalidInputError("calls", "must have one step, timestamp and value for each call")
+    keys = packed.keys
+    return Calls(
+        Keys(keys.number, keys.axis, keys.paths, keys.kind),
         steps,
         list(accumulate(packed.timestamps.numbers)),
-        [_unpack(values) for values in packed.values],
+        values,
     )
-    lengths = {len(calls.steps), len(calls.timestamps), *map(len, calls.values)}
-    if len(lengths) > 1 or lengths == {0} or len(calls.values) != len(packed.keys.paths):
-        raise InvalidInputError("calls", "must have one step, timestamp and value for each call")
-    return calls
 
 
 def _check(batch: Batch) -> None:
@@ -206,18 +282,14 @@ def _check(batch: Batch) -> None:
         for values in calls.values:
             _check_values(values)
     for key, text in batch.config.items():
-        refuse(f"config key {key[:80]!r}", path_problem(key))
-        try:
-            msgspec.json.decode(text)
-        except msgspec.DecodeError:
-            raise InvalidInputError(f"config key {key!r}", "must be valid JSON") from None
+        refuse(f"config key {key[:80]!r}", path_problem(key) or _json_problem(text))
     for described in batch.described:
         refuse("name", notes_problem(described.name or "", MAX_NAME))
         refuse("notes", notes_problem(described.notes or "", MAX_NOTES))
         for tag in described.tags or ():
             refuse("tags", identifier_problem(tag))
     for file in batch.files:
-        refuse(f"file {file.path[:80]!r}", path_problem(file.path) or path_problem(file.name))
+        refuse(f"file {file.path[:80]!r}", path_problem(file.path) or _file_name_problem(file.name))
         refuse("source", notes_problem(file.source, MAX_NOTES))
         _check_numbers("step", [file.step or 0])
         _check_times("timestamp", [file.timestamp])
@@ -227,8 +299,26 @@ def _check(batch: Batch) -> None:
         _check_times("ended", [batch.ended.timestamp])
 
 
+def _json_problem(text: str) -> str | None:
+    if len(text) > MAX_CONFIG_VALUE:
+        return f"must have at most {MAX_CONFIG_VALUE} characters, got {len(text)}"
+    try:
+        value = msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        return "must be valid JSON"
+    if is_deeper(value, MAX_LEVELS):
+        return f"must have at most {MAX_LEVELS} levels"
+    return None
+
+
+def _file_name_problem(name: str) -> str | None:
+    if name in {".", ".."} or "/" in name:
+        return f"its file name must not contain a folder, got {name[:80]!r}"
+    return path_problem(name)
+
+
 def _check_opened(opened: Opened) -> None:
-    for field in ("run_uid", "writer_uid", "parent"):
+    for field in ("run_uid", "writer_uid", "parent", "fork_uid"):
         if not re.fullmatch("[0-9a-f]{32}", getattr(opened, field) or "0" * 32):
             raise InvalidInputError(field, "must be 32 hexadecimal digits")
     for field in ("project", "name", "group", "host"):
@@ -237,7 +327,10 @@ def _check_opened(opened: Opened) -> None:
         raise InvalidInputError("project", "must not be empty")
     if slugify(opened.run_slug) != opened.run_slug:
         raise InvalidInputError("run_slug", f"must be a slug, got {opened.run_slug[:80]!r}")
-    _check_numbers("attempt", [opened.attempt, opened.rank, opened.pid])
+    for field in ("attempt", "rank", "pid"):
+        if not 0 <= getattr(opened, field) < _MAX_NUMBER:
+            raise InvalidInputError(field, f"must be between 0 and {_MAX_NUMBER - 1}")
+    _check_numbers("fork_step", [opened.fork_step or 0])
     _check_times("started_at", [opened.created_at, opened.started_at])
 
 

@@ -305,7 +305,8 @@ class Fork(msgspec.Struct):
 class Process(msgspec.Struct):
     """A process that logs, or has logged, to a run.
 
-    The state of a run depends on those of its processes; a null `state` does not affect it.
+    The state of a run depends on those of its processes; a null `state` does not affect it. `key`
+    is the name of the key with which it logs to a server, if it has one.
     """
 
     attempt: int
@@ -315,6 +316,7 @@ class Process(msgspec.Struct):
     state: State | None
     started_at: datetime
     ended_at: datetime | None
+    key: str | None = None
 
 
 class RunDetails(msgspec.Struct):

@@ -9,6 +9,9 @@ T = TypeVar("T")
 
 # Deeper mappings, such as a mapping that contains itself, are stored as values.
 _MAX_DEPTH = 32
+# Values of servers: the stack that is left decides how many more levels a decoder takes, so a value
+# with a thousand can be stored and not be read.
+MAX_LEVELS = 200
 
 
 def flat(
@@ -46,3 +49,18 @@ def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
             target = inner
         target[last] = value
     return result
+
+
+def is_deeper(value: Any, depth: int) -> bool:
+    """Whether lists and mappings are nested more than `depth` levels deep."""
+    level = [value]
+    for _ in range(depth + 1):
+        level = [
+            item
+            for parent in level
+            if isinstance(parent, list | dict)
+            for item in (parent.values() if isinstance(parent, dict) else parent)
+        ]
+        if not level:
+            return False
+    return True

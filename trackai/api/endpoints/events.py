@@ -13,7 +13,7 @@ from starlette.responses import Response, StreamingResponse
 
 from trackai.api.followers import MAX_FOLLOWERS, TooManyFollowersError
 from trackai.api.requests import MAX_ID, Cursor, database, parse_query, path_id
-from trackai.api.security import SESSION
+from trackai.api.security import is_ended
 from trackai.store.catalogue import runs
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ async def follow(request: Request) -> Response:
         return Response(media_type="text/event-stream")
     followers: Followers = request.state.followers
     try:
-        follower = await followers.add(run_id, cursor, partial(_is_signed_out, request))
+        follower = await followers.add(run_id, cursor, partial(is_ended, request))
     except TooManyFollowersError:
         raise HTTPException(
             503,
@@ -80,12 +80,6 @@ async def follow(request: Request) -> Response:
             {"Retry-After": "5"},
         ) from None
     return _EventStream(followers, follower)
-
-
-def _is_signed_out(request: Request) -> bool:
-    """Whether the session that allowed the request has ended since."""
-    cookie = request.scope.get(SESSION)
-    return cookie is not None and request.app.state.sessions.find(cookie) is None
 
 
 class _EventStream(StreamingResponse):

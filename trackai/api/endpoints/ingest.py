@@ -9,7 +9,7 @@ from anyio import to_thread
 from starlette.exceptions import HTTPException
 
 from trackai.api.compression import decompress
-from trackai.api.requests import convert, path_id, read_body
+from trackai.api.requests import check_room, convert, grant, path_id, read_body
 from trackai.api.responses import JSONResponse
 from trackai.errors import InvalidInputError
 from trackai.ingest.batches import decode_json, decode_msgpack, metric_at
@@ -45,12 +45,13 @@ async def log_points(request: Request) -> JSONResponse:
     intake: Intake = request.state.intake
     with intake.room() as reserve:
         data = await read_body(request, reserve)
+        check_room(request, len(data))
         if encoding or len(data) > _SMALL_BODY:
             batch = await to_thread.run_sync(_decode, data, encoding, media_type)
         else:
             batch = _decode(data, encoding, media_type)
         host = request.client.host if request.client else ""
-        return JSONResponse(await intake.put(run_id, batch, host=host))
+        return JSONResponse(await intake.put(run_id, batch, host=host, grant=grant(request)))
 
 
 def _decode(data: bytes, encoding: str, media_type: str) -> Batch:

@@ -15,8 +15,10 @@ from starlette.exceptions import HTTPException
 from trackai import __version__
 from trackai.api.requests import (
     check_media_type,
+    check_room,
     convert,
     database,
+    grant,
     parse_body,
     parse_query,
     read_body,
@@ -31,7 +33,6 @@ from trackai.ingest.journal import is_journal
 from trackai.ingest.reader import READ_BYTES
 from trackai.store.catalogue import uploads
 from trackai.store.catalogue.files import Blob
-from trackai.store.catalogue.keys import Grant
 from trackai.values.types import INT64
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ async def store_batch(request: Request) -> JSONResponse:
     receiver: Receiver = request.state.receiver
     with intake.room(alone=True) as reserve:
         data = await read_body(request, reserve, limit=MAX_BATCH)
+        check_room(request, len(data))
         if len(data) > _SMALL_BATCH:
             batch = await to_thread.run_sync(convert, partial(wire.unpack, data))
         else:
@@ -121,33 +123,39 @@ async def note_alive(request: Request) -> JSONResponse:
 async def get_blob(request: Request) -> JSONResponse:
     """Get how many bytes with this SHA-256 are here."""
     blob = _blob(request, parse_query(request, UploadQuery).size)
-    return JSONResponse(await to_thread.run_sync(uploads.received, database(request).path, blob))
+    receiver: Receiver = request.state.receiver
+    sender = await receiver.sender(grant(request), blob.sha256)
+    return JSONResponse(
+        await to_thread.run_sync(uploads.received, database(request).path, blob, sender)
+    )
 
 
 async def put_blob(request: Request) -> JSONResponse:
     """Send bytes with this SHA-256, in one or several chunks."""
     check_media_type(request, _BYTES)
     query = parse_query(request, UploadQuery)
-    blob, path = _blob(request, query.size), database(request).path
+    blob = _blob(request, query.size)
     intake: Intake = request.state.intake
+    receiver: Receiver = request.state.receiver
+    sender = await receiver.sender(grant(request), blob.sha256)
     with intake.room() as reserve:
         chunk = await read_body(request, reserve)
-        uploads.check_room(path, len(chunk), request.app.state.keep_free)
-        return JSONResponse(
-            await to_thread.run_sync(uploads.append, path, blob, query.offset, chunk)
+        append = partial(
+            uploads.append,
+            database(request).path,
+            blob,
+            sender,
+            query.offset,
+            chunk,
+            keep_free=request.app.state.keep_free,
         )
+        return JSONResponse(await to_thread.run_sync(append))
 
 
 def _blob(request: Request, size: int) -> Blob:
     if size >= INT64:
         raise InvalidInputError("size", "must be less than 2**63")
     return Blob(size, request.path_params["sha256"])
-
-
-def grant(request: Request) -> Grant:
-    """What the sender of a request may do; everything on a server without keys."""
-    granted: Grant = request.scope.get("trackai.grant") or Grant("admin")
-    return granted
 
 
 def _check_protocol(request: Request) -> None:

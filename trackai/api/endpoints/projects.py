@@ -14,7 +14,9 @@ from trackai.api.requests import (
     Offset,
     RowNumber,
     check_names,
+    check_room,
     database,
+    grant,
     parse_body,
     parse_query,
     path_id,
@@ -22,6 +24,7 @@ from trackai.api.requests import (
 from trackai.api.responses import JSONResponse, next_cursor, respond
 from trackai.errors import InvalidInputError
 from trackai.filters.parser import parse_field, parse_fields, parse_filter
+from trackai.ingest import deliveries
 from trackai.store.catalogue import groups, projects, run_tables
 from trackai.store.upkeep import deletion
 from trackai.structs.records import Freed
@@ -142,7 +145,11 @@ async def list_groups(request: Request) -> Response:
 async def create_project(request: Request) -> JSONResponse:
     """Create a project."""
     new = await parse_body(request, NewProject)
+    check_room(request)
+    allowed = grant(request).project_id
     async with database(request).write() as conn:
+        if allowed is not None:
+            raise await deliveries.other_project(conn, allowed)
         now = time.time_ns() // 1000
         project = await projects.create(conn, new.name, new.project_id, now=now)
     return JSONResponse(project)

@@ -18,21 +18,24 @@ from trackai.api.requests import (
     RowIds,
     Tags,
     check_names,
+    check_room,
+    check_run,
     database,
+    grant,
     parse_body,
     parse_group_by,
     parse_query,
     path_id,
 )
 from trackai.api.responses import JSONResponse, respond
-from trackai.errors import InvalidInputError
+from trackai.errors import InvalidInputError, NotFoundError, PermissionDeniedError
 from trackai.filters.parser import parse_field, parse_fields, parse_filter
 from trackai.store.catalogue import configs, groups, projects, run_tables, runs, slugs, tags
 from trackai.store.points import series
 from trackai.store.upkeep import deletion
 from trackai.structs.records import Deleted, Freed, GroupedRuns, RunPage, RunSummary
 from trackai.values.names import MAX_NOTES, notes_problem, path_problem, refuse
-from trackai.values.nesting import flat
+from trackai.values.nesting import MAX_LEVELS, flat, is_deeper
 from trackai.values.non_finite import json_value
 from trackai.values.types import State
 
@@ -44,6 +47,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Notes = Annotated[str, msgspec.Meta(extra_json_schema={"maxLength": MAX_NOTES})]
 MAX_COLUMNS = 200
+_UNCHANGED = (msgspec.UNSET, msgspec.UNSET)
 
 
 class RunQuery(msgspec.Struct):
@@ -211,8 +215,11 @@ async def get_config(request: Request) -> Response:
 async def create_run(request: Request) -> JSONResponse:
     """Create a run."""
     new = await parse_body(request, NewRun)
+    check_room(request)
     async with database(request).write() as conn:
         now = time.time_ns() // 1000
+        if grant(request).project_id not in {None, new.project_id}:
+            raise NotFoundError(f"project {new.project_id} not found")
         await projects.get(conn, new.project_id)
         run = await runs.create(
             conn,
@@ -237,6 +244,7 @@ async def set_state(request: Request) -> JSONResponse:
     else:
         state = (await parse_body(request, NewState)).state
     async with database(request).write() as conn:
+        await check_run(request, conn, run_id)
         run = await runs.set_state(conn, run_id, state, now=time.time_ns() // 1000)
     return JSONResponse(run)
 
@@ -245,8 +253,14 @@ async def change_run(request: Request) -> JSONResponse:
     """Rename a run, move it to another project, or set its group, notes, tags or config."""
     run_id = path_id(request, "run_id")
     change = await parse_body(request, RunChange)
+    if grant(request).scope == "write" and (change.run_id, change.project_id) != _UNCHANGED:
+        raise PermissionDeniedError(
+            "moving a run or changing its run_id needs a key of scope admin"
+        )
+    check_room(request)
     now = time.time_ns() // 1000
     async with database(request).write() as conn:
+        await check_run(request, conn, run_id)
         run = await runs.get(conn, run_id)
         project_id = _or(change.project_id, run.project_id)
         await projects.get(conn, project_id)
@@ -271,6 +285,8 @@ async def change_run(request: Request) -> JSONResponse:
 
 
 def _flat_config(config: dict[str, Any]) -> dict[str, str]:
+    if is_deeper(config, MAX_LEVELS):
+        raise InvalidInputError("config", f"must have at most {MAX_LEVELS} levels")
     values = flat(config, _json)
     for key in values:
         refuse(f"config: key {key[:80]!r}", path_problem(key))

@@ -14,16 +14,19 @@ from trackai.api.key_attempts import (
     TooManyAttemptsError,
     client_address,
 )
-from trackai.api.requests import database, parse_body
+from trackai.api.requests import database, grant, parse_body
 from trackai.api.responses import JSONResponse
+from trackai.api.security import SESSION
 from trackai.api.sessions import SECONDS
-from trackai.errors import StoreError
+from trackai.errors import PermissionDeniedError, StoreError
 from trackai.store.catalogue import ended_sessions
+from trackai.store.catalogue.keys import Grant, Scope
 from trackai.values.logger import logger
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
+    from trackai.api.keyring import Keyring
     from trackai.api.sessions import BrowserSession, Sessions
     from trackai.store.engine.database import Database
 
@@ -35,35 +38,69 @@ class SignIn(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Session(msgspec.Struct):
-    """Whether the browser has a session; a server without an API key has no sessions."""
+    """Whether the browser has a session, and the scope of its key.
+
+    Without a key, anybody may do everything, and there are no sessions.
+    """
 
     signed_in: bool
+    scope: Scope | None
+
+
+async def get_session(request: Request) -> JSONResponse:
+    """Get the scope of the key that the browser has signed in with."""
+    return JSONResponse(Session(SESSION in request.scope, grant(request).scope))
 
 
 async def sign_in(request: Request) -> JSONResponse:
-    """Sign in with the API key or a one-time code; sets a session cookie."""
+    """Sign in with an API key or a one-time code; sets a session cookie."""
     credentials = await parse_body(request, SignIn)
-    sessions: Sessions | None = request.app.state.sessions
-    if sessions is None:
-        return JSONResponse(Session(signed_in=False))
-    attempts: KeyAttempts = request.app.state.attempts
+    keyring: Keyring = request.app.state.keyring
+    if not keyring.is_protected:
+        return JSONResponse(Session(signed_in=False, scope="admin"))
     secret = credentials.key.encode("utf-8", "surrogatepass")
+    granted = await _find_grant(request, keyring, secret)
+    if granted is None:
+        raise HTTPException(401, "invalid API key or sign-in code", {"WWW-Authenticate": "Bearer"})
+    if granted.scope == "write":
+        raise PermissionDeniedError("this key has the scope write: signing in needs read or admin")
+    response = JSONResponse(Session(signed_in=True, scope=granted.scope))
+    sessions: Sessions = request.app.state.sessions
+    _set_cookie(request, response, sessions.cookie, sessions.create(granted.key_id), SECONDS)
+    return response
+
+
+async def _find_grant(request: Request, keyring: Keyring, secret: bytes) -> Grant | None:
+    """What a key or a code allows, after waiting if the address has tried many wrong ones."""
+    attempts: KeyAttempts = request.app.state.attempts
+    sessions: Sessions = request.app.state.sessions
+    granted: Grant | None = None
+
+    def is_right(secret: bytes) -> bool:
+        nonlocal granted
+        granted = keyring.find(secret)
+        if granted is None and sessions.use_code(secret):
+            granted = Grant("admin")
+        return granted is not None
+
     try:
-        is_right = await attempts.check(client_address(request.scope), secret, sessions.check)
+        await attempts.check(
+            client_address(request.scope),
+            secret,
+            is_right,
+            refresh=lambda: keyring.refresh_now(database(request)),
+        )
     except TooManyAttemptsError:
         raise HTTPException(429, TOO_MANY_ATTEMPTS, {"Retry-After": "1"}) from None
-    if not is_right:
-        raise HTTPException(401, "invalid API key or sign-in code", {"WWW-Authenticate": "Bearer"})
-    response = JSONResponse(Session(signed_in=True))
-    _set_cookie(request, response, sessions.cookie, sessions.create(), SECONDS)
-    return response
+    return granted
 
 
 async def sign_out(request: Request) -> JSONResponse:
     """Sign out: end the session of the browser, and delete its cookie."""
-    sessions: Sessions | None = request.app.state.sessions
-    response = JSONResponse(Session(signed_in=False))
-    if sessions is not None:
+    keyring: Keyring = request.app.state.keyring
+    response = JSONResponse(Session(signed_in=False, scope=None))
+    if keyring.is_protected:
+        sessions: Sessions = request.app.state.sessions
         session = sessions.find(request.cookies.get(sessions.cookie, ""))
         if session is not None:
             sessions.end(session)

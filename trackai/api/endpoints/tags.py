@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
-from trackai.api.requests import RowIds, Tags, check_names, database, parse_body, path_id
+from trackai.api.requests import (
+    RowIds,
+    Tags,
+    check_names,
+    check_room,
+    check_run,
+    database,
+    parse_body,
+    path_id,
+)
 from trackai.api.responses import JSONResponse
 from trackai.store.catalogue import runs, tags
 
@@ -44,7 +53,9 @@ async def add_tags(request: Request) -> JSONResponse:
     """Add tags to a run."""
     new = await parse_body(request, NewTags)
     run_id = path_id(request, "run_id")
+    check_room(request)
     async with database(request).write() as conn:
+        await check_run(request, conn, run_id)
         await runs.get(conn, run_id)
         run = await _change(conn, run_id, add=new.tags, remove=())
     return JSONResponse(run)

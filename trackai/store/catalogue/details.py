@@ -52,7 +52,7 @@ async def get(conn: Connection, run_id: int) -> RunDetails:
 async def _processes(conn: Connection, run_id: int) -> list[Process]:
     rows = await conn.execute_fetchall(
         """
-        SELECT attempt, rank, host, pid, state, started_at, ended_at
+        SELECT attempt, rank, host, pid, state, started_at, ended_at, key_name
         FROM writers WHERE run_id = ? AND import_id IS NULL
         ORDER BY attempt DESC, rank, id
         LIMIT ?
@@ -62,7 +62,21 @@ async def _processes(conn: Connection, run_id: int) -> list[Process]:
     return [
         Process(
             attempt, rank, host, pid, state, utc(started),
-            None if ended is None else utc(ended),
+            None if ended is None else utc(ended), key,
         )
-        for attempt, rank, host, pid, state, started, ended in rows
+        for attempt, rank, host, pid, state, started, ended, key in rows
     ]  # fmt: skip
+
+
+async def key_names(conn: Connection, run_id: int) -> list[str]:
+    """The names of the keys with which a run was logged to a server, sorted."""
+    rows = await conn.execute_fetchall(
+        """
+        SELECT DISTINCT key_name FROM writers
+        WHERE run_id = ? AND key_name IS NOT NULL
+        ORDER BY key_name
+        LIMIT ?
+        """,
+        (run_id, MAX_LISTED),
+    )
+    return [name for (name,) in rows]

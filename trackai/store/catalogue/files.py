@@ -355,6 +355,19 @@ async def hashes(conn: Connection, run_ids: Sequence[int]) -> set[str]:
     return {sha256 for (sha256,) in rows}
 
 
+async def is_in_project(conn: Connection, sha256: str, project_id: int) -> bool:
+    """Whether a run of a project has a file with these bytes."""
+    rows = await conn.execute_fetchall(
+        """
+        SELECT 1 FROM files JOIN runs ON runs.id = files.run_id
+        WHERE sha256 = ? AND project_id = ?
+        LIMIT 1
+        """,
+        (sha256, project_id),
+    )
+    return bool(list(rows))
+
+
 async def blobs(conn: Connection) -> list[Blob]:
     """The distinct bytes of all files of all runs."""
     rows = await conn.execute_fetchall(

@@ -1,6 +1,8 @@
 """Keys of a server: who may read, log or change everything.
 
-A key is 32 random bytes as text, so its SHA-256 alone tells nothing about it.
+A key is 32 random bytes as text. One round of SHA-256 is enough to store it: nobody can try so many
+values, as they could with a password. Looking up a hash needs no constant time either: how long it
+takes tells something about the hash of a guess, which does not help to find a better one.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ from trackai.errors import ConflictError, NotFoundError
 from trackai.values.times import utc
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from aiosqlite import Connection
 
 Scope: TypeAlias = Literal["read", "write", "admin"]
@@ -142,27 +146,42 @@ async def revoke(conn: Connection, name: str, *, now: int) -> None:
         raise NotFoundError(f"key {name!r} not found: trackai keys list shows all")
 
 
-async def find_grant(conn: Connection, hash_: bytes, *, now: int) -> Grant | None:
-    """What the key with this hash allows; None if there is no such key, or it is not valid."""
+class StoredKey(msgspec.Struct, frozen=True):
+    """A key as servers check it: its hash, what it allows, and whether it was revoked."""
+
+    hash: bytes
+    grant: Grant
+    is_revoked: bool
+
+    def valid_grant(self, now: int) -> Grant | None:
+        """What the key allows; None if it is expired or revoked.
+
+        Args:
+            now: microseconds since the epoch.
+        """
+        expires_at = self.grant.expires_at
+        is_expired = expires_at is not None and expires_at <= now
+        return None if self.is_revoked or is_expired else self.grant
+
+
+async def list_stored(conn: Connection) -> list[StoredKey]:
+    """All keys with their hashes, also those that are not valid any more."""
     rows = await conn.execute_fetchall(
         """
-        SELECT scope, id, name, project_id, expires_at FROM keys
-        WHERE hash = ? AND revoked_at IS NULL AND coalesce(expires_at > ?, TRUE)
-        """,
-        (hash_, now),
+        SELECT hash, revoked_at IS NOT NULL, scope, id, name, project_id, expires_at FROM keys
+        """
     )
-    return next((Grant(*row) for row in rows), None)
+    return [StoredKey(hash_, Grant(*grant), bool(revoked)) for hash_, revoked, *grant in rows]
 
 
-async def has_valid(conn: Connection, *, now: int) -> bool:
-    """Whether there is a key that is valid now."""
-    rows = await conn.execute_fetchall(
-        "SELECT 1 FROM keys WHERE revoked_at IS NULL AND coalesce(expires_at > ?, TRUE) LIMIT 1",
-        (now,),
-    )
+async def ever_existed(conn: Connection) -> bool:
+    """Whether a key was ever created, also one that has been deleted with its project."""
+    rows = await conn.execute_fetchall("SELECT 1 FROM sqlite_sequence WHERE name = 'keys'")
     return bool(list(rows))
 
 
-async def note_use(conn: Connection, key_id: int, *, now: int) -> None:
-    """Record that a key was used."""
-    await conn.execute("UPDATE keys SET last_used_at = ? WHERE id = ?", (now, key_id))
+async def note_use(conn: Connection, used: Iterable[tuple[int, int]]) -> None:
+    """Record when keys were used: microseconds since the epoch, and row id."""
+    await conn.executemany(
+        "UPDATE keys SET last_used_at = max(?, coalesce(last_used_at, 0)) WHERE id = ?", used
+    )

@@ -201,6 +201,7 @@ async def get_or_create(
     first_step: Step | None = None,
     launch: Mapping[str, str] | None = None,
     resumed_after: int | None = None,
+    key_name: str | None = None,
     now: int,
 ) -> int:
     """The row id of the writer with this identity, which is created if it does not exist.
@@ -210,19 +211,21 @@ async def get_or_create(
         first_step: the step of its first call of log() without a step.
         launch: what it knows about the processes that log together with it.
         resumed_after: the last activity of earlier attempts, in microseconds since the epoch.
+        key_name: the name of the key with which it logs to a server.
         now: microseconds since the epoch.
     """
     await conn.execute(
         """
         INSERT INTO writers
             (uid, run_id, attempt, rank, host, pid, state, first_step, launch, resumed_after,
-             started_at)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+             key_name, started_at)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         ON CONFLICT (uid) DO NOTHING
         """,
         (
             uid, run_id, attempt, rank, host, pid, state, first_step,
-            msgspec.json.encode(launch).decode() if launch else None, resumed_after, now,
+            msgspec.json.encode(launch).decode() if launch else None, resumed_after, key_name,
+            now,
         ),
     )  # fmt: skip
     rows = await conn.execute_fetchall("SELECT id FROM writers WHERE uid = ?", (uid,))
