@@ -27,6 +27,7 @@ from trackai.api.endpoints import (
     session,
     tags,
 )
+from trackai.api.responses import JSON, MSGPACK
 from trackai.ingest.attach import Attach, Attached
 from trackai.ingest.batches import Batch
 from trackai.ingest.deliveries import Outcome
@@ -67,8 +68,6 @@ if TYPE_CHECKING:
 
     Endpoint = Callable[[Request], Awaitable[Response]]
 
-JSON = "application/json"
-MSGPACK = "application/msgpack"
 BYTES = "application/octet-stream"
 TEXT = "text/plain"
 EVENTS = "text/event-stream"
@@ -200,7 +199,8 @@ OPERATIONS: Sequence[Operation] = [
     _op("GET", "/api/metrics/runs/{run_id}", metrics.list_metrics,
         query=metrics.NameQuery, response=list[str]),
     _op("GET", "/api/metrics/runs/{run_id}/metric/{metric_path:path}", metrics.get_points,
-        query=metrics.PointQuery, response=PointPage, or_responses=(ChartData, PointNews)),
+        query=metrics.PointQuery, response=PointPage, or_responses=(ChartData, PointNews),
+        or_types=(MSGPACK,)),
     _op("POST", "/api/metrics/paths", metrics.list_metrics_of_runs,
         body=metrics.PathsQuery, response=MetricPaths),
     _op("GET", "/api/metrics/runs/{run_id}/first", metrics.get_first,

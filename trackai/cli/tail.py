@@ -199,7 +199,7 @@ def _follow_server(url: str, name: str, lines: int, printer: _Printer) -> None:
     source = RemoteSource(url, Settings.from_env().api_key)
     run_id = source.resolve(name).id
     printed: set[LoggedValue] | None = None
-    for event in follow(source.url, source.headers, run_id):
+    for event in follow(source, run_id):
         if event.name == "state" and printed is None:
             # Events cover what is logged from now on. Values logged between this event and the
             # next request are in both, and are printed once.

@@ -3,17 +3,13 @@
 A batch is known by the name of its journal and the bytes [start, end) that it was read from. It
 carries its writer and the names of its metrics, so that a server needs nothing it has seen before.
 
-The format is msgpack. Numbers are packed: floats as 8 little-endian bytes each, integer steps and
-timestamps as the first one and the differences to the one before.
+The format is msgpack, with numbers packed as in `trackai.values.packing`.
 """
 
 from __future__ import annotations
 
 import re
-import sys
-from array import array
 from itertools import accumulate
-from operator import sub
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
@@ -22,6 +18,7 @@ from trackai.errors import InvalidInputError
 from trackai.ingest.frames import Configured, Described, Ended, Filed, Keys, Opened
 from trackai.ingest.reader import Batch, Calls
 from trackai.store.catalogue.slugs import slugify
+from trackai.values import packing
 from trackai.values.names import (
     MAX_NAME,
     MAX_NOTES,
@@ -43,34 +40,13 @@ MAX_POINTS = 1_000_000
 _Position = Annotated[int, msgspec.Meta(ge=0)]
 
 
-class _Deltas(msgspec.Struct, array_like=True, tag=0):
-    """Integers: the first one, and the differences to the one before."""
-
-    numbers: list[int]
-
-
-class _Floats(msgspec.Struct, array_like=True, tag=1):
-    """Floats, as little-endian bytes."""
-
-    data: bytes
-
-
-class _Plain(msgspec.Struct, array_like=True, tag=2):
-    """Values of several types."""
-
-    values: list[Value]
-
-
-_Packed = _Deltas | _Floats | _Plain
-
-
 class _Calls(msgspec.Struct, array_like=True):
     """Packed `Calls`."""
 
     keys: Keys
-    steps: _Packed
-    timestamps: _Deltas
-    values: list[_Packed]
+    steps: packing.Packed
+    timestamps: packing.Deltas
+    values: list[packing.Packed]
 
 
 class _Batch(msgspec.Struct, array_like=True):
@@ -102,9 +78,9 @@ def pack(batch: Batch) -> bytes:
             [
                 _Calls(
                     calls.keys,
-                    _pack(calls.steps),
-                    _Deltas(_differences(calls.timestamps)),
-                    [_pack(values) for values in calls.values],
+                    packing.pack(calls.steps),
+                    packing.Deltas(packing.differences(calls.timestamps)),
+                    [packing.pack(values) for values in calls.values],
                 )
                 for calls in batch.calls
             ],
@@ -146,44 +122,13 @@ def unpack(data: bytes) -> Batch:
     return batch
 
 
-def _pack(values: Sequence[Value]) -> _Packed:
-    types = set(map(type, values))
-    if types == {float}:
-        numbers = array("d", values)  # type: ignore[type-var]
-        if sys.byteorder == "big":
-            numbers.byteswap()
-        return _Floats(numbers.tobytes())
-    if types == {int} and max(values) - min(values) < INT64:  # type: ignore[operator]
-        return _Deltas(_differences(values))  # type: ignore[arg-type]
-    return _Plain(list(values))
-
-
-def _differences(numbers: Sequence[int]) -> list[int]:
-    return [*numbers[:1], *map(sub, numbers[1:], numbers)]
-
-
-def _unpack(packed: _Packed) -> list[Value]:
-    if isinstance(packed, _Plain):
-        return packed.values
-    if isinstance(packed, _Deltas):
-        return list(accumulate(packed.numbers))
-    numbers = array("d")
-    try:
-        numbers.frombytes(packed.data)
-    except ValueError:
-        raise InvalidInputError("values", "floats must have 8 bytes each") from None
-    if sys.byteorder == "big":
-        numbers.byteswap()
-    return [*numbers]
-
-
 def _unpacked(packed: _Calls) -> Calls:
-    steps: list[Any] = _unpack(packed.steps)
+    steps: list[Any] = packing.unpack(packed.steps)
     calls = Calls(
         packed.keys,
         steps,
         list(accumulate(packed.timestamps.numbers)),
-        [_unpack(values) for values in packed.values],
+        [packing.unpack(values) for values in packed.values],
     )
     lengths = {len(calls.steps), len(calls.timestamps), *map(len, calls.values)}
     if len(lengths) > 1 or lengths == {0} or len(calls.values) != len(packed.keys.paths):
