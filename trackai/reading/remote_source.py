@@ -176,15 +176,17 @@ class RemoteSource:
         for columns in page.columns:
             try:
                 values = unpack(columns.values)
+                timestamps: Any = unpack(columns.timestamps)
                 steps: Any = [None] * len(values)
                 if columns.steps is not None:
                     steps = unpack(columns.steps)
-                timestamps: Any = unpack(columns.timestamps)
             except InvalidInputError:
                 raise _not_trackai(self.url) from None
-            curve.values.extend(values)
+            if not len(steps) == len(timestamps) == len(values):
+                raise _not_trackai(self.url)
             curve.steps.extend(steps)
             curve.timestamps.extend(timestamps)
+            curve.values.extend(values)
 
     def _texts(self, run_id: int) -> set[str]:
         return {metric.path for metric in self.figures(run_id) if metric.kind == "text"}

@@ -172,7 +172,7 @@ class ColumnPage(msgspec.Struct):
 
     Attributes:
         run: the identity of the run, which a later run with the same row id does not have.
-        columns: one part; two if the page ends one series of the name and begins the other.
+        columns: the points in several parts, one after the other.
         next_cursor: the cursor of the next page; None if there are no more points.
     """
 

@@ -8,6 +8,7 @@ later chunks of a live run may include points logged meanwhile.
 from __future__ import annotations
 
 import math
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
@@ -94,13 +95,20 @@ async def read_columns(
     limit = min(query.limit, MAX_COLUMN_PAGE if are_numbers else CHUNK)
     reader = _PageReader(series, query)
     columns: list[PointColumns] = []
-    count = 0
-    async for segments, rows in reader.read(conn, limit):
-        count += len(rows)
-        if rows:
-            columns.append(_columns(segments, rows))
+    remaining = limit
+    while remaining:
+        # A chunk at a time, whose rows are freed before the next one: fewer take less time each.
+        size = min(remaining, CHUNK)
+        count = 0
+        async for segments, rows in reader.read(conn, size):
+            count += len(rows)
+            if rows:
+                columns.append(_columns(segments, rows))
+        remaining -= count
+        if count < size:
+            break
     cursor = reader.cursor()
-    has_more = count == limit and cursor is not None and await reader.has_more(conn)
+    has_more = not remaining and cursor is not None and await reader.has_more(conn)
     return ColumnPage(run_uid, columns, cursor if has_more else None)
 
 
@@ -250,11 +258,12 @@ def _points(segments: Sequence[Segment], rows: Sequence[PointRow]) -> list[Point
 
 def _columns(segments: Sequence[Segment], rows: Sequence[PointRow]) -> PointColumns:
     series = lineage.as_one(segments)
-    steps, timestamps, values = zip(*rows, strict=True)
+    # Faster than zip(*rows), and for all rows that fit into the processor's cache.
+    steps, timestamps, values = (list(map(itemgetter(index), rows)) for index in range(3))
     return PointColumns(
         pack(steps) if series.axis == "step" else None,
         pack(timestamps),
-        pack(python_values(list(values), series.kind)),
+        pack(python_values(values, series.kind)),
     )
 
 
