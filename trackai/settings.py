@@ -51,6 +51,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             launcher).
         launch: what is the same in all processes of a launch, by name, and the "rank"; empty for
             a process that is not launched as one of several.
+        server_url: the server that scripts log to, and that `Api` and the command line read from
+            without a database file (``TRACKAI_SERVER_URL``).
         strict: whether what cannot be logged raises (``TRACKAI_STRICT``, 1 or 0).
         project: the default project of runs (``TRACKAI_PROJECT``, ``WANDB_PROJECT``).
         db_path_source: where `db_path` comes from: "argument", "TRACKAI_DB_PATH" or "default".
@@ -69,6 +71,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     run_id: str | None = None
     rank: int | None = None
     launch: dict[str, str] = {}
+    server_url: str | None = None
     strict: bool = False
     project: str = "uncategorized"
     db_path_source: str = "default"
@@ -121,6 +124,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             or "uncategorized",
             rank=rank,
             launch=_launch(rank),
+            server_url=env.get("TRACKAI_SERVER_URL", "").strip() or None,
             strict=_strict(env.get("TRACKAI_STRICT", "").strip()),
         )
 
@@ -178,6 +182,11 @@ def ignored_wandb_variables() -> list[str]:
 def colors_are_unwanted() -> bool:
     """Whether ``NO_COLOR`` is set to a non-empty value (https://no-color.org)."""
     return bool(os.environ.get("NO_COLOR"))
+
+
+def ca_bundle() -> str | None:
+    """The certificates to trust (``REQUESTS_CA_BUNDLE``), in place of OpenSSL's own variables."""
+    return os.environ.get("REQUESTS_CA_BUNDLE") or None
 
 
 def has_screen() -> bool:

@@ -33,6 +33,7 @@ from urllib3.exceptions import (
 from trackai import __version__
 from trackai.errors import InvalidInputError, ServerRefusedError, ServerUnreachableError
 from trackai.ingest.wire import PROTOCOL
+from trackai.settings import ca_bundle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -305,10 +306,14 @@ def checked_url(url: str, field: str = "server_url") -> str:
 
 def _new_manager(url: str) -> urllib3.PoolManager:
     """Connections through the proxy that the environment names for this address, if any."""
+    bundle = ca_bundle()
+    trusted: dict[str, Any] = {}
+    if bundle is not None:
+        trusted = {"ca_cert_dir" if os.path.isdir(bundle) else "ca_certs": bundle}  # noqa: PTH112
     parts = urlsplit(url)
     proxy = urllib.request.getproxies().get(parts.scheme)
     if proxy is None or urllib.request.proxy_bypass(parts.hostname or ""):
-        return urllib3.PoolManager(num_pools=1, maxsize=1)
+        return urllib3.PoolManager(num_pools=1, maxsize=1, **trusted)
     parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
     headers = None
     if parts.username:
@@ -318,6 +323,7 @@ def _new_manager(url: str) -> urllib3.PoolManager:
         proxy_headers=headers,
         num_pools=1,
         maxsize=1,
+        **trusted,
     )
 
 

@@ -15,16 +15,20 @@ from trackai.errors import (
     NotFoundError,
     ServerRefusedError,
 )
+from trackai.filters.tree import Metric, field_text
 from trackai.reading.history import Curve, from_json
 from trackai.reading.source import check_change
+from trackai.settings import Settings
 from trackai.store.catalogue import runs, slugs
 from trackai.store.points.series import MetricSummary
 from trackai.structs.records import (
     ChartData,
     ColumnPage,
+    Deleted,
     Point,
     PointPage,
     Project,
+    ProjectSummary,
     Run,
     RunPage,
 )
@@ -37,6 +41,7 @@ if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
 
     from trackai.errors import TrackAIError
+    from trackai.filters.tree import Field
     from trackai.store.charts.chart_records import XAxis
 
 T = TypeVar("T")
@@ -45,6 +50,8 @@ _PAGE = 1_000_000
 # The statuses whose answers are results, or errors with a meaning of their own.
 EXPECTED_STATUSES = frozenset({200, 404, 409, 422})
 _MSGPACK = "application/msgpack"
+# Metrics of one request for charts.
+_MAX_COMPARED = 1000
 # Servers that are older than this answer with JSON.
 _ACCEPT_COLUMNS = {"Accept": f"{_MSGPACK}, application/json;q=0.5"}
 
@@ -90,6 +97,29 @@ class RemoteSource:
             sort_order="asc" if ascending else "desc", limit=limit, cursor=cursor,
         )  # fmt: skip
 
+    def list_runs(self, **query: Any) -> RunPage:
+        """List a page of runs by the query of GET /api/runs, of which None is left out."""
+        return self._get("/api/runs", RunPage, **query)
+
+    def has_field(self, field: Field) -> bool:
+        """Whether a run has a configuration key or metric."""
+        if isinstance(field, Metric):
+            field = Metric(field.path, "points")
+        condition = f"{field_text(field)} != null"
+        return self.list_runs(filter=condition, limit=1).total > 0
+
+    def project_summaries(self) -> list[ProjectSummary]:
+        """List all projects with the numbers of their runs, the newest first."""
+        return self._get("/api/projects", list[ProjectSummary], counts="true", limit=_PAGE)
+
+    def find_project(self, name: str) -> Project:
+        """Return the project with this name or slug; a name takes precedence."""
+        existing = self.projects()
+        for project in sorted(existing, key=lambda project: project.name != name):
+            if name in (project.name, project.project_id):
+                return project
+        raise NotFoundError(f"project {name!r} not found on the server")
+
     def run(self, run_id: int) -> Run:
         return self._get(f"/api/runs/{run_id}", Run)
 
@@ -98,14 +128,16 @@ class RemoteSource:
         project_slugs = {project.id: project.project_id for project in self.projects()}
         for project_id, condition in self._interpretations(text):
             page = self.runs(
-                project_id, filter=condition, sort="created_at", ascending=False,
+                project_id, filter=condition, ascending=False,
+                sort="created_at" if condition is None else "id",
                 limit=1 if condition is None else 100,
             )  # fmt: skip
             if len(page.runs) == 1:
                 return page.runs[0]
             if page.runs:
                 names = [
-                    (f"{project_slugs[run.project_id]}/{run.run_id}", run.id) for run in page.runs
+                    (f"{project_slugs.get(run.project_id, '')}/{run.run_id}", run.id)
+                    for run in page.runs
                 ]
                 raise runs.ambiguous(text, names)
         raise NotFoundError(f"run {text!r} not found on the server")
@@ -198,6 +230,18 @@ class RemoteSource:
             _metric_path(run_id, path), ChartData, points=points, x=x, smoothing=smooth or None
         )
 
+    def own_charts(self, run_id: int, paths: Sequence[str], points: int) -> dict[str, ChartData]:
+        """Return the charts of metrics by name, without what the run inherits."""
+        charts: dict[str, ChartData] = {}
+        for start in range(0, len(paths), _MAX_COMPARED):
+            batch = paths[start : start + _MAX_COMPARED]
+            compared = self._request(
+                "POST", "/api/metrics/compare", dict[str, dict[str, ChartData]],
+                {"run_ids": [run_id], "metric_paths": batch, "inherited": False, "points": points},
+            )  # fmt: skip
+            charts |= compared.get(str(run_id), {})
+        return charts
+
     def change(self, run_id: int, **fields: Any) -> Run:
         if "project" in fields:
             fields["project_id"] = self._get_or_create_project(fields.pop("project")).id
@@ -209,6 +253,13 @@ class RemoteSource:
         change = {"run_ids": [run_id], "add": add, "remove": remove}
         (run,) = self._request("POST", "/api/runs/tags", list[Run], change)
         return run  # type: ignore[no-any-return]
+
+    def delete_many(self, run_ids: Sequence[int]) -> Deleted:
+        """Delete runs with all their points and files; those that do not exist are ignored."""
+        deleted: Deleted = self._request(
+            "POST", "/api/runs/delete", Deleted, {"run_ids": [*run_ids]}
+        )
+        return deleted
 
     def delete(self, run_id: int) -> None:
         self._request("DELETE", f"/api/runs/{run_id}", Any)
@@ -259,6 +310,22 @@ class RemoteSource:
             return decode(answer.data, type=type_)
         except msgspec.MsgspecError:
             raise _not_trackai(self.url) from None
+
+
+def default_server(api_key: str | None = None) -> RemoteSource | None:
+    """The server of TRACKAI_SERVER_URL; None if it is not set.
+
+    Args:
+        api_key: default TRACKAI_API_KEY.
+
+    Raises:
+        InvalidInputError: it is not an HTTP URL.
+    """
+    settings = Settings.from_env()
+    if settings.server_url is None:
+        return None
+    url = checked_url(settings.server_url, "TRACKAI_SERVER_URL")
+    return RemoteSource(url, api_key or settings.api_key)
 
 
 def _with_query(path: str, query: Mapping[str, Any]) -> str:
