@@ -26,6 +26,7 @@ def runs(db_path: Path) -> None:
         ) as run:
             for step in range(200):
                 run.log({"loss": number + 1 / (step + 1), "n/%": math.nan}, step=step)
+            run.log({"count": 2**53 + 1}, step=3)
             run.log({"flag": True, "text": "NaN", "only" + str(number): 1e300}, step=0.5)
             run.log_system({"gpu": 0.5})
 
@@ -51,6 +52,10 @@ COMMANDS = [
     "compare r0 r1 --all --json",
     "plot loss r0 r1",
     "plot loss r0 --json --smooth 0.5",
+    "plot count r0 --json",
+    "plot count r0 --x time --json",
+    "plot flag r0 --json --x relative",
+    "plot gpu r0 --json",
     "plot */* r0 --x time --json",
     "tail r2 -n 3",
     "tail r2 --json",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -117,7 +118,7 @@ def runs(
         ("id", "run", "group", "state", "created", "tags", *fields),
         [
             (run.id, run.run_id, run.group_name, run.state, run.created_at, run.tags,
-             *((run.values or {}).get(name) for name in fields))
+             *(_cell_value((run.values or {}).get(name), field) for name, field in fields.items()))
             for run in page.runs
         ],
     )  # fmt: skip
@@ -127,6 +128,14 @@ def runs(
             f"{shown} Use --limit to see more, or --cursor {page.next_cursor} for the next page.",
             err=True,
         )
+
+
+def _cell_value(value: Any, field: Field) -> Any:
+    """The value of a column; a server sends times as text."""
+    from trackai.filters.tree import TIMES, Attribute
+
+    is_time = isinstance(field, Attribute) and field.name in TIMES
+    return datetime.fromisoformat(value) if is_time and isinstance(value, str) else value
 
 
 def _missing_on_server(source: RemoteSource, fields: Iterable[Field]) -> list[Field]:
