@@ -185,7 +185,7 @@ def colors_are_unwanted() -> bool:
 
 
 def ca_bundle() -> str | None:
-    """The certificates to trust (``REQUESTS_CA_BUNDLE``), in place of OpenSSL's own variables."""
+    """Certificates to trust besides those of OpenSSL's own variables (``REQUESTS_CA_BUNDLE``)."""
     return os.environ.get("REQUESTS_CA_BUNDLE") or None
 
 

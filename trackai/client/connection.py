@@ -10,6 +10,7 @@ import http.client
 import math
 import os
 import re
+import ssl
 import threading
 import time
 import urllib.request
@@ -306,14 +307,11 @@ def checked_url(url: str, field: str = "server_url") -> str:
 
 def _new_manager(url: str) -> urllib3.PoolManager:
     """Connections through the proxy that the environment names for this address, if any."""
-    bundle = ca_bundle()
-    trusted: dict[str, Any] = {}
-    if bundle is not None:
-        trusted = {"ca_cert_dir" if os.path.isdir(bundle) else "ca_certs": bundle}  # noqa: PTH112
+    context = _tls_context(url)
     parts = urlsplit(url)
     proxy = urllib.request.getproxies().get(parts.scheme)
     if proxy is None or urllib.request.proxy_bypass(parts.hostname or ""):
-        return urllib3.PoolManager(num_pools=1, maxsize=1, **trusted)
+        return urllib3.PoolManager(num_pools=1, maxsize=1, ssl_context=context)
     parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
     headers = None
     if parts.username:
@@ -323,8 +321,29 @@ def _new_manager(url: str) -> urllib3.PoolManager:
         proxy_headers=headers,
         num_pools=1,
         maxsize=1,
-        **trusted,
+        ssl_context=context,
     )
+
+
+def _tls_context(url: str) -> ssl.SSLContext | None:
+    """Trust also the certificates of REQUESTS_CA_BUNDLE; None if it is not set.
+
+    Raises:
+        ServerRefusedError: they cannot be read.
+    """
+    bundle = ca_bundle()
+    if bundle is None or not url.startswith("https:"):
+        return None
+    context = ssl.create_default_context()  # reads SSL_CERT_FILE and SSL_CERT_DIR
+    folder = os.path.isdir(bundle)  # noqa: PTH112 - a text, as OpenSSL takes it
+    try:
+        context.load_verify_locations(None if folder else bundle, bundle if folder else None)
+    except OSError as error:
+        raise ServerRefusedError(
+            f"{url}: cannot read the certificates of REQUESTS_CA_BUNDLE, {bundle} "
+            f"({error.strerror or error})"
+        ) from None
+    return context
 
 
 def _detail(data: bytes) -> str | None:
