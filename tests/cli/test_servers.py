@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import re
+import socketserver
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -139,6 +141,66 @@ def test_commands_for_files_say_so(trackai: Trackai, command: str) -> None:
     error = trackai(command, "--url", "http://localhost:8000", code=2).err
     assert error.startswith(f"trackai: {command} works on a database file, not on a server")
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("format_", ["jsonl", "csv", "parquet"])
+def test_exports_are_those_of_the_file(
+    runs: None, server: Server, trackai: Trackai, tmp_path: Path, format_: str
+) -> None:
+    artifact = tmp_path / "weights.bin"
+    artifact.write_bytes(bytes(range(256)) * 10_000)
+    for name in ("f1", "f2"):
+        with sdk.init(project="files", name=name) as run:
+            run.save(artifact)
+            run.log({"big": 2**53 + 1, "inf": math.inf, "t": "x" * 5000, "big text": "NaN"})
+    with sdk.init(project="files", name="f1", resume_from="f1?_step=0") as again:
+        again.log({"big": 1}, step=1)
+    for number, selection in enumerate((["--all"], ["f2", "r0", "f1"], ["--project", "files"])):
+        file, remote = tmp_path / f"file{number}.{format_}", tmp_path / f"remote{number}.{format_}"
+        out = trackai("export", *selection, "--out", file, "--json").json
+        again_out = trackai("export", *selection, "-o", remote, "--json", "--url", server.url).json
+        assert file.read_bytes() == remote.read_bytes()
+        assert (again_out["runs"], again_out["bytes"]) == (out["runs"], out["bytes"])
+    assert "not found" in trackai("export", "nope", "--url", server.url, code=3).err
+    assert server.request("GET", "/api/runs/999/export").status == 404
+    if format_ == "jsonl":
+        copy = tmp_path / "copy.db"
+        trackai("import", "jsonl", tmp_path / "remote0.jsonl", "--db", copy)
+        assert trackai("export", "--all", "--db", copy).out
+    assert not [*tmp_path.glob("*.part")]
+
+
+def test_an_export_that_is_cut_is_an_error(
+    trackai: Trackai, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = (
+        b'{"id":1,"project_id":1,"run_id":"r","name":null,"group_name":null,"state":"completed",'
+        b'"created_at":"2026-01-01T00:00:00Z","updated_at":"2026-01-01T00:00:00Z","values":{}}'
+    )
+    page = b'{"runs":[' + run + b'],"total":1,"has_more":false}'
+    answers = {
+        b"GET /api/projects": b"Content-Length: 2\r\n\r\n[]",
+        b"GET /api/runs?": b"Content-Length: %d\r\n\r\n%b" % (len(page), page),
+        b"GET /api/runs/1/export": b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n",
+    }
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            request = self.rfile.readline()
+            answer = next(each for start, each in answers.items() if request.startswith(start))
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n" + answer)
+
+    class TCPServer(socketserver.ThreadingTCPServer):
+        daemon_threads = True
+
+    with TCPServer(("127.0.0.1", 0), Handler) as http:
+        threading.Thread(target=http.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{http.server_address[1]}"
+        out = tmp_path / "out.jsonl"
+        error = trackai("export", "r", "--out", out, "--url", url, code=1).err
+        http.shutdown()
+    assert error == f"trackai: the answer of {url} ended early: request it again\n"
+    assert not [*tmp_path.glob("out*")]
 
 
 def test_a_file_or_a_server(trackai: Trackai) -> None:

@@ -16,6 +16,7 @@ from trackai.api.endpoints import (
     compare,
     details,
     events,
+    exports,
     files,
     ingest,
     journals,
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
 
     Endpoint = Callable[[Request], Awaitable[Response]]
 
+JSON_LINES = "application/x-ndjson"
 BYTES = "application/octet-stream"
 TEXT = "text/plain"
 EVENTS = "text/event-stream"
@@ -184,6 +186,8 @@ OPERATIONS: Sequence[Operation] = [
         query=runs.StateQuery, body=runs.NewState, body_required=False, response=Run),
     _op("GET", "/api/runs/{run_id}/events", events.follow,
         query=events.EventQuery, response=str, response_type=EVENTS),
+    _op("GET", "/api/runs/{run_id}/export", exports.export_run,
+        response=bytes, response_type=JSON_LINES),
     _op("GET", "/api/runs/{run_id}/details", details.get_details, response=RunDetails),
     _op("GET", "/api/runs/{run_id}/log", details.get_log, query=details.LogQuery, response=LogPage),
     _op("GET", "/api/runs/{run_id}/histograms", details.get_histograms,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import urllib.parse
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -50,6 +51,7 @@ _PAGE = 1_000_000
 # The statuses whose answers are results, or errors with a meaning of their own.
 EXPECTED_STATUSES = frozenset({200, 404, 409, 422})
 _MSGPACK = "application/msgpack"
+_READ_SIZE = 1 << 18
 # Metrics of one request for charts.
 _MAX_COMPARED = 1000
 # Servers that are older than this answer with JSON.
@@ -263,6 +265,31 @@ class RemoteSource:
 
     def delete(self, run_id: int) -> None:
         self._request("DELETE", f"/api/runs/{run_id}", Any)
+
+    def export(self, run_id: int) -> Iterator[bytes]:
+        """Yield the lines of `trackai export` of a run.
+
+        Raises:
+            NotFoundError: the run does not exist.
+            ServerUnreachableError: the answer ended early, or there was none.
+        """
+        with self.stream(f"/api/runs/{run_id}/export", {}) as response:
+            # Otherwise the buffer finds it closed at the end.
+            response.auto_close = False  # type: ignore[attr-defined]
+            yield from io.BufferedReader(response, _READ_SIZE)
+
+    def run_ids(self, project_id: int | None) -> list[int]:
+        """List the row ids of the runs of a project, or of all projects, in order."""
+        ids: dict[int, None] = {}
+        cursor: str | None = None
+        while True:
+            page = self.list_runs(
+                project_id=project_id, sort_by="id", sort_order="asc", limit=1000, cursor=cursor
+            )
+            ids |= dict.fromkeys(run.id for run in page.runs)
+            cursor = page.next_cursor
+            if cursor is None:
+                return [*ids]
 
     @contextmanager
     def stream(self, path: str, headers: Mapping[str, str]) -> Iterator[BaseHTTPResponse]:
