@@ -32,8 +32,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         db_path: the SQLite file (``TRACKAI_DB_PATH``, default ``~/.trackai/trackai.db``).
-        server_url: the server to log to instead of the file (``TRACKAI_SERVER_URL``); None for
-            the file.
+        server_url: the server to log to and read from instead of the file
+            (``TRACKAI_SERVER_URL``); None for the file.
         outbox_path: the folder where points wait that are on their way to a server
             (``TRACKAI_OUTBOX_PATH``, default ``~/.trackai/outbox``).
         outbox_bytes: the most that may wait there (``TRACKAI_OUTBOX_MB``, default 10 000).
@@ -51,8 +51,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             launcher).
         launch: what is the same in all processes of a launch, by name, and the "rank"; empty for
             a process that is not launched as one of several.
-        server_url: the server that scripts log to, and that `Api` and the command line read from
-            without a database file (``TRACKAI_SERVER_URL``).
         strict: whether what cannot be logged raises (``TRACKAI_STRICT``, 1 or 0).
         project: the default project of runs (``TRACKAI_PROJECT``, ``WANDB_PROJECT``).
         db_path_source: where `db_path` comes from: "argument", "TRACKAI_DB_PATH" or "default".
@@ -71,7 +69,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     run_id: str | None = None
     rank: int | None = None
     launch: dict[str, str] = {}
-    server_url: str | None = None
     strict: bool = False
     project: str = "uncategorized"
     db_path_source: str = "default"
@@ -124,7 +121,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             or "uncategorized",
             rank=rank,
             launch=_launch(rank),
-            server_url=env.get("TRACKAI_SERVER_URL", "").strip() or None,
             strict=_strict(env.get("TRACKAI_STRICT", "").strip()),
         )
 
