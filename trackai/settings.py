@@ -32,8 +32,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         db_path: the SQLite file (``TRACKAI_DB_PATH``, default ``~/.trackai/trackai.db``).
-        server_url: the server to log to instead of the file (``TRACKAI_SERVER_URL``); None for
-            the file.
+        server_url: the server to log to and read from instead of the file
+            (``TRACKAI_SERVER_URL``); None for the file.
         outbox_path: the folder where points wait that are on their way to a server
             (``TRACKAI_OUTBOX_PATH``, default ``~/.trackai/outbox``).
         outbox_bytes: the most that may wait there (``TRACKAI_OUTBOX_MB``, default 10 000).
@@ -178,6 +178,11 @@ def ignored_wandb_variables() -> list[str]:
 def colors_are_unwanted() -> bool:
     """Whether ``NO_COLOR`` is set to a non-empty value (https://no-color.org)."""
     return bool(os.environ.get("NO_COLOR"))
+
+
+def ca_bundle() -> str | None:
+    """Certificates to trust besides those of OpenSSL's own variables (``REQUESTS_CA_BUNDLE``)."""
+    return os.environ.get("REQUESTS_CA_BUNDLE") or None
 
 
 def has_screen() -> bool:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import trackai as sdk
+from tests.conftest import serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -165,3 +166,29 @@ def test_ctrl_c_and_closed_pipes_end_it_silently(where: list[str], trackai: Trac
 
 def test_an_unreachable_server(trackai: Trackai) -> None:
     assert "is it running" in trackai("tail", "1", "--url", "http://127.0.0.1:9", code=1).err
+
+
+def test_a_server_that_is_restarted_is_followed_on(db_path: Path) -> None:
+    with sdk.init(project="p", name="r") as run:
+        run.log({"x": 0}, step=0)
+        with serving(db_path) as server:
+            port = server.url.rpartition(":")[2]
+            with tailing("r", "--json", "--url", server.url) as process:
+                assert lines(process, 1)[0]["values"] == {"x": 0}
+                server.process.kill()
+                server.process.wait()
+                run.log({"x": 1}, step=1)
+                with subprocess.Popen(
+                    [sys.executable, "-m", "trackai.cli", "serve", "--port", port,
+                     "--db", str(db_path)],
+                    stderr=subprocess.DEVNULL,
+                ) as again:  # fmt: skip
+                    try:
+                        assert lines(process, 1)[0]["values"] == {"x": 1}
+                        run.finish()
+                        assert lines(process, 1)[0]["run"]["state"] == "completed"
+                        assert process.wait(20) == 0
+                        assert process.stderr is not None
+                        assert process.stderr.read() == ""
+                    finally:
+                        again.terminate()

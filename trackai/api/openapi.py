@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from trackai.api.routes import JSON
+from trackai.api.responses import JSON
 from trackai.ingest.wire import PROTOCOL
 
 if TYPE_CHECKING:
@@ -149,6 +149,6 @@ def _response(operation: Operation, status: int, by_type: Mapping[str, Any]) -> 
         schema = {"anyOf": [schema, *schemas]}
     if operation.response is bytes:
         schema = {}
-    media_types = (operation.response_type, *operation.or_types)
-    content = {media_type: {"schema": schema} for media_type in media_types}
+    content = {operation.response_type: {"schema": schema}}
+    content |= {media_type: {"schema": {}} for media_type in operation.or_types}
     return {"description": description, "content": content}

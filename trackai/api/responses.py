@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from trackai.store.engine.database import Database
 
 _encode = msgspec.json.Encoder().encode
+_pack = msgspec.msgpack.Encoder().encode
+JSON = "application/json"
+MSGPACK = "application/msgpack"
 
 # The first matching class decides.
 _STATUS: tuple[tuple[type[TrackAIError], int], ...] = (
@@ -46,7 +49,7 @@ _STATUS: tuple[tuple[type[TrackAIError], int], ...] = (
 class JSONResponse(Response):
     """A JSON response; the content may be a struct, or anything else that msgspec encodes."""
 
-    media_type = "application/json"
+    media_type = JSON
 
     def render(self, content: Any) -> bytes:
         return _encode(content)
@@ -65,11 +68,13 @@ async def respond(
     request: Request,
     read: Callable[[Connection], Coroutine[Any, Any, Any]],
     *,
+    media_type: str = JSON,
     headers: Callable[[Any], Mapping[str, str]] | None = None,
 ) -> Response:
     """Respond with the JSON of what `read` returns.
 
     Args:
+        media_type: JSON or MSGPACK.
         headers: makes headers of the result.
         read: reads from one snapshot of the database. It and the encoding run in the thread of
             the connection, so that the event loop can answer other requests meanwhile.
@@ -80,9 +85,9 @@ async def respond(
     async def read_and_encode(conn: Connection) -> bytes:
         nonlocal result
         result = await read(conn)
-        return _encode(result)
+        return _pack(result) if media_type == MSGPACK else _encode(result)
 
-    response = Response(await db.look(read_and_encode), media_type=JSONResponse.media_type)
+    response = Response(await db.look(read_and_encode), media_type=media_type)
     if headers is not None:
         response.headers.update(headers(result))
     # Freeing tens of thousands of records takes milliseconds: not before the response is sent.
@@ -120,6 +125,11 @@ async def http_error(request: Request, error: Exception) -> Response:
 def accepts_html(request: Request) -> bool:
     """Whether a browser requests a page, not a program the API."""
     return "text/html" in request.headers.get("accept", "")
+
+
+def accepts_msgpack(request: Request) -> bool:
+    """Whether the client names msgpack among the types that it accepts."""
+    return MSGPACK in request.headers.get("accept", "")
 
 
 def _methods(request: Request) -> set[str]:

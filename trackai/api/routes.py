@@ -17,6 +17,7 @@ from trackai.api.endpoints import (
     compare,
     details,
     events,
+    exports,
     files,
     ingest,
     journals,
@@ -28,6 +29,7 @@ from trackai.api.endpoints import (
     session,
     tags,
 )
+from trackai.api.responses import JSON, MSGPACK
 from trackai.api.security import ScopeMiddleware
 from trackai.ingest.attach import Attach, Attached
 from trackai.ingest.batches import Batch
@@ -71,8 +73,7 @@ if TYPE_CHECKING:
 
     Endpoint = Callable[[Request], Awaitable[Response]]
 
-JSON = "application/json"
-MSGPACK = "application/msgpack"
+JSON_LINES = "application/x-ndjson"
 BYTES = "application/octet-stream"
 TEXT = "text/plain"
 EVENTS = "text/event-stream"
@@ -203,6 +204,8 @@ OPERATIONS: Sequence[Operation] = [
         query=runs.StateQuery, body=runs.NewState, body_required=False, response=Run),
     _op("GET", "/api/runs/{run_id}/events", events.follow,
         query=events.EventQuery, response=str, response_type=EVENTS),
+    _op("GET", "/api/runs/{run_id}/export", exports.export_run,
+        response=bytes, response_type=JSON_LINES),
     _op("GET", "/api/runs/{run_id}/details", details.get_details, response=RunDetails),
     _op("GET", "/api/runs/{run_id}/log", details.get_log, query=details.LogQuery, response=LogPage),
     _op("GET", "/api/runs/{run_id}/histograms", details.get_histograms,
@@ -218,7 +221,8 @@ OPERATIONS: Sequence[Operation] = [
     _op("GET", "/api/metrics/runs/{run_id}", metrics.list_metrics,
         query=metrics.NameQuery, response=list[str]),
     _op("GET", "/api/metrics/runs/{run_id}/metric/{metric_path:path}", metrics.get_points,
-        query=metrics.PointQuery, response=PointPage, or_responses=(ChartData, PointNews)),
+        query=metrics.PointQuery, response=PointPage, or_responses=(ChartData, PointNews),
+        or_types=(MSGPACK,)),
     _op("POST", "/api/metrics/paths", metrics.list_metrics_of_runs, scope="read",
         body=metrics.PathsQuery, response=MetricPaths),
     _op("GET", "/api/metrics/runs/{run_id}/first", metrics.get_first,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from trackai.cli.database import db_option, with_database
+from trackai.cli.database import file_option, with_database
 from trackai.cli.output import echo, human_bytes, json_option, pluralize, print_json
 from trackai.cli.progress import ProgressLine
 from trackai.errors import ConflictError, StoreDamagedError, TrackAIError
@@ -32,7 +32,7 @@ class _CopiedFiles(msgspec.Struct):
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@db_option
+@file_option
 @json_option
 def backup(file: Path, db: str | None, as_json: bool) -> None:
     """Copy the database to a new file.

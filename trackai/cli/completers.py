@@ -29,7 +29,12 @@ class _StoredName(click.types.StringParamType):
         async def work(database: Database) -> Iterable[str]:
             return await self.names(database, incomplete)
 
-        names = _read(ctx.params.get("db"), work)
+        from trackai.settings import Settings
+
+        db = ctx.params.get("db")
+        if ctx.params.get("url") or (not db and Settings.from_env().server_url):
+            return []  # a server may take too long
+        names = _read(db, work)
         # Shells print completions as they are.
         return [
             CompletionItem(name)

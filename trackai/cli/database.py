@@ -14,6 +14,7 @@ from trackai.store.engine.database import Database
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from trackai.reading.remote_source import RemoteSource
     from trackai.reading.source import Source
 
     Decorated = Callable[..., Any]
@@ -30,10 +31,31 @@ def db_option(command: Decorated) -> Decorated:
     )(command)
 
 
-def url_option(command: Decorated) -> Decorated:
-    """Add the option --url to a command that can read from a server."""
+def file_option(command: Decorated) -> Decorated:
+    """Add the option --db to a command that cannot work on a server."""
     return click.option(
-        "--url", help="Read from the TrackAI server at this URL, not from a database file."
+        "--db",
+        type=click.Path(),
+        callback=_require_file,
+        help="Database file.  [default: TRACKAI_DB_PATH, then ~/.trackai/trackai.db]",
+    )(command)
+
+
+def _require_file(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    # Otherwise `trackai sql` would show an empty file beside the server that `trackai runs` shows.
+    if not value and not ctx.resilient_parsing and Settings.from_env().server_url:
+        raise click.UsageError(
+            f"{ctx.info_name} works on a database file, and TRACKAI_SERVER_URL names a server: "
+            "pass --db",
+            ctx,
+        )
+    return value
+
+
+def url_option(command: Decorated) -> Decorated:
+    """Add the option --url to a command that can work on a server."""
+    return click.option(
+        "--url", help="TrackAI server, instead of a file.  [default: TRACKAI_SERVER_URL]"
     )(command)
 
 
@@ -71,10 +93,26 @@ def with_database(
         raise
 
 
-def open_source(db: str | None, url: str | None) -> Source:
-    """Open the source that `Api` reads from: the server at `url`, or else the database."""
-    from trackai.reading.local_source import LocalSource
-    from trackai.reading.remote_source import RemoteSource
+def find_server(db: str | None, url: str | None) -> RemoteSource | None:
+    """Return the server of a command: that of --url, or of TRACKAI_SERVER_URL without --db.
 
-    settings = Settings.from_env(db)
-    return LocalSource(settings.db_path) if url is None else RemoteSource(url, settings.api_key)
+    Returns:
+        The server; None for a database file.
+
+    Raises:
+        InvalidInputError: the address is not an HTTP URL.
+    """
+    if db and url is not None:
+        raise click.UsageError("pass either --db or --url", click.get_current_context())
+    if url is None and (db or Settings.from_env().server_url is None):
+        return None
+    from trackai.reading.remote_source import RemoteSource, default_server
+
+    return default_server() if url is None else RemoteSource(url, Settings.from_env().api_key)
+
+
+def open_source(db: str | None, url: str | None) -> Source:
+    """Open the source that `Api` reads from: a server, or else the database."""
+    from trackai.reading.local_source import LocalSource
+
+    return find_server(db, url) or LocalSource(Settings.from_env(db).db_path)

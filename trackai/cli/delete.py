@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trackai.cli.database import db_option, with_database
+from trackai.cli.database import db_option, find_server, url_option, with_database
 from trackai.cli.output import echo, human_bytes, json_option, pluralize, print_json
 from trackai.errors import TrackAIError
 
 if TYPE_CHECKING:
+    from trackai.reading.remote_source import RemoteSource
     from trackai.store.engine.database import Database
     from trackai.structs.records import Run
 
@@ -19,9 +20,10 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("run", nargs=-1, required=True)
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@url_option
 @db_option
 @json_option
-def delete(run: tuple[str, ...], yes: bool, db: str | None, as_json: bool) -> None:
+def delete(run: tuple[str, ...], yes: bool, url: str | None, db: str | None, as_json: bool) -> None:
     """Delete runs and all their data.
 
     RUN is an id, a slug, project/slug, a name, or "latest".
@@ -38,17 +40,28 @@ def delete(run: tuple[str, ...], yes: bool, db: str | None, as_json: bool) -> No
                 for record in resolved
             ]
 
-    selected = with_database(db, read)
+    server = find_server(db, url)
+    selected = _read_server(server, run) if server else with_database(db, read)
     if not yes:
         for record, points in selected:
             echo(f"{record.run_id} (id {record.id}), {pluralize(points, 'point')}", err=True)
         _confirm(f"Delete {pluralize(len(selected), 'run')}? [y/N] ")
     ids = [record.id for record, _ in selected]
-    deleted, freed = with_database(db, lambda database: deletion.delete_runs(database, ids))
+    if server is None:
+        runs_, freed = with_database(db, lambda database: deletion.delete_runs(database, ids))
+        deleted = [record.id for record in runs_]
+    else:
+        answer = server.delete_many(ids)
+        deleted, freed = answer.deleted, answer.bytes
     if as_json:
-        print_json(deleted=[record.id for record in deleted], bytes=freed)
+        print_json(deleted=deleted, bytes=freed)
     else:
         echo(f"deleted {pluralize(len(deleted), 'run')}, freed {human_bytes(freed)}")
+
+
+def _read_server(source: RemoteSource, names: tuple[str, ...]) -> list[tuple[Run, int]]:
+    resolved = [source.resolve(name) for name in names]
+    return [(run, sum(metric.points for metric in source.figures(run.id))) for run in resolved]
 
 
 def _confirm(question: str) -> None:

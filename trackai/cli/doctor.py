@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from trackai.cli.database import db_option, with_database
+from trackai.cli.database import file_option, with_database
 from trackai.cli.output import echo, human_bytes, json_option, pluralize, print_json
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Finding(msgspec.Struct):
     is_flag=True,
     help="Recover journals, recompute wrong metric summaries, and delete what nothing uses.",
 )
-@db_option
+@file_option
 @json_option
 @click.pass_context
 def doctor(ctx: click.Context, fix: bool, db: str | None, as_json: bool) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trackai.cli.database import db_option, with_database
+from trackai.cli.database import db_option, find_server, url_option, with_database
 from trackai.cli.output import echo, json_option, print_json
 from trackai.settings import Settings
 
@@ -19,9 +19,17 @@ if TYPE_CHECKING:
 @click.argument("run")
 @click.argument("tags", nargs=-1)
 @click.option("--remove", is_flag=True, help="Remove the tags instead.")
+@url_option
 @db_option
 @json_option
-def tag(run: str, tags: tuple[str, ...], remove: bool, db: str | None, as_json: bool) -> None:
+def tag(
+    run: str,
+    tags: tuple[str, ...],
+    remove: bool,
+    url: str | None,
+    db: str | None,
+    as_json: bool,
+) -> None:
     """Add tags to a run, and print all its tags.
 
     RUN is an id, a slug, project/slug, a name, or "latest".
@@ -39,7 +47,12 @@ def tag(run: str, tags: tuple[str, ...], remove: bool, db: str | None, as_json: 
             await (store_tags.remove if remove else store_tags.add)(conn, record.id, tags)
             return record, await store_tags.get(conn, record.id)
 
-    record, all_tags = with_database(db, work)
+    server = find_server(db, url)
+    if server is None:
+        record, all_tags = with_database(db, work)
+    else:
+        record = server.resolve(run)
+        all_tags = server.tag(record.id, () if remove else tags, tags if remove else ()).tags
     if as_json:
         print_json(run=record, tags=all_tags)
     elif all_tags:
@@ -51,35 +64,41 @@ def tag(run: str, tags: tuple[str, ...], remove: bool, db: str | None, as_json: 
 @click.command()
 @click.argument("run")
 @click.argument("name")
+@url_option
 @db_option
 @json_option
-def rename(run: str, name: str, db: str | None, as_json: bool) -> None:
+def rename(run: str, name: str, url: str | None, db: str | None, as_json: bool) -> None:
     """Rename a run; its slug does not change.
 
     RUN is an id, a slug, project/slug, a name, or "latest".
     """
-    changed = _change(db, run, name=name)
+    changed = _change(db, url, run, name=name)
     _print_change(changed, f"renamed to {name!r}", as_json=as_json)
 
 
 @click.command()
 @click.argument("run")
 @click.argument("project")
+@url_option
 @db_option
 @json_option
-def move(run: str, project: str, db: str | None, as_json: bool) -> None:
+def move(run: str, project: str, url: str | None, db: str | None, as_json: bool) -> None:
     """Move a run to another project.
 
     RUN is an id, a slug, project/slug, a name, or "latest". PROJECT is
     created if it does not exist.
     """
-    changed = _change(db, run, project=project)
+    changed = _change(db, url, run, project=project)
     _print_change(changed, f"moved to project {project!r}", as_json=as_json)
 
 
-def _change(db: str | None, run_name: str, **fields: str) -> Run:
+def _change(db: str | None, url: str | None, run_name: str, **fields: str) -> Run:
     from trackai.reading.local_source import LocalSource
     from trackai.store.catalogue import runs
+
+    server = find_server(db, url)
+    if server is not None:
+        return server.change(server.resolve(run_name).id, **fields)
 
     async def work(database: Database) -> Run:
         async with database.read() as conn:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Protocol, cast
 
 import click
 
-from trackai.cli.database import db_option, with_database
+from trackai.cli.database import db_option, find_server, url_option, with_database
 from trackai.cli.output import TerminalFile, echo, json_option, pluralize, print_json
 from trackai.errors import ConflictError, InvalidInputError, NotFoundError, TrackAIError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from trackai.reading.remote_source import RemoteSource
     from trackai.store.engine.database import Database
     from trackai.structs.exchange import Item
 
@@ -23,6 +27,8 @@ if TYPE_CHECKING:
         def close(self) -> None: ...
 
 
+# A line with bytes of a file, by its hash.
+_CHUNK = re.compile(rb'\{"type":"bytes","sha256":"([0-9a-f]{64})"')
 _FORMATS = {".jsonl": "jsonl", ".csv": "csv", ".parquet": "parquet"}
 
 
@@ -34,6 +40,7 @@ _FORMATS = {".jsonl": "jsonl", ".csv": "csv", ".parquet": "parquet"}
               help="New file to write.  [default: stdout]")  # fmt: skip
 @click.option("--format", "format_", type=click.Choice(list(_FORMATS.values())),
               help="File format.  [default: by the suffix of --out, else jsonl]")  # fmt: skip
+@url_option
 @db_option
 @json_option
 def export(
@@ -42,6 +49,7 @@ def export(
     export_all: bool,
     out: Path | None,
     format_: str | None,
+    url: str | None,
     db: str | None,
     as_json: bool,
 ) -> None:
@@ -56,6 +64,7 @@ def export(
         raise ConflictError(f"{out} already exists; choose a new file")
     kind = format_ or _format_of(out)
     # Renamed once complete, so that an incomplete file does not look like a complete one.
+    server = find_server(db, url)
     part = out.with_name(out.name + ".part") if out else None
     file = _open(part, out) if part and out else _stdout(kind)
 
@@ -63,7 +72,10 @@ def export(
         return await _export(database, run, project, _writer(kind, file, database.path))
 
     try:
-        count = with_database(db, work)
+        if server is None:
+            count = with_database(db, work)
+        else:
+            count = _export_from_server(server, run, project, kind, file)
     except BaseException:
         if part is not None:
             file.close()
@@ -114,6 +126,58 @@ def _writer(kind: str, file: IO[bytes], db_path: Path) -> Writer:
     from trackai.store.catalogue import files
 
     return JsonLinesWriter(file, lambda head: files.find_bytes(db_path, head.sha256))
+
+
+def _export_from_server(
+    source: RemoteSource, names: tuple[str, ...], project: str | None, kind: str, file: IO[bytes]
+) -> int:
+    if names:
+        ids = list(dict.fromkeys(source.resolve(name).id for name in names))
+    else:
+        ids = source.run_ids(None if project is None else source.find_project(project).id)
+    write = _copier(file) if kind == "jsonl" else _converter(_writer(kind, file, Path()))
+    exported = 0
+    for run_id in ids:
+        try:
+            write(source.export(run_id))
+            exported += 1
+        except NotFoundError:
+            echo(f"warning: run {run_id} was deleted meanwhile, not exported", err=True)
+    write(None)
+    return exported
+
+
+def _copier(file: IO[bytes]) -> Callable[[Iterable[bytes] | None], None]:
+    """Copy the lines of runs; the bytes of a file that several of them have only once."""
+    written: set[bytes] = set()
+
+    def write(lines: Iterable[bytes] | None) -> None:
+        present: set[bytes] = set()
+        for line in lines or ():
+            if chunk := _CHUNK.match(line):
+                present.add(chunk[1])
+                if chunk[1] in written:
+                    continue
+            file.write(line)
+        written.update(present)
+
+    return write
+
+
+def _converter(writer: Writer) -> Callable[[Iterable[bytes] | None], None]:
+    """Convert the lines of runs; None ends the file."""
+    from trackai.importers.jsonl import read_lines
+    from trackai.structs.exchange import Chunk
+
+    def write(lines: Iterable[bytes] | None) -> None:
+        if lines is None:
+            writer.close()
+            return
+        for item in read_lines(lines, "the answer of the server"):
+            if not isinstance(item, Chunk):
+                writer.write(item)
+
+    return write
 
 
 async def _export(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trackai.cli.database import db_option, with_database
+from trackai.cli.database import file_option, with_database
 from trackai.cli.imports import INCOMPLETE
 from trackai.cli.output import echo_lines, json_option, print_json
 from trackai.cli.progress import ProgressLine
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
               "[default: CPU count - 1, at most 4]")  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Read the export without storing anything.")
 @click.option("--verify", is_flag=True, help="Compare the stored data with the export.")
-@db_option
+@file_option
 @json_option
 @click.pass_context
 def neptune(

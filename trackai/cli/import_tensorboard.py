@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trackai.cli.database import db_option
+from trackai.cli.database import file_option
 from trackai.cli.imports import run_import
 from trackai.cli.output import json_option
 from trackai.cli.progress import ProgressLine
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("path", type=click.Path(exists=True, path_type=Path))
 @click.option("--project", help="Project of the runs.  [default: name of the folder]")
-@db_option
+@file_option
 @json_option
 @click.pass_context
 def tensorboard(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from trackai.cli.database import db_option, with_database
+from trackai.cli.database import file_option, with_database
 from trackai.cli.output import echo_lines, json_option, print_json
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def import_() -> None:
 
 @import_.command()
 @click.argument("file", type=_FILE)
-@db_option
+@file_option
 @json_option
 @click.pass_context
 def jsonl(ctx: click.Context, file: Path, db: str | None, as_json: bool) -> None:
@@ -71,7 +71,7 @@ def jsonl(ctx: click.Context, file: Path, db: str | None, as_json: bool) -> None
 @click.option("--name",
               help="Name of the run, for a table of metrics.  [default: name of the file]",
               )  # fmt: skip
-@db_option
+@file_option
 @json_option
 @click.pass_context
 def csv(

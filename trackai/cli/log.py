@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trackai.cli.database import db_option, with_database
+from trackai.cli.database import file_option, with_database
 from trackai.cli.output import echo, json_option, print_json
 from trackai.errors import NotFoundError
 from trackai.settings import Settings
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
               help="Configuration value to set; repeatable.")  # fmt: skip
 @click.option("--finish", type=click.Choice(["completed", "failed"]),
               help="End the run with this state.")  # fmt: skip
-@db_option
+@file_option
 @json_option
 def log(
     values: tuple[str, ...],

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trackai.cli.database import db_option
+from trackai.cli.database import file_option
 from trackai.cli.imports import run_import
 from trackai.cli.output import json_option
 from trackai.cli.progress import ProgressLine
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("other", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@db_option
+@file_option
 @json_option
 @click.pass_context
 def merge(ctx: click.Context, other: Path, db: str | None, as_json: bool) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trackai.cli.database import db_option, with_database
+from trackai.cli.database import db_option, find_server, url_option, with_database
 from trackai.cli.output import json_option, print_json, print_table
 
 if TYPE_CHECKING:
@@ -17,9 +17,10 @@ _LIMIT = 1_000_000
 
 
 @click.command()
+@url_option
 @db_option
 @json_option
-def projects(db: str | None, as_json: bool) -> None:
+def projects(url: str | None, db: str | None, as_json: bool) -> None:
     """List projects, newest first."""
     from trackai.store.catalogue import projects
 
@@ -28,7 +29,8 @@ def projects(db: str | None, as_json: bool) -> None:
             page = await projects.list_page(conn, limit=_LIMIT)
             return [await projects.get_summary(conn, project.id) for project in page]
 
-    summaries = with_database(db, work)
+    server = find_server(db, url)
+    summaries = server.project_summaries() if server else with_database(db, work)
     if as_json:
         print_json(projects=summaries)
         return

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trackai.cli.database import db_option, with_database
+from trackai.cli.database import file_option, with_database
 from trackai.cli.output import echo, json_option, pluralize, print_json, print_table
 from trackai.errors import StoreError
 
@@ -20,7 +20,7 @@ _NOT_STORED = 4
 
 @click.command()
 @click.argument("journals", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@db_option
+@file_option
 @json_option
 @click.pass_context
 def recover(ctx: click.Context, journals: tuple[Path, ...], db: str | None, as_json: bool) -> None:

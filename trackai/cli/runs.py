@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from trackai.cli.database import db_option, with_database
+from trackai.cli.database import db_option, find_server, url_option, with_database
 from trackai.cli.output import echo, json_option, pluralize, print_json, print_table
 from trackai.values.types import INT64
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from trackai.filters.tree import Field
+    from trackai.reading.remote_source import RemoteSource
     from trackai.store.engine.database import Database
     from trackai.structs.records import RunPage
     from trackai.values.types import State
+
+
+_MAX_SERVER_PAGE = 1_000_000
 
 
 @click.command()
@@ -34,6 +41,7 @@ if TYPE_CHECKING:
 @click.option("--offset", type=click.IntRange(0), default=0, show_default=True,
               help="Number of runs to skip.")  # fmt: skip
 @click.option("--cursor", help="Start after the previous page: the cursor that it printed.")
+@url_option
 @db_option
 @json_option
 def runs(
@@ -48,6 +56,7 @@ def runs(
     limit: int,
     offset: int,
     cursor: str | None,
+    url: str | None,
     db: str | None,
     as_json: bool,
 ) -> None:
@@ -64,9 +73,10 @@ def runs(
     sort_by = parse_field(sort, name="sort")
     fields = parse_fields(columns) if columns else {}
 
+    used = [*(fields_of(tree) if tree else ()), sort_by, *fields.values()]
+
     async def work(database: Database) -> tuple[RunPage, list[Field]]:
         async with database.snapshot() as conn:
-            used = [*(fields_of(tree) if tree else ()), sort_by, *fields.values()]
             missing = await run_tables.missing_fields(conn, used)
             project_id = None if project is None else (await projects.find(conn, project)).id
             page = await run_tables.list_page(
@@ -83,7 +93,17 @@ def runs(
             )
             return page, missing
 
-    page, missing = with_database(db, work)
+    server = find_server(db, url)
+    if server is None:
+        page, missing = with_database(db, work)
+    else:
+        missing = _missing_on_server(server, used)
+        page = server.list_runs(
+            project_id=None if project is None else server.find_project(project).id,
+            filter=condition, group=group, state=state, search=search, columns=columns,
+            sort_by=sort, sort_order="asc" if asc else "desc",
+            limit=min(limit, _MAX_SERVER_PAGE), offset=min(offset, INT64 // 2), cursor=cursor,
+        )  # fmt: skip
     for field in missing:
         echo(f"warning: no run has {field_text(field)}", err=True)
     if as_json:
@@ -98,7 +118,7 @@ def runs(
         ("id", "run", "group", "state", "created", "tags", *fields),
         [
             (run.id, run.run_id, run.group_name, run.state, run.created_at, run.tags,
-             *((run.values or {}).get(name) for name in fields))
+             *(_cell_value((run.values or {}).get(name), field) for name, field in fields.items()))
             for run in page.runs
         ],
     )  # fmt: skip
@@ -108,3 +128,21 @@ def runs(
             f"{shown} Use --limit to see more, or --cursor {page.next_cursor} for the next page.",
             err=True,
         )
+
+
+def _cell_value(value: Any, field: Field) -> Any:
+    """The value of a column; a server sends times as text."""
+    from trackai.filters.tree import TIMES, Attribute
+
+    is_time = isinstance(field, Attribute) and field.name in TIMES
+    return datetime.fromisoformat(value) if is_time and isinstance(value, str) else value
+
+
+def _missing_on_server(source: RemoteSource, fields: Iterable[Field]) -> list[Field]:
+    from trackai.filters.tree import Attribute
+
+    return [
+        field
+        for field in dict.fromkeys(fields)
+        if not isinstance(field, Attribute) and not source.has_field(field)
+    ]

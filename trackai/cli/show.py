@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from trackai.cli.database import db_option, with_database
+from trackai.cli.database import db_option, find_server, url_option, with_database
 from trackai.cli.output import ago, cell, echo, json_option, print_json, print_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from trackai.reading.remote_source import RemoteSource
     from trackai.store.engine.database import Database
     from trackai.store.points.series import MetricSummary
     from trackai.structs.records import Run
@@ -40,9 +41,10 @@ class _RunView(msgspec.Struct):
 
 @click.command()
 @click.argument("run")
+@url_option
 @db_option
 @json_option
-def show(run: str, db: str | None, as_json: bool) -> None:
+def show(run: str, url: str | None, db: str | None, as_json: bool) -> None:
     """Show the configuration and metrics of a run.
 
     RUN is an id, a slug, project/slug, a name, or "latest".
@@ -51,7 +53,11 @@ def show(run: str, db: str | None, as_json: bool) -> None:
     async def work(database: Database) -> _RunView:
         return await _read(database, run, with_sparklines=not as_json)
 
-    view = with_database(db, work)
+    server = find_server(db, url)
+    if server is None:
+        view = with_database(db, work)
+    else:
+        view = _read_server(server, run, with_sparklines=not as_json)
     if as_json:
         print_json(run=view.run, config=view.config, metrics=view.metrics, keys=view.keys)
         return
@@ -104,6 +110,22 @@ async def _read(database: Database, name: str, *, with_sparklines: bool) -> _Run
         read = await charts.read(conn, segments, 2 * _SPARK_WIDTH, times=False)
     lines = [sparkline([buckets.mean(bucket) for bucket in chart.buckets]) for chart in read]
     return _RunView(run, config, metrics, lines, keys)
+
+
+def _read_server(source: RemoteSource, name: str, *, with_sparklines: bool) -> _RunView:
+    run = source.resolve(name)
+    metrics = source.figures(run.id)
+    lines: list[str] = []
+    if with_sparklines:
+        paths = sorted({metric.path for metric in metrics})
+        charts = source.own_charts(run.id, paths, 2 * _SPARK_WIDTH)
+        for metric in metrics:
+            chart = charts.get(metric.path)
+            # Of a name with two series, a server has the chart of the one with steps.
+            is_other = chart is None or chart.x != metric.axis
+            buckets = [] if chart is None or is_other else chart.data
+            lines.append(sparkline([bucket.mean for bucket in buckets]))
+    return _RunView(run, source.config(run.id), metrics, lines)
 
 
 def sparkline(values: Sequence[Any], width: int = _SPARK_WIDTH) -> str:

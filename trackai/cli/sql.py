@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from trackai.cli.database import db_option, with_database
+from trackai.cli.database import file_option, with_database
 from trackai.cli.output import json_option, print_json, print_table
 from trackai.errors import InvalidInputError
 from trackai.values.non_finite import json_value
@@ -19,7 +19,7 @@ _CHECK_INTERVAL = 100_000
 
 @click.command()
 @click.argument("statement")
-@db_option
+@file_option
 @json_option
 def sql(statement: str, db: str | None, as_json: bool) -> None:
     """Run a read-only SQL query.

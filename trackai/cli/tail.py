@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 import msgspec
 
-from trackai.cli.database import db_option, url_option, with_database
+from trackai.cli.database import db_option, find_server, url_option, with_database
 from trackai.cli.output import JSON_VERSION, cell, echo, json_option, print_json_line
 from trackai.structs.records import Point, Run
 from trackai.values.non_finite import json_value
@@ -132,8 +132,9 @@ def tail(
     "values"}; the last one is {"version", "event": "state", "run"}.
     """
     printer = _Printer(patterns, as_json=as_json)
-    if url is not None:
-        _follow_server(url, run, lines, printer)
+    server = find_server(db, url)
+    if server is not None:
+        _follow_server(server, run, lines, printer)
         return
 
     async def work(database: Database) -> None:
@@ -191,15 +192,12 @@ def _logged_values(
             )
 
 
-def _follow_server(url: str, name: str, lines: int, printer: _Printer) -> None:
+def _follow_server(source: RemoteSource, name: str, lines: int, printer: _Printer) -> None:
     from trackai.reading.following import follow
-    from trackai.reading.remote_source import RemoteSource
-    from trackai.settings import Settings
 
-    source = RemoteSource(url, Settings.from_env().api_key)
     run_id = source.resolve(name).id
     printed: set[LoggedValue] | None = None
-    for event in follow(source.url, source.headers, run_id):
+    for event in follow(source, run_id):
         if event.name == "state" and printed is None:
             # Events cover what is logged from now on. Values logged between this event and the
             # next request are in both, and are printed once.

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import click
 
-from trackai.cli.database import db_option, with_database
+from trackai.cli.database import db_option, find_server, url_option, with_database
 from trackai.cli.output import FloatRange, echo, json_option, print_json
+from trackai.errors import ServerUnreachableError
 
 if TYPE_CHECKING:
     from trackai.filters.tree import Filter
+    from trackai.reading.remote_source import RemoteSource
     from trackai.store.engine.database import Database
     from trackai.structs.records import Run
 
 _POLL_SECONDS = 0.5
+# How long a server may not answer.
+_UNREACHABLE_SECONDS = 30.0
 _NOT_MET = 4
 
 
@@ -25,6 +30,7 @@ _NOT_MET = 4
               )  # fmt: skip
 @click.option("--timeout", type=FloatRange(0), metavar="SECONDS",
               help="Stop waiting after this time.")  # fmt: skip
+@url_option
 @db_option
 @json_option
 @click.pass_context
@@ -33,6 +39,7 @@ def wait(
     run: str,
     until: str | None,
     timeout: float | None,
+    url: str | None,
     db: str | None,
     as_json: bool,
 ) -> None:
@@ -43,12 +50,19 @@ def wait(
     The exit code is 0 if the condition is met (without --until: if the run is completed), and 4
     if the run ends or the timeout expires first.
     """
-    condition = None if until is None else _parse_condition(until)
+    from trackai.filters.parser import parse_filter
+
+    text = None if until is None else _condition_text(until)
+    condition = None if text is None else parse_filter(text)
 
     async def work(database: Database) -> tuple[Run, bool]:
         return await _wait(database, run, condition, timeout)
 
-    record, met = with_database(db, work)
+    server = find_server(db, url)
+    if server is None:
+        record, met = with_database(db, work)
+    else:
+        record, met = _wait_on_server(server, run, text, timeout)
     if as_json:
         print_json(run=record, met=met)
     else:
@@ -57,17 +71,42 @@ def wait(
         ctx.exit(_NOT_MET)
 
 
-def _parse_condition(text: str) -> Filter:
+def _condition_text(text: str) -> str:
+    """Return a condition as a filter; in conditions, the name of a metric needs no prefix."""
     from trackai.errors import InvalidInputError
     from trackai.filters.parser import parse_filter
 
     try:
-        return parse_filter(text, name="until")
+        parse_filter(text, name="until")
     except InvalidInputError as error:
-        try:  # in conditions, the name of a metric needs no prefix
-            return parse_filter(f"metric.{text}", name="until")
+        try:
+            parse_filter(f"metric.{text}", name="until")
         except InvalidInputError:
             raise error from None
+        return f"metric.{text}"
+    return text
+
+
+def _wait_on_server(
+    source: RemoteSource, name: str, condition: str | None, timeout: float | None
+) -> tuple[Run, bool]:
+    run = source.resolve(name)
+    deadline = time.monotonic() + (float("inf") if timeout is None else timeout)
+    answered_at = time.monotonic()
+    while True:
+        try:
+            run = source.run(run.id)
+            met = run.state == "completed"
+            if condition is not None:
+                this_run = f"id = {run.id} and ({condition})"
+                met = source.list_runs(filter=this_run, limit=1).total > 0
+            answered_at = time.monotonic()
+            if met or run.state != "running" or time.monotonic() >= deadline:
+                return run, met
+        except ServerUnreachableError:  # it may be restarting
+            if time.monotonic() - answered_at > _UNREACHABLE_SECONDS:
+                raise
+        time.sleep(min(_POLL_SECONDS, max(0.0, deadline - time.monotonic())))
 
 
 async def _wait(

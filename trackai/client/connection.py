@@ -6,9 +6,11 @@ down, or the network. `ServerRefusedError` stays until somebody changes somethin
 
 from __future__ import annotations
 
+import http.client
 import math
 import os
 import re
+import ssl
 import threading
 import time
 import urllib.request
@@ -32,6 +34,7 @@ from urllib3.exceptions import (
 from trackai import __version__
 from trackai.errors import InvalidInputError, ServerRefusedError, ServerUnreachableError
 from trackai.ingest.wire import PROTOCOL
+from trackai.settings import ca_bundle
 from trackai.values.text import escaped
 
 if TYPE_CHECKING:
@@ -44,16 +47,16 @@ CONNECT_SECONDS = 5.0
 READ_SECONDS = 60.0
 # Answers of proxies whose server is down or busy, and of servers that are.
 _TEMPORARY = frozenset({408, 425, 429, 500, 502, 503, 504, 507})
-_REDIRECTIONS = frozenset({301, 302, 303, 307, 308})
 _LONGEST_PAUSE = 300.0
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """The answer of the server at `url`: the HTTP status and the body."""
+    """The answer of the server at `url`: the HTTP status, the body and its media type."""
 
     url: str
     status: int
     data: bytes
+    media_type: str = ""
 
     def decode(self, type_: type[T]) -> T:
         """Decode the body from JSON.
@@ -123,20 +126,12 @@ class Connection:
             ServerRefusedError: the server refuses the request, or is no TrackAI server.
         """
         try:
-            response = self._manager().request(
-                method,
-                self.url + path,
-                body=body,
-                headers={**self._headers, **(headers or {})},
-                timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=self._read_seconds),
-                retries=False,
-                redirect=False,
-            )
+            response = self._send(method, path, body, headers, preload_content=True)
         except HTTPError as error:
             raise self._unreachable(error) from None
         except OSError as error:  # a body that cannot be read is not the server's fault
             raise ServerUnreachableError(f"{self.url}: {error}") from None
-        answer = Answer(self.url, response.status, response.data)
+        answer = self._answer(response)
         if answer.status in expected:
             self.answers += 1
             self.answered_at = time.monotonic()
@@ -152,12 +147,68 @@ class Connection:
         finally:
             self._read_seconds = usual
 
+    @contextmanager
+    def stream(
+        self,
+        path: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        expected: frozenset[int] = frozenset({200}),
+    ) -> Iterator[urllib3.BaseHTTPResponse]:
+        """Send a GET request, and read the answer while it arrives.
+
+        Errors are those of `request`, also while the answer is read.
+
+        Args:
+            path: with the query.
+            expected: the statuses to return; others are errors.
+        """
+        response = None
+        try:
+            response = self._send("GET", path, None, headers, preload_content=False)
+            if response.status not in expected:
+                raise self._error(self._answer(response), response.headers)
+            yield response
+        except HTTPError as error:
+            raise self._unreachable(error) from None
+        finally:
+            if response is not None:
+                response.close()
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        body: bytes | BinaryIO | None,
+        headers: Mapping[str, str] | None,
+        *,
+        preload_content: bool,
+    ) -> urllib3.BaseHTTPResponse:
+        return self._manager().request(
+            method,
+            self.url + path,
+            body=body,
+            headers={**self._headers, **(headers or {})},
+            timeout=urllib3.Timeout(connect=self._connect_seconds, read=self._read_seconds),
+            retries=False,
+            redirect=False,
+            preload_content=preload_content,
+        )
+
+    def _answer(self, response: urllib3.BaseHTTPResponse) -> Answer:
+        media_type = response.headers.get("Content-Type", "").partition(";")[0]
+        return Answer(self.url, response.status, response.data, media_type)
+
     def close(self) -> None:
         """Close the connection; the next request opens it again."""
         with self._lock:
             pool, self._pool = self._pool, None
         if pool is not None and pool[0] == os.getpid():
             pool[1].clear()
+
+    @property
+    def _connect_seconds(self) -> float:
+        return min(CONNECT_SECONDS, self._read_seconds)
 
     def _manager(self) -> urllib3.PoolManager:
         # A forked process must not use the socket of its parent.
@@ -178,16 +229,21 @@ class Connection:
             return ServerUnreachableError(f"{self.url}: there is no host of this name now")
         if isinstance(reason, ConnectTimeoutError) and not isinstance(reason, NewConnectionError):
             return ServerUnreachableError(
-                f"{self.url} did not answer within {CONNECT_SECONDS:.0f} s"
+                f"{self.url} did not answer within {self._connect_seconds:.2g} s"
             )
         if isinstance(reason, NewConnectionError):
             return ServerUnreachableError(
-                f"{self.url} does not answer ({_cause(error)}): is the server running?"
+                f"{self.url} does not answer ({_cause(error)}): is it running?"
             )
         if isinstance(reason, ReadTimeoutError):
             return ServerUnreachableError(f"{self.url} took too long to answer")
         if isinstance(reason, LocationParseError):
             return ServerRefusedError(f"{self.url} is not a valid address")
+        cause = _innermost(error)
+        if isinstance(cause, http.client.IncompleteRead | urllib3.exceptions.IncompleteRead):
+            return ServerUnreachableError(f"the answer of {self.url} ended early: request it again")
+        if isinstance(cause, http.client.HTTPException) and not isinstance(cause, OSError):
+            return ServerRefusedError(f"{self.url} is not the address of a TrackAI server")
         return ServerUnreachableError(f"{self.url} ended the connection ({_cause(error)})")
 
     def _error(
@@ -202,9 +258,13 @@ class Connection:
                 + (f" ({detail})" if detail else ""),
                 retry_after=_retry_after(headers.get("Retry-After")),
             )
-        if status in _REDIRECTIONS and "Location" in headers:
-            there = escaped(headers["Location"])[:200]
-            return ServerRefusedError(f"{self.url} redirects to {there}: use that address", status)
+        target = urlsplit(headers.get("Location", ""))
+        if 300 <= status < 400 and target.netloc:
+            return ServerRefusedError(
+                f"{self.url} redirects to {escaped(f'{target.scheme}://{target.netloc}')}: use "
+                "that address",
+                status,
+            )
         if status == 413:
             return ServerRefusedError(
                 f"{self.url}: a body is too large for it or for a proxy before it, whose limit "
@@ -224,13 +284,16 @@ class Connection:
 def _not_trackai(url: str, status: int) -> ServerRefusedError:
     return ServerRefusedError(
         f"{url} answered with the status {status}, and is not a TrackAI server, or one that is "
-        "too old to log to",
+        "too old",
         status,
     )
 
 
-def checked_url(url: str) -> str:
+def checked_url(url: str, field: str = "server_url") -> str:
     """The address of a server, without a slash at the end.
+
+    Args:
+        field: the name of the argument, for errors.
 
     Raises:
         InvalidInputError: it is not an HTTP URL.
@@ -240,22 +303,23 @@ def checked_url(url: str) -> str:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise InvalidInputError("server_url", problem) from None
+        raise InvalidInputError(field, problem) from None
     if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0:
-        raise InvalidInputError("server_url", problem)
+        raise InvalidInputError(field, problem)
     if parts.query or parts.fragment or parts.username is not None:
         raise InvalidInputError(
-            "server_url", "must have no query, fragment or user; keys go in TRACKAI_API_KEY"
+            field, "must have no query, fragment or user; keys go in TRACKAI_API_KEY"
         )
     return url.rstrip("/")
 
 
 def _new_manager(url: str) -> urllib3.PoolManager:
     """Connections through the proxy that the environment names for this address, if any."""
+    context = _tls_context(url)
     parts = urlsplit(url)
     proxy = urllib.request.getproxies().get(parts.scheme)
     if proxy is None or urllib.request.proxy_bypass(parts.hostname or ""):
-        return urllib3.PoolManager(num_pools=1, maxsize=1)
+        return urllib3.PoolManager(num_pools=1, maxsize=1, ssl_context=context)
     parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
     headers = None
     if parts.username:
@@ -265,7 +329,29 @@ def _new_manager(url: str) -> urllib3.PoolManager:
         proxy_headers=headers,
         num_pools=1,
         maxsize=1,
+        ssl_context=context,
     )
+
+
+def _tls_context(url: str) -> ssl.SSLContext | None:
+    """Trust also the certificates of REQUESTS_CA_BUNDLE; None if it is not set.
+
+    Raises:
+        ServerRefusedError: they cannot be read.
+    """
+    bundle = ca_bundle()
+    if bundle is None or not url.startswith("https:"):
+        return None
+    context = ssl.create_default_context()  # reads SSL_CERT_FILE and SSL_CERT_DIR
+    folder = os.path.isdir(bundle)  # noqa: PTH112 - a text, as OpenSSL takes it
+    try:
+        context.load_verify_locations(None if folder else bundle, bundle if folder else None)
+    except OSError as error:
+        raise ServerRefusedError(
+            f"{url}: cannot read the certificates of REQUESTS_CA_BUNDLE, {bundle} "
+            f"({error.strerror or error})"
+        ) from None
+    return context
 
 
 def _detail(data: bytes) -> str | None:
@@ -279,16 +365,25 @@ def _detail(data: bytes) -> str | None:
 
 def _cause(error: BaseException) -> str:
     """The innermost reason of an error of urllib3, without objects and addresses in memory."""
-    while (cause := getattr(error, "original_error", None) or error.__cause__) is not None:
-        error = cause
+    error = _innermost(error)
     return (
         getattr(error, "strerror", None) or re.sub(r"<[^>]*>:?\s*", "", str(error)) or "no reason"
     )
 
 
+def _innermost(error: BaseException) -> BaseException:
+    """The first error of a chain; urllib3 keeps some as an argument only."""
+    while True:
+        causes = [getattr(error, "original_error", None), error.__cause__, *error.args[1:2]]
+        cause = next((each for each in causes if isinstance(each, BaseException)), None)
+        if cause is None:
+            return error
+        error = cause
+
+
 def _tls_problem(text: str) -> str:
     if "certificate has expired" in text:
-        return "its certificate has expired; points wait here until it is renewed"
+        return "its certificate has expired"
     if "Hostname mismatch" in text or "doesn't match" in text or "IP address mismatch" in text:
         return "its certificate is for another name"
     if "CERTIFICATE_VERIFY_FAILED" in text or "certificate verify failed" in text:

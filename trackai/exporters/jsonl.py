@@ -12,7 +12,7 @@ import msgspec
 from trackai.structs.exchange import Block, Chunk, FileHead, to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from trackai.structs.exchange import Item
@@ -35,13 +35,18 @@ class JsonLinesWriter:
 
     def write(self, item: Item) -> None:
         """Write the head of a run, one of its files, or a block of its points."""
+        for line in self.lines(item):
+            self._file.write(line)
+
+    def lines(self, item: Item) -> Iterator[bytes]:
+        """Yield the lines of an item: of a file, also those of its bytes."""
         if isinstance(item, Block):
             item = msgspec.structs.replace(item, values=to_json(item.values, item.kind))
         elif isinstance(item, FileHead):
-            self._write_bytes(item)
-        self._file.write(self._encode(item) + b"\n")
+            yield from self._bytes(item)
+        yield self._encode(item) + b"\n"
 
-    def _write_bytes(self, head: FileHead) -> None:
+    def _bytes(self, head: FileHead) -> Iterator[bytes]:
         path = self._find_bytes(head)
         if path is None or head.sha256 is None or head.sha256 in self._written:
             return
@@ -50,7 +55,7 @@ class JsonLinesWriter:
             # An empty file gets one empty chunk.
             data = file.read(_CHUNK)
             while True:
-                self._file.write(self._encode(Chunk(sha256=head.sha256, data=data)) + b"\n")
+                yield self._encode(Chunk(sha256=head.sha256, data=data)) + b"\n"
                 if not (data := file.read(_CHUNK)):
                     return
 

@@ -10,7 +10,7 @@ from trackai.errors import InvalidInputError
 from trackai.structs.exchange import Block, Chunk, FileHead, Rewind, RunHead, from_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from trackai.structs.exchange import Item
@@ -22,16 +22,28 @@ def read(path: Path) -> Iterator[Item | Chunk]:
     Raises:
         InvalidInputError: a line is not valid; the error names it.
     """
-    decode = msgspec.json.Decoder(RunHead | Block | FileHead | Rewind | Chunk).decode
     with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            try:
-                item: Item | Chunk = decode(line)
-                if isinstance(item, Block):
-                    item = _decoded(item)
-            except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-                raise InvalidInputError(f"{path.name}, line {number}", str(error)) from None
-            yield item
+        yield from read_lines(file, path.name)
+
+
+def read_lines(lines: Iterable[bytes], name: str) -> Iterator[Item | Chunk]:
+    """Yield the runs of lines.
+
+    Args:
+        name: where the lines are from, for errors.
+
+    Raises:
+        InvalidInputError: a line is not valid; the error names it.
+    """
+    decode = msgspec.json.Decoder(RunHead | Block | FileHead | Rewind | Chunk).decode
+    for number, line in enumerate(lines, start=1):
+        try:
+            item: Item | Chunk = decode(line)
+            if isinstance(item, Block):
+                item = _decoded(item)
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+            raise InvalidInputError(f"{name}, line {number}", str(error)) from None
+        yield item
 
 
 def _decoded(block: Block) -> Block:

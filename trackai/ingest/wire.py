@@ -3,17 +3,13 @@
 A batch is known by the name of its journal and the bytes [start, end) that it was read from. It
 carries its writer and the names of its metrics, so that a server needs nothing it has seen before.
 
-The format is msgpack. Numbers are packed: floats as 8 little-endian bytes each, integer steps and
-timestamps as the first one and the differences to the one before.
+The format is msgpack, with numbers packed as in `trackai.values.packing`.
 """
 
 from __future__ import annotations
 
 import re
-import sys
-from array import array
 from itertools import accumulate
-from operator import sub
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
@@ -22,6 +18,7 @@ from trackai.errors import InvalidInputError
 from trackai.ingest.frames import Configured, Described, Ended, Filed, Keys, Opened
 from trackai.ingest.reader import Batch, Calls
 from trackai.store.catalogue.slugs import slugify
+from trackai.values import packing
 from trackai.values.names import (
     MAX_NAME,
     MAX_NOTES,
@@ -40,7 +37,7 @@ if TYPE_CHECKING:
 # Incremented when servers of this version could not read batches of the former one.
 PROTOCOL = 1
 # Limits on what a batch decodes to, which is many times its size if it is made for that.
-MAX_POINTS = 1_000_000
+MAX_POINTS = packing.MAX_LENGTH
 MAX_ITEMS = 100_000
 MAX_CONFIG_VALUE = 8 * 1024 * 1024
 # Of attempts, ranks and process ids: the number after any of them can be stored, too.
@@ -51,34 +48,13 @@ _PerPoint = msgspec.Meta(max_length=MAX_POINTS)
 _PerItem = msgspec.Meta(max_length=MAX_ITEMS)
 
 
-class _Deltas(msgspec.Struct, array_like=True, tag=0):
-    """Integers: the first one, and the differences to the one before."""
-
-    numbers: Annotated[list[int], _PerPoint]
-
-
-class _Floats(msgspec.Struct, array_like=True, tag=1):
-    """Floats, as little-endian bytes."""
-
-    data: Annotated[bytes, msgspec.Meta(max_length=8 * MAX_POINTS)]
-
-
-class _Plain(msgspec.Struct, array_like=True, tag=2):
-    """Values of several types."""
-
-    values: Annotated[list[Value], _PerPoint]
-
-
-_Packed = _Deltas | _Floats | _Plain
-
-
 class _Calls(msgspec.Struct, array_like=True):
     """Packed `Calls`."""
 
     keys: Keys
-    steps: _Packed
-    timestamps: _Deltas
-    values: list[_Packed]
+    steps: packing.Packed
+    timestamps: packing.Deltas
+    values: list[packing.Packed]
 
 
 class _Batch(msgspec.Struct, array_like=True):
@@ -107,8 +83,8 @@ class _ReceivedKeys(msgspec.Struct, array_like=True, tag=1):
 
 class _ReceivedCalls(msgspec.Struct, array_like=True):
     keys: _ReceivedKeys
-    steps: _Packed
-    timestamps: _Deltas
+    steps: packing.Packed
+    timestamps: packing.Deltas
     values: Annotated[list[msgspec.Raw], _PerItem]
 
 
@@ -138,7 +114,7 @@ class _Received(msgspec.Struct, array_like=True):
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(_Received).decode
 _decode_calls = msgspec.msgpack.Decoder(_ReceivedCalls).decode
-_decode_column = msgspec.msgpack.Decoder(_Packed).decode
+_decode_column = msgspec.msgpack.Decoder(packing.Packed).decode
 
 
 def pack(batch: Batch) -> bytes:
@@ -152,9 +128,9 @@ def pack(batch: Batch) -> bytes:
             [
                 _Calls(
                     calls.keys,
-                    _pack(calls.steps),
-                    _Deltas(_differences(calls.timestamps)),
-                    [_pack(values) for values in calls.values],
+                    packing.pack(calls.steps),
+                    packing.Deltas(packing.differences(calls.timestamps)),
+                    [packing.pack(values) for values in calls.values],
                 )
                 for calls in batch.calls
             ],
@@ -199,7 +175,7 @@ def _unpack_calls(packed: Sequence[msgspec.Raw]) -> list[Calls]:
     points = names = 0
     for each in packed:
         received = _decode_calls(each)
-        points += _count(received.steps) * max(1, len(received.values))
+        points += packing.count(received.steps) * max(1, len(received.values))
         names += len(received.keys.paths)
         if points > MAX_POINTS:
             raise InvalidInputError("calls", f"must have at most {MAX_POINTS} points, got {points}")
@@ -209,53 +185,16 @@ def _unpack_calls(packed: Sequence[msgspec.Raw]) -> list[Calls]:
     return result
 
 
-def _count(packed: _Packed) -> int:
-    if isinstance(packed, _Floats):
-        return len(packed.data) // 8
-    return len(packed.numbers if isinstance(packed, _Deltas) else packed.values)
-
-
-def _pack(values: Sequence[Value]) -> _Packed:
-    types = set(map(type, values))
-    if types == {float}:
-        numbers = array("d", values)  # type: ignore[type-var]
-        if sys.byteorder == "big":
-            numbers.byteswap()
-        return _Floats(numbers.tobytes())
-    if types == {int} and max(values) - min(values) < INT64:  # type: ignore[operator]
-        return _Deltas(_differences(values))  # type: ignore[arg-type]
-    return _Plain(list(values))
-
-
-def _differences(numbers: Sequence[int]) -> list[int]:
-    return [*numbers[:1], *map(sub, numbers[1:], numbers)]
-
-
-def _unpack(packed: _Packed) -> list[Value]:
-    if isinstance(packed, _Plain):
-        return packed.values
-    if isinstance(packed, _Deltas):
-        return list(accumulate(packed.numbers))
-    numbers = array("d")
-    try:
-        numbers.frombytes(packed.data)
-    except ValueError:
-        raise InvalidInputError("values", "floats must have 8 bytes each") from None
-    if sys.byteorder == "big":
-        numbers.byteswap()
-    return [*numbers]
-
-
 def _unpacked(packed: _ReceivedCalls) -> Calls:
     if len(packed.values) != len(packed.keys.paths):
         raise InvalidInputError("calls", "must have values for each metric")
-    steps: list[Any] = _unpack(packed.steps)
+    steps: list[Any] = packing.unpack(packed.steps)
     length = len(steps)
     values: list[Sequence[Value]] = []
     for column in map(_decode_column, packed.values):
-        if _count(column) != length:
+        if packing.count(column) != length:
             break
-        values.append(_unpack(column))
+        values.append(packing.unpack(column))
     if not length == len(packed.timestamps.numbers) > 0 or len(values) < len(packed.values):
         raise InvalidInputError("calls", "must have one step, timestamp and value for each call")
     keys = packed.keys

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, overload
 
 from trackai.errors import InvalidInputError, ProjectNotFoundError
 from trackai.reading.local_source import LocalSource
-from trackai.reading.remote_source import RemoteSource
-from trackai.reading.stored_run import StoredRun, newest_first
+from trackai.reading.remote_source import RemoteSource, default_server
+from trackai.reading.stored_run import StoredRun, newest_first, project_name
 from trackai.settings import Settings
 from trackai.values.comparison import differing, side_by_side
 from trackai.values.text import escaped
@@ -62,9 +62,9 @@ class Api:
     not answer.
 
     Args:
-        source: a database file or the URL of a server; default `TRACKAI_DB_PATH`, then
-            `~/.trackai/trackai.db`.
-        api_key: the key of the server, if it has one.
+        source: a database file or the URL of a server; default the server of
+            `TRACKAI_SERVER_URL`, then the file of `TRACKAI_DB_PATH`, then `~/.trackai/trackai.db`.
+        api_key: the key of the server, if it has one; default `TRACKAI_API_KEY`.
 
     Example:
         api = trackai.Api()
@@ -77,7 +77,9 @@ class Api:
     ) -> None:
         self._source: Source
         if isinstance(source, str) and source.startswith(("http://", "https://")):
-            self._source = RemoteSource(source, api_key)
+            self._source = RemoteSource(source, api_key or Settings.from_env().api_key)
+        elif source is None and (server := default_server(api_key)):
+            self._source = server
         elif isinstance(source, str) and _looks_like_server(source):
             raise InvalidInputError(
                 "source", f"must start with http:// for a server, such as http://{source}"
@@ -152,8 +154,7 @@ class Api:
             InvalidInputError: there are several; they are listed.
         """
         record = self._source.run(run) if isinstance(run, int) else self._source.resolve(run)
-        names = {project.id: project.name for project in self._source.projects()}
-        return StoredRun(self._source, record, names[record.project_id])
+        return StoredRun(self._source, record, project_name(self._source, record))
 
     def alerts(
         self, project: str, run: str | None = None, level: str | None = None,

@@ -2,31 +2,60 @@
 
 from __future__ import annotations
 
-import http.client
-import json
-import urllib.error
+import io
 import urllib.parse
-import urllib.request
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from trackai.errors import ConflictError, InvalidInputError, NotFoundError, TrackAIError
+from trackai.client.connection import Answer, Connection, checked_url
+from trackai.errors import (
+    ConflictError,
+    InvalidInputError,
+    NotFoundError,
+    ServerRefusedError,
+)
+from trackai.filters.tree import Metric, field_text
 from trackai.reading.history import Curve, from_json
 from trackai.reading.source import check_change
+from trackai.settings import Settings
 from trackai.store.catalogue import runs, slugs
 from trackai.store.points.series import MetricSummary
-from trackai.structs.records import ChartData, Point, PointPage, Project, Run, RunPage
+from trackai.structs.records import (
+    ChartData,
+    ColumnPage,
+    Deleted,
+    Point,
+    PointPage,
+    Project,
+    ProjectSummary,
+    Run,
+    RunPage,
+)
+from trackai.values.packing import unpack
 from trackai.values.times import microseconds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from urllib3 import BaseHTTPResponse
+
+    from trackai.errors import TrackAIError
+    from trackai.filters.tree import Field
     from trackai.store.charts.chart_records import XAxis
 
 T = TypeVar("T")
 # Projects or points a page: mostly all of them.
 _PAGE = 1_000_000
+# The statuses whose answers are results, or errors with a meaning of their own.
+EXPECTED_STATUSES = frozenset({200, 404, 409, 422})
+_MSGPACK = "application/msgpack"
+_READ_SIZE = 1 << 18
+# Metrics of one request for charts.
+_MAX_COMPARED = 1000
+# Servers that are older than this answer with JSON.
+_ACCEPT_COLUMNS = {"Accept": f"{_MSGPACK}, application/json;q=0.5"}
 
 
 class RemoteSource:
@@ -47,11 +76,10 @@ class RemoteSource:
             raise InvalidInputError("url", f"must start with http:// or https://, got {url!r}")
         if not _is_valid(url):
             raise InvalidInputError("url", f"must be like http://localhost:8000, got {url!r}")
-        self._timeout = timeout
-        self.url = url.rstrip("/")
-        self.headers = {"Content-Type": "application/json"}
-        if api_key:
-            self.headers["Authorization"] = f"Bearer {api_key}"
+        checked_url(url, "url")
+        self.connection = Connection(url, api_key, read_seconds=timeout)
+        self.url = self.connection.url
+        self._api_key = api_key
 
     def projects(self) -> list[Project]:
         return self._get("/api/projects", list[Project], limit=_PAGE)
@@ -71,6 +99,29 @@ class RemoteSource:
             sort_order="asc" if ascending else "desc", limit=limit, cursor=cursor,
         )  # fmt: skip
 
+    def list_runs(self, **query: Any) -> RunPage:
+        """List a page of runs by the query of GET /api/runs, of which None is left out."""
+        return self._get("/api/runs", RunPage, **query)
+
+    def has_field(self, field: Field) -> bool:
+        """Whether a run has a configuration key or metric."""
+        if isinstance(field, Metric):
+            field = Metric(field.path, "points")
+        condition = f"{field_text(field)} != null"
+        return self.list_runs(filter=condition, limit=1).total > 0
+
+    def project_summaries(self) -> list[ProjectSummary]:
+        """List all projects with the numbers of their runs, the newest first."""
+        return self._get("/api/projects", list[ProjectSummary], counts="true", limit=_PAGE)
+
+    def find_project(self, name: str) -> Project:
+        """Return the project with this name or slug; a name takes precedence."""
+        existing = self.projects()
+        for project in sorted(existing, key=lambda project: project.name != name):
+            if name in (project.name, project.project_id):
+                return project
+        raise NotFoundError(f"project {name!r} not found on the server")
+
     def run(self, run_id: int) -> Run:
         return self._get(f"/api/runs/{run_id}", Run)
 
@@ -79,14 +130,16 @@ class RemoteSource:
         project_slugs = {project.id: project.project_id for project in self.projects()}
         for project_id, condition in self._interpretations(text):
             page = self.runs(
-                project_id, filter=condition, sort="created_at", ascending=False,
+                project_id, filter=condition, ascending=False,
+                sort="created_at" if condition is None else "id",
                 limit=1 if condition is None else 100,
             )  # fmt: skip
             if len(page.runs) == 1:
                 return page.runs[0]
             if page.runs:
                 names = [
-                    (f"{project_slugs[run.project_id]}/{run.run_id}", run.id) for run in page.runs
+                    (f"{project_slugs.get(run.project_id, '')}/{run.run_id}", run.id)
+                    for run in page.runs
                 ]
                 raise runs.ambiguous(text, names)
         raise NotFoundError(f"run {text!r} not found on the server")
@@ -126,21 +179,51 @@ class RemoteSource:
         return self._get(f"/api/runs/{run_id}/figures", list[MetricSummary])
 
     def points(self, run_id: int, path: str) -> Curve:
-        kinds = {metric.path: metric.kind for metric in self.figures(run_id)}
-        is_text = kinds.get(path) == "text"
         curve = Curve([], [], [])
-        cursor: str | None = None
+        run: str | None = None
+        is_text: bool | None = None
+        query: dict[str, Any] = {"limit": _PAGE}
         while True:
-            page = self._get(_metric_path(run_id, path), PointPage, limit=_PAGE, cursor=cursor)
-            curve.steps.extend(point.step for point in page.data)
-            curve.timestamps.extend(
-                microseconds(point.timestamp) if point.timestamp else 0 for point in page.data
+            answer = self._send(
+                "GET", _with_query(_metric_path(run_id, path), query), None, _ACCEPT_COLUMNS
             )
-            values = (point.value for point in page.data)
-            curve.values.extend(values if is_text else map(from_json, values))
-            if not page.next_cursor:
+            if answer.media_type == _MSGPACK:
+                page: ColumnPage = self._decode(answer, ColumnPage)
+                if run not in (None, page.run):
+                    raise NotFoundError(
+                        f"run {run_id} was replaced while it was being read; request it again"
+                    )
+                run = page.run
+                self._add_columns(curve, page)
+                cursor = page.next_cursor
+            else:  # of a server that is older
+                if is_text is None:
+                    is_text = path in self._texts(run_id)
+                points: PointPage = self._decode(answer, PointPage)
+                _add_points(curve, points.data, is_text=is_text)
+                cursor = points.next_cursor or None
+            if cursor is None:
                 return curve
-            cursor = page.next_cursor
+            query["cursor"] = cursor
+
+    def _add_columns(self, curve: Curve, page: ColumnPage) -> None:
+        for columns in page.columns:
+            try:
+                values = unpack(columns.values)
+                timestamps: Any = unpack(columns.timestamps)
+                steps: Any = [None] * len(values)
+                if columns.steps is not None:
+                    steps = unpack(columns.steps)
+            except InvalidInputError:
+                raise _not_trackai(self.url) from None
+            if not len(steps) == len(timestamps) == len(values):
+                raise _not_trackai(self.url)
+            curve.steps.extend(steps)
+            curve.timestamps.extend(timestamps)
+            curve.values.extend(values)
+
+    def _texts(self, run_id: int) -> set[str]:
+        return {metric.path for metric in self.figures(run_id) if metric.kind == "text"}
 
     def chart(
         self, run_id: int, path: str, points: int, x: XAxis, smooth: float | None = None
@@ -148,6 +231,18 @@ class RemoteSource:
         return self._get(
             _metric_path(run_id, path), ChartData, points=points, x=x, smoothing=smooth or None
         )
+
+    def own_charts(self, run_id: int, paths: Sequence[str], points: int) -> dict[str, ChartData]:
+        """Return the charts of metrics by name, without what the run inherits."""
+        charts: dict[str, ChartData] = {}
+        for start in range(0, len(paths), _MAX_COMPARED):
+            batch = paths[start : start + _MAX_COMPARED]
+            compared = self._request(
+                "POST", "/api/metrics/compare", dict[str, dict[str, ChartData]],
+                {"run_ids": [run_id], "metric_paths": batch, "inherited": False, "points": points},
+            )  # fmt: skip
+            charts |= compared.get(str(run_id), {})
+        return charts
 
     def change(self, run_id: int, **fields: Any) -> Run:
         if "project" in fields:
@@ -161,8 +256,50 @@ class RemoteSource:
         (run,) = self._request("POST", "/api/runs/tags", list[Run], change)
         return run  # type: ignore[no-any-return]
 
+    def delete_many(self, run_ids: Sequence[int]) -> Deleted:
+        """Delete runs with all their points and files; those that do not exist are ignored."""
+        deleted: Deleted = self._request(
+            "POST", "/api/runs/delete", Deleted, {"run_ids": [*run_ids]}
+        )
+        return deleted
+
     def delete(self, run_id: int) -> None:
         self._request("DELETE", f"/api/runs/{run_id}", Any)
+
+    def export(self, run_id: int) -> Iterator[bytes]:
+        """Yield the lines of `trackai export` of a run.
+
+        Raises:
+            NotFoundError: the run does not exist.
+            ServerUnreachableError: the answer ended early, or there was none.
+        """
+        with self.stream(f"/api/runs/{run_id}/export", {}) as response:
+            # Otherwise the buffer finds it closed at the end.
+            response.auto_close = False  # type: ignore[attr-defined]
+            yield from io.BufferedReader(response, _READ_SIZE)
+
+    def run_ids(self, project_id: int | None) -> list[int]:
+        """List the row ids of the runs of a project, or of all projects, in order."""
+        ids: dict[int, None] = {}
+        cursor: str | None = None
+        while True:
+            page = self.list_runs(
+                project_id=project_id, sort_by="id", sort_order="asc", limit=1000, cursor=cursor
+            )
+            ids |= dict.fromkeys(run.id for run in page.runs)
+            cursor = page.next_cursor
+            if cursor is None:
+                return [*ids]
+
+    @contextmanager
+    def stream(self, path: str, headers: Mapping[str, str]) -> Iterator[BaseHTTPResponse]:
+        """Read a long answer while it arrives."""
+        # On a connection of its own, as others are made meanwhile.
+        connection = Connection(self.url, self._api_key)
+        with connection.stream(path, headers=headers, expected=EXPECTED_STATUSES) as response:
+            if response.status != 200:
+                raise error_of(Answer(self.url, response.status, response.data))
+            yield response
 
     def _get_or_create_project(self, name: str) -> Project:
         existing = self.projects()
@@ -176,29 +313,51 @@ class RemoteSource:
         return created
 
     def _get(self, path: str, type_: type[T], **query: Any) -> T:
-        query = {name: value for name, value in query.items() if value is not None}
-        answer: T = self._request("GET", f"{path}?{urllib.parse.urlencode(query)}", type_)
+        answer: T = self._request("GET", _with_query(path, query), type_)
         return answer
 
     def _request(self, method: str, path: str, type_: Any, body: Any = None) -> Any:
         data = None if body is None else msgspec.json.encode(body)
-        request = urllib.request.Request(  # noqa: S310 - the URL is the caller's own
-            self.url + path, data, self.headers, method=method
+        headers = {"Content-Type": "application/json"} if data else {}
+        return self._decode(self._send(method, path, data, headers), type_)
+
+    def _send(
+        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
+    ) -> Answer:
+        answer = self.connection.request(
+            method, path, body, headers=headers, expected=EXPECTED_STATUSES
         )
+        if answer.status != 200:
+            raise error_of(answer)
+        return answer
+
+    def _decode(self, answer: Answer, type_: Any) -> Any:
+        decode = msgspec.msgpack.decode if answer.media_type == _MSGPACK else msgspec.json.decode
         try:
-            with urllib.request.urlopen(request, timeout=self._timeout) as response:  # noqa: S310
-                return msgspec.json.decode(response.read(), type=type_)
-        except urllib.error.HTTPError as error:
-            with error:
-                raise error_of(error.code, error.read()) from None
-        except OSError as error:
-            raise TrackAIError(
-                f"{self.url} does not answer ({reason_of(error)}): is it running?"
-            ) from None
-        except http.client.IncompleteRead:
-            raise TrackAIError(f"the answer of {self.url} ended early: request it again") from None
-        except (http.client.HTTPException, msgspec.MsgspecError):
-            raise TrackAIError(f"{self.url} is not the address of a TrackAI server") from None
+            return decode(answer.data, type=type_)
+        except msgspec.MsgspecError:
+            raise _not_trackai(self.url) from None
+
+
+def default_server(api_key: str | None = None) -> RemoteSource | None:
+    """The server of TRACKAI_SERVER_URL; None if it is not set.
+
+    Args:
+        api_key: default TRACKAI_API_KEY.
+
+    Raises:
+        InvalidInputError: it is not an HTTP URL.
+    """
+    settings = Settings.from_env()
+    if settings.server_url is None:
+        return None
+    url = checked_url(settings.server_url, "TRACKAI_SERVER_URL")
+    return RemoteSource(url, api_key or settings.api_key)
+
+
+def _with_query(path: str, query: Mapping[str, Any]) -> str:
+    given = {name: value for name, value in query.items() if value is not None}
+    return f"{path}?{urllib.parse.urlencode(given)}" if given else path
 
 
 def _is_valid(url: str) -> bool:
@@ -214,33 +373,37 @@ def _metric_path(run_id: int, path: str) -> str:
     return f"/api/metrics/runs/{run_id}/metric/{urllib.parse.quote(path, safe='')}"
 
 
+def _add_points(curve: Curve, points: Sequence[Point], *, is_text: bool) -> None:
+    curve.steps.extend(point.step for point in points)
+    curve.timestamps.extend(
+        microseconds(point.timestamp) if point.timestamp else 0 for point in points
+    )
+    values = (point.value for point in points)
+    curve.values.extend(values if is_text else map(from_json, values))
+
+
 def _quoted(text: str) -> str:
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 
 
-def reason_of(error: OSError | http.client.HTTPException) -> str:
-    """The reason of a failed connection, without the number of the error and its class."""
-    reason = getattr(error, "reason", error)
-    return str(getattr(reason, "strerror", None) or reason or type(reason).__name__)
-
-
-def error_of(status: int, body: bytes) -> TrackAIError:
-    """Return the exception for the answer of a server.
-
-    Args:
-        status: the HTTP status, 400 or higher.
-        body: JSON with the key "detail".
-    """
+def error_of(answer: Answer) -> TrackAIError:
+    """Return the exception for one of the statuses 404, 409 and 422."""
     try:
-        detail = str(json.loads(body)["detail"])
-    except (ValueError, KeyError, TypeError):
-        detail = f"the server answered with the HTTP status {status}"
-    if status == 404:
-        return NotFoundError(detail)
-    if status == 409:
+        detail = str(msgspec.json.decode(answer.data)["detail"])
+    except (msgspec.MsgspecError, KeyError, TypeError):
+        return _not_trackai(answer.url)
+    if answer.status == 409:
         return ConflictError(detail)
-    if status == 422:
+    if answer.status == 422:
         field, _, problem = detail.partition(": ")
         return InvalidInputError(field, problem)
-    return TrackAIError(detail)
+    if detail == "Not Found":  # of no path that there is
+        return ServerRefusedError(
+            f"{answer.url} is not the address of a TrackAI server, or of one that is too old", 404
+        )
+    return NotFoundError(detail)
+
+
+def _not_trackai(url: str) -> ServerRefusedError:
+    return ServerRefusedError(f"{url} is not the address of a TrackAI server")

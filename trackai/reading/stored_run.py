@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from trackai.errors import InvalidInputError
+from trackai.errors import InvalidInputError, NotFoundError
 from trackai.reading.card import card
 from trackai.reading.history import History, curve_of_chart, from_json
 from trackai.reading.source import Source  # noqa: TC001 - for get_type_hints
@@ -168,8 +168,7 @@ class StoredRun:
             InvalidInputError: the name is empty or longer than 512 characters.
         """
         record = self._source.change(self.id, project=new_project)
-        names = {project.id: project.name for project in self._source.projects()}
-        self._adopt(record, names[record.project_id])
+        self._adopt(record, project_name(self._source, record))
         return True
 
     def tag(self, *tags: str) -> StoredRun:
@@ -210,6 +209,18 @@ class StoredRun:
 
     def _repr_html_(self) -> str:
         return card(self._source, self.id, repr(self))
+
+
+def project_name(source: Source, run: RunRecord) -> str:
+    """Return the name of the project of a run.
+
+    Raises:
+        NotFoundError: both were deleted meanwhile.
+    """
+    for project in source.projects():
+        if project.id == run.project_id:
+            return project.name
+    raise NotFoundError(f"run {run.id} was deleted while it was being read")
 
 
 def newest_first(alerts: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from trackai.values.packing import Packed  # noqa: TC001 - for msgspec
 from trackai.values.types import State, Step, Value
 
 
@@ -156,6 +157,28 @@ class PointPage(msgspec.Struct):
     data: list[Point]
     has_more: bool
     next_cursor: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class PointColumns(msgspec.Struct):
+    """Points in order of step, as columns of equal length; system metrics have no steps."""
+
+    steps: Packed | None
+    timestamps: Packed
+    values: Packed
+
+
+class ColumnPage(msgspec.Struct):
+    """A page of points as columns; values are as in Python.
+
+    Attributes:
+        run: the identity of the run, which a later run with the same row id does not have.
+        columns: the points in several parts, one after the other.
+        next_cursor: the cursor of the next page; None if there are no more points.
+    """
+
+    run: str
+    columns: list[PointColumns]
+    next_cursor: str | None = None
 
 
 class ComparedPoint(msgspec.Struct, gc=False):

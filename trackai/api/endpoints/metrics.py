@@ -19,7 +19,7 @@ from trackai.api.requests import (
     parse_query,
     path_id,
 )
-from trackai.api.responses import respond
+from trackai.api.responses import MSGPACK, accepts_msgpack, respond
 from trackai.errors import InvalidInputError, NotFoundError
 from trackai.store.catalogue import runs
 from trackai.store.charts import chart_records, charts, training_time
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from trackai.structs.records import ChartData, PointPage
+    from trackai.structs.records import ChartData, ColumnPage, PointPage
 
 Attempt = Literal["latest", "all"] | Annotated[int, msgspec.Meta(ge=1, le=MAX_ID)]
 
@@ -117,6 +117,14 @@ async def get_points(request: Request) -> Response:
     if query.since is not None:
         return await _get_news(request, run_id, query, query.since)
     path = request.path_params["metric_path"]
+    if accepts_msgpack(request):
+
+        async def read_columns(conn: Connection) -> ColumnPage:
+            uid = await runs.get_uid(conn, run_id)
+            series = await _find_series(conn, run_id, path, query.inherited)
+            return await point_pages.read_columns(conn, uid, series, query)
+
+        return await respond(request, read_columns, media_type=MSGPACK)
     if query.limit <= point_pages.CHUNK:
 
         async def read(conn: Connection) -> PointPage:

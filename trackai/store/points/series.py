@@ -262,7 +262,7 @@ class MetricSummary(msgspec.Struct, frozen=True):
     min_step: Step | None
     max: Step | None
     max_step: Step | None
-    mean: float | None
+    mean: Step | None
 
 
 async def summaries(conn: Connection, run_id: int) -> list[MetricSummary]:
