@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 import sys
 from array import array
+from functools import lru_cache
 from itertools import accumulate
 from operator import sub
 from typing import TYPE_CHECKING, Annotated, Any
@@ -199,8 +200,7 @@ def _check(batch: Batch) -> None:
     """
     _check_opened(batch.opened)
     for calls in batch.calls:
-        for path in calls.keys.paths:
-            refuse(f"metric {path[:80]!r}", path_problem(path))
+        _check_paths(calls.keys.paths)
         _check_numbers("steps", calls.steps)
         _check_times("timestamps", calls.timestamps)
         for values in calls.values:
@@ -227,6 +227,14 @@ def _check(batch: Batch) -> None:
         _check_times("ended", [batch.ended.timestamp])
 
 
+# The next batch of a writer has the same writer and metrics again.
+@lru_cache(1024)
+def _check_paths(paths: tuple[str, ...]) -> None:
+    for path in paths:
+        refuse(f"metric {path[:80]!r}", path_problem(path))
+
+
+@lru_cache(1024)
 def _check_opened(opened: Opened) -> None:
     for field in ("run_uid", "writer_uid", "parent"):
         if not re.fullmatch("[0-9a-f]{32}", getattr(opened, field) or "0" * 32):
