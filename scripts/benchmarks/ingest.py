@@ -100,24 +100,24 @@ def run(arguments: argparse.Namespace) -> Report:
 
 def _measure(client: Client, batches: int, each: int) -> _Measurements:
     """Send large batches, and `each` small requests over each connection."""
-    runs = _make_runs(client, 3 + CONNECTIONS)
+    runs = make_runs(client, 3 + CONNECTIONS)
     large_batches = [_large(number) for number in range(batches)]
-    large, _ = _send(client, [[_post(runs[0], body) for body in large_batches]])
-    _log_long(client, runs[-1])
-    health, _ = _send(client, [[_get("/health")] * each] * CONNECTIONS)
-    one_run, waits = _send(
+    large, _ = send(client, [[_post(runs[0], body) for body in large_batches]])
+    log_long(client, runs[-1])
+    health, _ = send(client, [[_get("/health")] * each] * CONNECTIONS)
+    one_run, waits = send(
         client, [_small(f"a{number}", runs[1], each) for number in range(CONNECTIONS)]
     )
-    many_runs, _ = _send(
+    many_runs, _ = send(
         client, [_small(f"b{number}", runs[2 + number], each) for number in range(CONNECTIONS)]
     )
-    with _requesting_chart(client, runs[-1]) as alone:
+    with requesting_chart(client, runs[-1]) as alone:
         time.sleep(_CHART_SECONDS)
-    with _requesting_chart(client, runs[-1]) as beside_small:
-        _send(client, [_small(f"c{number}", runs[1], each) for number in range(CONNECTIONS)])
+    with requesting_chart(client, runs[-1]) as beside_small:
+        send(client, [_small(f"c{number}", runs[1], each) for number in range(CONNECTIONS)])
     large_batches = [_large(batches + number) for number in range(batches)]
-    with _requesting_chart(client, runs[-1]) as beside_large:
-        _send(client, [[_post(runs[0], body) for body in large_batches]])
+    with requesting_chart(client, runs[-1]) as beside_large:
+        send(client, [[_post(runs[0], body) for body in large_batches]])
     return _Measurements(
         large, health, one_run, many_runs, waits, alone, beside_small, beside_large
     )
@@ -173,7 +173,7 @@ def _figures(measured: _Measurements, points: int, requests: int, plain: float) 
     ]
 
 
-def _make_runs(client: Client, count: int) -> list[int]:
+def make_runs(client: Client, count: int) -> list[int]:
     project = json.loads(client.post("/api/projects", {"name": "bench", "project_id": "bench"}))
     return [
         json.loads(client.post("/api/runs", {"project_id": project["id"], "run_id": f"r{number}"}))[
@@ -221,7 +221,7 @@ def _get(path: str) -> bytes:
     return f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
 
 
-def _send(client: Client, connections: Sequence[Sequence[bytes]]) -> tuple[float, list[float]]:
+def send(client: Client, connections: Sequence[Sequence[bytes]]) -> tuple[float, list[float]]:
     """Send requests over several connections at once.
 
     Sockets and prepared bytes cost little: the client shares the cores with the server.
@@ -231,9 +231,9 @@ def _send(client: Client, connections: Sequence[Sequence[bytes]]) -> tuple[float
     """
     waits: list[float] = []
     with ExitStack() as stack, select.epoll() as poll:
-        by_descriptor: dict[int, _Connection] = {}
+        by_descriptor: dict[int, SendingConnection] = {}
         for requests in connections:
-            connection = _Connection(
+            connection = SendingConnection(
                 stack.enter_context(socket.create_connection(client.address)), requests
             )
             connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -250,7 +250,7 @@ def _send(client: Client, connections: Sequence[Sequence[bytes]]) -> tuple[float
         return time.perf_counter() - started, waits
 
 
-class _Connection:
+class SendingConnection:
     """A connection that sends its requests one after the other."""
 
     def __init__(self, connected: socket.socket, requests: Sequence[bytes]) -> None:
@@ -296,7 +296,7 @@ def _request_chart(address: tuple[str, int], run: int, ready: Any, stop: Any, wa
 
 
 @contextmanager
-def _requesting_chart(client: Client, run: int) -> Iterator[list[float]]:
+def requesting_chart(client: Client, run: int) -> Iterator[list[float]]:
     """Request a chart of a long series meanwhile; on exit, add the durations to the list."""
     context = multiprocessing.get_context("spawn")
     ready, stop, waits = context.Event(), context.Event(), context.Queue()
@@ -312,13 +312,13 @@ def _requesting_chart(client: Client, run: int) -> Iterator[list[float]]:
         process.join()
 
 
-def _log_long(client: Client, run: int) -> None:
+def log_long(client: Client, run: int) -> None:
     """Send a million points of one metric, and wait until the server has rolled them up."""
     size = 100_000
     for start in range(0, LONG, size):
         steps = list(range(start, start + size))
         column = {"path": "long", "steps": steps, "values": [step * 0.5 for step in steps]}
-        _send(client, [[_post(run, _encode({"columns": [column]}))]])
+        send(client, [[_post(run, _encode({"columns": [column]}))]])
     time.sleep(_ROLL_UP_SECONDS)
 
 

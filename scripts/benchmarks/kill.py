@@ -186,7 +186,7 @@ class Mover:
     def move(self, backup: Path) -> None:
         """Move a copy of a backup into place, and remember what the database must hold then."""
         known = set(self.held)
-        after = {name: Held(steps, math.inf) for name, steps in _steps(backup).items()}
+        after = {name: Held(steps, math.inf) for name, steps in steps_of_runs(backup).items()}
         copy, links = self.db_path.with_name("copy.db"), self.db_path.with_name("links")
         shutil.copyfile(backup, copy)
         links.mkdir()
@@ -237,7 +237,7 @@ class Mover:
         return outcome
 
 
-def _steps(backup: Path) -> dict[str, set[int]]:
+def steps_of_runs(backup: Path) -> dict[str, set[int]]:
     """The steps of each run in a backup."""
     steps: dict[str, set[int]] = {}
     with closing(sqlite3.connect(f"{backup.as_uri()}?mode=ro&immutable=1", uri=True)) as connection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import threading
 from contextlib import contextmanager
@@ -61,6 +62,23 @@ def server(
         http.server_close()
 
 
+@contextmanager
+def listening(answer: bytes) -> Iterator[str]:
+    """Answer one request with these bytes, and end the connection; yields the address."""
+
+    def serve() -> None:
+        accepted, _ = listener.accept()
+        with accepted:
+            accepted.recv(65536)
+            accepted.sendall(answer)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        thread.join()
+
+
 def refusal(url: str) -> str:
     with pytest.raises(ServerRefusedError) as caught:
         Connection(url).request("GET", "/health")
@@ -96,6 +114,21 @@ def test_a_key_in_the_address_is_refused() -> None:
     with pytest.raises(InvalidInputError, match="TRACKAI_API_KEY") as caught:
         checked_url("http://user:secret@tracker")
     assert "secret" not in str(caught.value)
+
+
+def test_an_answer_that_is_cut(caplog: pytest.LogCaptureFixture) -> None:
+    answer = b'HTTP/1.1 200 OK\r\nserver: x\r\ncontent-length: 14\r\nx-y: z\r\n\r\n{"consumed":1}'
+    for length in range(len(answer)):
+        with listening(answer[:length]) as url:
+            assert "ended the connection" in str(outage(url)), answer[:length]
+    assert not caplog.records
+
+
+def test_an_answer_that_ends_with_the_connection() -> None:
+    with listening(b'HTTP/1.0 200 OK\r\n\r\n{"status":"healthy"}') as url:
+        assert Connection(url).request("GET", "/health").data == b'{"status":"healthy"}'
+    with listening(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n") as url:
+        assert Connection(url).request("GET", "/health").data == b""
 
 
 def test_nothing_listens(unused_tcp_port: int) -> None:

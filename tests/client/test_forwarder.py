@@ -35,9 +35,7 @@ def opened(project: str = "p") -> Opened:
     )  # fmt: skip
 
 
-def forwarder_of(
-    server: Server, writer: JournalWriter, connection: Connection | None = None
-) -> Forwarder:
+def forwarder_of(writer: JournalWriter, connection: Connection) -> Forwarder:
     """What sends the first journal of a writer whose run has begun."""
     opened = writer.opened
     process = Process(
@@ -54,8 +52,8 @@ def forwarder_of(
         now=opened.started_at,
         begun_at=opened.started_at,
     )
-    placement = Placement(server_url=server.url, attach=attach, opened=opened)
-    return Forwarder(connection or Connection(server.url), writer.paths[0], placement)
+    placement = Placement(server_url=connection.url, attach=attach, opened=opened)
+    return Forwarder(connection, writer.paths[0], placement)
 
 
 @pytest.fixture
@@ -91,7 +89,7 @@ async def test_everything_arrives(server: Server, writer: JournalWriter) -> None
     empty = writer.keep(lambda file: None)
     writer.append(Filed("empty", "file", "e", None, 1, "/e", *empty))
     writer.append(Ended("completed", 1_760_000_001_000_000))
-    forwarder = forwarder_of(server, writer)
+    forwarder = forwarder_of(writer, Connection(server.url))
     await forwarder.store_all()
     assert await forwarder.is_stored()
     assert (forwarder.ended, forwarder.points) == (True, 200)
@@ -124,12 +122,12 @@ async def test_batches_that_are_sent_twice_are_stored_once(
         return real(method, path, *arguments, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(connection, "request", twice)
-    await forwarder_of(server, writer, connection).store_all()
+    await forwarder_of(writer, connection).store_all()
     assert sent > 0
     assert rows(server) == expected(range(2000))
     # Another one, after a crash, begins at the start, and is told how far the server is.
     log(writer, range(2000, 2100))
-    await forwarder_of(server, writer).store_all()
+    await forwarder_of(writer, Connection(server.url)).store_all()
     assert rows(server) == expected(range(2100))
     writer.close()
 
@@ -138,7 +136,7 @@ async def test_a_replaced_server_gets_all_points_again(
     own_server: Server, writer: JournalWriter
 ) -> None:
     log(writer, range(100))
-    forwarder = forwarder_of(own_server, writer)
+    forwarder = forwarder_of(writer, Connection(own_server.url))
     await forwarder.store_all()
     for path in own_server.db_path.parent.glob(own_server.db_path.name + "*"):
         if path.is_file():

@@ -7,6 +7,7 @@ down, or the network. `ServerRefusedError` stays until somebody changes somethin
 from __future__ import annotations
 
 import http.client
+import logging
 import math
 import os
 import re
@@ -70,6 +71,24 @@ class Answer(msgspec.Struct, frozen=True):
             raise _not_trackai(self.url, self.status) from None
 
 
+# The addresses of all connections.
+_urls: set[str] = set()
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """False for the warning, with a traceback, about the head of an answer that was cut.
+
+    `Connection.request` raises an error then.
+    """
+    return not (
+        str(record.msg).startswith("Failed to parse headers")
+        and str(record.args).startswith(tuple(f"('{url}" for url in _urls))
+    )
+
+
+logging.getLogger("urllib3.connection").addFilter(_is_news)
+
+
 class Connection:
     """A server at `url`. Methods may be called from several threads, and in forked processes.
 
@@ -97,6 +116,7 @@ class Connection:
             InvalidInputError: the address is not an HTTP URL.
         """
         self.url = checked_url(url)
+        _urls.add(self.url)
         self._headers = {"User-Agent": f"trackai/{__version__}", "TrackAI-Protocol": str(PROTOCOL)}
         if api_key:
             self._headers["Authorization"] = f"Bearer {api_key}"
@@ -131,6 +151,9 @@ class Connection:
             raise self._unreachable(error) from None
         except OSError as error:  # a body that cannot be read is not the server's fault
             raise ServerUnreachableError(f"{self.url}: {error}") from None
+        if not response.data and not _has_length(response.headers):
+            # urllib3 takes an answer that was cut within its head for a complete one.
+            raise ServerUnreachableError(f"{self.url} ended the connection within its answer")
         answer = self._answer(response)
         if answer.status in expected:
             self.answers += 1
@@ -279,6 +302,14 @@ class Connection:
                 status,
             )
         return ServerRefusedError(f"{self.url}: {detail}", status)
+
+
+def _has_length(headers: Mapping[str, str]) -> bool:
+    """Whether the head of an answer says where its body ends."""
+    return (
+        headers.get("Content-Length", "").isdecimal()
+        or headers.get("Transfer-Encoding", "").lower() == "chunked"
+    )
 
 
 def _not_trackai(url: str, status: int) -> ServerRefusedError:

@@ -9,6 +9,7 @@ The format is msgpack, with numbers packed as in `trackai.values.packing`.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from itertools import accumulate
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -214,8 +215,8 @@ def _check(batch: Batch) -> None:
     """
     _check_opened(batch.opened)
     for calls in batch.calls:
-        for path in calls.keys.paths:
-            refuse(f"metric {path[:80]!r}", path_problem(path))
+        paths = calls.keys.paths
+        (_check_few_paths if len(paths) <= _MOST_CACHED_NAMES else _check_paths)(paths)
         _check_numbers("steps", calls.steps)
         _check_times("timestamps", calls.timestamps)
         for values in calls.values:
@@ -256,6 +257,18 @@ def _file_name_problem(name: str) -> str | None:
     return path_problem(name)
 
 
+def _check_paths(paths: tuple[str, ...]) -> None:
+    for path in paths:
+        refuse(f"metric {path[:80]!r}", path_problem(path))
+
+
+# The next batch of a writer has the same writer and metrics again. Not more names, so that those of
+# a hostile client do not fill the memory.
+_MOST_CACHED_NAMES = 32
+_check_few_paths = lru_cache(256)(_check_paths)
+
+
+@lru_cache(256)
 def _check_opened(opened: Opened) -> None:
     for field in ("run_uid", "writer_uid", "parent", "fork_uid"):
         if not re.fullmatch("[0-9a-f]{32}", getattr(opened, field) or "0" * 32):
