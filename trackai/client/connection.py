@@ -266,7 +266,9 @@ class Connection:
         if isinstance(cause, http.client.IncompleteRead | urllib3.exceptions.IncompleteRead):
             return ServerUnreachableError(f"the answer of {self.url} ended early: request it again")
         if isinstance(cause, http.client.HTTPException) and not isinstance(cause, OSError):
-            return ServerRefusedError(f"{self.url} is not the address of a TrackAI server")
+            return ServerUnreachableError(
+                f"{self.url} is not the address of a TrackAI server, or its answer was cut"
+            )
         return ServerUnreachableError(f"{self.url} ended the connection ({_cause(error)})")
 
     def _error(
