@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import sqlite3
 import time
-import uuid
 from contextlib import closing
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -13,10 +12,10 @@ from urllib.parse import urlsplit
 import pytest
 
 from scripts.benchmarks.faulty_proxy import Faults, faulty_proxy
+from tests.client.test_forwarder import forwarder_of, opened
 from trackai.client.connection import Connection
-from trackai.client.forwarder import Forwarder
 from trackai.errors import ServerUnreachableError
-from trackai.ingest.frames import Ended, Filed, Opened
+from trackai.ingest.frames import Ended, Filed
 from trackai.ingest.journal import JournalWriter
 
 if TYPE_CHECKING:
@@ -31,20 +30,15 @@ NONE = Faults(**dict.fromkeys(Faults._fields, 0.0))
 @pytest.fixture
 def writer(tmp_path: Path) -> JournalWriter:
     (tmp_path / "spool").mkdir()
-    opened = Opened(
-        run_uid=uuid.uuid4().hex, writer_uid=uuid.uuid4().hex, project="p", run_slug="r",
-        name="r", group=None, attempt=1, rank=0, host="node7", pid=1,
-        created_at=NOW, started_at=NOW,
-    )  # fmt: skip
-    return JournalWriter(tmp_path / "spool", opened)
+    return JournalWriter(tmp_path / "spool", opened())
 
 
-async def send(url: str, writer: JournalWriter, *, repeat: bool = True) -> None:
+async def send(server: Server, port: int, writer: JournalWriter, *, repeat: bool = True) -> None:
     """Send a journal, and try again after every failure, with a new forwarder now and then."""
-    connection = Connection(url, read_seconds=2)
+    connection = Connection(f"http://127.0.0.1:{port}", read_seconds=2)
     deadline = time.monotonic() + 60
     while True:
-        forwarder = Forwarder(connection, writer.paths[0])
+        forwarder = forwarder_of(server, writer, connection)
         for _ in range(10):
             try:
                 await forwarder.store_all()
@@ -63,9 +57,8 @@ async def test_points_and_files_arrive_once(
     content = random.Random(fault).randbytes(300_000)
     port = urlsplit(server.url).port
     assert port is not None
-    faults = NONE._replace(**{fault: 0.2 if fault == "hang" else 0.5})
+    faults = NONE._replace(**{fault: 0.1 if fault == "hang" else 0.5})
     with faulty_proxy(port, 7, faults) as proxy:
-        url = f"http://127.0.0.1:{proxy.port}"
         for batch in range(12):
             for step in range(batch * 50, batch * 50 + 50):
                 writer.append_points("step", ("a", "b"), step, NOW + step, [step / 3, step])
@@ -74,7 +67,7 @@ async def test_points_and_files_arrive_once(
                 writer.append(Filed("model", "artifact", "a.pt", None, NOW, "/a.pt", *kept))
             if batch == 11:
                 writer.append(Ended("completed", NOW + 1000))
-            await send(url, writer, repeat=fault not in {"twice", "delay"})
+            await send(server, proxy.port, writer, repeat=fault not in {"twice", "delay"})
     assert proxy.counts[fault] > 0
     with closing(sqlite3.connect(server.db_path)) as connection:
         rows = connection.execute(
@@ -99,7 +92,7 @@ async def test_a_server_that_is_down_costs_nothing_but_time(
     writer.append_points("step", ("a",), 1, NOW, [1.5])
     with faulty_proxy(unused_tcp_port, 7, NONE) as proxy:
         url = f"http://127.0.0.1:{proxy.port}"
-        forwarder = Forwarder(Connection(url), writer.paths[0])
+        forwarder = forwarder_of(server, writer, Connection(url))
         with pytest.raises(ServerUnreachableError, match="a proxy, whose server does not answer"):
             await forwarder.store_all()
         proxy.server_port = port

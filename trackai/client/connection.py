@@ -6,8 +6,8 @@ down, or the network. `ServerRefusedError` stays until somebody changes somethin
 
 from __future__ import annotations
 
-import math
 import logging
+import math
 import os
 import re
 import threading
