@@ -70,6 +70,8 @@ def test_columns_and_json_equal_the_file(
     assert set(file) >= VALUES.keys()
     monkeypatch.setattr(remote_source, "_PAGE", page)
     assert read(server.url, odd_run) == file
+    summaries = [trackai.Api(source).run(odd_run).summary for source in (db_path, server.url)]
+    assert repr(summaries[0]) == repr(summaries[1])
     monkeypatch.setattr(remote_source, "_ACCEPT_COLUMNS", {})  # as of an older server
     assert read(server.url, odd_run) == file
 
