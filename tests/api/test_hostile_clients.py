@@ -17,6 +17,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.api.test_attach import attach, message
 from tests.api.test_keys import bearer, create_key
 from tests.conftest import KEY, Answer, Server, serving
 from tests.ingest.test_wire import OPENED, batch
@@ -137,6 +138,7 @@ def test_other_projects_are_out_of_reach(site: Site, victim: Opened) -> None:
         replace(mine, run_uid=victim.run_uid, project="theirs"),
         replace(mine, fork_uid=victim.run_uid, fork_step=0),
         replace(mine, writer_uid=victim.writer_uid),
+        replace(mine, parent=victim.writer_uid),
         replace(victim, project="mine"),
         victim,
     ]
@@ -149,6 +151,26 @@ def test_other_projects_are_out_of_reach(site: Site, victim: Opened) -> None:
             details.add(answer.json["detail"])
     assert details == {"this key may only log to project 'mine'"}
     assert site.content() == before
+
+
+def test_attaching_reaches_no_other_project(site: Site, victim: Opened) -> None:
+    before = site.content()
+    uid = "e" * 32
+    attempts = [
+        message(project="theirs"),
+        message(project="theirs", run_id="s", resume="must"),
+        message(project="new"),
+        message(project="mine", writer_uid=victim.writer_uid, journal=journal_of(victim)),
+        message(project="mine", run_uid=victim.run_uid),
+        message(project="mine", fork_from=[victim.run_uid, 0]),
+        message(project="mine", run_id=victim.run_uid, resume="must"),
+    ]
+    for body in attempts:
+        answer = attach(site.server, body, **site.mine)
+        assert answer.status in (403, 404, 409), (body, answer)
+        assert answer.json["detail"]
+    assert site.content() == before
+    assert attach(site.server, message(project="mine", writer_uid=uid), **site.mine).status == 422
 
 
 def test_a_journal_belongs_to_its_writer(site: Site, victim: Opened) -> None:
@@ -298,6 +320,32 @@ def test_batches_that_are_made_to_harm_are_refused(site: Site, data: bytes) -> N
     assert answer.status == 422, answer
     assert answer.json["detail"]
     assert site.content() == before
+
+
+@pytest.mark.parametrize(
+    "calls",
+    [
+        [[[1, 0, "step", ["a", "a"], "text"], [0, [0]], [0, [0]], [[0, [0]], [0, [1]]]]],
+        [[KEYS, [0, [0, 0]], [0, [0, 0]], [[2, [1, "x"]]]]] * 3,
+        [[KEYS, [0, [(1 << 63) - 1]], [0, [0]], [[0, [(1 << 63) - 1]]]]],
+        [[KEYS, [0, [-(1 << 63)]], [0, [-1]], [[1, struct.pack("<d", float("inf"))]]]],
+        [[[1, 0, "time", ["a\n/../b"], "histogram"], [0, [0]], [0, [0]], [[2, ["x\0y"]]]]],
+    ],
+)  # fmt: skip
+def test_odd_batches_do_no_harm(site: Site, calls: list[Any]) -> None:
+    data = raw_batch(_4=calls)
+    uid = msgspec.msgpack.decode(data)[0][2]
+    journal = journal_of(msgspec.structs.replace(OPENED, writer_uid=uid))
+    answer = site.send(data, journal, site.mine)
+    assert answer.status in (200, 422), answer
+    own = bearer(KEY)
+    for (run_id,) in site.rows("SELECT id FROM runs ORDER BY id DESC LIMIT 1"):
+        for path in ("summary", "details", "figures", "config"):
+            got = site.server.request("GET", f"/api/runs/{run_id}/{path}", headers=own)
+            assert got.status == 200, got
+        for name in ("loss", "a", "a%0A/../b"):
+            path = f"/api/metrics/runs/{run_id}/metric/{name}?points=10"
+            assert site.server.request("GET", path, headers=own).status in (200, 404)
 
 
 def test_a_decompression_bomb_is_refused(site: Site) -> None:

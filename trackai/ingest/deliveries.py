@@ -149,6 +149,8 @@ async def _check_project(conn: Connection, item: Delivery, place: Place | None) 
         return
     opened = item.batch.opened
     project_id: int | None = None
+    if place is None and opened.parent is not None:  # whose run it joins
+        place = (await writers.locate(conn, [opened.parent])).get(opened.parent)
     if place is not None:
         project_id = await runs.project_of(conn, place.run_id)
     elif (run := await runs.find_by_uid(conn, opened.run_uid)) is not None:

@@ -83,6 +83,7 @@ async def attach_run(request: Request) -> JSONResponse:
     check_media_type(request, "application/json")
     _check_protocol(request)  # before the body, which another version may have changed
     message = await parse_body(request, Attach, limit=_MAX_ATTACH)
+    check_room(request)
     receiver: Receiver = request.state.receiver
     return JSONResponse(
         await attach(database(request), message, grant(request), is_running=receiver.is_running)
