@@ -243,7 +243,7 @@ def test_the_order_of_requests_changes_nothing(
     every = machines(team, skews)
     for machine in every:
         machine.begun_at = start
-        machine.process = _moved(machine.process, start - START)
+        machine.process = _moved(machine.process, start - START - 10 * SECOND)
     for name, which, number in operations:
         machine = every[which]
         if which == 3:
