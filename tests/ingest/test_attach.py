@@ -518,12 +518,16 @@ def test_a_key_of_a_project_reaches_no_other(team: Team) -> None:
     before = team.query("SELECT * FROM writers")
     with pytest.raises(PermissionDeniedError):
         machine.deliver(0, key)
-    other = Machine(team)
-    other.opened = machine.batch(0).opened
+    child = Machine(team)
     fields = {name: getattr(machine.opened, name) for name in Opened.__struct_fields__}
-    other.opened = Opened(**{**fields, "writer_uid": other.uid})
+    child.opened = Opened(
+        **{
+            **fields, "writer_uid": child.uid, "parent": machine.uid, "project": "mine",
+            "run_uid": uuid.uuid4().hex,
+        }
+    )  # fmt: skip
     with pytest.raises(PermissionDeniedError):
-        other.deliver(0, key)
+        child.deliver(0, key)
     assert team.query("SELECT * FROM writers") == before
     allowed = Machine(team, project="mine")
     allowed.attach(key)

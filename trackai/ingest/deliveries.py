@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from trackai.errors import NotFoundError, PermissionDeniedError, TrackAIError
+from trackai.errors import PermissionDeniedError, TrackAIError
 from trackai.store.catalogue import configs, files, journals, projects, runs, slugs, writers
 from trackai.store.catalogue.writers import Place
 from trackai.store.points import metrics, series
@@ -112,11 +111,11 @@ async def store(
             continue
         place = known.get(batch.opened.writer_uid)
         try:
+            if place is None:
+                is_new = consumed is None and positions.get(item.after or "") is None
+                place = await _place(conn, item, is_new=is_new)
             if place is not None:
                 await _store_details(conn, item, place)
-            else:
-                is_new = consumed is None and positions.get(item.after or "") is None
-                place = await _begin(conn, item, is_new=is_new)
         except (PermissionDeniedError, BytesMissingError) as error:
             outcomes.append(error)
             continue
@@ -229,19 +228,6 @@ async def _store_details(conn: Connection, item: Delivery, place: Place) -> None
         )
 
 
-async def _begin(conn: Connection, item: Delivery, *, is_new: bool) -> Place | None:
-    """Store the first batch of a writer without its points, completely or not at all."""
-    await conn.execute("SAVEPOINT writer")  # the transaction ends it
-    try:
-        place = await _place(conn, item, is_new=is_new)
-        if place is not None:
-            await _store_details(conn, item, place)
-    except (PermissionDeniedError, BytesMissingError):
-        await conn.execute("ROLLBACK TO writer")
-        raise
-    return place
-
-
 async def _place(conn: Connection, item: Delivery, *, is_new: bool) -> Place | None:
     """The run and the writer of a batch, which are created if they do not exist.
 
@@ -252,9 +238,7 @@ async def _place(conn: Connection, item: Delivery, *, is_new: bool) -> Place | N
         None if the run has been deleted.
     """
     opened, started_at = item.batch.opened, item.time(item.batch.opened.started_at)
-    parent = None
-    if opened.parent is not None:
-        parent = (await writers.locate(conn, [opened.parent])).get(opened.parent)
+    parent = await _find_parent(conn, item)
     if parent is not None:
         run_id, attempt = parent.run_id, parent.attempt
     else:
@@ -284,6 +268,20 @@ async def _place(conn: Connection, item: Delivery, *, is_new: bool) -> Place | N
     return Place(run_id, writer_id, attempt, state)
 
 
+async def _find_parent(conn: Connection, item: Delivery) -> Place | None:
+    """The writer that the writer of a batch was forked from; None without any.
+
+    Raises:
+        PermissionDeniedError: it belongs to another project than the only one of the sender.
+    """
+    uid = item.batch.opened.parent
+    parent = None if uid is None else (await writers.locate(conn, [uid])).get(uid)
+    allowed = None if item.remote is None else item.remote.project_id
+    if parent is not None and allowed not in {None, await runs.project_of(conn, parent.run_id)}:
+        raise PermissionDeniedError("this key may not log to the project of this run")
+    return parent
+
+
 async def _was_deleted(conn: Connection, item: Delivery) -> bool:
     """Whether the run of a remote writer was deleted: one of its other journals is known."""
     opened = item.batch.opened
@@ -295,8 +293,9 @@ async def _was_deleted(conn: Connection, item: Delivery) -> bool:
 
 async def _create_run(conn: Connection, item: Delivery) -> int:
     opened = item.batch.opened
-    if item.remote is not None:
-        await check_project(conn, item.remote.project_id, opened.project)
+    allowed = None if item.remote is None else item.remote.project_id
+    if allowed is not None and (await projects.get(conn, allowed)).name != opened.project:
+        raise PermissionDeniedError(f"this key may not log to project {opened.project!r}")
     created_at = item.time(opened.created_at)
     project = await projects.get_or_create(conn, opened.project, now=created_at)
     run = await runs.create(
@@ -311,23 +310,6 @@ async def _create_run(conn: Connection, item: Delivery) -> int:
     if opened.fork_uid is not None:
         await runs.set_fork(conn, run.id, opened.fork_uid, opened.fork_step)
     return run.id
-
-
-async def check_project(conn: Connection, allowed: int | None, project: str) -> None:
-    """Check that a sender may log to a project, which need not exist.
-
-    Args:
-        allowed: the row id of the only project that it may log to; None for all.
-        project: the name of the project.
-
-    Raises:
-        PermissionDeniedError: it may not.
-    """
-    if allowed is not None:
-        with suppress(NotFoundError):  # deleted, and its keys with it
-            if (await projects.get(conn, allowed)).name == project:
-                return
-        raise PermissionDeniedError(f"this key may not log to project {project!r}")
 
 
 async def end_writer(conn: Connection, uid: str, place: Place, state: State, *, now: int) -> None:
