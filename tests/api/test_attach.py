@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sqlite3
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import trackai
+from tests.conftest import serving
 from trackai.ingest.wire import PROTOCOL
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.conftest import Answer, Server
 
 HOUR = 3_600_000_000
@@ -142,3 +150,60 @@ def test_what_is_not_allowed_is_named(server: Server, field: str, value: Any, na
 def test_large_bodies_are_refused(server: Server) -> None:
     answer = attach(server, message(config={"a": "b" * 1024 * 1024}))
     assert answer.status == 413
+
+
+def test_a_killed_server_knows_who_has_attached(db_path: Path) -> None:
+    body = message(name="r")
+    with serving(db_path) as server:
+        first = attach(server, body).json["attempt"]
+        os.kill(server.process.pid, signal.SIGKILL)
+        server.process.wait(60)
+    with serving(db_path) as server:
+        assert attach(server, body).json["attempt"] == first
+        assert len(server.get("/api/runs")["runs"]) == 1
+
+
+def test_requests_at_the_same_time_begin_one_attempt(server: Server) -> None:
+    facts = {"SLURM_JOB_ID": "9", "SLURM_RESTART_COUNT": "0"}
+    bodies = [
+        message(
+            run_id="r", resume="allow", rank=rank, facts={**facts, "rank": str(rank)},
+            pid=100 + rank, lineage=[100 + rank],
+        )
+        for rank in range(8)
+    ]  # fmt: skip
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda body: attach(server, body), [*bodies, *bodies]))
+    assert {answer.status for answer in answers} == {200}
+    attempts = [answer.json["attempt"] for answer in answers]
+    opened = [attempt["opened"] for attempt in attempts]
+    assert opened[:8] == opened[8:]
+    details = server.get(f"/api/runs/{attempts[0]['run']['id']}/details")
+    places = [(process["attempt"], process["rank"]) for process in details["processes"]]
+    assert places == [(1, rank) for rank in range(8)]
+
+
+def test_local_and_remote_processes_supersede_each_other(
+    server: Server, db_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shared = {"run_id": "r", "resume": "allow"}
+    body = message(**shared)
+    attach(server, body)
+    with trackai.init(project="p", id="r", resume="allow") as run:
+        assert caplog.text.count("is still logging to run 'r'") == 1
+        for _ in range(10):
+            run.log({"loss": 0.5})
+        attempt = attach(server, message(**shared, pid=8, lineage=[8])).json["attempt"]
+        assert attempt["first_step"] == 10
+        assert [(writer["pid"], writer["attempt"]) for writer in attempt["superseded"]] == [
+            (os.getpid(), 2)
+        ]
+    # Both remote processes have fallen silent.
+    with sqlite3.connect(db_path) as connection:
+        connection.execute("UPDATE writers SET seen_at = seen_at - 200000000")
+    connection.close()
+    caplog.clear()
+    with trackai.init(project="p", id="r", resume="allow") as run:
+        assert "is still logging" not in caplog.text
+    (run_,) = server.get("/api/runs")["runs"]
+    assert run_["state"] == "completed"

@@ -509,11 +509,11 @@ def test_a_key_of_a_project_reaches_no_other(team: Team) -> None:
     machine = Machine(team)
     mine = team.change(lambda conn: projects.get_or_create(conn, "mine", now=team.now))
     key = Grant("write", 1, "node7", mine.id)
-    with pytest.raises(PermissionDeniedError, match="may not log to project"):
+    with pytest.raises(PermissionDeniedError, match="may only log to project 'mine'"):
         machine.attach(key)
     assert [name for (name,) in team.query("SELECT name FROM projects")] == ["mine"]
     machine.attach()
-    with pytest.raises(PermissionDeniedError, match="may not log to the project of this run"):
+    with pytest.raises(PermissionDeniedError, match="may only log to project 'mine'"):
         machine.attach(key)
     before = team.query("SELECT * FROM writers")
     with pytest.raises(PermissionDeniedError):

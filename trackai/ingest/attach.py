@@ -123,8 +123,7 @@ async def _known_attempt(conn: Connection, process: Process, grant: Grant) -> At
         return None
     run = await runs.find_by_uid(conn, origin.run_uid)
     assert run is not None  # noqa: S101 - of the same transaction
-    if grant.project_id not in {None, run.project_id}:
-        raise PermissionDeniedError("this key may not log to the project of this run")
+    await _check_project(conn, grant, run.project_id)
     await writers.complete_launch(conn, process.writer_uid, process.launch.facts)
     return Attempt(
         project=await projects.get(conn, run.project_id),
@@ -144,12 +143,14 @@ async def _start(
     is_running: Callable[[Writer], bool],
     now: int,
 ) -> Attempt:
-    request, process = message.request, message.process
+    request, process, requested = message.request, message.process, None
+    with suppress(NotFoundError):
+        requested = (await projects.find(conn, request.project)).id
+    await _check_project(conn, grant, requested)
     if await journals.knows_writer(conn, process.writer_uid):
         raise NotFoundError(
             f"the run of project {request.project!r} that this process logged to was deleted"
         )
-    await _check_project(conn, grant, request.project)
     ahead = now - message.now
     if abs(ahead) < CLOCK_SECONDS * 1e6:
         ahead = 0  # the time that the message took, rather than a wrong clock
@@ -166,17 +167,16 @@ async def _start(
     return attempt
 
 
-async def _check_project(conn: Connection, grant: Grant, project: str) -> None:
-    """Check that a sender may log to a project, which need not exist.
+async def _check_project(conn: Connection, grant: Grant, project_id: int | None) -> None:
+    """Check that a sender may log to a project; None for one that does not exist.
 
     Raises:
-        PermissionDeniedError: it may not.
+        PermissionDeniedError: it may not. The answer does not tell what exists in other projects.
     """
-    if grant.project_id is not None:
-        with suppress(NotFoundError):  # deleted, and the key with it
-            if (await projects.get(conn, grant.project_id)).name == project:
-                return
-        raise PermissionDeniedError(f"this key may not log to project {project!r}")
+    allowed = grant.project_id
+    if allowed not in {None, project_id}:
+        name = (await projects.get(conn, allowed)).name
+        raise PermissionDeniedError(f"this key may only log to project {name!r}")
 
 
 def _check(message: Attach) -> None:
