@@ -380,6 +380,11 @@ def test_silence_of_a_former_attempt_changes_nothing(team: Team) -> None:
     former.deliver(0)
     assert [writer[2] for writer in team.writers()] == ["running", "completed"]
     assert team.run_state() == "completed"
+    ((run_id,),) = team.query("SELECT id FROM runs")
+    team.change(lambda conn: runs.set_state(conn, run_id, "running", now=team.now))
+    team.wait(200)
+    assert [writer[2] for writer in team.writers()] == ["failed", "completed"]
+    assert team.run_state() == "running"  # as the user has set it
 
 
 def test_a_server_that_was_stopped_waits_for_its_writers(team: Team) -> None:
