@@ -472,3 +472,23 @@ def test_the_outbox_has_a_bound(
     finally:
         server.terminate()
         server.wait()
+
+
+def test_a_superseded_process_is_told(server: Server, caplog: pytest.LogCaptureFixture) -> None:
+    run = trackai.init(project="p", id="r", server_url=server.url)
+    run.log({"loss": 1})
+    wait_until(lambda: _points(server.db_path) == 1)
+    script = f"""
+        import trackai
+        with trackai.init(project="p", id="r", server_url={server.url!r}) as run:
+            run.log({{"loss": 2}})
+    """
+    # Through a shell: a child of this process would log together with it.
+    subprocess.run(
+        ["/bin/sh", "-c", '"$0" -c "$1"; exit $?', sys.executable, textwrap.dedent(script)],
+        check=True, timeout=120,
+    )  # fmt: skip
+    run.log({"loss": 3})
+    run.finish()
+    assert sum("was resumed by another process" in message for message in caplog.messages) == 1
+    assert query(server.db_path, "SELECT slug, state FROM runs") == [("r", "completed")]

@@ -40,7 +40,11 @@ class _Received(msgspec.Struct):
 
 
 class Forwarder(JournalDrain):
-    """Sends one journal to a server, which stores it."""
+    """Sends one journal to a server, which stores it.
+
+    Attributes:
+        superseded: whether another process has resumed the run.
+    """
 
     def __init__(
         self,
@@ -58,6 +62,7 @@ class Forwarder(JournalDrain):
                 that knows it, but not the run, is one on which the run was deleted.
         """
         super().__init__(path, placement.opened)
+        self.superseded = False
         self._connection = connection
         self._placement = placement
         self._end: Ended | None = None
@@ -109,7 +114,9 @@ class Forwarder(JournalDrain):
         if self._placement.offset:
             batch.shift(self._placement.offset)
         answer = await self._request("POST", self._address, wire.pack(batch), headers=_BYTES)
-        return answer.decode(Outcome)
+        outcome = answer.decode(Outcome)
+        self.superseded = self.superseded or outcome.superseded
+        return outcome
 
     async def _with_bytes_sent(self, filed: Filed) -> Filed:
         """Send the bytes of a file, unless the server has them."""

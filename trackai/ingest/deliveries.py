@@ -83,11 +83,13 @@ class Outcome(msgspec.Struct, frozen=True):
             know the journal.
         stored: False if the batch did not begin where the stored bytes end.
         run_deleted: True if the batch was dropped because its run has been deleted.
+        superseded: True if another process has resumed the run.
     """
 
     consumed: int | None
     stored: bool = False
     run_deleted: bool = False
+    superseded: bool = False
 
 
 async def store(
@@ -125,7 +127,14 @@ async def store(
             outcomes.append(error)
             continue
         positions[item.journal] = advanced[item.journal] = batch.end
-        outcomes.append(Outcome(batch.end, stored=True, run_deleted=place is None))
+        outcomes.append(
+            Outcome(
+                batch.end,
+                stored=True,
+                run_deleted=place is None,
+                superseded=place is not None and place.is_superseded,
+            )
+        )
         if place is not None:
             known[batch.opened.writer_uid] = place
             stored.append((item, place))

@@ -82,9 +82,9 @@ class Destination(ABC):
     async def look_after(self, drain: JournalDrain) -> None:  # noqa: B027 - nothing to do
         """Do what is due from time to time; `drain` moves the newest journal."""
 
-    async def find_successor(self, writer_uid: str) -> tuple[str, int] | None:
-        """The host and process id of a process that has resumed the run; None without any."""
-        return None
+    @abstractmethod
+    async def find_successor(self, drain: JournalDrain) -> str | None:
+        """The process that has resumed the run, for messages; None without any."""
 
     async def settle(self, *, thoroughly: bool) -> bool:
         """Make points that have been moved as safe as they will be; False if readers prevent it."""

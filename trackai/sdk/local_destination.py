@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from trackai.errors import StoreBusyError, StoreError, StoreUnreachableError
 from trackai.ingest import attempts
-from trackai.ingest.drain import Drain
-from trackai.ingest.journal import JournalWriter
+from trackai.ingest.drain import Drain, JournalDrain
+from trackai.ingest.journal import JournalWriter, writer_uid
 from trackai.ingest.recovery import recover, store_running
 from trackai.sdk.destination import Begun, Destination
 from trackai.sdk.launch import this_process
@@ -101,9 +101,10 @@ class LocalDestination(Destination):
     async def collect(self, paths: Sequence[Path]) -> None:
         await recover(self._db, paths)
 
-    async def find_successor(self, writer_uid: str) -> tuple[str, int] | None:
+    async def find_successor(self, drain: JournalDrain) -> str | None:
         async with self._db.read() as conn:
-            return await writers.find_successor(conn, writer_uid)
+            successor = await writers.find_successor(conn, writer_uid(drain.path.name))
+        return None if successor is None else "process {1} on {0}".format(*successor)
 
     async def settle(self, *, thoroughly: bool) -> bool:
         # The log of a database that others write to cannot be emptied.

@@ -272,13 +272,13 @@ class Recorder:
             return
         self._points_checked = self._drain.points
         async with self._lock:
-            successor = await self._destination.find_successor(self.journal.opened.writer_uid)
+            successor = await self._destination.find_successor(self._drain)
         if successor is not None:
             self._is_superseded = True
             logger.warning(
-                "run %r was resumed by process %d on %s: what this process logs is kept as a "
+                "run %r was resumed by %s: what this process logs is kept as a "
                 "former attempt, and no longer affects the state of the run",
-                self.run.run_id, successor[1], successor[0],
+                self.run.run_id, successor,
             )  # fmt: skip
 
     @contextmanager

@@ -63,9 +63,10 @@ class ServerDestination(Destination):
 
     def __init__(self, settings: Settings) -> None:
         assert settings.server_url is not None  # noqa: S101 - for mypy
-        self._connection = Connection(
-            settings.server_url, settings.api_key, read_seconds=_READ_SECONDS
+        self._connect = partial(
+            Connection, settings.server_url, settings.api_key, read_seconds=_READ_SECONDS
         )
+        self._connection = self._connect()
         self.name = self._connection.url
         self.spool = outbox.folder_of(settings.outbox, self.name)
         self._bound = settings.outbox_bytes
@@ -156,16 +157,20 @@ class ServerDestination(Destination):
         if time.monotonic() - self._connection.answered_at > _ALIVE_SECONDS:
             await drain.tell()
 
+    async def find_successor(self, drain: JournalDrain) -> str | None:
+        return "another process" if isinstance(drain, Forwarder) and drain.superseded else None
+
     async def finish(self) -> None:
         outbox.forget(self.spool, self._placement)
 
     async def work_beside(self) -> None:
         """Send what processes left here that ended before the server had everything."""
-        pause = self.poll_seconds
+        connection, pause = self._connect(), self.poll_seconds
         while True:
             try:
                 with guarded("sending points of ended processes", but=(TrackAIError, OSError)):
-                    await leftovers.send_of(self._connection, self.spool)
+                    await leftovers.send_of(connection, self.spool)
+                connection.close()
                 return
             except (TrackAIError, OSError) as error:
                 pause = self.pause_after(error, pause)

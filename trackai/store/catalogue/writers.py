@@ -100,12 +100,16 @@ async def find(conn: Connection, uids: Iterable[str]) -> dict[str, int]:
 
 
 class Place(NamedTuple):
-    """The row ids of a run and of one of its writers; attempt and state of the writer."""
+    """The row ids of a run and of one of its writers, and the attempt and state of the writer.
+
+    `is_superseded` if there is a later attempt.
+    """
 
     run_id: int
     writer_id: int
     attempt: int
     state: State | None
+    is_superseded: bool = False
 
 
 class Joint(NamedTuple):
@@ -130,7 +134,11 @@ async def locate(conn: Connection, uids: Iterable[str]) -> dict[str, Place]:
     """Runs and row ids of writers, by the identity of the writer."""
     rows = await conn.execute_fetchall(
         """
-        SELECT uid, run_id, id, attempt, state FROM writers
+        SELECT uid, run_id, id, attempt, state, EXISTS (
+            SELECT 1 FROM writers AS later
+            WHERE later.run_id = writers.run_id AND later.attempt > writers.attempt
+        )
+        FROM writers
         WHERE uid IN (SELECT value FROM json_each(?))
         """,
         (json_array(uids),),
