@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from trackai.errors import InvalidInputError, NotFoundError, PermissionDeniedError
+from trackai.errors import InvalidInputError, NotFoundError
 from trackai.ingest import attempts, deliveries
 from trackai.ingest.attempts import Attempt
 from trackai.ingest.frames import Opened
@@ -173,10 +173,8 @@ async def _check_project(conn: Connection, grant: Grant, project_id: int | None)
     Raises:
         PermissionDeniedError: it may not. The answer does not tell what exists in other projects.
     """
-    allowed = grant.project_id
-    if allowed not in {None, project_id}:
-        name = (await projects.get(conn, allowed)).name
-        raise PermissionDeniedError(f"this key may only log to project {name!r}")
+    if grant.project_id is not None and grant.project_id != project_id:
+        raise await deliveries.other_project(conn, grant.project_id)
 
 
 def _check(message: Attach) -> None:
