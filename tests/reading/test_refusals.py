@@ -83,6 +83,8 @@ def test_keys(
     [
         (200, b"<html>", "is not the address of a TrackAI server"),
         (200, b'{"status": "ok"}', "is not the address of a TrackAI server"),
+        (200, b'["\xff"]', "is not the address of a TrackAI server"),
+        (422, b'{"detail": "\xff"}', "is not the address of a TrackAI server"),
         (404, b"<html>", "is not the address of a TrackAI server"),
         (404, b'{"detail": "Not Found"}', "or of one that is too old"),
         (405, b'{"detail": "Method Not Allowed"}', "Method Not Allowed"),
