@@ -194,6 +194,8 @@ class Connection:
             response = self._send("GET", path, None, headers, preload_content=False)
             if response.status not in expected:
                 raise self._error(self._answer(response), response.headers)
+            if not _has_length(response.headers):  # its end would look like that of a whole one
+                raise ServerUnreachableError(f"{self.url} ended the connection within its answer")
             yield response
         except HTTPError as error:
             raise self._unreachable(error) from None
