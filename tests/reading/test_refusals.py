@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -108,3 +109,42 @@ def test_a_key_in_the_address() -> None:
     with pytest.raises(trackai.InvalidInputError, match=r"^url: must have no query") as caught:
         trackai.Api("http://user:secret@tracker")
     assert "secret" not in str(caught.value)
+
+
+def test_keys_with_a_scope(
+    guarded: Server,
+    db_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with trackai.init(project="p", name="r") as run:
+        run.log({"x": 1.0})
+    keys = {}
+    for scope in ("read", "write"):
+        with pytest.raises(SystemExit):
+            main(
+                [
+                    "keys",
+                    "create",
+                    "--name",
+                    scope,
+                    "--scope",
+                    scope,
+                    "--json",
+                    "--db",
+                    str(db_path),
+                ]
+            )
+        keys[scope] = json.loads(capsys.readouterr().out)["key"]
+    monkeypatch.setenv("TRACKAI_API_KEY", keys["read"])
+    stored = trackai.Api(guarded.url).run("p/r")
+    assert stored.history("x")["x"].values == [1.0]
+    for command in ("show", "export", "compare", "tail", "wait", "plot x"):
+        with pytest.raises(SystemExit) as exited:
+            main([*command.split(), "r", "--url", guarded.url])
+        assert exited.value.code == 0
+        assert "trackai:" not in capsys.readouterr().err
+    with pytest.raises(trackai.TrackAIError, match=r"this key has the scope read: .* needs"):
+        stored.tag("a")
+    monkeypatch.setenv("TRACKAI_API_KEY", keys["write"])
+    assert "this key has the scope write: this request needs" in refused(guarded.url, capsys)
