@@ -147,4 +147,16 @@ def test_keys_with_a_scope(
     with pytest.raises(trackai.TrackAIError, match=r"this key has the scope read: .* needs"):
         stored.tag("a")
     monkeypatch.setenv("TRACKAI_API_KEY", keys["write"])
+    with trackai.init(project="p", name="sent", server_url=guarded.url) as sent:
+        sent.log({"x": 2.0})
+    monkeypatch.setenv("TRACKAI_API_KEY", keys["read"])
+    shown = []
+    for where in (["--db", str(db_path)], ["--url", guarded.url]):
+        capsys.readouterr()
+        with pytest.raises(SystemExit):
+            main(["show", "sent", "--json", *where])
+        shown.append(capsys.readouterr().out)
+    assert shown[0] == shown[1]
+    assert '"keys": ["write"]' in shown[1]
+    monkeypatch.setenv("TRACKAI_API_KEY", keys["write"])
     assert "this key has the scope write: this request needs" in refused(guarded.url, capsys)

@@ -32,6 +32,7 @@ from trackai.structs.records import (
     Project,
     ProjectSummary,
     Run,
+    RunDetails,
     RunPage,
 )
 from trackai.values.packing import unpack
@@ -108,6 +109,11 @@ class RemoteSource:
     def list_runs(self, **query: Any) -> RunPage:
         """List a page of runs by the query of GET /api/runs, of which None is left out."""
         return self._get("/api/runs", RunPage, **query)
+
+    def key_names(self, run_id: int) -> list[str]:
+        """List the names of the keys with which a run was logged to the server, sorted."""
+        details = self._get(f"/api/runs/{run_id}/details", RunDetails)
+        return sorted({process.key for process in details.processes if process.key is not None})
 
     def has_field(self, field: Field) -> bool:
         """Whether a run has a configuration key or metric."""
