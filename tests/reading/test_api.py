@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import math
+import pickle
 import socketserver
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -276,6 +279,17 @@ def test_a_missing_file_is_not_created(tmp_path: Path) -> None:
 def test_a_server_that_is_not_running() -> None:
     with pytest.raises(trackai.TrackAIError, match="is it running"):
         trackai.Api("http://127.0.0.1:9").projects()
+
+
+def test_copies_and_threads(api: trackai.Api, caplog: pytest.LogCaptureFixture) -> None:
+    run = api.run(1)
+    copies = [pickle.loads(pickle.dumps(run)), copy.deepcopy(run)]
+    for other in copies:
+        assert other.history("loss")["loss"] == run.history("loss")["loss"]
+    with ThreadPoolExecutor(8) as pool:
+        curves = list(pool.map(lambda _: run.history("loss")["loss"].values, range(40)))
+    assert all(values == curves[0] for values in curves)
+    assert caplog.text == ""
 
 
 async def test_inside_a_running_event_loop(some_runs: None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -83,6 +84,8 @@ def test_keys(
     [
         (200, b"<html>", "is not the address of a TrackAI server"),
         (200, b'{"status": "ok"}', "is not the address of a TrackAI server"),
+        (200, b'["\xff"]', "is not the address of a TrackAI server"),
+        (422, b'{"detail": "\xff"}', "is not the address of a TrackAI server"),
         (404, b"<html>", "is not the address of a TrackAI server"),
         (404, b'{"detail": "Not Found"}', "or of one that is too old"),
         (405, b'{"detail": "Method Not Allowed"}', "Method Not Allowed"),
@@ -106,3 +109,54 @@ def test_a_key_in_the_address() -> None:
     with pytest.raises(trackai.InvalidInputError, match=r"^url: must have no query") as caught:
         trackai.Api("http://user:secret@tracker")
     assert "secret" not in str(caught.value)
+
+
+def test_keys_with_a_scope(
+    guarded: Server,
+    db_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with trackai.init(project="p", name="r") as run:
+        run.log({"x": 1.0})
+    keys = {}
+    for scope in ("read", "write"):
+        with pytest.raises(SystemExit):
+            main(
+                [
+                    "keys",
+                    "create",
+                    "--name",
+                    scope,
+                    "--scope",
+                    scope,
+                    "--json",
+                    "--db",
+                    str(db_path),
+                ]
+            )
+        keys[scope] = json.loads(capsys.readouterr().out)["key"]
+    monkeypatch.setenv("TRACKAI_API_KEY", keys["read"])
+    stored = trackai.Api(guarded.url).run("p/r")
+    assert stored.history("x")["x"].values == [1.0]
+    for command in ("show", "export", "compare", "tail", "wait", "plot x"):
+        with pytest.raises(SystemExit) as exited:
+            main([*command.split(), "r", "--url", guarded.url])
+        assert exited.value.code == 0
+        assert "trackai:" not in capsys.readouterr().err
+    with pytest.raises(trackai.TrackAIError, match=r"this key has the scope read: .* needs"):
+        stored.tag("a")
+    monkeypatch.setenv("TRACKAI_API_KEY", keys["write"])
+    with trackai.init(project="p", name="sent", server_url=guarded.url) as sent:
+        sent.log({"x": 2.0})
+    monkeypatch.setenv("TRACKAI_API_KEY", keys["read"])
+    shown = []
+    for where in (["--db", str(db_path)], ["--url", guarded.url]):
+        capsys.readouterr()
+        with pytest.raises(SystemExit):
+            main(["show", "sent", "--json", *where])
+        shown.append(capsys.readouterr().out)
+    assert shown[0] == shown[1]
+    assert '"keys": ["write"]' in shown[1]
+    monkeypatch.setenv("TRACKAI_API_KEY", keys["write"])
+    assert "this key has the scope write: this request needs" in refused(guarded.url, capsys)

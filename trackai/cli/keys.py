@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trackai.cli.database import db_option, with_database
+from trackai.cli.database import file_option, with_database
 from trackai.cli.output import echo, json_option, print_json, print_table
 from trackai.errors import InvalidInputError
 from trackai.values.names import identifier_problem, name_problem, refuse
@@ -39,7 +39,7 @@ def keys() -> None:
 )
 @click.option("--project", help="The only project to log to, with --scope write.")
 @click.option("--expires", metavar="TIME", help="How long the key is valid, such as 12h or 30d.")
-@db_option
+@file_option
 @json_option
 def create(
     name: str,
@@ -89,7 +89,7 @@ def create(
 
 
 @keys.command("list")
-@db_option
+@file_option
 @json_option
 def list_(db: str | None, as_json: bool) -> None:
     """List all keys, without the secrets."""
@@ -118,7 +118,7 @@ def list_(db: str | None, as_json: bool) -> None:
 
 @keys.command()
 @click.argument("name")
-@db_option
+@file_option
 @json_option
 def revoke(name: str, db: str | None, as_json: bool) -> None:
     """Make the key NAME invalid. A running server refuses it within seconds."""

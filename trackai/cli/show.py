@@ -125,7 +125,7 @@ def _read_server(source: RemoteSource, name: str, *, with_sparklines: bool) -> _
             is_other = chart is None or chart.x != metric.axis
             buckets = [] if chart is None or is_other else chart.data
             lines.append(sparkline([bucket.mean for bucket in buckets]))
-    return _RunView(run, source.config(run.id), metrics, lines)
+    return _RunView(run, source.config(run.id), metrics, lines, source.key_names(run.id))
 
 
 def sparkline(values: Sequence[Any], width: int = _SPARK_WIDTH) -> str:

@@ -104,7 +104,7 @@ def _wait_on_server(
             if met or run.state != "running" or time.monotonic() >= deadline:
                 return run, met
         except ServerUnreachableError:  # it may be restarting
-            if time.monotonic() - answered_at > _UNREACHABLE_SECONDS:
+            if time.monotonic() >= min(answered_at + _UNREACHABLE_SECONDS, deadline):
                 raise
         time.sleep(min(_POLL_SECONDS, max(0.0, deadline - time.monotonic())))
 

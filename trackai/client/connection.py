@@ -49,6 +49,9 @@ READ_SECONDS = 60.0
 # Answers of proxies whose server is down or busy, and of servers that are.
 _TEMPORARY = frozenset({408, 425, 429, 500, 502, 503, 504, 507})
 _LONGEST_PAUSE = 300.0
+# Connections that stay open, one for each thread that has used the server at the same time as
+# others; urllib3 warns about more.
+_MAX_KEPT = 64
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -67,7 +70,7 @@ class Answer(msgspec.Struct, frozen=True):
         """
         try:
             return msgspec.json.decode(self.data, type=type_)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeDecodeError):
             raise _not_trackai(self.url, self.status) from None
 
 
@@ -191,6 +194,8 @@ class Connection:
             response = self._send("GET", path, None, headers, preload_content=False)
             if response.status not in expected:
                 raise self._error(self._answer(response), response.headers)
+            if not _has_length(response.headers):  # its end would look like that of a whole one
+                raise ServerUnreachableError(f"{self.url} ended the connection within its answer")
             yield response
         except HTTPError as error:
             raise self._unreachable(error) from None
@@ -352,7 +357,7 @@ def _new_manager(url: str) -> urllib3.PoolManager:
     parts = urlsplit(url)
     proxy = urllib.request.getproxies().get(parts.scheme)
     if proxy is None or urllib.request.proxy_bypass(parts.hostname or ""):
-        return urllib3.PoolManager(num_pools=1, maxsize=1, ssl_context=context)
+        return urllib3.PoolManager(num_pools=1, maxsize=_MAX_KEPT, ssl_context=context)
     parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
     headers = None
     if parts.username:
@@ -361,7 +366,7 @@ def _new_manager(url: str) -> urllib3.PoolManager:
         f"{parts.scheme}://{parts.hostname}:{parts.port or 80}",
         proxy_headers=headers,
         num_pools=1,
-        maxsize=1,
+        maxsize=_MAX_KEPT,
         ssl_context=context,
     )
 
@@ -391,7 +396,7 @@ def _detail(data: bytes) -> str | None:
     """The error of a TrackAI server; None if the body is not of one."""
     try:
         detail = msgspec.json.decode(data)["detail"]
-    except (msgspec.MsgspecError, KeyError, TypeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError):
         return None
     return str(detail)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import urllib.parse
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -31,6 +32,7 @@ from trackai.structs.records import (
     Project,
     ProjectSummary,
     Run,
+    RunDetails,
     RunPage,
 )
 from trackai.values.packing import unpack
@@ -80,6 +82,11 @@ class RemoteSource:
         self.connection = Connection(url, api_key, read_seconds=timeout)
         self.url = self.connection.url
         self._api_key = api_key
+        self._timeout = timeout
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Worker processes get connections of their own.
+        return partial(RemoteSource, timeout=self._timeout), (self.url, self._api_key)
 
     def projects(self) -> list[Project]:
         return self._get("/api/projects", list[Project], limit=_PAGE)
@@ -102,6 +109,11 @@ class RemoteSource:
     def list_runs(self, **query: Any) -> RunPage:
         """List a page of runs by the query of GET /api/runs, of which None is left out."""
         return self._get("/api/runs", RunPage, **query)
+
+    def key_names(self, run_id: int) -> list[str]:
+        """List the names of the keys with which a run was logged to the server, sorted."""
+        details = self._get(f"/api/runs/{run_id}/details", RunDetails)
+        return sorted({process.key for process in details.processes if process.key is not None})
 
     def has_field(self, field: Field) -> bool:
         """Whether a run has a configuration key or metric."""
@@ -335,7 +347,7 @@ class RemoteSource:
         decode = msgspec.msgpack.decode if answer.media_type == _MSGPACK else msgspec.json.decode
         try:
             return decode(answer.data, type=type_)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeDecodeError):
             raise _not_trackai(self.url) from None
 
 
@@ -391,7 +403,7 @@ def error_of(answer: Answer) -> TrackAIError:
     """Return the exception for one of the statuses 404, 409 and 422."""
     try:
         detail = str(msgspec.json.decode(answer.data)["detail"])
-    except (msgspec.MsgspecError, KeyError, TypeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError):
         return _not_trackai(answer.url)
     if answer.status == 409:
         return ConflictError(detail)
