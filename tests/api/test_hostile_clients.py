@@ -122,7 +122,7 @@ def victim(site: Site) -> Opened:
     """A writer in the project "theirs" that has logged."""
     writer = opened("theirs")
     answer = site.send(packed(writer, calls=POINTS), journal_of(writer), site.theirs)
-    assert answer.json == {"consumed": 10, "stored": True, "run_deleted": False}
+    assert (answer.status, answer.json["consumed"], answer.json["stored"]) == (200, 10, True)
     return writer
 
 
@@ -255,11 +255,11 @@ def test_nothing_is_written_outside_the_folder_of_files(site: Site) -> None:
              "trackai.db-files"}  # fmt: skip
     data = b"content"
     assert site.put(data, site.mine).json["complete"]
-    for name in ("../x", "/etc/x", "a/../../x", "..", ".", "a\0b", "\\..\\x"):
+    for name in ("../x", "/etc/x", "a/../../x", "..", "a\0b", "\\..\\x"):
         writer = opened()
         sent = packed(writer, files=[filed(data, name=name, bytes_in=name, source=name)])
         answer = site.send(sent, journal_of(writer), site.mine)
-        assert answer.status in ((200,) if name == "\\..\\x" else (422,)), name
+        assert answer.status == (200 if name == "\\..\\x" else 422), name
     for journal in ("..%2fx", "x", "%00", "a" * 5000, "%2e%2e"):
         assert site.send(packed(opened()), journal, site.mine).status in (404, 405, 422), journal
     assert set(map(str, {path.name for path in folder.iterdir()})) <= names

@@ -19,6 +19,8 @@ from tests.conftest import KEY, Server, serving
 from trackai.api.keyring import Keyring
 from trackai.api.main import app
 from trackai.api.routes import OPERATIONS
+from trackai.api.security import session_grant
+from trackai.api.sessions import Sessions
 from trackai.errors import InvalidInputError
 from trackai.store.catalogue import keys, projects
 
@@ -384,4 +386,31 @@ async def test_deleting_the_project_of_the_only_key_opens_nothing(db: Database) 
         assert await keys.list_all(conn) == []
     keyring = Keyring()
     await keyring.refresh(db)
+    assert keyring.is_protected
+
+
+async def test_a_session_does_not_pass_to_another_key_of_a_restored_database(db: Database) -> None:
+    async def add(scope: keys.Scope) -> keys.Grant:
+        secret = keys.new_secret()
+        async with db.write() as conn:
+            await keys.create(
+                conn, secret, name=scope, scope=scope, project_id=None, expires_at=None, now=1
+            )
+        await keyring.refresh(db)
+        granted = keyring.find(secret.encode())
+        assert granted is not None
+        return granted
+
+    keyring, sessions = Keyring(), Sessions()
+    read = await add("read")
+    cookie = sessions.create(read.fingerprint)
+    assert session_grant(sessions, keyring, cookie) == read
+    assert keyring.allows(read)
+    async with db.write() as conn:
+        await conn.execute("DELETE FROM keys")
+        await conn.execute("DELETE FROM sqlite_sequence WHERE name = 'keys'")
+    admin = await add("admin")
+    assert admin.key_id == read.key_id
+    assert session_grant(sessions, keyring, cookie) is None
+    assert not keyring.allows(read)
     assert keyring.is_protected

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.api.test_keys import bearer, create_key, revoke_key
 from tests.conftest import KEY
 from tests.dashboard.conftest import accessibility_violations, hover, wait_until
 from trackai import dashboard
@@ -265,6 +266,42 @@ def test_protected_server_asks_for_the_key(guarded: Server, browser: Browser) ->
     page.reload()
     expect(page.get_by_text("No runs yet")).to_be_visible()
     assert page.evaluate("document.cookie") == ""
+    context.close()
+
+
+def test_a_read_key_shows_runs_without_changing_them(guarded: Server, browser: Browser) -> None:
+    write = bearer(create_key(guarded.db_path, "node7", "write"))
+    for path, body in (
+        ("/api/projects", {"name": "p", "project_id": "p"}),
+        ("/api/runs", {"project_id": 1, "run_id": "first"}),
+        ("/api/runs", {"project_id": 1, "run_id": "second"}),
+        ("/api/metrics/runs/1", {"rows": [{"step": 0, "values": {"loss": 1.0}}]}),
+    ):
+        assert guarded.request("POST", path, body, headers=write).status == 200
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(guarded.url)
+    key = page.get_by_label("Key")
+    key.fill(write["Authorization"].split()[1])
+    key.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("needs read or admin")
+    key.fill(create_key(guarded.db_path, "viewer", "read"))
+    key.press("Enter")
+    expect(page.get_by_role("heading", name="Sign in")).to_have_count(0)
+    page.goto(f"{guarded.url}/?project=1")
+    page.get_by_role("checkbox", name=re.compile("Show")).first.uncheck()
+    expect(page.get_by_text("Read only")).to_be_visible()
+    expect(page.get_by_role("button", name="Delete")).to_have_count(0)
+    expect(page.get_by_role("button", name=re.compile("Rename"))).to_have_count(0)
+    page.goto(f"{guarded.url}/?project=1&run=1")
+    expect(page.get_by_text("Logged with")).to_be_visible()
+    expect(page.get_by_text("key node7")).to_be_visible()
+    expect(page.get_by_role("button", name=re.compile("Rename"))).to_have_count(0)
+    revoke_key(guarded.db_path, "viewer")
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()  # it follows the run
+    page.get_by_label("Key").fill(KEY)
+    page.get_by_label("Key").press("Enter")
+    expect(page.get_by_role("button", name=re.compile("Rename"))).not_to_have_count(0)
     context.close()
 
 

@@ -78,7 +78,7 @@ def test_everything_else_arrives() -> None:
         config={"lr": "0.1"},
         replaced={"opt"},
         described=[Described("name", ["tag"], "")],
-        files=[Filed("model", "artifact", "a.pt", None, 7, "/a.pt", 3, "0" * 64, "x.bytes")],
+        files=[Filed("model", "artifact", "sub/a.pt", None, 7, "/a.pt", 3, "0" * 64, "x.bytes")],
         ended=Ended("failed", 9),
     )
     assert wire.unpack(wire.pack(sent)) == sent

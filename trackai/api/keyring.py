@@ -44,7 +44,7 @@ class Keyring:
     def __init__(self, shared: str | None = None) -> None:
         self._shared = None if shared is None else keys.digest(shared.encode())
         self._by_hash: dict[bytes, StoredKey] = {}
-        self._by_id: dict[int, StoredKey] = {}
+        self._by_fingerprint: dict[str | None, StoredKey] = {}
         self._used: dict[int, int] = {}
         self._noted: dict[int, int] = {}
         self.is_protected = shared is not None
@@ -65,22 +65,22 @@ class Keyring:
         is_shared = hmac.compare_digest(hash_, self._shared or b"")
         return Grant("admin") if is_shared else None
 
-    def find_id(self, key_id: int | None) -> Grant | None:
-        """What the key with this row id allows; None if it is expired, revoked or deleted.
+    def find_fingerprint(self, fingerprint: str | None) -> Grant | None:
+        """What a key allows; None if it is expired, revoked or deleted.
 
         Args:
-            key_id: None for the shared key, and for a sign-in code.
+            fingerprint: None for the shared key, and for a sign-in code.
         """
-        if key_id is None:
+        if fingerprint is None:
             return Grant("admin")
-        stored = self._by_id.get(key_id)
+        stored = self._by_fingerprint.get(fingerprint)
         return None if stored is None else self._use(stored)
 
     def allows(self, grant: Grant | None) -> bool:
         """Whether a request that was allowed with this grant still would be."""
         if grant is None:
             return not self.is_protected
-        return self.find_id(grant.key_id) is not None
+        return self.find_fingerprint(grant.fingerprint) is not None
 
     def _use(self, stored: StoredKey) -> Grant | None:
         now = time.time_ns() // 1000
@@ -97,7 +97,7 @@ class Keyring:
         """
         stored, ever_existed = await db.look(_read)
         self._by_hash = {key.hash: key for key in stored}
-        self._by_id = {key.grant.key_id: key for key in stored if key.grant.key_id is not None}
+        self._by_fingerprint = {key.grant.fingerprint: key for key in stored}
         self.is_protected = self.is_protected or ever_existed
 
     async def refresh_now(self, db: Database) -> None:

@@ -171,13 +171,13 @@ class SecurityMiddleware:
         return JSONResponse({"detail": detail}, 401, {"WWW-Authenticate": "Bearer"})
 
     async def _find_grant(self, scope: Scope, secret: bytes, keyring: Keyring) -> keys.Grant | None:
-        await self._attempts.check(
+        is_right = await self._attempts.check(
             client_address(scope),
             secret,
             lambda secret: keyring.find(secret) is not None,
             refresh=lambda: keyring.refresh_now(scope["state"]["db"]),
         )
-        return keyring.find(secret)
+        return keyring.find(secret) if is_right else None
 
     def _check_local(self, scope: Scope, headers: Mapping[bytes, str]) -> str | None:
         address, port = scope.get("server") or ("localhost", None)
@@ -200,7 +200,6 @@ class ScopeMiddleware:
 
     def __init__(self, app: ASGIApp, *, needed: keys.Scope) -> None:
         self._app = app
-        self._needed = needed
         self._sufficient = _SUFFICIENT[needed]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -218,7 +217,7 @@ def session_grant(sessions: Sessions, keyring: Keyring, cookie: str) -> keys.Gra
     session = sessions.find(cookie)
     if session is None:
         return None
-    return keyring.find_id(session.key_id)
+    return keyring.find_fingerprint(session.fingerprint)
 
 
 def is_ended(request: Request) -> bool:

@@ -1,7 +1,7 @@
 """Browser sessions: signing in with an API key or a one-time code, for a signed cookie.
 
 Scripts cannot read the cookie, and pages of other sites cannot make the browser send it. It
-contains its expiry time, a random id, the row id of the key that it was made with, and a signature.
+contains its expiry time, a random id, the fingerprint of the key it was made with, and a signature.
 The server stores only the ids of sessions that were signed out: sessions survive a restart. They
 are signed with the shared key of the server, and a new one ends them all; without a shared key,
 with a secret in the spool folder. The cookie's name depends on that too, because browsers share
@@ -31,12 +31,12 @@ class BrowserSession(NamedTuple):
     """A session: its random id, and when it expires in seconds since the epoch.
 
     Attributes:
-        key_id: the row id of its key; None for the shared key or a code, which allow everything.
+        fingerprint: of its key; None for the shared key or a code, which allow everything.
     """
 
     id: str
     expires: int
-    key_id: int | None = None
+    fingerprint: str | None = None
 
 
 class Sessions:
@@ -79,15 +79,15 @@ class Sessions:
                 return time.monotonic() < expires
         return False
 
-    def create(self, key_id: int | None = None) -> str:
+    def create(self, fingerprint: str | None = None) -> str:
         """Create a session, and return the value of its cookie.
 
         Args:
-            key_id: the row id of its key; None for the shared key or a code.
+            fingerprint: of its key; None for the shared key or a code.
         """
         head = f"{int(time.time()) + SECONDS}.{secrets.token_hex(16)}"
-        if key_id is not None:
-            head += f".{key_id}"
+        if fingerprint is not None:
+            head += f".{fingerprint}"
         return f"{head}.{self._signature(f'until {head}')}"
 
     def find(self, value: str) -> BrowserSession | None:
@@ -96,8 +96,8 @@ class Sessions:
         expected = self._signature(f"until {head}")
         if not hmac.compare_digest(signature.encode(), expected.encode()):
             return None
-        expires, session_id, *key_id = head.split(".")  # signed here, so it is well-formed
-        session = BrowserSession(session_id, int(expires), *map(int, key_id))
+        expires, session_id, *fingerprint = head.split(".")  # signed here, so it is well-formed
+        session = BrowserSession(session_id, int(expires), *fingerprint)
         is_over = session.expires <= time.time() or session.id in self._ended
         return None if is_over else session
 

@@ -252,8 +252,10 @@ def _json_problem(text: str) -> str | None:
 
 
 def _file_name_problem(name: str) -> str | None:
-    if name in {".", ".."} or "/" in name:
-        return f"its file name must not contain a folder, got {name[:80]!r}"
+    # Files of an artifact have their path in it. Nothing is stored under it here, but readers may
+    # save files under their names.
+    if name.startswith("/") or ".." in name.split("/"):
+        return f"its file name must not lead out of a folder, got {name[:80]!r}"
     return path_problem(name)
 
 

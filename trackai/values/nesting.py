@@ -9,8 +9,8 @@ T = TypeVar("T")
 
 # Deeper mappings, such as a mapping that contains itself, are stored as values.
 _MAX_DEPTH = 32
-# Values of servers: the stack that is left decides how many more levels a decoder takes, so a value
-# with a thousand can be stored and not be read.
+# Of values that a server stores. The stack that is left decides how many levels a decoder takes, so
+# a client may fail to read what a server has accepted.
 MAX_LEVELS = 200
 
 

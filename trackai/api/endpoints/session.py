@@ -66,7 +66,7 @@ async def sign_in(request: Request) -> JSONResponse:
         raise PermissionDeniedError("this key has the scope write: signing in needs read or admin")
     response = JSONResponse(Session(signed_in=True, scope=granted.scope))
     sessions: Sessions = request.app.state.sessions
-    _set_cookie(request, response, sessions.cookie, sessions.create(granted.key_id), SECONDS)
+    _set_cookie(request, response, sessions.cookie, sessions.create(granted.fingerprint), SECONDS)
     return response
 
 

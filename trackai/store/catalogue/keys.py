@@ -54,6 +54,8 @@ class Grant(msgspec.Struct, frozen=True):
         name: the name of the key; None for the shared key.
         project_id: the row id of the only project that it may log to; None for all.
         expires_at: microseconds since the epoch; None for never.
+        fingerprint: identifies the key also in another database, such as one that is restored,
+            where its row id may belong to another key; None for the shared key.
     """
 
     scope: Scope
@@ -61,6 +63,7 @@ class Grant(msgspec.Struct, frozen=True):
     name: str | None = None
     project_id: int | None = None
     expires_at: int | None = None
+    fingerprint: str | None = None
 
 
 def new_secret() -> str:
@@ -167,11 +170,20 @@ class StoredKey(msgspec.Struct, frozen=True):
 async def list_stored(conn: Connection) -> list[StoredKey]:
     """All keys with their hashes, also those that are not valid any more."""
     rows = await conn.execute_fetchall(
-        """
-        SELECT hash, revoked_at IS NOT NULL, scope, id, name, project_id, expires_at FROM keys
-        """
+        "SELECT hash, revoked_at IS NOT NULL, scope, id, name, project_id, expires_at FROM keys"
     )
-    return [StoredKey(hash_, Grant(*grant), bool(revoked)) for hash_, revoked, *grant in rows]
+    return [
+        StoredKey(
+            hash_,
+            Grant(scope, key_id, name, project_id, expires_at, _fingerprint(hash_)),
+            bool(is_revoked),
+        )
+        for hash_, is_revoked, scope, key_id, name, project_id, expires_at in rows
+    ]
+
+
+def _fingerprint(hash_: bytes) -> str:
+    return hashlib.sha256(hash_).hexdigest()[:32]
 
 
 async def ever_existed(conn: Connection) -> bool:

@@ -9,6 +9,7 @@ hash is not enough for a key that is limited to a project.
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import shutil
 import time
@@ -145,15 +146,23 @@ def check_room(db_path: Path, size: int, keep_free: int) -> None:
     Raises:
         DiskFullError: it has not.
     """
-    if shutil.disk_usage(db_path.parent).free - size < keep_free:
+    free, free_inodes = _free(db_path.parent)
+    if free - size < keep_free:
         raise DiskFullError(
             f"the server keeps {keep_free // 1_000_000} MB of its disk free "
             "(TRACKAI_KEEP_FREE_MB), and stores nothing more until there is room"
         )
-    if hasattr(os, "statvfs"):
-        disk = os.statvfs(db_path.parent)
-        if disk.f_files and disk.f_favail < _FREE_INODES:
-            raise DiskFullError("the disk of the server has too many files to store more")
+    if free_inodes < _FREE_INODES:
+        raise DiskFullError("the disk of the server has too many files to store more")
+
+
+def _free(folder: Path) -> tuple[int, float]:
+    """The free bytes of a disk, and how many more files it can have."""
+    if not hasattr(os, "statvfs"):  # Windows
+        return shutil.disk_usage(folder).free, math.inf
+    disk = os.statvfs(folder)
+    # Some file systems have no limit on files.
+    return disk.f_bavail * disk.f_frsize, disk.f_favail if disk.f_files else math.inf
 
 
 async def sweep(db: Database) -> None:

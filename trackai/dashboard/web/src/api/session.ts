@@ -2,10 +2,24 @@
 
 import { signal } from "@preact/signals";
 
+const PATH = "/api/session";
 const CODE_PREFIX = "#code=";
 
 /** Whether the server has asked for a key, or the address is a sign-in link. */
 export const keyNeeded = signal(false);
+
+/** Whether the key of the session allows changes; a key of scope read does not. */
+export const mayChange = signal(true);
+
+/** Ask the server what the key of the session allows. */
+export async function loadScope(): Promise<void> {
+  try {
+    const response = await fetch(PATH);
+    if (response.ok) mayChange.value = (await response.json()).scope === "admin";
+  } catch {
+    // Other requests report a server that is unreachable, and it refuses changes by itself.
+  }
+}
 
 export function detectSignInLink(): void {
   if (location.hash.startsWith(CODE_PREFIX)) keyNeeded.value = true;
@@ -21,7 +35,7 @@ export function takeSignInCode(): string | undefined {
 
 /** Open a session; returns the error message, or undefined on success. */
 export async function signIn(key: string): Promise<string | undefined> {
-  const response = await fetch("/api/session", {
+  const response = await fetch(PATH, {
     method: "POST",
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify({ key }),

@@ -150,6 +150,8 @@ export interface Process {
   state: State | null;
   started_at: string;
   ended_at: string | null;
+  /** The name of the key with which it logs to the server. */
+  key: string | null;
 }
 
 export interface RunDetails {

@@ -1,6 +1,7 @@
 // The page for the current address.
 
-import { keyNeeded } from "../api/session";
+import { useEffect } from "preact/hooks";
+import { keyNeeded, loadScope } from "../api/session";
 import { ComparePage } from "../compare/compare-page";
 import { ProjectList } from "../project/project-list";
 import { ProjectPage } from "../project/project-page";
@@ -11,6 +12,10 @@ import { ConnectionBanner } from "./connection-banner";
 import { SignIn } from "./sign-in";
 
 export function App() {
+  const isSignedIn = !keyNeeded.value;
+  useEffect(() => {
+    if (isSignedIn) void loadScope();
+  }, [isSignedIn]);
   return (
     <>
       <header class="top">

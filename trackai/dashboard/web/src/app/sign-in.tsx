@@ -42,7 +42,10 @@ export function SignIn() {
       }}
     >
       <h1>Sign in</h1>
-      <p>This server requires an API key, the value of TRACKAI_API_KEY.</p>
+      <p>
+        This server requires an API key: the value of TRACKAI_API_KEY, or a key of scope read or
+        admin.
+      </p>
       <p>
         <label>
           API key{" "}

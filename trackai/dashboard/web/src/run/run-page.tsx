@@ -1,6 +1,7 @@
 // The page of a run: its summary on the left, what it has logged in tabs on the right.
 
 import { renameRun, runName } from "../api/runs";
+import { mayChange } from "../api/session";
 import type { Run } from "../api/types";
 import { ChartList } from "../chart/chart-list";
 import { EditableName } from "../ui/editable-name";
@@ -68,7 +69,7 @@ function Side({ run, data }: Props) {
         <BackLink project={run.project_id} />
       </p>
       <h1 class="title">
-        <EditableName name={name} onRename={rename}>
+        <EditableName name={name} onRename={mayChange.value ? rename : undefined}>
           <span title={run.run_id}>{name}</span>
         </EditableName>
       </h1>

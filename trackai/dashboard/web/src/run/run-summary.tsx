@@ -81,6 +81,7 @@ function Host({ state, processes }: { state: Run["state"]; processes: Process[] 
   const main = processes.find((process) => process.rank === 0) ?? processes[0];
   if (!main) return null;
   const isDistributed = processes.length > 1;
+  const keys = [...new Set(processes.flatMap(({ key }) => key ?? []))].sort();
   const failed = processes.filter(
     (process) => process.state === "failed" && process.attempt === main.attempt,
   );
@@ -95,6 +96,11 @@ function Host({ state, processes }: { state: Run["state"]; processes: Process[] 
             {isDistributed && <ProcessList processes={processes} />}
           </dd>
         </>
+      )}
+      {keys.length > 0 && (
+        <Fact name="Logged with">
+          {keys.length === 1 ? "key" : "keys"} {keys.join(", ")}
+        </Fact>
       )}
       {state === "failed" && failed.length > 0 && isDistributed && (
         <Fact name="Failed">

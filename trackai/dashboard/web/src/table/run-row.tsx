@@ -1,6 +1,7 @@
 // The row of a run in the table.
 
 import { runName } from "../api/runs";
+import { mayChange } from "../api/session";
 import type { Run } from "../api/types";
 import { runStyle } from "../ui/colors";
 import { EditableName } from "../ui/editable-name";
@@ -53,7 +54,11 @@ export function RunRow({ row, run, isSelected, showsMeans, onToggle, onRename }:
       </span>
       <span class="cell wide" role="cell">
         <Swatch color={isSelected && !showsMeans ? style.color : "transparent"} dash={style.dash} />
-        <EditableName name={name} onRename={(text) => onRename(run.id, text)} shortcut="F2">
+        <EditableName
+          name={name}
+          onRename={mayChange.value ? (text) => onRename(run.id, text) : undefined}
+          shortcut="F2"
+        >
           <Link to={keepingView({ run: run.id, project: run.project_id })} title={run.run_id}>
             {name}
           </Link>

@@ -3,6 +3,7 @@
 import { useRef, useState } from "preact/hooks";
 import { nameOf } from "../api/run-names";
 import { changeTags, deleteRuns } from "../api/runs";
+import { mayChange } from "../api/session";
 import { Dialog } from "../ui/dialog";
 import { plural } from "../ui/format";
 import { go, keepingView } from "../view/address";
@@ -47,15 +48,21 @@ export function SelectionActions({ selected, isExplicit, onChange }: Props) {
     <div class="actions" role="group" aria-label="Selected runs">
       <span>{plural(selected.length, "run")}</span>
       {compare}
-      <button type="button" onClick={() => setOpen("tag")}>
-        Tag
-      </button>
-      <button type="button" onClick={() => setOpen("untag")}>
-        Untag
-      </button>
-      <button type="button" onClick={() => setOpen("delete")}>
-        Delete
-      </button>
+      {mayChange.value ? (
+        <>
+          <button type="button" onClick={() => setOpen("tag")}>
+            Tag
+          </button>
+          <button type="button" onClick={() => setOpen("untag")}>
+            Untag
+          </button>
+          <button type="button" onClick={() => setOpen("delete")}>
+            Delete
+          </button>
+        </>
+      ) : (
+        <span class="faint">Read only: signing in with a key of scope admin allows changes</span>
+      )}
       {clear}
       {(open === "tag" || open === "untag") && (
         <TagDialog

@@ -6,7 +6,8 @@ import { errorText } from "./errors";
 
 interface Props {
   name: string;
-  onRename: (name: string) => Promise<unknown>;
+  /** Undefined for a name that cannot be changed. */
+  onRename?: (name: string) => Promise<unknown>;
   /** The key that starts editing; the Tab key then skips the button. */
   shortcut?: string;
   children: ComponentChildren;
@@ -35,12 +36,13 @@ export function EditableName({ name, onRename, shortcut, children }: Props) {
     const newName = text.trim();
     if (!newName || newName === name) return close();
     try {
-      await onRename(newName);
+      await onRename?.(newName);
       close();
     } catch (problem) {
       setError(errorText(problem));
     }
   };
+  if (!onRename) return <>{children}</>;
   if (!editing) {
     return (
       <>
