@@ -1,0 +1,306 @@
+"""Log to the servers of TrackAI and trackio, side by side: points per second, and losses.
+
+trackio is measured if an interpreter is given that can import it:
+
+    python -m venv /tmp/peer && /tmp/peer/bin/pip install trackio==0.43.0
+    python scripts/bench.py remote --trackio /tmp/peer/bin/python
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from abc import ABC, abstractmethod
+from contextlib import ExitStack, closing, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, NamedTuple
+
+from scripts.benchmarks.harness import ROOT, ChildError, Figure, Table
+from scripts.benchmarks.remote_speed import cpu_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+METRICS = 10
+CLIENTS = 8
+_TOKEN = "0123456789abcdef"
+_KILLS = 3
+_CALLS_PER_SECOND = 200
+
+# It acknowledges each call on its standard output if it pauses between them.
+_CLIENT = """
+import importlib, os, random, sys, time
+module, url, name, calls, pause = *sys.argv[1:4], int(sys.argv[4]), float(sys.argv[5])
+tracker = importlib.import_module(module)
+tracker.init(project="bench", name=name, server_url=url)
+values = [{f"train/metric_{i}": random.random() for i in range(10)} for _ in range(64)]
+os.write(2, b"\\nready\\n")
+sys.stdin.readline()
+for step in range(calls):
+    tracker.log(values[step % 64], step=step)
+    if pause:
+        os.write(1, b"\\x01")
+        time.sleep(pause)
+tracker.finish()
+"""
+
+
+class _Peer(ABC):
+    """A tracker with a server, whose files are in a folder.
+
+    Attributes:
+        name: as it is imported.
+        python: the interpreter.
+    """
+
+    name: str
+    python: str
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir()
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = int(free.getsockname()[1])
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @abstractmethod
+    def command(self) -> list[str]:
+        """What starts the server."""
+
+    @abstractmethod
+    def environment(self, machine: str) -> dict[str, str]:
+        """The variables of a process on a machine, which has files of its own."""
+
+    @abstractmethod
+    def stored(self) -> int:
+        """The number of points on the server."""
+
+    @abstractmethod
+    def send_rest(self, machine: str) -> None:
+        """Do what sends points that processes left on a machine."""
+
+    def start(self) -> None:
+        """Start the server, and wait until it listens."""
+        with (self.folder / "server.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                self.command(), cwd=ROOT, env=self._variables("server"), stdout=log, stderr=log
+            )
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            with suppress(OSError), socket.create_connection(("127.0.0.1", self.port)):
+                return
+            time.sleep(0.02)
+        raise ChildError(f"the server of {self.name} did not start")
+
+    def kill(self) -> None:
+        """Kill the server."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+    def client(self, machine: str, calls: int, pause: float) -> subprocess.Popen[bytes]:
+        """Start a process that logs once it gets a line."""
+        return subprocess.Popen(
+            [self.python, "-c", _CLIENT, self.name, self.url, machine, str(calls), str(pause)],
+            cwd=ROOT,
+            env=self._variables(machine),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    def _variables(self, machine: str) -> dict[str, str]:
+        return {**os.environ, **self.environment(machine)}
+
+
+class _TrackAI(_Peer):
+    name, python = "trackai", sys.executable
+
+    def command(self) -> list[str]:
+        serve = [self.python, "-m", "trackai.cli", "serve", "--port", str(self.port)]
+        return [*serve, "--db", str(self.folder / "trackai.db")]
+
+    def environment(self, machine: str) -> dict[str, str]:
+        return {"TRACKAI_OUTBOX_PATH": str(self.folder / machine)}
+
+    def stored(self) -> int:
+        with closing(sqlite3.connect(self.folder / "trackai.db")) as connection:
+            [(points,)] = connection.execute("SELECT coalesce(sum(points), 0) FROM series")
+            return int(points)
+
+    def send_rest(self, machine: str) -> None:
+        subprocess.run(
+            [self.python, "-m", "trackai.cli", "sync"],
+            cwd=ROOT,
+            env=self._variables(machine),
+            capture_output=True,
+            check=False,
+        )
+
+
+class _Trackio(_Peer):
+    name = "trackio"
+
+    def __init__(self, folder: Path, python: str) -> None:
+        super().__init__(folder)
+        self.python = python
+
+    def command(self) -> list[str]:
+        show = "import trackio; trackio.show(open_browser=False, block_thread=True, share=False,"
+        return [self.python, "-c", f"{show} host='127.0.0.1', server_port={self.port})"]
+
+    def environment(self, machine: str) -> dict[str, str]:
+        return {
+            "HF_HUB_OFFLINE": "1",
+            "TRACKIO_DIR": str(self.folder / machine),
+            "TRACKIO_WRITE_TOKEN": _TOKEN,
+        }
+
+    def stored(self) -> int:
+        with closing(sqlite3.connect(self.folder / "server" / "bench.db")) as connection:
+            [(calls,)] = connection.execute("SELECT count(*) FROM metrics WHERE run_name <> 'rest'")
+            return int(calls) * METRICS
+
+    def send_rest(self, machine: str) -> None:
+        """The next run of the project on the machine sends what others left."""
+        rest = (
+            f"import trackio, time; trackio.init(project='bench', name='rest', "
+            f"server_url={self.url!r}); trackio.log({{'x': 1}}); time.sleep(3); trackio.finish()"
+        )
+        subprocess.run(
+            [self.python, "-c", rest],
+            env=self._variables(machine),
+            capture_output=True,
+            check=False,
+            timeout=120,
+        )
+
+
+class Losses(NamedTuple):
+    """Points of acknowledged calls, and how many of them the server has."""
+
+    acknowledged: int
+    stored: int
+
+
+def measure(calls: int, seconds: float, trackio: str | None) -> tuple[list[Figure], list[Table]]:
+    """Take all measurements, of trackio too if there is an interpreter for it.
+
+    Args:
+        calls: of each client, back to back.
+        seconds: how long clients log whose server is killed.
+    """
+    figures, rows = list[Figure](), list[list[str | float | None]]()
+    speeds: dict[str, tuple[float, float]] = {}
+    for name in ["trackai", *(["trackio"] if trackio else [])]:
+        with TemporaryDirectory() as folder:
+            speeds[name] = _speed(_peer(name, Path(folder, "speed"), trackio), calls)
+            killed = _losses(
+                _peer(name, Path(folder, "server"), trackio), seconds, kill_clients=False
+            )
+            both = _losses(_peer(name, Path(folder, "both"), trackio), seconds, kill_clients=True)
+        rows += [
+            [name, "server killed", killed.acknowledged, killed.acknowledged - killed.stored],
+            [name, "server and clients killed", both.acknowledged, both.acknowledged - both.stored],
+        ]
+    peer = speeds.get("trackio", (None, None))
+    for at, (what, unit) in enumerate(
+        ((f"{CLIENTS} clients at full speed", "points/s"), ("their server", "points/CPU s"))
+    ):
+        baseline = peer[at]
+        figures.append(
+            Figure(
+                name=what if baseline is None else f"{what}; baseline: trackio",
+                value=speeds["trackai"][at],
+                unit=unit,
+                at_least=10 * baseline if baseline is not None and at == 0 else None,
+                baseline=baseline,
+            )
+        )
+    title = f"{CLIENTS} clients, each {_CALLS_PER_SECOND} calls/s, {_KILLS} kills of the server"
+    return figures, [Table(title, ["tracker", "what", "acknowledged", "missing"], rows)]
+
+
+def _peer(name: str, folder: Path, trackio: str | None) -> _Peer:
+    return _TrackAI(folder) if trackio is None or name == "trackai" else _Trackio(folder, trackio)
+
+
+def _speed(peer: _Peer, calls: int) -> tuple[float, float]:
+    """Points for each second from the first call to the end, and for each CPU second."""
+    peer.start()
+    try:
+        with ExitStack() as stack:
+            clients = [
+                stack.enter_context(peer.client(f"machine{number}", calls, 0.0))
+                for number in range(CLIENTS)
+            ]
+            _wait_until_ready(clients)
+            assert peer.process is not None
+            cpu, began = cpu_seconds(peer.process.pid), time.perf_counter()
+            for client in clients:
+                _go(client)
+            for client in clients:
+                client.communicate()
+            seconds = time.perf_counter() - began
+            cpu = cpu_seconds(peer.process.pid) - cpu
+        stored = peer.stored()
+    finally:
+        peer.kill()
+    if stored != CLIENTS * calls * METRICS:
+        raise ChildError(f"{peer.name} has {stored} points of {CLIENTS * calls * METRICS}")
+    return stored / seconds, stored / max(cpu, 0.01)
+
+
+def _losses(peer: _Peer, seconds: float, *, kill_clients: bool) -> Losses:
+    """Kill the server while clients log at a rate, and maybe the clients as well."""
+    rng = random.Random(1)
+    calls = round(seconds * _CALLS_PER_SECOND)
+    peer.start()
+    try:
+        with ExitStack() as stack:
+            clients = [
+                stack.enter_context(peer.client(f"machine{number}", calls, 1 / _CALLS_PER_SECOND))
+                for number in range(CLIENTS)
+            ]
+            _wait_until_ready(clients)
+            for client in clients:
+                _go(client)
+            for _ in range(_KILLS):
+                time.sleep(seconds / (_KILLS + 1) * (0.5 + rng.random()))
+                peer.kill()
+                time.sleep(0.3)
+                peer.start()
+            if kill_clients:
+                for client in clients:
+                    client.send_signal(signal.SIGKILL)
+            acknowledged = sum(client.communicate()[0].count(b"\1") for client in clients)
+        for number in range(CLIENTS):
+            peer.send_rest(f"machine{number}")
+        return Losses(acknowledged * METRICS, peer.stored())
+    finally:
+        peer.kill()
+
+
+def _wait_until_ready(clients: Sequence[subprocess.Popen[bytes]]) -> None:
+    for client in clients:
+        assert client.stderr is not None
+        lines = []
+        while (line := client.stderr.readline()) != b"ready\n":
+            lines.append(line)
+            if not line:
+                raise ChildError(b"".join(lines)[-500:].decode())
+
+
+def _go(client: subprocess.Popen[bytes]) -> None:
+    assert client.stdin is not None
+    client.stdin.write(b"\n")
+    client.stdin.flush()
