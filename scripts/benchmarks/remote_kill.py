@@ -44,7 +44,7 @@ MACHINES = 8
 _SERVER_SHARE = 0.2
 _SYNC_SECONDS = 300
 
-# Journals rotate after some 1 500 calls, so that processes are also killed at rotations.
+# Journals rotate after some 12 000 calls, so that processes are also killed at rotations.
 CHILD = """
 import os, sys
 from trackai.ingest import journal
@@ -124,7 +124,7 @@ def kill_many(folder: Path, kills: int, *, seed: int, replacements: int = 4) -> 
     rng = random.Random(seed)
     servers = round(kills * _SERVER_SHARE)
     plans = [
-        Plan(f"r{number}", rng.choice((200, 2000, 100_000)), rng.choice((60_000, 400_000)),
+        Plan(f"r{number}", rng.choice((200, 2000, 100_000)), rng.choice((500_000, 2_000_000)),
              rng.random())
         for number in range(kills - servers)
     ]  # fmt: skip
