@@ -95,6 +95,8 @@ class Outcome:
         held: the acknowledged points that the last database in place must hold.
         wrong_values: points that nobody logged.
         wrong_figures: series whose figures differ from those of a local run of the same calls.
+        running: runs that still say they run, if the database was not replaced. In a backup,
+            those run until the server has not heard of them for a while.
         left: journals that are still in an outbox.
         replaced: how often the database was replaced by a backup or removed.
         faults: how often the proxy did what.
@@ -109,6 +111,7 @@ class Outcome:
     doubled: int = 0
     wrong_values: int = 0
     wrong_figures: int = 0
+    running: int = 0
     left: int = 0
     faults: Counter[str] = field(default_factory=Counter)
 
@@ -339,6 +342,10 @@ class Team:
         with closing(sqlite3.connect(self.db_path)) as connection:
             rows: list[tuple[str, str, int, float]] = connection.execute(_POINTS).fetchall()
             figures = connection.execute(_FIGURES).fetchall()
+            if not self._replaced:
+                [(outcome.running,)] = connection.execute(
+                    "SELECT count(*) FROM runs WHERE state = 'running'"
+                )
         steps: dict[tuple[str, str], list[int]] = {}
         for name, path, step, value in rows:
             steps.setdefault((name, path), []).append(step)
