@@ -28,7 +28,6 @@ from scripts.benchmarks.remote_speed import cpu_seconds
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-METRICS = 10
 CLIENTS = 8
 _TOKEN = "0123456789abcdef"
 _KILLS = 3
@@ -37,18 +36,21 @@ _CALLS_PER_SECOND = 200
 # It acknowledges each call on its standard output if it pauses between them.
 _CLIENT = """
 import importlib, os, random, sys, time
-module, url, name, calls, pause = *sys.argv[1:4], int(sys.argv[4]), float(sys.argv[5])
+module, url, name, metrics, calls, pause = *sys.argv[1:4], *map(eval, sys.argv[4:])
 tracker = importlib.import_module(module)
 tracker.init(project="bench", name=name, server_url=url)
-values = [{f"train/metric_{i}": random.random() for i in range(10)} for _ in range(64)]
+names = [f"train/metric_{number}" for number in range(metrics)]
+values = [{name: random.random() for name in names} for _ in range(64)]
 os.write(2, b"\\nready\\n")
 sys.stdin.readline()
+began = time.process_time()
 for step in range(calls):
     tracker.log(values[step % 64], step=step)
     if pause:
         os.write(1, b"\\x01")
         time.sleep(pause)
 tracker.finish()
+os.write(2, f"\\n{time.process_time() - began}".encode())
 """
 
 
@@ -81,8 +83,8 @@ class _Peer(ABC):
         """The variables of a process on a machine, which has files of its own."""
 
     @abstractmethod
-    def stored(self) -> int:
-        """The number of points on the server."""
+    def stored_calls(self, metrics: int) -> int:
+        """The number of calls on the server, of so many metrics each."""
 
     @abstractmethod
     def send_rest(self, machine: str) -> None:
@@ -107,16 +109,19 @@ class _Peer(ABC):
             self.process.kill()
             self.process.wait()
 
-    def client(self, machine: str, calls: int, pause: float) -> subprocess.Popen[bytes]:
+    def client(
+        self, machine: str, metrics: int, calls: int, pause: float
+    ) -> subprocess.Popen[bytes]:
         """Start a process that logs once it gets a line."""
         return subprocess.Popen(
-            [self.python, "-c", _CLIENT, self.name, self.url, machine, str(calls), str(pause)],
+            [self.python, "-c", _CLIENT, self.name, self.url, machine,
+             *map(str, (metrics, calls, pause))],
             cwd=ROOT,
             env=self._variables(machine),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-        )
+        )  # fmt: skip
 
     def _variables(self, machine: str) -> dict[str, str]:
         return {**os.environ, **self.environment(machine)}
@@ -132,10 +137,10 @@ class _TrackAI(_Peer):
     def environment(self, machine: str) -> dict[str, str]:
         return {"TRACKAI_OUTBOX_PATH": str(self.folder / machine)}
 
-    def stored(self) -> int:
+    def stored_calls(self, metrics: int) -> int:
         with closing(sqlite3.connect(self.folder / "trackai.db")) as connection:
             [(points,)] = connection.execute("SELECT coalesce(sum(points), 0) FROM series")
-            return int(points)
+            return int(points) // metrics
 
     def send_rest(self, machine: str) -> None:
         subprocess.run(
@@ -165,10 +170,10 @@ class _Trackio(_Peer):
             "TRACKIO_WRITE_TOKEN": _TOKEN,
         }
 
-    def stored(self) -> int:
+    def stored_calls(self, metrics: int) -> int:
         with closing(sqlite3.connect(self.folder / "server" / "bench.db")) as connection:
             [(calls,)] = connection.execute("SELECT count(*) FROM metrics WHERE run_name <> 'rest'")
-            return int(calls) * METRICS
+            return int(calls)
 
     def send_rest(self, machine: str) -> None:
         """The next run of the project on the machine sends what others left."""
@@ -186,17 +191,23 @@ class _Trackio(_Peer):
 
 
 class Speed(NamedTuple):
-    """Points for each second from the first call to the end of the last process, and for each CPU
-    second of the server, and how many it did not have at that end.
+    """How fast clients log to a server and finish.
+
+    Attributes:
+        per_second: points for each second from the first call to the end of the last process.
+        per_server_second: points for each CPU second of the server.
+        per_cpu_second: points for each CPU second of the server and the clients together.
+        missing: the calls that the server did not have at that end.
     """
 
     per_second: float
+    per_server_second: float
     per_cpu_second: float
     missing: int
 
 
 class Losses(NamedTuple):
-    """Points of acknowledged calls, and how many of them the server has."""
+    """The calls that have returned, and how many of them the server has."""
 
     acknowledged: int
     stored: int
@@ -209,52 +220,65 @@ def measure(calls: int, seconds: float, trackio: str | None) -> tuple[list[Figur
         calls: of each client, back to back.
         seconds: how long clients log whose server is killed.
     """
+    names = ["trackai", *(["trackio"] if trackio else [])]
+    figures: list[Figure] = []
     rows: list[list[str | float | None]] = []
-    speeds: dict[str, Speed] = {}
-    for name in ["trackai", *(["trackio"] if trackio else [])]:
-        with TemporaryDirectory() as folder:
-            speeds[name] = _speed(_peer(name, Path(folder, "speed"), trackio), calls)
-            killed = _losses(
-                _peer(name, Path(folder, "server"), trackio), seconds, kill_clients=False
-            )
-            both = _losses(_peer(name, Path(folder, "both"), trackio), seconds, kill_clients=True)
-        rows += [
-            [name, "at full speed", CLIENTS * calls * METRICS, speeds[name].missing],
-            [name, "server killed", killed.acknowledged, killed.acknowledged - killed.stored],
-            [name, "server and clients killed", both.acknowledged, both.acknowledged - both.stored],
-        ]
-    ours, peer = speeds["trackai"], speeds.get("trackio")
-    title = "; baseline: trackio" if peer else ""
-    figures = [
+    with TemporaryDirectory() as folder:
+        for metrics in (10, 1):
+            speeds = [
+                _speed(_peer(name, Path(folder, f"{name}{metrics}"), trackio), metrics, calls)
+                for name in names
+            ]
+            figures += _compared(metrics, *speeds)
+            rows += [
+                [name, f"full speed, {metrics} metrics", CLIENTS * calls, speed.missing]
+                for name, speed in zip(names, speeds, strict=True)
+            ]
+        for what, kill_clients in (("server killed", False), ("server and clients killed", True)):
+            for name in names:
+                peer = _peer(name, Path(folder, f"{name} {what}"), trackio)
+                losses = _losses(peer, seconds, kill_clients=kill_clients)
+                rows.append([name, what, losses.acknowledged, losses.acknowledged - losses.stored])
+    title = f"{CLIENTS} clients; killed at {_CALLS_PER_SECOND} calls/s each, servers {_KILLS} times"
+    return figures, [Table(title, ["tracker", "what", "calls that returned", "missing"], rows)]
+
+
+def _compared(metrics: int, ours: Speed, peer: Speed | None = None) -> list[Figure]:
+    suffix = f", calls of {metrics}" + ("; baseline: trackio" if peer else "")
+    return [
         Figure(
-            name=f"{CLIENTS} clients at full speed{title}",
+            name=f"{CLIENTS} clients at full speed{suffix}",
             value=ours.per_second,
             unit="points/s",
             at_least=10 * peer.per_second if peer else None,
             baseline=peer.per_second if peer else None,
         ),
         Figure(
-            name=f"their server{title}",
+            name=f"their server{suffix}",
+            value=ours.per_server_second,
+            unit="points/CPU s",
+            baseline=peer.per_server_second if peer else None,
+        ),
+        Figure(
+            name=f"clients and server together{suffix}",
             value=ours.per_cpu_second,
             unit="points/CPU s",
             baseline=peer.per_cpu_second if peer else None,
         ),
     ]
-    title = f"{CLIENTS} clients; killed at {_CALLS_PER_SECOND} calls/s each, servers {_KILLS} times"
-    return figures, [Table(title, ["tracker", "what", "acknowledged", "missing"], rows)]
 
 
 def _peer(name: str, folder: Path, trackio: str | None) -> _Peer:
     return _TrackAI(folder) if trackio is None or name == "trackai" else _Trackio(folder, trackio)
 
 
-def _speed(peer: _Peer, calls: int) -> Speed:
+def _speed(peer: _Peer, metrics: int, calls: int) -> Speed:
     """Let clients log as fast as they can, and finish their runs."""
     peer.start()
     try:
         with ExitStack() as stack:
             clients = [
-                stack.enter_context(peer.client(f"machine{number}", calls, 0.0))
+                stack.enter_context(peer.client(f"machine{number}", metrics, calls, 0.0))
                 for number in range(CLIENTS)
             ]
             _wait_until_ready(clients)
@@ -262,25 +286,28 @@ def _speed(peer: _Peer, calls: int) -> Speed:
             cpu, began = cpu_seconds(peer.process.pid), time.perf_counter()
             for client in clients:
                 _go(client)
-            for client in clients:
-                client.communicate()
+            of_clients = sum(float(client.communicate()[1].split()[-1]) for client in clients)
             seconds = time.perf_counter() - began
             cpu = cpu_seconds(peer.process.pid) - cpu
-        stored = peer.stored()
+        stored = peer.stored_calls(metrics)
     finally:
         peer.kill()
-    return Speed(stored / seconds, stored / max(cpu, 0.01), CLIENTS * calls * METRICS - stored)
+    points = metrics * stored
+    return Speed(
+        points / seconds, points / max(cpu, 0.01), points / (cpu + of_clients),
+        CLIENTS * calls - stored,
+    )  # fmt: skip
 
 
 def _losses(peer: _Peer, seconds: float, *, kill_clients: bool) -> Losses:
     """Kill the server while clients log at a rate, and maybe the clients as well."""
     rng = random.Random(1)
-    calls = round(seconds * _CALLS_PER_SECOND)
+    calls, pause = round(seconds * _CALLS_PER_SECOND), 1 / _CALLS_PER_SECOND
     peer.start()
     try:
         with ExitStack() as stack:
             clients = [
-                stack.enter_context(peer.client(f"machine{number}", calls, 1 / _CALLS_PER_SECOND))
+                stack.enter_context(peer.client(f"machine{number}", 10, calls, pause))
                 for number in range(CLIENTS)
             ]
             _wait_until_ready(clients)
@@ -297,7 +324,7 @@ def _losses(peer: _Peer, seconds: float, *, kill_clients: bool) -> Losses:
             acknowledged = sum(client.communicate()[0].count(b"\1") for client in clients)
         for number in range(CLIENTS):
             peer.send_rest(f"machine{number}")
-        return Losses(acknowledged * METRICS, peer.stored())
+        return Losses(acknowledged, peer.stored_calls(10))
     finally:
         peer.kill()
 
