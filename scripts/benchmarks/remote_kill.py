@@ -43,6 +43,10 @@ MACHINES = 8
 # How often one of the processes that are killed is the server.
 _SERVER_SHARE = 0.2
 _SYNC_SECONDS = 300
+# Each machine also sends what is left after so many processes, while the server is killed.
+_SYNC_EVERY = 4
+# The most seconds from the first call of a process to its end. Journals are sent every second.
+_LONGEST_LIFE = 4.0
 
 # Journals rotate after some 12 000 calls, so that processes are also killed at rotations.
 CHILD = """
@@ -211,10 +215,11 @@ class Team:
             actions = [self._restart] * (server_kills - replacements)
             actions += [self._replace] * min(replacements, server_kills)
             self._rng.shuffle(actions)
-            pause = 0.75 * len(plans) / MACHINES / max(1, len(actions))
-            for action in actions:
-                time.sleep(pause * 2 * self._rng.random())
-                _raise_failures(working)
+            for number, action in enumerate(actions):
+                killed = len(plans) * (number + self._rng.random()) / (len(actions) + 1)
+                while len(self._acknowledged) < killed:
+                    _raise_failures(working)
+                    time.sleep(0.05)
                 action()
             for future in working:
                 future.result()
@@ -232,8 +237,11 @@ class Team:
         }
 
     def _work(self, machine: int, queue: Iterator[Plan]) -> None:
-        for plan in queue:  # a generator would not be safe to share, an iterator of a list is
+        # Threads may share an iterator of a list, other than a generator.
+        for number, plan in enumerate(queue):
             self._acknowledged[plan.name] = self._kill_one(machine, plan)
+            if number % _SYNC_EVERY == _SYNC_EVERY - 1:
+                self._sync_once(machine)
 
     def _kill_one(self, machine: int, plan: Plan) -> int:
         """Return the number of calls that a process acknowledged before it was killed."""
@@ -248,7 +256,7 @@ class Team:
             assert process.stdout is not None
             first = process.stdout.read(1)
             # Logging, sending and finishing all fall within this time.
-            time.sleep(plan.instant)
+            time.sleep(plan.instant * _LONGEST_LIFE)
             process.send_signal(signal.SIGKILL)
             acknowledged = len(first + process.stdout.read())
         if process.returncode not in {0, -signal.SIGKILL}:
@@ -258,16 +266,17 @@ class Team:
     def sync(self, machine: int) -> None:
         """Send what is left in the outbox of a machine, through the proxy."""
         deadline = time.monotonic() + _SYNC_SECONDS
-        while self.journals(machine):
-            subprocess.run(
-                [sys.executable, "-m", "trackai.cli", "sync"],
-                cwd=ROOT,
-                env=self.environment(machine),
-                capture_output=True,
-                check=False,
-            )
-            if time.monotonic() > deadline:
-                return
+        while self.journals(machine) and time.monotonic() < deadline:
+            self._sync_once(machine)
+
+    def _sync_once(self, machine: int) -> None:
+        subprocess.run(
+            [sys.executable, "-m", "trackai.cli", "sync"],
+            cwd=ROOT,
+            env=self.environment(machine),
+            capture_output=True,
+            check=False,
+        )
 
     def journals(self, machine: int) -> list[Path]:
         """The journals in the outbox of a machine."""
