@@ -26,6 +26,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from scripts.benchmarks.faulty_proxy import faulty_proxy
@@ -34,7 +35,7 @@ from scripts.benchmarks.kill import Held, steps_of_runs
 from trackai.ingest.reader import JournalReader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from concurrent.futures import Future
 
     from scripts.benchmarks.faulty_proxy import FaultyProxy
@@ -46,7 +47,7 @@ _SYNC_SECONDS = 300
 # Each machine also sends what is left after so many processes, while the server is killed.
 _SYNC_EVERY = 4
 # The most seconds from the first call of a process to its end. Journals are sent every second.
-_LONGEST_LIFE = 4.0
+_LONGEST_LIFE = 6.0
 
 # Journals rotate after some 12 000 calls, so that processes are also killed at rotations.
 CHILD = """
@@ -205,6 +206,7 @@ class Team:
         self._backups: list[Path] = []
         self._server_kills = 0
         self._replaced = 0
+        self._is_quiet = Event()  # set once the server is not killed any more
 
     def run(self, plans: list[Plan], server_kills: int, replacements: int) -> None:
         """Start and kill processes on all machines, and the server meanwhile."""
@@ -215,16 +217,25 @@ class Team:
             actions = [self._restart] * (server_kills - replacements)
             actions += [self._replace] * min(replacements, server_kills)
             self._rng.shuffle(actions)
-            for number, action in enumerate(actions):
-                killed = len(plans) * (number + self._rng.random()) / (len(actions) + 1)
-                while len(self._acknowledged) < killed:
-                    _raise_failures(working)
-                    time.sleep(0.05)
-                action()
+            try:
+                self._act(actions, len(plans), working)
+            finally:
+                self._is_quiet.set()
             for future in working:
                 future.result()
             for _ in pool.map(self.sync, range(MACHINES)):
                 pass
+
+    def _act(
+        self, actions: list[Callable[[], None]], plans: int, working: list[Future[None]]
+    ) -> None:
+        """Spread actions over the time until so many processes have been killed."""
+        for number, action in enumerate(actions):
+            killed = plans * (number + self._rng.random()) / (len(actions) + 1)
+            while len(self._acknowledged) < killed:
+                _raise_failures(working)
+                time.sleep(0.05)
+            action()
 
     def environment(self, machine: int) -> dict[str, str]:
         """The environment of the processes of a machine."""
@@ -242,6 +253,8 @@ class Team:
             self._acknowledged[plan.name] = self._kill_one(machine, plan)
             if number % _SYNC_EVERY == _SYNC_EVERY - 1:
                 self._sync_once(machine)
+        while not self._is_quiet.is_set():
+            self._sync_once(machine)
 
     def _kill_one(self, machine: int, plan: Plan) -> int:
         """Return the number of calls that a process acknowledged before it was killed."""
@@ -288,7 +301,7 @@ class Team:
             self._back_up()
         self.server.kill()
         self._server_kills += 1
-        time.sleep(self._rng.random())
+        time.sleep(self._rng.random() / 2)
         self.server.start()
 
     def _back_up(self) -> None:
