@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scripts.benchmarks import remote_kill, remote_speed
+from scripts.benchmarks import remote_clients, remote_kill, remote_speed, remote_trackers
 from scripts.benchmarks.harness import Figure, Report, Table
 
 if TYPE_CHECKING:
@@ -32,6 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="how often the database is replaced meanwhile [default: 6]",
     )  # fmt: skip
     parser.add_argument(
+        "--trackio", metavar="PYTHON", help="an interpreter that can import trackio, to compare"
+    )
+    parser.add_argument(
         "--seed", type=int, default=time.time_ns() % 1_000_000, help="of the random times"
     )
 
@@ -39,7 +42,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> Report:
     """Take all measurements; this takes minutes."""
     quick = arguments.quick
-    speed = remote_speed.measure(100_000 if quick else 4_000_000, 1 if quick else 10)
+    figures = remote_speed.measure(100_000 if quick else 4_000_000, 1 if quick else 10)
+    if quick:
+        figures += remote_clients.measure(500, 1, fill=False)
+        peers, losses = remote_trackers.measure(200, 1, arguments.trackio)
+    else:
+        figures += remote_clients.measure(20_000, 5, fill=True)
+        peers, losses = remote_trackers.measure(20_000, 8, arguments.trackio)
     with tempfile.TemporaryDirectory() as folder:
         outcome = remote_kill.kill_many(
             Path(folder), arguments.kills, seed=arguments.seed,
@@ -47,8 +56,15 @@ def run(arguments: argparse.Namespace) -> Report:
         )  # fmt: skip
     return Report(
         f"logging to a server, seed {arguments.seed}",
-        [*speed, *_kills(outcome)],
-        [Table("What the proxy did", ["fault", "requests"], sorted(outcome.faults.items()))],
+        [*figures, *peers, *_kills(outcome)],
+        [
+            *losses,
+            Table("What the proxy did", ["fault", "requests"], sorted(outcome.faults.items())),
+        ],
+        [
+            "CPU seconds are those of the server. A baseline of POST is the same points sent to",
+            "POST /api/metrics/runs/{id}; that of a chart, the same chart without other requests.",
+        ],
     )
 
 
@@ -65,5 +81,6 @@ def _kills(outcome: remote_kill.Outcome) -> list[Figure]:
         Figure(name="points that nobody logged", value=outcome.wrong_values, at_most=0),
         Figure(name="series whose figures differ from those of a local run",
                value=outcome.wrong_figures, at_most=0),
+        Figure(name="runs that still say they run", value=outcome.running, at_most=0),
         Figure(name="journals that are left in an outbox", value=outcome.left, at_most=0),
     ]  # fmt: skip

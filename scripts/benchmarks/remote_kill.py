@@ -26,6 +26,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from scripts.benchmarks.faulty_proxy import faulty_proxy
@@ -34,7 +35,7 @@ from scripts.benchmarks.kill import Held, steps_of_runs
 from trackai.ingest.reader import JournalReader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from concurrent.futures import Future
 
     from scripts.benchmarks.faulty_proxy import FaultyProxy
@@ -43,8 +44,12 @@ MACHINES = 8
 # How often one of the processes that are killed is the server.
 _SERVER_SHARE = 0.2
 _SYNC_SECONDS = 300
+# Each machine also sends what is left after so many processes, while the server is killed.
+_SYNC_EVERY = 4
+# The most seconds from the first call of a process to its end. Journals are sent every second.
+_LONGEST_LIFE = 6.0
 
-# Journals rotate after some 500 calls, so that processes are also killed at rotations.
+# Journals rotate after some 12 000 calls, so that processes are also killed at rotations.
 CHILD = """
 import os, sys
 from trackai.ingest import journal
@@ -95,6 +100,8 @@ class Outcome:
         held: the acknowledged points that the last database in place must hold.
         wrong_values: points that nobody logged.
         wrong_figures: series whose figures differ from those of a local run of the same calls.
+        running: runs that still say they run, if the database was not replaced. In a backup,
+            those run until the server has not heard of them for a while.
         left: journals that are still in an outbox.
         replaced: how often the database was replaced by a backup or removed.
         faults: how often the proxy did what.
@@ -109,6 +116,7 @@ class Outcome:
     doubled: int = 0
     wrong_values: int = 0
     wrong_figures: int = 0
+    running: int = 0
     left: int = 0
     faults: Counter[str] = field(default_factory=Counter)
 
@@ -124,7 +132,7 @@ def kill_many(folder: Path, kills: int, *, seed: int, replacements: int = 4) -> 
     rng = random.Random(seed)
     servers = round(kills * _SERVER_SHARE)
     plans = [
-        Plan(f"r{number}", rng.choice((200, 2000, 100_000)), rng.choice((20_000, 200_000)),
+        Plan(f"r{number}", rng.choice((200, 2000, 100_000)), rng.choice((500_000, 2_000_000)),
              rng.random())
         for number in range(kills - servers)
     ]  # fmt: skip
@@ -198,6 +206,7 @@ class Team:
         self._backups: list[Path] = []
         self._server_kills = 0
         self._replaced = 0
+        self._is_quiet = Event()  # set once the server is not killed any more
 
     def run(self, plans: list[Plan], server_kills: int, replacements: int) -> None:
         """Start and kill processes on all machines, and the server meanwhile."""
@@ -208,15 +217,25 @@ class Team:
             actions = [self._restart] * (server_kills - replacements)
             actions += [self._replace] * min(replacements, server_kills)
             self._rng.shuffle(actions)
-            pause = 0.75 * len(plans) / MACHINES / max(1, len(actions))
-            for action in actions:
-                time.sleep(pause * 2 * self._rng.random())
-                _raise_failures(working)
-                action()
+            try:
+                self._act(actions, len(plans), working)
+            finally:
+                self._is_quiet.set()
             for future in working:
                 future.result()
             for _ in pool.map(self.sync, range(MACHINES)):
                 pass
+
+    def _act(
+        self, actions: list[Callable[[], None]], plans: int, working: list[Future[None]]
+    ) -> None:
+        """Spread actions over the time until so many processes have been killed."""
+        for number, action in enumerate(actions):
+            killed = plans * (number + self._rng.random()) / (len(actions) + 1)
+            while len(self._acknowledged) < killed:
+                _raise_failures(working)
+                time.sleep(0.05)
+            action()
 
     def environment(self, machine: int) -> dict[str, str]:
         """The environment of the processes of a machine."""
@@ -229,8 +248,13 @@ class Team:
         }
 
     def _work(self, machine: int, queue: Iterator[Plan]) -> None:
-        for plan in queue:  # a generator would not be safe to share, an iterator of a list is
+        # Threads may share an iterator of a list, other than a generator.
+        for number, plan in enumerate(queue):
             self._acknowledged[plan.name] = self._kill_one(machine, plan)
+            if number % _SYNC_EVERY == _SYNC_EVERY - 1:
+                self._sync_once(machine)
+        while not self._is_quiet.is_set():
+            self._sync_once(machine)
 
     def _kill_one(self, machine: int, plan: Plan) -> int:
         """Return the number of calls that a process acknowledged before it was killed."""
@@ -245,7 +269,7 @@ class Team:
             assert process.stdout is not None
             first = process.stdout.read(1)
             # Logging, sending and finishing all fall within this time.
-            time.sleep(plan.instant)
+            time.sleep(plan.instant * _LONGEST_LIFE)
             process.send_signal(signal.SIGKILL)
             acknowledged = len(first + process.stdout.read())
         if process.returncode not in {0, -signal.SIGKILL}:
@@ -255,16 +279,17 @@ class Team:
     def sync(self, machine: int) -> None:
         """Send what is left in the outbox of a machine, through the proxy."""
         deadline = time.monotonic() + _SYNC_SECONDS
-        while self.journals(machine):
-            subprocess.run(
-                [sys.executable, "-m", "trackai.cli", "sync"],
-                cwd=ROOT,
-                env=self.environment(machine),
-                capture_output=True,
-                check=False,
-            )
-            if time.monotonic() > deadline:
-                return
+        while self.journals(machine) and time.monotonic() < deadline:
+            self._sync_once(machine)
+
+    def _sync_once(self, machine: int) -> None:
+        subprocess.run(
+            [sys.executable, "-m", "trackai.cli", "sync"],
+            cwd=ROOT,
+            env=self.environment(machine),
+            capture_output=True,
+            check=False,
+        )
 
     def journals(self, machine: int) -> list[Path]:
         """The journals in the outbox of a machine."""
@@ -276,7 +301,7 @@ class Team:
             self._back_up()
         self.server.kill()
         self._server_kills += 1
-        time.sleep(self._rng.random())
+        time.sleep(self._rng.random() / 2)
         self.server.start()
 
     def _back_up(self) -> None:
@@ -339,6 +364,10 @@ class Team:
         with closing(sqlite3.connect(self.db_path)) as connection:
             rows: list[tuple[str, str, int, float]] = connection.execute(_POINTS).fetchall()
             figures = connection.execute(_FIGURES).fetchall()
+            if not self._replaced:
+                [(outcome.running,)] = connection.execute(
+                    "SELECT count(*) FROM runs WHERE state = 'running'"
+                )
         steps: dict[tuple[str, str], list[int]] = {}
         for name, path, step, value in rows:
             steps.setdefault((name, path), []).append(step)

@@ -107,3 +107,20 @@ def test_delete() -> None:
     longest = [figure for name, figure in measured.items() if name.startswith("longest")]
     assert [figure["at_most"] for figure in longest] == [100, 100]
     assert all(figure["baseline"] > 0 for figure in longest)
+
+
+@pytest.mark.timeout(300)  # it starts some forty processes
+def test_remote() -> None:
+    measured = figures(
+        bench("remote", "--json", "--quick", "--kills", "5", "--replacements", "0", "--seed", "7")
+    )
+    met = {name: figure["met"] for name, figure in measured.items() if "met" in figure}
+    # Counts do not depend on the machine.
+    for name in ("of these lost", "stored twice", "journals that are left in an outbox"):
+        assert met[name], name
+    assert measured["killed clients"]["value"] == 4
+    assert measured["killed servers"]["value"] == 1
+    [large] = [figure for name, figure in measured.items() if "50,000 points" in name]
+    assert large["at_least"] == 2 * large["baseline"]
+    assert measured["8 clients at full speed, calls of 10"]["value"] > 0
+    assert measured["log() to one that hangs: median; baseline: to a file"]["value"] > 0

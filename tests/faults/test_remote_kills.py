@@ -1,0 +1,42 @@
+"""kill -9 of clients and their server behind a faulty network: each point arrives once."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+import pytest
+
+from scripts.benchmarks.remote_kill import Outcome, kill_many
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def check(outcome: Outcome, seed: int) -> None:
+    assert outcome.held > 0, seed
+    assert outcome.faults["twice"] > 0, seed
+    assert (
+        outcome.lost, outcome.doubled, outcome.wrong_values, outcome.wrong_figures,
+        outcome.running, outcome.left,
+    ) == (0, 0, 0, 0, 0, 0), (seed, outcome)  # fmt: skip
+
+
+@pytest.mark.timeout(600)
+def test_clients_and_servers_are_killed(tmp_path: Path) -> None:
+    seed = random.SystemRandom().randrange(1_000_000)
+    print("seed", seed)
+    outcome = kill_many(tmp_path, 10, seed=seed, replacements=0)
+    assert (outcome.client_kills, outcome.server_kills) == (8, 2)
+    assert outcome.held == outcome.acknowledged
+    check(outcome, seed)
+
+
+@pytest.mark.timeout(600)
+def test_databases_are_replaced_between_kills(tmp_path: Path) -> None:
+    """By a backup, and by nothing: the server gets what clients still have."""
+    seed = random.SystemRandom().randrange(1_000_000)
+    print("seed", seed)
+    outcome = kill_many(tmp_path, 15, seed=seed, replacements=2)
+    assert outcome.replaced == 2
+    check(outcome, seed)
