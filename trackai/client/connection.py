@@ -97,8 +97,8 @@ class Connection:
 
     Attributes:
         url: the address, without a slash at the end.
-        answers: the number of requests that have been answered well.
-        answered_at: when the latest of them was, by the monotonic clock.
+        moved: how often the server has stored something of a journal or a file.
+        answered_at: when it last answered a request well, by the monotonic clock.
     """
 
     def __init__(
@@ -124,7 +124,7 @@ class Connection:
         if api_key:
             self._headers["Authorization"] = f"Bearer {api_key}"
         self._read_seconds = read_seconds
-        self.answers = 0
+        self.moved = 0
         self.answered_at = -math.inf
         self._lock = threading.Lock()
         self._pool: tuple[int, urllib3.PoolManager] | None = None
@@ -159,7 +159,6 @@ class Connection:
             raise ServerUnreachableError(f"{self.url} ended the connection within its answer")
         answer = self._answer(response)
         if answer.status in expected:
-            self.answers += 1
             self.answered_at = time.monotonic()
             return answer
         raise self._error(answer, response.headers)

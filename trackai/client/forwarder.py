@@ -97,6 +97,7 @@ class Forwarder(JournalDrain):
         ended = batch.ended
         outcome = await self._send(batch)
         if outcome.stored:
+            self._connection.moved += 1
             self._end = ended or self._end
             for filed in batch.files:
                 if filed.bytes_in:
@@ -137,6 +138,7 @@ class Forwarder(JournalDrain):
                 chunk, offset = file.read(_CHUNK_BYTES), f"&offset={upload.received}"
                 answer = await self._request("PUT", address + offset, chunk, headers=_BYTES)
                 upload = answer.decode(_Received)
+                self._connection.moved += 1
                 if upload.complete:
                     return filed
 

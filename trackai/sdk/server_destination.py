@@ -73,7 +73,7 @@ class ServerDestination(Destination):
 
     @property
     def progress(self) -> int:
-        return self._connection.answers
+        return self._connection.moved
 
     async def begin(self, request: RunRequest) -> Begun:
         process, now = this_process(request.launch), time.time_ns() // 1000

@@ -143,7 +143,10 @@ async def locate(conn: Connection, uids: Iterable[str]) -> dict[str, Place]:
         """,
         (json_array(uids),),
     )
-    return {uid: Place(*place) for uid, *place in rows}
+    return {
+        uid: Place(run_id, writer_id, attempt, state, bool(is_superseded))
+        for uid, run_id, writer_id, attempt, state, is_superseded in rows
+    }
 
 
 async def note_heard(conn: Connection, heard: Iterable[tuple[int, str | None, int]]) -> None:
