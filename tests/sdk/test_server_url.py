@@ -250,6 +250,39 @@ def test_what_a_killed_process_left_is_sent_by_the_next_run(own_server: Server) 
         )
 
 
+def test_a_run_of_a_killed_process_is_resumed_behind_all_of_it(own_server: Server) -> None:
+    script = KILLED.format(url=own_server.url).replace('name="killed"', 'id="job"')
+    with start(script, TRACKAI_RUN_ID="job") as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "logged\n"
+        os.kill(own_server.process.pid, signal.SIGSTOP)
+        process.kill()
+    os.kill(own_server.process.pid, signal.SIGCONT)
+    with trackai.init(project="p", id="job", server_url=own_server.url) as run:
+        assert (run.resumed, run.step) == (True, 20_000)
+    assert query(own_server.db_path, "SELECT attempt, state FROM writers ORDER BY attempt") == [
+        (1, "failed"), (2, "completed"),
+    ]  # fmt: skip
+
+
+def test_an_id_that_was_taken_meanwhile_is_not_resumed(
+    db_path: Path, closed_port: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    with trackai.init(project="p", id="x", resume="never", server_url=at(closed_port)) as run:
+        run.log({"loss": 1})
+    with trackai.init(project="p", id="x", db_path=db_path) as run:
+        run.log({"loss": 2})
+    server = serve(db_path, closed_port)
+    try:
+        sent = sync()
+        assert sent.returncode == 0, sent.stderr
+        assert "already exists" in sent.stderr
+    finally:
+        server.terminate()
+        server.wait()
+    assert query(db_path, "SELECT slug FROM runs ORDER BY id") == [("x",), ("x-2",)]
+
+
 def test_a_server_that_is_killed_restored_and_replaced(
     db_path: Path, closed_port: int, tmp_path: Path
 ) -> None:

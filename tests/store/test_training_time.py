@@ -45,9 +45,7 @@ def on_day(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
 
         for module in ("call_log", "run"):
             monkeypatch.setattr(f"trackai.sdk.{module}.time_ns", time_ns)
-        monkeypatch.setattr(
-            "trackai.sdk.recorder.time", SimpleNamespace(time_ns=time_ns, monotonic=time.monotonic)
-        )
+        monkeypatch.setattr("trackai.sdk.local_destination.time", SimpleNamespace(time_ns=time_ns))
 
     return move
 

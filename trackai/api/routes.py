@@ -152,7 +152,7 @@ OPERATIONS: Sequence[Operation] = [
     _op("POST", "/api/metrics/runs/{run_id}", ingest.log_points, scope="write",
         body=Batch, body_types=(JSON, MSGPACK), response=Receipt),
     _op("POST", "/api/journals/{journal}", journals.store_batch, scope="write",
-        query=journals.BatchQuery, body=bytes, body_types=(BYTES,), response=Outcome,
+        body=bytes, body_types=(BYTES,), response=Outcome,
         errors=(403, 409, 426)),
     _op("POST", "/api/runs/attach", journals.attach_run, scope="write",
         body=Attach, response=Attached, errors=(404, 409, 426)),

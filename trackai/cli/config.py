@@ -31,6 +31,8 @@ def config(db: str | None, as_json: bool) -> None:
             spool=str(database.spool),
             journals=[str(path) for path in journals],
             url=settings.url,
+            server_url=settings.server_url,
+            outbox=str(settings.outbox) if settings.server_url else None,
             allowed_hosts=settings.allowed_hosts,
         )
         return
@@ -41,6 +43,14 @@ def config(db: str | None, as_json: bool) -> None:
             ("database", settings.db_path, source),
             ("size", "not created yet" if size is None else human_bytes(size), ""),
             ("journals", database.spool, f"{len(journals)} not stored yet"),
+            *(
+                [
+                    ("logs to", settings.server_url, "TRACKAI_SERVER_URL"),
+                    ("outbox", settings.outbox, "TRACKAI_OUTBOX_PATH"),
+                ]
+                if settings.server_url
+                else []
+            ),
             ("server", settings.url, "default" if is_default else "TRACKAI_HOST, TRACKAI_PORT"),
         ],
     )

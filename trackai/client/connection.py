@@ -297,7 +297,7 @@ class Connection:
         if status == 413:
             return ServerRefusedError(
                 f"{self.url}: a body is too large for it or for a proxy before it, whose limit "
-                "must be at least 8 MB (client_max_body_size of nginx)",
+                "should be 80 MB (client_max_body_size of nginx)",
                 status,
             )
         if detail is None or (status == 404 and detail == "Not Found"):

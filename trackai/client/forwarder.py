@@ -46,27 +46,14 @@ class Forwarder(JournalDrain):
         superseded: whether another process has resumed the run.
     """
 
-    def __init__(
-        self,
-        connection: Connection,
-        path: Path,
-        placement: Placement,
-        *,
-        after: str | None = None,
-    ) -> None:
-        """Create a forwarder.
-
-        Args:
-            placement: what the server knows the writer by.
-            after: the name of a journal of the same run that the server knows already. A server
-                that knows it, but not the run, is one on which the run was deleted.
-        """
+    def __init__(self, connection: Connection, path: Path, placement: Placement) -> None:
+        """Create a forwarder; `placement` is what the server knows the writer by."""
         super().__init__(path, placement.opened)
         self.superseded = False
         self._connection = connection
         self._placement = placement
         self._end: Ended | None = None
-        self._address = f"/api/journals/{path.name}" + (f"?after={after}" if after else "")
+        self._address = f"/api/journals/{path.name}"
 
     async def is_stored(self) -> bool:
         """Whether the server has everything up to `position`; it may have been replaced."""
@@ -89,7 +76,7 @@ class Forwarder(JournalDrain):
 
     async def _prepare(self, batch: Batch) -> bool:
         if self._placement.opened is None:
-            await in_thread(partial(self._placement.begin, self._connection, self.path.parent))
+            await in_thread(partial(self._placement.begin_late, self._connection, self.path.parent))
         return False
 
     async def _deliver(self, batch: Batch) -> Outcome:

@@ -114,14 +114,12 @@ async def _send_locked(
 ) -> int:
     folder = leftover.journals[0].parent
     if placement.opened is None:
-        await in_thread(lambda: placement.begin(connection, folder))
+        await in_thread(lambda: placement.begin_late(connection, folder))
     forwarders: list[Forwarder] = []
-    after: str | None = placement.attach.journal
     for path in leftover.journals:
-        forwarder = Forwarder(connection, path, placement, after=after)
+        forwarder = Forwarder(connection, path, placement)
         forwarders.append(forwarder)
         await _send_all(forwarder, advance)
-        after = path.name
     last = forwarders[-1]
     is_child = last.opened is not None and last.opened.parent is not None
     if not is_child and not any(forwarder.ended for forwarder in forwarders):

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from trackai.errors import ServerRefusedError
 from trackai.ingest.attach import CLOCK_SECONDS, Attach, Attached
 from trackai.ingest.frames import Opened  # noqa: TC001 - msgspec needs it
 from trackai.ingest.journal import BYTES, SUFFIX
@@ -85,11 +86,32 @@ class Placement(msgspec.Struct, kw_only=True):
             self.offset = offset
             logger.warning(
                 "the clock of this machine is %d s %s that of %s: times are sent by its clock",
-                abs(offset) // 1_000_000, "before" if offset < 0 else "behind", connection.url,
+                abs(offset) // 1_000_000, "ahead of" if offset < 0 else "behind", connection.url,
             )  # fmt: skip
         self.opened = attached.attempt.opened
         self.save(folder)
         return attached
+
+    def begin_late(self, connection: Connection, folder: Path) -> Attached:
+        """Begin a run on the server that has begun without it.
+
+        If the server has a run with its id that must not be resumed, the run gets another id.
+
+        Raises:
+            ServerUnreachableError: the server does not answer now.
+            ServerRefusedError: it refuses the run.
+        """
+        try:
+            return self.begin(connection, folder)
+        except ServerRefusedError as error:
+            request = self.attach.request
+            if error.status != 409 or request.run_id is None:
+                raise
+            name = request.name or request.run_id
+            self.attach.request = msgspec.structs.replace(request, run_id=None, name=name)
+            attached = self.begin(connection, folder)
+            logger.warning("%s; what was logged here is run %r", error, attached.attempt.run.run_id)
+            return attached
 
     def opened_as(self, opened: Opened) -> Opened:
         """The first record of a journal of this writer, or of a process forked from it.

@@ -61,14 +61,12 @@ class Delivery(msgspec.Struct):
         journal: the name of the journal.
         adopt: takes over the bytes of a logged file.
         remote: how it came over the network; None if its journal is on this machine.
-        after: the name of a journal of the same run that has been stored before this one begins.
     """
 
     journal: str
     batch: Batch
     adopt: Callable[[Filed], NewFile]
     remote: Remote | None = None
-    after: str | None = None
 
     def time(self, time: int) -> int:
         """A time of its clock, which may be wrong, as one that is not after its arrival."""
@@ -100,9 +98,7 @@ async def store(
     Args:
         conn: a connection in a transaction.
     """
-    names = {item.journal for item in deliveries}
-    names |= {item.after for item in deliveries if item.after is not None}
-    positions = await journals.positions(conn, names)
+    positions = await journals.positions(conn, {item.journal for item in deliveries})
     known = await writers.locate(conn, {item.batch.opened.writer_uid for item in deliveries})
     outcomes: list[Outcome | PermissionDeniedError | BytesMissingError] = []
     advanced: dict[str, int] = {}
@@ -119,8 +115,7 @@ async def store(
                 for filed in batch.files:  # before anything is changed
                     item.adopt(filed)
             if place is None:
-                is_new = consumed is None and positions.get(item.after or "") is None
-                place = await _place(conn, item, is_new=is_new)
+                place = await _place(conn, item, is_new=consumed is None)
             if place is not None:
                 await _store_details(conn, item, place)
         except (PermissionDeniedError, BytesMissingError) as error:

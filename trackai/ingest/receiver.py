@@ -47,15 +47,12 @@ class Receiver:
         self._listening_since = self._checked_at = time.time_ns() // 1000
         self._swept_at = 0
 
-    async def put(
-        self, journal: str, batch: Batch, grant: Grant, *, after: str | None = None
-    ) -> Outcome:
+    async def put(self, journal: str, batch: Batch, grant: Grant) -> Outcome:
         """Store a batch, unless it does not begin where the stored bytes end.
 
         Args:
             journal: the name of the journal.
             grant: what the sender may do.
-            after: the name of a journal of the same run that has been stored before.
 
         Raises:
             InvalidInputError: the journal belongs to another writer than the batch.
@@ -71,7 +68,7 @@ class Receiver:
             for filed in batch.files
             if filed.bytes_in
         }
-        delivery = Delivery(journal, batch, partial(self._adopt, senders), remote, after)
+        delivery = Delivery(journal, batch, partial(self._adopt, senders), remote)
         return await self._batches.put(delivery, batch.points)
 
     async def sender(self, grant: Grant, sha256: str) -> Sender:

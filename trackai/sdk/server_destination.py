@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from trackai.client.connection import Connection
 from trackai.client.forwarder import Forwarder, in_thread
 from trackai.errors import (
     ConflictError,
+    InvalidInputError,
     NotFoundError,
     ServerRefusedError,
     ServerUnreachableError,
@@ -52,6 +54,8 @@ _random = random.SystemRandom()
 # A server that has not heard from a process for two minutes takes it for dead.
 _ALIVE_SECONDS = 20.0
 _LONGEST_PAUSE = 60.0
+# How long init() sends what ended processes have logged to the run that it resumes.
+_FORMER_SECONDS = 30.0
 
 
 class ServerDestination(Destination):
@@ -94,6 +98,7 @@ class ServerDestination(Destination):
         )
         try:
             self.spool.mkdir(parents=True, exist_ok=True)
+            await self._send_former_attempts(request)
             attempt = await self._attach(placement)
             if attempt is None:
                 placement.attach.request = msgspec.structs.replace(offline, config={}, launch={})
@@ -114,6 +119,21 @@ class ServerDestination(Destination):
         (path,) = journal.paths
         return Begun(attempt, journal, Forwarder(self._connection, path, placement))
 
+    async def _send_former_attempts(self, request: RunRequest) -> None:
+        """Send what ended processes of this machine have logged to the run, if it is one to resume.
+
+        The next step is behind all of it, and the server knows that they do not run any more.
+        """
+        if request.resume == "never":
+            return
+        with anyio.move_on_after(_FORMER_SECONDS), suppress(TrackAIError, OSError):
+            for leftover in leftovers.find(self.spool):
+                former = leftover.placement and leftover.placement.attach.request
+                if former and (former.project, former.run_id or former.name) == (
+                    request.project, request.run_id or request.name,
+                ):  # fmt: skip
+                    await leftovers.send(self._connection, leftover)
+
     async def _attach(self, placement: Placement) -> Attempt | None:
         """Begin the run on the server; None if it cannot be reached or refuses it for now."""
         request = placement.attach.request
@@ -122,8 +142,12 @@ class ServerDestination(Destination):
                 attached = await in_thread(partial(placement.begin, self._connection, self.spool))
         except (ServerUnreachableError, ServerRefusedError) as error:
             status = error.status if isinstance(error, ServerRefusedError) else None
+            detail = str(error).removeprefix(f"{self.name}: ")
             if status in _LOCAL_ERRORS:
-                raise _LOCAL_ERRORS[status](str(error)) from None
+                raise _LOCAL_ERRORS[status](detail) from None
+            if status == 422:
+                field, _, problem = detail.partition(": ")
+                raise InvalidInputError(field, problem) from None
             needed = "resume_from" if request.resume_from else "fork_from"
             if request.resume == "must" or request.fork_from is not None:
                 what = 'resume="must"' if request.resume_from is None else needed
@@ -147,7 +171,7 @@ class ServerDestination(Destination):
         self._connection.close()
 
     async def drain(self, path: Path, after: str) -> Forwarder:
-        return Forwarder(self._connection, path, self._placement, after=after)
+        return Forwarder(self._connection, path, self._placement)
 
     async def collect(self, paths: Sequence[Path]) -> None:
         await leftovers.send_of(self._connection, self.spool, paths)

@@ -53,12 +53,6 @@ _BYTES = "application/octet-stream"
 _Size = Annotated[int, msgspec.Meta(ge=0)]
 
 
-class BatchQuery(msgspec.Struct):
-    """A journal of the same run that has been stored before this one begins."""
-
-    after: str | None = None
-
-
 class Heard(msgspec.Struct):
     """A writer that lives."""
 
@@ -93,7 +87,6 @@ async def attach_run(request: Request) -> JSONResponse:
 async def store_batch(request: Request) -> JSONResponse:
     """Store a batch of a journal, as msgpack, exactly once."""
     check_media_type(request, _BYTES)
-    after = parse_query(request, BatchQuery).after
     _check_protocol(request)
     journal = request.path_params["journal"]
     if not is_journal(journal):
@@ -108,7 +101,7 @@ async def store_batch(request: Request) -> JSONResponse:
         else:
             batch = convert(lambda: wire.unpack(data))
         try:
-            return JSONResponse(await receiver.put(journal, batch, grant(request), after=after))
+            return JSONResponse(await receiver.put(journal, batch, grant(request)))
         except BytesMissingError as error:
             return JSONResponse({"detail": str(error), "missing": error.sha256}, 409)
 
