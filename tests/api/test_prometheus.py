@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.client.test_forwarder import log, opened
+from tests.client.test_forwarder import forwarder_of, log, opened
 from trackai.client.connection import Connection
-from trackai.client.forwarder import Forwarder
 from trackai.errors import ServerRefusedError
 from trackai.ingest import wire
 from trackai.ingest.frames import Filed
@@ -84,7 +83,7 @@ async def test_what_other_machines_log_is_counted(server: Server, writer: Journa
     kept = writer.keep(lambda file: file.write(content))
     writer.append(Filed("model", "artifact", "a.pt", None, 1, "/a.pt", *kept))
     before = scrape(server)
-    await Forwarder(Connection(server.url), writer.paths[0]).store_all()
+    await forwarder_of(writer, Connection(server.url)).store_all()
     after = scrape(server)
     assert after["journal_points_total"] == 2000
     assert after["journal_batches_total{outcome=stored}"] >= 1
@@ -98,14 +97,14 @@ async def test_what_other_machines_log_is_counted(server: Server, writer: Journa
     time.sleep(1.1)
     assert scrape(server)["remote_writer_longest_silence_seconds"] > 1
     # A client that has lost its place sends the beginning again.
-    await Forwarder(Connection(server.url), writer.paths[0]).store_all()
+    await forwarder_of(writer, Connection(server.url)).store_all()
     again = scrape(server)
     assert again["journal_batches_total{outcome=repeated}"] == 1
     assert again["journal_points_total"] == 2000
     (run,) = server.get("/api/runs")["runs"]
     assert server.request("DELETE", f"/api/runs/{run['id']}").status == 200
     log(writer, range(1000, 1010))
-    await Forwarder(Connection(server.url), writer.paths[0]).store_all()
+    await forwarder_of(writer, Connection(server.url)).store_all()
     assert scrape(server)["journal_batches_total{outcome=run_deleted}"] == 1
     writer.close()
 
