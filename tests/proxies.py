@@ -277,6 +277,16 @@ class Site:
         is_json = "json" in response.headers.get("content-type", "")
         return response.status, json.loads(data) if is_json else data, response.headers
 
+    def create_key(self, name: str, scope: str) -> str:
+        """Create a key while the server runs."""
+        command = [sys.executable, "-m", "trackai.cli", "keys", "create", "--name", name]
+        return subprocess.run(
+            [*command, "--scope", scope, "--db", str(self.db_path)],
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        ).stdout.strip()
+
     def connect(self, address: str = "127.0.0.1") -> http.client.HTTPSConnection:
         context = ssl.create_default_context(cafile=str(self.proxy.authority))
         port = int(self.url.rpartition(":")[2])

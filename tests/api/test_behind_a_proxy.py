@@ -196,8 +196,8 @@ async def test_nothing_is_lost_while_proxy_and_server_are_killed(
 
 @pytest.fixture
 def client(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    """The site; `trackai.init()` in this process logs to it."""
-    monkeypatch.setenv("TRACKAI_API_KEY", KEY)
+    """The site; `trackai.init()` in this process logs to it, with a key for nothing else."""
+    monkeypatch.setenv("TRACKAI_API_KEY", site.create_key("node7", "write"))
     monkeypatch.setenv("TRACKAI_OUTBOX_PATH", str(tmp_path / "outbox"))
     monkeypatch.setenv("TRACKAI_SERVER_URL", site.url)
     yield site

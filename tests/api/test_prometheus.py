@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import random
+import re
+import subprocess
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +13,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.client.test_forwarder import forwarder_of, log, opened
+from tests.conftest import KEY, serving
 from trackai.client.connection import Connection
 from trackai.errors import ServerRefusedError
 from trackai.ingest import wire
@@ -126,6 +130,23 @@ def test_refused_batches_are_counted_by_reason(server: Server) -> None:
         if name.startswith("journal_batches_refused_total") and value
     }
     assert refused == {"file_missing": 1, "invalid": 2, "protocol": 1, "media_type": 1}
+
+
+def test_batches_without_permission_are_counted(db_path: Path) -> None:
+    with serving(db_path, TRACKAI_API_KEY=KEY) as server:
+        create = [sys.executable, "-m", "trackai.cli", "keys", "create", "--db", str(db_path)]
+        reader = subprocess.run(
+            [*create, "--name", "reader", "--scope", "read"],
+            capture_output=True, text=True, check=True,
+        ).stdout.strip()  # fmt: skip
+        batch = empty()
+        for key, status in ((reader, 403), ("a-key-that-is-wrong", 401)):
+            with pytest.raises(ServerRefusedError) as caught:
+                send(server, batch, Authorization=f"Bearer {key}")
+            assert caught.value.status == status
+        text = server.request("GET", "/metrics", headers={"Authorization": f"Bearer {reader}"}).json
+        assert 'trackai_journal_batches_refused_total{reason="forbidden"} 1\n' in text
+        assert re.search('trackai_http_requests_total{.*,status="401"} 1\n', text)
 
 
 def test_metrics_are_readable_while_the_database_is_not(server: Server) -> None:
