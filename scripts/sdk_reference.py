@@ -33,9 +33,10 @@ SECTIONS = {
     "Reading": ("Api", "show"),
     "Errors": (
         "TrackAIError", "NoActiveRunError", "InvalidInputError", "NotFoundError",
-        "ProjectNotFoundError", "ConflictError",
-        "MissingExtraError", "OverloadedError", "StoreError", "StoreUnreachableError",
-        "ForeignDatabaseError", "NewerSchemaError", "StoreBusyError", "StoreDamagedError",
+        "ProjectNotFoundError", "ConflictError", "MissingExtraError", "PermissionDeniedError",
+        "OverloadedError", "ServerUnreachableError", "ServerRefusedError",
+        "StoreError", "StoreUnreachableError", "ForeignDatabaseError", "NewerSchemaError",
+        "StoreBusyError", "StoreDamagedError",
     ),
     "Names for compatibility with wandb": (
         "Settings", "define_metric", "login", "setup", "watch", "unwatch",

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
 
+    from tests.proxies import Site
+
 
 guard.reraise = True
 
@@ -81,6 +83,17 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         reporter.write_line("installing a browser for the tests of the dashboard ...")
         with suppress(browsers.BrowserNotFoundError):  # fails the tests that need a browser
             browsers.provide()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Unpack missing proxies before the first test, as that may take longer than a test."""
+    fixtures = {name for item in session.items for name in getattr(item, "fixturenames", ())}
+    if "site" in fixtures and not session.config.option.collectonly:
+        from tests import proxies
+
+        for name in proxies.NAMES:
+            with suppress(proxies.ProxyNotFoundError):  # raised again by the fixture
+                proxies.provide(name)
 
 
 @pytest.fixture
@@ -284,6 +297,27 @@ def guarded(db_path: Path) -> Iterator[Server]:
     with serving(db_path, "--host", "0.0.0.0", TRACKAI_API_KEY=KEY) as server:
         yield server
     assert _log_of(db_path).read_text().count("code=") == 1
+
+
+@pytest.fixture(params=["nginx", "caddy"])
+def site(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Site]:
+    """A server with a key behind each of the proxies of docs/team.md, with TLS."""
+    from tests import proxies
+
+    try:
+        proxies.provide(request.param)
+    except proxies.ProxyNotFoundError as error:
+        pytest.fail(str(error), pytrace=False)
+    site = proxies.Site(request.param, tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(site.proxy.authority))
+    try:
+        site.proxy.start()
+        site.start()
+        yield site
+    finally:
+        site.stop()
 
 
 def _wait_until_healthy(server: Server) -> None:

@@ -47,6 +47,11 @@ class Receiver:
         self._listening_since = self._checked_at = time.time_ns() // 1000
         self._swept_at = 0
 
+    @property
+    def waiting(self) -> int:
+        """The number of batches that wait for a transaction."""
+        return self._batches.waiting
+
     async def put(self, journal: str, batch: Batch, grant: Grant) -> Outcome:
         """Store a batch, unless it does not begin where the stored bytes end.
 

@@ -38,6 +38,7 @@ from trackai.values.types import INT64
 if TYPE_CHECKING:
     from starlette.requests import Request
 
+    from trackai.api.prometheus import ServerMetrics
     from trackai.ingest.intake import Intake
     from trackai.ingest.receiver import Receiver
 
@@ -101,9 +102,13 @@ async def store_batch(request: Request) -> JSONResponse:
         else:
             batch = convert(lambda: wire.unpack(data))
         try:
-            return JSONResponse(await receiver.put(journal, batch, grant(request)))
+            outcome = await receiver.put(journal, batch, grant(request))
         except BytesMissingError as error:
             return JSONResponse({"detail": str(error), "missing": error.sha256}, 409)
+        if batch.end > batch.start:  # a client asks with an empty one how much is stored
+            metrics: ServerMetrics = request.app.state.metrics
+            metrics.count_batch(outcome, points=batch.points, size=len(data))
+        return JSONResponse(outcome)
 
 
 async def note_alive(request: Request) -> JSONResponse:
@@ -143,7 +148,10 @@ async def put_blob(request: Request) -> JSONResponse:
             chunk,
             keep_free=request.app.state.keep_free,
         )
-        return JSONResponse(await to_thread.run_sync(append))
+        received = await to_thread.run_sync(append)
+        metrics: ServerMetrics = request.app.state.metrics
+        metrics.file_bytes += len(chunk)
+        return JSONResponse(received)
 
 
 def _blob(request: Request, size: int) -> Blob:

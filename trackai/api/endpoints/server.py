@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from starlette.responses import PlainTextResponse
@@ -10,6 +13,8 @@ import trackai
 from trackai import dashboard
 from trackai.api.requests import database
 from trackai.api.responses import JSONResponse, accepts_html
+from trackai.errors import StoreError
+from trackai.store.catalogue import writers
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -17,6 +22,7 @@ if TYPE_CHECKING:
 
     from trackai.api.prometheus import ServerMetrics
     from trackai.ingest.intake import Intake
+    from trackai.ingest.receiver import Receiver
 
 
 async def root(request: Request) -> Response:
@@ -35,7 +41,9 @@ async def prometheus(request: Request) -> PlainTextResponse:
     """Get metrics of the server, in the Prometheus text format."""
     metrics: ServerMetrics = request.app.state.metrics
     intake: Intake = request.state.intake
-    path = database(request).path
+    receiver: Receiver = request.state.receiver
+    db = database(request)
+    path = db.path
     sizes = {
         "trackai_database_bytes": path,
         "trackai_wal_bytes": path.with_name(path.name + "-wal"),
@@ -45,8 +53,18 @@ async def prometheus(request: Request) -> PlainTextResponse:
     }
     gauges["trackai_ingest_waiting_batches"] = intake.waiting
     gauges["trackai_ingest_bytes"] = intake.bytes
+    gauges["trackai_journal_waiting_batches"] = receiver.waiting
+    gauges["trackai_disk_keep_free_bytes"] = request.app.state.keep_free
+    with suppress(OSError):
+        gauges["trackai_disk_free_bytes"] = shutil.disk_usage(path.parent).free
+    with suppress(StoreError):
+        count, heard_at = await db.look(writers.count_heard)
+        silent = 0.0 if heard_at is None else time.time() - heard_at / 1e6
+        gauges["trackai_remote_writers"] = count
+        gauges["trackai_remote_writer_longest_silence_seconds"] = max(0.0, silent)
     return PlainTextResponse(
-        metrics.text(gauges), media_type="text/plain; version=0.0.4; charset=utf-8"
+        metrics.text(gauges, (db.transactions, db.transaction_seconds)),
+        media_type="text/plain; version=0.0.4; charset=utf-8",
     )
 
 

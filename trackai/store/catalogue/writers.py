@@ -199,6 +199,18 @@ async def fail_silent(conn: Connection, before: int) -> set[tuple[int, int]]:
     return {(run_id, attempt) for run_id, attempt in rows}
 
 
+async def count_heard(conn: Connection) -> tuple[int, int | None]:
+    """Count the running remote writers; and since when the most silent one was not heard.
+
+    Returns:
+        The number, and microseconds since the epoch; None without a writer.
+    """
+    rows = await conn.execute_fetchall(
+        "SELECT count(*), min(seen_at) FROM writers WHERE seen_at IS NOT NULL AND state = 'running'"
+    )
+    return next((count, seen_at) for count, seen_at in rows)
+
+
 async def get_or_create(
     conn: Connection,
     *,

@@ -57,6 +57,8 @@ class Database:
         generation: incremented when the write connection is reopened because another process
             changed the file; row ids that were read before may then be wrong.
         held_seconds: how long the last call of `change` kept other processes from writing.
+        transactions, transaction_seconds: how many calls of `change` have committed, and how long
+            they kept other processes from writing, together.
         collecting: the lock of garbage collection, of which one at a time is enough.
     """
 
@@ -64,6 +66,8 @@ class Database:
         self.path = path
         self.generation = 0
         self.held_seconds = 0.0
+        self.transactions = 0
+        self.transaction_seconds = 0.0
         self._writer: Handle | None = None
         self._started: Identity | None = None  # the file that was opened last for writing
         self._idle: list[Handle] = []
@@ -196,6 +200,8 @@ class Database:
                 await conn.rollback()
                 raise
             self.held_seconds = time.perf_counter() - began
+            self.transactions += 1
+            self.transaction_seconds += self.held_seconds
             return result
 
         async with self._writing:
