@@ -187,7 +187,7 @@ WRONG_BODIES = [
     (b'{"name": "\\ud800", "project_id": "x"}', "body"),
     (b'{"name": "\\udc00\\ud800", "project_id": "x"}', "body"),
     (b'{"name": ' + DEEP + b', "project_id": "x"}', "name"),
-    (b'{"more": ' + DEEP + b', "name": "x", "project_id": "x"}', "body"),
+    (b'{"more": ' + DEEP + b', "name": "x", "project_id": "x"}', "more"),
     (b'{"project_id": "x"}', "name"),
     (b'{"name": null, "project_id": "x"}', "name"),
     (b'{"name": true, "project_id": "x"}', "name"),
