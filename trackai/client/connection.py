@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+JSON = {"Content-Type": "application/json"}
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 60.0
 # Answers of proxies whose server is down or busy, and of servers that are.

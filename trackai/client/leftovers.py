@@ -13,6 +13,7 @@ import msgspec
 from trackai.client import outbox
 from trackai.client.forwarder import Forwarder, in_thread
 from trackai.client.outbox import PLACEMENT, Placement, read_placement
+from trackai.errors import ServerRefusedError
 from trackai.ingest.frames import Ended
 from trackai.ingest.journal import DAMAGED, SUFFIX, writer_uid
 from trackai.ingest.reader import JournalReader
@@ -20,7 +21,7 @@ from trackai.ingest.recovery import lock_abandoned, report_damage
 from trackai.locks import remove_locked, rename_locked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable
 
     from trackai.client.connection import Connection
 
@@ -45,10 +46,14 @@ class Leftover(msgspec.Struct, kw_only=True):
     placement: Placement | None
 
 
-def find(folder: Path) -> list[Leftover]:
-    """The writers whose journals are in the folder of a server, the oldest first."""
+def find(folder: Path, paths: Iterable[Path] | None = None) -> list[Leftover]:
+    """The writers whose journals are in the folder of a server, the oldest first.
+
+    Args:
+        paths: the journals to look at; default all.
+    """
     by_writer: dict[str, list[Path]] = {}
-    for path in sorted(folder.glob(f"*{SUFFIX}")):
+    for path in sorted(folder.glob(f"*{SUFFIX}") if paths is None else paths):
         by_writer.setdefault(writer_uid(path.name), []).append(path)
     return [_leftover(folder, paths) for paths in by_writer.values()]
 
@@ -152,12 +157,23 @@ def _remove(forwarder: Forwarder, fds: dict[Path, int]) -> None:
     del fds[path]
 
 
-async def send_of(connection: Connection, folder: Path, paths: Sequence[Path] | None = None) -> int:
-    """Send what ended processes left for a server; the number of writers that are left."""
-    left = 0
-    for leftover in find(folder):
-        if paths is not None and not set(leftover.journals) <= set(paths):
-            continue
-        if await send(connection, leftover) is None:
-            left += 1
-    return left
+async def send_of(
+    connection: Connection, folder: Path, paths: Iterable[Path] | None = None
+) -> None:
+    """Send what ended processes left for a server.
+
+    Args:
+        paths: the journals to send; default all.
+
+    Raises:
+        ServerUnreachableError: the server does not answer now.
+        ServerRefusedError: it refuses a run; the others have been sent.
+    """
+    refusal: ServerRefusedError | None = None
+    for leftover in find(folder, paths):
+        try:
+            await send(connection, leftover)
+        except ServerRefusedError as error:
+            refusal = error
+    if refusal is not None:
+        raise refusal

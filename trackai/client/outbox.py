@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from trackai.client.connection import JSON
 from trackai.errors import ServerRefusedError
 from trackai.ingest.attach import CLOCK_SECONDS, Attach, Attached
 from trackai.ingest.frames import Opened  # noqa: TC001 - msgspec needs it
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from trackai.client.connection import Connection
 
 PLACEMENT = ".placement"
-_JSON = {"Content-Type": "application/json"}
 
 
 class Placement(msgspec.Struct, kw_only=True):
@@ -78,7 +78,7 @@ class Placement(msgspec.Struct, kw_only=True):
         begun_at = min(self.attach.begun_at, before)
         attach = msgspec.structs.replace(self.attach, now=before, begun_at=begun_at)
         answer = connection.request(
-            "POST", "/api/runs/attach", msgspec.json.encode(attach), headers=_JSON
+            "POST", "/api/runs/attach", msgspec.json.encode(attach), headers=JSON
         )
         attached = answer.decode(Attached)
         offset = attached.time - (before + time.time_ns() // 1000) // 2

@@ -146,7 +146,7 @@ class JournalWriter:
     @property
     def held(self) -> int:
         """The number of frames held in memory."""
-        return len(self._held)
+        return sum(map(bool, self._held))
 
     def append_points(
         self,

@@ -96,6 +96,10 @@ class Destination(ABC):
     async def work_beside(self) -> None:  # noqa: B027 - nothing to do
         """Work beside the run, until this is cancelled."""
 
+    @abstractmethod
+    def how_to_store(self, paths: str) -> str:
+        """How to store journals that are not in the spool folder, for messages."""
+
     def pause_after(self, error: Exception, pause: float) -> float:
         """How many seconds to wait after an error, given the pause before it."""
         return self.poll_seconds

@@ -106,6 +106,9 @@ class LocalDestination(Destination):
             successor = await writers.find_successor(conn, writer_uid(drain.path.name))
         return None if successor is None else "process {1} on {0}".format(*successor)
 
+    def how_to_store(self, paths: str) -> str:
+        return f"store them with trackai recover {paths}"
+
     async def settle(self, *, thoroughly: bool) -> bool:
         # The log of a database that others write to cannot be emptied.
         return await self._db.checkpoint() or (thoroughly and await self._db.move_pages())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -436,11 +436,14 @@ class Recorder:
 
     async def _write_held_calls(self) -> None:
         """Write the calls held in memory to the journal, or else to the temporary folder."""
-        deadline = time.monotonic() + _ROOM_SECONDS
-        self._repair_journal()
-        while self.journal.failure is not None and time.monotonic() < deadline:
-            await anyio.sleep(_POLL_SECONDS)
+        with anyio.move_on_after(self._destination.patience or _ROOM_SECONDS):
             self._repair_journal()
+            while self.journal.failure is not None:
+                if self._destination.patience is not None:  # what it has makes room here
+                    with suppress(TrackAIError, OSError):
+                        await self._drain_journals()
+                await anyio.sleep(_POLL_SECONDS)
+                self._repair_journal()
         failure, held, dropped = self.journal.failure, self.journal.held, self.journal.dropped
         if held or failure is not None:
             try:
@@ -450,9 +453,8 @@ class Recorder:
             else:
                 paths = " ".join(str(path) for path in rescued)
                 logger.warning(
-                    "the journal cannot be written (%s): the last points are in %s; store them "
-                    "with trackai recover %s",
-                    failure, paths, paths,
+                    "the journal cannot be written (%s): the last points are in %s; %s",
+                    failure, paths, self._destination.how_to_store(paths),
                 )  # fmt: skip
         if dropped:
             cause = failure or self._dropped_by or _TOO_LARGE

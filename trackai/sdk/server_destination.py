@@ -13,7 +13,7 @@ import anyio
 import msgspec
 
 from trackai.client import leftovers, outbox
-from trackai.client.connection import Connection
+from trackai.client.connection import JSON, Connection
 from trackai.client.forwarder import Forwarder, in_thread
 from trackai.errors import (
     ConflictError,
@@ -74,6 +74,7 @@ class ServerDestination(Destination):
         self.name = self._connection.url
         self.spool = outbox.folder_of(settings.outbox, self.name)
         self._bound = settings.outbox_bytes
+        self._is_unknown = False  # the server has answered that it does not know this writer
 
     @property
     def progress(self) -> int:
@@ -178,7 +179,8 @@ class ServerDestination(Destination):
 
     async def look_after(self, drain: JournalDrain) -> None:
         assert isinstance(drain, Forwarder)  # noqa: S101 - `begin` and `drain` make no others
-        if time.monotonic() - self._connection.answered_at > _ALIVE_SECONDS:
+        if self._is_unknown:
+            self._is_unknown = False
             await drain.tell()
 
     async def find_successor(self, drain: JournalDrain) -> str | None:
@@ -188,6 +190,25 @@ class ServerDestination(Destination):
         outbox.forget(self.spool, self._placement)
 
     async def work_beside(self) -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._send_leftovers)
+            tasks.start_soon(self._send_life_signs)
+
+    async def _send_life_signs(self) -> None:
+        """Tell the server that this process lives, while nothing else is sent."""
+        connection, uid = self._connect(), self._placement.attach.process.writer_uid
+        body = msgspec.json.encode({"writer": uid})
+        while True:
+            await anyio.sleep(_ALIVE_SECONDS / 2)
+            if time.monotonic() - self._connection.answered_at < _ALIVE_SECONDS:
+                continue
+            with suppress(TrackAIError):
+                answer = await in_thread(
+                    partial(connection.request, "POST", "/api/writers/alive", body, headers=JSON)
+                )
+                self._is_unknown = not answer.decode(dict[str, bool])["known"]
+
+    async def _send_leftovers(self) -> None:
         """Send what processes left here that ended before the server had everything."""
         connection, pause = self._connect(), self.poll_seconds
         while True:
@@ -199,6 +220,9 @@ class ServerDestination(Destination):
             except (TrackAIError, OSError) as error:
                 pause = self.pause_after(error, pause)
             await anyio.sleep(pause)
+
+    def how_to_store(self, paths: str) -> str:
+        return f"move them to {self.spool}, and send them with trackai sync"
 
     def pause_after(self, error: Exception, pause: float) -> float:
         if isinstance(error, ServerUnreachableError) and error.retry_after is not None:
