@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import trackai
+from tests.client.test_connection import server as http_server
 from tests.conftest import serving
 from trackai.errors import InvalidInputError, NotFoundError, ServerUnreachableError
 
@@ -377,6 +378,17 @@ def test_a_wrong_key_is_said_once_and_loses_nothing(
     monkeypatch.setenv("TRACKAI_API_KEY", "a-secret-of-some-length")
     assert sync().returncode == 0
     assert _points(guarded.db_path) == 1
+
+
+def test_another_server_is_said_once_and_loses_nothing(
+    outbox: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with http_server(404, b"<html>") as url:
+        with trackai.init(project="p", id="r", server_url=url) as run:
+            run.log({"loss": 0.5})
+        said = [message for message in caplog.messages if "is not a TrackAI server" in message]
+        assert len(said) == 2  # at the start, and at the end, with what to do
+        assert list(outbox.rglob("*.journal")) != []
 
 
 RANK = """

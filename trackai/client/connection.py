@@ -320,10 +320,10 @@ def _has_length(headers: Mapping[str, str]) -> bool:
 
 
 def _not_trackai(url: str, status: int) -> ServerRefusedError:
+    # Without the status, which says nothing about runs.
     return ServerRefusedError(
         f"{url} answered with the status {status}, and is not a TrackAI server, or one that is "
-        "too old",
-        status,
+        "too old"
     )
 
 
