@@ -165,11 +165,11 @@ def test_another_version_is_refused_in_words(server: Server) -> None:
     ("path", "status"),
     [
         ("/api/journals/x.journal", 422),
-        ("/api/journals/..%2Fx.journal", 404),
+        ("/api/journals/..%2Fx.journal", None),
         (f"/api/journals/{1:016x}-{'0' * 32}-000000.journal", 422),
     ],
 )
-def test_other_names_are_refused(server: Server, path: str, status: int) -> None:
+def test_other_names_are_refused(server: Server, path: str, status: int | None) -> None:
     batch = Batch(
         opened=opened(), start=0, end=0, frames=0, calls=[], config={}, replaced=set(),
         described=[], files=[], ended=None,
