@@ -131,7 +131,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             InvalidInputError: it is in a home folder, and this user has none.
         """
-        return _absolute(self.outbox_path, "TRACKAI_OUTBOX_PATH", "TRACKAI_OUTBOX_PATH")
+        return _absolute(self.outbox_path, "TRACKAI_OUTBOX_PATH", "TRACKAI_OUTBOX_PATH", "a folder")
 
     @property
     def url(self) -> str:
@@ -192,21 +192,27 @@ def has_screen() -> bool:
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
-def _absolute(path: str | os.PathLike[str], field: str, variable: str = "TRACKAI_DB_PATH") -> Path:
+def _absolute(
+    path: str | os.PathLike[str],
+    field: str,
+    variable: str = "TRACKAI_DB_PATH",
+    what: str = "a database file",
+) -> Path:
     # Path.resolve() would follow a link to the database file, and processes that use different
     # links would then look for journals in different folders.
     try:
         absolute = Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100
     except RuntimeError:
         raise InvalidInputError(
-            variable, f"must be set to a path: {path} needs a home folder, and this user has none"
+            variable,
+            f"must be set to {what}: {path} needs a home folder, and this user has none",
         ) from None
     except FileNotFoundError:  # the working directory was removed
         raise InvalidInputError(
             variable, f"must be absolute, as the working directory was removed, got {path}"
         ) from None
     if not absolute.name:
-        raise InvalidInputError(field, f"must be a file, got {absolute}")
+        raise InvalidInputError(field, f"must be {what.replace('database ', '')}, got {absolute}")
     return absolute
 
 

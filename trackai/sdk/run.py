@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import wait
 from contextlib import suppress
@@ -35,7 +36,6 @@ from trackai.values.logger import logger
 from trackai.values.nesting import nested
 
 if TYPE_CHECKING:
-    import threading
     from concurrent.futures import Future
 
     from trackai.values.types import Value
@@ -426,7 +426,11 @@ class Run(CallLog):
         with self._lock:
             has_portal, self._has_portal = self._has_portal, False
         if has_portal:
-            _portals.__exit__(None, None, None)
+            # In another thread: a signal handler that raises in this one, just before the event
+            # loop is told to stop, would let it wait for the loop's end forever.
+            closing = threading.Thread(target=_portals.__exit__, args=(None, None, None))
+            closing.start()
+            closing.join()
 
     def __enter__(self) -> Self:
         return self
