@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import uuid
-from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -164,35 +162,3 @@ def test_rows_in_other_forms() -> None:
         trackai.Table(data={"a": [1], "b": []})
     with pytest.raises(InvalidInputError, match="columns: column 'z' not found"):
         trackai.Table(["z"], {"a": [1]})
-
-
-class Broken:
-    @property
-    def shape(self) -> tuple[int, ...]:
-        raise RuntimeError("no shape")
-
-    def __repr__(self) -> str:
-        return "<broken>"
-
-
-def test_a_cell_that_cannot_be_stored_becomes_text(
-    db_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    endless: list[Any] = []
-    endless.append(endless)
-    image = trackai.Image(np.zeros((2, 2, 3), np.uint8))
-    table = trackai.Table(
-        columns=["text", "value", "image"],
-        data=[["\ud800", endless, image], ["b", Broken(), image], ["\ud801", 1, None]],
-    )
-    with trackai.init(project="p", strict=True) as run:
-        run.log({"samples": table})
-    with closing(sqlite3.connect(db_path)) as connection:
-        files = connection.execute("SELECT path, name FROM files ORDER BY path, name").fetchall()
-    assert files == [
-        ("samples", "0.table.json"), ("samples/image", "0.png"), ("samples/image", "1.png")
-    ]  # fmt: skip
-    for message, column in zip(caplog.messages, ("text", "value"), strict=True):
-        assert message.startswith(
-            f"metric 'samples': a cell of column '{column}' is stored as text: "
-        )

@@ -11,7 +11,7 @@ import math
 import os
 import sys
 from collections import UserString
-from collections.abc import Callable, Iterable, Sequence, Set, ValuesView
+from collections.abc import Iterable, Sequence, Set, ValuesView
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -259,19 +259,6 @@ def safe_repr(value: Any) -> str:
         return ascii(value)
     except Exception:
         return f"<{_qualified_name(type(value))}>"
-
-
-def failure(action: Callable[[], object]) -> Exception | None:
-    """Call a function that has raised an exception again, and return the exception it raises now.
-
-    Values of other libraries may raise anything. An exception that comes once is a signal
-    handler's, and belongs to the program.
-    """
-    try:
-        action()
-    except Exception as error:
-        return error
-    return None
 
 
 def type_name(value: Any) -> str:

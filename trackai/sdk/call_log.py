@@ -11,9 +11,8 @@ from trackai.errors import InvalidInputError
 from trackai.ingest.frames import Configured, Described, Filed
 from trackai.ingest.journal import JournalWriter  # noqa: TC001 - for get_type_hints
 from trackai.sdk import fork, late_calls
-from trackai.sdk.builtin_values import failure
 from trackai.sdk.left_out import LeftOut
-from trackai.sdk.logged_values import are_plain_numbers, flatten, named
+from trackai.sdk.logged_values import are_plain_numbers, failure, flatten, named
 from trackai.sdk.run_files import RunFiles
 from trackai.sdk.steps import plain_step
 from trackai.values.steps import STEP_LIMIT

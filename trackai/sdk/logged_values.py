@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,6 @@ from trackai.sdk.builtin_values import (
     SCALARS,
     as_number,
     as_text,
-    failure,
     is_array,
     safe_repr,
     type_name,
@@ -132,6 +131,19 @@ def _flatten(
                 if error is None:
                     raise  # a signal handler raised it, not the value
                 logged.problems.append((named(path), error))
+
+
+def failure(action: Callable[[], object]) -> Exception | None:
+    """Call a function that has raised an exception again, and return the exception it raises now.
+
+    Values of other libraries may raise anything. An exception that comes once is a signal
+    handler's, and belongs to the program.
+    """
+    try:
+        action()
+    except Exception as error:
+        return error
+    return None
 
 
 def named(path: str) -> str:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, BinaryIO
 
 import msgspec
 
 from trackai.errors import InvalidInputError
 from trackai.sdk import frames
-from trackai.sdk.builtin_values import failure, jsonable, safe_repr, type_name
+from trackai.sdk.builtin_values import jsonable, type_name
 from trackai.sdk.histogram import Histogram
 from trackai.sdk.media import Files, Markdown, Media, as_media
-from trackai.sdk.notices import warn_once
 
 
 class Table(Media):
@@ -55,7 +53,6 @@ class Table(Media):
         **ignored: Any,
     ) -> None:
         super().__init__(b"", ".table.json")
-        self._logged_as: str | None = None
         if data is None:
             data = () if rows is None else rows
         if frames.is_frame(data) or hasattr(data, "columns"):
@@ -116,20 +113,7 @@ class Table(Media):
     def open(self) -> BinaryIO:
         """Open the table as JSON for reading."""
         table = {"columns": self.columns, "data": self.data}
-        try:
-            content = _encoded(table)
-        except Exception:
-            if failure(partial(_encoded, table)) is None:
-                raise  # a signal handler raised it, not a cell
-            rows = [
-                [
-                    _usable(self._logged_as, column, cell, _encoded)
-                    for column, cell in zip(self.columns, row, strict=True)
-                ]
-                for row in self.data
-            ]
-            content = _encoded({"columns": self.columns, "data": rows})
-        return io.BytesIO(content)
+        return io.BytesIO(msgspec.json.encode(jsonable(table)))
 
     def without_files(self, path: str, files: Files) -> Table:
         """Return the table as it is stored, and move the media in its cells to `files`.
@@ -138,18 +122,16 @@ class Table(Media):
             path: the name under which the table is logged.
             files: the files of the call.
         """
-        table = Table(
+        return Table(
             self.columns,
             [
                 [
-                    _usable(path, column, cell, partial(_stored_cell, f"{path}/{column}", files))
+                    _stored_cell(f"{path}/{column}", cell, files)
                     for column, cell in zip(self.columns, row, strict=True)
                 ]
                 for row in self.data
             ],
         )
-        table._logged_as = path
-        return table
 
     def _check_width(self, row: Sequence[Any]) -> None:
         if len(row) != len(self.columns):
@@ -185,28 +167,7 @@ def _of_rows(rows: list[Any], names: Sequence[Any] | None) -> tuple[Any, Any]:
     return names, rows
 
 
-def _encoded(value: Any) -> bytes:
-    return msgspec.json.encode(jsonable(value))
-
-
-def _usable(path: str | None, column: Any, cell: Any, convert: Callable[[Any], Any]) -> Any:
-    """Return a cell that can be stored: a text, with a warning, in place of any other."""
-    try:
-        result = convert(cell)
-    except Exception:
-        error = failure(partial(convert, cell))
-        if error is None:
-            raise  # a signal handler raised it, not the cell
-        name = "Table" if path is None else f"metric {path!r}"
-        warn_once(
-            f"{name}: cell of {column!r}",
-            "%s: a cell of column %s is stored as text: %s", name, safe_repr(column), error,
-        )  # fmt: skip
-        return safe_repr(cell)
-    return cell if convert is _encoded else result
-
-
-def _stored_cell(path: str, files: Files, value: Any) -> Any:
+def _stored_cell(path: str, value: Any, files: Files) -> Any:
     if value is None or isinstance(value, str | int | float):
         return value
     if isinstance(value, Markdown):
@@ -217,7 +178,8 @@ def _stored_cell(path: str, files: Files, value: Any) -> Any:
     if media is None:
         return value
     references = []
-    for stored in [_without_files(item, path, files) for item in media]:
+    for item in media:
+        stored = _without_files(item, path, files)
         number = len(files.setdefault(path, []))
         files[path].append((number, stored))
         references.append({"file": path, "name": stored.file_name(None, number)})
