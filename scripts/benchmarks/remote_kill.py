@@ -25,6 +25,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any
@@ -341,14 +342,24 @@ class Team:
             after = {name: Held(steps, math.inf) for name, steps in steps_of_runs(backup).items()}
         for name in known:
             after.setdefault(name, Held(first=math.inf))
-        for machine in range(MACHINES):
-            for journal in self.journals(machine):  # the newest of each run last
-                run, steps = _steps_of(journal)
-                if run in after and steps:  # otherwise it began meanwhile: all of it is expected
-                    after[run].steps.update(steps)
-                    after[run].first = min(steps)
+        for run, steps in self._unsent():
+            if run in after:  # otherwise it began meanwhile, and all of it is expected
+                after[run].steps.update(steps)
+                after[run].first = min(steps)
         self._held.update(after)
         self.server.start()
+
+    def _unsent(self) -> Iterator[tuple[str | None, set[int]]]:
+        """The run of each journal in an outbox and its steps; the newest of a run comes last."""
+        read: dict[Path, tuple[str | None, set[int]]] = {}
+        for machine in range(MACHINES):
+            for journal in self.journals(machine):
+                with suppress(FileNotFoundError):
+                    read[journal] = _steps_of(journal, journal.stat().st_size)
+        for journal, (run, steps) in read.items():
+            # A process that was not scheduled since its answer came may have removed it now.
+            if steps and journal.exists():
+                yield run, steps
 
     def outcome(self, proxy: FaultyProxy) -> Outcome:
         """Compare the database with what it must hold."""
@@ -419,8 +430,12 @@ def _ranges(steps: list[int]) -> Iterator[tuple[int, int]]:
             first = None
 
 
-def _steps_of(journal: Path) -> tuple[str | None, set[int]]:
-    """The run of a journal, and the steps in it. They need not be removed in their order."""
+@cache
+def _steps_of(journal: Path, size: int) -> tuple[str | None, set[int]]:
+    """The run of a journal of this size, and the steps in it.
+
+    Journals need not be removed in their order.
+    """
     reader, steps = JournalReader(journal), set[int]()
     while (batch := reader.read()) is not None:
         for calls in batch.calls:
