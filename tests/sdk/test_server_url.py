@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import sqlite3
@@ -232,6 +233,24 @@ def start(script: str, **env: str) -> subprocess.Popen[str]:
         [sys.executable, "-c", textwrap.dedent(script)],
         env={**os.environ, **env}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
+
+
+def test_a_run_whose_end_was_not_acknowledged_stays_completed(
+    db_path: Path, closed_port: int, outbox: Path, tmp_path: Path
+) -> None:
+    with trackai.init(project="p", name="run", server_url=at(closed_port)) as run:
+        run.log({"loss": 1.0})
+    shutil.copytree(outbox, tmp_path / "before")
+    server = serve(db_path, closed_port)
+    try:
+        assert sync().returncode == 0
+        shutil.copytree(tmp_path / "before", outbox, dirs_exist_ok=True)
+        assert sync().returncode == 0
+    finally:
+        server.terminate()
+        server.wait()
+    assert query(db_path, "SELECT state FROM runs") == [("completed",)]
+    assert not [path for path in outbox.rglob("*") if path.is_file()]
 
 
 def test_what_a_killed_process_left_is_sent_by_the_next_run(own_server: Server) -> None:
