@@ -235,6 +235,35 @@ def start(script: str, **env: str) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("is_set", [True, False])
+def test_a_rescued_journal_is_sent_after_the_others(
+    db_path: Path, closed_port: int, outbox: Path, tmp_path: Path, is_set: bool
+) -> None:
+    """What makes its run known on the server has been removed with the other journals."""
+    url = at(closed_port)
+    with trackai.init(project="p", name="run", server_url=url) as run:
+        run.log({"loss": 1.0})
+    (journal,) = outbox.rglob("*.journal")
+    rescued = tmp_path / journal.name.replace("-000000", "-000001")
+    shutil.copy(journal, rescued)
+    server = serve(db_path, closed_port)
+    try:
+        assert sync().returncode == 0
+        rescued.rename(journal.with_name(rescued.name))
+        if is_set:
+            assert sync(TRACKAI_SERVER_URL=url).returncode == 0
+        else:
+            assert "use --to" in sync().stderr
+            assert sync("--to", url).returncode == 0
+    finally:
+        server.terminate()
+        server.wait()
+    assert query(db_path, "SELECT count(*), state FROM runs") == [(1, "completed")]
+    assert query(db_path, "SELECT count(*) FROM writers") == [(1,)]
+    assert query(db_path, "SELECT count(*) FROM journals") == [(2,)]
+    assert not [path for path in outbox.rglob("*") if path.is_file()]
+
+
 def test_a_run_whose_end_was_not_acknowledged_stays_completed(
     db_path: Path, closed_port: int, outbox: Path, tmp_path: Path
 ) -> None:

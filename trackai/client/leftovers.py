@@ -14,7 +14,7 @@ from trackai.client import outbox
 from trackai.client.forwarder import Forwarder, in_thread
 from trackai.client.outbox import PLACEMENT, Placement, read_placement
 from trackai.errors import ServerRefusedError
-from trackai.ingest.frames import Ended
+from trackai.ingest.frames import Ended, Opened
 from trackai.ingest.journal import DAMAGED, SUFFIX, writer_uid
 from trackai.ingest.reader import JournalReader
 from trackai.ingest.recovery import lock_abandoned, report_damage
@@ -35,6 +35,8 @@ class Leftover(msgspec.Struct, kw_only=True):
         journals: the oldest first.
         size: their bytes, without those of files.
         is_running: whether their process still logs, and will send them itself.
+        placement: None if it is gone, as after other journals of the writer have been sent.
+        opened: the first record of the journals, if it can be read.
     """
 
     server_url: str | None
@@ -44,6 +46,7 @@ class Leftover(msgspec.Struct, kw_only=True):
     size: int
     is_running: bool
     placement: Placement | None
+    opened: Opened | None
 
 
 def find(folder: Path, paths: Iterable[Path] | None = None) -> list[Leftover]:
@@ -78,6 +81,7 @@ def _leftover(folder: Path, paths: list[Path]) -> Leftover:
         size=sum(path.stat().st_size for path in paths if path.exists()),
         is_running=is_running,
         placement=placement,
+        opened=opened,
     )
 
 
@@ -98,13 +102,16 @@ async def send(
         ServerUnreachableError: the server does not answer now.
         ServerRefusedError: it refuses the run.
     """
-    if leftover.placement is None:
-        return None
+    placement = leftover.placement
+    if placement is None:
+        if leftover.opened is None:
+            return None
+        placement = outbox.placement_of(leftover.opened, leftover.journals[0], connection.url)
     fds: dict[Path, int] = {}
     try:
         if not all(lock_abandoned(path, fds) for path in leftover.journals):
             return None
-        return await _send_locked(connection, leftover, leftover.placement, fds, advance)
+        return await _send_locked(connection, leftover, placement, fds, advance)
     finally:
         for fd in fds.values():
             os.close(fd)
