@@ -13,6 +13,7 @@ import sys
 import textwrap
 import time
 from typing import TYPE_CHECKING, Any
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -296,6 +297,20 @@ def test_what_a_killed_process_left_is_sent_by_the_next_run(own_server: Server) 
                 == [("failed",)]
             )
         )
+
+
+def test_a_state_that_a_user_has_set_is_kept(own_server: Server) -> None:
+    with start(KILLED.format(url=own_server.url)) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "logged\n"
+        wait_until(lambda: _points(own_server.db_path) == 20_000)
+        process.kill()
+    address = f"{own_server.url}/api/runs/1/state?state=completed"
+    with urlopen(Request(address, method="PATCH")) as answer:
+        assert answer.status == 200
+    assert sync().returncode == 0
+    assert query(own_server.db_path, "SELECT state FROM runs") == [("completed",)]
+    assert query(own_server.db_path, "SELECT state FROM writers") == [("failed",)]
 
 
 def test_a_run_of_a_killed_process_is_resumed_behind_all_of_it(own_server: Server) -> None:
