@@ -100,7 +100,8 @@ class Connection:
 
     Attributes:
         url: the address, without a slash at the end.
-        moved: how often the server has stored something of a journal or a file.
+        moved: how often the server has stored something of a journal or a file, or has said that
+            it has a file.
         answered_at: when it last answered a request well, by the monotonic clock.
     """
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import anyio
 import msgspec
 
 from trackai.client import outbox
 from trackai.client.forwarder import Forwarder, in_thread
 from trackai.client.outbox import PLACEMENT, Placement, read_placement
-from trackai.errors import ServerRefusedError
+from trackai.errors import ServerRefusedError, ServerUnreachableError
 from trackai.ingest.frames import Ended, Opened
 from trackai.ingest.journal import DAMAGED, SUFFIX, writer_uid
 from trackai.ingest.reader import JournalReader
@@ -24,6 +26,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from trackai.client.connection import Connection
+
+
+# How often a request may fail in a row, once the server has answered others.
+_MAX_FAILURES = 3
+_RETRY_SECONDS = 0.2
 
 
 class Leftover(msgspec.Struct, kw_only=True):
@@ -131,14 +138,14 @@ async def _send_locked(
     for path in leftover.journals:
         forwarder = Forwarder(connection, path, placement)
         forwarders.append(forwarder)
-        await _send_all(forwarder, advance)
+        await _send_all(connection, forwarder, advance)
     last = forwarders[-1]
     is_child = last.opened is not None and last.opened.parent is not None
     if not is_child and not any(forwarder.ended for forwarder in forwarders):
         await last.tell(Ended("failed", time.time_ns() // 1000))
     for forwarder in forwarders:
         while not await forwarder.is_stored():  # the server was replaced meanwhile
-            await _send_all(forwarder, advance)
+            await _send_all(connection, forwarder, advance)
     for forwarder in forwarders:
         _remove(forwarder, fds)
     if not is_child:
@@ -146,9 +153,21 @@ async def _send_locked(
     return sum(forwarder.points for forwarder in forwarders)
 
 
-async def _send_all(forwarder: Forwarder, advance: Callable[[int], None]) -> None:
-    before = forwarder.position
-    while await forwarder.store_next(final=True):
+async def _send_all(
+    connection: Connection, forwarder: Forwarder, advance: Callable[[int], None]
+) -> None:
+    before, moved, failures = forwarder.position, connection.moved, 0
+    while True:
+        try:
+            if not await forwarder.store_next(final=True):
+                return
+        except ServerUnreachableError:
+            failures = 1 if connection.moved > moved else failures + 1
+            if failures == _MAX_FAILURES or connection.answered_at == -math.inf:
+                raise
+            moved = connection.moved
+            await anyio.sleep(_RETRY_SECONDS)
+            continue
         advance(forwarder.position - before)
         before = forwarder.position
 
