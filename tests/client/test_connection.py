@@ -6,6 +6,7 @@ import re
 import socket
 import ssl
 import threading
+import time
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -135,6 +136,31 @@ def test_an_answer_that_ends_with_the_connection() -> None:
         assert Connection(url).request("GET", "/health").data == b'{"status":"healthy"}'
     with listening(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n") as url:
         assert Connection(url).request("GET", "/health").data == b""
+
+
+def test_a_slow_network_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The timeout is for each part of a body: the whole takes longer here."""
+    monkeypatch.setattr("trackai.client.connection.CONNECT_SECONDS", 0.2)
+    body = bytes(10_000_000)
+
+    def serve() -> None:
+        accepted, _ = listener.accept()
+        with accepted:
+            received = 0
+            while received < len(body):
+                received += len(accepted.recv(65_536))
+                time.sleep(0.005)
+            accepted.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
+
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        thread = threading.Thread(target=serve)
+        thread.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        assert Connection(url).request("PUT", "/", body).data == b"{}"
+        thread.join()
 
 
 def test_nothing_listens(unused_tcp_port: int) -> None:

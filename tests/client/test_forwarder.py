@@ -12,7 +12,7 @@ import pytest
 from trackai.client.connection import Connection
 from trackai.client.forwarder import Forwarder
 from trackai.client.outbox import Placement
-from trackai.errors import ServerRefusedError
+from trackai.errors import ServerRefusedError, ServerUnreachableError
 from trackai.ingest import wire
 from trackai.ingest.attach import Attach
 from trackai.ingest.frames import Configured, Described, Ended, Filed, Opened
@@ -129,6 +129,40 @@ async def test_batches_that_are_sent_twice_are_stored_once(
     log(writer, range(2000, 2100))
     await forwarder_of(writer, Connection(server.url)).store_all()
     assert rows(server) == expected(range(2100))
+    writer.close()
+
+
+async def test_files_arrive_over_a_network_that_loses_answers(
+    server: Server, writer: JournalWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What has arrived of a batch with many files is not asked for again with the rest."""
+    for number in range(50):
+        content = f"file {number}".encode()
+        kept = writer.keep(lambda file, content=content: file.write(content))  # type: ignore[misc]
+        writer.append(Filed(f"f{number}", "file", "f", None, 1, "/f", *kept))
+    connection = Connection(server.url)
+    real, sent = connection.request, 0
+
+    def losing(*arguments: Any, **options: Any) -> object:
+        nonlocal sent
+        sent += 1
+        answer = real(*arguments, **options)
+        if sent % 10 == 0:
+            raise ServerUnreachableError("lost")
+        return answer
+
+    monkeypatch.setattr(connection, "request", losing)
+    forwarder = forwarder_of(writer, connection)
+    lost = 0
+    while lost < 20:
+        try:
+            await forwarder.store_all()
+            break
+        except ServerUnreachableError:
+            lost += 1
+    assert 5 < lost < 20
+    (run,) = server.get("/api/runs")["runs"]
+    assert len(server.get(f"/api/runs/{run['id']}/files")) == 50
     writer.close()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import sqlite3
@@ -12,6 +13,7 @@ import sys
 import textwrap
 import time
 from typing import TYPE_CHECKING, Any
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -235,6 +237,53 @@ def start(script: str, **env: str) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("is_set", [True, False])
+def test_a_rescued_journal_is_sent_after_the_others(
+    db_path: Path, closed_port: int, outbox: Path, tmp_path: Path, is_set: bool
+) -> None:
+    """What makes its run known on the server has been removed with the other journals."""
+    url = at(closed_port)
+    with trackai.init(project="p", name="run", server_url=url) as run:
+        run.log({"loss": 1.0})
+    (journal,) = outbox.rglob("*.journal")
+    rescued = tmp_path / journal.name.replace("-000000", "-000001")
+    shutil.copy(journal, rescued)
+    server = serve(db_path, closed_port)
+    try:
+        assert sync().returncode == 0
+        rescued.rename(journal.with_name(rescued.name))
+        if is_set:
+            assert sync(TRACKAI_SERVER_URL=url).returncode == 0
+        else:
+            assert "use --to" in sync().stderr
+            assert sync("--to", url).returncode == 0
+    finally:
+        server.terminate()
+        server.wait()
+    assert query(db_path, "SELECT count(*), state FROM runs") == [(1, "completed")]
+    assert query(db_path, "SELECT count(*) FROM writers") == [(1,)]
+    assert query(db_path, "SELECT count(*) FROM journals") == [(2,)]
+    assert not [path for path in outbox.rglob("*") if path.is_file()]
+
+
+def test_a_run_whose_end_was_not_acknowledged_stays_completed(
+    db_path: Path, closed_port: int, outbox: Path, tmp_path: Path
+) -> None:
+    with trackai.init(project="p", name="run", server_url=at(closed_port)) as run:
+        run.log({"loss": 1.0})
+    shutil.copytree(outbox, tmp_path / "before")
+    server = serve(db_path, closed_port)
+    try:
+        assert sync().returncode == 0
+        shutil.copytree(tmp_path / "before", outbox, dirs_exist_ok=True)
+        assert sync().returncode == 0
+    finally:
+        server.terminate()
+        server.wait()
+    assert query(db_path, "SELECT state FROM runs") == [("completed",)]
+    assert not [path for path in outbox.rglob("*") if path.is_file()]
+
+
 def test_what_a_killed_process_left_is_sent_by_the_next_run(own_server: Server) -> None:
     script = KILLED.format(url=own_server.url)
     with start(script) as process:
@@ -249,6 +298,20 @@ def test_what_a_killed_process_left_is_sent_by_the_next_run(own_server: Server) 
                 == [("failed",)]
             )
         )
+
+
+def test_a_state_that_a_user_has_set_is_kept(own_server: Server) -> None:
+    with start(KILLED.format(url=own_server.url)) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "logged\n"
+        wait_until(lambda: _points(own_server.db_path) == 20_000)
+        process.kill()
+    address = f"{own_server.url}/api/runs/1/state?state=completed"
+    with urlopen(Request(address, method="PATCH")) as answer:
+        assert answer.status == 200
+    assert sync().returncode == 0
+    assert query(own_server.db_path, "SELECT state FROM runs") == [("completed",)]
+    assert query(own_server.db_path, "SELECT state FROM writers") == [("failed",)]
 
 
 def test_a_run_of_a_killed_process_is_resumed_behind_all_of_it(own_server: Server) -> None:

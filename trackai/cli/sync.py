@@ -38,13 +38,17 @@ def sync(ctx: click.Context, dry_run: bool, to: str | None, as_json: bool) -> No
 
     The exit code is 4 if something could not be sent; it is kept.
     """
-    from trackai.client import leftovers
+    from trackai.client import leftovers, outbox
 
     settings = Settings.from_env()
     found: list[Leftover] = []
     if settings.outbox.is_dir():
         for folder in sorted(path for path in settings.outbox.iterdir() if path.is_dir()):
             found += leftovers.find(folder)
+    url = (settings.server_url or "").rstrip("/")
+    for leftover in found:
+        if leftover.journals[0].parent == outbox.folder_of(settings.outbox, url):
+            leftover.server_url = leftover.server_url or url
     running = sum(leftover.is_running for leftover in found)
     waiting = [leftover for leftover in found if not leftover.is_running]
     sent = [_Sent(leftover, to) for leftover in waiting]

@@ -53,6 +53,8 @@ _LONGEST_PAUSE = 300.0
 # Connections that stay open, one for each thread that has used the server at the same time as
 # others; urllib3 warns about more.
 _MAX_KEPT = 64
+# What the slowest network takes within `CONNECT_SECONDS`.
+_PIECE_BYTES = 65_536
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -98,7 +100,8 @@ class Connection:
 
     Attributes:
         url: the address, without a slash at the end.
-        moved: how often the server has stored something of a journal or a file.
+        moved: how often the server has stored something of a journal or a file, or has said that
+            it has a file.
         answered_at: when it last answered a request well, by the monotonic clock.
     """
 
@@ -212,11 +215,14 @@ class Connection:
         *,
         preload_content: bool,
     ) -> urllib3.BaseHTTPResponse:
+        headers = {**self._headers, **(headers or {})}
+        if isinstance(body, bytes):
+            headers["Content-Length"] = str(len(body))
         return self._manager().request(
             method,
             self.url + path,
-            body=body,
-            headers={**self._headers, **(headers or {})},
+            body=_pieces(body) if isinstance(body, bytes) else body,
+            headers=headers,
             timeout=urllib3.Timeout(connect=self._connect_seconds, read=self._read_seconds),
             retries=False,
             redirect=False,
@@ -309,6 +315,15 @@ class Connection:
                 status,
             )
         return ServerRefusedError(f"{self.url}: {detail}", status)
+
+
+def _pieces(body: bytes) -> Iterator[bytes]:
+    """The parts of a body that are sent one by one.
+
+    A timeout of a socket limits the whole of what it is given, however well the bytes move.
+    """
+    for start in range(0, len(body), _PIECE_BYTES):
+        yield body[start : start + _PIECE_BYTES]
 
 
 def _has_length(headers: Mapping[str, str]) -> bool:

@@ -53,6 +53,7 @@ class Forwarder(JournalDrain):
         self._connection = connection
         self._placement = placement
         self._end: Ended | None = None
+        self._complete: set[str] = set()  # the hashes of files that the server has the bytes of
         self._address = f"/api/journals/{path.name}"
 
     async def is_stored(self) -> bool:
@@ -82,7 +83,12 @@ class Forwarder(JournalDrain):
     async def _deliver(self, batch: Batch) -> Outcome:
         batch.files = [await self._with_bytes_sent(filed) for filed in batch.files]
         ended = batch.ended
-        outcome = await self._send(batch)
+        try:
+            outcome = await self._send(batch)
+        except ServerRefusedError:  # it may not have them any more
+            self._complete.clear()
+            raise
+        self._complete.clear()
         if outcome.stored:
             self._connection.moved += 1
             self._end = ended or self._end
@@ -107,10 +113,17 @@ class Forwarder(JournalDrain):
         return outcome
 
     async def _with_bytes_sent(self, filed: Filed) -> Filed:
-        """Send the bytes of a file, unless the server has them."""
+        """Send the bytes of a file, unless the server has them.
+
+        A batch may have hundreds of files: those that it has are not sent again with the rest.
+        """
+        if filed.sha256 in self._complete:
+            return filed
         address = f"/api/blobs/{filed.sha256}?size={filed.size}"
         upload = (await self._request("GET", address)).decode(_Received)
         if upload.complete:
+            self._complete.add(filed.sha256)
+            self._connection.moved += 1
             return filed
         try:
             file = self._bytes_path(filed).open("rb")
@@ -127,6 +140,7 @@ class Forwarder(JournalDrain):
                 upload = answer.decode(_Received)
                 self._connection.moved += 1
                 if upload.complete:
+                    self._complete.add(filed.sha256)
                     return filed
 
     async def _request(self, method: str, path: str, *arguments: Any, **options: Any) -> Answer:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import anyio
 import msgspec
 
 from trackai.client import outbox
 from trackai.client.forwarder import Forwarder, in_thread
 from trackai.client.outbox import PLACEMENT, Placement, read_placement
-from trackai.errors import ServerRefusedError
-from trackai.ingest.frames import Ended
+from trackai.errors import ServerRefusedError, ServerUnreachableError
+from trackai.ingest.frames import Ended, Opened
 from trackai.ingest.journal import DAMAGED, SUFFIX, writer_uid
 from trackai.ingest.reader import JournalReader
 from trackai.ingest.recovery import lock_abandoned, report_damage
@@ -26,6 +28,11 @@ if TYPE_CHECKING:
     from trackai.client.connection import Connection
 
 
+# How often a request may fail in a row, once the server has answered others.
+_MAX_FAILURES = 3
+_RETRY_SECONDS = 0.2
+
+
 class Leftover(msgspec.Struct, kw_only=True):
     """The journals of a writer that wait in the outbox.
 
@@ -35,6 +42,8 @@ class Leftover(msgspec.Struct, kw_only=True):
         journals: the oldest first.
         size: their bytes, without those of files.
         is_running: whether their process still logs, and will send them itself.
+        placement: None if it is gone, as after other journals of the writer have been sent.
+        opened: the first record of the journals, if it can be read.
     """
 
     server_url: str | None
@@ -44,6 +53,7 @@ class Leftover(msgspec.Struct, kw_only=True):
     size: int
     is_running: bool
     placement: Placement | None
+    opened: Opened | None
 
 
 def find(folder: Path, paths: Iterable[Path] | None = None) -> list[Leftover]:
@@ -78,6 +88,7 @@ def _leftover(folder: Path, paths: list[Path]) -> Leftover:
         size=sum(path.stat().st_size for path in paths if path.exists()),
         is_running=is_running,
         placement=placement,
+        opened=opened,
     )
 
 
@@ -98,13 +109,16 @@ async def send(
         ServerUnreachableError: the server does not answer now.
         ServerRefusedError: it refuses the run.
     """
-    if leftover.placement is None:
-        return None
+    placement = leftover.placement
+    if placement is None:
+        if leftover.opened is None:
+            return None
+        placement = outbox.placement_of(leftover.opened, leftover.journals[0], connection.url)
     fds: dict[Path, int] = {}
     try:
         if not all(lock_abandoned(path, fds) for path in leftover.journals):
             return None
-        return await _send_locked(connection, leftover, leftover.placement, fds, advance)
+        return await _send_locked(connection, leftover, placement, fds, advance)
     finally:
         for fd in fds.values():
             os.close(fd)
@@ -124,14 +138,14 @@ async def _send_locked(
     for path in leftover.journals:
         forwarder = Forwarder(connection, path, placement)
         forwarders.append(forwarder)
-        await _send_all(forwarder, advance)
+        await _send_all(connection, forwarder, advance)
     last = forwarders[-1]
     is_child = last.opened is not None and last.opened.parent is not None
     if not is_child and not any(forwarder.ended for forwarder in forwarders):
         await last.tell(Ended("failed", time.time_ns() // 1000))
     for forwarder in forwarders:
         while not await forwarder.is_stored():  # the server was replaced meanwhile
-            await _send_all(forwarder, advance)
+            await _send_all(connection, forwarder, advance)
     for forwarder in forwarders:
         _remove(forwarder, fds)
     if not is_child:
@@ -139,9 +153,21 @@ async def _send_locked(
     return sum(forwarder.points for forwarder in forwarders)
 
 
-async def _send_all(forwarder: Forwarder, advance: Callable[[int], None]) -> None:
-    before = forwarder.position
-    while await forwarder.store_next(final=True):
+async def _send_all(
+    connection: Connection, forwarder: Forwarder, advance: Callable[[int], None]
+) -> None:
+    before, moved, failures = forwarder.position, connection.moved, 0
+    while True:
+        try:
+            if not await forwarder.store_next(final=True):
+                return
+        except ServerUnreachableError:
+            failures = 1 if connection.moved > moved else failures + 1
+            if failures == _MAX_FAILURES or connection.answered_at == -math.inf:
+                raise
+            moved = connection.moved
+            await anyio.sleep(_RETRY_SECONDS)
+            continue
         advance(forwarder.position - before)
         before = forwarder.position
 

@@ -21,7 +21,9 @@ from trackai.errors import ServerRefusedError
 from trackai.ingest.attach import CLOCK_SECONDS, Attach, Attached
 from trackai.ingest.frames import Opened  # noqa: TC001 - msgspec needs it
 from trackai.ingest.journal import BYTES, SUFFIX
+from trackai.ingest.launch import Launch, Process
 from trackai.ingest.reader import JournalReader
+from trackai.ingest.run_request import RunRequest
 from trackai.values.logger import logger
 
 if TYPE_CHECKING:
@@ -129,6 +131,31 @@ class Placement(msgspec.Struct, kw_only=True):
             started_at=opened.started_at + self.offset,
             parent=opened.parent,
         )
+
+
+def placement_of(opened: Opened, path: Path, server_url: str) -> Placement:
+    """A placement for the journal at `path`, whose own is gone; the journal names its run."""
+    process = Process(
+        writer_uid=opened.writer_uid,
+        run_uid=opened.run_uid,
+        pid=opened.pid,
+        started_at=opened.started_at,
+        launch=Launch({}, opened.host, frozenset()),
+    )
+    request = RunRequest(
+        project=opened.project, name=opened.name, group=opened.group, resume="allow"
+    )
+    return Placement(
+        server_url=server_url,
+        attach=Attach(
+            request=request,
+            process=process,
+            journal=path.name,
+            now=opened.started_at,
+            begun_at=opened.started_at,
+        ),
+        opened=opened,
+    )
 
 
 def read_placement(path: Path) -> Placement | None:

@@ -199,11 +199,20 @@ async def _note_states(conn: Connection, stored: Sequence[tuple[Delivery, Place]
     for item, place in stored:
         opened, ended = item.batch.opened, item.batch.ended
         if ended is not None:
-            await end_writer(
-                conn, opened.writer_uid, place, ended.state, now=item.time(ended.timestamp)
-            )
+            now = item.time(ended.timestamp)
+            # Without content, another process says that this one has died.
+            if item.batch.start == item.batch.end and await _is_set_by_user(conn, place.run_id):
+                await writers.end(conn, opened.writer_uid, ended.state, now=now)
+            else:
+                await end_writer(conn, opened.writer_uid, place, ended.state, now=now)
         elif item.remote is not None:
             await revive(conn, opened.writer_uid, place, now=item.remote.seen_at)
+
+
+async def _is_set_by_user(conn: Connection, run_id: int) -> bool:
+    """Whether a user has set the state of a run one of whose writers has not ended."""
+    run = await runs.get(conn, run_id)
+    return run.state != "running" and not await runs.is_silent(conn, run_id)
 
 
 async def note_heard(

@@ -47,7 +47,6 @@ class JournalDrain(ABC):
 
     Attributes:
         path: the journal.
-        ended: whether the writer has recorded the end of its run.
         points: the number of points that this drain has stored.
         deleted_points: the number of points that were not stored because their run had been
             deleted; None while the run exists.
@@ -57,7 +56,6 @@ class JournalDrain(ABC):
     def __init__(self, path: Path, presumed: Opened | None = None) -> None:
         """Create a drain; `presumed` is the writer in case the first frame is damaged."""
         self.path = path
-        self.ended = False
         self.points = 0
         self.deleted_points: int | None = None
         self.is_in_new_file = False
@@ -71,6 +69,11 @@ class JournalDrain(ABC):
     def opened(self) -> Opened | None:
         """The writer of the journal; None before its first frame has been read."""
         return self._reader.opened
+
+    @property
+    def ended(self) -> bool:
+        """Whether the writer has recorded the end of its run, as far as the journal was read."""
+        return self._reader.has_end
 
     @property
     def position(self) -> int:
@@ -158,7 +161,6 @@ class JournalDrain(ABC):
             self.deleted_points = (self.deleted_points or 0) + batch.points
         else:
             self.points += batch.points
-        self.ended = self.ended or batch.ended is not None
 
     def _rewind(self, outcome: Outcome) -> None:
         """Go back to what is not stored."""

@@ -127,6 +127,7 @@ class JournalReader:
         damages: what could not be read so far.
         position: the position in bytes up to which frames have been read.
         opened: the writer of the journal; None before its first frame has been read.
+        has_end: whether the end of its run has been read, also before the position of `rewind`.
     """
 
     def __init__(self, path: Path, presumed: Opened | None = None) -> None:
@@ -140,6 +141,7 @@ class JournalReader:
         self.position = 0
         self.damages: list[Damage] = []
         self.opened: Opened | None = None
+        self.has_end = False
         self._mark = start  # the end of the last batch
         self._searched = 0  # the size of the file when no frame was found after damage
         self._keys: dict[int, Keys] = {}
@@ -237,6 +239,10 @@ class JournalReader:
                 self.opened = frame
             elif type(frame) is Keys:
                 self._keys[frame.number] = frame
+            elif type(frame) is Ended:
+                self.has_end = True
+                if base + end > start:
+                    ended = frame
             elif base + end <= start:
                 pass
             elif type(frame) is Configured:
@@ -248,8 +254,6 @@ class JournalReader:
                 described.append(frame)
             elif type(frame) is Filed:
                 files.append(frame)
-            elif type(frame) is Ended:
-                ended = frame
             begin = base + end
         self.opened = self.opened or self._presumed
         if self.opened is None:
