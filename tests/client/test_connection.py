@@ -38,11 +38,14 @@ def server(
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
             self.send_response(status)
             for name, value in {**(headers or {}), "Content-Length": str(len(body))}.items():
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body)
+
+        do_POST = do_GET  # noqa: N815 - named by http.server
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             pass
@@ -164,6 +167,18 @@ def test_a_redirection_is_named() -> None:
 def test_a_limit_of_a_proxy_is_named() -> None:
     with server(413, b"<html>") as url:
         assert "a body is too large" in refusal(url)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<center>The plain HTTP request was sent to HTTPS port</center>",  # nginx
+        b"Client sent an HTTP request to an HTTPS server.\n",  # Caddy
+    ],
+)
+def test_a_port_that_expects_tls_is_named(body: bytes) -> None:
+    with server(400, body) as url:
+        assert refusal(url) == f"{url}: it expects TLS: did you mean https://?"
 
 
 @pytest.mark.parametrize("status", [200, 302, 404])

@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import trackai
+from tests.client.test_connection import server as answering
 from tests.conftest import serving
 from trackai.errors import InvalidInputError, NotFoundError, ServerUnreachableError
+from trackai.sdk.server_destination import ServerDestination
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -377,6 +379,30 @@ def test_a_wrong_key_is_said_once_and_loses_nothing(
     monkeypatch.setenv("TRACKAI_API_KEY", "a-secret-of-some-length")
     assert sync().returncode == 0
     assert _points(guarded.db_path) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (404, b"<html>"),
+        (404, b'{"detail": "Not Found"}'),
+        (405, b'{"detail": "Method Not Allowed"}'),
+        (409, b"{}"),
+        (422, b'{"detail": [{"loc": ["body"]}]}'),
+    ],
+)
+def test_another_program_at_the_address_does_not_stop_a_script(
+    db_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    status: int,
+    body: bytes,
+) -> None:
+    monkeypatch.setattr(ServerDestination, "patience", 0.1)
+    with answering(status, body) as url, trackai.init(project="p", server_url=url) as run:
+        run.log({"loss": 0.5})
+    assert f"{url} answered with the status {status}, and is not a TrackAI server" in caplog.text
+    assert "is kept in" in caplog.text
 
 
 RANK = """
