@@ -43,6 +43,7 @@ def server(
             self.do_GET()
 
         def do_GET(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
             self.send_response(status)
             for name, value in {**(headers or {}), "Content-Length": str(len(body))}.items():
                 self.send_header(name, value)
@@ -194,6 +195,18 @@ def test_a_redirection_is_named() -> None:
 def test_a_limit_of_a_proxy_is_named() -> None:
     with server(413, b"<html>") as url:
         assert "a body is too large" in refusal(url)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<center>The plain HTTP request was sent to HTTPS port</center>",  # nginx
+        b"Client sent an HTTP request to an HTTPS server.\n",  # Caddy
+    ],
+)
+def test_a_port_that_expects_tls_is_named(body: bytes) -> None:
+    with server(400, body) as url:
+        assert refusal(url) == f"{url}: it expects TLS: did you mean https://?"
 
 
 @pytest.mark.parametrize("status", [200, 302, 404])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -14,14 +13,9 @@ from trackai.errors import ServerUnreachableError, TrackAIError
 from trackai.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from trackai.client.connection import Connection
     from trackai.client.leftovers import Leftover
 
 _NOT_SENT = 4
-# How often a server is tried again that has answered before, and does not at the moment.
-_ATTEMPTS = 5
 
 
 @click.command()
@@ -106,6 +100,7 @@ class _Sent:
 
 
 async def _send(items: list[_Sent], api_key: str | None) -> None:
+    from trackai.client import leftovers
     from trackai.client.connection import Connection
 
     line, done = ProgressLine(), 0
@@ -128,29 +123,9 @@ async def _send(items: list[_Sent], api_key: str | None) -> None:
                 connection = connections[item.url] = Connection(item.url, api_key)
             item.problem = unreachable.get(item.url)
             if item.problem is None:
-                await _send_one(connection, item, advance)
+                item.points = await leftovers.send(connection, item.leftover, advance)
         except (TrackAIError, OSError) as error:
             item.problem = str(error)
             if isinstance(error, ServerUnreachableError):
                 unreachable[item.url] = item.problem
     line.share(total, total, "bytes")
-
-
-async def _send_one(connection: Connection, item: _Sent, advance: Callable[[int], None]) -> None:
-    """Send what is left of a writer, and try again while the server answers now and then.
-
-    Raises:
-        TrackAIError: the server does not answer, or refuses the run.
-    """
-    from trackai.client import leftovers
-
-    for attempt in itertools.count(1):
-        moved = connection.moved
-        try:
-            points = await leftovers.send(connection, item.leftover, advance)
-            item.points = None if points is None else (item.points or 0) + points
-            return
-        except ServerUnreachableError as error:
-            if connection.answered_at < 0 or (attempt >= _ATTEMPTS and connection.moved == moved):
-                raise
-            await anyio.sleep(error.retry_after or 0.5)
