@@ -170,7 +170,7 @@ def test_without_the_server_a_run_begins_and_arrives_while_it_is_logged(
     run = trackai.init(project="p", name="offline", server_url=at(closed_port))
     assert run.id == 0
     assert [record.levelname for record in caplog.records] == ["WARNING"]
-    assert "does not answer" in caplog.messages[0]
+    assert "is it running? The run begins all the same: " in caplog.messages[0]
     for step in range(100):
         run.log({"loss": step})
     server = serve(db_path, closed_port)
