@@ -348,6 +348,18 @@ def test_an_id_that_was_taken_meanwhile_is_not_resumed(
     assert query(db_path, "SELECT slug FROM runs ORDER BY id") == [("x",), ("x-2",)]
 
 
+def test_a_placement_that_was_left_behind_is_removed(server: Server, outbox: Path) -> None:
+    run = trackai.init(project="p", id="r", server_url=server.url)
+    (folder,) = outbox.iterdir()
+    (placement,) = folder.glob("*.placement")
+    copy = placement.read_bytes()
+    run.finish()
+    placement.write_bytes(copy)
+    os.utime(placement, (0, 0))
+    with trackai.init(project="p", id="r", server_url=server.url):
+        wait_until(lambda: not placement.exists())
+
+
 def test_a_server_that_is_killed_restored_and_replaced(
     db_path: Path, closed_port: int, tmp_path: Path
 ) -> None:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from trackai.client.connection import Connection
 
 PLACEMENT = ".placement"
+_OLD_SECONDS = 3600.0
 
 
 class Placement(msgspec.Struct, kw_only=True):
@@ -193,6 +194,15 @@ def forget(folder: Path, placement: Placement) -> None:
     for path in folder.glob(f"*-{uid}-*{BYTES}"):
         path.unlink(missing_ok=True)
     (folder / placement.file).unlink(missing_ok=True)
+
+
+def sweep(folder: Path) -> None:
+    """Remove placements whose journals have been sent; the process that sent them was killed."""
+    for path in folder.glob(f"*{PLACEMENT}"):
+        placement = read_placement(path)
+        # Not a recent one: its writer may be about to create the journal.
+        if placement is not None and time.time() - path.stat().st_mtime > _OLD_SECONDS:
+            forget(folder, placement)
 
 
 def _parents(folder: Path) -> set[str]:

@@ -52,6 +52,11 @@ class Destination(ABC):
         """A number that grows while points move."""
         return 0
 
+    @property
+    def is_down(self) -> bool:
+        """Whether it has not answered for a while, so that waiting for it is of little use."""
+        return False
+
     @abstractmethod
     async def begin(self, request: RunRequest) -> Begun:
         """Open it, and create or resume the run.

@@ -370,7 +370,7 @@ class Recorder:
         patience = self._destination.patience
         if patience is None:
             return await self._try_to_store_rest()
-        if self._store_warnings:  # it has not answered for a while, which has been said
+        if self._store_warnings and self._destination.is_down:  # which has been said
             patience = _ANSWER_SECONDS
             self._store_warnings.update((_WAITING, _SILENT))
         failure: Exception | None = TimeoutError(f"no answer within {patience:.0f} s")

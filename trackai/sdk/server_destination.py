@@ -80,6 +80,10 @@ class ServerDestination(Destination):
     def progress(self) -> int:
         return self._connection.moved
 
+    @property
+    def is_down(self) -> bool:
+        return time.monotonic() - self._connection.answered_at > _LONGEST_PAUSE
+
     async def begin(self, request: RunRequest) -> Begun:
         process, now = this_process(request.launch), time.time_ns() // 1000
         if request.name is None and request.run_id is None:
@@ -215,6 +219,7 @@ class ServerDestination(Destination):
             try:
                 with guarded("sending points of ended processes", but=(TrackAIError, OSError)):
                     await leftovers.send_of(connection, self.spool)
+                    outbox.sweep(self.spool)
                 connection.close()
                 return
             except (TrackAIError, OSError) as error:
