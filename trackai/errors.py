@@ -104,7 +104,7 @@ class ServerRefusedError(TrackAIError):
     """A server refuses a request: the key is wrong, or it is another program or version.
 
     Attributes:
-        status: the HTTP status; None if there was no answer.
+        status: the HTTP status; None if there was no answer, or not one of TrackAI.
     """
 
     def __init__(self, message: str, status: int | None = None) -> None:

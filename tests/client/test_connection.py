@@ -170,6 +170,18 @@ def test_a_limit_of_a_proxy_is_named() -> None:
         assert "a body is too large" in refusal(url)
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<center>The plain HTTP request was sent to HTTPS port</center>",  # nginx
+        b"Client sent an HTTP request to an HTTPS server.\n",  # Caddy
+    ],
+)
+def test_a_port_that_expects_tls_is_named(body: bytes) -> None:
+    with server(400, body) as url:
+        assert refusal(url) == f"{url}: it expects TLS: did you mean https://?"
+
+
 @pytest.mark.parametrize("status", [200, 302, 404])
 def test_another_program(status: int) -> None:
     with server(status, b"<html>") as url:

@@ -88,7 +88,7 @@ def test_keys(
         (422, b'{"detail": "\xff"}', "is not the address of a TrackAI server"),
         (404, b"<html>", "is not the address of a TrackAI server"),
         (404, b'{"detail": "Not Found"}', "or of one that is too old"),
-        (405, b'{"detail": "Method Not Allowed"}', "Method Not Allowed"),
+        (405, b'{"detail": "Method Not Allowed"}', "or one that is too old"),
         (500, b'{"detail": "internal server error"}', "the status 500"),
         (502, b"<html>Bad Gateway", "a proxy, whose server does not answer"),
     ],

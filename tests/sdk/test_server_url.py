@@ -19,6 +19,7 @@ import trackai
 from tests.client.test_connection import server as http_server
 from tests.conftest import serving
 from trackai.errors import InvalidInputError, NotFoundError, ServerUnreachableError
+from trackai.sdk.server_destination import ServerDestination
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -389,6 +390,30 @@ def test_another_server_is_said_once_and_loses_nothing(
         said = [message for message in caplog.messages if "is not a TrackAI server" in message]
         assert len(said) == 2  # at the start, and at the end, with what to do
         assert list(outbox.rglob("*.journal")) != []
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (404, b"<html>"),
+        (404, b'{"detail": "Not Found"}'),
+        (405, b'{"detail": "Method Not Allowed"}'),
+        (409, b"{}"),
+        (422, b'{"detail": [{"loc": ["body"]}]}'),
+    ],
+)
+def test_another_program_at_the_address_does_not_stop_a_script(
+    db_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    status: int,
+    body: bytes,
+) -> None:
+    monkeypatch.setattr(ServerDestination, "patience", 0.1)
+    with http_server(status, body) as url, trackai.init(project="p", server_url=url) as run:
+        run.log({"loss": 0.5})
+    assert f"{url} answered with the status {status}, and is not a TrackAI server" in caplog.text
+    assert "is kept in" in caplog.text
 
 
 RANK = """

@@ -279,7 +279,7 @@ class Connection:
     def _error(
         self, answer: Answer, headers: Mapping[str, str]
     ) -> ServerUnreachableError | ServerRefusedError:
-        detail = _detail(answer.data)
+        detail = detail_of(answer.data)
         status = answer.status
         if status in _TEMPORARY:
             who = "the server" if detail else "a proxy, whose server does not answer,"
@@ -301,7 +301,9 @@ class Connection:
                 "should be 80 MB (client_max_body_size of nginx)",
                 status,
             )
-        if detail is None or (status == 404 and detail == "Not Found"):
+        if status == 400 and self.url.startswith("http:") and b"HTTPS" in answer.data:
+            return ServerRefusedError(f"{self.url}: it expects TLS: did you mean https://?")
+        if detail is None or detail in {"Not Found", "Method Not Allowed"}:
             return _not_trackai(self.url, status)
         if status == 401:
             return ServerRefusedError(
@@ -392,13 +394,13 @@ def _tls_context(url: str) -> ssl.SSLContext | None:
     return context
 
 
-def _detail(data: bytes) -> str | None:
+def detail_of(data: bytes) -> str | None:
     """The error of a TrackAI server; None if the body is not of one."""
     try:
         detail = msgspec.json.decode(data)["detail"]
     except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError):
         return None
-    return str(detail)
+    return detail if isinstance(detail, str) else None
 
 
 def _cause(error: BaseException) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from trackai.client.connection import Answer, Connection, checked_url
+from trackai.client.connection import Answer, Connection, checked_url, detail_of
 from trackai.errors import (
     ConflictError,
     InvalidInputError,
@@ -401,9 +401,8 @@ def _quoted(text: str) -> str:
 
 def error_of(answer: Answer) -> TrackAIError:
     """Return the exception for one of the statuses 404, 409 and 422."""
-    try:
-        detail = str(msgspec.json.decode(answer.data)["detail"])
-    except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError):
+    detail = detail_of(answer.data)
+    if detail is None:
         return _not_trackai(answer.url)
     if answer.status == 409:
         return ConflictError(detail)

@@ -155,9 +155,9 @@ class ServerDestination(Destination):
                 raise type(error)(f"{what} needs the server: {error}") from None
             resumes = request.resume == "allow" and (request.run_id or request.name)
             logger.warning(
-                "%s. The run begins all the same: what it logs waits in %s, and is sent as soon as "
-                "that is possible, or by trackai sync%s",
-                error, self.spool,
+                "%s%s The run begins all the same: what it logs waits in %s, and is sent as soon "
+                "as that is possible, or by trackai sync%s",
+                error, "" if str(error).endswith("?") else ".", self.spool,
                 "; steps count from 0, and if the run exists there, they supersede its own from "
                 "the first one on" if resumes else "",
             )  # fmt: skip
