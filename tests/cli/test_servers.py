@@ -126,7 +126,7 @@ def test_the_server_of_the_environment(
     assert not other.exists()
     for command in (
         ("sql", "SELECT 1"), ("backup", "copy.db"), ("doctor",), ("recover",),
-        ("log", "--run", "x", "a=1"), ("keys", "list"),
+        ("log", "--run", "x", "a=1"), ("keys", "list"), ("demo",),
         ("merge", __file__), ("import", "csv", __file__),
     ):  # fmt: skip
         error = trackai(*command, code=2).err

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from trackai.cli.database import db_option, with_database
+from trackai.cli.database import file_option, with_database
 from trackai.cli.output import echo, json_option, print_json
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _BINS = 24
 @click.option("--project", default="demo", show_default=True, help="Project of the runs.")
 @click.option("--runs", "count", type=click.IntRange(1, 100), default=6, show_default=True,
               help="Number of runs.")  # fmt: skip
-@db_option
+@file_option
 @json_option
 def demo(project: str, count: int, db: str | None, as_json: bool) -> None:
     """Create example runs to explore."""
