@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -148,11 +149,16 @@ def test_sql_in_json(trackai: Trackai) -> None:
     assert len(trackai("runs", "--json").json["runs"]) == 3
 
 
-def test_config(trackai: Trackai, db_path: Path) -> None:
+def test_config(trackai: Trackai, db_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     answer = trackai("config", "--json").json
     assert answer["database"] == str(db_path)
     assert answer["database_from"] == "TRACKAI_DB_PATH"
     assert trackai("config", "--db", "x.db", "--json").json["database_from"] == "--db"
+    monkeypatch.setenv("TRACKAI_SERVER_URL", "https://tracker")
+    monkeypatch.delenv("TRACKAI_OUTBOX_PATH", raising=False)
+    assert re.search(r"^outbox\t.*\tdefault$", trackai("config").out, re.MULTILINE)
+    monkeypatch.setenv("TRACKAI_OUTBOX_PATH", "outbox")
+    assert re.search(r"^outbox\t.*\tTRACKAI_OUTBOX_PATH$", trackai("config").out, re.MULTILINE)
 
 
 def test_sparkline() -> None:

@@ -46,7 +46,13 @@ def config(db: str | None, as_json: bool) -> None:
             *(
                 [
                     ("logs to", settings.server_url, "TRACKAI_SERVER_URL"),
-                    ("outbox", settings.outbox, "TRACKAI_OUTBOX_PATH"),
+                    (
+                        "outbox",
+                        settings.outbox,
+                        "TRACKAI_OUTBOX_PATH"
+                        if os.environ.get("TRACKAI_OUTBOX_PATH")
+                        else "default",
+                    ),
                 ]
                 if settings.server_url
                 else []
