@@ -57,6 +57,7 @@ def test_a_revoked_key_leaves_its_name_free(trackai: Trackai) -> None:
     first = trackai(*create).out
     assert "already exists" in trackai(*create, code=1).err
     assert trackai("keys", "revoke", "n").out == "revoked n\n"
+    assert "key 'n' is already revoked" in trackai("keys", "revoke", "n", code=3).err
     assert trackai(*create).out != first
     states = [key["state"] for key in trackai("keys", "list", "--json").json["keys"]]
     assert states == ["revoked", "valid"]

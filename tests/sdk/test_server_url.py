@@ -11,7 +11,9 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.request import Request, urlopen
 
@@ -219,6 +221,29 @@ def test_what_is_left_is_sent_by_sync(db_path: Path, closed_port: int, tmp_path:
         server.wait()
     assert query(db_path, "SELECT name, state FROM runs") == [("offline", "completed")]
     assert query(db_path, "SELECT path FROM files") == [("file.txt",)]
+
+
+def test_a_key_is_sent_to_its_server_only(closed_port: int) -> None:
+    asked: list[str] = []
+
+    class Listener(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked.append(self.headers["Authorization"])
+            self.send_error(502)
+
+    for port in (closed_port, closed_port + 1):
+        with trackai.init(project="p", server_url=at(port)) as run:
+            run.log({"loss": 0.5})
+    with HTTPServer(("127.0.0.1", closed_port), Listener) as http:
+        threading.Thread(target=http.serve_forever, daemon=True).start()
+        for url in ("", "https://elsewhere:8000"):
+            refused = sync(TRACKAI_API_KEY="a-secret-of-some-length", TRACKAI_SERVER_URL=url)
+            assert refused.returncode == 4
+            assert refused.stderr.count("set TRACKAI_SERVER_URL to that address") == 2
+        assert asked == []
+        sync(TRACKAI_API_KEY="a-secret-of-some-length", TRACKAI_SERVER_URL=at(closed_port))
+        assert set(asked) == {"Bearer a-secret-of-some-length"}
+        http.shutdown()
 
 
 KILLED = """

@@ -28,7 +28,8 @@ def sync(ctx: click.Context, dry_run: bool, to: str | None, as_json: bool) -> No
 
     Runs that are logged to a server are sent while they are logged. What a process could not send
     before it ended waits in the outbox (TRACKAI_OUTBOX_PATH) and is sent by this command, or by the
-    next run that is logged to the same server from here. The key is TRACKAI_API_KEY.
+    next run that is logged to the same server from here. With TRACKAI_SERVER_URL, it sends what is
+    for that server. The key is TRACKAI_API_KEY.
 
     The exit code is 4 if something could not be sent; it is kept.
     """
@@ -47,7 +48,16 @@ def sync(ctx: click.Context, dry_run: bool, to: str | None, as_json: bool) -> No
     waiting = [leftover for leftover in found if not leftover.is_running]
     sent = [_Sent(leftover, to) for leftover in waiting]
     if not dry_run:
-        anyio.run(_send, sent, settings.api_key)
+        # The key is of one server, and no other may see it.
+        servers = {each.url for each in sent}
+        meant = to or url or (servers.pop() if len(servers) == 1 else None)
+        for each in sent:
+            if each.url is not None and each.url != meant:
+                each.problem = (
+                    f"it belongs to {each.url}: set TRACKAI_SERVER_URL to that address, and "
+                    "TRACKAI_API_KEY to a key of it"
+                )
+        anyio.run(_send, [each for each in sent if each.problem is None], settings.api_key)
     for each in sent:
         if each.problem is not None:
             echo(f"could not send {each.name}: {each.problem}", err=True)

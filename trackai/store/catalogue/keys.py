@@ -146,7 +146,11 @@ async def revoke(conn: Connection, name: str, *, now: int) -> None:
         "UPDATE keys SET revoked_at = ? WHERE name = ? AND revoked_at IS NULL", (now, name)
     )
     if cursor.rowcount == 0:
-        raise NotFoundError(f"key {name!r} not found: trackai keys list shows all")
+        cursor = await conn.execute("SELECT 1 FROM keys WHERE name = ?", (name,))
+        problem = "not found: trackai keys list shows all"
+        if await cursor.fetchone() is not None:
+            problem = "is already revoked"
+        raise NotFoundError(f"key {name!r} {problem}")
 
 
 class StoredKey(msgspec.Struct, frozen=True):
