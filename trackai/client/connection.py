@@ -1,7 +1,7 @@
 """A connection to a TrackAI server, kept open between requests.
 
 What goes wrong is told in one sentence. `ServerUnreachableError` passes by itself: the server is
-down, or the network. `ServerRefusedError` stays until somebody changes something.
+down, or the network. `ServerRefusedError` stays until something is changed.
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ class Connection:
 
         Raises:
             ServerUnreachableError: the server does not answer now.
-            ServerRefusedError: the server refuses the request, or is no TrackAI server.
+            ServerRefusedError: the server refuses the request, or is not a TrackAI server.
         """
         try:
             response = self._send(method, path, body, headers, preload_content=True)

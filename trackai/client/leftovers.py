@@ -38,7 +38,7 @@ class Leftover(msgspec.Struct, kw_only=True):
 
     Attributes:
         server_url: where they belong; None if nothing says it.
-        project, run: as far as they are known.
+        project, run: None if they are not known.
         journals: the oldest first.
         size: their bytes, without those of files.
         is_running: whether their process still logs, and will send them itself.

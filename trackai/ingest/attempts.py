@@ -242,7 +242,7 @@ def shares_attempt(
 
 
 def is_running(writer: Writer, spool: Path, *, listening_since: int = 0) -> bool:
-    """Whether the process of a writer is alive, as far as this machine can tell.
+    """Whether the process of a writer is alive, judged from this machine.
 
     Args:
         listening_since: since when this process has heard writers on other machines, in

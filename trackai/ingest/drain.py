@@ -72,7 +72,7 @@ class JournalDrain(ABC):
 
     @property
     def ended(self) -> bool:
-        """Whether the writer has recorded the end of its run, as far as the journal was read."""
+        """Whether the writer has recorded the end of its run in what was read of the journal."""
         return self._reader.has_end
 
     @property

@@ -92,7 +92,7 @@ class Receiver:
         )
 
     def is_running(self, writer: Writer) -> bool:
-        """Whether the process of a writer is alive, as far as the server can tell."""
+        """Whether the process of a writer is alive, judged from the server."""
         return is_running(writer, self._db.spool, listening_since=self._listening_since)
 
     async def hear(self, uid: str, grant: Grant) -> bool:

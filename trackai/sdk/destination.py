@@ -34,7 +34,7 @@ class Destination(ABC):
         name: what it is, for messages.
         later: when points that could not be stored will be stored, for messages.
         poll_seconds: how often the journal is looked at for new points.
-        patience: how many seconds `finish` waits without any progress; None for ever.
+        patience: how many seconds `finish` waits without any progress; None without a limit.
         closes_for_forks: whether it must be closed while the process forks.
         is_offline: whether the run has begun although it did not answer, which has been said.
     """

@@ -241,7 +241,7 @@ _LOCAL_ERRORS: dict[int | None, type[TrackAIError]] = {404: NotFoundError, 409: 
 
 
 def _offline_attempt(request: RunRequest, process: Process, now: int) -> Attempt:
-    """The attempt as far as it is known without the server."""
+    """What is known of the attempt without the server."""
     name = request.name or request.run_id or ""
     time_ = datetime.fromtimestamp(now / 1e6, UTC)
     slug = slugify(request.run_id or name)

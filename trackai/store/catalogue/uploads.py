@@ -68,7 +68,7 @@ class TooManyUploadsError(TrackAIError):
 
 
 def received(db_path: Path, blob: Blob, sender: Sender) -> Received:
-    """How many of these bytes are here, as far as the sender may know.
+    """How many of these bytes are here that the sender may know of.
 
     Raises:
         NotFoundError: the hash is invalid.
