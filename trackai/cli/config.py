@@ -36,27 +36,22 @@ def config(db: str | None, as_json: bool) -> None:
             allowed_hosts=settings.allowed_hosts,
         )
         return
-    is_default = settings.url == Settings(db_path=settings.db_path).url
+    defaults = Settings(db_path=settings.db_path)
+    is_default = settings.url == defaults.url
+    destination: list[tuple[str, object, str]] = []
+    if settings.server_url:
+        is_usual = settings.outbox_path == defaults.outbox_path
+        destination = [
+            ("logs to", settings.server_url, "TRACKAI_SERVER_URL"),
+            ("outbox", settings.outbox, "default" if is_usual else "TRACKAI_OUTBOX_PATH"),
+        ]
     print_table(
         ("setting", "value", "source"),
         [
             ("database", settings.db_path, source),
             ("size", "not created yet" if size is None else human_bytes(size), ""),
             ("journals", database.spool, f"{len(journals)} not stored yet"),
-            *(
-                [
-                    ("logs to", settings.server_url, "TRACKAI_SERVER_URL"),
-                    (
-                        "outbox",
-                        settings.outbox,
-                        "TRACKAI_OUTBOX_PATH"
-                        if os.environ.get("TRACKAI_OUTBOX_PATH")
-                        else "default",
-                    ),
-                ]
-                if settings.server_url
-                else []
-            ),
+            *destination,
             ("server", settings.url, "default" if is_default else "TRACKAI_HOST, TRACKAI_PORT"),
         ],
     )
