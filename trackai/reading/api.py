@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, overload
 
 from trackai.errors import InvalidInputError, ProjectNotFoundError
 from trackai.reading.local_source import LocalSource
-from trackai.reading.remote_source import RemoteSource, default_server
 from trackai.reading.stored_run import StoredRun, newest_first, project_name
 from trackai.settings import Settings
 from trackai.values.comparison import differing, side_by_side
@@ -21,6 +20,18 @@ if TYPE_CHECKING:
 
 # Runs a request.
 _PAGE = 1000
+
+
+def _server(url: str | None, api_key: str | None) -> Source:
+    """The server at an address; None means that of `TRACKAI_SERVER_URL`."""
+    # Imported here: who reads a file needs no HTTP client, whose import takes longest.
+    from trackai.reading.remote_source import RemoteSource, default_server
+
+    if url is not None:
+        return RemoteSource(url, api_key or Settings.from_env().api_key)
+    server = default_server(api_key)
+    assert server is not None  # noqa: S101 - the caller has looked
+    return server
 
 
 def _looks_like_server(source: str) -> bool:
@@ -77,9 +88,9 @@ class Api:
     ) -> None:
         self._source: Source
         if isinstance(source, str) and source.startswith(("http://", "https://")):
-            self._source = RemoteSource(source, api_key or Settings.from_env().api_key)
-        elif source is None and (server := default_server(api_key)):
-            self._source = server
+            self._source = _server(source, api_key)
+        elif source is None and Settings.from_env().server_url is not None:
+            self._source = _server(None, api_key)
         elif isinstance(source, str) and _looks_like_server(source):
             raise InvalidInputError(
                 "source", f"must start with http:// for a server, such as http://{source}"

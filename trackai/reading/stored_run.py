@@ -9,7 +9,6 @@ from typing import Any
 import msgspec
 
 from trackai.errors import InvalidInputError, NotFoundError
-from trackai.reading.card import card
 from trackai.reading.history import History, curve_of_chart, from_json
 from trackai.reading.source import Source  # noqa: TC001 - for get_type_hints
 from trackai.store.points.series import MetricSummary  # noqa: TC001 - for get_type_hints
@@ -208,6 +207,9 @@ class StoredRun:
         return escaped(f"<Run {self.name} in project {self.project}>")
 
     def _repr_html_(self) -> str:
+        # Imported here: few scripts show cards.
+        from trackai.reading.card import card
+
         return card(self._source, self.id, repr(self))
 
 
