@@ -31,8 +31,8 @@ from trackai.ingest.reader import JournalReader
 if TYPE_CHECKING:
     import argparse
 
-# Journals rotate every few hundred calls, so that processes are also killed at rotations.
-_CHILD = """
+# Logs calls, and tells of each. Journals rotate often, so that processes are also killed then.
+CHILD = """
 import os, sys
 from trackai.ingest import journal
 import trackai
@@ -131,7 +131,7 @@ class Mover:
         """Return the number of calls that a process acknowledged before it was killed."""
         self.held[name] = Held()
         with subprocess.Popen(
-            [sys.executable, "-c", _CHILD, name, str(calls), str(rotate)],
+            [sys.executable, "-c", CHILD, name, str(calls), str(rotate)],
             env={**os.environ, "TRACKAI_DB_PATH": str(self.db_path)},
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # warnings about files that were replaced

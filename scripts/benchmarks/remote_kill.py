@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Any
 
 from scripts.benchmarks.faulty_proxy import faulty_proxy
 from scripts.benchmarks.harness import ROOT, ChildError
-from scripts.benchmarks.kill import Held, steps_of_runs
+from scripts.benchmarks.kill import CHILD, Held, steps_of_runs
 from trackai.ingest.reader import JournalReader
 
 if TYPE_CHECKING:
@@ -49,21 +49,6 @@ _SYNC_SECONDS = 300
 _SYNC_EVERY = 4
 # The most seconds from the first call of a process to its end. Journals are sent every second.
 _LONGEST_LIFE = 6.0
-
-# Journals rotate after some 12 000 calls, so that processes are also killed at rotations.
-CHILD = """
-import os, sys
-from trackai.ingest import journal
-import trackai
-
-name, calls, rotate = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-journal.ROTATE_BYTES = journal.JournalWriter.__init__.__kwdefaults__["rotate_bytes"] = rotate
-run = trackai.init(project="kill", name=name)
-for step in range(calls):
-    run.log({"a": float(step), "b": step}, step=step)
-    os.write(1, b".")
-run.finish()
-"""
 
 # Logs the steps of runs, "NAME FIRST LAST" on each line, to a file.
 _LOCAL = """

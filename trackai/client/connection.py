@@ -260,7 +260,7 @@ class Connection:
         if isinstance(reason, SSLError):
             return ServerRefusedError(f"{self.url}: {_tls_problem(str(reason))}")
         if isinstance(reason, NameResolutionError):
-            return ServerUnreachableError(f"{self.url}: there is no host of this name now")
+            return ServerUnreachableError(f"{self.url}: no host of this name is known now")
         if isinstance(reason, ConnectTimeoutError) and not isinstance(reason, NewConnectionError):
             return ServerUnreachableError(
                 f"{self.url} did not answer within {self._connect_seconds:.2g} s"

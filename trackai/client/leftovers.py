@@ -17,10 +17,9 @@ from trackai.client.forwarder import Forwarder, in_thread
 from trackai.client.outbox import PLACEMENT, Placement, read_placement
 from trackai.errors import ServerRefusedError, ServerUnreachableError
 from trackai.ingest.frames import Ended, Opened
-from trackai.ingest.journal import DAMAGED, SUFFIX, writer_uid
+from trackai.ingest.journal import SUFFIX, writer_uid
 from trackai.ingest.reader import JournalReader
-from trackai.ingest.recovery import lock_abandoned, report_damage
-from trackai.locks import remove_locked, rename_locked
+from trackai.ingest.recovery import lock_abandoned, remove_stored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -147,7 +146,7 @@ async def _send_locked(
         while not await forwarder.is_stored():  # the server was replaced meanwhile
             await _send_all(connection, forwarder, advance)
     for forwarder in forwarders:
-        _remove(forwarder, fds)
+        remove_stored(forwarder, fds)
     if not is_child:
         outbox.forget(folder, placement)
     return sum(forwarder.points for forwarder in forwarders)
@@ -170,17 +169,6 @@ async def _send_all(
             continue
         advance(forwarder.position - before)
         before = forwarder.position
-
-
-def _remove(forwarder: Forwarder, fds: dict[Path, int]) -> None:
-    path = forwarder.path
-    if forwarder.damages:
-        renamed = path.with_name(path.name + DAMAGED)
-        rename_locked(path, fds[path], renamed)
-        report_damage(forwarder, renamed)
-    else:
-        remove_locked(path, fds[path])
-    del fds[path]
 
 
 async def send_of(

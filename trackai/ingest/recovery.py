@@ -172,14 +172,7 @@ async def _recover_writer(db: Database, fds: dict[Path, int]) -> list[Recovered]
         if drain.position and not await drain.is_stored():
             # The database was replaced after this journal had been stored: store the rest again.
             return recovered + await _recover_writer(db, fds)
-        renamed = None
-        if drain.damages:
-            renamed = path.with_name(path.name + DAMAGED)
-            rename_locked(path, fds[path], renamed)
-            report_damage(drain, renamed)
-        else:
-            remove_locked(path, fds[path])
-        del fds[path]
+        renamed = remove_stored(drain, fds)
         async with db.write() as conn:
             await journals.forget(conn, path.name)
         recovered.append(
@@ -225,6 +218,26 @@ async def store_running(db: Database, run_uid: str) -> None:
             opened = JournalReader(path).peek()
             if opened is not None and opened.run_uid == run_uid:
                 await Drain(db, path).store_all()
+
+
+def remove_stored(drain: JournalDrain, fds: dict[Path, int]) -> Path | None:
+    """Remove a journal that has been stored, or set it aside if parts of it are damaged.
+
+    Args:
+        fds: the open files of locked journals; that of the journal is taken out.
+
+    Returns:
+        The new path of a journal that was set aside; None if it was removed.
+    """
+    path, renamed = drain.path, None
+    if drain.damages:
+        renamed = path.with_name(path.name + DAMAGED)
+        rename_locked(path, fds[path], renamed)
+        report_damage(drain, renamed)
+    else:
+        remove_locked(path, fds[path])
+    del fds[path]
+    return renamed
 
 
 def report_damage(drain: JournalDrain, renamed: Path) -> None:
