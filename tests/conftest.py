@@ -38,6 +38,10 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # Tests start hundreds of processes: none should compile what another one has compiled.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
+# Tests of what a run records by itself turn it on.
+os.environ["TRACKAI_AUTO_LOG"] = "0"
+os.environ["TRACKAI_SILENT"] = "1"
+
 # Nothing is about speed here, and the machine may be busy. Databases are made by fixtures; tests
 # with examples use each for all of them.
 settings.register_profile(

@@ -52,6 +52,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         launch: what is the same in all processes of a launch, by name, and the "rank"; empty for
             a process that is not launched as one of several.
         strict: whether what cannot be logged raises (``TRACKAI_STRICT``, 1 or 0).
+        auto_log: whether a run records what it was not asked to: its environment, its console
+            output and the load of the machine (``TRACKAI_AUTO_LOG``, 1 or 0, default 1).
+        silent: whether `init` prints nothing (``TRACKAI_SILENT``, 1 or 0).
         project: the default project of runs (``TRACKAI_PROJECT``, ``WANDB_PROJECT``).
         db_path_source: where `db_path` comes from: "argument", "TRACKAI_DB_PATH" or "default".
     """
@@ -70,6 +73,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     rank: int | None = None
     launch: dict[str, str] = {}
     strict: bool = False
+    auto_log: bool = True
+    silent: bool = False
     project: str = "uncategorized"
     db_path_source: str = "default"
 
@@ -121,7 +126,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             or "uncategorized",
             rank=rank,
             launch=_launch(rank),
-            strict=_strict(env.get("TRACKAI_STRICT", "").strip()),
+            strict=_switch("TRACKAI_STRICT", env.get("TRACKAI_STRICT")),
+            auto_log=_switch("TRACKAI_AUTO_LOG", env.get("TRACKAI_AUTO_LOG") or "1"),
+            silent=_switch("TRACKAI_SILENT", env.get("TRACKAI_SILENT")),
         )
 
     @property
@@ -234,9 +241,10 @@ def _access_log(text: str) -> AccessLog:
     return cast("AccessLog", text.lower())
 
 
-def _strict(text: str) -> bool:
+def _switch(variable: str, value: str | None) -> bool:
+    text = (value or "").strip()
     if text not in ("", "0", "1"):
-        raise InvalidInputError("TRACKAI_STRICT", f"must be 1 or 0, got {text!r}")
+        raise InvalidInputError(variable, f"must be 1 or 0, got {text!r}")
     return text == "1"
 
 

@@ -1,0 +1,1 @@
+"""Integrations of machine learning frameworks. Each module imports its framework."""
