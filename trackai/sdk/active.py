@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from trackai.errors import InvalidInputError, MissingExtraError, NoActiveRunError
+from trackai.guard import guarded
 from trackai.ingest.run_request import Resume  # noqa: TC001 - for get_type_hints
 from trackai.sdk import (
     active_runs,
@@ -68,6 +69,8 @@ def init(
     fork_from: str | None = None,
     strict: bool | None = None,
     reinit: Reinit | bool | None = None,
+    sync_tensorboard: bool | None = None,
+    tensorboard: bool | None = None,
     **wandb_arguments: Any,
 ) -> Run:
     """Start a run, or resume one, and make it the active run of this thread or asyncio task.
@@ -112,6 +115,10 @@ def init(
             "create_new" leaves them as they are, and the new run is not the active one, so that
             only its methods log to it. "default" is "finish_previous" in a notebook, and otherwise
             "return_previous". Without it, only a run of the same thread or task is finished.
+        sync_tensorboard: also log what the `SummaryWriter` of PyTorch or of tensorboardX writes in
+            this process, for scripts that log in no other way. The first folder that is written to
+            is the run; names of other folders begin with that of the folder.
+        tensorboard: wandb's former name of `sync_tensorboard`.
         server_url: the address of a TrackAI server to log to instead of a file, such as
             "https://tracker:8000"; default `TRACKAI_SERVER_URL`. The key is `TRACKAI_API_KEY`.
             If the server does not answer, the run begins all the same; see docs/team.md.
@@ -187,6 +194,8 @@ def init(
             _monitor(run, "machine_meter", cpu_log_interval)
         if auto_log_gpu:
             _monitor(run, "gpu_meter", gpu_log_interval)
+        if sync_tensorboard or tensorboard:
+            _sync_tensorboard(run)
     except BaseException:  # a signal handler may raise anywhere
         run.finish("failed")
         raise
@@ -416,6 +425,13 @@ class ActiveConfig(MutableMapping[str, Any]):
 
 
 config = ActiveConfig()
+
+
+def _sync_tensorboard(run: Run) -> None:
+    from trackai.sdk.tensorboard_events import sync
+
+    with guarded("syncing TensorBoard"):
+        sync(run)
 
 
 def _monitor(run: Run, meter: str, interval: float) -> None:

@@ -17,7 +17,6 @@ IGNORED_ARGUMENTS = frozenset(
     {
         "allow_val_change", "anonymous", "config_exclude_keys", "config_include_keys", "dir",
         "entity", "force", "job_type", "magic", "monitor_gym", "save_code",
-        "sync_tensorboard", "tensorboard",
     }
 )  # fmt: skip
 
