@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # The exit code if something of the source is not in the database.
 INCOMPLETE = 4
 
-_TRACKERS = ("neptune", "tensorboard", "trackai", "trackio")
+_TRACKERS = ("neptune", "tensorboard", "trackai", "trackio", "wandb")
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 

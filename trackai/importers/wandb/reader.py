@@ -1,0 +1,391 @@
+"""Reads the runs of record files: points, media, console output, configuration, figures."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from trackai.importers.block_builder import BlockBuilder
+from trackai.importers.incoming_files import MISSING, TYPE
+from trackai.importers.json_values import json_value
+from trackai.importers.uids import stable_uid
+from trackai.importers.wandb import values
+from trackai.importers.wandb.console import Lines
+from trackai.importers.wandb.folders import HEADER, find_runs, records
+from trackai.importers.wandb.messages import microseconds
+from trackai.importers.wandb.records import Log
+from trackai.importers.wandb.tables import converted
+from trackai.structs.exchange import Chunk, FileHead, RunHead, WriterHead
+from trackai.values.nesting import flat
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from trackai.importers.progress import Progress
+    from trackai.importers.receipt import Receipt
+    from trackai.importers.wandb.folders import RunFile
+    from trackai.structs.exchange import Block, Item
+    from trackai.values.types import State
+
+_PROGRESS_BYTES = 1 << 20
+# A file without an end that is older than this belongs to a process that was killed.
+_SILENT_SECONDS = 300
+_MAX_FILE_NAME = 100
+_NOT_IN_NAMES = re.compile(r"[\x00-\x1f/\\:]+")
+# In the configuration, what wandb has beside it.
+_PREFIX = "_wandb"
+# Types of artifacts that wandb makes itself, of what is read elsewhere.
+_OWN_ARTIFACTS = ("run_table", "wandb-history", "wandb-run-history", "job")
+_STREAMS = ("stderr", "stdout")
+
+
+class Source:
+    """The runs below a path.
+
+    Args:
+        path: a folder of runs, its parent, the folder of a run, or a record file.
+        receipt: notes what is not supported or cannot be read.
+    """
+
+    def __init__(self, path: Path, *, receipt: Receipt, progress: Progress) -> None:
+        self._path = path
+        self._receipt = receipt
+        self._progress = progress
+        self._paths: dict[str, Path] = {}
+
+    def read(self) -> Iterator[Item | Chunk]:
+        """Yield each run: its head, its points and files, and its final head.
+
+        Raises:
+            InvalidInputError: there are no runs.
+        """
+        runs = find_runs(self._path, self._receipt)
+        total = sum(file.size for files in runs for file in files)
+        done = 0
+        for files in runs:
+            run = _Run(files, self._receipt, self._paths)
+            yield run.head
+            for attempt, file in enumerate(files, start=1):
+                reported = 0
+                for position, item in run.read(file, attempt):
+                    if item is not None:
+                        yield item
+                    if position - reported >= _PROGRESS_BYTES:
+                        reported = position
+                        self._progress.share(done + position, total, "bytes")
+                done += file.size
+            yield run.head
+        self._progress.share(total, total, "bytes")
+
+    def find_bytes(self, head: FileHead) -> Path | None:
+        """Return the path of a file's bytes; None if it is missing."""
+        return self._paths.get(head.source)
+
+
+class _Run:
+    """Reads the files of a run.
+
+    Attributes:
+        head: the run, as far as it has been read.
+    """
+
+    def __init__(self, files: list[RunFile], receipt: Receipt, paths: dict[str, Path]) -> None:
+        project, run_id = files[0].key
+        self.head = RunHead(
+            uid=stable_uid("wandb", project, run_id), project=project, run_id=run_id,
+            name=files[-1].run.name or run_id, group_name=files[-1].run.group or None,
+            state="running", created_at=files[0].started_at, notes=files[-1].run.notes or None,
+            tags=list(dict.fromkeys(tag for file in files for tag in file.run.tags)),
+        )  # fmt: skip
+        self._receipt = receipt
+        self._paths = paths
+        self._config: dict[str, Any] = {}
+
+    def read(self, file: RunFile, attempt: int) -> Iterator[tuple[int, Item | Chunk | None]]:
+        """Yield the items of a file, each with the position in bytes, or only the position."""
+        session = _Session(self.head.uid, file, attempt, self._receipt, self._paths, self._config)
+        log = Log(file.path, HEADER)
+        try:
+            for position, record in records(log):
+                if record is None:
+                    self._receipt.add_problem(file.path.name, f"a record at {position} is damaged")
+                    continue
+                for item in session.read(record):
+                    yield position, item
+                yield position, None
+        except OSError as error:
+            self._receipt.add_problem(file.path.name, f"cannot be read: {error.strerror}")
+        for item in session.finish(is_damaged=bool(log.damaged_at)):
+            yield file.size, item
+        for position in log.damaged_at:
+            problem = f"damaged at byte {position}; the rest of this block of 32 KiB is skipped"
+            self._receipt.add_problem(file.path.name, problem)
+        if log.truncated_at is not None:
+            remark = f"ends within a record at byte {log.truncated_at}"
+            self._receipt.add_remark(file.path.name, remark)
+        self._update_head(session, file)
+
+    def _update_head(self, session: _Session, file: RunFile) -> None:
+        head = self.head
+        head.state = session.state()
+        head.updated_at = max(session.last_time, head.updated_at or 0)
+        head.finished_at = None if head.state == "running" else head.updated_at
+        head.config = flat(self._config, json_value)
+        for key, value in (("job_type", file.run.job_type), ("sweep_id", file.run.sweep_id)):
+            if value:
+                head.config[f"{_PREFIX}/{key}"] = value
+
+
+class _Session:
+    """Reads the records of one process.
+
+    Attributes:
+        last_time: the latest time, in microseconds since the epoch.
+    """
+
+    def __init__(
+        self, run_uid: str, file: RunFile, attempt: int, receipt: Receipt, paths: dict[str, Path],
+        config: dict[str, Any],
+    ) -> None:  # fmt: skip
+        self.last_time = file.started_at
+        self._file = file
+        self._folder = file.path.parent / "files"
+        self._uid = run_uid
+        self._writer = WriterHead(
+            uid=stable_uid(run_uid, file.folder), attempt=attempt, host=file.run.host or "wandb",
+            started_at=file.started_at,
+        )  # fmt: skip
+        self._blocks = BlockBuilder(run_uid, self._writer)
+        self._receipt = receipt
+        self._paths = paths
+        self._config = config
+        self._step = 0
+        self._lines = {stream: Lines() for stream in _STREAMS}
+        self._summary: dict[str, str] = {}
+        self._last_values: dict[str, Any] = {}
+        self._media: set[str] = set()
+        # Metrics that are media or histograms.
+        self._others: set[str] = set()
+        self._exit_code: int | None = None
+
+    def read(self, record: Any) -> Iterator[Item | Chunk]:
+        """Yield the items of a record."""
+        match record.WhichOneof("content"):
+            case "history":
+                yield from self._read_history(record.history)
+            case "summary":
+                self._read_summary(record.summary)
+            case "stats":
+                yield from self._read_stats(record.stats)
+            case "output_raw":
+                yield from self._read_output(record.output_raw)
+            case "run":
+                self._read_config(record.run.config)
+            case "config":
+                self._read_config(record.config)
+            case "metric":
+                self._read_metric(record.metric)
+            case "alert":
+                yield from self._read_alert(record.alert)
+            case "artifact":
+                if record.artifact.type not in _OWN_ARTIFACTS:
+                    reason = "files of artifacts are not in the folder of the run"
+                    self._receipt.refuse("artifacts", reason)
+            case "exit":
+                self._exit_code = record.exit.exit_code
+
+    def finish(self, *, is_damaged: bool) -> Iterator[Item | Chunk]:
+        """Yield what follows from all records."""
+        for stream, lines in self._lines.items():
+            for at, line in lines.rest():
+                yield from self._blocks.add(f"logs/{stream}", "time", "text", at, at, line)
+        if self.state() != "running":
+            yield from self._read_figures(is_whole=self._exit_code is not None and not is_damaged)
+        yield from self._blocks.flush()
+        yield from self._read_files()
+
+    def state(self) -> State:
+        """Return how the process ended."""
+        if self._exit_code is not None:
+            return "failed" if self._exit_code else "completed"
+        is_silent = time.time() - self._file.path.stat().st_mtime > _SILENT_SECONDS
+        return "failed" if is_silent else "running"
+
+    def _read_history(self, history: Any) -> Iterator[Item | Chunk]:
+        contents = list(values.decode(history.item))
+        own = {point.metric: point for point in contents if point.metric.startswith("_")}
+        step = self._step = history.step.num
+        at = self._time(own)
+        for content in contents:
+            if own and content.metric in ("_step", "_timestamp", "_runtime"):
+                continue
+            match content:
+                case values.Point(metric, kind, value):
+                    if kind == "histogram":
+                        self._others.add(metric)
+                    self._last_values[metric] = value
+                    yield from self._blocks.add(metric, "step", kind, step, at, value)
+                case values.Media():
+                    self._others.add(content.metric)
+                    yield from self._read_media(content, step, at)
+                case values.Null():
+                    self._receipt.count_null("metrics")
+                case values.Invalid():
+                    self._receipt.refuse("metrics", "not JSON")
+
+    def _time(self, own: dict[str, Any]) -> int:
+        """Return the time of a row; a script may have logged another `_timestamp`."""
+        started_at = self._file.started_at
+        for name, begin in (("_timestamp", 0), ("_runtime", started_at)):
+            value = getattr(own.get(name), "value", None)
+            if isinstance(value, int | float) and 0 <= value < 1e10:
+                at = begin + round(value * 1e6)
+                if at >= started_at - 86_400_000_000:
+                    self.last_time = max(self.last_time, at)
+                    return at
+        return self.last_time
+
+    def _read_media(self, media: values.Media, step: int, at: int) -> Iterator[FileHead | Chunk]:
+        path = self._path_of(media.path)
+        if path is None:
+            self._receipt.refuse(TYPE, MISSING)
+            self._receipt.add_problem(f"{self._file.folder}/files/{media.path}", MISSING)
+            return
+        self._media.add(media.path)
+        if not media.is_table:
+            yield self._file_head(media.metric, media.path, media.caption, step, at)
+            return
+        try:
+            table, cells = converted(media.metric, path.read_bytes())
+        except (OSError, ValueError):
+            yield self._file_head(media.metric, media.path, None, step, at)
+            return
+        for cell in cells:
+            if self._path_of(cell.path) is not None:
+                self._media.add(cell.path)
+                yield self._file_head(cell.metric, cell.path, None, step, at)
+        sha256 = hashlib.sha256(table).hexdigest()
+        yield Chunk(sha256=sha256, data=table)
+        yield FileHead(
+            run_uid=self._uid, writer=self._writer, path=media.metric, kind="file_series",
+            name=f"{step}.table.json", step=step, timestamp=at, size=len(table), sha256=sha256,
+            source=f"{self._file.folder}/files/{media.path}",
+        )  # fmt: skip
+
+    def _file_head(
+        self, metric: str, path: str, caption: str | None, step: int, at: int
+    ) -> FileHead:
+        source = f"{self._file.folder}/files/{path}"
+        self._paths[source] = self._folder / path
+        name = path.rpartition("/")[2]
+        stem = _NOT_IN_NAMES.sub(" ", caption or "").strip(". ")[:_MAX_FILE_NAME]
+        return FileHead(
+            run_uid=self._uid, writer=self._writer, path=metric, kind="file_series",
+            name=f"{stem}{Path(name).suffix}" if stem else name, step=step, timestamp=at,
+            source=source,
+        )  # fmt: skip
+
+    def _path_of(self, path: str) -> Path | None:
+        """Return the path of a file of the run; None if it is missing or elsewhere."""
+        try:
+            resolved = (self._folder / path).resolve()
+            is_inside = resolved.is_relative_to(self._folder.resolve())
+            return resolved if is_inside and resolved.is_file() else None
+        except (OSError, ValueError, RuntimeError):
+            return None
+
+    def _read_summary(self, summary: Any) -> None:
+        for item in summary.update:
+            self._summary["/".join(values.name_of(item))] = item.value_json
+        for item in summary.remove:
+            self._summary.pop("/".join(values.name_of(item)), None)
+
+    def _read_figures(self, *, is_whole: bool) -> Iterator[Block]:
+        """Yield values of the summary that are not the last ones of their metrics.
+
+        Args:
+            is_whole: the metrics are all there, so that other values of the summary are of none.
+        """
+        for name, text in self._summary.items():
+            if name.startswith("_") or self._is_part_of_another(name):
+                continue
+            for content in values.decode_json(name, text):
+                if not isinstance(content, values.Point) or content.kind == "histogram":
+                    continue
+                metric, kind, value = content
+                is_logged = metric in self._last_values
+                if is_logged and _equal(self._last_values[metric], value):
+                    continue
+                path = metric if is_whole and not is_logged else f"summary/{metric}"
+                yield from self._blocks.add(path, "step", kind, self._step, self.last_time, value)
+
+    def _is_part_of_another(self, name: str) -> bool:
+        """Return whether a figure belongs to media or a histogram, which are not numbers."""
+        return any(f"{name}/".startswith(f"{other}/") for other in self._others)
+
+    def _read_stats(self, stats: Any) -> Iterator[Block]:
+        at = microseconds(stats.timestamp)
+        self.last_time = max(self.last_time, at)
+        for content in values.decode(stats.item):
+            if isinstance(content, values.Point) and content.kind != "text":
+                metric = "system/" + content.metric.replace(".", "/")
+                yield from self._blocks.add(metric, "time", content.kind, at, at, content.value)
+            else:
+                self._receipt.refuse("system metrics", "not a number")
+
+    def _read_output(self, output: Any) -> Iterator[Block]:
+        stream = _STREAMS[output.stream == 1]
+        for at, line in self._lines[stream].add(output.line, microseconds(output.timestamp)):
+            yield from self._blocks.add(f"logs/{stream}", "time", "text", at, at, line)
+
+    def _read_alert(self, alert: Any) -> Iterator[Block]:
+        text = f"{alert.title}\n{alert.text}" if alert.text else alert.title
+        metric = f"alerts/{(alert.level or 'info').lower()}"
+        yield from self._blocks.add(metric, "step", "text", self._step, self.last_time, text)
+
+    def _read_config(self, config: Any) -> None:
+        for item in config.update:
+            parts = values.name_of(item)
+            if parts[0] == _PREFIX:
+                continue
+            try:
+                value = values.loads(item.value_json)
+            except ValueError:
+                self._receipt.refuse("configuration", "not JSON")
+                continue
+            target = self._config
+            for part in parts[:-1]:
+                inner = target.setdefault(part, {})
+                target = inner if isinstance(inner, dict) else target
+            target[parts[-1]] = value
+        for item in config.remove:
+            self._config.pop(values.name_of(item)[0], None)
+
+    def _read_metric(self, metric: Any) -> None:
+        """Keep which metric is the x axis of another one."""
+        name = metric.name or metric.glob_name
+        if name and metric.step_metric:
+            axes = self._config.setdefault(_PREFIX, {}).setdefault("x_axis", {})
+            axes[name] = metric.step_metric
+
+    def _read_files(self) -> Iterator[FileHead]:
+        for folder, _, names in os.walk(self._folder):
+            for name in sorted(names):
+                path = Path(folder, name)
+                relative = path.relative_to(self._folder).as_posix()
+                if relative in self._media or path.is_symlink():
+                    continue
+                source = f"{self._file.folder}/files/{relative}"
+                self._paths[source] = path
+                yield FileHead(
+                    run_uid=self._uid, writer=self._writer, path=relative, kind="file", name=name,
+                    timestamp=self._file.started_at, source=source,
+                )  # fmt: skip
+
+
+def _equal(logged: Any, value: Any) -> bool:
+    return bool(logged == value) or (logged != logged and value != value)
