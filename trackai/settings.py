@@ -26,6 +26,44 @@ _LAUNCHES = (
     "SLURM_JOB_ID",
 )  # fmt: skip
 
+# What launchers tell a process about its job, and the name of the fact. No other variable is stored
+# with a run.
+_LAUNCHER_FACTS = {
+    "SLURM_JOB_ID": "slurm/job_id",
+    "SLURM_JOB_NAME": "slurm/job_name",
+    "SLURM_JOB_PARTITION": "slurm/partition",
+    "SLURM_CLUSTER_NAME": "slurm/cluster",
+    "SLURM_JOB_NODELIST": "slurm/nodes",
+    "SLURM_JOB_NUM_NODES": "slurm/node_count",
+    "SLURM_NTASKS": "slurm/tasks",
+    "SLURM_CPUS_PER_TASK": "slurm/cpus_per_task",
+    "SLURM_GPUS_ON_NODE": "slurm/gpus_on_node",
+    "SLURM_ARRAY_JOB_ID": "slurm/array_job_id",
+    "SLURM_ARRAY_TASK_ID": "slurm/array_task_id",
+    "SLURM_RESTART_COUNT": "slurm/restart_count",
+    "PBS_JOBID": "pbs/job_id",
+    "LSB_JOBID": "lsf/job_id",
+    "TORCHELASTIC_RUN_ID": "torchrun/run_id",
+    "TORCHELASTIC_RESTART_COUNT": "torchrun/restart_count",
+    "WORLD_SIZE": "distributed/world_size",
+    "LOCAL_WORLD_SIZE": "distributed/local_world_size",
+    "MASTER_ADDR": "distributed/master_address",
+    "MASTER_PORT": "distributed/master_port",
+    "OMPI_COMM_WORLD_SIZE": "mpi/world_size",
+    "KUBERNETES_SERVICE_HOST": "kubernetes/service_host",
+    "POD_NAME": "kubernetes/pod",
+    "POD_NAMESPACE": "kubernetes/namespace",
+    "NODE_NAME": "kubernetes/node",
+    "JOB_COMPLETION_INDEX": "kubernetes/job_index",
+    "CUDA_VISIBLE_DEVICES": "cuda_visible_devices",
+    "JPY_SESSION_NAME": "notebook",
+}
+# Variables that lead git to another repository than that of a folder, or to other programs.
+_GIT_VARIABLES = (
+    "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR",
+    "GIT_PREFIX", "GIT_NAMESPACE", "GIT_EXTERNAL_DIFF", "GIT_PAGER", "GIT_TRACE",
+)  # fmt: skip
+
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Settings, read from the environment when a store is opened or a server created.
@@ -180,6 +218,25 @@ def ignored_wandb_variables() -> list[str]:
         "WANDB_CONFIG_PATHS": env.get("WANDB_CONFIG_PATHS"),
     }
     return [name for name, text in variables.items() if text]
+
+
+def launcher_facts() -> dict[str, str]:
+    """What launchers such as SLURM and torchrun tell about this job, by the name of the fact."""
+    env = os.environ
+    values = zip(_LAUNCHER_FACTS.values(), map(env.get, _LAUNCHER_FACTS), strict=True)
+    return {name: value for name, value in values if value}
+
+
+def git_environment() -> dict[str, str]:
+    """The environment of a git that only reads the repository of a folder, and asks nothing."""
+    kept = {name: value for name, value in os.environ.items() if name not in _GIT_VARIABLES}
+    return {
+        **kept,
+        "GIT_OPTIONAL_LOCKS": "0",
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_NO_LAZY_FETCH": "1",
+        "LC_ALL": "C",
+    }
 
 
 def colors_are_unwanted() -> bool:

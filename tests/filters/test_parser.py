@@ -19,7 +19,17 @@ from trackai.filters.parser import (
     parse_fields,
     parse_filter,
 )
-from trackai.filters.tree import And, Attribute, Comparison, Config, Metric, Not, Or, field_text
+from trackai.filters.tree import (
+    And,
+    Attribute,
+    Comparison,
+    Config,
+    Fact,
+    Metric,
+    Not,
+    Or,
+    field_text,
+)
 from trackai.values.times import microseconds
 
 
@@ -38,6 +48,8 @@ from trackai.values.times import microseconds
         ("config.n = 007", Comparison(Config("n"), "=", 7)),
         ("config.n = 1e3", Comparison(Config("n"), "=", 1000.0)),
         ("config.n = 9223372036854775808", Comparison(Config("n"), "=", 2.0**63)),
+        ("env.git/branch = main", Comparison(Fact("git/branch"), "=", "main")),
+        ('env."a b" ~ h', Comparison(Fact("a b"), "~", "h")),
         ("metric.val/acc.max>0.9", Comparison(Metric("val/acc", "max"), ">", 0.9)),
         ("metric.val.acc>0.9", Comparison(Metric("val.acc", "last"), ">", 0.9)),
         ('metric."val.max" > 0', Comparison(Metric("val.max", "last"), ">", 0)),
@@ -99,6 +111,7 @@ def test_and_binds_tighter_than_or(text: str, tree: object) -> None:
         ("tag=a)", 6, "'and', 'or' or the end"),
         ("tag=a and", 10, "expected a field"),
         ("config.=1", 8, "a configuration key"),
+        ("env.=1", 5, "the name of a fact"),
         ('config."a=1', 8, "missing closing quote"),
         ("metric.loss.max>high", 17, "max must be compared with a number"),
         ('metric."a".avg>1', 12, "unknown figure 'avg'"),
@@ -140,13 +153,13 @@ def test_fields_keep_the_text_that_names_them() -> None:
 
 @given(st.text(min_size=1), st.sampled_from(["last", "max", "mean"]))
 def test_every_key_and_path_can_be_written(name: str, figure: str) -> None:
-    for field in (Config(name), Metric(name, figure)):  # type: ignore[arg-type]
+    for field in (Config(name), Fact(name), Metric(name, figure)):  # type: ignore[arg-type]
         assert parse_field(field_text(field)) == field
         tree = parse_filter(f"{field_text(field)}>1 and {field_text(field)}<2")
         assert tree == And((Comparison(field, ">", 1), Comparison(field, "<", 2)))
 
 
-@given(st.text(alphabet="ntagoredmric.=<>~!()\"'\\ ,0.5e"))
+@given(st.text(alphabet="ntagoredmricv.=<>~!()\"'\\ ,0.5e"))
 def test_any_text_is_read_or_refused(text: str) -> None:
     with contextlib.suppress(InvalidInputError):
         parse_filter(text)

@@ -80,8 +80,20 @@ def test_everything_else_arrives() -> None:
         described=[Described("name", ["tag"], "")],
         files=[Filed("model", "artifact", "sub/a.pt", None, 7, "/a.pt", 3, "0" * 64, "x.bytes")],
         ended=Ended("failed", 9),
+        environment={"git/commit": '"abc"'},
     )
     assert wire.unpack(wire.pack(sent)) == sent
+
+
+def test_a_client_without_facts_and_a_server_without_them_are_understood() -> None:
+    sent = batch(config={"lr": "0.1"}, environment={"host": '"h"'})
+    fields = msgspec.msgpack.decode(wire.pack(sent))
+    assert fields.pop() == {"host": '"h"'}
+    older = wire.unpack(msgspec.msgpack.encode(fields))
+    assert older == msgspec.structs.replace(sent, environment={})
+    # What an older server does with what a newer client sends: it ignores what it does not know.
+    newer = [*msgspec.msgpack.decode(wire.pack(sent)), {"of": "the future"}]
+    assert wire.unpack(msgspec.msgpack.encode(newer)) == sent
 
 
 def test_a_point_takes_little_more_than_its_value() -> None:
@@ -109,6 +121,9 @@ def test_a_point_takes_little_more_than_its_value() -> None:
         ({"calls": [Calls(Keys(0, "step", ("a",)), [0], [0], [[1 << 63]])]}, "values"),
         ({"config": {"": "1"}}, "config key ''"),
         ({"config": {"a": "{"}}, "config key 'a'"),
+        ({"environment": {"a\0b": "1"}}, r"environment key 'a\x00b'"),
+        ({"environment": {"a": "{"}}, "environment key 'a'"),
+        ({"environment": {str(number): "1" for number in range(wire.MAX_ITEMS + 1)}}, None),
         ({"described": [Described(tags=["\x1b[2J"])]}, "tags"),
         ({"described": [Described(name="x" * 513)]}, "name"),
         ({"ended": Ended("failed", 1 << 60)}, "ended"),

@@ -9,7 +9,16 @@ import pytest
 
 from trackai.errors import InvalidInputError
 from trackai.filters.parser import parse_field, parse_fields, parse_filter
-from trackai.store.catalogue import configs, projects, run_tables, runs, tags, writers
+from trackai.store.catalogue import (
+    configs,
+    environments,
+    groups,
+    projects,
+    run_tables,
+    runs,
+    tags,
+    writers,
+)
 from trackai.store.points import metrics
 from trackai.structs.points import Column
 
@@ -24,6 +33,13 @@ CONFIGS: list[dict[str, str]] = [
     {"lr": "1", "opt": '"Adam W"', "amp": "1"},
     {"lr": '"0.1"', "opt": "null", "layers": "[1,2]"},
     {},
+]
+# Of the first run, two attempts: the second counts.
+ENVIRONMENTS: list[tuple[int, int, dict[str, str]]] = [
+    (1, 1, {"git/branch": '"main"', "gpu": '"A100"', "cpu_count": "8"}),
+    (1, 2, {"git/branch": '"topic"', "git/dirty": "true", "cpu_count": "16"}),
+    (2, 1, {"git/branch": '"main"', "git/dirty": "false", "cpu_count": "4"}),
+    (4, 3, {"git/branch": '"main"', "gpu": '"H100"', "command": f'"{"x" * 1000} --lr 1"'}),
 ]
 VALUES: list[dict[str, list[float | int | bool | str]]] = [
     {"acc": [0.5, 0.9, 0.7]},
@@ -65,6 +81,8 @@ async def _fill(conn: Connection) -> None:
                 for path, points in values.items()
             ],
         )
+    for run_id, attempt, facts in ENVIRONMENTS:
+        await environments.add(conn, run_id, attempt, facts)
     await tags.add(conn, 1, ["good", "Best one"])
     await tags.add(conn, 2, ["good"])
 
@@ -105,6 +123,16 @@ async def _matching(db: Database, text: str) -> list[int]:
         ("config.opt != null", [1, 2, 3]),
         ("not config.lr = 0.1", [2, 3, 4, 5]),
         ("config.nothing = 1", []),
+        # Facts of the latest attempt.
+        ("env.git/branch = main", [2, 4]),
+        ("env.git/branch != main", [1]),
+        ("env.git/dirty = true", [1]),
+        ("env.cpu_count > 4", [1]),
+        ("env.gpu = null", [1, 2, 3, 5]),
+        ("env.gpu != null", [4]),
+        ("env.gpu ~ h1", [4]),
+        ("env.command ~ '--lr 1'", [4]),
+        ("env.git/branch = main and config.lr = 0.01", [2]),
         # Figures of metrics.
         ("metric.acc.max > 0.9", [2]),
         ("metric.acc.max >= 0.9", [1, 2]),
@@ -172,6 +200,8 @@ async def test_filters(db: Database, text: str, ids: list[int]) -> None:
         ("metric.acc.max", [3, 1, 2, 4, 5], [2, 1, 3, 5, 4]),
         ("metric.acc", [3, 1, 4, 2, 5], [4, 1, 3, 5, 2]),
         ("project", [1, 2, 3, 4, 5], [5, 4, 3, 2, 1]),
+        ("env.cpu_count", [2, 1, 3, 4, 5], [1, 2, 5, 4, 3]),
+        ("env.git/branch", [2, 4, 1, 3, 5], [1, 4, 2, 5, 3]),
         ("tag", [1, 2, 3, 4, 5], [2, 1, 5, 4, 3]),
     ],
 )
@@ -254,7 +284,8 @@ async def test_columns(db: Database) -> None:
             sort_by=parse_field("id"),
             sort_order="asc",
             columns=parse_fields(
-                "config.lr,config.layers,metric.acc,metric.acc.max,metric.ok,tag,created,project"
+                "config.lr,config.layers,metric.acc,metric.acc.max,metric.ok,tag,created,project,"
+                "env.lr,env.git/branch,env.gpu"
             ),
             limit=10,
         )
@@ -270,6 +301,9 @@ async def test_columns(db: Database) -> None:
         "metric.ok": None,
         "tag": ["Best one", "good"],
         "project": "main",
+        "env.lr": None,
+        "env.git/branch": "topic",
+        "env.gpu": None,
     }
     assert isinstance(second, dict)
     assert (second["metric.acc"], second["metric.acc.max"]) == ("NaN", 0.95)
@@ -301,7 +335,40 @@ async def test_the_columns_of_a_project(db: Database) -> None:
         ("ok", "metric.ok", 2, "bool"),
     }
     assert [(column.path, column.runs) for column in side.metrics] == [("loss", 1)]
-    assert side.config == []
+    assert side.config == side.environment == []
+    assert {(column.key, column.field, column.runs) for column in main.environment} == {
+        ("command", "env.command", 1),
+        ("cpu_count", "env.cpu_count", 2),
+        ("git/branch", "env.git/branch", 3),
+        ("git/dirty", "env.git/dirty", 2),
+        ("gpu", "env.gpu", 2),
+    }
+
+
+async def test_runs_are_grouped_by_a_fact(db: Database) -> None:
+    async with db.write() as conn:
+        await _fill(conn)
+        by = parse_field("env.git/branch")
+        page = await groups.list_page(conn, run_tables.RunFilter(), by, columns={}, limit=10)
+        members = await groups.of_runs(conn, [1, 2, 3, 4], by)
+    assert {(group.value, group.runs, group.filter) for group in page.groups} == {
+        ("main", 2, 'env.git/branch = "main"'),
+        ("topic", 1, 'env.git/branch = "topic"'),
+        (None, 2, "env.git/branch = null"),
+    }
+    assert [(group.value, group.run_ids) for group in members] == [
+        ("main", [2, 4]),
+        ("topic", [1]),
+        (None, [3]),
+    ]
+
+
+async def test_fields_that_no_run_has(db: Database) -> None:
+    async with db.write() as conn:
+        await _fill(conn)
+        fields = [parse_field(text) for text in ("env.gpu", "env.lr", "config.gpu", "config.lr")]
+        missing = await run_tables.missing_fields(conn, fields)
+    assert missing == [parse_field("env.lr"), parse_field("config.gpu")]
 
 
 async def test_filters_and_sort_orders_read_ranges_of_indexes(db: Database) -> None:
@@ -312,7 +379,9 @@ async def test_filters_and_sort_orders_read_ranges_of_indexes(db: Database) -> N
         await conn.set_trace_callback(statements.append)
         await run_tables.list_page(
             conn,
-            run_tables.RunFilter(tree=parse_filter("metric.acc.max > 0.5 and config.lr < 1")),
+            run_tables.RunFilter(
+                tree=parse_filter("metric.acc.max > 0.5 and config.lr < 1 and env.cpu_count > 2")
+            ),
             sort_by=parse_field("metric.acc.min"),
             limit=10,
         )
@@ -320,4 +389,6 @@ async def test_filters_and_sort_orders_read_ranges_of_indexes(db: Database) -> N
         (page,) = [sql for sql in statements if "MATERIALIZED" in sql]
         plan = [row[3] for row in await conn.execute_fetchall("EXPLAIN QUERY PLAN " + page)]
     assert any("series USING COVERING INDEX series_by_path (path=?" in line for line in plan), plan
-    assert not any(line.startswith(("SCAN series", "SCAN configs")) for line in plan), plan
+    assert not any(line.startswith(("SCAN series", "SCAN configs", "SCAN env")) for line in plan), (
+        plan
+    )

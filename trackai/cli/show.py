@@ -37,6 +37,7 @@ class _RunView(msgspec.Struct):
     metrics: list[MetricSummary]
     sparklines: list[str]
     keys: list[str] = []
+    environment: dict[str, Any] = {}
 
 
 @click.command()
@@ -45,7 +46,7 @@ class _RunView(msgspec.Struct):
 @db_option
 @json_option
 def show(run: str, url: str | None, db: str | None, as_json: bool) -> None:
-    """Show the configuration and metrics of a run.
+    """Show the configuration, metrics and environment of a run.
 
     RUN is an id, a slug, project/slug, a name, or "latest".
     """
@@ -59,7 +60,8 @@ def show(run: str, url: str | None, db: str | None, as_json: bool) -> None:
     else:
         view = _read_server(server, run, with_sparklines=not as_json)
     if as_json:
-        print_json(run=view.run, config=view.config, metrics=view.metrics, keys=view.keys)
+        print_json(run=view.run, config=view.config, metrics=view.metrics, keys=view.keys,
+                   environment=view.environment)  # fmt: skip
         return
     head = view.run
     echo(cell(head.name or head.run_id), bold=True, nl=False)
@@ -79,20 +81,28 @@ def show(run: str, url: str | None, db: str | None, as_json: bool) -> None:
                 for metric, line in zip(view.metrics, view.sparklines, strict=True)
             ],
         )  # fmt: skip
+    if view.environment:
+        echo()
+        rows = [(key, shortened(value)) for key, value in view.environment.items()]
+        print_table(("environment", "value"), rows)
+
+
+def shortened(value: object) -> object:
+    """A value that fits into a table."""
+    is_long = isinstance(value, str) and len(value) > _TEXT_WIDTH
+    return f"{str(value)[: _TEXT_WIDTH - 1]}…" if is_long else value
 
 
 def last_value(metric: MetricSummary) -> object:
     """The last value of a metric, shortened to fit into a table."""
     if metric.kind == "histogram":
         return "(histogram)"
-    if isinstance(metric.last, str) and len(metric.last) > _TEXT_WIDTH:
-        return metric.last[: _TEXT_WIDTH - 1] + "…"
-    return metric.last
+    return shortened(metric.last)
 
 
 async def _read(database: Database, name: str, *, with_sparklines: bool) -> _RunView:
     from trackai.downsampling import buckets
-    from trackai.store.catalogue import configs, details, runs
+    from trackai.store.catalogue import configs, details, environments, runs
     from trackai.store.charts import charts
     from trackai.store.points import series
     from trackai.store.points.lineage import Segment
@@ -102,14 +112,15 @@ async def _read(database: Database, name: str, *, with_sparklines: bool) -> _Run
         metrics = await series.summaries(conn, run.id)
         config = await configs.get(conn, run.id)
         keys = await details.key_names(conn, run.id)
+        facts = await environments.get(conn, run.id)
         if not with_sparklines:
-            return _RunView(run, config, metrics, [], keys)
+            return _RunView(run, config, metrics, [], keys, facts)
         by_key = {(row.path, row.axis): row for row in await series.list_of_run(conn, run.id)}
         segments = [[Segment(by_key[metric.path, metric.axis], None)] for metric in metrics]
         # As charts, which cost the same for runs of any length.
         read = await charts.read(conn, segments, 2 * _SPARK_WIDTH, times=False)
     lines = [sparkline([buckets.mean(bucket) for bucket in chart.buckets]) for chart in read]
-    return _RunView(run, config, metrics, lines, keys)
+    return _RunView(run, config, metrics, lines, keys, facts)
 
 
 def _read_server(source: RemoteSource, name: str, *, with_sparklines: bool) -> _RunView:
@@ -125,7 +136,10 @@ def _read_server(source: RemoteSource, name: str, *, with_sparklines: bool) -> _
             is_other = chart is None or chart.x != metric.axis
             buckets = [] if chart is None or is_other else chart.data
             lines.append(sparkline([bucket.mean for bucket in buckets]))
-    return _RunView(run, source.config(run.id), metrics, lines, source.key_names(run.id))
+    return _RunView(
+        run, source.config(run.id), metrics, lines, source.key_names(run.id),
+        source.environment(run.id),
+    )  # fmt: skip
 
 
 def sparkline(values: Sequence[Any], width: int = _SPARK_WIDTH) -> str:

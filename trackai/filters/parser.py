@@ -3,10 +3,11 @@
     config.opt/lr < 0.01 and (metric.val/acc.max > 0.9 or tag = baseline) and not name ~ "old run"
 
 A comparison is a field, an operator and a value. A field is an attribute of a run (`state`, `name`,
-`tag`, `created`, ...), `config.KEY`, or `metric.PATH`, optionally followed by one of the figures in
-`FIGURES` (the default is `last`). A key or path that contains spaces, operators, quotes or commas
-must be quoted: `config."my key"`, `metric."a = b".min`. Within quotes, a backslash escapes the next
-character, and nothing is read as a figure.
+`tag`, `created`, ...), `config.KEY`, `env.KEY` for a fact about where the run runs, or
+`metric.PATH`, optionally followed by one of the figures in `FIGURES` (the default is `last`). A key
+or path that contains spaces, operators, quotes or commas must be quoted: `config."my key"`,
+`metric."a = b".min`. Within quotes, a backslash escapes the next character, and nothing is read as
+a figure.
 
 A value is a number, `true`, `false`, `null`, `nan`, or text. Text needs quotes only if it would be
 read as one of the others, or contains spaces and the like. Numbers compare with numbers, text with
@@ -19,6 +20,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, cast, get_args
 
@@ -33,6 +35,7 @@ from trackai.filters.tree import (
     Comparison,
     Config,
     Constant,
+    Fact,
     Field,
     Figure,
     Filter,
@@ -183,17 +186,18 @@ class _Parser:
     def _field(self) -> Field:
         self._skip()
         start = self._at
-        for prefix in ("config.", "metric."):
+        for prefix, rule in _PREFIXES.items():
             if self._text.startswith(prefix, start):
                 self._at += len(prefix)
-                return self._config() if prefix == "config." else self._metric()
+                return rule(self)
         match = UNQUOTED.match(self._text, start)
         if match is None:
             raise self._problem("expected a field")
         if match[0] not in ATTRIBUTES:
             known = ", ".join(ATTRIBUTES)
             raise self._problem(
-                f"unknown field {match[0][:80]!r}; use config.KEY, metric.PATH or one of {known}"
+                f"unknown field {match[0][:80]!r}; use config.KEY, env.KEY, metric.PATH or one of "
+                f"{known}"
             )
         self._at = match.end()
         return Attribute(ATTRIBUTES[match[0]])
@@ -201,6 +205,10 @@ class _Parser:
     def _config(self) -> Config:
         key = self._quoted_text()
         return Config(self._bare("expected a configuration key") if key is None else key)
+
+    def _fact(self) -> Fact:
+        key = self._quoted_text()
+        return Fact(self._bare("expected the name of a fact") if key is None else key)
 
     def _metric(self) -> Metric:
         path = self._quoted_text()
@@ -274,6 +282,12 @@ class _Parser:
         context = repr(rest) if rest else "the end"
         return InvalidInputError(self._name, f"at position {at + 1} ({context}): {problem}")
 
+
+_PREFIXES: dict[str, Callable[[_Parser], Field]] = {
+    "config.": _Parser._config,
+    "env.": _Parser._fact,
+    "metric.": _Parser._metric,
+}
 
 _WORDS: dict[str, Any] = {
     "true": True,

@@ -53,6 +53,12 @@ class Config(msgspec.Struct, frozen=True):
     key: str
 
 
+class Fact(msgspec.Struct, frozen=True):
+    """A fact about the environment of a run's latest attempt."""
+
+    key: str
+
+
 class Metric(msgspec.Struct, frozen=True):
     """A figure of a metric."""
 
@@ -60,7 +66,7 @@ class Metric(msgspec.Struct, frozen=True):
     figure: Figure = "last"
 
 
-Field: TypeAlias = Attribute | Config | Metric
+Field: TypeAlias = Attribute | Config | Fact | Metric
 
 
 class Comparison(msgspec.Struct, frozen=True):
@@ -110,6 +116,8 @@ def field_text(field: Field) -> str:
             return name
         case Config(key):
             return f"config.{_quoted(key)}"
+        case Fact(key):
+            return f"env.{_quoted(key)}"
         case Metric(path, figure):
             return f"metric.{_quoted(path, metric=True)}.{figure}"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 from anyio.to_thread import run_sync
@@ -19,7 +19,14 @@ from trackai.importers.incoming_files import TYPE, IncomingFiles
 from trackai.importers.names import invalid_keys, invalid_name, shown, valid_head
 from trackai.store.catalogue import runs
 from trackai.store.points import attempts
-from trackai.store.transfer.load import add_points, begin_run, end_run, rewind, rewound
+from trackai.store.transfer.load import (
+    add_environment,
+    add_points,
+    begin_run,
+    end_run,
+    rewind,
+    rewound,
+)
 from trackai.structs.exchange import Block, Chunk, FileHead, Item, Rewind, RunHead
 from trackai.values.names import path_problem
 
@@ -186,15 +193,27 @@ class _Loader:
         self._file_heads = []
 
     def _with_valid_keys(self, head: RunHead) -> RunHead:
-        """Leave out the configuration keys that cannot be stored; the receipt names them."""
-        problems = invalid_keys(head)
+        """Leave out the configuration keys and facts that cannot be stored."""
+        return msgspec.structs.replace(
+            head,
+            config=self._with_valid_names(head, "configuration", head.config),
+            environment={
+                attempt: self._with_valid_names(head, "environment", facts)
+                for attempt, facts in head.environment.items()
+            },
+        )
+
+    def _with_valid_names(
+        self, head: RunHead, type_: str, values: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Leave out keys that cannot be stored; the receipt names them."""
+        problems = invalid_keys(values)
         for key, problem in problems.items():
-            self._receipt.refuse("configuration", invalid_name(problem))
+            self._receipt.refuse(type_, invalid_name(problem))
             self._receipt.add_problem(
                 f"run {head.run_id}", f"key {shown(key)} is not stored: it {problem}"
             )
-        config = {key: value for key, value in head.config.items() if key not in problems}
-        return msgspec.structs.replace(head, config=config)
+        return {key: value for key, value in values.items() if key not in problems}
 
     async def _rewind(self, item: Rewind) -> None:
         await self._store_points()
@@ -221,11 +240,16 @@ class _Loader:
             async with self._db.write() as conn:
                 await attempts.set_pauses(conn, pauses)
                 new_keys = await end_run(conn, run_id, head)
-            if head.config:
-                counts = self._receipt.counts("configuration")
-                counts.read += len(head.config)
-                counts.stored += new_keys
-                counts.already_there += len(head.config) - new_keys
+                new_facts = await add_environment(conn, run_id, head)
+            self._count("configuration", len(head.config), new_keys)
+            self._count("environment", sum(map(len, head.environment.values())), new_facts)
+
+    def _count(self, type_: str, read: int, new: int) -> None:
+        if read:
+            counts = self._receipt.counts(type_)
+            counts.read += read
+            counts.stored += new
+            counts.already_there += read - new
 
 
 def _pieces(block: Block) -> Iterator[Block]:

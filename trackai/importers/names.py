@@ -8,7 +8,7 @@ names both.
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -16,6 +16,8 @@ from trackai.values.names import MAX_IDENTIFIER, MAX_NAME, identifier_problem, p
 from trackai.values.text import without_surrogates
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from trackai.structs.exchange import RunHead
 
 _DIGEST_DIGITS = 8
@@ -88,6 +90,6 @@ def valid_head(head: RunHead) -> tuple[RunHead, list[str]]:
     return valid, changes
 
 
-def invalid_keys(head: RunHead) -> dict[str, str]:
-    """Return the configuration keys that cannot be stored, with the problem of each."""
-    return {key: problem for key in head.config if (problem := path_problem(key)) is not None}
+def invalid_keys(values: Mapping[str, Any]) -> dict[str, str]:
+    """Return the keys that cannot be stored, with the problem of each."""
+    return {key: problem for key in values if (problem := path_problem(key)) is not None}

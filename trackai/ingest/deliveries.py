@@ -15,7 +15,16 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from trackai.errors import NotFoundError, PermissionDeniedError, TrackAIError
-from trackai.store.catalogue import configs, files, journals, projects, runs, slugs, writers
+from trackai.store.catalogue import (
+    configs,
+    environments,
+    files,
+    journals,
+    projects,
+    runs,
+    slugs,
+    writers,
+)
 from trackai.store.catalogue.writers import Place
 from trackai.store.points import metrics, series
 
@@ -261,7 +270,7 @@ async def _follow(conn: Connection, run_id: int, *, now: int) -> None:
 
 
 async def _store_details(conn: Connection, item: Delivery, place: Place) -> None:
-    """Store configuration, descriptions and files of a batch; most batches have none."""
+    """Store configuration, environment, descriptions and files; most batches have none."""
     batch, run_id = item.batch, place.run_id
     if batch.files:
         adopted = [item.adopt(filed) for filed in batch.files]
@@ -270,6 +279,8 @@ async def _store_details(conn: Connection, item: Delivery, place: Place) -> None
         await configs.remove(conn, run_id, batch.replaced)
     if batch.config:
         await configs.put(conn, run_id, batch.config)
+    if batch.environment:
+        await environments.add(conn, run_id, place.attempt, batch.environment)
     for described in batch.described:
         await runs.describe(
             conn, run_id, name=described.name, tags=described.tags, notes=described.notes

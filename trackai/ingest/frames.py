@@ -92,6 +92,12 @@ class Filed(msgspec.Struct, frozen=True, array_like=True, tag=5):
     bytes_in: str
 
 
+class Environment(msgspec.Struct, frozen=True, array_like=True, tag=7):
+    """Facts about where the writer runs: flat keys with JSON texts."""
+
+    facts: dict[str, str]
+
+
 class Ended(msgspec.Struct, frozen=True, array_like=True, tag=4):
     """The end of the writer's run."""
 
@@ -99,7 +105,7 @@ class Ended(msgspec.Struct, frozen=True, array_like=True, tag=4):
     timestamp: int
 
 
-Frame = Opened | Keys | Points | Configured | Described | Filed | Ended
+Frame = Opened | Keys | Points | Configured | Described | Filed | Ended | Environment
 
 encode_payload = msgspec.msgpack.Encoder().encode
 _decode_payload = msgspec.msgpack.Decoder(Frame).decode

@@ -25,6 +25,7 @@ from trackai.ingest.frames import (
     Configured,
     Described,
     Ended,
+    Environment,
     Filed,
     Keys,
     Opened,
@@ -222,7 +223,7 @@ class JournalWriter:
             path.unlink(missing_ok=True)
             raise
 
-    def append(self, frame: Configured | Described | Filed | Ended) -> None:
+    def append(self, frame: Configured | Described | Environment | Filed | Ended) -> None:
         """Append a frame other than `Points`.
 
         Raises:

@@ -12,6 +12,7 @@ from trackai.ingest.frames import (
     Configured,
     Described,
     Ended,
+    Environment,
     Filed,
     Frame,
     Keys,
@@ -66,6 +67,7 @@ class Batch(msgspec.Struct, kw_only=True):
         start, end: positions in bytes.
         frames: the number of frames.
         config, replaced: configuration keys to set, and keys to remove before.
+        environment: facts about where the writer runs, JSON by flat key.
         ended: None if the writer has not recorded the end of its run.
     """
 
@@ -79,6 +81,7 @@ class Batch(msgspec.Struct, kw_only=True):
     described: list[Described]
     files: list[Filed]
     ended: Ended | None
+    environment: dict[str, str] = {}
 
     @property
     def last_timestamp(self) -> int:
@@ -226,6 +229,7 @@ class JournalReader:
         replaced: set[str] = set()
         described: list[Described] = []
         files: list[Filed] = []
+        environment: dict[str, str] = {}
         ended = None
         for frame, end in frames:
             if type(frame) is Points:
@@ -254,6 +258,8 @@ class JournalReader:
                 described.append(frame)
             elif type(frame) is Filed:
                 files.append(frame)
+            elif type(frame) is Environment:
+                environment.update(frame.facts)
             begin = base + end
         self.opened = self.opened or self._presumed
         if self.opened is None:
@@ -273,6 +279,7 @@ class JournalReader:
             described=described,
             files=files,
             ended=ended,
+            environment=environment,
         )
 
 

@@ -70,6 +70,7 @@ class _Batch(msgspec.Struct, array_like=True):
     described: list[Described]
     files: list[Filed]
     ended: Ended | None
+    environment: dict[str, str]  # older servers ignore it, as all that follows what they know
 
 
 # What arrives is the same with limits, and columns are decoded one by one until they are too many.
@@ -110,6 +111,7 @@ class _Received(msgspec.Struct, array_like=True):
     described: Annotated[list[_ReceivedDescription], _PerItem]
     files: Annotated[list[Filed], _PerItem]
     ended: Ended | None
+    environment: Annotated[dict[str, str], _PerItem] = {}  # older clients do not send it
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -139,6 +141,7 @@ def pack(batch: Batch) -> bytes:
             batch.described,
             batch.files,
             batch.ended,
+            batch.environment,
         )
     )
 
@@ -166,6 +169,7 @@ def unpack(data: bytes) -> Batch:
         described=[Described(each.name, each.tags, each.notes) for each in received.described],
         files=received.files,
         ended=received.ended,
+        environment=received.environment,
     )
     _check(batch)
     return batch
@@ -223,6 +227,8 @@ def _check(batch: Batch) -> None:
             _check_values(values)
     for key, text in batch.config.items():
         refuse(f"config key {key[:80]!r}", path_problem(key) or _json_problem(text))
+    for key, text in batch.environment.items():
+        refuse(f"environment key {key[:80]!r}", path_problem(key) or _json_problem(text))
     for described in batch.described:
         refuse("name", notes_problem(described.name or "", MAX_NAME))
         refuse("notes", notes_problem(described.notes or "", MAX_NOTES))

@@ -11,7 +11,7 @@ from trackai.errors import NotFoundError
 from trackai.filters.parser import parse_field, parse_filter
 from trackai.reading.history import Curve
 from trackai.reading.source import check_change
-from trackai.store.catalogue import configs, projects, run_tables, runs, slugs, tags
+from trackai.store.catalogue import configs, environments, projects, run_tables, runs, slugs, tags
 from trackai.store.charts import chart_records, charts, training_time
 from trackai.store.charts.smoothing import Smoothing
 from trackai.store.engine.database import Database
@@ -87,6 +87,9 @@ class LocalSource:
 
     def config(self, run_id: int) -> dict[str, Any]:
         return self._read(lambda conn: configs.get(conn, run_id))
+
+    def environment(self, run_id: int) -> dict[str, Any]:
+        return self._read(lambda conn: environments.get(conn, run_id))
 
     def paths(self, run_id: int) -> list[str]:
         return self._read(lambda conn: lineage.list_paths(conn, run_id))

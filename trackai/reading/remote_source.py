@@ -34,6 +34,7 @@ from trackai.structs.records import (
     Run,
     RunDetails,
     RunPage,
+    RunWithEnvironment,
 )
 from trackai.values.packing import unpack
 from trackai.values.times import microseconds
@@ -183,6 +184,10 @@ class RemoteSource:
 
     def config(self, run_id: int) -> dict[str, Any]:
         return self._get(f"/api/runs/{run_id}/config", dict[str, Any])
+
+    def environment(self, run_id: int) -> dict[str, Any]:
+        facts = self._get(f"/api/runs/{run_id}", RunWithEnvironment).environment
+        return {} if isinstance(facts, msgspec.UnsetType) else facts
 
     def paths(self, run_id: int) -> list[str]:
         return self._get(f"/api/metrics/runs/{run_id}", list[str])

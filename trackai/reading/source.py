@@ -62,6 +62,9 @@ class Source(Protocol):
     def config(self, run_id: int) -> dict[str, Any]:
         """Return the configuration of a run, flat."""
 
+    def environment(self, run_id: int) -> dict[str, Any]:
+        """Return facts about where the latest attempt of a run runs or ran, flat."""
+
     def paths(self, run_id: int) -> list[str]:
         """List the metrics of a run, with those that a forked run inherits, sorted by name."""
 

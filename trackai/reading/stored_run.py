@@ -60,6 +60,14 @@ class StoredRun:
         return nested(self._source.config(self.id))
 
     @property
+    def environment(self) -> dict[str, Any]:
+        """What the latest attempt recorded about where it runs, flat: "git/commit", "host", ...
+
+        See docs/logging.md. Empty if nothing was recorded.
+        """
+        return self._source.environment(self.id)
+
+    @property
     def summary(self) -> dict[str, MetricSummary]:
         """Statistics of each metric by name.
 

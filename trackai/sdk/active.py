@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import msgspec
+
 from trackai.errors import InvalidInputError, MissingExtraError, NoActiveRunError
 from trackai.guard import guarded
 from trackai.ingest.run_request import Resume  # noqa: TC001 - for get_type_hints
@@ -68,6 +70,7 @@ def init(
     resume_from: str | None = None,
     fork_from: str | None = None,
     strict: bool | None = None,
+    auto_log: bool | None = None,
     reinit: Reinit | bool | None = None,
     sync_tensorboard: bool | None = None,
     tensorboard: bool | None = None,
@@ -110,6 +113,8 @@ def init(
             step. The new run is read with the points of the other one up to the step.
         strict: raise an error about what cannot be logged, such as a value of a wrong type.
             Without it, it is left out with a warning. Default `TRACKAI_STRICT`, then False.
+        auto_log: record what the script does not log itself, such as its git commit, command line
+            and packages; see docs/logging.md. Default `TRACKAI_AUTO_LOG`, then True.
         reinit: what happens to unfinished runs, as in wandb: "finish_previous" or True finishes
             all of them. "return_previous" or False returns the latest one instead of a new run.
             "create_new" leaves them as they are, and the new run is not the active one, so that
@@ -164,7 +169,7 @@ def init(
     if arguments.is_disabled and mode is None:
         ignored_calls.warn_disabled()
     how = checked_reinit(reinit, settings)
-    environment = _environment(arguments, db_path, server_url)
+    environment = _environment(arguments, db_path, server_url, auto_log)
     request, owner = arguments.request(environment), active_runs.Owner.current()
     before = active_runs.unfinished()
     if how == "return_previous" and before:
@@ -444,6 +449,21 @@ def _monitor(run: Run, meter: str, interval: float) -> None:
 
 
 def _environment(
+    arguments: InitArguments,
+    db_path: str | os.PathLike[str] | None,
+    server_url: Any,
+    auto_log: Any,
+) -> Settings:
+    """The settings of a run, given the arguments of `init` that are settings too."""
+    if auto_log is not None and not isinstance(auto_log, bool):
+        raise TypeError(f"auto_log: must be a bool, got {type(auto_log).__qualname__}")
+    settings = _settings_of_place(arguments, db_path, server_url)
+    if arguments.is_disabled:
+        auto_log = False
+    return settings if auto_log is None else msgspec.structs.replace(settings, auto_log=auto_log)
+
+
+def _settings_of_place(
     arguments: InitArguments, db_path: str | os.PathLike[str] | None, server_url: Any
 ) -> Settings:
     """The settings of a run, given the arguments that say where it is stored."""

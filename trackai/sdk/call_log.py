@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from pathlib import PurePath
 from time import time_ns
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -162,6 +163,20 @@ class CallLog:
                 return
             now = self._last_timestamp
             self._journal.append(Filed(path, kind, name, None, now, source, *content))
+
+    def _store_fact_file(self, name: str, content: bytes) -> bool:
+        """Store a file about the environment; False if that is not possible."""
+        try:
+            kept = self._store_bytes(lambda file: file.write(content))
+        except OSError:
+            return False
+        with self._lock:
+            if self._finished:
+                return False
+            self._log_values("time", (), 0, [])  # takes a timestamp
+            file = PurePath(name).name
+            self._journal.append(Filed(name, "file", file, None, self._last_timestamp, "", *kept))
+        return True
 
     def _append_record(self, record: Configured | Described) -> None:
         with self._lock:

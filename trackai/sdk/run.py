@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 from anyio.from_thread import BlockingPortal, BlockingPortalProvider
 
 from trackai.guard import guarded
-from trackai.ingest.frames import Configured, Described, Ended
+from trackai.ingest.frames import Configured, Described, Ended, Environment
 from trackai.ingest.run_request import RunRequest  # noqa: TC001 - for get_type_hints
 from trackai.sdk import artifacts, exit_hooks, fork, ignored_calls
 from trackai.sdk.alerts import LOGGING_LEVELS, AlertLevel, checked_level
@@ -38,6 +38,7 @@ from trackai.values.nesting import nested
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
+    from trackai.sdk.environment import Survey
     from trackai.values.types import Value
 
 
@@ -118,8 +119,11 @@ class Run(CallLog):
         super().__init__(recorder.journal, recorder.first_step, strict=request.strict)
         self._background = portal, recorder, portal.start_task_soon(recorder.record)
         self._monitors: list[Future[None]] = []
+        self._survey: Survey | None = None
         try:
             self._describe(settings, recorder)
+            if settings.auto_log and self._rank == 0:  # once for each attempt
+                self._survey = self._start_survey()
             if config:
                 self.config.update(config)
         except BaseException:  # a signal handler may raise anywhere
@@ -142,6 +146,7 @@ class Run(CallLog):
         self.config = Config(nested(recorder.config), self._store_config, self._left_out)
         self.summary = Summary(partial(self.log, commit=False), self._read_summary)
         self._last_values = LastValues(self._place, self._journal.opened.run_uid, self.id)
+        self._rank = self._journal.opened.rank
         self.resumed = self._journal.opened.attempt > 1
 
     @property
@@ -397,6 +402,8 @@ class Run(CallLog):
 
     def _finish(self, state: EndState) -> None:
         if self._background is not None and not self._finished:
+            if self._survey is not None:
+                self._survey.stop()
             self._files.save_folder()  # in a forked process, the folder is the parent's
         with self._lock:
             if not self._finished:
@@ -455,6 +462,17 @@ class Run(CallLog):
 
         config = {key: decode(text) for key, text in flat_json(self.config).items()}
         return card(self._place.source(), self.id, repr(self), config)
+
+    def _start_survey(self) -> Survey:
+        # Imported here: it is needed unless that is switched off.
+        from trackai.sdk.environment import Survey
+
+        return Survey(self._record_facts, self._store_fact_file, self._journal.opened.attempt)
+
+    def _record_facts(self, facts: dict[str, str]) -> None:
+        with self._lock:
+            if not self._finished:
+                self._journal.append(Environment(facts))
 
     def _store_config(self, values: dict[str, str], replaced: list[str]) -> None:
         self._append_record(Configured(values, replaced))

@@ -24,6 +24,8 @@ from trackai.values.types import (
     Value,
 )
 
+AttemptNumber: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=INT64 - 1)]
+
 
 class ImportHead(msgspec.Struct, kw_only=True):
     """How much of a part of an export is imported; `counts` is JSON."""
@@ -40,6 +42,7 @@ class RunHead(msgspec.Struct, kw_only=True, tag="run"):
 
     Attributes:
         config_types: the types of those configuration values for which JSON has none.
+        environment: facts about where the run ran, flat, by attempt.
         imports: the parts of exports that the run was imported from.
     """
 
@@ -59,6 +62,7 @@ class RunHead(msgspec.Struct, kw_only=True, tag="run"):
     tags: list[str] = []
     config: dict[str, Any] = {}
     config_types: dict[str, str] = {}
+    environment: dict[AttemptNumber, dict[str, Any]] = {}
     imports: list[ImportHead] = []
 
 
@@ -70,7 +74,7 @@ class WriterHead(msgspec.Struct, kw_only=True):
     """
 
     uid: str
-    attempt: Annotated[int, msgspec.Meta(ge=1, le=INT64 - 1)] = 1
+    attempt: AttemptNumber = 1
     rank: Integer = 0
     host: str = ""
     pid: Integer = 0

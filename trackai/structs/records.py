@@ -56,6 +56,12 @@ class RunRow(Run, kw_only=True):
     values: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
 
 
+class RunWithEnvironment(Run, kw_only=True):
+    """A run with facts about where its latest attempt runs or ran, by flat key, if it has any."""
+
+    environment: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
+
+
 class RunSummary(Run, kw_only=True):
     """A run with the last value of each metric and its flat configuration."""
 
@@ -114,7 +120,7 @@ class MetricPaths(msgspec.Struct):
 
 
 class ConfigColumn(msgspec.Struct):
-    """A configuration key, the field that names it in filters, and how many runs have it."""
+    """A configuration key or fact, the field that names it in filters, and its number of runs."""
 
     key: str
     field: str
@@ -135,6 +141,7 @@ class ProjectColumns(msgspec.Struct):
 
     config: list[ConfigColumn]
     metrics: list[MetricColumn]
+    environment: list[ConfigColumn] = []
 
 
 class Point(msgspec.Struct, gc=False):

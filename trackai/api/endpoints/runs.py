@@ -30,10 +30,26 @@ from trackai.api.requests import (
 from trackai.api.responses import JSONResponse, respond
 from trackai.errors import InvalidInputError, NotFoundError, PermissionDeniedError
 from trackai.filters.parser import parse_field, parse_fields, parse_filter
-from trackai.store.catalogue import configs, groups, projects, run_tables, runs, slugs, tags
+from trackai.store.catalogue import (
+    configs,
+    environments,
+    groups,
+    projects,
+    run_tables,
+    runs,
+    slugs,
+    tags,
+)
 from trackai.store.points import series
 from trackai.store.upkeep import deletion
-from trackai.structs.records import Deleted, Freed, GroupedRuns, RunPage, RunSummary
+from trackai.structs.records import (
+    Deleted,
+    Freed,
+    GroupedRuns,
+    RunPage,
+    RunSummary,
+    RunWithEnvironment,
+)
 from trackai.values.names import MAX_NOTES, notes_problem, path_problem, refuse
 from trackai.values.nesting import MAX_LEVELS, flat, is_deeper
 from trackai.values.non_finite import json_value
@@ -67,7 +83,7 @@ class RunQuery(msgspec.Struct):
 
 
 class Grouping(msgspec.Struct, forbid_unknown_fields=True):
-    """Runs to group by "all" or a field: `group`, `state`, `name` or `config.KEY`."""
+    """Runs to group by "all" or a field: `group`, `state`, `name`, `config.KEY` or `env.KEY`."""
 
     run_ids: ComparedIds
     group_by: str
@@ -169,9 +185,15 @@ async def group_runs(request: Request) -> Response:
 
 
 async def get_run(request: Request) -> Response:
-    """Get a run."""
+    """Get a run, with facts about where it runs: git, command line, Python, machine."""
     run_id = path_id(request, "run_id")
-    return await respond(request, lambda conn: runs.get(conn, run_id))
+
+    async def read(conn: Connection) -> RunWithEnvironment:
+        run = await runs.get(conn, run_id)
+        facts = await environments.get(conn, run_id)
+        return RunWithEnvironment(**msgspec.structs.asdict(run), environment=facts or msgspec.UNSET)
+
+    return await respond(request, read)
 
 
 async def get_summary(request: Request) -> Response:

@@ -1,6 +1,6 @@
 """Filters of runs as SQL: conditions on rows of `runs`, with all values bound.
 
-A condition on a metric or configuration key is a set of runs (`id IN (...)`), read from one
+A condition on a metric, configuration key or fact is a set of runs (`id IN (...)`), read from one
 contiguous range of an index instead of run by run.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from trackai.filters.tree import And, Attribute, Comparison, Config, Metric, Not, Or
+from trackai.filters.tree import And, Attribute, Comparison, Config, Fact, Metric, Not, Or
 from trackai.store.engine.sql import COMPARABLE, LAST_VALUE, MEAN
 
 if TYPE_CHECKING:
@@ -74,9 +74,9 @@ def sort_key(field: Field) -> Condition:
             return _prefix(ATTRIBUTES[name]), []
         case Attribute(name):
             return ATTRIBUTES[name], []
-        case Config(key):
+        case Config(key) | Fact(key):
             value = _prefix(COMPARABLE)
-            return f"(SELECT {value} FROM configs WHERE run_id = runs.id AND key = ?)", [key]
+            return f"(SELECT {value} FROM {table(field)} WHERE run_id = runs.id AND key = ?)", [key]
         case Metric(path, figure):
             # The index covers the query; the planner would read the table as well.
             column = _prefix(LAST_VALUE) if figure == "last" else FIGURES[figure]
@@ -111,8 +111,8 @@ def _comparison(field: Field, operator: Operator, value: Constant) -> Condition:
             return f"runs.project_id IN ({projects})", values + slug_values
         case Attribute(name):
             return _compared(ATTRIBUTES[name], operator, value)
-        case Config(key):
-            return _config(key, operator, value)
+        case Config() | Fact():
+            return _keyed(field, operator, value)
         case Metric(path, figure):
             return _metric(path, figure, operator, value)
 
@@ -128,10 +128,16 @@ def _tag(operator: Operator, value: Constant) -> Condition:
     return f"runs.id {member} ({tagged} WHERE {sql})", values
 
 
-def _config(key: str, operator: Operator, value: Constant) -> Condition:
+def table(field: Config | Fact) -> str:
+    """The table or view with the key of a field, which also has a run_id, comparable and value."""
+    return "configs" if isinstance(field, Config) else "latest_environment"
+
+
+def _keyed(field: Config | Fact, operator: Operator, value: Constant) -> Condition:
+    key, rows = field.key, table(field)
     if value is None:
         member = "NOT IN" if operator == "=" else "IN"
-        having = "SELECT run_id FROM configs WHERE key = ? AND comparable IS NOT NULL"
+        having = f"SELECT run_id FROM {rows} WHERE key = ? AND comparable IS NOT NULL"
         return f"runs.id {member} ({having})", [key]
     if isinstance(value, bool):
         stored: Any = b"\x01" if value else b"\x00"
@@ -140,7 +146,7 @@ def _config(key: str, operator: Operator, value: Constant) -> Condition:
     else:
         stored = value
     sql, values = _compared(COMPARABLE, operator, stored)
-    return f"runs.id IN (SELECT run_id FROM configs WHERE key = ? AND {sql})", [key, *values]
+    return f"runs.id IN (SELECT run_id FROM {rows} WHERE key = ? AND {sql})", [key, *values]
 
 
 def _metric(path: str, figure: Figure, operator: Operator, value: Constant) -> Condition:

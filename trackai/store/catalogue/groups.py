@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from trackai.errors import InvalidInputError
-from trackai.filters.tree import Attribute, Config, equality_text
+from trackai.filters.tree import Attribute, Config, Fact, equality_text
 from trackai.store.catalogue import filter_sql, run_tables
 from trackai.store.catalogue import runs as runs_table
 from trackai.store.engine.sql import COMPARABLE, json_array
@@ -114,11 +114,12 @@ def _order(typed: tuple[bool, Any]) -> tuple[bool, bool, bool, Any]:
 def _key(by: Field, *, name: str = "by") -> Condition:
     """The expression of the value to group by; texts are not truncated as in `sort_key`."""
     match by:
-        case Config(key):
-            return f"(SELECT {COMPARABLE} FROM configs WHERE run_id = runs.id AND key = ?)", [key]
+        case Config(key) | Fact(key):
+            table = filter_sql.table(by)
+            return f"(SELECT {COMPARABLE} FROM {table} WHERE run_id = runs.id AND key = ?)", [key]
         case Attribute(attribute) if attribute in _ATTRIBUTES:
             return filter_sql.ATTRIBUTES[attribute], []
-    raise InvalidInputError(name, "must be group, state, name or config.KEY")
+    raise InvalidInputError(name, "must be group, state, name, config.KEY or env.KEY")
 
 
 def _group(

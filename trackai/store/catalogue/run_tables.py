@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from trackai.filters.tree import TIMES, Attribute, Config, Field, Filter, Metric, field_text
+from trackai.filters.tree import TIMES, Attribute, Config, Fact, Field, Filter, Metric, field_text
 from trackai.store.catalogue import filter_sql, run_cursors
 from trackai.store.catalogue.runs import COLUMNS, run_from_row
 from trackai.store.engine.sql import json_array
@@ -211,8 +211,8 @@ async def _rows(conn: Connection, ids: Sequence[int]) -> list[RunRow]:
 async def _fill(conn: Connection, runs: Sequence[RunRow], columns: Mapping[str, Field]) -> None:
     """Set the `values` of runs; null for a run that lacks the field."""
     ids = json_array(run.id for run in runs)
-    configs = await _config_values(
-        conn, ids, {field.key for field in columns.values() if isinstance(field, Config)}
+    keyed = await _keyed_values(
+        conn, ids, [field for field in columns.values() if isinstance(field, Config | Fact)]
     )
     metrics = await _metric_values(
         conn, ids, [field for field in columns.values() if isinstance(field, Metric)]
@@ -224,8 +224,8 @@ async def _fill(conn: Connection, runs: Sequence[RunRow], columns: Mapping[str, 
         run.values = {}
         for name, field in columns.items():
             match field:
-                case Config(key):
-                    run.values[name] = configs.get((run.id, key))
+                case Config() | Fact():
+                    run.values[name] = keyed.get((run.id, field))
                 case Metric():
                     run.values[name] = metrics.get((run.id, field))
                 case Attribute("tag"):
@@ -234,18 +234,23 @@ async def _fill(conn: Connection, runs: Sequence[RunRow], columns: Mapping[str, 
                     run.values[name] = attributes.get((run.id, field.name))
 
 
-async def _config_values(
-    conn: Connection, ids: str, keys: Iterable[str]
-) -> dict[tuple[int, str], Any]:
-    rows = await conn.execute_fetchall(
-        """
-        SELECT run_id, key, value FROM configs
-        WHERE run_id IN (SELECT value FROM json_each(?))
-          AND key IN (SELECT value FROM json_each(?))
-        """,
-        (ids, json_array(keys)),
-    )
-    return {(run_id, key): msgspec.json.decode(value) for run_id, key, value in rows}
+async def _keyed_values(
+    conn: Connection, ids: str, fields: Sequence[Config | Fact]
+) -> dict[tuple[int, Config | Fact], Any]:
+    values: dict[tuple[int, Config | Fact], Any] = {}
+    for kind in {type(field) for field in fields}:
+        of_kind = {field.key: field for field in fields if type(field) is kind}
+        rows = await conn.execute_fetchall(
+            f"""
+            SELECT run_id, key, value FROM {filter_sql.table(next(iter(of_kind.values())))}
+            WHERE run_id IN (SELECT value FROM json_each(?))
+              AND key IN (SELECT value FROM json_each(?))
+            """,
+            (ids, json_array(of_kind)),
+        )
+        for run_id, key, value in rows:
+            values[run_id, of_kind[key]] = msgspec.json.decode(value)
+    return values
 
 
 async def _metric_values(
@@ -297,12 +302,12 @@ async def _attribute_values(
 
 
 async def missing_fields(conn: Connection, fields: Iterable[Field]) -> list[Field]:
-    """The fields that are configuration keys or metrics which no run has."""
+    """The fields that are configuration keys, facts or metrics which no run has."""
     missing: list[Field] = []
     for field in dict.fromkeys(fields):
         match field:
-            case Config(key):
-                table, column, name = "configs", "key", key
+            case Config(key) | Fact(key):
+                table, column, name = filter_sql.table(field), "key", key
             case Metric(path):
                 table, column, name = "series", "path", path
             case _:
@@ -316,7 +321,7 @@ async def missing_fields(conn: Connection, fields: Iterable[Field]) -> list[Fiel
 
 
 async def list_columns(conn: Connection, project_id: int) -> ProjectColumns:
-    """The configuration keys and metrics of a project, each with its number of runs."""
+    """The configuration keys, facts and metrics of a project, each with its number of runs."""
     [(has_others,)] = await conn.execute_fetchall(
         "SELECT EXISTS (SELECT 1 FROM runs WHERE project_id != ?)", (project_id,)
     )
@@ -326,6 +331,13 @@ async def list_columns(conn: Connection, project_id: int) -> ProjectColumns:
         in_project = "? IS NOT NULL"
     configs = await conn.execute_fetchall(
         f"SELECT key, COUNT(*) FROM configs WHERE {in_project} GROUP BY key ORDER BY key",
+        (project_id,),
+    )
+    facts = await conn.execute_fetchall(
+        f"""
+        SELECT key, COUNT(DISTINCT run_id) FROM environment WHERE {in_project}
+        GROUP BY key ORDER BY key
+        """,
         (project_id,),
     )
     metrics = await conn.execute_fetchall(
@@ -349,4 +361,5 @@ async def list_columns(conn: Connection, project_id: int) -> ProjectColumns:
             )
             for path, runs, low, high in metrics
         ],
+        environment=[ConfigColumn(key, field_text(Fact(key)), runs) for key, runs in facts],
     )

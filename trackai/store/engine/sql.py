@@ -52,12 +52,12 @@ LAST_VALUE = """
     END
 """
 
-# The values of rows of `configs` as filters compare them: see `comparable` in the migrations.
-# `json_text` is our own: SQLite's functions may end a text at U+0000.
+# The values of rows of `configs` and `environment` as filters compare them: see `comparable` in the
+# migrations. `json_text` is our own: SQLite's functions may end a text at U+0000.
 COMPARABLE = """
     CASE
-        WHEN configs.comparable IS x'02' THEN json_text(configs.value)
-        ELSE configs.comparable
+        WHEN comparable IS x'02' THEN json_text(value)
+        ELSE comparable
     END
 """
 

@@ -7,7 +7,7 @@ from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 from trackai.errors import NotFoundError
-from trackai.store.catalogue import configs, tags
+from trackai.store.catalogue import configs, environments, tags
 from trackai.store.engine.sql import VALUE
 from trackai.store.points import series
 from trackai.store.transfer import imports
@@ -75,6 +75,7 @@ async def _head(conn: Connection, run_id: int) -> RunHead:
         tags=await tags.get(conn, run_id),
         config=await configs.get(conn, run_id),
         config_types=await configs.types(conn, run_id),
+        environment=await environments.of_attempts(conn, run_id),
         imports=[
             ImportHead(
                 part=part.part,

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from trackai.store.catalogue import configs, projects, runs, slugs, tags, writers
+from trackai.store.catalogue import configs, environments, projects, runs, slugs, tags, writers
 from trackai.store.points import metrics, series
 from trackai.store.transfer import imports
 from trackai.structs.points import Column
 from trackai.values.times import microseconds
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from aiosqlite import Connection
 
     from trackai.structs.exchange import Block, Rewind, RunHead, WriterHead
@@ -78,13 +80,29 @@ async def end_run(conn: Connection, run_id: int, head: RunHead) -> int:
 async def _add_config(conn: Connection, run_id: int, head: RunHead) -> int:
     known = await configs.get(conn, run_id)
     new = {key: value for key, value in head.config.items() if key not in known}
-    await configs.put(
-        conn, run_id, {key: msgspec.json.encode(value).decode() for key, value in new.items()}
-    )
+    await configs.put(conn, run_id, _json_texts(new))
     await configs.set_types(
         conn, run_id, {key: head.config_types[key] for key in new if key in head.config_types}
     )
     return len(new)
+
+
+async def add_environment(conn: Connection, run_id: int, head: RunHead) -> int:
+    """Add the facts of each attempt that are new.
+
+    Returns:
+        The number of new facts.
+    """
+    known = await environments.of_attempts(conn, run_id) if head.environment else {}
+    added = 0
+    for attempt, facts in head.environment.items():
+        await environments.add(conn, run_id, attempt, _json_texts(facts))
+        added += len(facts.keys() - known.get(attempt, {}).keys())
+    return added
+
+
+def _json_texts(values: Mapping[str, Any]) -> dict[str, str]:
+    return {key: msgspec.json.encode(value).decode() for key, value in values.items()}
 
 
 async def writer(conn: Connection, run_id: int, head: WriterHead) -> int:
