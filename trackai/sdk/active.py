@@ -24,6 +24,7 @@ from trackai.sdk import (
     starting,
 )
 from trackai.sdk.alerts import AlertLevel
+from trackai.sdk.announcement import announce
 from trackai.sdk.artifacts import Artifact  # noqa: TC001 - for get_type_hints
 from trackai.sdk.run import Run
 from trackai.sdk.run_request import InitArguments, Reinit, check_arguments, checked_reinit
@@ -201,6 +202,8 @@ def init(
             _monitor(run, "gpu_meter", gpu_log_interval)
         if sync_tensorboard or tensorboard:
             _sync_tensorboard(run)
+        if not (environment.silent or arguments.is_disabled):
+            announce(run, environment)
     except BaseException:  # a signal handler may raise anywhere
         run.finish("failed")
         raise
