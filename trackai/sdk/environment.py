@@ -26,6 +26,8 @@ from trackai.values.text import without_surrogates
 if TYPE_CHECKING:
     from trackai.sdk.git import GitCommand
 
+# How long the thread waits, so that init() does not share the interpreter with it.
+_DELAY_SECONDS = 0.05
 # How long finish() waits for the rest.
 _FINISH_SECONDS = 2.0
 # Longer texts are cut off.
@@ -60,18 +62,21 @@ class Survey:
         self._folder = "environment" if attempt == 1 else f"environment/attempt-{attempt}"
         self._git: GitCommand | None = None
         self._is_stopped = False
+        self._is_finishing = threading.Event()
         record({key: _json(value) for key, value in machine_facts()})
         self._thread = threading.Thread(target=self._work, name="trackai-environment", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
         """Wait for the rest, at most for two seconds."""
+        self._is_finishing.set()
         self._thread.join(_FINISH_SECONDS)
         self._is_stopped = True
         if self._git is not None:
             self._git.cancel()
 
     def _work(self) -> None:
+        self._is_finishing.wait(_DELAY_SECONDS)
         with guarded("recording the environment of the run"):
             for gather in (process_facts, self._package_facts, self._git_facts, gpu_facts):
                 self._add(gather())

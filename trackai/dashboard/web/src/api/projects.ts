@@ -14,10 +14,11 @@ export const getProject = (id: number): Promise<ProjectSummary> => get(projectPa
 
 /** The columns that the runs of a project have, in natural order. */
 export async function getColumns(id: number): Promise<Columns> {
-  const { config, metrics } = await get<Columns>(columnsPath(id));
+  const { config, metrics, environment } = await get<Columns>(columnsPath(id));
   return {
     config: config.sort((left, right) => compareNatural(left.key, right.key)),
     metrics: metrics.sort((left, right) => compareNatural(left.path, right.path)),
+    environment: environment.sort((left, right) => compareNatural(left.key, right.key)),
   };
 }
 

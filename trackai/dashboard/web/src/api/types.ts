@@ -36,6 +36,8 @@ export interface Run {
   notes: string | null;
   tags: string[];
   values?: Record<string, Value>;
+  /** Facts about where the latest attempt runs, if it has recorded any. */
+  environment?: Record<string, unknown>;
 }
 
 export interface RunList {
@@ -68,6 +70,7 @@ export interface MetricColumn {
 export interface Columns {
   config: ConfigColumn[];
   metrics: MetricColumn[];
+  environment: ConfigColumn[];
 }
 
 export interface Figures {

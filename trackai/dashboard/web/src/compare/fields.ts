@@ -8,7 +8,7 @@ type Runs = Pick<ComparedRun, "values">[];
 /** The name of a field without its prefix and quotes. */
 export const fieldTitle = (field: string): string =>
   field
-    .replace(/^(config|metric)\./, "")
+    .replace(/^(config|env|metric)\./, "")
     .replace(
       /^"(.*)"(\.\w+)?$/,
       (_, name: string, figure = "") => name.replace(/\\(.)/g, "$1") + figure,

@@ -9,6 +9,7 @@ const EXAMPLES = `config.opt/lr < 0.01
 metric.val/loss.min <= 0.5
 state = running
 tag = baseline
+env.git/branch = main
 name ~ "old"`;
 
 export function FilterForm() {
@@ -36,7 +37,7 @@ const FilterHelp = () => (
     </p>
     <pre>{EXAMPLES}</pre>
     <p>
-      Fields are <code>config.KEY</code>, <code>metric.NAME</code> with{" "}
+      Fields are <code>config.KEY</code>, <code>env.KEY</code>, <code>metric.NAME</code> with{" "}
       <code>.min .max .mean .last</code>, and{" "}
       <code>name group state tag notes created duration</code>. Operators are{" "}
       <code>= != &lt; &lt;= &gt; &gt;= ~ !~</code>, combined with <code>and or not ( )</code>. Quote

@@ -46,7 +46,7 @@ export function ConfigSection({ config }: { config: Record<string, unknown> | un
   );
 }
 
-const ConfigRow = ({ name, text }: { name: string; text: string }) => (
+export const ConfigRow = ({ name, text }: { name: string; text: string }) => (
   <tr>
     <th scope="row">{name}</th>
     <td title={text}>
@@ -56,4 +56,5 @@ const ConfigRow = ({ name, text }: { name: string; text: string }) => (
   </tr>
 );
 
-const configText = (value: unknown): string => (typeof value === "string" ? value : toJson(value));
+export const configText = (value: unknown): string =>
+  typeof value === "string" ? value : toJson(value);

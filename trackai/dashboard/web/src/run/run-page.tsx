@@ -13,6 +13,7 @@ import { go, keepingView, textParameter } from "../view/address";
 import { Link } from "../view/link";
 import { projectId } from "../view/parameters";
 import { ConfigSection } from "./config-section";
+import { EnvironmentSection } from "./environment-section";
 import { FilesTab } from "./files-tab";
 import { HistogramsTab } from "./histograms-tab";
 import { LogsTab } from "./logs-tab";
@@ -79,6 +80,7 @@ function Side({ run, data }: Props) {
         isEmpty={data.figures?.length === 0}
       />
       <ConfigSection config={data.config} />
+      <EnvironmentSection facts={run.environment} />
     </section>
   );
 }

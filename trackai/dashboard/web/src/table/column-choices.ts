@@ -24,7 +24,7 @@ export interface ColumnChoice {
   figures: string[];
 }
 
-export function columnChoices({ metrics, config }: Columns): ColumnChoice[] {
+export function columnChoices({ metrics, config, environment }: Columns): ColumnChoice[] {
   return [
     ...metrics.map(({ field, path, kind }) => ({
       field,
@@ -36,6 +36,12 @@ export function columnChoices({ metrics, config }: Columns): ColumnChoice[] {
       field,
       name: key,
       heading: "Configuration",
+      figures: [],
+    })),
+    ...environment.map(({ field, key }) => ({
+      field,
+      name: key,
+      heading: "Environment",
       figures: [],
     })),
     ...RUN_FIELDS.map((field) => ({ field, name: field, heading: "Run", figures: [] })),

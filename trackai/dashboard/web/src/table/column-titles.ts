@@ -18,7 +18,7 @@ export function columnTitles(fields: string[]): string[] {
 }
 
 function shortTitle(field: string, parts: number): string {
-  const name = field.replace(/^(config|metric)\./, "");
+  const name = field.replace(/^(config|env|metric)\./, "");
   // Only a configuration key and a metric of the same name need their prefixes.
   if (parts > field.split("/").length) return field;
   if (name.length <= MAX_LENGTH) return name;

@@ -122,7 +122,11 @@ describe("runPaths", () => {
     const inherited = inheritedPaths(own, names);
     expect(inherited).toEqual(["acc", "log", "unknown"]);
     const metric = (path: string, kind: string) => ({ path, kind, field: "", runs: 1 });
-    const columns = { config: [], metrics: [metric("acc", "number"), metric("log", "text")] };
+    const columns = {
+      config: [],
+      environment: [],
+      metrics: [metric("acc", "number"), metric("log", "text")],
+    };
     const paths = runPaths(own, inherited, columns);
     expect(paths.charts).toEqual(["acc", "loss2", "loss10"]);
     expect(paths.texts).toEqual(["out", "log"]);
