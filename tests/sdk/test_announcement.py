@@ -102,7 +102,7 @@ class Broken:
         raise ZeroDivisionError
 
 
-@pytest.mark.parametrize("broken", [None, Broken()], ids=str)
+@pytest.mark.parametrize("broken", [None, Broken()], ids=["none", "broken"])
 def test_no_stderr_is_no_problem(
     db_path: Path, broken: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
