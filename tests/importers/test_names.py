@@ -8,10 +8,12 @@ import struct
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import trackai as sdk
+from trackai.errors import InvalidInputError
 from trackai.importers.csv import read as read_csv
 from trackai.importers.jsonl import read as read_jsonl
 from trackai.importers.loader import load_runs
@@ -86,6 +88,31 @@ async def test_each_name_that_cannot_be_stored_is_a_line(db: Database, ask: Ask)
     again = await load_runs(db, items, Receipt("here", "there"))
     assert (again.new_runs, again.totals.stored) == (0, 0)
     assert again.totals.not_stored == receipt.totals.not_stored
+
+
+async def test_names_of_facts_that_cannot_be_stored_are_lines_too(db: Database, ask: Ask) -> None:
+    head = RunHead(
+        uid="u", project="p", run_id="r", created_at=1,
+        environment={1: {"host": "a", "x\0": 1}, 2: {"host": "b\0", "": 2}},
+    )  # fmt: skip
+    for stored in (2, 0):
+        receipt = await load_runs(db, iter([head]), Receipt(source="s", database="d"))
+        counts = receipt.types["environment"]
+        assert (counts.read, counts.stored, counts.already_there) == (4, stored, 2 - stored)
+        assert counts.not_stored == {NUL: 1, EMPTY: 1}
+    assert ask("SELECT attempt, key, value FROM environment ORDER BY 1") == [
+        (1, "host", '"a"'),
+        (2, "host", '"b\\u0000"'),
+    ]
+
+
+def test_an_attempt_is_a_number_from_1_on(tmp_path: Path) -> None:
+    path = tmp_path / "runs.jsonl"
+    head = {"type": "run", "uid": "u", "project": "p", "run_id": "r", "created_at": 1}
+    for attempt in ("0", "-1", "x", str(1 << 63)):
+        path.write_text(json.dumps(head | {"environment": {attempt: {"host": "h"}}}))
+        with pytest.raises(InvalidInputError, match=r"runs.jsonl, line 1"):
+            list(read_jsonl(path))
 
 
 @given(st.text(st.characters(categories=None)), st.text(st.characters(categories=None)))

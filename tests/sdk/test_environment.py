@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -154,6 +155,21 @@ def test_a_server_has_them_too(
     assert len(api.runs(filter='env.git/branch = "main" and env.cpu_count > 0')) == 1
     columns = own_server.get("/api/runs?columns=env.git/branch,env.nope&sort_by=env.host")
     assert columns["runs"][0]["values"] == {"env.git/branch": "main", "env.nope": None}
+
+
+def test_the_command_line_shows_them(repository: Path, db_path: Path) -> None:
+    run_script(repository, SCRIPT + GATHERED, "x" * 200)
+
+    def show(*options: str) -> str:
+        return subprocess.run(
+            [sys.executable, "-m", "trackai.cli", "show", "r", *options],
+            check=True, capture_output=True, text=True, timeout=100,
+        ).stdout  # fmt: skip
+
+    assert json.loads(show("--json"))["environment"] == facts()
+    lines = {line.split("\t")[0]: line for line in show().splitlines()}
+    assert lines["git/branch"] == "git/branch\tmain"
+    assert lines["command"].endswith("…")
 
 
 def test_no_secret_reaches_the_disk(repository: Path, db_path: Path) -> None:
