@@ -177,6 +177,7 @@ def test_no_secret_reaches_the_disk(repository: Path, db_path: Path) -> None:
     (repository / ".env").write_text("DB_PASSWORD=before\n")
     subprocess.run(["git", "-C", repository, "add", "."], check=True)
     (repository / ".env").write_text(f"DB_PASSWORD={secrets[3]}\nurl=redis://:{secrets[4]}@h\n")
+    (repository / f"{secrets[2]}.txt").touch()
     subprocess.run(
         ["git", "-C", repository, "remote", "add", "origin", f"https://u:{secrets[0]}@h/r.git"],
         check=True,
@@ -187,6 +188,7 @@ def test_no_secret_reaches_the_disk(repository: Path, db_path: Path) -> None:
     )  # fmt: skip
     assert facts()["git/remote"] == "https://***@h/r.git"
     assert facts()["command"].endswith("train.py --api-key *** --hf_token=*** ***")
+    assert facts()["git/untracked"] == ["***.txt"]
     assert "DB_PASSWORD=***" in content(db_path, facts()["git/diff"])
     stored = b"".join(path.read_bytes() for path in db_path.parent.rglob("*") if path.is_file())
     assert not [secret for secret in secrets if secret.encode() in stored]

@@ -85,10 +85,12 @@ class Survey:
         # Imported here, as `git` is below: init() would take some milliseconds longer.
         from trackai.values.secrets import hide_secrets
 
-        texts = {
-            key: _json(hide_secrets(value) if isinstance(value, str) else value)
-            for key, value in facts
-        }
+        def safe(value: Any) -> Any:
+            if isinstance(value, list):
+                return [hide_secrets(text) for text in value]
+            return hide_secrets(value) if isinstance(value, str) else value
+
+        texts = {key: _json(safe(value)) for key, value in facts}
         if texts and not self._is_stopped:
             self._record(texts)
 
