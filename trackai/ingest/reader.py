@@ -17,6 +17,8 @@ from trackai.ingest.frames import (
     Keys,
     Opened,
     Points,
+    Used,
+    Versioned,
     decode,
     find,
     frame_bytes,
@@ -79,6 +81,13 @@ class Batch(msgspec.Struct, kw_only=True):
     described: list[Described]
     files: list[Filed]
     ended: Ended | None
+    artifacts: list[Versioned] = []
+    used: list[Used] = []
+
+    @property
+    def all_files(self) -> list[Filed]:
+        """The files of the run, and those of its artifacts."""
+        return [*self.files, *(file for artifact in self.artifacts for file in artifact.files)]
 
     @property
     def last_timestamp(self) -> int:
@@ -96,6 +105,13 @@ class Batch(msgspec.Struct, kw_only=True):
             calls.timestamps = [time + offset for time in calls.timestamps]
         self.files = [
             msgspec.structs.replace(file, timestamp=file.timestamp + offset) for file in self.files
+        ]
+        self.artifacts = [
+            msgspec.structs.replace(artifact, timestamp=artifact.timestamp + offset)
+            for artifact in self.artifacts
+        ]
+        self.used = [
+            msgspec.structs.replace(use, timestamp=use.timestamp + offset) for use in self.used
         ]
         if self.ended is not None:
             self.ended = Ended(self.ended.state, self.ended.timestamp + offset)
@@ -226,6 +242,8 @@ class JournalReader:
         replaced: set[str] = set()
         described: list[Described] = []
         files: list[Filed] = []
+        artifacts: list[Versioned] = []
+        used: list[Used] = []
         ended = None
         for frame, end in frames:
             if type(frame) is Points:
@@ -254,6 +272,10 @@ class JournalReader:
                 described.append(frame)
             elif type(frame) is Filed:
                 files.append(frame)
+            elif type(frame) is Versioned:
+                artifacts.append(frame)
+            elif type(frame) is Used:
+                used.append(frame)
             begin = base + end
         self.opened = self.opened or self._presumed
         if self.opened is None:
@@ -273,6 +295,8 @@ class JournalReader:
             described=described,
             files=files,
             ended=ended,
+            artifacts=artifacts,
+            used=used,
         )
 
 
