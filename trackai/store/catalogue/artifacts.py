@@ -5,7 +5,7 @@ The same contents are the same version. The bytes of the files are those of `fil
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -73,6 +73,7 @@ class NewVersion(msgspec.Struct, kw_only=True):
         description, metadata: None to keep those of a version with the same contents.
         metadata: a JSON object.
         timestamp: when it was logged, microseconds since the epoch.
+        created_at, logged_at: when it was logged first and last in another database.
     """
 
     type: str
@@ -83,6 +84,8 @@ class NewVersion(msgspec.Struct, kw_only=True):
     description: str | None = None
     metadata: str | None = None
     timestamp: int
+    created_at: int | None = None
+    logged_at: int | None = None
 
     @property
     def digest(self) -> str:
@@ -135,7 +138,7 @@ async def load(
             artifact_id, version,
         )  # fmt: skip
         number = await _take_number(conn, artifact_id, None if taken else version)
-        logged_at = new.timestamp
+        logged_at = new.timestamp if new.logged_at is None else new.logged_at
         while await _value(
             conn,
             "SELECT 1 FROM artifact_versions WHERE artifact_id = ? AND logged_at = ?",
@@ -337,16 +340,50 @@ async def get_file(conn: Connection, version_id: int, name: str) -> ArtifactFile
     raise NotFoundError(f"artifact {version.name}:v{version.version} has no file {name!r}")
 
 
-async def dump(conn: Connection, run_id: int) -> list[tuple[str, int, ArtifactVersion]]:
-    """The versions that a run has logged or used: the role, the time and the version of each."""
+class RunVersion(NamedTuple):
+    """A version that a run has logged or used.
+
+    Attributes:
+        role: "logged" or "used".
+        timestamp: when, microseconds since the epoch.
+        logged_at: when any run has logged it last, microseconds since the epoch.
+    """
+
+    role: Any
+    timestamp: int
+    logged_at: int
+    version: ArtifactVersion
+
+
+async def list_of_run(conn: Connection, run_id: int) -> list[RunVersion]:
+    """The versions that a run has logged or used, in their order."""
     rows = await conn.execute_fetchall(
         """
-        SELECT role, timestamp, version_id FROM artifact_runs
-        WHERE run_id = ? ORDER BY role, version_id
+        SELECT role, timestamp, logged_at, version_id
+        FROM artifact_runs JOIN artifact_versions ON artifact_versions.id = version_id
+        WHERE run_id = ? ORDER BY version_id, role
         """,
         (run_id,),
     )
-    return [(role, time, await get(conn, version_id)) for role, time, version_id in rows]
+    return [
+        RunVersion(role, timestamp, logged_at, await get(conn, version_id))
+        for role, timestamp, logged_at, version_id in rows
+    ]
+
+
+async def find_by_digest(
+    conn: Connection, project_id: int, type_: str, name: str, digest: str
+) -> int | None:
+    """The row id of the version with these contents; None if it does not exist."""
+    return await _value(
+        conn,
+        """
+        SELECT artifact_versions.id FROM artifact_versions
+        JOIN artifacts ON artifacts.id = artifact_versions.artifact_id
+        WHERE project_id = ? AND type = ? AND name = ? AND digest = ?
+        """,
+        project_id, type_, name, digest,
+    )  # fmt: skip
 
 
 async def _get_or_create(conn: Connection, project_id: int, type_: str, name: str) -> int:
@@ -397,7 +434,8 @@ async def _insert(
         RETURNING id
         """,
         artifact_id, version, new.digest, new.description, new.metadata or "{}",
-        json_array(dict.fromkeys(new.tags)), new.timestamp, logged_at,
+        json_array(dict.fromkeys(new.tags)),
+        new.timestamp if new.created_at is None else new.created_at, logged_at,
     )  # fmt: skip
     assert version_id is not None  # noqa: S101 - for mypy
     await conn.executemany(
