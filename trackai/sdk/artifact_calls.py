@@ -83,7 +83,7 @@ class ArtifactCalls(CallLog):
         """
         warn_ignored_arguments("log_artifact", {"overwrite": overwrite or None})
         artifact = artifacts.empty_artifact(artifact_or_path, name, type)
-        with self._left_out.errors_of("artifact"):
+        with self._left_out.errors_of(f"artifact {artifact.name[:80]!r}"):
             artifact = artifacts.as_artifact(artifact_or_path, name, type)
             self._log_version(artifact, aliases, tags)
         return artifact
@@ -209,7 +209,7 @@ class ArtifactCalls(CallLog):
             NoActiveRunError: the run is finished.
         """
         target = Artifact(target_path.rpartition("/")[2] or target_path, artifact.type)
-        with self._left_out.errors_of("link"):
+        with self._left_out.errors_of(f"artifact {target.name[:80]!r}"):
             if isinstance(artifact, Artifact) and artifact.is_draft():
                 self.log_artifact(artifact)
             contents = artifact._files_to_link()
@@ -270,10 +270,10 @@ class ArtifactCalls(CallLog):
     def _described(self, artifact: Artifact) -> tuple[str | None, str | None]:
         """The description and the metadata of an artifact as JSON; None for none."""
         description = metadata = None
-        with self._left_out.errors_of("description of the artifact"):
+        with self._left_out.errors_of(f"description of artifact {artifact.name!r}"):
             if artifact.description:
                 description = checked_text("description", str(artifact.description))
-        with self._left_out.errors_of("metadata of the artifact"):
+        with self._left_out.errors_of(f"metadata of artifact {artifact.name!r}"):
             if is_deeper(artifact.metadata, MAX_LEVELS):
                 raise InvalidInputError("metadata", f"must have at most {MAX_LEVELS} levels")
             if artifact.metadata:

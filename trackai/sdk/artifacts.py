@@ -214,11 +214,12 @@ class Artifact(StoredArtifact):
             max_objects: likewise.
 
         Raises:
-            InvalidInputError: it is not a URI, or has no last part.
+            InvalidInputError: it is not a URI, or there is no name.
         """
         if not isinstance(uri, str) or not re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", uri):
             raise InvalidInputError("uri", f"must be a URI such as s3://bucket/key, got {uri!r}")
-        last = re.split(r"[?#]", uri)[0].rstrip("/").rpartition("/")[2]
+        last = re.split(r"[?#]", uri.partition("://")[2])[0].rstrip("/").rpartition("/")[2]
+        refuse("name", file_problem(name or last))
         self._add(ArtifactFile(name=name or last, reference=checked_text("uri", uri)))
 
     def remove(self, item: str | os.PathLike[str] | ArtifactEntry) -> None:
