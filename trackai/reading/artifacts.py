@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from trackai.errors import InvalidInputError, NotFoundError
 from trackai.reading import downloads
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _NOT_IN_FOLDERS = re.compile(r"[^\w.+-]+")
 
 
-class ArtifactEntry(NamedTuple):
+class ArtifactEntry:
     """A file of an artifact.
 
     Attributes:
@@ -36,11 +36,19 @@ class ArtifactEntry(NamedTuple):
         ref: the URI of a file that is kept elsewhere, or None.
     """
 
-    artifact: StoredArtifact
-    path: str
-    size: int | None
-    digest: str | None
-    ref: str | None
+    def __init__(
+        self,
+        artifact: StoredArtifact,
+        path: str,
+        size: int | None,
+        digest: str | None,
+        ref: str | None,
+    ) -> None:
+        self.artifact = artifact
+        self.path = path
+        self.size = size
+        self.digest = digest
+        self.ref = ref
 
     @property
     def name(self) -> str:
@@ -62,6 +70,9 @@ class ArtifactEntry(NamedTuple):
             StoreDamagedError: the stored bytes are damaged.
         """
         return self.artifact._write_file(self, root)
+
+    def __repr__(self) -> str:
+        return escaped(f"<ArtifactEntry {self.path} of {self.artifact!r}>")
 
     def parent_artifact(self) -> StoredArtifact:
         """Return the artifact."""

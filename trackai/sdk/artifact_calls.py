@@ -20,6 +20,7 @@ from trackai.sdk.builtin_values import jsonable
 from trackai.sdk.call_log import CallLog
 from trackai.sdk.ignored_calls import warn_ignored_arguments
 from trackai.sdk.labels import checked_tags
+from trackai.sdk.place import Place  # noqa: TC001 - for get_type_hints
 from trackai.values.artifact_names import LATEST, alias_problem
 from trackai.values.logger import logger
 from trackai.values.names import refuse
@@ -28,7 +29,6 @@ from trackai.values.text import checked_text
 
 if TYPE_CHECKING:
     from trackai.reading.source import Source
-    from trackai.sdk.place import Place
     from trackai.structs.records import ArtifactVersion
 
 # How long `Artifact.wait` waits, in seconds: at most, and for a server that does not answer.

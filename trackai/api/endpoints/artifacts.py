@@ -156,7 +156,7 @@ async def change_artifact(request: Request) -> Response:
     return JSONResponse(changed)
 
 
-async def list_files(request: Request) -> Response:
+async def list_artifact_files(request: Request) -> Response:
     """List the files of a version, sorted by name."""
     version_id = path_id(request, "version_id")
     query = parse_query(request, ArtifactFileQuery)
@@ -172,7 +172,7 @@ async def list_files(request: Request) -> Response:
     return await respond(request, read)
 
 
-async def download(request: Request) -> Response:
+async def download_artifact_file(request: Request) -> Response:
     """Download a file of a version, as an attachment."""
     version_id = path_id(request, "version_id")
     name = request.path_params["file_name"]
