@@ -26,7 +26,8 @@ VALUES = {
 # Public names by section. Each name of `trackai.__all__` must be in a section.
 SECTIONS = {
     "Logging": (
-        "init", "log", "log_system", "finish", "save", "log_artifact", "alert",
+        "init", "log", "log_system", "finish", "save", "alert",
+        "log_artifact", "use_artifact", "log_model", "use_model", "link_model",
         "Run", "run", "config", "summary", "Artifact", "AlertLevel",
     ),
     "Media": ("Image", "Audio", "Video", "Html", "Markdown", "Table", "Histogram"),
@@ -47,7 +48,8 @@ SECTIONS = {
 # that returns it, and looked up in that name's module.
 RETURNED = {
     "Run": ("Config", "Summary"),
-    "Api": ("Runs", "StoredRun"),
+    "Artifact": ("ArtifactEntry",),
+    "Api": ("Runs", "StoredRun", "StoredArtifact"),
     "StoredRun": ("History",),
     "History": ("Curve",),
     "show": ("Dashboard", "Server"),

@@ -19,13 +19,14 @@ import pytest
 
 import trackai
 from trackai.reading.api import Runs
+from trackai.reading.artifacts import ArtifactEntry, StoredArtifact
 from trackai.reading.history import Curve, History
 from trackai.reading.stored_run import StoredRun
 from trackai.sdk.config import Config
 from trackai.sdk.summary import Summary
 
 # What the classes and functions of `trackai` return.
-RETURNED = (Config, Curve, History, Runs, StoredRun, Summary)
+RETURNED = (ArtifactEntry, Config, Curve, History, Runs, StoredArtifact, StoredRun, Summary)
 
 
 def names_that_are_not_public() -> None:

@@ -47,7 +47,20 @@ from trackai.lazy_imports import refuse_late_call as _refuse_late_call
 
 if typing.TYPE_CHECKING:
     from trackai.reading.api import Api
-    from trackai.sdk.active import alert, config, finish, init, log, log_artifact, log_system, save
+    from trackai.sdk.active import (
+        alert,
+        config,
+        finish,
+        init,
+        link_model,
+        log,
+        log_artifact,
+        log_model,
+        log_system,
+        save,
+        use_artifact,
+        use_model,
+    )
     from trackai.sdk.alerts import AlertLevel
     from trackai.sdk.artifacts import Artifact
     from trackai.sdk.histogram import Histogram
@@ -107,14 +120,18 @@ __all__ = [
     "define_metric",
     "finish",
     "init",
+    "link_model",
     "log",
     "log_artifact",
+    "log_model",
     "log_system",
     "login",
     "save",
     "setup",
     "show",
     "unwatch",
+    "use_artifact",
+    "use_model",
     "watch",
 ]
 
@@ -127,10 +144,14 @@ _MODULES = {
     "config": "trackai.sdk.active",
     "finish": "trackai.sdk.active",
     "init": "trackai.sdk.active",
+    "link_model": "trackai.sdk.active",
     "log": "trackai.sdk.active",
     "log_artifact": "trackai.sdk.active",
+    "log_model": "trackai.sdk.active",
     "log_system": "trackai.sdk.active",
     "save": "trackai.sdk.active",
+    "use_artifact": "trackai.sdk.active",
+    "use_model": "trackai.sdk.active",
     "AlertLevel": "trackai.sdk.alerts",
     "Artifact": "trackai.sdk.artifacts",
     "Histogram": "trackai.sdk.histogram",

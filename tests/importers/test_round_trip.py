@@ -480,3 +480,47 @@ def test_of_a_file_with_a_mistake_nothing_is_stored(
     assert points(copy) == []
     with closing(sqlite3.connect(copy)) as connection:
         assert connection.execute("SELECT COUNT(*) FROM runs").fetchall() == [(0,)]
+
+
+def artifacts(path: Path) -> list[tuple[Any, ...]]:
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute(
+            """
+            SELECT project, type, artifact, version, latest, aliases, run, used_by, files, size,
+                   metadata, digest
+            FROM artifact_overview ORDER BY artifact, version
+            """
+        ).fetchall()
+
+
+@pytest.mark.parametrize("how", ["merge", "jsonl"])
+def test_artifacts_come_along(db_path: Path, tmp_path: Path, how: str) -> None:
+    def log(path: Path, name: str, *texts: str, alias: str = "best") -> None:
+        with sdk.init(project="p", id=name, db_path=path) as run:
+            for text in texts:
+                (tmp_path / "weights").write_text(text)
+                model = sdk.Artifact("model", "model", metadata={"text": text})
+                model.add_file(tmp_path / "weights")
+                model.add_reference("s3://bucket/x")
+                run.log_artifact(model, aliases=[alias])
+            run.use_artifact("model:v0")
+
+    log(db_path, "first", "one", "two")
+    log(db_path, "second", "three", "one")
+    copy = tmp_path / "copy.db"
+    for _ in range(2):
+        copied(how, db_path, copy)
+        assert artifacts(copy) == artifacts(db_path)
+    assert sdk.Api(copy).artifact("model").metadata == {"text": "one"}
+    # A database with versions of its own: v0 is taken by other contents, "two" is known.
+    own = tmp_path / "own.db"
+    log(own, "own", "four", "two", alias="mine")
+    copied(how, db_path, own)
+    numbers = {row[10]: row[3] for row in artifacts(own)}
+    assert numbers == {
+        '{"text":"four"}': 0, '{"text":"two"}': 1, '{"text":"one"}': 2, '{"text":"three"}': 3,
+    }  # fmt: skip
+    for version in sdk.Api(own).artifacts("p"):
+        folder = version.download(tmp_path / f"out-{version.version}")
+        assert Path(folder, "weights").read_text() == version.metadata["text"]
+    assert sdk.Api(own).artifact("model:mine").metadata == {"text": "two"}

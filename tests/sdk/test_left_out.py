@@ -239,7 +239,7 @@ def test_the_other_calls_of_a_training_loop(
         run.notes = 5  # type: ignore[assignment]
         assert run.save(tmp_path / "*.nothing") == []
         assert run.save(tmp_path / "*.pt", base_path=tmp_path) == ["model.pt"]
-        assert run.log_artifact(tmp_path / "missing", type="model").files == []
+        assert run.log_artifact(tmp_path / "missing", type="model").files() == []
         assert run.log_artifact(tmp_path / "model.pt").name == "model.pt"
         run.alert("look", level="loud")
         trackai.watch(object(), 5)

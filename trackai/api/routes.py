@@ -14,6 +14,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from trackai.api.endpoints import (
+    artifacts,
     compare,
     details,
     events,
@@ -38,6 +39,9 @@ from trackai.ingest.intake import Receipt
 from trackai.store.catalogue.uploads import Received
 from trackai.store.points.series import MetricSummary
 from trackai.structs.records import (
+    ArtifactFilePage,
+    ArtifactPage,
+    ArtifactVersion,
     BandData,
     ChartData,
     ComparedGroups,
@@ -220,6 +224,18 @@ OPERATIONS: Sequence[Operation] = [
         response=bytes, response_type=BYTES, errors=_RANGE_STATUSES),
     _op("GET", "/api/files/{file_id}/preview", files.preview,
         response=bytes, response_type=TEXT, or_types=IMAGES, errors=_RANGE_STATUSES),
+    _op("GET", "/api/artifacts", artifacts.list_artifacts,
+        query=artifacts.ArtifactQuery, response=ArtifactPage),
+    _op("GET", "/api/artifacts/resolve", artifacts.resolve,
+        query=artifacts.ResolveQuery, response=ArtifactVersion, errors=(404,)),
+    _op("GET", "/api/artifacts/{version_id}", artifacts.get_artifact, response=ArtifactVersion),
+    _op("PATCH", "/api/artifacts/{version_id}", artifacts.change_artifact,
+        body=artifacts.ArtifactChange, response=ArtifactVersion),
+    _op("GET", "/api/artifacts/{version_id}/files", artifacts.list_artifact_files,
+        query=artifacts.ArtifactFileQuery, response=ArtifactFilePage),
+    _op("GET", "/api/artifacts/{version_id}/files/{file_name:path}",
+        artifacts.download_artifact_file,
+        response=bytes, response_type=BYTES, errors=_RANGE_STATUSES),
     _op("GET", "/api/metrics/runs/{run_id}", metrics.list_metrics,
         query=metrics.NameQuery, response=list[str]),
     _op("GET", "/api/metrics/runs/{run_id}/metric/{metric_path:path}", metrics.get_points,

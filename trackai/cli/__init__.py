@@ -29,6 +29,7 @@ _COMMANDS = {
     "show": "show",
     "compare": "compare",
     "plot": "plot",
+    "artifacts": "artifacts",
     "tag": "edit",
     "rename": "edit",
     "move": "edit",

@@ -82,6 +82,12 @@ class Forwarder(JournalDrain):
 
     async def _deliver(self, batch: Batch) -> Outcome:
         batch.files = [await self._with_bytes_sent(filed) for filed in batch.files]
+        batch.artifacts = [
+            msgspec.structs.replace(
+                artifact, files=[await self._with_bytes_sent(filed) for filed in artifact.files]
+            )
+            for artifact in batch.artifacts
+        ]
         ended = batch.ended
         try:
             outcome = await self._send(batch)
@@ -92,7 +98,7 @@ class Forwarder(JournalDrain):
         if outcome.stored:
             self._connection.moved += 1
             self._end = ended or self._end
-            for filed in batch.files:
+            for filed in batch.all_files:
                 if filed.bytes_in:
                     self._bytes_path(filed).unlink(missing_ok=True)
         return outcome

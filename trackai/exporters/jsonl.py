@@ -9,13 +9,15 @@ from typing import IO, TYPE_CHECKING
 
 import msgspec
 
-from trackai.structs.exchange import Block, Chunk, FileHead, to_json
+from trackai.structs.exchange import ArtifactHead, Block, Chunk, FileHead, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from trackai.structs.exchange import Item
+
+    FindBytes = Callable[[FileHead], Path | None]
 
 _CHUNK = 1 << 20
 
@@ -27,7 +29,7 @@ class JsonLinesWriter:
         find_bytes: returns the path of a file's bytes, or None if they are missing.
     """
 
-    def __init__(self, file: IO[bytes], find_bytes: Callable[[FileHead], Path | None]) -> None:
+    def __init__(self, file: IO[bytes], find_bytes: FindBytes) -> None:
         self._file = file
         self._find_bytes = find_bytes
         self._encode = msgspec.json.Encoder().encode
@@ -39,11 +41,14 @@ class JsonLinesWriter:
             self._file.write(line)
 
     def lines(self, item: Item) -> Iterator[bytes]:
-        """Yield the lines of an item: of a file, also those of its bytes."""
+        """Yield the lines of an item: of a file or an artifact, also those of its bytes."""
         if isinstance(item, Block):
             item = msgspec.structs.replace(item, values=to_json(item.values, item.kind))
         elif isinstance(item, FileHead):
             yield from self._bytes(item)
+        elif isinstance(item, ArtifactHead):
+            for file in item.file_heads():
+                yield from self._bytes(file)
         yield self._encode(item) + b"\n"
 
     def _bytes(self, head: FileHead) -> Iterator[bytes]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from trackai.importers.receipt import Receipt
     from trackai.store.catalogue.files import StoredFile
     from trackai.store.engine.database import Database
+    from trackai.structs.exchange import ArtifactHead
 
 FindBytes = Callable[[FileHead], Path | None]
 MISSING = "file content not found"
@@ -112,6 +113,23 @@ class IncomingFiles:
                     counts.stored += 1
                 else:
                     counts.already_there += 1
+
+    async def store_artifact(self, run_id: int, head: ArtifactHead) -> int | None:
+        """Store a version of an artifact; see `load.add_artifact`."""
+        await run_sync(self.finish_bytes)
+        contents = [(file, await run_sync(self._content, file)) for file in head.file_heads()]
+        for file, content in contents:
+            if content.reason is not None:
+                self._receipt.add_problem(
+                    f"file {file.name} of artifact {head.name}:v{head.version}",
+                    f"not stored: {content.reason}",
+                )
+        async with self._db.write() as conn:
+            for _, (blob, source, _) in contents:
+                # The last run with these bytes may have been deleted since they were copied.
+                if blob is not None and source is not None and not files.has(self._db.path, blob):
+                    files.keep(self._db.path, source)
+            return await load.add_artifact(conn, run_id, head)
 
     def _content(self, head: FileHead) -> _Content:
         """Copy the bytes of a file into the store, or find them there."""

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from trackai.errors import InvalidInputError
-from trackai.structs.exchange import Block, Chunk, FileHead, Rewind, RunHead, from_json
+from trackai.structs.exchange import (
+    ArtifactHead,
+    Block,
+    Chunk,
+    FileHead,
+    Rewind,
+    RunHead,
+    from_json,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -35,7 +43,7 @@ def read_lines(lines: Iterable[bytes], name: str) -> Iterator[Item | Chunk]:
     Raises:
         InvalidInputError: a line is not valid; the error names it.
     """
-    decode = msgspec.json.Decoder(RunHead | Block | FileHead | Rewind | Chunk).decode
+    decode = msgspec.json.Decoder(RunHead | Block | FileHead | ArtifactHead | Rewind | Chunk).decode
     for number, line in enumerate(lines, start=1):
         try:
             item: Item | Chunk = decode(line)

@@ -16,18 +16,33 @@ from anyio.to_thread import run_sync
 from trackai.errors import InvalidInputError
 from trackai.importers.import_lock import import_lock
 from trackai.importers.incoming_files import TYPE, IncomingFiles
-from trackai.importers.names import invalid_keys, invalid_name, shown, valid_head
+from trackai.importers.names import (
+    artifact_problem,
+    invalid_keys,
+    invalid_name,
+    shown,
+    valid_head,
+)
 from trackai.store.catalogue import runs
 from trackai.store.points import attempts
 from trackai.store.transfer.load import (
     add_environment,
     add_points,
+    add_use,
     begin_run,
     end_run,
     rewind,
     rewound,
 )
-from trackai.structs.exchange import Block, Chunk, FileHead, Item, Rewind, RunHead
+from trackai.structs.exchange import (
+    ArtifactHead,
+    Block,
+    Chunk,
+    FileHead,
+    Item,
+    Rewind,
+    RunHead,
+)
 from trackai.values.names import path_problem
 
 if TYPE_CHECKING:
@@ -47,6 +62,7 @@ _CHARACTERS = 1_000_000
 # How long a transaction may take before it begins with another piece.
 _SECONDS = 0.05
 _FILES_PER_TRANSACTION = 200
+_ARTIFACTS = "artifacts"
 _TYPES = {"number": "metrics", "bool": "metrics", "text": "texts", "histogram": "histograms"}
 
 
@@ -96,7 +112,7 @@ def check_items(items: Iterable[Item | Chunk]) -> None:
             raise _unknown_run(item)
 
 
-def _unknown_run(item: Block | FileHead | Rewind) -> InvalidInputError:
+def _unknown_run(item: Block | FileHead | ArtifactHead | Rewind) -> InvalidInputError:
     return InvalidInputError("run_uid", f"no run with this uid comes before: {item.run_uid}")
 
 
@@ -112,6 +128,7 @@ class _Loader:
         self._blocks: list[Block] = []
         self._points = 0
         self._file_heads: list[FileHead] = []
+        self._uses: list[ArtifactHead] = []
         self._refused: set[tuple[str, str]] = set()
 
     async def add(self, item: Item | Chunk) -> None:
@@ -123,6 +140,8 @@ class _Loader:
             raise _unknown_run(item)
         elif isinstance(item, Rewind):
             await self._rewind(item)
+        elif isinstance(item, ArtifactHead):
+            await self._add_artifact(item)
         elif self._refuses(item):
             pass
         elif isinstance(item, FileHead):
@@ -192,6 +211,32 @@ class _Loader:
             await self._files.store(self._run_ids, self._file_heads)
         self._file_heads = []
 
+    async def _add_artifact(self, head: ArtifactHead) -> None:
+        where = f"artifact {head.name}:v{head.version}"
+        if problem := artifact_problem(head):
+            self._receipt.refuse(_ARTIFACTS, invalid_name(problem))
+            self._receipt.add_problem(where, f"not stored: a name {problem}")
+        elif head.role == "used":
+            self._uses.append(head)  # the run that has logged it may follow
+        else:
+            version = await self._files.store_artifact(self._run_ids[head.run_uid], head)
+            counts = self._receipt.counts(_ARTIFACTS)
+            counts.read += 1
+            counts.stored += version is not None
+            counts.already_there += version is None
+            if version not in (None, head.version):
+                self._receipt.add_remark(where, f"stored as v{version}: its number is taken")
+
+    async def _store_uses(self) -> None:
+        for head in self._uses:
+            async with self._db.write() as conn:
+                is_known = await add_use(conn, self._run_ids[head.run_uid], head)
+            if not is_known:
+                self._receipt.add_remark(
+                    f"run {self._heads[head.run_uid].run_id}",
+                    f"it uses artifact {head.name}:v{head.version}, which is not here",
+                )
+
     def _with_valid_keys(self, head: RunHead) -> RunHead:
         """Leave out the configuration keys and facts that cannot be stored."""
         return msgspec.structs.replace(
@@ -227,6 +272,7 @@ class _Loader:
 
     async def finish(self) -> None:
         await self._store_files()
+        await self._store_uses()
         await self._store_points()
         for uid, read_head in self._heads.items():
             head, changes = valid_head(read_head)

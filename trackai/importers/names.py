@@ -8,17 +8,26 @@ names both.
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from trackai.values.names import MAX_IDENTIFIER, MAX_NAME, identifier_problem, path_problem
+from trackai.values.artifact_names import LATEST, alias_problem, file_problem
+from trackai.values.names import (
+    MAX_IDENTIFIER,
+    MAX_NAME,
+    identifier_problem,
+    name_problem,
+    notes_problem,
+    path_problem,
+)
 from trackai.values.text import without_surrogates
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from trackai.structs.exchange import RunHead
+    from trackai.structs.exchange import ArtifactHead, RunHead
 
 _DIGEST_DIGITS = 8
 _SHOWN = 80
@@ -93,3 +102,22 @@ def valid_head(head: RunHead) -> tuple[RunHead, list[str]]:
 def invalid_keys(values: Mapping[str, Any]) -> dict[str, str]:
     """Return the keys that cannot be stored, with the problem of each."""
     return {key: problem for key in values if (problem := path_problem(key)) is not None}
+
+
+def artifact_problem(head: ArtifactHead) -> str | None:
+    """Say why a version of an artifact cannot be stored, or None."""
+    names = [file.name for file in head.files]
+    texts = (head.name, head.artifact_type, *names, *head.tags, *head.aliases, head.project)
+    if any(without_surrogates(text) != text for text in texts):
+        return "must be valid Unicode"
+    if len(set(names)) < len(names):
+        return "must not have two files of the same name"
+    problems = (
+        path_problem(head.name), path_problem(head.artifact_type or "-"),
+        name_problem(head.project), notes_problem(head.description or ""),
+        *(alias_problem(alias) for alias in head.aliases if alias != LATEST),
+        *map(identifier_problem, head.tags), *map(file_problem, names),
+        *(None if re.fullmatch("[0-9a-f]{64}", file.sha256 or "0" * 64) else "must have a SHA-256"
+          for file in head.files),
+    )  # fmt: skip
+    return next((problem for problem in problems if problem is not None), None)

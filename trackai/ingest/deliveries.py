@@ -16,6 +16,7 @@ import msgspec
 
 from trackai.errors import NotFoundError, PermissionDeniedError, TrackAIError
 from trackai.store.catalogue import (
+    artifacts,
     configs,
     environments,
     files,
@@ -25,13 +26,16 @@ from trackai.store.catalogue import (
     slugs,
     writers,
 )
+from trackai.store.catalogue.artifacts import NewVersion
 from trackai.store.catalogue.writers import Place
 from trackai.store.points import metrics, series
+from trackai.structs.records import ArtifactFile
+from trackai.values.artifact_names import LATEST
 
 if TYPE_CHECKING:
     from aiosqlite import Connection
 
-    from trackai.ingest.frames import Filed
+    from trackai.ingest.frames import Filed, Used, Versioned
     from trackai.ingest.reader import Batch
     from trackai.store.catalogue.files import NewFile
     from trackai.values.types import State
@@ -121,7 +125,7 @@ async def store(
                 outcomes.append(Outcome(consumed))
                 continue
             if item.remote is not None:
-                for filed in batch.files:  # before anything is changed
+                for filed in batch.all_files:  # before anything is changed
                     item.adopt(filed)
             if place is None:
                 place = await _place(conn, item, is_new=consumed is None)
@@ -275,6 +279,10 @@ async def _store_details(conn: Connection, item: Delivery, place: Place) -> None
     if batch.files:
         adopted = [item.adopt(filed) for filed in batch.files]
         await files.add(conn, run_id, place.writer_id, adopted)
+    for artifact in batch.artifacts:
+        await _store_artifact(conn, item, place, artifact)
+    for use in batch.used:
+        await _store_use(conn, item, place, use)
     if batch.replaced:
         await configs.remove(conn, run_id, batch.replaced)
     if batch.config:
@@ -285,6 +293,41 @@ async def _store_details(conn: Connection, item: Delivery, place: Place) -> None
         await runs.describe(
             conn, run_id, name=described.name, tags=described.tags, notes=described.notes
         )
+
+
+async def _store_artifact(
+    conn: Connection, item: Delivery, place: Place, logged: Versioned
+) -> None:
+    project_id = await runs.project_of(conn, place.run_id)
+    assert project_id is not None  # noqa: S101 - the run exists
+    contents = {
+        name: ArtifactFile(name=name, reference=uri) for name, uri in logged.references.items()
+    }
+    for filed in logged.files:
+        blob = item.adopt(filed).blob
+        contents[filed.name] = ArtifactFile(
+            name=filed.name,
+            size=None if blob is None else blob.size,
+            sha256=None if blob is None else blob.sha256,
+        )
+    new = NewVersion(
+        type=logged.type_, name=logged.name, files=[*contents.values()],
+        aliases=[alias for alias in logged.aliases if alias != LATEST], tags=logged.tags,
+        description=logged.description, metadata=logged.metadata,
+        timestamp=item.time(logged.timestamp),
+    )  # fmt: skip
+    await artifacts.add(conn, project_id, place.run_id, new)
+
+
+async def _store_use(conn: Connection, item: Delivery, place: Place, use: Used) -> None:
+    """Record the use of a version, unless it has been deleted or the sender may not know of it."""
+    with suppress(NotFoundError):
+        project_id = (await projects.find(conn, use.project)).id
+        if item.remote is not None and item.remote.project_id not in (None, project_id):
+            return
+        version_id = await artifacts.find(conn, project_id, use.type_, use.name, use.version)
+        if version_id is not None:
+            await artifacts.use(conn, version_id, place.run_id, now=item.time(use.timestamp))
 
 
 async def _place(conn: Connection, item: Delivery, *, is_new: bool) -> Place | None:

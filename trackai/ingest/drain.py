@@ -156,7 +156,7 @@ class JournalDrain(ABC):
             self._rewind(outcome)
             return
         if outcome.run_deleted:
-            for filed in batch.files:
+            for filed in batch.all_files:
                 self._bytes_path(filed).unlink(missing_ok=True)
             self.deleted_points = (self.deleted_points or 0) + batch.points
         else:

@@ -98,6 +98,39 @@ class Environment(msgspec.Struct, frozen=True, array_like=True, tag=7):
     facts: dict[str, str]
 
 
+class Versioned(msgspec.Struct, frozen=True, array_like=True, tag=8):
+    """A version of an artifact. Its files are also logged as files of the run, by `Filed`.
+
+    Attributes:
+        type_, name: of the artifact; the type may be "".
+        files: by their names in the artifact.
+        references: by name, the URI of each file that is kept elsewhere.
+        aliases, tags: of the version.
+        description: None to keep that of an equal version.
+        metadata: a JSON object; None to keep that of an equal version.
+    """
+
+    type_: str
+    name: str
+    files: list[Filed]
+    references: dict[str, str]
+    timestamp: int
+    aliases: list[str] = []
+    tags: list[str] = []
+    description: str | None = None
+    metadata: str | None = None
+
+
+class Used(msgspec.Struct, frozen=True, array_like=True, tag=9):
+    """The use of a version of an artifact; `project` is the name of its project."""
+
+    project: str
+    type_: str
+    name: str
+    version: int
+    timestamp: int
+
+
 class Ended(msgspec.Struct, frozen=True, array_like=True, tag=4):
     """The end of the writer's run."""
 
@@ -105,7 +138,9 @@ class Ended(msgspec.Struct, frozen=True, array_like=True, tag=4):
     timestamp: int
 
 
-Frame = Opened | Keys | Points | Configured | Described | Filed | Ended | Environment
+Frame = (
+    Opened | Keys | Points | Configured | Described | Filed | Ended | Environment | Versioned | Used
+)
 
 encode_payload = msgspec.msgpack.Encoder().encode
 _decode_payload = msgspec.msgpack.Decoder(Frame).decode

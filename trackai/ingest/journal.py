@@ -30,6 +30,8 @@ from trackai.ingest.frames import (
     Keys,
     Opened,
     Points,
+    Used,
+    Versioned,
     encode,
     encode_payload,
     pack_header,
@@ -223,15 +225,18 @@ class JournalWriter:
             path.unlink(missing_ok=True)
             raise
 
-    def append(self, frame: Configured | Described | Environment | Filed | Ended) -> None:
-        """Append a frame other than `Points`.
+    def append(
+        self, *frames: Configured | Described | Environment | Filed | Versioned | Used | Ended
+    ) -> None:
+        """Append frames other than `Points`, in one go: all of them survive a crash, or none.
 
         Raises:
-            InvalidInputError: the frame is too long.
+            InvalidInputError: a frame is too long; nothing is appended.
         """
+        data = b"".join(map(encode, frames))
         if self._size > self._limit:
             self._rotate()
-        self._write(encode(frame), needed=True)
+        self._write(data, needed=True)
 
     def retry(self) -> bool:
         """Write the frames that are held; False if they still cannot be written."""

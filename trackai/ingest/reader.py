@@ -18,6 +18,8 @@ from trackai.ingest.frames import (
     Keys,
     Opened,
     Points,
+    Used,
+    Versioned,
     decode,
     find,
     frame_bytes,
@@ -82,6 +84,13 @@ class Batch(msgspec.Struct, kw_only=True):
     files: list[Filed]
     ended: Ended | None
     environment: dict[str, str] = {}
+    artifacts: list[Versioned] = []
+    used: list[Used] = []
+
+    @property
+    def all_files(self) -> list[Filed]:
+        """The files of the run, and those of its artifacts."""
+        return [*self.files, *(file for artifact in self.artifacts for file in artifact.files)]
 
     @property
     def last_timestamp(self) -> int:
@@ -99,6 +108,13 @@ class Batch(msgspec.Struct, kw_only=True):
             calls.timestamps = [time + offset for time in calls.timestamps]
         self.files = [
             msgspec.structs.replace(file, timestamp=file.timestamp + offset) for file in self.files
+        ]
+        self.artifacts = [
+            msgspec.structs.replace(artifact, timestamp=artifact.timestamp + offset)
+            for artifact in self.artifacts
+        ]
+        self.used = [
+            msgspec.structs.replace(use, timestamp=use.timestamp + offset) for use in self.used
         ]
         if self.ended is not None:
             self.ended = Ended(self.ended.state, self.ended.timestamp + offset)
@@ -230,6 +246,8 @@ class JournalReader:
         described: list[Described] = []
         files: list[Filed] = []
         environment: dict[str, str] = {}
+        artifacts: list[Versioned] = []
+        used: list[Used] = []
         ended = None
         for frame, end in frames:
             if type(frame) is Points:
@@ -260,6 +278,10 @@ class JournalReader:
                 files.append(frame)
             elif type(frame) is Environment:
                 environment.update(frame.facts)
+            elif type(frame) is Versioned:
+                artifacts.append(frame)
+            elif type(frame) is Used:
+                used.append(frame)
             begin = base + end
         self.opened = self.opened or self._presumed
         if self.opened is None:
@@ -280,6 +302,8 @@ class JournalReader:
             files=files,
             ended=ended,
             environment=environment,
+            artifacts=artifacts,
+            used=used,
         )
 
 

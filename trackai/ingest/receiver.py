@@ -70,7 +70,7 @@ class Receiver:
         remote = Remote(grant.name, grant.project_id, time.time_ns() // 1000)
         senders = {
             filed.sha256: await self.sender(grant, filed.sha256)
-            for filed in batch.files
+            for filed in batch.all_files
             if filed.bytes_in
         }
         delivery = Delivery(journal, batch, partial(self._adopt, senders), remote)

@@ -16,10 +16,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 
 from trackai.errors import InvalidInputError
-from trackai.ingest.frames import Configured, Described, Ended, Filed, Keys, Opened
+from trackai.ingest.frames import (
+    Configured,
+    Described,
+    Ended,
+    Filed,
+    Keys,
+    Opened,
+    Used,
+    Versioned,
+)
 from trackai.ingest.reader import Batch, Calls
 from trackai.store.catalogue.slugs import slugify
-from trackai.values import packing
+from trackai.values import artifact_names, packing
 from trackai.values.names import (
     MAX_NAME,
     MAX_NOTES,
@@ -71,6 +80,8 @@ class _Batch(msgspec.Struct, array_like=True):
     files: list[Filed]
     ended: Ended | None
     environment: dict[str, str]  # older servers ignore it, as all that follows what they know
+    artifacts: list[Versioned]
+    used: list[Used]
 
 
 # What arrives is the same with limits, and columns are decoded one by one until they are too many.
@@ -112,6 +123,8 @@ class _Received(msgspec.Struct, array_like=True):
     files: Annotated[list[Filed], _PerItem]
     ended: Ended | None
     environment: Annotated[dict[str, str], _PerItem] = {}  # older clients do not send it
+    artifacts: Annotated[list[Versioned], _PerItem] = []
+    used: Annotated[list[Used], _PerItem] = []
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -142,6 +155,8 @@ def pack(batch: Batch) -> bytes:
             batch.files,
             batch.ended,
             batch.environment,
+            batch.artifacts,
+            batch.used,
         )
     )
 
@@ -170,6 +185,8 @@ def unpack(data: bytes) -> Batch:
         files=received.files,
         ended=received.ended,
         environment=received.environment,
+        artifacts=received.artifacts,
+        used=received.used,
     )
     _check(batch)
     return batch
@@ -235,14 +252,51 @@ def _check(batch: Batch) -> None:
         for tag in described.tags or ():
             refuse("tags", identifier_problem(tag))
     for file in batch.files:
-        refuse(f"file {file.path[:80]!r}", path_problem(file.path) or _file_name_problem(file.name))
-        refuse("source", notes_problem(file.source, MAX_NOTES))
-        _check_numbers("step", [file.step or 0])
-        _check_times("timestamp", [file.timestamp])
-        if not re.fullmatch("[0-9a-f]{64}", file.sha256) or not 0 <= file.size < INT64:
-            raise InvalidInputError("files", "must have a size and a SHA-256 in hex")
+        _check_file(file)
+    for artifact in batch.artifacts:
+        _check_artifact(artifact)
+    for use in batch.used:
+        _check_times("timestamp", [use.timestamp])
+        if not 0 <= use.version < INT64:
+            raise InvalidInputError("version", "must be between 0 and 2**63 - 1")
     if batch.ended is not None:
         _check_times("ended", [batch.ended.timestamp])
+
+
+def _check_file(file: Filed) -> None:
+    refuse(f"file {file.path[:80]!r}", path_problem(file.path) or _file_name_problem(file.name))
+    refuse("source", notes_problem(file.source, MAX_NOTES))
+    _check_numbers("step", [file.step or 0])
+    _check_times("timestamp", [file.timestamp])
+    if not re.fullmatch("[0-9a-f]{64}", file.sha256) or not 0 <= file.size < INT64:
+        raise InvalidInputError("files", "must have a size and a SHA-256 in hex")
+
+
+def _check_artifact(artifact: Versioned) -> None:
+    refuse("artifact name", path_problem(artifact.name))
+    refuse("artifact type", path_problem(artifact.type_ or "-"))
+    refuse("description", notes_problem(artifact.description or "", MAX_NOTES))
+    refuse("metadata", _object_problem(artifact.metadata or "{}"))
+    for alias in artifact.aliases:
+        refuse("aliases", artifact_names.alias_problem(alias))
+    for tag in artifact.tags:
+        refuse("tags", identifier_problem(tag))
+    for file in artifact.files:
+        _check_file(file)
+    for name in (*(file.name for file in artifact.files), *artifact.references):
+        refuse(f"file {name[:80]!r}", artifact_names.file_problem(name))
+    for uri in artifact.references.values():
+        refuse("reference", notes_problem(uri))
+    _check_times("timestamp", [artifact.timestamp])
+    lengths = map(len, (artifact.files, artifact.references, artifact.aliases, artifact.tags))
+    if max(lengths) > MAX_ITEMS:
+        raise InvalidInputError("artifact", f"must have at most {MAX_ITEMS} files")
+
+
+def _object_problem(text: str) -> str | None:
+    if problem := _json_problem(text):
+        return problem
+    return None if text.lstrip().startswith("{") else "must be a JSON object"
 
 
 def _json_problem(text: str) -> str | None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 from trackai.errors import InvalidInputError, ProjectNotFoundError
+from trackai.reading.artifacts import StoredArtifact
 from trackai.reading.local_source import LocalSource
 from trackai.reading.stored_run import StoredRun, newest_first, project_name
 from trackai.settings import Settings
@@ -123,12 +124,7 @@ class Api:
             InvalidInputError: the filter or the field is invalid; raised when the runs are first
                 used.
         """
-        project_id = None
-        if project is not None:
-            matches = [p.id for p in self._source.projects() if project in (p.name, p.project_id)]
-            if not matches:
-                raise ProjectNotFoundError(f"project {project!r} not found")
-            project_id = matches[0]
+        project_id = None if project is None else self._project_id(project)
 
         def load() -> list[StoredRun]:
             # By id: a run whose sort field changes may move from one page to another.
@@ -154,6 +150,12 @@ class Api:
 
         return Runs(load, project)
 
+    def _project_id(self, project: str) -> int:
+        matches = [p.id for p in self._source.projects() if project in (p.name, p.project_id)]
+        if not matches:
+            raise ProjectNotFoundError(f"project {project!r} not found")
+        return matches[0]
+
     def run(self, run: int | str) -> StoredRun:
         """Return a run.
 
@@ -166,6 +168,58 @@ class Api:
         """
         record = self._source.run(run) if isinstance(run, int) else self._source.resolve(run)
         return StoredRun(self._source, record, project_name(self._source, record))
+
+    def artifact(
+        self,
+        name: str,
+        type: str | None = None,  # noqa: A002 - wandb calls it that
+    ) -> StoredArtifact:
+        """Return a version of an artifact.
+
+        Args:
+            name: such as "digits/model:best", "digits/model:v3" or "model": the latest version. The
+                project is needed only if several have an artifact of this name.
+            type: only artifacts of this type, such as "model".
+
+        Raises:
+            NotFoundError: the artifact does not exist, or has no such version or alias.
+            InvalidInputError: there are several; they are listed.
+        """
+        return StoredArtifact(self._source, self._source.artifact(name, None, type))
+
+    def artifacts(
+        self,
+        project: str | None = None,
+        type: str | None = None,  # noqa: A002 - wandb calls it that
+        name: str | None = None,
+    ) -> list[StoredArtifact]:
+        """Return the versions of artifacts, the newest first.
+
+        Args:
+            project: the name or slug of the project; default all projects.
+            type: only artifacts of this type, such as "model".
+            name: only versions of the artifacts of this name.
+
+        Raises:
+            NotFoundError: the project does not exist.
+        """
+        project_id = None if project is None else self._project_id(project)
+        versions = self._source.artifacts(project_id, type_=type, name=name)
+        return [StoredArtifact(self._source, version) for version in versions]
+
+    def artifact_versions(self, type_name: str, name: str) -> list[StoredArtifact]:
+        """Return the versions of one artifact, the newest first; as in wandb.
+
+        Args:
+            type_name: the type, such as "model".
+            name: the name, also as "project/name".
+
+        Raises:
+            NotFoundError: the artifact does not exist.
+        """
+        latest = self._source.artifact(name, None, type_name)
+        versions = self._source.artifacts(latest.project_id, type_=latest.type, name=latest.name)
+        return [StoredArtifact(self._source, version) for version in versions]
 
     def alerts(
         self, project: str, run: str | None = None, level: str | None = None,

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import msgspec
 from anyio.from_thread import start_blocking_portal
 
 from trackai.errors import NotFoundError
 from trackai.filters.parser import parse_field, parse_filter
 from trackai.reading.history import Curve
-from trackai.reading.source import check_change
-from trackai.store.catalogue import configs, environments, projects, run_tables, runs, slugs, tags
+from trackai.reading.source import check_aliases, check_change
+from trackai.store.catalogue import (
+    artifacts,
+    configs,
+    environments,
+    files,
+    projects,
+    run_tables,
+    runs,
+    slugs,
+    tags,
+)
 from trackai.store.charts import chart_records, charts, training_time
 from trackai.store.charts.smoothing import Smoothing
 from trackai.store.engine.database import Database
@@ -19,7 +31,7 @@ from trackai.store.points import arrivals, curves, lineage, series
 from trackai.store.upkeep import deletion
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from aiosqlite import Connection
@@ -27,11 +39,19 @@ if TYPE_CHECKING:
     from trackai.store.charts.chart_records import XAxis
     from trackai.store.points.curves import Columns
     from trackai.store.points.series import MetricSummary
-    from trackai.structs.records import ChartData, Project, Run, RunPage
+    from trackai.structs.records import (
+        ArtifactFile,
+        ArtifactVersion,
+        ChartData,
+        Project,
+        Run,
+        RunPage,
+    )
 
 T = TypeVar("T")
 # Projects a page: all of them.
 _PAGE = 1_000_000
+_CHUNK_BYTES = 1 << 20
 
 
 class LocalSource:
@@ -163,6 +183,63 @@ class LocalSource:
 
     def delete(self, run_id: int) -> None:
         self._call(lambda db: deletion.delete_run(db, run_id))
+
+    def artifact(
+        self, text: str, project: str | None = None, type_: str | None = None
+    ) -> ArtifactVersion:
+        return self._read(lambda conn: artifacts.resolve(conn, text, project=project, type_=type_))
+
+    def artifacts(
+        self,
+        project_id: int | None,
+        *,
+        type_: str | None = None,
+        name: str | None = None,
+        run_id: int | None = None,
+        digest: str | None = None,
+    ) -> list[ArtifactVersion]:
+        return self._read(
+            lambda conn: artifacts.list_page(
+                conn, project_id=project_id, type_=type_, name=name, run_id=run_id,
+                digest=digest, limit=_PAGE,
+            )
+        )  # fmt: skip
+
+    def artifact_files(self, version_id: int) -> list[ArtifactFile]:
+        async def read(conn: Connection) -> list[ArtifactFile]:
+            await artifacts.get(conn, version_id)
+            return await artifacts.list_files(conn, version_id)
+
+        return self._read(read)
+
+    @contextmanager
+    def artifact_bytes(self, version_id: int, name: str, sha256: str) -> Iterator[Iterable[bytes]]:
+        try:
+            file = files.blob_path(self._path, sha256).open("rb")
+        except FileNotFoundError:
+            raise NotFoundError(f"contents of file {name!r} not found") from None
+        with file:
+            yield iter(lambda: file.read(_CHUNK_BYTES), b"")
+
+    def change_artifact(
+        self,
+        version_id: int,
+        *,
+        add: Sequence[str] = (),
+        remove: Sequence[str] = (),
+        description: str | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> ArtifactVersion:
+        check_aliases(add)
+        text = None if metadata is None else msgspec.json.encode(metadata).decode()
+
+        async def change(conn: Connection) -> ArtifactVersion:
+            await artifacts.get(conn, version_id)
+            await artifacts.set_aliases(conn, version_id, add=add, remove=remove)
+            await artifacts.describe(conn, version_id, description=description, metadata=text)
+            return await artifacts.get(conn, version_id)
+
+        return self._write(change)
 
     def _read(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         async def read(db: Database) -> T:

@@ -19,11 +19,15 @@ from trackai.errors import (
 )
 from trackai.filters.tree import Metric, field_text
 from trackai.reading.history import Curve, from_json
-from trackai.reading.source import check_change
+from trackai.reading.source import check_aliases, check_change
 from trackai.settings import Settings
 from trackai.store.catalogue import runs, slugs
 from trackai.store.points.series import MetricSummary
 from trackai.structs.records import (
+    ArtifactFile,
+    ArtifactFilePage,
+    ArtifactPage,
+    ArtifactVersion,
     ChartData,
     ColumnPage,
     Deleted,
@@ -40,7 +44,7 @@ from trackai.values.packing import unpack
 from trackai.values.times import microseconds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from urllib3 import BaseHTTPResponse
 
@@ -51,6 +55,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 # Projects or points a page: mostly all of them.
 _PAGE = 1_000_000
+_PAGE_OF_ARTIFACTS = 1000
 # The statuses whose answers are results, or errors with a meaning of their own.
 EXPECTED_STATUSES = frozenset({200, 404, 409, 422})
 _MSGPACK = "application/msgpack"
@@ -282,6 +287,72 @@ class RemoteSource:
 
     def delete(self, run_id: int) -> None:
         self._request("DELETE", f"/api/runs/{run_id}", Any)
+
+    def artifact(
+        self, text: str, project: str | None = None, type_: str | None = None
+    ) -> ArtifactVersion:
+        return self._get(
+            "/api/artifacts/resolve", ArtifactVersion, artifact=text, project=project, type=type_
+        )
+
+    def artifacts(
+        self,
+        project_id: int | None,
+        *,
+        type_: str | None = None,
+        name: str | None = None,
+        run_id: int | None = None,
+        digest: str | None = None,
+    ) -> list[ArtifactVersion]:
+        versions: list[ArtifactVersion] = []
+        cursor: str | None = None
+        while True:
+            page = self._get(
+                "/api/artifacts", ArtifactPage, project_id=project_id, type=type_, name=name,
+                run_id=run_id, digest=digest, limit=_PAGE_OF_ARTIFACTS, cursor=cursor,
+            )  # fmt: skip
+            versions += page.artifacts
+            cursor = page.next_cursor
+            if cursor is None:
+                return versions
+
+    def artifact_files(self, version_id: int) -> list[ArtifactFile]:
+        files: list[ArtifactFile] = []
+        cursor: str | None = None
+        while True:
+            page = self._get(
+                f"/api/artifacts/{version_id}/files", ArtifactFilePage,
+                limit=_PAGE_OF_ARTIFACTS, cursor=cursor,
+            )  # fmt: skip
+            files += page.files
+            cursor = page.next_cursor
+            if cursor is None:
+                return files
+
+    @contextmanager
+    def artifact_bytes(self, version_id: int, name: str, sha256: str) -> Iterator[Iterable[bytes]]:
+        path = f"/api/artifacts/{version_id}/files/{urllib.parse.quote(name, safe='')}"
+        with self.stream(path, {}) as response:
+            yield response.stream(_READ_SIZE)
+
+    def change_artifact(
+        self,
+        version_id: int,
+        *,
+        add: Sequence[str] = (),
+        remove: Sequence[str] = (),
+        description: str | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> ArtifactVersion:
+        check_aliases(add)
+        body = {
+            "add_aliases": [*add], "remove_aliases": [*remove],
+            "description": description, "metadata": metadata,
+        }  # fmt: skip
+        changed: ArtifactVersion = self._request(
+            "PATCH", f"/api/artifacts/{version_id}", ArtifactVersion, body
+        )
+        return changed
 
     def export(self, run_id: int) -> Iterator[bytes]:
         """Yield the lines of `trackai export` of a run.

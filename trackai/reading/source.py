@@ -5,16 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 from trackai.errors import InvalidInputError
+from trackai.values.artifact_names import alias_problem
 from trackai.values.names import identifier_problem, name_problem, notes_problem, refuse
 from trackai.values.text import checked_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
+    from contextlib import AbstractContextManager
 
     from trackai.reading.history import Curve
     from trackai.store.charts.chart_records import XAxis
     from trackai.store.points.series import MetricSummary
-    from trackai.structs.records import ChartData, Project, Run, RunPage
+    from trackai.structs.records import (
+        ArtifactFile,
+        ArtifactVersion,
+        ChartData,
+        Project,
+        Run,
+        RunPage,
+    )
 
 # Tags of one change.
 MAX_TAGS = 100
@@ -96,11 +105,77 @@ class Source(Protocol):
     def delete(self, run_id: int) -> None:
         """Delete a run with all its points."""
 
+    def artifact(
+        self, text: str, project: str | None = None, type_: str | None = None
+    ) -> ArtifactVersion:
+        """Return the version that a text such as "project/name:alias" means.
+
+        Args:
+            project: the name or slug of the project of a text that has none; None for any.
+            type_: only artifacts of this type.
+
+        Raises:
+            InvalidInputError: it means several versions.
+        """
+
+    def artifacts(
+        self,
+        project_id: int | None,
+        *,
+        type_: str | None = None,
+        name: str | None = None,
+        run_id: int | None = None,
+        digest: str | None = None,
+    ) -> list[ArtifactVersion]:
+        """List the versions of the artifacts with these properties, the newest first.
+
+        Args:
+            run_id: only versions that this run has logged or used.
+        """
+
+    def artifact_files(self, version_id: int) -> list[ArtifactFile]:
+        """List the files of a version, sorted by name."""
+
+    def artifact_bytes(
+        self, version_id: int, name: str, sha256: str
+    ) -> AbstractContextManager[Iterable[bytes]]:
+        """Open the bytes of a file of a version."""
+
+    def change_artifact(
+        self,
+        version_id: int,
+        *,
+        add: Sequence[str] = (),
+        remove: Sequence[str] = (),
+        description: str | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> ArtifactVersion:
+        """Add and remove aliases of a version; change its description and metadata.
+
+        Args:
+            description, metadata: None for no change.
+
+        Raises:
+            InvalidInputError: an alias is not allowed.
+        """
+
 
 _PROBLEMS: dict[str, Callable[[str], str | None]] = {
     "project": name_problem, "name": name_problem, "notes": notes_problem,
     "tags": identifier_problem,
 }  # fmt: skip
+
+
+def check_aliases(aliases: Sequence[str]) -> None:
+    """Check aliases as the server does.
+
+    Raises:
+        InvalidInputError: one is not allowed.
+    """
+    for alias in aliases:
+        if not isinstance(alias, str):
+            raise InvalidInputError("aliases", f"must be a str, got {alias!r}")
+        refuse("aliases", alias_problem(checked_text("aliases", alias)))
 
 
 def check_change(fields: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ import msgspec
 from trackai.errors import InvalidInputError, MissingExtraError, NoActiveRunError
 from trackai.guard import guarded
 from trackai.ingest.run_request import Resume  # noqa: TC001 - for get_type_hints
+from trackai.reading.artifacts import StoredArtifact  # noqa: TC001 - for get_type_hints
 from trackai.sdk import (
     active_runs,
     exit_hooks,
@@ -278,23 +279,109 @@ def log_artifact(
     artifact_or_path: Artifact | str | os.PathLike[str],
     name: str | None = None,
     type: str | None = None,  # noqa: A002 - trackio and wandb call it that
-    aliases: Sequence[str] | None = None,
+    aliases: Sequence[str] | str | None = None,
+    tags: Sequence[str] | str | None = None,
+    *,
+    overwrite: bool | None = None,
 ) -> Artifact:
-    """Store an artifact with the active run, as its files are now.
+    """Store an artifact with the active run, as its files are now, in a version.
 
     Args:
         artifact_or_path: an `Artifact`, or the path of a file or folder to make one of.
         name: the name of the artifact made of a path; default the name of the file or folder.
         type: its type, such as "model".
-        aliases: further names such as "best"; the files are stored as `name:alias` too.
+        aliases: names of the version such as "best"; the former version loses them.
+        tags: tags of the version.
+        overwrite: accepted for scripts written for trackio, and ignored with a warning.
 
     Returns:
-        The artifact; without files if the path does not exist, with a warning.
+        The artifact; without a version if something cannot be stored, with a warning. See
+        `Run.log_artifact`.
 
     Raises:
         NoActiveRunError: no run is active.
     """
-    return active_run().log_artifact(artifact_or_path, name, type, aliases)
+    return active_run().log_artifact(
+        artifact_or_path, name, type, aliases, tags, overwrite=overwrite
+    )
+
+
+def use_artifact(
+    artifact_or_name: StoredArtifact | str,
+    type: str | None = None,  # noqa: A002 - trackio and wandb call it that
+    aliases: Sequence[str] | str | None = None,
+    use_as: str | None = None,
+) -> Artifact:
+    """Read a version of an artifact, and record that the active run uses it.
+
+    Args:
+        artifact_or_name: "name:alias", "name:v3" or "name" for the latest version, of the project
+            of the run or with "project/" before it; or an artifact.
+        type: only artifacts of this type.
+        aliases: names to give to the version.
+        use_as: accepted for scripts written for wandb, and ignored.
+
+    Raises:
+        NoActiveRunError: no run is active.
+        NotFoundError: it does not exist.
+        InvalidInputError: there are several; they are listed.
+        TrackAIError: the database cannot be read, or the server does not answer.
+    """
+    return active_run().use_artifact(artifact_or_name, type, aliases, use_as)
+
+
+def log_model(
+    path: str | os.PathLike[str],
+    name: str | None = None,
+    aliases: Sequence[str] | str | None = None,
+) -> Artifact:
+    """Store a file or folder with the active run, as an artifact of the type "model".
+
+    Args:
+        path: the file or folder.
+        name: the name of the artifact; default "run-<run_id>-<name of the file>".
+        aliases: names of the version such as "best".
+
+    Raises:
+        NoActiveRunError: no run is active.
+    """
+    return active_run().log_model(path, name, aliases)
+
+
+def use_model(name: str) -> str:
+    """Write the files of a model to a folder, and record that the active run uses it.
+
+    Args:
+        name: as for `use_artifact`.
+
+    Returns:
+        The path of the folder, or of the file if there is only one.
+
+    Raises:
+        NoActiveRunError: no run is active.
+        TrackAIError: as for `Run.use_model`.
+    """
+    return active_run().use_model(name)
+
+
+def link_model(
+    path: str | os.PathLike[str],
+    registered_model_name: str,
+    name: str | None = None,
+    aliases: Sequence[str] | str | None = None,
+) -> Artifact:
+    """Store a model with the active run, also under the name of a registered model.
+
+    Args:
+        path: the file or folder.
+        registered_model_name: the further name; see `Run.link_artifact`.
+        name: the name of the artifact, as for `log_model`.
+        aliases: names of the linked version such as "production".
+
+    Raises:
+        NoActiveRunError: no run is active.
+    """
+    return active_run().link_model(path, registered_model_name, name, aliases)
 
 
 def alert(

@@ -8,6 +8,8 @@ from pathlib import PurePath
 from time import time_ns
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from msgspec.structs import replace
+
 from trackai.errors import InvalidInputError
 from trackai.ingest.frames import Configured, Described, Filed
 from trackai.ingest.journal import JournalWriter  # noqa: TC001 - for get_type_hints
@@ -20,6 +22,9 @@ from trackai.values.steps import STEP_LIMIT
 from trackai.values.text import without_surrogates
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from trackai.ingest.frames import Used, Versioned
     from trackai.ingest.journal import Kept
     from trackai.sdk.logged_values import LoggedValues
     from trackai.values.types import Axis, FileKind, Step, TextKind, Value
@@ -43,6 +48,7 @@ class CallLog:
             is_finished=lambda: self._finished,
             store_bytes=self._store_bytes,
             append_file=self._append_file,
+            append_artifact=self._append_artifact,
         )
 
     def _log(self, metrics: Any, step: float | None, axis: Axis) -> None:
@@ -178,7 +184,26 @@ class CallLog:
             self._journal.append(Filed(name, "file", file, None, self._last_timestamp, "", *kept))
         return True
 
-    def _append_record(self, record: Configured | Described) -> None:
+    def _append_artifact(
+        self, files: Sequence[Filed], paths: Sequence[str], version: Versioned | None
+    ) -> None:
+        with self._lock:
+            frames: list[Filed | Versioned] = [
+                replace(file, path=path, timestamp=self._take_timestamp())
+                for path in paths
+                for file in files
+            ]
+            if version is not None:
+                frames.append(replace(version, timestamp=self._take_timestamp()))
+            if not self._finished and frames:
+                self._journal.append(*frames)
+
+    def _take_timestamp(self) -> int:
+        # Raises if another thread has finished the run meanwhile.
+        self._log_values("time", (), 0, [])
+        return self._last_timestamp
+
+    def _append_record(self, record: Configured | Described | Used) -> None:
         with self._lock:
             if self._finished:
                 return late_calls.refuse()

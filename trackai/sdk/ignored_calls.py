@@ -8,7 +8,6 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from trackai.sdk.artifacts import Artifact
 from trackai.sdk.notices import warn_once
 from trackai.settings import ignored_wandb_variables
 
@@ -73,19 +72,6 @@ def log_code(*args: Any, **kwargs: Any) -> None:
     Store code with `save("**/*.py")` instead.
     """
     warn_ignored("log_code()")
-
-
-def use_artifact(artifact: Artifact | str, *args: Any, **kwargs: Any) -> Artifact:
-    """Do nothing but warn once: the artifacts that a run uses are not recorded.
-
-    Args:
-        artifact: an artifact or its name.
-
-    Returns:
-        The artifact; for a name, an empty one of that name.
-    """
-    warn_ignored("use_artifact()")
-    return artifact if isinstance(artifact, Artifact) else Artifact(artifact)
 
 
 def login(*args: Any, **kwargs: Any) -> bool:

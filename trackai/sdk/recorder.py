@@ -206,12 +206,13 @@ class Recorder:
         if hasattr(self, "journal"):
             self.journal.close()
 
-    async def catch_up(self) -> None:
-        """Store what has been logged so far, if that is possible."""
+    async def catch_up(self) -> bool:
+        """Store what has been logged so far; False if that is not possible now."""
         with guarded("storing points"):
             async with self._storing:
                 if not self._stop.is_set():
-                    await self._store_pending()
+                    return await self._store_pending() is None
+        return False
 
     def stop(self) -> None:
         """Make `record` store what is left and return. The journal must be complete."""

@@ -20,8 +20,7 @@ from trackai.ingest.frames import Configured, Described, Ended, Environment
 from trackai.ingest.run_request import RunRequest  # noqa: TC001 - for get_type_hints
 from trackai.sdk import artifacts, exit_hooks, fork, ignored_calls
 from trackai.sdk.alerts import LOGGING_LEVELS, AlertLevel, checked_level
-from trackai.sdk.artifacts import Artifact  # noqa: TC001 - for get_type_hints
-from trackai.sdk.call_log import CallLog
+from trackai.sdk.artifact_calls import ArtifactCalls
 from trackai.sdk.config import Config, flat_json
 from trackai.sdk.exit_hooks import EndState  # noqa: TC001 - for get_type_hints
 from trackai.sdk.labels import check_name, check_notes, checked_tags
@@ -72,7 +71,7 @@ async def _new_recorder(settings: Settings, portal: BlockingPortal) -> Recorder:
     return Recorder(ServerDestination(settings), portal)
 
 
-class Run(CallLog):
+class Run(ArtifactCalls):
     """A run that is being logged. Created by `trackai.init`.
 
     A run is a context manager: it finishes at the end of the block, as failed if an exception
@@ -218,7 +217,6 @@ class Run(CallLog):
     define_metric = staticmethod(ignored_calls.define_metric)
     log_code = staticmethod(ignored_calls.log_code)
     unwatch = staticmethod(ignored_calls.unwatch)
-    use_artifact = staticmethod(ignored_calls.use_artifact)
     watch = staticmethod(ignored_calls.watch)
 
     def get_url(self) -> str:
@@ -309,35 +307,6 @@ class Run(CallLog):
                     self._files.save(file)
                     names.append(file.name)
         return names
-
-    def log_artifact(
-        self,
-        artifact_or_path: Artifact | str | os.PathLike[str],
-        name: str | None = None,
-        type: str | None = None,  # noqa: A002 - trackio and wandb call it that
-        aliases: Sequence[str] | None = None,
-    ) -> Artifact:
-        """Store an artifact with the run, as its files are now.
-
-        Args:
-            artifact_or_path: an `Artifact`, or the path of a file or folder to make one of.
-            name: the name of the artifact made of a path; default the name of the file or folder.
-            type: its type, such as "model".
-            aliases: further names such as "best"; the files are stored as `name:alias` too.
-
-        Returns:
-            The artifact. Files that cannot be read are left out, with a warning; of a path that
-            does not exist, it has none.
-
-        Raises:
-            NoActiveRunError: the run is finished.
-        """
-        artifact = artifacts.empty_artifact(artifact_or_path, name, type)
-        with self._left_out.errors_of("artifact"):
-            artifact = artifacts.as_artifact(artifact_or_path, name, type)
-            aliases = (aliases,) if isinstance(aliases, str) else aliases or ()
-            self._files.save_artifact(artifact, aliases, self._left_out)
-        return artifact
 
     def alert(
         self,
@@ -482,12 +451,18 @@ class Run(CallLog):
         return self._last_values.read(self._last_timestamp, self._catch_up, journals)
 
     def _catch_up(self) -> None:
-        """Store what has been logged so far, if that is possible within two seconds."""
-        if self._background is not None and not self._finished:
+        self._store_now(_CATCH_UP_SECONDS)
+
+    def _store_now(self, seconds: float) -> bool:
+        """Store what has been logged so far; False if that is not possible within some seconds."""
+        if self._finished:
+            return True
+        if self._background is not None:
             portal, recorder, _ = self._background
             # Another thread may finish the run, or another program may have locked the database.
             with suppress(RuntimeError, TimeoutError):
-                portal.start_task_soon(recorder.catch_up).result(timeout=_CATCH_UP_SECONDS)
+                return portal.start_task_soon(recorder.catch_up).result(timeout=seconds)
+        return False
 
     def before_fork(self) -> Callable[[], object]:
         """Close the database for a fork. Called by TrackAI, see `trackai.sdk.fork`."""

@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol
 
 from trackai.errors import InvalidInputError, NoActiveRunError
+from trackai.ingest.frames import Filed, Versioned
+from trackai.ingest.journal import BYTES
 from trackai.sdk import artifacts, late_calls
 from trackai.sdk.logged_values import name_error, named
+from trackai.structs.records import ArtifactFile
 from trackai.values.logger import logger
 from trackai.values.names import path_problem
 from trackai.values.text import checked_text, without_surrogates
@@ -29,6 +32,14 @@ class AppendFile(Protocol):
 
     def __call__(
         self, path: str, kind: FileKind, name: str, source: str, content: Kept
+    ) -> None: ...
+
+
+class AppendArtifact(Protocol):
+    """Append the records of the files of an artifact, under each path, and of its version."""
+
+    def __call__(
+        self, files: Sequence[Filed], paths: Sequence[str], version: Versioned | None
     ) -> None: ...
 
 
@@ -55,6 +66,7 @@ class RunFiles:
         is_finished: Callable[[], bool],
         store_bytes: Callable[[Callable[[BinaryIO], object]], Kept],
         append_file: AppendFile,
+        append_artifact: AppendArtifact,
     ) -> None:
         """Make the files of a run.
 
@@ -62,10 +74,12 @@ class RunFiles:
             is_finished: whether the run has been finished.
             store_bytes: write a file beside the journal; raises OSError.
             append_file: append the record of a file to the journal.
+            append_artifact: append the records of an artifact to the journal.
         """
         self._is_finished = is_finished
         self._store_bytes = store_bytes
         self._append_file = append_file
+        self._append_artifact = append_artifact
         self._folder: str | None = None
         self._saved: set[tuple[Path, int, int]] = set()
 
@@ -74,14 +88,80 @@ class RunFiles:
         self._saved.add(file.version())
         self._store("file", file.name, file.path.name, file.path)
 
-    def save_artifact(self, artifact: Artifact, aliases: Sequence[str], left_out: LeftOut) -> None:
-        """Store the files of an artifact under its name, and under `name:alias` of each alias."""
+    def save_artifact(
+        self,
+        artifact: Artifact,
+        aliases: Sequence[str],
+        tags: Sequence[str],
+        described: tuple[str | None, str | None],
+        left_out: LeftOut,
+    ) -> list[ArtifactFile] | None:
+        """Store the files of an artifact as a version, if all of them can be stored.
+
+        They are also files of the run: under the name of the artifact, and under `name:alias` of
+        each alias.
+
+        Args:
+            described: the description and the metadata, as JSON.
+
+        Returns:
+            The files of the version; None without one.
+        """
+        if self._is_finished():
+            late_calls.refuse()
+            return None
+        artifacts.check_names(artifact)
         path = f"{artifact.type}/{artifact.name}" if artifact.type else artifact.name
-        paths = (path, *(f"{path}:{alias}" for alias in aliases))
-        for name in paths:
-            for file in artifact.files:
-                with left_out.errors_of(f"file {file.name!r} of artifact {name!r}"):
-                    self._store("artifact", name, file.name, file.path)
+        _check_names(path, artifact.name)
+        contents = artifact._contents.values()
+        stored: list[Filed] = []
+        for file in contents:
+            with left_out.errors_of(f"file {file.name!r} of artifact {path!r}"):
+                filed = self._filed(path, file)
+                if filed is not None:
+                    stored.append(filed)
+        references = {
+            file.name: file.reference
+            for file in contents
+            if isinstance(file, ArtifactFile) and file.reference is not None
+        }
+        version = None
+        if len(stored) + len(references) == len(contents):
+            version = Versioned(
+                artifact.type or "", artifact.name, stored, references, 0,
+                list(aliases), list(tags), *described,
+            )  # fmt: skip
+        else:
+            logger.warning(
+                "artifact %r gets no version: not all of its files can be stored", artifact.name
+            )
+        copied = [filed for filed in stored if filed.source]
+        self._append_artifact(copied, [path, *(f"{path}:{alias}" for alias in aliases)], version)
+        if version is None:
+            return None
+        return [
+            *(ArtifactFile(name=each.name, size=each.size, sha256=each.sha256) for each in stored),
+            *(ArtifactFile(name=name, reference=uri) for name, uri in references.items()),
+        ]
+
+    def _filed(self, path: str, file: NamedFile | ArtifactFile) -> Filed | None:
+        """Copy a file beside the journal; None if the disk refuses it, or it is kept elsewhere."""
+        checked_text("the name of the file", file.name)
+        if isinstance(file, ArtifactFile):
+            if file.reference is not None:
+                return None
+            if file.sha256 is None:
+                raise InvalidInputError(file.name, "its contents are not stored")
+            # Stored already: there is no file of this name beside the journal.
+            name = f"{file.sha256}{BYTES}"
+            return Filed(
+                path, "artifact", file.name, None, 0, "", file.size or 0, file.sha256, name
+            )
+        content = self._read(file.path, path)
+        source = without_surrogates(str(file.path.absolute()))
+        if content is None:
+            return None
+        return Filed(path, "artifact", file.name, None, 0, source, *content)
 
     def folder(self) -> str:
         """The temporary folder of the run, which is created on the first call."""
@@ -136,19 +216,19 @@ class RunFiles:
     def _store(self, kind: FileKind, path: str, name: str, source: Path) -> None:
         if self._is_finished():
             return late_calls.refuse()  # before a large file is copied for nothing
-        for text in (path, name):
-            if problem := path_problem(text):
-                raise InvalidInputError(f"file {text[:100]!r}", f"the name {problem}")
-            checked_text("the name of the file", text)
+        _check_names(path, name)
+        content = self._read(source, path)
+        if content is not None:
+            self._append_file(path, kind, name, without_surrogates(str(source.absolute())), content)
+        return None
+
+    def _read(self, source: Path, path: str) -> Kept | None:
         try:
             opened = source.open("rb")
         except OSError as error:
             raise _unreadable(path, error) from None
         with opened as file:
-            content = self._copy(file)
-        if content is not None:
-            self._append_file(path, kind, name, without_surrogates(str(source.absolute())), content)
-        return None
+            return self._copy(file)
 
     def _copy(self, file: BinaryIO) -> Kept | None:
         """Copy a file beside the journal; None, with a warning, if the disk refuses it."""
@@ -157,6 +237,13 @@ class RunFiles:
         except OSError as error:
             logger.warning("a logged file could not be stored: %s", error)
             return None
+
+
+def _check_names(*names: str) -> None:
+    for text in names:
+        if problem := path_problem(text):
+            raise InvalidInputError(f"file {text[:100]!r}", f"the name {problem}")
+        checked_text("the name of the file", text)
 
 
 def _unreadable(path: str, error: OSError) -> InvalidInputError:

@@ -1,17 +1,18 @@
 """Runs as a sequence of records, for copying them to another store, directly or through a file.
 
-A run is a `RunHead` followed by any number of `Block`s, `Rewind`s and `FileHead`s. The records keep
-the `uid`s, so loading a run twice changes nothing. In a file, the bytes of a `FileHead` precede it,
-as `Chunk`s.
+A run is a `RunHead` followed by any number of `Block`s, `Rewind`s, `FileHead`s and `ArtifactHead`s.
+The records keep the `uid`s, so loading a run twice changes nothing. In a file, the bytes of a
+`FileHead` or an `ArtifactHead` precede it, as `Chunk`s.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 
+from trackai.structs.records import ArtifactFile  # noqa: TC001 - for msgspec
 from trackai.values.times import Microseconds
 from trackai.values.types import (
     INT64,
@@ -139,6 +140,46 @@ class FileHead(msgspec.Struct, kw_only=True, tag="file"):
     source: str = ""
 
 
+class ArtifactHead(msgspec.Struct, kw_only=True, tag="artifact"):
+    """A version of an artifact that a run has logged or used.
+
+    Attributes:
+        project: the name of the project of the artifact.
+        artifact_type: "" for an artifact without a type.
+        digest: of the contents; a version is recognised by it.
+        timestamp: when this run logged or used it.
+        logged_at: when it was logged last by any run.
+        files: empty for a version that the run has used.
+    """
+
+    run_uid: str
+    role: Literal["logged", "used"] = "logged"
+    project: str
+    artifact_type: str = ""
+    name: str
+    version: Annotated[int, msgspec.Meta(ge=0, le=INT64 - 2)]
+    digest: str
+    timestamp: Microseconds
+    created_at: Microseconds
+    logged_at: Microseconds
+    description: str | None = None
+    metadata: dict[str, Any] = {}
+    tags: list[str] = []
+    aliases: list[str] = []
+    files: list[ArtifactFile] = []
+
+    def file_heads(self) -> list[FileHead]:
+        """The files that are kept here, to find their bytes by."""
+        return [
+            FileHead(
+                run_uid=self.run_uid, writer=WriterHead(uid=""), path=self.name, kind="artifact",
+                name=file.name, size=file.size, sha256=file.sha256,
+            )
+            for file in self.files
+            if file.sha256 is not None
+        ]  # fmt: skip
+
+
 class Chunk(msgspec.Struct, kw_only=True, tag="bytes"):
     """A part of the bytes with this hash, in order; Base64 in JSON."""
 
@@ -146,7 +187,7 @@ class Chunk(msgspec.Struct, kw_only=True, tag="bytes"):
     data: bytes
 
 
-Item: TypeAlias = RunHead | Block | FileHead | Rewind
+Item: TypeAlias = RunHead | Block | FileHead | ArtifactHead | Rewind
 
 
 def to_json(values: list[Value], kind: Kind) -> list[Any]:

@@ -387,6 +387,58 @@ class FileRecord(msgspec.Struct, kw_only=True):
     sha256: str | None
 
 
+class ArtifactVersion(msgspec.Struct, kw_only=True):
+    """A version of an artifact of the project with the row id `project_id`.
+
+    `run_id` is the row id of the run that logged it first, and `used_by` are those of the runs that
+    used it. `aliases` contains "latest" if it was logged last. `size` is the sum of known sizes.
+    """
+
+    id: int
+    project_id: int
+    project: str
+    type: str
+    name: str
+    version: int
+    aliases: list[str]
+    tags: list[str]
+    digest: str
+    description: str | None
+    metadata: dict[str, Any]
+    created_at: datetime
+    files: int
+    size: int
+    run_id: int | None
+    used_by: list[int]
+
+
+class ArtifactFile(msgspec.Struct, kw_only=True):
+    """A file of an artifact.
+
+    A file that is kept elsewhere has a `reference`, a URI, and no `sha256`. A file with neither has
+    no bytes here.
+    """
+
+    name: str
+    size: int | None = None
+    sha256: str | None = None
+    reference: str | None = None
+
+
+class ArtifactPage(msgspec.Struct):
+    """A page of versions of artifacts; `next_cursor` is the cursor of the next page, if any."""
+
+    artifacts: list[ArtifactVersion]
+    next_cursor: str | None = None
+
+
+class ArtifactFilePage(msgspec.Struct):
+    """A page of files of an artifact; `next_cursor` is the cursor of the next page, if any."""
+
+    files: list[ArtifactFile]
+    next_cursor: str | None = None
+
+
 class Message(msgspec.Struct):
     """A description of what a request did."""
 

@@ -13,10 +13,10 @@ from trackai.errors import TrackAIError
 from trackai.exporters.jsonl import JsonLinesWriter
 from trackai.store.catalogue import files
 from trackai.store.transfer import dump
-from trackai.structs.exchange import FileHead, RunHead
+from trackai.structs.exchange import ArtifactHead, FileHead, RunHead
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from aiosqlite import Connection
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.types import Receive, Scope, Send
 
+    from trackai.exporters.jsonl import FindBytes
     from trackai.structs.exchange import Item
 
 # Each has a temporary file, and reads for long on one of the connections of the database.
@@ -58,7 +59,7 @@ class _Export:
         find_bytes: returns the path of the bytes of a file.
     """
 
-    def __init__(self, folder: Path, find_bytes: Callable[[FileHead], Path | None]) -> None:
+    def __init__(self, folder: Path, find_bytes: FindBytes) -> None:
         self._points: IO[bytes] = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - see `close`
         self._writer = JsonLinesWriter(self._points, find_bytes)
         self._first: list[Item] = []
@@ -66,7 +67,7 @@ class _Export:
     async def fill(self, conn: Connection, run_id: int) -> None:
         """Read the run; in the thread of the connection."""
         async for item in dump.dump(conn, run_id):
-            if isinstance(item, RunHead | FileHead):  # which come first
+            if isinstance(item, RunHead | FileHead | ArtifactHead):  # which come first
                 self._first.append(item)
             else:
                 self._writer.write(item)

@@ -137,12 +137,17 @@ async def list_file_paths(request: Request) -> Response:
 async def download(request: Request) -> Response:
     """Download a file, as an attachment: browsers must not render untrusted HTML."""
     file, path = await _find_file(request)
+    return attachment(path, file.name, file.sha256)
+
+
+def attachment(path: Path, name: str, sha256: str | None) -> Response:
+    """A response with a file, or a range of it, that browsers save and do not render."""
     return _RangeResponse(
         path,
         media_type="application/octet-stream",
-        filename=file.name.rpartition("/")[2],
+        filename=name.rpartition("/")[2],
         content_disposition_type="attachment",
-        headers={**_SANDBOX_HEADERS, "ETag": f'"{file.sha256}"'},
+        headers={**_SANDBOX_HEADERS, "ETag": f'"{sha256}"'},
     )
 
 

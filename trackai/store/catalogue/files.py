@@ -344,23 +344,48 @@ async def get(conn: Connection, file_id: int) -> FileRecord:
 
 
 async def hashes(conn: Connection, run_ids: Sequence[int]) -> set[str]:
-    """The hashes of the files of runs."""
+    """The hashes of the files of runs, and of the artifacts that they have logged."""
     rows = await conn.execute_fetchall(
         """
-        SELECT DISTINCT sha256 FROM files
-        WHERE run_id IN (SELECT value FROM json_each(?)) AND sha256 IS NOT NULL
+        SELECT sha256 FROM files
+        WHERE run_id IN (SELECT value FROM json_each(?1)) AND sha256 IS NOT NULL
+        UNION
+        SELECT sha256 FROM artifact_files
+        WHERE sha256 IS NOT NULL AND version_id IN (
+            SELECT version_id FROM artifact_runs
+            WHERE role = 'logged' AND run_id IN (SELECT value FROM json_each(?1))
+        )
         """,
         (json_array(run_ids),),
     )
     return {sha256 for (sha256,) in rows}
 
 
+async def hashes_of_artifacts(conn: Connection, project_id: int) -> set[str]:
+    """The hashes of the files of the artifacts of a project."""
+    rows = await conn.execute_fetchall(
+        """
+        SELECT DISTINCT sha256 FROM artifact_files
+        JOIN artifact_versions ON artifact_versions.id = artifact_files.version_id
+        JOIN artifacts ON artifacts.id = artifact_versions.artifact_id
+        WHERE project_id = ? AND sha256 IS NOT NULL
+        """,
+        (project_id,),
+    )
+    return {sha256 for (sha256,) in rows}
+
+
 async def is_in_project(conn: Connection, sha256: str, project_id: int) -> bool:
-    """Whether a run of a project has a file with these bytes."""
+    """Whether a run or an artifact of a project has a file with these bytes."""
     rows = await conn.execute_fetchall(
         """
         SELECT 1 FROM files JOIN runs ON runs.id = files.run_id
-        WHERE sha256 = ? AND project_id = ?
+        WHERE sha256 = ?1 AND project_id = ?2
+        UNION ALL
+        SELECT 1 FROM artifact_files
+        JOIN artifact_versions ON artifact_versions.id = artifact_files.version_id
+        JOIN artifacts ON artifacts.id = artifact_versions.artifact_id
+        WHERE sha256 = ?1 AND project_id = ?2
         LIMIT 1
         """,
         (sha256, project_id),
@@ -369,9 +394,16 @@ async def is_in_project(conn: Connection, sha256: str, project_id: int) -> bool:
 
 
 async def blobs(conn: Connection) -> list[Blob]:
-    """The distinct bytes of all files of all runs."""
+    """The distinct bytes of all files of all runs and artifacts."""
     rows = await conn.execute_fetchall(
-        "SELECT max(size), sha256 FROM files WHERE sha256 IS NOT NULL GROUP BY sha256"
+        """
+        SELECT max(size), sha256 FROM (
+            SELECT size, sha256 FROM files WHERE sha256 IS NOT NULL
+            UNION ALL
+            SELECT size, sha256 FROM artifact_files WHERE sha256 IS NOT NULL
+        )
+        GROUP BY sha256
+        """
     )
     return [Blob(*row) for row in rows]
 
@@ -395,6 +427,7 @@ async def forget(db: Database, hashes: Collection[str]) -> int:
                 """
                 SELECT value FROM json_each(?)
                 WHERE NOT EXISTS (SELECT 1 FROM files WHERE sha256 = value)
+                  AND NOT EXISTS (SELECT 1 FROM artifact_files WHERE sha256 = value)
                 """,
                 (json_array(chunk),),
             )

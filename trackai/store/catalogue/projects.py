@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from trackai.errors import ConflictError, NotFoundError
-from trackai.store.catalogue import deleted_series, slugs
+from trackai.store.catalogue import artifacts, deleted_series, slugs
 from trackai.structs.records import Project, ProjectSummary
 from trackai.values.times import utc
 from trackai.values.types import INT64
@@ -185,6 +185,7 @@ async def delete(conn: Connection, project_id: int) -> Project:
     runs = await conn.execute_fetchall("SELECT id FROM runs WHERE project_id = ?", (project_id,))
     for (run_id,) in runs:
         await deleted_series.mark(conn, run_id)
+        await artifacts.release(conn, run_id)
     await conn.execute("DELETE FROM projects WHERE id = ?", (project_id,))
     return project
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack
 import msgspec
 
 from trackai.errors import ConflictError, InvalidInputError, NotFoundError
-from trackai.store.catalogue import deleted_series, slugs
+from trackai.store.catalogue import artifacts, deleted_series, slugs
 from trackai.store.catalogue import tags as store_tags
 from trackai.store.engine.sql import json_array
 from trackai.structs.records import Run
@@ -380,6 +380,7 @@ async def delete(conn: Connection, run_id: int) -> Run:
     """
     run = await get(conn, run_id)
     await deleted_series.mark(conn, run_id)
+    await artifacts.release(conn, run_id)
     await conn.execute("DELETE FROM runs WHERE id = ?", (run_id,))
     return run
 

@@ -7,11 +7,12 @@ from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 from trackai.errors import NotFoundError
-from trackai.store.catalogue import configs, environments, tags
+from trackai.store.catalogue import artifacts, configs, environments, tags
 from trackai.store.engine.sql import VALUE
 from trackai.store.points import series
 from trackai.store.transfer import imports
 from trackai.structs.exchange import (
+    ArtifactHead,
     Block,
     FileHead,
     ImportHead,
@@ -20,6 +21,7 @@ from trackai.structs.exchange import (
     WriterHead,
 )
 from trackai.values.non_finite import python_values
+from trackai.values.times import microseconds
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -35,7 +37,7 @@ _Writers = dict[int, WriterHead]
 
 
 async def dump(conn: Connection, run_id: int) -> AsyncIterator[Item]:
-    """Yield a run: its head, then its files, then all its points, including superseded ones.
+    """Yield a run: its head, files, artifacts, and all its points, including superseded ones.
 
     Raises:
         NotFoundError: the run does not exist.
@@ -45,6 +47,8 @@ async def dump(conn: Connection, run_id: int) -> AsyncIterator[Item]:
     heads = await _writers(conn, run_id)
     async for file in _files(conn, run_id, head.uid, heads):
         yield file
+    for artifact in await _artifacts(conn, run_id, head.uid):
+        yield artifact
     for row in await series.list_of_run(conn, run_id):
         async for block in _blocks(conn, head.uid, row, heads):
             yield block
@@ -118,6 +122,29 @@ async def _files(
         yield FileHead(
             run_uid=run_uid, writer=heads[writer_id], **dict(zip(names, fields, strict=True))
         )
+
+
+async def _artifacts(conn: Connection, run_id: int, run_uid: str) -> list[ArtifactHead]:
+    return [
+        ArtifactHead(
+            run_uid=run_uid,
+            role=role,
+            project=version.project,
+            artifact_type=version.type,
+            name=version.name,
+            version=version.version,
+            digest=version.digest,
+            timestamp=timestamp,
+            created_at=microseconds(version.created_at),
+            logged_at=logged_at,
+            description=version.description,
+            metadata=version.metadata,
+            tags=version.tags,
+            aliases=version.aliases,
+            files=await artifacts.list_files(conn, version.id) if role == "logged" else [],
+        )
+        for role, timestamp, logged_at, version in await artifacts.list_of_run(conn, run_id)
+    ]
 
 
 async def _blocks(

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from trackai.store.catalogue import configs, environments, projects, runs, slugs, tags, writers
+from trackai.store.catalogue import (
+    artifacts,
+    configs,
+    environments,
+    projects,
+    runs,
+    slugs,
+    tags,
+    writers,
+)
+from trackai.store.catalogue.artifacts import NewVersion
 from trackai.store.points import metrics, series
 from trackai.store.transfer import imports
 from trackai.structs.points import Column
@@ -18,7 +28,7 @@ if TYPE_CHECKING:
 
     from aiosqlite import Connection
 
-    from trackai.structs.exchange import Block, Rewind, RunHead, WriterHead
+    from trackai.structs.exchange import ArtifactHead, Block, Rewind, RunHead, WriterHead
     from trackai.values.types import Step
 
 
@@ -144,6 +154,33 @@ async def add_points(conn: Connection, run_id: int, block: Block) -> int:
         ]
         await metrics.note_own_steps(conn, run_id, block.metric, writer_id, own_steps)
     return len(column.steps)
+
+
+async def add_artifact(conn: Connection, run_id: int, head: ArtifactHead) -> int | None:
+    """Store a version of an artifact that a run has logged, under its number if that is free.
+
+    Returns:
+        Its number here; None if a version with the same contents was stored already.
+    """
+    project = await projects.get_or_create(conn, head.project, now=head.created_at)
+    new = NewVersion(
+        type=head.artifact_type, name=head.name, files=head.files, aliases=head.aliases,
+        tags=head.tags, description=head.description,
+        metadata=msgspec.json.encode(head.metadata).decode(), timestamp=head.timestamp,
+        created_at=head.created_at, logged_at=head.logged_at,
+    )  # fmt: skip
+    return await artifacts.load(conn, project.id, run_id, new, head.version)
+
+
+async def add_use(conn: Connection, run_id: int, head: ArtifactHead) -> bool:
+    """Record that a run uses a version of an artifact; False if the version does not exist."""
+    project = await projects.get_or_create(conn, head.project, now=head.created_at)
+    version_id = await artifacts.find_by_digest(
+        conn, project.id, head.artifact_type, head.name, head.digest
+    )
+    if version_id is not None:
+        await artifacts.use(conn, version_id, run_id, now=head.timestamp)
+    return version_id is not None
 
 
 async def rewound(conn: Connection, run_id: int, item: Rewind) -> list[str]:

@@ -71,6 +71,7 @@ async def delete_project(db: Database, project_id: int) -> tuple[Project, int]:
     async def delete(conn: Connection) -> tuple[Project, set[str]]:
         # With runs that were created meanwhile.
         new_hashes = await files.hashes(conn, await runs.ids_of_project(conn, project_id))
+        new_hashes |= await files.hashes_of_artifacts(conn, project_id)
         return await projects.delete(conn, project_id), new_hashes
 
     project, new_hashes = await _change(db, delete)
