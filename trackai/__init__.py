@@ -68,6 +68,7 @@ if typing.TYPE_CHECKING:
     from trackai.sdk.run import Run
     from trackai.sdk.show import show
     from trackai.sdk.solids import Molecule, Object3D, box3d
+    from trackai.sdk.stored_projects import delete_project, import_csv, import_tf_events
     from trackai.sdk.summary import Summary
     from trackai.sdk.table import Table
     from trackai.sdk.trace import Trace
@@ -121,7 +122,10 @@ __all__ = [
     "box3d",
     "config",
     "define_metric",
+    "delete_project",
     "finish",
+    "import_csv",
+    "import_tf_events",
     "init",
     "log",
     "log_artifact",
@@ -174,6 +178,9 @@ _MODULES = {
     "box3d": "trackai.sdk.solids",
     "Molecule": "trackai.sdk.solids",
     "Object3D": "trackai.sdk.solids",
+    "delete_project": "trackai.sdk.stored_projects",
+    "import_csv": "trackai.sdk.stored_projects",
+    "import_tf_events": "trackai.sdk.stored_projects",
     "Table": "trackai.sdk.table",
     "Trace": "trackai.sdk.trace",
 }
