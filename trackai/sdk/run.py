@@ -31,13 +31,16 @@ from trackai.sdk.monitor import log_regularly
 from trackai.sdk.place import LastValues, Place
 from trackai.sdk.recorder import Recorder
 from trackai.sdk.summary import Summary
+from trackai.sdk.wandb_names import Beginning, WandbNames
 from trackai.settings import Settings  # noqa: TC001 - for get_type_hints
 from trackai.values.logger import logger
 from trackai.values.nesting import nested
+from trackai.values.text import without_surrogates
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
+    from trackai.sdk.webhook import Webhooks
     from trackai.values.types import Value
 
 
@@ -71,7 +74,7 @@ async def _new_recorder(settings: Settings, portal: BlockingPortal) -> Recorder:
     return Recorder(ServerDestination(settings), portal)
 
 
-class Run(CallLog):
+class Run(CallLog, WandbNames):
     """A run that is being logged. Created by `trackai.init`.
 
     A run is a context manager: it finishes at the end of the block, as failed if an exception
@@ -108,6 +111,7 @@ class Run(CallLog):
         # None in a process that has inherited the run by a fork, as is `_background`.
         self._recorder: Recorder | None = None
         self._background: _Background | None = None
+        self.webhooks: Webhooks | None = None
         try:
             recorder = self._recorder = portal.call(_new_recorder, settings, portal)
             fork.watch(self)  # another thread may fork while this run starts
@@ -135,9 +139,11 @@ class Run(CallLog):
         self._notes = run.notes
         self.group: str | None = run.group_name
         self.project: str = recorder.project.name
-        self.url = (settings.server_url or settings.url).rstrip("/")
+        self.url = project_url = (settings.server_url or settings.url).rstrip("/")
         if self.id:
             self.url += f"/?run={self.id}"
+            project_url += f"/?project={run.project_id}"
+        self.beginning = Beginning(project_url, recorder.first_step, time_ns() / 1e9)
         self._place = Place(settings.db_path, settings.server_url)
         self.config = Config(nested(recorder.config), self._store_config, self._left_out)
         self.summary = Summary(partial(self.log, commit=False), self._read_summary)
@@ -202,10 +208,6 @@ class Run(CallLog):
         return f"{self.project}/{self.run_id}"
 
     @property
-    def entity(self) -> None:
-        """Always None; for scripts written for wandb, which has accounts."""
-
-    @property
     def dir(self) -> str:
         """A temporary folder. The files in it are stored with the run when the run finishes."""
         return self._files.folder()
@@ -216,20 +218,13 @@ class Run(CallLog):
     use_artifact = staticmethod(ignored_calls.use_artifact)
     watch = staticmethod(ignored_calls.watch)
 
-    def get_url(self) -> str:
-        """Return `url`; for scripts written for wandb."""
-        return self.url
-
-    def project_name(self) -> str:
-        """Return `project`; for scripts written for wandb."""
-        return self.project
-
     def log(
         self,
-        metrics: Mapping[str, Any],
+        metrics: Mapping[str, Any] | None = None,
         step: float | None = None,
         commit: bool | None = None,
         sync: bool | None = None,
+        data: Mapping[str, Any] | None = None,
     ) -> None:
         """Log values at a step. Once this returns, they survive a crash of the process.
 
@@ -247,13 +242,19 @@ class Run(CallLog):
             commit: False lets the next call without a step use this step again.
             sync: accepted for scripts written for wandb, and ignored: values are always safe when
                 this returns.
+            data: wandb's name of `metrics`.
 
         Raises:
             NoActiveRunError: the run is finished.
+            TypeError: both `metrics` and `data` are given.
 
         Example:
             run.log({"loss": 0.25, "epoch": 3}, step=1000)
         """
+        if data is not None:
+            if metrics is not None:
+                raise TypeError("log() got both metrics and data, which mean the same")
+            metrics = data
         if commit is False:
             with self._lock:
                 next_step = self._next_step
@@ -338,28 +339,55 @@ class Run(CallLog):
         self,
         title: str,
         text: str | None = None,
-        level: AlertLevel | str = AlertLevel.WARN,
-        **ignored: Any,
+        level: AlertLevel | str | None = AlertLevel.WARN,
+        wait_duration: Any = None,
+        *,
+        step: float | None = None,
+        webhook_url: str | None = None,
     ) -> None:
         """Report an event that needs attention: log it as text, and to the logger "trackai".
 
-        It is logged as the metric `alerts/<level>`, and read back with `Api.alerts`.
+        It is logged as the metric `alerts/<level>`, and read back with `Api.alerts`. With a
+        webhook, it is sent there in the background.
 
         Args:
             title: one line.
             text: details.
             level: "info", "warn" or "error".
-            ignored: further arguments of wandb, which are ignored.
+            wait_duration: accepted for scripts written for wandb, and ignored.
+            step: the step to log it at; default that of the next call of `log`.
+            webhook_url: a webhook for this alert, instead of that of `init`.
 
         Raises:
             NoActiveRunError: the run is finished.
         """
         checked = AlertLevel.WARN
         with self._left_out.errors_of("level", 'the level "warn" is used instead'):
-            checked = checked_level(level)
+            checked = AlertLevel.WARN if level is None else checked_level(level)
         message = f"{title}\n{text}" if text else title
-        self.log({f"alerts/{checked.value}": message}, commit=False)
+        at = self._next_step if step is None else step
+        self.log({f"alerts/{checked.value}": message}, step, commit=False)
         logger.log(LOGGING_LEVELS[checked], "%s: %s", self.name, message)
+        if (webhook_url or self.webhooks is not None) and not self.disabled:
+            self._send(checked, title, text, at, webhook_url)
+
+    def _send(
+        self, level: AlertLevel, title: str, text: str | None, step: float, url: str | None
+    ) -> None:
+        """Send an alert to its webhook, or that of the run."""
+        # Imported here: few runs have one.
+        from trackai.sdk.webhook import Webhooks, checked_webhook
+        from trackai.sdk.webhook_messages import Alert
+
+        with self._left_out.errors_of("webhook_url", "the alert is not sent"):
+            url = checked_webhook(url)
+            if self.webhooks is None:
+                self.webhooks = Webhooks()
+            heading = without_surrogates(str(title))
+            details = without_surrogates(str(text)) if text else None
+            now = time_ns() // 1000
+            alert = Alert(level, heading, details, self.project, self.name, step, now)
+            self.webhooks.send(alert, url)
 
     def monitor(self, read: Callable[[], dict[str, float]], interval: float) -> None:
         """Log what a function returns as system metrics, until the run finishes.
@@ -375,20 +403,33 @@ class Run(CallLog):
                 portal.start_task_soon(log_regularly, read, self.log_system, interval)
             )
 
-    def finish(self, state: EndState | int = "completed", quiet: bool | None = None) -> None:
+    def finish(
+        self,
+        state: EndState | int | None = None,
+        quiet: bool | None = None,
+        *,
+        exit_code: int | None = None,
+    ) -> None:
         """Finish the run. Once this returns, all points are in the database.
 
-        A server that does not answer is waited for 30 seconds; what is left is sent later.
-        Finishing a finished run does nothing.
+        A server that does not answer is waited for 30 seconds; what is left is sent later. Alerts
+        on their way to a webhook are waited for 5 seconds. Finishing a finished run does nothing.
 
         Args:
-            state: "completed" or "failed", or an exit code: 0 completes the run, others fail it.
+            state: "completed" or "failed", or an exit code: None or 0 completes the run, others
+                fail it.
             quiet: accepted for scripts written for wandb, and ignored.
+            exit_code: wandb's name of `state`.
 
         Raises:
-            TypeError: `state` is neither a state nor an int.
+            TypeError: `state` is neither a state nor an int, or both `state` and `exit_code` are
+                given.
         """
-        if isinstance(state, int):
+        if exit_code is not None:
+            if state is not None:
+                raise TypeError("finish() got both state and exit_code, which mean the same")
+            state = exit_code
+        if state is None or isinstance(state, int):
             state = "failed" if state else "completed"
         if state not in ("completed", "failed"):
             raise TypeError(f'state: must be "completed", "failed" or an int, got {state!r}')
@@ -398,6 +439,7 @@ class Run(CallLog):
     def _finish(self, state: EndState) -> None:
         if self._background is not None and not self._finished:
             self._files.save_folder()  # in a forked process, the folder is the parent's
+        webhooks, self.webhooks = self.webhooks, None
         with self._lock:
             if not self._finished:
                 self._left_out.report()
@@ -410,6 +452,8 @@ class Run(CallLog):
                 self._finished = True
         if self._background is not None and self._has_portal:
             self._stop_recording(*self._background)
+        if webhooks is not None:
+            webhooks.close()
 
     def _stop_recording(
         self, portal: BlockingPortal, recorder: Recorder, recording: Future[None]
@@ -477,6 +521,8 @@ class Run(CallLog):
 
     def before_child_runs(self) -> None:
         """Switch to a journal of the child. Called by TrackAI, see `trackai.sdk.fork`."""
+        if self.webhooks is not None:
+            self.webhooks.forget()
         recorder, self._recorder = self._recorder, None
         fork.never_free(recorder, self._background)
         if recorder is not None and self._background is None:
