@@ -9,6 +9,7 @@ from contextlib import closing
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 import trackai
@@ -38,6 +39,28 @@ MISSING = {
 }  # fmt: skip
 
 
+# The public names of the modules wandb and trackio.
+MODULE = {
+    "Api", "ArtifactTTL", "EvalTable", "Graph", "Image", "Plotly", "Video", "Audio", "Table",
+    "Html", "box3d", "Object3D", "Molecule", "Histogram", "Run", "agent", "config", "controller",
+    "define_metric", "finish", "init", "join", "link_model", "log", "log_artifact", "log_model",
+    "plot_table", "save", "setup", "summary", "sweep", "unwatch", "use_artifact", "use_model",
+    "watch", "log_system", "log_gpu", "log_cpu", "alert", "AlertLevel", "show", "sync", "freeze",
+    "delete_project", "import_csv", "import_tf_events", "Artifact", "Classes", "Config",
+    "JoinedTable", "Settings", "ReferenceHandler", "ResolvedReference",
+    "register_reference_handler", "Trace", "Markdown", "TRACKIO_LOGO_DIR", "plot", "login", "run",
+}  # fmt: skip
+MISSING_IN_MODULE = {
+    "ArtifactTTL", "link_model", "log_model", "use_artifact", "use_model",  # a registry
+    "ReferenceHandler", "ResolvedReference", "register_reference_handler",  # other storage
+    "agent", "controller", "sweep",  # wandb's server runs sweeps
+    "EvalTable",  # is written to wandb's server row by row
+    "Config", "join", "TRACKIO_LOGO_DIR",  # no script calls them
+    "sync", "freeze",  # spaces of Hugging Face; `trackai sync` sends journals
+    "log_gpu", "log_cpu",  # init(auto_log_gpu=True) logs them
+}  # fmt: skip
+
+
 @pytest.fixture
 def run(db_path: Path) -> trackai.Run:
     return trackai.init(
@@ -54,6 +77,13 @@ def query(path: Path, sql: str) -> list[Any]:
 def test_names_that_exist(run: trackai.Run) -> None:
     missing = {name for name in NAMES if not hasattr(run, name)}
     assert missing <= MISSING
+
+
+def test_names_of_the_modules_that_exist(run: trackai.Run) -> None:
+    assert {name for name in MODULE if not hasattr(trackai, name)} <= MISSING_IN_MODULE
+    functions = ("line", "scatter", "bar", "histogram", "line_series", "pr_curve", "roc_curve",
+                 "confusion_matrix", "plot_table")  # fmt: skip
+    assert all(callable(getattr(trackai.plot, name)) for name in functions)
 
 
 def test_what_a_run_knows_of_itself(run: trackai.Run) -> None:
@@ -124,7 +154,8 @@ def test_calls_without_effect(
     ("arguments", "state"),
     [
         ((), "completed"), ((None,), "completed"), ((0,), "completed"), ((1,), "failed"),
-        (("failed",), "failed"), (("completed",), "completed"), ((False,), "completed"),
+        ((np.int64(1),), "failed"), (("failed",), "failed"), (("completed",), "completed"),
+        ((False,), "completed"),
     ],
 )  # fmt: skip
 def test_finish_takes_a_state_or_an_exit_code(

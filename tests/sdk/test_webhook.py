@@ -8,6 +8,7 @@ import sqlite3
 import threading
 import time
 from contextlib import closing, contextmanager
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -144,6 +145,25 @@ def test_an_alert_may_have_a_webhook_of_its_own(db_path: Path, service: Service)
     with trackai.init(project="p") as run:  # without a webhook
         run.alert("d", webhook_url=service.url)
     assert service.requests[-1].body["title"] == "d"
+
+
+def test_the_webhook_may_be_the_fourth_argument(db_path: Path, service: Service) -> None:
+    """As in trackio; in wandb, it is the time to wait."""
+    with trackai.init(project="p"):
+        trackai.alert("a", "b", "warn", service.url)
+    assert [request.body["title"] for request in service.requests] == ["a"]
+
+
+def test_alerts_of_one_title_can_wait(db_path: Path, service: Service) -> None:
+    with trackai.init(project="p", webhook_url=service.url) as run:
+        for _ in range(3):
+            run.alert("a", wait_duration=timedelta(minutes=1))
+            trackai.alert("b", wait_duration=60)
+            run.alert("c", wait_duration=0)
+    titles = [request.body["title"] for request in service.requests]
+    assert sorted(titles) == ["a", "b", "c", "c", "c"]
+    with closing(sqlite3.connect(db_path)) as connection:
+        assert connection.execute("SELECT count(*) FROM points").fetchone() == (9,)
 
 
 def test_busy_services_are_asked_again(

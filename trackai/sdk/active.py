@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -306,7 +307,7 @@ def alert(
     title: str,
     text: str | None = None,
     level: AlertLevel | str | None = AlertLevel.WARN,
-    wait_duration: Any = None,
+    wait_duration: float | timedelta | str | None = None,
     *,
     step: float | None = None,
     webhook_url: str | None = None,
@@ -319,7 +320,8 @@ def alert(
         title: one line.
         text: details.
         level: "info", "warn" or "error".
-        wait_duration: accepted for scripts written for wandb, and ignored.
+        wait_duration: how long further alerts with this title are not sent to a webhook, in seconds
+            or as a timedelta. A str is a `webhook_url`, which is the fourth argument in trackio.
         step: the step to log it at; default that of the next call of `log`.
         webhook_url: a webhook for this alert, instead of that of `init`.
 
@@ -329,7 +331,7 @@ def alert(
     run = current_run()
     if run is None:
         return late_calls.refuse()
-    return run.alert(title, text, level, step=step, webhook_url=webhook_url)
+    return run.alert(title, text, level, wait_duration, step=step, webhook_url=webhook_url)
 
 
 def finish(exit_code: EndState | int | None = None, quiet: bool | None = None) -> None:

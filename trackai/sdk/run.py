@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import wait
 from contextlib import suppress
+from datetime import timedelta
 from functools import partial
 from time import time_ns
 from types import TracebackType
@@ -340,7 +341,7 @@ class Run(CallLog, WandbNames):
         title: str,
         text: str | None = None,
         level: AlertLevel | str | None = AlertLevel.WARN,
-        wait_duration: Any = None,
+        wait_duration: float | timedelta | str | None = None,
         *,
         step: float | None = None,
         webhook_url: str | None = None,
@@ -354,25 +355,35 @@ class Run(CallLog, WandbNames):
             title: one line.
             text: details.
             level: "info", "warn" or "error".
-            wait_duration: accepted for scripts written for wandb, and ignored.
+            wait_duration: how long further alerts with this title are not sent to a webhook, in
+                seconds or as a timedelta; they are logged all the same. A str is a `webhook_url`,
+                which is the fourth argument in trackio.
             step: the step to log it at; default that of the next call of `log`.
             webhook_url: a webhook for this alert, instead of that of `init`.
 
         Raises:
             NoActiveRunError: the run is finished.
         """
+        if isinstance(wait_duration, str):
+            wait_duration, webhook_url = None, webhook_url or wait_duration
         checked = AlertLevel.WARN
         with self._left_out.errors_of("level", 'the level "warn" is used instead'):
             checked = AlertLevel.WARN if level is None else checked_level(level)
         message = f"{title}\n{text}" if text else title
-        at = self._next_step if step is None else step
+        at = step if isinstance(step, int | float) else self._next_step
         self.log({f"alerts/{checked.value}": message}, step, commit=False)
         logger.log(LOGGING_LEVELS[checked], "%s: %s", self.name, message)
         if (webhook_url or self.webhooks is not None) and not self.disabled:
-            self._send(checked, title, text, at, webhook_url)
+            self._send(checked, title, text, at, webhook_url, wait_duration)
 
     def _send(
-        self, level: AlertLevel, title: str, text: str | None, step: float, url: str | None
+        self,
+        level: AlertLevel,
+        title: str,
+        text: str | None,
+        step: float,
+        url: str | None,
+        wait: float | timedelta | None,
     ) -> None:
         """Send an alert to its webhook, or that of the run."""
         # Imported here: few runs have one.
@@ -387,7 +398,8 @@ class Run(CallLog, WandbNames):
             details = without_surrogates(str(text)) if text else None
             now = time_ns() // 1000
             alert = Alert(level, heading, details, self.project, self.name, step, now)
-            self.webhooks.send(alert, url)
+            seconds = wait.total_seconds() if isinstance(wait, timedelta) else wait or 0
+            self.webhooks.send(alert, url, seconds)
 
     def monitor(self, read: Callable[[], dict[str, float]], interval: float) -> None:
         """Log what a function returns as system metrics, until the run finishes.
@@ -429,7 +441,7 @@ class Run(CallLog, WandbNames):
             if state is not None:
                 raise TypeError("finish() got both state and exit_code, which mean the same")
             state = exit_code
-        if state is None or isinstance(state, int):
+        if state is None or hasattr(state, "__index__"):
             state = "failed" if state else "completed"
         if state not in ("completed", "failed"):
             raise TypeError(f'state: must be "completed", "failed" or an int, got {state!r}')

@@ -73,17 +73,24 @@ class Webhooks:
         self._thread: threading.Thread | None = None
         self._closing = threading.Event()
         self._sending: str | None = None
+        # By title: until when further alerts are not sent, in microseconds since the epoch.
+        self._quiet: dict[str, float] = {}
 
-    def send(self, alert: Alert, url: str | None = None) -> None:
+    def send(self, alert: Alert, url: str | None = None, quiet_seconds: float = 0) -> None:
         """Send an alert in the background.
 
         Args:
             alert: the alert.
             url: where to; default the webhook of the run.
+            quiet_seconds: how long further alerts with this title are not sent.
         """
         url = url or self._url
         if url is None or _LEVELS.index(alert.level) < _LEVELS.index(self._min_level):
             return
+        if alert.timestamp < self._quiet.get(alert.title, 0):
+            return
+        if quiet_seconds > 0:
+            self._quiet[alert.title] = alert.timestamp + quiet_seconds * 1e6
         try:
             self._waiting.put_nowait((url, alert))
             self._start()
