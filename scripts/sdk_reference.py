@@ -30,17 +30,22 @@ SECTIONS = {
         "log_artifact", "use_artifact", "log_model", "use_model", "link_model",
         "Run", "run", "config", "summary", "Artifact", "AlertLevel",
     ),
-    "Media": ("Image", "Audio", "Video", "Html", "Markdown", "Table", "Histogram"),
+    "Media": (
+        "Image", "Classes", "Audio", "Video", "Html", "Markdown", "Table", "Histogram", "plot",
+        "plot_table", "Plotly", "Object3D", "box3d", "Molecule", "Trace",
+    ),
     "Reading": ("Api", "show"),
+    "Whole projects": ("import_csv", "import_tf_events", "delete_project"),
     "Errors": (
         "TrackAIError", "NoActiveRunError", "InvalidInputError", "NotFoundError",
-        "ProjectNotFoundError", "ConflictError", "MissingExtraError", "PermissionDeniedError",
+        "ProjectNotFoundError", "RunNotFoundError", "ConflictError", "MissingExtraError",
+        "PermissionDeniedError",
         "OverloadedError", "ServerUnreachableError", "ServerRefusedError",
         "StoreError", "StoreUnreachableError", "ForeignDatabaseError", "NewerSchemaError",
         "StoreBusyError", "StoreDamagedError",
     ),
     "Names for compatibility with wandb": (
-        "Settings", "define_metric", "login", "setup", "watch", "unwatch",
+        "Settings", "define_metric", "login", "setup", "watch", "unwatch", "Graph", "JoinedTable",
     ),
     "Version": ("__version__",),
 }  # fmt: skip
@@ -52,6 +57,7 @@ RETURNED = {
     "Api": ("Runs", "StoredRun", "StoredArtifact"),
     "StoredRun": ("History",),
     "History": ("Curve",),
+    "plot": ("Plot", "Chart"),
     "show": ("Dashboard", "Server"),
 }
 # Methods that only TrackAI calls.

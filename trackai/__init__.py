@@ -34,6 +34,7 @@ from trackai.errors import (
     OverloadedError,
     PermissionDeniedError,
     ProjectNotFoundError,
+    RunNotFoundError,
     ServerRefusedError,
     ServerUnreachableError,
     StoreBusyError,
@@ -62,9 +63,12 @@ if typing.TYPE_CHECKING:
         use_model,
     )
     from trackai.sdk.alerts import AlertLevel
+    from trackai.sdk.annotations import Classes
     from trackai.sdk.artifacts import Artifact
     from trackai.sdk.histogram import Histogram
     from trackai.sdk.ignored_calls import (
+        Graph,
+        JoinedTable,
         Settings,
         define_metric,
         login,
@@ -72,11 +76,15 @@ if typing.TYPE_CHECKING:
         unwatch,
         watch,
     )
-    from trackai.sdk.media import Audio, Html, Image, Markdown, Video
+    from trackai.sdk.media import Audio, Html, Image, Markdown, Plotly, Video
+    from trackai.sdk.plot import plot, plot_table
     from trackai.sdk.run import Run
     from trackai.sdk.show import show
+    from trackai.sdk.solids import Molecule, Object3D, box3d
+    from trackai.sdk.stored_projects import delete_project, import_csv, import_tf_events
     from trackai.sdk.summary import Summary
     from trackai.sdk.table import Table
+    from trackai.sdk.trace import Trace
 
     run: Run | None
     summary: Summary
@@ -89,21 +97,28 @@ __all__ = [
     "Api",
     "Artifact",
     "Audio",
+    "Classes",
     "ConflictError",
     "ForeignDatabaseError",
+    "Graph",
     "Histogram",
     "Html",
     "Image",
     "InvalidInputError",
+    "JoinedTable",
     "Markdown",
     "MissingExtraError",
+    "Molecule",
     "NewerSchemaError",
     "NoActiveRunError",
     "NotFoundError",
+    "Object3D",
     "OverloadedError",
     "PermissionDeniedError",
+    "Plotly",
     "ProjectNotFoundError",
     "Run",
+    "RunNotFoundError",
     "ServerRefusedError",
     "ServerUnreachableError",
     "Settings",
@@ -112,13 +127,18 @@ __all__ = [
     "StoreError",
     "StoreUnreachableError",
     "Table",
+    "Trace",
     "TrackAIError",
     "Video",
     "__version__",
     "alert",
+    "box3d",
     "config",
     "define_metric",
+    "delete_project",
     "finish",
+    "import_csv",
+    "import_tf_events",
     "init",
     "link_model",
     "log",
@@ -126,6 +146,8 @@ __all__ = [
     "log_model",
     "log_system",
     "login",
+    "plot",
+    "plot_table",
     "save",
     "setup",
     "show",
@@ -153,9 +175,12 @@ _MODULES = {
     "use_artifact": "trackai.sdk.active",
     "use_model": "trackai.sdk.active",
     "AlertLevel": "trackai.sdk.alerts",
+    "Classes": "trackai.sdk.annotations",
     "Artifact": "trackai.sdk.artifacts",
     "Histogram": "trackai.sdk.histogram",
     "define_metric": "trackai.sdk.ignored_calls",
+    "Graph": "trackai.sdk.ignored_calls",
+    "JoinedTable": "trackai.sdk.ignored_calls",
     "login": "trackai.sdk.ignored_calls",
     "Settings": "trackai.sdk.ignored_calls",
     "setup": "trackai.sdk.ignored_calls",
@@ -165,10 +190,20 @@ _MODULES = {
     "Html": "trackai.sdk.media",
     "Image": "trackai.sdk.media",
     "Markdown": "trackai.sdk.media",
+    "Plotly": "trackai.sdk.media",
     "Video": "trackai.sdk.media",
+    "plot": "trackai.sdk.plot",
+    "plot_table": "trackai.sdk.plot",
     "Run": "trackai.sdk.run",
     "show": "trackai.sdk.show",
+    "box3d": "trackai.sdk.solids",
+    "Molecule": "trackai.sdk.solids",
+    "Object3D": "trackai.sdk.solids",
+    "delete_project": "trackai.sdk.stored_projects",
+    "import_csv": "trackai.sdk.stored_projects",
+    "import_tf_events": "trackai.sdk.stored_projects",
     "Table": "trackai.sdk.table",
+    "Trace": "trackai.sdk.trace",
 }
 _OF_THE_ACTIVE_RUN = ("run", "summary")  # they change from run to run
 

@@ -4,7 +4,8 @@
     ├── NoActiveRunError        (also a RuntimeError)
     ├── InvalidInputError       (also a ValueError; names the field)
     ├── NotFoundError           (also a LookupError)
-    │   └── ProjectNotFoundError (also a ValueError)
+    │   ├── ProjectNotFoundError (also a ValueError)
+    │   └── RunNotFoundError    (also a ValueError)
     ├── ConflictError
     ├── MissingExtraError       (also an ImportError)
     ├── PermissionDeniedError
@@ -64,6 +65,10 @@ class NotFoundError(TrackAIError, LookupError):
 
 class ProjectNotFoundError(NotFoundError, ValueError):
     """The project of `Api.runs` does not exist. A ValueError too, as trackio raises one."""
+
+
+class RunNotFoundError(NotFoundError, ValueError):
+    """The run to resume or to fork does not exist. A ValueError too, as trackio raises one."""
 
 
 class ConflictError(TrackAIError):

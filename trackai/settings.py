@@ -207,6 +207,33 @@ def wandb_defaults() -> dict[str, tuple[str, str]]:
     }
 
 
+def webhook_defaults() -> dict[str, tuple[str, str]]:
+    """Variables that are the defaults of the arguments of `init` about webhooks.
+
+    They are no fields of `Settings`: the address of a webhook is a secret, and settings are shown.
+
+    Returns:
+        By argument, the name and the text of the first variable that is not empty.
+    """
+    env = os.environ
+    variables = {
+        "webhook_url": [
+            ("TRACKAI_WEBHOOK_URL", env.get("TRACKAI_WEBHOOK_URL", "")),
+            ("TRACKIO_WEBHOOK_URL", env.get("TRACKIO_WEBHOOK_URL", "")),
+        ],
+        "webhook_min_level": [
+            ("TRACKAI_WEBHOOK_MIN_LEVEL", env.get("TRACKAI_WEBHOOK_MIN_LEVEL", "")),
+            ("TRACKIO_WEBHOOK_MIN_LEVEL", env.get("TRACKIO_WEBHOOK_MIN_LEVEL", "")),
+        ],
+    }
+    return {
+        argument: (name, text.strip())
+        for argument, pairs in variables.items()
+        for name, text in reversed(pairs)
+        if text.strip()
+    }
+
+
 def ignored_wandb_variables() -> list[str]:
     """The names of variables that change a run of wandb, are set, and have no meaning here."""
     env = os.environ

@@ -233,16 +233,16 @@ def test_lists_of_figures_and_pictures_are_media(db_path: Path) -> None:
     with closing(sqlite3.connect(db_path)) as connection:
         names = connection.execute("SELECT path, name FROM files ORDER BY path, name").fetchall()
     assert names == [
-        ("pictures", "0.png"), ("pictures", "1.png"), ("pictures", "2.png"), ("plot", "0.html"),
+        ("pictures", "0.png"), ("pictures", "1.png"), ("pictures", "2.png"),
+        ("plot", "0.plotly.json"),
     ]  # fmt: skip
 
 
 def test_arguments_of_wandb_are_named_when_they_are_ignored(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    trackai.Image(RAMP, masks={"m": {}}, boxes={"b": {}})
-    assert "the argument masks of Image()" in caplog.text
-    assert "the argument boxes of Image()" in caplog.text
+    trackai.Image(RAMP, grouping=3)
+    assert "the argument grouping of Image()" in caplog.text
 
 
 def samples(media: trackai.Audio) -> tuple[int, int, int, np.ndarray[Any, Any]]:

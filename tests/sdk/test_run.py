@@ -473,9 +473,8 @@ def test_ignored_arguments_of_trackio_are_named_once(
             project="p", name="n", group="g", space_id="s", dataset_id="d",
             bucket_id="b", config={}, resume="never", settings={}, private=True, embed=False,
             auto_log_gpu=False, gpu_log_interval=1.0, auto_log_cpu=False, cpu_log_interval=1.0,
-            webhook_url="w", webhook_min_level="info",
         ).finish()  # fmt: skip
-    for name in ("space_id", "webhook_url"):
+    for name in ("space_id", "bucket_id"):
         assert sum(f" {name} " in message for message in caplog.messages) == 1
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import uuid
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -19,6 +21,8 @@ import pytest
 
 import trackai
 from trackai.errors import InvalidInputError
+from trackai.sdk import notices
+from trackai.store.catalogue.files import blob_path
 
 BIG = 2**53 + 1
 
@@ -162,3 +166,66 @@ def test_rows_in_other_forms() -> None:
         trackai.Table(data={"a": [1], "b": []})
     with pytest.raises(InvalidInputError, match="columns: column 'z' not found"):
         trackai.Table(["z"], {"a": [1]})
+
+
+def test_rows_are_added_and_read() -> None:
+    table = trackai.Table(columns=["x", "y"])
+    table.add_row(1, 2)
+    table.add_data(3, 4)
+    assert list(table.iterrows()) == [(0, [1, 2]), (1, [3, 4])]
+    assert table.get_index() == [0, 1]
+    column = table.get_column("y", convert_to="numpy")
+    assert (column.dtype.kind, column.tolist()) == ("i", [2, 4])
+    frame = table.get_dataframe()
+    assert isinstance(frame, pd.DataFrame)
+    assert frame.to_dict("list") == {"x": [1, 3], "y": [2, 4]}
+    assert trackai.Table(columns=["x"]).get_dataframe().columns.tolist() == ["x"]
+    with pytest.raises(InvalidInputError, match='convert_to: must be "numpy" or None'):
+        table.get_column("y", convert_to="list")  # type: ignore[arg-type]
+
+
+def test_computed_columns() -> None:
+    table = trackai.Table(["x", "y"], [[3, 1], [4, 6]])
+    table.add_computed_columns(lambda index, row: {"diff": row["x"] - row["y"], "at": index})
+    assert (table.columns, table.data) == (["x", "y", "diff", "at"], [[3, 1, 2, 0], [4, 6, -2, 1]])
+    table.add_computed_columns(lambda index, row: {"first": True} if index == 0 else {})
+    assert table.get_column("first") == [True, None]
+    with pytest.raises(TypeError, match="fn: must return a dict of values, got int"):
+        table.add_computed_columns(lambda index, row: 5)  # type: ignore[arg-type, return-value]
+    assert len(table.columns) == 5
+
+
+def test_tables_are_equal_if_their_cells_are() -> None:
+    def made(cell: Any, column: str = "x") -> trackai.Table:
+        return trackai.Table([column], [[cell]])
+
+    array = np.array([1, 2])
+    assert made(1) == made(1.0)
+    assert made(array) == made(array.copy())
+    for other in (made(2), made(1, "y"), trackai.Table(["x"], [[1], [1]]), 1):
+        assert made(1) != other
+    for cell in (np.array([1, 3]), np.array([1]), 1, "x"):
+        assert made(array) != made(cell)
+    assert repr(made(1)) == "<trackai.Table of 1 rows, columns ['x']>"
+
+
+def test_every_call_stores_the_whole_table(
+    db_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notices, "_subjects", set())
+    trackai.Table(log_mode="MUTABLE", dtype=float, optional=False, allow_mixed_types=True)
+    assert not caplog.messages
+    table = trackai.Table(columns=["x"], log_mode="INCREMENTAL")
+    with trackai.init(project="p") as run:
+        for number in range(2):
+            table.add_data(number)
+            run.log({"table": table})
+    with closing(sqlite3.connect(db_path)) as connection:
+        hashes = connection.execute("SELECT sha256 FROM files ORDER BY step").fetchall()
+    contents = [json.loads(blob_path(db_path, sha256).read_bytes()) for (sha256,) in hashes]
+    assert [content["data"] for content in contents] == [[[0]], [[0], [1]]]
+    assert "each log() stores the whole table" in caplog.text
+    with pytest.raises(InvalidInputError, match="log_mode: must be"):
+        trackai.Table(log_mode="OFTEN")
+    with pytest.raises(TypeError, match="colums"):
+        trackai.Table(colums=["x"])  # type: ignore[call-arg]

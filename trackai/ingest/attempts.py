@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from trackai.errors import ConflictError, InvalidInputError, NotFoundError
+from trackai.errors import ConflictError, InvalidInputError, NotFoundError, RunNotFoundError
 from trackai.ingest.frames import Opened
 from trackai.ingest.journal import is_alive
 from trackai.store.catalogue import configs, projects, runs, slugs, tags, writers
@@ -80,7 +80,7 @@ async def start_attempt(
             its launch that has ended, or that another attempt has followed.
 
     Raises:
-        NotFoundError: `resume` is "must", and the run does not exist.
+        RunNotFoundError: `resume` is "must", and the run does not exist.
         ConflictError: `resume` is "never", and there is a run with this id.
         InvalidInputError: the run has logged a step that is too large to count on from, or
             `resume` is "must" and there is neither a name nor an id.
@@ -299,7 +299,7 @@ async def _find_origin(
         return None
     origin = await _find_by_id(conn, project_id, request.fork_from.run_id)
     if origin is None:
-        raise NotFoundError(
+        raise RunNotFoundError(
             f"run {request.fork_from.run_id!r} to fork not found in project {request.project!r}"
         )
     return await runs.get_uid(conn, origin.id), request.fork_from.step
@@ -321,7 +321,7 @@ async def _find_run(conn: Connection, project_id: int, request: RunRequest) -> R
     else:
         return None
     if run is None and request.resume == "must":
-        raise NotFoundError(
+        raise RunNotFoundError(
             f"run {request.run_id or request.name!r} not found in project {request.project!r}: "
             'use resume="allow" to create it'
         )

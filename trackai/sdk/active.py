@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -24,19 +25,20 @@ from trackai.sdk import (
     pickled_run,  # noqa: F401 - for pickle
     starting,
 )
-from trackai.sdk.alerts import AlertLevel
+from trackai.sdk.alerts import AlertLevel, checked_level
 from trackai.sdk.announcement import announce
 from trackai.sdk.artifacts import Artifact  # noqa: TC001 - for get_type_hints
+from trackai.sdk.exit_hooks import EndState  # noqa: TC001 - for get_type_hints
 from trackai.sdk.run import Run
 from trackai.sdk.run_request import InitArguments, Reinit, check_arguments, checked_reinit
-from trackai.settings import Settings, wandb_defaults
+from trackai.settings import Settings, wandb_defaults, webhook_defaults
 from trackai.values.logger import logger
 
 if TYPE_CHECKING:
     import threading
 
-    from trackai.sdk.exit_hooks import EndState
     from trackai.sdk.summary import Summary
+    from trackai.sdk.webhook import Webhooks
 
 
 # A copy of `active_runs.only` for log(), which runs in every step.
@@ -129,8 +131,12 @@ def init(
         server_url: the address of a TrackAI server to log to instead of a file, such as
             "https://tracker:8000"; default `TRACKAI_SERVER_URL`. The key is `TRACKAI_API_KEY`.
             If the server does not answer, the run begins all the same; see docs/team.md.
-        space_id, dataset_id, bucket_id, settings, private, webhook_url, webhook_min_level:
-            accepted for scripts written for trackio, and ignored with a warning.
+        webhook_url: where alerts are sent: a webhook of Slack or Discord, or any other address that
+            takes JSON. It is neither stored nor shown. Default `TRACKAI_WEBHOOK_URL`.
+        webhook_min_level: the lowest level of alerts to send; default `TRACKAI_WEBHOOK_MIN_LEVEL`,
+            then "info".
+        space_id, dataset_id, bucket_id, settings, private: accepted for scripts written for
+            trackio, and ignored with a warning.
         embed: accepted for scripts written for trackio, and ignored.
         wandb_arguments: further arguments of wandb, which are ignored with a warning.
 
@@ -141,7 +147,7 @@ def init(
         InvalidInputError: an argument has a value that is not allowed.
         TypeError: an argument has a wrong type, or is unknown.
         ConflictError: `resume` is "never", and there is a run with this `id`.
-        NotFoundError: the run to resume or to continue does not exist.
+        RunNotFoundError: the run to resume or to continue does not exist; a ValueError too.
         StoreError: the database cannot be used.
         ServerUnreachableError: the run can only be resumed or continued with the server.
 
@@ -164,12 +170,12 @@ def init(
             **wandb_arguments,
             "space_id": space_id, "dataset_id": dataset_id,
             "bucket_id": bucket_id, "settings": settings, "private": private,
-            "webhook_url": webhook_url, "webhook_min_level": webhook_min_level,
         },
     )  # fmt: skip
     ignored_calls.warn_ignored_variables()
     if arguments.is_disabled and mode is None:
         ignored_calls.warn_disabled()
+    webhooks = _webhooks(webhook_url, webhook_min_level)
     how = checked_reinit(reinit, settings)
     environment = _environment(arguments, db_path, server_url, auto_log)
     request, owner = arguments.request(environment), active_runs.Owner.current()
@@ -184,6 +190,9 @@ def init(
 
     def create(is_abandoned: threading.Event) -> Run:
         run = Run(environment, request, arguments.config, is_abandoned)
+        run.beginning.mode = arguments.mode
+        run.beginning.job_type = wandb_arguments.get("job_type")
+        run.webhooks = webhooks
         active_runs.add(run, None if how == "create_new" else owner)
         return run
 
@@ -212,10 +221,11 @@ def init(
 
 
 def log(
-    metrics: Mapping[str, Any],
+    metrics: Mapping[str, Any] | None = None,
     step: float | None = None,
     commit: bool | None = None,
     sync: bool | None = None,
+    data: Mapping[str, Any] | None = None,
 ) -> None:
     """Log values at a step of the active run. They are safe from a crash once this returns.
 
@@ -226,11 +236,13 @@ def log(
             highest one so far, from 0 on.
         commit: False lets the next call without a step use this step again.
         sync: accepted for scripts written for wandb, and ignored.
+        data: wandb's name of `metrics`.
 
     What cannot be stored is left out with a warning; see `Run.log`.
 
     Raises:
         NoActiveRunError: no run is active.
+        TypeError: both `metrics` and `data` are given.
 
     Example:
         trackai.log({"train/loss": 0.25, "train/accuracy": 0.9}, step=100)
@@ -238,6 +250,8 @@ def log(
     run = _only or current_run()
     if run is None:
         return late_calls.refuse()
+    if data is not None:
+        return run.log(metrics, step, commit, data=data)
     return run.log(metrics, step, commit)
 
 
@@ -387,36 +401,50 @@ def link_model(
 def alert(
     title: str,
     text: str | None = None,
-    level: AlertLevel | str = AlertLevel.WARN,
-    **ignored: Any,
+    level: AlertLevel | str | None = AlertLevel.WARN,
+    wait_duration: float | timedelta | str | None = None,
+    *,
+    step: float | None = None,
+    webhook_url: str | None = None,
 ) -> None:
     """Report an event of the active run that needs attention: log it, and to the logger "trackai".
+
+    With a webhook, it is sent there in the background.
 
     Args:
         title: one line.
         text: details.
         level: "info", "warn" or "error".
-        ignored: further arguments of wandb, which are ignored.
+        wait_duration: how long further alerts with this title are not sent to a webhook, in seconds
+            or as a timedelta. A str is a `webhook_url`, which is the fourth argument in trackio.
+        step: the step to log it at; default that of the next call of `log`.
+        webhook_url: a webhook for this alert, instead of that of `init`.
 
     Raises:
         NoActiveRunError: no run is active.
     """
     run = current_run()
-    return late_calls.refuse() if run is None else run.alert(title, text, level)
+    if run is None:
+        return late_calls.refuse()
+    return run.alert(title, text, level, wait_duration, step=step, webhook_url=webhook_url)
 
 
-def finish(exit_code: int | None = None, quiet: bool | None = None) -> None:
+def finish(exit_code: EndState | int | None = None, quiet: bool | None = None) -> None:
     """Finish the active run. Once this returns, all its points are in the database.
 
     Without an active run, it does nothing.
 
     Args:
-        exit_code: None or 0 completes the run; any other value fails it.
+        exit_code: None or 0 completes the run, and another int fails it; or "completed" or
+            "failed".
         quiet: accepted for scripts written for wandb, and ignored.
+
+    Raises:
+        TypeError: `exit_code` is neither a state nor an int.
     """
     run = active_runs.current()
     if run is not None:
-        run.finish("failed" if exit_code else "completed")
+        run.finish(exit_code)
 
 
 def current_run() -> Run | None:
@@ -536,6 +564,24 @@ def _monitor(run: Run, meter: str, interval: float) -> None:
         run.monitor(getattr(monitor, meter)(), interval)
     except (MissingExtraError, OSError) as error:
         logger.warning("%s", error)
+
+
+def _webhooks(url: Any, min_level: Any) -> Webhooks | None:
+    """The webhook that alerts are sent to; None if neither an argument nor a variable names one."""
+    defaults = webhook_defaults()
+    url_field, url = (
+        defaults.get("webhook_url", ("", None)) if url is None else ("webhook_url", url)
+    )
+    field = "webhook_min_level"
+    if min_level is None:
+        field, min_level = defaults.get(field, (field, AlertLevel.INFO))
+    level = checked_level(min_level, field)
+    if not url:
+        return None
+    # Imported here: few scripts have a webhook, and the HTTP client takes longest.
+    from trackai.sdk.webhook import Webhooks, checked_webhook
+
+    return Webhooks(checked_webhook(url, url_field), level)
 
 
 def _environment(

@@ -23,8 +23,12 @@ LOGGING_LEVELS = {
 }
 
 
-def checked_level(level: AlertLevel | str) -> AlertLevel:
+def checked_level(level: AlertLevel | str, field: str = "level") -> AlertLevel:
     """Return the level that a str of any case names.
+
+    Args:
+        level: the level.
+        field: the name of the argument, for errors.
 
     Raises:
         InvalidInputError: `level` is not one of these.
@@ -33,5 +37,5 @@ def checked_level(level: AlertLevel | str) -> AlertLevel:
         return AlertLevel(level.lower())
     except (ValueError, AttributeError):
         raise InvalidInputError(
-            "level", f'must be "info", "warn" or "error", got {level!r}'
+            field, f'must be "info", "warn" or "error", got {level!r}'
         ) from None

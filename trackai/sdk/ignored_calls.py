@@ -85,3 +85,16 @@ def setup(*args: Any, **kwargs: Any) -> None:
 
 class Settings(SimpleNamespace):
     """Settings of wandb: any keyword arguments are accepted, and `init` ignores them."""
+
+
+class _NotStored:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        warn_ignored(f"{type(self).__name__}()")
+
+
+class Graph(_NotStored):
+    """A graph of a model, which is not stored: it is named in a warning, and left out of `log`."""
+
+
+class JoinedTable(_NotStored):
+    """A join of two tables, which is not stored; log a joined `Table` instead."""

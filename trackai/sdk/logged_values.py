@@ -202,7 +202,7 @@ def _add(path: str, value: Any, logged: LoggedValues) -> None:
 
 def _add_media(path: str, value: Any, logged: LoggedValues) -> bool:
     """Add a histogram, a text or files; False for other values."""
-    from trackai.sdk import histogram, media, table  # few runs log any
+    from trackai.sdk import histogram, media, table, trace  # few runs log any
 
     if isinstance(value, histogram.Histogram):
         logged.histograms[path] = value.json()
@@ -210,7 +210,9 @@ def _add_media(path: str, value: Any, logged: LoggedValues) -> bool:
         logged.values[path] = checked_text(named(path), value.text)
     else:
         files = {name: list(same_name) for name, same_name in logged.files.items()}
-        if not table.add_files(path, value, files):
+        if isinstance(value, trace.Trace):
+            logged.values[path] = checked_text(named(path), value.json(path, files))
+        elif not table.add_files(path, value, files):
             return False
         logged.files = files
     return True

@@ -13,9 +13,12 @@ import re
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import msgspec
+
 from trackai.errors import InvalidInputError
 from trackai.sdk import images, sounds, videos
-from trackai.sdk.builtin_values import type_name
+from trackai.sdk.annotations import Annotations, checked_annotations
+from trackai.sdk.builtin_values import jsonable, type_name
 from trackai.sdk.ignored_calls import warn_ignored_arguments
 from trackai.sdk.open_files import file_bytes, file_text
 from trackai.values.text import checked_text
@@ -75,6 +78,16 @@ class Media:
         parts = [stem or str(step)] if number is None else [str(number), *([stem] if stem else [])]
         return " ".join(parts) + self.suffix
 
+    def without_files(self, path: str, files: Files, number: int | None) -> Media:
+        """Return the media as they are stored, and move the media that they contain to `files`.
+
+        Args:
+            path: the name under which they are logged.
+            files: the files of the call.
+            number: their index, if several are logged under one name.
+        """
+        return self
+
 
 # By the name under which they are logged; several under one name have an index.
 Files = dict[str, list[tuple[int | None, Media]]]
@@ -101,17 +114,32 @@ class Image(Media):
             "jpeg" or "jpg"; default "png", or "gif" for an animation of Pillow. Grey images of 16
             bits keep their bits in "png". Formats without transparency show it on white.
         file_type: wandb's name of `format`.
-        grouping, classes, boxes, masks: accepted for scripts written for wandb, and ignored with a
-            warning.
+        boxes: boxes on the image, by the name of their group, as in wandb:
+            {"predictions": {"box_data": [{"position": {"minX": 0.1, "maxX": 0.2, "minY": 0.3,
+            "maxY": 0.4}, "class_id": 1}], "class_labels": {1: "car"}}}. A position may also have
+            the keys "middle", "width" and "height". A box may have a "domain", None or "pixel", a
+            "box_caption" and "scores".
+        masks: masks of the image, by their names: {"truth": {"mask_data": array, "class_labels":
+            {0: "road"}}}. An array has the shape (height, width), and holds class ids from 0 to
+            65535; instead of it, "path" may name an image file.
+        classes: the classes of boxes and masks: a `Classes`, or dicts with an "id" and a "name".
+        grouping: accepted for scripts written for wandb, and ignored with a warning.
+
+    Boxes, masks and classes are stored beside the image: JSON under `<name>/annotations`, and each
+    mask under `<name>/masks/<mask>`.
 
     Raises:
-        InvalidInputError: the file does not exist, or the image cannot be stored in the format.
-        TypeError: `value` is of another type, or an array of another shape or type.
+        InvalidInputError: the file does not exist, or the image cannot be stored in the format; or
+            a box or mask lacks something, or has a value that is not allowed.
+        TypeError: `value` is of another type, or an array of another shape or type; or a box or
+            mask has a value of another type.
         MissingExtraError: NumPy or Pillow is not installed.
 
     Example:
         trackai.log({"sample": trackai.Image(array, caption="epoch 3")})
     """
+
+    annotations: Annotations | None
 
     def __init__(
         self,
@@ -126,10 +154,11 @@ class Image(Media):
         boxes: Any = None,
         masks: Any = None,
     ) -> None:
-        warn_ignored_arguments(
-            "Image", {"grouping": grouping, "classes": classes, "boxes": boxes, "masks": masks}
-        )
+        warn_ignored_arguments("Image", {"grouping": grouping})
+        self.annotations = checked_annotations(boxes, masks, classes)
         if isinstance(value, Image):
+            if self.annotations is None:
+                self.annotations = value.annotations
             content: bytes | Path = value._content
             super().__init__(content, value.suffix, value.caption if caption is None else caption)
             return
@@ -138,6 +167,17 @@ class Image(Media):
             return
         content, suffix = images.encode(value, mode, _checked_format(format or file_type))
         super().__init__(content, suffix, caption)
+
+    def without_files(self, path: str, files: Files, number: int | None) -> Media:
+        """Return the image, and add the files of its annotations."""
+        if self.annotations is None:
+            return self
+        for mask_path, mask in self.annotations.mask_files(path).items():
+            png = Media(mask.content, mask.suffix, self.caption)
+            files.setdefault(mask_path, []).append((number, png))
+        text = Media(self.annotations.json(path), ".json", self.caption)
+        files.setdefault(f"{path}/annotations", []).append((number, text))
+        return self
 
 
 class Audio(Media):
@@ -252,6 +292,28 @@ class Html(Media):
         super().__init__(checked_text("html", file_text(data, "html")).encode(), ".html", caption)
 
 
+class Plotly(Media):
+    """A figure of Plotly, stored as the JSON that Plotly reads.
+
+    Args:
+        val: the figure.
+        caption: becomes the name of the file.
+
+    Raises:
+        TypeError: `val` is not a figure of Plotly.
+
+    Example:
+        trackai.log({"curve": trackai.Plotly(plotly.express.line(y=[1, 4, 9]))})
+    """
+
+    def __init__(self, val: Any, caption: str | None = None) -> None:
+        if not _is_plotly_figure(val):
+            hint = "; use Image for it" if images.is_figure(val) else ""
+            raise TypeError(f"val: must be a figure of Plotly, got {type_name(val)}{hint}")
+        content = msgspec.json.encode(jsonable(val.to_plotly_json()))
+        super().__init__(content, ".plotly.json", caption)
+
+
 class Markdown:
     """Text in Markdown, which is logged as a text value.
 
@@ -275,8 +337,8 @@ class Markdown:
 def as_media(value: Any) -> list[Media] | None:
     """Convert a logged value to media; None for other values.
 
-    A Pillow image or Matplotlib figure becomes an `Image`, a Plotly figure an `Html`, and a list of
-    these all of them.
+    A Pillow image or Matplotlib figure becomes an `Image`, a Plotly figure a `Plotly`, and a list
+    of these all of them.
     """
     if not isinstance(value, list | tuple):
         media = _as_medium(value)
@@ -292,7 +354,7 @@ def _as_medium(value: Any) -> Media | None:
         return value
     if images.is_figure(value) or images.is_pillow_image(value):
         return Image(value)
-    return Html(value) if _is_plotly_figure(value) else None
+    return Plotly(value) if _is_plotly_figure(value) else None
 
 
 def _is_path(value: object) -> bool:

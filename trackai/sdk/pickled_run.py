@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 # Attributes of a run that its copy has, too.
-_COPIED = ("id", "run_id", "_name", "_tags", "_notes", "group", "project", "url", "resumed")
+_COPIED = (
+    "id", "run_id", "_name", "_tags", "_notes", "group", "project", "url", "resumed", "beginning",
+)  # fmt: skip
 
 
 class PickledRun(Run):
@@ -39,6 +41,7 @@ class PickledRun(Run):
         self._place = Place(Path(state["db_path"]), state["server_url"])
         self._finished = True
         self._background = None
+        self.webhooks = None
         self._lock = threading.RLock()
         self._last_timestamp = 0
         self._next_step = state["step"]

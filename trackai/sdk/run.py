@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import wait
 from contextlib import suppress
+from datetime import timedelta
 from functools import partial
 from time import time_ns
 from types import TracebackType
@@ -30,14 +31,17 @@ from trackai.sdk.monitor import log_regularly
 from trackai.sdk.place import LastValues, Place
 from trackai.sdk.recorder import Recorder
 from trackai.sdk.summary import Summary
+from trackai.sdk.wandb_names import Beginning, WandbNames
 from trackai.settings import Settings  # noqa: TC001 - for get_type_hints
 from trackai.values.logger import logger
 from trackai.values.nesting import nested
+from trackai.values.text import without_surrogates
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from trackai.sdk.environment import Survey
+    from trackai.sdk.webhook import Webhooks
     from trackai.values.types import Value
 
 
@@ -71,7 +75,7 @@ async def _new_recorder(settings: Settings, portal: BlockingPortal) -> Recorder:
     return Recorder(ServerDestination(settings), portal)
 
 
-class Run(ArtifactCalls):
+class Run(ArtifactCalls, WandbNames):
     """A run that is being logged. Created by `trackai.init`.
 
     A run is a context manager: it finishes at the end of the block, as failed if an exception
@@ -108,6 +112,7 @@ class Run(ArtifactCalls):
         # None in a process that has inherited the run by a fork, as is `_background`.
         self._recorder: Recorder | None = None
         self._background: _Background | None = None
+        self.webhooks: Webhooks | None = None
         try:
             recorder = self._recorder = portal.call(_new_recorder, settings, portal)
             fork.watch(self)  # another thread may fork while this run starts
@@ -138,9 +143,11 @@ class Run(ArtifactCalls):
         self._notes = run.notes
         self.group: str | None = run.group_name
         self.project: str = recorder.project.name
-        self.url = (settings.server_url or settings.url).rstrip("/")
+        self.url = project_url = (settings.server_url or settings.url).rstrip("/")
         if self.id:
             self.url += f"/?run={self.id}"
+            project_url += f"/?project={run.project_id}"
+        self.beginning = Beginning(project_url, recorder.first_step, time_ns() / 1e9)
         self._place = Place(settings.db_path, settings.server_url)
         self.config = Config(nested(recorder.config), self._store_config, self._left_out)
         self.summary = Summary(partial(self.log, commit=False), self._read_summary)
@@ -206,10 +213,6 @@ class Run(ArtifactCalls):
         return f"{self.project}/{self.run_id}"
 
     @property
-    def entity(self) -> None:
-        """Always None; for scripts written for wandb, which has accounts."""
-
-    @property
     def dir(self) -> str:
         """A temporary folder. The files in it are stored with the run when the run finishes."""
         return self._files.folder()
@@ -219,20 +222,13 @@ class Run(ArtifactCalls):
     unwatch = staticmethod(ignored_calls.unwatch)
     watch = staticmethod(ignored_calls.watch)
 
-    def get_url(self) -> str:
-        """Return `url`; for scripts written for wandb."""
-        return self.url
-
-    def project_name(self) -> str:
-        """Return `project`; for scripts written for wandb."""
-        return self.project
-
     def log(
         self,
-        metrics: Mapping[str, Any],
+        metrics: Mapping[str, Any] | None = None,
         step: float | None = None,
         commit: bool | None = None,
         sync: bool | None = None,
+        data: Mapping[str, Any] | None = None,
     ) -> None:
         """Log values at a step. Once this returns, they survive a crash of the process.
 
@@ -250,13 +246,19 @@ class Run(ArtifactCalls):
             commit: False lets the next call without a step use this step again.
             sync: accepted for scripts written for wandb, and ignored: values are always safe when
                 this returns.
+            data: wandb's name of `metrics`.
 
         Raises:
             NoActiveRunError: the run is finished.
+            TypeError: both `metrics` and `data` are given.
 
         Example:
             run.log({"loss": 0.25, "epoch": 3}, step=1000)
         """
+        if data is not None:
+            if metrics is not None:
+                raise TypeError("log() got both metrics and data, which mean the same")
+            metrics = data
         if commit is False:
             with self._lock:
                 next_step = self._next_step
@@ -312,28 +314,66 @@ class Run(ArtifactCalls):
         self,
         title: str,
         text: str | None = None,
-        level: AlertLevel | str = AlertLevel.WARN,
-        **ignored: Any,
+        level: AlertLevel | str | None = AlertLevel.WARN,
+        wait_duration: float | timedelta | str | None = None,
+        *,
+        step: float | None = None,
+        webhook_url: str | None = None,
     ) -> None:
         """Report an event that needs attention: log it as text, and to the logger "trackai".
 
-        It is logged as the metric `alerts/<level>`, and read back with `Api.alerts`.
+        It is logged as the metric `alerts/<level>`, and read back with `Api.alerts`. With a
+        webhook, it is sent there in the background.
 
         Args:
             title: one line.
             text: details.
             level: "info", "warn" or "error".
-            ignored: further arguments of wandb, which are ignored.
+            wait_duration: how long further alerts with this title are not sent to a webhook, in
+                seconds or as a timedelta; they are logged all the same. A str is a `webhook_url`,
+                which is the fourth argument in trackio.
+            step: the step to log it at; default that of the next call of `log`.
+            webhook_url: a webhook for this alert, instead of that of `init`.
 
         Raises:
             NoActiveRunError: the run is finished.
         """
+        if isinstance(wait_duration, str):
+            wait_duration, webhook_url = None, webhook_url or wait_duration
         checked = AlertLevel.WARN
         with self._left_out.errors_of("level", 'the level "warn" is used instead'):
-            checked = checked_level(level)
+            checked = AlertLevel.WARN if level is None else checked_level(level)
         message = f"{title}\n{text}" if text else title
-        self.log({f"alerts/{checked.value}": message}, commit=False)
+        at = step if isinstance(step, int | float) else self._next_step
+        self.log({f"alerts/{checked.value}": message}, step, commit=False)
         logger.log(LOGGING_LEVELS[checked], "%s: %s", self.name, message)
+        if (webhook_url or self.webhooks is not None) and not self.disabled:
+            self._send(checked, title, text, at, webhook_url, wait_duration)
+
+    def _send(
+        self,
+        level: AlertLevel,
+        title: str,
+        text: str | None,
+        step: float,
+        url: str | None,
+        wait: float | timedelta | None,
+    ) -> None:
+        """Send an alert to its webhook, or that of the run."""
+        # Imported here: few runs have one.
+        from trackai.sdk.webhook import Webhooks, checked_webhook
+        from trackai.sdk.webhook_messages import Alert
+
+        with self._left_out.errors_of("webhook_url", "the alert is not sent"):
+            url = checked_webhook(url)
+            if self.webhooks is None:
+                self.webhooks = Webhooks()
+            heading = without_surrogates(str(title))
+            details = without_surrogates(str(text)) if text else None
+            now = time_ns() // 1000
+            alert = Alert(level, heading, details, self.project, self.name, step, now)
+            seconds = wait.total_seconds() if isinstance(wait, timedelta) else wait or 0
+            self.webhooks.send(alert, url, seconds)
 
     def monitor(self, read: Callable[[], dict[str, float]], interval: float) -> None:
         """Log what a function returns as system metrics, until the run finishes.
@@ -349,20 +389,33 @@ class Run(ArtifactCalls):
                 portal.start_task_soon(log_regularly, read, self.log_system, interval)
             )
 
-    def finish(self, state: EndState | int = "completed", quiet: bool | None = None) -> None:
+    def finish(
+        self,
+        state: EndState | int | None = None,
+        quiet: bool | None = None,
+        *,
+        exit_code: int | None = None,
+    ) -> None:
         """Finish the run. Once this returns, all points are in the database.
 
-        A server that does not answer is waited for 30 seconds; what is left is sent later.
-        Finishing a finished run does nothing.
+        A server that does not answer is waited for 30 seconds; what is left is sent later. Alerts
+        on their way to a webhook are waited for 5 seconds. Finishing a finished run does nothing.
 
         Args:
-            state: "completed" or "failed", or an exit code: 0 completes the run, others fail it.
+            state: "completed" or "failed", or an exit code: None or 0 completes the run, others
+                fail it.
             quiet: accepted for scripts written for wandb, and ignored.
+            exit_code: wandb's name of `state`.
 
         Raises:
-            TypeError: `state` is neither a state nor an int.
+            TypeError: `state` is neither a state nor an int, or both `state` and `exit_code` are
+                given.
         """
-        if isinstance(state, int):
+        if exit_code is not None:
+            if state is not None:
+                raise TypeError("finish() got both state and exit_code, which mean the same")
+            state = exit_code
+        if state is None or hasattr(state, "__index__"):
             state = "failed" if state else "completed"
         if state not in ("completed", "failed"):
             raise TypeError(f'state: must be "completed", "failed" or an int, got {state!r}')
@@ -374,6 +427,7 @@ class Run(ArtifactCalls):
             if self._survey is not None:
                 self._survey.stop()
             self._files.save_folder()  # in a forked process, the folder is the parent's
+        webhooks, self.webhooks = self.webhooks, None
         with self._lock:
             if not self._finished:
                 self._left_out.report()
@@ -386,6 +440,8 @@ class Run(ArtifactCalls):
                 self._finished = True
         if self._background is not None and self._has_portal:
             self._stop_recording(*self._background)
+        if webhooks is not None:
+            webhooks.close()
 
     def _stop_recording(
         self, portal: BlockingPortal, recorder: Recorder, recording: Future[None]
@@ -470,6 +526,8 @@ class Run(ArtifactCalls):
 
     def before_child_runs(self) -> None:
         """Switch to a journal of the child. Called by TrackAI, see `trackai.sdk.fork`."""
+        if self.webhooks is not None:
+            self.webhooks.forget()
         recorder, self._recorder = self._recorder, None
         fork.never_free(recorder, self._background)
         if recorder is not None and self._background is None:

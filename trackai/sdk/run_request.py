@@ -48,10 +48,15 @@ class InitArguments(msgspec.Struct, kw_only=True, frozen=True):
     config: Mapping[str, Any]
     resume: Resume | None
     durability: Durability
-    is_disabled: bool
+    mode: str | None
     resume_from: Moment | None
     fork_from: Moment | None
     strict: bool | None
+
+    @property
+    def is_disabled(self) -> bool:
+        """Whether the run is deleted when the process ends."""
+        return self.mode == "disabled"
 
     def request(self, settings: Settings) -> RunRequest:
         """Fill in what the environment says.
@@ -145,7 +150,7 @@ def check_arguments(
         config={} if config is None else fields_of(config),
         resume=_checked_resume(resume_field, resume),
         durability=durability,
-        is_disabled=mode == "disabled",
+        mode=mode,
         resume_from=resume_from,
         fork_from=fork_from,
         strict=strict,

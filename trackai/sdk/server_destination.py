@@ -18,7 +18,7 @@ from trackai.client.forwarder import Forwarder, in_thread
 from trackai.errors import (
     ConflictError,
     InvalidInputError,
-    NotFoundError,
+    RunNotFoundError,
     ServerRefusedError,
     ServerUnreachableError,
     StoreUnreachableError,
@@ -237,7 +237,7 @@ class ServerDestination(Destination):
 
 
 # Answers that mean what the same errors of the database mean.
-_LOCAL_ERRORS: dict[int | None, type[TrackAIError]] = {404: NotFoundError, 409: ConflictError}
+_LOCAL_ERRORS: dict[int | None, type[TrackAIError]] = {404: RunNotFoundError, 409: ConflictError}
 
 
 def _offline_attempt(request: RunRequest, process: Process, now: int) -> Attempt:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, BinaryIO
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, BinaryIO, Literal
 
 import msgspec
 
-from trackai.errors import InvalidInputError
+from trackai.errors import InvalidInputError, MissingExtraError
 from trackai.sdk import frames
+from trackai.sdk.arrays import import_numpy
 from trackai.sdk.builtin_values import jsonable, type_name
 from trackai.sdk.histogram import Histogram
 from trackai.sdk.media import Files, Markdown, Media, as_media
+from trackai.sdk.notices import warn_once
 
 
 class Table(Media):
@@ -29,14 +32,18 @@ class Table(Media):
         dataframe: a data frame instead of `columns` and `data`. Named levels of its index are the
             first columns.
         rows: another name of `data`.
-        ignored: further arguments of wandb, which are ignored.
+        log_mode: "IMMUTABLE", "MUTABLE" or "INCREMENTAL", as in wandb. All mean the same: each call
+            of `log` stores the whole table as it is then.
+        dtype, optional, allow_mixed_types: accepted for scripts written for wandb, and ignored:
+            every cell keeps its type.
 
     Attributes:
         columns: the names of the columns.
         data: the rows, as lists.
 
     Raises:
-        InvalidInputError: a row is not a list, or does not have a value for each column.
+        InvalidInputError: a row is not a list, or does not have a value for each column; or
+            `log_mode` is none of its values.
 
     Example:
         table = trackai.Table(columns=["prompt", "answer"])
@@ -50,9 +57,14 @@ class Table(Media):
         data: Any = None,
         dataframe: Any = None,
         rows: Iterable[Sequence[Any]] | None = None,
-        **ignored: Any,
+        *,
+        log_mode: str | None = None,
+        dtype: Any = None,
+        optional: Any = True,
+        allow_mixed_types: bool = False,
     ) -> None:
         super().__init__(b"", ".table.json")
+        _check_log_mode(log_mode)
         if data is None:
             data = () if rows is None else rows
         if frames.is_frame(data) or hasattr(data, "columns"):
@@ -82,6 +94,10 @@ class Table(Media):
         self._check_width(row)
         self.data.append(list(row))
 
+    def add_row(self, *row: Any) -> None:
+        """Add a row, as `add_data` does."""
+        self.add_data(*row)
+
     def add_column(self, name: Any, data: Iterable[Any]) -> None:
         """Add a column.
 
@@ -99,29 +115,74 @@ class Table(Media):
         self.data = [[*row, value] for row, value in zip(rows, values, strict=True)]
         self.columns.append(name)
 
-    def get_column(self, name: Any) -> list[Any]:
-        """Return the values of a column.
+    def add_computed_columns(self, fn: Callable[[int, dict[Any, Any]], Mapping[Any, Any]]) -> None:
+        """Add columns that are computed from the others.
+
+        Args:
+            fn: called with the index of each row and its values by column; returns the values of
+                the new columns. A column that it leaves out of a row is None there.
 
         Raises:
-            InvalidInputError: the column does not exist.
+            TypeError: `fn` does not return a mapping.
+
+        Example:
+            table.add_computed_columns(lambda index, row: {"error": row["y"] - row["guess"]})
+        """
+        computed = []
+        for index, row in self.iterrows():
+            values = fn(index, dict(zip(self.columns, row, strict=True)))
+            if not isinstance(values, Mapping):
+                raise TypeError(f"fn: must return a dict of values, got {type_name(values)}")
+            computed.append(values)
+        for name in dict.fromkeys(name for values in computed for name in values):
+            self.add_column(name, [values.get(name) for values in computed])
+
+    def get_column(self, name: Any, convert_to: Literal["numpy"] | None = None) -> Any:
+        """Return the values of a column: a list, or a NumPy array.
+
+        Args:
+            name: the name of the column.
+            convert_to: "numpy" for an array.
+
+        Raises:
+            InvalidInputError: the column does not exist, or `convert_to` has another value.
+            MissingExtraError: NumPy is not installed.
         """
         if name not in self.columns:
             raise InvalidInputError("name", f"column {name!r} not found")
+        if convert_to not in (None, "numpy"):
+            raise InvalidInputError("convert_to", f'must be "numpy" or None, got {convert_to!r}')
         index = self.columns.index(name)
-        return [row[index] for row in self.data]
+        values = [row[index] for row in self.data]
+        return import_numpy("a column as an array").array(values) if convert_to else values
+
+    def get_dataframe(self) -> Any:
+        """Return the table as a new pandas data frame.
+
+        Raises:
+            MissingExtraError: pandas is not installed.
+        """
+        try:
+            import pandas
+        except ImportError:
+            raise MissingExtraError("a table as a data frame", "pandas") from None
+        return pandas.DataFrame(self.data, columns=self.columns)
+
+    def get_index(self) -> list[int]:
+        """Return the indices of the rows, from 0 on."""
+        return list(range(len(self.data)))
+
+    def iterrows(self) -> Iterator[tuple[int, list[Any]]]:
+        """Iterate over the rows, each with its index, from 0 on."""
+        return enumerate(self.data)
 
     def open(self) -> BinaryIO:
         """Open the table as JSON for reading."""
         table = {"columns": self.columns, "data": self.data}
         return io.BytesIO(msgspec.json.encode(jsonable(table)))
 
-    def without_files(self, path: str, files: Files) -> Table:
-        """Return the table as it is stored, and move the media in its cells to `files`.
-
-        Args:
-            path: the name under which the table is logged.
-            files: the files of the call.
-        """
+    def without_files(self, path: str, files: Files, number: int | None) -> Table:
+        """Return the table as it is stored, and move the media in its cells to `files`."""
         return Table(
             self.columns,
             [
@@ -133,11 +194,49 @@ class Table(Media):
             ],
         )
 
+    def __eq__(self, other: object) -> bool:
+        """Whether the columns and all cells are equal."""
+        if not isinstance(other, Table):
+            return NotImplemented
+        return (
+            self.columns == other.columns
+            and len(self.data) == len(other.data)
+            and all(
+                _are_equal(mine, its)
+                for row, other_row in zip(self.data, other.data, strict=True)
+                for mine, its in zip(row, other_row, strict=True)
+            )
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"<trackai.Table of {len(self.data)} rows, columns {self.columns!r}>"
+
     def _check_width(self, row: Sequence[Any]) -> None:
         if len(row) != len(self.columns):
             raise InvalidInputError(
                 "data", f"the number of values in a row must be {len(self.columns)}, got {len(row)}"
             )
+
+
+def _check_log_mode(log_mode: str | None) -> None:
+    if log_mode not in (None, "IMMUTABLE", "MUTABLE", "INCREMENTAL"):
+        raise InvalidInputError(
+            "log_mode", f'must be "IMMUTABLE", "MUTABLE" or "INCREMENTAL", got {log_mode!r}'
+        )
+    if log_mode == "INCREMENTAL":
+        warn_once(
+            "Table: log_mode", "Table: with log_mode INCREMENTAL, each log() stores the whole table"
+        )
+
+
+def _are_equal(value: Any, other: Any) -> bool:
+    """Compare two cells, which may be arrays."""
+    equal = value == other
+    with suppress(TypeError, ValueError):
+        return bool(equal)
+    return getattr(value, "shape", None) == getattr(other, "shape", None) and bool(equal.all())
 
 
 def _of_columns(columns: Mapping[Any, Any], names: Sequence[Any] | None) -> tuple[Any, Any]:
@@ -179,8 +278,8 @@ def _stored_cell(path: str, value: Any, files: Files) -> Any:
         return value
     references = []
     for item in media:
-        stored = _without_files(item, path, files)
         number = len(files.setdefault(path, []))
+        stored = item.without_files(path, files, number)
         files[path].append((number, stored))
         references.append({"file": path, "name": stored.file_name(None, number)})
     return references if isinstance(value, list | tuple) else references[0]
@@ -198,10 +297,6 @@ def add_files(path: str, value: Any, files: Files) -> bool:
         return False
     same_name = files.setdefault(path, [])
     for number, item in enumerate(media):
-        stored = _without_files(item, path, files)
-        same_name.append((number if len(media) > 1 else None, stored))
+        index = number if len(media) > 1 else None
+        same_name.append((index, item.without_files(path, files, index)))
     return True
-
-
-def _without_files(media: Media, path: str, files: Files) -> Media:
-    return media.without_files(path, files) if isinstance(media, Table) else media
