@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
+import sqlite3
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 from typing import Any
 
 import trackai
@@ -42,6 +45,12 @@ def expect_state(run: Any, state: str) -> None:
     """Check the state of a run as it is now."""
     now = trackai.Api().run(run.id)
     assert now.state == state, (now.name, now.state, state)
+
+
+def files() -> list[tuple[str, int]]:
+    """The media in the database, as (name, step)."""
+    with closing(sqlite3.connect(os.environ["TRACKAI_DB_PATH"])) as db:
+        return list(db.execute("SELECT path, step FROM files"))
 
 
 def checked(what: str) -> None:

@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 # What Tune adds to each result: facts that do not change, for the configuration ...
 _FACTS = ("trial_id", "experiment_tag", "node_ip", "hostname", "pid")
 # ... and what a run has anyway.
-_LEFT_OUT = {*_FACTS, "config", "done", "should_checkpoint", "date", "timestamp"}
+_LEFT_OUT = {
+    *_FACTS, "config", "done", "should_checkpoint", "checkpoint_dir_name", "date", "timestamp",
+}  # fmt: skip
 _DEFAULT_PROJECT = "ray"
 
 

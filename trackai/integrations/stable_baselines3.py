@@ -14,6 +14,7 @@ from typing import Any
 
 from stable_baselines3.common import logger as sb3
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
 import trackai
 from trackai.integrations.training import TrainingRun, project_or
@@ -30,6 +31,11 @@ class TrackAIWriter(sb3.KVWriter):
     def __init__(self, training: TrainingRun) -> None:
         """Make a writer for the run of a training."""
         self._training = training
+        self._recorded: dict[str, tuple[Any, int]] = {}
+
+    def note(self, key_values: Mapping[str, Any], step: int) -> None:
+        """Note the step of values that the logger writes later."""
+        self._recorded = {name: (value, step) for name, value in key_values.items()}
 
     def write(
         self,
@@ -37,17 +43,20 @@ class TrackAIWriter(sb3.KVWriter):
         key_excluded: Mapping[str, tuple[str, ...]],
         step: int = 0,
     ) -> None:
-        """Log the values."""
-        values = {}
+        """Log the values: those that are noted at their step, others at this one."""
+        by_step: dict[int, dict[str, Any]] = {}
         for name, value in key_values.items():
             if {"tensorboard", "trackai"} & set(key_excluded.get(name, ())):
                 continue
             if isinstance(value, sb3.HParam):
                 self._training.configure(value.hparam_dict)
-            else:
-                values[name] = _loggable(value)
-        if values:
-            self._training.log(values, step)
+                continue
+            recorded, recorded_step = self._recorded.get(name, (None, step))
+            value_step = recorded_step if recorded is value else step
+            by_step.setdefault(value_step, {})[name] = _loggable(value)
+        for value_step, values in sorted(by_step.items()):
+            self._training.log(values, value_step)
+        self._recorded = {}
 
     def close(self) -> None:
         """Do nothing: the callback ends the run."""
@@ -56,7 +65,9 @@ class TrackAIWriter(sb3.KVWriter):
 class TrackAICallback(BaseCallback):
     """Logs a call of `learn` as a run.
 
-    If a run is active, that one is used and not finished.
+    Algorithms such as PPO record an update after the logger has written, which writes its figures
+    with the next rollout, and those of the last update never. Here, all are logged at the timestep
+    of the update. If a run is active, that one is used and not finished.
     """
 
     def __init__(self, verbose: int = 0, **arguments: Any) -> None:
@@ -76,11 +87,14 @@ class TrackAICallback(BaseCallback):
         self._training.configure(_hyperparameters(self.model))
         self.logger.output_formats.append(self._writer)
 
+    def _on_rollout_start(self) -> None:
+        if isinstance(self.model, OnPolicyAlgorithm):
+            self._writer.note(self.logger.name_to_value, self.num_timesteps)
+
     def _on_step(self) -> bool:
         return True
 
     def _on_training_end(self) -> None:
-        # What the last update recorded: the logger would write it with the next rollout.
         self._writer.write(
             self.logger.name_to_value, self.logger.name_to_excluded, self.num_timesteps
         )
