@@ -35,7 +35,7 @@ def run(name: str, python: str) -> subprocess.CompletedProcess[str]:
         environment = {
             "PATH": os.environ["PATH"],
             "HOME": folder,
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
             "TRACKAI_DB_PATH": f"{folder}/trackai.db",
             "TRACKAI_SILENT": "1",
             "CUDA_VISIBLE_DEVICES": "",

@@ -89,10 +89,12 @@ def main() -> None:
     failing = PPO("MlpPolicy", env, n_steps=64, batch_size=32, device="cpu")
     with suppress(RuntimeError):
         failing.learn(192, callback=[TrackAICallback(project="failed"), LogsMore(fails=True)])
+    model.learn(64, callback=TrackAICallback(project="next"))
+    expect_state(only("failed"), "failed")
+    expect_state(only("next"), "completed")
     with trackai.init(project="own") as own:
         model.learn(128, callback=TrackAICallback())
         assert not own.is_finished
-    expect_state(only("failed"), "failed")
     checked("a training that raises has failed; a run of the script is left open")
 
 
