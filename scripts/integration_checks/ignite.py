@@ -48,15 +48,15 @@ def main() -> None:
     losses: list[tuple[int, float]] = []
     evaluated: list[tuple[int, float]] = []
 
-    @trainer.on(Events.ITERATION_COMPLETED)
     def note(engine: Engine) -> None:
         losses.append((engine.state.iteration, engine.state.output))
 
-    @trainer.on(Events.EPOCH_COMPLETED)
     def evaluate(engine: Engine) -> None:
         evaluator.run(data)
         evaluated.append((engine.state.iteration, evaluator.state.metrics["loss"]))
 
+    trainer.add_event_handler(Events.ITERATION_COMPLETED, note)
+    trainer.add_event_handler(Events.EPOCH_COMPLETED, evaluate)
     with TrackAILogger(trainer, project="digits", config={"lr": 0.1}) as log:
         attach(log, trainer, evaluator, optimizer)
         trainer.run(data, max_epochs=3)

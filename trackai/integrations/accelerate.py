@@ -93,4 +93,5 @@ class TrackAITracker(tracking.GeneralTracker):
         self._training.end()
 
 
-tracking.register_tracker_class(TrackAITracker)
+if hasattr(tracking, "register_tracker_class"):  # since accelerate 1.15
+    tracking.register_tracker_class(TrackAITracker)
