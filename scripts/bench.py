@@ -26,6 +26,7 @@ COMMANDS = {
     "delete": "how long writers wait while a long run is deleted",
     "frames": "duration of reading a long series into a data frame",
     "export": "duration of exporting a million points",
+    "callback": "what the callback of transformers adds to a training step",
     "import": "rows per second of an import from Neptune",
 }
 

@@ -218,8 +218,19 @@ class ChildError(Exception):
     """A child process of a benchmark has failed."""
 
 
-def run_child(module: str, *arguments: str, env: dict[str, str] | None = None) -> Any:
+def run_child(
+    module: str,
+    *arguments: str,
+    python: str | None = None,
+    env: dict[str, str] | None = None,
+) -> Any:
     """Run a module in a child process.
+
+    Args:
+        module: the module, of this checkout.
+        arguments: its arguments.
+        python: the interpreter; default the one of this process.
+        env: environment variables in addition to those of this process.
 
     Returns:
         The decoded JSON of the last line that it printed.
@@ -228,7 +239,7 @@ def run_child(module: str, *arguments: str, env: dict[str, str] | None = None) -
         ChildError: the process failed.
     """
     process = subprocess.run(
-        [sys.executable, "-m", module, *arguments],
+        [python or sys.executable, "-m", module, *arguments],
         cwd=ROOT,
         env={**os.environ, **(env or {})},
         capture_output=True,
