@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,8 +13,6 @@ import pytest
 import trackai
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from trackai.reading.stored_run import StoredRun
 
 
@@ -49,6 +51,25 @@ class Stored:
         points = self.points(metric, run)
         assert list(points) == list(range(len(points)))
         return list(points.values())
+
+    def files(self, path: str) -> list[bytes]:
+        """The contents of the files that are logged under a name, in the order of their steps."""
+        query = "SELECT sha256 FROM files WHERE path = ? ORDER BY step, id"
+        with closing(sqlite3.connect(self._path)) as connection:
+            digests = [digest for (digest,) in connection.execute(query, [path])]
+        folder = Path(f"{self._path}-files")
+        return [(folder / digest[:2] / digest[2:]).read_bytes() for digest in digests]
+
+    def names(self) -> list[str]:
+        """The names of all files."""
+        with closing(sqlite3.connect(self._path)) as connection:
+            return [path for (path,) in connection.execute("SELECT path FROM files ORDER BY path")]
+
+    def table(self, path: str) -> tuple[list[str], list[list[Any]]]:
+        """The columns and rows of the only table of this name."""
+        [content] = self.files(path)
+        table = json.loads(content)
+        return table["columns"], table["data"]
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""Checks of integrations with real frameworks; see scripts/check_integrations.py."""
