@@ -153,6 +153,27 @@ def test_training_resumed_by_another_process_has_the_same_run(stored: Stored) ->
     assert stored.values("loss") == first["loss"] + second["loss"]
 
 
+def test_the_best_epoch_of_a_resumed_run_may_be_an_earlier_one(stored: Stored) -> None:
+    first = fit(model(), TrackAICallback(id="mine"), epochs=2)
+    second = fit(model(0.5), TrackAICallback(id="mine"), epochs=4, initial_epoch=2)
+    assert min(first["val_loss"]) < min(second["val_loss"])
+    best = stored.points("best/val_loss")
+    assert best[max(best)] == min(first["val_loss"])
+
+
+def test_batches_of_data_without_a_length_are_counted_on(stored: Stored) -> None:
+    def batches() -> Any:
+        for _ in range(3):
+            yield FEATURES[:8], TARGETS[:8]
+
+    network, callback = model(), TrackAICallback(log_batches=True)
+    network.fit(batches(), epochs=1, shuffle=False, verbose=0, callbacks=[callback])
+    network.fit(
+        batches(), epochs=2, initial_epoch=1, shuffle=False, verbose=0, callbacks=[callback]
+    )
+    assert len(stored.values("batch/loss")) == 6
+
+
 def test_a_training_from_the_start_has_a_run_of_its_own(stored: Stored) -> None:
     callback = TrackAICallback()
     for _ in range(2):

@@ -112,6 +112,16 @@ def test_further_training_continues_the_run(stored: Stored) -> None:
     assert stored.values("valid_1/auc") == scores
 
 
+def test_the_best_iteration_of_a_resumed_run_may_be_an_earlier_one(stored: Stored) -> None:
+    booster, first = train(TrackAICallback(id="mine"), 30)
+    _, second = train(TrackAICallback(id="mine"), 3, init_model=booster)
+    first, second = first["valid_1"]["auc"], second["valid_1"]["auc"]
+    assert max(first) > max(second)
+    assert stored.values("valid_1/auc") == first + second
+    best = stored.points("best/valid_1/auc")
+    assert max(best) == np.argmax(first)
+
+
 def test_an_active_run_is_used_and_left_open(stored: Stored) -> None:
     with trackai.init(project="mine") as run:
         train(TrackAICallback())

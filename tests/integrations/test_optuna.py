@@ -188,6 +188,15 @@ optuna.load_study(study_name="search", storage={storage!r}).optimize(
     check_runs_of_trials(stored, search.trials)
 
 
+def test_a_trial_that_is_evaluated_again_is_no_run(stored: Stored) -> None:
+    search = study()
+    function = TrackAICallback().track()(lambda trial: trial.suggest_float("x", 0, 1))
+    search.optimize(function, 1)
+    assert function(search.best_trial) == search.best_value
+    assert function(optuna.trial.FixedTrial({"x": 0.5})) == 0.5
+    assert len(stored.runs()) == 1
+
+
 def test_errors_name_the_argument() -> None:
     with pytest.raises(ValueError, match="per: must be"):
         TrackAICallback(per="day")  # type: ignore[arg-type]

@@ -68,6 +68,19 @@ def test_validation_data_are_scored(stored: Stored) -> None:
     assert stored.points("lbfgs-iter/valid/score")[3] == final
 
 
+@pytest.mark.parametrize("kind", ["pipeline", "search"])
+def test_validation_data_are_those_of_the_outermost_estimator(stored: Stored, kind: str) -> None:
+    model = pipeline()
+    if kind == "search":
+        model = GridSearchCV(model, {"classify__C": [0.001, 1.0]}, cv=2)
+    valid = 100 * FEATURES[60:] + 5, LABELS[60:]
+    callback = TrackAICallback(validation=valid)
+    model.set_callbacks(callback).fit(FEATURES[:60], LABELS[:60])
+    names = [name for name in stored.run().summary if "valid/" in name]
+    assert names == ["valid/score"]
+    assert stored.points("valid/score") == {0: model.score(*valid)}
+
+
 def test_sub_estimators_have_the_names_of_their_tasks(stored: Stored) -> None:
     pipeline().set_callbacks(TrackAICallback()).fit(FEATURES, LABELS)
     assert sorted(stored.run().summary) == [

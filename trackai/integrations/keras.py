@@ -141,8 +141,12 @@ class TrackAICallback(keras.callbacks.Callback):
             self._best = None
         elif path is not None:
             resumed = {"project": path[0], "id": path[1], "resume": "allow"}
-        self._next_batch = epoch * (self.params.get("steps") or 0)
-        self._training.begin(resumed)
+        steps = self.params.get("steps")
+        if steps or not epoch:
+            self._next_batch = epoch * (steps or 0)
+        run = self._training.begin(resumed)
+        if epoch and self._best is None and run.resumed:  # by another process
+            self._best = run.summary.get(f"best/{self._monitor}")
         config: dict[str, Any] = {"model": _model_config(self.model), **_compile_config(self.model)}
         if self._is_training:
             self._training.fail_at_exit()

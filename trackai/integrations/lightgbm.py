@@ -65,9 +65,13 @@ class TrackAICallback:
 
     def _begin(self, env: CallbackEnv) -> None:
         path, first = self._training.path, env.begin_iteration
-        if not first:
-            self._best = {}
-        self._training.begin({}, (path, first - 1) if path and first else None)
+        run = self._training.begin({}, (path, first - 1) if path and first else None)
+        self._best = {}
+        if first and run.resumed:
+            summary = {
+                name: value for name, value in run.summary.items() if name.startswith("best/")
+            }
+            self._best = {name.removeprefix("best/"): value for name, value in summary.items()}
         self._training.configure(
             {key: value for key, value in env.params.items() if not callable(value)}
         )

@@ -109,8 +109,10 @@ class TrackAICallback:
                 return objective
 
             @functools.wraps(objective)
-            def tracked(trial: Trial) -> Any:
-                return self._track(objective, trial)
+            def tracked(trial: Any) -> Any:
+                # A trial that is evaluated again, such as `study.best_trial`, is not of a study.
+                is_new = isinstance(trial, optuna.Trial)
+                return self._track(objective, trial) if is_new else objective(trial)
 
             return tracked
 

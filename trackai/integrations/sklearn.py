@@ -35,11 +35,12 @@ class TrackAICallback:
     """Log scores of an estimator and its sub-estimators while they are fitted.
 
     After each task, such as an iteration of `LogisticRegression`, each score on the training data
-    is logged as `<tasks>/train/<score>`, and on the validation data as `<tasks>/valid/<score>`. The
-    step is the id of the task. `<tasks>` are the tasks that contain it, without the outermost
-    `fit`. Tasks that may run at the same time, such as the candidates of `GridSearchCV`, have their
-    id in the name: "search/candidate-split-evaluation-3/lbfgs-iter/train/score". The results of a
-    search are logged as by `log_estimator`. The parameters become the configuration.
+    is logged as `<tasks>/train/<score>`, and that of the outermost estimator on the validation data
+    as `<tasks>/valid/<score>`. The step is the id of the task. `<tasks>` are the tasks that contain
+    it, without the outermost `fit`. Tasks that may run at the same time, such as the candidates of
+    `GridSearchCV`, have their id in the name:
+    "search/candidate-split-evaluation-3/lbfgs-iter/train/score". The results of a search are logged
+    as by `log_estimator`. The parameters become the configuration.
 
     It logs to the active run. Without one, it starts a run, and finishes it after `fit`: as failed
     if an exception ends it.
@@ -57,8 +58,8 @@ class TrackAICallback:
 
         Args:
             scoring: scores as for `GridSearchCV`; default the `score` method of the estimator.
-            validation: features and targets for further scores. They must be such as the estimator
-                in question gets them; those of a pipeline may differ from those of its steps.
+            validation: features and targets for further scores of the outermost estimator. The
+                steps of a pipeline get other features.
             max_propagation_depth: how many levels of sub-estimators to follow; default all.
             arguments: arguments of `trackai.init`, for a run of its own.
         """
@@ -106,14 +107,14 @@ class TrackAICallback:
         """Log the scores after a task. Called by scikit-learn."""
         values: dict[str, Any] = {}
         # The last iteration of a solver may be an empty task, without an estimator.
-        if fitted_estimator is not None and hasattr(estimator, "score"):
-            prefix = _path(context)
-            if X is not None and y is not None:
-                scores = _scores(fitted_estimator, X, y, self._scoring, metadata or {})
-                values |= {f"{prefix}train/{name}": score for name, score in scores.items()}
-            if self._validation is not None:
-                scores = _scores(fitted_estimator, *self._validation, self._scoring)
-                values |= {f"{prefix}valid/{name}": score for name, score in scores.items()}
+        if fitted_estimator is not None and hasattr(estimator, "score") and y is not None:
+            scores = _scores(fitted_estimator, X, y, self._scoring, metadata or {})
+            values |= {f"{_path(context)}train/{name}": score for name, score in scores.items()}
+        # At its end, a meta-estimator is fitted itself.
+        fitted = estimator if fitted_estimator is None and not context.parent else fitted_estimator
+        if self._validation is not None and _is_outermost(context) and _can_score(fitted):
+            scores = _scores(fitted, *self._validation, self._scoring)
+            values |= {f"{_path(context)}valid/{name}": score for name, score in scores.items()}
         if values:
             self._training.log(values, 0 if _is_parallel(context) else context.task_id)
         if context.parent is None and hasattr(estimator, "cv_results_"):
@@ -195,6 +196,17 @@ def _holds_estimators(value: Any) -> bool:
     if isinstance(value, list | tuple):
         return any(map(_holds_estimators, value))
     return hasattr(value, "get_params") and hasattr(value, "fit")
+
+
+def _can_score(estimator: Any) -> bool:
+    return hasattr(estimator, "score") and getattr(estimator, "refit", True) is not False
+
+
+def _is_outermost(context: CallbackContext | None) -> bool:
+    """Whether a task is one of the outermost estimator, rather than of a sub-estimator."""
+    if context is None:
+        return True
+    return context.source_task_name is None and _is_outermost(context.parent)
 
 
 def _is_parallel(context: CallbackContext) -> bool:
