@@ -161,6 +161,7 @@ def test_the_best_epoch_of_a_resumed_run_may_be_an_earlier_one(stored: Stored) -
     assert best[max(best)] == min(first["val_loss"])
 
 
+@pytest.mark.filterwarnings("ignore:Your input ran out of data:UserWarning")
 def test_batches_of_data_without_a_length_are_counted_on(stored: Stored) -> None:
     def batches() -> Any:
         for _ in range(3):
