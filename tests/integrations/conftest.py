@@ -60,11 +60,6 @@ class Stored:
         folder = Path(f"{self._path}-files")
         return [(folder / digest[:2] / digest[2:]).read_bytes() for digest in digests]
 
-    def names(self) -> list[str]:
-        """The names of all files."""
-        with closing(sqlite3.connect(self._path)) as connection:
-            return [path for (path,) in connection.execute("SELECT path FROM files ORDER BY path")]
-
     def table(self, path: str) -> tuple[list[str], list[list[Any]]]:
         """The columns and rows of the only table of this name."""
         [content] = self.files(path)

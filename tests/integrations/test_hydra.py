@@ -86,7 +86,6 @@ def test_a_job_is_a_run(stored: Stored, application: Application) -> None:
     }
     assert facts["overrides"] == ["lr=0.5", "+extra=true"]
     assert Path(facts["output_dir"]).parents[1] == application.folder / "outputs"
-    assert stored.names() == [".hydra/config.yaml", ".hydra/hydra.yaml", ".hydra/overrides.yaml"]
 
 
 def test_the_jobs_of_a_multirun_are_a_group(stored: Stored, application: Application) -> None:
@@ -105,6 +104,18 @@ def test_the_jobs_of_a_multirun_are_a_group(stored: Stored, application: Applica
     assert [run.config["hydra"]["job_num"] for run in runs] == [0, 1, 2, 3]
     assert [run.config["depth"] for run in runs] == [4, 5, 4, 5]
     assert [stored.values("loss", run)[0] for run in runs] == [0.5, 0.5, 1.0, 1.0]
+
+
+def test_secrets_are_not_stored(stored: Stored, application: Application, db_path: Path) -> None:
+    secret = "a1b2c3d4"
+    result = application.run("--multirun", f"+model.api_key={secret}", "+model.max_tokens=5")
+    assert result.returncode == 0, result.stderr
+    run = stored.run()
+    assert run.name == "digits-0"
+    assert run.config["hydra"]["overrides"] == ["+model.api_key=***", "+model.max_tokens=5"]
+    assert run.config["model"]["max_tokens"] == 5
+    for path in db_path.parent.rglob("*"):
+        assert path.is_dir() or secret.encode() not in path.read_bytes()
 
 
 def test_a_job_that_raises_fails_its_run(stored: Stored, application: Application) -> None:

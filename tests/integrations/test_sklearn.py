@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from joblib.externals.loky import get_reusable_executor
 from sklearn.callback import ScoringMonitor
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
@@ -24,6 +26,12 @@ FEATURES = RANDOM.normal(size=(80, 3))
 LABELS = np.where(FEATURES[:, 0] + RANDOM.normal(size=80) > 0, "yes", "no")
 # The tests stop solvers early.
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_processes_stay() -> Iterator[None]:
+    yield
+    get_reusable_executor().shutdown(wait=True)  # of `n_jobs`
 
 
 def pipeline() -> Any:

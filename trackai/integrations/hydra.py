@@ -13,7 +13,6 @@ A job that starts its own run needs no callback: `trackai.init(**init_arguments(
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra.core.hydra_config import HydraConfig
@@ -24,6 +23,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 import trackai
+from trackai.integrations.training import without_secrets
 
 if TYPE_CHECKING:
     from trackai.sdk.run import Run
@@ -33,8 +33,8 @@ class TrackAICallback(Callback):
     """Start a run before each job, which is active in it, and finish it afterwards.
 
     The configuration of the job is that of the run, with the overrides, the number of the job and
-    its output folder below "hydra". The job's files in `.hydra` are stored with the run. All jobs
-    of a multirun have one group. A job that raises an exception fails its run.
+    its output folder below "hydra". Tokens, keys and passwords are left out. All jobs of a multirun
+    have one group. A job that raises an exception fails its run.
 
     A run that is active before the job is used, and not finished. A job that calls `trackai.init`
     itself finishes the run of this callback: use `init_arguments` without the callback then.
@@ -59,17 +59,12 @@ class TrackAICallback(Callback):
             self._run = trackai.init(**arguments)
         else:
             self._run = active
-            active.config.update(arguments["config"])
+            active.config.setdefaults(arguments["config"])
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
         """Finish the run. Called by Hydra, also after an exception in the job."""
         run, self._run = self._run, None
-        if run is None or run.is_finished:
-            return
-        folder = Path(config.hydra.runtime.output_dir)
-        if config.hydra.output_subdir is not None:
-            run.save(folder / config.hydra.output_subdir / "*.yaml", folder)
-        if self._is_own:
+        if run is not None and self._is_own:
             run.finish("completed" if job_return.status == JobStatus.COMPLETED else "failed")
 
 
@@ -85,24 +80,33 @@ def init_arguments(config: DictConfig | None = None) -> dict[str, Any]:
         the multirun; and "config".
     """
     settings = HydraConfig.get() if config is None else config.hydra
+    overrides = list(settings.overrides.task)
+    shown = [_without_secret(override) for override in overrides]
     facts = {
         "job": settings.job.name,
-        "overrides": OmegaConf.to_container(settings.overrides.task),
+        "overrides": shown,
         "choices": OmegaConf.to_container(settings.runtime.choices),
         "output_dir": settings.runtime.output_dir,
     }
     name, group = settings.job.name, None
     if settings.mode == RunMode.MULTIRUN:
         facts["job_num"] = settings.job.num
-        name = settings.job.override_dirname or f"{name}-{settings.job.num}"
+        has_name = settings.job.override_dirname and shown == overrides
+        name = settings.job.override_dirname if has_name else f"{name}-{settings.job.num}"
         group = str(settings.sweep.dir)
     job = {} if config is None else {key: _value(config, key) for key in config if key != "hydra"}
     return {
         "project": settings.job.name,
         "name": name,
         "group": group,
-        "config": {**job, "hydra": facts},
+        "config": {**without_secrets(job), "hydra": facts},
     }
+
+
+def _without_secret(override: str) -> str:
+    key, _, value = override.partition("=")
+    is_public = without_secrets({key.lstrip("+~").rpartition(".")[2]: value})
+    return override if is_public else f"{key}=***"
 
 
 def _value(config: DictConfig, key: Any) -> Any:
