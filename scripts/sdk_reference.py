@@ -48,7 +48,7 @@ SECTIONS = {
 RETURNED = {
     "Run": ("Config", "Summary"),
     "Api": ("Runs", "StoredRun"),
-    "StoredRun": ("History",),
+    "StoredRun": ("History", "MetricFigures", "StoredConfig", "StoredFile"),
     "History": ("Curve",),
     "show": ("Dashboard", "Server"),
 }

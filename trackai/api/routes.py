@@ -61,6 +61,7 @@ from trackai.structs.records import (
     RunGroupPage,
     RunPage,
     RunSummary,
+    RunValues,
 )
 
 if TYPE_CHECKING:
@@ -190,6 +191,8 @@ OPERATIONS: Sequence[Operation] = [
         body=tags.TagChange, response=list[Run], errors=(404,)),
     _op("POST", "/api/runs/groups", runs.group_runs, scope="read",
         body=runs.Grouping, response=GroupedRuns),
+    _op("POST", "/api/runs/values", runs.get_values, scope="read",
+        body=runs.ValuesQuery, response=list[RunValues]),
     _op("GET", "/api/runs/{run_id}", runs.get_run, response=Run),
     _op("PATCH", "/api/runs/{run_id}", runs.change_run, scope="write",
         body=runs.RunChange, response=Run, errors=(409,)),
