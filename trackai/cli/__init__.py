@@ -34,6 +34,7 @@ _COMMANDS = {
     "move": "edit",
     "delete": "delete",
     "sql": "sql",
+    "mcp": "mcp",
     "config": "config",
     "log": "log",
     "tail": "tail",

@@ -23,11 +23,11 @@ STEP, TIME, RUNTIME = "_step", "_timestamp", "_runtime"
 class _Buffer:
     """The points of a metric that have been read, and where the next ones begin."""
 
-    def __init__(self, start: Step | None) -> None:
+    def __init__(self, start: Step | None, page: int) -> None:
         self.start = start
         self.curve: Curve | None = None
         self.has_more = True
-        self.limit = _PAGE
+        self.limit = self._page = page
 
     @property
     def is_empty(self) -> bool:
@@ -41,7 +41,7 @@ class _Buffer:
             return
         last = curve.steps[-1]
         end = bisect_left(curve.steps, last)  # type: ignore[type-var]
-        self.limit = _PAGE if end else 2 * self.limit  # all points are of one step
+        self.limit = self._page if end else 2 * self.limit  # all points are of one step
         self.curve, self.start = _cut(curve, 0, end), last
 
     def take(self, until: Step | None) -> Curve | None:
@@ -69,6 +69,7 @@ def scan(
     *,
     step_min: Step | None = None,
     step_max: Step | None = None,
+    page: int | None = None,
 ) -> Iterator[Row]:
     """Yield a row for each step, in order, with the values of metrics by name.
 
@@ -79,8 +80,9 @@ def scan(
     Args:
         paths: names of metrics; system metrics, which have no steps, are left out.
         step_min, step_max: the first and the last step; None for all.
+        page: points of a metric to read at once, at least 2.
     """
-    buffers = {path: _Buffer(step_min) for path in paths}
+    buffers = {path: _Buffer(step_min, page or _PAGE) for path in paths}
     while buffers:
         _fill(source, run_id, buffers, step_max)
         # Up to here, all points of all metrics have been read.

@@ -17,7 +17,7 @@ from trackai.store.catalogue import configs, files, projects, run_tables, runs, 
 from trackai.store.charts import chart_records, charts, training_time
 from trackai.store.charts.smoothing import Smoothing
 from trackai.store.engine.database import Database
-from trackai.store.points import arrivals, curves, lineage, series
+from trackai.store.points import arrivals, curves, lineage, series, texts
 from trackai.store.upkeep import deletion
 from trackai.values.names import path_problem, refuse
 from trackai.values.nesting import flat
@@ -31,7 +31,16 @@ if TYPE_CHECKING:
     from trackai.store.charts.chart_records import XAxis
     from trackai.store.points.curves import Columns
     from trackai.store.points.series import MetricSummary
-    from trackai.structs.records import ChartData, FileRecord, Project, Run, RunPage, RunValues
+    from trackai.structs.records import (
+        ChartData,
+        FileRecord,
+        LogPage,
+        Project,
+        ProjectColumns,
+        Run,
+        RunPage,
+        RunValues,
+    )
     from trackai.values.types import Step
 
 T = TypeVar("T")
@@ -167,6 +176,21 @@ class LocalSource:
         if stored is None:
             raise NotFoundError(f"contents of file {file.path!r} not found")
         shutil.copyfile(stored, target)
+
+    def columns(self, project_id: int) -> ProjectColumns:
+        return self._read(lambda conn: run_tables.list_columns(conn, project_id))
+
+    def log(
+        self, run_id: int, path: str, search: str | None = None, *, limit: int, offset: int = 0
+    ) -> LogPage:
+        async def read(conn: Connection) -> LogPage:
+            series = await lineage.find(conn, run_id, path)
+            of_texts = [segments for segments in series if segments[0].series.kind == "text"]
+            if not of_texts:
+                raise NotFoundError(f"run {run_id} has no text {path!r}")
+            return await texts.read(conn, of_texts[0], search=search, limit=limit, offset=offset)
+
+        return self._read(read)
 
     def change(self, run_id: int, **fields: Any) -> Run:
         config = flat(fields.pop("config", {}), _json)

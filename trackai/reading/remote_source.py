@@ -28,9 +28,11 @@ from trackai.structs.records import (
     ColumnPage,
     Deleted,
     FileRecord,
+    LogPage,
     Point,
     PointPage,
     Project,
+    ProjectColumns,
     ProjectSummary,
     Run,
     RunDetails,
@@ -306,6 +308,17 @@ class RemoteSource:
         with self.stream(f"/api/files/{file.id}", {}) as response, target.open("wb") as output:
             for chunk in response.stream(_READ_SIZE):
                 output.write(chunk)
+
+    def columns(self, project_id: int) -> ProjectColumns:
+        return self._get(f"/api/projects/{project_id}/columns", ProjectColumns)
+
+    def log(
+        self, run_id: int, path: str, search: str | None = None, *, limit: int, offset: int = 0
+    ) -> LogPage:
+        return self._get(
+            f"/api/runs/{run_id}/log", LogPage,
+            metric=path, search=search, limit=limit, offset=offset,
+        )  # fmt: skip
 
     def change(self, run_id: int, **fields: Any) -> Run:
         if "project" in fields:

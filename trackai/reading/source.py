@@ -15,7 +15,16 @@ if TYPE_CHECKING:
     from trackai.reading.history import Curve
     from trackai.store.charts.chart_records import XAxis
     from trackai.store.points.series import MetricSummary
-    from trackai.structs.records import ChartData, FileRecord, Project, Run, RunPage, RunValues
+    from trackai.structs.records import (
+        ChartData,
+        FileRecord,
+        LogPage,
+        Project,
+        ProjectColumns,
+        Run,
+        RunPage,
+        RunValues,
+    )
     from trackai.values.types import Step
 
 # Tags of one change.
@@ -109,6 +118,18 @@ class Source(Protocol):
 
         Raises:
             NotFoundError: the contents are not stored.
+        """
+
+    def columns(self, project_id: int) -> ProjectColumns:
+        """List the configuration keys and metrics of the runs of a project."""
+
+    def log(
+        self, run_id: int, path: str, search: str | None = None, *, limit: int, offset: int = 0
+    ) -> LogPage:
+        """Return a page of the lines of a text.
+
+        Args:
+            search: only lines that contain this text, ignoring case.
         """
 
     def change(self, run_id: int, **fields: Any) -> Run:
