@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from trackai.errors import TrackAIError
 from trackai.guard import guarded
-from trackai.reading.html import FAINT, table
+from trackai.reading.html import FAINT, MAX_ROWS, sparkline, table
 from trackai.reading.remote_source import RemoteSource
 from trackai.settings import Settings
 from trackai.values.logger import logger
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 # How long a notebook waits for the answer of a server that may not be running.
 _PROBE_SECONDS = 0.5
+_SPARKLINES, _SPARKLINE_POINTS = 8, 60
 _COLORS = {"running": "#2563eb", "completed": "#16a34a", "failed": "#dc2626"}
 
 
@@ -41,12 +42,30 @@ def card(source: Source, run_id: int, fallback: str, config: dict[str, Any] | No
                 run,
                 project,
                 source.config(run_id) if config is None else config,
-                [(m.path, m.last, m.min, m.max) for m in source.figures(run_id)],
+                _metrics(source, run_id),
                 _link(source, run),
             )
         except TrackAIError as error:
             logger.debug("could not show a run: %s", error)
     return f"<code>{escape(fallback)}</code>"
+
+
+def _metrics(source: Source, run_id: int) -> list[tuple[Any, ...]]:
+    """The rows of the table of metrics, the first ones with a sparkline."""
+    figures = source.figures(run_id)
+    drawn = [
+        metric.path
+        for metric in figures[:MAX_ROWS]
+        if metric.kind == "number" and metric.axis == "step" and metric.points > 1
+    ][:_SPARKLINES]
+    charts = source.own_charts(run_id, drawn, _SPARKLINE_POINTS) if drawn else {}
+    lines = {
+        path: sparkline([bucket.mean for bucket in chart.data]) for path, chart in charts.items()
+    }
+    return [
+        (m.path, m.last, m.min, m.max, lines.get(m.path, "") if m.axis == "step" else "")
+        for m in figures
+    ]
 
 
 def _link(source: Source, run: Run) -> str | None:
@@ -85,6 +104,6 @@ def _card(
         f"<div><b>{title}</b> &ensp;{dot} {run.state} &ensp;"
         f'<span style="{FAINT}">{place}</span></div>'
         f"{table(('config', ''), list(config.items()))}"
-        f"{table(('metric', 'last', 'min', 'max'), metrics)}"
+        f"{table(('metric', 'last', 'min', 'max', ''), metrics)}"
         "</div>"
     )

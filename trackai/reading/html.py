@@ -14,6 +14,12 @@ MAX_ROWS = 20
 FAINT = "opacity:.7"
 _CELL = "padding:1px 10px 1px 0;text-align:left;border:0;background:none"
 _TEXT_LENGTH = 80
+# Of sparklines, in pixels.
+_WIDTH, _HEIGHT = 120, 18
+
+
+class Markup(str):
+    """HTML of TrackAI's own, which is not escaped."""
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[Any]], total: int | None = None) -> str:
@@ -27,7 +33,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[Any]], total: int | None 
     if not rows:
         return ""
     lines = [_row("th", [f'<span style="{FAINT}">{escape(text)}</span>' for text in head])]
-    lines += [_row("td", [escape(_text(value)) for value in row]) for row in rows[:MAX_ROWS]]
+    lines += [_row("td", map(_cell, row)) for row in rows[:MAX_ROWS]]
     if total > MAX_ROWS:
         lines.append(_row("td", [f"and {total - MAX_ROWS} more"]))
     return (
@@ -37,6 +43,30 @@ def table(head: Sequence[str], rows: Sequence[Sequence[Any]], total: int | None 
 
 def _row(tag: str, cells: Iterable[str]) -> str:
     return f"<tr>{''.join(f'<{tag} style={_CELL!r}>{cell}</{tag}>' for cell in cells)}</tr>"
+
+
+def _cell(value: Any) -> str:
+    return value if isinstance(value, Markup) else escape(_text(value))
+
+
+def sparkline(values: Sequence[float | None]) -> Markup:
+    """Draw finite numbers as a small line; None is a gap."""
+    numbers = [value for value in values if value is not None]
+    if len(numbers) < 2:
+        return Markup("")
+    low, high = min(numbers), max(numbers)
+    # Halved, as the difference of two floats may be larger than any float.
+    span = high / 2 - low / 2 or 1.0
+    points = " ".join(
+        f"{index * _WIDTH / (len(values) - 1):.1f},"
+        f"{_HEIGHT - 1 - (value / 2 - low / 2) / span * (_HEIGHT - 2):.1f}"
+        for index, value in enumerate(values)
+        if value is not None
+    )
+    return Markup(
+        f'<svg width="{_WIDTH}" height="{_HEIGHT}" style="vertical-align:middle">'
+        f'<polyline points="{points}" fill="none" stroke="#2563eb" stroke-width="1.2"/></svg>'
+    )
 
 
 def _text(value: Any) -> str:

@@ -192,6 +192,21 @@ class LocalSource:
 
         return self._read(read)
 
+    def own_charts(self, run_id: int, paths: Sequence[str], points: int) -> dict[str, ChartData]:
+        async def read(db: Database) -> dict[str, ChartData]:
+            async with db.snapshot() as conn:
+                # If a metric has two series, the one with steps comes last.
+                found = await lineage.find_many(conn, [run_id], paths, inherited=False)
+                many = {segments[0].series.path: segments for _, segments in found}
+                cursor = await arrivals.last(conn)
+                drawn = await charts.read(conn, list(many.values()), points)
+            return {
+                path: chart_records.show(chart, lineage.as_one(segments), "step", cursor)
+                for (path, segments), chart in zip(many.items(), drawn, strict=True)
+            }
+
+        return self._call(read)
+
     def change(self, run_id: int, **fields: Any) -> Run:
         config = flat(fields.pop("config", {}), _json)
         check_change(fields)

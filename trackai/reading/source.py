@@ -132,6 +132,9 @@ class Source(Protocol):
             search: only lines that contain this text, ignoring case.
         """
 
+    def own_charts(self, run_id: int, paths: Sequence[str], points: int) -> dict[str, ChartData]:
+        """Return the charts of metrics by name, without what the run inherits."""
+
     def change(self, run_id: int, **fields: Any) -> Run:
         """Change the name, group_name, notes or project of a run, and keys of its config.
 

@@ -24,6 +24,7 @@ from trackai.sdk.artifacts import Artifact  # noqa: TC001 - for get_type_hints
 from trackai.sdk.call_log import CallLog
 from trackai.sdk.config import Config, flat_json
 from trackai.sdk.exit_hooks import EndState  # noqa: TC001 - for get_type_hints
+from trackai.sdk.interactive import in_notebook
 from trackai.sdk.labels import check_name, check_notes, checked_tags
 from trackai.sdk.left_out import LeftOut
 from trackai.sdk.local_destination import LocalDestination
@@ -93,6 +94,9 @@ class Run(CallLog):
             for step in range(100):
                 run.log({"loss": 1 / (step + 1)}, step=step)
     """
+
+    # The `LiveCard` of notebook cells that show the run.
+    _card: Any = None
 
     def __init__(
         self,
@@ -410,6 +414,8 @@ class Run(CallLog):
                 self._finished = True
         if self._background is not None and self._has_portal:
             self._stop_recording(*self._background)
+        if self._card is not None:
+            self._card.finish()
 
     def _stop_recording(
         self, portal: BlockingPortal, recorder: Recorder, recording: Future[None]
@@ -446,6 +452,17 @@ class Run(CallLog):
 
     def __repr__(self) -> str:
         return f"<trackai.Run {self.name!r} of {self.project!r}>"
+
+    def _ipython_display_(self) -> None:
+        if self._finished or not in_notebook():
+            raise NotImplementedError  # IPython uses the other representations
+        with guarded("showing a run"):
+            if self._card is None:
+                # Imported here: training scripts do not need the modules that read.
+                from trackai.sdk.live_card import LiveCard
+
+                self._card = LiveCard(self, self._place.source(), lambda: self._last_timestamp)
+            self._card.show()
 
     def _repr_html_(self) -> str:
         # Imported here: training scripts do not need the modules that read.
