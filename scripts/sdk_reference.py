@@ -55,7 +55,7 @@ RETURNED = {
     "Run": ("Config", "Summary"),
     "Artifact": ("ArtifactEntry",),
     "Api": ("Runs", "StoredRun", "StoredArtifact"),
-    "StoredRun": ("History",),
+    "StoredRun": ("History", "MetricFigures", "StoredConfig", "StoredFile"),
     "History": ("Curve",),
     "plot": ("Plot", "Chart"),
     "show": ("Dashboard", "Server"),

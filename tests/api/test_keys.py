@@ -92,7 +92,7 @@ LOGGING = {
     ("PATCH", "/api/runs/{run_id}/state"),
 }  # fmt: skip
 ASKING = {
-    ("POST", "/api/runs/groups"), ("POST", "/api/metrics/paths"),
+    ("POST", "/api/runs/groups"), ("POST", "/api/runs/values"), ("POST", "/api/metrics/paths"),
     ("POST", "/api/metrics/compare"), ("DELETE", "/api/session"),
 }  # fmt: skip
 

@@ -5,18 +5,23 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import threading
 import urllib.request
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.api.test_keys import bearer, create_key, revoke_key
-from tests.conftest import KEY
+from tests.conftest import KEY, serving
 from tests.dashboard.conftest import accessibility_violations, hover, wait_until
 from trackai import dashboard
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from playwright.sync_api import Browser
 
     from tests.conftest import Server
@@ -250,6 +255,31 @@ def test_page_has_a_strict_policy_and_small_scripts(server: Server) -> None:
     assert "style=" not in html
     scripts = sum(path.stat().st_size for path in (dashboard.DIST / "assets").glob("*.js"))
     assert scripts < 400_000
+
+
+def test_only_notebooks_on_this_machine_may_frame_the_page(
+    server: Server, browser: Browser, tmp_path: Path
+) -> None:
+    (tmp_path / "index.html").write_text(f'<iframe src="{server.url}"></iframe>')
+    handler = partial(SimpleHTTPRequestHandler, directory=tmp_path)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as notebook:
+        threading.Thread(target=notebook.serve_forever, daemon=True).start()
+        page = browser.new_page()
+        page.goto(f"http://localhost:{notebook.server_port}")
+        expect(page.frame_locator("iframe").get_by_text("TrackAI").first).to_be_visible()
+        page.close()
+        notebook.shutdown()
+
+
+def test_other_names_of_the_server_forbid_frames(
+    db_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRACKAI_ALLOWED_HOSTS", "tracker.example")
+    with serving(db_path) as server:
+        headers = {"Accept": "text/html", "Host": "tracker.example"}
+        request = urllib.request.Request(server.url, headers=headers)
+        with urllib.request.urlopen(request) as response:
+            assert "frame-ancestors 'none'" in response.headers["Content-Security-Policy"]
 
 
 def test_protected_server_asks_for_the_key(guarded: Server, browser: Browser) -> None:

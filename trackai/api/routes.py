@@ -65,6 +65,7 @@ from trackai.structs.records import (
     RunGroupPage,
     RunPage,
     RunSummary,
+    RunValues,
     RunWithEnvironment,
 )
 
@@ -195,6 +196,8 @@ OPERATIONS: Sequence[Operation] = [
         body=tags.TagChange, response=list[Run], errors=(404,)),
     _op("POST", "/api/runs/groups", runs.group_runs, scope="read",
         body=runs.Grouping, response=GroupedRuns),
+    _op("POST", "/api/runs/values", runs.get_values, scope="read",
+        body=runs.ValuesQuery, response=list[RunValues]),
     _op("GET", "/api/runs/{run_id}", runs.get_run,
         response=RunWithEnvironment),
     _op("PATCH", "/api/runs/{run_id}", runs.change_run, scope="write",

@@ -35,6 +35,7 @@ _COMMANDS = {
     "move": "edit",
     "delete": "delete",
     "sql": "sql",
+    "mcp": "mcp",
     "config": "config",
     "log": "log",
     "tail": "tail",

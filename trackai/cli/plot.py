@@ -11,11 +11,13 @@ import click
 
 from trackai.cli.database import db_option, open_source, url_option
 from trackai.cli.output import FloatRange, cell, echo, json_option, print_json
+from trackai.cli.plot_curves import Axes, from_chart
 from trackai.errors import NotFoundError, TrackAIError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
+    from trackai.cli.plot_curves import Curve
     from trackai.reading.source import Source
     from trackai.store.charts.chart_records import XAxis
     from trackai.structs.records import ChartData, Run
@@ -81,64 +83,82 @@ def plot(
     point of a curve is the mean of the values logged there. With --json, prints the data of the
     plot instead. RUN is an id, a slug, project/slug, a name, or "latest".
     """
-    from trackai.cli import plot_curves
-
     terminal = shutil.get_terminal_size()
     width = width or max(_MIN_WIDTH, min(terminal.columns, _MAX_WIDTH))
     height = height or max(_MIN_HEIGHT, min(terminal.lines - _MARGIN_LINES, _MAX_HEIGHT))
     count = points or (_IMAGE_POINTS if out else max(10, 2 * width))
 
-    def read(source: Source, run_id: int, path: str) -> ChartData:
-        return source.chart(run_id, path, count, x, smooth)
-
-    source = open_source(db, url)
-    charts = list(_read_charts(source, metric, (*runs, *run) or ("latest",), read))
-    _refuse_texts(source, charts)
-    if any(item.chart.x != x for item in charts):  # system metrics have times, not steps
-        charts = [item for item in charts if item.chart.x == x] or charts
-        x = charts[0].chart.x
+    charts, x = read_charts(
+        open_source(db, url), metric, (*runs, *run) or ("latest",), x, points=count, smooth=smooth,
+        warn=lambda problem: echo(f"trackai: {problem}", err=True),
+    )  # fmt: skip
     if as_json and out is None:
         print_json(metric=metric, x=x, curves=[_curve_record(item) for item in charts])
         return
-    axes = plot_curves.Axes(metric, x, log_x, log_y)
-    curves = [
-        plot_curves.from_chart(name, item.chart, log_x=log_x, log_y=log_y)
-        for name, item in zip(_curve_names(charts), charts, strict=True)
-    ]
+    axes = Axes(metric, x, log_x, log_y)
     if out is None:
         from trackai.cli.plot_terminal import print_plot
 
-        print_plot(axes, curves, width, height)
+        print_plot(axes, curves(charts, axes), width, height)
         return
     from trackai.cli.plot_image import save
 
-    plot_curves.extents(curves)  # raises an error if there is nothing to show
-    save(out, axes, curves)
+    save(out, axes, curves(charts, axes))
     if as_json:
         print_json(file=str(out), bytes=out.stat().st_size)
     else:
         echo(out)
 
 
-def _read_charts(
+def read_charts(
     source: Source,
     metric: str,
     names: Sequence[str],
-    read: Callable[[Source, int, str], ChartData],
-) -> Iterator[MetricChart]:
-    """Read the charts of runs; runs without the metric are warnings, unless it is all of them."""
+    x: XAxis,
+    *,
+    points: int,
+    smooth: float | None,
+    warn: Callable[[str], None],
+) -> tuple[list[MetricChart], XAxis]:
+    """Read the charts of runs.
+
+    Args:
+        metric: the name of a metric, or a pattern.
+        warn: takes the problem of a run without the metric, unless it is all of them.
+
+    Returns:
+        The charts, and their x axis: system metrics have times, not steps.
+
+    Raises:
+        NotFoundError: there is no such run, or no run has such a metric.
+        TrackAIError: the metrics have no numbers because of their kind.
+    """
     runs = {run.id: run for run in map(source.resolve, names)}
     missing: list[NotFoundError] = []
+    charts: list[MetricChart] = []
     for run in runs.values():
         try:
             for path in _matching_paths(source, run, metric):
-                yield MetricChart(run, path, read(source, run.id, path))
+                charts.append(MetricChart(run, path, source.chart(run.id, path, points, x, smooth)))
         except NotFoundError as error:
             missing.append(error)
     if len(missing) == len(runs):
         raise missing[0]
     for problem in missing:
-        echo(f"trackai: {problem}", err=True)
+        warn(str(problem))
+    _refuse_texts(source, charts)
+    if any(item.chart.x != x for item in charts):
+        charts = [item for item in charts if item.chart.x == x] or charts
+        x = charts[0].chart.x
+    return charts, x
+
+
+def curves(charts: Sequence[MetricChart], axes: Axes) -> list[Curve]:
+    """Name the curves of charts."""
+    return [
+        from_chart(name, item.chart, log_x=axes.log_x, log_y=axes.log_y)
+        for name, item in zip(_curve_names(charts), charts, strict=True)
+    ]
 
 
 def _refuse_texts(source: Source, charts: Sequence[MetricChart]) -> None:

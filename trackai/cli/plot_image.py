@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import math
 import warnings
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from trackai.cli.plot_curves import extents
 from trackai.errors import InvalidInputError, MissingExtraError, TrackAIError
 
 if TYPE_CHECKING:
@@ -25,14 +27,30 @@ def save(path: Path, axes: Axes, curves: Sequence[Curve]) -> None:
     Raises:
         InvalidInputError: the suffix is unknown.
         MissingExtraError: matplotlib is not installed.
-        TrackAIError: the file cannot be written, or matplotlib cannot draw the values.
+        TrackAIError: there is nothing to show, the file cannot be written, or matplotlib cannot
+            draw the values.
     """
     if path.suffix.lower() not in _SUFFIXES:
         raise InvalidInputError("--out", f"must end in {', '.join(_SUFFIXES)}, got {path}")
     try:
+        _draw(axes, curves, path)
+    except OSError as error:
+        raise TrackAIError(f"cannot write {path}: {error.strerror}") from None
+
+
+def png(axes: Axes, curves: Sequence[Curve]) -> bytes:
+    """Draw curves as a PNG image. The errors are those of `save`."""
+    image = io.BytesIO()
+    _draw(axes, curves, image)
+    return image.getvalue()
+
+
+def _draw(axes: Axes, curves: Sequence[Curve], target: Path | io.BytesIO) -> None:
+    try:
         from matplotlib.figure import Figure
     except ImportError:
         raise MissingExtraError("A plot in a file", "plot") from None
+    extents(curves)  # raises an error if there is nothing to show
     figure = Figure(figsize=(9, 5), layout="constrained")
     plot = figure.add_subplot()
     for curve in curves:
@@ -50,9 +68,7 @@ def save(path: Path, axes: Axes, curves: Sequence[Curve]) -> None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # overflow, which the error explains
-            figure.savefig(path)
-    except OSError as error:
-        raise TrackAIError(f"cannot write {path}: {error.strerror}") from None
+            figure.savefig(target)
     except (ValueError, OverflowError) as error:
         raise TrackAIError(f"matplotlib cannot draw these values: {error}") from None
 

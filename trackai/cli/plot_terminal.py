@@ -49,6 +49,17 @@ def print_plot(axes: Axes, curves: Sequence[Curve], width: int, height: int) -> 
         click.echo(f"{mark} {curve.name}  last {cell(curve.last)}{hidden}")
 
 
+def plain_plot(axes: Axes, curves: Sequence[Curve], width: int, height: int) -> list[str]:
+    """Return the lines of a plot without colors, for a program. See `print_plot`."""
+    letters = len(curves) > 1
+    lines = ["".join(character for character, _ in row).rstrip()
+             for row in _rows(axes, curves, width, height, letters=letters)]  # fmt: skip
+    for number, curve in enumerate(curves):
+        mark = LETTERS[number % len(LETTERS)] if letters else "──"
+        lines.append(f"{mark} {curve.name}  last {cell(curve.last)}")
+    return lines
+
+
 def _styled(row: Sequence[Cell]) -> Iterator[str]:
     for curve, cells in groupby(row, key=itemgetter(1)):
         text = "".join(character for character, _ in cells)

@@ -12,11 +12,14 @@ if TYPE_CHECKING:
     from starlette.types import Message, Receive, Scope, Send
 
 DIST = Path(__file__).parent / "dist"
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors "
+)
+# Notebooks on this machine, in a browser or in VS Code.
+_NOTEBOOKS = "http://localhost:* http://127.0.0.1:* vscode-webview:"
 _HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
-        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
+    "Content-Security-Policy": f"{_POLICY}'none'",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-cache",
 }
@@ -32,11 +35,18 @@ _NOT_FOUND = (
 )
 
 
-def page() -> Response:
-    """The page, or how to build it."""
+def page(*, in_notebooks: bool) -> Response:
+    """The page, or how to build it.
+
+    Args:
+        in_notebooks: whether notebooks on this machine may show it in a frame.
+    """
+    headers = _HEADERS
+    if in_notebooks:  # which takes precedence over X-Frame-Options
+        headers = {**_HEADERS, "Content-Security-Policy": _POLICY + _NOTEBOOKS}
     if (DIST / "index.html").is_file():
-        return FileResponse(DIST / "index.html", headers=_HEADERS)
-    return HTMLResponse(_NOT_BUILT, headers=_HEADERS)
+        return FileResponse(DIST / "index.html", headers=headers)
+    return HTMLResponse(_NOT_BUILT, headers=headers)
 
 
 def not_found() -> Response:

@@ -7,6 +7,8 @@ from typing import Literal, TypeAlias, get_args
 
 import msgspec
 
+from trackai.values.times import utc
+
 Operator = Literal["=", "!=", "<", "<=", ">", ">=", "~", "!~"]
 Figure = Literal[
     "last", "min", "max", "mean", "points", "nans", "first_step", "last_step", "min_step",
@@ -122,6 +124,19 @@ def field_text(field: Field) -> str:
             return f"metric.{_quoted(path, metric=True)}.{figure}"
 
 
+def filter_text(tree: Filter) -> str:
+    """Write a filter as it is parsed."""
+    match tree:
+        case Comparison(field, operator, value):
+            return f"{field_text(field)} {operator} {_constant_text(field, value)}"
+        case Not(part):
+            return f"not ({filter_text(part)})"
+        case And(parts):
+            return " and ".join(f"({filter_text(part)})" for part in parts)
+        case Or(parts):
+            return " or ".join(f"({filter_text(part)})" for part in parts)
+
+
 def equality_text(field: Field, value: Constant) -> str:
     """Write the filter that matches runs with this value of a field.
 
@@ -129,14 +144,19 @@ def equality_text(field: Field, value: Constant) -> str:
         field: any field but a time.
         value: any value but NaN; None matches runs without one.
     """
+    return filter_text(Comparison(field, "=", value))
+
+
+def _constant_text(field: Field, value: Constant) -> str:
+    if isinstance(field, Attribute) and field.name in TIMES and isinstance(value, int):
+        return f'"{utc(value).isoformat()}"'
     match value:
         case None | bool():
-            text = {None: "null", True: "true", False: "false"}[value]
+            return {None: "null", True: "true", False: "false"}[value]
         case str():
-            text = '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+            return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
         case _:
-            text = repr(value)
-    return f"{field_text(field)} = {text}"
+            return repr(value)
 
 
 def _quoted(name: str, *, metric: bool = False) -> str:

@@ -4,23 +4,32 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from html import escape
 from typing import TYPE_CHECKING, Any, overload
 
-from trackai.errors import InvalidInputError, ProjectNotFoundError
+from trackai.errors import InvalidInputError, NotFoundError, ProjectNotFoundError
+from trackai.filters.tree import field_text, filter_text
+from trackai.reading import html
 from trackai.reading.artifacts import StoredArtifact
 from trackai.reading.local_source import LocalSource
+from trackai.reading.source import Source  # noqa: TC001 - for get_type_hints
 from trackai.reading.stored_run import StoredRun, newest_first, project_name
 from trackai.settings import Settings
 from trackai.values.comparison import differing, side_by_side
 from trackai.values.text import escaped
 
 if TYPE_CHECKING:
-    from trackai.reading.source import Source
+    import pandas as pd
+
+    from trackai.filters.mongo import PatternMatch
+    from trackai.structs.records import Project, RunRow
     from trackai.structs.records import Run as RunRecord
 
 # Runs a request.
 _PAGE = 1000
+# The order of runs unless another one is given.
+_SORT = "created_at"
 
 
 def _server(url: str | None, api_key: str | None) -> Source:
@@ -44,8 +53,10 @@ def _looks_like_server(source: str) -> bool:
 class Runs(Sequence[StoredRun]):
     """The runs that match a query, a sequence of `StoredRun`. Read when it is first used."""
 
-    def __init__(self, load: Callable[[], list[StoredRun]], project: str | None) -> None:
-        self._load, self._project = load, project
+    def __init__(
+        self, source: Source, load: Callable[[], list[StoredRun]], project: str | None
+    ) -> None:
+        self._source, self._load, self._project = source, load, project
         self._loaded: list[StoredRun] | None = None
 
     def _runs(self) -> list[StoredRun]:
@@ -63,8 +74,53 @@ class Runs(Sequence[StoredRun]):
     def __len__(self) -> int:
         return len(self._runs())
 
+    def to_pandas(self) -> pd.DataFrame:
+        """Return a data frame with a row for each run. Needs `trackai[pandas]`.
+
+        The columns are `id`, `run_id`, `project`, `name`, `state`, `group`, `tags`, `notes` and
+        `created_at`; `config.KEY` for each flat configuration key; and `summary.NAME` with the
+        last value of each metric, without histograms. Integers and booleans stay exact: where some
+        runs have no value, their columns are of the types Int64 and boolean.
+
+        Raises:
+            MissingExtraError: pandas is not installed.
+
+        Example:
+            api.runs("digits").to_pandas().sort_values("summary.val/acc")
+        """
+        # Imported here: few scripts need it.
+        from trackai.reading.run_frame import run_frame
+
+        runs = self._runs()
+        values = self._source.values([run.id for run in runs])
+        return run_frame(runs, {stored.id: stored for stored in values})
+
     def __repr__(self) -> str:
         return escaped(f"<Runs project={self._project} count={len(self)}>")
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (run.id, run.name, run.project, run.group, run.state, ", ".join(run.tags),
+             run.created_at)
+            for run in self[: html.MAX_ROWS]
+        ]  # fmt: skip
+        head = ("id", "name", "project", "group", "state", "tags", "created")
+        return html.table(head, rows, total=len(self)) or f"<code>{escape(repr(self))}</code>"
+
+
+class Projects(list[str]):
+    """The names of projects, which a notebook shows as a table."""
+
+    def __init__(self, projects: Sequence[Project]) -> None:
+        super().__init__(project.name for project in projects)
+        self._projects = projects
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return list, (list(self),)
+
+    def _repr_html_(self) -> str:
+        rows = [(p.name, p.project_id, p.created_at) for p in self._projects]
+        return html.table(("project", "slug", "created"), rows) or "<code>[]</code>"
 
 
 class Api:
@@ -101,42 +157,69 @@ class Api:
 
     def projects(self) -> list[str]:
         """Return the names of all projects, the newest first."""
-        return [project.name for project in self._source.projects()]
+        return Projects(self._source.projects())
 
     def runs(
         self,
         project: str | None = None,
+        filters: Mapping[str, Any] | None = None,
+        order: str | None = None,
+        per_page: int | None = None,
         *,
         filter: str | None = None,  # noqa: A002 - the word of the field
-        sort: str = "created_at",
+        sort: str = _SORT,
         ascending: bool = False,
+        path: str | None = None,
     ) -> Runs:
         """Return the runs of a project, or of all projects, that match a filter.
 
         Args:
-            project: the name or slug of the project; default all projects.
+            project: the name or slug of the project, or "entity/project" as in wandb, of which the
+                entity is ignored; default all projects.
             filter: a condition, such as `config.lr < 0.01 and metric.val/acc.max > 0.9`.
             sort: the field to sort by, any that a filter may use.
             ascending: sort in ascending order.
+            filters: a condition as in wandb, such as `{"config.lr": {"$lt": 0.01}}`.
+            order: a field as in wandb, such as "-summary_metrics.loss"; "-" sorts in descending
+                order.
+            path: another name of `project`, as in wandb.
+            per_page: accepted for scripts written for wandb, and ignored.
 
         Raises:
             NotFoundError: the project does not exist.
-            InvalidInputError: the filter or the field is invalid; raised when the runs are first
-                used.
+            InvalidInputError: `filters` or `order` cannot be translated; or the filter or the
+                field is invalid, which is raised when the runs are first used.
         """
+        project = path if project is None else project
         project_id = None if project is None else self._project_id(project)
+        patterns: list[PatternMatch] = []
+        if filters or order is not None:
+            # Imported here: few scripts need it.
+            from trackai.filters import mongo
+
+            tree, patterns = mongo.translate(filters or {})
+            if tree is not None:
+                both = [f"({text})" for text in (filter, filter_text(tree)) if text is not None]
+                filter = " and ".join(both)  # noqa: A001
+            if order is not None:
+                if sort != _SORT or ascending:
+                    raise InvalidInputError("order", "cannot be combined with sort or ascending")
+                field, ascending = mongo.translate_order(order)
+                sort = field_text(field)
+        columns = ", ".join(field_text(pattern.field) for pattern in patterns) or None
 
         def load() -> list[StoredRun]:
             # By id: a run whose sort field changes may move from one page to another.
-            records: dict[int, RunRecord] = {}
+            records: dict[int, RunRow] = {}
             cursor: str | None = None
             while True:
                 page = self._source.runs(
                     project_id, filter=filter, sort=sort, ascending=ascending,
-                    limit=_PAGE, cursor=cursor,
+                    limit=_PAGE, cursor=cursor, columns=columns,
                 )  # fmt: skip
                 for run in page.runs:
-                    records.setdefault(run.id, run)
+                    if all(_matches(run, pattern) for pattern in patterns):
+                        records.setdefault(run.id, run)
                 cursor = page.next_cursor
                 if cursor is None:
                     break
@@ -148,25 +231,27 @@ class Api:
                 if record.project_id in names
             ]
 
-        return Runs(load, project)
+        return Runs(self._source, load, project)
 
     def _project_id(self, project: str) -> int:
-        matches = [p.id for p in self._source.projects() if project in (p.name, p.project_id)]
-        if not matches:
-            raise ProjectNotFoundError(f"project {project!r} not found")
-        return matches[0]
+        ids = {name: p.id for p in self._source.projects() for name in (p.project_id, p.name)}
+        for name in (project, project.rpartition("/")[2]):
+            if name in ids:
+                return ids[name]
+        raise ProjectNotFoundError(f"project {project!r} not found")
 
     def run(self, run: int | str) -> StoredRun:
         """Return a run.
 
         Args:
-            run: its id; or, as on the command line, a slug, "project/slug", a name or "latest".
+            run: its id; or, as on the command line, a slug, "project/slug", a name or "latest";
+                or "entity/project/run_id" as in wandb, of which the entity is ignored.
 
         Raises:
             NotFoundError: the run does not exist.
             InvalidInputError: there are several; they are listed.
         """
-        record = self._source.run(run) if isinstance(run, int) else self._source.resolve(run)
+        record = self._source.run(run) if isinstance(run, int) else self._resolve(run)
         return StoredRun(self._source, record, project_name(self._source, record))
 
     def artifact(
@@ -221,6 +306,17 @@ class Api:
         versions = self._source.artifacts(latest.project_id, type_=latest.type, name=latest.name)
         return [StoredArtifact(self._source, version) for version in versions]
 
+    def _resolve(self, text: str) -> RunRecord:
+        try:
+            return self._source.resolve(text)
+        except NotFoundError:
+            parts = text.strip("/").split("/")
+            if len(parts) < 3:
+                raise
+            if len(parts) > 3 and parts[-2] == "runs":  # as in addresses of wandb
+                del parts[-2]
+            return self._source.resolve("/".join(parts[1:]))
+
     def alerts(
         self, project: str, run: str | None = None, level: str | None = None,
         since: str | None = None,
@@ -256,3 +352,13 @@ class Api:
         configs = [self._source.config(run.id) for run in runs]
         rows = side_by_side(configs)
         return {key: rows[key] for key in sorted(differing(configs))}
+
+    def __repr__(self) -> str:
+        return escaped(f"<Api {self._source.place}>")
+
+
+def _matches(run: RunRow, match: PatternMatch) -> bool:
+    values = run.values or {}
+    value = values.get(field_text(match.field))
+    texts = value if isinstance(value, list) else [value]
+    return any(isinstance(text, str) and match.pattern.search(text) for text in texts)

@@ -7,24 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 from trackai.errors import TrackAIError
 from trackai.guard import guarded
+from trackai.reading.html import FAINT, MAX_ROWS, sparkline, table
 from trackai.reading.remote_source import RemoteSource
 from trackai.settings import Settings
 from trackai.values.logger import logger
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from trackai.reading.source import Source
     from trackai.structs.records import Run
 
 
-# The most rows of a table.
-_ROWS = 20
 # How long a notebook waits for the answer of a server that may not be running.
 _PROBE_SECONDS = 0.5
+_SPARKLINES, _SPARKLINE_POINTS = 8, 60
 _COLORS = {"running": "#2563eb", "completed": "#16a34a", "failed": "#dc2626"}
-_FAINT = "opacity:.7"
-_CELL = "padding:1px 10px 1px 0;text-align:left;border:0;background:none"
 
 
 def card(source: Source, run_id: int, fallback: str, config: dict[str, Any] | None = None) -> str:
@@ -44,12 +42,30 @@ def card(source: Source, run_id: int, fallback: str, config: dict[str, Any] | No
                 run,
                 project,
                 source.config(run_id) if config is None else config,
-                [(m.path, m.last, m.min, m.max) for m in source.figures(run_id)],
+                _metrics(source, run_id),
                 _link(source, run),
             )
         except TrackAIError as error:
             logger.debug("could not show a run: %s", error)
     return f"<code>{escape(fallback)}</code>"
+
+
+def _metrics(source: Source, run_id: int) -> list[tuple[Any, ...]]:
+    """The rows of the table of metrics, the first ones with a sparkline."""
+    figures = source.figures(run_id)
+    drawn = [
+        metric.path
+        for metric in figures[:MAX_ROWS]
+        if metric.kind == "number" and metric.axis == "step" and metric.points > 1
+    ][:_SPARKLINES]
+    charts = source.own_charts(run_id, drawn, _SPARKLINE_POINTS) if drawn else {}
+    lines = {
+        path: sparkline([bucket.mean for bucket in chart.data]) for path, chart in charts.items()
+    }
+    return [
+        (m.path, m.last, m.min, m.max, lines.get(m.path, "") if m.axis == "step" else "")
+        for m in figures
+    ]
 
 
 def _link(source: Source, run: Run) -> str | None:
@@ -86,34 +102,8 @@ def _card(
     return (
         f'<div style="{style}">'
         f"<div><b>{title}</b> &ensp;{dot} {run.state} &ensp;"
-        f'<span style="{_FAINT}">{place}</span></div>'
-        f"{_table(('config', ''), config.items())}"
-        f"{_table(('metric', 'last', 'min', 'max'), metrics)}"
+        f'<span style="{FAINT}">{place}</span></div>'
+        f"{table(('config', ''), list(config.items()))}"
+        f"{table(('metric', 'last', 'min', 'max', ''), metrics)}"
         "</div>"
     )
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    rows = list(rows)
-    if not rows:
-        return ""
-    lines = [_row("th", [f'<span style="{_FAINT}">{text}</span>' for text in head])]
-    lines += [_row("td", [escape(_text(value)) for value in row]) for row in rows[:_ROWS]]
-    if len(rows) > _ROWS:
-        lines.append(_row("td", [f"and {len(rows) - _ROWS} more"]))
-    return (
-        f'<table style="margin:6px 0 0;border-collapse:collapse;border:0">{"".join(lines)}</table>'
-    )
-
-
-def _row(tag: str, cells: Iterable[str]) -> str:
-    return f"<tr>{''.join(f'<{tag} style={_CELL!r}>{cell}</{tag}>' for cell in cells)}</tr>"
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    text = str(value)
-    return text if len(text) <= 80 else text[:79] + "…"

@@ -243,13 +243,16 @@ def _packed(values: Sequence[Any]) -> Any:
     return values
 
 
+def is_exact_as_float(number: float) -> bool:
+    """Whether a number is the same as a float."""
+    return type(number) is float or abs(number) <= _EXACT_FLOAT
+
+
 def _round_as_floats(*columns: Sequence[Any]) -> bool:
     """Whether there are floats, and integers that a float may not hold exactly."""
     kinds = set[type]().union(*(set(map(type, numbers)) for numbers in columns))
     return kinds == {int, float} and any(
-        type(number) is int and abs(number) > _EXACT_FLOAT
-        for numbers in columns
-        for number in numbers
+        not is_exact_as_float(number) for numbers in columns for number in numbers
     )
 
 

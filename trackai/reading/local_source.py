@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -9,8 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 from anyio.from_thread import start_blocking_portal
 
-from trackai.errors import NotFoundError
-from trackai.filters.parser import parse_field, parse_filter
+from trackai.errors import InvalidInputError, NotFoundError
+from trackai.filters.parser import parse_field, parse_fields, parse_filter
 from trackai.reading.history import Curve
 from trackai.reading.source import check_aliases, check_change
 from trackai.store.catalogue import (
@@ -27,11 +28,13 @@ from trackai.store.catalogue import (
 from trackai.store.charts import chart_records, charts, training_time
 from trackai.store.charts.smoothing import Smoothing
 from trackai.store.engine.database import Database
-from trackai.store.points import arrivals, curves, lineage, series
+from trackai.store.points import arrivals, curves, lineage, series, texts
 from trackai.store.upkeep import deletion
+from trackai.values.names import path_problem, refuse
+from trackai.values.nesting import flat
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from aiosqlite import Connection
@@ -43,10 +46,15 @@ if TYPE_CHECKING:
         ArtifactFile,
         ArtifactVersion,
         ChartData,
+        FileRecord,
+        LogPage,
         Project,
+        ProjectColumns,
         Run,
         RunPage,
+        RunValues,
     )
+    from trackai.values.types import Step
 
 T = TypeVar("T")
 # Projects a page: all of them.
@@ -70,6 +78,10 @@ class LocalSource:
         self._path = path
         self._create = create
 
+    @property
+    def place(self) -> str:
+        return str(self._path.resolve())
+
     def projects(self) -> list[Project]:
         return self._read(lambda conn: projects.list_page(conn, limit=_PAGE))
 
@@ -82,18 +94,24 @@ class LocalSource:
         ascending: bool,
         limit: int,
         cursor: str | None = None,
+        columns: str | None = None,
     ) -> RunPage:
         tree = None if filter is None else parse_filter(filter)
+        fields = None if columns is None else parse_fields(columns)
         return self._read(
             lambda conn: run_tables.list_page(
                 conn,
                 run_tables.RunFilter(project_id=project_id, tree=tree),
                 sort_by=parse_field(sort, name="sort"),
                 sort_order="asc" if ascending else "desc",
+                columns=fields,
                 limit=limit,
                 cursor=cursor,
             )
         )
+
+    def values(self, run_ids: Sequence[int]) -> list[RunValues]:
+        return self._read(lambda conn: run_tables.values(conn, run_ids))
 
     def run(self, run_id: int) -> Run:
         return self._read(lambda conn: runs.get(conn, run_id))
@@ -128,6 +146,22 @@ class LocalSource:
 
         return self._read(read)
 
+    def pages(
+        self, run_id: int, starts: Mapping[str, Step | None], step_max: Step | None, limit: int
+    ) -> dict[str, tuple[Curve, bool]]:
+        async def read(conn: Connection) -> dict[str, tuple[Curve, bool]]:
+            pages = {}
+            for path, start in starts.items():
+                segments = (await lineage.find(conn, run_id, path))[0]
+                if segments[0].series.axis == "step":
+                    columns = await curves.read(
+                        conn, segments, step_min=start, step_max=step_max, limit=limit
+                    )
+                    pages[path] = _curve(columns), len(columns.steps) == limit
+            return pages
+
+        return self._read(read)
+
     def chart(
         self, run_id: int, path: str, points: int, x: XAxis, smooth: float | None = None
     ) -> ChartData:
@@ -147,8 +181,54 @@ class LocalSource:
 
         return self._call(read)
 
+    def files(self, run_id: int) -> list[FileRecord]:
+        async def read(conn: Connection) -> list[FileRecord]:
+            await runs.get(conn, run_id)
+            return await files.list_of_run(conn, run_id)
+
+        return self._read(read)
+
+    def copy_file(self, file: FileRecord, target: Path) -> None:
+        stored = files.find_bytes(self._path, file.sha256)
+        if stored is None:
+            raise NotFoundError(f"contents of file {file.path!r} not found")
+        shutil.copyfile(stored, target)
+
+    def columns(self, project_id: int) -> ProjectColumns:
+        return self._read(lambda conn: run_tables.list_columns(conn, project_id))
+
+    def log(
+        self, run_id: int, path: str, search: str | None = None, *, limit: int, offset: int = 0
+    ) -> LogPage:
+        async def read(conn: Connection) -> LogPage:
+            series = await lineage.find(conn, run_id, path)
+            of_texts = [segments for segments in series if segments[0].series.kind == "text"]
+            if not of_texts:
+                raise NotFoundError(f"run {run_id} has no text {path!r}")
+            return await texts.read(conn, of_texts[0], search=search, limit=limit, offset=offset)
+
+        return self._read(read)
+
+    def own_charts(self, run_id: int, paths: Sequence[str], points: int) -> dict[str, ChartData]:
+        async def read(db: Database) -> dict[str, ChartData]:
+            async with db.snapshot() as conn:
+                # If a metric has two series, the one with steps comes last.
+                found = await lineage.find_many(conn, [run_id], paths, inherited=False)
+                many = {segments[0].series.path: segments for _, segments in found}
+                cursor = await arrivals.last(conn)
+                drawn = await charts.read(conn, list(many.values()), points)
+            return {
+                path: chart_records.show(chart, lineage.as_one(segments), "step", cursor)
+                for (path, segments), chart in zip(many.items(), drawn, strict=True)
+            }
+
+        return self._call(read)
+
     def change(self, run_id: int, **fields: Any) -> Run:
+        config = flat(fields.pop("config", {}), _json)
         check_change(fields)
+        for key in config:
+            refuse(f"config: key {key[:80]!r}", path_problem(key))
 
         async def change(conn: Connection) -> Run:
             now = time.time_ns() // 1000
@@ -156,12 +236,13 @@ class LocalSource:
             project_id = run.project_id
             if "project" in fields:
                 project_id = (await projects.get_or_create(conn, fields["project"], now=now)).id
+            await configs.put(conn, run_id, config)
             return await runs.change(
                 conn,
                 run_id,
                 slug=await slugs.keep_if_free(conn, project_id, run.run_id, run_id=run.id),
                 name=fields.get("name", run.name),
-                group_name=run.group_name,
+                group_name=fields.get("group_name", run.group_name),
                 notes=fields.get("notes", run.notes),
                 project_id=project_id,
                 now=now,
@@ -269,6 +350,13 @@ class LocalSource:
         # Not in the event loop of the caller, which may be running, as in a notebook.
         with start_blocking_portal() as portal:
             return portal.call(main)
+
+
+def _json(value: Any) -> str:
+    try:
+        return msgspec.json.encode(value).decode()
+    except (TypeError, OverflowError, RecursionError) as error:
+        raise InvalidInputError("config", f"must be values of JSON: {error}") from None
 
 
 def _curve(columns: Columns) -> Curve:

@@ -31,13 +31,17 @@ from trackai.structs.records import (
     ChartData,
     ColumnPage,
     Deleted,
+    FileRecord,
+    LogPage,
     Point,
     PointPage,
     Project,
+    ProjectColumns,
     ProjectSummary,
     Run,
     RunDetails,
     RunPage,
+    RunValues,
     RunWithEnvironment,
 )
 from trackai.values.packing import unpack
@@ -45,12 +49,14 @@ from trackai.values.times import microseconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from urllib3 import BaseHTTPResponse
 
     from trackai.errors import TrackAIError
     from trackai.filters.tree import Field
     from trackai.store.charts.chart_records import XAxis
+    from trackai.values.types import Step
 
 T = TypeVar("T")
 # Projects or points a page: mostly all of them.
@@ -60,8 +66,10 @@ _PAGE_OF_ARTIFACTS = 1000
 EXPECTED_STATUSES = frozenset({200, 404, 409, 422})
 _MSGPACK = "application/msgpack"
 _READ_SIZE = 1 << 18
-# Metrics of one request for charts.
+# Metrics of one request for charts, and runs of one for their values.
 _MAX_COMPARED = 1000
+# All steps are above minus this.
+_STEP = 1 << 62
 # Servers that are older than this answer with JSON.
 _ACCEPT_COLUMNS = {"Accept": f"{_MSGPACK}, application/json;q=0.5"}
 
@@ -94,6 +102,10 @@ class RemoteSource:
         # Worker processes get connections of their own.
         return partial(RemoteSource, timeout=self._timeout), (self.url, self._api_key)
 
+    @property
+    def place(self) -> str:
+        return self.url
+
     def projects(self) -> list[Project]:
         return self._get("/api/projects", list[Project], limit=_PAGE)
 
@@ -106,11 +118,19 @@ class RemoteSource:
         ascending: bool,
         limit: int,
         cursor: str | None = None,
+        columns: str | None = None,
     ) -> RunPage:
         return self._get(
             "/api/runs", RunPage, project_id=project_id, filter=filter, sort_by=sort,
-            sort_order="asc" if ascending else "desc", limit=limit, cursor=cursor,
+            sort_order="asc" if ascending else "desc", limit=limit, cursor=cursor, columns=columns,
         )  # fmt: skip
+
+    def values(self, run_ids: Sequence[int]) -> list[RunValues]:
+        values: list[RunValues] = []
+        for start in range(0, len(run_ids), _MAX_COMPARED):
+            batch = [*run_ids[start : start + _MAX_COMPARED]]
+            values += self._request("POST", "/api/runs/values", list[RunValues], {"run_ids": batch})
+        return values
 
     def list_runs(self, **query: Any) -> RunPage:
         """List a page of runs by the query of GET /api/runs, of which None is left out."""
@@ -201,10 +221,35 @@ class RemoteSource:
         return self._get(f"/api/runs/{run_id}/figures", list[MetricSummary])
 
     def points(self, run_id: int, path: str) -> Curve:
+        return self._points(run_id, path, _PAGE)[0]
+
+    def pages(
+        self, run_id: int, starts: Mapping[str, Step | None], step_max: Step | None, limit: int
+    ) -> dict[str, tuple[Curve, bool]]:
+        pages = {}
+        for path, start in starts.items():
+            lowest = -_STEP if start is None else start
+            page = self._points(run_id, path, limit, True, step_min=lowest, step_max=step_max)
+            pages[path] = page
+        return pages
+
+    def _points(
+        self, run_id: int, path: str, limit: int, once: bool = False, **steps: Step | None
+    ) -> tuple[Curve, bool]:
+        """Read points of a metric.
+
+        Args:
+            limit: points to ask for at once.
+            once: stop at `limit` points.
+            steps: the range of steps.
+
+        Returns:
+            The points, and whether there are more.
+        """
         curve = Curve([], [], [])
         run: str | None = None
         is_text: bool | None = None
-        query: dict[str, Any] = {"limit": _PAGE}
+        query: dict[str, Any] = {"limit": limit, **steps}
         while True:
             answer = self._send(
                 "GET", _with_query(_metric_path(run_id, path), query), None, _ACCEPT_COLUMNS
@@ -224,8 +269,8 @@ class RemoteSource:
                 points: PointPage = self._decode(answer, PointPage)
                 _add_points(curve, points.data, is_text=is_text)
                 cursor = points.next_cursor or None
-            if cursor is None:
-                return curve
+            if cursor is None or (once and len(curve.steps) >= limit):
+                return curve, cursor is not None
             query["cursor"] = cursor
 
     def _add_columns(self, curve: Curve, page: ColumnPage) -> None:
@@ -265,6 +310,25 @@ class RemoteSource:
             )  # fmt: skip
             charts |= compared.get(str(run_id), {})
         return charts
+
+    def files(self, run_id: int) -> list[FileRecord]:
+        return self._get(f"/api/runs/{run_id}/files", list[FileRecord])
+
+    def copy_file(self, file: FileRecord, target: Path) -> None:
+        with self.stream(f"/api/files/{file.id}", {}) as response, target.open("wb") as output:
+            for chunk in response.stream(_READ_SIZE):
+                output.write(chunk)
+
+    def columns(self, project_id: int) -> ProjectColumns:
+        return self._get(f"/api/projects/{project_id}/columns", ProjectColumns)
+
+    def log(
+        self, run_id: int, path: str, search: str | None = None, *, limit: int, offset: int = 0
+    ) -> LogPage:
+        return self._get(
+            f"/api/runs/{run_id}/log", LogPage,
+            metric=path, search=search, limit=limit, offset=offset,
+        )  # fmt: skip
 
     def change(self, run_id: int, **fields: Any) -> Run:
         if "project" in fields:

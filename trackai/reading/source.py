@@ -10,8 +10,9 @@ from trackai.values.names import identifier_problem, name_problem, notes_problem
 from trackai.values.text import checked_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from trackai.reading.history import Curve
     from trackai.store.charts.chart_records import XAxis
@@ -20,10 +21,15 @@ if TYPE_CHECKING:
         ArtifactFile,
         ArtifactVersion,
         ChartData,
+        FileRecord,
+        LogPage,
         Project,
+        ProjectColumns,
         Run,
         RunPage,
+        RunValues,
     )
+    from trackai.values.types import Step
 
 # Tags of one change.
 MAX_TAGS = 100
@@ -35,6 +41,10 @@ class Source(Protocol):
     All methods but `projects` and `runs` raise NotFoundError if the run, project or
     metric does not exist.
     """
+
+    @property
+    def place(self) -> str:
+        """The path of the database file, or the URL of the server."""
 
     def projects(self) -> list[Project]:
         """List all projects, the newest first."""
@@ -48,15 +58,20 @@ class Source(Protocol):
         ascending: bool,
         limit: int,
         cursor: str | None = None,
+        columns: str | None = None,
     ) -> RunPage:
         """List a page of the runs of a project, or of all projects, that match a filter.
 
         Args:
+            columns: fields for the `values` of each run, separated by commas.
             cursor: the `next_cursor` of the previous page.
 
         Raises:
-            InvalidInputError: the filter or the field to sort by is invalid.
+            InvalidInputError: the filter, a column or the field to sort by is invalid.
         """
+
+    def values(self, run_ids: Sequence[int]) -> list[RunValues]:
+        """Return the configurations and last values of runs; unknown ids are left out."""
 
     def run(self, run_id: int) -> Run:
         """Return a run."""
@@ -83,13 +98,52 @@ class Source(Protocol):
     def points(self, run_id: int, path: str) -> Curve:
         """Return all points of a metric."""
 
+    def pages(
+        self, run_id: int, starts: Mapping[str, Step | None], step_max: Step | None, limit: int
+    ) -> dict[str, tuple[Curve, bool]]:
+        """Return points of metrics from a step on, without system metrics.
+
+        Args:
+            starts: the first step to read of each metric; None for its first one.
+            step_max: the last step to read; None for all.
+            limit: the largest number of points of a metric.
+
+        Returns:
+            The points of each metric in order of step, and whether there are more.
+        """
+
     def chart(
         self, run_id: int, path: str, points: int, x: XAxis, smooth: float | None = None
     ) -> ChartData:
         """Return the chart of a metric, downsampled to at most `points` points."""
 
+    def files(self, run_id: int) -> list[FileRecord]:
+        """List the files of a run, sorted by path, step, time and name."""
+
+    def copy_file(self, file: FileRecord, target: Path) -> None:
+        """Write the contents of a file to a path, which is replaced.
+
+        Raises:
+            NotFoundError: the contents are not stored.
+        """
+
+    def columns(self, project_id: int) -> ProjectColumns:
+        """List the configuration keys and metrics of the runs of a project."""
+
+    def log(
+        self, run_id: int, path: str, search: str | None = None, *, limit: int, offset: int = 0
+    ) -> LogPage:
+        """Return a page of the lines of a text.
+
+        Args:
+            search: only lines that contain this text, ignoring case.
+        """
+
+    def own_charts(self, run_id: int, paths: Sequence[str], points: int) -> dict[str, ChartData]:
+        """Return the charts of metrics by name, without what the run inherits."""
+
     def change(self, run_id: int, **fields: Any) -> Run:
-        """Change the name, notes or project of a run.
+        """Change the name, group_name, notes or project of a run, and keys of its config.
 
         Raises:
             InvalidInputError: a field has a value that is not allowed.
@@ -162,7 +216,7 @@ class Source(Protocol):
 
 _PROBLEMS: dict[str, Callable[[str], str | None]] = {
     "project": name_problem, "name": name_problem, "notes": notes_problem,
-    "tags": identifier_problem,
+    "tags": identifier_problem, "group_name": identifier_problem,
 }  # fmt: skip
 
 
@@ -182,7 +236,7 @@ def check_change(fields: dict[str, Any]) -> None:
     """Check changes of a run as the server does.
 
     Args:
-        fields: new values by field: project, name, notes, tags.
+        fields: new values by field: project, name, notes, group_name, tags.
 
     Raises:
         InvalidInputError: a value is not allowed; its field is named.

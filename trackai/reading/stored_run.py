@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any, Literal, overload
 
-import msgspec
-
-from trackai.errors import InvalidInputError, NotFoundError
-from trackai.reading.history import History, curve_of_chart, from_json
+from trackai.errors import InvalidInputError, MissingExtraError, NotFoundError
+from trackai.reading import history_rows
+from trackai.reading.history import History, curve_of_chart
+from trackai.reading.metric_figures import (
+    FloatFigures,
+    IntFigures,
+    MetricFigures,  # noqa: F401 - the reference documents it beside this class
+    TextFigures,
+    metric_figures,
+)
 from trackai.reading.source import Source  # noqa: TC001 - for get_type_hints
-from trackai.store.points.series import MetricSummary  # noqa: TC001 - for get_type_hints
+from trackai.reading.stored_config import StoredConfig
+from trackai.reading.stored_file import StoredFile
 from trackai.structs.records import Run as RunRecord  # noqa: TC001 - for get_type_hints
-from trackai.values.nesting import nested
 from trackai.values.text import escaped
 from trackai.values.times import utc
+from trackai.values.types import Step
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _MIN_POINTS, _MAX_POINTS = 10, 10_000
+_SAMPLES = 500  # as in wandb
 # Alerts are logged as the text `alerts/<level>`; imports from trackio store them likewise.
 _ALERTS = "alerts"
 
@@ -26,6 +39,7 @@ class StoredRun:
     """A run in a database file or on a server. Returned by `Api.run` and `Api.runs`.
 
     The attributes are those of the moment when it was read; the methods read the current state.
+    Two handles of the same run in the same file or on the same server are equal.
 
     Attributes:
         id: its number in the database.
@@ -44,20 +58,25 @@ class StoredRun:
         self._adopt(record, project)
 
     def _adopt(self, record: RunRecord, project: str) -> None:
+        self._record = record
+        self._config_changes: dict[str, Any] = {}
         self.id = record.id
         self.run_id = record.run_id
         self.name = record.name
         self.project = project
         self.group = record.group_name
         self.state = record.state
-        self.tags = record.tags
+        self.tags = [*record.tags]
         self.notes = record.notes
         self.created_at = record.created_at
 
     @property
     def config(self) -> dict[str, Any]:
-        """The configuration, nested as it was logged."""
-        return nested(self._source.config(self.id))
+        """The configuration, nested as it was logged.
+
+        Flat keys work, too: `run.config["opt/lr"]`. Keys that are set are stored by `update`.
+        """
+        return StoredConfig(self._source.config(self.id), self._config_changes)
 
     @property
     def environment(self) -> dict[str, Any]:
@@ -68,36 +87,90 @@ class StoredRun:
         return self._source.environment(self.id)
 
     @property
-    def summary(self) -> dict[str, MetricSummary]:
-        """Statistics of each metric by name.
+    def summary(self) -> dict[str, FloatFigures | IntFigures | TextFigures]:
+        """The last value of each metric by name: a float, int or str with statistics.
 
-        They have the attributes last, last_step, min, min_step, max, max_step, mean (of finite
-        values), points and nan_points (counts), and kind.
+        The values have the attributes last, last_step, min, min_step, max, max_step, mean (of
+        finite values), points and nan_points (counts), and kind.
         """
-        return {
-            metric.path: metric
-            if metric.kind == "text"
-            else msgspec.structs.replace(metric, last=from_json(metric.last))
-            for metric in self._source.figures(self.id)
-        }
+        return {metric.path: metric_figures(metric) for metric in self._source.figures(self.id)}
 
+    @property
+    def lastHistoryStep(self) -> Step:  # noqa: N802 - the name in wandb
+        """The highest step that was logged; -1 without any. For scripts written for wandb."""
+        steps = [metric.last_step for metric in self._source.figures(self.id)]
+        return max((step for step in steps if step is not None), default=-1)
+
+    @overload
     def history(
         self, keys: str | Sequence[str] | None = None, *, points: int | None = None
-    ) -> History:
+    ) -> History: ...
+    @overload
+    def history(
+        self,
+        keys: str | Sequence[str] | None = None,
+        *,
+        samples: int,
+        pandas: Literal[True] = True,
+        x_axis: str = "_step",
+        stream: str = "default",
+    ) -> pd.DataFrame: ...
+    @overload
+    def history(
+        self,
+        keys: str | Sequence[str] | None = None,
+        *,
+        samples: int = 500,
+        pandas: Literal[False],
+        x_axis: str = "_step",
+        stream: str = "default",
+    ) -> list[dict[str, Any]]: ...
+    def history(
+        self,
+        keys: str | Sequence[str] | None = None,
+        *,
+        points: int | None = None,
+        samples: int | None = None,
+        pandas: bool | None = None,
+        x_axis: str = "_step",
+        stream: str = "default",
+    ) -> Any:
         """Return the points of metrics.
 
         Args:
             keys: the name of a metric, or several names; default all metrics.
             points: downsample each metric to at most this many points, 10 to 10000, which are
                 means of buckets; this is fast however long the run is. Default all points.
+            samples: return a data frame as in wandb, with a row for each step, the columns
+                `_step` and `_timestamp`, and `points` values of each metric at most; default 500
+                if `pandas` is given.
+            pandas: False returns a list of dicts instead of the data frame.
+            x_axis: the column by which its rows are sorted.
+            stream: "system" for system metrics, which have no steps.
 
         Raises:
             NotFoundError: the run has no such metric.
-            InvalidInputError: `points` is out of range.
+            InvalidInputError: an argument is invalid.
 
         Example:
             run.history(["loss", "val/acc"]).to_pandas()
         """
+        if keys is not None and not isinstance(keys, str | Sequence):
+            raise InvalidInputError("keys", f"must be names of metrics, got {keys!r}")
+        if samples is None and pandas is None:
+            return self._history(keys, points)
+        if points is not None:
+            raise InvalidInputError("points", "cannot be combined with samples or pandas")
+        rows = self._sampled_rows(keys, samples or _SAMPLES, x_axis, stream)
+        if pandas is False:
+            return rows
+        try:
+            import pandas as pd
+        except ImportError:
+            raise MissingExtraError("A data frame", "pandas") from None
+        return pd.DataFrame.from_records(rows)
+
+    def _history(self, keys: str | Sequence[str] | None, points: int | None) -> History:
         if points is not None and not _MIN_POINTS <= points <= _MAX_POINTS:
             raise InvalidInputError(
                 "points", f"must be between {_MIN_POINTS} and {_MAX_POINTS}, got {points}"
@@ -116,6 +189,104 @@ class StoredRun:
                 chart = self._source.chart(self.id, key, points, "time")
                 curves[key] = curve_of_chart(chart, is_text=kinds.get(key) == "text")
         return History(curves)
+
+    def _sampled_rows(
+        self, keys: str | Sequence[str] | None, samples: int, x_axis: str, stream: str
+    ) -> list[dict[str, Any]]:
+        if stream not in ("default", "system"):
+            raise InvalidInputError("stream", f'must be "default" or "system", got {stream!r}')
+        points = min(max(samples, _MIN_POINTS), _MAX_POINTS)
+        rows: dict[Any, dict[str, Any]] = {}
+        for path, curve in self._history(keys, points).items():
+            for step, time, value in zip(curve.steps, curve.timestamps, curve.values, strict=True):
+                if (step is None) != (stream == "system"):
+                    continue
+                row = rows.setdefault(time if step is None else step, {})
+                if step is not None:
+                    row[history_rows.STEP] = step
+                row[history_rows.TIME] = max(time / 1e6, row.get(history_rows.TIME, -math.inf))
+                row[path] = value
+        ordered = [rows[key] for key in sorted(rows)]
+        if x_axis not in (history_rows.STEP, history_rows.TIME):
+            ordered = [row for row in ordered if x_axis in row]
+            ordered.sort(key=lambda row: row[x_axis])
+        return ordered
+
+    def scan_history(
+        self,
+        keys: Sequence[str] | None = None,
+        page_size: int | None = None,
+        min_step: Step | None = None,
+        max_step: Step | None = None,
+        use_cache: bool | None = None,
+    ) -> Iterator[dict[str, Any]]:
+        """Return all points step by step, exactly, as in wandb.
+
+        Points are read while the rows are used, so that a long run takes little memory. If a
+        metric has several points at a step, further rows of that step follow.
+
+        Args:
+            keys: return only rows that have all of these metrics, without others.
+            min_step: the first step.
+            max_step: the step after the last one.
+            page_size, use_cache: accepted for scripts written for wandb, and ignored.
+
+        Returns:
+            An iterator of dicts with values by name, and with `_step`, `_timestamp` (seconds since
+            the epoch) and `_runtime` (seconds since the run was created). System metrics have no
+            steps and are left out.
+
+        Raises:
+            InvalidInputError: `keys` are not names.
+
+        Example:
+            for row in run.scan_history(keys=["loss"]):
+                print(row["loss"])
+        """
+        if keys is not None and (
+            isinstance(keys, str) or not all(isinstance(key, str) for key in keys)
+        ):
+            raise InvalidInputError("keys", f"must be a list of names, got {keys!r}")
+        paths = self._source.paths(self.id)
+        if keys is not None:
+            special = (history_rows.STEP, history_rows.TIME, history_rows.RUNTIME)
+            wanted = [key for key in keys if key not in special]
+            if not set(wanted) <= set(paths):
+                return iter(())
+            paths = wanted or paths
+        rows = history_rows.scan(self._source, self.id, paths, step_min=min_step, step_max=max_step)
+        rows = (row for row in rows if max_step is None or row[history_rows.STEP] < max_step)
+        return history_rows.with_seconds(rows, self.created_at, keys)
+
+    def files(
+        self, names: Sequence[str] | None = None, pattern: str | None = None,
+        per_page: int | None = None,
+    ) -> list[StoredFile]:  # fmt: skip
+        """Return the files of the run, sorted by name and step.
+
+        Args:
+            names: only files with these names; default all.
+            pattern: only files whose name matches, such as "*.json"; "%" is a wildcard, too.
+            per_page: accepted for scripts written for wandb, and ignored.
+        """
+        files = [StoredFile(self._source, record) for record in self._source.files(self.id)]
+        if names:
+            files = [file for file in files if file.name in names]
+        if pattern is not None:
+            glob = pattern.replace("%", "*")
+            files = [file for file in files if fnmatchcase(file.name, glob)]
+        return files
+
+    def file(self, name: str) -> StoredFile:
+        """Return the file with a name, the latest one if it was stored repeatedly.
+
+        Raises:
+            NotFoundError: the run has no such file.
+        """
+        files = self.files([name])
+        if not files:
+            raise NotFoundError(f"run {self.id} has no file {name!r}")
+        return files[-1]
 
     def alerts(self, level: str | None = None, since: str | None = None) -> list[dict[str, Any]]:
         """Return the alerts of the run, the latest first.
@@ -202,14 +373,49 @@ class StoredRun:
         self._adopt(self._source.tag(self.id, (), tags), self.project)
         return self
 
-    def delete(self) -> bool:
+    def update(self) -> None:
+        """Store the attributes name, group, notes and tags, and the keys set in `config`.
+
+        Raises:
+            InvalidInputError: a value is not allowed; its field is named.
+
+        Example:
+            run.tags.append("best")
+            run.update()
+        """
+        stored = self._record
+        fields: dict[str, Any] = {"name": self.name, "group_name": self.group, "notes": self.notes}
+        changes = {key: new for key, new in fields.items() if new != getattr(stored, key)}
+        if self._config_changes:
+            changes["config"] = dict(self._config_changes)
+        record = self._source.change(self.id, **changes) if changes else stored
+        add = [tag for tag in dict.fromkeys(self.tags) if tag not in stored.tags]
+        remove = [tag for tag in stored.tags if tag not in self.tags]
+        if add or remove:
+            record = self._source.tag(self.id, add, remove)
+        self._adopt(record, self.project)
+
+    def delete(self, delete_artifacts: bool | None = None) -> bool:
         """Delete the run with all its points and files.
+
+        Args:
+            delete_artifacts: accepted for scripts written for wandb, and ignored.
 
         Returns:
             True.
         """
         self._source.delete(self.id)
         return True
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, StoredRun) and self._identity == other._identity
+
+    def __hash__(self) -> int:
+        return hash(self._identity)
+
+    @property
+    def _identity(self) -> tuple[str, int, datetime]:
+        return self._source.place, self.id, self.created_at
 
     def __repr__(self) -> str:
         return escaped(f"<Run {self.name} in project {self.project}>")

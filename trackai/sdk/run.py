@@ -24,6 +24,7 @@ from trackai.sdk.alerts import LOGGING_LEVELS, AlertLevel, checked_level
 from trackai.sdk.artifact_calls import ArtifactCalls
 from trackai.sdk.config import Config, flat_json
 from trackai.sdk.exit_hooks import EndState  # noqa: TC001 - for get_type_hints
+from trackai.sdk.interactive import in_notebook
 from trackai.sdk.labels import check_name, check_notes, checked_tags
 from trackai.sdk.left_out import LeftOut
 from trackai.sdk.local_destination import LocalDestination
@@ -97,6 +98,9 @@ class Run(ArtifactCalls, WandbNames):
             for step in range(100):
                 run.log({"loss": 1 / (step + 1)}, step=step)
     """
+
+    # The `LiveCard` of notebook cells that show the run.
+    _card: Any = None
 
     def __init__(
         self,
@@ -442,6 +446,8 @@ class Run(ArtifactCalls, WandbNames):
             self._stop_recording(*self._background)
         if webhooks is not None:
             webhooks.close()
+        if self._card is not None:
+            self._card.finish()
 
     def _stop_recording(
         self, portal: BlockingPortal, recorder: Recorder, recording: Future[None]
@@ -478,6 +484,17 @@ class Run(ArtifactCalls, WandbNames):
 
     def __repr__(self) -> str:
         return f"<trackai.Run {self.name!r} of {self.project!r}>"
+
+    def _ipython_display_(self) -> None:
+        if self._finished or not in_notebook():
+            raise NotImplementedError  # IPython uses the other representations
+        with guarded("showing a run"):
+            if self._card is None:
+                # Imported here: training scripts do not need the modules that read.
+                from trackai.sdk.live_card import LiveCard
+
+                self._card = LiveCard(self, self._place.source(), lambda: self._last_timestamp)
+            self._card.show()
 
     def _repr_html_(self) -> str:
         # Imported here: training scripts do not need the modules that read.

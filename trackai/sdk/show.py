@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 _PROBE_SECONDS = 0.5
 # How long a new server may take to start.
 _START_SECONDS = 30
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+# In pixels.
+_FRAME_HEIGHT = 600
 
 
 class Dashboard(NamedTuple):
@@ -142,8 +145,9 @@ def show(
 
     With `TRACKAI_SERVER_URL`, it is the dashboard of that server.
 
-    The address is printed. If the dashboard cannot be shown, a warning is logged and nothing is
-    raised, so that training goes on.
+    The address is printed. A notebook also shows the dashboard itself if the server is on this
+    machine. If it cannot be shown, a warning is logged and nothing is raised, so that training goes
+    on.
 
     Args:
         project: the name or slug of the project to show; default all projects.
@@ -204,6 +208,10 @@ def _show(
     if sys.stdout is not None:  # as in a program without a console on Windows
         sys.stdout.write(f"trackai: {full_url}\n")
         sys.stdout.flush()
+    if in_notebook() and urllib.parse.urlsplit(full_url).hostname in _LOOPBACK:
+        from IPython import display
+
+        display.display(display.IFrame(full_url, "100%", _FRAME_HEIGHT))  # type: ignore[no-untyped-call]
     if open_browser and has_screen() and not in_notebook():
         webbrowser.open(full_url)
     if server is not None and (_is_script() if block is None else block):

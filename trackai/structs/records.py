@@ -69,6 +69,18 @@ class RunSummary(Run, kw_only=True):
     config: dict[str, Any]
 
 
+class RunValues(msgspec.Struct):
+    """The flat configuration of a run, and the last value of each metric.
+
+    `texts` has those of the metrics that are text. Histograms are left out.
+    """
+
+    id: int
+    config: dict[str, Any]
+    metrics: dict[str, Value]
+    texts: dict[str, str]
+
+
 class RunPage(msgspec.Struct):
     """A page of runs, and the number of all that match.
 

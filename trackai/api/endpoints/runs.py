@@ -89,6 +89,12 @@ class Grouping(msgspec.Struct, forbid_unknown_fields=True):
     group_by: str
 
 
+class ValuesQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """Runs to read the values of."""
+
+    run_ids: ComparedIds
+
+
 class NewRun(msgspec.Struct, forbid_unknown_fields=True):
     """A run to create; `run_id` is its slug, and `config` may be nested."""
 
@@ -182,6 +188,12 @@ async def group_runs(request: Request) -> Response:
         return GroupedRuns(await groups.of_runs(conn, grouping.run_ids, by))
 
     return await respond(request, read)
+
+
+async def get_values(request: Request) -> Response:
+    """Get the configurations and last values of several runs; unknown ids are left out."""
+    query = await parse_body(request, ValuesQuery)
+    return await respond(request, lambda conn: run_tables.values(conn, query.run_ids))
 
 
 async def get_run(request: Request) -> Response:

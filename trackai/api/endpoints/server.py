@@ -13,6 +13,7 @@ import trackai
 from trackai import dashboard
 from trackai.api.requests import database
 from trackai.api.responses import JSONResponse, accepts_html
+from trackai.api.security import is_loopback
 from trackai.errors import StoreError
 from trackai.store.catalogue import writers
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 async def root(request: Request) -> Response:
     """Get the name and version; browsers get the dashboard."""
     if accepts_html(request):
-        return dashboard.page()
+        return dashboard.page(in_notebooks=is_loopback(request.url.hostname or ""))
     return JSONResponse({"name": "trackai", "version": trackai.__version__})
 
 

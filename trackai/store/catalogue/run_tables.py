@@ -9,8 +9,15 @@ import msgspec
 from trackai.filters.tree import TIMES, Attribute, Config, Fact, Field, Filter, Metric, field_text
 from trackai.store.catalogue import filter_sql, run_cursors
 from trackai.store.catalogue.runs import COLUMNS, run_from_row
-from trackai.store.engine.sql import json_array
-from trackai.structs.records import ConfigColumn, MetricColumn, ProjectColumns, RunPage, RunRow
+from trackai.store.engine.sql import LAST_VALUE, json_array
+from trackai.structs.records import (
+    ConfigColumn,
+    MetricColumn,
+    ProjectColumns,
+    RunPage,
+    RunRow,
+    RunValues,
+)
 from trackai.values.non_finite import json_value
 from trackai.values.times import utc
 from trackai.values.types import State
@@ -299,6 +306,37 @@ async def _attribute_values(
         for run_id, *values in rows
         for name, value in zip(names, values, strict=True)
     }
+
+
+async def values(conn: Connection, run_ids: Sequence[int]) -> list[RunValues]:
+    """The configurations and last values of runs; unknown ids are left out."""
+    ids = json_array(run_ids)
+    rows = await conn.execute_fetchall(
+        "SELECT id FROM runs WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id", (ids,)
+    )
+    runs = {run_id: RunValues(run_id, {}, {}, {}) for (run_id,) in rows}
+    rows = await conn.execute_fetchall(
+        """
+        SELECT run_id, key, value FROM configs
+        WHERE run_id IN (SELECT value FROM json_each(?))
+        ORDER BY run_id, key
+        """,
+        (ids,),
+    )
+    for run_id, key, value in rows:
+        runs[run_id].config[key] = msgspec.json.decode(value)
+    rows = await conn.execute_fetchall(
+        f"""
+        SELECT run_id, path, kind, {LAST_VALUE} FROM series
+        WHERE run_id IN (SELECT value FROM json_each(?)) AND points > 0 AND kind != 'histogram'
+        ORDER BY run_id, path, axis DESC
+        """,
+        (ids,),
+    )
+    for run_id, path, kind, value in rows:
+        by_path: dict[str, Any] = runs[run_id].texts if kind == "text" else runs[run_id].metrics
+        by_path[path] = json_value(value, kind)
+    return list(runs.values())
 
 
 async def missing_fields(conn: Connection, fields: Iterable[Field]) -> list[Field]:

@@ -25,9 +25,23 @@ class Columns(NamedTuple):
     values: list[Value]
 
 
-async def read(conn: Connection, segments: Sequence[Segment]) -> Columns:
-    """Read all points of a series, with what it inherits, that are not superseded."""
-    points, parameters = reads.select(segments, f"step, timestamp, {reads.VALUES}, writer_id")
+async def read(
+    conn: Connection,
+    segments: Sequence[Segment],
+    *,
+    step_min: Step | None = None,
+    step_max: Step | None = None,
+    limit: int = -1,
+) -> Columns:
+    """Read the points of a series, with what it inherits, that are not superseded.
+
+    Args:
+        limit: the largest number of points; -1 for all.
+    """
+    points, parameters = reads.select(
+        segments, f"step, timestamp, {reads.VALUES}, writer_id",
+        step_min=step_min, step_max=step_max,
+    )  # fmt: skip
     steps: list[Step] = []
     timestamps: list[int] = []
     values: list[StoredValue] = []
@@ -40,7 +54,8 @@ async def read(conn: Connection, segments: Sequence[Segment]) -> Columns:
         add_value(value)
 
     async with conn.execute(
-        f"SELECT step, timestamp, value FROM ({points}) ORDER BY {reads.ORDER}", parameters
+        f"SELECT step, timestamp, value FROM ({points}) ORDER BY {reads.ORDER} LIMIT ?",
+        (*parameters, limit),
     ) as cursor:
         # Each row is split while it is in the processor's cache, and freed before the next one is
         # made. Splitting a list of all rows takes twice as long.

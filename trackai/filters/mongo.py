@@ -1,0 +1,238 @@
+"""Filters and orders of wandb's `Api.runs`, which are those of MongoDB, as filters of TrackAI.
+
+    {"config.lr": {"$lt": 0.1}, "$or": [{"state": "finished"}, {"tags": {"$in": ["best"]}}]}
+
+`name` is the `run_id` of a run and `display_name` its name, as in wandb. A comparison that excludes
+values (`$ne`, `$nin`, `$not`, `$nor`) matches runs without the field, as in MongoDB. Regular
+expressions are searched for in Python; `PatternMatch` has the field.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NamedTuple, cast, get_args
+
+from trackai.errors import InvalidInputError
+from trackai.filters.parser import parse_field
+from trackai.filters.tree import (
+    ATTRIBUTES,
+    FIGURES,
+    TIMES,
+    And,
+    Attribute,
+    Comparison,
+    Config,
+    Field,
+    Figure,
+    Filter,
+    Metric,
+    Not,
+    Operator,
+    Or,
+)
+from trackai.values.times import microseconds
+from trackai.values.types import State
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_ATTRIBUTES = {
+    "name": "run_id",
+    "display_name": "name",
+    "displayName": "name",
+    "createdAt": "created_at",
+    "heartbeat_at": "updated_at",
+    "heartbeatAt": "updated_at",
+    "updatedAt": "updated_at",
+    "tags": "tag",
+}
+_METRICS = ("summary_metrics.", "summaryMetrics.", "summary.")
+_STATES: tuple[str, ...] = get_args(State)
+_WANDB_STATES = {"finished": "completed", "crashed": "failed", "killed": "failed"}
+_COMPARISONS: dict[str, Operator] = {
+    "$eq": "=", "$gt": ">", "$gte": ">=", "$lt": "<", "$lte": "<=",
+}  # fmt: skip
+_LISTS = ("$and", "$or", "$nor")
+
+
+class PatternMatch(NamedTuple):
+    """A field in which a regular expression must be found."""
+
+    field: Field
+    pattern: re.Pattern[str]
+
+
+class Translation(NamedTuple):
+    """A filter, None if it matches all runs, and the patterns that must match as well."""
+
+    tree: Filter | None
+    patterns: list[PatternMatch]
+
+
+def translate(filters: Mapping[str, Any]) -> Translation:
+    """Translate the argument `filters`.
+
+    Raises:
+        InvalidInputError: a field, operator or value is unknown or has no equivalent; it is named.
+    """
+    patterns: list[PatternMatch] = []
+    parts = _parts(filters, patterns)
+    return Translation(None if not parts else _all(parts), patterns)
+
+
+def translate_order(order: str) -> tuple[Field, bool]:
+    """Translate the argument `order`, such as "-summary_metrics.loss".
+
+    Returns:
+        The field, and whether the order is ascending.
+
+    Raises:
+        InvalidInputError: the field is unknown.
+    """
+    name = order.removeprefix("-").removeprefix("+")
+    return _field(name, "order"), not order.startswith("-")
+
+
+def _parts(filters: Any, patterns: list[PatternMatch] | None) -> list[Filter]:
+    """Translate a mapping to the filters that must all match.
+
+    Args:
+        patterns: takes the regular expressions; None where they cannot be evaluated.
+    """
+    if not isinstance(filters, dict):
+        raise InvalidInputError("filters", f"must be a dict, got {filters!r}")
+    parts: list[Filter] = []
+    for key, value in filters.items():
+        if key == "$and":
+            parts += [part for item in _list(key, value) for part in _parts(item, patterns)]
+        elif key in ("$or", "$nor"):
+            anyone = _any([_all(_parts(item, None)) for item in _list(key, value)])
+            parts.append(anyone if key == "$or" else Not(anyone))
+        elif not isinstance(key, str) or key.startswith("$"):
+            raise InvalidInputError("filters", f"operator {key!r} is not supported here")
+        else:
+            parts += _conditions(_field(key, "filters"), value, key, patterns)
+    return parts
+
+
+def _conditions(
+    field: Field, value: Any, key: str, patterns: list[PatternMatch] | None
+) -> list[Filter]:
+    if not isinstance(value, dict):
+        return [_comparison(field, "=", value, key)]
+    if not value:
+        raise InvalidInputError("filters", f"{key}: must have an operator such as $lt")
+    parts: list[Filter] = []
+    for operator, operand in value.items():
+        if operator == "$regex":
+            if patterns is None:
+                raise InvalidInputError(
+                    "filters", f"{key}: operator $regex is not supported within $or, $nor and $not"
+                )
+            patterns.append(PatternMatch(field, _pattern(operand, value, key)))
+        elif operator != "$options":
+            parts.append(_condition(field, operator, operand, key))
+    return parts
+
+
+def _condition(field: Field, operator: Any, operand: Any, key: str) -> Filter:
+    if operator in _COMPARISONS:
+        return _comparison(field, _COMPARISONS[operator], operand, key)
+    if operator == "$ne":
+        return Not(_comparison(field, "=", operand, key))
+    if operator in ("$in", "$nin"):
+        anyone = _any([_comparison(field, "=", item, key) for item in _list(operator, operand)])
+        return anyone if operator == "$in" else Not(anyone)
+    if operator == "$exists":
+        return Comparison(field, "!=" if operand else "=", None)
+    if operator == "$not":
+        return Not(_all(_conditions(field, operand, key, None)))
+    raise InvalidInputError("filters", f"{key}: operator {operator!r} is not supported")
+
+
+def _comparison(field: Field, operator: Operator, value: Any, key: str) -> Comparison:
+    if isinstance(value, datetime):
+        value = value.isoformat()
+    if not isinstance(value, int | float | str | None):
+        raise InvalidInputError("filters", f"{key}: cannot compare with {value!r}")
+    if operator != "=" and isinstance(value, bool | None):
+        raise InvalidInputError("filters", f"{key}: cannot order {value!r}")
+    if isinstance(field, Attribute) and value is not None:
+        value = _attribute_value(field.name, value, key)
+    if isinstance(field, Metric) and field.figure != "last" and isinstance(value, bool | str):
+        raise InvalidInputError("filters", f"{key}: must be compared with a number, got {value!r}")
+    return Comparison(field, operator, value)
+
+
+def _attribute_value(name: str, value: Any, key: str) -> Any:
+    if name in TIMES:
+        try:
+            return microseconds(datetime.fromisoformat(value))
+        except (TypeError, ValueError, OverflowError):
+            raise InvalidInputError(
+                "filters", f"{key}: must be a time in ISO 8601, got {value!r}"
+            ) from None
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if (name in ("id", "project_id", "duration")) != is_number or value in (math.inf, -math.inf):
+        kind = "text" if is_number else "a number"
+        raise InvalidInputError("filters", f"{key}: must be compared with {kind}, got {value!r}")
+    if name == "state":
+        state = _WANDB_STATES.get(value, value)
+        if state not in _STATES:
+            known = ", ".join((*_STATES, *_WANDB_STATES))
+            raise InvalidInputError("filters", f"{key}: must be one of {known}, got {value!r}")
+        return state
+    return value
+
+
+def _field(name: str, argument: str) -> Field:
+    if name.startswith("config.") and name != "config.":
+        return Config(name.removeprefix("config.").removesuffix(".value"))
+    for prefix in _METRICS:
+        if name.startswith(prefix) and name != prefix:
+            path, _, figure = name.removeprefix(prefix).rpartition(".")
+            if path and figure in FIGURES:
+                return Metric(path, cast("Figure", figure))
+            return Metric(name.removeprefix(prefix))
+    known = _ATTRIBUTES.get(name, name)
+    if known in ATTRIBUTES:
+        return Attribute(ATTRIBUTES[known])
+    if name.startswith("metric."):
+        return parse_field(name, name=argument)
+    raise InvalidInputError(
+        argument, f"unknown field {name!r}; use config.KEY, summary_metrics.NAME or one of "
+        f"{', '.join(sorted({*ATTRIBUTES, *_ATTRIBUTES}))}",
+    )  # fmt: skip
+
+
+def _pattern(text: Any, condition: Mapping[str, Any], key: str) -> re.Pattern[str]:
+    options = condition.get("$options", "")
+    flags = {"": re.NOFLAG, "i": re.IGNORECASE}.get(options)
+    if flags is None:
+        raise InvalidInputError("filters", f'{key}: $options must be "i", got {options!r}')
+    try:
+        return re.compile(text, flags)
+    except (TypeError, re.error) as error:
+        raise InvalidInputError(
+            "filters", f"{key}: $regex must be a regular expression, got {text!r}: {error}"
+        ) from None
+
+
+def _list(operator: str, value: Any) -> list[Any]:
+    if not isinstance(value, list | tuple | set) or (not value and operator in _LISTS):
+        raise InvalidInputError("filters", f"{operator} must be a list, got {value!r}")
+    return list(value)
+
+
+def _all(parts: list[Filter]) -> Filter:
+    # Of no conditions: all runs.
+    return parts[0] if len(parts) == 1 else And(tuple(parts)) if parts else Not(_NEVER)
+
+
+def _any(parts: list[Filter]) -> Filter:
+    return parts[0] if len(parts) == 1 else Or(tuple(parts)) if parts else _NEVER
+
+
+_NEVER: Filter = Comparison(Attribute("id"), "=", 0)
