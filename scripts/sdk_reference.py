@@ -39,7 +39,7 @@ SECTIONS = {
         "StoreBusyError", "StoreDamagedError",
     ),
     "Names for compatibility with wandb": (
-        "Settings", "define_metric", "login", "setup", "watch", "unwatch",
+        "install_as", "Settings", "define_metric", "login", "setup", "watch", "unwatch",
     ),
     "Version": ("__version__",),
 }  # fmt: skip

@@ -169,6 +169,11 @@ def wandb_defaults() -> dict[str, tuple[str, str]]:
     }
 
 
+def set_wandb_variable(name: str, value: str) -> None:
+    """Set a variable of wandb for this process and those that it starts."""
+    os.environ[name] = value
+
+
 def ignored_wandb_variables() -> list[str]:
     """The names of variables that change a run of wandb, are set, and have no meaning here."""
     env = os.environ
@@ -180,6 +185,13 @@ def ignored_wandb_variables() -> list[str]:
         "WANDB_CONFIG_PATHS": env.get("WANDB_CONFIG_PATHS"),
     }
     return [name for name, text in variables.items() if text]
+
+
+def put_on_python_path(folders: list[str]) -> None:
+    """Put folders first on ``PYTHONPATH``, where the processes that this one starts look first."""
+    paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    others = [path for path in paths if path and path not in folders]
+    os.environ["PYTHONPATH"] = os.pathsep.join([*folders, *others])
 
 
 def colors_are_unwanted() -> bool:

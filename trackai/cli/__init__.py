@@ -35,6 +35,7 @@ _COMMANDS = {
     "delete": "delete",
     "sql": "sql",
     "config": "config",
+    "run": "run",
     "log": "log",
     "tail": "tail",
     "wait": "wait",
