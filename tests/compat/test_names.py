@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import trackai
-from trackai.compat.install import install_as
+from trackai.compat.install import folder_of, install_as
 
 if TYPE_CHECKING:
     from trackai.reading.stored_run import StoredRun
@@ -276,6 +276,44 @@ assert run.name == "renamed" and repr(run).count("renamed")
 """,
         "wandb",
     )
+
+
+def test_finished_runs_are_freed(tmp_path: Path) -> None:
+    output(
+        tmp_path,
+        """
+import gc, weakref, wandb
+runs = []
+for _ in range(3):
+    run = wandb.init()
+    run.finish()
+    runs.append(weakref.ref(run))
+del run
+gc.collect()
+assert sum(run() is not None for run in runs) <= 1
+""",
+        "wandb",
+    )
+
+
+def test_a_python_without_trackai_says_so(tmp_path: Path) -> None:
+    code = """
+try:
+    import wandb
+except ImportError as error:
+    print(error)
+"""
+    result = subprocess.run(
+        [sys.executable, "-S", "-c", code],  # without site-packages
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(folder_of("wandb"))},
+    )
+    assert result.returncode == 0
+    assert "has no module trackai" in result.stdout
+    assert result.stderr.startswith("trackai: wandb is trackai's here")
+    assert result.stderr.count("\n") == 1
 
 
 def test_without_names_the_program_runs_as_it_is(tmp_path: Path) -> None:

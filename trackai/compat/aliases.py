@@ -36,7 +36,7 @@ ALIASES = {
     "wandb.integration.xgboost": "trackai.compat.wandb_xgboost",
     "wandb.keras": "trackai.compat.wandb_keras",
     "wandb.lightgbm": "trackai.compat.wandb_lightgbm",
-    "wandb.plot": "trackai.plot",
+    "wandb.plot": "trackai.compat.wandb_plot",
     "wandb.sdk": "trackai.compat.wandb_names",
     "wandb.sdk.artifacts": "trackai.compat.wandb_names",
     "wandb.sdk.artifacts.artifact": "trackai.compat.wandb_names",

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
-from weakref import WeakKeyDictionary
+from weakref import WeakValueDictionary
 
 if TYPE_CHECKING:
     from trackai.sdk.run import Run
@@ -17,11 +16,12 @@ class RunView:
     There is one view of each class for a run, so that `init()` and `run` return the same object.
     """
 
-    _views: MutableMapping[Run, Self]
+    # By the id of the run, which the view keeps alive.
+    _views: WeakValueDictionary[int, Self]
     _run: Run
 
     def __init_subclass__(cls) -> None:
-        cls._views = WeakKeyDictionary()
+        cls._views = WeakValueDictionary()
 
     def __init__(self, run: Run) -> None:
         self.__dict__["_run"] = run
@@ -32,7 +32,8 @@ class RunView:
         """The view of a run; None for None."""
         if run is None:
             return None
-        return cls._views.setdefault(run, cls(run)) if run not in cls._views else cls._views[run]
+        view = cls._views.get(id(run))
+        return cls._views.setdefault(id(run), cls(run)) if view is None else view
 
     def __getattr__(self, name: str) -> Any:
         if name == "_run":  # of a copy that is not filled yet

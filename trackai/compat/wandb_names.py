@@ -42,7 +42,7 @@ api = SimpleNamespace(api_key="local", default_entity=None)
 _UNSUPPORTED = {
     "agent": "sweeps; use optuna or ray.tune",
     "controller": "sweeps; use optuna or ray.tune",
-    "restore": "wandb.restore(); read files with trackai.Api().run(...).files()",
+    "restore": "restore(); read files of a run over the HTTP API",
     "sweep": "sweeps; use optuna or ray.tune",
 }
 # Functions of wandb that are methods of its runs.

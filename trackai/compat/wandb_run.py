@@ -24,9 +24,6 @@ class Run(RunView):
     """A run with the attributes of wandb's: `id` is a str, and `path` begins with an account."""
 
     entity = ENTITY
-    job_type = None
-    offline = False
-    sweep_id = sweep_url = None
 
     @property
     def id(self) -> str:
@@ -41,16 +38,6 @@ class Run(RunView):
     @property
     def _attach_id(self) -> str:
         return self.path
-
-    @property
-    def project_url(self) -> str:
-        """The address of the dashboard, which shows all projects."""
-        return self._run.url.partition("?")[0]
-
-    @property
-    def settings(self) -> trackai.Settings:
-        """Settings of wandb, which have no meaning here."""
-        return trackai.Settings()
 
     def mark_preempting(self) -> None:
         """Do nothing: a run that its process leaves behind has failed."""
