@@ -34,22 +34,31 @@ ROOT = Path(__file__).resolve().parents[1]
 CASES = ROOT / "scripts" / "framework_cases"
 ENVIRONMENT = ROOT / "build" / "frameworks"
 PACKAGES = """\
-accelerate catboost clu datasets diffusers flax gymnasium hydra-core keras lightgbm lightning
+accelerate catboost clu datasets diffusers fastai flax gymnasium hydra-core keras lightgbm lightning
 mmengine optuna optuna-integration pandas peft plotly polars pytorch-ignite pytorch-lightning
 ray[tune] scikit-learn sentence-transformers setfit spacy spacy-loggers stable-baselines3
-tensorboard torch torchao==0.14.* torchrl torchtune torchvision transformers trl ultralytics xgboost
+tensorboard torch torchrl torchtune torchvision transformers trl ultralytics xgboost
 """.split()
 _SECONDS = 300
 
 
 @dataclass
 class Case:
-    """A training script: its file, the package whose version is shown, and the tracker's name."""
+    """A training script.
+
+    Attributes:
+        script: its file.
+        package: the package whose version is shown.
+        tracker: the name that it imports.
+        launcher: arguments of Python that start the script.
+        apart: packages that the others of the environment do not work with, for this script only.
+    """
 
     script: str
     package: str
     tracker: str = "wandb"
     launcher: tuple[str, ...] = ()
+    apart: tuple[str, ...] = ()
 
 
 SCRIPTS = {
@@ -69,7 +78,18 @@ SCRIPTS = {
     "Fabric": Case("fabric_script", "lightning"),
     "Keras": Case("keras_callbacks", "keras"),
     "Ignite": Case("ignite_logger", "pytorch-ignite"),
-    "torchtune": Case("torchtune_logger", "torchtune"),
+    "fastai": Case(
+        "fastai_callback",
+        "fastai",
+        apart=(
+            "fastai==2.8.5",
+            "fastcore==1.8.18",
+            "fastprogress==1.0.3",
+            "fasttransform==0.0.2",
+            "fastdownload==0.0.7",
+        ),
+    ),
+    "torchtune": Case("torchtune_logger", "torchtune", apart=("torchao==0.14.1",)),
     "XGBoost": Case("xgboost_callback", "xgboost"),
     "LightGBM": Case("lightgbm_callback", "lightgbm"),
     "CatBoost": Case("catboost_callback", "catboost"),
@@ -141,53 +161,72 @@ def _made_environment() -> Path:
 
 def run(name: str, case: Case, python: Path) -> Result:
     """Run a script in a folder of its own, and compare what it has stored."""
-    code = f"from importlib.metadata import version; print(version({case.package!r}))"
-    version = subprocess.run([str(python), "-c", code], capture_output=True, text=True, check=False)
-    result = Result(name, version.stdout.strip() or "not installed", case.tracker)
-    started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="frameworks-") as folder:
-        expected = Path(folder, "expected.jsonl")
-        error = _execute(case, python, Path(folder), expected)
+    with tempfile.TemporaryDirectory(prefix="frameworks-") as temporary:
+        folder = Path(temporary)
+        variables = _variables(case, python, folder)
+        result = Result(name, _version(case.package, python, variables), case.tracker)
+        started = time.monotonic()
+        error = _execute(case, python, folder, variables)
         result.seconds = round(time.monotonic() - started, 1)
+        expected = folder / "expected.jsonl"
         if error is not None:
             result.problems.append(error)
         elif not expected.exists():
             result.problems.append("the script expects nothing")
         else:
             for line in expected.read_text().splitlines():
-                _compare(json.loads(line), Path(folder, "runs.db"), result)
+                _compare(json.loads(line), folder / "runs.db", result)
     return result
 
 
-def _execute(case: Case, python: Path, folder: Path, expected: Path) -> str | None:
+def _variables(case: Case, python: Path, folder: Path) -> dict[str, str]:
+    """The environment of a script, with the packages that only it needs."""
+    paths = [str(ROOT)]
+    if case.apart:
+        paths.insert(0, str(folder / "apart"))
+        install = [str(python), "-m", "pip", "install", "-q", "--no-deps", "--target", paths[0]]
+        subprocess.run([*install, *case.apart], check=True, stderr=subprocess.DEVNULL)
+    others = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("TRACKAI_", "TRACKIO_", "WANDB_"))
+    }
+    return {
+        **others,
+        "PYTHONPATH": os.pathsep.join(paths),
+        "TRACKAI_DB_PATH": str(folder / "runs.db"),
+        "TRACKAI_EXPECTED": str(folder / "expected.jsonl"),
+        "CUDA_VISIBLE_DEVICES": "",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "HF_HUB_OFFLINE": "1",
+        "OMP_NUM_THREADS": "1",
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "YOLO_CONFIG_DIR": str(folder),
+    }
+
+
+def _version(package: str, python: Path, variables: dict[str, str]) -> str:
+    code = f"from importlib.metadata import version; print(version({package!r}))"
+    command = [str(python), "-c", code]
+    process = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+    return process.stdout.strip() or "not installed"
+
+
+def _execute(case: Case, python: Path, folder: Path, variables: dict[str, str]) -> str | None:
     """Run a script. Returns the end of its output if it fails."""
     work = folder / "work"
     work.mkdir()
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
-        "TRACKAI_DB_PATH": str(folder / "runs.db"),
-        "TRACKAI_EXPECTED": str(expected),
-        "HF_HUB_OFFLINE": "1",
-        "HF_HUB_DISABLE_TELEMETRY": "1",
-        "CUDA_VISIBLE_DEVICES": "",
-        "RAY_USAGE_STATS_ENABLED": "0",
-        "YOLO_CONFIG_DIR": str(folder),
-        "OMP_NUM_THREADS": "1",
-    }
     command = [
         str(python), "-m", "trackai.cli", "run", "--as", case.tracker, "--",
         str(python), *case.launcher, str(CASES / f"{case.script}.py"),
     ]  # fmt: skip
     try:
         process = subprocess.run(
-            command, cwd=work, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            command, cwd=work, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             text=True, timeout=_SECONDS, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         return f"no end after {_SECONDS} seconds"
-    if os.environ.get("SHOW_OUTPUT"):
-        print(process.stdout)
     if process.returncode:
         return f"exit code {process.returncode}: " + "\n".join(process.stdout.splitlines()[-15:])
     return None
