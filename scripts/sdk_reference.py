@@ -38,8 +38,9 @@ SECTIONS = {
         "StoreError", "StoreUnreachableError", "ForeignDatabaseError", "NewerSchemaError",
         "StoreBusyError", "StoreDamagedError",
     ),
+    "Other names": ("install_as",),
     "Names for compatibility with wandb": (
-        "install_as", "Settings", "define_metric", "login", "setup", "watch", "unwatch",
+        "Settings", "define_metric", "login", "setup", "watch", "unwatch",
     ),
     "Version": ("__version__",),
 }  # fmt: skip

@@ -169,11 +169,6 @@ def wandb_defaults() -> dict[str, tuple[str, str]]:
     }
 
 
-def set_wandb_variable(name: str, value: str) -> None:
-    """Set a variable of wandb for this process and those that it starts."""
-    os.environ[name] = value
-
-
 def ignored_wandb_variables() -> list[str]:
     """The names of variables that change a run of wandb, are set, and have no meaning here."""
     env = os.environ
@@ -192,6 +187,11 @@ def put_on_python_path(folders: list[str]) -> None:
     paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     others = [path for path in paths if path and path not in folders]
     os.environ["PYTHONPATH"] = os.pathsep.join([*folders, *others])
+
+
+def set_wandb_variable(name: str, value: str) -> None:
+    """Set a variable of wandb for this process and those that it starts."""
+    os.environ[name] = value
 
 
 def colors_are_unwanted() -> bool:
