@@ -66,6 +66,13 @@ with wandb.init(project="digits", name="first", config={"lr": 0.1}) as run:
     run.tags += ("done",)
 assert wandb.run is None
 assert wandb.Api().run(run.path).name == "first"
+assert wandb.Api().runs("local/digits")[0].name == "first"
+try:
+    wandb.Api().run("local/digits/second")
+except wandb.errors.CommError as error:
+    assert "local/digits/second" in str(error)
+else:
+    raise AssertionError
 """,
         "wandb",
     )
@@ -197,13 +204,14 @@ import wandb
 for _ in range(2):
     run = wandb.init(job_type="train", settings=wandb.Settings(start_method="fork"))
     wandb.watch(None)
+    wandb.sklearn.plot_classifier(None, [], [])
     wandb.termwarn("careful", repeat=False)
     run.finish()
 """,
         "wandb",
     )
     assert result.returncode == 0
-    for text in ("job_type", "start_method", "watch()", "careful"):
+    for text in ("job_type", "start_method", "watch()", "plot_classifier()", "careful"):
         assert result.stderr.count(text) == 1, result.stderr
 
 
@@ -219,9 +227,13 @@ second = wandb.init(project="other", reinit=True, config={"a": 1, "b": 2},
                     config_include_keys=["a"])
 assert second is not run and run.is_finished
 second.finish(exit_code=1)
+for step in range(2):  # as Ray's callback, which may start again
+    with wandb.init(project="third", id="trial", resume=False) as third:
+        third.log({"loss": 0.5}, step=step)
 """,
         "wandb",
     )
+    assert points(api(tmp_path).run("third/trial"), "loss") == [(0, 0.5), (1, 0.5)]
     first, second = api(tmp_path).run("from-settings/named"), api(tmp_path).runs("other")[0]
     assert (first.config, first.group) == ({"lr": 1}, "g")
     assert (second.config, second.state) == ({"a": 1}, "failed")

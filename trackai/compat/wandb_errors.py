@@ -8,10 +8,8 @@ __all__ = ["AuthenticationError", "CommError", "ConfigError", "Error", "Unsuppor
            "UsageError"]  # fmt: skip
 
 Error = TrackAIError
-
-
-class CommError(NotFoundError):
-    """What `Api` is asked for does not exist."""
+# What integrations expect of wandb's server if it does not have a run or an artifact.
+CommError = NotFoundError
 
 
 class AuthenticationError(CommError):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import trackai
-from trackai.compat.wandb_errors import CommError, UnsupportedError
+from trackai.compat.wandb_errors import UnsupportedError
 from trackai.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Api(trackai.Api):
             path: "account/project/id", "project/id", or what `trackai.Api.run` takes.
 
         Raises:
-            CommError: there is no such run.
+            NotFoundError: there is no such run.
         """
         return _without_account(super().run, path)
 
@@ -55,7 +56,7 @@ class Api(trackai.Api):
             arguments: further ones of `trackai.Api.runs`.
 
         Raises:
-            CommError: there is no such project.
+            NotFoundError: there is no such project.
         """
         if filters:
             raise UnsupportedError(
@@ -66,13 +67,12 @@ class Api(trackai.Api):
 
 
 def _without_account(read: Callable[[Any], T], path: Any) -> T:
+    """Read what a path names: with all its parts, or else without the first, the account."""
     try:
         return read(path)
-    except NotFoundError as error:
+    except NotFoundError:
         _, slash, rest = path.partition("/") if isinstance(path, str) else ("", "", "")
         if slash:
-            try:
+            with suppress(NotFoundError):
                 return read(rest)
-            except NotFoundError:
-                pass
-        raise CommError(str(error)) from None
+        raise

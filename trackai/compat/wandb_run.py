@@ -79,6 +79,8 @@ def init(
             arguments[argument] = settings.get(setting)
     for setting in settings.keys() - _SETTINGS.keys():
         warn_ignored(f"the setting {setting} of wandb")
+    if arguments["resume"] is False:  # in wandb the default, and no error if the run exists
+        arguments["resume"] = None
     if arguments["reinit"] is None:
         arguments["reinit"] = "default"
     run = Run.of(trackai.init(**arguments))
