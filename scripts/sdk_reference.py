@@ -44,6 +44,7 @@ SECTIONS = {
         "StoreError", "StoreUnreachableError", "ForeignDatabaseError", "NewerSchemaError",
         "StoreBusyError", "StoreDamagedError",
     ),
+    "Other names": ("install_as",),
     "Names for compatibility with wandb": (
         "Settings", "define_metric", "login", "setup", "watch", "unwatch", "Graph", "JoinedTable",
     ),

@@ -47,6 +47,7 @@ from trackai.lazy_imports import import_lazily as _import_lazily
 from trackai.lazy_imports import refuse_late_call as _refuse_late_call
 
 if typing.TYPE_CHECKING:
+    from trackai.compat.install import install_as
     from trackai.reading.api import Api
     from trackai.sdk.active import (
         alert,
@@ -140,6 +141,7 @@ __all__ = [
     "import_csv",
     "import_tf_events",
     "init",
+    "install_as",
     "link_model",
     "log",
     "log_artifact",
@@ -161,6 +163,7 @@ __all__ = [
 # The modules of the other names. They are imported on first use, so that the command line does not
 # wait for the event loop, nor a training script for modules that it does not need.
 _MODULES = {
+    "install_as": "trackai.compat.install",
     "Api": "trackai.reading.api",
     "alert": "trackai.sdk.active",
     "config": "trackai.sdk.active",

@@ -266,6 +266,18 @@ def git_environment() -> dict[str, str]:
     }
 
 
+def put_on_python_path(folders: list[str]) -> None:
+    """Put folders first on ``PYTHONPATH``, where the processes that this one starts look first."""
+    paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    others = [path for path in paths if path and path not in folders]
+    os.environ["PYTHONPATH"] = os.pathsep.join([*folders, *others])
+
+
+def set_wandb_variable(name: str, value: str) -> None:
+    """Set a variable of wandb for this process and those that it starts."""
+    os.environ[name] = value
+
+
 def colors_are_unwanted() -> bool:
     """Whether ``NO_COLOR`` is set to a non-empty value (https://no-color.org)."""
     return bool(os.environ.get("NO_COLOR"))

@@ -121,7 +121,7 @@ def test_all_shells_have_a_script(trackai: Trackai, shell: str) -> None:
 
 def test_unknown_commands_options_and_values(trackai: Trackai) -> None:
     for arguments, message in (
-        (["rusn"], "did you mean runs"),
+        (["rusn"], "did you mean run or runs"),
         (["list", "runs"], "trackai projects and trackai runs"),
         (["nonsense"], "unknown command 'nonsense' (see trackai --help)"),
         (["show"], "RUN"),

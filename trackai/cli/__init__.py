@@ -37,6 +37,7 @@ _COMMANDS = {
     "sql": "sql",
     "mcp": "mcp",
     "config": "config",
+    "run": "run",
     "log": "log",
     "tail": "tail",
     "wait": "wait",

@@ -15,6 +15,13 @@ def warn_once(subject: str, message: str, *arguments: object) -> None:
         message: a message with placeholders of %-formatting.
         arguments: the values of the placeholders.
     """
-    if subject not in _subjects:
-        _subjects.add(subject)
+    if is_first(subject):
         logger.warning(message, *arguments)
+
+
+def is_first(subject: str) -> bool:
+    """Whether this is the first call with this subject in the process."""
+    if subject in _subjects:
+        return False
+    _subjects.add(subject)
+    return True

@@ -1,0 +1,24 @@
+from datasets import Dataset
+from expected import expect_trainer
+from tiny import llama, sentence, tokenizer
+from trl import DPOConfig, DPOTrainer
+
+numbers = range(16)
+trainer = DPOTrainer(
+    model=llama(),
+    ref_model=llama(),
+    args=DPOConfig(
+        "out", report_to="wandb", max_steps=6, per_device_train_batch_size=4, logging_steps=2,
+        save_strategy="no", use_cpu=True, bf16=False, disable_tqdm=True, max_length=32,
+    ),
+    train_dataset=Dataset.from_dict(
+        {
+            "prompt": [sentence(number) for number in numbers],
+            "chosen": [" " + sentence(number + 1) for number in numbers],
+            "rejected": [" " + sentence(number + 2) for number in numbers],
+        }
+    ),
+    processing_class=tokenizer(),
+)  # fmt: skip
+trainer.train()
+expect_trainer(trainer)

@@ -1,0 +1,441 @@
+"""Programs that import wandb or trackio under `trackai run --as`, and `trackai.install_as`."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import trackai
+from trackai.compat.install import folder_of, install_as
+
+if TYPE_CHECKING:
+    from trackai.reading.stored_run import StoredRun
+
+TRACKAI = [sys.executable, "-m", "trackai.cli"]
+
+
+def execute(
+    tmp_path: Path, code: str, *names: str, environment: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run code under `trackai run` with the names."""
+    options = [option for name in names for option in ("--as", name)]
+    return subprocess.run(
+        [*TRACKAI, "run", *options, "--", sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=tmp_path,
+        env={**os.environ, "TRACKAI_DB_PATH": str(tmp_path / "runs.db"), **(environment or {})},
+    )
+
+
+def output(tmp_path: Path, code: str, *names: str) -> str:
+    result = execute(tmp_path, code, *names)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def api(tmp_path: Path) -> trackai.Api:
+    return trackai.Api(tmp_path / "runs.db")
+
+
+def points(run: StoredRun, metric: str) -> list[tuple[Any, Any]]:
+    curve = run.history(metric)[metric]
+    return list(zip(curve.steps, curve.values, strict=True))
+
+
+def test_a_script_for_wandb_is_stored(tmp_path: Path) -> None:
+    output(
+        tmp_path,
+        """
+import wandb
+with wandb.init(project="digits", name="first", config={"lr": 0.1}) as run:
+    assert wandb.run is run and isinstance(run, wandb.sdk.wandb_run.Run)
+    assert run.id == "first" and run.path == "local/digits/first" and run.entity == "local"
+    for step in range(3):
+        wandb.log({"loss": 1 / (step + 1)})
+    run.summary["best"] = 0.5
+    wandb.config.update({"epochs": 3}, allow_val_change=True)
+    run.tags += ("done",)
+assert wandb.run is None
+assert wandb.Api().run(run.path).name == "first"
+assert wandb.Api().runs("local/digits")[0].name == "first"
+try:
+    wandb.Api().run("local/digits/second")
+except wandb.errors.CommError as error:
+    assert "local/digits/second" in str(error)
+else:
+    raise AssertionError
+""",
+        "wandb",
+    )
+    run = api(tmp_path).run("digits/first")
+    assert points(run, "loss") == [(0, 1.0), (1, 0.5), (2, 1 / 3)]
+    assert run.config == {"lr": 0.1, "epochs": 3}
+    assert (run.state, list(run.tags)) == ("completed", ["done"])
+
+
+def test_a_script_for_trackio_is_stored(tmp_path: Path) -> None:
+    output(
+        tmp_path,
+        """
+import trackio
+from trackio import context_vars
+run = trackio.init(project="digits", name="first", config={"lr": 0.1})
+assert context_vars.current_run.get() is run and run._space_id is None
+assert context_vars.current_space_id.get() is context_vars.current_project.get() is None
+trackio.log({"loss": 0.5}, step=7)
+trackio.finish()
+""",
+        "trackio",
+    )
+    assert points(api(tmp_path).run("digits/first"), "loss") == [(7, 0.5)]
+
+
+@pytest.mark.parametrize(("name", "version"), [("wandb", "0.31.0"), ("trackio", "0.43.0")])
+def test_the_package_is_found_as_an_installed_one(tmp_path: Path, name: str, version: str) -> None:
+    found = output(
+        tmp_path,
+        f"""
+import importlib.metadata as metadata, importlib.util
+assert importlib.util.find_spec("{name}") is not None
+assert "TrackAI" in metadata.distribution("{name}").metadata["Summary"]
+assert "{name}" in {{distribution.name for distribution in metadata.distributions()}}
+import {name}
+print(metadata.version("{name}"), {name}.__version__)
+""",
+        name,
+    )
+    assert found.split() == [version, version]
+
+
+# What frameworks import, at the top of their integrations.
+IMPORTS = """
+import wandb.env
+from wandb import Artifact, init, join, log
+from wandb.apis.public import Api
+from wandb.data_types import Html, Table
+from wandb.errors import AuthenticationError, CommError, Error, UsageError
+from wandb.sdk.artifacts.artifact import Artifact
+from wandb.sdk.data_types.base_types.wb_value import WBValue
+from wandb.sdk.data_types.image import Image
+from wandb.sdk.data_types.video import Video
+from wandb.sdk.lib import RunDisabled
+from wandb.sdk.lib.config_util import ConfigError
+from wandb.sdk.lib.disabled import RunDisabled
+from wandb.sdk.lib.runid import generate_id
+from wandb.sdk.wandb_config import Config
+from wandb.sdk.wandb_run import Run
+from wandb.sdk.wandb_settings import Settings
+from wandb.sdk.wandb_summary import Summary
+from wandb.util import generate_id, json_dumps_safer
+from wandb.wandb_run import Run
+"""
+
+
+def test_the_submodules_that_frameworks_import_exist(tmp_path: Path) -> None:
+    output(
+        tmp_path,
+        IMPORTS
+        + """
+import importlib.util, wandb
+assert wandb.Image is Image and issubclass(Image, WBValue) and issubclass(Table, WBValue)
+assert issubclass(CommError, wandb.Error) and issubclass(RunDisabled, Run)
+assert hasattr(wandb, "run") and wandb.run is None and wandb.api.api_key
+assert importlib.util.find_spec("wandb.sdk.lib").submodule_search_locations is not None
+assert importlib.util.find_spec("wandb.nothing") is None
+assert len(generate_id()) == 8
+wandb.require("core"); wandb.ensure_configured(); wandb.setup(); assert wandb.login()
+""",
+        "wandb",
+    )
+
+
+def test_unknown_names_are_errors_that_say_whose_package_it_is(tmp_path: Path) -> None:
+    errors = output(
+        tmp_path,
+        """
+import wandb, trackio
+run = wandb.init()
+for ask in (lambda: wandb.nothing, lambda: wandb.sdk.nothing, lambda: trackio.nothing,
+            lambda: run.nothing):
+    try:
+        ask()
+    except AttributeError as error:
+        print(error)
+""",
+        "wandb",
+        "trackio",
+    ).splitlines()
+    assert len(errors) == 4
+    assert all("'nothing'" in error and "trackai" in error for error in errors)
+
+
+def test_what_is_not_supported_is_refused_by_name(tmp_path: Path) -> None:
+    result = output(
+        tmp_path,
+        """
+import wandb
+for call in (lambda: wandb.sweep({}), lambda: wandb.agent("x"), lambda: wandb.restore("f"),
+             lambda: wandb.Api().runs("p", filters={"config.lr": 1}), lambda: wandb.log({})):
+    try:
+        call()
+    except wandb.Error as error:
+        print(type(error).__name__, error)
+""",
+        "wandb",
+    )
+    assert result.count("UnsupportedError wandb.") == 4
+    assert "NoActiveRunError" in result
+
+
+def test_what_would_lose_data_warns_once(tmp_path: Path) -> None:
+    result = execute(
+        tmp_path,
+        """
+import wandb
+for _ in range(2):
+    run = wandb.init(job_type="train", settings=wandb.Settings(start_method="fork"))
+    wandb.watch(None)
+    wandb.sklearn.plot_classifier(None, [], [])
+    wandb.termwarn("careful", repeat=False)
+    run.finish()
+""",
+        "wandb",
+    )
+    assert result.returncode == 0
+    for text in ("job_type", "start_method", "watch()", "plot_classifier()", "careful"):
+        assert result.stderr.count(text) == 1, result.stderr
+
+
+def test_init_takes_what_wandb_takes(tmp_path: Path) -> None:
+    output(
+        tmp_path,
+        """
+import wandb
+settings = wandb.Settings(project="from-settings", run_name="named", run_group="g")
+run = wandb.init(settings=settings, config={"lr": 1, "token": "x"}, config_exclude_keys=["token"])
+assert wandb.init(project="other") is run  # as in wandb, unless reinit says otherwise
+second = wandb.init(project="other", reinit=True, config={"a": 1, "b": 2},
+                    config_include_keys=["a"])
+assert second is not run and run.is_finished
+second.finish(exit_code=1)
+for step in range(2):  # as Ray's callback, which may start again
+    with wandb.init(project="third", id="trial", resume=False) as third:
+        third.log({"loss": 0.5}, step=step)
+""",
+        "wandb",
+    )
+    assert points(api(tmp_path).run("third/trial"), "loss") == [(0, 0.5), (1, 0.5)]
+    first, second = api(tmp_path).run("from-settings/named"), api(tmp_path).runs("other")[0]
+    assert (first.config, first.group) == ({"lr": 1}, "g")
+    assert (second.config, second.state) == ({"a": 1}, "failed")
+
+
+def test_processes_that_the_program_starts_find_the_package_too(tmp_path: Path) -> None:
+    script = tmp_path / "train.py"
+    script.write_text(
+        """
+import multiprocessing, subprocess, sys
+import wandb
+
+def train(run, number):
+    child = wandb.attach(run._attach_id) if number else wandb.init(project="p", name="spawned")
+    child.log({f"loss{number}": 0.5}, step=number)
+    child.finish()
+
+if __name__ == "__main__":
+    run = wandb.init(project="p", name="parent")
+    context = multiprocessing.get_context("spawn")
+    for number in range(2):
+        process = context.Process(target=train, args=(run, number))
+        process.start()
+        process.join()
+        assert process.exitcode == 0
+    subprocess.run([sys.executable, "-c", "import wandb; assert wandb.run is None"], check=True)
+"""
+    )
+    result = subprocess.run(
+        [*TRACKAI, "run", "--as", "wandb", sys.executable, "train.py"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=tmp_path,
+        env={**os.environ, "TRACKAI_DB_PATH": str(tmp_path / "runs.db")},
+    )
+    assert result.returncode == 0, result.stderr
+    runs = {run.name: run for run in api(tmp_path).runs("p")}
+    assert points(runs["spawned"], "loss0") == [(0, 0.5)]
+    assert points(runs["parent"], "loss1") == [(1, 0.5)]
+
+
+def test_a_view_of_a_run_is_copied_as_itself(tmp_path: Path) -> None:
+    output(
+        tmp_path,
+        """
+import copy, pickle, wandb
+run = wandb.init()
+assert pickle.loads(pickle.dumps(run)) is run and copy.deepcopy(run) is copy.copy(run) is run
+run.name = "renamed"
+assert run.name == "renamed" and repr(run).count("renamed")
+""",
+        "wandb",
+    )
+
+
+def test_finished_runs_are_freed(tmp_path: Path) -> None:
+    output(
+        tmp_path,
+        """
+import gc, weakref, wandb
+runs = []
+for _ in range(3):
+    run = wandb.init()
+    run.finish()
+    runs.append(weakref.ref(run))
+del run
+gc.collect()
+assert sum(run() is not None for run in runs) <= 1
+""",
+        "wandb",
+    )
+
+
+def test_a_python_without_trackai_says_so(tmp_path: Path) -> None:
+    code = """
+try:
+    import wandb
+except ImportError as error:
+    print(error)
+"""
+    result = subprocess.run(
+        [sys.executable, "-S", "-c", code],  # without site-packages
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(folder_of("wandb"))},
+    )
+    assert result.returncode == 0
+    assert "has no module trackai" in result.stdout
+    assert result.stderr.startswith("trackai: wandb is trackai's here")
+    assert result.stderr.count("\n") == 1
+
+
+def test_without_names_the_program_runs_as_it_is(tmp_path: Path) -> None:
+    code = "import os, sys; print(os.environ.get('PYTHONPATH'), sys.argv[1:])"
+    result = subprocess.run(
+        [*TRACKAI, "run", sys.executable, "-c", code, "--as", "x"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(Path.cwd())},
+    )
+    assert result.stdout.strip() == f"{Path.cwd()} ['--as', 'x']"
+
+
+def test_folders_come_first_and_once_on_the_path(tmp_path: Path) -> None:
+    code = """
+import os, subprocess, sys
+if os.environ.get("AGAIN"):
+    print(os.environ["PYTHONPATH"])
+else:
+    subprocess.run([sys.executable, "-m", "trackai.cli", "run", "--as", "wandb", sys.executable,
+                    "-c", sys.argv[1], ""], env={**os.environ, "AGAIN": "1"}, check=True)
+"""
+    result = subprocess.run(
+        [*TRACKAI, "run", "--as", "wandb", sys.executable, "-c", code, code],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(Path.cwd())},
+    )
+    wandb, *others = result.stdout.strip().split(os.pathsep)
+    assert Path(wandb).name == "wandb"
+    assert others == [str(Path.cwd())]
+
+
+def test_the_exit_code_is_that_of_the_program(tmp_path: Path) -> None:
+    assert execute(tmp_path, "raise SystemExit(7)", "wandb").returncode == 7
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_signals_reach_the_program(tmp_path: Path) -> None:
+    code = "import time; print('ready', flush=True); time.sleep(60)"
+    process = subprocess.Popen(
+        [*TRACKAI, "run", "--as", "wandb", "--", sys.executable, "-c", code], stdout=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"ready\n"
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == -signal.SIGTERM
+    process.stdout.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_the_program_dies_of_a_closed_pipe_as_usual() -> None:
+    command = [*TRACKAI, "run", "yes"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.wait(20) == -signal.SIGPIPE
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "problem"),
+    [
+        (["no-such-program"], 127, "no-such-program: command not found"),
+        (["./no-such-program"], 127, "./no-such-program: command not found"),
+        (["./notes.txt"], 126, "./notes.txt: Permission denied"),
+        ([], 2, "missing argument"),
+        (["--as", "mlflow", "true"], 2, "mlflow"),
+    ],
+)
+def test_what_cannot_be_run_is_one_line(
+    tmp_path: Path, command: list[str], code: int, problem: str
+) -> None:
+    tmp_path.joinpath("notes.txt").write_text("hello")
+    result = subprocess.run(
+        [*TRACKAI, "run", *command], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert result.returncode == code
+    assert problem in result.stderr.replace("Missing", "missing")
+    assert result.stderr.count("\n") == 1
+
+
+def test_install_as_works_in_code(tmp_path: Path) -> None:
+    code = """
+import json, subprocess, sys
+import trackai
+trackai.install_as("wandb")
+trackai.install_as("wandb")
+import wandb
+trackai.install_as("wandb")
+with trackai.init(project="p", name="n") as run:
+    assert wandb.run.run_id == "n"
+print(json.dumps(sum(path.endswith("wandb") for path in sys.path)))
+subprocess.run([sys.executable, "-c", "import wandb; wandb.Image"], check=True)
+"""
+    assert json.loads(output(tmp_path, code)) == 1
+
+
+def test_install_as_refuses_other_names() -> None:
+    with pytest.raises(trackai.InvalidInputError, match='must be "wandb" or "trackio", got'):
+        install_as("mlflow")
+
+
+def test_install_as_refuses_a_tracker_that_is_imported(tmp_path: Path) -> None:
+    tmp_path.joinpath("wandb.py").write_text("")
+    code = """
+import wandb, trackai
+try:
+    trackai.install_as("wandb")
+except trackai.ConflictError as error:
+    print(error)
+"""
+    assert "already imported from" in output(tmp_path, code)

@@ -1,0 +1,48 @@
+"""The names of trackio 0.43: those that are not listed here are the names of trackai."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import trackai
+from trackai.compat.run_view import RunView
+from trackai.sdk.ignored_calls import warn_ignored
+
+__all__ = ["Run", "freeze", "init", "log", "sync"]
+__version__ = "0.43.0"
+
+log = trackai.log  # called in every step
+
+
+class Run(RunView):
+    """A run with the attributes that frameworks read of trackio's. It is in no Space."""
+
+    _space_id = None
+
+
+def init(*args: Any, **kwargs: Any) -> Run:
+    """Start a run, or resume one; see `trackai.init`, which has the arguments of trackio."""
+    run = Run.of(trackai.init(*args, **kwargs))
+    assert run is not None  # noqa: S101 - only of None
+    return run
+
+
+def current_run() -> Run | None:
+    """The active run, as of trackio."""
+    return Run.of(trackai.run)
+
+
+def sync(*args: Any, **kwargs: Any) -> None:
+    """Do nothing but warn once: TrackAI publishes nothing to Spaces."""
+    warn_ignored("trackio.sync()")
+
+
+def freeze(*args: Any, **kwargs: Any) -> None:
+    """Do nothing but warn once: TrackAI publishes nothing to Spaces."""
+    warn_ignored("trackio.freeze()")
+
+
+def __getattr__(name: str) -> Any:
+    if name in trackai.__all__:
+        return getattr(trackai, name)
+    raise AttributeError(name)
