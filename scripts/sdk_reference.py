@@ -26,8 +26,8 @@ VALUES = {
 # Public names by section. Each name of `trackai.__all__` must be in a section.
 SECTIONS = {
     "Logging": (
-        "init", "log", "log_system", "finish", "save", "log_artifact", "alert",
-        "Run", "run", "config", "summary", "Artifact", "AlertLevel",
+        "init", "log", "log_system", "log_cpu", "log_gpu", "finish", "save", "log_artifact",
+        "alert", "Run", "run", "config", "summary", "Artifact", "AlertLevel",
     ),
     "Media": ("Image", "Audio", "Video", "Html", "Markdown", "Table", "Histogram"),
     "Reading": ("Api", "show"),

@@ -47,7 +47,18 @@ from trackai.lazy_imports import refuse_late_call as _refuse_late_call
 
 if typing.TYPE_CHECKING:
     from trackai.reading.api import Api
-    from trackai.sdk.active import alert, config, finish, init, log, log_artifact, log_system, save
+    from trackai.sdk.active import (
+        alert,
+        config,
+        finish,
+        init,
+        log,
+        log_artifact,
+        log_cpu,
+        log_gpu,
+        log_system,
+        save,
+    )
     from trackai.sdk.alerts import AlertLevel
     from trackai.sdk.artifacts import Artifact
     from trackai.sdk.histogram import Histogram
@@ -109,6 +120,8 @@ __all__ = [
     "init",
     "log",
     "log_artifact",
+    "log_cpu",
+    "log_gpu",
     "log_system",
     "login",
     "save",
@@ -129,6 +142,8 @@ _MODULES = {
     "init": "trackai.sdk.active",
     "log": "trackai.sdk.active",
     "log_artifact": "trackai.sdk.active",
+    "log_cpu": "trackai.sdk.active",
+    "log_gpu": "trackai.sdk.active",
     "log_system": "trackai.sdk.active",
     "save": "trackai.sdk.active",
     "AlertLevel": "trackai.sdk.alerts",
@@ -153,7 +168,7 @@ _OF_THE_ACTIVE_RUN = ("run", "summary")  # they change from run to run
 
 
 # Called by `__del__` methods when the interpreter ends, where nothing can be imported.
-_LATE_CALLS = ("alert", "finish", "log", "log_system")
+_LATE_CALLS = ("alert", "finish", "log", "log_cpu", "log_gpu", "log_system")
 
 
 if not typing.TYPE_CHECKING:  # with it, a type checker accepts every name

@@ -38,6 +38,7 @@ from trackai.values.nesting import nested
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
+    from trackai.sdk.console import Capture, Console
     from trackai.values.types import Value
 
 
@@ -93,6 +94,8 @@ class Run(CallLog):
             for step in range(100):
                 run.log({"loss": 1 / (step + 1)}, step=step)
     """
+
+    _console: Console | None = None
 
     def __init__(
         self,
@@ -361,19 +364,32 @@ class Run(CallLog):
         self.log({f"alerts/{checked.value}": message}, commit=False)
         logger.log(LOGGING_LEVELS[checked], "%s: %s", self.name, message)
 
-    def monitor(self, read: Callable[[], dict[str, float]], interval: float) -> None:
+    def monitor(
+        self, read: Callable[[], dict[str, float]], interval: float, delay: float = 0.0
+    ) -> None:
         """Log what a function returns as system metrics, until the run finishes.
 
         Args:
             read: returns values by name; called in a background thread.
             interval: seconds between two calls, at least 0.1.
+            delay: seconds before the first call.
         """
         if self._background is not None:
             portal = self._background[0]
             interval = max(interval, _SHORTEST_INTERVAL)
             self._monitors.append(
-                portal.start_task_soon(log_regularly, read, self.log_system, interval)
+                portal.start_task_soon(log_regularly, read, self.log_system, interval, delay)
             )
+
+    def _start_console(self, how: Capture, prefix: str) -> None:
+        """Log what is printed, until the run finishes."""
+        # Imported here: not every run captures it.
+        from trackai.sdk import console
+
+        if self._background is not None and how != "off":
+            sources = console.python_streams()
+            self._console = console.Console(self._log_lines, sources, prefix)
+            self._monitors.append(self._background[0].start_task_soon(self._console.log_regularly))
 
     def finish(self, state: EndState | int = "completed", quiet: bool | None = None) -> None:
         """Finish the run. Once this returns, all points are in the database.
@@ -401,6 +417,8 @@ class Run(CallLog):
         with self._lock:
             if not self._finished:
                 self._left_out.report()
+                if self._console is not None:
+                    self._console.close()
             if not self._finished and self._background is None:  # the run is the parent's to finish
                 self._finished = True
                 self._journal.retry()
@@ -442,6 +460,8 @@ class Run(CallLog):
         traceback: TracebackType | None,
     ) -> None:
         ended_well = exc is None or (isinstance(exc, SystemExit) and not exc.code)
+        if exc is not None and not isinstance(exc, SystemExit) and self._console is not None:
+            self._console.note_exception(exc)
         self.finish("completed" if ended_well else "failed")
 
     def __repr__(self) -> str:
@@ -485,3 +505,5 @@ class Run(CallLog):
             return
         self._background = None
         self._switch_to_child_journal()
+        if self._console is not None:
+            self._console.renew_in_child()
