@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import threading
 import traceback
@@ -20,10 +21,13 @@ from trackai.sdk.output_limit import OutputLimit
 from trackai.sdk.screen import Screen
 from trackai.sdk.tee import Tee
 from trackai.settings import wandb_console
+from trackai.values.logger import logger
 from trackai.values.text import without_surrogates
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from trackai.sdk.redirection import Channel, Redirection
 
     LogLines = Callable[..., None]
 
@@ -178,9 +182,40 @@ class Console:
 
 
 _tees: list[Tee] = []
+_redirection: Redirection | None = None
 
 
-def python_streams() -> dict[str, Tee]:
+def sources_of(capture: Capture) -> Mapping[str, _Source]:
+    """What copies the console output, by the name of each stream; warn if "fd" is not possible."""
+    if capture == "fd":
+        try:
+            return _file_descriptors()
+        except (OSError, ImportError, subprocess.SubprocessError) as error:
+            logger.warning(
+                'capture: "fd" is not possible here (%s); what Python code prints is logged', error
+            )
+    return _python_streams()
+
+
+def _file_descriptors() -> Mapping[str, Channel]:
+    """The sources of what is written to the file descriptors 1 and 2, also by other processes."""
+    global _redirection
+    for name, number in (("stdout", 1), ("stderr", 2)):
+        stream = getattr(sys, name)
+        try:
+            leads_there = stream is None or stream.fileno() == number
+        except (AttributeError, OSError, ValueError):
+            leads_there = False
+        if not leads_there:
+            raise OSError(f"sys.{name} does not write to the file descriptor {number}")
+    if _redirection is None or not _redirection.is_open:
+        from trackai.sdk.redirection import Redirection
+
+        _redirection = Redirection()
+    return _redirection.channels
+
+
+def _python_streams() -> Mapping[str, Tee]:
     """The sources of what Python code writes to sys.stdout and sys.stderr, where that is possible.
 
     Both may be one object, and either may be missing.

@@ -387,7 +387,7 @@ class Run(CallLog):
         from trackai.sdk import console
 
         if self._background is not None and how != "off":
-            sources = console.python_streams()
+            sources = console.sources_of(how)
             self._console = console.Console(self._log_lines, sources, prefix)
             self._monitors.append(self._background[0].start_task_soon(self._console.log_regularly))
 
