@@ -61,7 +61,7 @@ class Tee:
         self._replaced = vars(stream).get("write")
         # The texts of writes; of the first ones, with the time in microseconds.
         self._writes: deque[str | tuple[str, int]] = deque()
-        self._last_writes: deque[tuple[str, int]] = deque()
+        self._last_writes: deque[str] = deque()
         self._long = 0
         self._lost = 0
         self._is_direct = False
@@ -71,15 +71,25 @@ class Tee:
         stream.write = self._write
 
     def _make_write(self, write_through: Callable[[str], int]) -> Callable[[str], int]:
-        writes, add, note = self._writes, self._writes.append, self._note
+        note, forget = self._note, self._forget_some
+        writes, add = self._writes, self._writes.append
+        last_writes, add_last = self._last_writes, self._last_writes.append
+        # Names of the module take longer to find, and every print() passes here twice.
+        length, long, timed, most, most_last = (
+            len, _LONG, _TIMED_WRITES, _MAX_WRITES, 2 * _MAX_LAST_WRITES
+        )  # fmt: skip
 
         def write(text: str, /) -> int:
-            # Every print() passes here twice.
             written = write_through(text)
-            if _TIMED_WRITES < len(writes) < _MAX_WRITES and len(text) < _LONG:
+            number = length(writes)
+            if number < timed or length(text) >= long:
+                note(text)
+            elif number < most:
                 add(text)
             else:
-                note(text)
+                add_last(text)
+                if length(last_writes) >= most_last:
+                    forget()
             return written
 
         return write
@@ -92,9 +102,7 @@ class Tee:
         elif len(self._writes) < _MAX_WRITES:
             self._writes.append((text, time_ns() // 1000))
         else:
-            self._last_writes.append((text, time_ns() // 1000))
-            if len(self._last_writes) >= 2 * _MAX_LAST_WRITES:
-                self._forget_some()
+            self._last_writes.append(text)
         if self._is_direct and not self._is_collecting:
             with guarded("logging the console output"):
                 self.collect()
@@ -102,10 +110,14 @@ class Tee:
                     listener.log()
 
     def _forget_some(self) -> None:
-        with suppress(IndexError):  # another thread collects them
-            for _ in range(_MAX_LAST_WRITES):
-                text, _time = self._last_writes.popleft()
-                self._lost += text.count("\n")
+        self._lost += self._pop_last(_MAX_LAST_WRITES).count("\n")
+
+    def _pop_last(self, number: int) -> str:
+        texts = []
+        with suppress(IndexError):  # another thread pops them, too
+            for _ in range(number):
+                texts.append(self._last_writes.popleft())
+        return "".join(texts)
 
     @property
     def is_used(self) -> bool:
@@ -161,9 +173,9 @@ class Tee:
             lost, self._lost = self._lost, 0
             for listener in self._listeners:
                 listener.leave_out(lost)
-        with suppress(IndexError):
-            while True:
-                self._give(*self._last_writes.popleft())
+        last = self._pop_last(len(self._last_writes))
+        if last:
+            self._give(last, now)
 
     def _give(self, text: str, now: int) -> None:
         for listener in self._listeners:
