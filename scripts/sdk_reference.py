@@ -26,7 +26,7 @@ VALUES = {
 # Public names by section. Each name of `trackai.__all__` must be in a section.
 SECTIONS = {
     "Logging": (
-        "init", "log", "log_system", "finish", "save", "alert",
+        "init", "log", "log_system", "log_cpu", "log_gpu", "finish", "save", "alert",
         "log_artifact", "use_artifact", "log_model", "use_model", "link_model",
         "Run", "run", "config", "summary", "Artifact", "AlertLevel",
     ),

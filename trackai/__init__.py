@@ -57,6 +57,8 @@ if typing.TYPE_CHECKING:
         link_model,
         log,
         log_artifact,
+        log_cpu,
+        log_gpu,
         log_model,
         log_system,
         save,
@@ -145,6 +147,8 @@ __all__ = [
     "link_model",
     "log",
     "log_artifact",
+    "log_cpu",
+    "log_gpu",
     "log_model",
     "log_system",
     "login",
@@ -172,6 +176,8 @@ _MODULES = {
     "link_model": "trackai.sdk.active",
     "log": "trackai.sdk.active",
     "log_artifact": "trackai.sdk.active",
+    "log_cpu": "trackai.sdk.active",
+    "log_gpu": "trackai.sdk.active",
     "log_model": "trackai.sdk.active",
     "log_system": "trackai.sdk.active",
     "save": "trackai.sdk.active",
@@ -212,7 +218,7 @@ _OF_THE_ACTIVE_RUN = ("run", "summary")  # they change from run to run
 
 
 # Called by `__del__` methods when the interpreter ends, where nothing can be imported.
-_LATE_CALLS = ("alert", "finish", "log", "log_system")
+_LATE_CALLS = ("alert", "finish", "log", "log_cpu", "log_gpu", "log_system")
 
 
 if not typing.TYPE_CHECKING:  # with it, a type checker accepts every name

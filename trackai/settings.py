@@ -278,6 +278,11 @@ def set_wandb_variable(name: str, value: str) -> None:
     os.environ[name] = value
 
 
+def wandb_console() -> str:
+    """How wandb captures the console output (``WANDB_CONSOLE``, default "auto")."""
+    return os.environ.get("WANDB_CONSOLE", "").strip() or "auto"
+
+
 def colors_are_unwanted() -> bool:
     """Whether ``NO_COLOR`` is set to a non-empty value (https://no-color.org)."""
     return bool(os.environ.get("NO_COLOR"))
@@ -376,6 +381,25 @@ def _port(text: str) -> int:
     if not 0 <= port <= 65535:
         raise InvalidInputError("TRACKAI_PORT", f"must be a port between 0 and 65535, got {text!r}")
     return port
+
+
+def local_rank() -> int:
+    """The number of this process among those of a launch on this machine; 0 without a launch."""
+    env = os.environ
+    texts = (
+        env.get("LOCAL_RANK"),
+        env.get("OMPI_COMM_WORLD_LOCAL_RANK"),
+        env.get("MV2_COMM_WORLD_LOCAL_RANK"),
+        env.get("MPI_LOCALRANKID"),
+        env.get("SLURM_LOCALID"),
+    )
+    return _rank(next(filter(None, texts), "")) or 0
+
+
+def has_own_gpu() -> bool:
+    """Whether ``CUDA_VISIBLE_DEVICES`` gives this process one GPU."""
+    devices = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+    return len(devices) == 1 and bool(devices[0].strip())
 
 
 def visible_gpus(count: int) -> list[int]:

@@ -6,7 +6,7 @@ import atexit
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -28,18 +28,25 @@ from trackai.sdk import (
 from trackai.sdk.alerts import AlertLevel, checked_level
 from trackai.sdk.announcement import announce
 from trackai.sdk.artifacts import Artifact  # noqa: TC001 - for get_type_hints
+from trackai.sdk.console import chosen_capture
 from trackai.sdk.exit_hooks import EndState  # noqa: TC001 - for get_type_hints
+from trackai.sdk.monitor import background_meter, check_installed, rank_prefix, read_now
+from trackai.sdk.notices import warn_once
 from trackai.sdk.run import Run
 from trackai.sdk.run_request import InitArguments, Reinit, check_arguments, checked_reinit
-from trackai.settings import Settings, wandb_defaults, webhook_defaults
+from trackai.settings import Settings, has_own_gpu, local_rank, wandb_defaults, webhook_defaults
 from trackai.values.logger import logger
 
 if TYPE_CHECKING:
     import threading
 
+    from trackai.sdk.monitor import Readings, Subject
     from trackai.sdk.summary import Summary
     from trackai.sdk.webhook import Webhooks
 
+
+# When the load of the machine is first logged unasked: the script is importing until then.
+_MONITOR_DELAY = 1.0
 
 # A copy of `active_runs.only` for log(), which runs in every step.
 _only: Run | None = None
@@ -78,6 +85,7 @@ def init(
     reinit: Reinit | bool | None = None,
     sync_tensorboard: bool | None = None,
     tensorboard: bool | None = None,
+    capture: bool | str | None = None,
     **wandb_arguments: Any,
 ) -> Run:
     """Start a run, or resume one, and make it the active run of this thread or asyncio task.
@@ -96,8 +104,10 @@ def init(
             one. "must" resumes it, or raises. With an `id`, the same holds for the run with this
             id. Default `WANDB_RESUME`, then "never" without an `id`, and "allow" with one.
         auto_log_gpu: log the load of NVIDIA GPUs as system metrics; needs `trackai[system]`.
+            Default: if that is possible, and `TRACKAI_AUTO_LOG` is not 0.
         gpu_log_interval: how often, in seconds.
         auto_log_cpu: log the load of the machine as system metrics; needs `trackai[system]`.
+            Default: likewise.
         cpu_log_interval: how often, in seconds.
         tags: tags to add to the run; a str is a single tag. Default `WANDB_TAGS`, separated by
             commas.
@@ -128,6 +138,9 @@ def init(
             this process, for scripts that log in no other way. The first folder that is written to
             is the run; names of other folders begin with that of the folder.
         tensorboard: wandb's former name of `sync_tensorboard`.
+        capture: log what the script prints as `logs/stdout` and `logs/stderr`. True or "wrap": what
+            Python code prints. "fd": also what C code and child processes print. Default True,
+            unless `TRACKAI_AUTO_LOG` is 0.
         server_url: the address of a TrackAI server to log to instead of a file, such as
             "https://tracker:8000"; default `TRACKAI_SERVER_URL`. The key is `TRACKAI_API_KEY`.
             If the server does not answer, the run begins all the same; see docs/team.md.
@@ -178,6 +191,8 @@ def init(
     webhooks = _webhooks(webhook_url, webhook_min_level)
     how = checked_reinit(reinit, settings)
     environment = _environment(arguments, db_path, server_url, auto_log)
+    records_more = environment.auto_log and not arguments.is_disabled
+    how_to_capture = chosen_capture(capture, settings, auto_log=records_more)
     request, owner = arguments.request(environment), active_runs.Owner.current()
     before = active_runs.unfinished()
     if how == "return_previous" and before:
@@ -206,10 +221,13 @@ def init(
     try:
         if how != "create_new":
             active_runs.activate(run, owner)
-        if auto_log_cpu:
-            _monitor(run, "machine_meter", cpu_log_interval)
-        if auto_log_gpu:
-            _monitor(run, "gpu_meter", gpu_log_interval)
+        prefix = rank_prefix(environment.rank)
+        run._start_console(how_to_capture, prefix)
+        if auto_log_cpu or (auto_log_cpu is None and records_more and local_rank() == 0):
+            _monitor(run, "machine", cpu_log_interval, prefix, is_asked=bool(auto_log_cpu))
+        sees_own_gpus = local_rank() == 0 or has_own_gpu()
+        if auto_log_gpu or (auto_log_gpu is None and records_more and sees_own_gpus):
+            _monitor(run, "gpu", gpu_log_interval, prefix, is_asked=bool(auto_log_gpu))
         if sync_tensorboard or tensorboard:
             _sync_tensorboard(run)
         if not (environment.silent or arguments.is_disabled):
@@ -266,6 +284,57 @@ def log_system(metrics: Mapping[str, Any]) -> None:
     """
     run = current_run()
     return late_calls.refuse() if run is None else run.log_system(metrics)
+
+
+def log_gpu(run: Run | None = None, device: int | None = None) -> dict[str, float]:
+    """Log the load of the NVIDIA GPUs now, as system metrics.
+
+    Args:
+        run: default the active run.
+        device: the index of a GPU in CUDA_VISIBLE_DEVICES; default all that the process sees.
+
+    Returns:
+        The values by name; empty, with a warning, if they cannot be read.
+
+    Raises:
+        NoActiveRunError: no run is active.
+    """
+    if device is not None and (not isinstance(device, int) or device < 0):
+        raise InvalidInputError("device", f"must be the index of a GPU, got {device!r}")
+    names = "gpu/" if device is None else f"gpu/{device}/"
+    return _log_now(run, "gpu", lambda name: name.startswith(names))
+
+
+def log_cpu(run: Run | None = None) -> dict[str, float]:
+    """Log the load of the machine now, as system metrics. The first call takes 0.2 seconds.
+
+    Args:
+        run: default the active run.
+
+    Returns:
+        The values by name; empty, with a warning, if they cannot be read.
+
+    Raises:
+        NoActiveRunError: no run is active.
+    """
+    return _log_now(run, "machine", lambda name: True)
+
+
+def _log_now(run: Run | None, subject: Subject, includes: Callable[[str], bool]) -> Readings:
+    run = run or current_run()
+    if run is None:
+        late_calls.refuse()
+        return {}
+    try:
+        readings = {name: value for name, value in read_now(subject).items() if includes(name)}
+    except (MissingExtraError, OSError) as error:
+        warn_once(f"log {subject}", "%s", error)
+        return {}
+    if not readings:
+        warn_once(f"log {subject}", "there is no such GPU, or it reports nothing")
+        return {}
+    run.log_system(readings)
+    return readings
 
 
 def save(
@@ -557,13 +626,16 @@ def _sync_tensorboard(run: Run) -> None:
         sync(run)
 
 
-def _monitor(run: Run, meter: str, interval: float) -> None:
-    from trackai.sdk import monitor
-
-    try:
-        run.monitor(getattr(monitor, meter)(), interval)
-    except (MissingExtraError, OSError) as error:
-        logger.warning("%s", error)
+def _monitor(run: Run, subject: Subject, interval: float, prefix: str, *, is_asked: bool) -> None:
+    """Log the load of the machine or of its GPUs; warn if that is asked for and not possible."""
+    if is_asked:
+        try:
+            check_installed(subject)
+        except MissingExtraError as error:
+            logger.warning("%s", error)
+            return
+    read = background_meter(subject, prefix, is_asked=is_asked)
+    run.monitor(read, interval, 0 if is_asked else _MONITOR_DELAY)
 
 
 def _webhooks(url: Any, min_level: Any) -> Webhooks | None:

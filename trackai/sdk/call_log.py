@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque  # noqa: TC003 - for get_type_hints
 from collections.abc import Callable
 from pathlib import PurePath
 from time import time_ns
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from trackai.ingest.journal import Kept
     from trackai.sdk.logged_values import LoggedValues
     from trackai.values.types import Axis, FileKind, Step, TextKind, Value
+
+# How many lines of the console output are logged before log() may go on.
+_LINES_AT_ONCE = 100
 
 
 class CallLog:
@@ -169,6 +173,25 @@ class CallLog:
                 return
             now = self._last_timestamp
             self._journal.append(Filed(path, kind, name, None, now, source, *content))
+
+    def _log_lines(self, path: str, lines: deque[tuple[int, str]], *, final: bool) -> None:
+        """Append lines of the console output, and remove them from `lines`.
+
+        While the journal cannot be written, they do not take the room of metrics in memory.
+
+        Args:
+            lines: each with the time at which it was printed, microseconds since the epoch.
+            final: append them in any case.
+        """
+        keys = (path,)
+        while lines:
+            with self._lock:
+                if self._journal.failure is not None and not final:
+                    return
+                for _ in range(min(len(lines), _LINES_AT_ONCE)):
+                    timestamp, text = lines.popleft()
+                    if not self._finished:
+                        self._journal.append_points("time", keys, 0, timestamp, [text])
 
     def _store_fact_file(self, name: str, content: bytes) -> bool:
         """Store a file about the environment; False if that is not possible."""

@@ -41,6 +41,7 @@ from trackai.values.text import without_surrogates
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
+    from trackai.sdk.console import Capture, Console
     from trackai.sdk.environment import Survey
     from trackai.sdk.webhook import Webhooks
     from trackai.values.types import Value
@@ -101,6 +102,7 @@ class Run(ArtifactCalls, WandbNames):
 
     # The `LiveCard` of notebook cells that show the run.
     _card: Any = None
+    _console: Console | None = None
 
     def __init__(
         self,
@@ -379,19 +381,32 @@ class Run(ArtifactCalls, WandbNames):
             seconds = wait.total_seconds() if isinstance(wait, timedelta) else wait or 0
             self.webhooks.send(alert, url, seconds)
 
-    def monitor(self, read: Callable[[], dict[str, float]], interval: float) -> None:
+    def monitor(
+        self, read: Callable[[], dict[str, float]], interval: float, delay: float = 0.0
+    ) -> None:
         """Log what a function returns as system metrics, until the run finishes.
 
         Args:
             read: returns values by name; called in a background thread.
             interval: seconds between two calls, at least 0.1.
+            delay: seconds before the first call.
         """
         if self._background is not None:
             portal = self._background[0]
             interval = max(interval, _SHORTEST_INTERVAL)
             self._monitors.append(
-                portal.start_task_soon(log_regularly, read, self.log_system, interval)
+                portal.start_task_soon(log_regularly, read, self.log_system, interval, delay)
             )
+
+    def _start_console(self, how: Capture, prefix: str) -> None:
+        """Log what is printed, until the run finishes."""
+        # Imported here: not every run captures it.
+        from trackai.sdk import console
+
+        if self._background is not None and how != "off":
+            sources = console.sources_of(how)
+            self._console = console.Console(self._log_lines, sources, prefix)
+            self._monitors.append(self._background[0].start_task_soon(self._console.log_regularly))
 
     def finish(
         self,
@@ -435,6 +450,8 @@ class Run(ArtifactCalls, WandbNames):
         with self._lock:
             if not self._finished:
                 self._left_out.report()
+                if self._console is not None:
+                    self._console.close()
             if not self._finished and self._background is None:  # the run is the parent's to finish
                 self._finished = True
                 self._journal.retry()
@@ -480,6 +497,8 @@ class Run(ArtifactCalls, WandbNames):
         traceback: TracebackType | None,
     ) -> None:
         ended_well = exc is None or (isinstance(exc, SystemExit) and not exc.code)
+        if exc is not None and not isinstance(exc, SystemExit) and self._console is not None:
+            self._console.note_exception(exc)
         self.finish("completed" if ended_well else "failed")
 
     def __repr__(self) -> str:
@@ -553,3 +572,5 @@ class Run(ArtifactCalls, WandbNames):
             return
         self._background = None
         self._switch_to_child_journal()
+        if self._console is not None:
+            self._console.renew_in_child()
