@@ -26,7 +26,7 @@ def frameworks(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("name", ["scikit-learn script"])
+@pytest.mark.parametrize("name", ["scikit-learn script", "XGBoost", "LightGBM"])
 def test_a_script_is_stored_as_its_framework_reports(frameworks: ModuleType, name: str) -> None:
     result = frameworks.run(name, frameworks.SCRIPTS[name], Path(sys.executable))
     assert not result.problems

@@ -554,3 +554,18 @@ def test_ids_and_projects_of_the_environment_are_checked(
     monkeypatch.setenv("TRACKAI_PROJECT", "x" * 600)
     with pytest.raises(trackai.InvalidInputError, match="TRACKAI_PROJECT"):
         trackai.init(id="r")
+
+
+def test_a_run_finishes_with_any_object_as_standard_error(
+    db_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Tee:
+        def write(self, text: str) -> int:
+            return len(text)
+
+        def flush(self) -> None: ...
+
+    monkeypatch.setattr("sys.stderr", Tee())
+    with trackai.init(project="p") as run:
+        run.log({"loss": 1.0})
+    assert trackai.Api(db_path).run("latest").summary["loss"].points == 1

@@ -7,7 +7,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import trackai
-from trackai.compat.wandb_errors import UnsupportedError
 from trackai.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -52,18 +51,14 @@ class Api(trackai.Api):
 
         Args:
             path: "account/project" or the name of the project.
-            filters: filters of wandb, which are refused: pass `filter`, that of TrackAI.
-            arguments: further ones of `trackai.Api.runs`.
+            filters, arguments: as for `trackai.Api.runs`.
 
         Raises:
             NotFoundError: there is no such project.
         """
-        if filters:
-            raise UnsupportedError(
-                "wandb.Api().runs: trackai does not have filters; pass a filter such as "
-                'filter="config.lr < 0.01"'
-            )
-        return _without_account(lambda project: super(Api, self).runs(project, **arguments), path)
+        return _without_account(
+            lambda project: super(Api, self).runs(project, filters=filters, **arguments), path
+        )
 
 
 def _without_account(read: Callable[[Any], T], path: Any) -> T:

@@ -309,13 +309,16 @@ class Api:
     def _resolve(self, text: str) -> RunRecord:
         try:
             return self._source.resolve(text)
-        except NotFoundError:
+        except NotFoundError as error:
             parts = text.strip("/").split("/")
             if len(parts) < 3:
                 raise
             if len(parts) > 3 and parts[-2] == "runs":  # as in addresses of wandb
                 del parts[-2]
-            return self._source.resolve("/".join(parts[1:]))
+            try:
+                return self._source.resolve("/".join(parts[1:]))
+            except NotFoundError:
+                raise error from None
 
     def alerts(
         self, project: str, run: str | None = None, level: str | None = None,

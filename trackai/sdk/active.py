@@ -221,6 +221,8 @@ def init(
     try:
         if how != "create_new":
             active_runs.activate(run, owner)
+        if not (environment.silent or arguments.is_disabled):
+            announce(run, environment)  # before its lines would be captured
         prefix = rank_prefix(environment.rank)
         run._start_console(how_to_capture, prefix)
         if auto_log_cpu or (auto_log_cpu is None and records_more and local_rank() == 0):
@@ -230,8 +232,6 @@ def init(
             _monitor(run, "gpu", gpu_log_interval, prefix, is_asked=bool(auto_log_gpu))
         if sync_tensorboard or tensorboard:
             _sync_tensorboard(run)
-        if not (environment.silent or arguments.is_disabled):
-            announce(run, environment)
     except BaseException:  # a signal handler may raise anywhere
         run.finish("failed")
         raise

@@ -19,8 +19,8 @@ class Progress:
         self._done = 0
         self._next = time.monotonic() + _AFTER_SECONDS
         self._shown = False
-        # Under pythonw, standard error is None.
-        self._silent = sys.stderr is None or not sys.stderr.isatty()
+        # Under pythonw, standard error is None; a script may replace it by any object with write().
+        self._silent = not getattr(sys.stderr, "isatty", lambda: False)()
 
     def advance(self, size: int) -> None:
         """Add to the number of stored bytes."""
