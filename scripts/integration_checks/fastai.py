@@ -73,7 +73,7 @@ def main() -> None:
         learn.fit(1)
     expect_state(only("failed"), "failed")
     expect_state(only("next"), "completed")
-    checked("a training that raises has failed; the search for a learning rate is no run")
+    checked("a training that raises has failed; the search for a learning rate starts none")
 
     with trackai.init(project="own") as own, learner().no_bar():
         learner().fit(1, cbs=TrackAICallback())

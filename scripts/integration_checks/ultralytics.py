@@ -72,7 +72,7 @@ def main() -> None:
     assert run.summary["best_model_path"].last == str(trainer.best)
     assert run.summary["best/metrics/accuracy_top1"].last_step == best
     expect_state(run, "completed")
-    checked("points equal results.csv; the validation of the best weights is no further epoch")
+    checked("points equal results.csv; the validation of the best weights is not an epoch")
 
     model = new_model(project="stopped")
     model.add_callback("on_fit_epoch_end", stop_at(2))

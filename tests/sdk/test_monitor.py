@@ -355,7 +355,7 @@ def test_the_load_of_a_gpu_is_logged_now(
         """,
         PYTHONPATH=str(tmp_path), CUDA_VISIBLE_DEVICES="",
     )  # fmt: skip
-    assert ran.stderr == "there is no such GPU, or it reports nothing\n"
+    assert ran.stderr == "the GPU was not found, or reports nothing\n"
     logged = system_metrics(db_path)
     assert (logged["gpu/0/power"], logged["gpu/1/power"]) == ((1, 200.5), (2, 200.5))
 

@@ -130,7 +130,7 @@ def read_charts(
         The charts, and their x axis: system metrics have times, not steps.
 
     Raises:
-        NotFoundError: there is no such run, or no run has such a metric.
+        NotFoundError: the run does not exist, or no run has the metric.
         TrackAIError: the metrics have no numbers because of their kind.
     """
     runs = {run.id: run for run in map(source.resolve, names)}

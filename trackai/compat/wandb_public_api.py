@@ -40,7 +40,7 @@ class Api(trackai.Api):
             path: "account/project/id", "project/id", or what `trackai.Api.run` takes.
 
         Raises:
-            NotFoundError: there is no such run.
+            NotFoundError: the run does not exist.
         """
         return _without_account(super().run, path)
 
@@ -54,7 +54,7 @@ class Api(trackai.Api):
             filters, arguments: as for `trackai.Api.runs`.
 
         Raises:
-            NotFoundError: there is no such project.
+            NotFoundError: the project does not exist.
         """
         return _without_account(
             lambda project: super(Api, self).runs(project, filters=filters, **arguments), path

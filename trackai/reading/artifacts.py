@@ -217,7 +217,7 @@ class StoredArtifact:
         """Return the file with a name.
 
         Raises:
-            NotFoundError: there is none.
+            NotFoundError: it does not exist.
         """
         wanted = Path(name).as_posix()
         for entry in self.files([wanted]):

@@ -331,7 +331,7 @@ def _log_now(run: Run | None, subject: Subject, includes: Callable[[str], bool])
         warn_once(f"log {subject}", "%s", error)
         return {}
     if not readings:
-        warn_once(f"log {subject}", "there is no such GPU, or it reports nothing")
+        warn_once(f"log {subject}", "the GPU was not found, or reports nothing")
         return {}
     run.log_system(readings)
     return readings

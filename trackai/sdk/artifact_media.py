@@ -48,7 +48,7 @@ def media_files(obj: Any, name: str) -> Iterator[tuple[str, Media]]:
 
 
 def load_media(artifact: StoredArtifact, name: str) -> Any:
-    """The table or media in an artifact; None if there is none of this name."""
+    """The table or media in an artifact; None if it does not exist."""
     for entry in artifact.files():
         if entry.path != name and not re.fullmatch(re.escape(name) + r"\.[\w.]+", entry.path):
             continue

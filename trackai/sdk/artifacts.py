@@ -226,7 +226,7 @@ class Artifact(StoredArtifact):
         """Remove a file that was added, or all files of a folder of the artifact.
 
         Raises:
-            NotFoundError: there is none of this name.
+            NotFoundError: it does not exist.
         """
         self._check_is_draft()
         name = item.path if isinstance(item, ArtifactEntry) else Path(item).as_posix()

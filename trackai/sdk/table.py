@@ -43,7 +43,7 @@ class Table(Media):
 
     Raises:
         InvalidInputError: a row is not a list, or does not have a value for each column; or
-            `log_mode` is none of its values.
+            `log_mode` is another text.
 
     Example:
         table = trackai.Table(columns=["prompt", "answer"])

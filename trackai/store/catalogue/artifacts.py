@@ -248,7 +248,7 @@ async def resolve(
         type_: only artifacts of this type.
 
     Raises:
-        NotFoundError: there is none.
+        NotFoundError: it does not exist.
         InvalidInputError: there are several; they are listed.
     """
     for ref in references(text, project):
