@@ -62,6 +62,7 @@ CREATE TABLE artifact_runs (
 
 CREATE INDEX artifact_runs_by_run ON artifact_runs (run_id, role);
 
+-- DuckDB cannot pass on the COUNT(*) of a subquery.
 CREATE VIEW artifact_overview AS
 SELECT
     projects.name AS project,
@@ -85,11 +86,11 @@ SELECT
         LIMIT 1
     ) AS run,
     (
-        SELECT COUNT(*) FROM artifact_runs
+        SELECT COUNT(artifact_runs.run_id) FROM artifact_runs
         WHERE artifact_runs.version_id = artifact_versions.id AND artifact_runs.role = 'used'
     ) AS used_by,
     (
-        SELECT COUNT(*) FROM artifact_files
+        SELECT COUNT(artifact_files.name) FROM artifact_files
         WHERE artifact_files.version_id = artifact_versions.id
     ) AS files,
     (

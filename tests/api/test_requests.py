@@ -56,6 +56,7 @@ BODY = b'{"state": "failed", "tags": ["t"]}'
 BODIES = {
     "/api/runs/{run_id}": b'{"tags": ["t"]}',
     "/api/runs/{run_id}/state": b'{"state": "failed"}',
+    "/api/artifacts/{version_id}": b'{"add_aliases": ["t"]}',
     "/api/runs/{run_id}/tags": b'{"tags": ["t"]}',
     "/api/metrics/runs/{run_id}": b'{"rows": [{"step": 0, "values": {"x": 1.0}}]}',
 }

@@ -86,6 +86,7 @@ def test_the_columns_of_a_project(server: Server, runs: list[int]) -> None:
             {"path": "loss", "field": "metric.loss", "runs": 3, "kind": "number"},
             {"path": "val/acc", "field": "metric.val/acc", "runs": 3, "kind": "number"},
         ],
+        "environment": [],
     }
     assert server.request("GET", "/api/projects/999/columns").status == 404
 

@@ -14,6 +14,7 @@ import pytest
 
 import trackai
 from trackai.errors import InvalidInputError, NoActiveRunError
+from trackai.sdk import notices
 from trackai.store.catalogue.files import blob_path
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ def test_a_script_for_wandb(db_path: Path, tmp_path: Path, run_python: RunPython
 def test_attributes_of_a_run_of_wandb(
     db_path: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    notices._subjects.clear()  # other tests of this process may have warned
     run = trackai.init(project="p", name="r", tags=["a"], config={"lr": 1})
     run.define_metric("val/*", step_metric="epoch")
     for _ in range(2):

@@ -9,6 +9,7 @@ from contextlib import suppress
 
 import click
 
+from trackai.cli.output import echo
 from trackai.compat.install import NAMES
 
 _NOT_FOUND, _NOT_EXECUTABLE = 127, 126  # the exit codes of shells
@@ -51,7 +52,5 @@ def _execute(command: list[str]) -> None:
 
 
 def _fail(problem: str, code: int) -> None:
-    from trackai.values.text import escaped
-
-    click.echo(f"trackai: {escaped(problem)}", err=True)
+    echo(f"trackai: {problem}", err=True)
     sys.exit(code)

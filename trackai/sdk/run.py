@@ -41,7 +41,7 @@ from trackai.values.text import without_surrogates
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-    from trackai.sdk.console import Capture, Console
+    from trackai.sdk.console import Capture
     from trackai.sdk.environment import Survey
     from trackai.sdk.webhook import Webhooks
     from trackai.values.types import Value
@@ -102,7 +102,8 @@ class Run(ArtifactCalls, WandbNames):
 
     # The `LiveCard` of notebook cells that show the run.
     _card: Any = None
-    _console: Console | None = None
+    # The `Console` that captures what is printed.
+    _console: Any = None
 
     def __init__(
         self,
