@@ -256,6 +256,11 @@ def test_tls_where_there_is_none() -> None:
         assert "did you mean http://?" in refusal(url.replace("http:", "https:"))
 
 
+def test_a_server_that_ends_within_the_handshake() -> None:
+    with listening(b"") as url:
+        assert "ended the connection" in str(outage(url.replace("http:", "https:")))
+
+
 def test_a_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)

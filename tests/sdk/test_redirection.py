@@ -65,6 +65,8 @@ def test_the_output_and_the_exit_code_are_those_of_a_run_without(
     db_path: Path, how: str, is_one: bool
 ) -> None:
     ending, code = ENDINGS[how]
+    # A signal ends Python without what is in its buffer, which the end of the redirection writes.
+    flush = how == "terminate"
     script = f"""
 import os, sys, subprocess, trackai
 trackai.init(project="p", capture=CAPTURE)
@@ -72,7 +74,7 @@ for number in range(200):
     print("out", number, flush=True)
     print("err", number, file=sys.stderr)
 subprocess.run([sys.executable, "-c", "print('child')"])
-print("no end", end="")
+print("no end", end="", flush={flush})
 {ending}
 """
     results = []

@@ -257,7 +257,8 @@ class Connection:
             return ServerUnreachableError(
                 f"{self.url}: the proxy does not answer ({_cause(error)})"
             )
-        if isinstance(reason, SSLError):
+        # A server or proxy that ends within the handshake is one that does not answer now.
+        if isinstance(reason, SSLError) and "EOF occurred" not in str(reason):
             return ServerRefusedError(f"{self.url}: {_tls_problem(str(reason))}")
         if isinstance(reason, NameResolutionError):
             return ServerUnreachableError(f"{self.url}: no host of this name is known now")
