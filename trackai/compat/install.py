@@ -16,7 +16,7 @@ def folder_of(name: str) -> Path:
     """The folder with the package of a name, which the import path must have.
 
     Raises:
-        InvalidInputError: there is no package of this name.
+        InvalidInputError: TrackAI has no package of this name.
     """
     if name not in NAMES:
         names = " or ".join(f'"{known}"' for known in NAMES)

@@ -72,7 +72,7 @@ class ArtifactCalls(CallLog):
 
         Returns:
             The artifact; its version is known after `Artifact.wait`. Files that cannot be stored
-            are left out with a warning, and there is no version then.
+            are left out with a warning, and no version is stored.
 
         Raises:
             NoActiveRunError: the run is finished.

@@ -214,7 +214,7 @@ class Artifact(StoredArtifact):
             max_objects: likewise.
 
         Raises:
-            InvalidInputError: it is not a URI, or there is no name.
+            InvalidInputError: it is not a URI, or the name is missing.
         """
         if not isinstance(uri, str) or not re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", uri):
             raise InvalidInputError("uri", f"must be a URI such as s3://bucket/key, got {uri!r}")

@@ -373,7 +373,7 @@ def _class_indices(
         for number, value in zip(known, each.tolist(), strict=True):
             if number not in range(len(names)):
                 raise InvalidInputError(
-                    field, f"the class {value!r} is none of the {len(names)} class_names"
+                    field, f"the class {value!r} is not in the {len(names)} class_names"
                 )
         indices.append(np.array(known, "int64"))
     return names, indices

@@ -1,4 +1,4 @@
-"""The protobuf messages in wandb's record files, as far as they are read."""
+"""The protobuf messages in wandb's record files, with the fields that the importer reads."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ class _Run:
     """Reads the files of a run.
 
     Attributes:
-        head: the run, as far as it has been read.
+        head: the run; complete once all its files have been read.
     """
 
     def __init__(self, files: list[RunFile], receipt: Receipt, paths: dict[str, Path]) -> None:
