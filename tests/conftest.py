@@ -42,6 +42,9 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 os.environ["TRACKAI_AUTO_LOG"] = "0"
 os.environ["TRACKAI_SILENT"] = "1"
 
+# A test without `db_path` cannot make a file, so it does not read the store of who runs it.
+os.environ["TRACKAI_DB_PATH"] = f"{os.devnull}/trackai.db"
+
 # Nothing is about speed here, and the machine may be busy. Databases are made by fixtures; tests
 # with examples use each for all of them.
 settings.register_profile(

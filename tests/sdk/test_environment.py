@@ -259,7 +259,9 @@ def test_a_repository_is_not_needed_and_neither_is_git(
     assert not [name for name in facts() if name.startswith("git/")]
 
 
-def test_the_working_directory_may_be_gone(repository: Path, tmp_path: Path) -> None:
+def test_the_working_directory_may_be_gone(
+    repository: Path, db_path: Path, tmp_path: Path
+) -> None:
     script = "import os\nos.rmdir(os.getcwd())\n" + SCRIPT + GATHERED
     (repository / "run.py").write_text(script)
     (tmp_path / "gone").mkdir()
@@ -272,7 +274,7 @@ def test_the_working_directory_may_be_gone(repository: Path, tmp_path: Path) -> 
     assert facts()["git/branch"] == "main"
 
 
-def test_arguments_that_are_not_text_are_escaped(repository: Path) -> None:
+def test_arguments_that_are_not_text_are_escaped(repository: Path, db_path: Path) -> None:
     (repository / "train.py").write_text(SCRIPT + GATHERED)
     subprocess.run([sys.executable, "train.py", b"\xff"], cwd=repository, check=True, timeout=100)
     assert facts()["command"].endswith("'\\udcff'")

@@ -182,9 +182,11 @@ class Redirection:
             is_last = not listeners and not any(
                 other.listeners for other in self.channels.values() if other is not channel
             )
-            if is_last:
-                self._restore()
             self.settle()
+            if is_last:
+                # Not before: what is in Python's buffers would overtake what the relay still has.
+                self._restore()
+                self.settle()
             channel.listeners = listeners
             if is_last:
                 self._close()
