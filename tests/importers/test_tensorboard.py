@@ -321,7 +321,7 @@ def test_without_the_extra(tmp_path: Path, missing: str) -> None:
     )  # fmt: skip
     assert process.returncode == 1
     message = (
-        "reading TensorBoard's files needs an extra package: pip install 'trackai[tensorboard]'"
+        "reading the files of TensorBoard needs an extra package: pip install 'trackai[tensorboard]'"
     )
     assert process.stderr.strip() == f"trackai: {message}"
     assert not (tmp_path / "x.db").exists()
@@ -339,7 +339,7 @@ def test_killed_and_done_again(
         from pathlib import Path
         from trackai.importers import loader
         from trackai.importers.receipt import Receipt
-        from trackai.importers.tensorboard.reader import read
+        from trackai.importers.tensorboard.reader import Source
         from trackai.store.engine.database import Database
 
         class Quiet:
@@ -350,7 +350,7 @@ def test_killed_and_done_again(
         async def work():
             db, receipt = Database(Path(os.environ["TRACKAI_DB_PATH"])), Receipt("", "")
             await db.open()
-            items = read(Path(sys.argv[1]), project=None, receipt=receipt, progress=Quiet())
+            items = Source(Path(sys.argv[1]), receipt=receipt, progress=Quiet()).read()
 
             def killed_after_items():
                 for number, item in enumerate(items):

@@ -259,9 +259,7 @@ def test_a_repository_is_not_needed_and_neither_is_git(
     assert not [name for name in facts() if name.startswith("git/")]
 
 
-def test_the_working_directory_may_be_gone(
-    repository: Path, db_path: Path, tmp_path: Path
-) -> None:
+def test_the_working_directory_may_be_gone(repository: Path, db_path: Path, tmp_path: Path) -> None:
     script = "import os\nos.rmdir(os.getcwd())\n" + SCRIPT + GATHERED
     (repository / "run.py").write_text(script)
     (tmp_path / "gone").mkdir()

@@ -5,27 +5,31 @@ The importers of trackers are in separate modules: `trackai import neptune` in `
 
 from __future__ import annotations
 
+from functools import wraps
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
 
 from trackai.cli.database import file_option, with_database
 from trackai.cli.output import echo_lines, json_option, print_json
+from trackai.cli.progress import ProgressLine
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
     from trackai.importers.receipt import Receipt
+    from trackai.importers.source import Source
     from trackai.store.engine.database import Database
     from trackai.structs.exchange import Chunk, Item
 
 # The exit code if something of the source is not in the database.
 INCOMPLETE = 4
 
-_TRACKERS = ("neptune", "tensorboard", "trackai", "trackio", "wandb")
+# The commands of their own modules.
+_MODULES = ("neptune", "tensorboard", "trackai", "trackio", "wandb")
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -33,10 +37,10 @@ class _Importers(click.Group):
     """Importers by name; those of trackers are imported only when needed."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted([*super().list_commands(ctx), *_TRACKERS])
+        return sorted([*super().list_commands(ctx), *_MODULES])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _TRACKERS:
+        if cmd_name not in _MODULES:
             return super().get_command(ctx, cmd_name)
         command = getattr(import_module(f"trackai.cli.import_{cmd_name}"), cmd_name)
         assert isinstance(command, click.Command)  # noqa: S101 - a mistake in the names above
@@ -94,6 +98,28 @@ def csv(
         return read(file, project=project, name=name, receipt=receipt)
 
     _load_file(ctx, file, read_with, db, as_json=as_json)
+
+
+def tracker_command(open_source: Callable[..., Source]) -> click.Command:
+    """Make the command of a tracker, see `trackai.importers.trackers`.
+
+    Args:
+        open_source: makes the source. It has the name of the tracker, the help of the command and
+            its options, and receives `path`, `receipt` and `progress`.
+    """
+
+    @wraps(open_source)
+    def command(path: Path, db: str | None, as_json: bool, **options: Any) -> None:
+        async def work(database: Database, receipt: Receipt) -> Receipt:
+            from trackai.importers.loader import load_runs
+
+            source = open_source(path, receipt=receipt, progress=ProgressLine(), **options)
+            return await load_runs(database, source.read(), receipt, source.find_bytes)
+
+        run_import(click.get_current_context(), db, str(path), work, as_json)
+
+    path_argument = click.argument("path", type=click.Path(exists=True, path_type=Path))
+    return click.command()(path_argument(file_option(json_option(command))))
 
 
 def _load_file(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from anyio.from_thread import start_blocking_portal
 
-from trackai.errors import InvalidInputError, MissingExtraError
+from trackai.errors import InvalidInputError
 from trackai.sdk.ignored_calls import warn_ignored_arguments
 from trackai.settings import Settings
 from trackai.values.logger import logger
@@ -98,17 +98,15 @@ def import_tf_events(
         InvalidInputError: `TRACKAI_SERVER_URL` names a server, which cannot import, and there is no
             `db_path`.
     """
-    try:
-        from trackai.importers.tensorboard.reader import read
-    except ImportError:
-        raise MissingExtraError("reading TensorBoard's files", "tensorboard") from None
+    from trackai.importers.trackers import TRACKERS
 
+    source = TRACKERS["tensorboard"].source
     path = _existing(log_dir)
     warn_ignored_arguments("import_tf_events", {"name": name})
     _warn_ignored("import_tf_events", space_id, dataset_id, private)
 
     def items(receipt: Receipt) -> Iterable[Item | Chunk]:
-        return read(path, project=project, receipt=receipt, progress=_NoProgress())
+        return source(path, project=project, receipt=receipt, progress=_NoProgress()).read()
 
     _import(path, items, db_path)
 

@@ -46,35 +46,46 @@ _UNSUPPORTED = {
 }
 
 
-def read(
-    path: Path, *, project: str | None, receipt: Receipt, progress: Progress
-) -> Iterator[Item | Chunk]:
-    """Yield the runs at a path: each head, its points and files, and its final head.
+class Source:
+    """The runs at a path.
 
     Args:
         path: a folder of runs, the folder of a run, or an event file.
         project: the project of the runs; by default the name of the folder.
-        receipt: notes what is not supported or cannot be read.
-
-    Raises:
-        InvalidInputError: there are no event files.
     """
-    path = Path(os.path.abspath(path))  # noqa: PTH100 - resolves "..", but not links
-    folders = find_runs(path, receipt)
-    root = path if path.is_dir() else path.parent
-    total = sum(file.size for folder in folders for file in folder.files)
-    done = 0
-    for folder in folders:
-        run = _Run(folder, project or root.name, root, receipt)
-        yield run.head
-        for file in folder.files:
-            for position, item in run.read(file):
-                if item is not None:
-                    yield item
-                progress.share(done + position, total, "bytes")
-            done += file.size
-        yield run.head
-    progress.share(total, total, "bytes")
+
+    def __init__(
+        self, path: Path, *, receipt: Receipt, progress: Progress, project: str | None = None
+    ) -> None:
+        self._path = Path(os.path.abspath(path))  # noqa: PTH100 - resolves "..", but not links
+        self._receipt, self._progress = receipt, progress
+        self._project = project
+
+    def read(self) -> Iterator[Item | Chunk]:
+        """Yield each run: its head, its points and files, and its final head.
+
+        Raises:
+            InvalidInputError: there are no event files.
+        """
+        folders = find_runs(self._path, self._receipt)
+        root = self._path if self._path.is_dir() else self._path.parent
+        total = sum(file.size for folder in folders for file in folder.files)
+        done = 0
+        for folder in folders:
+            run = _Run(folder, self._project or root.name, root, self._receipt)
+            yield run.head
+            for file in folder.files:
+                for position, item in run.read(file):
+                    if item is not None:
+                        yield item
+                    self._progress.share(done + position, total, "bytes")
+                done += file.size
+            yield run.head
+        self._progress.share(total, total, "bytes")
+
+    def find_bytes(self, head: FileHead) -> Path | None:
+        """Files are yielded with their bytes."""
+        return None
 
 
 class _Run:

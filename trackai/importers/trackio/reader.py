@@ -13,7 +13,7 @@ from trackai.errors import InvalidInputError
 from trackai.importers.block_builder import BlockBuilder
 from trackai.importers.incoming_files import MISSING, TYPE
 from trackai.importers.source_database import SourceDatabase, open_source, parse_time
-from trackai.importers.trackio import values
+from trackai.importers.trackio import METRICS_COLUMNS, values
 from trackai.importers.uids import stable_uid
 from trackai.structs.exchange import Chunk, FileHead, RunHead, WriterHead
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 # In characters, so that file systems accept the names of downloads.
 _MAX_FILE_NAME = 100
-_METRICS_COLUMNS = ("timestamp", "run_name", "step", "metrics")
 # The tables that name runs, with their columns of times.
 _TIME_COLUMNS = {
     "metrics": "timestamp",
@@ -40,41 +39,51 @@ _TIME_COLUMNS = {
 }
 
 
-def read(path: Path, *, receipt: Receipt, progress: Progress) -> Iterator[Item | Chunk]:
-    """Yield the runs of trackio's folder, or of one of its databases.
+class Source:
+    """The runs of trackio's folder, or of one of its databases."""
 
-    Each run is a head, then its points and files.
+    def __init__(self, path: Path, *, receipt: Receipt, progress: Progress) -> None:
+        self._path = path
+        self._folder = path if path.is_dir() else path.absolute().parent
+        self._receipt, self._progress = receipt, progress
 
-    Raises:
-        InvalidInputError: there is no database; or there is only one, and it cannot be read.
-    """
-    folder = path if path.is_dir() else path.absolute().parent
-    db_paths = sorted(path.glob("*.db")) if path.is_dir() else [path]
-    if not db_paths:
-        raise InvalidInputError(str(path), "no trackio projects found (*.db)")
-    read_any = False
-    for number, db_path in enumerate(db_paths):
-        try:
-            with open_source(db_path) as db:
-                if not db.has("metrics", *_METRICS_COLUMNS):
-                    raise InvalidInputError(str(db_path), "not a trackio project")
-                db.check()
-                read_any = True
-                yield from _read_project(db, db_path.stem, folder, receipt)
-        except InvalidInputError as error:
-            if len(db_paths) == 1:
-                raise
-            receipt.add_problem(db_path.name, str(error).partition(": ")[2])
-        progress.share(number + 1, len(db_paths), "projects")
-    if not read_any:
-        raise InvalidInputError(str(path), "none of its databases is a trackio project")
-    inbox = [file for file in folder.glob("inbox/**/*") if file.is_file()]
-    if inbox:
-        receipt.add_problem(
-            "inbox",
-            f"{len(inbox)} log files are not in a database yet; run `trackio show`, "
-            "then import again",
-        )
+    def read(self) -> Iterator[Item | Chunk]:
+        """Yield each run: its head, then its points and files.
+
+        Raises:
+            InvalidInputError: there is no database; or there is only one, and it cannot be read.
+        """
+        path, receipt = self._path, self._receipt
+        db_paths = sorted(path.glob("*.db")) if path.is_dir() else [path]
+        if not db_paths:
+            raise InvalidInputError(str(path), "no trackio projects found (*.db)")
+        read_any = False
+        for number, db_path in enumerate(db_paths):
+            try:
+                with open_source(db_path) as db:
+                    if not db.has("metrics", *METRICS_COLUMNS):
+                        raise InvalidInputError(str(db_path), "not a trackio project")
+                    db.check()
+                    read_any = True
+                    yield from _read_project(db, db_path.stem, self._folder, receipt)
+            except InvalidInputError as error:
+                if len(db_paths) == 1:
+                    raise
+                receipt.add_problem(db_path.name, str(error).partition(": ")[2])
+            self._progress.share(number + 1, len(db_paths), "projects")
+        if not read_any:
+            raise InvalidInputError(str(path), "none of its databases is a trackio project")
+        inbox = [file for file in self._folder.glob("inbox/**/*") if file.is_file()]
+        if inbox:
+            receipt.add_problem(
+                "inbox",
+                f"{len(inbox)} log files are not in a database yet; run `trackio show`, "
+                "then import again",
+            )
+
+    def find_bytes(self, head: FileHead) -> Path | None:
+        """Return the path of a file's bytes; None if it is missing or elsewhere."""
+        return find_bytes(self._folder, head.source)
 
 
 def _read_project(
