@@ -321,7 +321,8 @@ def test_without_the_extra(tmp_path: Path, missing: str) -> None:
     )  # fmt: skip
     assert process.returncode == 1
     message = (
-        "reading the files of TensorBoard needs an extra package: pip install 'trackai[tensorboard]'"
+        "reading the files of TensorBoard needs an extra package: "
+        "pip install 'trackai[tensorboard]'"
     )
     assert process.stderr.strip() == f"trackai: {message}"
     assert not (tmp_path / "x.db").exists()

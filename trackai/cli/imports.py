@@ -5,7 +5,7 @@ The importers of trackers are in separate modules: `trackai import neptune` in `
 
 from __future__ import annotations
 
-from functools import wraps
+import inspect
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,12 +16,12 @@ import msgspec
 from trackai.cli.database import file_option, with_database
 from trackai.cli.output import echo_lines, json_option, print_json
 from trackai.cli.progress import ProgressLine
+from trackai.importers.trackers import TRACKERS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
     from trackai.importers.receipt import Receipt
-    from trackai.importers.source import Source
     from trackai.store.engine.database import Database
     from trackai.structs.exchange import Chunk, Item
 
@@ -100,26 +100,31 @@ def csv(
     _load_file(ctx, file, read_with, db, as_json=as_json)
 
 
-def tracker_command(open_source: Callable[..., Source]) -> click.Command:
-    """Make the command of a tracker, see `trackai.importers.trackers`.
+def tracker_command(
+    name: str, help_text: str, *options: Callable[[Callable[..., None]], Callable[..., None]]
+) -> click.Command:
+    """Make the command that imports what a tracker has written.
 
     Args:
-        open_source: makes the source. It has the name of the tracker, the help of the command and
-            its options, and receives `path`, `receipt` and `progress`.
+        name: of the tracker, see `trackai.importers.trackers`.
+        options: decorators for what its source takes beside the path.
     """
 
-    @wraps(open_source)
-    def command(path: Path, db: str | None, as_json: bool, **options: Any) -> None:
+    def run(path: Path, db: str | None, as_json: bool, **arguments: Any) -> None:
+        open_source = TRACKERS[name].source
+
         async def work(database: Database, receipt: Receipt) -> Receipt:
             from trackai.importers.loader import load_runs
 
-            source = open_source(path, receipt=receipt, progress=ProgressLine(), **options)
+            source = open_source(path, receipt=receipt, progress=ProgressLine(), **arguments)
             return await load_runs(database, source.read(), receipt, source.find_bytes)
 
         run_import(click.get_current_context(), db, str(path), work, as_json)
 
     path_argument = click.argument("path", type=click.Path(exists=True, path_type=Path))
-    return click.command()(path_argument(file_option(json_option(command))))
+    for decorate in (json_option, file_option, *reversed(options), path_argument):
+        run = decorate(run)
+    return click.command(name, help=inspect.cleandoc(help_text))(run)
 
 
 def _load_file(
