@@ -91,6 +91,22 @@ print("no end", end="", flush={flush})
     assert results[1][2] == code
 
 
+def test_what_is_buffered_does_not_overtake_what_is_being_forwarded(db_path: Path) -> None:
+    script = """if True:
+        import os, trackai
+        trackai.init(project="p", capture="fd")
+        os.write(1, b"first\\n" * 30_000)  # more than the pipe of the test holds
+        print("last", end="")
+    """
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as process:
+        assert process.stdout is not None
+        start = process.stdout.read(1)
+        time.sleep(1)  # the relay waits, and the run ends
+        assert start + process.stdout.read() == b"first\n" * 30_000 + b"last"
+
+
 def test_a_terminal_stays_a_terminal(db_path: Path) -> None:
     outputs = [
         on_terminal(TERMINAL.replace("CAPTURE", repr(capture)), db_path)
