@@ -17,7 +17,10 @@ export function plotShape(lines: Line[], view: ChartView): string {
   return JSON.stringify([shapes, view.logX, view.logY]);
 }
 
-/** All lines over one x axis; undefined where a line has no point, which uPlot draws across. */
+/**
+ * All lines over one x axis. Where a line has no point, it is undefined, and uPlot draws across;
+ * where its value cannot be drawn, it is null, which is a gap.
+ */
 export function plotData(lines: Line[], view: ChartView, yRange: YRange): uPlot.AlignedData {
   if (lines.length === 0) return [[]];
   const tables = lines.map((line) => lineColumns(line, view, yRange));
@@ -49,4 +52,18 @@ export function drawingOrder(lines: Pick<Line, "low" | "unsmoothed">[]): number[
     tops.push(column++);
   }
   return [...bands, ...unsmoothed, ...tops];
+}
+
+/** The indices of points without a neighbour to draw a line to; null if there are none. */
+export function lonePoints(values: (number | null | undefined)[]): number[] | null {
+  const lone: number[] = [];
+  let [start, length] = [0, 0];
+  [...values, null].forEach((value, index) => {
+    if (value === undefined) return;
+    if (value === null) {
+      if (length === 1) lone.push(start);
+      length = 0;
+    } else if (length++ === 0) start = index;
+  });
+  return lone.length > 0 ? lone : null;
 }

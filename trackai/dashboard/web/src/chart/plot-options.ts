@@ -4,6 +4,7 @@ import uPlot from "uplot";
 import type { Range } from "../api/types";
 import type { Line } from "./lines";
 import { FONT, xAxisOptions, yAxisOptions } from "./plot-axes";
+import { lonePoints } from "./plot-data";
 import type { ChartView, YRange } from "./y-range";
 
 interface PlotSetup {
@@ -99,7 +100,7 @@ function zoomByDragging(
 }
 
 function plotSeries(lines: Line[], bands: Line[]): uPlot.Series[] {
-  const bandEdge = { points: { show: false }, spanGaps: true, width: 0 };
+  const bandEdge = { points: { show: false }, width: 0 };
   return [
     ...bands.flatMap(() => [bandEdge, bandEdge]),
     ...lines
@@ -107,15 +108,13 @@ function plotSeries(lines: Line[], bands: Line[]): uPlot.Series[] {
       .map((line) => ({
         stroke: `${line.color}48`,
         width: 1,
-        spanGaps: true,
         points: { show: false },
       })),
     ...lines.map((line) => ({
       stroke: line.color,
       width: 1.6,
       dash: line.dash.length > 0 ? line.dash : undefined,
-      spanGaps: true,
-      points: { show: isSinglePoint, size: 6, fill: line.color },
+      points: { show: false, filter: drawLonePoints, size: 6, fill: line.color },
     })),
   ];
 }
@@ -126,16 +125,8 @@ const bandOpacity = (bands: number): string =>
     .toString(16)
     .padStart(2, "0");
 
-/** Whether a line has at most one visible point, and so no length. */
-const isSinglePoint: uPlot.Series.Points.Show = (plot, series, first, last) => {
-  const values = plot.data[series] as (number | null | undefined)[];
-  let points = 0;
-  for (let index = first; index <= last; index++) {
-    if (typeof values[index] === "number") points += 1;
-    if (points > 1) return false;
-  }
-  return true;
-};
+const drawLonePoints: uPlot.Series.Points.Filter = (plot, series) =>
+  lonePoints(plot.data[series] as (number | null | undefined)[]);
 
 // The least distance of two marks, in pixels.
 const MARK_DISTANCE = 8;

@@ -119,12 +119,16 @@ function legendEntry(line: Line, index: number): string {
   );
 }
 
-/** The pixels of the points that the scales can show. */
-const points = (line: Line, values: (number | null)[], { x, y, isDrawable }: Plane): string[] =>
-  values.flatMap((value, index) => {
+/** The pixels of the points that the scales can show, in pieces without a gap. */
+function pieces(line: Line, values: (number | null)[], { x, y, isDrawable }: Plane): string[][] {
+  const all: string[][] = [[]];
+  values.forEach((value, index) => {
     const lineX = line.x[index] as number;
-    return isDrawable(lineX, value) ? [`${x(lineX)} ${y(value)}`] : [];
+    if (isDrawable(lineX, value)) all[all.length - 1]?.push(`${x(lineX)} ${y(value)}`);
+    else all.push([]);
   });
+  return all.filter((piece) => piece.length > 0);
+}
 
 function path(
   line: Line,
@@ -133,24 +137,26 @@ function path(
   width: number,
   opacity: number,
 ): string {
-  const drawn = points(line, values, plane);
-  const [first] = drawn;
-  if (!first) return "";
-  if (drawn.length === 1) {
-    const [x, y] = first.split(" ");
+  const drawn = pieces(line, values, plane);
+  const lone = drawn.filter((piece) => piece.length === 1).flat();
+  const dots = lone.map((point) => {
+    const [x, y] = point.split(" ");
     return `<circle cx="${x}" cy="${y}" r="3" fill="${line.color}"/>`;
-  }
+  });
+  const long = drawn.filter((piece) => piece.length > 1);
+  if (long.length === 0) return dots.join("");
+  const outline = long.map((piece) => `M${piece.join("L")}`).join("");
   return (
-    `<path d="M${drawn.join("L")}" stroke="${line.color}" stroke-width="${width}" ` +
-    `stroke-opacity="${opacity}"${dashArray(line)}/>`
+    `<path d="${outline}" stroke="${line.color}" stroke-width="${width}" ` +
+    `stroke-opacity="${opacity}"${dashArray(line)}/>${dots.join("")}`
   );
 }
 
 function band(line: Line, low: (number | null)[] | undefined, plane: Plane): string {
   if (!low || !line.high) return "";
-  const upper = points(line, line.high, plane);
+  const upper = pieces(line, line.high, plane).flat();
   if (upper.length < 2) return "";
-  const outline = [...upper, ...points(line, low, plane).reverse()].join("L");
+  const outline = [...upper, ...pieces(line, low, plane).flat().reverse()].join("L");
   return `<path d="M${outline}Z" fill="${line.color}" fill-opacity="0.15"/>`;
 }
 

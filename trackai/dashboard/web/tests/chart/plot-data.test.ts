@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { drawingOrder, plotData, plotShape } from "../../src/chart/plot-data";
+import { drawingOrder, lonePoints, plotData, plotShape } from "../../src/chart/plot-data";
 import { yRange } from "../../src/chart/y-range";
 import { line, view } from "./fixtures";
 
@@ -37,4 +37,18 @@ test("plotShape changes with what needs a new plot", () => {
   expect(plotShape([line([1, 2], { color: "#ffffff" })], view())).not.toBe(shape);
   expect(plotShape([line([1, 2], { low: [0, 0] })], view())).not.toBe(shape);
   expect(plotShape([line([1, 2])], view({ logY: true }))).not.toBe(shape);
+});
+
+test.each([
+  [[1, 2, null, 3], [3]],
+  [
+    [1, null, 2, undefined, null, 3, undefined],
+    [0, 2, 5],
+  ],
+  [[undefined, 1, undefined, 2], null],
+  [[1, 2], null],
+  [[null], null],
+  [[], null],
+])("the points of %j that no line leads to", (values, lone) => {
+  expect(lonePoints(values)).toEqual(lone);
 });
