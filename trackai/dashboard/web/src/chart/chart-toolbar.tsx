@@ -69,7 +69,7 @@ export function ChartTools({ fields }: { fields: string[] | undefined }) {
       </Checkbox>
       <Checkbox
         checked={clipOutliers.value}
-        onChange={(checked) => replaceParameters({ clip: checked ? 1 : undefined })}
+        onChange={(checked) => replaceParameters({ clip: checked ? undefined : 0 })}
       >
         Clip outliers
       </Checkbox>

@@ -8,7 +8,6 @@ import { parseId, parseIds, parseList, parseRange, parseSmoothing, parseXAxis } 
 const parameter = <T>(name: string, parse: (text: string | null) => T): ReadonlySignal<T> =>
   computed(() => parse(params.value.get(name)));
 
-const isOne = (text: string | null): boolean => text === "1";
 const isLog = (text: string | null): boolean => text === "log";
 
 export const projectId = parameter("project", parseId);
@@ -33,7 +32,7 @@ export const xAxis = parameter("x", parseXAxis);
 export const smoothing = parameter("smooth", parseSmoothing);
 export const logY = parameter("scale", isLog);
 export const logX = parameter("xscale", isLog);
-export const clipOutliers = parameter("clip", isOne);
+export const clipOutliers = parameter("clip", (text) => text !== "0");
 /** The metric whose chart fills the screen. */
 export const fullScreenPath = computed(() => params.value.get("full") ?? undefined);
 /** The zoomed part of the x axis. */

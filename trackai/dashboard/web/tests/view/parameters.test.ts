@@ -26,17 +26,18 @@ describe("parameters", () => {
     expect(view.selectedRuns.value).toBeUndefined();
     expect([view.sortField.value, view.sortOrder.value]).toEqual(["created_at", "desc"]);
     expect([view.xAxis.value, view.smoothing.value, view.logY.value]).toEqual(["step", 0, false]);
+    expect(view.clipOutliers.value).toBe(true);
     expect(view.filter.value).toBe("");
   });
 
   test("are read from the address", async () => {
-    const view = await load("?project=3&runs=1,2&scale=log&clip=1&filter=abc&closed=train%0Aval");
+    const view = await load("?project=3&runs=1,2&scale=log&clip=0&filter=abc&closed=train%0Aval");
     expect(view.projectId.value).toBe(3);
     expect(view.selectedRuns.value).toEqual([1, 2]);
     expect([view.logY.value, view.logX.value, view.clipOutliers.value]).toEqual([
       true,
       false,
-      true,
+      false,
     ]);
     expect(view.filter.value).toBe('(name ~ "abc" or run_id ~ "abc")');
     expect(view.closedSections.value).toEqual(["train", "val"]);
