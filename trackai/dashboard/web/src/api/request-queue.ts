@@ -20,12 +20,15 @@ export function enqueue<T>(
 ): Promise<T> {
   return new Promise((resolve, reject) => {
     const weight = urgent ? 1 : 0;
+    const abort = () => reject(signal.reason);
     const start = () => {
       running += 1;
       urgentRunning += weight;
       send()
         .then(resolve, reject)
         .finally(() => {
+          // The signal of a chart lives as long as the chart, for thousands of requests.
+          signal.removeEventListener("abort", abort);
           running -= 1;
           urgentRunning -= weight;
           startNext();
@@ -33,7 +36,7 @@ export function enqueue<T>(
     };
     if (urgent) waiting.unshift({ start, signal });
     else waiting.push({ start, signal });
-    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+    signal.addEventListener("abort", abort, { once: true });
     // After the current task: the last of several requests may be the urgent one.
     queueMicrotask(startNext);
   });

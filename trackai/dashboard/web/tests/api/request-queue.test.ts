@@ -54,3 +54,22 @@ test("an aborted request is not sent", async () => {
   await settled();
   expect(started).toEqual(["a", "b", "c"]);
 });
+
+test("a finished request leaves no listener on its signal", async () => {
+  const { signal } = new AbortController();
+  let listeners = 0;
+  const [add, remove] = [signal.addEventListener, signal.removeEventListener];
+  signal.addEventListener = (...args: Parameters<typeof add>) => {
+    listeners += 1;
+    add.apply(signal, args);
+  };
+  signal.removeEventListener = (...args: Parameters<typeof remove>) => {
+    listeners -= 1;
+    remove.apply(signal, args);
+  };
+  for (let request = 0; request < 5; request++) {
+    await enqueue(() => Promise.resolve(request), signal);
+    await settled();
+  }
+  expect(listeners).toBe(0);
+});
