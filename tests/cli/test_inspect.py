@@ -52,6 +52,17 @@ def test_runs_are_filtered_sorted_and_shown_with_columns(trackai: Trackai) -> No
     assert "project 'nope' not found" in trackai("runs", "nope", code=3).err
 
 
+def test_long_names_differ_on_a_terminal(trackai: Trackai, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [f"{'a-name-with-a-long-start-' * 4}lr-0.{number}" for number in range(3)]
+    for number, name in enumerate(names, start=1):
+        trackai("rename", number, name)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    lines = trackai("runs", "--columns", "name").out
+    for name in names:
+        assert name[:20] in lines
+        assert f"…{name[-20:]}" in lines
+
+
 @pytest.mark.parametrize("text", ["3", "latest", "b-2", "proj/b-2", "Proj/b-2"])
 def test_ways_to_name_a_run(trackai: Trackai, text: str) -> None:
     assert trackai("show", text, "--json").json["run"]["id"] == 3

@@ -107,7 +107,11 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, widest
 
 
 def _clip(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: width - 1] + "…"
+    """Cut a text in the middle: long names often differ at the end only."""
+    if len(text) <= width:
+        return text
+    end = width // 3
+    return f"{text[: width - 1 - end]}…{text[-end:]}"
 
 
 def _line(row: Sequence[str], widths: Sequence[int], numeric: Sequence[bool]) -> str:
