@@ -52,6 +52,9 @@ for value in (1, 1000):
         for step in range(3):
             spoilt = math.nan if value > 1 and step == 1 else 0.5
             run.log({"loss": value, "spoilt": spoilt}, step=step)
+with trackai.init(project="gaps") as run:
+    for step, value in enumerate([10, 20, -1, 30, 40, 0, 50]):
+        run.log({"signed": value}, step=step)
 """
 
 
@@ -96,12 +99,14 @@ def test_readout_lists_the_nearest_run_first_with_full_precision(
 def test_clipped_outliers_are_reported(served: Server, page: Page) -> None:
     page.goto(f"{served.url}/?project=1&metrics=train")
     chart = _chart(page)
-    expect(chart.get_by_text("clipped")).to_have_count(0)
-    page.get_by_label("clip outliers").check()
-    expect(chart.get_by_text(re.compile(r"^6 of \d+ values clipped as outliers"))).to_be_visible()
-    expect(page).to_have_url(re.compile("clip=1"))
+    clipped = chart.get_by_text(re.compile(r"^6 of \d+ values clipped as outliers"))
+    expect(clipped).to_be_visible()
     page.get_by_label("clip outliers").uncheck()
     expect(chart.get_by_text("clipped")).to_have_count(0)
+    expect(page).to_have_url(re.compile("clip=0"))
+    page.get_by_label("clip outliers").check()
+    expect(clipped).to_be_visible()
+    expect(page).not_to_have_url(re.compile("clip="))
 
 
 def test_full_screen_is_in_the_url(served: Server, page: Page) -> None:
@@ -127,7 +132,7 @@ def test_closing_full_screen_keeps_its_settings(served: Server, page: Page) -> N
     before = page.evaluate("history.length")
     page.get_by_role("button", name="Full screen: train/loss").click()
     dialog = page.get_by_role("dialog")
-    dialog.get_by_label("clip outliers").check()
+    dialog.get_by_label("clip outliers").uncheck()
     plot = dialog.get_by_role("group", name="train/loss")
     expect(plot.locator("canvas")).to_be_visible()
     plot.press("+")
@@ -135,8 +140,8 @@ def test_closing_full_screen_keeps_its_settings(served: Server, page: Page) -> N
     dialog.get_by_role("button", name="Close").click()
     expect(dialog).to_have_count(0)
     expect(page).not_to_have_url(re.compile("full="))  # the dialog closes before the URL changes
-    expect(page).to_have_url(re.compile("metrics=train.*clip=1.*range=step"))
-    expect(page.get_by_label("clip outliers")).to_be_checked()
+    expect(page).to_have_url(re.compile("metrics=train.*clip=0.*range=step"))
+    expect(page.get_by_label("clip outliers")).not_to_be_checked()
     assert page.evaluate("history.length") == before + 1  # the full screen, one step forward
     page.go_forward()
     expect(dialog).to_be_visible()
@@ -150,9 +155,21 @@ def test_runs_with_the_same_colour_have_different_line_styles(served: Server, pa
     swatches = page.get_by_role("dialog").locator(".legend .swatch")
     expect(swatches).to_have_count(9)
     styles = swatches.evaluate_all(
-        "all => all.map((dot) => getComputedStyle(dot).borderTopColor + dot.className)"
+        "all => all.map((dot) => getComputedStyle(dot).color + getComputedStyle(dot).background)"
     )
     assert len(set(styles)) == 9
+
+
+def _backgrounds(swatches: Locator) -> list[str]:
+    return list(swatches.evaluate_all("all => all.map((dot) => getComputedStyle(dot).background)"))
+
+
+def test_the_line_styles_are_those_of_the_table(served: Server, page: Page) -> None:
+    ids = ",".join(str(number) for number in range(7, 16))
+    page.goto(f"{served.url}/?project=2&runs={ids}")
+    swatches = page.locator(".row.on .swatch")
+    expect(swatches).to_have_count(9)
+    assert [("gradient" in style) for style in _backgrounds(swatches)].count(True) == 1
 
 
 def test_colours_are_distinct_and_stable(served: Server, page: Page) -> None:
@@ -160,7 +177,7 @@ def test_colours_are_distinct_and_stable(served: Server, page: Page) -> None:
     dots = page.locator(".row.on .swatch")
 
     def colours() -> list[str]:
-        style = "(dot) => getComputedStyle(dot).borderTopColor"
+        style = "(dot) => getComputedStyle(dot).color"
         return list(dots.evaluate_all(f"all => all.map({style})"))
 
     expect(dots).to_have_count(2)
@@ -177,7 +194,7 @@ def test_colours_are_distinct_and_stable(served: Server, page: Page) -> None:
     page.goto(f"{served.url}/?project=2&runs=7,15&full=loss")
     legend = page.get_by_role("dialog").locator(".legend")
     expect(legend.locator(".swatch")).to_have_count(2)
-    expect(legend.locator(".dashed")).to_have_count(0)
+    assert not any("gradient" in style for style in _backgrounds(legend.locator(".swatch")))
 
 
 def test_legend_hides_and_shows_runs(served: Server, page: Page) -> None:
@@ -213,6 +230,38 @@ def test_svg_is_drawn_from_the_data(served: Server, page: Page) -> None:
     assert len(lines) == 6
     assert all(line.count("L") > 60 for line in lines)
     assert root.find(f".//{space}image") is None
+
+
+def test_logarithmic_y_axis_has_gaps_at_what_it_cannot_show(served: Server, page: Page) -> None:
+    page.goto(f"{served.url}/?project=5&scale=log")
+    chart = _chart(page, "signed")
+    columns = chart.locator("canvas").evaluate(
+        """canvas => {
+            const over = canvas.parentElement.querySelector(".u-over");
+            const color = getComputedStyle(document.querySelector(".row.on .swatch")).color;
+            const [red, green, blue] = color.match(/\\d+/g).map(Number);
+            const scale = canvas.width / canvas.clientWidth;
+            const left = Math.round(over.offsetLeft * scale);
+            const width = Math.round(over.clientWidth * scale);
+            const height = Math.round(over.clientHeight * scale);
+            const { data } = canvas.getContext("2d").getImageData(left, 0, width, height);
+            return Array.from({ length: width }, (_, x) => {
+                for (let at = 4 * x; at < data.length; at += 4 * width) {
+                    if (data[at] === red && data[at + 1] === green && data[at + 2] === blue)
+                        return true;
+                }
+                return false;
+            });
+        }"""
+    )
+    is_drawn = [columns[round(step / 6 * (len(columns) - 1))] for step in (0.5, 2, 3.5, 4.5, 5.5)]
+    assert is_drawn == [True, False, True, False, False]
+    assert any(columns[-8:])  # the last point, alone
+    root = ET.fromstring(_download(page, chart, "SVG"))
+    space = "{http://www.w3.org/2000/svg}"
+    lines = [path.get("d", "") for path in root.iter(f"{space}path") if path.get("stroke-opacity")]
+    assert [line.count("M") for line in lines] == [2]
+    assert len(list(root.iter(f"{space}circle"))) == 1
 
 
 def test_png_has_twice_the_resolution(served: Server, page: Page) -> None:
@@ -527,7 +576,7 @@ def test_page_follows_the_system_colour_scheme(served: Server, page: Page) -> No
     wait_until(page, lambda: page.evaluate("drawn.has('#0072b2')"))
     page.emulate_media(color_scheme="dark")
     wait_until(page, lambda: page.evaluate("drawn.has('#56b4e9')"))
-    expect(page.locator(".row.on .swatch")).to_have_css("border-top-color", "rgb(86, 180, 233)")
+    expect(page.locator(".row.on .swatch")).to_have_css("color", "rgb(86, 180, 233)")
 
 
 def test_isolated_points_are_drawn_as_dots(served: Server, page: Page) -> None:

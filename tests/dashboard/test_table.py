@@ -278,7 +278,7 @@ def test_select_all_selects_the_matching_runs(served: Server, page: Page) -> Non
 
 
 def _colours(swatches: Locator) -> list[str]:
-    style = "all => all.map((swatch) => getComputedStyle(swatch).borderTopColor)"
+    style = "all => all.map((swatch) => getComputedStyle(swatch).color)"
     return list(swatches.evaluate_all(style))
 
 
@@ -428,6 +428,24 @@ def test_page_titles_name_the_run_and_the_project(served: Server, page: Page) ->
     expect(page).to_have_title("Compare · table · TrackAI")
 
 
+def test_the_end_of_a_long_name_stays_visible(served: Server, page: Page, project_url: str) -> None:
+    project = project_url.rpartition("=")[2]
+    runs = served.get(f"/api/runs?project_id={project}")["runs"]
+    names = [f"{'sweep-with-a-long-name-' * 4}lr-0.0{run['id']}" for run in runs]
+    for run, name in zip(runs, names, strict=True):
+        assert served.request("PATCH", f"/api/runs/{run['id']}", {"name": name}).status == 200
+    page.goto(project_url)
+    for name in names:
+        link = page.get_by_role("link", name=name, exact=True)
+        expect(link).to_have_attribute("title", re.compile(f"^{re.escape(name)}"))
+        end, cell = link.locator("span").last, link.locator("xpath=..")
+        expect(end).to_have_text(name[-14:])
+        inner, outer = end.bounding_box(), cell.bounding_box()
+        assert inner is not None
+        assert outer is not None
+        assert inner["x"] + inner["width"] <= outer["x"] + outer["width"]
+
+
 def test_name_is_visible_beside_long_tags(served: Server, page: Page, project_url: str) -> None:
     project = project_url.rpartition("=")[2]
     runs = served.get(f"/api/runs?project_id={project}")["runs"]
@@ -543,6 +561,20 @@ def test_keyboard_moves_the_separator(served: Server, page: Page) -> None:
     expect(separator).to_have_attribute("aria-valuenow", str(before + 24))
     page.reload()
     expect(separator).to_have_attribute("aria-valuenow", str(before + 24))
+
+
+def test_charts_stay_in_the_window_beside_the_widest_table(served: Server, page: Page) -> None:
+    page.set_viewport_size({"width": 1100, "height": 700})
+    page.goto(f"{served.url}/?project=1")
+    separator = page.get_by_role("separator")
+    separator.focus()
+    for _ in range(40):
+        page.keyboard.press("ArrowRight")
+    expect(separator).to_have_attribute("aria-valuenow", separator.get_attribute("aria-valuemax"))
+    for part in (page.locator(".charts"), page.locator("figure canvas").first):
+        box = part.bounding_box()
+        assert box is not None
+        assert box["x"] + box["width"] <= 1100
 
 
 LIVE = """

@@ -78,7 +78,7 @@ function LegendEntry({ line, isOnly }: { line: Line; isOnly: boolean }) {
         type="button"
         aria-pressed={isShown}
         disabled={isOnly}
-        title={isShown ? "Hide in charts" : "Show in charts"}
+        title={`${line.label}\n${isShown ? "Hide in charts" : "Show in charts"}`}
         onClick={toggle}
       >
         <Swatch color={line.color} dash={line.dash} />

@@ -2,7 +2,9 @@
 // the page.
 
 import type uPlot from "uplot";
+import { nameParts } from "../ui/cut-name";
 import { formatDateTime, plural } from "../ui/format";
+import { swatchStyle } from "../ui/swatch";
 import { type Line, rawValue } from "./lines";
 
 const MAX_ROWS = 10;
@@ -111,10 +113,16 @@ export function valueText({ line, index, value }: Omit<Reading, "distance">): st
 function readingRow(reading: Reading, isNearest: boolean): HTMLElement {
   const { line } = reading;
   const row = element("div", "", isNearest ? "reading nearest" : "reading");
-  const swatch = element("i", "", line.dash.length > 0 ? "swatch dashed" : "swatch");
-  swatch.style.borderTopColor = line.color;
-  row.append(swatch, element("span", line.label), element("b", valueText(reading)));
+  const swatch = element("i", "", "swatch");
+  Object.assign(swatch.style, swatchStyle(line));
+  row.append(swatch, cutName(line.label), element("b", valueText(reading)));
   return row;
+}
+
+function cutName(name: string): HTMLElement {
+  const cut = element("span", "", "cut");
+  cut.append(...nameParts(name).map((part) => element("span", part)));
+  return cut;
 }
 
 function element(tag: string, text = "", className = ""): HTMLElement {

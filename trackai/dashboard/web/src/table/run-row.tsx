@@ -4,6 +4,7 @@ import { runName } from "../api/runs";
 import { mayChange } from "../api/session";
 import type { Run } from "../api/types";
 import { runStyle } from "../ui/colors";
+import { CutName } from "../ui/cut-name";
 import { EditableName } from "../ui/editable-name";
 import { formatValue, timeAgo } from "../ui/format";
 import { Swatch } from "../ui/swatch";
@@ -59,8 +60,12 @@ export function RunRow({ row, run, isSelected, showsMeans, onToggle, onRename }:
           onRename={mayChange.value ? (text) => onRename(run.id, text) : undefined}
           shortcut="F2"
         >
-          <Link to={keepingView({ run: run.id, project: run.project_id })} title={run.run_id}>
-            {name}
+          <Link
+            to={keepingView({ run: run.id, project: run.project_id })}
+            aria-label={name}
+            title={name === run.run_id ? name : `${name}\n${run.run_id}`}
+          >
+            <CutName name={name} />
           </Link>
         </EditableName>
         <Tags tags={run.tags} />

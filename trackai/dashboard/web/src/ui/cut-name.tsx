@@ -1,0 +1,20 @@
+// A name that is cut in the middle where there is no room: long names often differ at the end only.
+
+const TAIL = 14;
+
+/** The start of a name, which may be cut, and its end. */
+export const nameParts = (name: string): [string, string] => {
+  const characters = [...name];
+  const start = characters.length > 2 * TAIL ? characters.length - TAIL : characters.length;
+  return [characters.slice(0, start).join(""), characters.slice(start).join("")];
+};
+
+export function CutName({ name }: { name: string }) {
+  const [start, end] = nameParts(name);
+  return (
+    <span class="cut">
+      <span>{start}</span>
+      {end && <span>{end}</span>}
+    </span>
+  );
+}
