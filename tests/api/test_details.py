@@ -175,6 +175,14 @@ def test_previews_are_images_text_or_hex(imported: Server, db_path: Path) -> Non
     blob_path = db_path.with_name(db_path.name + "-files") / blob[:2] / blob[2:]
     blob_path.write_text("<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>")
     assert look("source/train.py")[2]["Content-Type"] == "text/plain; charset=utf-8"
+    for beginning, media_type in (
+        (b"RIFF\0\0\0\0WAVEfmt ", "audio/wav"), (b"ID3\x04\0", "audio/mpeg"),
+        (b"\0\0\0\x20ftypisom", "video/mp4"), (b"\x1a\x45\xdf\xa3", "video/webm"),
+        (b"ID3, a text", "text/plain; charset=utf-8"),
+        (b"RAFF\0\0\0\0WAVEfmt ", "text/plain; charset=utf-8"),
+    ):  # fmt: skip
+        blob_path.write_bytes(beginning)
+        assert look("source/train.py")[2]["Content-Type"] == media_type
     blob_path.write_bytes(b"\xe2\x82\xac" * 100_000)  # the last character is incomplete
     status, data, _ = look("source/train.py")
     assert (status, data.decode()) == (200, "€" * 66_666)

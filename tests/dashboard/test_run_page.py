@@ -9,9 +9,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from playwright.sync_api import expect
 
+import trackai
 from tests.conftest import serving
 from tests.dashboard.conftest import accessibility_violations
 
@@ -37,6 +39,7 @@ with trackai.init(project="logs", name="media") as run:
     run.log({"pictures": pictures[0]}, step=0)
     run.log({"pictures": pictures, "weights": trackai.Histogram(np.arange(9))}, step=1)
     run.log({"guesses": trackai.Table(columns=["id", "guess"], data=[[1, "cat"], [2, None]])})
+    run.log({"tone": trackai.Audio(np.sin(np.arange(8000) / 9), sample_rate=8000)})
 """
 
 
@@ -234,6 +237,42 @@ def test_logged_tables_and_images_are_previewed(served: Server, page: Page) -> N
     expect(page.get_by_text("2 of 2")).to_be_visible()
     page.get_by_role("slider").press("Home")
     expect(page.get_by_role("img", name="pictures, step 0")).to_have_count(1)
+
+
+# A video as only browsers can make one without further programs.
+RECORDED = """async () => {
+    const canvas = document.createElement("canvas");
+    const context = canvas.getContext("2d");
+    const recorder = new MediaRecorder(canvas.captureStream(20), { mimeType: "video/webm" });
+    const parts = [];
+    recorder.ondataavailable = ({ data }) => parts.push(data);
+    recorder.start();
+    for (let frame = 0; frame < 10; frame++) {
+        context.fillRect(0, 0, 20 * frame, 100);
+        await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    await new Promise((resolve) => { recorder.onstop = resolve; recorder.stop(); });
+    return Array.from(new Uint8Array(await new Blob(parts).arrayBuffer()));
+}"""
+
+
+def test_sounds_and_videos_are_played(
+    served: Server, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page.goto(served.url)
+    video = bytes(page.evaluate(RECORDED))
+    monkeypatch.setenv("TRACKAI_DB_PATH", str(served.db_path))
+    with trackai.init(project="logs", name="playable") as run:
+        tone = np.sin(np.arange(8000) / 9)
+        run.log({"tone": trackai.Audio(tone, sample_rate=8000)})
+        run.log({"clip": trackai.Video(video, format="webm")})
+    page.goto(_run_url(served, "playable") + "&tab=files")
+    for name, selector in (("tone", "audio"), ("clip", "video")):
+        page.get_by_role("link", name=name).click()
+        player = page.locator(selector)
+        expect(player).to_have_attribute("aria-label", re.compile(f"^{name}, step"))
+        page.wait_for_function(f"document.querySelector('{selector}').readyState >= 1")
+    assert accessibility_violations(page) == []
 
 
 def test_run_is_renamed_in_its_heading(served: Server, page: Page) -> None:

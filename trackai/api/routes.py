@@ -83,7 +83,10 @@ JSON_LINES = "application/x-ndjson"
 BYTES = "application/octet-stream"
 TEXT = "text/plain"
 EVENTS = "text/event-stream"
-IMAGES = ("image/png", "image/jpeg", "image/gif", "image/webp")
+MEDIA = (
+    "image/png", "image/jpeg", "image/gif", "image/webp", "audio/wav", "audio/flac", "audio/ogg",
+    "audio/mpeg", "audio/mp4", "video/mp4", "video/webm",
+)  # fmt: skip
 
 
 class _MultilinePathConvertor(PathConvertor):
@@ -226,7 +229,7 @@ OPERATIONS: Sequence[Operation] = [
     _op("GET", "/api/files/{file_id}", files.download,
         response=bytes, response_type=BYTES, errors=_RANGE_STATUSES),
     _op("GET", "/api/files/{file_id}/preview", files.preview,
-        response=bytes, response_type=TEXT, or_types=IMAGES, errors=_RANGE_STATUSES),
+        response=bytes, response_type=TEXT, or_types=MEDIA, errors=_RANGE_STATUSES),
     _op("GET", "/api/artifacts", artifacts.list_artifacts,
         query=artifacts.ArtifactQuery, response=ArtifactPage),
     _op("GET", "/api/artifacts/resolve", artifacts.resolve,

@@ -32,13 +32,22 @@ _SANDBOX_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "sandbox; default-src 'none'",
 }
-# Image formats without scripts, by their first bytes. SVG is a document, and not one of them.
-_IMAGE_TYPES = {
-    b"\x89PNG\r\n\x1a\n": "image/png",
-    b"\xff\xd8\xff": "image/jpeg",
-    b"GIF87a": "image/gif",
-    b"GIF89a": "image/gif",
-}
+# Formats of media without scripts, by where they have which bytes; an SVG is a document.
+_MEDIA_TYPES = (
+    (0, b"\x89PNG\r\n\x1a\n", "image/png"),
+    (0, b"\xff\xd8\xff", "image/jpeg"),
+    (0, b"GIF87a", "image/gif"),
+    (0, b"GIF89a", "image/gif"),
+    (8, b"WEBP", "image/webp"),
+    (8, b"WAVE", "audio/wav"),
+    (0, b"fLaC\0", "audio/flac"),
+    (0, b"OggS\0", "audio/ogg"),
+    *((0, b"ID3" + bytes([version, 0]), "audio/mpeg") for version in (2, 3, 4)),
+    *((0, bytes([0xFF, layer]), "audio/mpeg") for layer in (0xF2, 0xF3, 0xFA, 0xFB)),
+    (4, b"ftypM4A ", "audio/mp4"),
+    (4, b"ftyp", "video/mp4"),
+    (0, b"\x1a\x45\xdf\xa3", "video/webm"),
+)
 # Bytes of a preview: of text, which are also read to detect the type, and shown as hex.
 _TEXT_SIZE = 200_000
 _HEX_SIZE = 4096
@@ -152,16 +161,16 @@ def attachment(path: Path, name: str, sha256: str | None) -> Response:
 
 
 async def preview(request: Request) -> Response:
-    """Preview a file: an image, the beginning of a text, or a hex dump."""
+    """Preview a file: an image, a sound, a video, the beginning of a text, or a hex dump."""
     file, path = await _find_file(request)
     beginning = await anyio.to_thread.run_sync(_read_beginning, path)
-    image_type = _image_type(beginning)
+    media_type = _media_type(beginning)
     # May be cached: a file id always refers to the same contents.
     headers = {
         **_SANDBOX_HEADERS, "Cache-Control": "private, max-age=3600", "ETag": f'"{file.sha256}"',
     }  # fmt: skip
-    if image_type is not None:
-        return _RangeResponse(path, media_type=image_type, headers=headers)
+    if media_type is not None:
+        return _RangeResponse(path, media_type=media_type, headers=headers)
     text = _as_text(beginning)
     return Response(text, media_type="text/plain; charset=utf-8", headers=headers)
 
@@ -202,11 +211,11 @@ def _read_beginning(path: Path) -> bytes:
         return file.read(_TEXT_SIZE)
 
 
-def _image_type(beginning: bytes) -> str | None:
-    for magic, media_type in _IMAGE_TYPES.items():
-        if beginning.startswith(magic):
+def _media_type(beginning: bytes) -> str | None:
+    for at, magic, media_type in _MEDIA_TYPES:
+        if beginning.startswith(magic, at) and (at != 8 or beginning.startswith(b"RIFF")):
             return media_type
-    return "image/webp" if beginning[:4] == b"RIFF" and beginning[8:12] == b"WEBP" else None
+    return None
 
 
 def _as_text(beginning: bytes) -> str:

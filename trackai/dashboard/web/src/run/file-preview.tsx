@@ -1,4 +1,4 @@
-// The content of a file: an image, a table, or text as the server renders it.
+// The content of a file: an image, a sound, a video, a table, or text as the server renders it.
 
 import { useEffect, useState } from "preact/hooks";
 import { previewUrl } from "../api/media";
@@ -7,20 +7,31 @@ import { Loading } from "../ui/messages";
 import { cellText, parseTable, type TableData } from "./table-file";
 
 const TABLE_NAME = /\.table\.json$/i;
-const IMAGE_NAME = /\.(png|jpe?g|gif|webp)$/i;
+const MEDIA_NAMES = {
+  image: /\.(png|jpe?g|gif|webp)$/i,
+  audio: /\.(wav|mp3|flac|og[ga]|opus|m4a)$/i,
+  video: /\.(mp4|m4v|mov|webm|mkv)$/i,
+};
 // Smaller images are enlarged without smoothing.
 const SMALL_WIDTH = 100;
 
 export function FilePreview({ file, label }: { file: FileRecord; label: string }) {
-  const [isImage, setIsImage] = useState(IMAGE_NAME.test(file.name));
-  if (!isImage) return <TextPreview file={file} />;
+  // Files that their names do not fit are shown as text.
+  const [isText, setIsText] = useState(false);
+  const has = (kind: keyof typeof MEDIA_NAMES) => !isText && MEDIA_NAMES[kind].test(file.name);
+  const attributes = {
+    class: "look",
+    src: previewUrl(file.id),
+    onError: () => setIsText(true),
+  };
+  if (has("audio")) return <audio {...attributes} controls preload="metadata" aria-label={label} />;
+  if (has("video")) return <video {...attributes} controls preload="metadata" aria-label={label} />;
+  if (!has("image")) return <TextPreview file={file} />;
   return (
     <img
-      class="look"
+      {...attributes}
       loading="lazy"
-      src={previewUrl(file.id)}
       alt={label}
-      onError={() => setIsImage(false)}
       onLoad={({ currentTarget }) =>
         currentTarget.classList.toggle("tiny", currentTarget.naturalWidth < SMALL_WIDTH)
       }
