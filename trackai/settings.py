@@ -26,6 +26,12 @@ _LAUNCHES = (
     "SLURM_JOB_ID",
 )  # fmt: skip
 
+# Other programs, and wandb, also take words.
+_SWITCHES = {
+    **dict.fromkeys(("1", "true", "yes", "on"), True),
+    **dict.fromkeys(("", "0", "false", "no", "off"), False),
+}
+
 # What launchers tell a process about its job, and the name of the fact. No other variable is stored
 # with a run.
 _LAUNCHER_FACTS = {
@@ -343,10 +349,10 @@ def _access_log(text: str) -> AccessLog:
 
 
 def _switch(variable: str, value: str | None) -> bool:
-    text = (value or "").strip()
-    if text not in ("", "0", "1"):
+    text = (value or "").strip().lower()
+    if text not in _SWITCHES:
         raise InvalidInputError(variable, f"must be 1 or 0, got {text!r}")
-    return text == "1"
+    return _SWITCHES[text]
 
 
 def _rank(text: str) -> int | None:

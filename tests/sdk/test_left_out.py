@@ -290,9 +290,14 @@ def test_a_finished_run_still_raises(db_path: Path) -> None:
 def test_strict_is_read_from_the_environment(
     db_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TRACKAI_STRICT", "1")
-    with trackai.init(project="p") as run, pytest.raises(TypeError, match="metric 'x'"):
-        run.log({"x": None})
+    for text in ("1", "true", "On"):
+        monkeypatch.setenv("TRACKAI_STRICT", text)
+        with trackai.init(project="p") as run, pytest.raises(TypeError, match="metric 'x'"):
+            run.log({"x": None})
+    for text in ("0", "False", "no"):
+        monkeypatch.setenv("TRACKAI_STRICT", text)
+        with trackai.init(project="p") as run:
+            run.log({"x": None})
     with trackai.init(project="p", strict=False) as run:
         run.log({"x": None})
     monkeypatch.setenv("TRACKAI_STRICT", "sure")
