@@ -275,6 +275,30 @@ def test_sounds_and_videos_are_played(
     assert accessibility_violations(page) == []
 
 
+def test_pages_are_shown_without_scripts(
+    served: Server, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRACKAI_DB_PATH", str(served.db_path))
+    html = """
+        <style>h1 { color: rgb(1, 2, 3) }</style><h1>Samples</h1>
+        <script>document.querySelector("h1").textContent = parent.document.title</script>
+        <img src="https://elsewhere.example/x.png" onerror="document.body.innerHTML = ''">
+    """
+    with trackai.init(project="logs", name="with a page") as run:
+        run.log({"samples": trackai.Html(html)})
+    page = browser.new_page()  # the `page` fixture fails on what the browser says it has blocked
+    loaded: list[str] = []
+    page.on("response", lambda response: loaded.append(response.url))
+    page.route("https://elsewhere.example/**", lambda route: route.fulfill(body="x"))
+    page.goto(_run_url(served, "with-a-page") + "&tab=files")
+    heading = page.frame_locator("iframe").get_by_role("heading")
+    expect(heading).to_have_text("Samples")
+    expect(heading).to_have_css("color", "rgb(1, 2, 3)")
+    assert accessibility_violations(page) == []
+    assert not [url for url in loaded if not url.startswith(served.url)]
+    page.close()
+
+
 def test_run_is_renamed_in_its_heading(served: Server, page: Page) -> None:
     page.goto(_run_url(served, "llm-empty"))
     heading = page.get_by_role("heading", level=1)

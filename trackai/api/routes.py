@@ -82,6 +82,7 @@ if TYPE_CHECKING:
 JSON_LINES = "application/x-ndjson"
 BYTES = "application/octet-stream"
 TEXT = "text/plain"
+HTML = "text/html"
 EVENTS = "text/event-stream"
 MEDIA = (
     "image/png", "image/jpeg", "image/gif", "image/webp", "audio/wav", "audio/flac", "audio/ogg",
@@ -230,6 +231,7 @@ OPERATIONS: Sequence[Operation] = [
         response=bytes, response_type=BYTES, errors=_RANGE_STATUSES),
     _op("GET", "/api/files/{file_id}/preview", files.preview,
         response=bytes, response_type=TEXT, or_types=MEDIA, errors=_RANGE_STATUSES),
+    _op("GET", "/api/files/{file_id}/page", files.page, response=bytes, response_type=HTML),
     _op("GET", "/api/artifacts", artifacts.list_artifacts,
         query=artifacts.ArtifactQuery, response=ArtifactPage),
     _op("GET", "/api/artifacts/resolve", artifacts.resolve,

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 DIST = Path(__file__).parent / "dist"
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
-    "media-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors "
+    "media-src 'self'; frame-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors "
 )
 # Notebooks on this machine, in a browser or in VS Code.
 _NOTEBOOKS = "http://localhost:* http://127.0.0.1:* vscode-webview:"

@@ -32,6 +32,15 @@ _SANDBOX_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "sandbox; default-src 'none'",
 }
+# A page may also have styles and pictures within itself.
+_PAGE_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "SAMEORIGIN",
+    "Content-Security-Policy": (
+        "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; "
+        "media-src data:; frame-ancestors 'self'"
+    ),
+}
 # Formats of media without scripts, by where they have which bytes; an SVG is a document.
 _MEDIA_TYPES = (
     (0, b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -173,6 +182,15 @@ async def preview(request: Request) -> Response:
         return _RangeResponse(path, media_type=media_type, headers=headers)
     text = _as_text(beginning)
     return Response(text, media_type="text/plain; charset=utf-8", headers=headers)
+
+
+async def page(request: Request) -> Response:
+    """Show an HTML file as a page that runs no scripts and loads nothing."""
+    file, path = await _find_file(request)
+    if not file.name.lower().endswith((".html", ".htm")):
+        raise NotFoundError(f"file {file.path!r} is not HTML")
+    headers = {**_PAGE_HEADERS, "ETag": f'"{file.sha256}"'}
+    return FileResponse(path, media_type="text/html; charset=utf-8", headers=headers)
 
 
 class _RangeResponse(FileResponse):

@@ -23,4 +23,5 @@ export const listFiles = (runId: number, path: string, limit: number): Promise<F
   get(`/api/runs/${runId}/files?${queryString({ path, limit })}`);
 
 export const fileUrl = (id: number): string => `/api/files/${id}`;
+export const pageUrl = (id: number): string => `/api/files/${id}/page`;
 export const previewUrl = (id: number): string => `/api/files/${id}/preview`;

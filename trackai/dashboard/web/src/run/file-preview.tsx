@@ -1,12 +1,13 @@
-// The content of a file: an image, a sound, a video, a table, or text as the server renders it.
+// The content of a file: media, a page, a table, or text as the server renders it.
 
 import { useEffect, useState } from "preact/hooks";
-import { previewUrl } from "../api/media";
+import { pageUrl, previewUrl } from "../api/media";
 import type { FileRecord } from "../api/types";
 import { Loading } from "../ui/messages";
 import { cellText, parseTable, type TableData } from "./table-file";
 
 const TABLE_NAME = /\.table\.json$/i;
+const PAGE_NAME = /\.html?$/i;
 const MEDIA_NAMES = {
   image: /\.(png|jpe?g|gif|webp)$/i,
   audio: /\.(wav|mp3|flac|og[ga]|opus|m4a)$/i,
@@ -26,6 +27,7 @@ export function FilePreview({ file, label }: { file: FileRecord; label: string }
   };
   if (has("audio")) return <audio {...attributes} controls preload="metadata" aria-label={label} />;
   if (has("video")) return <video {...attributes} controls preload="metadata" aria-label={label} />;
+  if (PAGE_NAME.test(file.name)) return <PagePreview file={file} label={label} />;
   if (!has("image")) return <TextPreview file={file} />;
   return (
     <img
@@ -38,6 +40,13 @@ export function FilePreview({ file, label }: { file: FileRecord; label: string }
     />
   );
 }
+
+const PagePreview = ({ file, label }: { file: FileRecord; label: string }) => (
+  <>
+    <iframe class="look" sandbox="" src={pageUrl(file.id)} title={label} />
+    <p class="faint">Scripts and links to other sites do not work here.</p>
+  </>
+);
 
 function TextPreview({ file }: { file: FileRecord }) {
   const [text, setText] = useState<string>();
