@@ -83,7 +83,7 @@ class TrackAICallback(BaseCallback):
 
     def _on_training_start(self) -> None:
         self._training.begin({"project": project_or("stable-baselines3")})
-        self._training.fail_at_exit()
+        self._training.fail_unless_ended()
         self._training.configure(_hyperparameters(self.model))
         self.logger.output_formats.append(self._writer)
 
