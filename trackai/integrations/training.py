@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 
 import trackai
 from trackai.errors import NotFoundError, ServerUnreachableError
+from trackai.sdk import exit_hooks
 from trackai.sdk.config import fields_of
 from trackai.sdk.notices import warn_once
 from trackai.sdk.structured_values import as_mapping, keyed_by_text
@@ -94,14 +95,15 @@ class TrainingRun:
         Returns:
             The active run of the script, or one of this training.
         """
-        self.end(self._unreported_end)  # of the training before
+        has_crashed = exit_hooks.has_crashed()  # such as a cell of a notebook
+        self.end("failed" if has_crashed else self._unreported_end)  # of the training before
         run = trackai.run
         if run is not None and run in _own_runs:
             thread, state = _own_runs[run]
             if thread is threading.current_thread():
                 # The training of another integration has ended, such as by an exception. If it only
                 # pauses, as this one is inside of it, it resumes its run when it logs again.
-                run.finish(state)
+                run.finish("failed" if has_crashed else state)
             run = None
         self._is_own = run is None
         if run is not None:
