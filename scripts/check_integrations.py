@@ -38,6 +38,7 @@ def run(name: str, python: str) -> subprocess.CompletedProcess[str]:
             "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
             "TRACKAI_DB_PATH": f"{folder}/trackai.db",
             "TRACKAI_SILENT": "1",
+            "TRACKAI_AUTO_LOG": "0",  # only what the integration logs
             "CUDA_VISIBLE_DEVICES": "",
             "HF_HUB_OFFLINE": "1",
             "RAY_USAGE_STATS_ENABLED": "0",

@@ -67,6 +67,8 @@ def main() -> None:
             learn.fit(3)
     except RuntimeError:
         pass
+    trackai.init(project="between").finish()
+    expect_state(only("failed"), "failed")
     learn = learner(cbs=TrackAICallback(project="next"))
     with learn.no_bar(), learn.no_logging():
         learn.lr_find(num_it=12, show_plot=False)
@@ -79,7 +81,7 @@ def main() -> None:
         learner().fit(1, cbs=TrackAICallback())
         assert not own.is_finished
     assert len(points(only("own"), "train_loss")) == 4
-    assert len(stored()) == 5
+    assert len(stored()) == 6
     checked("a run of the script is used, and left open")
 
 

@@ -87,10 +87,14 @@ def main() -> None:
     checked("DQN: points at the timesteps of episodes")
 
     failing = PPO("MlpPolicy", env, n_steps=64, batch_size=32, device="cpu")
+    failing.set_logger(Logger(None, [Recorder()]))
     with suppress(RuntimeError):
         failing.learn(192, callback=[TrackAICallback(project="failed"), LogsMore(fails=True)])
-    model.learn(64, callback=TrackAICallback(project="next"))
+    trackai.init(project="between").finish()
     expect_state(only("failed"), "failed")
+    before = only("failed").summary
+    failing.learn(64, callback=TrackAICallback(project="next"))
+    assert only("failed").summary == before, only("failed").summary
     expect_state(only("next"), "completed")
     with trackai.init(project="own") as own:
         model.learn(128, callback=TrackAICallback())

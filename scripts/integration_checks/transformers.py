@@ -189,6 +189,8 @@ def check_failed() -> None:
     failing = trainer("failed", [Fails(project="failed")], report_to="none")
     with suppress(RuntimeError):
         failing.train()
+    trackai.init(project="between").finish()
+    expect_state(only("failed"), "failed")
     trainer("failed", project="failed").train()
     first, second = stored("failed")
     expect_state(first, "failed")

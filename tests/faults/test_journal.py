@@ -25,7 +25,7 @@ from trackai.ingest.recovery import recover
 from trackai.locks import try_lock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from trackai.store.engine.database import Database
@@ -172,6 +172,30 @@ async def test_only_old_files_are_removed_as_abandoned(db: Database) -> None:
         assert newborn.exists()
     await recover(db)
     assert not newborn.exists()
+
+
+async def test_bytes_of_files_that_no_journal_refers_to_are_removed(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    db.spool.mkdir(parents=True, exist_ok=True)
+    kept = [db.spool / f"1-damaged-{number}.bytes" for number in range(2)]
+    abandoned = [db.spool / f"1-killed{number % 3}-{number}.bytes" for number in range(50)]
+    recent = db.spool / "1-killed0-recent.bytes"
+    (db.spool / "1-damaged-000000.journal.damaged").touch()
+    for path in (*kept, *abandoned, recent):
+        path.touch()
+    for path in (*kept, *abandoned):
+        os.utime(path, (1, 1))
+    glob, patterns = type(db.spool).glob, []
+
+    def counting_glob(folder: Path, pattern: str) -> Iterator[Path]:
+        patterns.append(pattern)
+        return glob(folder, pattern)
+
+    monkeypatch.setattr(type(db.spool), "glob", counting_glob)
+    await recover(db)
+    assert len(patterns) < 10, "the folder is not listed for each file"
+    assert sorted(db.spool.glob("*.bytes")) == sorted([*kept, recent])
 
 
 async def test_calls_above_the_limit_of_memory_are_dropped_and_counted(

@@ -224,6 +224,20 @@ def test_an_exception_fails_the_run_before_the_next_training(stored: Stored) -> 
     assert len(stored.values("loss", stored.runs()[0])) == 2
 
 
+@pytest.mark.parametrize("reinit", [None, "finish_previous"])
+def test_an_exception_fails_the_run_before_another_run(stored: Stored, reinit: Any) -> None:
+    with pytest.raises(RuntimeError, match="out of luck"):
+        fit(model(), TrackAICallback(name="first"), FailingCallback())
+    trackai.init(name="second", reinit=reinit)
+    fit(model(), TrackAICallback())
+    trackai.init(name="third", reinit=reinit).finish()
+    assert [(run.name, run.state) for run in stored.runs()] == [
+        ("first", "failed"),
+        ("second", "completed"),
+        ("third", "completed"),
+    ]
+
+
 def test_only_process_0_logs(stored: Stored, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("jax.process_index", lambda: 1)
     fit(model(), TrackAICallback(log_batches=True))

@@ -12,6 +12,8 @@ import trackai
 from trackai.integrations.lightgbm import TrackAICallback
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.integrations.conftest import Stored
 
 PARAMETERS = {
@@ -83,6 +85,35 @@ def test_a_training_that_stops_early_completes_when_the_next_begins(stored: Stor
     assert [run.state for run in stored.runs()] == ["completed", "completed"]
 
 
+@pytest.mark.parametrize("callback", ["callback", "TrackAICallback()"])
+def test_a_training_that_a_cell_interrupts_fails_when_the_next_begins(
+    stored: Stored, run_python: Callable[..., object], callback: str
+) -> None:
+    script = f"""
+    import sys
+    import lightgbm, numpy as np
+    from trackai.integrations.lightgbm import TrackAICallback
+
+    def interrupt(env):
+        if env.iteration == 1:
+            raise KeyboardInterrupt
+
+    def train(*callbacks):
+        data = lightgbm.Dataset(np.zeros((40, 1)), np.zeros(40))
+        lightgbm.train({{"verbosity": -1}}, data, 3, callbacks=callbacks)
+
+    sys.ps1 = "> "
+    callback = TrackAICallback()
+    for number, cell in enumerate(["train(callback, interrupt)", "train({callback})"]):
+        try:
+            exec(compile(cell, f"<ipython-input-{{number}}>", "exec"), globals())
+        except KeyboardInterrupt as error:
+            sys.last_value = sys.last_exc = error
+    """
+    run_python(script)
+    assert [run.state for run in stored.runs()] == ["failed", "completed"]
+
+
 def test_the_best_iteration_is_logged_after_the_last_one(stored: Stored) -> None:
     callback = TrackAICallback()
     booster, results = train(callback, 5, lightgbm.early_stopping(50, verbose=False))
@@ -102,6 +133,14 @@ def test_of_cross_validation_mean_and_deviation_are_logged(stored: Stored) -> No
         for statistic in ("mean", "stdv"):
             expected = results[f"{name} auc-{statistic}"]
             assert stored.values(f"{name}/auc-{statistic}") == expected
+
+
+def test_cross_validation_that_is_not_stopped_has_no_best_iteration(stored: Stored) -> None:
+    callback = TrackAICallback()
+    data = lightgbm.Dataset(FEATURES, LABELS)
+    result = lightgbm.cv(PARAMETERS, data, 3, callbacks=[callback], return_cvbooster=True)
+    callback.finish(result["cvbooster"])
+    assert "best_iteration" not in stored.run().summary
 
 
 def test_further_training_continues_the_run(stored: Stored) -> None:

@@ -12,6 +12,8 @@ import trackai
 from trackai.integrations.xgboost import TrackAICallback
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.integrations.conftest import Stored
 
 PARAMETERS = {
@@ -127,6 +129,53 @@ def test_an_exception_fails_the_run_before_the_next_training(stored: Stored) -> 
         ("second", "completed"),
     ]
     assert len(stored.values("train/auc", stored.runs()[0])) == 3
+
+
+@pytest.mark.parametrize("reinit", [None, "finish_previous"])
+def test_an_exception_fails_the_run_before_another_run(stored: Stored, reinit: Any) -> None:
+    callback = TrackAICallback(name="first")
+    with pytest.raises(RuntimeError, match="out of luck"):
+        train(callback, callbacks=[callback, FailingCallback()])
+    trackai.init(name="second", reinit=reinit)
+    train(TrackAICallback())
+    trackai.init(name="third", reinit=reinit).finish()
+    assert [(run.name, run.state) for run in stored.runs()] == [
+        ("first", "failed"),
+        ("second", "completed"),
+        ("third", "completed"),
+    ]
+
+
+@pytest.mark.parametrize("place", ["main process", "child process"])
+def test_an_exception_that_the_script_catches_fails_the_run_at_its_end(
+    stored: Stored, run_python: Callable[..., object], place: str
+) -> None:
+    run_python(
+        f"""
+        import multiprocessing
+        import numpy as np, xgboost
+        from trackai.integrations.xgboost import TrackAICallback
+
+        class Failing(xgboost.callback.TrainingCallback):
+            def after_iteration(self, model, epoch, evals_log):
+                raise RuntimeError("out of luck")
+
+        def train():
+            data = xgboost.DMatrix(np.zeros((4, 1)), np.zeros(4))
+            try:
+                xgboost.train({{}}, data, callbacks=[TrackAICallback(), Failing()])
+            except RuntimeError:
+                pass
+
+        if {place == "main process"}:
+            train()
+        else:
+            process = multiprocessing.get_context("fork").Process(target=train)
+            process.start()
+            process.join()
+        """
+    )
+    assert stored.run().state == "failed"
 
 
 def test_only_rank_0_logs(stored: Stored, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -458,3 +458,15 @@ def test_forked_processes_log_and_use(db_path: Path, run_python: Callable[..., A
     )
     overview = "SELECT artifact, used_by FROM artifact_overview ORDER BY artifact"
     assert rows(db_path, overview) == [("child", 0), ("parent", 1)]
+
+
+def test_links_to_folders_are_followed(tmp_path: Path) -> None:
+    folder("elsewhere", inside="a", below__file="b")
+    folder("data", own="c")
+    Path("data/link").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    Path("elsewhere/below/up").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    Path("data/loop").symlink_to(".", target_is_directory=True)
+    artifact = trackai.Artifact("data")
+    artifact.add_dir("data")
+    names = [entry.path for entry in artifact.files()]
+    assert names == ["link/below/file", "link/inside", "own"]

@@ -20,7 +20,7 @@ import pytest
 import trackai
 from tests.sdk.test_git import make_repository
 from trackai.sdk import environment
-from trackai.sdk.environment import code_folder, gpu_facts, packages
+from trackai.sdk.environment import code_folder, gpu_facts, packages, process_facts
 from trackai.store.catalogue.files import find_bytes
 
 if TYPE_CHECKING:
@@ -294,6 +294,9 @@ def test_which_code_is_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     for launcher in ("/usr/bin/x", "/env/lib/site-packages/accelerate/launch.py"):
         main.__file__ = launcher
         assert code_folder() == tmp_path
+    main.__file__ = "<stdin>"  # `python -`
+    assert code_folder() == tmp_path
+    assert "script" not in dict(process_facts())
     del main.__file__  # a notebook
     assert code_folder() == tmp_path
 

@@ -93,6 +93,15 @@ def test_credentials_in_urls_are_hidden(user: str, password: str, scheme: str) -
         ('wandb.login(key="0123456789abcdef01234")', 'wandb.login(key="***")'),
         ("password: hunter2", "password: ***"),
         ('{"password": "a\\"b"}', '{"password": "***"}'),
+        ("api_key = b'abc'", "api_key = b'***'"),
+        ('token = f"{user}-abc"', 'token = f"***"'),
+        ('password = """abc"""', 'password = """***"""'),
+        ("password = '''abc", "password = '''***"),
+        ("wandb.login('0123456789abcdef')", "wandb.login('***')"),
+        ("https://h/x?sv=1&sig=a%2Bb&se=2", "https://h/x?sv=1&sig=***&se=2"),
+        ("https://h/x?X-Amz-Signature=abc0", "https://h/x?X-Amz-Signature=***"),
+        ("x https://hooks.slack.com/services/T0/B0/abcDEF y", "x https://*** y"),
+        ("https://discord.com/api/webhooks/123/ab-c_D", "https://***"),
     ],
 )
 def test_secrets_in_texts_are_hidden(text: str, hidden: str) -> None:
@@ -113,6 +122,8 @@ def test_secrets_in_texts_are_hidden(text: str, hidden: str) -> None:
         "keys = sorted(key=len)",
         "2f5c1a0c6a4e1c8b9d7e3f0a1b2c3d4e5f6a7b8c",
         "from disk-based-index-of-everything import x",
+        "self.login(user), login(''), password=''",
+        "design=1&sigma=2, https://h/?significant=3",
     ],
 )
 def test_other_texts_stay(text: str) -> None:
@@ -142,10 +153,19 @@ def test_private_keys_are_hidden_with_all_their_lines() -> None:
     assert list(hide_secrets_in_lines(key[:2])) == ["+***\n", "+***\n"]  # cut off
 
 
+@pytest.mark.parametrize("after", ["@@ -7 +7 @@\n", "diff --git a/x b/x\n"])
+def test_code_that_names_the_beginning_of_a_key_does_not_hide_the_rest_of_a_diff(
+    after: str,
+) -> None:
+    lines = ['+if "-----BEGIN PRIVATE KEY" in text:\n', "+    pass\n", after, "+x = 1\n"]
+    assert list(hide_secrets_in_lines(lines)) == ["+***\n", "+***\n", after, "+x = 1\n"]
+
+
 @pytest.mark.parametrize(
     "text",
     ["a" * 10**5, "token" * 20_000, "key: " + "a" * 10**5, "a://" * 25_000, "eyJ" * 30_000,
      "token " + " " * 10**5, 'password="' + "\\" * 10**5, "key=" + "a-" * 50_000,
+     "login(" * 10**4, "login('" + "\\" * 10**5, "?sig=" * 20_000, "discord.com/" * 10**4,
      "password: " + "a" * 10**5, "://" + "a:" * 50_000, "secret: a" + " |" * 50_000],
 )  # fmt: skip
 def test_no_text_takes_long(text: str) -> None:

@@ -114,10 +114,13 @@ def _sweep(spool: Path) -> None:
 
     Their writers crashed while they were creating them.
     """
-    for path in spool.glob(f"*{BYTES}"):
+    abandoned = [path for path in spool.glob(f"*{BYTES}") if _is_old(path)]
+    if abandoned:
         # A damaged journal that was kept may still refer to them.
-        if _is_old(path) and not any(spool.glob(f"*-{writer_uid(path.name)}-*{SUFFIX}*")):
-            path.unlink(missing_ok=True)
+        writers = {writer_uid(path.name) for path in spool.glob(f"*{SUFFIX}*")}
+        for path in abandoned:
+            if writer_uid(path.name) not in writers:
+                path.unlink(missing_ok=True)
     for path in spool.glob(f"*{SUFFIX}{UNBORN}"):
         # Not a recent one: its writer may be about to lock it.
         if not _is_old(path):

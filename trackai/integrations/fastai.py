@@ -50,7 +50,7 @@ class TrackAICallback(Callback):
             self.training_run.begin({"project": project_or("fastai")})
         else:
             self.training_run.reopen()
-        self.training_run.fail_at_exit()
+        self.training_run.fail_unless_ended()
         self.training_run.configure(_hyperparameters(self.learn))
 
     def after_batch(self) -> None:

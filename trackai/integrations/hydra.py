@@ -23,7 +23,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 import trackai
-from trackai.integrations.training import without_secrets
+from trackai.integrations.training import apply_arguments, without_secrets
 
 if TYPE_CHECKING:
     from trackai.sdk.run import Run
@@ -59,6 +59,7 @@ class TrackAICallback(Callback):
             self._run = trackai.init(**arguments)
         else:
             self._run = active
+            apply_arguments(active, self._arguments)
             active.config.setdefaults(arguments["config"])
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:

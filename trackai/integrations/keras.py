@@ -149,7 +149,7 @@ class TrackAICallback(keras.callbacks.Callback):
             self._best = run.summary.get(f"best/{self._monitor}")
         config: dict[str, Any] = {"model": _model_config(self.model), **_compile_config(self.model)}
         if self._is_training:
-            self._training.fail_at_exit()
+            self._training.fail_unless_ended()
             config["epochs"] = self.params.get("epochs")
             config["steps_per_epoch"] = self.params.get("steps")
         self._training.configure(config)

@@ -84,7 +84,8 @@ class TrackAICallback:
                 counts from 1, is logged.
         """
         best = getattr(model, "best_iteration", None) or getattr(model, "best_iteration_", None)
-        if best and self._training.path is not None:
+        # -1: a `CVBooster` whose training has not been stopped
+        if best and best > 0 and self._training.path is not None:
             self._training.log({"best_iteration": best}, best - 1)
         self._training.end()
 

@@ -83,9 +83,12 @@ class TrackAICallback(BaseCallback):
 
     def _on_training_start(self) -> None:
         self._training.begin({"project": project_or("stable-baselines3")})
-        self._training.fail_at_exit()
+        self._training.fail_unless_ended()
         self._training.configure(_hyperparameters(self.model))
-        self.logger.output_formats.append(self._writer)
+        formats = self.logger.output_formats
+        # An exception has left those of former trainings in a logger that the script has set.
+        formats[:] = [each for each in formats if not isinstance(each, TrackAIWriter)]
+        formats.append(self._writer)
 
     def _on_rollout_start(self) -> None:
         if isinstance(self.model, OnPolicyAlgorithm):
@@ -98,7 +101,8 @@ class TrackAICallback(BaseCallback):
         self._writer.write(
             self.logger.name_to_value, self.logger.name_to_excluded, self.num_timesteps
         )
-        self.logger.output_formats.remove(self._writer)
+        if self._writer in self.logger.output_formats:
+            self.logger.output_formats.remove(self._writer)
         self._training.end()
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 import trackai
 from trackai.errors import InvalidInputError
 from trackai.integrations import _tensorboard_values as convert
+from trackai.integrations.training import apply_arguments
 from trackai.sdk.media import Media
 from trackai.sdk.notices import warn_once
 
@@ -72,6 +73,8 @@ class SummaryWriter:
                 resume=None if purge_step is None else "allow",
                 reinit="create_new",
             )
+        else:
+            apply_arguments(active, {"project": project})
         self.run: Run = active
         self.log_dir = str(folder or self.run.path)
         self._counts: dict[str, int] = {}

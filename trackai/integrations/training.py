@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import re
 import threading
 from collections.abc import Iterator, Mapping
@@ -11,6 +10,9 @@ from weakref import WeakKeyDictionary
 
 import trackai
 from trackai.errors import NotFoundError, ServerUnreachableError
+from trackai.sdk import exit_hooks
+from trackai.sdk.config import fields_of
+from trackai.sdk.notices import warn_once
 from trackai.sdk.structured_values import as_mapping, keyed_by_text
 from trackai.settings import Settings
 from trackai.values.logger import logger
@@ -60,6 +62,7 @@ class TrainingRun:
         self._is_active = False
         self._state: State = "completed"
         self._unreported_end = unreported_end
+        self._fails_if_left_open = False
 
     @property
     def path(self) -> tuple[str, str] | None:
@@ -92,16 +95,19 @@ class TrainingRun:
         Returns:
             The active run of the script, or one of this training.
         """
-        self.end(self._unreported_end)  # of the training before
+        has_crashed = exit_hooks.has_crashed()  # such as a cell of a notebook
+        self.end("failed" if has_crashed else self._unreported_end)  # of the training before
         run = trackai.run
         if run is not None and run in _own_runs:
             thread, state = _own_runs[run]
             if thread is threading.current_thread():
                 # The training of another integration has ended, such as by an exception. If it only
                 # pauses, as this one is inside of it, it resumes its run when it logs again.
-                run.finish(state)
+                run.finish("failed" if has_crashed else state)
             run = None
         self._is_own = run is None
+        if run is not None:
+            apply_arguments(run, self.arguments)
         self._run = run or self._start({**defaults, **self.arguments}, checkpoint)
         self._path = self._run.project, self._run.run_id
         self._is_active = True
@@ -129,7 +135,8 @@ class TrainingRun:
         """Store hyperparameters without secrets. Those that the script has set itself stay."""
         values = without_secrets(values)
         if self._is_own:
-            self.run.config.update(values)
+            of_script = fields_of(self.arguments.get("config") or {})
+            self.run.config.update({key: values[key] for key in values if key not in of_script})
         else:
             self.run.config.setdefaults(values)
 
@@ -140,16 +147,14 @@ class TrainingRun:
             if self._is_own and self._run is not None:
                 self._run.finish(state)
 
-    def fail_at_exit(self) -> None:
-        """Fail the run at the end of the process if `end` has not been called by then.
+    def fail_unless_ended(self) -> None:
+        """Fail the run when the script ends or starts another run, unless `end` is called before.
 
         For frameworks that do not tell when an exception ends a training.
         """
-        atexit.unregister(self._fail)
-        atexit.register(self._fail)
-
-    def _fail(self) -> None:
-        self.end("failed")
+        self._fails_if_left_open = True
+        if self._is_own and self._run is not None:
+            self._run.fails_if_left_open = True
 
     def _start(self, arguments: Mapping[str, Any], checkpoint: tuple[Any, int] | None) -> Run:
         run = None
@@ -179,11 +184,35 @@ class TrainingRun:
         run = trackai.init(project=project, id=run_id, resume="must", reinit="create_new", **place)
         self._own(run)
         self._is_own = True
+        has_failed = self._state == "failed"  # once the training has ended
+        run.fails_if_left_open = self._fails_if_left_open if self._is_active else has_failed
         return run
 
     def __getstate__(self) -> dict[str, Any]:
         # In another process, the run is resumed by its id.
         return {**vars(self), "_run": None}
+
+
+def apply_arguments(run: Run, arguments: Mapping[str, Any]) -> None:
+    """Apply arguments of `trackai.init` to a run that has started, and name those that are unused.
+
+    Keys of `config` that the run does not have are added.
+    """
+    run.config.setdefaults(fields_of(arguments.get("config") or {}))
+    of_run = {"project": run.project, "name": run.name, "group": run.group, "id": run.run_id}
+    unused = [
+        name
+        for name, value in arguments.items()
+        if name != "config" and value is not None and value != of_run.get(name)
+    ]
+    if unused:
+        warn_once(
+            f"unused arguments: {unused}",
+            "%s: not used, because the run %s is active already; pass them to trackai.init, or "
+            "finish that run first",
+            ", ".join(unused),
+            run.path,
+        )
 
 
 def project_or(default: str) -> str:

@@ -156,7 +156,7 @@ class TrackAICallback(TrainerCallback, ExportableState):
         if state.is_hyper_param_search and state.trial_name:
             defaults |= {"name": state.trial_name, "group": args.run_name or args.output_dir}
         self._training.begin(defaults, self._checkpoint)
-        self._training.fail_at_exit()
+        self._training.fail_unless_ended()
         self._training.configure(_hyperparameters(args, state, model))
         self._best = state.best_metric, state.best_model_checkpoint
         self._is_waiting, self._checkpoint = False, None

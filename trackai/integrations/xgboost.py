@@ -56,7 +56,7 @@ class TrackAICallback(TrainingCallback):
             path = self._training.path
             self._training.begin({}, (path, first - 1) if path and first else None)
             self._training.configure(dict(_parameters(config)))
-            self._training.fail_at_exit()
+            self._training.fail_unless_ended()
         return model
 
     def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:

@@ -200,7 +200,7 @@ def init(
     if how == "finish_previous":
         _finish_all(_state_of_script())
     elif how is None and (previous := active_runs.previous(owner)) is not None:
-        previous.finish(_state_of_script())
+        _finish_left_open(previous, _state_of_script())
     exit_hooks.install(_finish_at_exit, _finish_thread, active_runs.unstopped)
 
     def create(is_abandoned: threading.Event) -> Run:
@@ -698,7 +698,11 @@ def _state_of_script() -> EndState:
 
 def _finish_all(state: EndState) -> None:
     for run in active_runs.unstopped():
-        run.finish(state)
+        _finish_left_open(run, state)
+
+
+def _finish_left_open(run: Run, state: EndState) -> None:
+    run.finish("failed" if run.fails_if_left_open else state)
 
 
 def _finish_at_exit(state: EndState) -> None:

@@ -131,6 +131,8 @@ class Artifact(StoredArtifact):
     ) -> None:
         """Add all files of a folder and its subfolders, named by their paths relative to it.
 
+        Links to folders are followed, except to a folder that the link is in.
+
         Args:
             local_path: the path of the folder.
             name: a folder of the artifact to put them in; default its root.
@@ -138,6 +140,7 @@ class Artifact(StoredArtifact):
 
         Raises:
             InvalidInputError: the folder does not exist, or the artifact is a stored version.
+            OSError: a folder cannot be read.
         """
         folder = _existing(local_path)
         if not folder.is_dir():
@@ -344,12 +347,28 @@ def check_names(artifact: Artifact) -> None:
 
 
 def files_in(folder: Path) -> list[NamedFile]:
-    """List the files of a folder and its subfolders, named by their paths relative to it."""
+    """List the files of a folder and its subfolders, named by their paths relative to it.
+
+    Links to folders are followed, except to a folder that the link is in.
+
+    Raises:
+        OSError: a folder cannot be read.
+    """
     return [
         NamedFile(path.relative_to(folder).as_posix(), path)
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
+        for path in sorted(_files_below(folder, ()))
     ]
+
+
+def _files_below(folder: Path, parents: tuple[Path, ...]) -> Iterator[Path]:
+    place = folder.resolve()
+    if place in parents:
+        return
+    for path in folder.iterdir():
+        if path.is_dir():
+            yield from _files_below(path, (*parents, place))
+        elif path.is_file():
+            yield path
 
 
 def as_artifact(

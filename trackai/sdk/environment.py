@@ -151,10 +151,12 @@ def process_facts() -> Iterator[tuple[str, Any]]:
 
 
 def _script() -> str | None:
-    """The path of the script; None in a notebook or at a prompt."""
+    """The path of the script; None in a notebook, at a prompt or for one from stdin."""
     path = getattr(sys.modules.get("__main__"), "__file__", None)
+    if not isinstance(path, str) or path == "<stdin>":
+        return None
     with suppress(OSError):
-        return os.path.abspath(path) if isinstance(path, str) else None  # noqa: PTH100
+        return os.path.abspath(path)  # noqa: PTH100
     return None
 
 

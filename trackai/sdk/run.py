@@ -104,6 +104,8 @@ class Run(ArtifactCalls, WandbNames):
     _card: Any = None
     # The `Console` that captures what is printed.
     _console: Any = None
+    # Whether the run fails if it is still unfinished when the script ends or starts another run.
+    fails_if_left_open = False
 
     def __init__(
         self,

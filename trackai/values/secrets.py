@@ -29,12 +29,20 @@ _TOKEN = re.compile(
       | xox[abeoprs]-[A-Za-z0-9-]{10,}            # Slack
       | pypi-[A-Za-z0-9_-]{16,}
       | npm_[A-Za-z0-9]{30,}
+      | wandb_v\d+_[A-Za-z0-9_-]{16,}
       | trackai_[A-Za-z0-9_-]{30,}               # of a TrackAI server
       | eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]+){1,2}  # JWT
+      # Webhooks: who knows the address can post.
+      | hooks\.slack(?:-gov)?\.com/\w+/[\w/-]{8,}
+      | discord(?:app)?\.com/api/(?:v\d+/)?webhooks/\d+/[\w-]+
     )
     """,
     re.VERBOSE,
 )
+# Of URLs that are signed, as clouds make them.
+_SIGNATURE = re.compile(r"([?&](?:x-(?:amz|goog)-)?sig(?:nature)?=)[^\s&#'\"]+", re.IGNORECASE)
+# As in wandb.login("...").
+_LOGIN = re.compile(r"""(\blogin\(\s*[bfru]{0,2}["'])(?:\\.|[^"'\\\n])+""", re.IGNORECASE)
 _CREDENTIALS = re.compile(r"://([^\s/?#'\"]+)@")
 _NAMES = r"""
     (?:
@@ -56,7 +64,8 @@ _ASSIGNMENT = re.compile(
     (?P<name>{_NAMES})
     (?P<between>{_ASSIGNS})
     (?:
-        (?P<quote>["'])(?P<quoted>(?:\\.|(?!(?P=quote))[^\\\n])*)
+        (?P<prefix>[bfru]?[bfru]?)(?P<quote>"{{3}}|'{{3}}|["'])
+        (?P<quoted>(?:\\.|(?!(?P=quote))[^\\\n])*)
       | (?P<bare>(?:(?:bearer|basic)\s+)?[^\s"',;&]+)
     )
     """,
@@ -84,6 +93,8 @@ _RANDOM = re.compile(r"(?=\D*\d)(?=[^A-Za-z]*[A-Za-z])[\w+/=.-]{16,}")
 _ANY_OPTION = re.compile(r"--[\w.-]+(=.*)?|-\w", re.DOTALL)
 _KEY_BEGINS = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY")
 _KEY_ENDS = re.compile(r"-----END [A-Z ]*PRIVATE KEY")
+# Of a diff: code may name the beginning of a key only.
+_NEXT_PART = re.compile(r"@@ -|diff --git ")
 # Quotes around "***" would only distract.
 _NEEDS_NO_QUOTES = re.compile(r"[\w@%+=:,./-]*\*\*\*[\w@%+=:,./-]*", re.ASCII)
 
@@ -94,6 +105,10 @@ def hide_secrets(text: str) -> str:
     if any(word in lowered for word in _WORDS):
         text = _ASSIGNMENT.sub(_hide_assigned, text)
         text = _KEY_ASSIGNMENT.sub(rf"\g<before>{HIDDEN}", text)
+    if "login(" in lowered:
+        text = _LOGIN.sub(rf"\g<1>{HIDDEN}", text)
+    if "sig" in lowered:
+        text = _SIGNATURE.sub(rf"\g<1>{HIDDEN}", text)
     if "://" in text:
         text = _CREDENTIALS.sub(_hide_credentials, text)
     return _TOKEN.sub(HIDDEN, text)
@@ -105,6 +120,8 @@ def hide_secrets_in_lines(lines: Iterable[str]) -> Iterator[str]:
     for line in lines:
         if _KEY_BEGINS.search(line):
             is_in_key = True
+        elif _NEXT_PART.match(line):
+            is_in_key = False
         if is_in_key:
             yield f"{line[:1]}{HIDDEN}\n"
             is_in_key = _KEY_ENDS.search(line) is None
@@ -140,7 +157,7 @@ def _is_secret(name: str, value: str) -> bool:
 def _hide_assigned(match: re.Match[str]) -> str:
     name, between, quote = match["name"], match["between"], match["quote"]
     if quote:
-        return f"{name}{between}{quote}{HIDDEN}" if match["quoted"] else match[0]
+        return f"{name}{between}{match['prefix']}{quote}{HIDDEN}" if match["quoted"] else match[0]
     value = match["bare"]
     is_variable = name.isupper() and not between.strip("=>")
     if not is_variable:
