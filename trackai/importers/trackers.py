@@ -70,5 +70,6 @@ TRACKERS = {
         Tracker("trackio", "trackio"),
         Tracker("optuna", "Optuna"),
         Tracker("comet", "Comet"),
+        Tracker("clearml", "ClearML"),
     )
 }

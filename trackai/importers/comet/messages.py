@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from trackai.importers.logged_numbers import stored_number
+
 if TYPE_CHECKING:
     from trackai.values.types import Kind, Value
 
-_INT64 = 1 << 63
 _TEXTS: dict[str, Value] = {
     "NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf, "True": True, "False": False,
 }  # fmt: skip
@@ -24,30 +25,8 @@ def metric_value(value: Any) -> tuple[Kind, Value] | None:
     """Convert the value of a metric; None if it is not one."""
     if isinstance(value, str):
         return ("number", _TEXTS[value]) if value in _TEXTS else ("text", value)
-    if isinstance(value, bool | float):
-        return "number", value
-    if not isinstance(value, int):
-        return None
-    if -_INT64 <= value < _INT64:
-        return "number", value
-    try:
-        return "number", float(value)
-    except OverflowError:
-        return None
-
-
-def is_beyond_64_bits(value: Any) -> bool:
-    """Whether `metric_value` has rounded an integer."""
-    return isinstance(value, int) and not -_INT64 <= value < _INT64
-
-
-def is_step(step: Any) -> bool:
-    """Whether a step is a finite number that can be stored."""
-    if isinstance(step, bool):
-        return False
-    if isinstance(step, int):
-        return -_INT64 <= step < _INT64
-    return isinstance(step, float) and math.isfinite(step)
+    number = stored_number(value)
+    return None if number is None else ("number", number)
 
 
 def in_context(context: Any, name: Any) -> str:

@@ -9,17 +9,12 @@ from trackai.errors import InvalidInputError
 from trackai.importers.block_builder import BlockBuilder
 from trackai.importers.bundles import Archive, Contents, Folder, walk
 from trackai.importers.comet import EXPERIMENT, MESSAGES, is_folder
-from trackai.importers.comet.messages import (
-    in_context,
-    is_beyond_64_bits,
-    is_step,
-    metric_value,
-    upload,
-)
+from trackai.importers.comet.messages import in_context, metric_value, upload
 from trackai.importers.incoming_files import MISSING, TYPE
 from trackai.importers.json_lines import MAX_LINE, decode, read_lines
 from trackai.importers.json_values import json_value
 from trackai.importers.liveness import last_change, open_state
+from trackai.importers.logged_numbers import is_beyond_64_bits, is_step, milliseconds
 from trackai.importers.names import shown
 from trackai.importers.uids import stable_uid
 from trackai.importers.wandb.console import Lines
@@ -172,13 +167,7 @@ def _session(bundle: Bundle, receipt: Receipt) -> _Session:
         pass
     except OSError as error:
         receipt.add_problem(bundle.path.name, f"{EXPERIMENT}: {error.strerror}")
-    return _Session(bundle, facts, _micros(facts.get("start_time")))
-
-
-def _micros(milliseconds: Any) -> int | None:
-    if isinstance(milliseconds, int | float) and 0 <= milliseconds < 1e14:
-        return round(milliseconds * 1000)
-    return None
+    return _Session(bundle, facts, milliseconds(facts.get("start_time")))
 
 
 class _Run:
@@ -225,7 +214,7 @@ class _Run:
 
     def _end(self, session: _Session, reader: _Messages) -> None:
         head = self.head
-        ended_at = _micros(session.facts.get("stop_time"))
+        ended_at = milliseconds(session.facts.get("stop_time"))
         if ended_at is None:
             head.state = open_state(last_change([session.bundle.path / MESSAGES]))
         else:
@@ -245,9 +234,8 @@ def _first_time(session: _Session) -> int:
             for _ in range(100):
                 message, _error = decode(file.readline(MAX_LINE))
                 payload = message.get("payload") if isinstance(message, dict) else None
-                time = (
-                    _micros(payload.get("local_timestamp")) if isinstance(payload, dict) else None
-                )
+                payload = payload if isinstance(payload, dict) else {}
+                time = milliseconds(payload.get("local_timestamp"))
                 if time is not None:
                     return time
     except OSError:
@@ -315,7 +303,7 @@ class _Messages:
         elif reader is None:
             self._receipt.refuse("messages", f"{shown(str(type_))} is not supported")
         else:
-            time = _micros(payload.get("local_timestamp"))
+            time = milliseconds(payload.get("local_timestamp"))
             self.last_time = max(self.last_time, time or 0)
             yield from reader(payload)
 
@@ -334,7 +322,7 @@ class _Messages:
             self._receipt.add_remark(where, f"metadata of {self._described} files is not stored")
 
     def _time(self, payload: dict[str, Any]) -> int:
-        time = _micros(payload.get("local_timestamp"))
+        time = milliseconds(payload.get("local_timestamp"))
         return self.last_time if time is None else time
 
     def _read_metric(self, payload: dict[str, Any]) -> Iterator[Block]:
