@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,13 +17,16 @@ _SILENT_SECONDS = 300
 
 
 def last_change(paths: Iterable[Path]) -> float:
-    """Return when one of the files changed last, in seconds since the epoch; 0 if none exists."""
+    """Return when one of the files changed last, in seconds since the epoch; 0 if none exists.
+
+    Empty files do not count: a reader of a SQLite database may create an empty WAL.
+    """
     times = [0.0]
     for path in paths:
-        try:
-            times.append(path.stat().st_mtime)
-        except OSError:
-            continue
+        with suppress(OSError):
+            status = path.stat()
+            if status.st_size:
+                times.append(status.st_mtime)
     return max(times)
 
 

@@ -71,5 +71,7 @@ TRACKERS = {
         Tracker("optuna", "Optuna"),
         Tracker("comet", "Comet"),
         Tracker("clearml", "ClearML"),
+        Tracker("goodseed", "GoodSeed"),
+        Tracker("dalva", "Dalva"),
     )
 }
