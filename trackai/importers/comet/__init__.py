@@ -27,8 +27,11 @@ def recognises(path: Path) -> bool:
 
 def is_folder(path: Path) -> bool:
     """Whether a folder has the files of an experiment."""
+    messages = path / MESSAGES
+    if not messages.is_file():
+        return False
     try:
-        with (path / MESSAGES).open("rb") as file:
+        with messages.open("rb") as file:
             message, _ = decode(file.readline(_FIRST_LINE))
     except OSError:
         return False

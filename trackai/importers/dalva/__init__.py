@@ -24,11 +24,14 @@ def recognises(path: Path) -> bool:
 
 
 def read_manifest(folder: Path) -> dict[str, Any] | None:
-    """Return the manifest of a folder; None if there is none, or it is damaged."""
+    """Return the manifest of a folder; None if there is none, or it is damaged or a link."""
+    path = folder / MANIFEST
+    if path.is_symlink() or not path.is_file():
+        return None
     try:
-        with (folder / MANIFEST).open("rb") as file:
+        with path.open("rb") as file:
             manifest, _ = decode(file.read(_MAX_MANIFEST))
-    except (OSError, ValueError):
+    except OSError:
         return None
     return manifest if isinstance(manifest, dict) else None
 
