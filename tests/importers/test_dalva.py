@@ -195,6 +195,10 @@ def test_damaged_segments(tmp_path: Path) -> None:
     assert receipt.problems[0].problem == "its end is missing"
     assert runs[ID].points["accuracy"] == [(0, 0.5), (10, 0.9)]
     assert runs[ID].head.state != "completed"
+    (path / "events" / ACTIVE).write_bytes(lines([FINISHED], 30))
+    segment.unlink()
+    receipt, runs = read_source(Source, path)
+    assert [problem.problem for problem in receipt.problems] == ["events 6 to 29 are missing"]
 
 
 def test_a_journal_cut_anywhere(tmp_path: Path) -> None:

@@ -30,11 +30,17 @@ class Line(NamedTuple):
     error: str | None = None
 
 
-def read_lines(file: IO[bytes], where: str, receipt: Receipt) -> Iterator[Line]:
+def read_lines(
+    file: IO[bytes], where: str, receipt: Receipt, containing: tuple[bytes, ...] = ()
+) -> Iterator[Line]:
     """Yield the lines of a file that are not empty.
 
     Bytes after the last line break are a line if they are JSON, and a remark otherwise: the process
     that writes them has not finished, or was killed.
+
+    Args:
+        where: what the receipt calls the file.
+        containing: lines with none of these are skipped; empty for all lines.
 
     Raises:
         OSError: the file cannot be read.
@@ -50,6 +56,8 @@ def read_lines(file: IO[bytes], where: str, receipt: Receipt) -> Iterator[Line]:
                 end += len(rest)
             end += len(rest)
             yield Line(number, end, error=f"longer than {MAX_LINE >> 20} MiB")
+        elif containing and not any(part in text for part in containing):
+            continue
         elif text.strip():
             value, error = decode(text)
             if error is not None and not is_complete:
@@ -61,6 +69,6 @@ def read_lines(file: IO[bytes], where: str, receipt: Receipt) -> Iterator[Line]:
 def decode(text: bytes | str) -> tuple[Any, str | None]:
     """Decode JSON that may hold NaN and infinities; return the value, and why there is none."""
     try:
-        return json.loads(text), None
+        return json.loads(text if isinstance(text, str) else text.decode()), None
     except (ValueError, RecursionError):
         return None, "not JSON"

@@ -181,12 +181,14 @@ class _Run:
         self, key: str, sessions: list[_Session], receipt: Receipt, contents: Contents
     ) -> None:
         facts = sessions[0].facts
+        # An archive that continues an experiment has no project.
+        projects = [part.facts.get("project_name") for part in sessions]
+        project = next((name for name in projects if isinstance(name, str) and name), None)
         started_at = sessions[0].started_at
         tags = [tag for part in sessions for tag in _texts(part.facts.get("tags"))]
         self.head = RunHead(
             uid=stable_uid("comet", key),
-            project=str(facts.get("project_name") or _DEFAULT_PROJECT),
-            run_id=key, name=key, state="running",
+            project=project or _DEFAULT_PROJECT, run_id=key, name=key, state="running",
             created_at=_first_time(sessions[0]) if started_at is None else started_at,
             tags=list(dict.fromkeys(sorted(tags))),
         )  # fmt: skip

@@ -116,7 +116,8 @@ class _Run:
 
     def _look_ahead(self) -> None:
         """Read what later events say about earlier ones."""
-        for seq, _, type_, payload in read_events(self._folder, Receipt("", "")):
+        events = read_events(self._folder, Receipt("", ""), (b"metric_removed", b"run_created"))
+        for seq, _, type_, payload in events:
             if type_ == "metric_removed":
                 removal = (seq, payload.get("step"))
                 self._removals.setdefault(str(payload.get("metric")), []).append(removal)
