@@ -51,7 +51,8 @@ TASK = {
     "id": ID, "name": "näme/1", "project_name": "p/x", "type": "training", "tags": ["b", "a"],
     "comment": "a comment",
     "configuration": {"conf": {"type": "dictionary", "value": "a = 1"}},
-    "execution": {"artifacts": [
+    "offline_output_models": [{"id": "m"}],
+    "execution": {"model_labels": {"cat": 1}, "artifacts": [
         {"key": "art", "uri": f"{MACHINE}/{ARTIFACT}", "timestamp": 1_795_973_900},
         {"key": "far", "uri": "https://example.com/far.bin"},
         {"key": "gone", "uri": f"{MACHINE}/data/gone"},
@@ -146,6 +147,7 @@ def check(path: Path) -> None:
         "flag": True, "lr": 0.001, "seed": 7, "big": 2**70, "name": "True", "nothing": None,
         "nested/depth": 4, "nan": "NaN", "list": [1, 2, "x"], "tuple": [1, 2], "empty": {},
         "wrong": "many", "Args/x": 3, "configuration/conf": "a = 1", "_clearml/type": "training",
+        "model_labels/cat": 1, "_clearml/output_models": [{"id": "m"}],
     }  # fmt: skip
     assert (head.project, head.name, head.notes) == ("p/x", "näme/1", "a comment")
     assert (head.tags, head.state, head.created_at) == (["a", "b"], "completed", START * 1000)

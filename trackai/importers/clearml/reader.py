@@ -226,6 +226,12 @@ class _Run:
         for name, content in _items(self._task.get("configuration")):
             if isinstance(content, dict):
                 config[f"configuration/{name}"] = json_value(content.get("value"))
+        execution = self._task.get("execution")
+        labels = execution.get("model_labels") if isinstance(execution, dict) else None
+        for name, label in _items(labels):
+            config[f"model_labels/{name}"] = json_value(label)
+        if self._task.get("offline_output_models"):
+            config["_clearml/output_models"] = json_value(self._task["offline_output_models"])
         if isinstance(self._task.get("type"), str):
             config["_clearml/type"] = self._task["type"]
         return config
