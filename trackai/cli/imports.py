@@ -29,7 +29,11 @@ if TYPE_CHECKING:
 INCOMPLETE = 4
 
 # The commands of their own modules.
-_MODULES = ("neptune", "tensorboard", "trackai", "trackio", "wandb")
+_MODULES = (
+    "clearml", "comet", "dalva", "goodseed", "neptune", "optuna", "tensorboard", "trackai",
+    "trackio", "wandb",
+)  # fmt: skip
+SOURCE_PATH = click.Path(exists=True, path_type=Path)
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -101,13 +105,17 @@ def csv(
 
 
 def tracker_command(
-    name: str, help_text: str, *options: Callable[[Callable[..., None]], Callable[..., None]]
+    name: str,
+    help_text: str,
+    *options: Callable[[Callable[..., None]], Callable[..., None]],
+    path_type: click.ParamType[Any] = SOURCE_PATH,
 ) -> click.Command:
     """Make the command that imports what a tracker has written.
 
     Args:
         name: of the tracker, see `trackai.importers.trackers`.
         options: decorators for what its source takes beside the path.
+        path_type: what the path may be.
     """
 
     def run(path: Path, db: str | None, as_json: bool, **arguments: Any) -> None:
@@ -121,7 +129,7 @@ def tracker_command(
 
         run_import(click.get_current_context(), db, str(path), work, as_json)
 
-    path_argument = click.argument("path", type=click.Path(exists=True, path_type=Path))
+    path_argument = click.argument("path", type=path_type)
     for decorate in (json_option, file_option, *reversed(options), path_argument):
         run = decorate(run)
     return click.command(name, help=inspect.cleandoc(help_text))(run)

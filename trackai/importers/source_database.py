@@ -50,6 +50,8 @@ class SourceDatabase:
                 yield from rows
         except sqlite3.OperationalError as error:
             raise InvalidInputError(str(self._path), f"cannot be read: {error}") from None
+        except UnicodeDecodeError:  # an error that quotes a damaged name
+            raise InvalidInputError(str(self._path), "the database is damaged") from None
         except sqlite3.DatabaseError as error:
             if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
                 raise InvalidInputError(str(self._path), "not a SQLite database") from None

@@ -68,5 +68,10 @@ TRACKERS = {
         Tracker("wandb", "Weights & Biases", needs=("google.protobuf",)),
         Tracker("tensorboard", "TensorBoard", needs=("tensorboard", "google_crc32c")),
         Tracker("trackio", "trackio"),
+        Tracker("optuna", "Optuna"),
+        Tracker("comet", "Comet"),
+        Tracker("clearml", "ClearML"),
+        Tracker("goodseed", "GoodSeed"),
+        Tracker("dalva", "Dalva"),
     )
 }
