@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import urllib.request
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -325,8 +326,10 @@ def test_two_clients_at_once_store_everything_once(remote: Server) -> None:
 def test_followers_see_an_import(remote: Server) -> None:
     load(remote.url, [HEAD, block("loss", [1.0, 2.0])])
     [run] = remote.get("/api/runs")["runs"]
-    page = remote.get(f"/api/metrics/runs/{run['id']}/metric/loss?points=100")
-    load(remote.url, [HEAD, block("loss", [1.0, 2.0, 3.0])])
-    data = remote.get(f"/api/metrics/runs/{run['id']}/metric/loss")["data"]
-    assert [point["value"] for point in data] == [1.0, 2.0, 3.0]
-    assert page
+    with urllib.request.urlopen(f"{remote.url}/api/runs/{run['id']}/events", timeout=20) as events:
+        load(remote.url, [HEAD, block("loss", [1.0, 2.0, 3.0])])
+        for line in events:
+            if line.startswith(b"data:") and b"metrics" in line:
+                data = json.loads(line.removeprefix(b"data:"))
+                break
+    assert [point["value"] for point in data["metrics"]["loss"]] == [3.0]

@@ -53,14 +53,16 @@ class ImportReceiver:
             BytesGoneError: the bytes of a file have not been sent before.
             StoreError: the database cannot be written, or a local import is running.
         """
+        if not items:
+            return []
         outcomes = [Stored()] * len(items)
         async with self._turn:
             with import_lock(self._db):
                 await self._db.look(partial(_check, items=items, allowed=grant.project_id))
+                checked = [await self._with_known_bytes(item, grant) for item in items]
                 storing = Storing(self._db, {})
-                for number, item in enumerate(items):
-                    checked = await self._with_known_bytes(item, grant)
-                    await storing.put(checked, partial(outcomes.__setitem__, number))
+                for number, item in enumerate(checked):
+                    await storing.put(item, partial(outcomes.__setitem__, number))
                 await storing.flush()
         return outcomes
 

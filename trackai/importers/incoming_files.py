@@ -38,7 +38,8 @@ class Occurrences:
     """Numbers the files of an import that are repeated."""
 
     def __init__(self) -> None:
-        self._counts: Counter[tuple[object, ...]] = Counter()
+        # By the hashes of identities, which take less memory.
+        self._counts: Counter[int] = Counter()
 
     def number(self, head: FileHead, blob: Blob | None) -> NumberedFile:
         """Return the file with the numbers of such files that came before."""
@@ -48,12 +49,12 @@ class Occurrences:
         )  # fmt: skip
         size, sha256 = (None, None) if blob is None else (blob.size, blob.sha256)
         # A file without bytes may be any of those with the same identity.
-        key = identity if blob is None else (*identity, sha256)
+        own = hash(identity if blob is None else (*identity, sha256))
         numbered = NumberedFile(
             head=msgspec.structs.replace(head, size=size, sha256=sha256),
-            earlier=self._counts[key],
-            without_bytes=self._counts[*identity, None],
+            earlier=self._counts[own],
+            without_bytes=self._counts[hash((*identity, None))],
         )
-        self._counts[identity] += 1
-        self._counts[*identity, sha256] += 1
+        self._counts[hash(identity)] += 1
+        self._counts[hash((*identity, sha256))] += 1
         return numbered

@@ -38,13 +38,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _BYTES = {"Content-Type": "application/octet-stream"}
-# A batch takes the server well below a second, as others may wait for it.
+# A batch takes the server well below a second, as others may wait for it, and its size is below the
+# limit of 1 MB that nginx has by default.
 _POINTS = 50_000
-_BATCH_BYTES = 2_000_000
+_BATCH_BYTES = 1_000_000
 _FILES = 200
 # Bytes of files that wait on this disk to be sent.
 _WAITING_BYTES = 64_000_000
-# Below the limit of 1 MB that nginx has by default.
 _CHUNK_BYTES = 1_000_000
 # Between attempts to reach a server that has answered before, or is busy, in seconds.
 _PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
@@ -105,7 +105,9 @@ class ServerTarget:
         reasons: dict[str, str] = {}
         if isinstance(item, RunHead):
             # What belongs to the end of the run would make each batch larger.
-            item = msgspec.structs.replace(item, config={}, config_types={}, environment={})
+            item = msgspec.structs.replace(
+                item, config={}, config_types={}, environment={}, tags=[]
+            )
             self._heads[item.uid] = item
         elif isinstance(item, ArtifactHead):
             files = item.file_heads()
