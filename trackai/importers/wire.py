@@ -195,10 +195,10 @@ def _unpacked(packed: _Points) -> Block:
     lengths = {len(steps), len(timestamps), packing.count(packed.values)}
     if packed.own_steps is not None:
         lengths.add(len(packed.own_steps))
-        check_numbers("own_steps", [step or 0 for step in packed.own_steps])
     if len(lengths) > 1 or not steps:
         raise InvalidInputError("steps", "must be as many as timestamps and values, at least 1")
     values = packing.unpack(packed.values)
+    check_numbers("own_steps", [step or 0 for step in packed.own_steps or [0]])
     check_numbers("steps", steps)
     check_times("timestamps", timestamps)
     check_values(values)
