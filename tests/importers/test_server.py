@@ -27,6 +27,7 @@ from trackai.errors import ServerRefusedError, ServerUnreachableError
 from trackai.importers import server_target
 from trackai.importers.loader import load_runs
 from trackai.importers.receipt import Receipt
+from trackai.importers.server_target import ServerTarget
 from trackai.structs.exchange import Block, FileHead, RunHead, WriterHead
 
 if TYPE_CHECKING:
@@ -224,6 +225,10 @@ def test_batches_do_not_show_in_the_receipt(
     assert len(query(remote.db_path, "SELECT * FROM files")) == 5
 
 
+def file_of(source: str) -> FileHead:
+    return FileHead(run_uid=RUN, writer=WRITER, path="f", kind="file", name="f", source=source)
+
+
 def vars_of(head: FileHead) -> dict[str, Any]:
     return {name: getattr(head, name) for name in head.__struct_fields__}
 
@@ -307,12 +312,18 @@ def test_a_server_that_is_too_old_is_named(tmp_path: Path) -> None:
         old.shutdown()
 
 
-def test_two_clients_at_once_store_everything_once(remote: Server) -> None:
-    items = [HEAD, *(block(f"m{number}", [1.0] * 1000) for number in range(60))]
+def test_clients_at_the_same_time_store_everything_once(remote: Server, tmp_path: Path) -> None:
+    items: list[Any] = [HEAD, *(block(f"m{number}", [1.0] * 1000) for number in range(60))]
+    items += [file_of(f"{number % 40}") for number in range(60)]
+    for number in range(40):
+        (tmp_path / f"{number}").write_bytes(b"%d" % number * 100_000)
     receipts: list[Receipt] = []
-    threads = [
-        threading.Thread(target=lambda: receipts.append(load(remote.url, items))) for _ in range(3)
-    ]
+
+    def work() -> None:
+        find_bytes = lambda head: tmp_path / head.source  # noqa: E731
+        receipts.append(load(remote.url, items, find_bytes=find_bytes))
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -321,6 +332,32 @@ def test_two_clients_at_once_store_everything_once(remote: Server) -> None:
     assert sum(receipt.new_runs for receipt in receipts) == 1
     assert all(receipt.complete for receipt in receipts)
     assert len(points(remote.db_path)) == 60_000
+    assert query(remote.db_path, "SELECT COUNT(*), COUNT(DISTINCT sha256) FROM files") == [(60, 40)]
+
+
+def test_files_that_change_while_they_are_sent(
+    remote: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(b"x" * 1000)
+    read = ServerTarget._read
+    changes: list[bytes] = []
+
+    def read_and_change(target: ServerTarget, head: FileHead) -> Any:
+        content = read(target, head)
+        if changes:
+            path.write_bytes(changes.pop())
+        return content
+
+    monkeypatch.setattr(ServerTarget, "_read", read_and_change)
+    changes += [b"shorter"]
+    receipt = load(remote.url, [HEAD, file_of("log")], find_bytes=lambda head: path)
+    assert receipt.complete
+    assert query(remote.db_path, "SELECT size FROM files") == [(7,)]
+    path.write_bytes(b"new")
+    changes += [b"a" * 5, b"b" * 6]
+    receipt = load(remote.url, [HEAD, file_of("2")], find_bytes=lambda head: path)
+    assert receipt.types["files"].not_stored == {"file content does not match its SHA-256": 1}
 
 
 def test_followers_see_an_import(remote: Server) -> None:

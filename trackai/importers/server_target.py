@@ -43,6 +43,8 @@ _BYTES = {"Content-Type": "application/octet-stream"}
 _POINTS = 50_000
 _BATCH_BYTES = 1_000_000
 _FILES = 200
+# Files that are sent at the same time.
+_UPLOADS = 4
 # Bytes of files that wait on this disk to be sent.
 _WAITING_BYTES = 64_000_000
 _CHUNK_BYTES = 1_000_000
@@ -68,6 +70,7 @@ class ServerTarget:
         self._files: list[tuple[FileHead, Done]] = []
         self._batch = _Batch()
         self._sending: asyncio.Task[None] | None = None
+        self._uploads = asyncio.Semaphore(_UPLOADS)
         self._chunks = _Chunks()
         self._complete: dict[str, int] = {}  # hashes and sizes of bytes that the server has
 
@@ -170,12 +173,19 @@ class ServerTarget:
         await self._send_chunks()
         contents = [await run_sync(self._find, head) for head in heads]
         lacking = await self._lacking({content.blob for content in contents if content.blob})
-        return [
-            await self._send_file(head, content)
-            if content.blob is not None and content.blob.sha256 in lacking
-            else content
-            for head, content in zip(heads, contents, strict=True)
-        ]
+        # Files with the same bytes one after the other: the first of them may be missing here.
+        alike: dict[str, list[int]] = {}
+        for number, content in enumerate(contents):
+            if content.blob is not None and content.blob.sha256 in lacking:
+                alike.setdefault(content.blob.sha256, []).append(number)
+
+        async def send(numbers: list[int]) -> None:
+            async with self._uploads:
+                for number in numbers:
+                    contents[number] = await self._send_file(heads[number], contents[number])
+
+        await asyncio.gather(*map(send, alike.values()))
+        return contents
 
     async def _send_chunks(self) -> None:
         received = await run_sync(self._chunks.take)
@@ -219,24 +229,39 @@ class ServerTarget:
         return lacking
 
     async def _send_file(self, head: FileHead, content: Content) -> Content:
-        if content.source is None:
-            content = await run_sync(self._read, head)
-        blob, source = content.blob, content.source
-        # An earlier file may have had the same bytes.
-        if blob is not None and source is not None and blob.sha256 not in self._complete:
-            await self._upload(source, blob)
-            self._complete[blob.sha256] = blob.size
-        return content
+        for _ in range(2):  # once more for a file that has changed meanwhile
+            if content.source is None:
+                content = await run_sync(self._read, head)
+            blob, source = content.blob, content.source
+            if blob is None or source is None or blob.sha256 in self._complete:
+                return content
+            if await self._upload(source, blob):
+                self._complete[blob.sha256] = blob.size
+                return content
+            content = Content()
+        return Content(reason=DAMAGED)
 
-    async def _upload(self, path: Path, blob: Blob) -> None:
+    async def _upload(self, path: Path, blob: Blob) -> bool:
+        """Send the bytes of a file; False if it has other bytes now."""
         address = f"/api/blobs/{blob.sha256}?size={blob.size}&offset="
-        received, is_complete = 0, False
+        received = 0
         with path.open("rb") as file:
-            while not is_complete:
+            while True:
                 file.seek(received)
-                chunk = await run_sync(file.read, _CHUNK_BYTES)
-                answer = await self._request(Received, "PUT", f"{address}{received}", chunk, _BYTES)
-                received, is_complete = answer.received, answer.complete
+                chunk = await run_sync(file.read, min(_CHUNK_BYTES, blob.size - received))
+                if not chunk and blob.size:
+                    return False
+                try:
+                    answer = await self._request(
+                        Received, "PUT", f"{address}{received}", chunk, _BYTES
+                    )
+                except ServerRefusedError as error:
+                    if error.status != 422:
+                        raise
+                    return False
+                if answer.complete:
+                    return True
+                received = answer.received
 
     async def _request(
         self, type_: type[T], method: str, path: str, body: bytes, headers: Mapping[str, str]
@@ -249,16 +274,21 @@ class ServerTarget:
         """
         send: Any = partial(self._connection.request, method, path, body, headers=headers)
         for pause in (*_PAUSES, None):
+            retry_after: float | None = None
             try:
                 answer: Answer = await in_thread(send)
                 return answer.decode(type_)
             except ServerUnreachableError as error:
-                has_answered = self._connection.answered_at > -math.inf or error.retry_after
-                if not has_answered:
+                retry_after = error.retry_after
+                if retry_after is None and self._connection.answered_at == -math.inf:
                     raise
                 if pause is None:
                     raise ServerUnreachableError(f"{error}; import again to add the rest") from None
-                await anyio.sleep(max(pause, error.retry_after or 0.0))
+            except ServerRefusedError as error:
+                # Another client is sending the same bytes.
+                if pause is None or (method, error.status) != ("PUT", 409):
+                    raise
+            await anyio.sleep(max(pause, retry_after or 0.0))
         raise AssertionError  # for mypy
 
 
