@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 from urllib.request import urlopen
 
+import anyio
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trackai.errors import InvalidInputError
-from trackai.importers import wire
+from trackai.importers import leftovers, wire
 from trackai.ingest.wire import MAX_POINTS, PROTOCOL
+from trackai.store.engine.database import Database
 from trackai.structs.exchange import (
     ArtifactHead,
     Block,
@@ -181,6 +183,13 @@ def test_other_requests_are_refused(server: Server, db_path: Path) -> None:
     assert content(db_path) == before
 
 
+async def clean(db_path: Path) -> None:
+    database = Database(db_path)
+    await database.open()
+    await leftovers.remove(database)
+    await database.close()
+
+
 def test_bytes_that_are_lacking(server: Server, db_path: Path) -> None:
     data = b"content"
     blob = {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
@@ -188,7 +197,10 @@ def test_bytes_that_are_lacking(server: Server, db_path: Path) -> None:
     assert len(server.request("POST", "/api/import/lacking", ask).json) == 2
     path = f"/api/blobs/{blob['sha256']}?size={len(data)}"
     assert server.request("PUT", path, data=data, headers=HEADERS).json["complete"]
-    assert server.request("POST", "/api/import/lacking", ask).json == ["0" * 64]
+    for _ in range(2):
+        assert server.request("POST", "/api/import/lacking", ask).json == ["0" * 64]
+        # They stay until a row refers to them, also when runs are deleted meanwhile.
+        anyio.run(clean, db_path)
     assert send(server, packed(HEAD, NumberedFile(head=change(FILE, **blob)))).status == 200
 
 

@@ -235,9 +235,10 @@ class ServerTarget:
             blob, source = content.blob, content.source
             if blob is None or source is None or blob.sha256 in self._complete:
                 return content
-            if await self._upload(source, blob):
-                self._complete[blob.sha256] = blob.size
-                return content
+            with suppress(PermissionError, FileNotFoundError):
+                if await self._upload(source, blob):
+                    self._complete[blob.sha256] = blob.size
+                    return content
             content = Content()
         return Content(reason=DAMAGED)
 
