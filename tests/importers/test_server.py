@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -28,7 +29,7 @@ from trackai.importers import server_target
 from trackai.importers.loader import load_runs
 from trackai.importers.receipt import Receipt
 from trackai.importers.server_target import ServerTarget
-from trackai.structs.exchange import Block, FileHead, RunHead, WriterHead
+from trackai.structs.exchange import Block, Chunk, FileHead, RunHead, WriterHead
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -223,6 +224,26 @@ def test_batches_do_not_show_in_the_receipt(
         assert not receipt.complete
     assert len(query(remote.db_path, "SELECT * FROM files WHERE sha256 NOT NULL")) == 4
     assert len(query(remote.db_path, "SELECT * FROM files")) == 5
+
+
+def test_bytes_that_come_in_pieces(remote: Server, tmp_path: Path) -> None:
+    """Several times, damaged, or for a run that is imported again."""
+    pieces = [b"x" * 10, b"y" * 10]
+    sha256 = hashlib.sha256(b"".join(pieces)).hexdigest()
+    whole = [Chunk(sha256=sha256, data=piece) for piece in pieces]
+    damaged = Chunk(sha256="0" * 64, data=b"z")
+    named = [
+        FileHead(run_uid=RUN, writer=WRITER, path=name, kind="file", name=name, sha256=hash_)
+        for name, hash_ in (("a", sha256), ("b", "0" * 64), ("c", sha256))
+    ]
+    items = [HEAD, *whole, *whole, named[0], damaged, named[1], *whole, named[2]]
+    for stored in (2, 0):
+        receipt = load(remote.url, items)
+        counts = receipt.types["files"]
+        assert (counts.read, counts.stored, counts.already_there) == (3, stored, 2 - stored)
+        assert counts.not_stored == {"file content not found": 1}
+    found = query(remote.db_path, "SELECT name, size, sha256 FROM files ORDER BY name")
+    assert found == [("a", 20, sha256), ("b", None, None), ("c", 20, sha256)]
 
 
 def file_of(source: str) -> FileHead:

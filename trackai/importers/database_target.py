@@ -58,11 +58,16 @@ class DatabaseTarget:
         self._stack.close()
 
     async def add_chunk(self, chunk: Chunk) -> None:
-        """Take a piece of a file's bytes; the pieces of one file follow each other."""
+        """Take a piece of a file's bytes; the pieces of one file follow each other.
+
+        A file that is complete may follow once more.
+        """
         await run_sync(self._add_chunk, chunk)
 
     def _add_chunk(self, chunk: Chunk) -> None:
         if files.find_bytes(self._db.path, chunk.sha256) is not None:
+            return
+        if self._current is not None and self._current[1].sha256 == chunk.sha256:
             return
         if self._current is None or self._current[0] != chunk.sha256:
             self._finish_bytes()

@@ -332,7 +332,9 @@ class _Chunks:
         self._file: Any = None
 
     def add(self, chunk: Chunk) -> None:
-        """Write a piece."""
+        """Write a piece, unless the current file is complete and follows once more."""
+        if self._sha256 == chunk.sha256 == self._digest.hexdigest():
+            return
         if self._folder is None:
             self._folder = tempfile.TemporaryDirectory(prefix="trackai-import-")
         if self._sha256 != chunk.sha256:
