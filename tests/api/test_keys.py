@@ -87,7 +87,8 @@ def headers(keyed: Server) -> dict[str, dict[str, str]]:
 LOGGING = {
     ("POST", "/api/metrics/runs/{run_id}"), ("POST", "/api/journals/{journal}"),
     ("POST", "/api/writers/alive"), ("POST", "/api/runs/attach"), ("GET", "/api/blobs/{sha256}"),
-    ("PUT", "/api/blobs/{sha256}"), ("POST", "/api/projects"), ("POST", "/api/runs"),
+    ("PUT", "/api/blobs/{sha256}"), ("POST", "/api/import/lacking"), ("POST", "/api/import"),
+    ("POST", "/api/projects"), ("POST", "/api/runs"),
     ("PATCH", "/api/runs/{run_id}"), ("POST", "/api/runs/{run_id}/tags"),
     ("PATCH", "/api/runs/{run_id}/state"),
 }  # fmt: skip

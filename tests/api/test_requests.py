@@ -63,6 +63,7 @@ BODIES = {
 MEDIA_TYPES = {
     "/api/journals/{journal}": "application/octet-stream",
     "/api/blobs/{sha256}": "application/octet-stream",
+    "/api/import": "application/octet-stream",
 }
 PROTOCOL = {"TrackAI-Protocol": "1"}
 

@@ -127,7 +127,7 @@ def test_the_server_of_the_environment(
     for command in (
         ("sql", "SELECT 1"), ("backup", "copy.db"), ("doctor",), ("recover",),
         ("log", "--run", "x", "a=1"), ("keys", "list"), ("demo",),
-        ("merge", __file__), ("import", "csv", __file__),
+        ("import", "neptune", __file__),
     ):  # fmt: skip
         error = trackai(*command, code=2).err
         assert "works on a database file, and TRACKAI_SERVER_URL names a server: pass --db" in error
@@ -137,7 +137,7 @@ def test_the_server_of_the_environment(
     assert trackai("runs", code=2).err.startswith("trackai: TRACKAI_SERVER_URL: must be an address")
 
 
-@pytest.mark.parametrize("command", ["sql", "backup", "doctor", "recover", "log", "merge"])
+@pytest.mark.parametrize("command", ["sql", "backup", "doctor", "recover", "log"])
 def test_commands_for_files_say_so(trackai: Trackai, command: str) -> None:
     error = trackai(command, "--url", "http://localhost:8000", code=2).err
     assert error.startswith(f"trackai: {command} works on a database file, not on a server")

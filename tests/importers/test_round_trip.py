@@ -23,6 +23,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import trackai as sdk
+from tests.conftest import serving
 from trackai.cli import main
 from trackai.importers.loader import load_runs
 from trackai.importers.receipt import Receipt
@@ -215,13 +216,17 @@ def copied(how: str, store: Path, copy: Path, *, code: int = 0) -> None:
     if how == "merge":
         call("merge", str(store), "--db", str(copy), code=code)
         return
+    if how == "server":
+        with serving(copy) as server:
+            call("merge", str(store), "--server-url", server.url, code=code)
+        return
     file = copy.with_suffix(".jsonl")
     if not file.exists():
         call("export", "--all", "--db", str(store), "-o", str(file))
     call("import", "jsonl", str(file), "--db", str(copy), code=code)
 
 
-@pytest.mark.parametrize("how", ["merge", "jsonl"])
+@pytest.mark.parametrize("how", ["merge", "jsonl", "server"])
 def test_files_and_kept_steps_and_types_come_along(
     imported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], how: str
 ) -> None:
@@ -283,7 +288,7 @@ def test_a_copy_that_was_killed_is_no_import(imported: Path, tmp_path: Path) -> 
     assert len(points(copy)) == len(points(imported))
 
 
-@pytest.mark.parametrize("how", ["merge", "jsonl"])
+@pytest.mark.parametrize("how", ["merge", "jsonl", "server"])
 def test_missing_bytes_are_added_later(imported: Path, tmp_path: Path, how: str) -> None:
     lost, copy = tmp_path / "lost.db", tmp_path / "copy.db"
     call("merge", str(imported), "--db", str(lost))
@@ -300,7 +305,7 @@ def test_missing_bytes_are_added_later(imported: Path, tmp_path: Path, how: str)
     assert rest(copy)["files"] == rest(imported)["files"]
 
 
-@pytest.mark.parametrize("how", ["merge", "jsonl"])
+@pytest.mark.parametrize("how", ["merge", "jsonl", "server"])
 def test_two_that_share_a_run_become_their_union(imported: Path, tmp_path: Path, how: str) -> None:
     """Each store has some rows that the other one lacks, and both have some."""
     left, right = tmp_path / "left.db", tmp_path / "right.db"
@@ -493,7 +498,7 @@ def artifacts(path: Path) -> list[tuple[Any, ...]]:
         ).fetchall()
 
 
-@pytest.mark.parametrize("how", ["merge", "jsonl"])
+@pytest.mark.parametrize("how", ["merge", "jsonl", "server"])
 def test_artifacts_come_along(db_path: Path, tmp_path: Path, how: str) -> None:
     def log(path: Path, name: str, *texts: str, alias: str = "best") -> None:
         with sdk.init(project="p", id=name, db_path=path) as run:

@@ -338,7 +338,7 @@ def test_killed_and_done_again(
     script = """
         import os, sys, anyio
         from pathlib import Path
-        from trackai.importers import loader
+        from trackai.importers import loader, storing
         from trackai.importers.receipt import Receipt
         from trackai.importers.tensorboard.reader import Source
         from trackai.store.engine.database import Database
@@ -346,7 +346,7 @@ def test_killed_and_done_again(
         class Quiet:
             def share(self, done, total, unit): ...
 
-        loader._POINTS_TOGETHER = 3
+        storing._POINTS_TOGETHER = 3
 
         async def work():
             db, receipt = Database(Path(os.environ["TRACKAI_DB_PATH"])), Receipt("", "")

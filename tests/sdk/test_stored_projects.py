@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import trackai
-from trackai.errors import InvalidInputError
+from trackai.errors import InvalidInputError, ServerUnreachableError
 from trackai.sdk import notices
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable
+
+    from tests.conftest import Server
 
     RunPython = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -60,13 +62,26 @@ def test_what_cannot_be_imported_is_an_error(
     monkeypatch.setenv("TRACKAI_SERVER_URL", "http://127.0.0.1:1")
     for call in (trackai.import_csv, trackai.import_tf_events):
         table.write_text("Step,loss\n0,0.5\n")
-        with pytest.raises(InvalidInputError, match="TRACKAI_SERVER_URL is set"):
+        with pytest.raises(ServerUnreachableError, match=r"^http://127.0.0.1:1 does not answer"):
             call(table, "p")
     with pytest.raises(InvalidInputError, match="TRACKAI_SERVER_URL is set"):
         trackai.delete_project("p")
     assert not db_path.exists()
     trackai.import_csv(table, "p", db_path=db_path)
     assert db_path.exists()
+
+
+def test_with_a_server_they_are_stored_there(
+    server: Server, table: Path, db_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRACKAI_DB_PATH", str(tmp_path / "none" / "trackai.db"))
+    monkeypatch.setenv("TRACKAI_SERVER_URL", server.url)
+    for _ in range(2):
+        trackai.import_csv(table, "p", name="my run")
+    [run] = trackai.Api().runs()
+    assert (run.project, run.name) == ("p", "my run")
+    assert not (tmp_path / "none").exists()
+    assert query(db_path, "SELECT COUNT(*) FROM points") == [(3,)]
 
 
 def test_events_of_tensorboard_become_runs(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 import trackai
-from trackai.importers import loader
+from trackai.importers import storing
 from trackai.importers.loader import load_runs
 from trackai.importers.receipt import Receipt
 from trackai.ingest.batches import Batch, BatchColumn
@@ -90,7 +90,7 @@ async def test_a_group_of_batches_is_limited(db: Database, monkeypatch: pytest.M
 async def test_an_import_is_stored_in_short_transactions(
     db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loader, "_SECONDS", 0.0)
+    monkeypatch.setattr(storing, "_SECONDS", 0.0)
     transactions = Transactions(monkeypatch)
     writer = WriterHead(uid="w", host="h", pid=1, attempt=1, rank=0, started_at=1)
     numbers = list(range(100))

@@ -32,6 +32,7 @@ from trackai.api.sessions import BrowserSession, Sessions
 from trackai.dashboard import Assets
 from trackai.errors import StoreError, TrackAIError
 from trackai.importers import leftovers
+from trackai.importers.import_receiver import ImportReceiver
 from trackai.ingest.intake import Intake
 from trackai.ingest.receiver import Receiver
 from trackai.ingest.recovery import recover
@@ -60,6 +61,7 @@ class State(TypedDict):
     db: Database
     intake: Intake
     receiver: Receiver
+    importer: ImportReceiver
     followers: Followers
 
 
@@ -95,6 +97,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
                 "db": db,
                 "intake": Intake(db),
                 "receiver": receiver,
+                "importer": ImportReceiver(db, receiver),
                 "followers": followers,
             }
             tasks.cancel_scope.cancel()

@@ -20,6 +20,7 @@ from trackai.api.endpoints import (
     events,
     exports,
     files,
+    imports,
     ingest,
     journals,
     metric_groups,
@@ -32,6 +33,7 @@ from trackai.api.endpoints import (
 )
 from trackai.api.responses import JSON, MSGPACK
 from trackai.api.security import ScopeMiddleware
+from trackai.importers.target import Stored
 from trackai.ingest.attach import Attach, Attached
 from trackai.ingest.batches import Batch
 from trackai.ingest.deliveries import Outcome
@@ -168,6 +170,10 @@ OPERATIONS: Sequence[Operation] = [
         body=Attach, response=Attached, errors=(404, 409, 426)),
     _op("POST", "/api/writers/alive", journals.note_alive, scope="write",
         body=journals.Heard, response=journals.Known, errors=(426,)),
+    _op("POST", "/api/import", imports.store_import, scope="write",
+        body=bytes, body_types=(BYTES,), response=list[Stored], errors=(409, 426)),
+    _op("POST", "/api/import/lacking", imports.list_lacking, scope="write",
+        body=imports.Blobs, response=list[str]),
     _op("GET", "/api/blobs/{sha256}", journals.get_blob, scope="write",
         query=journals.UploadQuery, response=Received, errors=(404,)),
     _op("PUT", "/api/blobs/{sha256}", journals.put_blob, scope="write",

@@ -115,7 +115,11 @@ def _exit_code(error: TrackAIError) -> int:
 
 def _one_line(error: click.ClickException) -> str:
     text = _problem_with_number(error) or " ".join(error.format_message().split())
-    if isinstance(error, click.NoSuchOption) and error.option_name == "--url" and error.ctx:
+    if (
+        isinstance(error, click.NoSuchOption)
+        and error.option_name in {"--url", "--server-url"}
+        and error.ctx is not None
+    ):
         text = f"{error.ctx.info_name} works on a database file, not on a server: pass --db"
     if isinstance(error, click.UsageError) and error.ctx is not None:
         text += f" (see {error.ctx.command_path} --help)"

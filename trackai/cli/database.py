@@ -1,8 +1,9 @@
-"""The database of a command: the option --db, and opening and closing it."""
+"""Where a command works: a database file, which is opened and closed, or a server."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import wraps
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import anyio
 import click
@@ -14,6 +15,7 @@ from trackai.store.engine.database import Database
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from trackai.client.connection import Connection
     from trackai.reading.remote_source import RemoteSource
     from trackai.reading.source import Source
 
@@ -50,6 +52,44 @@ def _require_file(ctx: click.Context, param: click.Parameter, value: str | None)
             ctx,
         )
     return value
+
+
+class Place(NamedTuple):
+    """The values of --db and --server-url of a command that stores runs."""
+
+    db: str | None = None
+    server_url: str | None = None
+
+    @property
+    def connection(self) -> Connection | None:
+        """The server; None for a database file.
+
+        Raises:
+            InvalidInputError: the address is not an HTTP URL.
+        """
+        server = find_server(self.db, self.server_url)
+        if server is None:
+            return None
+        from trackai.client.connection import Connection
+
+        return Connection(server.url, Settings.from_env().api_key)
+
+
+def place_option(command: Decorated) -> Decorated:
+    """Add the options --db and --server-url, whose values the command gets as `place`."""
+
+    @wraps(command)
+    def run(*args: Any, db: str | None, server_url: str | None, **arguments: Any) -> Any:
+        return command(*args, place=Place(db, server_url), **arguments)
+
+    server_option = click.option(
+        "--server-url",
+        "--url",
+        "server_url",
+        metavar="URL",
+        help="TrackAI server, instead of a file.  [default: TRACKAI_SERVER_URL]",
+    )
+    return db_option(server_option(run))
 
 
 def url_option(command: Decorated) -> Decorated:

@@ -10,10 +10,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import click
 import msgspec
 
-from trackai.cli.database import file_option, with_database
+from trackai.cli.database import Place, place_option, with_database
 from trackai.cli.output import echo_lines, json_option, print_json
 from trackai.cli.progress import ProgressLine
 from trackai.importers.trackers import TRACKERS
@@ -21,6 +22,7 @@ from trackai.importers.trackers import TRACKERS
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
+    from trackai.client.connection import Connection
     from trackai.importers.receipt import Receipt
     from trackai.store.engine.database import Database
     from trackai.structs.exchange import Chunk, Item
@@ -61,14 +63,14 @@ def import_() -> None:
 
 @import_.command()
 @click.argument("file", type=_FILE)
-@file_option
+@place_option
 @json_option
 @click.pass_context
-def jsonl(ctx: click.Context, file: Path, db: str | None, as_json: bool) -> None:
+def jsonl(ctx: click.Context, file: Path, place: Place, as_json: bool) -> None:
     """Import a JSON lines file of `trackai export`."""
     from trackai.importers.jsonl import read
 
-    _load_file(ctx, file, lambda receipt: read(file), db, as_json=as_json)
+    _load_file(ctx, file, lambda receipt: read(file), place, as_json=as_json)
 
 
 @import_.command()
@@ -79,7 +81,7 @@ def jsonl(ctx: click.Context, file: Path, db: str | None, as_json: bool) -> None
 @click.option("--name",
               help="Name of the run, for a table of metrics.  [default: name of the file]",
               )  # fmt: skip
-@file_option
+@place_option
 @json_option
 @click.pass_context
 def csv(
@@ -87,7 +89,7 @@ def csv(
     file: Path,
     project: str | None,
     name: str | None,
-    db: str | None,
+    place: Place,
     as_json: bool,
 ) -> None:
     """Import a CSV file of `trackai export`, or a table of metrics.
@@ -101,7 +103,7 @@ def csv(
     def read_with(receipt: Receipt) -> Iterable[Item | Chunk]:
         return read(file, project=project, name=name, receipt=receipt)
 
-    _load_file(ctx, file, read_with, db, as_json=as_json)
+    _load_file(ctx, file, read_with, place, as_json=as_json)
 
 
 def tracker_command(
@@ -118,19 +120,19 @@ def tracker_command(
         path_type: what the path may be.
     """
 
-    def run(path: Path, db: str | None, as_json: bool, **arguments: Any) -> None:
+    def run(path: Path, place: Place, as_json: bool, **arguments: Any) -> None:
         open_source = TRACKERS[name].source
 
-        async def work(database: Database, receipt: Receipt) -> Receipt:
+        async def work(target: Database | Connection, receipt: Receipt) -> Receipt:
             from trackai.importers.loader import load_runs
 
             source = open_source(path, receipt=receipt, progress=ProgressLine(), **arguments)
-            return await load_runs(database, source.read(), receipt, source.find_bytes)
+            return await load_runs(target, source.read(), receipt, source.find_bytes)
 
-        run_import(click.get_current_context(), db, str(path), work, as_json)
+        run_import(click.get_current_context(), place, str(path), work, as_json)
 
     path_argument = click.argument("path", type=path_type)
-    for decorate in (json_option, file_option, *reversed(options), path_argument):
+    for decorate in (json_option, place_option, *reversed(options), path_argument):
         run = decorate(run)
     return click.command(name, help=inspect.cleandoc(help_text))(run)
 
@@ -139,35 +141,43 @@ def _load_file(
     ctx: click.Context,
     file: Path,
     read: Callable[[Receipt], Iterable[Item | Chunk]],
-    db: str | None,
+    place: Place,
     *,
     as_json: bool,
 ) -> None:
     from trackai.importers.loader import check_items, load_runs
     from trackai.importers.receipt import Receipt
 
-    async def work(database: Database, receipt: Receipt) -> Receipt:
+    async def work(target: Database | Connection, receipt: Receipt) -> Receipt:
         check_items(read(Receipt(receipt.source, receipt.database)))
-        return await load_runs(database, read(receipt), receipt)
+        return await load_runs(target, read(receipt), receipt)
 
-    run_import(ctx, db, str(file), work, as_json)
+    run_import(ctx, place, str(file), work, as_json)
 
 
 def run_import(
     ctx: click.Context,
-    db: str | None,
+    place: Place,
     source: str,
-    work: Callable[[Database, Receipt], Awaitable[Receipt]],
+    work: Callable[[Database | Connection, Receipt], Awaitable[Receipt]],
     as_json: bool,
 ) -> None:
-    """Run an import, print its receipt, and exit with 4 if it is incomplete."""
+    """Run an import, print its receipt, and exit with 4 if it is incomplete.
+
+    Args:
+        work: imports into the database or the server of `place`.
+    """
     from trackai.importers.receipt import Receipt, as_text
     from trackai.settings import Settings
     from trackai.values.text import without_surrogates
 
-    db_path = str(Settings.from_env(db).db_path)
-    empty = Receipt(without_surrogates(source), without_surrogates(db_path))
-    receipt = with_database(db, lambda database: work(database, empty), create=True)
+    connection = place.connection
+    where = str(Settings.from_env(place.db).db_path) if connection is None else connection.url
+    empty = Receipt(without_surrogates(source), without_surrogates(where))
+    if connection is None:
+        receipt = with_database(place.db, lambda database: work(database, empty), create=True)
+    else:
+        receipt = anyio.run(work, connection, empty)
     if as_json:
         print_json(**msgspec.structs.asdict(receipt))
     else:

@@ -8,7 +8,7 @@ from anyio.to_thread import run_sync
 
 from trackai.errors import StoreBusyError
 from trackai.importers.import_lock import import_lock
-from trackai.store.catalogue import files
+from trackai.store.catalogue import files, uploads
 
 if TYPE_CHECKING:
     from trackai.store.catalogue.files import Blob
@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 
 
 async def find(db: Database) -> list[Blob]:
-    """The bytes in the folder of files that no row refers to."""
+    """The bytes in the folder of files that no row refers to, nor will soon."""
     stored = await run_sync(files.in_folder, db.path)
     async with db.read() as conn:
         used = {blob.sha256 for blob in await files.blobs(conn)}
+    # Other machines send bytes before rows, too; `uploads.sweep` removes what they forget.
+    used |= await run_sync(uploads.sent, db.path)
     return [blob for blob in stored if blob.sha256 not in used]
 
 

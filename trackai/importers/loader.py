@@ -11,29 +11,21 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
-from anyio.to_thread import run_sync
 
+from trackai.client.connection import Connection
 from trackai.errors import InvalidInputError
-from trackai.importers.import_lock import import_lock
-from trackai.importers.incoming_files import TYPE, IncomingFiles
+from trackai.importers.database_target import DatabaseTarget
+from trackai.importers.incoming_files import TYPE
 from trackai.importers.names import (
     artifact_problem,
     invalid_keys,
     invalid_name,
+    logged_file_problem,
     shown,
     valid_head,
 )
-from trackai.store.catalogue import runs
-from trackai.store.points import attempts
-from trackai.store.transfer.load import (
-    add_environment,
-    add_points,
-    add_use,
-    begin_run,
-    end_run,
-    rewind,
-    rewound,
-)
+from trackai.importers.server_target import ServerTarget
+from trackai.importers.target import pieces
 from trackai.structs.exchange import (
     ArtifactHead,
     Block,
@@ -41,33 +33,30 @@ from trackai.structs.exchange import (
     FileHead,
     Item,
     Rewind,
+    RunEnd,
     RunHead,
 )
 from trackai.values.names import path_problem
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping, Sequence
-
-    from aiosqlite import Connection
+    from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
 
     from trackai.importers.incoming_files import FindBytes
     from trackai.importers.receipt import Receipt
+    from trackai.importers.target import Stored, Target
     from trackai.store.engine.database import Database
 
     Items: TypeAlias = Iterable[Item | Chunk] | AsyncIterable[Item | Chunk]
 
-_POINTS_TOGETHER = 50_000
-# The number of characters of texts that are stored in one go.
+# The numbers of points, and of characters of texts, that are stored in one go.
+_POINTS = 50_000
 _CHARACTERS = 1_000_000
-# How long a transaction may take before it begins with another piece.
-_SECONDS = 0.05
-_FILES_PER_TRANSACTION = 200
 _ARTIFACTS = "artifacts"
 _TYPES = {"number": "metrics", "bool": "metrics", "text": "texts", "histogram": "histograms"}
 
 
 async def load_runs(
-    db: Database,
+    place: Database | Connection,
     items: Items,
     receipt: Receipt,
     find_bytes: FindBytes | None = None,
@@ -75,6 +64,7 @@ async def load_runs(
     """Store runs; repeating it, also after an interruption, changes nothing more.
 
     Args:
+        place: a database, or a connection to a server.
         items: run heads, each followed by its points, files and bytes.
         receipt: counts and problems are added to it.
         find_bytes: returns the path of a file's bytes, for sources that do not send them as
@@ -86,16 +76,23 @@ async def load_runs(
     Raises:
         InvalidInputError: a block or a file refers to a run whose head did not come before it.
         StoreError: the database cannot be used.
+        ServerUnreachableError: the server does not answer now.
+        ServerRefusedError: the server refuses the import.
     """
     started = time.monotonic()
-    with import_lock(db), IncomingFiles(db, receipt, find_bytes) as files:
-        loader = _Loader(db, receipt, files)
+    make = ServerTarget if isinstance(place, Connection) else DatabaseTarget
+    async with make(place, find_bytes or _no_bytes) as target:  # type: ignore[arg-type]
+        loader = _Loader(target, receipt)
         async for item in _each(items):
             await loader.add(item)
         await loader.finish()
     receipt.sum_up()
     receipt.seconds = round(time.monotonic() - started, 3)
     return receipt
+
+
+def _no_bytes(head: FileHead) -> None:
+    return None
 
 
 def check_items(items: Iterable[Item | Chunk]) -> None:
@@ -117,42 +114,34 @@ def _unknown_run(item: Block | FileHead | ArtifactHead | Rewind) -> InvalidInput
 
 
 class _Loader:
-    """Collects points and files, and stores many in a transaction."""
+    """Refuses what cannot be stored, puts the rest into a target, and counts it."""
 
-    def __init__(self, db: Database, receipt: Receipt, files: IncomingFiles) -> None:
-        self._db = db
+    def __init__(self, target: Target, receipt: Receipt) -> None:
+        self._target = target
         self._receipt = receipt
-        self._files = files
         self._heads: dict[str, RunHead] = {}
-        self._run_ids: dict[str, int] = {}
-        self._blocks: list[Block] = []
-        self._points = 0
-        self._file_heads: list[FileHead] = []
         self._uses: list[ArtifactHead] = []
         self._refused: set[tuple[str, str]] = set()
 
     async def add(self, item: Item | Chunk) -> None:
         if isinstance(item, Chunk):
-            await run_sync(self._files.add_chunk, item)
+            await self._target.add_chunk(item)
         elif isinstance(item, RunHead):
             await self._begin(item)
-        elif item.run_uid not in self._run_ids:
+        elif item.run_uid not in self._heads:
             raise _unknown_run(item)
         elif isinstance(item, Rewind):
-            await self._rewind(item)
+            await self._target.put(item, _ignore)
         elif isinstance(item, ArtifactHead):
             await self._add_artifact(item)
         elif self._refuses(item):
             pass
         elif isinstance(item, FileHead):
-            self._file_heads.append(item)
-            if len(self._file_heads) >= _FILES_PER_TRANSACTION:
-                await self._store_files()
+            await self._target.put(item, partial(self._count_file, item.path, item.source))
         else:
-            self._blocks.append(item)
-            self._points += len(item.steps)
-            if self._points >= _POINTS_TOGETHER:
-                await self._store_points()
+            for piece in pieces(item, _POINTS, _CHARACTERS):
+                counted = partial(self._count_points, _type(piece), len(piece.steps))
+                await self._target.put(piece, counted)
 
     def _refuses(self, item: Block | FileHead) -> bool:
         """Refuse points or a file whose path cannot be stored; the receipt names each path once."""
@@ -162,8 +151,8 @@ class _Loader:
             else (item.path, TYPE, 1)
         )
         problem = path_problem(path)
-        if problem is None and isinstance(item, FileHead) and "\0" in item.name:
-            problem = "must not have a file name with the character U+0000"
+        if problem is None and isinstance(item, FileHead):
+            problem = logged_file_problem(item.name)
         if problem is None:
             return False
         self._receipt.refuse(type_, invalid_name(problem), number)
@@ -176,66 +165,57 @@ class _Loader:
         return True
 
     async def _begin(self, head: RunHead) -> None:
-        if head.uid in self._heads:
-            # A reader repeats the head once it knows how the run ended.
-            self._heads[head.uid] = head
-            return
+        is_new = head.uid not in self._heads
+        # A reader repeats the head once it knows how the run ended.
         self._heads[head.uid] = head
-        head, _ = valid_head(head)
-        async with self._db.write() as conn:
-            stored = await runs.find_by_uid(conn, head.uid)
-            self._run_ids[head.uid] = await begin_run(conn, head)
-        self._receipt.runs += 1
-        self._receipt.new_runs += stored is None
+        if is_new:
+            self._receipt.runs += 1
+            await self._target.put(valid_head(head)[0], self._count_run)
 
-    async def _store_points(self) -> None:
-        if not self._blocks:
+    def _count_run(self, stored: Stored, reasons: Mapping[str, str]) -> None:
+        self._receipt.new_runs += stored.new
+
+    def _count_points(
+        self, type_: str, read: int, stored: Stored, reasons: Mapping[str, str]
+    ) -> None:
+        self._count(type_, read, stored.new)
+        self._receipt.points += read
+        self._receipt.stored += stored.new
+
+    def _count_file(
+        self, path: str, source: str, stored: Stored, reasons: Mapping[str, str]
+    ) -> None:
+        for reason in reasons.values():
+            self._receipt.refuse(TYPE, reason)
+            self._receipt.add_problem(f"{path} ({source})", f"not stored: {reason}")
             return
-        pieces = [piece for block in self._blocks for piece in _pieces(block)]
-        new_points: list[int] = []
-        while len(new_points) < len(pieces):
-            new_points += await self._db.change(
-                partial(_store_pieces, pieces[len(new_points) :], self._run_ids)
-            )
-        for block, new in zip(pieces, new_points, strict=True):
-            counts = self._receipt.counts(_type(block))
-            counts.read += len(block.steps)
-            counts.stored += new
-            counts.already_there += len(block.steps) - new
-            self._receipt.points += len(block.steps)
-            self._receipt.stored += new
-        self._blocks, self._points = [], 0
-
-    async def _store_files(self) -> None:
-        if self._file_heads:
-            await self._files.store(self._run_ids, self._file_heads)
-        self._file_heads = []
+        self._count(TYPE, 1, stored.new)
 
     async def _add_artifact(self, head: ArtifactHead) -> None:
-        where = f"artifact {head.name}:v{head.version}"
         if problem := artifact_problem(head):
             self._receipt.refuse(_ARTIFACTS, invalid_name(problem))
-            self._receipt.add_problem(where, f"not stored: a name {problem}")
+            self._receipt.add_problem(_artifact(head), f"not stored: a name {problem}")
         elif head.role == "used":
             self._uses.append(head)  # the run that has logged it may follow
         else:
-            version = await self._files.store_artifact(self._run_ids[head.run_uid], head)
-            counts = self._receipt.counts(_ARTIFACTS)
-            counts.read += 1
-            counts.stored += version is not None
-            counts.already_there += version is None
-            if version not in (None, head.version):
-                self._receipt.add_remark(where, f"stored as v{version}: its number is taken")
+            await self._target.put(head, partial(self._count_artifact, head))
 
-    async def _store_uses(self) -> None:
-        for head in self._uses:
-            async with self._db.write() as conn:
-                is_known = await add_use(conn, self._run_ids[head.run_uid], head)
-            if not is_known:
-                self._receipt.add_remark(
-                    f"run {self._heads[head.run_uid].run_id}",
-                    f"it uses artifact {head.name}:v{head.version}, which is not here",
-                )
+    def _count_artifact(
+        self, head: ArtifactHead, stored: Stored, reasons: Mapping[str, str]
+    ) -> None:
+        for name, reason in reasons.items():
+            self._receipt.add_problem(f"file {name} of {_artifact(head)}", f"not stored: {reason}")
+        version = stored.version
+        self._count(_ARTIFACTS, 1, int(version is not None))
+        if version not in (None, head.version):
+            self._receipt.add_remark(_artifact(head), f"stored as v{version}: its number is taken")
+
+    def _note_use(self, head: ArtifactHead, stored: Stored, reasons: Mapping[str, str]) -> None:
+        if not stored.new:
+            self._receipt.add_remark(
+                f"run {self._heads[head.run_uid].run_id}",
+                f"it uses {_artifact(head)}, which is not here",
+            )
 
     def _with_valid_keys(self, head: RunHead) -> RunHead:
         """Leave out the configuration keys and facts that cannot be stored."""
@@ -260,35 +240,24 @@ class _Loader:
             )
         return {key: value for key, value in values.items() if key not in problems}
 
-    async def _rewind(self, item: Rewind) -> None:
-        await self._store_points()
-        run_id = self._run_ids[item.run_uid]
-        async with self._db.read() as conn:
-            paths = await rewound(conn, run_id, item)
-        # The figures of a long series take a while, so each has its own transaction.
-        for path in paths:
-            async with self._db.write() as conn:
-                await rewind(conn, run_id, item, path)
-
     async def finish(self) -> None:
-        await self._store_files()
-        await self._store_uses()
-        await self._store_points()
-        for uid, read_head in self._heads.items():
+        for use in self._uses:
+            await self._target.put(use, partial(self._note_use, use))
+        for read_head in self._heads.values():
             head, changes = valid_head(read_head)
             for change in changes:
                 self._receipt.add_remark(f"run {head.run_id}", change)
             head = self._with_valid_keys(head)
-            run_id = self._run_ids[uid]
-            # Reading all points of a long run takes time, so not while others wait to write.
-            async with self._db.read() as conn:
-                pauses = await attempts.find_pauses(conn, run_id)
-            async with self._db.write() as conn:
-                await attempts.set_pauses(conn, pauses)
-                new_keys = await end_run(conn, run_id, head)
-                new_facts = await add_environment(conn, run_id, head)
-            self._count("configuration", len(head.config), new_keys)
-            self._count("environment", sum(map(len, head.environment.values())), new_facts)
+            facts = sum(map(len, head.environment.values()))
+            counted = partial(self._count_head, len(head.config), facts)
+            await self._target.put(RunEnd(head=head), counted)
+        await self._target.flush()
+
+    def _count_head(
+        self, keys: int, facts: int, stored: Stored, reasons: Mapping[str, str]
+    ) -> None:
+        self._count("configuration", keys, stored.new)
+        self._count("environment", facts, stored.facts)
 
     def _count(self, type_: str, read: int, new: int) -> None:
         if read:
@@ -298,44 +267,12 @@ class _Loader:
             counts.already_there += read - new
 
 
-def _pieces(block: Block) -> Iterator[Block]:
-    """Split a block of large texts."""
-    start, characters = 0, 0
-    if not any(isinstance(value, str) for value in block.values):
-        yield block
-        return
-    for at, value in enumerate(block.values):
-        length = len(value) if isinstance(value, str) else 0
-        if at > start and characters + length > _CHARACTERS:
-            yield _part(block, start, at)
-            start, characters = at, 0
-        characters += length
-    if start < len(block.values):
-        yield _part(block, start, len(block.values))
+def _ignore(stored: Stored, reasons: Mapping[str, str]) -> None:
+    """Count nothing."""
 
 
-def _part(block: Block, start: int, stop: int) -> Block:
-    own_steps = None if block.own_steps is None else block.own_steps[start:stop]
-    return msgspec.structs.replace(
-        block,
-        steps=block.steps[start:stop],
-        timestamps=block.timestamps[start:stop],
-        values=block.values[start:stop],
-        own_steps=own_steps,
-    )
-
-
-async def _store_pieces(
-    pieces: Sequence[Block], run_ids: Mapping[str, int], conn: Connection
-) -> list[int]:
-    """Store blocks for a while, in order; the number of new points of each that was stored."""
-    until = time.perf_counter() + _SECONDS
-    new_points: list[int] = []
-    for piece in pieces:
-        new_points.append(await add_points(conn, run_ids[piece.run_uid], piece))
-        if time.perf_counter() > until:
-            break
-    return new_points
+def _artifact(head: ArtifactHead) -> str:
+    return f"artifact {head.name}:v{head.version}"
 
 
 def _type(block: Block) -> str:

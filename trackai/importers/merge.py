@@ -15,15 +15,19 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from trackai.client.connection import Connection
     from trackai.importers.progress import Progress
     from trackai.importers.receipt import Receipt
     from trackai.structs.exchange import Item
 
 
-async def merge(db: Database, source_path: Path, receipt: Receipt, progress: Progress) -> Receipt:
-    """Add the runs of another database that are missing in this one, in whole or in part.
+async def merge(
+    place: Database | Connection, source_path: Path, receipt: Receipt, progress: Progress
+) -> Receipt:
+    """Add the runs of another database that are missing, in whole or in part.
 
     Args:
+        place: a database, or a connection to a server.
         source_path: the database to read; it is not changed.
 
     Raises:
@@ -49,7 +53,7 @@ async def merge(db: Database, source_path: Path, receipt: Receipt, progress: Pro
                     f"{source.path} is damaged ({problem.splitlines()[-1]}), and nothing was merged"
                 )
         return await load_runs(
-            db, items(), receipt, lambda head: files.find_bytes(source.path, head.sha256)
+            place, items(), receipt, lambda head: files.find_bytes(source.path, head.sha256)
         )
     finally:
         await source.close()

@@ -104,6 +104,16 @@ def invalid_keys(values: Mapping[str, Any]) -> dict[str, str]:
     return {key: problem for key in values if (problem := path_problem(key)) is not None}
 
 
+def logged_file_problem(name: str) -> str | None:
+    """Say why the file name of a logged file cannot be stored, or None."""
+    if "\0" in name:
+        return "must not have a file name with the character U+0000"
+    # Readers may save files under their names.
+    if name.startswith("/") or ".." in name.split("/"):
+        return "must not have a file name that leads out of a folder"
+    return None
+
+
 def artifact_problem(head: ArtifactHead) -> str | None:
     """Say why a version of an artifact cannot be stored, or None."""
     names = [file.name for file in head.files]

@@ -21,7 +21,7 @@ class Receipt(msgspec.Struct):
 
     Attributes:
         source: the path that was imported.
-        database: the path of the database.
+        database: the path of the database, or the address of the server.
         seconds: duration of the import.
         runs: number of runs in the source.
         new_runs: number of runs that were not in the database before.

@@ -238,14 +238,14 @@ def _check(batch: Batch) -> None:
     for calls in batch.calls:
         paths = calls.keys.paths
         (_check_few_paths if len(paths) <= _MOST_CACHED_NAMES else _check_paths)(paths)
-        _check_numbers("steps", calls.steps)
-        _check_times("timestamps", calls.timestamps)
+        check_numbers("steps", calls.steps)
+        check_times("timestamps", calls.timestamps)
         for values in calls.values:
-            _check_values(values)
+            check_values(values)
     for key, text in batch.config.items():
-        refuse(f"config key {key[:80]!r}", path_problem(key) or _json_problem(text))
+        refuse(f"config key {key[:80]!r}", path_problem(key) or json_problem(text))
     for key, text in batch.environment.items():
-        refuse(f"environment key {key[:80]!r}", path_problem(key) or _json_problem(text))
+        refuse(f"environment key {key[:80]!r}", path_problem(key) or json_problem(text))
     for described in batch.described:
         refuse("name", notes_problem(described.name or "", MAX_NAME))
         refuse("notes", notes_problem(described.notes or "", MAX_NOTES))
@@ -256,18 +256,18 @@ def _check(batch: Batch) -> None:
     for artifact in batch.artifacts:
         _check_artifact(artifact)
     for use in batch.used:
-        _check_times("timestamp", [use.timestamp])
+        check_times("timestamp", [use.timestamp])
         if not 0 <= use.version < INT64:
             raise InvalidInputError("version", "must be between 0 and 2**63 - 1")
     if batch.ended is not None:
-        _check_times("ended", [batch.ended.timestamp])
+        check_times("ended", [batch.ended.timestamp])
 
 
 def _check_file(file: Filed) -> None:
-    refuse(f"file {file.path[:80]!r}", path_problem(file.path) or _file_name_problem(file.name))
+    refuse(f"file {file.path[:80]!r}", path_problem(file.path) or file_name_problem(file.name))
     refuse("source", notes_problem(file.source, MAX_NOTES))
-    _check_numbers("step", [file.step or 0])
-    _check_times("timestamp", [file.timestamp])
+    check_numbers("step", [file.step or 0])
+    check_times("timestamp", [file.timestamp])
     if not re.fullmatch("[0-9a-f]{64}", file.sha256) or not 0 <= file.size < INT64:
         raise InvalidInputError("files", "must have a size and a SHA-256 in hex")
 
@@ -276,7 +276,7 @@ def _check_artifact(artifact: Versioned) -> None:
     refuse("artifact name", path_problem(artifact.name))
     refuse("artifact type", path_problem(artifact.type_ or "-"))
     refuse("description", notes_problem(artifact.description or "", MAX_NOTES))
-    refuse("metadata", _object_problem(artifact.metadata or "{}"))
+    refuse("metadata", object_problem(artifact.metadata or "{}"))
     for alias in artifact.aliases:
         refuse("aliases", artifact_names.alias_problem(alias))
     for tag in artifact.tags:
@@ -287,19 +287,21 @@ def _check_artifact(artifact: Versioned) -> None:
         refuse(f"file {name[:80]!r}", artifact_names.file_problem(name))
     for uri in artifact.references.values():
         refuse("reference", notes_problem(uri))
-    _check_times("timestamp", [artifact.timestamp])
+    check_times("timestamp", [artifact.timestamp])
     lengths = map(len, (artifact.files, artifact.references, artifact.aliases, artifact.tags))
     if max(lengths) > MAX_ITEMS:
         raise InvalidInputError("artifact", f"must have at most {MAX_ITEMS} files")
 
 
-def _object_problem(text: str) -> str | None:
-    if problem := _json_problem(text):
+def object_problem(text: str) -> str | None:
+    """Say why a text is not a JSON object that can be stored, or None."""
+    if problem := json_problem(text):
         return problem
     return None if text.lstrip().startswith("{") else "must be a JSON object"
 
 
-def _json_problem(text: str) -> str | None:
+def json_problem(text: str) -> str | None:
+    """Say why a text is not JSON that can be stored, or None."""
     if len(text) > MAX_CONFIG_VALUE:
         return f"must have at most {MAX_CONFIG_VALUE} characters, got {len(text)}"
     try:
@@ -311,7 +313,8 @@ def _json_problem(text: str) -> str | None:
     return None
 
 
-def _file_name_problem(name: str) -> str | None:
+def file_name_problem(name: str) -> str | None:
+    """Say why a text cannot be the file name of a logged file, or None."""
     # Files of an artifact have their path in it. Nothing is stored under it here, but readers may
     # save files under their names.
     if name.startswith("/") or ".." in name.split("/"):
@@ -344,16 +347,17 @@ def _check_opened(opened: Opened) -> None:
     for field in ("attempt", "rank", "pid"):
         if not 0 <= getattr(opened, field) < _MAX_NUMBER:
             raise InvalidInputError(field, f"must be between 0 and {_MAX_NUMBER - 1}")
-    _check_numbers("fork_step", [opened.fork_step or 0])
-    _check_times("started_at", [opened.created_at, opened.started_at])
+    check_numbers("fork_step", [opened.fork_step or 0])
+    check_times("started_at", [opened.created_at, opened.started_at])
 
 
-def _check_times(field: str, times: Sequence[int]) -> None:
+def check_times(field: str, times: Sequence[int]) -> None:
+    """Check that times are in the years that datetimes have."""
     if not FIRST_TIME <= min(times) <= max(times) <= LAST_TIME:
         raise InvalidInputError(field, "must be microseconds since the epoch, in years 1 to 9999")
 
 
-def _check_numbers(field: str, numbers: Sequence[Value]) -> None:
+def check_numbers(field: str, numbers: Sequence[Value]) -> None:
     """Check that numbers are finite and fit into 64 bits."""
     if set(map(type, numbers)) <= {int, float}:
         low, high = min(numbers), max(numbers)
@@ -362,7 +366,8 @@ def _check_numbers(field: str, numbers: Sequence[Value]) -> None:
     raise InvalidInputError(field, "must be finite numbers between -2**63 and 2**63")
 
 
-def _check_values(values: Sequence[Value]) -> None:
+def check_values(values: Sequence[Value]) -> None:
+    """Check that integers fit into 64 bits."""
     for value in values if set(map(type, values)) != {float} else ():
         if isinstance(value, int) and not -INT64 <= value < INT64:
             raise InvalidInputError("values", "must be integers between -2**63 and 2**63")

@@ -48,12 +48,14 @@ def import_csv(
         space_id, dataset_id, private: accepted for scripts written for trackio, and ignored with a
             warning.
         force: accepted for scripts written for trackio, and ignored.
-        db_path: the database file; default `TRACKAI_DB_PATH`, then `~/.trackai/trackai.db`.
+        db_path: the database file; default the server of `TRACKAI_SERVER_URL`, then the file of
+            `TRACKAI_DB_PATH`, then `~/.trackai/trackai.db`.
 
     Raises:
         FileNotFoundError: the file does not exist.
-        InvalidInputError: the file is not a valid table; or `TRACKAI_SERVER_URL` names a server,
-            which cannot import, and there is no `db_path`.
+        InvalidInputError: the file is not a valid table.
+        ServerUnreachableError: the server does not answer now.
+        ServerRefusedError: the server refuses the import.
     """
     from trackai.importers.csv import read
     from trackai.importers.loader import check_items
@@ -90,13 +92,14 @@ def import_tf_events(
         name, space_id, dataset_id, private: accepted for scripts written for trackio, and ignored
             with a warning.
         force: accepted for scripts written for trackio, and ignored.
-        db_path: the database file; default `TRACKAI_DB_PATH`, then `~/.trackai/trackai.db`.
+        db_path: the database file; default the server of `TRACKAI_SERVER_URL`, then the file of
+            `TRACKAI_DB_PATH`, then `~/.trackai/trackai.db`.
 
     Raises:
         FileNotFoundError: the folder does not exist.
         MissingExtraError: TensorBoard is not installed.
-        InvalidInputError: `TRACKAI_SERVER_URL` names a server, which cannot import, and there is no
-            `db_path`.
+        ServerUnreachableError: the server does not answer now.
+        ServerRefusedError: the server refuses the import.
     """
     from trackai.importers.trackers import TRACKERS
 
@@ -190,16 +193,23 @@ def _import(
     items: Callable[[Receipt], Iterable[Item | Chunk]],
     db_path: str | os.PathLike[str] | None,
 ) -> None:
+    from trackai.client.connection import Connection
     from trackai.importers.loader import load_runs
     from trackai.importers.receipt import Receipt, as_text
 
-    path = _database_path(db_path)
+    settings = Settings.from_env(db_path)
 
-    async def work(database: Database) -> Receipt:
-        return await load_runs(database, items(receipt), receipt)
+    async def work(place: Database | Connection) -> Receipt:
+        return await load_runs(place, items(receipt), receipt)
 
-    receipt = Receipt(str(source), str(path))
-    _with_database(path, work)
+    if settings.server_url is None:
+        receipt = Receipt(str(source), str(settings.db_path))
+        _with_database(settings.db_path, work)
+    else:
+        connection = Connection(settings.server_url, settings.api_key)
+        receipt = Receipt(str(source), connection.url)
+        with start_blocking_portal() as portal:
+            portal.call(work, connection)
     log = logger.info if receipt.complete else logger.warning
     log("%s", as_text(receipt))
 

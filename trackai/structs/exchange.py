@@ -187,6 +187,38 @@ class Chunk(msgspec.Struct, kw_only=True, tag="bytes"):
     data: bytes
 
 
+class NumberedFile(msgspec.Struct, kw_only=True, tag="numbered_file"):
+    """A file whose bytes are stored, or that has none, then without a size and a hash.
+
+    Files are repeated if they have the same run, writer, names, step, time and source, and the
+    same bytes or none.
+
+    Attributes:
+        earlier: how many such files came before it in the import.
+        without_bytes: how many such files without bytes came before it.
+    """
+
+    head: FileHead
+    earlier: Integer = 0
+    without_bytes: Integer = 0
+
+    @property
+    def run_uid(self) -> str:
+        """The run."""
+        return self.head.run_uid
+
+
+class RunEnd(msgspec.Struct, kw_only=True, tag="end"):
+    """The end of a run: its head with the state, configuration, tags and environment."""
+
+    head: RunHead
+
+    @property
+    def run_uid(self) -> str:
+        """The run."""
+        return self.head.uid
+
+
 Item: TypeAlias = RunHead | Block | FileHead | ArtifactHead | Rewind
 
 

@@ -76,7 +76,7 @@ class UploadQuery(msgspec.Struct):
 async def attach_run(request: Request) -> JSONResponse:
     """Begin or resume a run for a process on another machine."""
     check_media_type(request, "application/json")
-    _check_protocol(request)  # before the body, which another version may have changed
+    check_protocol(request)  # before the body, which another version may have changed
     message = await parse_body(request, Attach, limit=_MAX_ATTACH)
     check_room(request)
     receiver: Receiver = request.state.receiver
@@ -88,7 +88,7 @@ async def attach_run(request: Request) -> JSONResponse:
 async def store_batch(request: Request) -> JSONResponse:
     """Store a batch of a journal, as msgpack, exactly once."""
     check_media_type(request, _BYTES)
-    _check_protocol(request)
+    check_protocol(request)
     journal = request.path_params["journal"]
     if not is_journal(journal):
         raise InvalidInputError("journal", "must be the name of a journal")
@@ -114,7 +114,7 @@ async def store_batch(request: Request) -> JSONResponse:
 async def note_alive(request: Request) -> JSONResponse:
     """Note that a writer lives, though it has nothing to send."""
     heard = await parse_body(request, Heard)
-    _check_protocol(request)
+    check_protocol(request)
     receiver: Receiver = request.state.receiver
     return JSONResponse(Known(await receiver.hear(heard.writer, grant(request))))
 
@@ -160,7 +160,12 @@ def _blob(request: Request, size: int) -> Blob:
     return Blob(size, request.path_params["sha256"])
 
 
-def _check_protocol(request: Request) -> None:
+def check_protocol(request: Request) -> None:
+    """Check that the client speaks this version of the protocol.
+
+    Raises:
+        HTTPException: it speaks another one (426).
+    """
     protocol = request.headers.get("trackai-protocol", "")
     if protocol != str(wire.PROTOCOL):
         raise HTTPException(

@@ -227,7 +227,6 @@ class StoredFile(NamedTuple):
     """A file of a run in the database."""
 
     id: int
-    identity: Identity
     sha256: str | None
 
 
@@ -236,16 +235,29 @@ def identity(writer_id: int, file: NewFile) -> Identity:
     return (writer_id, file.path, file.kind, file.name, file.step, file.timestamp, file.source)
 
 
-async def stored(conn: Connection, run_id: int) -> list[StoredFile]:
-    """The files of a run, with their identities."""
+async def alike(
+    conn: Connection, run_id: int, keys: Collection[Identity]
+) -> dict[Identity, list[StoredFile]]:
+    """The files of a run with these identities, in the order in which they were added."""
+    steps = [step for *_, step, _, _ in keys if step is not None]
     rows = await conn.execute_fetchall(
         """
         SELECT id, sha256, writer_id, path, kind, name, step, timestamp, source
-        FROM files WHERE run_id = ? ORDER BY id
+        FROM files
+        WHERE run_id = ? AND path IN (SELECT value FROM json_each(?))
+          AND (step IS NULL OR step BETWEEN ? AND ?)
+        ORDER BY id
         """,
-        (run_id,),
-    )
-    return [StoredFile(id_, tuple(key), sha256) for id_, sha256, *key in rows]
+        (
+            run_id, json_array({path for _, path, *_ in keys}),
+            min(steps, default=None), max(steps, default=None),
+        ),
+    )  # fmt: skip
+    result: dict[Identity, list[StoredFile]] = {key: [] for key in keys}
+    for id_, sha256, *key in rows:
+        if tuple(key) in result:
+            result[tuple(key)].append(StoredFile(id_, sha256))
+    return result
 
 
 async def fill_in(conn: Connection, file_id: int, blobs: Sequence[tuple[str, Blob]]) -> None:

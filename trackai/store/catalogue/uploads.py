@@ -165,6 +165,11 @@ def _free(folder: Path) -> tuple[int, float]:
     return disk.f_bavail * disk.f_frsize, disk.f_favail if disk.f_files else math.inf
 
 
+def sent(db_path: Path) -> set[str]:
+    """The hashes of bytes that were sent lately; rows that refer to them may follow."""
+    return {path.name.partition("-")[0] for path in _folder(db_path).glob(f"*{_RECEIPT}")}
+
+
 async def sweep(db: Database) -> None:
     """Remove uploads that nobody has continued for a day, and bytes that no run refers to.
 

@@ -11,6 +11,7 @@ from trackai.store.catalogue import (
     artifacts,
     configs,
     environments,
+    files,
     projects,
     runs,
     slugs,
@@ -18,17 +19,25 @@ from trackai.store.catalogue import (
     writers,
 )
 from trackai.store.catalogue.artifacts import NewVersion
+from trackai.store.catalogue.files import Blob, NewFile
 from trackai.store.points import metrics, series
 from trackai.store.transfer import imports
 from trackai.structs.points import Column
 from trackai.values.times import microseconds
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from aiosqlite import Connection
 
-    from trackai.structs.exchange import ArtifactHead, Block, Rewind, RunHead, WriterHead
+    from trackai.structs.exchange import (
+        ArtifactHead,
+        Block,
+        NumberedFile,
+        Rewind,
+        RunHead,
+        WriterHead,
+    )
     from trackai.values.types import Step
 
 
@@ -154,6 +163,58 @@ async def add_points(conn: Connection, run_id: int, block: Block) -> int:
         ]
         await metrics.note_own_steps(conn, run_id, block.metric, writer_id, own_steps)
     return len(column.steps)
+
+
+async def add_files(conn: Connection, numbered: Sequence[tuple[int, NumberedFile]]) -> list[bool]:
+    """Add files, or the bytes that stored files lack, unless they are stored already.
+
+    Args:
+        numbered: row ids of runs, and their files, whose bytes are in the folder of files.
+
+    Returns:
+        For each, whether anything changed.
+    """
+    keys: dict[int, list[files.Identity]] = {}
+    new_files = []
+    for run_id, file in numbered:
+        head = file.head
+        writer_id = await writer(conn, run_id, head.writer)
+        blob = None if head.sha256 is None else Blob(head.size or 0, head.sha256)
+        new = NewFile(head.path, head.kind, head.name, head.step, head.timestamp, head.source, blob)
+        key = files.identity(writer_id, new)
+        keys.setdefault(run_id, []).append(key)
+        new_files.append((run_id, writer_id, new, key, file))
+    alike = {run_id: await files.alike(conn, run_id, set(keys[run_id])) for run_id in keys}
+    return [
+        await _add_file(conn, run_id, writer_id, new, alike[run_id][key], file)
+        for run_id, writer_id, new, key, file in new_files
+    ]
+
+
+async def _add_file(
+    conn: Connection,
+    run_id: int,
+    writer_id: int,
+    new: NewFile,
+    alike: list[files.StoredFile],
+    file: NumberedFile,
+) -> bool:
+    """Add a file; `alike` are the stored ones with its identity, and are updated."""
+    if new.blob is None:
+        same = len(alike)
+    else:
+        same = sum(stored.sha256 == new.blob.sha256 for stored in alike)
+    if same > file.earlier:
+        return False
+    unread = [stored for stored in alike if stored.sha256 is None]
+    if new.blob is not None and len(unread) > file.without_bytes:
+        filled_in = unread[file.without_bytes]
+        await files.fill_in(conn, filled_in.id, [(new.name, new.blob)])
+        alike.remove(filled_in)
+    else:
+        await files.add(conn, run_id, writer_id, [new])
+    alike.append(files.StoredFile(0, None if new.blob is None else new.blob.sha256))
+    return True
 
 
 async def add_artifact(conn: Connection, run_id: int, head: ArtifactHead) -> int | None:
