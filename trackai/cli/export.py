@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from trackai.reading.remote_source import RemoteSource
     from trackai.store.engine.database import Database
-    from trackai.structs.exchange import Item
+    from trackai.structs.exchange import Chunk, Item
 
     class Writer(Protocol):
         """Writes a file format."""
@@ -30,16 +30,18 @@ if TYPE_CHECKING:
 # A line with bytes of a file, by its hash.
 _CHUNK = re.compile(rb'\{"type":"bytes","sha256":"([0-9a-f]{64})"')
 _FORMATS = {".jsonl": "jsonl", ".csv": "csv", ".parquet": "parquet"}
+# Formats that are folders, which the first argument may name, too.
+_TRACKERS = ("mlflow", "tensorboard", "wandb")
 
 
 @click.command()
-@click.argument("run", nargs=-1)
+@click.argument("run", nargs=-1, metavar="[FORMAT] [RUN]...")
 @click.option("--project", help="Export all runs of a project.")
 @click.option("--all", "export_all", is_flag=True, help="Export all runs of all projects.")
-@click.option("--out", "-o", type=click.Path(path_type=Path, dir_okay=False),
-              help="New file to write.  [default: stdout]")  # fmt: skip
-@click.option("--format", "format_", type=click.Choice(list(_FORMATS.values())),
-              help="File format.  [default: by the suffix of --out, else jsonl]")  # fmt: skip
+@click.option("--out", "-o", type=click.Path(path_type=Path),
+              help="New file to write, or folder of a tracker.  [default: stdout]")  # fmt: skip
+@click.option("--format", "format_", type=click.Choice([*_FORMATS.values(), *_TRACKERS]),
+              help="Format.  [default: by the suffix of --out, else jsonl]")  # fmt: skip
 @url_option
 @db_option
 @json_option
@@ -57,9 +59,22 @@ def export(
 
     JSON lines contain all data of the runs, CSV and Parquet their points. `trackai import` reads
     JSON lines and CSV. RUN is an id, a slug, project/slug, a name, or "latest".
+
+    With "wandb", "mlflow" or "tensorboard" as the first argument and a folder as --out, the runs are
+    written as that tracker writes them.
     """
+    if format_ is None and out is not None and out.suffix.lower() not in _FORMATS:
+        # A run of that name is exported by its id, as project/name, or to a file with a suffix.
+        format_, run = (run[0], run[1:]) if run[:1] and run[0] in _TRACKERS else (None, run)
     if sum((bool(run), project is not None, export_all)) != 1:
         raise click.UsageError("pass either runs, --project or --all")
+    if format_ in _TRACKERS:
+        if out is None:
+            raise click.UsageError("pass the folder to write as --out")
+        from trackai.cli.export_folder import export_folder
+
+        export_folder(format_, out, run, project, find_server(db, url), db, as_json=as_json)
+        return
     if out is not None and out.exists():
         raise ConflictError(f"{out} already exists; choose a new file")
     kind = format_ or _format_of(out)
@@ -69,13 +84,16 @@ def export(
     file = _open(part, out) if part and out else _stdout(kind)
 
     async def work(database: Database) -> int:
-        return await _export(database, run, project, _writer(kind, file, database.path))
+        return await write_runs(database, run, project, _writer(kind, file, database.path))
 
     try:
         if server is None:
             count = with_database(db, work)
+        elif kind == "jsonl":
+            count = write_runs_of_server(server, run, project, _copier(file))
         else:
-            count = _export_from_server(server, run, project, kind, file)
+            write = converter(_writer(kind, file, Path()))
+            count = write_runs_of_server(server, run, project, write)
     except BaseException:
         if part is not None:
             file.close()
@@ -128,14 +146,21 @@ def _writer(kind: str, file: IO[bytes], db_path: Path) -> Writer:
     return JsonLinesWriter(file, lambda head: files.find_bytes(db_path, head.sha256))
 
 
-def _export_from_server(
-    source: RemoteSource, names: tuple[str, ...], project: str | None, kind: str, file: IO[bytes]
+def write_runs_of_server(
+    source: RemoteSource,
+    names: tuple[str, ...],
+    project: str | None,
+    write: Callable[[Iterable[bytes] | None], None],
 ) -> int:
+    """Write runs of a server; return their number.
+
+    Args:
+        write: takes the lines of a run, and None at the end.
+    """
     if names:
         ids = list(dict.fromkeys(source.resolve(name).id for name in names))
     else:
         ids = source.run_ids(None if project is None else source.find_project(project).id)
-    write = _copier(file) if kind == "jsonl" else _converter(_writer(kind, file, Path()))
     exported = 0
     for run_id in ids:
         try:
@@ -164,8 +189,14 @@ def _copier(file: IO[bytes]) -> Callable[[Iterable[bytes] | None], None]:
     return write
 
 
-def _converter(writer: Writer) -> Callable[[Iterable[bytes] | None], None]:
-    """Convert the lines of runs; None ends the file."""
+def converter(
+    writer: Writer, keep: Callable[[Chunk], None] | None = None
+) -> Callable[[Iterable[bytes] | None], None]:
+    """Convert the lines of runs; None ends the file.
+
+    Args:
+        keep: receives the bytes of files.
+    """
     from trackai.importers.jsonl import read_lines
     from trackai.structs.exchange import Chunk
 
@@ -176,13 +207,16 @@ def _converter(writer: Writer) -> Callable[[Iterable[bytes] | None], None]:
         for item in read_lines(lines, "the answer of the server"):
             if not isinstance(item, Chunk):
                 writer.write(item)
+            elif keep is not None:
+                keep(item)
 
     return write
 
 
-async def _export(
+async def write_runs(
     database: Database, names: tuple[str, ...], project: str | None, writer: Writer
 ) -> int:
+    """Write runs of a database; return their number."""
     from trackai.store.catalogue import projects, runs
     from trackai.store.transfer import dump
 

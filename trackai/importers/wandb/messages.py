@@ -1,4 +1,4 @@
-"""The protobuf messages in wandb's record files, with the fields that the importer reads."""
+"""The protobuf messages in wandb's record files, with the fields that are read or written."""
 
 from __future__ import annotations
 
@@ -18,7 +18,13 @@ _MESSAGES = {
     "Output": [(1, "stream", "int32"), (2, "timestamp", "Timestamp"), (3, "line", "string")],
     "Artifact": [(4, "type", "string"), (5, "name", "string")],
     "Alert": [(1, "title", "string"), (2, "text", "string"), (3, "level", "string")],
-    "Metric": [(1, "name", "string"), (2, "glob_name", "string"), (4, "step_metric", "string")],
+    "Metric": [(1, "name", "string"), (2, "glob_name", "string"), (4, "step_metric", "string"),
+               (6, "options", "Options")],  # fmt: skip
+    "Options": [(1, "step_sync", "bool")],
+    "Version": [(1, "producer", "string"), (2, "min_consumer", "string")],
+    "Header": [(1, "version_info", "Version")],
+    "File": [(1, "path", "string")],
+    "Files": [(1, "files", "File*")],
     "Exit": [(1, "exit_code", "int32"), (2, "runtime", "int32")],
     "Run": [
         (1, "run_id", "string"),
@@ -38,6 +44,7 @@ _MESSAGES = {
         (2, "history", "History"),
         (3, "summary", "Items"),
         (5, "config", "Items"),
+        (6, "files", "Files"),
         (7, "stats", "Stats"),
         (8, "artifact", "Artifact"),
         (10, "alert", "Alert"),
@@ -45,6 +52,7 @@ _MESSAGES = {
         (13, "output_raw", "Output"),
         (17, "run", "Run"),
         (18, "exit", "Exit"),
+        (21, "header", "Header"),
     ],
 }
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from trackai.values.types import Kind, Value
 
+# In a run that TrackAI has exported, the metric with the step of a row, if wandb's step counts rows.
+STEP_METRIC = "trackai_step"
 _INT64 = 1 << 63
 
 
