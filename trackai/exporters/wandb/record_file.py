@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from trackai.exporters.typed_config import typed_config
 from trackai.exporters.wandb.records import LogWriter
 from trackai.importers.wandb.folders import HEADER
 from trackai.importers.wandb.messages import Record
@@ -162,16 +163,6 @@ def x_axes(head: RunHead) -> dict[str, str]:
         key.removeprefix(prefix): str(axis)
         for key, axis in head.config.items()
         if key.startswith(prefix)
-    }
-
-
-def typed_config(head: RunHead) -> dict[str, Any]:
-    """Return the configuration with NaN and the infinities as floats."""
-    return {
-        key: float(value)
-        if head.config_types.get(key) == "float" and isinstance(value, str)
-        else value
-        for key, value in head.config.items()
     }
 
 
