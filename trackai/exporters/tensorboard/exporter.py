@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _PLUGINS = {"number": "scalars", "bool": "scalars", "text": "text", "histogram": "histograms"}
 _MAX_EXACT = 1 << 53
-_LARGE = "integers beyond 2**53 are rounded"
+_ROUNDED = "TensorBoard shows numbers as floats of 32 bits; an import gets the exact ones"
 
 
 class Exporter:
@@ -80,7 +80,7 @@ class _Run:
         with self._open(1) as file:
             config = typed_config(head)
             large = [value for value in config.values() if _is_large(value)]
-            self._remarks.add(f"in the configuration, {_LARGE}", len(large))
+            self._remarks.add("large integers in the configuration are rounded", len(large))
             if config or head.group_name:
                 start = values.session_start(head, config)
                 file.add_value(values.HPARAMS_START, 0, head.created_at, None, start)
@@ -112,7 +112,6 @@ class _Run:
     def _add_points(self, block: Block) -> None:
         attempt, plugin = block.writer.attempt, _PLUGINS[block.kind]
         steps = self._integers(block)
-        self._remarks.add(_LARGE, sum(map(_is_large, block.values)))
         with self._open(attempt) as file:
             for step, time, value in zip(steps, block.timestamps, block.values, strict=True):
                 kind = "text" if plugin == "scalars" and isinstance(value, str) else plugin
@@ -141,7 +140,9 @@ class _Run:
         is_first = (attempt, tag) not in self._plugins
         self._plugins[attempt, tag] = plugin
         metadata = values.metadata(plugin) if is_first else None
-        file.add_value(tag, step, time, _tensor(plugin, value), metadata)
+        tensor = _tensor(plugin, value)
+        self._remarks.add(_ROUNDED, plugin == "scalars" and values.is_rounded(tensor))
+        file.add_value(tag, step, time, tensor, metadata)
 
     def _write_files(self) -> None:
         media = [head for head in self._files if head.kind == "file_series"]
@@ -206,7 +207,7 @@ def _texts(head: RunHead) -> dict[str, str]:
 
 def _tensor(plugin: str, value: Any) -> Any:
     if plugin == "scalars":
-        return values.scalar(float(value))
+        return values.scalar(value)
     if plugin == "text":
         return values.text(value)
     if plugin == "histograms":

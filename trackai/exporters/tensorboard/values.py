@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 from google.protobuf.struct_pb2 import Value
@@ -13,7 +14,7 @@ from tensorboard.compat.proto.summary_pb2 import (
     SummaryMetadata,
 )
 from tensorboard.compat.proto.tensor_pb2 import TensorProto
-from tensorboard.compat.proto.types_pb2 import DT_DOUBLE, DT_STRING
+from tensorboard.compat.proto.types_pb2 import DT_DOUBLE, DT_FLOAT, DT_STRING
 from tensorboard.plugins.audio.plugin_data_pb2 import AudioPluginData
 from tensorboard.plugins.hparams import api_pb2, plugin_data_pb2
 
@@ -49,9 +50,28 @@ def metadata(plugin: str) -> Any:
     return message
 
 
-def scalar(value: float) -> Any:
-    """Return a tensor of a double: event files usually have floats of 32 bits."""
-    return TensorProto(dtype=DT_DOUBLE, double_val=[value])
+def scalar(value: float | int | bool) -> Any:
+    """Return a tensor of a float of 32 bits, the only scalars that TensorBoard shows.
+
+    A value that it cannot hold, or that is no float, is also in the field of its own type, which
+    TensorBoard does not read and an import does.
+    """
+    try:
+        tensor = TensorProto(dtype=DT_FLOAT, float_val=[value])
+    except OverflowError:
+        tensor = TensorProto(dtype=DT_FLOAT, float_val=[math.copysign(math.inf, value)])
+    if isinstance(value, bool):
+        tensor.bool_val.append(value)
+    elif isinstance(value, int):
+        tensor.int64_val.append(value)
+    elif tensor.float_val[0] != value == value:
+        tensor.double_val.append(value)
+    return tensor
+
+
+def is_rounded(tensor: Any) -> bool:
+    """Whether TensorBoard shows another value than the one in a scalar."""
+    return bool(tensor.double_val) or any(n != tensor.float_val[0] for n in tensor.int64_val)
 
 
 def text(value: str) -> Any:
