@@ -113,6 +113,12 @@ def safe_path(path: str, uid: str) -> str:
     return "/".join(safe_name(part, uid) for part in path.split("/"))
 
 
+def plain_path(head: FileHead) -> str:
+    """Return the path of a file, which ends with its name."""
+    is_whole = head.path == head.name or head.path.endswith(f"/{head.name}")
+    return head.path if is_whole else f"{head.path}/{head.name}"
+
+
 def copy_file(source: Path, folder: Path, relative: str) -> str | None:
     """Copy a file into a folder, under another name if that one is taken.
 

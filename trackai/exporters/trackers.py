@@ -41,9 +41,7 @@ TRACKERS = {
 }
 
 
-def open_exporter(
-    name: str, folder: Folder, find_bytes: FindBytes, summary: Summary
-) -> Exporter:
+def open_exporter(name: str, folder: Folder, find_bytes: FindBytes, summary: Summary) -> Exporter:
     """Return the exporter of a tracker.
 
     Raises:

@@ -62,9 +62,7 @@ class Exporter:
 class _Run:
     """Writes a run as it is read. Its files get their names when they are complete."""
 
-    def __init__(
-        self, path: Path, head: RunHead, find_bytes: FindBytes, summary: Summary
-    ) -> None:
+    def __init__(self, path: Path, head: RunHead, find_bytes: FindBytes, summary: Summary) -> None:
         self._path, self._head = path, head
         self._find_bytes, self._summary = find_bytes, summary
         self._remarks = RunRemarks(summary, f"run {head.run_id}")

@@ -105,7 +105,9 @@ def images(files: Sequence[bytes]) -> Any:
 
 def sounds(files: Sequence[bytes]) -> Any:
     """Return a tensor of sounds, each with an empty label."""
-    tensor = TensorProto(dtype=DT_STRING, string_val=[part for file in files for part in (file, b"")])
+    tensor = TensorProto(
+        dtype=DT_STRING, string_val=[part for file in files for part in (file, b"")]
+    )
     tensor.tensor_shape.dim.add(size=len(files))
     tensor.tensor_shape.dim.add(size=2)
     return tensor

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from trackai.exporters.folder import copy_file, safe_name, safe_path
+from trackai.exporters.folder import copy_file, plain_path, safe_name, safe_path
 from trackai.exporters.images import image_size
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class RunFiles:
         media = [head for head in heads if head.kind == "file_series" and head.step is not None]
         for head in heads:
             if head.kind != "file_series" or head.step is None:
-                self._copy(head, _plain_path(head))
+                self._copy(head, plain_path(head))
         if is_first:
             self._copy_artifacts()
         self._write_environment(attempt)
@@ -206,12 +206,6 @@ def media_type(name: str) -> str:
     if name.endswith(_TABLE):
         return "table-file"
     return _TYPE_BY_SUFFIX.get(name.rpartition(".")[2].lower(), "file")
-
-
-def _plain_path(head: FileHead) -> str:
-    """Return the path of a file, which ends with its name."""
-    is_whole = head.path == head.name or head.path.endswith(f"/{head.name}")
-    return head.path if is_whole else f"{head.path}/{head.name}"
 
 
 def _key(head: FileHead) -> tuple[Any, ...]:

@@ -18,8 +18,12 @@ _MESSAGES = {
     "Output": [(1, "stream", "int32"), (2, "timestamp", "Timestamp"), (3, "line", "string")],
     "Artifact": [(4, "type", "string"), (5, "name", "string")],
     "Alert": [(1, "title", "string"), (2, "text", "string"), (3, "level", "string")],
-    "Metric": [(1, "name", "string"), (2, "glob_name", "string"), (4, "step_metric", "string"),
-               (6, "options", "Options")],  # fmt: skip
+    "Metric": [
+        (1, "name", "string"),
+        (2, "glob_name", "string"),
+        (4, "step_metric", "string"),
+        (6, "options", "Options"),
+    ],
     "Options": [(1, "step_sync", "bool")],
     "Version": [(1, "producer", "string"), (2, "min_consumer", "string")],
     "Header": [(1, "version_info", "Version")],

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from trackai.values.types import Kind, Value
 
-# In a run that TrackAI has exported, the metric with the step of a row, if wandb's step counts rows.
+# The metric with the steps of a run that TrackAI has exported, if wandb's step counts rows.
 STEP_METRIC = "trackai_step"
 _INT64 = 1 << 63
 
