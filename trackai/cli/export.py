@@ -5,27 +5,20 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Protocol, cast
+from typing import IO, TYPE_CHECKING, cast
 
 import click
 
 from trackai.cli.database import db_option, find_server, url_option, with_database
+from trackai.cli.export_runs import converter, write_runs, write_runs_of_server
 from trackai.cli.output import TerminalFile, echo, json_option, pluralize, print_json
-from trackai.errors import ConflictError, InvalidInputError, NotFoundError, TrackAIError
+from trackai.errors import ConflictError, InvalidInputError, TrackAIError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from trackai.reading.remote_source import RemoteSource
+    from trackai.cli.export_runs import Writer
     from trackai.store.engine.database import Database
-    from trackai.structs.exchange import Chunk, Item
-
-    class Writer(Protocol):
-        """Writes a file format."""
-
-        def write(self, item: Item) -> None: ...
-        def close(self) -> None: ...
-
 
 # A line with bytes of a file, by its hash.
 _CHUNK = re.compile(rb'\{"type":"bytes","sha256":"([0-9a-f]{64})"')
@@ -60,8 +53,8 @@ def export(
     JSON lines contain all data of the runs, CSV and Parquet their points. `trackai import` reads
     JSON lines and CSV. RUN is an id, a slug, project/slug, a name, or "latest".
 
-    With "wandb", "mlflow" or "tensorboard" as the first argument and a folder as --out, the runs are
-    written as that tracker writes them.
+    With "wandb", "mlflow" or "tensorboard" as the first argument and a folder as --out, the runs
+    are written as that tracker writes them.
     """
     if format_ is None and out is not None and out.suffix.lower() not in _FORMATS:
         # A run of that name is exported by its id, as project/name, or to a file with a suffix.
@@ -146,32 +139,6 @@ def _writer(kind: str, file: IO[bytes], db_path: Path) -> Writer:
     return JsonLinesWriter(file, lambda head: files.find_bytes(db_path, head.sha256))
 
 
-def write_runs_of_server(
-    source: RemoteSource,
-    names: tuple[str, ...],
-    project: str | None,
-    write: Callable[[Iterable[bytes] | None], None],
-) -> int:
-    """Write runs of a server; return their number.
-
-    Args:
-        write: takes the lines of a run, and None at the end.
-    """
-    if names:
-        ids = list(dict.fromkeys(source.resolve(name).id for name in names))
-    else:
-        ids = source.run_ids(None if project is None else source.find_project(project).id)
-    exported = 0
-    for run_id in ids:
-        try:
-            write(source.export(run_id))
-            exported += 1
-        except NotFoundError:
-            echo(f"warning: run {run_id} was deleted meanwhile, not exported", err=True)
-    write(None)
-    return exported
-
-
 def _copier(file: IO[bytes]) -> Callable[[Iterable[bytes] | None], None]:
     """Copy the lines of runs; the bytes of a file that several of them have only once."""
     written: set[bytes] = set()
@@ -187,56 +154,3 @@ def _copier(file: IO[bytes]) -> Callable[[Iterable[bytes] | None], None]:
         written.update(present)
 
     return write
-
-
-def converter(
-    writer: Writer, keep: Callable[[Chunk], None] | None = None
-) -> Callable[[Iterable[bytes] | None], None]:
-    """Convert the lines of runs; None ends the file.
-
-    Args:
-        keep: receives the bytes of files.
-    """
-    from trackai.importers.jsonl import read_lines
-    from trackai.structs.exchange import Chunk
-
-    def write(lines: Iterable[bytes] | None) -> None:
-        if lines is None:
-            writer.close()
-            return
-        for item in read_lines(lines, "the answer of the server"):
-            if not isinstance(item, Chunk):
-                writer.write(item)
-            elif keep is not None:
-                keep(item)
-
-    return write
-
-
-async def write_runs(
-    database: Database, names: tuple[str, ...], project: str | None, writer: Writer
-) -> int:
-    """Write runs of a database; return their number."""
-    from trackai.store.catalogue import projects, runs
-    from trackai.store.transfer import dump
-
-    async with database.read() as conn:
-        if names:
-            ids = list(dict.fromkeys([(await runs.resolve(conn, name)).id for name in names]))
-        else:
-            project_id = None if project is None else (await projects.find(conn, project)).id
-            ids = await runs.list_ids(conn, project_id)
-        exported = 0
-        for run_id in ids:
-            try:
-                # One state of each run; all runs at once would keep the log from being emptied.
-                await conn.execute("BEGIN")
-                async for item in dump.dump(conn, run_id):
-                    writer.write(item)
-                exported += 1
-            except NotFoundError:
-                echo(f"warning: run {run_id} was deleted meanwhile, not exported", err=True)
-            finally:
-                await conn.rollback()
-    writer.close()
-    return exported

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from trackai.cli.database import with_database
-from trackai.cli.export import converter, write_runs, write_runs_of_server
+from trackai.cli.export_runs import converter, write_runs, write_runs_of_server
 from trackai.cli.output import echo_lines, pluralize, print_json
 from trackai.exporters.folder import Folder
 from trackai.exporters.received import ReceivedFiles
