@@ -91,11 +91,14 @@ class RecordFile:
             run.config.update.add(key=key, value_json=json.dumps(value))
         self._write(record)
 
-    def row(self, step: int, time: int, items: Mapping[str, str]) -> None:
+    def row(
+        self, step: int, time: int, items: Mapping[str, str], own_times: Mapping[str, int]
+    ) -> None:
         """Write a row of the history.
 
         Args:
             items: values as JSON, by name.
+            own_times: of the items that have another time than the row.
         """
         self._last_time = max(self._last_time, time)
         record = Record()
@@ -103,6 +106,8 @@ class RecordFile:
         add = record.history.item.add
         for name, text in {**items, **self._position(step, time)}.items():
             add(nested_key=[name], value_json=text)
+        for name, own_time in own_times.items():
+            record.history.own_time.add(name=name, microseconds=own_time)
         self._write(record)
 
     def _position(self, step: int, time: int) -> dict[str, str]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     Point = tuple[Any, ...]  # attempt, lane, step, time, series, value
 
-_TIME_CHANGED = "points that have the time of the last point at their step"
+_TIME_CHANGED = "wandb shows the time of the last point at a step; an import gets those of all"
 _LINE_CHANGED = "lines of the console that hold line breaks or carriage returns are several lines"
 
 
@@ -64,28 +64,33 @@ class RowWriter:
         """Write the points at a step. With `by_row`, a series that has several gets more rows."""
         step = position[1] if self._by_row else position
         time = max(point[3] for point in points)
-        self._remarks.add(_TIME_CHANGED, sum(point[3] != time for point in points))
         row: dict[str, str] = {}
+        own_times: dict[str, int] = {}
         alerts = []
-        for _, _, _, _, number, value in points:
+        for _, _, _, own_time, number, value in points:
             series = self._series[number]
             if series.level:
                 alerts.append((series.level, value))
                 continue
             if series.name in row:
-                self._write_row(step, time, row)
-                row = {}
+                self._write_row(step, time, row, own_times)
+                row, own_times = {}, {}
             row[series.name] = encode(value, series.kind)
-        self._write_row(step, time, row)
+            if own_time != time:
+                own_times[series.name] = own_time
+        self._write_row(step, time, row, own_times)
         for level, text in alerts:
             self._file.alert(level, text)
 
-    def _write_row(self, step: Any, time: int, row: dict[str, str]) -> None:
+    def _write_row(
+        self, step: Any, time: int, row: dict[str, str], own_times: dict[str, int]
+    ) -> None:
         self.summary |= row
+        self._remarks.add(_TIME_CHANGED, len(own_times))
+        number = step
         if self._by_row:
-            self._file.row(self.rows, time, {**row, STEP_METRIC: encode(step, "number")})
-        else:
-            self._file.row(step, time, row)
+            row, number = {**row, STEP_METRIC: encode(step, "number")}, self.rows
+        self._file.row(number, time, row, own_times)
         self.rows += 1
 
     def _write_line(self, point: Point) -> None:

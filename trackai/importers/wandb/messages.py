@@ -7,13 +7,15 @@ from typing import Any
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 _SCALARS = descriptor_pb2.FieldDescriptorProto
-# By message: the number, name and type of each field; "*" marks a repeated field.
+# By message: the number, name and type of each field; "*" marks a repeated field. `own_time` is our
+# own field, which wandb skips: the times of points in a row that TrackAI has exported.
 _MESSAGES = {
     "Timestamp": [(1, "seconds", "int64"), (2, "nanos", "int32")],
     "Item": [(1, "key", "string"), (2, "nested_key", "string*"), (16, "value_json", "string")],
     "Items": [(1, "update", "Item*"), (2, "remove", "Item*")],
     "Step": [(1, "num", "int64")],
-    "History": [(1, "item", "Item*"), (2, "step", "Step")],
+    "History": [(1, "item", "Item*"), (2, "step", "Step"), (1000, "own_time", "OwnTime*")],
+    "OwnTime": [(1, "name", "string"), (2, "microseconds", "int64")],
     "Stats": [(2, "timestamp", "Timestamp"), (3, "item", "Item*")],
     "Output": [(1, "stream", "int32"), (2, "timestamp", "Timestamp"), (3, "line", "string")],
     "Artifact": [(4, "type", "string"), (5, "name", "string")],

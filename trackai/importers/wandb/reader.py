@@ -222,10 +222,12 @@ class _Session:
         contents = list(values.decode(history.item))
         own = {point.metric: point for point in contents if point.metric.startswith("_")}
         step = self._step = self._read_step(history, contents)
-        at = self._time(own)
+        row_time = self._time(own)
+        own_times = {item.name: item.microseconds for item in history.own_time}
         for content in contents:
             if own and content.metric in _POSITIONS:
                 continue
+            at = own_times.get(content.metric, row_time)
             match content:
                 case values.Point(metric, kind, value):
                     if kind == "histogram":

@@ -1,0 +1,200 @@
+"""Exporting folders of wandb, which come back the same, and which wandb can read."""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+import trackai as sdk
+from tests.exporters.conftest import ATTEMPTS, BEGIN, call, rows, run_of, stored, write_store
+from trackai.exporters.wandb.records import LogWriter
+from trackai.importers.wandb.folders import HEADER
+from trackai.importers.wandb.records import Log
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Trackai
+
+FILES = "SELECT path, kind, files.name, step, size, sha256 FROM files"
+HEADS = "SELECT slug, name, group_name, state, created_at, notes FROM runs"
+CONFIGS = "SELECT key, value FROM configs"
+
+
+def there_and_back(store: Path, folder: Path) -> Path:
+    """Export all runs, and return a store into which they were imported."""
+    call("export", "wandb", "--all", "--db", store, "-o", folder / "wandb")
+    call("import", "wandb", folder / "wandb", "--db", folder / "back.db")
+    return folder / "back.db"
+
+
+@pytest.fixture
+def store(db_path: Path, tmp_path: Path) -> Path:
+    """Create a store with all that wandb can hold."""
+    (tmp_path / "notes.txt").write_text("words")
+    with sdk.init(
+        project="demo", id="all", name="äll", group="g", tags=["a", "b c"], notes="two\nlines",
+        config={"opt": {"lr": 0.1, "betas": [0.9, 1]}, "big": 2**60 + 1, "none": None, "t": True},
+    ) as run:  # fmt: skip
+        for step in range(30):
+            run.log({"loss": 1 / (step + 1), "n": 2**60 + step, "even": step % 2 == 0})
+        run.log({"nan": math.nan, "up": math.inf, "down": -math.inf, "zero": -0.0, "one": 1.0})
+        run.log({"text": 'a "text"\nü', "histogram": sdk.Histogram([1, 2, 2, 3], num_bins=3)})
+        cell = sdk.Image(Image.new("L", (3, 3)))
+        run.log(
+            {
+                "picture": sdk.Image(Image.new("RGB", (4, 5))),
+                "table": sdk.Table(columns=["a", "b"], data=[[1, math.nan], [2, cell]]),
+                "page": sdk.Html("<p>hi</p>"),
+            }
+        )
+        run.log_system({"system/cpu": 0.5, "system/gpu": 3})
+        run.alert("bad", text="it is bad", level="WARN")
+        run.save(tmp_path / "notes.txt")
+    for steps in (range(10), range(5, 12)):
+        with sdk.init(project="demo", name="resumed", resume="allow") as run:
+            run.log({"other": 1.0}, step=steps[0])
+            for step in steps:
+                run.log({"loss": float(step)}, step=step)
+    return db_path
+
+
+def test_what_goes_out_comes_back(store: Path, tmp_path: Path) -> None:
+    back = there_and_back(store, tmp_path)
+    columns = "project, run, path, axis, kind, attempt, step, time, value"
+    assert stored(back, columns) == stored(store, columns)
+    for query in (HEADS, CONFIGS, "SELECT tag FROM tags"):
+        assert rows(back, query) == rows(store, query)
+    assert len(rows(store, FILES)) == 5
+    assert rows(back, FILES) == rows(store, FILES)
+
+
+def test_own_reader_of_wandb(store: Path, tmp_path: Path) -> None:
+    """The messages of wandb itself have every field that was written."""
+    from wandb.proto.wandb_internal_pb2 import Record
+
+    call("export", "wandb", "all", "-o", tmp_path / "out")
+    (path,) = (tmp_path / "out").glob("*/run-all.wandb")
+    records = [Record.FromString(payload) for _, payload in Log(path, HEADER).read()]
+    assert [record.num for record in records] == list(range(1, len(records) + 1))
+    run = records[1].run
+    assert (run.run_id, run.project, run.display_name) == ("all", "demo", "äll")
+    assert (run.run_group, list(run.tags), run.notes) == ("g", ["a", "b c"], "two\nlines")
+    config = {item.key: json.loads(item.value_json) for item in run.config.update}
+    assert config["opt"] == {"lr": 0.1, "betas": [0.9, 1]}
+    assert run.start_time.seconds * 1_000_000 + run.start_time.nanos // 1000 == dict(
+        rows(store, "SELECT slug, created_at FROM runs")
+    )["all"]  # fmt: skip
+    history = [record.history for record in records if record.HasField("history")]
+    assert [row.step.num for row in history] == list(range(34))
+    items = {item.nested_key[0]: item.value_json for item in history[0].item}
+    assert items.keys() == {"loss", "n", "even", "_step", "_timestamp", "_runtime"}
+    listed = {file.path for record in records for file in record.files.files}
+    folder = path.parent / "files"
+    assert listed == {
+        file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()
+    }
+    (alert,) = (record.alert for record in records if record.HasField("alert"))
+    assert (alert.title, alert.text, alert.level) == ("bad", "it is bad", "WARN")
+    (summary,) = (record.summary for record in records if record.HasField("summary"))
+    assert json.loads(
+        next(item.value_json for item in summary.update if item.nested_key == ["loss"])
+    ) == pytest.approx(1 / 30)
+    assert records[-1].WhichOneof("record_type") == "exit"
+    assert records[-1].exit.exit_code == 0
+
+
+def test_wandb_finds_the_runs(store: Path, tmp_path: Path) -> None:
+    call("export", "wandb", "--all", "-o", tmp_path / "out")
+    folders = sorted((tmp_path / "out").iterdir())
+    assert [path.name.rpartition("-")[2] for path in folders] == ["all", "resumed", "resumed"]
+    process = subprocess.run(
+        [sys.executable, "-m", "wandb", "sync", "--dry-run", *folders],
+        cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    assert "Would sync 3 run(s)" in process.stdout + process.stderr
+
+
+def test_facts_of_the_environment(tmp_path: Path) -> None:
+    facts = {1: {"os": "Linux"}, 2: {"os": "Linux", "cpu_count": 2}}
+    items = run_of([{"m": [(1, 0, 1)]}, {"m": [(2, 0, 1)]}], environment=facts)
+    write_store(tmp_path / "store.db", items)
+    call("export", "wandb", "r", "--db", tmp_path / "store.db", "-o", tmp_path / "out")
+    paths = sorted((tmp_path / "out").glob("*/files/wandb-metadata.json"))
+    assert [json.loads(path.read_text()) for path in paths] == list(facts.values())
+
+
+@given(attempts=ATTEMPTS)
+@settings(max_examples=25)
+def test_whatever_the_points_are(attempts: list[dict[str, list[tuple[Any, int, Any]]]]) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_store(folder / "store.db", run_of(attempts))
+        before = stored(folder / "store.db")
+        after = stored(there_and_back(folder / "store.db", folder))
+        assert after == sorted(map(as_in_wandb, before), key=repr)
+
+
+def as_in_wandb(point: tuple[Any, ...]) -> tuple[Any, ...]:
+    path, attempt, step, time, value = point
+    return f"{path}_" if path == "_step" else path, attempt, integer(step), time, value
+
+
+def integer(step: Any) -> Any:
+    """Return a step as an integer where it is one; others stay the bits of a float."""
+    number = struct.unpack("<d", step)[0] if isinstance(step, bytes) else step
+    return int(number) if number == number // 1 else step
+
+
+@given(st.lists(st.binary(max_size=50) | st.integers(32_700, 32_800).map(bytes), max_size=12))
+@settings(max_examples=50)
+def test_records_of_every_length(records: list[bytes]) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name) / "log"
+        with path.open("wb") as file:
+            writer = LogWriter(file, HEADER)
+            for record in records:
+                writer.write(record)
+        log = Log(path, HEADER)
+        assert [payload for _, payload in log.read()] == records
+        assert (log.damaged_at, log.truncated_at) == ([], None)
+
+
+@pytest.mark.parametrize("state", ["completed", "failed", "running"])
+def test_states_come_back(tmp_path: Path, state: str) -> None:
+    items = run_of([{"loss": [(0, 0, 1.0)]}], state=state, finished_at=None)
+    write_store(tmp_path / "store.db", items)
+    back = there_and_back(tmp_path / "store.db", tmp_path)
+    assert rows(back, "SELECT state FROM runs") == [(state,)]
+
+
+def test_names_that_wandb_refuses(trackai: Trackai, tmp_path: Path) -> None:
+    store = tmp_path / "store.db"
+    write_store(store, run_of([{"m": [(1, 0, 1)]}], project="a/b", run_id="x:1"))
+    output = trackai("export", "wandb", "--all", "--db", store, "-o", tmp_path / "out", "--json")
+    assert [remark["remark"] for remark in output.json["remarks"]] == [
+        "its id becomes x-1-aaaaaaaa",
+        "the project a/b becomes a-b",
+    ]
+    (folder,) = (tmp_path / "out").iterdir()
+    assert folder.name == "offline-run-20260921_141320-x-1-aaaaaaaa"
+    assert BEGIN // 1_000_000 == 1_790_000_000
+
+
+def test_numbers_of_configurations_keep_their_types(tmp_path: Path) -> None:
+    config = {"nan": "NaN", "text": "NaN", "int": 1, "float": 1.0, "empty": {}, "list": [None]}
+    items = run_of([{}], config=config, config_types={"nan": "float"})
+    write_store(tmp_path / "store.db", items)
+    back = there_and_back(tmp_path / "store.db", tmp_path)
+    assert rows(back, CONFIGS) == rows(tmp_path / "store.db", CONFIGS)
+    (path,) = (tmp_path / "wandb").glob("*/*.wandb")
+    assert b"NaN" in path.read_bytes()
