@@ -67,7 +67,8 @@ def write_store(path: Path, items: Sequence[Any]) -> None:
 
 def run_of(attempts: Sequence[dict[str, list[tuple[Any, int, Any]]]], **fields: Any) -> list[Any]:
     """Return a run with such attempts. An attempt begins a minute after the one before."""
-    head = RunHead(**{"uid": "a" * 32, "project": "p", "run_id": "r", "created_at": BEGIN} | fields)
+    known: dict[str, Any] = {"uid": "a" * 32, "project": "p", "run_id": "r", "created_at": BEGIN}
+    head = RunHead(**known | fields)
     items: list[Any] = [head]
     for number, metrics in enumerate(attempts, start=1):
         start = BEGIN + 60_000_000 * (number - 1)

@@ -8,6 +8,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,11 +81,10 @@ def test_what_goes_out_comes_back(store: Path, tmp_path: Path) -> None:
 
 def test_own_reader_of_wandb(store: Path, tmp_path: Path) -> None:
     """The messages of wandb itself have every field that was written."""
-    from wandb.proto.wandb_internal_pb2 import Record
-
+    decode = import_module("wandb.proto.wandb_internal_pb2").Record.FromString
     call("export", "wandb", "all", "-o", tmp_path / "out")
     (path,) = (tmp_path / "out").glob("*/run-all.wandb")
-    records = [Record.FromString(payload) for _, payload in Log(path, HEADER).read()]
+    records = [decode(payload) for _, payload in Log(path, HEADER).read()]
     assert [record.num for record in records] == list(range(1, len(records) + 1))
     run = records[1].run
     assert (run.run_id, run.project, run.display_name) == ("all", "demo", "äll")
@@ -134,7 +134,7 @@ def test_facts_of_the_environment(tmp_path: Path) -> None:
 
 
 @given(attempts=ATTEMPTS)
-@settings(max_examples=25)
+@settings(max_examples=15)
 def test_whatever_the_points_are(attempts: list[dict[str, list[tuple[Any, int, Any]]]]) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
 import msgspec
+
+if TYPE_CHECKING:
+    from trackai.structs.exchange import ArtifactHead
 
 
 class Remark(msgspec.Struct, frozen=True):
@@ -41,6 +45,13 @@ class RunRemarks:
         self._summary = summary
         self._run = run
         self._counts: Counter[str] = Counter()
+
+    def add_artifact(self, artifact: ArtifactHead) -> None:
+        """Note an artifact: the trackers have none that is not on a server."""
+        if artifact.role == "logged":
+            self.add("versions of artifacts are left out; their files are files of the run")
+        else:
+            self.add("artifacts that the run used are left out")
 
     def add(self, remark: str, count: int = 1) -> None:
         """Count points, files or values that a remark is about."""

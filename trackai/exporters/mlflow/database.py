@@ -26,7 +26,7 @@ class Database:
     def __init__(self, path: Path) -> None:
         self._conn = sqlite3.connect(path, isolation_level=None)
         for statement in (
-            "PRAGMA journal_mode = OFF",
+            "PRAGMA journal_mode = MEMORY",
             "PRAGMA synchronous = OFF",
             "BEGIN",
             *TABLES,

@@ -149,7 +149,7 @@ class _Run:
         if isinstance(item, FileHead):
             self._copy(item, _path(item, self._remarks))
         elif isinstance(item, ArtifactHead):
-            self._add_artifact(item)
+            self._remarks.add_artifact(item)
         elif isinstance(item, Rewind):
             self._remarks.add_once("points that were superseded are written like the others")
         elif isinstance(item, Block):
@@ -214,15 +214,6 @@ class _Run:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("ab") as file:
             file.writelines(line + b"\n" for line in lines)
-
-    def _add_artifact(self, artifact: ArtifactHead) -> None:
-        name = f"{artifact.name}:v{artifact.version}"
-        if artifact.role == "used":
-            self._remarks.add_once(f"the artifact {name}, which the run used, is left out")
-            return
-        self._remarks.add_once(f"the files of the artifact {name} are artifacts of the run")
-        for head in artifact.file_heads():
-            self._copy(head, f"artifacts/{artifact.name}/v{artifact.version}/{head.name}")
 
     def _copy(self, head: FileHead, relative: str) -> None:
         source = self._find_bytes(head)

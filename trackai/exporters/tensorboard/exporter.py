@@ -12,7 +12,7 @@ from trackai.exporters.summary import RunRemarks
 from trackai.exporters.tensorboard import values
 from trackai.exporters.tensorboard.event_file import EventFile
 from trackai.exporters.typed_config import typed_config
-from trackai.structs.exchange import ArtifactHead, Block, FileHead, Rewind, RunHead
+from trackai.structs.exchange import Block, FileHead, Rewind, RunHead
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,8 +90,6 @@ class _Run:
         if isinstance(item, FileHead):
             self._note(item.writer)
             self._files.append(item)
-        elif isinstance(item, ArtifactHead):
-            self._remarks.add("artifacts are left out")
         elif isinstance(item, Rewind):
             self._remarks.add_once("points that were superseded are written like the others")
         elif isinstance(item, Block):

@@ -91,7 +91,7 @@ class _Run:
             self._attempts.add(item.writer)
             self._files.add(item)
         elif isinstance(item, ArtifactHead):
-            self._files.add_artifact(item)
+            self._remarks.add_artifact(item)
         elif isinstance(item, Rewind):
             self._remarks.add_once("points that were superseded are written like the others")
 
@@ -131,7 +131,7 @@ class _Run:
         paths = {attempt.number: self._new_folder(attempt) for attempt in attempts}
         for attempt in attempts:
             files = paths[attempt.number] / "files"
-            for media in self._files.write(attempt.number, files, is_first=attempt is attempts[0]):
+            for media in self._files.write(attempt.number, files):
                 self._add_media(media)
         by_row = self._has_own_axis or self._spool.has_repeated_steps(HISTORY, self._alerts())
         if by_row:

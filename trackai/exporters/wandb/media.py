@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from trackai.exporters.folder import FindBytes
     from trackai.exporters.summary import RunRemarks
-    from trackai.structs.exchange import ArtifactHead, FileHead, RunHead
+    from trackai.structs.exchange import FileHead, RunHead
     from trackai.values.types import Step
 
 _TYPES = {
@@ -54,7 +54,6 @@ class RunFiles:
     def __init__(self, head: RunHead, find_bytes: FindBytes, remarks: RunRemarks) -> None:
         self._head, self._find_bytes, self._remarks = head, find_bytes, remarks
         self._heads: list[FileHead] = []
-        self._artifacts: list[ArtifactHead] = []
         self.written = 0
         self.paths: dict[int, list[str]] = {}
 
@@ -62,11 +61,7 @@ class RunFiles:
         """Add a file."""
         self._heads.append(head)
 
-    def add_artifact(self, head: ArtifactHead) -> None:
-        """Add a version of an artifact, whose files become files of the first attempt."""
-        self._artifacts.append(head)
-
-    def write(self, attempt: int, folder: Path, *, is_first: bool) -> Iterator[MediaPoint]:
+    def write(self, attempt: int, folder: Path) -> Iterator[MediaPoint]:
         """Copy the files of an attempt to a folder; yield those that are shown at a step."""
         self._folder, self._paths = folder, self.paths.setdefault(attempt, [])
         self._copies: dict[str, str | None] = {}
@@ -75,8 +70,6 @@ class RunFiles:
         for head in heads:
             if head.kind != "file_series" or head.step is None:
                 self._copy(head, plain_path(head))
-        if is_first:
-            self._copy_artifacts()
         self._write_environment(attempt)
         media.sort(key=lambda head: (head.path, head.step, head.timestamp or 0))
         copied = {}
@@ -181,16 +174,6 @@ class RunFiles:
         self._paths.append(path)
         self.written += 1
         return path
-
-    def _copy_artifacts(self) -> None:
-        for artifact in self._artifacts:
-            name = f"{artifact.name}:v{artifact.version}"
-            if artifact.role == "used":
-                self._remarks.add_once(f"the artifact {name}, which the run used, is left out")
-                continue
-            self._remarks.add_once(f"the files of the artifact {name} are files of the run")
-            for head in artifact.file_heads():
-                self._copy(head, f"artifacts/{artifact.name}/v{artifact.version}/{head.name}")
 
     def _write_environment(self, attempt: int) -> None:
         facts = self._head.environment.get(attempt)
