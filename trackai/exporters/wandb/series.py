@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -63,7 +64,7 @@ def encode(value: Any, kind: str) -> str:
     if kind == "bool":
         return "true" if value else "false"
     if isinstance(value, float):
-        return json.dumps(value)
+        return repr(value) if math.isfinite(value) else json.dumps(value)
     if isinstance(value, int):
         return str(value)
     if kind == "histogram":
