@@ -239,7 +239,7 @@ def _tags(head: RunHead, facts: dict[str, Any]) -> dict[str, str]:
     own = {
         "mlflow.note.content": head.notes,
         "trackai.group": head.group_name,
-        "trackai.run_id": head.run_id if head.name not in (None, head.run_id) else None,
+        "trackai.run_id": head.run_id,
     }
     return tags | {key: value for key, value in own.items() if value}
 
