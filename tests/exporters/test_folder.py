@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import subprocess
@@ -16,6 +17,7 @@ import trackai as sdk
 from tests.exporters.conftest import rows, run_of, stored, write_store
 from trackai.exporters.folder import safe_name
 from trackai.exporters.trackers import TRACKERS
+from trackai.structs.exchange import Chunk, FileHead
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Trackai
@@ -164,14 +166,40 @@ def test_from_a_server(trackai: Trackai, tmp_path: Path, server: Server, format_
 
 
 @pytest.mark.parametrize(
-    ("name", "safe"),
-    [
-        ("plain name", "plain name"), ("a/b", "a-b-uiduidui"), ("..", "uiduidui"),
-        ("", ""), ("ü" * 100, "ü" * 75 + "-uiduidui"), ("nul\0", "nul--uiduidui"),
-    ],
-)  # fmt: skip
-def test_safe_names(name: str, safe: str) -> None:
-    assert safe_name(name, "uiduiduid") == safe
+    ("name", "start"),
+    [("a/b", "a-b-"), ("..", ""), ("ü" * 100, "ü" * 75 + "-"), ("nul\0", "nul--"), (" x", "x-")],
+)
+def test_safe_names(name: str, start: str) -> None:
+    safe = safe_name(name)
+    assert safe.startswith(start)
+    assert len(safe) == len(start) + 8
+    assert safe_name(name) == safe != safe_name(f"{name}x")
+
+
+@pytest.mark.parametrize("name", ["plain name", "ü.txt", "", "a" * 150])
+def test_names_that_are_safe(name: str) -> None:
+    assert safe_name(name) == name
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "../../x", "a//b", "a/./b", "C:\\x", "a/../b"])
+@pytest.mark.parametrize("format_", ["mlflow", "wandb"])
+def test_files_stay_in_the_folder(
+    trackai: Trackai, tmp_path: Path, format_: str, path: str
+) -> None:
+    sha256 = hashlib.sha256(b"bytes").hexdigest()
+    head, block = run_of([{"m": [(1, 0, 1)]}])
+    file = FileHead(
+        run_uid=head.uid, writer=block.writer, path=path, kind="file", name="name", size=5,
+        sha256=sha256,
+    )  # fmt: skip
+    store = tmp_path / "store.db"
+    write_store(store, [head, block, Chunk(sha256=sha256, data=b"bytes"), file])
+    before = set(left(tmp_path))
+    trackai("export", format_, "r", "--db", store, "-o", tmp_path / "out")
+    added = [tmp_path / name for name in set(left(tmp_path)) - before]
+    assert all(item.is_relative_to(tmp_path / "out") for item in added)
+    (copy,) = (item for item in added if item.is_file() and item.read_bytes() == b"bytes")
+    assert not {".", "..", ""} & set(copy.relative_to(tmp_path / "out").parts)
 
 
 def test_many_attempts_in_one_second(trackai: Trackai, tmp_path: Path) -> None:

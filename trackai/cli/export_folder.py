@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -9,6 +10,7 @@ import msgspec
 from trackai.cli.database import with_database
 from trackai.cli.export_runs import converter, write_runs, write_runs_of_server
 from trackai.cli.output import echo_lines, pluralize, print_json
+from trackai.errors import TrackAIError
 from trackai.exporters.folder import Folder
 from trackai.exporters.received import ReceivedFiles
 from trackai.exporters.summary import Summary
@@ -59,6 +61,11 @@ def export_folder(
             write_runs_of_server(server, names, project, converter(exporter, received.add))
             received.close()
         folder.publish()
+    except (OSError, sqlite3.Error) as error:
+        if isinstance(error, TrackAIError):
+            raise
+        reason = getattr(error, "strerror", None) or error
+        raise TrackAIError(f"cannot write {out}: {reason}") from None
     finally:
         folder.discard()
     if as_json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shutil
 import uuid
@@ -101,16 +102,17 @@ class Folder:
         shutil.rmtree(self.staging, ignore_errors=True)
 
 
-def safe_name(name: str, uid: str) -> str:
-    """Return a name that is a valid name of a file; a changed one ends with part of the uid."""
+def safe_name(name: str) -> str:
+    """Return a name that is a valid name of a file; a changed one ends with a hash of the name."""
     safe = _NOT_IN_NAMES.sub("-", name).strip(". ")
     safe = safe.encode()[:_MAX_NAME_BYTES].decode(errors="ignore")
-    return safe if safe == name else f"{safe}-{uid[:8]}".lstrip("-")
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return safe if safe == name else f"{safe}-{digest}".lstrip("-")
 
 
-def safe_path(path: str, uid: str) -> str:
+def safe_path(path: str) -> str:
     """Return a relative path whose parts are valid names."""
-    return "/".join(safe_name(part, uid) for part in path.split("/"))
+    return "/".join(safe_name(part) for part in path.split("/") if part)
 
 
 def plain_path(head: FileHead) -> str:

@@ -11,6 +11,7 @@ import msgspec
 from trackai.exporters.folder import copy_file, plain_path, safe_path
 from trackai.exporters.mlflow.database import Database
 from trackai.exporters.summary import RunRemarks
+from trackai.exporters.texts import apart
 from trackai.exporters.typed_config import typed_config
 from trackai.importers.uids import stable_uid
 from trackai.structs.exchange import ArtifactHead, Block, FileHead, Rewind, RunHead
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from trackai.exporters.folder import FindBytes, Folder
     from trackai.exporters.summary import Summary
     from trackai.structs.exchange import Item
+    from trackai.values.types import Step, Value
 
 _UUID = re.compile("[0-9a-f]{32}")
 _DEFAULT = "Default"
@@ -164,7 +166,7 @@ class _Run:
             return
         numbers = block
         if any(isinstance(value, str) for value in block.values):
-            numbers, texts = _apart(block)
+            numbers, texts = apart(block)
             self._add_texts(texts)
         self._note(numbers)
         times = [time // 1000 for time in numbers.timestamps]
@@ -204,10 +206,10 @@ class _Run:
         self._remarks.add(_TEXTS, len(block.steps))
         encode = msgspec.json.Encoder().encode
         lines = [
-            encode({"step": step, "time": time / 1e6, "value": value})
+            encode(_line(block, step, time, value))
             for step, time, value in zip(block.steps, block.timestamps, block.values, strict=True)
         ]
-        self._append(f"texts/{safe_path(block.metric, self._head.uid)}.jsonl", *lines)
+        self._append(f"texts/{safe_path(block.metric)}.jsonl", *lines)
 
     def _append(self, name: str, *lines: bytes) -> None:
         path = self._folder / name
@@ -219,7 +221,7 @@ class _Run:
         source = self._find_bytes(head)
         path = None
         if source is not None:
-            path = copy_file(source, self._folder, safe_path(relative, self._head.uid))
+            path = copy_file(source, self._folder, safe_path(relative))
         if path is None:
             self._remarks.add("files without their bytes are left out")
         else:
@@ -244,25 +246,14 @@ def _tags(head: RunHead, facts: dict[str, Any]) -> dict[str, str]:
     return tags | {key: value for key, value in own.items() if value}
 
 
+def _line(block: Block, step: Step, time: int, value: Value) -> dict[str, Any]:
+    position = {"step": step} if block.axis == "step" else {}
+    return {**position, "time": time / 1e6, "value": value}
+
+
 def _path(head: FileHead, remarks: RunRemarks) -> str:
     """Return where a file goes: with its step, which MLflow does not have."""
     if head.step is None or head.name.startswith(f"{head.step}"):
         return plain_path(head)
     remarks.add("the steps of files are in their paths")
     return f"{head.path}/{head.step}/{head.name}"
-
-
-def _apart(block: Block) -> tuple[Block, Block]:
-    """Split a block into its numbers and its texts."""
-    parts = []
-    for is_text in (False, True):
-        at = [n for n, value in enumerate(block.values) if isinstance(value, str) == is_text]
-        parts.append(
-            msgspec.structs.replace(
-                block, kind="text" if is_text else block.kind,
-                steps=[block.steps[n] for n in at],
-                timestamps=[block.timestamps[n] for n in at],
-                values=[block.values[n] for n in at],
-            )
-        )  # fmt: skip
-    return parts[0], parts[1]

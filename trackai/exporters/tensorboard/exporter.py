@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from trackai.exporters.folder import safe_name
+from trackai.exporters.histograms import read_histogram
 from trackai.exporters.summary import RunRemarks
 from trackai.exporters.tensorboard import values
 from trackai.exporters.tensorboard.event_file import EventFile
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from trackai.exporters.folder import FindBytes, Folder
     from trackai.exporters.summary import Summary
     from trackai.structs.exchange import Item, WriterHead
-    from trackai.values.types import Step, Value
+    from trackai.values.types import Step
 
 _PLUGINS = {"number": "scalars", "bool": "scalars", "text": "text", "histogram": "histograms"}
 _MAX_EXACT = 1 << 53
@@ -45,7 +46,7 @@ class Exporter:
         """Write the head of a run, one of its files, or a block of its points."""
         if isinstance(item, RunHead):
             self.close()
-            name = f"{safe_name(item.project, item.uid)}/{safe_name(item.run_id, item.uid)}"
+            name = f"{safe_name(item.project)}/{safe_name(item.run_id)}"
             path = self._folder.add(name)
             path.mkdir()
             self._run = _Run(path, item, self._find_bytes, self._summary)
@@ -110,8 +111,8 @@ class _Run:
         steps = self._integers(block)
         with self._open(attempt) as file:
             for step, time, value in zip(steps, block.timestamps, block.values, strict=True):
-                kind = "text" if plugin == "scalars" and isinstance(value, str) else plugin
-                self._add_value(file, attempt, block.metric, step, time, kind, value)
+                kind, content = _content(plugin, value)
+                self._add_value(file, attempt, block.metric, step, time, kind, content)
         self._summary.points += len(block.steps)
 
     def _integers(self, block: Block) -> Sequence[int]:
@@ -126,7 +127,7 @@ class _Run:
 
     def _add_value(
         self, file: EventFile, attempt: int, tag: str, step: int, time: int, plugin: str,
-        value: Value | list[bytes],
+        value: Any,
     ) -> None:  # fmt: skip
         """Write a value. A tag belongs to one plugin, so others get a tag of their own."""
         if self._plugins.get((0, tag), plugin) != plugin:
@@ -188,7 +189,7 @@ class _Run:
 
     def _file_name(self, attempt: int) -> str:
         start, host = self._starts.get(attempt, (self._head.created_at, ""))
-        host = safe_name(host, self._head.uid) or "trackai"
+        host = safe_name(host) or "trackai"
         name = f"events.out.tfevents.{start // 1_000_000:010}.{host}"
         return name if not (self._path / name).exists() else f"{name}.{attempt}"
 
@@ -201,13 +202,20 @@ def _texts(head: RunHead) -> dict[str, str]:
     return {name: value for name, value in texts.items() if value} | encoded
 
 
+def _content(plugin: str, value: Any) -> tuple[str, Any]:
+    """Return which plugin shows a value, and the value as it takes it."""
+    if plugin == "histograms" and (histogram := read_histogram(value)) is not None:
+        return plugin, histogram
+    return ("text" if isinstance(value, str) else plugin), value
+
+
 def _tensor(plugin: str, value: Any) -> Any:
     if plugin == "scalars":
         return values.scalar(value)
     if plugin == "text":
         return values.text(value)
     if plugin == "histograms":
-        return values.histogram(value)
+        return values.histogram(*value)
     return values.images(value) if plugin == "images" else values.sounds(value)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -79,15 +78,10 @@ def text(value: str) -> Any:
     return TensorProto(dtype=DT_STRING, string_val=[value.encode()])
 
 
-def histogram(stored: str) -> Any:
+def histogram(edges: Sequence[float], counts: Sequence[float]) -> Any:
     """Return a tensor with the left edge, the right edge and the count of each bin."""
-    content = json.loads(stored)
-    edges = [float(edge) for edge in content["edges"]]
-    rows = [
-        number
-        for left, right, count in zip(edges, edges[1:], content["values"], strict=False)
-        for number in (left, right, float(count))
-    ]
+    bins = zip(edges, edges[1:], counts, strict=False)
+    rows = [number for left, right, count in bins for number in (left, right, float(count))]
     tensor = TensorProto(dtype=DT_DOUBLE, double_val=rows)
     tensor.tensor_shape.dim.add(size=len(rows) // 3)
     tensor.tensor_shape.dim.add(size=3)

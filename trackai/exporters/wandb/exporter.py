@@ -13,10 +13,11 @@ import msgspec
 from trackai.exporters.attempts import Attempts
 from trackai.exporters.point_spool import PointSpool
 from trackai.exporters.summary import RunRemarks
+from trackai.exporters.texts import apart
 from trackai.exporters.wandb.media import RunFiles
-from trackai.exporters.wandb.record_file import RecordFile, x_axes
+from trackai.exporters.wandb.record_file import RecordFile, lost_keys, x_axes
 from trackai.exporters.wandb.rows import RowWriter
-from trackai.exporters.wandb.series import HISTORY, Series, free_name, series_of
+from trackai.exporters.wandb.series import HISTORY, STATS, Series, free_name, series_of
 from trackai.importers.wandb.values import STEP_METRIC
 from trackai.structs.exchange import ArtifactHead, Block, FileHead, Rewind, RunHead
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 _REFUSED_BY_WANDB = re.compile(r"[/\\#?%:\x00-\x1f]+")
 _MAX_NAME = 64
+_NO_NUMBERS = "system metrics that are not numbers are left out"
 _BY_ROW = (
     "its steps are repeated, negative or fractional: the step in wandb counts rows, and the "
     f"metric {STEP_METRIC} is the x axis"
@@ -98,8 +100,11 @@ class _Run:
     def _add_points(self, block: Block) -> None:
         series = series_of(block, self._remarks)
         if series is None:
-            self._remarks.add("system metrics that are not numbers are left out", len(block.steps))
+            self._remarks.add(_NO_NUMBERS, len(block.steps))
             return
+        if series.lane == STATS and any(isinstance(value, str) for value in block.values):
+            block, texts = apart(block)
+            self._remarks.add(_NO_NUMBERS, len(texts.steps))
         number = self._number((block.metric, block.axis, block.kind), series)
         attempt = block.writer.attempt
         steps = block.steps if series.lane else self._checked(block.steps)
@@ -160,6 +165,8 @@ class _Run:
 
     def _write(self, attempts: list[Attempt], paths: dict[int, Path], *, by_row: bool) -> None:
         axes = x_axes(self._head)
+        if left_out := lost_keys(self._head):
+            self._remarks.add("keys below _wandb in the configuration are left out", left_out)
         if by_row:
             axes |= {series.name: STEP_METRIC for series in self._series if series.lane == HISTORY}
         groups = groupby(self._spool.read(by_time=by_row), itemgetter(0))

@@ -122,7 +122,7 @@ class RunFiles:
     def _media_path(self, head: FileHead) -> str:
         """Return a path whose last part is the name, which wandb shows and an import keeps."""
         folder = _FOLDERS.get(media_type(head.name), "files")
-        name = safe_name(head.name, self._head.uid)
+        name = safe_name(head.name)
         return f"media/{folder}/{(head.sha256 or '')[:12]}/{name}"
 
     def _write_table(
@@ -159,7 +159,7 @@ class RunFiles:
         return {"_type": media_type(cell["name"]), "path": path}
 
     def _copy(self, head: FileHead, relative: str) -> str | None:
-        relative = safe_path(relative, self._head.uid)
+        relative = safe_path(relative)
         if self._copies.get(relative) == head.sha256 is not None:
             return relative  # the same bytes under the same name, at another step
         source = self._find_bytes(head)

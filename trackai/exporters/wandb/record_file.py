@@ -171,6 +171,13 @@ def x_axes(head: RunHead) -> dict[str, str]:
     }
 
 
+def lost_keys(head: RunHead) -> int:
+    """Return how many keys of the configuration are wandb's own, and are not written."""
+    kept = (f"{_OWN}/job_type", f"{_OWN}/sweep_id")
+    own = [key for key in head.config if key.partition("/")[0] == _OWN and key not in kept]
+    return len(own) - len(x_axes(head))
+
+
 def _set_time(timestamp: Any, time: int) -> None:
     timestamp.seconds, microseconds = divmod(time, 1_000_000)
     timestamp.nanos = microseconds * 1000

@@ -7,6 +7,7 @@ import math
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from trackai.exporters.histograms import read_histogram
 from trackai.importers.wandb.values import STEP_METRIC
 
 if TYPE_CHECKING:
@@ -73,6 +74,8 @@ def encode(value: Any, kind: str) -> str:
 
 
 def _histogram(stored: str) -> str:
-    content = json.loads(stored)
-    edges = [float(edge) if isinstance(edge, str) else edge for edge in content["edges"]]
-    return json.dumps({"_type": "histogram", "values": content["values"], "bins": edges})
+    histogram = read_histogram(stored)
+    if histogram is None:
+        return json.dumps(stored)
+    edges, counts = histogram
+    return json.dumps({"_type": "histogram", "values": counts, "bins": edges})
