@@ -22,6 +22,7 @@ from tests.exporters.conftest import ATTEMPTS, BEGIN, call, rows, run_of, stored
 from trackai.exporters.wandb.records import LogWriter
 from trackai.importers.wandb.folders import HEADER
 from trackai.importers.wandb.records import Log
+from trackai.structs.exchange import Block, WriterHead
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Trackai
@@ -198,3 +199,73 @@ def test_numbers_of_configurations_keep_their_types(tmp_path: Path) -> None:
     assert rows(back, CONFIGS) == rows(tmp_path / "store.db", CONFIGS)
     (path,) = (tmp_path / "wandb").glob("*/*.wandb")
     assert b"NaN" in path.read_bytes()
+
+
+def test_system_metrics_console_and_axes(trackai: Trackai, tmp_path: Path) -> None:
+    """What is not in rows, with the words that it needs."""
+    config = {"_wandb/x_axis/val/*": "epoch", "_wandb/job_type": "train", "_wandb/other": 1}
+    items = run_of([{"val/loss": [(3, 0, 0.5)], "epoch": [(3, 0, 1)]}], config=config)
+    writer = items[1].writer
+    for metric, kind, values in (
+        ("gpu", "number", [1, "text", 2.5]),
+        ("system/cpu", "bool", [True, False, True]),
+        ("logs/stdout", "text", ["one", "", "ü"]),
+        ("other", "text", ["a", "b", "c"]),
+    ):
+        times = [BEGIN, BEGIN + 1, BEGIN + 2]
+        items.append(
+            Block(run_uid="a" * 32, metric=metric, axis="time", kind=kind, writer=writer,
+                  steps=times, timestamps=times, values=values)
+        )  # fmt: skip
+    store = tmp_path / "store.db"
+    write_store(store, items)
+    output = trackai("export", "wandb", "r", "--db", store, "-o", tmp_path / "out", "--json")
+    assert {remark["remark"] for remark in output.json["remarks"]} == {
+        "the system metric gpu becomes system/gpu",
+        "system metrics that are not numbers are left out (4)",
+        "keys below _wandb in the configuration are left out (1)",
+    }
+    trackai("import", "wandb", tmp_path / "out", "--db", tmp_path / "back.db")
+    columns = "path, axis, kind, time, value"
+    expected = [
+        ("system/gpu", *row[1:]) if row[0] == "gpu" else row
+        for row in stored(store, columns)
+        if row[0] != "other" and row[4] != "text"
+    ]
+    assert stored(tmp_path / "back.db", columns) == sorted(expected, key=repr)
+    assert dict(rows(tmp_path / "back.db", CONFIGS)) == {
+        "_wandb/x_axis/val/*": '"epoch"', "_wandb/job_type": '"train"',
+    }  # fmt: skip
+
+
+def test_media_of_several_steps(db_path: Path, tmp_path: Path) -> None:
+    """Equal bytes are copied once, and files of one name are all kept."""
+    picture = sdk.Image(Image.new("RGB", (4, 5)))
+    with sdk.init(project="p", id="r") as run:
+        for step in range(3):
+            run.log(
+                {"same": picture, "two": [picture, sdk.Image(Image.new("L", (2, 2)))]}, step=step
+            )
+        run.log({"sounds": [sdk.Html("<p>1</p>"), sdk.Html("<p>2</p>")]}, step=3)
+    back = there_and_back(db_path, tmp_path)
+    assert rows(back, FILES) == rows(db_path, FILES)
+    assert len(rows(back, FILES)) == 11
+
+
+def test_a_histogram_that_is_none(tmp_path: Path) -> None:
+    items = run_of([{}])
+    for step, value in enumerate(['{"edges": [1], "values": [2]}', "[]", '{"edges": 3}', "x"]):
+        items.append(
+            Block(run_uid="a" * 32, metric=f"h{step}", kind="histogram",
+                  writer=WriterHead(uid="w" * 32), steps=[step], timestamps=[BEGIN], values=[value])
+        )  # fmt: skip
+    write_store(tmp_path / "store.db", items)
+    back = there_and_back(tmp_path / "store.db", tmp_path)
+    assert stored(back, "path, kind, value") == stored(tmp_path / "store.db", "path, 'text', value")
+
+
+def test_an_import_again_adds_nothing(store: Path, tmp_path: Path) -> None:
+    back = there_and_back(store, tmp_path)
+    before = stored(back), rows(back, FILES)
+    call("import", "wandb", tmp_path / "wandb", "--db", back)
+    assert (stored(back), rows(back, FILES)) == before
