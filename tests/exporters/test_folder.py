@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import signal
@@ -216,3 +217,31 @@ def test_many_attempts_in_one_second(trackai: Trackai, tmp_path: Path) -> None:
     assert rows(tmp_path / "back.db", "SELECT created_at FROM runs") == rows(
         store, "SELECT created_at FROM runs"
     )
+
+
+@pytest.mark.parametrize(
+    ("format_", "module"), [("wandb", "google"), ("tensorboard", "google_crc32c")]
+)
+def test_a_missing_extra(
+    trackai: Trackai, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format_: str,
+    module: str,
+) -> None:  # fmt: skip
+    def find(_: str) -> None:
+        raise ModuleNotFoundError(f"No module named {module!r}", name=module)
+
+    monkeypatch.setattr("trackai.exporters.trackers.import_module", find)
+    output = trackai("export", format_, "other", "-o", tmp_path / "out", code=1)
+    assert f"pip install 'trackai[{format_}]'" in output.err
+    assert not [name for name in left(tmp_path) if "out" in name]
+
+
+def test_a_full_disk(
+    trackai: Trackai, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("trackai.exporters.wandb.records.LogWriter.write", fail)
+    output = trackai("export", "wandb", "other", "-o", tmp_path / "out", code=1)
+    assert output.err == f"trackai: cannot write {tmp_path / 'out'}: No space left on device\n"
+    assert not [name for name in left(tmp_path) if "out" in name]

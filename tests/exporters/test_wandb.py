@@ -26,6 +26,7 @@ from trackai.structs.exchange import Block, WriterHead
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Trackai
+    from trackai.values.types import Kind
 
 FILES = "SELECT path, kind, files.name, step, size, sha256 FROM files"
 HEADS = "SELECT slug, name, group_name, state, created_at, notes FROM runs"
@@ -206,16 +207,17 @@ def test_system_metrics_console_and_axes(trackai: Trackai, tmp_path: Path) -> No
     config = {"_wandb/x_axis/val/*": "epoch", "_wandb/job_type": "train", "_wandb/other": 1}
     items = run_of([{"val/loss": [(3, 0, 0.5)], "epoch": [(3, 0, 1)]}], config=config)
     writer = items[1].writer
-    for metric, kind, values in (
+    series: list[tuple[str, Kind, list[Any]]] = [
         ("gpu", "number", [1, "text", 2.5]),
         ("system/cpu", "bool", [True, False, True]),
         ("logs/stdout", "text", ["one", "", "ü"]),
         ("other", "text", ["a", "b", "c"]),
-    ):
+    ]
+    for metric, kind, values in series:
         times = [BEGIN, BEGIN + 1, BEGIN + 2]
         items.append(
             Block(run_uid="a" * 32, metric=metric, axis="time", kind=kind, writer=writer,
-                  steps=times, timestamps=times, values=values)
+                  steps=[*times], timestamps=times, values=values)
         )  # fmt: skip
     store = tmp_path / "store.db"
     write_store(store, items)

@@ -54,8 +54,8 @@ def open_exporter(name: str, folder: Folder, find_bytes: FindBytes, summary: Sum
         raise ConflictError(f"{folder.path} is not empty{kind}; choose a new folder")
     try:
         module = import_module(f"trackai.exporters.{name}.exporter")
-    except ImportError:
-        if tracker.extra is None:
+    except ModuleNotFoundError as error:
+        if tracker.extra is None or str(error.name).startswith("trackai"):
             raise
         raise MissingExtraError(f"the export to {tracker.title}", tracker.extra) from None
     make = cast("Callable[[Folder, FindBytes, Summary], Exporter]", module.Exporter)
