@@ -43,6 +43,18 @@ class MediaPoint(NamedTuple):
     value: str
 
 
+class _Key(NamedTuple):
+    """What a file is recognised by."""
+
+    path: str
+    step: Step | None
+    name: str
+    sha256: str | None
+
+
+_Copies = dict[_Key, str | None]
+
+
 class RunFiles:
     """The files of a run.
 
@@ -72,19 +84,18 @@ class RunFiles:
                 self._copy(head, plain_path(head))
         self._write_environment(attempt)
         media.sort(key=lambda head: (head.path, head.step, head.timestamp or 0))
-        copied = {}
+        copied: _Copies = {}
         for head in media:
             if not head.name.endswith(_TABLE):
                 copied[_key(head)] = self._copy(head, self._media_path(head))
-        in_tables: set[Any] = set()
-        tables = {
-            _key(head): self._write_table(head, copied, in_tables)
-            for head in media
-            if head.name.endswith(_TABLE)
-        }
+        cells = {(key.path, key.step, key.name): key for key in copied}
+        in_tables: set[_Key] = set()
+        for head in media:
+            if head.name.endswith(_TABLE):
+                copied[_key(head)] = self._write_table(head, copied, cells, in_tables)
         shown = [head for head in media if _key(head) not in in_tables]
         for _, group in groupby(shown, key=lambda head: (head.path, head.step, head.timestamp)):
-            yield from self._points([(h, (tables | copied)[_key(h)]) for h in group])
+            yield from self._points([(head, copied[_key(head)]) for head in group])
 
     def _points(self, files: list[tuple[FileHead, str | None]]) -> Iterator[MediaPoint]:
         present = [(head, path) for head, path in files if path is not None]
@@ -126,37 +137,33 @@ class RunFiles:
         return f"media/{folder}/{(head.sha256 or '')[:12]}/{name}"
 
     def _write_table(
-        self, head: FileHead, copied: dict[Any, str | None], in_tables: set[Any]
+        self, head: FileHead, copied: _Copies, cells: dict[Any, _Key], in_tables: set[_Key]
     ) -> str | None:
-        """Write a table, with its cells that are files as wandb has them."""
+        """Write a table, with its cells that are files as wandb has them.
+
+        Args:
+            copied: where the files are.
+            cells: the files by what a cell says of them, with the step of the table.
+            in_tables: receives the files that are in cells.
+        """
         source = self._find_bytes(head)
         if source is None:
             self._remarks.add("files without their bytes are left out")
             return None
         try:
             table = json.loads(source.read_bytes())
-            rows = table["data"]
-            table["data"] = [
-                [self._cell(cell, head, copied, in_tables) for cell in row] for row in rows
-            ]
+            for row in table["data"]:
+                for column, cell in enumerate(row):
+                    key = cells.get(_cell_key(cell, head.step))
+                    if key is not None and copied[key] is not None:
+                        in_tables.add(key)
+                        row[column] = {"_type": media_type(key.name), "path": copied[key]}
         except (ValueError, KeyError, TypeError):
             return self._copy(head, self._media_path(head))
         path = self._folder / self._media_path(head)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(table), encoding="utf-8")
         return self._written(path.relative_to(self._folder).as_posix())
-
-    def _cell(
-        self, cell: Any, table: FileHead, copied: dict[Any, str | None], in_tables: set[Any]
-    ) -> Any:
-        if not (isinstance(cell, dict) and cell.keys() == {"file", "name"}):
-            return cell
-        key = (cell["file"], table.step, cell["name"])
-        path = copied.get(key)
-        if path is None:
-            return cell
-        in_tables.add(key)
-        return {"_type": media_type(cell["name"]), "path": path}
 
     def _copy(self, head: FileHead, relative: str) -> str | None:
         relative = safe_path(relative)
@@ -191,5 +198,10 @@ def media_type(name: str) -> str:
     return _TYPE_BY_SUFFIX.get(name.rpartition(".")[2].lower(), "file")
 
 
-def _key(head: FileHead) -> tuple[Any, ...]:
-    return head.path, head.step, head.name
+def _key(head: FileHead) -> _Key:
+    return _Key(head.path, head.step, head.name, head.sha256)
+
+
+def _cell_key(cell: Any, step: Step | None) -> tuple[Any, ...]:
+    is_file = isinstance(cell, dict) and cell.keys() == {"file", "name"}
+    return (str(cell["file"]), step, str(cell["name"])) if is_file else ()
