@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from trackai.exporters.typed_config import typed_config
 from trackai.exporters.wandb.records import LogWriter
 from trackai.importers.wandb.folders import HEADER
-from trackai.importers.wandb.messages import Record
+from trackai.importers.wandb.messages import History, Items, Record
 from trackai.values.nesting import nested
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 # The oldest version of wandb that has all messages, as wandb itself states it.
 _MIN_CONSUMER = "0.70.0"
 _OWN = "_wandb"
+# Fields of a record.
+_HISTORY, _SUMMARY = 2, 3
 
 
 class RecordFile:
@@ -101,14 +103,13 @@ class RecordFile:
             own_times: of the items that have another time than the row.
         """
         self._last_time = max(self._last_time, time)
-        record = Record()
-        record.history.step.num = step
-        add = record.history.item.add
+        row = History()
+        row.step.num = step
         for name, text in {**items, **self._position(step, time)}.items():
-            add(nested_key=[name], value_json=text)
+            row.item.add(nested_key=[name], value_json=text)
         for name, own_time in own_times.items():
-            record.history.own_time.add(name=name, microseconds=own_time)
-        self._write(record)
+            row.own_time.add(name=name, microseconds=own_time)
+        self._write_part(_HISTORY, row)
 
     def _position(self, step: int, time: int) -> dict[str, str]:
         runtime = (time - self._attempt.started_at) / 1e6
@@ -139,11 +140,11 @@ class RecordFile:
 
     def end(self, summary: Mapping[str, str]) -> None:
         """Write the summary and, unless the run goes on, how it ended."""
-        record = Record()
+        items = Items()
         for name, text in summary.items():
-            record.summary.update.add(nested_key=[name], value_json=text)
+            items.update.add(nested_key=[name], value_json=text)
         if summary:
-            self._write(record)
+            self._write_part(_SUMMARY, items)
         state = self._attempt.state
         if state == "running":
             return
@@ -152,10 +153,18 @@ class RecordFile:
         record.exit.runtime = (self._last_time - self._attempt.started_at) // 1_000_000
         self._write(record)
 
+    def _write_part(self, field: int, message: Any) -> None:
+        """Write a record with one field, whose message is encoded apart."""
+        payload = message.SerializeToString()
+        self._append(bytes([field << 3 | 2]) + _varint(len(payload)) + payload)
+
     def _write(self, record: Any) -> None:
+        self._append(record.SerializeToString())
+
+    def _append(self, payload: bytes) -> None:
         self._count += 1
         # The number of a record is field 1, which protobuf merges with the rest.
-        self._log.write(b"\x08" + _varint(self._count) + record.SerializeToString())
+        self._log.write(b"\x08" + _varint(self._count) + payload)
 
 
 def x_axes(head: RunHead) -> dict[str, str]:

@@ -87,6 +87,10 @@ def _record_class() -> Any:
 
 # The message that each record of a file holds.
 Record: Any = _record_class()
+_parts = Record.DESCRIPTOR.file.message_types_by_name
+History: Any = message_factory.GetMessageClass(_parts["History"])
+Item: Any = message_factory.GetMessageClass(_parts["Item"])
+Items: Any = message_factory.GetMessageClass(_parts["Items"])
 
 
 def microseconds(timestamp: Any) -> int:
