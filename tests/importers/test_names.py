@@ -195,7 +195,7 @@ def test_tensorboard(tmp_path: Path, trackai: Trackai, ask: Ask) -> None:
     from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.compat.proto.summary_pb2 import Summary
 
-    from trackai.importers.tensorboard.records import _masked_checksum
+    from trackai.importers.tensorboard.records import masked_checksum
 
     folder = tmp_path / "logs" / "run\x1b[31m\udce9"
     folder.mkdir(parents=True)
@@ -203,8 +203,8 @@ def test_tensorboard(tmp_path: Path, trackai: Trackai, ask: Ask) -> None:
     payload = Event(wall_time=5.0, summary=Summary(value=values)).SerializeToString()
     header = struct.pack("<Q", len(payload))
     (folder / "events.out.tfevents.5.h\udcff\n").write_bytes(
-        header + struct.pack("<I", _masked_checksum(header))
-        + payload + struct.pack("<I", _masked_checksum(payload))
+        header + struct.pack("<I", masked_checksum(header))
+        + payload + struct.pack("<I", masked_checksum(payload))
     )  # fmt: skip
     receipt = trackai("import", "tensorboard", tmp_path / "logs", "--json", code=4).json
     assert receipt["types"]["metrics"]["not_stored"] == {NUL: 1, EMPTY: 1, LONG: 1}

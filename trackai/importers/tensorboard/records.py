@@ -42,7 +42,7 @@ def read(path: Path) -> Iterator[tuple[int, bytes]]:
             if len(header) < _HEADER.size:
                 raise TruncatedError(f"the file ends within the record at byte {position}")
             length, checksum = _HEADER.unpack(header)
-            if _masked_checksum(header[:8]) != checksum:
+            if masked_checksum(header[:8]) != checksum:
                 if not any(header) and not any(file.read()):
                     # After a crash of the machine, the end of a file may be zeros.
                     raise TruncatedError(f"the file has only zeros from byte {position} on")
@@ -51,12 +51,13 @@ def read(path: Path) -> Iterator[tuple[int, bytes]]:
             if len(body) < length + _FOOTER.size:
                 raise TruncatedError(f"the file ends within the record at byte {position}")
             payload = body[:length]
-            if _masked_checksum(payload) != _FOOTER.unpack_from(body, length)[0]:
+            if masked_checksum(payload) != _FOOTER.unpack_from(body, length)[0]:
                 raise DamagedError(f"the record at byte {position} is damaged")
             position += _HEADER.size + len(body)
             yield position, payload
 
 
-def _masked_checksum(data: bytes) -> int:
+def masked_checksum(data: bytes) -> int:
+    """Return the CRC-32C of some bytes, rotated and with a constant added, as TFRecord has it."""
     checksum: int = crc32c(data)
     return ((checksum >> 15 | checksum << 17 & 0xFFFFFFFF) + _MASK) & 0xFFFFFFFF

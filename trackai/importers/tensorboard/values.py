@@ -75,7 +75,9 @@ def _decode_tensor(tensor: Any, plugin: str) -> Content:
         return _decode_strings([bytes(text) for text in tensor.string_val], plugin)
     # Most tensors are scalars. `make_ndarray` takes a hundred times as long for them.
     if not tensor.tensor_shape.dim and tensor.dtype == _FLOAT and len(tensor.float_val) == 1:
-        return Number(tensor.float_val[0])
+        # `trackai export` adds the exact value in the field of its type.
+        exact = tensor.double_val or tensor.int64_val or tensor.bool_val
+        return Number(exact[0] if exact else tensor.float_val[0])
     if not tensor.tensor_shape.dim and tensor.dtype == _DOUBLE and len(tensor.double_val) == 1:
         return Number(tensor.double_val[0])
     from tensorboard.util.tensor_util import make_ndarray

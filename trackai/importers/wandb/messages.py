@@ -1,4 +1,4 @@
-"""The protobuf messages in wandb's record files, with the fields that the importer reads."""
+"""The protobuf messages in wandb's record files, with the fields that are read or written."""
 
 from __future__ import annotations
 
@@ -7,18 +7,30 @@ from typing import Any
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 _SCALARS = descriptor_pb2.FieldDescriptorProto
-# By message: the number, name and type of each field; "*" marks a repeated field.
+# By message: the number, name and type of each field; "*" marks a repeated field. `own_time` is our
+# own field, which wandb skips: the times of points in a row that TrackAI has exported.
 _MESSAGES = {
     "Timestamp": [(1, "seconds", "int64"), (2, "nanos", "int32")],
     "Item": [(1, "key", "string"), (2, "nested_key", "string*"), (16, "value_json", "string")],
     "Items": [(1, "update", "Item*"), (2, "remove", "Item*")],
     "Step": [(1, "num", "int64")],
-    "History": [(1, "item", "Item*"), (2, "step", "Step")],
+    "History": [(1, "item", "Item*"), (2, "step", "Step"), (1000, "own_time", "OwnTime*")],
+    "OwnTime": [(1, "name", "string"), (2, "microseconds", "int64")],
     "Stats": [(2, "timestamp", "Timestamp"), (3, "item", "Item*")],
     "Output": [(1, "stream", "int32"), (2, "timestamp", "Timestamp"), (3, "line", "string")],
     "Artifact": [(4, "type", "string"), (5, "name", "string")],
     "Alert": [(1, "title", "string"), (2, "text", "string"), (3, "level", "string")],
-    "Metric": [(1, "name", "string"), (2, "glob_name", "string"), (4, "step_metric", "string")],
+    "Metric": [
+        (1, "name", "string"),
+        (2, "glob_name", "string"),
+        (4, "step_metric", "string"),
+        (6, "options", "Options"),
+    ],
+    "Options": [(1, "step_sync", "bool")],
+    "Version": [(1, "producer", "string"), (2, "min_consumer", "string")],
+    "Header": [(1, "version_info", "Version")],
+    "File": [(1, "path", "string")],
+    "Files": [(1, "files", "File*")],
     "Exit": [(1, "exit_code", "int32"), (2, "runtime", "int32")],
     "Run": [
         (1, "run_id", "string"),
@@ -38,6 +50,7 @@ _MESSAGES = {
         (2, "history", "History"),
         (3, "summary", "Items"),
         (5, "config", "Items"),
+        (6, "files", "Files"),
         (7, "stats", "Stats"),
         (8, "artifact", "Artifact"),
         (10, "alert", "Alert"),
@@ -45,6 +58,7 @@ _MESSAGES = {
         (13, "output_raw", "Output"),
         (17, "run", "Run"),
         (18, "exit", "Exit"),
+        (21, "header", "Header"),
     ],
 }
 
@@ -73,6 +87,10 @@ def _record_class() -> Any:
 
 # The message that each record of a file holds.
 Record: Any = _record_class()
+_parts = Record.DESCRIPTOR.file.message_types_by_name
+History: Any = message_factory.GetMessageClass(_parts["History"])
+Item: Any = message_factory.GetMessageClass(_parts["Item"])
+Items: Any = message_factory.GetMessageClass(_parts["Items"])
 
 
 def microseconds(timestamp: Any) -> int:

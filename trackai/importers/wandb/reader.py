@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from trackai.importers.receipt import Receipt
     from trackai.importers.wandb.folders import RunFile
     from trackai.structs.exchange import Block, Item
-    from trackai.values.types import State
+    from trackai.values.types import State, Step
 
 _PROGRESS_BYTES = 1 << 20
 # A file without an end that is older than this belongs to a process that was killed.
@@ -41,6 +41,8 @@ _PREFIX = "_wandb"
 # Types of artifacts that wandb makes itself, of what is read elsewhere.
 _OWN_ARTIFACTS = ("run_table", "wandb-history", "wandb-run-history", "job")
 _STREAMS = ("stderr", "stdout")
+# Items of a row that are not metrics.
+_POSITIONS = ("_step", "_timestamp", "_runtime", values.STEP_METRIC)
 
 
 class Source:
@@ -163,7 +165,8 @@ class _Session:
         self._receipt = receipt
         self._paths = paths
         self._config = config
-        self._step = 0
+        self._step: Step = 0
+        self._has_step_metric = False
         self._lines = {stream: Lines() for stream in _STREAMS}
         self._summary: dict[str, str] = {}
         self._last_values: dict[str, Any] = {}
@@ -218,11 +221,13 @@ class _Session:
     def _read_history(self, history: Any) -> Iterator[Item | Chunk]:
         contents = list(values.decode(history.item))
         own = {point.metric: point for point in contents if point.metric.startswith("_")}
-        step = self._step = history.step.num
-        at = self._time(own)
+        step = self._step = self._read_step(history, contents)
+        row_time = self._time(own)
+        own_times = {item.name: item.microseconds for item in history.own_time}
         for content in contents:
-            if own and content.metric in ("_step", "_timestamp", "_runtime"):
+            if own and content.metric in _POSITIONS:
                 continue
+            at = own_times.get(content.metric, row_time)
             match content:
                 case values.Point(metric, kind, value):
                     if kind == "histogram":
@@ -237,6 +242,14 @@ class _Session:
                 case values.Invalid():
                     self._receipt.refuse("metrics", "not JSON")
 
+    def _read_step(self, history: Any, contents: list[values.Content]) -> Step:
+        """Return the step of a row, which may be a metric of its own."""
+        if self._has_step_metric:
+            for content in contents:
+                if isinstance(content, values.Point) and content.metric == values.STEP_METRIC:
+                    return content.value if isinstance(content.value, int | float) else 0
+        return int(history.step.num)
+
     def _time(self, own: dict[str, Any]) -> int:
         """Return the time of a row; a script may have logged another `_timestamp`."""
         started_at = self._file.started_at
@@ -249,7 +262,7 @@ class _Session:
                     return at
         return self.last_time
 
-    def _read_media(self, media: values.Media, step: int, at: int) -> Iterator[FileHead | Chunk]:
+    def _read_media(self, media: values.Media, step: Step, at: int) -> Iterator[FileHead | Chunk]:
         path = self._path_of(media.path)
         if path is None:
             self._receipt.refuse(TYPE, MISSING)
@@ -277,7 +290,7 @@ class _Session:
         )  # fmt: skip
 
     def _file_head(
-        self, metric: str, path: str, caption: str | None, step: int, at: int
+        self, metric: str, path: str, caption: str | None, step: Step, at: int
     ) -> FileHead:
         source = f"{self._file.folder}/files/{path}"
         self._paths[source] = self._folder / path
@@ -368,7 +381,9 @@ class _Session:
     def _read_metric(self, metric: Any) -> None:
         """Keep which metric is the x axis of another one."""
         name = metric.name or metric.glob_name
-        if name and metric.step_metric:
+        if metric.step_metric == values.STEP_METRIC:
+            self._has_step_metric = True
+        elif name and metric.step_metric:
             axes = self._config.setdefault(_PREFIX, {}).setdefault("x_axis", {})
             axes[name] = metric.step_metric
 

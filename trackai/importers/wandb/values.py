@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from trackai.values.types import Kind, Value
 
+# The metric with the steps of a run that TrackAI has exported, if wandb's step counts rows.
+STEP_METRIC = "trackai_step"
 _INT64 = 1 << 63
 
 

@@ -1,0 +1,84 @@
+"""trackai export wandb, mlflow and tensorboard"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from trackai.cli.database import with_database
+from trackai.cli.export_runs import converter, write_runs, write_runs_of_server
+from trackai.cli.output import echo_lines, pluralize, print_json
+from trackai.errors import TrackAIError
+from trackai.exporters.folder import Folder
+from trackai.exporters.received import ReceivedFiles
+from trackai.exporters.summary import Summary
+from trackai.exporters.trackers import open_exporter
+from trackai.importers.receipt_text import listing
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from trackai.reading.remote_source import RemoteSource
+    from trackai.store.engine.database import Database
+    from trackai.structs.exchange import FileHead
+
+
+def export_folder(
+    format_: str,
+    out: Path,
+    names: tuple[str, ...],
+    project: str | None,
+    server: RemoteSource | None,
+    db: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Write runs to a folder as another tracker writes them, and print what was written.
+
+    Raises:
+        ConflictError: the folder exists, and is not one of this tracker or has one of the runs.
+    """
+    summary = Summary(str(out), format_)
+    folder = Folder(out)
+
+    async def work(database: Database) -> None:
+        from trackai.store.catalogue import files
+
+        def find_bytes(head: FileHead) -> Path | None:
+            return files.find_bytes(database.path, head.sha256)
+
+        exporter = open_exporter(format_, folder, find_bytes, summary)
+        await write_runs(database, names, project, exporter)
+
+    try:
+        if server is None:
+            with_database(db, work)
+        else:
+            received = ReceivedFiles(folder.staging / "received.part")
+            exporter = open_exporter(format_, folder, received.find, summary)
+            write_runs_of_server(server, names, project, converter(exporter, received.add))
+            received.close()
+        folder.publish()
+    except (OSError, sqlite3.Error) as error:
+        if isinstance(error, TrackAIError):
+            raise
+        reason = getattr(error, "strerror", None) or error
+        raise TrackAIError(f"cannot write {out}: {reason}") from None
+    finally:
+        folder.discard()
+    if as_json:
+        print_json(**msgspec.to_builtins(summary))
+    else:
+        echo_lines("\n".join(_lines(summary)))
+
+
+def _lines(summary: Summary) -> list[str]:
+    counts = (
+        pluralize(summary.runs, "run"),
+        pluralize(summary.points, "point"),
+        pluralize(summary.files, "file"),
+    )
+    remarks = [f"{item.where}: {item.remark}" for item in summary.remarks]
+    return [f"{summary.folder}: {', '.join(counts)}", *listing("remark", remarks)]
