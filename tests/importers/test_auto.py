@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import struct
 import zlib
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -240,6 +242,16 @@ def test_hidden_folders_environments_and_links_are_not_searched(tmp_path: Path) 
     (path / "link").symlink_to(tmp_path / "outside")
     assert found(path) == []
     assert found(path / "link") == [("tensorboard", ".")]
+
+
+def test_files_of_a_database_are_not_searched(tmp_path: Path) -> None:
+    path = tmp_path / "work"
+    path.mkdir()
+    with closing(sqlite3.connect(path / "p.db")) as connection:
+        connection.execute("CREATE TABLE metrics (timestamp, run_name, step, metrics)")
+    log_events(path / "media" / "events", 1.0)
+    log_events(path / "logs", 1.0)
+    assert found(path) == [("trackio", "p.db"), ("tensorboard", "logs")]
 
 
 def test_files_of_a_run_are_stored_after_the_next_source_was_begun(

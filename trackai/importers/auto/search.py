@@ -17,7 +17,7 @@ from trackai.importers import neptune, original_trackai
 from trackai.importers.trackers import TRACKERS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from trackai.importers.receipt import Receipt
 
@@ -27,10 +27,18 @@ _RUNS_ANYWHERE = ("wandb", "swanlab")
 # Each is a source by itself, whatever is beside it. Other files belong to their folder.
 _DATABASES = (".db", ".sqlite", ".sqlite3")
 _ARCHIVES = (".zip",)
+_JOURNALS = (".journal", ".log")
 _TABLES = (".csv", ".tsv")
 _JSONL = ".jsonl"
 _OUR_CSV = ",".join(COLUMNS).encode()
 _OUR_JSONL = b'{"type":"run",'
+# The folder of a training also has event files and checkpoints, with the same values.
+_WHOLE_FOLDERS = {"transformers": ("trainer_state.json", "checkpoint-*/trainer_state.json")}
+# Folders beside a database, with its files.
+_FILES_BESIDE = {
+    "mlflow": ("mlruns", "mlartifacts"),
+    "trackio": ("artifacts", "inbox", "media", "traces"),
+}
 _NOT_SEARCHED = ("__pycache__", "node_modules", "site-packages")
 
 
@@ -97,16 +105,27 @@ class _Search:
                 self._add(owner, folder)
                 subfolders.clear()
                 continue
-            for file in files:
-                kind = _kind_of_file(file)
-                if kind is not None and not _is_same(file, self._store):
-                    self._add(kind, file)
+            beside = self._add_files(files)
             if _recognises(_TENSORBOARD, folder):
                 self._add(_TENSORBOARD, folder)
-            subfolders[:] = [path.name for path in inner if _is_searched(path)]
+            subfolders[:] = [path.name for path in inner if _is_searched(path, beside)]
         return [
             found for kind, places in self._places.items() for found in self._join(kind, places)
         ]
+
+    def _add_files(self, files: Sequence[Path]) -> dict[str, str]:
+        """Add the files of a folder that are sources.
+
+        Returns:
+            The names of folders beside them that have their files, each with the kind.
+        """
+        beside = {}
+        for file in files:
+            kind = _kind_of_file(file)
+            if kind is not None and not _is_same(file, self._store):
+                self._add(kind, file)
+                beside |= dict.fromkeys(_FILES_BESIDE.get(kind, ()), kind)
+        return beside
 
     def _add(self, kind: str, place: Path) -> None:
         self._places.setdefault(kind, []).append(place)
@@ -155,8 +174,11 @@ class _Search:
 
 def _owner(folder: Path, inner: Sequence[Path], files: Sequence[Path]) -> str | None:
     """Return the kind that a folder belongs to as a whole."""
-    alone = [file for file in files if file.suffix.lower() in (*_DATABASES, *_ARCHIVES)]
+    alone = [file for file in files if file.suffix.lower() in (*_DATABASES, *_ARCHIVES, *_JOURNALS)]
     for kind in TRACKERS:
+        patterns = _WHOLE_FOLDERS.get(kind, ())
+        if any(any(folder.glob(pattern)) for pattern in patterns):
+            return kind
         # A folder may be recognised by what is in it: then only that belongs to the tracker.
         if (
             kind != _TENSORBOARD
@@ -174,13 +196,19 @@ def _recognises(kind: str, path: Path) -> bool:
         return False
 
 
-def _is_searched(folder: Path) -> bool:
-    """Return whether a folder is searched; a hidden one must be known to a tracker."""
+def _is_searched(folder: Path, beside: Mapping[str, str]) -> bool:
+    """Return whether a folder is searched. A hidden one must be known to a tracker.
+
+    Args:
+        beside: names of folders with the files of a database, and its kind, which must know them.
+    """
+    if folder.name in beside:
+        return _recognises(beside[folder.name], folder)
     return not folder.name.startswith(".") or any(_recognises(kind, folder) for kind in TRACKERS)
 
 
 def _may_be_source(path: Path) -> bool:
-    suffixes = (*_DATABASES, *_ARCHIVES, *_TABLES, _JSONL)
+    suffixes = (*_DATABASES, *_ARCHIVES, *_JOURNALS, *_TABLES, _JSONL)
     return path.suffix.lower() in suffixes and not path.is_symlink() and path.is_file()
 
 
