@@ -39,7 +39,8 @@ _FILES_BESIDE = {
     "mlflow": ("mlruns", "mlartifacts"),
     "trackio": ("artifacts", "inbox", "media", "traces"),
 }
-_NOT_SEARCHED = ("__pycache__", "node_modules", "site-packages")
+# The last two are of Sacred, beside its runs.
+_NOT_SEARCHED = ("__pycache__", "node_modules", "site-packages", "_resources", "_sources")
 
 
 class Found(NamedTuple):
@@ -119,7 +120,7 @@ class _Search:
         Returns:
             The names of folders beside them that have their files, each with the kind.
         """
-        beside = {}
+        beside: dict[str, str] = {}
         for file in files:
             kind = _kind_of_file(file)
             if kind is not None and not _is_same(file, self._store):
