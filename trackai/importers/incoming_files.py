@@ -71,8 +71,13 @@ class IncomingFiles:
             self._current[1].discard()
 
     def add_chunk(self, chunk: Chunk) -> None:
-        """Write a piece of a file's bytes; the pieces of one file follow each other."""
+        """Write a piece of a file's bytes; the pieces of one file follow each other.
+
+        A file that is complete may follow once more.
+        """
         if files.find_bytes(self._db.path, chunk.sha256) is not None:
+            return
+        if self._current is not None and self._current[1].sha256 == chunk.sha256:
             return
         if self._current is None or self._current[0] != chunk.sha256:
             self.finish_bytes()
