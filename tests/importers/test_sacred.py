@@ -140,6 +140,8 @@ def test_what_sacred_writes(tmp_path: Path, trackai: Trackai, ask: Ask) -> None:
         "obj": json.dumps(CONFIG["obj"]), "long": json.dumps(dict(sorted(LONG.items()))),
         "_sacred/status": "COMPLETED", "_sacred/command": "main", "_sacred/priority": 3.0,
     }  # fmt: skip
+    types = ask("SELECT key, type FROM configs WHERE type IS NOT NULL ORDER BY key")
+    assert types == [("inf", "float"), ("nan", "float")]
     [head] = ask(
         "SELECT projects.name, runs.slug, state, notes, runs.created_at FROM runs "
         "JOIN projects ON projects.id = project_id"

@@ -69,5 +69,6 @@ TRACKERS = {
         Tracker("tensorboard", "TensorBoard", needs=("tensorboard", "google_crc32c")),
         Tracker("trackio", "trackio"),
         Tracker("sacred", "Sacred"),
+        Tracker("aim", "Aim"),
     )
 }

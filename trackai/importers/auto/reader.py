@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from trackai.errors import InvalidInputError, MissingExtraError
+from trackai.errors import TrackAIError
 from trackai.importers import csv, jsonl, original_trackai
 from trackai.importers.loader import check_items
 from trackai.importers.receipt import Receipt
@@ -59,7 +59,7 @@ class Source:
                         if self._source not in sources:
                             sources.append(self._source)
                     yield item
-            except (InvalidInputError, MissingExtraError) as error:
+            except TrackAIError as error:
                 self._receipt.add_problem(where, str(error).removeprefix(f"{found.path}: "))
             except OSError as error:
                 self._receipt.add_problem(where, f"cannot be read: {error.strerror}")

@@ -12,7 +12,7 @@ import msgspec
 from trackai.errors import InvalidInputError
 from trackai.importers.block_builder import BlockBuilder
 from trackai.importers.incoming_files import MISSING, TYPE
-from trackai.importers.json_values import json_value
+from trackai.importers.json_values import json_value, non_finite_types
 from trackai.importers.sacred import CONFIG, RUN, is_run
 from trackai.importers.sacred.values import members, plain
 from trackai.importers.source_database import parse_time
@@ -148,12 +148,14 @@ class _Run:
         state = _STATES.get(str(entry.get("status")), "failed")
         if state == "running" and self._is_old:
             state = "failed"
+        config = self._config(entry)
         return RunHead(
             uid=stable_uid("sacred", project, self._folder.name, str(entry.get("start_time"))),
             project=project, run_id=self._folder.name, name=self._folder.name, state=state,
             created_at=started_at, updated_at=ended_at,
             finished_at=None if state == "running" else ended_at,
-            notes=_text(entry, "meta", "comment"), config=self._config(entry),
+            notes=_text(entry, "meta", "comment"), config=flat(config, json_value),
+            config_types=non_finite_types(config),
             environment={1: _environment(entry)},
         )  # fmt: skip
 
@@ -168,7 +170,7 @@ class _Run:
             "priority": meta.get("priority"),
         }
         loaded[_PREFIX] = {key: value for key, value in own.items() if value not in (None, [])}
-        return flat(self._plain("configuration", loaded), json_value)
+        return dict(self._plain("configuration", loaded))
 
     def _plain(self, what: str, value: Any) -> Any:
         """Convert objects of Python; a remark says where one became text."""
