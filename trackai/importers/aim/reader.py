@@ -15,6 +15,7 @@ from trackai.importers.aim import FOLDER, recognises
 from trackai.importers.aim.repository import Repository, rows, series
 from trackai.importers.block_builder import BlockBuilder
 from trackai.importers.json_values import json_value, non_finite_types
+from trackai.importers.shared_keys import refuse_shared_keys
 from trackai.importers.uids import stable_uid
 from trackai.structs.exchange import Chunk, FileHead, RunHead, WriterHead
 from trackai.values.nesting import flat
@@ -95,6 +96,7 @@ class _Run:
         facts = params.pop(_FACTS, {})
         facts = facts if isinstance(facts, dict) else {}
         facts.pop(_SECRET, None)
+        refuse_shared_keys(receipt, run_hash, params)
         project = run.experiment or "default"
         self.head = RunHead(
             uid=stable_uid("aim", run_hash), project=project, run_id=run_hash, name=run.name,

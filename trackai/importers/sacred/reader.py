@@ -15,6 +15,7 @@ from trackai.importers.incoming_files import MISSING, TYPE
 from trackai.importers.json_values import json_value, non_finite_types
 from trackai.importers.sacred import CONFIG, RUN, is_run
 from trackai.importers.sacred.values import members, plain
+from trackai.importers.shared_keys import refuse_shared_keys
 from trackai.importers.source_database import parse_time
 from trackai.importers.uids import stable_uid
 from trackai.importers.wandb.console import Lines
@@ -149,6 +150,7 @@ class _Run:
         if state == "running" and self._is_old:
             state = "failed"
         config = self._config(entry)
+        refuse_shared_keys(self._receipt, self._folder.name, config)
         return RunHead(
             uid=stable_uid("sacred", project, self._folder.name, str(entry.get("start_time"))),
             project=project, run_id=self._folder.name, name=self._folder.name, state=state,
