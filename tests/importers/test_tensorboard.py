@@ -504,3 +504,16 @@ def test_a_long_series_is_purged(tmp_path: Path, trackai: Trackai, ask: Ask) -> 
     assert ask("SELECT COUNT(*), max(value) FROM points WHERE metric = 'only_before'") == [
         (3000, 2999)
     ]
+
+
+def test_the_same_picture_twice(tmp_path: Path, trackai: Trackai, ask: Ask, db_path: Path) -> None:
+    import numpy as np
+    import tensorboardX
+
+    with tensorboardX.SummaryWriter(str(tmp_path / "logs")) as writer:
+        for step in range(3):
+            writer.add_image("black", np.zeros((3, 2, 2), dtype=np.uint8), step)
+    assert trackai("import", "tensorboard", tmp_path / "logs", "--json").json["complete"] is True
+    files = ask("SELECT step, sha256 FROM files ORDER BY step")
+    assert [step for step, _ in files] == [0, 1, 2]
+    assert blob_path(db_path, files[0][1]).exists()

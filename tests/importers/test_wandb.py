@@ -136,6 +136,23 @@ def test_what_wandb_writes(written: Path, trackai: Trackai, ask: Ask, db_path: P
     assert not any(path.startswith("media/") for path in saved)
 
 
+def test_configuration_keys_that_become_one(tmp_path: Path, trackai: Trackai, ask: Ask) -> None:
+    script = """
+        import wandb
+        config = {"a/b": 3, "a": {"b": 4}, "c": {"d": 1}}
+        run = wandb.init(project="p", id="keys", config=config, settings=SETTINGS)
+        run.log({"loss": 1})
+        run.summary["_best"] = 0.5
+        run.finish()
+    """
+    run(script, tmp_path / "work")
+    receipt = trackai("import", "wandb", tmp_path / "work", "--json", code=4).json
+    [problem] = receipt["problems"]
+    assert problem["problem"] == "key 'a/b' has 2 values: only the last is stored"
+    assert ask("SELECT key, value FROM configs ORDER BY key") == [("a/b", "4"), ("c/d", "1")]
+    assert ask("SELECT value FROM points WHERE metric = '_best'") == [(0.5,)]
+
+
 def test_importing_again_changes_nothing(written: Path, trackai: Trackai) -> None:
     before = trackai("import", "wandb", written, "--json").json
     after = trackai("import", "wandb", written / "latest-run", "--json").json

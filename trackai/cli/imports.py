@@ -31,10 +31,7 @@ if TYPE_CHECKING:
 INCOMPLETE = 4
 
 # The commands of their own modules.
-_MODULES = (
-    "clearml", "comet", "dalva", "goodseed", "neptune", "optuna", "tensorboard", "trackai",
-    "trackio", "wandb",
-)  # fmt: skip
+_MODULES = (*TRACKERS, "auto", "neptune", "trackai")
 SOURCE_PATH = click.Path(exists=True, path_type=Path)
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 

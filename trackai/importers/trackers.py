@@ -73,5 +73,7 @@ TRACKERS = {
         Tracker("clearml", "ClearML"),
         Tracker("goodseed", "GoodSeed"),
         Tracker("dalva", "Dalva"),
+        Tracker("sacred", "Sacred"),
+        Tracker("aim", "Aim"),
     )
 }

@@ -14,7 +14,7 @@ from trackai.errors import InvalidInputError
 from trackai.importers.tensorboard import records
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from trackai.importers.receipt import Receipt
 
@@ -44,11 +44,12 @@ class RunFolder(NamedTuple):
     files: list[EventFile]
 
 
-def find_runs(path: Path, receipt: Receipt) -> list[RunFolder]:
+def find_runs(path: Path, receipt: Receipt, leave_out: Collection[Path] = ()) -> list[RunFolder]:
     """Find the runs of a folder or event file; unreadable files are noted in the receipt.
 
     Args:
         path: an absolute path.
+        leave_out: folders that are not searched, as absolute paths.
 
     Raises:
         InvalidInputError: there are no event files.
@@ -57,7 +58,7 @@ def find_runs(path: Path, receipt: Receipt) -> list[RunFolder]:
         return [RunFolder(path.parent.name, [_open_single(path)])]
     found_any = False
     folders = []
-    for folder, paths in _event_paths(path):
+    for folder, paths in _event_paths(path, leave_out):
         found_any = True
         files = [
             file for file_path in paths if (file := _open(file_path, path, receipt)) is not None
@@ -71,11 +72,11 @@ def find_runs(path: Path, receipt: Receipt) -> list[RunFolder]:
     return folders
 
 
-def _event_paths(path: Path) -> Iterator[tuple[Path, list[Path]]]:
+def _event_paths(path: Path, leave_out: Collection[Path]) -> Iterator[tuple[Path, list[Path]]]:
     """Yield each folder that has event files, with their paths."""
     for name, subfolders, names in os.walk(path):
-        subfolders.sort()
         folder = Path(name)
+        subfolders[:] = sorted(name for name in subfolders if folder / name not in leave_out)
         # TensorFlow's profiler writes *.profile-empty files, which have no events.
         paths = [
             folder / name

@@ -22,7 +22,7 @@ from trackai.values.text import without_surrogates
 from trackai.values.times import LAST_TIME
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from trackai.importers.progress import Progress
     from trackai.importers.receipt import Receipt
@@ -52,14 +52,17 @@ class Source:
     Args:
         path: a folder of runs, the folder of a run, or an event file.
         project: the project of the runs; by default the name of the folder.
+        leave_out: folders below the path that are not searched.
     """
 
     def __init__(
-        self, path: Path, *, receipt: Receipt, progress: Progress, project: str | None = None
-    ) -> None:
+        self, path: Path, *, receipt: Receipt, progress: Progress, project: str | None = None,
+        leave_out: Iterable[Path] = (),
+    ) -> None:  # fmt: skip
         self._path = Path(os.path.abspath(path))  # noqa: PTH100 - resolves "..", but not links
         self._receipt, self._progress = receipt, progress
         self._project = project
+        self._leave_out = {Path(os.path.abspath(folder)) for folder in leave_out}  # noqa: PTH100
 
     def read(self) -> Iterator[Item | Chunk]:
         """Yield each run: its head, its points and files, and its final head.
@@ -67,7 +70,7 @@ class Source:
         Raises:
             InvalidInputError: there are no event files.
         """
-        folders = find_runs(self._path, self._receipt)
+        folders = find_runs(self._path, self._receipt, self._leave_out)
         root = self._path if self._path.is_dir() else self._path.parent
         total = sum(file.size for folder in folders for file in folder.files)
         done = 0

@@ -12,6 +12,7 @@ import msgspec
 from trackai.errors import InvalidInputError
 from trackai.importers.block_builder import BlockBuilder
 from trackai.importers.incoming_files import MISSING, TYPE
+from trackai.importers.shared_keys import refuse_shared_keys
 from trackai.importers.source_database import SourceDatabase, open_source, parse_time
 from trackai.importers.trackio import METRICS_COLUMNS, values
 from trackai.importers.uids import stable_uid
@@ -186,6 +187,7 @@ class _Run:
                 # Keys that trackio adds itself; they are often null.
                 group, user = logged.pop("_Group", None), logged.pop("_Username", None)
                 config = values.flatten(logged)
+                refuse_shared_keys(self._receipt, self._name, logged)
                 if group is not None:
                     config["_Group"] = str(group)
                 if user is not None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from trackai.importers.block_builder import BlockBuilder
 from trackai.importers.incoming_files import MISSING, TYPE
 from trackai.importers.json_values import json_value
+from trackai.importers.shared_keys import refuse_shared_keys
 from trackai.importers.uids import stable_uid
 from trackai.importers.wandb import values
 from trackai.importers.wandb.console import Lines
@@ -43,6 +44,8 @@ _OWN_ARTIFACTS = ("run_table", "wandb-history", "wandb-run-history", "job")
 _STREAMS = ("stderr", "stdout")
 # Items of a row that are not metrics.
 _POSITIONS = ("_step", "_timestamp", "_runtime", values.STEP_METRIC)
+# What wandb adds to the summary.
+_NOT_FIGURES = ("_runtime", "_step", "_timestamp", "_wandb")
 
 
 class Source:
@@ -137,6 +140,7 @@ class _Run:
         head.updated_at = max(session.last_time, head.updated_at or 0)
         head.finished_at = None if head.state == "running" else head.updated_at
         head.config = flat(self._config, json_value)
+        refuse_shared_keys(self._receipt, head.run_id, self._config)
         for key, value in (("job_type", file.run.job_type), ("sweep_id", file.run.sweep_id)):
             if value:
                 head.config[f"{_PREFIX}/{key}"] = value
@@ -324,7 +328,7 @@ class _Session:
             is_whole: the metrics are all there, so that other values of the summary are of none.
         """
         for name, text in self._summary.items():
-            if name.startswith("_") or self._is_part_of_another(name):
+            if name.partition("/")[0] in _NOT_FIGURES or self._is_part_of_another(name):
                 continue
             for content in values.decode_json(name, text):
                 if not isinstance(content, values.Point) or content.kind == "histogram":

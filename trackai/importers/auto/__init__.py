@@ -1,0 +1,1 @@
+"""Finds everything below a path that can be imported, and reads it as one source."""
