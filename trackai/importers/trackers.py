@@ -69,5 +69,6 @@ TRACKERS = {
         Tracker("tensorboard", "TensorBoard", needs=("tensorboard", "google_crc32c")),
         Tracker("trackio", "trackio"),
         Tracker("swanlab", "SwanLab", needs=("google.protobuf", "yaml")),
+        Tracker("transformers", "Hugging Face's Trainer"),
     )
 }
