@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 INCOMPLETE = 4
 
 # The commands of their own modules.
-_MODULES = ("neptune", "swanlab", "tensorboard", "trackai", "trackio", "transformers", "wandb")
+_MODULES = (
+    "lightning", "neptune", "swanlab", "tensorboard", "trackai", "trackio", "transformers", "wandb",
+)  # fmt: skip
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 

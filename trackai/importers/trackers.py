@@ -70,5 +70,6 @@ TRACKERS = {
         Tracker("trackio", "trackio"),
         Tracker("swanlab", "SwanLab", needs=("google.protobuf", "yaml")),
         Tracker("transformers", "Hugging Face's Trainer"),
+        Tracker("lightning", "Lightning", needs=("yaml",)),
     )
 }

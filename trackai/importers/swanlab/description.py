@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from trackai.importers.yaml_values import load_yaml
+from trackai.importers.yaml_values import load_yaml, plain
 from trackai.values.secrets import hide_secrets
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ def read_config(path: Path) -> tuple[dict[str, Any], list[str]]:
     for key, item in items.items():
         value = item.get("value") if isinstance(item, dict) else item
         # Only None is written as {} here; within a value it is null.
-        config[str(key)] = None if value == {} else _plain(value)
+        config[str(key)] = None if value == {} else _signed(plain(value))
         if _contains(value, _INFINITY):
             unsigned.append(str(key))
     return config, unsigned
@@ -88,13 +87,11 @@ def _gpus(metadata: Any) -> Iterator[str]:
                 yield device["name"]
 
 
-def _plain(value: Any) -> Any:
+def _signed(value: Any) -> Any:
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {key: _signed(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_plain(item) for item in value]
-    if isinstance(value, date):  # PyYAML makes dates of texts without quotes
-        return value.isoformat()
+        return [_signed(item) for item in value]
     return "Infinity" if value == _INFINITY else value
 
 
