@@ -30,7 +30,8 @@ INCOMPLETE = 4
 
 # The commands of their own modules.
 _MODULES = (
-    "lightning", "neptune", "swanlab", "tensorboard", "trackai", "trackio", "transformers", "wandb",
+    "dvclive", "lightning", "neptune", "swanlab", "tensorboard", "trackai", "trackio",
+    "transformers", "wandb",
 )  # fmt: skip
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 

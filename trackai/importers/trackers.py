@@ -71,5 +71,6 @@ TRACKERS = {
         Tracker("swanlab", "SwanLab", needs=("google.protobuf", "yaml")),
         Tracker("transformers", "Hugging Face's Trainer"),
         Tracker("lightning", "Lightning", needs=("yaml",)),
+        Tracker("dvclive", "DVCLive", needs=("yaml",)),
     )
 }

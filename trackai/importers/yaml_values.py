@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -49,11 +50,45 @@ def _python_value(loader: Any, tag: str, node: yaml.Node) -> Any:
 _Loader.add_multi_constructor(_PYTHON, _python_value)
 
 
-def load_yaml(path: Path) -> Any:
+_FLOAT = (
+    r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
+    r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
+)
+
+
+class _Loader12(_Loader):
+    """Reads texts without quotes as YAML 1.2 does: `yes` is a text, and `1e-05` a number."""
+
+    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - as PyYAML declares it
+
+
+for _tag, _pattern, _first in (
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
+    ("int", r"[-+]?[0-9]+", list("-+0123456789")),
+    (
+        "float",
+        _FLOAT,
+        list("-+.0123456789"),
+    ),
+):
+    _Loader12.add_implicit_resolver(
+        f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), _first
+    )
+
+# PyYAML's own takes a leading 0 for octal.
+_Loader12.add_constructor("tag:yaml.org,2002:int", lambda _, node: int(node.value))
+
+
+def load_yaml(path: Path, *, version: str = "1.1") -> Any:
     """Read a file of plain values.
 
     Objects of Python are not made: a tuple is a list, a class and a path are texts, and others are
     {class: values}.
+
+    Args:
+        version: of YAML, which decides what a text without quotes is. PyYAML writes 1.1, and
+            ruamel.yaml 1.2.
 
     Returns:
         Objects, lists, numbers, texts, booleans, None, dates and times.
@@ -62,8 +97,9 @@ def load_yaml(path: Path) -> Any:
         OSError: the file cannot be read.
         ValueError: it is not YAML, or has more than a million values.
     """
+    loader = _Loader12 if version == "1.2" else _Loader
     try:
-        value = yaml.load(path.read_bytes(), _Loader)  # noqa: S506 - a safe one
+        value = yaml.load(path.read_bytes(), loader)  # noqa: S506 - a safe one
     except _ERRORS as error:
         raise ValueError(f"not YAML of plain values: {_line(error)}") from None
     waiting = [value]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import time
 from pathlib import Path
@@ -13,6 +12,7 @@ from trackai.importers.block_builder import BlockBuilder
 from trackai.importers.csv_cells import infer_value, is_inexact, parse_step
 from trackai.importers.json_values import json_value
 from trackai.importers.lightning import HPARAMS, METRICS, is_version
+from trackai.importers.table_rows import TableRows, is_measured
 from trackai.importers.uids import stable_uid
 from trackai.importers.yaml_values import load_yaml, plain
 from trackai.structs.exchange import FileHead, RunHead, WriterHead
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 # A run whose metrics have not changed for this long has ended: the logger does not say how.
 _SILENT_SECONDS = 300
-_MAX_CELL = (1 << 31) - 1
 _CHECKPOINTS = "checkpoints"
 _PROGRESS_BYTES = 1 << 20
 
@@ -55,7 +54,6 @@ class Source:
         Raises:
             InvalidInputError: there are no runs.
         """
-        csv.field_size_limit(_MAX_CELL)
         root = self._path.resolve()
         folders = [root.parent] if root.is_file() else list(self._find_folders(root))
         if not folders:
@@ -121,7 +119,6 @@ class _Version:
         status = self._metrics.stat()
         self.size = status.st_size
         self._written_at = status.st_mtime_ns // 1000
-        self._is_cut = False
         self._epoch: tuple[Step, str] | None = None
         self._inexact: set[str] = set()
 
@@ -129,7 +126,7 @@ class _Version:
         """Yield the items of the run, each with the position in bytes, or only the position."""
         try:
             first = self._first_row()
-        except (OSError, ValueError, csv.Error) as error:
+        except (OSError, ValueError) as error:
             self._receipt.add_problem(f"{self._where}/{METRICS}", f"cannot be read: {error}")
             return
         if first is None:
@@ -167,59 +164,39 @@ class _Version:
             return self._written_at
 
     def _first_row(self) -> list[str] | None:
-        """Return the cells of the first row by column; new columns do not change them."""
-        for _, header, row in self._rows():
-            cells = zip(header, row, strict=True)
-            return sorted(f"{name}={cell}" for name, cell in cells if cell)
-        return None
+        """Return the cells, by column, that tell this run from others; new columns change none.
 
-    def _rows(self) -> Iterator[tuple[int, list[str], list[str]]]:
-        """Yield the rows, each with the position in bytes and the header.
-
-        A row that is not complete yet is left out: a number may lack digits.
-
-        Raises:
-            ValueError: a row has another number of cells than the header.
+        They are of the first row with a measured value, or of the first row.
         """
-        with self._metrics.open("rb") as file:
-            position = 0
-
-            def lines() -> Iterator[str]:
-                nonlocal position
-                for line in file:
-                    position += len(line)
-                    self._is_cut = not line.endswith(b"\n")
-                    if not self._is_cut:
-                        yield line.decode(errors="replace")
-
-            rows = csv.reader(lines(), strict=True)
-            header = next(rows, [])
-            for row in rows:
-                if len(row) != len(header):
-                    raise ValueError(
-                        f"line {rows.line_num}: number of cells must be {len(header)}, "
-                        f"got {len(row)}"
-                    )
-                yield position, header, row
+        found: list[str] | None = None
+        rows = TableRows(self._metrics)
+        for _, row in rows.read():
+            cells = dict(zip(rows.header, row, strict=False))
+            if found is None or any(map(is_measured, row)):
+                found = sorted(f"{name}={cell}" for name, cell in cells.items() if cell)
+            if any(map(is_measured, row)):
+                break
+        return found
 
     def _read_rows(self, blocks: BlockBuilder) -> Iterator[tuple[int, Item | None]]:
         where = f"{self._where}/{METRICS}"
-        position = reported = 0
+        rows = TableRows(self._metrics)
+        reported = 0
         try:
-            for position, header, row in self._rows():
-                for block in self._read_row(dict(zip(header, row, strict=True)), blocks):
-                    yield position, block
-                if position - reported >= _PROGRESS_BYTES:
-                    reported = position
-                    yield position, None
-        except csv.Error as error:
-            # The reader is strict: this is a quote that is open at the end.
-            self._receipt.add_problem(where, f"cannot be read further: {error}")
+            for line, row in rows.read():
+                if len(row) != len(rows.header):
+                    reason = f"number of cells must be {len(rows.header)}, got {len(row)}"
+                    raise ValueError(f"line {line}: {reason}")
+                for block in self._read_row(dict(zip(rows.header, row, strict=True)), blocks):
+                    yield rows.position, block
+                if rows.position - reported >= _PROGRESS_BYTES:
+                    reported = rows.position
+                    yield rows.position, None
         except OSError as error:
             self._receipt.add_problem(where, f"cannot be read: {error.strerror}")
         except ValueError as error:
             self._receipt.add_problem(where, f"the rest is skipped: {error}")
-        if self._is_cut:
+        if rows.is_cut:
             self._receipt.add_remark(where, "ends within a row, which is left out")
 
     def _read_row(self, row: dict[str, str], blocks: BlockBuilder) -> Iterator[Block]:
