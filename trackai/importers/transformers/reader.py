@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import time
+from array import array
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -13,6 +14,7 @@ from trackai.importers.json_values import json_value
 from trackai.importers.transformers.states import (
     find_outputs,
     read_json,
+    read_rows,
     read_state,
     valid_step,
 )
@@ -41,7 +43,7 @@ _ARGUMENTS = (
     "max_steps", "num_train_epochs", "logging_steps", "eval_steps", "save_steps",
     "train_batch_size",
 )  # fmt: skip
-# What a state repeats of its rows, or has instead of them.
+# What a state has, and sometimes its rows, too.
 _COUNTERS = ("total_flos", "num_input_tokens_seen")
 # Files of the model, and the names that the integration gives them in the configuration.
 _MODEL_FILES = {
@@ -96,13 +98,16 @@ class Source:
                 yield from run.finish()
 
     def _read(self, file: StateFile) -> State | None:
+        """Return a state; None if nothing of it can be read."""
         try:
-            return read_state(file.path)
+            state = read_state(file.path)
         except OSError as error:
             self._receipt.add_problem(file.where, f"cannot be read: {error.strerror}")
-        except ValueError as error:
-            self._receipt.add_problem(file.where, f"is not the state of a trainer: {error}")
-        return None
+            return None
+        if state.problem is not None:
+            problem = f"is damaged, or not the state of a trainer: {state.problem}"
+            self._receipt.add_problem(file.where, problem)
+        return state if state.problem is None or state.digests else None
 
     def find_bytes(self, head: FileHead) -> Path | None:
         """No files are imported."""
@@ -118,7 +123,7 @@ class _Run:
     ) -> None:  # fmt: skip
         name = output.folder.name
         fields = state.fields
-        self._first = _digest(state.rows[0]) if state.rows else ""
+        self._first = _first(state)
         is_trial = fields.get("is_hyper_param_search") is True
         trial = fields.get("trial_name")
         self.head = RunHead(
@@ -130,7 +135,7 @@ class _Run:
         self._output = output
         self._receipt = receipt
         self._root = root
-        self._digests: list[str] = []
+        self._digests = array("Q")
         self._attempt = 0
         self._epoch: tuple[Step, Any] | None = None
         # By metric and step: the value, and when it was written.
@@ -141,25 +146,27 @@ class _Run:
 
     def continues(self, state: State) -> bool:
         """Whether a state is of this training, and not of one that began again in the folder."""
-        return not state.rows or not self._first or _digest(state.rows[0]) == self._first
+        return not state.digests or not self._first or _first(state) == self._first
 
     def read(self, file: StateFile, state: State) -> Iterator[Block]:
         """Yield the points that are new in a state."""
-        digests = [_digest(row) for row in state.rows]
-        known = _common(self._digests, digests)
-        if known < len(digests):
+        known, number = _common(self._digests, state.digests), len(state.digests)
+        if known < number:
             if known < len(self._digests):
                 # Training was resumed from an earlier checkpoint.
                 yield from self._blocks.flush()
-                self._begin_attempt(file, digests[known])
-            self._digests = digests
-            for row in state.rows[known:]:
-                yield from self._read_row(row, file.written_at)
+                self._begin_attempt(file, f"{state.digests[known]:016x}")
+            self._digests = state.digests
+            try:
+                for row in islice(read_rows(file.path, {}), known, number):
+                    yield from self._read_row(row, file.written_at)
+            except (OSError, ValueError) as error:
+                self._receipt.add_problem(file.where, f"changed while it was read: {error}")
         self._note_figures(file, state)
         # The order of the files may be lost in a copy: one that has less is not the last.
-        is_last = len(digests) == len(self._digests)
-        if is_last and (not self._states or known < len(digests) or self._is_later(file, state)):
-            self._states = [*self._states[-1:], (file, state._replace(rows=state.rows[-1:]))]
+        is_last = number == len(self._digests)
+        if is_last and (not self._states or known < number or self._is_later(file, state)):
+            self._states = [*self._states[-1:], (file, state)]
 
     def finish(self) -> Iterator[Item]:
         """Yield what follows from all states."""
@@ -207,19 +214,19 @@ class _Run:
                 if self._epoch == (step, value):
                     continue
                 self._epoch = step, value
-            if name in _COUNTERS:
-                self._figures[metric_name(name), step] = value, at
+            if name == "total_flos":
+                self._figures[name, step] = value, at
             elif name != "step":
                 yield from self._add(metric_name(name), step, at, value)
 
     def _note_figures(self, file: StateFile, state: State) -> None:
         """Keep the figures of a state, which are not in its rows."""
         fields = state.fields
-        step = state.step()
+        step = state.step
         if step is None:
             return
         for name in _COUNTERS:
-            if fields.get(name):
+            if fields.get(name) and metric_name(name) not in self._names:
                 self._figures[metric_name(name), step] = fields[name], file.written_at
         if fields.get("best_metric") is not None:
             best_step = valid_step(fields.get("best_global_step"))
@@ -239,7 +246,7 @@ class _Run:
     def _read_results(self, file: StateFile, state: State) -> Iterator[Block]:
         """Yield results that scripts have saved beside the state, such as those of a test."""
         path = self._output.folder / _RESULTS
-        step = state.step()
+        step = state.step
         if step is None or not self._may_read(path):
             return
         try:
@@ -297,8 +304,8 @@ class _Run:
 
     def _is_later(self, file: StateFile, state: State) -> bool:
         last_file, last_state = self._states[-1]
-        last_step = last_state.step() or 0
-        return (state.step() or 0, file.step) > (last_step, last_file.step)
+        last_step = last_state.step or 0
+        return (state.step or 0, file.step) > (last_step, last_file.step)
 
     def _is_silent(self) -> bool:
         times = [file.written_at for file, _ in self._states]
@@ -307,8 +314,7 @@ class _Run:
 
 
 def _has_ended(state: State) -> bool:
-    last = state.rows[-1] if state.rows else None
-    step, max_steps = state.step(), state.fields.get("max_steps")
+    last, step, max_steps = state.last, state.step, state.fields.get("max_steps")
     is_last = (
         step is not None
         and isinstance(max_steps, int | float)
@@ -317,16 +323,18 @@ def _has_ended(state: State) -> bool:
     return is_last or (isinstance(last, dict) and "train_runtime" in last)
 
 
-def _common(first: list[str], second: list[str]) -> int:
+def _common(first: array[int], second: array[int]) -> int:
     """Return how many items two lists have in common at their beginning."""
-    if first == second[: len(first)]:
-        return len(first)
+    shorter = min(len(first), len(second))
+    if first[:shorter] == second[:shorter]:
+        return shorter
     pairs = zip(first, second, strict=False)
-    return next((number for number, (a, b) in enumerate(pairs) if a != b), len(second))
+    return next(number for number, (a, b) in enumerate(pairs) if a != b)
 
 
-def _digest(row: Any) -> str:
-    return stable_uid(json.dumps(row, sort_keys=True))
+def _first(state: State) -> str:
+    """Return the digest of the first row, which tells a training from others."""
+    return f"{state.digests[0]:016x}" if state.digests else ""
 
 
 def _encoded(value: Any) -> str:

@@ -6,20 +6,24 @@ import json
 import math
 import os
 import re
+from array import array
+from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from trackai.errors import InvalidInputError
 from trackai.importers.transformers import STATE
+from trackai.importers.transformers.json_stream import JsonStream
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from trackai.importers.receipt import Receipt
     from trackai.values.types import Step
 
 _CHECKPOINT = re.compile(r"checkpoint-([0-9]+)")
 _INT64 = 1 << 63
+_ROWS = "log_history"
 
 
 class StateFile(NamedTuple):
@@ -41,18 +45,23 @@ class StateFile(NamedTuple):
 
 
 class State(NamedTuple):
-    """A state of the trainer.
+    """What a state says, without its rows, of which there may be many.
 
     Attributes:
-        rows: what was logged up to this state.
-        fields: all else.
+        fields: all but the rows.
+        digests: of the rows, which are what was logged up to this state.
+        last: the last row.
+        problem: why the rest of the file could not be read; None if it is whole.
     """
 
-    rows: list[Any]
     fields: Mapping[str, Any]
+    digests: array[int]
+    last: Any
+    problem: str | None
 
+    @property
     def step(self) -> Step | None:
-        """Return the step of the state."""
+        """The step of the state."""
         return valid_step(self.fields.get("global_step"))
 
 
@@ -110,17 +119,41 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def read_state(path: Path) -> State:
-    """Read a state.
+    """Read a state, also one that is damaged.
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: it is not a state.
     """
-    fields = read_json(path)
-    rows = fields.pop("log_history", None)
-    if not isinstance(rows, list):
-        raise ValueError("has no log_history")
-    return State(rows, fields)
+    fields: dict[str, Any] = {}
+    digests = array("Q")
+    last = problem = None
+    try:
+        for last in read_rows(path, fields):
+            text = json.dumps(last, sort_keys=True).encode()
+            digests.append(int.from_bytes(blake2b(text, digest_size=8).digest()))
+    except ValueError as error:
+        problem = str(error)
+    return State(fields, digests, last, problem)
+
+
+def read_rows(path: Path, fields: dict[str, Any]) -> Iterator[Any]:
+    """Yield the rows of a state, and fill in its other fields.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is not a state, or is damaged from here on.
+    """
+    has_rows = False
+    with path.open("rb") as file:
+        stream = JsonStream(file)
+        for key in stream.read_keys():
+            if key == _ROWS and stream.next_character() == "[":
+                has_rows = True
+                yield from stream.items()
+            else:
+                fields[key] = stream.value()
+    if not has_rows:
+        raise ValueError(f"has no {_ROWS}")
 
 
 def valid_step(step: Any) -> Step | None:
