@@ -128,6 +128,9 @@ def test_a_run_that_grows_is_one_run_and_the_next_is_another(
     tmp_path: Path, trackai: Trackai, ask: Ask
 ) -> None:
     folder = tmp_path / "repo" / "dvclive"
+    write(folder, {"loss": "step\tloss\n0\t0.512"})
+    receipt = trackai("import", "dvclive", folder, "--json").json
+    assert (receipt["runs"], receipt["remarks"][-1]["problem"]) == (0, "has no metrics yet")
     write(folder, {"loss": "step\tloss\n0\t0.51234567\n"})
     os.utime(folder / "plots" / "metrics" / "loss.tsv")
     trackai("import", "dvclive", folder)

@@ -118,6 +118,27 @@ def test_importing_again_changes_nothing(written: Path, trackai: Trackai) -> Non
         assert (receipt["new_runs"], receipt["totals"]["stored"]) == (0, 0), path
 
 
+def test_values_of_a_step_are_recognised_at_other_times(
+    tmp_path: Path, trackai: Trackai, ask: Ask
+) -> None:
+    """Also long texts, which are not stored with the others, NaN, and values that are repeated."""
+    rows = [
+        {"step": 1, "text": "word", "x": math.nan},
+        {"step": 1, "text": "long " * 50_000, "x": math.nan},
+        {"step": 0, "text": "word", "x": 1},
+        {"step": 1, "text": "word", "x": math.inf},
+    ]
+    for at in (WRITTEN, WRITTEN + 100):
+        write(tmp_path / "version_0", rows, at)
+        trackai("import", "lightning", tmp_path)
+    assert ask("SELECT metric, COUNT(*) FROM logged_points GROUP BY 1 ORDER BY 1") == [
+        ("text", 4), ("x", 4)
+    ]  # fmt: skip
+    rows[2]["x"] = 2  # written again, with another value
+    write(tmp_path / "version_0", rows, WRITTEN + 200)
+    assert trackai("import", "lightning", tmp_path, "--json").json["stored"] == 1
+
+
 def test_a_run_that_grows_is_one_run(tmp_path: Path, trackai: Trackai, ask: Ask) -> None:
     """Also if a new column has changed all rows."""
     folder = tmp_path / "lightning_logs" / "version_0"

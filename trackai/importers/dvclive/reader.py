@@ -105,6 +105,9 @@ class _Run:
         """Yield the items of the run."""
         tables = self._find_tables()
         files = list(_files(self._folder))
+        if not tables and self._folder / METRICS not in files:
+            self._remark(self._folder.name, "has no metrics yet")
+            return
         times = [path.stat().st_mtime_ns // 1000 for path in files if path.exists()]
         self._first_time = min(times, default=0)
         written_at = self._last_time = max(times, default=0)
@@ -294,7 +297,7 @@ def _files(folder: Path) -> Iterator[Path]:
         names.sort()
         for name in sorted(files):
             path = Path(parent, name)
-            if not path.is_symlink():
+            if path.is_file() and not path.is_symlink():
                 yield path
 
 

@@ -99,7 +99,9 @@ def _walk(root: Path) -> Iterator[Path]:
         found = [name for name in files if name.startswith("run-") and name.endswith(".swanlab")]
         if found:
             names.clear()  # below it are the files of the run
-        yield from (Path(folder, name) for name in found if not Path(folder, name).is_symlink())
+        for path in (Path(folder, name) for name in found):
+            if path.is_file() and not path.is_symlink():
+                yield path
 
 
 def _open(path: Path) -> RunFile:

@@ -43,7 +43,7 @@ def read(column: Path) -> Iterator[LocalPoint]:
     """
     files = [path for path in _listed(column) if path.suffix == ".log" and path.stem.isdecimal()]
     for file in sorted(files, key=lambda path: int(path.stem)):
-        if file.is_symlink():
+        if not file.is_file():
             continue
         with file.open("rb") as lines:
             yield from filter(None, map(_parse, lines))

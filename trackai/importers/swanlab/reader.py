@@ -149,7 +149,7 @@ class _Run:
     def _read_config(self, file: RunFile) -> None:
         path = file.folder / "files" / "config.yaml"
         where = f"{file.folder.name}/files/config.yaml"
-        if path.is_symlink() or not path.exists():
+        if path.is_symlink() or not path.is_file():
             return
         try:
             config, unsigned = read_config(path)
@@ -165,7 +165,7 @@ class _Run:
 
     def _facts(self, file: RunFile) -> dict[str, Any]:
         path = file.folder / "files" / _METADATA
-        if path.is_symlink() or not path.exists():
+        if path.is_symlink() or not path.is_file():
             return {}
         try:
             return read_facts(path)
@@ -346,7 +346,7 @@ class _Session:
             names.sort()
             for name in sorted(files):
                 path = Path(folder, name)
-                if path.is_symlink():
+                if path.is_symlink() or not path.is_file():
                     continue
                 relative = path.relative_to(root).as_posix()
                 source = f"{self._folder.name}/files/{relative}"

@@ -169,6 +169,6 @@ def _walk(root: Path) -> list[Path]:
     for folder, names, files in os.walk(root):
         names.sort()
         path = Path(folder, STATE)
-        if STATE in files and not path.is_symlink():
+        if STATE in files and path.is_file() and not path.is_symlink():
             paths.append(path)
     return paths
