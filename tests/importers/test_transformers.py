@@ -10,7 +10,7 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from trackai.importers.receipt import Receipt
@@ -224,6 +224,7 @@ def test_a_state_that_is_cut_anywhere_is_a_problem(tmp_path: Path) -> None:
 
 
 @settings(max_examples=30, deadline=None)
+@example(value={"a": [0.5, -1e-05, 1e22, -7], "b": -0.0}, indent=None, chunk=1)
 @given(
     value=st.dictionaries(
         st.text(), st.recursive(

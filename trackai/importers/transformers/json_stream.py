@@ -13,6 +13,8 @@ _CHUNK = 1 << 18
 # A value that is longer, and is not in the list that is read by items, is not of a trainer.
 _MAX_CHARACTERS = 1 << 26
 _SPACE = " \t\r\n"
+# What may follow a value.
+_ENDS = {*_SPACE, ",", ":", "]", "}"}
 
 
 class JsonStream:
@@ -52,8 +54,8 @@ class JsonStream:
                 end = len(self._text)
                 if self._has_end:
                     raise
-            # A number at the end of the text may have more digits.
-            if end < len(self._text):
+            # A number at the end of the text may go on, such as "1" and "1." as "1.5".
+            if self._text[end : end + 1] in _ENDS:
                 self._at = end
                 return value
             if self._has_end:
