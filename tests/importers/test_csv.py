@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
@@ -264,3 +265,118 @@ def test_unclear_separators_in_numbers(
     call("import", "csv", str(tmp_path / "table.csv"), code=2)
     assert f"trackai: table.csv, column loss: {message}" in capsys.readouterr().err
     assert stored(db_path) == []
+
+
+def test_steps_that_begin_again_are_another_attempt(
+    db_path: Path, tmp_path: Path, imported: Imported
+) -> None:
+    """As keras writes with `append=True`, in the second training."""
+    text = (
+        "epoch,loss,val_loss\r\n0,2.5,NA\r\n1,2.25,2.0\r\n2,2.125,NA\r\n0,1.5,NA\r\n1,1.25,1.0\r\n"
+    )
+    receipt = imported(tmp_path / "log.csv", text)
+    assert [remark["problem"] for remark in receipt["remarks"]] == [
+        "begins again at the first step: it has 2 attempts"
+    ]
+    assert stored(db_path) == [("loss", 0, 1.5), ("loss", 1, 1.25), ("val_loss", 1, 1.0)]
+    with closing(sqlite3.connect(db_path)) as connection:
+        logged = connection.execute(
+            "SELECT attempt, metric, step, value FROM logged_points ORDER BY 2, 1, 3"
+        ).fetchall()
+    assert logged == [
+        (1, "loss", 0, 2.5), (1, "loss", 1, 2.25), (1, "loss", 2, 2.125), (2, "loss", 0, 1.5),
+        (2, "loss", 1, 1.25), (1, "val_loss", 1, 2.0), (2, "val_loss", 1, 1.0),
+    ]  # fmt: skip
+    # The file is written again, so that it has another time.
+    assert imported(tmp_path / "log.csv", text)["stored"] == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "step,split,loss\n0,train,1\n1,train,2\n0,val,3\n1,val,4\n",  # another kind of table
+        "step,loss,val_loss\n0,1,\n0,,3\n1,2,\n1,,4\n",
+        "step,loss\n5,1\n4,2\n3,3\n5,4\n",  # never above the first step
+    ],
+)
+def test_other_tables_have_one_attempt(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text(text)
+    items = list(read(path, project=None, name=None, receipt=Receipt("", "")))
+    assert {item.writer.attempt for item in items if isinstance(item, Block)} == {1}
+
+
+def test_arrays_of_keras(db_path: Path, tmp_path: Path, imported: Imported) -> None:
+    imported(tmp_path / "vec.csv", 'epoch,s,vec\r\n0,"a,b","""[1.0, 2.0]"""\r\n1,c,NA\r\n')
+    assert stored(db_path) == [
+        ("s", 0, "a,b"), ("s", 1, "c"), ("vec", 0, "[1.0, 2.0]"), ("vec", 1, "NA")
+    ]  # fmt: skip
+
+
+def test_tables_of_catboost(db_path: Path, tmp_path: Path, imported: Imported) -> None:
+    imported(tmp_path / "test_error.tsv", "iter\tLogloss:0\tAUC\n5\t0.5\t1\n6\t0.25\t1\n")
+    assert stored(db_path) == [
+        ("AUC", 5, 1), ("AUC", 6, 1), ("Logloss:0", 5, 0.5), ("Logloss:0", 6, 0.25)
+    ]  # fmt: skip
+
+
+@given(
+    names=st.lists(
+        st.sampled_from(["loss", "acc;1", "a\tb", "x|y", "ü", 'quoted "x"', "a,b"]),
+        min_size=1, max_size=3, unique=True,
+    ),
+    values=st.lists(st.floats() | st.integers(-(2**63), 2**63 - 1), min_size=1, max_size=4),
+    delimiter=st.sampled_from(",\t;|"),
+    end=st.sampled_from(["\n", "\r\n"]),
+    quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC]),
+    encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]),
+)  # fmt: skip
+@settings(
+    max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
+def test_a_table_that_is_cut_anywhere_is_read_up_to_there(
+    tmp_path: Path,
+    names: list[str],
+    values: list[float],
+    delimiter: str,
+    end: str,
+    quoting: Any,
+    encoding: str,
+) -> None:
+    """Only the value at the very end may lack digits; what lacks cells is left out."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, delimiter=delimiter, lineterminator=end, quoting=quoting)
+    writer.writerow(["step", *names])
+    writer.writerows([step, *(value for _ in names)] for step, value in enumerate(values))
+    content = text.getvalue().encode(encoding)
+    path = tmp_path / "table.csv"
+    header_bytes = len((text.getvalue().split(end)[0] + end).encode(encoding))
+    for length in range(header_bytes, len(content) + 1):
+        path.write_bytes(content[:length])
+        blocks = [
+            item
+            for item in read(path, project=None, name=None, receipt=Receipt("", ""))
+            if isinstance(item, Block)
+        ]
+        for block in blocks:
+            points = list(zip(block.steps, map(repr, block.values), strict=True))
+            whole = [(step, repr(value)) for step, value in enumerate(values)]
+            assert block.metric in names
+            assert points[:-1] == whole[: len(points) - 1]
+            if block.metric != names[-1]:
+                assert points == whole[: len(points)]
+            else:
+                assert points[-1][0] == len(points) - 1
+
+
+@pytest.mark.parametrize("cut", ["2", '2,"1.', "2,1.5,", '2,"ü'.encode()[:-1]])
+def test_a_line_that_is_not_complete_is_left_out(
+    db_path: Path, tmp_path: Path, imported: Imported, cut: str | bytes
+) -> None:
+    rest = cut.encode() if isinstance(cut, str) else cut
+    receipt = imported(tmp_path / "table.csv", b"step,loss,acc\n0,1.5,1\n1,1.25,1\n" + rest)
+    if rest != b"2,1.5,":  # an empty cell
+        assert [item["problem"] for item in receipt["remarks"]] == [
+            "line 4 is not complete and left out"
+        ]
+    assert [row for row in stored(db_path) if row[0] == "loss"][:2] == CURVE

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
+import msgspec
 import pytest
 
 import trackai as sdk
@@ -379,6 +380,14 @@ def test_files_that_change_while_they_are_sent(
     changes += [b"a" * 5, b"b" * 6]
     receipt = load(remote.url, [HEAD, file_of("2")], find_bytes=lambda head: path)
     assert receipt.types["files"].not_stored == {"file content does not match its SHA-256": 1}
+
+
+def test_points_without_times_are_the_same_at_other_times(remote: Server) -> None:
+    first = msgspec.structs.replace(block("loss", [0.5, float("nan")]), has_times=False)
+    later = msgspec.structs.replace(first, timestamps=[7, 9])
+    assert load(remote.url, [HEAD, first]).stored == 2
+    assert load(remote.url, [HEAD, later]).stored == 0
+    assert load(remote.url, [HEAD, msgspec.structs.replace(later, has_times=True)]).stored == 2
 
 
 def test_followers_see_an_import(remote: Server) -> None:

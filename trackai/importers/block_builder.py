@@ -28,11 +28,11 @@ class _DuplicateCounter:
     __slots__ = ("_late", "_latest", "_steps")
 
     def __init__(self) -> None:
-        self._latest: int | None = None
+        self._latest: Step | None = None
         self._steps: dict[Step, int] = {}
-        self._late: dict[tuple[Step, int], int] = {}
+        self._late: dict[tuple[Step, Step], int] = {}
 
-    def rank(self, step: Step, time: int) -> tuple[bool, int]:
+    def rank(self, step: Step, time: Step) -> tuple[bool, int]:
         """Return whether a point is late, and the number of its earlier duplicates."""
         if self._latest is None or time > self._latest:
             self._latest, self._steps = time, {step: 1}
@@ -55,11 +55,14 @@ class BlockBuilder:
     Args:
         writer: the source. Points that share series, step and time get separate writers derived
             from it.
+        has_times: False if the source has no times of points: those that share series and step
+            get separate writers.
     """
 
-    def __init__(self, run_uid: str, writer: WriterHead) -> None:
+    def __init__(self, run_uid: str, writer: WriterHead, *, has_times: bool = True) -> None:
         self._run_uid = run_uid
         self._writer = writer
+        self._has_times = has_times
         self._duplicates: dict[tuple[str, Axis], _DuplicateCounter] = {}
         self._pending: dict[tuple[str, Axis, Kind, bool, int], Block] = {}
         self._pending_points = 0
@@ -75,13 +78,14 @@ class BlockBuilder:
         name = (metric, axis)
         if name not in self._duplicates:
             self._duplicates[name] = _DuplicateCounter()
-        late, rank = self._duplicates[name].rank(step, time)
+        late, rank = self._duplicates[name].rank(step, time if self._has_times else step)
         key = (metric, axis, kind, late, rank)
         block = self._pending.get(key)
         if block is None:
             block = self._pending[key] = Block(
                 run_uid=self._run_uid, metric=metric, axis=axis, kind=kind,
                 writer=self._writer_for(late, rank), steps=[], timestamps=[], values=[],
+                has_times=self._has_times,
             )  # fmt: skip
         block.steps.append(step)
         block.timestamps.append(time)

@@ -6,7 +6,7 @@ import codecs
 import csv
 from itertools import groupby, islice
 from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from trackai.errors import InvalidInputError
 from trackai.exporters.csv import COLUMNS
@@ -29,6 +29,7 @@ _MAX_CELL = (1 << 31) - 1
 _DELIMITERS = ",\t;|"
 _SAMPLED_ROWS = 20
 _PROJECT = "imported"
+_ERRORS = "trackai.without_rest"
 
 
 def read(
@@ -46,7 +47,7 @@ def read(
             for a file of `trackai export`, which names its own.
     """
     csv.field_size_limit(_MAX_CELL)
-    with path.open(encoding=_encoding(path), newline="") as file:
+    with path.open(encoding=_encoding(path), errors=_ERRORS, newline="") as file:
         try:
             rows = csv.reader(file, delimiter=_delimiter(file), strict=True)
         except UnicodeDecodeError as error:
@@ -59,7 +60,9 @@ def read(
             elif header:
                 table = csv_table.Table(path, header, receipt)
                 yield from table.read(
-                    rows, project=project or _PROJECT, name=name or without_surrogates(path.stem)
+                    _complete(rows, len(header), path, receipt),
+                    project=project or _PROJECT,
+                    name=name or without_surrogates(path.stem),
                 )
             else:
                 raise ValueError("the file is empty")
@@ -67,6 +70,60 @@ def read(
             raise
         except (ValueError, csv.Error) as error:
             raise InvalidInputError(f"{path.name}, line {rows.line_num}", str(error)) from None
+
+
+def _complete(rows: Any, width: int, path: Path, receipt: Receipt) -> Iterator[list[str]]:
+    """Yield the rows of a table, without one at the end of which the rest is not written yet.
+
+    Args:
+        rows: a reader of CSV.
+        width: the number of cells of a row.
+
+    Raises:
+        csv.Error: as the reader raises it.
+        InvalidInputError: a row has another number of cells, and others follow it.
+    """
+    has_end: bool | None = None
+    while True:
+        begin = rows.line_num
+        try:
+            row = next(rows)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            # A quote that is still open further above is a mistake, and not only the end.
+            if rows.line_num - begin > 1 or "unexpected end" not in str(error):
+                raise
+            row = None
+        line = rows.line_num
+        if row is None or (row and len(row) != width):
+            if has_end is None:
+                has_end = row is not None and _ends_with_line(path)
+            if not has_end and next(rows, None) is None:
+                receipt.add_remark(path.name, f"line {line} is not complete and left out")
+                return
+            problem = f"number of cells must be {width}, got {len(row or [])}"
+            raise InvalidInputError(f"{path.name}, line {line}", problem)
+        yield row
+
+
+def _ends_with_line(path: Path) -> bool:
+    """Return whether the last line of a file has an end."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 2))
+        return file.read().rstrip(b"\0")[-1:] in (b"\n", b"\r")
+
+
+def _without_rest(error: UnicodeError) -> tuple[str, int]:
+    """Leave out a character at the end of which the rest is not written yet."""
+    if isinstance(error, UnicodeDecodeError) and error.reason in (
+        "unexpected end of data", "truncated data",
+    ):  # fmt: skip
+        return "", error.end
+    raise error
+
+
+codecs.register_error(_ERRORS, _without_rest)
 
 
 def _encoding(path: Path) -> str:

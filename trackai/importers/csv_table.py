@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from itertools import chain
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from trackai.errors import InvalidInputError
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from trackai.importers.receipt import Receipt
     from trackai.values.types import Step, Value
 
-_STEP_COLUMNS = ("step", "_step", "global_step", "iteration", "epoch")
+_STEP_COLUMNS = ("step", "_step", "global_step", "iteration", "iter", "epoch")
 _TIME_COLUMNS = ("timestamp", "_timestamp", "time", "wall_time")
 # pandas calls an index without a name so when it reads the table again.
 _UNNAMED = re.compile(r"(?:Unnamed: [0-9]+)?")
@@ -34,17 +34,24 @@ _SEPARATOR = re.compile(r"[\s;|]")
 # TensorBoard names the tag of a downloaded series only in the name of the file.
 _TENSORBOARD = ["wall_time", "step", "value"]
 _TENSORBOARD_FILE = re.compile(r"run-.*-tag-(?P<tag>.+)", re.DOTALL)
+# How keras writes an array.
+_LIST = re.compile(r'"(?P<list>\[[^"]*\])"')
 # In seconds: numbers in a column "time" are times since the epoch only from 1973 on. Ultralytics,
 # for one, writes the seconds since the start there.
 _EARLIEST = 100_000_000
 
 
 class _Column(NamedTuple):
-    """The cells of a column that are not empty, with their steps and times."""
+    """The cells of a column that are not empty, with their steps and times.
+
+    Attributes:
+        begins: for each attempt, the index of its first cell.
+    """
 
     steps: list[Step]
     times: list[int]
     cells: list[str]
+    begins: list[int]
 
 
 class Table:
@@ -69,6 +76,8 @@ class Table:
             match = _TENSORBOARD_FILE.fullmatch(path.stem)
             self._names[2] = match["tag"] if match else path.stem
             self._receipt.add_remark(path.name, f"its values are the metric {self._names[2]!r}")
+        # For each attempt, when it began.
+        self._attempts: list[int] = []
         self._check_header()
 
     def _check_header(self) -> None:
@@ -90,23 +99,47 @@ class Table:
         """
         # The uid is derived from the content: importing the same file again finds the same run.
         digest = hashlib.sha256(self._path.read_bytes()).hexdigest()
-        uid = hashlib.sha256(f"{project}/{name}/{digest}".encode()).hexdigest()[:32]
+        uid = _digest(f"{project}/{name}/{digest}")
         started_at = self._path.stat().st_mtime_ns // 1000
         yield RunHead(uid=uid, project=project, run_id=name, name=name, created_at=started_at)
-        writer = WriterHead(uid=uid, host="csv", started_at=started_at)
-        for position, column in self._read_columns(rows, started_at).items():
+        columns = self._read_columns(rows, started_at)
+        writers = self._writers(uid, columns)
+        for position, column in columns.items():
             metric = self._names[position]
             if self._is_row_number(position, column):
                 self._receipt.add_remark(
                     self._path.name, "the first column, without a name, only counts the rows"
                 )
                 continue
-            steps, times, values = self._convert(metric, column)
-            if values:
-                yield Block(
-                    run_uid=uid, metric=metric, writer=writer, steps=steps, timestamps=times,
-                    values=values,
-                )  # fmt: skip
+            steps, times, values, begins = self._convert(metric, column)
+            begins = [*begins[: len(writers)], len(values)]
+            for writer, (start, stop) in zip(writers, pairwise(begins), strict=True):
+                if start < stop:
+                    yield Block(
+                        run_uid=uid, metric=metric, writer=writer, steps=steps[start:stop],
+                        timestamps=times[start:stop], values=values[start:stop],
+                        has_times=self._time_at is not None or not _increases(steps[start:stop]),
+                    )  # fmt: skip
+
+    def _writers(self, uid: str, columns: dict[int, _Column]) -> list[WriterHead]:
+        """Return a writer for each attempt.
+
+        A table with a column of texts may have other reasons to begin again at the first step.
+        """
+        attempts = self._attempts
+        if any(_begins_with_text(column) for column in columns.values()):
+            attempts = attempts[:1]
+        if len(attempts) > 1:
+            self._receipt.add_remark(
+                self._path.name, f"begins again at the first step: it has {len(attempts)} attempts"
+            )
+        return [
+            WriterHead(
+                uid=uid if number == 1 else _digest(f"{uid}/{number}"), attempt=number, host="csv",
+                started_at=at,
+            )
+            for number, at in enumerate(attempts, start=1)
+        ]  # fmt: skip
 
     def _read_columns(self, rows: Iterable[list[str]], started_at: int) -> dict[int, _Column]:
         """Return the columns of metrics that have cells, by position."""
@@ -117,6 +150,8 @@ class Table:
             return {}
         self._check_first(first)
         columns: dict[int, _Column] = {}
+        first_step: Step | None = None
+        last_step: Step = 0
         for number, row in enumerate(chain([first], rows)):
             if len(self._names) == 1 and not row:
                 row = [""]
@@ -129,9 +164,18 @@ class Table:
             time = started_at + number
             if self._time_at is not None:
                 time = parse_time(row[self._time_at], self._names[self._time_at])
+            if first_step is None:
+                first_step = step
+            if not self._attempts or step == first_step < last_step:
+                self._attempts.append(time if self._attempts else started_at)
+                for column in columns.values():
+                    column.begins.append(len(column.cells))
+            last_step = step
             for position, cell in enumerate(row):
                 if position not in (self._step_at, self._time_at) and cell.strip():
-                    column = columns.setdefault(position, _Column([], [], []))
+                    if position not in columns:
+                        columns[position] = _Column([], [], [], [0] * len(self._attempts))
+                    column = columns[position]
                     column.steps.append(step)
                     column.times.append(time)
                     column.cells.append(cell)
@@ -171,8 +215,10 @@ class Table:
             return False
         return column.cells == list(map(str, range(len(column.cells))))
 
-    def _convert(self, metric: str, column: _Column) -> tuple[list[Step], list[int], list[Value]]:
-        """Return the points of a column.
+    def _convert(
+        self, metric: str, column: _Column
+    ) -> tuple[list[Step], list[int], list[Value], list[int]]:
+        """Return the points of a column, and the index of the first one of each attempt.
 
         In a column of numbers, cells such as NA have no value. Otherwise they are texts.
         """
@@ -185,7 +231,7 @@ class Table:
                 if len(texts) < len(values):
                     share = f"{len(texts)} of {len(values)} values"
                     self._remark(metric, f"{share} are texts, such as {words[0]!r}")
-                return column.steps, column.times, values
+                return column.steps, column.times, list(map(_unquoted, values)), column.begins
             cells = [cell.replace(",", ".") for cell in column.cells]
             values = list(map(infer_value, cells))
         present = [not isinstance(value, str) for value in values]
@@ -194,6 +240,7 @@ class Table:
             [step for step, keep in zip(column.steps, present, strict=True) if keep],
             [time for time, keep in zip(column.times, present, strict=True) if keep],
             [value for value in values if not isinstance(value, str)],
+            [begin - present[:begin].count(False) for begin in column.begins],
         )
 
     def _remark_inexact(self, metric: str, column: _Column, values: list[Value]) -> None:
@@ -219,6 +266,25 @@ class Table:
 
     def _invalid(self, metric: str, problem: str) -> InvalidInputError:
         return InvalidInputError(f"{self._path.name}, column {metric}", problem)
+
+
+def _increases(steps: list[Step]) -> bool:
+    return all(step < following for step, following in pairwise(steps))
+
+
+def _begins_with_text(column: _Column) -> bool:
+    cell = next((cell for cell in column.cells if not is_missing(cell)), "0")
+    return isinstance(infer_value(cell), str) and not _LIST.fullmatch(cell)
+
+
+def _unquoted(value: Value) -> Value:
+    """Return a list that keras has written within quotes of its own without them."""
+    match = _LIST.fullmatch(value) if isinstance(value, str) else None
+    return match["list"] if match else value
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def has_place(header: Sequence[str]) -> bool:

@@ -75,5 +75,9 @@ TRACKERS = {
         Tracker("dalva", "Dalva"),
         Tracker("sacred", "Sacred"),
         Tracker("aim", "Aim"),
+        Tracker("swanlab", "SwanLab", needs=("google.protobuf", "yaml")),
+        Tracker("transformers", "Hugging Face's Trainer"),
+        Tracker("lightning", "Lightning", needs=("yaml",)),
+        Tracker("dvclive", "DVCLive", needs=("yaml",)),
     )
 }

@@ -63,6 +63,7 @@ class _Points(msgspec.Struct, kw_only=True, tag="points"):
     timestamps: packing.Deltas
     values: packing.Packed
     own_steps: Annotated[list[BoundedStep | None], msgspec.Meta(max_length=MAX_POINTS)] | None
+    has_times: bool = True
 
 
 class _Head(RunHead, kw_only=True, tag="run"):
@@ -121,6 +122,7 @@ def _packed(item: Storable) -> Any:
             timestamps=packing.Deltas(packing.differences(item.timestamps)),
             values=packing.pack(item.values),
             own_steps=item.own_steps,
+            has_times=item.has_times,
         )
     if isinstance(item, RunHead):
         return _packed_head(item)
@@ -212,6 +214,7 @@ def _unpacked(packed: _Points) -> Block:
         timestamps=timestamps,
         values=values,
         own_steps=packed.own_steps,
+        has_times=packed.has_times,
     )
 
 

@@ -26,12 +26,7 @@ from transformers.trainer_callback import ExportableState
 
 import trackai
 from trackai.integrations.training import OncePerStep, TrainingRun, project_or
-
-# Figures of a whole training. The trainer logs them once, when it ends.
-_WHOLE_RUN = {
-    "train_runtime", "train_samples_per_second", "train_steps_per_second", "train_loss",
-    "total_flos",
-}  # fmt: skip
+from trackai.values.trainer_names import metric_name
 
 
 class TrackAICallback(TrainerCallback, ExportableState):
@@ -172,7 +167,7 @@ class TrackAICallback(TrainerCallback, ExportableState):
     def _renamed(self, logs: Mapping[str, Any]) -> dict[str, Any]:
         names = self._names
         for name in logs.keys() - names.keys():
-            names[name] = name if name in _WHOLE_RUN else _qualified(name)
+            names[name] = metric_name(name)
         return {names[name]: value for name, value in logs.items()}
 
     def _log_best(self, state: Any) -> None:
@@ -194,13 +189,6 @@ class TrackAICallback(TrainerCallback, ExportableState):
 
             table = trackai.Table(dataframe=pd.read_parquet(path))
             self._training.log({"completions": table}, int(path.stem.rpartition("_")[2]))
-
-
-def _qualified(name: str) -> str:
-    for prefix in ("eval", "test"):
-        if name.startswith(f"{prefix}_"):
-            return f"{prefix}/{name[len(prefix) + 1 :]}"
-    return f"train/{name}"
 
 
 def _completions(args: Any, step: int) -> Path:

@@ -95,6 +95,8 @@ class Block(msgspec.Struct, kw_only=True, tag="points"):
     Attributes:
         own_steps: the steps that the points of a system metric had where it was imported from,
             null without any.
+        has_times: false if the times are only those of the files: a stored point with the same
+            step and value is the same point, whatever its time. The steps of a writer differ.
     """
 
     run_uid: str
@@ -106,6 +108,7 @@ class Block(msgspec.Struct, kw_only=True, tag="points"):
     timestamps: list[Microseconds]
     values: list[Any]
     own_steps: list[BoundedStep | None] | None = None
+    has_times: bool = True
 
 
 class Rewind(msgspec.Struct, kw_only=True, tag="rewind"):

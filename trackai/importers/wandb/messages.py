@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 _SCALARS = descriptor_pb2.FieldDescriptorProto
+Messages: TypeAlias = Mapping[str, Sequence[tuple[int, str, str]]]
 # By message: the number, name and type of each field; "*" marks a repeated field. `own_time` is our
 # own field, which wandb skips: the times of points in a row that TrackAI has exported.
-_MESSAGES = {
+_MESSAGES: Messages = {
     "Timestamp": [(1, "seconds", "int64"), (2, "nanos", "int32")],
     "Item": [(1, "key", "string"), (2, "nested_key", "string*"), (16, "value_json", "string")],
     "Items": [(1, "update", "Item*"), (2, "remove", "Item*")],
@@ -63,9 +65,17 @@ _MESSAGES = {
 }
 
 
-def _record_class() -> Any:
-    file = descriptor_pb2.FileDescriptorProto(name="wandb.proto", package="w", syntax="proto3")
-    for name, fields in _MESSAGES.items():
+def record_class(package: str, messages: Messages) -> Any:
+    """Make the class of the message `Record`, which has one of its fields.
+
+    Args:
+        package: a name for the messages.
+        messages: see `_MESSAGES`.
+    """
+    file = descriptor_pb2.FileDescriptorProto(
+        name=f"{package}.proto", package=package, syntax="proto3"
+    )
+    for name, fields in messages.items():
         message = file.message_type.add(name=name)
         if name == "Record":
             message.oneof_decl.add(name="content")
@@ -76,17 +86,17 @@ def _record_class() -> Any:
             if name == "Record":
                 field.oneof_index = 0
             kind = kind.removesuffix("*")
-            if kind in _MESSAGES:
-                field.type, field.type_name = _SCALARS.TYPE_MESSAGE, f".w.{kind}"
+            if kind in messages:
+                field.type, field.type_name = _SCALARS.TYPE_MESSAGE, f".{package}.{kind}"
             else:
                 field.type = getattr(_SCALARS, f"TYPE_{kind.upper()}")
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName("w.Record"))
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{package}.Record"))
 
 
 # The message that each record of a file holds.
-Record: Any = _record_class()
+Record: Any = record_class("wandb", _MESSAGES)
 _parts = Record.DESCRIPTOR.file.message_types_by_name
 History: Any = message_factory.GetMessageClass(_parts["History"])
 Item: Any = message_factory.GetMessageClass(_parts["Item"])

@@ -153,7 +153,8 @@ async def add_points(conn: Connection, run_id: int, block: Block) -> int:
         block.metric, block.axis, block.steps, block.timestamps, block.values,
         kind="histogram" if block.kind == "histogram" else "text",
     )  # fmt: skip
-    column = await _without_stored(conn, run_id, writer_id, column)
+    find = _without_stored if block.has_times else _without_equal
+    column = await find(conn, run_id, writer_id, column)
     await metrics.append(conn, run_id, writer_id, [column])
     if block.own_steps is not None:
         own_steps: list[tuple[int, Step]] = [
@@ -279,5 +280,30 @@ async def _without_stored(conn: Connection, run_id: int, writer_id: int, column:
         for point in zip(column.steps, column.timestamps, column.values, strict=True)
         if point[:2] not in stored
     ]
-    steps, timestamps, values = map(list, zip(*new, strict=True)) if new else ([], [], [])
+    return _with_points(column, new)
+
+
+async def _without_equal(conn: Connection, run_id: int, writer_id: int, column: Column) -> Column:
+    """Leave out points whose steps and values are stored, at whatever time."""
+    rows = await conn.execute_fetchall(
+        """
+        SELECT step, CASE WHEN typeof(value) = 'blob' THEN x'' ELSE value END FROM metrics
+        WHERE series_id = (SELECT id FROM series WHERE run_id = ? AND path = ? AND axis = ?)
+          AND step BETWEEN ? AND ? AND writer_id = ?
+        """,
+        (run_id, column.path, column.axis, min(column.steps), max(column.steps), writer_id),
+    )
+    stored = set(rows)
+    points = zip(column.steps, column.timestamps, column.values, strict=True)
+    new = [
+        (step, time, value)
+        for step, time, value in points
+        if (step, value if value == value else None) not in stored
+        and not (isinstance(value, str) and (step, b"") in stored)  # a large text
+    ]
+    return _with_points(column, new)
+
+
+def _with_points(column: Column, points: Sequence[tuple[Step, int, Any]]) -> Column:
+    steps, timestamps, values = map(list, zip(*points, strict=True)) if points else ([], [], [])
     return msgspec.structs.replace(column, steps=steps, timestamps=timestamps, values=values)
