@@ -35,8 +35,9 @@ _MESSAGES = {
         (17, "start_time", "Timestamp"),
     ],
     "Record": [
-        (2, "history", "History"),
-        (3, "summary", "Items"),
+        # Most of a file: these are decoded by `items.py`, or as `History` and `Items`.
+        (2, "history", "bytes"),
+        (3, "summary", "bytes"),
         (5, "config", "Items"),
         (7, "stats", "Stats"),
         (8, "artifact", "Artifact"),
@@ -49,7 +50,7 @@ _MESSAGES = {
 }
 
 
-def _record_class() -> Any:
+def _make_classes() -> dict[str, Any]:
     file = descriptor_pb2.FileDescriptorProto(name="wandb.proto", package="w", syntax="proto3")
     for name, fields in _MESSAGES.items():
         message = file.message_type.add(name=name)
@@ -68,11 +69,18 @@ def _record_class() -> Any:
                 field.type = getattr(_SCALARS, f"TYPE_{kind.upper()}")
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName("w.Record"))
+    return {
+        name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"w.{name}"))
+        for name in _MESSAGES
+    }
 
 
-# The message that each record of a file holds.
-Record: Any = _record_class()
+_classes = _make_classes()
+# The message that each record of a file holds, and parts of it.
+Record = _classes["Record"]
+History = _classes["History"]
+Item = _classes["Item"]
+Items = _classes["Items"]
 
 
 def microseconds(timestamp: Any) -> int:

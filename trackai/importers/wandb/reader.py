@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from google.protobuf.message import DecodeError
+
 from trackai.importers.block_builder import BlockBuilder
 from trackai.importers.incoming_files import MISSING, TYPE
 from trackai.importers.json_values import json_value
@@ -16,14 +18,16 @@ from trackai.importers.uids import stable_uid
 from trackai.importers.wandb import values
 from trackai.importers.wandb.console import Lines
 from trackai.importers.wandb.folders import HEADER, find_runs, records
-from trackai.importers.wandb.messages import microseconds
+from trackai.importers.wandb.items import Splitter, decode_numbers, same_names
+from trackai.importers.wandb.messages import History, Items, microseconds
 from trackai.importers.wandb.records import Log
+from trackai.importers.wandb.rows import Rows
 from trackai.importers.wandb.tables import converted
 from trackai.structs.exchange import Chunk, FileHead, RunHead, WriterHead
 from trackai.values.nesting import flat
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from trackai.importers.progress import Progress
     from trackai.importers.receipt import Receipt
@@ -41,6 +45,10 @@ _PREFIX = "_wandb"
 # Types of artifacts that wandb makes itself, of what is read elsewhere.
 _OWN_ARTIFACTS = ("run_table", "wandb-history", "wandb-run-history", "job")
 _STREAMS = ("stderr", "stdout")
+# What wandb adds to each row.
+_OWN_METRICS = ("_step", "_timestamp", "_runtime")
+# The number of metrics up to which summaries are compared without splitting them.
+_MAX_NAMES = 64
 
 
 class Source:
@@ -112,10 +120,13 @@ class _Run:
         try:
             for position, record in records(log):
                 if record is None:
-                    self._receipt.add_problem(file.path.name, f"a record at {position} is damaged")
+                    self._add_damaged(file, position)
                     continue
-                for item in session.read(record):
-                    yield position, item
+                try:
+                    for item in session.read(record):
+                        yield position, item
+                except DecodeError:
+                    self._add_damaged(file, position)
                 yield position, None
         except OSError as error:
             self._receipt.add_problem(file.path.name, f"cannot be read: {error.strerror}")
@@ -128,6 +139,9 @@ class _Run:
             remark = f"ends within a record at byte {log.truncated_at}"
             self._receipt.add_remark(file.path.name, remark)
         self._update_head(session, file)
+
+    def _add_damaged(self, file: RunFile, position: int) -> None:
+        self._receipt.add_problem(file.path.name, f"a record at {position} is damaged")
 
     def _update_head(self, session: _Session, file: RunFile) -> None:
         head = self.head
@@ -166,6 +180,10 @@ class _Session:
         self._step = 0
         self._lines = {stream: Lines() for stream in _STREAMS}
         self._summary: dict[str, str] = {}
+        self._last_summary = b""
+        self._replaces_summary: Callable[[bytes], object] = _never
+        self._rows = Rows()
+        self._splitter = Splitter()
         self._last_values: dict[str, Any] = {}
         self._media: set[str] = set()
         # Metrics that are media or histograms.
@@ -200,6 +218,8 @@ class _Session:
 
     def finish(self, *, is_damaged: bool) -> Iterator[Item | Chunk]:
         """Yield what follows from all records."""
+        yield from self._flush_rows()
+        self._merge_summary()
         for stream, lines in self._lines.items():
             for at, line in lines.rest():
                 yield from self._blocks.add(f"logs/{stream}", "time", "text", at, at, line)
@@ -215,33 +235,56 @@ class _Session:
         is_silent = time.time() - self._file.path.stat().st_mtime > _SILENT_SECONDS
         return "failed" if is_silent else "running"
 
-    def _read_history(self, history: Any) -> Iterator[Item | Chunk]:
-        contents = list(values.decode(history.item))
-        own = {point.metric: point for point in contents if point.metric.startswith("_")}
-        step = self._step = history.step.num
-        at = self._time(own)
-        for content in contents:
-            if own and content.metric in ("_step", "_timestamp", "_runtime"):
-                continue
-            match content:
-                case values.Point(metric, kind, value):
-                    if kind == "histogram":
-                        self._others.add(metric)
-                    self._last_values[metric] = value
-                    yield from self._blocks.add(metric, "step", kind, step, at, value)
-                case values.Media():
-                    self._others.add(content.metric)
-                    yield from self._read_media(content, step, at)
-                case values.Null():
-                    self._receipt.count_null("metrics")
-                case values.Invalid():
-                    self._receipt.refuse("metrics", "not JSON")
+    def _read_history(self, message: bytes) -> Iterator[Item | Chunk]:
+        row = self._rows.split(message)
+        if row is None:
+            yield from self._flush_rows()
+            yield from self._read_row(History.FromString(message))
+            return
+        self._step = row.step
+        if self._rows.add(row.step, self._time(row.timestamp, row.runtime), row.values):
+            yield from self._flush_rows()
 
-    def _time(self, own: dict[str, Any]) -> int:
+    def _flush_rows(self) -> Iterator[Item | Chunk]:
+        """Yield the rows that have been gathered."""
+        for metric, steps, times, texts in self._rows.take():
+            numbers = decode_numbers(texts)
+            if numbers is not None:
+                self._last_values[metric] = numbers[-1]
+                yield from self._blocks.add_column(metric, "step", "number", steps, times, numbers)
+                continue
+            for step, at, text in zip(steps, times, texts, strict=True):
+                for content in _decode(metric, text):
+                    yield from self._read_content(content, step, at)
+
+    def _read_row(self, history: Any) -> Iterator[Item | Chunk]:
+        contents = list(values.decode(history.item))
+        own = {point.metric: getattr(point, "value", None) for point in contents}
+        step = self._step = history.step.num
+        at = self._time(own.get("_timestamp"), own.get("_runtime"))
+        for content in contents:
+            if content.metric not in _OWN_METRICS:
+                yield from self._read_content(content, step, at)
+
+    def _read_content(self, content: values.Content, step: int, at: int) -> Iterator[Item | Chunk]:
+        match content:
+            case values.Point(metric, kind, value):
+                if kind == "histogram":
+                    self._others.add(metric)
+                self._last_values[metric] = value
+                yield from self._blocks.add(metric, "step", kind, step, at, value)
+            case values.Media():
+                self._others.add(content.metric)
+                yield from self._read_media(content, step, at)
+            case values.Null():
+                self._receipt.count_null("metrics")
+            case values.Invalid():
+                self._receipt.refuse("metrics", "not JSON")
+
+    def _time(self, timestamp: Any, runtime: Any) -> int:
         """Return the time of a row; a script may have logged another `_timestamp`."""
         started_at = self._file.started_at
-        for name, begin in (("_timestamp", 0), ("_runtime", started_at)):
-            value = getattr(own.get(name), "value", None)
+        for value, begin in ((timestamp, 0), (runtime, started_at)):
             if isinstance(value, int | float) and 0 <= value < 1e10:
                 at = begin + round(value * 1e6)
                 if at >= started_at - 86_400_000_000:
@@ -298,11 +341,25 @@ class _Session:
         except (OSError, ValueError, RuntimeError):
             return None
 
-    def _read_summary(self, summary: Any) -> None:
+    def _read_summary(self, message: bytes) -> None:
+        if not self._replaces_summary(message):
+            self._merge_summary()
+            self._replaces_summary = _never
+            parts = self._splitter.split(message)
+            if parts is None:
+                Items.FromString(message)  # raises an error if the record is damaged
+            elif not parts[1] and len(parts[0]) <= _MAX_NAMES:
+                self._replaces_summary = same_names(parts[0])
+        self._last_summary = message
+
+    def _merge_summary(self) -> None:
+        """Add the last summary to the figures; nearly always, the next one replaces it."""
+        summary = Items.FromString(self._last_summary)
         for item in summary.update:
             self._summary["/".join(values.name_of(item))] = item.value_json
         for item in summary.remove:
             self._summary.pop("/".join(values.name_of(item)), None)
+        self._last_summary = b""
 
     def _read_figures(self, *, is_whole: bool) -> Iterator[Block]:
         """Yield values of the summary that are not the last ones of their metrics.
@@ -342,7 +399,8 @@ class _Session:
         for at, line in self._lines[stream].add(output.line, microseconds(output.timestamp)):
             yield from self._blocks.add(f"logs/{stream}", "time", "text", at, at, line)
 
-    def _read_alert(self, alert: Any) -> Iterator[Block]:
+    def _read_alert(self, alert: Any) -> Iterator[Item | Chunk]:
+        yield from self._flush_rows()  # a metric may have the name of the alerts
         text = f"{alert.title}\n{alert.text}" if alert.text else alert.title
         metric = f"alerts/{(alert.level or 'info').lower()}"
         yield from self._blocks.add(metric, "step", "text", self._step, self.last_time, text)
@@ -385,6 +443,17 @@ class _Session:
                     run_uid=self._uid, writer=self._writer, path=relative, kind="file", name=name,
                     timestamp=self._file.started_at, source=source,
                 )  # fmt: skip
+
+
+def _decode(metric: str, value: bytes) -> Iterable[values.Content]:
+    try:
+        return values.decode_text(metric, value.decode())
+    except UnicodeDecodeError:
+        return [values.Invalid(metric)]
+
+
+def _never(message: bytes) -> bool:
+    return False
 
 
 def _equal(logged: Any, value: Any) -> bool:

@@ -61,13 +61,7 @@ def decode(items: Iterable[Any]) -> Iterator[Content]:
         text = item.value_json
         key = item.nested_key
         if len(key) == 1 or not key:
-            name = key[0] if key else item.key
-            # Most values are numbers, and these need no decoder.
-            number = _number(text)
-            if number is not None:
-                yield Point(name, "number", number)
-                continue
-            yield from decode_json(name, text)
+            yield from decode_text(key[0] if key else item.key, text)
         else:
             _insert(trees, list(key), text)
     for name, tree in trees.items():
@@ -121,6 +115,15 @@ def _insert(trees: dict[str, Any], parts: list[str], text: str) -> None:
 
 
 _INVALID = object()
+
+
+def decode_text(name: str, text: str) -> Iterator[Content]:
+    """Yield the contents of a value, which is a number in most cases."""
+    number = _number(text)
+    if number is None:
+        yield from decode_json(name, text)
+    else:
+        yield Point(name, "number", number)
 
 
 def decode_json(name: str, text: str) -> Iterator[Content]:

@@ -1,0 +1,124 @@
+"""Gathers rows of the history, to be converted by column."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, NamedTuple
+
+from google.protobuf.message import DecodeError
+
+from trackai.importers.wandb.items import Splitter, name_parts
+from trackai.importers.wandb.messages import History
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+# The values that are kept until they are converted.
+_MAX_VALUES = 50_000
+_STEP, _TIMESTAMP, _RUNTIME = b"\x12\x05_step", b"\x12\x0a_timestamp", b"\x12\x08_runtime"
+
+
+class Row(NamedTuple):
+    """A row of the history; `timestamp` and `runtime` are in seconds, if it has them."""
+
+    step: int
+    timestamp: float | None
+    runtime: float | None
+    values: dict[bytes, bytes]
+
+
+class Column(NamedTuple):
+    """The values of a metric, as JSON. Columns of all rows share the steps and times."""
+
+    metric: str
+    steps: list[int]
+    times: list[int]
+    values: list[bytes]
+
+
+class Rows:
+    """Splits rows into the values of metrics, and gathers them."""
+
+    def __init__(self) -> None:
+        self._splitter = Splitter()
+        # By the name as it is encoded; None if its values cannot be converted by column.
+        self._metrics: dict[bytes, str | None] = {}
+        self._taken: set[str] = set()
+        self._names: Iterable[bytes] = ()
+        self._steps: list[int] = []
+        self._times: list[int] = []
+        self._rows: list[dict[bytes, bytes]] = []
+        self._size = 0
+
+    def split(self, message: bytes) -> Row | None:
+        """Split a row; None if it cannot be converted by column, such as with media."""
+        parts = self._splitter.split(message)
+        if parts is None:
+            return None
+        values, rest = parts
+        try:
+            step = History.FromString(rest)
+            timestamp, runtime = _seconds(values, _TIMESTAMP), _seconds(values, _RUNTIME)
+        except (DecodeError, ValueError):
+            return None
+        if step.item or not self._are_plain(values):
+            return None
+        values.pop(_STEP, None)
+        return Row(step.step.num, timestamp, runtime, values)
+
+    def add(self, step: int, time: int, values: dict[bytes, bytes]) -> bool:
+        """Add a row; return whether it is time to take the columns."""
+        self._steps.append(step)
+        self._times.append(time)
+        self._rows.append(values)
+        self._size += len(values) + 1
+        return self._size >= _MAX_VALUES
+
+    def take(self) -> Iterator[Column]:
+        """Yield the columns of the rows added since the last call."""
+        steps, times, rows = self._steps, self._times, self._rows
+        self._steps, self._times, self._rows, self._size = [], [], [], 0
+        if not rows:
+            return
+        in_all = [name for name in rows[0] if all(name in row for row in rows)]
+        for name in in_all:
+            yield Column(self._metric(name), steps, times, [row[name] for row in rows])
+        others: dict[bytes, list[int]] = defaultdict(list)
+        for number, row in enumerate(rows):
+            if len(row) > len(in_all):
+                for name in row.keys() - in_all:
+                    others[name].append(number)
+        for name, numbers in others.items():
+            yield Column(
+                self._metric(name), [steps[number] for number in numbers],
+                [times[number] for number in numbers], [rows[number][name] for number in numbers],
+            )  # fmt: skip
+
+    def _metric(self, name: bytes) -> str:
+        metric = self._metrics[name]
+        assert metric is not None  # noqa: S101 - see `_are_plain`
+        return metric
+
+    def _are_plain(self, values: dict[bytes, bytes]) -> bool:
+        """Return whether all values belong to metrics of their own."""
+        if values.keys() != self._names:
+            for name in values.keys() - self._metrics.keys():
+                self._metrics[name] = self._learn(name)
+            if None in map(self._metrics.get, values):
+                return False
+            self._names = dict.fromkeys(values).keys()
+        return True
+
+    def _learn(self, name: bytes) -> str | None:
+        parts = name_parts(name)
+        metric = "/".join(part for part in parts if part or len(parts) == 1)
+        # Media and histograms are made of several values, and two names may be of one metric.
+        if "_type" in parts or metric in self._taken:
+            return None
+        self._taken.add(metric)
+        return metric
+
+
+def _seconds(values: dict[bytes, bytes], name: bytes) -> float | None:
+    text = values.pop(name, None)
+    return None if text is None else float(text)
