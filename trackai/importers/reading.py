@@ -5,6 +5,7 @@ Each of the two takes about half of the time.
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import pickle
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 _LARGE_BYTES = 32 << 20
 _POINTS_PER_MESSAGE = 50_000
 _MESSAGES_AHEAD = 2
+# Sources make many objects and hardly any cycles.
+_OBJECTS_PER_COLLECTION = 100_000
 
 
 class _Message(msgspec.Struct):
@@ -181,6 +184,7 @@ def _serve(pipe: Connection, tracker: str, path: Path, options: dict[str, Any]) 
     """Read a source in this process."""
     # An interrupt ends the process that stores, and that one ends this.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.set_threshold(_OBJECTS_PER_COLLECTION)
     receipt = Receipt("", "")
     with _Sender(pipe) as sender:
         try:

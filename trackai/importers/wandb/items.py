@@ -30,8 +30,9 @@ class Splitter:
     """Splits messages that begin with items; most items begin like earlier ones."""
 
     def __init__(self) -> None:
-        # By the bytes of an item before its value: its encoded name, and the length of the value.
-        self._known: dict[bytes, tuple[bytes, int]] = {}
+        # By the bytes of an item before its value: its encoded name, the length of the value, and
+        # where the next item begins.
+        self._known: dict[bytes, tuple[bytes, int, int]] = {}
 
     def split(self, message: bytes) -> tuple[dict[bytes, bytes], bytes] | None:
         """Return the values by their encoded names, and the fields after the items.
@@ -39,32 +40,33 @@ class Splitter:
         Returns:
             None if it takes a decoder: an item is long or has no value, or two have the same name.
         """
-        head, *pieces = message.split(_VALUE)
+        known = self._known.get
         values: dict[bytes, bytes] = {}
+        head, *pieces = message.split(_VALUE)
         for piece in pieces:
-            name, length = self._known.get(head) or self._learn(head)
+            name, length, end = known(head) or self._learn(head)
             if not piece or piece[0] != length:
                 return None
-            values[name] = piece[1 : length + 1]
-            head = piece[length + 1 :]
+            values[name] = piece[1:end]
+            head = piece[end:]
         return (values, head) if len(values) == len(pieces) else None
 
-    def _learn(self, head: bytes) -> tuple[bytes, int]:
-        """Return the encoded name and the length of the value; -1 if it takes a decoder."""
+    def _learn(self, head: bytes) -> tuple[bytes, int, int]:
+        """Return what `_known` holds; the length is -1 if it takes a decoder."""
         if len(head) < 2 or head[0] != _ITEM or head[1] > _LONGEST:
-            return b"", -1
+            return b"", -1, 0
         name = head[2:]
         length = head[1] - len(name) - len(_VALUE) - 1
         try:
             decoded = Item.FromString(name)
         except DecodeError:
-            return b"", -1
+            return b"", -1, 0
         if decoded.value_json or decoded.SerializeToString() != name:
-            return b"", -1
+            return b"", -1, 0
         if len(self._known) >= _MAX_KNOWN:
             self._known.clear()
-        self._known[head] = name, length
-        return name, length
+        self._known[head] = name, length, length + 1
+        return self._known[head]
 
 
 def name_parts(encoded: bytes) -> list[str]:

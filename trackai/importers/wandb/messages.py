@@ -50,7 +50,7 @@ _MESSAGES = {
 }
 
 
-def _make_classes() -> dict[str, Any]:
+def _record_class() -> Any:
     file = descriptor_pb2.FileDescriptorProto(name="wandb.proto", package="w", syntax="proto3")
     for name, fields in _MESSAGES.items():
         message = file.message_type.add(name=name)
@@ -69,18 +69,15 @@ def _make_classes() -> dict[str, Any]:
                 field.type = getattr(_SCALARS, f"TYPE_{kind.upper()}")
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
-    return {
-        name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"w.{name}"))
-        for name in _MESSAGES
-    }
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("w.Record"))
 
 
-_classes = _make_classes()
-# The message that each record of a file holds, and parts of it.
-Record = _classes["Record"]
-History = _classes["History"]
-Item = _classes["Item"]
-Items = _classes["Items"]
+# The message that each record of a file holds.
+Record: Any = _record_class()
+_parts = Record.DESCRIPTOR.file.message_types_by_name
+History: Any = message_factory.GetMessageClass(_parts["History"])
+Item: Any = message_factory.GetMessageClass(_parts["Item"])
+Items: Any = message_factory.GetMessageClass(_parts["Items"])
 
 
 def microseconds(timestamp: Any) -> int:

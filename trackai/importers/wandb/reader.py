@@ -17,9 +17,9 @@ from trackai.importers.json_values import json_value
 from trackai.importers.uids import stable_uid
 from trackai.importers.wandb import values
 from trackai.importers.wandb.console import Lines
-from trackai.importers.wandb.folders import HEADER, find_runs, records
+from trackai.importers.wandb.folders import HEADER, find_runs
 from trackai.importers.wandb.items import Splitter, decode_numbers, same_names
-from trackai.importers.wandb.messages import History, Items, microseconds
+from trackai.importers.wandb.messages import History, Items, Record, microseconds
 from trackai.importers.wandb.records import Log
 from trackai.importers.wandb.rows import Rows
 from trackai.importers.wandb.tables import converted
@@ -78,12 +78,9 @@ class Source:
             run = _Run(files, self._receipt, self._paths)
             yield run.head
             for attempt, file in enumerate(files, start=1):
-                reported = 0
-                for position, item in run.read(file, attempt):
-                    if item is not None:
-                        yield item
-                    if position - reported >= _PROGRESS_BYTES:
-                        reported = position
+                for position, items in run.read(file, attempt):
+                    yield from items
+                    if position % _PROGRESS_BYTES == 0:
                         self._progress.share(done + position, total, "bytes")
                 done += file.size
             yield run.head
@@ -113,25 +110,16 @@ class _Run:
         self._paths = paths
         self._config: dict[str, Any] = {}
 
-    def read(self, file: RunFile, attempt: int) -> Iterator[tuple[int, Item | Chunk | None]]:
-        """Yield the items of a file, each with the position in bytes, or only the position."""
+    def read(self, file: RunFile, attempt: int) -> Iterator[tuple[int, Iterator[Item | Chunk]]]:
+        """Yield the position in bytes of each block of a file, and its items."""
         session = _Session(self.head.uid, file, attempt, self._receipt, self._paths, self._config)
         log = Log(file.path, HEADER)
         try:
-            for position, record in records(log):
-                if record is None:
-                    self._add_damaged(file, position)
-                    continue
-                try:
-                    for item in session.read(record):
-                        yield position, item
-                except DecodeError:
-                    self._add_damaged(file, position)
-                yield position, None
+            for position, payloads in log.read_blocks():
+                yield position, session.read(payloads, position)
         except OSError as error:
             self._receipt.add_problem(file.path.name, f"cannot be read: {error.strerror}")
-        for item in session.finish(is_damaged=bool(log.damaged_at)):
-            yield file.size, item
+        yield file.size, session.finish(is_damaged=bool(log.damaged_at))
         for position in log.damaged_at:
             problem = f"damaged at byte {position}; the rest of this block of 32 KiB is skipped"
             self._receipt.add_problem(file.path.name, problem)
@@ -139,9 +127,6 @@ class _Run:
             remark = f"ends within a record at byte {log.truncated_at}"
             self._receipt.add_remark(file.path.name, remark)
         self._update_head(session, file)
-
-    def _add_damaged(self, file: RunFile, position: int) -> None:
-        self._receipt.add_problem(file.path.name, f"a record at {position} is damaged")
 
     def _update_head(self, session: _Session, file: RunFile) -> None:
         head = self.head
@@ -190,13 +175,27 @@ class _Session:
         self._others: set[str] = set()
         self._exit_code: int | None = None
 
-    def read(self, record: Any) -> Iterator[Item | Chunk]:
-        """Yield the items of a record."""
+    def read(self, payloads: Iterable[bytes], position: int) -> Iterator[Item | Chunk]:
+        """Yield the items of the records of the block at a position."""
+        for payload in payloads:
+            try:
+                record = Record.FromString(payload)
+                if history := record.history:
+                    if not self._add_row(history):
+                        yield from self._flush_rows()
+                        yield from self._read_row(History.FromString(history))
+                    elif self._rows.are_many:
+                        yield from self._flush_rows()
+                elif summary := record.summary:
+                    self._read_summary(summary)
+                else:
+                    yield from self._read_record(record)
+            except DecodeError:
+                problem = f"a record at {position} is damaged"
+                self._receipt.add_problem(self._file.path.name, problem)
+
+    def _read_record(self, record: Any) -> Iterator[Item | Chunk]:
         match record.WhichOneof("content"):
-            case "history":
-                yield from self._read_history(record.history)
-            case "summary":
-                self._read_summary(record.summary)
             case "stats":
                 yield from self._read_stats(record.stats)
             case "output_raw":
@@ -235,15 +234,14 @@ class _Session:
         is_silent = time.time() - self._file.path.stat().st_mtime > _SILENT_SECONDS
         return "failed" if is_silent else "running"
 
-    def _read_history(self, message: bytes) -> Iterator[Item | Chunk]:
-        row = self._rows.split(message)
+    def _add_row(self, history: bytes) -> bool:
+        """Add a row to those that are converted together; return whether that is possible."""
+        row = self._rows.split(history)
         if row is None:
-            yield from self._flush_rows()
-            yield from self._read_row(History.FromString(message))
-            return
-        self._step = row.step
-        if self._rows.add(row.step, self._time(row.timestamp, row.runtime), row.values):
-            yield from self._flush_rows()
+            return False
+        self._step, timestamp, runtime, texts = row
+        self._rows.add(self._step, self._time(timestamp, runtime), texts)
+        return True
 
     def _flush_rows(self) -> Iterator[Item | Chunk]:
         """Yield the rows that have been gathered."""

@@ -66,13 +66,17 @@ class Rows:
         values.pop(_STEP, None)
         return Row(step.step.num, timestamp, runtime, values)
 
-    def add(self, step: int, time: int, values: dict[bytes, bytes]) -> bool:
-        """Add a row; return whether it is time to take the columns."""
+    @property
+    def are_many(self) -> bool:
+        """Whether it is time to take the columns."""
+        return self._size >= _MAX_VALUES
+
+    def add(self, step: int, time: int, values: dict[bytes, bytes]) -> None:
+        """Add a row."""
         self._steps.append(step)
         self._times.append(time)
         self._rows.append(values)
         self._size += len(values) + 1
-        return self._size >= _MAX_VALUES
 
     def take(self) -> Iterator[Column]:
         """Yield the columns of the rows added since the last call."""
@@ -80,7 +84,7 @@ class Rows:
         self._steps, self._times, self._rows, self._size = [], [], [], 0
         if not rows:
             return
-        in_all = [name for name in rows[0] if all(name in row for row in rows)]
+        in_all = set(rows[0]).intersection(*rows)
         for name in in_all:
             yield Column(self._metric(name), steps, times, [row[name] for row in rows])
         others: dict[bytes, list[int]] = defaultdict(list)
@@ -111,9 +115,10 @@ class Rows:
 
     def _learn(self, name: bytes) -> str | None:
         parts = name_parts(name)
-        metric = "/".join(part for part in parts if part or len(parts) == 1)
+        metric = "/".join(parts)
         # Media and histograms are made of several values, and two names may be of one metric.
-        if "_type" in parts or metric in self._taken:
+        is_nested = len(parts) > 1
+        if metric in self._taken or (is_nested and ("_type" in parts or "" in parts)):
             return None
         self._taken.add(metric)
         return metric

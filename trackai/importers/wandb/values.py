@@ -62,8 +62,12 @@ def decode(items: Iterable[Any]) -> Iterator[Content]:
         key = item.nested_key
         if len(key) == 1 or not key:
             yield from decode_text(key[0] if key else item.key, text)
-        else:
-            _insert(trees, list(key), text)
+            continue
+        try:
+            value = _number(text)
+            _insert(trees, list(key), loads(text) if value is None else value)
+        except ValueError:
+            yield Invalid("/".join(key))
     for name, tree in trees.items():
         yield from _contents(name, tree)
 
@@ -100,11 +104,7 @@ def _number(text: str) -> int | float | None:
         return None
 
 
-def _insert(trees: dict[str, Any], parts: list[str], text: str) -> None:
-    try:
-        value = loads(text)
-    except ValueError:
-        value = _INVALID
+def _insert(trees: dict[str, Any], parts: list[str], value: Any) -> None:
     tree = trees
     for part in parts[:-1]:
         inner = tree.setdefault(part, {})
@@ -112,9 +112,6 @@ def _insert(trees: dict[str, Any], parts: list[str], text: str) -> None:
             inner = tree[part] = {"": inner}
         tree = inner
     tree[parts[-1]] = value
-
-
-_INVALID = object()
 
 
 def decode_text(name: str, text: str) -> Iterator[Content]:
@@ -163,8 +160,6 @@ def _contents(name: str, value: Any) -> Iterator[Content]:
         case dict() if "_type" not in value and value:
             for key, inner in value.items():
                 yield from _contents(f"{name}/{key}" if key else name, inner)
-        case _ if value is _INVALID:
-            yield Invalid(name)
         case _:
             yield Point(name, "text", encode_json(value))
 
