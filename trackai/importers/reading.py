@@ -107,7 +107,7 @@ class _RemoteSource:
         while True:
             try:
                 message: _Message = self._pipe.recv()
-            except EOFError:
+            except (EOFError, OSError):
                 raise TrackAIError(
                     "the process that reads the source has died, perhaps for lack of memory"
                 ) from None

@@ -85,13 +85,15 @@ class Rows:
         if not rows:
             return
         in_all = set(rows[0]).intersection(*rows)
-        for name in in_all:
+        for name in filter(in_all.__contains__, rows[0]):
             yield Column(self._metric(name), steps, times, [row[name] for row in rows])
         others: dict[bytes, list[int]] = defaultdict(list)
         for number, row in enumerate(rows):
             if len(row) > len(in_all):
-                for name in row.keys() - in_all:
+                for name in row:
                     others[name].append(number)
+        for name in in_all & others.keys():
+            del others[name]
         for name, numbers in others.items():
             yield Column(
                 self._metric(name), [steps[number] for number in numbers],
