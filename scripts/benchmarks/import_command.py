@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -19,17 +20,19 @@ class Measured(NamedTuple):
     """An import.
 
     Attributes:
+        processor_seconds: of the process and its workers.
         megabytes: the peak of the proportional set sizes of the process and its workers.
     """
 
     seconds: float
+    processor_seconds: float
     megabytes: float
     receipt: dict[str, Any]
 
 
 def measure_import(tracker: str, source: Path, database: Path, *options: str) -> Measured:
     """Import a source."""
-    started = time.perf_counter()
+    started, before = time.perf_counter(), os.times()
     with subprocess.Popen(
         [
             sys.executable, "-m", "trackai.cli", "import", tracker, str(source),
@@ -44,7 +47,9 @@ def measure_import(tracker: str, source: Path, database: Path, *options: str) ->
         output, _ = process.communicate()
         seconds = time.perf_counter() - started
         watcher.join()
-    return Measured(seconds, peak[0], json.loads(output))
+    after = os.times()
+    processor_seconds = sum(after[2:4]) - sum(before[2:4])
+    return Measured(seconds, processor_seconds, peak[0], json.loads(output))
 
 
 def _watch_memory(process: subprocess.Popen[bytes], peak: list[float]) -> None:

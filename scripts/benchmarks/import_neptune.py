@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> Report:
         rows = make(export, arguments.runs, arguments.rows)
         plain = _plain_rows_per_second(Path(folder) / "plain.db")
         jobs = [] if arguments.jobs is None else ["--jobs", str(arguments.jobs)]
-        seconds, megabytes, receipt = measure_import("neptune", export, database, *jobs)
+        seconds, _, megabytes, receipt = measure_import("neptune", export, database, *jobs)
         if not receipt["complete"] or receipt["totals"]["stored"] != rows:
             raise SystemExit(f"must store {rows} rows, got {receipt['totals']}")
         again = measure_import("neptune", export, database, *jobs).seconds

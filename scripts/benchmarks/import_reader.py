@@ -5,19 +5,18 @@ from __future__ import annotations
 import json
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 
 
 def _read_wandb(path: str, limit: int) -> int:
-    from wandb.proto.wandb_internal_pb2 import Record
-    from wandb.sdk.internal.datastore import DataStore
-
+    record_class = import_module("wandb.proto.wandb_internal_pb2").Record
+    store = import_module("wandb.sdk.internal.datastore").DataStore()
     [file] = Path(path).glob("*/run-*.wandb")
-    store = DataStore()
     store.open_for_scan(str(file))
     points = 0
     while points < limit and (data := store.scan_data()) is not None:
-        record = Record()
+        record = record_class()
         record.ParseFromString(data)
         if record.WhichOneof("record_type") == "history":
             row = {item.nested_key[0]: json.loads(item.value_json) for item in record.history.item}
@@ -26,9 +25,7 @@ def _read_wandb(path: str, limit: int) -> int:
 
 
 def _read_mlflow(path: str, limit: int) -> int:
-    from mlflow.tracking import MlflowClient
-
-    client = MlflowClient(f"sqlite:///{path}")
+    client = import_module("mlflow.tracking").MlflowClient(f"sqlite:///{path}")
     points = 0
     for run in client.search_runs(["1"]):
         for metric in sorted(run.data.metrics) or [f"metric_{number}" for number in range(10)]:
