@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 # The values that are kept until they are converted.
 _MAX_VALUES = 50_000
+_ROWS_TOGETHER = 500
 _STEP, _TIMESTAMP, _RUNTIME = b"\x12\x05_step", b"\x12\x0a_timestamp", b"\x12\x08_runtime"
 
 
@@ -47,7 +48,9 @@ class Rows:
         self._names: Iterable[bytes] = ()
         self._steps: list[int] = []
         self._times: list[int] = []
+        # Rows that are not in the columns yet, because their names may differ.
         self._rows: list[dict[bytes, bytes]] = []
+        self._columns: dict[bytes, list[bytes]] = {}
         self._size = 0
 
     def split(self, message: bytes) -> Row | None:
@@ -77,28 +80,41 @@ class Rows:
         self._times.append(time)
         self._rows.append(values)
         self._size += len(values) + 1
+        if len(self._rows) == _ROWS_TOGETHER:
+            self._fold()
 
     def take(self) -> Iterator[Column]:
         """Yield the columns of the rows added since the last call."""
-        steps, times, rows = self._steps, self._times, self._rows
-        self._steps, self._times, self._rows, self._size = [], [], [], 0
-        if not rows:
-            return
-        in_all = set(rows[0]).intersection(*rows)
-        for name in filter(in_all.__contains__, rows[0]):
-            yield Column(self._metric(name), steps, times, [row[name] for row in rows])
-        others: dict[bytes, list[int]] = defaultdict(list)
+        if self._rows:
+            self._fold()
+        steps, times, rows, columns = self._steps, self._times, self._rows, self._columns
+        self._steps, self._times, self._rows, self._columns, self._size = [], [], [], {}, 0
+        start = len(steps) - len(rows)
+        if columns:
+            shared = steps[:start], times[:start]
+            for name, texts in columns.items():
+                yield Column(self._metric(name), *shared, texts)
+        numbers: dict[bytes, list[int]] = defaultdict(list)
         for number, row in enumerate(rows):
-            if len(row) > len(in_all):
-                for name in row:
-                    others[name].append(number)
-        for name in in_all & others.keys():
-            del others[name]
-        for name, numbers in others.items():
+            for name in row:
+                numbers[name].append(number)
+        for name, at in numbers.items():
             yield Column(
-                self._metric(name), [steps[number] for number in numbers],
-                [times[number] for number in numbers], [rows[number][name] for number in numbers],
+                self._metric(name), [steps[start + number] for number in at],
+                [times[start + number] for number in at], [rows[number][name] for number in at],
             )  # fmt: skip
+
+    def _fold(self) -> None:
+        """Move rows into columns if all have the same names.
+
+        This is done before there are too many for the processor's cache.
+        """
+        names = (self._columns or self._rows[0]).keys()
+        if all(row.keys() == names for row in self._rows):
+            for name in names:
+                texts = [row[name] for row in self._rows]
+                self._columns.setdefault(name, []).extend(texts)
+            self._rows = []
 
     def _metric(self, name: bytes) -> str:
         metric = self._metrics[name]
