@@ -113,6 +113,7 @@ def summary(items: list[tuple[list[str], str]], removed: list[list[str]]) -> Any
 @example(rows=[([(["a/b"], "1"), (["a", "b"], "2")], [], 0, [])] * 2, batch=50_000)
 @example(rows=[([(["h", "_type"], '"x"'), (["h", "x"], "2")], [], 0, [])] * 2, batch=50_000)
 @example(rows=[([(["n"], "1")], [(["n"], "2")], 0, [["n"]])], batch=50_000)
+@example(rows=[([(["_step"], '{"a": 1}')], [], 0, [])], batch=50_000)
 def test_columns_are_like_messages(
     tmp_path_factory: pytest.TempPathFactory, rows: list[Any], batch: int
 ) -> None:

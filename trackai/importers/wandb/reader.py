@@ -247,13 +247,16 @@ class _Session:
         """Yield the rows that have been gathered."""
         for metric, steps, times, texts in self._rows.take():
             numbers = decode_numbers(texts)
+            if numbers is not None and metric in _OWN_METRICS:
+                continue
             if numbers is not None:
                 self._last_values[metric] = numbers[-1]
                 yield from self._blocks.add_column(metric, "step", "number", steps, times, numbers)
                 continue
             for step, at, text in zip(steps, times, texts, strict=True):
                 for content in _decode(metric, text):
-                    yield from self._read_content(content, step, at)
+                    if content.metric not in _OWN_METRICS:
+                        yield from self._read_content(content, step, at)
 
     def _read_row(self, history: Any) -> Iterator[Item | Chunk]:
         contents = list(values.decode(history.item))

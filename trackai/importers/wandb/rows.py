@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 # The values that are kept until they are converted.
 _MAX_VALUES = 50_000
 _ROWS_TOGETHER = 500
-_STEP, _TIMESTAMP, _RUNTIME = b"\x12\x05_step", b"\x12\x0a_timestamp", b"\x12\x08_runtime"
+_TIMESTAMP, _RUNTIME = b"\x12\x0a_timestamp", b"\x12\x08_runtime"
 
 
 class Row(NamedTuple):
@@ -66,7 +66,6 @@ class Rows:
             return None
         if step.item or not self._are_plain(values):
             return None
-        values.pop(_STEP, None)
         return Row(step.step.num, timestamp, runtime, values)
 
     @property
