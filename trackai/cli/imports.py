@@ -111,13 +111,15 @@ def tracker_command(
     """
 
     def run(path: Path, db: str | None, as_json: bool, **arguments: Any) -> None:
-        open_source = TRACKERS[name].source
+        _ = TRACKERS[name].source  # raises an error if its extra is missing
 
         async def work(database: Database, receipt: Receipt) -> Receipt:
             from trackai.importers.loader import load_runs
+            from trackai.importers.reading import reading
 
-            source = open_source(path, receipt=receipt, progress=ProgressLine(), **arguments)
-            return await load_runs(database, source.read(), receipt, source.find_bytes)
+            progress = ProgressLine()
+            with reading(name, path, receipt=receipt, progress=progress, **arguments) as source:
+                return await load_runs(database, source.read(), receipt, source.find_bytes)
 
         run_import(click.get_current_context(), db, str(path), work, as_json)
 
