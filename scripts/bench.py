@@ -27,7 +27,8 @@ COMMANDS = {
     "frames": "duration of reading a long series into a data frame",
     "export": "duration of exporting a million points",
     "callback": "what the callback of transformers adds to a training step",
-    "import": "rows per second of an import from Neptune",
+    "import": "points per second of imports from wandb and MLflow",
+    "import-neptune": "rows per second of an import from Neptune",
 }
 
 
@@ -36,7 +37,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Measure the speed of TrackAI on this machine.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, summary in COMMANDS.items():
-        module = importlib.import_module(f"scripts.benchmarks.{name}")
+        module = importlib.import_module(f"scripts.benchmarks.{name.replace('-', '_')}")
         command = commands.add_parser(
             name,
             help=summary,

@@ -1,138 +1,129 @@
-"""Measure the speed and memory of an import of 5 million rows of 200 runs from Neptune.
+"""Measure the speed and memory of imports of wandb's folders and MLflow's databases.
 
-`trackai import neptune` runs in a child process. Its memory is the peak of the proportional set
-sizes of the process and its workers. The baseline is sqlite3's executemany of prepared tuples into
-the same table, on one core.
+`trackai import` runs in a child process. Its memory is the peak of the proportional set sizes of
+the process and its worker. The first baseline is sqlite3's executemany of prepared tuples into a
+table without an index, once before and once after the import. The second is the tracker's own
+reader of the same files, if there is an interpreter that has it: of MLflow, or of an older wandb,
+such as 0.19: later versions read these files only in Go.
 """
 # ruff: noqa: N999 - the module has the name of the command
 
 from __future__ import annotations
 
-import json
-import os
 import random
 import sqlite3
-import subprocess
-import sys
+import statistics
 import tempfile
-import threading
 import time
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from scripts.benchmarks.harness import Figure, Report
-from scripts.neptune_export import make
+from scripts.benchmarks.harness import ChildError, Figure, Report, run_child
+from scripts.benchmarks.import_command import measure_import
+from scripts.benchmarks.import_sources import METRICS, STARTED_AT, write_mlflow, write_wandb
 
 if TYPE_CHECKING:
     import argparse
 
-_MIN_ROWS_PER_SECOND = 500_000
-_MAX_MEGABYTES = 500
-_PLAIN_ROWS = 1_000_000
+_WRITERS = {"wandb": write_wandb, "mlflow": write_mlflow}
+_MIN_SHARE_OF_PLAIN = 0.7
+_MIN_TIMES_READER = 10
+_MAX_MEGABYTES = 200
+_POINTS_PER_TRANSACTION = 100_000
+# The points after which the tracker's own reader may stop.
+_POINTS_OF_READER = 200_000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the benchmark."""
-    parser.add_argument("--runs", type=int, default=200, help="[default: 200]")
-    parser.add_argument("--rows", type=int, default=5_000_000, help="[default: 5000000]")
-    parser.add_argument("--jobs", type=int, help="number of processes that read")
+    parser.add_argument(
+        "trackers", nargs="*", metavar="TRACKER", help="wandb or mlflow [default: both]"
+    )
+    parser.add_argument("--points", type=int, default=5_000_000, help="[default: 5000000]")
+    for tracker in _WRITERS:
+        parser.add_argument(f"--{tracker}-python", help=f"interpreter with {tracker}'s reader")
 
 
 def run(arguments: argparse.Namespace) -> Report:
-    """Create an export, and import it twice."""
-    with tempfile.TemporaryDirectory(prefix="trackai-bench-") as folder:
-        export, database = Path(folder) / "export", Path(folder) / "trackai.db"
-        rows = make(export, arguments.runs, arguments.rows)
-        plain = _plain_rows_per_second(Path(folder) / "plain.db")
-        jobs = [] if arguments.jobs is None else ["--jobs", str(arguments.jobs)]
-        seconds, megabytes, receipt = _import(export, database, jobs)
-        if not receipt["complete"] or receipt["totals"]["stored"] != rows:
-            raise SystemExit(f"must store {rows} rows, got {receipt['totals']}")
-        again, _, _ = _import(export, database, jobs)
-        return Report(
-            f"Importing {rows:,} rows of {arguments.runs} runs",
-            [
-                Figure(
-                    name="import", value=rows / seconds, unit="rows/s",
-                    at_least=_MIN_ROWS_PER_SECOND, baseline=plain,
-                ),
-                Figure(
-                    name="memory at its peak", value=megabytes, unit="MB",
-                    at_most=_MAX_MEGABYTES,
-                ),
-                Figure(name="importing it again", value=again, unit="s"),
-                Figure(
-                    name="size of the database",
-                    value=database.stat().st_size / rows, unit="bytes/row",
-                ),
-            ],
-            notes=["Baseline: sqlite3's executemany of prepared tuples into the same table."],
+    """Write sources and import them."""
+    figures: list[Figure] = []
+    notes = ["Baseline: executemany; in the last line of a tracker, its own reader."]
+    for tracker in arguments.trackers or _WRITERS:
+        with tempfile.TemporaryDirectory(prefix="trackai-bench-") as folder:
+            python = getattr(arguments, f"{tracker}_python")
+            figures += _measure(tracker, Path(folder), arguments.points, python, notes)
+    return Report(f"Importing {arguments.points:,} points", figures, notes=notes)
+
+
+def _measure(
+    tracker: str, folder: Path, points: int, python: str | None, notes: list[str]
+) -> list[Figure]:
+    source, database = folder / tracker, folder / "trackai.db"
+    points -= points % METRICS
+    _WRITERS[tracker](source, points)
+    before, processor_before = _insert_plainly(folder / "plain.db", points)
+    seconds, processor, megabytes, receipt = measure_import(tracker, source, database)
+    after, processor_after = _insert_plainly(folder / "plain.db", points)
+    if not receipt["complete"] or receipt["stored"] != points:
+        raise SystemExit(f"must store {points} points, got {receipt}")
+    plain = points / statistics.mean([before, after])
+    notes.append(f"{tracker}: executemany took {before:.1f} s before, and {after:.1f} s after.")
+    size = database.stat().st_size
+    rate = points / seconds
+    figures = [
+        Figure(
+            name=f"{tracker}: import", value=rate, unit="points/s",
+            at_least=_MIN_SHARE_OF_PLAIN * plain, baseline=plain,
+        ),
+        Figure(
+            name=f"{tracker}: processor time", value=processor / points * 1e6, unit="µs/point",
+            baseline=statistics.mean([processor_before, processor_after]) / points * 1e6,
+        ),
+        Figure(
+            name=f"{tracker}: memory at its peak", value=megabytes, unit="MB",
+            at_most=_MAX_MEGABYTES,
+        ),
+        Figure(name=f"{tracker}: size of the database", value=size / points, unit="bytes/point"),
+    ]  # fmt: skip
+    try:
+        reader = run_child(
+            "scripts.benchmarks.import_reader", tracker, str(source), str(_POINTS_OF_READER),
+            python=python,
         )  # fmt: skip
+    except ChildError as error:
+        notes.append(f"{tracker}: its own reader was not measured ({error}).")
+    else:
+        figures.append(
+            Figure(
+                name=f"{tracker}: import, beside its own reader", value=rate, unit="points/s",
+                at_least=_MIN_TIMES_READER * reader, baseline=reader,
+            )
+        )  # fmt: skip
+    return figures
 
 
-def _import(export: Path, database: Path, jobs: list[str]) -> tuple[float, float, dict[str, Any]]:
-    started = time.perf_counter()
-    with subprocess.Popen(
-        [
-            sys.executable, "-m", "trackai.cli", "import", "neptune", str(export),
-            "--db", str(database), "--json", *jobs,
-        ],
-        stdout=subprocess.PIPE,
-    ) as process:  # fmt: skip
-        peak = [0.0]
-        watcher = threading.Thread(target=_watch_memory, args=(process, peak))
-        watcher.start()
-        output, _ = process.communicate()
-        seconds = time.perf_counter() - started
-        watcher.join()
-    return seconds, peak[0], json.loads(output)
-
-
-def _watch_memory(process: subprocess.Popen[bytes], peak: list[float]) -> None:
-    while process.poll() is None:
-        peak[0] = max(peak[0], sum(map(_megabytes, _process_tree(process.pid))))
-        time.sleep(0.05)
-
-
-def _process_tree(pid: int) -> list[int]:
-    pids = [pid]
-    try:
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            for child in (task / "children").read_text().split():
-                pids += _process_tree(int(child))
-    except OSError:  # the process has exited, or the system has no /proc
-        pass
-    return pids
-
-
-def _megabytes(pid: int) -> float:
-    try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    except OSError:
-        return 0.0
-    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("Pss:")), 0.0)
-
-
-def _plain_rows_per_second(path: Path) -> float:
-    values = [random.random() for _ in range(_PLAIN_ROWS)]
-    rows = [(n // 1250, n % 1250, n, value, 1) for n, value in enumerate(values)]
+def _insert_plainly(path: Path, points: int) -> tuple[float, float]:
+    """Return the seconds and the processor seconds of executemany, without making the tuples."""
+    seconds = processor_seconds = 0.0
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute(
-            """
-            CREATE TABLE metrics (
-                series_id INTEGER NOT NULL, step ANY NOT NULL, timestamp INTEGER NOT NULL,
-                value ANY, writer_id INTEGER NOT NULL,
-                PRIMARY KEY (series_id, step, timestamp, writer_id)
-            ) STRICT, WITHOUT ROWID
-            """
+            "CREATE TABLE points (run INTEGER, metric TEXT, step INTEGER, time INTEGER, value REAL)"
         )
-        started = time.perf_counter()
-        connection.execute("BEGIN")
-        connection.executemany("INSERT INTO metrics VALUES (?, ?, ?, ?, ?)", rows)
-        connection.execute("COMMIT")
-        seconds = time.perf_counter() - started
-    os.unlink(path)  # noqa: PTH108
-    return _PLAIN_ROWS / seconds
+        for first in range(0, points, _POINTS_PER_TRANSACTION):
+            numbers = range(first, min(first + _POINTS_PER_TRANSACTION, points))
+            rows = [
+                (1, f"metric_{number % METRICS}", number // METRICS, STARTED_AT + number,
+                 random.random())
+                for number in numbers
+            ]  # fmt: skip
+            started, processor_started = time.perf_counter(), time.process_time()
+            connection.execute("BEGIN")
+            connection.executemany("INSERT INTO points VALUES (?, ?, ?, ?, ?)", rows)
+            connection.execute("COMMIT")
+            seconds += time.perf_counter() - started
+            processor_seconds += time.process_time() - processor_started
+    path.unlink()
+    return seconds, processor_seconds

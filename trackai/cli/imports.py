@@ -118,13 +118,15 @@ def tracker_command(
     """
 
     def run(path: Path, place: Place, as_json: bool, **arguments: Any) -> None:
-        open_source = TRACKERS[name].source
+        _ = TRACKERS[name].source  # raises an error if its extra is missing
 
         async def work(target: Database | Connection, receipt: Receipt) -> Receipt:
             from trackai.importers.loader import load_runs
+            from trackai.importers.reading import reading
 
-            source = open_source(path, receipt=receipt, progress=ProgressLine(), **arguments)
-            return await load_runs(target, source.read(), receipt, source.find_bytes)
+            progress = ProgressLine()
+            with reading(name, path, receipt=receipt, progress=progress, **arguments) as source:
+                return await load_runs(target, source.read(), receipt, source.find_bytes)
 
         run_import(click.get_current_context(), place, str(path), work, as_json)
 

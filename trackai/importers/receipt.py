@@ -71,6 +71,13 @@ class Receipt(msgspec.Struct):
         """Note something without counting it as a problem."""
         self.remarks.append(Problem(without_surrogates(where), without_surrogates(remark)))
 
+    def add(self, receipt: Receipt) -> None:
+        """Add the counts, problems and remarks of another receipt of the same import."""
+        for type_, counts in receipt.types.items():
+            self.counts(type_).add(counts)
+        self.problems += receipt.problems
+        self.remarks += receipt.remarks
+
     def sum_up(self) -> None:
         """Compute `totals` and `complete` from the counts and problems."""
         self.totals = Counts()

@@ -29,11 +29,13 @@ class Tracker(NamedTuple):
         name: of the command, the package of the importer, and its extra.
         title: how it calls itself.
         needs: the modules that its importer needs; the extra brings them.
+        is_often_large: a process of its own may read the source. Its files must not be temporary.
     """
 
     name: str
     title: str
     needs: tuple[str, ...] = ()
+    is_often_large: bool = False
 
     @property
     def recognises(self) -> Callable[[Path], bool]:
@@ -65,7 +67,7 @@ def _is_installed(module: str) -> bool:
 TRACKERS = {
     tracker.name: tracker
     for tracker in (
-        Tracker("wandb", "Weights & Biases", needs=("google.protobuf",)),
+        Tracker("wandb", "Weights & Biases", needs=("google.protobuf",), is_often_large=True),
         Tracker("tensorboard", "TensorBoard", needs=("tensorboard", "google_crc32c")),
         Tracker("trackio", "trackio"),
         Tracker("optuna", "Optuna"),

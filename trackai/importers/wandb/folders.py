@@ -78,15 +78,6 @@ def find_runs(path: Path, receipt: Receipt) -> list[list[RunFile]]:
     return sorted(runs.values(), key=lambda files: files[0].started_at)
 
 
-def records(log: Log) -> Iterator[tuple[int, Any]]:
-    """Yield the messages of a log, with their positions; None for one that cannot be decoded."""
-    for position, payload in log.read():
-        try:
-            yield position, Record.FromString(payload)
-        except DecodeError:
-            yield position, None
-
-
 def _walk(root: Path) -> Iterator[Path]:
     """Yield the record files below a folder; links, such as `latest-run`, are not followed."""
     for folder, names, files in os.walk(root):
@@ -98,8 +89,12 @@ def _walk(root: Path) -> Iterator[Path]:
 
 def _open(path: Path) -> RunFile | None:
     log = Log(path, HEADER)
-    for _, record in records(log):
-        if record is not None and record.HasField("run"):
+    for _, payload in log.read():
+        try:
+            record = Record.FromString(payload)
+        except DecodeError:
+            continue
+        if record.HasField("run"):
             run = record.run
             if not run.run_id:
                 return None

@@ -49,8 +49,9 @@ _MESSAGES: Messages = {
         (17, "start_time", "Timestamp"),
     ],
     "Record": [
-        (2, "history", "History"),
-        (3, "summary", "Items"),
+        # Most of a file: these are decoded by `items.py`, or as `History` and `Items`.
+        (2, "history", "bytes"),
+        (3, "summary", "bytes"),
         (5, "config", "Items"),
         (6, "files", "Files"),
         (7, "stats", "Stats"),

@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from google.protobuf.message import DecodeError
+
 from trackai.importers.block_builder import BlockBuilder
 from trackai.importers.incoming_files import MISSING, TYPE
 from trackai.importers.json_values import json_value
@@ -16,15 +18,17 @@ from trackai.importers.shared_keys import refuse_shared_keys
 from trackai.importers.uids import stable_uid
 from trackai.importers.wandb import values
 from trackai.importers.wandb.console import Lines
-from trackai.importers.wandb.folders import HEADER, find_runs, records
-from trackai.importers.wandb.messages import microseconds
+from trackai.importers.wandb.folders import HEADER, find_runs
+from trackai.importers.wandb.items import Splitter, decode_numbers, same_names
+from trackai.importers.wandb.messages import History, Items, Record, microseconds
 from trackai.importers.wandb.records import Log
+from trackai.importers.wandb.rows import Rows
 from trackai.importers.wandb.tables import converted
 from trackai.structs.exchange import Chunk, FileHead, RunHead, WriterHead
 from trackai.values.nesting import flat
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from trackai.importers.progress import Progress
     from trackai.importers.receipt import Receipt
@@ -42,10 +46,12 @@ _PREFIX = "_wandb"
 # Types of artifacts that wandb makes itself, of what is read elsewhere.
 _OWN_ARTIFACTS = ("run_table", "wandb-history", "wandb-run-history", "job")
 _STREAMS = ("stderr", "stdout")
-# Items of a row that are not metrics.
-_POSITIONS = ("_step", "_timestamp", "_runtime", values.STEP_METRIC)
+# What wandb, or an export of TrackAI, adds to each row.
+_OWN_METRICS = ("_step", "_timestamp", "_runtime", values.STEP_METRIC)
 # What wandb adds to the summary.
 _NOT_FIGURES = ("_runtime", "_step", "_timestamp", "_wandb")
+# The number of metrics up to which summaries are compared without splitting them.
+_MAX_NAMES = 64
 
 
 class Source:
@@ -75,12 +81,9 @@ class Source:
             run = _Run(files, self._receipt, self._paths)
             yield run.head
             for attempt, file in enumerate(files, start=1):
-                reported = 0
-                for position, item in run.read(file, attempt):
-                    if item is not None:
-                        yield item
-                    if position - reported >= _PROGRESS_BYTES:
-                        reported = position
+                for position, items in run.read(file, attempt):
+                    yield from items
+                    if position % _PROGRESS_BYTES == 0:
                         self._progress.share(done + position, total, "bytes")
                 done += file.size
             yield run.head
@@ -110,22 +113,16 @@ class _Run:
         self._paths = paths
         self._config: dict[str, Any] = {}
 
-    def read(self, file: RunFile, attempt: int) -> Iterator[tuple[int, Item | Chunk | None]]:
-        """Yield the items of a file, each with the position in bytes, or only the position."""
+    def read(self, file: RunFile, attempt: int) -> Iterator[tuple[int, Iterator[Item | Chunk]]]:
+        """Yield the position in bytes of each block of a file, and its items."""
         session = _Session(self.head.uid, file, attempt, self._receipt, self._paths, self._config)
         log = Log(file.path, HEADER)
         try:
-            for position, record in records(log):
-                if record is None:
-                    self._receipt.add_problem(file.path.name, f"a record at {position} is damaged")
-                    continue
-                for item in session.read(record):
-                    yield position, item
-                yield position, None
+            for position, payloads in log.read_blocks():
+                yield position, session.read(payloads, position)
         except OSError as error:
             self._receipt.add_problem(file.path.name, f"cannot be read: {error.strerror}")
-        for item in session.finish(is_damaged=bool(log.damaged_at)):
-            yield file.size, item
+        yield file.size, session.finish(is_damaged=bool(log.damaged_at))
         for position in log.damaged_at:
             problem = f"damaged at byte {position}; the rest of this block of 32 KiB is skipped"
             self._receipt.add_problem(file.path.name, problem)
@@ -173,19 +170,37 @@ class _Session:
         self._has_step_metric = False
         self._lines = {stream: Lines() for stream in _STREAMS}
         self._summary: dict[str, str] = {}
+        self._last_summary = b""
+        self._replaces_summary: Callable[[bytes], object] = _never
+        self._rows = Rows()
+        self._splitter = Splitter()
         self._last_values: dict[str, Any] = {}
         self._media: set[str] = set()
         # Metrics that are media or histograms.
         self._others: set[str] = set()
         self._exit_code: int | None = None
 
-    def read(self, record: Any) -> Iterator[Item | Chunk]:
-        """Yield the items of a record."""
+    def read(self, payloads: Iterable[bytes], position: int) -> Iterator[Item | Chunk]:
+        """Yield the items of the records of the block at a position."""
+        for payload in payloads:
+            try:
+                record = Record.FromString(payload)
+                if history := record.history:
+                    if not self._add_row(history):
+                        yield from self._flush_rows()
+                        yield from self._read_row(History.FromString(history))
+                    elif self._rows.are_many:
+                        yield from self._flush_rows()
+                elif summary := record.summary:
+                    self._read_summary(summary)
+                else:
+                    yield from self._read_record(record)
+            except DecodeError:
+                problem = f"a record at {position} is damaged"
+                self._receipt.add_problem(self._file.path.name, problem)
+
+    def _read_record(self, record: Any) -> Iterator[Item | Chunk]:
         match record.WhichOneof("content"):
-            case "history":
-                yield from self._read_history(record.history)
-            case "summary":
-                self._read_summary(record.summary)
             case "stats":
                 yield from self._read_stats(record.stats)
             case "output_raw":
@@ -207,6 +222,8 @@ class _Session:
 
     def finish(self, *, is_damaged: bool) -> Iterator[Item | Chunk]:
         """Yield what follows from all records."""
+        yield from self._flush_rows()
+        self._merge_summary()
         for stream, lines in self._lines.items():
             for at, line in lines.rest():
                 yield from self._blocks.add(f"logs/{stream}", "time", "text", at, at, line)
@@ -222,43 +239,65 @@ class _Session:
         is_silent = time.time() - self._file.path.stat().st_mtime > _SILENT_SECONDS
         return "failed" if is_silent else "running"
 
-    def _read_history(self, history: Any) -> Iterator[Item | Chunk]:
+    def _add_row(self, history: bytes) -> bool:
+        """Add a row to those that are converted together; return whether that is possible."""
+        row = None if self._has_step_metric else self._rows.split(history)
+        if row is None:
+            return False
+        self._step, timestamp, runtime, texts = row
+        self._rows.add(self._step, self._time(timestamp, runtime), texts)
+        return True
+
+    def _flush_rows(self) -> Iterator[Item | Chunk]:
+        """Yield the rows that have been gathered."""
+        for metric, steps, times, texts in self._rows.take():
+            numbers = decode_numbers(texts)
+            if numbers is not None and metric in _OWN_METRICS:
+                continue
+            if numbers is not None:
+                self._last_values[metric] = numbers[-1]
+                yield from self._blocks.add_column(metric, "step", "number", steps, times, numbers)
+                continue
+            for step, at, text in zip(steps, times, texts, strict=True):
+                for content in _decode(metric, text):
+                    if content.metric not in _OWN_METRICS:
+                        yield from self._read_content(content, step, at)
+
+    def _read_row(self, history: Any) -> Iterator[Item | Chunk]:
         contents = list(values.decode(history.item))
-        own = {point.metric: point for point in contents if point.metric.startswith("_")}
-        step = self._step = self._read_step(history, contents)
-        row_time = self._time(own)
+        own = {point.metric: getattr(point, "value", None) for point in contents}
+        step = self._step = self._read_step(history, own)
+        at = self._time(own.get("_timestamp"), own.get("_runtime"))
         own_times = {item.name: item.microseconds for item in history.own_time}
         for content in contents:
-            if own and content.metric in _POSITIONS:
-                continue
-            at = own_times.get(content.metric, row_time)
-            match content:
-                case values.Point(metric, kind, value):
-                    if kind == "histogram":
-                        self._others.add(metric)
-                    self._last_values[metric] = value
-                    yield from self._blocks.add(metric, "step", kind, step, at, value)
-                case values.Media():
-                    self._others.add(content.metric)
-                    yield from self._read_media(content, step, at)
-                case values.Null():
-                    self._receipt.count_null("metrics")
-                case values.Invalid():
-                    self._receipt.refuse("metrics", "not JSON")
+            if content.metric not in _OWN_METRICS:
+                time = own_times.get(content.metric, at)
+                yield from self._read_content(content, step, time)
 
-    def _read_step(self, history: Any, contents: list[values.Content]) -> Step:
+    def _read_step(self, history: Any, own: dict[str, Any]) -> Step:
         """Return the step of a row, which may be a metric of its own."""
-        if self._has_step_metric:
-            for content in contents:
-                if isinstance(content, values.Point) and content.metric == values.STEP_METRIC:
-                    return content.value if isinstance(content.value, int | float) else 0
-        return int(history.step.num)
+        step = own.get(values.STEP_METRIC) if self._has_step_metric else None
+        return step if isinstance(step, int | float) else int(history.step.num)
 
-    def _time(self, own: dict[str, Any]) -> int:
+    def _read_content(self, content: values.Content, step: Step, at: int) -> Iterator[Item | Chunk]:
+        match content:
+            case values.Point(metric, kind, value):
+                if kind == "histogram":
+                    self._others.add(metric)
+                self._last_values[metric] = value
+                yield from self._blocks.add(metric, "step", kind, step, at, value)
+            case values.Media():
+                self._others.add(content.metric)
+                yield from self._read_media(content, step, at)
+            case values.Null():
+                self._receipt.count_null("metrics")
+            case values.Invalid():
+                self._receipt.refuse("metrics", "not JSON")
+
+    def _time(self, timestamp: Any, runtime: Any) -> int:
         """Return the time of a row; a script may have logged another `_timestamp`."""
         started_at = self._file.started_at
-        for name, begin in (("_timestamp", 0), ("_runtime", started_at)):
-            value = getattr(own.get(name), "value", None)
+        for value, begin in ((timestamp, 0), (runtime, started_at)):
             if isinstance(value, int | float) and 0 <= value < 1e10:
                 at = begin + round(value * 1e6)
                 if at >= started_at - 86_400_000_000:
@@ -315,11 +354,25 @@ class _Session:
         except (OSError, ValueError, RuntimeError):
             return None
 
-    def _read_summary(self, summary: Any) -> None:
+    def _read_summary(self, message: bytes) -> None:
+        if not self._replaces_summary(message):
+            self._merge_summary()
+            self._replaces_summary = _never
+            parts = self._splitter.split(message)
+            if parts is None:
+                Items.FromString(message)  # raises an error if the record is damaged
+            elif not parts[1] and len(parts[0]) <= _MAX_NAMES:
+                self._replaces_summary = same_names(parts[0])
+        self._last_summary = message
+
+    def _merge_summary(self) -> None:
+        """Add the last summary to the figures; nearly always, the next one replaces it."""
+        summary = Items.FromString(self._last_summary)
         for item in summary.update:
             self._summary["/".join(values.name_of(item))] = item.value_json
         for item in summary.remove:
             self._summary.pop("/".join(values.name_of(item)), None)
+        self._last_summary = b""
 
     def _read_figures(self, *, is_whole: bool) -> Iterator[Block]:
         """Yield values of the summary that are not the last ones of their metrics.
@@ -359,7 +412,8 @@ class _Session:
         for at, line in self._lines[stream].add(output.line, microseconds(output.timestamp)):
             yield from self._blocks.add(f"logs/{stream}", "time", "text", at, at, line)
 
-    def _read_alert(self, alert: Any) -> Iterator[Block]:
+    def _read_alert(self, alert: Any) -> Iterator[Item | Chunk]:
+        yield from self._flush_rows()  # a metric may have the name of the alerts
         text = f"{alert.title}\n{alert.text}" if alert.text else alert.title
         metric = f"alerts/{(alert.level or 'info').lower()}"
         yield from self._blocks.add(metric, "step", "text", self._step, self.last_time, text)
@@ -404,6 +458,17 @@ class _Session:
                     run_uid=self._uid, writer=self._writer, path=relative, kind="file", name=name,
                     timestamp=self._file.started_at, source=source,
                 )  # fmt: skip
+
+
+def _decode(metric: str, value: bytes) -> Iterable[values.Content]:
+    try:
+        return values.decode_text(metric, value.decode())
+    except UnicodeDecodeError:
+        return [values.Invalid(metric)]
+
+
+def _never(message: bytes) -> bool:
+    return False
 
 
 def _equal(logged: Any, value: Any) -> bool:

@@ -47,6 +47,15 @@ class Log:
     def read(self) -> Iterator[tuple[int, bytes]]:
         """Yield each record, with the position in bytes of the block in which it ends.
 
+        Raises: see `read_blocks`.
+        """
+        for position, records in self.read_blocks():
+            for record in records:
+                yield position, record
+
+    def read_blocks(self) -> Iterator[tuple[int, list[bytes]]]:
+        """Yield the position in bytes of each block, and the records that end in it.
+
         Raises:
             InvalidInputError: the file does not begin with the header.
             OSError: the file cannot be read.
@@ -57,8 +66,7 @@ class Log:
                 raise InvalidInputError(str(self.path), "is not a record file")
             block, begin, position = file.read(_BLOCK - HEADER_BYTES), HEADER_BYTES, 0
             while block:
-                for record in self._read_block(block, position + begin):
-                    yield position, record
+                yield position, self._read_block(block, position + begin)
                 position += begin + len(block)
                 block, begin = file.read(_BLOCK), 0
         if self._parts and self.truncated_at is None:
@@ -66,33 +74,35 @@ class Log:
         if len(header) < HEADER_BYTES:
             self.truncated_at = 0
 
-    def _read_block(self, block: bytes, position: int) -> Iterator[bytes]:
+    def _read_block(self, block: bytes, position: int) -> list[bytes]:
         is_last = (position + len(block)) % _BLOCK != 0
+        records: list[bytes] = []
         at = 0
         while at + _CHUNK.size <= len(block):
             checksum, length, kind = _CHUNK.unpack_from(block, at)
             start, end = at + _CHUNK.size, at + _CHUNK.size + length
             if kind == 0 and checksum == 0 and length == 0:
-                return  # zeros up to the end, such as after a crash of the machine
+                return records  # zeros up to the end, such as after a crash of the machine
             if end > len(block) and is_last:
                 self.truncated_at = position + at
-                return
+                return records
             data = block[start:end]
             is_intact = _FULL <= kind <= _LAST and end <= len(block)
             if not is_intact or zlib.crc32(data, _KIND_CHECKSUMS[kind]) != checksum:
                 self.damaged_at.append(position + at)
                 self._parts = []
-                return  # the next chunk may begin anywhere; the next block is in its place
+                return records  # the next chunk may begin anywhere; the next block is in its place
             at = end
             if kind == _FULL:
                 self._parts = []
-                yield data
+                records.append(data)
             elif kind == _FIRST:
                 self._parts = [data]
             elif self._parts:
                 self._parts.append(data)
                 if kind == _LAST:
-                    record, self._parts = b"".join(self._parts), []
-                    yield record
+                    records.append(b"".join(self._parts))
+                    self._parts = []
         if is_last and at < len(block) and any(block[at:]):
             self.truncated_at = position + at
+        return records

@@ -63,15 +63,13 @@ def decode(items: Iterable[Any]) -> Iterator[Content]:
         text = item.value_json
         key = item.nested_key
         if len(key) == 1 or not key:
-            name = key[0] if key else item.key
-            # Most values are numbers, and these need no decoder.
-            number = _number(text)
-            if number is not None:
-                yield Point(name, "number", number)
-                continue
-            yield from decode_json(name, text)
-        else:
-            _insert(trees, list(key), text)
+            yield from decode_text(key[0] if key else item.key, text)
+            continue
+        try:
+            value = _number(text)
+            _insert(trees, list(key), loads(text) if value is None else value)
+        except ValueError:
+            yield Invalid("/".join(key))
     for name, tree in trees.items():
         yield from _contents(name, tree)
 
@@ -108,11 +106,7 @@ def _number(text: str) -> int | float | None:
         return None
 
 
-def _insert(trees: dict[str, Any], parts: list[str], text: str) -> None:
-    try:
-        value = loads(text)
-    except ValueError:
-        value = _INVALID
+def _insert(trees: dict[str, Any], parts: list[str], value: Any) -> None:
     tree = trees
     for part in parts[:-1]:
         inner = tree.setdefault(part, {})
@@ -122,7 +116,13 @@ def _insert(trees: dict[str, Any], parts: list[str], text: str) -> None:
     tree[parts[-1]] = value
 
 
-_INVALID = object()
+def decode_text(name: str, text: str) -> Iterator[Content]:
+    """Yield the contents of a value, which is a number in most cases."""
+    number = _number(text)
+    if number is None:
+        yield from decode_json(name, text)
+    else:
+        yield Point(name, "number", number)
 
 
 def decode_json(name: str, text: str) -> Iterator[Content]:
@@ -162,8 +162,6 @@ def _contents(name: str, value: Any) -> Iterator[Content]:
         case dict() if "_type" not in value and value:
             for key, inner in value.items():
                 yield from _contents(f"{name}/{key}" if key else name, inner)
-        case _ if value is _INVALID:
-            yield Invalid(name)
         case _:
             yield Point(name, "text", encode_json(value))
 
