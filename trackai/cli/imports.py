@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 INCOMPLETE = 4
 
 # The commands of their own modules.
-_MODULES = ("neptune", "tensorboard", "trackai", "trackio", "wandb")
+_MODULES = ("mlflow", "neptune", "tensorboard", "trackai", "trackio", "wandb")
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 

@@ -44,10 +44,15 @@ class SourceDatabase:
         Raises:
             InvalidInputError: the file cannot be read, or is damaged.
         """
+        for rows in self.batches(query, *values):
+            yield from rows
+
+    def batches(self, query: str, *values: Any) -> Iterator[list[tuple[Any, ...]]]:
+        """Yield the rows of a query, a thousand at a time; it raises what `rows` does."""
         try:
             cursor = self._connection.execute(query, values)
             while rows := cursor.fetchmany(_ROWS_PER_FETCH):
-                yield from rows
+                yield rows
         except sqlite3.OperationalError as error:
             raise InvalidInputError(str(self._path), f"cannot be read: {error}") from None
         except sqlite3.DatabaseError as error:

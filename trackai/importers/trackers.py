@@ -68,5 +68,6 @@ TRACKERS = {
         Tracker("wandb", "Weights & Biases", needs=("google.protobuf",)),
         Tracker("tensorboard", "TensorBoard", needs=("tensorboard", "google_crc32c")),
         Tracker("trackio", "trackio"),
+        Tracker("mlflow", "MLflow"),
     )
 }

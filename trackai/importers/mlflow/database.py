@@ -1,0 +1,349 @@
+"""Reads a SQLite database of MLflow."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from collections import defaultdict
+from contextlib import ExitStack, suppress
+from typing import TYPE_CHECKING, Any
+
+from trackai.errors import InvalidInputError
+from trackai.importers.mlflow import METRICS_COLUMNS, RUNS_COLUMNS
+from trackai.importers.mlflow.runs import NAME_TAG, PARENT_TAG, Details, Experiment, Run
+from trackai.importers.source_database import open_source
+from trackai.values.times import FIRST_TIME, LAST_TIME
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from trackai.importers.mlflow.points import Points
+    from trackai.importers.receipt import Receipt
+    from trackai.structs.exchange import Block
+
+    Series = dict[Any, tuple[list[Any], list[Any], list[Any]]]
+
+# How many points are gathered by metric, and then stored together.
+_POINTS_TOGETHER = 200_000
+# A run without an end is running if the file has changed in the first time, and the run has logged
+# something in the second one: other runs change the file, too.
+_SILENT_SECONDS = 300
+_IDLE_SECONDS = 3600
+# What MLflow stores in place of infinity.
+_LARGEST = sys.float_info.max
+_DEFAULT_WORKSPACE = "default"
+# The stage of a version of a registered model that was deleted.
+_DELETED_VERSION = "Deleted_Internal"
+# Tables of what is not imported, and their names in the receipt.
+_NOT_SUPPORTED = {"trace_info": "traces", "evaluation_datasets": "evaluation data sets"}
+
+
+class Database:
+    """A database, read in one transaction; a context manager.
+
+    Attributes:
+        root: the folder in which its artifacts are looked for.
+        runs: all runs, in the order in which they began.
+        size: about how many rows of points there are.
+        done: how many of them were read.
+
+    Raises:
+        InvalidInputError: it cannot be read, or is of another program.
+    """
+
+    unit = "points"
+
+    def __init__(self, path: Path, receipt: Receipt) -> None:
+        self.name = path.name
+        self.root = path.parent
+        self.changed_at = _changed_at(path)
+        self.done = 0
+        self._receipt = receipt
+        self._infinities = 0
+        self._resources = ExitStack()
+        try:
+            self._db = self._resources.enter_context(open_source(path))
+            if not (
+                self._db.has("runs", *RUNS_COLUMNS) and self._db.has("metrics", *METRICS_COLUMNS)
+            ):
+                raise InvalidInputError(str(path), "not a database of MLflow")
+            self._tables = {table: self._by_run(table) for table in ("metrics", "params", "tags")}
+            self.runs = list(self._list_runs())
+            self._models = self._list_models()
+            self._versions = self._list_versions()
+            [(last_row,)] = self._db.rows("SELECT max(rowid) FROM metrics")
+            self.size = last_row or 0
+        except BaseException:
+            self._resources.close()
+            raise
+
+    def __enter__(self) -> Database:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._resources.close()
+
+    def details(self, run: Run) -> Details:
+        """Read the parameters, tags and metadata of a run."""
+        params, tags = (
+            {str(key): "" if value is None else str(value) for key, value in rows}
+            for rows in (self._rows_of(run, table, "key", "value") for table in ("params", "tags"))
+        )
+        metadata = {
+            "datasets": self._datasets(run),
+            "models": {model_id: self._model(model_id) for model_id, _ in self.models(run)},
+            "registered_models": self._versions.get(run.uuid, {}),
+        }
+        return Details(params, tags, metadata)
+
+    def models(self, run: Run) -> list[tuple[str, str]]:
+        """Return the ids of the models that a run has logged, and the locations of their files."""
+        return self._models.get(run.uuid, [])
+
+    def folder(self, run: Run) -> None:
+        """Nothing: a database is beside the folders of runs, wherever they are."""
+
+    def read_points(self, run: Run, points: Points) -> Iterator[Block]:
+        """Yield the points of a run, in the order in which they were logged.
+
+        Raises:
+            InvalidInputError: the database is damaged there; all points before it were yielded.
+        """
+        series: Series = {}
+        gathered = 0
+        failure = None
+        try:
+            for rows in self._batches_of_points(run):
+                for key, step, milliseconds, value in rows:
+                    try:
+                        steps, times, values = series[key]
+                    except KeyError:
+                        steps, times, values = series[key] = ([], [], [])
+                    steps.append(step)
+                    times.append(milliseconds)
+                    values.append(value)
+                self.done += len(rows)
+                gathered += len(rows)
+                if gathered >= _POINTS_TOGETHER:
+                    yield from self._blocks(series, points)
+                    series, gathered = {}, 0
+        except InvalidInputError as error:
+            failure = error
+        yield from self._blocks(series, points)
+        if failure is not None:
+            raise failure
+
+    def is_changing(self, run: Run, last_time: int) -> bool:
+        """Whether a run without an end is still going on.
+
+        Args:
+            last_time: the latest time of the run, in microseconds since the epoch.
+        """
+        now = time.time()
+        is_silent = now - self.changed_at > _SILENT_SECONDS
+        return not is_silent and now - last_time / 1e6 < _IDLE_SECONDS
+
+    def finish(self) -> None:
+        """Note in the receipt what was converted, and what is not imported."""
+        if self._infinities:
+            remark = "values are infinities, which MLflow stores as 1.8e308"
+            self._receipt.add_remark(self.name, f"{self._infinities} {remark}")
+        for table, type_ in _NOT_SUPPORTED.items():
+            if number := self._db.count(table):
+                self._receipt.refuse(type_, "not supported", number)
+        known = {run.uuid for run in self.runs}
+        number = sum(
+            len(versions)
+            for run_id, models in self._versions.items()
+            for versions in models.values()
+            if run_id not in known
+        )
+        if number:
+            self._receipt.refuse("versions of models", "of no run in the database", number)
+
+    def _batches_of_points(self, run: Run) -> Iterator[list[tuple[Any, ...]]]:
+        """Return the rows of points; a value that is not a number is NULL."""
+        value = "CASE WHEN is_nan THEN NULL ELSE value END"
+        return self._db.batches(
+            f"""
+            SELECT key, {self._column("metrics", "step", "0")}, timestamp,
+                {value if self._db.has("metrics", "is_nan") else "value"}
+            FROM {self._tables["metrics"]} WHERE run_uuid = ? ORDER BY rowid
+            """,  # noqa: S608 - of fixed names
+            run.uuid,
+        )
+
+    def _blocks(self, series: Series, points: Points) -> Iterator[Block]:
+        for key, (steps, times, values) in series.items():
+            numbers = values
+            if None in values:
+                numbers = [math.nan if value is None else value for value in values]
+            if _LARGEST in values or -_LARGEST in values:
+                self._infinities += values.count(_LARGEST) + values.count(-_LARGEST)
+                numbers = [_with_infinity(value) for value in numbers]
+            yield from points.blocks(str(key), steps, times, numbers)
+
+    def _by_run(self, table: str) -> str:
+        """Return a table with an index by run: a copy, if an old version has made none."""
+        if not self._db.has(table, "run_uuid"):
+            return table
+        indexes = self._db.rows(
+            """
+            SELECT indexes.name FROM pragma_index_list(?) AS indexes
+            JOIN pragma_index_info(indexes.name) AS columns
+            WHERE columns.seqno = 0 AND columns.name = 'run_uuid' AND NOT indexes.partial
+            """,
+            table,
+        )
+        if list(indexes):
+            return table
+        with suppress(InvalidInputError):  # damaged: read what is left, slowly
+            for statement in (
+                f"CREATE TEMP TABLE {table}_by_run AS SELECT * FROM main.{table} ORDER BY rowid",  # noqa: S608
+                f"CREATE INDEX temp.{table}_of_run ON {table}_by_run (run_uuid)",
+            ):
+                list(self._db.rows(statement))
+            return f"temp.{table}_by_run"
+        return f"main.{table}"
+
+    def _column(self, table: str, column: str, default: str = "NULL") -> str:
+        return column if self._db.has(table, column) else default
+
+    def _rows(self, table: str, *columns: str, where: str = "", value: Any = None) -> Iterator[Any]:
+        """Yield rows in the order in which they were inserted; missing columns are NULL."""
+        if table not in self._db.columns:
+            return iter(())
+        selected = ", ".join(self._column(table, column) for column in columns)
+        condition = f"WHERE {where} = ?" if where else ""
+        query = f"SELECT {selected} FROM {self._tables.get(table, table)} {condition}"  # noqa: S608
+        return self._db.rows(f"{query} ORDER BY rowid", *([value] if where else []))
+
+    def _rows_of(self, run: Run, table: str, *columns: str) -> Iterator[Any]:
+        return self._rows(table, *columns, where="run_uuid", value=run.uuid)
+
+    def _list_runs(self) -> Iterator[Run]:
+        experiments = self._list_experiments()
+        named = dict(self._rows_with_key(NAME_TAG))
+        parents = dict(self._rows_with_key(PARENT_TAG))
+        rows = self._rows(
+            "runs", "run_uuid", "experiment_id", "name", "status", "start_time", "end_time",
+            "lifecycle_stage", "artifact_uri", "user_id", "source_name", "source_version",
+        )  # fmt: skip
+        runs = []
+        for uuid, experiment_id, name, status, start, end, stage, uri, user, script, commit in rows:
+            experiment = experiments.get(experiment_id)
+            if experiment is None:
+                experiment = Experiment(id=str(experiment_id), name=f"experiment {experiment_id}")
+            facts = {
+                "mlflow.user": user, "mlflow.source.name": script,
+                "mlflow.source.git.commit": commit,
+            }  # fmt: skip
+            runs.append(
+                Run(
+                    uuid=str(uuid), experiment=experiment, name=named.get(uuid) or name or "",
+                    parent=parents.get(uuid), status=str(status), started_at=_microseconds(start),
+                    ended_at=_microseconds(end), artifact_uri=str(uri or ""),
+                    is_deleted=stage == "deleted" or experiment.is_deleted,
+                    facts={key: str(fact) for key, fact in facts.items() if fact},
+                )
+            )  # fmt: skip
+        runs.sort(key=lambda run: run.started_at or 0)
+        return iter(runs)
+
+    def _rows_with_key(self, key: str) -> Iterator[tuple[str, str]]:
+        return self._rows("tags", "run_uuid", "value", where="key", value=key)
+
+    def _list_experiments(self) -> dict[Any, Experiment]:
+        tags: defaultdict[Any, dict[str, str]] = defaultdict(dict)
+        for experiment_id, key, value in self._rows(
+            "experiment_tags", "experiment_id", "key", "value"
+        ):
+            tags[experiment_id][str(key)] = str(value)
+        experiments = {}
+        for experiment_id, name, stage, workspace in self._rows(
+            "experiments", "experiment_id", "name", "lifecycle_stage", "workspace"
+        ):
+            is_default = workspace in (None, "", _DEFAULT_WORKSPACE)
+            experiments[experiment_id] = Experiment(
+                id=str(experiment_id), name=str(name) if is_default else f"{workspace}/{name}",
+                is_deleted=stage == "deleted", tags=tags[experiment_id],
+            )  # fmt: skip
+        return experiments
+
+    def _datasets(self, run: Run) -> dict[str, Any]:
+        """Return the data sets of a run, by name and digest."""
+        if not self._db.has("inputs", "source_id", "destination_id", "input_uuid"):
+            return {}
+        datasets: dict[str, Any] = {}
+        for input_id, name, digest, type_, source, schema, profile in self._db.rows(
+            """
+            SELECT input_uuid, name, digest, dataset_source_type, dataset_source, dataset_schema,
+                dataset_profile
+            FROM inputs JOIN datasets ON dataset_uuid = source_id
+            WHERE source_type = 'DATASET' AND destination_type = 'RUN' AND destination_id = ?
+            ORDER BY inputs.rowid
+            """,
+            run.uuid,
+        ):
+            tags = self._rows("input_tags", "name", "value", where="input_uuid", value=input_id)
+            datasets.setdefault(str(name), {})[str(digest)] = {
+                "source_type": type_, "source": source, "schema": schema, "profile": profile,
+                "tags": dict(tags),
+            }  # fmt: skip
+        return datasets
+
+    def _list_models(self) -> dict[str, list[tuple[str, str]]]:
+        models = defaultdict(list)
+        for model_id, run_id, location in self._rows(
+            "logged_models", "model_id", "source_run_id", "artifact_location"
+        ):
+            models[run_id].append((str(model_id), str(location or "")))
+        return models
+
+    def _model(self, model_id: str) -> dict[str, Any]:
+        of_model: dict[str, Any] = {"where": "model_id", "value": model_id}
+        [(name, type_), *_] = self._rows("logged_models", "name", "model_type", **of_model)
+        params = self._rows("logged_model_params", "param_key", "param_value", **of_model)
+        tags = self._rows("logged_model_tags", "tag_key", "tag_value", **of_model)
+        return {"name": name, "type": type_, "params": dict(params), "tags": dict(tags)}
+
+    def _list_versions(self) -> dict[Any, dict[str, dict[str, Any]]]:
+        """Return the versions of registered models by run, then by name and version."""
+        key = ("workspace", "name", "version")
+        aliases = defaultdict(list)
+        for alias, *version in self._rows("registered_model_aliases", "alias", *key):
+            aliases[tuple(version)].append(alias)
+        tags: defaultdict[tuple[Any, ...], dict[str, Any]] = defaultdict(dict)
+        for tag, value, *version in self._rows("model_version_tags", "key", "value", *key):
+            tags[tuple(version)][str(tag)] = value
+        versions: defaultdict[Any, dict[str, dict[str, Any]]] = defaultdict(dict)
+        for stage, description, run_id, *version in self._rows(
+            "model_versions", "current_stage", "description", "run_id", *key
+        ):
+            if stage != _DELETED_VERSION:
+                versions[run_id].setdefault(str(version[1]), {})[f"v{version[2]}"] = {
+                    "stage": None if stage == "None" else stage, "description": description,
+                    "aliases": aliases[tuple(version)], "tags": tags[tuple(version)],
+                }  # fmt: skip
+        return versions
+
+
+def _with_infinity(value: Any) -> Any:
+    return math.copysign(math.inf, value) if value in (_LARGEST, -_LARGEST) else value
+
+
+def _microseconds(milliseconds: Any) -> int | None:
+    """Convert a time; None if it is none."""
+    if not isinstance(milliseconds, int | float):
+        return None
+    return round(milliseconds * 1000) if FIRST_TIME <= milliseconds * 1000 <= LAST_TIME else None
+
+
+def _changed_at(path: Path) -> float:
+    """When a database changed, in seconds since the epoch; the latest changes are in its log."""
+    times = [path.stat().st_mtime]
+    with suppress(OSError):
+        times.append(path.with_name(f"{path.name}-wal").stat().st_mtime)
+    return max(times)
