@@ -11,9 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 from trackai.errors import InvalidInputError
 from trackai.importers.mlflow import METRICS_COLUMNS, RUNS_COLUMNS
-from trackai.importers.mlflow.runs import NAME_TAG, PARENT_TAG, Details, Experiment, Run
+from trackai.importers.mlflow.runs import (
+    DELETED_VERSION,
+    NAME_TAG,
+    PARENT_TAG,
+    Details,
+    Experiment,
+    Run,
+    microseconds,
+    refuse_unknown,
+)
 from trackai.importers.source_database import open_source
-from trackai.values.times import FIRST_TIME, LAST_TIME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,8 +42,6 @@ _IDLE_SECONDS = 3600
 # What MLflow stores in place of infinity.
 _LARGEST = sys.float_info.max
 _DEFAULT_WORKSPACE = "default"
-# The stage of a version of a registered model that was deleted.
-_DELETED_VERSION = "Deleted_Internal"
 # Tables of what is not imported, and their names in the receipt.
 _NOT_SUPPORTED = {"trace_info": "traces", "evaluation_datasets": "evaluation data sets"}
 
@@ -72,7 +78,7 @@ class Database:
             self._tables = {table: self._by_run(table) for table in ("metrics", "params", "tags")}
             self.runs = list(self._list_runs())
             self._models = self._list_models()
-            self._versions = self._list_versions()
+            self._registered = self._list_registered()
             [(last_row,)] = self._db.rows("SELECT max(rowid) FROM metrics")
             self.size = last_row or 0
         except BaseException:
@@ -94,7 +100,7 @@ class Database:
         metadata = {
             "datasets": self._datasets(run),
             "models": {model_id: self._model(model_id) for model_id, _ in self.models(run)},
-            "registered_models": self._versions.get(run.uuid, {}),
+            "registered_models": self._registered.get(run.uuid, {}),
         }
         return Details(params, tags, metadata)
 
@@ -153,15 +159,7 @@ class Database:
         for table, type_ in _NOT_SUPPORTED.items():
             if number := self._db.count(table):
                 self._receipt.refuse(type_, "not supported", number)
-        known = {run.uuid for run in self.runs}
-        number = sum(
-            len(versions)
-            for run_id, models in self._versions.items()
-            for versions in models.values()
-            if run_id not in known
-        )
-        if number:
-            self._receipt.refuse("versions of models", "of no run in the database", number)
+        refuse_unknown(self._registered, self.runs, self._receipt)
 
     def _batches_of_points(self, run: Run) -> Iterator[list[tuple[Any, ...]]]:
         """Return the rows of points; a value that is not a number is NULL."""
@@ -243,8 +241,8 @@ class Database:
             runs.append(
                 Run(
                     uuid=str(uuid), experiment=experiment, name=named.get(uuid) or name or "",
-                    parent=parents.get(uuid), status=str(status), started_at=_microseconds(start),
-                    ended_at=_microseconds(end), artifact_uri=str(uri or ""),
+                    parent=parents.get(uuid), status=str(status), started_at=microseconds(start),
+                    ended_at=microseconds(end), artifact_uri=str(uri or ""),
                     is_deleted=stage == "deleted" or experiment.is_deleted,
                     facts={key: str(fact) for key, fact in facts.items() if fact},
                 )
@@ -309,36 +307,46 @@ class Database:
         tags = self._rows("logged_model_tags", "tag_key", "tag_value", **of_model)
         return {"name": name, "type": type_, "params": dict(params), "tags": dict(tags)}
 
-    def _list_versions(self) -> dict[Any, dict[str, dict[str, Any]]]:
-        """Return the versions of registered models by run, then by name and version."""
-        key = ("workspace", "name", "version")
+    def _list_registered(self) -> dict[Any, dict[str, dict[str, Any]]]:
+        """Return the registered models by run and name, each with the versions of the run."""
+        model, version = ("workspace", "name"), ("workspace", "name", "version")
+        model_tags = self._tags_of("registered_model_tags", *model)
+        version_tags = self._tags_of("model_version_tags", *version)
         aliases = defaultdict(list)
-        for alias, *version in self._rows("registered_model_aliases", "alias", *key):
-            aliases[tuple(version)].append(alias)
-        tags: defaultdict[tuple[Any, ...], dict[str, Any]] = defaultdict(dict)
-        for tag, value, *version in self._rows("model_version_tags", "key", "value", *key):
-            tags[tuple(version)][str(tag)] = value
-        versions: defaultdict[Any, dict[str, dict[str, Any]]] = defaultdict(dict)
-        for stage, description, run_id, *version in self._rows(
-            "model_versions", "current_stage", "description", "run_id", *key
+        for alias, *of in self._rows("registered_model_aliases", "alias", *version):
+            aliases[tuple(of)].append(alias)
+        descriptions = {
+            tuple(of): description
+            for description, *of in self._rows("registered_models", "description", *model)
+        }
+        registered: defaultdict[Any, dict[str, dict[str, Any]]] = defaultdict(dict)
+        for stage, description, run_id, *of in self._rows(
+            "model_versions", "current_stage", "description", "run_id", *version
         ):
-            if stage != _DELETED_VERSION:
-                versions[run_id].setdefault(str(version[1]), {})[f"v{version[2]}"] = {
-                    "stage": None if stage == "None" else stage, "description": description,
-                    "aliases": aliases[tuple(version)], "tags": tags[tuple(version)],
-                }  # fmt: skip
-        return versions
+            if stage == DELETED_VERSION:
+                continue
+            versions = registered[run_id].setdefault(
+                str(of[1]),
+                {
+                    "description": descriptions.get(tuple(of[:2])),
+                    "tags": model_tags[tuple(of[:2])], "versions": {},
+                },
+            )["versions"]  # fmt: skip
+            versions[str(of[2])] = {
+                "stage": None if stage == "None" else stage, "description": description,
+                "aliases": aliases[tuple(of)], "tags": version_tags[tuple(of)],
+            }  # fmt: skip
+        return registered
+
+    def _tags_of(self, table: str, *of: str) -> dict[tuple[Any, ...], dict[str, Any]]:
+        tags: defaultdict[tuple[Any, ...], dict[str, Any]] = defaultdict(dict)
+        for key, value, *owner in self._rows(table, "key", "value", *of):
+            tags[tuple(owner)][str(key)] = value
+        return tags
 
 
 def _with_infinity(value: Any) -> Any:
     return math.copysign(math.inf, value) if value in (_LARGEST, -_LARGEST) else value
-
-
-def _microseconds(milliseconds: Any) -> int | None:
-    """Convert a time; None if it is none."""
-    if not isinstance(milliseconds, int | float):
-        return None
-    return round(milliseconds * 1000) if FIRST_TIME <= milliseconds * 1000 <= LAST_TIME else None
 
 
 def _changed_at(path: Path) -> float:

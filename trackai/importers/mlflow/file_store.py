@@ -9,10 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trackai.importers.mlflow import TRASH, is_experiment
-from trackai.importers.mlflow.runs import NAME_TAG, PARENT_TAG, Details, Experiment, Run
+from trackai.importers.mlflow.runs import (
+    DELETED_VERSION,
+    NAME_TAG,
+    PARENT_TAG,
+    Details,
+    Experiment,
+    Run,
+    microseconds,
+    refuse_unknown,
+)
 from trackai.importers.yaml_values import load_yaml
 from trackai.values.text import without_surrogates
-from trackai.values.times import FIRST_TIME, LAST_TIME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +40,6 @@ _STATUSES = {1: "RUNNING", 2: "SCHEDULED", 3: "FINISHED", 4: "FAILED", 5: "KILLE
 # Folders of an experiment that are not runs, and of a run that tell it from others.
 _NOT_RUNS = ("tags", "datasets", "traces", "models")
 _PARTS_OF_RUNS = ("metrics", "params", "tags")
-_DELETED_VERSION = "Deleted_Internal"
 
 
 class FileStore:
@@ -59,7 +66,7 @@ class FileStore:
         self._traces = 0
         self.runs = sorted(self._list_runs(), key=lambda run: run.started_at or 0)
         self.size = len(self.runs)
-        self._versions = self._list_versions()
+        self._registered = self._list_registered()
 
     def __enter__(self) -> FileStore:
         return self
@@ -76,7 +83,7 @@ class FileStore:
             "models": {
                 model_id: self._model(model) for model_id, model in self._models_of(run).items()
             },
-            "registered_models": self._versions.get(run.uuid, {}),
+            "registered_models": self._registered.get(run.uuid, {}),
         }
         return Details(self._texts(folder / "params"), self._texts(folder / "tags"), metadata)
 
@@ -113,15 +120,7 @@ class FileStore:
         """Note in the receipt what is not imported."""
         if self._traces:
             self._receipt.refuse("traces", "not supported", self._traces)
-        known = {run.uuid for run in self.runs}
-        number = sum(
-            len(versions)
-            for run_id, models in self._versions.items()
-            for versions in models.values()
-            if run_id not in known
-        )
-        if number:
-            self._receipt.refuse("versions of models", "of no run in the folder", number)
+        refuse_unknown(self._registered, self.runs, self._receipt)
 
     def _read_metric(self, path: Path, where: str) -> Iterator[Columns]:
         """Yield the steps, times and values of a metric, some thousands at a time."""
@@ -180,8 +179,8 @@ class FileStore:
             name=own.get(NAME_TAG) or str(meta.get("run_name") or meta.get("name") or ""),
             parent=own.get(PARENT_TAG),
             status=_STATUSES.get(status, str(status)) if isinstance(status, int) else str(status),
-            started_at=_microseconds(meta.get("start_time")),
-            ended_at=_microseconds(meta.get("end_time")),
+            started_at=microseconds(meta.get("start_time")),
+            ended_at=microseconds(meta.get("end_time")),
             is_deleted=experiment.is_deleted or meta.get("lifecycle_stage") == "deleted",
             artifact_uri=str(meta.get("artifact_uri") or ""),
             facts={key: str(value) for key, value in facts.items() if value},
@@ -212,24 +211,29 @@ class FileStore:
             "params": self._texts(folder / "params"), "tags": self._texts(folder / "tags"),
         }  # fmt: skip
 
-    def _list_versions(self) -> dict[str, dict[str, dict[str, Any]]]:
-        """Return the versions of registered models by run, then by name and version."""
-        versions: dict[str, dict[str, dict[str, Any]]] = {}
+    def _list_registered(self) -> dict[Any, dict[str, dict[str, Any]]]:
+        """Return the registered models by run and name, each with the versions of the run."""
+        registered: dict[Any, dict[str, dict[str, Any]]] = {}
         for model in self._subfolders(self._folder / "models"):
             aliases = self._texts(model / "aliases")
+            described = {
+                "description": self._meta(model).get("description"),
+                "tags": self._texts(model / "tags"),
+            }
             for folder in self._subfolders(model):
                 meta = self._meta(folder) if folder.name.startswith("version-") else {}
                 stage, number = meta.get("current_stage"), str(meta.get("version"))
-                if not meta or stage == _DELETED_VERSION:
+                if not meta or stage == DELETED_VERSION:
                     continue
-                named = versions.setdefault(str(meta.get("run_id")), {})
-                named.setdefault(str(meta.get("name")), {})[f"v{number}"] = {
+                models = registered.setdefault(meta.get("run_id"), {})
+                named = models.setdefault(str(meta.get("name")), {**described, "versions": {}})
+                named["versions"][number] = {
                     "stage": None if stage == "None" else stage,
                     "description": meta.get("description"),
                     "aliases": [alias for alias, of in aliases.items() if of.strip() == number],
                     "tags": self._texts(folder / "tags"),
-                }  # fmt: skip
-        return versions
+                }
+        return registered
 
     def _meta(self, folder: Path) -> dict[str, Any]:
         """Read what describes a folder; empty if that cannot be read."""
@@ -332,9 +336,3 @@ def _number(word: bytes) -> int | float:
         return int(word)
     except ValueError:
         return float(word)
-
-
-def _microseconds(milliseconds: Any) -> int | None:
-    if not isinstance(milliseconds, int | float):
-        return None
-    return round(milliseconds * 1000) if FIRST_TIME <= milliseconds * 1000 <= LAST_TIME else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from array import array
 from itertools import islice
 from operator import lt
@@ -13,12 +12,13 @@ import msgspec
 from trackai.importers.uids import stable_uid
 from trackai.structs.exchange import Block, WriterHead
 from trackai.values.times import FIRST_TIME, LAST_TIME
+from trackai.values.types import INT64
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from trackai.importers.receipt import Receipt
-    from trackai.values.types import Axis, Step
+    from trackai.values.types import Step
 
 _POINTS_PER_BLOCK = 10_000
 # Metrics that MLflow logs itself. Their steps count the readings.
@@ -49,38 +49,41 @@ class Points:
         Args:
             milliseconds: since the epoch.
         """
-        axis: Axis = "time" if metric.startswith(_SYSTEM) else "step"
-        times: list[int]
-        if _are_valid(steps, milliseconds, values):
-            times = [time * 1000 for time in milliseconds]
-        else:
-            type_ = "system metrics" if axis == "time" else "metrics"
-            steps, times, values = self._valid(type_, steps, milliseconds, values)
-        if not times:
-            return
-        self.last_time = max(max(times), times[0] if self.last_time is None else self.last_time)
+        is_system = metric.startswith(_SYSTEM)
         order = self._orders.get(metric)
         if order is None:
             order = self._orders[metric] = _Order()
-        own_steps = None
-        if axis == "time":
-            own_steps, steps = steps, times
+        is_continued = False
+        times: list[int] = []
+        if _are_usual(steps, milliseconds, values):
+            times = [time * 1000 for time in milliseconds]
+            is_continued = order.is_continued_by(times if is_system else steps, times)
+        if not is_continued:
+            steps, times, values = self._valid(is_system, steps, milliseconds, values)
+        if not times:
+            return
+        self.last_time = max(
+            times[-1] if is_continued else max(times), self.last_time or FIRST_TIME
+        )
         block = Block(
-            run_uid=self._run_uid, metric=metric, axis=axis, writer=self._writer, steps=steps,
-            timestamps=times, values=values, own_steps=own_steps,
+            run_uid=self._run_uid, metric=metric, writer=self._writer, steps=steps,
+            timestamps=times, values=values,
         )  # fmt: skip
-        if order.is_continued_by(steps, times):
+        if is_system:
+            block.axis, block.steps, block.own_steps = "time", list(times), list(steps)
+        if is_continued:
             yield from _pieces(block)
         else:
-            yield from self._apart(block, order.places(steps, times))
+            yield from self._apart(block, order.places(block.steps, times))
 
     def _valid(
-        self, type_: str, steps: list[Any], milliseconds: list[Any], values: list[Any]
+        self, is_system: bool, steps: list[Any], milliseconds: list[Any], values: list[Any]
     ) -> tuple[list[Any], list[int], list[Any]]:
         """Leave out points that cannot be stored."""
+        type_ = "system metrics" if is_system else "metrics"
         points = []
         for step, time, value in zip(steps, milliseconds, values, strict=True):
-            if not (_is_number(step) and math.isfinite(step)):
+            if not (_is_number(step) and -INT64 <= step < INT64):
                 self._receipt.refuse(type_, "invalid step")
             elif not (_is_number(time) and FIRST_TIME <= time * 1000 <= LAST_TIME):
                 self._receipt.refuse(type_, "invalid timestamp")
@@ -129,12 +132,14 @@ class _Order:
 
     def is_continued_by(self, steps: Sequence[Step], times: Sequence[int]) -> bool:
         """Whether each of the points is behind all points before it; if so, they are counted."""
-        if (times[0], steps[0]) <= self._last:
+        if not times or (times[0], steps[0]) <= self._last:
             return False
         if not all(map(lt, times, islice(times, 1, None))):
             pairs = list(zip(times, steps, strict=True))
             if not all(map(lt, pairs, islice(pairs, 1, None))):
                 return False
+        if times[0] < FIRST_TIME or times[-1] > LAST_TIME:
+            return False
         self._last, self._rank = (times[-1], steps[-1]), 0
         return True
 
@@ -154,16 +159,16 @@ class _Order:
         return True, rank
 
 
-def _are_valid(steps: list[Any], milliseconds: list[Any], values: list[Any]) -> bool:
-    """Whether all are of the usual types: integers, integers and floats."""
+def _are_usual(steps: list[Any], milliseconds: list[Any], values: list[Any]) -> bool:
+    """Whether all are integers and floats, as MLflow stores them."""
     try:
         # The quickest way to look at the types of all.
         array("q", steps)
+        array("q", milliseconds)
         array("d", values)
-        times = array("q", milliseconds)
     except (TypeError, OverflowError):
         return False
-    return not times or (min(times) * 1000 >= FIRST_TIME and max(times) * 1000 <= LAST_TIME)
+    return True
 
 
 def _is_number(value: Any) -> bool:

@@ -13,10 +13,12 @@ from trackai.importers.uids import stable_uid
 from trackai.structs.exchange import RunHead
 from trackai.values.names import identifier_problem
 from trackai.values.nesting import flat
+from trackai.values.times import FIRST_TIME, LAST_TIME
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
+    from trackai.importers.receipt import Receipt
     from trackai.values.types import State
 
 # In the configuration, what is not a parameter.
@@ -28,6 +30,8 @@ _NOTES_TAG = "mlflow.note.content"
 _STATES: dict[str, State] = {"FINISHED": "completed", "FAILED": "failed", "KILLED": "failed"}
 # The other statuses are of runs that have not ended.
 _KILLED = "KILLED"
+# The stage of a version of a registered model that was deleted.
+DELETED_VERSION = "Deleted_Internal"
 # MLflow's tags for the facts that TrackAI records itself, and their names there.
 _FACTS = {
     "mlflow.user": "user",
@@ -94,6 +98,34 @@ class Details(msgspec.Struct):
 def run_uid(run: Run) -> str:
     """Return the uid of a run, which is the same wherever its store lies."""
     return stable_uid("mlflow", run.uuid)
+
+
+def microseconds(milliseconds: Any) -> int | None:
+    """Convert a time of MLflow; None if there is none, or it is none that can be stored."""
+    if not isinstance(milliseconds, int | float):
+        return None
+    return round(milliseconds * 1000) if FIRST_TIME <= milliseconds * 1000 <= LAST_TIME else None
+
+
+def refuse_unknown(
+    registered: Mapping[Any, Mapping[str, Mapping[str, Any]]],
+    runs: Iterable[Run],
+    receipt: Receipt,
+) -> None:
+    """Count the versions of registered models that are of none of the runs.
+
+    Args:
+        registered: the models by run and name.
+    """
+    known = {run.uuid for run in runs}
+    number = sum(
+        len(model["versions"])
+        for run_id, models in registered.items()
+        for model in models.values()
+        if run_id not in known
+    )
+    if number:
+        receipt.refuse("registered models", "versions of no run", number)
 
 
 def groups(runs: Mapping[str, Run]) -> dict[str, str]:
