@@ -55,6 +55,8 @@ class SourceDatabase:
                 yield rows
         except sqlite3.OperationalError as error:
             raise InvalidInputError(str(self._path), f"cannot be read: {error}") from None
+        except UnicodeDecodeError:  # of a message that quotes what is damaged
+            raise InvalidInputError(str(self._path), "the database is damaged") from None
         except sqlite3.DatabaseError as error:
             if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
                 raise InvalidInputError(str(self._path), "not a SQLite database") from None

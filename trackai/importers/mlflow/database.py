@@ -19,6 +19,7 @@ from trackai.importers.mlflow.runs import (
     Experiment,
     Run,
     microseconds,
+    problem_of,
     refuse_unknown,
 )
 from trackai.importers.source_database import open_source
@@ -79,8 +80,8 @@ class Database:
             self.runs = list(self._list_runs())
             self._models = self._list_models()
             self._registered = self._list_registered()
-            [(last_row,)] = self._db.rows("SELECT max(rowid) FROM metrics")
-            self.size = last_row or 0
+            last_row = self._readable("metrics", self._db.rows("SELECT max(rowid) FROM metrics"))
+            self.size = next(last_row, (0,))[0] or 0
         except BaseException:
             self._resources.close()
             raise
@@ -216,7 +217,15 @@ class Database:
         selected = ", ".join(self._column(table, column) for column in columns)
         condition = f"WHERE {where} = ?" if where else ""
         query = f"SELECT {selected} FROM {self._tables.get(table, table)} {condition}"  # noqa: S608
-        return self._db.rows(f"{query} ORDER BY rowid", *([value] if where else []))
+        values = [value] if where else []
+        return self._readable(table, self._db.rows(f"{query} ORDER BY rowid", *values))
+
+    def _readable(self, table: str, rows: Iterator[Any]) -> Iterator[Any]:
+        """Yield the rows of a table up to where it is damaged; that is a problem."""
+        try:
+            yield from rows
+        except InvalidInputError as error:
+            self._receipt.add_problem(f"{self.name}, table {table}", problem_of(error))
 
     def _rows_of(self, run: Run, table: str, *columns: str) -> Iterator[Any]:
         return self._rows(table, *columns, where="run_uuid", value=run.uuid)
@@ -275,7 +284,7 @@ class Database:
         if not self._db.has("inputs", "source_id", "destination_id", "input_uuid"):
             return {}
         datasets: dict[str, Any] = {}
-        for input_id, name, digest, type_, source, schema, profile in self._db.rows(
+        rows = self._db.rows(
             """
             SELECT input_uuid, name, digest, dataset_source_type, dataset_source, dataset_schema,
                 dataset_profile
@@ -284,6 +293,9 @@ class Database:
             ORDER BY inputs.rowid
             """,
             run.uuid,
+        )
+        for input_id, name, digest, type_, source, schema, profile in self._readable(
+            "inputs", rows
         ):
             tags = self._rows("input_tags", "name", "value", where="input_uuid", value=input_id)
             datasets.setdefault(str(name), {})[str(digest)] = {
@@ -302,7 +314,8 @@ class Database:
 
     def _model(self, model_id: str) -> dict[str, Any]:
         of_model: dict[str, Any] = {"where": "model_id", "value": model_id}
-        [(name, type_), *_] = self._rows("logged_models", "name", "model_type", **of_model)
+        rows = self._rows("logged_models", "name", "model_type", **of_model)
+        name, type_ = next(rows, (None, None))
         params = self._rows("logged_model_params", "param_key", "param_value", **of_model)
         tags = self._rows("logged_model_tags", "tag_key", "tag_value", **of_model)
         return {"name": name, "type": type_, "params": dict(params), "tags": dict(tags)}

@@ -32,10 +32,12 @@ class Points:
 
     Attributes:
         last_time: the latest time, in microseconds since the epoch.
+        number: how many there are.
     """
 
     def __init__(self, run_uid: str, writer: WriterHead, receipt: Receipt) -> None:
         self.last_time: int | None = None
+        self.number = 0
         self._run_uid = run_uid
         self._writer = writer
         self._receipt = receipt

@@ -11,7 +11,7 @@ from trackai.importers.mlflow import find_databases, find_folders
 from trackai.importers.mlflow.artifacts import Artifacts
 from trackai.importers.mlflow.database import Database
 from trackai.importers.mlflow.points import Points
-from trackai.importers.mlflow.runs import Details, end_head, groups, make_head
+from trackai.importers.mlflow.runs import end_head, groups, make_head, problem_of
 from trackai.importers.uids import stable_uid
 from trackai.structs.exchange import WriterHead
 
@@ -92,7 +92,7 @@ class Source:
             except InvalidInputError as error:
                 if len(databases) + len(folders) == 1:
                     raise
-                self._receipt.add_problem(database.name, str(error).partition(": ")[2])
+                self._receipt.add_problem(database.name, problem_of(error))
         for folder in folders:
             from trackai.importers.mlflow.file_store import FileStore
 
@@ -100,13 +100,7 @@ class Source:
         return sorted(stores, key=lambda store: store.changed_at)
 
     def _read_run(self, store: Store, run: Run, group: str | None) -> Iterator[Item]:
-        where = f"run {run.uuid}"
-        try:
-            details = store.details(run)
-        except InvalidInputError as error:
-            details = Details()
-            self._receipt.add_problem(where, f"its parameters and tags: {error}")
-        head = make_head(run, details, group)
+        head = make_head(run, store.details(run), group)
         writer = WriterHead(
             uid=stable_uid(head.uid, "writer"), host="mlflow", started_at=head.created_at
         )
@@ -117,7 +111,8 @@ class Source:
                 yield block
                 self._progress.share(min(store.done, store.size), store.size, store.unit)
         except InvalidInputError as error:
-            self._receipt.add_problem(where, f"its points after these: {error}")
+            problem = f"only {points.number} of its points can be read: {problem_of(error)}"
+            self._receipt.add_problem(f"run {run.uuid}", problem)
         yield from self._artifacts.files(run, store.folder(run), store.models(run), head, writer)
         last_time = points.last_time
         is_changing = store.is_changing(run, last_time or head.created_at)

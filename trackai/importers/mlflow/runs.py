@@ -18,6 +18,7 @@ from trackai.values.times import FIRST_TIME, LAST_TIME
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from trackai.errors import InvalidInputError
     from trackai.importers.receipt import Receipt
     from trackai.values.types import State
 
@@ -105,6 +106,11 @@ def microseconds(milliseconds: Any) -> int | None:
     if not isinstance(milliseconds, int | float):
         return None
     return round(milliseconds * 1000) if FIRST_TIME <= milliseconds * 1000 <= LAST_TIME else None
+
+
+def problem_of(error: InvalidInputError) -> str:
+    """Return what is wrong with a source, without its path."""
+    return str(error).partition(": ")[2]
 
 
 def refuse_unknown(
