@@ -657,6 +657,18 @@ def test_what_is_recognised(tmp_path: Path, tracking: Tracking) -> None:
     assert heads(items(run.parent)[0]).keys() == {"a" * 32}
 
 
+def test_a_damaged_database_is_named(tracking: Tracking, trackai: Trackai) -> None:
+    folder = tracking.path.parent
+    (folder / "mlflow.db").write_bytes(b"damaged")
+    assert recognises(folder)
+    err = trackai("import", "mlflow", folder, code=2).err
+    assert err.endswith("mlflow.db: not a SQLite database\n")
+    write_files(folder / "mlruns", points=POINTS)
+    receipt = trackai("import", "mlflow", folder, "--json", code=4).json
+    assert receipt["stored"] == 9
+    assert receipt["problems"] == [{"where": "mlflow.db", "problem": "not a SQLite database"}]
+
+
 def test_other_files_are_refused(tmp_path: Path, trackai: Trackai) -> None:
     with closing(sqlite3.connect(tmp_path / "other.db")) as other:
         other.execute("CREATE TABLE runs (id)")

@@ -19,6 +19,7 @@ RUNS_COLUMNS = ("run_uuid", "experiment_id", "status", "artifact_uri")
 METRICS_COLUMNS = ("key", "value", "timestamp", "run_uuid")
 TRASH = ".trash"
 _SUFFIXES = (".db", ".sqlite", ".sqlite3")
+_USUAL_NAME = "mlflow.db"
 _FIRST_BYTES = 65_536
 
 
@@ -39,11 +40,13 @@ def is_database(path: Path) -> bool:
 
 
 def find_databases(folder: Path) -> list[Path]:
-    """Return MLflow's databases in a folder."""
+    """Return MLflow's databases in a folder; a damaged one is known by its usual name."""
     return [
         path
-        for path in sorted(folder.iterdir())
-        if path.suffix in _SUFFIXES and path.is_file() and is_database(path)
+        for path in sorted(_children(folder))
+        if path.suffix in _SUFFIXES
+        and path.is_file()
+        and (path.name == _USUAL_NAME or is_database(path))
     ]
 
 
