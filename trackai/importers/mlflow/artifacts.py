@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from trackai.importers.incoming_files import TYPE
+from trackai.importers.mlflow.runs import run_uid
 from trackai.structs.exchange import FileHead
 from trackai.values.text import without_surrogates
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from trackai.importers.mlflow.runs import Run
     from trackai.importers.receipt import Receipt
-    from trackai.structs.exchange import RunHead, WriterHead
+    from trackai.structs.exchange import WriterHead
 
 _SCHEME = re.compile("([a-z][a-z0-9+.-]+):", re.ASCII | re.IGNORECASE)
 # The schemes of folders of a machine; with the second, those of the server.
@@ -42,9 +43,8 @@ class Artifacts:
         self._missing: list[str] = []
 
     def files(
-        self, run: Run, default: Path | None, models: list[tuple[str, str]], head: RunHead,
-        writer: WriterHead,
-    ) -> Iterator[FileHead]:  # fmt: skip
+        self, run: Run, default: Path | None, models: list[tuple[str, str]], writer: WriterHead
+    ) -> Iterator[FileHead]:
         """Yield the files of a run, and of the models that it has logged.
 
         Args:
@@ -54,11 +54,11 @@ class Artifacts:
         id_, uuid = run.experiment.id, run.uuid
         folder = self._folder_of(run.artifact_uri, (id_, uuid, _FOLDER), default)
         if folder is not None:
-            yield from self._files_in(folder, _FOLDER, head, writer)
+            yield from self._files_in(run, folder, _FOLDER, writer)
         for model_id, location in models:
             folder = self._folder_of(location, (id_, "models", model_id, _FOLDER))
             if folder is not None:
-                yield from self._files_in(folder, f"models/{model_id}", head, writer)
+                yield from self._files_in(run, folder, f"models/{model_id}", writer)
 
     def find_bytes(self, head: FileHead) -> Path | None:
         """Return the path of a file; None if it is missing."""
@@ -108,9 +108,10 @@ class Artifacts:
         )
 
     def _files_in(
-        self, folder: Path, kind: str, head: RunHead, writer: WriterHead
+        self, run: Run, folder: Path, kind: str, writer: WriterHead
     ) -> Iterator[FileHead]:
-        self._folders[head.uid, kind] = folder
+        uid = run_uid(run)
+        self._folders[uid, kind] = folder
         for parent, folders, names in os.walk(folder):
             folders.sort()
             paths = [Path(parent, name) for name in sorted(names)]
@@ -120,12 +121,12 @@ class Artifacts:
                 resolved = self._inside(path)
                 if resolved is None or not resolved.is_file():
                     self._receipt.refuse(TYPE, "not a file in the folder")
-                    self._receipt.add_problem(f"{head.run_id}/{relative}", "not a file, or a link")
+                    self._receipt.add_problem(f"{run.uuid}/{relative}", "not a file, or a link")
                     continue
                 yield FileHead(
-                    run_uid=head.uid, writer=writer, kind="file", name=path.name,
+                    run_uid=uid, writer=writer, kind="file", name=path.name,
                     path=relative if kind == _FOLDER else f"{kind}/{relative}",
-                    timestamp=head.created_at, source=f"{kind}/{relative}",
+                    timestamp=run.started_at, source=f"{kind}/{relative}",
                 )  # fmt: skip
 
     def _inside(self, path: Path) -> Path | None:

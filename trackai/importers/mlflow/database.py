@@ -18,6 +18,7 @@ from trackai.importers.mlflow.runs import (
     Details,
     Experiment,
     Run,
+    known_facts,
     microseconds,
     problem_of,
     refuse_unknown,
@@ -77,7 +78,7 @@ class Database:
             ):
                 raise InvalidInputError(str(path), "not a database of MLflow")
             self._tables = {table: self._by_run(table) for table in ("metrics", "params", "tags")}
-            self.runs = list(self._list_runs())
+            self.runs = self._list_runs()
             self._models = self._list_models()
             self._registered = self._list_registered()
             last_row = self._readable("metrics", self._db.rows("SELECT max(rowid) FROM metrics"))
@@ -110,7 +111,7 @@ class Database:
         return self._models.get(run.uuid, [])
 
     def folder(self, run: Run) -> None:
-        """Nothing: a database is beside the folders of runs, wherever they are."""
+        """Return None: a run in a database has no folder but that of its artifacts."""
 
     def read_points(self, run: Run, points: Points) -> Iterator[Block]:
         """Yield the points of a run, in the order in which they were logged.
@@ -155,8 +156,8 @@ class Database:
     def finish(self) -> None:
         """Note in the receipt what was converted, and what is not imported."""
         if self._infinities:
-            remark = "values are infinities, which MLflow stores as 1.8e308"
-            self._receipt.add_remark(self.name, f"{self._infinities} {remark}")
+            remark = f"infinities, which MLflow stores as 1.8e308: {self._infinities}"
+            self._receipt.add_remark(self.name, remark)
         for table, type_ in _NOT_SUPPORTED.items():
             if number := self._db.count(table):
                 self._receipt.refuse(type_, "not supported", number)
@@ -230,34 +231,27 @@ class Database:
     def _rows_of(self, run: Run, table: str, *columns: str) -> Iterator[Any]:
         return self._rows(table, *columns, where="run_uuid", value=run.uuid)
 
-    def _list_runs(self) -> Iterator[Run]:
+    def _list_runs(self) -> list[Run]:
         experiments = self._list_experiments()
-        named = dict(self._rows_with_key(NAME_TAG))
+        names = dict(self._rows_with_key(NAME_TAG))
         parents = dict(self._rows_with_key(PARENT_TAG))
-        rows = self._rows(
+        runs = []
+        for uuid, experiment_id, name, status, start, end, stage, uri, *facts in self._rows(
             "runs", "run_uuid", "experiment_id", "name", "status", "start_time", "end_time",
             "lifecycle_stage", "artifact_uri", "user_id", "source_name", "source_version",
-        )  # fmt: skip
-        runs = []
-        for uuid, experiment_id, name, status, start, end, stage, uri, user, script, commit in rows:
+        ):  # fmt: skip
             experiment = experiments.get(experiment_id)
             if experiment is None:
                 experiment = Experiment(id=str(experiment_id), name=f"experiment {experiment_id}")
-            facts = {
-                "mlflow.user": user, "mlflow.source.name": script,
-                "mlflow.source.git.commit": commit,
-            }  # fmt: skip
-            runs.append(
-                Run(
-                    uuid=str(uuid), experiment=experiment, name=named.get(uuid) or name or "",
-                    parent=parents.get(uuid), status=str(status), started_at=microseconds(start),
-                    ended_at=microseconds(end), artifact_uri=str(uri or ""),
-                    is_deleted=stage == "deleted" or experiment.is_deleted,
-                    facts={key: str(fact) for key, fact in facts.items() if fact},
-                )
+            run = Run(
+                uuid=str(uuid), experiment=experiment, name=names.get(uuid) or name or "",
+                parent=parents.get(uuid), status=str(status), started_at=microseconds(start),
+                ended_at=microseconds(end), artifact_uri=str(uri or ""),
+                is_deleted=stage == "deleted" or experiment.is_deleted,
+                facts=known_facts(*facts),
             )  # fmt: skip
-        runs.sort(key=lambda run: run.started_at or 0)
-        return iter(runs)
+            runs.append(run)
+        return sorted(runs, key=lambda run: run.started_at or 0)
 
     def _rows_with_key(self, key: str) -> Iterator[tuple[str, str]]:
         return self._rows("tags", "run_uuid", "value", where="key", value=key)

@@ -16,6 +16,7 @@ from trackai.importers.mlflow.runs import (
     Details,
     Experiment,
     Run,
+    known_facts,
     microseconds,
     refuse_unknown,
 )
@@ -37,6 +38,7 @@ _MAX_TEXT_BYTES = 1 << 20
 # A run without an end whose files have not changed for so long was killed.
 _SILENT_SECONDS = 300
 _STATUSES = {1: "RUNNING", 2: "SCHEDULED", 3: "FINISHED", 4: "FAILED", 5: "KILLED"}
+_FACTS = ("user_id", "source_name", "source_version")
 # Folders of an experiment that are not runs, and of a run that tell it from others.
 _NOT_RUNS = ("tags", "datasets", "traces", "models")
 _PARTS_OF_RUNS = ("metrics", "params", "tags")
@@ -170,10 +172,6 @@ class FileStore:
         meta = self._meta(folder)
         own = self._texts(folder / "tags", NAME_TAG, PARENT_TAG)
         status = meta.get("status")
-        facts = {
-            "mlflow.user": meta.get("user_id"), "mlflow.source.name": meta.get("source_name"),
-            "mlflow.source.git.commit": meta.get("source_version"),
-        }  # fmt: skip
         run = Run(
             uuid=folder.name, experiment=experiment,
             name=own.get(NAME_TAG) or str(meta.get("run_name") or meta.get("name") or ""),
@@ -183,7 +181,7 @@ class FileStore:
             ended_at=microseconds(meta.get("end_time")),
             is_deleted=experiment.is_deleted or meta.get("lifecycle_stage") == "deleted",
             artifact_uri=str(meta.get("artifact_uri") or ""),
-            facts={key: str(value) for key, value in facts.items() if value},
+            facts=known_facts(*(meta.get(key) for key in _FACTS)),
         )  # fmt: skip
         self._folders[run.uuid] = folder
         return run

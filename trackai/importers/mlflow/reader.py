@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from importlib.util import find_spec
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from trackai.errors import InvalidInputError, MissingExtraError
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from trackai.importers.mlflow.runs import Run
     from trackai.importers.progress import Progress
     from trackai.importers.receipt import Receipt
-    from trackai.structs.exchange import Chunk, FileHead, Item
+    from trackai.structs.exchange import Block, Chunk, FileHead, Item
 
     Store = Database | FileStore
 
@@ -102,10 +103,24 @@ class Source:
     def _read_run(self, store: Store, run: Run, group: str | None) -> Iterator[Item]:
         head = make_head(run, store.details(run), group)
         writer = WriterHead(
-            uid=stable_uid(head.uid, "writer"), host="mlflow", started_at=head.created_at
+            uid=stable_uid(head.uid, "writer"), host="mlflow", started_at=run.started_at or 0
         )
-        yield head
         points = Points(head.uid, writer, self._receipt)
+        blocks = self._read_points(store, run, points)
+        first = next(blocks, None)
+        if first is not None:
+            if not run.started_at:  # made by a program that did not tell
+                head.created_at = min(first.timestamps)
+            blocks = chain([first], blocks)
+        yield head
+        yield from blocks
+        yield from self._artifacts.files(run, store.folder(run), store.models(run), writer)
+        last_time = points.last_time
+        is_changing = store.is_changing(run, last_time or head.created_at)
+        end_head(head, run, last_time, is_changing=is_changing)
+        yield head
+
+    def _read_points(self, store: Store, run: Run, points: Points) -> Iterator[Block]:
         try:
             for block in store.read_points(run, points):
                 yield block
@@ -113,8 +128,3 @@ class Source:
         except InvalidInputError as error:
             problem = f"only {points.number} of its points can be read: {problem_of(error)}"
             self._receipt.add_problem(f"run {run.uuid}", problem)
-        yield from self._artifacts.files(run, store.folder(run), store.models(run), head, writer)
-        last_time = points.last_time
-        is_changing = store.is_changing(run, last_time or head.created_at)
-        end_head(head, run, last_time, is_changing=is_changing)
-        yield head

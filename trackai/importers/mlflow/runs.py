@@ -64,7 +64,7 @@ class Run(msgspec.Struct, kw_only=True):
     Attributes:
         status: one of MLflow's; another text if it is not known.
         started_at: in microseconds since the epoch.
-        facts: what MLflow knows beside tags, by the names of tags.
+        facts: see `known_facts`.
     """
 
     uuid: str
@@ -99,6 +99,12 @@ class Details(msgspec.Struct):
 def run_uid(run: Run) -> str:
     """Return the uid of a run, which is the same wherever its store lies."""
     return stable_uid("mlflow", run.uuid)
+
+
+def known_facts(user: Any, script: Any, commit: Any) -> dict[str, str]:
+    """Return the facts that MLflow keeps beside tags, by the tags that have replaced them."""
+    facts = {"mlflow.user": user, "mlflow.source.name": script, "mlflow.source.git.commit": commit}
+    return {tag: str(fact) for tag, fact in facts.items() if fact}
 
 
 def microseconds(milliseconds: Any) -> int | None:
