@@ -254,7 +254,7 @@ class FileStore:
         files = [(name, folder / name) for name in names] or self._files(folder)
         texts = {}
         for name, path in files:
-            if names and not path.exists():
+            if names and not (self._is_inside(path) and path.exists()):
                 continue
             try:
                 if path.stat().st_size > _MAX_TEXT_BYTES:

@@ -88,6 +88,9 @@ class Source:
             raise MissingExtraError("reading the folder mlruns", "mlflow")
         stores: list[Store] = []
         for database in databases:
+            if not database.resolve().is_relative_to(path):
+                self._receipt.add_problem(database.name, "a link out of the folder")
+                continue
             try:
                 stores.append(resources.enter_context(Database(database, self._receipt)))
             except InvalidInputError as error:
