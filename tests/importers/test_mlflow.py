@@ -579,6 +579,25 @@ def test_artifacts_are_found_where_they_are_now(
     }  # fmt: skip
 
 
+def test_images_keep_their_steps(tmp_path: Path, trackai: Trackai, ask: Ask) -> None:
+    images = write_files(tmp_path / "mlruns") / "artifacts" / "images"
+    images.mkdir()
+    for name in (
+        f"val#dog s%step%3%timestamp%{START}%g1.png", f"cat~a+step+-4+timestamp+{START}+g2.png",
+        f"val#dog s%step%3%timestamp%{START}%g1%compressed.webp", "own.png",
+    ):  # fmt: skip
+        (images / name).write_bytes(name.encode())
+    assert trackai("import", "mlflow", tmp_path, "--json").json["complete"] is True
+    rows = ask("SELECT path, kind, step, timestamp FROM files ORDER BY kind, path")
+    assert [row for row in rows if row[1] == "file_series"] == [
+        ("cat/a", "file_series", -4, START * 1000), ("val/dog s", "file_series", 3, START * 1000),
+    ]  # fmt: skip
+    assert [row[2] for row in rows if row[1] == "file"] == [None, None]
+    assert all(size for (size,) in ask("SELECT size FROM files"))
+    receipt = trackai("import", "mlflow", tmp_path, "--json").json
+    assert receipt["types"]["files"]["already_there"] == 4
+
+
 def test_artifacts_elsewhere_are_counted(tracking: Tracking) -> None:
     for letter, uri in (("a", "s3://bucket/1/{}/artifacts"), ("b", "dbfs:/x/1/{}/artifacts")):
         tracking.run(letter * 32, artifact_uri=uri.format(letter * 32))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from trackai.importers.incoming_files import TYPE
-from trackai.importers.mlflow.runs import run_uid
+from trackai.importers.mlflow.runs import microseconds, run_uid
 from trackai.structs.exchange import FileHead
 from trackai.values.text import without_surrogates
 
@@ -27,6 +27,12 @@ _LOCAL = ("file", "mlflow-artifacts")
 _ROOTS = ("", "mlruns", "mlartifacts")
 _FOLDER = "artifacts"
 _MAX_PARTS = 64
+# The names that `log_image(key=..., step=...)` gives to files, before and since version 3.
+_IMAGE = re.compile(
+    r"images/(?P<key>[\w. #~-]+)(?P<by>[%+])step(?P=by)(?P<step>-?\d{1,18})(?P=by)timestamp(?P=by)"
+    r"(?P<ms>\d{1,18})(?P=by)[^%+/]+\.png",
+    re.ASCII,
+)
 
 
 class Artifacts:
@@ -123,11 +129,15 @@ class Artifacts:
                     self._receipt.refuse(TYPE, "not a file in the folder")
                     self._receipt.add_problem(f"{run.uuid}/{relative}", "not a file, or a link")
                     continue
-                yield FileHead(
+                head = FileHead(
                     run_uid=uid, writer=writer, kind="file", name=path.name,
                     path=relative if kind == _FOLDER else f"{kind}/{relative}",
                     timestamp=run.started_at, source=f"{kind}/{relative}",
                 )  # fmt: skip
+                if kind == _FOLDER and (match := _IMAGE.fullmatch(relative)):
+                    head.kind, head.path = "file_series", re.sub("[#~]", "/", match["key"])
+                    head.step, head.timestamp = int(match["step"]), microseconds(int(match["ms"]))
+                yield head
 
     def _inside(self, path: Path) -> Path | None:
         """Resolve a path; None if it is outside of the root."""
