@@ -233,13 +233,19 @@ def tracking(tmp_path: Path) -> Iterator[Tracking]:
         yield tracking
 
 
-def items(path: Path, **options: Any) -> tuple[list[Any], Receipt]:
-    class Silent:
-        def share(self, done: int, total: int, unit: str) -> None:
-            assert done <= total
+class Silent:
+    def share(self, done: int, total: int, unit: str) -> None:
+        assert done <= total
 
+
+def read(path: Path, receipt: Receipt | None = None) -> Iterator[Any]:
+    receipt = receipt or Receipt("source", "database")
+    yield from Source(path, receipt=receipt, progress=Silent()).read()
+
+
+def items(path: Path) -> tuple[list[Any], Receipt]:
     receipt = Receipt("source", "database")
-    return list(Source(path, receipt=receipt, progress=Silent(), **options).read()), receipt
+    return list(read(path, receipt)), receipt
 
 
 def logged(found: Iterable[Any]) -> list[tuple[str, Any, int, str]]:
@@ -647,14 +653,31 @@ def test_a_run_in_two_stores_is_one_run(tracking: Tracking, trackai: Trackai, as
     assert ask("SELECT state FROM runs") == [("completed",)]
 
 
-def test_a_database_that_is_being_written(tracking: Tracking) -> None:
-    tracking.connection.execute("PRAGMA journal_mode = WAL")
+@pytest.mark.parametrize("mode", ["DELETE", "WAL"])
+def test_a_database_that_is_being_written(mode: str, tracking: Tracking) -> None:
+    tracking.connection.execute(f"PRAGMA journal_mode = {mode}")
     tracking.run("f" * 32)
     tracking.log("f" * 32, POINTS)
     tracking.connection.execute("BEGIN")
     tracking.log("f" * 32, [("late", 500, 1.0, 0)])
-    found, _ = items(tracking.path)
+    assert sorted(logged(items(tracking.path)[0])) == sorted(expected(POINTS))
+    tracking.connection.execute("ROLLBACK")
+
+
+def test_mlflow_can_log_during_an_import(
+    tracking: Tracking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trackai.importers.mlflow.database._ROWS_AT_ONCE", 3)
+    monkeypatch.setattr("trackai.importers.mlflow.database._POINTS_TOGETHER", 6)
+    tracking.run("f" * 32)
+    tracking.log("f" * 32, POINTS)
+    tracking.connection.execute("PRAGMA busy_timeout = 0")
+    found = []
+    for item in read(tracking.path):
+        found.append(item)
+        tracking.log("f" * 32, [("late", 500 + len(found), 1.0, 0)])  # does not wait
     assert sorted(logged(found)) == sorted(expected(POINTS))
+    assert len(logged(items(tracking.path)[0])) == 9 + len(found)
 
 
 def test_folders_without_yaml(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +68,14 @@ class SourceDatabase:
             return 0
         [(number,)] = self.rows(f'SELECT COUNT(*) FROM "{table}"')  # noqa: S608 - of the schema
         return int(number)
+
+    def release(self) -> None:
+        """End the snapshot: without a write-ahead log, it would keep other programs from writing.
+
+        Each later query sees what is there by then.
+        """
+        with suppress(sqlite3.DatabaseError):  # damaged
+            self._connection.execute("COMMIT")
 
     def check(self) -> None:
         """Read the whole file once, so that damage is found before anything is stored.

@@ -24,6 +24,7 @@ from trackai.importers.mlflow.runs import (
     refuse_unknown,
 )
 from trackai.importers.source_database import open_source
+from trackai.values.types import INT64
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
     Series = dict[Any, tuple[list[Any], list[Any], list[Any]]]
 
+# A query for so many rows takes some tens of milliseconds.
+_ROWS_AT_ONCE = 50_000
 # How many points are gathered by metric, and then stored together.
 _POINTS_TOGETHER = 200_000
 # A run without an end is running if the file has changed in the first time, and the run has logged
@@ -49,12 +52,15 @@ _NOT_SUPPORTED = {"trace_info": "traces", "evaluation_datasets": "evaluation dat
 
 
 class Database:
-    """A database, read in one transaction; a context manager.
+    """A database; a context manager.
+
+    MLflow uses no write-ahead log, so it cannot write while somebody reads, and fails after 20
+    seconds. So points are read by short queries. Those that are added meanwhile are left out.
 
     Attributes:
         root: the folder in which its artifacts are looked for.
         runs: all runs, in the order in which they began.
-        size: about how many rows of points there are.
+        size: the last row of points when it was opened.
         done: how many of them were read.
 
     Raises:
@@ -83,6 +89,7 @@ class Database:
             self._registered = self._list_registered()
             last_row = self._readable("metrics", self._db.rows("SELECT max(rowid) FROM metrics"))
             self.size = next(last_row, (0,))[0] or 0
+            self._db.release()
         except BaseException:
             self._resources.close()
             raise
@@ -117,29 +124,23 @@ class Database:
         """Yield the points of a run, in the order in which they were logged.
 
         Raises:
-            InvalidInputError: the database is damaged there; all points before it were yielded.
+            InvalidInputError: the database is damaged there; what can be read was yielded before.
         """
+        query = self._query_for_points()
         series: Series = {}
         gathered = 0
         failure = None
-        try:
-            for rows in self._batches_of_points(run):
-                for key, step, milliseconds, value in rows:
-                    try:
-                        steps, times, values = series[key]
-                    except KeyError:
-                        steps, times, values = series[key] = ([], [], [])
-                    steps.append(step)
-                    times.append(milliseconds)
-                    values.append(value)
-                self.done += len(rows)
-                gathered += len(rows)
-                if gathered >= _POINTS_TOGETHER:
-                    yield from self._blocks(series, points)
-                    series, gathered = {}, 0
-        except InvalidInputError as error:
-            failure = error
-        yield from self._blocks(series, points)
+        for first, last in self._pieces(run):
+            try:
+                for rows in self._db.batches(query, run.uuid, first, last):
+                    _add(rows, series)
+                    gathered += len(rows)
+            except InvalidInputError as error:
+                failure = error
+            if gathered >= _POINTS_TOGETHER or last == self.size:
+                self.done += gathered
+                yield from self._blocks(series, points)
+                series, gathered = {}, 0
         if failure is not None:
             raise failure
 
@@ -163,17 +164,29 @@ class Database:
                 self._receipt.refuse(type_, "not supported", number)
         refuse_unknown(self._registered, self.runs, self._receipt)
 
-    def _batches_of_points(self, run: Run) -> Iterator[list[tuple[Any, ...]]]:
-        """Return the rows of points; a value that is not a number is NULL."""
+    def _pieces(self, run: Run) -> Iterator[tuple[int, int]]:
+        """Yield the bounds of pieces of the points of a run: after the first and to the second."""
+        query = f"""
+            SELECT rowid FROM {self._tables["metrics"]}
+            WHERE run_uuid = ? AND rowid > ? AND rowid <= ? ORDER BY rowid
+            LIMIT 1 OFFSET {_ROWS_AT_ONCE - 1}
+        """  # noqa: S608 - of fixed names
+        first = -INT64
+        while first != self.size:
+            rows = self._readable("metrics", self._db.rows(query, run.uuid, first, self.size))
+            [(last,)] = list(rows) or [(self.size,)]
+            yield first, last
+            first = last
+
+    def _query_for_points(self) -> str:
+        """Return the query for a piece; a value that is not a number is NULL."""
         value = "CASE WHEN is_nan THEN NULL ELSE value END"
-        return self._db.batches(
-            f"""
+        return f"""
             SELECT key, {self._column("metrics", "step", "0")}, timestamp,
                 {value if self._db.has("metrics", "is_nan") else "value"}
-            FROM {self._tables["metrics"]} WHERE run_uuid = ? ORDER BY rowid
-            """,  # noqa: S608 - of fixed names
-            run.uuid,
-        )
+            FROM {self._tables["metrics"]}
+            WHERE run_uuid = ? AND rowid > ? AND rowid <= ? ORDER BY rowid
+        """  # noqa: S608 - of fixed names
 
     def _blocks(self, series: Series, points: Points) -> Iterator[Block]:
         for key, (steps, times, values) in series.items():
@@ -350,6 +363,18 @@ class Database:
         for key, value, *owner in self._rows(table, "key", "value", *of):
             tags[tuple(owner)][str(key)] = value
         return tags
+
+
+def _add(rows: list[tuple[Any, ...]], series: Series) -> None:
+    """Add points to their series."""
+    for key, step, milliseconds, value in rows:
+        try:
+            steps, times, values = series[key]
+        except KeyError:
+            steps, times, values = series[key] = ([], [], [])
+        steps.append(step)
+        times.append(milliseconds)
+        values.append(value)
 
 
 def _with_infinity(value: Any) -> Any:
