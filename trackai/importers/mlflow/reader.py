@@ -118,9 +118,9 @@ class Source:
         yield head
         yield from blocks
         yield from self._artifacts.files(run, store.folder(run), store.models(run), writer)
-        last_time = points.last_time
-        is_changing = store.is_changing(run, last_time or head.created_at)
-        end_head(head, run, last_time, is_changing=is_changing)
+        end_head(head, run, points.last_time)
+        if not run.has_ended and store.is_changing(run, points.last_time or head.created_at):
+            head.state, head.finished_at = "running", None
         yield head
 
     def _read_points(self, store: Store, run: Run, points: Points) -> Iterator[Block]:

@@ -83,6 +83,11 @@ class Run(msgspec.Struct, kw_only=True):
         """Its name, or its id."""
         return self.name or self.uuid
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether the end is known; a run that was killed stays without one."""
+        return self.status in _STATES
+
 
 class Details(msgspec.Struct):
     """What is read when it is the run's turn.
@@ -182,17 +187,12 @@ def make_head(run: Run, details: Details, group: str | None) -> RunHead:
     return head
 
 
-def end_head(head: RunHead, run: Run, last_time: int | None, *, is_changing: bool) -> None:
-    """Complete the head of a run whose points have been read.
-
-    Args:
-        is_changing: the run is still being written.
-    """
-    head.state = _STATES.get(run.status, "running" if is_changing else "failed")
+def end_head(head: RunHead, run: Run, last_time: int | None) -> None:
+    """Complete the head of a run that is no longer written, after its points have been read."""
+    head.state = _STATES.get(run.status, "failed")
     times = (head.created_at, run.ended_at, last_time)
     head.updated_at = max(time for time in times if time is not None)
-    if head.state != "running":
-        head.finished_at = run.ended_at or head.updated_at
+    head.finished_at = run.ended_at or head.updated_at
 
 
 def _typed(params: Mapping[str, str]) -> dict[str, Any]:
