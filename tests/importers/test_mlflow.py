@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 import sqlite3
 import time
 from contextlib import closing
@@ -678,6 +679,22 @@ def test_mlflow_can_log_during_an_import(
         tracking.log("f" * 32, [("late", 500 + len(found), 1.0, 0)])  # does not wait
     assert sorted(logged(found)) == sorted(expected(POINTS))
     assert len(logged(items(tracking.path)[0])) == 9 + len(found)
+
+
+def test_a_database_whose_writer_was_killed(tmp_path: Path, tracking: Tracking) -> None:
+    tracking.run("f" * 32)
+    tracking.log("f" * 32, POINTS)
+    tracking.connection.execute("PRAGMA cache_size = 5")
+    tracking.connection.execute("BEGIN")
+    tracking.log("f" * 32, [("unfinished", at, float(at), at) for at in range(1000)])
+    (tmp_path / "killed").mkdir()
+    for file in ("mlflow.db", "mlflow.db-journal"):
+        shutil.copy(tracking.path.with_name(file), tmp_path / "killed" / file)
+    found, receipt = items(tmp_path / "killed")
+    assert sorted(logged(found)) == sorted(expected(POINTS))
+    assert not receipt.problems
+    assert (tmp_path / "killed" / "mlflow.db-journal").exists()
+    tracking.connection.execute("ROLLBACK")
 
 
 def test_folders_without_yaml(
