@@ -69,7 +69,8 @@ class Source:
         self._artifacts.finish()
         if left_out:
             self._receipt.add_remark(
-                self._path.name, f"{left_out} deleted runs are left out; --deleted imports them"
+                self._path.resolve().name,
+                f"{left_out} deleted runs are left out; --deleted imports them",
             )
 
     def find_bytes(self, head: FileHead) -> Path | None:
