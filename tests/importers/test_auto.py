@@ -20,7 +20,7 @@ from trackai.importers.auto.search import Found, search
 from trackai.importers.receipt import Receipt
 from trackai.importers.trackers import TRACKERS, Tracker
 from trackai.importers.wandb.folders import HEADER
-from trackai.importers.wandb.messages import Record
+from trackai.importers.wandb.messages import History, Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,10 +48,10 @@ def log_wandb(folder: Path, run_id: str, *values: float) -> None:
     start.run.start_time.seconds = 1_700_000_000 + len(values)
     records = [start]
     for step, value in enumerate(values):
-        row = Record()
-        row.history.step.num = step
-        row.history.item.add(nested_key=["loss"], value_json=repr(value))
-        records.append(row)
+        row = History()
+        row.step.num = step
+        row.item.add(nested_key=["loss"], value_json=repr(value))
+        records.append(Record(history=row.SerializeToString()))
     end = Record()
     end.exit.exit_code = 0
     content = bytearray(HEADER)

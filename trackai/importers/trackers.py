@@ -70,6 +70,7 @@ TRACKERS = {
         Tracker("wandb", "Weights & Biases", needs=("google.protobuf",), is_often_large=True),
         Tracker("tensorboard", "TensorBoard", needs=("tensorboard", "google_crc32c")),
         Tracker("trackio", "trackio"),
+        Tracker("mlflow", "MLflow", is_often_large=True),
         Tracker("optuna", "Optuna"),
         Tracker("comet", "Comet"),
         Tracker("clearml", "ClearML"),
