@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 # In the configuration, what is not a parameter.
 _PREFIX = "_mlflow"
 _OWN_TAG = "mlflow."
+# Tags of runs that `trackai export` has written.
+_GROUP_TAG = "trackai.group"
+_RUN_ID_TAG = "trackai.run_id"
 NAME_TAG = "mlflow.runName"
 PARENT_TAG = "mlflow.parentRunId"
 _NOTES_TAG = "mlflow.note.content"
@@ -174,8 +177,10 @@ def make_head(run: Run, details: Details, group: str | None) -> RunHead:
     started_at = run.started_at or 0
     facts = _facts(run, details.tags)
     head = RunHead(
-        uid=run_uid(run), project=run.experiment.name, run_id=run.uuid, name=run.title,
-        group_name=group, state="running", created_at=started_at, updated_at=started_at,
+        uid=run_uid(run), project=run.experiment.name, name=run.title,
+        run_id=details.tags.get(_RUN_ID_TAG) or run.uuid,
+        group_name=group or details.tags.get(_GROUP_TAG),
+        state="running", created_at=started_at, updated_at=started_at,
         notes=details.tags.get(_NOTES_TAG) or None, tags=_tags(details.tags),
         environment={1: facts} if facts else {},
     )  # fmt: skip
@@ -213,6 +218,8 @@ def _tags(tags: Mapping[str, str]) -> list[str]:
 
 def _is_tag(key: str, value: str) -> bool:
     """Whether a tag is one here, too; a long one, or with lines, belongs to the configuration."""
+    if key in (_GROUP_TAG, _RUN_ID_TAG):
+        return False
     return not key.startswith(_OWN_TAG) and identifier_problem(_tag(key, value)) is None
 
 
@@ -248,7 +255,7 @@ def _metadata(run: Run, details: Details) -> dict[str, Any]:
         model["tags"] = _without(model["tags"], {**run.facts, **details.tags})
     for key, value in details.tags.items():
         if not key.startswith(_OWN_TAG):
-            if not _is_tag(key, value):
+            if not _is_tag(key, value) and key not in (_GROUP_TAG, _RUN_ID_TAG):
                 metadata["tags"][key] = value
         elif key not in _FACTS and key not in (NAME_TAG, _NOTES_TAG):
             metadata[key.removeprefix(_OWN_TAG)] = _decoded(value)
