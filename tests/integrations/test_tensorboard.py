@@ -75,6 +75,19 @@ def test_scalars_are_logged_exactly_at_their_steps(db_path: Path) -> None:
     assert points(db_path, "counted") == [(0, 1), (1, 2), (40, 3)]
 
 
+def test_what_is_added_after_close_continues_the_run(db_path: Path) -> None:
+    writer = SummaryWriter("runs/first", project="p")
+    writer.add_scalar("loss", 1.0, 0)
+    writer.close()
+    writer.add_scalar("loss", 0.5, 1)
+    writer.add_scalars("acc", {"val": 0.25}, 1)
+    writer.close()
+    (run,) = trackai.Api(db_path).runs("p")
+    assert (run.name, run.state) == ("first", "completed")
+    assert points(db_path, "loss") == [(0, 1.0), (1, 0.5)]
+    assert points(db_path, "acc/val") == [(1, 0.25)]
+
+
 def test_the_active_run_is_used_and_left_open(db_path: Path) -> None:
     with trackai.init(project="p", name="mine") as run:
         with SummaryWriter("runs/other") as writer:

@@ -71,7 +71,7 @@ def run_of(item: Item | NumberedFile | RunEnd) -> str:
 
 def pieces(block: Block, points: int, characters: int) -> list[Block]:
     """Split a block with more than so many points, or with large texts."""
-    if len(block.steps) <= points and not any(isinstance(value, str) for value in block.values):
+    if len(block.steps) <= points and str not in set(map(type, block.values)):
         return [block]
     parts, start, size = [], 0, 0
     for at, value in enumerate(block.values):

@@ -111,7 +111,9 @@ class SummaryWriter:
     ) -> None:
         """Log several numbers, as `main_tag/<key>`."""
         step = self._step(main_tag, global_step)
-        self.run.log({f"{main_tag}/{key}": value for key, value in tag_scalar_dict.items()}, step)
+        self._open_run().log(
+            {f"{main_tag}/{key}": value for key, value in tag_scalar_dict.items()}, step
+        )
 
     def add_tensor(
         self,
@@ -386,8 +388,8 @@ class SummaryWriter:
         trial = dict(hparam_dict)
         if self._hparams is None or self._hparams == trial:
             self._hparams = trial
-            self.run.config.update(trial)
-            self.run.log(dict(metric_dict), self._step("hparams", global_step))
+            self._open_run().config.update(trial)
+            self._open_run().log(dict(metric_dict), self._step("hparams", global_step))
             return
         group = self.run.group or self.run.run_id
         with trackai.init(
@@ -408,11 +410,11 @@ class SummaryWriter:
         onnx_model_file: str | Path = "",
     ) -> None:
         """Store the file of a model; `onnx_model_file` is its name in tensorboardX."""
-        self.run.save(prototxt or onnx_model_file)
+        self._open_run().save(prototxt or onnx_model_file)
 
     def add_openvino_graph(self, xmlname: str | Path) -> None:
         """Store the file of a model."""
-        self.run.save(xmlname)
+        self._open_run().save(xmlname)
 
     def add_custom_scalars(self, layout: Any) -> None:
         """Do nothing: how charts are arranged is chosen in the dashboard."""
@@ -442,7 +444,7 @@ class SummaryWriter:
         """Do nothing: what has been added is safe already."""
 
     def close(self) -> None:
-        """Finish the run, if it is the writer's own."""
+        """Finish the run, if it is the writer's own. Adding more continues it."""
         if self._owns_run:
             self.run.finish()
 
@@ -458,8 +460,16 @@ class SummaryWriter:
         if self._owns_run:
             self.run.finish("completed" if exc_type is None else "failed")
 
+    def _open_run(self) -> Run:
+        """Return the run; one of the writer's own continues after `close`."""
+        if self._owns_run and self.run.is_finished:
+            self.run = trackai.init(
+                self.run.project, id=self.run.run_id, resume="must", reinit="create_new"
+            )
+        return self.run
+
     def _log(self, tag: str, value: Any, step: Any) -> None:
-        self.run.log({tag: value}, self._step(tag, step))
+        self._open_run().log({tag: value}, self._step(tag, step))
 
     def _step(self, tag: str, step: Any) -> Any:
         if step is not None or self._default_step is not None:
