@@ -63,6 +63,30 @@ def read_source(source: Callable[..., Any], path: Any) -> tuple[Receipt, dict[st
     return receipt, {run.head.run_id: run for run in runs.values()}
 
 
+def read_items(source: Callable[..., Any], path: Any) -> tuple[list[Any], Receipt]:
+    """Return all items, and the receipt."""
+    receipt = Receipt("source", "database")
+    return list(source(path, receipt=receipt, progress=NoProgress()).read()), receipt
+
+
+def logged(items: list[Any]) -> set[tuple[str, Any, str]]:
+    """Return the metric, the step and the value of each point that has a step."""
+    return {
+        (block.metric, step, repr(value))
+        for block in items
+        if isinstance(block, Block) and block.axis == "step"
+        for step, value in zip(block.steps, block.values, strict=True)
+    }
+
+
+def read_points(source: Callable[..., Any], path: Any) -> tuple[set[tuple[str, Any, str]], Receipt]:
+    """Return what `logged` does, and the receipt."""
+    items, receipt = read_items(source, path)
+    return logged(items), receipt
+
+
 class NoProgress:
+    """Only checks that more than all is never read."""
+
     def share(self, done: int, total: int, unit: str) -> None:
-        pass
+        assert 0 <= done <= total

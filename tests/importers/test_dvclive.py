@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.importers.sources import NoProgress, read_points
 from trackai.importers.dvclive import recognises
 from trackai.importers.dvclive.reader import Source
 from trackai.importers.receipt import Receipt
 from trackai.importers.yaml_values import load_yaml, plain
 from trackai.store.catalogue.files import blob_path
-from trackai.structs.exchange import Block
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -145,33 +145,16 @@ def test_a_run_that_grows_is_one_run_and_the_next_is_another(
     assert receipt["new_runs"] == 1
 
 
-class Quiet:
-    def share(self, done: int, total: int, unit: str) -> None:
-        assert 0 <= done <= total
-
-
-def read(path: Path) -> tuple[set[tuple[str, Any, str]], Receipt]:
-    receipt = Receipt("source", "database")
-    items = list(Source(path, receipt=receipt, progress=Quiet()).read())
-    points = {
-        (item.metric, step, repr(value))
-        for item in items
-        if isinstance(item, Block)
-        for step, value in zip(item.steps, item.values, strict=True)
-    }
-    return points, receipt
-
-
 @pytest.mark.parametrize("metric", ["train/loss", "timed", "text"])
 def test_a_file_that_is_cut_anywhere_is_read_up_to_there(tmp_path: Path, metric: str) -> None:
     write(tmp_path, {metric: TABLES[metric], "other": "step\tother\n0\t1\n"})
-    whole, _ = read(tmp_path)
+    whole, _ = read_points(Source, tmp_path)
     path = tmp_path / "plots" / "metrics" / f"{metric}.tsv"
     content = path.read_bytes()
     before: set[Any] = set()
     for length in range(len(content) + 1):
         path.write_bytes(content[:length])
-        points, receipt = read(tmp_path)
+        points, receipt = read_points(Source, tmp_path)
         assert before <= points <= whole
         before = points
         assert not receipt.problems
@@ -193,7 +176,7 @@ def test_damage_makes_no_traceback(
     for _ in range(data.draw(st.integers(1, 3))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     path.write_bytes(content)
-    read(folder)
+    read_points(Source, folder)
 
 
 def test_parameters_are_yaml_1_2(tmp_path: Path) -> None:
@@ -213,7 +196,7 @@ def test_nothing_outside_of_the_folder_is_read(written: Path, tmp_path: Path) ->
     (written / "params.yaml").unlink()
     (written / "params.yaml").symlink_to(tmp_path / "secret.txt")
     receipt = Receipt("source", "database")
-    items = list(Source(written, receipt=receipt, progress=Quiet()).read())
+    items = list(Source(written, receipt=receipt, progress=NoProgress()).read())
     assert not [item for item in items if "link" in repr(item) or "dvc.yaml" in repr(item)]
     assert items[-1].config == {}  # type: ignore[union-attr]
 

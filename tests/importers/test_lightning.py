@@ -14,11 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.importers.sources import read_points
 from trackai.importers.lightning import recognises
 from trackai.importers.lightning.reader import Source
-from trackai.importers.receipt import Receipt
 from trackai.importers.yaml_values import load_yaml, plain
-from trackai.structs.exchange import Block
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -172,31 +171,14 @@ def test_folders_of_event_files_are_left_to_tensorboard(written: Path, trackai: 
     assert "trackai import tensorboard" in error
 
 
-class Quiet:
-    def share(self, done: int, total: int, unit: str) -> None:
-        assert 0 <= done <= total
-
-
-def read(path: Path) -> tuple[set[tuple[str, Any, str]], Receipt]:
-    receipt = Receipt("source", "database")
-    items = list(Source(path, receipt=receipt, progress=Quiet()).read())
-    points = {
-        (item.metric, step, repr(value))
-        for item in items
-        if isinstance(item, Block)
-        for step, value in zip(item.steps, item.values, strict=True)
-    }
-    return points, receipt
-
-
 def test_a_file_that_is_cut_anywhere_is_read_up_to_there(written: Path) -> None:
     path = written / "metrics.csv"
     content = path.read_bytes()
-    whole, _ = read(written)
+    whole, _ = read_points(Source, written)
     before: set[Any] = set()
     for length in range(len(content) + 1):
         path.write_bytes(content[:length])
-        points, receipt = read(written)
+        points, receipt = read_points(Source, written)
         assert before <= points <= whole
         before = points
         assert not receipt.problems
@@ -216,7 +198,7 @@ def test_damage_makes_no_traceback(
     for _ in range(data.draw(st.integers(1, 3))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     path.write_bytes(content)
-    read(folder)
+    read_points(Source, folder)
 
 
 def test_objects_are_never_made(tmp_path: Path) -> None:

@@ -13,10 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trackai.importers.receipt import Receipt
+from tests.importers import sources
+from tests.importers.sources import read_items
 from trackai.importers.sacred.reader import Source
 from trackai.importers.sacred.values import members, plain
-from trackai.structs.exchange import Block, RunHead
+from trackai.structs.exchange import RunHead
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,22 +93,11 @@ def write(folder: Path, **entry: Any) -> Path:
     return folder
 
 
-def items(path: Path) -> tuple[list[Any], Receipt]:
-    class Quiet:
-        def share(self, done: int, total: int, unit: str) -> None:
-            assert 0 <= done <= total
-
-    receipt = Receipt("source", "database")
-    return list(Source(path, receipt=receipt, progress=Quiet()).read()), receipt
-
-
 def logged(found: list[Any]) -> set[tuple[str, Any, str]]:
     return {
-        (block.metric, step, repr(value))
-        for block in found
-        if isinstance(block, Block) and block.axis == "step"
-        for step, value in zip(block.steps, block.values, strict=True)
-        if not block.metric.startswith(("info/", "result", "fail_trace"))
+        point
+        for point in sources.logged(found)
+        if not point[0].startswith(("info/", "result", "fail_trace"))
     }
 
 
@@ -220,13 +210,13 @@ def test_queued_runs_and_shared_files_outside_of_the_path(
 
 def test_files_that_are_cut_anywhere_are_read_up_to_there(tmp_path: Path) -> None:
     folder = write(tmp_path / "runs" / "1")
-    whole = logged(items(folder)[0])
+    whole = logged(read_items(Source, folder)[0])
     assert len(whole) == sum(map(len, METRICS.values()))
     content = (folder / "metrics.json").read_bytes()
     before: set[Any] = set()
     for length in range(0, len(content), 5):
         (folder / "metrics.json").write_bytes(content[:length])
-        found, receipt = items(folder)
+        found, receipt = read_items(Source, folder)
         now = logged(found)
         assert before <= now <= whole
         before = now
@@ -237,7 +227,7 @@ def test_files_that_are_cut_anywhere_are_read_up_to_there(tmp_path: Path) -> Non
         (folder / "run.json").write_bytes(entry[:length])
         os.utime(folder / "run.json", (1_700_000_000,) * 2)
         if b'"experiment": {' in entry[:length]:
-            found, receipt = items(folder)
+            found, receipt = read_items(Source, folder)
             assert receipt.problems
             # It was killed while it wrote the file.
             states = {head.state for head in found if isinstance(head, RunHead)}
@@ -255,7 +245,7 @@ def test_damage_makes_no_traceback(tmp_path_factory: Any, data: st.DataObject) -
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     (folder / name).write_bytes(content)
     if b'"experiment": {' in (folder / "run.json").read_bytes():
-        items(folder)
+        read_items(Source, folder)
 
 
 def test_members() -> None:

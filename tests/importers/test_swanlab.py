@@ -16,12 +16,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trackai.importers.receipt import Receipt
+from tests.importers.sources import logged, read_items
 from trackai.importers.swanlab.folders import HEADER
 from trackai.importers.swanlab.messages import Record
 from trackai.importers.swanlab.reader import Source
 from trackai.store.catalogue.files import blob_path
-from trackai.structs.exchange import Block, FileHead, RunHead
+from trackai.structs.exchange import FileHead, RunHead
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -266,33 +266,14 @@ def test_a_killed_run_has_the_points_of_its_logs(
     assert trackai("import", "swanlab", tmp_path, "--json").json["totals"]["stored"] == 0
 
 
-class Quiet:
-    def share(self, done: int, total: int, unit: str) -> None:
-        assert 0 <= done <= total
-
-
-def read(path: Path) -> tuple[list[Any], Receipt]:
-    receipt = Receipt("source", "database")
-    return list(Source(path, receipt=receipt, progress=Quiet()).read()), receipt
-
-
-def logged(found: list[Any]) -> set[tuple[str, Any, str]]:
-    return {
-        (block.metric, step, repr(value))
-        for block in found
-        if isinstance(block, Block)
-        for step, value in zip(block.steps, block.values, strict=True)
-    }
-
-
 def test_files_that_are_cut_anywhere_are_read_up_to_there(written: Path) -> None:
     file = written / "run-abc.swanlab"
     content = file.read_bytes()
-    whole = logged(read(file)[0])
+    whole = logged(read_items(Source, file)[0])
     before: set[Any] = set()
     for length in range(0, len(content), 3):
         file.write_bytes(content[:length])
-        found, receipt = read(file)
+        found, receipt = read_items(Source, file)
         assert before <= logged(found) <= whole
         before = logged(found)
         assert not receipt.problems
@@ -309,7 +290,7 @@ def test_damage_costs_values_and_makes_none(
     file = write(folder, records)
     (folder / "files" / "config.yaml").write_text(CONFIG)
     (folder / "files" / "swanlab-metadata.json").write_text(json.dumps(METADATA))
-    whole = logged(read(file)[0])
+    whole = logged(read_items(Source, file)[0])
     name = data.draw(st.sampled_from(
         ["run-abc.swanlab", "files/config.yaml", "files/swanlab-metadata.json"]
     ))  # fmt: skip
@@ -317,7 +298,7 @@ def test_damage_costs_values_and_makes_none(
     at = data.draw(st.integers(7, len(content) - 1))
     content[at] ^= data.draw(st.integers(1, 255))
     (folder / name).write_bytes(content)
-    assert logged(read(folder)[0]) <= whole
+    assert logged(read_items(Source, folder)[0]) <= whole
 
 
 def test_nothing_outside_of_the_folder_is_read(tmp_path: Path) -> None:
@@ -327,7 +308,7 @@ def test_nothing_outside_of_the_folder_is_read(tmp_path: Path) -> None:
     outside.media.value.items[0].filename = "../../../secret.txt"
     write(folder, [start(), outside, Record(save={"name": "link.txt"}), finish(1, 2)])
     (folder / "files" / "link.txt").symlink_to(tmp_path / "secret.txt")
-    found, receipt = read(tmp_path)
+    found, receipt = read_items(Source, tmp_path)
     assert not [head for head in found if isinstance(head, FileHead)]
     assert [problem.where for problem in receipt.problems] == [
         f"{folder.name}/media/image/../../../secret.txt", f"{folder.name}/files/link.txt"

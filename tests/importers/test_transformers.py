@@ -13,10 +13,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from trackai.importers.receipt import Receipt
+from tests.importers.sources import read_points
 from trackai.importers.transformers import json_stream, recognises
 from trackai.importers.transformers.reader import Source
-from trackai.structs.exchange import Block
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -186,35 +185,18 @@ def test_trials_are_a_group(tmp_path: Path, trackai: Trackai, ask: Ask) -> None:
     assert ask("SELECT name FROM projects") == [("mine",)]
 
 
-class Quiet:
-    def share(self, done: int, total: int, unit: str) -> None:
-        assert 0 <= done <= total
-
-
-def read(path: Path) -> tuple[set[tuple[str, Any, str]], Receipt]:
-    receipt = Receipt("source", "database")
-    items = list(Source(path, receipt=receipt, progress=Quiet()).read())
-    points = {
-        (item.metric, step, repr(value))
-        for item in items
-        if isinstance(item, Block)
-        for step, value in zip(item.steps, item.values, strict=True)
-    }
-    return points, receipt
-
-
 def test_a_state_that_is_cut_anywhere_is_a_problem(tmp_path: Path) -> None:
     """All rows that are whole are read all the same."""
     write_state(tmp_path / "checkpoint-2", 2, rows(2))
     path = write_state(tmp_path / "checkpoint-4", 4, rows(4))
     content = path.read_bytes()
-    whole, _ = read(tmp_path)
+    whole, _ = read_points(Source, tmp_path)
     path.unlink()
-    before, _ = read(tmp_path)
+    before, _ = read_points(Source, tmp_path)
     # The figures of a state may be written before the position at which it is cut.
     for length in range(0, len(content) - 2, 5):
         path.write_bytes(content[:length])
-        points, receipt = read(tmp_path)
+        points, receipt = read_points(Source, tmp_path)
         assert before <= points <= whole
         before = points
         assert [problem.where for problem in receipt.problems] == [
@@ -260,7 +242,7 @@ def test_damage_makes_no_traceback(
     content = bytearray(path.read_bytes())
     content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     path.write_bytes(content)
-    read(folder)
+    read_points(Source, folder)
 
 
 @pytest.mark.parametrize(
@@ -269,7 +251,7 @@ def test_damage_makes_no_traceback(
 )
 def test_rows_that_are_not_rows_are_counted(tmp_path: Path, row: Any) -> None:
     write_state(tmp_path, 2, [*rows(1), row])
-    points, receipt = read(tmp_path)
+    points, receipt = read_points(Source, tmp_path)
     assert ("train/loss", 1, "1.0") in points
     assert receipt.types["metrics"].not_stored == {"rows without a valid step": 1}
 
@@ -278,7 +260,7 @@ def test_values_keep_their_types(tmp_path: Path) -> None:
     row = {"step": 1, "i": 2**60 + 1, "big": 2**70, "ok": True, "t": "NaN", "list": [1, math.nan],
            "nested": {"a": -0.0}, "none": None, "huge": 10**400, "inf": -math.inf}  # fmt: skip
     write_state(tmp_path, 1, [row], total_flos=0)
-    points, receipt = read(tmp_path)
+    points, receipt = read_points(Source, tmp_path)
     assert points == {
         ("train/i", 1, str(2**60 + 1)), ("train/big", 1, repr(2.0**70)), ("train/ok", 1, "True"),
         ("train/t", 1, "'NaN'"), ("train/list", 1, "'[1,\"NaN\"]'"), ("train/nested/a", 1, "-0.0"),

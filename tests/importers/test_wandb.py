@@ -18,14 +18,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.importers.sources import logged, read_items
 from trackai.errors import InvalidInputError
-from trackai.importers.receipt import Receipt
 from trackai.importers.wandb.console import Lines
 from trackai.importers.wandb.folders import HEADER
 from trackai.importers.wandb.reader import Source
 from trackai.importers.wandb.records import Log
 from trackai.store.catalogue.files import blob_path
-from trackai.structs.exchange import Block, FileHead, RunHead
+from trackai.structs.exchange import FileHead, RunHead
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -209,35 +209,16 @@ def record(kind: int, data: bytes) -> bytes:
     return struct.pack("<IHB", zlib.crc32(bytes([kind]) + data), len(data), kind) + data
 
 
-def items(path: Path) -> tuple[list[Any], Receipt]:
-    class Quiet:
-        def share(self, done: int, total: int, unit: str) -> None:
-            assert 0 <= done <= total
-
-    receipt = Receipt("source", "database")
-    return list(Source(path, receipt=receipt, progress=Quiet()).read()), receipt
-
-
-def logged(found: list[Any]) -> set[tuple[str, Any, str]]:
-    return {
-        (block.metric, step, repr(value))
-        for block in found
-        if isinstance(block, Block)
-        for step, value in zip(block.steps, block.values, strict=True)
-        if block.axis == "step"
-    }
-
-
 def test_files_that_are_cut_anywhere_are_read_up_to_there(written: Path, tmp_path: Path) -> None:
     [file] = written.glob("offline-run-*/run-*.wandb")
     content = file.read_bytes()
-    whole = logged(items(file)[0])
+    whole = logged(read_items(Source, file)[0])
     folder = tmp_path / "offline-run-cut"
     shutil.copytree(file.parent, folder)
     before: set[Any] = set()
     for length in range(0, len(content), 7):
         (folder / file.name).write_bytes(content[:length])
-        found, receipt = items(folder / file.name) if length >= 7 else ([], None)
+        found, receipt = read_items(Source, folder / file.name) if length >= 7 else ([], None)
         now = {point for point in logged(found) if not point[0].startswith("summary/")}
         assert before <= now <= whole
         before = now
@@ -252,13 +233,13 @@ def test_damage_costs_values_and_makes_none(
 ) -> None:
     [file] = written.glob("offline-run-*/run-*.wandb")
     content = bytearray(file.read_bytes())
-    whole = logged(items(file)[0])
+    whole = logged(read_items(Source, file)[0])
     at = data.draw(st.integers(7, len(content) - 1))
     content[at] ^= data.draw(st.integers(1, 255))
     folder = tmp_path / "offline-run-damaged"
     shutil.copytree(file.parent, folder, dirs_exist_ok=True)
     (folder / file.name).write_bytes(content)
-    found, receipt = items(folder / file.name)
+    found, receipt = read_items(Source, folder / file.name)
     assert {point for point in logged(found) if not point[0].startswith("summary/")} <= whole
     # Nothing protects the lengths, so damage at the end may look like the end of the file.
     assert receipt.problems or receipt.remarks
@@ -296,7 +277,7 @@ def test_other_files_are_refused(tmp_path: Path, trackai: Trackai) -> None:
     empty.mkdir()
     assert "no runs of wandb found" in trackai("import", "wandb", empty, code=2).err
     with pytest.raises(InvalidInputError):
-        items(path)
+        read_items(Source, path)
 
 
 def test_nothing_outside_of_the_folder_is_read(written: Path, tmp_path: Path) -> None:
@@ -306,7 +287,7 @@ def test_nothing_outside_of_the_folder_is_read(written: Path, tmp_path: Path) ->
     (files / "link.txt").symlink_to(tmp_path / "secret.txt")
     shutil.rmtree(files / "media")
     (files / "media").symlink_to(tmp_path)
-    found, receipt = items(folder)
+    found, receipt = read_items(Source, folder)
     names = {head.name for head in found if isinstance(head, FileHead)}
     assert not names & {"link.txt", "secret.txt"}
     assert receipt.problems, "the media are missing"

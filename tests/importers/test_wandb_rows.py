@@ -13,6 +13,7 @@ from google.protobuf.message import DecodeError
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.importers.sources import NoProgress
 from trackai.importers.receipt import Receipt
 from trackai.importers.wandb import reader, values
 from trackai.importers.wandb.folders import HEADER
@@ -70,14 +71,10 @@ def write(path: Path, records: list[Any]) -> None:
 def read(path: Path) -> tuple[Any, ...]:
     """The points of each writer and metric, the other items, and what the receipt says."""
 
-    class Quiet:
-        def share(self, done: int, total: int, unit: str) -> None:
-            pass
-
     receipt = Receipt("source", "database")
     points: dict[tuple[str, ...], list[Any]] = {}
     others = []
-    for found in reader.Source(path, receipt=receipt, progress=Quiet()).read():
+    for found in reader.Source(path, receipt=receipt, progress=NoProgress()).read():
         if isinstance(found, Block):
             key = (found.metric, found.axis, found.kind, found.writer.uid)
             points.setdefault(key, []).extend(

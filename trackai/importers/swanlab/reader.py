@@ -124,12 +124,8 @@ class _Run:
             self._receipt.add_problem(file.path.name, f"cannot be read: {error.strerror}")
         for item in session.finish():
             yield file.size, item
-        for position in log.damaged_at:
-            problem = f"damaged at byte {position}; the rest of this block of 32 KiB is skipped"
-            self._receipt.add_problem(file.path.name, problem)
-        if log.truncated_at is not None and file.size > 0:
-            remark = f"ends within a record at byte {log.truncated_at}"
-            self._receipt.add_remark(file.path.name, remark)
+        if file.size > 0:  # a killed process has written nothing
+            log.report(self._receipt)
         self._update_head(session, file, attempt)
 
     def _update_head(self, session: _Session, file: RunFile, attempt: int) -> None:

@@ -123,12 +123,7 @@ class _Run:
         except OSError as error:
             self._receipt.add_problem(file.path.name, f"cannot be read: {error.strerror}")
         yield file.size, session.finish(is_damaged=bool(log.damaged_at))
-        for position in log.damaged_at:
-            problem = f"damaged at byte {position}; the rest of this block of 32 KiB is skipped"
-            self._receipt.add_problem(file.path.name, problem)
-        if log.truncated_at is not None:
-            remark = f"ends within a record at byte {log.truncated_at}"
-            self._receipt.add_remark(file.path.name, remark)
+        log.report(self._receipt)
         self._update_head(session, file)
 
     def _update_head(self, session: _Session, file: RunFile) -> None:

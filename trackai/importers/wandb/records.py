@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from trackai.importers.receipt import Receipt
+
 HEADER_BYTES = 7
 _BLOCK = 32 * 1024
 _CHUNK = struct.Struct("<IHB")
@@ -73,6 +75,15 @@ class Log:
             self.truncated_at = position
         if len(header) < HEADER_BYTES:
             self.truncated_at = 0
+
+    def report(self, receipt: Receipt) -> None:
+        """Note what could not be read, after the records have been."""
+        for position in self.damaged_at:
+            problem = f"damaged at byte {position}; the rest of this block of 32 KiB is skipped"
+            receipt.add_problem(self.path.name, problem)
+        if self.truncated_at is not None:
+            remark = f"ends within a record at byte {self.truncated_at}"
+            receipt.add_remark(self.path.name, remark)
 
     def _read_block(self, block: bytes, position: int) -> list[bytes]:
         is_last = (position + len(block)) % _BLOCK != 0
