@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from trackai.errors import ConflictError, MissingExtraError
 
@@ -11,15 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from trackai.exporters.folder import FindBytes, Folder
+    from trackai.exporters.run_exporter import RunExporter
     from trackai.exporters.summary import Summary
-    from trackai.structs.exchange import Item
-
-
-class Exporter(Protocol):
-    """Writes runs: the head of each, followed by its files and points."""
-
-    def write(self, item: Item) -> None: ...
-    def close(self) -> None: ...
 
 
 class Tracker(NamedTuple):
@@ -41,7 +34,9 @@ TRACKERS = {
 }
 
 
-def open_exporter(name: str, folder: Folder, find_bytes: FindBytes, summary: Summary) -> Exporter:
+def open_exporter(
+    name: str, folder: Folder, find_bytes: FindBytes, summary: Summary
+) -> RunExporter:
     """Return the exporter of a tracker.
 
     Raises:
@@ -58,5 +53,5 @@ def open_exporter(name: str, folder: Folder, find_bytes: FindBytes, summary: Sum
         if tracker.extra is None or str(error.name).startswith("trackai"):
             raise
         raise MissingExtraError(f"the export to {tracker.title}", tracker.extra) from None
-    make = cast("Callable[[Folder, FindBytes, Summary], Exporter]", module.Exporter)
+    make = cast("Callable[[Folder, FindBytes, Summary], RunExporter]", module.Exporter)
     return make(folder, find_bytes, summary)

@@ -10,6 +10,7 @@ import msgspec
 
 from trackai.exporters.folder import copy_file, plain_path, safe_path
 from trackai.exporters.mlflow.database import Database
+from trackai.exporters.run_exporter import RunExporter
 from trackai.exporters.summary import RunRemarks
 from trackai.exporters.texts import apart
 from trackai.exporters.typed_config import typed_config
@@ -42,34 +43,23 @@ _CUT = "fractional steps are cut"
 _TEXTS = "texts and histograms are in artifacts, texts/<metric>.jsonl"
 
 
-class Exporter:
-    """Writes runs, one after the other.
-
-    Args:
-        folder: receives the database and the artifacts.
-        find_bytes: returns the path of a file's bytes, or None if they are missing.
-        summary: counts what is written.
-    """
+class Exporter(RunExporter):
+    """Writes a database and a folder of artifacts."""
 
     def __init__(self, folder: Folder, find_bytes: FindBytes, summary: Summary) -> None:
-        self._folder, self._find_bytes, self._summary = folder, find_bytes, summary
+        super().__init__(folder, find_bytes, summary)
         self._db = Database(folder.staging / "mlflow.part")
         self._artifacts = folder.add("mlruns")
         # By the name of the project. MLflow expects the first one.
         self._experiments: dict[str, int] = {}
-        self._run: _Run | None = None
 
-    def write(self, item: Item) -> None:
-        """Write the head of a run, one of its files, or a block of its points."""
-        if isinstance(item, RunHead):
-            self._end_run()
-            if not self._experiments:
-                self._experiment(_DEFAULT, item.created_at)
-            id_ = self._experiment(item.project, item.created_at)
-            self._run = _Run(self._db, item, id_, self._find_bytes, self._summary)
-            self._run.begin(self._location(id_), self._artifacts / str(id_))
-        elif self._run is not None:
-            self._run.add(item)
+    def _begin(self, head: RunHead) -> _Run:
+        if not self._experiments:
+            self._experiment(_DEFAULT, head.created_at)
+        id_ = self._experiment(head.project, head.created_at)
+        run = _Run(self._db, head, id_, self._find_bytes, self._summary)
+        run.begin(self._location(id_), self._artifacts / str(id_))
+        return run
 
     def _experiment(self, name: str, time: int) -> int:
         if name not in self._experiments:
@@ -80,11 +70,6 @@ class Exporter:
     def _location(self, id_: int) -> str:
         """Return where the artifacts of an experiment will be."""
         return (self._folder.path / "mlruns" / str(id_)).as_posix()
-
-    def _end_run(self) -> None:
-        if self._run is not None:
-            self._run.finish()
-        self._run = None
 
     def close(self) -> None:
         """Complete the database."""

@@ -9,6 +9,7 @@ import msgspec
 
 from trackai.exporters.folder import safe_name
 from trackai.exporters.histograms import read_histogram
+from trackai.exporters.run_exporter import RunExporter
 from trackai.exporters.summary import RunRemarks
 from trackai.exporters.tensorboard import values
 from trackai.exporters.tensorboard.event_file import EventFile
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from trackai.exporters.folder import FindBytes, Folder
+    from trackai.exporters.folder import FindBytes
     from trackai.exporters.summary import Summary
     from trackai.structs.exchange import Item, WriterHead
     from trackai.values.types import Step
@@ -29,35 +30,13 @@ _MAX_EXACT = 1 << 53
 _ROUNDED = "TensorBoard shows numbers as floats of 32 bits; an import gets the exact ones"
 
 
-class Exporter:
-    """Writes runs, one after the other.
+class Exporter(RunExporter):
+    """Writes a folder for each project, and in it one for each run."""
 
-    Args:
-        folder: receives a folder for each project.
-        find_bytes: returns the path of a file's bytes, or None if they are missing.
-        summary: counts what is written.
-    """
-
-    def __init__(self, folder: Folder, find_bytes: FindBytes, summary: Summary) -> None:
-        self._folder, self._find_bytes, self._summary = folder, find_bytes, summary
-        self._run: _Run | None = None
-
-    def write(self, item: Item) -> None:
-        """Write the head of a run, one of its files, or a block of its points."""
-        if isinstance(item, RunHead):
-            self.close()
-            name = f"{safe_name(item.project)}/{safe_name(item.run_id)}"
-            path = self._folder.add(name)
-            path.mkdir()
-            self._run = _Run(path, item, self._find_bytes, self._summary)
-        elif self._run is not None:
-            self._run.add(item)
-
-    def close(self) -> None:
-        """Complete the last run."""
-        if self._run is not None:
-            self._run.finish()
-        self._run = None
+    def _begin(self, head: RunHead) -> _Run:
+        path = self._folder.add(f"{safe_name(head.project)}/{safe_name(head.run_id)}")
+        path.mkdir()
+        return _Run(path, head, self._find_bytes, self._summary)
 
 
 class _Run:

@@ -12,6 +12,7 @@ import msgspec
 
 from trackai.exporters.attempts import Attempts
 from trackai.exporters.point_spool import PointSpool
+from trackai.exporters.run_exporter import RunExporter
 from trackai.exporters.summary import RunRemarks
 from trackai.exporters.texts import apart
 from trackai.exporters.wandb.media import RunFiles
@@ -40,32 +41,11 @@ _BY_ROW = (
 )
 
 
-class Exporter:
-    """Writes runs, one after the other.
+class Exporter(RunExporter):
+    """Writes a folder for each attempt of a run."""
 
-    Args:
-        folder: receives the folders of the runs.
-        find_bytes: returns the path of a file's bytes, or None if they are missing.
-        summary: counts what is written.
-    """
-
-    def __init__(self, folder: Folder, find_bytes: FindBytes, summary: Summary) -> None:
-        self._folder, self._find_bytes, self._summary = folder, find_bytes, summary
-        self._run: _Run | None = None
-
-    def write(self, item: Item) -> None:
-        """Write the head of a run, one of its files, or a block of its points."""
-        if isinstance(item, RunHead):
-            self.close()
-            self._run = _Run(self._folder, item, self._find_bytes, self._summary)
-        elif self._run is not None:
-            self._run.add(item)
-
-    def close(self) -> None:
-        """Write the last run."""
-        if self._run is not None:
-            self._run.finish()
-        self._run = None
+    def _begin(self, head: RunHead) -> _Run:
+        return _Run(self._folder, head, self._find_bytes, self._summary)
 
 
 class _Run:
