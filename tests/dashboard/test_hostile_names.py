@@ -143,10 +143,36 @@ def test_tabs_of_a_run(served: Server, page: Page, tab: str) -> None:
     expect(page.get_by_role("tabpanel")).to_contain_text(SCRIPT)
 
 
-@pytest.mark.parametrize("path", ["page", "svg", "page.html", "drawing.svg"])
-def test_pages_and_drawings_are_shown_as_text(served: Server, page: Page, path: str) -> None:
+@pytest.mark.parametrize("path", ["svg", "drawing.svg"])
+def test_drawings_are_shown_as_text(served: Server, page: Page, path: str) -> None:
     page.goto(run_url(served, tab="files", file=path))
     expect(page.locator("pre.look")).to_contain_text(SCRIPT)
+
+
+@pytest.mark.parametrize("is_framed", [True, False])
+@pytest.mark.parametrize("path", ["page", "page.html"])
+def test_pages_run_and_load_nothing(
+    served: Server, context: BrowserContext, path: str, is_framed: bool
+) -> None:
+    page = context.new_page()  # its console says what the browser has blocked
+    answers: list[str] = []
+    page.on("response", lambda response: answers.append(response.url))
+    page.on("dialog", lambda dialog: answers.append(dialog.message))
+    (file,) = served.get(f"/api/runs/1/files?path={quote(path)}")
+    shown = f"/api/files/{file['id']}/page"
+    page.goto(run_url(served, tab="files", file=path) if is_framed else served.url + shown)
+    frame = (
+        page.locator("iframe").element_handle().content_frame() if is_framed else page.main_frame
+    )
+    assert frame is not None
+    frame.wait_for_url(f"**{shown}")
+    frame.wait_for_load_state("networkidle")
+    assert frame.locator("script, [onerror], [onload]").count() == 3  # they are there, and inert
+    assert frame.evaluate("window.ran") is None
+    assert frame.evaluate("window.origin") == "null"
+    assert page.evaluate("window.ran") is None
+    assert [url for url in answers if not url.startswith(served.url) or url.endswith("/x")] == []
+    page.close()
 
 
 def test_a_page_that_says_it_is_an_image(served: Server, page: Page) -> None:

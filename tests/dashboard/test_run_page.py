@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from playwright.sync_api import expect
 
 import trackai
 from tests.conftest import serving
-from tests.dashboard.conftest import accessibility_violations
+from tests.dashboard.conftest import accessibility_violations, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -271,7 +272,7 @@ def test_sounds_and_videos_are_played(
         page.get_by_role("link", name=name).click()
         player = page.locator(selector)
         expect(player).to_have_attribute("aria-label", re.compile(f"^{name}, step"))
-        page.wait_for_function(f"document.querySelector('{selector}').readyState >= 1")
+        wait_until(page, partial(player.evaluate, "player => player.readyState >= 1"))
     assert accessibility_violations(page) == []
 
 
