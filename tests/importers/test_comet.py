@@ -139,6 +139,7 @@ def test_what_comet_writes(tmp_path: Path, trackai: Trackai, ask: Ask, db_path: 
     assert [remark["problem"] for remark in receipt["remarks"]] == [
         "huge: integers beyond 64 bits are rounded", "metadata of 1 files is not stored"
     ]  # fmt: skip
+    assert ask("SELECT name, slug FROM runs") == [("näme/1", KEY)]
     _, runs = read_source(Source, path)
     head, points, files = runs[KEY].head, runs[KEY].points, runs[KEY].files
     assert points["train/loss"] == [(0, 0.5), (1, 0.25), (2, "NaN"), (3, 0.125), (3, 0.1)]

@@ -71,12 +71,16 @@ async def begin_run(conn: Connection, head: RunHead) -> int:
 async def end_run(conn: Connection, run_id: int, head: RunHead) -> int:
     """Set the state, group, configuration and tags of a run, after its points have been loaded.
 
+    A run that was created with its id as name gets the name that was read since.
+
     Returns:
         The number of new configuration keys.
     """
     run = await runs.get(conn, run_id)
     if head.group_name is not None and run.group_name is None:
         await runs.update(conn, run_id, group_name=head.group_name)
+    if run.name == head.run_id != head.name:
+        await runs.update(conn, run_id, name=head.name)
     added = await _add_config(conn, run_id, head)
     await tags.add(conn, run_id, head.tags)
     for part in head.imports:
