@@ -280,6 +280,11 @@ def test_files_of_others(
     assert result.err.strip().endswith(problem)
 
 
+def test_a_folder(tmp_path: Path, trackai: Trackai) -> None:
+    result = trackai("import", "optuna", tmp_path, code=2)
+    assert "is a folder; pass a database or a journal of Optuna" in result.err
+
+
 def test_urls(tmp_path: Path, trackai: Trackai, monkeypatch: pytest.MonkeyPatch) -> None:
     url = "nonsense://me:secret@p@ss@host/db"
     assert str(DatabaseUrl(url)) == "nonsense://me:***@host/db"

@@ -58,6 +58,8 @@ def open_tables(place: Path | DatabaseUrl, receipt: Receipt) -> Iterator[Tables]
         with _open_url(place) as database:
             _check(place, database)
             yield database
+    elif place.is_dir():
+        raise InvalidInputError(str(place), "is a folder; pass a database or a journal of Optuna")
     elif _is_sqlite(place):
         with open_source(place) as source:
             _check(place, source)
