@@ -69,6 +69,7 @@ def test_a_run_of_the_name_of_a_format(trackai: Trackai, store: Path, tmp_path: 
     [
         (["wandb", "-o", "new"], 2, "pass either runs, --project or --all"),
         (["--format", "wandb", "other"], 2, "pass the folder to write as --out"),
+        (["wandb", "other"], 2, "pass the folder to write as --out"),
         (["wandb", "missing", "-o", "new"], 3, "not found"),
         (["wandb", "other", "-o", "file"], 1, "is a file"),
         (["wandb", "other", "-o", "missing/new"], 1, "cannot write missing/new"),

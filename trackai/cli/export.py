@@ -56,7 +56,7 @@ def export(
     With "wandb", "mlflow" or "tensorboard" as the first argument and a folder as --out, the runs
     are written as that tracker writes them.
     """
-    if format_ is None and out is not None and out.suffix.lower() not in _FORMATS:
+    if format_ is None and (out is None or out.suffix.lower() not in _FORMATS):
         # A run of that name is exported by its id, as project/name, or to a file with a suffix.
         format_, run = (run[0], run[1:]) if run[:1] and run[0] in _TRACKERS else (None, run)
     if sum((bool(run), project is not None, export_all)) != 1:
