@@ -201,6 +201,28 @@ def test_nothing_outside_of_the_folder_is_read(written: Path, tmp_path: Path) ->
     assert items[-1].config == {}  # type: ignore[union-attr]
 
 
+def test_a_repository_of_dvc_is_not_a_run(written: Path, trackai: Trackai, ask: Ask) -> None:
+    repo = written.parent
+    (repo / "metrics.json").write_text('{"accuracy": 0.9}')
+    (repo / "params.yaml").write_text("lr: 0.1")
+    (repo / "plots").mkdir()
+    trackai("import", "auto", repo)
+    assert ask("SELECT slug FROM runs") == [("dvclive",)]
+
+
+def test_other_files_in_the_folder_are_not_stored(
+    written: Path, trackai: Trackai, ask: Ask
+) -> None:
+    (written / ".env").write_text("SECRET=1")
+    (written / "report.md").write_text("# Report")
+    (written / "data").mkdir()
+    (written / "data" / "train.bin").write_text("data")
+    trackai("import", "dvclive", written)
+    assert ask("SELECT path FROM files ORDER BY path") == [
+        ("plots/images/sub/pic.png",), ("plots/sklearn/cm.json",), ("report.md",)
+    ]  # fmt: skip
+
+
 def test_other_folders_are_refused(written: Path, tmp_path: Path, trackai: Trackai) -> None:
     assert recognises(written)
     assert recognises(written.parent)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 METRICS = "metrics.json"
 PARAMS = "params.yaml"
 PLOTS = "plots"
+_USUAL_NAME = "dvclive"
 
 
 def recognises(path: Path) -> bool:
@@ -26,7 +27,16 @@ def is_live(folder: Path) -> bool:
     """Whether a folder is of a run."""
     if any((folder / PLOTS / "metrics").glob("**/*.tsv")):
         return True
-    # Other programs have files of these names, too.
-    return (folder / METRICS).is_file() and (
-        (folder / PLOTS).is_dir() or (folder / PARAMS).is_file()
+    # Repositories of DVC have files of these names, too, but no step in them.
+    return (
+        (folder / METRICS).is_file()
+        and ((folder / PLOTS).is_dir() or (folder / PARAMS).is_file())
+        and (folder.resolve().name == _USUAL_NAME or _has_step(folder / METRICS))
     )
+
+
+def _has_step(path: Path) -> bool:
+    try:
+        return b'"step":' in path.read_bytes()
+    except OSError:
+        return False

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 # A run whose files have not changed for this long has ended: DVCLive does not say how.
 _SILENT_SECONDS = 300
 _DVC = "dvc.yaml"
+# What DVCLive writes into the folder of a run, beside its report.
+_FOLDERS = (PLOTS, "artifacts", "static")
+_FILES = (METRICS, PARAMS, _DVC)
 _NUMBERS = {"nan": float("nan"), "inf": float("inf"), "-inf": float("-inf")}
 
 
@@ -104,7 +107,7 @@ class _Run:
     def read(self) -> Iterator[Item]:
         """Yield the items of the run."""
         tables = self._find_tables()
-        files = list(_files(self._folder))
+        files = list(_own_files(self._folder))
         if not tables and self._folder / METRICS not in files:
             self._remark(self._folder.name, "has no metrics yet")
             return
@@ -290,6 +293,17 @@ def _find_folders(root: Path) -> Iterator[Path]:
             names.clear()
             yield path
         names[:] = sorted(name for name in names if name not in (".dvc", ".git"))
+
+
+def _own_files(folder: Path) -> Iterator[Path]:
+    """Yield the files that DVCLive writes; the folder may be the one of a repository."""
+    for path in sorted(folder.iterdir()):
+        is_own = path.name in _FILES or path.name.startswith("report.")
+        if is_own and path.is_file() and not path.is_symlink():
+            yield path
+    for name in _FOLDERS:
+        if not (folder / name).is_symlink():
+            yield from _files(folder / name)
 
 
 def _files(folder: Path) -> Iterator[Path]:
