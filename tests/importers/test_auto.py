@@ -162,6 +162,13 @@ def test_the_database_that_is_imported_into_is_not_a_source(
     assert trackai("import", "auto", path, "--db", store, "--json").json["stored"] == 0
 
 
+def test_a_record_file_beside_the_folders_of_others(tmp_path: Path) -> None:
+    log_wandb(tmp_path / "work", "a", 0.5)
+    log_events(tmp_path / "work" / "logs" / "first", 1.0)
+    log_events(tmp_path / "work" / "files" / "copied", 2.0)
+    assert found(tmp_path / "work") == [("wandb", "."), ("tensorboard", "logs")]
+
+
 def test_event_files_beside_the_files_of_others(tmp_path: Path, trackai: Trackai, ask: Ask) -> None:
     path = tmp_path / "work"
     log_events(path / "one", 1.0)

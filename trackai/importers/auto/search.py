@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _TENSORBOARD = "tensorboard"
 # A run may be continued in any folder, so all of them are one source.
 _RUNS_ANYWHERE = ("wandb", "swanlab")
+# What a run has saved, beside its record file. Other folders there may be of other trackers.
+_FILES_OF_RUN = "files"
 # Each is a source by itself, whatever is beside it. Other files belong to their folder.
 _DATABASES = (".db", ".sqlite", ".sqlite3")
 _ARCHIVES = (".zip",)
@@ -104,8 +106,10 @@ class _Search:
             owner = _owner(folder, inner, files)
             if owner is not None:
                 self._add(owner, folder)
-                subfolders.clear()
-                continue
+                if owner not in _RUNS_ANYWHERE:
+                    subfolders.clear()
+                    continue
+                inner = [path for path in inner if path.name != _FILES_OF_RUN]
             beside = self._add_files(files)
             if _recognises(_TENSORBOARD, folder):
                 self._add(_TENSORBOARD, folder)
