@@ -116,6 +116,13 @@ def test_dry_run_lists_and_stores_nothing(work: Path, trackai: Trackai, db_path:
     assert not db_path.exists()
 
 
+def test_the_current_folder_is_listed_by_its_dot(
+    work: Path, trackai: Trackai, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(work / "logs")
+    assert trackai("import", "auto", ".", "--dry-run").out.splitlines() == ["tensorboard  ."]
+
+
 def test_nothing_recognised(tmp_path: Path, trackai: Trackai, db_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "table.csv").write_text("step,loss\n1,2\n")

@@ -99,7 +99,7 @@ class NamedProgress:
 
 def relative(path: Path, top: Path) -> str:
     """Return the path of a source for people."""
-    return path.name if path == top else os.path.relpath(path, top)
+    return path.name or str(path) if path == top else os.path.relpath(path, top)
 
 
 def _read_csv(path: Path) -> Read:
