@@ -176,6 +176,19 @@ def test_a_record_file_beside_the_folders_of_others(tmp_path: Path) -> None:
     assert found(tmp_path / "work") == [("wandb", "."), ("tensorboard", "logs")]
 
 
+def test_files_that_only_have_the_names_of_others_hide_nothing(tmp_path: Path) -> None:
+    log_events(tmp_path / "logs", 1.0)
+    with closing(sqlite3.connect(tmp_path / "mlflow.db")) as database:
+        database.execute("CREATE TABLE users (name)")
+    for name, text in (
+        ("data/version_0/metrics.csv", "city,pop\na,1\n"),
+        ("data/plots/metrics/x.tsv", "a\tb\n1\t2\n"),
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert [kind for kind, _ in found(tmp_path)] == ["tensorboard"]
+
+
 def test_event_files_beside_the_files_of_others(tmp_path: Path, trackai: Trackai, ask: Ask) -> None:
     path = tmp_path / "work"
     log_events(path / "one", 1.0)

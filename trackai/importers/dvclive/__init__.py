@@ -25,7 +25,7 @@ def recognises(path: Path) -> bool:
 
 def is_live(folder: Path) -> bool:
     """Whether a folder is of a run."""
-    if any((folder / PLOTS / "metrics").glob("**/*.tsv")):
+    if any(map(_is_table, (folder / PLOTS / "metrics").glob("**/*.tsv"))):
         return True
     # Repositories of DVC have files of these names, too, but no step in them.
     return (
@@ -33,6 +33,14 @@ def is_live(folder: Path) -> bool:
         and ((folder / PLOTS).is_dir() or (folder / PARAMS).is_file())
         and (folder.resolve().name == _USUAL_NAME or _has_step(folder / METRICS))
     )
+
+
+def _is_table(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(32).startswith((b"step\t", b"timestamp\tstep\t"))
+    except OSError:
+        return False
 
 
 def _has_step(path: Path) -> bool:

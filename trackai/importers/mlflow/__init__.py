@@ -33,8 +33,7 @@ def recognises(path: Path) -> bool:
 def is_database(path: Path) -> bool:
     """Whether a file is a database with MLflow's tables."""
     try:
-        with open_source(path) as db:
-            return db.has("runs", *RUNS_COLUMNS) and db.has("metrics", *METRICS_COLUMNS)
+        return _has_tables(path)
     except InvalidInputError:
         return False
 
@@ -44,10 +43,20 @@ def find_databases(folder: Path) -> list[Path]:
     return [
         path
         for path in sorted(_children(folder))
-        if path.suffix in _SUFFIXES
-        and path.is_file()
-        and (path.name == _USUAL_NAME or is_database(path))
+        if path.suffix in _SUFFIXES and path.is_file() and _may_be_database(path)
     ]
+
+
+def _may_be_database(path: Path) -> bool:
+    try:
+        return _has_tables(path)
+    except InvalidInputError:
+        return path.name == _USUAL_NAME
+
+
+def _has_tables(path: Path) -> bool:
+    with open_source(path) as db:
+        return db.has("runs", *RUNS_COLUMNS) and db.has("metrics", *METRICS_COLUMNS)
 
 
 def find_folders(folder: Path) -> list[Path]:
