@@ -69,7 +69,7 @@ _MLFLOW_TABLES = """
 
 
 def write_wandb(folder: Path, points: int) -> None:
-    """Write the folder of an offline run of wandb 0.31, with a summary before each row."""
+    """Write the folder of an offline run of wandb 0.31, with two summaries before each row."""
     path = folder / "offline-run-20231114_221320-bench" / "run-bench.wandb"
     path.parent.mkdir(parents=True)
     generator = random.Random(0)
@@ -83,7 +83,10 @@ def write_wandb(folder: Path, points: int) -> None:
             generator.shuffle(items)  # as a map of Go does
             row = Items(update=items)
             summary = row.SerializeToString()
-            row.update.add(nested_key=["_wandb", "runtime"], value_json=str(step // 100))
+            runtime = Items()
+            runtime.update.add(nested_key=["_wandb", "runtime"], value_json=str(step // 100))
+            runtime.update.add(key="_runtime", value_json=str(step // 100))
+            log.add(Record(summary=runtime.SerializeToString()).SerializeToString())
             log.add(Record(summary=row.SerializeToString()).SerializeToString())
             history = summary + b"\x12" + _step(step)
             log.add(Record(history=history).SerializeToString())

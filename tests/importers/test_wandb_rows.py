@@ -8,6 +8,7 @@ import struct
 import zlib
 from typing import TYPE_CHECKING, Any
 from unittest import mock
+from unittest.mock import ANY
 
 from google.protobuf.message import DecodeError
 from hypothesis import example, given, settings
@@ -199,3 +200,25 @@ def test_rows_of_numbers_are_converted_by_column(tmp_path: Path) -> None:
     assert {metric: len(found) for (metric, *_), found in points.items()} == {
         "a": 100, "b/c": 100, "é": 100, "d/e": 50
     }  # fmt: skip
+
+
+def test_summaries_of_alternating_names_are_compared_and_not_merged(tmp_path: Path) -> None:
+    """Before the summary of each row, wandb writes one of its own figures."""
+    path = tmp_path / "run-r.wandb"
+    records = []
+    for step in range(50):
+        own = Items(update=[item(["_wandb", "runtime"], "1"), Item(key="_runtime", value_json="1")])
+        records.append(Record(summary=own.SerializeToString()))
+        records.append(summary([(["loss"], str(step)), (["_runtime"], "0.5")], []))
+        records.append(history([(["loss"], str(step))], step, step))
+    set_by_script = Items(update=[Item(key="loss", value_json="0.125")])
+    records.append(Record(summary=set_by_script.SerializeToString()))
+    write(path, [*records, Record(exit={"exit_code": 0, "runtime": 1})])
+    merge = reader._Session._merge_summaries
+    with mock.patch.object(reader._Session, "_merge_summaries", autospec=True) as merged:
+        merged.side_effect = merge
+        points, *_ = read(path)
+    assert merged.call_count == 2  # where the script has set a value, and at the end
+    assert [found for (metric, *_), found in points.items() if metric == "summary/loss"] == [
+        [(49, ANY, "0.125")]
+    ]

@@ -76,9 +76,12 @@ def name_parts(encoded: bytes) -> list[str]:
 
 
 def same_names(names: Collection[bytes]) -> Callable[[bytes], object]:
-    """Return a function that says whether a message has items of these names, and numbers only."""
+    """Return a function that says whether a message has items of these names, and numbers only.
+
+    Equal sets of names have the same pattern, which `re` compiles once.
+    """
     pattern = b"(?:\n.(?:%b)\x82\x01.[-+.0-9eE]+){%d}" % (
-        b"|".join(map(re.escape, names)),
+        b"|".join(map(re.escape, sorted(names))),
         len(names),
     )
     return re.compile(pattern, re.DOTALL).fullmatch

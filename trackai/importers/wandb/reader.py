@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from trackai.importers.uids import stable_uid
 from trackai.importers.wandb import values
 from trackai.importers.wandb.console import Lines
 from trackai.importers.wandb.folders import HEADER, find_runs
-from trackai.importers.wandb.items import Splitter, decode_numbers, same_names
+from trackai.importers.wandb.items import Splitter, decode_numbers, name_parts, same_names
 from trackai.importers.wandb.messages import History, Items, Record, microseconds
 from trackai.importers.wandb.records import Log
 from trackai.importers.wandb.rows import Rows
@@ -52,6 +53,21 @@ _OWN_METRICS = ("_step", "_timestamp", "_runtime", values.STEP_METRIC)
 _NOT_FIGURES = ("_runtime", "_step", "_timestamp", "_wandb")
 # The number of metrics up to which summaries are compared without splitting them.
 _MAX_NAMES = 64
+_MAX_SUMMARIES = 8
+
+
+@dataclass(slots=True)
+class _Summary:
+    """A summary record that is not merged yet.
+
+    Attributes:
+        figures: the names of its figures, which no other such record has.
+        is_replaced_by: whether a later record has the same names.
+    """
+
+    message: bytes
+    figures: set[str]
+    is_replaced_by: Callable[[bytes], object]
 
 
 class Source:
@@ -165,8 +181,8 @@ class _Session:
         self._has_step_metric = False
         self._lines = {stream: Lines() for stream in _STREAMS}
         self._summary: dict[str, str] = {}
-        self._last_summary = b""
-        self._replaces_summary: Callable[[bytes], object] = _never
+        # The last record of each set of figures; nearly always, another replaces it.
+        self._summaries: list[_Summary] = []
         self._rows = Rows()
         self._splitter = Splitter()
         self._last_values: dict[str, Any] = {}
@@ -218,7 +234,7 @@ class _Session:
     def finish(self, *, is_damaged: bool) -> Iterator[Item | Chunk]:
         """Yield what follows from all records."""
         yield from self._flush_rows()
-        self._merge_summary()
+        self._merge_summaries()
         for stream, lines in self._lines.items():
             for at, line in lines.rest():
                 yield from self._blocks.add(f"logs/{stream}", "time", "text", at, at, line)
@@ -350,24 +366,33 @@ class _Session:
             return None
 
     def _read_summary(self, message: bytes) -> None:
-        if not self._replaces_summary(message):
-            self._merge_summary()
-            self._replaces_summary = _never
-            parts = self._splitter.split(message)
-            if parts is None:
-                Items.FromString(message)  # raises an error if the record is damaged
-            elif not parts[1] and len(parts[0]) <= _MAX_NAMES:
-                self._replaces_summary = same_names(parts[0])
-        self._last_summary = message
+        for summary in self._summaries:
+            if summary.is_replaced_by(message):
+                summary.message = message
+                return
+        parts = self._splitter.split(message)
+        if parts is None or parts[1] or len(parts[0]) > _MAX_NAMES:
+            Items.FromString(message)  # raises an error if the record is damaged
+            self._summaries.append(_Summary(message, set(), _never))
+            self._merge_summaries()
+            return
+        paths = map("/".join, map(name_parts, parts[0]))
+        figures = {path for path in paths if path.partition("/")[0] not in _NOT_FIGURES}
+        if any(figures & summary.figures for summary in self._summaries):
+            self._merge_summaries()
+        self._summaries.append(_Summary(message, figures, same_names(parts[0])))
+        if len(self._summaries) > _MAX_SUMMARIES:
+            self._merge_summaries()
 
-    def _merge_summary(self) -> None:
-        """Add the last summary to the figures; nearly always, the next one replaces it."""
-        summary = Items.FromString(self._last_summary)
-        for item in summary.update:
-            self._summary["/".join(values.name_of(item))] = item.value_json
-        for item in summary.remove:
-            self._summary.pop("/".join(values.name_of(item)), None)
-        self._last_summary = b""
+    def _merge_summaries(self) -> None:
+        """Add the summaries to the figures, in order."""
+        for summary in self._summaries:
+            items = Items.FromString(summary.message)
+            for item in items.update:
+                self._summary["/".join(values.name_of(item))] = item.value_json
+            for item in items.remove:
+                self._summary.pop("/".join(values.name_of(item)), None)
+        self._summaries.clear()
 
     def _read_figures(self, *, is_whole: bool) -> Iterator[Block]:
         """Yield values of the summary that are not the last ones of their metrics.
