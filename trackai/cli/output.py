@@ -107,7 +107,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, widest
 
 
 def _clip(text: str, width: int) -> str:
-    """Cut a text in the middle: long names often differ at the end only."""
+    """Cut a text in the middle: long names often differ only at the end."""
     if len(text) <= width:
         return text
     end = width // 3

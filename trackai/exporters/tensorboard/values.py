@@ -52,7 +52,7 @@ def metadata(plugin: str) -> Any:
 def scalar(value: float | int | bool) -> Any:
     """Return a tensor of a float of 32 bits, the only scalars that TensorBoard shows.
 
-    A value that it cannot hold, or that is no float, is also in the field of its own type, which
+    A value that it cannot hold, or that is not a float, is also in the field of its own type, which
     TensorBoard does not read and an import does.
     """
     try:

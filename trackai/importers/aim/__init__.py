@@ -1,7 +1,7 @@
 """Reads Aim's repositories, `.aim`, through aim itself, which must be installed.
 
 They are databases of RocksDB in a layout of aim's own. Checked with aim 3.29.1, which has wheels up
-to Python 3.12. It is no extra of this package: it needs a server's packages in fixed versions.
+to Python 3.12. It is not an extra of this package: it needs a server's packages in fixed versions.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ _NOT_SUPPORTED = {"trace_info": "traces", "evaluation_datasets": "evaluation dat
 class Database:
     """A database; a context manager.
 
-    MLflow uses no write-ahead log, so it cannot write while somebody reads, and fails after 20
+    MLflow uses no write-ahead log, so it cannot write during a read, and fails after 20
     seconds. So points are read by short queries. Those that are added meanwhile are left out.
 
     Attributes:

@@ -193,7 +193,7 @@ def make_head(run: Run, details: Details, group: str | None) -> RunHead:
 
 
 def end_head(head: RunHead, run: Run, last_time: int | None) -> None:
-    """Complete the head of a run that is no longer written, after its points have been read."""
+    """Complete the head of a run that has ended, after its points have been read."""
     head.state = _STATES.get(run.status, "failed")
     times = (head.created_at, run.ended_at, last_time)
     head.updated_at = max(time for time in times if time is not None)

@@ -190,7 +190,9 @@ class _Run:
         for metric, series in loaded.items():
             columns = _columns(series)
             if not columns:
-                self._receipt.add_problem(f"{self._where}/{_METRICS}", f"{metric!r} is no series")
+                self._receipt.add_problem(
+                    f"{self._where}/{_METRICS}", f"{metric!r} is not a series"
+                )
                 continue
             if len({len(column) for column in columns}) > 1:
                 problem = f"the lists of {metric!r} differ in length: the rest is skipped"

@@ -1,4 +1,4 @@
-// A name that is cut in the middle where there is no room: long names often differ at the end only.
+// A name that is cut in the middle if it is too long: long names often differ only at the end.
 
 const TAIL = 14;
 
