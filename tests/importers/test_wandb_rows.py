@@ -222,3 +222,15 @@ def test_summaries_of_alternating_names_are_compared_and_not_merged(tmp_path: Pa
     assert [found for (metric, *_), found in points.items() if metric == "summary/loss"] == [
         [(49, ANY, "0.125")]
     ]
+
+
+def test_a_metric_may_have_the_name_that_exports_use_for_steps(tmp_path: Path) -> None:
+    path = tmp_path / "run-r.wandb"
+    rows = [history([(["trackai_step"], str(7 * step))], step, step) for step in range(3)]
+    write(path, [*rows, Record(exit={"exit_code": 0, "runtime": 1})])
+    points, *_ = read(path)
+    assert [
+        [(step, value) for step, _, value in found]
+        for (metric, *_), found in points.items()
+        if metric == "trackai_step"
+    ] == [[(0, "0"), (1, "7"), (2, "14")]]

@@ -47,8 +47,8 @@ _PREFIX = "_wandb"
 # Types of artifacts that wandb makes itself, of what is read elsewhere.
 _OWN_ARTIFACTS = ("run_table", "wandb-history", "wandb-run-history", "job")
 _STREAMS = ("stderr", "stdout")
-# What wandb, or an export of TrackAI, adds to each row.
-_OWN_METRICS = ("_step", "_timestamp", "_runtime", values.STEP_METRIC)
+# What wandb adds to each row.
+_OWN_METRICS = ("_step", "_timestamp", "_runtime")
 # What wandb adds to the summary.
 _NOT_FIGURES = ("_runtime", "_step", "_timestamp", "_wandb")
 # The number of metrics up to which summaries are compared without splitting them.
@@ -280,8 +280,9 @@ class _Session:
         step = self._step = self._read_step(history, own)
         at = self._time(own.get("_timestamp"), own.get("_runtime"))
         own_times = {item.name: item.microseconds for item in history.own_time}
+        ignored = (*_OWN_METRICS, *((values.STEP_METRIC,) if self._has_step_metric else ()))
         for content in contents:
-            if content.metric not in _OWN_METRICS:
+            if content.metric not in ignored:
                 time = own_times.get(content.metric, at)
                 yield from self._read_content(content, step, time)
 
