@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from tests.importers.sources import logged, read_items
 from trackai.errors import InvalidInputError
-from trackai.importers.wandb.console import Lines
+from trackai.importers.console_lines import Lines
 from trackai.importers.wandb.folders import HEADER
 from trackai.importers.wandb.reader import Source
 from trackai.importers.wandb.records import Log

@@ -8,13 +8,13 @@ import lzma
 import os
 import zipfile
 import zlib
-from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
 from trackai.errors import InvalidInputError
+from trackai.importers.inner_files import file_inside
 from trackai.structs.exchange import Chunk
 
 if TYPE_CHECKING:
@@ -121,11 +121,10 @@ class Folder:
         pass
 
     def _find(self, name: str) -> Path:
-        with suppress(ValueError):  # of names with U+0000
-            path = (self.path / name).resolve()
-            if path.is_relative_to(self.path.resolve()) and path.is_file():
-                return path
-        raise FileNotFoundError(2, "file not found", name)
+        path = file_inside(self.path, name)
+        if path is None:
+            raise FileNotFoundError(2, "file not found", name)
+        return path
 
 
 class Archive:

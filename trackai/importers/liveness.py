@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from trackai.values.types import State
 
-# Files that have not changed for this long belong to a process that was killed.
-_SILENT_SECONDS = 300
+# Files that have not changed for this long belong to a process that has ended or was killed.
+SILENT_SECONDS = 300
 
 
 def last_change(paths: Iterable[Path]) -> float:
@@ -30,6 +30,11 @@ def last_change(paths: Iterable[Path]) -> float:
     return max(times)
 
 
+def is_silent(changed_at: float, seconds: float = SILENT_SECONDS) -> bool:
+    """Whether files that changed last at this time, in seconds, are not being written any more."""
+    return time.time() - changed_at > seconds
+
+
 def open_state(changed_at: float) -> State:
     """Return the state of a run without an end whose files changed last at this time."""
-    return "failed" if time.time() - changed_at > _SILENT_SECONDS else "running"
+    return "failed" if is_silent(changed_at) else "running"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-_INT64 = 1 << 63
+from trackai.values.types import INT64
+
 # In milliseconds since the epoch: the year 5138.
 _LAST = 1e14
 
@@ -21,7 +22,7 @@ def is_step(step: Any) -> bool:
 
 def is_beyond_64_bits(value: Any) -> bool:
     """Whether a value is an integer that can only be stored as a float."""
-    return isinstance(value, int) and not -_INT64 <= value < _INT64
+    return isinstance(value, int) and not -INT64 <= value < INT64
 
 
 def stored_number(value: Any) -> int | float | None:

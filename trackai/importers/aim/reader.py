@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from trackai.importers.aim import FOLDER, recognises
 from trackai.importers.aim.repository import Repository, rows, series
 from trackai.importers.block_builder import BlockBuilder
 from trackai.importers.json_values import json_value, non_finite_types
+from trackai.importers.liveness import open_state
 from trackai.importers.shared_keys import refuse_shared_keys
 from trackai.importers.uids import stable_uid
 from trackai.structs.exchange import Chunk, FileHead, RunHead, WriterHead
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from trackai.structs.exchange import Block, Item
     from trackai.values.types import State
 
-# A run without an end whose files have not changed for this long was killed.
-_SILENT_SECONDS = 300
 _NUMBERS = ("float", "int", "number", "float64", "int64", "bool")
 _SYSTEM = "__system__"
 # Arguments, packages, git and environment variables of the process. The last may be secret.
@@ -58,7 +56,7 @@ class Source:
         """Yield each run: its head, its points and media, and its final head.
 
         Raises:
-            InvalidInputError: there is no repository, or it cannot be opened.
+            InvalidInputError: a repository is missing, or cannot be opened.
             TrackAIError: aim is not installed.
         """
         if not recognises(self._path):
@@ -135,8 +133,7 @@ class _Run:
     def _open_state(self) -> State:
         folders = (self._folder / kind / "chunks" / self.head.run_id for kind in ("meta", "seqs"))
         files = [file for folder in folders for file in folder.glob("*")]
-        changed_at = max((file.stat().st_mtime for file in files), default=0.0)
-        return "failed" if time.time() - changed_at > _SILENT_SECONDS else "running"
+        return open_state(max((file.stat().st_mtime for file in files), default=0.0))
 
     def _read_series(
         self, metric: str, dtype: str, tree: Any

@@ -10,6 +10,7 @@ from trackai.importers.block_builder import BlockBuilder
 from trackai.importers.bundles import Archive, Contents, Folder, walk
 from trackai.importers.comet import EXPERIMENT, MESSAGES, is_folder
 from trackai.importers.comet.messages import in_context, metric_value, upload
+from trackai.importers.console_lines import Lines
 from trackai.importers.incoming_files import MISSING, TYPE
 from trackai.importers.json_lines import MAX_LINE, decode, read_lines
 from trackai.importers.json_values import json_value
@@ -17,7 +18,6 @@ from trackai.importers.liveness import last_change, open_state
 from trackai.importers.logged_numbers import is_beyond_64_bits, is_step, milliseconds
 from trackai.importers.names import shown
 from trackai.importers.uids import stable_uid
-from trackai.importers.wandb.console import Lines
 from trackai.structs.exchange import Chunk, FileHead, RunHead, WriterHead
 
 if TYPE_CHECKING:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,6 +12,7 @@ from trackai.importers.block_builder import BlockBuilder
 from trackai.importers.csv_cells import infer_value, is_inexact, parse_int, parse_step
 from trackai.importers.dvclive import METRICS, PARAMS, PLOTS, is_live
 from trackai.importers.json_values import json_value
+from trackai.importers.liveness import is_silent
 from trackai.importers.table_rows import TableRows, is_measured
 from trackai.importers.uids import stable_uid
 from trackai.importers.yaml_values import load_yaml, plain
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from trackai.structs.exchange import Block, Item
     from trackai.values.types import Step, Value
 
-# A run whose files have not changed for this long has ended: DVCLive does not say how.
-_SILENT_SECONDS = 300
 _DVC = "dvc.yaml"
 # What DVCLive writes into the folder of a run, beside its report.
 _FOLDERS = (PLOTS, "artifacts", "static")
@@ -130,10 +128,10 @@ class _Run:
         yield from self._timed.flush()
         yield from self._untimed.flush()
         yield from self._read_files(uid, files)
-        is_silent = time.time() - written_at / 1e6 > _SILENT_SECONDS
-        head.state = "completed" if is_silent else "running"
+        has_ended = is_silent(written_at / 1e6)  # DVCLive does not say how
+        head.state = "completed" if has_ended else "running"
         head.updated_at = max(self._last_time, head.created_at)
-        head.finished_at = head.updated_at if is_silent else None
+        head.finished_at = head.updated_at if has_ended else None
         head.config = self._config()
         if self._has_untimed:
             self._remark(name, "has points without times; those of their files are used")

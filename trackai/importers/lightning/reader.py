@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from trackai.importers.block_builder import BlockBuilder
 from trackai.importers.csv_cells import infer_value, is_inexact, parse_step
 from trackai.importers.json_values import json_value
 from trackai.importers.lightning import HPARAMS, METRICS, is_version
+from trackai.importers.liveness import is_silent
 from trackai.importers.table_rows import TableRows, is_measured
 from trackai.importers.uids import stable_uid
 from trackai.importers.yaml_values import load_yaml, plain
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from trackai.structs.exchange import Block, Item
     from trackai.values.types import Step
 
-# A run whose metrics have not changed for this long has ended: the logger does not say how.
-_SILENT_SECONDS = 300
 _CHECKPOINTS = "checkpoints"
 _PROGRESS_BYTES = 1 << 20
 
@@ -149,10 +147,10 @@ class _Version:
             for file in self._checkpoints(uid, writer):
                 yield self.size, file
             head.config = self._config()
-        is_silent = time.time() - self._written_at / 1e6 > _SILENT_SECONDS
-        head.state = "completed" if is_silent else "running"
+        has_ended = is_silent(self._written_at / 1e6)  # the logger does not say how
+        head.state = "completed" if has_ended else "running"
         head.updated_at = self._written_at
-        head.finished_at = self._written_at if is_silent else None
+        head.finished_at = self._written_at if has_ended else None
         self._receipt.add_remark(self._where, "has no times; those of its files are used")
         yield self.size, head
 

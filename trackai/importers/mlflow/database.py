@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import sys
-import time
 from collections import defaultdict
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any
 
 from trackai.errors import InvalidInputError
+from trackai.importers.liveness import is_silent
 from trackai.importers.mlflow import METRICS_COLUMNS, RUNS_COLUMNS
 from trackai.importers.mlflow.runs import (
     DELETED_VERSION,
@@ -40,9 +40,8 @@ if TYPE_CHECKING:
 _ROWS_AT_ONCE = 50_000
 # How many points are gathered by metric, and then stored together.
 _POINTS_TOGETHER = 200_000
-# A run without an end is running if the file has changed in the first time, and the run has logged
-# something in the second one: other runs change the file, too.
-_SILENT_SECONDS = 300
+# A run without an end is running if its file has changed lately, and it has itself logged something
+# within this time: other runs change the file, too.
 _IDLE_SECONDS = 3600
 # What MLflow stores in place of infinity.
 _LARGEST = sys.float_info.max
@@ -150,9 +149,7 @@ class Database:
         Args:
             last_time: the latest time of the run, in microseconds since the epoch.
         """
-        now = time.time()
-        is_silent = now - self.changed_at > _SILENT_SECONDS
-        return not is_silent and now - last_time / 1e6 < _IDLE_SECONDS
+        return not (is_silent(self.changed_at) or is_silent(last_time / 1e6, _IDLE_SECONDS))
 
     def finish(self) -> None:
         """Note in the receipt what was converted, and what is not imported."""

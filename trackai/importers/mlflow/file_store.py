@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from trackai.importers.liveness import is_silent
 from trackai.importers.mlflow import TRASH, is_experiment
 from trackai.importers.mlflow.runs import (
     DELETED_VERSION,
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 _META = "meta.yaml"
 _BYTES_TOGETHER = 1 << 21
 _MAX_TEXT_BYTES = 1 << 20
-# A run without an end whose files have not changed for so long was killed.
-_SILENT_SECONDS = 300
 _STATUSES = {1: "RUNNING", 2: "SCHEDULED", 3: "FINISHED", 4: "FAILED", 5: "KILLED"}
 _FACTS = ("user_id", "source_name", "source_version")
 # Folders of an experiment that are not runs, and of a run that tell it from others.
@@ -116,7 +114,7 @@ class FileStore:
             for name in names:
                 with suppress(OSError):
                     times.append(Path(folder, name).lstat().st_mtime)
-        return time.time() - max(times) < _SILENT_SECONDS
+        return not is_silent(max(times))
 
     def finish(self) -> None:
         """Note in the receipt what is not imported."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,14 +10,15 @@ import msgspec
 
 from trackai.errors import InvalidInputError
 from trackai.importers.block_builder import BlockBuilder
+from trackai.importers.console_lines import Lines
 from trackai.importers.incoming_files import MISSING, TYPE
 from trackai.importers.json_values import json_value, non_finite_types
+from trackai.importers.liveness import is_silent
 from trackai.importers.sacred import CONFIG, RUN, is_run
 from trackai.importers.sacred.values import members, plain
 from trackai.importers.shared_keys import refuse_shared_keys
 from trackai.importers.source_database import parse_time
 from trackai.importers.uids import stable_uid
-from trackai.importers.wandb.console import Lines
 from trackai.structs.exchange import FileHead, RunHead, WriterHead
 from trackai.values.nesting import flat
 from trackai.values.steps import STEP_LIMIT
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 
 _METRICS, _INFO, _CONSOLE = "metrics.json", "info.json", "cout.txt"
 _OWN_FILES = (RUN, CONFIG, _METRICS, _INFO, _CONSOLE)
-# A run beats every ten seconds. One that has been silent for longer than this was killed.
-_SILENT_SECONDS = 300
 _STATES: dict[str, State] = {"COMPLETED": "completed", "RUNNING": "running"}
 # In the configuration, what Sacred has beside it.
 _PREFIX = "_sacred"
@@ -139,7 +137,7 @@ class _Run:
     def _is_silent(self, entry: dict[str, Any]) -> bool:
         beat = parse_time(entry.get("heartbeat"))
         changed_at = (self._folder / RUN).stat().st_mtime if beat is None else beat / 1e6
-        return time.time() - changed_at > _SILENT_SECONDS
+        return is_silent(changed_at)
 
     def _head(self, entry: dict[str, Any]) -> RunHead:
         started_at = parse_time(entry.get("start_time")) or 0

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trackai.importers.block_builder import BlockBuilder
 from trackai.importers.incoming_files import MISSING, TYPE
+from trackai.importers.inner_files import file_inside
 from trackai.importers.json_values import json_value
+from trackai.importers.liveness import is_silent
 from trackai.importers.swanlab import local_logs
 from trackai.importers.swanlab.description import read_config, read_facts
 from trackai.importers.swanlab.folders import HEADER, find_runs, records
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from trackai.values.types import State
 
 _PROGRESS_BYTES = 1 << 20
-# A run without an end that has written nothing for this long was killed.
-_SILENT_SECONDS = 300
 _MAX_FILE_NAME = 100
 _MAX_TEXT_BYTES = 1 << 20
 _NOT_IN_NAMES = re.compile(r"[\x00-\x1f/\\:]+")
@@ -225,7 +224,7 @@ class _Session:
         yield from self._blocks.flush()
         yield from self._read_files()
         for name in sorted(self._saved):
-            if self._path_of(name) is None:
+            if file_inside(self._folder, name) is None:
                 # `swanlab.save` only links a file, which stays where it was.
                 self._receipt.refuse(TYPE, MISSING)
                 self._receipt.add_problem(f"{self._folder.name}/{name}", MISSING)
@@ -249,7 +248,7 @@ class _Session:
         folder = MEDIA_FOLDERS.get(media.type, "unknown")
         for item in media.value.items:
             name = f"media/{folder}/{item.filename}"
-            path = self._path_of(name)
+            path = file_inside(self._folder, name)
             if path is None:
                 self._receipt.refuse(TYPE, MISSING)
                 self._receipt.add_problem(f"{self._folder.name}/{name}", MISSING)
@@ -328,14 +327,6 @@ class _Session:
         self.last_time = max(self.last_time, at)
         return True
 
-    def _path_of(self, name: str) -> Path | None:
-        """Return the path of a file that is inside the folder of the run."""
-        try:
-            path = (self._folder / name).resolve()
-            return path if path.is_relative_to(self._folder) and path.is_file() else None
-        except (OSError, ValueError, RuntimeError):
-            return None
-
     def _read_files(self) -> Iterator[FileHead]:
         root = self._folder / "files"
         for folder, names, files in os.walk(root):
@@ -372,4 +363,4 @@ def _is_silent(folder: Path) -> bool:
                 latest = max(latest, Path(parent, name).lstat().st_mtime)
             except OSError:
                 continue
-    return time.time() - latest > _SILENT_SECONDS
+    return is_silent(latest)

@@ -12,6 +12,7 @@ import msgspec
 from trackai.errors import InvalidInputError
 from trackai.importers.block_builder import BlockBuilder
 from trackai.importers.incoming_files import MISSING, TYPE
+from trackai.importers.inner_files import file_inside
 from trackai.importers.shared_keys import refuse_shared_keys
 from trackai.importers.source_database import SourceDatabase, open_source, parse_time
 from trackai.importers.trackio import METRICS_COLUMNS, values
@@ -84,7 +85,7 @@ class Source:
 
     def find_bytes(self, head: FileHead) -> Path | None:
         """Return the path of a file's bytes; None if it is missing or elsewhere."""
-        return find_bytes(self._folder, head.source)
+        return file_inside(self._folder, head.source)
 
 
 def _read_project(
@@ -238,7 +239,7 @@ class _Run:
 
     def _read_media(self, media: values.Media, step: Step | None, time: int) -> Iterator[FileHead]:
         source = f"media/{media.path}"
-        if find_bytes(self._folder, source) is None:
+        if file_inside(self._folder, source) is None:
             self._receipt.refuse(TYPE, MISSING)
             self._receipt.add_problem(source, f"not stored: {MISSING}")
             return
@@ -339,15 +340,6 @@ def _file_name(media: values.Media, source: str) -> str:
     name = source.rpartition("/")[2]
     stem = re.sub(r"[\x00-\x1f/\\:]+", " ", media.caption or "").strip(". ")[:_MAX_FILE_NAME]
     return f"{stem}.{name.rpartition('.')[2]}" if stem else name
-
-
-def find_bytes(folder: Path, source: str) -> Path | None:
-    """Return the path of a file's bytes, or None if it is missing or outside trackio's folder."""
-    try:
-        path = (folder / source).resolve()
-        return path if path.is_relative_to(folder.resolve()) and path.is_file() else None
-    except (OSError, ValueError):
-        return None
 
 
 def _decode_json(text: Any) -> Any:

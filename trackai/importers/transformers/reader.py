@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from array import array
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ import msgspec
 
 from trackai.importers.block_builder import BlockBuilder
 from trackai.importers.json_values import json_value
+from trackai.importers.liveness import SILENT_SECONDS, is_silent
 from trackai.importers.transformers.states import (
     find_outputs,
     read_json,
@@ -22,6 +22,7 @@ from trackai.importers.uids import stable_uid
 from trackai.structs.exchange import RunHead, WriterHead
 from trackai.values.nesting import flat
 from trackai.values.trainer_names import metric_name
+from trackai.values.types import INT64
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,10 +36,6 @@ if TYPE_CHECKING:
 
 # The project of the trainer by default.
 _PROJECT = "huggingface"
-# A training without an end that has saved nothing for this long, and for twice the time between
-# its last two states, was killed.
-_SILENT_SECONDS = 300
-_INT64 = 1 << 63
 _ARGUMENTS = (
     "max_steps", "num_train_epochs", "logging_steps", "eval_steps", "save_steps",
     "train_batch_size",
@@ -269,7 +266,7 @@ class _Run:
             stored = value
         elif isinstance(value, int):
             try:
-                stored = value if -_INT64 <= value < _INT64 else float(value)
+                stored = value if -INT64 <= value < INT64 else float(value)
             except OverflowError:
                 self._receipt.refuse("metrics", "too large for a float")
                 return
@@ -308,9 +305,10 @@ class _Run:
         return (state.step or 0, file.step) > (last_step, last_file.step)
 
     def _is_silent(self) -> bool:
+        # Of a training without an end; long ones save a state less often.
         times = [file.written_at for file, _ in self._states]
-        allowed = max(_SILENT_SECONDS, 2 * (times[-1] - times[0]) / 1e6)
-        return time.time() - times[-1] / 1e6 > allowed
+        allowed = max(SILENT_SECONDS, 2 * (times[-1] - times[0]) / 1e6)
+        return is_silent(times[-1] / 1e6, allowed)
 
 
 def _has_ended(state: State) -> bool:

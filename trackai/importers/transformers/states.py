@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from trackai.errors import InvalidInputError
 from trackai.importers.transformers import STATE
 from trackai.importers.transformers.json_stream import JsonStream
+from trackai.values.types import INT64
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from trackai.values.types import Step
 
 _CHECKPOINT = re.compile(r"checkpoint-([0-9]+)")
-_INT64 = 1 << 63
 _ROWS = "log_history"
 
 
@@ -160,7 +160,7 @@ def valid_step(step: Any) -> Step | None:
     """Return a step, or None if it is not a number within 64 bits."""
     if isinstance(step, bool) or not isinstance(step, int | float):
         return None
-    return step if -_INT64 <= step < _INT64 else None
+    return step if -INT64 <= step < INT64 else None
 
 
 def _walk(root: Path) -> list[Path]:

@@ -12,6 +12,7 @@ import msgspec
 from google.protobuf.message import DecodeError
 
 from trackai.importers.wandb.messages import Item
+from trackai.values.types import INT64
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -21,7 +22,6 @@ _ITEM = 0x0A
 _VALUE = b"\x82\x01"
 _LONGEST = 0x7F  # the largest length that is one byte
 _MAX_KNOWN = 20_000
-_INT64 = 1 << 63
 _NUMBERS = frozenset({int, float})
 _decode = msgspec.json.Decoder(list[Any]).decode
 
@@ -98,7 +98,7 @@ def decode_numbers(values: Sequence[bytes]) -> list[int | float] | None:
     if not types <= _NUMBERS or len(numbers) != len(values):
         return None
     if int in types:
-        if not (min(numbers) >= -_INT64 and max(numbers) < _INT64):
+        if not (min(numbers) >= -INT64 and max(numbers) < INT64):
             return None
         if b"-0" in text and 0 in numbers:  # -0.0 is written like an integer
             return None

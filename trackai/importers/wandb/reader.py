@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 from google.protobuf.message import DecodeError
 
 from trackai.importers.block_builder import BlockBuilder
+from trackai.importers.console_lines import Lines
 from trackai.importers.incoming_files import MISSING, TYPE
+from trackai.importers.inner_files import file_inside
 from trackai.importers.json_values import json_value
+from trackai.importers.liveness import open_state
 from trackai.importers.shared_keys import refuse_shared_keys
 from trackai.importers.uids import stable_uid
 from trackai.importers.wandb import values
-from trackai.importers.wandb.console import Lines
 from trackai.importers.wandb.folders import HEADER, find_runs
 from trackai.importers.wandb.items import Splitter, decode_numbers, name_parts, same_names
 from trackai.importers.wandb.messages import History, Items, Record, microseconds
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
     from trackai.values.types import State, Step
 
 _PROGRESS_BYTES = 1 << 20
-# A file without an end that is older than this belongs to a process that was killed.
-_SILENT_SECONDS = 300
 _MAX_FILE_NAME = 100
 _NOT_IN_NAMES = re.compile(r"[\x00-\x1f/\\:]+")
 # In the configuration, what wandb has beside it.
@@ -247,8 +246,7 @@ class _Session:
         """Return how the process ended."""
         if self._exit_code is not None:
             return "failed" if self._exit_code else "completed"
-        is_silent = time.time() - self._file.path.stat().st_mtime > _SILENT_SECONDS
-        return "failed" if is_silent else "running"
+        return open_state(self._file.path.stat().st_mtime)
 
     def _add_row(self, history: bytes) -> bool:
         """Add a row to those that are converted together; return whether that is possible."""
@@ -318,7 +316,7 @@ class _Session:
         return self.last_time
 
     def _read_media(self, media: values.Media, step: Step, at: int) -> Iterator[FileHead | Chunk]:
-        path = self._path_of(media.path)
+        path = file_inside(self._folder, media.path)
         if path is None:
             self._receipt.refuse(TYPE, MISSING)
             self._receipt.add_problem(f"{self._file.folder}/files/{media.path}", MISSING)
@@ -333,7 +331,7 @@ class _Session:
             yield self._file_head(media.metric, media.path, None, step, at)
             return
         for cell in cells:
-            if self._path_of(cell.path) is not None:
+            if file_inside(self._folder, cell.path) is not None:
                 self._media.add(cell.path)
                 yield self._file_head(cell.metric, cell.path, None, step, at)
         sha256 = hashlib.sha256(table).hexdigest()
@@ -356,15 +354,6 @@ class _Session:
             name=f"{stem}{Path(name).suffix}" if stem else name, step=step, timestamp=at,
             source=source,
         )  # fmt: skip
-
-    def _path_of(self, path: str) -> Path | None:
-        """Return the path of a file of the run; None if it is missing or elsewhere."""
-        try:
-            resolved = (self._folder / path).resolve()
-            is_inside = resolved.is_relative_to(self._folder.resolve())
-            return resolved if is_inside and resolved.is_file() else None
-        except (OSError, ValueError, RuntimeError):
-            return None
 
     def _read_summary(self, message: bytes) -> None:
         for summary in self._summaries:

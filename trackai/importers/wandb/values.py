@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from trackai.importers.json_values import json_value
+from trackai.values.types import INT64
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 # The metric with the steps of a run that TrackAI has exported, if wandb's step counts rows.
 STEP_METRIC = "trackai_step"
-_INT64 = 1 << 63
 
 
 class Point(NamedTuple):
@@ -99,7 +99,7 @@ def _number(text: str) -> int | float | None:
         if number == 0 and first == "-":
             return -0.0
         # An integer beyond 64 bits is a float that wandb has written in full.
-        return number if -_INT64 <= number < _INT64 else float(text)
+        return number if -INT64 <= number < INT64 else float(text)
     try:
         return float(text)
     except ValueError:
@@ -142,7 +142,7 @@ def _contents(name: str, value: Any) -> Iterator[Content]:
         case bool():
             yield Point(name, "number", value)
         case int():
-            yield Point(name, "number", value if -_INT64 <= value < _INT64 else float(value))
+            yield Point(name, "number", value if -INT64 <= value < INT64 else float(value))
         case float():
             yield Point(name, "number", value)
         case str():
