@@ -1,4 +1,4 @@
-"""The lines of a terminal, as far as a log needs them: what is rewritten is one line, not many.
+"""The lines of a terminal, for a log: what is rewritten is one line, not many.
 
 Progress bars return to the beginning of their line, or move up to earlier lines, and write again. A
 line is logged once it has ended; one that is being rewritten, from time to time.

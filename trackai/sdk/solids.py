@@ -221,7 +221,7 @@ def _file(value: Any, file_type: str | None, types: tuple[str, ...]) -> tuple[by
     """Return the content and the suffix of a path or an open file.
 
     Raises:
-        InvalidInputError: the suffix is none of `types`.
+        InvalidInputError: the suffix is not in `types`.
     """
     is_path = isinstance(value, str | os.PathLike)
     name = os.fspath(value) if is_path else str(getattr(value, "name", ""))

@@ -1,6 +1,6 @@
 """Sends alerts to a webhook in a background thread, so that nothing waits for it.
 
-The address of a webhook is a secret: whoever knows it can post there. It is never stored or logged,
+The address of a webhook is a secret: all who know it can post there. It is never stored or logged,
 and messages contain only the name of the host. That is why the standard library sends the requests:
 urllib3 logs the path of each at the level DEBUG.
 """
@@ -161,7 +161,7 @@ def checked_webhook(url: Any, field: str = "webhook_url") -> str | None:
 
 
 def host_of(url: str) -> str:
-    """Return the host name of a webhook, which is no secret."""
+    """Return the host name of a webhook, which is not secret."""
     return (urlsplit(url).hostname or "").lower()
 
 
@@ -235,7 +235,7 @@ def _opener() -> urllib.request.OpenerDirector:
 
 
 def _cause(error: Any) -> str:
-    """Say why there is no answer, without the text of the error, which may contain the address."""
+    """Say why no answer came, without the text of the error, which may contain the address."""
     if isinstance(error, TimeoutError):
         return "it did not answer in time"
     if isinstance(error, ConnectionRefusedError):

@@ -171,6 +171,6 @@ def _hide_assigned(match: re.Match[str]) -> str:
 
 
 def _hide_credentials(match: re.Match[str]) -> str:
-    # The user of "ssh://git@host" is no secret. Over HTTP it may be a token.
+    # The user of "ssh://git@host" is not secret. Over HTTP it may be a token.
     is_http = match.string[max(match.start() - 5, 0) : match.start()].lower().endswith(_HTTP)
     return f"://{HIDDEN}@" if is_http or ":" in match[1] else match[0]
