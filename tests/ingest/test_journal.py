@@ -253,6 +253,21 @@ def test_a_journal_is_locked_until_its_writer_is_closed(tmp_path: Path) -> None:
         assert try_lock(file.fileno())
 
 
+def test_an_error_of_a_signal_handler_is_not_taken_for_one_of_the_disk(tmp_path: Path) -> None:
+    def time_out() -> bool:
+        raise TimeoutError
+
+    writer = JournalWriter(tmp_path, OPENED, rotate_bytes=50, bound=time_out)
+    writer.append_points("step", ("loss",), 0, 0, [0.5])
+    with pytest.raises(TimeoutError):
+        writer.append_points("step", ("loss",), 1, 1, [0.5])
+    assert writer.failure is None
+    writer.append_points("step", ("loss",), 2, 2, [0.5])
+    points = read_all(JournalReader(writer.paths[0]))["step", "loss"]
+    assert [step for step, *_ in points] == [0, 2]
+    writer.close()
+
+
 def test_a_folder_that_is_full_is_not_filled_further(tmp_path: Path) -> None:
     is_full = True
     writer = JournalWriter(tmp_path, OPENED, rotate_bytes=1000, bound=lambda: is_full)

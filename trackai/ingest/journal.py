@@ -423,7 +423,7 @@ class JournalWriter:
         try:
             sync(self._fd)
         except OSError as error:
-            _raise_if_foreign(error)
+            raise_if_foreign(error)
             self.failure = error  # `retry` synchronises again
 
     def _complete(self, frame: bytes, written: int, *, needed: bool = False) -> None:
@@ -452,11 +452,12 @@ class JournalWriter:
             raise
 
     def _fail(self, frame: bytes, error: OSError, *, needed: bool = False) -> None:
-        _raise_if_foreign(error)
+        raise_if_foreign(error)
         if error.errno == errno.EFBIG:  # of this file: the next one can be written
             try:
                 return self._continue_in_next([frame])
             except OSError as next_error:
+                raise_if_foreign(next_error)
                 error = next_error
         self.failure = error
         self._hold(frame, needed=needed)
@@ -488,13 +489,14 @@ class JournalWriter:
         try:
             self._check_bound()
         except OSError as error:
+            raise_if_foreign(error)
             self.failure = error
             self._hold(b"", needed=True)  # so that all that follow are held, too
             return
         try:
             self._open_next()
         except OSError as error:
-            _raise_if_foreign(error)
+            raise_if_foreign(error)
             if self._fd < 0:
                 self.failure = error
 
@@ -529,7 +531,7 @@ class JournalWriter:
             sync(fd)
             sync_folder(self._folder)
         except OSError as error:
-            _raise_if_foreign(error)
+            raise_if_foreign(error)
             self.failure = error  # `retry` synchronises again
 
     def _synchronise_all(self) -> None:
@@ -583,7 +585,7 @@ def is_alive(folder: Path, uid: str, pid: int | None) -> bool:
     return False
 
 
-def _raise_if_foreign(error: OSError) -> None:
+def raise_if_foreign(error: OSError) -> None:
     """Raise an error that is not from the disk, such as the TimeoutError of a signal handler."""
     if error.errno is None:
         raise error

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol
 
 from trackai.errors import InvalidInputError, NoActiveRunError
 from trackai.ingest.frames import Filed, Versioned
-from trackai.ingest.journal import BYTES
+from trackai.ingest.journal import BYTES, raise_if_foreign
 from trackai.sdk import artifacts, late_calls
 from trackai.sdk.logged_values import name_error, named
 from trackai.structs.records import ArtifactFile
@@ -226,6 +226,7 @@ class RunFiles:
         try:
             opened = source.open("rb")
         except OSError as error:
+            raise_if_foreign(error)
             raise _unreadable(path, error) from None
         with opened as file:
             return self._copy(file)
@@ -235,6 +236,7 @@ class RunFiles:
         try:
             return self._store_bytes(lambda copy: shutil.copyfileobj(file, copy))
         except OSError as error:
+            raise_if_foreign(error)
             logger.warning("a logged file could not be stored: %s", error)
             return None
 
