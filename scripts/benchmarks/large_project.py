@@ -17,8 +17,7 @@ from trackai.structs.points import Column
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from aiosqlite import Connection
-
+    from trackai.store.engine.connection import Connection
     from trackai.store.engine.database import Database
     from trackai.values.types import Value
 

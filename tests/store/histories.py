@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     import pytest
-    from aiosqlite import Connection
 
+    from trackai.store.engine.connection import Connection
     from trackai.store.points.lineage import Segment
     from trackai.structs.points import PointRow
     from trackai.values.types import Step, Value

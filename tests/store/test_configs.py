@@ -11,8 +11,7 @@ from trackai.errors import StoreError
 from trackai.store.catalogue import configs, projects, runs
 
 if TYPE_CHECKING:
-    from aiosqlite import Connection
-
+    from trackai.store.engine.connection import Connection
     from trackai.store.engine.database import Database
 
 VALUES: dict[str, Any] = {

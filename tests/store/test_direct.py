@@ -14,8 +14,7 @@ from trackai.store.catalogue import projects
 from trackai.store.engine import direct
 
 if TYPE_CHECKING:
-    from aiosqlite import Connection
-
+    from trackai.store.engine.connection import Connection
     from trackai.store.engine.database import Database
 
 

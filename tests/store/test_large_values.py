@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pytest
-    from aiosqlite import Connection
 
+    from trackai.store.engine.connection import Connection
     from trackai.values.types import Value
 
 # As long as the limit and around it, in characters of one, two, three and four bytes.

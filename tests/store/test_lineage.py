@@ -11,9 +11,8 @@ from trackai.store.points import curves, lineage, metrics, reads
 from trackai.structs.points import Column
 
 if TYPE_CHECKING:
-    from aiosqlite import Connection
-
     from tests.conftest import Server
+    from trackai.store.engine.connection import Connection
     from trackai.store.engine.database import Database
     from trackai.values.types import Axis, Step
 

@@ -31,9 +31,9 @@ from trackai.structs.points import Column
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from aiosqlite import Connection
     from anyio.from_thread import BlockingPortal
 
+    from trackai.store.engine.connection import Connection
     from trackai.structs.points import PointRow
     from trackai.values.types import Axis
 

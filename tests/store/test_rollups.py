@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pytest
-    from aiosqlite import Connection
 
+    from trackai.store.engine.connection import Connection
     from trackai.values.types import Step, Value
 
 # Small enough for a test to reach every case.

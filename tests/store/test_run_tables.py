@@ -23,8 +23,7 @@ from trackai.store.points import metrics
 from trackai.structs.points import Column
 
 if TYPE_CHECKING:
-    from aiosqlite import Connection
-
+    from trackai.store.engine.connection import Connection
     from trackai.store.engine.database import Database
 
 CONFIGS: list[dict[str, str]] = [

@@ -12,8 +12,7 @@ from trackai.store.catalogue import configs, projects, runs, slugs, tags
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from aiosqlite import Connection
-
+    from trackai.store.engine.connection import Connection
     from trackai.store.engine.database import Database
     from trackai.structs.records import Run
 

@@ -13,8 +13,7 @@ from trackai.store.points import metrics, series
 from trackai.structs.points import Column
 
 if TYPE_CHECKING:
-    from aiosqlite import Connection
-
+    from trackai.store.engine.connection import Connection
     from trackai.store.engine.database import Database
 
 

@@ -11,8 +11,7 @@ from trackai.store.catalogue import batches, journals, projects, runs, writers
 from trackai.store.points import attempts
 
 if TYPE_CHECKING:
-    from aiosqlite import Connection
-
+    from trackai.store.engine.connection import Connection
     from trackai.store.engine.database import Database
 
 

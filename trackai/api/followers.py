@@ -25,8 +25,7 @@ from trackai.values.times import utc
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from aiosqlite import Connection
-
+    from trackai.store.engine.connection import Connection
     from trackai.store.engine.database import Database
     from trackai.structs.records import Run
 

@@ -24,8 +24,7 @@ from trackai.store.catalogue.keys import Grant, StoredKey
 from trackai.values.logger import logger
 
 if TYPE_CHECKING:
-    from aiosqlite import Connection
-
+    from trackai.store.engine.connection import Connection
     from trackai.store.engine.database import Database
 
 # The interval of reading the table, and so the delay until a change of it takes effect.

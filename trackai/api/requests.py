@@ -22,10 +22,10 @@ from trackai.values.text import escaped
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from aiosqlite import Connection
     from starlette.requests import Request
 
     from trackai.filters.tree import Field
+    from trackai.store.engine.connection import Connection
     from trackai.store.engine.database import Database
 
 T = TypeVar("T")

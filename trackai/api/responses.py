@@ -24,9 +24,9 @@ from trackai.values import cursors
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
 
-    from aiosqlite import Connection
     from starlette.requests import Request
 
+    from trackai.store.engine.connection import Connection
     from trackai.store.engine.database import Database
 
 _encode = msgspec.json.Encoder().encode

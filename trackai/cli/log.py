@@ -16,8 +16,7 @@ from trackai.settings import Settings
 from trackai.values.names import name_problem, path_problem, refuse
 
 if TYPE_CHECKING:
-    from aiosqlite import Connection
-
+    from trackai.store.engine.connection import Connection
     from trackai.store.engine.database import Database
     from trackai.structs.records import Run
     from trackai.values.types import State, Step, Value

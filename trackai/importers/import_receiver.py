@@ -22,11 +22,10 @@ from trackai.structs.exchange import ArtifactHead, Block, NumberedFile, Rewind, 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from aiosqlite import Connection
-
     from trackai.importers.storing import Storable
     from trackai.ingest.receiver import Receiver
     from trackai.store.catalogue.keys import Grant
+    from trackai.store.engine.connection import Connection
     from trackai.store.engine.database import Database
 
 

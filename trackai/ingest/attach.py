@@ -35,10 +35,9 @@ from trackai.values.times import FIRST_TIME, LAST_TIME
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from aiosqlite import Connection
-
     from trackai.store.catalogue.keys import Grant
     from trackai.store.catalogue.writers import Writer
+    from trackai.store.engine.connection import Connection
     from trackai.store.engine.database import Database
 
 # Clocks that differ by less are taken for right.

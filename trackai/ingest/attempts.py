@@ -31,10 +31,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from aiosqlite import Connection
-
     from trackai.ingest.launch import Process
     from trackai.ingest.run_request import RunRequest
+    from trackai.store.engine.connection import Connection
     from trackai.values.types import Step
 
 # A writer on another machine that the server has not heard from for so long has failed. Clients

@@ -33,11 +33,10 @@ from trackai.structs.records import ArtifactFile
 from trackai.values.artifact_names import LATEST
 
 if TYPE_CHECKING:
-    from aiosqlite import Connection
-
     from trackai.ingest.frames import Filed, Used, Versioned
     from trackai.ingest.reader import Batch
     from trackai.store.catalogue.files import NewFile
+    from trackai.store.engine.connection import Connection
     from trackai.values.types import State
 
 

@@ -26,9 +26,8 @@ from trackai.values.logger import logger
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from aiosqlite import Connection
-
     from trackai.ingest.frames import Filed, Opened
+    from trackai.store.engine.connection import Connection
     from trackai.store.engine.database import Database
 
 

@@ -18,8 +18,7 @@ from trackai.store.engine.pace import Pace
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
-    from aiosqlite import Connection
-
+    from trackai.store.engine.connection import Connection
     from trackai.store.engine.database import Database
 
 T = TypeVar("T")

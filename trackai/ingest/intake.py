@@ -23,9 +23,8 @@ from trackai.store.points import metrics
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from aiosqlite import Connection
-
     from trackai.ingest.batches import Batch
+    from trackai.store.engine.connection import Connection
     from trackai.store.engine.database import Database
     from trackai.structs.points import Column
 

@@ -37,9 +37,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from aiosqlite import Connection
-
     from trackai.store.charts.chart_records import XAxis
+    from trackai.store.engine.connection import Connection
     from trackai.store.points.curves import Columns
     from trackai.store.points.series import MetricSummary
     from trackai.structs.records import (

@@ -26,10 +26,10 @@ from trackai.values.names import notes_problem, refuse
 from trackai.values.nesting import MAX_LEVELS, is_deeper
 
 if TYPE_CHECKING:
-    from aiosqlite import Connection
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from trackai.store.engine.connection import Connection
     from trackai.structs.records import ArtifactVersion
 
 _Aliases = Annotated[list[str], msgspec.Meta(max_length=100)]

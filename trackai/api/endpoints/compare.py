@@ -24,11 +24,11 @@ from trackai.values.types import BoundedStep
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from aiosqlite import Connection
     from starlette.requests import Request
     from starlette.responses import Response
 
     from trackai.store.charts.training_time import TrainingTime
+    from trackai.store.engine.connection import Connection
     from trackai.structs.points import CurveRow
 
 # They take 280 MB of the server's memory; pages of one metric are streamed.

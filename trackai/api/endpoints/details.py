@@ -15,10 +15,10 @@ from trackai.store.points import histograms, lineage, texts
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from aiosqlite import Connection
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from trackai.store.engine.connection import Connection
     from trackai.structs.records import HistogramPage, LogPage
     from trackai.values.types import Kind
 

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from aiosqlite import Connection
     from starlette.requests import Request
     from starlette.responses import Response
     from starlette.types import Receive, Scope, Send
 
     from trackai.exporters.jsonl import FindBytes
+    from trackai.store.engine.connection import Connection
     from trackai.structs.exchange import Item
 
 # Each has a temporary file, and reads for long on one of the connections of the database.

@@ -21,10 +21,10 @@ from trackai.values.types import BoundedStep
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from aiosqlite import Connection
     from starlette.requests import Request
     from starlette.types import Message, Receive, Scope, Send
 
+    from trackai.store.engine.connection import Connection
     from trackai.structs.records import FilePath, FileRecord
 
 # However a browser interprets a file, it has no origin, runs no scripts and loads nothing.

@@ -21,12 +21,12 @@ from trackai.values.types import BoundedStep
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from aiosqlite import Connection
     from starlette.requests import Request
     from starlette.responses import Response
 
     from trackai.store.charts.chart_records import XAxis
     from trackai.store.charts.group_charts import Band
+    from trackai.store.engine.connection import Connection
     from trackai.values.types import Step
 
     # The id of a run, and a metric of it.

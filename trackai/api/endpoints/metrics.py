@@ -30,10 +30,10 @@ from trackai.values.times import microseconds, utc
 from trackai.values.types import BoundedStep
 
 if TYPE_CHECKING:
-    from aiosqlite import Connection
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from trackai.store.engine.connection import Connection
     from trackai.structs.records import ChartData, ColumnPage, PointPage
 
 Attempt = Literal["latest", "all"] | Annotated[int, msgspec.Meta(ge=1, le=MAX_ID)]

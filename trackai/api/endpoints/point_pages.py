@@ -28,10 +28,10 @@ from trackai.values.types import Axis, BoundedStep
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
 
-    from aiosqlite import Connection
     from starlette.requests import Request
     from starlette.types import Receive, Scope, Send
 
+    from trackai.store.engine.connection import Connection
     from trackai.store.points.attempts import Attempt
     from trackai.store.points.lineage import Segment
     from trackai.structs.points import PointRow

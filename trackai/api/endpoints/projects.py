@@ -32,10 +32,10 @@ from trackai.values import cursors
 from trackai.values.times import microseconds
 
 if TYPE_CHECKING:
-    from aiosqlite import Connection
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from trackai.store.engine.connection import Connection
     from trackai.structs.records import Project, ProjectColumns, RunGroupPage
 
 # Each column is a lookup in another table for every run.

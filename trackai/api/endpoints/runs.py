@@ -56,9 +56,10 @@ from trackai.values.non_finite import json_value
 from trackai.values.types import State
 
 if TYPE_CHECKING:
-    from aiosqlite import Connection
     from starlette.requests import Request
     from starlette.responses import Response
+
+    from trackai.store.engine.connection import Connection
 
 T = TypeVar("T")
 Notes = Annotated[str, msgspec.Meta(extra_json_schema={"maxLength": MAX_NOTES})]

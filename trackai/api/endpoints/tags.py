@@ -23,9 +23,9 @@ from trackai.store.catalogue import runs, tags
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from aiosqlite import Connection
     from starlette.requests import Request
 
+    from trackai.store.engine.connection import Connection
     from trackai.structs.records import Run
 
 

@@ -14,9 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from aiosqlite import Connection
-
     from trackai.importers.neptune.messages import FileRow
+    from trackai.store.engine.connection import Connection
     from trackai.store.engine.database import Database
     from trackai.store.transfer.imports import ImportedPart
 

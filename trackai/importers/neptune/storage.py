@@ -25,11 +25,10 @@ from trackai.structs.exchange import RunHead
 from trackai.structs.points import Column
 
 if TYPE_CHECKING:
-    from aiosqlite import Connection
-
     from trackai.importers.neptune.layout import Part
     from trackai.importers.neptune.messages import Batch, FileRow, Header, Points
     from trackai.importers.neptune.receipt import CountsByType
+    from trackai.store.engine.connection import Connection
     from trackai.store.engine.database import Database
     from trackai.store.transfer.imports import ImportedPart
     from trackai.values.types import Axis, Kind

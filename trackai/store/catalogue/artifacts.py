@@ -18,8 +18,7 @@ from trackai.values.times import utc
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from aiosqlite import Connection
-
+    from trackai.store.engine.connection import Connection
     from trackai.values.artifact_names import ArtifactRef
 
 _IS_LATEST = """

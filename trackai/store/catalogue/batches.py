@@ -9,7 +9,7 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from aiosqlite import Connection
+    from trackai.store.engine.connection import Connection
 
 # The row id of the run, and the id that the client gave the batch.
 BatchKey = tuple[int, str]

@@ -9,7 +9,7 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from aiosqlite import Connection
+    from trackai.store.engine.connection import Connection
 
 
 async def put(conn: Connection, run_id: int, values: Mapping[str, str]) -> None:
@@ -44,7 +44,7 @@ async def types(conn: Connection, run_id: int) -> dict[str, str]:
         "SELECT key, type FROM configs WHERE run_id = ? AND type IS NOT NULL ORDER BY key",
         (run_id,),
     )
-    return dict(rows)  # type: ignore[arg-type]
+    return dict(rows)
 
 
 async def set_types(conn: Connection, run_id: int, new: Mapping[str, str]) -> None:

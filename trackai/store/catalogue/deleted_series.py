@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from aiosqlite import Connection
+    from trackai.store.engine.connection import Connection
 
 
 async def mark(conn: Connection, run_id: int) -> None:

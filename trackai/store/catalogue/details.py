@@ -10,7 +10,7 @@ from trackai.structs.records import Fork, Process, RunDetails
 from trackai.values.times import utc
 
 if TYPE_CHECKING:
-    from aiosqlite import Connection
+    from trackai.store.engine.connection import Connection
 
 # At most this many forks and processes are listed.
 MAX_LISTED = 1000

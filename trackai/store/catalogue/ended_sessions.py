@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from aiosqlite import Connection
+    from trackai.store.engine.connection import Connection
 
 
 async def add(conn: Connection, session_id: str, *, expires: int, now: int) -> None:
@@ -20,4 +20,4 @@ async def add(conn: Connection, session_id: str, *, expires: int, now: int) -> N
 async def list_all(conn: Connection) -> dict[str, int]:
     """When sessions that have been ended would expire, by their id."""
     rows = await conn.execute_fetchall("SELECT id, expires FROM ended_sessions")
-    return dict(rows)  # type: ignore[arg-type]
+    return dict(rows)

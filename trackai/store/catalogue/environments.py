@@ -9,7 +9,7 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from aiosqlite import Connection
+    from trackai.store.engine.connection import Connection
 
 
 async def add(conn: Connection, run_id: int, attempt: int, facts: Mapping[str, str]) -> None:

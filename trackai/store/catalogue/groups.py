@@ -14,11 +14,10 @@ from trackai.structs.records import GroupMembers, RunGroup, RunGroupPage
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from aiosqlite import Connection
-
     from trackai.filters.tree import Field
     from trackai.store.catalogue.filter_sql import Condition
     from trackai.store.catalogue.run_tables import RunFilter
+    from trackai.store.engine.connection import Connection
 
 # Attributes that runs can be grouped by.
 _ATTRIBUTES = frozenset({"group_name", "state", "name"})

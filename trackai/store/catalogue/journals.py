@@ -9,7 +9,7 @@ from trackai.store.engine.sql import json_array
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from aiosqlite import Connection
+    from trackai.store.engine.connection import Connection
 
 
 _IS_ORPHAN = """
@@ -29,7 +29,7 @@ async def positions(conn: Connection, names: Iterable[str]) -> dict[str, int]:
         "SELECT name, consumed FROM journals WHERE name IN (SELECT value FROM json_each(?))",
         (json_array(names),),
     )
-    return dict(rows)  # type: ignore[arg-type]
+    return dict(rows)
 
 
 async def advance(conn: Connection, name: str, offset: int) -> None:

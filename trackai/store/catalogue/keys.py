@@ -21,7 +21,7 @@ from trackai.values.times import utc
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from aiosqlite import Connection
+    from trackai.store.engine.connection import Connection
 
 Scope: TypeAlias = Literal["read", "write", "admin"]
 
@@ -142,13 +142,13 @@ async def revoke(conn: Connection, name: str, *, now: int) -> None:
     Raises:
         NotFoundError: there is no key of this name, or it is revoked already.
     """
-    cursor = await conn.execute(
-        "UPDATE keys SET revoked_at = ? WHERE name = ? AND revoked_at IS NULL", (now, name)
+    revoked = await conn.execute_fetchall(
+        "UPDATE keys SET revoked_at = ? WHERE name = ? AND revoked_at IS NULL RETURNING id",
+        (now, name),
     )
-    if cursor.rowcount == 0:
-        cursor = await conn.execute("SELECT 1 FROM keys WHERE name = ?", (name,))
+    if not list(revoked):
         problem = "not found: trackai keys list shows all"
-        if await cursor.fetchone() is not None:
+        if list(await conn.execute_fetchall("SELECT 1 FROM keys WHERE name = ?", (name,))):
             problem = "is already revoked"
         raise NotFoundError(f"key {name!r} {problem}")
 

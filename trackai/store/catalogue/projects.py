@@ -14,7 +14,7 @@ from trackai.values.times import utc
 from trackai.values.types import INT64
 
 if TYPE_CHECKING:
-    from aiosqlite import Connection
+    from trackai.store.engine.connection import Connection
 
 _COLUMNS = "id, name, slug, created_at, updated_at"
 _PAGE = f"""

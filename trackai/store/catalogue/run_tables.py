@@ -25,10 +25,9 @@ from trackai.values.types import State
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from aiosqlite import Connection
-
     from trackai.store.catalogue.filter_sql import Condition
     from trackai.store.catalogue.run_cursors import Cursor, Order
+    from trackai.store.engine.connection import Connection
 
 
 _DIRECTIONS: dict[Order, str] = {"asc": "ASC", "desc": "DESC"}

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from aiosqlite import Connection
+    from trackai.store.engine.connection import Connection
 
 R = TypeVar("R", bound=Run)
 
@@ -118,7 +118,7 @@ async def uids(conn: Connection, run_ids: Iterable[int]) -> dict[int, str]:
         "SELECT id, uid FROM runs WHERE id IN (SELECT value FROM json_each(?))",
         (json_array(run_ids),),
     )
-    return dict(rows)  # type: ignore[arg-type]
+    return dict(rows)
 
 
 async def find_by_uid(conn: Connection, uid: str) -> Run | None:

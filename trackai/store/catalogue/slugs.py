@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from aiosqlite import Connection
+    from trackai.store.engine.connection import Connection
 
 MAX_LENGTH = 80
 _DIGEST_DIGITS = 8

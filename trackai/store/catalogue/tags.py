@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from aiosqlite import Connection
+    from trackai.store.engine.connection import Connection
 
 
 async def get(conn: Connection, run_id: int) -> list[str]:

@@ -13,7 +13,7 @@ from trackai.values.types import State, Step
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from aiosqlite import Connection
+    from trackai.store.engine.connection import Connection
 
 
 class Writer(msgspec.Struct, frozen=True):
@@ -96,7 +96,7 @@ async def find(conn: Connection, uids: Iterable[str]) -> dict[str, int]:
         "SELECT uid, id FROM writers WHERE uid IN (SELECT value FROM json_each(?))",
         (json_array(uids),),
     )
-    return dict(rows)  # type: ignore[arg-type]
+    return dict(rows)
 
 
 class Place(NamedTuple):

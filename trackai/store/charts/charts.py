@@ -22,10 +22,9 @@ from trackai.store.points.lineage import Segment
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from aiosqlite import Connection
-
     from trackai.store.charts.smoothing import Smoothing
     from trackai.store.charts.training_time import TrainingTime
+    from trackai.store.engine.connection import Connection
     from trackai.store.points.bucketing import Extent
     from trackai.store.points.series import Series
     from trackai.structs.points import PointRow

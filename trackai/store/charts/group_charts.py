@@ -20,12 +20,11 @@ from trackai.store.charts import charts
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from aiosqlite import Connection
-
     from trackai.downsampling.buckets import Bucket
     from trackai.store.charts.charts import Chart
     from trackai.store.charts.smoothing import Smoothing
     from trackai.store.charts.training_time import TrainingTime
+    from trackai.store.engine.connection import Connection
     from trackai.store.points.lineage import Segment
     from trackai.values.types import Step
 

@@ -20,10 +20,9 @@ from trackai.store.points.bucketing import Extent
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from aiosqlite import Connection
-
     from trackai.downsampling.buckets import Bucket
     from trackai.store.charts.training_time import TrainingTime
+    from trackai.store.engine.connection import Connection
     from trackai.store.points.lineage import Segment
 
 # The largest error of a smoothed value, as a share of the values' range.

@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from aiosqlite import Connection
-
+    from trackai.store.engine.connection import Connection
     from trackai.values.types import Step
 
 

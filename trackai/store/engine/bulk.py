@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from aiosqlite import Connection
+    from trackai.store.engine.connection import Connection
 
 
 async def execute_rows(

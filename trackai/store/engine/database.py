@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     import aiosqlite
 
+    from trackai.store.engine.connection import Connection
     from trackai.store.engine.handles import Handle
 
 T = TypeVar("T")
@@ -167,7 +168,7 @@ class Database:
                 with anyio.CancelScope(shield=True):
                     await connection.rollback()
 
-    async def look(self, work: Callable[[aiosqlite.Connection], Coroutine[Any, Any, T]]) -> T:
+    async def look(self, work: Callable[[Connection], Coroutine[Any, Any, T]]) -> T:
         """Run `work` in a read transaction, in one visit to SQLite's thread.
 
         Args:
@@ -177,7 +178,7 @@ class Database:
             What `work` returns.
         """
 
-        async def in_snapshot(conn: aiosqlite.Connection) -> T:
+        async def in_snapshot(conn: Connection) -> T:
             await conn.execute("BEGIN")
             try:
                 return await work(conn)
@@ -187,10 +188,10 @@ class Database:
         async with self.read() as connection:
             return await direct.run(connection, in_snapshot)
 
-    async def change(self, work: Callable[[aiosqlite.Connection], Coroutine[Any, Any, T]]) -> T:
+    async def change(self, work: Callable[[Connection], Coroutine[Any, Any, T]]) -> T:
         """Like `look`, in a write transaction: committed on return, rolled back on an exception."""
 
-        async def in_transaction(conn: aiosqlite.Connection, *, handle: Handle) -> T:
+        async def in_transaction(conn: Connection, *, handle: Handle) -> T:
             before = await _begin(conn)
             began = time.perf_counter()
             try:
@@ -387,7 +388,7 @@ def _start_closing(database: Database) -> None:
     task.add_done_callback(database._closing.discard)
 
 
-async def _begin(conn: aiosqlite.Connection) -> int:
+async def _begin(conn: Connection) -> int:
     """Begin a write transaction, waiting for those of other processes.
 
     SQLite's own busy handler backs off to ten attempts a second. Next to a process with many short
@@ -415,7 +416,7 @@ async def _begin(conn: aiosqlite.Connection) -> int:
         await _set_busy_timeout(conn, opening.BUSY_SECONDS)
 
 
-async def _commit(conn: aiosqlite.Connection, *, handle: Handle, before: int) -> None:
+async def _commit(conn: Connection, *, handle: Handle, before: int) -> None:
     has_changed = conn.total_changes != before
     if has_changed:
         await stamps.write(conn)
@@ -435,5 +436,5 @@ def _is_io_error(error: sqlite3.Error) -> bool:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_IOERR
 
 
-async def _set_busy_timeout(connection: aiosqlite.Connection, seconds: float) -> None:
+async def _set_busy_timeout(connection: Connection, seconds: float) -> None:
     await connection.execute_fetchall(f"PRAGMA busy_timeout = {int(seconds * 1000)}")

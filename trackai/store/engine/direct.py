@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+import aiosqlite
+
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Coroutine, Iterable, Iterator
+    from collections.abc import Callable, Coroutine, Generator, Iterable
 
-    from aiosqlite import Connection
+    from trackai.store.engine.connection import Connection
 
 T = TypeVar("T")
 
@@ -47,9 +49,9 @@ class _Statement:
     def __init__(self, cursor: sqlite3.Cursor) -> None:
         self._cursor = cursor
 
-    def __await__(self) -> Iterator[None]:
+    def __await__(self) -> Generator[Any, None, None]:
         self._cursor.close()
-        return iter(())
+        yield from ()
 
     async def __aenter__(self) -> _Statement:
         return self
@@ -73,12 +75,11 @@ async def run(conn: Connection, work: Callable[[Connection], Coroutine[Any, Any,
     Raises:
         RuntimeError: `work` awaited anything else.
     """
-    connection: object = conn
-    if isinstance(connection, _Direct):  # already in that thread
+    if not isinstance(conn, aiosqlite.Connection):  # already in that thread, or without one
         return await work(conn)
 
     def run_to_end() -> T:
-        coroutine = work(cast("Connection", _Direct(conn._conn)))
+        coroutine = work(_Direct(conn._conn))
         try:
             coroutine.send(None)
         except StopIteration as end:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from aiosqlite import Connection
+    from trackai.store.engine.connection import Connection
 
 # "empty": no transaction; "unknown": no stamp, because another program has written it.
 Origin = Literal["empty", "same file", "other file", "unknown"]

@@ -18,7 +18,7 @@ from trackai.store.engine.database_file import sibling, size
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from aiosqlite import Connection
+    from trackai.store.engine.connection import Connection
 
 SUFFIXES = ("-wal", "-shm")
 # Appended, with a number, to the name of a log that belongs to another file.

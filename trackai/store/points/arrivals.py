@@ -22,8 +22,7 @@ from trackai.store.points.series import COLUMNS, Series, visible
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from aiosqlite import Connection
-
+    from trackai.store.engine.connection import Connection
     from trackai.structs.points import PointRow
     from trackai.values.types import Step
 

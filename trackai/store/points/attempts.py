@@ -13,8 +13,7 @@ from trackai.store.engine.sql import json_array
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from aiosqlite import Connection
-
+    from trackai.store.engine.connection import Connection
     from trackai.store.points.series import Series
     from trackai.values.types import Step
 
@@ -58,7 +57,7 @@ async def numbers(conn: Connection, writer_ids: Iterable[int]) -> dict[int, int]
         "SELECT id, attempt FROM writers WHERE id IN (SELECT value FROM json_each(?))",
         (json_array(writer_ids),),
     )
-    return dict(rows)  # type: ignore[arg-type]
+    return dict(rows)
 
 
 async def note(

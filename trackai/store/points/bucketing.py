@@ -21,8 +21,7 @@ from trackai.values.types import INT64
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from aiosqlite import Connection
-
+    from trackai.store.engine.connection import Connection
     from trackai.store.points.series import Series
     from trackai.values.types import Step
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from trackai.store.points import lineage, reads
 from trackai.values.non_finite import python_value
@@ -11,8 +11,7 @@ from trackai.values.types import Axis, Step, StoredValue, Value
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from aiosqlite import Connection
-
+    from trackai.store.engine.connection import Connection
     from trackai.store.points.lineage import Segment
 
 
@@ -53,13 +52,14 @@ async def read(
         add_timestamp(timestamp)
         add_value(value)
 
-    async with conn.execute(
+    statement: Any = conn.execute(
         f"SELECT step, timestamp, value FROM ({points}) ORDER BY {reads.ORDER} LIMIT ?",
         (*parameters, limit),
-    ) as cursor:
+    )
+    async with statement as cursor:
         # Each row is split while it is in the processor's cache, and freed before the next one is
         # made. Splitting a list of all rows takes twice as long.
-        cursor.row_factory = add  # type: ignore[assignment]
+        cursor.row_factory = add
         await cursor.fetchall()
     # Of segments that differ in kind, booleans are read as numbers.
     kind = lineage.as_one(segments).kind

@@ -16,8 +16,7 @@ from trackai.store.engine.sql import VALUE
 from trackai.store.points import large_values
 
 if TYPE_CHECKING:
-    from aiosqlite import Connection
-
+    from trackai.store.engine.connection import Connection
     from trackai.structs.points import Column
     from trackai.values.types import Axis, Step, StoredValue, Value
 

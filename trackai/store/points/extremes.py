@@ -14,9 +14,8 @@ from trackai.store.points.series import visible
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from aiosqlite import Connection
-
     from trackai.downsampling.thinning import BucketColumns
+    from trackai.store.engine.connection import Connection
     from trackai.store.points.series import Series
     from trackai.structs.points import PointRow
     from trackai.values.types import Step

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from aiosqlite import Connection
-
+    from trackai.store.engine.connection import Connection
     from trackai.values.types import Step, Value
 
 # Texts of more characters are large. No row with a shorter text in ASCII exceeds a quarter of a

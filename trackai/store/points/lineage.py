@@ -19,8 +19,7 @@ from trackai.store.points import series as series_table
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from aiosqlite import Connection
-
+    from trackai.store.engine.connection import Connection
     from trackai.store.points.series import Series
     from trackai.values.types import Step
 

@@ -29,8 +29,7 @@ from trackai.values.types import INT64, Step, Value
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from aiosqlite import Connection
-
+    from trackai.store.engine.connection import Connection
     from trackai.store.points.large_values import LargeValue
     from trackai.store.points.series import Series
 

@@ -16,8 +16,7 @@ from trackai.values.types import Step
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from aiosqlite import Connection
-
+    from trackai.store.engine.connection import Connection
     from trackai.store.points.attempts import Attempt
     from trackai.store.points.lineage import Segment
     from trackai.store.points.series import Series

@@ -14,9 +14,8 @@ from trackai.store.points.lineage import Segment
 from trackai.values.non_finite import python_value
 
 if TYPE_CHECKING:
-    from aiosqlite import Connection
-
     from trackai.downsampling.thinning import BucketColumns
+    from trackai.store.engine.connection import Connection
     from trackai.store.points.series import Series
     from trackai.values.types import Kind, Step
 

@@ -20,8 +20,7 @@ from trackai.store.points.bucketing import FARTHEST, Selection
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from aiosqlite import Connection
-
+    from trackai.store.engine.connection import Connection
     from trackai.values.types import Step
 
 # The number of points that a bucket of the lowest level should hold, on average.

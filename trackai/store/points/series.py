@@ -18,7 +18,7 @@ from trackai.values.types import Axis, Kind, Step, StoredValue, Value
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from aiosqlite import Connection
+    from trackai.store.engine.connection import Connection
 
 _SERIES_PER_STATEMENT = (128, 8, 1)
 _WIDTH = 1 + len(Figures.__struct_fields__)

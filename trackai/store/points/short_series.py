@@ -16,9 +16,8 @@ from trackai.store.points.series import visible
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from aiosqlite import Connection
-
     from trackai.downsampling.thinning import BucketColumns
+    from trackai.store.engine.connection import Connection
     from trackai.store.points.bucketing import Selection
 
 # A third faster than zip, which makes an iterator of each row.

@@ -10,8 +10,7 @@ from trackai.store.points.series import visible
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from aiosqlite import Connection
-
+    from trackai.store.engine.connection import Connection
     from trackai.store.points.series import Series
     from trackai.structs.points import PointRow
 
@@ -35,5 +34,5 @@ async def last_points(
             """,
             (metric.id, limit),
         )
-        tails.append((metric, list(rows)[::-1]))  # type: ignore[arg-type]
+        tails.append((metric, list(rows)[::-1]))
     return tails

@@ -11,8 +11,7 @@ from trackai.values.times import utc
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from aiosqlite import Connection
-
+    from trackai.store.engine.connection import Connection
     from trackai.store.points.lineage import Segment
 
 

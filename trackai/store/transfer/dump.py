@@ -26,8 +26,7 @@ from trackai.values.times import microseconds
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from aiosqlite import Connection
-
+    from trackai.store.engine.connection import Connection
     from trackai.store.points.series import Series
     from trackai.structs.exchange import Item
     from trackai.values.types import Step

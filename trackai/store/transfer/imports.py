@@ -12,8 +12,7 @@ from trackai.store.points import recounts, rollups, series
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from aiosqlite import Connection
-
+    from trackai.store.engine.connection import Connection
     from trackai.structs.exchange import ImportHead
     from trackai.values.types import Axis, Kind, Step, StoredValue
 

@@ -28,8 +28,7 @@ from trackai.values.times import microseconds
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from aiosqlite import Connection
-
+    from trackai.store.engine.connection import Connection
     from trackai.structs.exchange import (
         ArtifactHead,
         Block,

@@ -11,7 +11,7 @@ from trackai.store.points.series import COLUMNS, NOT_SUPERSEDED, Series
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from aiosqlite import Connection
+    from trackai.store.engine.connection import Connection
 
 
 # The value of a point; NULL if it is text, a marker of a large text, NaN or infinite.

@@ -20,8 +20,7 @@ from trackai.store.points import rollups
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from aiosqlite import Connection
-
+    from trackai.store.engine.connection import Connection
     from trackai.store.engine.database import Database
 
 # How long a transaction should take.
