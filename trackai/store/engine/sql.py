@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -62,10 +62,25 @@ COMPARABLE = """
 """
 
 
-def json_array(values: Iterable[int | str]) -> str:
+class JsonArray(str):
+    """The text of a JSON array, and the values in it.
+
+    Attributes:
+        items: the values, for an engine that has lists as parameters.
+    """
+
+    __slots__ = ("items",)
+
+    items: list[int] | list[str]
+
+
+def json_array(values: Iterable[int] | Iterable[str]) -> JsonArray:
     """Encode values as the JSON array that `IN (SELECT value FROM json_each(?))` takes.
 
     One parameter for a list of any length: SQLite limits how many parameters a statement has, and
     caches the statement only if its text stays the same.
     """
-    return msgspec.json.encode(list(values)).decode()
+    items: list[Any] = list(values)
+    array = JsonArray(msgspec.json.encode(items).decode())
+    array.items = items
+    return array
