@@ -6,8 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from trackai.store.engine.connection import Shared
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from trackai.store.engine.connection import Connection
 
 # Over columns of `series`. A sum beyond the largest float is infinite, its mean is not.
 MEAN = """
@@ -84,3 +88,18 @@ def json_array(values: Iterable[int] | Iterable[str]) -> JsonArray:
     array = JsonArray(msgspec.json.encode(items).decode())
     array.items = items
     return array
+
+
+async def lock(conn: Connection, table: str, ids: Iterable[int]) -> None:
+    """Let no other transaction change rows until this one ends.
+
+    All callers lock in the order of ids, so that none waits for one that waits for it.
+    """
+    if isinstance(conn, Shared):
+        await conn.execute(
+            f"""
+            SELECT id FROM {table} WHERE id IN (SELECT value FROM json_each(?))
+            ORDER BY id FOR NO KEY UPDATE
+            """,
+            (json_array(sorted(set(ids))),),
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
+from trackai.store.engine.connection import Shared
 from trackai.store.engine.sql import JsonArray
 from trackai.store.postgres.dialect import translate
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 _MAX_STATEMENTS = 400
 
 
-class PostgresConnection:
+class PostgresConnection(Shared):
     """Executes our SQL texts on a connection of asyncpg.
 
     Attributes:
