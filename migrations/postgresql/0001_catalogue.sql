@@ -129,7 +129,7 @@ CREATE TABLE runs (
     fork_uid    text COLLATE "C",  -- the run it continues, which need not be here, up to `fork_step`
     fork_step   numeric,
     notes       text COLLATE "C",
-    is_silent   bigint NOT NULL DEFAULT 0 CHECK (is_silent IN (0, 1)),
+    is_silent boolean NOT NULL DEFAULT FALSE,
     UNIQUE (project_id, slug)
 );
 
@@ -224,11 +224,11 @@ CREATE TABLE attempts (
 CREATE TABLE journals (
     name        text COLLATE "C" PRIMARY KEY,
     consumed    bigint NOT NULL,
-    is_remote   bigint NOT NULL DEFAULT 0 CHECK (is_remote IN (0, 1)),
+    is_remote boolean NOT NULL DEFAULT FALSE,
     orphaned_at bigint
 );
 
-CREATE INDEX remote_journals ON journals (substr(name, 18, 32)) WHERE is_remote = 1;
+CREATE INDEX remote_journals ON journals (substr(name, 18, 32)) WHERE is_remote;
 
 CREATE TABLE tags (
     run_id bigint NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
@@ -263,7 +263,7 @@ CREATE TABLE imports (
     part        text COLLATE "C" NOT NULL,
     fingerprint text COLLATE "C" NOT NULL,
     consumed    bigint NOT NULL DEFAULT 0,
-    complete    bigint NOT NULL DEFAULT 0 CHECK (complete IN (0, 1)),
+    complete boolean NOT NULL DEFAULT FALSE,
     counts      text COLLATE "C" NOT NULL DEFAULT '{}',
     UNIQUE (run_id, part)
 );
