@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     import anyio
 
+    from trackai.store.blobs.blob_store import BlobStore
     from trackai.store.engine.connection import Connection
 
 T = TypeVar("T")
@@ -29,6 +30,11 @@ class Store(Protocol):
     transactions: int
     transaction_seconds: float
     collecting: anyio.Lock
+
+    @property
+    def blobs(self) -> BlobStore:
+        """Where the bytes of files are."""
+        raise NotImplementedError
 
     @property
     def is_read_only(self) -> bool:
