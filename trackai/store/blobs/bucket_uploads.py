@@ -17,17 +17,17 @@ import time
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from trackai.errors import InvalidInputError, StoreBusyError, StoreError
 from trackai.store.blobs import blob_store
 from trackai.store.blobs.blob_store import KEPT_SECONDS, Received, TooManyUploadsError, check_hash
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from trackai.store.blobs.blob_store import Blob, Sender
-    from trackai.store.blobs.bucket import BucketBlobs
+    from trackai.store.blobs.objects import Bucket
 
 # How long a client waits while its file is written; later it asks again. Its own limit is 60.
 _ANSWER_SECONDS = 40.0
@@ -35,11 +35,18 @@ _ANSWER_SECONDS = 40.0
 _AHEAD = 8
 
 
+class _Blobs(Protocol):
+    """What is needed of `BucketBlobs`."""
+
+    def present(self, blobs: Iterable[Blob]) -> set[Blob]: ...
+    def put_blob(self, blob: Blob, chunks: Iterable[bytes]) -> None: ...
+
+
 class BucketUploads:
     """The uploads to a bucket; see `trackai.store.blobs.blob_store.Uploads`."""
 
-    def __init__(self, bucket: BucketBlobs) -> None:
-        self._bucket = bucket
+    def __init__(self, bucket: Bucket, blobs: _Blobs) -> None:
+        self._bucket, self._blobs = bucket, blobs
         self._writing: dict[str, Future[None]] = {}
         self._lock = threading.Lock()
 
@@ -56,7 +63,7 @@ class BucketUploads:
 
     def complete(self, senders: Mapping[Blob, Sender]) -> set[Blob]:
         """Those of many bytes for which `is_complete` is true."""
-        present = self._bucket.present(senders)
+        present = self._blobs.present(senders)
         limited = [blob for blob in present if not senders[blob].may_reuse]
         receipts = self._bucket.sizes([_receipt(blob, senders[blob]) for blob in limited])
         lacking = {blob for blob, size in zip(limited, receipts, strict=True) if size is None}
@@ -125,7 +132,7 @@ class BucketUploads:
             InvalidInputError: the bytes have another hash; they are removed.
         """
         if not offset:
-            self._bucket.put_blob(blob, [last])
+            self._blobs.put_blob(blob, [last])
             return
         with self._lock:
             writing = self._writing.get(folder)
@@ -143,7 +150,7 @@ class BucketUploads:
     ) -> None:
         try:
             ends = _ends(self._bucket.objects(folder), offset)
-            self._bucket.put_blob(blob, self._read(folder, ends, last))
+            self._blobs.put_blob(blob, self._read(folder, ends, last))
         except InvalidInputError as error:
             self._remove(folder)
             self._finish(folder, writing, error)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trackai.errors import InvalidInputError
+from trackai.errors import InvalidInputError, MissingExtraError
 from trackai.store.blobs.folder import FolderBlobs
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ def shared_blobs(place: str | None) -> BlobStore:
         )
     if "://" not in place:
         return FolderBlobs(Path(place).expanduser().absolute(), is_shared=True)
-    from trackai.store.blobs.bucket import BucketBlobs
-
+    try:
+        from trackai.store.blobs.bucket import BucketBlobs
+    except ModuleNotFoundError:
+        raise MissingExtraError("keeping files in a bucket", "s3") from None
     return BucketBlobs(place)

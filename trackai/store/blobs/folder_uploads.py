@@ -9,7 +9,7 @@ import hashlib
 import os
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from trackai.errors import ConflictError, InvalidInputError
 from trackai.locks import sync, try_lock
@@ -21,15 +21,24 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from trackai.store.blobs.blob_store import Blob, Sender
-    from trackai.store.blobs.folder import FolderBlobs
 
 _RECEIPT = ".sent"
+
+
+class _Folder(Protocol):
+    """What is needed of `FolderBlobs`."""
+
+    @property
+    def folder(self) -> Path: ...
+    def path(self, sha256: str) -> Path: ...
+    def has(self, blob: Blob) -> bool: ...
+    def check_room(self, size: int, keep_free: int) -> None: ...
 
 
 class FolderUploads:
     """The uploads to a folder; see `trackai.store.blobs.blob_store.Uploads`."""
 
-    def __init__(self, blobs: FolderBlobs) -> None:
+    def __init__(self, blobs: _Folder) -> None:
         self._blobs = blobs
         self._folder = blobs.folder / "uploads"
 
