@@ -137,6 +137,13 @@ class _RawObject(io.RawIOBase):
         self._position = max(0, base + offset)
         return self._position
 
+    def readall(self) -> bytes:
+        # The inherited one makes a request for each few kilobytes.
+        size = max(self._size - self._position, 0)
+        data = self._bucket.get(self._key, self._position, size) if size else b""
+        self._position += len(data)
+        return data
+
     def readinto(self, buffer: Any) -> int:
         size = min(len(buffer), self._size - self._position)
         if size <= 0:
