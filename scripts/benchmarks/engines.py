@@ -101,7 +101,7 @@ def run(arguments: argparse.Namespace) -> Report:
         with _new_database(arguments.postgres) as url:
             postgres = _measure(_Engine("PostgreSQL", url), arguments.points, arguments.repeat)
     ratio = {name: postgres[name][0] / value for name, (value, _) in sqlite.items()}
-    rows = [
+    rows: list[list[str | float | None]] = [
         [name, unit, value, postgres[name][0], ratio[name]]
         for name, (value, unit) in sqlite.items()
     ]
