@@ -54,7 +54,8 @@ def first_free(slug: str, taken: Collection[str]) -> str:
 async def for_new_project(conn: Connection, slug: str) -> str:
     """`slug`, numbered if another project has it."""
     rows = await conn.execute_fetchall(
-        "SELECT slug FROM projects WHERE slug = ?1 OR slug GLOB ?1 || '-*'", (slug,)
+        "SELECT slug FROM projects WHERE slug = ? OR (slug >= ? AND slug < ?)",
+        (slug, *_numbered(slug)),
     )
     return first_free(slug, {slug for (slug,) in rows})
 
@@ -63,10 +64,18 @@ async def for_new_run(conn: Connection, project_id: int, name: str) -> str:
     """A slug made from `name`, numbered if another run of the project has it."""
     slug = slugify(name)
     rows = await conn.execute_fetchall(
-        "SELECT slug FROM runs WHERE project_id = ?1 AND (slug = ?2 OR slug GLOB ?2 || '-*')",
-        (project_id, slug),
+        """
+        SELECT slug FROM runs
+        WHERE project_id = ? AND (slug = ? OR (slug >= ? AND slug < ?))
+        """,
+        (project_id, slug, *_numbered(slug)),
     )
     return first_free(slug, {slug for (slug,) in rows})
+
+
+def _numbered(slug: str) -> tuple[str, str]:
+    """The range of the texts that begin with `slug` and "-": its beginning, and what follows it."""
+    return f"{slug}-", f"{slug}."
 
 
 async def keep_if_free(

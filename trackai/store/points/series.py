@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 _SERIES_PER_STATEMENT = (128, 8, 1)
 _WIDTH = 1 + len(Figures.__struct_fields__)
+_TYPES = (
+    "bigint", "text", "bigint", "bigint", "bigint", "numeric", "numeric", "bigint", "bigint",
+    "any_value", "numeric", "numeric", "numeric", "numeric", "float8",
+)  # fmt: skip
 # The columns of a `Series`.
 COLUMNS = """
     series.id, series.path, axis, kind, points, finite_points, last_step,
@@ -99,20 +103,26 @@ async def _by_name(conn: Connection, names: Iterable[Name]) -> dict[Name, Series
     paths: dict[int, set[str]] = {}
     for run_id, path, _ in names:
         paths.setdefault(run_id, set()).add(path)
-    rows = await conn.execute_fetchall(
-        f"""
-        SELECT series.run_id, {COLUMNS}
-        FROM json_each(?) AS run, json_each(run.value) AS name
-        CROSS JOIN series ON series.run_id = CAST(run.key AS INTEGER) AND series.path = name.value
-        """,
-        (msgspec.json.encode(paths).decode(),),
-    )
-    by_run = [(run_id, Series(*fields)) for run_id, *fields in rows]
+    # Runs of a sweep log the same metrics.
+    runs: dict[frozenset[str], list[int]] = {}
     for run_id, run_paths in paths.items():
-        for path in run_paths:
+        runs.setdefault(frozenset(run_paths), []).append(run_id)
+    by_run: list[tuple[int, Series]] = []
+    for alike, run_ids in runs.items():
+        rows = await conn.execute_fetchall(
+            f"""
+            SELECT series.run_id, {COLUMNS} FROM series
+            WHERE series.run_id IN (SELECT value FROM json_each(?))
+              AND series.path IN (SELECT value FROM json_each(?))
+            """,
+            (json_array(run_ids), json_array(alike)),
+        )
+        by_run += [(run_id, Series(*fields)) for run_id, *fields in rows]
+        for path in alike:
             # SQLite reads a string in JSON only up to a NUL, so these need a query each.
             if "\0" in path:
-                by_run += [(run_id, row) for row in await _by_path(conn, run_id, path)]
+                for run_id in run_ids:
+                    by_run += [(run_id, row) for row in await _by_path(conn, run_id, path)]
     return {(run_id, row.path, row.axis): row for run_id, row in by_run}
 
 
@@ -169,7 +179,7 @@ def _merge(rows: int) -> str:
             id, kind, points, finite_points, nan_points, first_step, last_step,
             first_timestamp, last_timestamp, last_value,
             min_value, min_step, max_value, max_step, sum
-        ) AS (VALUES {placeholders(rows, _WIDTH)})
+        ) AS (VALUES {placeholders(rows, _WIDTH, _TYPES)})
         UPDATE series SET
             kind = CASE WHEN series.kind = new.kind THEN new.kind ELSE 'number' END,
             points = series.points + new.points,
@@ -218,7 +228,10 @@ def _merge(rows: int) -> str:
                 ELSE new.max_step
             END,
             -- A sum beyond the largest float is infinite; +Infinity plus -Infinity is NULL.
-            sum = coalesce(series.sum + new.sum, series.sum)
+            sum = coalesce(
+                /*sqlite*/ series.sum + new.sum /*end*/ /*pg: add(series.sum, new.sum) */,
+                series.sum
+            )
         FROM new
         WHERE series.id = new.id
     """
@@ -321,7 +334,7 @@ async def last_activity(conn: Connection, run_id: int) -> int | None:
             SELECT max(last_timestamp) AS time FROM series WHERE run_id = ?1
             UNION ALL
             SELECT max(ended_at) FROM writers WHERE run_id = ?1 AND state = 'completed'
-        )
+        ) AS activity
         """,
         (run_id,),
     )
