@@ -21,6 +21,7 @@ from trackai.store.postgres.errors import REPEATED, driver_errors, is_lost
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
+    from pathlib import Path
 
     from trackai.store.engine.connection import Connection
 
@@ -40,6 +41,7 @@ class PostgresDatabase:
 
     Attributes:
         name: what messages call it: its address without user and password.
+        spool: None, as no journals lie beside it.
         held_seconds: how long the last call of `change` took.
         transactions, transaction_seconds: how many calls of `change` have committed, and how long
             they took together.
@@ -54,6 +56,7 @@ class PostgresDatabase:
             connections: the most that are open at the same time.
         """
         self.name = public_name(url)
+        self.spool: Path | None = None
         self.held_seconds = 0.0
         self.transactions = 0
         self.transaction_seconds = 0.0
