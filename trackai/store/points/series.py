@@ -22,10 +22,6 @@ if TYPE_CHECKING:
 
 _SERIES_PER_STATEMENT = (128, 8, 1)
 _WIDTH = 1 + len(Figures.__struct_fields__)
-_TYPES = (
-    "bigint", "text", "bigint", "bigint", "bigint", "numeric", "numeric", "bigint", "bigint",
-    "any_value", "numeric", "numeric", "numeric", "numeric", "float8",
-)  # fmt: skip
 # The columns of a `Series`.
 COLUMNS = """
     series.id, series.path, axis, kind, points, finite_points, last_step,
@@ -179,7 +175,7 @@ def _merge(rows: int) -> str:
             id, kind, points, finite_points, nan_points, first_step, last_step,
             first_timestamp, last_timestamp, last_value,
             min_value, min_step, max_value, max_step, sum
-        ) AS (VALUES {placeholders(rows, _WIDTH, _TYPES)})
+        ) AS (VALUES {placeholders(rows, _WIDTH)})
         UPDATE series SET
             kind = CASE WHEN series.kind = new.kind THEN new.kind ELSE 'number' END,
             points = series.points + new.points,
@@ -228,10 +224,7 @@ def _merge(rows: int) -> str:
                 ELSE new.max_step
             END,
             -- A sum beyond the largest float is infinite; +Infinity plus -Infinity is NULL.
-            sum = coalesce(
-                /*sqlite*/ series.sum + new.sum /*end*/ /*pg: add(series.sum, new.sum) */,
-                series.sum
-            )
+            sum = coalesce(series.sum + new.sum, series.sum)
         FROM new
         WHERE series.id = new.id
     """
