@@ -30,6 +30,7 @@ ALLOWED = {("api", "dashboard"), ("api", "cli")}
 # The wings of the store likewise; two wings of one row do not import each other.
 WINGS = (
     {"engine"},
+    {"postgres"},
     {"points", "catalogue"},
     {"charts"},
     {"transfer", "upkeep"},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
+from trackai.store.engine.sql import json_array
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,16 +17,17 @@ BatchKey = tuple[int, str]
 
 async def stored(conn: Connection, keys: Iterable[BatchKey]) -> set[BatchKey]:
     """Those of the batches that have been stored before."""
+    keys = set(keys)
     rows = await conn.execute_fetchall(
         """
-        SELECT batches.run_id, batches.batch_id
-        FROM json_each(?) AS pair
-        JOIN batches ON batches.run_id = pair.value ->> 0
-                    AND batches.batch_id = pair.value ->> 1
+        SELECT run_id, batch_id FROM batches
+        WHERE run_id IN (SELECT value FROM json_each(?))
+          AND batch_id IN (SELECT value FROM json_each(?))
         """,
-        (msgspec.json.encode(list(keys)).decode(),),
+        (json_array({run_id for run_id, _ in keys}), json_array({key for _, key in keys})),
     )
-    return {(run_id, batch_id) for run_id, batch_id in rows}
+    # A client may use the id of a batch in each of its runs.
+    return {(run_id, batch_id) for run_id, batch_id in rows} & keys
 
 
 async def add(conn: Connection, batches: Iterable[tuple[BatchKey, int]], *, now: int) -> None:

@@ -180,6 +180,14 @@ async def any_silent(conn: Connection, before: int) -> bool:
     return bool(list(rows))
 
 
+async def silent_runs(conn: Connection, before: int) -> list[int]:
+    """The row ids of the runs with remote writers that were not heard since `before`."""
+    rows = await conn.execute_fetchall(
+        "SELECT DISTINCT run_id FROM writers WHERE seen_at < ? AND state = 'running'", (before,)
+    )
+    return [run_id for (run_id,) in rows]
+
+
 async def fail_silent(conn: Connection, before: int) -> set[tuple[int, int]]:
     """Record that the remote writers failed that were not heard since `before`.
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from trackai.store.engine.connection import Shared
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from trackai.store.engine.connection import Connection
 
 # Over columns of `series`. A sum beyond the largest float is infinite, its mean is not.
 MEAN = """
@@ -62,10 +66,40 @@ COMPARABLE = """
 """
 
 
-def json_array(values: Iterable[int | str]) -> str:
+class JsonArray(str):
+    """The text of a JSON array, and the values in it.
+
+    Attributes:
+        items: the values, for an engine that has lists as parameters.
+    """
+
+    __slots__ = ("items",)
+
+    items: list[int] | list[str]
+
+
+def json_array(values: Iterable[int] | Iterable[str]) -> JsonArray:
     """Encode values as the JSON array that `IN (SELECT value FROM json_each(?))` takes.
 
     One parameter for a list of any length: SQLite limits how many parameters a statement has, and
     caches the statement only if its text stays the same.
     """
-    return msgspec.json.encode(list(values)).decode()
+    items: list[Any] = list(values)
+    array = JsonArray(msgspec.json.encode(items).decode())
+    array.items = items
+    return array
+
+
+async def lock(conn: Connection, table: str, ids: Iterable[int]) -> None:
+    """Let no other transaction change rows until this one ends.
+
+    All callers lock in the order of ids, so that none waits for one that waits for it.
+    """
+    if isinstance(conn, Shared):
+        await conn.execute(
+            f"""
+            SELECT id FROM {table} WHERE id IN (SELECT value FROM json_each(?))
+            ORDER BY id FOR NO KEY UPDATE
+            """,
+            (json_array(sorted(set(ids))),),
+        )
