@@ -93,13 +93,11 @@ def json_array(values: Iterable[int] | Iterable[str]) -> JsonArray:
 async def lock(conn: Connection, table: str, ids: Iterable[int]) -> None:
     """Let no other transaction change rows until this one ends.
 
-    All callers lock in the order of ids, so that none waits for one that waits for it.
+    All callers lock in the order of ids, so that none waits for one that waits for it. Each row has
+    its own statement, as a distributed engine locks rows of one shard at a time.
     """
     if isinstance(conn, Shared):
-        await conn.execute(
-            f"""
-            SELECT id FROM {table} WHERE id IN (SELECT value FROM json_each(?))
-            ORDER BY id FOR NO KEY UPDATE
-            """,
-            (json_array(sorted(set(ids))),),
+        await conn.executemany(
+            f"SELECT 1 FROM {table} WHERE id = ? FOR NO KEY UPDATE",
+            [(row_id,) for row_id in sorted(set(ids))],
         )
