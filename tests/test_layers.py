@@ -31,6 +31,7 @@ ALLOWED = {("api", "dashboard"), ("api", "cli")}
 WINGS = (
     {"blobs"},
     {"engine"},
+    {"postgres"},
     {"points", "catalogue"},
     {"charts"},
     {"transfer", "upkeep"},

@@ -21,6 +21,7 @@ from trackai.ingest.frames import Opened
 from trackai.ingest.journal import is_alive
 from trackai.store.catalogue import configs, projects, runs, slugs, tags, writers
 from trackai.store.catalogue.writers import Writer  # noqa: TC001 - for msgspec
+from trackai.store.engine.sql import lock
 from trackai.store.points import metrics, series
 from trackai.structs.records import Project, Run  # noqa: TC001 - for msgspec
 from trackai.values.run_names import generate
@@ -87,6 +88,7 @@ async def start_attempt(
     project = await projects.get_or_create(conn, request.project, now=now)
     await projects.touch(conn, project.id, now=now)
     run_id = await _find_or_create_run(conn, project.id, request, process.run_uid, now=now)
+    await lock(conn, "runs", [run_id])
     await tags.add(conn, run_id, request.tags)
     if request.notes is not None:
         await runs.update(conn, run_id, notes=request.notes)
@@ -240,10 +242,11 @@ def shares_attempt(
     )
 
 
-def is_running(writer: Writer, spool: Path, *, listening_since: int = 0) -> bool:
+def is_running(writer: Writer, spool: Path | None, *, listening_since: int = 0) -> bool:
     """Whether the process of a writer is alive, judged from this machine.
 
     Args:
+        spool: the folder of the journals of this machine; None if none of them has one.
         listening_since: since when this process has heard writers on other machines, in
             microseconds since the epoch.
     """
@@ -251,7 +254,7 @@ def is_running(writer: Writer, spool: Path, *, listening_since: int = 0) -> bool
         heard_at = max(writer.seen_at, listening_since)
         return time.time_ns() // 1000 - heard_at < SILENT_SECONDS * 1e6
     pid = writer.pid if writer.host == socket.gethostname() else None
-    return is_alive(spool, writer.uid, pid)
+    return spool is not None and is_alive(spool, writer.uid, pid)
 
 
 def _is_alive(writer: Writer, is_running: Callable[[Writer], bool]) -> bool:

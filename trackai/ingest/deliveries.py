@@ -28,6 +28,7 @@ from trackai.store.catalogue import (
 )
 from trackai.store.catalogue.artifacts import NewVersion
 from trackai.store.catalogue.writers import Place
+from trackai.store.engine.sql import lock
 from trackai.store.points import metrics, series
 from trackai.structs.records import ArtifactFile
 from trackai.values.artifact_names import LATEST
@@ -110,8 +111,10 @@ async def store(
     Args:
         conn: a connection in a transaction.
     """
-    positions = await journals.positions(conn, {item.journal for item in deliveries})
     known = await writers.locate(conn, {item.batch.opened.writer_uid for item in deliveries})
+    # First: other servers may be storing the same batches.
+    await lock(conn, "runs", (place.run_id for place in known.values()))
+    positions = await journals.positions(conn, {item.journal for item in deliveries})
     outcomes: list[Outcome | PermissionDeniedError | BytesMissingError] = []
     advanced: dict[str, int] = {}
     stored: list[tuple[Delivery, Place]] = []
@@ -231,6 +234,7 @@ async def note_heard(
     conn: Connection, uid: str, place: Place, key_name: str | None, *, now: int
 ) -> None:
     """Record that a remote writer lives, which may have been silent."""
+    await lock(conn, "runs", [place.run_id])
     await writers.note_heard(conn, [(now, key_name, place.writer_id)])
     await revive(conn, uid, place, now=now)
 
@@ -252,6 +256,7 @@ async def fail_silent(conn: Connection, *, before: int, now: int) -> None:
         before: when they were last heard at most, microseconds since the epoch.
         now: microseconds since the epoch.
     """
+    await lock(conn, "runs", await writers.silent_runs(conn, before))
     for run_id, attempt in sorted(await writers.fail_silent(conn, before)):
         if attempt + 1 == await writers.next_attempt(conn, run_id):
             run = await runs.get(conn, run_id)
@@ -347,6 +352,7 @@ async def _place(conn: Connection, item: Delivery, *, is_new: bool) -> Place | N
         if run is None and (not is_new or await _was_deleted(conn, item)):
             return None
         run_id, attempt = run.id if run else await _create_run(conn, item), opened.attempt
+    await lock(conn, "runs", [run_id])
     state: State | None = None if opened.parent else "running"
     next_attempt = await writers.next_attempt(conn, run_id)
     resumed_after = None

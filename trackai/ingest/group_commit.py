@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
     from trackai.store.engine.connection import Connection
-    from trackai.store.engine.database import Database
+    from trackai.store.engine.store import Store
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -47,7 +47,7 @@ class GroupCommit(Generic[T, R]):
 
     def __init__(
         self,
-        db: Database,
+        db: Store,
         store: Callable[[Connection, Sequence[T]], Coroutine[Any, Any, Sequence[R | TrackAIError]]],
     ) -> None:
         """Make a group commit; `store` returns one outcome for each item, in their order."""

@@ -18,6 +18,7 @@ from trackai.ingest.batches import to_columns
 from trackai.ingest.group_commit import GroupCommit
 from trackai.store.catalogue import batches, runs, writers
 from trackai.store.catalogue.keys import Grant
+from trackai.store.engine.sql import lock
 from trackai.store.points import metrics
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from trackai.ingest.batches import Batch
     from trackai.store.engine.connection import Connection
-    from trackai.store.engine.database import Database
+    from trackai.store.engine.store import Store
     from trackai.structs.points import Column
 
 _EVERYTHING = Grant("admin")
@@ -77,7 +78,7 @@ class Intake:
         bytes: size of the requests, complete or not, that have not been answered.
     """
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Store) -> None:
         self._batches: GroupCommit[_Waiting, Receipt] = GroupCommit(db, _store_group)
         self.bytes = 0
         self._last_time = 0
@@ -149,6 +150,7 @@ class Intake:
 async def _store_group(conn: Connection, group: Sequence[_Waiting]) -> list[Receipt | TrackAIError]:
     """Store a group of batches in one transaction; one outcome for each."""
     now = time.time_ns() // 1000
+    await lock(conn, "runs", (waiting.run_id for waiting in group))
     uids = await runs.uids(conn, {waiting.run_id for waiting in group})
     projects = await _projects(conn, group)
     known = await batches.stored(

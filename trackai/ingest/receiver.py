@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from trackai.ingest.reader import Batch
     from trackai.store.catalogue.keys import Grant
     from trackai.store.catalogue.writers import Writer
-    from trackai.store.engine.database import Database
+    from trackai.store.engine.connection import Connection
+    from trackai.store.engine.store import Store
 
 
 # Between two looks for silent writers; after a longer one, the server was deaf meanwhile.
@@ -42,7 +43,7 @@ _KEPT_SECONDS = 30 * 86400.0
 class Receiver:
     """Stores the batches of remote journals in a database."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Store) -> None:
         self._db = db
         self._batches: GroupCommit[Delivery, Outcome] = GroupCommit(db, deliveries.store)
         # Writers that were heard before the server started have time to be heard again.
@@ -111,14 +112,17 @@ class Receiver:
         For a key that is limited to a project, a writer of another one is not in the database.
         """
         now = time.time_ns() // 1000
-        async with self._db.write() as conn:
+
+        async def note(conn: Connection) -> bool:
             place = (await writers.locate(conn, [uid])).get(uid)
             if place is None:
                 return False
             if grant.project_id not in {None, await runs.project_of(conn, place.run_id)}:
                 return False
             await deliveries.note_heard(conn, uid, place, grant.name, now=now)
-        return True
+            return True
+
+        return await self._db.change(note)
 
     async def end_silent(self) -> None:
         """End the writers that were silent for too long, and with them their runs."""

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 MAX_LENGTH = 80
 _DIGEST_DIGITS = 8
+# The slug itself, and those that continue it after a hyphen, which a full stop follows in ASCII.
+_ALIKE = "slug = ?1 OR (slug > ?1 || '-' AND slug < ?1 || '.')"
 
 
 def slugify(name: str) -> str:
@@ -53,9 +55,7 @@ def first_free(slug: str, taken: Collection[str]) -> str:
 
 async def for_new_project(conn: Connection, slug: str) -> str:
     """`slug`, numbered if another project has it."""
-    rows = await conn.execute_fetchall(
-        "SELECT slug FROM projects WHERE slug = ?1 OR slug GLOB ?1 || '-*'", (slug,)
-    )
+    rows = await conn.execute_fetchall(f"SELECT slug FROM projects WHERE {_ALIKE}", (slug,))
     return first_free(slug, {slug for (slug,) in rows})
 
 
@@ -63,8 +63,7 @@ async def for_new_run(conn: Connection, project_id: int, name: str) -> str:
     """A slug made from `name`, numbered if another run of the project has it."""
     slug = slugify(name)
     rows = await conn.execute_fetchall(
-        "SELECT slug FROM runs WHERE project_id = ?1 AND (slug = ?2 OR slug GLOB ?2 || '-*')",
-        (project_id, slug),
+        f"SELECT slug FROM runs WHERE project_id = ?2 AND ({_ALIKE})", (slug, project_id)
     )
     return first_free(slug, {slug for (slug,) in rows})
 

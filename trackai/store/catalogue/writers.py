@@ -180,6 +180,14 @@ async def any_silent(conn: Connection, before: int) -> bool:
     return bool(list(rows))
 
 
+async def silent_runs(conn: Connection, before: int) -> list[int]:
+    """The row ids of the runs with remote writers that were not heard since `before`."""
+    rows = await conn.execute_fetchall(
+        "SELECT DISTINCT run_id FROM writers WHERE seen_at < ? AND state = 'running'", (before,)
+    )
+    return [run_id for (run_id,) in rows]
+
+
 async def fail_silent(conn: Connection, before: int) -> set[tuple[int, int]]:
     """Record that the remote writers failed that were not heard since `before`.
 
@@ -381,12 +389,12 @@ async def joint(conn: Connection, run_id: int) -> Joint:
         f"""
         SELECT
             CASE
-                WHEN max(state = 'running') THEN 'running'
-                WHEN max(state = 'failed') THEN 'failed'
+                WHEN COUNT(CASE state WHEN 'running' THEN 1 END) > 0 THEN 'running'
+                WHEN COUNT(CASE state WHEN 'failed' THEN 1 END) > 0 THEN 'failed'
                 ELSE 'completed'
             END,
             max(ended_at),
-            ifnull(max({_IS_SILENT}), FALSE)
+            COUNT(CASE WHEN {_IS_SILENT} THEN 1 END) > 0
         FROM writers
         WHERE run_id = ?1 AND attempt = (SELECT max(attempt) FROM writers WHERE run_id = ?1)
         """,

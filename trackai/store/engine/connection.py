@@ -52,3 +52,11 @@ class Connection(Protocol):
 
     async def rollback(self) -> None:
         """Undo what the transaction has changed."""
+
+
+class Shared:
+    """A connection to a database that several servers change at the same time.
+
+    SQLite lets one transaction write at a time. Here others may write in between what a transaction
+    reads and what it writes, unless it locks the rows: see `engine.sql.lock`.
+    """

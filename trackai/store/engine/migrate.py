@@ -68,13 +68,17 @@ class Migration(msgspec.Struct, frozen=True):
         return statements
 
 
+def folder() -> Path:
+    """The folder of the migrations."""
+    packaged = Path(str(files("trackai"))) / "migrations"
+    # In a checkout, it is next to the package.
+    return packaged if packaged.is_dir() else packaged.parent.parent / "migrations"
+
+
 @lru_cache(maxsize=1)
 def migrations() -> tuple[Migration, ...]:
     """All migrations of this version of TrackAI, in order."""
-    folder = Path(str(files("trackai"))) / "migrations"
-    if not folder.is_dir():  # in a checkout, next to the package
-        folder = folder.parent.parent / "migrations"
-    return tuple(Migration.read(path) for path in sorted(folder.glob("*.sql")))
+    return tuple(Migration.read(path) for path in sorted(folder().glob("*.sql")))
 
 
 async def applied_version(connection: aiosqlite.Connection, path: Path) -> int:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
+
+from trackai.store.engine.connection import Shared
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from trackai.store.engine.connection import Connection
+
 # Over columns of `series`. A sum beyond the largest float is infinite, its mean is not.
 MEAN = """
-    CASE WHEN finite_points > 0 THEN max(min_value, min(max_value, sum / finite_points)) END
+    CASE WHEN finite_points > 0 THEN
+        /*sqlite*/ max(min_value, min(max_value, sum / finite_points)) /*end*/
+        /*pg: mean(min_value, max_value, sum, finite_points) */
+    END
 """
 
 # The values of rows of `metrics`. A large one has a marker there, and is in another table.
@@ -29,9 +36,9 @@ VALUE = """
 """
 
 # The last values of rows of `series`. Of `series`, the outer query needs only columns of the index
-# `series_by_path`, which covers it.
+# `series_by_path`, which covers it. In PostgreSQL, large values are in `series` as well.
 LAST_VALUE = """
-    CASE
+    /*pg: series.last_value */ /*sqlite*/ CASE
         WHEN series.last_value IS x'' THEN (
             SELECT large_values.value
             FROM series AS own
@@ -49,23 +56,52 @@ LAST_VALUE = """
             LIMIT 1
         )
         ELSE series.last_value
-    END
+    END /*end*/
 """
 
 # The values of rows of `configs` and `environment` as filters compare them: see `comparable` in the
 # migrations. `json_text` is our own: SQLite's functions may end a text at U+0000.
 COMPARABLE = """
     CASE
-        WHEN comparable IS x'02' THEN json_text(value)
+        WHEN comparable /*sqlite*/ IS x'02' /*end*/ /*pg: = (2, 0, '02')::any_value */
+        THEN json_text(value)
         ELSE comparable
     END
 """
 
 
-def json_array(values: Iterable[int | str]) -> str:
+class JsonArray(str):
+    """The text of a JSON array, and the values in it.
+
+    Attributes:
+        items: the values, for an engine that has lists as parameters.
+    """
+
+    __slots__ = ("items",)
+
+    items: list[int] | list[str]
+
+
+def json_array(values: Iterable[int] | Iterable[str]) -> JsonArray:
     """Encode values as the JSON array that `IN (SELECT value FROM json_each(?))` takes.
 
     One parameter for a list of any length: SQLite limits how many parameters a statement has, and
     caches the statement only if its text stays the same.
     """
-    return msgspec.json.encode(list(values)).decode()
+    items: list[Any] = list(values)
+    array = JsonArray(msgspec.json.encode(items).decode())
+    array.items = items
+    return array
+
+
+async def lock(conn: Connection, table: str, ids: Iterable[int]) -> None:
+    """Let no other transaction change rows until this one ends.
+
+    All callers lock in the order of ids, so that none waits for one that waits for it. Each row has
+    its own statement, as a distributed engine locks rows of one shard at a time.
+    """
+    if isinstance(conn, Shared):
+        await conn.executemany(
+            f"SELECT 1 FROM {table} WHERE id = ? FOR NO KEY UPDATE",
+            [(row_id,) for row_id in sorted(set(ids))],
+        )

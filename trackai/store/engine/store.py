@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from contextlib import AbstractAsyncContextManager
+    from pathlib import Path
 
     import anyio
 
@@ -30,6 +31,10 @@ class Store(Protocol):
     transactions: int
     transaction_seconds: float
     collecting: anyio.Lock
+
+    @property
+    def spool(self) -> Path | None:
+        """The folder of the journals of this machine; None if others write the database, too."""
 
     @property
     def blobs(self) -> BlobStore:

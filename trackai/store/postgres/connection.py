@@ -1,0 +1,120 @@
+"""A connection to PostgreSQL with the few methods that repository functions use."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any
+
+from trackai.store.engine.connection import Shared
+from trackai.store.engine.sql import JsonArray
+from trackai.store.postgres.dialect import translate
+from trackai.store.postgres.errors import network_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Iterator
+    from types import TracebackType
+
+    import asyncpg
+    from asyncpg.prepared_stmt import PreparedStatement
+
+# Each is a plan on the server; few texts vary with their parameters.
+_MAX_STATEMENTS = 400
+
+
+class PostgresConnection(Shared):
+    """Executes our SQL texts on a connection of asyncpg.
+
+    Attributes:
+        total_changes: how many rows its statements have changed.
+    """
+
+    def __init__(self, conn: asyncpg.Connection) -> None:
+        self._driver = conn
+        self.total_changes = 0
+        self._prepared: OrderedDict[str, PreparedStatement[Any]] = OrderedDict()
+
+    def execute(self, sql: str, parameters: Iterable[Any] = ()) -> _Statement:
+        return _Statement(self, sql, parameters)
+
+    async def executemany(self, sql: str, parameters: Iterable[Iterable[Any]]) -> None:
+        rows = [_plain(row) for row in parameters]
+        if rows:
+            statement = await self._prepare(sql)
+            with network_errors():
+                await statement.executemany(rows)
+            # PostgreSQL does not tell how many rows these have changed.
+
+    async def execute_fetchall(self, sql: str, parameters: Iterable[Any] = ()) -> list[Any]:
+        statement = await self._prepare(sql)
+        with network_errors():
+            rows = await statement.fetch(*_plain(parameters))
+        self.total_changes += _changed(statement.get_statusmsg())
+        return list(map(tuple, rows))
+
+    async def rollback(self) -> None:
+        await self.command("ROLLBACK")
+
+    async def command(self, sql: str) -> None:
+        """Execute a statement of PostgreSQL's as it is."""
+        with network_errors():
+            await self._driver.execute(sql)
+
+    async def _prepare(self, sql: str) -> PreparedStatement[Any]:
+        statement = self._prepared.get(sql)
+        if statement is None:
+            with network_errors():
+                statement = await self._driver.prepare(translate(sql))
+            self._prepared[sql] = statement
+            if len(self._prepared) > _MAX_STATEMENTS:
+                self._prepared.popitem(last=False)
+        else:
+            self._prepared.move_to_end(sql)
+        return statement
+
+    def forget_plans(self) -> None:
+        """Prepare all statements again: the schema has changed."""
+        self._prepared.clear()
+
+
+class _Statement:
+    """A statement: await it to execute it, or enter it to read its rows part by part."""
+
+    def __init__(self, conn: PostgresConnection, sql: str, parameters: Iterable[Any]) -> None:
+        self._conn = conn
+        self._sql = sql
+        self._parameters = parameters
+
+    def __await__(self) -> Generator[Any, None, list[Any]]:
+        return self._conn.execute_fetchall(self._sql, self._parameters).__await__()
+
+    async def __aenter__(self) -> _Cursor:
+        statement = await self._conn._prepare(self._sql)
+        with network_errors():
+            return _Cursor(await statement.cursor(*_plain(self._parameters)))
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_val: BaseException | None,
+        exc_tb: TracebackType | None,
+    ) -> None:
+        pass  # the end of the transaction closes it
+
+
+class _Cursor:
+    def __init__(self, cursor: Any) -> None:
+        self._cursor = cursor
+
+    async def fetchmany(self, size: int) -> list[Any]:
+        with network_errors():
+            return list(map(tuple, await self._cursor.fetch(size)))
+
+
+def _plain(parameters: Iterable[Any]) -> Iterator[Any]:
+    return (value.items if type(value) is JsonArray else value for value in parameters)
+
+
+def _changed(status: str) -> int:
+    """The number of rows that a statement has changed: of "INSERT 0 3" or "UPDATE 3"."""
+    word, _, rest = status.partition(" ")
+    return int(rest.rpartition(" ")[2]) if word in {"INSERT", "UPDATE", "DELETE"} else 0

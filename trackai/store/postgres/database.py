@@ -1,0 +1,222 @@
+"""A database on a server of PostgreSQL: a pool of connections, and transactions that are repeated.
+
+Nothing here is kept in this process: several servers may use the same database at the same time.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from contextlib import asynccontextmanager, suppress
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import unquote, urlsplit
+
+import anyio
+import asyncpg
+
+from trackai.errors import InvalidInputError
+from trackai.store.postgres import migrate, values
+from trackai.store.postgres.connection import PostgresConnection
+from trackai.store.postgres.errors import (
+    FAILURES,
+    REPEATED,
+    driver_errors,
+    is_lost,
+    network_errors,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Coroutine
+    from pathlib import Path
+
+    from trackai.store.engine.connection import Connection
+
+T = TypeVar("T")
+
+CONNECTIONS = 8
+_CONNECT_SECONDS = 10.0
+# A statement that takes longer is taken for one that a broken network has swallowed.
+_COMMAND_SECONDS = 120.0
+# How often a transaction is repeated that others are in the way of, and the longest first pause.
+_TRIES = 12
+_PAUSE_SECONDS = 0.005
+# Not the module's generator, whose state belongs to the training script.
+_random = random.Random()  # noqa: S311
+
+
+class _Connection(asyncpg.Connection):  # type: ignore[misc]
+    """A connection of the pool, with what repository functions see of it."""
+
+    @cached_property
+    def face(self) -> PostgresConnection:
+        return PostgresConnection(self)
+
+
+class PostgresDatabase:
+    """A TrackAI database on a server of PostgreSQL.
+
+    Attributes:
+        name: what messages call it: its address without user and password.
+        spool: None, as no journals lie beside it.
+        held_seconds: how long the last call of `change` took.
+        transactions, transaction_seconds: how many calls of `change` have committed, and how long
+            they took together.
+        collecting: the lock of garbage collection, of which one at a time is enough.
+    """
+
+    def __init__(self, url: str, *, connections: int = CONNECTIONS) -> None:
+        """Name a database; `open` connects to it.
+
+        Args:
+            url: `postgresql://user:password@host:port/database?options`, as libpq takes it.
+            connections: the most that are open at the same time.
+        """
+        self.name = public_name(url)
+        self.spool: Path | None = None
+        self.held_seconds = 0.0
+        self.transactions = 0
+        self.transaction_seconds = 0.0
+        self.collecting = anyio.Lock()
+        self._url = url
+        self._connections = connections
+        self._pool: asyncpg.Pool | None = None
+        self._is_standby = False
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether the server only accepts reads, as a standby does."""
+        return self._is_standby
+
+    async def open(self) -> None:
+        """Connect, and create or migrate the tables.
+
+        Raises:
+            StoreError: the database cannot be used; it has not been changed.
+        """
+        if self._pool is not None:
+            return
+        with driver_errors(self.name):
+            conn = await self._connect()
+            try:
+                self._is_standby = await conn.fetchval("SHOW transaction_read_only") == "on"
+                await migrate.migrate(conn, self.name)
+            finally:
+                await conn.close()
+            self._pool = await asyncpg.create_pool(
+                self._url, min_size=0, max_size=self._connections, timeout=_CONNECT_SECONDS,
+                command_timeout=_COMMAND_SECONDS, connection_class=_Connection,
+                init=values.register, reset=_no_reset, statement_cache_size=0,
+                server_settings={"application_name": "trackai"},
+            )  # fmt: skip
+
+    async def _connect(self) -> asyncpg.Connection:
+        try:
+            with network_errors():
+                return await asyncpg.connect(self._url, timeout=_CONNECT_SECONDS)
+        except (ValueError, asyncpg.ClientConfigurationError) as error:
+            raise InvalidInputError("database URL", str(error)) from None
+
+    async def close(self) -> None:
+        """Close all connections."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            with anyio.move_on_after(_CONNECT_SECONDS, shield=True):
+                await pool.close()
+            pool.terminate()
+
+    @asynccontextmanager
+    async def _borrow(self) -> AsyncIterator[PostgresConnection]:
+        await self.open()
+        assert self._pool is not None  # noqa: S101 - for mypy
+        with network_errors():
+            borrowed = await self._pool.acquire(timeout=_CONNECT_SECONDS)
+        try:
+            yield borrowed.face
+        except asyncpg.InvalidCachedStatementError:
+            borrowed.face.forget_plans()
+            raise
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self._pool.release(borrowed)
+
+    @asynccontextmanager
+    async def _transaction(self, begin: str) -> AsyncIterator[PostgresConnection]:
+        async with self._borrow() as conn:
+            try:
+                # Inside `try`: a task that is cancelled here may have begun a transaction.
+                await conn.command(begin)
+                yield conn
+            except BaseException:
+                with anyio.CancelScope(shield=True), suppress(*FAILURES):
+                    await conn.rollback()  # without a connection, there is no transaction either
+                raise
+            await conn.command("COMMIT")
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[Connection]:
+        """Run a write transaction: committed at the end of the block, or rolled back."""
+        with driver_errors(self.name):
+            async with self._transaction("BEGIN") as conn:
+                yield conn
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[Connection]:
+        """Borrow a connection; each statement sees what is committed by then."""
+        with driver_errors(self.name):
+            async with self._borrow() as conn:
+                yield conn
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Connection]:
+        """Borrow a connection on which all reads see one state of the database."""
+        with driver_errors(self.name):
+            begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+            async with self._transaction(begin) as conn:
+                yield conn
+
+    async def look(self, work: Callable[[Connection], Coroutine[Any, Any, T]]) -> T:
+        """Run `work` in a read transaction, in which all reads see one state of the database."""
+        async with self.snapshot() as conn:
+            return await work(conn)
+        raise AssertionError  # for mypy: a context may swallow errors
+
+    async def change(self, work: Callable[[Connection], Coroutine[Any, Any, T]]) -> T:
+        """Run `work` in a write transaction: committed on return, rolled back on an exception.
+
+        `work` runs again if a transaction of others was in its way, or the connection was lost
+        before the commit.
+        """
+        # Even if this task is cancelled, the outcome of the transaction must be known.
+        with driver_errors(self.name), anyio.CancelScope(shield=True):
+            for attempt in range(1, _TRIES + 1):
+                began = time.perf_counter()
+                commits = False
+                try:
+                    async with self._transaction("BEGIN") as conn:
+                        result = await work(conn)
+                        commits = True
+                except FAILURES as error:
+                    lost = is_lost(error)
+                    may_be_committed = lost and commits
+                    can_be_repeated = lost or isinstance(error, REPEATED)
+                    if not can_be_repeated or may_be_committed or attempt == _TRIES:
+                        raise
+                    await anyio.sleep(_random.uniform(0, _PAUSE_SECONDS * 2 ** min(attempt, 6)))
+                    continue
+                self.held_seconds = time.perf_counter() - began
+                self.transactions += 1
+                self.transaction_seconds += self.held_seconds
+                return result
+        raise AssertionError  # for mypy: a scope may swallow errors
+
+
+def public_name(url: str) -> str:
+    """The address of a database for people to see, without user, password and options."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return f"postgresql://{unquote(host)}{parts.path}"
+
+
+async def _no_reset(conn: asyncpg.Connection) -> None:
+    """Give a connection back as it is: every transaction ends before, and nothing else is set."""

@@ -1,0 +1,90 @@
+"""Translate errors of PostgreSQL and of the way to it into those of `trackai.errors`."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import asyncpg
+
+from trackai.errors import StoreBusyError, StoreError, StoreUnreachableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# All that the driver raises, besides errors of the network.
+FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError)
+# A transaction that fails with one of these is repeated: another one was in its way.
+REPEATED = (
+    asyncpg.SerializationError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.UniqueViolationError,
+    asyncpg.InvalidCachedStatementError,
+)
+_LOST = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.TooManyConnectionsError,
+)
+
+
+class NetworkError(asyncpg.InterfaceError):  # type: ignore[misc]
+    """The way to the server failed: an error of the operating system, or a time-out."""
+
+
+@contextmanager
+def network_errors() -> Iterator[None]:
+    """Tell errors of the network from those of files, which a transaction may raise as well.
+
+    Raises:
+        NetworkError: instead of an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise NetworkError(str(error) or "it took too long") from error
+
+
+def is_lost(error: Exception) -> bool:
+    """Whether there is no connection any more, or none can be made: the next one may succeed."""
+    # Its subclasses are about wrong arguments.
+    return isinstance(error, _LOST) or type(error) in {asyncpg.InterfaceError, NetworkError}
+
+
+@contextmanager
+def driver_errors(name: str) -> Iterator[None]:
+    """Translate errors of the driver.
+
+    Args:
+        name: what messages call the database.
+
+    Raises:
+        StoreError: with the error of the driver as its cause.
+    """
+    try:
+        yield
+    except FAILURES as error:
+        raise _translated(error, name) from error
+
+
+def _translated(error: Exception, name: str) -> StoreError:
+    reason = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
+        return StoreUnreachableError(
+            f"{name} is read-only ({reason}), as a standby is: give the address of the primary"
+        )
+    if isinstance(error, asyncpg.InsufficientPrivilegeError):
+        return StoreUnreachableError(
+            f"{name} refuses this ({reason}): give its role the right to create and write tables"
+        )
+    if isinstance(
+        error, asyncpg.InvalidAuthorizationSpecificationError | asyncpg.InvalidCatalogNameError
+    ):
+        return StoreUnreachableError(f"{name} cannot be opened ({reason})")
+    if isinstance(error, asyncpg.DiskFullError):
+        return StoreError(f"{name} cannot be written ({reason}): free space on its disk")
+    if isinstance(error, REPEATED):
+        return StoreBusyError(f"{name} is changed by others at the same time ({reason}): try again")
+    if is_lost(error):
+        return StoreBusyError(f"{name} does not answer ({reason}): try again")
+    return StoreError(f"{name}: {reason}")

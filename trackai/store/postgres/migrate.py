@@ -1,0 +1,108 @@
+"""Migrations of PostgreSQL, each in one transaction with its record."""
+
+from __future__ import annotations
+
+import time
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import asyncpg
+
+from trackai.errors import NewerSchemaError, StoreError
+from trackai.store.engine.migrate import Migration, folder
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# Row 0 is no migration: servers that start at the same time take turns by locking it.
+_BEGIN = """
+    CREATE TABLE IF NOT EXISTS schema_migrations (
+        version    bigint PRIMARY KEY,
+        name       text   NOT NULL,
+        checksum   text   NOT NULL,
+        applied_at bigint NOT NULL
+    );
+    INSERT INTO schema_migrations (version, name, checksum, applied_at)
+    VALUES (0, 'lock', '', 0)
+    ON CONFLICT DO NOTHING;
+"""
+_TRIES = 20
+
+
+@lru_cache(maxsize=1)
+def migrations() -> tuple[Migration, ...]:
+    """All migrations of this version of TrackAI for PostgreSQL, in order."""
+    return tuple(map(Migration.read, sorted((folder() / "postgresql").glob("*.sql"))))
+
+
+async def migrate(conn: asyncpg.Connection, name: str) -> None:
+    """Apply the migrations that a database lacks.
+
+    Args:
+        name: what messages call the database.
+
+    Raises:
+        NewerSchemaError: a newer version of TrackAI migrated the database.
+        StoreError: the database was migrated with other files of the same versions.
+    """
+    if await _is_complete(conn, name):
+        return
+    await _create_table(conn)
+    for migration in migrations():
+        async with conn.transaction():
+            await conn.execute("SELECT 1 FROM schema_migrations WHERE version = 0 FOR UPDATE")
+            if migration.version > _check(await _applied(conn), name):
+                await conn.execute(migration.sql)
+                await conn.execute(
+                    "INSERT INTO schema_migrations VALUES ($1, $2, $3, $4)",
+                    migration.version,
+                    migration.name,
+                    migration.checksum,
+                    time.time_ns() // 1000,
+                )
+
+
+async def _create_table(conn: asyncpg.Connection) -> None:
+    for attempt in range(1, _TRIES + 1):
+        try:
+            await conn.execute(_BEGIN)
+        except (asyncpg.UniqueViolationError, asyncpg.DuplicateTableError):
+            # Two that create it at the same time: IF NOT EXISTS does not see what is not committed.
+            if attempt == _TRIES:
+                raise
+        else:
+            return
+
+
+async def _is_complete(conn: asyncpg.Connection, name: str) -> bool:
+    """Whether nothing is to be done, which a role without the right to create tables may ask."""
+    try:
+        applied = await _applied(conn)
+    except asyncpg.UndefinedTableError:
+        return False
+    return _check(applied, name) == migrations()[-1].version
+
+
+async def _applied(conn: asyncpg.Connection) -> Sequence[tuple[int, str, str]]:
+    rows = await conn.fetch(
+        "SELECT version, name, checksum FROM schema_migrations WHERE version > 0 ORDER BY version"
+    )
+    return [(version, name, checksum) for version, name, checksum in rows]
+
+
+def _check(applied: Sequence[tuple[int, str, str]], name: str) -> int:
+    """The version of the schema."""
+    known = {migration.version: migration for migration in migrations()}
+    version = 0
+    for version, title, checksum in applied:
+        if version not in known:
+            raise NewerSchemaError(
+                f"{name} has schema version {version} ({title}), written by a newer TrackAI; this "
+                f"one supports {max(known)}: upgrade with pip install --upgrade trackai"
+            )
+        if checksum != known[version].checksum:
+            raise StoreError(
+                f"{name} was created by a development version with another migration {title}: "
+                "use another database"
+            )
+    return version
