@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from trackai.store.blobs.blob_store import Blob
 from trackai.store.catalogue import (
     artifacts,
     configs,
@@ -19,7 +20,7 @@ from trackai.store.catalogue import (
     writers,
 )
 from trackai.store.catalogue.artifacts import NewVersion
-from trackai.store.catalogue.files import Blob, NewFile
+from trackai.store.catalogue.files import NewFile
 from trackai.store.engine.sql import lock
 from trackai.store.points import metrics, series
 from trackai.store.transfer import imports
