@@ -12,6 +12,7 @@ from trackai.errors import ConflictError
 from trackai.importers.target import Stored
 from trackai.store.blobs.blob_store import Blob
 from trackai.store.catalogue import runs
+from trackai.store.engine.sql import lock
 from trackai.store.points import attempts
 from trackai.store.transfer.load import (
     add_artifact,
@@ -92,10 +93,12 @@ class Storing:
         await self._store_points()
 
     async def _begin(self, head: RunHead) -> Stored:
-        async with self._db.write() as conn:
+        async def begin(conn: Connection) -> tuple[int, bool]:
             stored = await runs.find_by_uid(conn, head.uid)
-            self._run_ids[head.uid] = await begin_run(conn, head)
-        return Stored(new=int(stored is None))
+            return await begin_run(conn, head), stored is None
+
+        self._run_ids[head.uid], is_new = await self._db.change(begin)
+        return Stored(new=int(is_new))
 
     async def _store_points(self) -> None:
         blocks, self._blocks, self._points = self._blocks, [], 0
@@ -156,8 +159,7 @@ class Storing:
             paths = await rewound(conn, run_id, item)
         # The figures of a long series take a while, so each has its own transaction.
         for path in paths:
-            async with self._db.write() as conn:
-                await rewind(conn, run_id, item, path)
+            await self._db.change(partial(rewind, run_id=run_id, item=item, path=path))
 
     async def _end(self, head: RunHead) -> Stored:
         await self.flush()
@@ -165,17 +167,20 @@ class Storing:
         # Reading all points of a long run takes time, so not while others wait to write.
         async with self._db.read() as conn:
             pauses = await attempts.find_pauses(conn, run_id)
-        async with self._db.write() as conn:
+
+        async def end(conn: Connection) -> Stored:
             await attempts.set_pauses(conn, pauses)
             new_keys = await end_run(conn, run_id, head)
-            new_facts = await add_environment(conn, run_id, head)
-        return Stored(new_keys, new_facts)
+            return Stored(new_keys, await add_environment(conn, run_id, head))
+
+        return await self._db.change(end)
 
 
 async def _store_blocks(
     blocks: Sequence[Block], run_ids: Mapping[str, int], conn: Connection
 ) -> list[int]:
     """Store blocks for a while, in order; the number of new points of each that was stored."""
+    await lock(conn, "runs", (run_ids[block.run_uid] for block in blocks))
     until = time.perf_counter() + _SECONDS
     new_points: list[int] = []
     for block in blocks:

@@ -139,7 +139,8 @@ async def change_artifact(request: Request) -> Response:
     metadata = None
     if change.metadata is not None:
         metadata = msgspec.json.encode(change.metadata).decode()
-    async with database(request).write() as conn:
+
+    async def set_fields(conn: Connection) -> ArtifactVersion:
         await artifacts.get(conn, version_id)
         await artifacts.set_aliases(
             conn, version_id, add=change.add_aliases, remove=change.remove_aliases
@@ -147,8 +148,9 @@ async def change_artifact(request: Request) -> Response:
         await artifacts.describe(
             conn, version_id, description=change.description, metadata=metadata
         )
-        changed = await artifacts.get(conn, version_id)
-    return JSONResponse(changed)
+        return await artifacts.get(conn, version_id)
+
+    return JSONResponse(await database(request).change(set_fields))
 
 
 async def list_artifact_files(request: Request) -> Response:

@@ -339,13 +339,13 @@ async def _forget_shared(db: Store, hashes: Sequence[str]) -> int:
 async def _without_rows(conn: Connection, hashes: Collection[str]) -> list[str]:
     rows = await conn.execute_fetchall(
         """
-        SELECT value FROM json_each(?)
-        WHERE NOT EXISTS (SELECT 1 FROM files WHERE sha256 = value)
-          AND NOT EXISTS (SELECT 1 FROM artifact_files WHERE sha256 = value)
+        SELECT sha256 FROM files WHERE sha256 IN (SELECT value FROM json_each(?1))
+        UNION
+        SELECT sha256 FROM artifact_files WHERE sha256 IN (SELECT value FROM json_each(?1))
         """,
         (json_array(hashes),),
     )
-    return [sha256 for (sha256,) in rows]
+    return sorted({*hashes} - {sha256 for (sha256,) in rows})
 
 
 async def forget_set_aside(db: Store) -> None:

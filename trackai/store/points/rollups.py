@@ -14,7 +14,7 @@ from trackai.downsampling import buckets
 from trackai.downsampling.buckets import Bucket, Range, Span
 from trackai.store.engine.bulk import execute_rows, placeholders
 from trackai.store.engine.sql import json_array
-from trackai.store.points import bucketing
+from trackai.store.points import bucketing, series
 from trackai.store.points.bucketing import FARTHEST, Selection
 
 if TYPE_CHECKING:
@@ -128,6 +128,7 @@ async def start_over(conn: Connection, run_id: int) -> None:
 
 async def refresh(conn: Connection, series_id: int) -> None:
     """Bring a part of a series' rollups up to date: as much as fits a short transaction."""
+    await series.lock_run(conn, series_id)
     state = await _state(conn, series_id)
     if state is None or state.points < bucketing.SHORTEST:
         await delete(conn, series_id)

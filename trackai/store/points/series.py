@@ -9,7 +9,8 @@ import msgspec
 
 from trackai.errors import NotFoundError
 from trackai.store.engine.bulk import execute_rows, placeholders
-from trackai.store.engine.sql import LAST_VALUE, MEAN, json_array
+from trackai.store.engine.connection import Shared
+from trackai.store.engine.sql import LAST_VALUE, MEAN, json_array, lock
 from trackai.store.points import large_values
 from trackai.store.points.figures import Figures
 from trackai.values.non_finite import json_value
@@ -93,6 +94,13 @@ def _insert(rows: int) -> str:
         INSERT INTO series (run_id, path, axis, kind) VALUES {placeholders(rows, 4)}
         ON CONFLICT (run_id, path, axis) DO NOTHING
     """
+
+
+async def lock_run(conn: Connection, series_id: int) -> None:
+    """Let no other transaction store points of the run of a series until this one ends."""
+    if isinstance(conn, Shared):
+        rows = await conn.execute_fetchall("SELECT run_id FROM series WHERE id = ?", (series_id,))
+        await lock(conn, "runs", (run_id for (run_id,) in rows))
 
 
 async def _by_name(conn: Connection, names: Iterable[Name]) -> dict[Name, Series]:

@@ -37,7 +37,7 @@ class PostgresConnection(Shared):
         return _Statement(self, sql, parameters)
 
     async def executemany(self, sql: str, parameters: Iterable[Iterable[Any]]) -> None:
-        rows = [_plain(row) for row in parameters]
+        rows = [[*_plain(row)] for row in parameters]
         if rows:
             statement = await self._prepare(sql)
             with network_errors():
@@ -69,6 +69,9 @@ class PostgresConnection(Shared):
                 self._prepared.popitem(last=False)
         else:
             self._prepared.move_to_end(sql)
+            # Asyncpg's pool lets statements be used only until it gets their connection back, and
+            # its own cache tells nothing about the rows that a statement has changed.
+            statement._con_release_ctr = self._driver._pool_release_ctr
         return statement
 
     def forget_plans(self) -> None:
