@@ -270,7 +270,9 @@ async def fill_in(conn: Connection, file_id: int, blobs: Sequence[tuple[str, Blo
         INSERT INTO files (
             run_id, writer_id, path, kind, name, step, timestamp, source, size, sha256
         )
-        SELECT run_id, writer_id, path, kind, ?, step, timestamp, source, ?, ?
+        SELECT
+            run_id, writer_id, path, kind, ?/*pg: ::text */, step, timestamp, source,
+            ?/*pg: ::bigint */, ?/*pg: ::text */
         FROM files WHERE id = ?
         """,
         [(name, blob.size, blob.sha256, file_id) for name, blob in blobs],
@@ -305,7 +307,7 @@ async def list_of_run(
         f"""
         SELECT {_COLUMNS} FROM files
         WHERE run_id = ? AND path = coalesce(?, path) AND {beyond}
-        ORDER BY path, step, timestamp, name, id
+        ORDER BY path, step NULLS FIRST, timestamp NULLS FIRST, name, id
         LIMIT ? OFFSET ?
         """,
         (run_id, path, *(after or ()), limit, 0 if after else offset),
@@ -332,7 +334,7 @@ async def list_paths(
         """
         SELECT path, min(kind), COUNT(*), sum(size), min(step), max(step)
         FROM files
-        WHERE run_id = ? AND instr(casefold(path), ?) AND path > coalesce(?, '')
+        WHERE run_id = ? AND instr(casefold(path), ?) > 0 AND path > coalesce(?, '')
         GROUP BY path
         ORDER BY path
         LIMIT ? OFFSET ?
@@ -412,7 +414,7 @@ async def blobs(conn: Connection) -> list[Blob]:
             SELECT size, sha256 FROM files WHERE sha256 IS NOT NULL
             UNION ALL
             SELECT size, sha256 FROM artifact_files WHERE sha256 IS NOT NULL
-        )
+        ) AS stored
         GROUP BY sha256
         """
     )

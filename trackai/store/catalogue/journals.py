@@ -62,7 +62,7 @@ async def begin_beside(conn: Connection, name: str, known: str) -> None:
     await conn.execute(
         """
         INSERT INTO journals (name, consumed)
-        SELECT ?, 0 WHERE EXISTS (SELECT 1 FROM journals WHERE name = ?)
+        SELECT ?/*pg: ::text */, 0 WHERE EXISTS (SELECT 1 FROM journals WHERE name = ?)
         ON CONFLICT (name) DO NOTHING
         """,
         (name, known),

@@ -141,11 +141,11 @@ async def list_summaries(
             COUNT(CASE state WHEN 'running' THEN 1 END),
             COUNT(CASE state WHEN 'completed' THEN 1 END),
             COUNT(CASE state WHEN 'failed' THEN 1 END)
-        FROM ({_PAGE})
+        FROM ({_PAGE}) AS page
         LEFT JOIN (
             SELECT project_id, state, updated_at AS run_updated_at FROM runs
-        ) ON project_id = id
-        GROUP BY id
+        ) AS run ON project_id = id
+        GROUP BY id, name, slug, created_at, updated_at
         ORDER BY created_at DESC, id DESC
         """,
         _page(limit, offset, after),

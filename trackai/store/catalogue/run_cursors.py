@@ -8,6 +8,7 @@ import msgspec
 
 from trackai.errors import InvalidInputError
 from trackai.filters.tree import field_text
+from trackai.store.catalogue import filter_sql
 from trackai.values import cursors
 from trackai.values.types import INT64
 
@@ -49,6 +50,8 @@ def decode(text: str, sort_by: Field, order: Order) -> Cursor:
     cursor = cursors.decode(text, Cursor)
     if (cursor.sort_by, cursor.order) != (field_text(sort_by), order):
         raise InvalidInputError("cursor", "the previous page had another sort order")
+    if not filter_sql.may_be_key(sort_by, cursor.key):
+        raise InvalidInputError("cursor", "invalid: pass the next_cursor of the previous page")
     return cursor
 
 

@@ -66,7 +66,7 @@ def _mark(rows: int) -> str:
     return f"""
         INSERT INTO stale_rollups (series_id, first_step, last_step) VALUES {placeholders(rows, 3)}
         ON CONFLICT (series_id, first_step) DO UPDATE
-        SET last_step = max(last_step, excluded.last_step)
+        SET last_step = max(stale_rollups.last_step, excluded.last_step)
     """
 
 

@@ -99,20 +99,26 @@ async def _by_name(conn: Connection, names: Iterable[Name]) -> dict[Name, Series
     paths: dict[int, set[str]] = {}
     for run_id, path, _ in names:
         paths.setdefault(run_id, set()).add(path)
-    rows = await conn.execute_fetchall(
-        f"""
-        SELECT series.run_id, {COLUMNS}
-        FROM json_each(?) AS run, json_each(run.value) AS name
-        CROSS JOIN series ON series.run_id = CAST(run.key AS INTEGER) AND series.path = name.value
-        """,
-        (msgspec.json.encode(paths).decode(),),
-    )
-    by_run = [(run_id, Series(*fields)) for run_id, *fields in rows]
+    # Runs of a sweep log the same metrics.
+    runs: dict[frozenset[str], list[int]] = {}
     for run_id, run_paths in paths.items():
-        for path in run_paths:
+        runs.setdefault(frozenset(run_paths), []).append(run_id)
+    by_run: list[tuple[int, Series]] = []
+    for alike, run_ids in runs.items():
+        rows = await conn.execute_fetchall(
+            f"""
+            SELECT series.run_id, {COLUMNS} FROM series
+            WHERE series.run_id IN (SELECT value FROM json_each(?))
+              AND series.path IN (SELECT value FROM json_each(?))
+            """,
+            (json_array(run_ids), json_array(alike)),
+        )
+        by_run += [(run_id, Series(*fields)) for run_id, *fields in rows]
+        for path in alike:
             # SQLite reads a string in JSON only up to a NUL, so these need a query each.
             if "\0" in path:
-                by_run += [(run_id, row) for row in await _by_path(conn, run_id, path)]
+                for run_id in run_ids:
+                    by_run += [(run_id, row) for row in await _by_path(conn, run_id, path)]
     return {(run_id, row.path, row.axis): row for run_id, row in by_run}
 
 
@@ -321,7 +327,7 @@ async def last_activity(conn: Connection, run_id: int) -> int | None:
             SELECT max(last_timestamp) AS time FROM series WHERE run_id = ?1
             UNION ALL
             SELECT max(ended_at) FROM writers WHERE run_id = ?1 AND state = 'completed'
-        )
+        ) AS activity
         """,
         (run_id,),
     )

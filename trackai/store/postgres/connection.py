@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from trackai.store.engine.connection import Shared
 from trackai.store.engine.sql import JsonArray
 from trackai.store.postgres.dialect import translate
+from trackai.store.postgres.errors import network_errors
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
@@ -28,7 +29,7 @@ class PostgresConnection(Shared):
     """
 
     def __init__(self, conn: asyncpg.Connection) -> None:
-        self.driver = conn
+        self._driver = conn
         self.total_changes = 0
         self._prepared: OrderedDict[str, PreparedStatement[Any]] = OrderedDict()
 
@@ -39,22 +40,30 @@ class PostgresConnection(Shared):
         rows = [_plain(row) for row in parameters]
         if rows:
             statement = await self._prepare(sql)
-            await statement.executemany(rows)
+            with network_errors():
+                await statement.executemany(rows)
             # PostgreSQL does not tell how many rows these have changed.
 
     async def execute_fetchall(self, sql: str, parameters: Iterable[Any] = ()) -> list[Any]:
         statement = await self._prepare(sql)
-        rows = await statement.fetch(*_plain(parameters))
+        with network_errors():
+            rows = await statement.fetch(*_plain(parameters))
         self.total_changes += _changed(statement.get_statusmsg())
         return list(map(tuple, rows))
 
     async def rollback(self) -> None:
-        await self.driver.execute("ROLLBACK")
+        await self.command("ROLLBACK")
+
+    async def command(self, sql: str) -> None:
+        """Execute a statement of PostgreSQL's as it is."""
+        with network_errors():
+            await self._driver.execute(sql)
 
     async def _prepare(self, sql: str) -> PreparedStatement[Any]:
         statement = self._prepared.get(sql)
         if statement is None:
-            statement = await self.driver.prepare(translate(sql))
+            with network_errors():
+                statement = await self._driver.prepare(translate(sql))
             self._prepared[sql] = statement
             if len(self._prepared) > _MAX_STATEMENTS:
                 self._prepared.popitem(last=False)
@@ -80,7 +89,8 @@ class _Statement:
 
     async def __aenter__(self) -> _Cursor:
         statement = await self._conn._prepare(self._sql)
-        return _Cursor(await statement.cursor(*_plain(self._parameters)))
+        with network_errors():
+            return _Cursor(await statement.cursor(*_plain(self._parameters)))
 
     async def __aexit__(
         self,
@@ -96,7 +106,8 @@ class _Cursor:
         self._cursor = cursor
 
     async def fetchmany(self, size: int) -> list[Any]:
-        return list(map(tuple, await self._cursor.fetch(size)))
+        with network_errors():
+            return list(map(tuple, await self._cursor.fetch(size)))
 
 
 def _plain(parameters: Iterable[Any]) -> Iterator[Any]:

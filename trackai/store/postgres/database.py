@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import random
 import time
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
@@ -17,7 +18,13 @@ import asyncpg
 from trackai.errors import InvalidInputError
 from trackai.store.postgres import migrate, values
 from trackai.store.postgres.connection import PostgresConnection
-from trackai.store.postgres.errors import REPEATED, driver_errors, is_lost
+from trackai.store.postgres.errors import (
+    FAILURES,
+    REPEATED,
+    driver_errors,
+    is_lost,
+    network_errors,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
@@ -29,11 +36,21 @@ T = TypeVar("T")
 
 CONNECTIONS = 8
 _CONNECT_SECONDS = 10.0
+# A statement that takes longer is taken for one that a broken network has swallowed.
+_COMMAND_SECONDS = 120.0
 # How often a transaction is repeated that others are in the way of, and the longest first pause.
 _TRIES = 12
 _PAUSE_SECONDS = 0.005
 # Not the module's generator, whose state belongs to the training script.
 _random = random.Random()  # noqa: S311
+
+
+class _Connection(asyncpg.Connection):  # type: ignore[misc]
+    """A connection of the pool, with what repository functions see of it."""
+
+    @cached_property
+    def face(self) -> PostgresConnection:
+        return PostgresConnection(self)
 
 
 class PostgresDatabase:
@@ -64,7 +81,6 @@ class PostgresDatabase:
         self._url = url
         self._connections = connections
         self._pool: asyncpg.Pool | None = None
-        self._faces: dict[asyncpg.Connection, PostgresConnection] = {}
         self._is_standby = False
 
     @property
@@ -89,20 +105,17 @@ class PostgresDatabase:
                 await conn.close()
             self._pool = await asyncpg.create_pool(
                 self._url, min_size=0, max_size=self._connections, timeout=_CONNECT_SECONDS,
-                init=self._set_up, reset=_no_reset, statement_cache_size=0,
+                command_timeout=_COMMAND_SECONDS, connection_class=_Connection,
+                init=values.register, reset=_no_reset, statement_cache_size=0,
                 server_settings={"application_name": "trackai"},
             )  # fmt: skip
 
     async def _connect(self) -> asyncpg.Connection:
         try:
-            return await asyncpg.connect(self._url, timeout=_CONNECT_SECONDS)
+            with network_errors():
+                return await asyncpg.connect(self._url, timeout=_CONNECT_SECONDS)
         except (ValueError, asyncpg.ClientConfigurationError) as error:
             raise InvalidInputError("database URL", str(error)) from None
-
-    async def _set_up(self, conn: asyncpg.Connection) -> None:
-        await values.register(conn)
-        self._faces[conn] = PostgresConnection(conn)
-        conn.add_termination_listener(self._faces.pop)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -116,26 +129,29 @@ class PostgresDatabase:
     async def _borrow(self) -> AsyncIterator[PostgresConnection]:
         await self.open()
         assert self._pool is not None  # noqa: S101 - for mypy
-        async with self._pool.acquire(timeout=_CONNECT_SECONDS) as proxy:
-            face = self._faces[proxy._con]
-            try:
-                yield face
-            except asyncpg.InvalidCachedStatementError:
-                face.forget_plans()
-                raise
+        with network_errors():
+            borrowed = await self._pool.acquire(timeout=_CONNECT_SECONDS)
+        try:
+            yield borrowed.face
+        except asyncpg.InvalidCachedStatementError:
+            borrowed.face.forget_plans()
+            raise
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self._pool.release(borrowed)
 
     @asynccontextmanager
     async def _transaction(self, begin: str) -> AsyncIterator[PostgresConnection]:
         async with self._borrow() as conn:
-            await conn.driver.execute(begin)
             try:
+                # Inside `try`: a task that is cancelled here may have begun a transaction.
+                await conn.command(begin)
                 yield conn
             except BaseException:
-                with anyio.CancelScope(shield=True):
-                    if not conn.driver.is_closed():
-                        await conn.rollback()
+                with anyio.CancelScope(shield=True), suppress(*FAILURES):
+                    await conn.rollback()  # without a connection, there is no transaction either
                 raise
-            await conn.driver.execute("COMMIT")
+            await conn.command("COMMIT")
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Connection]:
@@ -180,7 +196,7 @@ class PostgresDatabase:
                     async with self._transaction("BEGIN") as conn:
                         result = await work(conn)
                         commits = True
-                except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+                except FAILURES as error:
                     lost = is_lost(error)
                     may_be_committed = lost and commits
                     can_be_repeated = lost or isinstance(error, REPEATED)
