@@ -79,10 +79,16 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Install a missing browser before the workers start, since they print nothing."""
+    """Start PostgreSQL for all workers, and install a missing browser, as they print nothing."""
     config = session.config
-    runs_all = config.args_source is config.ArgsSource.TESTPATHS
     workers = getattr(config.option, "numprocesses", None)  # an option of xdist
+    if workers and not hasattr(config, "workerinput") and not config.option.collectonly:
+        # One server is enough for all workers, who find its address in the environment.
+        server = postgres.Postgres()
+        config.add_cleanup(server.remove)
+        server.start()
+        os.environ[postgres.VARIABLE] = server.url
+    runs_all = config.args_source is config.ArgsSource.TESTPATHS
     if not runs_all or not workers or hasattr(config, "workerinput"):
         return
     from scripts import browsers  # takes long to import

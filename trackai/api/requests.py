@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from trackai.filters.tree import Field
     from trackai.store.engine.connection import Connection
-    from trackai.store.engine.database import Database
+    from trackai.store.engine.store import Store
 
 T = TypeVar("T")
 S = TypeVar("S", bound=msgspec.Struct)
@@ -53,9 +53,9 @@ Identifier = Annotated[
 Tags = Annotated[list[Identifier], msgspec.Meta(max_length=100)]
 
 
-def database(request: Request) -> Database:
+def database(request: Request) -> Store:
     """The database of the application."""
-    db: Database = request.state.db
+    db: Store = request.state.db
     return db
 
 

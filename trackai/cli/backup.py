@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from trackai.cli.database import file_option, with_database
+from trackai.cli.database import file_option, with_file
 from trackai.cli.output import echo, human_bytes, json_option, pluralize, print_json
 from trackai.cli.progress import ProgressLine
 from trackai.errors import ConflictError, StoreDamagedError, TrackAIError
@@ -47,7 +47,7 @@ def backup(file: Path, db: str | None, as_json: bool) -> None:
         if path.exists():
             raise ConflictError(f"{path} already exists; choose a new file")
     try:
-        copied = with_database(db, lambda database: _copy(database, file))
+        copied = with_file(db, lambda database: _copy(database, file))
     except OSError as error:  # names a temporary file
         raise TrackAIError(f"cannot write {file}: {error.strerror or error}") from error
     size = file.stat().st_size

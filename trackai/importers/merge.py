@@ -12,6 +12,7 @@ from trackai.store.transfer import dump
 from trackai.store.upkeep import checks
 
 if TYPE_CHECKING:
+    from trackai.store.engine.store import Store
     from collections.abc import AsyncIterator
     from pathlib import Path
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 async def merge(
-    place: Database | Connection, source_path: Path, receipt: Receipt, progress: Progress
+    place: Store | Connection, source_path: Path, receipt: Receipt, progress: Progress
 ) -> Receipt:
     """Add the runs of another database that are missing, in whole or in part.
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from trackai.store.catalogue.keys import Grant
     from trackai.store.catalogue.writers import Writer
     from trackai.store.engine.connection import Connection
-    from trackai.store.engine.database import Database
+    from trackai.store.engine.store import Store
 
 # Clocks that differ by less are taken for right.
 CLOCK_SECONDS = 60.0
@@ -82,7 +82,7 @@ class Attached(msgspec.Struct, kw_only=True):
 
 
 async def attach(
-    db: Database, message: Attach, grant: Grant, *, is_running: Callable[[Writer], bool]
+    db: Store, message: Attach, grant: Grant, *, is_running: Callable[[Writer], bool]
 ) -> Attached:
     """Begin or resume a run for a process, unless it has attached already.
 

@@ -71,9 +71,28 @@ def _mark(rows: int) -> str:
 
 
 async def next_stale(conn: Connection) -> int | None:
-    """Find a series with stale rollups: its row id, or None if all are up to date."""
-    rows = await conn.execute_fetchall("SELECT series_id FROM stale_rollups LIMIT 1")
+    """Find a series with stale rollups: its row id, or None if all are up to date.
+
+    On PostgreSQL it locks the run, so that no points are stored meanwhile, and passes over runs
+    that other transactions change.
+    """
+    rows = await conn.execute_fetchall(
+        """
+        SELECT stale_rollups.series_id FROM stale_rollups
+        /*pg: JOIN series ON series.id = stale_rollups.series_id
+              JOIN runs ON runs.id = series.run_id */
+        LIMIT 1 /*pg: FOR NO KEY UPDATE OF runs SKIP LOCKED */
+        """
+    )
     return next((int(series_id) for (series_id,) in rows), None)
+
+
+async def refresh_next(conn: Connection) -> bool:
+    """Bring a part of a series' rollups up to date; False if there is none to do."""
+    series_id = await next_stale(conn)
+    if series_id is not None:
+        await refresh(conn, series_id)
+    return series_id is not None
 
 
 async def stale_before(

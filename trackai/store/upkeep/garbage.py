@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from trackai.store.engine import direct, stamps
+from trackai.store.engine import stamps
+from trackai.store.engine.database import Database
 from trackai.store.points import rollups
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from trackai.store.engine.connection import Connection
-    from trackai.store.engine.database import Database
+    from trackai.store.engine.store import Store
 
 # How long a transaction should take.
 _SECONDS = 0.02
@@ -41,22 +42,24 @@ _KEYS = {
 _MIN_ROWS = {"metrics": 200, "large_values": 1, "system_steps": 200, "rollups": 200}
 
 
-async def collect(db: Database) -> int:
+async def collect(db: Store) -> int:
     """Delete the points of deleted runs, and return their space to the file system.
+
+    Servers of one database on PostgreSQL may do it at the same time: each takes other series.
 
     Returns:
         The number of bytes by which the file has shrunk: 0 for a database created by a version
-        without incremental vacuum, which reuses the space instead.
+        without incremental vacuum, which reuses the space instead, and for one on PostgreSQL.
     """
     async with db.collecting:
         chunk_rows = dict(_MIN_ROWS)
         deleted_any = False
         while True:
-            async with db.write() as conn:
-                began = time.perf_counter()
-                table = await direct.run(conn, partial(_delete_chunk, chunk_rows=chunk_rows))
-            seconds = time.perf_counter() - began
+            table = await db.change(partial(_delete_chunk, chunk_rows=chunk_rows))
+            seconds = db.held_seconds
             if table is None:
+                if not isinstance(db, Database):
+                    return 0
                 async with db.read() as conn:
                     has_space = deleted_any or await free_bytes(conn) > 0
                 return await _vacuum(db) if has_space else 0
@@ -90,10 +93,11 @@ def _next_size(size: int, seconds: float, smallest: int, largest: int) -> int:
     return max(smallest, min(largest, int(size * factor)))
 
 
-async def _pause(db: Database, seconds: float) -> None:
+async def _pause(db: Store, seconds: float) -> None:
     # Checkpoint here: otherwise a commit, perhaps of another process, would have to, and would wait
     # for the disk.
-    await db.move_pages()
+    if isinstance(db, Database):
+        await db.move_pages()
     await anyio.sleep(seconds)
 
 
@@ -107,7 +111,11 @@ async def _delete_chunk(conn: Connection, *, chunk_rows: Mapping[str, int]) -> s
         The table of the chunk, "" after short series, None if there was nothing to delete.
     """
     until = time.perf_counter() + _SECONDS / 2
-    rows = list(await conn.execute_fetchall("SELECT series_id FROM deleted_series LIMIT 1000"))
+    rows = list(
+        await conn.execute_fetchall(
+            "SELECT series_id FROM deleted_series LIMIT 1000 /*pg: FOR UPDATE SKIP LOCKED */"
+        )
+    )
     for (series_id,) in rows:
         for table in _KEYS:
             if await _delete_rows(conn, series_id, table, chunk_rows[table]):
