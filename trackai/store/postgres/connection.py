@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from trackai.store.engine.connection import Shared
 from trackai.store.engine.sql import JsonArray
 from trackai.store.postgres.dialect import translate
-from trackai.store.postgres.errors import network_errors
+from trackai.store.postgres.errors import FAILURES, network_errors
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 # Each is a plan on the server; few texts vary with their parameters.
 _MAX_STATEMENTS = 400
+_CLOSE_SECONDS = 5.0
+# A statement that takes longer is taken for one that a broken network has swallowed.
+_STATEMENT_SECONDS = 120.0
 
 
 class PostgresConnection(Shared):
@@ -33,6 +37,16 @@ class PostgresConnection(Shared):
         self.total_changes = 0
         self._prepared: OrderedDict[str, PreparedStatement[Any]] = OrderedDict()
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether the connection is lost, or has been closed."""
+        return bool(self._driver.is_closed())
+
+    async def close(self) -> None:
+        """Close the connection; on a broken network, after a while."""
+        with suppress(*FAILURES, OSError):
+            await self._driver.close(timeout=_CLOSE_SECONDS)
+
     def execute(self, sql: str, parameters: Iterable[Any] = ()) -> _Statement:
         return _Statement(self, sql, parameters)
 
@@ -41,13 +55,13 @@ class PostgresConnection(Shared):
         if rows:
             statement = await self._prepare(sql)
             with network_errors():
-                await statement.executemany(rows)
+                await statement.executemany(rows, timeout=_STATEMENT_SECONDS)
             # PostgreSQL does not tell how many rows these have changed.
 
     async def execute_fetchall(self, sql: str, parameters: Iterable[Any] = ()) -> list[Any]:
         statement = await self._prepare(sql)
         with network_errors():
-            rows = await statement.fetch(*_plain(parameters))
+            rows = await statement.fetch(*_plain(parameters), timeout=_STATEMENT_SECONDS)
         self.total_changes += _changed(statement.get_statusmsg())
         return list(map(tuple, rows))
 
@@ -57,21 +71,18 @@ class PostgresConnection(Shared):
     async def command(self, sql: str) -> None:
         """Execute a statement of PostgreSQL's as it is."""
         with network_errors():
-            await self._driver.execute(sql)
+            await self._driver.execute(sql, timeout=_STATEMENT_SECONDS)
 
     async def _prepare(self, sql: str) -> PreparedStatement[Any]:
         statement = self._prepared.get(sql)
         if statement is None:
             with network_errors():
-                statement = await self._driver.prepare(translate(sql))
+                statement = await self._driver.prepare(translate(sql), timeout=_STATEMENT_SECONDS)
             self._prepared[sql] = statement
             if len(self._prepared) > _MAX_STATEMENTS:
                 self._prepared.popitem(last=False)
         else:
             self._prepared.move_to_end(sql)
-            # Asyncpg's pool lets statements be used only until it gets their connection back, and
-            # its own cache tells nothing about the rows that a statement has changed.
-            statement._con_release_ctr = self._driver._pool_release_ctr
         return statement
 
     def forget_plans(self) -> None:
