@@ -22,6 +22,8 @@ COMMANDS = {
     "dashboard": "time until the dashboard shows charts, and frames while scrolling",
     "kill": "points lost when processes are killed while they log",
     "ingest": "points and requests per second that the server stores over HTTP",
+    "engines": "a server on SQLite beside one on PostgreSQL",
+    "cluster": "points lost when servers and PostgreSQL are killed",
     "remote": "the cost of logging to a server, and points lost when either side is killed",
     "delete": "how long writers wait while a long run is deleted",
     "frames": "duration of reading a long series into a data frame",

@@ -20,6 +20,7 @@ from anyio.from_thread import start_blocking_portal
 from hypothesis import HealthCheck, settings
 
 import trackai
+from tests import buckets
 from trackai import guard
 from trackai.store.engine.database import Database
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
 
+    from tests.buckets import S3Server
     from tests.proxies import Site
 
 
@@ -77,10 +79,16 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Install a missing browser before the workers start, since they print nothing."""
+    """Start PostgreSQL for all workers, and install a missing browser, as they print nothing."""
     config = session.config
-    runs_all = config.args_source is config.ArgsSource.TESTPATHS
     workers = getattr(config.option, "numprocesses", None)  # an option of xdist
+    if workers and not hasattr(config, "workerinput") and not config.option.collectonly:
+        # One server is enough for all workers, who find its address in the environment.
+        server = postgres.Postgres()
+        config.add_cleanup(server.remove)
+        server.start()
+        os.environ[postgres.VARIABLE] = server.url
+    runs_all = config.args_source is config.ArgsSource.TESTPATHS
     if not runs_all or not workers or hasattr(config, "workerinput"):
         return
     from scripts import browsers  # takes long to import
@@ -337,3 +345,18 @@ def _wait_until_healthy(server: Server) -> None:
             time.sleep(0.02)
         else:
             return
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    """A server that speaks S3."""
+    with buckets.serving_s3() as server:
+        yield server
+
+
+@pytest.fixture
+def bucket_url(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The URL of a new bucket, for TRACKAI_FILES."""
+    for name, value in buckets.ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    return s3_server.new_bucket()

@@ -71,6 +71,32 @@ _GIT_VARIABLES = (
 )  # fmt: skip
 
 
+class DatabaseUrl:
+    """The address of a database on a server of PostgreSQL, which may contain a password.
+
+    As a text it is only the part that may be shown.
+
+    Attributes:
+        secret: the whole address.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.secret = text
+
+    def __str__(self) -> str:
+        address = self.secret.partition("?")[0]
+        host = address.partition("://")[2].rpartition("@")[2]
+        return f"postgresql://{host}"
+
+    __repr__ = __str__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, DatabaseUrl) and other.secret == self.secret
+
+    def __hash__(self) -> int:
+        return hash(self.secret)
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Settings, read from the environment when a store is opened or a server created.
 
@@ -100,7 +126,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             output and the load of the machine (``TRACKAI_AUTO_LOG``, 1 or 0, default 1).
         silent: whether `init` prints nothing (``TRACKAI_SILENT``, 1 or 0).
         project: the default project of runs (``TRACKAI_PROJECT``, ``WANDB_PROJECT``).
+        files: the folder or bucket with the files of a database on a server (``TRACKAI_FILES``).
         db_path_source: where `db_path` comes from: "argument", "TRACKAI_DB_PATH" or "default".
+        database_url: the database that the server and commands use instead of the file
+            (``TRACKAI_DATABASE_URL``); None for the file. Scripts do not log to it: they log to
+            the file or to `server_url`.
     """
 
     db_path: Path
@@ -120,16 +150,25 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     auto_log: bool = True
     silent: bool = False
     project: str = "uncategorized"
+    files: str | None = None
     db_path_source: str = "default"
+    database_url: DatabaseUrl | None = None
 
     @classmethod
     def from_env(
-        cls, db_path: str | os.PathLike[str] | None = None, *, server_url: str | None = None
+        cls,
+        db_path: str | os.PathLike[str] | None = None,
+        *,
+        database: str | os.PathLike[str] | None = None,
+        server_url: str | None = None,
     ) -> Settings:
         """Read the settings from the environment.
 
         Args:
-            db_path: the database file; overrides ``TRACKAI_DB_PATH`` and ``TRACKAI_SERVER_URL``.
+            db_path: the database file; overrides ``TRACKAI_DB_PATH``, ``TRACKAI_DATABASE_URL`` and
+                ``TRACKAI_SERVER_URL``.
+            database: like `db_path`, and may also be the address of a database on a server of
+                PostgreSQL.
             server_url: the server to log to; overrides ``TRACKAI_SERVER_URL``.
 
         Raises:
@@ -138,6 +177,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         env = os.environ
         ranks = [env.get("TRACKAI_RANK"), env.get("RANK"), *map(env.get, _RANKS)]
         rank = _rank(next(filter(None, ranks), ""))
+        database_url = None
+        if database and is_database_url(database):
+            database_url = DatabaseUrl(str(database))
+        else:
+            db_path = db_path or database
+        if not db_path and database_url is None:
+            database_url = _database_url(env.get("TRACKAI_DATABASE_URL", "").strip())
         path, source = db_path, "argument"
         if not path:
             path, source = env.get("TRACKAI_DB_PATH"), "TRACKAI_DB_PATH"
@@ -146,8 +192,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return cls(
             db_path=_absolute(path, "db_path" if source == "argument" else source),
             db_path_source=source,
+            database_url=database_url,
             server_url=server_url
-            or (None if db_path else env.get("TRACKAI_SERVER_URL", "").strip() or None),
+            or (None if db_path or database else env.get("TRACKAI_SERVER_URL", "").strip() or None),
             outbox_path=env.get("TRACKAI_OUTBOX_PATH") or "~/.trackai/outbox",
             outbox_bytes=_megabytes(
                 "TRACKAI_OUTBOX_MB", env.get("TRACKAI_OUTBOX_MB") or "10000", least=100
@@ -173,7 +220,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             strict=_switch("TRACKAI_STRICT", env.get("TRACKAI_STRICT")),
             auto_log=_switch("TRACKAI_AUTO_LOG", env.get("TRACKAI_AUTO_LOG") or "1"),
             silent=_switch("TRACKAI_SILENT", env.get("TRACKAI_SILENT")),
+            files=env.get("TRACKAI_FILES", "").strip() or None,
         )
+
+    @property
+    def database(self) -> Path | DatabaseUrl:
+        """The database of the server and of commands."""
+        return self.database_url or self.db_path
+
+    @property
+    def database_source(self) -> str:
+        """Where the setting of the database comes from, for people to see."""
+        return "TRACKAI_DATABASE_URL" if self.database_url is not None else self.db_path_source
 
     @property
     def outbox(self) -> Path:
@@ -306,12 +364,35 @@ def has_screen() -> bool:
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
+def is_database_url(text: str | os.PathLike[str]) -> bool:
+    """Whether this is the address of a database on a server of PostgreSQL, and not a path."""
+    return str(text).startswith(("postgresql://", "postgres://"))
+
+
+def _database_url(text: str) -> DatabaseUrl | None:
+    if not text:
+        return None
+    if not is_database_url(text):  # it may contain a password, so the message does not have it
+        raise InvalidInputError(
+            "TRACKAI_DATABASE_URL",
+            "must be like postgresql://user:password@host:5432/database; the variable for a file "
+            "is TRACKAI_DB_PATH",
+        )
+    return DatabaseUrl(text)
+
+
 def _absolute(
     path: str | os.PathLike[str],
     field: str,
     variable: str = "TRACKAI_DB_PATH",
     what: str = "a database file",
 ) -> Path:
+    if is_database_url(path):
+        raise InvalidInputError(
+            field,
+            f"must be a file, got {DatabaseUrl(str(path))}: trackai serve --db works on such a "
+            "database, and scripts log to the server, whose address is TRACKAI_SERVER_URL",
+        )
     # Path.resolve() would follow a link to the database file, and processes that use different
     # links would then look for journals in different folders.
     try:

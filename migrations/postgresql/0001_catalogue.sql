@@ -80,13 +80,46 @@ CREATE FUNCTION json_valid(value text) RETURNS boolean LANGUAGE sql IMMUTABLE PA
     SELECT value::json IS NOT NULL
 $$;
 
+-- Exactly the value of a float, with decimal places. A cast to numeric would round it to 15 digits.
+CREATE FUNCTION exact(value double precision) RETURNS numeric
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE
+        WHEN value IN ('Infinity', '-Infinity', 'NaN') THEN value::numeric
+        WHEN exponent >= 0 THEN sign * mantissa * power(2::numeric, exponent) + 0.0
+        ELSE trim_scale(
+            sign * mantissa * power(5::numeric, -exponent) * ('1e' || exponent)::numeric
+        ) + 0.0
+    END
+    FROM (
+        SELECT
+            CASE WHEN bits < 0 THEN -1 ELSE 1 END AS sign,
+            (bits & 4503599627370495)
+                + CASE WHEN bits >> 52 & 2047 > 0 THEN 4503599627370496 ELSE 0 END AS mantissa,
+            (greatest(bits >> 52 & 2047, 1) - 1075)::integer AS exponent
+        FROM (
+            SELECT ('x' || encode(float8send(value), 'hex'))::bit(64)::bigint AS bits
+        ) AS sent
+    ) AS parts
+$$;
+
+-- A number in JSON: an integer of 64 bits, or a float.
+CREATE FUNCTION json_number(value text) RETURNS numeric LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE
+        WHEN value ~ '^-?[0-9]+$' AND abs(value::numeric) < 9223372036854775808
+            THEN value::numeric
+        WHEN abs(value::numeric) > 1.7976931348623157e308
+            THEN sign(value::numeric) * 'Infinity'::numeric
+        ELSE exact(value::double precision)
+    END
+$$;
+
 -- A JSON value as filters compare it: texts as texts, numbers as numbers, booleans as bytes that
 -- equal no number. Long texts are compared by their JSON: bytes 02.
 CREATE FUNCTION comparable(value text) RETURNS any_value
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE
         WHEN length(value) > 900 OR strpos(value, '\u0000') > 0 THEN ROW(2, 0, '02')::any_value
-        WHEN json_typeof(value::json) = 'number' THEN ROW(0, value::numeric, '')::any_value
+        WHEN json_typeof(value::json) = 'number' THEN ROW(0, json_number(value), '')::any_value
         WHEN json_typeof(value::json) = 'string'
             THEN ROW(1, 0, value::json #>> '{}')::any_value
         WHEN json_typeof(value::json) = 'boolean'
@@ -105,6 +138,76 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
             ELSE value::json #>> '{}'
         END
     )::any_value
+$$;
+
+-- The aggregates of SQLite's JSON functions that our texts use.
+CREATE FUNCTION json_text(items text[]) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT array_to_json(items)::text
+$$;
+CREATE FUNCTION json_text(items bigint[]) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT array_to_json(items)::text
+$$;
+CREATE AGGREGATE json_group_array(text) (
+    SFUNC = array_append, STYPE = text[], INITCOND = '{}', FINALFUNC = json_text
+);
+CREATE AGGREGATE json_group_array(bigint) (
+    SFUNC = array_append, STYPE = bigint[], INITCOND = '{}', FINALFUNC = json_text
+);
+
+-- A value as a text that filters search with ~; a float has a decimal point, as in SQLite.
+CREATE FUNCTION searched_text(value any_value) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE (value).kind
+        WHEN 0 THEN CASE
+            WHEN scale((value).number) = 0 THEN (value).number::text
+            ELSE regexp_replace(
+                ((value).number::double precision)::text, '^(-?\d+)(e|$)', '\1.0\2'
+            )
+        END
+        WHEN 1 THEN (value).text
+        WHEN 2 THEN ''
+    END
+$$;
+CREATE CAST (any_value AS text) WITH FUNCTION searched_text(any_value);
+
+-- The mean of finite values, between the lowest and the highest one. A sum may be infinite; a
+-- division must not yield a number that is too small for a float, which is an error here.
+CREATE FUNCTION mean(low numeric, high numeric, sum double precision, points bigint)
+RETURNS double precision LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT greatest(low::double precision, least(high::double precision, CASE
+        WHEN abs(sum) >= 5e-324::double precision * points THEN sum / points ELSE 0
+    END))
+$$;
+
+-- A finite number, or NULL: what groups of runs average.
+CREATE FUNCTION finite(value numeric) RETURNS numeric
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN abs(value) < 'Infinity' THEN value END
+$$;
+CREATE FUNCTION finite(value any_value) RETURNS numeric
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE (value).kind WHEN 0 THEN finite((value).number) END
+$$;
+CREATE FUNCTION finite(value double precision) RETURNS numeric
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN abs(value) < 'Infinity' THEN exact(value) END
+$$;
+CREATE FUNCTION finite(value bigint) RETURNS numeric LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT value::numeric
+$$;
+CREATE FUNCTION finite(value text) RETURNS numeric LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT NULL::numeric
+$$;
+
+-- A sum beyond the largest float is infinite, which is an error of + here. Infinity minus infinity
+-- is NULL.
+CREATE FUNCTION add(one double precision, other double precision) RETURNS double precision
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE
+        WHEN one > 0 AND other > 0 AND one > 1.7976931348623157e308 - other THEN 'Infinity'
+        WHEN one < 0 AND other < 0 AND one < -1.7976931348623157e308 - other THEN '-Infinity'
+        ELSE nullif(one + other, 'NaN')
+    END
 $$;
 
 CREATE TABLE projects (
@@ -384,3 +487,15 @@ CREATE TABLE artifact_runs (
 );
 
 CREATE INDEX artifact_runs_by_run ON artifact_runs (run_id, role);
+
+-- Views of the dashboard.
+CREATE TABLE views (
+    id         bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+    project_id bigint NOT NULL REFERENCES projects (id) ON DELETE CASCADE,
+    name       text COLLATE "C" NOT NULL,
+    layout     text COLLATE "C" NOT NULL,
+    version    bigint NOT NULL DEFAULT 1,
+    created_at bigint NOT NULL,
+    updated_at bigint NOT NULL,
+    UNIQUE (project_id, name)
+);

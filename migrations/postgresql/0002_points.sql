@@ -35,6 +35,19 @@ CREATE TABLE arrivals (
     PRIMARY KEY (run_id, id)
 );
 
+-- A sum as SQLite computes it: infinite if it is beyond the largest float, and the first one if it
+-- is not defined.
+CREATE FUNCTION added(one double precision, other double precision) RETURNS double precision
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE
+        WHEN other IS NULL OR other = 'NaN' OR (one = -other AND one IN ('Infinity', '-Infinity'))
+            THEN one
+        WHEN one > 0 AND other > 1.7976931348623157e308 - one THEN 'Infinity'
+        WHEN one < 0 AND other < -1.7976931348623157e308 - one THEN '-Infinity'
+        ELSE one + other
+    END
+$$;
+
 -- What is below reads pieces in SQL, for people. `trackai/store/points/piece.py` has the format.
 
 -- A column of a piece: its kind, two numbers at its beginning, where the types of mixed values are,

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
     from pathlib import Path
 
+    from trackai.store.engine.store import Store
+
 _POINTS_PER_TRANSACTION = 100_000
 
 
@@ -84,7 +86,7 @@ async def roll_up(database: Database) -> None:
             await rollups.refresh(conn, series_id)
 
 
-async def add_table(database: Database, runs_: int, metrics_: int, keys: int) -> int:
+async def add_table(database: Store, runs_: int, metrics_: int, keys: int) -> int:
     """Add a project of runs with figures and configuration, but without points.
 
     Args:

@@ -308,13 +308,14 @@ def serve(db_path: Path) -> Iterator[Client]:
         client = Client("127.0.0.1", int(port[1]))
         client.server_pid = process.pid
         try:
-            _wait_until_healthy(client)
+            wait_until_healthy(client)
             yield client
         finally:
             process.terminate()
 
 
-def _wait_until_healthy(client: Client) -> None:
+def wait_until_healthy(client: Client) -> None:
+    """Wait until a server answers."""
     deadline = time.monotonic() + 20
     while True:
         try:

@@ -31,7 +31,7 @@ from scripts.benchmarks.harness import Client, Figure, Report, serve, spread
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 METRICS = 10
 CONNECTIONS = 32
@@ -221,7 +221,7 @@ def _get(path: str) -> bytes:
     return f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
 
 
-def send(client: Client, connections: Sequence[Sequence[bytes]]) -> tuple[float, list[float]]:
+def send(client: Client, connections: Sequence[Iterable[bytes]]) -> tuple[float, list[float]]:
     """Send requests over several connections at once.
 
     Sockets and prepared bytes cost little: the client shares the cores with the server.
@@ -253,7 +253,7 @@ def send(client: Client, connections: Sequence[Sequence[bytes]]) -> tuple[float,
 class SendingConnection:
     """A connection that sends its requests one after the other."""
 
-    def __init__(self, connected: socket.socket, requests: Sequence[bytes]) -> None:
+    def __init__(self, connected: socket.socket, requests: Iterable[bytes]) -> None:
         self.socket = connected
         self.sent_at = 0.0
         self._requests = iter(requests)

@@ -146,8 +146,9 @@ class Plan:
 class Server:
     """A server at the same port whenever it runs."""
 
-    def __init__(self, db_path: Path) -> None:
-        self.db_path = db_path
+    def __init__(self, db_path: Path, *, database: str | None = None) -> None:
+        self._log = db_path.with_name(f"{db_path.stem}-server.log")
+        self._place = database or str(db_path)
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = int(free.getsockname()[1])
@@ -156,17 +157,14 @@ class Server:
     def start(self) -> None:
         """Start the server, and wait until it answers."""
         serve = [sys.executable, "-m", "trackai.cli", "serve", "--port", str(self.port)]
-        log = self.db_path.with_name("server.log")
-        with log.open("ab") as stderr:
-            self._process = subprocess.Popen(
-                [*serve, "--db", str(self.db_path)], cwd=ROOT, stderr=stderr
-            )
+        with self._log.open("ab") as stderr:
+            self._process = subprocess.Popen([*serve, "--db", self._place], cwd=ROOT, stderr=stderr)
         deadline = time.monotonic() + 60
         while True:
             with suppress(OSError), socket.create_connection(("127.0.0.1", self.port)):
                 return
             if self._process.poll() is not None or time.monotonic() > deadline:
-                raise ChildError(f"the server did not start: {log.read_text()[-2000:]}")
+                raise ChildError(f"the server did not start: {self._log.read_text()[-2000:]}")
             time.sleep(0.02)
 
     def kill(self) -> None:

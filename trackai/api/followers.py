@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from trackai.store.engine.connection import Connection
-    from trackai.store.engine.database import Database
+    from trackai.store.engine.store import Store
     from trackai.structs.records import Run
 
 MAX_FOLLOWERS = 500
@@ -136,7 +136,7 @@ class _Feed:
         run: the run; its state is the one that was sent last.
     """
 
-    def __init__(self, db: Database, catching_up: anyio.Semaphore, run: Run, cursor: int) -> None:
+    def __init__(self, db: Store, catching_up: anyio.Semaphore, run: Run, cursor: int) -> None:
         self._db = db
         self._catching_up = catching_up
         self._polling = anyio.Lock()
@@ -186,7 +186,7 @@ class _Feed:
 class Followers:
     """All followers of a server."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Store) -> None:
         self._db = db
         self._catching_up = anyio.Semaphore(1)
         self._feeds: dict[int, _Feed] = {}

@@ -25,7 +25,7 @@ from trackai.values.logger import logger
 
 if TYPE_CHECKING:
     from trackai.store.engine.connection import Connection
-    from trackai.store.engine.database import Database
+    from trackai.store.engine.store import Store
 
 # The interval of reading the table, and so the delay until a change of it takes effect.
 REFRESH_SECONDS = 1.0
@@ -88,7 +88,7 @@ class Keyring:
             self._used[grant.key_id] = now
         return grant
 
-    async def refresh(self, db: Database) -> None:
+    async def refresh(self, db: Store) -> None:
         """Read the keys of the database.
 
         Raises:
@@ -99,7 +99,7 @@ class Keyring:
         self._by_fingerprint = {key.grant.fingerprint: key for key in stored}
         self.is_protected = self.is_protected or ever_existed
 
-    async def refresh_now(self, db: Database) -> None:
+    async def refresh_now(self, db: Store) -> None:
         """Read the keys because a request has an unknown one, which may be new."""
         with suppress(StoreError):
             await self.refresh(db)
@@ -118,7 +118,7 @@ class Keyring:
                 "everything: unset it where the server starts",
             )
 
-    async def keep_fresh(self, db: Database) -> None:
+    async def keep_fresh(self, db: Store) -> None:
         """Read the keys every second, and write when they were last used."""
         last_warning = ""
         while True:
@@ -132,7 +132,7 @@ class Keyring:
                     logger.warning("%s", error)
                 last_warning = str(error)
 
-    async def _note_use(self, db: Database) -> None:
+    async def _note_use(self, db: Store) -> None:
         due = {
             key_id: used
             for key_id, used in self._used.items()

@@ -39,6 +39,7 @@ from trackai.ingest.recovery import recover
 from trackai.settings import Settings
 from trackai.store.catalogue import ended_sessions, uploads
 from trackai.store.engine.database import Database
+from trackai.store.factory import create_store
 from trackai.store.points import rollups
 from trackai.store.upkeep import garbage, reserve
 from trackai.values.logger import logger
@@ -46,6 +47,7 @@ from trackai.values.logger import logger
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from trackai.store.engine.store import Store
 
 # The interval of background maintenance, and so the delay until runs of crashed processes end.
 _MAINTENANCE_SECONDS = 2.0
@@ -58,7 +60,7 @@ _GC_THRESHOLD = 20_000
 class State(TypedDict):
     """The attributes of `request.state`."""
 
-    db: Database
+    db: Store
     intake: Intake
     receiver: Receiver
     importer: ImportReceiver
@@ -74,12 +76,12 @@ def create_app(settings: Settings | None = None) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[State]:
-        db = Database((settings or Settings.from_env()).db_path)
+        db = create_store((settings or Settings.from_env()).database)
         await db.open()
         # Before any request:
         await keyring.refresh(db)
         keyring.check_shared()
-        sessions.secret_path = db.spool / "session-secret"
+        await sessions.set_up(db)
         await _end_sessions(db, sessions)
         async with anyio.create_task_group() as tasks:
             receiver = Receiver(db)
@@ -148,10 +150,11 @@ def create_app(settings: Settings | None = None) -> Starlette:
     return app
 
 
-async def _maintain(db: Database, sessions: Sessions, receiver: Receiver) -> None:
+async def _maintain(db: Store, sessions: Sessions, receiver: Receiver) -> None:
     """Every few seconds: recover journals, reclaim space, update rollups, and checkpoint.
 
-    A server that may only read the database leaves this to others.
+    A server that may only read the database leaves this to others. Servers of one database may do
+    it at the same time.
     """
     last_warning, is_first, next_sweep = "", True, 0.0
     while True:
@@ -160,7 +163,8 @@ async def _maintain(db: Database, sessions: Sessions, receiver: Receiver) -> Non
             continue
         try:
             await _end_sessions(db, sessions)
-            await anyio.to_thread.run_sync(reserve.keep, db.spool)
+            if isinstance(db, Database):
+                await anyio.to_thread.run_sync(reserve.keep, db.spool)
             await recover(db)
             await receiver.end_silent()
             await receiver.forget_deleted()
@@ -172,7 +176,8 @@ async def _maintain(db: Database, sessions: Sessions, receiver: Receiver) -> Non
                 await uploads.sweep(db)
                 next_sweep = time.monotonic() + _SWEEP_SECONDS
             await _update_rollups(db)
-            await db.checkpoint()
+            if isinstance(db, Database):
+                await db.checkpoint()
         except (StoreError, OSError) as error:
             if str(error) != last_warning:
                 logger.warning("%s", error)
@@ -181,21 +186,20 @@ async def _maintain(db: Database, sessions: Sessions, receiver: Receiver) -> Non
         await anyio.sleep(_MAINTENANCE_SECONDS)
 
 
-async def _end_sessions(db: Database, sessions: Sessions) -> None:
+async def _end_sessions(db: Store, sessions: Sessions) -> None:
     """End the sessions that were signed out, also at other servers of the database."""
     ended = await db.look(ended_sessions.list_all)
     sessions.end(*(BrowserSession(*item) for item in ended.items()))
 
 
-async def _update_rollups(db: Database) -> None:
+async def _update_rollups(db: Store) -> None:
     """Update stale rollups in short transactions, for a limited time."""
     deadline = time.monotonic() + _MAINTENANCE_SECONDS
     while time.monotonic() < deadline:
-        async with db.read() as conn:
-            series_id = await rollups.next_stale(conn)
-        if series_id is None:
-            return
-        await db.change(partial(rollups.refresh, series_id=series_id))
+        async with db.read() as conn:  # without a write transaction if there is nothing to do
+            if await rollups.next_stale(conn) is None:
+                return
+        await db.change(rollups.refresh_next)
 
 
 app = create_app()

@@ -14,7 +14,7 @@ from trackai.api.responses import BodyTooLargeError
 from trackai.api.security import GRANT
 from trackai.errors import InvalidInputError, NotFoundError
 from trackai.filters.parser import parse_field
-from trackai.store.catalogue import runs, uploads
+from trackai.store.catalogue import runs
 from trackai.store.catalogue.keys import Grant
 from trackai.values import names
 from trackai.values.text import escaped
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from trackai.filters.tree import Field
     from trackai.store.engine.connection import Connection
-    from trackai.store.engine.database import Database
+    from trackai.store.engine.store import Store
 
 T = TypeVar("T")
 S = TypeVar("S", bound=msgspec.Struct)
@@ -53,9 +53,9 @@ Identifier = Annotated[
 Tags = Annotated[list[Identifier], msgspec.Meta(max_length=100)]
 
 
-def database(request: Request) -> Database:
+def database(request: Request) -> Store:
     """The database of the application."""
-    db: Database = request.state.db
+    db: Store = request.state.db
     return db
 
 
@@ -82,7 +82,7 @@ def check_room(request: Request, size: int = 0) -> None:
     Raises:
         DiskFullError: it has not.
     """
-    uploads.check_room(database(request).path, size, request.app.state.keep_free)
+    database(request).blobs.check_room(size, request.app.state.keep_free)
 
 
 def path_id(request: Request, name: str) -> int:

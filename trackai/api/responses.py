@@ -18,7 +18,7 @@ from trackai.errors import (
     StoreBusyError,
     TrackAIError,
 )
-from trackai.store.catalogue.uploads import DiskFullError
+from trackai.store.blobs.blob_store import DiskFullError
 from trackai.values import cursors
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from trackai.store.engine.connection import Connection
-    from trackai.store.engine.database import Database
+    from trackai.store.engine.store import Store
 
 _encode = msgspec.json.Encoder().encode
 _pack = msgspec.msgpack.Encoder().encode
@@ -79,7 +79,7 @@ async def respond(
         read: reads from one snapshot of the database. It and the encoding run in the thread of
             the connection, so that the event loop can answer other requests meanwhile.
     """
-    db: Database = request.state.db
+    db: Store = request.state.db
     result: Any = None
 
     async def read_and_encode(conn: Connection) -> bytes:

@@ -4,8 +4,9 @@ Scripts cannot read the cookie, and pages of other sites cannot make the browser
 contains its expiry time, a random id, the fingerprint of the key it was made with, and a signature.
 The server stores only the ids of sessions that were signed out: sessions survive a restart. They
 are signed with the shared key of the server, and a new one ends them all; without a shared key,
-with a secret in the spool folder. The cookie's name depends on that too, because browsers share
-cookies between the ports of a host: two servers on one host do not overwrite each other's cookie.
+with a secret in the spool folder, or in a database on PostgreSQL, whose servers share it. The
+cookie's name depends on that too, because browsers share cookies between the ports of a host: two
+servers on one host do not overwrite each other's cookie.
 """
 
 from __future__ import annotations
@@ -15,16 +16,21 @@ import os
 import secrets
 import time
 from contextlib import suppress
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, NamedTuple
+
+from trackai.store.catalogue import secrets as stored_secrets
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from trackai.store.engine.store import Store
 
 # The lifetimes of a session, and of a sign-in code.
 SECONDS = 30 * 24 * 3600
 _CODE_SECONDS = 3600.0
 _SECRET_BYTES = 32
+_NAME = "session-secret"
 
 
 class BrowserSession(NamedTuple):
@@ -44,21 +50,36 @@ class Sessions:
 
     Args:
         key: the shared key of the server.
-
-    Attributes:
-        secret_path: where the secret of a server without a shared key is stored; set it before
-            the first session.
     """
 
     def __init__(self, key: str | None = None) -> None:
         self._shared = key
         self._ended: dict[str, int] = {}
         self._codes: dict[str, float] = {}
-        self.secret_path: Path | None = None
+        self._secret_path: Path | None = None
+        self._secret: bytes | None = None
+
+    async def set_up(self, db: Store) -> None:
+        """Find the secret of a server without a shared key, before the first session.
+
+        Raises:
+            StoreError: the database cannot be read.
+        """
+        if db.spool is not None:
+            self._secret_path = db.spool / _NAME
+        elif self._shared is None:
+            self._secret = await db.look(partial(stored_secrets.find, name=_NAME))
+            if self._secret is None and not db.is_read_only:
+                new = secrets.token_bytes(_SECRET_BYTES)
+                self._secret = await db.change(
+                    partial(stored_secrets.find_or_create, name=_NAME, value=new)
+                )
 
     @cached_property
     def _key(self) -> bytes:
-        return _stored_secret(self.secret_path) if self._shared is None else self._shared.encode()
+        if self._shared is not None:
+            return self._shared.encode()
+        return self._secret or _stored_secret(self._secret_path)
 
     @cached_property
     def cookie(self) -> str:

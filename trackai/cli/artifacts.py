@@ -110,7 +110,7 @@ def _source(db: str | None, url: str | None) -> Source:
 
     source = open_source(db, url)
     if isinstance(source, LocalSource):
-        return LocalSource(Settings.from_env(db).db_path, create=False)
+        return LocalSource(Settings.from_env(database=db).database, create=False)
     return source
 
 

@@ -13,7 +13,7 @@ from trackai.values.comparison import differing, side_by_side
 
 if TYPE_CHECKING:
     from trackai.reading.remote_source import RemoteSource
-    from trackai.store.engine.database import Database
+    from trackai.store.engine.store import Store
     from trackai.store.points.series import MetricSummary
     from trackai.structs.records import Run
 
@@ -34,7 +34,7 @@ def compare(
     RUN is an id, a slug, project/slug, a name, or "latest".
     """
 
-    async def work(database: Database) -> _Compared:
+    async def work(database: Store) -> _Compared:
         return await _read(database, run)
 
     server = find_server(db, url)
@@ -66,7 +66,7 @@ def _read_server(source: RemoteSource, names: tuple[str, ...]) -> _Compared:
     )
 
 
-async def _read(database: Database, names: tuple[str, ...]) -> _Compared:
+async def _read(database: Store, names: tuple[str, ...]) -> _Compared:
     from trackai.store.catalogue import configs, runs
     from trackai.store.points import series
 

@@ -5,6 +5,7 @@ Shells call this while the user is typing, so it creates no files and reports no
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,7 +16,7 @@ from trackai.errors import TrackAIError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
-    from trackai.store.engine.database import Database
+    from trackai.store.engine.store import Store
 
 _LIMIT = 200
 
@@ -26,7 +27,7 @@ class _StoredName(click.types.StringParamType):
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        async def work(database: Database) -> Iterable[str]:
+        async def work(database: Store) -> Iterable[str]:
             return await self.names(database, incomplete)
 
         from trackai.settings import Settings
@@ -42,14 +43,14 @@ class _StoredName(click.types.StringParamType):
             if name.startswith(incomplete) and name.isprintable()
         ]
 
-    async def names(self, database: Database, incomplete: str) -> Iterable[str]:
+    async def names(self, database: Store, incomplete: str) -> Iterable[str]:
         raise NotImplementedError
 
 
 class _RunName(_StoredName):
     """Slugs of runs, with the project if `incomplete` has a slash or the slug is ambiguous."""
 
-    async def names(self, database: Database, incomplete: str) -> Iterable[str]:
+    async def names(self, database: Store, incomplete: str) -> Iterable[str]:
         from trackai.store.catalogue import projects, run_tables
 
         async with database.read() as conn:
@@ -70,7 +71,7 @@ class _RunName(_StoredName):
 class _ProjectName(_StoredName):
     """Slugs of projects."""
 
-    async def names(self, database: Database, incomplete: str) -> Iterable[str]:
+    async def names(self, database: Store, incomplete: str) -> Iterable[str]:
         from trackai.store.catalogue import projects
 
         async with database.read() as conn:
@@ -81,7 +82,7 @@ class _ProjectName(_StoredName):
 class _MetricName(_StoredName):
     """The metrics of the latest run."""
 
-    async def names(self, database: Database, incomplete: str) -> Iterable[str]:
+    async def names(self, database: Store, incomplete: str) -> Iterable[str]:
         from trackai.store.catalogue import runs
         from trackai.store.points import series
 
@@ -101,11 +102,13 @@ def add_completers(command: click.Command) -> None:
             parameter.type = _TYPES.get(parameter.name, parameter.type)
 
 
-def _read(db: Any, work: Callable[[Database], Awaitable[Iterable[str]]]) -> Iterable[str]:
+def _read(db: Any, work: Callable[[Store], Awaitable[Iterable[str]]]) -> Iterable[str]:
     from trackai.cli.database import with_database
     from trackai.settings import Settings
 
     try:
-        return with_database(db, work) if Settings.from_env(db).db_path.exists() else []
+        address = Settings.from_env(database=db).database
+        is_there = not isinstance(address, Path) or address.exists()
+        return with_database(db, work) if is_there else []
     except (TrackAIError, OSError):
         return []

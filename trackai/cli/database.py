@@ -10,7 +10,7 @@ import click
 
 from trackai.errors import NotFoundError, StoreError
 from trackai.settings import Settings
-from trackai.store.engine.database import Database
+from trackai.store.factory import create_store
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -18,39 +18,63 @@ if TYPE_CHECKING:
     from trackai.client.connection import Connection
     from trackai.reading.remote_source import RemoteSource
     from trackai.reading.source import Source
+    from trackai.store.engine.database import Database
+    from trackai.store.engine.store import Store
 
     Decorated = Callable[..., Any]
 
 T = TypeVar("T")
 
+_DATABASE_HELP = (
+    "Database: a file, or postgresql://USER@HOST/NAME.  [default: TRACKAI_DATABASE_URL, then "
+    "TRACKAI_DB_PATH, then ~/.trackai/trackai.db]"
+)
+_FILE_HELP = "Database file.  [default: TRACKAI_DB_PATH, then ~/.trackai/trackai.db]"
+
 
 def db_option(command: Decorated) -> Decorated:
-    """Add the option --db to a command."""
-    return click.option(
-        "--db",
-        type=click.Path(),
-        help="Database file.  [default: TRACKAI_DB_PATH, then ~/.trackai/trackai.db]",
-    )(command)
+    """Add the option --db to a command that works on any database, or on a server."""
+    return _option(_DATABASE_HELP, None)(command)
+
+
+def store_option(command: Decorated) -> Decorated:
+    """Add the option --db to a command that works on any database, and not on a server."""
+    return _option(_DATABASE_HELP, _require_database)(command)
 
 
 def file_option(command: Decorated) -> Decorated:
-    """Add the option --db to a command that cannot work on a server."""
-    return click.option(
-        "--db",
-        type=click.Path(),
-        callback=_require_file,
-        help="Database file.  [default: TRACKAI_DB_PATH, then ~/.trackai/trackai.db]",
-    )(command)
+    """Add the option --db to a command that works on a database file only."""
+    return _option(_FILE_HELP, _require_file)(command)
 
 
-def _require_file(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+def _option(text: str, callback: Callable[..., Any] | None) -> Callable[[Decorated], Decorated]:
+    return click.option("--db", type=click.Path(), callback=callback, help=text)
+
+
+def _require_database(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    _refuse_server(ctx, value, "database")
+    return value
+
+
+def _refuse_server(ctx: click.Context, value: str | None, noun: str) -> None:
     # Otherwise `trackai sql` would show an empty file beside the server that `trackai runs` shows.
     if not value and not ctx.resilient_parsing and Settings.from_env().server_url:
         raise click.UsageError(
-            f"{ctx.info_name} works on a database file, and TRACKAI_SERVER_URL names a server: "
-            "pass --db",
+            f"{ctx.info_name} works on a {noun}, and TRACKAI_SERVER_URL names a server: pass --db",
             ctx,
         )
+
+
+def _require_file(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    _refuse_server(ctx, value, "database file")
+    if not ctx.resilient_parsing:
+        url = Settings.from_env(database=value).database_url
+        if url is not None:
+            raise click.UsageError(
+                f"{ctx.info_name} works on a database file, and "
+                f"{'--db' if value else 'TRACKAI_DATABASE_URL'} names {url}: pass --db with a file",
+                ctx,
+            )
     return value
 
 
@@ -99,25 +123,33 @@ def url_option(command: Decorated) -> Decorated:
     )(command)
 
 
-def with_database(
+def with_file(
     db: str | None, work: Callable[[Database], Awaitable[T]], *, create: bool = False
+) -> T:
+    """Like `with_database`, for a command with `file_option`."""
+    return with_database(db, work, create=create)  # type: ignore[arg-type]
+
+
+def with_database(
+    db: str | None, work: Callable[[Store], Awaitable[T]], *, create: bool = False
 ) -> T:
     """Open the database, run `work` in an event loop, and close the database.
 
     Args:
         db: the value of --db.
-        create: create the file if it does not exist.
+        create: create the file if it does not exist. The tables of a database on PostgreSQL are
+            created in any case.
 
     Raises:
         NotFoundError: the file does not exist; without `create`, a mistyped path is an error and
             not an empty database.
     """
-    path = Settings.from_env(db).db_path
-    if not create and not path.exists():
-        raise NotFoundError(f"database {path} not found: log a run first, or pass --db")
+    settings = Settings.from_env(database=db)
+    if not create and settings.database_url is None and not settings.db_path.exists():
+        raise NotFoundError(f"database {settings.db_path} not found: log a run first, or pass --db")
 
     async def main() -> T:
-        database = Database(path)
+        database = create_store(settings.database)
         try:
             await database.open()
             return await work(database)
@@ -155,4 +187,4 @@ def open_source(db: str | None, url: str | None) -> Source:
     """Open the source that `Api` reads from: a server, or else the database."""
     from trackai.reading.local_source import LocalSource
 
-    return find_server(db, url) or LocalSource(Settings.from_env(db).db_path)
+    return find_server(db, url) or LocalSource(Settings.from_env(database=db).database)

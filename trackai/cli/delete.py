@@ -13,7 +13,7 @@ from trackai.errors import TrackAIError
 
 if TYPE_CHECKING:
     from trackai.reading.remote_source import RemoteSource
-    from trackai.store.engine.database import Database
+    from trackai.store.engine.store import Store
     from trackai.structs.records import Run
 
 
@@ -32,7 +32,7 @@ def delete(run: tuple[str, ...], yes: bool, url: str | None, db: str | None, as_
     from trackai.store.points import series
     from trackai.store.upkeep import deletion
 
-    async def read(database: Database) -> list[tuple[Run, int]]:
+    async def read(database: Store) -> list[tuple[Run, int]]:
         async with database.read() as conn:
             resolved = [await runs.resolve(conn, name) for name in run]
             return [

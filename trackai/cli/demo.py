@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from trackai.cli.database import file_option, with_database
+from trackai.cli.database import store_option, with_database
 from trackai.cli.output import echo, json_option, print_json
 
 if TYPE_CHECKING:
-    from trackai.store.engine.database import Database
+    from trackai.store.engine.store import Store
     from trackai.structs.exchange import Block, RunHead
     from trackai.structs.records import Run
 
@@ -31,12 +31,12 @@ _BINS = 24
 @click.option("--project", default="demo", show_default=True, help="Project of the runs.")
 @click.option("--runs", "count", type=click.IntRange(1, 100), default=6, show_default=True,
               help="Number of runs.")  # fmt: skip
-@file_option
+@store_option
 @json_option
 def demo(project: str, count: int, db: str | None, as_json: bool) -> None:
     """Create example runs to explore."""
 
-    async def work(database: Database) -> list[Run]:
+    async def work(database: Store) -> list[Run]:
         return [await _store(database, project, number, count) for number in range(count)]
 
     runs = with_database(db, work, create=True)
@@ -48,7 +48,7 @@ def demo(project: str, count: int, db: str | None, as_json: bool) -> None:
     echo("View them with: trackai runs, trackai show latest, trackai serve", err=True)
 
 
-async def _store(db: Database, project: str, number: int, count: int) -> Run:
+async def _store(db: Store, project: str, number: int, count: int) -> Run:
     from trackai.store.catalogue import projects, runs
     from trackai.store.transfer import load
     from trackai.values.run_names import generate

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from trackai.cli.database import file_option, with_database
+from trackai.cli.database import file_option, with_file
 from trackai.cli.output import echo, human_bytes, json_option, pluralize, print_json
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def doctor(ctx: click.Context, fix: bool, db: str | None, as_json: bool) -> None
     from trackai.store.engine import write_ahead_log
 
     database_path = Settings.from_env(db).db_path
-    findings = with_database(db, work)
+    findings = with_file(db, work)
     if as_json:
         print_json(findings=findings)
     else:

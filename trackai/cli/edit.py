@@ -11,7 +11,7 @@ from trackai.cli.output import echo, json_option, print_json
 from trackai.settings import Settings
 
 if TYPE_CHECKING:
-    from trackai.store.engine.database import Database
+    from trackai.store.engine.store import Store
     from trackai.structs.records import Run
 
 
@@ -41,7 +41,7 @@ def tag(
     if not remove:
         check_change({"tags": list(tags)})
 
-    async def work(database: Database) -> tuple[Run, list[str]]:
+    async def work(database: Store) -> tuple[Run, list[str]]:
         async with database.write() as conn:
             record = await runs.resolve(conn, run)
             await (store_tags.remove if remove else store_tags.add)(conn, record.id, tags)
@@ -100,12 +100,12 @@ def _change(db: str | None, url: str | None, run_name: str, **fields: str) -> Ru
     if server is not None:
         return server.change(server.resolve(run_name).id, **fields)
 
-    async def work(database: Database) -> Run:
+    async def work(database: Store) -> Run:
         async with database.read() as conn:
             return await runs.resolve(conn, run_name)
 
     run = with_database(db, work)
-    return LocalSource(Settings.from_env(db).db_path).change(run.id, **fields)
+    return LocalSource(Settings.from_env(database=db).database).change(run.id, **fields)
 
 
 def _print_change(run: Run, change: str, *, as_json: bool) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from trackai.cli.export_runs import Writer
-    from trackai.store.engine.database import Database
+    from trackai.store.engine.store import Store
 
 # A line with bytes of a file, by its hash.
 _CHUNK = re.compile(rb'\{"type":"bytes","sha256":"([0-9a-f]{64})"')
@@ -76,7 +76,7 @@ def export(
     part = out.with_name(out.name + ".part") if out else None
     file = _open(part, out) if part and out else _stdout(kind)
 
-    async def work(database: Database) -> int:
+    async def work(database: Store) -> int:
         return await write_runs(database, run, project, _writer(kind, file, database.path))
 
     try:

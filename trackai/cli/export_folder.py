@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from trackai.reading.remote_source import RemoteSource
-    from trackai.store.engine.database import Database
+    from trackai.store.engine.store import Store
     from trackai.structs.exchange import FileHead
 
 
@@ -43,7 +43,7 @@ def export_folder(
     summary = Summary(str(out), format_)
     folder = Folder(out)
 
-    async def work(database: Database) -> None:
+    async def work(database: Store) -> None:
         from trackai.store.catalogue import files
 
         def find_bytes(head: FileHead) -> Path | None:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from trackai.reading.remote_source import RemoteSource
-    from trackai.store.engine.database import Database
+    from trackai.store.engine.store import Store
     from trackai.structs.exchange import Chunk, Item
 
     class Writer(Protocol):
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 async def write_runs(
-    database: Database, names: tuple[str, ...], project: str | None, writer: Writer
+    database: Store, names: tuple[str, ...], project: str | None, writer: Writer
 ) -> int:
     """Write runs of a database; return their number."""
     from trackai.store.catalogue import projects, runs

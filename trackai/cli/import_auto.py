@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from trackai.client.connection import Connection
     from trackai.importers.auto.search import Found
     from trackai.importers.receipt import Receipt
-    from trackai.store.engine.database import Database
+    from trackai.store.engine.store import Store
 
 
 @click.command()
@@ -39,8 +39,9 @@ def auto(ctx: click.Context, path: Path, dry_run: bool, place: Place, as_json: b
     from trackai.importers.receipt import Receipt
     from trackai.settings import Settings
 
-    store = Settings.from_env(place.db).db_path
-    searched = Receipt(str(path), str(store))
+    settings = Settings.from_env(database=place.db)
+    store = settings.db_path
+    searched = Receipt(str(path), str(settings.database))
     sources = search(path, searched, store)
     if not sources:
         raise click.ClickException(f"{path}: nothing to import found; looked for {looked_for()}")
@@ -56,7 +57,7 @@ def auto(ctx: click.Context, path: Path, dry_run: bool, place: Place, as_json: b
     if dry_run:
         return
 
-    async def work(target: Database | Connection, receipt: Receipt) -> Receipt:
+    async def work(target: Store | Connection, receipt: Receipt) -> Receipt:
         receipt.problems += searched.problems
         return await _import_all(target, path, sources, receipt)
 
@@ -64,7 +65,7 @@ def auto(ctx: click.Context, path: Path, dry_run: bool, place: Place, as_json: b
 
 
 async def _import_all(
-    target: Database | Connection, path: Path, sources: list[Found], receipt: Receipt
+    target: Store | Connection, path: Path, sources: list[Found], receipt: Receipt
 ) -> Receipt:
     from trackai.importers.auto import exports
     from trackai.importers.auto.reader import NamedProgress, Source, is_database, relative

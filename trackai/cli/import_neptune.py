@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trackai.cli.database import file_option, with_database
+from trackai.cli.database import store_option, with_database
 from trackai.cli.imports import INCOMPLETE
 from trackai.cli.output import echo_lines, json_option, print_json
 from trackai.cli.progress import ProgressLine
 from trackai.errors import MissingExtraError
 
 if TYPE_CHECKING:
-    from trackai.store.engine.database import Database
+    from trackai.store.engine.store import Store
 
 
 @click.command()
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
               "[default: CPU count - 1, at most 4]")  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Read the export without storing anything.")
 @click.option("--verify", is_flag=True, help="Compare the stored data with the export.")
-@file_option
+@store_option
 @json_option
 @click.pass_context
 def neptune(
@@ -58,8 +58,9 @@ def neptune(
     from trackai.importers.neptune.importer import Options, import_export
     from trackai.importers.neptune.receipt import Receipt, as_text
     from trackai.settings import Settings
+    from trackai.store.engine.database import Database
 
-    settings = Settings.from_env(db)
+    settings = Settings.from_env(database=db)
     options = Options(
         files=files,
         project_map=_parse_project_map(project_map),
@@ -68,16 +69,16 @@ def neptune(
         verify=verify and not dry_run,
     )
 
-    async def work(database: Database | None) -> Receipt:
+    async def work(database: Store | None) -> Receipt:
         receipt = await import_export(
-            database, path, str(settings.db_path), options, ProgressLine()
+            database, path, str(settings.database), options, ProgressLine()
         )
-        if database is not None:
+        if isinstance(database, Database):
             await database.checkpoint()
         return receipt
 
     # A dry run compares with an existing database, but does not create one.
-    if dry_run and not settings.db_path.exists():
+    if dry_run and settings.database_url is None and not settings.db_path.exists():
         receipt = anyio.run(work, None)
     else:
         receipt = with_database(db, work, create=True)

@@ -15,7 +15,7 @@ from trackai.cli.progress import ProgressLine
 if TYPE_CHECKING:
     from trackai.client.connection import Connection
     from trackai.importers.receipt import Receipt
-    from trackai.store.engine.database import Database
+    from trackai.store.engine.store import Store
 
 
 @click.command()
@@ -31,7 +31,7 @@ def trackai(ctx: click.Context, file: Path, place: Place, as_json: bool) -> None
     printed receipt lists it.
     """
 
-    async def work(target: Database | Connection, receipt: Receipt) -> Receipt:
+    async def work(target: Store | Connection, receipt: Receipt) -> Receipt:
         from trackai.importers import original_trackai
         from trackai.importers.loader import load_runs
         from trackai.importers.merge import merge

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from trackai.client.connection import Connection
     from trackai.importers.receipt import Receipt
-    from trackai.store.engine.database import Database
+    from trackai.store.engine.store import Store
     from trackai.structs.exchange import Chunk, Item
 
 # The exit code if something of the source is not in the database.
@@ -120,7 +120,7 @@ def tracker_command(
     def run(path: Path, place: Place, as_json: bool, **arguments: Any) -> None:
         _ = TRACKERS[name].source  # raises an error if its extra is missing
 
-        async def work(target: Database | Connection, receipt: Receipt) -> Receipt:
+        async def work(target: Store | Connection, receipt: Receipt) -> Receipt:
             from trackai.importers.loader import load_runs
             from trackai.importers.reading import reading
 
@@ -147,7 +147,7 @@ def _load_file(
     from trackai.importers.loader import check_items, load_runs
     from trackai.importers.receipt import Receipt
 
-    async def work(target: Database | Connection, receipt: Receipt) -> Receipt:
+    async def work(target: Store | Connection, receipt: Receipt) -> Receipt:
         check_items(read(Receipt(receipt.source, receipt.database)))
         return await load_runs(target, read(receipt), receipt)
 
@@ -158,7 +158,7 @@ def run_import(
     ctx: click.Context,
     place: Place,
     source: str,
-    work: Callable[[Database | Connection, Receipt], Awaitable[Receipt]],
+    work: Callable[[Store | Connection, Receipt], Awaitable[Receipt]],
     as_json: bool,
 ) -> None:
     """Run an import, print its receipt, and exit with 4 if it is incomplete.
@@ -171,7 +171,9 @@ def run_import(
     from trackai.values.text import without_surrogates
 
     connection = place.connection
-    where = str(Settings.from_env(place.db).db_path) if connection is None else connection.url
+    where = (
+        str(Settings.from_env(database=place.db).database) if connection is None else connection.url
+    )
     empty = Receipt(without_surrogates(source), without_surrogates(where))
     if connection is None:
         receipt = with_database(place.db, lambda database: work(database, empty), create=True)

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trackai.cli.database import file_option, with_database
+from trackai.cli.database import store_option, with_database
 from trackai.cli.output import echo, json_option, print_json, print_table
 from trackai.errors import InvalidInputError
 from trackai.values.names import identifier_problem, name_problem, refuse
 
 if TYPE_CHECKING:
     from trackai.store.catalogue.keys import Key, Scope
-    from trackai.store.engine.database import Database
+    from trackai.store.engine.store import Store
 
 _UNITS = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
@@ -39,7 +39,7 @@ def keys() -> None:
 )
 @click.option("--project", help="The only project to log to, with --scope write.")
 @click.option("--expires", metavar="TIME", help="How long the key is valid, such as 12h or 30d.")
-@file_option
+@store_option
 @json_option
 def create(
     name: str,
@@ -65,7 +65,7 @@ def create(
     expires_at = None if expires is None else now + _microseconds(expires)
     secret = keys.new_secret()
 
-    async def work(database: Database) -> Key:
+    async def work(database: Store) -> Key:
         async with database.write() as conn:
             project_id = None
             if project is not None:
@@ -89,13 +89,13 @@ def create(
 
 
 @keys.command("list")
-@file_option
+@store_option
 @json_option
 def list_(db: str | None, as_json: bool) -> None:
     """List all keys, without the secrets."""
     from trackai.store.catalogue import keys
 
-    async def work(database: Database) -> list[Key]:
+    async def work(database: Store) -> list[Key]:
         async with database.read() as conn:
             return await keys.list_all(conn)
 
@@ -118,13 +118,13 @@ def list_(db: str | None, as_json: bool) -> None:
 
 @keys.command()
 @click.argument("name")
-@file_option
+@store_option
 @json_option
 def revoke(name: str, db: str | None, as_json: bool) -> None:
     """Make the key NAME invalid. A running server refuses it within seconds."""
     from trackai.store.catalogue import keys
 
-    async def work(database: Database) -> None:
+    async def work(database: Store) -> None:
         async with database.write() as conn:
             await keys.revoke(conn, name, now=time.time_ns() // 1000)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trackai.cli.database import file_option, with_database
+from trackai.cli.database import store_option, with_database
 from trackai.cli.output import echo, json_option, print_json
 from trackai.errors import NotFoundError
 from trackai.settings import Settings
@@ -17,7 +17,7 @@ from trackai.values.names import name_problem, path_problem, refuse
 
 if TYPE_CHECKING:
     from trackai.store.engine.connection import Connection
-    from trackai.store.engine.database import Database
+    from trackai.store.engine.store import Store
     from trackai.structs.records import Run
     from trackai.values.types import State, Step, Value
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
               help="Configuration value to set; repeatable.")  # fmt: skip
 @click.option("--finish", type=click.Choice(["completed", "failed"]),
               help="End the run with this state.")  # fmt: skip
-@file_option
+@store_option
 @json_option
 def log(
     values: tuple[str, ...],
@@ -68,7 +68,7 @@ def log(
     config_values = _parse_pairs(config)
     exact_step = None if step is None else plain_step(int(step) if step.is_integer() else step)
 
-    async def work(database: Database) -> Run:
+    async def work(database: Store) -> Run:
         async with database.write() as conn:
             now = time.time_ns() // 1000
             run = await _find_or_create(conn, project, name, now=now)

@@ -48,7 +48,9 @@ def mcp(read_only: bool, url: str | None, db: str | None) -> None:
     from trackai.reading.local_source import LocalSource
 
     # A file that does not exist yet is an error of each call until a run is logged.
-    source = find_server(db, url) or LocalSource(Settings.from_env(db).db_path, create=False)
+    source = find_server(db, url) or LocalSource(
+        Settings.from_env(database=db).database, create=False
+    )
     server = create_server(source, read_only=read_only)
 
     async def serve() -> None:

@@ -15,7 +15,7 @@ from trackai.cli.progress import ProgressLine
 if TYPE_CHECKING:
     from trackai.client.connection import Connection
     from trackai.importers.receipt import Receipt
-    from trackai.store.engine.database import Database
+    from trackai.store.engine.store import Store
 
 
 @click.command()
@@ -32,7 +32,7 @@ def merge(ctx: click.Context, other: Path, place: Place, as_json: bool) -> None:
     """
     from trackai.importers.merge import merge as merge_into
 
-    async def work(target: Database | Connection, receipt: Receipt) -> Receipt:
+    async def work(target: Store | Connection, receipt: Receipt) -> Receipt:
         return await merge_into(target, other, receipt, ProgressLine())
 
     run_import(ctx, place, str(other), work, as_json)

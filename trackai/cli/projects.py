@@ -10,7 +10,7 @@ from trackai.cli.database import db_option, find_server, url_option, with_databa
 from trackai.cli.output import json_option, print_json, print_table
 
 if TYPE_CHECKING:
-    from trackai.store.engine.database import Database
+    from trackai.store.engine.store import Store
     from trackai.structs.records import ProjectSummary
 
 _LIMIT = 1_000_000
@@ -24,7 +24,7 @@ def projects(url: str | None, db: str | None, as_json: bool) -> None:
     """List projects, newest first."""
     from trackai.store.catalogue import projects
 
-    async def work(database: Database) -> list[ProjectSummary]:
+    async def work(database: Store) -> list[ProjectSummary]:
         async with database.snapshot() as conn:
             page = await projects.list_page(conn, limit=_LIMIT)
             return [await projects.get_summary(conn, project.id) for project in page]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trackai.cli.database import file_option, with_database
+from trackai.cli.database import file_option, with_file
 from trackai.cli.output import echo, json_option, pluralize, print_json, print_table
 from trackai.errors import StoreError
 
@@ -46,7 +46,7 @@ def recover(ctx: click.Context, journals: tuple[Path, ...], db: str | None, as_j
         await database.checkpoint()
         return recovered
 
-    recovered = with_database(db, work)
+    recovered = with_file(db, work)
     if as_json:
         print_json(recovered=recovered)
     elif recovered:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from trackai.filters.tree import Field
     from trackai.reading.remote_source import RemoteSource
-    from trackai.store.engine.database import Database
+    from trackai.store.engine.store import Store
     from trackai.structs.records import RunPage
     from trackai.values.types import State
 
@@ -75,7 +75,7 @@ def runs(
 
     used = [*(fields_of(tree) if tree else ()), sort_by, *fields.values()]
 
-    async def work(database: Database) -> tuple[RunPage, list[Field]]:
+    async def work(database: Store) -> tuple[RunPage, list[Field]]:
         async with database.snapshot() as conn:
             missing = await run_tables.missing_fields(conn, used)
             project_id = None if project is None else (await projects.find(conn, project)).id

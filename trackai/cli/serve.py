@@ -45,12 +45,12 @@ def serve(host: str | None, port: int | None, until_stdin_closes: bool, db: str 
     from trackai.api.security import is_loopback
     from trackai.settings import Settings
 
-    settings = Settings.from_env(db)
+    settings = Settings.from_env(database=db)
     settings = msgspec.structs.replace(
         settings, host=host or settings.host, port=settings.port if port is None else port
     )
 
-    is_new = not settings.db_path.exists()
+    is_new = settings.database_url is None and not settings.db_path.exists()
     keyring = Keyring(settings.api_key)
     # Before uvicorn starts, which would report an unusable database with a traceback.
     if is_loopback(settings.host) or keyring.has_valid or not is_new:
@@ -65,7 +65,7 @@ def serve(host: str | None, port: int | None, until_stdin_closes: bool, db: str 
     settings = msgspec.structs.replace(settings, port=listener.getsockname()[1])
     app = create_app(settings)
     note = ", a new database" if is_new else ""
-    echo(f"trackai {__version__}: {settings.url} serves {settings.db_path}{note}", err=True)
+    echo(f"trackai {__version__}: {settings.url} serves {settings.database}{note}", err=True)
     if keyring.is_protected:
         # Browsers send the part after # to no server, so that no access log contains it.
         link = f"{settings.url}/#code={app.state.sessions.create_code()}"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from trackai.reading.remote_source import RemoteSource
-    from trackai.store.engine.database import Database
+    from trackai.store.engine.store import Store
     from trackai.store.points.series import MetricSummary
     from trackai.structs.records import Run
 
@@ -51,7 +51,7 @@ def show(run: str, url: str | None, db: str | None, as_json: bool) -> None:
     RUN is an id, a slug, project/slug, a name, or "latest".
     """
 
-    async def work(database: Database) -> _RunView:
+    async def work(database: Store) -> _RunView:
         return await _read(database, run, with_sparklines=not as_json)
 
     server = find_server(db, url)
@@ -100,7 +100,7 @@ def last_value(metric: MetricSummary) -> object:
     return shortened(metric.last)
 
 
-async def _read(database: Database, name: str, *, with_sparklines: bool) -> _RunView:
+async def _read(database: Store, name: str, *, with_sparklines: bool) -> _RunView:
     from trackai.downsampling import buckets
     from trackai.store.catalogue import configs, details, environments, runs
     from trackai.store.charts import charts

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from trackai.reading.remote_source import RemoteSource
-    from trackai.store.engine.database import Database
+    from trackai.store.engine.store import Store
     from trackai.store.points.series import Series
     from trackai.structs.points import PointRow
 
@@ -137,13 +137,13 @@ def tail(
         _follow_server(server, run, lines, printer)
         return
 
-    async def work(database: Database) -> None:
+    async def work(database: Store) -> None:
         await _follow_database(database, run, lines, printer)
 
     with_database(db, work)
 
 
-async def _follow_database(database: Database, name: str, lines: int, printer: _Printer) -> None:
+async def _follow_database(database: Store, name: str, lines: int, printer: _Printer) -> None:
     import anyio
 
     from trackai.ingest.recovery import recover

@@ -14,7 +14,7 @@ from trackai.errors import ServerUnreachableError
 if TYPE_CHECKING:
     from trackai.filters.tree import Filter
     from trackai.reading.remote_source import RemoteSource
-    from trackai.store.engine.database import Database
+    from trackai.store.engine.store import Store
     from trackai.structs.records import Run
 
 _POLL_SECONDS = 0.5
@@ -55,7 +55,7 @@ def wait(
     text = None if until is None else _condition_text(until)
     condition = None if text is None else parse_filter(text)
 
-    async def work(database: Database) -> tuple[Run, bool]:
+    async def work(database: Store) -> tuple[Run, bool]:
         return await _wait(database, run, condition, timeout)
 
     server = find_server(db, url)
@@ -110,7 +110,7 @@ def _wait_on_server(
 
 
 async def _wait(
-    database: Database, name: str, condition: Filter | None, timeout: float | None
+    database: Store, name: str, condition: Filter | None, timeout: float | None
 ) -> tuple[Run, bool]:
     import anyio
 

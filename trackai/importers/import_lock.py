@@ -8,21 +8,22 @@ from typing import TYPE_CHECKING
 
 from trackai.errors import StoreBusyError
 from trackai.locks import open_lock, try_lock
+from trackai.store.engine.database import Database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from trackai.store.engine.database import Database
+    from trackai.store.engine.store import Store
 
 
 @contextmanager
-def import_lock(db: Database | None) -> Iterator[None]:
-    """Hold the import lock of a database; without a database, do nothing.
+def import_lock(db: Store | None) -> Iterator[None]:
+    """Hold the import lock of a database file; without one, do nothing.
 
     Raises:
         StoreBusyError: another import holds the lock.
     """
-    if db is None:
+    if not isinstance(db, Database):
         yield
         return
     fd = open_lock(db.spool / "import.lock")

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from trackai.importers.incoming_files import FindBytes
     from trackai.importers.receipt import Receipt
     from trackai.importers.target import Stored, Target
-    from trackai.store.engine.database import Database
+    from trackai.store.engine.store import Store
 
     Items: TypeAlias = Iterable[Item | Chunk] | AsyncIterable[Item | Chunk]
 
@@ -56,7 +56,7 @@ _TYPES = {"number": "metrics", "bool": "metrics", "text": "texts", "histogram": 
 
 
 async def load_runs(
-    place: Database | Connection,
+    place: Store | Connection,
     items: Items,
     receipt: Receipt,
     find_bytes: FindBytes | None = None,

@@ -18,11 +18,12 @@ if TYPE_CHECKING:
     from trackai.client.connection import Connection
     from trackai.importers.progress import Progress
     from trackai.importers.receipt import Receipt
+    from trackai.store.engine.store import Store
     from trackai.structs.exchange import Item
 
 
 async def merge(
-    place: Database | Connection, source_path: Path, receipt: Receipt, progress: Progress
+    place: Store | Connection, source_path: Path, receipt: Receipt, progress: Progress
 ) -> Receipt:
     """Add the runs of another database that are missing, in whole or in part.
 

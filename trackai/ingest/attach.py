@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from trackai.store.catalogue.keys import Grant
     from trackai.store.catalogue.writers import Writer
     from trackai.store.engine.connection import Connection
-    from trackai.store.engine.database import Database
+    from trackai.store.engine.store import Store
 
 # Clocks that differ by less are taken for right.
 CLOCK_SECONDS = 60.0
@@ -82,7 +82,7 @@ class Attached(msgspec.Struct, kw_only=True):
 
 
 async def attach(
-    db: Database, message: Attach, grant: Grant, *, is_running: Callable[[Writer], bool]
+    db: Store, message: Attach, grant: Grant, *, is_running: Callable[[Writer], bool]
 ) -> Attached:
     """Begin or resume a run for a process, unless it has attached already.
 
@@ -104,7 +104,8 @@ async def attach(
     if run_uid is not None:
         # Of processes on this machine: the first step is behind all that they have logged.
         await store_running(db, run_uid)
-    async with db.write() as conn:
+
+    async def begin(conn: Connection) -> Attached:
         now = time.time_ns() // 1000
         attempt = await _known_attempt(conn, message.process, grant)
         if attempt is None:
@@ -112,7 +113,9 @@ async def attach(
         uid = message.process.writer_uid
         place = (await writers.locate(conn, [uid]))[uid]
         await deliveries.note_heard(conn, uid, place, grant.name, now=now)
-    return Attached(attempt=attempt, time=now)
+        return Attached(attempt=attempt, time=now)
+
+    return await db.change(begin)
 
 
 async def _known_attempt(conn: Connection, process: Process, grant: Grant) -> Attempt | None:

@@ -20,13 +20,14 @@ from trackai.ingest.journal import BYTES, DAMAGED, SUFFIX, writer_uid
 from trackai.ingest.reader import JournalReader
 from trackai.locks import UNBORN, process_exists, remove_locked, rename_locked, try_lock
 from trackai.store.catalogue import journals, writers
+from trackai.store.engine.database import Database
 from trackai.values.logger import logger
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from trackai.store.engine.connection import Connection
-    from trackai.store.engine.database import Database
+    from trackai.store.engine.store import Store
 
 
 # Seconds without a write after which a file belongs to a process that has ended.
@@ -57,10 +58,11 @@ class Recovered(msgspec.Struct, frozen=True):
     kept: str | None
 
 
-async def recover(db: Database, paths: Sequence[Path] | None = None) -> list[Recovered]:
+async def recover(db: Store, paths: Sequence[Path] | None = None) -> list[Recovered]:
     """Store and remove the journals of processes that ended without finishing their runs.
 
-    Their runs end as failed, with all points. Journals of running processes are left alone.
+    Their runs end as failed, with all points. Journals of running processes are left alone. A
+    database on PostgreSQL has none.
 
     Args:
         paths: the journals; by default all in the spool folder.
@@ -68,6 +70,8 @@ async def recover(db: Database, paths: Sequence[Path] | None = None) -> list[Rec
     Raises:
         StoreError: the database cannot be written; the remaining journals are kept.
     """
+    if not isinstance(db, Database):
+        return []
     if paths is None:
         await _end_vanished(db)
         paths = list(db.spool.glob(f"*{SUFFIX}"))
@@ -213,8 +217,10 @@ async def _end_vanished(db: Database) -> None:
                 await fail_writer(conn, opened.writer_uid)
 
 
-async def store_running(db: Database, run_uid: str) -> None:
+async def store_running(db: Store, run_uid: str) -> None:
     """Store what running processes have logged to a run so far. They continue to store the rest."""
+    if not isinstance(db, Database):
+        return
     for path in sorted(db.spool.glob(f"*{SUFFIX}")):
         with suppress(OSError):  # stored and removed meanwhile
             opened = JournalReader(path).peek()

@@ -15,14 +15,17 @@ from trackai.reading.artifacts import StoredArtifact
 from trackai.reading.local_source import LocalSource
 from trackai.reading.source import Source  # noqa: TC001 - for get_type_hints
 from trackai.reading.stored_run import StoredRun, newest_first, project_name
-from trackai.settings import Settings
+from trackai.settings import Settings, is_database_url
 from trackai.values.comparison import differing, side_by_side
 from trackai.values.text import escaped
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
 
     from trackai.filters.mongo import PatternMatch
+    from trackai.settings import DatabaseUrl
     from trackai.structs.records import Project, RunRow
     from trackai.structs.records import Run as RunRecord
 
@@ -42,6 +45,13 @@ def _server(url: str | None, api_key: str | None) -> Source:
     server = default_server(api_key)
     assert server is not None  # noqa: S101 - the caller has looked
     return server
+
+
+def _address(source: str | os.PathLike[str] | None) -> Path | DatabaseUrl:
+    """The address of a database; the default is the file that this machine logs to."""
+    if source is None:
+        return Settings.from_env().db_path
+    return Settings.from_env(database=source).database
 
 
 def _looks_like_server(source: str) -> bool:
@@ -148,12 +158,12 @@ class Api:
             self._source = _server(source, api_key)
         elif source is None and Settings.from_env().server_url is not None:
             self._source = _server(None, api_key)
-        elif isinstance(source, str) and _looks_like_server(source):
+        elif isinstance(source, str) and _looks_like_server(source) and not is_database_url(source):
             raise InvalidInputError(
                 "source", f"must start with http:// for a server, such as http://{source}"
             )
         else:
-            self._source = LocalSource(Settings.from_env(source).db_path, create=source is None)
+            self._source = LocalSource(_address(source), create=source is None)
 
     def projects(self) -> list[str]:
         """Return the names of all projects, the newest first."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -27,7 +28,7 @@ from trackai.store.catalogue import (
 )
 from trackai.store.charts import chart_records, charts, training_time
 from trackai.store.charts.smoothing import Smoothing
-from trackai.store.engine.database import Database
+from trackai.store.factory import create_store
 from trackai.store.points import arrivals, curves, lineage, series, texts
 from trackai.store.upkeep import deletion
 from trackai.values.names import path_problem, refuse
@@ -35,10 +36,11 @@ from trackai.values.nesting import flat
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
+    from trackai.settings import DatabaseUrl
     from trackai.store.charts.chart_records import XAxis
     from trackai.store.engine.connection import Connection
+    from trackai.store.engine.store import Store
     from trackai.store.points.curves import Columns
     from trackai.store.points.series import MetricSummary
     from trackai.structs.records import (
@@ -62,24 +64,25 @@ _CHUNK_BYTES = 1 << 20
 
 
 class LocalSource:
-    """A database file. See `trackai.reading.source.Source`; all methods also raise StoreError.
+    """A database. See `trackai.reading.source.Source`; all methods also raise StoreError.
 
-    The file is opened for each call, so that nothing stays open in a notebook.
+    It is opened for each call, so that nothing stays open in a notebook.
     """
 
-    def __init__(self, path: Path, *, create: bool = True) -> None:
+    def __init__(self, address: Path | DatabaseUrl, *, create: bool = True) -> None:
         """Make a source; nothing is opened yet.
 
         Args:
-            path: the database file.
+            address: the database file, or the address of a database on PostgreSQL.
             create: create the file if it does not exist; otherwise raise NotFoundError.
         """
-        self._path = path
+        self._address = address
         self._create = create
 
     @property
     def place(self) -> str:
-        return str(self._path.resolve())
+        address = self._address
+        return str(address.resolve() if isinstance(address, Path) else address)
 
     def projects(self) -> list[Project]:
         return self._read(lambda conn: projects.list_page(conn, limit=_PAGE))
@@ -164,7 +167,7 @@ class LocalSource:
     def chart(
         self, run_id: int, path: str, points: int, x: XAxis, smooth: float | None = None
     ) -> ChartData:
-        async def read(db: Database) -> ChartData:
+        async def read(db: Store) -> ChartData:
             async with db.snapshot() as conn:
                 await runs.get(conn, run_id)
                 segments, *_ = await lineage.find(conn, run_id, path)
@@ -188,7 +191,7 @@ class LocalSource:
         return self._read(read)
 
     def copy_file(self, file: FileRecord, target: Path) -> None:
-        stored = files.find_bytes(self._path, file.sha256)
+        stored = files.find_bytes(self._file, file.sha256)
         if stored is None:
             raise NotFoundError(f"contents of file {file.path!r} not found")
         shutil.copyfile(stored, target)
@@ -209,7 +212,7 @@ class LocalSource:
         return self._read(read)
 
     def own_charts(self, run_id: int, paths: Sequence[str], points: int) -> dict[str, ChartData]:
-        async def read(db: Database) -> dict[str, ChartData]:
+        async def read(db: Store) -> dict[str, ChartData]:
             async with db.snapshot() as conn:
                 # If a metric has two series, the one with steps comes last.
                 found = await lineage.find_many(conn, [run_id], paths, inherited=False)
@@ -295,7 +298,7 @@ class LocalSource:
     @contextmanager
     def artifact_bytes(self, version_id: int, name: str, sha256: str) -> Iterator[Iterable[bytes]]:
         try:
-            file = files.blob_path(self._path, sha256).open("rb")
+            file = files.blob_path(self._file, sha256).open("rb")
         except FileNotFoundError:
             raise NotFoundError(f"contents of file {name!r} not found") from None
         with file:
@@ -321,26 +324,33 @@ class LocalSource:
 
         return self._write(change)
 
+    @property
+    def _file(self) -> Path:
+        if isinstance(self._address, Path):
+            return self._address
+        raise InvalidInputError("db", f"files of {self._address} are read from a server")
+
     def _read(self, work: Callable[[Connection], Awaitable[T]]) -> T:
-        async def read(db: Database) -> T:
+        async def read(db: Store) -> T:
             async with db.snapshot() as conn:
                 return await work(conn)
 
         return self._call(read)
 
     def _write(self, work: Callable[[Connection], Awaitable[T]]) -> T:
-        async def write(db: Database) -> T:
+        async def write(db: Store) -> T:
             async with db.write() as conn:
                 return await work(conn)
 
         return self._call(write)
 
-    def _call(self, work: Callable[[Database], Awaitable[T]]) -> T:
-        if not self._create and not self._path.exists():
-            raise NotFoundError(f"database {self._path} not found")
+    def _call(self, work: Callable[[Store], Awaitable[T]]) -> T:
+        address = self._address
+        if not self._create and isinstance(address, Path) and not address.exists():
+            raise NotFoundError(f"database {address} not found")
 
         async def main() -> T:
-            db = Database(self._path)
+            db = create_store(address)
             try:
                 return await work(db)
             finally:

@@ -16,8 +16,12 @@ from trackai.api.responses import JSONResponse, accepts_html
 from trackai.api.security import is_loopback
 from trackai.errors import StoreError
 from trackai.store.catalogue import writers
+from trackai.store.engine.database import Database
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
     from starlette.requests import Request
     from starlette.responses import Response
 
@@ -44,20 +48,11 @@ async def prometheus(request: Request) -> PlainTextResponse:
     intake: Intake = request.state.intake
     receiver: Receiver = request.state.receiver
     db = database(request)
-    path = db.path
-    sizes = {
-        "trackai_database_bytes": path,
-        "trackai_wal_bytes": path.with_name(path.name + "-wal"),
-    }
-    gauges: dict[str, float] = {
-        name: file.stat().st_size for name, file in sizes.items() if file.exists()
-    }
+    gauges: dict[str, float] = dict(_sizes(db.path)) if isinstance(db, Database) else {}
     gauges["trackai_ingest_waiting_batches"] = intake.waiting
     gauges["trackai_ingest_bytes"] = intake.bytes
     gauges["trackai_journal_waiting_batches"] = receiver.waiting
     gauges["trackai_disk_keep_free_bytes"] = request.app.state.keep_free
-    with suppress(OSError):
-        gauges["trackai_disk_free_bytes"] = shutil.disk_usage(path.parent).free
     with suppress(StoreError):
         count, heard_at = await db.look(writers.count_heard)
         silent = 0.0 if heard_at is None else time.time() - heard_at / 1e6
@@ -67,6 +62,17 @@ async def prometheus(request: Request) -> PlainTextResponse:
         metrics.text(gauges, (db.transactions, db.transaction_seconds)),
         media_type="text/plain; version=0.0.4; charset=utf-8",
     )
+
+
+def _sizes(path: Path) -> Iterator[tuple[str, int]]:
+    """The sizes of a database file and of its disk."""
+    files = {
+        "trackai_database_bytes": path,
+        "trackai_wal_bytes": path.with_name(path.name + "-wal"),
+    }
+    yield from ((name, file.stat().st_size) for name, file in files.items() if file.exists())
+    with suppress(OSError):
+        yield "trackai_disk_free_bytes", shutil.disk_usage(path.parent).free
 
 
 async def openapi(request: Request) -> JSONResponse:

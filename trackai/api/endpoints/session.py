@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from trackai.api.keyring import Keyring
     from trackai.api.sessions import BrowserSession, Sessions
-    from trackai.store.engine.database import Database
+    from trackai.store.engine.store import Store
 
 
 class SignIn(msgspec.Struct, forbid_unknown_fields=True):
@@ -109,7 +109,7 @@ async def sign_out(request: Request) -> JSONResponse:
     return response
 
 
-async def _remember_end(db: Database, session: BrowserSession) -> None:
+async def _remember_end(db: Store, session: BrowserSession) -> None:
     """Store the end of a session, so that it does not come back with a restart of the server."""
     try:
         async with db.write() as conn:

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
     from trackai.importers.neptune.importer import Progress
     from trackai.importers.receipt import Receipt
-    from trackai.store.engine.database import Database
+    from trackai.store.engine.store import Store
 
 
-async def load(db: Database | Connection, path: Path, receipt: Receipt, progress: Progress) -> None:
+async def load(db: Store | Connection, path: Path, receipt: Receipt, progress: Progress) -> None:
     """Import an export, and add what happened to the receipt."""
     if find_spec("pyarrow") is None or find_spec("numpy") is None:
         receipt.add_problem(path.name, str(MissingExtraError("reading an export", "neptune")))

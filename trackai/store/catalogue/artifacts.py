@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from trackai.errors import InvalidInputError, NotFoundError
-from trackai.store.engine.sql import json_array
+from trackai.store.engine.sql import lock
 from trackai.structs.records import ArtifactFile, ArtifactVersion
 from trackai.values.artifact_names import LATEST, digest, references, version_number
 from trackai.values.times import utc
@@ -39,7 +39,7 @@ _SELECT = f"""
                 UNION ALL
                 SELECT '{LATEST}' WHERE {_IS_LATEST}
                 ORDER BY alias
-            )
+            ) AS sorted
         ),
         artifact_versions.tags, artifact_versions.digest, artifact_versions.description,
         artifact_versions.metadata, artifact_versions.created_at,
@@ -102,6 +102,7 @@ async def add(conn: Connection, project_id: int, run_id: int, new: NewVersion) -
         The row id of the version.
     """
     artifact_id = await _get_or_create(conn, project_id, new.type, new.name)
+    await lock(conn, "artifacts", [artifact_id])
     last = await _value(
         conn, "SELECT max(logged_at) FROM artifact_versions WHERE artifact_id = ?", artifact_id
     )
@@ -128,6 +129,7 @@ async def load(
         The number of the version here; None if it was here already.
     """
     artifact_id = await _get_or_create(conn, project_id, new.type, new.name)
+    await lock(conn, "artifacts", [artifact_id])
     version_id = await _find_equal(conn, artifact_id, new.digest)
     number = None
     if version_id is None:
@@ -172,8 +174,8 @@ async def set_aliases(
     await conn.executemany(
         """
         INSERT INTO artifact_aliases (artifact_id, alias, version_id)
-        SELECT artifact_id, ?, id FROM artifact_versions WHERE id = ?
-        ON CONFLICT DO UPDATE SET version_id = excluded.version_id
+        SELECT artifact_id, ?/*pg: ::text */, id FROM artifact_versions WHERE id = ?
+        ON CONFLICT (artifact_id, alias) DO UPDATE SET version_id = excluded.version_id
         """,
         [(alias, version_id) for alias in add if alias != LATEST],
     )
@@ -195,6 +197,15 @@ async def describe(
 
 async def release(conn: Connection, run_id: int) -> None:
     """Delete the versions that no other run has logged; call it before a run is deleted."""
+    logged = await conn.execute_fetchall(
+        """
+        SELECT DISTINCT artifact_id FROM artifact_versions
+        JOIN artifact_runs ON version_id = artifact_versions.id
+        WHERE run_id = ? AND role = 'logged'
+        """,
+        (run_id,),
+    )
+    await lock(conn, "artifacts", [artifact_id for (artifact_id,) in logged])
     await conn.execute(
         """
         DELETE FROM artifact_versions
@@ -288,10 +299,10 @@ async def list_page(
           AND artifacts.type = coalesce(?2, artifacts.type)
           AND artifacts.name = coalesce(?3, artifacts.name)
           AND artifact_versions.digest = coalesce(?4, artifact_versions.digest)
-          AND (?5 IS NULL OR artifact_versions.id < ?5)
-          AND (?6 IS NULL OR artifact_versions.id IN (
+          AND (artifact_versions.id < ?5 OR ?5 IS NULL)
+          AND (artifact_versions.id IN (
               SELECT version_id FROM artifact_runs WHERE artifact_runs.run_id = ?6
-          ))
+          ) OR ?6 IS NULL)
         ORDER BY artifact_versions.id DESC
         LIMIT ?7
         """,
@@ -433,7 +444,7 @@ async def _insert(
         RETURNING id
         """,
         artifact_id, version, new.digest, new.description, new.metadata or "{}",
-        json_array(dict.fromkeys(new.tags)),
+        _json_text(list(dict.fromkeys(new.tags))),
         new.timestamp if new.created_at is None else new.created_at, logged_at,
     )  # fmt: skip
     assert version_id is not None  # noqa: S101 - for mypy
@@ -448,21 +459,22 @@ async def _insert(
 
 
 async def _update(conn: Connection, version_id: int, new: NewVersion, *, logged_at: int) -> None:
+    rows = await conn.execute_fetchall(
+        "SELECT tags FROM artifact_versions WHERE id = ?", (version_id,)
+    )
+    tags = {tag for (stored,) in rows for tag in msgspec.json.decode(stored)}
     await conn.execute(
         """
         UPDATE artifact_versions SET
-            description = coalesce(?, description),
-            metadata = coalesce(?, metadata),
-            tags = (
-                SELECT json_group_array(value) FROM (
-                    SELECT value FROM json_each(tags) UNION SELECT value FROM json_each(?)
-                )
-            ),
-            logged_at = ?
+            description = coalesce(?, description), metadata = coalesce(?, metadata),
+            tags = ?, logged_at = ?
         WHERE id = ?
         """,
-        (new.description, new.metadata, json_array(new.tags), logged_at, version_id),
-    )
+        (
+            new.description, new.metadata, _json_text(sorted(tags.union(new.tags))), logged_at,
+            version_id,
+        ),
+    )  # fmt: skip
 
 
 async def _note_run(
@@ -484,11 +496,11 @@ async def _matching(conn: Connection, ref: ArtifactRef, type_: str | None) -> li
         {_SELECT}
         WHERE artifacts.name = ?1
           AND artifacts.type = coalesce(?2, artifacts.type)
-          AND (?3 IS NULL OR artifacts.project_id = (
+          AND (artifacts.project_id = (
               SELECT id FROM projects WHERE name = ?3 OR slug = ?3 ORDER BY name != ?3 LIMIT 1
-          ))
+          ) OR ?3 IS NULL)
           AND CASE
-              WHEN ?4 IS NOT NULL THEN artifact_versions.version = ?4
+              WHEN ?4/*pg: ::bigint */ IS NOT NULL THEN artifact_versions.version = ?4
               WHEN ?5 = '{LATEST}' THEN {_IS_LATEST}
               ELSE artifact_versions.id = (
                   SELECT version_id FROM artifact_aliases
@@ -524,6 +536,10 @@ async def _value(conn: Connection, query: str, *values: Any) -> int | None:
     for (value,) in await conn.execute_fetchall(query, values):
         return None if value is None else int(value)
     return None
+
+
+def _json_text(values: list[str]) -> str:
+    return msgspec.json.encode(values).decode()
 
 
 def _version(row: Any) -> ArtifactVersion:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING
 
-from trackai.store.engine.sql import json_array
+from trackai.store.engine.bulk import placeholders
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -13,21 +15,28 @@ if TYPE_CHECKING:
 
 # The row id of the run, and the id that the client gave the batch.
 BatchKey = tuple[int, str]
+_KEYS_PER_STATEMENT = (64, 8, 1)
 
 
 async def stored(conn: Connection, keys: Iterable[BatchKey]) -> set[BatchKey]:
     """Those of the batches that have been stored before."""
-    keys = set(keys)
-    rows = await conn.execute_fetchall(
-        """
-        SELECT run_id, batch_id FROM batches
-        WHERE run_id IN (SELECT value FROM json_each(?))
-          AND batch_id IN (SELECT value FROM json_each(?))
-        """,
-        (json_array({run_id for run_id, _ in keys}), json_array({key for _, key in keys})),
-    )
-    # A client may use the id of a batch in each of its runs.
-    return {(run_id, batch_id) for run_id, batch_id in rows} & keys
+    remaining = list(keys)
+    stored: set[BatchKey] = set()
+    for size in _KEYS_PER_STATEMENT:
+        while len(remaining) >= size:
+            chunk, remaining = remaining[:size], remaining[size:]
+            stored.update(await conn.execute_fetchall(_look_up(size), [*chain(*chunk)]))
+    return stored
+
+
+@lru_cache
+def _look_up(keys: int) -> str:
+    return f"""
+        WITH keys (run_id, batch_id) AS (VALUES {placeholders(keys, 2, types=["bigint", "text"])})
+        SELECT batches.run_id, batches.batch_id
+        FROM keys CROSS JOIN batches
+        WHERE batches.run_id = keys.run_id AND batches.batch_id = keys.batch_id
+    """
 
 
 async def add(conn: Connection, batches: Iterable[tuple[BatchKey, int]], *, now: int) -> None:

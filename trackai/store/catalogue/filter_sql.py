@@ -7,16 +7,38 @@ contiguous range of an index instead of run by run.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from trackai.filters.tree import And, Attribute, Comparison, Config, Fact, Metric, Not, Or
+from trackai.store.engine.connection import Shared
 from trackai.store.engine.sql import COMPARABLE, LAST_VALUE, MEAN
 
 if TYPE_CHECKING:
+    from types import UnionType
+
     from trackai.filters.tree import Constant, Field, Figure, Filter, Operator
+    from trackai.store.engine.connection import Connection
 
 # An SQL expression, and the values for its placeholders.
 Condition: TypeAlias = tuple[str, list[Any]]
+
+# What a column may contain: "any" is numbers, texts and, as bytes, booleans.
+_Type: TypeAlias = Literal["integer", "number", "text", "any"]
+
+
+class Key(NamedTuple):
+    """A value that runs are sorted or grouped by.
+
+    Attributes:
+        sql: the expression; NULL for a run that lacks the value.
+        values: for the placeholders, in `sql` or `join`.
+        join: what to add to `FROM runs`.
+    """
+
+    sql: str
+    values: list[Any]
+    join: str = ""
+
 
 ATTRIBUTES = {
     "id": "runs.id",
@@ -27,12 +49,32 @@ ATTRIBUTES = {
     "created_at": "runs.created_at",
     "updated_at": "runs.updated_at",
     "finished_at": "runs.finished_at",
-    "duration": "((coalesce(runs.finished_at, runs.updated_at) - runs.created_at) / 1e6)",
+    "duration": """
+        ((coalesce(runs.finished_at, runs.updated_at) - runs.created_at) / 1e6)/*pg: ::float8 */
+    """,
     "notes": "runs.notes",
     "project": "(SELECT projects.name FROM projects WHERE projects.id = runs.project_id)",
     "project_id": "runs.project_id",
     "tag": "(SELECT min(tags.tag) FROM tags WHERE tags.run_id = runs.id)",
 }
+_TYPES: dict[str, _Type] = {
+    "id": "integer",
+    "run_id": "text",
+    "name": "text",
+    "group_name": "text",
+    "state": "text",
+    "created_at": "integer",
+    "updated_at": "integer",
+    "finished_at": "integer",
+    "duration": "number",
+    "notes": "text",
+    "project": "text",
+    "project_id": "integer",
+    "tag": "text",
+}
+_CLASSES: dict[_Type, type | UnionType] = {
+    "integer": int, "number": int | float, "text": str, "any": int | float | str | bytes,
+}  # fmt: skip
 # Attributes that are never NULL, so that an index can provide their order.
 NEVER_NULL = frozenset({"id", "run_id", "state", "created_at", "updated_at", "project_id"})
 FIGURES: dict[Figure, str] = {
@@ -51,6 +93,8 @@ _SQL_OPERATORS: dict[Operator, str] = {
     "=": "=", "!=": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">=",
 }  # fmt: skip
 _NEVER: Condition = ("FALSE", [])
+# A placeholder for what is compared with a column of type "any".
+_ANY = "?/*pg: ::any_value */"
 
 
 def condition(tree: Filter) -> Condition:
@@ -67,24 +111,88 @@ def condition(tree: Filter) -> Condition:
             return _joined(" OR ", [condition(part) for part in parts])
 
 
-def sort_key(field: Field) -> Condition:
-    """The expression to sort runs by; NULL for a run that lacks the field."""
+def sort_key(conn: Connection, field: Field, name: str = "sorted") -> Key:
+    """The key to sort runs by.
+
+    Args:
+        name: of the table that is joined, unique in its query.
+    """
     match field:
-        case Attribute("name" | "group_name" | "notes" as name):
-            return _prefix(ATTRIBUTES[name]), []
-        case Attribute(name):
-            return ATTRIBUTES[name], []
+        case Attribute("name" | "group_name" | "notes" as attribute):
+            return Key(_prefix(ATTRIBUTES[attribute]), [])
+        case Attribute("project") if _joins(conn):
+            return Key(
+                f"{name}.name", [], _join("SELECT id, name FROM projects", name, "project_id")
+            )
+        case Attribute("tag") if _joins(conn):
+            tags = "SELECT run_id AS id, min(tag) AS tag FROM tags GROUP BY run_id"
+            return Key(f"{name}.tag", [], _join(tags, name))
+        case Attribute(attribute):
+            return Key(ATTRIBUTES[attribute], [])
         case Config(key) | Fact(key):
-            value = _prefix(COMPARABLE)
-            return f"(SELECT {value} FROM {table(field)} WHERE run_id = runs.id AND key = ?)", [key]
+            return _looked_up(
+                conn, _prefix(COMPARABLE), f"{table(field)} WHERE key = ?", [key], name
+            )
         case Metric(path, figure):
-            # The index covers the query; the planner would read the table as well.
             column = _prefix(LAST_VALUE) if figure == "last" else FIGURES[figure]
-            on_axis = f"""
-                (SELECT {column} FROM series INDEXED BY series_by_path
-                 WHERE path = ? AND run_id = runs.id AND axis = '%s')
-            """
-            return f"coalesce({on_axis % 'step'}, {on_axis % 'time'})", [path, path]
+            # The index covers the query; SQLite would read the table as well.
+            rows = "series INDEXED BY series_by_path WHERE path = ? AND axis = '%s'"
+            steps, times = (
+                _looked_up(conn, column, rows % axis, [path], f"{name}_{axis}")
+                for axis in ("step", "time")
+            )
+            return Key(
+                f"coalesce({steps.sql}, {times.sql})",
+                steps.values + times.values,
+                f"{steps.join} {times.join}",
+            )
+
+
+def may_be_key(field: Field, value: object) -> bool:
+    """Whether runs that are sorted by a field may have this sort key."""
+    return value is None or isinstance(value, _CLASSES[_type(field)])
+
+
+def placeholder(field: Field) -> str:
+    """A placeholder for a sort key of a field."""
+    return _ANY if _type(field) == "any" else "?"
+
+
+def _type(field: Field) -> _Type:
+    match field:
+        case Attribute(name):
+            return _TYPES[name]
+        case Metric(_, "points" | "nans"):
+            return "integer"
+        case Metric(_, figure) if figure != "last":
+            return "number"
+    return "any"
+
+
+def group_key(conn: Connection, field: Config | Fact, name: str = "grouped_by") -> Key:
+    """The key to group runs by; unlike in `sort_key`, texts are complete."""
+    return _looked_up(conn, COMPARABLE, f"{table(field)} WHERE key = ?", [field.key], name)
+
+
+def _looked_up(conn: Connection, column: str, rows: str, values: list[Any], name: str) -> Key:
+    """A key in other rows, of which a run has at most one.
+
+    Args:
+        rows: a table and the condition on its rows.
+    """
+    if _joins(conn):
+        query = f"SELECT run_id AS id, {column} AS key FROM {rows}"
+        return Key(f"{name}.key", values, _join(query, name))
+    return Key(f"(SELECT {column} FROM {rows} AND run_id = runs.id)", values)
+
+
+def _joins(conn: Connection) -> bool:
+    """Whether to join the rows that have keys: SQLite looks them up faster, run by run."""
+    return isinstance(conn, Shared)
+
+
+def _join(query: str, name: str, column: str = "id") -> str:
+    return f"LEFT JOIN ({query}) AS {name} ON {name}.id = runs.{column}"
 
 
 def _prefix(column: str) -> str:
@@ -104,17 +212,17 @@ def _comparison(field: Field, operator: Operator, value: Constant) -> Condition:
         case Attribute("tag"):
             return _tag(operator, value)
         case Attribute("project"):
-            name, values = _compared("projects.name", operator, value)
-            slug, slug_values = _compared("projects.slug", operator, value)
+            name, values = _compared("projects.name", "text", operator, value)
+            slug, slug_values = _compared("projects.slug", "text", operator, value)
             joint = "AND" if operator in {"!=", "!~"} else "OR"
             projects = f"SELECT id FROM projects WHERE {name} {joint} {slug}"
             return f"runs.project_id IN ({projects})", values + slug_values
         case Attribute(name):
-            return _compared(ATTRIBUTES[name], operator, value)
+            return _compared(ATTRIBUTES[name], _type(field), operator, value)
         case Config() | Fact():
             return _keyed(field, operator, value)
-        case Metric(path, figure):
-            return _metric(path, figure, operator, value)
+        case Metric():
+            return _metric(field, operator, value)
 
 
 def _tag(operator: Operator, value: Constant) -> Condition:
@@ -124,7 +232,7 @@ def _tag(operator: Operator, value: Constant) -> Condition:
         return f"runs.id {'NOT IN' if operator == '=' else 'IN'} ({tagged})", []
     member = "NOT IN" if operator in {"!=", "!~"} else "IN"
     positive: dict[Operator, Operator] = {"!=": "=", "!~": "~"}
-    sql, values = _compared("tag", positive.get(operator, operator), value)
+    sql, values = _compared("tag", "text", positive.get(operator, operator), value)
     return f"runs.id {member} ({tagged} WHERE {sql})", values
 
 
@@ -145,46 +253,58 @@ def _keyed(field: Config | Fact, operator: Operator, value: Constant) -> Conditi
         stored = "NaN"  # in JSON a text, see `trackai.values.types`
     else:
         stored = value
-    sql, values = _compared(COMPARABLE, operator, stored)
+    sql, values = _compared(COMPARABLE, "any", operator, stored)
     return f"runs.id IN (SELECT run_id FROM {rows} WHERE key = ? AND {sql})", [key, *values]
 
 
-def _metric(path: str, figure: Figure, operator: Operator, value: Constant) -> Condition:
-    column = FIGURES[figure]
+def _metric(field: Metric, operator: Operator, value: Constant) -> Condition:
+    path, figure = field.path, field.figure
+    column, type_ = FIGURES[figure], _type(field)
     if value is None:
         member = "NOT IN" if operator == "=" else "IN"
         # A last value that is NULL is NaN; any other figure that is NULL does not exist.
         exists = "TRUE" if figure == "last" else f"{column} IS NOT NULL"
         return f"runs.id {member} (SELECT run_id FROM series WHERE path = ? AND {exists})", [path]
     if isinstance(value, bool):
-        sql, values = _compared(column, operator, int(value))
+        sql, values = _compared(column, type_, operator, int(value))
         sql = f"kind = 'bool' AND {sql}"
     elif isinstance(value, float) and math.isnan(value):
         if operator not in {"=", "!="}:
             return _NEVER
         sql, values = f"{column} IS {'NOT ' if operator == '!=' else ''}NULL AND points > 0", []
     else:
-        sql, values = _compared(column, operator, value)
+        sql, values = _compared(column, type_, operator, value)
         if operator == "!=" and figure == "last":  # NaN is unequal to every number
             sql = f"({sql} OR (last_value IS NULL AND points > 0))"
     return f"runs.id IN (SELECT run_id FROM series WHERE path = ? AND {sql})", [path, *values]
 
 
-def _compared(column: str, operator: Operator, value: Any) -> Condition:
-    """Compare a column with a constant, matching only values of the type of the constant.
-
-    SQLite orders numbers before texts, and texts before blobs: a comparison is bounded accordingly.
-    """
+def _compared(column: str, type_: _Type, operator: Operator, value: Any) -> Condition:
+    """Compare a column with a constant, matching only values of the type of the constant."""
     if value is None:
         return f"{column} IS {'NOT ' if operator == '!=' else ''}NULL", []
     if operator in {"~", "!~"}:
         position = f"instr(casefold(CAST({column} AS TEXT)), ?)"
         return f"{position} {'>' if operator == '~' else '='} 0", [str(value).casefold()]
+    if isinstance(value, float) and math.isnan(value):
+        return _NEVER
+    if type_ == "any":
+        return _bounded(column, operator, value)
     sql = f"{column} {_SQL_OPERATORS[operator]} ?"
+    if type_ == "text" and not isinstance(value, str):
+        value = str(int(value) if isinstance(value, bool) else value)
+    if type_ == "integer" and isinstance(value, float):
+        sql += "/*pg: ::numeric */"
+    return sql, [value]
+
+
+def _bounded(column: str, operator: Operator, value: Any) -> Condition:
+    """Compare a column of type "any", where numbers are before texts, and texts before bytes."""
+    sql = f"{column} {_SQL_OPERATORS[operator]} {_ANY}"
     if isinstance(value, int | float) and operator in {">", ">="}:
-        return f"({sql} AND {column} < '')", [value]
+        return f"({sql} AND {column} < {_ANY})", [value, ""]
     if isinstance(value, str) and operator in {"<", "<="}:
-        return f"({sql} AND {column} >= '')", [value]
+        return f"({sql} AND {column} >= {_ANY})", [value, ""]
     if isinstance(value, str) and operator in {">", ">="}:
-        return f"({sql} AND {column} < x'')", [value]
+        return f"({sql} AND {column} < {_ANY})", [value, b""]
     return sql, [value]

@@ -8,14 +8,14 @@ from trackai.errors import InvalidInputError
 from trackai.filters.tree import Attribute, Config, Fact, equality_text
 from trackai.store.catalogue import filter_sql, run_tables
 from trackai.store.catalogue import runs as runs_table
-from trackai.store.engine.sql import COMPARABLE, json_array
+from trackai.store.catalogue.filter_sql import Key
+from trackai.store.engine.sql import json_array
 from trackai.structs.records import GroupMembers, RunGroup, RunGroupPage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from trackai.filters.tree import Field
-    from trackai.store.catalogue.filter_sql import Condition
     from trackai.store.catalogue.run_tables import RunFilter
     from trackai.store.engine.connection import Connection
 
@@ -44,18 +44,18 @@ async def list_page(
         InvalidInputError: runs cannot be grouped by this field.
     """
     conditions, values = run_tables.conditions(where)
-    key, key_values = _key(by)
-    keys = [filter_sql.sort_key(field) for field in columns.values()]
-    means = "".join(
-        f""", avg(CASE WHEN typeof(mean_{at}) IN ('integer', 'real')
-                       AND abs(mean_{at}) <= 1.7976931348623157e308 THEN mean_{at} END)"""
-        for at in range(len(keys))
-    )
-    shown = "".join(f", {sql} AS mean_{at}" for at, (sql, _) in enumerate(keys))
+    key = _key(conn, by)
+    averaged = [
+        filter_sql.sort_key(conn, field, f"averaged_{at}")
+        for at, field in enumerate(columns.values())
+    ]
+    means = "".join(f", {_mean(f'mean_{at}')}" for at in range(len(averaged)))
+    shown = "".join(f", {mean.sql} AS mean_{at}" for at, mean in enumerate(averaged))
+    joins = " ".join([key.join, *(mean.join for mean in averaged)])
     rows = await conn.execute_fetchall(
         f"""
         WITH matched AS (
-            SELECT {key} AS key {shown} FROM runs WHERE {conditions}
+            SELECT {key.sql} AS key {shown} FROM runs {joins} WHERE {conditions}
         ), grouped AS (
             SELECT key, COUNT(*) AS runs {means} FROM matched GROUP BY key
         )
@@ -64,8 +64,8 @@ async def list_page(
         LIMIT ? OFFSET ?
         """,
         (
-            *key_values,
-            *(value for _, bound in keys for value in bound),
+            *key.values,
+            *(value for mean in averaged for value in mean.values),
             *values,
             limit,
             offset,
@@ -73,6 +73,16 @@ async def list_page(
     )
     groups = [_group(by, columns, *row) for _, *row in rows]
     return RunGroupPage(groups, next((int(total) for total, *_ in rows), 0))
+
+
+def _mean(column: str) -> str:
+    """The mean of the finite numbers in a column."""
+    return f"""
+        /*sqlite*/ avg(
+            CASE WHEN typeof({column}) IN ('integer', 'real')
+                  AND abs({column}) <= 1.7976931348623157e308 THEN {column} END
+        ) /*end*/ /*pg: avg(finite({column}))::float8 */
+    """
 
 
 async def of_runs(conn: Connection, run_ids: Sequence[int], by: Field | None) -> list[GroupMembers]:
@@ -88,14 +98,14 @@ async def of_runs(conn: Connection, run_ids: Sequence[int], by: Field | None) ->
     if by is None:
         existing = await runs_table.existing(conn, run_ids)
         return [GroupMembers(None, existing)] if existing else []
-    key, key_values = _key(by, name="group_by")
+    key = _key(conn, by, name="group_by")
     rows = await conn.execute_fetchall(
         f"""
-        SELECT runs.id, {key} FROM runs
+        SELECT runs.id, {key.sql} FROM runs {key.join}
         WHERE runs.id IN (SELECT value FROM json_each(?))
         ORDER BY runs.id
         """,
-        (*key_values, json_array(run_ids)),
+        (*key.values, json_array(run_ids)),
     )
     # True == 1 and False == 0, so the key contains the type.
     members: dict[tuple[bool, Any], list[int]] = {}
@@ -110,14 +120,13 @@ def _order(typed: tuple[bool, Any]) -> tuple[bool, bool, bool, Any]:
     return (value is None, is_bool, isinstance(value, str), value)
 
 
-def _key(by: Field, *, name: str = "by") -> Condition:
-    """The expression of the value to group by; texts are not truncated as in `sort_key`."""
+def _key(conn: Connection, by: Field, *, name: str = "by") -> Key:
+    """The key to group by."""
     match by:
-        case Config(key) | Fact(key):
-            table = filter_sql.table(by)
-            return f"(SELECT {COMPARABLE} FROM {table} WHERE run_id = runs.id AND key = ?)", [key]
+        case Config() | Fact():
+            return filter_sql.group_key(conn, by)
         case Attribute(attribute) if attribute in _ATTRIBUTES:
-            return filter_sql.ATTRIBUTES[attribute], []
+            return Key(filter_sql.ATTRIBUTES[attribute], [])
     raise InvalidInputError(name, "must be group, state, name, config.KEY or env.KEY")
 
 

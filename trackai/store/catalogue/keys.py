@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-import sqlite3
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -95,18 +94,17 @@ async def create(
     Raises:
         ConflictError: another key has this name.
     """
-    try:
-        await conn.execute(
-            """
-            INSERT INTO keys (name, hash, scope, project_id, expires_at, created_at)
-            VALUES (?, ?, ?, ?, ?, ?)
-            """,
-            (name, digest(secret.encode()), scope, project_id, expires_at, now),
-        )
-    except sqlite3.IntegrityError:
-        raise ConflictError(
-            f"key {name!r} already exists: revoke it, or choose another name"
-        ) from None
+    created = await conn.execute_fetchall(
+        """
+        INSERT INTO keys (name, hash, scope, project_id, expires_at, created_at)
+        VALUES (?, ?, ?, ?, ?, ?)
+        ON CONFLICT DO NOTHING
+        RETURNING id
+        """,
+        (name, digest(secret.encode()), scope, project_id, expires_at, now),
+    )
+    if not list(created):
+        raise ConflictError(f"key {name!r} already exists: revoke it, or choose another name")
     return next(key for key in await list_all(conn) if key.name == name and not key.revoked_at)
 
 
@@ -192,7 +190,12 @@ def _fingerprint(hash_: bytes) -> str:
 
 async def ever_existed(conn: Connection) -> bool:
     """Whether a key was ever created, also one that has been deleted with its project."""
-    rows = await conn.execute_fetchall("SELECT 1 FROM sqlite_sequence WHERE name = 'keys'")
+    rows = await conn.execute_fetchall(
+        """
+        /*sqlite*/ SELECT 1 FROM sqlite_sequence WHERE name = 'keys' /*end*/
+        /*pg: SELECT 1 FROM keys_id_seq WHERE is_called */
+        """
+    )
     return bool(list(rows))
 
 

@@ -8,6 +8,7 @@ import msgspec
 
 from trackai.errors import InvalidInputError
 from trackai.filters.tree import field_text
+from trackai.store.catalogue import filter_sql
 from trackai.values import cursors
 from trackai.values.types import INT64
 
@@ -49,20 +50,24 @@ def decode(text: str, sort_by: Field, order: Order) -> Cursor:
     cursor = cursors.decode(text, Cursor)
     if (cursor.sort_by, cursor.order) != (field_text(sort_by), order):
         raise InvalidInputError("cursor", "the previous page had another sort order")
+    if not filter_sql.may_be_key(sort_by, cursor.key):
+        raise InvalidInputError("cursor", "invalid: pass the next_cursor of the previous page")
     return cursor
 
 
-def after(cursor: Cursor, key: str, run_id: str) -> Condition:
+def after(cursor: Cursor, sort_by: Field, key: str, run_id: str) -> Condition:
     """The SQL condition for the runs after a cursor.
 
     Args:
+        sort_by: the field that runs are sorted by.
         key: the expression of the sort key.
         run_id: the expression of the row id.
     """
     further = ">" if cursor.order == "asc" else "<"
     if cursor.key is None:
         return f"({key} IS NULL AND {run_id} {further} ?)", [cursor.id]
+    value = filter_sql.placeholder(sort_by)
     return (
-        f"({key} {further} ? OR ({key} = ? AND {run_id} {further} ?) OR {key} IS NULL)",
+        f"({key} {further} {value} OR ({key} = {value} AND {run_id} {further} ?) OR {key} IS NULL)",
         [cursor.key, cursor.key, cursor.id],
     )

@@ -104,7 +104,7 @@ def conditions(where: RunFilter) -> Condition:
             terms.append(f"runs.{column} = ?")
             values.append(value)
     if where.search:
-        terms.append("(instr(casefold(slug), ?) OR instr(casefold(name), ?))")
+        terms.append("(instr(casefold(runs.slug), ?) > 0 OR instr(casefold(runs.name), ?) > 0)")
         values += [where.search.casefold()] * 2
     if where.tree is not None:
         sql, bound = filter_sql.condition(where.tree)
@@ -146,8 +146,8 @@ async def _ids_in_order(
     """Read a page in an order that an index may have, without reading all matching runs."""
     conditions, values = matching
     direction = _DIRECTIONS[sort_order]
-    key, _ = filter_sql.sort_key(sort_by)
-    beyond, beyond_values = _beyond(after, key, "runs.id")
+    key = filter_sql.sort_key(conn, sort_by).sql
+    beyond, beyond_values = _beyond(after, sort_by, key, "runs.id")
     rows = await conn.execute_fetchall(
         f"""
         SELECT runs.id, {key} AS key
@@ -173,13 +173,13 @@ async def _ids_by_sorting(
     """Read a page by sorting all matching runs; also returns their number."""
     conditions, values = matching
     direction = _DIRECTIONS[sort_order]
-    key, key_values = filter_sql.sort_key(sort_by)
-    beyond, beyond_values = _beyond(after, "key", "id")
+    key = filter_sql.sort_key(conn, sort_by)
+    beyond, beyond_values = _beyond(after, sort_by, "key", "id")
     rows = list(
         await conn.execute_fetchall(
             f"""
             WITH matched AS MATERIALIZED (
-                SELECT runs.id AS id, {key} AS key FROM runs WHERE {conditions}
+                SELECT runs.id AS id, {key.sql} AS key FROM runs {key.join} WHERE {conditions}
             )
             SELECT id, key, (SELECT COUNT(*) FROM matched)
             FROM matched
@@ -187,7 +187,7 @@ async def _ids_by_sorting(
             ORDER BY key {direction} NULLS LAST, id {direction}
             LIMIT ? OFFSET ?
             """,
-            (*key_values, *values, *beyond_values, limit, offset),
+            (*key.values, *values, *beyond_values, limit, offset),
         )
     )
     if not rows:
@@ -195,8 +195,8 @@ async def _ids_by_sorting(
     return [(run_id, key) for run_id, key, _ in rows], int(rows[0][2])
 
 
-def _beyond(cursor: Cursor | None, key: str, run_id: str) -> Condition:
-    return ("TRUE", []) if cursor is None else run_cursors.after(cursor, key, run_id)
+def _beyond(cursor: Cursor | None, sort_by: Field, key: str, run_id: str) -> Condition:
+    return ("TRUE", []) if cursor is None else run_cursors.after(cursor, sort_by, key, run_id)
 
 
 async def _count(conn: Connection, matching: Condition) -> int:
@@ -365,7 +365,7 @@ async def list_columns(conn: Connection, project_id: int) -> ProjectColumns:
     # With a single project, the project of each of many rows need not be looked up.
     in_project = "run_id IN (SELECT id FROM runs WHERE project_id = ?)"
     if not has_others:
-        in_project = "? IS NOT NULL"
+        in_project = "?/*pg: ::bigint */ IS NOT NULL"
     configs = await conn.execute_fetchall(
         f"SELECT key, COUNT(*) FROM configs WHERE {in_project} GROUP BY key ORDER BY key",
         (project_id,),

@@ -9,7 +9,7 @@ import msgspec
 from trackai.errors import ConflictError, InvalidInputError, NotFoundError
 from trackai.store.catalogue import artifacts, deleted_series, slugs
 from trackai.store.catalogue import tags as store_tags
-from trackai.store.engine.sql import json_array
+from trackai.store.engine.sql import json_array, lock
 from trackai.structs.records import Run
 from trackai.values.times import utc
 from trackai.values.types import State, Step
@@ -25,11 +25,13 @@ R = TypeVar("R", bound=Run)
 # How many runs the message about an ambiguous text lists.
 _MAX_CANDIDATES = 10
 
+_LATEST = "(SELECT id FROM runs ORDER BY created_at DESC, id DESC LIMIT 1)"
+
 COLUMNS = """
     id, project_id, slug, name, group_name, state, created_at, updated_at, finished_at, notes,
     (SELECT json_group_array(tag) FROM (
         SELECT tag FROM tags WHERE tags.run_id = runs.id ORDER BY tag
-    ))
+    ) AS sorted)
 """
 
 
@@ -170,7 +172,7 @@ async def ids_of_project(conn: Connection, project_id: int) -> list[int]:
 async def list_ids(conn: Connection, project_id: int | None) -> list[int]:
     """The row ids of the runs of a project, or of all runs if it is None, the oldest first."""
     rows = await conn.execute_fetchall(
-        "SELECT id FROM runs WHERE ?1 IS NULL OR project_id = ?1 ORDER BY id", (project_id,)
+        "SELECT id FROM runs WHERE project_id = ?1 OR ?1 IS NULL ORDER BY id", (project_id,)
     )
     return [run_id for (run_id,) in rows]
 
@@ -199,7 +201,7 @@ async def resolve(conn: Connection, text: str) -> Run:
         InvalidInputError: several runs match; the message lists them.
     """
     for condition in (
-        "?1 = 'latest' AND runs.id = (SELECT id FROM runs ORDER BY created_at DESC, id DESC)",
+        f"?1 = 'latest' AND runs.id = {_LATEST}",
         "CAST(runs.id AS TEXT) = ?1",
         "projects.slug || '/' || runs.slug = ?1 OR projects.name || '/' || runs.slug = ?1",
         "runs.slug = ?1",
@@ -378,6 +380,7 @@ async def delete(conn: Connection, run_id: int) -> Run:
     Raises:
         NotFoundError: the run does not exist.
     """
+    await lock(conn, "runs", [run_id], to_delete=True)
     run = await get(conn, run_id)
     await deleted_series.mark(conn, run_id)
     await artifacts.release(conn, run_id)

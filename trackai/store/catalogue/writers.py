@@ -389,12 +389,12 @@ async def joint(conn: Connection, run_id: int) -> Joint:
         f"""
         SELECT
             CASE
-                WHEN max(state = 'running') THEN 'running'
-                WHEN max(state = 'failed') THEN 'failed'
+                WHEN COUNT(CASE state WHEN 'running' THEN 1 END) > 0 THEN 'running'
+                WHEN COUNT(CASE state WHEN 'failed' THEN 1 END) > 0 THEN 'failed'
                 ELSE 'completed'
             END,
             max(ended_at),
-            ifnull(max({_IS_SILENT}), FALSE)
+            COUNT(CASE WHEN {_IS_SILENT} THEN 1 END) > 0
         FROM writers
         WHERE run_id = ?1 AND attempt = (SELECT max(attempt) FROM writers WHERE run_id = ?1)
         """,

@@ -80,17 +80,29 @@ async def _execute(
         start = stop
 
 
-def placeholders(rows: int, width: int) -> str:
-    """The placeholders of rows: `(?, ?), (?, ?)`."""
-    return ", ".join([f"({', '.join('?' * width)})"] * rows)
+def placeholders(rows: int, width: int, types: Sequence[str] = ()) -> str:
+    """The placeholders of rows: `(?, ?), (?, ?)`.
+
+    Args:
+        types: those of the columns in PostgreSQL. Rows that are not inserted into a table need
+            them: their values are texts otherwise.
+    """
+    return _rows([["?"] * width] * rows, types)
 
 
-def numbered(rows: int, width: int, *, after: int) -> str:
+def numbered(rows: int, width: int, *, after: int, types: Sequence[str] = ()) -> str:
     """The numbered placeholders of rows: `(?3, ?4), (?5, ?6)` with `after=2`.
 
     For statements that use their first values more than once.
+
+    Args:
+        types: as of `placeholders`.
     """
     numbers = iter(range(after + 1, after + rows * width + 1))
-    return ", ".join(
-        f"({', '.join(f'?{next(numbers)}' for _ in range(width))})" for _ in range(rows)
-    )
+    return _rows([[f"?{next(numbers)}" for _ in range(width)] for _ in range(rows)], types)
+
+
+def _rows(rows: Sequence[Sequence[str]], types: Sequence[str]) -> str:
+    # The types of the first row are those of all.
+    typed = [f"{mark}/*pg: ::{type_} */" for mark, type_ in zip(rows[0], types, strict=False)]
+    return ", ".join(f"({', '.join(row)})" for row in (typed or rows[0], *rows[1:]))

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 # Over columns of `series`. A sum beyond the largest float is infinite, its mean is not.
 MEAN = """
-    CASE WHEN finite_points > 0 THEN max(min_value, min(max_value, sum / finite_points)) END
+    CASE WHEN finite_points > 0 THEN
+        /*sqlite*/ max(min_value, min(max_value, sum / finite_points)) /*end*/
+        /*pg: mean(min_value, max_value, sum, finite_points) */
+    END
 """
 
 # The values of rows of `metrics`. A large one has a marker there, and is in another table.
@@ -33,9 +36,9 @@ VALUE = """
 """
 
 # The last values of rows of `series`. Of `series`, the outer query needs only columns of the index
-# `series_by_path`, which covers it.
+# `series_by_path`, which covers it. In PostgreSQL, large values are in `series` as well.
 LAST_VALUE = """
-    CASE
+    /*pg: series.last_value */ /*sqlite*/ CASE
         WHEN series.last_value IS x'' THEN (
             SELECT large_values.value
             FROM series AS own
@@ -53,14 +56,15 @@ LAST_VALUE = """
             LIMIT 1
         )
         ELSE series.last_value
-    END
+    END /*end*/
 """
 
 # The values of rows of `configs` and `environment` as filters compare them: see `comparable` in the
 # migrations. `json_text` is our own: SQLite's functions may end a text at U+0000.
 COMPARABLE = """
     CASE
-        WHEN comparable IS x'02' THEN json_text(value)
+        WHEN comparable /*sqlite*/ IS x'02' /*end*/ /*pg: = (2, 0, '02')::any_value */
+        THEN json_text(value)
         ELSE comparable
     END
 """
@@ -90,14 +94,20 @@ def json_array(values: Iterable[int] | Iterable[str]) -> JsonArray:
     return array
 
 
-async def lock(conn: Connection, table: str, ids: Iterable[int]) -> None:
+async def lock(
+    conn: Connection, table: str, ids: Iterable[int], *, to_delete: bool = False
+) -> None:
     """Let no other transaction change rows until this one ends.
 
     All callers lock in the order of ids, so that none waits for one that waits for it. Each row has
     its own statement, as a distributed engine locks rows of one shard at a time.
+
+    Args:
+        to_delete: let no other transaction refer to the rows either.
     """
     if isinstance(conn, Shared):
+        strength = "FOR UPDATE" if to_delete else "FOR NO KEY UPDATE"
         await conn.executemany(
-            f"SELECT 1 FROM {table} WHERE id = ? FOR NO KEY UPDATE",
+            f"SELECT 1 FROM {table} WHERE id = ? {strength}",
             [(row_id,) for row_id in sorted(set(ids))],
         )

@@ -89,7 +89,7 @@ async def note(
         """
         INSERT INTO attempts (series_id, attempt, first_step) VALUES (?, ?, ?)
         ON CONFLICT (series_id, attempt) DO UPDATE
-        SET first_step = min(first_step, excluded.first_step)
+        SET first_step = min(attempts.first_step, excluded.first_step)
         """,
         [(series.id, attempt, first) for series, first in lowered],
     )

@@ -177,7 +177,9 @@ async def _read_spans(
         values += index, level, blocks.block_of(first), blocks.block_of(last)
     rows = await conn.execute_fetchall(
         f"""
-        WITH spans (place, level, first, last) AS (VALUES {numbered(len(spans), 4, after=1)})
+        WITH spans (place, level, first, last) AS (
+            VALUES {numbered(len(spans), 4, after=1, types=["bigint"] * 4)}
+        )
         SELECT place, block, buckets FROM spans CROSS JOIN rollups
         WHERE series_id = ?1 AND rollups.level = spans.level AND block BETWEEN first AND last
         ORDER BY place, block

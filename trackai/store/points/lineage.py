@@ -8,6 +8,8 @@ not inherited.
 
 from __future__ import annotations
 
+import fnmatch
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -155,19 +157,18 @@ async def match_paths(
     if inherited and await has_forks(conn):
         for run_id in run_ids:
             searched.update(dict.fromkeys(run for run, _ in await ancestors(conn, run_id)))
-    # Of the special characters of GLOB, only * is one here.
-    globs = [pattern.replace("[", "[[]").replace("?", "[?]") for pattern in patterns]
     rows = await conn.execute_fetchall(
         """
-        SELECT DISTINCT series.path
-        FROM series JOIN json_each(?2) AS pattern ON series.path GLOB pattern.value
-        WHERE run_id IN (SELECT value FROM json_each(?1))
-        ORDER BY series.path
-        LIMIT ?3
+        SELECT DISTINCT path FROM series
+        WHERE run_id IN (SELECT value FROM json_each(?))
+        ORDER BY path
         """,
-        (json_array(searched), json_array(globs), limit),
+        (json_array(searched),),
     )
-    return [path for (path,) in rows]
+    # Of the special characters of `fnmatch`, only * is one here.
+    globs = [pattern.replace("[", "[[]").replace("?", "[?]") for pattern in patterns]
+    matches = re.compile("|".join(map(fnmatch.translate, globs))).match
+    return [path for (path,) in rows if matches(path)][:limit]
 
 
 async def list_paths(conn: Connection, run_id: int, *, inherited: bool = True) -> list[str]:

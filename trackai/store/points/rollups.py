@@ -14,7 +14,7 @@ from trackai.downsampling import buckets
 from trackai.downsampling.buckets import Bucket, Range, Span
 from trackai.store.engine.bulk import execute_rows, placeholders
 from trackai.store.engine.sql import json_array
-from trackai.store.points import bucketing
+from trackai.store.points import bucketing, series
 from trackai.store.points.queries import FARTHEST, Selection, bound
 from trackai.store.points.storage import points_of
 
@@ -67,14 +67,33 @@ def _mark(rows: int) -> str:
     return f"""
         INSERT INTO stale_rollups (series_id, first_step, last_step) VALUES {placeholders(rows, 3)}
         ON CONFLICT (series_id, first_step) DO UPDATE
-        SET last_step = max(last_step, excluded.last_step)
+        SET last_step = max(stale_rollups.last_step, excluded.last_step)
     """
 
 
 async def next_stale(conn: Connection) -> int | None:
-    """Find a series with stale rollups: its row id, or None if all are up to date."""
-    rows = await conn.execute_fetchall("SELECT series_id FROM stale_rollups LIMIT 1")
+    """Find a series with stale rollups: its row id, or None if all are up to date.
+
+    On PostgreSQL it locks the run, so that no points are stored meanwhile, and passes over runs
+    that other transactions change.
+    """
+    rows = await conn.execute_fetchall(
+        """
+        SELECT stale_rollups.series_id FROM stale_rollups
+        /*pg: JOIN series ON series.id = stale_rollups.series_id
+              JOIN runs ON runs.id = series.run_id */
+        LIMIT 1 /*pg: FOR NO KEY UPDATE OF runs SKIP LOCKED */
+        """
+    )
     return next((int(series_id) for (series_id,) in rows), None)
+
+
+async def refresh_next(conn: Connection) -> bool:
+    """Bring a part of a series' rollups up to date; False if there is none to do."""
+    series_id = await next_stale(conn)
+    if series_id is not None:
+        await refresh(conn, series_id)
+    return series_id is not None
 
 
 async def stale_before(
@@ -129,6 +148,7 @@ async def start_over(conn: Connection, run_id: int) -> None:
 
 async def refresh(conn: Connection, series_id: int) -> None:
     """Bring a part of a series' rollups up to date: as much as fits a short transaction."""
+    await series.lock_run(conn, series_id)
     state = await _state(conn, series_id)
     if state is None or state.points < bucketing.SHORTEST:
         await delete(conn, series_id)

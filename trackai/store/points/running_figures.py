@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from trackai.store.engine.bulk import execute_rows, placeholders
+from trackai.store.engine.connection import Shared
 from trackai.store.points import large_values
 from trackai.store.points.figures import Figures
 from trackai.store.points.series import NOT_SUPERSEDED
+from trackai.store.points.storage import points_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
 
 _ROWS_PER_STATEMENT = (128, 8, 1)
 _WIDTH = 1 + len(Figures.__struct_fields__)
+_TYPES = [
+    "bigint", "text", "bigint", "bigint", "bigint", "numeric", "numeric", "bigint", "bigint",
+    "any_value", "numeric", "numeric", "numeric", "numeric", "double precision",
+]  # fmt: skip
 
 
 async def merge(conn: Connection, additions: Iterable[tuple[int, Figures]]) -> None:
@@ -28,13 +34,15 @@ async def merge(conn: Connection, additions: Iterable[tuple[int, Figures]]) -> N
     Args:
         additions: row ids of series with the figures of their new points.
     """
+    if isinstance(conn, Shared):
+        new = await points_of(conn).with_last_values(conn, additions)
+    else:
+        # The statement reads last values that depend on stored points by itself.
+        new = ((series_id, _without_large_value(figures)) for series_id, figures in additions)
     await execute_rows(
         conn,
         _merge,
-        (
-            (series_id, *msgspec.structs.astuple(_without_large_value(figures)))
-            for series_id, figures in additions
-        ),
+        ((series_id, *msgspec.structs.astuple(figures)) for series_id, figures in new),
         width=_WIDTH,
         sizes=_ROWS_PER_STATEMENT,
     )
@@ -67,7 +75,7 @@ def _merge(rows: int) -> str:
             id, kind, points, finite_points, nan_points, first_step, last_step,
             first_timestamp, last_timestamp, last_value,
             min_value, min_step, max_value, max_step, sum
-        ) AS (VALUES {placeholders(rows, _WIDTH)})
+        ) AS (VALUES {placeholders(rows, _WIDTH, _TYPES)})
         UPDATE series SET
             kind = CASE WHEN series.kind = new.kind THEN new.kind ELSE 'number' END,
             points = series.points + new.points,
@@ -83,11 +91,11 @@ def _merge(rows: int) -> str:
             -- in whatever order they were stored.
             last_value = CASE
                 WHEN series.last_step > new.last_step THEN series.last_value
-                WHEN series.last_step = new.last_step THEN (
+                /*sqlite*/ WHEN series.last_step = new.last_step THEN (
                     SELECT value FROM metrics
                     WHERE series_id = series.id AND step = new.last_step AND {NOT_SUPERSEDED}
                     ORDER BY timestamp DESC, writer_id DESC LIMIT 1
-                )
+                ) /*end*/
                 ELSE new.last_value
             END,
             -- Of 1 and 1.0, the float is stored, whichever came first.
@@ -116,7 +124,8 @@ def _merge(rows: int) -> str:
                 ELSE new.max_step
             END,
             -- A sum beyond the largest float is infinite; +Infinity plus -Infinity is NULL.
-            sum = coalesce(series.sum + new.sum, series.sum)
+            sum = /*sqlite*/ coalesce(series.sum + new.sum, series.sum) /*end*/
+                  /*pg: added(series.sum, new.sum) */
         FROM new
         WHERE series.id = new.id
     """

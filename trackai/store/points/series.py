@@ -9,7 +9,8 @@ import msgspec
 
 from trackai.errors import NotFoundError
 from trackai.store.engine.bulk import execute_rows, placeholders
-from trackai.store.engine.sql import LAST_VALUE, MEAN, json_array
+from trackai.store.engine.connection import Shared
+from trackai.store.engine.sql import LAST_VALUE, MEAN, json_array, lock
 from trackai.values.non_finite import json_value
 from trackai.values.types import Axis, Kind, Step, StoredValue, Value
 
@@ -92,24 +93,37 @@ def _insert(rows: int) -> str:
     """
 
 
+async def lock_run(conn: Connection, series_id: int) -> None:
+    """Let no other transaction store points of the run of a series until this one ends."""
+    if isinstance(conn, Shared):
+        rows = await conn.execute_fetchall("SELECT run_id FROM series WHERE id = ?", (series_id,))
+        await lock(conn, "runs", (run_id for (run_id,) in rows))
+
+
 async def _by_name(conn: Connection, names: Iterable[Name]) -> dict[Name, Series]:
     paths: dict[int, set[str]] = {}
     for run_id, path, _ in names:
         paths.setdefault(run_id, set()).add(path)
-    rows = await conn.execute_fetchall(
-        f"""
-        SELECT series.run_id, {COLUMNS}
-        FROM json_each(?) AS run, json_each(run.value) AS name
-        CROSS JOIN series ON series.run_id = CAST(run.key AS INTEGER) AND series.path = name.value
-        """,
-        (msgspec.json.encode(paths).decode(),),
-    )
-    by_run = [(run_id, Series(*fields)) for run_id, *fields in rows]
+    # Runs of a sweep log the same metrics.
+    runs: dict[frozenset[str], list[int]] = {}
     for run_id, run_paths in paths.items():
-        for path in run_paths:
+        runs.setdefault(frozenset(run_paths), []).append(run_id)
+    by_run: list[tuple[int, Series]] = []
+    for alike, run_ids in runs.items():
+        rows = await conn.execute_fetchall(
+            f"""
+            SELECT series.run_id, {COLUMNS} FROM series
+            WHERE series.run_id IN (SELECT value FROM json_each(?))
+              AND series.path IN (SELECT value FROM json_each(?))
+            """,
+            (json_array(run_ids), json_array(alike)),
+        )
+        by_run += [(run_id, Series(*fields)) for run_id, *fields in rows]
+        for path in alike:
             # SQLite reads a string in JSON only up to a NUL, so these need a query each.
             if "\0" in path:
-                by_run += [(run_id, row) for row in await _by_path(conn, run_id, path)]
+                for run_id in run_ids:
+                    by_run += [(run_id, row) for row in await _by_path(conn, run_id, path)]
     return {(run_id, row.path, row.axis): row for run_id, row in by_run}
 
 
@@ -201,7 +215,7 @@ async def last_activity(conn: Connection, run_id: int) -> int | None:
             SELECT max(last_timestamp) AS time FROM series WHERE run_id = ?1
             UNION ALL
             SELECT max(ended_at) FROM writers WHERE run_id = ?1 AND state = 'completed'
-        )
+        ) AS activity
         """,
         (run_id,),
     )

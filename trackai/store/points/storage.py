@@ -201,7 +201,10 @@ class PointStorage(Protocol):
     async def with_last_values(
         self, conn: Connection, additions: Iterable[tuple[int, Figures]]
     ) -> Iterable[tuple[int, Figures]]:
-        """Prepare figures to be merged into those of their series, after points were stored."""
+        """Complete the last values of figures, after points were stored.
+
+        A point that was stored before may be later at the same step.
+        """
         raise NotImplementedError
 
     def dump(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 import time
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
@@ -17,7 +17,13 @@ import asyncpg
 from trackai.errors import InvalidInputError
 from trackai.store.postgres import migrate, values
 from trackai.store.postgres.connection import PostgresConnection
-from trackai.store.postgres.errors import REPEATED, driver_errors, is_lost
+from trackai.store.postgres.errors import (
+    FAILURES,
+    REPEATED,
+    driver_errors,
+    is_lost,
+    network_errors,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
@@ -62,9 +68,11 @@ class PostgresDatabase:
         self.transaction_seconds = 0.0
         self.collecting = anyio.Lock()
         self._url = url
-        self._connections = connections
-        self._pool: asyncpg.Pool | None = None
-        self._faces: dict[asyncpg.Connection, PostgresConnection] = {}
+        # Not asyncpg's pool, which forgets prepared statements between two users of a connection.
+        self._slots = anyio.Semaphore(connections)
+        self._idle: list[PostgresConnection] = []
+        self._opening = anyio.Lock()
+        self._is_open = False
         self._is_standby = False
 
     @property
@@ -78,64 +86,79 @@ class PostgresDatabase:
         Raises:
             StoreError: the database cannot be used; it has not been changed.
         """
-        if self._pool is not None:
-            return
-        with driver_errors(self.name):
-            conn = await self._connect()
-            try:
-                self._is_standby = await conn.fetchval("SHOW transaction_read_only") == "on"
-                await migrate.migrate(conn, self.name)
-            finally:
+        async with self._opening:
+            if self._is_open:
+                return
+            with driver_errors(self.name):
+                conn = await self._connect()
+                try:
+                    with network_errors():
+                        setting = await conn.fetchval("SHOW transaction_read_only")
+                        self._is_standby = setting == "on"
+                        await migrate.migrate(conn, self.name)
+                finally:
+                    conn.terminate()
+            self._is_open = True
+
+    async def close(self) -> None:
+        """Close the connections that are not in use; those in use are closed on their return."""
+        self._is_open = False
+        idle, self._idle = self._idle, []
+        for conn in idle:
+            with anyio.CancelScope(shield=True):
                 await conn.close()
-            self._pool = await asyncpg.create_pool(
-                self._url, min_size=0, max_size=self._connections, timeout=_CONNECT_SECONDS,
-                init=self._set_up, reset=_no_reset, statement_cache_size=0,
-                server_settings={"application_name": "trackai"},
-            )  # fmt: skip
 
     async def _connect(self) -> asyncpg.Connection:
         try:
-            return await asyncpg.connect(self._url, timeout=_CONNECT_SECONDS)
+            with network_errors():
+                return await asyncpg.connect(
+                    self._url, timeout=_CONNECT_SECONDS, statement_cache_size=0,
+                    server_settings={"application_name": "trackai"},
+                )  # fmt: skip
         except (ValueError, asyncpg.ClientConfigurationError) as error:
             raise InvalidInputError("database URL", str(error)) from None
 
-    async def _set_up(self, conn: asyncpg.Connection) -> None:
-        await values.register(conn)
-        self._faces[conn] = PostgresConnection(conn)
-        conn.add_termination_listener(self._faces.pop)
-
-    async def close(self) -> None:
-        """Close all connections."""
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            with anyio.move_on_after(_CONNECT_SECONDS, shield=True):
-                await pool.close()
-            pool.terminate()
+    async def _connect_with_types(self) -> PostgresConnection:
+        conn = await self._connect()
+        try:
+            with network_errors():
+                await values.register(conn)
+        except BaseException:
+            conn.terminate()
+            raise
+        return PostgresConnection(conn)
 
     @asynccontextmanager
     async def _borrow(self) -> AsyncIterator[PostgresConnection]:
         await self.open()
-        assert self._pool is not None  # noqa: S101 - for mypy
-        async with self._pool.acquire(timeout=_CONNECT_SECONDS) as proxy:
-            face = self._faces[proxy._con]
+        async with self._slots:
+            while self._idle and self._idle[-1].is_closed:
+                self._idle.pop()
+            conn = self._idle.pop() if self._idle else await self._connect_with_types()
             try:
-                yield face
+                yield conn
             except asyncpg.InvalidCachedStatementError:
-                face.forget_plans()
+                conn.forget_plans()
                 raise
+            finally:
+                if self._is_open:
+                    self._idle.append(conn)
+                else:
+                    with anyio.CancelScope(shield=True):
+                        await conn.close()
 
     @asynccontextmanager
     async def _transaction(self, begin: str) -> AsyncIterator[PostgresConnection]:
         async with self._borrow() as conn:
-            await conn.driver.execute(begin)
             try:
+                # Inside `try`: a task that is cancelled here may have begun a transaction.
+                await conn.command(begin)
                 yield conn
             except BaseException:
-                with anyio.CancelScope(shield=True):
-                    if not conn.driver.is_closed():
-                        await conn.rollback()
+                with anyio.CancelScope(shield=True), suppress(*FAILURES):
+                    await conn.rollback()  # without a connection, there is no transaction either
                 raise
-            await conn.driver.execute("COMMIT")
+            await conn.command("COMMIT")
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Connection]:
@@ -180,7 +203,7 @@ class PostgresDatabase:
                     async with self._transaction("BEGIN") as conn:
                         result = await work(conn)
                         commits = True
-                except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+                except FAILURES as error:
                     lost = is_lost(error)
                     may_be_committed = lost and commits
                     can_be_repeated = lost or isinstance(error, REPEATED)
@@ -200,7 +223,3 @@ def public_name(url: str) -> str:
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     return f"postgresql://{unquote(host)}{parts.path}"
-
-
-async def _no_reset(conn: asyncpg.Connection) -> None:
-    """Give a connection back as it is: every transaction ends before, and nothing else is set."""

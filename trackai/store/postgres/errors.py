@@ -12,6 +12,8 @@ from trackai.errors import StoreBusyError, StoreError, StoreUnreachableError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# All that the driver raises, besides errors of the network.
+FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError)
 # A transaction that fails with one of these is repeated: another one was in its way.
 REPEATED = (
     asyncpg.SerializationError,
@@ -20,17 +22,33 @@ REPEATED = (
     asyncpg.InvalidCachedStatementError,
 )
 _LOST = (
-    OSError,
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.TooManyConnectionsError,
 )
 
 
+class NetworkError(asyncpg.InterfaceError):  # type: ignore[misc]
+    """The way to the server failed: an error of the operating system, or a time-out."""
+
+
+@contextmanager
+def network_errors() -> Iterator[None]:
+    """Tell errors of the network from those of files, which a transaction may raise as well.
+
+    Raises:
+        NetworkError: instead of an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise NetworkError(str(error) or "it took too long") from error
+
+
 def is_lost(error: Exception) -> bool:
     """Whether there is no connection any more, or none can be made: the next one may succeed."""
     # Its subclasses are about wrong arguments.
-    return isinstance(error, _LOST) or type(error) is asyncpg.InterfaceError
+    return isinstance(error, _LOST) or type(error) in {asyncpg.InterfaceError, NetworkError}
 
 
 @contextmanager
@@ -45,7 +63,7 @@ def driver_errors(name: str) -> Iterator[None]:
     """
     try:
         yield
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+    except FAILURES as error:
         raise _translated(error, name) from error
 
 

@@ -50,17 +50,13 @@ async def list_of_run(conn: Connection, run_id: int) -> list[ImportedPart]:
 
 async def get_or_create(conn: Connection, run_id: int, part: str, fingerprint: str) -> ImportedPart:
     """The record of a part, which is created if it does not exist."""
+    await conn.execute(
+        "INSERT INTO imports (run_id, part, fingerprint) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        (run_id, part, fingerprint),
+    )
     rows = await conn.execute_fetchall(
         f"SELECT {_COLUMNS} FROM imports WHERE run_id = ? AND part = ?", (run_id, part)
     )
-    if not rows:
-        rows = await conn.execute_fetchall(
-            f"""
-            INSERT INTO imports (run_id, part, fingerprint) VALUES (?, ?, ?)
-            RETURNING {_COLUMNS}
-            """,
-            (run_id, part, fingerprint),
-        )
     return next(ImportedPart(*row) for row in rows)
 
 

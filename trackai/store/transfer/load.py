@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from trackai.store.blobs.blob_store import Blob
 from trackai.store.catalogue import (
     artifacts,
     configs,
@@ -19,7 +20,8 @@ from trackai.store.catalogue import (
     writers,
 )
 from trackai.store.catalogue.artifacts import NewVersion
-from trackai.store.catalogue.files import Blob, NewFile
+from trackai.store.catalogue.files import NewFile
+from trackai.store.engine.sql import lock
 from trackai.store.points import metrics, series
 from trackai.store.points.storage import points_of
 from trackai.store.transfer import imports
@@ -54,6 +56,7 @@ async def begin_run(conn: Connection, head: RunHead) -> int:
         project = await projects.get_or_create(
             conn, head.project, slug=head.project_slug, now=head.created_at
         )
+        await lock(conn, "projects", [project.id])
         slug = await slugs.keep_if_free(conn, project.id, head.run_id)
         run = await runs.create(
             conn, uid=head.uid, project_id=project.id, slug=slug, name=head.name,
@@ -63,6 +66,7 @@ async def begin_run(conn: Connection, head: RunHead) -> int:
             await runs.set_fork(conn, run.id, head.fork_uid, head.fork_step)
         if head.notes is not None:
             await runs.update(conn, run.id, notes=head.notes)
+    await lock(conn, "runs", [run.id])
     for part in head.imports:
         await imports.begin_copy(conn, run.id, part)
     return run.id
@@ -76,6 +80,7 @@ async def end_run(conn: Connection, run_id: int, head: RunHead) -> int:
     Returns:
         The number of new configuration keys.
     """
+    await lock(conn, "runs", [run_id])
     run = await runs.get(conn, run_id)
     if head.group_name is not None and run.group_name is None:
         await runs.update(conn, run_id, group_name=head.group_name)
@@ -152,6 +157,7 @@ async def add_points(conn: Connection, run_id: int, block: Block) -> int:
     Returns:
         The number of new points.
     """
+    await lock(conn, "runs", [run_id])
     writer_id = await writer(conn, run_id, block.writer)
     column = Column(
         block.metric, block.axis, block.steps, block.timestamps, block.values,
@@ -179,6 +185,7 @@ async def add_files(conn: Connection, numbered: Sequence[tuple[int, NumberedFile
     Returns:
         For each, whether anything changed.
     """
+    await lock(conn, "runs", (run_id for run_id, _ in numbered))
     keys: dict[int, list[files.Identity]] = {}
     new_files = []
     for run_id, file in numbered:
@@ -263,6 +270,7 @@ async def rewound(conn: Connection, run_id: int, item: Rewind) -> list[str]:
 
 async def rewind(conn: Connection, run_id: int, item: Rewind, path: str) -> None:
     """Supersede points of earlier attempts in one series, after they have been loaded."""
+    await lock(conn, "runs", [run_id])
     writer_id = await writer(conn, run_id, item.writer)
     await metrics.rewind(conn, run_id, writer_id, item.step, path)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from trackai.errors import StoreError
 from trackai.store.catalogue import files, projects, runs
+from trackai.store.engine.database import Database
 from trackai.store.upkeep import garbage, reserve
 from trackai.values.logger import logger
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
     from trackai.store.engine.connection import Connection
-    from trackai.store.engine.database import Database
+    from trackai.store.engine.store import Store
     from trackai.structs.records import Project, Run
 
 T = TypeVar("T")
@@ -32,7 +33,7 @@ class Deleted(NamedTuple):
     freed: int
 
 
-async def delete_run(db: Database, run_id: int) -> Deleted:
+async def delete_run(db: Store, run_id: int) -> Deleted:
     """Delete a run.
 
     Raises:
@@ -47,13 +48,13 @@ async def delete_run(db: Database, run_id: int) -> Deleted:
     return Deleted([run], await _reclaim(db, hashes))
 
 
-async def delete_runs(db: Database, run_ids: Sequence[int]) -> Deleted:
+async def delete_runs(db: Store, run_ids: Sequence[int]) -> Deleted:
     """Delete those of the runs that exist, a few in each transaction."""
     deleted, hashes = await _delete_rows(db, run_ids)
     return Deleted(deleted, await _reclaim(db, hashes))
 
 
-async def delete_project(db: Database, project_id: int) -> tuple[Project, int]:
+async def delete_project(db: Store, project_id: int) -> tuple[Project, int]:
     """Delete a project with all its runs.
 
     Returns:
@@ -77,7 +78,7 @@ async def delete_project(db: Database, project_id: int) -> tuple[Project, int]:
     return project, await _reclaim(db, hashes | new_hashes)
 
 
-async def _delete_rows(db: Database, run_ids: Sequence[int]) -> tuple[list[Run], set[str]]:
+async def _delete_rows(db: Store, run_ids: Sequence[int]) -> tuple[list[Run], set[str]]:
     """Delete the rows of runs; returns the runs, and the hashes of their files."""
     deleted: list[Run] = []
     hashes: set[str] = set()
@@ -117,19 +118,19 @@ async def _delete_batch(conn: Connection, *, run_ids: Sequence[int]) -> _Batch:
     return _Batch(deleted, hashes, len(run_ids))
 
 
-async def _change(db: Database, delete: Callable[[Connection], Coroutine[Any, Any, T]]) -> T:
+async def _change(db: Store, delete: Callable[[Connection], Coroutine[Any, Any, T]]) -> T:
     """Run a deletion; on a full disk, again with the space that is kept for it."""
     try:
         return await db.change(delete)
     except StoreError as error:
-        if not _is_full(error) or not reserve.release(db.spool):
+        if not isinstance(db, Database) or not _is_full(error) or not reserve.release(db.spool):
             raise
-    # The log is full of pages for which the file could not grow.
-    await db.move_pages()
+        # The log is full of pages for which the file could not grow.
+        await db.move_pages()
     return await db.change(delete)
 
 
-async def _reclaim(db: Database, hashes: set[str]) -> int:
+async def _reclaim(db: Store, hashes: set[str]) -> int:
     """Free the space of deleted runs; on a full disk, the rest is freed later."""
     freed = 0
     try:

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from trackai.store.engine import direct, stamps
+from trackai.store.engine import stamps
+from trackai.store.engine.database import Database
 from trackai.store.points import rollups
 from trackai.store.points.storage import points_of
 
 if TYPE_CHECKING:
     from trackai.store.engine.connection import Connection
-    from trackai.store.engine.database import Database
+    from trackai.store.engine.store import Store
 
 # How long a transaction should take.
 _SECONDS = 0.02
@@ -33,23 +34,25 @@ _INCREMENTAL = 2  # a value of `PRAGMA auto_vacuum`
 _ROLLUPS = {"rollups": ("level, block", 200)}
 
 
-async def collect(db: Database) -> int:
+async def collect(db: Store) -> int:
     """Delete the points of deleted runs, and return their space to the file system.
+
+    Servers of one database on PostgreSQL may do it at the same time: each takes other series.
 
     Returns:
         The number of bytes by which the file has shrunk: 0 for a database created by a version
-        without incremental vacuum, which reuses the space instead.
+        without incremental vacuum, which reuses the space instead, and for one on PostgreSQL.
     """
     async with db.collecting:
         chunk_rows: dict[str, int] = {}
         smallest: dict[str, int] = {}
         deleted_any = False
         while True:
-            async with db.write() as conn:
-                began = time.perf_counter()
-                table = await direct.run(conn, partial(_delete_chunk, chunk_rows=chunk_rows))
-            seconds = time.perf_counter() - began
+            table = await db.change(partial(_delete_chunk, chunk_rows=chunk_rows))
+            seconds = db.held_seconds
             if table is None:
+                if not isinstance(db, Database):
+                    return 0
                 async with db.read() as conn:
                     has_space = deleted_any or await free_bytes(conn) > 0
                 return await _vacuum(db) if has_space else 0
@@ -84,10 +87,11 @@ def _next_size(size: int, seconds: float, smallest: int, largest: int) -> int:
     return max(smallest, min(largest, int(size * factor)))
 
 
-async def _pause(db: Database, seconds: float) -> None:
+async def _pause(db: Store, seconds: float) -> None:
     # Checkpoint here: otherwise a commit, perhaps of another process, would have to, and would wait
     # for the disk.
-    await db.move_pages()
+    if isinstance(db, Database):
+        await db.move_pages()
     await anyio.sleep(seconds)
 
 
@@ -101,7 +105,11 @@ async def _delete_chunk(conn: Connection, *, chunk_rows: dict[str, int]) -> str 
         The table of the chunk, "" after short series, None if there was nothing to delete.
     """
     until = time.perf_counter() + _SECONDS / 2
-    rows = list(await conn.execute_fetchall("SELECT series_id FROM deleted_series LIMIT 1000"))
+    rows = list(
+        await conn.execute_fetchall(
+            "SELECT series_id FROM deleted_series LIMIT 1000 /*pg: FOR UPDATE SKIP LOCKED */"
+        )
+    )
     for (series_id,) in rows:
         for table, (key, smallest) in {**points_of(conn).TABLES, **_ROLLUPS}.items():
             rows_of_chunk = chunk_rows.setdefault(table, smallest)
