@@ -20,7 +20,7 @@ from anyio.from_thread import start_blocking_portal
 from hypothesis import HealthCheck, settings
 
 import trackai
-from tests import buckets
+from tests import buckets, postgres
 from trackai import guard
 from trackai.store.engine.database import Database
 
