@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 import time
 from contextlib import asynccontextmanager, suppress
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
