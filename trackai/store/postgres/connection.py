@@ -125,7 +125,12 @@ class _Cursor:
 
 
 def _plain(parameters: Iterable[Any]) -> Iterator[Any]:
-    return (value.items if type(value) is JsonArray else value for value in parameters)
+    """Parameters as SQLite takes them: lists instead of their JSON, and NULL for NaN."""
+    for value in parameters:
+        if type(value) is JsonArray:
+            yield value.items
+        else:
+            yield value if value == value else None
 
 
 def _changed(status: str) -> int:
