@@ -183,7 +183,7 @@ class LocalSource:
                 training = None
                 if x == "relative":
                     training = (await training_time.read(conn, [run_id]))[run_id]
-                cursor = await arrivals.last(conn)
+                cursor = await arrivals.last(conn, run_id)
                 (chart,) = await charts.read(conn, [segments], points)
                 if smooth:
                     smoothing = Smoothing(smooth, over_time=x != "step")
@@ -226,7 +226,7 @@ class LocalSource:
                 # If a metric has two series, the one with steps comes last.
                 found = await lineage.find_many(conn, [run_id], paths, inherited=False)
                 many = {segments[0].series.path: segments for _, segments in found}
-                cursor = await arrivals.last(conn)
+                cursor = await arrivals.last(conn, run_id)
                 drawn = await charts.read(conn, list(many.values()), points)
             return {
                 path: chart_records.show(chart, lineage.as_one(segments), "step", cursor)

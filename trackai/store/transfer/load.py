@@ -23,6 +23,7 @@ from trackai.store.catalogue.artifacts import NewVersion
 from trackai.store.catalogue.files import NewFile
 from trackai.store.engine.sql import lock
 from trackai.store.points import metrics, series
+from trackai.store.points.storage import points_of
 from trackai.store.transfer import imports
 from trackai.structs.points import Column
 from trackai.values.times import microseconds
@@ -275,15 +276,10 @@ async def rewind(conn: Connection, run_id: int, item: Rewind, path: str) -> None
 
 
 async def _without_stored(conn: Connection, run_id: int, writer_id: int, column: Column) -> Column:
-    rows = await conn.execute_fetchall(
-        """
-        SELECT step, timestamp FROM metrics
-        WHERE series_id = (SELECT id FROM series WHERE run_id = ? AND path = ? AND axis = ?)
-          AND step BETWEEN ? AND ? AND writer_id = ?
-        """,
-        (run_id, column.path, column.axis, min(column.steps), max(column.steps), writer_id),
+    name = (run_id, column.path, column.axis)
+    stored = await points_of(conn).keys_of_writer(
+        conn, name, writer_id, min(column.steps), max(column.steps)
     )
-    stored = set(rows)
     if not stored:
         return column
     new = [
@@ -296,15 +292,10 @@ async def _without_stored(conn: Connection, run_id: int, writer_id: int, column:
 
 async def _without_equal(conn: Connection, run_id: int, writer_id: int, column: Column) -> Column:
     """Leave out points whose steps and values are stored, at whatever time."""
-    rows = await conn.execute_fetchall(
-        """
-        SELECT step, CASE WHEN typeof(value) = 'blob' THEN x'' ELSE value END FROM metrics
-        WHERE series_id = (SELECT id FROM series WHERE run_id = ? AND path = ? AND axis = ?)
-          AND step BETWEEN ? AND ? AND writer_id = ?
-        """,
-        (run_id, column.path, column.axis, min(column.steps), max(column.steps), writer_id),
+    name = (run_id, column.path, column.axis)
+    stored = await points_of(conn).values_of_writer(
+        conn, name, writer_id, min(column.steps), max(column.steps)
     )
-    stored = set(rows)
     points = zip(column.steps, column.timestamps, column.values, strict=True)
     new = [
         (step, time, value)
