@@ -12,13 +12,13 @@ from trackai.store.transfer import dump
 from trackai.store.upkeep import checks
 
 if TYPE_CHECKING:
-    from trackai.store.engine.store import Store
     from collections.abc import AsyncIterator
     from pathlib import Path
 
     from trackai.client.connection import Connection
     from trackai.importers.progress import Progress
     from trackai.importers.receipt import Receipt
+    from trackai.store.engine.store import Store
     from trackai.structs.exchange import Item
 
 

@@ -20,8 +20,8 @@ from trackai.ingest.journal import BYTES, DAMAGED, SUFFIX, writer_uid
 from trackai.ingest.reader import JournalReader
 from trackai.locks import UNBORN, process_exists, remove_locked, rename_locked, try_lock
 from trackai.store.catalogue import journals, writers
-from trackai.values.logger import logger
 from trackai.store.engine.database import Database
+from trackai.values.logger import logger
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
