@@ -21,7 +21,7 @@ from anyio.from_thread import start_blocking_portal
 from hypothesis import HealthCheck, settings
 
 import trackai
-from tests import postgres
+from tests import buckets, postgres
 from trackai import guard
 from trackai.store.engine.database import Database
 from trackai.store.postgres.database import PostgresDatabase
@@ -29,6 +29,7 @@ from trackai.store.postgres.database import PostgresDatabase
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
+    from tests.buckets import S3Server
     from tests.proxies import Site
     from trackai.store.engine.store import Store
 
@@ -465,3 +466,18 @@ def _wait_until_healthy(server: Server) -> None:
             time.sleep(0.02)
         else:
             return
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    """A server that speaks S3."""
+    with buckets.serving_s3() as server:
+        yield server
+
+
+@pytest.fixture
+def bucket_url(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The URL of a new bucket, for TRACKAI_FILES."""
+    for name, value in buckets.ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    return s3_server.new_bucket()

@@ -29,6 +29,7 @@ ROW = {name: number for number, names in enumerate(ROWS) for name in names}
 ALLOWED = {("api", "dashboard"), ("api", "cli")}
 # The wings of the store likewise; two wings of one row do not import each other.
 WINGS = (
+    {"blobs"},
     {"engine"},
     {"postgres"},
     {"points", "catalogue"},

@@ -126,6 +126,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             output and the load of the machine (``TRACKAI_AUTO_LOG``, 1 or 0, default 1).
         silent: whether `init` prints nothing (``TRACKAI_SILENT``, 1 or 0).
         project: the default project of runs (``TRACKAI_PROJECT``, ``WANDB_PROJECT``).
+        files: the folder or bucket with the files of a database on a server (``TRACKAI_FILES``).
         db_path_source: where `db_path` comes from: "argument", "TRACKAI_DB_PATH" or "default".
         database_url: the database that the server and commands use instead of the file
             (``TRACKAI_DATABASE_URL``); None for the file. Scripts do not log to it: they log to
@@ -149,6 +150,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     auto_log: bool = True
     silent: bool = False
     project: str = "uncategorized"
+    files: str | None = None
     db_path_source: str = "default"
     database_url: DatabaseUrl | None = None
 
@@ -218,6 +220,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             strict=_switch("TRACKAI_STRICT", env.get("TRACKAI_STRICT")),
             auto_log=_switch("TRACKAI_AUTO_LOG", env.get("TRACKAI_AUTO_LOG") or "1"),
             silent=_switch("TRACKAI_SILENT", env.get("TRACKAI_SILENT")),
+            files=env.get("TRACKAI_FILES", "").strip() or None,
         )
 
     @property

@@ -80,13 +80,46 @@ CREATE FUNCTION json_valid(value text) RETURNS boolean LANGUAGE sql IMMUTABLE PA
     SELECT value::json IS NOT NULL
 $$;
 
+-- Exactly the value of a float, with decimal places. A cast to numeric would round it to 15 digits.
+CREATE FUNCTION exact(value double precision) RETURNS numeric
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE
+        WHEN value IN ('Infinity', '-Infinity', 'NaN') THEN value::numeric
+        WHEN exponent >= 0 THEN sign * mantissa * power(2::numeric, exponent) + 0.0
+        ELSE trim_scale(
+            sign * mantissa * power(5::numeric, -exponent) * ('1e' || exponent)::numeric
+        ) + 0.0
+    END
+    FROM (
+        SELECT
+            CASE WHEN bits < 0 THEN -1 ELSE 1 END AS sign,
+            (bits & 4503599627370495)
+                + CASE WHEN bits >> 52 & 2047 > 0 THEN 4503599627370496 ELSE 0 END AS mantissa,
+            (greatest(bits >> 52 & 2047, 1) - 1075)::integer AS exponent
+        FROM (
+            SELECT ('x' || encode(float8send(value), 'hex'))::bit(64)::bigint AS bits
+        ) AS sent
+    ) AS parts
+$$;
+
+-- A number in JSON: an integer of 64 bits, or a float.
+CREATE FUNCTION json_number(value text) RETURNS numeric LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE
+        WHEN value ~ '^-?[0-9]+$' AND abs(value::numeric) < 9223372036854775808
+            THEN value::numeric
+        WHEN abs(value::numeric) > 1.7976931348623157e308
+            THEN sign(value::numeric) * 'Infinity'::numeric
+        ELSE exact(value::double precision)
+    END
+$$;
+
 -- A JSON value as filters compare it: texts as texts, numbers as numbers, booleans as bytes that
 -- equal no number. Long texts are compared by their JSON: bytes 02.
 CREATE FUNCTION comparable(value text) RETURNS any_value
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE
         WHEN length(value) > 900 OR strpos(value, '\u0000') > 0 THEN ROW(2, 0, '02')::any_value
-        WHEN json_typeof(value::json) = 'number' THEN ROW(0, value::numeric, '')::any_value
+        WHEN json_typeof(value::json) = 'number' THEN ROW(0, json_number(value), '')::any_value
         WHEN json_typeof(value::json) = 'string'
             THEN ROW(1, 0, value::json #>> '{}')::any_value
         WHEN json_typeof(value::json) = 'boolean'
@@ -157,7 +190,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 $$;
 CREATE FUNCTION finite(value double precision) RETURNS numeric
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT CASE WHEN abs(value) < 'Infinity' THEN value::text::numeric END
+    SELECT CASE WHEN abs(value) < 'Infinity' THEN exact(value) END
 $$;
 CREATE FUNCTION finite(value bigint) RETURNS numeric LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT value::numeric

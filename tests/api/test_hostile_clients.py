@@ -24,9 +24,10 @@ from tests.ingest.test_wire import OPENED, batch
 from trackai.ingest import wire
 from trackai.ingest.frames import Filed, Keys
 from trackai.ingest.reader import Calls
+from trackai.store.blobs import blob_store
+from trackai.store.blobs.blob_store import Blob, DiskFullError, Sender, TooManyUploadsError
+from trackai.store.blobs.folder import FolderBlobs
 from trackai.store.catalogue import files, uploads
-from trackai.store.catalogue.files import Blob
-from trackai.store.catalogue.uploads import DiskFullError, Sender
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -458,27 +459,28 @@ def test_what_is_stored_on_a_full_disk(db_path: Path) -> None:
 
 
 def test_unfinished_uploads_are_limited(db_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uploads, "MAX_UPLOADS", 3)
+    monkeypatch.setattr(blob_store, "MAX_UPLOADS", 3)
+    uploads = FolderBlobs.beside(db_path).uploads
     blobs = [Blob(2, sha256(b"%d" % number)) for number in range(4)]
     for blob in blobs[:3]:
-        assert uploads.append(db_path, blob, Sender(1), 0, b"x").received == 1
-    with pytest.raises(uploads.TooManyUploadsError):
-        uploads.append(db_path, blobs[3], Sender(1), 0, b"x")
-    assert uploads.append(db_path, blobs[3], Sender(2), 0, b"x").received == 1  # of another key
+        assert uploads.append(blob, Sender(1), 0, b"x").received == 1
+    with pytest.raises(TooManyUploadsError):
+        uploads.append(blobs[3], Sender(1), 0, b"x")
+    assert uploads.append(blobs[3], Sender(2), 0, b"x").received == 1  # of another key
     with pytest.raises(DiskFullError):
-        uploads.append(db_path, Blob(1 << 60, "0" * 64), Sender(3), 0, b"x", keep_free=1)
+        uploads.append(Blob(1 << 60, "0" * 64), Sender(3), 0, b"x", keep_free=1)
 
 
 async def test_old_uploads_and_unused_bytes_are_removed(db: Database) -> None:
     part, unused = Blob(2, sha256(b"ab")), Blob(3, sha256(b"abc"))
-    uploads.append(db.path, part, Sender(), 0, b"a")
-    uploads.append(db.path, unused, Sender(), 0, b"abc")
+    db.blobs.uploads.append(part, Sender(), 0, b"a")
+    db.blobs.uploads.append(unused, Sender(), 0, b"abc")
     folder = files.folder(db.path) / "uploads"
     await uploads.sweep(db)
     assert len(list(folder.iterdir())) == 2
-    assert uploads.received(db.path, part, Sender()).received == 1
+    assert db.blobs.uploads.received(part, Sender()).received == 1
     for path in folder.iterdir():
-        os.utime(path, (0, time.time() - uploads.KEPT_SECONDS - 10))
+        os.utime(path, (0, time.time() - blob_store.KEPT_SECONDS - 10))
     await uploads.sweep(db)
     assert list(folder.iterdir()) == []
-    assert not files.has(db.path, unused)
+    assert not db.blobs.has(unused)

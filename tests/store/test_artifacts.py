@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from trackai.errors import InvalidInputError, NotFoundError
-from trackai.store.catalogue import artifacts, files, projects, runs
+from trackai.store.catalogue import artifacts, projects, runs
 from trackai.store.catalogue.artifacts import NewVersion
 from trackai.store.upkeep import deletion
 from trackai.structs.records import ArtifactFile
@@ -112,7 +112,7 @@ async def test_versions_go_with_the_last_run_that_logged_them(
     blobs = []
     for content in ("shared", "own", "other"):
         (tmp_path / content).write_text(content)
-        blobs.append(files.keep(db.path, tmp_path / content).sha256)
+        blobs.append(db.blobs.keep(tmp_path / content).sha256)
     shared, own, other = blobs
     first, second, third = run_ids
     await add(db, first, version(shared, aliases=["best"]))
@@ -127,12 +127,12 @@ async def test_versions_go_with_the_last_run_that_logged_them(
     await add(db, second, version(other))
     await deletion.delete_run(db, first)
     assert await aliases(db) == {0: [], 1: ["latest"]}
-    assert {blob.sha256 for blob in files.in_folder(db.path)} == {shared, other}
+    assert {blob.sha256 for blob in db.blobs.all_blobs()} == {shared, other}
     # The number of a deleted version is not given again.
     assert await add(db, second, version(C)) == (3, ["latest"])
     await deletion.delete_project(db, 1)
     assert await aliases(db) == {}
-    assert files.in_folder(db.path) == []
+    assert db.blobs.all_blobs() == []
 
 
 async def test_the_versions_of_a_run(db: Database, run_ids: list[int]) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 import trackai
 from trackai.errors import NotFoundError
+from trackai.store.blobs.folder import FolderBlobs
 from trackai.store.catalogue import files, projects, runs, writers
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ async def _run_with_files(db: Database, slug: str, **contents: Path | None) -> i
                 step=0.5,
                 timestamp=1_000_000,
                 source="x",
-                blob=None if path is None else files.keep(db.path, path),
+                blob=None if path is None else db.blobs.keep(path),
             )
             for name, path in contents.items()
         ]
@@ -121,7 +122,7 @@ async def test_an_invalid_hash_does_not_lead_outside_the_folder(
 
 def test_a_failed_copy_leaves_no_file(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        files.keep(tmp_path / "x.db", tmp_path / "missing")
+        FolderBlobs(tmp_path / "files").keep(tmp_path / "missing")
     with pytest.raises(IsADirectoryError):
-        files.keep(tmp_path / "x.db", tmp_path)
-    assert list(files.folder(tmp_path / "x.db").iterdir()) == []
+        FolderBlobs(tmp_path / "files").keep(tmp_path)
+    assert list((tmp_path / "files").iterdir()) == []

@@ -94,7 +94,7 @@ async def test_values_of_any_size_come_back(
         await database.open()
     run_id, writer_id = await _start(db)
     async with db.read() as conn:
-        cursor = await arrivals.last(conn)
+        cursor = await arrivals.last(conn, run_id)
     for _ in range(2):  # a second time changes nothing
         await _append(db, run_id, writer_id, _column(values))
     async with db.snapshot() as conn:

@@ -16,6 +16,7 @@ import pytest
 
 import trackai
 from tests.conftest import serving
+from trackai.store.blobs.folder import FolderBlobs
 from trackai.store.catalogue import files
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def test_a_server_completes_an_interrupted_deletion(db_path: Path, tmp_path: Pat
     interrupt_deletion(db_path, tmp_path, at)
     with serving(db_path):
         deadline = time.monotonic() + 30
-        while db_path.stat().st_size > 500_000 or list(files.in_folder(db_path)):
+        while db_path.stat().st_size > 500_000 or list(FolderBlobs.beside(db_path).all_blobs()):
             assert time.monotonic() < deadline, doctor(db_path)
             time.sleep(0.1)
     assert doctor(db_path) == (0, [])
@@ -91,7 +92,7 @@ def test_a_server_completes_an_interrupted_deletion(db_path: Path, tmp_path: Pat
 
 
 def check_clean(db_path: Path) -> None:
-    assert files.in_folder(db_path) == []
+    assert FolderBlobs.beside(db_path).all_blobs() == []
     with closing(sqlite3.connect(db_path)) as connection:
         assert connection.execute("SELECT COUNT(*) FROM metrics").fetchall() == [(1,)]
         assert connection.execute("PRAGMA freelist_count").fetchone()[0] < 256
@@ -110,4 +111,4 @@ def test_files_of_runs_are_kept(
     unused.write_text("unused")
     assert doctor(db_path)[1][0].startswith("1 file in ")
     assert doctor(db_path, "--fix") == (0, [])
-    assert [blob.size for blob in files.in_folder(db_path)] == [4]
+    assert [blob.size for blob in FolderBlobs.beside(db_path).all_blobs()] == [4]

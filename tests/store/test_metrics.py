@@ -24,6 +24,9 @@ from trackai.store.points import (
     rollups,
     series,
 )
+from trackai.store.points import (
+    rows as point_rows,
+)
 from trackai.store.points.lineage import Segment
 from trackai.store.upkeep import checks, garbage
 from trackai.structs.points import Column
@@ -144,7 +147,7 @@ def test_figures_are_those_of_the_visible_rows(
     portal: BlockingPortal, shared: Database, batches: Batches, axis: Axis, rolled_up: bool
 ) -> None:
     with suppress(RolledBackError), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reads, "_PAGE", 3)  # recounting takes several pages
+        patch.setattr(point_rows, "_PAGE", 3)  # recounting takes several pages
         patch.setattr(duplicates, "_PAGE", 2)
         patch.setattr(bucketing, "SHORTEST", 2)
         patch.setattr(rollups, "_POINTS", 2)

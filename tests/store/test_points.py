@@ -7,7 +7,9 @@ from pathlib import Path
 
 from trackai import store
 
-TABLES = "metrics|large_values|system_steps|attempts|arrivals|rollups|rollup_levels|stale_rollups"
+TABLES = (
+    "metrics|pieces|large_values|system_steps|attempts|arrivals|rollups|rollup_levels|stale_rollups"
+)
 STATEMENT = re.compile(rf"\b(?:FROM|INTO|JOIN|UPDATE) (?:{TABLES})\b")
 
 
@@ -19,7 +21,5 @@ def test_few_other_modules_have_statements_on_the_tables_of_points() -> None:
         if STATEMENT.search(path.read_text(encoding="utf-8"))
     }
     outside = {module for module in modules if not module.startswith("points/")}
-    assert "points/metrics" in modules
-    assert outside <= {
-        "engine/sql", "transfer/dump", "transfer/load", "transfer/imports", "upkeep/checks",
-    }  # fmt: skip
+    assert {"points/rows", "points/pieces"} <= modules
+    assert outside <= {"engine/sql", "upkeep/checks"}

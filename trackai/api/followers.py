@@ -266,7 +266,7 @@ class Followers:
 
 
 async def _read_state(conn: Connection, *, run_id: int) -> tuple[Run, int]:
-    return await runs.get(conn, run_id), await arrivals.last(conn)
+    return await runs.get(conn, run_id), await arrivals.last(conn, run_id)
 
 
 async def _read(conn: Connection, *, run_id: int, since: int, until: int | None = None) -> _Changes:

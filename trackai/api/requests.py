@@ -14,7 +14,7 @@ from trackai.api.responses import BodyTooLargeError
 from trackai.api.security import GRANT
 from trackai.errors import InvalidInputError, NotFoundError
 from trackai.filters.parser import parse_field
-from trackai.store.catalogue import runs, uploads
+from trackai.store.catalogue import runs
 from trackai.store.catalogue.keys import Grant
 from trackai.values import names
 from trackai.values.text import escaped
@@ -82,7 +82,7 @@ def check_room(request: Request, size: int = 0) -> None:
     Raises:
         DiskFullError: it has not.
     """
-    uploads.check_room(database(request).path, size, request.app.state.keep_free)
+    database(request).blobs.check_room(size, request.app.state.keep_free)
 
 
 def path_id(request: Request, name: str) -> int:

@@ -18,7 +18,7 @@ from trackai.errors import (
     StoreBusyError,
     TrackAIError,
 )
-from trackai.store.catalogue.uploads import DiskFullError
+from trackai.store.blobs.blob_store import DiskFullError
 from trackai.values import cursors
 
 if TYPE_CHECKING:

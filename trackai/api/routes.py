@@ -38,7 +38,7 @@ from trackai.ingest.attach import Attach, Attached
 from trackai.ingest.batches import Batch
 from trackai.ingest.deliveries import Outcome
 from trackai.ingest.intake import Receipt
-from trackai.store.catalogue.uploads import Received
+from trackai.store.blobs.blob_store import Received
 from trackai.store.points.series import MetricSummary
 from trackai.structs.records import (
     ArtifactFilePage,

@@ -18,7 +18,7 @@ from trackai.errors import ConflictError, StoreDamagedError, TrackAIError
 from trackai.settings import Settings
 
 if TYPE_CHECKING:
-    from trackai.store.catalogue.files import Blob
+    from trackai.store.blobs.blob_store import Blob
     from trackai.store.engine.database import Database
 
 
@@ -148,14 +148,14 @@ def _link_journal_files(database: Database, journal: Path) -> None:
 
 def _link_blobs(database: Database, copy: Path, blobs: list[Blob]) -> _CopiedFiles:
     """Link the files of the database's runs into the files folder of the copy."""
-    from trackai.store.catalogue import files
+    from trackai.store.blobs.folder import FolderBlobs
 
-    copied, progress = _CopiedFiles(), ProgressLine()
+    copies, copied, progress = FolderBlobs.beside(copy), _CopiedFiles(), ProgressLine()
     for number, blob in enumerate(blobs):
         progress.share(number, len(blobs), "files")
-        target = files.blob_path(copy, blob.sha256)
+        target = copies.path(blob.sha256)
         target.parent.mkdir(parents=True, exist_ok=True)
-        if files.has(copy, blob) or _link(files.blob_path(database.path, blob.sha256), target):
+        if copies.has(blob) or _link(database.blobs.path(blob.sha256), target):
             copied.files += 1
             copied.file_bytes += blob.size
         else:

@@ -153,7 +153,7 @@ async def _follow_database(database: Store, name: str, lines: int, printer: _Pri
     await recover(database)
     async with database.snapshot() as conn:
         run = await runs.resolve(conn, name)
-        cursor = await arrivals.last(conn)
+        cursor = await arrivals.last(conn, run.id)
         selected = [
             row for row in await series.list_of_run(conn, run.id) if printer.includes(row.path)
         ]

@@ -13,11 +13,11 @@ from trackai.structs.exchange import ArtifactHead, Block, Chunk, FileHead, to_js
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
+    from trackai.store.blobs.blob_store import Readable
     from trackai.structs.exchange import Item
 
-    FindBytes = Callable[[FileHead], Path | None]
+    FindBytes = Callable[[FileHead], Readable | None]
 
 _CHUNK = 1 << 20
 
@@ -26,7 +26,7 @@ class JsonLinesWriter:
     """Writes runs to a binary file.
 
     Args:
-        find_bytes: returns the path of a file's bytes, or None if they are missing.
+        find_bytes: returns the bytes of a file, or None if they are missing.
     """
 
     def __init__(self, file: IO[bytes], find_bytes: FindBytes) -> None:
@@ -52,11 +52,13 @@ class JsonLinesWriter:
         yield self._encode(item) + b"\n"
 
     def _bytes(self, head: FileHead) -> Iterator[bytes]:
-        path = self._find_bytes(head)
-        if path is None or head.sha256 is None or head.sha256 in self._written:
+        if head.sha256 is None or head.sha256 in self._written:
+            return
+        stored = self._find_bytes(head)
+        if stored is None:
             return
         self._written.add(head.sha256)
-        with path.open("rb") as file:
+        with stored.open("rb") as file:
             # An empty file gets one empty chunk.
             data = file.read(_CHUNK)
             while True:

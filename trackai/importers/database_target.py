@@ -10,8 +10,7 @@ from anyio.to_thread import run_sync
 from trackai.importers.import_lock import import_lock
 from trackai.importers.incoming_files import DAMAGED, MISSING, Content, Occurrences
 from trackai.importers.storing import Storing
-from trackai.store.catalogue import files
-from trackai.store.catalogue.files import Blob, Incoming
+from trackai.store.blobs.blob_store import Blob, Incoming
 from trackai.structs.exchange import ArtifactHead, FileHead
 
 if TYPE_CHECKING:
@@ -36,6 +35,7 @@ class DatabaseTarget:
         self._db = db
         self._find_bytes = find_bytes
         self._current: tuple[str, Incoming] | None = None
+        self._present = ""  # the hash of bytes that are here, and were sent last
         self._blobs: dict[str, Blob] = {}
         self._sources: dict[str, Path] = {}
         self._occurrences = Occurrences()
@@ -44,7 +44,7 @@ class DatabaseTarget:
 
     async def __aenter__(self) -> Self:
         self._stack.enter_context(import_lock(self._db))
-        files.sweep(self._db.path)
+        self._db.blobs.sweep()
         return self
 
     async def __aexit__(
@@ -65,13 +65,16 @@ class DatabaseTarget:
         await run_sync(self._add_chunk, chunk)
 
     def _add_chunk(self, chunk: Chunk) -> None:
-        if files.find_bytes(self._db.path, chunk.sha256) is not None:
-            return
-        if self._current is not None and self._current[1].sha256 == chunk.sha256:
-            return
         if self._current is None or self._current[0] != chunk.sha256:
+            if chunk.sha256 == self._present:
+                return
             self._finish_bytes()
-            self._current = (chunk.sha256, Incoming(self._db.path))
+            if self._db.blobs.find(chunk.sha256) is not None:
+                self._present = chunk.sha256
+                return
+            self._current = (chunk.sha256, self._db.blobs.incoming())
+        elif self._current[1].sha256 == chunk.sha256:
+            return
         self._current[1].write(chunk.data)
 
     def _finish_bytes(self) -> None:
@@ -112,14 +115,14 @@ class DatabaseTarget:
         self._finish_bytes()
         if head.sha256 is not None:
             blob = Blob(head.size or 0, head.sha256)
-            if head.sha256 in self._blobs or files.has(self._db.path, blob):
+            if head.sha256 in self._blobs or self._db.blobs.has(blob):
                 return Content(blob)
         source = self._find_bytes(head)
         if source is None:
             # Without a hash, the source has no bytes of the file either: nothing is lost.
             return Content(reason=None if head.sha256 is None else MISSING)
         try:
-            blob = files.keep(self._db.path, source)
+            blob = self._db.blobs.keep(source)
         except (PermissionError, FileNotFoundError):
             return Content(reason=MISSING)
         if head.sha256 not in (None, blob.sha256):

@@ -15,8 +15,8 @@ from trackai.importers.import_lock import import_lock
 from trackai.importers.storing import BytesGoneError, Storing
 from trackai.importers.target import Stored
 from trackai.ingest import deliveries
-from trackai.store.catalogue import projects, runs, uploads, writers
-from trackai.store.catalogue.files import Blob
+from trackai.store.blobs.blob_store import Blob
+from trackai.store.catalogue import projects, runs, writers
 from trackai.structs.exchange import ArtifactHead, Block, NumberedFile, Rewind, RunHead
 
 if TYPE_CHECKING:
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from trackai.ingest.receiver import Receiver
     from trackai.store.catalogue.keys import Grant
     from trackai.store.engine.connection import Connection
-    from trackai.store.engine.database import Database
+    from trackai.store.engine.store import Store
 
 
 class ImportReceiver:
     """Stores the batches of imports, one after the other, so that clients take turns."""
 
-    def __init__(self, db: Database, receiver: Receiver) -> None:
+    def __init__(self, db: Store, receiver: Receiver) -> None:
         self._db = db
         self._receiver = receiver
         self._turn = anyio.Lock()
@@ -71,7 +71,7 @@ class ImportReceiver:
 
     async def _has(self, blob: Blob, grant: Grant) -> bool:
         sender = await self._receiver.sender(grant, blob.sha256)
-        return await run_sync(uploads.is_complete, self._db.path, blob, sender)
+        return await run_sync(self._db.blobs.uploads.is_complete, blob, sender)
 
     async def _with_known_bytes(self, item: Storable, grant: Grant) -> Storable:
         """Return the item without references to bytes that the sender may not know of."""

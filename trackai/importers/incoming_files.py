@@ -12,7 +12,7 @@ import msgspec
 from trackai.structs.exchange import FileHead, NumberedFile
 
 if TYPE_CHECKING:
-    from trackai.store.catalogue.files import Blob
+    from trackai.store.blobs.blob_store import Blob
 
 FindBytes: TypeAlias = Callable[[FileHead], Path | None]
 MISSING = "file content not found"

@@ -8,24 +8,24 @@ from anyio.to_thread import run_sync
 
 from trackai.errors import StoreBusyError
 from trackai.importers.import_lock import import_lock
-from trackai.store.catalogue import files, uploads
+from trackai.store.catalogue import files
 
 if TYPE_CHECKING:
-    from trackai.store.catalogue.files import Blob
-    from trackai.store.engine.database import Database
+    from trackai.store.blobs.blob_store import Blob
+    from trackai.store.engine.store import Store
 
 
-async def find(db: Database) -> list[Blob]:
-    """The bytes in the folder of files that no row refers to, nor will soon."""
-    stored = await run_sync(files.in_folder, db.path)
+async def find(db: Store) -> list[Blob]:
+    """The stored bytes that no row refers to, nor will soon."""
+    stored = await run_sync(db.blobs.all_blobs)
     async with db.read() as conn:
         used = {blob.sha256 for blob in await files.blobs(conn)}
     # Other machines send bytes before rows, too; `uploads.sweep` removes what they forget.
-    used |= await run_sync(uploads.sent, db.path)
+    used |= await run_sync(db.blobs.uploads.sent)
     return [blob for blob in stored if blob.sha256 not in used]
 
 
-async def remove(db: Database) -> int:
+async def remove(db: Store) -> int:
     """Remove these bytes, unless an import is running, which stores bytes before rows.
 
     Returns:
@@ -33,7 +33,7 @@ async def remove(db: Database) -> int:
     """
     try:
         with import_lock(db):
-            await run_sync(files.sweep, db.path)
+            await run_sync(db.blobs.sweep)
             return await files.forget(db, {blob.sha256 for blob in await find(db)})
     except StoreBusyError:
         return 0

@@ -21,8 +21,7 @@ from trackai.errors import ServerRefusedError, ServerUnreachableError
 from trackai.importers import wire
 from trackai.importers.incoming_files import DAMAGED, MISSING, Content, Occurrences
 from trackai.importers.target import Stored, run_of
-from trackai.store.catalogue.files import Blob
-from trackai.store.catalogue.uploads import Received
+from trackai.store.blobs.blob_store import Blob, Received
 from trackai.structs.exchange import ArtifactHead, FileHead, RunHead
 
 if TYPE_CHECKING:

@@ -6,10 +6,13 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
+from anyio.to_thread import run_sync
+
 from trackai.errors import ConflictError
 from trackai.importers.target import Stored
-from trackai.store.catalogue import files, runs
-from trackai.store.catalogue.files import Blob
+from trackai.store.blobs.blob_store import Blob
+from trackai.store.catalogue import runs
+from trackai.store.engine.sql import lock
 from trackai.store.points import attempts
 from trackai.store.transfer.load import (
     add_artifact,
@@ -25,11 +28,11 @@ from trackai.store.transfer.load import (
 from trackai.structs.exchange import ArtifactHead, Block, NumberedFile, Rewind, RunHead
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
 
     from trackai.store.engine.connection import Connection
-    from trackai.store.engine.database import Database
+    from trackai.store.engine.store import Store
     from trackai.structs.exchange import RunEnd
 
 Storable: TypeAlias = "RunHead | Block | Rewind | NumberedFile | ArtifactHead | RunEnd"
@@ -55,7 +58,7 @@ class Storing:
         sources: paths of bytes by their hashes, to copy those from that are removed meanwhile.
     """
 
-    def __init__(self, db: Database, sources: Mapping[str, Path]) -> None:
+    def __init__(self, db: Store, sources: Mapping[str, Path]) -> None:
         self._db = db
         self._sources = sources
         self._run_ids: dict[str, int] = {}
@@ -90,10 +93,12 @@ class Storing:
         await self._store_points()
 
     async def _begin(self, head: RunHead) -> Stored:
-        async with self._db.write() as conn:
+        async def begin(conn: Connection) -> tuple[int, bool]:
             stored = await runs.find_by_uid(conn, head.uid)
-            self._run_ids[head.uid] = await begin_run(conn, head)
-        return Stored(new=int(stored is None))
+            return await begin_run(conn, head), stored is None
+
+        self._run_ids[head.uid], is_new = await self._db.change(begin)
+        return Stored(new=int(is_new))
 
     async def _store_points(self) -> None:
         blocks, self._blocks, self._points = self._blocks, [], 0
@@ -109,33 +114,43 @@ class Storing:
         numbered, self._files = self._files, []
         if not numbered:
             return
+        heads = [file.head for file, _ in numbered]
+        blobs = [Blob(head.size or 0, head.sha256) for head in heads if head.sha256 is not None]
         async with self._db.write() as conn:
-            for file, _ in numbered:
-                if file.head.sha256 is not None:
-                    self._check_bytes(Blob(file.head.size or 0, file.head.sha256))
+            await run_sync(self._check_bytes, blobs)
             is_new = await add_files(
                 conn, [(self._run_ids[file.run_uid], file) for file, _ in numbered]
             )
+        await self._check_again(blobs)
         for (_, done), new in zip(numbered, is_new, strict=True):
             done(Stored(int(new)))
 
-    def _check_bytes(self, blob: Blob) -> None:
+    def _check_bytes(self, blobs: Collection[Blob]) -> None:
         """Copy bytes again if the last run with them has been deleted since."""
-        if files.has(self._db.path, blob):
-            return
-        source = self._sources.get(blob.sha256)
-        if source is None or files.keep(self._db.path, source) != blob:
-            raise BytesGoneError(blob.sha256)
+        for blob in {*blobs} - self._db.blobs.present(blobs):
+            source = self._sources.get(blob.sha256)
+            if source is None or self._db.blobs.keep(source) != blob:
+                raise BytesGoneError(blob.sha256)
+
+    async def _check_again(self, blobs: Collection[Blob]) -> None:
+        """Check after the commit that others do not remove the bytes; see `files.forget`."""
+        if blobs and self._db.blobs.is_shared:
+            await run_sync(self._check_bytes, blobs)
 
     async def _store_artifact(self, head: ArtifactHead) -> Stored:
         run_id = self._run_ids[head.run_uid]
+        blobs = [
+            Blob(file.size or 0, file.sha256)
+            for file in head.files
+            if file.sha256 is not None and file.sha256 in self._sources
+        ]
         async with self._db.write() as conn:
             if head.role == "used":
                 return Stored(int(await add_use(conn, run_id, head)))
-            for file in head.files:
-                if file.sha256 is not None and file.sha256 in self._sources:
-                    self._check_bytes(Blob(file.size or 0, file.sha256))
-            return Stored(version=await add_artifact(conn, run_id, head))
+            await run_sync(self._check_bytes, blobs)
+            version = await add_artifact(conn, run_id, head)
+        await self._check_again(blobs)
+        return Stored(version=version)
 
     async def _rewind(self, item: Rewind) -> None:
         await self._store_points()
@@ -144,8 +159,7 @@ class Storing:
             paths = await rewound(conn, run_id, item)
         # The figures of a long series take a while, so each has its own transaction.
         for path in paths:
-            async with self._db.write() as conn:
-                await rewind(conn, run_id, item, path)
+            await self._db.change(partial(rewind, run_id=run_id, item=item, path=path))
 
     async def _end(self, head: RunHead) -> Stored:
         await self.flush()
@@ -153,17 +167,20 @@ class Storing:
         # Reading all points of a long run takes time, so not while others wait to write.
         async with self._db.read() as conn:
             pauses = await attempts.find_pauses(conn, run_id)
-        async with self._db.write() as conn:
+
+        async def end(conn: Connection) -> Stored:
             await attempts.set_pauses(conn, pauses)
             new_keys = await end_run(conn, run_id, head)
-            new_facts = await add_environment(conn, run_id, head)
-        return Stored(new_keys, new_facts)
+            return Stored(new_keys, await add_environment(conn, run_id, head))
+
+        return await self._db.change(end)
 
 
 async def _store_blocks(
     blocks: Sequence[Block], run_ids: Mapping[str, int], conn: Connection
 ) -> list[int]:
     """Store blocks for a while, in order; the number of new points of each that was stored."""
+    await lock(conn, "runs", (run_ids[block.run_uid] for block in blocks))
     until = time.perf_counter() + _SECONDS
     new_points: list[int] = []
     for block in blocks:

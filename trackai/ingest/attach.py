@@ -104,7 +104,8 @@ async def attach(
     if run_uid is not None:
         # Of processes on this machine: the first step is behind all that they have logged.
         await store_running(db, run_uid)
-    async with db.write() as conn:
+
+    async def begin(conn: Connection) -> Attached:
         now = time.time_ns() // 1000
         attempt = await _known_attempt(conn, message.process, grant)
         if attempt is None:
@@ -112,7 +113,9 @@ async def attach(
         uid = message.process.writer_uid
         place = (await writers.locate(conn, [uid]))[uid]
         await deliveries.note_heard(conn, uid, place, grant.name, now=now)
-    return Attached(attempt=attempt, time=now)
+        return Attached(attempt=attempt, time=now)
+
+    return await db.change(begin)
 
 
 async def _known_attempt(conn: Connection, process: Process, grant: Grant) -> Attempt | None:

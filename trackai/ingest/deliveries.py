@@ -402,6 +402,7 @@ async def _create_run(conn: Connection, item: Delivery) -> int:
     opened = item.batch.opened
     created_at = item.time(opened.created_at)
     project = await projects.get_or_create(conn, opened.project, now=created_at)
+    await lock(conn, "projects", [project.id])
     run = await runs.create(
         conn,
         uid=opened.run_uid,

@@ -17,8 +17,9 @@ from trackai.guard import guarded
 from trackai.ingest import deliveries
 from trackai.ingest.deliveries import Delivery, Outcome
 from trackai.ingest.reader import READ_BYTES, Batch, Damage, JournalReader
-from trackai.store.catalogue import files, journals
-from trackai.store.catalogue.files import Blob, NewFile
+from trackai.store.blobs.blob_store import Blob
+from trackai.store.catalogue import journals
+from trackai.store.catalogue.files import NewFile
 from trackai.store.engine.pace import Pace
 from trackai.store.points import rollups
 from trackai.values.logger import logger
@@ -255,7 +256,7 @@ class Drain(JournalDrain):
 
     def _adopt(self, filed: Filed) -> NewFile:
         blob = Blob(filed.size, filed.sha256)
-        has_bytes = files.adopt(self._db.path, self._bytes_path(filed), blob)
+        has_bytes = self._db.blobs.adopt(self._bytes_path(filed), blob)
         if not has_bytes:
             logger.warning(
                 "the contents of file %r, logged as %r, are missing", filed.name, filed.path

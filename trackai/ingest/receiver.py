@@ -10,18 +10,20 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
+from anyio.to_thread import run_sync
+
 from trackai.errors import InvalidInputError
 from trackai.ingest import deliveries
 from trackai.ingest.attempts import SILENT_SECONDS, is_running
 from trackai.ingest.deliveries import BytesMissingError, Delivery, Outcome, Remote
 from trackai.ingest.group_commit import GroupCommit
 from trackai.ingest.journal import writer_uid
-from trackai.store.catalogue import files, journals, runs, uploads, writers
-from trackai.store.catalogue.files import Blob, NewFile
-from trackai.store.catalogue.uploads import Sender
+from trackai.store.blobs.blob_store import Blob, Sender
+from trackai.store.catalogue import files, journals, runs, writers
+from trackai.store.catalogue.files import NewFile
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Container, Mapping
 
     from trackai.ingest.frames import Filed
     from trackai.ingest.reader import Batch
@@ -70,12 +72,22 @@ class Receiver:
             raise InvalidInputError("journal", "its name must contain the writer of the batch")
         remote = Remote(grant.name, grant.project_id, time.time_ns() // 1000)
         senders = {
-            filed.sha256: await self.sender(grant, filed.sha256)
+            Blob(filed.size, filed.sha256): await self.sender(grant, filed.sha256)
             for filed in batch.all_files
             if filed.bytes_in
         }
-        delivery = Delivery(journal, batch, partial(self._adopt, senders), remote)
-        return await self._batches.put(delivery, batch.points)
+        blobs = self._db.blobs
+        if not senders or not blobs.is_shared:
+            delivery = Delivery(journal, batch, partial(self._adopt, senders), remote)
+            return await self._batches.put(delivery, batch.points)
+        complete = await run_sync(blobs.uploads.complete, senders)
+        delivery = Delivery(journal, batch, partial(_adopt, complete), remote)
+        outcome = await self._batches.put(delivery, batch.points)
+        # Again after the commit: see `files.forget`.
+        if not outcome.run_deleted:
+            for blob in senders.keys() - await run_sync(blobs.present, senders):
+                raise BytesMissingError(blob.sha256)
+        return outcome
 
     async def sender(self, grant: Grant, sha256: str) -> Sender:
         """The sender of bytes, who may reuse those of its own project, or all."""
@@ -84,17 +96,11 @@ class Receiver:
         )
         return Sender(grant.key_id or 0, may_reuse)
 
-    def _adopt(self, senders: Mapping[str, Sender], filed: Filed) -> NewFile:
-        blob = Blob(filed.size, filed.sha256) if filed.bytes_in else None
-        if blob is not None and not uploads.is_complete(
-            self._db.path,  # type: ignore[attr-defined]
-            blob,
-            senders[filed.sha256],
-        ):
+    def _adopt(self, senders: Mapping[Blob, Sender], filed: Filed) -> NewFile:
+        blob = Blob(filed.size, filed.sha256)
+        if filed.bytes_in and not self._db.blobs.uploads.is_complete(blob, senders[blob]):
             raise BytesMissingError(filed.sha256)
-        return NewFile(
-            filed.path, filed.kind, filed.name, filed.step, filed.timestamp, filed.source, blob
-        )
+        return _adopt(senders, filed)
 
     def is_running(self, writer: Writer) -> bool:
         """Whether the process of a writer is alive, judged from the server."""
@@ -141,3 +147,12 @@ class Receiver:
                 lambda conn: journals.forget_orphans(conn, before=before, now=now)
             )
         self._swept_at = now
+
+
+def _adopt(complete: Container[Blob], filed: Filed) -> NewFile:
+    blob = Blob(filed.size, filed.sha256) if filed.bytes_in else None
+    if blob is not None and blob not in complete:
+        raise BytesMissingError(filed.sha256)
+    return NewFile(
+        filed.path, filed.kind, filed.name, filed.step, filed.timestamp, filed.source, blob
+    )

@@ -174,7 +174,7 @@ class LocalSource:
                 training = None
                 if x == "relative":
                     training = (await training_time.read(conn, [run_id]))[run_id]
-                cursor = await arrivals.last(conn)
+                cursor = await arrivals.last(conn, run_id)
                 (chart,) = await charts.read(conn, [segments], points)
                 if smooth:
                     smoothing = Smoothing(smooth, over_time=x != "step")
@@ -191,10 +191,11 @@ class LocalSource:
         return self._read(read)
 
     def copy_file(self, file: FileRecord, target: Path) -> None:
-        stored = files.find_bytes(self._file, file.sha256)
+        stored = create_store(self._address).blobs.find(file.sha256)
         if stored is None:
             raise NotFoundError(f"contents of file {file.path!r} not found")
-        shutil.copyfile(stored, target)
+        with stored.open("rb") as source, target.open("wb") as copy:
+            shutil.copyfileobj(source, copy)
 
     def columns(self, project_id: int) -> ProjectColumns:
         return self._read(lambda conn: run_tables.list_columns(conn, project_id))
@@ -217,7 +218,7 @@ class LocalSource:
                 # If a metric has two series, the one with steps comes last.
                 found = await lineage.find_many(conn, [run_id], paths, inherited=False)
                 many = {segments[0].series.path: segments for _, segments in found}
-                cursor = await arrivals.last(conn)
+                cursor = await arrivals.last(conn, run_id)
                 drawn = await charts.read(conn, list(many.values()), points)
             return {
                 path: chart_records.show(chart, lineage.as_one(segments), "step", cursor)
@@ -297,11 +298,10 @@ class LocalSource:
 
     @contextmanager
     def artifact_bytes(self, version_id: int, name: str, sha256: str) -> Iterator[Iterable[bytes]]:
-        try:
-            file = files.blob_path(self._file, sha256).open("rb")
-        except FileNotFoundError:
-            raise NotFoundError(f"contents of file {name!r} not found") from None
-        with file:
+        stored = create_store(self._address).blobs.find(sha256)
+        if stored is None:
+            raise NotFoundError(f"contents of file {name!r} not found")
+        with stored.open("rb") as file:
             yield iter(lambda: file.read(_CHUNK_BYTES), b"")
 
     def change_artifact(

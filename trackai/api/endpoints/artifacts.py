@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
+from anyio.to_thread import run_sync
 
 from trackai.api.endpoints.files import attachment
 from trackai.api.requests import (
@@ -18,7 +19,7 @@ from trackai.api.requests import (
 )
 from trackai.api.responses import JSONResponse, respond
 from trackai.errors import InvalidInputError, NotFoundError
-from trackai.store.catalogue import artifacts, files
+from trackai.store.catalogue import artifacts
 from trackai.structs.records import ArtifactFilePage, ArtifactPage
 from trackai.values import cursors
 from trackai.values.artifact_names import alias_problem
@@ -138,7 +139,8 @@ async def change_artifact(request: Request) -> Response:
     metadata = None
     if change.metadata is not None:
         metadata = msgspec.json.encode(change.metadata).decode()
-    async with database(request).write() as conn:
+
+    async def set_fields(conn: Connection) -> ArtifactVersion:
         await artifacts.get(conn, version_id)
         await artifacts.set_aliases(
             conn, version_id, add=change.add_aliases, remove=change.remove_aliases
@@ -146,8 +148,9 @@ async def change_artifact(request: Request) -> Response:
         await artifacts.describe(
             conn, version_id, description=change.description, metadata=metadata
         )
-        changed = await artifacts.get(conn, version_id)
-    return JSONResponse(changed)
+        return await artifacts.get(conn, version_id)
+
+    return JSONResponse(await database(request).change(set_fields))
 
 
 async def list_artifact_files(request: Request) -> Response:
@@ -172,9 +175,9 @@ async def download_artifact_file(request: Request) -> Response:
     name = request.path_params["file_name"]
     db = database(request)
     file = await db.look(lambda conn: artifacts.get_file(conn, version_id, name))
-    path = files.find_bytes(db.path, file.sha256)
     if file.reference is not None:
         raise NotFoundError(f"file {name!r} is a reference, and not stored: {file.reference}")
-    if path is None:
+    stored = await run_sync(db.blobs.find, file.sha256)
+    if stored is None:
         raise NotFoundError(f"contents of file {name!r} not found on the server")
-    return attachment(path, name, file.sha256)
+    return attachment(stored, name, file.sha256)

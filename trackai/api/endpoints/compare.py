@@ -94,7 +94,7 @@ async def _read_charts(
     training: dict[int, TrainingTime] = {}
     if comparison.x == "relative":
         training = await training_time.read(conn, run_ids, inherited=comparison.inherited)
-    cursor = await arrivals.last(conn)
+    cursors = await arrivals.last_of_runs(conn, run_ids)
     series = await _find_series(conn, comparison, run_ids)
     segment_lists = [segments for _, segments in series]
     series_charts = await charts.read(
@@ -107,7 +107,7 @@ async def _read_charts(
     for (run_id, segments), chart in zip(series, series_charts, strict=True):
         head = lineage.as_one(segments)
         compared[str(run_id)][head.path] = chart_records.show(
-            chart, head, comparison.x, cursor, training.get(run_id)
+            chart, head, comparison.x, cursors[run_id], training.get(run_id)
         )
     return compared
 
@@ -129,7 +129,7 @@ async def _compare_groups(request: Request, comparison: Comparison, field: str) 
         group_of = {
             run_id: number for number, group in enumerate(compared) for run_id in group.run_ids
         }
-        cursor = await arrivals.last(conn)
+        cursor = await arrivals.last(conn, next(iter(run_ids), 0))
         members: dict[str, list[Member]] = {}
         for run_series in await _find_series(conn, comparison, run_ids):
             if metric_groups.is_comparable(run_series):

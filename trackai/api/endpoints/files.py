@@ -5,13 +5,13 @@ from __future__ import annotations
 import codecs
 from typing import TYPE_CHECKING, Any
 
-import anyio.to_thread
 import msgspec
-from starlette.datastructures import Headers
-from starlette.responses import FileResponse, Response
+from anyio.to_thread import run_sync
+from starlette.responses import Response
 
 from trackai.api.requests import Limit, Offset, RowNumber, database, parse_query, path_id
-from trackai.api.responses import JSONResponse, next_cursor, respond
+from trackai.api.responses import next_cursor, respond
+from trackai.api.stored_files import stored_response
 from trackai.errors import NotFoundError
 from trackai.store.catalogue import files, runs
 from trackai.values import cursors
@@ -19,11 +19,9 @@ from trackai.values.times import microseconds
 from trackai.values.types import BoundedStep
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from starlette.requests import Request
-    from starlette.types import Message, Receive, Scope, Send
 
+    from trackai.store.blobs.blob_store import Readable
     from trackai.store.engine.connection import Connection
     from trackai.structs.records import FilePath, FileRecord
 
@@ -60,10 +58,6 @@ _MEDIA_TYPES = (
 # Bytes of a preview: of text, which are also read to detect the type, and shown as hex.
 _TEXT_SIZE = 200_000
 _HEX_SIZE = 4096
-_RANGE_ERRORS = {
-    400: "Range: must be a range of bytes, such as bytes=0-1023",
-    416: "Range: starts beyond the end of the file",
-}
 
 
 class _LastFile(msgspec.Struct, array_like=True):
@@ -154,78 +148,56 @@ async def list_file_paths(request: Request) -> Response:
 
 async def download(request: Request) -> Response:
     """Download a file, as an attachment: browsers must not render untrusted HTML."""
-    file, path = await _find_file(request)
-    return attachment(path, file.name, file.sha256)
+    file, stored = await _find_file(request)
+    return attachment(stored, file.name, file.sha256)
 
 
-def attachment(path: Path, name: str, sha256: str | None) -> Response:
+def attachment(stored: Readable, name: str, sha256: str | None) -> Response:
     """A response with a file, or a range of it, that browsers save and do not render."""
-    return _RangeResponse(
-        path,
+    return stored_response(
+        stored,
         media_type="application/octet-stream",
         filename=name.rpartition("/")[2],
-        content_disposition_type="attachment",
         headers={**_SANDBOX_HEADERS, "ETag": f'"{sha256}"'},
     )
 
 
 async def preview(request: Request) -> Response:
     """Preview a file: an image, a sound, a video, the beginning of a text, or a hex dump."""
-    file, path = await _find_file(request)
-    beginning = await anyio.to_thread.run_sync(_read_beginning, path)
+    file, stored = await _find_file(request)
+    beginning = await run_sync(_read_beginning, stored)
     media_type = _media_type(beginning)
     # May be cached: a file id always refers to the same contents.
     headers = {
         **_SANDBOX_HEADERS, "Cache-Control": "private, max-age=3600", "ETag": f'"{file.sha256}"',
     }  # fmt: skip
     if media_type is not None:
-        return _RangeResponse(path, media_type=media_type, headers=headers)
+        return stored_response(stored, media_type=media_type, headers=headers)
     text = _as_text(beginning)
     return Response(text, media_type="text/plain; charset=utf-8", headers=headers)
 
 
 async def page(request: Request) -> Response:
     """Show an HTML file as a page that runs no scripts and loads nothing."""
-    file, path = await _find_file(request)
+    file, stored = await _find_file(request)
     if not file.name.lower().endswith((".html", ".htm")):
         raise NotFoundError(f"file {file.path!r} is not HTML")
     headers = {**_PAGE_HEADERS, "ETag": f'"{file.sha256}"'}
-    return FileResponse(path, media_type="text/html; charset=utf-8", headers=headers)
+    return stored_response(stored, media_type="text/html; charset=utf-8", headers=headers)
 
 
-class _RangeResponse(FileResponse):
-    """A file or a range of it; unlike Starlette's, its errors are JSON."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refusal: JSONResponse | None = None
-
-        async def send_unless_refused(message: Message) -> None:
-            nonlocal refusal
-            if message["type"] == "http.response.start" and message["status"] in _RANGE_ERRORS:
-                status = message["status"]
-                content_range = Headers(raw=message["headers"]).get("content-range")
-                headers = None if content_range is None else {"Content-Range": content_range}
-                refusal = JSONResponse({"detail": _RANGE_ERRORS[status]}, status, headers)
-            elif refusal is None:
-                await send(message)
-
-        await super().__call__(scope, receive, send_unless_refused)
-        if refusal is not None:
-            await refusal(scope, receive, send)
-
-
-async def _find_file(request: Request) -> tuple[FileRecord, Path]:
+async def _find_file(request: Request) -> tuple[FileRecord, Readable]:
     db = database(request)
     file_id = path_id(request, "file_id")
     file = await db.look(lambda conn: files.get(conn, file_id))
-    path = None if file.sha256 is None else files.blob_path(db.path, file.sha256)
-    if path is None or not path.is_file():
+    stored = await run_sync(db.blobs.find, file.sha256)
+    if stored is None:
         raise NotFoundError(f"contents of file {file.path!r} not found on the server")
-    return file, path
+    return file, stored
 
 
-def _read_beginning(path: Path) -> bytes:
-    with path.open("rb") as file:
+def _read_beginning(stored: Readable) -> bytes:
+    with stored.open("rb") as file:
         return file.read(_TEXT_SIZE)
 
 

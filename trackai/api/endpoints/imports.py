@@ -25,7 +25,7 @@ from trackai.api.requests import (
 from trackai.api.responses import JSONResponse
 from trackai.errors import InvalidInputError
 from trackai.importers import wire
-from trackai.store.catalogue.files import Blob  # noqa: TC001 - for msgspec
+from trackai.store.blobs.blob_store import Blob  # noqa: TC001 - for msgspec
 
 if TYPE_CHECKING:
     from starlette.requests import Request

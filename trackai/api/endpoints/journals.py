@@ -31,8 +31,7 @@ from trackai.ingest.deliveries import BytesMissingError
 from trackai.ingest.frames import MAX_PAYLOAD
 from trackai.ingest.journal import is_journal
 from trackai.ingest.reader import READ_BYTES
-from trackai.store.catalogue import uploads
-from trackai.store.catalogue.files import Blob
+from trackai.store.blobs.blob_store import Blob
 from trackai.values.types import INT64
 
 if TYPE_CHECKING:
@@ -125,7 +124,7 @@ async def get_blob(request: Request) -> JSONResponse:
     receiver: Receiver = request.state.receiver
     sender = await receiver.sender(grant(request), blob.sha256)
     return JSONResponse(
-        await to_thread.run_sync(uploads.received, database(request).path, blob, sender)
+        await to_thread.run_sync(database(request).blobs.uploads.received, blob, sender)
     )
 
 
@@ -140,8 +139,7 @@ async def put_blob(request: Request) -> JSONResponse:
     with intake.room() as reserve:
         chunk = await read_body(request, reserve)
         append = partial(
-            uploads.append,
-            database(request).path,
+            database(request).blobs.uploads.append,
             blob,
             sender,
             query.offset,

@@ -77,7 +77,7 @@ async def get_group(request: Request) -> Response:
         if len(ids) > MAX_RUNS:
             raise InvalidInputError("filter", f"must match at most {MAX_RUNS} runs")
         training = await training_times(conn, ids, query)
-        cursor = await arrivals.last(conn)
+        cursor = await arrivals.last(conn, next(iter(ids), 0))
         series = await lineage.find_many(conn, ids, [query.metric], inherited=query.inherited)
         comparable = [run_series for run_series in series if is_comparable(run_series)]
         if not comparable:

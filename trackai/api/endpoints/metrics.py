@@ -149,7 +149,7 @@ async def _get_chart(request: Request, run_id: int, query: PointQuery, count: in
         if query.x == "relative":
             times = await training_time.read(conn, [run_id], inherited=query.inherited)
             training = times[run_id]
-        cursor = await arrivals.last(conn)
+        cursor = await arrivals.last(conn, run_id)
         series_charts = await charts.read(
             conn, [segments], count,
             step_min=query.step_min, step_max=query.step_max,

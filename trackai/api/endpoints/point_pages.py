@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from trackai.store.engine.connection import Connection
-    from trackai.store.points.attempts import Attempt
     from trackai.store.points.lineage import Segment
+    from trackai.store.points.queries import Attempt, Position
     from trackai.structs.points import PointRow
     from trackai.values.types import Step
 
@@ -123,7 +123,7 @@ class _PageReader:
         ]
         self._query = query
         self._offset = query.offset
-        self._position: reads.Position | None = None
+        self._position: Position | None = None
         if query.cursor is not None:
             last = cursors.decode(query.cursor, _LastPoint)
             while self._unread and self._unread[0][0].series.axis != last.axis:

@@ -147,12 +147,14 @@ async def create_project(request: Request) -> JSONResponse:
     new = await parse_body(request, NewProject)
     check_room(request)
     allowed = grant(request).project_id
-    async with database(request).write() as conn:
+
+    async def create(conn: Connection) -> Project:
         if allowed is not None:
             raise await deliveries.other_project(conn, allowed)
         now = time.time_ns() // 1000
-        project = await projects.create(conn, new.name, new.project_id, now=now)
-    return JSONResponse(project)
+        return await projects.create(conn, new.name, new.project_id, now=now)
+
+    return JSONResponse(await database(request).change(create))
 
 
 async def delete_project(request: Request) -> JSONResponse:

@@ -40,12 +40,14 @@ from trackai.store.catalogue import (
     slugs,
     tags,
 )
+from trackai.store.engine.sql import lock
 from trackai.store.points import series
 from trackai.store.upkeep import deletion
 from trackai.structs.records import (
     Deleted,
     Freed,
     GroupedRuns,
+    Run,
     RunPage,
     RunSummary,
     RunWithEnvironment,
@@ -251,11 +253,13 @@ async def create_run(request: Request) -> JSONResponse:
     """Create a run."""
     new = await parse_body(request, NewRun)
     check_room(request)
-    async with database(request).write() as conn:
+
+    async def create(conn: Connection) -> Run:
         now = time.time_ns() // 1000
         if grant(request).project_id not in {None, new.project_id}:
             raise NotFoundError(f"project {new.project_id} not found")
         await projects.get(conn, new.project_id)
+        await projects.touch(conn, new.project_id, now=now)
         run = await runs.create(
             conn,
             uid=uuid.uuid4().hex,
@@ -267,8 +271,9 @@ async def create_run(request: Request) -> JSONResponse:
             now=now,
         )
         await configs.put(conn, run.id, _flat_config(new.config))
-        await projects.touch(conn, new.project_id, now=now)
-    return JSONResponse(run)
+        return run
+
+    return JSONResponse(await database(request).change(create))
 
 
 async def set_state(request: Request) -> JSONResponse:
@@ -278,10 +283,12 @@ async def set_state(request: Request) -> JSONResponse:
         state = parse_query(request, NewState).state
     else:
         state = (await parse_body(request, NewState)).state
-    async with database(request).write() as conn:
+
+    async def change(conn: Connection) -> Run:
         await check_run(request, conn, run_id)
-        run = await runs.set_state(conn, run_id, state, now=time.time_ns() // 1000)
-    return JSONResponse(run)
+        return await runs.set_state(conn, run_id, state, now=time.time_ns() // 1000)
+
+    return JSONResponse(await database(request).change(change))
 
 
 async def change_run(request: Request) -> JSONResponse:
@@ -294,7 +301,9 @@ async def change_run(request: Request) -> JSONResponse:
         )
     check_room(request)
     now = time.time_ns() // 1000
-    async with database(request).write() as conn:
+
+    async def set_fields(conn: Connection) -> Run:
+        await lock(conn, "runs", [run_id])
         await check_run(request, conn, run_id)
         run = await runs.get(conn, run_id)
         project_id = _or(change.project_id, run.project_id)
@@ -316,7 +325,9 @@ async def change_run(request: Request) -> JSONResponse:
             now=now,
         )
         await projects.touch(conn, project_id, now=now)
-    return JSONResponse(run)
+        return run
+
+    return JSONResponse(await database(request).change(set_fields))
 
 
 def _flat_config(config: dict[str, Any]) -> dict[str, str]:

@@ -19,6 +19,7 @@ from trackai.api.requests import (
 )
 from trackai.api.responses import JSONResponse
 from trackai.store.catalogue import runs, tags
+from trackai.store.engine.sql import lock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,33 +55,42 @@ async def add_tags(request: Request) -> JSONResponse:
     new = await parse_body(request, NewTags)
     run_id = path_id(request, "run_id")
     check_room(request)
-    async with database(request).write() as conn:
+
+    async def add(conn: Connection) -> Run:
         await check_run(request, conn, run_id)
         await runs.get(conn, run_id)
-        run = await _change(conn, run_id, add=new.tags, remove=())
-    return JSONResponse(run)
+        return await _change(conn, run_id, add=new.tags, remove=())
+
+    return JSONResponse(await database(request).change(add))
 
 
 async def remove_tag(request: Request) -> JSONResponse:
     """Remove a tag from a run; does nothing if the run does not have it."""
     run_id = path_id(request, "run_id")
     tag = request.path_params["tag"]
-    async with database(request).write() as conn:
-        if tag not in (await runs.get(conn, run_id)).tags:
-            tag = tag.removesuffix("/")  # both tags and URLs may end in a slash
-        run = await _change(conn, run_id, add=(), remove=[tag])
-    return JSONResponse(run)
+
+    async def remove(conn: Connection) -> Run:
+        is_tag = tag in (await runs.get(conn, run_id)).tags
+        # Both tags and URLs may end in a slash.
+        removed = tag if is_tag else tag.removesuffix("/")
+        return await _change(conn, run_id, add=(), remove=[removed])
+
+    return JSONResponse(await database(request).change(remove))
 
 
 async def change_many_tags(request: Request) -> JSONResponse:
     """Add and remove tags of several runs; changes nothing if one of them does not exist."""
     change = await parse_body(request, TagChange)
-    changed: list[Run] = []
-    async with database(request).write() as conn:
+
+    async def change_all(conn: Connection) -> list[Run]:
+        await lock(conn, "runs", change.run_ids)
+        changed: list[Run] = []
         for run_id in dict.fromkeys(change.run_ids):
             await runs.get(conn, run_id)
             changed.append(await _change(conn, run_id, add=change.add, remove=change.remove))
-    return JSONResponse(changed)
+        return changed
+
+    return JSONResponse(await database(request).change(change_all))
 
 
 async def _change(

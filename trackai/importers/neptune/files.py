@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from trackai.importers.neptune.messages import FileRow
+    from trackai.store.blobs.blob_store import Blob, BlobStore
     from trackai.store.engine.connection import Connection
     from trackai.store.engine.database import Database
     from trackai.store.transfer.imports import ImportedPart
@@ -81,14 +82,14 @@ def _list_folder(path: Path, top: Path) -> tuple[list[tuple[str, Path]], str | N
     return (listed, None) if listed else ([], EMPTY)
 
 
-def copy_bytes(db_path: Path, root: Path, rows: Sequence[FileRow]) -> list[CopiedRow]:
+def copy_bytes(blobs: BlobStore, root: Path, rows: Sequence[FileRow]) -> list[CopiedRow]:
     """Copy the bytes of files into the store's folder."""
     copied = []
     for row in rows:
         sources, reason = find_bytes(root, row.source)
         new = []
         try:
-            new = [_new_file(row, name, files.keep(db_path, path)) for name, path in sources]
+            new = [_new_file(row, name, blobs.keep(path)) for name, path in sources]
         except PermissionError:
             new, reason = [], UNREADABLE
         if reason == MISSING:  # note that the file existed; its bytes may be added later
@@ -97,21 +98,21 @@ def copy_bytes(db_path: Path, root: Path, rows: Sequence[FileRow]) -> list[Copie
     return copied
 
 
-def _new_file(row: FileRow, name: str, blob: files.Blob | None) -> NewFile:
+def _new_file(row: FileRow, name: str, blob: Blob | None) -> NewFile:
     kind = cast("FileKind", row.type)
     return NewFile(row.path, kind, name, row.step, row.timestamp, row.source, blob)
 
 
 async def add(
-    conn: Connection, db_path: Path, run_id: int, writer_id: int, copied: Sequence[CopiedRow]
+    conn: Connection, blobs: BlobStore, run_id: int, writer_id: int, copied: Sequence[CopiedRow]
 ) -> None:
     """Add files whose bytes have been copied."""
     for row in copied:
         for new, source in zip(row.files, row.sources, strict=False):
             # The last run with these bytes may have been deleted since they were copied. From here
             # on the write transaction prevents that.
-            if new.blob is not None and not files.has(db_path, new.blob):
-                files.keep(db_path, source)
+            if new.blob is not None and not blobs.has(new.blob):
+                blobs.keep(source)
     await files.add(conn, run_id, writer_id, [new for row in copied for new in row.files])
 
 
@@ -127,7 +128,7 @@ async def fill_in(
     for unread in await imports.unread_files(conn, record):
         sources, _ = find_bytes(root, unread.source)
         if sources:
-            blobs = [(name, files.keep(db.path, path)) for name, path in sources]
-            await files.fill_in(conn, unread.id, blobs)
+            kept = [(name, db.blobs.keep(path)) for name, path in sources]
+            await files.fill_in(conn, unread.id, kept)
             filled.append((unread.kind, unread.path))
     return filled

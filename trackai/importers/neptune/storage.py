@@ -94,7 +94,7 @@ async def store(
         None if the run was deleted or changed since the import began.
     """
     # Bytes are stored before the rows that name them, outside of the transaction.
-    copied = await run_sync(export_files.copy_bytes, db.path, target.part.files, batch.files)
+    copied = await run_sync(export_files.copy_bytes, db.blobs, target.part.files, batch.files)
     async with db.write() as conn:
         record = await _get_record(conn, target, create=create)
         if record is None or (record.fingerprint, record.consumed, record.complete) != (
@@ -112,7 +112,7 @@ async def store(
             writer_id = await imports.writer(
                 conn, record, 0, run_uid=target.uid, host=HOST, now=target.now
             )
-            await export_files.add(conn, db.path, record.run_id, writer_id, copied)
+            await export_files.add(conn, db.blobs, record.run_id, writer_id, copied)
         for file in copied:
             count_file(file.row, file.reason, outcome)
         await _advance(conn, record, counts, consumed=batch.end, complete=last)

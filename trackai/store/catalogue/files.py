@@ -1,24 +1,21 @@
-"""Files of runs: a row for each in the database, and their bytes in a folder next to it.
+"""Files of runs: a row for each in the database; see `trackai.store.blobs` for their bytes.
 
-The folder is addressed by content: runs with the same file share one copy. Bytes are written before
-the row that refers to them, and removed after the last such row. After a crash the folder may hold
-unreferenced bytes, but no row refers to missing ones.
+Bytes are written before the row that refers to them, and removed after the last such row.
 """
 
 from __future__ import annotations
 
-import errno
-import hashlib
-import os
-import re
 import time
 import uuid
-from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
+from anyio.to_thread import run_sync
 
 from trackai.errors import NotFoundError
+from trackai.store.blobs.blob_store import ASIDE_SECONDS, Blob
+from trackai.store.blobs.folder import FolderBlobs
 from trackai.store.engine.sql import json_array
 from trackai.structs.records import FilePath, FileRecord
 from trackai.values.times import utc
@@ -29,22 +26,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from trackai.store.engine.connection import Connection
-    from trackai.store.engine.database import Database
+    from trackai.store.engine.store import Store
     from trackai.values.types import Step
 
 _COLUMNS = "id, run_id, path, kind, name, step, timestamp, size, sha256"
-_CHUNK_BYTES = 1 << 20
 # Removing so many takes a few milliseconds.
 _FILES_PER_TRANSACTION = 50
-# Seconds without a write after which a partial copy belongs to a crashed process.
-_ABANDONED_AFTER = 3600.0
-
-
-class Blob(msgspec.Struct, frozen=True):
-    """The bytes of a file: their number, and their SHA-256 in hex."""
-
-    size: int
-    sha256: str
 
 
 class NewFile(msgspec.Struct, frozen=True):
@@ -68,134 +55,22 @@ class NewFile(msgspec.Struct, frozen=True):
 
 
 def folder(db_path: Path) -> Path:
-    """The folder with the bytes of the files of a database."""
-    return db_path.with_name(db_path.name + "-files")
+    """The folder with the bytes of the files of a database file."""
+    return FolderBlobs.beside(db_path).folder
 
 
 def blob_path(db_path: Path, sha256: str) -> Path:
-    """The path of the bytes with this hash, which may not exist.
+    """The path of the bytes with this hash in the folder of a database file; may not exist.
 
     Raises:
-        NotFoundError: the hash is invalid; a path made from it could be outside the folder.
+        NotFoundError: the hash is invalid.
     """
-    if not re.fullmatch("[0-9a-f]{64}", sha256):
-        raise NotFoundError(f"{sha256[:80]!r} is not a SHA-256")
-    return folder(db_path) / sha256[:2] / sha256[2:]
-
-
-def keep(db_path: Path, source: Path) -> Blob:
-    """Copy a file into the folder, unless it has the same bytes already.
-
-    Raises:
-        OSError: the file cannot be read or the copy cannot be written.
-    """
-    incoming = Incoming(db_path)
-    try:
-        with source.open("rb") as file:
-            while chunk := file.read(_CHUNK_BYTES):
-                incoming.write(chunk)
-        return incoming.keep()
-    finally:
-        incoming.discard()
-
-
-def adopt(db_path: Path, source: Path, blob: Blob) -> bool:
-    """Move a file into the folder.
-
-    Call it inside the transaction that adds the row: `forget` cannot remove the bytes meanwhile.
-
-    Args:
-        blob: the bytes of the file.
-
-    Returns:
-        False if the bytes are neither at `source` nor in the folder.
-
-    Raises:
-        OSError: the file cannot be moved.
-    """
-    path = blob_path(db_path, blob.sha256)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(source, path)  # noqa: PTH105
-    except FileNotFoundError:
-        return has(db_path, blob)  # moved before by a transaction that failed
-    except OSError as error:
-        if error.errno != errno.EXDEV:
-            raise
-        keep(db_path, source)
-        source.unlink()
-    return True
-
-
-class Incoming:
-    """A file that is being received in chunks, to be kept or discarded at the end."""
-
-    def __init__(self, db_path: Path) -> None:
-        self._db_path = db_path
-        self._digest = hashlib.sha256()
-        self._size = 0
-        root = folder(db_path)
-        root.mkdir(parents=True, exist_ok=True)
-        # Not by `tempfile`, whose files only their owner can read.
-        self._path = root / f"new-{uuid.uuid4().hex}"
-        self._copy = self._path.open("xb")
-
-    def write(self, chunk: bytes) -> None:
-        """Append a chunk."""
-        self._digest.update(chunk)
-        self._size += len(chunk)
-        self._copy.write(chunk)
-
-    @property
-    def sha256(self) -> str:
-        """The hash of the chunks so far, in hex."""
-        return self._digest.hexdigest()
-
-    def keep(self) -> Blob:
-        """Flush the complete file to disk, and move it into the folder."""
-        self._copy.flush()
-        os.fsync(self._copy.fileno())
-        path = blob_path(self._db_path, self._digest.hexdigest())
-        path.parent.mkdir(exist_ok=True)
-        os.replace(self._path, path)  # noqa: PTH105
-        return Blob(self._size, self._digest.hexdigest())
-
-    def discard(self) -> None:
-        """Remove the file if it was not kept."""
-        self._copy.close()
-        with suppress(FileNotFoundError):
-            os.unlink(self._path)  # noqa: PTH108
-
-
-def sweep(db_path: Path) -> None:
-    """Remove partial copies of processes that crashed."""
-    for path in folder(db_path).glob("new-*"):
-        with suppress(FileNotFoundError):
-            if time.time() - path.stat().st_mtime > _ABANDONED_AFTER:
-                path.unlink()
-
-
-def in_folder(db_path: Path) -> list[Blob]:
-    """All bytes in the folder, whether a row refers to them or not."""
-    blobs = []
-    for path in folder(db_path).glob("[0-9a-f][0-9a-f]/*"):
-        with suppress(FileNotFoundError):
-            blobs.append(Blob(path.stat().st_size, path.parent.name + path.name))
-    return [blob for blob in blobs if re.fullmatch("[0-9a-f]{64}", blob.sha256)]
+    return FolderBlobs.beside(db_path).path(sha256)
 
 
 def find_bytes(db_path: Path, sha256: str | None) -> Path | None:
-    """The path of the bytes with this hash; None if they are not in the folder."""
-    path = None if sha256 is None else blob_path(db_path, sha256)
-    return path if path is not None and path.is_file() else None
-
-
-def has(db_path: Path, blob: Blob) -> bool:
-    """Whether the folder has these bytes, judged by their size."""
-    try:
-        return blob_path(db_path, blob.sha256).stat().st_size == blob.size
-    except FileNotFoundError:
-        return False
+    """The path of the bytes with this hash in the folder of a database file; None if not there."""
+    return FolderBlobs.beside(db_path).find(sha256)
 
 
 async def add(conn: Connection, run_id: int, writer_id: int, files: Iterable[NewFile]) -> None:
@@ -421,10 +296,14 @@ async def blobs(conn: Connection) -> list[Blob]:
     return [Blob(*row) for row in rows]
 
 
-async def forget(db: Database, hashes: Collection[str]) -> int:
+async def forget(db: Store, hashes: Collection[str]) -> int:
     """Remove bytes that no row refers to, after the deletion of rows has been committed.
 
-    Runs in write transactions, so that no other process can add a row for them meanwhile.
+    In a write transaction, if that keeps other processes from adding a row for them meanwhile.
+
+    In a shared place they are set aside first. Whoever adds a row looks for its bytes after the
+    commit, and then either does not find them, and they are sent again; or they are set aside only
+    afterwards, and the row is seen here.
 
     Args:
         hashes: those of the deleted rows.
@@ -435,28 +314,45 @@ async def forget(db: Database, hashes: Collection[str]) -> int:
     freed, remaining = 0, sorted(hashes)
     while remaining:
         chunk, remaining = remaining[:_FILES_PER_TRANSACTION], remaining[_FILES_PER_TRANSACTION:]
+        if db.blobs.is_shared:
+            freed += await _forget_shared(db, chunk)
+            continue
         async with db.write() as conn:
-            rows = await conn.execute_fetchall(
-                """
-                SELECT value FROM json_each(?)
-                WHERE NOT EXISTS (SELECT 1 FROM files WHERE sha256 = value)
-                  AND NOT EXISTS (SELECT 1 FROM artifact_files WHERE sha256 = value)
-                """,
-                (json_array(chunk),),
-            )
-            for (sha256,) in rows:
-                freed += _remove_bytes(blob_path(db.path, sha256))
+            for sha256 in await _without_rows(conn, chunk):
+                freed += db.blobs.remove(sha256)
     return freed
 
 
-def _remove_bytes(path: Path) -> int:
-    freed = 0
-    with suppress(FileNotFoundError):
-        freed = path.stat().st_size
-        path.unlink()
-    with suppress(OSError):  # not empty
-        path.parent.rmdir()
-    return freed
+async def _forget_shared(db: Store, hashes: Sequence[str]) -> int:
+    async with db.read() as conn:
+        hashes = await _without_rows(conn, hashes)
+    if not hashes:
+        return 0
+    token, deadline = uuid.uuid4().hex, time.monotonic() + ASIDE_SECONDS / 2
+    await run_sync(db.blobs.set_aside, hashes, token)
+    async with db.read() as conn:
+        unused = await _without_rows(conn, hashes)
+    await run_sync(db.blobs.put_back, {*hashes} - {*unused}, token)
+    return await run_sync(partial(db.blobs.remove_aside, unused, token, deadline=deadline))
+
+
+async def _without_rows(conn: Connection, hashes: Collection[str]) -> list[str]:
+    rows = await conn.execute_fetchall(
+        """
+        SELECT sha256 FROM files WHERE sha256 IN (SELECT value FROM json_each(?1))
+        UNION
+        SELECT sha256 FROM artifact_files WHERE sha256 IN (SELECT value FROM json_each(?1))
+        """,
+        (json_array(hashes),),
+    )
+    return sorted({*hashes} - {sha256 for (sha256,) in rows})
+
+
+async def forget_set_aside(db: Store) -> None:
+    """Finish the removals of servers that were killed meanwhile."""
+    for token, hashes in (await run_sync(db.blobs.left_aside)).items():
+        await run_sync(db.blobs.put_back, hashes, token)
+        await forget(db, hashes)
 
 
 def _file(

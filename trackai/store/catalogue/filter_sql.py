@@ -49,7 +49,9 @@ ATTRIBUTES = {
     "created_at": "runs.created_at",
     "updated_at": "runs.updated_at",
     "finished_at": "runs.finished_at",
-    "duration": "((coalesce(runs.finished_at, runs.updated_at) - runs.created_at) / 1e6)",
+    "duration": """
+        ((coalesce(runs.finished_at, runs.updated_at) - runs.created_at) / 1e6)/*pg: ::float8 */
+    """,
     "notes": "runs.notes",
     "project": "(SELECT projects.name FROM projects WHERE projects.id = runs.project_id)",
     "project_id": "runs.project_id",
@@ -91,6 +93,8 @@ _SQL_OPERATORS: dict[Operator, str] = {
     "=": "=", "!=": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">=",
 }  # fmt: skip
 _NEVER: Condition = ("FALSE", [])
+# A placeholder for what is compared with a column of type "any".
+_ANY = "?/*pg: ::any_value */"
 
 
 def condition(tree: Filter) -> Condition:
@@ -147,6 +151,11 @@ def sort_key(conn: Connection, field: Field, name: str = "sorted") -> Key:
 def may_be_key(field: Field, value: object) -> bool:
     """Whether runs that are sorted by a field may have this sort key."""
     return value is None or isinstance(value, _CLASSES[_type(field)])
+
+
+def placeholder(field: Field) -> str:
+    """A placeholder for a sort key of a field."""
+    return _ANY if _type(field) == "any" else "?"
 
 
 def _type(field: Field) -> _Type:
@@ -279,9 +288,9 @@ def _compared(column: str, type_: _Type, operator: Operator, value: Any) -> Cond
         return f"{position} {'>' if operator == '~' else '='} 0", [str(value).casefold()]
     if isinstance(value, float) and math.isnan(value):
         return _NEVER
-    sql = f"{column} {_SQL_OPERATORS[operator]} ?"
     if type_ == "any":
-        return _bounded(column, sql, operator, value)
+        return _bounded(column, operator, value)
+    sql = f"{column} {_SQL_OPERATORS[operator]} ?"
     if type_ == "text" and not isinstance(value, str):
         value = str(int(value) if isinstance(value, bool) else value)
     if type_ == "integer" and isinstance(value, float):
@@ -289,15 +298,13 @@ def _compared(column: str, type_: _Type, operator: Operator, value: Any) -> Cond
     return sql, [value]
 
 
-def _bounded(column: str, sql: str, operator: Operator, value: Any) -> Condition:
-    """Bound a comparison to the type of the constant.
-
-    Numbers are ordered before texts, and texts before bytes.
-    """
+def _bounded(column: str, operator: Operator, value: Any) -> Condition:
+    """Compare a column of type "any", where numbers are before texts, and texts before bytes."""
+    sql = f"{column} {_SQL_OPERATORS[operator]} {_ANY}"
     if isinstance(value, int | float) and operator in {">", ">="}:
-        return f"({sql} AND {column} < ?)", [value, ""]
+        return f"({sql} AND {column} < {_ANY})", [value, ""]
     if isinstance(value, str) and operator in {"<", "<="}:
-        return f"({sql} AND {column} >= ?)", [value, ""]
+        return f"({sql} AND {column} >= {_ANY})", [value, ""]
     if isinstance(value, str) and operator in {">", ">="}:
-        return f"({sql} AND {column} < ?)", [value, b""]
+        return f"({sql} AND {column} < {_ANY})", [value, b""]
     return sql, [value]

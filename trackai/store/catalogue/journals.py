@@ -24,9 +24,15 @@ async def consumed(conn: Connection, name: str) -> int | None:
 
 
 async def positions(conn: Connection, names: Iterable[str]) -> dict[str, int]:
-    """The number of bytes that are stored, by journal; unknown journals are left out."""
+    """The number of bytes that are stored, by journal; unknown journals are left out.
+
+    Until the transaction ends, no other one can store more of these journals.
+    """
     rows = await conn.execute_fetchall(
-        "SELECT name, consumed FROM journals WHERE name IN (SELECT value FROM json_each(?))",
+        """
+        SELECT name, consumed FROM journals
+        WHERE name IN (SELECT value FROM json_each(?)) /*pg: ORDER BY name FOR UPDATE */
+        """,
         (json_array(names),),
     )
     return dict(rows)

@@ -9,6 +9,7 @@ import msgspec
 
 from trackai.errors import ConflictError, NotFoundError
 from trackai.store.catalogue import artifacts, deleted_series, slugs
+from trackai.store.engine.sql import lock
 from trackai.structs.records import Project, ProjectSummary
 from trackai.values.times import utc
 from trackai.values.types import INT64
@@ -49,10 +50,13 @@ async def get_or_create(
         slug: of a new project, numbered if it is taken; made from the name by default.
         now: microseconds since the epoch.
     """
-    with suppress(NotFoundError):
-        return await find(conn, name)
-    slug = await slugs.for_new_project(conn, slug or slugs.slugify(name))
-    return await create(conn, name, slug, now=now)
+    while True:
+        with suppress(NotFoundError):
+            return await find(conn, name)
+        free_slug = await slugs.for_new_project(conn, slug or slugs.slugify(name))
+        # Another server may just have created it, or another project with this slug.
+        with suppress(ConflictError):
+            return await create(conn, name, free_slug, now=now)
 
 
 async def create(conn: Connection, name: str, slug: str, *, now: int) -> Project:
@@ -181,6 +185,7 @@ async def delete(conn: Connection, project_id: int) -> Project:
     Raises:
         NotFoundError: the project does not exist.
     """
+    await lock(conn, "projects", [project_id], to_delete=True)
     project = await get(conn, project_id)
     runs = await conn.execute_fetchall("SELECT id FROM runs WHERE project_id = ?", (project_id,))
     for (run_id,) in runs:

@@ -55,17 +55,19 @@ def decode(text: str, sort_by: Field, order: Order) -> Cursor:
     return cursor
 
 
-def after(cursor: Cursor, key: str, run_id: str) -> Condition:
+def after(cursor: Cursor, sort_by: Field, key: str, run_id: str) -> Condition:
     """The SQL condition for the runs after a cursor.
 
     Args:
+        sort_by: the field that runs are sorted by.
         key: the expression of the sort key.
         run_id: the expression of the row id.
     """
     further = ">" if cursor.order == "asc" else "<"
     if cursor.key is None:
         return f"({key} IS NULL AND {run_id} {further} ?)", [cursor.id]
+    value = filter_sql.placeholder(sort_by)
     return (
-        f"({key} {further} ? OR ({key} = ? AND {run_id} {further} ?) OR {key} IS NULL)",
+        f"({key} {further} {value} OR ({key} = {value} AND {run_id} {further} ?) OR {key} IS NULL)",
         [cursor.key, cursor.key, cursor.id],
     )

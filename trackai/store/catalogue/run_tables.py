@@ -147,7 +147,7 @@ async def _ids_in_order(
     conditions, values = matching
     direction = _DIRECTIONS[sort_order]
     key = filter_sql.sort_key(conn, sort_by).sql
-    beyond, beyond_values = _beyond(after, key, "runs.id")
+    beyond, beyond_values = _beyond(after, sort_by, key, "runs.id")
     rows = await conn.execute_fetchall(
         f"""
         SELECT runs.id, {key} AS key
@@ -174,7 +174,7 @@ async def _ids_by_sorting(
     conditions, values = matching
     direction = _DIRECTIONS[sort_order]
     key = filter_sql.sort_key(conn, sort_by)
-    beyond, beyond_values = _beyond(after, "key", "id")
+    beyond, beyond_values = _beyond(after, sort_by, "key", "id")
     rows = list(
         await conn.execute_fetchall(
             f"""
@@ -195,8 +195,8 @@ async def _ids_by_sorting(
     return [(run_id, key) for run_id, key, _ in rows], int(rows[0][2])
 
 
-def _beyond(cursor: Cursor | None, key: str, run_id: str) -> Condition:
-    return ("TRUE", []) if cursor is None else run_cursors.after(cursor, key, run_id)
+def _beyond(cursor: Cursor | None, sort_by: Field, key: str, run_id: str) -> Condition:
+    return ("TRUE", []) if cursor is None else run_cursors.after(cursor, sort_by, key, run_id)
 
 
 async def _count(conn: Connection, matching: Condition) -> int:

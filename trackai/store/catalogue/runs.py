@@ -9,7 +9,7 @@ import msgspec
 from trackai.errors import ConflictError, InvalidInputError, NotFoundError
 from trackai.store.catalogue import artifacts, deleted_series, slugs
 from trackai.store.catalogue import tags as store_tags
-from trackai.store.engine.sql import json_array
+from trackai.store.engine.sql import json_array, lock
 from trackai.structs.records import Run
 from trackai.values.times import utc
 from trackai.values.types import State, Step
@@ -380,6 +380,7 @@ async def delete(conn: Connection, run_id: int) -> Run:
     Raises:
         NotFoundError: the run does not exist.
     """
+    await lock(conn, "runs", [run_id], to_delete=True)
     run = await get(conn, run_id)
     await deleted_series.mark(conn, run_id)
     await artifacts.release(conn, run_id)

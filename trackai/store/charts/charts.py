@@ -18,6 +18,7 @@ from trackai.store.charts.smoothing import Curve
 from trackai.store.points import bucketing, reads, short_series
 from trackai.store.points.large_values import MARKER
 from trackai.store.points.lineage import Segment
+from trackai.store.points.queries import Selection
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -251,8 +252,7 @@ async def _read_short(
         groups.setdefault((own.resumed, own.plain), {})[own.id] = plan
     for (resumed, plain), alike in groups.items():
         selections = [
-            bucketing.Selection(series_id, plan.level, *plan.window)
-            for series_id, plan in alike.items()
+            Selection(series_id, plan.level, *plan.window) for series_id, plan in alike.items()
         ]
         if plain:
             short = await short_series.read(conn, selections, count, resumed=resumed, times=times)

@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from trackai.store.catalogue import runs, writers
-from trackai.store.points import lineage, series
+from trackai.store.points import lineage, tails
 from trackai.values.times import microseconds
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ async def _pauses_of_forks(
     """
     pauses = []
     for (run_id, _), (parent, until) in pairwise(line):
-        time = await series.last_time(conn, parent, until)
+        time = await tails.last_time(conn, parent, until)
         if time is not None:
             pauses.append((time, microseconds(created[run_id])))
     return pauses

@@ -18,6 +18,7 @@ from weakref import WeakSet
 import anyio
 
 from trackai.errors import StoreBusyError
+from trackai.store.blobs.folder import FolderBlobs
 from trackai.store.engine import direct, opening, stamps, write_ahead_log
 from trackai.store.engine.database_file import Identity, identity
 from trackai.store.engine.driver_errors import driver_errors
@@ -55,6 +56,7 @@ class Database:
 
     Attributes:
         path: the SQLite file.
+        blobs: the bytes of files, in a folder next to it.
         generation: incremented when the write connection is reopened because another process
             changed the file; row ids that were read before may then be wrong.
         held_seconds: how long the last call of `change` kept other processes from writing.
@@ -65,6 +67,7 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.blobs = FolderBlobs.beside(path)
         self.generation = 0
         self.held_seconds = 0.0
         self.transactions = 0

@@ -94,14 +94,20 @@ def json_array(values: Iterable[int] | Iterable[str]) -> JsonArray:
     return array
 
 
-async def lock(conn: Connection, table: str, ids: Iterable[int]) -> None:
+async def lock(
+    conn: Connection, table: str, ids: Iterable[int], *, to_delete: bool = False
+) -> None:
     """Let no other transaction change rows until this one ends.
 
     All callers lock in the order of ids, so that none waits for one that waits for it. Each row has
     its own statement, as a distributed engine locks rows of one shard at a time.
+
+    Args:
+        to_delete: let no other transaction refer to the rows either.
     """
     if isinstance(conn, Shared):
+        strength = "FOR UPDATE" if to_delete else "FOR NO KEY UPDATE"
         await conn.executemany(
-            f"SELECT 1 FROM {table} WHERE id = ? FOR NO KEY UPDATE",
+            f"SELECT 1 FROM {table} WHERE id = ? {strength}",
             [(row_id,) for row_id in sorted(set(ids))],
         )

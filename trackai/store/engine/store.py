@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     import anyio
 
+    from trackai.store.blobs.blob_store import BlobStore
     from trackai.store.engine.connection import Connection
 
 T = TypeVar("T")
@@ -34,6 +35,11 @@ class Store(Protocol):
     @property
     def spool(self) -> Path | None:
         """The folder of the journals of this machine; None if others write the database, too."""
+
+    @property
+    def blobs(self) -> BlobStore:
+        """Where the bytes of files are."""
+        raise NotImplementedError
 
     @property
     def is_read_only(self) -> bool:

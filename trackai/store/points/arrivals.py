@@ -4,30 +4,48 @@ Points may arrive in any order of steps and times: journals are recovered late, 
 different speeds. So each batch adds a row to `arrivals` for each of its series. Only the holder of
 the write lock numbers these rows. Only the latest rows are kept.
 
+PostgreSQL has no such lock, and the order of numbers of a sequence is not that of commits. There,
+rows are numbered for each run, by the holder of the lock of the run, and a row has all series of a
+batch.
+
 A cursor names the last row that a reader has seen, by its number and its nonce. A database that has
 this row has the same history up to it, whichever file it is: a reader with another cursor, such as
-one from before a backup was restored, has to start over.
+one from before a backup was restored, has to start over. In PostgreSQL, the cursor 0 is the one
+before the first row of a run.
 """
 
 from __future__ import annotations
 
+import random
+import time
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import msgspec
+
 from trackai.store.engine.bulk import execute_rows, placeholders
-from trackai.store.engine.sql import VALUE
-from trackai.store.points.series import COLUMNS, Series, visible
+from trackai.store.engine.connection import Shared
+from trackai.store.engine.sql import json_array
+from trackai.store.points.queries import Batch
+from trackai.store.points.series import COLUMNS, Series
+from trackai.store.points.storage import points_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Mapping, Sequence
 
     from trackai.store.engine.connection import Connection
     from trackai.structs.points import PointRow
-    from trackai.values.types import Step
 
 
 _KEPT = 20_000
+# In PostgreSQL, for each run. More rows are deleted from time to time.
+_KEPT_OF_RUN = 256
+# Not the module's generator, whose state belongs to the training script.
+_random = random.Random()  # noqa: S311
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(list[Batch]).decode
 # The times of a row that marks a series as rewound: an empty range.
 _REWOUND = 1, 0
 # A cursor is an integer that JavaScript represents exactly. Only the latest rows are kept, so the
@@ -49,25 +67,21 @@ class News(NamedTuple):
     rewound: bool = False
 
 
-class Arrival(NamedTuple):
-    """The points of one writer, series and batch: the ranges of their steps and times."""
-
-    series_id: int
-    writer_id: int
-    first_step: Step
-    last_step: Step
-    first_timestamp: int
-    last_timestamp: int
+def rewound(series_id: int) -> Batch:
+    """A batch that tells that stored points of a series are superseded now."""
+    return Batch(series_id, 0, 0, 0, *_REWOUND)
 
 
-async def note(conn: Connection, new: Iterable[Arrival], *, rewound: Iterable[int] = ()) -> None:
+async def note(conn: Connection, new: Mapping[int, Sequence[Batch]]) -> None:
     """Record new points, in the transaction that stores them.
 
     Args:
-        rewound: row ids of the series of which the new points supersede others.
+        new: batches by the row ids of their runs.
     """
-    marks = [Arrival(series_id, 0, 0, 0, *_REWOUND) for series_id in rewound]
-    await execute_rows(conn, _note, chain(marks, new), width=6, sizes=(128, 8, 1))
+    if isinstance(conn, Shared):
+        await _note_by_run(conn, new)
+        return
+    await execute_rows(conn, _note, chain.from_iterable(new.values()), width=6, sizes=(128, 8, 1))
     await conn.execute(f"DELETE FROM arrivals WHERE id <= (SELECT max(id) FROM arrivals) - {_KEPT}")
 
 
@@ -80,9 +94,53 @@ def _note(rows: int) -> str:
     """
 
 
-async def last(conn: Connection) -> int:
-    """The cursor after all points stored so far."""
-    return _cursor(*await _last_row(conn))
+async def _note_by_run(conn: Connection, new: Mapping[int, Sequence[Batch]]) -> None:
+    run_ids = [run_id for run_id, batches in new.items() if batches]
+    rows = await conn.execute_fetchall(
+        """
+        INSERT INTO arrivals (run_id, id, nonce, arrived_at, content)
+        SELECT new.run_id, coalesce(latest.id, 0) + 1, new.nonce, ?::bigint, new.content
+        FROM unnest(?::bigint[], ?::bigint[], ?::text[]) AS new (run_id, nonce, content)
+        LEFT JOIN (
+            SELECT run_id, max(id) AS id FROM arrivals WHERE run_id = ANY(?::bigint[])
+            GROUP BY run_id
+        ) AS latest ON latest.run_id = new.run_id
+        RETURNING run_id, id
+        """,
+        (
+            time.time_ns() // 1000,
+            run_ids,
+            [_random.randrange(1, 1 << _NONCE_BITS) for _ in run_ids],
+            [_encode(new[run_id]).decode() for run_id in run_ids],
+            run_ids,
+        ),
+    )
+    for run_id, row_id in rows:
+        if row_id % (_KEPT_OF_RUN // 4) == 0:
+            await conn.execute(
+                "DELETE FROM arrivals WHERE run_id = ? AND id <= ?",
+                (run_id, row_id - _KEPT_OF_RUN),
+            )
+
+
+async def last(conn: Connection, run_id: int) -> int:
+    """The cursor after all points of a run stored so far."""
+    return _cursor(*await _last_row(conn, run_id))
+
+
+async def last_of_runs(conn: Connection, run_ids: Sequence[int]) -> dict[int, int]:
+    """The cursors after all points of runs stored so far, by row id."""
+    if not isinstance(conn, Shared):
+        return dict.fromkeys(run_ids, await last(conn, 0))
+    rows = await conn.execute_fetchall(
+        """
+        SELECT DISTINCT ON (run_id) run_id, id, nonce FROM arrivals
+        WHERE run_id IN (SELECT value FROM json_each(?))
+        ORDER BY run_id, id DESC
+        """,
+        (json_array(run_ids),),
+    )
+    return dict.fromkeys(run_ids, 0) | {run_id: _cursor(*row) for run_id, *row in rows}
 
 
 async def since(
@@ -102,50 +160,73 @@ async def since(
         limit: the number of points after which to stop. A batch is never split, so there may be
             more.
     """
-    latest, nonce = await _last_row(conn)
+    latest, nonce = await _last_row(conn, run_id)
     newest = _cursor(latest, nonce) if until is None else until
-    stop = await _find_row(conn, newest, latest)
-    after = await _find_row(conn, cursor, latest)
+    stop = await _find_row(conn, run_id, newest, latest)
+    after = await _find_row(conn, run_id, cursor, latest)
     if after is None or stop is None:
         return News(newest, None)
     points: dict[int, tuple[Series, list[PointRow]]] = {}
-    total, rewound, read_up_to = 0, False, cursor
-    for row_cursor, arrival, series in await _arrivals(conn, run_id, (after, stop), path):
+    total, is_rewound, read_up_to = 0, False, cursor
+    find = _arrivals_of_run if isinstance(conn, Shared) else _arrivals
+    arrived = await find(conn, run_id, (after, stop), path)
+    # The rows of a cursor belong together.
+    for row_cursor, group in groupby(arrived, key=itemgetter(0)):
         if total >= limit:
             newest = read_up_to
             break
         read_up_to = row_cursor
-        if (arrival.first_timestamp, arrival.last_timestamp) == _REWOUND:
-            rewound = True
-            continue
-        rows = await _read(conn, arrival, series)
-        points.setdefault(series.id, (series, []))[1].extend(rows)
-        total += len(rows)
-    return News(newest, list(points.values()), rewound)
+        batches = [(series, batch) for _, batch, series in group]
+        is_rewound |= any(_is_mark(batch) for _, batch in batches)
+        batches = [(series, batch) for series, batch in batches if not _is_mark(batch)]
+        for (series, _), rows in zip(
+            batches, await points_of(conn).read_batches(conn, batches), strict=True
+        ):
+            points.setdefault(series.id, (series, []))[1].extend(rows)
+            total += len(rows)
+    return News(newest, list(points.values()), is_rewound)
+
+
+def _is_mark(batch: Batch) -> bool:
+    return (batch.first_timestamp, batch.last_timestamp) == _REWOUND
 
 
 def _cursor(row_id: int, nonce: int) -> int:
     return row_id % (1 << _ID_BITS) << _NONCE_BITS | nonce
 
 
-async def _last_row(conn: Connection) -> tuple[int, int]:
-    rows = await conn.execute_fetchall("SELECT id, nonce FROM arrivals ORDER BY id DESC LIMIT 1")
-    return next((int(row_id), int(nonce)) for row_id, nonce in rows)
+async def _last_row(conn: Connection, run_id: int) -> tuple[int, int]:
+    rows = await conn.execute_fetchall(
+        """
+        SELECT id, nonce FROM arrivals /*pg: WHERE run_id = ? */ ORDER BY id DESC LIMIT 1
+        """,
+        (run_id,) if isinstance(conn, Shared) else (),
+    )
+    return next(((int(row_id), int(nonce)) for row_id, nonce in rows), (0, 0))
 
 
-async def _find_row(conn: Connection, cursor: int, latest: int) -> int | None:
+async def _find_row(conn: Connection, run_id: int, cursor: int, latest: int) -> int | None:
     """The number of the row that a cursor refers to, at most `latest`; None if there is none."""
     low_bits, nonce = divmod(cursor, 1 << _NONCE_BITS)
     row_id = latest - (latest - low_bits) % (1 << _ID_BITS)
-    rows = await conn.execute_fetchall(
-        "SELECT id FROM arrivals WHERE id = ? AND nonce = ?", (row_id, nonce)
-    )
+    if isinstance(conn, Shared) and cursor == 0:
+        # All rows follow, unless some were deleted.
+        rows = await conn.execute_fetchall(
+            "SELECT 0 FROM runs WHERE id = ? AND coalesce("
+            "(SELECT min(id) FROM arrivals WHERE run_id = runs.id), 1) = 1",
+            (run_id,),
+        )
+    else:
+        rows = await conn.execute_fetchall(
+            "SELECT id FROM arrivals WHERE id = ? AND nonce = ? /*pg: AND run_id = ? */",
+            (row_id, nonce, *((run_id,) if isinstance(conn, Shared) else ())),
+        )
     return next((int(row_id) for (row_id,) in rows), None)
 
 
 async def _arrivals(
     conn: Connection, run_id: int, bounds: tuple[int, int], path: str | None
-) -> Iterator[tuple[int, Arrival, Series]]:
+) -> list[tuple[int, Batch, Series]]:
     """The arrivals after the first and up to the second row, with their cursors and series."""
     # The inner query renames columns that `series` has, too.
     rows: Any = await conn.execute_fetchall(
@@ -164,23 +245,33 @@ async def _arrivals(
         """,
         (*bounds, run_id, path, path),
     )
-    return ((_cursor(row[0], row[1]), Arrival(row[7], *row[2:7]), Series(*row[7:])) for row in rows)
+    return [(_cursor(row[0], row[1]), Batch(row[7], *row[2:7]), Series(*row[7:])) for row in rows]
 
 
-async def _read(conn: Connection, arrival: Arrival, series: Series) -> list[PointRow]:
-    return await conn.execute_fetchall(  # type: ignore[return-value]
-        f"""
-        SELECT step, timestamp, {VALUE} FROM metrics
-        WHERE series_id = ? AND step BETWEEN ? AND ? AND timestamp BETWEEN ? AND ?
-          AND writer_id = ? AND {visible(series.resumed)}
-        ORDER BY step, timestamp
+async def _arrivals_of_run(
+    conn: Connection, run_id: int, bounds: tuple[int, int], path: str | None
+) -> list[tuple[int, Batch, Series]]:
+    """`_arrivals`, where a row has all batches of a transaction."""
+    rows = await conn.execute_fetchall(
+        """
+        SELECT id, nonce, content FROM arrivals WHERE run_id = ? AND id > ? AND id <= ?
+        ORDER BY id
         """,
-        (
-            arrival.series_id,
-            arrival.first_step,
-            arrival.last_step,
-            arrival.first_timestamp,
-            arrival.last_timestamp,
-            arrival.writer_id,
-        ),
+        (run_id, *bounds),
     )
+    of_row = [(_cursor(row_id, nonce), _decode(content)) for row_id, nonce, content in rows]
+    ids = {batch.series_id for _, batches in of_row for batch in batches}
+    known = await conn.execute_fetchall(
+        f"""
+        SELECT {COLUMNS} FROM series
+        WHERE run_id = ? AND id IN (SELECT value FROM json_each(?))
+        """,
+        (run_id, json_array(ids)),
+    )
+    by_id = {row[0]: Series(*row) for row in known if path in (None, row[1])}
+    return [
+        (cursor, batch, by_id[batch.series_id])
+        for cursor, batches in of_row
+        for batch in batches
+        if batch.series_id in by_id
+    ]

@@ -6,9 +6,10 @@ points of earlier attempts are superseded from the first step on that the later 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple
 
 from trackai.store.engine.sql import json_array
+from trackai.store.points.storage import points_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -16,10 +17,6 @@ if TYPE_CHECKING:
     from trackai.store.engine.connection import Connection
     from trackai.store.points.series import Series
     from trackai.values.types import Step
-
-# Which points of a resumed run to read: those that are not superseded, all of them, or those that
-# one attempt logged.
-Attempt: TypeAlias = Literal["latest", "all"] | int
 
 
 class Effects(NamedTuple):
@@ -115,22 +112,7 @@ async def find_pauses(conn: Connection, run_id: int) -> list[tuple[int, int]]:
     Returns:
         When each pause began, microseconds since the epoch, and the row id of the writer after it.
     """
-    rows = await conn.execute_fetchall(
-        """
-        SELECT (
-            SELECT max(timestamp) FROM series
-            JOIN metrics ON metrics.series_id = series.id
-            JOIN writers AS earlier ON earlier.id = metrics.writer_id
-            WHERE series.run_id = writers.run_id
-              AND earlier.attempt < writers.attempt
-              AND timestamp <= writers.started_at
-        ), id
-        FROM writers
-        WHERE run_id = ? AND attempt > 1 AND resumed_after IS NULL
-        """,
-        (run_id,),
-    )
-    return [(began, writer_id) for began, writer_id in rows if began is not None]
+    return await points_of(conn).find_pauses(conn, run_id)
 
 
 async def set_pauses(conn: Connection, pauses: Iterable[tuple[int, int]]) -> None:

@@ -5,18 +5,17 @@ So buckets are exact at any moment, however far `rollups.refresh` has got.
 
 from __future__ import annotations
 
-import sys
 from bisect import bisect_left
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from trackai.downsampling import blocks, buckets, thinning
 from trackai.downsampling.buckets import Bucket, Range, Span
 from trackai.downsampling.thinning import NumberedBuckets
 from trackai.store.engine.bulk import numbered
 from trackai.store.engine.sql import json_array
-from trackai.store.points.series import visible
-from trackai.values.types import INT64
+from trackai.store.points.queries import Selection
+from trackai.store.points.storage import points_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 
 # Series with fewer points have no rollups: reading their points takes a few milliseconds.
 SHORTEST = 4096
-FARTHEST = sys.float_info.max
 
 
 class Extent(NamedTuple):
@@ -39,15 +37,6 @@ class Extent(NamedTuple):
     last_timestamp: int
     points: int
     base: int | None
-
-
-class Selection(NamedTuple):
-    """The points of a series between two steps, to be put into buckets of a level."""
-
-    series_id: int
-    level: int
-    low: Step
-    high: Step
 
 
 async def extents(conn: Connection, series_ids: Iterable[int]) -> dict[int, Extent]:
@@ -167,79 +156,9 @@ async def compute(
     Returns:
         The buckets by their number, by the row id of their series.
     """
-    computed: dict[int, dict[int, Bucket]] = {}
-    query, values = _computation(selections, resumed=resumed, plain=plain, times=times)
-    for series_id, number, *fields in await conn.execute_fetchall(query, values):
-        computed.setdefault(series_id, {})[number] = Bucket(*fields)
-    return computed
-
-
-# Scaling by a power of two is exact. The cast rounds towards zero; the subtraction makes it a
-# floor. SQLite shifts to the left by a negative number.
-_NUMBER = """
-    CASE typeof(step) WHEN 'integer' THEN step >> selected_level
-    ELSE CAST(step * scale AS INTEGER) - (step < CAST(step * scale AS INTEGER) * width) END
-"""
-_PLAIN_FIGURES = """
-    COUNT(*) AS finite_points, 0 AS nan_points, 0 AS infinite_points,
-    min(value) AS min_value, max(value) AS max_value, total(value) AS sum
-"""
-_FINITE = "CASE WHEN value BETWEEN ?1 AND ?2 THEN value END"
-_FIGURES = f"""
-    COUNT({_FINITE}) AS finite_points,
-    COUNT(*) - COUNT(value) AS nan_points,
-    COUNT(CASE WHEN typeof(value) = 'real' AND value NOT BETWEEN ?1 AND ?2 THEN 1 END)
-        AS infinite_points,
-    min({_FINITE}) AS min_value, max({_FINITE}) AS max_value, total({_FINITE}) AS sum
-"""
-
-
-def _computation(
-    selections: Sequence[Selection], *, resumed: int, plain: bool, times: bool
-) -> tuple[str, list[Any]]:
-    """The query of `compute` and its parameters."""
-    values: list[Any] = [-FARTHEST, FARTHEST]
-    for series_id, level, low, high in selections:
-        values += [series_id, level, bound(low), bound(high), 2.0**-level, 2.0**level]
-    query = f"""
-        WITH selected (selected_id, selected_level, low, high, scale, width) AS (
-            VALUES {numbered(len(selections), 6, after=2)}
-        )
-        SELECT
-            *,
-            (
-                SELECT value FROM metrics
-                WHERE series_id = bucket_series AND step = first_step AND {visible(resumed)}
-                ORDER BY timestamp, writer_id LIMIT 1
-            ) AS first_value,
-            (
-                SELECT value FROM metrics
-                WHERE series_id = bucket_series AND step = last_step AND {visible(resumed)}
-                ORDER BY timestamp DESC, writer_id DESC LIMIT 1
-            ) AS last_value
-        FROM (
-            SELECT
-                selected_id AS bucket_series,
-                {_NUMBER} AS number,
-                COUNT(*) AS points,
-                {_PLAIN_FIGURES if plain else _FIGURES},
-                min(step) AS first_step,
-                max(step) AS last_step,
-                {"min(timestamp)" if times else "0"} AS first_timestamp,
-                {"max(timestamp)" if times else "0"} AS last_timestamp
-            FROM selected CROSS JOIN metrics
-            WHERE series_id = selected_id AND step BETWEEN low AND high AND {visible(resumed)}
-            GROUP BY 1, 2
-        )
-    """
-    return query, values
-
-
-def bound(step: Step) -> Step:
-    """The nearest step that SQLite can compare with: integers have 64 bits there."""
-    if isinstance(step, int) and not -INT64 <= step < INT64:
-        return max(-FARTHEST, min(FARTHEST, float(step)))
-    return step
+    return await points_of(conn).compute(
+        conn, selections, resumed=resumed, plain=plain, times=times
+    )
 
 
 async def read_span(conn: Connection, series_id: int, span: Span) -> NumberedBuckets:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from trackai.store.points import lineage, reads
+from trackai.store.points import lineage
+from trackai.store.points.storage import points_of
 from trackai.values.non_finite import python_value
-from trackai.values.types import Axis, Step, StoredValue, Value
+from trackai.values.types import Axis, Step, Value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,30 +38,9 @@ async def read(
     Args:
         limit: the largest number of points; -1 for all.
     """
-    points, parameters = reads.select(
-        segments, f"step, timestamp, {reads.VALUES}, writer_id",
-        step_min=step_min, step_max=step_max,
-    )  # fmt: skip
-    steps: list[Step] = []
-    timestamps: list[int] = []
-    values: list[StoredValue] = []
-    add_step, add_timestamp, add_value = steps.append, timestamps.append, values.append
-
-    def add(cursor: object, row: tuple[Step, int, StoredValue]) -> None:
-        step, timestamp, value = row
-        add_step(step)
-        add_timestamp(timestamp)
-        add_value(value)
-
-    statement: Any = conn.execute(
-        f"SELECT step, timestamp, value FROM ({points}) ORDER BY {reads.ORDER} LIMIT ?",
-        (*parameters, limit),
+    steps, timestamps, values = await points_of(conn).read_columns(
+        conn, segments, step_min=step_min, step_max=step_max, limit=limit
     )
-    async with statement as cursor:
-        # Each row is split while it is in the processor's cache, and freed before the next one is
-        # made. Splitting a list of all rows takes twice as long.
-        cursor.row_factory = add
-        await cursor.fetchall()
     # Of segments that differ in kind, booleans are read as numbers.
     kind = lineage.as_one(segments).kind
     axis = segments[0].series.axis

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from itertools import compress
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from trackai.downsampling import buckets
 from trackai.downsampling.buckets import Range, Span
-from trackai.store.points import bucketing, reads
+from trackai.store.points import bucketing
 from trackai.store.points.lineage import Segment
-from trackai.store.points.series import visible
+from trackai.store.points.queries import Target
+from trackai.store.points.storage import points_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -20,23 +21,23 @@ if TYPE_CHECKING:
     from trackai.structs.points import PointRow
     from trackai.values.types import Step
 
-Kind = Literal["nan", "inf", "min", "max"]
+Kind: TypeAlias = Target
 # The number of buckets in which the beginning of a series is searched for its extreme.
 _BUCKETS = 16
 
 
 class _Target:
-    """The points of a kind: a condition on rows, and a test on buckets."""
+    """The points of a kind, and a test on buckets."""
 
     def __init__(self, kind: Kind, extreme: Step | None) -> None:
-        targets: dict[Kind, tuple[str, Callable[[BucketColumns], Iterable[object]]]] = {
-            "nan": ("value IS NULL", lambda columns: columns.nan_points),
-            "inf": ("value IN (9e999, -9e999)", lambda columns: columns.infinite_points),
-            "min": ("value = ?", lambda columns: (low == extreme for low in columns.min_value)),
-            "max": ("value = ?", lambda columns: (high == extreme for high in columns.max_value)),
+        tests: dict[Kind, Callable[[BucketColumns], Iterable[object]]] = {
+            "nan": lambda columns: columns.nan_points,
+            "inf": lambda columns: columns.infinite_points,
+            "min": lambda columns: (low == extreme for low in columns.min_value),
+            "max": lambda columns: (high == extreme for high in columns.max_value),
         }
-        self.condition, self.in_buckets = targets[kind]
-        self.values = [] if extreme is None else [extreme]
+        self.kind, self.extreme = kind, extreme
+        self.in_buckets = tests[kind]
 
 
 async def find(conn: Connection, segments: Sequence[Segment], kind: Kind) -> PointRow | None:
@@ -104,16 +105,9 @@ async def _first(
             narrow = await _narrow(conn, series.id, piece, target)
         if narrow is None:
             continue
-        for step, time, value in await conn.execute_fetchall(
-            f"""
-            SELECT step, timestamp, value FROM metrics
-            WHERE series_id = ? AND step BETWEEN ? AND ? AND {target.condition}
-              AND {visible(series.resumed)}
-            ORDER BY {reads.ORDER} LIMIT 1
-            """,
-            (series.id, *map(bucketing.bound, narrow), *target.values),
-        ):
-            return step, time, value
+        row = await points_of(conn).find_first(conn, series, narrow, target.kind, target.extreme)
+        if row is not None:
+            return row
     return None
 
 

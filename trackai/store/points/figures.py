@@ -1,4 +1,4 @@
-"""Figures of a batch of points; `series.merge_figures` adds them to those of the series."""
+"""Figures of a batch of points; `running_figures.merge` adds them to those of the series."""
 
 from __future__ import annotations
 

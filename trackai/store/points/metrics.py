@@ -4,56 +4,58 @@ from __future__ import annotations
 
 import math
 import operator
-import sqlite3
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from trackai.errors import ConflictError
-from trackai.store.engine.bulk import execute_columns, placeholders
+from trackai.store.engine.sql import lock
 from trackai.store.points import (
     arrivals,
     attempts,
-    duplicates,
-    large_values,
     recounts,
     rollups,
+    running_figures,
     series,
 )
 from trackai.store.points.figures import Figures, summarize
-from trackai.structs.points import Column
+from trackai.store.points.queries import Batch, Columns, NewPoints
+from trackai.store.points.rows import joined
+from trackai.store.points.storage import points_of
 from trackai.values.logger import logger
-from trackai.values.types import INT64, Step, Value
+from trackai.values.types import INT64, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from trackai.store.engine.connection import Connection
-    from trackai.store.points.large_values import LargeValue
     from trackai.store.points.series import Series
+    from trackai.structs.points import Column
 
-
-_ROWS_PER_STATEMENT = (1024, 64, 1)
 
 # The row ids of a run and of one of its writers, and new points.
 Part = tuple[int, int, "Sequence[Column]"]
-# New points of one series, each column with the row id of its writer.
-_Columns = list[tuple[int, Column]]
 
 
 class _Addition(msgspec.Struct):
     """New points of one series.
 
     Attributes:
+        run_id: the row id of its run.
         series: the series as it was before.
         columns: the points, in order of writer.
         figures: the figures of the points.
     """
 
+    run_id: int
     series: Series
-    columns: _Columns
+    columns: Columns
     figures: Figures
+
+    @property
+    def new_points(self) -> NewPoints:
+        """The points, to store them."""
+        has_texts = self.figures.finite_points < self.figures.points  # there may be some
+        return NewPoints(self.series.id, self.series.axis, self.columns, has_texts)
 
 
 async def append(conn: Connection, run_id: int, writer_id: int, columns: Sequence[Column]) -> None:
@@ -67,23 +69,20 @@ async def append(conn: Connection, run_id: int, writer_id: int, columns: Sequenc
 
 async def append_parts(conn: Connection, parts: Sequence[Part]) -> None:
     """Store points of several writers and runs, in as few statements as for one."""
+    await lock(conn, "runs", (run_id for run_id, _, _ in parts))
     batches = [(name, columns, _summarize(columns)) for name, columns in _by_series(parts).items()]
     additions = await _additions(conn, batches)
-    changes_before = conn.total_changes
-    large = await _insert_points(conn, _insert, additions)
     stale: set[int] = set()
-    has_taken_keys = conn.total_changes - changes_before < sum(
-        item.figures.points for item in additions
-    )
-    if large:
-        await large_values.insert(conn, large)
-    if has_taken_keys:
+    moved = await points_of(conn).insert(conn, [item.new_points for item in additions])
+    if moved is not None:
         stale = {item.series.id for item in additions}
-        await _move_apart(conn, additions)
+        for addition, columns in zip(additions, moved, strict=True):
+            if columns != addition.columns:
+                addition.columns, addition.figures = columns, _summarize(columns)
     effects = await _note_attempts(conn, parts, additions)
     effects.stale.update(stale)
     await _update_figures(conn, additions, effects)
-    await arrivals.note(conn, _arrivals(additions), rewound=effects.rewound)
+    await arrivals.note(conn, _arrivals(additions, effects.rewound))
 
 
 async def append_new(
@@ -103,21 +102,16 @@ async def append_new(
         ConflictError: a point is stored already; others of them may have been stored. Roll the
             transaction back.
     """
+    await lock(conn, "runs", [run_id])
     batches = [
         ((run_id, column.path, column.axis), [(writer_id, column)], column_figures)
         for column, column_figures in zip(columns, figures, strict=True)
     ]
     additions = await _additions(conn, batches)
-    try:
-        large = await _insert_points(conn, _insert_new, additions)
-    except sqlite3.IntegrityError:
-        raise ConflictError("points: some of them are stored already") from None
-    if large:
-        await large_values.insert(conn, large)
-    await _insert_own_steps(conn, additions)
+    await points_of(conn).insert_new(conn, [item.new_points for item in additions])
     effects = await _note_attempts(conn, [(run_id, writer_id, columns)], additions)
     await _update_figures(conn, additions, effects)
-    await arrivals.note(conn, _arrivals(additions), rewound=effects.rewound)
+    await arrivals.note(conn, _arrivals(additions, effects.rewound))
 
 
 async def note_own_steps(
@@ -128,15 +122,10 @@ async def note_own_steps(
     Args:
         steps: timestamps of points, with their steps; a step stored before is kept.
     """
+    await lock(conn, "runs", [run_id])
     known = await series.ensure(conn, {(run_id, path, "time"): "number"})
     series_id = known[run_id, path, "time"].id
-    await conn.executemany(
-        """
-        INSERT INTO system_steps (series_id, timestamp, writer_id, step) VALUES (?, ?, ?, ?)
-        ON CONFLICT DO NOTHING
-        """,
-        [(series_id, timestamp, writer_id, step) for timestamp, step in steps],
-    )
+    await points_of(conn).note_own_steps(conn, series_id, writer_id, steps)
 
 
 async def rewind(conn: Connection, run_id: int, writer_id: int, step: Step, path: str) -> None:
@@ -146,6 +135,7 @@ async def rewind(conn: Connection, run_id: int, writer_id: int, step: Step, path
         writer_id: a writer of the attempt that supersedes them.
         step: the first superseded step.
     """
+    await lock(conn, "runs", [run_id])
     attempt = (await attempts.numbers(conn, [writer_id]))[writer_id]
     rewound = (await series.ensure(conn, {(run_id, path, "step"): "number"}))[run_id, path, "step"]
     if attempt == 1 or rewound.last_step is None or step > rewound.last_step:
@@ -159,11 +149,11 @@ async def rewind(conn: Connection, run_id: int, writer_id: int, step: Step, path
             await recounts.recount(conn, counted)
         touched = rollups.Touched(rewound.id, rewound.points, 0, step, math.inf)
         await rollups.mark(conn, [touched])
-        await arrivals.note(conn, [], rewound=effects.rewound)
+        await arrivals.note(conn, {run_id: list(map(arrivals.rewound, effects.rewound))})
 
 
-def _by_series(parts: Sequence[Part]) -> dict[series.Name, _Columns]:
-    columns_of: dict[series.Name, _Columns] = {}
+def _by_series(parts: Sequence[Part]) -> dict[series.Name, Columns]:
+    columns_of: dict[series.Name, Columns] = {}
     for run_id, writer_id, columns in parts:
         for column in columns:
             if column.steps:
@@ -192,116 +182,19 @@ def _within_64_bits(column: Column) -> Column:
     return msgspec.structs.replace(column, values=values)
 
 
-def _summarize(columns: _Columns) -> Figures:
-    figures = summarize(*_joined(columns))
+def _summarize(columns: Columns) -> Figures:
+    figures = summarize(*joined(columns))
     kind = columns[0][1].kind
     if figures.kind == "text" and kind != "text":
         return msgspec.structs.replace(figures, kind=kind)
     return figures
 
 
-def _joined(columns: _Columns) -> tuple[list[Step], list[int], list[Value]]:
-    if len(columns) == 1:
-        _, column = columns[0]
-        return column.steps, column.timestamps, column.values
-    return (
-        [step for _, column in columns for step in column.steps],
-        [time for _, column in columns for time in column.timestamps],
-        [value for _, column in columns for value in column.values],
-    )
-
-
 async def _additions(
-    conn: Connection, batches: Sequence[tuple[series.Name, _Columns, Figures]]
+    conn: Connection, batches: Sequence[tuple[series.Name, Columns, Figures]]
 ) -> list[_Addition]:
     known = await series.ensure(conn, {name: figures.kind for name, _, figures in batches})
-    return [_Addition(known[name], columns, figures) for name, columns, figures in batches]
-
-
-async def _insert_points(
-    conn: Connection, statement: Callable[[int], str], additions: Sequence[_Addition]
-) -> list[LargeValue]:
-    """Store points; returns the large values, which are stored after them."""
-    blocks: list[tuple[Any, ...]] = []
-    large: list[LargeValue] = []
-    for addition in additions:
-        series_id, columns, figures = addition.series.id, addition.columns, addition.figures
-        writer_ids: int | list[int] = columns[0][0]
-        if len(columns) > 1:
-            # One block, even if many clients sent a point each.
-            writer_ids = [writer_id for writer_id, column in columns for _ in column.steps]
-        block = (series_id, *_joined(columns), writer_ids)
-        if figures.finite_points < figures.points:  # there may be texts
-            block, large_of_block = _set_apart(block)
-            large += large_of_block
-        blocks.append(block)
-    await execute_columns(conn, statement, blocks, width=5, sizes=_ROWS_PER_STATEMENT)
-    return large
-
-
-def _set_apart(block: tuple[Any, ...]) -> tuple[tuple[Any, ...], list[LargeValue]]:
-    """Replace the large values of a block by markers."""
-    series_id, steps, times, values, writer_ids = block
-    marked, positions = large_values.marked(values)
-    if not positions:
-        return block, []
-    large = [
-        (
-            series_id, steps[at], times[at],
-            writer_ids if isinstance(writer_ids, int) else writer_ids[at],
-            values[at],
-        )
-        for at in positions
-    ]  # fmt: skip
-    return (series_id, steps, times, marked, writer_ids), large
-
-
-@lru_cache
-def _insert(rows: int) -> str:
-    return f"{_insert_new(rows)} ON CONFLICT DO NOTHING"
-
-
-@lru_cache
-def _insert_new(rows: int) -> str:
-    # A fifth faster than with a conflict clause.
-    return f"""
-        INSERT INTO metrics (series_id, step, timestamp, value, writer_id)
-        VALUES {placeholders(rows, 5)}
-    """
-
-
-async def _move_apart(conn: Connection, additions: Sequence[_Addition]) -> None:
-    """Store points whose keys were taken at later times."""
-    for addition in additions:
-        moved = [
-            (writer_id, await duplicates.move_apart(conn, addition.series.id, writer_id, column))
-            for writer_id, column in addition.columns
-        ]
-        if moved != addition.columns:
-            addition.columns, addition.figures = moved, _summarize(moved)
-
-
-async def _insert_own_steps(conn: Connection, additions: Sequence[_Addition]) -> None:
-    await execute_columns(
-        conn,
-        _insert_steps,
-        [
-            (addition.series.id, column.timestamps, writer_id, column.own_steps)
-            for addition in additions
-            for writer_id, column in addition.columns
-            if column.own_steps is not None
-        ],
-        width=4,
-        sizes=_ROWS_PER_STATEMENT,
-    )
-
-
-@lru_cache
-def _insert_steps(rows: int) -> str:
-    return f"""
-        INSERT INTO system_steps (series_id, timestamp, writer_id, step)
-        VALUES {placeholders(rows, 4)}
-    """
+    return [_Addition(name[0], known[name], columns, figures) for name, columns, figures in batches]
 
 
 async def _note_attempts(
@@ -335,9 +228,9 @@ async def _update_figures(
             for item in additions
             if (figures := await _figures_to_add(conn, item, effects)) is not None
         ]
-        await series.merge_figures(conn, new)
+        await running_figures.merge(conn, new)
     else:
-        await series.merge_figures(conn, ((item.series.id, item.figures) for item in additions))
+        await running_figures.merge(conn, ((item.series.id, item.figures) for item in additions))
     superseding = effects.stale | effects.begun.keys()
     # An attempt supersedes points from its first step on, up to any step.
     await rollups.mark(
@@ -375,7 +268,7 @@ async def _figures_to_add(
 
 def _figures_before(addition: _Addition, step: Step) -> Figures | None:
     """The figures of the new points before a step; None without any."""
-    points = [point for point in zip(*_joined(addition.columns), strict=True) if point[0] < step]
+    points = [point for point in zip(*joined(addition.columns), strict=True) if point[0] < step]
     if not points:
         return None
     figures = summarize(*map(list, zip(*points, strict=True)))
@@ -384,25 +277,34 @@ def _figures_before(addition: _Addition, step: Step) -> Figures | None:
     return figures
 
 
-def _arrivals(additions: Sequence[_Addition]) -> Iterator[arrivals.Arrival]:
+def _arrivals(additions: Sequence[_Addition], rewound: set[int]) -> dict[int, list[Batch]]:
+    """The new points by run; marks of series of which stored points are superseded come first."""
+    by_run: dict[int, list[Batch]] = {}
     for addition in additions:
-        series_id, columns, figures = addition.series.id, addition.columns, addition.figures
-        if len(columns) == 1:
-            yield arrivals.Arrival(
-                series_id,
-                columns[0][0],
-                figures.first_step,
-                figures.last_step,
-                figures.first_timestamp,
-                figures.last_timestamp,
-            )
-            continue
-        for writer_id, column in columns:
-            steps, times = column.steps, column.timestamps
-            if len(steps) == 1:
-                step, time = steps[0], times[0]
-                yield arrivals.Arrival(series_id, writer_id, step, step, time, time)
-            else:
-                yield arrivals.Arrival(
-                    series_id, writer_id, min(steps), max(steps), min(times), max(times)
-                )
+        batches = by_run.setdefault(addition.run_id, [])
+        if addition.series.id in rewound:
+            batches.append(arrivals.rewound(addition.series.id))
+    for addition in additions:
+        by_run[addition.run_id] += _batches(addition)
+    return by_run
+
+
+def _batches(addition: _Addition) -> Iterator[Batch]:
+    series_id, columns, figures = addition.series.id, addition.columns, addition.figures
+    if len(columns) == 1:
+        yield Batch(
+            series_id,
+            columns[0][0],
+            figures.first_step,
+            figures.last_step,
+            figures.first_timestamp,
+            figures.last_timestamp,
+        )
+        return
+    for writer_id, column in columns:
+        steps, times = column.steps, column.timestamps
+        if len(steps) == 1:
+            step, time = steps[0], times[0]
+            yield Batch(series_id, writer_id, step, step, time, time)
+        else:
+            yield Batch(series_id, writer_id, min(steps), max(steps), min(times), max(times))

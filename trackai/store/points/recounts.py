@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from trackai.downsampling.buckets import Range, Span
-from trackai.store.points import bucketing, extremes, reads, series
+from trackai.store.points import bucketing, extremes, reads, running_figures
 from trackai.store.points.figures import Figures, summarize
 from trackai.store.points.lineage import Segment
+from trackai.store.points.storage import points_of
 from trackai.values.non_finite import python_value
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 async def recount(conn: Connection, counted: Series) -> None:
     """Recompute the figures of a series from its points."""
-    await series.reset_figures(conn, counted.id, counted.kind)
+    await running_figures.reset(conn, counted.id, counted.kind)
     await _count(conn, counted, Range(-math.inf, math.inf))
 
 
@@ -31,23 +32,15 @@ async def recount_before(conn: Connection, counted: Series, step: Step) -> None:
 
     A run may be resumed after many millions of points, and rollups make that fast.
     """
-    rows = await conn.execute_fetchall(
-        """
-        SELECT
-            (SELECT min(step) FROM metrics WHERE series_id = ?1 AND step < ?2),
-            (SELECT max(step) FROM metrics WHERE series_id = ?1 AND step < ?2)
-        """,
-        (counted.id, step),
-    )
-    steps = next(Range(low, high) for low, high in rows)
+    steps = Range(*await points_of(conn).range_before(conn, counted.id, step))  # type: ignore[arg-type]
     pieces = [] if steps.low is None else await bucketing.pieces(conn, counted.id, steps)
-    await series.reset_figures(conn, counted.id, counted.kind)
+    await running_figures.reset(conn, counted.id, counted.kind)
     for piece in pieces:
         if isinstance(piece, Range):
             await _count(conn, counted, piece)
         elif (rolled_up := await bucketing.read_span(conn, counted.id, piece)).numbers:
             figures = _figures_of_buckets(rolled_up.columns, counted.kind)
-            await series.merge_figures(conn, [(counted.id, figures)])
+            await running_figures.merge(conn, [(counted.id, figures)])
     if any(isinstance(piece, Span) for piece in pieces):
         await _find_extremes(conn, counted, steps)
 
@@ -61,7 +54,7 @@ async def _count(conn: Connection, counted: Series, between: Range) -> None:
         figures = summarize(steps, timestamps, [python_value(v, counted.kind) for v in values])
         if counted.kind == "histogram":  # the stored texts do not tell
             figures = msgspec.structs.replace(figures, kind=counted.kind)
-        await series.merge_figures(conn, [(counted.id, figures)])
+        await running_figures.merge(conn, [(counted.id, figures)])
 
 
 def _figures_of_buckets(columns: BucketColumns, kind: Kind) -> Figures:

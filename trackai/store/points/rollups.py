@@ -14,8 +14,9 @@ from trackai.downsampling import buckets
 from trackai.downsampling.buckets import Bucket, Range, Span
 from trackai.store.engine.bulk import execute_rows, placeholders
 from trackai.store.engine.sql import json_array
-from trackai.store.points import bucketing
-from trackai.store.points.bucketing import FARTHEST, Selection
+from trackai.store.points import bucketing, series
+from trackai.store.points.queries import FARTHEST, Selection, bound
+from trackai.store.points.storage import points_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -147,6 +148,7 @@ async def start_over(conn: Connection, run_id: int) -> None:
 
 async def refresh(conn: Connection, series_id: int) -> None:
     """Bring a part of a series' rollups up to date: as much as fits a short transaction."""
+    await series.lock_run(conn, series_id)
     state = await _state(conn, series_id)
     if state is None or state.points < bucketing.SHORTEST:
         await delete(conn, series_id)
@@ -197,11 +199,8 @@ async def _state(conn: Connection, series_id: int) -> _State | None:
 async def _choose_base(conn: Connection, state: _State) -> int:
     """Choose the lowest level by how densely most points lie."""
     if state.base is None:
-        rows = await conn.execute_fetchall(
-            "SELECT step FROM metrics WHERE series_id = ? ORDER BY step LIMIT ?",
-            (state.series_id, bucketing.SHORTEST),
-        )
-        return buckets.level_holding([step for (step,) in rows], _POINTS)
+        steps = await points_of(conn).first_steps(conn, state.series_id, bucketing.SHORTEST)
+        return buckets.level_holding(steps, _POINTS)
     all_buckets = Span(state.base, -buckets.LARGEST_BUCKET, buckets.LARGEST_BUCKET)
     rolled_up = await bucketing.read_span(conn, state.series_id, all_buckets)
     return buckets.adjusted_level(state.base, sorted(rolled_up.columns.points), _POINTS)
@@ -245,14 +244,10 @@ async def _refresh_first(conn: Connection, state: _State, base: int, top: int) -
     low, high, latest = _first_run_of(stale, base)
     first = max(buckets.bucket_of(low, base), -buckets.LARGEST_BUCKET + 1)
     last = min(buckets.bucket_of(high, base), buckets.LARGEST_BUCKET - 1)
-    farther = await conn.execute_fetchall(
-        f"""
-        SELECT step FROM metrics WHERE series_id = ? AND step >= ?
-        ORDER BY step LIMIT 1 OFFSET {_CHUNK}
-        """,
-        (state.series_id, bucketing.bound(buckets.start(first, base))),
+    farther = await points_of(conn).step_after(
+        conn, state.series_id, buckets.start(first, base), _CHUNK
     )
-    reached = min([last, *(buckets.bucket_of(step, base) for (step,) in farther)])
+    reached = last if farther is None else min(last, buckets.bucket_of(farther, base))
     if first <= reached:
         await _compute(conn, state, Span(base, first, reached))
         for level in range(base + 1, top + 1):
@@ -263,7 +258,7 @@ async def _refresh_first(conn: Connection, state: _State, base: int, top: int) -
         (state.series_id, low, latest),
     )
     if reached < last:
-        rest = bucketing.bound(buckets.start(reached + 1, base))
+        rest = bound(buckets.start(reached + 1, base))
         await conn.execute(_mark(1), (state.series_id, rest, high))
 
 

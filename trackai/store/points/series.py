@@ -9,9 +9,8 @@ import msgspec
 
 from trackai.errors import NotFoundError
 from trackai.store.engine.bulk import execute_rows, placeholders
-from trackai.store.engine.sql import LAST_VALUE, MEAN, json_array
-from trackai.store.points import large_values
-from trackai.store.points.figures import Figures
+from trackai.store.engine.connection import Shared
+from trackai.store.engine.sql import LAST_VALUE, MEAN, json_array, lock
 from trackai.values.non_finite import json_value
 from trackai.values.types import Axis, Kind, Step, StoredValue, Value
 
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from trackai.store.engine.connection import Connection
 
 _SERIES_PER_STATEMENT = (128, 8, 1)
-_WIDTH = 1 + len(Figures.__struct_fields__)
 # The columns of a `Series`.
 COLUMNS = """
     series.id, series.path, axis, kind, points, finite_points, last_step,
@@ -95,6 +93,13 @@ def _insert(rows: int) -> str:
     """
 
 
+async def lock_run(conn: Connection, series_id: int) -> None:
+    """Let no other transaction store points of the run of a series until this one ends."""
+    if isinstance(conn, Shared):
+        rows = await conn.execute_fetchall("SELECT run_id FROM series WHERE id = ?", (series_id,))
+        await lock(conn, "runs", (run_id for (run_id,) in rows))
+
+
 async def _by_name(conn: Connection, names: Iterable[Name]) -> dict[Name, Series]:
     paths: dict[int, set[str]] = {}
     for run_id, path, _ in names:
@@ -128,106 +133,6 @@ async def _by_path(conn: Connection, run_id: int, path: str) -> list[Series]:
         (run_id, path),
     )
     return [Series(*row) for row in rows]
-
-
-async def merge_figures(conn: Connection, additions: Iterable[tuple[int, Figures]]) -> None:
-    """Add the figures of new points to those of their series, after the points were stored.
-
-    Args:
-        additions: row ids of series with the figures of their new points.
-    """
-    await execute_rows(
-        conn,
-        _merge,
-        (
-            (series_id, *msgspec.structs.astuple(_without_large_value(figures)))
-            for series_id, figures in additions
-        ),
-        width=_WIDTH,
-        sizes=_SERIES_PER_STATEMENT,
-    )
-
-
-def _without_large_value(figures: Figures) -> Figures:
-    if large_values.is_large(figures.last_value):
-        return msgspec.structs.replace(figures, last_value=large_values.MARKER)
-    return figures
-
-
-async def reset_figures(conn: Connection, series_id: int, kind: Kind) -> None:
-    """Set the figures of a series to those of an empty one, before they are recomputed."""
-    await conn.execute(
-        """
-        UPDATE series SET
-            kind = ?, points = 0, finite_points = 0, nan_points = 0, sum = 0,
-            first_step = NULL, last_step = NULL, first_timestamp = NULL, last_timestamp = NULL,
-            last_value = NULL, min_value = NULL, min_step = NULL, max_value = NULL, max_step = NULL
-        WHERE id = ?
-        """,
-        (kind, series_id),
-    )
-
-
-@lru_cache
-def _merge(rows: int) -> str:
-    return f"""
-        WITH new (
-            id, kind, points, finite_points, nan_points, first_step, last_step,
-            first_timestamp, last_timestamp, last_value,
-            min_value, min_step, max_value, max_step, sum
-        ) AS (VALUES {placeholders(rows, _WIDTH)})
-        UPDATE series SET
-            kind = CASE WHEN series.kind = new.kind THEN new.kind ELSE 'number' END,
-            points = series.points + new.points,
-            finite_points = series.finite_points + new.finite_points,
-            nan_points = series.nan_points + new.nan_points,
-            first_step = min(coalesce(series.first_step, new.first_step), new.first_step),
-            last_step = max(coalesce(series.last_step, new.last_step), new.last_step),
-            first_timestamp =
-                min(coalesce(series.first_timestamp, new.first_timestamp), new.first_timestamp),
-            last_timestamp =
-                max(coalesce(series.last_timestamp, new.last_timestamp), new.last_timestamp),
-            -- Of several points at the last step, the one with the highest timestamp counts,
-            -- in whatever order they were stored.
-            last_value = CASE
-                WHEN series.last_step > new.last_step THEN series.last_value
-                WHEN series.last_step = new.last_step THEN (
-                    SELECT value FROM metrics
-                    WHERE series_id = series.id AND step = new.last_step AND {NOT_SUPERSEDED}
-                    ORDER BY timestamp DESC, writer_id DESC LIMIT 1
-                )
-                ELSE new.last_value
-            END,
-            -- Of 1 and 1.0, the float is stored, whichever came first.
-            min_value = CASE
-                WHEN new.min_value IS NULL OR series.min_value < new.min_value
-                    OR (series.min_value = new.min_value AND typeof(series.min_value) = 'real')
-                THEN series.min_value ELSE new.min_value
-            END,
-            min_step = CASE
-                WHEN new.min_value IS NULL OR series.min_value < new.min_value
-                THEN series.min_step
-                WHEN series.min_value = new.min_value
-                THEN min(series.min_step, new.min_step)
-                ELSE new.min_step
-            END,
-            max_value = CASE
-                WHEN new.max_value IS NULL OR series.max_value > new.max_value
-                    OR (series.max_value = new.max_value AND typeof(series.max_value) = 'real')
-                THEN series.max_value ELSE new.max_value
-            END,
-            max_step = CASE
-                WHEN new.max_value IS NULL OR series.max_value > new.max_value
-                THEN series.max_step
-                WHEN series.max_value = new.max_value
-                THEN min(series.max_step, new.max_step)
-                ELSE new.max_step
-            END,
-            -- A sum beyond the largest float is infinite; +Infinity plus -Infinity is NULL.
-            sum = coalesce(series.sum + new.sum, series.sum)
-        FROM new
-        WHERE series.id = new.id
-    """
 
 
 async def list_paths(conn: Connection, run_id: int) -> list[str]:
@@ -299,23 +204,6 @@ async def last_step(conn: Connection, run_id: int) -> Step | None:
         "SELECT max(last_step) FROM series WHERE run_id = ? AND axis = 'step'", (run_id,)
     )
     return next((step for (step,) in rows), None)
-
-
-async def last_time(conn: Connection, run_id: int, until: Step | None) -> int | None:
-    """Get the latest time of the last points of all metrics up to a step; None without any."""
-    rows = await conn.execute_fetchall(
-        """
-        SELECT max((
-            SELECT timestamp FROM metrics
-            WHERE series_id = series.id AND step <= ?2
-            ORDER BY step DESC, timestamp DESC
-            LIMIT 1
-        ))
-        FROM series WHERE run_id = ?1 AND axis = 'step'
-        """,
-        (run_id, until),
-    )
-    return next((time for (time,) in rows), None)
 
 
 async def last_activity(conn: Connection, run_id: int) -> int | None:

@@ -5,23 +5,18 @@ Computing buckets of two or three points in SQL takes longer than reading the po
 
 from __future__ import annotations
 
-from operator import itemgetter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from trackai.downsampling import thinning
-from trackai.store.engine import direct
-from trackai.store.points import bucketing
-from trackai.store.points.series import visible
+from trackai.store.points.storage import points_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from trackai.downsampling.thinning import BucketColumns
     from trackai.store.engine.connection import Connection
-    from trackai.store.points.bucketing import Selection
-
-# A third faster than zip, which makes an iterator of each row.
-_STEP, _VALUE, _TIME = map(itemgetter, range(3))
+    from trackai.store.points.queries import Selection
+    from trackai.values.types import Step
 
 
 class ShortSeries(NamedTuple):
@@ -51,30 +46,17 @@ async def read(
     Returns:
         The buckets by the row id of the series; series without points are missing.
     """
-    query = f"""
-        SELECT step, value {", timestamp" if times else ""} FROM metrics
-        WHERE series_id = ? AND step BETWEEN ? AND ? AND {visible(resumed)}
-        ORDER BY step, timestamp, writer_id
-    """
+    buckets: dict[int, ShortSeries] = {}
 
-    async def work(own: Connection) -> dict[int, ShortSeries]:
-        buckets: dict[int, ShortSeries] = {}
-        for series_id, level, low, high in selections:
-            parameters = (series_id, bucketing.bound(low), bucketing.bound(high))
-            rows: Any = await own.execute_fetchall(query, parameters)
-            if not rows:
-                continue
-            # Each series is processed before the next one is read, while it is in the
-            # processor's caches.
-            steps = list(map(_STEP, rows))
-            values = list(map(_VALUE, rows))
-            timestamps = list(map(_TIME, rows)) if times else None
-            if count is not None and len(rows) <= count:
-                columns = thinning.single(steps, values, timestamps)
-                buckets[series_id] = ShortSeries(None, columns)
-            else:
-                columns = thinning.thin(level, steps, values, timestamps)
-                buckets[series_id] = ShortSeries(level, columns)
-        return buckets
+    def add(
+        selection: Selection, steps: list[Step], values: list[Step], timestamps: list[int] | None
+    ) -> None:
+        if count is not None and len(steps) <= count:
+            columns = thinning.single(steps, values, timestamps)
+            buckets[selection.series_id] = ShortSeries(None, columns)
+        else:
+            columns = thinning.thin(selection.level, steps, values, timestamps)
+            buckets[selection.series_id] = ShortSeries(selection.level, columns)
 
-    return await direct.run(conn, work)
+    await points_of(conn).read_each(conn, selections, add, resumed=resumed, times=times)
+    return buckets

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trackai.store.engine.sql import VALUE
-from trackai.store.points.series import visible
+from trackai.store.points.storage import points_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -13,6 +12,7 @@ if TYPE_CHECKING:
     from trackai.store.engine.connection import Connection
     from trackai.store.points.series import Series
     from trackai.structs.points import PointRow
+    from trackai.values.types import Step
 
 
 async def last_points(
@@ -23,16 +23,9 @@ async def last_points(
     Args:
         limit: the largest number of points of a series.
     """
-    tails: list[tuple[Series, list[PointRow]]] = []
-    for metric in series:
-        rows = await conn.execute_fetchall(
-            f"""
-            SELECT step, timestamp, {VALUE} FROM metrics
-            WHERE series_id = ? AND {visible(metric.resumed)}
-            ORDER BY step DESC, timestamp DESC, writer_id DESC
-            LIMIT ?
-            """,
-            (metric.id, limit),
-        )
-        tails.append((metric, list(rows)[::-1]))
-    return tails
+    return await points_of(conn).last_points(conn, series, limit)
+
+
+async def last_time(conn: Connection, run_id: int, until: Step | None) -> int | None:
+    """Get the latest time of the last points of all metrics up to a step; None without any."""
+    return await points_of(conn).last_time(conn, run_id, until)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from trackai.store.points import reads
+from trackai.store.points.storage import points_of
 from trackai.structs.records import LogLine, LogPage
 from trackai.values.times import utc
 
@@ -27,7 +28,7 @@ async def read(
     """
     on_steps = segments[0].series.axis == "step"
     if search:
-        rows, total = await _search(conn, segments, search, limit, offset)
+        rows, total = await points_of(conn).search(conn, segments, search, limit, offset)
     else:
         points = await reads.read(conn, segments, limit=limit, offset=offset)
         total = await reads.count(conn, segments)
@@ -37,25 +38,3 @@ async def read(
         for number, step, time, text in rows
     ]
     return LogPage(lines, total)
-
-
-async def _search(
-    conn: Connection, segments: Sequence[Segment], search: str, limit: int, offset: int
-) -> tuple[list[Any], int]:
-    points, values = reads.select(segments, f"step, timestamp, {reads.VALUES}, writer_id")
-    matches = f"""
-        WITH numbered AS (
-            SELECT
-                ROW_NUMBER() OVER (ORDER BY {reads.ORDER}) - 1 AS number,
-                step, timestamp, value
-            FROM ({points})
-        )
-        SELECT %s FROM numbered WHERE instr(casefold(CAST(value AS TEXT)), ?)
-    """
-    parameters = (*values, search.casefold())
-    rows = await conn.execute_fetchall(
-        f"{matches % 'number, step, timestamp, value'} ORDER BY number LIMIT ? OFFSET ?",
-        (*parameters, limit, offset),
-    )
-    totals = await conn.execute_fetchall(matches % "COUNT(*)", parameters)
-    return list(rows), next(int(total) for (total,) in totals)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from trackai.store.engine.connection import Shared
 from trackai.store.engine.sql import JsonArray
 from trackai.store.postgres.dialect import translate
-from trackai.store.postgres.errors import network_errors
+from trackai.store.postgres.errors import FAILURES, network_errors
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 # Each is a plan on the server; few texts vary with their parameters.
 _MAX_STATEMENTS = 400
+_CLOSE_SECONDS = 5.0
+# A statement that takes longer is taken for one that a broken network has swallowed.
+_STATEMENT_SECONDS = 120.0
 
 
 class PostgresConnection(Shared):
@@ -33,21 +37,31 @@ class PostgresConnection(Shared):
         self.total_changes = 0
         self._prepared: OrderedDict[str, PreparedStatement[Any]] = OrderedDict()
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether the connection is lost, or has been closed."""
+        return bool(self._driver.is_closed())
+
+    async def close(self) -> None:
+        """Close the connection; on a broken network, after a while."""
+        with suppress(*FAILURES, OSError):
+            await self._driver.close(timeout=_CLOSE_SECONDS)
+
     def execute(self, sql: str, parameters: Iterable[Any] = ()) -> _Statement:
         return _Statement(self, sql, parameters)
 
     async def executemany(self, sql: str, parameters: Iterable[Iterable[Any]]) -> None:
-        rows = [_plain(row) for row in parameters]
+        rows = [[*_plain(row)] for row in parameters]
         if rows:
             statement = await self._prepare(sql)
             with network_errors():
-                await statement.executemany(rows)
+                await statement.executemany(rows, timeout=_STATEMENT_SECONDS)
             # PostgreSQL does not tell how many rows these have changed.
 
     async def execute_fetchall(self, sql: str, parameters: Iterable[Any] = ()) -> list[Any]:
         statement = await self._prepare(sql)
         with network_errors():
-            rows = await statement.fetch(*_plain(parameters))
+            rows = await statement.fetch(*_plain(parameters), timeout=_STATEMENT_SECONDS)
         self.total_changes += _changed(statement.get_statusmsg())
         return list(map(tuple, rows))
 
@@ -57,13 +71,13 @@ class PostgresConnection(Shared):
     async def command(self, sql: str) -> None:
         """Execute a statement of PostgreSQL's as it is."""
         with network_errors():
-            await self._driver.execute(sql)
+            await self._driver.execute(sql, timeout=_STATEMENT_SECONDS)
 
     async def _prepare(self, sql: str) -> PreparedStatement[Any]:
         statement = self._prepared.get(sql)
         if statement is None:
             with network_errors():
-                statement = await self._driver.prepare(translate(sql))
+                statement = await self._driver.prepare(translate(sql), timeout=_STATEMENT_SECONDS)
             self._prepared[sql] = statement
             if len(self._prepared) > _MAX_STATEMENTS:
                 self._prepared.popitem(last=False)
@@ -111,7 +125,12 @@ class _Cursor:
 
 
 def _plain(parameters: Iterable[Any]) -> Iterator[Any]:
-    return (value.items if type(value) is JsonArray else value for value in parameters)
+    """Parameters as SQLite takes them: lists instead of their JSON, and NULL for NaN."""
+    for value in parameters:
+        if type(value) is JsonArray:
+            yield value.items
+        else:
+            yield value if value == value else None
 
 
 def _changed(status: str) -> int:

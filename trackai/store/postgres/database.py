@@ -16,6 +16,7 @@ import anyio
 import asyncpg
 
 from trackai.errors import InvalidInputError
+from trackai.store.blobs.choice import shared_blobs
 from trackai.store.postgres import migrate, values
 from trackai.store.postgres.connection import PostgresConnection
 from trackai.store.postgres.errors import (
@@ -30,27 +31,18 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
     from pathlib import Path
 
+    from trackai.store.blobs.blob_store import BlobStore
     from trackai.store.engine.connection import Connection
 
 T = TypeVar("T")
 
 CONNECTIONS = 8
 _CONNECT_SECONDS = 10.0
-# A statement that takes longer is taken for one that a broken network has swallowed.
-_COMMAND_SECONDS = 120.0
 # How often a transaction is repeated that others are in the way of, and the longest first pause.
 _TRIES = 12
 _PAUSE_SECONDS = 0.005
 # Not the module's generator, whose state belongs to the training script.
 _random = random.Random()  # noqa: S311
-
-
-class _Connection(asyncpg.Connection):  # type: ignore[misc]
-    """A connection of the pool, with what repository functions see of it."""
-
-    @cached_property
-    def face(self) -> PostgresConnection:
-        return PostgresConnection(self)
 
 
 class PostgresDatabase:
@@ -65,11 +57,14 @@ class PostgresDatabase:
         collecting: the lock of garbage collection, of which one at a time is enough.
     """
 
-    def __init__(self, url: str, *, connections: int = CONNECTIONS) -> None:
+    def __init__(
+        self, url: str, *, files: str | None = None, connections: int = CONNECTIONS
+    ) -> None:
         """Name a database; `open` connects to it.
 
         Args:
             url: `postgresql://user:password@host:port/database?options`, as libpq takes it.
+            files: the folder or bucket with the bytes of files.
             connections: the most that are open at the same time.
         """
         self.name = public_name(url)
@@ -79,9 +74,23 @@ class PostgresDatabase:
         self.transaction_seconds = 0.0
         self.collecting = anyio.Lock()
         self._url = url
-        self._connections = connections
-        self._pool: asyncpg.Pool | None = None
+        self._files = files
+        # Not asyncpg's pool, which forgets prepared statements between two users of a connection.
+        self._slots = anyio.Semaphore(connections)
+        self._idle: list[PostgresConnection] = []
+        self._opening = anyio.Lock()
+        self._is_open = False
         self._is_standby = False
+
+    @cached_property
+    def blobs(self) -> BlobStore:
+        """The bytes of files, in a folder or bucket that all servers share.
+
+        Raises:
+            InvalidInputError: there is none, or its address is invalid.
+            MissingExtraError: a package for buckets is not installed.
+        """
+        return shared_blobs(self._files)
 
     @property
     def is_read_only(self) -> bool:
@@ -94,51 +103,66 @@ class PostgresDatabase:
         Raises:
             StoreError: the database cannot be used; it has not been changed.
         """
-        if self._pool is not None:
-            return
-        with driver_errors(self.name):
-            conn = await self._connect()
-            try:
-                self._is_standby = await conn.fetchval("SHOW transaction_read_only") == "on"
-                await migrate.migrate(conn, self.name)
-            finally:
+        async with self._opening:
+            if self._is_open:
+                return
+            with driver_errors(self.name):
+                conn = await self._connect()
+                try:
+                    with network_errors():
+                        setting = await conn.fetchval("SHOW transaction_read_only")
+                        self._is_standby = setting == "on"
+                        await migrate.migrate(conn, self.name)
+                finally:
+                    conn.terminate()
+            self._is_open = True
+
+    async def close(self) -> None:
+        """Close the connections that are not in use; those in use are closed on their return."""
+        self._is_open = False
+        idle, self._idle = self._idle, []
+        for conn in idle:
+            with anyio.CancelScope(shield=True):
                 await conn.close()
-            self._pool = await asyncpg.create_pool(
-                self._url, min_size=0, max_size=self._connections, timeout=_CONNECT_SECONDS,
-                command_timeout=_COMMAND_SECONDS, connection_class=_Connection,
-                init=values.register, reset=_no_reset, statement_cache_size=0,
-                server_settings={"application_name": "trackai"},
-            )  # fmt: skip
 
     async def _connect(self) -> asyncpg.Connection:
         try:
             with network_errors():
-                return await asyncpg.connect(self._url, timeout=_CONNECT_SECONDS)
+                return await asyncpg.connect(
+                    self._url, timeout=_CONNECT_SECONDS, statement_cache_size=0,
+                    server_settings={"application_name": "trackai"},
+                )  # fmt: skip
         except (ValueError, asyncpg.ClientConfigurationError) as error:
             raise InvalidInputError("database URL", str(error)) from None
 
-    async def close(self) -> None:
-        """Close all connections."""
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            with anyio.move_on_after(_CONNECT_SECONDS, shield=True):
-                await pool.close()
-            pool.terminate()
+    async def _connect_with_types(self) -> PostgresConnection:
+        conn = await self._connect()
+        try:
+            with network_errors():
+                await values.register(conn)
+        except BaseException:
+            conn.terminate()
+            raise
+        return PostgresConnection(conn)
 
     @asynccontextmanager
     async def _borrow(self) -> AsyncIterator[PostgresConnection]:
         await self.open()
-        assert self._pool is not None  # noqa: S101 - for mypy
-        with network_errors():
-            borrowed = await self._pool.acquire(timeout=_CONNECT_SECONDS)
-        try:
-            yield borrowed.face
-        except asyncpg.InvalidCachedStatementError:
-            borrowed.face.forget_plans()
-            raise
-        finally:
-            with anyio.CancelScope(shield=True):
-                await self._pool.release(borrowed)
+        async with self._slots:
+            while self._idle and self._idle[-1].is_closed:
+                self._idle.pop()
+            conn = self._idle.pop() if self._idle else await self._connect_with_types()
+            try:
+                yield conn
+            except asyncpg.InvalidCachedStatementError:
+                conn.forget_plans()
+                raise
+            finally:
+                if self._is_open:
+                    self._idle.append(conn)
+                else:
+                    with anyio.CancelScope(shield=True):
+                        await conn.close()
 
     @asynccontextmanager
     async def _transaction(self, begin: str) -> AsyncIterator[PostgresConnection]:
@@ -216,7 +240,3 @@ def public_name(url: str) -> str:
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     return f"postgresql://{unquote(host)}{parts.path}"
-
-
-async def _no_reset(conn: asyncpg.Connection) -> None:
-    """Give a connection back as it is: every transaction ends before, and nothing else is set."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 from trackai.errors import NotFoundError
 from trackai.store.catalogue import artifacts, configs, environments, tags
-from trackai.store.engine.sql import VALUE
 from trackai.store.points import series
+from trackai.store.points.storage import points_of
 from trackai.store.transfer import imports
 from trackai.structs.exchange import (
     ArtifactHead,
@@ -29,9 +28,7 @@ if TYPE_CHECKING:
     from trackai.store.engine.connection import Connection
     from trackai.store.points.series import Series
     from trackai.structs.exchange import Item
-    from trackai.values.types import Step
 
-_PAGE_POINTS = 20_000
 _Writers = dict[int, WriterHead]
 
 
@@ -149,12 +146,7 @@ async def _artifacts(conn: Connection, run_id: int, run_uid: str) -> list[Artifa
 async def _blocks(
     conn: Connection, run_uid: str, row: Series, heads: _Writers
 ) -> AsyncIterator[Block]:
-    after: tuple[Step, int, int] = (-math.inf, 0, 0)
-    query = _points_query(own_steps=await _has_own_steps(conn, row))
-    while True:
-        rows: list[Any] = list(await conn.execute_fetchall(query, (row.id, *after)))
-        if not rows:
-            return
+    async for rows in points_of(conn).dump(conn, row.id):
         for writer_id, columns in _by_writer(rows):
             steps, timestamps, values, own_steps = columns
             yield Block(
@@ -168,8 +160,6 @@ async def _blocks(
                 values=python_values(values, row.kind),
                 own_steps=None if own_steps.count(None) == len(own_steps) else own_steps,
             )
-        step, timestamp, _, writer_id, _ = rows[-1]
-        after = (step, timestamp, writer_id)
 
 
 def _by_writer(rows: list[Any]) -> Iterator[tuple[int, list[list[Any]]]]:
@@ -189,54 +179,8 @@ def _by_writer(rows: list[Any]) -> Iterator[tuple[int, list[list[Any]]]]:
 
 async def _rewinds(conn: Connection, run_uid: str, row: Series, heads: _Writers) -> list[Rewind]:
     """The attempts that supersede points before the first step that they logged themselves."""
-    rows = await conn.execute_fetchall(
-        """
-        SELECT min(writers.id), attempts.first_step
-        FROM attempts
-        JOIN writers ON writers.run_id = (SELECT run_id FROM series WHERE id = ?1)
-                    AND writers.attempt = attempts.attempt
-        WHERE series_id = ?1
-          AND NOT EXISTS (
-              SELECT 1 FROM metrics
-              JOIN writers AS loggers ON loggers.id = metrics.writer_id
-              WHERE metrics.series_id = ?1
-                AND metrics.step = attempts.first_step
-                AND loggers.attempt = attempts.attempt
-          )
-        GROUP BY attempts.attempt
-        ORDER BY attempts.attempt
-        """,
-        (row.id,),
-    )
+    rows = await points_of(conn).find_rewinds(conn, row.id)
     return [
         Rewind(run_uid=run_uid, writer=heads[writer_id], step=step, metric=row.path)
         for writer_id, step in rows
     ]
-
-
-async def _has_own_steps(conn: Connection, row: Series) -> bool:
-    rows = await conn.execute_fetchall(
-        "SELECT 1 FROM system_steps WHERE series_id = ? LIMIT 1", (row.id,)
-    )
-    return bool(list(rows))
-
-
-def _points_query(*, own_steps: bool) -> str:
-    column, join = "NULL", ""
-    if own_steps:
-        column = "system_steps.step"
-        join = """
-            LEFT JOIN system_steps
-                   ON system_steps.series_id = metrics.series_id
-                  AND system_steps.timestamp = metrics.timestamp
-                  AND system_steps.writer_id = metrics.writer_id
-        """
-    return f"""
-        SELECT metrics.step, metrics.timestamp, {VALUE}, metrics.writer_id, {column}
-        FROM metrics
-        {join}
-        WHERE metrics.series_id = ?
-          AND (metrics.step, metrics.timestamp, metrics.writer_id) > (?, ?, ?)
-        ORDER BY metrics.step, metrics.timestamp, metrics.writer_id
-        LIMIT {_PAGE_POINTS}
-    """

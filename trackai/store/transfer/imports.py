@@ -6,8 +6,9 @@ import uuid
 from typing import TYPE_CHECKING, NamedTuple
 
 from trackai.store.catalogue import writers
-from trackai.store.engine.sql import VALUE, json_array
+from trackai.store.engine.sql import json_array
 from trackai.store.points import recounts, rollups, series
+from trackai.store.points.storage import points_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -49,17 +50,13 @@ async def list_of_run(conn: Connection, run_id: int) -> list[ImportedPart]:
 
 async def get_or_create(conn: Connection, run_id: int, part: str, fingerprint: str) -> ImportedPart:
     """The record of a part, which is created if it does not exist."""
+    await conn.execute(
+        "INSERT INTO imports (run_id, part, fingerprint) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        (run_id, part, fingerprint),
+    )
     rows = await conn.execute_fetchall(
         f"SELECT {_COLUMNS} FROM imports WHERE run_id = ? AND part = ?", (run_id, part)
     )
-    if not rows:
-        rows = await conn.execute_fetchall(
-            f"""
-            INSERT INTO imports (run_id, part, fingerprint) VALUES (?, ?, ?)
-            RETURNING {_COLUMNS}
-            """,
-            (run_id, part, fingerprint),
-        )
     return next(ImportedPart(*row) for row in rows)
 
 
@@ -129,17 +126,8 @@ async def points_alike(
     conn: Connection, record: ImportedPart, path: str, axis: Axis, first: Step, last: Step
 ) -> dict[tuple[Step, int], int]:
     """Count the points of a part at each step and time, between two steps of a series."""
-    rows = await conn.execute_fetchall(
-        """
-        SELECT step, timestamp, COUNT(*) FROM metrics
-        WHERE series_id = (SELECT id FROM series WHERE run_id = ? AND path = ? AND axis = ?)
-          AND step BETWEEN ? AND ?
-          AND writer_id IN (SELECT id FROM writers WHERE import_id = ?)
-        GROUP BY step, timestamp
-        """,
-        (record.run_id, path, axis, first, last, record.id),
-    )
-    return {(step, timestamp): count for step, timestamp, count in rows}
+    name = (record.run_id, path, axis)
+    return await points_of(conn).count_imported(conn, name, record.id, first, last)
 
 
 async def put_params(
@@ -181,16 +169,7 @@ async def params(conn: Connection, run_id: int) -> dict[str, tuple[str, str | No
 
 async def forget(conn: Connection, run_id: int) -> None:
     """Remove everything that imports added to a run, before a changed export is imported again."""
-    imported = "(SELECT id FROM writers WHERE run_id = ?1 AND import_id IS NOT NULL)"
-    for table in ("metrics", "large_values", "system_steps"):
-        await conn.execute(
-            f"""
-            DELETE FROM {table}
-            WHERE series_id IN (SELECT id FROM series WHERE run_id = ?1)
-              AND writer_id IN {imported}
-            """,
-            (run_id,),
-        )
+    await points_of(conn).delete_imported(conn, run_id)
     for row in await series.list_of_run(conn, run_id):
         await recounts.recount(conn, row)
     await rollups.start_over(conn, run_id)
@@ -241,27 +220,9 @@ class StoredPoint(NamedTuple):
 
 async def points(conn: Connection, record: ImportedPart) -> AsyncIterator[StoredPoint]:
     """Yield all points of a part."""
-    async with conn.execute(
-        f"""
-        SELECT
-            series.path, series.kind,
-            CASE series.axis WHEN 'step' THEN metrics.step ELSE system_steps.step END,
-            metrics.timestamp, {VALUE}
-        FROM series
-        JOIN metrics ON metrics.series_id = series.id
-        LEFT JOIN system_steps
-               ON series.axis = 'time'
-              AND system_steps.series_id = metrics.series_id
-              AND system_steps.timestamp = metrics.timestamp
-              AND system_steps.writer_id = metrics.writer_id
-        WHERE series.run_id = ?
-          AND metrics.writer_id IN (SELECT id FROM writers WHERE import_id = ?)
-        """,
-        (record.run_id, record.id),
-    ) as cursor:
-        while rows := await cursor.fetchmany(10_000):
-            for row in rows:
-                yield StoredPoint(*row)
+    async for rows in points_of(conn).read_imported(conn, record.run_id, record.id):
+        for row in rows:
+            yield StoredPoint(*row)
 
 
 class StoredFile(NamedTuple):

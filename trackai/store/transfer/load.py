@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from trackai.store.blobs.blob_store import Blob
 from trackai.store.catalogue import (
     artifacts,
     configs,
@@ -19,8 +20,10 @@ from trackai.store.catalogue import (
     writers,
 )
 from trackai.store.catalogue.artifacts import NewVersion
-from trackai.store.catalogue.files import Blob, NewFile
+from trackai.store.catalogue.files import NewFile
+from trackai.store.engine.sql import lock
 from trackai.store.points import metrics, series
+from trackai.store.points.storage import points_of
 from trackai.store.transfer import imports
 from trackai.structs.points import Column
 from trackai.values.times import microseconds
@@ -53,6 +56,7 @@ async def begin_run(conn: Connection, head: RunHead) -> int:
         project = await projects.get_or_create(
             conn, head.project, slug=head.project_slug, now=head.created_at
         )
+        await lock(conn, "projects", [project.id])
         slug = await slugs.keep_if_free(conn, project.id, head.run_id)
         run = await runs.create(
             conn, uid=head.uid, project_id=project.id, slug=slug, name=head.name,
@@ -62,6 +66,7 @@ async def begin_run(conn: Connection, head: RunHead) -> int:
             await runs.set_fork(conn, run.id, head.fork_uid, head.fork_step)
         if head.notes is not None:
             await runs.update(conn, run.id, notes=head.notes)
+    await lock(conn, "runs", [run.id])
     for part in head.imports:
         await imports.begin_copy(conn, run.id, part)
     return run.id
@@ -75,6 +80,7 @@ async def end_run(conn: Connection, run_id: int, head: RunHead) -> int:
     Returns:
         The number of new configuration keys.
     """
+    await lock(conn, "runs", [run_id])
     run = await runs.get(conn, run_id)
     if head.group_name is not None and run.group_name is None:
         await runs.update(conn, run_id, group_name=head.group_name)
@@ -151,6 +157,7 @@ async def add_points(conn: Connection, run_id: int, block: Block) -> int:
     Returns:
         The number of new points.
     """
+    await lock(conn, "runs", [run_id])
     writer_id = await writer(conn, run_id, block.writer)
     column = Column(
         block.metric, block.axis, block.steps, block.timestamps, block.values,
@@ -178,6 +185,7 @@ async def add_files(conn: Connection, numbered: Sequence[tuple[int, NumberedFile
     Returns:
         For each, whether anything changed.
     """
+    await lock(conn, "runs", (run_id for run_id, _ in numbered))
     keys: dict[int, list[files.Identity]] = {}
     new_files = []
     for run_id, file in numbered:
@@ -262,20 +270,16 @@ async def rewound(conn: Connection, run_id: int, item: Rewind) -> list[str]:
 
 async def rewind(conn: Connection, run_id: int, item: Rewind, path: str) -> None:
     """Supersede points of earlier attempts in one series, after they have been loaded."""
+    await lock(conn, "runs", [run_id])
     writer_id = await writer(conn, run_id, item.writer)
     await metrics.rewind(conn, run_id, writer_id, item.step, path)
 
 
 async def _without_stored(conn: Connection, run_id: int, writer_id: int, column: Column) -> Column:
-    rows = await conn.execute_fetchall(
-        """
-        SELECT step, timestamp FROM metrics
-        WHERE series_id = (SELECT id FROM series WHERE run_id = ? AND path = ? AND axis = ?)
-          AND step BETWEEN ? AND ? AND writer_id = ?
-        """,
-        (run_id, column.path, column.axis, min(column.steps), max(column.steps), writer_id),
+    name = (run_id, column.path, column.axis)
+    stored = await points_of(conn).keys_of_writer(
+        conn, name, writer_id, min(column.steps), max(column.steps)
     )
-    stored = set(rows)
     if not stored:
         return column
     new = [
@@ -288,15 +292,10 @@ async def _without_stored(conn: Connection, run_id: int, writer_id: int, column:
 
 async def _without_equal(conn: Connection, run_id: int, writer_id: int, column: Column) -> Column:
     """Leave out points whose steps and values are stored, at whatever time."""
-    rows = await conn.execute_fetchall(
-        """
-        SELECT step, CASE WHEN typeof(value) = 'blob' THEN x'' ELSE value END FROM metrics
-        WHERE series_id = (SELECT id FROM series WHERE run_id = ? AND path = ? AND axis = ?)
-          AND step BETWEEN ? AND ? AND writer_id = ?
-        """,
-        (run_id, column.path, column.axis, min(column.steps), max(column.steps), writer_id),
+    name = (run_id, column.path, column.axis)
+    stored = await points_of(conn).values_of_writer(
+        conn, name, writer_id, min(column.steps), max(column.steps)
     )
-    stored = set(rows)
     points = zip(column.steps, column.timestamps, column.values, strict=True)
     new = [
         (step, time, value)

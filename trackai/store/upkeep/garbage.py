@@ -17,10 +17,9 @@ import anyio
 from trackai.store.engine import stamps
 from trackai.store.engine.database import Database
 from trackai.store.points import rollups
+from trackai.store.points.storage import points_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from trackai.store.engine.connection import Connection
     from trackai.store.engine.store import Store
 
@@ -31,15 +30,8 @@ _MIN_PAGES, _MAX_PAGES = 16, 8192
 # Fewer free pages are left for points that will be logged.
 _MIN_FREE_PAGES = 256
 _INCREMENTAL = 2  # a value of `PRAGMA auto_vacuum`
-# Tables of points, and their primary keys after `series_id`.
-_KEYS = {
-    "metrics": "step, timestamp, writer_id",
-    "large_values": "step, timestamp, writer_id",
-    "system_steps": "timestamp, writer_id",
-    "rollups": "level, block",
-}
-# The smallest number of rows per transaction. Rows differ in size, so each table has its own.
-_MIN_ROWS = {"metrics": 200, "large_values": 1, "system_steps": 200, "rollups": 200}
+# The table of rollups, as `PointStorage.TABLES` has those of points.
+_ROLLUPS = {"rollups": ("level, block", 200)}
 
 
 async def collect(db: Store) -> int:
@@ -52,7 +44,8 @@ async def collect(db: Store) -> int:
         without incremental vacuum, which reuses the space instead, and for one on PostgreSQL.
     """
     async with db.collecting:
-        chunk_rows = dict(_MIN_ROWS)
+        chunk_rows: dict[str, int] = {}
+        smallest: dict[str, int] = {}
         deleted_any = False
         while True:
             table = await db.change(partial(_delete_chunk, chunk_rows=chunk_rows))
@@ -65,8 +58,9 @@ async def collect(db: Store) -> int:
                 return await _vacuum(db) if has_space else 0
             deleted_any = True
             if table in chunk_rows:
-                rows = _next_size(chunk_rows[table], seconds, _MIN_ROWS[table], _MAX_ROWS)
-                chunk_rows[table] = rows
+                rows = chunk_rows[table]
+                least = smallest.setdefault(table, rows)
+                chunk_rows[table] = _next_size(rows, seconds, least, _MAX_ROWS)
             await _pause(db, seconds)
 
 
@@ -101,11 +95,11 @@ async def _pause(db: Store, seconds: float) -> None:
     await anyio.sleep(seconds)
 
 
-async def _delete_chunk(conn: Connection, *, chunk_rows: Mapping[str, int]) -> str | None:
+async def _delete_chunk(conn: Connection, *, chunk_rows: dict[str, int]) -> str | None:
     """Delete one chunk of rows of a long series, or several short series.
 
     Args:
-        chunk_rows: rows of a chunk, by table.
+        chunk_rows: rows of a chunk, by table; tables that are missing are added.
 
     Returns:
         The table of the chunk, "" after short series, None if there was nothing to delete.
@@ -117,8 +111,9 @@ async def _delete_chunk(conn: Connection, *, chunk_rows: Mapping[str, int]) -> s
         )
     )
     for (series_id,) in rows:
-        for table in _KEYS:
-            if await _delete_rows(conn, series_id, table, chunk_rows[table]):
+        for table, (key, smallest) in {**points_of(conn).TABLES, **_ROLLUPS}.items():
+            rows_of_chunk = chunk_rows.setdefault(table, smallest)
+            if await _delete_rows(conn, series_id, table, key, rows_of_chunk):
                 return table
         await rollups.delete(conn, series_id)
         await conn.execute("DELETE FROM deleted_series WHERE series_id = ?", (series_id,))
@@ -127,9 +122,8 @@ async def _delete_chunk(conn: Connection, *, chunk_rows: Mapping[str, int]) -> s
     return "" if rows else None
 
 
-async def _delete_rows(conn: Connection, series_id: int, table: str, rows: int) -> bool:
-    """Delete up to `rows` rows of a series; True if it had that many."""
-    key = _KEYS[table]
+async def _delete_rows(conn: Connection, series_id: int, table: str, key: str, rows: int) -> bool:
+    """Delete up to `rows` rows of a series, in order of a key; True if it had that many."""
     limit = await conn.execute_fetchall(
         f"SELECT {key} FROM {table} WHERE series_id = ? ORDER BY {key} LIMIT 1 OFFSET ?",
         (series_id, rows - 1),

@@ -1,0 +1,612 @@
+"""Points in PostgreSQL: packed into pieces, each of which is a row with many points.
+
+Pieces of one series and writer do not overlap: sorted by their first points, they have all points
+in order of step and time. Those of several writers may overlap, and are merged as they are read.
+The columns `first_step` and `last_step` are floats, rounded so that all steps are between them.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections import Counter
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
+
+from trackai.downsampling import buckets, thinning
+from trackai.downsampling.buckets import Bucket
+from trackai.store.points import large_values, piece_scan
+from trackai.store.points.figures import summarize
+from trackai.store.points.piece import rounded_down
+from trackai.store.points.piece_inserts import insert, insert_new, note_own_steps
+from trackai.store.points.piece_scan import ALL, Scan, Window, Writers, chunks, cuts_of
+from trackai.values.non_finite import python_value
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+
+    from trackai.downsampling.buckets import Range
+    from trackai.store.engine.connection import Connection
+    from trackai.store.points.figures import Figures
+    from trackai.store.points.lineage import Segment
+    from trackai.store.points.piece_scan import Columns, Cuts
+    from trackai.store.points.queries import Attempt, Batch, Position, Selection, Target
+    from trackai.store.points.series import Series
+    from trackai.structs.points import CurveRow, PointRow
+    from trackai.values.types import Axis, Step, StoredValue
+
+__all__ = [
+    "TABLES", "compute", "count_imported", "count_until", "count_up_to", "delete_imported", "dump",
+    "find_first", "find_pauses", "find_rewinds", "first_steps", "insert", "insert_new",
+    "keys_of_writer", "last_points", "last_time", "note_own_steps", "pages", "range_before", "read",
+    "read_batches", "read_columns", "read_each", "read_imported", "read_many", "search", "spread",
+    "step_after", "values_of_writer", "with_last_values", "wrong_figures",
+]  # fmt: skip
+
+TABLES = {"pieces": ("writer_id, last_step, id", 20)}
+# Fewer points are not worth a query that finds out where to begin.
+_LONG_OFFSET = 2000
+
+
+def _windows(
+    segments: Sequence[Segment], step_min: Step | None, step_max: Step | None
+) -> list[Window]:
+    low = -math.inf if step_min is None else step_min
+    high = math.inf if step_max is None else step_max
+    return [
+        Window(series.id, low, high if until is None else min(high, until))
+        for series, until in segments
+    ]
+
+
+async def _cuts(conn: Connection, many: Iterable[Series]) -> Cuts:
+    return await cuts_of(conn, [series.id for series in many if series.resumed])
+
+
+async def read(
+    conn: Connection,
+    segments: Sequence[Segment],
+    *,
+    step_min: Step | None,
+    step_max: Step | None,
+    attempt: Attempt,
+    after: Position | None,
+    limit: int,
+    offset: int,
+) -> list[PointRow]:
+    windows = _windows(segments, step_min if after is None else after[0], step_max)
+    writers, cuts = ALL, {}
+    if isinstance(attempt, int):
+        writers = Writers("writers.attempt = ?", attempt)
+    elif attempt == "latest":
+        cuts = await _cuts(conn, (series for series, _ in segments))
+    if offset > _LONG_OFFSET and after is None and writers == ALL and not cuts:
+        windows, offset = await _skip(conn, windows, offset)
+    rows: list[PointRow] = []
+    wanted = math.inf if limit < 0 else offset + limit
+    async for columns in chunks(conn, Scan(windows, writers, cuts), points=wanted):
+        steps, timestamps, values = columns.steps, columns.timestamps, columns.values
+        start = 0
+        if after is not None:
+            start = bisect_right(steps, after[0])
+            while start and (steps[start - 1], timestamps[start - 1]) >= after[:2]:
+                start -= 1
+            after = None if start < len(steps) else after
+        rows += list(zip(steps, timestamps, values, strict=True))[start:]
+        if len(rows) >= wanted:
+            break
+    return rows[offset:] if limit < 0 else rows[offset : offset + limit]
+
+
+async def _skip(conn: Connection, windows: list[Window], offset: int) -> tuple[list[Window], int]:
+    """Where to begin instead of at an offset, and the rest of the offset.
+
+    Pieces are only counted where all of the following ones begin later.
+    """
+    if len(windows) > 1 or windows[0].low > -math.inf:
+        return windows, offset
+    ((series_id, low, high, _),) = windows
+    rows = await conn.execute_fetchall(
+        """
+        SELECT first_step, last_step, points FROM pieces WHERE series_id = ?
+        ORDER BY first_step, last_step
+        """,
+        (series_id,),
+    )
+    skipped, total, highest = 0, 0, -math.inf
+    for first, last, points in rows:
+        if total > offset or first > high:
+            break
+        if first > highest:
+            low, skipped = first, total
+        highest = max(highest, last)
+        total += points
+    return [Window(series_id, low, high)], offset - skipped
+
+
+async def pages(
+    conn: Connection, segments: Sequence[Segment], *, step_min: Step, step_max: Step, stored: bool
+) -> AsyncIterator[list[PointRow]]:
+    cuts = await _cuts(conn, (series for series, _ in segments))
+    async for columns in chunks(conn, Scan(_windows(segments, step_min, step_max), ALL, cuts)):
+        yield list(zip(columns.steps, columns.timestamps, columns.values, strict=True))
+
+
+async def read_columns(
+    conn: Connection,
+    segments: Sequence[Segment],
+    *,
+    step_min: Step | None,
+    step_max: Step | None,
+    limit: int,
+) -> tuple[list[Step], list[int], list[StoredValue]]:
+    cuts = await _cuts(conn, (series for series, _ in segments))
+    steps: list[Step] = []
+    timestamps: list[int] = []
+    values: list[StoredValue] = []
+    scan = Scan(_windows(segments, step_min, step_max), ALL, cuts)
+    async for columns in chunks(conn, scan, points=math.inf if limit < 0 else limit):
+        steps += columns.steps
+        timestamps += columns.timestamps
+        values += columns.values
+        if 0 <= limit <= len(steps):
+            break
+    if limit >= 0:
+        del steps[limit:], timestamps[limit:], values[limit:]
+    return steps, timestamps, values
+
+
+async def read_many(conn: Connection, many: Sequence[Series]) -> dict[int, list[CurveRow]]:
+    cuts = await _cuts(conn, many)
+    windows = [Window(series.id, -math.inf, math.inf) for series in many]
+    points: dict[int, list[CurveRow]] = {series.id: [] for series in many}
+    async for window, columns in piece_scan.each(conn, Scan(windows, ALL, cuts)):
+        points[window.series_id] += zip(columns.steps, columns.values, strict=True)
+    return points
+
+
+async def count_until(conn: Connection, series: Series, until: Step) -> int:
+    cuts = await _cuts(conn, [series])
+    if cuts:
+        scan = Scan([Window(series.id, -math.inf, until)], ALL, cuts, values=False)
+        return sum([len(columns.steps) async for columns in chunks(conn, scan)])
+    low = rounded_down(until)
+    rows = await conn.execute_fetchall(
+        """
+        SELECT coalesce(sum(points), 0)::bigint FROM pieces WHERE series_id = ? AND last_step < ?
+        """,
+        (series.id, low),
+    )
+    total = sum(int(points) for (points,) in rows)
+    parts = await piece_scan.parts(conn, Scan([Window(series.id, low, until)], ALL, values=False))
+    return total + sum(bisect_right(part.points.steps, until) for part in parts)
+
+
+async def count_up_to(conn: Connection, series_id: int, low: Step, high: Step, limit: int) -> int:
+    total = 0
+    scan = Scan([Window(series_id, low, high)], ALL, values=False)
+    async for columns in chunks(conn, scan, points=limit):
+        total += len(columns.steps)
+        if total >= limit:
+            return limit
+    return total
+
+
+async def compute(
+    conn: Connection,
+    selections: Sequence[Selection],
+    *,
+    resumed: int,
+    plain: bool,
+    times: bool,
+) -> dict[int, dict[int, Bucket]]:
+    computed: dict[int, dict[int, Bucket]] = {}
+    async for selection, columns in _each_selection(conn, selections, resumed):
+        by_number = computed.setdefault(selection.series_id, {})
+        for number, bucket in _bucketed(selection.level, columns, plain, times):
+            present = by_number.get(number)
+            by_number[number] = bucket if present is None else buckets.merge(present, bucket)
+    return computed
+
+
+async def _each_selection(
+    conn: Connection, selections: Sequence[Selection], resumed: int
+) -> AsyncIterator[tuple[Selection, Columns]]:
+    ids = {selection.series_id for selection in selections}
+    cuts = await cuts_of(conn, ids if resumed else ())
+    windows = [Window(series_id, low, high) for series_id, _, low, high in selections]
+    of = dict(zip(windows, selections, strict=True))
+    async for window, columns in piece_scan.each(conn, Scan(windows, ALL, cuts)):
+        yield of[window], columns
+
+
+def _bucketed(level: int, columns: Columns, plain: bool, times: bool) -> list[tuple[int, Bucket]]:
+    steps, values = columns.steps, columns.values
+    timestamps = columns.timestamps if times else None
+    if plain:
+        thinned = thinning.thin(level, steps, values, timestamps)
+        numbers = [buckets.bucket_of(step, level) for step in thinned.first_step]
+        return list(zip(numbers, thinned.buckets(), strict=True))
+    items: list[tuple[int, Bucket]] = []
+    start, count = 0, len(steps)
+    while start < count:
+        number = buckets.bucket_of(steps[start], level)
+        stop = bisect_right(steps, buckets.end(number, level), start + 1)
+        part = slice(start, stop)
+        items.append((number, _bucket(steps[part], values[part], timestamps and timestamps[part])))
+        start = stop
+    return items
+
+
+def _bucket(
+    steps: Sequence[Step], values: Sequence[StoredValue], timestamps: Sequence[int] | None
+) -> Bucket:
+    numbers = [value for value in values if isinstance(value, float | int)]
+    finite = [value for value in numbers if math.isfinite(value)]
+    try:
+        total = float(sum(finite))
+    except OverflowError:
+        total = float(sum(map(float, finite)))
+    return Bucket(
+        len(values),
+        len(finite),
+        values.count(None),
+        len(numbers) - len(finite),
+        min(finite, default=None),
+        max(finite, default=None),
+        total,
+        steps[0],
+        steps[-1],
+        min(timestamps) if timestamps else 0,
+        max(timestamps) if timestamps else 0,
+        _marked(values[0]),
+        _marked(values[-1]),
+    )
+
+
+def _marked(value: StoredValue) -> StoredValue | bytes:
+    return large_values.MARKER if large_values.is_large(value) else value
+
+
+async def read_each(
+    conn: Connection,
+    selections: Sequence[Selection],
+    use: Callable[[Selection, list[Step], list[Any], list[int] | None], None],
+    *,
+    resumed: int,
+    times: bool,
+) -> None:
+    whole: dict[Selection, Columns] = {}
+    async for selection, columns in _each_selection(conn, selections, resumed):
+        if selection in whole:
+            whole[selection].add(columns)
+        else:
+            whole[selection] = columns
+    for selection, columns in whole.items():
+        use(selection, columns.steps, columns.values, columns.timestamps if times else None)
+
+
+async def find_first(
+    conn: Connection, series: Series, steps: Range, kind: Target, extreme: Step | None
+) -> PointRow | None:
+    scan = Scan([Window(series.id, *steps)], ALL, await _cuts(conn, [series]))
+    async for columns in chunks(conn, scan):
+        for index, value in enumerate(columns.values):
+            if kind == "nan":
+                is_found = value is None
+            elif kind == "inf":
+                is_found = isinstance(value, float) and math.isinf(value)
+            else:
+                is_found = not isinstance(value, str) and value == extreme
+            if is_found:
+                return columns.steps[index], columns.timestamps[index], value
+    return None
+
+
+async def search(
+    conn: Connection, segments: Sequence[Segment], text: str, limit: int, offset: int
+) -> tuple[list[Any], int]:
+    cuts = await _cuts(conn, (series for series, _ in segments))
+    searched = text.casefold()
+    rows: list[Any] = []
+    number = matches = 0
+    async for columns in chunks(conn, Scan(_windows(segments, None, None), ALL, cuts)):
+        for index, value in enumerate(columns.values):
+            if value is not None and searched in str(value).casefold():
+                if offset <= matches and (limit < 0 or len(rows) < limit):
+                    step, time = columns.steps[index], columns.timestamps[index]
+                    rows.append((number + index, step, time, value))
+                matches += 1
+        number += len(columns.steps)
+    return rows, matches
+
+
+async def spread(
+    conn: Connection, segments: Sequence[Segment], count: int
+) -> tuple[list[PointRow], int]:
+    cuts = await _cuts(conn, (series for series, _ in segments))
+    scan = Scan(_windows(segments, None, None), ALL, cuts, values=False)
+    # Values are long, so they are only read for the points that are returned.
+    keys: list[tuple[Step, int]] = []
+    async for columns in chunks(conn, scan):
+        keys += zip(columns.steps, columns.timestamps, strict=True)
+    total = len(keys)
+    if not total:
+        return [], 0
+    selected = keys[:: max(1, (total + count - 2) // (count - 1))]
+    if selected[-1] is not keys[-1]:
+        selected.append(keys[-1])
+    wanted = Counter(selected)
+    windows = [
+        window
+        for step, _ in dict.fromkeys(selected)
+        for window in _windows(segments, step, step)
+        if window.low <= window.high
+    ]
+    rows: list[PointRow] = []
+    async for _, columns in piece_scan.each(conn, Scan(list(dict.fromkeys(windows)), ALL, cuts)):
+        for row in zip(columns.steps, columns.timestamps, columns.values, strict=True):
+            if wanted[row[:2]]:
+                wanted[row[:2]] -= 1
+                rows.append(row)
+    return sorted(rows, key=itemgetter(0, 1)), total
+
+
+async def read_batches(
+    conn: Connection, batches: Sequence[tuple[Series, Batch]]
+) -> list[list[PointRow]]:
+    windows = [
+        Window(series.id, batch.first_step, batch.last_step, batch.writer_id)
+        for series, batch in batches
+    ]
+    scan = Scan(windows, ALL, await _cuts(conn, (series for series, _ in batches)))
+    rows: dict[Window, list[PointRow]] = {window: [] for window in windows}
+    async for window, columns in piece_scan.each(conn, scan._replace(windows=list(rows))):
+        rows[window] += zip(columns.steps, columns.timestamps, columns.values, strict=True)
+    return [
+        [
+            row for row in rows[window]
+            if batch.first_timestamp <= row[1] <= batch.last_timestamp
+        ]
+        for window, (_, batch) in zip(windows, batches, strict=True)
+    ]  # fmt: skip
+
+
+async def range_before(
+    conn: Connection, series_id: int, step: Step
+) -> tuple[Step | None, Step | None]:
+    window = Window(series_id, -math.inf, buckets.below(step))
+    scan = Scan([window], ALL, values=False)
+    async for columns in chunks(conn, scan, points=1):
+        (tail,) = await piece_scan.tails(conn, scan, 1)
+        return columns.steps[0], tail.steps[-1]
+    return None, None
+
+
+async def first_steps(conn: Connection, series_id: int, limit: int) -> list[Step]:
+    steps: list[Step] = []
+    scan = Scan([Window(series_id, -math.inf, math.inf)], ALL, values=False)
+    async for columns in chunks(conn, scan, points=limit):
+        steps += columns.steps
+        if len(steps) >= limit:
+            break
+    return steps[:limit]
+
+
+async def step_after(conn: Connection, series_id: int, low: Step, points: int) -> Step | None:
+    scan = Scan([Window(series_id, low, math.inf)], ALL, values=False)
+    async for columns in chunks(conn, scan, points=points + 1):
+        if points < len(columns.steps):
+            return columns.steps[points]
+        points -= len(columns.steps)
+    return None
+
+
+async def last_points(
+    conn: Connection, series: Iterable[Series], limit: int
+) -> list[tuple[Series, list[PointRow]]]:
+    many = list(series)
+    windows = [Window(metric.id, -math.inf, math.inf) for metric in many]
+    tails = await piece_scan.tails(conn, Scan(windows, ALL, await _cuts(conn, many)), limit)
+    return [
+        (metric, list(zip(tail.steps, tail.timestamps, tail.values, strict=True)))
+        for metric, tail in zip(many, tails, strict=True)
+    ]
+
+
+async def last_time(conn: Connection, run_id: int, until: Step | None) -> int | None:
+    if until is None:
+        return None
+    rows = await conn.execute_fetchall(
+        "SELECT id FROM series WHERE run_id = ? AND axis = 'step'", (run_id,)
+    )
+    windows = [Window(series_id, -math.inf, until) for (series_id,) in rows]
+    tails = await piece_scan.tails(conn, Scan(windows, ALL, values=False), 1)
+    return max((tail.timestamps[-1] for tail in tails if tail.steps), default=None)
+
+
+async def find_pauses(conn: Connection, run_id: int) -> list[tuple[int, int]]:
+    resumed = await conn.execute_fetchall(
+        """
+        SELECT id, attempt, started_at FROM writers
+        WHERE run_id = ? AND attempt > 1 AND resumed_after IS NULL
+        """,
+        (run_id,),
+    )
+    pauses = []
+    for writer_id, attempt, started_at in resumed:
+        began = await _last_time_before(conn, run_id, attempt, started_at)
+        if began is not None:
+            pauses.append((began, writer_id))
+    return pauses
+
+
+async def _last_time_before(conn: Connection, run_id: int, attempt: int, time: int) -> int | None:
+    """The latest time of points of attempts before one, at most `time`."""
+    rows = await conn.execute_fetchall(
+        """
+        SELECT
+            CASE WHEN last_timestamp <= ?1 THEN last_timestamp END,
+            CASE WHEN last_timestamp > ?1 THEN packed END
+        FROM series
+        JOIN writers ON writers.run_id = series.run_id AND writers.attempt < ?2
+        JOIN pieces ON pieces.series_id = series.id AND pieces.writer_id = writers.id
+        WHERE series.run_id = ?3 AND pieces.first_timestamp <= ?1
+        """,
+        (time, attempt, run_id),
+    )
+    return max(
+        (
+            latest if packed is None else piece_scan.latest_time(packed, time)
+            for latest, packed in rows
+        ),
+        default=None,
+    )
+
+
+async def with_last_values(
+    conn: Connection, additions: Iterable[tuple[int, Figures]]
+) -> Iterable[tuple[int, Figures]]:
+    additions = list(additions)
+    return await piece_scan.with_last_values(conn, additions)
+
+
+async def dump(
+    conn: Connection, series_id: int
+) -> AsyncIterator[list[tuple[Step, int, StoredValue, int, Step | None]]]:
+    scan = Scan([Window(series_id, -math.inf, math.inf)], ALL)
+    async for columns in chunks(conn, scan):
+        yield list(columns.rows())
+
+
+async def find_rewinds(conn: Connection, series_id: int) -> list[tuple[int, Step]]:
+    rows = await conn.execute_fetchall(
+        """
+        SELECT min(writers.id), attempts.attempt, attempts.first_step
+        FROM attempts
+        JOIN series ON series.id = attempts.series_id
+        JOIN writers ON writers.run_id = series.run_id AND writers.attempt = attempts.attempt
+        WHERE attempts.series_id = ?
+        GROUP BY attempts.attempt, attempts.first_step
+        ORDER BY attempts.attempt
+        """,
+        (series_id,),
+    )
+    rewinds = []
+    for writer_id, attempt, step in rows:
+        window = Window(series_id, step, step)
+        scan = Scan([window], Writers("writers.attempt = ?", attempt), values=False)
+        if not [columns async for columns in chunks(conn, scan)]:
+            rewinds.append((writer_id, step))
+    return rewinds
+
+
+async def _of_name(
+    conn: Connection, name: tuple[int, str, Axis], writers: Writers, low: Step, high: Step
+) -> AsyncIterator[Columns]:
+    rows = await conn.execute_fetchall(
+        "SELECT id FROM series WHERE run_id = ? AND path = ? AND axis = ?", name
+    )
+    for (series_id,) in rows:
+        async for columns in chunks(conn, Scan([Window(series_id, low, high)], writers)):
+            yield columns
+
+
+async def keys_of_writer(
+    conn: Connection, name: tuple[int, str, Axis], writer_id: int, low: Step, high: Step
+) -> set[tuple[Step, int]]:
+    keys: set[tuple[Step, int]] = set()
+    async for columns in _of_name(conn, name, Writers("writers.id = ?", writer_id), low, high):
+        keys.update(zip(columns.steps, columns.timestamps, strict=True))
+    return keys
+
+
+async def values_of_writer(
+    conn: Connection, name: tuple[int, str, Axis], writer_id: int, low: Step, high: Step
+) -> set[tuple[Step, StoredValue | bytes]]:
+    values: set[tuple[Step, StoredValue | bytes]] = set()
+    async for columns in _of_name(conn, name, Writers("writers.id = ?", writer_id), low, high):
+        values.update(zip(columns.steps, map(_marked, columns.values), strict=True))
+    return values
+
+
+async def count_imported(
+    conn: Connection, name: tuple[int, str, Axis], import_id: int, low: Step, high: Step
+) -> dict[tuple[Step, int], int]:
+    counts: Counter[tuple[Step, int]] = Counter()
+    writers = Writers("writers.import_id = ?", import_id)
+    async for columns in _of_name(conn, name, writers, low, high):
+        counts.update(zip(columns.steps, columns.timestamps, strict=True))
+    return counts
+
+
+async def read_imported(
+    conn: Connection, run_id: int, import_id: int
+) -> AsyncIterator[list[tuple[Any, ...]]]:
+    many = await conn.execute_fetchall(
+        "SELECT id, path, kind, axis FROM series WHERE run_id = ? ORDER BY id", (run_id,)
+    )
+    for series_id, path, kind, axis in many:
+        windows = [Window(series_id, -math.inf, math.inf)]
+        scan = Scan(windows, Writers("writers.import_id = ?", import_id))
+        async for columns in chunks(conn, scan):
+            yield [
+                (path, kind, step if axis == "step" else own_step, time, value)
+                for step, time, value, _, own_step in columns.rows()
+            ]
+
+
+async def delete_imported(conn: Connection, run_id: int) -> None:
+    await conn.execute(
+        """
+        DELETE FROM pieces USING series, writers
+        WHERE series.run_id = ? AND pieces.series_id = series.id
+          AND writers.id = pieces.writer_id AND writers.import_id IS NOT NULL
+        """,
+        (run_id,),
+    )
+
+
+async def wrong_figures(conn: Connection) -> list[int]:
+    rows = await conn.execute_fetchall(
+        """
+        SELECT series.id, kind, points, nan_points, finite_points, sum, first_step, last_step,
+               min_value, max_value, last_value, coalesce(resumed.series_id, 0)
+        FROM series
+        LEFT JOIN (SELECT DISTINCT series_id FROM attempts) AS resumed
+               ON resumed.series_id = series.id
+        ORDER BY series.id
+        """
+    )
+    wrong = []
+    for series_id, kind, *stored, resumed in rows:
+        cuts = await cuts_of(conn, [series_id] if resumed else ())
+        whole = piece_scan.Columns([], [], [], [], None)
+        windows = [Window(series_id, -math.inf, math.inf)]
+        async for columns in chunks(conn, Scan(windows, ALL, cuts)):
+            whole.add(columns)
+        if not _agree(stored, whole, kind):
+            wrong.append(series_id)
+    return wrong
+
+
+def _agree(stored: Sequence[Any], columns: Columns, kind: Any) -> bool:
+    points, nan_points, finite_points, total, *rest = stored
+    if not columns.steps:
+        return not points and rest == [None] * 5
+    values = [python_value(value, kind) for value in columns.values]
+    figures = summarize(columns.steps, columns.timestamps, values)
+    counts = figures.points, figures.nan_points, figures.finite_points
+    if (points, nan_points, finite_points) != counts:
+        return False
+    finite = [
+        abs(float(value))
+        for value in columns.values
+        if not isinstance(value, str) and value is not None and math.isfinite(value)
+    ]
+    if abs(total - figures.total) > 1e-9 * sum(finite):
+        return False
+    return rest == [
+        figures.first_step, figures.last_step, figures.min_value, figures.max_value,
+        columns.values[-1],
+    ]  # fmt: skip
