@@ -159,6 +159,8 @@ def db_path(
         path = request.getfixturevalue("postgres_url")
     if engine == "sqlite":
         monkeypatch.setenv("TRACKAI_DB_PATH", str(path))
+    for name, value in _files_of(path).items():
+        monkeypatch.setenv(name, value)
     yield path
     trackai.finish()
 
@@ -319,7 +321,7 @@ def serving(db_path: Path | str, *options: str, **env: str) -> Iterator[Server]:
             [sys.executable, "-m", "trackai.cli", "serve", *options, "--port", "0",
              "--db", str(db_path)],
             cwd=log.parent,
-            env={**os.environ, **env},
+            env={**os.environ, **_files_of(db_path), **env},
             stderr=stderr,
             text=True,
         )  # fmt: skip
@@ -388,6 +390,12 @@ def server(shared_server: Server, db_path: Path) -> Iterator[Server]:
 _folders: dict[str, Path] = {}
 
 
+def _files_of(db_path: Path | str) -> dict[str, str]:
+    """The variable for the folder of files of a database on PostgreSQL."""
+    is_path = isinstance(db_path, Path)
+    return {} if is_path else {"TRACKAI_FILES": str(_folders[str(db_path)] / "files")}
+
+
 def _log_of(db_path: Path | str) -> Path:
     folder = _folders[db_path] if isinstance(db_path, str) else db_path.parents[1]
     return folder / "stderr"
@@ -400,6 +408,8 @@ def _start_over(server: Server) -> None:
     """
     if isinstance(server.db_path, str):
         postgres.empty(server.db_path, kept=("schema_migrations", "secrets"))
+        for path in (_folders[server.db_path] / "files").iterdir():
+            shutil.rmtree(path)
         assert server.get("/api/projects") == []
         return
     server.db_path.unlink(missing_ok=True)
