@@ -58,9 +58,10 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT strpos(haystack, needle)::bigint
 $$;
 
--- Like `str.casefold` of Python for nearly all letters.
+-- Like `str.casefold` of Python for nearly all letters, if the database has a UTF-8 locale. Not
+-- every server is built with ICU.
 CREATE FUNCTION casefold(value text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT replace(lower(value COLLATE "und-x-icu"), 'ß', 'ss') COLLATE "C"
+    SELECT replace(lower(value COLLATE "default"), 'ß', 'ss') COLLATE "C"
 $$;
 
 CREATE FUNCTION min(one numeric, other numeric) RETURNS numeric
