@@ -28,6 +28,7 @@ from trackai.store.catalogue import (
 )
 from trackai.store.charts import chart_records, charts, training_time
 from trackai.store.charts.smoothing import Smoothing
+from trackai.store.engine.sql import lock
 from trackai.store.factory import create_store
 from trackai.store.points import arrivals, curves, lineage, series, texts
 from trackai.store.upkeep import deletion
@@ -35,7 +36,15 @@ from trackai.values.names import path_problem, refuse
 from trackai.values.nesting import flat
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import (
+        Awaitable,
+        Callable,
+        Coroutine,
+        Iterable,
+        Iterator,
+        Mapping,
+        Sequence,
+    )
 
     from trackai.settings import DatabaseUrl
     from trackai.store.charts.chart_records import XAxis
@@ -235,6 +244,7 @@ class LocalSource:
 
         async def change(conn: Connection) -> Run:
             now = time.time_ns() // 1000
+            await lock(conn, "runs", [run_id])
             run = await runs.get(conn, run_id)
             project_id = run.project_id
             if "project" in fields:
@@ -337,12 +347,8 @@ class LocalSource:
 
         return self._call(read)
 
-    def _write(self, work: Callable[[Connection], Awaitable[T]]) -> T:
-        async def write(db: Store) -> T:
-            async with db.write() as conn:
-                return await work(conn)
-
-        return self._call(write)
+    def _write(self, work: Callable[[Connection], Coroutine[Any, Any, T]]) -> T:
+        return self._call(lambda db: db.change(work))
 
     def _call(self, work: Callable[[Store], Awaitable[T]]) -> T:
         address = self._address

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from contextlib import suppress
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from trackai.store.engine.connection import Shared
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 # Each is a plan on the server; few texts vary with their parameters.
 _MAX_STATEMENTS = 400
+# How many rows are sent before the answer to them is read.
+_CHUNK = 10_000
 _CLOSE_SECONDS = 5.0
 # A statement that takes longer is taken for one that a broken network has swallowed.
 _STATEMENT_SECONDS = 120.0
@@ -51,11 +54,11 @@ class PostgresConnection(Shared):
         return _Statement(self, sql, parameters)
 
     async def executemany(self, sql: str, parameters: Iterable[Iterable[Any]]) -> None:
-        rows = [[*_plain(row)] for row in parameters]
-        if rows:
+        rows = ([*_plain(row)] for row in parameters)
+        while chunk := [*islice(rows, _CHUNK)]:
             statement = await self._prepare(sql)
             with network_errors():
-                await statement.executemany(rows, timeout=_STATEMENT_SECONDS)
+                await statement.executemany(chunk, timeout=_STATEMENT_SECONDS)
             # PostgreSQL does not tell how many rows these have changed.
 
     async def execute_fetchall(self, sql: str, parameters: Iterable[Any] = ()) -> list[Any]:
