@@ -60,7 +60,7 @@ $$;
 
 -- Like `str.casefold` of Python for nearly all letters, if the database has a UTF-8 locale. Not
 -- every server is built with ICU.
-CREATE FUNCTION casefold(value text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+CREATE FUNCTION folded(value text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT replace(lower(value COLLATE "default"), 'ß', 'ss') COLLATE "C"
 $$;
 
