@@ -6,13 +6,15 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import textwrap
 import time
 import urllib.error
 import urllib.request
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
@@ -20,16 +22,17 @@ from anyio.from_thread import start_blocking_portal
 from hypothesis import HealthCheck, settings
 
 import trackai
-from tests import buckets
+from tests import buckets, postgres
 from trackai import guard
 from trackai.store.engine.database import Database
+from trackai.store.postgres.database import PostgresDatabase
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
-    from pathlib import Path
+    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
     from tests.buckets import S3Server
     from tests.proxies import Site
+    from trackai.store.engine.store import Store
 
 
 guard.reraise = True
@@ -57,6 +60,9 @@ settings.register_profile(
 settings.load_profile("unhurried")
 
 KEY = "a-secret-of-some-length"
+ENGINES = ("sqlite", "postgresql")
+# The folders and files whose tests run on both engines, except those with the mark `sqlite`.
+ON_BOTH_ENGINES = ("api", "ingest", "store")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -111,22 +117,148 @@ def pytest_collection_finish(session: pytest.Session) -> None:
                 proxies.provide(name)
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that has a database on both engines, in the folders of `ON_BOTH_ENGINES`."""
+    path = metafunc.definition.path.relative_to(Path(__file__).parent)
+    is_on_both = any(path.is_relative_to(name) for name in ON_BOTH_ENGINES)
+    if "engine" in metafunc.fixturenames and is_on_both:
+        mark = metafunc.definition.get_closest_marker("sqlite")
+        if mark is None:
+            metafunc.parametrize("engine", ENGINES, indirect=True, scope="module")
+        else:
+            assert mark.args, "the mark must say why the test is about SQLite"
+
+
+@pytest.fixture(scope="module")
+def engine(request: pytest.FixtureRequest) -> str:
+    """The engine of the database of a test: "sqlite" or "postgresql"."""
+    return str(getattr(request, "param", "sqlite"))
+
+
 @pytest.fixture
 def db_path(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Path]:
+    request: pytest.FixtureRequest,
+    engine: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Any]:
     """The path of a database file that does not exist yet; TRACKAI_DB_PATH points to it.
 
     With the shared server, it is the path of that server's file, which has been removed.
+
+    On PostgreSQL, it is the URL of an empty database. A script logs to the server of the test, as
+    it cannot log to such a database itself.
     """
-    path = tmp_path / "store" / "trackai.db"
+    path: Any = tmp_path / "store" / "trackai.db"
     if "shared_server" in request.fixturenames:
         shared: Server = request.getfixturevalue("shared_server")
         path = shared.db_path
         _start_over(shared)
-    monkeypatch.setenv("TRACKAI_DB_PATH", str(path))
+        if engine == "postgresql":
+            log_to(shared, tmp_path, monkeypatch)
+    elif engine == "postgresql":
+        path = request.getfixturevalue("postgres_url")
+    if engine == "sqlite":
+        monkeypatch.setenv("TRACKAI_DB_PATH", str(path))
+    for name, value in _files_of(path).items():
+        monkeypatch.setenv(name, value)
     yield path
     trackai.finish()
+
+
+def log_to(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let scripts and the SDK log to a server, and read from it."""
+    monkeypatch.setenv("TRACKAI_SERVER_URL", server.url)
+    monkeypatch.setenv("TRACKAI_OUTBOX_PATH", str(tmp_path / "outbox"))
+
+
+@pytest.fixture(scope="session")
+def databases() -> Iterator[postgres.Databases]:
+    """The server of PostgreSQL of all tests, on which databases are created."""
+    with ExitStack() as stack:
+        url = os.environ.get(postgres.VARIABLE)
+        if not url:
+            url = stack.enter_context(postgres.running()).url
+        yield stack.enter_context(postgres.databases(url))
+
+
+@pytest.fixture(scope="session")
+def empty_postgres(databases: postgres.Databases) -> Iterator[str]:
+    """The URL of a database with nothing but the schema, for copying."""
+    url = databases.create()
+    with start_blocking_portal() as portal:
+        database = portal.call(PostgresDatabase, url)
+        portal.call(database.open)
+        portal.call(database.close)
+    yield url
+    databases.drop(url)
+
+
+@pytest.fixture
+def postgres_url(
+    databases: postgres.Databases, empty_postgres: str, tmp_path: Path
+) -> Iterator[str]:
+    """The URL of an empty database on PostgreSQL, which has the schema."""
+    with created(databases, empty_postgres, tmp_path) as url:
+        yield url
+
+
+@contextmanager
+def created(databases: postgres.Databases, template: str, folder: Path) -> Iterator[str]:
+    """Create a database on PostgreSQL whose files, and the logs of its server, are in a folder."""
+    url = databases.create(template)
+    _folders[url] = folder
+    yield url
+    databases.drop(url)
+    del _folders[url]
+
+
+@pytest.fixture(scope="module")
+def module_address(
+    engine: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Any]:
+    """Like `db_path`, of a database that the tests of a module share."""
+    folder = tmp_path_factory.mktemp("module")
+    if engine == "sqlite":
+        yield folder / "store" / "trackai.db"
+        return
+    databases: postgres.Databases = request.getfixturevalue("databases")
+    with (
+        created(databases, request.getfixturevalue("empty_postgres"), folder) as url,
+        pytest.MonkeyPatch.context() as monkeypatch,
+    ):
+        for name, value in _files_of(url).items():
+            monkeypatch.setenv(name, value)
+        yield url
+
+
+def execute_sql(address: Path | str, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
+    """Execute a statement on the database of a test, and commit it."""
+    if isinstance(address, Path):
+        with closing(sqlite3.connect(address)) as connection, connection:
+            return connection.execute(sql, parameters).fetchall()
+
+    async def execute() -> list[Any]:
+        database = PostgresDatabase(address, files=_files_of(address)["TRACKAI_FILES"])
+        try:
+            async with database.write() as conn:
+                return list(await conn.execute_fetchall(sql, parameters))
+        finally:
+            await database.close()
+
+    with start_blocking_portal() as portal:
+        return portal.call(execute)
+
+
+def count_points(address: Path | str) -> int:
+    """The number of points that are stored, of any run or none."""
+    if isinstance(address, Path):
+        ((count,),) = execute_sql(address, "SELECT COUNT(*) FROM metrics")
+    else:
+        ((count,),) = execute_sql(
+            address, "SELECT CAST(coalesce(SUM(points), 0) AS bigint) FROM pieces"
+        )
+    return int(count)
 
 
 @pytest.fixture(scope="session")
@@ -141,8 +273,14 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-async def db(db_path: Path, empty_database: Path) -> AsyncIterator[Database]:
+async def db(db_path: Path | str, empty_database: Path) -> AsyncIterator[Store]:
     """An open database."""
+    if isinstance(db_path, str):
+        store = PostgresDatabase(db_path)
+        await store.open()
+        yield store
+        await store.close()
+        return
     if not db_path.exists():
         db_path.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(empty_database, db_path)
@@ -153,14 +291,16 @@ async def db(db_path: Path, empty_database: Path) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-def run_python(db_path: Path, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run a script in a new process, from another folder; it logs to `db_path`."""
+def run_python(
+    db_path: Path | str, tmp_path: Path
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run a script in a new process, from another folder; it logs where the test does."""
 
     def run(script: str, *, check: bool = True, **env: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-c", textwrap.dedent(script)],
             cwd=tmp_path,
-            env={**os.environ, "TRACKAI_DB_PATH": str(db_path), **env},
+            env={**os.environ, **env},
             capture_output=True,
             text=True,
             check=check,
@@ -181,7 +321,7 @@ class Answer(NamedTuple):
 class Server:
     """A `trackai serve` process."""
 
-    def __init__(self, url: str, process: subprocess.Popen[str], db_path: Path) -> None:
+    def __init__(self, url: str, process: subprocess.Popen[str], db_path: Any) -> None:
         self.url = url
         self.process = process
         self.db_path = db_path
@@ -223,11 +363,11 @@ def _answer(status: int, data: bytes, headers: Any) -> Answer:
 
 
 @contextmanager
-def serving(db_path: Path, *options: str, **env: str) -> Iterator[Server]:
+def serving(db_path: Path | str, *options: str, **env: str) -> Iterator[Server]:
     """Run a real server on a free port; its log must not contain a traceback.
 
     Args:
-        db_path: the database, which is created if it does not exist.
+        db_path: the database, which is created if it does not exist; on PostgreSQL a URL.
         options: options of `trackai serve`.
         env: environment variables.
     """
@@ -237,7 +377,7 @@ def serving(db_path: Path, *options: str, **env: str) -> Iterator[Server]:
             [sys.executable, "-m", "trackai.cli", "serve", *options, "--port", "0",
              "--db", str(db_path)],
             cwd=log.parent,
-            env={**os.environ, **env},
+            env={**os.environ, **_files_of(db_path), **env},
             stderr=stderr,
             text=True,
         )  # fmt: skip
@@ -262,11 +402,27 @@ def serving(db_path: Path, *options: str, **env: str) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The server of most tests: starting one takes longer than most of them."""
-    folder = tmp_path_factory.mktemp("shared")
-    with serving(folder / "store" / "trackai.db") as server:
+def sqlite_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The server of most tests on SQLite."""
+    with serving(tmp_path_factory.mktemp("shared") / "store" / "trackai.db") as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def postgresql_server(
+    databases: postgres.Databases, empty_postgres: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """The server of most tests on PostgreSQL."""
+    folder = tmp_path_factory.mktemp("shared")
+    with created(databases, empty_postgres, folder) as url, serving(url) as server:
+        yield server
+
+
+@pytest.fixture
+def shared_server(engine: str, request: pytest.FixtureRequest) -> Server:
+    """The server of most tests on the engine: starting one takes longer than most of them."""
+    server: Server = request.getfixturevalue(f"{engine}_server")
+    return server
 
 
 @pytest.fixture
@@ -284,12 +440,32 @@ def server(shared_server: Server, db_path: Path) -> Iterator[Server]:
     assert "Traceback" not in lines, lines
 
 
-def _log_of(db_path: Path) -> Path:
-    return db_path.parents[1] / "stderr"
+# The folders of the logs of servers of databases on PostgreSQL.
+_folders: dict[str, Path] = {}
+
+
+def _files_of(db_path: Path | str) -> dict[str, str]:
+    """The variable for the folder of files of a database on PostgreSQL."""
+    is_path = isinstance(db_path, Path)
+    return {} if is_path else {"TRACKAI_FILES": str(_folders[str(db_path)] / "files")}
+
+
+def _log_of(db_path: Path | str) -> Path:
+    folder = _folders[db_path] if isinstance(db_path, str) else db_path.parents[1]
+    return folder / "stderr"
 
 
 def _start_over(server: Server) -> None:
-    """Remove the database, as a user would, and wait until the server creates a new one."""
+    """Remove the database, as a user would, and wait until the server creates a new one.
+
+    A database on PostgreSQL is emptied.
+    """
+    if isinstance(server.db_path, str):
+        postgres.empty(server.db_path, kept=("schema_migrations", "secrets"))
+        for path in (_folders[server.db_path] / "files").iterdir():
+            shutil.rmtree(path)
+        assert server.get("/api/projects") == []
+        return
     server.db_path.unlink(missing_ok=True)
     spool = server.db_path.with_name(server.db_path.name + "-spool")
     for journal in spool.glob("*.journal*"):
@@ -300,16 +476,25 @@ def _start_over(server: Server) -> None:
 
 
 @pytest.fixture
-def own_server(db_path: Path) -> Iterator[Server]:
+def own_server(
+    db_path: Path, engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Server]:
     """A real server that is started for one test, which may kill it."""
     with serving(db_path) as server:
+        if engine == "postgresql":
+            log_to(server, tmp_path, monkeypatch)
         yield server
 
 
 @pytest.fixture
-def guarded(db_path: Path) -> Iterator[Server]:
+def guarded(
+    db_path: Path, engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Server]:
     """A server with a key that listens on all addresses."""
     with serving(db_path, "--host", "0.0.0.0", TRACKAI_API_KEY=KEY) as server:
+        if engine == "postgresql":
+            log_to(server, tmp_path, monkeypatch)
+            monkeypatch.setenv("TRACKAI_API_KEY", KEY)
         yield server
     assert _log_of(db_path).read_text().count("code=") == 1
 

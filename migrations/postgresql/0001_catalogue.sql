@@ -58,9 +58,10 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT strpos(haystack, needle)::bigint
 $$;
 
--- Like `str.casefold` of Python for nearly all letters.
-CREATE FUNCTION casefold(value text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT replace(lower(value COLLATE "und-x-icu"), 'ß', 'ss') COLLATE "C"
+-- Like `str.casefold` of Python for nearly all letters. The comment becomes a collation that knows
+-- the letters of Unicode; which one there is depends on how PostgreSQL was built.
+CREATE FUNCTION folded(value text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT replace(lower(value /*unicode*/), 'ß', 'ss') COLLATE "C"
 $$;
 
 CREATE FUNCTION min(one numeric, other numeric) RETURNS numeric

@@ -14,7 +14,12 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from tests.buckets import serving_s3
+from tests.ingest.test_wire import OPENED, batch
 from trackai.errors import InvalidInputError, NotFoundError, StoreError
+from trackai.importers.storing import BytesGoneError, Storing
+from trackai.ingest.deliveries import BytesMissingError
+from trackai.ingest.frames import Filed
+from trackai.ingest.receiver import Receiver
 from trackai.store.blobs import blob_store, bucket, bucket_uploads, choice, folder, folder_uploads
 from trackai.store.blobs.blob_store import (
     Blob,
@@ -27,13 +32,18 @@ from trackai.store.blobs.bucket import BucketBlobs
 from trackai.store.blobs.choice import shared_blobs
 from trackai.store.blobs.folder import FolderBlobs
 from trackai.store.catalogue import files, projects, runs, uploads, writers
+from trackai.store.catalogue.keys import Grant
+from trackai.store.upkeep import deletion
+from trackai.structs.exchange import FileHead, NumberedFile, RunHead, WriterHead
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from trackai.importers.target import Stored
+    from trackai.ingest.deliveries import Outcome
     from trackai.store.blobs.blob_store import BlobStore
-    from trackai.store.engine.database import Database
+    from trackai.store.engine.store import Store
 
 # Larger than one part of an object, and than one read.
 LARGE = random.Random(1).randbytes(12_345_678)
@@ -183,7 +193,7 @@ def age(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "ASIDE_SECONDS", -10.0)
 
 
-async def add_row(db: Database, blob: Blob) -> int:
+async def add_row(db: Store, blob: Blob) -> int:
     async with db.write() as conn:
         project = await projects.get_or_create(conn, "p", now=1)
         run = await runs.create(
@@ -199,8 +209,8 @@ async def add_row(db: Database, blob: Blob) -> int:
     return run.id
 
 
-def use(db: Database, blobs: BlobStore) -> None:
-    db.blobs = cast("Any", blobs)
+def use(db: Store, blobs: BlobStore) -> None:
+    cast("Any", db).blobs = blobs
 
 
 def put(blobs: BlobStore, data: bytes) -> Blob:
@@ -212,7 +222,7 @@ def put(blobs: BlobStore, data: bytes) -> Blob:
         incoming.discard()
 
 
-async def test_bytes_without_rows_are_removed(db: Database, blobs: BlobStore) -> None:
+async def test_bytes_without_rows_are_removed(db: Store, blobs: BlobStore) -> None:
     use(db, blobs)
     named, unnamed = put(blobs, b"named"), put(blobs, b"unnamed")
     await add_row(db, named)
@@ -223,7 +233,7 @@ async def test_bytes_without_rows_are_removed(db: Database, blobs: BlobStore) ->
 
 
 async def test_old_uploads_are_removed(
-    db: Database, blobs: BlobStore, monkeypatch: pytest.MonkeyPatch
+    db: Store, blobs: BlobStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use(db, blobs)
     part, unused, named = blob_of(b"ab"), blob_of(b"abc"), blob_of(b"abcd")
@@ -250,7 +260,7 @@ def shared(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
 
 
 async def test_bytes_that_are_named_while_they_are_removed_stay(
-    db: Database, shared: BlobStore, monkeypatch: pytest.MonkeyPatch
+    db: Store, shared: BlobStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The row is committed after the first look for rows: its server must not find the bytes yet,
     or this one must find the row."""
@@ -283,7 +293,7 @@ async def test_bytes_that_are_named_while_they_are_removed_stay(
 
 
 async def test_bytes_that_a_killed_server_set_aside_come_back(
-    db: Database, shared: BlobStore, monkeypatch: pytest.MonkeyPatch
+    db: Store, shared: BlobStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use(db, shared)
     named, unnamed = put(shared, b"named"), put(shared, b"unnamed")
@@ -298,6 +308,80 @@ async def test_bytes_that_a_killed_server_set_aside_come_back(
     await uploads.sweep(db)
     assert shared.present([named, unnamed]) == {named}
     assert shared.find(unnamed.sha256) is None
+
+
+async def test_a_run_is_deleted_though_its_bytes_cannot_be(
+    db: Store, bucket_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    name = bucket_url.partition("?")[0]
+    use(db, BucketBlobs(f"{name}?endpoint=http://127.0.0.1:1"))
+    run_id = await add_row(db, blob_of(b"abc"))
+    assert [run.id for run in (await deletion.delete_run(db, run_id)).runs] == [run_id]
+    assert "not all of its space is free yet: cannot use the bucket" in caplog.text
+
+
+async def test_a_batch_is_acknowledged_if_its_bytes_are_there_after_its_commit(
+    db: Store, shared: BlobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client sends the bytes again, and then the batch, which is stored once."""
+    use(db, shared)
+    receiver, data, grant = Receiver(db), b"bytes", Grant("write")
+    journal = f"{1:016x}-{OPENED.writer_uid}-000000.journal"
+    blob = put(shared, data)
+    filed = Filed("f", "file", "f", None, 7, "f", blob.size, blob.sha256, "x")
+
+    async def send() -> Outcome:
+        return await receiver.put(journal, batch(files=[filed]), grant)
+
+    with monkeypatch.context() as context:
+        context.setattr(shared.uploads, "complete", lambda senders: {*senders})
+        shared.set_aside([blob.sha256], "token")  # just after it was seen
+        with pytest.raises(BytesMissingError):
+            await send()
+    shared.remove_aside([blob.sha256], "token", deadline=time.monotonic() + 60)
+    with pytest.raises(BytesMissingError):
+        await send()
+    assert shared.uploads.append(blob, Sender(), 0, data).complete
+    assert (await send()).consumed == 10
+    async with db.read() as conn:
+        assert len(await files.list_of_run(conn, 1)) == 1
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["with its source", "without its source"])
+async def test_an_import_looks_for_its_bytes_after_its_commit(
+    db: Store, shared: BlobStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kept: bool
+) -> None:
+    use(db, shared)
+    source = tmp_path / "source"
+    source.write_bytes(b"bytes")
+    blob = shared.keep(source)
+    storing = Storing(db, {blob.sha256: source} if kept else {})
+    checks = []
+
+    def present(blobs: Any) -> set[Blob]:
+        checks.append(True)
+        if len(checks) == 2:  # another server has removed them in between
+            shared.set_aside([blob.sha256], "token")
+            shared.remove_aside([blob.sha256], "token", deadline=time.monotonic() + 60)
+        return original(blobs)
+
+    original = shared.present
+    monkeypatch.setattr(shared, "present", present)
+    told: list[Stored] = []
+    head = RunHead(uid="u", project="p", run_id="r", created_at=1)
+    file = FileHead(
+        run_uid="u", writer=WriterHead(uid="w"), path="f", kind="file", name="f", size=blob.size,
+        sha256=blob.sha256,
+    )  # fmt: skip
+    await storing.put(head, told.append)
+    await storing.put(NumberedFile(head=file), told.append)
+    if kept:
+        await storing.flush()
+        assert [stored.new for stored in told] == [1, 1]
+        assert read(shared, blob.sha256) == b"bytes"
+    else:
+        with pytest.raises(BytesGoneError, match="import it again"):
+            await storing.flush()
 
 
 def test_bytes_that_are_sent_while_they_are_removed(

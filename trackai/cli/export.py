@@ -77,7 +77,7 @@ def export(
     file = _open(part, out) if part and out else _stdout(kind)
 
     async def work(database: Store) -> int:
-        return await write_runs(database, run, project, _writer(kind, file, database.path))
+        return await write_runs(database, run, project, _writer(kind, file, database))
 
     try:
         if server is None:
@@ -85,7 +85,7 @@ def export(
         elif kind == "jsonl":
             count = write_runs_of_server(server, run, project, _copier(file))
         else:
-            write = converter(_writer(kind, file, Path()))
+            write = converter(_writer(kind, file))
             count = write_runs_of_server(server, run, project, write)
     except BaseException:
         if part is not None:
@@ -124,7 +124,7 @@ def _open(part: Path, out: Path) -> IO[bytes]:
         raise TrackAIError(f"cannot write {out}: {error.strerror}") from None
 
 
-def _writer(kind: str, file: IO[bytes], db_path: Path) -> Writer:
+def _writer(kind: str, file: IO[bytes], database: Store | None = None) -> Writer:
     if kind == "csv":
         from trackai.exporters.csv import CsvWriter
 
@@ -134,9 +134,10 @@ def _writer(kind: str, file: IO[bytes], db_path: Path) -> Writer:
 
         return ParquetWriter(file)
     from trackai.exporters.jsonl import JsonLinesWriter
-    from trackai.store.catalogue import files
 
-    return JsonLinesWriter(file, lambda head: files.find_bytes(db_path, head.sha256))
+    return JsonLinesWriter(
+        file, lambda head: database.blobs.find(head.sha256) if database else None
+    )
 
 
 def _copier(file: IO[bytes]) -> Callable[[Iterable[bytes] | None], None]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -18,8 +21,6 @@ from trackai.exporters.trackers import open_exporter
 from trackai.importers.receipt_text import listing
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from trackai.reading.remote_source import RemoteSource
     from trackai.store.engine.store import Store
     from trackai.structs.exchange import FileHead
@@ -44,13 +45,10 @@ def export_folder(
     folder = Folder(out)
 
     async def work(database: Store) -> None:
-        from trackai.store.catalogue import files
-
-        def find_bytes(head: FileHead) -> Path | None:
-            return files.find_bytes(database.path, head.sha256)
-
-        exporter = open_exporter(format_, folder, find_bytes, summary)
-        await write_runs(database, names, project, exporter)
+        with tempfile.TemporaryDirectory() as temporary:
+            copies = _Copies(database, Path(temporary, "copy"))
+            exporter = open_exporter(format_, folder, copies.find, summary)
+            await write_runs(database, names, project, exporter)
 
     try:
         if server is None:
@@ -72,6 +70,23 @@ def export_folder(
         print_json(**msgspec.to_builtins(summary))
     else:
         echo_lines("\n".join(_lines(summary)))
+
+
+class _Copies:
+    """The bytes of files as files: those of a bucket are copied, one at a time."""
+
+    def __init__(self, database: Store, path: Path) -> None:
+        self._database, self._path = database, path
+
+    def find(self, head: FileHead) -> Path | None:
+        """Return a path of the bytes of a file that is valid until the next call."""
+        stored = self._database.blobs.find(head.sha256)
+        if stored is None or isinstance(stored, Path):
+            return stored
+        self._path.unlink(missing_ok=True)  # it may have been linked
+        with stored.open("rb") as source, self._path.open("wb") as copy:
+            shutil.copyfileobj(source, copy)
+        return self._path
 
 
 def _lines(summary: Summary) -> list[str]:

@@ -8,9 +8,11 @@ import socket
 import sys
 import threading
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
+from anyio.to_thread import run_sync
 
 from trackai import __version__
 from trackai.cli.database import db_option, with_database
@@ -20,6 +22,9 @@ from trackai.errors import TrackAIError
 if TYPE_CHECKING:
     import uvicorn
     from starlette.applications import Starlette
+
+    from trackai.api.keyring import Keyring
+    from trackai.store.engine.store import Store
 
 _KEEP_ALIVE_SECONDS = 15
 # After SIGTERM, for the requests in progress.
@@ -54,7 +59,7 @@ def serve(host: str | None, port: int | None, until_stdin_closes: bool, db: str 
     keyring = Keyring(settings.api_key)
     # Before uvicorn starts, which would report an unusable database with a traceback.
     if is_loopback(settings.host) or keyring.has_valid or not is_new:
-        with_database(db, keyring.refresh, create=True)
+        with_database(db, partial(_check, keyring=keyring), create=True)
     keyring.check_shared()
     if not is_loopback(settings.host) and not keyring.has_valid:
         raise TrackAIError(
@@ -78,6 +83,13 @@ def serve(host: str | None, port: int | None, until_stdin_closes: bool, db: str 
     if until_stdin_closes:
         threading.Thread(target=_stop_after_stdin, daemon=True).start()
     uvicorn.Server(_uvicorn_config(app)).run(sockets=[listener])
+
+
+async def _check(database: Store, *, keyring: Keyring) -> None:
+    """Read the keys, and check that files can be stored where several servers share them."""
+    await keyring.refresh(database)
+    if database.blobs.is_shared:
+        await run_sync(database.blobs.check)
 
 
 def _stop_after_stdin() -> None:

@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from trackai.ingest.receiver import Receiver
     from trackai.store.catalogue.keys import Grant
     from trackai.store.engine.connection import Connection
-    from trackai.store.engine.database import Database
+    from trackai.store.engine.store import Store
 
 
 class ImportReceiver:
     """Stores the batches of imports, one after the other, so that clients take turns."""
 
-    def __init__(self, db: Database, receiver: Receiver) -> None:
+    def __init__(self, db: Store, receiver: Receiver) -> None:
         self._db = db
         self._receiver = receiver
         self._turn = anyio.Lock()

@@ -12,10 +12,10 @@ from trackai.store.catalogue import files
 
 if TYPE_CHECKING:
     from trackai.store.blobs.blob_store import Blob
-    from trackai.store.engine.database import Database
+    from trackai.store.engine.store import Store
 
 
-async def find(db: Database) -> list[Blob]:
+async def find(db: Store) -> list[Blob]:
     """The stored bytes that no row refers to, nor will soon."""
     stored = await run_sync(db.blobs.all_blobs)
     async with db.read() as conn:
@@ -25,7 +25,7 @@ async def find(db: Database) -> list[Blob]:
     return [blob for blob in stored if blob.sha256 not in used]
 
 
-async def remove(db: Database) -> int:
+async def remove(db: Store) -> int:
     """Remove these bytes, unless an import is running, which stores bytes before rows.
 
     Returns:

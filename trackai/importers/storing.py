@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from trackai.store.engine.connection import Connection
-    from trackai.store.engine.database import Database
+    from trackai.store.engine.store import Store
     from trackai.structs.exchange import RunEnd
 
 Storable: TypeAlias = "RunHead | Block | Rewind | NumberedFile | ArtifactHead | RunEnd"
@@ -58,7 +58,7 @@ class Storing:
         sources: paths of bytes by their hashes, to copy those from that are removed meanwhile.
     """
 
-    def __init__(self, db: Database, sources: Mapping[str, Path]) -> None:
+    def __init__(self, db: Store, sources: Mapping[str, Path]) -> None:
         self._db = db
         self._sources = sources
         self._run_ids: dict[str, int] = {}

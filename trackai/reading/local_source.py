@@ -28,6 +28,7 @@ from trackai.store.catalogue import (
 )
 from trackai.store.charts import chart_records, charts, training_time
 from trackai.store.charts.smoothing import Smoothing
+from trackai.store.engine.sql import lock
 from trackai.store.factory import create_store
 from trackai.store.points import arrivals, curves, lineage, series, texts
 from trackai.store.upkeep import deletion
@@ -35,7 +36,15 @@ from trackai.values.names import path_problem, refuse
 from trackai.values.nesting import flat
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import (
+        Awaitable,
+        Callable,
+        Coroutine,
+        Iterable,
+        Iterator,
+        Mapping,
+        Sequence,
+    )
 
     from trackai.settings import DatabaseUrl
     from trackai.store.charts.chart_records import XAxis
@@ -191,10 +200,11 @@ class LocalSource:
         return self._read(read)
 
     def copy_file(self, file: FileRecord, target: Path) -> None:
-        stored = files.find_bytes(self._file, file.sha256)
+        stored = create_store(self._address).blobs.find(file.sha256)
         if stored is None:
             raise NotFoundError(f"contents of file {file.path!r} not found")
-        shutil.copyfile(stored, target)
+        with stored.open("rb") as source, target.open("wb") as copy:
+            shutil.copyfileobj(source, copy)
 
     def columns(self, project_id: int) -> ProjectColumns:
         return self._read(lambda conn: run_tables.list_columns(conn, project_id))
@@ -234,6 +244,7 @@ class LocalSource:
 
         async def change(conn: Connection) -> Run:
             now = time.time_ns() // 1000
+            await lock(conn, "runs", [run_id])
             run = await runs.get(conn, run_id)
             project_id = run.project_id
             if "project" in fields:
@@ -297,11 +308,10 @@ class LocalSource:
 
     @contextmanager
     def artifact_bytes(self, version_id: int, name: str, sha256: str) -> Iterator[Iterable[bytes]]:
-        try:
-            file = files.blob_path(self._file, sha256).open("rb")
-        except FileNotFoundError:
-            raise NotFoundError(f"contents of file {name!r} not found") from None
-        with file:
+        stored = create_store(self._address).blobs.find(sha256)
+        if stored is None:
+            raise NotFoundError(f"contents of file {name!r} not found")
+        with stored.open("rb") as file:
             yield iter(lambda: file.read(_CHUNK_BYTES), b"")
 
     def change_artifact(
@@ -337,12 +347,8 @@ class LocalSource:
 
         return self._call(read)
 
-    def _write(self, work: Callable[[Connection], Awaitable[T]]) -> T:
-        async def write(db: Store) -> T:
-            async with db.write() as conn:
-                return await work(conn)
-
-        return self._call(write)
+    def _write(self, work: Callable[[Connection], Coroutine[Any, Any, T]]) -> T:
+        return self._call(lambda db: db.change(work))
 
     def _call(self, work: Callable[[Store], Awaitable[T]]) -> T:
         address = self._address

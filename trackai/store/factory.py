@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trackai.errors import MissingExtraError
-from trackai.settings import DatabaseUrl
+from trackai.settings import DatabaseUrl, Settings
 from trackai.store.engine.database import Database
 
 if TYPE_CHECKING:
@@ -28,4 +28,4 @@ def create_store(address: Path | DatabaseUrl) -> Store:
         if error.name != "asyncpg":
             raise
         raise MissingExtraError("a database on PostgreSQL", "postgres") from None
-    return PostgresDatabase(address.secret)
+    return PostgresDatabase(address.secret, files=Settings.from_env().files)

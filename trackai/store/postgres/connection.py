@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from contextlib import suppress
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from trackai.store.engine.connection import Shared
 from trackai.store.engine.sql import JsonArray
 from trackai.store.postgres.dialect import translate
 from trackai.store.postgres.errors import FAILURES, network_errors
+from trackai.values.types import INT64
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 # Each is a plan on the server; few texts vary with their parameters.
 _MAX_STATEMENTS = 400
+# How many rows are sent before the answer to them is read.
+_CHUNK = 10_000
 _CLOSE_SECONDS = 5.0
 # A statement that takes longer is taken for one that a broken network has swallowed.
 _STATEMENT_SECONDS = 120.0
@@ -51,11 +55,11 @@ class PostgresConnection(Shared):
         return _Statement(self, sql, parameters)
 
     async def executemany(self, sql: str, parameters: Iterable[Iterable[Any]]) -> None:
-        rows = [[*_plain(row)] for row in parameters]
-        if rows:
+        rows = ([*_plain(row)] for row in parameters)
+        while chunk := [*islice(rows, _CHUNK)]:
             statement = await self._prepare(sql)
             with network_errors():
-                await statement.executemany(rows, timeout=_STATEMENT_SECONDS)
+                await statement.executemany(chunk, timeout=_STATEMENT_SECONDS)
             # PostgreSQL does not tell how many rows these have changed.
 
     async def execute_fetchall(self, sql: str, parameters: Iterable[Any] = ()) -> list[Any]:
@@ -125,7 +129,13 @@ class _Cursor:
 
 
 def _plain(parameters: Iterable[Any]) -> Iterator[Any]:
-    return (value.items if type(value) is JsonArray else value for value in parameters)
+    """Parameters as SQLite takes them: lists instead of their JSON, and NULL for NaN."""
+    for value in parameters:
+        if type(value) is JsonArray:
+            # An id that no column can hold is that of no row.
+            yield [item for item in value.items if type(item) is not int or -INT64 <= item < INT64]
+        else:
+            yield value if value == value else None
 
 
 def _changed(status: str) -> int:

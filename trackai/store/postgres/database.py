@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 import time
 from contextlib import asynccontextmanager, suppress
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
@@ -15,6 +16,7 @@ import anyio
 import asyncpg
 
 from trackai.errors import InvalidInputError
+from trackai.store.blobs.choice import shared_blobs
 from trackai.store.postgres import migrate, values
 from trackai.store.postgres.connection import PostgresConnection
 from trackai.store.postgres.errors import (
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
     from pathlib import Path
 
+    from trackai.store.blobs.blob_store import BlobStore
     from trackai.store.engine.connection import Connection
 
 T = TypeVar("T")
@@ -54,11 +57,14 @@ class PostgresDatabase:
         collecting: the lock of garbage collection, of which one at a time is enough.
     """
 
-    def __init__(self, url: str, *, connections: int = CONNECTIONS) -> None:
+    def __init__(
+        self, url: str, *, files: str | None = None, connections: int = CONNECTIONS
+    ) -> None:
         """Name a database; `open` connects to it.
 
         Args:
             url: `postgresql://user:password@host:port/database?options`, as libpq takes it.
+            files: the folder or bucket with the bytes of files.
             connections: the most that are open at the same time.
         """
         self.name = public_name(url)
@@ -68,12 +74,23 @@ class PostgresDatabase:
         self.transaction_seconds = 0.0
         self.collecting = anyio.Lock()
         self._url = url
+        self._files = files
         # Not asyncpg's pool, which forgets prepared statements between two users of a connection.
         self._slots = anyio.Semaphore(connections)
         self._idle: list[PostgresConnection] = []
         self._opening = anyio.Lock()
         self._is_open = False
         self._is_standby = False
+
+    @cached_property
+    def blobs(self) -> BlobStore:
+        """The bytes of files, in a folder or bucket that all servers share.
+
+        Raises:
+            InvalidInputError: there is none, or its address is invalid.
+            MissingExtraError: a package for buckets is not installed.
+        """
+        return shared_blobs(self._files)
 
     @property
     def is_read_only(self) -> bool:

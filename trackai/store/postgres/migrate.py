@@ -27,6 +27,8 @@ _BEGIN = """
     ON CONFLICT DO NOTHING;
 """
 _TRIES = 20
+# In the order of preference.
+_COLLATIONS = ("pg_unicode_fast", "pg_c_utf8", "und-x-icu")
 
 
 @lru_cache(maxsize=1)
@@ -48,11 +50,12 @@ async def migrate(conn: asyncpg.Connection, name: str) -> None:
     if await _is_complete(conn, name):
         return
     await _create_table(conn)
+    collation = await _collation(conn)
     for migration in migrations():
         async with conn.transaction():
             await conn.execute("SELECT 1 FROM schema_migrations WHERE version = 0 FOR UPDATE")
             if migration.version > _check(await _applied(conn), name):
-                await conn.execute(migration.sql)
+                await conn.execute(migration.sql.replace("/*unicode*/", collation))
                 await conn.execute(
                     "INSERT INTO schema_migrations VALUES ($1, $2, $3, $4)",
                     migration.version,
@@ -60,6 +63,19 @@ async def migrate(conn: asyncpg.Connection, name: str) -> None:
                     migration.checksum,
                     time.time_ns() // 1000,
                 )
+
+
+async def _collation(conn: asyncpg.Connection) -> str:
+    """The clause for texts whose letters are to be made small; without any, the database decides.
+
+    PostgreSQL has one of its own since version 17; earlier ones have that of ICU, unless they were
+    built without it.
+    """
+    rows = await conn.fetch(
+        "SELECT collname FROM pg_collation WHERE collname = ANY ($1::text[])", [*_COLLATIONS]
+    )
+    found = {name for (name,) in rows}
+    return next((f'COLLATE "{name}"' for name in _COLLATIONS if name in found), "")
 
 
 async def _create_table(conn: asyncpg.Connection) -> None:

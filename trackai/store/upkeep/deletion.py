@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from trackai.errors import StoreError
+from trackai.store.blobs.blob_store import BlobsUnreachableError
 from trackai.store.catalogue import files, projects, runs
 from trackai.store.engine.database import Database
 from trackai.store.upkeep import garbage, reserve
@@ -131,13 +132,13 @@ async def _change(db: Store, delete: Callable[[Connection], Coroutine[Any, Any, 
 
 
 async def _reclaim(db: Store, hashes: set[str]) -> int:
-    """Free the space of deleted runs; on a full disk, the rest is freed later."""
+    """Free the space of deleted runs; on a full disk or without a bucket, the rest later."""
     freed = 0
     try:
         freed += await files.forget(db, hashes)
         freed += await garbage.collect(db)
     except StoreError as error:
-        if not _is_full(error):
+        if not isinstance(error, BlobsUnreachableError) and not _is_full(error):
             raise
         logger.warning("a run was deleted, but not all of its space is free yet: %s", error)
     return freed
