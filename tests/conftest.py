@@ -276,7 +276,7 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def db(db_path: Path | str, empty_database: Path) -> AsyncIterator[Store]:
     """An open database."""
     if isinstance(db_path, str):
-        store = PostgresDatabase(db_path)
+        store = PostgresDatabase(db_path, files=_files_of(db_path)["TRACKAI_FILES"])
         await store.open()
         yield store
         await store.close()
