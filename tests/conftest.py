@@ -250,6 +250,15 @@ def execute_sql(address: Path | str, sql: str, parameters: Sequence[Any] = ()) -
         return portal.call(execute)
 
 
+def read_tables(address: Path | str, *tables: str) -> list[Any]:
+    """All rows of the tables, and those of all points, to compare."""
+    points = "metrics" if isinstance(address, Path) else "pieces"
+    return [
+        sorted(execute_sql(address, f"SELECT * FROM {table}"), key=repr)
+        for table in (*tables, points)
+    ]
+
+
 def count_points(address: Path | str) -> int:
     """The number of points that are stored, of any run or none."""
     if isinstance(address, Path):
@@ -276,7 +285,7 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def db(db_path: Path | str, empty_database: Path) -> AsyncIterator[Store]:
     """An open database."""
     if isinstance(db_path, str):
-        store = PostgresDatabase(db_path)
+        store = PostgresDatabase(db_path, files=_files_of(db_path)["TRACKAI_FILES"])
         await store.open()
         yield store
         await store.close()

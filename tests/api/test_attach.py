@@ -182,6 +182,7 @@ def test_requests_at_the_same_time_begin_one_attempt(server: Server) -> None:
     assert places == [(1, rank) for rank in range(8)]
 
 
+@pytest.mark.sqlite("local processes log to a file")
 def test_local_and_remote_processes_supersede_each_other(
     server: Server, db_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

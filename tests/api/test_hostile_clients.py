@@ -6,10 +6,8 @@ import gzip
 import hashlib
 import json
 import os
-import sqlite3
 import struct
 import time
-from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -19,7 +17,7 @@ from hypothesis import strategies as st
 
 from tests.api.test_attach import attach, message
 from tests.api.test_keys import bearer, create_key
-from tests.conftest import KEY, Answer, Server, serving
+from tests.conftest import KEY, Answer, Server, execute_sql, read_tables, serving
 from tests.ingest.test_wire import OPENED, batch
 from trackai.ingest import wire
 from trackai.ingest.frames import Filed, Keys
@@ -63,22 +61,21 @@ class Site(msgspec.Struct):
         return self.server.request("GET", path, headers=headers).json
 
     def rows(self, sql: str) -> list[Any]:
-        with closing(sqlite3.connect(self.server.db_path)) as connection:
-            return connection.execute(sql).fetchall()
+        return execute_sql(self.server.db_path, sql)
 
     def content(self) -> list[Any]:
         """Everything that a client can store, to compare."""
-        tables = ("projects", "runs", "writers", "journals", "series", "metrics", "configs",
-                  "files", "tags")  # fmt: skip
-        return [self.rows(f"SELECT * FROM {table}") for table in tables]
+        return read_tables(
+            self.server.db_path, "projects", "runs", "writers", "journals", "series", "configs",
+            "files", "tags",
+        )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    db_path = tmp_path_factory.mktemp("site") / "store" / "trackai.db"
-    with serving(db_path, TRACKAI_API_KEY=KEY) as server:
+def site(module_address: Path) -> Iterator[Site]:
+    with serving(module_address, TRACKAI_API_KEY=KEY) as server:
         keys = [
-            bearer(create_key(db_path, name, "write", *options))
+            bearer(create_key(module_address, name, "write", *options))
             for name, options in (
                 ("mine", ("--project", "mine")),
                 ("theirs", ("--project", "theirs")),
@@ -250,6 +247,7 @@ def test_sizes_hashes_and_offsets_that_lie(
         assert answer.json == {"received": 0, "complete": False}
 
 
+@pytest.mark.sqlite("about the folder of the file")
 def test_nothing_is_written_outside_the_folder_of_files(site: Site) -> None:
     folder = site.server.db_path.parent
     names = {"trackai.db", "trackai.db-wal", "trackai.db-shm", "trackai.db-spool",
@@ -458,6 +456,7 @@ def test_what_is_stored_on_a_full_disk(db_path: Path) -> None:
         assert server.request("DELETE", "/api/projects/1", headers=bearer(KEY)).status == 200
 
 
+@pytest.mark.sqlite("about the folder beside the file")
 def test_unfinished_uploads_are_limited(db_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(blob_store, "MAX_UPLOADS", 3)
     uploads = FolderBlobs.beside(db_path).uploads

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-import sqlite3
-from contextlib import closing, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 from urllib.request import urlopen
@@ -16,10 +15,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.conftest import read_tables
 from trackai.errors import InvalidInputError
 from trackai.importers import leftovers, wire
 from trackai.ingest.wire import MAX_POINTS, PROTOCOL
-from trackai.store.engine.database import Database
+from trackai.settings import Settings
+from trackai.store.factory import create_store
 from trackai.structs.exchange import (
     ArtifactHead,
     Block,
@@ -69,10 +70,10 @@ def send(server: Server, data: bytes, **headers: str) -> Answer:
 
 
 def content(path: Path) -> list[Any]:
-    tables = ("projects", "runs", "writers", "series", "metrics", "configs", "files", "tags",
-              "imports", "artifacts", "artifact_versions")  # fmt: skip
-    with closing(sqlite3.connect(path)) as connection:
-        return [connection.execute(f"SELECT * FROM {table}").fetchall() for table in tables]
+    return read_tables(
+        path, "projects", "runs", "writers", "series", "configs", "files", "tags", "imports",
+        "artifacts", "artifact_versions",
+    )  # fmt: skip
 
 
 def test_a_batch_is_stored_once(server: Server, db_path: Path) -> None:
@@ -184,7 +185,7 @@ def test_other_requests_are_refused(server: Server, db_path: Path) -> None:
 
 
 async def clean(db_path: Path) -> None:
-    database = Database(db_path)
+    database = create_store(Settings.from_env(database=db_path).database)
     await database.open()
     await leftovers.remove(database)
     await database.close()

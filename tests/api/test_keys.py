@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
 import subprocess
 import sys
 import time
 import urllib.request
-from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,7 +13,7 @@ from starlette.routing import Route
 
 from tests.api.test_security import sign_in
 from tests.cli.conftest import Trackai
-from tests.conftest import KEY, Server, serving
+from tests.conftest import KEY, Server, execute_sql, serving
 from trackai.api.keyring import Keyring
 from trackai.api.main import app
 from trackai.api.routes import OPERATIONS
@@ -60,10 +58,9 @@ def until(condition: Callable[[], bool], seconds: float = 5) -> None:
 
 
 @pytest.fixture(scope="module")
-def keyed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def keyed(module_address: Path) -> Iterator[Server]:
     """A server with the shared key, a project, a run, and no other keys."""
-    db_path = tmp_path_factory.mktemp("keyed") / "store" / "trackai.db"
-    with serving(db_path, "--host", "0.0.0.0", TRACKAI_API_KEY=KEY) as server:
+    with serving(module_address, "--host", "0.0.0.0", TRACKAI_API_KEY=KEY) as server:
         for path, body in (
             ("/api/projects", {"name": "p", "project_id": "p"}),
             ("/api/projects", {"name": "q", "project_id": "q"}),
@@ -245,11 +242,11 @@ def test_an_expired_key_is_refused_and_ends_its_session(keyed: Server) -> None:
     secret = create_key(keyed.db_path, "expiring", "read", "--expires", "1m")
     assert keyed.request("GET", "/api/runs", headers=bearer(secret)).status == 200
     cookie = {"Cookie": sign_in(keyed, secret)[1].partition(";")[0]}
-    with closing(sqlite3.connect(keyed.db_path)) as connection, connection:
-        connection.execute(
-            "UPDATE keys SET expires_at = ? WHERE name = 'expiring'",
-            ((time.time_ns() + 2_000_000_000) // 1000,),
-        )
+    execute_sql(
+        keyed.db_path,
+        "UPDATE keys SET expires_at = ? WHERE name = 'expiring'",
+        [(time.time_ns() + 2_000_000_000) // 1000],
+    )
     until(lambda: keyed.request("GET", "/api/runs", headers=bearer(secret)).status == 401)
     assert keyed.request("GET", "/api/runs", headers=cookie).status == 401
     detail = keyed.request("GET", "/api/runs", headers=bearer(secret)).json["detail"]
@@ -286,9 +283,8 @@ def test_the_use_of_a_key_is_recorded(keyed: Server, headers: dict[str, dict[str
     keyed.request("GET", "/api/runs", headers=headers["read"])
 
     def used() -> object:
-        with closing(sqlite3.connect(keyed.db_path)) as connection:
-            sql = "SELECT last_used_at FROM keys WHERE name = 'read'"
-            return connection.execute(sql).fetchone()[0]
+        sql = "SELECT last_used_at FROM keys WHERE name = 'read'"
+        return execute_sql(keyed.db_path, sql)[0][0]
 
     until(lambda: used() is not None)
     first = used()

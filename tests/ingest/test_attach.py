@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
 import uuid
 from itertools import count
@@ -13,6 +12,7 @@ from anyio.from_thread import start_blocking_portal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.conftest import execute_sql
 from trackai.errors import NotFoundError, PermissionDeniedError
 from trackai.ingest.attach import Attach, Attached, attach
 from trackai.ingest.deliveries import Outcome
@@ -21,15 +21,18 @@ from trackai.ingest.launch import Launch, Process
 from trackai.ingest.reader import Batch, Calls
 from trackai.ingest.receiver import Receiver
 from trackai.ingest.run_request import RunRequest
+from trackai.settings import Settings
 from trackai.store.catalogue import projects, runs
 from trackai.store.catalogue.keys import Grant
-from trackai.store.engine.database import Database
+from trackai.store.factory import create_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from anyio.from_thread import BlockingPortal
+
+    from trackai.store.engine.store import Store
 
 SECOND = 1_000_000
 HOUR = 3600 * SECOND
@@ -42,10 +45,11 @@ numbers = count()
 class Team:
     """A server and its clock."""
 
-    def __init__(self, portal: BlockingPortal, db: Database) -> None:
+    def __init__(self, portal: BlockingPortal, db: Store, address: Path) -> None:
         self.now = START
         self.portal = portal
         self.db = db
+        self.address = address
         self.receiver = portal.call(Receiver, db)
         self.project = f"p{next(numbers)}"
 
@@ -64,10 +68,7 @@ class Team:
         return self.call(self.db.change, function)
 
     def query(self, statement: str, *values: object) -> list[Any]:
-        with sqlite3.connect(self.db.path) as connection:
-            rows = connection.execute(statement, values).fetchall()
-        connection.close()
-        return rows
+        return execute_sql(self.address, statement, values)
 
     def run_state(self) -> str:
         ((state,),) = self.query(
@@ -87,10 +88,8 @@ class Team:
 
     def points(self) -> list[Any]:
         return self.query(
-            "SELECT attempt, rank, path, step, value FROM metrics "
-            "JOIN series ON series.id = series_id JOIN writers ON writers.id = writer_id "
-            "JOIN runs ON runs.id = series.run_id JOIN projects ON projects.id = project_id "
-            "WHERE projects.name = ? ORDER BY attempt, rank, path, step",
+            "SELECT attempt, rank, metric, step, value FROM logged_points "
+            "WHERE project = ? ORDER BY attempt, rank, metric, step",
             self.project,
         )
 
@@ -109,10 +108,10 @@ def team(db_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Team]:
             clock[0] = now
 
     with start_blocking_portal() as portal:
-        db = portal.call(Database, db_path)
+        db = create_store(Settings.from_env(database=db_path).database)
         portal.call(db.open)
         monkeypatch.setattr(time, "time_ns", lambda: clock[0] * 1000)
-        yield Clocked(portal, db)
+        yield Clocked(portal, db, db_path)
         portal.call(db.close)
 
 

@@ -28,6 +28,8 @@ from trackai.store.catalogue import projects
 from trackai.store.engine import opening
 from trackai.store.engine.database import Database
 
+pytestmark = pytest.mark.sqlite("about connections to a file, its locks and its log")
+
 
 async def make(db: Database, name: str) -> None:
     async with db.write() as conn:

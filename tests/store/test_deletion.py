@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from trackai.store.engine.database import Database
 
+pytestmark = pytest.mark.sqlite("about pages of a file and a full disk")
+
 
 async def _create_runs(db: Database, number: int) -> list[int]:
     """Runs with so many series that noting the deletion of one takes further pages."""

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from trackai.store.engine.connection import Connection
     from trackai.store.engine.database import Database
 
+pytestmark = pytest.mark.sqlite("about the thread of aiosqlite")
+
 
 async def test_repository_functions_run_in_that_thread(db: Database) -> None:
     threads: list[threading.Thread] = []

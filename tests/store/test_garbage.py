@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import anyio
+import pytest
 
 import trackai
 from trackai.store.catalogue import runs
@@ -14,8 +15,6 @@ from trackai.store.upkeep import garbage
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
     from tests.conftest import Server
 
@@ -44,6 +43,7 @@ async def _rows(db: Database) -> list[int]:
         ]
 
 
+@pytest.mark.sqlite("about SQLite's tables of points, and pages of a file")
 async def test_space_is_returned_to_the_file_system(db: Database) -> None:
     kept_id = _log(10)
     await db.checkpoint()
@@ -63,6 +63,7 @@ async def test_space_is_returned_to_the_file_system(db: Database) -> None:
         assert (await runs.get(conn, kept_id)).id == kept_id
 
 
+@pytest.mark.sqlite("about SQLite's tables of points, and pages of a file")
 async def test_a_transaction_deletes_one_chunk(db: Database) -> None:
     run_id = _log(20_000)
     async with db.write() as conn:
@@ -85,6 +86,7 @@ async def test_a_transaction_deletes_one_chunk(db: Database) -> None:
     assert await _rows(db) == [0] * len(_TABLES)
 
 
+@pytest.mark.sqlite("about SQLite's tables of points, and pages of a file")
 async def test_many_short_series_share_transactions(
     db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -104,6 +106,7 @@ async def test_many_short_series_share_transactions(
     assert await _rows(db) == [0] * len(_TABLES)
 
 
+@pytest.mark.sqlite("about SQLite's tables of points, and pages of a file")
 async def test_space_of_many_pages_is_returned_to_the_file_system(db: Database) -> None:
     run_id = _log(1)
     async with db.write() as conn:
@@ -132,6 +135,7 @@ async def test_space_of_many_pages_is_returned_to_the_file_system(db: Database) 
         assert list(await conn.execute_fetchall("SELECT COUNT(*) FROM last")) == [(400,)]
 
 
+@pytest.mark.sqlite("about SQLite's tables of points, and pages of a file")
 async def test_other_connections_see_progress_in_between(
     db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -156,6 +160,7 @@ async def test_other_connections_see_progress_in_between(
     assert counts == sorted(counts, reverse=True)
 
 
+@pytest.mark.sqlite("about SQLite's tables of points, and pages of a file")
 async def test_an_interrupted_collection_is_continued(db: Database, server: Server) -> None:
     run_id = _log(100)
     async with db.write() as conn:

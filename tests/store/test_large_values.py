@@ -8,6 +8,7 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -36,8 +37,6 @@ from trackai.structs.points import Column
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
     from trackai.store.engine.connection import Connection
     from trackai.values.types import Value
@@ -137,6 +136,7 @@ def _as_stored(values: list[Value]) -> list[Value]:
     return [int(value) if isinstance(value, bool) else value for value in values]
 
 
+@pytest.mark.sqlite("writes to SQLite's tables of points")
 async def test_a_point_at_a_taken_key_is_moved_unless_it_is_the_same(db: Database) -> None:
     first, second, third = "a" * 5000, "b" * 5000, "c"
     run_id, writer_id = await _start(db)
@@ -150,6 +150,7 @@ async def test_a_point_at_a_taken_key_is_moved_unless_it_is_the_same(db: Databas
             assert await checks.unused_large_values(conn) == 0
 
 
+@pytest.mark.sqlite("writes to SQLite's tables of points")
 async def test_the_last_value_is_that_of_the_latest_attempt(db: Database) -> None:
     run_id, writer_id = await _start(db)
     await _append(db, run_id, writer_id, _column(["a" * 5000, "b" * 5000, "c" * 5000]))
@@ -222,6 +223,7 @@ async def test_filters_sorting_and_groups_compare_large_texts(db: Database) -> N
         assert {group.value for group in grouped.groups} == {long + "1", long + "2", "short"}
 
 
+@pytest.mark.sqlite("about SQLite's tables and query plans")
 async def test_no_table_or_index_compares_large_rows(db: Database) -> None:
     run_id, writer_id = await _start(db)
     long = "x" * 100_000
@@ -249,6 +251,7 @@ async def test_no_table_or_index_compares_large_rows(db: Database) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.sqlite("an older version had only files")
 async def test_large_values_of_an_older_database_are_moved(db_path: Path) -> None:
     make_older_database(db_path, 11)
     long = "\0" + "y" * 5000

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+pytestmark = pytest.mark.sqlite("about `trackai doctor` and the size of a file")
+
 KILLED = """
 import os, signal, sys
 from trackai.store.catalogue import files

@@ -19,6 +19,8 @@ from trackai.store.catalogue import projects
 from trackai.store.engine import log_owner, stamps, write_ahead_log
 from trackai.store.engine.database import Database
 
+pytestmark = pytest.mark.sqlite("about the write-ahead log")
+
 # Creates projects, one transaction each, and dies with them in the log.
 CREATE = """
 import os, signal, sys, anyio

@@ -7,11 +7,13 @@ from contextlib import suppress
 from itertools import permutations
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import pytest
 from anyio.from_thread import start_blocking_portal
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.conftest import count_points
 from trackai.store.catalogue import projects, runs, writers
 from trackai.store.engine.database import Database
 from trackai.store.engine.sql import LAST_VALUE
@@ -33,6 +35,7 @@ from trackai.structs.points import Column
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from anyio.from_thread import BlockingPortal
 
@@ -356,7 +359,7 @@ async def test_many_series_at_once(db: Database) -> None:
         assert list(rows) == [(2100, 700)]
 
 
-async def test_deleting_a_run_deletes_its_points(db: Database) -> None:
+async def test_deleting_a_run_deletes_its_points(db: Database, db_path: Path) -> None:
     async with db.write() as conn:
         run_id = await new_run(conn)
         await metrics.append(
@@ -365,8 +368,9 @@ async def test_deleting_a_run_deletes_its_points(db: Database) -> None:
         await runs.delete(conn, run_id)
     await garbage.collect(db)
     async with db.read() as conn:
-        for table in ("metrics", "series", "writers", "runs"):
+        for table in ("series", "writers", "runs"):
             assert list(await conn.execute_fetchall(f"SELECT * FROM {table}")) == []
+    assert await anyio.to_thread.run_sync(count_points, db_path) == 0
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (1, 2, 0)])

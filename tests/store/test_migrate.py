@@ -18,6 +18,8 @@ from trackai.store.engine.database import Database
 from trackai.store.engine.migrate import Migration, migrations
 from trackai.store.engine.opening import APPLICATION_ID
 
+pytestmark = pytest.mark.sqlite("about the migrations of files")
+
 
 def test_they_are_numbered_without_gaps_and_checksummed() -> None:
     versions = [migration.version for migration in migrations()]

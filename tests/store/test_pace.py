@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
+import pytest
 
 import trackai
 from trackai.importers import storing
@@ -21,8 +22,6 @@ from trackai.structs.exchange import Block, RunHead, WriterHead
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
 
 def test_the_next_amount_follows_from_the_time_of_the_last() -> None:
@@ -61,6 +60,7 @@ class Transactions:
         monkeypatch.setattr(Database, "change", counting)
 
 
+@pytest.mark.sqlite("only one transaction at a time can write to a file")
 def test_a_backlog_is_stored_in_many_transactions(
     db_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -71,6 +71,7 @@ def test_a_backlog_is_stored_in_many_transactions(
     assert transactions.count >= 50  # each text alone
 
 
+@pytest.mark.sqlite("only one transaction at a time can write to a file")
 async def test_a_group_of_batches_is_limited(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     transactions = Transactions(monkeypatch)
     async with db.write() as conn:
@@ -87,6 +88,7 @@ async def test_a_group_of_batches_is_limited(db: Database, monkeypatch: pytest.M
     assert transactions.count > 4
 
 
+@pytest.mark.sqlite("only one transaction at a time can write to a file")
 async def test_an_import_is_stored_in_short_transactions(
     db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -109,6 +111,7 @@ async def test_an_import_is_stored_in_short_transactions(
     assert [value for (value,) in rows] == values
 
 
+@pytest.mark.sqlite("only one transaction at a time can write to a file")
 async def test_many_runs_are_deleted_in_short_transactions(
     db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

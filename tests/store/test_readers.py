@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     Read = Callable[[Path, str], list[tuple[Any, ...]]]
 
+pytestmark = pytest.mark.sqlite("about files that this user cannot write")
+
 STARTED = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 

@@ -8,6 +8,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -22,8 +23,6 @@ from trackai.structs.points import Column
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
     from trackai.store.engine.connection import Connection
     from trackai.values.types import Step, Value
@@ -241,6 +240,7 @@ async def test_the_first_point_of_a_kind_is_found_with_and_without_rollups(db: D
             assert await extremes.find(conn, segments, "inf") == (5432, 5432, math.inf)
 
 
+@pytest.mark.sqlite("an older version had only files")
 async def test_rollups_of_an_older_version_are_recomputed(db_path: Path) -> None:
     make_older_database(db_path, 10)
     with closing(sqlite3.connect(db_path)) as old, old:

@@ -370,6 +370,7 @@ async def test_fields_that_no_run_has(db: Database) -> None:
     assert missing == [parse_field("env.lr"), parse_field("config.gpu")]
 
 
+@pytest.mark.sqlite("about SQLite's query plans")
 async def test_filters_and_sort_orders_read_ranges_of_indexes(db: Database) -> None:
     """A filter by a metric reads one range of the index with its figures, not run by run."""
     async with db.write() as conn:

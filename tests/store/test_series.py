@@ -101,6 +101,7 @@ async def test_series_are_found_by_name(db: Database) -> None:
         assert await series.last_values(conn, first) == [("x", 1.0, "number"), ("y", 2.0, "number")]
 
 
+@pytest.mark.sqlite("an earlier version had only files")
 async def test_a_name_of_an_earlier_version_may_contain_a_nul(db: Database) -> None:
     async with db.write() as conn:
         run_id = await new_run(conn, "a")

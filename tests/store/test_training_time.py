@@ -66,6 +66,7 @@ def local_x(db_path: Path, run_id: int, metric: str) -> float:
     return float(last.x_last)
 
 
+@pytest.mark.sqlite("the runs are logged to a file, on another day")
 @pytest.mark.parametrize("end", ["finished", "killed"])
 def test_every_relative_chart_leaves_out_pauses(
     db_path: Path,
@@ -114,6 +115,7 @@ def test_every_relative_chart_leaves_out_pauses(
     assert last_x(group) < 60
 
 
+@pytest.mark.sqlite("the runs are logged to a file, on another day")
 def test_weights_do_not_decay_during_a_pause(db_path: Path, on_day: Callable[[int], None]) -> None:
     for day in (0, 100):
         on_day(day)
@@ -161,6 +163,7 @@ async def test_a_forked_run_continues_the_time_of_its_parent(db: Database) -> No
     assert alone[ids[1]].at(5010) == 10
 
 
+@pytest.mark.sqlite("the runs are logged to a file, on another day")
 def test_a_merged_run_keeps_its_pauses(
     db_path: Path, tmp_path: Path, on_day: Callable[[int], None]
 ) -> None:

@@ -21,6 +21,8 @@ from trackai.structs.points import Column
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+pytestmark = pytest.mark.sqlite("about the views of a file; PostgreSQL has its own")
+
 SECOND = 1_000_000
 STARTED = 1_700_000_000 * SECOND  # 2023-11-14 22:13:20
 
