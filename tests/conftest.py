@@ -6,13 +6,14 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import textwrap
 import time
 import urllib.error
 import urllib.request
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -27,7 +28,7 @@ from trackai.store.engine.database import Database
 from trackai.store.postgres.database import PostgresDatabase
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
     from tests.buckets import S3Server
     from tests.proxies import Site
@@ -123,12 +124,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "engine" in metafunc.fixturenames and is_on_both:
         mark = metafunc.definition.get_closest_marker("sqlite")
         if mark is None:
-            metafunc.parametrize("engine", ENGINES, indirect=True)
+            metafunc.parametrize("engine", ENGINES, indirect=True, scope="module")
         else:
             assert mark.args, "the mark must say why the test is about SQLite"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def engine(request: pytest.FixtureRequest) -> str:
     """The engine of the database of a test: "sqlite" or "postgresql"."""
     return str(getattr(request, "param", "sqlite"))
@@ -198,11 +199,66 @@ def postgres_url(
     databases: postgres.Databases, empty_postgres: str, tmp_path: Path
 ) -> Iterator[str]:
     """The URL of an empty database on PostgreSQL, which has the schema."""
-    url = databases.create(empty_postgres)
-    _folders[url] = tmp_path
+    with created(databases, empty_postgres, tmp_path) as url:
+        yield url
+
+
+@contextmanager
+def created(databases: postgres.Databases, template: str, folder: Path) -> Iterator[str]:
+    """Create a database on PostgreSQL whose files, and the logs of its server, are in a folder."""
+    url = databases.create(template)
+    _folders[url] = folder
     yield url
     databases.drop(url)
     del _folders[url]
+
+
+@pytest.fixture(scope="module")
+def module_address(
+    engine: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Any]:
+    """Like `db_path`, of a database that the tests of a module share."""
+    folder = tmp_path_factory.mktemp("module")
+    if engine == "sqlite":
+        yield folder / "store" / "trackai.db"
+        return
+    databases: postgres.Databases = request.getfixturevalue("databases")
+    with (
+        created(databases, request.getfixturevalue("empty_postgres"), folder) as url,
+        pytest.MonkeyPatch.context() as monkeypatch,
+    ):
+        for name, value in _files_of(url).items():
+            monkeypatch.setenv(name, value)
+        yield url
+
+
+def execute_sql(address: Path | str, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
+    """Execute a statement on the database of a test, and commit it."""
+    if isinstance(address, Path):
+        with closing(sqlite3.connect(address)) as connection, connection:
+            return connection.execute(sql, parameters).fetchall()
+
+    async def execute() -> list[Any]:
+        database = PostgresDatabase(address, files=_files_of(address)["TRACKAI_FILES"])
+        try:
+            async with database.write() as conn:
+                return list(await conn.execute_fetchall(sql, parameters))
+        finally:
+            await database.close()
+
+    with start_blocking_portal() as portal:
+        return portal.call(execute)
+
+
+def count_points(address: Path | str) -> int:
+    """The number of points that are stored, of any run or none."""
+    if isinstance(address, Path):
+        ((count,),) = execute_sql(address, "SELECT COUNT(*) FROM metrics")
+    else:
+        ((count,),) = execute_sql(
+            address, "SELECT CAST(coalesce(SUM(points), 0) AS bigint) FROM pieces"
+        )
+    return int(count)
 
 
 @pytest.fixture(scope="session")
@@ -357,11 +413,9 @@ def postgresql_server(
     databases: postgres.Databases, empty_postgres: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
     """The server of most tests on PostgreSQL."""
-    url = databases.create(empty_postgres)
-    _folders[url] = tmp_path_factory.mktemp("shared")
-    with serving(url) as server:
+    folder = tmp_path_factory.mktemp("shared")
+    with created(databases, empty_postgres, folder) as url, serving(url) as server:
         yield server
-    databases.drop(url)
 
 
 @pytest.fixture

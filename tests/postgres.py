@@ -105,7 +105,7 @@ class Postgres:
             subprocess.run(
                 [self._bin / "initdb", "--pgdata", self._data, "--username", USER,
                  "--pwfile", password, "--auth-local", "trust", "--auth-host", "scram-sha-256",
-                 "--encoding", "UTF8", "--no-locale", "--no-sync", "--no-instructions"],
+                 "--encoding", "UTF8", *_locale(self._bin), "--no-sync", "--no-instructions"],
                 env=_environment(), cwd=self.folder, check=True, capture_output=True, text=True,
                 **self._user,
             )  # fmt: skip
@@ -199,6 +199,16 @@ def _runs(process: psutil.Process) -> bool:
 def _environment() -> dict[str, str]:
     """The environment of the server's programs, without settings for clients such as PGPORT."""
     return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
+
+
+def _locale(folder: Path) -> list[str]:
+    """Options of `initdb` for a locale that knows the cases of all letters, on any machine."""
+    version = subprocess.run(
+        [folder / "initdb", "--version"], capture_output=True, text=True, check=True
+    ).stdout.split()[2]
+    if int(version.partition(".")[0]) < 17:
+        return ["--locale=C.UTF-8"]
+    return ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
 
 
 def _group_of_nobody() -> int:

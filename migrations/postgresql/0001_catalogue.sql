@@ -60,7 +60,7 @@ $$;
 
 -- Like `str.casefold` of Python for nearly all letters. The comment becomes a collation that knows
 -- the letters of Unicode; which one there is depends on how PostgreSQL was built.
-CREATE FUNCTION casefold(value text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+CREATE FUNCTION folded(value text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT replace(lower(value /*unicode*/), 'ß', 'ss') COLLATE "C"
 $$;
 

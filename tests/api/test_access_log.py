@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import time
@@ -17,7 +16,7 @@ from typing import IO, TYPE_CHECKING
 
 import pytest
 
-from tests.conftest import Server
+from tests.conftest import Server, count_points, execute_sql
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,8 +75,8 @@ def _serving(db_path: Path, **env: str) -> Iterator[tuple[Server, IO[str]]]:
 def test_internal_errors_are_counted_and_have_security_headers(db_path: Path) -> None:
     with _serving(db_path) as (server, complaints):
         server.request("POST", "/api/projects", {"name": "p", "project_id": "p"})
-        with sqlite3.connect(db_path) as conn:  # a value that the API never stores
-            conn.execute("UPDATE projects SET created_at = 9000000000000000000")
+        # A value that the API never stores.
+        execute_sql(db_path, "UPDATE projects SET created_at = 9000000000000000000")
         answer = server.request("GET", "/api/projects/1")
         lines = server.request("GET", "/metrics").json.splitlines()
         server.process.terminate()
@@ -151,7 +150,5 @@ def test_shutdown_stores_all_accepted_batches(server: Server, db_path: Path) -> 
     with ThreadPoolExecutor(8) as pool:
         accepted = sum(pool.map(send_until_it_ends, range(8)))
     server.process.wait(timeout=30)
-    with sqlite3.connect(db_path) as conn:
-        stored = conn.execute("SELECT COUNT(*) FROM metrics").fetchone()[0]
     # Every accepted batch is stored, and every stored batch was acknowledged.
-    assert stored == accepted >= 10
+    assert count_points(db_path) == accepted >= 10

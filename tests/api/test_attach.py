@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sqlite3
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import trackai
-from tests.conftest import serving
+from tests.conftest import execute_sql, serving
 from trackai.ingest.wire import PROTOCOL
 
 if TYPE_CHECKING:
@@ -199,9 +198,7 @@ def test_local_and_remote_processes_supersede_each_other(
             (os.getpid(), 2)
         ]
     # Both remote processes have fallen silent.
-    with sqlite3.connect(db_path) as connection:
-        connection.execute("UPDATE writers SET seen_at = seen_at - 200000000")
-    connection.close()
+    execute_sql(db_path, "UPDATE writers SET seen_at = seen_at - 200000000")
     caplog.clear()
     with trackai.init(project="p", id="r", resume="allow") as run:
         assert "is still logging" not in caplog.text

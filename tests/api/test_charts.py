@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import sqlite3
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import pytest
 
 import trackai
+from tests.conftest import execute_sql
 from tests.downsampling.test_moving_average import published
 
 if TYPE_CHECKING:
@@ -132,8 +132,7 @@ def test_compare_in_buckets(server: Server, run_id: int) -> None:
 def test_comparisons_without_buckets_are_limited(
     server: Server, run_id: int, db_path: Path
 ) -> None:
-    with sqlite3.connect(db_path) as conn:
-        conn.execute("UPDATE series SET points = 1000001 WHERE path = 'loss'")
+    execute_sql(db_path, "UPDATE series SET points = 1000001 WHERE path = 'loss'")
     body: dict[str, Any] = {"run_ids": [run_id], "metric_paths": ["loss"]}
     refused = server.request("POST", "/api/metrics/compare", body)
     assert (refused.status, refused.json["detail"][:7]) == (422, "points:")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import math
-import sqlite3
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -13,6 +12,7 @@ from urllib.parse import quote
 import pytest
 
 import trackai
+from tests.conftest import count_points, execute_sql
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,10 +90,9 @@ def test_deleting_a_project_deletes_its_runs(
 ) -> None:
     for project in server.get("/api/projects"):
         server.request("DELETE", f"/api/projects/{project['id']}")
-    connection = sqlite3.connect(db_path)
-    for table in ("projects", "runs", "configs", "series", "metrics", "writers"):
-        assert connection.execute(f"SELECT COUNT(*) FROM {table}").fetchone() == (0,), table
-    connection.close()
+    for table in ("projects", "runs", "configs", "series", "writers"):
+        assert execute_sql(db_path, f"SELECT COUNT(*) FROM {table}") == [(0,)], table
+    assert count_points(db_path) == 0
 
 
 @pytest.mark.parametrize("slash", ["", "/"])

@@ -7,13 +7,13 @@ import http.client
 import json
 import math
 import socket
-import sqlite3
 import subprocess
 import sys
 import textwrap
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -21,13 +21,12 @@ import pytest
 import zstandard
 
 import trackai
+from tests.conftest import count_points, execute_sql
 from trackai.api.compression import MAX_PLAIN
 from trackai.api.requests import MAX_BODY
 from trackai.ingest.intake import MAX_WAITING_BYTES
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.conftest import Answer, Server
 
 MSGPACK = {"Content-Type": "application/msgpack"}
@@ -116,8 +115,7 @@ def test_a_batch_sent_twice_is_stored_once(server: Server, run: int, db_path: Pa
         second = {**batch, "batch_id": "b2"}
         answers = list(pool.map(lambda _: _send(server, run, second), range(16)))
     assert sorted(answer.json["duplicate"] for answer in answers) == [False] + [True] * 15
-    with sqlite3.connect(db_path) as conn:
-        assert conn.execute("SELECT COUNT(*) FROM metrics").fetchone() == (2,)
+    assert count_points(db_path) == 2
 
 
 def test_points_sent_twice_without_an_id_are_not_counted_twice(
@@ -126,8 +124,7 @@ def test_points_sent_twice_without_an_id_are_not_counted_twice(
     columns = [{"path": "x", "steps": [0, 1], "timestamps": [7, 8], "values": [1.0, 3.0]}]
     assert _send(server, run, {"columns": columns}).status == 200
     assert _send(server, run, {"columns": columns}).status == 200
-    with sqlite3.connect(db_path) as conn:
-        assert conn.execute("SELECT points, sum FROM series").fetchall() == [(2, 4.0)]
+    assert execute_sql(db_path, "SELECT points, sum FROM series") == [(2, 4.0)]
 
 
 def test_a_different_value_at_an_equal_step_and_time_is_stored(
@@ -147,9 +144,8 @@ def test_a_different_value_at_an_equal_step_and_time_is_stored(
     assert _points(server, run, "s") == [(None, 1.0), (None, 2.0), (None, 3.0)]
     for first in (0, 5000):
         send(*range(first, first + 5000))
-    with sqlite3.connect(db_path) as conn:
-        query = "SELECT COUNT(DISTINCT value) FROM metrics GROUP BY series_id"
-        assert conn.execute(query).fetchall() == [(10_000,), (10_000,)]
+    distinct = "SELECT COUNT(DISTINCT value) FROM logged_points GROUP BY metric"
+    assert execute_sql(db_path, distinct) == [(10_000,), (10_000,)]
 
 
 MISTAKES: list[tuple[Any, str]] = [
@@ -288,11 +284,17 @@ def test_points_of_concurrent_clients_are_all_stored(
 
     with ThreadPoolExecutor(12) as pool:
         list(pool.map(client, range(12)))
-    with sqlite3.connect(db_path) as conn:
-        figures = dict(conn.execute("SELECT path, points FROM series"))
-        rows = dict(conn.execute("SELECT uid, COUNT(*) FROM metrics JOIN writers ON "
-                                 "writers.id = writer_id GROUP BY uid"))  # fmt: skip
-        sums = dict(conn.execute("SELECT path, sum FROM series"))
+    figures = dict(execute_sql(db_path, "SELECT path, points FROM series"))
+    sums = dict(execute_sql(db_path, "SELECT path, sum FROM series"))
+    rows = dict(
+        execute_sql(
+            db_path,
+            "SELECT uid, COUNT(*) FROM metrics JOIN writers ON writers.id = writer_id GROUP BY uid"
+            if isinstance(db_path, Path)
+            else "SELECT uid, CAST(SUM(points) AS bigint) FROM pieces "
+            "JOIN writers ON writers.id = writer_id GROUP BY uid",
+        )
+    )
     assert figures == {"shared": 240, **{f"own/{n}": 20 for n in range(12)}}
     assert sums == {"shared": 240.0, **{f"own/{n}": 190.0 for n in range(12)}}
     assert sorted(uid.rpartition("-http")[2].partition("client-")[2] for uid in rows) == sorted(
@@ -380,9 +382,8 @@ def test_accepted_points_survive_a_crash_of_the_server(db_path: Path, own_server
         _send(own_server, run, {"rows": [{"step": step, "values": {"x": float(step)}}]})
     own_server.process.kill()
     own_server.process.wait()
-    with sqlite3.connect(db_path) as conn:
-        assert conn.execute("SELECT COUNT(*) FROM metrics").fetchone() == (50,)
-        assert conn.execute("SELECT points FROM series").fetchone() == (50,)
+    assert count_points(db_path) == 50
+    assert execute_sql(db_path, "SELECT points FROM series") == [(50,)]
 
 
 def test_points_sent_after_a_resume_belong_to_the_current_attempt(server: Server) -> None:

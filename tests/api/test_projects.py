@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+
+from tests.conftest import count_points, execute_sql
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -163,10 +164,8 @@ def test_a_deleted_project_is_gone_and_its_id_is_not_reused(server: Server, db_p
     again = make(server, "doomed")
     assert again["id"] > other_project["id"]
     assert make_run(server, again["id"], "r") > other_run
-    connection = sqlite3.connect(db_path)
-    for table in ("series", "metrics"):
-        assert connection.execute(f"SELECT COUNT(*) FROM {table}").fetchone() == (1,), table
-    connection.close()
+    assert execute_sql(db_path, "SELECT COUNT(*) FROM series") == [(1,)]
+    assert count_points(db_path) == 1
 
 
 DEEP = b"[" * 100_000 + b"]" * 100_000

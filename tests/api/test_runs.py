@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import math
-import sqlite3
 import subprocess
 import sys
 import textwrap
-from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import pytest
 
 import trackai
+from tests.conftest import execute_sql
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.conftest import Server
 
 FIELDS = {
@@ -318,6 +316,6 @@ def test_scripts_that_end_while_the_server_is_busy_lose_no_points(
         assert run["state"] == "completed"
         points = server.get(f"/api/metrics/runs/{run['id']}/metric/x?limit=20001")["data"]
         assert [point["step"] for point in points] == list(range(20_000))
-    with closing(sqlite3.connect(db_path)) as connection:
-        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        assert connection.execute("SELECT COUNT(*) FROM projects").fetchone() == (made + 2,)
+    if isinstance(db_path, Path):
+        assert execute_sql(db_path, "PRAGMA integrity_check") == [("ok",)]
+    assert execute_sql(db_path, "SELECT COUNT(*) FROM projects") == [(made + 2,)]

@@ -24,6 +24,7 @@ _TOKEN = re.compile(
     | \bLIMIT\s+ (?P<limit> \?\d* )
     | \bINDEXED\s+BY\s+\w+
     | \b(?P<ifnull> ifnull ) \(
+    | \b(?P<casefold> casefold ) \(
     | (?P<parameter> \?\d* )
     """,
     re.VERBOSE | re.DOTALL | re.IGNORECASE,
@@ -65,6 +66,8 @@ def _translated(match: re.Match[str], numbers: _Numbers) -> str:
         return f"IS {word} FROM {numbers.of(found['compared'])}"
     if found["limit"] is not None:
         return f"LIMIT nullif({numbers.of(found['limit'])}::bigint, -1)"
+    if found["casefold"] is not None:
+        return "folded("  # PostgreSQL 18 has a function of that name, which keeps a ß
     if found["ifnull"] is not None:
         return "coalesce("
     if found["parameter"] is not None:
