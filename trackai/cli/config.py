@@ -18,17 +18,20 @@ def config(db: str | None, as_json: bool) -> None:
     """Show the database path and settings, and where each comes from."""
     from trackai.settings import Settings
 
-    settings = Settings.from_env(db)
-    database = Database(settings.db_path)
-    source = "--db" if db else settings.db_path_source
-    journals = sorted(database.spool.glob("*.journal"))
-    size = os.path.getsize(settings.db_path) if settings.db_path.exists() else None  # noqa: PTH202
+    settings = Settings.from_env(database=db)
+    source = "--db" if db else settings.database_source
+    # Scripts on this machine log to the file, whichever database the commands work on.
+    spool = Database(settings.db_path).spool
+    journals = sorted(spool.glob("*.journal"))
+    is_file = settings.database_url is None
+    has_file = is_file and settings.db_path.exists()
+    size = os.path.getsize(settings.db_path) if has_file else None  # noqa: PTH202
     if as_json:
         print_json(
-            database=str(settings.db_path),
+            database=str(settings.database),
             database_from=source,
             bytes=size,
-            spool=str(database.spool),
+            spool=str(spool),
             journals=[str(path) for path in journals],
             url=settings.url,
             server_url=settings.server_url,
@@ -36,6 +39,7 @@ def config(db: str | None, as_json: bool) -> None:
             allowed_hosts=settings.allowed_hosts,
         )
         return
+    shown_size = "not created yet" if size is None else human_bytes(size)
     defaults = Settings(db_path=settings.db_path)
     is_default = settings.url == defaults.url
     destination: list[tuple[str, object, str]] = []
@@ -48,9 +52,9 @@ def config(db: str | None, as_json: bool) -> None:
     print_table(
         ("setting", "value", "source"),
         [
-            ("database", settings.db_path, source),
-            ("size", "not created yet" if size is None else human_bytes(size), ""),
-            ("journals", database.spool, f"{len(journals)} not stored yet"),
+            ("database", settings.database, source),
+            ("size", shown_size, "") if is_file else ("scripts log to", settings.db_path, ""),
+            ("journals", spool, f"{len(journals)} not stored yet"),
             *destination,
             ("server", settings.url, "default" if is_default else "TRACKAI_HOST, TRACKAI_PORT"),
         ],
