@@ -20,7 +20,9 @@ import { Card } from "./card";
 import { ChartTools, MetricSearch } from "./chart-toolbar";
 import { FullScreen } from "./full-screen";
 import { GroupLegend } from "./group-legend";
+import { orderMetrics } from "./metric-order";
 import { groupIntoSections, searchMetrics } from "./metric-sections";
+import type { ChartProps } from "./plot";
 import { ResetButtons } from "./reset-buttons";
 
 interface Props {
@@ -32,15 +34,23 @@ interface Props {
   projectMetrics?: number;
   /** The fields by which means can be shown. */
   fields?: string[];
+  /** A menu before the tools, and panels in place of a chart for each metric. */
+  menu?: ComponentChildren;
+  board?: (props: BoardProps) => ComponentChildren;
 }
 
-export function ChartList({ runIds, names, paths, projectMetrics = 0, fields }: Props) {
+export interface BoardProps extends Omit<ChartProps, "path" | "series"> {
+  tools: ComponentChildren;
+}
+
+export function ChartList(props: Props) {
+  const { runIds, names, paths, projectMetrics = 0, fields, menu, board } = props;
   const { data: running } = usePolled(() => listRunningIds(projectId.value), 2000, [
     projectId.value,
   ]);
   const runningIds = running && runIds.filter((id) => running.includes(id));
   const lastPattern = useRef(/(?:)/);
-  const search = searchMetrics(paths ?? [], metricSearch.value, lastPattern.current);
+  const search = searchMetrics(orderMetrics(paths ?? []), metricSearch.value, lastPattern.current);
   lastPattern.current = search.pattern;
   const hasRuns = runIds.length > 0;
   const box = useRef<HTMLElement>(null);
@@ -51,18 +61,22 @@ export function ChartList({ runIds, names, paths, projectMetrics = 0, fields }: 
   return (
     <section class="charts" id="charts" tabIndex={-1} aria-label="Charts" ref={box}>
       <form class="tools" onSubmit={(event) => event.preventDefault()}>
-        <MetricSearch
-          matches={search.paths.length}
-          total={paths?.length ?? 0}
-          problem={search.problem}
-        />
+        {menu}
+        {!board && (
+          <MetricSearch
+            matches={search.paths.length}
+            total={paths?.length ?? 0}
+            problem={search.problem}
+          />
+        )}
         {tools}
         {runIds.length > 1 && meanBy.value && <GroupLegend runIds={runIds} />}
         <p class="undo">
           <ResetButtons runIds={runIds} />
         </p>
       </form>
-      {paths && (
+      {board?.({ ...chartProps, tools })}
+      {paths && !board && (
         <EmptyCharts
           hasRuns={hasRuns}
           metrics={paths.length}
@@ -71,6 +85,7 @@ export function ChartList({ runIds, names, paths, projectMetrics = 0, fields }: 
         />
       )}
       {hasRuns &&
+        !board &&
         groupIntoSections(search.paths).map(([name, members]) => (
           <Section key={name} name={name} count={members.length}>
             <LazyGrid
@@ -79,7 +94,7 @@ export function ChartList({ runIds, names, paths, projectMetrics = 0, fields }: 
             />
           </Section>
         ))}
-      {fullPath !== undefined && hasRuns && paths?.includes(fullPath) && (
+      {fullPath !== undefined && hasRuns && !board && paths?.includes(fullPath) && (
         <FullScreen key={fullPath} path={fullPath} {...chartProps} tools={tools} />
       )}
     </section>

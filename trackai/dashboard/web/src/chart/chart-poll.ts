@@ -6,6 +6,7 @@ import { enqueue } from "../api/request-queue";
 import type { Range, XAxis } from "../api/types";
 import { toJson } from "../ui/json";
 import { type ChartData, fetchChart, mergeRuns, stepsBetween } from "./chart-data";
+import { type ChartAxis, metricOfAxis } from "./metric-axis";
 import { isLastZoomed } from "./zoom";
 
 const POLL_MS = 2000;
@@ -16,7 +17,7 @@ const POLL_FINISHED_MS = 30_000;
 const pathsWithoutSteps = new Set<string>();
 
 /** The x axis on which a metric is shown if `axis` is chosen. */
-export function effectiveAxis(axis: XAxis, path: string, groupBy: string): XAxis {
+export function effectiveAxis(axis: ChartAxis, path: string, groupBy: string): ChartAxis {
   // Runs that started at different times have no common clock.
   const chosen = axis === "time" && groupBy ? "relative" : axis;
   return chosen === "step" && pathsWithoutSteps.has(path) ? "relative" : chosen;
@@ -25,7 +26,7 @@ export function effectiveAxis(axis: XAxis, path: string, groupBy: string): XAxis
 export interface ChartPoll {
   path: string;
   runIds: number[];
-  axis: XAxis;
+  axis: ChartAxis;
   zoom: Range | undefined;
   smoothing: number;
   groupBy: string;
@@ -120,14 +121,17 @@ async function fetchOverSteps(
 function fetchRuns(
   poll: ChartPoll,
   runIds: number[],
-  x: XAxis,
+  axis: ChartAxis,
   signal: AbortSignal,
   steps?: Range,
 ): Promise<ChartData> {
   const { path, smoothing, groupBy } = poll;
+  const xMetric = metricOfAxis(axis);
+  // The values of a metric are found by their steps.
+  const x: XAxis = axis === "time" || axis === "relative" ? axis : "step";
   // One bucket for two pixels.
   const points = Math.min(2000, Math.max(50, Math.round(poll.width() / 2)));
   const logX = poll.logX && x !== "time";
-  const chartRequest = { runIds, path, points, x, smoothing, groupBy, steps, logX };
+  const chartRequest = { runIds, path, points, x, smoothing, groupBy, steps, logX, xMetric };
   return enqueue(() => fetchChart(chartRequest, signal), signal, isLastZoomed(path));
 }

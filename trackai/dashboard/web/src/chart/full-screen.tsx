@@ -34,7 +34,7 @@ export function FullScreen({ tools, ...props }: ChartProps & { tools: ComponentC
   const onDrawn = (chart: DrawnChart) => {
     drawn.current = chart;
     setLines(chart.allLines);
-    setHiddenValues(describeHidden(chart.yRange));
+    setHiddenValues(describeHidden(chart.yRange, chart.allLines));
   };
   return (
     <dialog class="full chart" ref={dialog} aria-label={props.path} onClose={closeFullScreen}>
@@ -59,7 +59,7 @@ export function FullScreen({ tools, ...props }: ChartProps & { tools: ComponentC
       <Plot {...props} live height={height} onDrawn={onDrawn} />
       <ul class="legend">
         {lines.map((line) => (
-          <LegendEntry key={line.key} line={line} isOnly={lines.length === 1} />
+          <LegendEntry key={`${line.key} ${line.metric}`} line={line} isOnly={lines.length === 1} />
         ))}
       </ul>
     </dialog>

@@ -1,10 +1,10 @@
 // The data of a chart as it changes with the address and with its runs.
 
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { XAxis } from "../api/types";
 import { logX, meanBy, smoothing, xAxis, zoomRange } from "../view/parameters";
 import type { ChartData } from "./chart-data";
 import { effectiveAxis, pollChart } from "./chart-poll";
+import type { ChartAxis } from "./metric-axis";
 
 interface Options {
   path: string;
@@ -17,10 +17,10 @@ interface Options {
   width: () => number;
 }
 
-interface ChartState {
+export interface ChartState {
   chart: ChartData | undefined;
   error: string;
-  axis: XAxis;
+  axis: ChartAxis;
 }
 
 export function useChart({ path, runIds, live, running, width }: Options): ChartState {

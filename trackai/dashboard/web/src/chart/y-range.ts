@@ -51,8 +51,13 @@ export function yRange(lines: Line[], view: ChartView): YRange {
 }
 
 /** Which values a chart does not show; "" if it shows all. */
-export function describeHidden({ clipped, notPositive, total }: YRange): string {
+export function describeHidden(
+  { clipped, notPositive, total }: YRange,
+  lines: Line[] = [],
+): string {
   const parts: string[] = [];
+  const unplaced = lines.reduce((sum, line) => sum + (line.unplaced ?? 0), 0);
+  if (unplaced > 0) parts.push(`${plural(unplaced, "value")} without a place on the x axis`);
   if (clipped > 0) parts.push(`${clipped} of ${plural(total, "value")} clipped as outliers`);
   if (notPositive > 0) parts.push(`${notPositive} of ${plural(total, "value")} not above 0`);
   return parts.join(", ");

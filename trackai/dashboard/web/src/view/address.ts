@@ -34,6 +34,7 @@ const PROJECT_VIEW = [
   "closed",
   "range",
   "hide",
+  "panels",
 ];
 
 /** The parameters of another page of the project, with the current view of the project. */

@@ -27,6 +27,9 @@ export const selectedRuns = parameter("runs", parseIds);
 export const groupBy = textParameter("by");
 export const openGroups = parameter("open", parseList);
 
+/** The view whose panels are shown in place of a chart for each metric. */
+export const viewId = parameter("panels", parseId);
+
 export const metricSearch = textParameter("metrics");
 export const xAxis = parameter("x", parseXAxis);
 export const smoothing = parameter("smooth", parseSmoothing);

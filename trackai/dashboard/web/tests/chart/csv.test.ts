@@ -82,7 +82,7 @@ describe("allPointsCsv", () => {
     });
     const progress: number[] = [];
     const runs = [1, 2].map((id) => ({ id, name: `r${id}` }));
-    const csv = await allPointsCsv("a b/c", runs, (points) => progress.push(points), signal);
+    const csv = await allPointsCsv(["a b/c"], runs, (points) => progress.push(points), signal);
     expect(await csv.text()).toBe("run,step,timestamp,value\r\nr1,0,,0\r\nr1,1,,0.5\r\n");
     expect(progress).toEqual([1, 2]);
     expect(requested[0]).toBe("/api/metrics/runs/1/metric/a%20b/c?limit=100000");
@@ -94,7 +94,7 @@ describe("allPointsCsv", () => {
         ? new Response('{"detail":"gone"}', { status: 404 })
         : Response.json({ data: [point(0)], has_more: true, next_cursor: "next" }),
     );
-    const read = allPointsCsv("c", [{ id: 1, name: "r" }], () => undefined, signal);
+    const read = allPointsCsv(["c"], [{ id: 1, name: "r" }], () => undefined, signal);
     await expect(read).rejects.toThrow("gone");
   });
 });
