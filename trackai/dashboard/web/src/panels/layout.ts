@@ -8,7 +8,7 @@ export const COLUMNS = 12;
 export const MIN_WIDTH = 2;
 export const HEIGHTS = { min: 100, max: 2000, step: 20 };
 // A new view shows at most so many metrics.
-const MAX_METRICS = 60;
+export const MAX_METRICS = 60;
 
 /** Where to move a panel: beside another one, or to an end of a section. */
 export type Place =

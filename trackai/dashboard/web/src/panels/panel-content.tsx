@@ -1,10 +1,12 @@
 // What a panel shows.
 
-import type { LinesPanel, Panel } from "../api/views";
+import { useRef } from "preact/hooks";
+import type { BarsPanel, LinesPanel, Panel, ScatterPanel, TextPanel } from "../api/views";
 import { Card } from "../chart/card";
 import type { BoardProps } from "../chart/chart-list";
 import { axisOfMetric } from "../chart/metric-axis";
 import type { ChartSeries } from "../chart/use-series-chart";
+import { useSeen } from "../ui/seen";
 import { BarsContent } from "./bars-content";
 import { titleOf } from "./layout";
 import { ScatterContent } from "./scatter-content";
@@ -22,52 +24,53 @@ export const linesOf = ({ metrics, x, x_metric, log_y }: LinesPanel): ChartSerie
 
 export function PanelContent({ panel, ...chartProps }: Props) {
   const title = titleOf(panel);
-  const { height } = panel;
-  if (panel.kind === "lines") {
-    if (chartProps.runIds.length === 0) return <NoRuns title={title} />;
-    return (
-      <Card
-        {...chartProps}
-        path={title}
-        series={linesOf(panel)}
-        height={height}
-        full={fullName(panel.id)}
-      />
-    );
-  }
-  if (panel.kind === "text") {
+  if (panel.kind === "text") return <TextContent panel={panel} />;
+  if (chartProps.runIds.length === 0) {
     return (
       <figure class="card">
-        {panel.title && <figcaption title={title}>{title}</figcaption>}
-        <div
-          class="text"
-          style={{ height: `${height}px` }}
-          tabIndex={0}
-          role="group"
-          aria-label={title}
-        >
-          {panel.text}
-        </div>
+        <figcaption title={title}>{title}</figcaption>
+        <p class="empty">Select runs to see their values.</p>
       </figure>
     );
   }
-  if (chartProps.runIds.length === 0) return <NoRuns title={title} />;
-  const { runIds } = chartProps;
+  if (panel.kind !== "lines") return <RunsContent panel={panel} runIds={chartProps.runIds} />;
   return (
-    <figure class="card">
-      <figcaption title={title}>{title}</figcaption>
-      {panel.kind === "scatter" ? (
-        <ScatterContent panel={panel} runIds={runIds} />
-      ) : (
-        <BarsContent panel={panel} runIds={runIds} />
-      )}
-    </figure>
+    <Card
+      {...chartProps}
+      path={title}
+      series={linesOf(panel)}
+      height={panel.height}
+      full={fullName(panel.id)}
+    />
   );
 }
 
-const NoRuns = ({ title }: { title: string }) => (
+const TextContent = ({ panel }: { panel: TextPanel }) => (
   <figure class="card">
-    <figcaption title={title}>{title}</figcaption>
-    <p class="empty">Select runs to see their values.</p>
+    {panel.title && <figcaption title={panel.title}>{panel.title}</figcaption>}
+    <div
+      class="text"
+      style={{ height: `${panel.height}px` }}
+      tabIndex={0}
+      role="group"
+      aria-label={titleOf(panel)}
+    >
+      {panel.text}
+    </div>
   </figure>
 );
+
+/** A value of each run, fetched once the panel is on screen. */
+function RunsContent({ panel, runIds }: { panel: ScatterPanel | BarsPanel; runIds: number[] }) {
+  const box = useRef<HTMLElement>(null);
+  const wasSeen = useSeen(box);
+  const title = titleOf(panel);
+  return (
+    <figure class="card" ref={box}>
+      <figcaption title={title}>{title}</figcaption>
+      {!wasSeen && <div style={{ height: `${panel.height}px` }} />}
+      {wasSeen && panel.kind === "scatter" && <ScatterContent panel={panel} runIds={runIds} />}
+      {wasSeen && panel.kind === "bars" && <BarsContent panel={panel} runIds={runIds} />}
+    </figure>
+  );
+}

@@ -13,7 +13,7 @@ import { newPanel } from "./layout";
 // The list shows at most so many metrics; a search finds the others.
 const MAX_LISTED = 200;
 const FIGURES = ["last", "min", "max", "mean"];
-const KINDS = { lines: "lines", scatter: "scatter", bars: "bars", text: "text" };
+const KINDS: Panel["kind"][] = ["lines", "scatter", "bars", "text"];
 
 interface Props {
   /** Undefined for a new panel. */
@@ -50,7 +50,7 @@ export function PanelDialog({ panel: initial, newId, columns, onSave, onClose }:
     >
       <div class="panel-form">
         <Select label="Show" value={panel.kind} onSelect={setKind}>
-          <Options values={Object.keys(KINDS)} />
+          <Options values={KINDS} />
         </Select>
         <label>
           Title

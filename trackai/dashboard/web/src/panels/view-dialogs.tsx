@@ -2,11 +2,14 @@
 
 import { useRef, useState } from "preact/hooks";
 import { deleteView, type Layout, type View } from "../api/views";
+import { orderMetrics } from "../chart/metric-order";
+import { searchMetrics } from "../chart/metric-sections";
 import { Dialog } from "../ui/dialog";
 import { plural } from "../ui/format";
 import { parseJson } from "../ui/json";
 import { go } from "../view/address";
-import { layoutOfMetrics } from "./layout";
+import { metricSearch } from "../view/parameters";
+import { layoutOfMetrics, MAX_METRICS } from "./layout";
 import {
   createAndShow,
   drafts,
@@ -21,7 +24,7 @@ interface Props {
   projectId: number;
   /** The view that is shown. */
   view: View | undefined;
-  /** The metrics that are shown, which a new view can begin with. */
+  /** The metrics of the selected runs; a new view can begin with those that are searched for. */
   metrics: string[];
 }
 
@@ -52,8 +55,10 @@ const NameField = ({ field, value = "" }: { field: { current: string }; value?: 
   </label>
 );
 
-function NewDialog({ projectId, metrics }: Omit<Props, "name">) {
+function NewDialog({ projectId, metrics: all }: Omit<Props, "name">) {
   const name = useRef("");
+  const metrics = searchMetrics(orderMetrics(all), metricSearch.value, /(?:)/).paths;
+  const shown = plural(metrics.length, "metric");
   const [isEmpty, setEmpty] = useState(metrics.length === 0);
   const create = async () => {
     const view = await createAndShow(
@@ -76,7 +81,8 @@ function NewDialog({ projectId, metrics }: Omit<Props, "name">) {
             disabled={metrics.length === 0}
             onChange={() => setEmpty(false)}
           />
-          the {plural(metrics.length, "metric")} shown
+          {metrics.length > MAX_METRICS ? `the first ${MAX_METRICS} of ` : "the "}
+          {shown} shown
         </label>
         <label>
           <input type="radio" name="begin" checked={isEmpty} onChange={() => setEmpty(true)} />

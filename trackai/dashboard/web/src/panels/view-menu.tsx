@@ -131,7 +131,8 @@ export function LazyBoard({
   ...props
 }: BoardProps & Omit<Parameters<typeof Board>[0], "view"> & { shown: ShownView }) {
   const { module, error } = useModule(load);
-  if (shown.notFound) {
+  // Unsaved changes of a view that was deleted can still be copied.
+  if (shown.notFound && !(shown.view && drafts.value.has(shown.view.id))) {
     return (
       <PageError>
         View not found. It may have been deleted.{" "}

@@ -1,6 +1,6 @@
 // The view that is shown, its unsaved changes, and the dialog that is open.
 
-import { computed, signal } from "@preact/signals";
+import { signal } from "@preact/signals";
 import { usePolled } from "../api/polling";
 import { createView, getView, type Layout, replaceView, type View } from "../api/views";
 import { go } from "../view/address";
@@ -12,12 +12,8 @@ export const drafts = signal<ReadonlyMap<number, View>>(new Map());
 /** The views as this page has saved them, until they are polled. */
 const saved = signal<ReadonlyMap<number, View>>(new Map());
 
-const hasDrafts = computed(() => drafts.value.size > 0);
-const warn = (event: Event) => event.preventDefault();
-hasDrafts.subscribe((has) => {
-  if (has) addEventListener("beforeunload", warn);
-  else removeEventListener("beforeunload", warn);
-});
+// The browser asks before it leaves a page with unsaved changes.
+const askFirst = (event: Event) => event.preventDefault();
 
 export type ViewDialogName = "new" | "copy" | "import" | "delete";
 export const openDialog = signal<ViewDialogName | undefined>(undefined);
@@ -59,6 +55,8 @@ function withEntry<V>(map: ReadonlyMap<number, V>, id: number, value: V | undefi
 
 export function setDraft(id: number, draft: View | undefined): void {
   drafts.value = withEntry(drafts.value, id, draft);
+  if (drafts.value.size > 0) addEventListener("beforeunload", askFirst);
+  else removeEventListener("beforeunload", askFirst);
 }
 
 export function changeDraft(id: number, change: (layout: Layout) => Layout): void {

@@ -54,3 +54,11 @@ test("bandBottom is at the bottom of a log scale", () => {
   expect(bandBottom([-1, null, 2], view({ logY: true }), range)).toEqual([0.1, null, 2]);
   expect(bandBottom([-1, null, 2], view(), range)).toEqual([-1, null, 2]);
 });
+
+test("describeHidden counts values without a place on the x axis", () => {
+  const range = { range: undefined, clipped: 1, notPositive: 0, total: 9 };
+  const lines = [line([1], { unplaced: 3 }), line([1]), line([1], { unplaced: 1 })];
+  expect(describeHidden(range, lines)).toBe(
+    "4 values without a place on the x axis, 1 of 9 values clipped as outliers",
+  );
+});
