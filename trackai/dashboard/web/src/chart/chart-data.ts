@@ -22,6 +22,8 @@ export interface ChartData {
   /** The requested runs that no longer exist. */
   deleted?: number[];
   groups?: GroupWithSlot[];
+  /** Whether it is shown until the same chart with smoothed values arrives. */
+  isUnsmoothed?: boolean;
 }
 
 // How often the first bucket of a chart is refined for a log scale.

@@ -5,7 +5,15 @@ import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import { isDark } from "../ui/colors";
 import { ErrorMessage } from "../ui/messages";
-import { clipOutliers, hiddenLines, logX, logY, smoothing, zoomRange } from "../view/parameters";
+import {
+  clipOutliers,
+  hiddenLines,
+  logX,
+  logY,
+  smoothing,
+  yLimits,
+  zoomRange,
+} from "../view/parameters";
 import type { ChartData } from "./chart-data";
 import { drawInFrame } from "./draw-queue";
 import { type Line, toLines } from "./lines";
@@ -13,6 +21,7 @@ import { plotData, plotShape } from "./plot-data";
 import { plotOptions } from "./plot-options";
 import { readLines, showReadings } from "./tooltip";
 import { useChart } from "./use-chart";
+import { dragYAxis, resetYAxis } from "./y-axis";
 import { type ChartView, type DrawnChart, yRange } from "./y-range";
 import { handleKey, isLastZoomed, resetZoom, zoomByHand } from "./zoom";
 
@@ -68,7 +77,8 @@ export function Plot({ path, runIds, names, live, running, height, onDrawn }: Pr
         role="group"
         aria-roledescription="chart"
         aria-label={`${path}: use arrow keys to read values, plus and minus to zoom`}
-        onDblClick={resetZoom}
+        onPointerDown={(event) => plot.current && dragYAxis(event, plot.current, path)}
+        onDblClick={(event) => resetYAxis(event, plot.current, path) || resetZoom()}
         onKeyDown={(event) => handleKey(event, plot.current, drawn.current?.lines[0]?.axis ?? axis)}
         onBlur={() => {
           if (tooltip.current) tooltip.current.hidden = true;
@@ -104,7 +114,7 @@ function useUplot({ box, chart, path, names, labels, height, ...callbacks }: Upl
   useEffect(() => {
     const element = box.current;
     if (!element || !chart) return;
-    const current = toDrawnChart(chart, names);
+    const current = toDrawnChart(path, chart, names);
     const { lines, allLines, view } = current;
     drawn.current = current;
     callbacks.onDrawn(current);
@@ -115,6 +125,7 @@ function useUplot({ box, chart, path, names, labels, height, ...callbacks }: Upl
         plot.current.setData(data());
         return;
       }
+      const { left = -1, top = -1 } = plot.current?.cursor ?? {};
       plot.current?.destroy();
       shape.current = newShape;
       const options = plotOptions({
@@ -126,6 +137,8 @@ function useUplot({ box, chart, path, names, labels, height, ...callbacks }: Upl
         onCursor: (self) => callbacks.showTooltip(self, (drawn.current ?? current).lines),
       });
       plot.current = new uPlot(options, data(), element);
+      // A mouse that rests on the chart reads the new lines.
+      if (left >= 0) plot.current.setCursor({ left, top });
     };
     // Draw the chart that was zoomed by hand at once, the others when there is time.
     if (!isLastZoomed(path)) return drawInFrame(draw);
@@ -138,6 +151,8 @@ function useUplot({ box, chart, path, names, labels, height, ...callbacks }: Upl
     logX.value,
     clipOutliers.value,
     zoomRange.value,
+    yLimits.value.get(path)?.min,
+    yLimits.value.get(path)?.max,
     hiddenLines.value,
     isDark.value,
     height,
@@ -160,8 +175,8 @@ function useUplot({ box, chart, path, names, labels, height, ...callbacks }: Upl
   return { plot, drawn };
 }
 
-function toDrawnChart(chart: ChartData, names: Map<number, string>): DrawnChart {
-  const allLines = toLines(chart, names, smoothing.value > 0);
+function toDrawnChart(path: string, chart: ChartData, names: Map<number, string>): DrawnChart {
+  const allLines = toLines(chart, names, smoothing.value > 0 && !chart.isUnsmoothed);
   const lines = allLines.filter((line) => !hiddenLines.value.includes(line.key));
   const axis = allLines[0]?.axis;
   const view: ChartView = {
@@ -169,6 +184,7 @@ function toDrawnChart(chart: ChartData, names: Map<number, string>): DrawnChart 
     logY: logY.value,
     clipOutliers: clipOutliers.value,
     zoom: zoomRange.value?.axis === axis ? zoomRange.value : undefined,
+    limits: yLimits.value.get(path),
   };
   return { lines, allLines, view, yRange: yRange(lines, view) };
 }
