@@ -43,7 +43,8 @@ export function TableView({ table: { columns, data }, file, runId }: Props) {
   const start = Math.min(page, pages - 1) * PAGE;
   const shown = rows.slice(start, start + PAGE);
   const cellFiles = useCellFiles(runId, file, shown);
-  const place = `rows ${(start + 1).toLocaleString()} to ${(start + shown.length).toLocaleString()}`;
+  const end = start + shown.length;
+  const place = `rows ${(start + 1).toLocaleString()} to ${end.toLocaleString()}`;
   const note = search
     ? `${rows.length.toLocaleString()} of ${plural(data.length, "row")}`
     : plural(data.length, "row");
