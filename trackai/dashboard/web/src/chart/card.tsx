@@ -6,6 +6,7 @@ import { openFullScreen } from "./full-screen-history";
 import { HiddenValues } from "./hidden-values";
 import { type ChartProps, Plot } from "./plot";
 import { type DrawnChart, describeHidden } from "./y-range";
+import { YRangeForm } from "./y-range-form";
 
 const HEIGHT = 210;
 
@@ -51,6 +52,7 @@ export function Card({ height = HEIGHT, full, ...props }: Props) {
       <header>
         <figcaption title={props.path}>{props.path}</figcaption>
         <HiddenValues text={hiddenValues} />
+        {wasVisible.current && <YRangeForm path={props.path} />}
         <button
           type="button"
           class="quiet"

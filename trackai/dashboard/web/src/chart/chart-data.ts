@@ -27,6 +27,8 @@ export interface ChartData {
   groups?: GroupWithSlot[];
   /** The charts of several metrics, in place of all others. */
   parts?: [metric: string, chart: ChartData][];
+  /** Whether it is shown until the same chart with smoothed values arrives. */
+  isUnsmoothed?: boolean;
 }
 
 // How often the first bucket of a chart is refined for a log scale.

@@ -4,26 +4,17 @@ import type { ComponentChildren } from "preact";
 import { useRef } from "preact/hooks";
 import { usePolled } from "../api/polling";
 import { listRunningIds } from "../api/runs";
-import { LazyGrid } from "../ui/lazy-grid";
-import { replaceParameters } from "../view/address";
-import {
-  closedSections,
-  fullScreenPath,
-  meanBy,
-  metricSearch,
-  projectId,
-  runId,
-} from "../view/parameters";
-import { printList } from "../view/parsing";
+import { fullScreenPath, meanBy, metricSearch, projectId, runId } from "../view/parameters";
 import { useScrollPosition } from "../view/scroll-positions";
 import { Card } from "./card";
 import { ChartTools, MetricSearch } from "./chart-toolbar";
 import { FullScreen } from "./full-screen";
 import { GroupLegend } from "./group-legend";
 import { orderMetrics } from "./metric-order";
-import { groupIntoSections, searchMetrics } from "./metric-sections";
+import { searchMetrics } from "./metric-sections";
 import type { ChartProps } from "./plot";
 import { ResetButtons } from "./reset-buttons";
+import { SectionList } from "./section-list";
 
 interface Props {
   runIds: number[];
@@ -84,16 +75,12 @@ export function ChartList(props: Props) {
           matches={search.paths.length}
         />
       )}
-      {hasRuns &&
-        !board &&
-        groupIntoSections(search.paths).map(([name, members]) => (
-          <Section key={name} name={name} count={members.length}>
-            <LazyGrid
-              paths={members}
-              card={(path) => <Card key={path} path={path} {...chartProps} />}
-            />
-          </Section>
-        ))}
+      {hasRuns && !board && (
+        <SectionList
+          paths={search.paths}
+          card={(path) => <Card key={path} path={path} {...chartProps} />}
+        />
+      )}
       {fullPath !== undefined && hasRuns && !board && paths?.includes(fullPath) && (
         <FullScreen key={fullPath} path={fullPath} {...chartProps} tools={tools} />
       )}
@@ -122,29 +109,5 @@ function EmptyCharts({ hasRuns, metrics, projectMetrics, matches }: EmptyProps) 
       {!hasNone && matches === 0 && <p class="empty">No metrics match.</p>}
       {!hasRuns && projectMetrics > 0 && <p class="empty">Select runs to see their charts.</p>}
     </>
-  );
-}
-
-interface SectionProps {
-  name: string;
-  count: number;
-  children: ComponentChildren;
-}
-
-function Section({ name, count, children }: SectionProps) {
-  const key = name || ".";
-  const isOpen = !closedSections.value.includes(key);
-  const setOpen = (open: boolean) => {
-    if (open === isOpen) return;
-    const others = closedSections.value.filter((section) => section !== key);
-    replaceParameters({ closed: printList(open ? others : [...others, key]) });
-  };
-  return (
-    <details class="section" open={isOpen} onToggle={(event) => setOpen(event.currentTarget.open)}>
-      <summary>
-        {name || "metrics"} <small>{count}</small>
-      </summary>
-      {isOpen && children}
-    </details>
   );
 }

@@ -31,6 +31,8 @@ export interface ChartPoll {
   smoothing: number;
   groupBy: string;
   logX: boolean;
+  /** Whether no data is shown yet. */
+  isFirst: boolean;
   /** Read at each request: the width of the chart, and the runs that are logging if known. */
   width: () => number;
   running: () => number[] | undefined;
@@ -59,6 +61,10 @@ export function pollChart(poll: ChartPoll): () => void {
     const isComplete = due.length === runIds.length;
     const running = poll.running();
     try {
+      // Smoothing reads every point, which takes seconds: until then the buckets are shown.
+      if (poll.isFirst && !last && poll.smoothing > 0) {
+        poll.onChart({ ...(await fetchUnsmoothed(poll, due, signal)), isUnsmoothed: true });
+      }
       const fetched = await fetchZoomed(poll, due, signal, (fresh) =>
         isComplete ? fresh : mergeRuns(runIds, last, fresh),
       );
@@ -103,6 +109,18 @@ async function fetchZoomed(
   const steps = zoom && stepsBetween(full, zoom);
   return steps ? fetchRuns(poll, runIds, axis, signal, steps) : full;
 }
+
+const fetchUnsmoothed = (
+  poll: ChartPoll,
+  runIds: number[],
+  signal: AbortSignal,
+): Promise<ChartData> =>
+  fetchZoomed(
+    { ...poll, smoothing: 0, onFullChart: () => undefined },
+    runIds,
+    signal,
+    (fresh) => fresh,
+  );
 
 /** Fetch a chart over steps, or over time if the metric turns out to have none. */
 async function fetchOverSteps(

@@ -15,6 +15,7 @@ import type { Line } from "./lines";
 import { type ChartProps, Plot } from "./plot";
 import { ResetButtons } from "./reset-buttons";
 import { type DrawnChart, describeHidden } from "./y-range";
+import { YRangeForm } from "./y-range-form";
 
 const plotHeight = () => Math.max(220, innerHeight - 190);
 
@@ -42,6 +43,7 @@ export function FullScreen({ tools, ...props }: ChartProps & { tools: ComponentC
         <h2>{props.path}</h2>
         <HiddenValues text={hiddenValues} />
         <ResetButtons runIds={props.runIds} />
+        <YRangeForm path={props.path} />
         <ExportMenu {...props} drawn={drawn} />
         <button
           type="button"

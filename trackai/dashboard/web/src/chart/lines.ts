@@ -59,7 +59,7 @@ function linesOfMetrics(
 ): Line[] {
   const lines = parts.map(([metric, chart]) => ({
     metric,
-    lines: toLines(chart, names, smoothed),
+    lines: toLines(chart, names, smoothed && !chart.isUnsmoothed),
   }));
   const isSingle = new Set(lines.flatMap((part) => part.lines.map((line) => line.key))).size <= 1;
   return lines.flatMap(({ metric, lines: ofMetric }, index) =>

@@ -25,4 +25,4 @@ export function rankOf(path: string): number {
 
 /** The metrics in the order of their charts; those of one rank stay as they are. */
 export const orderMetrics = (paths: string[]): string[] =>
-  paths.toSorted((left, right) => rankOf(left) - rankOf(right));
+  [...paths].sort((left, right) => rankOf(left) - rankOf(right));

@@ -5,7 +5,15 @@ import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import { isDark } from "../ui/colors";
 import { ErrorMessage } from "../ui/messages";
-import { clipOutliers, hiddenLines, logX, logY, smoothing, zoomRange } from "../view/parameters";
+import {
+  clipOutliers,
+  hiddenLines,
+  logX,
+  logY,
+  smoothing,
+  yLimits,
+  zoomRange,
+} from "../view/parameters";
 import type { ChartData } from "./chart-data";
 import { drawInFrame } from "./draw-queue";
 import { type Line, toLines } from "./lines";
@@ -14,6 +22,7 @@ import { plotOptions } from "./plot-options";
 import { readLines, showReadings } from "./tooltip";
 import { type ChartState, useChart } from "./use-chart";
 import { type ChartSeries, useSeriesChart } from "./use-series-chart";
+import { dragYAxis, resetYAxis } from "./y-axis";
 import { type ChartView, type DrawnChart, yRange } from "./y-range";
 import { handleKey, isLastZoomed, resetZoom, zoomByHand } from "./zoom";
 
@@ -90,7 +99,8 @@ function DrawnPlot({ path, series, runIds, names, height, onDrawn, ...drawing }:
         role="group"
         aria-roledescription="chart"
         aria-label={`${path}: use arrow keys to read values, plus and minus to zoom`}
-        onDblClick={resetZoom}
+        onPointerDown={(event) => plot.current && dragYAxis(event, plot.current, path)}
+        onDblClick={(event) => resetYAxis(event, plot.current, path) || resetZoom()}
         onKeyDown={(event) => handleKey(event, plot.current, drawn.current?.lines[0]?.axis ?? axis)}
         onBlur={() => {
           if (tooltip.current) tooltip.current.hidden = true;
@@ -129,7 +139,7 @@ function useUplot({ box, chart, path, names, labels, height, ...others }: UplotO
   useEffect(() => {
     const element = box.current;
     if (!element || !chart) return;
-    const current = toDrawnChart(chart, names, logYOfSeries ?? logY.value);
+    const current = toDrawnChart(path, chart, names, logYOfSeries ?? logY.value);
     const { lines, allLines, view } = current;
     drawn.current = current;
     callbacks.onDrawn(current);
@@ -140,6 +150,7 @@ function useUplot({ box, chart, path, names, labels, height, ...others }: UplotO
         plot.current.setData(data());
         return;
       }
+      const { left = -1, top = -1 } = plot.current?.cursor ?? {};
       plot.current?.destroy();
       shape.current = newShape;
       const options = plotOptions({
@@ -151,6 +162,8 @@ function useUplot({ box, chart, path, names, labels, height, ...others }: UplotO
         onCursor: (self) => callbacks.showTooltip(self, (drawn.current ?? current).lines),
       });
       plot.current = new uPlot(options, data(), element);
+      // A mouse that rests on the chart reads the new lines.
+      if (left >= 0) plot.current.setCursor({ left, top });
     };
     // Draw the chart that was zoomed by hand at once, the others when there is time.
     if (!isLastZoomed(path)) return drawInFrame(draw);
@@ -163,6 +176,8 @@ function useUplot({ box, chart, path, names, labels, height, ...others }: UplotO
     logX.value,
     clipOutliers.value,
     zoomRange.value,
+    yLimits.value.get(path)?.min,
+    yLimits.value.get(path)?.max,
     hiddenLines.value,
     isDark.value,
     height,
@@ -185,8 +200,13 @@ function useUplot({ box, chart, path, names, labels, height, ...others }: UplotO
   return { plot, drawn };
 }
 
-function toDrawnChart(chart: ChartData, names: Map<number, string>, logY: boolean): DrawnChart {
-  const allLines = toLines(chart, names, smoothing.value > 0);
+function toDrawnChart(
+  path: string,
+  chart: ChartData,
+  names: Map<number, string>,
+  logY: boolean,
+): DrawnChart {
+  const allLines = toLines(chart, names, smoothing.value > 0 && !chart.isUnsmoothed);
   const lines = allLines.filter((line) => !hiddenLines.value.includes(line.key));
   const axis = allLines[0]?.axis;
   const view: ChartView = {
@@ -194,6 +214,7 @@ function toDrawnChart(chart: ChartData, names: Map<number, string>, logY: boolea
     logY,
     clipOutliers: clipOutliers.value,
     zoom: zoomRange.value?.axis === axis ? zoomRange.value : undefined,
+    limits: yLimits.value.get(path),
   };
   return { lines, allLines, view, yRange: yRange(lines, view) };
 }

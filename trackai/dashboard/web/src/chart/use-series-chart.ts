@@ -64,6 +64,7 @@ export function useSeriesChart(options: Options): ChartState {
         smoothing: smoothing.value,
         groupBy,
         logX: logX.value,
+        isFirst: !hasChart.current,
         width,
         running: () => latestRunning.current,
         onFullChart: () => undefined,

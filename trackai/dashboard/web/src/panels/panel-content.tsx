@@ -6,6 +6,7 @@ import { Card } from "../chart/card";
 import type { BoardProps } from "../chart/chart-list";
 import { axisOfMetric } from "../chart/metric-axis";
 import type { ChartSeries } from "../chart/use-series-chart";
+import { Markdown } from "../ui/markdown";
 import { useSeen } from "../ui/seen";
 import { BarsContent } from "./bars-content";
 import { titleOf } from "./layout";
@@ -55,7 +56,7 @@ const TextContent = ({ panel }: { panel: TextPanel }) => (
       role="group"
       aria-label={titleOf(panel)}
     >
-      {panel.text}
+      <Markdown text={panel.text} />
     </div>
   </figure>
 );

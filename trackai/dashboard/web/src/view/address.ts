@@ -32,7 +32,9 @@ const PROJECT_VIEW = [
   "clip",
   "mean",
   "closed",
+  "opened",
   "range",
+  "yrange",
   "hide",
   "panels",
 ];

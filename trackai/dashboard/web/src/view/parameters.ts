@@ -3,7 +3,15 @@
 import { computed, type ReadonlySignal } from "@preact/signals";
 import { params, textParameter } from "./address";
 import { toFilter } from "./filter-text";
-import { parseId, parseIds, parseList, parseRange, parseSmoothing, parseXAxis } from "./parsing";
+import {
+  parseId,
+  parseIds,
+  parseLimits,
+  parseList,
+  parseRange,
+  parseSmoothing,
+  parseXAxis,
+} from "./parsing";
 
 const parameter = <T>(name: string, parse: (text: string | null) => T): ReadonlySignal<T> =>
   computed(() => parse(params.value.get(name)));
@@ -40,8 +48,11 @@ export const clipOutliers = parameter("clip", (text) => text !== "0");
 export const fullScreenPath = computed(() => params.value.get("full") ?? undefined);
 /** The zoomed part of the x axis. */
 export const zoomRange = parameter("range", parseRange);
-/** The closed sections of charts. */
+/** The ranges of y axes that were set by hand, by metric. */
+export const yLimits = parameter("yrange", parseLimits);
+/** The sections of charts that were closed, and those that were opened, by hand. */
 export const closedSections = parameter("closed", parseList);
+export const openedSections = parameter("opened", parseList);
 /** The keys of hidden lines; the page of a run always shows its line. */
 export const hiddenLines = computed(() =>
   runId.value === undefined ? parseList(params.value.get("hide")) : [],
