@@ -25,7 +25,7 @@ interface Props {
   projectMetrics?: number;
   /** The fields by which means can be shown. */
   fields?: string[];
-  /** A menu before the tools, and panels in place of a chart for each metric. */
+  /** A menu beside the tools, and panels in place of a chart for each metric. */
   menu?: ComponentChildren;
   board?: (props: BoardProps) => ComponentChildren;
 }
@@ -52,7 +52,6 @@ export function ChartList(props: Props) {
   return (
     <section class="charts" id="charts" tabIndex={-1} aria-label="Charts" ref={box}>
       <form class="tools" onSubmit={(event) => event.preventDefault()}>
-        {menu}
         {!board && (
           <MetricSearch
             matches={search.paths.length}
@@ -60,6 +59,7 @@ export function ChartList(props: Props) {
             problem={search.problem}
           />
         )}
+        {menu}
         {tools}
         {runIds.length > 1 && meanBy.value && <GroupLegend runIds={runIds} />}
         <p class="undo">
