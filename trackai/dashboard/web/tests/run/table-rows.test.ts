@@ -84,5 +84,11 @@ test.each([
   [null, 0],
   ["0.png", 0],
 ])("fileReferences(%j) are %i", (cell, count) => {
-  expect(fileReferences(cell)).toHaveLength(count);
+  expect(fileReferences(cell, "t")).toHaveLength(count);
+});
+
+test("files in tables of trackio are beside the table", () => {
+  const cell = { _type: "trackio.image", file_path: "p/run/0/abc.png", caption: null };
+  expect(fileReferences(cell, "samples")).toEqual([{ file: "samples", name: "abc.png" }]);
+  expect(fileReferences({ file_path: "abc.png" }, "samples")).toEqual([]);
 });
