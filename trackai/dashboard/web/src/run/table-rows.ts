@@ -56,13 +56,18 @@ export interface FileReference {
   name: string;
 }
 
-/** The files of the run that a cell stands for: one, or a list of them. */
-export function fileReferences(cell: unknown): FileReference[] {
+/** The files of the run that a cell of a table stands for: one, or a list of them. */
+export function fileReferences(cell: unknown, tablePath: string): FileReference[] {
   const cells = Array.isArray(cell) ? cell : [cell];
-  return cells.length > 0 && cells.every(isReference) ? cells : [];
+  const references = cells.flatMap((item) => toReference(item, tablePath) ?? []);
+  return references.length === cells.length ? references : [];
 }
 
-const isReference = (cell: unknown): cell is FileReference => {
-  const { file, name } = (cell ?? {}) as Partial<FileReference>;
-  return typeof file === "string" && typeof name === "string";
-};
+function toReference(cell: unknown, tablePath: string): FileReference | undefined {
+  const { file, name, _type, file_path } = (cell ?? {}) as Record<string, unknown>;
+  if (typeof file === "string" && typeof name === "string") return { file, name };
+  // A cell of a table that was imported from trackio: its file is stored beside the table.
+  return typeof _type === "string" && typeof file_path === "string"
+    ? { file: tablePath, name: file_path.slice(file_path.lastIndexOf("/") + 1) }
+    : undefined;
+}

@@ -86,7 +86,7 @@ export function TableView({ table: { columns, data }, file, runId }: Props) {
             {shown.map((cells, row) => (
               <tr key={start + row}>
                 {cells.map((cell, column) => (
-                  <Cell key={column} cell={cell} files={cellFiles} />
+                  <Cell key={column} cell={cell} tablePath={file.path} files={cellFiles} />
                 ))}
               </tr>
             ))}
@@ -116,8 +116,14 @@ type CellFiles = Map<string, FileRecord>;
 
 const fileKey = ({ file, name }: FileReference): string => `${file}\n${name}`;
 
-function Cell({ cell, files }: { cell: unknown; files: CellFiles }) {
-  const references = fileReferences(cell);
+interface CellProps {
+  cell: unknown;
+  tablePath: string;
+  files: CellFiles;
+}
+
+function Cell({ cell, tablePath, files }: CellProps) {
+  const references = fileReferences(cell, tablePath);
   if (references.length > 0) {
     return (
       <td>
@@ -158,14 +164,14 @@ function CellFile({ name, file }: { name: string; file: FileRecord | undefined }
 }
 
 /** The files that the cells of some rows stand for. */
-function useCellFiles(runId: number, { step }: FileRecord, rows: unknown[][]): CellFiles {
+function useCellFiles(runId: number, { step, path }: FileRecord, rows: unknown[][]): CellFiles {
   const [files, setFiles] = useState<CellFiles>(new Map());
-  const references = rows.flatMap((cells) => cells.flatMap(fileReferences));
+  const references = rows.flat().flatMap((cell) => fileReferences(cell, path));
   const paths = [...new Set(references.map(({ file }) => file))].sort();
   useEffect(() => {
     let isCurrent = true;
     const load = async () => {
-      const lists = await Promise.all(paths.map((path) => listFiles(runId, path, MAX_FILES)));
+      const lists = await Promise.all(paths.map((name) => listFiles(runId, name, MAX_FILES)));
       const ofStep = lists.flat().filter((file) => file.step === step);
       if (!isCurrent) return;
       setFiles(

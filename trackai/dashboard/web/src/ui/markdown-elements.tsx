@@ -8,6 +8,10 @@ const FIRST_HEADING = 3;
 const SAFE_LINK = /^(https?:|mailto:)/i;
 const SAFE_IMAGE = /^data:image\/(png|jpeg|gif|webp);base64,/i;
 const LINE_BREAK = /^<br\s*\/?>$/i;
+// Quotes and lists within each other, too many to parse in a moment.
+const TOO_DEEP = /^(?:[ \t]*(?:>|[-*+](?=\s)|\d+[.)])){100}/m;
+// The time to parse a paragraph grows faster than the number of marks of emphasis in it.
+const MAX_MARKS = 1000;
 const COMMENT = /^<!--.*-->\s*$/s;
 
 export function MarkdownElements({ text }: { text: string }) {
@@ -15,13 +19,17 @@ export function MarkdownElements({ text }: { text: string }) {
 }
 
 function toElements(text: string): ComponentChild {
+  if (TOO_DEEP.test(text) || hasTooManyMarks(text)) return text;
   try {
     return children(lexer(text, { gfm: true, breaks: true }));
   } catch {
-    // Such as a quote within ten thousand quotes.
+    // More parts within each other than the stack can hold.
     return text;
   }
 }
+
+const hasTooManyMarks = (text: string): boolean =>
+  text.split(/\n\s*\n/).some((paragraph) => (paragraph.match(/[*_]/g)?.length ?? 0) > MAX_MARKS);
 
 const children = (tokens: Token[] | undefined): ComponentChild[] =>
   (tokens ?? []).map((token, index) => (

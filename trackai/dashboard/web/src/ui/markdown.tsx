@@ -4,7 +4,7 @@ import type { FunctionComponent } from "preact";
 import { useEffect, useState } from "preact/hooks";
 
 // Longer texts are shown as they are, in characters.
-const MAX_LENGTH = 100_000;
+const MAX_LENGTH = 50_000;
 
 interface Props {
   text: string;
