@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from trackai.api.endpoints import (
     artifacts,
+    bulk,
     compare,
     details,
     events,
@@ -45,6 +46,7 @@ from trackai.structs.records import (
     ArtifactPage,
     ArtifactVersion,
     BandData,
+    BulkProgress,
     ChartData,
     ComparedGroups,
     ComparedPoint,
@@ -202,6 +204,10 @@ OPERATIONS: Sequence[Operation] = [
     _op("POST", "/api/runs", runs.create_run, scope="write",
         body=runs.NewRun, response=Run, errors=(404, 409)),
     _op("POST", "/api/runs/delete", runs.delete_runs, body=runs.Deletion, response=Deleted),
+    _op("POST", "/api/runs/bulk", bulk.change_matching, body=bulk.BulkChange,
+        response=BulkProgress, errors=(404,)),
+    _op("GET", "/api/runs/export", exports.export_matching, query=exports.ExportQuery,
+        response=bytes, response_type=JSON_LINES, errors=(404,)),
     _op("POST", "/api/runs/tags", tags.change_many_tags,
         body=tags.TagChange, response=list[Run], errors=(404,)),
     _op("POST", "/api/runs/groups", runs.group_runs, scope="read",

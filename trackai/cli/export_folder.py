@@ -20,6 +20,7 @@ from trackai.importers.receipt_text import listing
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from trackai.cli.export_runs import Chosen
     from trackai.reading.remote_source import RemoteSource
     from trackai.store.engine.database import Database
     from trackai.structs.exchange import FileHead
@@ -28,8 +29,7 @@ if TYPE_CHECKING:
 def export_folder(
     format_: str,
     out: Path,
-    names: tuple[str, ...],
-    project: str | None,
+    chosen: Chosen,
     server: RemoteSource | None,
     db: str | None,
     *,
@@ -50,7 +50,7 @@ def export_folder(
             return files.find_bytes(database.path, head.sha256)
 
         exporter = open_exporter(format_, folder, find_bytes, summary)
-        await write_runs(database, names, project, exporter)
+        await write_runs(database, chosen, exporter)
 
     try:
         if server is None:
@@ -58,7 +58,7 @@ def export_folder(
         else:
             received = ReceivedFiles(folder.staging / "received.part")
             exporter = open_exporter(format_, folder, received.find, summary)
-            write_runs_of_server(server, names, project, converter(exporter, received.add))
+            write_runs_of_server(server, chosen, converter(exporter, received.add))
             received.close()
         folder.publish()
     except (OSError, sqlite3.Error) as error:

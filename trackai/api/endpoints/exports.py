@@ -1,22 +1,35 @@
-"""/api/runs/{run_id}/export: everything of a run, for another database."""
+"""/api/runs/{run_id}/export and /api/runs/export: everything of runs, for another database."""
 
 from __future__ import annotations
 
 import tempfile
 import threading
+import urllib.parse
+from collections.abc import Iterator
+from functools import partial
 from typing import IO, TYPE_CHECKING
 
+import msgspec
+from starlette.concurrency import iterate_in_threadpool
 from starlette.responses import StreamingResponse
 
-from trackai.api.requests import database, path_id
-from trackai.errors import TrackAIError
+from trackai.api.requests import (
+    RowId,
+    Selection,
+    chosen_ids,
+    convert,
+    database,
+    parse_query,
+    path_id,
+)
+from trackai.errors import NotFoundError, TrackAIError
 from trackai.exporters.jsonl import JsonLinesWriter
-from trackai.store.catalogue import files
+from trackai.store.catalogue import files, projects
 from trackai.store.transfer import dump
 from trackai.structs.exchange import ArtifactHead, FileHead, RunHead
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncGenerator, Callable
     from pathlib import Path
 
     from starlette.requests import Request
@@ -25,6 +38,7 @@ if TYPE_CHECKING:
 
     from trackai.exporters.jsonl import FindBytes
     from trackai.store.engine.connection import Connection
+    from trackai.store.engine.database import Database
     from trackai.structs.exchange import Item
 
 # Each has a temporary file, and reads for long on one of the connections of the database.
@@ -33,19 +47,77 @@ _READ_SIZE = 1 << 18
 _slots = threading.BoundedSemaphore(_MAX_EXPORTS)
 
 
+class ExportQuery(msgspec.Struct):
+    """The runs to export, as in a selection; `include` and `exclude` have commas between ids."""
+
+    project_id: RowId
+    filter: str | None = None
+    include: str = ""
+    exclude: str = ""
+
+
 async def export_run(request: Request) -> Response:
     """Export a run as JSON lines, with its files and all its points, superseded ones included."""
     run_id = path_id(request, "run_id")
     db = database(request)
-    if not _slots.acquire(blocking=False):
-        raise TrackAIError(f"{_MAX_EXPORTS} runs are being exported: try again in a moment")
-    export = _Export(db.path.parent, lambda head: files.find_bytes(db.path, head.sha256))
+    _take_slot()
+    export = _Export(db.path.parent, _byte_finder(db))
     try:
         await db.look(lambda conn: export.fill(conn, run_id))
     except BaseException:
         export.close()
+        _slots.release()
         raise
-    return _ExportResponse(export)
+    return _ExportResponse(export.content(), export.close)
+
+
+async def export_matching(request: Request) -> Response:
+    """Export the runs that match a filter, one after the other; deleted ones are left out."""
+    query = parse_query(request, ExportQuery)
+    ids = {"include": query.include.split(","), "exclude": query.exclude.split(",")}
+    select = convert(
+        lambda: msgspec.convert(
+            {
+                "project_id": query.project_id,
+                "filter": query.filter,
+                **{name: texts for name, texts in ids.items() if texts != [""]},
+            },
+            Selection,
+            strict=False,
+        )
+    )
+    async with database(request).read() as conn:
+        run_ids = await chosen_ids(conn, msgspec.UNSET, select)
+        project = await projects.get(conn, query.project_id)
+    _take_slot()
+    response = _ExportResponse(_export_each(database(request), run_ids))
+    file_name = urllib.parse.quote(f"{project.project_id}.jsonl")
+    response.headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{file_name}"
+    return response
+
+
+async def _export_each(db: Database, run_ids: list[int]) -> AsyncGenerator[bytes, None]:
+    # The bytes of a file that several runs have are sent once.
+    written: set[str] = set()
+    for run_id in run_ids:
+        export = _Export(db.path.parent, _byte_finder(db), written)
+        try:
+            await db.look(partial(export.fill, run_id=run_id))
+            async for data in iterate_in_threadpool(export.content()):
+                yield data
+        except NotFoundError:  # deleted meanwhile
+            continue
+        finally:
+            export.close()
+
+
+def _take_slot() -> None:
+    if not _slots.acquire(blocking=False):
+        raise TrackAIError(f"{_MAX_EXPORTS} runs are being exported: try again in a moment")
+
+
+def _byte_finder(db: Database) -> FindBytes:
+    return lambda head: files.find_bytes(db.path, head.sha256)
 
 
 class _Export:
@@ -57,11 +129,14 @@ class _Export:
     Args:
         folder: where the temporary file is made, on the disk of the database.
         find_bytes: returns the path of the bytes of a file.
+        written: the hashes of bytes that are left out; those of this run are added.
     """
 
-    def __init__(self, folder: Path, find_bytes: FindBytes) -> None:
+    def __init__(
+        self, folder: Path, find_bytes: FindBytes, written: set[str] | None = None
+    ) -> None:
         self._points: IO[bytes] = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - see `close`
-        self._writer = JsonLinesWriter(self._points, find_bytes)
+        self._writer = JsonLinesWriter(self._points, find_bytes, written)
         self._first: list[Item] = []
 
     async def fill(self, conn: Connection, run_id: int) -> None:
@@ -81,18 +156,25 @@ class _Export:
 
     def close(self) -> None:
         self._points.close()
-        _slots.release()
 
 
 class _ExportResponse(StreamingResponse):
-    """Sends an export, and closes it whatever happens."""
+    """Sends an export, and closes it and gives its slot back whatever happens."""
 
-    def __init__(self, export: _Export) -> None:
-        super().__init__(export.content(), media_type="application/x-ndjson")
-        self._export = export
+    def __init__(
+        self,
+        content: Iterator[bytes] | AsyncGenerator[bytes, None],
+        close: Callable[[], None] = lambda: None,
+    ) -> None:
+        super().__init__(content, media_type="application/x-ndjson")
+        self._content = content
+        self._close = close
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await super().__call__(scope, receive, send)
         finally:
-            self._export.close()
+            if not isinstance(self._content, Iterator):
+                await self._content.aclose()
+            self._close()
+            _slots.release()

@@ -18,12 +18,13 @@ from trackai.api.requests import (
     database,
     grant,
     parse_body,
+    parse_keys,
     parse_query,
     path_id,
 )
 from trackai.api.responses import JSONResponse, next_cursor, respond
 from trackai.errors import InvalidInputError
-from trackai.filters.parser import parse_field, parse_fields, parse_filter
+from trackai.filters.parser import parse_fields, parse_filter
 from trackai.ingest import deliveries
 from trackai.store.catalogue import groups, projects, run_tables
 from trackai.store.upkeep import deletion
@@ -69,7 +70,7 @@ class NewProject(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class GroupQuery(msgspec.Struct):
-    """Groups by the field `by` of runs that match `filter`, with means of `columns`."""
+    """Groups by the fields `by` of runs that match `filter`, with means of `columns`."""
 
     by: str
     filter: str | None = None
@@ -117,10 +118,10 @@ async def list_columns(request: Request) -> Response:
 
 
 async def list_groups(request: Request) -> Response:
-    """Group a project's runs by a field, largest groups first, with means of columns."""
+    """Group a project's runs by fields, largest groups first, with means of columns."""
     project_id = path_id(request, "project_id")
     query = parse_query(request, GroupQuery)
-    by = parse_field(query.by, name="by")
+    by = parse_keys(query.by, name="by")
     tree = None if query.filter is None else parse_filter(query.filter)
     columns = {} if query.columns is None else parse_fields(query.columns)
     if len(columns) > MAX_COLUMNS:
