@@ -79,10 +79,16 @@ def test_moved_runs_get_a_free_slug(server: Server) -> None:
 def test_matching_runs_are_deleted(server: Server) -> None:
     [answer] = change(server, {"project_id": 1, "exclude": [2]}, type="delete")
     assert (answer["changed"], ids(server)) == (5, [2, 7])
+    body = {"run_ids": [1, 7], "action": {"type": "delete"}}
+    assert server.request("POST", "/api/runs/bulk", body).json["changed"] == 1
+    assert ids(server) == [2]
 
 
 WRONG = [
-    ({}, 422, "select"),
+    ({}, 422, "action"),
+    ({"action": {"type": "delete"}}, 422, "run_ids"),
+    ({"run_ids": [], "action": {"type": "delete"}}, 422, "run_ids"),
+    ({"run_ids": [1], "select": {"project_id": 1}, "action": {"type": "delete"}}, 422, "select"),
     ({"select": {}, "action": {"type": "delete"}}, 422, "select"),
     ({"select": {"filter": ""}, "action": {"type": "delete"}}, 422, "select"),
     ({"select": {"project_id": 1}}, 422, "action"),
@@ -115,6 +121,10 @@ def test_matching_runs_are_exported(server: Server) -> None:
     assert [line["type"] for line in lines].count("bytes") == 1
     head = server.request("HEAD", f"/api/runs/export?{query}")
     assert head.headers["content-disposition"] == "attachment; filename*=UTF-8''p.jsonl"
-    for query in ("project_id=1&filter=(", "project_id=1&include=x"):
+    answer = Connection(server.url).request("GET", "/api/runs/export?run_ids=7,6")
+    lines = [msgspec.json.decode(line) for line in answer.data.splitlines()]
+    assert [line["name"] for line in lines if line["type"] == "run"] == ["run 5", "run 0"]
+    wrong = "project_id=1&filter=(", "project_id=1&include=x", "run_ids=x", "", "run_ids=1&filter=a"
+    for query in wrong:
         assert server.request("GET", f"/api/runs/export?{query}").status == 422
     assert server.request("GET", "/api/runs/export?project_id=9").status == 404

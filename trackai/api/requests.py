@@ -98,6 +98,30 @@ def check_chosen(run_ids: list[int] | msgspec.UnsetType, select: Selection | Non
         raise InvalidInputError("select", "must not be combined with run_ids")
 
 
+def chosen_where(
+    run_ids: list[int] | msgspec.UnsetType, select: Selection | None
+) -> run_tables.RunFilter:
+    """The conditions on the runs that a body chooses.
+
+    Raises:
+        InvalidInputError: the filter is invalid.
+    """
+    if select is None:
+        # SQLite cannot take other integers, and no run has them.
+        return run_tables.RunFilter(ids=tuple(id_ for id_ in run_ids or [] if 0 < id_ <= MAX_ID))
+    return select.where()
+
+
+async def check_project(conn: Connection, select: Selection | None) -> None:
+    """Check that the project of a selection exists.
+
+    Raises:
+        NotFoundError: it does not.
+    """
+    if select is not None and select.project_id is not None:
+        await projects.get(conn, select.project_id)
+
+
 async def chosen_ids(
     conn: Connection, run_ids: list[int] | msgspec.UnsetType, select: Selection | None
 ) -> list[int]:
@@ -107,11 +131,8 @@ async def chosen_ids(
         NotFoundError: the project does not exist.
         InvalidInputError: the filter is invalid.
     """
-    if select is None:
-        return await runs.existing(conn, run_ids or [])
-    where = select.where()
-    if select.project_id is not None:
-        await projects.get(conn, select.project_id)
+    where = chosen_where(run_ids, select)
+    await check_project(conn, select)
     return await run_tables.list_ids(conn, where)
 
 

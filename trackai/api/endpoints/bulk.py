@@ -9,15 +9,18 @@ import msgspec
 from trackai.api.requests import (
     Cursor,
     Name,
+    RowIds,
     Selection,
     Tags,
+    check_chosen,
     check_names,
+    check_project,
     check_room,
+    chosen_where,
     database,
     parse_body,
 )
 from trackai.api.responses import JSONResponse
-from trackai.store.catalogue import projects
 from trackai.store.upkeep import bulk_changes
 
 if TYPE_CHECKING:
@@ -60,22 +63,28 @@ class DeleteAction(msgspec.Struct, tag="delete", tag_field="type", forbid_unknow
 
 
 class BulkChange(msgspec.Struct, forbid_unknown_fields=True):
-    """A change of the runs of a selection; `cursor` is that of the previous response."""
+    """A change of the runs of a selection, or of some ids.
 
-    select: Selection
+    `cursor` is that of the previous response.
+    """
+
     action: TagAction | MoveAction | DeleteAction
+    run_ids: RowIds | msgspec.UnsetType = msgspec.UNSET
+    select: Selection | None = None
     cursor: Cursor = 0
+
+    def __post_init__(self) -> None:
+        check_chosen(self.run_ids, self.select)
 
 
 async def change_matching(request: Request) -> JSONResponse:
     """Tag, move or delete the runs that match a filter; repeat it with the cursor it returns."""
     body = await parse_body(request, BulkChange)
-    where = body.select.where()
+    where = chosen_where(body.run_ids, body.select)
     db = database(request)
     if not isinstance(body.action, DeleteAction):
         check_room(request)
-    if body.select.project_id is not None:
-        async with db.read() as conn:
-            await projects.get(conn, body.select.project_id)
+    async with db.read() as conn:
+        await check_project(conn, body.select)
     progress = await bulk_changes.change(db, where, body.action.change(), after=body.cursor)
     return JSONResponse(progress)

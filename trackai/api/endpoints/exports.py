@@ -15,7 +15,9 @@ from starlette.responses import StreamingResponse
 
 from trackai.api.requests import (
     RowId,
+    RowIds,
     Selection,
+    check_chosen,
     chosen_ids,
     convert,
     database,
@@ -48,12 +50,23 @@ _slots = threading.BoundedSemaphore(_MAX_EXPORTS)
 
 
 class ExportQuery(msgspec.Struct):
-    """The runs to export, as in a selection; `include` and `exclude` have commas between ids."""
+    """The runs to export, by id or as in a selection; lists have commas between ids."""
 
-    project_id: RowId
+    run_ids: str | None = None
+    project_id: RowId | None = None
     filter: str | None = None
-    include: str = ""
-    exclude: str = ""
+    include: str | None = None
+    exclude: str | None = None
+
+
+class _Chosen(msgspec.Struct):
+    """The same as in a body."""
+
+    run_ids: RowIds | msgspec.UnsetType = msgspec.UNSET
+    select: Selection | None = None
+
+    def __post_init__(self) -> None:
+        check_chosen(self.run_ids, self.select)
 
 
 async def export_run(request: Request) -> Response:
@@ -74,24 +87,25 @@ async def export_run(request: Request) -> Response:
 async def export_matching(request: Request) -> Response:
     """Export the runs that match a filter, one after the other; deleted ones are left out."""
     query = parse_query(request, ExportQuery)
-    ids = {"include": query.include.split(","), "exclude": query.exclude.split(",")}
-    select = convert(
-        lambda: msgspec.convert(
-            {
-                "project_id": query.project_id,
-                "filter": query.filter,
-                **{name: texts for name, texts in ids.items() if texts != [""]},
-            },
-            Selection,
-            strict=False,
-        )
-    )
+    lists = {
+        name: text.split(",")
+        for name in ("run_ids", "include", "exclude")
+        if (text := getattr(query, name)) is not None
+    }
+    chosen = {"run_ids": lists.pop("run_ids")} if "run_ids" in lists else {}
+    select = {"project_id": query.project_id, "filter": query.filter, **lists}
+    if not chosen or lists or query.project_id or query.filter:
+        chosen["select"] = select
+    body = convert(lambda: msgspec.convert(chosen, _Chosen, strict=False))
     async with database(request).read() as conn:
-        run_ids = await chosen_ids(conn, msgspec.UNSET, select)
-        project = await projects.get(conn, query.project_id)
+        run_ids = await chosen_ids(conn, body.run_ids, body.select)
+        if query.project_id is None:
+            name = "runs"
+        else:
+            name = (await projects.get(conn, query.project_id)).project_id
     _take_slot()
     response = _ExportResponse(_export_each(database(request), run_ids))
-    file_name = urllib.parse.quote(f"{project.project_id}.jsonl")
+    file_name = urllib.parse.quote(f"{name}.jsonl")
     response.headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{file_name}"
     return response
 

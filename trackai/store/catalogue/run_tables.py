@@ -37,6 +37,7 @@ class RunFilter(msgspec.Struct, kw_only=True, frozen=True):
     """Conditions on the runs to list; None for no condition.
 
     Attributes:
+        ids: row ids of the only runs that may match.
         include: row ids of runs that need not match `tree`.
         exclude: row ids of runs to leave out.
     """
@@ -46,6 +47,7 @@ class RunFilter(msgspec.Struct, kw_only=True, frozen=True):
     state: State | None = None
     search: str | None = None
     tree: Filter | None = None
+    ids: tuple[int, ...] | None = None
     include: tuple[int, ...] = ()
     exclude: tuple[int, ...] = ()
 
@@ -134,6 +136,9 @@ def conditions(where: RunFilter) -> Condition:
             sql = f"({sql} OR runs.id IN (SELECT value FROM json_each(?)))"
             values.append(json_array(where.include))
         terms.append(sql)
+    if where.ids is not None:
+        terms.append("runs.id IN (SELECT value FROM json_each(?))")
+        values.append(json_array(where.ids))
     if where.exclude:
         terms.append("runs.id NOT IN (SELECT value FROM json_each(?))")
         values.append(json_array(where.exclude))

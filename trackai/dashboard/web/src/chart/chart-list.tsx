@@ -4,6 +4,7 @@ import type { ComponentChildren } from "preact";
 import { useRef } from "preact/hooks";
 import { usePolled } from "../api/polling";
 import { listRunningIds } from "../api/runs";
+import type { ChoiceBody } from "../api/types";
 import { LazyGrid } from "../ui/lazy-grid";
 import { replaceParameters } from "../view/address";
 import {
@@ -24,7 +25,10 @@ import { groupIntoSections, searchMetrics } from "./metric-sections";
 import { ResetButtons } from "./reset-buttons";
 
 interface Props {
+  /** The runs that are drawn one by one, and all chosen runs. */
   runIds: number[];
+  chosen: number[];
+  choice: ChoiceBody;
   names: Map<number, string>;
   /** The metrics of the runs; undefined while they are not known. */
   paths: string[] | undefined;
@@ -34,18 +38,19 @@ interface Props {
   fields?: string[];
 }
 
-export function ChartList({ runIds, names, paths, projectMetrics = 0, fields }: Props) {
+export function ChartList(props: Props) {
+  const { runIds, chosen, choice, names, paths, projectMetrics = 0, fields } = props;
   const { data: running } = usePolled(() => listRunningIds(projectId.value), 2000, [
     projectId.value,
   ]);
-  const runningIds = running && runIds.filter((id) => running.includes(id));
+  const runningIds = running && withoutOthers(running, chosen);
   const lastPattern = useRef(/(?:)/);
   const search = searchMetrics(paths ?? [], metricSearch.value, lastPattern.current);
   lastPattern.current = search.pattern;
   const hasRuns = runIds.length > 0;
   const box = useRef<HTMLElement>(null);
   useScrollPosition(box, `charts ${runId.value ?? ""}`, paths !== undefined && hasRuns);
-  const chartProps = { runIds, names, running: runningIds };
+  const chartProps = { runIds, chosen, choice, names, running: runningIds };
   const tools = <ChartTools fields={runIds.length > 1 ? fields : undefined} />;
   const fullPath = fullScreenPath.value;
   return (
@@ -57,7 +62,7 @@ export function ChartList({ runIds, names, paths, projectMetrics = 0, fields }: 
           problem={search.problem}
         />
         {tools}
-        {runIds.length > 1 && meanBy.value && <GroupLegend runIds={runIds} />}
+        {runIds.length > 1 && meanBy.value && <GroupLegend choice={choice} />}
         <p class="undo">
           <ResetButtons runIds={runIds} />
         </p>
@@ -84,6 +89,11 @@ export function ChartList({ runIds, names, paths, projectMetrics = 0, fields }: 
       )}
     </section>
   );
+}
+
+function withoutOthers(ids: number[], chosen: number[]): number[] {
+  const known = new Set(chosen);
+  return ids.filter((id) => known.has(id));
 }
 
 interface EmptyProps {

@@ -3,7 +3,7 @@
 import { errorMessage } from "../api/client";
 import { startPolling } from "../api/poller";
 import { enqueue } from "../api/request-queue";
-import type { Range, XAxis } from "../api/types";
+import type { ChoiceBody, Range, XAxis } from "../api/types";
 import { toJson } from "../ui/json";
 import { type ChartData, fetchChart, mergeRuns, stepsBetween } from "./chart-data";
 import { isLastZoomed } from "./zoom";
@@ -29,6 +29,8 @@ export interface ChartPoll {
   zoom: Range | undefined;
   smoothing: number;
   groupBy: string;
+  choice: ChoiceBody;
+  quartiles: boolean;
   logX: boolean;
   /** Read at each request: the width of the chart, and the runs that are logging if known. */
   width: () => number;
@@ -51,6 +53,8 @@ export function pollChart(poll: ChartPoll): () => void {
     const running = poll.running();
     const isStale = Date.now() - lastComplete >= POLL_FINISHED_MS;
     if (!last || !lastRunning || !running || isStale) return runIds;
+    // Groups may have more runs than are drawn one by one.
+    if (poll.groupBy) return lastRunning.length + running.length > 0 ? runIds : [];
     const active = runIds.filter((id) => lastRunning?.includes(id) || running.includes(id));
     return active.length > 0 && dependsOnAllRuns(poll) ? runIds : active;
   };
@@ -124,10 +128,21 @@ function fetchRuns(
   signal: AbortSignal,
   steps?: Range,
 ): Promise<ChartData> {
-  const { path, smoothing, groupBy } = poll;
+  const { path, smoothing, groupBy, choice, quartiles } = poll;
   // One bucket for two pixels.
   const points = Math.min(2000, Math.max(50, Math.round(poll.width() / 2)));
   const logX = poll.logX && x !== "time";
-  const chartRequest = { runIds, path, points, x, smoothing, groupBy, steps, logX };
+  const chartRequest = {
+    runIds,
+    path,
+    points,
+    x,
+    smoothing,
+    groupBy,
+    choice,
+    quartiles,
+    steps,
+    logX,
+  };
   return enqueue(() => fetchChart(chartRequest, signal), signal, isLastZoomed(path));
 }

@@ -3,9 +3,18 @@
 import type { RefObject } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
+import type { ChoiceBody } from "../api/types";
 import { isDark } from "../ui/colors";
 import { ErrorMessage } from "../ui/messages";
-import { clipOutliers, hiddenLines, logX, logY, smoothing, zoomRange } from "../view/parameters";
+import {
+  band,
+  clipOutliers,
+  hiddenLines,
+  logX,
+  logY,
+  smoothing,
+  zoomRange,
+} from "../view/parameters";
 import type { ChartData } from "./chart-data";
 import { drawInFrame } from "./draw-queue";
 import { type Line, toLines } from "./lines";
@@ -19,6 +28,9 @@ import { handleKey, isLastZoomed, resetZoom, zoomByHand } from "./zoom";
 export interface ChartProps {
   path: string;
   runIds: number[];
+  /** All chosen runs, of which `runIds` are drawn one by one. */
+  chosen: number[];
+  choice: ChoiceBody;
   names: Map<number, string>;
   /** The runs that are logging; undefined while that is not known. */
   running: number[] | undefined;
@@ -31,12 +43,12 @@ interface Props extends ChartProps {
   onDrawn: (drawn: DrawnChart) => void;
 }
 
-export function Plot({ path, runIds, names, live, running, height, onDrawn }: Props) {
+export function Plot({ path, runIds, choice, names, live, running, height, onDrawn }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const tooltip = useRef<HTMLDivElement>(null);
   const announcement = useRef<HTMLParagraphElement>(null);
   const width = () => box.current?.clientWidth ?? 400;
-  const { chart, error, axis } = useChart({ path, runIds, live, running, width });
+  const { chart, error, axis } = useChart({ path, runIds, choice, live, running, width });
 
   // The cursor moves in all charts at once; only the chart under it shows a tooltip.
   const showTooltip = (plot: uPlot, lines: Line[]) => {
@@ -137,6 +149,7 @@ function useUplot({ box, chart, path, names, labels, height, ...callbacks }: Upl
     logY.value,
     logX.value,
     clipOutliers.value,
+    band.value,
     zoomRange.value,
     hiddenLines.value,
     isDark.value,

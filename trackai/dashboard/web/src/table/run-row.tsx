@@ -25,13 +25,13 @@ interface Props {
   row: number;
   run: Run;
   isSelected: boolean;
-  /** Whether charts show means: then no run has a line of its own. */
-  showsMeans: boolean;
+  /** Whether charts show a line of the run. */
+  hasLine: boolean;
   onToggle: (row: number, run: Run, isRange: boolean) => void;
   onRename: (id: number, name: string) => Promise<unknown>;
 }
 
-export function RunRow({ row, run, isSelected, showsMeans, onToggle, onRename }: Props) {
+export function RunRow({ row, run, isSelected, hasLine, onToggle, onRename }: Props) {
   const name = runName(run);
   const style = runStyle(run.id);
   const onKeyDown = (event: KeyboardEvent & { currentTarget: HTMLElement }) => {
@@ -49,12 +49,12 @@ export function RunRow({ row, run, isSelected, showsMeans, onToggle, onRename }:
           type="checkbox"
           checked={isSelected}
           aria-label={`Show ${name} in the charts`}
-          style={{ accentColor: showsMeans ? undefined : style.color }}
+          style={{ accentColor: isSelected && !hasLine ? undefined : style.color }}
           onClick={(event) => onToggle(row, run, event.shiftKey)}
         />
       </span>
       <span class="cell wide" role="cell">
-        <Swatch color={isSelected && !showsMeans ? style.color : "transparent"} dash={style.dash} />
+        <Swatch color={hasLine ? style.color : "transparent"} dash={style.dash} />
         <EditableName
           name={name}
           onRename={mayChange.value ? (text) => onRename(run.id, text) : undefined}
