@@ -16,7 +16,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.conftest import serving
-from tests.dashboard.conftest import accessibility_violations
+from tests.dashboard.conftest import accessibility_violations, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -249,3 +249,56 @@ def test_selection_is_accessible(grouped: Server, browser: Browser, scheme: Any)
     expect(page.get_by_role("dialog")).to_be_visible()
     assert accessibility_violations(page) == []
     page.close()
+
+
+def _lines(page: Page) -> set[str]:
+    return {row["run"] for row in _drawn(page)}
+
+
+def test_an_eye_hides_the_line_of_a_chosen_run(grouped: Server, page: Page) -> None:
+    page.goto(f"{grouped.url}/?project=1&runs=1,2,3")
+    expect(page.locator("figure canvas")).to_be_visible()
+    row = page.get_by_role("row").filter(has=_box(page, "run 1"))
+    row.hover()
+    row.get_by_role("button", name="Hide the line of run 1").click()
+    expect(page).to_have_url(re.compile("hide=run"))
+    expect(_box(page, "run 1")).to_be_checked()
+    wait_until(page, lambda: _lines(page) == {"run 0", "run 2"})
+    _box(page, "run 1").press("h")
+    wait_until(page, lambda: _lines(page) == {"run 0", "run 1", "run 2"})
+
+
+def test_a_colour_set_by_hand_is_kept(grouped: Server, browser: Browser) -> None:
+    page = browser.new_page(viewport={"width": 1400, "height": 900})
+    page.goto(f"{grouped.url}/?project=1&runs=1,2")
+    swatch = page.get_by_role("row").filter(has=_box(page, "run 0")).locator(".swatch")
+    before = swatch.evaluate("swatch => getComputedStyle(swatch).color")
+    page.get_by_label("Colour of run 0").fill("#123456")
+    expect(swatch).to_have_css("color", "rgb(18, 52, 86)")
+    page.reload()
+    expect(swatch).to_have_css("color", "rgb(18, 52, 86)")
+    swatch.dblclick()
+    expect(swatch).to_have_css("color", before)
+    page.close()
+
+
+def test_a_row_lifts_its_line(grouped: Server, page: Page) -> None:
+    page.goto(f"{grouped.url}/?project=1&runs=1,30")
+    canvas = page.locator("figure canvas")
+    expect(canvas).to_be_visible()
+    pixels = "canvas => canvas.toDataURL()"
+    before = canvas.evaluate(pixels)
+    page.get_by_role("row").filter(has=_box(page, "run 0")).hover()
+    wait_until(page, lambda: canvas.evaluate(pixels) != before)
+    page.get_by_label("Filter runs").hover()
+    wait_until(page, lambda: canvas.evaluate(pixels) == before)
+
+
+def test_a_run_without_news_is_stalled(served: Server, page: Page) -> None:
+    with closing(sqlite3.connect(served.db_path)) as conn, conn:
+        conn.execute("UPDATE runs SET state = 'running' WHERE slug = 'r1499'")
+    page.goto(f"{served.url}/?project=1")
+    row = page.get_by_role("row").filter(has=_box(page, "r1499"))
+    expect(row).to_contain_text("stalled")
+    page.get_by_role("link", name="r1499").click()
+    expect(page.get_by_text("Last seen")).to_be_visible()

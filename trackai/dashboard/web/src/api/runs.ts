@@ -48,6 +48,13 @@ export async function listRunningIds(projectId: number | undefined): Promise<num
 
 export const runName = (run: Pick<Run, "name" | "run_id">): string => run.name ?? run.run_id;
 
+// A run that has logged nothing for longer may hang.
+const STALLED_MS = 10 * 60_000;
+
+/** Whether a running run has logged nothing for long. */
+export const isStalled = (run: Pick<Run, "state" | "updated_at">): boolean =>
+  run.state === "running" && Date.now() - Date.parse(run.updated_at) > STALLED_MS;
+
 export const idFilter = (ids: number[]): string => ids.map((id) => `id = ${id}`).join(" or ");
 
 export const renameRun = (id: number, name: string): Promise<Run> =>

@@ -4,7 +4,7 @@ import type { RefObject } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import type { ChoiceBody } from "../api/types";
-import { isDark } from "../ui/colors";
+import { customColors, isDark } from "../ui/colors";
 import { ErrorMessage } from "../ui/messages";
 import {
   band,
@@ -17,6 +17,7 @@ import {
 } from "../view/parameters";
 import type { ChartData } from "./chart-data";
 import { drawInFrame } from "./draw-queue";
+import { useHoveredLine } from "./hovered-line";
 import { type Line, toLines } from "./lines";
 import { plotData, plotShape } from "./plot-data";
 import { plotOptions } from "./plot-options";
@@ -153,6 +154,7 @@ function useUplot({ box, chart, path, names, labels, height, ...callbacks }: Upl
     zoomRange.value,
     hiddenLines.value,
     isDark.value,
+    customColors.value,
     height,
   ]);
 
@@ -170,6 +172,7 @@ function useUplot({ box, chart, path, names, labels, height, ...callbacks }: Upl
       shape.current = "";
     };
   }, [height]);
+  useHoveredLine(plot, drawn);
   return { plot, drawn };
 }
 

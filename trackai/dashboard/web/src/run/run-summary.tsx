@@ -1,7 +1,7 @@
 // The facts about a run: state, times, host, forks, tags and notes.
 
 import type { ComponentChildren } from "preact";
-import { runName } from "../api/runs";
+import { isStalled, runName } from "../api/runs";
 import type { Fork, Process, Run, RunDetails } from "../api/types";
 import { formatDuration, plural, timeAgo } from "../ui/format";
 import { keepingView } from "../view/address";
@@ -29,6 +29,12 @@ export function RunSummary({ run, details }: Props) {
         <span class={`state ${run.state}`}>{run.state}</span>
         <span class="faint"> {!isRunning && run.finished_at && <Time at={run.finished_at} />}</span>
       </Fact>
+      {isRunning && (
+        <Fact name="Last seen">
+          <Time at={run.updated_at} />
+          {isStalled(run) && <span class="problem"> stalled?</span>}
+        </Fact>
+      )}
       <Fact name="Started">
         <Time at={run.created_at} />
       </Fact>

@@ -1,9 +1,11 @@
 // The row of a group of runs in the table.
 
 import type { GroupValue, RunGroup } from "../api/types";
+import { hoverHandlers } from "../chart/hovered-line";
 import type { LineStyle } from "../ui/colors";
 import { formatValue, plural } from "../ui/format";
 import { Swatch } from "../ui/swatch";
+import { valueKey } from "../ui/values";
 import { replaceParameters } from "../view/address";
 import { columns, openGroups } from "../view/parameters";
 import { printList } from "../view/parsing";
@@ -36,7 +38,12 @@ export function GroupRow({ row, group, isOpen, chosen, line, onToggle }: Props) 
   };
   const name = groupName(group.value);
   return (
-    <div class="row group" role="row" aria-rowindex={ariaRow(row)}>
+    <div
+      class="row group"
+      role="row"
+      aria-rowindex={ariaRow(row)}
+      {...(line ? hoverHandlers(`group ${valueKey(group.value)}`) : {})}
+    >
       <span class="pick" role="cell">
         <input
           type="checkbox"

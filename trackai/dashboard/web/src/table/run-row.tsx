@@ -1,16 +1,19 @@
 // The row of a run in the table.
 
-import { runName } from "../api/runs";
+import { isStalled, runName } from "../api/runs";
 import { mayChange } from "../api/session";
 import type { Run } from "../api/types";
-import { runStyle } from "../ui/colors";
+import { hoverHandlers } from "../chart/hovered-line";
+import { type LineStyle, runStyle, setColor } from "../ui/colors";
 import { CutName } from "../ui/cut-name";
 import { EditableName } from "../ui/editable-name";
+import { Eye } from "../ui/eye";
 import { formatValue, timeAgo } from "../ui/format";
 import { Swatch } from "../ui/swatch";
-import { keepingView } from "../view/address";
+import { keepingView, replaceParameters } from "../view/address";
 import { Link } from "../view/link";
-import { columns } from "../view/parameters";
+import { columns, hiddenLines } from "../view/parameters";
+import { printList } from "../view/parsing";
 
 // The header is the first row for assistive technology, which counts from 1.
 export const ariaRow = (row: number): number => row + 2;
@@ -34,15 +37,26 @@ interface Props {
 export function RunRow({ row, run, isSelected, hasLine, onToggle, onRename }: Props) {
   const name = runName(run);
   const style = runStyle(run.id);
+  const lineKey = `run ${run.id}`;
+  const isHidden = hasLine && hiddenLines.value.includes(lineKey);
+  const toggleLine = () => {
+    const others = hiddenLines.value.filter((key) => key !== lineKey);
+    replaceParameters({ hide: printList(isHidden ? others : [...others, lineKey]) });
+  };
   const onKeyDown = (event: KeyboardEvent & { currentTarget: HTMLElement }) => {
     if (event.key === "F2") event.currentTarget.querySelector<HTMLElement>(".pencil")?.click();
+    const isTyping = event.target instanceof HTMLInputElement && event.target.type !== "checkbox";
+    if (isTyping || !hasLine || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "h") toggleLine();
+    if (event.key === "c") event.currentTarget.querySelector<HTMLElement>("[type=color]")?.click();
   };
   return (
     <div
-      class={isSelected ? "row on" : "row"}
+      class={`row${isSelected ? " on" : ""}${isHidden ? " unlined" : ""}`}
       role="row"
       aria-rowindex={ariaRow(row)}
       onKeyDown={onKeyDown}
+      {...(hasLine ? hoverHandlers(lineKey) : {})}
     >
       <span class="pick" role="cell">
         <input
@@ -54,7 +68,11 @@ export function RunRow({ row, run, isSelected, hasLine, onToggle, onRename }: Pr
         />
       </span>
       <span class="cell wide" role="cell">
-        <Swatch color={hasLine ? style.color : "transparent"} dash={style.dash} />
+        {hasLine ? (
+          <ColorPicker runId={run.id} name={name} style={style} />
+        ) : (
+          <Swatch color="transparent" dash={style.dash} />
+        )}
         <EditableName
           name={name}
           onRename={mayChange.value ? (text) => onRename(run.id, text) : undefined}
@@ -68,10 +86,21 @@ export function RunRow({ row, run, isSelected, hasLine, onToggle, onRename }: Pr
             <CutName name={name} />
           </Link>
         </EditableName>
+        {hasLine && <Eye name={name} isHidden={isHidden} onToggle={toggleLine} />}
         <Tags tags={run.tags} />
       </span>
-      <span class={`cell state ${run.state}`} role="cell">
-        {run.state}
+      <span
+        class={`cell state ${run.state}`}
+        role="cell"
+        title={run.state === "running" ? `Last seen ${timeAgo(run.updated_at)}` : undefined}
+      >
+        {isStalled(run) ? (
+          <>
+            stalled <small>{timeAgo(run.updated_at).replace(" ago", "")}</small>
+          </>
+        ) : (
+          run.state
+        )}
       </span>
       {columns.value.map((field) => (
         <span class="cell number" role="cell" key={field} title={String(run.values?.[field] ?? "")}>
@@ -84,6 +113,32 @@ export function RunRow({ row, run, isSelected, hasLine, onToggle, onRename }: Pr
     </div>
   );
 }
+
+interface ColorProps {
+  runId: number;
+  name: string;
+  style: LineStyle;
+}
+
+/** The swatch of a line, which sets its colour; a double click resets it. */
+const ColorPicker = ({ runId, name, style }: ColorProps) => (
+  <label
+    class="colour"
+    title="Set the colour (C); double-click for the default"
+    onDblClick={() => setColor(runId, undefined)}
+  >
+    <Swatch {...style} />
+    <input
+      type="color"
+      class="unseen"
+      tabIndex={-1}
+      aria-label={`Colour of ${name}`}
+      aria-keyshortcuts="C"
+      value={style.color}
+      onChange={(event) => setColor(runId, event.currentTarget.value)}
+    />
+  </label>
+);
 
 const Tags = ({ tags }: { tags: string[] }) =>
   tags.length > 0 ? (
