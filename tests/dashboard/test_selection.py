@@ -302,3 +302,39 @@ def test_a_run_without_news_is_stalled(served: Server, page: Page) -> None:
     expect(row).to_contain_text("stalled")
     page.get_by_role("link", name="r1499").click()
     expect(page.get_by_text("Last seen")).to_be_visible()
+
+
+def test_projects_are_renamed_and_deleted(served: Server, page: Page) -> None:
+    for name in ("first", "second"):
+        new = {"name": name, "project_id": name}
+        assert served.request("POST", "/api/projects", new).status == 200
+    page.goto(served.url)
+    item = page.get_by_role("listitem").filter(has_text="second")
+    item.hover()
+    item.get_by_role("button", name="Rename second").click()
+    field = page.get_by_label("New name for second")
+    field.fill("third")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("link", name=re.compile("^third"))).to_be_visible()
+    page.get_by_role("button", name="Delete many").click()
+    dialog = page.get_by_role("dialog", name="Delete many with 1,500 runs?")
+    expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
+    dialog.get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("link", name=re.compile("^many"))).to_have_count(0)
+    assert [project["name"] for project in served.get("/api/projects")] == ["third", "first"]
+
+
+def test_notes_and_tags_are_edited_on_the_page_of_a_run(served: Server, page: Page) -> None:
+    page.goto(f"{served.url}/?run=2")
+    page.get_by_role("button", name="Edit notes").click()
+    page.get_by_role("textbox", name="notes").fill("worth\nkeeping")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator(".notes")).to_contain_text("keeping")
+    page.get_by_role("button", name="Edit tags").click()
+    page.get_by_role("textbox", name="tags").fill("a, b\nc")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator(".about-run .tag")).to_have_text(["a, b", "c"])
+    page.get_by_role("button", name="Edit tags").click()
+    page.keyboard.press("Escape")
+    run = served.get("/api/runs/2")
+    assert (run["notes"], run["tags"]) == ("worth\nkeeping", ["a, b", "c"])

@@ -195,6 +195,8 @@ OPERATIONS: Sequence[Operation] = [
     _op("POST", "/api/projects", projects.create_project, scope="write",
         body=projects.NewProject, response=Project, errors=(409,)),
     _op("GET", "/api/projects/{project_id}", projects.get_project, response=ProjectSummary),
+    _op("PATCH", "/api/projects/{project_id}", projects.change_project,
+        body=projects.ProjectChange, response=Project, errors=(409,)),
     _op("DELETE", "/api/projects/{project_id}", projects.delete_project, response=Freed),
     _op("GET", "/api/projects/{project_id}/columns", projects.list_columns,
         response=ProjectColumns),

@@ -69,6 +69,15 @@ class NewProject(msgspec.Struct, forbid_unknown_fields=True):
         check_names(self, of=("name",), identifiers=("project_id",))
 
 
+class ProjectChange(msgspec.Struct, forbid_unknown_fields=True):
+    """The new name of a project."""
+
+    name: Name
+
+    def __post_init__(self) -> None:
+        check_names(self, of=("name",))
+
+
 class GroupQuery(msgspec.Struct):
     """Groups by the fields `by` of runs that match `filter`, with means of `columns`."""
 
@@ -153,6 +162,16 @@ async def create_project(request: Request) -> JSONResponse:
             raise await deliveries.other_project(conn, allowed)
         now = time.time_ns() // 1000
         project = await projects.create(conn, new.name, new.project_id, now=now)
+    return JSONResponse(project)
+
+
+async def change_project(request: Request) -> JSONResponse:
+    """Rename a project; its project_id stays."""
+    project_id = path_id(request, "project_id")
+    change = await parse_body(request, ProjectChange)
+    async with database(request).write() as conn:
+        now = time.time_ns() // 1000
+        project = await projects.rename(conn, project_id, change.name, now=now)
     return JSONResponse(project)
 
 

@@ -60,6 +60,11 @@ export const idFilter = (ids: number[]): string => ids.map((id) => `id = ${id}`)
 export const renameRun = (id: number, name: string): Promise<Run> =>
   request("PATCH", runPath(id), { name });
 
+export const describeRun = (
+  id: number,
+  change: { notes?: string | null; tags?: string[] },
+): Promise<Run> => request("PATCH", runPath(id), change);
+
 /** What to do with all chosen runs. */
 export type BulkAction =
   | { type: "tag"; add?: string[]; remove?: string[] }

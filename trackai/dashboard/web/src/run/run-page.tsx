@@ -74,7 +74,7 @@ function Side({ run, data }: Props) {
           <span title={run.run_id}>{name}</span>
         </EditableName>
       </h1>
-      <RunSummary run={run} details={data.details} />
+      <RunSummary run={run} details={data.details} onChange={data.refresh} />
       <MetricsSection
         figures={numeric.sort((left, right) => left.axis.localeCompare(right.axis))}
         isEmpty={data.figures?.length === 0}
