@@ -338,3 +338,18 @@ def test_notes_and_tags_are_edited_on_the_page_of_a_run(served: Server, page: Pa
     page.keyboard.press("Escape")
     run = served.get("/api/runs/2")
     assert (run["notes"], run["tags"]) == ("worth\nkeeping", ["a, b", "c"])
+
+
+def test_columns_show_differences_to_the_baseline(grouped: Server, page: Page) -> None:
+    page.goto(f"{grouped.url}/?project=1&columns=metric.loss%0Aconfig.size&sort=id&order=asc")
+    row = page.get_by_role("row").filter(has=_box(page, "run 2"))
+    other = page.get_by_role("row").filter(has=_box(page, "run 5"))
+    row.hover()
+    row.get_by_role("button", name="Compare the others with run 2").click()
+    expect(page).to_have_url(re.compile("base=3"))
+    expect(other.locator(".difference")).to_have_text(["+3", "±0"])
+    expect(row.locator(".difference")).to_have_count(0)
+    page.reload()
+    expect(other.locator(".difference")).to_have_text(["+3", "±0"])
+    _box(page, "run 2").press("b")
+    expect(other.locator(".difference")).to_have_count(0)

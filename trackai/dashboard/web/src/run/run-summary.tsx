@@ -85,14 +85,14 @@ export function RunSummary({ run, details, onChange }: Props) {
       {(run.notes || mayChange.value) && (
         <>
           <dt>Notes</dt>
-          <dd class={run.notes ? "notes" : undefined}>
+          <dd>
             <EditableText
               label="notes"
               text={run.notes ?? ""}
               multiline
               onSave={saving((text) => ({ notes: text || null }))}
             >
-              {run.notes}
+              {run.notes && <div class="notes">{run.notes}</div>}
             </EditableText>
           </dd>
         </>

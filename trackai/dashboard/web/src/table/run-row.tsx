@@ -12,8 +12,9 @@ import { formatValue, timeAgo } from "../ui/format";
 import { Swatch } from "../ui/swatch";
 import { keepingView, replaceParameters } from "../view/address";
 import { Link } from "../view/link";
-import { columns, hiddenLines } from "../view/parameters";
+import { baselineId, columns, hiddenLines } from "../view/parameters";
 import { printList } from "../view/parsing";
+import { Difference } from "./baseline";
 
 // The header is the first row for assistive technology, which counts from 1.
 export const ariaRow = (row: number): number => row + 2;
@@ -30,11 +31,13 @@ interface Props {
   isSelected: boolean;
   /** Whether charts show a line of the run. */
   hasLine: boolean;
+  /** The run to compare with, if there is one. */
+  baseline: Run | undefined;
   onToggle: (row: number, run: Run, isRange: boolean) => void;
   onRename: (id: number, name: string) => Promise<unknown>;
 }
 
-export function RunRow({ row, run, isSelected, hasLine, onToggle, onRename }: Props) {
+export function RunRow({ row, run, isSelected, hasLine, baseline, onToggle, onRename }: Props) {
   const name = runName(run);
   const style = runStyle(run.id);
   const lineKey = `run ${run.id}`;
@@ -43,16 +46,18 @@ export function RunRow({ row, run, isSelected, hasLine, onToggle, onRename }: Pr
     const others = hiddenLines.value.filter((key) => key !== lineKey);
     replaceParameters({ hide: printList(isHidden ? others : [...others, lineKey]) });
   };
+  const isBaseline = baselineId.value === run.id;
+  const setBaseline = () => replaceParameters({ base: isBaseline ? undefined : run.id });
   const onKeyDown = (event: KeyboardEvent & { currentTarget: HTMLElement }) => {
     if (event.key === "F2") event.currentTarget.querySelector<HTMLElement>(".pencil")?.click();
-    const isTyping = event.target instanceof HTMLInputElement && event.target.type !== "checkbox";
-    if (isTyping || !hasLine || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "b" && !isTypedInto(event)) setBaseline();
+    if (!hasLine || isTypedInto(event)) return;
     if (event.key === "h") toggleLine();
     if (event.key === "c") event.currentTarget.querySelector<HTMLElement>("[type=color]")?.click();
   };
   return (
     <div
-      class={`row${isSelected ? " on" : ""}${isHidden ? " unlined" : ""}`}
+      class={`row${isSelected ? " on" : ""}${isHidden ? " unlined" : ""}${isBaseline ? " base" : ""}`}
       role="row"
       aria-rowindex={ariaRow(row)}
       onKeyDown={onKeyDown}
@@ -86,6 +91,20 @@ export function RunRow({ row, run, isSelected, hasLine, onToggle, onRename }: Pr
             <CutName name={name} />
           </Link>
         </EditableName>
+        <button
+          type="button"
+          class={isBaseline ? "eye closed" : "eye"}
+          aria-label={
+            isBaseline ? `Stop comparing with ${name}` : `Compare the others with ${name}`
+          }
+          aria-keyshortcuts="B"
+          aria-pressed={isBaseline}
+          title={isBaseline ? "The baseline (B to reset)" : "Make it the baseline (B)"}
+          tabIndex={-1}
+          onClick={setBaseline}
+        >
+          Δ
+        </button>
         {hasLine && <Eye name={name} isHidden={isHidden} onToggle={toggleLine} />}
         <Tags tags={run.tags} />
       </span>
@@ -105,6 +124,9 @@ export function RunRow({ row, run, isSelected, hasLine, onToggle, onRename }: Pr
       {columns.value.map((field) => (
         <span class="cell number" role="cell" key={field} title={String(run.values?.[field] ?? "")}>
           {formatValue(run.values?.[field])}
+          {!isBaseline && baseline && (
+            <Difference value={run.values?.[field]} base={baseline.values?.[field]} />
+          )}
         </span>
       ))}
       <span class="cell created" role="cell" title={run.created_at}>
@@ -113,6 +135,13 @@ export function RunRow({ row, run, isSelected, hasLine, onToggle, onRename }: Pr
     </div>
   );
 }
+
+/** Whether a key belongs to a text, or to a shortcut of the browser. */
+const isTypedInto = ({ target, ctrlKey, metaKey, altKey }: KeyboardEvent): boolean =>
+  ctrlKey ||
+  metaKey ||
+  altKey ||
+  (target instanceof HTMLInputElement && target.type !== "checkbox");
 
 interface ColorProps {
   runId: number;

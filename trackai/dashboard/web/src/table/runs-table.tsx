@@ -9,6 +9,7 @@ import { ErrorMessage } from "../ui/messages";
 import { valueKey } from "../ui/values";
 import { type Choice, choiceBody } from "../view/choice";
 import { columns, groupBy, meanBy } from "../view/parameters";
+import { useBaseline } from "./baseline";
 import { EmptyTable } from "./empty-table";
 import { sectionAt } from "./group-layout";
 import { GroupRow } from "./group-row";
@@ -97,6 +98,7 @@ function useRows(
   const body = choiceBody(projectId, chosenRuns.choice);
   const members = useGroupMembers(body, table.isGrouped ? groupBy.value : "");
   const lines = chartedGroups(members);
+  const baseline = useBaseline();
   const withLines = new Set(showsMeans ? [] : chosenRuns.drawn);
 
   const groupRow = (row: number, group: RunGroup, isOpen: boolean) => {
@@ -131,6 +133,7 @@ function useRows(
         run={run}
         isSelected={selection.isChosen(run, table.groupAt(row))}
         hasLine={withLines.has(run.id)}
+        baseline={baseline}
         onToggle={selection.toggleRun}
         onRename={table.renameRun}
       />

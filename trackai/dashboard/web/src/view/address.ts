@@ -26,6 +26,7 @@ const PROJECT_VIEW = [
   "runs",
   "select",
   "except",
+  "base",
   "metrics",
   "x",
   "smooth",

@@ -24,6 +24,9 @@ export const columns = parameter("columns", parseList);
 /** The chosen runs; undefined while the user has chosen none. */
 export const choice = computed(() => parseChoice(params.value));
 
+/** The run that the others in the table are compared with. */
+export const baselineId = parameter("base", parseId);
+
 /** The fields by which the table groups runs, with commas between them, and the filters of the open groups. */
 export const groupBy = textParameter("by");
 export const openGroups = parameter("open", parseList);
