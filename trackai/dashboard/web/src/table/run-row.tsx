@@ -91,22 +91,24 @@ export function RunRow({ row, run, isSelected, hasLine, baseline, onToggle, onRe
             <CutName name={name} />
           </Link>
         </EditableName>
-        <button
-          type="button"
-          class={isBaseline ? "eye closed" : "eye"}
-          aria-label={
-            isBaseline ? `Stop comparing with ${name}` : `Compare the others with ${name}`
-          }
-          aria-keyshortcuts="B"
-          aria-pressed={isBaseline}
-          title={isBaseline ? "The baseline (B to reset)" : "Make it the baseline (B)"}
-          tabIndex={-1}
-          onClick={setBaseline}
-        >
-          Δ
-        </button>
-        {hasLine && <Eye name={name} isHidden={isHidden} onToggle={toggleLine} />}
         <Tags tags={run.tags} />
+        <span class="row-tools">
+          <button
+            type="button"
+            class={isBaseline ? "eye closed" : "eye"}
+            aria-label={
+              isBaseline ? `Stop comparing with ${name}` : `Compare the others with ${name}`
+            }
+            aria-keyshortcuts="B"
+            aria-pressed={isBaseline}
+            title={isBaseline ? "The baseline (B to reset)" : "Make it the baseline (B)"}
+            tabIndex={-1}
+            onClick={setBaseline}
+          >
+            Δ
+          </button>
+          {hasLine && <Eye name={name} isHidden={isHidden} onToggle={toggleLine} />}
+        </span>
       </span>
       <span
         class={`cell state ${run.state}`}

@@ -8,7 +8,7 @@ import { plural } from "../ui/format";
 import { ErrorMessage } from "../ui/messages";
 import { valueKey } from "../ui/values";
 import { type Choice, choiceBody } from "../view/choice";
-import { columns, groupBy, meanBy } from "../view/parameters";
+import { baselineId, columns, groupBy, meanBy } from "../view/parameters";
 import { useBaseline } from "./baseline";
 import { EmptyTable } from "./empty-table";
 import { sectionAt } from "./group-layout";
@@ -41,7 +41,7 @@ export function RunsTable({ projectId, onNewestRuns, changes, ...chosenRuns }: P
     <div class="table">
       <ErrorMessage message={error} id="filter-problem" />
       <div
-        class={columns.value.length > 0 ? "rows far" : "rows"}
+        class={rowsClass()}
         ref={box}
         tabIndex={0}
         role="table"
@@ -67,6 +67,11 @@ export function RunsTable({ projectId, onNewestRuns, changes, ...chosenRuns }: P
     </div>
   );
 }
+
+const rowsClass = (): string => {
+  if (columns.value.length === 0) return "rows";
+  return baselineId.value === undefined ? "rows far" : "rows far compared";
+};
 
 type ChosenRuns = Pick<Props, "choice" | "chosen" | "drawn">;
 
