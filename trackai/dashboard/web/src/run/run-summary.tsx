@@ -86,14 +86,18 @@ export function RunSummary({ run, details, onChange }: Props) {
       {(run.notes || mayChange.value) && (
         <>
           <dt>Notes</dt>
-          <dd class="notes">
+          <dd>
             <EditableText
               label="notes"
               text={run.notes ?? ""}
               multiline
               onSave={saving((text) => ({ notes: text || null }))}
             >
-              {run.notes && <Markdown text={run.notes} />}
+              {run.notes && (
+                <div class="notes">
+                  <Markdown text={run.notes} />
+                </div>
+              )}
             </EditableText>
           </dd>
         </>
