@@ -42,8 +42,10 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE
         WHEN other IS NULL OR other = 'NaN' OR (one = -other AND one IN ('Infinity', '-Infinity'))
             THEN one
-        WHEN one > 0 AND other > 1.7976931348623157e308 - one THEN 'Infinity'
-        WHEN one < 0 AND other < -1.7976931348623157e308 - one THEN '-Infinity'
+        WHEN greatest(one, other) > 8e307 AND least(one, other)
+            >= 1.7976931348623157e308 - greatest(one, other) + 9.9792015476736e291 THEN 'Infinity'
+        WHEN least(one, other) < -8e307 AND greatest(one, other)
+            <= -1.7976931348623157e308 - least(one, other) - 9.9792015476736e291 THEN '-Infinity'
         ELSE one + other
     END
 $$;
@@ -65,10 +67,10 @@ CREATE TYPE piece_column AS (
 CREATE FUNCTION piece_number(packed bytea, place integer) RETURNS bigint
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
     SELECT get_byte(packed, place)::bigint
-         | get_byte(packed, place + 1)::bigint << 8 | get_byte(packed, place + 2)::bigint << 16
-         | get_byte(packed, place + 3)::bigint << 24 | get_byte(packed, place + 4)::bigint << 32
-         | get_byte(packed, place + 5)::bigint << 40 | get_byte(packed, place + 6)::bigint << 48
-         | get_byte(packed, place + 7)::bigint << 56
+         | (get_byte(packed, place + 1)::bigint << 8) | (get_byte(packed, place + 2)::bigint << 16)
+         | (get_byte(packed, place + 3)::bigint << 24) | (get_byte(packed, place + 4)::bigint << 32)
+         | (get_byte(packed, place + 5)::bigint << 40) | (get_byte(packed, place + 6)::bigint << 48)
+         | (get_byte(packed, place + 7)::bigint << 56)
 $$;
 
 CREATE FUNCTION piece_column(packed bytea, place integer, points integer) RETURNS piece_column
@@ -107,13 +109,13 @@ $$;
 CREATE FUNCTION piece_word(packed bytea, starts integer[], strides integer[], place integer)
 RETURNS bigint LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
     SELECT get_byte(packed, starts[1] + place * strides[1])::bigint
-         | get_byte(packed, starts[2] + place * strides[2])::bigint << 8
-         | get_byte(packed, starts[3] + place * strides[3])::bigint << 16
-         | get_byte(packed, starts[4] + place * strides[4])::bigint << 24
-         | get_byte(packed, starts[5] + place * strides[5])::bigint << 32
-         | get_byte(packed, starts[6] + place * strides[6])::bigint << 40
-         | get_byte(packed, starts[7] + place * strides[7])::bigint << 48
-         | get_byte(packed, starts[8] + place * strides[8])::bigint << 56
+         | (get_byte(packed, starts[2] + place * strides[2])::bigint << 8)
+         | (get_byte(packed, starts[3] + place * strides[3])::bigint << 16)
+         | (get_byte(packed, starts[4] + place * strides[4])::bigint << 24)
+         | (get_byte(packed, starts[5] + place * strides[5])::bigint << 32)
+         | (get_byte(packed, starts[6] + place * strides[6])::bigint << 40)
+         | (get_byte(packed, starts[7] + place * strides[7])::bigint << 48)
+         | (get_byte(packed, starts[8] + place * strides[8])::bigint << 56)
 $$;
 
 -- The float with these bits; NULL for NaN.

@@ -28,7 +28,7 @@ from urllib.parse import quote
 
 import anyio
 
-from scripts.benchmarks import large_project
+from scripts.benchmarks import large_project, many_metrics
 from scripts.benchmarks.harness import ChildError, Client, Figure, Report, Table, serve
 from scripts.benchmarks.scrolling import COLUMNS, Frames, frames_of
 from trackai import dashboard
@@ -40,6 +40,12 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 CHARTS, RUNS = 12, 10
+# The numbers of metrics with which the first chart is measured; the first is the baseline.
+_COUNTS = (10, 5000, 20_000)
+# Milliseconds until the first chart, and elements of the page.
+_AT_MOST = {5000: 1500, 20_000: 3000}
+_MAX_ELEMENTS = 3000
+_SMOOTHING = 0.6
 _SHOWN = "^[tvgo].*_0[0-2]$"  # twelve of the metrics
 _ARGUMENTS = (
     "--no-sandbox --disable-gpu --no-first-run --disable-background-networking "
@@ -137,8 +143,12 @@ def run(arguments: argparse.Namespace) -> Report:
             started = time.perf_counter()
             anyio.run(large_project.make, path, size)
             filled = time.perf_counter() - started
+        wide = Path(folder, "wide.db")
+        anyio.run(many_metrics.make, wide, _COUNTS)
         with serve(path) as client, _browser(arguments.chromium) as browser:
             figures, frames = _measure(client, browser, arguments)
+            with serve(wide) as many:
+                figures += _measure_many_metrics(browser, _url(many), arguments.repeat)
         megabytes = path.stat().st_size / 1e6
     created = "found" if filled is None else f"created in {filled:.0f} s"
     return Report(
@@ -151,7 +161,10 @@ def run(arguments: argparse.Namespace) -> Report:
                 f"{size.steps:,} steps, the others with {size.short_steps:,}: {size.points:,} "
                 f"points in {megabytes:,.0f} MB, {created}."
             ),
-            "Baseline: the requests without a browser; for frames, a plain page of as many rows.",
+            (
+                "Baseline: the requests without a browser; for frames, a plain page of as many "
+                "rows; for many metrics, ten of them; for smoothing, the charts without it."
+            ),
             (
                 "While scrolling the table, the page's main thread ran for "
                 f"{frames[1].running:.0f} % of the duration of its tasks; for the rest it waited "
@@ -184,10 +197,14 @@ def _page(browser: Browser) -> Iterator[Page]:
     context.close()
 
 
+def _url(client: Client) -> str:
+    return "http://{}:{}".format(*client.address)
+
+
 def _measure(
     client: Client, browser: Browser, arguments: argparse.Namespace
 ) -> tuple[list[Figure], list[Frames]]:
-    url = "http://{}:{}".format(*client.address)
+    url = _url(client)
     charts = _measure_charts(client, browser, url, arguments.repeat)
     frames = _measure_scrolling(browser, url, arguments.scroll_seconds)
     plain, *scrolled = frames
@@ -221,6 +238,7 @@ def _measure_charts(client: Client, browser: Browser, url: str, repeat: int) -> 
         return _median_ms(lambda: client.post("/api/metrics/compare", request), repeat)
 
     first_chart, all_charts, zoom = [], [], []
+    unsmoothed, smoothed = [], []
     for _ in range(repeat):
         with _page(browser) as page:
             page.goto(f"{url}/?project=1")
@@ -229,6 +247,11 @@ def _measure_charts(client: Client, browser: Browser, url: str, repeat: int) -> 
             page.goto(charts_url)
             all_charts.append(_wait(page, f"bench.complete({CHARTS}, {RUNS})"))
             zoom.append(_zoom(page))
+        with _page(browser) as page:
+            page.goto(f"{charts_url}&smooth={_SMOOTHING}")
+            # A line is drawn for each run, then one before and one after smoothing.
+            unsmoothed.append(_wait(page, f"bench.complete({CHARTS}, {RUNS})"))
+            smoothed.append(_wait(page, f"bench.complete({CHARTS}, {2 * RUNS})"))
     return [
         Figure(
             name="first chart visible after navigation", unit="ms", at_most=1000,
@@ -240,6 +263,14 @@ def _measure_charts(client: Client, browser: Browser, url: str, repeat: int) -> 
             value=statistics.median(all_charts), baseline=baseline(metric_paths=paths),
         ),
         Figure(
+            name=f"{CHARTS} charts of a link with smoothing drawn", unit="ms",
+            value=statistics.median(unsmoothed), baseline=statistics.median(all_charts),
+        ),
+        Figure(
+            name=f"{CHARTS} charts of a link with smoothing smoothed", unit="ms",
+            value=statistics.median(smoothed), baseline=statistics.median(all_charts),
+        ),
+        Figure(
             name="zoom to redraw", unit="ms", at_most=150,
             value=statistics.median(redrawn for redrawn, _ in zoom),
         ),
@@ -248,6 +279,36 @@ def _measure_charts(client: Client, browser: Browser, url: str, repeat: int) -> 
             value=statistics.median(complete for _, complete in zoom),
             baseline=baseline(metric_paths=paths[:1], step_min=2000, step_max=5000),
         ),
+    ]  # fmt: skip
+
+
+def _measure_many_metrics(browser: Browser, url: str, repeat: int) -> list[Figure]:
+    """Measure the first chart of projects with few and many metrics, and their elements."""
+    times: dict[int, float] = {}
+    elements: dict[int, int] = {}
+    for project, count in enumerate(_COUNTS, 1):
+        measured = []
+        for _ in range(repeat):
+            with _page(browser) as page:
+                page.goto(f"{url}/?project={project}")
+                measured.append(_wait(page, f"bench.complete(1, {many_metrics.RUNS})"))
+                page.wait_for_timeout(500)
+                elements[count] = page.evaluate("document.querySelectorAll('*').length")
+        times[count] = statistics.median(measured)
+    few, *many = _COUNTS
+    first = [
+        Figure(
+            name=f"first chart of {count:,} metrics", unit="ms", at_most=_AT_MOST[count],
+            value=times[count], baseline=times[few],
+        )
+        for count in many
+    ]  # fmt: skip
+    return first + [
+        Figure(
+            name=f"elements of a page of {count:,} metrics", at_most=_MAX_ELEMENTS,
+            value=elements[count], baseline=elements[few],
+        )
+        for count in many
     ]  # fmt: skip
 
 
@@ -324,6 +385,9 @@ def _median_ms(request: Callable[[], object], repeat: int) -> float:
 
 
 def _scripts() -> Figure:
-    scripts = (dashboard.DIST / "assets").glob("*.js")
-    size = sum(len(gzip.compress(script.read_bytes())) for script in scripts)
-    return Figure(name="JavaScript, gzipped", value=size / 1000, unit="kB", at_most=150)
+    """The scripts that the page names itself: others are loaded when they are needed."""
+    names = re.findall(r"/assets/([^\"]+\.js)", (dashboard.DIST / "index.html").read_text())
+    size = sum(
+        len(gzip.compress((dashboard.DIST / "assets" / name).read_bytes())) for name in names
+    )
+    return Figure(name="JavaScript, gzipped", value=size / 1000, unit="kB", at_most=120)

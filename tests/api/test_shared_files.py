@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 import trackai
-from tests import postgres
 from tests.buckets import serving_s3
 from tests.conftest import Server
 
@@ -30,19 +29,6 @@ if TYPE_CHECKING:
 
 LARGE = random.Random(2).randbytes(7_654_321)
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 1000
-
-
-@pytest.fixture(scope="module")
-def databases() -> Iterator[postgres.Databases]:
-    with postgres.running() as server, postgres.databases(server.url) as created:
-        yield created
-
-
-@pytest.fixture
-def database(databases: postgres.Databases) -> Iterator[str]:
-    url = databases.create()
-    yield url
-    databases.drop(url)
 
 
 @pytest.fixture(params=["folder", "bucket"])
@@ -83,10 +69,13 @@ def serving(database: str, place: str, folder: Path) -> Iterator[Server]:
 
 @pytest.fixture
 def servers(
-    database: str, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    postgres_url: str, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[list[Server]]:
     """Two servers of one database. Scripts log to the first."""
-    with serving(database, place, tmp_path) as one, serving(database, place, tmp_path) as two:
+    with (
+        serving(postgres_url, place, tmp_path) as one,
+        serving(postgres_url, place, tmp_path) as two,
+    ):
         monkeypatch.setenv("TRACKAI_SERVER_URL", one.url)
         monkeypatch.setenv("TRACKAI_OUTBOX_PATH", str(tmp_path / "outbox"))
         yield [one, two]
@@ -195,10 +184,12 @@ def put(server: Server, data: bytes, start: int, end: int) -> dict[str, object]:
     return result
 
 
-def test_another_server_continues_after_a_kill(database: str, place: str, tmp_path: Path) -> None:
+def test_another_server_continues_after_a_kill(
+    postgres_url: str, place: str, tmp_path: Path
+) -> None:
     sha256 = hashlib.sha256(LARGE).hexdigest()
     address = f"/api/blobs/{sha256}?size={len(LARGE)}"
-    with serving(database, place, tmp_path) as server:
+    with serving(postgres_url, place, tmp_path) as server:
         for start in (0, 1_000_000, 2_000_000):
             put(server, LARGE, start, start + 1_000_000)
         # Killed while it gets and stores the next.
@@ -208,7 +199,7 @@ def test_another_server_continues_after_a_kill(database: str, place: str, tmp_pa
             server.process.wait(60)
         except OSError:
             pass
-    with serving(database, place, tmp_path) as server:
+    with serving(postgres_url, place, tmp_path) as server:
         received = server.get(address)["received"]
         assert received in (3_000_000, 4_000_000)
         while received < len(LARGE):
@@ -218,11 +209,11 @@ def test_another_server_continues_after_a_kill(database: str, place: str, tmp_pa
 
 
 def test_a_bucket_that_stops_answering(
-    database: str, tmp_path: Path, bucket_url: str, monkeypatch: pytest.MonkeyPatch
+    postgres_url: str, tmp_path: Path, bucket_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Journals wait with their files; what does not concern files goes on."""
     monkeypatch.setenv("TRACKAI_OUTBOX_PATH", str(tmp_path / "outbox"))
-    with serving_s3() as s3, serving(database, s3.new_bucket(), tmp_path) as server:
+    with serving_s3() as s3, serving(postgres_url, s3.new_bucket(), tmp_path) as server:
         monkeypatch.setenv("TRACKAI_SERVER_URL", server.url)
         log_files(tmp_path, first=b"first")
         os.kill(s3.process.pid, signal.SIGSTOP)
@@ -239,7 +230,7 @@ def test_a_bucket_that_stops_answering(
         assert names == ["first", "second"]
 
 
-def test_a_server_does_not_start_without_its_files(database: str, bucket_url: str) -> None:
+def test_a_server_does_not_start_without_its_files(postgres_url: str, bucket_url: str) -> None:
     endpoint = bucket_url.partition("?")[2]
     for place, code, sentence in (
         ("", 2, "TRACKAI_FILES: must be set for a database on a server"),
@@ -248,7 +239,7 @@ def test_a_server_does_not_start_without_its_files(database: str, bucket_url: st
         ("/dev/null/folder", 1, "TRACKAI_FILES: cannot write to the folder /dev/null/folder"),
     ):
         result = subprocess.run(
-            [sys.executable, "-m", "trackai.cli", "serve", "--port", "0", "--db", database],
+            [sys.executable, "-m", "trackai.cli", "serve", "--port", "0", "--db", postgres_url],
             env={**os.environ, "TRACKAI_FILES": place},
             capture_output=True,
             text=True,

@@ -11,7 +11,7 @@ import xml.etree.ElementTree as ET
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 from playwright.sync_api import expect
@@ -19,7 +19,7 @@ from playwright.sync_api import expect
 from tests.dashboard.conftest import accessibility_violations, wait_until
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Locator, Page
+    from playwright.sync_api import Locator, Page, Route
 
     from tests.conftest import Server
 
@@ -415,6 +415,102 @@ def test_date_fits_below_the_time(served: Server, page: Page) -> None:
     wait_until(page, lambda: page.evaluate(f"written.some(([text]) => {day}.test(text))"))
     foot = page.evaluate("Math.min(...written.map(([, height]) => height))")
     assert foot >= 11, "a line of text needs 11 pixels"
+
+
+def test_y_range_is_set_by_dragging_over_the_axis(served: Server, page: Page) -> None:
+    page.goto(f"{served.url}/?project=1&metrics=train&clip=0")
+    chart = _chart(page)
+    axis = chart.locator(".u-axis").nth(1)
+    box = axis.bounding_box()
+    assert box is not None
+    x = box["x"] + box["width"] / 2
+    page.mouse.move(x, box["y"] + box["height"] * 0.5)
+    page.mouse.down()
+    page.mouse.move(x, box["y"] + box["height"] * 0.9, steps=4)
+    assert chart.locator(".u-select").evaluate("box => box.clientHeight") > 50
+    page.mouse.up()
+    expect(page).to_have_url(re.compile("yrange="))
+    low, high, path = parse_qs(urlsplit(page.url).query)["yrange"][0].split(":")
+    assert path == "train/loss"
+    # The outlier is at 1006.
+    assert 50 < float(low) < 150
+    assert 450 < float(high) < 550
+    hidden = chart.get_by_text(re.compile(r"values outside the y range"))
+    expect(hidden).to_be_visible()
+    # It is in the address.
+    page.goto(page.url)
+    expect(hidden).to_be_visible()
+    assert chart.locator(".u-select").evaluate("box => box.clientHeight") == 0
+    # A double click on the plot resets the x axis only.
+    chart.locator(".u-over").dblclick()
+    expect(hidden).to_be_visible()
+    axis.dblclick()
+    expect(hidden).to_have_count(0)
+    expect(page).not_to_have_url(re.compile("yrange="))
+
+
+def test_y_range_is_typed(served: Server, page: Page) -> None:
+    page.goto(f"{served.url}/?project=1&metrics=train|val")
+    chart = _chart(page)
+    button = chart.get_by_role("button", name="Y range: train/loss")
+    button.click()
+    low, high = chart.get_by_label("Min", exact=True), chart.get_by_label("Max", exact=True)
+    expect(low).to_be_focused()
+    low.fill("2")
+    low.press("Enter")
+    expect(page).to_have_url(re.compile(quote("2::train/loss", safe="")))
+    expect(chart.get_by_text("outside the y range")).to_be_visible()
+    high.fill("1")
+    high.press("Enter")
+    expect(chart.get_by_text("Min must be below max")).to_be_visible()
+    expect(page).to_have_url(re.compile(quote("2::train/loss", safe="")))
+    assert accessibility_violations(page) == []
+    high.fill("1e4")
+    high.press("Tab")
+    expect(page).to_have_url(re.compile(quote("2:10000:train/loss", safe="")))
+    svg = _download(page, chart, "SVG image").decode()
+    assert ">10000<" in svg or ">10k<" in svg
+    # Other charts keep their range.
+    expect(_chart(page, "val/odd").get_by_text("outside")).to_have_count(0)
+    # The comparison and the pages of runs lead back to it, and so does full screen.
+    page.get_by_role("button", name="Full screen: train/loss").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Y range: train/loss").click()
+    expect(dialog.get_by_label("Min", exact=True)).to_have_value("2")
+    page.keyboard.press("Escape")
+    expect(dialog.get_by_label("Min", exact=True)).to_have_count(0)
+    dialog.get_by_role("button", name="Y range: train/loss").click()
+    dialog.get_by_role("button", name="Automatic").click()
+    expect(dialog.get_by_label("Min", exact=True)).to_have_value("")
+    expect(page).not_to_have_url(re.compile("yrange="))
+
+
+def test_a_link_with_smoothing_shows_its_charts_before_they_are_smoothed(
+    served: Server, page: Page
+) -> None:
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        if not held and '"smoothing"' in (route.request.post_data or ""):
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/api/metrics/compare", hold)
+    page.goto(f"{served.url}/?project=1&metrics=train&smooth=0.9")
+    chart = _chart(page)
+    _point_at(page, chart, 0.5, 0.5)
+    wait_until(page, lambda: len(held) > 0)
+    assert not _reads_smoothed(page, chart)
+    expect(chart.locator(".reading")).not_to_have_count(0)
+    held[0].continue_()
+    wait_until(page, lambda: _reads_smoothed(page, chart))
+
+
+def _reads_smoothed(page: Page, chart: Locator) -> bool:
+    _point_at(page, chart, 0.5, 0.4)
+    _point_at(page, chart, 0.5, 0.5)
+    return "unsmoothed" in (chart.locator(".readout").text_content() or "")
 
 
 def test_metrics_are_searched_by_regular_expression(served: Server, page: Page) -> None:

@@ -81,9 +81,12 @@ def test_dashboard() -> None:
     assert measured["first chart visible after navigation"]["at_most"] == 1000
     assert measured["12 charts of 10 runs drawn"]["at_most"] == 1500
     assert measured["zoom to redraw"]["at_most"] == 150
+    assert measured["first chart of 5,000 metrics"]["baseline"] > 0
+    assert measured["12 charts of a link with smoothing drawn"]["baseline"] > 0
     assert all(figure["value"] > 0 for figure in measured.values())
-    # A size does not depend on the machine.
+    # Sizes do not depend on the machine.
     assert measured["JavaScript, gzipped"]["met"]
+    assert measured["elements of a page of 20,000 metrics"]["met"]
     assert "11,400 points" in json.loads(report)["notes"][0]
 
 

@@ -40,7 +40,7 @@ from trackai.settings import Settings
 from trackai.store.catalogue import ended_sessions, uploads
 from trackai.store.engine.database import Database
 from trackai.store.factory import create_store
-from trackai.store.points import rollups
+from trackai.store.points import compaction, rollups
 from trackai.store.upkeep import garbage, reserve
 from trackai.values.logger import logger
 
@@ -157,6 +157,7 @@ async def _maintain(db: Store, sessions: Sessions, receiver: Receiver) -> None:
     it at the same time.
     """
     last_warning, is_first, next_sweep = "", True, 0.0
+    compacted = 0  # up to which series small pieces are packed together
     while True:
         if db.is_read_only:
             await anyio.sleep(_MAINTENANCE_SECONDS)
@@ -178,6 +179,8 @@ async def _maintain(db: Store, sessions: Sessions, receiver: Receiver) -> None:
             await _update_rollups(db)
             if isinstance(db, Database):
                 await db.checkpoint()
+            else:
+                compacted = await db.change(partial(compaction.compact, after=compacted))
         except (StoreError, OSError) as error:
             if str(error) != last_warning:
                 logger.warning("%s", error)

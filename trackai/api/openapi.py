@@ -73,7 +73,7 @@ _DESCRIPTIONS = {
     401: "API key missing or invalid",
     403: "Host or origin not allowed, or the scope or project of the key",
     404: "Not found",
-    409: "Name or slug already exists, or bytes are missing",
+    409: "Name or slug already exists, bytes are missing, or the version is not the current one",
     413: "Body too large",
     414: "URL too long",
     415: "Unsupported media type or encoding",

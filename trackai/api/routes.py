@@ -30,6 +30,7 @@ from trackai.api.endpoints import (
     server,
     session,
     tags,
+    views,
 )
 from trackai.api.responses import JSON, MSGPACK
 from trackai.api.security import ScopeMiddleware
@@ -55,6 +56,7 @@ from trackai.structs.records import (
     GroupedRuns,
     HistogramPage,
     LogPage,
+    Message,
     MetricPaths,
     Point,
     PointNews,
@@ -69,6 +71,8 @@ from trackai.structs.records import (
     RunSummary,
     RunValues,
     RunWithEnvironment,
+    View,
+    ViewSummary,
 )
 
 if TYPE_CHECKING:
@@ -198,6 +202,14 @@ OPERATIONS: Sequence[Operation] = [
         response=ProjectColumns),
     _op("GET", "/api/projects/{project_id}/groups", projects.list_groups,
         query=projects.GroupQuery, response=RunGroupPage),
+    _op("GET", "/api/projects/{project_id}/views", views.list_views,
+        response=list[ViewSummary]),
+    _op("POST", "/api/projects/{project_id}/views", views.create_view,
+        body=views.NewView, response=View, errors=(409,)),
+    _op("GET", "/api/views/{view_id}", views.get_view, response=View),
+    _op("PUT", "/api/views/{view_id}", views.replace_view,
+        body=views.ChangedView, response=View, errors=(409,)),
+    _op("DELETE", "/api/views/{view_id}", views.delete_view, response=Message),
     _op("GET", "/api/runs", runs.list_runs, query=runs.RunQuery, response=RunPage),
     _op("POST", "/api/runs", runs.create_run, scope="write",
         body=runs.NewRun, response=Run, errors=(404, 409)),

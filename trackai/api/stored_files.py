@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from starlette.datastructures import Headers
@@ -12,10 +12,11 @@ from starlette.responses import FileResponse, Response, StreamingResponse
 
 from trackai.api.responses import JSONResponse
 from trackai.errors import StoreError
+from trackai.store.blobs.threads import in_thread
 from trackai.values.logger import logger
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import AsyncIterator, Mapping
 
     from starlette.types import Message, Receive, Scope, Send
 
@@ -120,7 +121,7 @@ class _BucketResponse(Response):
 
     def _stream(self, start: int, end: int, status: int) -> StreamingResponse:
         headers = {**self._all_headers, "Content-Length": str(end - start)}
-        content = _read(self._stored.open("rb"), start, end)
+        content = _read(self._stored, start, end)
         return StreamingResponse(content, status, headers, self.media_type)
 
 
@@ -147,9 +148,12 @@ def _range(text: str, size: int) -> tuple[int | None, int]:
     return int(first), min(int(last) + 1, size) if last else size
 
 
-def _read(file: IO[bytes], start: int, end: int) -> Iterator[bytes]:
-    with file:
-        file.seek(start)
-        while start < end and (chunk := file.read(min(_CHUNK_BYTES, end - start))):
+async def _read(stored: Readable, start: int, end: int) -> AsyncIterator[bytes]:
+    with await in_thread(stored.open, "rb") as file:
+        await in_thread(file.seek, start)
+        while start < end:
+            chunk = await in_thread(file.read, min(_CHUNK_BYTES, end - start))
+            if not chunk:
+                return
             start += len(chunk)
             yield chunk

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import anyio
 import msgspec
-from anyio.to_thread import run_sync
 
 from trackai.errors import InvalidInputError, NotFoundError
 from trackai.importers.import_lock import import_lock
@@ -16,6 +15,7 @@ from trackai.importers.storing import BytesGoneError, Storing
 from trackai.importers.target import Stored
 from trackai.ingest import deliveries
 from trackai.store.blobs.blob_store import Blob
+from trackai.store.blobs.threads import in_thread
 from trackai.store.catalogue import projects, runs, writers
 from trackai.structs.exchange import ArtifactHead, Block, NumberedFile, Rewind, RunHead
 
@@ -71,7 +71,7 @@ class ImportReceiver:
 
     async def _has(self, blob: Blob, grant: Grant) -> bool:
         sender = await self._receiver.sender(grant, blob.sha256)
-        return await run_sync(self._db.blobs.uploads.is_complete, blob, sender)
+        return await in_thread(self._db.blobs.uploads.is_complete, blob, sender)
 
     async def _with_known_bytes(self, item: Storable, grant: Grant) -> Storable:
         """Return the item without references to bytes that the sender may not know of."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from anyio.to_thread import run_sync
-
 from trackai.errors import StoreBusyError
 from trackai.importers.import_lock import import_lock
+from trackai.store.blobs.threads import in_thread
 from trackai.store.catalogue import files
 
 if TYPE_CHECKING:
@@ -17,11 +16,11 @@ if TYPE_CHECKING:
 
 async def find(db: Store) -> list[Blob]:
     """The stored bytes that no row refers to, nor will soon."""
-    stored = await run_sync(db.blobs.all_blobs)
+    stored = await in_thread(db.blobs.all_blobs)
     async with db.read() as conn:
         used = {blob.sha256 for blob in await files.blobs(conn)}
     # Other machines send bytes before rows, too; `uploads.sweep` removes what they forget.
-    used |= await run_sync(db.blobs.uploads.sent)
+    used |= await in_thread(db.blobs.uploads.sent)
     return [blob for blob in stored if blob.sha256 not in used]
 
 
@@ -33,7 +32,7 @@ async def remove(db: Store) -> int:
     """
     try:
         with import_lock(db):
-            await run_sync(db.blobs.sweep)
+            await in_thread(db.blobs.sweep)
             return await files.forget(db, {blob.sha256 for blob in await find(db)})
     except StoreBusyError:
         return 0

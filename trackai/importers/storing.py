@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
-
-from anyio.to_thread import run_sync
 
 from trackai.errors import ConflictError
 from trackai.importers.target import Stored
 from trackai.store.blobs.blob_store import Blob
+from trackai.store.blobs.threads import in_thread
 from trackai.store.catalogue import runs
 from trackai.store.engine.sql import lock
 from trackai.store.points import attempts
@@ -28,7 +28,7 @@ from trackai.store.transfer.load import (
 from trackai.structs.exchange import ArtifactHead, Block, NumberedFile, Rewind, RunHead
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
     from pathlib import Path
 
     from trackai.store.engine.connection import Connection
@@ -116,12 +116,10 @@ class Storing:
             return
         heads = [file.head for file, _ in numbered]
         blobs = [Blob(head.size or 0, head.sha256) for head in heads if head.sha256 is not None]
-        async with self._db.write() as conn:
-            await run_sync(self._check_bytes, blobs)
+        async with self._naming(blobs) as conn:
             is_new = await add_files(
                 conn, [(self._run_ids[file.run_uid], file) for file, _ in numbered]
             )
-        await self._check_again(blobs)
         for (_, done), new in zip(numbered, is_new, strict=True):
             done(Stored(int(new)))
 
@@ -132,24 +130,30 @@ class Storing:
             if source is None or self._db.blobs.keep(source) != blob:
                 raise BytesGoneError(blob.sha256)
 
-    async def _check_again(self, blobs: Collection[Blob]) -> None:
-        """Check after the commit that others do not remove the bytes; see `files.forget`."""
-        if blobs and self._db.blobs.is_shared:
-            await run_sync(self._check_bytes, blobs)
+    @asynccontextmanager
+    async def _naming(self, blobs: Collection[Blob]) -> AsyncIterator[Connection]:
+        """Begin a write transaction for rows that name bytes; see `files.forget`."""
+        if not self._db.blobs.is_shared or not blobs:
+            async with self._db.write() as conn:
+                self._check_bytes(blobs)
+                yield conn
+            return
+        await in_thread(self._check_bytes, blobs)
+        async with self._db.write() as conn:
+            yield conn
+        await in_thread(self._check_bytes, blobs)
 
     async def _store_artifact(self, head: ArtifactHead) -> Stored:
         run_id = self._run_ids[head.run_uid]
-        blobs = [
-            Blob(file.size or 0, file.sha256)
-            for file in head.files
-            if file.sha256 is not None and file.sha256 in self._sources
-        ]
-        async with self._db.write() as conn:
-            if head.role == "used":
+        if head.role == "used":
+            async with self._db.write() as conn:
                 return Stored(int(await add_use(conn, run_id, head)))
-            await run_sync(self._check_bytes, blobs)
+        blobs = {Blob(file.size or 0, file.sha256) for file in head.files if file.sha256}
+        required = {blob for blob in blobs if blob.sha256 in self._sources}
+        if self._db.blobs.is_shared:
+            required |= await in_thread(self._db.blobs.present, blobs)
+        async with self._naming(required) as conn:
             version = await add_artifact(conn, run_id, head)
-        await self._check_again(blobs)
         return Stored(version=version)
 
     async def _rewind(self, item: Rewind) -> None:

@@ -10,8 +10,6 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
-from anyio.to_thread import run_sync
-
 from trackai.errors import InvalidInputError
 from trackai.ingest import deliveries
 from trackai.ingest.attempts import SILENT_SECONDS, is_running
@@ -19,6 +17,7 @@ from trackai.ingest.deliveries import BytesMissingError, Delivery, Outcome, Remo
 from trackai.ingest.group_commit import GroupCommit
 from trackai.ingest.journal import writer_uid
 from trackai.store.blobs.blob_store import Blob, Sender
+from trackai.store.blobs.threads import in_thread
 from trackai.store.catalogue import files, journals, runs, writers
 from trackai.store.catalogue.files import NewFile
 
@@ -80,12 +79,12 @@ class Receiver:
         if not senders or not blobs.is_shared:
             delivery = Delivery(journal, batch, partial(self._adopt, senders), remote)
             return await self._batches.put(delivery, batch.points)
-        complete = await run_sync(blobs.uploads.complete, senders)
+        complete = await in_thread(blobs.uploads.complete, senders)
         delivery = Delivery(journal, batch, partial(_adopt, complete), remote)
         outcome = await self._batches.put(delivery, batch.points)
         # Again after the commit: see `files.forget`.
         if not outcome.run_deleted:
-            for blob in senders.keys() - await run_sync(blobs.present, senders):
+            for blob in senders.keys() - await in_thread(blobs.present, senders):
                 raise BytesMissingError(blob.sha256)
         return outcome
 

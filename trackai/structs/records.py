@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from trackai.structs.layouts import Layout  # noqa: TC001 - for msgspec
 from trackai.values.packing import Packed  # noqa: TC001 - for msgspec
 from trackai.values.types import State, Step, Value
 
@@ -449,6 +450,26 @@ class ArtifactFilePage(msgspec.Struct):
 
     files: list[ArtifactFile]
     next_cursor: str | None = None
+
+
+class ViewSummary(msgspec.Struct, kw_only=True):
+    """A view of the dashboard, of the project with the row id `project_id`.
+
+    `version` counts its changes.
+    """
+
+    id: int
+    project_id: int
+    name: str
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class View(ViewSummary, kw_only=True):
+    """A view with its panels."""
+
+    layout: Layout
 
 
 class Message(msgspec.Struct):

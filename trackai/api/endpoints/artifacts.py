@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
-from anyio.to_thread import run_sync
 
 from trackai.api.endpoints.files import attachment
 from trackai.api.requests import (
@@ -19,6 +18,7 @@ from trackai.api.requests import (
 )
 from trackai.api.responses import JSONResponse, respond
 from trackai.errors import InvalidInputError, NotFoundError
+from trackai.store.blobs.threads import in_thread
 from trackai.store.catalogue import artifacts
 from trackai.structs.records import ArtifactFilePage, ArtifactPage
 from trackai.values import cursors
@@ -177,7 +177,7 @@ async def download_artifact_file(request: Request) -> Response:
     file = await db.look(lambda conn: artifacts.get_file(conn, version_id, name))
     if file.reference is not None:
         raise NotFoundError(f"file {name!r} is a reference, and not stored: {file.reference}")
-    stored = await run_sync(db.blobs.find, file.sha256)
+    stored = await in_thread(db.blobs.find, file.sha256)
     if stored is None:
         raise NotFoundError(f"contents of file {name!r} not found on the server")
     return attachment(stored, name, file.sha256)

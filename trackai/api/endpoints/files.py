@@ -6,13 +6,13 @@ import codecs
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from anyio.to_thread import run_sync
 from starlette.responses import Response
 
 from trackai.api.requests import Limit, Offset, RowNumber, database, parse_query, path_id
 from trackai.api.responses import next_cursor, respond
 from trackai.api.stored_files import stored_response
 from trackai.errors import NotFoundError
+from trackai.store.blobs.threads import in_thread
 from trackai.store.catalogue import files, runs
 from trackai.values import cursors
 from trackai.values.times import microseconds
@@ -165,7 +165,7 @@ def attachment(stored: Readable, name: str, sha256: str | None) -> Response:
 async def preview(request: Request) -> Response:
     """Preview a file: an image, a sound, a video, the beginning of a text, or a hex dump."""
     file, stored = await _find_file(request)
-    beginning = await run_sync(_read_beginning, stored)
+    beginning = await in_thread(_read_beginning, stored)
     media_type = _media_type(beginning)
     # May be cached: a file id always refers to the same contents.
     headers = {
@@ -190,7 +190,7 @@ async def _find_file(request: Request) -> tuple[FileRecord, Readable]:
     db = database(request)
     file_id = path_id(request, "file_id")
     file = await db.look(lambda conn: files.get(conn, file_id))
-    stored = await run_sync(db.blobs.find, file.sha256)
+    stored = await in_thread(db.blobs.find, file.sha256)
     if stored is None:
         raise NotFoundError(f"contents of file {file.path!r} not found on the server")
     return file, stored

@@ -32,6 +32,7 @@ from trackai.ingest.frames import MAX_PAYLOAD
 from trackai.ingest.journal import is_journal
 from trackai.ingest.reader import READ_BYTES
 from trackai.store.blobs.blob_store import Blob
+from trackai.store.blobs.threads import in_thread
 from trackai.values.types import INT64
 
 if TYPE_CHECKING:
@@ -123,9 +124,7 @@ async def get_blob(request: Request) -> JSONResponse:
     blob = _blob(request, parse_query(request, UploadQuery).size)
     receiver: Receiver = request.state.receiver
     sender = await receiver.sender(grant(request), blob.sha256)
-    return JSONResponse(
-        await to_thread.run_sync(database(request).blobs.uploads.received, blob, sender)
-    )
+    return JSONResponse(await in_thread(database(request).blobs.uploads.received, blob, sender))
 
 
 async def put_blob(request: Request) -> JSONResponse:
@@ -146,7 +145,7 @@ async def put_blob(request: Request) -> JSONResponse:
             chunk,
             keep_free=request.app.state.keep_free,
         )
-        received = await to_thread.run_sync(append)
+        received = await in_thread(append)
         metrics: ServerMetrics = request.app.state.metrics
         metrics.file_bytes += len(chunk)
         return JSONResponse(received)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from trackai.importers.neptune.messages import FileRow
     from trackai.store.blobs.blob_store import Blob, BlobStore
     from trackai.store.engine.connection import Connection
-    from trackai.store.engine.database import Database
+    from trackai.store.engine.store import Store
     from trackai.store.transfer.imports import ImportedPart
 
 # The table `imports` holds this reason: files of earlier imports are found by it, so it must not
@@ -117,7 +117,7 @@ async def add(
 
 
 async def fill_in(
-    conn: Connection, db: Database, root: Path, record: ImportedPart
+    conn: Connection, db: Store, root: Path, record: ImportedPart
 ) -> list[tuple[str, str]]:
     """Store the bytes of a part's files that were missing when they were imported.
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from trackai.importers.counts import Counts
-    from trackai.store.engine.database import Database
+    from trackai.store.engine.store import Store
     from trackai.store.transfer.imports import ImportedPart
 
 
@@ -80,7 +80,7 @@ class _Run(msgspec.Struct):
 
 
 async def import_export(
-    db: Database | None, path: Path, database: str, options: Options, progress: Progress
+    db: Store | None, path: Path, database: str, options: Options, progress: Progress
 ) -> Receipt:
     """Import an export of neptune-exporter.
 
@@ -117,7 +117,7 @@ async def import_export(
 class _Importer:
     def __init__(
         self,
-        db: Database | None,
+        db: Store | None,
         options: Options,
         receipt: Receipt,
         workers: Workers,
@@ -200,7 +200,7 @@ class _Importer:
         for run in all_runs:
             await self._conclude(run)
 
-    async def _find_stored(self, db: Database, run: _Run) -> None:
+    async def _find_stored(self, db: Store, run: _Run) -> None:
         """Look up the stored parts of a run; if a part has changed, remove what was imported."""
         async with db.read() as conn:
             stored = await runs.find_by_uid(conn, run.uid)
@@ -269,7 +269,7 @@ class _Importer:
                 if record.part == part.path.name and record.part in run.records:
                     await self._fill_in(self.db, run, part, record)
 
-    async def _fill_in(self, db: Database, run: _Run, part: Part, record: ImportedPart) -> None:
+    async def _fill_in(self, db: Store, run: _Run, part: Part, record: ImportedPart) -> None:
         """Store files that were missing at an earlier import, and correct its counts."""
         async with db.read() as conn:
             unread = await imports.unread_files(conn, record)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from trackai.importers.neptune.messages import Batch, FileRow, Header, Points
     from trackai.importers.neptune.receipt import CountsByType
     from trackai.store.engine.connection import Connection
-    from trackai.store.engine.database import Database
+    from trackai.store.engine.store import Store
     from trackai.store.transfer.imports import ImportedPart
     from trackai.values.types import Axis, Kind
 
@@ -81,7 +81,7 @@ def decode_counts(text: str) -> CountsByType:
 
 
 async def store(
-    db: Database, target: Target, batch: Batch, *, last: bool, complete: bool | None, create: bool
+    db: Store, target: Target, batch: Batch, *, last: bool, complete: bool | None, create: bool
 ) -> Outcome | None:
     """Store a batch.
 
@@ -303,7 +303,7 @@ async def finish(conn: Connection, run_id: int, target: Target, *, complete: boo
     return changes
 
 
-async def remove(db: Database, run_id: int) -> None:
+async def remove(db: Store, run_id: int) -> None:
     """Remove what earlier imports stored in a run whose parts have changed."""
     async with db.write() as conn:
         await lock(conn, "runs", [run_id])

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from anyio.to_thread import run_sync
 
 from trackai.importers.neptune.receipt import Verification
-from trackai.store.catalogue import files, runs
+from trackai.store.catalogue import runs
 from trackai.store.transfer import imports
 
 if TYPE_CHECKING:
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from trackai.importers.neptune.layout import Part
-    from trackai.store.engine.database import Database
+    from trackai.store.blobs.blob_store import Readable
+    from trackai.store.engine.store import Store
     from trackai.store.transfer.imports import ImportedPart
 
 _SERIES_TYPES = ("float_series", "string_series", "histogram_series")
@@ -56,7 +57,7 @@ class _Contents:
         self.points[path] = (count + 1, (total + point_hash) & 0xFFFF_FFFF_FFFF_FFFF)
 
 
-async def verify(db: Database, parts: list[tuple[str, Part]]) -> Verification:
+async def verify(db: Store, parts: list[tuple[str, Part]]) -> Verification:
     """Compare parts of an export with the store.
 
     Args:
@@ -194,7 +195,14 @@ def _hashes(path: Path, root: Path) -> Iterator[str | None]:
                 yield hashlib.file_digest(file, "sha256").hexdigest()
 
 
-async def _read_store(db: Database, record: ImportedPart) -> _Contents:
+def _hash(stored: Readable | None) -> str:
+    if stored is None:
+        return "missing"
+    with stored.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+
+
+async def _read_store(db: Store, record: ImportedPart) -> _Contents:
     contents = _Contents()
     async with db.read() as conn:
         async for point in imports.points(conn, record):
@@ -216,7 +224,6 @@ async def _read_store(db: Database, record: ImportedPart) -> _Contents:
         # Computed from the bytes, not taken from the row.
         sha256 = None
         if file.sha256 is not None:
-            blob = files.blob_path(db.path, file.sha256)
-            sha256 = next(_hashes(blob, blob.parent)) or "missing"
+            sha256 = await run_sync(_hash, db.blobs.find(file.sha256))
         contents.files[file.path, file.step, file.timestamp, file.source, sha256] += 1
     return contents

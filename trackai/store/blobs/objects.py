@@ -29,6 +29,8 @@ PART_BYTES = 5 << 20
 _MAX_PARTS = 9_000
 _CONCURRENT_PARTS = 4
 _CONCURRENT_REQUESTS = 32
+# In the address where virtual machines find the keys of their role, if they have one.
+_METADATA = "/latest/api/token"
 # Bytes that one request reads.
 _READ_BYTES = 4 << 20
 
@@ -219,13 +221,15 @@ def _unreachable(name: str, error: Exception) -> BlobsUnreachableError:
 
 def _reason(text: str) -> str:
     """What went wrong, from a message of many lines that ends with the fields of all errors."""
+    if _METADATA in text.partition("\n")[0]:
+        return "no keys: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
     code = re.search("<Code>([^<]*)</Code>", text)
     message = re.search("<Message>([^<]*)</Message>", text)
     if code:
         return f"{message[1] if message else 'refused'} ({code[1]})"
     if status := re.search(r"status code: (\d+ [A-Za-z ]*\w)", text):
         return f"it answered {status[1]}"
-    if cause := re.search('message: "([^"]+)"', text):
+    if cause := re.search('(?:message|error): "([^"]+)"', text):
         return cause[1]
     if "TimedOut" in text or "Timeout" in text:
         return f"no answer within {_REQUEST_SECONDS} seconds"

@@ -11,11 +11,11 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
-from anyio.to_thread import run_sync
 
 from trackai.errors import NotFoundError
 from trackai.store.blobs.blob_store import ASIDE_SECONDS, Blob
 from trackai.store.blobs.folder import FolderBlobs
+from trackai.store.blobs.threads import in_thread
 from trackai.store.engine.sql import json_array
 from trackai.structs.records import FilePath, FileRecord
 from trackai.values.times import utc
@@ -329,11 +329,11 @@ async def _forget_shared(db: Store, hashes: Sequence[str]) -> int:
     if not hashes:
         return 0
     token, deadline = uuid.uuid4().hex, time.monotonic() + ASIDE_SECONDS / 2
-    await run_sync(db.blobs.set_aside, hashes, token)
+    await in_thread(db.blobs.set_aside, hashes, token)
     async with db.read() as conn:
         unused = await _without_rows(conn, hashes)
-    await run_sync(db.blobs.put_back, {*hashes} - {*unused}, token)
-    return await run_sync(partial(db.blobs.remove_aside, unused, token, deadline=deadline))
+    await in_thread(db.blobs.put_back, {*hashes} - {*unused}, token)
+    return await in_thread(partial(db.blobs.remove_aside, unused, token, deadline=deadline))
 
 
 async def _without_rows(conn: Connection, hashes: Collection[str]) -> list[str]:
@@ -350,8 +350,8 @@ async def _without_rows(conn: Connection, hashes: Collection[str]) -> list[str]:
 
 async def forget_set_aside(db: Store) -> None:
     """Finish the removals of servers that were killed meanwhile."""
-    for token, hashes in (await run_sync(db.blobs.left_aside)).items():
-        await run_sync(db.blobs.put_back, hashes, token)
+    for token, hashes in (await in_thread(db.blobs.left_aside)).items():
+        await in_thread(db.blobs.put_back, hashes, token)
         await forget(db, hashes)
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from anyio.to_thread import run_sync
-
+from trackai.store.blobs.threads import in_thread
 from trackai.store.catalogue import files
 
 if TYPE_CHECKING:
@@ -18,5 +17,5 @@ async def sweep(db: Store) -> None:
     Raises:
         StoreError: the database cannot be read or written.
     """
-    await files.forget(db, await run_sync(db.blobs.uploads.remove_old))
+    await files.forget(db, await in_thread(db.blobs.uploads.remove_old))
     await files.forget_set_aside(db)

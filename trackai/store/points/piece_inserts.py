@@ -91,7 +91,7 @@ class _Group(msgspec.Struct):
         )
 
 
-class _Stored(NamedTuple):
+class Stored(NamedTuple):
     """A piece that is stored; `overlaps` is False for the one before the new points."""
 
     id: int
@@ -100,7 +100,7 @@ class _Stored(NamedTuple):
     points: Points
 
 
-class _Changes:
+class Changes:
     """Pieces to delete and to insert."""
 
     def __init__(self) -> None:
@@ -108,44 +108,42 @@ class _Changes:
         self.inserted: list[tuple[Any, ...]] = []
 
     def replace(
-        self, series_id: int, writer_id: int, stored: Iterable[_Stored], points: Points
+        self, series_id: int, writer_id: int, stored: Iterable[Stored], points: Points
     ) -> None:
         """Replace pieces by new ones with these points."""
         self.deleted += [(series_id, writer_id, item.last_step, item.id) for item in stored]
         self.inserted += [(series_id, writer_id, *item) for item in piece.split(points)]
 
     async def execute(self, conn: Connection) -> None:
-        if self.deleted:
-            await conn.execute(
-                """
+        deleted: list[Any] = list(map(list, zip(*self.deleted, strict=True))) or [[]] * 4
+        if not self.inserted:
+            return
+        await conn.execute(
+            """
+            WITH gone AS (
                 DELETE FROM pieces
                 USING unnest(?::bigint[], ?::bigint[], ?::float8[], ?::bigint[])
                       AS old (series_id, writer_id, last_step, id)
                 WHERE pieces.series_id = old.series_id AND pieces.writer_id = old.writer_id
                   AND pieces.last_step = old.last_step AND pieces.id = old.id
-                """,
-                list(map(list, zip(*self.deleted, strict=True))),
             )
-        if self.inserted:
-            await conn.execute(
-                """
-                INSERT INTO pieces (
-                    series_id, writer_id, first_step, last_step, first_timestamp, last_timestamp,
-                    points, packed, texts
-                )
-                SELECT * FROM unnest(
-                    ?::bigint[], ?::bigint[], ?::float8[], ?::float8[], ?::bigint[], ?::bigint[],
-                    ?::integer[], ?::bytea[], ?::bytea[]
-                )
-                """,
-                list(map(list, zip(*self.inserted, strict=True))),
+            INSERT INTO pieces (
+                series_id, writer_id, first_step, last_step, first_timestamp, last_timestamp,
+                points, packed, texts
             )
+            SELECT * FROM unnest(
+                ?::bigint[], ?::bigint[], ?::float8[], ?::float8[], ?::bigint[], ?::bigint[],
+                ?::integer[], ?::bytea[], ?::bytea[]
+            )
+            """,
+            [*deleted, *map(list, zip(*self.inserted, strict=True))],
+        )
 
 
 async def insert(conn: Connection, new: Sequence[NewPoints]) -> list[Columns] | None:
     groups = _groups(new)
     stored = await _fetch(conn, groups)
-    changes = _Changes()
+    changes = Changes()
     has_taken = False
     for group, pieces in zip(groups, stored, strict=True):
         has_taken |= await _add(conn, changes, group, pieces)
@@ -205,7 +203,7 @@ def _stored(value: Value | StoredValue) -> StoredValue:
 
 async def _fetch(
     conn: Connection, groups: Sequence[_Group], *, most: int = _MANY + 1
-) -> list[list[_Stored]]:
+) -> list[list[Stored]]:
     """The pieces among which new points are, `most` at most, and small ones before them."""
     rows = await conn.execute_fetchall(
         """
@@ -248,16 +246,16 @@ async def _fetch(
             most,
         ),
     )
-    stored: list[list[_Stored]] = [[] for _ in groups]
+    stored: list[list[Stored]] = [[] for _ in groups]
     for place, id_, last_step, overlaps, packed, texts in rows:
-        item = _Stored(id_, last_step, overlaps, piece.unpack(packed, texts))
+        item = Stored(id_, last_step, overlaps, piece.unpack(packed, texts))
         stored[place].append(item)
     for items in stored:
         items.sort(key=lambda item: (item.points.steps[0], item.points.timestamps[0]))
     return stored
 
 
-async def _add(conn: Connection, changes: _Changes, group: _Group, stored: list[_Stored]) -> bool:
+async def _add(conn: Connection, changes: Changes, group: _Group, stored: list[Stored]) -> bool:
     """Add new points to pieces; True if the keys of some were taken."""
     points = group.points
     is_ordered = piece.is_ordered(points.steps, points.timestamps)
@@ -265,12 +263,12 @@ async def _add(conn: Connection, changes: _Changes, group: _Group, stored: list[
         return await _Mixed(conn, group).add(group.rows(), stored)
     # A full piece stays as it is.
     stored = [item for item in stored if len(item.points.steps) < piece.POINTS]
-    together = _concatenated([*(item.points for item in stored), points])
+    together = concatenated([*(item.points for item in stored), points])
     changes.replace(group.series_id, group.writer_id, stored, together)
     return False
 
 
-def _concatenated(parts: Sequence[Points]) -> Points:
+def concatenated(parts: Sequence[Points]) -> Points:
     if len(parts) == 1:
         return parts[0]
     own_steps: list[Step | None] | None = None
@@ -296,7 +294,7 @@ class _Mixed:
     def __init__(self, conn: Connection, group: _Group) -> None:
         self._conn = conn
         self._group = group
-        self._stored: dict[int, _Stored] = {}
+        self._stored: dict[int, Stored] = {}
         self._values: dict[_Key, StoredValue] = {}
         self._new: list[_Row] = []
         self._high: Step = -math.inf  # all stored points up to here are known
@@ -304,7 +302,7 @@ class _Mixed:
         # one key would take quadratic time.
         self._taken: dict[Step, tuple[int, int]] = {}
 
-    async def add(self, rows: list[_Row], stored: list[_Stored]) -> bool:
+    async def add(self, rows: list[_Row], stored: list[Stored]) -> bool:
         """Store new points among these pieces; True if the keys of some were taken."""
         middle = _middle(rows) if len(stored) > _MANY else None
         if middle is not None:
@@ -324,7 +322,7 @@ class _Mixed:
             if not _is_equal(self._values[row.key], row.value):
                 await self._move(row)
         if self._new:
-            changes = _Changes()
+            changes = Changes()
             changes.replace(
                 self._group.series_id, self._group.writer_id, self._stored.values(), self._points()
             )
@@ -335,7 +333,7 @@ class _Mixed:
         (stored,) = await _fetch(self._conn, [self._group.with_rows(rows)])
         return await _Mixed(self._conn, self._group).add(rows, stored)
 
-    def _know(self, stored: Iterable[_Stored]) -> None:
+    def _know(self, stored: Iterable[Stored]) -> None:
         for item in stored:
             if item.id not in self._stored:
                 self._stored[item.id] = item
@@ -420,7 +418,7 @@ async def note_own_steps(
         part = times[start : start + _OWN_STEPS]
         group = _Group(series_id, writer_id, "time", [], Points(list(part), part, []))
         (stored,) = await _fetch(conn, [group], most=1 << 40)
-        changes = _Changes()
+        changes = Changes()
         for item in stored:
             points = item.points
             before = points.own_steps or [None] * len(points.steps)

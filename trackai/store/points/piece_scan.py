@@ -405,8 +405,6 @@ async def with_last_values(
         if last_steps.get(series_id) == figures.last_step
         or figures.last_value == large_values.MARKER
     ]
-    if not windows:
-        return list(additions)
     cuts = await cuts_of(conn, [window.series_id for window in windows])
     read = await tails(conn, Scan(windows, ALL, cuts), 1)
     values = {
@@ -422,6 +420,5 @@ async def with_last_values(
 
 
 def _with_last_value(figures: Figures, values: dict[Window, Any], window: Window) -> Figures:
-    if window in values:
-        return msgspec.structs.replace(figures, last_value=values[window])
-    return figures
+    value = values.get(window, figures.last_value)
+    return msgspec.structs.replace(figures, last_value=None if value != value else value)

@@ -446,8 +446,8 @@ async def _last_time_before(conn: Connection, run_id: int, attempt: int, time: i
     rows = await conn.execute_fetchall(
         """
         SELECT
-            CASE WHEN last_timestamp <= ?1 THEN last_timestamp END,
-            CASE WHEN last_timestamp > ?1 THEN packed END
+            CASE WHEN pieces.last_timestamp <= ?1 THEN pieces.last_timestamp END,
+            CASE WHEN pieces.last_timestamp > ?1 THEN pieces.packed END
         FROM series
         JOIN writers ON writers.run_id = series.run_id AND writers.attempt < ?2
         JOIN pieces ON pieces.series_id = series.id AND pieces.writer_id = writers.id

@@ -15,12 +15,14 @@ from trackai.store.points.series import NOT_SUPERSEDED
 from trackai.store.points.storage import points_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from trackai.store.engine.connection import Connection
     from trackai.values.types import Kind
 
 _ROWS_PER_STATEMENT = (128, 8, 1)
+# On a server, each statement is a round trip.
+_ROWS_PER_ROUND_TRIP = (128, 64, 32, 16, 8, 4, 2, 1)
 _WIDTH = 1 + len(Figures.__struct_fields__)
 _TYPES = [
     "bigint", "text", "bigint", "bigint", "bigint", "numeric", "numeric", "bigint", "bigint",
@@ -34,8 +36,10 @@ async def merge(conn: Connection, additions: Iterable[tuple[int, Figures]]) -> N
     Args:
         additions: row ids of series with the figures of their new points.
     """
+    sizes: Sequence[int] = _ROWS_PER_STATEMENT
     if isinstance(conn, Shared):
         new = await points_of(conn).with_last_values(conn, additions)
+        sizes = _ROWS_PER_ROUND_TRIP
     else:
         # The statement reads last values that depend on stored points by itself.
         new = ((series_id, _without_large_value(figures)) for series_id, figures in additions)
@@ -44,7 +48,7 @@ async def merge(conn: Connection, additions: Iterable[tuple[int, Figures]]) -> N
         _merge,
         ((series_id, *msgspec.structs.astuple(figures)) for series_id, figures in new),
         width=_WIDTH,
-        sizes=_ROWS_PER_STATEMENT,
+        sizes=sizes,
     )
 
 

@@ -11,6 +11,7 @@ from trackai.store.engine.connection import Shared
 from trackai.store.engine.sql import JsonArray
 from trackai.store.postgres.dialect import translate
 from trackai.store.postgres.errors import FAILURES, network_errors
+from trackai.values.types import INT64
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
@@ -131,7 +132,8 @@ def _plain(parameters: Iterable[Any]) -> Iterator[Any]:
     """Parameters as SQLite takes them: lists instead of their JSON, and NULL for NaN."""
     for value in parameters:
         if type(value) is JsonArray:
-            yield value.items
+            # An id that no column can hold is that of no row.
+            yield [item for item in value.items if type(item) is not int or -INT64 <= item < INT64]
         else:
             yield value if value == value else None
 

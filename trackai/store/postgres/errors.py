@@ -19,6 +19,7 @@ REPEATED = (
     asyncpg.SerializationError,
     asyncpg.DeadlockDetectedError,
     asyncpg.UniqueViolationError,
+    asyncpg.ForeignKeyViolationError,
     asyncpg.InvalidCachedStatementError,
 )
 _LOST = (

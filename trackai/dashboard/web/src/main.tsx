@@ -5,9 +5,10 @@ import { prefetch } from "./api/client";
 import { columnsPath, projectPath } from "./api/projects";
 import { configPath, figuresPath, metricNamesPath, runPath, runsPath } from "./api/runs";
 import { detectSignInLink } from "./api/session";
+import { viewPath } from "./api/views";
 import { App } from "./app/app";
 import { firstPageQuery } from "./table/runs-query";
-import { groupBy, isComparing, projectId, runId } from "./view/parameters";
+import { groupBy, isComparing, projectId, runId, viewId } from "./view/parameters";
 // In the order of the cascade.
 import "./styles/compare.css";
 import "./styles/charts.css";
@@ -23,6 +24,8 @@ if (run !== undefined) {
   const showsRuns = !groupBy.peek() && !isComparing.peek();
   if (showsRuns) prefetch(runsPath(firstPageQuery(project)));
   prefetch(columnsPath(project), projectPath(project));
+  const view = viewId.peek();
+  if (view !== undefined && !isComparing.peek()) prefetch(viewPath(view));
 }
 
 detectSignInLink();

@@ -6,8 +6,15 @@ import { openFullScreen } from "./full-screen-history";
 import { HiddenValues } from "./hidden-values";
 import { type ChartProps, Plot } from "./plot";
 import { type DrawnChart, describeHidden } from "./y-range";
+import { YRangeForm } from "./y-range-form";
 
 const HEIGHT = 210;
+
+interface Props extends ChartProps {
+  height?: number;
+  /** What the address names while the chart fills the screen; by default its metric. */
+  full?: string;
+}
 
 // One observer for all cards.
 const callbacks = new Map<Element, (visible: boolean) => void>();
@@ -18,7 +25,7 @@ const observer = new IntersectionObserver(
   { rootMargin: "200px" },
 );
 
-export function Card(props: ChartProps) {
+export function Card({ height = HEIGHT, full, ...props }: Props) {
   const box = useRef<HTMLElement>(null);
   const drawn = useRef<DrawnChart>();
   const [isVisible, setVisible] = useState(false);
@@ -38,25 +45,26 @@ export function Card(props: ChartProps) {
   }, []);
   const onDrawn = (chart: DrawnChart) => {
     drawn.current = chart;
-    setHiddenValues(describeHidden(chart.yRange));
+    setHiddenValues(describeHidden(chart.yRange, chart.allLines));
   };
   return (
     <figure class="card chart" ref={box}>
       <header>
         <figcaption title={props.path}>{props.path}</figcaption>
         <HiddenValues text={hiddenValues} />
+        {wasVisible.current && <YRangeForm path={props.path} />}
         <button
           type="button"
           class="quiet"
           aria-label={`Full screen: ${props.path}`}
           title="Full screen"
-          onClick={() => openFullScreen(props.path)}
+          onClick={() => openFullScreen(full ?? props.path)}
         >
           ⤢
         </button>
         {wasVisible.current && <ExportMenu {...props} drawn={drawn} />}
       </header>
-      {wasVisible.current && <Plot {...props} live={isVisible} height={HEIGHT} onDrawn={onDrawn} />}
+      {wasVisible.current && <Plot {...props} live={isVisible} height={height} onDrawn={onDrawn} />}
     </figure>
   );
 }

@@ -4,12 +4,15 @@ import { type ChartQuery, getGroupCharts, getRunCharts } from "../api/charts";
 import { noteMissing } from "../api/run-names";
 import type { Bucket, Group, Range, RunChart } from "../api/types";
 import { plottedNumber } from "../ui/values";
+import { type PlacedChart, placeOverMetric } from "./metric-axis";
 
 export interface ChartRequest extends ChartQuery {
   /** The field by whose groups to show means; "" shows each run. */
   groupBy: string;
   /** Whether to refine the start of the chart, which is wide on a log scale. */
   logX: boolean;
+  /** The metric that is the x axis; undefined for an axis of the server. */
+  xMetric?: string;
 }
 
 export interface GroupWithSlot extends Group {
@@ -18,16 +21,39 @@ export interface GroupWithSlot extends Group {
 }
 
 export interface ChartData {
-  runs: Map<number, RunChart>;
+  runs: Map<number, PlacedChart>;
   /** The requested runs that no longer exist. */
   deleted?: number[];
   groups?: GroupWithSlot[];
+  /** The charts of several metrics, in place of all others. */
+  parts?: [metric: string, chart: ChartData][];
+  /** Whether it is shown until the same chart with smoothed values arrives. */
+  isUnsmoothed?: boolean;
 }
 
 // How often the first bucket of a chart is refined for a log scale.
 const MAX_REFINEMENTS = 3;
 
 export async function fetchChart(request: ChartRequest, signal: AbortSignal): Promise<ChartData> {
+  const { xMetric } = request;
+  if (xMetric === undefined) return await fetchRefined(request, signal);
+  const runs = { ...request, groupBy: "" };
+  const [chart, xChart] = await Promise.all([
+    fetchRefined(runs, signal),
+    fetchRefined({ ...runs, path: xMetric, smoothing: 0 }, signal),
+  ]);
+  const placed = [...chart.runs].map(([id, runChart]): [number, PlacedChart] => [
+    id,
+    placeOverMetric(runChart, xChart.runs.get(id), xMetric),
+  ]);
+  return { ...chart, runs: new Map(placed) };
+}
+
+interface RefinedChart extends ChartData {
+  runs: Map<number, RunChart>;
+}
+
+async function fetchRefined(request: ChartRequest, signal: AbortSignal): Promise<RefinedChart> {
   const chart = await fetchOnce(request, signal);
   if (!request.logX || chart.groups) return chart;
   for (let turn = 0; turn < MAX_REFINEMENTS; turn++) {
@@ -63,7 +89,7 @@ function pointAsBucket(point: Bucket): Bucket {
   return { mean: value, min: value, max: value, ...point };
 }
 
-async function fetchOnce(request: ChartRequest, signal: AbortSignal): Promise<ChartData> {
+async function fetchOnce(request: ChartRequest, signal: AbortSignal): Promise<RefinedChart> {
   if (request.groupBy) {
     const allGroups = await getGroupCharts(request, request.groupBy, signal);
     const groups = allGroups

@@ -4,24 +4,17 @@ import type { ComponentChildren } from "preact";
 import { useRef } from "preact/hooks";
 import { usePolled } from "../api/polling";
 import { listRunningIds } from "../api/runs";
-import { LazyGrid } from "../ui/lazy-grid";
-import { replaceParameters } from "../view/address";
-import {
-  closedSections,
-  fullScreenPath,
-  meanBy,
-  metricSearch,
-  projectId,
-  runId,
-} from "../view/parameters";
-import { printList } from "../view/parsing";
+import { fullScreenPath, meanBy, metricSearch, projectId, runId } from "../view/parameters";
 import { useScrollPosition } from "../view/scroll-positions";
 import { Card } from "./card";
 import { ChartTools, MetricSearch } from "./chart-toolbar";
 import { FullScreen } from "./full-screen";
 import { GroupLegend } from "./group-legend";
-import { groupIntoSections, searchMetrics } from "./metric-sections";
+import { orderMetrics } from "./metric-order";
+import { searchMetrics } from "./metric-sections";
+import type { ChartProps } from "./plot";
 import { ResetButtons } from "./reset-buttons";
+import { SectionList } from "./section-list";
 
 interface Props {
   runIds: number[];
@@ -32,15 +25,23 @@ interface Props {
   projectMetrics?: number;
   /** The fields by which means can be shown. */
   fields?: string[];
+  /** A menu beside the tools, and panels in place of a chart for each metric. */
+  menu?: ComponentChildren;
+  board?: (props: BoardProps) => ComponentChildren;
 }
 
-export function ChartList({ runIds, names, paths, projectMetrics = 0, fields }: Props) {
+export interface BoardProps extends Omit<ChartProps, "path" | "series"> {
+  tools: ComponentChildren;
+}
+
+export function ChartList(props: Props) {
+  const { runIds, names, paths, projectMetrics = 0, fields, menu, board } = props;
   const { data: running } = usePolled(() => listRunningIds(projectId.value), 2000, [
     projectId.value,
   ]);
   const runningIds = running && runIds.filter((id) => running.includes(id));
   const lastPattern = useRef(/(?:)/);
-  const search = searchMetrics(paths ?? [], metricSearch.value, lastPattern.current);
+  const search = searchMetrics(orderMetrics(paths ?? []), metricSearch.value, lastPattern.current);
   lastPattern.current = search.pattern;
   const hasRuns = runIds.length > 0;
   const box = useRef<HTMLElement>(null);
@@ -51,18 +52,22 @@ export function ChartList({ runIds, names, paths, projectMetrics = 0, fields }: 
   return (
     <section class="charts" id="charts" tabIndex={-1} aria-label="Charts" ref={box}>
       <form class="tools" onSubmit={(event) => event.preventDefault()}>
-        <MetricSearch
-          matches={search.paths.length}
-          total={paths?.length ?? 0}
-          problem={search.problem}
-        />
+        {!board && (
+          <MetricSearch
+            matches={search.paths.length}
+            total={paths?.length ?? 0}
+            problem={search.problem}
+          />
+        )}
+        {menu}
         {tools}
         {runIds.length > 1 && meanBy.value && <GroupLegend runIds={runIds} />}
         <p class="undo">
           <ResetButtons runIds={runIds} />
         </p>
       </form>
-      {paths && (
+      {board?.({ ...chartProps, tools })}
+      {paths && !board && (
         <EmptyCharts
           hasRuns={hasRuns}
           metrics={paths.length}
@@ -70,16 +75,13 @@ export function ChartList({ runIds, names, paths, projectMetrics = 0, fields }: 
           matches={search.paths.length}
         />
       )}
-      {hasRuns &&
-        groupIntoSections(search.paths).map(([name, members]) => (
-          <Section key={name} name={name} count={members.length}>
-            <LazyGrid
-              paths={members}
-              card={(path) => <Card key={path} path={path} {...chartProps} />}
-            />
-          </Section>
-        ))}
-      {fullPath !== undefined && hasRuns && paths?.includes(fullPath) && (
+      {hasRuns && !board && (
+        <SectionList
+          paths={search.paths}
+          card={(path) => <Card key={path} path={path} {...chartProps} />}
+        />
+      )}
+      {fullPath !== undefined && hasRuns && !board && paths?.includes(fullPath) && (
         <FullScreen key={fullPath} path={fullPath} {...chartProps} tools={tools} />
       )}
     </section>
@@ -107,29 +109,5 @@ function EmptyCharts({ hasRuns, metrics, projectMetrics, matches }: EmptyProps) 
       {!hasNone && matches === 0 && <p class="empty">No metrics match.</p>}
       {!hasRuns && projectMetrics > 0 && <p class="empty">Select runs to see their charts.</p>}
     </>
-  );
-}
-
-interface SectionProps {
-  name: string;
-  count: number;
-  children: ComponentChildren;
-}
-
-function Section({ name, count, children }: SectionProps) {
-  const key = name || ".";
-  const isOpen = !closedSections.value.includes(key);
-  const setOpen = (open: boolean) => {
-    if (open === isOpen) return;
-    const others = closedSections.value.filter((section) => section !== key);
-    replaceParameters({ closed: printList(open ? others : [...others, key]) });
-  };
-  return (
-    <details class="section" open={isOpen} onToggle={(event) => setOpen(event.currentTarget.open)}>
-      <summary>
-        {name || "metrics"} <small>{count}</small>
-      </summary>
-      {isOpen && children}
-    </details>
   );
 }

@@ -6,6 +6,7 @@ import { enqueue } from "../api/request-queue";
 import type { Range, XAxis } from "../api/types";
 import { toJson } from "../ui/json";
 import { type ChartData, fetchChart, mergeRuns, stepsBetween } from "./chart-data";
+import { type ChartAxis, metricOfAxis } from "./metric-axis";
 import { isLastZoomed } from "./zoom";
 
 const POLL_MS = 2000;
@@ -16,7 +17,7 @@ const POLL_FINISHED_MS = 30_000;
 const pathsWithoutSteps = new Set<string>();
 
 /** The x axis on which a metric is shown if `axis` is chosen. */
-export function effectiveAxis(axis: XAxis, path: string, groupBy: string): XAxis {
+export function effectiveAxis(axis: ChartAxis, path: string, groupBy: string): ChartAxis {
   // Runs that started at different times have no common clock.
   const chosen = axis === "time" && groupBy ? "relative" : axis;
   return chosen === "step" && pathsWithoutSteps.has(path) ? "relative" : chosen;
@@ -25,11 +26,13 @@ export function effectiveAxis(axis: XAxis, path: string, groupBy: string): XAxis
 export interface ChartPoll {
   path: string;
   runIds: number[];
-  axis: XAxis;
+  axis: ChartAxis;
   zoom: Range | undefined;
   smoothing: number;
   groupBy: string;
   logX: boolean;
+  /** Whether no data is shown yet. */
+  isFirst: boolean;
   /** Read at each request: the width of the chart, and the runs that are logging if known. */
   width: () => number;
   running: () => number[] | undefined;
@@ -58,6 +61,10 @@ export function pollChart(poll: ChartPoll): () => void {
     const isComplete = due.length === runIds.length;
     const running = poll.running();
     try {
+      // Smoothing reads every point, which takes seconds: until then the buckets are shown.
+      if (poll.isFirst && !last && poll.smoothing > 0) {
+        poll.onChart({ ...(await fetchUnsmoothed(poll, due, signal)), isUnsmoothed: true });
+      }
       const fetched = await fetchZoomed(poll, due, signal, (fresh) =>
         isComplete ? fresh : mergeRuns(runIds, last, fresh),
       );
@@ -103,6 +110,18 @@ async function fetchZoomed(
   return steps ? fetchRuns(poll, runIds, axis, signal, steps) : full;
 }
 
+const fetchUnsmoothed = (
+  poll: ChartPoll,
+  runIds: number[],
+  signal: AbortSignal,
+): Promise<ChartData> =>
+  fetchZoomed(
+    { ...poll, smoothing: 0, onFullChart: () => undefined },
+    runIds,
+    signal,
+    (fresh) => fresh,
+  );
+
 /** Fetch a chart over steps, or over time if the metric turns out to have none. */
 async function fetchOverSteps(
   poll: ChartPoll,
@@ -120,14 +139,17 @@ async function fetchOverSteps(
 function fetchRuns(
   poll: ChartPoll,
   runIds: number[],
-  x: XAxis,
+  axis: ChartAxis,
   signal: AbortSignal,
   steps?: Range,
 ): Promise<ChartData> {
   const { path, smoothing, groupBy } = poll;
+  const xMetric = metricOfAxis(axis);
+  // The values of a metric are found by their steps.
+  const x: XAxis = axis === "time" || axis === "relative" ? axis : "step";
   // One bucket for two pixels.
   const points = Math.min(2000, Math.max(50, Math.round(poll.width() / 2)));
   const logX = poll.logX && x !== "time";
-  const chartRequest = { runIds, path, points, x, smoothing, groupBy, steps, logX };
+  const chartRequest = { runIds, path, points, x, smoothing, groupBy, steps, logX, xMetric };
   return enqueue(() => fetchChart(chartRequest, signal), signal, isLastZoomed(path));
 }

@@ -3,6 +3,7 @@
 import { getPoints } from "../api/charts";
 import type { PointPage } from "../api/types";
 import { type Line, rawValue } from "./lines";
+import { metricOfAxis } from "./metric-axis";
 import type { DrawnChart } from "./y-range";
 
 // The most points that the server returns at once.
@@ -22,9 +23,10 @@ export function drawnCsv({ lines, view }: DrawnChart): string {
   const axis = lines[0]?.axis ?? "x";
   const header = [
     isGrouped ? "group" : "run",
+    ...(lines[0]?.metric === undefined ? [] : ["metric"]),
     "step",
     "step_last",
-    ...(axis === "step" ? [] : [axis]),
+    ...(axis === "step" ? [] : [metricOfAxis(axis) ?? axis]),
     isGrouped ? "runs" : "points",
     "value",
     ...(isSmoothed ? ["smoothed"] : []),
@@ -45,7 +47,8 @@ function drawnRow(line: Line, index: number, isGrouped: boolean, isSmoothed: boo
   // Without a band, a point of a run is its own minimum and maximum.
   const edge = (band: Line["low"]) => (band ? band[index] : isGrouped ? null : value);
   return [
-    line.label,
+    line.owner ?? line.label,
+    ...(line.metric === undefined ? [] : [line.metric]),
     first,
     last,
     ...(line.axis === "step" ? [] : [axisValue(line.axis, line.from[index] as number)]),
@@ -60,21 +63,28 @@ function drawnRow(line: Line, index: number, isGrouped: boolean, isSmoothed: boo
 const axisValue = (axis: string, x: number): string =>
   axis === "time" ? new Date(x * 1000).toISOString() : String(x);
 
-/** All points of a metric of some runs; `onProgress` gets the number of points so far. */
+/** All points of metrics of some runs; `onProgress` gets the number of points so far. */
 export async function allPointsCsv(
-  path: string,
+  paths: string[],
   runs: { id: number; name: string }[],
   onProgress: (points: number) => void,
   signal: AbortSignal,
 ): Promise<Blob> {
-  const parts: BlobPart[] = [csvRow(["run", "step", "timestamp", "value"])];
+  const isOne = paths.length === 1;
+  const columns = ["step", "timestamp", "value"];
+  const parts: BlobPart[] = [csvRow(["run", ...(isOne ? [] : ["metric"]), ...columns])];
   let points = 0;
-  for (const { id, name } of runs) {
-    for await (const page of pointPages(id, path, signal)) {
-      const rows = page.map((point) => csvRow([name, point.step, point.timestamp, point.value]));
-      parts.push(rows.join(""));
-      points += page.length;
-      onProgress(points);
+  for (const path of paths) {
+    for (const { id, name } of runs) {
+      const head = isOne ? [name] : [name, path];
+      for await (const page of pointPages(id, path, signal)) {
+        const rows = page.map(({ step, timestamp, value }) =>
+          csvRow([...head, step, timestamp, value]),
+        );
+        parts.push(rows.join(""));
+        points += page.length;
+        onProgress(points);
+      }
     }
   }
   return new Blob(parts, { type: "text/csv" });

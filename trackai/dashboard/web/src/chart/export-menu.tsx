@@ -12,7 +12,7 @@ import type { DrawnChart } from "./y-range";
 
 type Props = ChartProps & { drawn: RefObject<DrawnChart | undefined> };
 
-export function ExportMenu({ path, runIds, names, drawn }: Props) {
+export function ExportMenu({ path, series, runIds, names, drawn }: Props) {
   const [popover, close] = usePopover();
   const [status, setStatus] = useState("");
   const abort = useRef<AbortController>();
@@ -34,7 +34,8 @@ export function ExportMenu({ path, runIds, names, drawn }: Props) {
     abort.current = new AbortController();
     const runs = runIds.map((id) => ({ id, name: names.get(id) ?? `run ${id}` }));
     const showProgress = (points: number) => setStatus(`${points} points…`);
-    const csv = await allPointsCsv(path, runs, showProgress, abort.current.signal);
+    const paths = series?.metrics ?? [path];
+    const csv = await allPointsCsv(paths, runs, showProgress, abort.current.signal);
     saveFile(fileName(path, "points.csv"), csv);
     setStatus("");
   });

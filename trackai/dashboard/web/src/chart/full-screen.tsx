@@ -15,6 +15,7 @@ import type { Line } from "./lines";
 import { type ChartProps, Plot } from "./plot";
 import { ResetButtons } from "./reset-buttons";
 import { type DrawnChart, describeHidden } from "./y-range";
+import { YRangeForm } from "./y-range-form";
 
 const plotHeight = () => Math.max(220, innerHeight - 190);
 
@@ -34,7 +35,7 @@ export function FullScreen({ tools, ...props }: ChartProps & { tools: ComponentC
   const onDrawn = (chart: DrawnChart) => {
     drawn.current = chart;
     setLines(chart.allLines);
-    setHiddenValues(describeHidden(chart.yRange));
+    setHiddenValues(describeHidden(chart.yRange, chart.allLines));
   };
   return (
     <dialog class="full chart" ref={dialog} aria-label={props.path} onClose={closeFullScreen}>
@@ -42,6 +43,7 @@ export function FullScreen({ tools, ...props }: ChartProps & { tools: ComponentC
         <h2>{props.path}</h2>
         <HiddenValues text={hiddenValues} />
         <ResetButtons runIds={props.runIds} />
+        <YRangeForm path={props.path} />
         <ExportMenu {...props} drawn={drawn} />
         <button
           type="button"
@@ -59,7 +61,7 @@ export function FullScreen({ tools, ...props }: ChartProps & { tools: ComponentC
       <Plot {...props} live height={height} onDrawn={onDrawn} />
       <ul class="legend">
         {lines.map((line) => (
-          <LegendEntry key={line.key} line={line} isOnly={lines.length === 1} />
+          <LegendEntry key={`${line.key} ${line.metric}`} line={line} isOnly={lines.length === 1} />
         ))}
       </ul>
     </dialog>

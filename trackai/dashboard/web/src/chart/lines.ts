@@ -1,10 +1,11 @@
 // The lines of a chart: its data as columns to draw.
 
-import type { AnyNumber, Bucket, GroupChart, RunChart, XAxis } from "../api/types";
-import { runStyle, slotStyle } from "../ui/colors";
+import type { AnyNumber, Bucket, GroupChart } from "../api/types";
+import { dashOf, runStyle, slotStyle } from "../ui/colors";
 import { formatValue, plural } from "../ui/format";
 import { plottedNumber, valueKey } from "../ui/values";
 import { type ChartData, type GroupWithSlot, seconds } from "./chart-data";
+import type { ChartAxis, PlacedChart } from "./metric-axis";
 
 type Column = (number | null)[];
 
@@ -13,7 +14,7 @@ export interface Line {
   label: string;
   color: string;
   dash: number[];
-  axis: XAxis;
+  axis: ChartAxis;
   x: number[];
   /** The range of x that each point stands for; equal for a single point. */
   from: number[];
@@ -35,16 +36,44 @@ export interface Line {
   notes: (string | undefined)[];
   /** The number of runs in a group; undefined for a run. */
   runs?: number;
+  /** In a chart of several metrics, the metric and the run or group. */
+  metric?: string;
+  owner?: string;
+  /** How many points have no place on the x axis. */
+  unplaced?: number;
 }
 
 export function toLines(chart: ChartData, names: Map<number, string>, smoothed: boolean): Line[] {
+  if (chart.parts) return linesOfMetrics(chart.parts, names, smoothed);
   if (chart.groups) return chart.groups.map((group) => groupLine(group, smoothed));
   return [...chart.runs].map(([id, runChart]) =>
     runLine(id, runChart, names.get(id) ?? `run ${id}`, smoothed),
   );
 }
 
-function runLine(id: number, chart: RunChart, label: string, smoothed: boolean): Line {
+/** The lines of several metrics: of one run in different colours, of several in different dashes. */
+function linesOfMetrics(
+  parts: [metric: string, chart: ChartData][],
+  names: Map<number, string>,
+  smoothed: boolean,
+): Line[] {
+  const lines = parts.map(([metric, chart]) => ({
+    metric,
+    lines: toLines(chart, names, smoothed && !chart.isUnsmoothed),
+  }));
+  const isSingle = new Set(lines.flatMap((part) => part.lines.map((line) => line.key))).size <= 1;
+  return lines.flatMap(({ metric, lines: ofMetric }, index) =>
+    ofMetric.map((line) => ({
+      ...line,
+      label: isSingle ? metric : `${line.label} · ${metric}`,
+      metric,
+      owner: line.label,
+      ...(isSingle ? slotStyle(index) : index > 0 && { dash: dashOf(index) }),
+    })),
+  );
+}
+
+function runLine(id: number, chart: PlacedChart, label: string, smoothed: boolean): Line {
   const { data } = chart;
   const values = data.map((bucket) =>
     chart.raw ? plottedNumber(bucket.last) : (bucket.mean ?? null),
@@ -63,6 +92,7 @@ function runLine(id: number, chart: RunChart, label: string, smoothed: boolean):
     high: hasBand ? data.map((bucket) => plottedNumber(bucket.max)) : undefined,
     count: data.map((bucket) => bucket.count),
     notes: data.map((bucket) => runNote(bucket, chart.raw)),
+    unplaced: chart.unplaced,
   };
 }
 
@@ -103,7 +133,7 @@ export const rawValue = (line: Line, index: number): AnyNumber | null =>
 export const groupLabel = (value: unknown): string =>
   value === null ? "(none)" : formatValue(value);
 
-function positions(chart: RunChart | GroupChart, smoothed: boolean) {
+function positions(chart: PlacedChart | GroupChart, smoothed: boolean) {
   const { data, x: axis } = chart;
   const from = data.map((bucket) =>
     axis === "step" ? Number(bucket.step ?? 0) : seconds(bucket.x),

@@ -1,9 +1,9 @@
 // The axes of uPlot: ticks, labels and the room that they need.
 
 import type uPlot from "uplot";
-import type { XAxis } from "../api/types";
 import { formatDate, formatTime } from "../ui/format";
 import { textWidth } from "../ui/text-width";
+import type { ChartAxis } from "./metric-axis";
 import { linearTicks, logTicks, tickLabels } from "./ticks";
 
 export const FONT = "11px system-ui";
@@ -20,7 +20,7 @@ const widest = (labels: string[]): number =>
 const ANY_INCREMENT: uPlot.Axis.Incrs = (_plot, _axis, low, high) => [Math.max(5, high - low)];
 const KEEP_ALL: uPlot.Axis.Filter = (_plot, ticks) => ticks;
 
-export function xAxisOptions(axis: XAxis, log: boolean): uPlot.Axis {
+export function xAxisOptions(axis: ChartAxis, log: boolean): uPlot.Axis {
   return axis === "time" ? timeAxis() : numberAxis(axis === "relative", log);
 }
 

@@ -5,19 +5,32 @@ import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import { isDark } from "../ui/colors";
 import { ErrorMessage } from "../ui/messages";
-import { clipOutliers, hiddenLines, logX, logY, smoothing, zoomRange } from "../view/parameters";
+import {
+  clipOutliers,
+  hiddenLines,
+  logX,
+  logY,
+  smoothing,
+  yLimits,
+  zoomRange,
+} from "../view/parameters";
 import type { ChartData } from "./chart-data";
 import { drawInFrame } from "./draw-queue";
 import { type Line, toLines } from "./lines";
 import { plotData, plotShape } from "./plot-data";
 import { plotOptions } from "./plot-options";
 import { readLines, showReadings } from "./tooltip";
-import { useChart } from "./use-chart";
+import { type ChartState, useChart } from "./use-chart";
+import { type ChartSeries, useSeriesChart } from "./use-series-chart";
+import { dragYAxis, resetYAxis } from "./y-axis";
 import { type ChartView, type DrawnChart, yRange } from "./y-range";
 import { handleKey, isLastZoomed, resetZoom, zoomByHand } from "./zoom";
 
 export interface ChartProps {
+  /** The metric; of a chart with `series`, its title. */
   path: string;
+  /** Several metrics, or axes other than those of the page. */
+  series?: ChartSeries;
   runIds: number[];
   names: Map<number, string>;
   /** The runs that are logging; undefined while that is not known. */
@@ -31,12 +44,29 @@ interface Props extends ChartProps {
   onDrawn: (drawn: DrawnChart) => void;
 }
 
-export function Plot({ path, runIds, names, live, running, height, onDrawn }: Props) {
+export const Plot = (props: Props) =>
+  props.series ? <SeriesPlot {...props} series={props.series} /> : <MetricPlot {...props} />;
+
+function MetricPlot(props: Props) {
   const box = useRef<HTMLDivElement>(null);
+  const width = () => box.current?.clientWidth ?? 400;
+  return <DrawnPlot {...props} box={box} {...useChart({ ...props, width })} />;
+}
+
+function SeriesPlot(props: Props & { series: ChartSeries }) {
+  const box = useRef<HTMLDivElement>(null);
+  const width = () => box.current?.clientWidth ?? 400;
+  return <DrawnPlot {...props} box={box} {...useSeriesChart({ ...props, width })} />;
+}
+
+interface DrawnProps extends Props, ChartState {
+  box: RefObject<HTMLDivElement>;
+}
+
+function DrawnPlot({ path, series, runIds, names, height, onDrawn, ...drawing }: DrawnProps) {
+  const { box, chart, error, axis } = drawing;
   const tooltip = useRef<HTMLDivElement>(null);
   const announcement = useRef<HTMLParagraphElement>(null);
-  const width = () => box.current?.clientWidth ?? 400;
-  const { chart, error, axis } = useChart({ path, runIds, live, running, width });
 
   // The cursor moves in all charts at once; only the chart under it shows a tooltip.
   const showTooltip = (plot: uPlot, lines: Line[]) => {
@@ -53,6 +83,7 @@ export function Plot({ path, runIds, names, live, running, height, onDrawn }: Pr
     path,
     names,
     labels,
+    logYOfSeries: series?.logY,
     height,
     onDrawn,
     showTooltip,
@@ -68,7 +99,8 @@ export function Plot({ path, runIds, names, live, running, height, onDrawn }: Pr
         role="group"
         aria-roledescription="chart"
         aria-label={`${path}: use arrow keys to read values, plus and minus to zoom`}
-        onDblClick={resetZoom}
+        onPointerDown={(event) => plot.current && dragYAxis(event, plot.current, path)}
+        onDblClick={(event) => resetYAxis(event, plot.current, path) || resetZoom()}
         onKeyDown={(event) => handleKey(event, plot.current, drawn.current?.lines[0]?.axis ?? axis)}
         onBlur={() => {
           if (tooltip.current) tooltip.current.hidden = true;
@@ -90,13 +122,16 @@ interface UplotOptions {
   names: Map<number, string>;
   /** Changes with the names of the runs. */
   labels: string;
+  /** Undefined for the y axis of the page. */
+  logYOfSeries: boolean | undefined;
   height: number;
   onDrawn: (drawn: DrawnChart) => void;
   showTooltip: (plot: uPlot, lines: Line[]) => void;
 }
 
 /** Draw the chart with uPlot into the box, and redraw it when something changes. */
-function useUplot({ box, chart, path, names, labels, height, ...callbacks }: UplotOptions) {
+function useUplot({ box, chart, path, names, labels, height, ...others }: UplotOptions) {
+  const { logYOfSeries, ...callbacks } = others;
   const plot = useRef<uPlot>();
   const shape = useRef("");
   const drawn = useRef<DrawnChart>();
@@ -104,7 +139,7 @@ function useUplot({ box, chart, path, names, labels, height, ...callbacks }: Upl
   useEffect(() => {
     const element = box.current;
     if (!element || !chart) return;
-    const current = toDrawnChart(chart, names);
+    const current = toDrawnChart(path, chart, names, logYOfSeries ?? logY.value);
     const { lines, allLines, view } = current;
     drawn.current = current;
     callbacks.onDrawn(current);
@@ -115,6 +150,7 @@ function useUplot({ box, chart, path, names, labels, height, ...callbacks }: Upl
         plot.current.setData(data());
         return;
       }
+      const { left = -1, top = -1 } = plot.current?.cursor ?? {};
       plot.current?.destroy();
       shape.current = newShape;
       const options = plotOptions({
@@ -126,6 +162,8 @@ function useUplot({ box, chart, path, names, labels, height, ...callbacks }: Upl
         onCursor: (self) => callbacks.showTooltip(self, (drawn.current ?? current).lines),
       });
       plot.current = new uPlot(options, data(), element);
+      // A mouse that rests on the chart reads the new lines.
+      if (left >= 0) plot.current.setCursor({ left, top });
     };
     // Draw the chart that was zoomed by hand at once, the others when there is time.
     if (!isLastZoomed(path)) return drawInFrame(draw);
@@ -134,10 +172,12 @@ function useUplot({ box, chart, path, names, labels, height, ...callbacks }: Upl
     chart,
     labels,
     smoothing.value,
-    logY.value,
+    logYOfSeries ?? logY.value,
     logX.value,
     clipOutliers.value,
     zoomRange.value,
+    yLimits.value.get(path)?.min,
+    yLimits.value.get(path)?.max,
     hiddenLines.value,
     isDark.value,
     height,
@@ -160,23 +200,34 @@ function useUplot({ box, chart, path, names, labels, height, ...callbacks }: Upl
   return { plot, drawn };
 }
 
-function toDrawnChart(chart: ChartData, names: Map<number, string>): DrawnChart {
-  const allLines = toLines(chart, names, smoothing.value > 0);
+function toDrawnChart(
+  path: string,
+  chart: ChartData,
+  names: Map<number, string>,
+  logY: boolean,
+): DrawnChart {
+  const allLines = toLines(chart, names, smoothing.value > 0 && !chart.isUnsmoothed);
   const lines = allLines.filter((line) => !hiddenLines.value.includes(line.key));
   const axis = allLines[0]?.axis;
   const view: ChartView = {
     logX: logX.value && axis !== "time",
-    logY: logY.value,
+    logY,
     clipOutliers: clipOutliers.value,
     zoom: zoomRange.value?.axis === axis ? zoomRange.value : undefined,
+    limits: yLimits.value.get(path),
   };
   return { lines, allLines, view, yRange: yRange(lines, view) };
 }
 
-const isEmpty = ({ groups, runs }: ChartData): boolean =>
-  !groups && [...runs.values()].every((runChart) => runChart.data.length === 0);
+const isEmpty = ({ groups, runs, parts }: ChartData): boolean =>
+  parts?.every(([, part]) => isEmpty(part)) ??
+  (!groups && [...runs.values()].every((runChart) => runChart.data.length === 0));
 
-function emptyReason({ runs, deleted }: ChartData, runIds: number[]): string {
+function emptyReason({ runs, deleted, parts }: ChartData, runIds: number[]): string {
+  const [first] = parts ?? [];
+  if (first) return emptyReason(first[1], runIds);
+  const isUnplaced = [...runs.values()].some(({ unplaced = 0 }) => unplaced > 0);
+  if (isUnplaced) return "The metric of the x axis has no values at these steps.";
   if (runs.size > 0) return zoomRange.value ? "No points in this range." : "No points.";
   return deleted?.length === runIds.length
     ? "The selected runs have been deleted."

@@ -4,6 +4,7 @@ import { formatNumber, formatTime, plural } from "../ui/format";
 import { replaceParameters } from "../view/address";
 import { hiddenLines, meanBy, zoomRange } from "../view/parameters";
 import { type AxisRange, printList } from "../view/parsing";
+import { metricOfAxis } from "./metric-axis";
 import { resetZoom } from "./zoom";
 
 export function ResetButtons({ runIds }: { runIds: number[] }) {
@@ -31,11 +32,13 @@ export function ResetButtons({ runIds }: { runIds: number[] }) {
 }
 
 export function describeRange({ axis, min, max }: AxisRange): string {
+  const metric = metricOfAxis(axis);
   const describe = (value: number) => {
+    if (metric !== undefined) return formatNumber(value);
     if (axis === "time") return formatTime(value);
     if (axis === "step") return formatNumber(Math.round(value * 100) / 100);
     return `${formatNumber(value)} s`;
   };
   const ends = [...new Set([describe(min), describe(max)])].join(" – ");
-  return axis === "step" ? `step ${ends}` : ends;
+  return axis === "step" || metric !== undefined ? `${metric ?? axis} ${ends}` : ends;
 }

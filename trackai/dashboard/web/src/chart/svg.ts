@@ -3,6 +3,7 @@
 import { formatTime } from "../ui/format";
 import { extent } from "../ui/values";
 import type { Line } from "./lines";
+import { axisName } from "./metric-axis";
 import { makeScale, type Scale } from "./scale";
 import { tickLabels } from "./ticks";
 import { bandBottom, type DrawnChart } from "./y-range";
@@ -21,7 +22,6 @@ const LEGEND_COLUMN = 240;
 const LEGEND_COLUMNS = Math.max(1, Math.floor(PLOT_WIDTH / LEGEND_COLUMN));
 const MAX_LABEL = 32;
 const FONT = "system-ui, 'Segoe UI', Helvetica, Arial, sans-serif";
-const AXIS_NAMES = { step: "step", time: "time", relative: "seconds since start" };
 
 /** The scales of a chart, and the pixels of its values. */
 interface Plane {
@@ -45,7 +45,7 @@ export function chartSvg(title: string, drawn: DrawnChart): string {
     `<g font-size="12" font-family="${FONT}" fill="#444444">`,
     `<text x="${LEFT}" y="24" font-size="15" font-weight="600" fill="#111111">${name}</text>`,
     ...frame(plane, axis === "time"),
-    text(LEFT + PLOT_WIDTH / 2, HEIGHT - 10, AXIS_NAMES[axis], "middle"),
+    text(LEFT + PLOT_WIDTH / 2, HEIGHT - 10, escapeXml(axisName(axis)), "middle"),
     `<clipPath id="inside"><rect x="${LEFT}" y="${TOP}" width="${PLOT_WIDTH}" ` +
       `height="${PLOT_HEIGHT}"/></clipPath>`,
     `<g clip-path="url(#inside)" fill="none" stroke-linejoin="round">`,

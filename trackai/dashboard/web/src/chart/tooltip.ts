@@ -3,9 +3,10 @@
 
 import type uPlot from "uplot";
 import { nameParts } from "../ui/cut-name";
-import { formatDateTime, plural } from "../ui/format";
+import { formatDateTime, formatNumber, plural } from "../ui/format";
 import { swatchStyle } from "../ui/swatch";
 import { type Line, rawValue } from "./lines";
+import { metricOfAxis } from "./metric-axis";
 
 const MAX_ROWS = 10;
 // How far from the cursor, in pixels, a line may end and still be read.
@@ -63,8 +64,14 @@ export function describePosition({ line, index }: Pick<Reading, "line" | "index"
   const steps = first === null ? "" : first === last ? `step ${first}` : `steps ${first} – ${last}`;
   if (line.axis === "step") return steps;
   const x = line.from[index] as number;
-  const time = line.axis === "time" ? formatDateTime(x) : `${Number(x.toFixed(3))} s`;
-  return steps ? `${time} · ${steps}` : time;
+  const place = describeX(line.axis, x);
+  return steps ? `${place} · ${steps}` : place;
+}
+
+function describeX(axis: Line["axis"], x: number): string {
+  if (axis === "time") return formatDateTime(x);
+  const metric = metricOfAxis(axis);
+  return metric === undefined ? `${Number(x.toFixed(3))} s` : `${metric} ${formatNumber(x)}`;
 }
 
 /** More about a point: its value before smoothing, its band, and how many points it is of. */

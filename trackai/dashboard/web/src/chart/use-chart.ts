@@ -1,10 +1,21 @@
 // The data of a chart as it changes with the address and with its runs.
 
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { XAxis } from "../api/types";
 import { logX, meanBy, smoothing, xAxis, zoomRange } from "../view/parameters";
 import type { ChartData } from "./chart-data";
 import { effectiveAxis, pollChart } from "./chart-poll";
+import type { ChartAxis } from "./metric-axis";
+
+// The charts that were shown last, for cards that are scrolled back to.
+const MAX_KEPT = 150;
+const kept = new Map<string, ChartData>();
+
+function keep(key: string, chart: ChartData): void {
+  kept.delete(key);
+  kept.set(key, chart);
+  const [oldest] = kept.keys();
+  if (kept.size > MAX_KEPT && oldest !== undefined) kept.delete(oldest);
+}
 
 interface Options {
   path: string;
@@ -17,17 +28,16 @@ interface Options {
   width: () => number;
 }
 
-interface ChartState {
+export interface ChartState {
   chart: ChartData | undefined;
   error: string;
-  axis: XAxis;
+  axis: ChartAxis;
 }
 
 export function useChart({ path, runIds, live, running, width }: Options): ChartState {
   const fullChart = useRef<ChartData>();
   const latestRunning = useRef(running);
   latestRunning.current = running;
-  const [chart, setChart] = useState<ChartData>();
   const [error, setError] = useState("");
 
   const groupBy = runIds.length > 1 ? meanBy.value : "";
@@ -35,6 +45,7 @@ export function useChart({ path, runIds, live, running, width }: Options): Chart
   const zoom = zoomRange.value?.axis === axis ? zoomRange.value : undefined;
   const seriesKey = [path, runIds, axis, smoothing.value, groupBy, logX.value].join("\u0000");
   const requestKey = [seriesKey, zoom?.min, zoom?.max].join("\u0000");
+  const [chart, setChart] = useState(() => kept.get(requestKey));
   useEffect(() => {
     fullChart.current = undefined;
   }, [seriesKey]);
@@ -50,12 +61,16 @@ export function useChart({ path, runIds, live, running, width }: Options): Chart
       smoothing: smoothing.value,
       groupBy,
       logX: logX.value,
+      isFirst: chart === undefined,
       width,
       running: () => latestRunning.current,
       onFullChart: (full) => {
         fullChart.current = full;
       },
-      onChart: setChart,
+      onChart: (shown) => {
+        keep(requestKey, shown);
+        setChart(shown);
+      },
       onError: setError,
     });
   }, [requestKey, live]);

@@ -3,6 +3,7 @@
 import type { Range } from "../api/types";
 import { plural } from "../ui/format";
 import { extent } from "../ui/values";
+import type { Limits } from "../view/parsing";
 import type { Line } from "./lines";
 import { outlierFences, padded } from "./scale";
 
@@ -12,12 +13,16 @@ export interface ChartView {
   logY: boolean;
   clipOutliers: boolean;
   zoom: Range | undefined;
+  /** The range of the y axis that was set by hand. */
+  limits: Limits | undefined;
 }
 
 export interface YRange {
   range: [number, number] | undefined;
-  /** How many of `total` values are clipped as outliers, or are not above 0 on a log scale. */
+  /** How many of `total` values are clipped, or are not above 0 on a log scale. */
   clipped: number;
+  /** Whether values are clipped by limits that were set by hand, and not as outliers. */
+  byHand?: boolean;
   notPositive: number;
   total: number;
 }
@@ -39,21 +44,53 @@ export function yRange(lines: Line[], view: ChartView): YRange {
       bandValues.push(...band.filter(isDrawable));
     });
   }
+  const limits = drawableLimits(view);
   const fences = view.clipOutliers ? outlierFences(values, view.logY) : undefined;
   const shown = extent(fences ?? [...(extent(values) ?? []), ...(extent(bandValues) ?? [])]);
-  const isOutlier = (value: number) => fences && (value < fences[0] || value > fences[1]);
+  const automatic = shown && padded(...shown, view.logY);
+  const range = limits ? withLimits(automatic, limits, view.logY) : automatic;
+  const clip = limits ? range : fences;
+  const isClipped = (value: number) => clip && (value < clip[0] || value > clip[1]);
   return {
-    range: shown && padded(...shown, view.logY),
-    clipped: values.filter(isOutlier).length,
+    range,
+    clipped: values.filter(isClipped).length,
+    byHand: limits !== undefined,
     notPositive,
     total: values.length + notPositive,
   };
 }
 
+/** The limits that the scale can have; undefined without any. */
+function drawableLimits({ limits, logY }: ChartView): Limits | undefined {
+  const drawable = (end: number | undefined) =>
+    end === undefined || (logY && end <= 0) ? undefined : end;
+  const [min, max] = [drawable(limits?.min), drawable(limits?.max)];
+  return min === undefined && max === undefined ? undefined : { min, max };
+}
+
+/** A range with one or both ends set. */
+function withLimits(
+  automatic: [number, number] | undefined,
+  { min, max }: Limits,
+  log: boolean,
+): [number, number] {
+  const end = (min ?? max) as number;
+  const [low, high] = automatic ?? padded(end, end, log);
+  if (max === undefined && high <= end) return [end, padded(end, end, log)[1]];
+  if (min === undefined && low >= end) return [padded(end, end, log)[0], end];
+  return [min ?? low, max ?? high];
+}
+
 /** Which values a chart does not show; "" if it shows all. */
-export function describeHidden({ clipped, notPositive, total }: YRange): string {
+export function describeHidden(
+  { clipped, byHand, notPositive, total }: YRange,
+  lines: Line[] = [],
+): string {
   const parts: string[] = [];
-  if (clipped > 0) parts.push(`${clipped} of ${plural(total, "value")} clipped as outliers`);
+  const unplaced = lines.reduce((sum, line) => sum + (line.unplaced ?? 0), 0);
+  if (unplaced > 0) parts.push(`${plural(unplaced, "value")} without a place on the x axis`);
+  const reason = byHand ? "outside the y range" : "clipped as outliers";
+  if (clipped > 0) parts.push(`${clipped} of ${plural(total, "value")} ${reason}`);
   if (notPositive > 0) parts.push(`${notPositive} of ${plural(total, "value")} not above 0`);
   return parts.join(", ");
 }

@@ -22,8 +22,8 @@ const inset = ({ isCategorical }: Axis, position: number): number =>
 export const xOf = (axis: Axis, position: number, width: number): number =>
   LEFT + inset(axis, position) * (width - LEFT - RIGHT);
 
-export const yOf = (axis: Axis, position: number): number =>
-  HEIGHT - BOTTOM - inset(axis, position) * (HEIGHT - BOTTOM - TOP);
+export const yOf = (axis: Axis, position: number, height: number): number =>
+  height - BOTTOM - inset(axis, position) * (height - BOTTOM - TOP);
 
 /** The runs that have a position on both axes. */
 export function makePoints(
@@ -31,11 +31,12 @@ export function makePoints(
   xAxis: Axis,
   yAxis: Axis,
   width: number,
+  height = HEIGHT,
 ): ScatterPoint[] {
   return runs.flatMap((run) => {
     const [across, up] = [xAxis.position(run), yAxis.position(run)];
     if (across === undefined || up === undefined) return [];
-    return [{ run, x: xOf(xAxis, across, width), y: yOf(yAxis, up) }];
+    return [{ run, x: xOf(xAxis, across, width), y: yOf(yAxis, up, height) }];
   });
 }
 

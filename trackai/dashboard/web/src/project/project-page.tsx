@@ -7,6 +7,8 @@ import { fetchNames, runNames } from "../api/run-names";
 import type { Columns, Run } from "../api/types";
 import { ChartList } from "../chart/chart-list";
 import { useLoggedMetrics } from "../chart/use-logged-metrics";
+import { LazyBoard, LazyViewDialog, ViewMenu } from "../panels/view-menu";
+import { useView } from "../panels/view-state";
 import { ColumnPicker } from "../table/column-picker";
 import { RunsTable } from "../table/runs-table";
 import { SelectionActions } from "../table/selection-actions";
@@ -16,7 +18,7 @@ import { usePageTitle } from "../ui/page-title";
 import { Splitter } from "../ui/splitter";
 import { go } from "../view/address";
 import { Link } from "../view/link";
-import { hiddenLines, selectedRuns } from "../view/parameters";
+import { hiddenLines, selectedRuns, viewId } from "../view/parameters";
 import { printList } from "../view/parsing";
 import { FilterForm } from "./filter-form";
 import { GroupBySelect } from "./group-by-select";
@@ -38,7 +40,7 @@ export function ProjectPage({ id }: { id: number }) {
     void fetchNames(selected);
   }, [selected.join()]);
   const paths = useLoggedMetrics(selected, columns, project?.total_runs);
-  const charts = useCharts(selected, known && paths, columns);
+  const charts = useCharts(id, selected, known && paths, columns);
   if (notFound) {
     return (
       <PageError>
@@ -96,19 +98,45 @@ function useNewestRuns(): [number[] | undefined, (runs: Run[]) => void] {
 }
 
 /** The charts; they are many, and rendered again only when something of theirs changes. */
-function useCharts(selected: number[], paths: string[] | undefined, columns: Columns | undefined) {
+function useCharts(
+  project: number,
+  selected: number[],
+  paths: string[] | undefined,
+  columns: Columns | undefined,
+) {
   const names = selected.map((id) => runNames.value.get(id)).join("\u0000");
+  const id = viewId.value;
+  const shown = useView(project, id);
   return useMemo(
     () => (
-      <ChartList
-        runIds={selected}
-        names={runNames.peek()}
-        paths={paths}
-        projectMetrics={columns?.metrics.length}
-        fields={columns?.config.map((column) => column.field)}
-      />
+      <>
+        <ChartList
+          runIds={selected}
+          names={runNames.peek()}
+          paths={paths}
+          projectMetrics={columns?.metrics.length}
+          fields={columns?.config.map((column) => column.field)}
+          menu={<ViewMenu projectId={project} id={id} shown={shown} />}
+          board={
+            id === undefined
+              ? undefined
+              : (props) => <LazyBoard {...props} columns={columns} shown={shown} />
+          }
+        />
+        <LazyViewDialog projectId={project} view={shown.view} metrics={paths ?? []} />
+      </>
     ),
-    [selected.join(), names, columns, paths?.join("\u0000"), paths === undefined],
+    [
+      selected.join(),
+      names,
+      columns,
+      paths?.join("\u0000"),
+      paths === undefined,
+      id,
+      shown.view,
+      shown.error,
+      shown.notFound,
+    ],
   );
 }
 

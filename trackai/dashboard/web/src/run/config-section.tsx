@@ -2,6 +2,8 @@
 
 import { contains } from "../ui/controls";
 import { CopyButton } from "../ui/copy-button";
+import { copyFullValues } from "../ui/copy-full";
+import { readable } from "../ui/format";
 import { toJson } from "../ui/json";
 import { useMaxRows } from "../ui/more-rows";
 import { compareNatural } from "../ui/values";
@@ -34,10 +36,10 @@ export function ConfigSection({ config }: { config: Record<string, unknown> | un
         <p class="empty">No configuration. Pass one to {'trackai.init(config={"lr": 0.01})'}.</p>
       )}
       {!isEmpty && matches.length === 0 && <p class="empty">No entries match.</p>}
-      <table class="config">
+      <table class="config" onCopy={copyFullValues}>
         <tbody>
           {matches.slice(0, maxRows).map(([key, value]) => (
-            <ConfigRow key={key} name={key} text={configText(value)} />
+            <ConfigRow key={key} name={key} text={configText(value)} shown={readable(value)} />
           ))}
         </tbody>
       </table>
@@ -46,11 +48,18 @@ export function ConfigSection({ config }: { config: Record<string, unknown> | un
   );
 }
 
-export const ConfigRow = ({ name, text }: { name: string; text: string }) => (
+interface RowProps {
+  name: string;
+  /** What is copied, and what is shown unless `shown` is shorter. */
+  text: string;
+  shown?: string;
+}
+
+export const ConfigRow = ({ name, text, shown = text }: RowProps) => (
   <tr>
     <th scope="row">{name}</th>
     <td title={text}>
-      <span>{text}</span>
+      <span data-value={text}>{shown}</span>
       <CopyButton text={() => text} label={`Copy ${name}`} />
     </td>
   </tr>

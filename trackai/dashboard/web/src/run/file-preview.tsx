@@ -1,25 +1,34 @@
 // The content of a file: media, a page, a table, or text as the server renders it.
 
-import { useEffect, useState } from "preact/hooks";
-import { pageUrl, previewUrl } from "../api/media";
+import { useEffect, useMemo, useState } from "preact/hooks";
+import { fileUrl, pageUrl, previewUrl } from "../api/media";
 import type { FileRecord } from "../api/types";
+import { Markdown } from "../ui/markdown";
 import { Loading } from "../ui/messages";
-import { cellText, parseTable, type TableData } from "./table-file";
+import { type MediaKind, mediaKind } from "./media-kind";
+import { parseTable } from "./table-file";
+import { TableView } from "./table-view";
 
 const TABLE_NAME = /\.table\.json$/i;
 const PAGE_NAME = /\.html?$/i;
-const MEDIA_NAMES = {
-  image: /\.(png|jpe?g|gif|webp)$/i,
-  audio: /\.(wav|mp3|flac|og[ga]|opus|m4a)$/i,
-  video: /\.(mp4|m4v|mov|webm|mkv)$/i,
-};
+const MARKDOWN_NAME = /\.(md|markdown)$/i;
+// Larger tables are shown as the text that they begin with, in bytes.
+const MAX_TABLE_SIZE = 50_000_000;
+// What the server sends of a text, in characters: a longer one is cut off.
+const MAX_TEXT = 200_000;
 // Smaller images are enlarged without smoothing.
 const SMALL_WIDTH = 100;
 
-export function FilePreview({ file, label }: { file: FileRecord; label: string }) {
+interface Props {
+  file: FileRecord;
+  runId: number;
+  label: string;
+}
+
+export function FilePreview({ file, runId, label }: Props) {
   // Files that their names do not fit are shown as text.
   const [isText, setIsText] = useState(false);
-  const has = (kind: keyof typeof MEDIA_NAMES) => !isText && MEDIA_NAMES[kind].test(file.name);
+  const has = (kind: MediaKind) => !isText && mediaKind(file.name) === kind;
   const attributes = {
     class: "look",
     src: previewUrl(file.id),
@@ -28,7 +37,7 @@ export function FilePreview({ file, label }: { file: FileRecord; label: string }
   if (has("audio")) return <audio {...attributes} controls preload="metadata" aria-label={label} />;
   if (has("video")) return <video {...attributes} controls preload="metadata" aria-label={label} />;
   if (PAGE_NAME.test(file.name)) return <PagePreview file={file} label={label} />;
-  if (!has("image")) return <TextPreview file={file} />;
+  if (!has("image")) return <TextPreview file={file} runId={runId} />;
   return (
     <img
       {...attributes}
@@ -48,47 +57,35 @@ const PagePreview = ({ file, label }: { file: FileRecord; label: string }) => (
   </>
 );
 
-function TextPreview({ file }: { file: FileRecord }) {
-  const [text, setText] = useState<string>();
-  useEffect(() => {
-    const stop = new AbortController();
-    fetch(previewUrl(file.id), { signal: stop.signal })
-      .then((response) => response.text())
-      .then(setText, (problem: unknown) => stop.signal.aborted || setText(String(problem)));
-    return () => stop.abort();
-  }, [file.id]);
+interface TextProps {
+  file: FileRecord;
+  runId: number;
+}
+
+function TextPreview({ file, runId }: TextProps) {
+  const isTable = TABLE_NAME.test(file.name) && (file.size ?? 0) <= MAX_TABLE_SIZE;
+  // Only the whole file of a table is valid JSON.
+  const text = useText(isTable ? fileUrl(file.id) : previewUrl(file.id));
+  const table = useMemo(() => (isTable && text ? parseTable(text) : undefined), [isTable, text]);
   if (text === undefined) return <Loading />;
   if (text === "") return <p class="empty">This file is empty.</p>;
-  const table = TABLE_NAME.test(file.name) && parseTable(text);
-  if (table) return <TablePreview {...table} />;
+  if (table) return <TableView table={table} file={file} runId={runId} />;
+  if (MARKDOWN_NAME.test(file.name)) return <Markdown text={text} />;
   return (
     <pre class="look" tabIndex={0}>
-      {text}
+      {text.slice(0, MAX_TEXT)}
     </pre>
   );
 }
 
-const TablePreview = ({ columns, data }: TableData) => (
-  <div class="look cells" tabIndex={0}>
-    <table>
-      <thead>
-        <tr>
-          {columns.map((column, index) => (
-            <th key={index} scope="col">
-              {cellText(column)}
-            </th>
-          ))}
-        </tr>
-      </thead>
-      <tbody>
-        {data.map((cells, row) => (
-          <tr key={row}>
-            {cells.map((cell, column) => (
-              <td key={column}>{cellText(cell)}</td>
-            ))}
-          </tr>
-        ))}
-      </tbody>
-    </table>
-  </div>
-);
+function useText(url: string): string | undefined {
+  const [text, setText] = useState<string>();
+  useEffect(() => {
+    const stop = new AbortController();
+    fetch(url, { signal: stop.signal })
+      .then((response) => response.text())
+      .then(setText, (problem: unknown) => stop.signal.aborted || setText(String(problem)));
+    return () => stop.abort();
+  }, [url]);
+  return text;
+}

@@ -95,6 +95,7 @@ function SelectedPath({ runId, path }: { runId: number; path: FilePath }) {
           <FileView
             key={file.id}
             file={file}
+            runId={runId}
             label={files.length > 1 ? `${label}, ${file.name}` : label}
           />
         ))}
@@ -103,7 +104,13 @@ function SelectedPath({ runId, path }: { runId: number; path: FilePath }) {
   );
 }
 
-function FileView({ file, label }: { file: FileRecord; label: string }) {
+interface FileProps {
+  file: FileRecord;
+  runId: number;
+  label: string;
+}
+
+function FileView({ file, runId, label }: FileProps) {
   const { id, name, size } = file;
   if (size === null) {
     return (
@@ -124,7 +131,7 @@ function FileView({ file, label }: { file: FileRecord; label: string }) {
           Download
         </a>
       </p>
-      <FilePreview file={file} label={label} />
+      <FilePreview file={file} runId={runId} label={label} />
     </div>
   );
 }

@@ -4,6 +4,7 @@ import type { ComponentChildren } from "preact";
 import { runName } from "../api/runs";
 import type { Fork, Process, Run, RunDetails } from "../api/types";
 import { formatDuration, plural, timeAgo } from "../ui/format";
+import { Markdown } from "../ui/markdown";
 import { keepingView } from "../view/address";
 import { Link } from "../view/link";
 
@@ -64,7 +65,9 @@ export function RunSummary({ run, details }: Props) {
       {run.notes && (
         <>
           <dt>Notes</dt>
-          <dd class="notes">{run.notes}</dd>
+          <dd class="notes">
+            <Markdown text={run.notes} />
+          </dd>
         </>
       )}
     </dl>

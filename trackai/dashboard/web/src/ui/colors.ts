@@ -69,6 +69,9 @@ export const slotStyle = (slot: number): LineStyle => ({
   dash: DASHES[Math.floor(slot / LIGHT.length) % DASHES.length] as number[],
 });
 
+/** The dash pattern of the second, third, … line of the same colour. */
+export const dashOf = (index: number): number[] => DASHES[index % DASHES.length] as number[];
+
 export const runStyle = (runId: number): LineStyle =>
   slotStyle(slots.get(runId) ?? (runId - 1) % LIGHT.length);
 

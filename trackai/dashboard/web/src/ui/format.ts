@@ -14,6 +14,25 @@ export function formatValue(value: unknown): string {
   return String(value);
 }
 
+// Shorter numbers need no rounding to be read.
+const SHORT = 8;
+
+/** Any value with its floats rounded, in lists and mappings too. */
+export function readable(value: unknown): string {
+  if (typeof value === "string") return value;
+  if (typeof value !== "number") return toJson(roundedFloats(value));
+  return String(value).length <= SHORT || Number.isSafeInteger(value)
+    ? String(value)
+    : formatNumber(value);
+}
+
+function roundedFloats(value: unknown): unknown {
+  if (typeof value === "number") return Number(readable(value));
+  if (Array.isArray(value)) return value.map(roundedFloats);
+  if (value === null || typeof value !== "object") return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, roundedFloats(item)]));
+}
+
 export function formatNumber(value: number, digits = 5): string {
   if (Number.isInteger(value) && Math.abs(value) < 1e9) return String(value);
   const size = Math.abs(value);

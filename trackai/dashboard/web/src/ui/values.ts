@@ -3,8 +3,7 @@
 import { toJson } from "./json";
 
 /** Order names by the numbers in them: key2 before key10. */
-export const compareNatural = (left: string, right: string): number =>
-  left.localeCompare(right, undefined, { numeric: true });
+export const compareNatural = new Intl.Collator(undefined, { numeric: true }).compare;
 
 /** A key under which values that are equal in Python are equal here. */
 export const valueKey = (value: unknown): string => toJson(value ?? null);

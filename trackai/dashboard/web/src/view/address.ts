@@ -32,8 +32,11 @@ const PROJECT_VIEW = [
   "clip",
   "mean",
   "closed",
+  "opened",
   "range",
+  "yrange",
   "hide",
+  "panels",
 ];
 
 /** The parameters of another page of the project, with the current view of the project. */

@@ -3,7 +3,15 @@
 import { computed, type ReadonlySignal } from "@preact/signals";
 import { params, textParameter } from "./address";
 import { toFilter } from "./filter-text";
-import { parseId, parseIds, parseList, parseRange, parseSmoothing, parseXAxis } from "./parsing";
+import {
+  parseId,
+  parseIds,
+  parseLimits,
+  parseList,
+  parseRange,
+  parseSmoothing,
+  parseXAxis,
+} from "./parsing";
 
 const parameter = <T>(name: string, parse: (text: string | null) => T): ReadonlySignal<T> =>
   computed(() => parse(params.value.get(name)));
@@ -27,6 +35,9 @@ export const selectedRuns = parameter("runs", parseIds);
 export const groupBy = textParameter("by");
 export const openGroups = parameter("open", parseList);
 
+/** The view whose panels are shown in place of a chart for each metric. */
+export const viewId = parameter("panels", parseId);
+
 export const metricSearch = textParameter("metrics");
 export const xAxis = parameter("x", parseXAxis);
 export const smoothing = parameter("smooth", parseSmoothing);
@@ -37,8 +48,11 @@ export const clipOutliers = parameter("clip", (text) => text !== "0");
 export const fullScreenPath = computed(() => params.value.get("full") ?? undefined);
 /** The zoomed part of the x axis. */
 export const zoomRange = parameter("range", parseRange);
-/** The closed sections of charts. */
+/** The ranges of y axes that were set by hand, by metric. */
+export const yLimits = parameter("yrange", parseLimits);
+/** The sections of charts that were closed, and those that were opened, by hand. */
 export const closedSections = parameter("closed", parseList);
+export const openedSections = parameter("opened", parseList);
 /** The keys of hidden lines; the page of a run always shows its line. */
 export const hiddenLines = computed(() =>
   runId.value === undefined ? parseList(params.value.get("hide")) : [],

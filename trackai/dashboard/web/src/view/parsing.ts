@@ -49,6 +49,33 @@ export function parseRange(text: string | null): AxisRange | undefined {
   return axis && low && high && min < max ? { axis, min, max } : undefined;
 }
 
+/** A range whose ends may be open. */
+export type Limits = Partial<Range>;
+
+/** Limits of the y axes as lines of MIN:MAX:PATH, where an end may be empty. */
+export function parseLimits(text: string | null): Map<string, Limits> {
+  const limits = new Map<string, Limits>();
+  for (const line of parseList(text)) {
+    const [, low, high, path] = /^([^:]*):([^:]*):(.+)$/.exec(line) ?? [];
+    const [min, max] = [parseLimit(low), parseLimit(high)];
+    if (path && isRange({ min, max })) limits.set(path, { min, max });
+  }
+  return limits;
+}
+
+/** A number as it is typed; undefined if it is not one. */
+export function parseLimit(text: string | undefined): number | undefined {
+  const value = Number(text);
+  return text?.trim() && Number.isFinite(value) ? value : undefined;
+}
+
+/** Whether limits have an end, and are in order. */
+export const isRange = ({ min, max }: Limits): boolean =>
+  min === undefined ? max !== undefined : max === undefined || min < max;
+
+export const printLimits = (limits: Map<string, Limits>): string =>
+  printList([...limits].map(([path, { min, max }]) => `${min ?? ""}:${max ?? ""}:${path}`));
+
 const rounded = (value: number): number => Number(value.toPrecision(9));
 
 export const printRange = (axis: string, { min, max }: Range): string =>

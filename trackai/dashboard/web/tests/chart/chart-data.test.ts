@@ -127,6 +127,26 @@ describe("fetchChart", () => {
     expect(bodies).toHaveLength(2);
   });
 
+  test("is placed over a metric at the same steps", async () => {
+    answer(
+      { 1: { loss: chart([bucket(0, 5), bucket(1, 4)], { raw: true }) } },
+      { 1: { epoch: chart([bucket(0, 1), bucket(1, 2)], { raw: true }) } },
+    );
+    const over = { ...request, xMetric: "epoch", groupBy: "group", smoothing: 0.5 };
+    const { runs } = await fetchChart(over, signal);
+    expect(runs.get(1)?.data.map(({ x, last }) => [x, last])).toEqual([
+      [1, 5],
+      [2, 4],
+    ]);
+    // Smoothing the axis would move the points, and means of groups have no such axis.
+    expect(bodies[0]).toMatchObject({ metric_paths: ["loss"], smoothing: 0.5 });
+    expect(bodies[1]).toMatchObject({ metric_paths: ["epoch"] });
+    expect(bodies.map((body) => [body.smoothing, body.group_by])).toEqual([
+      [0.5, undefined],
+      [undefined, undefined],
+    ]);
+  });
+
   test("shows runs where there are no groups", async () => {
     const grouped = { groups: [{ value: "a", run_ids: [1], metrics: {} }] };
     answer(grouped, { 1: { loss: chart([bucket(0, 1)]) }, 2: {} });

@@ -1,6 +1,7 @@
 import { describe, expect, test, vi } from "vitest";
 import { allPointsCsv, csvRow, drawnCsv } from "../../src/chart/csv";
 import type { Line } from "../../src/chart/lines";
+import { axisOfMetric } from "../../src/chart/metric-axis";
 import { yRange } from "../../src/chart/y-range";
 import { line, view } from "./fixtures";
 
@@ -67,6 +68,19 @@ describe("drawnCsv", () => {
   });
 });
 
+test("drawnCsv names the metrics of several, and the x axis", () => {
+  const axis = axisOfMetric("epoch, in words");
+  const lines = ["a", "b"].map((metric) =>
+    line([2], { axis, label: `first · ${metric}`, owner: "first", metric, from: [1.5] }),
+  );
+  expect(drawn(lines)).toEqual([
+    'run,metric,step,step_last,"epoch, in words",points,value,min,max',
+    "first,a,0,0,1.5,1,2,2,2",
+    "first,b,0,0,1.5,1,2,2,2",
+    "",
+  ]);
+});
+
 describe("allPointsCsv", () => {
   const point = (step: number) => ({ step, timestamp: null, value: step / 2 });
   const signal = new AbortController().signal;
@@ -82,10 +96,16 @@ describe("allPointsCsv", () => {
     });
     const progress: number[] = [];
     const runs = [1, 2].map((id) => ({ id, name: `r${id}` }));
-    const csv = await allPointsCsv("a b/c", runs, (points) => progress.push(points), signal);
+    const csv = await allPointsCsv(["a b/c"], runs, (points) => progress.push(points), signal);
     expect(await csv.text()).toBe("run,step,timestamp,value\r\nr1,0,,0\r\nr1,1,,0.5\r\n");
     expect(progress).toEqual([1, 2]);
     expect(requested[0]).toBe("/api/metrics/runs/1/metric/a%20b/c?limit=100000");
+  });
+
+  test("names the metrics of several", async () => {
+    vi.stubGlobal("fetch", async () => Response.json({ data: [point(0)], has_more: false }));
+    const csv = await allPointsCsv(["a", "b"], [{ id: 1, name: "r" }], () => undefined, signal);
+    expect(await csv.text()).toBe("run,metric,step,timestamp,value\r\nr,a,0,,0\r\nr,b,0,,0\r\n");
   });
 
   test("fails if a later page fails", async () => {
@@ -94,7 +114,7 @@ describe("allPointsCsv", () => {
         ? new Response('{"detail":"gone"}', { status: 404 })
         : Response.json({ data: [point(0)], has_more: true, next_cursor: "next" }),
     );
-    const read = allPointsCsv("c", [{ id: 1, name: "r" }], () => undefined, signal);
+    const read = allPointsCsv(["c"], [{ id: 1, name: "r" }], () => undefined, signal);
     await expect(read).rejects.toThrow("gone");
   });
 });

@@ -39,5 +39,6 @@ export const view = (more: Partial<ChartView> = {}): ChartView => ({
   logY: false,
   clipOutliers: false,
   zoom: undefined,
+  limits: undefined,
   ...more,
 });

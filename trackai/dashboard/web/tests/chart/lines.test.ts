@@ -99,3 +99,52 @@ describe("a line of a group", () => {
     expect(line?.low).toBeUndefined();
   });
 });
+
+describe("lines of several metrics", () => {
+  const part = (ids: number[]) => ({
+    runs: new Map(
+      ids.map((id): [number, RunChart] => [id, { data: [bucket(0, 1)], raw: true, x: "step" }]),
+    ),
+  });
+
+  test("of one run have a colour each", () => {
+    const lines = toLines(
+      {
+        runs: new Map(),
+        parts: [
+          ["a", part([1])],
+          ["b", part([1])],
+        ],
+      },
+      names,
+      false,
+    );
+    expect(lines.map(({ label, key, metric }) => [label, key, metric])).toEqual([
+      ["a", "run 1", "a"],
+      ["b", "run 1", "b"],
+    ]);
+    expect(new Set(lines.map(({ color }) => color)).size).toBe(2);
+  });
+
+  test("of several runs have the colour of the run, and a dash each", () => {
+    const lines = toLines(
+      {
+        runs: new Map(),
+        parts: [
+          ["a", part([1, 2])],
+          ["b", part([1])],
+        ],
+      },
+      names,
+      false,
+    );
+    expect(lines.map(({ label, owner }) => [label, owner])).toEqual([
+      ["first · a", "first"],
+      ["run 2 · a", "run 2"],
+      ["first · b", "first"],
+    ]);
+    const [first, , third] = lines;
+    expect(third?.color).toBe(first?.color);
+    expect(third?.dash).not.toEqual(first?.dash);
+  });
+});

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { axisOfMetric } from "../../src/chart/metric-axis";
 import { describePoint, describePosition, nearestIndex, valueText } from "../../src/chart/tooltip";
 import { seeded } from "../random";
 import { line } from "./fixtures";
@@ -21,6 +22,7 @@ describe("describePosition", () => {
     [line([1], { steps: [[3, 9]] }), "steps 3 – 9"],
     [line([1], { axis: "relative", from: [1.23456] }), "1.235 s · step 0"],
     [line([1], { axis: "relative", steps: [[null, null]], from: [2] }), "2 s"],
+    [line([1], { axis: axisOfMetric("epoch"), from: [2.5] }), "epoch 2.5 · step 0"],
   ])("%#", (shown, text) => {
     expect(describePosition({ line: shown, index: 0 })).toBe(text);
   });

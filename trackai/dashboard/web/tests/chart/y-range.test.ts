@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { bandBottom, describeHidden, yRange } from "../../src/chart/y-range";
+import { bandBottom, type ChartView, describeHidden, yRange } from "../../src/chart/y-range";
 import { line, view } from "./fixtures";
 
 describe("yRange", () => {
@@ -32,6 +32,25 @@ describe("yRange", () => {
     expect(yRange([line(values)], view()).range?.[1]).toBeGreaterThan(1e6);
   });
 
+  test("is set by hand, at both ends or one", () => {
+    const limited = (limits: ChartView["limits"], more: Partial<ChartView> = {}) =>
+      yRange([line([1, 2, 3, 10])], view({ limits, ...more }));
+    const both = limited({ min: 2, max: 5 });
+    expect(both).toMatchObject({ range: [2, 5], clipped: 2, byHand: true });
+    const low = limited({ min: 2 });
+    expect(low.range?.[0]).toBe(2);
+    expect(low.range?.[1]).toBeGreaterThan(10);
+    expect(low.clipped).toBe(1);
+    expect(limited({ max: 3 }).range?.[1]).toBe(3);
+    // An end beyond all values leaves a range all the same.
+    const [start, end] = limited({ min: 50 }).range ?? [0, 0];
+    expect(start).toBe(50);
+    expect(end).toBeGreaterThan(50);
+    // A log scale ignores an end that it cannot show.
+    expect(limited({ min: -1 }, { logY: true })).toMatchObject({ clipped: 0, byHand: false });
+    expect(limited({ min: -1, max: 5 }, { logY: true }).range?.[0]).toBeGreaterThan(0);
+  });
+
   test("does not exist without values", () => {
     expect(yRange([line([null])], view()).range).toBeUndefined();
   });
@@ -45,6 +64,7 @@ test.each([
     { clipped: 2, notPositive: 3, total: 9 },
     "2 of 9 values clipped as outliers, 3 of 9 values not above 0",
   ],
+  [{ clipped: 2, byHand: true, notPositive: 0, total: 9 }, "2 of 9 values outside the y range"],
 ])("describeHidden(%j)", (hidden, text) => {
   expect(describeHidden({ range: undefined, ...hidden })).toBe(text);
 });
@@ -53,4 +73,12 @@ test("bandBottom is at the bottom of a log scale", () => {
   const range = { range: [0.1, 10] as [number, number], clipped: 0, notPositive: 0, total: 3 };
   expect(bandBottom([-1, null, 2], view({ logY: true }), range)).toEqual([0.1, null, 2]);
   expect(bandBottom([-1, null, 2], view(), range)).toEqual([-1, null, 2]);
+});
+
+test("describeHidden counts values without a place on the x axis", () => {
+  const range = { range: undefined, clipped: 1, notPositive: 0, total: 9 };
+  const lines = [line([1], { unplaced: 3 }), line([1]), line([1], { unplaced: 1 })];
+  expect(describeHidden(range, lines)).toBe(
+    "4 values without a place on the x axis, 1 of 9 values clipped as outliers",
+  );
 });

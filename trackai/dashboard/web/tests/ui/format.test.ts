@@ -6,6 +6,7 @@ import {
   formatNumber,
   formatValue,
   plural,
+  readable,
   timeAgo,
 } from "../../src/ui/format";
 import { randomRanges } from "../random";
@@ -110,4 +111,19 @@ describe("timeAgo", () => {
     const then = new Date(Date.now() - seconds * 1000).toISOString();
     expect(timeAgo(then)).toBe(text);
   });
+});
+
+test.each([
+  [0.1 + 0.2, "0.3"],
+  [0.0001, "0.0001"],
+  [0.123456789, "0.12346"],
+  [-1234567.891, "-1.235e+6"],
+  [123456789012, "123456789012"],
+  [2n ** 62n, "4611686018427387904"],
+  ["0.123456789", "0.123456789"],
+  [null, "null"],
+  [[0.123456789, { a: 1 / 3 }, "x", null], '[0.12346,{"a":0.33333},"x",null]'],
+  [true, "true"],
+])("readable(%s) is %s", (value, text) => {
+  expect(readable(value)).toBe(text);
 });

@@ -2,11 +2,14 @@ import { describe, expect, test } from "vitest";
 import {
   parseId,
   parseIds,
+  parseLimit,
+  parseLimits,
   parseList,
   parseRange,
   parseSmoothing,
   parseXAxis,
   printAddress,
+  printLimits,
   printList,
   printRange,
 } from "../../src/view/parsing";
@@ -100,4 +103,31 @@ describe("ranges", () => {
   test("may contain zero and negative ends", () => {
     expect(parseRange("relative:-1:0")).toEqual({ axis: "relative", min: -1, max: 0 });
   });
+});
+
+test("limits come back", () => {
+  const limits = new Map([
+    ["train/loss", { min: 0, max: 1.5 }],
+    ["a:b", { min: -1e-9, max: undefined }],
+    ["c", { min: undefined, max: 2 }],
+  ]);
+  expect(parseLimits(printLimits(limits))).toEqual(limits);
+});
+
+test.each(["", "0:1", "1:0:loss", "::loss", "x:y:loss", "1:1:loss", "0:1:"])(
+  "parseLimits(%j) is empty",
+  (text) => {
+    expect(parseLimits(text).size).toBe(0);
+  },
+);
+
+test.each([
+  ["1.5", 1.5],
+  [" -2e3 ", -2000],
+  ["", undefined],
+  [" ", undefined],
+  ["x", undefined],
+  ["Infinity", undefined],
+])("parseLimit(%j) is %j", (text, value) => {
+  expect(parseLimit(text)).toBe(value);
 });

@@ -1,0 +1,91 @@
+// The view that is shown, its unsaved changes, and the dialog that is open.
+
+import { signal } from "@preact/signals";
+import { usePolled } from "../api/polling";
+import { createView, getView, type Layout, replaceView, type View } from "../api/views";
+import { go } from "../view/address";
+
+const POLL_MS = 10_000;
+
+/** A view as it is being changed; `version` is the one that it was made from. */
+export const drafts = signal<ReadonlyMap<number, View>>(new Map());
+/** The views as this page has saved them, until they are polled. */
+const saved = signal<ReadonlyMap<number, View>>(new Map());
+
+// The browser asks before it leaves a page with unsaved changes.
+const askFirst = (event: Event) => event.preventDefault();
+
+export type ViewDialogName = "new" | "copy" | "import" | "delete";
+export const openDialog = signal<ViewDialogName | undefined>(undefined);
+
+export interface ShownView {
+  view: View | undefined;
+  error: string;
+  notFound: boolean;
+}
+
+/** The view with an id in the address, in its latest version. */
+export function useView(projectId: number, id: number | undefined): ShownView {
+  const {
+    data,
+    error = "",
+    notFound = false,
+  } = usePolled<View | null>(
+    async () => (id === undefined ? null : await getView(id)),
+    id === undefined ? 0 : POLL_MS,
+    [id],
+  );
+  const polled = data?.id === id ? (data ?? undefined) : undefined;
+  const own = id === undefined ? undefined : saved.value.get(id);
+  const view = own && own.version >= (polled?.version ?? 0) ? own : polled;
+  const isOfOther = view !== undefined && view.project_id !== projectId;
+  return {
+    view: isOfOther ? undefined : view,
+    error,
+    notFound: notFound || isOfOther,
+  };
+}
+
+function withEntry<V>(map: ReadonlyMap<number, V>, id: number, value: V | undefined) {
+  const changed = new Map(map);
+  if (value === undefined) changed.delete(id);
+  else changed.set(id, value);
+  return changed;
+}
+
+export function setDraft(id: number, draft: View | undefined): void {
+  drafts.value = withEntry(drafts.value, id, draft);
+  if (drafts.value.size > 0) addEventListener("beforeunload", askFirst);
+  else removeEventListener("beforeunload", askFirst);
+}
+
+export function changeDraft(id: number, change: (layout: Layout) => Layout): void {
+  const draft = drafts.peek().get(id);
+  if (draft) setDraft(id, { ...draft, layout: change(draft.layout) });
+}
+
+/** Save the changes of a view; throws if someone else has changed it. */
+export async function saveDraft(draft: View): Promise<void> {
+  const view = await replaceView(draft);
+  saved.value = withEntry(saved.value, view.id, view);
+  // What was changed while it was being saved is kept.
+  const latest = drafts.peek().get(view.id);
+  setDraft(view.id, latest === draft ? undefined : latest && { ...latest, version: view.version });
+}
+
+/** Create a view and show it. */
+export async function createAndShow(
+  projectId: number,
+  name: string,
+  layout: unknown,
+): Promise<View> {
+  const view = await createView(projectId, name, layout);
+  saved.value = withEntry(saved.value, view.id, view);
+  go({ panels: view.id, closed: undefined, full: undefined });
+  return view;
+}
+
+export function forgetView(id: number): void {
+  setDraft(id, undefined);
+  saved.value = withEntry(saved.value, id, undefined);
+}

@@ -1,0 +1,141 @@
+"""Layouts of the dashboard's views: panels in sections.
+
+Fields of runs are written as in filters, such as `config.lr` and `metric."val/loss".min`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Annotated, Literal
+
+import msgspec
+
+from trackai.errors import InvalidInputError
+from trackai.values.names import (
+    MAX_IDENTIFIER,
+    MAX_NAME,
+    identifier_problem,
+    name_problem,
+    notes_problem,
+    path_problem,
+    refuse,
+)
+
+MAX_PANELS = 500
+MAX_SECTIONS = 100
+MAX_METRICS = 50
+MAX_TEXT = 20_000
+
+Width = Annotated[int, msgspec.Meta(ge=1, le=12)]
+Height = Annotated[int, msgspec.Meta(ge=100, le=2000)]
+_Metrics = Annotated[list[str], msgspec.Meta(min_length=1, max_length=MAX_METRICS)]
+_Text = Annotated[str, msgspec.Meta(extra_json_schema={"maxLength": MAX_TEXT})]
+_Name = Annotated[str, msgspec.Meta(extra_json_schema={"minLength": 1, "maxLength": MAX_NAME})]
+_Title = Annotated[str, msgspec.Meta(extra_json_schema={"maxLength": MAX_NAME})]
+_Id = Annotated[str, msgspec.Meta(extra_json_schema={"minLength": 1, "maxLength": MAX_IDENTIFIER})]
+
+
+class _Panel(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, tag_field="kind"):
+    """What all panels have.
+
+    Attributes:
+        id: unique in the view.
+        title: "" for a title that follows from what is shown.
+        width: in twelfths of the page.
+        height: of the drawing, in pixels.
+        pinned: whether it is shown before all sections.
+    """
+
+    id: _Id
+    title: _Title = ""
+    width: Width = 4
+    height: Height = 210
+    pinned: bool = False
+
+    def __post_init__(self) -> None:
+        refuse("id", identifier_problem(self.id))
+        refuse("title", notes_problem(self.title, MAX_NAME))
+
+
+class LinesPanel(_Panel, tag="lines"):
+    """Metrics as lines.
+
+    Attributes:
+        x: the x axis; "" for that of the page.
+        x_metric: a metric as the x axis, in place of `x`.
+        log_y: None for the y axis of the page.
+    """
+
+    metrics: _Metrics
+    x: Literal["", "step", "time", "relative"] = ""
+    x_metric: str | None = None
+    log_y: bool | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for metric in self.metrics:
+            refuse("metrics", path_problem(metric))
+        if len(set(self.metrics)) < len(self.metrics):
+            raise InvalidInputError("metrics", "must not contain a metric twice")
+        if self.x_metric is not None:
+            refuse("x_metric", path_problem(self.x_metric))
+
+
+class ScatterPanel(_Panel, tag="scatter"):
+    """A point for each run at two fields.
+
+    Attributes:
+        log_x, log_y: None for a scale that is chosen from the values.
+    """
+
+    x: str
+    y: str
+    log_x: bool | None = None
+    log_y: bool | None = None
+
+
+class BarsPanel(_Panel, tag="bars"):
+    """A bar for each run, of a field that is a number."""
+
+    field: str
+    order: Literal["runs", "ascending", "descending"] = "runs"
+
+
+class TextPanel(_Panel, tag="text"):
+    """A text in Markdown."""
+
+    text: _Text
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        refuse("text", notes_problem(self.text, MAX_TEXT))
+
+
+Panel = LinesPanel | ScatterPanel | BarsPanel | TextPanel
+
+
+class Section(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """A section of a view; one that `is_open` shows its panels."""
+
+    name: _Name
+    is_open: bool = True
+    panels: list[Panel] = []
+
+    def __post_init__(self) -> None:
+        refuse("name", name_problem(self.name))
+
+
+class Layout(msgspec.Struct, forbid_unknown_fields=True):
+    """The sections of a view, in order."""
+
+    sections: Annotated[list[Section], msgspec.Meta(max_length=MAX_SECTIONS)] = []
+
+    def __post_init__(self) -> None:
+        ids = [panel.id for section in self.sections for panel in section.panels]
+        if len(ids) > MAX_PANELS:
+            raise InvalidInputError(
+                "layout", f"must have at most {MAX_PANELS} panels, got {len(ids)}"
+            )
+        for id_, count in Counter(ids).items():
+            if count > 1:
+                raise InvalidInputError("layout", f"{count} panels have the id {id_!r}")
