@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import struct
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
