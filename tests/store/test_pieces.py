@@ -245,7 +245,7 @@ async def read_all(
         "pauses": await pauses(conn, run_id),
     }
     for kind in ("nan", "inf", "min", "max"):
-        answer[kind] = await extremes.find(conn, segments, kind)  # type: ignore[arg-type]
+        answer[kind] = await extremes.find(conn, segments, kind)
     for text in ("a", "1"):
         page = await texts.read(conn, segments, search=text, limit=3, offset=1)
         if metric.kind == "text":
