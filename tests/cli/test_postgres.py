@@ -34,14 +34,15 @@ def test_a_file_moves_to_postgresql_and_back(
 ) -> None:
     trackai("demo", "--runs", 3, "--db", db_path)
     in_file = trackai("runs", "demo", "--json", "--db", db_path).json["runs"]
-    merged = trackai("merge", db_path, "--json").json
+    merged = trackai("merge", db_path, "--into", url, "--json").json
     assert merged["problems"] == []
     moved = trackai("runs", "demo", "--json").json["runs"]
     assert len(moved) == 3
     assert [run["run_id"] for run in moved] == [run["run_id"] for run in in_file]
     assert trackai("projects", "--json", "--db", url).json == trackai("projects", "--json").json
-    for option in ("before", "after"):
-        database = db_path if option == "before" else url
+    back = tmp_path / "back.db"
+    assert trackai("merge", url, "--into", back, "--json").json["problems"] == []
+    for option, database in (("before", db_path), ("there", url), ("back", back)):
         trackai(
             "export",
             "--project",
@@ -53,7 +54,8 @@ def test_a_file_moves_to_postgresql_and_back(
             "--db",
             database,
         )
-    assert (tmp_path / "before").read_bytes() == (tmp_path / "after").read_bytes()
+    before = (tmp_path / "before").read_bytes()
+    assert [(tmp_path / option).read_bytes() for option in ("there", "back")] == [before] * 2
 
 
 def test_commands_change_runs(trackai: Trackai, url: str) -> None:

@@ -34,21 +34,23 @@ _FILE_HELP = "Database file.  [default: TRACKAI_DB_PATH, then ~/.trackai/trackai
 
 def db_option(command: Decorated) -> Decorated:
     """Add the option --db to a command that works on any database, or on a server."""
-    return _option(_DATABASE_HELP, None)(command)
+    return _option(_DATABASE_HELP, None, "--db")(command)
 
 
 def store_option(command: Decorated) -> Decorated:
     """Add the option --db to a command that works on any database, and not on a server."""
-    return _option(_DATABASE_HELP, _require_database)(command)
+    return _option(_DATABASE_HELP, _require_database, "--db")(command)
 
 
 def file_option(command: Decorated) -> Decorated:
     """Add the option --db to a command that works on a database file only."""
-    return _option(_FILE_HELP, _require_file)(command)
+    return _option(_FILE_HELP, _require_file, "--db")(command)
 
 
-def _option(text: str, callback: Callable[..., Any] | None) -> Callable[[Decorated], Decorated]:
-    return click.option("--db", type=click.Path(), callback=callback, help=text)
+def _option(
+    text: str, callback: Callable[..., Any] | None, *names: str
+) -> Callable[[Decorated], Decorated]:
+    return click.option(*names, "db", type=click.Path(), callback=callback, help=text)
 
 
 def _require_database(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
@@ -100,7 +102,7 @@ class Place(NamedTuple):
 
 
 def place_option(command: Decorated) -> Decorated:
-    """Add the options --db and --server-url, whose values the command gets as `place`."""
+    """Add the options --db, also as --into, and --server-url; the command gets a `place`."""
 
     @wraps(command)
     def run(*args: Any, db: str | None, server_url: str | None, **arguments: Any) -> Any:
@@ -113,7 +115,8 @@ def place_option(command: Decorated) -> Decorated:
         metavar="URL",
         help="TrackAI server, instead of a file.  [default: TRACKAI_SERVER_URL]",
     )
-    return db_option(server_option(run))
+    database_option = _option(_DATABASE_HELP, None, "--db", "--into")
+    return database_option(server_option(run))
 
 
 def url_option(command: Decorated) -> Decorated:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 import tempfile
 from pathlib import Path
@@ -19,12 +18,12 @@ from trackai.exporters.received import ReceivedFiles
 from trackai.exporters.summary import Summary
 from trackai.exporters.trackers import open_exporter
 from trackai.importers.receipt_text import listing
+from trackai.store.blobs.copies import Copies
 
 if TYPE_CHECKING:
     from trackai.cli.export_runs import Chosen
     from trackai.reading.remote_source import RemoteSource
     from trackai.store.engine.store import Store
-    from trackai.structs.exchange import FileHead
 
 
 def export_folder(
@@ -46,8 +45,10 @@ def export_folder(
 
     async def work(database: Store) -> None:
         with tempfile.TemporaryDirectory() as temporary:
-            copies = _Copies(database, Path(temporary, "copy"))
-            exporter = open_exporter(format_, folder, copies.find, summary)
+            copies = Copies(database.blobs, Path(temporary, "copy"))
+            exporter = open_exporter(
+                format_, folder, lambda head: copies.find(head.sha256), summary
+            )
             await write_runs(database, chosen, exporter)
 
     try:
@@ -70,23 +71,6 @@ def export_folder(
         print_json(**msgspec.to_builtins(summary))
     else:
         echo_lines("\n".join(_lines(summary)))
-
-
-class _Copies:
-    """The bytes of files as files: those of a bucket are copied, one at a time."""
-
-    def __init__(self, database: Store, path: Path) -> None:
-        self._database, self._path = database, path
-
-    def find(self, head: FileHead) -> Path | None:
-        """Return a path of the bytes of a file that is valid until the next call."""
-        stored = self._database.blobs.find(head.sha256)
-        if stored is None or isinstance(stored, Path):
-            return stored
-        self._path.unlink(missing_ok=True)  # it may have been linked
-        with stored.open("rb") as source, self._path.open("wb") as copy:
-            shutil.copyfileobj(source, copy)
-        return self._path
 
 
 def _lines(summary: Summary) -> list[str]:

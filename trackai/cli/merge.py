@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,6 +11,7 @@ from trackai.cli.database import Place, place_option
 from trackai.cli.imports import run_import
 from trackai.cli.output import json_option
 from trackai.cli.progress import ProgressLine
+from trackai.settings import DatabaseUrl, is_database_url
 
 if TYPE_CHECKING:
     from trackai.client.connection import Connection
@@ -18,16 +19,25 @@ if TYPE_CHECKING:
     from trackai.store.engine.store import Store
 
 
+class _Other(click.Path):
+    """A path, or the address of a database on PostgreSQL."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if is_database_url(value):
+            return DatabaseUrl(value)
+        return super().convert(value, param, ctx)
+
+
 @click.command()
-@click.argument("other", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("other", type=_Other(exists=True, dir_okay=False, path_type=Path))
 @place_option
 @json_option
 @click.pass_context
-def merge(ctx: click.Context, other: Path, place: Place, as_json: bool) -> None:
-    """Add the runs of another TrackAI database, to a file or a server.
+def merge(ctx: click.Context, other: Path | DatabaseUrl, place: Place, as_json: bool) -> None:
+    """Add the runs of another TrackAI database, to a database or a server.
 
-    OTHER is its file. Runs that are already stored are not changed, so merging again
-    changes nothing. Files of runs are copied too. The exit code is
+    OTHER is its file, or postgresql://USER@HOST/NAME. Runs that are already stored are not
+    changed, so merging again changes nothing. Files of runs are copied too. The exit code is
     4 if something of OTHER could not be stored.
     """
     from trackai.importers.merge import merge as merge_into
