@@ -149,6 +149,7 @@ class Server:
     def __init__(self, db_path: Path, *, database: str | None = None) -> None:
         self._log = db_path.with_name(f"{db_path.stem}-server.log")
         self._place = database or str(db_path)
+        self._files = db_path.parent / "files"  # of a database on PostgreSQL
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = int(free.getsockname()[1])
@@ -158,7 +159,12 @@ class Server:
         """Start the server, and wait until it answers."""
         serve = [sys.executable, "-m", "trackai.cli", "serve", "--port", str(self.port)]
         with self._log.open("ab") as stderr:
-            self._process = subprocess.Popen([*serve, "--db", self._place], cwd=ROOT, stderr=stderr)
+            self._process = subprocess.Popen(
+                [*serve, "--db", self._place],
+                cwd=ROOT,
+                env={**os.environ, "TRACKAI_FILES": str(self._files)},
+                stderr=stderr,
+            )
         deadline = time.monotonic() + 60
         while True:
             with suppress(OSError), socket.create_connection(("127.0.0.1", self.port)):

@@ -42,7 +42,17 @@ def test_a_file_moves_to_postgresql_and_back(
     assert trackai("projects", "--json", "--db", url).json == trackai("projects", "--json").json
     for option in ("before", "after"):
         database = db_path if option == "before" else url
-        trackai("export", "demo", "--format", "jsonl", "--out", tmp_path / option, "--db", database)
+        trackai(
+            "export",
+            "--project",
+            "demo",
+            "--format",
+            "jsonl",
+            "--out",
+            tmp_path / option,
+            "--db",
+            database,
+        )
     assert (tmp_path / "before").read_bytes() == (tmp_path / "after").read_bytes()
 
 

@@ -88,7 +88,7 @@ class Team:
 
     def points(self) -> list[Any]:
         return self.query(
-            "SELECT attempt, rank, metric, step, value FROM logged_points "
+            "SELECT attempt, rank, metric, step, value_number FROM logged_points "
             "WHERE project = ? ORDER BY attempt, rank, metric, step",
             self.project,
         )

@@ -25,6 +25,8 @@ from trackai.store.upkeep import garbage
 if TYPE_CHECKING:
     from trackai.store.engine.database import Database
 
+pytestmark = pytest.mark.sqlite("about journals beside a file")
+
 
 def write(db: Database, calls: int = 100, **fields: Any) -> JournalWriter:
     writer = JournalWriter(db.spool, msgspec.structs.replace(OPENED, **fields), rotate_bytes=300)
