@@ -46,11 +46,16 @@ async def register(conn: asyncpg.Connection) -> None:
     )
 
 
-def encode_text(text: str) -> bytes:
-    """A text without U+0000, which PostgreSQL cannot hold."""
+def escaped(text: str) -> str:
+    """A text without U+0000, which PostgreSQL cannot hold; call it for texts in lists."""
     if "\0" in text or _ESCAPE in text:
-        text = text.replace(_ESCAPE, f"{_ESCAPE}1").replace("\0", f"{_ESCAPE}0")
-    return text.encode()
+        return text.replace(_ESCAPE, f"{_ESCAPE}1").replace("\0", f"{_ESCAPE}0")
+    return text
+
+
+def encode_text(text: str) -> bytes:
+    """A text as PostgreSQL can hold it."""
+    return escaped(text).encode()
 
 
 def decode_text(data: bytes) -> str:
