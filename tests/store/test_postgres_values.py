@@ -79,3 +79,9 @@ def test_values_have_the_order_of_sqlite(ask: Callable[..., list[Any]]) -> None:
     ordered = [-math.inf, -1, 0.5, 1, 2.5, math.inf, "", "A", "a", "é", b"", b"\x00", b"\x01"]
     for pair in pairwise(ordered):
         assert ask("SELECT $1::any_value < $2::any_value", *pair) == [True], pair
+
+
+@given(text=st.text(st.sampled_from("a01\0\U0010ffff") | st.characters(codec="utf-8")))
+def test_texts_come_back(ask: Callable[..., list[Any]], text: str) -> None:
+    query = "SELECT $1::text, $2::any_value, $1 = ANY($3::text[])"
+    assert ask(query, text, text, [values.escaped(text)]) == [text, text, True]

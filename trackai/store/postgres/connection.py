@@ -11,6 +11,7 @@ from trackai.store.engine.connection import Shared
 from trackai.store.engine.sql import JsonArray
 from trackai.store.postgres.dialect import translate
 from trackai.store.postgres.errors import FAILURES, network_errors
+from trackai.store.postgres.values import escaped
 from trackai.values.types import INT64
 
 if TYPE_CHECKING:
@@ -133,7 +134,11 @@ def _plain(parameters: Iterable[Any]) -> Iterator[Any]:
     for value in parameters:
         if type(value) is JsonArray:
             # An id that no column can hold is that of no row.
-            yield [item for item in value.items if type(item) is not int or -INT64 <= item < INT64]
+            yield [
+                escaped(item) if isinstance(item, str) else item
+                for item in value.items
+                if isinstance(item, str) or -INT64 <= item < INT64
+            ]
         else:
             yield value if value == value else None
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _NUMBER, _TEXT, _BYTES = 0, 1, 2
 _HEADER = struct.Struct(">hhHH")
 _BASE = 10_000
+# The last character of Unicode, which is none: Unicode leaves it to programs.
+_ESCAPE = "\U0010ffff"
 _POSITIVE, _NEGATIVE, _NAN = 0x0000, 0x4000, 0xC000
 _INFINITE = {math.inf: 0xD000, -math.inf: 0xF000}
 _INFINITIES = {sign: value for value, sign in _INFINITE.items()}
@@ -33,12 +35,35 @@ _NEGATIVE_ZERO = _HEADER.pack(0, 0, _POSITIVE, 2)
 async def register(conn: asyncpg.Connection) -> None:
     """Let a new connection encode and decode our types; the schema must exist."""
     await conn.set_type_codec(
+        "text", schema="pg_catalog", encoder=encode_text, decoder=decode_text, format="binary"
+    )
+    await conn.set_type_codec(
         "numeric", schema="pg_catalog", encoder=encode, decoder=decode, format="binary"
     )
     schema = await conn.fetchval("SELECT current_schema()")
     await conn.set_type_codec(
         "any_value", schema=schema, encoder=_encode_any, decoder=_decode_any, format="tuple"
     )
+
+
+def escaped(text: str) -> str:
+    """A text without U+0000, which PostgreSQL cannot hold; call it for texts in lists."""
+    if "\0" in text or _ESCAPE in text:
+        return text.replace(_ESCAPE, f"{_ESCAPE}1").replace("\0", f"{_ESCAPE}0")
+    return text
+
+
+def encode_text(text: str) -> bytes:
+    """A text as PostgreSQL can hold it."""
+    return escaped(text).encode()
+
+
+def decode_text(data: bytes) -> str:
+    """The text before `encode_text`."""
+    text = str(data, "utf-8")
+    if _ESCAPE in text:
+        text = text.replace(f"{_ESCAPE}0", "\0").replace(f"{_ESCAPE}1", _ESCAPE)
+    return text
 
 
 def encode(value: Step) -> bytes:
