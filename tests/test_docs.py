@@ -110,7 +110,7 @@ def test_every_module_of_the_layout_exists() -> None:
     for wing, names in drawn.items():
         modules = {path.stem for path in (ROOT / "trackai" / "store" / wing).glob("*.py")}
         assert names == modules - {"__init__"}, wing
-    assert len(drawn) == 6
+    assert len(drawn) == 8
 
 
 def test_the_sdk_reference_is_up_to_date() -> None:

@@ -78,7 +78,14 @@ def test_groups_are_filtered_in_pages(server: Server, project: str) -> None:
 
 
 def test_invalid_group_fields_are_named(server: Server, project: str) -> None:
-    for by in ("metric.loss", "tag", "created", "config."):
+    for by in (
+        "metric.loss",
+        "notes",
+        "created",
+        "config.",
+        "group,id",
+        "config.a,config.b,state,name,tag",
+    ):
         answer = server.request("GET", f"{project}?by={by}")
         assert answer.status == 422
         assert "by" in answer.json["detail"]
@@ -118,14 +125,18 @@ def test_groups_of_several_runs_are_sorted_by_value(
     # The charts of the groups have the same order.
     body = {"run_ids": [1, 2, 3, 4], "metric_paths": [], "points": 10, "group_by": by}
     charts = server.request("POST", "/api/metrics/compare", body).json["groups"]
-    assert charts == [{**group, "metrics": {}} for group in expected]
+    assert charts == [{**group, "runs": len(group["run_ids"]), "metrics": {}} for group in expected]
     assert members(server, [], by) == members(server, [999], by) == []
 
 
 WRONG_GROUPINGS = [
     (b"", "body"),
     (b"[]", "body"),
-    (b"{}", "run_ids"),
+    (b"{}", "group_by"),
+    (b'{"group_by": "group"}', "run_ids"),
+    (b'{"run_ids": [1], "group_by": "group", "select": {"project_id": 1}}', "select"),
+    (b'{"group_by": "group", "select": {}}', "select"),
+    (b'{"group_by": "group", "select": {"project_id": 1, "filter": "x"}}', "filter"),
     (b'{"run_ids": [1]}', "group_by"),
     (b'{"run_ids": 1, "group_by": "group"}', "run_ids"),
     (b'{"run_ids": [1.0], "group_by": "group"}', "run_ids"),
@@ -133,7 +144,7 @@ WRONG_GROUPINGS = [
     (b'{"run_ids": [1], "group_by": null}', "group_by"),
     (b'{"run_ids": [1], "group_by": ""}', "group_by"),
     (b'{"run_ids": [1], "group_by": "metric.loss"}', "group_by"),
-    (b'{"run_ids": [1], "group_by": "tag"}', "group_by"),
+    (b'{"run_ids": [1], "group_by": "notes"}', "group_by"),
     (b'{"run_ids": [1], "group_by": "config."}', "group_by"),
     (b'{"run_ids": [1], "group_by": "config.a b c"}', "group_by"),
 ]

@@ -229,3 +229,19 @@ def test_logging_points_updates_the_project(server: Server) -> None:
     assert older["updated_at"] == server.get(f"/api/runs/{run}")["updated_at"]
     assert older["updated_at"] > newer["updated_at"]
     assert older == server.get(f"/api/projects/{older['id']}")
+
+
+def test_a_project_is_renamed(server: Server) -> None:
+    project = make(server, "before", "slug")
+    make(server, "other")
+    path = f"/api/projects/{project['id']}"
+    renamed = server.request("PATCH", path, {"name": "after"}).json
+    assert (renamed["name"], renamed["project_id"]) == ("after", "slug")
+    assert renamed["updated_at"] > project["updated_at"]
+    assert server.request("PATCH", path, {"name": "after"}).status == 200
+    conflict = server.request("PATCH", path, {"name": "other"})
+    assert (conflict.status, "'other'" in conflict.json["detail"]) == (409, True)
+    assert server.request("PATCH", path, {"name": ""}).status == 422
+    assert server.request("PATCH", path, {"project_id": "x"}).status == 422
+    assert server.request("PATCH", "/api/projects/99", {"name": "x"}).status == 404
+    assert server.get(path)["name"] == "after"

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.api.test_projects import make
+from tests.conftest import execute_sql
 from trackai.structs import layouts
 
 if TYPE_CHECKING:
@@ -194,10 +193,9 @@ def test_names_versions_and_sizes_are_checked(server: Server) -> None:
     assert (answer.status, answer.json) == (413, {"detail": "body: must be at most 1000000 bytes"})
 
 
-def test_views_are_deleted_with_their_project(server: Server, db_path: Path) -> None:
+def test_views_are_deleted_with_their_project(server: Server, db_path: Path | str) -> None:
     make(server, "p")
     view = new(server)
     server.request("DELETE", "/api/projects/1")
     assert server.request("GET", f"/api/views/{view['id']}").status == 404
-    with closing(sqlite3.connect(db_path)) as connection:
-        assert connection.execute("SELECT COUNT(*) FROM views").fetchone() == (0,)
+    assert execute_sql(db_path, "SELECT COUNT(*) FROM views") == [(0,)]

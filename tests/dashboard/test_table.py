@@ -191,7 +191,7 @@ def test_selected_runs_are_tagged_and_deleted(served: Server, page: Page, projec
     expect(dialog).to_have_count(0)
     expect(page.locator(".tags")).to_have_text(["good+1"] * 2)
     expect(page.get_by_title("good, kept")).to_have_count(2)
-    assert _delay_ms(page, "/api/runs/tags", "/api/runs?") < 1000
+    assert _delay_ms(page, "/api/runs/bulk", "/api/runs?") < 1000
     actions.get_by_role("button", name="Delete").click()
     dialog = page.get_by_role("dialog", name="Delete 2 runs?")
     expect(dialog).to_contain_text("one, two")
@@ -205,7 +205,7 @@ def test_selected_runs_are_tagged_and_deleted(served: Server, page: Page, projec
     expect(page.get_by_role("link", name="three")).to_be_visible()
     assert "runs=" not in page.url
     expect(page.get_by_role("table", name="Runs")).to_be_focused()
-    assert _delay_ms(page, "/api/runs/delete", "/api/runs?") < 1000
+    assert _delay_ms(page, "/api/runs/bulk", "/api/runs?") < 1000
 
 
 def _delay_ms(page: Page, first: str, second: str) -> float:

@@ -54,6 +54,11 @@ def _check(band: Band, runs: list[list[PointRow]], low: Step, high: Step, count:
             assert bucket.mean == pytest.approx(statistics.fmean(means), abs=within)
             assert bucket.min == pytest.approx(min(means), abs=within)
             assert bucket.max == pytest.approx(max(means), abs=within)
+        if means and bucket.quartiles != (None, None, None):
+            quartiles = statistics.quantiles(means * 2, method="inclusive")
+            if len(means) > 1:
+                quartiles = statistics.quantiles(means, method="inclusive")
+            assert bucket.quartiles == pytest.approx(tuple(quartiles), abs=within)
         expected = statistics.stdev(means) if len(means) > 1 else None
         assert bucket.std == (None if expected is None else pytest.approx(expected, abs=within))
     assert counted == sum(map(len, inside))
@@ -83,11 +88,11 @@ async def test_figures_are_over_the_runs(
                 both = [await family.segments(conn, name) for name in family.ids]
                 series = [segments for segments in both if segments is not None]
                 points = [await histories.rows(conn, segments) for segments in series]
-                members = [Member(0, TrainingTime(0), segments) for segments in series]
+                members = [Member((0,), TrainingTime(0), segments) for segments in series]
                 for count_ in (count, 10_000):
                     read = await group_charts.read(
                         conn, members, count_, step_min=low, step_max=high,
-                        smooth=Smoothing(0.5, over_time=False),
+                        smooth=Smoothing(0.5, over_time=False), quartiles=count_ == count,
                     )  # fmt: skip
                     if members:
                         _check(read[0], points, low, high, count_)
@@ -95,7 +100,7 @@ async def test_figures_are_over_the_runs(
                             assert read[0].raw
                 for segments, alone in zip(series, points, strict=True):
                     read = await group_charts.read(
-                        conn, [Member(7, TrainingTime(0), segments)], count,
+                        conn, [Member((7,), TrainingTime(0), segments)], count,
                         step_min=low, step_max=high, smooth=Smoothing(0.5, over_time=False),
                     )  # fmt: skip
                     _check(read[7], [alone], low, high, count)

@@ -218,7 +218,7 @@ async def test_filters_sorting_and_groups_compare_large_texts(db: Database) -> N
             )
             assert page.runs[0].run_id == "c"
         grouped = await groups.list_page(
-            conn, everything, parse_field("config.prompt", name="by"), columns={}, limit=9
+            conn, everything, [parse_field("config.prompt", name="by")], columns={}, limit=9
         )
         assert {group.value for group in grouped.groups} == {long + "1", long + "2", "short"}
 

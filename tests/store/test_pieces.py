@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import random
 import struct
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -18,11 +21,13 @@ from trackai.store.engine.database import Database
 from trackai.store.points import (
     arrivals,
     bucketing,
+    compaction,
     curves,
     duplicates,
     extremes,
     histograms,
     large_values,
+    lineage,
     metrics,
     piece,
     piece_inserts,
@@ -40,9 +45,10 @@ from trackai.store.points.storage import points_of
 from trackai.store.postgres.database import PostgresDatabase
 from trackai.store.upkeep import checks
 from trackai.structs.points import Column
+from trackai.values.times import utc
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
 
     from anyio.from_thread import BlockingPortal
 
@@ -156,8 +162,6 @@ def test_both_engines_answer_alike(
                 portal.call(ask, store, batches, axis, rolled_up, (low, high), answers)
     from_file, from_server = answers
     for question, answer in from_file.items():
-        if exact(from_server[question]) != exact(answer):
-            print("DIFF", question, "\nSRV", from_server[question], "\nFIL", answer)
         assert exact(from_server[question]) == exact(answer), question
 
 
@@ -245,7 +249,7 @@ async def read_all(
         "pauses": await pauses(conn, run_id),
     }
     for kind in ("nan", "inf", "min", "max"):
-        answer[kind] = await extremes.find(conn, segments, kind)  # type: ignore[arg-type]
+        answer[kind] = await extremes.find(conn, segments, kind)
     for text in ("a", "1"):
         page = await texts.read(conn, segments, search=text, limit=3, offset=1)
         if metric.kind == "text":
@@ -292,3 +296,120 @@ async def spread(conn: Connection, segments: list[Segment]) -> Any:
 async def pauses(conn: Connection, run_id: int) -> Any:
     await conn.execute("UPDATE writers SET started_at = 8 WHERE run_id = ?", (run_id,))
     return sorted(began for began, _ in await points_of(conn).find_pauses(conn, run_id))
+
+
+@pytest.fixture
+async def server(postgres_url: str) -> AsyncIterator[PostgresDatabase]:
+    database = PostgresDatabase(postgres_url)
+    await database.open()
+    yield database
+    await database.close()
+
+
+async def new_writer(conn: Connection, attempt: int = 1) -> tuple[int, int]:
+    """The row ids of a run, which is created if it does not exist, and of a new writer."""
+    run = await runs.find_by_uid(conn, "u")
+    if run is None:
+        project = await projects.get_or_create(conn, "p", now=1)
+        run = await runs.create(
+            conn, uid="u", project_id=project.id, slug="r", name="r", group_name=None, now=1
+        )
+    writer_id = await writers.get_or_create(
+        conn, uid=f"w{attempt}", run_id=run.id, attempt=attempt, rank=0, host="h", pid=1, now=1
+    )
+    return run.id, writer_id
+
+
+def noise(name: str, first: int, count: int) -> Column:
+    """Random numbers, logged about ten times a second."""
+    generator = random.Random(f"{name} {first}")
+    numbers = range(first, first + count)
+    logged = [10**15 + 10**5 * step + generator.randrange(20_000) for step in numbers]
+    return Column(name, "step", list(numbers), logged, [generator.random() for _ in numbers])
+
+
+async def test_a_point_takes_at_most_15_bytes(server: PostgresDatabase) -> None:
+    run_id, writer_id = await server.change(new_writer)
+    for first in range(0, 40_000, 2000):
+        columns = [noise("a", first, 2000), noise("b", first, 2000)]
+        await server.change(partial(_append, run_id=run_id, writer_id=writer_id, columns=columns))
+    async with server.read() as conn:
+        await conn.execute("VACUUM pieces")
+        ((size,),) = await conn.execute_fetchall("SELECT pg_total_relation_size('pieces')")
+    assert size < 15 * 80_000
+
+
+async def _append(conn: Connection, *, run_id: int, writer_id: int, columns: list[Column]) -> None:
+    await metrics.append(conn, run_id, writer_id, columns)
+
+
+async def test_small_pieces_are_packed_together(server: PostgresDatabase) -> None:
+    run_id, writer_id = await server.change(new_writer)
+    for step in range(400):
+        columns = [noise("a", step, 1), noise("b", 3 * step, 2)]
+        await server.change(partial(_append, run_id=run_id, writer_id=writer_id, columns=columns))
+    counts = "SELECT COUNT(*), sum(points)::bigint FROM pieces"
+
+    async def read(conn: Connection) -> Any:
+        found = await lineage.find_many(conn, [run_id], ["a", "b"])
+        return [await reads.read(conn, segments, limit=-1) for _, segments in found]
+
+    before = await server.look(read)
+    async with server.read() as conn:
+        ((pieces, points),) = await conn.execute_fetchall(counts)
+    assert 16 <= pieces < 60
+    after = 0
+    while True:
+        after = await server.change(partial(compaction.compact, after=after))
+        if not after:
+            break
+    async with server.read() as conn:
+        ((packed, still),) = await conn.execute_fetchall(counts)
+    assert packed <= 4
+    assert points == still == 1200
+    assert await server.look(read) == before
+
+
+VIEWED: dict[str, list[Any]] = {
+    "floats": [0.1, -0.0, 5e-324, -2.2250738585072014e-308, 1.7976931348623157e308, 2 / 3],
+    "integers": [0, -1, 2**63 - 1, -(2**63), 255, 256],
+    "mixed": ["text", "\u00e9\u4e2d", 1, 2.5, -3, ""],
+    "not finite": [math.nan, math.inf, -math.inf, 1.0, math.nan, 0.5],
+    "lines": [f"line {number}" for number in range(6)],
+}
+
+
+async def test_views_unpack_pieces(server: PostgresDatabase) -> None:
+    run_id, writer_id = await server.change(new_writer)
+    steps: list[Any] = [-(2**62) - 1, -2.5, 0, 0.1, 7, 2**60 + 1]
+    logged = [1_700_000_000_123_456 + 10**number for number in range(6)]
+    columns = [Column(name, "step", steps, logged, values) for name, values in VIEWED.items()]
+    await server.change(partial(_append, run_id=run_id, writer_id=writer_id, columns=columns))
+    _, later = await server.change(partial(new_writer, attempt=2))
+    columns = [Column("lines", "step", [5], [logged[-1]], ["resumed"])]
+    await server.change(partial(_append, run_id=run_id, writer_id=later, columns=columns))
+    async with server.read() as conn:
+        for name, values in VIEWED.items():
+            rows = await conn.execute_fetchall(
+                """
+                SELECT step, time, value, value_number FROM logged_points
+                WHERE project = 'p' AND run = 'r' AND metric = ? AND attempt = 1 ORDER BY step
+                """,
+                (name,),
+            )
+            assert exact([step for step, *_ in rows]) == exact(steps)
+            assert [time for _, time, *_ in rows] == [
+                utc(time).strftime("%Y-%m-%dT%H:%M:%S.%fZ") for time in logged
+            ]
+            for (*_, text, number), value in zip(rows, values, strict=True):
+                if isinstance(value, str):
+                    assert (text, number) == (value, None)
+                elif value != value:
+                    assert (text, number) == (None, None)
+                else:
+                    assert type(value)(text.replace("Infinity", "inf")) == value
+                    assert exact(number) == exact(float(value))
+        rows = await conn.execute_fetchall(
+            "SELECT step, value FROM points WHERE metric = 'lines' ORDER BY step"
+        )
+    assert list(rows) == [*zip(steps[:4], VIEWED["lines"], strict=False), (5, "resumed")]

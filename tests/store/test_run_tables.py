@@ -347,7 +347,7 @@ async def test_the_columns_of_a_project(db: Database) -> None:
 async def test_runs_are_grouped_by_a_fact(db: Database) -> None:
     async with db.write() as conn:
         await _fill(conn)
-        by = parse_field("env.git/branch")
+        by = [parse_field("env.git/branch")]
         page = await groups.list_page(conn, run_tables.RunFilter(), by, columns={}, limit=10)
         members = await groups.of_runs(conn, [1, 2, 3, 4], by)
     assert {(group.value, group.runs, group.filter) for group in page.groups} == {

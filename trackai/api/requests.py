@@ -13,8 +13,8 @@ from starlette.requests import ClientDisconnect
 from trackai.api.responses import BodyTooLargeError
 from trackai.api.security import GRANT
 from trackai.errors import InvalidInputError, NotFoundError
-from trackai.filters.parser import parse_field
-from trackai.store.catalogue import runs
+from trackai.filters.parser import parse_fields, parse_filter
+from trackai.store.catalogue import projects, run_tables, runs
 from trackai.store.catalogue.keys import Grant
 from trackai.values import names
 from trackai.values.text import escaped
@@ -35,6 +35,8 @@ MAX_ID = (1 << 63) - 1
 MAX_BODY = 8 * 1024 * 1024
 MAX_PAGE = 1_000_000
 MAX_COMPARED = 1000
+# Fields to group runs by.
+MAX_KEYS = 4
 
 Limit = Annotated[int, msgspec.Meta(ge=1, le=MAX_PAGE)]
 RowId = Annotated[int, msgspec.Meta(ge=1, le=MAX_ID)]
@@ -43,6 +45,7 @@ RowNumber = Annotated[int, msgspec.Meta(ge=-MAX_ID - 1, le=MAX_ID)]
 RowIds = Annotated[list[RowId], msgspec.Meta(min_length=1, max_length=10_000)]
 # Unknown ids are left out, so these may be any integers.
 ComparedIds = Annotated[list[int], msgspec.Meta(max_length=MAX_COMPARED)]
+SelectedIds = Annotated[list[RowId], msgspec.Meta(max_length=1000)]
 Cursor = Annotated[int, msgspec.Meta(ge=0, le=MAX_ID)]
 Offset = Annotated[int, msgspec.Meta(ge=0, le=MAX_ID)]
 # Their texts are checked by `check_names`, with the same rules and words as everywhere.
@@ -51,6 +54,86 @@ Identifier = Annotated[
     str, msgspec.Meta(extra_json_schema={"minLength": 1, "maxLength": names.MAX_IDENTIFIER})
 ]
 Tags = Annotated[list[Identifier], msgspec.Meta(max_length=100)]
+
+
+class Selection(msgspec.Struct, forbid_unknown_fields=True):
+    """The runs that match a filter, of one project or of all; or all runs of a project.
+
+    The runs of `include` need not match; those of `exclude` are left out.
+    """
+
+    project_id: RowId | None = None
+    filter: str | None = None
+    include: SelectedIds = []
+    exclude: SelectedIds = []
+
+    def __post_init__(self) -> None:
+        if self.project_id is None and not self.filter:
+            raise InvalidInputError("select", "requires project_id or filter")
+
+    def where(self) -> run_tables.RunFilter:
+        """The conditions on the runs.
+
+        Raises:
+            InvalidInputError: the filter is invalid.
+        """
+        tree = None if not self.filter else parse_filter(self.filter)
+        return run_tables.RunFilter(
+            project_id=self.project_id,
+            tree=tree,
+            include=tuple(self.include),
+            exclude=tuple(self.exclude),
+        )
+
+
+def check_chosen(run_ids: list[int] | msgspec.UnsetType, select: Selection | None) -> None:
+    """Check that a body chooses runs by `run_ids` or by `select`. Call it in `__post_init__`.
+
+    Raises:
+        InvalidInputError: it has both, or none of them.
+    """
+    if isinstance(run_ids, msgspec.UnsetType) and select is None:
+        raise InvalidInputError("run_ids", "missing")
+    if not isinstance(run_ids, msgspec.UnsetType) and select is not None:
+        raise InvalidInputError("select", "must not be combined with run_ids")
+
+
+def chosen_where(
+    run_ids: list[int] | msgspec.UnsetType, select: Selection | None
+) -> run_tables.RunFilter:
+    """The conditions on the runs that a body chooses.
+
+    Raises:
+        InvalidInputError: the filter is invalid.
+    """
+    if select is None:
+        # SQLite cannot take other integers, and no run has them.
+        return run_tables.RunFilter(ids=tuple(id_ for id_ in run_ids or [] if 0 < id_ <= MAX_ID))
+    return select.where()
+
+
+async def check_project(conn: Connection, select: Selection | None) -> None:
+    """Check that the project of a selection exists.
+
+    Raises:
+        NotFoundError: it does not.
+    """
+    if select is not None and select.project_id is not None:
+        await projects.get(conn, select.project_id)
+
+
+async def chosen_ids(
+    conn: Connection, run_ids: list[int] | msgspec.UnsetType, select: Selection | None
+) -> list[int]:
+    """The row ids that a body chooses, of the runs that exist, in order.
+
+    Raises:
+        NotFoundError: the project does not exist.
+        InvalidInputError: the filter is invalid.
+    """
+    where = chosen_where(run_ids, select)
+    await check_project(conn, select)
+    return await run_tables.list_ids(conn, where)
 
 
 def database(request: Request) -> Store:
@@ -146,13 +229,25 @@ def check_names(
                     names.refuse(field, problem(text))
 
 
-def parse_group_by(text: str) -> Field | None:
-    """Parse the body field `group_by`; None for "all", one group of all runs.
+def parse_group_by(text: str) -> list[Field]:
+    """Parse the body field `group_by`; no fields for "all", one group of all runs.
 
     Raises:
-        InvalidInputError: not a field.
+        InvalidInputError: it is not a list of a few fields.
     """
-    return None if text == "all" else parse_field(text, name="group_by")
+    return [] if text == "all" else parse_keys(text, name="group_by")
+
+
+def parse_keys(text: str, *, name: str) -> list[Field]:
+    """Parse the fields that runs are grouped by.
+
+    Raises:
+        InvalidInputError: it is not a list of a few fields.
+    """
+    keys = list(dict.fromkeys(parse_fields(text, name=name).values()))
+    if not 0 < len(keys) <= MAX_KEYS:
+        raise InvalidInputError(name, f"must be 1 to {MAX_KEYS} fields, got {len(keys)}")
+    return keys
 
 
 def check_media_type(request: Request, expected: str) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from trackai.cli.database import db_option, find_server, url_option, with_database
+from trackai.cli.matching import change_matching, filter_option, print_matching, read_matching
 from trackai.cli.output import echo, human_bytes, json_option, pluralize, print_json
 from trackai.errors import TrackAIError
 
@@ -16,14 +17,25 @@ if TYPE_CHECKING:
     from trackai.store.engine.store import Store
     from trackai.structs.records import Run
 
+# Runs of a filter that the question lists.
+_LISTED = 10
+
 
 @click.command()
-@click.argument("run", nargs=-1, required=True)
+@click.argument("run", nargs=-1)
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@filter_option("Delete all runs that match a condition, instead of RUN.")
 @url_option
 @db_option
 @json_option
-def delete(run: tuple[str, ...], yes: bool, url: str | None, db: str | None, as_json: bool) -> None:
+def delete(
+    run: tuple[str, ...],
+    yes: bool,
+    condition: str | None,
+    url: str | None,
+    db: str | None,
+    as_json: bool,
+) -> None:
     """Delete runs and all their data.
 
     RUN is an id, a slug, project/slug, a name, or "latest".
@@ -31,6 +43,12 @@ def delete(run: tuple[str, ...], yes: bool, url: str | None, db: str | None, as_
     from trackai.store.catalogue import runs
     from trackai.store.points import series
     from trackai.store.upkeep import deletion
+
+    if bool(run) == (condition is not None):
+        raise click.UsageError("pass either runs or --filter")
+    if condition is not None:
+        _delete_matching(condition, yes, url, db, as_json=as_json)
+        return
 
     async def read(database: Store) -> list[tuple[Run, int]]:
         async with database.read() as conn:
@@ -57,6 +75,25 @@ def delete(run: tuple[str, ...], yes: bool, url: str | None, db: str | None, as_
         print_json(deleted=deleted, bytes=freed)
     else:
         echo(f"deleted {pluralize(len(deleted), 'run')}, freed {human_bytes(freed)}")
+
+
+def _delete_matching(
+    condition: str, yes: bool, url: str | None, db: str | None, *, as_json: bool
+) -> None:
+    from trackai.store.upkeep.bulk_changes import Deleting
+
+    page = read_matching(db, url, condition, limit=_LISTED)
+    if not yes and page.total > 0:
+        for record in page.runs:
+            echo(f"{record.run_id} (id {record.id})", err=True)
+        if page.total > len(page.runs):
+            echo(f"and {pluralize(page.total - len(page.runs), 'more run')}", err=True)
+        _confirm(f"Delete {pluralize(page.total, 'run')}? [y/N] ")
+    if page.total > 0:
+        # Runs that began after the question are not deleted.
+        condition = f"({condition}) and id <= {page.last_id}"
+    number, freed = change_matching(db, url, condition, Deleting(), {"type": "delete"})
+    print_matching("deleted", number, f", freed {human_bytes(freed)}", as_json=as_json, bytes=freed)
 
 
 def _read_server(source: RemoteSource, names: tuple[str, ...]) -> list[tuple[Run, int]]:

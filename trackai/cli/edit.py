@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from trackai.cli.database import db_option, find_server, url_option, with_database
+from trackai.cli.matching import change_matching, filter_option, print_matching
 from trackai.cli.output import echo, json_option, print_json
 from trackai.settings import Settings
 
@@ -16,16 +17,18 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("run")
+@click.argument("run", required=False)
 @click.argument("tags", nargs=-1)
 @click.option("--remove", is_flag=True, help="Remove the tags instead.")
+@filter_option("Tag all runs that match a condition, instead of RUN.")
 @url_option
 @db_option
 @json_option
 def tag(
-    run: str,
+    run: str | None,
     tags: tuple[str, ...],
     remove: bool,
+    condition: str | None,
     url: str | None,
     db: str | None,
     as_json: bool,
@@ -37,13 +40,27 @@ def tag(
     from trackai.reading.source import check_change
     from trackai.store.catalogue import runs
     from trackai.store.catalogue import tags as store_tags
+    from trackai.store.upkeep.bulk_changes import Tagging
 
+    if condition is not None:
+        tags = (*([] if run is None else [run]), *tags)
+        if not tags:
+            raise click.UsageError("pass one or more tags")
+    elif run is None:
+        raise click.UsageError("pass a run, or --filter")
+    name = run or ""
     if not remove:
         check_change({"tags": list(tags)})
+    if condition is not None:
+        add, removed = ((), tags) if remove else (tags, ())
+        action = {"type": "tag", "add": add, "remove": removed}
+        changed, _ = change_matching(db, url, condition, Tagging(add, removed), action)
+        print_matching("untagged" if remove else "tagged", changed, as_json=as_json)
+        return
 
     async def work(database: Store) -> tuple[Run, list[str]]:
         async with database.write() as conn:
-            record = await runs.resolve(conn, run)
+            record = await runs.resolve(conn, name)
             await (store_tags.remove if remove else store_tags.add)(conn, record.id, tags)
             return record, await store_tags.get(conn, record.id)
 
@@ -51,7 +68,7 @@ def tag(
     if server is None:
         record, all_tags = with_database(db, work)
     else:
-        record = server.resolve(run)
+        record = server.resolve(name)
         all_tags = server.tag(record.id, () if remove else tags, tags if remove else ()).tags
     if as_json:
         print_json(run=record, tags=all_tags)
@@ -77,17 +94,40 @@ def rename(run: str, name: str, url: str | None, db: str | None, as_json: bool) 
 
 
 @click.command()
-@click.argument("run")
-@click.argument("project")
+@click.argument("run", metavar="[RUN]")
+@click.argument("project", required=False, metavar="PROJECT")
+@filter_option("Move all runs that match a condition, instead of RUN.")
 @url_option
 @db_option
 @json_option
-def move(run: str, project: str, url: str | None, db: str | None, as_json: bool) -> None:
+def move(
+    run: str,
+    project: str | None,
+    condition: str | None,
+    url: str | None,
+    db: str | None,
+    as_json: bool,
+) -> None:
     """Move a run to another project.
 
     RUN is an id, a slug, project/slug, a name, or "latest". PROJECT is
     created if it does not exist.
     """
+    from trackai.reading.source import check_change
+    from trackai.store.upkeep.bulk_changes import Moving
+
+    if project is None:
+        # With --filter, the only argument is the project.
+        if condition is None:
+            raise click.UsageError("pass a run and a project, or --filter and a project")
+        project = run
+        check_change({"project": project})
+        action = {"type": "move", "project": project}
+        number, _ = change_matching(db, url, condition, Moving(project), action)
+        print_matching("moved", number, f" to project {project!r}", as_json=as_json)
+        return
+    if condition is not None:
+        raise click.UsageError("pass either a run or --filter")
     changed = _change(db, url, run, project=project)
     _print_change(changed, f"moved to project {project!r}", as_json=as_json)
 

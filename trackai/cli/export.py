@@ -10,7 +10,8 @@ from typing import IO, TYPE_CHECKING, cast
 import click
 
 from trackai.cli.database import db_option, find_server, url_option, with_database
-from trackai.cli.export_runs import converter, write_runs, write_runs_of_server
+from trackai.cli.export_runs import Chosen, converter, write_runs, write_runs_of_server
+from trackai.cli.matching import filter_option
 from trackai.cli.output import TerminalFile, echo, json_option, pluralize, print_json
 from trackai.errors import ConflictError, InvalidInputError, TrackAIError
 
@@ -30,6 +31,7 @@ _TRACKERS = ("mlflow", "tensorboard", "wandb")
 @click.command()
 @click.argument("run", nargs=-1, metavar="[FORMAT] [RUN]...")
 @click.option("--project", help="Export all runs of a project.")
+@filter_option("Export all runs that match a condition.")
 @click.option("--all", "export_all", is_flag=True, help="Export all runs of all projects.")
 @click.option("--out", "-o", type=click.Path(path_type=Path),
               help="New file to write, or folder of a tracker.  [default: stdout]")  # fmt: skip
@@ -41,6 +43,7 @@ _TRACKERS = ("mlflow", "tensorboard", "wandb")
 def export(
     run: tuple[str, ...],
     project: str | None,
+    condition: str | None,
     export_all: bool,
     out: Path | None,
     format_: str | None,
@@ -59,14 +62,15 @@ def export(
     if format_ is None and (out is None or out.suffix.lower() not in _FORMATS):
         # A run of that name is exported by its id, as project/name, or to a file with a suffix.
         format_, run = (run[0], run[1:]) if run[:1] and run[0] in _TRACKERS else (None, run)
-    if sum((bool(run), project is not None, export_all)) != 1:
-        raise click.UsageError("pass either runs, --project or --all")
+    if sum((bool(run), project is not None, condition is not None, export_all)) != 1:
+        raise click.UsageError("pass either runs, --project, --filter or --all")
+    chosen = Chosen(run, project, condition)
     if format_ in _TRACKERS:
         if out is None:
             raise click.UsageError("pass the folder to write as --out")
         from trackai.cli.export_folder import export_folder
 
-        export_folder(format_, out, run, project, find_server(db, url), db, as_json=as_json)
+        export_folder(format_, out, chosen, find_server(db, url), db, as_json=as_json)
         return
     if out is not None and out.exists():
         raise ConflictError(f"{out} already exists; choose a new file")
@@ -77,16 +81,16 @@ def export(
     file = _open(part, out) if part and out else _stdout(kind)
 
     async def work(database: Store) -> int:
-        return await write_runs(database, run, project, _writer(kind, file, database))
+        return await write_runs(database, chosen, _writer(kind, file, database))
 
     try:
         if server is None:
             count = with_database(db, work)
         elif kind == "jsonl":
-            count = write_runs_of_server(server, run, project, _copier(file))
+            count = write_runs_of_server(server, chosen, _copier(file))
         else:
             write = converter(_writer(kind, file))
-            count = write_runs_of_server(server, run, project, write)
+            count = write_runs_of_server(server, chosen, write)
     except BaseException:
         if part is not None:
             file.close()

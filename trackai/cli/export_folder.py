@@ -21,6 +21,7 @@ from trackai.exporters.trackers import open_exporter
 from trackai.importers.receipt_text import listing
 
 if TYPE_CHECKING:
+    from trackai.cli.export_runs import Chosen
     from trackai.reading.remote_source import RemoteSource
     from trackai.store.engine.store import Store
     from trackai.structs.exchange import FileHead
@@ -29,8 +30,7 @@ if TYPE_CHECKING:
 def export_folder(
     format_: str,
     out: Path,
-    names: tuple[str, ...],
-    project: str | None,
+    chosen: Chosen,
     server: RemoteSource | None,
     db: str | None,
     *,
@@ -48,7 +48,7 @@ def export_folder(
         with tempfile.TemporaryDirectory() as temporary:
             copies = _Copies(database, Path(temporary, "copy"))
             exporter = open_exporter(format_, folder, copies.find, summary)
-            await write_runs(database, names, project, exporter)
+            await write_runs(database, chosen, exporter)
 
     try:
         if server is None:
@@ -56,7 +56,7 @@ def export_folder(
         else:
             received = ReceivedFiles(folder.staging / "received.part")
             exporter = open_exporter(format_, folder, received.find, summary)
-            write_runs_of_server(server, names, project, converter(exporter, received.add))
+            write_runs_of_server(server, chosen, converter(exporter, received.add))
             received.close()
         folder.publish()
     except (OSError, sqlite3.Error) as error:

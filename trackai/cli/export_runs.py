@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from trackai.cli.output import echo
 from trackai.errors import NotFoundError
@@ -21,16 +21,27 @@ if TYPE_CHECKING:
         def close(self) -> None: ...
 
 
-async def write_runs(
-    database: Store, names: tuple[str, ...], project: str | None, writer: Writer
-) -> int:
+class Chosen(NamedTuple):
+    """The runs to write: those with some names, of a project, or that match a filter; or all."""
+
+    names: tuple[str, ...] = ()
+    project: str | None = None
+    condition: str | None = None
+
+
+async def write_runs(database: Store, chosen: Chosen, writer: Writer) -> int:
     """Write runs of a database; return their number."""
-    from trackai.store.catalogue import projects, runs
+    from trackai.filters.parser import parse_filter
+    from trackai.store.catalogue import projects, run_tables, runs
     from trackai.store.transfer import dump
 
+    names, project, condition = chosen
     async with database.read() as conn:
         if names:
             ids = list(dict.fromkeys([(await runs.resolve(conn, name)).id for name in names]))
+        elif condition is not None:
+            where = run_tables.RunFilter(tree=parse_filter(condition))
+            ids = await run_tables.list_ids(conn, where)
         else:
             project_id = None if project is None else (await projects.find(conn, project)).id
             ids = await runs.list_ids(conn, project_id)
@@ -52,8 +63,7 @@ async def write_runs(
 
 def write_runs_of_server(
     source: RemoteSource,
-    names: tuple[str, ...],
-    project: str | None,
+    chosen: Chosen,
     write: Callable[[Iterable[bytes] | None], None],
 ) -> int:
     """Write runs of a server; return their number.
@@ -61,10 +71,12 @@ def write_runs_of_server(
     Args:
         write: takes the lines of a run, and None at the end.
     """
+    names, project, condition = chosen
     if names:
         ids = list(dict.fromkeys(source.resolve(name).id for name in names))
     else:
-        ids = source.run_ids(None if project is None else source.find_project(project).id)
+        project_id = None if project is None else source.find_project(project).id
+        ids = source.run_ids(project_id, condition)
     exported = 0
     for run_id in ids:
         try:

@@ -26,6 +26,10 @@ class ProgressLine:
         """Show that `done` of `total` rows have been read, and the remaining time."""
         self.share(done, total, "rows")
 
+    def runs(self, done: int, total: int) -> None:
+        """Show that `done` of `total` runs are done, and the remaining time."""
+        self.share(done, total, "runs")
+
     def share(self, done: int, total: int, unit: str) -> None:
         """Show that `done` of `total` units are done, and the remaining time."""
         if done == total:

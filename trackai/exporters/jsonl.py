@@ -27,13 +27,16 @@ class JsonLinesWriter:
 
     Args:
         find_bytes: returns the bytes of a file, or None if they are missing.
+        written: the hashes of bytes that are left out; those that are written are added.
     """
 
-    def __init__(self, file: IO[bytes], find_bytes: FindBytes) -> None:
+    def __init__(
+        self, file: IO[bytes], find_bytes: FindBytes, written: set[str] | None = None
+    ) -> None:
         self._file = file
         self._find_bytes = find_bytes
         self._encode = msgspec.json.Encoder().encode
-        self._written: set[str] = set()
+        self._written = set() if written is None else written
 
     def write(self, item: Item) -> None:
         """Write the head of a run, one of its files, or a block of its points."""

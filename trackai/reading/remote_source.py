@@ -28,6 +28,7 @@ from trackai.structs.records import (
     ArtifactFilePage,
     ArtifactPage,
     ArtifactVersion,
+    BulkProgress,
     ChartData,
     ColumnPage,
     Deleted,
@@ -349,6 +350,20 @@ class RemoteSource:
         )
         return deleted
 
+    def change_matching(
+        self, condition: str, action: Mapping[str, Any], cursor: int = 0
+    ) -> BulkProgress:
+        """Change runs that match a filter, for about a second.
+
+        Args:
+            condition: the filter.
+            action: a change as in POST /api/runs/bulk.
+            cursor: that of the previous call.
+        """
+        body = {"select": {"filter": condition}, "action": action, "cursor": cursor}
+        progress: BulkProgress = self._request("POST", "/api/runs/bulk", BulkProgress, body)
+        return progress
+
     def delete(self, run_id: int) -> None:
         self._request("DELETE", f"/api/runs/{run_id}", Any)
 
@@ -430,14 +445,15 @@ class RemoteSource:
             response.auto_close = False  # type: ignore[attr-defined]
             yield from io.BufferedReader(response, _READ_SIZE)
 
-    def run_ids(self, project_id: int | None) -> list[int]:
+    def run_ids(self, project_id: int | None, filter: str | None = None) -> list[int]:  # noqa: A002
         """List the row ids of the runs of a project, or of all projects, in order."""
         ids: dict[int, None] = {}
         cursor: str | None = None
         while True:
             page = self.list_runs(
-                project_id=project_id, sort_by="id", sort_order="asc", limit=1000, cursor=cursor
-            )
+                project_id=project_id, filter=filter, sort_by="id", sort_order="asc", limit=1000,
+                cursor=cursor,
+            )  # fmt: skip
             ids |= dict.fromkeys(run.id for run in page.runs)
             cursor = page.next_cursor
             if cursor is None:

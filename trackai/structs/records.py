@@ -70,6 +70,22 @@ class RunSummary(Run, kw_only=True):
     config: dict[str, Any]
 
 
+class BulkProgress(msgspec.Struct):
+    """How far a change of all runs that match a filter has got.
+
+    Attributes:
+        changed: the number of runs changed by this request.
+        remaining: the number of matching runs that are not changed yet.
+        bytes: the disk space that was freed.
+        cursor: to pass to the next request; null once all matching runs are changed.
+    """
+
+    changed: int
+    remaining: int
+    bytes: int
+    cursor: int | None
+
+
 class RunValues(msgspec.Struct):
     """The flat configuration of a run, and the last value of each metric.
 
@@ -94,13 +110,19 @@ class RunPage(msgspec.Struct):
     next_cursor: str | None = None
 
 
+# The value of a field that runs are grouped by, and of all fields: a list if they are several.
+GroupKey = float | int | bool | str | None
+GroupValue = GroupKey | list[GroupKey]
+
+
 class RunGroup(msgspec.Struct):
     """The runs with the same value of a field, null for those without one.
 
-    `filter` matches exactly these runs; `means` are the means of the requested columns.
+    `value` is a list if the runs are grouped by several fields. `filter` matches exactly these
+    runs; `means` are the means of the requested columns.
     """
 
-    value: float | int | bool | str | None
+    value: GroupValue
     runs: int
     filter: str
     means: dict[str, float | None]
@@ -114,9 +136,12 @@ class RunGroupPage(msgspec.Struct):
 
 
 class GroupMembers(msgspec.Struct):
-    """The row ids of the runs with the same value of a field, null for those without one."""
+    """The row ids of the runs with the same value of a field, null for those without one.
 
-    value: float | int | bool | str | None
+    `value` is a list if the runs are grouped by several fields.
+    """
+
+    value: GroupValue
     run_ids: list[int]
 
 
@@ -250,9 +275,11 @@ class BandBucket(msgspec.Struct, gc=False, omit_defaults=True):
 
     `runs` is the number of runs with a finite value there. Each counts once, with the mean of its
     finite values: `mean`, `min` and `max` are over these means, null without any, and `std` is
-    their sample standard deviation, null with fewer than two. `non_finite` is the number of runs
-    with NaN or an infinity there. `x` and `x_last`, present if the axis is relative, are the mean
-    seconds since the runs began. `smoothed`, if requested, is the mean of their moving averages.
+    their sample standard deviation, null with fewer than two. `median`, `low_quartile` and
+    `high_quartile`, if requested, are over them too. `non_finite` is the number of runs with NaN or
+    an infinity there. `x` and `x_last`, present if the axis is relative, are the mean seconds since
+    the runs began. `smoothed`, if requested, is the mean of their moving averages, or the median
+    with quartiles.
     """
 
     step: Step
@@ -266,6 +293,9 @@ class BandBucket(msgspec.Struct, gc=False, omit_defaults=True):
     x: float | msgspec.UnsetType = msgspec.UNSET
     x_last: float | msgspec.UnsetType = msgspec.UNSET
     smoothed: float | msgspec.UnsetType | None = msgspec.UNSET
+    median: float | msgspec.UnsetType | None = msgspec.UNSET
+    low_quartile: float | msgspec.UnsetType | None = msgspec.UNSET
+    high_quartile: float | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class BandData(msgspec.Struct, omit_defaults=True):
@@ -282,16 +312,27 @@ class BandData(msgspec.Struct, omit_defaults=True):
     smoothed_within: float | msgspec.UnsetType = msgspec.UNSET
 
 
-class ComparedGroup(GroupMembers):
-    """The runs with the same value of a field, null for those without, and their metrics."""
+class ComparedGroup(msgspec.Struct, omit_defaults=True):
+    """The runs with the same value of a field, null for those without, and their metrics.
 
+    `value` is a list if the runs are grouped by several fields. `runs` is the number of runs of the
+    group; `run_ids`, their row ids, are only present if the request lists the runs by id.
+    """
+
+    value: GroupValue
+    runs: int
     metrics: dict[str, BandData]
+    run_ids: list[int] | msgspec.UnsetType = msgspec.UNSET
 
 
 class ComparedGroups(msgspec.Struct):
-    """Groups of runs in order of their value; the one without a value comes last."""
+    """Groups of runs in order of their value; the one without a value comes last.
+
+    Of more groups than a chart can show, the largest are present; `total` is the number of all.
+    """
 
     groups: list[ComparedGroup]
+    total: int
 
 
 class PointNews(msgspec.Struct):

@@ -10,10 +10,18 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 
 from trackai.api.endpoints import chart_options, metric_groups
-from trackai.api.requests import MAX_COMPARED, ComparedIds, parse_body, parse_group_by
+from trackai.api.requests import (
+    MAX_COMPARED,
+    ComparedIds,
+    Selection,
+    check_chosen,
+    chosen_ids,
+    parse_body,
+    parse_group_by,
+)
 from trackai.api.responses import respond
 from trackai.errors import InvalidInputError
-from trackai.store.catalogue import groups, runs
+from trackai.store.catalogue import groups
 from trackai.store.charts import chart_records, charts, training_time
 from trackai.store.charts.group_charts import Member
 from trackai.store.points import arrivals, lineage, reads
@@ -33,6 +41,8 @@ if TYPE_CHECKING:
 
 # They take 280 MB of the server's memory; pages of one metric are streamed.
 MAX_POINTS = 1_000_000
+# Groups of a chart.
+MAX_GROUPS = 100
 # SQLite limits the length of patterns.
 MAX_PATTERN = 4096
 
@@ -40,11 +50,14 @@ MAX_PATTERN = 4096
 class Comparison(msgspec.Struct, forbid_unknown_fields=True):
     """The metrics of runs to compare; `points` asks for charts, `group_by` for charts of groups.
 
-    `group_by` is "all" or a field: `group`, `state`, `name` or `config.KEY`.
+    `group_by` is "all" or fields: `group`, `state`, `name`, `tag`, `config.KEY` or `env.KEY`. Only
+    runs that are grouped can be chosen by `select` instead of `run_ids`. With `quartiles`, charts
+    of groups have medians and quartiles as well.
     """
 
-    run_ids: ComparedIds
     metric_paths: Annotated[list[str], msgspec.Meta(max_length=MAX_COMPARED)]
+    run_ids: ComparedIds | msgspec.UnsetType = msgspec.UNSET
+    select: Selection | None = None
     inherited: bool = True
     points: chart_options.Buckets | None = None
     x: chart_records.XAxis = "step"
@@ -52,6 +65,12 @@ class Comparison(msgspec.Struct, forbid_unknown_fields=True):
     step_max: BoundedStep | None = None
     smoothing: chart_options.Amount | None = None
     group_by: str | None = None
+    quartiles: bool = False
+
+    def __post_init__(self) -> None:
+        check_chosen(self.run_ids, self.select)
+        if self.select is not None and self.group_by is None:
+            raise InvalidInputError("select", "requires group_by, the fields to group the runs by")
 
 
 async def compare(request: Request) -> Response:
@@ -69,7 +88,7 @@ async def compare(request: Request) -> Response:
 async def _read_points(
     conn: Connection, comparison: Comparison
 ) -> dict[str, dict[str, list[ComparedPoint]]]:
-    run_ids = await runs.existing(conn, comparison.run_ids)
+    run_ids = await chosen_ids(conn, comparison.run_ids, comparison.select)
     compared: dict[str, dict[str, list[ComparedPoint]]] = {str(run_id): {} for run_id in run_ids}
     series = await _find_series(conn, comparison, run_ids)
     total = sum(part.points for _, segments in series for part, _ in segments)
@@ -89,7 +108,7 @@ async def _read_points(
 async def _read_charts(
     conn: Connection, comparison: Comparison, count: int
 ) -> dict[str, dict[str, ChartData]]:
-    run_ids = await runs.existing(conn, comparison.run_ids)
+    run_ids = await chosen_ids(conn, comparison.run_ids, comparison.select)
     compared: dict[str, dict[str, ChartData]] = {str(run_id): {} for run_id in run_ids}
     training: dict[int, TrainingTime] = {}
     if comparison.x == "relative":
@@ -120,27 +139,37 @@ async def _compare_groups(request: Request, comparison: Comparison, field: str) 
     by = parse_group_by(field)
 
     async def read(conn: Connection) -> ComparedGroups:
-        training = await metric_groups.training_times(conn, comparison.run_ids, comparison)
-        run_ids = list(training)
+        run_ids = await chosen_ids(conn, comparison.run_ids, comparison.select)
+        all_groups = await groups.of_runs(conn, run_ids, by)
+        shown = groups.largest(all_groups, MAX_GROUPS)
         compared = [
-            ComparedGroup(group.value, group.run_ids, {})
-            for group in await groups.of_runs(conn, run_ids, by)
+            ComparedGroup(
+                group.value,
+                len(group.run_ids),
+                {},
+                group.run_ids if comparison.select is None else msgspec.UNSET,
+            )
+            for group in shown
         ]
-        group_of = {
-            run_id: number for number, group in enumerate(compared) for run_id in group.run_ids
-        }
+        # By tag, a run may be in several groups.
+        groups_of: dict[int, list[int]] = {}
+        for number, group in enumerate(shown):
+            for run_id in group.run_ids:
+                groups_of.setdefault(run_id, []).append(number)
+        run_ids = sorted(groups_of)
+        training = await metric_groups.training_times(conn, run_ids, comparison)
         cursor = await arrivals.last(conn, next(iter(run_ids), 0))
         members: dict[str, list[Member]] = {}
         for run_series in await _find_series(conn, comparison, run_ids):
             if metric_groups.is_comparable(run_series):
                 run_id, segments = run_series
-                member = Member(group_of[run_id], training[run_id], segments)
+                member = Member(groups_of[run_id], training[run_id], segments)
                 members.setdefault(segments[0].series.path, []).append(member)
         for path, path_members in members.items():
             bands = await metric_groups.read_bands(conn, path_members, count, comparison, cursor)
             for number, band in bands.items():
                 compared[number].metrics[path] = band
-        return ComparedGroups(compared)
+        return ComparedGroups(compared, len(all_groups))
 
     return await respond(request, read)
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     # The id of a run, and a metric of it.
     RunSeries = tuple[int, Sequence[lineage.Segment]]
 
-MAX_RUNS = 1000
+MAX_RUNS = 10_000
 
 
 class GroupQuery(msgspec.Struct):
@@ -48,6 +48,7 @@ class GroupQuery(msgspec.Struct):
     step_min: BoundedStep | None = None
     step_max: BoundedStep | None = None
     smoothing: chart_options.Amount | None = None
+    quartiles: bool = False
 
 
 class BandOptions(Protocol):
@@ -63,6 +64,8 @@ class BandOptions(Protocol):
     def step_max(self) -> Step | None: ...
     @property
     def smoothing(self) -> float | None: ...
+    @property
+    def quartiles(self) -> bool: ...
 
 
 async def get_group(request: Request) -> Response:
@@ -84,7 +87,9 @@ async def get_group(request: Request) -> Response:
             raise NotFoundError(
                 f"numeric metric {query.metric!r} with steps not found in the matching runs"
             )
-        members = [group_charts.Member(0, training[run_id], parts) for run_id, parts in comparable]
+        members = [
+            group_charts.Member((0,), training[run_id], parts) for run_id, parts in comparable
+        ]
         bands = await read_bands(conn, members, query.points, query, cursor)
         return bands[0]
 
@@ -121,6 +126,8 @@ async def read_bands(
         step_min=options.step_min,
         step_max=options.step_max,
         smooth=chart_options.smoothing(options.smoothing, options.x),
+        quartiles=options.quartiles,
+        times=options.x == "relative",
     )
     return {number: _band_data(band, options, cursor) for number, band in bands.items()}
 
@@ -138,6 +145,9 @@ def _band_data(band: Band, options: BandOptions, cursor: int) -> BandData:
     if is_relative:
         for record, bucket in zip(data, band.buckets, strict=True):
             record.x, record.x_last = bucket.first_time / 1e6, bucket.last_time / 1e6
+    if options.quartiles:
+        for record, bucket in zip(data, band.buckets, strict=True):
+            record.low_quartile, record.median, record.high_quartile = bucket.quartiles
     if options.smoothing:
         result.smoothed_within = band.within
         for record, bucket in zip(data, band.buckets, strict=True):

@@ -14,6 +14,9 @@ from trackai.api.requests import (
     Cursor,
     Limit,
     Offset,
+    Selection,
+    check_chosen,
+    chosen_ids,
     database,
     parse_body,
     parse_query,
@@ -77,8 +80,12 @@ class NameQuery(msgspec.Struct):
 class PathsQuery(msgspec.Struct, forbid_unknown_fields=True):
     """Runs whose metrics to list, and whether to include those that forked runs inherit."""
 
-    run_ids: ComparedIds
+    run_ids: ComparedIds | msgspec.UnsetType = msgspec.UNSET
+    select: Selection | None = None
     inherited: bool = True
+
+    def __post_init__(self) -> None:
+        check_chosen(self.run_ids, self.select)
 
 
 async def list_metrics(request: Request) -> Response:
@@ -98,7 +105,7 @@ async def list_metrics_of_runs(request: Request) -> Response:
     query = await parse_body(request, PathsQuery)
 
     async def read(conn: Connection) -> MetricPaths:
-        run_ids = await runs.existing(conn, query.run_ids)
+        run_ids = await chosen_ids(conn, query.run_ids, query.select)
         return MetricPaths(
             await lineage.list_paths_of_runs(conn, run_ids, inherited=query.inherited)
         )

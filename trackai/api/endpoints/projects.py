@@ -18,12 +18,13 @@ from trackai.api.requests import (
     database,
     grant,
     parse_body,
+    parse_keys,
     parse_query,
     path_id,
 )
 from trackai.api.responses import JSONResponse, next_cursor, respond
 from trackai.errors import InvalidInputError
-from trackai.filters.parser import parse_field, parse_fields, parse_filter
+from trackai.filters.parser import parse_fields, parse_filter
 from trackai.ingest import deliveries
 from trackai.store.catalogue import groups, projects, run_tables
 from trackai.store.upkeep import deletion
@@ -68,8 +69,17 @@ class NewProject(msgspec.Struct, forbid_unknown_fields=True):
         check_names(self, of=("name",), identifiers=("project_id",))
 
 
+class ProjectChange(msgspec.Struct, forbid_unknown_fields=True):
+    """The new name of a project."""
+
+    name: Name
+
+    def __post_init__(self) -> None:
+        check_names(self, of=("name",))
+
+
 class GroupQuery(msgspec.Struct):
-    """Groups by the field `by` of runs that match `filter`, with means of `columns`."""
+    """Groups by the fields `by` of runs that match `filter`, with means of `columns`."""
 
     by: str
     filter: str | None = None
@@ -117,10 +127,10 @@ async def list_columns(request: Request) -> Response:
 
 
 async def list_groups(request: Request) -> Response:
-    """Group a project's runs by a field, largest groups first, with means of columns."""
+    """Group a project's runs by fields, largest groups first, with means of columns."""
     project_id = path_id(request, "project_id")
     query = parse_query(request, GroupQuery)
-    by = parse_field(query.by, name="by")
+    by = parse_keys(query.by, name="by")
     tree = None if query.filter is None else parse_filter(query.filter)
     columns = {} if query.columns is None else parse_fields(query.columns)
     if len(columns) > MAX_COLUMNS:
@@ -155,6 +165,16 @@ async def create_project(request: Request) -> JSONResponse:
         return await projects.create(conn, new.name, new.project_id, now=now)
 
     return JSONResponse(await database(request).change(create))
+
+
+async def change_project(request: Request) -> JSONResponse:
+    """Rename a project; its project_id stays."""
+    project_id = path_id(request, "project_id")
+    change = await parse_body(request, ProjectChange)
+    async with database(request).write() as conn:
+        now = time.time_ns() // 1000
+        project = await projects.rename(conn, project_id, change.name, now=now)
+    return JSONResponse(project)
 
 
 async def delete_project(request: Request) -> JSONResponse:

@@ -16,10 +16,13 @@ from trackai.api.requests import (
     Offset,
     RowId,
     RowIds,
+    Selection,
     Tags,
+    check_chosen,
     check_names,
     check_room,
     check_run,
+    chosen_ids,
     database,
     grant,
     parse_body,
@@ -86,10 +89,17 @@ class RunQuery(msgspec.Struct):
 
 
 class Grouping(msgspec.Struct, forbid_unknown_fields=True):
-    """Runs to group by "all" or a field: `group`, `state`, `name`, `config.KEY` or `env.KEY`."""
+    """Runs to group by "all" or by fields.
 
-    run_ids: ComparedIds
+    Fields are `group`, `state`, `name`, `tag`, `config.KEY` and `env.KEY`.
+    """
+
     group_by: str
+    run_ids: ComparedIds | msgspec.UnsetType = msgspec.UNSET
+    select: Selection | None = None
+
+    def __post_init__(self) -> None:
+        check_chosen(self.run_ids, self.select)
 
 
 class ValuesQuery(msgspec.Struct, forbid_unknown_fields=True):
@@ -183,12 +193,13 @@ async def list_runs(request: Request) -> Response:
 
 
 async def group_runs(request: Request) -> Response:
-    """Group several runs by a field, in order of its value; unknown ids are left out."""
+    """Group several runs by fields, in order of their values; unknown ids are left out."""
     grouping = await parse_body(request, Grouping)
     by = parse_group_by(grouping.group_by)
 
     async def read(conn: Connection) -> GroupedRuns:
-        return GroupedRuns(await groups.of_runs(conn, grouping.run_ids, by))
+        run_ids = await chosen_ids(conn, grouping.run_ids, grouping.select)
+        return GroupedRuns(await groups.of_runs(conn, run_ids, by))
 
     return await respond(request, read)
 

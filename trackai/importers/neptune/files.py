@@ -98,6 +98,14 @@ def copy_bytes(blobs: BlobStore, root: Path, rows: Sequence[FileRow]) -> list[Co
     return copied
 
 
+def copy_again(blobs: BlobStore, copied: Sequence[CopiedRow]) -> None:
+    """Copy bytes again if the last run with them has been deleted since they were copied."""
+    for row in copied:
+        for new, source in zip(row.files, row.sources, strict=False):
+            if new.blob is not None and not blobs.has(new.blob):
+                blobs.keep(source)
+
+
 def _new_file(row: FileRow, name: str, blob: Blob | None) -> NewFile:
     kind = cast("FileKind", row.type)
     return NewFile(row.path, kind, name, row.step, row.timestamp, row.source, blob)
@@ -107,12 +115,8 @@ async def add(
     conn: Connection, blobs: BlobStore, run_id: int, writer_id: int, copied: Sequence[CopiedRow]
 ) -> None:
     """Add files whose bytes have been copied."""
-    for row in copied:
-        for new, source in zip(row.files, row.sources, strict=False):
-            # The last run with these bytes may have been deleted since they were copied. From here
-            # on the write transaction prevents that.
-            if new.blob is not None and not blobs.has(new.blob):
-                blobs.keep(source)
+    if not blobs.is_shared:  # from here on the write transaction keeps the bytes
+        copy_again(blobs, copied)
     await files.add(conn, run_id, writer_id, [new for row in copied for new in row.files])
 
 

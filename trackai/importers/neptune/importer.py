@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
+from anyio.to_thread import run_sync
 
 from trackai.importers.import_lock import import_lock
 from trackai.importers.neptune import files as export_files
@@ -285,6 +286,10 @@ class _Importer:
                 conn, record.id, consumed=record.consumed, complete=bool(record.complete),
                 counts=storage.encode_counts(counts),
             )  # fmt: skip
+        if filled and db.blobs.is_shared:  # see `trackai.store.catalogue.files.forget`
+            for file in unread:
+                for _, path in export_files.find_bytes(part.files, file.source)[0]:
+                    await run_sync(db.blobs.keep, path)
         filled_paths = {path for _, path in filled}
         for file in unread:
             if file.path not in filled_paths:

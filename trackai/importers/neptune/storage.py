@@ -119,6 +119,8 @@ async def store(
         await _advance(conn, record, counts, consumed=batch.end, complete=last)
         if complete is not None:
             outcome.remarks = await finish(conn, record.run_id, target, complete=complete)
+    if db.blobs.is_shared:  # see `trackai.store.catalogue.files.forget`
+        await run_sync(export_files.copy_again, db.blobs, copied)
     return outcome
 
 

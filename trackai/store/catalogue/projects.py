@@ -92,6 +92,24 @@ async def get(conn: Connection, project_id: int) -> Project:
     raise NotFoundError(f"project {project_id} not found")
 
 
+async def rename(conn: Connection, project_id: int, name: str, *, now: int) -> Project:
+    """Rename a project; its slug stays.
+
+    Raises:
+        NotFoundError: the project does not exist.
+        ConflictError: another project has this name.
+    """
+    await get(conn, project_id)
+    rows = await conn.execute_fetchall(
+        "SELECT 1 FROM projects WHERE name = ? AND id != ?", (name, project_id)
+    )
+    if list(rows):
+        raise ConflictError(f"project name {name!r} already exists")
+    await conn.execute("UPDATE projects SET name = ? WHERE id = ?", (name, project_id))
+    await touch(conn, project_id, now=now)
+    return await get(conn, project_id)
+
+
 async def get_summary(conn: Connection, project_id: int) -> ProjectSummary:
     """The project with this row id, with its number of runs in each state.
 

@@ -34,13 +34,22 @@ _DIRECTIONS: dict[Order, str] = {"asc": "ASC", "desc": "DESC"}
 
 
 class RunFilter(msgspec.Struct, kw_only=True, frozen=True):
-    """Conditions on the runs to list; None for no condition."""
+    """Conditions on the runs to list; None for no condition.
+
+    Attributes:
+        ids: row ids of the only runs that may match.
+        include: row ids of runs that need not match `tree`.
+        exclude: row ids of runs to leave out.
+    """
 
     project_id: int | None = None
     group: str | None = None
     state: State | None = None
     search: str | None = None
     tree: Filter | None = None
+    ids: tuple[int, ...] | None = None
+    include: tuple[int, ...] = ()
+    exclude: tuple[int, ...] = ()
 
 
 async def list_page(
@@ -82,13 +91,27 @@ async def list_page(
     return RunPage(runs, total, has_more, next_cursor)
 
 
-async def list_ids(conn: Connection, where: RunFilter, *, limit: int) -> list[int]:
-    """The row ids of matching runs, the oldest first."""
+async def list_ids(
+    conn: Connection, where: RunFilter, *, after: int = 0, limit: int = -1
+) -> list[int]:
+    """The row ids of matching runs, the oldest first.
+
+    Args:
+        after: leave out this row id and lower ones.
+        limit: how many, at most; -1 for all.
+    """
     sql, values = conditions(where)
     rows = await conn.execute_fetchall(
-        f"SELECT runs.id FROM runs WHERE {sql} ORDER BY runs.id LIMIT ?", (*values, limit)
+        f"SELECT runs.id FROM runs WHERE {sql} AND runs.id > ? ORDER BY runs.id LIMIT ?",
+        (*values, after, limit),
     )
     return [run_id for (run_id,) in rows]
+
+
+async def count(conn: Connection, where: RunFilter, *, after: int = 0) -> int:
+    """The number of matching runs with row ids above `after`."""
+    sql, values = conditions(where)
+    return await _count(conn, (f"{sql} AND runs.id > ?", [*values, after]))
 
 
 def conditions(where: RunFilter) -> Condition:
@@ -108,8 +131,17 @@ def conditions(where: RunFilter) -> Condition:
         values += [where.search.casefold()] * 2
     if where.tree is not None:
         sql, bound = filter_sql.condition(where.tree)
-        terms.append(sql)
         values += bound
+        if where.include:
+            sql = f"({sql} OR runs.id IN (SELECT value FROM json_each(?)))"
+            values.append(json_array(where.include))
+        terms.append(sql)
+    if where.ids is not None:
+        terms.append("runs.id IN (SELECT value FROM json_each(?))")
+        values.append(json_array(where.ids))
+    if where.exclude:
+        terms.append("runs.id NOT IN (SELECT value FROM json_each(?))")
+        values.append(json_array(where.exclude))
     return " AND ".join(terms) or "TRUE", values
 
 

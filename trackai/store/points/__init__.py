@@ -1,7 +1,8 @@
-"""Points of series, and what is derived from them: the seam for a second database engine.
+"""Points of series, and what is derived from them.
 
-Such an engine has to offer these verbs, which ingest, charts, transfer, upkeep, reading and the API
-call:
+How points are stored is known to two modules with the same functions: `rows` for SQLite, with a row
+for each point, and `pieces` for PostgreSQL, with rows of many packed points. `storage.points_of`
+chooses. All others ask what it returns:
 
     append      metrics.append, append_parts, append_new, note_own_steps
     read        reads.read, pages, read_many, count, count_up_to; tails.last_points
@@ -9,12 +10,11 @@ call:
     buckets     bucketing.read, compute, extents; short_series.read
     extremes    extremes.find: the first NaN, infinity, minimum or maximum
     texts       texts.read, histograms.read
-    figures     series.summaries, last_values, last_step; recounts.recount
+    figures     series.summaries, last_values, last_step; recounts.recount; running_figures
     delete      rollups.delete, start_over
     follow      arrivals.last, since
-    compact     rollups.next_stale, refresh
+    compact     rollups.next_stale, refresh; compaction.compact
 
-`series` and `lineage` find the series to read. `attempts`, `duplicates` and `figures` belong to
-append. Of other modules, only `engine.sql`, `transfer.dump`, `transfer.load`, `transfer.imports`,
-`upkeep.checks` and `upkeep.garbage` have statements on the tables of points.
+`piece` has the format of a piece, `piece_scan` reads pieces, and `piece_inserts` stores points in
+them. `series` and `lineage` find the series to read. `attempts` and `duplicates` belong to append.
 """

@@ -110,9 +110,10 @@ async def _by_name(conn: Connection, names: Iterable[Name]) -> dict[Name, Series
         runs.setdefault(frozenset(run_paths), []).append(run_id)
     by_run: list[tuple[int, Series]] = []
     for alike, run_ids in runs.items():
+        # The index of the unique key has the series of a run beside each other.
         rows = await conn.execute_fetchall(
             f"""
-            SELECT series.run_id, {COLUMNS} FROM series
+            SELECT series.run_id, {COLUMNS} FROM series INDEXED BY sqlite_autoindex_series_1
             WHERE series.run_id IN (SELECT value FROM json_each(?))
               AND series.path IN (SELECT value FROM json_each(?))
             """,

@@ -45,14 +45,14 @@ async def delete_run(db: Store, run_id: int) -> Deleted:
         hashes = await files.hashes(conn, [run_id])
         return await runs.delete(conn, run_id), hashes
 
-    run, hashes = await _change(db, delete)
-    return Deleted([run], await _reclaim(db, hashes))
+    run, hashes = await change(db, delete)
+    return Deleted([run], await reclaim(db, hashes))
 
 
 async def delete_runs(db: Store, run_ids: Sequence[int]) -> Deleted:
     """Delete those of the runs that exist, a few in each transaction."""
     deleted, hashes = await _delete_rows(db, run_ids)
-    return Deleted(deleted, await _reclaim(db, hashes))
+    return Deleted(deleted, await reclaim(db, hashes))
 
 
 async def delete_project(db: Store, project_id: int) -> tuple[Project, int]:
@@ -75,8 +75,8 @@ async def delete_project(db: Store, project_id: int) -> tuple[Project, int]:
         new_hashes |= await files.hashes_of_artifacts(conn, project_id)
         return await projects.delete(conn, project_id), new_hashes
 
-    project, new_hashes = await _change(db, delete)
-    return project, await _reclaim(db, hashes | new_hashes)
+    project, new_hashes = await change(db, delete)
+    return project, await reclaim(db, hashes | new_hashes)
 
 
 async def _delete_rows(db: Store, run_ids: Sequence[int]) -> tuple[list[Run], set[str]]:
@@ -84,7 +84,7 @@ async def _delete_rows(db: Store, run_ids: Sequence[int]) -> tuple[list[Run], se
     deleted: list[Run] = []
     hashes: set[str] = set()
     while run_ids:
-        batch = await _change(db, partial(_delete_batch, run_ids=run_ids))
+        batch = await change(db, partial(_delete_batch, run_ids=run_ids))
         deleted += batch.runs
         hashes |= batch.hashes
         run_ids = run_ids[batch.ids :]
@@ -119,7 +119,7 @@ async def _delete_batch(conn: Connection, *, run_ids: Sequence[int]) -> _Batch:
     return _Batch(deleted, hashes, len(run_ids))
 
 
-async def _change(db: Store, delete: Callable[[Connection], Coroutine[Any, Any, T]]) -> T:
+async def change(db: Store, delete: Callable[[Connection], Coroutine[Any, Any, T]]) -> T:
     """Run a deletion; on a full disk, again with the space that is kept for it."""
     try:
         return await db.change(delete)
@@ -131,7 +131,7 @@ async def _change(db: Store, delete: Callable[[Connection], Coroutine[Any, Any, 
     return await db.change(delete)
 
 
-async def _reclaim(db: Store, hashes: set[str]) -> int:
+async def reclaim(db: Store, hashes: set[str]) -> int:
     """Free the space of deleted runs; on a full disk or without a bucket, the rest later."""
     freed = 0
     try:

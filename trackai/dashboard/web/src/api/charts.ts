@@ -1,7 +1,7 @@
 // Charts of several runs or groups of runs, what they can show, and all points of one metric.
 
 import { ApiError, get, queryString, request } from "./client";
-import type { Group, GroupMembers, PointPage, Range, RunChart, XAxis } from "./types";
+import type { ChoiceBody, Group, GroupMembers, PointPage, Range, RunChart, XAxis } from "./types";
 
 const COMPARE = "/api/metrics/compare";
 
@@ -44,15 +44,21 @@ export async function getRunCharts(
   return { charts, deleted: query.runIds.filter((id) => !(id in answer)) };
 }
 
-/** The charts of one metric by group; none if the runs cannot be grouped by this field. */
+/**
+ * The charts of one metric by group, of all chosen runs; none if they cannot be grouped by this
+ * field.
+ */
 export async function getGroupCharts(
   query: ChartQuery,
+  choice: ChoiceBody,
   groupBy: string,
+  quartiles: boolean,
   signal: AbortSignal,
 ): Promise<Group[]> {
   // Runs that started at different times have no common clock.
   const x = query.x === "time" ? "relative" : query.x;
-  const body = { ...chartBody({ ...query, x }), group_by: groupBy };
+  const { run_ids: _, ...chart } = chartBody({ ...query, x });
+  const body = { ...chart, ...choice, group_by: groupBy, quartiles };
   try {
     return (await request<{ groups: Group[] }>("POST", COMPARE, body, signal)).groups;
   } catch (problem) {
@@ -61,9 +67,12 @@ export async function getGroupCharts(
   }
 }
 
-/** The groups that runs form by a field, in the order of their lines; none without such a field. */
-export async function getGroupMembers(runIds: number[], groupBy: string): Promise<GroupMembers[]> {
-  const body = { run_ids: runIds, group_by: groupBy };
+/** The groups that chosen runs form by a field, in order of value; none without such a field. */
+export async function getGroupMembers(
+  choice: ChoiceBody,
+  groupBy: string,
+): Promise<GroupMembers[]> {
+  const body = { ...choice, group_by: groupBy };
   try {
     return (await request<{ groups: GroupMembers[] }>("POST", "/api/runs/groups", body)).groups;
   } catch (problem) {
@@ -73,9 +82,8 @@ export async function getGroupMembers(runIds: number[], groupBy: string): Promis
 }
 
 /** The metrics that at least one of the runs has logged or inherited. */
-export async function getLoggedPaths(runIds: number[], signal: AbortSignal): Promise<string[]> {
-  const body = { run_ids: runIds };
-  return (await request<{ paths: string[] }>("POST", "/api/metrics/paths", body, signal)).paths;
+export async function getLoggedPaths(choice: ChoiceBody, signal: AbortSignal): Promise<string[]> {
+  return (await request<{ paths: string[] }>("POST", "/api/metrics/paths", choice, signal)).paths;
 }
 
 /** One page of the points of a metric, as they were logged. */

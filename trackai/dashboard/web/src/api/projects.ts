@@ -1,7 +1,7 @@
 // Projects, and the columns and groups of their runs.
 
 import { compareNatural } from "../ui/values";
-import { get, queryString } from "./client";
+import { get, queryString, request } from "./client";
 import type { Columns, ProjectSummary, RunGroup } from "./types";
 
 export const projectPath = (id: number): string => `/api/projects/${id}`;
@@ -9,6 +9,12 @@ export const columnsPath = (id: number): string => `/api/projects/${id}/columns`
 
 export const listProjects = (): Promise<ProjectSummary[]> =>
   get("/api/projects?counts=true&limit=1000");
+
+export const renameProject = (id: number, name: string): Promise<unknown> =>
+  request("PATCH", projectPath(id), { name });
+
+/** Delete a project with all its runs. */
+export const deleteProject = (id: number): Promise<unknown> => request("DELETE", projectPath(id));
 
 export const getProject = (id: number): Promise<ProjectSummary> => get(projectPath(id));
 

@@ -1,7 +1,15 @@
 // Runs: listing, reading and changing them.
 
 import { get, queryString, request } from "./client";
-import type { Figures, Run, RunDetails, RunList } from "./types";
+import type {
+  BulkProgress,
+  ChoiceBody,
+  Figures,
+  GroupMembers,
+  Run,
+  RunDetails,
+  RunList,
+} from "./types";
 
 export const runPath = (id: number): string => `/api/runs/${id}`;
 export const configPath = (id: number): string => `/api/runs/${id}/config`;
@@ -40,15 +48,60 @@ export async function listRunningIds(projectId: number | undefined): Promise<num
 
 export const runName = (run: Pick<Run, "name" | "run_id">): string => run.name ?? run.run_id;
 
+// A run that has logged nothing for longer may hang.
+const STALLED_MS = 10 * 60_000;
+
+/** Whether a running run has logged nothing for long. */
+export const isStalled = (run: Pick<Run, "state" | "updated_at">): boolean =>
+  run.state === "running" && Date.now() - Date.parse(run.updated_at) > STALLED_MS;
+
 export const idFilter = (ids: number[]): string => ids.map((id) => `id = ${id}`).join(" or ");
 
 export const renameRun = (id: number, name: string): Promise<Run> =>
   request("PATCH", runPath(id), { name });
 
-export const deleteRuns = (ids: number[]): Promise<unknown> =>
-  request("POST", "/api/runs/delete", { run_ids: ids });
+export const describeRun = (
+  id: number,
+  change: { notes?: string | null; tags?: string[] },
+): Promise<Run> => request("PATCH", runPath(id), change);
 
-export const changeTags = (
-  ids: number[],
-  change: { add?: string[]; remove?: string[] },
-): Promise<unknown> => request("POST", "/api/runs/tags", { run_ids: ids, ...change });
+/** What to do with all chosen runs. */
+export type BulkAction =
+  | { type: "tag"; add?: string[]; remove?: string[] }
+  | { type: "move"; project: string }
+  | { type: "delete" };
+
+/** One step of a change of all chosen runs; the next step needs its cursor. */
+export const changeRuns = (
+  choice: ChoiceBody,
+  action: BulkAction,
+  cursor: number,
+  signal: AbortSignal,
+): Promise<BulkProgress> =>
+  request("POST", "/api/runs/bulk", { ...choice, action, cursor }, signal);
+
+/** The row ids of the runs of a project that match a filter, the oldest first. */
+export async function listMatchingIds(
+  projectId: number,
+  filter: string,
+  signal: AbortSignal,
+): Promise<number[]> {
+  const body = { select: { project_id: projectId, filter }, group_by: "all" };
+  const answer = await request<{ groups: GroupMembers[] }>(
+    "POST",
+    "/api/runs/groups",
+    body,
+    signal,
+  );
+  return answer.groups[0]?.run_ids ?? [];
+}
+
+/** The address from which chosen runs are downloaded. */
+export function exportPath(choice: ChoiceBody): string {
+  const ids = (list: number[]) => list.join(",");
+  if ("run_ids" in choice)
+    return `/api/runs/export?${queryString({ run_ids: ids(choice.run_ids) })}`;
+  const { project_id, filter, include, exclude } = choice.select;
+  const lists = { include: ids(include), exclude: ids(exclude) };
+  return `/api/runs/export?${queryString({ project_id, filter, ...lists })}`;
+}

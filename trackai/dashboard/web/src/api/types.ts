@@ -47,8 +47,25 @@ export interface RunList {
   next_cursor?: string | null;
 }
 
+/** Runs for a request: a few by id, or all that match a filter. */
+export type ChoiceBody =
+  | { run_ids: number[] }
+  | { select: { project_id: number; filter: string; include: number[]; exclude: number[] } };
+
+/** How far a change of many runs has got. */
+export interface BulkProgress {
+  changed: number;
+  remaining: number;
+  bytes: number;
+  /** For the next step; null after the last one. */
+  cursor: number | null;
+}
+
+/** The value of a field that groups share, or the values of several. */
+export type GroupValue = Value | Value[];
+
 export interface RunGroup {
-  value: Value;
+  value: GroupValue;
   runs: number;
   filter: string;
   means: Record<string, number | null>;
@@ -121,6 +138,9 @@ export interface GroupBucket {
   x?: number;
   x_last?: number;
   smoothed?: number | null;
+  median?: number | null;
+  low_quartile?: number | null;
+  high_quartile?: number | null;
 }
 
 export interface GroupChart {
@@ -131,11 +151,13 @@ export interface GroupChart {
 }
 
 export interface GroupMembers {
-  value: Value;
+  value: GroupValue;
   run_ids: number[];
 }
 
-export interface Group extends GroupMembers {
+export interface Group {
+  value: GroupValue;
+  runs: number;
   metrics: Record<string, GroupChart>;
 }
 

@@ -2,13 +2,17 @@
 
 import { type ChartQuery, getGroupCharts, getRunCharts } from "../api/charts";
 import { noteMissing } from "../api/run-names";
-import type { Bucket, Group, Range, RunChart } from "../api/types";
+import type { Bucket, ChoiceBody, Group, Range, RunChart } from "../api/types";
 import { plottedNumber } from "../ui/values";
 import { type PlacedChart, placeOverMetric } from "./metric-axis";
 
 export interface ChartRequest extends ChartQuery {
-  /** The field by whose groups to show means; "" shows each run. */
+  /** The fields by whose groups to show means; "" shows each run. */
   groupBy: string;
+  /** All chosen runs, which groups are of. */
+  choice: ChoiceBody;
+  /** Whether to fetch quartiles of groups. */
+  quartiles: boolean;
   /** Whether to refine the start of the chart, which is wide on a log scale. */
   logX: boolean;
   /** The metric that is the x axis; undefined for an axis of the server. */
@@ -91,7 +95,8 @@ function pointAsBucket(point: Bucket): Bucket {
 
 async function fetchOnce(request: ChartRequest, signal: AbortSignal): Promise<RefinedChart> {
   if (request.groupBy) {
-    const allGroups = await getGroupCharts(request, request.groupBy, signal);
+    const { choice, groupBy, quartiles } = request;
+    const allGroups = await getGroupCharts(request, choice, groupBy, quartiles, signal);
     const groups = allGroups
       .map((group, slot) => ({ ...group, slot }))
       .filter((group) => group.metrics[request.path]);

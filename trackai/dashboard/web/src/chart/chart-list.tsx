@@ -4,6 +4,7 @@ import type { ComponentChildren } from "preact";
 import { useRef } from "preact/hooks";
 import { usePolled } from "../api/polling";
 import { listRunningIds } from "../api/runs";
+import type { ChoiceBody } from "../api/types";
 import { fullScreenPath, meanBy, metricSearch, projectId, runId } from "../view/parameters";
 import { useScrollPosition } from "../view/scroll-positions";
 import { Card } from "./card";
@@ -17,7 +18,10 @@ import { ResetButtons } from "./reset-buttons";
 import { SectionList } from "./section-list";
 
 interface Props {
+  /** The runs that are drawn one by one, and all chosen runs. */
   runIds: number[];
+  chosen: number[];
+  choice: ChoiceBody;
   names: Map<number, string>;
   /** The metrics of the runs; undefined while they are not known. */
   paths: string[] | undefined;
@@ -35,18 +39,19 @@ export interface BoardProps extends Omit<ChartProps, "path" | "series"> {
 }
 
 export function ChartList(props: Props) {
-  const { runIds, names, paths, projectMetrics = 0, fields, menu, board } = props;
+  const { runIds, chosen, choice, names, paths, projectMetrics = 0, fields } = props;
+  const { menu, board } = props;
   const { data: running } = usePolled(() => listRunningIds(projectId.value), 2000, [
     projectId.value,
   ]);
-  const runningIds = running && runIds.filter((id) => running.includes(id));
+  const runningIds = running && withoutOthers(running, chosen);
   const lastPattern = useRef(/(?:)/);
   const search = searchMetrics(orderMetrics(paths ?? []), metricSearch.value, lastPattern.current);
   lastPattern.current = search.pattern;
   const hasRuns = runIds.length > 0;
   const box = useRef<HTMLElement>(null);
   useScrollPosition(box, `charts ${runId.value ?? ""}`, paths !== undefined && hasRuns);
-  const chartProps = { runIds, names, running: runningIds };
+  const chartProps = { runIds, chosen, choice, names, running: runningIds };
   const tools = <ChartTools fields={runIds.length > 1 ? fields : undefined} />;
   const fullPath = fullScreenPath.value;
   return (
@@ -61,7 +66,7 @@ export function ChartList(props: Props) {
         )}
         {menu}
         {tools}
-        {runIds.length > 1 && meanBy.value && <GroupLegend runIds={runIds} />}
+        {runIds.length > 1 && meanBy.value && <GroupLegend choice={choice} />}
         <p class="undo">
           <ResetButtons runIds={runIds} />
         </p>
@@ -86,6 +91,11 @@ export function ChartList(props: Props) {
       )}
     </section>
   );
+}
+
+function withoutOthers(ids: number[], chosen: number[]): number[] {
+  const known = new Set(chosen);
+  return ids.filter((id) => known.has(id));
 }
 
 interface EmptyProps {

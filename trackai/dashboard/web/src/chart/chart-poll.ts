@@ -3,7 +3,7 @@
 import { errorMessage } from "../api/client";
 import { startPolling } from "../api/poller";
 import { enqueue } from "../api/request-queue";
-import type { Range, XAxis } from "../api/types";
+import type { ChoiceBody, Range, XAxis } from "../api/types";
 import { toJson } from "../ui/json";
 import { type ChartData, fetchChart, mergeRuns, stepsBetween } from "./chart-data";
 import { type ChartAxis, metricOfAxis } from "./metric-axis";
@@ -30,6 +30,8 @@ export interface ChartPoll {
   zoom: Range | undefined;
   smoothing: number;
   groupBy: string;
+  choice: ChoiceBody;
+  quartiles: boolean;
   logX: boolean;
   /** Whether no data is shown yet. */
   isFirst: boolean;
@@ -54,6 +56,8 @@ export function pollChart(poll: ChartPoll): () => void {
     const running = poll.running();
     const isStale = Date.now() - lastComplete >= POLL_FINISHED_MS;
     if (!last || !lastRunning || !running || isStale) return runIds;
+    // Groups may have more runs than are drawn one by one.
+    if (poll.groupBy) return lastRunning.length + running.length > 0 ? runIds : [];
     const active = runIds.filter((id) => lastRunning?.includes(id) || running.includes(id));
     return active.length > 0 && dependsOnAllRuns(poll) ? runIds : active;
   };
@@ -82,8 +86,10 @@ export function pollChart(poll: ChartPoll): () => void {
   };
   return startPolling(async (signal) => {
     const due = last && document.hidden ? [] : dueRuns();
+    const started = performance.now();
     if (due.length > 0) await update(due, signal);
-    return POLL_MS;
+    // The chart of hundreds of runs leaves the server time for other requests.
+    return Math.max(POLL_MS, poll.groupBy ? 4 * (performance.now() - started) : 0);
   });
 }
 
@@ -143,13 +149,25 @@ function fetchRuns(
   signal: AbortSignal,
   steps?: Range,
 ): Promise<ChartData> {
-  const { path, smoothing, groupBy } = poll;
+  const { path, smoothing, groupBy, choice, quartiles } = poll;
   const xMetric = metricOfAxis(axis);
   // The values of a metric are found by their steps.
   const x: XAxis = axis === "time" || axis === "relative" ? axis : "step";
   // One bucket for two pixels.
   const points = Math.min(2000, Math.max(50, Math.round(poll.width() / 2)));
   const logX = poll.logX && x !== "time";
-  const chartRequest = { runIds, path, points, x, smoothing, groupBy, steps, logX, xMetric };
+  const chartRequest = {
+    runIds,
+    path,
+    points,
+    x,
+    smoothing,
+    groupBy,
+    choice,
+    quartiles,
+    steps,
+    logX,
+    xMetric,
+  };
   return enqueue(() => fetchChart(chartRequest, signal), signal, isLastZoomed(path));
 }

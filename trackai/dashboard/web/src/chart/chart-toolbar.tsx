@@ -4,6 +4,8 @@ import { useState } from "preact/hooks";
 import { Checkbox, Options, Select } from "../ui/controls";
 import { replaceParameters } from "../view/address";
 import {
+  type Band,
+  band,
   clipOutliers,
   logX,
   logY,
@@ -55,6 +57,7 @@ export function ChartTools({ fields }: { fields: string[] | undefined }) {
       </Select>
       <Smoothing />
       {fields && <LinesSelect fields={fields} />}
+      {fields && meanBy.value && <BandSelect />}
       <Checkbox
         checked={logX.value}
         onChange={(checked) => replaceParameters({ xscale: checked ? "log" : undefined })}
@@ -102,9 +105,26 @@ function Smoothing() {
   );
 }
 
+const BANDS: Record<Band, string> = {
+  deviation: "mean ± deviation",
+  error: "mean ± standard error",
+  range: "mean, min – max",
+  quartiles: "median, quartiles",
+};
+
+const BandSelect = () => (
+  <Select
+    label="Band"
+    value={band.value}
+    onSelect={(kind) => replaceParameters({ band: kind === "deviation" ? undefined : kind })}
+  >
+    <Options values={Object.keys(BANDS)} text={(kind) => BANDS[kind as Band]} />
+  </Select>
+);
+
 function LinesSelect({ fields }: { fields: string[] }) {
   const selected = meanBy.value;
-  const choices = ["group", ...fields];
+  const choices = ["group", "tag", ...fields];
   const isUnknown = selected !== "" && selected !== "all" && !choices.includes(selected);
   return (
     <Select

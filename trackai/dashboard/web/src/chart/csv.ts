@@ -2,12 +2,20 @@
 
 import { getPoints } from "../api/charts";
 import type { PointPage } from "../api/types";
+import { type Band, band } from "../view/parameters";
 import { type Line, rawValue } from "./lines";
 import { metricOfAxis } from "./metric-axis";
 import type { DrawnChart } from "./y-range";
 
 // The most points that the server returns at once.
 const PAGE = 100_000;
+
+const BAND_COLUMNS: Record<Band, string[]> = {
+  deviation: ["mean_minus_std", "mean_plus_std"],
+  error: ["mean_minus_error", "mean_plus_error"],
+  range: ["min", "max"],
+  quartiles: ["low_quartile", "high_quartile"],
+};
 
 function csvCell(value: unknown): string {
   const text = value === null || value === undefined ? "" : String(value);
@@ -30,7 +38,7 @@ export function drawnCsv({ lines, view }: DrawnChart): string {
     isGrouped ? "runs" : "points",
     "value",
     ...(isSmoothed ? ["smoothed"] : []),
-    ...(isGrouped ? ["mean_minus_std", "mean_plus_std"] : ["min", "max"]),
+    ...(isGrouped ? BAND_COLUMNS[band.value] : ["min", "max"]),
   ];
   const rows = lines.flatMap((line) =>
     line.x.flatMap((x, index) => {

@@ -2,6 +2,7 @@
 
 import type { RefObject } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
+import { fetchNames, nameOf } from "../api/run-names";
 import { fileName, saveFile } from "../ui/download";
 import { errorText } from "../ui/errors";
 import { usePopover } from "../ui/popover";
@@ -12,7 +13,7 @@ import type { DrawnChart } from "./y-range";
 
 type Props = ChartProps & { drawn: RefObject<DrawnChart | undefined> };
 
-export function ExportMenu({ path, series, runIds, names, drawn }: Props) {
+export function ExportMenu({ path, series, chosen, names, drawn }: Props) {
   const [popover, close] = usePopover();
   const [status, setStatus] = useState("");
   const abort = useRef<AbortController>();
@@ -32,7 +33,9 @@ export function ExportMenu({ path, series, runIds, names, drawn }: Props) {
     saving((chart) => saveFile(fileName(path, extension), new Blob([content(chart)], { type })));
   const savePoints = saving(async () => {
     abort.current = new AbortController();
-    const runs = runIds.map((id) => ({ id, name: names.get(id) ?? `run ${id}` }));
+    // Also of runs that only a mean is drawn of.
+    await fetchNames(chosen);
+    const runs = chosen.map((id) => ({ id, name: names.get(id) ?? nameOf(id) }));
     const showProgress = (points: number) => setStatus(`${points} points…`);
     const paths = series?.metrics ?? [path];
     const csv = await allPointsCsv(paths, runs, showProgress, abort.current.signal);

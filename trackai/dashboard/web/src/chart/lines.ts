@@ -1,9 +1,10 @@
 // The lines of a chart: its data as columns to draw.
 
-import type { AnyNumber, Bucket, GroupChart } from "../api/types";
+import type { AnyNumber, Bucket, GroupBucket, GroupChart, GroupValue } from "../api/types";
 import { dashOf, runStyle, slotStyle } from "../ui/colors";
 import { formatValue, plural } from "../ui/format";
 import { plottedNumber, valueKey } from "../ui/values";
+import { type Band, band } from "../view/parameters";
 import { type ChartData, type GroupWithSlot, seconds } from "./chart-data";
 import type { ChartAxis, PlacedChart } from "./metric-axis";
 
@@ -105,10 +106,9 @@ function runNote(bucket: Bucket, raw: boolean): string | undefined {
 function groupLine(group: GroupWithSlot, smoothed: boolean): Line {
   const chart = Object.values(group.metrics)[0] as GroupChart;
   const { data } = chart;
-  const means = data.map((bucket) => bucket.mean);
-  const edge = (sign: number) =>
-    data.map(({ mean, std }) => (mean === null || std === null ? null : mean + sign * std));
-  const hasBand = data.some((bucket) => bucket.std);
+  const bands = data.map((bucket) => groupBand(bucket, band.value));
+  const means = bands.map(([, middle]) => middle);
+  const hasBand = bands.some(([low, , high]) => low !== high);
   return {
     key: `group ${valueKey(group.value)}`,
     label: groupLabel(group.value),
@@ -116,8 +116,8 @@ function groupLine(group: GroupWithSlot, smoothed: boolean): Line {
     ...positions(chart, smoothed),
     y: smoothed ? data.map((bucket) => bucket.smoothed ?? null) : means,
     unsmoothed: smoothed ? means : undefined,
-    low: hasBand ? edge(-1) : undefined,
-    high: hasBand ? edge(1) : undefined,
+    low: hasBand ? bands.map(([low]) => low) : undefined,
+    high: hasBand ? bands.map(([, , high]) => high) : undefined,
     count: data.map((bucket) => bucket.runs),
     notes: data.map(({ non_finite }) =>
       non_finite > 0 ? `NaN or infinite in ${plural(non_finite, "run")}` : undefined,
@@ -126,12 +126,31 @@ function groupLine(group: GroupWithSlot, smoothed: boolean): Line {
   };
 }
 
+type Edge = number | null;
+
+/** The lower edge, the middle and the upper edge of a group in a bucket. */
+export function groupBand(bucket: GroupBucket, kind: Band): [Edge, Edge, Edge] {
+  const { mean, std, min, max, runs } = bucket;
+  // A median is there only once the charts are fetched again with quartiles.
+  if (kind === "quartiles" && bucket.median !== undefined) {
+    return [bucket.low_quartile ?? null, bucket.median, bucket.high_quartile ?? null];
+  }
+  if (kind === "range") return [plottedNumber(min), mean, plottedNumber(max)];
+  if (mean === null || std === null) return [null, mean, null];
+  const half = kind === "error" ? std / Math.sqrt(runs) : std;
+  return [mean - half, mean, mean + half];
+}
+
 /** The value of a point before smoothing, exactly. */
 export const rawValue = (line: Line, index: number): AnyNumber | null =>
   line.large?.[index] ?? (line.unsmoothed ?? line.y)[index] ?? null;
 
-export const groupLabel = (value: unknown): string =>
-  value === null ? "(none)" : formatValue(value);
+export const groupLabel = (value: GroupValue): string =>
+  Array.isArray(value)
+    ? value.map(groupLabel).join(" · ")
+    : value === null
+      ? "(none)"
+      : formatValue(value);
 
 function positions(chart: PlacedChart | GroupChart, smoothed: boolean) {
   const { data, x: axis } = chart;

@@ -2,6 +2,7 @@
 
 import uPlot from "uplot";
 import type { Range } from "../api/types";
+import { OTHERS_ALPHA } from "./hovered-line";
 import type { Line } from "./lines";
 import { FONT, xAxisOptions, yAxisOptions } from "./plot-axes";
 import { lonePoints } from "./plot-data";
@@ -31,6 +32,7 @@ export function plotOptions(setup: PlotSetup): uPlot.Options {
     width,
     height,
     legend: { show: false },
+    focus: { alpha: OTHERS_ALPHA },
     padding: [6, 14, 0, 0],
     cursor,
     scales: {

@@ -3,9 +3,11 @@
 import type { RefObject } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
-import { isDark } from "../ui/colors";
+import type { ChoiceBody } from "../api/types";
+import { customColors, isDark } from "../ui/colors";
 import { ErrorMessage } from "../ui/messages";
 import {
+  band,
   clipOutliers,
   hiddenLines,
   logX,
@@ -16,6 +18,7 @@ import {
 } from "../view/parameters";
 import type { ChartData } from "./chart-data";
 import { drawInFrame } from "./draw-queue";
+import { useHoveredLine } from "./hovered-line";
 import { type Line, toLines } from "./lines";
 import { plotData, plotShape } from "./plot-data";
 import { plotOptions } from "./plot-options";
@@ -32,6 +35,9 @@ export interface ChartProps {
   /** Several metrics, or axes other than those of the page. */
   series?: ChartSeries;
   runIds: number[];
+  /** All chosen runs, of which `runIds` are drawn one by one. */
+  chosen: number[];
+  choice: ChoiceBody;
   names: Map<number, string>;
   /** The runs that are logging; undefined while that is not known. */
   running: number[] | undefined;
@@ -175,11 +181,13 @@ function useUplot({ box, chart, path, names, labels, height, ...others }: UplotO
     logYOfSeries ?? logY.value,
     logX.value,
     clipOutliers.value,
+    band.value,
     zoomRange.value,
     yLimits.value.get(path)?.min,
     yLimits.value.get(path)?.max,
     hiddenLines.value,
     isDark.value,
+    customColors.value,
     height,
   ]);
 
@@ -197,6 +205,7 @@ function useUplot({ box, chart, path, names, labels, height, ...others }: UplotO
       shape.current = "";
     };
   }, [height]);
+  useHoveredLine(plot, drawn);
   return { plot, drawn };
 }
 

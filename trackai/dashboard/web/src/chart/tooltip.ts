@@ -5,6 +5,7 @@ import type uPlot from "uplot";
 import { nameParts } from "../ui/cut-name";
 import { formatDateTime, formatNumber, plural } from "../ui/format";
 import { swatchStyle } from "../ui/swatch";
+import { band } from "../view/parameters";
 import { type Line, rawValue } from "./lines";
 import { metricOfAxis } from "./metric-axis";
 
@@ -74,6 +75,10 @@ function describeX(axis: Line["axis"], x: number): string {
   return metric === undefined ? `${Number(x.toFixed(3))} s` : `${metric} ${formatNumber(x)}`;
 }
 
+/** Whether the band of a line is as wide above it as below. */
+const hasDeviation = (line: Line): boolean =>
+  line.runs !== undefined && (band.value === "deviation" || band.value === "error");
+
 /** More about a point: its value before smoothing, its band, and how many points it is of. */
 export function describePoint({ line, index, value }: Omit<Reading, "distance">): string {
   const parts: string[] = [];
@@ -81,7 +86,7 @@ export function describePoint({ line, index, value }: Omit<Reading, "distance">)
   if (line.unsmoothed) parts.push(`unsmoothed ${rawValue(line, index) ?? note ?? "–"}`);
   const [low, high] = [line.low?.[index], line.high?.[index]];
   if (typeof low === "number" && typeof high === "number") {
-    parts.push(line.runs ? `± ${(high - low) / 2}` : `${low} … ${high}`);
+    parts.push(hasDeviation(line) ? `± ${(high - low) / 2}` : `${low} … ${high}`);
   }
   const count = line.count[index] ?? 1;
   if (line.runs !== undefined) parts.push(`${count} of ${plural(line.runs, "run")}`);

@@ -1,7 +1,8 @@
 // The data of a chart as it changes with the address and with its runs.
 
 import { useEffect, useRef, useState } from "preact/hooks";
-import { logX, meanBy, smoothing, xAxis, zoomRange } from "../view/parameters";
+import type { ChoiceBody } from "../api/types";
+import { band, logX, meanBy, smoothing, xAxis, zoomRange } from "../view/parameters";
 import type { ChartData } from "./chart-data";
 import { effectiveAxis, pollChart } from "./chart-poll";
 import type { ChartAxis } from "./metric-axis";
@@ -20,6 +21,8 @@ function keep(key: string, chart: ChartData): void {
 interface Options {
   path: string;
   runIds: number[];
+  /** All chosen runs, of which `runIds` are drawn one by one. */
+  choice: ChoiceBody;
   /** Whether the chart is on screen; only then it is fetched. */
   live: boolean;
   /** The runs that are logging; undefined while that is not known. */
@@ -34,7 +37,7 @@ export interface ChartState {
   axis: ChartAxis;
 }
 
-export function useChart({ path, runIds, live, running, width }: Options): ChartState {
+export function useChart({ path, runIds, choice, live, running, width }: Options): ChartState {
   const fullChart = useRef<ChartData>();
   const latestRunning = useRef(running);
   latestRunning.current = running;
@@ -43,7 +46,11 @@ export function useChart({ path, runIds, live, running, width }: Options): Chart
   const groupBy = runIds.length > 1 ? meanBy.value : "";
   const axis = effectiveAxis(xAxis.value, path, groupBy);
   const zoom = zoomRange.value?.axis === axis ? zoomRange.value : undefined;
-  const seriesKey = [path, runIds, axis, smoothing.value, groupBy, logX.value].join("\u0000");
+  const quartiles = groupBy !== "" && band.value === "quartiles";
+  const of = groupBy ? JSON.stringify(choice) : runIds;
+  const seriesKey = [path, of, axis, smoothing.value, groupBy, quartiles, logX.value].join(
+    "\u0000",
+  );
   const requestKey = [seriesKey, zoom?.min, zoom?.max].join("\u0000");
   const [chart, setChart] = useState(() => kept.get(requestKey));
   useEffect(() => {
@@ -60,6 +67,8 @@ export function useChart({ path, runIds, live, running, width }: Options): Chart
       zoom,
       smoothing: smoothing.value,
       groupBy,
+      choice,
+      quartiles,
       logX: logX.value,
       isFirst: chart === undefined,
       width,

@@ -1,16 +1,26 @@
-// The groups that the selected runs form: each is one line where means are shown.
+// The groups that the chosen runs form: each is one line where means are shown.
 
 import { getGroupMembers } from "../api/charts";
 import { usePolled } from "../api/polling";
-import type { GroupMembers } from "../api/types";
+import type { ChoiceBody, GroupMembers } from "../api/types";
 
-/** The groups by a field, in the order of their lines; none without a field. */
-export function useGroupMembers(runIds: number[], groupBy: string): GroupMembers[] {
-  const isGrouped = groupBy !== "" && runIds.length > 0;
+// The server charts so many groups, the largest.
+const MAX_GROUPS = 100;
+
+/** The groups by a field, in order of value; none without a field. */
+export function useGroupMembers(choice: ChoiceBody | undefined, groupBy: string): GroupMembers[] {
   const { data = [] } = usePolled(
-    async () => (isGrouped ? getGroupMembers(runIds, groupBy) : []),
+    async () => (choice && groupBy ? getGroupMembers(choice, groupBy) : []),
     groupBy ? 5000 : 0,
-    [runIds.join(), groupBy],
+    [JSON.stringify(choice), groupBy],
   );
   return data;
+}
+
+/** The groups that charts show, in the order of their lines. */
+export function chartedGroups(groups: GroupMembers[]): GroupMembers[] {
+  if (groups.length <= MAX_GROUPS) return groups;
+  const bySize = [...groups].sort((left, right) => right.run_ids.length - left.run_ids.length);
+  const largest = new Set(bySize.slice(0, MAX_GROUPS));
+  return groups.filter((group) => largest.has(group));
 }

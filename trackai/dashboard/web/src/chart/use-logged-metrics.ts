@@ -2,11 +2,11 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { getLoggedPaths } from "../api/charts";
-import type { Columns } from "../api/types";
+import type { ChoiceBody, Columns } from "../api/types";
 
 /** Returns undefined while it is not known; `totalRuns` is the number of runs in the project. */
 export function useLoggedMetrics(
-  runIds: number[],
+  choice: ChoiceBody | undefined,
   columns: Columns | undefined,
   totalRuns: number | undefined,
 ): string[] | undefined {
@@ -16,12 +16,12 @@ export function useLoggedMetrics(
   );
   // A metric that all runs have needs no request.
   const unsure = totalRuns === undefined ? [] : metrics.filter(({ runs }) => runs < totalRuns);
-  const needsRequest = unsure.length > 0 && runIds.length > 0;
-  const requestKey = JSON.stringify([runIds, unsure.map(({ path, runs }) => [path, runs])]);
+  const needsRequest = unsure.length > 0 && choice !== undefined;
+  const requestKey = JSON.stringify([choice, unsure.map(({ path, runs }) => [path, runs])]);
   useEffect(() => {
-    if (!needsRequest) return;
+    if (!needsRequest || !choice) return;
     const abort = new AbortController();
-    getLoggedPaths(runIds, abort.signal).then(setLogged, () => {
+    getLoggedPaths(choice, abort.signal).then(setLogged, () => {
       // After an error, show all of them.
       if (!abort.signal.aborted) setLogged(unsure.map(({ path }) => path));
     });

@@ -1,7 +1,8 @@
 // The data of a chart of several metrics, or with an x axis of its own.
 
 import { useEffect, useRef, useState } from "preact/hooks";
-import { logX, meanBy, smoothing, xAxis, zoomRange } from "../view/parameters";
+import type { ChoiceBody } from "../api/types";
+import { band, logX, meanBy, smoothing, xAxis, zoomRange } from "../view/parameters";
 import type { ChartData } from "./chart-data";
 import { effectiveAxis, pollChart } from "./chart-poll";
 import { type ChartAxis, metricOfAxis } from "./metric-axis";
@@ -18,13 +19,14 @@ export interface ChartSeries {
 interface Options {
   series: ChartSeries;
   runIds: number[];
+  choice: ChoiceBody;
   live: boolean;
   running: number[] | undefined;
   width: () => number;
 }
 
 export function useSeriesChart(options: Options): ChartState {
-  const { series, runIds, live, running, width } = options;
+  const { series, runIds, choice, live, running, width } = options;
   const { metrics } = series;
   const parts = useRef<(ChartData | undefined)[]>([]);
   const latestRunning = useRef(running);
@@ -43,9 +45,11 @@ export function useSeriesChart(options: Options): ChartState {
     chosen,
   );
   const zoom = zoomRange.value?.axis === axis ? zoomRange.value : undefined;
+  const quartiles = groupBy !== "" && band.value === "quartiles";
   const requestKey = JSON.stringify([
     metrics,
-    runIds,
+    groupBy ? choice : runIds,
+    quartiles,
     axis,
     smoothing.value,
     groupBy,
@@ -63,6 +67,8 @@ export function useSeriesChart(options: Options): ChartState {
         zoom,
         smoothing: smoothing.value,
         groupBy,
+        choice,
+        quartiles,
         logX: logX.value,
         isFirst: !hasChart.current,
         width,

@@ -10,9 +10,11 @@ import { plural } from "../ui/format";
 import { Loading, missingRunsText, PageError } from "../ui/messages";
 import { usePageTitle } from "../ui/page-title";
 import { go, keepingView, replaceParameters, textParameter } from "../view/address";
+import { chooseIds, printChoice } from "../view/choice";
 import { Link } from "../view/link";
-import { selectedRuns } from "../view/parameters";
+import { choice } from "../view/parameters";
 import { parseList, printList } from "../view/parsing";
+import { useChosenRuns } from "../view/use-chosen-runs";
 import { brushedRuns, parseBrushes, printBrush } from "./brush";
 import { type ComparedRun, useComparedRuns } from "./compared-runs";
 import { defaultAxes, defaultScatterX, defaultTarget } from "./default-fields";
@@ -22,6 +24,8 @@ import { ScatterPlot } from "./scatter-plot";
 
 const FIGURES = ["last", "min", "max", "mean"];
 const MAX_FIELDS = 1000;
+const MAX_COMPARED = 1000;
+const NO_RUNS = chooseIds([]);
 
 const figureParameter = textParameter("figure", "last");
 const targetParameter = textParameter("target");
@@ -45,10 +49,13 @@ export function ComparePage({ id }: { id: number }) {
   const { data: project } = usePolled(() => getProject(id), 0, [id]);
   usePageTitle("Compare", project?.name);
   const { data: columns, error: columnsError } = usePolled(() => getColumns(id), 30_000, [id]);
-  const ids = selectedRuns.value ?? [];
+  const { ids: chosen, error: choiceError } = useChosenRuns(id, choice.value ?? NO_RUNS);
+  const ids = (chosen ?? []).slice(0, MAX_COMPARED);
   assignColors(ids);
   const fields = useFields(columns);
   const { runs, error } = useComparedRuns(ids, columns ? requestedFields(fields) : []);
+  if (choiceError) return <PageError>{choiceError}</PageError>;
+  if (!chosen) return <Loading />;
   if (ids.length < 2) return <TooFewRuns project={id} />;
   if (columnsError && !columns) return <PageError>{columnsError}</PageError>;
   if (!runs) return error ? <PageError>{error}</PageError> : <Loading />;
@@ -58,6 +65,7 @@ export function ComparePage({ id }: { id: number }) {
       projectName={project?.name ?? "project"}
       runs={runs}
       missing={ids.length - runs.length}
+      others={chosen.length - ids.length}
       fields={fields}
       error={error}
     />
@@ -107,11 +115,14 @@ interface ComparisonProps {
   runs: ComparedRun[];
   /** How many of the selected runs do not exist. */
   missing: number;
+  /** How many more runs are chosen than are compared. */
+  others: number;
   fields: Fields;
   error: string;
 }
 
-function Comparison({ projectId, projectName, runs, missing, fields, error }: ComparisonProps) {
+function Comparison(props: ComparisonProps) {
+  const { projectId, projectName, runs, missing, others, fields, error } = props;
   const { config, metrics, target } = fields;
   const brushes = parseBrushes(parseList(brushParameter.value));
   const brushed = brushedRuns(runs, brushes);
@@ -133,6 +144,12 @@ function Comparison({ projectId, projectName, runs, missing, fields, error }: Co
       {error && (
         <p class="problem" role="alert">
           {error}
+        </p>
+      )}
+      {others > 0 && (
+        <p class="problem" role="status">
+          {plural(runs.length, "run")} of {(runs.length + others).toLocaleString()} are compared,
+          the newest. A filter in the project chooses others.
         </p>
       )}
       {missing > 0 && (
@@ -175,7 +192,8 @@ function Comparison({ projectId, projectName, runs, missing, fields, error }: Co
 }
 
 function BrushedRuns({ runs, brushed }: { runs: ComparedRun[]; brushed: ComparedRun[] }) {
-  const keep = () => go({ runs: brushed.map((run) => run.id).join(","), brush: undefined });
+  const keep = () =>
+    go({ ...printChoice(chooseIds(brushed.map((run) => run.id))), brush: undefined });
   return (
     <p class="kept">
       <output>

@@ -34,7 +34,7 @@ export function PanelContent({ panel, ...chartProps }: Props) {
       </figure>
     );
   }
-  if (panel.kind !== "lines") return <RunsContent panel={panel} runIds={chartProps.runIds} />;
+  if (panel.kind !== "lines") return <RunsContent panel={panel} runIds={chartProps.chosen} />;
   return (
     <Card
       {...chartProps}

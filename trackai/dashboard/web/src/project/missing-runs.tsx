@@ -1,15 +1,17 @@
-// A note on selected runs that do not exist: a link may select runs that have been deleted since.
+// A note on chosen runs that do not exist: a link may choose runs that have been deleted since.
 
 import { missingRuns } from "../api/run-names";
 import { missingRunsText } from "../ui/messages";
 import { replaceParameters } from "../view/address";
+import { type Choice, printChoice, withoutRuns } from "../view/choice";
 
-export function MissingRuns({ selected }: { selected: number[] }) {
-  const missing = selected.filter((id) => missingRuns.value.has(id));
+export function MissingRuns({ choice }: { choice: Choice }) {
+  const missing = choice.ids.filter((id) => missingRuns.value.has(id));
   if (missing.length === 0) return null;
   const deselect = () => {
-    const rest = selected.filter((id) => !missing.includes(id));
-    replaceParameters({ runs: rest.join(",") || undefined });
+    const { runs, ...others } = printChoice(withoutRuns(choice, missing));
+    // Without any run left, the newest are shown.
+    replaceParameters({ ...others, runs: runs === "0" ? undefined : runs });
   };
   return (
     <p class="problem" role="status">

@@ -1,8 +1,12 @@
 // The start page: all projects, and which of them are running.
 
+import { useState } from "preact/hooks";
 import { usePolled } from "../api/polling";
-import { listProjects } from "../api/projects";
+import { deleteProject, listProjects, renameProject } from "../api/projects";
+import { mayChange } from "../api/session";
 import type { ProjectSummary } from "../api/types";
+import { Dialog } from "../ui/dialog";
+import { EditableName } from "../ui/editable-name";
 import { plural, timeAgo } from "../ui/format";
 import { Loading, PageError } from "../ui/messages";
 import { usePageTitle } from "../ui/page-title";
@@ -15,7 +19,7 @@ with trackai.init(project="my-project") as run:
     run.log({"loss": 0.5})`;
 
 export function ProjectList() {
-  const { data: projects, error } = usePolled(listProjects, 3000, []);
+  const { data: projects, error, refresh } = usePolled(listProjects, 3000, []);
   usePageTitle();
   if (error && !projects) return <PageError>{error}</PageError>;
   if (!projects) return <Loading />;
@@ -25,26 +29,58 @@ export function ProjectList() {
       <h1>Projects</h1>
       <ul class="projects">
         {sortProjects(projects).map((project) => (
-          <ProjectItem key={project.id} project={project} />
+          <ProjectItem key={project.id} project={project} onChange={refresh} />
         ))}
       </ul>
     </section>
   );
 }
 
-function ProjectItem({ project }: { project: ProjectSummary }) {
+interface ItemProps {
+  project: ProjectSummary;
+  onChange: () => void;
+}
+
+function ProjectItem({ project, onChange }: ItemProps) {
   const { id, name, total_runs, failed_runs, running_runs, updated_at } = project;
+  const [isDeleting, setDeleting] = useState(false);
+  const rename = (newName: string) => renameProject(id, newName).then(onChange);
   return (
     <li>
-      <Link to={{ project: id }}>
-        <strong>{name}</strong>
-        <span>
-          {plural(total_runs, "run")}
-          {failed_runs > 0 && `, ${failed_runs} failed`}
-        </span>
-        {running_runs > 0 && <span class="live">{running_runs} running</span>}
-        <span class="when">{timeAgo(updated_at)}</span>
-      </Link>
+      <EditableName name={name} onRename={mayChange.value ? rename : undefined}>
+        <Link to={{ project: id }}>
+          <strong>{name}</strong>
+          <span>
+            {plural(total_runs, "run")}
+            {failed_runs > 0 && `, ${failed_runs} failed`}
+          </span>
+          {running_runs > 0 && <span class="live">{running_runs} running</span>}
+          <span class="when">{timeAgo(updated_at)}</span>
+        </Link>
+      </EditableName>
+      {mayChange.value && (
+        <button
+          type="button"
+          class="quiet"
+          aria-label={`Delete ${name}`}
+          title="Delete the project"
+          onClick={() => setDeleting(true)}
+        >
+          ✕
+        </button>
+      )}
+      {isDeleting && (
+        <Dialog
+          title={`Delete ${name} with ${plural(total_runs, "run")}?`}
+          action="Delete"
+          dangerous
+          onConfirm={() => deleteProject(id).then(onChange)}
+          onClose={() => setDeleting(false)}
+        >
+          <p>This deletes the project, its runs and their files. It cannot be undone.</p>
+          {running_runs > 0 && <p class="problem">{plural(running_runs, "run")} still running.</p>}
+        </Dialog>
+      )}
     </li>
   );
 }

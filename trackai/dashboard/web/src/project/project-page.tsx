@@ -4,7 +4,7 @@ import { useCallback, useEffect, useMemo, useState } from "preact/hooks";
 import { usePolled } from "../api/polling";
 import { getColumns, getProject } from "../api/projects";
 import { fetchNames, runNames } from "../api/run-names";
-import type { Columns, Run } from "../api/types";
+import type { ChoiceBody, Columns, Run } from "../api/types";
 import { ChartList } from "../chart/chart-list";
 import { useLoggedMetrics } from "../chart/use-logged-metrics";
 import { LazyBoard, LazyViewDialog, ViewMenu } from "../panels/view-menu";
@@ -17,15 +17,19 @@ import { PageError } from "../ui/messages";
 import { usePageTitle } from "../ui/page-title";
 import { Splitter } from "../ui/splitter";
 import { go } from "../view/address";
+import { type Choice, choiceBody, chooseIds, chooseMatching, printChoice } from "../view/choice";
 import { Link } from "../view/link";
-import { hiddenLines, selectedRuns, viewId } from "../view/parameters";
+import { choice, filter, hiddenLines, meanBy, viewId } from "../view/parameters";
 import { printList } from "../view/parsing";
+import { useChosenRuns } from "../view/use-chosen-runs";
 import { FilterForm } from "./filter-form";
 import { GroupBySelect } from "./group-by-select";
 import { MissingRuns } from "./missing-runs";
 
 // By default, as many of the newest runs are shown as have different colours.
 const NEWEST = 8;
+// Of more chosen runs, only so many have lines of their own.
+const MAX_LINES = 200;
 
 export function ProjectPage({ id }: { id: number }) {
   const [changes, setChanges] = useState(0);
@@ -33,14 +37,16 @@ export function ProjectPage({ id }: { id: number }) {
   usePageTitle(project?.name);
   const { data: columns } = usePolled(() => getColumns(id), 5000, [id]);
   const [newest, onNewestRuns] = useNewestRuns();
-  const known = selectedRuns.value ?? newest;
-  const selected = known ?? [];
-  assignColors(selected);
+  const runs = useRunsOfPage(id, newest);
+  const { chosen, drawn, choice: shown } = runs;
+  assignColors(drawn);
   useEffect(() => {
-    void fetchNames(selected);
-  }, [selected.join()]);
-  const paths = useLoggedMetrics(selected, columns, project?.total_runs);
-  const charts = useCharts(id, selected, known && paths, columns);
+    void fetchNames(drawn);
+  }, [drawn.join()]);
+  const isEmpty = runs.areKnown && chosen.length === 0;
+  const body = choiceBody(id, meanBy.value ? shown : chooseIds(drawn));
+  const paths = useLoggedMetrics(isEmpty ? undefined : body, columns, project?.total_runs);
+  const charts = useCharts(id, runs, body, runs.areKnown ? paths : undefined, columns);
   if (notFound) {
     return (
       <PageError>
@@ -65,26 +71,56 @@ export function ProjectPage({ id }: { id: number }) {
           <GroupBySelect columns={columns} />
           <ColumnPicker available={columns} />
         </div>
-        <MissingRuns selected={selected} />
+        <MissingRuns choice={shown} />
         <RunsTable
           projectId={id}
-          selected={selected}
+          choice={shown}
+          chosen={chosen}
+          drawn={drawn}
           onNewestRuns={onNewestRuns}
           changes={changes}
-          onSelect={(ids) => go({ runs: ids.join(",") || "0", hide: stillHidden(ids) })}
+          onChoose={(next) => go({ ...printChoice(next), hide: stillHidden(next) })}
         />
-        {selected.length > 0 && (
-          <SelectionActions
-            selected={selected}
-            isExplicit={selectedRuns.value !== undefined}
-            onChange={() => setChanges((count) => count + 1)}
-          />
-        )}
+        <SelectionActions
+          projectId={id}
+          choice={shown}
+          chosen={chosen}
+          isExplicit={choice.value !== undefined}
+          onChange={() => setChanges((count) => count + 1)}
+        />
       </section>
       <Splitter storageKey="runs-width" label="Width of the table" />
       {charts}
     </div>
   );
+}
+
+interface PageRuns {
+  choice: Choice;
+  /** The row ids of the chosen runs, and of those that have lines of their own. */
+  chosen: number[];
+  drawn: number[];
+  /** Whether they are read. */
+  areKnown: boolean;
+}
+
+/** The runs that the user has chosen; by default all if they are grouped, else the newest. */
+function useRunsOfPage(projectId: number, newest: number[] | undefined): PageRuns {
+  const groupsAll = choice.value === undefined && meanBy.value !== "";
+  const byDefault = groupsAll ? chooseMatching(filter.value) : chooseIds(newest ?? []);
+  const wanted = choice.value ?? byDefault;
+  const { ids, error } = useChosenRuns(projectId, wanted);
+  // The table says what is wrong with its filter, and ignores it.
+  const isUnreadable = groupsAll && error !== "";
+  const shown = isUnreadable ? chooseIds(newest ?? []) : wanted;
+  const known = isUnreadable ? newest : ids;
+  const chosen = known ?? [];
+  return {
+    choice: shown,
+    chosen,
+    drawn: chosen.slice(0, MAX_LINES),
+    areKnown: known !== undefined && (groupsAll || (choice.value ?? newest) !== undefined),
+  };
 }
 
 /** The newest runs; undefined until the table has read them. */
@@ -100,18 +136,21 @@ function useNewestRuns(): [number[] | undefined, (runs: Run[]) => void] {
 /** The charts; they are many, and rendered again only when something of theirs changes. */
 function useCharts(
   project: number,
-  selected: number[],
+  { chosen, drawn }: PageRuns,
+  body: ChoiceBody,
   paths: string[] | undefined,
   columns: Columns | undefined,
 ) {
-  const names = selected.map((id) => runNames.value.get(id)).join("\u0000");
+  const names = drawn.map((id) => runNames.value.get(id)).join("\u0000");
   const id = viewId.value;
   const shown = useView(project, id);
   return useMemo(
     () => (
       <>
         <ChartList
-          runIds={selected}
+          runIds={drawn}
+          chosen={chosen}
+          choice={body}
           names={runNames.peek()}
           paths={paths}
           projectMetrics={columns?.metrics.length}
@@ -127,7 +166,8 @@ function useCharts(
       </>
     ),
     [
-      selected.join(),
+      chosen.join(),
+      JSON.stringify(body),
       names,
       columns,
       paths?.join("\u0000"),
@@ -146,10 +186,12 @@ function skipToCharts(event: MouseEvent): void {
   document.getElementById("charts")?.focus();
 }
 
-/** The hidden lines without those of deselected runs, which are visible when selected again. */
-const stillHidden = (selected: number[]): string =>
+/** The hidden lines without those of runs that are left out, which are visible when chosen again. */
+const stillHidden = ({ ids, filters, except }: Choice): string =>
   printList(
-    hiddenLines.value.filter(
-      (key) => !key.startsWith("run ") || selected.includes(Number(key.slice("run ".length))),
-    ),
+    hiddenLines.value.filter((key) => {
+      if (!key.startsWith("run ")) return true;
+      const id = Number(key.slice("run ".length));
+      return filters.length > 0 ? !except.includes(id) : ids.includes(id);
+    }),
   );

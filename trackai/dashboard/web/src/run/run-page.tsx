@@ -74,7 +74,7 @@ function Side({ run, data }: Props) {
           <span title={run.run_id}>{name}</span>
         </EditableName>
       </h1>
-      <RunSummary run={run} details={data.details} />
+      <RunSummary run={run} details={data.details} onChange={data.refresh} />
       <MetricsSection
         figures={numeric.sort((left, right) => left.axis.localeCompare(right.axis))}
         isEmpty={data.figures?.length === 0}
@@ -118,7 +118,9 @@ interface TabContentProps {
 
 function TabContent({ tab, run, paths, isComplete }: TabContentProps) {
   const isRunning = run.state === "running";
-  const chartProps = { runIds: [run.id], names: new Map([[run.id, runName(run)]]) };
+  const ids = [run.id];
+  const names = new Map([[run.id, runName(run)]]);
+  const chartProps = { runIds: ids, chosen: ids, choice: { run_ids: ids }, names };
   if (tab === "charts") {
     return <ChartList key={tab} {...chartProps} paths={isComplete ? paths.charts : undefined} />;
   }

@@ -1,8 +1,10 @@
 // The facts about a run: state, times, host, forks, tags and notes.
 
 import type { ComponentChildren } from "preact";
-import { runName } from "../api/runs";
+import { describeRun, isStalled, runName } from "../api/runs";
+import { mayChange } from "../api/session";
 import type { Fork, Process, Run, RunDetails } from "../api/types";
+import { EditableText } from "../ui/editable-text";
 import { formatDuration, plural, timeAgo } from "../ui/format";
 import { Markdown } from "../ui/markdown";
 import { keepingView } from "../view/address";
@@ -20,9 +22,15 @@ const Time = ({ at }: { at: string }) => <time title={at}>{timeAgo(at)}</time>;
 interface Props {
   run: Run;
   details: RunDetails | undefined;
+  /** Called after a change of the run. */
+  onChange: () => void;
 }
 
-export function RunSummary({ run, details }: Props) {
+export function RunSummary({ run, details, onChange }: Props) {
+  const saving = (toChange: (text: string) => Parameters<typeof describeRun>[1]) =>
+    mayChange.value
+      ? (text: string) => describeRun(run.id, toChange(text)).then(onChange)
+      : undefined;
   const isRunning = run.state === "running";
   return (
     <dl class="about-run">
@@ -30,6 +38,12 @@ export function RunSummary({ run, details }: Props) {
         <span class={`state ${run.state}`}>{run.state}</span>
         <span class="faint"> {!isRunning && run.finished_at && <Time at={run.finished_at} />}</span>
       </Fact>
+      {isRunning && (
+        <Fact name="Last seen">
+          <Time at={run.updated_at} />
+          {isStalled(run) && <span class="problem"> stalled?</span>}
+        </Fact>
+      )}
       <Fact name="Started">
         <Time at={run.created_at} />
       </Fact>
@@ -53,26 +67,50 @@ export function RunSummary({ run, details }: Props) {
         </Fact>
       )}
       {run.group_name && <Fact name="Group">{run.group_name}</Fact>}
-      {run.tags.length > 0 && (
+      {(run.tags.length > 0 || mayChange.value) && (
         <Fact name="Tags">
-          {run.tags.map((tag) => (
-            <em class="tag" key={tag}>
-              {tag}
-            </em>
-          ))}
+          <EditableText
+            label="tags, one on each line"
+            text={run.tags.join("\n")}
+            multiline
+            onSave={saving((text) => ({ tags: splitTags(text) }))}
+          >
+            {run.tags.map((tag) => (
+              <em class="tag" key={tag}>
+                {tag}
+              </em>
+            ))}
+          </EditableText>
         </Fact>
       )}
-      {run.notes && (
+      {(run.notes || mayChange.value) && (
         <>
           <dt>Notes</dt>
-          <dd class="notes">
-            <Markdown text={run.notes} />
+          <dd>
+            <EditableText
+              label="notes"
+              text={run.notes ?? ""}
+              multiline
+              onSave={saving((text) => ({ notes: text || null }))}
+            >
+              {run.notes && (
+                <div class="notes">
+                  <Markdown text={run.notes} />
+                </div>
+              )}
+            </EditableText>
           </dd>
         </>
       )}
     </dl>
   );
 }
+
+const splitTags = (text: string): string[] =>
+  text
+    .split("\n")
+    .map((tag) => tag.trim())
+    .filter(Boolean);
 
 function secondsOf(run: Run): number {
   const now = run.state === "running" ? new Date().toISOString() : run.updated_at;

@@ -1,6 +1,6 @@
 // Where the rows of the table are: one list of runs, or groups with their runs below.
 
-import type { RunGroup, Value } from "../api/types";
+import type { GroupValue, RunGroup, Value } from "../api/types";
 import { compareNatural, isNumber } from "../ui/values";
 import { PAGE_SIZE } from "./runs-query";
 
@@ -46,7 +46,16 @@ function sortGroups(groups: RunGroup[], { groupBy, sortField, sortOrder }: Group
   const byValue = sortField === groupBy || sortField === "name";
   const sortValue = (group: RunGroup) => (byValue ? group.value : (group.means[sortField] ?? null));
   const sign = sortOrder === "desc" ? -1 : 1;
-  return [...groups].sort((left, right) => compareValues(sortValue(left), sortValue(right), sign));
+  return [...groups].sort((left, right) => compareLists(sortValue(left), sortValue(right), sign));
+}
+
+/** Compare values, or those of several fields one after the other. */
+function compareLists(left: GroupValue, right: GroupValue, sign: number): number {
+  if (!Array.isArray(left) || !Array.isArray(right)) {
+    return compareValues(left as Value, right as Value, sign);
+  }
+  const orders = left.map((value, index) => compareValues(value, right[index] ?? null, sign));
+  return orders.find((order) => order !== 0) ?? 0;
 }
 
 const typeRank = (value: Value): number =>

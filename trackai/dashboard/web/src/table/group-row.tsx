@@ -1,43 +1,56 @@
 // The row of a group of runs in the table.
 
-import type { RunGroup } from "../api/types";
+import type { GroupValue, RunGroup } from "../api/types";
+import { hoverHandlers } from "../chart/hovered-line";
 import type { LineStyle } from "../ui/colors";
 import { formatValue, plural } from "../ui/format";
 import { Swatch } from "../ui/swatch";
+import { valueKey } from "../ui/values";
 import { replaceParameters } from "../view/address";
 import { columns, openGroups } from "../view/parameters";
 import { printList } from "../view/parsing";
 import { ariaRow } from "./run-row";
-import { MAX_SELECTED } from "./use-selection";
+import type { Extent } from "./use-selection";
 
 interface Props {
   row: number;
   group: RunGroup;
   isOpen: boolean;
-  selectedRuns: number;
+  /** How much of the group is chosen. */
+  chosen: Extent;
   /** The line of the group's mean, if charts show it. */
   line: LineStyle | undefined;
-  onSelect: () => void;
-  onDeselect: () => void;
+  onToggle: () => void;
 }
 
-export function GroupRow({ row, group, isOpen, selectedRuns, line, ...on }: Props) {
+const groupName = (value: GroupValue): string =>
+  Array.isArray(value)
+    ? value.map(groupName).join(" · ")
+    : value === null
+      ? "none"
+      : formatValue(value);
+
+export function GroupRow({ row, group, isOpen, chosen, line, onToggle }: Props) {
   const { filter, runs, means } = group;
   const toggleOpen = () => {
     const others = openGroups.value.filter((open) => open !== filter);
     replaceParameters({ open: printList(isOpen ? others : [...others, filter]) });
   };
-  const name = group.value === null ? "none" : formatValue(group.value);
-  const isAllSelected = selectedRuns >= Math.min(runs, MAX_SELECTED);
+  const name = groupName(group.value);
   return (
-    <div class="row group" role="row" aria-rowindex={ariaRow(row)}>
+    <div
+      class="row group"
+      role="row"
+      aria-rowindex={ariaRow(row)}
+      {...(line ? hoverHandlers(`group ${valueKey(group.value)}`) : {})}
+    >
       <span class="pick" role="cell">
         <input
           type="checkbox"
-          checked={isAllSelected}
-          indeterminate={selectedRuns > 0 && !isAllSelected}
+          checked={chosen === "all"}
+          indeterminate={chosen === "some"}
           aria-label={`Show the runs of ${name} in the charts`}
-          onChange={isAllSelected ? on.onDeselect : on.onSelect}
+          onChange={onToggle}
         />
       </span>
       <span class="cell name" role="cell" aria-colspan={2}>

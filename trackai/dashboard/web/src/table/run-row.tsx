@@ -1,16 +1,20 @@
 // The row of a run in the table.
 
-import { runName } from "../api/runs";
+import { isStalled, runName } from "../api/runs";
 import { mayChange } from "../api/session";
 import type { Run } from "../api/types";
-import { runStyle } from "../ui/colors";
+import { hoverHandlers } from "../chart/hovered-line";
+import { type LineStyle, runStyle, setColor } from "../ui/colors";
 import { CutName } from "../ui/cut-name";
 import { EditableName } from "../ui/editable-name";
+import { Eye } from "../ui/eye";
 import { formatValue, timeAgo } from "../ui/format";
 import { Swatch } from "../ui/swatch";
-import { keepingView } from "../view/address";
+import { keepingView, replaceParameters } from "../view/address";
 import { Link } from "../view/link";
-import { columns } from "../view/parameters";
+import { baselineId, columns, hiddenLines } from "../view/parameters";
+import { printList } from "../view/parsing";
+import { Difference } from "./baseline";
 
 // The header is the first row for assistive technology, which counts from 1.
 export const ariaRow = (row: number): number => row + 2;
@@ -25,36 +29,55 @@ interface Props {
   row: number;
   run: Run;
   isSelected: boolean;
-  /** Whether charts show means: then no run has a line of its own. */
-  showsMeans: boolean;
+  /** Whether charts show a line of the run. */
+  hasLine: boolean;
+  /** The run to compare with, if there is one. */
+  baseline: Run | undefined;
   onToggle: (row: number, run: Run, isRange: boolean) => void;
   onRename: (id: number, name: string) => Promise<unknown>;
 }
 
-export function RunRow({ row, run, isSelected, showsMeans, onToggle, onRename }: Props) {
+export function RunRow({ row, run, isSelected, hasLine, baseline, onToggle, onRename }: Props) {
   const name = runName(run);
   const style = runStyle(run.id);
+  const lineKey = `run ${run.id}`;
+  const isHidden = hasLine && hiddenLines.value.includes(lineKey);
+  const toggleLine = () => {
+    const others = hiddenLines.value.filter((key) => key !== lineKey);
+    replaceParameters({ hide: printList(isHidden ? others : [...others, lineKey]) });
+  };
+  const isBaseline = baselineId.value === run.id;
+  const setBaseline = () => replaceParameters({ base: isBaseline ? undefined : run.id });
   const onKeyDown = (event: KeyboardEvent & { currentTarget: HTMLElement }) => {
     if (event.key === "F2") event.currentTarget.querySelector<HTMLElement>(".pencil")?.click();
+    if (event.key === "b" && !isTypedInto(event)) setBaseline();
+    if (!hasLine || isTypedInto(event)) return;
+    if (event.key === "h") toggleLine();
+    if (event.key === "c") event.currentTarget.querySelector<HTMLElement>("[type=color]")?.click();
   };
   return (
     <div
-      class={isSelected ? "row on" : "row"}
+      class={`row${isSelected ? " on" : ""}${isHidden ? " unlined" : ""}${isBaseline ? " base" : ""}`}
       role="row"
       aria-rowindex={ariaRow(row)}
       onKeyDown={onKeyDown}
+      {...(hasLine ? hoverHandlers(lineKey) : {})}
     >
       <span class="pick" role="cell">
         <input
           type="checkbox"
           checked={isSelected}
           aria-label={`Show ${name} in the charts`}
-          style={{ accentColor: showsMeans ? undefined : style.color }}
+          style={{ accentColor: isSelected && !hasLine ? undefined : style.color }}
           onClick={(event) => onToggle(row, run, event.shiftKey)}
         />
       </span>
       <span class="cell wide" role="cell">
-        <Swatch color={isSelected && !showsMeans ? style.color : "transparent"} dash={style.dash} />
+        {hasLine ? (
+          <ColorPicker runId={run.id} name={name} style={style} />
+        ) : (
+          <Swatch color="transparent" dash={style.dash} />
+        )}
         <EditableName
           name={name}
           onRename={mayChange.value ? (text) => onRename(run.id, text) : undefined}
@@ -69,13 +92,43 @@ export function RunRow({ row, run, isSelected, showsMeans, onToggle, onRename }:
           </Link>
         </EditableName>
         <Tags tags={run.tags} />
+        <span class="row-tools">
+          <button
+            type="button"
+            class={isBaseline ? "eye closed" : "eye"}
+            aria-label={
+              isBaseline ? `Stop comparing with ${name}` : `Compare the others with ${name}`
+            }
+            aria-keyshortcuts="B"
+            aria-pressed={isBaseline}
+            title={isBaseline ? "The baseline (B to reset)" : "Make it the baseline (B)"}
+            tabIndex={-1}
+            onClick={setBaseline}
+          >
+            Δ
+          </button>
+          {hasLine && <Eye name={name} isHidden={isHidden} onToggle={toggleLine} />}
+        </span>
       </span>
-      <span class={`cell state ${run.state}`} role="cell">
-        {run.state}
+      <span
+        class={`cell state ${run.state}`}
+        role="cell"
+        title={run.state === "running" ? `Last seen ${timeAgo(run.updated_at)}` : undefined}
+      >
+        {isStalled(run) ? (
+          <>
+            stalled <small>{timeAgo(run.updated_at).replace(" ago", "")}</small>
+          </>
+        ) : (
+          run.state
+        )}
       </span>
       {columns.value.map((field) => (
         <span class="cell number" role="cell" key={field} title={String(run.values?.[field] ?? "")}>
           {formatValue(run.values?.[field])}
+          {!isBaseline && baseline && (
+            <Difference value={run.values?.[field]} base={baseline.values?.[field]} />
+          )}
         </span>
       ))}
       <span class="cell created" role="cell" title={run.created_at}>
@@ -84,6 +137,39 @@ export function RunRow({ row, run, isSelected, showsMeans, onToggle, onRename }:
     </div>
   );
 }
+
+/** Whether a key belongs to a text, or to a shortcut of the browser. */
+const isTypedInto = ({ target, ctrlKey, metaKey, altKey }: KeyboardEvent): boolean =>
+  ctrlKey ||
+  metaKey ||
+  altKey ||
+  (target instanceof HTMLInputElement && target.type !== "checkbox");
+
+interface ColorProps {
+  runId: number;
+  name: string;
+  style: LineStyle;
+}
+
+/** The swatch of a line, which sets its colour; a double click resets it. */
+const ColorPicker = ({ runId, name, style }: ColorProps) => (
+  <label
+    class="colour"
+    title="Set the colour (C); double-click for the default"
+    onDblClick={() => setColor(runId, undefined)}
+  >
+    <Swatch {...style} />
+    <input
+      type="color"
+      class="unseen"
+      tabIndex={-1}
+      aria-label={`Colour of ${name}`}
+      aria-keyshortcuts="C"
+      value={style.color}
+      onChange={(event) => setColor(runId, event.currentTarget.value)}
+    />
+  </label>
+);
 
 const Tags = ({ tags }: { tags: string[] }) =>
   tags.length > 0 ? (

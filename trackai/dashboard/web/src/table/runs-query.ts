@@ -19,7 +19,7 @@ export function runsQuery(
   const unlessIgnored = (name: string, value: string) => (ignored.includes(name) ? "" : value);
   return {
     project_id: projectId,
-    filter: bothFilters(unlessIgnored("filter", filter.value), groupFilter),
+    filter: bothFilters(tableFilter(ignored), groupFilter),
     sort_by: unlessIgnored("sort_by", sortField.value),
     sort_order: unlessIgnored("sort_order", sortOrder.value),
     columns: unlessIgnored("columns", columns.value.join(",")),
@@ -28,7 +28,11 @@ export function runsQuery(
   };
 }
 
-const bothFilters = (filter: string, groupFilter: string): string =>
+/** The filter of the table; "" if the server could not read it. */
+export const tableFilter = (ignored: string[]): string =>
+  ignored.includes("filter") ? "" : filter.value;
+
+export const bothFilters = (filter: string, groupFilter: string): string =>
   filter && groupFilter ? `(${filter}) and ${groupFilter}` : filter || groupFilter;
 
 export const firstPageQuery = (projectId: number): RunsQuery => runsQuery(projectId, "", 0);

@@ -2,12 +2,14 @@
 
 import { useRef } from "preact/hooks";
 import type { Run, RunGroup } from "../api/types";
-import { useGroupMembers } from "../chart/use-group-members";
+import { chartedGroups, useGroupMembers } from "../chart/use-group-members";
 import { slotStyle } from "../ui/colors";
 import { plural } from "../ui/format";
 import { ErrorMessage } from "../ui/messages";
 import { valueKey } from "../ui/values";
-import { columns, groupBy, meanBy } from "../view/parameters";
+import { type Choice, choiceBody } from "../view/choice";
+import { baselineId, columns, groupBy, meanBy } from "../view/parameters";
+import { useBaseline } from "./baseline";
 import { EmptyTable } from "./empty-table";
 import { sectionAt } from "./group-layout";
 import { GroupRow } from "./group-row";
@@ -18,32 +20,35 @@ import { type TableData, useTableData } from "./use-table-data";
 
 interface Props {
   projectId: number;
-  selected: number[];
+  choice: Choice;
+  /** The row ids of the chosen runs, and those that have lines of their own in the charts. */
+  chosen: number[];
+  drawn: number[];
   onNewestRuns: (runs: Run[]) => void;
-  onSelect: (ids: number[]) => void;
+  onChoose: (choice: Choice) => void;
   /** A counter of changes; each is followed by a request at once. */
   changes: number;
 }
 
-export function RunsTable({ projectId, selected, onNewestRuns, onSelect, changes }: Props) {
+export function RunsTable({ projectId, onNewestRuns, changes, ...chosenRuns }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const table = useTableData({ projectId, box, changes, onNewestRuns });
-  const selection = useSelection({ projectId, table, selected, onSelect });
-  const rows = useRows(table, selection, selected);
+  const selection = useSelection({ table, ...chosenRuns });
+  const rows = useRows(projectId, table, selection, chosenRuns);
   const { total, groups, error } = table;
   const isEmpty = table.isGrouped ? groups?.length === 0 : total === 0;
   return (
     <div class="table">
       <ErrorMessage message={error} id="filter-problem" />
       <div
-        class={columns.value.length > 0 ? "rows far" : "rows"}
+        class={rowsClass()}
         ref={box}
         tabIndex={0}
         role="table"
         aria-label="Runs"
         aria-rowcount={table.rowCount + 1}
       >
-        <TableHead selection={selection} selected={selected.length} table={table} />
+        <TableHead selection={selection} table={table} />
         <div class="all" style={{ height: `${table.rows.height}px` }} role="rowgroup">
           <div
             class="slice"
@@ -56,38 +61,65 @@ export function RunsTable({ projectId, selected, onNewestRuns, onSelect, changes
         {isEmpty && !error && <EmptyTable />}
       </div>
       <p class="count" role="status">
-        {total !== undefined && describeRows(total, groups, selected.length)}
+        {total !== undefined && describeRows(total, groups, chosenRuns)}
         {total === undefined && !error && "Loading…"}
       </p>
     </div>
   );
 }
 
-function describeRows(total: number, groups: RunGroup[] | undefined, selected: number): string {
+const rowsClass = (): string => {
+  if (columns.value.length === 0) return "rows";
+  return baselineId.value === undefined ? "rows far" : "rows far compared";
+};
+
+type ChosenRuns = Pick<Props, "choice" | "chosen" | "drawn">;
+
+const showsMeansOf = ({ chosen }: ChosenRuns): boolean => chosen.length > 1 && meanBy.value !== "";
+
+function describeRows(
+  total: number,
+  groups: RunGroup[] | undefined,
+  chosenRuns: ChosenRuns,
+): string {
   const inGroups = groups && groupBy.value ? ` in ${plural(groups.length, "group")}` : "";
-  return `${plural(total, "run")}${inGroups}, ${selected} in the charts`;
+  const { chosen, drawn } = chosenRuns;
+  const charted =
+    showsMeansOf(chosenRuns) || drawn.length === chosen.length
+      ? chosen.length.toLocaleString()
+      : `${chosen.length.toLocaleString()} selected, the first ${drawn.length}`;
+  return `${plural(total, "run")}${inGroups}, ${charted} in the charts`;
 }
 
 /** The visible rows. */
-function useRows(table: TableData, selection: ReturnType<typeof useSelection>, selected: number[]) {
-  const showsMeans = selected.length > 1 && meanBy.value !== "";
+function useRows(
+  projectId: number,
+  table: TableData,
+  selection: ReturnType<typeof useSelection>,
+  chosenRuns: ChosenRuns,
+) {
+  const showsMeans = showsMeansOf(chosenRuns);
   const showsGroupMeans = showsMeans && meanBy.value === groupBy.value;
-  const lines = useGroupMembers(selected, table.isGrouped ? groupBy.value : "");
-  const selectedIds = new Set(selected);
+  const body = choiceBody(projectId, chosenRuns.choice);
+  const members = useGroupMembers(body, table.isGrouped ? groupBy.value : "");
+  const lines = chartedGroups(members);
+  const baseline = useBaseline();
+  const withLines = new Set(showsMeans ? [] : chosenRuns.drawn);
 
   const groupRow = (row: number, group: RunGroup, isOpen: boolean) => {
-    const slot = lines.findIndex((line) => valueKey(line.value) === valueKey(group.value));
-    const selectedRuns = selection.selectedIn(group.filter, lines[slot]?.run_ids ?? []);
+    const key = valueKey(group.value);
+    const slot = lines.findIndex((line) => valueKey(line.value) === key);
+    const chosen = members.find((member) => valueKey(member.value) === key);
+    const extent = selection.extentOfGroup(group.runs, chosen?.run_ids.length ?? 0);
     return (
       <GroupRow
         key={`group ${group.filter}`}
         row={row}
         group={group}
         isOpen={isOpen}
-        selectedRuns={selectedRuns.length}
+        chosen={extent}
         line={showsGroupMeans && slot >= 0 ? slotStyle(slot) : undefined}
-        onSelect={() => selection.selectGroup(group.filter)}
-        onDeselect={() => selection.deselect(selectedRuns)}
+        onToggle={() => selection.toggleGroup(group.filter, chosen, extent)}
       />
     );
   };
@@ -104,8 +136,9 @@ function useRows(table: TableData, selection: ReturnType<typeof useSelection>, s
         key={key}
         row={row}
         run={run}
-        isSelected={selectedIds.has(run.id)}
-        showsMeans={showsMeans}
+        isSelected={selection.isChosen(run, table.groupAt(row))}
+        hasLine={withLines.has(run.id)}
+        baseline={baseline}
         onToggle={selection.toggleRun}
         onRename={table.renameRun}
       />

@@ -1,52 +1,79 @@
-// Actions on the selected runs: compare, tag, untag and delete.
+// Actions on the chosen runs: compare, tag, untag, move, delete and export.
 
-import { useRef, useState } from "preact/hooks";
-import { nameOf } from "../api/run-names";
-import { changeTags, deleteRuns } from "../api/runs";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { usePolled } from "../api/polling";
+import { listProjects } from "../api/projects";
+import { nameOf, runNames } from "../api/run-names";
+import { type BulkAction, exportPath } from "../api/runs";
 import { mayChange } from "../api/session";
+import type { ChoiceBody } from "../api/types";
 import { Dialog } from "../ui/dialog";
 import { plural } from "../ui/format";
 import { go, keepingView } from "../view/address";
+import { type Choice, choiceBody, printChoice } from "../view/choice";
 import { Link } from "../view/link";
-import { projectId } from "../view/parameters";
+import { changeAll, describeProgress, frozen, type Progress } from "./bulk-change";
 
 const MAX_NAMES = 5;
 
 interface Props {
-  selected: number[];
-  /** Whether the user selected them; the newest, shown by default, cannot be changed. */
+  projectId: number;
+  choice: Choice;
+  /** The row ids of the chosen runs. */
+  chosen: number[];
+  /** Whether the user chose them; those that are shown by default cannot be changed. */
   isExplicit: boolean;
   onChange: () => void;
 }
 
-export function SelectionActions({ selected, isExplicit, onChange }: Props) {
-  const [open, setOpen] = useState<"tag" | "untag" | "delete">();
-  const close = () => setOpen(undefined);
-  const comparison = { view: "compare", project: projectId.value };
-  const compare = selected.length > 1 && (
-    <Link class="button" to={{ ...keepingView(comparison), runs: selected.join(",") }}>
+type Action = "tag" | "untag" | "move" | "delete";
+
+export function SelectionActions({ projectId, choice, chosen, isExplicit, onChange }: Props) {
+  const [open, setOpen] = useState<Action>();
+  const [result, setResult] = useState("");
+  const chosenKey = chosen.join();
+  const before = useRef(chosenKey);
+  useEffect(() => {
+    // What was done to other runs is not about these.
+    if (before.current !== chosenKey && !open && chosen.length > 0) setResult("");
+    before.current = chosenKey;
+  }, [chosenKey]);
+  const done = (text: string) => {
+    setResult(text);
+    onChange();
+  };
+  const status = (
+    <span class="result" role="status">
+      {result}
+    </span>
+  );
+  if (chosen.length === 0) return result ? <div class="actions">{status}</div> : null;
+  const body = choiceBody(projectId, choice);
+  const comparison = { view: "compare", project: projectId };
+  const compare = chosen.length > 1 && (
+    <Link class="button" to={{ ...keepingView(comparison), ...printChoice(choice) }}>
       Compare
     </Link>
   );
   const clear = (
-    <button type="button" onClick={() => go({ runs: "0" })}>
+    <button type="button" onClick={() => go({ runs: "0", select: undefined, except: undefined })}>
       Clear selection
     </button>
   );
   if (!isExplicit) {
     return (
       <div class="actions">
-        <span class="faint">
-          Showing the {selected.length === 1 ? "newest run" : `${selected.length} newest runs`}
-        </span>
+        <span class="faint">{describeDefault(choice, chosen)}</span>
         {compare}
         {clear}
+        {status}
       </div>
     );
   }
+  const dialog = { projectId, body, chosen, onClose: () => setOpen(undefined), onDone: done };
   return (
     <div class="actions" role="group" aria-label="Selected runs">
-      <span>{plural(selected.length, "run")}</span>
+      <span>{plural(chosen.length, "run")}</span>
       {compare}
       {mayChange.value ? (
         <>
@@ -56,6 +83,9 @@ export function SelectionActions({ selected, isExplicit, onChange }: Props) {
           <button type="button" onClick={() => setOpen("untag")}>
             Untag
           </button>
+          <button type="button" onClick={() => setOpen("move")}>
+            Move
+          </button>
           <button type="button" onClick={() => setOpen("delete")}>
             Delete
           </button>
@@ -63,83 +93,169 @@ export function SelectionActions({ selected, isExplicit, onChange }: Props) {
       ) : (
         <span class="faint">Read only: signing in with a key of scope admin allows changes</span>
       )}
+      <a class="button" href={exportPath(body)} download title="Save the runs as JSON lines">
+        Export
+      </a>
       {clear}
-      {(open === "tag" || open === "untag") && (
-        <TagDialog
-          selected={selected}
-          isAdding={open === "tag"}
-          onClose={close}
-          onDone={onChange}
-        />
-      )}
-      {open === "delete" && <DeleteDialog selected={selected} onClose={close} onDone={onChange} />}
+      {status}
+      {(open === "tag" || open === "untag") && <TagDialog {...dialog} isAdding={open === "tag"} />}
+      {open === "move" && <MoveDialog {...dialog} />}
+      {open === "delete" && <DeleteDialog {...dialog} />}
     </div>
   );
 }
 
-interface DialogProps {
-  selected: number[];
-  onClose: () => void;
-  onDone: () => void;
+function describeDefault({ filters }: Choice, chosen: number[]): string {
+  if (filters.length > 0) return `Showing all ${plural(chosen.length, "run")}`;
+  return `Showing the ${chosen.length === 1 ? "newest run" : `${chosen.length} newest runs`}`;
 }
 
-function TagDialog({ selected, isAdding, onClose, onDone }: DialogProps & { isAdding: boolean }) {
-  const input = useRef<HTMLInputElement>(null);
-  const action = isAdding ? "Tag" : "Untag";
+interface DialogProps {
+  projectId: number;
+  body: ChoiceBody;
+  chosen: number[];
+  onClose: () => void;
+  /** Called with what was done. */
+  onDone: (result: string) => void;
+}
+
+interface BulkDialogProps extends DialogProps {
+  title: string;
+  button: string;
+  /** What was done, as in "Tagged". */
+  verb: string;
+  dangerous?: boolean;
+  /** Returns what to do; throws if the input does not allow it. */
+  action: () => BulkAction;
+  onSuccess?: () => void;
+  children: preact.ComponentChildren;
+}
+
+/** A dialog that changes the runs that were chosen when it was opened, and shows the progress. */
+function BulkDialog(props: BulkDialogProps) {
+  const [progress, setProgress] = useState<Progress>();
+  const abort = useRef(new AbortController());
+  const choice = useRef(frozen(props.body, props.chosen));
   const confirm = async () => {
+    const { signal } = abort.current;
+    const number = await changeAll(choice.current, props.action(), setProgress, signal);
+    props.onSuccess?.();
+    props.onDone(`${props.verb} ${plural(number, "run")}`);
+  };
+  const close = () => {
+    abort.current.abort();
+    if (progress && progress.done < progress.total) {
+      props.onDone(`Stopped: ${props.verb.toLowerCase()} ${describeProgress(progress)}`);
+    }
+    props.onClose();
+  };
+  return (
+    <Dialog
+      title={props.title}
+      action={props.button}
+      dangerous={props.dangerous}
+      onConfirm={confirm}
+      onClose={close}
+    >
+      {props.children}
+      <p role="status">{progress && describeProgress(progress)}</p>
+    </Dialog>
+  );
+}
+
+function TagDialog(props: DialogProps & { isAdding: boolean }) {
+  const input = useRef<HTMLInputElement>(null);
+  const button = props.isAdding ? "Tag" : "Untag";
+  const action = (): BulkAction => {
     const tags = (input.current?.value ?? "")
       .split(",")
       .map((tag) => tag.trim())
       .filter(Boolean);
     if (tags.length === 0) throw new Error("Enter one or more tags, separated by commas.");
-    await changeTags(selected, isAdding ? { add: tags } : { remove: tags });
-    onDone();
+    return { type: "tag", ...(props.isAdding ? { add: tags } : { remove: tags }) };
   };
   return (
-    <Dialog
-      title={`${action} ${plural(selected.length, "run")}`}
+    <BulkDialog
+      {...props}
+      title={`${button} ${plural(props.chosen.length, "run")}`}
+      button={button}
+      verb={props.isAdding ? "Tagged" : "Untagged"}
       action={action}
-      onConfirm={confirm}
-      onClose={onClose}
     >
       <label class="field">
         Tags, separated by commas
         <input ref={input} autofocus maxLength={256} />
       </label>
-    </Dialog>
+    </BulkDialog>
   );
 }
 
-function DeleteDialog({ selected, onClose, onDone }: DialogProps) {
-  const isSingle = selected.length === 1;
-  const confirm = async () => {
-    await deleteRuns(selected);
-    go({ runs: undefined });
-    onDone();
-    // The button that opened the dialog is gone.
-    requestAnimationFrame(() => document.querySelector<HTMLElement>(".rows")?.focus());
+function MoveDialog(props: DialogProps) {
+  const input = useRef<HTMLInputElement>(null);
+  const { data: projects = [] } = usePolled(listProjects, 0, []);
+  const action = (): BulkAction => {
+    const project = (input.current?.value ?? "").trim();
+    if (!project) throw new Error("Enter the name of a project.");
+    return { type: "move", project };
   };
   return (
-    <Dialog
-      title={`Delete ${plural(selected.length, "run")}?`}
-      action="Delete"
-      dangerous
-      onConfirm={confirm}
-      onClose={onClose}
+    <BulkDialog
+      {...props}
+      title={`Move ${plural(props.chosen.length, "run")}`}
+      button="Move"
+      verb="Moved"
+      action={action}
+      onSuccess={leaveChoice}
     >
-      <p>{listNames(selected)}</p>
+      <label class="field">
+        Project, which is created if it does not exist
+        <input ref={input} autofocus maxLength={512} list="project-names" />
+      </label>
+      <datalist id="project-names">
+        {projects
+          .filter(({ id }) => id !== props.projectId)
+          .map(({ id, name }) => (
+            <option key={id} value={name} />
+          ))}
+      </datalist>
+    </BulkDialog>
+  );
+}
+
+function DeleteDialog(props: DialogProps) {
+  const { chosen } = props;
+  return (
+    <BulkDialog
+      {...props}
+      title={`Delete ${plural(chosen.length, "run")}?`}
+      button="Delete"
+      verb="Deleted"
+      dangerous
+      action={() => ({ type: "delete" })}
+      onSuccess={leaveChoice}
+    >
+      <p>{listNames(chosen)}</p>
       <p>
-        {isSingle
+        {chosen.length === 1
           ? "This deletes its metrics, configuration and files."
           : "This deletes their metrics, configurations and files."}{" "}
         It cannot be undone.
       </p>
-    </Dialog>
+    </BulkDialog>
   );
+}
+
+/** The chosen runs are gone. */
+function leaveChoice(): void {
+  go({ runs: undefined, select: undefined, except: undefined });
+  // The button that opened the dialog is gone.
+  requestAnimationFrame(() => document.querySelector<HTMLElement>(".rows")?.focus());
 }
 
 /** The first names, and how many more there are. */
 function listNames(ids: number[]): string {
-  const names = ids.slice(0, MAX_NAMES).map(nameOf).join(", ");
-  return ids.length > MAX_NAMES ? `${names} and ${ids.length - MAX_NAMES} more` : names;
+  const named = ids.slice(0, MAX_NAMES).filter((id) => runNames.value.has(id));
+  const names = (named.length > 0 ? named : ids.slice(0, MAX_NAMES)).map(nameOf).join(", ");
+  const others = ids.length - MAX_NAMES;
+  return others > 0 ? `${names} and ${others.toLocaleString()} more` : names;
 }

@@ -1,75 +1,86 @@
-// Selecting runs in the table: one, a range, a group, or all that match.
+// Choosing runs in the table: one, a range, a group, or all that match.
 
 import { useRef } from "preact/hooks";
-import { errorMessage } from "../api/client";
-import { rememberNames } from "../api/run-names";
-import { listRuns } from "../api/runs";
-import type { Run } from "../api/types";
-import { runsQuery } from "./runs-query";
+import type { GroupMembers, Run } from "../api/types";
+import {
+  type Choice,
+  chooseIds,
+  chooseMatching,
+  fullFilter,
+  withMatching,
+  withoutMatching,
+  withoutRuns,
+  withRuns,
+} from "../view/choice";
+import { bothFilters, tableFilter } from "./runs-query";
 import type { TableData } from "./use-table-data";
 
-/** The most runs that are selected at once: the address lists each of them. */
-export const MAX_SELECTED = 200;
-
 interface Options {
-  projectId: number;
   table: TableData;
-  selected: number[];
-  onSelect: (ids: number[]) => void;
+  choice: Choice;
+  /** The row ids of the chosen runs. */
+  chosen: number[];
+  onChoose: (choice: Choice) => void;
 }
 
-export function useSelection({ projectId, table, selected, onSelect }: Options) {
-  const lastRow = useRef<number>();
-  // The runs of groups that were selected here, until the server has said which they are.
-  const groupRuns = useRef(new Map<string, number[]>());
-  const selectedIds = new Set(selected);
+/** How much of several runs is chosen. */
+export type Extent = "none" | "some" | "all";
 
-  /** Select or deselect a run, or all from the last one to this. */
+export function useSelection({ table, choice, chosen, onChoose }: Options) {
+  const lastRow = useRef<number>();
+  const ids = new Set(chosen);
+  const except = new Set(choice.except);
+  const filter = tableFilter(table.ignored);
+  const groupFilter = (group: string) => fullFilter(bothFilters(filter, group));
+  // Runs that came since the list of chosen runs was read are known to match.
+  const isWhole = choice.filters.includes(fullFilter(filter));
+
+  const isChosen = (run: Run, group: string): boolean => {
+    if (except.has(run.id)) return false;
+    return ids.has(run.id) || isWhole || choice.filters.includes(groupFilter(group));
+  };
+
+  /** Choose or leave out a run, or all from the last one to this. */
   const toggleRun = (row: number, run: Run, isRange: boolean) => {
     const start = isRange && lastRow.current !== undefined ? lastRow.current : row;
-    const ids = new Set([run.id]);
+    const range = new Set([run.id]);
     for (let index = Math.min(start, row); index <= Math.max(start, row); index++) {
       const id = table.runAt(index)?.id;
-      if (id !== undefined) ids.add(id);
+      if (id !== undefined) range.add(id);
     }
     lastRow.current = row;
-    if (selectedIds.has(run.id)) onSelect(selected.filter((id) => !ids.has(id)));
-    else onSelect([...new Set([...selected, ...ids])]);
+    const change = isChosen(run, table.groupAt(row)) ? withoutRuns : withRuns;
+    onChoose(change(choice, [...range]));
   };
 
-  const selectMatching = async (groupFilter: string, before: number[]) => {
-    try {
-      const query = runsQuery(projectId, groupFilter, 0, table.ignored);
-      const { runs } = await listRuns({ ...query, columns: undefined, limit: MAX_SELECTED });
-      rememberNames(runs);
-      const ids = runs.map((run) => run.id);
-      groupRuns.current.set(groupFilter, ids);
-      onSelect([...new Set([...before, ...ids])]);
-    } catch (problem) {
-      table.setError(errorMessage(problem));
-    }
+  const extentOfAll = (): Extent => {
+    const shown = [...table.pages.values()].flat();
+    const isComplete = shown.length > 0 && shown.every((run) => ids.has(run.id));
+    const total = table.total ?? 0;
+    const isEnough = chosen.length >= total;
+    const coversAll = isWhole ? except.size === 0 || isEnough : isComplete && isEnough;
+    if (coversAll && total > 0) return "all";
+    return chosen.length > 0 ? "some" : "none";
   };
+  const all = extentOfAll();
 
-  const selectable = Math.min(table.total ?? 0, MAX_SELECTED);
-  const isAllSelected =
-    selectable > 0 &&
-    selected.length >= selectable &&
-    [...table.pages.values()]
-      .flat()
-      .slice(0, selectable)
-      .every((run) => selectedIds.has(run.id));
+  /** The chosen runs of a group; `members` are those that the server has named. */
+  const extentOfGroup = (runs: number, members: number): Extent =>
+    members >= runs ? "all" : members > 0 ? "some" : "none";
 
   return {
+    isChosen,
     toggleRun,
-    selectable,
-    isAllSelected,
-    toggleAll: () => (isAllSelected ? onSelect([]) : void selectMatching("", [])),
-    /** The selected runs of a group; `members` are those that are known to be in it. */
-    selectedIn: (groupFilter: string, members: number[]) => {
-      const known = new Set([...members, ...(groupRuns.current.get(groupFilter) ?? [])]);
-      return [...known].filter((id) => selectedIds.has(id));
+    all,
+    toggleAll: () => onChoose(all === "all" ? chooseIds([]) : chooseMatching(filter)),
+    extentOfGroup,
+    toggleGroup: (group: string, members: GroupMembers | undefined, extent: Extent) => {
+      const matching = groupFilter(group);
+      if (extent === "all") {
+        onChoose(withoutMatching(choice, matching, members?.run_ids ?? []));
+      } else {
+        onChoose(withMatching(choice, matching));
+      }
     },
-    selectGroup: (groupFilter: string) => void selectMatching(groupFilter, selected),
-    deselect: (ids: number[]) => onSelect(selected.filter((id) => !ids.includes(id))),
   };
 }

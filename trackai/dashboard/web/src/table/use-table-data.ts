@@ -15,6 +15,7 @@ import {
   locateRun,
   pageKey,
   type Section,
+  sectionAt,
   visiblePages,
 } from "./group-layout";
 import { pollTable } from "./table-poll";
@@ -50,6 +51,8 @@ export interface TableData {
   rowCount: number;
   pages: Map<string, Run[]>;
   runAt: (row: number) => Run | undefined;
+  /** The filter of the group that a row is in; "" without groups. */
+  groupAt: (row: number) => string;
   total: number | undefined;
   groups: RunGroup[] | undefined;
   isGrouped: boolean;
@@ -132,6 +135,7 @@ export function useTableData({ projectId, box, changes, onNewestRuns }: Options)
     rowCount,
     pages,
     runAt,
+    groupAt: (row) => sectionAt(sections, row)?.filter ?? "",
     total,
     groups,
     isGrouped,

@@ -72,8 +72,35 @@ export const slotStyle = (slot: number): LineStyle => ({
 /** The dash pattern of the second, third, … line of the same colour. */
 export const dashOf = (index: number): number[] => DASHES[index % DASHES.length] as number[];
 
-export const runStyle = (runId: number): LineStyle =>
-  slotStyle(slots.get(runId) ?? (runId - 1) % LIGHT.length);
+export function runStyle(runId: number): LineStyle {
+  const style = slotStyle(slots.get(runId) ?? (runId - 1) % LIGHT.length);
+  const color = customColors.value[runId];
+  // A colour set by hand is of one run only, which needs no dashes.
+  return color ? { color, dash: [] } : style;
+}
+
+const STORAGE_KEY = "run-colors";
+
+/** The colours of runs that were set by hand, by row id; this browser keeps them. */
+export const customColors = signal<Record<number, string>>(readColors());
+
+/** Set the colour of a run; undefined for the default. */
+export function setColor(runId: number, color: string | undefined): void {
+  const { [runId]: _, ...others } = customColors.peek();
+  customColors.value = color ? { ...others, [runId]: color } : others;
+  localStorage.setItem(STORAGE_KEY, JSON.stringify(customColors.value));
+}
+
+function readColors(): Record<number, string> {
+  try {
+    const stored: unknown = JSON.parse(localStorage.getItem(STORAGE_KEY) ?? "{}");
+    const entries = Object.entries(stored as Record<string, string>);
+    return Object.fromEntries(entries.filter(([, color]) => /^#[0-9a-f]{6}$/.test(color)));
+  } catch {
+    // Not ours, or no storage.
+    return {};
+  }
+}
 
 export const runColor = (runId: number): string => runStyle(runId).color;
 

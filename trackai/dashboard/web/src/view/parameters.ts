@@ -2,16 +2,9 @@
 
 import { computed, type ReadonlySignal } from "@preact/signals";
 import { params, textParameter } from "./address";
+import { parseChoice } from "./choice";
 import { toFilter } from "./filter-text";
-import {
-  parseId,
-  parseIds,
-  parseLimits,
-  parseList,
-  parseRange,
-  parseSmoothing,
-  parseXAxis,
-} from "./parsing";
+import { parseId, parseLimits, parseList, parseRange, parseSmoothing, parseXAxis } from "./parsing";
 
 const parameter = <T>(name: string, parse: (text: string | null) => T): ReadonlySignal<T> =>
   computed(() => parse(params.value.get(name)));
@@ -28,10 +21,13 @@ export const filter = computed(() => toFilter(filterText.value));
 export const sortField = textParameter("sort", "created_at");
 export const sortOrder = textParameter("order", "desc");
 export const columns = parameter("columns", parseList);
-/** The selected runs; undefined while the user has selected none: the newest are shown. */
-export const selectedRuns = parameter("runs", parseIds);
+/** The chosen runs; undefined while the user has chosen none. */
+export const choice = computed(() => parseChoice(params.value));
 
-/** The field by which the table groups runs, and the filters of the open groups. */
+/** The run that the others in the table are compared with. */
+export const baselineId = parameter("base", parseId);
+
+/** The fields by which the table groups runs, with commas between them, and the filters of the open groups. */
 export const groupBy = textParameter("by");
 export const openGroups = parameter("open", parseList);
 
@@ -62,3 +58,11 @@ export const meanBy = computed(() => {
   const field = params.value.get("mean") ?? groupBy.value;
   return field === "none" ? "" : field;
 });
+
+export type Band = "deviation" | "error" | "range" | "quartiles";
+/** What the bands of groups show. */
+export const band = parameter(
+  "band",
+  (text): Band =>
+    text === "error" || text === "range" || text === "quartiles" ? text : "deviation",
+);

@@ -80,3 +80,7 @@ const rounded = (value: number): number => Number(value.toPrecision(9));
 
 export const printRange = (axis: string, { min, max }: Range): string =>
   `${axis}:${rounded(min)}:${rounded(max)}`;
+
+/** The fields of a list with commas between them; a quoted field may contain commas. */
+export const splitFields = (text: string): string[] =>
+  (text.match(/(?:"(?:\\.|[^"\\])*"|[^,"])+/g) ?? []).map((field) => field.trim());

@@ -93,6 +93,8 @@ describe("fetchChart", () => {
     x: "step",
     smoothing: 0,
     groupBy: "",
+    choice: { run_ids: [1, 2] },
+    quartiles: false,
     logX: false,
   };
   const bodies: Record<string, unknown>[] = [];

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { GroupBucket, RunChart } from "../../src/api/types";
-import { rawValue, toLines } from "../../src/chart/lines";
+import { groupBand, groupLabel, rawValue, toLines } from "../../src/chart/lines";
 import { bucket } from "./fixtures";
 
 const names = new Map([[1, "first"]]);
@@ -73,7 +73,7 @@ describe("a line of a group", () => {
     { step: 3, step_last: 5, runs: 1, non_finite: 1, mean: 4, std: null, min: 4, max: 4 },
   ];
   const chart = { data, raw: false, x: "step" as const, runs: 2 };
-  const group = { slot: 1, value: null, run_ids: [1, 2], metrics: { loss: chart } };
+  const group = { slot: 1, value: null, runs: 2, metrics: { loss: chart } };
 
   test("has a band of one standard deviation", () => {
     const [line] = toLines({ runs: new Map(), groups: [group] }, names, false);
@@ -89,6 +89,19 @@ describe("a line of a group", () => {
       notes: [undefined, "NaN or infinite in 1 run"],
       nonFinite: [3],
     });
+  });
+
+  test("has the band that is chosen", () => {
+    const [first] = data as [GroupBucket];
+    expect(groupBand(first, "error")).toEqual([5 - Math.SQRT2, 5, 5 + Math.SQRT2]);
+    expect(groupBand(first, "range")).toEqual([1, 5, 9]);
+    const quartiles = { median: 4, low_quartile: 3, high_quartile: null };
+    expect(groupBand({ ...first, ...quartiles }, "quartiles")).toEqual([3, 4, null]);
+    expect(groupBand({ ...first, std: null }, "error")).toEqual([null, 5, null]);
+  });
+
+  test("has the values of several fields as its label", () => {
+    expect(groupLabel([0.1, null, "a"])).toBe("0.1 · (none) · a");
   });
 
   test("has no band without deviations", () => {

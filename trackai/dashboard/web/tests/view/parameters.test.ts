@@ -23,7 +23,7 @@ describe("parameters", () => {
   test("have defaults", async () => {
     const view = await load("");
     expect(view.projectId.value).toBeUndefined();
-    expect(view.selectedRuns.value).toBeUndefined();
+    expect(view.choice.value).toBeUndefined();
     expect([view.sortField.value, view.sortOrder.value]).toEqual(["created_at", "desc"]);
     expect([view.xAxis.value, view.smoothing.value, view.logY.value]).toEqual(["step", 0, false]);
     expect(view.clipOutliers.value).toBe(true);
@@ -33,7 +33,7 @@ describe("parameters", () => {
   test("are read from the address", async () => {
     const view = await load("?project=3&runs=1,2&scale=log&clip=0&filter=abc&closed=train%0Aval");
     expect(view.projectId.value).toBe(3);
-    expect(view.selectedRuns.value).toEqual([1, 2]);
+    expect(view.choice.value).toEqual({ ids: [1, 2], filters: [], except: [] });
     expect([view.logY.value, view.logX.value, view.clipOutliers.value]).toEqual([
       true,
       false,

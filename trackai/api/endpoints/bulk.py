@@ -1,0 +1,90 @@
+"""/api/runs/bulk: one change for all runs that match a filter."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+
+from trackai.api.requests import (
+    Cursor,
+    Name,
+    RowIds,
+    Selection,
+    Tags,
+    check_chosen,
+    check_names,
+    check_project,
+    check_room,
+    chosen_where,
+    database,
+    parse_body,
+)
+from trackai.api.responses import JSONResponse
+from trackai.store.upkeep import bulk_changes
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+
+class TagAction(msgspec.Struct, tag="tag", tag_field="type", forbid_unknown_fields=True):
+    """Add and remove tags."""
+
+    add: Tags = []
+    remove: Annotated[list[str], msgspec.Meta(max_length=100)] = []
+
+    def __post_init__(self) -> None:
+        check_names(self, identifiers=("add",))
+
+    def change(self) -> bulk_changes.Change:
+        """What to do with each run."""
+        return bulk_changes.Tagging(self.add, self.remove)
+
+
+class MoveAction(msgspec.Struct, tag="move", tag_field="type", forbid_unknown_fields=True):
+    """Move to the project with this name or slug, which is created if it does not exist."""
+
+    project: Name
+
+    def __post_init__(self) -> None:
+        check_names(self, of=("project",))
+
+    def change(self) -> bulk_changes.Change:
+        """What to do with each run."""
+        return bulk_changes.Moving(self.project)
+
+
+class DeleteAction(msgspec.Struct, tag="delete", tag_field="type", forbid_unknown_fields=True):
+    """Delete with all data."""
+
+    def change(self) -> bulk_changes.Change:
+        """What to do with each run."""
+        return bulk_changes.Deleting()
+
+
+class BulkChange(msgspec.Struct, forbid_unknown_fields=True):
+    """A change of the runs of a selection, or of some ids.
+
+    `cursor` is that of the previous response.
+    """
+
+    action: TagAction | MoveAction | DeleteAction
+    run_ids: RowIds | msgspec.UnsetType = msgspec.UNSET
+    select: Selection | None = None
+    cursor: Cursor = 0
+
+    def __post_init__(self) -> None:
+        check_chosen(self.run_ids, self.select)
+
+
+async def change_matching(request: Request) -> JSONResponse:
+    """Tag, move or delete the runs that match a filter; repeat it with the cursor it returns."""
+    body = await parse_body(request, BulkChange)
+    where = chosen_where(body.run_ids, body.select)
+    db = database(request)
+    if not isinstance(body.action, DeleteAction):
+        check_room(request)
+    async with db.read() as conn:
+        await check_project(conn, body.select)
+    progress = await bulk_changes.change(db, where, body.action.change(), after=body.cursor)
+    return JSONResponse(progress)

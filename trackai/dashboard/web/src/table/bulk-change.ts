@@ -1,0 +1,39 @@
+// A change of all chosen runs, which the server makes in steps.
+
+import { type BulkAction, changeRuns } from "../api/runs";
+import type { ChoiceBody } from "../api/types";
+import { plural } from "../ui/format";
+
+export interface Progress {
+  done: number;
+  total: number;
+}
+
+/** Change all chosen runs; returns their number. An abort stops it after the current step. */
+export async function changeAll(
+  choice: ChoiceBody,
+  action: BulkAction,
+  onProgress: (progress: Progress) => void,
+  signal: AbortSignal,
+): Promise<number> {
+  let done = 0;
+  let cursor: number | null = 0;
+  while (cursor !== null) {
+    const step = await changeRuns(choice, action, cursor, signal);
+    done += step.changed;
+    if (step.remaining > 0) onProgress({ done, total: done + step.remaining });
+    cursor = signal.aborted ? null : step.cursor;
+  }
+  return done;
+}
+
+export const describeProgress = ({ done, total }: Progress): string =>
+  `${done.toLocaleString()} of ${plural(total, "run")} …`;
+
+/** The choice without runs that begin after these, which nobody has seen. */
+export function frozen(choice: ChoiceBody, chosen: number[]): ChoiceBody {
+  if ("run_ids" in choice) return choice;
+  const last = Math.max(0, ...chosen);
+  const filter = `(${choice.select.filter}) and id <= ${last}`;
+  return { select: { ...choice.select, filter } };
+}

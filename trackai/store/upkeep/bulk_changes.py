@@ -1,0 +1,136 @@
+"""Change all runs that match a filter, in order of row id and in short transactions."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+from trackai.store.catalogue import files, projects, run_tables, runs, slugs, tags
+from trackai.store.engine.sql import lock
+from trackai.store.upkeep import deletion
+from trackai.structs.records import BulkProgress
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from trackai.store.catalogue.run_tables import RunFilter
+    from trackai.store.engine.connection import Connection
+    from trackai.store.engine.store import Store
+
+# How long a transaction may take before it begins with another run, and a step with another batch.
+_TRANSACTION_SECONDS = 0.05
+_STEP_SECONDS = 1.0
+# Runs of a transaction.
+_BATCH = 500
+
+
+class Change(Protocol):
+    """What to do with each run."""
+
+    async def apply(self, conn: Connection, run_id: int, now: int) -> set[str]:
+        """Change a run that exists; returns the hashes of files that it does not need any more."""
+
+
+class Tagging(msgspec.Struct, frozen=True):
+    """Adds and removes tags."""
+
+    add: Sequence[str]
+    remove: Sequence[str]
+
+    async def apply(self, conn: Connection, run_id: int, now: int) -> set[str]:
+        """Change the tags of a run."""
+        await tags.remove(conn, run_id, self.remove)
+        await tags.add(conn, run_id, self.add)
+        await runs.touch(conn, run_id, now=now)
+        return set()
+
+
+class Moving(msgspec.Struct, frozen=True):
+    """Moves runs to a project, which is created if it does not exist."""
+
+    project: str
+
+    async def apply(self, conn: Connection, run_id: int, now: int) -> set[str]:
+        """Move a run; its slug gets a number if it is taken there."""
+        project = await projects.get_or_create(conn, self.project, now=now)
+        run = await runs.get(conn, run_id)
+        if run.project_id == project.id:
+            return set()
+        slug = await slugs.keep_if_free(conn, project.id, run.run_id, run_id=run_id)
+        await runs.update(conn, run_id, project_id=project.id, slug=slug)
+        await runs.touch(conn, run_id, now=now)
+        await projects.touch(conn, project.id, now=now)
+        return set()
+
+
+class Deleting(msgspec.Struct, frozen=True):
+    """Deletes runs."""
+
+    async def apply(self, conn: Connection, run_id: int, now: int) -> set[str]:
+        """Delete a run; its points are deleted later."""
+        hashes = await files.hashes(conn, [run_id])
+        await runs.delete(conn, run_id)
+        return hashes
+
+
+class _Batch(msgspec.Struct):
+    """What one transaction has changed.
+
+    Attributes:
+        changed: the number of runs.
+        after: the row id of the last run.
+        hashes: of files that no run may need any more.
+        remaining: the number of matching runs with higher row ids.
+    """
+
+    changed: int
+    after: int
+    hashes: set[str]
+    remaining: int
+
+
+async def change(db: Store, where: RunFilter, what: Change, *, after: int = 0) -> BulkProgress:
+    """Change matching runs for about a second.
+
+    Args:
+        where: the runs to change; each is compared in the transaction that changes it.
+        what: what to do with each of them.
+        after: the cursor of the previous call, which goes on with the runs that it left.
+
+    Returns:
+        The progress; without a cursor, all matching runs are changed.
+    """
+    until = time.perf_counter() + _STEP_SECONDS
+    changed, hashes = 0, set[str]()
+    while True:
+        work = partial(_change_batch, where=where, what=what, after=after)
+        if isinstance(what, Deleting):
+            batch = await deletion.change(db, work)
+        else:
+            batch = await db.change(work)
+        changed += batch.changed
+        hashes |= batch.hashes
+        after = batch.after
+        if batch.remaining == 0 or time.perf_counter() > until:
+            break
+    freed = await deletion.reclaim(db, hashes) if isinstance(what, Deleting) else 0
+    return BulkProgress(changed, batch.remaining, freed, after if batch.remaining else None)
+
+
+async def _change_batch(conn: Connection, *, where: RunFilter, what: Change, after: int) -> _Batch:
+    """Change as many of the first runs as one transaction may take."""
+    until = time.perf_counter() + _TRANSACTION_SECONDS
+    now = time.time_ns() // 1000
+    changed, hashes = 0, set[str]()
+    run_ids = await run_tables.list_ids(conn, where, after=after, limit=_BATCH)
+    await lock(conn, "runs", run_ids)
+    for run_id in run_ids:
+        hashes |= await what.apply(conn, run_id, now)
+        changed, after = changed + 1, run_id
+        if time.perf_counter() > until:
+            break
+    remaining = await run_tables.count(conn, where, after=after)
+    return _Batch(changed, after, hashes, remaining)
