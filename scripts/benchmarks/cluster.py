@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from urllib.error import URLError
 from urllib.request import Request, urlopen
 
-from scripts.benchmarks.harness import ROOT, Client, Figure, Report
+from scripts.benchmarks.harness import ROOT, ChildError, Client, Figure, Report
 from scripts.benchmarks.remote_kill import Server
 from tests import postgres
 
@@ -180,7 +180,8 @@ class _Follower:
 
     def _follow(self) -> None:
         while not self._is_over:
-            with suppress(OSError, URLError, ValueError):
+            # A server without PostgreSQL answers with an error.
+            with suppress(OSError, URLError, ValueError, ChildError):
                 run_id = _run_id(self._port, self._name)
                 headers = {} if self._last_id is None else {"Last-Event-ID": self._last_id}
                 address = f"http://127.0.0.1:{self._port}/api/runs/{run_id}/events"

@@ -343,7 +343,7 @@ def test_the_shared_key_must_not_be_one_of_the_database(
 ) -> None:
     """On a machine that logs with it, it would become a key that allows everything."""
     monkeypatch.setenv("TRACKAI_API_KEY", create_key(db_path, "node7", "write"))
-    output = Trackai(capsys)("serve", code=2)
+    output = Trackai(capsys)("serve", "--db", db_path, code=2)
     assert "must not be the key 'node7'" in output.err
 
 
@@ -386,6 +386,7 @@ async def test_deleting_the_project_of_the_only_key_opens_nothing(db: Database) 
     assert keyring.is_protected
 
 
+@pytest.mark.sqlite("about a file that is restored")
 async def test_a_session_does_not_pass_to_another_key_of_a_restored_database(db: Database) -> None:
     async def add(scope: keys.Scope) -> keys.Grant:
         secret = keys.new_secret()

@@ -54,21 +54,22 @@ def _option(
 
 
 def _require_database(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    _refuse_server(ctx, value, "database")
+    _refuse_server(ctx, value)
     return value
 
 
-def _refuse_server(ctx: click.Context, value: str | None, noun: str) -> None:
+def _refuse_server(ctx: click.Context, value: str | None) -> None:
     # Otherwise `trackai sql` would show an empty file beside the server that `trackai runs` shows.
     if not value and not ctx.resilient_parsing and Settings.from_env().server_url:
         raise click.UsageError(
-            f"{ctx.info_name} works on a {noun}, and TRACKAI_SERVER_URL names a server: pass --db",
+            f"{ctx.info_name} works on a database file, and TRACKAI_SERVER_URL names a server: "
+            "pass --db",
             ctx,
         )
 
 
 def _require_file(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    _refuse_server(ctx, value, "database file")
+    _refuse_server(ctx, value)
     if not ctx.resilient_parsing:
         url = Settings.from_env(database=value).database_url
         if url is not None:

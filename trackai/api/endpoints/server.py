@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from trackai.api.prometheus import ServerMetrics
     from trackai.ingest.intake import Intake
     from trackai.ingest.receiver import Receiver
+    from trackai.store.engine.connection import Connection
 
 
 async def root(request: Request) -> Response:
@@ -48,7 +49,12 @@ async def prometheus(request: Request) -> PlainTextResponse:
     intake: Intake = request.state.intake
     receiver: Receiver = request.state.receiver
     db = database(request)
-    gauges: dict[str, float] = dict(_sizes(db.path)) if isinstance(db, Database) else {}
+    gauges: dict[str, float] = {}
+    if isinstance(db, Database):
+        gauges.update(_sizes(db.path))
+    else:
+        with suppress(StoreError):  # not every engine of PostgreSQL's protocol tells it
+            gauges["trackai_database_bytes"] = await db.look(_database_bytes)
     gauges["trackai_ingest_waiting_batches"] = intake.waiting
     gauges["trackai_ingest_bytes"] = intake.bytes
     gauges["trackai_journal_waiting_batches"] = receiver.waiting
@@ -62,6 +68,12 @@ async def prometheus(request: Request) -> PlainTextResponse:
         metrics.text(gauges, (db.transactions, db.transaction_seconds)),
         media_type="text/plain; version=0.0.4; charset=utf-8",
     )
+
+
+async def _database_bytes(conn: Connection) -> int:
+    """The size of a database on PostgreSQL."""
+    rows = await conn.execute_fetchall("SELECT pg_database_size(current_database())")
+    return next(int(size) for (size,) in rows)
 
 
 def _sizes(path: Path) -> Iterator[tuple[str, int]]:

@@ -82,7 +82,11 @@ async def _create_table(conn: asyncpg.Connection) -> None:
     for attempt in range(1, _TRIES + 1):
         try:
             await conn.execute(_BEGIN)
-        except (asyncpg.UniqueViolationError, asyncpg.DuplicateTableError):
+        except (
+            asyncpg.UniqueViolationError,
+            asyncpg.DuplicateTableError,
+            asyncpg.DuplicateObjectError,  # the type of its rows
+        ):
             # Two that create it at the same time: IF NOT EXISTS does not see what is not committed.
             if attempt == _TRIES:
                 raise
