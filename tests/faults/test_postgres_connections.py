@@ -16,7 +16,8 @@ from trackai.api import main
 from trackai.api.sessions import BrowserSession, Sessions
 from trackai.errors import StoreBusyError, StoreError, StoreUnreachableError
 from trackai.store.catalogue import ended_sessions, projects
-from trackai.store.postgres import connection
+from trackai.store.engine.sql import lock
+from trackai.store.postgres import connection, database
 from trackai.store.postgres.database import PostgresDatabase
 
 if TYPE_CHECKING:
@@ -27,9 +28,9 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 async def store(postgres_url: str) -> AsyncIterator[PostgresDatabase]:
-    database = PostgresDatabase(postgres_url)
-    yield database
-    await database.close()
+    store = PostgresDatabase(postgres_url)
+    yield store
+    await store.close()
 
 
 async def _pid(conn: Connection) -> int:
@@ -89,6 +90,28 @@ async def test_a_transaction_that_cannot_be_ended_is_not_continued(
 
     assert await store.change(names) == []
     assert await store.look(names) == []
+
+
+async def test_a_server_that_freezes_in_a_transaction_loses_its_locks(
+    store: PostgresDatabase, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "_IDLE_SECONDS", 0.2)
+    await store.change(_create)
+    frozen, is_frozen = PostgresDatabase(postgres_url), anyio.Event()
+
+    async def freeze() -> None:
+        async with frozen.write() as conn:
+            await lock(conn, "projects", [1])
+            is_frozen.set()
+            await anyio.sleep_forever()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(freeze)
+        await is_frozen.wait()
+        await store.change(lambda conn: projects.rename(conn, 1, "q", now=1))
+        tasks.cancel_scope.cancel()
+    assert await frozen.look(_pid)
+    await frozen.close()
 
 
 async def test_a_limit_on_the_time_of_statements_is_not_tried_again(

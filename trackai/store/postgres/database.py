@@ -43,6 +43,8 @@ _TRIES = 12
 _PAUSE_SECONDS = 0.005
 # How long one is repeated whose connection was lost: a broken network takes long to tell.
 _LOST_SECONDS = 10.0
+# A server of TrackAI that vanishes or freezes in a transaction keeps its locks no longer.
+_IDLE_SECONDS = 60.0
 # Not the module's generator, whose state belongs to the training script.
 _random = random.Random()  # noqa: S311
 
@@ -217,7 +219,7 @@ class PostgresDatabase:
     async def write(self) -> AsyncIterator[Connection]:
         """Run a write transaction: committed at the end of the block, or rolled back."""
         with driver_errors(self.name):
-            async with self._transaction("BEGIN") as conn:
+            async with self._transaction(_begin()) as conn:
                 yield conn
 
     @asynccontextmanager
@@ -254,7 +256,7 @@ class PostgresDatabase:
                 began = time.perf_counter()
                 commits = False
                 try:
-                    async with self._transaction("BEGIN") as conn:
+                    async with self._transaction(_begin()) as conn:
                         result = await work(conn)
                         commits = True
                 except FAILURES as error:
@@ -271,6 +273,11 @@ class PostgresDatabase:
                 self.transaction_seconds += self.held_seconds
                 return result
         raise AssertionError  # for mypy: a scope may swallow errors
+
+
+def _begin() -> str:
+    """Begin a write transaction; those that only read may wait for a slow client."""
+    return f"BEGIN; SET LOCAL idle_in_transaction_session_timeout = {_IDLE_SECONDS * 1000:.0f}"
 
 
 def public_name(url: str) -> str:
