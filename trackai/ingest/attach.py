@@ -106,11 +106,16 @@ async def attach(
         await store_running(db, run_uid)
 
     async def begin(conn: Connection) -> Attached:
-        now = time.time_ns() // 1000
+        now, uid = time.time_ns() // 1000, message.process.writer_uid
+        # A database that knows a journal, but not its writer, is one in which the run was deleted.
+        was_known = await journals.knows_writer(conn, uid)
+        # The same request at another server waits here until this one has begun the attempt.
+        await journals.begin_remote(conn, message.journal)
         attempt = await _known_attempt(conn, message.process, grant)
         if attempt is None:
-            attempt = await _start(conn, message, grant, is_running=is_running, now=now)
-        uid = message.process.writer_uid
+            attempt = await _start(
+                conn, message, grant, is_running=is_running, was_known=was_known, now=now
+            )
         place = (await writers.locate(conn, [uid]))[uid]
         await deliveries.note_heard(conn, uid, place, grant.name, now=now)
         return Attached(attempt=attempt, time=now)
@@ -143,20 +148,21 @@ async def _start(
     grant: Grant,
     *,
     is_running: Callable[[Writer], bool],
+    was_known: bool,
     now: int,
 ) -> Attempt:
     request, process, requested = message.request, message.process, None
     with suppress(NotFoundError):
         requested = (await projects.find(conn, request.project)).id
     await _check_project(conn, grant, requested)
-    if await journals.knows_writer(conn, process.writer_uid):
+    if was_known:
         raise NotFoundError(
             f"the run of project {request.project!r} that this process logged to was deleted"
         )
     ahead = now - message.now
     if abs(ahead) < CLOCK_SECONDS * 1e6:
         ahead = 0  # the time that the message took, rather than a wrong clock
-    attempt = await attempts.start_attempt(
+    return await attempts.start_attempt(
         conn,
         request,
         msgspec.structs.replace(process, started_at=process.started_at + ahead),
@@ -164,9 +170,6 @@ async def _start(
         now=message.begun_at + ahead,
         may_be_late=True,
     )
-    # A database that knows the journal, but not the writer, is one in which the run was deleted.
-    await journals.begin_remote(conn, message.journal)
-    return attempt
 
 
 async def _check_project(conn: Connection, grant: Grant, project_id: int | None) -> None:
