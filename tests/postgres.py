@@ -300,7 +300,10 @@ def empty(url: str, kept: Iterable[str]) -> None:
                 list(kept),
             )
             names = ", ".join(f'"{name}"' for (name,) in tables)
-            await connection.execute(f"TRUNCATE {names} RESTART IDENTITY")
+            while True:
+                with suppress(asyncpg.DeadlockDetectedError):  # a server is looking for work
+                    await connection.execute(f"TRUNCATE {names} RESTART IDENTITY")
+                    return
         finally:
             await connection.close()
 
