@@ -25,7 +25,13 @@ from trackai.api.key_attempts import KeyAttempts
 from trackai.api.keyring import Keyring
 from trackai.api.openapi import document
 from trackai.api.prometheus import ServerMetrics
-from trackai.api.responses import client_disconnected, http_error, internal_error, trackai_error
+from trackai.api.responses import (
+    client_disconnected,
+    disk_error,
+    http_error,
+    internal_error,
+    trackai_error,
+)
 from trackai.api.routes import OPERATIONS, routes
 from trackai.api.security import SecurityMiddleware
 from trackai.api.sessions import BrowserSession, Sessions
@@ -135,6 +141,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
         ],
         exception_handlers={
             TrackAIError: trackai_error,
+            OSError: disk_error,
             HTTPException: http_error,
             ClientDisconnect: client_disconnected,  # type: ignore[dict-item]
         },

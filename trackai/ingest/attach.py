@@ -22,6 +22,7 @@ from trackai.ingest.launch import Process  # noqa: TC001 - for msgspec
 from trackai.ingest.recovery import store_running
 from trackai.ingest.run_request import Moment, RunRequest  # noqa: TC001 - for msgspec
 from trackai.store.catalogue import configs, journals, projects, runs, writers
+from trackai.store.engine.sql import lock
 from trackai.values.names import (
     MAX_NAME,
     identifier_problem,
@@ -106,16 +107,11 @@ async def attach(
         await store_running(db, run_uid)
 
     async def begin(conn: Connection) -> Attached:
-        now, uid = time.time_ns() // 1000, message.process.writer_uid
-        # A database that knows a journal, but not its writer, is one in which the run was deleted.
-        was_known = await journals.knows_writer(conn, uid)
-        # The same request at another server waits here until this one has begun the attempt.
-        await journals.begin_remote(conn, message.journal)
+        now = time.time_ns() // 1000
         attempt = await _known_attempt(conn, message.process, grant)
         if attempt is None:
-            attempt = await _start(
-                conn, message, grant, is_running=is_running, was_known=was_known, now=now
-            )
+            attempt = await _start(conn, message, grant, is_running=is_running, now=now)
+        uid = message.process.writer_uid
         place = (await writers.locate(conn, [uid]))[uid]
         await deliveries.note_heard(conn, uid, place, grant.name, now=now)
         return Attached(attempt=attempt, time=now)
@@ -148,28 +144,37 @@ async def _start(
     grant: Grant,
     *,
     is_running: Callable[[Writer], bool],
-    was_known: bool,
     now: int,
 ) -> Attempt:
     request, process, requested = message.request, message.process, None
     with suppress(NotFoundError):
         requested = (await projects.find(conn, request.project)).id
     await _check_project(conn, grant, requested)
-    if was_known:
-        raise NotFoundError(
-            f"the run of project {request.project!r} that this process logged to was deleted"
-        )
     ahead = now - message.now
     if abs(ahead) < CLOCK_SECONDS * 1e6:
         ahead = 0  # the time that the message took, rather than a wrong clock
-    return await attempts.start_attempt(
+    begun_at = message.begun_at + ahead
+    project = await projects.get_or_create(conn, request.project, now=begun_at)
+    await lock(conn, "projects", [project.id])
+    # Another server may have answered the same process while this one waited for the lock.
+    attempt = await _known_attempt(conn, process, grant)
+    if attempt is not None:
+        return attempt
+    if await journals.knows_writer(conn, process.writer_uid):
+        raise NotFoundError(
+            f"the run of project {request.project!r} that this process logged to was deleted"
+        )
+    attempt = await attempts.start_attempt(
         conn,
         request,
         msgspec.structs.replace(process, started_at=process.started_at + ahead),
         is_running=is_running,
-        now=message.begun_at + ahead,
+        now=begun_at,
         may_be_late=True,
     )
+    # A database that knows the journal, but not the writer, is one in which the run was deleted.
+    await journals.begin_remote(conn, message.journal)
+    return attempt
 
 
 async def _check_project(conn: Connection, grant: Grant, project_id: int | None) -> None:

@@ -38,6 +38,7 @@ class PostgresConnection(Shared):
     """
 
     def __init__(self, conn: asyncpg.Connection) -> None:
+        super().__init__()
         self._driver = conn
         self.total_changes = 0
         self._prepared: OrderedDict[str, PreparedStatement[Any]] = OrderedDict()
@@ -91,7 +92,8 @@ class PostgresConnection(Shared):
         await self.command("ROLLBACK")
 
     async def command(self, sql: str) -> None:
-        """Execute a statement of PostgreSQL's as it is."""
+        """Begin or end a transaction."""
+        self.locked.clear()
         with network_errors():
             await self._driver.execute(sql, timeout=_STATEMENT_SECONDS)
 

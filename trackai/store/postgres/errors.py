@@ -84,6 +84,8 @@ def _translated(error: Exception, name: str) -> StoreError:
         error, asyncpg.InvalidAuthorizationSpecificationError | asyncpg.InvalidCatalogNameError
     ):
         return StoreUnreachableError(f"{name} cannot be opened ({reason})")
+    if isinstance(error, asyncpg.InvalidTextRepresentationError):  # of `json_valid`
+        return StoreError(f"{name}: malformed JSON ({reason})")
     if isinstance(error, asyncpg.DiskFullError):
         return StoreError(f"{name} cannot be written ({reason}): free space on its disk")
     if isinstance(error, REPEATED):
