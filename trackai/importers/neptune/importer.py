@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from trackai.importers.counts import Counts
+    from trackai.store.engine.connection import Connection
     from trackai.store.engine.store import Store
     from trackai.store.transfer.imports import ImportedPart
 
@@ -276,16 +277,21 @@ class _Importer:
             unread = await imports.unread_files(conn, record)
         if not unread:
             return
-        async with db.write() as conn:
+
+        async def fill_in(conn: Connection) -> list[tuple[str, str]]:
             filled = await export_files.fill_in(conn, db, part.files, record)
             counts = storage.decode_counts(record.counts)
             for type_, _ in filled:
                 _count_filled(counts[type_])
-                _count_filled(run.receipt.types[type_])
             await imports.advance(
                 conn, record.id, consumed=record.consumed, complete=bool(record.complete),
                 counts=storage.encode_counts(counts),
             )  # fmt: skip
+            return filled
+
+        filled = await db.change(fill_in)
+        for type_, _ in filled:
+            _count_filled(run.receipt.types[type_])
         if filled and db.blobs.is_shared:  # see `trackai.store.catalogue.files.forget`
             for file in unread:
                 for _, path in export_files.find_bytes(part.files, file.source)[0]:

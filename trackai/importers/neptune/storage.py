@@ -96,7 +96,8 @@ async def store(
     """
     # Bytes are stored before the rows that name them, outside of the transaction.
     copied = await run_sync(export_files.copy_bytes, db.blobs, target.part.files, batch.files)
-    async with db.write() as conn:
+
+    async def work(conn: Connection) -> Outcome | None:
         record = await _get_record(conn, target, create=create)
         if record is None or (record.fingerprint, record.consumed, record.complete) != (
             target.header.fingerprint, batch.start, False
@@ -119,7 +120,10 @@ async def store(
         await _advance(conn, record, counts, consumed=batch.end, complete=last)
         if complete is not None:
             outcome.remarks = await finish(conn, record.run_id, target, complete=complete)
-    if db.blobs.is_shared:  # see `trackai.store.catalogue.files.forget`
+        return outcome
+
+    outcome = await db.change(work)
+    if outcome is not None and db.blobs.is_shared:  # see `trackai.store.catalogue.files.forget`
         await run_sync(export_files.copy_again, db.blobs, copied)
     return outcome
 
@@ -307,8 +311,11 @@ async def finish(conn: Connection, run_id: int, target: Target, *, complete: boo
 
 async def remove(db: Store, run_id: int) -> None:
     """Remove what earlier imports stored in a run whose parts have changed."""
-    async with db.write() as conn:
+
+    async def work(conn: Connection) -> set[str]:
         await lock(conn, "runs", [run_id])
         hashes = await files.hashes(conn, [run_id])
         await imports.forget(conn, run_id)
-    await files.forget(db, hashes)
+        return hashes
+
+    await files.forget(db, await db.change(work))

@@ -5,6 +5,7 @@ The functions block, and are called in worker threads where the place may be slo
 
 from __future__ import annotations
 
+import errno
 import re
 from typing import IO, TYPE_CHECKING, Literal, Protocol
 
@@ -22,6 +23,8 @@ MAX_UPLOADS = 1000
 KEPT_SECONDS = 24 * 3600.0
 # Seconds after which bytes that were set aside belong to a process that was killed since.
 ASIDE_SECONDS = 900.0
+# The numbers of errors of a full disk, and of one on which a user may not store more.
+FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
 class Blob(msgspec.Struct, frozen=True):
