@@ -268,9 +268,10 @@ async def _stale(engine: _Engine) -> int:
 @contextmanager
 def _serve(place: str) -> Iterator[Client]:
     """Run `trackai serve` on a database."""
-    with subprocess.Popen(
+    with tempfile.TemporaryDirectory(prefix="trackai-files-") as files, subprocess.Popen(
         [sys.executable, "-m", "trackai.cli", "serve", "--port", "0", "--db", place],
-        cwd=ROOT, stderr=subprocess.PIPE, text=True, env={**os.environ, "TRACKAI_SILENT": "1"},
+        cwd=ROOT, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "TRACKAI_SILENT": "1", "TRACKAI_FILES": files},
     ) as process:  # fmt: skip
         assert process.stderr is not None
         port = re.search(r"http://[^\s/]+:(\d+)", process.stderr.readline())

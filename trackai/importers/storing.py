@@ -116,8 +116,10 @@ class Storing:
             return
         heads = [file.head for file, _ in numbered]
         blobs = [Blob(head.size or 0, head.sha256) for head in heads if head.sha256 is not None]
-        of_runs = [(self._run_ids[file.run_uid], file) for file, _ in numbered]
-        is_new = await self._change_naming(blobs, partial(add_files, numbered=of_runs))
+        add = partial(
+            add_files, numbered=[(self._run_ids[file.run_uid], file) for file, _ in numbered]
+        )
+        is_new = await self._change(add, blobs)
         for (_, done), new in zip(numbered, is_new, strict=True):
             done(Stored(int(new)))
 
@@ -128,10 +130,10 @@ class Storing:
             if source is None or self._db.blobs.keep(source) != blob:
                 raise BytesGoneError(blob.sha256)
 
-    async def _change_naming(
-        self, blobs: Collection[Blob], work: Callable[[Connection], Coroutine[Any, Any, T]]
+    async def _change(
+        self, work: Callable[[Connection], Coroutine[Any, Any, T]], blobs: Collection[Blob]
     ) -> T:
-        """Run `work`, which stores rows that name bytes, in a transaction; see `files.forget`."""
+        """Run a write transaction for rows that name bytes; see `files.forget`."""
         if not blobs:
             return await self._db.change(work)
         if self._db.blobs.is_shared:
@@ -149,14 +151,14 @@ class Storing:
     async def _store_artifact(self, head: ArtifactHead) -> Stored:
         run_id = self._run_ids[head.run_uid]
         if head.role == "used":
-            is_known = await self._db.change(partial(add_use, run_id=run_id, head=head))
-            return Stored(int(is_known))
+            is_stored = await self._db.change(partial(add_use, run_id=run_id, head=head))
+            return Stored(int(is_stored))
         blobs = {Blob(file.size or 0, file.sha256) for file in head.files if file.sha256}
         required = {blob for blob in blobs if blob.sha256 in self._sources}
         if self._db.blobs.is_shared:
             required |= await in_thread(self._db.blobs.present, blobs)
-        work = partial(add_artifact, run_id=run_id, head=head)
-        return Stored(version=await self._change_naming(required, work))
+        add = partial(add_artifact, run_id=run_id, head=head)
+        return Stored(version=await self._change(add, required))
 
     async def _rewind(self, item: Rewind) -> None:
         await self._store_points()

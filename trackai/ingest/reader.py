@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -121,22 +122,40 @@ class Batch(msgspec.Struct, kw_only=True):
 
     def columns(self) -> list[Column]:
         """The points grouped by metric."""
-        columns: dict[tuple[Axis, str], Column] = {}
-        for calls in self.calls:
-            axis, kind = calls.keys.axis, calls.keys.kind
-            steps = calls.steps if axis == "step" else calls.timestamps
-            for path, values in zip(calls.keys.paths, calls.values, strict=True):
-                column = columns.get((axis, path))
-                if column is None:
-                    columns[axis, path] = Column(
-                        path, axis, list(steps), calls.timestamps[:], list(values), kind=kind
-                    )
-                else:
-                    column.steps += steps
-                    column.timestamps += calls.timestamps
-                    column.values += values
-                    column.kind = kind
-        return list(columns.values())
+        parts_of: dict[tuple[Axis, str], list[tuple[int, int]]] = {}
+        for number, calls in enumerate(self.calls):
+            for index, path in enumerate(calls.keys.paths):
+                parts_of.setdefault((calls.keys.axis, path), []).append((number, index))
+        # Metrics that were logged together share their lists, which nobody changes.
+        shared: dict[tuple[Axis, tuple[int, ...]], tuple[list[Step], list[int]]] = {}
+        columns = []
+        for (axis, path), parts in parts_of.items():
+            numbers = tuple(number for number, _ in parts)
+            if (axis, numbers) not in shared:
+                shared[axis, numbers] = self._steps_and_times(axis, numbers)
+            steps, timestamps = shared[axis, numbers]
+            number, index = parts[0]
+            values = self.calls[number].values[index]
+            if len(parts) > 1:
+                lists = [self.calls[number].values[index] for number, index in parts]
+                values = list(chain.from_iterable(lists))
+            elif type(values) is not list:
+                values = list(values)
+            kind = self.calls[numbers[-1]].keys.kind
+            columns.append(Column(path, axis, steps, timestamps, values, kind=kind))
+        return columns
+
+    def _steps_and_times(
+        self, axis: Axis, numbers: tuple[int, ...]
+    ) -> tuple[list[Step], list[int]]:
+        """The steps and timestamps of some of the calls together."""
+        some = [self.calls[number] for number in numbers]
+        timestamps: list[Any] = some[0].timestamps
+        steps: list[Any] = some[0].steps
+        if len(some) > 1:
+            timestamps = list(chain.from_iterable(calls.timestamps for calls in some))
+            steps = list(chain.from_iterable(calls.steps for calls in some))
+        return (steps if axis == "step" else timestamps), timestamps
 
 
 class JournalReader:

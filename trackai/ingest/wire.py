@@ -8,6 +8,7 @@ The format is msgpack, with numbers packed as in `trackai.values.packing`.
 
 from __future__ import annotations
 
+import operator
 import re
 from functools import lru_cache
 from itertools import accumulate
@@ -359,9 +360,10 @@ def check_times(field: str, times: Sequence[int]) -> None:
 
 def check_numbers(field: str, numbers: Sequence[Value]) -> None:
     """Check that numbers are finite and fit into 64 bits."""
-    if set(map(type, numbers)) <= {int, float}:
+    if (types := set(map(type, numbers))) <= {int, float}:
         low, high = min(numbers), max(numbers)
-        if low >= -INT64 and high < INT64 and not any(number != number for number in numbers):  # type: ignore[operator]
+        has_nan = float in types and any(map(operator.ne, numbers, numbers))
+        if low >= -INT64 and high < INT64 and not has_nan:  # type: ignore[operator]
             return
     raise InvalidInputError(field, "must be finite numbers between -2**63 and 2**63")
 

@@ -130,7 +130,7 @@ async def store(
         return outcome
 
     outcome = await db.change(work)
-    if db.blobs.is_shared:  # see `trackai.store.catalogue.files.forget`
+    if outcome is not None and db.blobs.is_shared:  # see `trackai.store.catalogue.files.forget`
         await run_sync(export_files.copy_again, db.blobs, copied)
     return outcome
 

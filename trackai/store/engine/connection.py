@@ -59,4 +59,10 @@ class Shared:
 
     SQLite lets one transaction write at a time. Here others may write in between what a transaction
     reads and what it writes, unless it locks the rows: see `engine.sql.lock`.
+
+    Attributes:
+        locked: the rows that its transaction has locked: statements of a lock, with row ids.
     """
+
+    def __init__(self) -> None:
+        self.locked: set[tuple[str, int]] = set()

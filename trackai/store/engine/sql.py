@@ -107,7 +107,8 @@ async def lock(
     """
     if isinstance(conn, Shared):
         strength = "FOR UPDATE" if to_delete else "FOR NO KEY UPDATE"
-        await conn.executemany(
-            f"SELECT 1 FROM {table} WHERE id = ? {strength}",
-            [(row_id,) for row_id in sorted(set(ids))],
-        )
+        sql = f"SELECT 1 FROM {table} WHERE id = ? {strength}"
+        new = sorted({row_id for row_id in ids if (sql, row_id) not in conn.locked})
+        if new:
+            await conn.executemany(sql, [(row_id,) for row_id in new])
+            conn.locked.update((sql, row_id) for row_id in new)

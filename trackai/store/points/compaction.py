@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from trackai.store.engine.connection import Connection
 
-# Pieces with fewer points are small: those in the index `small_pieces`.
-_SMALL = 192
 # So many small pieces of a series and writer are packed together.
 _ENOUGH = 8
 # The number of series of one transaction, and of the pieces of each.
@@ -45,7 +43,7 @@ async def compact(conn: Connection, after: int) -> int:
     found: list[Any] = list(
         await conn.execute_fetchall(
             f"""
-        SELECT series_id, writer_id FROM pieces WHERE points < {_SMALL} AND series_id > ?
+        SELECT series_id, writer_id FROM pieces WHERE points < {piece.SMALL} AND series_id > ?
         GROUP BY series_id, writer_id HAVING COUNT(*) >= {_ENOUGH}
         ORDER BY series_id LIMIT {_SERIES}
         """,
@@ -89,7 +87,7 @@ async def _compact(conn: Connection, series_id: int, writer_id: int) -> None:
         SELECT id, last_step, packed, texts FROM pieces
         WHERE series_id = ?1 AND writer_id = ?2 AND last_step >= (
             SELECT min(last_step) FROM pieces
-            WHERE series_id = ?1 AND writer_id = ?2 AND points < {_SMALL}
+            WHERE series_id = ?1 AND writer_id = ?2 AND points < {piece.SMALL}
         )
         ORDER BY last_step DESC LIMIT {_PIECES}
         """,
@@ -112,7 +110,7 @@ def _groups(stored: Sequence[Stored]) -> list[list[Stored]]:
     """Small pieces that are next to each other."""
     groups: list[list[Stored]] = [[]]
     for item in stored:
-        if len(item.points.steps) < _SMALL:
+        if len(item.points.steps) < piece.SMALL:
             groups[-1].append(item)
         elif groups[-1]:
             groups.append([])

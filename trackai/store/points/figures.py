@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -42,7 +42,40 @@ class Figures(msgspec.Struct, frozen=True):
     total: float
 
 
-def summarize(steps: Sequence[Step], timestamps: Sequence[int], values: Sequence[Value]) -> Figures:
+class Order(NamedTuple):
+    """Where steps and timestamps begin and end.
+
+    Attributes:
+        last: the index of the last point.
+    """
+
+    is_ordered: bool
+    first_step: Step
+    last_step: Step
+    first_timestamp: int
+    last_timestamp: int
+    last: int
+
+
+def order_of(steps: Sequence[Step], timestamps: Sequence[int]) -> Order:
+    """Look at the steps and timestamps of points, which other metrics may share."""
+    # Steps are nearly always sorted, and sorting them again is faster than `min` and `max`.
+    ordered = sorted(steps)
+    is_ordered = ordered == (steps if type(steps) is list else list(steps))
+    first_step, last_step = ordered[0], ordered[-1]
+    if is_ordered and (len(ordered) == 1 or ordered[-2] != last_step):
+        last = len(ordered) - 1
+    else:
+        last = _last_index(steps, timestamps, last_step)
+    return Order(is_ordered, first_step, last_step, min(timestamps), max(timestamps), last)
+
+
+def summarize(
+    steps: Sequence[Step],
+    timestamps: Sequence[int],
+    values: Sequence[Value],
+    order: Order | None = None,
+) -> Figures:
     """Compute the figures of points of one series, in whatever order they come.
 
     The last value is that of the latest point at the highest step; of several points at that time,
@@ -52,24 +85,18 @@ def summarize(steps: Sequence[Step], timestamps: Sequence[int], values: Sequence
     Args:
         steps, timestamps, values: sequences of equal length, at least 1. Large texts may be
             markers.
+        order: that of the steps and timestamps, if it is known.
     """
     if len(steps) == 1 and type(values[0]) is float and math.isfinite(values[0]):
         return _of_point(steps[0], timestamps[0], values[0])
     types = frozenset(map(type, values))
-    # Steps are nearly always sorted, and sorting them again is faster than `min` and `max`.
-    ordered = sorted(steps)
-    is_ordered = ordered == list(steps)
-    first_step, last_step = ordered[0], ordered[-1]
-    if is_ordered and (len(ordered) == 1 or ordered[-2] != last_step):
-        last = len(ordered) - 1
-    else:
-        last = _last_index(steps, timestamps, last_step)
+    order = order or order_of(steps, timestamps)
     finite_steps, finite, total, nan_points = _finite(steps, values, types)
     low = high = low_step = high_step = None
     if finite:
         low, high = min(finite), max(finite)
         low_step, high_step = finite_steps[finite.index(low)], finite_steps[finite.index(high)]
-        if not is_ordered:
+        if not order.is_ordered:
             low_step, high_step = (
                 min(step for step, value in zip(finite_steps, finite, strict=True) if value == best)
                 for best in (low, high)
@@ -82,11 +109,11 @@ def summarize(steps: Sequence[Step], timestamps: Sequence[int], values: Sequence
         points=len(values),
         finite_points=len(finite),
         nan_points=nan_points,
-        first_step=first_step,
-        last_step=last_step,
-        first_timestamp=min(timestamps),
-        last_timestamp=max(timestamps),
-        last_value=values[last],
+        first_step=order.first_step,
+        last_step=order.last_step,
+        first_timestamp=order.first_timestamp,
+        last_timestamp=order.last_timestamp,
+        last_value=values[order.last],
         min_value=low,
         min_step=low_step,
         max_value=high,

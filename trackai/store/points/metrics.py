@@ -17,7 +17,7 @@ from trackai.store.points import (
     running_figures,
     series,
 )
-from trackai.store.points.figures import Figures, summarize
+from trackai.store.points.figures import Figures, Order, order_of, summarize
 from trackai.store.points.queries import Batch, Columns, NewPoints
 from trackai.store.points.rows import joined
 from trackai.store.points.storage import points_of
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 # The row ids of a run and of one of its writers, and new points.
 Part = tuple[int, int, "Sequence[Column]"]
+# The order of points by the ids of their lists of steps and timestamps.
+_Orders = dict[tuple[int, int], Order]
 
 
 class _Addition(msgspec.Struct):
@@ -70,7 +72,10 @@ async def append(conn: Connection, run_id: int, writer_id: int, columns: Sequenc
 async def append_parts(conn: Connection, parts: Sequence[Part]) -> None:
     """Store points of several writers and runs, in as few statements as for one."""
     await lock(conn, "runs", (run_id for run_id, _, _ in parts))
-    batches = [(name, columns, _summarize(columns)) for name, columns in _by_series(parts).items()]
+    orders: _Orders = {}
+    batches = [
+        (name, columns, _summarize(columns, orders)) for name, columns in _by_series(parts).items()
+    ]
     additions = await _additions(conn, batches)
     stale: set[int] = set()
     moved = await points_of(conn).insert(conn, [item.new_points for item in additions])
@@ -78,7 +83,7 @@ async def append_parts(conn: Connection, parts: Sequence[Part]) -> None:
         stale = {item.series.id for item in additions}
         for addition, columns in zip(additions, moved, strict=True):
             if columns != addition.columns:
-                addition.columns, addition.figures = columns, _summarize(columns)
+                addition.columns, addition.figures = columns, _summarize(columns, {})
     effects = await _note_attempts(conn, parts, additions)
     effects.stale.update(stale)
     await _update_figures(conn, additions, effects)
@@ -182,8 +187,13 @@ def _within_64_bits(column: Column) -> Column:
     return msgspec.structs.replace(column, values=values)
 
 
-def _summarize(columns: Columns) -> Figures:
-    figures = summarize(*joined(columns))
+def _summarize(columns: Columns, orders: _Orders) -> Figures:
+    steps, timestamps, values = joined(columns)
+    order = None
+    if len(columns) == 1 and len(steps) > 1:  # metrics that were logged together share these lists
+        shared = id(steps), id(timestamps)
+        order = orders.get(shared) or orders.setdefault(shared, order_of(steps, timestamps))
+    figures = summarize(steps, timestamps, values, order)
     kind = columns[0][1].kind
     if figures.kind == "text" and kind != "text":
         return msgspec.structs.replace(figures, kind=kind)
@@ -230,7 +240,11 @@ async def _update_figures(
         ]
         await running_figures.merge(conn, new)
     else:
-        await running_figures.merge(conn, ((item.series.id, item.figures) for item in additions))
+        await running_figures.merge(
+            conn,
+            ((item.series.id, item.figures) for item in additions),
+            are_later=all(_is_later(item) for item in additions),
+        )
     superseding = effects.stale | effects.begun.keys()
     # An attempt supersedes points from its first step on, up to any step.
     await rollups.mark(
@@ -246,6 +260,12 @@ async def _update_figures(
             for item in additions
         ),
     )
+
+
+def _is_later(addition: _Addition) -> bool:
+    """Whether no stored point is at the last new step, of which the last point is known."""
+    before, figures = addition.series.last_step, addition.figures
+    return before != figures.last_step and type(figures.last_value) is not bytes
 
 
 async def _figures_to_add(
@@ -271,7 +291,8 @@ def _figures_before(addition: _Addition, step: Step) -> Figures | None:
     points = [point for point in zip(*joined(addition.columns), strict=True) if point[0] < step]
     if not points:
         return None
-    figures = summarize(*map(list, zip(*points, strict=True)))
+    steps, timestamps, values = map(list, zip(*points, strict=True))
+    figures = summarize(steps, timestamps, values)
     if addition.series.kind == "histogram":
         return msgspec.structs.replace(figures, kind="histogram")
     return figures

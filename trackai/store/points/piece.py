@@ -45,6 +45,8 @@ LARGEST = 3980
 # The number of points of a usual piece, and the most. Longer ones need not be smaller per point,
 # and a reader of few points unpacks more than it needs.
 POINTS, MOST_POINTS = 384, 768
+# Pieces with fewer points are small: those in the index `small_pieces`.
+SMALL = 192
 # Pieces end after texts of this size together, in bytes.
 _TEXT_BYTES = 32_768
 _VERSION = 1
@@ -96,25 +98,109 @@ class Piece(NamedTuple):
     texts: bytes | None
 
 
+class _Head(NamedTuple):
+    """The packed steps and timestamps of a piece, and where they begin and end."""
+
+    first_step: float
+    last_step: float
+    first_timestamp: int
+    last_timestamp: int
+    packed: bytes
+
+
+class Packer:
+    """Packs points of several series: steps and times that they share are packed once."""
+
+    def __init__(self) -> None:
+        # By the ids of the lists, and their part. The lists are kept, so that ids stay theirs.
+        self._heads: dict[tuple[int, int, int, int], tuple[list[Step], list[int], _Head]] = {}
+
+    def split(self, points: Points) -> Iterator[Piece]:
+        """Pack points into as many pieces as they need, of about the same size."""
+        start, size, total = 0, POINTS, len(points.steps)
+        has_size = False
+        types = set(map(type, points.values))
+        may_have_texts = str in types
+        floats = _float_bytes(points.values) if types == {float} else None
+        while start < total:
+            stop = min(start + size, total)
+            if may_have_texts:
+                stop = _end_of_texts(points.values, start, stop)
+            piece = self.pack(points, start, stop, floats)
+            length = len(piece.packed)
+            if length > LARGEST:
+                largest = max(1, (stop - start) * LARGEST // length - 4)
+                size = _even_size(total - start, largest)
+                continue
+            if not has_size and size == POINTS and stop < total:
+                has_size = True
+                largest = max(POINTS, min(MOST_POINTS, POINTS * LARGEST // length - 4))
+                size = _even_size(total - start, largest)
+                if not may_have_texts and size != POINTS:
+                    continue
+            yield piece
+            start = stop
+
+    def pack(self, points: Points, start: int, stop: int, floats: bytes | None) -> Piece:
+        """Pack a part of points, which are in order of step and time.
+
+        Args:
+            floats: the bytes of all values, if they are floats without NaN.
+        """
+        steps, timestamps, values, own_steps = points
+        key = id(steps), id(timestamps), start, stop
+        if key not in self._heads:
+            self._heads[key] = steps, timestamps, _head(steps[start:stop], timestamps[start:stop])
+        head = self._heads[key][2]
+        texts: list[bytes] = []
+        if floats is not None:
+            column = b"%c%b" % (_FLOATS, _pack_bytes(floats[8 * start : 8 * stop]))
+        else:
+            column = _pack_column(values[start:stop], texts)
+        parts = [
+            _HEADER.pack(_VERSION, own_steps is not None, stop - start), head.packed, column
+        ]  # fmt: skip
+        if own_steps is not None:
+            parts.append(_pack_column(own_steps[start:stop], texts))
+        return Piece(
+            *head[:4], stop - start, b"".join(parts), b"".join(texts) if texts else None
+        )  # fmt: skip
+
+
 def split(points: Points) -> Iterator[Piece]:
     """Pack points into as many pieces as they need."""
-    start, size, total = 0, POINTS, len(points.steps)
-    may_have_texts = str in set(map(type, points.values))
-    while start < total:
-        stop = min(start + size, total)
-        if may_have_texts:
-            stop = _end_of_texts(points.values, start, stop)
-        piece = pack(points.between(start, stop))
-        length = len(piece.packed)
-        if length > LARGEST:
-            size = max(1, (stop - start) * LARGEST // length - 4)
-            continue
-        if size == POINTS and stop < total and length * 1.05 < LARGEST:
-            size = min(MOST_POINTS, POINTS * LARGEST // length - 4)
-            if not may_have_texts:
-                continue
-        yield piece
-        start = stop
+    return Packer().split(points)
+
+
+def pack(points: Points) -> Piece:
+    """Pack points, which are in order of step and time."""
+    return Packer().pack(points, 0, len(points.steps), None)
+
+
+def _even_size(points: int, largest: int) -> int:
+    """The size of pieces, `largest` at most, of which all are about as large."""
+    return -(-points // -(-points // largest))
+
+
+def _head(steps: list[Step], timestamps: list[int]) -> _Head:
+    return _Head(
+        rounded_down(steps[0]),
+        rounded_up(steps[-1]),
+        min(timestamps),
+        max(timestamps),
+        _pack_ordered(steps, []) + _pack_ordered(timestamps, []),
+    )
+
+
+def _float_bytes(values: Sequence[Any]) -> bytes | None:
+    """The bytes of floats; None if there may be NaN among them."""
+    total = sum(values)
+    if total != total:  # the sum of infinities may be NaN, too
+        return None
+    words = array("d", values)
+    if _IS_BIG_ENDIAN:
+        words.byteswap()
+    return words.tobytes()
 
 
 def _end_of_texts(values: Sequence[StoredValue], start: int, stop: int) -> int:
@@ -126,29 +212,6 @@ def _end_of_texts(values: Sequence[StoredValue], start: int, stop: int) -> int:
             if size > _TEXT_BYTES:
                 return max(index, start + 1)
     return stop
-
-
-def pack(points: Points) -> Piece:
-    """Pack points, which are in order of step and time."""
-    steps, timestamps, values, own_steps = points
-    texts: list[bytes] = []
-    parts = [
-        _HEADER.pack(_VERSION, own_steps is not None, len(steps)),
-        _pack_ordered(steps, texts),
-        _pack_ordered(timestamps, texts),
-        _pack_column(values, texts),
-    ]
-    if own_steps is not None:
-        parts.append(_pack_column(own_steps, texts))
-    return Piece(
-        rounded_down(steps[0]),
-        rounded_up(steps[-1]),
-        min(timestamps),
-        max(timestamps),
-        len(steps),
-        b"".join(parts),
-        b"".join(texts) if texts else None,
-    )
 
 
 def unpack(packed: bytes, texts: bytes | None = None) -> Points:
@@ -250,7 +313,10 @@ def _pack_mixed(values: Sequence[Any], texts: list[bytes]) -> bytes:
 def _pack_words(words: array[Any]) -> bytes:
     if _IS_BIG_ENDIAN:
         words.byteswap()
-    data = words.tobytes()
+    return _pack_bytes(words.tobytes())
+
+
+def _pack_bytes(data: bytes) -> bytes:
     mask = 0
     parts = [b""]
     for place in range(8):

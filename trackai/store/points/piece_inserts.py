@@ -53,6 +53,22 @@ class _Row(NamedTuple):
         return self.step, self.time
 
 
+class Span(NamedTuple):
+    """The lowest and the highest step of points, and whether they are in order."""
+
+    low: Step
+    high: Step
+    is_ordered: bool
+
+    @classmethod
+    def of(cls, points: Points) -> Span:
+        """Look at all points."""
+        steps = points.steps
+        if piece.is_ordered(steps, points.timestamps):
+            return cls(steps[0], steps[-1], is_ordered=True)
+        return cls(min(steps), max(steps), is_ordered=False)
+
+
 class _Group(msgspec.Struct):
     """New points of a series and writer, as columns and together."""
 
@@ -61,6 +77,7 @@ class _Group(msgspec.Struct):
     axis: Axis
     columns: list[Column]
     points: Points
+    span: Span
 
     def rows(self) -> list[_Row]:
         """The points one by one."""
@@ -79,7 +96,8 @@ class _Group(msgspec.Struct):
     def with_rows(self, rows: Sequence[_Row]) -> _Group:
         """The group with a part of its points, to look for pieces."""
         steps = [row.step for row in rows]
-        return msgspec.structs.replace(self, points=Points(steps, [], []))
+        span = Span(min(steps), max(steps), is_ordered=False)
+        return msgspec.structs.replace(self, points=Points(steps, [], []), span=span)
 
     def move(self, row: _Row, step: Step, time: int) -> None:
         """Change the time of a point, and its step if that is its time."""
@@ -106,13 +124,14 @@ class Changes:
     def __init__(self) -> None:
         self.deleted: list[tuple[Any, ...]] = []
         self.inserted: list[tuple[Any, ...]] = []
+        self._packer = piece.Packer()
 
     def replace(
         self, series_id: int, writer_id: int, stored: Iterable[Stored], points: Points
     ) -> None:
         """Replace pieces by new ones with these points."""
         self.deleted += [(series_id, writer_id, item.last_step, item.id) for item in stored]
-        self.inserted += [(series_id, writer_id, *item) for item in piece.split(points)]
+        self.inserted += [(series_id, writer_id, *item) for item in self._packer.split(points)]
 
     async def execute(self, conn: Connection) -> None:
         deleted: list[Any] = list(map(list, zip(*self.deleted, strict=True))) or [[]] * 4
@@ -168,10 +187,14 @@ def _groups(new: Sequence[NewPoints]) -> list[_Group]:
         for writer_id, column in item.columns:
             key = item.series_id, writer_id
             if key not in groups:
-                groups[key] = _Group(*key, item.axis, [], Points([], [], []))
+                groups[key] = _Group(*key, item.axis, [], Points([], [], []), Span(0, 0, True))
             groups[key].columns.append(column)
+    spans: dict[tuple[int, int], Span] = {}
     for group in groups.values():
-        group.points = _joined(group.columns)
+        group.points = points = _joined(group.columns)
+        # Metrics that were logged together share these lists.
+        shared = id(points.steps), id(points.timestamps)
+        group.span = spans.get(shared) or spans.setdefault(shared, Span.of(points))
     return list(groups.values())
 
 
@@ -240,9 +263,9 @@ async def _fetch(
             list(range(len(groups))),
             [group.series_id for group in groups],
             [group.writer_id for group in groups],
-            [rounded_down(min(group.points.steps)) for group in groups],
-            [rounded_up(max(group.points.steps)) for group in groups],
-            [max(_SMALL, _FACTOR * len(group.points.steps)) for group in groups],
+            [rounded_down(group.span.low) for group in groups],
+            [rounded_up(group.span.high) for group in groups],
+            [_packed_again(len(group.points.steps)) for group in groups],
             most,
         ),
     )
@@ -255,14 +278,18 @@ async def _fetch(
     return stored
 
 
+def _packed_again(points: int) -> int:
+    """The largest last piece that is packed again, together with so many new points."""
+    if points >= piece.POINTS:
+        return piece.SMALL - 1
+    return min(max(_SMALL, _FACTOR * points), piece.POINTS - 1)
+
+
 async def _add(conn: Connection, changes: Changes, group: _Group, stored: list[Stored]) -> bool:
     """Add new points to pieces; True if the keys of some were taken."""
     points = group.points
-    is_ordered = piece.is_ordered(points.steps, points.timestamps)
-    if not is_ordered or any(item.overlaps for item in stored):
+    if not group.span.is_ordered or any(item.overlaps for item in stored):
         return await _Mixed(conn, group).add(group.rows(), stored)
-    # A full piece stays as it is.
-    stored = [item for item in stored if len(item.points.steps) < piece.POINTS]
     together = concatenated([*(item.points for item in stored), points])
     changes.replace(group.series_id, group.writer_id, stored, together)
     return False
@@ -416,7 +443,8 @@ async def note_own_steps(
     times = sorted(own_steps)
     for start in range(0, len(times), _OWN_STEPS):
         part = times[start : start + _OWN_STEPS]
-        group = _Group(series_id, writer_id, "time", [], Points(list(part), part, []))
+        span = Span(part[0], part[-1], is_ordered=True)
+        group = _Group(series_id, writer_id, "time", [], Points(list(part), part, []), span)
         (stored,) = await _fetch(conn, [group], most=1 << 40)
         changes = Changes()
         for item in stored:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from trackai.downsampling import buckets
 from trackai.downsampling.buckets import Bucket, Range, Span
 from trackai.store.engine.bulk import execute_rows, placeholders
+from trackai.store.engine.connection import Shared
 from trackai.store.engine.sql import json_array
 from trackai.store.points import bucketing, series
 from trackai.store.points.queries import FARTHEST, Selection, bound
@@ -58,16 +59,29 @@ async def mark(conn: Connection, touched: Iterable[Touched]) -> None:
         for item in touched
         if item.points_before + item.points_added >= bucketing.SHORTEST
     ]
-    if rows:
+    if rows and isinstance(conn, Shared):
+        await conn.execute(
+            f"""
+            INSERT INTO stale_rollups (series_id, first_step, last_step)
+            SELECT * FROM unnest(?::bigint[], ?::numeric[], ?::numeric[]) {_WIDEN}
+            """,
+            list(map(list, zip(*rows, strict=True))),
+        )
+    elif rows:
         await execute_rows(conn, _mark, rows, width=3, sizes=(128, 8, 1))
+
+
+_WIDEN = """
+    ON CONFLICT (series_id, first_step) DO UPDATE
+    SET last_step = max(stale_rollups.last_step, excluded.last_step)
+"""
 
 
 @lru_cache
 def _mark(rows: int) -> str:
     return f"""
         INSERT INTO stale_rollups (series_id, first_step, last_step) VALUES {placeholders(rows, 3)}
-        ON CONFLICT (series_id, first_step) DO UPDATE
-        SET last_step = max(stale_rollups.last_step, excluded.last_step)
+        {_WIDEN}
     """
 
 

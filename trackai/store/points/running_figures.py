@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -15,14 +15,14 @@ from trackai.store.points.series import NOT_SUPERSEDED
 from trackai.store.points.storage import points_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from trackai.store.engine.connection import Connection
     from trackai.values.types import Kind
 
 _ROWS_PER_STATEMENT = (128, 8, 1)
-# On a server, each statement is a round trip.
-_ROWS_PER_ROUND_TRIP = (128, 64, 32, 16, 8, 4, 2, 1)
+# On a server, each statement is a round trip: the next size is filled up with rows of no series.
+_ROWS_PER_ROUND_TRIP = (1, 2, 4, 8, 16, 32, 64, 128)
 _WIDTH = 1 + len(Figures.__struct_fields__)
 _TYPES = [
     "bigint", "text", "bigint", "bigint", "bigint", "numeric", "numeric", "bigint", "bigint",
@@ -30,26 +30,35 @@ _TYPES = [
 ]  # fmt: skip
 
 
-async def merge(conn: Connection, additions: Iterable[tuple[int, Figures]]) -> None:
+async def merge(
+    conn: Connection, additions: Iterable[tuple[int, Figures]], *, are_later: bool = False
+) -> None:
     """Add the figures of new points to those of their series, after the points were stored.
 
     Args:
         additions: row ids of series with the figures of their new points.
+        are_later: no stored point is at the last step of the new ones of its series.
     """
-    sizes: Sequence[int] = _ROWS_PER_STATEMENT
     if isinstance(conn, Shared):
-        new = await points_of(conn).with_last_values(conn, additions)
-        sizes = _ROWS_PER_ROUND_TRIP
-    else:
-        # The statement reads last values that depend on stored points by itself.
-        new = ((series_id, _without_large_value(figures)) for series_id, figures in additions)
-    await execute_rows(
-        conn,
-        _merge,
-        ((series_id, *msgspec.structs.astuple(figures)) for series_id, figures in new),
-        width=_WIDTH,
-        sizes=sizes,
-    )
+        new = additions if are_later else await points_of(conn).with_last_values(conn, additions)
+        await _merge_at_once(conn, list(map(_row, new)))
+        return
+    # The statement reads last values that depend on stored points by itself.
+    new = ((series_id, _without_large_value(figures)) for series_id, figures in additions)
+    await execute_rows(conn, _merge, map(_row, new), width=_WIDTH, sizes=_ROWS_PER_STATEMENT)
+
+
+async def _merge_at_once(conn: Connection, rows: list[tuple[Any, ...]]) -> None:
+    largest = _ROWS_PER_ROUND_TRIP[-1]
+    for start in range(0, len(rows), largest):
+        part = rows[start : start + largest]
+        size = next(size for size in _ROWS_PER_ROUND_TRIP if size >= len(part))
+        part += [(None,) * _WIDTH] * (size - len(part))
+        await execute_rows(conn, _merge, part, width=_WIDTH, sizes=(size,))
+
+
+def _row(addition: tuple[int, Figures]) -> tuple[Any, ...]:
+    return (addition[0], *msgspec.structs.astuple(addition[1]))
 
 
 def _without_large_value(figures: Figures) -> Figures:

@@ -38,6 +38,7 @@ class PostgresConnection(Shared):
     """
 
     def __init__(self, conn: asyncpg.Connection) -> None:
+        super().__init__()
         self._driver = conn
         self.total_changes = 0
         self._prepared: OrderedDict[str, PreparedStatement[Any]] = OrderedDict()
@@ -46,6 +47,23 @@ class PostgresConnection(Shared):
     def is_closed(self) -> bool:
         """Whether the connection is lost, or has been closed."""
         return bool(self._driver.is_closed())
+
+    @property
+    def is_standby(self) -> bool:
+        """Whether the server only accepts reads; known from what it has sent last."""
+        return is_standby(self._driver)
+
+    def terminate(self) -> None:
+        """Close the connection without a word to the server."""
+        self._driver.terminate()
+
+    async def end_transaction(self) -> None:
+        """Roll back, or close the connection: the next user must find no transaction."""
+        try:
+            with network_errors():
+                await self._driver.execute("ROLLBACK", timeout=_CLOSE_SECONDS)
+        except FAILURES:
+            self.terminate()
 
     async def close(self) -> None:
         """Close the connection; on a broken network, after a while."""
@@ -74,7 +92,8 @@ class PostgresConnection(Shared):
         await self.command("ROLLBACK")
 
     async def command(self, sql: str) -> None:
-        """Execute a statement of PostgreSQL's as it is."""
+        """Begin or end a transaction."""
+        self.locked.clear()
         with network_errors():
             await self._driver.execute(sql, timeout=_STATEMENT_SECONDS)
 
@@ -93,6 +112,15 @@ class PostgresConnection(Shared):
     def forget_plans(self) -> None:
         """Prepare all statements again: the schema has changed."""
         self._prepared.clear()
+
+
+def is_standby(conn: asyncpg.Connection) -> bool:
+    """Whether the server of a connection only accepts reads, which it reports by itself."""
+    settings = conn.get_settings()
+    return any(
+        getattr(settings, name, "off") == "on"
+        for name in ("in_hot_standby", "default_transaction_read_only")
+    )
 
 
 class _Statement:

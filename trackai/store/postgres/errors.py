@@ -48,6 +48,8 @@ def network_errors() -> Iterator[None]:
 
 def is_lost(error: Exception) -> bool:
     """Whether there is no connection any more, or none can be made: the next one may succeed."""
+    if isinstance(error, asyncpg.QueryCanceledError):  # a limit of the role, such as on its time
+        return False
     # Its subclasses are about wrong arguments.
     return isinstance(error, _LOST) or type(error) in {asyncpg.InterfaceError, NetworkError}
 
@@ -88,6 +90,10 @@ def _translated(error: Exception, name: str) -> StoreError:
         return StoreError(f"{name} cannot be written ({reason}): free space on its disk")
     if isinstance(error, REPEATED):
         return StoreBusyError(f"{name} is changed by others at the same time ({reason}): try again")
+    if isinstance(error, asyncpg.TooManyConnectionsError):
+        return StoreBusyError(
+            f"{name} has no connection left ({reason}): try again, or raise its max_connections"
+        )
     if is_lost(error):
         return StoreBusyError(f"{name} does not answer ({reason}): try again")
     return StoreError(f"{name}: {reason}")
