@@ -49,7 +49,7 @@ def network_errors() -> Iterator[None]:
 
 
 def is_lost(error: Exception) -> bool:
-    """Whether there is no connection any more, or none can be made: the next one may succeed."""
+    """Whether the connection is lost, or cannot be made: the next one may succeed."""
     if isinstance(error, asyncpg.QueryCanceledError):  # a limit of the role, such as on its time
         return False
     # Its subclasses are about wrong arguments.
