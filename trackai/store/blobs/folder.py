@@ -191,7 +191,7 @@ class FolderBlobs:
     def remove_aside(self, hashes: Collection[str], token: str, *, deadline: float) -> int:
         """Remove bytes that were set aside; the number of bytes."""
         freed = 0
-        for sha256 in hashes:  # whoever sends them meanwhile has a file of their own
+        for sha256 in hashes:  # a client that sends them meanwhile has its own file
             with suppress(FileNotFoundError):
                 size = self._aside(sha256, token).stat().st_size
                 self._aside(sha256, token).unlink()

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 # All that the driver raises, besides errors of the network.
-FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError)
+FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 # A transaction that fails with one of these is repeated: another one was in its way.
 REPEATED = (
     asyncpg.SerializationError,
@@ -26,6 +26,8 @@ _LOST = (
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.TooManyConnectionsError,
+    # Also if no server of an address has the attribute that it asks for, as during a failover.
+    asyncpg.InternalClientError,
 )
 
 
@@ -47,7 +49,7 @@ def network_errors() -> Iterator[None]:
 
 
 def is_lost(error: Exception) -> bool:
-    """Whether there is no connection any more, or none can be made: the next one may succeed."""
+    """Whether the connection is lost, or cannot be made: the next one may succeed."""
     if isinstance(error, asyncpg.QueryCanceledError):  # a limit of the role, such as on its time
         return False
     # Its subclasses are about wrong arguments.
