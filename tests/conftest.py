@@ -13,7 +13,7 @@ import textwrap
 import time
 import urllib.error
 import urllib.request
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -29,6 +29,7 @@ from trackai.store.postgres.database import PostgresDatabase
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+    from contextlib import AbstractAsyncContextManager
 
     from tests.buckets import S3Server
     from tests.proxies import Site
@@ -300,6 +301,49 @@ async def db(db_path: Path | str, empty_database: Path) -> AsyncIterator[Store]:
 
 
 @pytest.fixture
+def new_store(
+    engine: str,
+    request: pytest.FixtureRequest,
+    empty_database: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Callable[[], AbstractAsyncContextManager[Store]]]:
+    """Opens an empty database, such as one for each example of a test."""
+    urls: list[str] = []
+    unused: list[str] = []
+
+    @asynccontextmanager
+    async def create() -> AsyncIterator[Store]:
+        folder = tmp_path_factory.mktemp("db")
+        store: Store
+        if engine == "sqlite":
+            path = folder / "trackai.db"
+            shutil.copyfile(empty_database, path)
+            store = Database(path)
+            url = None
+        else:
+            # Deleting all rows takes less time than creating a database.
+            url = unused.pop() if unused else None
+            if url is None:
+                template = request.getfixturevalue("empty_postgres")
+                url = request.getfixturevalue("databases").create(template)
+                urls.append(url)
+            else:
+                await postgres.truncate(url)
+            store = PostgresDatabase(url, files=str(folder / "files"))
+        await store.open()
+        try:
+            yield store
+        finally:
+            await store.close()
+            if url is not None:
+                unused.append(url)
+
+    yield create
+    for url in urls:
+        request.getfixturevalue("databases").drop(url)
+
+
+@pytest.fixture
 def run_python(
     db_path: Path | str, tmp_path: Path
 ) -> Callable[..., subprocess.CompletedProcess[str]]:
@@ -470,7 +514,7 @@ def _start_over(server: Server) -> None:
     A database on PostgreSQL is emptied.
     """
     if isinstance(server.db_path, str):
-        postgres.empty(server.db_path, kept=("schema_migrations", "secrets"))
+        postgres.empty(server.db_path)
         for path in (_folders[server.db_path] / "files").iterdir():
             shutil.rmtree(path)
         assert server.get("/api/projects") == []

@@ -19,7 +19,7 @@ import psutil
 from anyio.from_thread import start_blocking_portal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from anyio.from_thread import BlockingPortal
 
@@ -286,26 +286,34 @@ def databases(url: str) -> Iterator[Databases]:
             created.close()
 
 
-def empty(url: str, kept: Iterable[str]) -> None:
-    """Delete the rows of all tables of a database, except those that are `kept`."""
+KEPT = ("schema_migrations", "secrets")
 
-    async def work() -> None:
-        connection = await asyncpg.connect(url)
-        try:
-            tables = await connection.fetch(
-                """
-                SELECT tablename FROM pg_tables
-                WHERE schemaname = 'public' AND tablename <> ALL ($1)
-                """,
-                list(kept),
-            )
-            names = ", ".join(f'"{name}"' for (name,) in tables)
-            await connection.execute(f"TRUNCATE {names} RESTART IDENTITY")
-        finally:
-            await connection.close()
 
+def empty(url: str) -> None:
+    """Delete the rows of all tables of a database, except those of `KEPT`."""
     with start_blocking_portal() as portal:
-        portal.call(work)
+        portal.call(truncate, url)
+
+
+async def truncate(url: str) -> None:
+    """Like `empty`."""
+    connection = await asyncpg.connect(url)
+    try:
+        tables = await connection.fetch(
+            """
+            SELECT tablename FROM pg_tables
+            WHERE schemaname = 'public' AND tablename <> ALL ($1)
+            """,
+            KEPT,
+        )
+        names = ", ".join(f'"{name}"' for (name,) in tables)
+        while True:
+            # A server that is reading may have locked a later table first.
+            with suppress(asyncpg.DeadlockDetectedError):
+                await connection.execute(f"TRUNCATE {names} RESTART IDENTITY")
+                return
+    finally:
+        await connection.close()
 
 
 def name_of(url: str) -> str:

@@ -182,6 +182,21 @@ def test_requests_at_the_same_time_begin_one_attempt(server: Server) -> None:
     assert places == [(1, rank) for rank in range(8)]
 
 
+def test_a_request_that_is_repeated_at_once_gets_the_same_answer(server: Server) -> None:
+    bodies = [
+        message(run_id=f"r{number}", resume="allow", project=f"p{number}") for number in range(20)
+    ]
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda body: attach(server, body), [
+            body for body in bodies for _ in range(4)
+        ]))  # fmt: skip
+    assert {answer.status for answer in answers} == {200}
+    opened = [answer.json["attempt"]["opened"] for answer in answers]
+    for start in range(0, len(opened), 4):
+        assert opened[start : start + 4] == [opened[start]] * 4
+        assert opened[start][7:9] == [1, 0]  # attempt and rank
+
+
 @pytest.mark.sqlite("local processes log to a file")
 def test_local_and_remote_processes_supersede_each_other(
     server: Server, db_path: Path, caplog: pytest.LogCaptureFixture

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     Create = Callable[..., dict[str, str]]
 
 
-def create_key(db_path: Path, name: str, scope: str, *options: str) -> str:
+def create_key(db_path: Path | str, name: str, scope: str, *options: str) -> str:
     return subprocess.run(
         [sys.executable, "-m", "trackai.cli", "keys", "create", "--name", name, "--scope", scope,
          "--db", str(db_path), *options],

@@ -61,6 +61,7 @@ def serving(database: str, place: str, folder: Path) -> Iterator[Server]:
             server = Server(f"http://127.0.0.1:{port}", process, folder)
             while server.request("GET", "/health").status != 200:
                 time.sleep(0.02)
+            server.link = log.read_text().split()[-1]  # of a server with keys
             yield server
         finally:
             process.kill()
@@ -228,6 +229,46 @@ def test_a_bucket_that_stops_answering(
         subprocess.run([sys.executable, "-m", "trackai.cli", "sync"], check=True, timeout=60)
         names = [server.get(f"/api/runs/{id_}/files")[0]["name"] for id_ in (1, 2)]
         assert names == ["first", "second"]
+
+
+@pytest.mark.parametrize("how", ["removed", "loop"])
+def test_a_folder_that_cannot_be_used_for_a_while(
+    postgres_url: str, tmp_path: Path, how: str
+) -> None:
+    """The server says so, does not create another one, and goes on when it is back."""
+    place, aside = tmp_path / "place", tmp_path / "aside"
+    sha256 = hashlib.sha256(b"bytes").hexdigest()
+    with serving(postgres_url, str(place), tmp_path) as server:
+        project = {"name": "p", "project_id": "p"}
+        assert server.request("POST", "/api/projects", project).status == 200
+        run = {"project_id": 1, "run_id": "r"}
+        place.rename(aside)
+        if how == "loop":
+            place.symlink_to(place)
+        upload = f"/api/blobs/{sha256}?size=5&offset=0"
+        binary = {"Content-Type": "application/octet-stream"}
+        for answer in (
+            server.request("POST", "/api/runs", run),
+            server.request("PUT", upload, data=b"bytes", headers=binary),
+        ):
+            assert answer.status == 503, answer
+            assert f"TRACKAI_FILES: cannot write to the folder {place}" in answer.json["detail"]
+            assert answer.headers["retry-after"] == "1"
+        answer = server.request("GET", f"/api/blobs/{sha256}?size=5")
+        if how == "loop":
+            assert answer.status == 503
+            assert answer.json["detail"] == (
+                "the server cannot use its files (Too many levels of symbolic links): "
+                "try again later"
+            )
+            place.unlink()
+        else:
+            assert answer.json == {"received": 0, "complete": False}
+            assert not place.exists()
+        assert server.get("/api/projects")[0]["name"] == "p"
+        aside.rename(place)
+        assert server.request("POST", "/api/runs", run).status == 200
+        assert put(server, b"bytes", 0, 5) == {"received": 5, "complete": True}
 
 
 def test_a_server_does_not_start_without_its_files(postgres_url: str, bucket_url: str) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
+from tests.conftest import count_points
 from trackai.errors import NotFoundError, OverloadedError, StoreError, TrackAIError
 from trackai.ingest import batches
 from trackai.ingest import intake as intakes
@@ -17,10 +18,25 @@ from trackai.store.engine.sql import lock
 from trackai.structs.points import Column
 
 if TYPE_CHECKING:
-    from trackai.store.engine.database import Database
+    from pathlib import Path
+
+    from trackai.store.engine.store import Store
 
 
-async def _make_run(db: Database, slug: str) -> int:
+# No change of a run succeeds between these statements.
+_REFUSAL = {
+    "sqlite": (
+        "CREATE TRIGGER refuse BEFORE UPDATE ON runs BEGIN SELECT RAISE(ABORT, 'no'); END",
+        "DROP TRIGGER refuse",
+    ),
+    "postgresql": (
+        "ALTER TABLE runs ADD CONSTRAINT refuse CHECK (false) NOT VALID",
+        "ALTER TABLE runs DROP CONSTRAINT refuse",
+    ),
+}
+
+
+async def _make_run(db: Store, slug: str) -> int:
     async with db.write() as conn:
         project = await projects.get_or_create(conn, "p", now=1)
         run = await runs.create(
@@ -33,7 +49,7 @@ def _batch(step: int, batch_id: str | None = None) -> Batch:
     return Batch(rows=[BatchRow({"x": float(step)}, step)], batch_id=batch_id)
 
 
-async def _count(db: Database, sql: str) -> int:
+async def _count(db: Store, sql: str) -> int:
     async with db.read() as conn:
         ((number,),) = await conn.execute_fetchall(sql)
     return int(number)
@@ -56,24 +72,23 @@ async def _put_all(
     return outcomes
 
 
-@pytest.mark.sqlite("the statements of its connection are counted")
-async def test_batches_that_wait_together_are_one_transaction(db: Database) -> None:
+async def test_batches_that_wait_together_are_one_transaction(
+    db: Store, db_path: Path | str
+) -> None:
     run = await _make_run(db, "r")
-    statements: list[str] = []
-    # The block holds the write connection, so that all batches have to wait.
+    # The block holds what a transaction needs, so that all batches have to wait.
     async with anyio.create_task_group() as tasks, db.write() as conn:
+        await lock(conn, "runs", [run])
+        before = db.transactions
         tasks.start_soon(_put_all, Intake(db), [(run, _batch(n)) for n in range(100)])
         await anyio.wait_all_tasks_blocked()
-        await conn.set_trace_callback(statements.append)
-    async with db.write() as conn:
-        await conn.set_trace_callback(None)  # type: ignore[arg-type]
-    # That of the test, one with the first batch or all of them, and another of the test.
-    assert sum(text.startswith("BEGIN") for text in statements) <= 3
-    assert await _count(db, "SELECT COUNT(*) FROM metrics") == 100
+    # One with the first batch or all of them, and another one with the others.
+    assert 1 <= db.transactions - before <= 2
+    assert count_points(db_path) == 100
     assert await _count(db, "SELECT points FROM series") == 100
 
 
-async def test_a_refused_batch_does_not_affect_the_others_of_its_group(db: Database) -> None:
+async def test_a_refused_batch_does_not_affect_the_others_of_its_group(db: Store) -> None:
     run = await _make_run(db, "r")
     first, missing, repeated, last = await _put_all(
         Intake(db),
@@ -86,24 +101,22 @@ async def test_a_refused_batch_does_not_affect_the_others_of_its_group(db: Datab
     assert await _count(db, "SELECT coalesce(sum(points), 0) FROM series") == 2
 
 
-@pytest.mark.sqlite("a trigger lets the transaction fail")
-async def test_a_failed_transaction_fails_all_batches_of_its_group(db: Database) -> None:
+async def test_a_failed_transaction_fails_all_batches_of_its_group(db: Store, engine: str) -> None:
     run = await _make_run(db, "r")
+    refuse, allow = _REFUSAL[engine]
     async with db.write() as conn:
-        await conn.execute(
-            "CREATE TRIGGER refuse BEFORE UPDATE ON runs BEGIN SELECT RAISE(ABORT, 'no'); END"
-        )
+        await conn.execute(refuse)
     intake = Intake(db)
     outcomes = await _put_all(intake, [(run, _batch(n, str(n))) for n in range(10)])
     assert all(isinstance(outcome, StoreError) for outcome in outcomes)
     assert await _count(db, "SELECT coalesce(sum(points), 0) FROM series") == 0
     async with db.write() as conn:
-        await conn.execute("DROP TRIGGER refuse")
+        await conn.execute(allow)
     assert await intake.put(run, _batch(1, "1"), host="h") == Receipt(1, False)
 
 
 async def test_bytes_above_the_limit_are_refused(
-    db: Database, monkeypatch: pytest.MonkeyPatch
+    db: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(intakes, "MAX_WAITING_BYTES", 100)
     intake = Intake(db)
@@ -122,7 +135,7 @@ async def test_bytes_above_the_limit_are_refused(
 
 @pytest.mark.parametrize("cancelled", [0, 1, 2])
 async def test_a_cancelled_client_does_not_block_the_others(
-    db: Database, cancelled: int, engine: str
+    db: Store, cancelled: int, engine: str
 ) -> None:
     """The first task stores, the second is next: the others must not wait for a cancelled one."""
     run = await _make_run(db, "r")
@@ -154,7 +167,7 @@ async def test_a_cancelled_client_does_not_block_the_others(
     assert await _count(db, "SELECT coalesce(sum(points), 0) FROM series") == 4
 
 
-async def test_a_client_of_a_resumed_run_logs_to_its_latest_attempt(db: Database) -> None:
+async def test_a_client_of_a_resumed_run_logs_to_its_latest_attempt(db: Store) -> None:
     from trackai.store.catalogue import writers
     from trackai.store.points import metrics
     from trackai.structs.points import Column

@@ -15,12 +15,15 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import strategies as st
 
 from trackai.store.catalogue import projects, runs, writers
-from trackai.store.engine.database import Database
+from trackai.store.engine.connection import Shared
 from trackai.store.points import (
     bucketing,
     large_values,
     lineage,
     metrics,
+    piece,
+    piece_inserts,
+    piece_scan,
     reads,
     recounts,
     rollups,
@@ -30,14 +33,18 @@ from trackai.store.upkeep import garbage
 from trackai.structs.points import Column
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
+    from contextlib import AbstractAsyncContextManager
 
     import pytest
 
     from trackai.store.engine.connection import Connection
+    from trackai.store.engine.store import Store
     from trackai.store.points.lineage import Segment
     from trackai.structs.points import PointRow
     from trackai.values.types import Step, Value
+
+    NewStore = Callable[[], AbstractAsyncContextManager[Store]]
 
 # Small enough for a test to reach every case.
 SHORTEST, _POINTS, _CHUNK = 12, 4, 20
@@ -95,25 +102,26 @@ def make_small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rollups, "_POINTS", _POINTS)
     monkeypatch.setattr(rollups, "_CHUNK", _CHUNK)
     monkeypatch.setattr(large_values, "LONGEST", 1)
+    monkeypatch.setattr(piece, "POINTS", 8)
+    monkeypatch.setattr(piece, "MOST_POINTS", 16)
+    monkeypatch.setattr(piece_inserts, "_SMALL", 4)
+    monkeypatch.setattr(piece_inserts, "_MANY", 3)
+    monkeypatch.setattr(piece_scan, "_PIECES", 3)
 
 
 @asynccontextmanager
-async def family(folders: pytest.TempPathFactory, fork_step: Step) -> AsyncIterator[Family]:
+async def family(new_store: NewStore, fork_step: Step) -> AsyncIterator[Family]:
     """Create both runs in a new database."""
-    db = Database(folders.mktemp("db") / "t.db")
-    await db.open()
-    try:
+    async with new_store() as db:
         runs_ = Family(db, fork_step)
         await runs_.start()
         yield runs_
-    finally:
-        await db.close()
 
 
 class Family:
     """A run and its fork, created by `start`; each batch has later times than the one before."""
 
-    def __init__(self, db: Database, fork_step: Step) -> None:
+    def __init__(self, db: Store, fork_step: Step) -> None:
         self.db = db
         self.ids: dict[str, int] = {}
         self.logged: set[str] = set()
@@ -207,10 +215,13 @@ class Family:
         await refresh_all(self.db)
         async with self.db.write() as conn:
             for metric in await series.list_of_run(conn, self.ids["root"]):
-                for table in ("metrics", "large_values"):
+                # In PostgreSQL, whole pieces.
+                conditions = {"metrics": "timestamp % 3 = 0", "large_values": "timestamp % 3 = 0"}
+                if isinstance(conn, Shared):
+                    conditions = {"pieces": "id % 3 = 0"}
+                for table, condition in conditions.items():
                     await conn.execute(
-                        f"DELETE FROM {table} WHERE series_id = ? AND timestamp % 3 = 0",
-                        (metric.id,),
+                        f"DELETE FROM {table} WHERE series_id = ? AND {condition}", (metric.id,)
                     )
                 await recounts.recount(conn, metric)
             await rollups.start_over(conn, self.ids["root"])
@@ -226,7 +237,7 @@ async def rows(conn: Connection, segments: list[Segment], **bounds: Step) -> lis
     return await reads.read(conn, segments, limit=-1, **bounds)  # type: ignore[arg-type]
 
 
-async def refresh_all(db: Database) -> None:
+async def refresh_all(db: Store) -> None:
     """Refresh all rollups."""
     for _ in range(1000):
         async with db.write() as conn:

@@ -9,15 +9,15 @@ import pytest
 import trackai
 from trackai.filters.parser import parse_filter
 from trackai.store.catalogue.run_tables import RunFilter, list_ids
-from trackai.store.engine.database import Database
 from trackai.store.upkeep import bulk_changes
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from tests.conftest import Server
+    from trackai.store.engine.store import Store
 
 
 @pytest.fixture
-def runs(db_path: Path) -> None:
+def runs(server: Server) -> None:
     for number in range(5):
         with trackai.init(project="p", name=f"run {number}", tags=["old"]) as run:
             run.log({"loss": number}, step=0)
@@ -34,21 +34,18 @@ def runs(db_path: Path) -> None:
     ],
 )
 async def test_each_matching_run_is_changed_once(
-    db_path: Path, monkeypatch: pytest.MonkeyPatch, change: bulk_changes.Change, left: list[int]
+    db: Store, monkeypatch: pytest.MonkeyPatch, change: bulk_changes.Change, left: list[int]
 ) -> None:
     monkeypatch.setattr(bulk_changes, "_STEP_SECONDS", 0.0)
     monkeypatch.setattr(bulk_changes, "_TRANSACTION_SECONDS", 0.0)
     where = RunFilter(tree=parse_filter("tag = old and project = p"), exclude=(3,))
-    database = Database(db_path)
-    await database.open()
     steps = []
     after: int | None = 0
     while after is not None:
-        progress = await bulk_changes.change(database, where, change, after=after)
+        progress = await bulk_changes.change(db, where, change, after=after)
         steps.append((progress.changed, progress.remaining))
         after = progress.cursor
     assert steps == [(1, 3), (1, 2), (1, 1), (1, 0)]
-    async with database.read() as conn:
+    async with db.read() as conn:
         matching = RunFilter(tree=parse_filter("tag = old and project = p"))
         assert await list_ids(conn, matching) == left
-    await database.close()

@@ -66,7 +66,7 @@ def _check(chart: Chart, points: list[PointRow], count: int, times: bool) -> Non
     per_bucket=st.sampled_from([0, 1, 16]),
 )
 async def test_buckets_are_those_of_the_points(
-    tmp_path_factory: pytest.TempPathFactory,
+    new_store: histories.NewStore,
     monkeypatch: pytest.MonkeyPatch,
     actions: list[Any],
     numbers_only: bool,
@@ -80,7 +80,7 @@ async def test_buckets_are_those_of_the_points(
     monkeypatch.setattr(charts, "_PER_BUCKET", per_bucket)
     if numbers_only:
         actions = [histories.with_numbers_only(action) for action in actions]
-    async with histories.family(tmp_path_factory, fork_step) as family:
+    async with histories.family(new_store, fork_step) as family:
         for action in actions:
             await family.apply(action)
             for low, high in (sorted(window), (-math.inf, math.inf)):

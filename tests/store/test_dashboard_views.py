@@ -116,6 +116,7 @@ async def test_views_are_deleted_with_their_project(db: Database) -> None:
         assert (await views.create(conn, project.id, "a", LAYOUT, now=1)).id > view.id
 
 
+@pytest.mark.sqlite("an older version had only files")
 async def test_an_older_database_gets_the_table(db_path: Path) -> None:
     make_older_database(db_path, 18)
     db = Database(db_path)

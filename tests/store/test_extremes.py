@@ -35,13 +35,13 @@ def _expected(points: list[PointRow], kind: Kind) -> PointRow | None:
 @settings(max_examples=40)
 @given(actions=histories.histories(), fork_step=st.integers(-40, 200))
 async def test_the_first_point_of_each_kind(
-    tmp_path_factory: pytest.TempPathFactory,
+    new_store: histories.NewStore,
     monkeypatch: pytest.MonkeyPatch,
     actions: list[Any],
     fork_step: int,
 ) -> None:
     histories.make_small(monkeypatch)
-    async with histories.family(tmp_path_factory, fork_step) as family:
+    async with histories.family(new_store, fork_step) as family:
         for action in actions:
             await family.apply(action)
             for name in family.ids:

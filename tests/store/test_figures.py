@@ -17,7 +17,8 @@ from trackai.store.points.figures import summarize
     st.lists(st.tuples(steps, times, values), min_size=1, max_size=12),
 )
 def test_the_figures_of_a_batch_are_those_of_its_points(points: list[tuple[Any, int, Any]]) -> None:
-    figures = summarize(*(list(column) for column in zip(*points, strict=True)))
+    logged: Any = map(list, zip(*points, strict=True))
+    figures = summarize(*logged)
     finite = [
         (step, value)
         for step, _, value in points

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.conftest import Server
+    from trackai.store.engine.store import Store
 
 
-async def _run_with_files(db: Database, slug: str, **contents: Path | None) -> int:
+async def _run_with_files(db: Store, slug: str, **contents: Path | None) -> int:
     async with db.write() as conn:
         project = await projects.get_or_create(conn, "p", now=1)
         run = await runs.create(
@@ -45,8 +46,9 @@ async def _run_with_files(db: Database, slug: str, **contents: Path | None) -> i
     return run.id
 
 
-def _blobs(db: Database) -> set[str]:
-    paths = files.folder(db.path).rglob("*")
+def _blobs(db: Store) -> set[str]:
+    assert isinstance(db.blobs, FolderBlobs)
+    paths = db.blobs.folder.rglob("*")
     return {path.parent.name + path.name for path in paths if path.is_file()}
 
 
@@ -58,7 +60,7 @@ def page(tmp_path: Path) -> Path:
 
 
 async def test_a_file_is_returned_unchanged_as_an_attachment(
-    db: Database, server: Server, page: Path
+    db: Store, server: Server, page: Path
 ) -> None:
     run_id = await _run_with_files(db, "r", page=page, gone=None)
     gone, listed = server.get(f"/api/runs/{run_id}/files")
@@ -81,7 +83,7 @@ async def test_a_file_is_returned_unchanged_as_an_attachment(
 
 
 async def test_bytes_are_removed_with_the_last_file_that_has_them(
-    db: Database, server: Server, page: Path, tmp_path: Path
+    db: Store, server: Server, page: Path, tmp_path: Path
 ) -> None:
     unshared = tmp_path / "other"
     unshared.write_bytes(b"other")
@@ -101,16 +103,14 @@ async def test_bytes_are_removed_with_the_last_file_that_has_them(
     assert _blobs(db) == set()
 
 
-async def test_deleting_a_run_in_python_removes_bytes(
-    db: Database, db_path: Path, page: Path
-) -> None:
+async def test_deleting_a_run_in_python_removes_bytes(db: Store, db_path: Path, page: Path) -> None:
     run_id = await _run_with_files(db, "r", page=page)
     assert trackai.Api(db_path).run(run_id).delete()
     assert _blobs(db) == set()
 
 
 async def test_an_invalid_hash_does_not_lead_outside_the_folder(
-    db: Database, server: Server, page: Path, tmp_path: Path
+    db: Store, server: Server, page: Path, tmp_path: Path
 ) -> None:
     run_id = await _run_with_files(db, "r", page=page)
     (tmp_path / "secret").write_text("secret")

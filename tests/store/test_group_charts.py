@@ -72,7 +72,7 @@ def _check(band: Band, runs: list[list[PointRow]], low: Step, high: Step, count:
     count=st.integers(10, 40),
 )
 async def test_figures_are_over_the_runs(
-    tmp_path_factory: pytest.TempPathFactory,
+    new_store: histories.NewStore,
     monkeypatch: pytest.MonkeyPatch,
     actions: list[Any],
     fork_step: int,
@@ -80,7 +80,7 @@ async def test_figures_are_over_the_runs(
     count: int,
 ) -> None:
     histories.make_small(monkeypatch)
-    async with histories.family(tmp_path_factory, fork_step) as family:
+    async with histories.family(new_store, fork_step) as family:
         for action in actions:
             await family.apply(action)
         for low, high in (sorted(window), (-math.inf, math.inf)):

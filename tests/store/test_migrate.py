@@ -31,7 +31,11 @@ def test_they_are_numbered_without_gaps_and_checksummed() -> None:
 
 def test_they_are_pure_sql_and_leave_transactions_to_the_runner() -> None:
     folder = Path(trackai.__file__).parent.parent / "migrations"
-    assert {path.suffix for path in folder.iterdir()} == {".sql"}
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert {path.suffix for path in files} == {".sql"}
+    assert {path.parent.name for path in files} == {"migrations", "postgresql"}
+    for path in files:
+        assert not re.search(r"^\s*(BEGIN|COMMIT)\b", path.read_text(), re.M | re.I), path
     for migration in migrations():
         for statement in migration.statements():
             words = re.sub(r"--.*", "", statement).split()

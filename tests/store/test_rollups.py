@@ -24,7 +24,9 @@ from trackai.structs.points import Column
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.store.histories import NewStore
     from trackai.store.engine.connection import Connection
+    from trackai.store.engine.store import Store
     from trackai.values.types import Step, Value
 
 # Small enough for a test to reach every case.
@@ -107,7 +109,7 @@ async def _writers(conn: Connection) -> tuple[int, dict[int, int]]:
     }
 
 
-async def _check(db: Database, run_id: int, steps: Range, count: int) -> None:
+async def _check(db: Store, run_id: int, steps: Range, count: int) -> None:
     async with db.read() as conn:
         await conn.execute("BEGIN")
         try:
@@ -130,7 +132,7 @@ async def _check(db: Database, run_id: int, steps: Range, count: int) -> None:
         assert len(read.numbers) == len(by_number) <= count
 
 
-async def _refresh_all(db: Database) -> None:
+async def _refresh_all(db: Store) -> None:
     for _ in range(1000):
         async with db.write() as conn:
             series_id = await rollups.next_stale(conn)
@@ -147,7 +149,7 @@ async def _refresh_all(db: Database) -> None:
     count=st.integers(10, 40),
 )
 async def test_buckets_are_those_of_the_points(
-    tmp_path_factory: pytest.TempPathFactory,
+    new_store: NewStore,
     monkeypatch: pytest.MonkeyPatch,
     actions: list[Any],
     ranges: list[tuple[Step, Step]],
@@ -156,9 +158,7 @@ async def test_buckets_are_those_of_the_points(
     monkeypatch.setattr(bucketing, "SHORTEST", _SHORTEST)
     monkeypatch.setattr(rollups, "_POINTS", _POINTS)
     monkeypatch.setattr(rollups, "_CHUNK", _CHUNK)
-    db = Database(tmp_path_factory.mktemp("db") / "t.db")
-    await db.open()
-    try:
+    async with new_store() as db:
         async with db.write() as conn:
             run_id, ids = await _writers(conn)
         time, logged = 0, False
@@ -186,8 +186,6 @@ async def test_buckets_are_those_of_the_points(
             if logged:
                 for low, high in [*ranges, (-1e308, 1e308), (0, 200)]:
                     await _check(db, run_id, Range(min(low, high), max(low, high)), count)
-    finally:
-        await db.close()
 
 
 async def test_steps_that_are_too_close_for_borders_between_them(

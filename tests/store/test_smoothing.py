@@ -53,7 +53,7 @@ def _expected(
     short=st.booleans(),
 )
 async def test_averages_are_those_of_all_points(
-    tmp_path_factory: pytest.TempPathFactory,
+    new_store: histories.NewStore,
     monkeypatch: pytest.MonkeyPatch,
     actions: list[Any],
     fork_step: int,
@@ -68,7 +68,7 @@ async def test_averages_are_those_of_all_points(
     monkeypatch.setattr(smoothing, "_SHORT", 1000 if short else 0)
     monkeypatch.setattr(smoothing, "_LONGEST", 1000 if short else 20)
     monkeypatch.setattr(smoothing, "_FEW", 1000 if short else 5)
-    async with histories.family(tmp_path_factory, fork_step) as family:
+    async with histories.family(new_store, fork_step) as family:
         for action in [*actions, "refresh"]:
             await family.apply(action)
         for name in family.ids:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, TypedDict
 
@@ -25,7 +25,13 @@ from trackai.api.key_attempts import KeyAttempts
 from trackai.api.keyring import Keyring
 from trackai.api.openapi import document
 from trackai.api.prometheus import ServerMetrics
-from trackai.api.responses import client_disconnected, http_error, internal_error, trackai_error
+from trackai.api.responses import (
+    client_disconnected,
+    disk_error,
+    http_error,
+    internal_error,
+    trackai_error,
+)
 from trackai.api.routes import OPERATIONS, routes
 from trackai.api.security import SecurityMiddleware
 from trackai.api.sessions import BrowserSession, Sessions
@@ -85,8 +91,9 @@ def create_app(settings: Settings | None = None) -> Starlette:
         await _end_sessions(db, sessions)
         async with anyio.create_task_group() as tasks:
             receiver = Receiver(db)
-            tasks.start_soon(_maintain, db, sessions, receiver)
+            tasks.start_soon(_maintain, db, receiver)
             tasks.start_soon(keyring.keep_fresh, db)
+            tasks.start_soon(_keep_ended, db, sessions)
             shutdown = events.Shutdown()
             shutdown.watch_signals()
             # Modules and other long-lived objects are excluded from garbage collection, which
@@ -134,6 +141,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
         ],
         exception_handlers={
             TrackAIError: trackai_error,
+            OSError: disk_error,
             HTTPException: http_error,
             ClientDisconnect: client_disconnected,  # type: ignore[dict-item]
         },
@@ -150,7 +158,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
     return app
 
 
-async def _maintain(db: Store, sessions: Sessions, receiver: Receiver) -> None:
+async def _maintain(db: Store, receiver: Receiver) -> None:
     """Every few seconds: recover journals, reclaim space, update rollups, and checkpoint.
 
     A server that may only read the database leaves this to others. Servers of one database may do
@@ -163,7 +171,6 @@ async def _maintain(db: Store, sessions: Sessions, receiver: Receiver) -> None:
             await anyio.sleep(_MAINTENANCE_SECONDS)
             continue
         try:
-            await _end_sessions(db, sessions)
             if isinstance(db, Database):
                 await anyio.to_thread.run_sync(reserve.keep, db.spool)
             await recover(db)
@@ -187,6 +194,14 @@ async def _maintain(db: Store, sessions: Sessions, receiver: Receiver) -> None:
             last_warning = str(error)
         is_first = False
         await anyio.sleep(_MAINTENANCE_SECONDS)
+
+
+async def _keep_ended(db: Store, sessions: Sessions) -> None:
+    """Every few seconds, end sessions, also while maintenance takes long or is left to others."""
+    while True:
+        await anyio.sleep(_MAINTENANCE_SECONDS)
+        with suppress(StoreError):  # `Keyring.keep_fresh` warns, too
+            await _end_sessions(db, sessions)
 
 
 async def _end_sessions(db: Store, sessions: Sessions) -> None:

@@ -18,8 +18,9 @@ from trackai.errors import (
     StoreBusyError,
     TrackAIError,
 )
-from trackai.store.blobs.blob_store import DiskFullError
+from trackai.store.blobs.blob_store import FULL, DiskFullError
 from trackai.values import cursors
+from trackai.values.logger import logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
@@ -108,6 +109,22 @@ async def trackai_error(request: Request, error: Exception) -> Response:
     status = next(status for class_, status in _STATUS if isinstance(error, class_))
     headers = {"Retry-After": "1"} if status == 503 else None
     return JSONResponse({"detail": str(error)}, status, headers)
+
+
+async def disk_error(request: Request, error: Exception) -> Response:
+    """Respond to an error of the operating system about a file or a folder.
+
+    Raises:
+        OSError: it is about something else, such as a time-out.
+    """
+    assert isinstance(error, OSError)  # noqa: S101 - registered for no other class
+    if error.errno is None or isinstance(error, ConnectionError):
+        raise error
+    logger.warning("%s", error)
+    if error.errno in FULL:
+        return JSONResponse({"detail": "the disk of the server is full"}, 507)
+    detail = f"the server cannot use its files ({error.strerror}): try again later"
+    return JSONResponse({"detail": detail}, 503, {"Retry-After": "1"})
 
 
 async def http_error(request: Request, error: Exception) -> Response:

@@ -2,7 +2,8 @@
 
 Scripts cannot read the cookie, and pages of other sites cannot make the browser send it. It
 contains its expiry time, a random id, the fingerprint of the key it was made with, and a signature.
-The server stores only the ids of sessions that were signed out: sessions survive a restart. They
+A code has the same parts, so that any server of a database accepts it. The server stores only the
+ids of sessions that were signed out, and of codes that were used: sessions survive a restart. They
 are signed with the shared key of the server, and a new one ends them all; without a shared key,
 with a secret in the spool folder, or in a database on PostgreSQL, whose servers share it. The
 cookie's name depends on that too, because browsers share cookies between the ports of a host: two
@@ -28,13 +29,13 @@ if TYPE_CHECKING:
 
 # The lifetimes of a session, and of a sign-in code.
 SECONDS = 30 * 24 * 3600
-_CODE_SECONDS = 3600.0
+_CODE_SECONDS = 3600
 _SECRET_BYTES = 32
 _NAME = "session-secret"
 
 
 class BrowserSession(NamedTuple):
-    """A session: its random id, and when it expires in seconds since the epoch.
+    """A session or a code: its random id, and when it expires in seconds since the epoch.
 
     Attributes:
         fingerprint: of its key; None for the shared key or a code, which allow everything.
@@ -55,7 +56,6 @@ class Sessions:
     def __init__(self, key: str | None = None) -> None:
         self._shared = key
         self._ended: dict[str, int] = {}
-        self._codes: dict[str, float] = {}
         self._secret_path: Path | None = None
         self._secret: bytes | None = None
 
@@ -88,17 +88,25 @@ class Sessions:
 
     def create_code(self) -> str:
         """Create a sign-in code: valid once and for an hour, as printed text may be logged."""
-        code = secrets.token_urlsafe(24)
-        self._codes[code] = time.monotonic() + _CODE_SECONDS
-        return code
+        head = f"{int(time.time()) + _CODE_SECONDS}.{secrets.token_hex(8)}"
+        return f"{head}.{self._code_signature(head)}"
 
-    def use_code(self, candidate: bytes) -> bool:
-        """Whether this is a valid code; it is then used up."""
-        for code, expires in list(self._codes.items()):
-            if hmac.compare_digest(candidate, code.encode()):
-                del self._codes[code]
-                return time.monotonic() < expires
-        return False
+    def find_code(self, candidate: bytes) -> BrowserSession | None:
+        """The code with this text; None if it is invalid, has expired or was used here.
+
+        `end` uses it up.
+        """
+        head, _, signature = candidate.decode("ascii", "replace").rpartition(".")
+        expected = self._code_signature(head)
+        if not hmac.compare_digest(signature.encode(), expected.encode()):
+            return None
+        expires, code_id = head.split(".")  # signed here, so it is well-formed
+        code = BrowserSession(code_id, int(expires))
+        return code if self.is_valid(code) else None
+
+    def _code_signature(self, head: str) -> str:
+        # Half of it is enough for an hour, and shortens the link.
+        return self._signature(f"code until {head}")[:32]
 
     def create(self, fingerprint: str | None = None) -> str:
         """Create a session, and return the value of its cookie.
@@ -119,11 +127,14 @@ class Sessions:
             return None
         expires, session_id, *fingerprint = head.split(".")  # signed here, so it is well-formed
         session = BrowserSession(session_id, int(expires), *fingerprint)
-        is_over = session.expires <= time.time() or session.id in self._ended
-        return None if is_over else session
+        return session if self.is_valid(session) else None
+
+    def is_valid(self, session: BrowserSession) -> bool:
+        """Whether a session or a code has neither expired nor been ended."""
+        return session.expires > time.time() and session.id not in self._ended
 
     def end(self, *sessions: BrowserSession) -> None:
-        """End sessions, and forget those that have expired."""
+        """End sessions, use up codes, and forget those that have expired."""
         now = time.time()
         self._ended.update({session.id: session.expires for session in sessions})
         self._ended = {id_: expires for id_, expires in self._ended.items() if expires > now}

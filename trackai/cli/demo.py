@@ -15,6 +15,7 @@ from trackai.cli.database import store_option, with_database
 from trackai.cli.output import echo, json_option, print_json
 
 if TYPE_CHECKING:
+    from trackai.store.engine.connection import Connection
     from trackai.store.engine.store import Store
     from trackai.structs.exchange import Block, RunHead
     from trackai.structs.records import Run
@@ -54,7 +55,8 @@ async def _store(db: Store, project: str, number: int, count: int) -> Run:
     from trackai.values.run_names import generate
 
     now = time.time_ns() // 1000
-    async with db.write() as conn:
+
+    async def store(conn: Connection) -> Run:
         record = await projects.get_or_create(conn, project, now=now)
         name = generate(await runs.count(conn, record.id) + 1)
         head, blocks = _generate_run(project, name, number, now - (count - number) * _RUN_INTERVAL)
@@ -63,6 +65,8 @@ async def _store(db: Store, project: str, number: int, count: int) -> Run:
             await load.add_points(conn, run_id, block)
         await load.end_run(conn, run_id, head)
         return await runs.get(conn, run_id)
+
+    return await db.change(store)
 
 
 def _generate_run(

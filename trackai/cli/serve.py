@@ -57,9 +57,10 @@ def serve(host: str | None, port: int | None, until_stdin_closes: bool, db: str 
 
     is_new = settings.database_url is None and not settings.db_path.exists()
     keyring = Keyring(settings.api_key)
+    app = create_app(settings)
     # Before uvicorn starts, which would report an unusable database with a traceback.
     if is_loopback(settings.host) or keyring.has_valid or not is_new:
-        with_database(db, partial(_check, keyring=keyring), create=True)
+        with_database(db, partial(_check, app=app, keyring=keyring), create=True)
     keyring.check_shared()
     if not is_loopback(settings.host) and not keyring.has_valid:
         raise TrackAIError(
@@ -68,7 +69,6 @@ def serve(host: str | None, port: int | None, until_stdin_closes: bool, db: str 
         )
     listener = _listen(settings.host, settings.port)
     settings = msgspec.structs.replace(settings, port=listener.getsockname()[1])
-    app = create_app(settings)
     note = ", a new database" if is_new else ""
     echo(f"trackai {__version__}: {settings.url} serves {settings.database}{note}", err=True)
     if keyring.is_protected:
@@ -85,9 +85,10 @@ def serve(host: str | None, port: int | None, until_stdin_closes: bool, db: str 
     uvicorn.Server(_uvicorn_config(app)).run(sockets=[listener])
 
 
-async def _check(database: Store, *, keyring: Keyring) -> None:
+async def _check(database: Store, *, app: Starlette, keyring: Keyring) -> None:
     """Read the keys, and check that files can be stored where several servers share them."""
     await keyring.refresh(database)
+    await app.state.sessions.set_up(database)  # which sign the code
     if database.blobs.is_shared:
         await run_sync(database.blobs.check)
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from contextlib import asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from trackai.errors import ConflictError
 from trackai.importers.target import Stored
@@ -28,13 +27,14 @@ from trackai.store.transfer.load import (
 from trackai.structs.exchange import ArtifactHead, Block, NumberedFile, Rewind, RunHead
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
     from pathlib import Path
 
     from trackai.store.engine.connection import Connection
     from trackai.store.engine.store import Store
     from trackai.structs.exchange import RunEnd
 
+T = TypeVar("T")
 Storable: TypeAlias = "RunHead | Block | Rewind | NumberedFile | ArtifactHead | RunEnd"
 
 _POINTS_TOGETHER = 50_000
@@ -116,10 +116,10 @@ class Storing:
             return
         heads = [file.head for file, _ in numbered]
         blobs = [Blob(head.size or 0, head.sha256) for head in heads if head.sha256 is not None]
-        async with self._naming(blobs) as conn:
-            is_new = await add_files(
-                conn, [(self._run_ids[file.run_uid], file) for file, _ in numbered]
-            )
+        add = partial(
+            add_files, numbered=[(self._run_ids[file.run_uid], file) for file, _ in numbered]
+        )
+        is_new = await self._change(add, blobs)
         for (_, done), new in zip(numbered, is_new, strict=True):
             done(Stored(int(new)))
 
@@ -130,31 +130,35 @@ class Storing:
             if source is None or self._db.blobs.keep(source) != blob:
                 raise BytesGoneError(blob.sha256)
 
-    @asynccontextmanager
-    async def _naming(self, blobs: Collection[Blob]) -> AsyncIterator[Connection]:
-        """Begin a write transaction for rows that name bytes; see `files.forget`."""
-        if not self._db.blobs.is_shared or not blobs:
-            async with self._db.write() as conn:
-                self._check_bytes(blobs)
-                yield conn
-            return
-        await in_thread(self._check_bytes, blobs)
-        async with self._db.write() as conn:
-            yield conn
-        await in_thread(self._check_bytes, blobs)
+    async def _change(
+        self, work: Callable[[Connection], Coroutine[Any, Any, T]], blobs: Collection[Blob]
+    ) -> T:
+        """Run a write transaction for rows that name bytes; see `files.forget`."""
+        if not blobs:
+            return await self._db.change(work)
+        if self._db.blobs.is_shared:
+            await in_thread(self._check_bytes, blobs)
+            result = await self._db.change(work)
+            await in_thread(self._check_bytes, blobs)
+            return result
+
+        async def check_and_work(conn: Connection) -> T:
+            self._check_bytes(blobs)
+            return await work(conn)
+
+        return await self._db.change(check_and_work)
 
     async def _store_artifact(self, head: ArtifactHead) -> Stored:
         run_id = self._run_ids[head.run_uid]
         if head.role == "used":
-            async with self._db.write() as conn:
-                return Stored(int(await add_use(conn, run_id, head)))
+            is_stored = await self._db.change(partial(add_use, run_id=run_id, head=head))
+            return Stored(int(is_stored))
         blobs = {Blob(file.size or 0, file.sha256) for file in head.files if file.sha256}
         required = {blob for blob in blobs if blob.sha256 in self._sources}
         if self._db.blobs.is_shared:
             required |= await in_thread(self._db.blobs.present, blobs)
-        async with self._naming(required) as conn:
-            version = await add_artifact(conn, run_id, head)
-        return Stored(version=version)
+        add = partial(add_artifact, run_id=run_id, head=head)
+        return Stored(version=await self._change(add, required))
 
     async def _rewind(self, item: Rewind) -> None:
         await self._store_points()

@@ -22,6 +22,7 @@ from trackai.ingest.launch import Process  # noqa: TC001 - for msgspec
 from trackai.ingest.recovery import store_running
 from trackai.ingest.run_request import Moment, RunRequest  # noqa: TC001 - for msgspec
 from trackai.store.catalogue import configs, journals, projects, runs, writers
+from trackai.store.engine.sql import lock
 from trackai.values.names import (
     MAX_NAME,
     identifier_problem,
@@ -149,19 +150,26 @@ async def _start(
     with suppress(NotFoundError):
         requested = (await projects.find(conn, request.project)).id
     await _check_project(conn, grant, requested)
+    ahead = now - message.now
+    if abs(ahead) < CLOCK_SECONDS * 1e6:
+        ahead = 0  # the time that the message took, rather than a wrong clock
+    begun_at = message.begun_at + ahead
+    project = await projects.get_or_create(conn, request.project, now=begun_at)
+    await lock(conn, "projects", [project.id])
+    # Another server may have answered the same process while this one waited for the lock.
+    attempt = await _known_attempt(conn, process, grant)
+    if attempt is not None:
+        return attempt
     if await journals.knows_writer(conn, process.writer_uid):
         raise NotFoundError(
             f"the run of project {request.project!r} that this process logged to was deleted"
         )
-    ahead = now - message.now
-    if abs(ahead) < CLOCK_SECONDS * 1e6:
-        ahead = 0  # the time that the message took, rather than a wrong clock
     attempt = await attempts.start_attempt(
         conn,
         request,
         msgspec.structs.replace(process, started_at=process.started_at + ahead),
         is_running=is_running,
-        now=message.begun_at + ahead,
+        now=begun_at,
         may_be_late=True,
     )
     # A database that knows the journal, but not the writer, is one in which the run was deleted.

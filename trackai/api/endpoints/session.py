@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -75,13 +76,14 @@ async def _find_grant(request: Request, keyring: Keyring, secret: bytes) -> Gran
     attempts: KeyAttempts = request.app.state.attempts
     sessions: Sessions = request.app.state.sessions
     granted: Grant | None = None
+    code: BrowserSession | None = None
 
     def is_right(secret: bytes) -> bool:
-        nonlocal granted
+        nonlocal granted, code
         granted = keyring.find(secret)
-        if granted is None and sessions.use_code(secret):
-            granted = Grant("admin")
-        return granted is not None
+        if granted is None:
+            code = sessions.find_code(secret)
+        return granted is not None or code is not None
 
     try:
         await attempts.check(
@@ -92,7 +94,33 @@ async def _find_grant(request: Request, keyring: Keyring, secret: bytes) -> Gran
         )
     except TooManyAttemptsError:
         raise HTTPException(429, TOO_MANY_ATTEMPTS, {"Retry-After": "1"}) from None
+    if code is not None and await _use_up(database(request), sessions, code):
+        return Grant("admin")
     return granted
+
+
+async def _use_up(db: Store, sessions: Sessions, code: BrowserSession) -> bool:
+    """Use up a code at all servers of the database; False if it was used before.
+
+    Raises:
+        StoreError: another server may accept the code, and cannot be told.
+    """
+    try:
+        is_first = await db.change(
+            partial(
+                ended_sessions.add,
+                session_id=code.id,
+                expires=code.expires,
+                now=int(time.time()),
+            )
+        )
+    except StoreError as error:
+        if db.spool is None and not db.is_read_only:
+            raise
+        logger.warning("a sign-in code is used up, but only until the server restarts: %s", error)
+        is_first = sessions.is_valid(code)
+    sessions.end(code)
+    return is_first
 
 
 async def sign_out(request: Request) -> JSONResponse:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from anyio.to_thread import run_sync
 
-from trackai.errors import ConflictError
+from trackai.errors import ConflictError, StoreBusyError
 from trackai.importers.counts import Counts
 from trackai.importers.names import identifier, valid_head
 from trackai.importers.neptune import files as export_files
@@ -93,14 +93,22 @@ async def store(
 
     Returns:
         None if the run was deleted or changed since the import began.
+
+    Raises:
+        StoreBusyError: another import stores the same part.
     """
     # Bytes are stored before the rows that name them, outside of the transaction.
     copied = await run_sync(export_files.copy_bytes, db.blobs, target.part.files, batch.files)
-    async with db.write() as conn:
+
+    async def work(conn: Connection) -> Outcome | None:
         record = await _get_record(conn, target, create=create)
-        if record is None or (record.fingerprint, record.consumed, record.complete) != (
-            target.header.fingerprint, batch.start, False
-        ):  # fmt: skip
+        if record is None or record.fingerprint != target.header.fingerprint:
+            return None
+        if record.consumed > batch.start or record.complete:
+            raise StoreBusyError(
+                f"another import of {target.part.name} is running; retry when it is done"
+            )
+        if record.consumed < batch.start:
             return None
         counts = {
             type_: msgspec.structs.replace(read, not_stored={**read.not_stored})
@@ -119,7 +127,10 @@ async def store(
         await _advance(conn, record, counts, consumed=batch.end, complete=last)
         if complete is not None:
             outcome.remarks = await finish(conn, record.run_id, target, complete=complete)
-    if db.blobs.is_shared:  # see `trackai.store.catalogue.files.forget`
+        return outcome
+
+    outcome = await db.change(work)
+    if outcome is not None and db.blobs.is_shared:  # see `trackai.store.catalogue.files.forget`
         await run_sync(export_files.copy_again, db.blobs, copied)
     return outcome
 
@@ -307,8 +318,11 @@ async def finish(conn: Connection, run_id: int, target: Target, *, complete: boo
 
 async def remove(db: Store, run_id: int) -> None:
     """Remove what earlier imports stored in a run whose parts have changed."""
-    async with db.write() as conn:
+
+    async def work(conn: Connection) -> set[str]:
         await lock(conn, "runs", [run_id])
         hashes = await files.hashes(conn, [run_id])
         await imports.forget(conn, run_id)
-    await files.forget(db, hashes)
+        return hashes
+
+    await files.forget(db, await db.change(work))

@@ -5,6 +5,7 @@ The functions block, and are called in worker threads where the place may be slo
 
 from __future__ import annotations
 
+import errno
 import re
 from typing import IO, TYPE_CHECKING, Literal, Protocol
 
@@ -22,6 +23,8 @@ MAX_UPLOADS = 1000
 KEPT_SECONDS = 24 * 3600.0
 # Seconds after which bytes that were set aside belong to a process that was killed since.
 ASIDE_SECONDS = 900.0
+# The numbers of errors of a full disk, and of one on which a user may not store more.
+FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
 class Blob(msgspec.Struct, frozen=True):
@@ -141,7 +144,7 @@ class Uploads(Protocol):
 
         Raises:
             ConflictError: another client is sending these bytes at this moment.
-            DiskFullError: there is no room for all of the bytes.
+            DiskFullError: the bytes do not fit.
             InvalidInputError: there are more bytes than announced, or they have another hash.
             NotFoundError: the hash is invalid.
             TooManyUploadsError: the key has too many incomplete uploads.

@@ -10,13 +10,14 @@ import re
 import shutil
 import time
 import uuid
-from contextlib import suppress
+from contextlib import contextmanager, nullcontext, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from trackai.store.blobs.blob_store import (
     ASIDE_SECONDS,
     CHUNK_BYTES,
+    FULL,
     KEPT_SECONDS,
     Blob,
     BlobsUnreachableError,
@@ -27,6 +28,7 @@ from trackai.store.blobs.folder_uploads import FolderUploads
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
     from typing import Self
 
@@ -46,6 +48,7 @@ class FolderBlobs:
     def __init__(self, folder: Path, *, is_shared: bool = False) -> None:
         self.folder = folder
         self.is_shared = is_shared
+        self._was_created = False
 
     @classmethod
     def beside(cls, db_path: Path) -> Self:
@@ -63,13 +66,21 @@ class FolderBlobs:
         Raises:
             BlobsUnreachableError: they cannot.
         """
-        try:
+        with folder_errors(self.folder):
             self.incoming().discard()
-        except OSError as error:
-            raise BlobsUnreachableError(
-                f"TRACKAI_FILES: cannot write to the folder {self.folder}: "
-                f"{error.strerror or error}"
-            ) from error
+
+    def create(self) -> None:
+        """Create the folder if it does not exist.
+
+        A shared one that this process has used before, and that is missing now, is not mounted.
+        """
+        if not (self.is_shared and self._was_created):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._was_created = True
+
+    def errors(self) -> AbstractContextManager[None]:
+        """Tell errors of a shared folder from those of files that are copied into it."""
+        return folder_errors(self.folder) if self.is_shared else nullcontext()
 
     def path(self, sha256: str) -> Path:
         """The path of the bytes with this hash, which may not exist.
@@ -104,7 +115,9 @@ class FolderBlobs:
         """Copy a file into the folder, unless it has the same bytes already.
 
         Raises:
-            OSError: the file cannot be read or the copy cannot be written.
+            OSError: the file cannot be read, or not be written to a folder that is not shared.
+            BlobsUnreachableError: a shared folder cannot be written.
+            DiskFullError: the disk of a shared folder is full.
         """
         incoming = self.incoming()
         try:
@@ -178,7 +191,7 @@ class FolderBlobs:
     def remove_aside(self, hashes: Collection[str], token: str, *, deadline: float) -> int:
         """Remove bytes that were set aside; the number of bytes."""
         freed = 0
-        for sha256 in hashes:  # whoever sends them meanwhile has a file of their own
+        for sha256 in hashes:  # a client that sends them meanwhile has its own file
             with suppress(FileNotFoundError):
                 size = self._aside(sha256, token).stat().st_size
                 self._aside(sha256, token).unlink()
@@ -209,8 +222,14 @@ class FolderBlobs:
 
         Raises:
             DiskFullError: it has not.
+            BlobsUnreachableError: a shared folder cannot be used.
         """
-        free, free_inodes = _free(self.folder if self.is_shared else self.folder.parent)
+        if not self.is_shared:
+            free, free_inodes = _free(self.folder.parent)
+        else:
+            with self.errors():
+                self.create()
+                free, free_inodes = _free(self.folder)
         if free - size < keep_free:
             raise DiskFullError(
                 f"the server keeps {keep_free // 1_000_000} MB of its disk free "
@@ -231,16 +250,18 @@ class FolderIncoming:
         self._blobs = blobs
         self._digest = hashlib.sha256()
         self._size = 0
-        blobs.folder.mkdir(parents=True, exist_ok=True)
         # Not by `tempfile`, whose files only their owner can read.
         self._path = blobs.folder / f"new-{uuid.uuid4().hex}"
-        self._copy = self._path.open("xb")
+        with blobs.errors():
+            blobs.create()
+            self._copy = self._path.open("xb")
 
     def write(self, chunk: bytes) -> None:
         """Append a chunk."""
         self._digest.update(chunk)
         self._size += len(chunk)
-        self._copy.write(chunk)
+        with self._blobs.errors():
+            self._copy.write(chunk)
 
     @property
     def sha256(self) -> str:
@@ -249,18 +270,37 @@ class FolderIncoming:
 
     def keep(self) -> Blob:
         """Flush the complete file to disk, and move it into the folder."""
-        self._copy.flush()
-        os.fsync(self._copy.fileno())
         path = self._blobs.path(self.sha256)
-        path.parent.mkdir(exist_ok=True)
-        os.replace(self._path, path)  # noqa: PTH105
+        with self._blobs.errors():
+            self._copy.flush()
+            os.fsync(self._copy.fileno())
+            path.parent.mkdir(exist_ok=True)
+            os.replace(self._path, path)  # noqa: PTH105
         return Blob(self._size, self.sha256)
 
     def discard(self) -> None:
         """Remove the file if it was not kept."""
-        self._copy.close()
-        with suppress(FileNotFoundError):
+        with suppress(OSError):  # it may write what is in its buffer
+            self._copy.close()
+        with suppress(OSError):  # `sweep` removes it later
             os.unlink(self._path)  # noqa: PTH108
+
+
+@contextmanager
+def folder_errors(folder: Path) -> Iterator[None]:
+    """Translate errors of the operating system about a shared folder.
+
+    Raises:
+        DiskFullError: its disk is full.
+        BlobsUnreachableError: it cannot be used.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = f"TRACKAI_FILES: cannot write to the folder {folder}: {error.strerror or error}"
+        if error.errno in FULL:
+            raise DiskFullError(reason) from error
+        raise BlobsUnreachableError(reason) from error
 
 
 def _older(paths: Iterator[Path], seconds: float) -> Iterator[Path]:

@@ -18,6 +18,7 @@ from trackai.store.blobs.blob_store import KEPT_SECONDS, Received, TooManyUpload
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from trackai.store.blobs.blob_store import Blob, Sender
@@ -30,6 +31,8 @@ class _Folder(Protocol):
 
     @property
     def folder(self) -> Path: ...
+    def create(self) -> None: ...
+    def errors(self) -> AbstractContextManager[None]: ...
     def path(self, sha256: str) -> Path: ...
     def has(self, blob: Blob) -> bool: ...
     def check_room(self, size: int, keep_free: int) -> None: ...
@@ -67,10 +70,16 @@ class FolderUploads:
 
         The chunk is ignored if it does not begin where the bytes end.
         """
+        with self._blobs.errors():
+            return self._append(blob, sender, offset, chunk, keep_free)
+
+    def _append(
+        self, blob: Blob, sender: Sender, offset: int, chunk: bytes, keep_free: int
+    ) -> Received:
         if self.is_complete(blob, sender):
             return Received(blob.size, complete=True)
         part = self._part(blob, sender)
-        fd = _open_part(part)
+        fd = self._open(part)
         with open(fd, "r+b") as file:  # noqa: PTH123 - a descriptor
             if not try_lock(fd) or os.fstat(fd).st_nlink == 0:  # just removed
                 raise ConflictError("another client is sending these bytes: try again later")
@@ -113,6 +122,18 @@ class FolderUploads:
                     path.unlink()
         return hashes
 
+    def _open(self, part: Path) -> int:
+        flags = os.O_RDWR | getattr(os, "O_BINARY", 0)
+        with suppress(FileNotFoundError):
+            return os.open(part, flags)
+        self._blobs.create()
+        self._folder.mkdir(exist_ok=True)
+        key = part.name.partition("-")[2]
+        # Receipts do not count.
+        if len(list(self._folder.glob(f"*-{key}"))) >= blob_store.MAX_UPLOADS:
+            raise TooManyUploadsError
+        return os.open(part, flags | os.O_CREAT, 0o666)
+
     def _part(self, blob: Blob, sender: Sender) -> Path:
         return self._folder / f"{check_hash(blob.sha256)}-{sender.key_id}"
 
@@ -125,17 +146,6 @@ def _remove_if_old(part: Path) -> None:
 
 def _is_old(path: Path) -> bool:
     return time.time() - path.stat().st_mtime > KEPT_SECONDS
-
-
-def _open_part(part: Path) -> int:
-    flags = os.O_RDWR | getattr(os, "O_BINARY", 0)
-    with suppress(FileNotFoundError):
-        return os.open(part, flags)
-    part.parent.mkdir(parents=True, exist_ok=True)
-    key = part.name.partition("-")[2]
-    if len(list(part.parent.glob(f"*-{key}"))) >= blob_store.MAX_UPLOADS:  # without receipts
-        raise TooManyUploadsError
-    return os.open(part, flags | os.O_CREAT, 0o666)
 
 
 def _receipt(part: Path) -> Path:

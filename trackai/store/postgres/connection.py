@@ -48,6 +48,24 @@ class PostgresConnection(Shared):
         """Whether the connection is lost, or has been closed."""
         return bool(self._driver.is_closed())
 
+    @property
+    def is_standby(self) -> bool:
+        """Whether the server only accepts reads; known from what it has sent last."""
+        return is_standby(self._driver)
+
+    def terminate(self) -> None:
+        """Close the connection without a word to the server."""
+        self._driver.terminate()
+
+    async def end_transaction(self) -> None:
+        """Roll back, or close the connection: the next user must find no transaction."""
+        self.locked.clear()
+        try:
+            with network_errors():
+                await self._driver.execute("ROLLBACK", timeout=_CLOSE_SECONDS)
+        except FAILURES:
+            self.terminate()
+
     async def close(self) -> None:
         """Close the connection; on a broken network, after a while."""
         with suppress(*FAILURES, OSError):
@@ -95,6 +113,15 @@ class PostgresConnection(Shared):
     def forget_plans(self) -> None:
         """Prepare all statements again: the schema has changed."""
         self._prepared.clear()
+
+
+def is_standby(conn: asyncpg.Connection) -> bool:
+    """Whether the server of a connection only accepts reads, which it reports by itself."""
+    settings = conn.get_settings()
+    return any(
+        getattr(settings, name, "off") == "on"
+        for name in ("in_hot_standby", "default_transaction_read_only")
+    )
 
 
 class _Statement:

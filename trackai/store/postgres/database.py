@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 import time
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote, urlsplit
@@ -18,7 +18,7 @@ import asyncpg
 from trackai.errors import InvalidInputError
 from trackai.store.blobs.choice import shared_blobs
 from trackai.store.postgres import migrate, values
-from trackai.store.postgres.connection import PostgresConnection
+from trackai.store.postgres.connection import PostgresConnection, is_standby
 from trackai.store.postgres.errors import (
     FAILURES,
     REPEATED,
@@ -41,6 +41,10 @@ _CONNECT_SECONDS = 10.0
 # How often a transaction is repeated that others are in the way of, and the longest first pause.
 _TRIES = 12
 _PAUSE_SECONDS = 0.005
+# How long one is repeated whose connection was lost: a broken network takes long to tell.
+_LOST_SECONDS = 10.0
+# A server of TrackAI that vanishes or freezes in a transaction keeps its locks no longer.
+_IDLE_SECONDS = 60.0
 # Not the module's generator, whose state belongs to the training script.
 _random = random.Random()  # noqa: S311
 
@@ -78,9 +82,12 @@ class PostgresDatabase:
         # Not asyncpg's pool, which forgets prepared statements between two users of a connection.
         self._slots = anyio.Semaphore(connections)
         self._idle: list[PostgresConnection] = []
+        self._in_use = 0
+        self._returned = anyio.Event()
         self._opening = anyio.Lock()
         self._is_open = False
         self._is_standby = False
+        self._may_write = True
 
     @cached_property
     def blobs(self) -> BlobStore:
@@ -94,8 +101,8 @@ class PostgresDatabase:
 
     @property
     def is_read_only(self) -> bool:
-        """Whether the server only accepts reads, as a standby does."""
-        return self._is_standby
+        """Whether the server only accepts reads, as a standby does, or its role may only read."""
+        return self._is_standby or not self._may_write
 
     async def open(self) -> None:
         """Connect, and create or migrate the tables.
@@ -110,9 +117,11 @@ class PostgresDatabase:
                 conn = await self._connect()
                 try:
                     with network_errors():
-                        setting = await conn.fetchval("SHOW transaction_read_only")
-                        self._is_standby = setting == "on"
                         await migrate.migrate(conn, self.name)
+                        self._is_standby = is_standby(conn)
+                        self._may_write = await conn.fetchval(
+                            "SELECT has_table_privilege('runs', 'INSERT')"
+                        )
                 finally:
                     conn.terminate()
             self._is_open = True
@@ -149,20 +158,49 @@ class PostgresDatabase:
     async def _borrow(self) -> AsyncIterator[PostgresConnection]:
         await self.open()
         async with self._slots:
-            while self._idle and self._idle[-1].is_closed:
-                self._idle.pop()
-            conn = self._idle.pop() if self._idle else await self._connect_with_types()
+            conn = await self._take()
+            self._in_use += 1
             try:
                 yield conn
             except asyncpg.InvalidCachedStatementError:
                 conn.forget_plans()
                 raise
+            except FAILURES as error:
+                if is_lost(error):  # the others will be, too, and may not notice for long
+                    conn.terminate()
+                    self._drop_idle()
+                raise
             finally:
-                if self._is_open:
-                    self._idle.append(conn)
-                else:
+                self._in_use -= 1
+                if not conn.is_closed:
+                    self._is_standby = conn.is_standby  # it may have been promoted meanwhile
+                    if self._is_open:
+                        self._idle.append(conn)
+                returned, self._returned = self._returned, anyio.Event()
+                returned.set()
+                if not self._is_open:
                     with anyio.CancelScope(shield=True):
                         await conn.close()
+
+    async def _take(self) -> PostgresConnection:
+        """An idle connection, or a new one; if the server has none left, one that is returned."""
+        while self._idle:
+            conn = self._idle.pop()
+            if not conn.is_closed:
+                return conn
+        try:
+            return await self._connect_with_types()
+        except asyncpg.TooManyConnectionsError:
+            while self._in_use and not self._idle:
+                await self._returned.wait()
+            if not self._idle:
+                raise
+            return self._idle.pop()
+
+    def _drop_idle(self) -> None:
+        idle, self._idle = self._idle, []
+        for conn in idle:
+            conn.terminate()
 
     @asynccontextmanager
     async def _transaction(self, begin: str) -> AsyncIterator[PostgresConnection]:
@@ -172,8 +210,8 @@ class PostgresDatabase:
                 await conn.command(begin)
                 yield conn
             except BaseException:
-                with anyio.CancelScope(shield=True), suppress(*FAILURES):
-                    await conn.rollback()  # without a connection, there is no transaction either
+                with anyio.CancelScope(shield=True):
+                    await conn.end_transaction()
                 raise
             await conn.command("COMMIT")
 
@@ -181,7 +219,7 @@ class PostgresDatabase:
     async def write(self) -> AsyncIterator[Connection]:
         """Run a write transaction: committed at the end of the block, or rolled back."""
         with driver_errors(self.name):
-            async with self._transaction("BEGIN") as conn:
+            async with self._transaction(_begin()) as conn:
                 yield conn
 
     @asynccontextmanager
@@ -213,18 +251,20 @@ class PostgresDatabase:
         """
         # Even if this task is cancelled, the outcome of the transaction must be known.
         with driver_errors(self.name), anyio.CancelScope(shield=True):
+            until = time.monotonic() + _LOST_SECONDS
             for attempt in range(1, _TRIES + 1):
                 began = time.perf_counter()
                 commits = False
                 try:
-                    async with self._transaction("BEGIN") as conn:
+                    async with self._transaction(_begin()) as conn:
                         result = await work(conn)
                         commits = True
                 except FAILURES as error:
-                    lost = is_lost(error)
-                    may_be_committed = lost and commits
-                    can_be_repeated = lost or isinstance(error, REPEATED)
-                    if not can_be_repeated or may_be_committed or attempt == _TRIES:
+                    if is_lost(error):  # at the end, it may be committed
+                        can_be_repeated = not commits and time.monotonic() < until
+                    else:
+                        can_be_repeated = isinstance(error, REPEATED)
+                    if not can_be_repeated or attempt == _TRIES:
                         raise
                     await anyio.sleep(_random.uniform(0, _PAUSE_SECONDS * 2 ** min(attempt, 6)))
                     continue
@@ -233,6 +273,11 @@ class PostgresDatabase:
                 self.transaction_seconds += self.held_seconds
                 return result
         raise AssertionError  # for mypy: a scope may swallow errors
+
+
+def _begin() -> str:
+    """Begin a write transaction; those that only read may wait for a slow client."""
+    return f"BEGIN; SET LOCAL idle_in_transaction_session_timeout = {_IDLE_SECONDS * 1000:.0f}"
 
 
 def public_name(url: str) -> str:

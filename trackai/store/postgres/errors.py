@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 # All that the driver raises, besides errors of the network.
-FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError)
+FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 # A transaction that fails with one of these is repeated: another one was in its way.
 REPEATED = (
     asyncpg.SerializationError,
@@ -27,6 +27,8 @@ _LOST = (
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.TooManyConnectionsError,
+    # Also if no server of an address has the attribute that it asks for, as during a failover.
+    asyncpg.InternalClientError,
 )
 
 
@@ -55,7 +57,9 @@ class network_errors:  # noqa: N801 - a context manager, entered for each statem
 
 
 def is_lost(error: Exception) -> bool:
-    """Whether there is no connection any more, or none can be made: the next one may succeed."""
+    """Whether the connection is lost, or cannot be made: the next one may succeed."""
+    if isinstance(error, asyncpg.QueryCanceledError):  # a limit of the role, such as on its time
+        return False
     # Its subclasses are about wrong arguments.
     return isinstance(error, _LOST) or type(error) in {asyncpg.InterfaceError, NetworkError}
 
@@ -90,10 +94,16 @@ def _translated(error: Exception, name: str) -> StoreError:
         error, asyncpg.InvalidAuthorizationSpecificationError | asyncpg.InvalidCatalogNameError
     ):
         return StoreUnreachableError(f"{name} cannot be opened ({reason})")
+    if isinstance(error, asyncpg.InvalidTextRepresentationError):  # of `json_valid`
+        return StoreError(f"{name}: malformed JSON ({reason})")
     if isinstance(error, asyncpg.DiskFullError):
         return StoreError(f"{name} cannot be written ({reason}): free space on its disk")
     if isinstance(error, REPEATED):
         return StoreBusyError(f"{name} is changed by others at the same time ({reason}): try again")
+    if isinstance(error, asyncpg.TooManyConnectionsError):
+        return StoreBusyError(
+            f"{name} has no connection left ({reason}): try again, or raise its max_connections"
+        )
     if is_lost(error):
         return StoreBusyError(f"{name} does not answer ({reason}): try again")
     return StoreError(f"{name}: {reason}")

@@ -14,7 +14,7 @@ from trackai.store.engine.migrate import Migration, folder
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# Row 0 is no migration: servers that start at the same time take turns by locking it.
+# Row 0 stands for no migration: servers that start at the same time take turns by locking it.
 _BEGIN = """
     CREATE TABLE IF NOT EXISTS schema_migrations (
         version    bigint PRIMARY KEY,

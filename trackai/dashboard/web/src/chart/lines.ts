@@ -52,7 +52,7 @@ export function toLines(chart: ChartData, names: Map<number, string>, smoothed: 
   );
 }
 
-/** The lines of several metrics: of one run in different colours, of several in different dashes. */
+/** The lines of several metrics: one run has different colours, several have different dashes. */
 function linesOfMetrics(
   parts: [metric: string, chart: ChartData][],
   names: Map<number, string>,

@@ -2,6 +2,7 @@
 // the page.
 
 import type uPlot from "uplot";
+import type { AnyNumber } from "../api/types";
 import { nameParts } from "../ui/cut-name";
 import { formatDateTime, formatNumber, plural } from "../ui/format";
 import { swatchStyle } from "../ui/swatch";
@@ -75,6 +76,9 @@ function describeX(axis: Line["axis"], x: number): string {
   return metric === undefined ? `${Number(x.toFixed(3))} s` : `${metric} ${formatNumber(x)}`;
 }
 
+const numberText = (value: AnyNumber, isComputed: boolean): string =>
+  isComputed && typeof value === "number" ? formatNumber(value, 6) : String(value);
+
 /** Whether the band of a line is as wide above it as below. */
 const hasDeviation = (line: Line): boolean =>
   line.runs !== undefined && (band.value === "deviation" || band.value === "error");
@@ -83,10 +87,13 @@ const hasDeviation = (line: Line): boolean =>
 export function describePoint({ line, index, value }: Omit<Reading, "distance">): string {
   const parts: string[] = [];
   const note = line.notes[index];
-  if (line.unsmoothed) parts.push(`unsmoothed ${rawValue(line, index) ?? note ?? "–"}`);
+  const raw = rawValue(line, index);
+  const rawText = raw === null ? (note ?? "–") : numberText(raw, line.runs !== undefined);
+  if (line.unsmoothed) parts.push(`unsmoothed ${rawText}`);
   const [low, high] = [line.low?.[index], line.high?.[index]];
   if (typeof low === "number" && typeof high === "number") {
-    parts.push(hasDeviation(line) ? `± ${(high - low) / 2}` : `${low} … ${high}`);
+    const text = (bound: number) => numberText(bound, line.runs !== undefined);
+    parts.push(hasDeviation(line) ? `± ${text((high - low) / 2)}` : `${text(low)} … ${text(high)}`);
   }
   const count = line.count[index] ?? 1;
   if (line.runs !== undefined) parts.push(`${count} of ${plural(line.runs, "run")}`);
@@ -116,10 +123,11 @@ export function showReadings(box: HTMLElement, plot: uPlot, readings: Reading[])
   return [describePosition(nearest), ...texts].join(", ");
 }
 
-/** The value of a line at a point, exactly unless it is smoothed. */
+/** The value of a line at a point, exactly unless it is computed: smoothed, or of a group. */
 export function valueText({ line, index, value }: Omit<Reading, "distance">): string {
   if (value === null) return line.notes[index] ?? "";
-  return String(line.unsmoothed ? value : rawValue(line, index));
+  const shown = line.unsmoothed ? value : rawValue(line, index);
+  return numberText(shown ?? value, line.unsmoothed !== undefined || line.runs !== undefined);
 }
 
 function readingRow(reading: Reading, isNearest: boolean): HTMLElement {

@@ -72,6 +72,7 @@ export function ScatterGraph({ projectId, runs, brushed, x, y, height = HEIGHT }
     hoveredRun.value = nearest;
     setUnderPointer(nearest);
   };
+  const title = `${fieldTitle(y.field)} over ${fieldTitle(x.field)}`;
   const brushedIds = new Set(brushed.map((run) => run.id));
   return (
     <>
@@ -87,7 +88,7 @@ export function ScatterGraph({ projectId, runs, brushed, x, y, height = HEIGHT }
           height={height}
           viewBox={`0 0 ${width} ${height}`}
           role="group"
-          aria-label={`${plural(points.length, "run")}: ${fieldTitle(y.field)} over ${fieldTitle(x.field)}`}
+          aria-label={`${plural(points.length, "run")}: ${title}`}
           onPointerMove={onPointer}
           onPointerDown={onPointer}
         >

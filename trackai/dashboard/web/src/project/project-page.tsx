@@ -186,7 +186,7 @@ function skipToCharts(event: MouseEvent): void {
   document.getElementById("charts")?.focus();
 }
 
-/** The hidden lines without those of runs that are left out, which are visible when chosen again. */
+/** The hidden lines without those of runs left out, which are visible when chosen again. */
 const stillHidden = ({ ids, filters, except }: Choice): string =>
   printList(
     hiddenLines.value.filter((key) => {

@@ -48,6 +48,9 @@ export function RunRow({ row, run, isSelected, hasLine, baseline, onToggle, onRe
   };
   const isBaseline = baselineId.value === run.id;
   const setBaseline = () => replaceParameters({ base: isBaseline ? undefined : run.id });
+  const classes = ["row", isSelected && "on", isHidden && "unlined", isBaseline && "base"].filter(
+    Boolean,
+  );
   const onKeyDown = (event: KeyboardEvent & { currentTarget: HTMLElement }) => {
     if (event.key === "F2") event.currentTarget.querySelector<HTMLElement>(".pencil")?.click();
     if (event.key === "b" && !isTypedInto(event)) setBaseline();
@@ -57,7 +60,7 @@ export function RunRow({ row, run, isSelected, hasLine, baseline, onToggle, onRe
   };
   return (
     <div
-      class={`row${isSelected ? " on" : ""}${isHidden ? " unlined" : ""}${isBaseline ? " base" : ""}`}
+      class={classes.join(" ")}
       role="row"
       aria-rowindex={ariaRow(row)}
       onKeyDown={onKeyDown}

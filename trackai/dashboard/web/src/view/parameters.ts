@@ -27,7 +27,7 @@ export const choice = computed(() => parseChoice(params.value));
 /** The run that the others in the table are compared with. */
 export const baselineId = parameter("base", parseId);
 
-/** The fields by which the table groups runs, with commas between them, and the filters of the open groups. */
+/** The fields by which the table groups runs, separated by commas, and the open groups' filters. */
 export const groupBy = textParameter("by");
 export const openGroups = parameter("open", parseList);
 

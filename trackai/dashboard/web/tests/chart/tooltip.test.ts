@@ -40,6 +40,15 @@ describe("valueText", () => {
     expect(valueText({ line: shown, index, value: shown.y[index] ?? null })).toBe(text);
   });
 
+  test("are rounded if they are computed", () => {
+    const mean = line([1 / 3], { runs: 2, low: [0.1], high: [0.7] });
+    expect(valueText({ line: mean, index: 0, value: 1 / 3 })).toBe("0.333333");
+    expect(describePoint({ line: mean, index: 0, value: 1 / 3 })).toBe("± 0.3 · 1 of 2 runs");
+    const smoothed = line([1 / 3], { unsmoothed: [2 / 3] });
+    expect(valueText({ line: smoothed, index: 0, value: 1 / 3 })).toBe("0.333333");
+    expect(describePoint({ line: smoothed, index: 0, value: 1 / 3 })).toContain(`${2 / 3}`);
+  });
+
   test("of the step and the value before smoothing", () => {
     const smoothed = line([1.5], {
       large,

@@ -81,7 +81,7 @@ test("each row is of exactly one group or run", () => {
       const section = sectionAt(sections, row);
       const place = locateRun(sections, row);
       const key = place ? `${pageKey(place)} ${place.index}` : `group ${section?.filter}`;
-      expect(seen).not.toContain(key);
+      expect(seen.has(key)).toBe(false);
       seen.add(key);
       if (place) expect(place.section.isOpen).toBe(true);
     }
