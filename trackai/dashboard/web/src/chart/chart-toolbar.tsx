@@ -137,7 +137,7 @@ function LinesSelect({ fields }: { fields: string[] }) {
       <optgroup label="mean by">
         <Options
           values={isUnknown ? [selected, ...choices] : choices}
-          text={(field) => field.replace(/^config\./, "")}
+          text={(field) => field.replace(/(^|,)config\./g, "$1")}
         />
       </optgroup>
     </Select>

@@ -3,6 +3,7 @@
 import { useState } from "preact/hooks";
 import { runColor } from "../ui/colors";
 import { Checkbox, contains, Options, SearchInput, Select } from "../ui/controls";
+import { CutName } from "../ui/cut-name";
 import { useMaxRows } from "../ui/more-rows";
 import { keepingView, replaceParameters, textParameter } from "../view/address";
 import { Link } from "../view/link";
@@ -103,7 +104,7 @@ const RunHeaders = ({ projectId, runs }: { projectId: number; runs: ComparedRun[
         >
           <i class="dot" style={{ background: runColor(run.id) }} />
           <Link to={keepingView({ run: run.id, project: projectId })} title={run.name}>
-            {run.name}
+            <CutName name={run.name} />
           </Link>
         </th>
       ))}

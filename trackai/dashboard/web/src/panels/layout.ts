@@ -141,12 +141,12 @@ export function shiftSection(layout: Layout, at: number, step: 1 | -1): Layout {
 const BASE = { title: "", width: 4, height: 210, pinned: false };
 
 /** A panel of each kind, as the dialog begins with it. */
-export const newPanel = (kind: Panel["kind"], id: string, field: string): Panel => {
+export const newPanel = (kind: Panel["kind"], id: string, field: string, xField = field): Panel => {
   const base = { ...BASE, id };
   if (kind === "lines") {
     return { ...base, kind, metrics: [], x: "", x_metric: null, log_y: null };
   }
-  if (kind === "scatter") return { ...base, kind, x: field, y: field, log_x: null, log_y: null };
+  if (kind === "scatter") return { ...base, kind, x: xField, y: field, log_x: null, log_y: null };
   if (kind === "bars") return { ...base, kind, field, order: "runs" };
   return { ...base, kind, text: "" };
 };

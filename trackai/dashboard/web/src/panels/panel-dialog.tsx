@@ -26,14 +26,13 @@ interface Props {
 
 export function PanelDialog({ panel: initial, newId, columns, onSave, onClose }: Props) {
   const choices = choicesOf(columns);
-  const [panel, setPanel] = useState<Panel>(
-    initial ?? newPanel("lines", newId, choices.fields[0] ?? "duration"),
-  );
+  const blank = (kind: Panel["kind"], id: string) =>
+    newPanel(kind, id, choices.fields[0] ?? "duration", choices.config[0]);
+  const [panel, setPanel] = useState<Panel>(initial ?? blank("lines", newId));
   const change = (part: Partial<Panel>) => setPanel({ ...panel, ...part } as Panel);
   const setKind = (kind: string) => {
-    const blank = newPanel(kind as Panel["kind"], panel.id, choices.fields[0] ?? "duration");
-    const { title, width, height, pinned } = panel;
-    setPanel({ ...blank, title, width, height, pinned });
+    const { id, title, width, height, pinned } = panel;
+    setPanel({ ...blank(kind as Panel["kind"], id), title, width, height, pinned });
   };
   const save = async () => {
     if (panel.kind === "lines" && panel.metrics.length === 0) {
@@ -77,7 +76,7 @@ export function PanelDialog({ panel: initial, newId, columns, onSave, onClose }:
 }
 
 /** The metrics that can be lines, and the fields of runs that can be an axis. */
-function choicesOf(columns: Columns | undefined): { metrics: string[]; fields: string[] } {
+function choicesOf(columns: Columns | undefined) {
   const numeric = (columns?.metrics ?? []).filter(
     ({ kind }) => kind === "number" || kind === "bool",
   );
@@ -87,7 +86,7 @@ function choicesOf(columns: Columns | undefined): { metrics: string[]; fields: s
     FIGURES.map((figure) => `${fieldOf.get(path)}.${figure}`),
   );
   const config = (columns?.config ?? []).map(({ field }) => field);
-  return { metrics, fields: [...figures, ...config, "duration"] };
+  return { metrics, config, fields: [...figures, ...config, "duration"] };
 }
 
 interface FieldsProps<P extends Panel> {

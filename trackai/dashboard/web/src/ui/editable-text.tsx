@@ -56,6 +56,7 @@ export function EditableText({ label, text, multiline, onSave, children }: Props
     onInput: (event: { currentTarget: { value: string } }) => setDraft(event.currentTarget.value),
     onKeyDown: (event: KeyboardEvent) => {
       if (event.key === "Escape") close();
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) void save();
     },
   };
   return (
@@ -68,7 +69,9 @@ export function EditableText({ label, text, multiline, onSave, children }: Props
     >
       {multiline ? <textarea rows={6} {...field} /> : <input {...field} />}
       <ErrorMessage message={error} />
-      <button type="submit">Save</button>
+      <button type="submit" title="Save (Ctrl+Enter)">
+        Save
+      </button>
       <button type="button" onClick={close}>
         Cancel
       </button>
