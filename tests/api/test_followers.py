@@ -107,7 +107,7 @@ async def test_a_slow_follower_is_bounded_and_misses_nothing(
 ) -> None:
     monkeypatch.setattr(followers_module, "_POLL_SECONDS", 0.005)
     monkeypatch.setattr(followers_module, "MAX_QUEUE", 20_000)
-    monkeypatch.setattr(followers_module, "_MAX_POINTS", 300)
+    monkeypatch.setattr(followers_module, "_MAX_POINTS", 250)  # one event is shorter than that
     run_id = await _create_run(db)
     all_followers = Followers(db)
     follower = await all_followers.add(run_id, None)
