@@ -317,7 +317,10 @@ CREATE TABLE series (
     UNIQUE (run_id, path, axis)
 );
 
-CREATE INDEX series_by_path ON series (path, run_id, axis);
+-- The numbers of one metric over all runs, in one contiguous read. Not the last value: a row of an
+-- index is too short for a text.
+CREATE INDEX series_by_path ON series (path, axis, run_id)
+INCLUDE (kind, points, finite_points, nan_points, min_value, max_value, sum);
 
 CREATE TABLE attempts (
     series_id  bigint NOT NULL REFERENCES series (id) ON DELETE CASCADE,

@@ -86,7 +86,7 @@ class _Engine(NamedTuple):
             return Path(self.place).stat().st_size
         conn = await asyncpg.connect(self.place)
         try:
-            await conn.execute("VACUUM")
+            await conn.execute("VACUUM (ANALYZE)")
             return int(await conn.fetchval("SELECT pg_database_size(current_database())"))
         finally:
             await conn.close()
@@ -243,6 +243,7 @@ async def _add_table(engine: _Engine) -> int:
         return await add_table(store, _TABLE_RUNS, _TABLE_METRICS, _TABLE_KEYS)
     finally:
         await store.close()
+        await engine.size()  # its vacuum does what that of the server does within a minute
 
 
 def _wait_until_idle(engine: _Engine) -> None:

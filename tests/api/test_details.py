@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -21,10 +22,10 @@ EXPORT = Path(__file__).parents[1] / "data" / "neptune" / "export"
 
 
 @pytest.fixture
-def imported(server: Server) -> Server:
+def imported(server: Server, db_path: Path | str) -> Server:
     """A server with imported runs that have forks, logs, histograms and files."""
     with pytest.raises(SystemExit):
-        main(["import", "neptune", str(EXPORT), "--json"])
+        main(["import", "neptune", str(EXPORT), "--json", "--db", str(db_path)])
     return server
 
 
@@ -148,7 +149,7 @@ def test_files_are_listed_by_path_in_pages(imported: Server) -> None:
     assert imported.request("GET", "/api/runs/999/file-paths").status == 404
 
 
-def test_previews_are_images_text_or_hex(imported: Server, db_path: Path) -> None:
+def test_previews_are_images_text_or_hex(imported: Server, db_path: Path | str) -> None:
     run_id = _id(imported, "llm-7b-baseline")
     by_path = {file["path"]: file for file in imported.get(f"/api/runs/{run_id}/files")}
 
@@ -172,7 +173,8 @@ def test_previews_are_images_text_or_hex(imported: Server, db_path: Path) -> Non
     assert look("artifacts/empty")[1] == b""
     # The type depends on the contents, not the name. An SVG is previewed as text.
     blob = by_path["source/train.py"]["sha256"]
-    blob_path = db_path.with_name(db_path.name + "-files") / blob[:2] / blob[2:]
+    folder = os.environ.get("TRACKAI_FILES") or f"{db_path}-files"
+    blob_path = Path(folder, blob[:2], blob[2:])
     blob_path.write_text("<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>")
     assert look("source/train.py")[2]["Content-Type"] == "text/plain; charset=utf-8"
     for beginning, media_type in (

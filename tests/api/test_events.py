@@ -9,18 +9,19 @@ import subprocess
 import sys
 import time
 import urllib.request
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 import trackai
-from trackai.store.points import arrivals
+from trackai.store.points import arrivals, compaction
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pytest
-
     from tests.conftest import Server
-    from trackai.store.engine.database import Database
+    from trackai.store.engine.store import Store
 
 
 def _metric(run: trackai.Run) -> str:
@@ -68,14 +69,17 @@ def test_a_late_reader_gets_all_batches(server: Server) -> None:
     assert sizes == [20, 20, 0]
 
 
-def test_unknown_cursors_reset_the_reader(
-    db: Database, server: Server, monkeypatch: pytest.MonkeyPatch
+async def test_unknown_cursors_reset_the_reader(
+    db: Store, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(arrivals, "_KEPT", 3)
+    monkeypatch.setattr(compaction, "_KEPT", 0)
     with trackai.init(project="p") as run:
         for step in range(5):
             run.log({f"m{step}": 1.0, "loss": 2.0}, step=step)
     metric = _metric(run)
+    _post(server, metric, [3.0])
+    await db.change(partial(compaction.compact, after=0))  # so does a server on PostgreSQL
     for wrong in (0, 10**6):
         news = server.get(f"{metric}?since={wrong}")
         assert (news["reset"], news["data"]) == (True, [])
@@ -106,6 +110,7 @@ def test_a_resume_resets_the_reader(server: Server) -> None:
     stream.close()
 
 
+@pytest.mark.sqlite("a file is replaced by its backup")
 async def test_a_backup_in_place_of_the_database_resets_the_reader(
     db_path: Path, tmp_path: Path, server: Server
 ) -> None:
@@ -134,6 +139,7 @@ async def test_a_backup_in_place_of_the_database_resets_the_reader(
     stream.close()
 
 
+@pytest.mark.sqlite("a file is removed; on PostgreSQL, all cursors of an empty run are 0")
 def test_cursors_of_empty_databases_differ(server: Server, db_path: Path) -> None:
     cursors = set()
     for _ in range(3):

@@ -287,7 +287,8 @@ def test_invalid_requests_for_names_are_refused(server: Server) -> None:
 WRONG_BODIES = [
     (b"", "body"),
     (b"[]", "body"),
-    (b"{}", "run_ids"),
+    (b"{}", "metric_paths"),
+    (b'{"metric_paths": []}', "run_ids"),
     (b'{"run_ids": [1]}', "metric_paths"),
     (b'{"run_ids": 1, "metric_paths": []}', "run_ids"),
     (b'{"run_ids": null, "metric_paths": []}', "run_ids"),

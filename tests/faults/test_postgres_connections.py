@@ -154,6 +154,12 @@ async def test_requests_share_connections_if_postgresql_has_none_left() -> None:
         await store.close()
 
 
+async def test_no_server_of_the_address_is_the_one_asked_for(postgres_url: str) -> None:
+    standby = PostgresDatabase(f"{postgres_url}&target_session_attrs=standby")
+    with pytest.raises(StoreBusyError, match=r"does not answer .* try again"):
+        await standby.look(_pid)
+
+
 @pytest.fixture
 def reader_url(databases: postgres.Databases, postgres_url: str) -> Iterator[str]:
     """The URL of the database for a role that may only read it."""

@@ -128,6 +128,23 @@ async def test_ranks_of_a_launch_share_an_attempt(servers: list[Store], db: Stor
     assert await _rows(db, "SELECT DISTINCT run_id, attempt FROM writers") == [(1, 1)]
 
 
+async def test_a_request_that_arrives_at_several_servers_begins_one_attempt(
+    servers: list[Store], db: Store
+) -> None:
+    messages = [_message(rank, run_id="r", launch="9") for rank in range(TIMES)]
+
+    async def begin(server: Store, number: int) -> int:
+        message = messages[number // len(servers)]
+        attached = await attach(server, message, Grant("admin"), is_running=lambda _: True)
+        return attached.attempt.opened.rank
+
+    ranks = await together(servers, begin)
+    stored = dict(await _rows(db, "SELECT uid, rank FROM writers"))
+    assert sorted(stored.values()) == list(range(TIMES))
+    for number, rank in enumerate(ranks):
+        assert rank == stored[messages[number // len(servers)].process.writer_uid]
+
+
 async def test_processes_that_resume_a_run_get_an_attempt_each(
     servers: list[Store], db: Store
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -10,8 +11,9 @@ import subprocess
 import sys
 import tempfile
 import threading
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
@@ -128,6 +130,36 @@ async def test_a_reader_in_use_is_closed_after_the_database(db: Database) -> Non
         ]
     assert not open_handles(db.path.parent)
     assert await names(db) == ["a"]
+
+
+@pytest.mark.parametrize("when", ["after", "within"])
+async def test_a_task_that_is_cancelled_while_it_opens_leaves_nothing_open(
+    db: Database, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    scope = anyio.CancelScope()
+    module, name = {"after": (opening, "connect"), "within": (opening, "_connect_uri")}[when]
+    original = getattr(module, name)
+
+    async def connect(*arguments: Any, **options: Any) -> Any:
+        handle = await original(*arguments, **options)
+        scope.cancel()
+        return handle
+
+    async with db.read() as reader:
+        pass
+    await anyio.sleep(0.05)
+    os.utime(db.path)  # as another process would
+    monkeypatch.setattr(module, name, connect)
+    with scope:
+        async with db.read() as conn:
+            await conn.execute("SELECT 1")
+    assert scope.cancelled_caught
+    monkeypatch.undo()
+    with pytest.raises(ValueError, match="no active connection"):
+        await reader.execute("SELECT 1")
+    await db.close()
+    gc.collect()
+    assert not open_handles(db.path.parent)
 
 
 async def test_nothing_is_left_open(db_path: Path) -> None:
@@ -250,23 +282,27 @@ async def test_a_removal_at_any_moment_fails_no_process(db_path: Path, tmp_path:
     await timed.open()
     pause = max(0.02, (anyio.current_time() - started) / 4)
     await timed.close()
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", REOPEN, str(db_path), name],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for name in ("a", "b", "c")
-    ]
-    for _ in range(200):
-        await anyio.sleep(pause)
-        db_path.unlink(missing_ok=True)
-    go.unlink()
-    for process in processes:
-        output, errors = process.communicate(timeout=60)
-        assert process.returncode == 0, errors
-        assert int(output) > 0
+    with ExitStack() as stack:
+        processes = [
+            stack.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-c", REOPEN, str(db_path), name],
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    text=True,
+                )
+            )
+            for name in ("a", "b", "c")
+        ]
+        stack.callback(go.unlink, missing_ok=True)
+        for _ in range(200):
+            await anyio.sleep(pause)
+            db_path.unlink(missing_ok=True)
+        go.unlink()
+        for process in processes:
+            output, errors = process.communicate(timeout=60)
+            assert process.returncode == 0, errors
+            assert int(output) > 0
     db = Database(db_path)
     await make(db, "last")
     await db.close()

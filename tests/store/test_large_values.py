@@ -38,7 +38,9 @@ from trackai.structs.points import Column
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.store.histories import NewStore
     from trackai.store.engine.connection import Connection
+    from trackai.store.engine.store import Store
     from trackai.values.types import Value
 
 # As long as the limit and around it, in characters of one, two, three and four bytes.
@@ -51,7 +53,7 @@ large_texts = st.builds(
 some_values = large_texts | st.floats(-9, 9) | st.sampled_from([math.inf, 7, True])
 
 
-async def _start(db: Database, uid: str = "r") -> tuple[int, int]:
+async def _start(db: Store, uid: str = "r") -> tuple[int, int]:
     """Create a run and a writer; returns their row ids."""
     async with db.write() as conn:
         project = await projects.get_or_create(conn, "p", now=1)
@@ -73,7 +75,7 @@ def _column(values: list[Any], path: str = "m", **options: Any) -> Column:
     return Column(path, "step", [*numbers], [*numbers], values, **options)
 
 
-async def _append(db: Database, run_id: int, writer_id: int, *columns: Column) -> None:
+async def _append(db: Store, run_id: int, writer_id: int, *columns: Column) -> None:
     async with db.write() as conn:
         await metrics.append(conn, run_id, writer_id, columns)
 
@@ -85,46 +87,45 @@ def _rows(path: Path, query: str) -> list[tuple[Any, ...]]:
 
 @settings(max_examples=30)
 @given(values=st.lists(some_values, min_size=1, max_size=8))
-async def test_values_of_any_size_come_back(
-    tmp_path_factory: pytest.TempPathFactory, values: list[Value]
-) -> None:
-    db, copy = (Database(tmp_path_factory.mktemp("db") / "t.db") for _ in range(2))
+async def test_values_of_any_size_come_back(new_store: NewStore, values: list[Value]) -> None:
+    async with new_store() as db, new_store() as copy:
+        run_id, writer_id = await _start(db)
+        async with db.read() as conn:
+            cursor = await arrivals.last(conn, run_id)
+        for _ in range(2):  # a second time changes nothing
+            await _append(db, run_id, writer_id, _column(values))
+        async with db.snapshot() as conn:
+            [segments] = await lineage.find(conn, run_id, "m")
+            assert [value for *_, value in await reads.read(conn, segments, limit=-1)] == values
+            assert (await curves.read(conn, segments)).values == values
+            assert [value for _, value in (await reads.read_many(conn, [segments]))[0]] == values
+            [(_, tail)] = await tails.last_points(conn, [segments[0].series], 99)
+            assert [value for *_, value in tail] == values
+            news = await arrivals.since(conn, run_id, cursor, limit=99)
+            assert [value for *_, value in (news.points or [])[0][1]] == 2 * values
+            page = await texts.read(conn, segments, search=None, limit=99, offset=0)
+            assert [line.text for line in page.lines] == list(map(str, _as_stored(values)))
+            [chart] = await charts.read(conn, [segments], 99)
+            assert [bucket.first_value for bucket in chart.buckets] == values
+            [(_, last, _)] = await series.last_values(conn, run_id)
+            [summary] = await series.summaries(conn, run_id)
+            assert last == values[-1]
+            assert summary.last == (values[-1] if values[-1] != math.inf else "Infinity")
+            items = [item async for item in dump.dump(conn, run_id)]
+            assert await checks.wrong_figures(conn) == []
+        async with copy.write() as conn:
+            assert isinstance(items[0], RunHead)
+            copied = await load.begin_run(conn, items[0])
+            for block in items[1:]:
+                assert isinstance(block, Block)
+                assert await load.add_points(conn, copied, block) == len(values)
+                assert await load.add_points(conn, copied, block) == 0
+        for database in (db, copy):
+            async with database.read() as conn:
+                assert [row.points for row in await series.list_of_run(conn, 1)] == [len(values)]
     for database in (db, copy):
-        await database.open()
-    run_id, writer_id = await _start(db)
-    async with db.read() as conn:
-        cursor = await arrivals.last(conn, run_id)
-    for _ in range(2):  # a second time changes nothing
-        await _append(db, run_id, writer_id, _column(values))
-    async with db.snapshot() as conn:
-        [segments] = await lineage.find(conn, run_id, "m")
-        assert [value for *_, value in await reads.read(conn, segments, limit=-1)] == values
-        assert (await curves.read(conn, segments)).values == values
-        assert [value for _, value in (await reads.read_many(conn, [segments]))[0]] == values
-        [(_, tail)] = await tails.last_points(conn, [segments[0].series], 99)
-        assert [value for *_, value in tail] == values
-        news = await arrivals.since(conn, run_id, cursor, limit=99)
-        assert [value for *_, value in (news.points or [])[0][1]] == 2 * values
-        page = await texts.read(conn, segments, search=None, limit=99, offset=0)
-        assert [line.text for line in page.lines] == list(map(str, _as_stored(values)))
-        [chart] = await charts.read(conn, [segments], 99)
-        assert [bucket.first_value for bucket in chart.buckets] == values
-        [(_, last, _)] = await series.last_values(conn, run_id)
-        [summary] = await series.summaries(conn, run_id)
-        assert last == values[-1]
-        assert summary.last == (values[-1] if values[-1] != math.inf else "Infinity")
-        items = [item async for item in dump.dump(conn, run_id)]
-        assert await checks.wrong_figures(conn) == []
-    async with copy.write() as conn:
-        assert isinstance(items[0], RunHead)
-        copied = await load.begin_run(conn, items[0])
-        for block in items[1:]:
-            assert isinstance(block, Block)
-            assert await load.add_points(conn, copied, block) == len(values)
-            assert await load.add_points(conn, copied, block) == 0
-    await db.close()
-    await copy.close()
-    for database in (db, copy):
+        if not isinstance(database, Database):
+            continue
         for view in ("points", "logged_points"):
             rows = _rows(database.path, f"SELECT value FROM {view} ORDER BY step")
             assert [value for (value,) in rows] == values

@@ -1,4 +1,8 @@
-"""The lock that allows one import at a time into a database."""
+"""The lock that allows one import at a time into a database file.
+
+A database on PostgreSQL takes several: each transaction locks the rows of its runs, and stores only
+what is new by then.
+"""
 
 from __future__ import annotations
 

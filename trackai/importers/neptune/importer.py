@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
@@ -19,6 +20,7 @@ from trackai.importers.neptune.run_attributes import run_uid
 from trackai.importers.neptune.verify import verify
 from trackai.importers.neptune.workers import Workers
 from trackai.store.catalogue import runs
+from trackai.store.engine.sql import lock
 from trackai.store.transfer import imports
 
 if TYPE_CHECKING:
@@ -277,19 +279,7 @@ class _Importer:
             unread = await imports.unread_files(conn, record)
         if not unread:
             return
-
-        async def fill_in(conn: Connection) -> list[tuple[str, str]]:
-            filled = await export_files.fill_in(conn, db, part.files, record)
-            counts = storage.decode_counts(record.counts)
-            for type_, _ in filled:
-                _count_filled(counts[type_])
-            await imports.advance(
-                conn, record.id, consumed=record.consumed, complete=bool(record.complete),
-                counts=storage.encode_counts(counts),
-            )  # fmt: skip
-            return filled
-
-        filled = await db.change(fill_in)
+        filled = await db.change(partial(_fill_in, db=db, part=part, record=record))
         for type_, _ in filled:
             _count_filled(run.receipt.types[type_])
         if filled and db.blobs.is_shared:  # see `trackai.store.catalogue.files.forget`
@@ -304,6 +294,25 @@ class _Importer:
                     f"{export_files.MISSING}"
                 )
                 self.receipt.add_problem(Problem(part.name, problem))
+
+
+async def _fill_in(
+    conn: Connection, *, db: Store, part: Part, record: ImportedPart
+) -> list[tuple[str, str]]:
+    """Store the bytes that files of a part lack; the type and path of each that has them now."""
+    await lock(conn, "runs", [record.run_id])
+    for current in await imports.list_of_run(conn, record.run_id):
+        if current.id == record.id:
+            filled = await export_files.fill_in(conn, db, part.files, current)
+            counts = storage.decode_counts(current.counts)
+            for type_, _ in filled:
+                _count_filled(counts[type_])
+            await imports.advance(
+                conn, current.id, consumed=current.consumed, complete=bool(current.complete),
+                counts=storage.encode_counts(counts),
+            )  # fmt: skip
+            return filled
+    return []
 
 
 def _has_damage(counts: Counts) -> bool:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from anyio.to_thread import run_sync
 
-from trackai.errors import ConflictError
+from trackai.errors import ConflictError, StoreBusyError
 from trackai.importers.counts import Counts
 from trackai.importers.names import identifier, valid_head
 from trackai.importers.neptune import files as export_files
@@ -93,15 +93,22 @@ async def store(
 
     Returns:
         None if the run was deleted or changed since the import began.
+
+    Raises:
+        StoreBusyError: another import stores the same part.
     """
     # Bytes are stored before the rows that name them, outside of the transaction.
     copied = await run_sync(export_files.copy_bytes, db.blobs, target.part.files, batch.files)
 
     async def work(conn: Connection) -> Outcome | None:
         record = await _get_record(conn, target, create=create)
-        if record is None or (record.fingerprint, record.consumed, record.complete) != (
-            target.header.fingerprint, batch.start, False
-        ):  # fmt: skip
+        if record is None or record.fingerprint != target.header.fingerprint:
+            return None
+        if record.consumed > batch.start or record.complete:
+            raise StoreBusyError(
+                f"another import of {target.part.name} is running; retry when it is done"
+            )
+        if record.consumed < batch.start:
             return None
         counts = {
             type_: msgspec.structs.replace(read, not_stored={**read.not_stored})

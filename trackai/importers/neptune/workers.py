@@ -89,19 +89,22 @@ class Workers:
         Yields:
             An iterator over the position of the request, and one of its answers.
         """
-        async with anyio.create_task_group() as tasks:
-            streams = []
-            for position, pipe in enumerate(self._pipes):
-                share = requests[position :: len(self._pipes)]
-                send, receive = anyio.create_memory_object_stream[Any](1)
-                tasks.start_soon(_fetch, pipe, share, send)
-                streams.append(receive)
-            try:
-                yield _in_order(streams, len(requests))
-            finally:
-                for stream in streams:
-                    stream.close()
-                tasks.cancel_scope.cancel()
+        try:
+            async with anyio.create_task_group() as tasks:
+                streams = []
+                for position, pipe in enumerate(self._pipes):
+                    share = requests[position :: len(self._pipes)]
+                    send, receive = anyio.create_memory_object_stream[Any](1)
+                    tasks.start_soon(_fetch, pipe, share, send)
+                    streams.append(receive)
+                try:
+                    yield _in_order(streams, len(requests))
+                finally:
+                    for stream in streams:
+                        stream.close()
+                    tasks.cancel_scope.cancel()
+        except ExceptionGroup as group:
+            raise group.exceptions[0] from None  # the others follow from it
 
 
 def _receive(pipe: Connection) -> Any:

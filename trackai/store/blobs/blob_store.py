@@ -144,7 +144,7 @@ class Uploads(Protocol):
 
         Raises:
             ConflictError: another client is sending these bytes at this moment.
-            DiskFullError: there is no room for all of the bytes.
+            DiskFullError: the bytes do not fit.
             InvalidInputError: there are more bytes than announced, or they have another hash.
             NotFoundError: the hash is invalid.
             TooManyUploadsError: the key has too many incomplete uploads.

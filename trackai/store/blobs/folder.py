@@ -48,6 +48,7 @@ class FolderBlobs:
     def __init__(self, folder: Path, *, is_shared: bool = False) -> None:
         self.folder = folder
         self.is_shared = is_shared
+        self._was_created = False
 
     @classmethod
     def beside(cls, db_path: Path) -> Self:
@@ -66,8 +67,16 @@ class FolderBlobs:
             BlobsUnreachableError: they cannot.
         """
         with folder_errors(self.folder):
-            self.folder.mkdir(parents=True, exist_ok=True)
             self.incoming().discard()
+
+    def create(self) -> None:
+        """Create the folder if it does not exist.
+
+        A shared one that this process has used before, and that is missing now, is not mounted.
+        """
+        if not (self.is_shared and self._was_created):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._was_created = True
 
     def errors(self) -> AbstractContextManager[None]:
         """Tell errors of a shared folder from those of files that are copied into it."""
@@ -182,7 +191,7 @@ class FolderBlobs:
     def remove_aside(self, hashes: Collection[str], token: str, *, deadline: float) -> int:
         """Remove bytes that were set aside; the number of bytes."""
         freed = 0
-        for sha256 in hashes:  # whoever sends them meanwhile has a file of their own
+        for sha256 in hashes:  # a client that sends them meanwhile has its own file
             with suppress(FileNotFoundError):
                 size = self._aside(sha256, token).stat().st_size
                 self._aside(sha256, token).unlink()
@@ -215,8 +224,12 @@ class FolderBlobs:
             DiskFullError: it has not.
             BlobsUnreachableError: a shared folder cannot be used.
         """
-        with self.errors():
-            free, free_inodes = _free(self.folder if self.is_shared else self.folder.parent)
+        if not self.is_shared:
+            free, free_inodes = _free(self.folder.parent)
+        else:
+            with self.errors():
+                self.create()
+                free, free_inodes = _free(self.folder)
         if free - size < keep_free:
             raise DiskFullError(
                 f"the server keeps {keep_free // 1_000_000} MB of its disk free "
@@ -237,11 +250,10 @@ class FolderIncoming:
         self._blobs = blobs
         self._digest = hashlib.sha256()
         self._size = 0
-        if not blobs.is_shared:  # a shared one that is missing is not mounted
-            blobs.folder.mkdir(parents=True, exist_ok=True)
         # Not by `tempfile`, whose files only their owner can read.
         self._path = blobs.folder / f"new-{uuid.uuid4().hex}"
         with blobs.errors():
+            blobs.create()
             self._copy = self._path.open("xb")
 
     def write(self, chunk: bytes) -> None:

@@ -31,8 +31,7 @@ class _Folder(Protocol):
 
     @property
     def folder(self) -> Path: ...
-    @property
-    def is_shared(self) -> bool: ...
+    def create(self) -> None: ...
     def errors(self) -> AbstractContextManager[None]: ...
     def path(self, sha256: str) -> Path: ...
     def has(self, blob: Blob) -> bool: ...
@@ -127,8 +126,8 @@ class FolderUploads:
         flags = os.O_RDWR | getattr(os, "O_BINARY", 0)
         with suppress(FileNotFoundError):
             return os.open(part, flags)
-        # A shared folder that is missing is not mounted.
-        self._folder.mkdir(parents=not self._blobs.is_shared, exist_ok=True)
+        self._blobs.create()
+        self._folder.mkdir(exist_ok=True)
         key = part.name.partition("-")[2]
         # Receipts do not count.
         if len(list(self._folder.glob(f"*-{key}"))) >= blob_store.MAX_UPLOADS:

@@ -301,7 +301,7 @@ async def forget(db: Store, hashes: Collection[str]) -> int:
 
     In a write transaction, if that keeps other processes from adding a row for them meanwhile.
 
-    In a shared place they are set aside first. Whoever adds a row looks for its bytes after the
+    In a shared place they are set aside first. Those who add a row look for its bytes after the
     commit, and then either does not find them, and they are sent again; or they are set aside only
     afterwards, and the row is seen here.
 

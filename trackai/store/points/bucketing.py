@@ -68,8 +68,7 @@ async def read(
     ranges = [steps]
     levels = await _levels(conn, series.id)
     if levels is not None and levels[0] <= level:
-        base, top = levels
-        stale = await _stale_ranges(conn, series.id)
+        base, top, stale = levels
         spans, ranges = buckets.plan(steps, min(level, top), base, stale)
     merged: dict[int, Bucket] = {}
     ready: list[NumberedBuckets] = []
@@ -94,30 +93,32 @@ async def pieces(conn: Connection, series_id: int, steps: Range) -> list[Span | 
     levels = await _levels(conn, series_id)
     if levels is None:
         return [steps]
-    base, top = levels
-    spans, ranges = buckets.plan(steps, top, base, await _stale_ranges(conn, series_id))
+    base, top, stale = levels
+    spans, ranges = buckets.plan(steps, top, base, stale)
     placed: list[tuple[Step, Span | Range]] = [(range_.low, range_) for range_ in ranges]
     placed += [(buckets.start(span.first, span.level), span) for span in spans]
     return [piece for _, piece in sorted(placed, key=itemgetter(0))]
 
 
-async def _levels(conn: Connection, series_id: int) -> tuple[int, int] | None:
-    """The lowest and highest level of a series' rollups; None if it has none."""
+async def _levels(conn: Connection, series_id: int) -> tuple[int, int, list[Range]] | None:
+    """The lowest and highest level of a series' rollups, and stale ranges; None if it has none."""
     rows = await conn.execute_fetchall(
         """
-        SELECT base, top FROM rollup_levels JOIN series ON series.id = rollup_levels.series_id
-        WHERE series_id = ? AND series.points >= ?
+        SELECT base, top, stale_rollups.first_step, stale_rollups.last_step
+        FROM rollup_levels
+        JOIN series ON series.id = rollup_levels.series_id
+        LEFT JOIN stale_rollups ON stale_rollups.series_id = rollup_levels.series_id
+        WHERE rollup_levels.series_id = ? AND series.points >= ?
         """,
         (series_id, SHORTEST),
     )
-    return next(((base, top) for base, top in rows), None)
-
-
-async def _stale_ranges(conn: Connection, series_id: int) -> list[Range]:
-    rows = await conn.execute_fetchall(
-        "SELECT first_step, last_step FROM stale_rollups WHERE series_id = ?", (series_id,)
-    )
-    return [Range(low, high) for low, high in rows]
+    levels = None
+    stale: list[Range] = []
+    for base, top, low, high in rows:
+        levels = base, top, stale
+        if low is not None:
+            stale.append(Range(low, high))
+    return levels
 
 
 def _in_order(ready: Sequence[NumberedBuckets], merged: Mapping[int, Bucket]) -> NumberedBuckets:
@@ -170,12 +171,25 @@ async def read_span(conn: Connection, series_id: int, span: Span) -> NumberedBuc
 async def _read_spans(
     conn: Connection, series_id: int, spans: Sequence[Span]
 ) -> list[tuple[Span, NumberedBuckets]]:
+    parts: list[list[NumberedBuckets]] = [[] for _ in spans]
+    for index, block, packed in await _fetch_spans(conn, series_id, spans):
+        parts[index].append(blocks.unpack(block, packed))
+    return [
+        (span, thinning.join(unpacked).between(span.first, span.last))
+        for span, unpacked in zip(spans, parts, strict=True)
+    ]
+
+
+async def _fetch_spans(
+    conn: Connection, series_id: int, spans: Sequence[Span]
+) -> Iterable[tuple[int, int, bytes]]:
+    """The index of a span, the number of a block in it and its bytes, in this order."""
     if not spans:
         return []
     values: list[int] = [series_id]
     for index, (level, first, last) in enumerate(spans):
         values += index, level, blocks.block_of(first), blocks.block_of(last)
-    rows = await conn.execute_fetchall(
+    return await conn.execute_fetchall(
         f"""
         WITH spans (place, level, first, last) AS (
             VALUES {numbered(len(spans), 4, after=1, types=["bigint"] * 4)}
@@ -186,33 +200,67 @@ async def _read_spans(
         """,
         values,
     )
-    parts: list[list[NumberedBuckets]] = [[] for _ in spans]
-    for index, block, packed in rows:
-        parts[index].append(blocks.unpack(block, packed))
-    return [
-        (span, thinning.join(unpacked).between(span.first, span.last))
-        for span, unpacked in zip(spans, parts, strict=True)
-    ]
 
 
-async def replace_span(
-    conn: Connection, series_id: int, span: Span, new: dict[int, Bucket]
-) -> None:
-    """Replace the rollups of a span by new buckets, which are numbered."""
-    level, first, last = span
-    first_block, last_block = blocks.block_of(first), blocks.block_of(last)
-    # The outermost blocks also hold buckets outside of the span, which are kept.
-    left = Span(level, blocks.first_bucket(first_block), first - 1)
-    right = Span(level, last + 1, blocks.first_bucket(last_block + 1) - 1)
-    beside = [span for span in (left, right) if span.first <= span.last]
-    for _, rolled_up in await _read_spans(conn, series_id, beside):
-        new.update(rolled_up.items())
-    await conn.execute(
-        "DELETE FROM rollups WHERE series_id = ? AND level = ? AND block BETWEEN ? AND ?",
-        (series_id, level, first_block, last_block),
-    )
-    packed = blocks.pack(sorted(new.items()))
-    await conn.executemany(
-        "INSERT INTO rollups (series_id, level, block, buckets) VALUES (?, ?, ?, ?)",
-        [(series_id, level, *block) for block in packed],
-    )
+class Blocks:
+    """Blocks of rollups of a series: read at once, changed in memory, and written at once."""
+
+    def __init__(self, series_id: int, spans: Sequence[Span]) -> None:
+        """Name the spans that will be read and replaced; `load` reads them."""
+        self._series_id = series_id
+        self._spans = spans
+        # By level and block.
+        self._packed: dict[int, dict[int, bytes]] = {span.level: {} for span in spans}
+        self._removed: set[tuple[int, int]] = set()
+        self._added: set[tuple[int, int]] = set()
+
+    async def load(self, conn: Connection) -> None:
+        """Read all blocks of the spans."""
+        for place, block, packed in await _fetch_spans(conn, self._series_id, self._spans):
+            self._packed[self._spans[place].level][block] = packed
+
+    def read(self, span: Span) -> NumberedBuckets:
+        """The buckets of a span."""
+        found = self._blocks_of(span)
+        level = self._packed[span.level]
+        unpacked = [blocks.unpack(block, level[block]) for block in found]
+        return thinning.join(unpacked).between(span.first, span.last)
+
+    def replace(self, span: Span, new: dict[int, Bucket]) -> None:
+        """Replace the rollups of a span by new buckets, which are numbered."""
+        level, first, last = span
+        first_block, last_block = blocks.block_of(first), blocks.block_of(last)
+        # The outermost blocks also hold buckets outside of the span, which are kept.
+        left = Span(level, blocks.first_bucket(first_block), first - 1)
+        right = Span(level, last + 1, blocks.first_bucket(last_block + 1) - 1)
+        for beside in (left, right):
+            if beside.first <= beside.last:
+                new.update(self.read(beside).items())
+        for block in self._blocks_of(span):
+            del self._packed[level][block]
+            self._removed.add((level, block))
+        for block, packed in blocks.pack(sorted(new.items())):
+            self._packed[level][block] = packed
+            self._added.add((level, block))
+
+    def _blocks_of(self, span: Span) -> list[int]:
+        first, last = blocks.block_of(span.first), blocks.block_of(span.last)
+        return sorted(block for block in self._packed[span.level] if first <= block <= last)
+
+    async def store(self, conn: Connection) -> None:
+        """Write what has changed."""
+        if gone := self._removed - self._added:
+            await conn.executemany(
+                "DELETE FROM rollups WHERE series_id = ? AND level = ? AND block = ?",
+                [(self._series_id, *place) for place in gone],
+            )
+        await conn.executemany(
+            """
+            INSERT INTO rollups (series_id, level, block, buckets) VALUES (?, ?, ?, ?)
+            ON CONFLICT (series_id, level, block) DO UPDATE SET buckets = excluded.buckets
+            """,
+            [
+                (self._series_id, level, block, self._packed[level][block])
+                for level, block in sorted(self._added)
+            ],
+        )

@@ -8,7 +8,7 @@ The columns `first_step` and `last_step` are floats, rounded so that all steps a
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
@@ -256,7 +256,7 @@ def _bucket(
         max(finite, default=None),
         total,
         steps[0],
-        steps[-1],
+        steps[bisect_left(steps, steps[-1])],  # of 10 and 10.0, the first, as in SQLite
         min(timestamps) if timestamps else 0,
         max(timestamps) if timestamps else 0,
         _marked(values[0]),

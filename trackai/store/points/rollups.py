@@ -238,7 +238,10 @@ async def _extend_levels(
     )
     for level in range((state.top or base) + 1, top + 1):
         all_buckets = Span(level, -buckets.LARGEST_BUCKET, buckets.LARGEST_BUCKET)
-        await _roll_up(conn, state.series_id, all_buckets)
+        rolled_up = bucketing.Blocks(state.series_id, [all_buckets, _below(all_buckets)])
+        await rolled_up.load(conn)
+        _roll_up(rolled_up, all_buckets)
+        await rolled_up.store(conn)
 
 
 async def _refresh_first(conn: Connection, state: _State, base: int, top: int) -> None:
@@ -263,10 +266,7 @@ async def _refresh_first(conn: Connection, state: _State, base: int, top: int) -
     )
     reached = last if farther is None else min(last, buckets.bucket_of(farther, base))
     if first <= reached:
-        await _compute(conn, state, Span(base, first, reached))
-        for level in range(base + 1, top + 1):
-            up = level - base
-            await _roll_up(conn, state.series_id, Span(level, first >> up, reached >> up))
+        await _roll_up_all(conn, state, Span(base, first, reached), top)
     await conn.execute(
         "DELETE FROM stale_rollups WHERE series_id = ? AND first_step BETWEEN ? AND ?",
         (state.series_id, low, latest),
@@ -291,22 +291,37 @@ def _first_run_of(stale: list[Range], base: int) -> tuple[Step, Step, Step]:
     return low, high, latest
 
 
-async def _compute(conn: Connection, state: _State, span: Span) -> None:
-    """Compute rollups of the lowest level from the points."""
-    level, first, last = span
+async def _roll_up_all(conn: Connection, state: _State, span: Span, top: int) -> None:
+    """Compute rollups of the lowest level from the points, and of all others from these."""
+    base, first, last = span
+    above = [
+        Span(level, first >> (level - base), last >> (level - base))
+        for level in range(base + 1, top + 1)
+    ]
+    # The spans that are read have those that are replaced in them.
+    read = [*map(_below, above), above[-1] if above else span]
+    rolled_up = bucketing.Blocks(state.series_id, read)
+    await rolled_up.load(conn)
     selection = Selection(
-        state.series_id, level, buckets.start(first, level), buckets.end(last, level)
-    )
+        state.series_id, base, buckets.start(first, base), buckets.end(last, base)
+    )  # fmt: skip
     computed = await bucketing.compute(
         conn, [selection], resumed=state.resumed, plain=bool(state.plain)
     )
-    await bucketing.replace_span(conn, state.series_id, span, computed.get(state.series_id, {}))
+    rolled_up.replace(span, computed.get(state.series_id, {}))
+    for each in above:
+        _roll_up(rolled_up, each)
+    await rolled_up.store(conn)
 
 
-async def _roll_up(conn: Connection, series_id: int, span: Span) -> None:
+def _below(span: Span) -> Span:
+    """The buckets of the level below that a span is rolled up from."""
+    return Span(span.level - 1, span.first * 2, span.last * 2 + 1)
+
+
+def _roll_up(rolled_up: bucketing.Blocks, span: Span) -> None:
     """Compute rollups of a level from those of the level below."""
     merged: dict[int, Bucket] = {}
-    below = Span(span.level - 1, span.first * 2, span.last * 2 + 1)
-    rolled_up = await bucketing.read_span(conn, series_id, below)
-    bucketing.merge_into(merged, ((number >> 1, bucket) for number, bucket in rolled_up.items()))
-    await bucketing.replace_span(conn, series_id, span, merged)
+    below = rolled_up.read(_below(span))
+    bucketing.merge_into(merged, ((number >> 1, bucket) for number, bucket in below.items()))
+    rolled_up.replace(span, merged)

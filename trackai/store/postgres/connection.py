@@ -59,6 +59,7 @@ class PostgresConnection(Shared):
 
     async def end_transaction(self) -> None:
         """Roll back, or close the connection: the next user must find no transaction."""
+        self.locked.clear()
         try:
             with network_errors():
                 await self._driver.execute("ROLLBACK", timeout=_CLOSE_SECONDS)

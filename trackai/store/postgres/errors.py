@@ -11,9 +11,10 @@ from trackai.errors import StoreBusyError, StoreError, StoreUnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import TracebackType
 
 # All that the driver raises, besides errors of the network.
-FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError)
+FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 # A transaction that fails with one of these is repeated: another one was in its way.
 REPEATED = (
     asyncpg.SerializationError,
@@ -26,6 +27,8 @@ _LOST = (
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.TooManyConnectionsError,
+    # Also if no server of an address has the attribute that it asks for, as during a failover.
+    asyncpg.InternalClientError,
 )
 
 
@@ -33,21 +36,28 @@ class NetworkError(asyncpg.InterfaceError):  # type: ignore[misc]
     """The way to the server failed: an error of the operating system, or a time-out."""
 
 
-@contextmanager
-def network_errors() -> Iterator[None]:
+class network_errors:  # noqa: N801 - a context manager, entered for each statement
     """Tell errors of the network from those of files, which a transaction may raise as well.
 
     Raises:
         NetworkError: instead of an OSError.
     """
-    try:
-        yield
-    except OSError as error:
-        raise NetworkError(str(error) or "it took too long") from error
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_val: BaseException | None,
+        exc_tb: TracebackType | None,
+    ) -> None:
+        if isinstance(exc_val, OSError):
+            raise NetworkError(str(exc_val) or "it took too long") from exc_val
 
 
 def is_lost(error: Exception) -> bool:
-    """Whether there is no connection any more, or none can be made: the next one may succeed."""
+    """Whether the connection is lost, or cannot be made: the next one may succeed."""
     if isinstance(error, asyncpg.QueryCanceledError):  # a limit of the role, such as on its time
         return False
     # Its subclasses are about wrong arguments.

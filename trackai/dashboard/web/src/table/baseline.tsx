@@ -28,13 +28,13 @@ export function useBaseline(): Run | undefined {
   return id === undefined ? undefined : data;
 }
 
-/** How much a value is above or below that of the baseline; nothing if one is no number. */
+/** How much a value is above or below that of the baseline; nothing unless both are numbers. */
 export function Difference({ value, base }: { value: Value | undefined; base: Value | undefined }) {
   const text = difference(value, base);
   return text ? <small class="difference">{text}</small> : null;
 }
 
-/** The difference with its sign, exact for integers; "" if one value is no number. */
+/** The difference with its sign, exact for integers; "" unless both values are numbers. */
 export function difference(value: Value | undefined, base: Value | undefined): string {
   if (!isNumber(value) || !isNumber(base)) return "";
   const isExact = [value, base].every(

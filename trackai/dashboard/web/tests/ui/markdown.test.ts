@@ -74,7 +74,7 @@ describe("MarkdownElements", () => {
     "<javascript:alert(1)>",
     "![x](javascript:alert(1))",
     "[x][1]\n\n[1]: javascript:alert(1)",
-  ])("%j is no link", (text) => {
+  ])("%j is not a link", (text) => {
     expect(rendered(text)).not.toContain("href");
   });
 
