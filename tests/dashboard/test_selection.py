@@ -330,6 +330,10 @@ def test_notes_and_tags_are_edited_on_the_page_of_a_run(served: Server, page: Pa
     page.get_by_role("textbox", name="notes").fill("worth\nkeeping")
     page.get_by_role("button", name="Save").click()
     expect(page.locator(".notes")).to_contain_text("keeping")
+    page.get_by_role("button", name="Edit notes").click()
+    page.get_by_role("textbox", name="notes").fill("worth\nkeeping longer")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator(".notes")).to_contain_text("keeping longer")
     page.get_by_role("button", name="Edit tags").click()
     page.get_by_role("textbox", name="tags").fill("a, b\nc")
     page.get_by_role("button", name="Save").click()
@@ -337,7 +341,7 @@ def test_notes_and_tags_are_edited_on_the_page_of_a_run(served: Server, page: Pa
     page.get_by_role("button", name="Edit tags").click()
     page.keyboard.press("Escape")
     run = served.get("/api/runs/2")
-    assert (run["notes"], run["tags"]) == ("worth\nkeeping", ["a, b", "c"])
+    assert (run["notes"], run["tags"]) == ("worth\nkeeping longer", ["a, b", "c"])
 
 
 def test_columns_show_differences_to_the_baseline(grouped: Server, page: Page) -> None:

@@ -510,6 +510,19 @@ def test_invalid_parameter_is_ignored_with_a_message(
     page.close()
 
 
+def test_all_runs_cannot_be_chosen_with_an_invalid_filter(served: Server, browser: Browser) -> None:
+    page = browser.new_page()  # the `page` fixture fails on the status in the console
+    page.goto(f"{served.url}/?project=1&filter=zzz<1")
+    expect(page.get_by_role("alert")).to_contain_text("filter ignored")
+    box = page.get_by_role("checkbox", name="Select all runs")
+    expect(box).to_be_disabled()
+    page.get_by_label("Filter runs").fill("group = a")
+    page.get_by_label("Filter runs").press("Enter")
+    expect(_rows(page)).to_have_count(7)
+    expect(box).to_be_enabled()
+    page.close()
+
+
 def test_link_selects_runs_outside_the_filter(served: Server, page: Page) -> None:
     page.goto(f"{served.url}/?project=1&filter=group=a&runs=2")
     canvas = page.locator("figure .u-over").first

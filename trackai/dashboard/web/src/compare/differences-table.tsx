@@ -103,7 +103,11 @@ const RunHeaders = ({ projectId, runs }: { projectId: number; runs: ComparedRun[
           }}
         >
           <i class="dot" style={{ background: runColor(run.id) }} />
-          <Link to={keepingView({ run: run.id, project: projectId })} title={run.name}>
+          <Link
+            to={keepingView({ run: run.id, project: projectId })}
+            aria-label={run.name}
+            title={run.name}
+          >
             <CutName name={run.name} />
           </Link>
         </th>

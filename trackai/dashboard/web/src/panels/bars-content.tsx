@@ -26,7 +26,7 @@ export function BarsContent({ panel, runIds }: { panel: BarsPanel; runIds: numbe
       <ol class="bars" style={{ height: `${height}px` }} tabIndex={0}>
         {bars.slice(0, MAX_BARS).map(({ run, start, end, value }) => (
           <li key={run.id} title={`${run.name}: ${value}`}>
-            <Link to={keepingView({ run: run.id, project: projectId.value })}>
+            <Link to={keepingView({ run: run.id, project: projectId.value })} aria-label={run.name}>
               <CutName name={run.name} />
             </Link>
             <span class="track">

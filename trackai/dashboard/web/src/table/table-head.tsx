@@ -16,6 +16,8 @@ export function TableHead({ table, selection }: Props) {
   const titles = columnTitles(columns.value);
   const isText = (field: string) =>
     [...table.pages.values()].some(([run]) => typeof run?.values?.[field] === "string");
+  // All runs are not what a filter that the server cannot read was to match.
+  const isUnfiltered = table.ignored.includes("filter");
   return (
     <div class="head" role="row" aria-rowindex={1}>
       <span class="pick" role="columnheader">
@@ -23,7 +25,7 @@ export function TableHead({ table, selection }: Props) {
           type="checkbox"
           checked={selection.all === "all"}
           indeterminate={selection.all === "some"}
-          disabled={!table.total}
+          disabled={!table.total || isUnfiltered}
           aria-label="Select all runs"
           title={table.total ? `Select all ${plural(table.total, "run")}` : "Select all runs"}
           onChange={selection.toggleAll}
