@@ -7,11 +7,14 @@ import re
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests import postgres
 from tests.client.test_forwarder import forwarder_of, log, opened
 from tests.conftest import KEY, serving
 from trackai.client.connection import Connection
@@ -22,7 +25,7 @@ from trackai.ingest.journal import JournalWriter
 from trackai.ingest.reader import Batch
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from tests.conftest import Server
 
@@ -75,8 +78,11 @@ def test_a_new_server_has_all_counters(server: Server) -> None:
     outcomes = {name: value for name, value in samples.items() if "journal" in name}
     assert len(outcomes) == 15
     assert set(outcomes.values()) == {0.0}
-    assert samples["disk_free_bytes"] > 0
-    assert samples["disk_keep_free_bytes"] == 1e9
+    if isinstance(server.db_path, str):  # its disk is not that of the server
+        assert "disk_free_bytes" not in samples
+    else:
+        assert samples["disk_free_bytes"] > 0
+        assert samples["disk_keep_free_bytes"] == 1e9
     assert samples["database_bytes"] > 0
     assert samples["remote_writers"] == samples["remote_writer_longest_silence_seconds"] == 0
 
@@ -149,8 +155,29 @@ def test_batches_without_permission_are_counted(db_path: Path) -> None:
         assert re.search('trackai_http_requests_total{.*,status="401"} 1\n', text)
 
 
-def test_metrics_are_readable_while_the_database_is_not(server: Server) -> None:
-    server.db_path.write_bytes(b"no database" * 1000)
-    samples = scrape(server)
+@contextmanager
+def unreadable(address: Path | str, request: pytest.FixtureRequest) -> Iterator[None]:
+    """Make a database unreadable; on PostgreSQL, nobody may connect to it for a while."""
+    if isinstance(address, Path):
+        address.write_bytes(b"no database" * 1000)
+        yield
+        return
+    databases: postgres.Databases = request.getfixturevalue("databases")
+    name = postgres.name_of(address)
+    databases.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+    try:
+        databases.execute(
+            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+        )
+        yield
+    finally:
+        databases.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+
+
+def test_metrics_are_readable_while_the_database_is_not(
+    server: Server, request: pytest.FixtureRequest
+) -> None:
+    with unreadable(server.db_path, request):
+        samples = scrape(server)
     assert samples["journal_points_total"] == 0
     assert "remote_writers" not in samples

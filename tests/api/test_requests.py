@@ -54,6 +54,9 @@ QUERY = {"metric": "x", "kind": "min", "by": "state"}
 BODY = b'{"state": "failed", "tags": ["t"]}'
 # For routes that refuse unknown fields.
 BODIES = {
+    "/api/projects/{project_id}": b'{"name": "p"}',
+    "/api/projects/{project_id}/views": b'{"name": "v", "layout": {"sections": []}}',
+    "/api/views/{view_id}": b'{"name": "v", "layout": {"sections": []}, "version": 1}',
     "/api/runs/{run_id}": b'{"tags": ["t"]}',
     "/api/runs/{run_id}/state": b'{"state": "failed"}',
     "/api/artifacts/{version_id}": b'{"add_aliases": ["t"]}',

@@ -16,13 +16,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import asyncpg
 import pytest
+from anyio.from_thread import start_blocking_portal
 
 import trackai
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tests import postgres
     from tests.conftest import Server
 
 MAIN = Path(trackai.__file__).parent / "api" / "main.py"
@@ -44,6 +47,7 @@ def projects(server: Server) -> list[str]:
     return [project["name"] for project in server.get("/api/projects")]
 
 
+@pytest.mark.sqlite("a file is removed")
 def test_the_database_file_is_removed(server: Server, db_path: Path) -> None:
     log("old")
     assert projects(server) == ["old"]
@@ -65,6 +69,7 @@ def _wait_until_complete(db_path: Path) -> None:
     time.sleep(0.05)
 
 
+@pytest.mark.sqlite("a file is replaced")
 @pytest.mark.parametrize("how", ["replace", "overwrite"])
 def test_the_database_file_is_replaced_by_a_copy(
     server: Server, db_path: Path, tmp_path: Path, how: str
@@ -89,6 +94,7 @@ def test_the_database_file_is_replaced_by_a_copy(
     connection.close()
 
 
+@pytest.mark.sqlite("a file is removed")
 def test_an_active_run_survives_the_removal_of_the_file(server: Server, db_path: Path) -> None:
     with trackai.init(project="p", name="r", config={"a": 1}) as run:
         run.log({"x": 1.0}, step=0)
@@ -115,6 +121,7 @@ def test_a_run_deleted_while_logging_stays_deleted(server: Server, db_path: Path
     assert server.get("/api/runs")["total"] == 0
 
 
+@pytest.mark.sqlite("journals lie beside a file")
 def test_the_server_recovers_runs_of_killed_processes(
     server: Server, db_path: Path, tmp_path: Path
 ) -> None:
@@ -144,8 +151,9 @@ def free_port() -> int:
 
 
 @contextmanager
-def process_on(port: int, *command: str, db_path: Path) -> Iterator[None]:
-    env = {**os.environ, "TRACKAI_DB_PATH": str(db_path), "TRACKAI_PORT": str(port)}
+def process_on(port: int, *command: str, db_path: Path | str) -> Iterator[None]:
+    name = "TRACKAI_DB_PATH" if isinstance(db_path, Path) else "TRACKAI_DATABASE_URL"
+    env = {**os.environ, name: str(db_path), "TRACKAI_PORT": str(port)}
     with subprocess.Popen(command, env=env, stderr=subprocess.DEVNULL, cwd="/") as process:
         try:
             deadline = time.monotonic() + 60
@@ -162,19 +170,20 @@ def process_on(port: int, *command: str, db_path: Path) -> Iterator[None]:
             process.terminate()
 
 
-def test_other_ways_to_start_the_server(db_path: Path) -> None:
+def test_other_ways_to_start_the_server(db_path: Path | str) -> None:
     port = free_port()
     with process_on(port, sys.executable, str(MAIN), db_path=db_path):
         pass
     uvicorn = (sys.executable, "-m", "uvicorn", "trackai.api.main:app", "--port", str(port))
     with process_on(port, *uvicorn, db_path=db_path):
         pass
-    assert db_path.exists()
+    assert isinstance(db_path, str) or db_path.exists()
 
 
-def serve(*arguments: str) -> subprocess.CompletedProcess[str]:
+def serve(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "trackai.cli", "serve", *arguments],
+        env={**os.environ, **env},
         capture_output=True,
         text=True,
         check=False,
@@ -183,7 +192,7 @@ def serve(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_used_port_is_a_one_line_error(server: Server) -> None:
-    answer = serve("--port", server.url.rpartition(":")[2])
+    answer = serve("--port", server.url.rpartition(":")[2], "--db", str(server.db_path))
     assert answer.returncode == 1
     assert answer.stderr.count("\n") == 1
     assert "--port" in answer.stderr
@@ -206,6 +215,7 @@ def make_newer(path: Path) -> None:
     shutil.rmtree(f"{path}-spool")
 
 
+@pytest.mark.sqlite("about foreign files")
 @pytest.mark.parametrize(
     ("make", "says"),
     [
@@ -231,6 +241,35 @@ def test_foreign_files_are_not_changed(
     assert [path.name for path in db_path.parent.glob("*.db*") if not path.is_dir()] == (
         [db_path.name] if before is not None else []
     )
+
+
+@pytest.mark.parametrize(
+    ("sql", "says"),
+    [
+        ("CREATE TABLE runs (id bigint)", "belongs to another program, which has a table runs"),
+        (
+            "CREATE TABLE schema_migrations (version text)",
+            "belongs to another program, which has a table schema_migrations",
+        ),
+    ],
+)
+def test_foreign_databases_are_not_changed(
+    databases: postgres.Databases, tmp_path: Path, sql: str, says: str
+) -> None:
+    url = databases.create()
+    with start_blocking_portal() as portal:
+        connection = portal.call(asyncpg.connect, url)
+        portal.call(connection.execute, sql)
+        answer = serve("--port", "0", "--db", url, TRACKAI_FILES=str(tmp_path))
+        tables = portal.call(
+            connection.fetch, "SELECT 1 FROM pg_tables WHERE schemaname = 'public'"
+        )
+        portal.call(connection.close)
+    databases.drop(url)
+    assert answer.returncode == 1
+    assert answer.stderr.count("\n") == 1
+    assert says in answer.stderr
+    assert len(tables) == 1
 
 
 def test_an_unwritable_path_is_a_one_line_error(tmp_path: Path) -> None:

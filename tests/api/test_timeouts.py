@@ -27,14 +27,14 @@ LONG = b"POST /api/projects HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\
 
 
 @pytest.fixture
-def port(db_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+def port(db_path: Path | str, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """The port of a server with timeouts of fractions of a second."""
     for name in ("HEAD_SECONDS", "BODY_PART_SECONDS"):
         monkeypatch.setattr(timeouts, name, 0.4)
     monkeypatch.setattr(timeouts, "BODY_SECONDS", 1.0)
     monkeypatch.setattr(timeouts, "WRITE_SECONDS", 0.4)
     config = uvicorn.Config(
-        create_app(Settings(db_path=db_path)), port=0, http=timeouts.TimeoutProtocol,
+        create_app(Settings.from_env(database=str(db_path))), port=0, http=timeouts.TimeoutProtocol,
         log_level="warning", timeout_keep_alive=5, ws="none", lifespan="on",
     )  # fmt: skip
     server = uvicorn.Server(config)

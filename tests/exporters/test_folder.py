@@ -67,7 +67,7 @@ def test_a_run_of_the_name_of_a_format(trackai: Trackai, store: Path, tmp_path: 
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["wandb", "-o", "new"], 2, "pass either runs, --project or --all"),
+        (["wandb", "-o", "new"], 2, "pass either runs, --project, --filter or --all"),
         (["--format", "wandb", "other"], 2, "pass the folder to write as --out"),
         (["wandb", "other"], 2, "pass the folder to write as --out"),
         (["wandb", "missing", "-o", "new"], 3, "not found"),

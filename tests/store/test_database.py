@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -12,6 +13,7 @@ import tempfile
 import threading
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
@@ -128,6 +130,36 @@ async def test_a_reader_in_use_is_closed_after_the_database(db: Database) -> Non
         ]
     assert not open_handles(db.path.parent)
     assert await names(db) == ["a"]
+
+
+@pytest.mark.parametrize("when", ["after", "within"])
+async def test_a_task_that_is_cancelled_while_it_opens_leaves_nothing_open(
+    db: Database, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    scope = anyio.CancelScope()
+    module, name = {"after": (opening, "connect"), "within": (opening, "_connect_uri")}[when]
+    original = getattr(module, name)
+
+    async def connect(*arguments: Any, **options: Any) -> Any:
+        handle = await original(*arguments, **options)
+        scope.cancel()
+        return handle
+
+    async with db.read() as reader:
+        pass
+    await anyio.sleep(0.05)
+    os.utime(db.path)  # as another process would
+    monkeypatch.setattr(module, name, connect)
+    with scope:
+        async with db.read() as conn:
+            await conn.execute("SELECT 1")
+    assert scope.cancelled_caught
+    monkeypatch.undo()
+    with pytest.raises(ValueError, match="no active connection"):
+        await reader.execute("SELECT 1")
+    await db.close()
+    gc.collect()
+    assert not open_handles(db.path.parent)
 
 
 async def test_nothing_is_left_open(db_path: Path) -> None:

@@ -135,7 +135,6 @@ async def get_points(request: Request) -> Response:
     if query.limit <= point_pages.CHUNK:
 
         async def read(conn: Connection) -> PointPage:
-            await runs.get(conn, run_id)
             series = await _find_series(conn, run_id, path, query.inherited)
             return await point_pages.read_page(conn, series, query)
 
@@ -150,7 +149,6 @@ async def _get_chart(request: Request, run_id: int, query: PointQuery, count: in
     path = request.path_params["metric_path"]
 
     async def read(conn: Connection) -> ChartData:
-        await runs.get(conn, run_id)
         segments, *_ = await _find_series(conn, run_id, path, query.inherited)
         training = None
         if query.x == "relative":
@@ -227,6 +225,7 @@ async def _find_series(
     try:
         return await lineage.find(conn, run_id, path, inherited=inherited)
     except NotFoundError:
+        await runs.get(conn, run_id)  # raises its own error if there is no such run
         # Both names and URLs may end in a slash; a metric with the slash in its name comes first.
         if not path.endswith("/"):
             raise

@@ -151,8 +151,7 @@ class Database:
                     if idle is self._idle:
                         idle.append(handle)
                     else:  # the database was closed meanwhile
-                        with anyio.CancelScope(shield=True):
-                            await self._discard(handle)
+                        await self._discard(handle)
 
     def _check_frozen(self, handle: Handle) -> None:
         """Refuse what was read from a file without a lock if another process has changed it."""
@@ -362,17 +361,19 @@ class Database:
                     await self._discard(writer)
 
     async def _discard(self, handle: Handle) -> None:
+        """Close a connection, even if the task is cancelled: its caller may have opened another."""
         self._handles.discard(handle)
         # The last connection removes the log by its name. The lock keeps another database from
         # being created after SQLite has checked that the file is still the same.
-        try:
-            async with AsyncExitStack() as stack:
-                if self.spool.is_dir():
-                    may_write = handle.access == "write"
-                    await stack.enter_async_context(opening_lock(self.spool, create=may_write))
+        with anyio.CancelScope(shield=True):
+            try:
+                async with AsyncExitStack() as stack:
+                    if self.spool.is_dir():
+                        may_write = handle.access == "write"
+                        await stack.enter_async_context(opening_lock(self.spool, create=may_write))
+                    await handle.close()
+            except OSError:  # a read-only folder: no database can be created there
                 await handle.close()
-        except OSError:  # a read-only folder: no database can be created there
-            await handle.close()
 
 
 def _close_unused_of_all() -> None:

@@ -6,6 +6,8 @@ import os
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+import anyio
+
 from trackai.errors import StoreError
 from trackai.store.engine import access, write_ahead_log
 from trackai.store.engine.database_file import identity, sibling, state
@@ -81,7 +83,8 @@ class Handle:
         self._log_paths = [sibling(path, suffix) for suffix in write_ahead_log.SUFFIXES]
 
     async def close(self) -> None:
-        with self.resources:
+        """Close the connection, even if the task is cancelled."""
+        with self.resources, anyio.CancelScope(shield=True):
             try:
                 await self.connection.close()
             finally:

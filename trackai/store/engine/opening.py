@@ -83,12 +83,12 @@ async def connect(
                     await migrate(handle.connection, path)
                 if read_only:
                     await handle.connection.execute("PRAGMA query_only = ON")
+                if may_write:
+                    await handle.record_log()
+                    log_owner.record(path, spool)
             except BaseException:
                 await handle.close()
                 raise
-            if may_write:
-                await handle.record_log()
-                log_owner.record(path, spool)
             handle.record_state(path)
             return handle
 

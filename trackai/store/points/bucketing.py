@@ -68,8 +68,7 @@ async def read(
     ranges = [steps]
     levels = await _levels(conn, series.id)
     if levels is not None and levels[0] <= level:
-        base, top = levels
-        stale = await _stale_ranges(conn, series.id)
+        base, top, stale = levels
         spans, ranges = buckets.plan(steps, min(level, top), base, stale)
     merged: dict[int, Bucket] = {}
     ready: list[NumberedBuckets] = []
@@ -94,30 +93,32 @@ async def pieces(conn: Connection, series_id: int, steps: Range) -> list[Span | 
     levels = await _levels(conn, series_id)
     if levels is None:
         return [steps]
-    base, top = levels
-    spans, ranges = buckets.plan(steps, top, base, await _stale_ranges(conn, series_id))
+    base, top, stale = levels
+    spans, ranges = buckets.plan(steps, top, base, stale)
     placed: list[tuple[Step, Span | Range]] = [(range_.low, range_) for range_ in ranges]
     placed += [(buckets.start(span.first, span.level), span) for span in spans]
     return [piece for _, piece in sorted(placed, key=itemgetter(0))]
 
 
-async def _levels(conn: Connection, series_id: int) -> tuple[int, int] | None:
-    """The lowest and highest level of a series' rollups; None if it has none."""
+async def _levels(conn: Connection, series_id: int) -> tuple[int, int, list[Range]] | None:
+    """The lowest and highest level of a series' rollups, and stale ranges; None if it has none."""
     rows = await conn.execute_fetchall(
         """
-        SELECT base, top FROM rollup_levels JOIN series ON series.id = rollup_levels.series_id
-        WHERE series_id = ? AND series.points >= ?
+        SELECT base, top, stale_rollups.first_step, stale_rollups.last_step
+        FROM rollup_levels
+        JOIN series ON series.id = rollup_levels.series_id
+        LEFT JOIN stale_rollups ON stale_rollups.series_id = rollup_levels.series_id
+        WHERE rollup_levels.series_id = ? AND series.points >= ?
         """,
         (series_id, SHORTEST),
     )
-    return next(((base, top) for base, top in rows), None)
-
-
-async def _stale_ranges(conn: Connection, series_id: int) -> list[Range]:
-    rows = await conn.execute_fetchall(
-        "SELECT first_step, last_step FROM stale_rollups WHERE series_id = ?", (series_id,)
-    )
-    return [Range(low, high) for low, high in rows]
+    levels = None
+    stale: list[Range] = []
+    for base, top, low, high in rows:
+        levels = base, top, stale
+        if low is not None:
+            stale.append(Range(low, high))
+    return levels
 
 
 def _in_order(ready: Sequence[NumberedBuckets], merged: Mapping[int, Bucket]) -> NumberedBuckets:

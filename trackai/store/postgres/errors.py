@@ -11,6 +11,7 @@ from trackai.errors import StoreBusyError, StoreError, StoreUnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import TracebackType
 
 # All that the driver raises, besides errors of the network.
 FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
@@ -35,17 +36,24 @@ class NetworkError(asyncpg.InterfaceError):  # type: ignore[misc]
     """The way to the server failed: an error of the operating system, or a time-out."""
 
 
-@contextmanager
-def network_errors() -> Iterator[None]:
+class network_errors:  # noqa: N801 - a context manager, entered for each statement
     """Tell errors of the network from those of files, which a transaction may raise as well.
 
     Raises:
         NetworkError: instead of an OSError.
     """
-    try:
-        yield
-    except OSError as error:
-        raise NetworkError(str(error) or "it took too long") from error
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_val: BaseException | None,
+        exc_tb: TracebackType | None,
+    ) -> None:
+        if isinstance(exc_val, OSError):
+            raise NetworkError(str(exc_val) or "it took too long") from exc_val
 
 
 def is_lost(error: Exception) -> bool:

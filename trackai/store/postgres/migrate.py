@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
-from trackai.errors import NewerSchemaError, StoreError
+from trackai.errors import ForeignDatabaseError, NewerSchemaError, StoreError
 from trackai.store.engine.migrate import Migration, folder
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ _BEGIN = """
     ON CONFLICT DO NOTHING;
 """
 _TRIES = 20
+# Tables that other programs may have as well.
+_OURS = {"projects", "runs", "series", "files", "keys", "tags", "views", "configs", "writers"}
 # In the order of preference.
 _COLLATIONS = ("pg_unicode_fast", "pg_c_utf8", "und-x-icu")
 
@@ -44,11 +46,13 @@ async def migrate(conn: asyncpg.Connection, name: str) -> None:
         name: what messages call the database.
 
     Raises:
+        ForeignDatabaseError: it has tables of another program; it has not been changed.
         NewerSchemaError: a newer version of TrackAI migrated the database.
         StoreError: the database was migrated with other files of the same versions.
     """
     if await _is_complete(conn, name):
         return
+    await _check_tables(conn, name)
     await _create_table(conn)
     collation = await _collation(conn)
     for migration in migrations():
@@ -100,7 +104,24 @@ async def _is_complete(conn: asyncpg.Connection, name: str) -> bool:
         applied = await _applied(conn)
     except asyncpg.UndefinedTableError:
         return False
+    except asyncpg.UndefinedColumnError:  # other programs have a table of this name, too
+        raise _foreign(name, "schema_migrations") from None
     return _check(applied, name) == migrations()[-1].version
+
+
+async def _check_tables(conn: asyncpg.Connection, name: str) -> None:
+    """Check that a database without our first table has no tables of another program."""
+    rows = await conn.fetch("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")
+    tables = {table for (table,) in rows}
+    if "schema_migrations" not in tables and (found := _OURS & tables):
+        raise _foreign(name, min(found))
+
+
+def _foreign(name: str, table: str) -> ForeignDatabaseError:
+    return ForeignDatabaseError(
+        f"{name} belongs to another program, which has a table {table}, and was not changed: "
+        "use another database"
+    )
 
 
 async def _applied(conn: asyncpg.Connection) -> Sequence[tuple[int, str, str]]:
