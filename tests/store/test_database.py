@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -282,23 +282,27 @@ async def test_a_removal_at_any_moment_fails_no_process(db_path: Path, tmp_path:
     await timed.open()
     pause = max(0.02, (anyio.current_time() - started) / 4)
     await timed.close()
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", REOPEN, str(db_path), name],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for name in ("a", "b", "c")
-    ]
-    for _ in range(200):
-        await anyio.sleep(pause)
-        db_path.unlink(missing_ok=True)
-    go.unlink()
-    for process in processes:
-        output, errors = process.communicate(timeout=60)
-        assert process.returncode == 0, errors
-        assert int(output) > 0
+    with ExitStack() as stack:
+        processes = [
+            stack.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-c", REOPEN, str(db_path), name],
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    text=True,
+                )
+            )
+            for name in ("a", "b", "c")
+        ]
+        stack.callback(go.unlink, missing_ok=True)
+        for _ in range(200):
+            await anyio.sleep(pause)
+            db_path.unlink(missing_ok=True)
+        go.unlink()
+        for process in processes:
+            output, errors = process.communicate(timeout=60)
+            assert process.returncode == 0, errors
+            assert int(output) > 0
     db = Database(db_path)
     await make(db, "last")
     await db.close()

@@ -121,7 +121,18 @@ class Batch(msgspec.Struct, kw_only=True):
             self.ended = Ended(self.ended.state, self.ended.timestamp + offset)
 
     def columns(self) -> list[Column]:
-        """The points grouped by metric."""
+        """The points grouped by metric; those that were logged together share lists."""
+        if len(self.calls) == 1 and len(set(self.calls[0].keys.paths)) == len(self.calls[0].values):
+            (calls,) = self.calls
+            axis, kind = calls.keys.axis, calls.keys.kind
+            steps, timestamps = self._steps_and_times(axis, (0,))
+            return [
+                Column(
+                    path, axis, steps, timestamps,
+                    values if type(values) is list else list(values), kind=kind,
+                )
+                for path, values in zip(calls.keys.paths, calls.values, strict=True)
+            ]  # fmt: skip
         parts_of: dict[tuple[Axis, str], list[tuple[int, int]]] = {}
         for number, calls in enumerate(self.calls):
             for index, path in enumerate(calls.keys.paths):
