@@ -63,7 +63,13 @@ settings.load_profile("unhurried")
 KEY = "a-secret-of-some-length"
 ENGINES = ("sqlite", "postgresql")
 # The folders and files whose tests run on both engines, except those with the mark `sqlite`.
-ON_BOTH_ENGINES = ("api", "ingest", "store")
+ON_BOTH_ENGINES = (
+    "api",
+    "importers/test_round_trip.py",
+    "importers/test_server.py",
+    "ingest",
+    "store",
+)
 
 
 @pytest.hookimpl(tryfirst=True)

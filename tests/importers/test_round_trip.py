@@ -12,9 +12,10 @@ import subprocess
 import sys
 import tempfile
 import textwrap
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import pyarrow.parquet as pq
@@ -23,21 +24,32 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import trackai as sdk
-from tests.conftest import serving
+from tests.conftest import execute_sql, serving
+from tests.postgres import empty
 from trackai.cli import main
 from trackai.importers.loader import load_runs
 from trackai.importers.receipt import Receipt
 from trackai.store.catalogue.files import blob_path
 from trackai.store.engine.database import Database
-from trackai.store.engine.sql import VALUE
+from trackai.store.engine.sql import LAST_VALUE, VALUE
+from trackai.store.postgres.database import PostgresDatabase
 from trackai.structs.exchange import Block, RunHead, WriterHead
+
+if TYPE_CHECKING:
+    from trackai.store.engine.store import Store
 
 EXPORT = Path(__file__).parents[1] / "data" / "neptune" / "export"
 
 
+Place = Path | str  # of a database: the path of a file, or a URL
+NewPlace = Callable[[str], Place]
+
+
 @pytest.fixture
-def store(db_path: Path) -> Path:
-    """Create a store with all kinds of points."""
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Create a file with all kinds of points, to which scripts log."""
+    path = tmp_path / "store" / "trackai.db"
+    monkeypatch.setenv("TRACKAI_DB_PATH", str(path))
     with sdk.init(
         project="Prójekt/1", name="näme", group="g", config={"a": {"b": [1, "x"]}}
     ) as run:
@@ -55,7 +67,8 @@ def store(db_path: Path) -> Path:
         with sdk.init(project="p", name="resumed", resume="allow") as run:
             for step in steps:
                 run.log({"loss": float(step)}, step=step)
-    return db_path
+    yield path
+    sdk.finish()
 
 
 def call(*arguments: str, code: int = 0) -> None:
@@ -68,7 +81,24 @@ def bits(value: Any) -> Any:
     return struct.pack("<d", value) if isinstance(value, float) else value
 
 
-def points(path: Path, *, with_kind: bool = True) -> list[tuple[Any, ...]]:
+@contextmanager
+def as_file(place: Place) -> Iterator[Path]:
+    """The file of a database; of one on PostgreSQL, a copy of it in a file."""
+    if isinstance(place, Path):
+        yield place
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "copy.db")
+        call("merge", place, "--db", str(path))
+        yield path
+
+
+def points(place: Place, *, with_kind: bool = True) -> list[tuple[Any, ...]]:
+    with as_file(place) as path:
+        return _points(path, with_kind=with_kind)
+
+
+def _points(path: Path, *, with_kind: bool) -> list[tuple[Any, ...]]:
     connection = sqlite3.connect(path)
     rows = connection.execute(
         f"""
@@ -87,39 +117,40 @@ def points(path: Path, *, with_kind: bool = True) -> list[tuple[Any, ...]]:
     return [tuple(map(bits, row)) for row in rows]
 
 
-def figures(path: Path) -> list[tuple[Any, ...]]:
-    connection = sqlite3.connect(path)
-    rows = connection.execute(
-        """
+def figures(place: Place) -> list[tuple[Any, ...]]:
+    rows = execute_sql(
+        place,
+        f"""
         SELECT uid, path, axis, kind, points, finite_points, nan_points, first_step, last_step,
-               last_value, min_value, max_value, sum
+               {LAST_VALUE}, min_value, max_value, sum
         FROM series JOIN runs ON runs.id = run_id ORDER BY uid, path, axis
-        """
-    ).fetchall()
-    connection.close()
+        """,
+    )
     return [tuple(map(bits, row)) for row in rows]
 
 
 @pytest.mark.parametrize("format_", ["jsonl", "csv"])
-def test_export_and_import(store: Path, tmp_path: Path, format_: str) -> None:
-    file, copy = tmp_path / f"out.{format_}", tmp_path / "copy.db"
+def test_export_and_import(store: Path, new_place: NewPlace, tmp_path: Path, format_: str) -> None:
+    file, copy, again = tmp_path / f"out.{format_}", new_place("copy"), new_place("again")
     call("export", "--all", "-o", str(file))
     for _ in range(2):  # a second time changes nothing
         call("import", format_, str(file), "--db", str(copy))
     assert points(copy) == points(store)
     assert len(points(copy)) == 36 + 7 - 2
     assert figures(copy) == figures(store)
+    call("export", "--all", "--db", str(copy), "-o", str(tmp_path / f"again.{format_}"))
+    call("import", format_, str(tmp_path / f"again.{format_}"), "--db", str(again))
+    assert points(again) == points(store)
 
 
-def test_json_lines_hold_the_rest_too(store: Path, tmp_path: Path) -> None:
+def test_json_lines_hold_the_rest_too(store: Path, new_place: NewPlace, tmp_path: Path) -> None:
+    copy = new_place("copy")
     call("export", "--project", "Prójekt/1", "-o", str(tmp_path / "out.jsonl"))
-    call("import", "jsonl", str(tmp_path / "out.jsonl"), "--db", str(tmp_path / "copy.db"))
-    connection = sqlite3.connect(tmp_path / "copy.db")
-    assert connection.execute("SELECT name, group_name, state FROM runs").fetchall() == [
+    call("import", "jsonl", str(tmp_path / "out.jsonl"), "--db", str(copy))
+    assert execute_sql(copy, "SELECT name, group_name, state FROM runs") == [
         ("näme", "g", "completed")
     ]
-    assert connection.execute("SELECT key, value FROM configs").fetchall() == [("a/b", '[1,"x"]')]
-    connection.close()
+    assert execute_sql(copy, "SELECT key, value FROM configs") == [("a/b", '[1,"x"]')]
 
 
 def parquet_points(file: Path) -> list[tuple[Any, ...]]:
@@ -137,17 +168,19 @@ def parquet_points(file: Path) -> list[tuple[Any, ...]]:
     return sorted(rows, key=repr)
 
 
-def stored_points(store: Path) -> list[tuple[Any, ...]]:
+def stored_points(store: Place) -> list[tuple[Any, ...]]:
     rows = points(store, with_kind=False)
     return sorted(((row[0], row[3], row[4], row[9], row[12]) for row in rows), key=repr)
 
 
-def test_parquet(store: Path, tmp_path: Path) -> None:
-    call("export", "--all", "-o", str(tmp_path / "out.parquet"))
+def test_parquet(store: Path, new_place: NewPlace, tmp_path: Path) -> None:
+    copy = new_place("copy")
+    call("merge", str(store), "--db", str(copy))
+    call("export", "--all", "--db", str(copy), "-o", str(tmp_path / "out.parquet"))
     assert parquet_points(tmp_path / "out.parquet") == stored_points(store)
 
 
-def test_merge_is_the_union(store: Path, tmp_path: Path) -> None:
+def test_merge_is_the_union(store: Path, new_place: NewPlace, tmp_path: Path) -> None:
     copy = tmp_path / "copy.db"
     call("merge", str(store), "--db", str(copy))
     with sdk.init(project="p", name="resumed", resume="must", db_path=copy) as run:
@@ -155,10 +188,15 @@ def test_merge_is_the_union(store: Path, tmp_path: Path) -> None:
     with sdk.init(project="p", name="resumed", resume="must") as run:
         run.log({"other": 2.0}, step=30)
     before = set(points(store)) | set(points(copy))
+    union = new_place("union")
+    call("merge", str(store), "--db", str(union))
     for _ in range(2):
-        call("merge", str(copy))
-        assert set(points(store)) == before
-        assert len(points(store)) == len(before)
+        call("merge", str(copy), "--db", str(union))
+        assert set(points(union)) == before
+        assert len(points(union)) == len(before)
+    call("merge", str(union))
+    assert set(points(store)) == before
+    assert len(points(store)) == len(before)
 
 
 @pytest.fixture(scope="module")
@@ -169,8 +207,13 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def rest(path: Path) -> dict[str, list[tuple[Any, ...]]]:
+def rest(place: Place) -> dict[str, list[tuple[Any, ...]]]:
     """Return all rows but points, without row ids, and check the bytes of files."""
+    with as_file(place) as path:
+        return _rest(path)
+
+
+def _rest(path: Path) -> dict[str, list[tuple[Any, ...]]]:
     run = "(SELECT uid FROM runs WHERE runs.id = run_id)"
     writer = "(SELECT uid FROM writers WHERE writers.id = writer_id)"
     with closing(sqlite3.connect(path)) as connection:
@@ -212,7 +255,7 @@ def rest(path: Path) -> dict[str, list[tuple[Any, ...]]]:
     return tables
 
 
-def copied(how: str, store: Path, copy: Path, *, code: int = 0) -> None:
+def copied(how: str, store: Path, copy: Place, *, code: int = 0) -> None:
     if how == "merge":
         call("merge", str(store), "--db", str(copy), code=code)
         return
@@ -220,7 +263,7 @@ def copied(how: str, store: Path, copy: Path, *, code: int = 0) -> None:
         with serving(copy) as server:
             call("merge", str(store), "--server-url", server.url, code=code)
         return
-    file = copy.with_suffix(".jsonl")
+    file = store.with_name("copied.jsonl")
     if not file.exists():
         call("export", "--all", "--db", str(store), "-o", str(file))
     call("import", "jsonl", str(file), "--db", str(copy), code=code)
@@ -228,9 +271,9 @@ def copied(how: str, store: Path, copy: Path, *, code: int = 0) -> None:
 
 @pytest.mark.parametrize("how", ["merge", "jsonl", "server"])
 def test_files_and_kept_steps_and_types_come_along(
-    imported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], how: str
+    imported: Path, new_place: NewPlace, capsys: pytest.CaptureFixture[str], how: str
 ) -> None:
-    copy = tmp_path / "copy.db"
+    copy = new_place("copy")
     expected = rest(imported)
     assert all(len(rows) > 0 for rows in expected.values())
     assert any(row[3] for row in expected["configs"])
@@ -247,8 +290,10 @@ def test_files_and_kept_steps_and_types_come_along(
     assert rest(copy) == expected
 
 
-def test_a_copy_that_was_killed_is_no_import(imported: Path, tmp_path: Path) -> None:
-    copy = tmp_path / "copy.db"
+def test_a_copy_that_was_killed_is_no_import(
+    imported: Path, new_place: NewPlace, tmp_path: Path
+) -> None:
+    copy = new_place("copy")
     file = tmp_path / "out.jsonl"
     call("export", "--all", "--db", str(imported), "-o", str(file))
     lines = file.read_bytes().splitlines(keepends=True)
@@ -258,7 +303,8 @@ def test_a_copy_that_was_killed_is_no_import(imported: Path, tmp_path: Path) -> 
         from trackai.importers import jsonl
         from trackai.importers.loader import load_runs
         from trackai.importers.receipt import Receipt
-        from trackai.store.engine.database import Database
+        from trackai.settings import Settings
+        from trackai.store.factory import create_store
 
         def killed_after_items():
             for number, item in enumerate(jsonl.read(Path(sys.argv[1]))):
@@ -267,7 +313,7 @@ def test_a_copy_that_was_killed_is_no_import(imported: Path, tmp_path: Path) -> 
                 yield item
 
         async def work():
-            db = Database(Path(sys.argv[2]))
+            db = create_store(Settings.from_env(database=sys.argv[2]).database)
             await db.open()
             await load_runs(db, killed_after_items(), Receipt("", ""))
 
@@ -275,10 +321,11 @@ def test_a_copy_that_was_killed_is_no_import(imported: Path, tmp_path: Path) -> 
     """
     for number in (len(lines) // 3, len(lines) * 2 // 3):
         process = subprocess.run(
-            [sys.executable, "-c", textwrap.dedent(script), file, copy, str(number)], check=False
+            [sys.executable, "-c", textwrap.dedent(script), file, str(copy), str(number)],
+            check=False,
         )
         assert process.returncode == -9
-    for half in copy.with_name("copy.db-files").glob("new-*"):
+    for half in tmp_path.glob("**/*files/new-*"):
         os.utime(half, (0, 0))
     call("import", "neptune", str(EXPORT), "--db", str(copy), "--jobs", "0", "--verify")
     call("import", "jsonl", str(file), "--db", str(copy))
@@ -289,8 +336,10 @@ def test_a_copy_that_was_killed_is_no_import(imported: Path, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("how", ["merge", "jsonl", "server"])
-def test_missing_bytes_are_added_later(imported: Path, tmp_path: Path, how: str) -> None:
-    lost, copy = tmp_path / "lost.db", tmp_path / "copy.db"
+def test_missing_bytes_are_added_later(
+    imported: Path, new_place: NewPlace, tmp_path: Path, how: str
+) -> None:
+    lost, copy = tmp_path / "lost.db", new_place("copy")
     call("merge", str(imported), "--db", str(lost))
     with closing(sqlite3.connect(lost)) as connection:
         ((sha256, rows),) = connection.execute(
@@ -306,7 +355,9 @@ def test_missing_bytes_are_added_later(imported: Path, tmp_path: Path, how: str)
 
 
 @pytest.mark.parametrize("how", ["merge", "jsonl", "server"])
-def test_two_that_share_a_run_become_their_union(imported: Path, tmp_path: Path, how: str) -> None:
+def test_two_that_share_a_run_become_their_union(
+    imported: Path, new_place: NewPlace, tmp_path: Path, how: str
+) -> None:
     """Each store has some rows that the other one lacks, and both have some."""
     left, right = tmp_path / "left.db", tmp_path / "right.db"
     half = {
@@ -333,12 +384,15 @@ def test_two_that_share_a_run_become_their_union(imported: Path, tmp_path: Path,
         name: sorted({*parts[left][0][name], *parts[right][0][name]}, key=repr)
         for name in parts[left][0]
     }
-    copied(how, right, left)
-    merged = rest(left)
+    both = new_place("both")
+    call("merge", str(left), "--db", str(both))
+    copied(how, right, both)
+    merged = rest(both)
     assert merged == union
     assert merged != parts[left][0]
-    assert sorted(points(left), key=repr) == sorted({*parts[left][1], *parts[right][1]}, key=repr)
-    call("doctor", "--db", str(left))
+    assert sorted(points(both), key=repr) == sorted({*parts[left][1], *parts[right][1]}, key=repr)
+    if isinstance(both, Path):
+        call("doctor", "--db", str(both))
 
 
 NUMBERS = (
@@ -355,7 +409,7 @@ STEPS = st.integers(-(2**62), 2**62) | st.floats(-(2.0**62), 2.0**62)
 )
 @settings(max_examples=25)
 def test_whatever_the_values_are(
-    numbers: list[tuple[Any, Any]], texts: list[tuple[Any, Any]]
+    new_place: NewPlace, numbers: list[tuple[Any, Any]], texts: list[tuple[Any, Any]]
 ) -> None:
     """Every format gives the same points, bit for bit."""
     head = RunHead(uid="r" * 32, project="p", run_id="r", created_at=1)
@@ -370,20 +424,33 @@ def test_whatever_the_values_are(
                       timestamps=times, values=values)
             )  # fmt: skip
 
-    async def make(path: Path) -> None:
-        db = Database(path)
+    async def make(place: Place) -> None:
+        db: Store
+        if isinstance(place, Path):
+            db = Database(place)
+        else:
+            db = PostgresDatabase(place, files=os.environ["TRACKAI_FILES"])
         try:
             await db.open()
             await load_runs(db, items, Receipt("", ""))
         finally:
             await db.close()
 
+    def emptied(name: str) -> Place:
+        """A database of an earlier example, which is emptied."""
+        place = new_place(name)
+        if isinstance(place, Path):
+            place.unlink(missing_ok=True)
+        else:
+            empty(place)
+        return place
+
     with tempfile.TemporaryDirectory() as folder:
-        store = Path(folder) / "store.db"
+        store = emptied("store")
         anyio.run(make, store)
         assert len(points(store)) == len(numbers) + len(texts)
         for format_ in ("jsonl", "csv"):
-            file, copy = Path(folder) / f"out.{format_}", Path(folder) / f"{format_}.db"
+            file, copy = Path(folder) / f"out.{format_}", emptied(format_)
             call("export", "--all", "--db", str(store), "-o", str(file))
             call("import", format_, str(file), "--db", str(copy))
             assert points(copy) == points(store)
@@ -393,21 +460,20 @@ def test_whatever_the_values_are(
         assert parquet_points(file) == stored_points(store)
 
 
-def test_a_table_with_a_column_for_each_metric(db_path: Path, tmp_path: Path) -> None:
-    file = tmp_path / "table.csv"
+def test_a_table_with_a_column_for_each_metric(new_place: NewPlace, tmp_path: Path) -> None:
+    place, file = new_place("tables"), tmp_path / "table.csv"
     file.write_text("step,loss,acc,note\n1,0.5,,x\n2.5,nan,0.25,\n", encoding="utf-8")
     for _ in range(2):
-        call("import", "csv", str(file), "--project", "tables")
-    connection = sqlite3.connect(db_path)
-    assert connection.execute(
-        "SELECT project, run, metric, step, value FROM points ORDER BY metric, step"
-    ).fetchall() == [
-        ("tables", "table", "acc", 2.5, 0.25),
-        ("tables", "table", "loss", 1, 0.5),
-        ("tables", "table", "loss", 2.5, None),
-        ("tables", "table", "note", 1, "x"),
-    ]
-    connection.close()
+        call("import", "csv", str(file), "--project", "tables", "--db", str(place))
+    with as_file(place) as path:
+        assert execute_sql(
+            path, "SELECT project, run, metric, step, value FROM points ORDER BY metric, step"
+        ) == [
+            ("tables", "table", "acc", 2.5, 0.25),
+            ("tables", "table", "loss", 1, 0.5),
+            ("tables", "table", "loss", 2.5, None),
+            ("tables", "table", "note", 1, "x"),
+        ]
 
 
 @pytest.mark.parametrize(
@@ -423,7 +489,7 @@ def test_a_table_with_a_column_for_each_metric(db_path: Path, tmp_path: Path) ->
     ],
 )
 def test_bad_input_is_named(
-    db_path: Path,
+    new_place: NewPlace,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     format_: str,
@@ -433,7 +499,7 @@ def test_bad_input_is_named(
     file = tmp_path / f"bad.{format_}"
     file.write_text(text, encoding="utf-8")
     with pytest.raises(SystemExit) as exited:
-        main(["import", format_, str(file)])
+        main(["import", format_, str(file), "--db", str(new_place("bad"))])
     assert exited.value.code == 2
     assert where in capsys.readouterr().err
 
@@ -453,7 +519,7 @@ def test_bad_input_is_named(
     ],
 )
 def test_of_numbers_that_cannot_be_stored_or_shown_nothing_is(
-    store: Path, tmp_path: Path, line: str, change: dict[str, Any]
+    store: Path, new_place: NewPlace, tmp_path: Path, line: str, change: dict[str, Any]
 ) -> None:
     run = {"type": "run", "uid": "u2", "project": "p", "run_id": "r2", "created_at": 1}
     block = {
@@ -462,7 +528,7 @@ def test_of_numbers_that_cannot_be_stored_or_shown_nothing_is(
     }  # fmt: skip
     (run if line == "run" else block).update(change)
     mistake = b"\n".join(json.dumps(item).encode() for item in (run, block))
-    test_of_a_file_with_a_mistake_nothing_is_stored(store, tmp_path, mistake)
+    test_of_a_file_with_a_mistake_nothing_is_stored(store, new_place, tmp_path, mistake)
 
 
 @pytest.mark.parametrize(
@@ -476,19 +542,18 @@ def test_of_numbers_that_cannot_be_stored_or_shown_nothing_is(
     ],
 )
 def test_of_a_file_with_a_mistake_nothing_is_stored(
-    store: Path, tmp_path: Path, mistake: bytes
+    store: Path, new_place: NewPlace, tmp_path: Path, mistake: bytes
 ) -> None:
-    file, copy = tmp_path / "out.jsonl", tmp_path / "copy.db"
+    file, copy = tmp_path / "out.jsonl", new_place("copy")
     call("export", "--all", "--db", str(store), "-o", str(file))
     file.write_bytes(file.read_bytes() + mistake + b"\n")
     call("import", "jsonl", str(file), "--db", str(copy), code=2)
     assert points(copy) == []
-    with closing(sqlite3.connect(copy)) as connection:
-        assert connection.execute("SELECT COUNT(*) FROM runs").fetchall() == [(0,)]
+    assert execute_sql(copy, "SELECT COUNT(*) FROM runs") == [(0,)]
 
 
-def artifacts(path: Path) -> list[tuple[Any, ...]]:
-    with closing(sqlite3.connect(path)) as connection:
+def artifacts(place: Place) -> list[tuple[Any, ...]]:
+    with as_file(place) as path, closing(sqlite3.connect(path)) as connection:
         return connection.execute(
             """
             SELECT project, type, artifact, version, latest, aliases, run, used_by, files, size,
@@ -499,7 +564,7 @@ def artifacts(path: Path) -> list[tuple[Any, ...]]:
 
 
 @pytest.mark.parametrize("how", ["merge", "jsonl", "server"])
-def test_artifacts_come_along(db_path: Path, tmp_path: Path, how: str) -> None:
+def test_artifacts_come_along(new_place: NewPlace, tmp_path: Path, how: str) -> None:
     def log(path: Path, name: str, *texts: str, alias: str = "best") -> None:
         with sdk.init(project="p", id=name, db_path=path) as run:
             for text in texts:
@@ -510,22 +575,25 @@ def test_artifacts_come_along(db_path: Path, tmp_path: Path, how: str) -> None:
                 run.log_artifact(model, aliases=[alias])
             run.use_artifact("model:v0")
 
-    log(db_path, "first", "one", "two")
-    log(db_path, "second", "three", "one")
-    copy = tmp_path / "copy.db"
+    source, copy = tmp_path / "source.db", new_place("copy")
+    log(source, "first", "one", "two")
+    log(source, "second", "three", "one")
     for _ in range(2):
-        copied(how, db_path, copy)
-        assert artifacts(copy) == artifacts(db_path)
-    assert sdk.Api(copy).artifact("model").metadata == {"text": "one"}
+        copied(how, source, copy)
+        assert artifacts(copy) == artifacts(source)
+    with as_file(copy) as path:
+        assert sdk.Api(path).artifact("model").metadata == {"text": "one"}
     # A database with versions of its own: v0 is taken by other contents, "two" is known.
-    own = tmp_path / "own.db"
-    log(own, "own", "four", "two", alias="mine")
-    copied(how, db_path, own)
+    log(tmp_path / "four.db", "own", "four", "two", alias="mine")
+    own = new_place("own")
+    call("merge", str(tmp_path / "four.db"), "--db", str(own))
+    copied(how, source, own)
     numbers = {row[10]: row[3] for row in artifacts(own)}
     assert numbers == {
         '{"text":"four"}': 0, '{"text":"two"}': 1, '{"text":"one"}': 2, '{"text":"three"}': 3,
     }  # fmt: skip
-    for version in sdk.Api(own).artifacts("p"):
-        folder = version.download(tmp_path / f"out-{version.version}")
-        assert Path(folder, "weights").read_text() == version.metadata["text"]
-    assert sdk.Api(own).artifact("model:mine").metadata == {"text": "two"}
+    with as_file(own) as path:
+        for version in sdk.Api(path).artifacts("p"):
+            folder = version.download(tmp_path / f"out-{version.version}")
+            assert Path(folder, "weights").read_text() == version.metadata["text"]
+        assert sdk.Api(path).artifact("model:mine").metadata == {"text": "two"}

@@ -6,12 +6,10 @@ import hashlib
 import json
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 import threading
 import urllib.request
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +19,7 @@ import pytest
 
 import trackai as sdk
 from tests.api.test_keys import create_key
-from tests.conftest import KEY, Server, serving
+from tests.conftest import KEY, Server, count_points, execute_sql, serving
 from tests.importers import test_round_trip as round_trip
 from tests.importers.test_round_trip import call, figures, points, rest
 from trackai.client.connection import Connection
@@ -42,10 +40,9 @@ WRITER = WriterHead(uid="w" * 32)
 
 
 @pytest.fixture
-def remote(tmp_path: Path) -> Iterator[Server]:
+def remote(new_place: round_trip.NewPlace) -> Iterator[Server]:
     """A server with a database of its own."""
-    (tmp_path / "remote").mkdir()
-    with serving(tmp_path / "remote" / "store" / "trackai.db") as server:
+    with serving(new_place("remote")) as server:
         yield server
 
 
@@ -131,8 +128,8 @@ def test_the_options_and_the_environment(
     assert "neptune works on a database file, not on a server: pass --db" in errors[2]
 
 
-def test_keys_that_do_not_suffice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with serving(tmp_path / "store" / "trackai.db", TRACKAI_API_KEY=KEY) as server:
+def test_keys_that_do_not_suffice(new_place: round_trip.NewPlace) -> None:
+    with serving(new_place("store"), TRACKAI_API_KEY=KEY) as server:
         scopes = {
             "read": create_key(server.db_path, "read", "read"),
             "write": create_key(server.db_path, "write", "write"),
@@ -147,8 +144,7 @@ def test_keys_that_do_not_suffice(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         ):
             with pytest.raises(ServerRefusedError, match=problem):
                 load(server.url, items, key=key)
-        with closing(sqlite3.connect(server.db_path)) as connection:
-            assert connection.execute("SELECT COUNT(*) FROM runs").fetchall() == [(0,)]
+        assert execute_sql(server.db_path, "SELECT COUNT(*) FROM runs") == [(0,)]
         assert load(server.url, items, key=scopes["write"]).stored == 1
         # The run of the other project, and its writer, are not reached through a name.
         own = RunHead(uid="o" * 32, project="mine", run_id="o", created_at=1)
@@ -161,17 +157,19 @@ def test_keys_that_do_not_suffice(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             load(server.url, [own, theirs], key=scopes["mine"])
         theirs.writer = WriterHead(uid="v" * 32)
         assert load(server.url, [own, theirs], key=scopes["mine"]).complete
-        assert len(points(server.db_path)) == 2
+        assert count_points(server.db_path) == 2
 
 
-def test_a_key_of_a_project_cannot_name_bytes_of_others(tmp_path: Path) -> None:
+def test_a_key_of_a_project_cannot_name_bytes_of_others(
+    new_place: round_trip.NewPlace, tmp_path: Path
+) -> None:
     secret, hidden = tmp_path / "secret", "f" * 64
     secret.write_bytes(b"secret")
     head = FileHead(run_uid=RUN, writer=WRITER, path="f", kind="file", name="f")
-    with serving(tmp_path / "store" / "trackai.db", TRACKAI_API_KEY=KEY) as server:
+    with serving(new_place("store"), TRACKAI_API_KEY=KEY) as server:
         key = create_key(server.db_path, "mine", "write", "--project", "mine")
         load(server.url, [HEAD, head], key=KEY, find_bytes=lambda head: secret)
-        [(hidden, size)] = query(server.db_path, "SELECT sha256, size FROM files")
+        [(hidden, size)] = execute_sql(server.db_path, "SELECT sha256, size FROM files")
         own = RunHead(uid="o" * 32, project="mine", run_id="o", created_at=1)
         named = FileHead(
             run_uid=own.uid, writer=WriterHead(uid="v" * 32), path="f", kind="file", name="f",
@@ -181,12 +179,7 @@ def test_a_key_of_a_project_cannot_name_bytes_of_others(tmp_path: Path) -> None:
         assert receipt.types["files"].not_stored == {"file content not found": 1}
         receipt = load(server.url, [own, named], key=key, find_bytes=lambda head: secret)
         assert receipt.complete
-    assert query(server.db_path, "SELECT sha256 FROM files") == [(hidden,)] * 2
-
-
-def query(path: Path, sql: str) -> list[Any]:
-    with closing(sqlite3.connect(path)) as connection:
-        return connection.execute(sql).fetchall()
+    assert execute_sql(server.db_path, "SELECT sha256 FROM files") == [(hidden,)] * 2
 
 
 def test_batches_do_not_show_in_the_receipt(
@@ -223,8 +216,8 @@ def test_batches_do_not_show_in_the_receipt(
         assert len(receipt.remarks) == 1
         assert len(receipt.problems) == 3
         assert not receipt.complete
-    assert len(query(remote.db_path, "SELECT * FROM files WHERE sha256 NOT NULL")) == 4
-    assert len(query(remote.db_path, "SELECT * FROM files")) == 5
+    assert len(execute_sql(remote.db_path, "SELECT * FROM files WHERE sha256 IS NOT NULL")) == 4
+    assert len(execute_sql(remote.db_path, "SELECT * FROM files")) == 5
 
 
 def test_bytes_that_come_in_pieces(remote: Server, tmp_path: Path) -> None:
@@ -243,7 +236,7 @@ def test_bytes_that_come_in_pieces(remote: Server, tmp_path: Path) -> None:
         counts = receipt.types["files"]
         assert (counts.read, counts.stored, counts.already_there) == (3, stored, 2 - stored)
         assert counts.not_stored == {"file content not found": 1}
-    found = query(remote.db_path, "SELECT name, size, sha256 FROM files ORDER BY name")
+    found = execute_sql(remote.db_path, "SELECT name, size, sha256 FROM files ORDER BY name")
     assert found == [("a", 20, sha256), ("b", None, None), ("c", 20, sha256)]
 
 
@@ -275,15 +268,15 @@ def test_a_server_that_is_killed(
         patch.setattr(server_target, "_PAUSES", (0.05, 0.1))
         with pytest.raises(ServerUnreachableError, match="import again to add the rest"):
             load(remote.url, items(kill=True))
-    stored = len(points(remote.db_path))
+    stored = count_points(remote.db_path)
     assert 0 < stored < 150_000
-    assert query(remote.db_path, "SELECT state FROM runs") == [("running",)]
+    assert execute_sql(remote.db_path, "SELECT state FROM runs") == [("running",)]
     with serving(remote.db_path) as again:
         receipt = load(again.url, items(kill=False))
     assert (receipt.stored, receipt.points) == (150_000 - stored, 150_000)
     assert receipt.complete
-    assert len(points(remote.db_path)) == 150_000
-    assert query(remote.db_path, "SELECT state FROM runs") == [("completed",)]
+    assert count_points(remote.db_path) == 150_000
+    assert execute_sql(remote.db_path, "SELECT state FROM runs") == [("completed",)]
 
 
 def test_a_server_that_is_restarted(remote: Server) -> None:
@@ -309,7 +302,7 @@ def test_a_server_that_is_restarted(remote: Server) -> None:
             process.wait()
     assert receipt.complete
     assert receipt.points == 150_000
-    assert len(points(remote.db_path)) == 150_000
+    assert count_points(remote.db_path) == 150_000
 
 
 def test_a_server_that_is_too_old_is_named(tmp_path: Path) -> None:
@@ -353,8 +346,10 @@ def test_clients_at_the_same_time_store_everything_once(remote: Server, tmp_path
     assert sum(receipt.stored for receipt in receipts) == 60_000
     assert sum(receipt.new_runs for receipt in receipts) == 1
     assert all(receipt.complete for receipt in receipts)
-    assert len(points(remote.db_path)) == 60_000
-    assert query(remote.db_path, "SELECT COUNT(*), COUNT(DISTINCT sha256) FROM files") == [(60, 40)]
+    assert count_points(remote.db_path) == 60_000
+    assert execute_sql(remote.db_path, "SELECT COUNT(*), COUNT(DISTINCT sha256) FROM files") == [
+        (60, 40)
+    ]
 
 
 def test_files_that_change_while_they_are_sent(
@@ -375,7 +370,7 @@ def test_files_that_change_while_they_are_sent(
     changes += [b"shorter"]
     receipt = load(remote.url, [HEAD, file_of("log")], find_bytes=lambda head: path)
     assert receipt.complete
-    assert query(remote.db_path, "SELECT size FROM files") == [(7,)]
+    assert execute_sql(remote.db_path, "SELECT size FROM files") == [(7,)]
     path.write_bytes(b"new")
     changes += [b"a" * 5, b"b" * 6]
     receipt = load(remote.url, [HEAD, file_of("2")], find_bytes=lambda head: path)
