@@ -155,7 +155,8 @@ def test_both_engines_answer_alike(
         patch.setattr(piece, "POINTS", 4)
         patch.setattr(piece, "MOST_POINTS", 6)
         patch.setattr(piece_inserts, "_SMALL", 2)
-        patch.setattr(piece_inserts, "_MANY", 3)
+        if axis == "step":  # halves of system metrics are moved apart one after the other
+            patch.setattr(piece_inserts, "_MANY", 3)
         patch.setattr(piece_scan, "_PIECES", 2)
         for store in stores:
             with suppress(RolledBackError):

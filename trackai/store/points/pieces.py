@@ -225,6 +225,8 @@ def _bucketed(level: int, columns: Columns, plain: bool, times: bool) -> list[tu
     timestamps = columns.timestamps if times else None
     if plain:
         thinned = thinning.thin(level, steps, values, timestamps)
+        # A sum of integers may be larger than any that a rollup can hold.
+        thinned = thinned._replace(sum=list(map(float, thinned.sum)))
         numbers = [buckets.bucket_of(step, level) for step in thinned.first_step]
         return list(zip(numbers, thinned.buckets(), strict=True))
     items: list[tuple[int, Bucket]] = []
