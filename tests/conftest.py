@@ -17,6 +17,7 @@ from contextlib import ExitStack, asynccontextmanager, closing, contextmanager, 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import asyncpg
 import pytest
 from anyio.from_thread import start_blocking_portal
 from hypothesis import HealthCheck, settings
@@ -25,7 +26,9 @@ import trackai
 from tests import buckets, postgres
 from trackai import guard
 from trackai.store.engine.database import Database
+from trackai.store.postgres.connection import PostgresConnection
 from trackai.store.postgres.database import PostgresDatabase
+from trackai.store.postgres.values import register as register_types
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -241,17 +244,25 @@ def module_address(
 
 def execute_sql(address: Path | str, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
     """Execute a statement on the database of a test, and commit it."""
+    return _execute(address, [(sql, parameters)])[0]
+
+
+def _execute(
+    address: Path | str, statements: Sequence[tuple[str, Sequence[Any]]]
+) -> list[list[Any]]:
     if isinstance(address, Path):
         with closing(sqlite3.connect(address)) as connection, connection:
-            return connection.execute(sql, parameters).fetchall()
+            return [connection.execute(*statement).fetchall() for statement in statements]
 
-    async def execute() -> list[Any]:
-        database = PostgresDatabase(address, files=_files_of(address)["TRACKAI_FILES"])
+    async def execute() -> list[list[Any]]:
+        driver = await asyncpg.connect(address)
         try:
-            async with database.write() as conn:
-                return list(await conn.execute_fetchall(sql, parameters))
+            await register_types(driver)
+            conn = PostgresConnection(driver)
+            async with driver.transaction():
+                return [list(await conn.execute_fetchall(*each)) for each in statements]
         finally:
-            await database.close()
+            await driver.close()
 
     with start_blocking_portal() as portal:
         return portal.call(execute)
@@ -260,10 +271,8 @@ def execute_sql(address: Path | str, sql: str, parameters: Sequence[Any] = ()) -
 def read_tables(address: Path | str, *tables: str) -> list[Any]:
     """All rows of the tables, and those of all points, to compare."""
     points = "metrics" if isinstance(address, Path) else "pieces"
-    return [
-        sorted(execute_sql(address, f"SELECT * FROM {table}"), key=repr)
-        for table in (*tables, points)
-    ]
+    queries = [(f"SELECT * FROM {table}", ()) for table in (*tables, points)]
+    return [sorted(rows, key=repr) for rows in _execute(address, queries)]
 
 
 def count_points(address: Path | str) -> int:

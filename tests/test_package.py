@@ -112,5 +112,6 @@ def test_a_wheel_from_an_sdist_has_what_is_shipped(tmp_path: Path) -> None:
         assert inside == {"trackai", f"trackai-{trackai.__version__}.dist-info"}
         assert "trackai/py.typed" in archive.namelist()
         assert "trackai/dashboard/dist/index.html" in archive.namelist()
-        for path in (ROOT / "migrations").iterdir():
-            assert archive.read(f"trackai/migrations/{path.name}") == path.read_bytes()
+        for path in ROOT.glob("migrations/**/*.sql"):
+            name = path.relative_to(ROOT).as_posix()
+            assert archive.read(f"trackai/{name}") == path.read_bytes()

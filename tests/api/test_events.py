@@ -201,6 +201,7 @@ def test_event_streams_resume_after_the_last_event_id(server: Server) -> None:
     assert server.request("GET", "/api/runs/999/events").status == 404
 
 
+@pytest.mark.sqlite("logs before there is a server")
 def test_event_streams_do_not_delay_the_shutdown(db_path: Path) -> None:
     with trackai.init(project="p") as run:
         run.log({"loss": 1.0}, step=0)
