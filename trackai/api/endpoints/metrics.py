@@ -225,7 +225,7 @@ async def _find_series(
     try:
         return await lineage.find(conn, run_id, path, inherited=inherited)
     except NotFoundError:
-        await runs.get(conn, run_id)  # raises its own error if there is no such run
+        await runs.get(conn, run_id)  # raises its own error for an unknown run
         # Both names and URLs may end in a slash; a metric with the slash in its name comes first.
         if not path.endswith("/"):
             raise
