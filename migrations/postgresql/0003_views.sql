@@ -35,7 +35,10 @@ SELECT
     value_text(series.last_value) AS last,
     series.min_value::double precision AS min,
     series.max_value::double precision AS max,
-    CASE WHEN series.finite_points > 0 THEN series.sum / series.finite_points END AS mean,
+    CASE
+        WHEN series.finite_points > 0
+        THEN mean(series.min_value, series.max_value, series.sum, series.finite_points)
+    END AS mean,
     series.nan_points AS nans,
     CASE series.axis WHEN 'step' THEN series.last_step::double precision END AS last_step,
     readable_time(series.last_timestamp) AS last_time,

@@ -10,12 +10,12 @@ import time
 from contextlib import asynccontextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import unquote, urlsplit
 
 import anyio
 import asyncpg
 
 from trackai.errors import InvalidInputError
+from trackai.settings import DatabaseUrl
 from trackai.store.blobs.choice import shared_blobs
 from trackai.store.postgres import migrate, values
 from trackai.store.postgres.connection import PostgresConnection, is_standby
@@ -71,7 +71,7 @@ class PostgresDatabase:
             files: the folder or bucket with the bytes of files.
             connections: the most that are open at the same time.
         """
-        self.name = public_name(url)
+        self.name = str(DatabaseUrl(url))
         self.spool: Path | None = None
         self.held_seconds = 0.0
         self.transactions = 0
@@ -278,10 +278,3 @@ class PostgresDatabase:
 def _begin() -> str:
     """Begin a write transaction; those that only read may wait for a slow client."""
     return f"BEGIN; SET LOCAL idle_in_transaction_session_timeout = {_IDLE_SECONDS * 1000:.0f}"
-
-
-def public_name(url: str) -> str:
-    """The address of a database for people to see, without user, password and options."""
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    return f"postgresql://{unquote(host)}{parts.path}"
