@@ -122,6 +122,8 @@ async def _connect_to_current(path: Path, spool: Path, *, is_outdated: bool) -> 
         log_owner.separate(path, spool, _inspect, is_outdated=is_outdated)
         starts_log = not size(sibling(path, "-wal"))
         if not size(path):
+            if file != identity(path):
+                continue  # it was removed just now, and its log is still there
             await _create(path)
             file = identity(path)
         try:
