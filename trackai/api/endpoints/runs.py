@@ -360,7 +360,7 @@ def _or(value: T | msgspec.UnsetType, current: T) -> T:
 
 async def delete_run(request: Request) -> JSONResponse:
     """Delete a run and all its data."""
-    (run,), freed = await deletion.delete_run(database(request), path_id(request, "run_id"))
+    run, freed = await deletion.delete_run(database(request), path_id(request, "run_id"))
     return JSONResponse(Freed(f"deleted run {run.run_id!r}", freed))
 
 
@@ -369,4 +369,4 @@ async def delete_runs(request: Request) -> JSONResponse:
     body = await parse_body(request, Deletion)
     deleted, freed = await deletion.delete_runs(database(request), body.run_ids)
     message = f"deleted {len(deleted)} {'run' if len(deleted) == 1 else 'runs'}"
-    return JSONResponse(Deleted(message, freed, [run.id for run in deleted]))
+    return JSONResponse(Deleted(message, freed, deleted))

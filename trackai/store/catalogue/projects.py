@@ -206,9 +206,9 @@ async def delete(conn: Connection, project_id: int) -> Project:
     await lock(conn, "projects", [project_id], to_delete=True)
     project = await get(conn, project_id)
     runs = await conn.execute_fetchall("SELECT id FROM runs WHERE project_id = ?", (project_id,))
-    for (run_id,) in runs:
-        await deleted_series.mark(conn, run_id)
-        await artifacts.release(conn, run_id)
+    run_ids = [run_id for (run_id,) in runs]
+    await deleted_series.mark(conn, run_ids)
+    await artifacts.release(conn, run_ids)
     await conn.execute("DELETE FROM projects WHERE id = ?", (project_id,))
     return project
 

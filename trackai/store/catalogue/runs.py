@@ -382,10 +382,18 @@ async def delete(conn: Connection, run_id: int) -> Run:
     """
     await lock(conn, "runs", [run_id], to_delete=True)
     run = await get(conn, run_id)
-    await deleted_series.mark(conn, run_id)
-    await artifacts.release(conn, run_id)
-    await conn.execute("DELETE FROM runs WHERE id = ?", (run_id,))
+    await delete_all(conn, [run_id])
     return run
+
+
+async def delete_all(conn: Connection, run_ids: Sequence[int]) -> None:
+    """Delete runs; `garbage.collect` deletes their points later."""
+    await lock(conn, "runs", run_ids, to_delete=True)
+    await deleted_series.mark(conn, run_ids)
+    await artifacts.release(conn, run_ids)
+    await conn.execute(
+        "DELETE FROM runs WHERE id IN (SELECT value FROM json_each(?))", (json_array(run_ids),)
+    )
 
 
 def run_from_row(row: Any, kind: type[R]) -> R:
