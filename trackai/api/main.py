@@ -44,6 +44,7 @@ from trackai.ingest.receiver import Receiver
 from trackai.ingest.recovery import recover
 from trackai.settings import Settings
 from trackai.store.catalogue import ended_sessions, uploads
+from trackai.store.charts.smoothing_cache import SmoothingCache
 from trackai.store.engine.database import Database
 from trackai.store.factory import create_store
 from trackai.store.points import compaction, rollups
@@ -71,6 +72,7 @@ class State(TypedDict):
     receiver: Receiver
     importer: ImportReceiver
     followers: Followers
+    smoothing: SmoothingCache
 
 
 def create_app(settings: Settings | None = None) -> Starlette:
@@ -108,6 +110,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
                 "receiver": receiver,
                 "importer": ImportReceiver(db, receiver),
                 "followers": followers,
+                "smoothing": SmoothingCache(),
             }
             tasks.cancel_scope.cancel()
         with anyio.CancelScope(shield=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from bisect import bisect_left, bisect_right
+from functools import partial
 from itertools import starmap
 from typing import TYPE_CHECKING, Annotated
 
@@ -79,7 +80,7 @@ async def compare(request: Request) -> Response:
     if comparison.group_by is not None:
         return await _compare_groups(request, comparison, comparison.group_by)
     if (count := comparison.points) is not None:
-        return await respond(request, lambda conn: _read_charts(conn, comparison, count))
+        return await respond(request, partial(_read_charts, request, comparison, count))
     if comparison.smoothing is not None:
         raise InvalidInputError("smoothing", chart_options.REQUIRES_POINTS)
     return await respond(request, lambda conn: _read_points(conn, comparison))
@@ -106,7 +107,7 @@ async def _read_points(
 
 
 async def _read_charts(
-    conn: Connection, comparison: Comparison, count: int
+    request: Request, comparison: Comparison, count: int, conn: Connection
 ) -> dict[str, dict[str, ChartData]]:
     run_ids = await chosen_ids(conn, comparison.run_ids, comparison.select)
     compared: dict[str, dict[str, ChartData]] = {str(run_id): {} for run_id in run_ids}
@@ -122,7 +123,9 @@ async def _read_charts(
     )  # fmt: skip
     if smoothing := chart_options.smoothing(comparison.smoothing, comparison.x):
         times = [training.get(run_id) for run_id, _ in series]
-        await charts.smooth(conn, segment_lists, series_charts, smoothing, times)
+        await charts.smooth(
+            conn, segment_lists, series_charts, smoothing, times, request.state.smoothing
+        )
     for (run_id, segments), chart in zip(series, series_charts, strict=True):
         head = lineage.as_one(segments)
         compared[str(run_id)][head.path] = chart_records.show(
@@ -166,7 +169,9 @@ async def _compare_groups(request: Request, comparison: Comparison, field: str) 
                 member = Member(groups_of[run_id], training[run_id], segments)
                 members.setdefault(segments[0].series.path, []).append(member)
         for path, path_members in members.items():
-            bands = await metric_groups.read_bands(conn, path_members, count, comparison, cursor)
+            bands = await metric_groups.read_bands(
+                conn, path_members, count, comparison, cursor, request.state.smoothing
+            )
             for number, band in bands.items():
                 compared[number].metrics[path] = band
         return ComparedGroups(compared, len(all_groups))

@@ -163,7 +163,9 @@ async def _get_chart(request: Request, run_id: int, query: PointQuery, count: in
             times=query.x != "step",
         )  # fmt: skip
         if smoothing := chart_options.smoothing(query.smoothing, query.x):
-            await charts.smooth(conn, [segments], series_charts, smoothing, [training])
+            await charts.smooth(
+                conn, [segments], series_charts, smoothing, [training], request.state.smoothing
+            )
         return chart_records.show(
             series_charts[0], lineage.as_one(segments), query.x, cursor, training
         )

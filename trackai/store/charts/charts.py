@@ -15,6 +15,7 @@ from trackai.downsampling.buckets import Bucket, Range
 from trackai.downsampling.thinning import BucketColumns
 from trackai.store.charts import smoothing
 from trackai.store.charts.smoothing import Curve
+from trackai.store.charts.smoothing_cache import BlockReader
 from trackai.store.points import bucketing, reads, short_series
 from trackai.store.points.large_values import MARKER
 from trackai.store.points.lineage import Segment
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from trackai.store.charts.smoothing import Smoothing
+    from trackai.store.charts.smoothing_cache import SmoothingCache
     from trackai.store.charts.training_time import TrainingTime
     from trackai.store.engine.connection import Connection
     from trackai.store.points.bucketing import Extent
@@ -338,19 +340,24 @@ async def smooth(
     charts: Sequence[Chart],
     how: Smoothing,
     training: Sequence[TrainingTime | None] | None = None,
+    cache: SmoothingCache | None = None,
 ) -> None:
     """Add the smoothed series to charts.
 
     Args:
         training: how weights that decay with time see the times of each series.
+        cache: where a server keeps what it has read before.
     """
+    blocks = None
+    if cache is not None:
+        blocks = await BlockReader.open(conn, cache, [item[0].series.id for item in series])
     for segments, chart, training_time in zip(
         series, charts, training or [None] * len(charts), strict=True
     ):
         chart.curve = Curve([], 0.0)
         if chart.window is not None:
             chart.curve = await smoothing.read(
-                conn, segments, chart.window, chart.level, chart.buckets, how, training_time
+                conn, segments, chart.window, chart.level, chart.data, how, training_time, blocks
             )
 
 
