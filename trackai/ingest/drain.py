@@ -32,6 +32,11 @@ if TYPE_CHECKING:
     from trackai.store.engine.database import Database
 
 
+# Each metric of a batch takes some 20 µs, however few points it has. So a batch has at least about
+# 16 points of each metric, and at most about 64 if there are many: in bytes of a journal of floats.
+_METRIC_BYTES = 16 * 9, 64 * 9
+_MAX_BYTES = 8 * READ_BYTES
+
 # Errors that concern a statement or a value, not the database file.
 _VALUE_ERRORS = (
     sqlite3.DataError,
@@ -193,7 +198,7 @@ class Drain(JournalDrain):
         self._db = db
         self._to_roll_up: list[int] = []  # row ids of series
         self._rolled_up: set[str] = set()  # names of metrics
-        self._pace = Pace(READ_BYTES // 2, smallest=READ_BYTES // 4, largest=READ_BYTES)
+        self._pace = Pace(READ_BYTES // 2, smallest=READ_BYTES // 4, largest=_MAX_BYTES)
         self._size = self._pace.size
 
     async def is_stored(self) -> bool:
@@ -233,17 +238,23 @@ class Drain(JournalDrain):
         return True
 
     async def _deliver(self, batch: Batch) -> Outcome:
+        delivery = Delivery(self.path.name, batch, self._adopt)
+        columns = len(delivery.prepare())
         # In one visit to SQLite's thread: next to a busy main thread each costs milliseconds.
-        outcome = await self._db.change(lambda conn: self._store_in_transaction(conn, batch))
+        outcome = await self._db.change(lambda conn: self._store_in_transaction(conn, delivery))
         self._pace.adapt(batch.end - batch.start, self._db.held_seconds)
-        self._size = self._pace.size
+        self._choose_size(columns)
         return outcome
 
-    async def _store_in_transaction(self, conn: Connection, batch: Batch) -> Outcome:
-        is_gone = batch.start == 0 and not self.path.exists()
+    def _choose_size(self, columns: int) -> None:
+        """Choose the size of the next batch by the number of metrics of this one."""
+        smallest, largest = (columns * size for size in _METRIC_BYTES)
+        self._size = max(smallest, min(self._pace.size, max(largest, READ_BYTES)))
+
+    async def _store_in_transaction(self, conn: Connection, delivery: Delivery) -> Outcome:
+        is_gone = delivery.batch.start == 0 and not self.path.exists()
         if is_gone and await journals.consumed(conn, self.path.name) is None:
             return Outcome(0)  # another process has stored and removed it after it was read
-        delivery = Delivery(self.path.name, batch, self._adopt)
         (outcome,) = await deliveries.store(conn, [delivery])
         assert isinstance(outcome, Outcome)  # noqa: S101 - refusals are for remote writers
         return outcome
