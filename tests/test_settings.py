@@ -76,6 +76,29 @@ def test_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
     assert Settings.from_env("~/y.db").db_path == Path.home() / "y.db"
 
 
+def test_origins_of_frames(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert Settings.from_env(tmp_path / "x.db").frame_origins == ()
+    origins = "https://Hub.Example.com/, http://localhost:8888,https://*.example.com:*,,"
+    monkeypatch.setenv("TRACKAI_FRAME_ORIGINS", origins)
+    assert Settings.from_env(tmp_path / "x.db").frame_origins == (
+        "https://hub.example.com", "http://localhost:8888", "https://*.example.com:*",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["*", "https://*", "https:", "example.com", "https://a.b/path", "'self'",
+     "https://a; script-src *", "https://a\r\nX: y", "https://a b", "https://a:port", "data:",
+     "https://a.*", "https://-a"],
+)  # fmt: skip
+def test_what_is_no_origin_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, origin: str
+) -> None:
+    monkeypatch.setenv("TRACKAI_FRAME_ORIGINS", origin)
+    with pytest.raises(InvalidInputError, match="TRACKAI_FRAME_ORIGINS: must be origins like"):
+        Settings.from_env(tmp_path / "x.db")
+
+
 @pytest.mark.parametrize("path", [None, "~/x.db", "~nobody-of-this-name/x.db"])
 def test_without_a_home_folder_the_variable_to_set_is_named(
     monkeypatch: pytest.MonkeyPatch, path: str | None

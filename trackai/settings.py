@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
-from typing import Literal, TypeAlias, cast, get_args
+from typing import TYPE_CHECKING, Literal, TypeAlias, cast, get_args
 
 import msgspec
 
 from trackai.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 AccessLog: TypeAlias = Literal["off", "text", "json"]
 MIN_API_KEY = 16
@@ -31,6 +35,11 @@ _SWITCHES = {
     **dict.fromkeys(("1", "true", "yes", "on"), True),
     **dict.fromkeys(("", "0", "false", "no", "off"), False),
 }
+
+# An origin in a Content-Security-Policy: the port may be any, and so may the names below a domain.
+_ORIGIN = re.compile(
+    r"https?://(\*\.)?([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]*[a-z0-9])?(:(\d{1,5}|\*))?"
+)
 
 # What launchers tell a process about its job, and the name of the fact. No other variable is stored
 # with a run.
@@ -111,6 +120,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         port: its TCP port (``TRACKAI_PORT``).
         allowed_hosts: host names, besides those of this machine's loopback, that a request may
             name in its Host header (``TRACKAI_ALLOWED_HOSTS``, separated by commas).
+        frame_origins: the origins whose pages may show the dashboard in a frame
+            (``TRACKAI_FRAME_ORIGINS``, separated by commas).
         api_key: the bearer token that every request must send (``TRACKAI_API_KEY``).
         access_log: the format in which requests are logged to stderr (``TRACKAI_ACCESS_LOG``).
         keep_free: bytes of its disk that a server leaves free when other machines log to it
@@ -140,6 +151,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
     port: int = 8000
     allowed_hosts: tuple[str, ...] = ()
+    frame_origins: tuple[str, ...] = ()
     api_key: str | None = None
     access_log: AccessLog = "off"
     keep_free: int = 1000 * 1_000_000
@@ -205,6 +217,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 host.strip().lower()
                 for host in env.get("TRACKAI_ALLOWED_HOSTS", "").split(",")
                 if host.strip()
+            ),
+            frame_origins=frame_origins(
+                "TRACKAI_FRAME_ORIGINS", env.get("TRACKAI_FRAME_ORIGINS", "").split(",")
             ),
             api_key=_api_key(env.get("TRACKAI_API_KEY") or None),
             access_log=_access_log(env.get("TRACKAI_ACCESS_LOG") or "off"),
@@ -362,6 +377,27 @@ def has_screen() -> bool:
     if sys.platform in {"darwin", "win32"}:
         return True
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def frame_origins(field: str, texts: Iterable[str]) -> tuple[str, ...]:
+    """Check origins whose pages may show the dashboard in a frame; empty texts are left out.
+
+    Args:
+        field: the variable or option that an error names.
+
+    Raises:
+        InvalidInputError: a text is not an origin.
+    """
+    origins = [text.strip().lower().removesuffix("/") for text in texts if text.strip()]
+    for origin in origins:
+        # They become a part of a header, in which other characters have a meaning.
+        if not _ORIGIN.fullmatch(origin):
+            raise InvalidInputError(
+                field,
+                "must be origins like https://notebooks.example.com or http://localhost:8888, got "
+                f"{origin!r}",
+            )
+    return tuple(dict.fromkeys(origins))
 
 
 def is_database_url(text: str | os.PathLike[str]) -> bool:

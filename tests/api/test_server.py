@@ -21,6 +21,7 @@ import pytest
 from anyio.from_thread import start_blocking_portal
 
 import trackai
+from tests.conftest import serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -196,6 +197,65 @@ def test_a_used_port_is_a_one_line_error(server: Server) -> None:
     assert answer.returncode == 1
     assert answer.stderr.count("\n") == 1
     assert "--port" in answer.stderr
+
+
+def _frame_ancestors(server: Server, host: str) -> str:
+    headers = {"Accept": "text/html", "Host": host}
+    request = urllib.request.Request(server.url, headers=headers)
+    with urllib.request.urlopen(request) as answer:
+        return str(answer.headers["Content-Security-Policy"]).partition("frame-ancestors ")[2]
+
+
+def test_origins_that_may_frame_the_dashboard_are_named_by_hand(tmp_path: Path) -> None:
+    origins = ("https://hub.example.com", "http://lab:8888")
+    options = [f"--allow-frame-origin={origin}" for origin in origins]
+    with serving(tmp_path / "x.db", *options) as server:
+        local = _frame_ancestors(server, "localhost")
+        assert local == f"http://localhost:* http://127.0.0.1:* vscode-webview: {' '.join(origins)}"
+        request = urllib.request.Request(f"{server.url}/api/projects")
+        with urllib.request.urlopen(request) as answer:  # only of the page
+            assert answer.headers["X-Frame-Options"] == "DENY"
+            assert "Content-Security-Policy" not in answer.headers
+    answer = serve("--allow-frame-origin", "*", "--db", str(tmp_path / "x.db"))
+    assert (answer.returncode, answer.stderr.count("\n")) == (2, 1)
+    assert "--allow-frame-origin: must be origins like" in answer.stderr
+
+
+def _open(folder: Path, **env: str) -> list[str]:
+    """What `trackai serve --open` prints, and what it passes to the browser, one a line."""
+    opened = folder / "opened"
+    browser = folder / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$@" > {opened}\n')
+    browser.chmod(0o755)
+    command = [sys.executable, "-m", "trackai.cli", "serve", "--open", "--port", "0"]
+    environment = {**os.environ, "TRACKAI_DB_PATH": str(folder / "x.db"), **env}
+    environment["BROWSER"] = str(browser)
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stderr is not None
+        address = process.stderr.readline().split()[2]
+        lines = [address]
+        if env.get("DISPLAY"):
+            deadline = time.monotonic() + 60
+            while not opened.exists() or not opened.read_text():
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            lines.append(opened.read_text().strip())
+        else:
+            lines.append(process.stderr.readline().strip())
+        process.terminate()
+    return lines
+
+
+@pytest.mark.skipif(sys.platform in {"darwin", "win32"}, reason="there is always a screen")
+def test_serve_opens_a_browser(tmp_path: Path) -> None:
+    address, opened = _open(tmp_path, DISPLAY=":99")
+    assert opened == address
+
+
+@pytest.mark.skipif(sys.platform in {"darwin", "win32"}, reason="there is always a screen")
+def test_serve_says_the_address_without_a_browser(tmp_path: Path) -> None:
+    address, printed = _open(tmp_path, DISPLAY="", WAYLAND_DISPLAY="")
+    assert printed == f"no browser found: open {address}"
 
 
 def make_sqlite(path: Path) -> None:

@@ -155,6 +155,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
     app.state.sessions = sessions
     app.state.attempts = attempts
     app.state.keep_free = current.keep_free
+    app.state.frame_origins = current.frame_origins
     # Both forms of a path are routes. Starlette would also redirect `.../metric` to the metric
     # with an empty name.
     app.router.redirect_slashes = False

@@ -28,6 +28,7 @@ from trackai.api.endpoints import (
     metrics,
     projects,
     runs,
+    search,
     server,
     session,
     tags,
@@ -43,6 +44,7 @@ from trackai.ingest.intake import Receipt
 from trackai.store.blobs.blob_store import Received
 from trackai.store.points.series import MetricSummary
 from trackai.structs.records import (
+    AlertPage,
     ArtifactFilePage,
     ArtifactPage,
     ArtifactVersion,
@@ -73,6 +75,7 @@ from trackai.structs.records import (
     RunSummary,
     RunValues,
     RunWithEnvironment,
+    SearchResults,
     View,
     ViewSummary,
 )
@@ -284,6 +287,8 @@ OPERATIONS: Sequence[Operation] = [
         or_responses=(dict[str, dict[str, ChartData]], ComparedGroups)),
     _op("GET", "/api/metrics/groups", metric_groups.get_group,
         query=metric_groups.GroupQuery, response=BandData, errors=(404,)),
+    _op("GET", "/api/alerts", search.list_alerts, query=search.AlertQuery, response=AlertPage),
+    _op("GET", "/api/search", search.find, query=search.SearchQuery, response=SearchResults),
 ]  # fmt: skip
 
 

@@ -30,6 +30,7 @@ _COMMANDS = {
     "compare": "compare",
     "plot": "plot",
     "artifacts": "artifacts",
+    "alerts": "alerts",
     "tag": "edit",
     "rename": "edit",
     "move": "edit",

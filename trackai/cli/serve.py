@@ -37,10 +37,22 @@ _SWITCH_SECONDS = 0.0003
 @click.option("--port", type=click.IntRange(0, 65535),
               help="TCP port; 0 picks a free one.  [default: TRACKAI_PORT, then 8000]",
               )  # fmt: skip
+@click.option("--open", "open_browser", is_flag=True, help="Open the dashboard in a browser.")
+@click.option("--allow-frame-origin", "frame_origins", multiple=True, metavar="ORIGIN",
+              help="Let pages of an origin, such as https://notebooks.example.com, show the "
+              "dashboard in a frame; repeatable.  [default: TRACKAI_FRAME_ORIGINS]",
+              )  # fmt: skip
 @click.option("--until-stdin-closes", is_flag=True, hidden=True)
 @db_option
-def serve(host: str | None, port: int | None, until_stdin_closes: bool, db: str | None) -> None:
-    """Serve the dashboard and the HTTP API."""
+def serve(
+    host: str | None,
+    port: int | None,
+    open_browser: bool,
+    frame_origins: tuple[str, ...],
+    until_stdin_closes: bool,
+    db: str | None,
+) -> None:
+    """Serve the dashboard and API; --open shows it in a browser."""
     import msgspec
     import uvicorn
 
@@ -49,10 +61,15 @@ def serve(host: str | None, port: int | None, until_stdin_closes: bool, db: str 
     from trackai.api.main import create_app
     from trackai.api.security import is_loopback
     from trackai.settings import Settings
+    from trackai.settings import frame_origins as check_origins
 
     settings = Settings.from_env(database=db)
     settings = msgspec.structs.replace(
-        settings, host=host or settings.host, port=settings.port if port is None else port
+        settings,
+        host=host or settings.host,
+        port=settings.port if port is None else port,
+        frame_origins=check_origins("--allow-frame-origin", frame_origins)
+        or settings.frame_origins,
     )
 
     is_new = settings.database_url is None and not settings.db_path.exists()
@@ -75,6 +92,8 @@ def serve(host: str | None, port: int | None, until_stdin_closes: bool, db: str 
         # Browsers send the part after # to no server, so that no access log contains it.
         link = f"{settings.url}/#code={app.state.sessions.create_code()}"
         echo(f"sign in with an API key, or once within an hour with {link}", err=True)
+    if open_browser:
+        _open(settings.url)
     if settings.access_log != "off":
         log_to_stderr(JSONFormatter() if settings.access_log == "json" else TextFormatter())
     # Worker threads decode and store batches. With Python's default of 5 ms, requests that only
@@ -91,6 +110,26 @@ async def _check(database: Store, *, app: Starlette, keyring: Keyring) -> None:
     await app.state.sessions.set_up(database)  # which sign the code
     if database.blobs.is_shared:
         await run_sync(database.blobs.check)
+
+
+def _open(url: str) -> None:
+    """Open an address in a browser, which waits until the server accepts its connection.
+
+    The address has no sign-in code: other users of the machine can see the arguments of a browser.
+    """
+    import webbrowser
+
+    from trackai.settings import has_screen
+
+    def open_browser() -> None:
+        is_open = False
+        with suppress(OSError, webbrowser.Error):
+            is_open = has_screen() and webbrowser.open(url)
+        if not is_open:
+            echo(f"no browser found: open {url}", err=True)
+
+    # A browser of the terminal keeps the thread until the user leaves it.
+    threading.Thread(target=open_browser, daemon=True).start()
 
 
 def _stop_after_stdin() -> None:

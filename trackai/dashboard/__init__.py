@@ -9,6 +9,8 @@ from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from starlette.types import Message, Receive, Scope, Send
 
 DIST = Path(__file__).parent / "dist"
@@ -36,15 +38,17 @@ _NOT_FOUND = (
 )
 
 
-def page(*, in_notebooks: bool) -> Response:
+def page(*, in_notebooks: bool, frame_origins: Sequence[str] = ()) -> Response:
     """The page, or how to build it.
 
     Args:
         in_notebooks: whether notebooks on this machine may show it in a frame.
+        frame_origins: the origins whose pages may show it in a frame.
     """
     headers = _HEADERS
-    if in_notebooks:  # which takes precedence over X-Frame-Options
-        headers = {**_HEADERS, "Content-Security-Policy": _POLICY + _NOTEBOOKS}
+    ancestors = [_NOTEBOOKS] * in_notebooks + [*frame_origins]
+    if ancestors:  # which take precedence over X-Frame-Options
+        headers = {**_HEADERS, "Content-Security-Policy": _POLICY + " ".join(ancestors)}
     if (DIST / "index.html").is_file():
         return FileResponse(DIST / "index.html", headers=headers)
     return HTMLResponse(_NOT_BUILT, headers=headers)

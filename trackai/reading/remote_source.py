@@ -24,6 +24,7 @@ from trackai.settings import Settings
 from trackai.store.catalogue import runs, slugs
 from trackai.store.points.series import MetricSummary
 from trackai.structs.records import (
+    AlertPage,
     ArtifactFile,
     ArtifactFilePage,
     ArtifactPage,
@@ -136,6 +137,10 @@ class RemoteSource:
     def list_runs(self, **query: Any) -> RunPage:
         """List a page of runs by the query of GET /api/runs, of which None is left out."""
         return self._get("/api/runs", RunPage, **query)
+
+    def list_alerts(self, **query: Any) -> AlertPage:
+        """List the latest alerts by the query of GET /api/alerts, of which None is left out."""
+        return self._get("/api/alerts", AlertPage, **query)
 
     def key_names(self, run_id: int) -> list[str]:
         """List the names of the keys with which a run was logged to the server, sorted."""

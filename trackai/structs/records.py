@@ -7,7 +7,7 @@ Field names are part of the API: `id` is the row id, and the strings `project_id
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
@@ -348,12 +348,16 @@ class PointNews(msgspec.Struct):
 
 
 class LogLine(msgspec.Struct, gc=False):
-    """A line of printed output; `number` counts the lines of its series from 0."""
+    """A line of printed output; `number` counts the lines of its series from 0.
+
+    `run_step` is the latest step that the run had logged when the line was printed.
+    """
 
     number: int
     step: Step | None
     timestamp: datetime
     text: str
+    run_step: Step | None = None
 
 
 class LogPage(msgspec.Struct):
@@ -361,6 +365,54 @@ class LogPage(msgspec.Struct):
 
     lines: list[LogLine]
     total: int
+
+
+class Alert(msgspec.Struct, gc=False):
+    """An alert of a run; `run_id` and `project_id` are row ids.
+
+    `is_cut` tells that the title or the text is longer than what is here.
+    """
+
+    level: str
+    title: str
+    text: str | None
+    is_cut: bool
+    step: Step | None
+    timestamp: datetime
+    run_id: int
+    run: str
+    project_id: int
+    project: str
+
+
+class AlertPage(msgspec.Struct):
+    """The latest alerts, the latest first, and the number of all alerts."""
+
+    alerts: list[Alert]
+    total: int
+
+
+HitKind: TypeAlias = Literal["project", "run", "metric", "config", "tag", "file", "view"]
+
+
+class SearchHit(msgspec.Struct, gc=False):
+    """Something with a name; `run_id`, `project_id` and `view_id` are row ids.
+
+    Metrics, configuration keys and tags are those of a project that has them.
+    """
+
+    kind: HitKind
+    name: str
+    project_id: int
+    project: str
+    run_id: int | None = None
+    view_id: int | None = None
+
+
+class SearchResults(msgspec.Struct):
+    """The hits of a search, by kind."""
+
+    hits: list[SearchHit]
 
 
 class Histogram(msgspec.Struct, gc=False):

@@ -34,7 +34,10 @@ if TYPE_CHECKING:
 async def root(request: Request) -> Response:
     """Get the name and version; browsers get the dashboard."""
     if accepts_html(request):
-        return dashboard.page(in_notebooks=is_loopback(request.url.hostname or ""))
+        return dashboard.page(
+            in_notebooks=is_loopback(request.url.hostname or ""),
+            frame_origins=request.app.state.frame_origins,
+        )
     return JSONResponse({"name": "trackai", "version": trackai.__version__})
 
 

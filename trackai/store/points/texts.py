@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trackai.store.points import reads
+from trackai.store.points import reads, run_clock
+from trackai.store.points.lineage import Segment
 from trackai.store.points.storage import points_of
 from trackai.structs.records import LogLine, LogPage
-from trackai.values.times import utc
+from trackai.values.times import microseconds, utc
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from trackai.store.engine.connection import Connection
-    from trackai.store.points.lineage import Segment
+    from trackai.values.types import Step
 
 
 async def read(
@@ -38,3 +39,21 @@ async def read(
         for number, step, time, text in rows
     ]
     return LogPage(lines, total)
+
+
+async def last_line(conn: Connection, segments: Sequence[Segment], until: Step) -> int:
+    """The number of the last line up to a step, or to a time of a log without steps; 0 at least."""
+    limited = [
+        Segment(series, until if end is None else min(until, end)) for series, end in segments
+    ]
+    return max(0, await reads.count(conn, limited) - 1)
+
+
+async def add_steps(conn: Connection, run_id: int, page: LogPage) -> None:
+    """Set the step that the run had reached at each line that has no step itself."""
+    lines = [line for line in page.lines if line.step is None]
+    lines.sort(key=lambda line: line.timestamp)
+    times = [microseconds(line.timestamp) for line in lines]
+    steps = await run_clock.steps_at(conn, run_id, times)
+    for line, step in zip(lines, steps, strict=True):
+        line.run_step = step
