@@ -493,6 +493,43 @@ class FileRecord(msgspec.Struct, kw_only=True):
     sha256: str | None
 
 
+class SharedFilePath(msgspec.Struct):
+    """A name under which several runs have files: numbers of both, a file name, the steps."""
+
+    path: str
+    runs: int
+    files: int
+    name: str
+    first_step: Step | None
+    last_step: Step | None
+
+
+class SharedFilePaths(msgspec.Struct):
+    """Names under which several runs have files, and whether there are more."""
+
+    paths: list[SharedFilePath]
+    has_more: bool
+
+
+class FileSteps(msgspec.Struct):
+    """The steps at which runs have files of one name; of many, some evenly spaced ones."""
+
+    steps: list[Step]
+    total: int
+
+
+class FilesOfRun(msgspec.Struct):
+    """The files of a run at one step, all with one name, and their number.
+
+    `first_step` is the first at which it has such files. `files` is empty if that is later.
+    """
+
+    run_id: int
+    first_step: Step | None
+    total: int
+    files: list[FileRecord]
+
+
 class ArtifactVersion(msgspec.Struct, kw_only=True):
     """A version of an artifact of the project with the row id `project_id`.
 
