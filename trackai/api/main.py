@@ -108,6 +108,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
                 "receiver": receiver,
                 "importer": ImportReceiver(db, receiver),
                 "followers": followers,
+                "forests": anyio.CapacityLimiter(1),
             }
             tasks.cancel_scope.cancel()
         with anyio.CancelScope(shield=True):
