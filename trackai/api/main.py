@@ -71,6 +71,7 @@ class State(TypedDict):
     receiver: Receiver
     importer: ImportReceiver
     followers: Followers
+    forests: anyio.CapacityLimiter
 
 
 def create_app(settings: Settings | None = None) -> Starlette:
