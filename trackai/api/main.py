@@ -73,6 +73,7 @@ class State(TypedDict):
     importer: ImportReceiver
     followers: Followers
     smoothing: SmoothingCache
+    forests: anyio.CapacityLimiter
 
 
 def create_app(settings: Settings | None = None) -> Starlette:
@@ -111,6 +112,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
                 "importer": ImportReceiver(db, receiver),
                 "followers": followers,
                 "smoothing": SmoothingCache(),
+                "forests": anyio.CapacityLimiter(1),
             }
             tasks.cancel_scope.cancel()
         with anyio.CancelScope(shield=True):

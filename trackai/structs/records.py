@@ -182,6 +182,79 @@ class ProjectColumns(msgspec.Struct):
     environment: list[ConfigColumn] = []
 
 
+class ParameterImportance(msgspec.Struct):
+    """How much a parameter says about a target.
+
+    Attributes:
+        kind: "number" or "category".
+        runs: how many of the compared runs have it.
+        values: how many different values they have.
+        importance: its share of what a random forest says; 0 for a constant, null without a forest.
+        correlation: Spearman's rank correlation; null for a category or a constant.
+    """
+
+    field: str
+    kind: str
+    runs: int
+    values: int
+    importance: float | None
+    correlation: float | None
+
+
+class UnusedParameter(msgspec.Struct):
+    """A parameter that is left out."""
+
+    field: str
+    reason: str
+
+
+class Importance(msgspec.Struct):
+    """How much the parameters of a project's runs say about a target.
+
+    Attributes:
+        matching: how many runs match the filter.
+        sampled: how many of them were read, at even distances.
+        runs: how many of these have a value of the target; only they are compared.
+        missing: how many have no value.
+        nans: of how many it is NaN.
+        infinite: how many of `runs` have an infinite value, which ranks beyond all others.
+        method: what the importances are.
+        r_squared: the share of the variance of the target's ranks that the forest explains in runs
+            that its trees were not grown on; 0 or less for a forest that says nothing.
+        problem: why there is no forest; "" with one.
+        parameters: the most important first.
+        unused: parameters that are left out.
+    """
+
+    target: str
+    matching: int
+    sampled: int
+    runs: int
+    missing: int
+    nans: int
+    infinite: int
+    method: str
+    r_squared: float | None
+    problem: str
+    parameters: list[ParameterImportance]
+    unused: list[UnusedParameter]
+
+
+class RunColumns(msgspec.Struct):
+    """Values of runs by field, the newest run first; null for a run that lacks the field.
+
+    Attributes:
+        total: how many runs match the filter.
+        states: of each run.
+    """
+
+    total: int
+    run_ids: list[int]
+    names: list[str]
+    states: list[State]
+    values: dict[str, list[Any]]
+
+
 class Point(msgspec.Struct, gc=False):
     """A logged point; `step` is null for a system metric.
 

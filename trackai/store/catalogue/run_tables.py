@@ -339,6 +339,44 @@ async def _attribute_values(
     }
 
 
+async def read_columns(
+    conn: Connection, run_ids: Sequence[int], fields: Mapping[str, Field]
+) -> dict[str, list[Any]]:
+    """The values of each field, by its name in `fields`, one for each run; None without it."""
+    ids = json_array(run_ids)
+    keyed = await _keyed_values(
+        conn, ids, [field for field in fields.values() if isinstance(field, Config | Fact)]
+    )
+    metrics = await _metric_values(
+        conn, ids, [field for field in fields.values() if isinstance(field, Metric)]
+    )
+    attributes = await _attribute_values(
+        conn, ids, {field.name for field in fields.values() if isinstance(field, Attribute)}
+    )
+    columns: dict[str, list[Any]] = {}
+    for name, field in fields.items():
+        match field:
+            case Config() | Fact():
+                columns[name] = [keyed.get((run_id, field)) for run_id in run_ids]
+            case Metric():
+                columns[name] = [metrics.get((run_id, field)) for run_id in run_ids]
+            case Attribute():
+                columns[name] = [attributes.get((run_id, field.name)) for run_id in run_ids]
+    return columns
+
+
+async def parameter_keys(conn: Connection, run_ids: Sequence[int]) -> list[str]:
+    """The configuration keys of runs, sorted."""
+    rows = await conn.execute_fetchall(
+        """
+        SELECT DISTINCT key FROM configs
+        WHERE run_id IN (SELECT value FROM json_each(?)) ORDER BY key
+        """,
+        (json_array(run_ids),),
+    )
+    return [key for (key,) in rows]
+
+
 async def values(conn: Connection, run_ids: Sequence[int]) -> list[RunValues]:
     """The configurations and last values of runs; unknown ids are left out."""
     ids = json_array(run_ids)

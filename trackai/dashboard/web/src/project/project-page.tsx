@@ -1,6 +1,6 @@
 // The page of a project: its runs on the left, the charts of the selected runs on the right.
 
-import { useCallback, useEffect, useMemo, useState } from "preact/hooks";
+import { useCallback, useEffect, useLayoutEffect, useMemo, useState } from "preact/hooks";
 import { usePolled } from "../api/polling";
 import { getColumns, getProject } from "../api/projects";
 import { fetchNames, runNames } from "../api/run-names";
@@ -10,6 +10,7 @@ import { useLoggedMetrics } from "../chart/use-logged-metrics";
 import { LazyBoard, LazyViewDialog, ViewMenu } from "../panels/view-menu";
 import { useView } from "../panels/view-state";
 import { ColumnPicker } from "../table/column-picker";
+import { defaultFigures } from "../table/default-columns";
 import { RunsTable } from "../table/runs-table";
 import { SelectionActions } from "../table/selection-actions";
 import { assignColors } from "../ui/colors";
@@ -21,6 +22,7 @@ import { type Choice, choiceBody, chooseIds, chooseMatching, printChoice } from 
 import { Link } from "../view/link";
 import { choice, filter, hiddenLines, meanBy, viewId } from "../view/parameters";
 import { printList } from "../view/parsing";
+import { viewTable } from "../view/table-columns";
 import { useChosenRuns } from "../view/use-chosen-runs";
 import { FilterForm } from "./filter-form";
 import { GroupBySelect } from "./group-by-select";
@@ -36,6 +38,7 @@ export function ProjectPage({ id }: { id: number }) {
   const { data: project, error, notFound } = usePolled(() => getProject(id), 3000, [id, changes]);
   usePageTitle(project?.name);
   const { data: columns } = usePolled(() => getColumns(id), 5000, [id]);
+  const figures = useMemo(() => (columns ? defaultFigures(columns) : []), [columns]);
   const [newest, onNewestRuns] = useNewestRuns();
   const runs = useRunsOfPage(id, newest);
   const { chosen, drawn, choice: shown } = runs;
@@ -79,6 +82,7 @@ export function ProjectPage({ id }: { id: number }) {
           drawn={drawn}
           onNewestRuns={onNewestRuns}
           changes={changes}
+          figures={figures}
           onChoose={(next) => go({ ...printChoice(next), hide: stillHidden(next) })}
         />
         <SelectionActions
@@ -144,6 +148,13 @@ function useCharts(
   const names = drawn.map((id) => runNames.value.get(id)).join("\u0000");
   const id = viewId.value;
   const shown = useView(project, id);
+  const table = shown.view?.layout.table;
+  useLayoutEffect(() => {
+    viewTable.value = table;
+    return () => {
+      viewTable.value = undefined;
+    };
+  }, [JSON.stringify(table)]);
   return useMemo(
     () => (
       <>

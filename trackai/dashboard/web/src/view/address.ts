@@ -23,6 +23,8 @@ const PROJECT_VIEW = [
   "by",
   "open",
   "columns",
+  "pinned",
+  "widths",
   "runs",
   "select",
   "except",

@@ -20,7 +20,7 @@ export const filterText = textParameter("filter");
 export const filter = computed(() => toFilter(filterText.value));
 export const sortField = textParameter("sort", "created_at");
 export const sortOrder = textParameter("order", "desc");
-export const columns = parameter("columns", parseList);
+export { columns } from "./table-columns";
 /** The chosen runs; undefined while the user has chosen none. */
 export const choice = computed(() => parseChoice(params.value));
 
