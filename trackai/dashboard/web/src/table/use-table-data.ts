@@ -7,7 +7,16 @@ import { renameRun as renameOnServer } from "../api/runs";
 import type { Run, RunGroup } from "../api/types";
 import { toJson } from "../ui/json";
 import { useVirtualRows, type VirtualRows } from "../ui/virtual-rows";
-import { columns, filterText, groupBy, openGroups, sortField, sortOrder } from "../view/parameters";
+import {
+  columns,
+  filterProblem,
+  filterText,
+  groupBy,
+  openGroups,
+  shelf,
+  sortField,
+  sortOrder,
+} from "../view/parameters";
 import { useScrollPosition } from "../view/scroll-positions";
 import {
   countRows,
@@ -73,6 +82,11 @@ export function useTableData({ projectId, box, changes, onNewestRuns }: Options)
   const latestKey = `${viewKey}\u0000${changes}`;
   const refused = refusal?.viewKey === viewKey ? refusal : undefined;
   const ignored = refused?.ignored ?? [];
+
+  const problem = refused?.ignored.includes("filter") ? refused.message : "";
+  useEffect(() => {
+    filterProblem.value = problem;
+  }, [problem]);
 
   const isGrouped = groupBy.value !== "" && !ignored.includes("by");
   const sections = layOutSections(isGrouped ? groups : undefined, isGrouped ? 0 : (total ?? 0), {
@@ -151,6 +165,7 @@ const tableViewKey = (projectId: number): string =>
   [
     projectId,
     filterText.value,
+    shelf.value,
     sortField.value,
     sortOrder.value,
     columns.value.join("\n"),
