@@ -59,13 +59,16 @@ Tags = Annotated[list[Identifier], msgspec.Meta(max_length=100)]
 class Selection(msgspec.Struct, forbid_unknown_fields=True):
     """The runs that match a filter, of one project or of all; or all runs of a project.
 
-    The runs of `include` need not match; those of `exclude` are left out.
+    The runs of `include` need not match; those of `exclude` are left out. `archived` adds archived
+    runs, and `trashed` chooses among those in the trash.
     """
 
     project_id: RowId | None = None
     filter: str | None = None
     include: SelectedIds = []
     exclude: SelectedIds = []
+    archived: bool = False
+    trashed: bool = False
 
     def __post_init__(self) -> None:
         if self.project_id is None and not self.filter:
@@ -83,6 +86,8 @@ class Selection(msgspec.Struct, forbid_unknown_fields=True):
             tree=tree,
             include=tuple(self.include),
             exclude=tuple(self.exclude),
+            archived=self.archived,
+            trashed=self.trashed,
         )
 
 

@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from trackai.errors import TrackAIError
     from trackai.filters.tree import Field
     from trackai.store.charts.chart_records import XAxis
-    from trackai.values.types import Step
+    from trackai.values.types import KeepVerb, Step
 
 T = TypeVar("T")
 # Projects or points a page: mostly all of them.
@@ -369,6 +369,21 @@ class RemoteSource:
         progress: BulkProgress = self._request("POST", "/api/runs/bulk", BulkProgress, body)
         return progress
 
+    def keep(self, run_id: int, how: KeepVerb) -> Run:
+        self.keep_many([run_id], how)
+        return self.run(run_id)
+
+    def keep_many(self, run_ids: Sequence[int], how: str) -> list[int]:
+        """Archive or trash runs, or undo that; returns the row ids of those that changed."""
+        changed: list[int] = []
+        cursor: int | None = 0
+        while cursor is not None:
+            body = {"run_ids": [*run_ids], "action": {"type": how}, "cursor": cursor}
+            progress: BulkProgress = self._request("POST", "/api/runs/bulk", BulkProgress, body)
+            changed += progress.run_ids or []
+            cursor = progress.cursor
+        return changed
+
     def delete(self, run_id: int) -> None:
         self._request("DELETE", f"/api/runs/{run_id}", Any)
 
@@ -451,13 +466,16 @@ class RemoteSource:
             yield from io.BufferedReader(response, _READ_SIZE)
 
     def run_ids(self, project_id: int | None, filter: str | None = None) -> list[int]:  # noqa: A002
-        """List the row ids of the runs of a project, or of all projects, in order."""
+        """List the row ids of the runs of a project, or of all projects, in order.
+
+        Without a filter, archived runs are among them.
+        """
         ids: dict[int, None] = {}
         cursor: str | None = None
         while True:
             page = self.list_runs(
                 project_id=project_id, filter=filter, sort_by="id", sort_order="asc", limit=1000,
-                cursor=cursor,
+                cursor=cursor, archived="true" if filter is None else None,
             )  # fmt: skip
             ids |= dict.fromkeys(run.id for run in page.runs)
             cursor = page.next_cursor

@@ -126,6 +126,10 @@ class Recorder:
         self.project, self.run = attempt.project, attempt.run
         self.first_step, self.config = attempt.first_step, attempt.config
         self._children = Children(self._destination, self.journal.opened.writer_uid)
+        if attempt.restored:
+            logger.warning(
+                "run %r was archived or in the trash: resuming it takes it out", self.run.run_id
+            )
         for writer in attempt.superseded:
             logger.warning(
                 "process %d on %s is still logging to run %r: this process starts a new attempt, "

@@ -27,16 +27,24 @@ class Project(msgspec.Struct, kw_only=True):
 
 
 class ProjectSummary(Project, kw_only=True):
-    """A project with the number of its runs, in total and by state."""
+    """A project with the number of its runs, in total and by state.
+
+    These are without the runs that are archived or in the trash, which are counted apart.
+    """
 
     total_runs: int
     running_runs: int
     completed_runs: int
     failed_runs: int
+    archived_runs: int = 0
+    trashed_runs: int = 0
 
 
 class Run(msgspec.Struct, kw_only=True):
-    """A run; `run_id` is its slug, unique in the project with the row id `project_id`."""
+    """A run; `run_id` is its slug, unique in the project with the row id `project_id`.
+
+    `archived_at` and `trashed_at` tell since when it is in the archive and in the trash.
+    """
 
     id: int
     project_id: int
@@ -49,6 +57,8 @@ class Run(msgspec.Struct, kw_only=True):
     finished_at: datetime | None = None
     notes: str | None = None
     tags: list[str] = []
+    archived_at: datetime | None = None
+    trashed_at: datetime | None = None
 
 
 class RunRow(Run, kw_only=True):
@@ -77,6 +87,7 @@ class BulkProgress(msgspec.Struct):
         changed: the number of runs changed by this request.
         remaining: the number of matching runs that are not changed yet.
         bytes: the disk space that was freed.
+        run_ids: of the runs that an archiving, a trashing or the undoing of one has changed.
         cursor: to pass to the next request; null once all matching runs are changed.
     """
 
@@ -84,6 +95,7 @@ class BulkProgress(msgspec.Struct):
     remaining: int
     bytes: int
     cursor: int | None
+    run_ids: list[int] | msgspec.UnsetType = msgspec.UNSET
 
 
 class RunValues(msgspec.Struct):

@@ -86,6 +86,7 @@ class GroupQuery(msgspec.Struct):
     columns: str | None = None
     limit: Limit = 100
     offset: Offset = 0
+    archived: bool = False
 
 
 async def list_projects(request: Request) -> Response:
@@ -142,7 +143,7 @@ async def list_groups(request: Request) -> Response:
         await projects.get(conn, project_id)
         return await groups.list_page(
             conn,
-            run_tables.RunFilter(project_id=project_id, tree=tree),
+            run_tables.RunFilter(project_id=project_id, tree=tree, archived=query.archived),
             by,
             columns=columns,
             limit=query.limit,

@@ -86,6 +86,8 @@ class RunQuery(msgspec.Struct):
     cursor: str | None = None
     sort_by: str = "created_at"
     sort_order: Literal["asc", "desc"] = "desc"
+    archived: bool = False
+    trashed: bool = False
 
 
 class Grouping(msgspec.Struct, forbid_unknown_fields=True):
@@ -169,6 +171,8 @@ async def list_runs(request: Request) -> Response:
         state=query.state,
         search=query.search,
         tree=None if query.filter is None else parse_filter(query.filter),
+        archived=query.archived,
+        trashed=query.trashed,
     )
     sort_by = parse_field(query.sort_by)
     columns = None if query.columns is None else parse_fields(query.columns)

@@ -6,8 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from trackai.filters.tree import TIMES, Attribute, Config, Fact, Field, Filter, Metric, field_text
-from trackai.store.catalogue import filter_sql, run_cursors
+from trackai.filters.tree import (
+    TIMES,
+    Attribute,
+    Config,
+    Fact,
+    Field,
+    Filter,
+    Metric,
+    Named,
+    field_text,
+    fields_of,
+)
+from trackai.store.catalogue import bare_names, filter_sql, run_cursors
 from trackai.store.catalogue.runs import COLUMNS, run_from_row
 from trackai.store.engine.sql import LAST_VALUE, json_array
 from trackai.structs.records import (
@@ -36,7 +47,12 @@ _DIRECTIONS: dict[Order, str] = {"asc": "ASC", "desc": "DESC"}
 class RunFilter(msgspec.Struct, kw_only=True, frozen=True):
     """Conditions on the runs to list; None for no condition.
 
+    Runs that are archived or in the trash match only if they are asked for: by the following
+    attributes, by a tree that compares `archived` or `trashed`, or by id.
+
     Attributes:
+        archived: whether archived runs may match.
+        trashed: whether only runs in the trash match.
         ids: row ids of the only runs that may match.
         include: row ids of runs that need not match `tree`.
         exclude: row ids of runs to leave out.
@@ -50,6 +66,8 @@ class RunFilter(msgspec.Struct, kw_only=True, frozen=True):
     ids: tuple[int, ...] | None = None
     include: tuple[int, ...] = ()
     exclude: tuple[int, ...] = ()
+    archived: bool = False
+    trashed: bool = False
 
 
 async def list_page(
@@ -75,7 +93,9 @@ async def list_page(
         InvalidInputError: the cursor is invalid, or from a page with another sort order.
     """
     after = None if cursor is None else run_cursors.decode(cursor, sort_by, sort_order)
-    ids, total = await _ids(conn, conditions(where), sort_by, sort_order, after, limit, offset)
+    ids, total = await _ids(
+        conn, await conditions(conn, where), sort_by, sort_order, after, limit, offset
+    )
     runs = await _rows(conn, [run_id for run_id, _ in ids])
     if columns:
         await _fill(conn, runs, columns)
@@ -100,7 +120,7 @@ async def list_ids(
         after: leave out this row id and lower ones.
         limit: how many, at most; -1 for all.
     """
-    sql, values = conditions(where)
+    sql, values = await conditions(conn, where)
     rows = await conn.execute_fetchall(
         f"SELECT runs.id FROM runs WHERE {sql} AND runs.id > ? ORDER BY runs.id LIMIT ?",
         (*values, after, limit),
@@ -110,12 +130,29 @@ async def list_ids(
 
 async def count(conn: Connection, where: RunFilter, *, after: int = 0) -> int:
     """The number of matching runs with row ids above `after`."""
-    sql, values = conditions(where)
+    sql, values = await conditions(conn, where)
     return await _count(conn, (f"{sql} AND runs.id > ?", [*values, after]))
 
 
-def conditions(where: RunFilter) -> Condition:
-    """The SQL condition on rows of `runs`, and the values for its placeholders."""
+async def look_up(conn: Connection, where: RunFilter) -> RunFilter:
+    """The conditions with fields in place of the names in their filter.
+
+    Raises:
+        InvalidInputError: a name is unknown or ambiguous.
+    """
+    if where.tree is None:
+        return where
+    tree = await bare_names.look_up(conn, where.tree, where.project_id)
+    return msgspec.structs.replace(where, tree=tree)
+
+
+async def conditions(conn: Connection, where: RunFilter) -> Condition:
+    """The SQL condition on rows of `runs`, and the values for its placeholders.
+
+    Raises:
+        InvalidInputError: a name in the filter is unknown or ambiguous.
+    """
+    where = await look_up(conn, where)
     terms: list[str] = []
     values: list[Any] = []
     for column, value in (
@@ -129,13 +166,16 @@ def conditions(where: RunFilter) -> Condition:
     if where.search:
         terms.append("(instr(casefold(runs.slug), ?) > 0 OR instr(casefold(runs.name), ?) > 0)")
         values += [where.search.casefold()] * 2
+    matching = _where_kept(where)
     if where.tree is not None:
         sql, bound = filter_sql.condition(where.tree)
         values += bound
-        if where.include:
-            sql = f"({sql} OR runs.id IN (SELECT value FROM json_each(?)))"
-            values.append(json_array(where.include))
-        terms.append(sql)
+        matching.append(sql)
+    if matching and where.include:
+        terms.append(f"(({' AND '.join(matching)}) OR runs.id IN (SELECT value FROM json_each(?)))")
+        values.append(json_array(where.include))
+    else:
+        terms += matching
     if where.ids is not None:
         terms.append("runs.id IN (SELECT value FROM json_each(?))")
         values.append(json_array(where.ids))
@@ -143,6 +183,18 @@ def conditions(where: RunFilter) -> Condition:
         terms.append("runs.id NOT IN (SELECT value FROM json_each(?))")
         values.append(json_array(where.exclude))
     return " AND ".join(terms) or "TRUE", values
+
+
+def _where_kept(where: RunFilter) -> list[str]:
+    """The conditions on the archive and the trash."""
+    if where.trashed:
+        return ["runs.trashed_at IS NOT NULL"]
+    compared = set() if where.tree is None else set(fields_of(where.tree))
+    if where.ids is not None or Attribute("trashed_at") in compared:
+        return []
+    if where.archived or Attribute("archived_at") in compared:
+        return ["runs.trashed_at IS NULL"]
+    return ["runs.archived_at IS NULL", "runs.trashed_at IS NULL"]
 
 
 async def _ids(
@@ -408,7 +460,7 @@ async def values(conn: Connection, run_ids: Sequence[int]) -> list[RunValues]:
     return list(runs.values())
 
 
-async def missing_fields(conn: Connection, fields: Iterable[Field]) -> list[Field]:
+async def missing_fields(conn: Connection, fields: Iterable[Field | Named]) -> list[Field]:
     """The fields that are configuration keys, facts or metrics which no run has."""
     missing: list[Field] = []
     for field in dict.fromkeys(fields):

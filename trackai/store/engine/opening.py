@@ -16,6 +16,7 @@ import aiosqlite
 import msgspec
 
 from trackai.errors import ForeignDatabaseError, StoreError
+from trackai.filters.patterns import compiled
 from trackai.locks import FILE_MODE, exclusive
 from trackai.store.engine import access, handles, log_owner, stamps, write_ahead_log
 from trackai.store.engine.database_file import identity, sibling, size
@@ -203,6 +204,7 @@ async def _set_up(connection: aiosqlite.Connection) -> None:
     # Batches of many metrics change the same pages: these are moved once for several of them.
     await connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
     await connection.create_function("casefold", 1, _casefold, deterministic=True)
+    await connection.create_function("matches", 2, _matches, deterministic=True)
     await connection.create_function("json_text", 1, _json_text, deterministic=True)
 
 
@@ -220,6 +222,10 @@ async def _use_log(connection: aiosqlite.Connection) -> None:
 
 def _casefold(text: str | None) -> str | None:
     return None if text is None else text.casefold()
+
+
+def _matches(pattern: str, text: str | None) -> bool | None:
+    return None if text is None else compiled(pattern).found_in(text)
 
 
 def _json_text(json: str) -> str:

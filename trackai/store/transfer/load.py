@@ -46,7 +46,8 @@ if TYPE_CHECKING:
 async def begin_run(conn: Connection, head: RunHead) -> int:
     """Create a run if it does not exist.
 
-    An existing run keeps its names and notes. A new one is running until `end_run`.
+    An existing run keeps its names and notes, and its place in the archive or the trash. A new one
+    is running until `end_run`.
 
     Returns:
         Its row id.
@@ -66,6 +67,10 @@ async def begin_run(conn: Connection, head: RunHead) -> int:
             await runs.set_fork(conn, run.id, head.fork_uid, head.fork_step)
         if head.notes is not None:
             await runs.update(conn, run.id, notes=head.notes)
+        if head.archived_at is not None or head.trashed_at is not None:
+            await runs.update(
+                conn, run.id, archived_at=head.archived_at, trashed_at=head.trashed_at
+            )
     await lock(conn, "runs", [run.id])
     for part in head.imports:
         await imports.begin_copy(conn, run.id, part)

@@ -21,6 +21,8 @@ export interface ProjectSummary {
   running_runs: number;
   completed_runs: number;
   failed_runs: number;
+  archived_runs?: number;
+  trashed_runs?: number;
 }
 
 export interface Run {
@@ -35,6 +37,8 @@ export interface Run {
   finished_at: string | null;
   notes: string | null;
   tags: string[];
+  archived_at?: string | null;
+  trashed_at?: string | null;
   values?: Record<string, Value>;
   /** Facts about where the latest attempt runs, if it has recorded any. */
   environment?: Record<string, unknown>;
@@ -57,6 +61,8 @@ export interface BulkProgress {
   changed: number;
   remaining: number;
   bytes: number;
+  /** Of the runs that were archived or trashed, or taken back. */
+  run_ids?: number[];
   /** For the next step; null after the last one. */
   cursor: number | null;
 }

@@ -20,12 +20,13 @@ import { Splitter } from "../ui/splitter";
 import { go } from "../view/address";
 import { type Choice, choiceBody, chooseIds, chooseMatching, printChoice } from "../view/choice";
 import { Link } from "../view/link";
-import { choice, filter, hiddenLines, meanBy, viewId } from "../view/parameters";
+import { choice, filter, hiddenLines, meanBy, shelf, viewId } from "../view/parameters";
 import { printList } from "../view/parsing";
 import { viewTable } from "../view/table-columns";
 import { useChosenRuns } from "../view/use-chosen-runs";
 import { FilterForm } from "./filter-form";
 import { GroupBySelect } from "./group-by-select";
+import { KeptRuns, TrashHead } from "./kept-runs";
 import { MissingRuns } from "./missing-runs";
 
 // By default, as many of the newest runs are shown as have different colours.
@@ -50,6 +51,8 @@ export function ProjectPage({ id }: { id: number }) {
   const body = choiceBody(id, meanBy.value ? shown : chooseIds(drawn));
   const paths = useLoggedMetrics(isEmpty ? undefined : body, columns, project?.total_runs);
   const charts = useCharts(id, runs, body, runs.areKnown ? paths : undefined, columns);
+  const onChange = () => setChanges((count) => count + 1);
+  const isTrash = shelf.value === "trash";
   if (notFound) {
     return (
       <PageError>
@@ -68,12 +71,17 @@ export function ProjectPage({ id }: { id: number }) {
         <a class="skip" href="#charts" onClick={skipToCharts}>
           Skip to charts
         </a>
-        <h1>{project?.name ?? "…"}</h1>
-        <FilterForm />
+        <h1>
+          {isTrash && "Trash of "}
+          {project?.name ?? "…"}
+        </h1>
+        {isTrash && <TrashHead project={project} onChange={onChange} />}
+        <FilterForm projectId={id} columns={columns} />
         <div class="tools">
           <GroupBySelect columns={columns} />
           <ColumnPicker available={columns} />
         </div>
+        <KeptRuns project={project} />
         <MissingRuns choice={shown} />
         <RunsTable
           projectId={id}
@@ -90,7 +98,7 @@ export function ProjectPage({ id }: { id: number }) {
           choice={shown}
           chosen={chosen}
           isExplicit={choice.value !== undefined}
-          onChange={() => setChanges((count) => count + 1)}
+          onChange={onChange}
         />
       </section>
       <Splitter storageKey="runs-width" label="Width of the table" />

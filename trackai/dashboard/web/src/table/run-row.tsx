@@ -97,6 +97,7 @@ export function RunRow({ row, run, isSelected, hasLine, baseline, onToggle, onRe
           </Link>
         </EditableName>
         <Tags tags={run.tags} />
+        {run.archived_at && <small class="faint">archived</small>}
         <span class="row-tools">
           <button
             type="button"
