@@ -163,14 +163,9 @@ export function useTableData({ projectId, box, changes, onNewestRuns }: Options)
 
 /** Changes with everything that the rows depend on but for their columns. */
 const tableRowsKey = (projectId: number): string =>
-  [
-    projectId,
-    filterText.value,
-    shelf.value,
-    sortField.value,
-    sortOrder.value,
-    groupBy.value,
-  ].join("\u0000");
+  [projectId, filterText.value, shelf.value, sortField.value, sortOrder.value, groupBy.value].join(
+    "\u0000",
+  );
 
 /** The old value if the new one is equal, so that nothing is rendered again. */
 const keepIfEqual = <T>(before: T | undefined, now: T): T =>
