@@ -496,3 +496,72 @@ async def test_archived_and_trashed_runs_match_only_if_asked_for(db: Database) -
         assert (side.total_runs, side.archived_runs, side.trashed_runs) == (1, 0, 0)
         assert (await runs.resolve(conn, "latest")).id == 5
         assert (await runs.resolve(conn, "run-3")).id == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "sort_by", "ids"),
+    [
+        ("config.lr > 0", "config.lr", [2, 1, 3]),
+        ("config.lr > 0 and config.opt ~ a", "config.lr", [1, 3]),
+        ("config.opt ~ a and config.lr > 0", "config.lr", [1, 3]),
+        ("config.opt ~ d", "config.lr", [2, 1, 3]),
+        ("config.lr > 0", "metric.acc", [3, 1, 2]),
+        ("config.lr ~ 0", "config.amp", [2, 1, 4]),
+        ("config.lr > 0 or config.opt = null", "config.lr", [2, 1, 3, 4, 5]),
+        ("not config.lr > 0", "config.lr", [4, 5]),
+    ],
+)
+async def test_pages_of_runs_that_match_a_configuration(
+    db: Database, text: str, sort_by: str, ids: list[int]
+) -> None:
+    async with db.write() as conn:
+        await _fill(conn)
+    where = run_tables.RunFilter(tree=parse_filter(text))
+    for limit in (1, 2, 5):
+        found: list[int] = []
+        cursor: str | None = None
+        while cursor is not None or not found:
+            async with db.read() as conn:
+                page = await run_tables.list_page(
+                    conn, where, sort_by=parse_field(sort_by), sort_order="asc", limit=limit,
+                    cursor=cursor,
+                )  # fmt: skip
+            found += [run.id for run in page.runs]
+            cursor = page.next_cursor
+            assert page.total == len(ids)
+        assert found == ids
+
+
+async def test_a_search_finds_texts_in_any_case(db: Database, engine: str) -> None:
+    names = [
+        "Straße",
+        "STRASSE 50%",
+        "50_a",
+        "50 a",
+        "\u212a2",
+        "k2",
+        "İ",
+        "a\\b",
+        "ﬁt",
+        "FIT",
+        "ÉTÉ",
+    ]
+    if engine == "sqlite":  # PostgreSQL does not take ligatures apart
+        names.append("ﬁt")
+    async with db.write() as conn:
+        project = await projects.get_or_create(conn, "p", now=1)
+        for number, name in enumerate(names):
+            slug = f"RUN-{number}"
+            await runs.create(
+                conn, uid=slug, project_id=project.id, slug=slug, name=name, group_name=None, now=1
+            )
+        for text in (*names, "strasse", "ss", "%", "_", "\\", "K", "été", "fi", "n-1", "Run", "i̇"):
+            page = await run_tables.list_page(
+                conn, run_tables.RunFilter(search=text), sort_by=parse_field("id"),
+                sort_order="asc", limit=100,
+            )  # fmt: skip
+            assert [run.name for run in page.runs] == [
+                name
+                for number, name in enumerate(names)
+                if text.casefold() in name.casefold() or text.casefold() in f"run-{number}"
+            ], text

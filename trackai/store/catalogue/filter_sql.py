@@ -132,6 +132,17 @@ def condition(tree: Filter) -> Condition:
             return _joined(" OR ", [condition(part) for part in parts])
 
 
+def split(tree: Filter) -> tuple[Comparison, Filter | None] | None:
+    """A condition on the configuration that all matching runs fulfil, and the others; or None."""
+    parts = tree.parts if isinstance(tree, And) else (tree,)
+    for number, part in enumerate(parts):
+        match part:
+            case Comparison(Config(), _, value) if value is not None:
+                rest = parts[:number] + parts[number + 1 :]
+                return part, And(rest) if rest else None
+    return None
+
+
 def sort_key(conn: Connection, field: Field, name: str = "sorted") -> Key:
     """The key to sort runs by.
 
@@ -221,6 +232,10 @@ def _prefix(column: str) -> str:
     return f"CASE typeof({column}) WHEN 'text' THEN substr({column}, 1, 256) ELSE {column} END"
 
 
+# The sort key of a row of `configs`.
+KEYED = _prefix(COMPARABLE)
+
+
 def _joined(word: str, parts: list[Condition]) -> Condition:
     return (
         "(" + word.join(sql for sql, _ in parts) + ")",
@@ -269,6 +284,12 @@ def _keyed(field: Config | Fact, operator: Operator, value: Constant) -> Conditi
         member = "NOT IN" if operator == "=" else "IN"
         having = f"SELECT run_id FROM {rows} WHERE key = ? AND comparable IS NOT NULL"
         return f"runs.id {member} ({having})", [key]
+    sql, values = keyed(field, operator, value)
+    return f"runs.id IN (SELECT run_id FROM {rows} WHERE {sql})", values
+
+
+def keyed(field: Config | Fact, operator: Operator, value: Constant) -> Condition:
+    """The condition on rows of `table(field)`."""
     if isinstance(value, bool):
         stored: Any = b"\x01" if value else b"\x00"
     elif isinstance(value, float) and math.isnan(value):
@@ -276,7 +297,7 @@ def _keyed(field: Config | Fact, operator: Operator, value: Constant) -> Conditi
     else:
         stored = value
     sql, values = _compared(COMPARABLE, "any", operator, stored)
-    return f"runs.id IN (SELECT run_id FROM {rows} WHERE key = ? AND {sql})", [key, *values]
+    return f"key = ? AND {sql}", [field.key, *values]
 
 
 def _metric(field: Metric, operator: Operator, value: Constant) -> Condition:
