@@ -29,6 +29,26 @@ def url(postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> s
     return postgres_url
 
 
+def test_a_dump_can_be_restored(
+    trackai: Trackai, url: str, databases: postgres.Databases, tmp_path: Path
+) -> None:
+    trackai("demo", "--runs", 3)
+    exported = {}
+    copy = databases.dumped(url)
+    try:
+        for database in (url, copy):
+            out = tmp_path / postgres.name_of(database)
+            trackai("export", "--project", "demo", "--format", "jsonl", "--out", out,
+                    "--db", database)  # fmt: skip
+            options = ("--filter", "config.model/depth > 0", "--json")
+            runs = trackai("runs", "demo", *options, "--db", database).json["runs"]
+            assert len(runs) == 3
+            exported[database] = out.read_bytes(), runs
+    finally:
+        databases.drop(copy)
+    assert exported[copy] == exported[url]
+
+
 def test_a_file_moves_to_postgresql_and_back(
     trackai: Trackai, db_path: Path, url: str, tmp_path: Path
 ) -> None:
