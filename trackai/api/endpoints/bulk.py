@@ -127,7 +127,7 @@ async def change_matching(request: Request) -> JSONResponse:
     where = chosen_where(body.run_ids, body.select)
     db = database(request)
     if not isinstance(body.action, DeleteAction):
-        check_room(request)
+        await check_room(request)
     async with db.read() as conn:
         await check_project(conn, body.select)
     progress = await bulk_changes.change(db, where, body.action.change(), after=body.cursor)

@@ -156,7 +156,7 @@ async def list_groups(request: Request) -> Response:
 async def create_project(request: Request) -> JSONResponse:
     """Create a project."""
     new = await parse_body(request, NewProject)
-    check_room(request)
+    await check_room(request)
     allowed = grant(request).project_id
 
     async def create(conn: Connection) -> Project:
@@ -172,10 +172,12 @@ async def change_project(request: Request) -> JSONResponse:
     """Rename a project; its project_id stays."""
     project_id = path_id(request, "project_id")
     change = await parse_body(request, ProjectChange)
-    async with database(request).write() as conn:
+
+    async def rename(conn: Connection) -> Project:
         now = time.time_ns() // 1000
-        project = await projects.rename(conn, project_id, change.name, now=now)
-    return JSONResponse(project)
+        return await projects.rename(conn, project_id, change.name, now=now)
+
+    return JSONResponse(await database(request).change(rename))
 
 
 async def delete_project(request: Request) -> JSONResponse:

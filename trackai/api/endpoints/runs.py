@@ -267,7 +267,7 @@ async def get_config(request: Request) -> Response:
 async def create_run(request: Request) -> JSONResponse:
     """Create a run."""
     new = await parse_body(request, NewRun)
-    check_room(request)
+    await check_room(request)
 
     async def create(conn: Connection) -> Run:
         now = time.time_ns() // 1000
@@ -314,7 +314,7 @@ async def change_run(request: Request) -> JSONResponse:
         raise PermissionDeniedError(
             "moving a run or changing its run_id needs a key of scope admin"
         )
-    check_room(request)
+    await check_room(request)
     now = time.time_ns() // 1000
 
     async def set_fields(conn: Connection) -> Run:

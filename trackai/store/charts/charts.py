@@ -95,6 +95,7 @@ async def read(
     time_max: int | None = None,
     together: bool = False,
     times: bool = True,
+    extents: Mapping[int, Extent] | None = None,
 ) -> list[Chart]:
     """Read the points of series between two steps, each series in at most `count` buckets.
 
@@ -108,10 +109,12 @@ async def read(
         together: put all series into the same buckets, even if they have few points.
         times: False if the timestamps of buckets are not needed; they may be 0 then, except for
             system metrics.
+        extents: those of the series, if this transaction has read them.
     """
     times = times or any(segments[0].series.axis == "time" for segments in series)
-    ids = {segment.series.id for segments in series for segment in segments}
-    extents = await bucketing.extents(conn, ids)
+    if extents is None:
+        ids = {segment.series.id for segments in series for segment in segments}
+        extents = await bucketing.extents(conn, ids)
     on_steps = step_min, step_max
     on_times = (time_min, time_max) if on_steps == (None, None) else _NOWHERE
     charts: list[Chart] = []
@@ -129,7 +132,7 @@ async def read(
         if plan.strategy == "points":
             await _read_points(conn, plan, count)
         elif plan.strategy == "long":
-            await _read_long(conn, plan, times)
+            await _read_long(conn, plan, extents, times)
     short = [plan for plan in plans if plan.strategy == "short"]
     await _read_short(conn, short, None if together else count, times)
     if not together:
@@ -268,7 +271,9 @@ async def _read_short(
             plan.chart.data = await _with_large_values(conn, plan.segments[0].series, data)
 
 
-async def _read_long(conn: Connection, plan: _Plan, times: bool) -> None:
+async def _read_long(
+    conn: Connection, plan: _Plan, extents: Mapping[int, Extent], times: bool
+) -> None:
     """Read the buckets of each segment, and merge them."""
     merged: dict[int, Bucket] = {}
     ties: set[int] = set()
@@ -277,7 +282,8 @@ async def _read_long(conn: Connection, plan: _Plan, times: bool) -> None:
         steps = Range(low, high if until is None else min(high, until))
         if steps.low > steps.high:
             continue
-        read = await bucketing.read(conn, series, steps, plan.level, times=times)
+        extent = extents.get(series.id)
+        read = await bucketing.read(conn, series, steps, plan.level, extent, times=times)
         data = await _with_large_values(conn, series, read.columns)
         if len(plan.segments) == 1:
             plan.chart.data = data

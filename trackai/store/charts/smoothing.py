@@ -137,7 +137,7 @@ async def _extent(conn: Connection, segments: Sequence[Segment]) -> Extent:
         min(part.first_timestamp for part in parts),
         max(part.last_timestamp for part in parts),
         longest.points,
-        longest.base,
+        longest.levels,
     )
 
 
@@ -158,7 +158,7 @@ async def _segment_extent(conn: Connection, segment: Segment, extent: Extent) ->
         min(columns.first_timestamp),
         max(columns.last_timestamp),
         sum(columns.points),
-        extent.base,
+        extent.levels,
     )
 
 

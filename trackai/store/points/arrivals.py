@@ -53,6 +53,13 @@ _REWOUND = 1, 0
 # A cursor is an integer that JavaScript represents exactly. Only the latest rows are kept, so the
 # low bits of a row's number identify it among them.
 _ID_BITS, _NONCE_BITS = 21, 32
+# `last` of the run of a row of `series`.
+LAST = f"""
+    coalesce((
+        SELECT ((arrivals.id % {1 << _ID_BITS}) << {_NONCE_BITS}) | nonce FROM arrivals
+        /*pg: WHERE arrivals.run_id = series.run_id */ ORDER BY arrivals.id DESC LIMIT 1
+    ), 0)
+"""
 
 
 class News(NamedTuple):
