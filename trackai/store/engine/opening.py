@@ -10,6 +10,7 @@ import os
 import sqlite3
 import stat
 from contextlib import ExitStack, closing, suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 import aiosqlite
@@ -18,7 +19,7 @@ import msgspec
 from trackai.errors import ForeignDatabaseError, StoreError
 from trackai.filters.patterns import compiled
 from trackai.locks import FILE_MODE, exclusive
-from trackai.store.engine import access, handles, log_owner, stamps, write_ahead_log
+from trackai.store.engine import access, direct, handles, log_owner, stamps, write_ahead_log
 from trackai.store.engine.database_file import identity, sibling, size
 from trackai.store.engine.driver_errors import file_errors, unreachable
 from trackai.store.engine.handles import Handle
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from trackai.store.engine.access import Access
+    from trackai.store.engine.connection import Connection
 
 # In the header of the file: identifies a database of TrackAI.
 APPLICATION_ID = 0x54524149  # "TRAI"
@@ -82,7 +84,8 @@ async def connect(
             else:
                 handle = await _connect_to_read(path)
             try:
-                if await applied_version(handle.connection, path) < migrations()[-1].version:
+                version = await direct.run(handle.connection, partial(applied_version, path=path))
+                if version < migrations()[-1].version:
                     if not may_write:
                         raise _not_migrated(path)
                     await migrate(handle.connection, path)
@@ -137,7 +140,7 @@ async def _connect_to_current(path: Path, spool: Path, *, is_outdated: bool) -> 
                 if handle.file == file:
                     handle.starts_log = starts_log
                     await _set_up(handle.connection)
-                    await _use_log(handle.connection)
+                    await direct.run(handle.connection, _use_log)
                     return handle
             except BaseException:
                 await handle.close()
@@ -208,7 +211,7 @@ async def _set_up(connection: aiosqlite.Connection) -> None:
     await connection.create_function("json_text", 1, _json_text, deterministic=True)
 
 
-async def _use_log(connection: aiosqlite.Connection) -> None:
+async def _use_log(connection: Connection) -> None:
     """Switch to a write-ahead log, unless another program uses the file at this moment.
 
     Copies by VACUUM INTO have a rollback journal. After a crash, SQLite would apply that to any
