@@ -346,6 +346,9 @@ class ChartData(msgspec.Struct, omit_defaults=True):
 
     Pass `cursor` to the following requests for points logged later. `smoothed_within` is the
     largest error of smoothed values, as a share of the range of all values; 0 if they are exact.
+    `version`, `kept` and `smoothed` are only present if the request names versions: the first
+    `kept` buckets are those of that version and left out of `data`, and `smoothed` has the values
+    of all buckets.
     """
 
     data: list[ChartBucket]
@@ -353,6 +356,9 @@ class ChartData(msgspec.Struct, omit_defaults=True):
     x: Literal["step", "time", "relative"]
     cursor: int
     smoothed_within: float | msgspec.UnsetType = msgspec.UNSET
+    smoothed: list[float | None] | msgspec.UnsetType = msgspec.UNSET
+    version: str | msgspec.UnsetType = msgspec.UNSET
+    kept: int | msgspec.UnsetType = msgspec.UNSET
 
 
 class BandBucket(msgspec.Struct, gc=False, omit_defaults=True):
@@ -386,7 +392,7 @@ class BandBucket(msgspec.Struct, gc=False, omit_defaults=True):
 class BandData(msgspec.Struct, omit_defaults=True):
     """The chart of a metric over `runs` runs; if `raw`, each bucket is one step.
 
-    `cursor` and `smoothed_within` are as in charts of single runs.
+    All further fields are as in charts of single runs.
     """
 
     data: list[BandBucket]
@@ -395,6 +401,9 @@ class BandData(msgspec.Struct, omit_defaults=True):
     runs: int
     cursor: int
     smoothed_within: float | msgspec.UnsetType = msgspec.UNSET
+    smoothed: list[float | None] | msgspec.UnsetType = msgspec.UNSET
+    version: str | msgspec.UnsetType = msgspec.UNSET
+    kept: int | msgspec.UnsetType = msgspec.UNSET
 
 
 class ComparedGroup(msgspec.Struct, omit_defaults=True):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
+from trackai.api import chart_versions
 from trackai.api.endpoints import chart_options, metric_groups
 from trackai.api.requests import (
     MAX_COMPARED,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from trackai.store.charts.training_time import TrainingTime
     from trackai.store.engine.connection import Connection
     from trackai.structs.points import CurveRow
+    from trackai.structs.records import BandData
 
 # They take 280 MB of the server's memory; pages of one metric are streamed.
 MAX_POINTS = 1_000_000
@@ -53,7 +55,8 @@ class Comparison(msgspec.Struct, forbid_unknown_fields=True):
 
     `group_by` is "all" or fields: `group`, `state`, `name`, `tag`, `config.KEY` or `env.KEY`. Only
     runs that are grouped can be chosen by `select` instead of `run_ids`. With `quartiles`, charts
-    of groups have medians and quartiles as well.
+    of groups have medians and quartiles as well. `versions` are those of the charts that the client
+    has, by run and metric; groups are numbered from 0 on in place of runs.
     """
 
     metric_paths: Annotated[list[str], msgspec.Meta(max_length=MAX_COMPARED)]
@@ -67,6 +70,7 @@ class Comparison(msgspec.Struct, forbid_unknown_fields=True):
     smoothing: chart_options.Amount | None = None
     group_by: str | None = None
     quartiles: bool = False
+    versions: dict[str, dict[str, str]] | None = None
 
     def __post_init__(self) -> None:
         check_chosen(self.run_ids, self.select)
@@ -83,6 +87,8 @@ async def compare(request: Request) -> Response:
         return await respond(request, partial(_read_charts, request, comparison, count))
     if comparison.smoothing is not None:
         raise InvalidInputError("smoothing", chart_options.REQUIRES_POINTS)
+    if comparison.versions is not None:
+        raise InvalidInputError("versions", chart_options.REQUIRES_POINTS)
     return await respond(request, lambda conn: _read_points(conn, comparison))
 
 
@@ -128,9 +134,11 @@ async def _read_charts(
         )
     for (run_id, segments), chart in zip(series, series_charts, strict=True):
         head = lineage.as_one(segments)
-        compared[str(run_id)][head.path] = chart_records.show(
+        record = chart_records.show(
             chart, head, comparison.x, cursors[run_id], training.get(run_id)
         )
+        compared[str(run_id)][head.path] = record
+        _shorten(comparison, str(run_id), head.path, record)
     return compared
 
 
@@ -174,9 +182,15 @@ async def _compare_groups(request: Request, comparison: Comparison, field: str) 
             )
             for number, band in bands.items():
                 compared[number].metrics[path] = band
+                _shorten(comparison, str(number), path, band)
         return ComparedGroups(compared, len(all_groups))
 
     return await respond(request, read)
+
+
+def _shorten(comparison: Comparison, key: str, path: str, chart: ChartData | BandData) -> None:
+    if comparison.versions is not None:
+        chart_versions.shorten(chart, comparison.versions.get(key, {}).get(path))
 
 
 async def _find_series(

@@ -132,6 +132,16 @@ export interface RunChart {
   x: XAxis;
 }
 
+/** A chart as it is sent: without the buckets that the client has. */
+export interface ChartDelta {
+  /** Names the buckets of the chart for the next request. */
+  version?: string;
+  /** How many buckets of the chart that the client has remain. */
+  kept?: number;
+  /** The smoothed values of all buckets. */
+  smoothed?: (number | null)[];
+}
+
 export interface GroupBucket {
   step: AnyNumber | null;
   step_last: AnyNumber | null;

@@ -1,6 +1,7 @@
 // Fetches the data of a chart, and again while its runs are logging.
 
 import { errorMessage } from "../api/client";
+import { KnownCharts } from "../api/known-charts";
 import { startPolling } from "../api/poller";
 import { enqueue } from "../api/request-queue";
 import type { ChoiceBody, Range, XAxis } from "../api/types";
@@ -21,6 +22,12 @@ export function effectiveAxis(axis: ChartAxis, path: string, groupBy: string): C
   // Runs that started at different times have no common clock.
   const chosen = axis === "time" && groupBy ? "relative" : axis;
   return chosen === "step" && pathsWithoutSteps.has(path) ? "relative" : chosen;
+}
+
+/** What the server has sent: for the whole x axis, and for the zoomed range. */
+interface KnownRanges {
+  full: KnownCharts;
+  zoomed: KnownCharts;
 }
 
 export interface ChartPoll {
@@ -47,6 +54,7 @@ export interface ChartPoll {
 /** Start polling; returns a function that stops it. */
 export function pollChart(poll: ChartPoll): () => void {
   const { runIds } = poll;
+  const known = { full: new KnownCharts(), zoomed: new KnownCharts() };
   let shown = "";
   let last: ChartData | undefined;
   let lastRunning: number[] | undefined;
@@ -67,9 +75,9 @@ export function pollChart(poll: ChartPoll): () => void {
     try {
       // Smoothing reads every point, which takes seconds: until then the buckets are shown.
       if (poll.isFirst && !last && poll.smoothing > 0) {
-        poll.onChart({ ...(await fetchUnsmoothed(poll, due, signal)), isUnsmoothed: true });
+        poll.onChart({ ...(await fetchUnsmoothed(poll, due, known, signal)), isUnsmoothed: true });
       }
-      const fetched = await fetchZoomed(poll, due, signal, (fresh) =>
+      const fetched = await fetchZoomed(poll, due, known, signal, (fresh) =>
         isComplete ? fresh : mergeRuns(runIds, last, fresh),
       );
       last = fetched;
@@ -101,6 +109,7 @@ const dependsOnAllRuns = ({ groupBy, zoom, axis }: ChartPoll): boolean =>
 async function fetchZoomed(
   poll: ChartPoll,
   runIds: number[],
+  known: KnownRanges,
   signal: AbortSignal,
   merge: (fresh: ChartData) => ChartData,
 ): Promise<ChartData> {
@@ -108,22 +117,24 @@ async function fetchZoomed(
   if (zoom && axis === "step") {
     const margin = (zoom.max - zoom.min) * 0.02;
     const steps = { min: zoom.min - margin, max: zoom.max + margin };
-    return merge(await fetchOverSteps(poll, runIds, signal, steps));
+    return merge(await fetchOverSteps(poll, runIds, known, signal, steps));
   }
-  const full = merge(await fetchOverSteps(poll, runIds, signal));
+  const full = merge(await fetchOverSteps(poll, runIds, known, signal));
   poll.onFullChart(full);
   const steps = zoom && stepsBetween(full, zoom);
-  return steps ? fetchRuns(poll, runIds, axis, signal, steps) : full;
+  return steps ? fetchRuns(poll, runIds, axis, known, signal, steps) : full;
 }
 
 const fetchUnsmoothed = (
   poll: ChartPoll,
   runIds: number[],
+  known: KnownRanges,
   signal: AbortSignal,
 ): Promise<ChartData> =>
   fetchZoomed(
     { ...poll, smoothing: 0, onFullChart: () => undefined },
     runIds,
+    known,
     signal,
     (fresh) => fresh,
   );
@@ -132,20 +143,22 @@ const fetchUnsmoothed = (
 async function fetchOverSteps(
   poll: ChartPoll,
   runIds: number[],
+  known: KnownRanges,
   signal: AbortSignal,
   steps?: Range,
 ): Promise<ChartData> {
-  const chart = await fetchRuns(poll, runIds, poll.axis, signal, steps);
+  const chart = await fetchRuns(poll, runIds, poll.axis, known, signal, steps);
   const hasNoSteps = [...chart.runs.values()].some((runChart) => runChart.x === "time");
   if (poll.axis !== "step" || !hasNoSteps) return chart;
   pathsWithoutSteps.add(poll.path);
-  return fetchRuns(poll, runIds, "relative", signal);
+  return fetchRuns(poll, runIds, "relative", known, signal);
 }
 
 function fetchRuns(
   poll: ChartPoll,
   runIds: number[],
   axis: ChartAxis,
+  known: KnownRanges,
   signal: AbortSignal,
   steps?: Range,
 ): Promise<ChartData> {
@@ -168,6 +181,7 @@ function fetchRuns(
     steps,
     logX,
     xMetric,
+    known: steps ? known.zoomed : known.full,
   };
   return enqueue(() => fetchChart(chartRequest, signal), signal, isLastZoomed(path));
 }
