@@ -231,12 +231,41 @@ export interface FilePath {
 
 export interface FileRecord {
   id: number;
+  run_id: number;
   path: string;
   kind: string;
   name: string;
   step: AnyNumber | null;
   timestamp: string | null;
   size: number | null;
+}
+
+export interface SharedFilePath {
+  path: string;
+  runs: number;
+  files: number;
+  /** The name of one of the files. */
+  name: string;
+  first_step: AnyNumber | null;
+  last_step: AnyNumber | null;
+}
+
+export interface SharedFilePaths {
+  paths: SharedFilePath[];
+  has_more: boolean;
+}
+
+export interface FileSteps {
+  steps: AnyNumber[];
+  total: number;
+}
+
+/** The files of a run at one step; none if its first are at a later step. */
+export interface FilesOfRun {
+  run_id: number;
+  first_step: AnyNumber | null;
+  total: number;
+  files: FileRecord[];
 }
 
 export interface PointPage {

@@ -6,8 +6,10 @@ import { ComparePage } from "../compare/compare-page";
 import { ProjectList } from "../project/project-list";
 import { ProjectPage } from "../project/project-page";
 import { RunPage } from "../run/run-page";
+import { useModule } from "../ui/lazy-module";
+import { Loading, PageError } from "../ui/messages";
 import { Link } from "../view/link";
-import { isComparing, projectId, runId } from "../view/parameters";
+import { isComparing, isShowingMedia, projectId, runId } from "../view/parameters";
 import { ConnectionBanner } from "./connection-banner";
 import { SignIn } from "./sign-in";
 
@@ -37,9 +39,18 @@ function Page() {
   if (run !== undefined) return <RunPage id={run} key={`run ${run}`} />;
   if (project === undefined) return <ProjectList />;
   const key = `project ${project}`;
+  if (isShowingMedia.value) return <LazyMediaPage id={project} key={key} />;
   return isComparing.value ? (
     <ComparePage id={project} key={key} />
   ) : (
     <ProjectPage id={project} key={key} />
   );
+}
+
+const loadMedia = () => import("../media/media-page");
+
+function LazyMediaPage({ id }: { id: number }) {
+  const { module, error } = useModule(loadMedia);
+  if (!module) return error ? <PageError>{error}</PageError> : <Loading />;
+  return <module.MediaPage id={id} />;
 }

@@ -88,6 +88,15 @@ export function SelectionActions({ projectId, choice, chosen, isExplicit, onChan
       Compare
     </Link>
   );
+  const media = (
+    <Link
+      class="button"
+      to={{ ...keepingView({ view: "media", project: projectId }), ...printChoice(choice) }}
+      title="Images, sounds, videos, tables, charts and figures of the runs, side by side"
+    >
+      Media
+    </Link>
+  );
   const clear = (
     <button type="button" onClick={() => go({ runs: "0", select: undefined, except: undefined })}>
       Clear selection
@@ -98,6 +107,7 @@ export function SelectionActions({ projectId, choice, chosen, isExplicit, onChan
       <div class="actions">
         <span class="faint">{describeDefault(choice, chosen)}</span>
         {compare}
+        {media}
         {clear}
         {status}
       </div>
@@ -108,6 +118,7 @@ export function SelectionActions({ projectId, choice, chosen, isExplicit, onChan
     <div class="actions" role="group" aria-label="Selected runs">
       <span>{plural(chosen.length, "run")}</span>
       {compare}
+      {media}
       {mayChange.value ? (
         <>
           <button type="button" onClick={() => setOpen("tag")}>

@@ -14,6 +14,7 @@ const isLog = (text: string | null): boolean => text === "log";
 export const projectId = parameter("project", parseId);
 export const runId = parameter("run", parseId);
 export const isComparing = parameter("view", (text) => text === "compare");
+export const isShowingMedia = parameter("view", (text) => text === "media");
 
 /** Which runs are shown besides the usual ones or in their place: "archived", "trash" or "". */
 export const shelf = textParameter("show");

@@ -1,0 +1,16 @@
+// What the dashboard and the frame of a figure send each other.
+
+export type Library = "plotly" | "vega";
+
+export interface FigureRequest {
+  library: Library;
+  /** The JSON that was logged. */
+  text: string;
+  isDark: boolean;
+}
+
+export type FrameMessage =
+  | { type: "ready" }
+  | { type: "drawn"; height: number }
+  /** What is not drawn, and why. */
+  | { type: "problem"; text: string };
