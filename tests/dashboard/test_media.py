@@ -78,6 +78,9 @@ for number in range(4):
         run.log({"curve": trackai.Plotly(Figure(
             {"type": "scatter", "y": [1, 3, 2]}, {"type": "histogram", "x": [1, 1, 2]},
             title={"text": "Curve " + ATTACK}))}, step=0)
+        for step in range(2):
+            line = Figure({"type": "scatter", "y": [1, step]}, title={"text": f"Epoch {step}"})
+            run.log({"epochs": trackai.Plotly(line)}, step=step)
         run.log({"surface": trackai.Plotly(Figure(
             {"type": "surface", "z": [[1, 2], [3, 4]]}, {"type": "bar", "y": [1]}))}, step=0)
         bars = {"$schema": SCHEMA, "data": {"values": [{"a": "A", "b": 28}, {"a": "B", "b": 55}]},
@@ -320,6 +323,19 @@ def test_figures_are_drawn_in_frames_without_an_origin(served: Server, drawing_p
     _open(page, served, "bars", runs="1,2")
     bars = _frame(page, "run-1").locator("svg .mark-rect path")
     expect(bars).to_have_count(2)
+
+
+def test_a_frame_draws_the_figures_of_all_steps(served: Server, drawing_page: Page) -> None:
+    page = drawing_page
+    loaded: list[str] = []
+    page.on("request", lambda request: loaded.append(request.url))
+    _open(page, served, "epochs", runs="1")
+    frame = _frame(page, "run-0")
+    expect(frame.get_by_text("Epoch 1")).to_be_visible()
+    page.get_by_label("Step of epochs").press("ArrowLeft")
+    expect(frame.get_by_text("Epoch 0")).to_be_visible()
+    expect(frame.get_by_text("Epoch 1")).to_have_count(0)
+    assert sum(url.endswith("/assets/figure.html") for url in loaded) == 1
 
 
 def test_figures_name_what_they_need(served: Server, drawing_page: Page) -> None:

@@ -13,15 +13,18 @@ const DARK = {
   axis: { domainColor: LINE, gridColor: LINE, tickColor: LINE },
 };
 
+let view: View | undefined;
+
 /** Draw a figure; returns what is not drawn: nothing. */
 export async function draw(box: HTMLElement, text: string, isDark: boolean): Promise<string[]> {
   const spec = JSON.parse(text) as { $schema?: string };
   const isVega = /\/vega\/v/.test(spec.$schema ?? "");
   const config = isDark ? DARK : {};
   const vegaSpec = isVega ? (spec as Spec) : compile(spec as TopLevelSpec, { config }).spec;
+  view?.finalize();
   box.replaceChildren();
   const runtime = parse(vegaSpec, config, { ast: true });
-  const view = new View(runtime, {
+  view = new View(runtime, {
     expr: expressionInterpreter,
     renderer: "svg",
     container: box,

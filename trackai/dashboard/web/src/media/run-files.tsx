@@ -4,7 +4,6 @@ import type { Signal } from "@preact/signals";
 import { nameOf } from "../api/run-names";
 import type { AnyNumber, FilesOfRun } from "../api/types";
 import { FilePreview } from "../files/file-preview";
-import { mediaKind } from "../files/media-kind";
 import type { Camera } from "../solid/camera";
 import { runStyle } from "../ui/colors";
 import { formatValue } from "../ui/format";
@@ -37,8 +36,8 @@ export function RunFiles({ projectId, runId, path, step, files, camera }: Props)
       <StepNote step={step} files={files} />
       {shown.map((file, index) => {
         const label = [name, path, placeOf(file.step), shown.length > 1 && file.name];
-        // An image stays on the page until the next one is loaded.
-        const key = mediaKind(file.name) === "image" ? `image ${index}` : file.id;
+        // A file stays on the page until that of the next step is loaded.
+        const key = `${index}${file.name.slice(file.name.lastIndexOf("."))}`;
         return file.size === null ? (
           <p key={key} class="problem">
             {file.name}: the content of this file is not stored.
