@@ -67,7 +67,8 @@ for number in range(4):
         run.log({"big": trackai.Image(pixels)}, step=2**60 + number)
         run.log({"tone": trackai.Audio(np.sin(np.arange(800) / 9), sample_rate=8000)}, step=0)
         scores = good if number == 0 else poor
-        run.log({"roc": trackai.plot.roc_curve(labels, scores, labels=names)}, step=0)
+        for step in range(2 if number == 0 else 1):
+            run.log({"roc": trackai.plot.roc_curve(labels, scores, labels=names)}, step=step)
         run.log({"pr": trackai.plot.pr_curve(labels, scores, labels=names)}, step=0)
         matrix = trackai.plot.confusion_matrix(probs=scores, y_true=labels, class_names=names)
         run.log({"matrix": matrix}, step=0)
@@ -240,6 +241,11 @@ def test_two_images_over_each_other(served: Server, page: Page) -> None:
     page.get_by_role("slider", name="Blend").press("Home")
     wait_until(page, lambda: colors() == [red, red])
 
+    step = page.get_by_label("Step of sample")
+    step.press("ArrowLeft")
+    expect(page.get_by_text("Above: run-1, step 20")).to_contain_text(
+        "Nothing at step 30: shown is step 20."
+    )
     page.get_by_role("combobox", name="Name", exact=True).select_option("pair")
     page.get_by_role("combobox", name="Image").select_option("1")
     expect(page.get_by_role("combobox", name="Image")).to_have_value("1")
@@ -257,6 +263,8 @@ def test_curves_of_runs_in_one_drawing(served: Server, page: Page) -> None:
     expect(legend.first).to_have_text("run-0: catAUC 1.000")
     expect(legend.nth(2)).to_have_text("run-1: catAUC 0.750")
     expect(drawing.locator("polyline")).to_have_count(6)
+    expect(drawing.get_by_text("run-1: Nothing at step 1: shown is step 0.")).to_be_visible()
+    expect(drawing.get_by_text("Nothing at step 1")).to_have_count(2)
     strokes = [line.get_attribute("stroke") for line in drawing.locator("polyline").all()]
     assert strokes[0] == strokes[1] != strokes[2] == strokes[3]
     expect(drawing.locator(".guess")).to_have_count(1)

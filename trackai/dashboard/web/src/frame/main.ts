@@ -1,6 +1,6 @@
-// A page that draws logged figures, one after the other. It is shown in a sandboxed frame: it has no
-// origin, and may load nothing but these scripts. The dashboard sends it figures, and it answers with
-// messages.
+// A page that draws logged figures, one after the other. It is shown in a sandboxed frame: it has
+// no origin, and may load nothing but these scripts. The dashboard sends it figures, and it answers
+// with messages.
 
 import type { FigureRequest, FrameMessage } from "./messages";
 
@@ -34,7 +34,7 @@ const tellHeight = (): void => send({ type: "drawn", id, height: document.body.s
 new ResizeObserver(() => box.firstChild && tellHeight()).observe(box);
 // Data and pictures at other addresses.
 addEventListener("securitypolicyviolation", ({ blockedURI }) => {
-  const text = `The figure needs ${blockedURI}, which is not loaded: only what was logged is drawn.`;
+  const text = `The figure needs ${blockedURI}, which is not loaded: log the data in the figure.`;
   send({ type: "problem", id, text });
 });
 addEventListener("message", ({ source, data }: MessageEvent<FigureRequest>) => {

@@ -6,10 +6,10 @@ import type { AnyNumber, FilesOfRun } from "../api/types";
 import { FilePreview } from "../files/file-preview";
 import type { Camera } from "../solid/camera";
 import { runStyle } from "../ui/colors";
-import { formatValue } from "../ui/format";
 import { Swatch } from "../ui/swatch";
 import { keepingView } from "../view/address";
 import { Link } from "../view/link";
+import { missingNote, placeOf } from "./step-note";
 
 interface Props {
   projectId: number;
@@ -62,25 +62,9 @@ export function RunFiles({ projectId, runId, path, step, files, camera }: Props)
   );
 }
 
-const placeOf = (step: AnyNumber | null): string =>
-  step === null ? "without a step" : `step ${formatValue(step)}`;
-
 /** The step of the files, and whether it is an earlier one than the chosen. */
 function StepNote({ step, files }: Pick<Props, "step" | "files">) {
-  if (!files) return <p class="missing">No files of this name.</p>;
-  const [first] = files.files;
-  if (!first) {
-    return (
-      <p class="missing">
-        Nothing until step {formatValue(step)}: the first is at step {formatValue(files.first_step)}
-        .
-      </p>
-    );
-  }
-  if (step === undefined || first.step === step) return <p class="faint">{placeOf(first.step)}</p>;
-  return (
-    <p class="missing">
-      Nothing at step {formatValue(step)}: shown is {placeOf(first.step)}.
-    </p>
-  );
+  const note = missingNote(step, files);
+  if (note) return <p class="missing">{note}</p>;
+  return <p class="faint">{placeOf(files?.files[0]?.step ?? null)}</p>;
 }
