@@ -22,6 +22,8 @@ interface Props {
 export function FigureFrame({ library, file, label }: Props) {
   const frame = useRef<HTMLIFrameElement>(null);
   const [height, setHeight] = useState(450);
+  const isReady = useRef(false);
+  const [drawnFile, setDrawnFile] = useState<number>();
   const [problems, setProblems] = useState<string[]>([]);
   const dark = isDark.value;
   const isLarge = (file.size ?? 0) > MAX_SIZE;
@@ -37,21 +39,27 @@ export function FigureFrame({ library, file, label }: Props) {
     const fail = (problem: unknown) =>
       stop.signal.aborted || note(`The figure cannot be drawn: ${errorText(problem)}`);
     const send = async () => {
-      const request: FigureRequest = { library, text: await text, isDark: dark };
+      const request: FigureRequest = { id: file.id, library, text: await text, isDark: dark };
       // The frame has no origin that could be named.
       frame.current?.contentWindow?.postMessage(request, "*");
     };
     const receive = ({ source, data }: MessageEvent<FrameMessage>) => {
       if (source !== frame.current?.contentWindow) return;
-      if (data.type === "ready") send().catch(fail);
+      if (data.type === "ready") {
+        isReady.current = true;
+        send().catch(fail);
+      } else if (data.id !== file.id) return;
       else if (data.type === "problem") note(String(data.text));
-      else setHeight(Math.min(MAX_HEIGHT, Math.max(MIN_HEIGHT, Number(data.height) || 0)));
+      else {
+        setDrawnFile(file.id);
+        setHeight(Math.min(MAX_HEIGHT, Math.max(MIN_HEIGHT, Number(data.height) || 0)));
+      }
     };
     addEventListener("message", receive);
     setProblems([]);
-    text.catch(fail);
-    // A frame that is new sends a message once it is ready.
-    frame.current?.setAttribute("src", PAGE);
+    // The frame is loaded once, for the figures of all steps.
+    if (isReady.current) send().catch(fail);
+    else text.catch(fail);
     return () => {
       stop.abort();
       removeEventListener("message", receive);
@@ -63,10 +71,13 @@ export function FigureFrame({ library, file, label }: Props) {
       <iframe
         class="figure"
         ref={frame}
+        loading="lazy"
         sandbox="allow-scripts"
+        src={PAGE}
         title={label}
         style={{ height: `${height}px` }}
       />
+      {drawnFile !== file.id && problems.length === 0 && <p class="faint">Drawing the figure…</p>}
       {problems.map((problem) => (
         <p key={problem} class="problem" role="alert">
           {problem}

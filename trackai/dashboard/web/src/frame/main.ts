@@ -1,5 +1,6 @@
-// A page that draws one logged figure. It is shown in a sandboxed frame: it has no origin, and may
-// load nothing but these scripts. The dashboard sends it the figure, and it answers with messages.
+// A page that draws logged figures, one after the other. It is shown in a sandboxed frame: it has
+// no origin, and may load nothing but these scripts. The dashboard sends it figures, and it answers
+// with messages.
 
 import type { FigureRequest, FrameMessage } from "./messages";
 
@@ -9,29 +10,34 @@ const libraries = {
   plotly: () => import("./plotly-figure"),
   vega: () => import("./vega-figure"),
 };
+const box = document.getElementById("figure") as HTMLElement;
+/** The figure that is drawn. */
+let id = 0;
+let drawn = Promise.resolve();
 
-async function draw({ library, text, isDark }: FigureRequest): Promise<void> {
-  const box = document.getElementById("figure") as HTMLElement;
+async function draw(request: FigureRequest): Promise<void> {
+  id = request.id;
+  document.documentElement.style.colorScheme = request.isDark ? "dark" : "light";
   try {
-    const module = await libraries[library]();
-    const notes = await module.draw(box, text, isDark);
-    for (const note of notes) send({ type: "problem", text: note });
-    const resized = () => send({ type: "drawn", height: document.body.scrollHeight });
-    new ResizeObserver(resized).observe(box);
-    resized();
+    const module = await libraries[request.library]();
+    const notes = await module.draw(box, request.text, request.isDark);
+    for (const text of notes) send({ type: "problem", id, text });
+    tellHeight();
   } catch (problem) {
-    send({ type: "problem", text: `The figure cannot be drawn: ${(problem as Error).message}` });
+    const text = `The figure cannot be drawn: ${(problem as Error).message}`;
+    send({ type: "problem", id, text });
   }
 }
 
+const tellHeight = (): void => send({ type: "drawn", id, height: document.body.scrollHeight });
+
+new ResizeObserver(() => box.firstChild && tellHeight()).observe(box);
 // Data and pictures at other addresses.
-addEventListener("securitypolicyviolation", ({ blockedURI }) =>
-  send({
-    type: "problem",
-    text: `The figure needs ${blockedURI}, which is not loaded: only what was logged is drawn.`,
-  }),
-);
+addEventListener("securitypolicyviolation", ({ blockedURI }) => {
+  const text = `The figure needs ${blockedURI}, which is not loaded: log the data in the figure.`;
+  send({ type: "problem", id, text });
+});
 addEventListener("message", ({ source, data }: MessageEvent<FigureRequest>) => {
-  if (source === parent) void draw(data);
+  if (source === parent) drawn = drawn.then(() => draw(data));
 });
 send({ type: "ready" });

@@ -3,6 +3,8 @@
 export type Library = "plotly" | "vega";
 
 export interface FigureRequest {
+  /** Repeated in the answers. */
+  id: number;
   library: Library;
   /** The JSON that was logged. */
   text: string;
@@ -11,6 +13,6 @@ export interface FigureRequest {
 
 export type FrameMessage =
   | { type: "ready" }
-  | { type: "drawn"; height: number }
+  | { type: "drawn"; id: number; height: number }
   /** What is not drawn, and why. */
-  | { type: "problem"; text: string };
+  | { type: "problem"; id: number; text: string };

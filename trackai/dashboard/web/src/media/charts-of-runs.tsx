@@ -16,11 +16,13 @@ const MAX_SIZE = 50_000_000;
 interface Props {
   files: FileRecord[];
   path: string;
+  /** What some runs lack at the step. */
+  notes: ComponentChildren;
   /** The files of each run, below the drawing or in place of it. */
   fallback: ComponentChildren;
 }
 
-export function ChartsOfRuns({ files, path, fallback }: Props) {
+export function ChartsOfRuns({ files, path, notes, fallback }: Props) {
   const tables = useTables(files);
   const charts = tables.filter(({ table }) => chartKind(table) !== undefined);
   const kinds = new Set(charts.map(({ table }) => chartKind(table)));
@@ -32,6 +34,7 @@ export function ChartsOfRuns({ files, path, fallback }: Props) {
   return (
     <>
       <section aria-label={`${path} of all runs`}>
+        {notes}
         <TableChart tables={drawn} label={path} />
       </section>
       <details class="data">

@@ -3,21 +3,22 @@
 import { useState } from "preact/hooks";
 import { previewUrl } from "../api/media";
 import { nameOf } from "../api/run-names";
-import type { FileRecord, FilesOfRun } from "../api/types";
+import type { AnyNumber, FileRecord, FilesOfRun } from "../api/types";
 import { mediaKind } from "../files/media-kind";
 import { Options, Select } from "../ui/controls";
-import { formatValue } from "../ui/format";
+import { missingNote, placeOf } from "./step-note";
 
 // Smaller images are enlarged without smoothing.
 const SMALL_WIDTH = 100;
 
 interface Props {
   mode: string;
+  step: AnyNumber | undefined;
   /** Runs with images, at least two. */
   shown: FilesOfRun[];
 }
 
-export function ImagePair({ mode, shown }: Props) {
+export function ImagePair({ mode, step, shown }: Props) {
   const [chosen, setChosen] = useState<[number?, number?]>([]);
   const [position, setPosition] = useState(50);
   const [number, setNumber] = useState(0);
@@ -69,7 +70,7 @@ export function ImagePair({ mode, shown }: Props) {
           </label>
         )}
       </div>
-      <Layers mode={mode} sides={sides} position={position} onPosition={setPosition} />
+      <Layers mode={mode} step={step} sides={sides} position={position} onPosition={setPosition} />
     </>
   );
 }
@@ -84,12 +85,13 @@ interface Side {
 
 interface LayersProps {
   mode: string;
+  step: AnyNumber | undefined;
   sides: Side[];
   position: number;
   onPosition: (position: number) => void;
 }
 
-function Layers({ mode, sides, position, onPosition }: LayersProps) {
+function Layers({ mode, step, sides, position, onPosition }: LayersProps) {
   const [sizes, setSizes] = useState<Record<number, string>>({});
   const styles: Record<
     string,
@@ -115,7 +117,7 @@ function Layers({ mode, sides, position, onPosition }: LayersProps) {
               <img
                 key={side}
                 src={previewUrl(file.id)}
-                alt={`${nameOf(run.run_id)}, ${file.path}, step ${formatValue(file.step)}`}
+                alt={`${nameOf(run.run_id)}, ${file.path}, ${placeOf(file.step)}`}
                 draggable={false}
                 style={side === 1 ? styles[mode] : undefined}
                 onLoad={({ currentTarget: image }) => {
@@ -132,7 +134,8 @@ function Layers({ mode, sides, position, onPosition }: LayersProps) {
         {sides.map(({ run, file }, side) => (
           <p key={side}>
             {side === 0 ? "Below" : "Above"}: {nameOf(run.run_id)},{" "}
-            {file ? `step ${formatValue(file.step)}` : "which has fewer images"}
+            {file ? placeOf(file.step) : "which has fewer images"}
+            {missingNote(step, run) && <span class="missing">{missingNote(step, run)}</span>}
           </p>
         ))}
         {known[0] && known[1] && known[0] !== known[1] && (

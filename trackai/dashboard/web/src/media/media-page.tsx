@@ -21,7 +21,7 @@ import { defaultPath } from "./steps";
 import "../styles/media.css";
 
 const NO_RUNS = chooseIds([]);
-const POLL_MS = 5000;
+const POLL_MS = 15_000;
 // More columns are too many to look at.
 const MAX_SHOWN = 24;
 // With fewer names, the list needs no search.

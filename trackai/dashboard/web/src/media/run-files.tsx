@@ -4,13 +4,12 @@ import type { Signal } from "@preact/signals";
 import { nameOf } from "../api/run-names";
 import type { AnyNumber, FilesOfRun } from "../api/types";
 import { FilePreview } from "../files/file-preview";
-import { mediaKind } from "../files/media-kind";
 import type { Camera } from "../solid/camera";
 import { runStyle } from "../ui/colors";
-import { formatValue } from "../ui/format";
 import { Swatch } from "../ui/swatch";
 import { keepingView } from "../view/address";
 import { Link } from "../view/link";
+import { missingNote, placeOf } from "./step-note";
 
 interface Props {
   projectId: number;
@@ -37,8 +36,8 @@ export function RunFiles({ projectId, runId, path, step, files, camera }: Props)
       <StepNote step={step} files={files} />
       {shown.map((file, index) => {
         const label = [name, path, placeOf(file.step), shown.length > 1 && file.name];
-        // An image stays on the page until the next one is loaded.
-        const key = mediaKind(file.name) === "image" ? `image ${index}` : file.id;
+        // A file stays on the page until that of the next step is loaded.
+        const key = `${index}${file.name.slice(file.name.lastIndexOf("."))}`;
         return file.size === null ? (
           <p key={key} class="problem">
             {file.name}: the content of this file is not stored.
@@ -63,25 +62,9 @@ export function RunFiles({ projectId, runId, path, step, files, camera }: Props)
   );
 }
 
-const placeOf = (step: AnyNumber | null): string =>
-  step === null ? "without a step" : `step ${formatValue(step)}`;
-
 /** The step of the files, and whether it is an earlier one than the chosen. */
 function StepNote({ step, files }: Pick<Props, "step" | "files">) {
-  if (!files) return <p class="missing">No files of this name.</p>;
-  const [first] = files.files;
-  if (!first) {
-    return (
-      <p class="missing">
-        Nothing until step {formatValue(step)}: the first is at step {formatValue(files.first_step)}
-        .
-      </p>
-    );
-  }
-  if (step === undefined || first.step === step) return <p class="faint">{placeOf(first.step)}</p>;
-  return (
-    <p class="missing">
-      Nothing at step {formatValue(step)}: shown is {placeOf(first.step)}.
-    </p>
-  );
+  const note = missingNote(step, files);
+  if (note) return <p class="missing">{note}</p>;
+  return <p class="faint">{placeOf(files?.files[0]?.step ?? null)}</p>;
 }

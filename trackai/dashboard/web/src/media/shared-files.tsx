@@ -12,6 +12,7 @@ import { ErrorMessage, Loading } from "../ui/messages";
 import { replaceParameters, textParameter } from "../view/address";
 import { ChartsOfRuns } from "./charts-of-runs";
 import { ImagePair } from "./image-pair";
+import { MissingNotes } from "./missing-notes";
 import { RunFiles } from "./run-files";
 import { StepPlayer } from "./step-player";
 import { indexOfStep, parseStep } from "./steps";
@@ -126,10 +127,16 @@ function Content({ projectId, runIds, path, shown }: Props & { shown: Shown }) {
         </p>
       )}
       {mode === "side" ? (
-        <ChartsOfRuns files={files} path={path} fallback={sideBySide} />
+        <ChartsOfRuns
+          files={files}
+          path={path}
+          notes={<MissingNotes runIds={runIds} step={shown.step} byRun={byRun} />}
+          fallback={sideBySide}
+        />
       ) : (
         <ImagePair
           mode={mode}
+          step={shown.step}
           shown={shown.runs.filter(({ run_id }) => withImages.includes(run_id))}
         />
       )}

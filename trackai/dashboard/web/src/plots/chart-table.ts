@@ -175,7 +175,7 @@ function readHistogram(column: Column, titles: Titles): BarChart | undefined {
     const bin = Math.min(BINS - 1, Math.floor((value - low) / width));
     counts[bin] = (counts[bin] ?? 0) + 1;
   }
-  const edge = (bin: number) => Number((low + bin * width).toPrecision(4));
+  const edge = (bin: number) => Number((low + bin * width).toPrecision(3));
   const bars = counts.map((value, bin) => ({ label: `${edge(bin)} to ${edge(bin + 1)}`, value }));
   const leftOut = cells.length - values.length;
   return { kind: "bars", bars, ...titles, y: "count", leftOut };

@@ -68,20 +68,20 @@ export function CurvePlot({ label, curves, isLine, x, y, range, diagonal = false
     const value = xScale.low + share * (xScale.high - xScale.low);
     setCursor(share >= 0 && share <= 1 ? value : undefined);
   };
+  const [noun, nouns] = isLine ? ["line", "lines"] : ["set of points", "sets of points"];
   return (
     <div class="curves">
-      <div ref={box}>
-        <svg
-          width={width}
-          height={HEIGHT}
-          viewBox={`0 0 ${width} ${HEIGHT}`}
-          role="group"
-          aria-label={`${label}: ${plural(curves.length, isLine ? "line" : "set of points", isLine ? "lines" : "sets of points")}`}
-          tabIndex={0}
-          onKeyDown={move}
-          onPointerMove={point}
-          onPointerLeave={() => setCursor(undefined)}
-        >
+      <div
+        ref={box}
+        class="drawing"
+        role="group"
+        aria-label={`${label}: ${plural(curves.length, noun, nouns)}`}
+        tabIndex={0}
+        onKeyDown={move}
+        onPointerMove={point}
+        onPointerLeave={() => setCursor(undefined)}
+      >
+        <svg width={width} height={HEIGHT} viewBox={`0 0 ${width} ${HEIGHT}`} aria-hidden="true">
           <Axes xScale={xScale} yScale={yScale} width={width} x={x} y={y} />
           {diagonal && (
             <line

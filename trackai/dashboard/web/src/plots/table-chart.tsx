@@ -42,7 +42,7 @@ export function TableChart({ tables, label }: { tables: RunTable[]; label: strin
   const [first] = drawn;
   const kind = tables[0] && chartKind(tables[0].table);
   const problem = first
-    ? `${plural(missing, "chart")} cannot be drawn: the table lacks a column, or the kind is unknown.`
+    ? `${plural(missing, "chart")} cannot be drawn: a column is missing, or the kind is unknown.`
     : `The dashboard does not draw charts of the kind "${kind}", or the table lacks a column.`;
   const leftOut = drawn.reduce(
     (sum, { chart }) => sum + (chart.kind === "matrix" ? 0 : chart.leftOut),
