@@ -76,6 +76,7 @@ def test_dashboard() -> None:
     report = bench(
         "dashboard", "--json", "--runs", "14", "--metrics", "15", "--steps", "60",
         "--long-runs", "12", "--short-steps", "20", "--repeat", "1", "--scroll-seconds", "0.5",
+        "--live-minutes", "0.2",
     )  # fmt: skip
     measured = figures(report)
     assert measured["first chart visible after navigation"]["at_most"] == 1000
@@ -84,6 +85,7 @@ def test_dashboard() -> None:
     assert measured["first chart of 5,000 metrics"]["baseline"] > 0
     assert measured["12 charts of a link with smoothing drawn"]["baseline"] > 0
     assert all(figure["value"] > 0 for figure in measured.values())
+    assert measured["live traffic of a run and 6 charts"]["met"]
     # Sizes do not depend on the machine.
     assert measured["JavaScript, gzipped"]["met"]
     assert measured["elements of a page of 20,000 metrics"]["met"]
