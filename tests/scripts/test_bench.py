@@ -92,6 +92,24 @@ def test_dashboard() -> None:
     assert "11,400 points" in json.loads(report)["notes"][0]
 
 
+def test_charts() -> None:
+    measured = figures(bench("charts", "--json", "--points", "5000", "--repeat", "2"))
+    assert measured["200 buckets smoothed at the next poll"]["baseline"] > 0
+    assert all(figure["value"] > 0 for figure in measured.values())
+    assert measured["200 buckets with zstd: bytes"]["met"]
+
+
+def test_compare() -> None:
+    report = bench(
+        "compare", "--json", "--turns", "2", ".", ".",
+        "frames", "--points", "2000", "--repeat", "1",
+    )  # fmt: skip
+    (table,) = json.loads(report)["tables"]
+    row = next(row for row in table["rows"] if row[""] == "2,000 points to pandas")
+    assert row["ratio"] == pytest.approx(row["after"] / row["before"])
+    assert row["spread"] >= 1
+
+
 def test_frames() -> None:
     measured = figures(bench("frames", "--json", "--points", "2000", "--repeat", "1"))
     assert measured["2,000 points to pandas"]["at_most"] == 1.5
