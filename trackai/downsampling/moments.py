@@ -34,6 +34,8 @@ _NEGLIGIBLE = 1e-13
 _LARGEST = 1e150
 # Blocks are at most this share of the range of x, where a block of steps may be wider.
 _PARTS = 1024
+# How many averages of a series are kept.
+_KEPT = 3
 _FACTORIALS = [float(math.factorial(power)) for power in range(_TERMS)]
 
 
@@ -49,6 +51,7 @@ class Blocks(NamedTuple):
         halves: half of the widths.
         weights: the moments of the number 1 over the finite points, divided by j!.
         values: for each j, the moments of the values, divided by j!.
+        known: the averages that were asked for last, by rate and range of x.
     """
 
     level: int
@@ -59,11 +62,12 @@ class Blocks(NamedTuple):
     halves: list[float]
     weights: list[tuple[float, ...]]
     values: list[array[float]]
+    known: dict[tuple[float, float], Averages]
 
     @classmethod
     def none(cls, level: int) -> Blocks:
         """Blocks of a series without points."""
-        return cls(level, [], [], [], [], [], [], [array("d") for _ in range(_TERMS)])
+        return cls(level, [], [], [], [], [], [], [array("d") for _ in range(_TERMS)], {})
 
     def before(self, number: int) -> Blocks:
         """The blocks before a bucket."""
@@ -71,7 +75,7 @@ class Blocks(NamedTuple):
         return Blocks(
             self.level, self.numbers[:end], self.points[:end], self.lasts[:end],
             self.middles[:end], self.halves[:end], self.weights[:end],
-            [column[:end] for column in self.values],
+            [column[:end] for column in self.values], {},
         )  # fmt: skip
 
 
@@ -98,7 +102,7 @@ class Builder:
         self._times += times
         self._values += values
         level = self._blocks.level
-        numbers = [buckets.bucket_of(step, level) for step in self._steps]
+        numbers = buckets.buckets_of(self._steps, level)
         starts = [0, *compress(count(1), map(ne, numbers, numbers[1:]))]
         for begin, end in pairwise(starts):
             self._add_bucket(numbers[begin], begin, end)
@@ -205,12 +209,27 @@ def averages(blocks: Blocks, rate: float, extent: float) -> Averages | None:
     Returns:
         None if a block is too wide for an exact average.
     """
-    per_x = rate / extent
-    steepness: Sequence[float] = [per_x * half for half in blocks.halves]
-    terms = _terms(max(steepness, default=0.0))
+    known = blocks.known.get((rate, extent))
+    if known is None and (known := _averages(blocks, rate / extent)) is not None:
+        if len(blocks.known) >= _KEPT:
+            blocks.known.clear()
+        blocks.known[rate, extent] = known
+    return known
+
+
+def _averages(blocks: Blocks, per_x: float) -> Averages | None:
+    """Compute averages.
+
+    Args:
+        per_x: the rate at which a weight decays.
+    """
+    halves = blocks.halves
+    terms = _terms(per_x * max(halves, default=0.0))
     if terms is None:
         return None
-    weights = _weights(blocks, steepness, terms)
+    is_even = halves.count(halves[0]) == len(halves) if halves else False
+    steepness = repeat(per_x * halves[0]) if is_even else [per_x * half for half in halves]
+    weights = _weights(blocks.weights, steepness, terms, is_even=is_even)
     values = _series(blocks.values[:terms], steepness)
     means: list[float] = []
     totals: list[float] = []
@@ -238,13 +257,15 @@ def _terms(steepness: float) -> int | None:
     return None
 
 
-def _weights(blocks: Blocks, steepness: Sequence[float], terms: int) -> Iterable[float]:
-    patterns = {id(weights): weights for weights in blocks.weights}  # by id: hashing takes longer
-    if len(patterns) > len(blocks.weights) // 4 or len(set(steepness)) > 1:
-        return _series(_columns(blocks.weights, terms), steepness)
-    sums = _series(_columns(patterns.values(), terms), repeat(steepness[0]))
+def _weights(
+    moments: Sequence[tuple[float, ...]], steepness: Iterable[float], terms: int, *, is_even: bool
+) -> Iterable[float]:
+    patterns = {id(weights): weights for weights in moments}  # by id: hashing takes longer
+    if not is_even or len(patterns) > len(moments) // 4:
+        return _series(_columns(moments, terms), steepness)
+    sums = _series(_columns(patterns.values(), terms), steepness)
     known = dict(zip(patterns, sums, strict=True))
-    return map(known.__getitem__, map(id, blocks.weights))
+    return map(known.__getitem__, map(id, moments))
 
 
 def _columns(rows: Iterable[tuple[float, ...]], count: int) -> Sequence[Sequence[float]]:

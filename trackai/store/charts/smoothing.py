@@ -271,8 +271,10 @@ class _Blockwise:
             finite = [bucket.finite_points for bucket in shown]
         means = dict(zip(blocks.numbers, self._known.means, strict=True))
         averages = [
-            means[buckets.bucket_of(step, blocks.level)] if points else None
-            for step, points in zip(last_steps, finite, strict=True)
+            means[number] if points else None
+            for number, points in zip(
+                buckets.buckets_of(last_steps, blocks.level), finite, strict=True
+            )
         ]
         number = buckets.bucket_of(window.high, blocks.level)
         if (
