@@ -227,7 +227,8 @@ async def _update_rollups(db: Store) -> None:
         await db.change(rollups.refresh_next)
         waited = time.monotonic() - began - db.held_seconds
         if waited > db.held_seconds:
-            await anyio.sleep(_YIELDED * waited)
+            left = deadline - time.monotonic()  # other maintenance is not put off
+            await anyio.sleep(max(0.0, min(_YIELDED * waited, left)))
 
 
 app = create_app()
