@@ -18,6 +18,7 @@ from scripts.benchmarks import harness
 
 COMMANDS = {
     "log": "duration of a call of trackai.log(), and of storing its points",
+    "store": "points a second from log() to finish(), beside other trackers",
     "read": "response times of the server",
     "charts": "smoothed and compressed charts",
     "dashboard": "time until the dashboard shows charts, and frames while scrolling",

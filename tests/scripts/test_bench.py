@@ -48,6 +48,14 @@ def test_log() -> None:
     assert all(row["median µs"] > 0 for row in table["rows"])
 
 
+@pytest.mark.timeout(300)  # it starts processes that import everything
+def test_store() -> None:
+    measured = figures(bench("store", "--json", "--part", "200", "--repeat", "1"))
+    assert measured["10 names, 500 steps: finish()"]["baseline"] > 0
+    assert all(figure["value"] > 0 for figure in measured.values())
+    assert len(measured) == 6
+
+
 def test_read() -> None:
     report = bench("read", "--points", "2000", "--long", "9000", "--table", "20", "--repeat", "2")
     figures, sizes = report.split("Size of the answers")

@@ -40,8 +40,8 @@ BUSY_SECONDS = 30.0
 _HEADER_FIELDS = ("application_id", "user_version", "schema_version", "page_size")
 # Pages that a transaction may change before it writes them to the log: 48 MiB.
 _MOST_CHANGED_PAGES = 12_288
-# The pages in the log from which on a commit moves them to the main file: 16 MiB.
-_LOG_PAGES = 4096
+# The pages in the log from which on a commit moves them to the main file: 64 MiB.
+_LOG_PAGES = 16_384
 # How often opening is retried while the file is being removed or replaced.
 _ATTEMPTS = 10
 
