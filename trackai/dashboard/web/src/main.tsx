@@ -8,7 +8,7 @@ import { detectSignInLink } from "./api/session";
 import { viewPath } from "./api/views";
 import { App } from "./app/app";
 import { firstPageQuery } from "./table/runs-query";
-import { groupBy, isComparing, projectId, runId, viewId } from "./view/parameters";
+import { groupBy, isComparing, isSweep, projectId, runId, viewId } from "./view/parameters";
 // In the order of the cascade.
 import "./styles/compare.css";
 import "./styles/charts.css";
@@ -21,11 +21,12 @@ const project = projectId.peek();
 if (run !== undefined) {
   prefetch(runPath(run), figuresPath(run), metricNamesPath(run), configPath(run));
 } else if (project !== undefined) {
-  const showsRuns = !groupBy.peek() && !isComparing.peek();
+  const isTable = !isComparing.peek() && !isSweep.peek();
+  const showsRuns = !groupBy.peek() && isTable;
   if (showsRuns) prefetch(runsPath(firstPageQuery(project)));
   prefetch(columnsPath(project), projectPath(project));
   const view = viewId.peek();
-  if (view !== undefined && !isComparing.peek()) prefetch(viewPath(view));
+  if (view !== undefined && isTable) prefetch(viewPath(view));
 }
 
 detectSignInLink();

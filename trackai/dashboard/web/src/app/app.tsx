@@ -6,8 +6,11 @@ import { ComparePage } from "../compare/compare-page";
 import { ProjectList } from "../project/project-list";
 import { ProjectPage } from "../project/project-page";
 import { RunPage } from "../run/run-page";
+import type { SweepPage } from "../sweep/sweep-page";
+import { useModule } from "../ui/lazy-module";
+import { Loading, PageError } from "../ui/messages";
 import { Link } from "../view/link";
-import { isComparing, projectId, runId } from "../view/parameters";
+import { isComparing, isSweep, projectId, runId } from "../view/parameters";
 import { ConnectionBanner } from "./connection-banner";
 import { SignIn } from "./sign-in";
 
@@ -37,9 +40,19 @@ function Page() {
   if (run !== undefined) return <RunPage id={run} key={`run ${run}`} />;
   if (project === undefined) return <ProjectList />;
   const key = `project ${project}`;
+  if (isSweep.value) return <LazySweep id={project} key={key} />;
   return isComparing.value ? (
     <ComparePage id={project} key={key} />
   ) : (
     <ProjectPage id={project} key={key} />
   );
 }
+
+/** The page of a sweep is loaded when it is shown. */
+function LazySweep(props: Parameters<typeof SweepPage>[0]) {
+  const { module, error } = useModule(loadSweep);
+  if (error) return <PageError>{error}</PageError>;
+  return module ? <module.SweepPage {...props} /> : <Loading />;
+}
+
+const loadSweep = () => import("../sweep/sweep-page");

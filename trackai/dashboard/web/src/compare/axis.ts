@@ -24,6 +24,8 @@ export interface Axis {
   ticks: AxisTick[];
   /** Whether a run has no position. */
   hasMissing: boolean;
+  /** How many different words a categorical axis has. */
+  categories?: number;
 }
 
 interface AxisOptions {
@@ -109,6 +111,7 @@ function categoricalAxis(runs: Run[], field: string): Axis {
         : [],
     ),
     hasMissing: present.length < runs.length,
+    categories: keys.length,
   };
 }
 

@@ -14,6 +14,8 @@ const isLog = (text: string | null): boolean => text === "log";
 export const projectId = parameter("project", parseId);
 export const runId = parameter("run", parseId);
 export const isComparing = parameter("view", (text) => text === "compare");
+/** Whether the page shows what all matching runs say about a metric. */
+export const isSweep = parameter("view", (text) => text === "sweep");
 
 /** The filter as it was typed, and as it is sent to the server. */
 export const filterText = textParameter("filter");
