@@ -13,7 +13,7 @@ import { Grid } from "../compare/scatter-graph";
 import { HEIGHT, nearestPoint, xOf, yOf } from "../compare/scatter-layout";
 import { gradientColor, isDark } from "../ui/colors";
 import { useElementWidth } from "../ui/element-width";
-import { formatNumber, plural } from "../ui/format";
+import { formatNumber, plural, readable } from "../ui/format";
 import { finiteNumber } from "../ui/values";
 import { keepingView, replaceParameters } from "../view/address";
 import { Link } from "../view/link";
@@ -202,7 +202,6 @@ function drawSurface(
   const { columns, rows, values } = surface;
   const across = (cell: number) => xOf(xAxis, place(cell, columns, xAxis), width);
   const up = (cell: number) => yOf(yAxis, place(cell, rows, yAxis), HEIGHT);
-  context.globalAlpha = 0.75;
   for (let row = 0; row < rows; row++) {
     for (let column = 0; column < columns; column++) {
       const value = values[row * columns + column] as number;
@@ -274,7 +273,9 @@ function BestRun({ projectId, runs, fields, target }: BestProps) {
   const best = bestOf(numbersOf(runs, target), betterByName(target));
   const run = runs.find(({ values }) => finiteNumber(values[target]) === best);
   if (best === undefined || !run) return null;
-  const place = fields.map((field) => `${fieldTitle(field)} = ${run.values[field]}`).join(", ");
+  const place = fields
+    .map((field) => `${fieldTitle(field)} = ${readable(run.values[field])}`)
+    .join(", ");
   return (
     <p class="best-run">
       Best: <Link to={keepingView({ run: run.id, project: projectId })}>{run.name}</Link> with{" "}
