@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pytest
 
 import trackai
-from trackai.api.endpoints.sweeps import evenly
+from trackai.store.catalogue.samples import evenly
 
 if TYPE_CHECKING:
     from tests.conftest import Server

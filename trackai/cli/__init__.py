@@ -28,6 +28,7 @@ _COMMANDS = {
     "runs": "runs",
     "show": "show",
     "compare": "compare",
+    "importance": "importance",
     "plot": "plot",
     "artifacts": "artifacts",
     "alerts": "alerts",

@@ -34,6 +34,7 @@ from trackai.structs.records import (
     ColumnPage,
     Deleted,
     FileRecord,
+    Importance,
     LogPage,
     Point,
     PointPage,
@@ -327,6 +328,10 @@ class RemoteSource:
 
     def columns(self, project_id: int) -> ProjectColumns:
         return self._get(f"/api/projects/{project_id}/columns", ProjectColumns)
+
+    def importance(self, project_id: int, **query: Any) -> Importance:
+        """How much the parameters of runs say about a target; None for no such parameter."""
+        return self._get(f"/api/projects/{project_id}/importance", Importance, **query)
 
     def log(
         self, run_id: int, path: str, search: str | None = None, *, limit: int, offset: int = 0

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from trackai.structs.records import ParameterImportance, UnusedParameter
-from trackai.sweeps.forest import Column, assess
+from trackai.structs.records import Importance, ParameterImportance, UnusedParameter
+from trackai.sweeps.forest import MAX_SAMPLE, Column, assess
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,6 +22,25 @@ MIN_RUNS = 10
 BINS = 32
 MAX_CATEGORIES = 32
 MAX_PARAMETERS = 100
+METHOD = (
+    f"random forest of {TREES} trees, each grown on up to {MAX_SAMPLE} runs, of the ranks of the "
+    "target: the share of the increase of the error on other runs while the values of the "
+    "parameter are shuffled"
+)
+
+
+class Sample(NamedTuple):
+    """Values of runs.
+
+    Attributes:
+        matching: how many runs match; the values are of some or all of them.
+        target: see `assess_parameters`.
+        parameters: see `assess_parameters`.
+    """
+
+    matching: int
+    target: Sequence[Any]
+    parameters: Mapping[str, Sequence[Any]]
 
 
 class Assessment(NamedTuple):
@@ -44,6 +63,16 @@ class Assessment(NamedTuple):
     problem: str
     parameters: list[ParameterImportance]
     unused: list[UnusedParameter]
+
+
+def of_sample(target: str, sample: Sample) -> Importance:
+    """The importance of parameters for a target, whose name is `target`."""
+    assessed = assess_parameters(sample.target, sample.parameters)
+    return Importance(
+        target, sample.matching, len(sample.target), assessed.runs, assessed.missing,
+        assessed.nans, assessed.infinite, METHOD, assessed.r_squared, assessed.problem,
+        assessed.parameters, assessed.unused,
+    )  # fmt: skip
 
 
 def assess_parameters(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 from anyio import to_thread
@@ -12,11 +12,9 @@ from trackai.api.requests import Limit, database, parse_query, path_id
 from trackai.api.responses import JSONResponse, respond
 from trackai.errors import InvalidInputError
 from trackai.filters.parser import parse_field, parse_fields, parse_filter
-from trackai.filters.tree import Config, field_text
-from trackai.store.catalogue import projects, run_tables
-from trackai.structs.records import Importance, RunColumns
+from trackai.store.catalogue import projects, run_tables, samples
+from trackai.structs.records import RunColumns
 from trackai.sweeps import importance
-from trackai.sweeps.forest import MAX_SAMPLE
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -24,18 +22,10 @@ if TYPE_CHECKING:
 
     from trackai.filters.tree import Field
     from trackai.store.engine.connection import Connection
+    from trackai.sweeps.importance import Sample
 
 MAX_RUNS = 10_000
 MAX_COLUMNS = 200
-# Of more runs or values a part of the runs is read: a forest needs no more.
-MAX_SAMPLED = 5000
-MAX_VALUES = 300_000
-MAX_PARAMETERS = 1000
-METHOD = (
-    f"random forest of {importance.TREES} trees, each grown on up to {MAX_SAMPLE} runs, of the "
-    "ranks of the target: the share of the increase of the error on other runs while the values "
-    "of the parameter are shuffled"
-)
 
 
 class ColumnsQuery(msgspec.Struct):
@@ -85,26 +75,14 @@ async def get_importance(request: Request) -> JSONResponse:
     target = parse_field(query.target, name="target")
     chosen = None if query.parameters is None else _fields(query.parameters, name="parameters")
 
-    async def read(conn: Connection) -> tuple[int, dict[str, list[Any]], list[Any]]:
+    async def read(conn: Connection) -> Sample:
         await projects.get(conn, project_id)
-        ids = await run_tables.list_ids(conn, where)
-        fields = await _parameters(conn, ids) if chosen is None else chosen
-        fields = {name: field for name, field in fields.items() if field != target}
-        sampled = evenly(ids, min(MAX_SAMPLED, MAX_VALUES // max(1, len(fields))))
-        [values] = (await run_tables.read_columns(conn, sampled, {"": target})).values()
-        return len(ids), await run_tables.read_columns(conn, sampled, fields), values
+        return await samples.read(conn, where, target, chosen)
 
-    matching, parameters, values = await database(request).look(read)
-    work = partial(importance.assess_parameters, values, parameters)
+    sample = await database(request).look(read)
+    work = partial(importance.of_sample, query.target, sample)
     # One forest at a time: they must not take all threads from the runs that log meanwhile.
-    assessed = await to_thread.run_sync(work, limiter=request.state.forests)
-    return JSONResponse(
-        Importance(
-            query.target, matching, len(values), assessed.runs, assessed.missing, assessed.nans,
-            assessed.infinite, METHOD, assessed.r_squared, assessed.problem, assessed.parameters,
-            assessed.unused,
-        )
-    )  # fmt: skip
+    return JSONResponse(await to_thread.run_sync(work, limiter=request.state.forests))
 
 
 def _where(project_id: int, text: str | None) -> run_tables.RunFilter:
@@ -117,25 +95,3 @@ def _fields(text: str, *, name: str) -> dict[str, Field]:
     if len(fields) > MAX_COLUMNS:
         raise InvalidInputError(name, f"must be at most {MAX_COLUMNS} fields, got {len(fields)}")
     return fields
-
-
-def evenly(ids: list[int], count: int) -> list[int]:
-    """At most `count` of these, at even distances."""
-    if len(ids) <= count:
-        return ids
-    return [ids[at * len(ids) // count] for at in range(count)]
-
-
-async def _parameters(conn: Connection, run_ids: list[int]) -> dict[str, Field]:
-    """The configuration of runs as fields, by their texts.
-
-    Raises:
-        InvalidInputError: it has too many keys.
-    """
-    keys = await run_tables.parameter_keys(conn, run_ids)
-    if len(keys) > MAX_PARAMETERS:
-        raise InvalidInputError(
-            "parameters",
-            f"must be given: the runs have {len(keys)} keys, more than {MAX_PARAMETERS}",
-        )
-    return {field_text(Config(key)): Config(key) for key in keys}

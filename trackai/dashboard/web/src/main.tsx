@@ -8,7 +8,15 @@ import { detectSignInLink } from "./api/session";
 import { viewPath } from "./api/views";
 import { App } from "./app/app";
 import { firstPageQuery } from "./table/runs-query";
-import { groupBy, isComparing, isShowingMedia, projectId, runId, viewId } from "./view/parameters";
+import {
+  groupBy,
+  isComparing,
+  isShowingMedia,
+  isSweep,
+  projectId,
+  runId,
+  viewId,
+} from "./view/parameters";
 // In the order of the cascade.
 import "./styles/compare.css";
 import "./styles/charts.css";
@@ -21,7 +29,7 @@ const project = projectId.peek();
 if (run !== undefined) {
   prefetch(runPath(run), figuresPath(run), metricNamesPath(run), configPath(run));
 } else if (project !== undefined) {
-  const isMainPage = !isComparing.peek() && !isShowingMedia.peek();
+  const isMainPage = !isComparing.peek() && !isShowingMedia.peek() && !isSweep.peek();
   const showsRuns = !groupBy.peek() && isMainPage;
   if (showsRuns) prefetch(runsPath(firstPageQuery(project)));
   prefetch(columnsPath(project), projectPath(project));

@@ -9,7 +9,7 @@ import { RunPage } from "../run/run-page";
 import { useModule } from "../ui/lazy-module";
 import { Loading, PageError } from "../ui/messages";
 import { Link } from "../view/link";
-import { isComparing, isShowingMedia, projectId, runId } from "../view/parameters";
+import { isComparing, isShowingMedia, isSweep, projectId, runId } from "../view/parameters";
 import { ConnectionBanner } from "./connection-banner";
 import { SignIn } from "./sign-in";
 
@@ -40,6 +40,7 @@ function Page() {
   if (project === undefined) return <ProjectList />;
   const key = `project ${project}`;
   if (isShowingMedia.value) return <LazyMediaPage id={project} key={key} />;
+  if (isSweep.value) return <LazySweepPage id={project} key={key} />;
   return isComparing.value ? (
     <ComparePage id={project} key={key} />
   ) : (
@@ -48,9 +49,16 @@ function Page() {
 }
 
 const loadMedia = () => import("../media/media-page");
+const loadSweep = () => import("../sweep/sweep-page");
 
 function LazyMediaPage({ id }: { id: number }) {
   const { module, error } = useModule(loadMedia);
   if (!module) return error ? <PageError>{error}</PageError> : <Loading />;
   return <module.MediaPage id={id} />;
+}
+
+function LazySweepPage({ id }: { id: number }) {
+  const { module, error } = useModule(loadSweep);
+  if (!module) return error ? <PageError>{error}</PageError> : <Loading />;
+  return <module.SweepPage id={id} />;
 }

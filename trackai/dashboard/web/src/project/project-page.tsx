@@ -17,7 +17,7 @@ import { assignColors } from "../ui/colors";
 import { PageError } from "../ui/messages";
 import { usePageTitle } from "../ui/page-title";
 import { Splitter } from "../ui/splitter";
-import { go } from "../view/address";
+import { go, keepingView } from "../view/address";
 import { type Choice, choiceBody, chooseIds, chooseMatching, printChoice } from "../view/choice";
 import { Link } from "../view/link";
 import { choice, filter, hiddenLines, meanBy, shelf, viewId } from "../view/parameters";
@@ -80,6 +80,12 @@ export function ProjectPage({ id }: { id: number }) {
         <div class="tools">
           <GroupBySelect columns={columns} />
           <ColumnPicker available={columns} />
+          <Link
+            to={keepingView({ project: id, view: "sweep" })}
+            title="Importance of parameters, parallel coordinates, scatter and contour of all matching runs"
+          >
+            Analyse
+          </Link>
         </div>
         <KeptRuns project={project} />
         <MissingRuns choice={shown} />

@@ -84,7 +84,10 @@ export function GroupRow({ row, group, isOpen, chosen, line, onToggle }: Props) 
         >
           {typeof means[field] === "number" && (
             <>
-              <small aria-label="mean">⌀</small> {formatValue(means[field])}
+              <span class="mean" role="img" aria-label="mean">
+                ⌀
+              </span>{" "}
+              {formatValue(means[field])}
             </>
           )}
         </span>

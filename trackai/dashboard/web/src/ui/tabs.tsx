@@ -56,6 +56,9 @@ export function Tabs({ tabs, selected, onSelect, children }: Props) {
   );
 }
 
+// A part of the next tab stays visible.
+const MARGIN = 12;
+
 const nameOf = ({ name, count }: Tab): string => `${name} ${count ?? ""}`;
 
 /** Scroll a narrow list to a tab, and leave the page where it is. */
@@ -63,6 +66,6 @@ function showTab(list: HTMLElement | null, id: string): void {
   const tab = list?.querySelector(`#tab-${id}`)?.getBoundingClientRect();
   if (!list || !tab) return;
   const box = list.getBoundingClientRect();
-  if (tab.left < box.left) list.scrollLeft += tab.left - box.left;
-  else if (tab.right > box.right) list.scrollLeft += tab.right - box.right;
+  if (tab.left < box.left) list.scrollLeft += tab.left - box.left - MARGIN;
+  else if (tab.right > box.right) list.scrollLeft += tab.right - box.right + MARGIN;
 }

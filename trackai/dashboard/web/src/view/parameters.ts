@@ -15,6 +15,8 @@ export const projectId = parameter("project", parseId);
 export const runId = parameter("run", parseId);
 export const isComparing = parameter("view", (text) => text === "compare");
 export const isShowingMedia = parameter("view", (text) => text === "media");
+/** Whether the page shows what all matching runs say about a metric. */
+export const isSweep = parameter("view", (text) => text === "sweep");
 
 /** Which runs are shown besides the usual ones or in their place: "archived", "trash" or "". */
 export const shelf = textParameter("show");
