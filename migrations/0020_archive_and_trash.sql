@@ -4,8 +4,9 @@
 ALTER TABLE runs ADD COLUMN archived_at INTEGER;
 ALTER TABLE runs ADD COLUMN trashed_at INTEGER;
 
--- Pages and counts of the runs of a project read this index, and no row that they do not show.
-CREATE INDEX active_runs ON runs (project_id, created_at, id)
+-- Pages and counts of the runs of a project read this index alone: SQLite needs the columns in it that
+-- it compares.
+CREATE INDEX active_runs ON runs (project_id, created_at, id, archived_at, trashed_at)
 WHERE archived_at IS NULL AND trashed_at IS NULL;
 CREATE INDEX archived_runs ON runs (project_id) WHERE archived_at IS NOT NULL;
 CREATE INDEX trashed_runs ON runs (project_id) WHERE trashed_at IS NOT NULL;
