@@ -62,6 +62,8 @@ if TYPE_CHECKING:
     from trackai.values.types import KeepVerb, Step
 
 T = TypeVar("T")
+# A condition by which archived runs and those in the trash match as well.
+_ANYWHERE = "(trashed = true or trashed = false)"
 # Projects or points a page: mostly all of them.
 _PAGE = 1_000_000
 _PAGE_OF_ARTIFACTS = 1000
@@ -153,7 +155,7 @@ class RemoteSource:
         if isinstance(field, Metric):
             field = Metric(field.path, "points")
         condition = f"{field_text(field)} != null"
-        return self.list_runs(filter=condition, limit=1).total > 0
+        return self.list_runs(filter=f"{condition} and {_ANYWHERE}", limit=1).total > 0
 
     def project_summaries(self) -> list[ProjectSummary]:
         """List all projects with the numbers of their runs, the newest first."""
@@ -175,16 +177,17 @@ class RemoteSource:
         project_slugs = {project.id: project.project_id for project in self.projects()}
         for project_id, condition in self._interpretations(text):
             page = self.runs(
-                project_id, filter=condition, ascending=False,
+                project_id, filter=condition and f"{condition} and {_ANYWHERE}", ascending=False,
                 sort="created_at" if condition is None else "id",
                 limit=1 if condition is None else 100,
             )  # fmt: skip
-            if len(page.runs) == 1:
-                return page.runs[0]
-            if page.runs:
+            kept = [run for run in page.runs if run.trashed_at is None] or page.runs
+            if len(kept) == 1:
+                return kept[0]
+            if kept:
                 names = [
                     (f"{project_slugs.get(run.project_id, '')}/{run.run_id}", run.id)
-                    for run in page.runs
+                    for run in kept
                 ]
                 raise runs.ambiguous(text, names)
         raise NotFoundError(f"run {text!r} not found on the server")

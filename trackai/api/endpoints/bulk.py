@@ -22,11 +22,10 @@ from trackai.api.requests import (
 )
 from trackai.api.responses import JSONResponse
 from trackai.store.upkeep import bulk_changes
+from trackai.values.types import KeepVerb
 
 if TYPE_CHECKING:
     from starlette.requests import Request
-
-    from trackai.values.types import KeepVerb
 
 
 class TagAction(msgspec.Struct, tag="tag", tag_field="type", forbid_unknown_fields=True):
