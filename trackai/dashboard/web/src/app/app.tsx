@@ -6,7 +6,10 @@ import { ComparePage } from "../compare/compare-page";
 import { ProjectList } from "../project/project-list";
 import { ProjectPage } from "../project/project-page";
 import { RunPage } from "../run/run-page";
-import { Link } from "../view/link";
+import { Header } from "../shell/header";
+import { LazyDialogs } from "../shell/lazy-dialogs";
+import { useShortcuts } from "../shell/shortcuts";
+import { changedAddress, isEmbedded } from "../view/address";
 import { isComparing, projectId, runId } from "../view/parameters";
 import { ConnectionBanner } from "./connection-banner";
 import { SignIn } from "./sign-in";
@@ -16,17 +19,16 @@ export function App() {
   useEffect(() => {
     if (isSignedIn) void loadScope();
   }, [isSignedIn]);
+  useShortcuts(isSignedIn);
   return (
     <>
-      <header class="top">
-        <Link class="brand" to={{}}>
-          TrackAI
-        </Link>
-      </header>
+      {!isEmbedded.value && <Header isSignedIn={isSignedIn} />}
       <ConnectionBanner />
-      <main>
+      <main class={isEmbedded.value ? "embedded" : undefined}>
         <Page />
       </main>
+      {isEmbedded.value && <OpenOutside />}
+      {isSignedIn && <LazyDialogs />}
     </>
   );
 }
@@ -43,3 +45,12 @@ function Page() {
     <ProjectPage id={project} key={key} />
   );
 }
+
+/** The way from a frame to the whole dashboard. */
+const OpenOutside = () => (
+  <p class="outside">
+    <a href={changedAddress({ embed: undefined })} target="_blank" rel="noopener">
+      Open in TrackAI ↗
+    </a>
+  </p>
+);
