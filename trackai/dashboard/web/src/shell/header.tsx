@@ -80,7 +80,6 @@ const SearchButton = () => (
   <button
     type="button"
     class="search-button"
-    aria-label="Search everything"
     title={`Search everything (${PALETTE_KEYS})`}
     onClick={() => {
       openDialog.value = "palette";
@@ -90,8 +89,10 @@ const SearchButton = () => (
       <circle cx="6.5" cy="6.5" r="4.5" fill="none" stroke="currentColor" stroke-width="1.6" />
       <path d="M10 10l4.5 4.5" stroke="currentColor" stroke-width="1.6" />
     </svg>
-    <span class="wide-only">Search</span>
-    <kbd class="wide-only">{PALETTE_KEYS}</kbd>
+    <span class="search-word">Search</span>
+    <span class="keys wide-only" aria-hidden="true">
+      {PALETTE_KEYS}
+    </span>
   </button>
 );
 

@@ -1,9 +1,8 @@
 // The open dialog of the shell. Dialogs are loaded when the first one is opened.
 
-import { useEffect } from "preact/hooks";
+import { useLayoutEffect } from "preact/hooks";
 import { useModule } from "../ui/lazy-module";
-import { PageError } from "../ui/messages";
-import { closeDialog, openDialog } from "./state";
+import { closeDialog, openDialog, setLoading } from "./state";
 
 const load = () => import("./dialogs");
 
@@ -14,8 +13,17 @@ export function LazyDialogs() {
 function OpenDialog() {
   const { module, error } = useModule(load);
   const name = openDialog.value;
-  useEffect(() => closeDialog, []);
-  if (error) return <PageError>{error}</PageError>;
+  const isLoading = !module && !error;
+  useLayoutEffect(() => {
+    setLoading(isLoading);
+    return () => setLoading(false);
+  }, [isLoading]);
+  if (error)
+    return (
+      <p class="silence" role="alert">
+        {error}
+      </p>
+    );
   if (!module || !name) return null;
   if (name === "alerts") return <module.AlertsDialog onClose={closeDialog} />;
   if (name === "shortcuts") return <module.ShortcutsDialog onClose={closeDialog} />;

@@ -9,6 +9,7 @@ import { ErrorMessage } from "../ui/messages";
 import { Modal } from "../ui/modal";
 import { crumbs } from "../view/crumbs";
 import { actionItems, hitItem, type PaletteItem } from "./palette-items";
+import { takeTypedAhead } from "./state";
 
 // Typing searches after a pause.
 const SEARCH_DELAY_MS = 120;
@@ -19,7 +20,7 @@ interface Props {
 }
 
 export function Palette({ projectsOnly, onClose }: Props) {
-  const [text, setText] = useState("");
+  const [text, setText] = useState(takeTypedAhead);
   const [selected, setSelected] = useState(0);
   const { hits, error, isSearching } = useHits(text.trim());
   const shown = projectsOnly ? hits.filter(({ kind }) => kind === "project") : hits;

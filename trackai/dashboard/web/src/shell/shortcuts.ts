@@ -6,7 +6,7 @@ import { readStored, store } from "../ui/storage";
 import { isDark, setTheme } from "../ui/theme";
 import { go, keepingView } from "../view/address";
 import { crumbs } from "../view/crumbs";
-import { closeDialog, openDialog, type ShellDialog } from "./state";
+import { closeDialog, openDialog, type ShellDialog, typeAhead } from "./state";
 
 const STORAGE_KEY = "single-keys";
 
@@ -48,8 +48,13 @@ function onKeyDown(event: KeyboardEvent): void {
     open("palette");
     return;
   }
-  if (event.ctrlKey || event.metaKey || event.altKey || !hasSingleKeys.peek()) return;
-  if (openDialog.peek() || isTyping(event.target)) return;
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (typeAhead(event.key)) {
+    event.preventDefault();
+    return;
+  }
+  if (!hasSingleKeys.peek() || isTyping(event.target)) return;
+  if (document.querySelector("dialog[open]")) return;
   const action = ACTIONS[event.key];
   if (!action) return;
   event.preventDefault();
