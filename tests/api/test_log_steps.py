@@ -69,7 +69,7 @@ def test_lines_have_the_latest_step_before_them(server: Server) -> None:
 def test_steps_that_are_not_even_in_time(server: Server) -> None:
     run = _run(server)
     # Fast, then slow, then fast; with large gaps between steps, and fractions.
-    points = [(step * 1000, step * 0.001) for step in range(2000)]
+    points: list[tuple[float, float]] = [(step * 1000, step * 0.001) for step in range(2000)]
     points += [(2_000_000 + step / 2, 10 + step * 60) for step in range(50)]
     points += [(2_000_100 + 2.0**40 * step, 4000 + step * 0.01) for step in range(2000)]
     times = [at + 0.0005 for _, at in points[::37]]

@@ -492,7 +492,8 @@ HitKind: TypeAlias = Literal["project", "run", "metric", "config", "tag", "file"
 class SearchHit(msgspec.Struct, gc=False):
     """Something with a name; `run_id`, `project_id` and `view_id` are row ids.
 
-    Metrics, configuration keys and tags are those of a project that has them.
+    Metrics, configuration keys and tags are those of a project that has them. `field` is how a
+    metric or a key is written in filters and columns.
     """
 
     kind: HitKind
@@ -501,6 +502,7 @@ class SearchHit(msgspec.Struct, gc=False):
     project: str
     run_id: int | None = None
     view_id: int | None = None
+    field: str | None = None
 
 
 class SearchResults(msgspec.Struct):

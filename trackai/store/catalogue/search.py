@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from trackai.filters.tree import Config, Metric, field_text
 from trackai.structs.records import SearchHit, SearchResults
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
+    from trackai.filters.tree import Field
     from trackai.store.engine.connection import Connection
     from trackai.structs.records import HitKind
 
@@ -22,6 +24,7 @@ _NAMED: dict[HitKind, tuple[str, str]] = {
     "config": ("configs", "key"),
     "tag": ("tags", "tag"),
 }
+_FIELDS: dict[HitKind, Callable[[str], Field]] = {"metric": Metric, "config": Config}
 
 
 async def search(
@@ -177,4 +180,7 @@ def _hit(
     run_id: int | None = None,
     view_id: int | None = None,
 ) -> SearchHit:
-    return SearchHit(kind, name, project_id, project, run_id, view_id)
+    field = None
+    if kind in _FIELDS:
+        field = field_text(_FIELDS[kind](name))
+    return SearchHit(kind, name, project_id, project, run_id, view_id, field)

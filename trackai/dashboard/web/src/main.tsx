@@ -8,6 +8,7 @@ import { detectSignInLink } from "./api/session";
 import { viewPath } from "./api/views";
 import { App } from "./app/app";
 import { firstPageQuery } from "./table/runs-query";
+import { restoreTheme } from "./ui/theme";
 import {
   groupBy,
   isComparing,
@@ -18,6 +19,7 @@ import {
   viewId,
 } from "./view/parameters";
 // In the order of the cascade.
+import "./styles/shell.css";
 import "./styles/compare.css";
 import "./styles/charts.css";
 import "./styles/table.css";
@@ -37,6 +39,7 @@ if (run !== undefined) {
   if (view !== undefined && isMainPage) prefetch(viewPath(view));
 }
 
+restoreTheme();
 detectSignInLink();
 const root = document.getElementById("app");
 if (root) render(<App />, root);

@@ -5,6 +5,7 @@ import { describe, expect, test } from "vitest";
 // From the top to the bottom; folders on one line do not import each other.
 const LAYERS = [
   ["app"],
+  ["shell"],
   ["project", "run", "media", "sweep"],
   ["panels"],
   ["compare"],

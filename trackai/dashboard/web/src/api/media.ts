@@ -12,11 +12,20 @@ import type {
   SharedFilePaths,
 } from "./types";
 
-export const getLog = (
-  runId: number,
-  query: { metric: string; search?: string; limit: number; offset: number },
-  signal?: AbortSignal,
-): Promise<LogPage> => get(`/api/runs/${runId}/log?${queryString(query)}`, signal);
+// A type, not an interface: only types are assignable to the record of `queryString`.
+export type LogQuery = {
+  metric: string;
+  search?: string;
+  limit: number;
+  offset?: number;
+  /** In place of an offset: begin with the last line up to this step or time. */
+  from_step?: string;
+  from_time?: string;
+  run_steps?: "true";
+};
+
+export const getLog = (runId: number, query: LogQuery, signal?: AbortSignal): Promise<LogPage> =>
+  get(`/api/runs/${runId}/log?${queryString(query)}`, signal);
 
 export const getHistograms = (
   runId: number,

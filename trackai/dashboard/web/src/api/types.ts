@@ -207,6 +207,8 @@ export interface LogLine {
   step: AnyNumber | null;
   timestamp: string;
   text: string;
+  /** The latest step that the run had logged when the line was printed, if it was asked for. */
+  run_step: AnyNumber | null;
 }
 
 export interface LogPage {
@@ -272,4 +274,36 @@ export interface PointPage {
   data: { step: number | null; timestamp: string | null; value: Value }[];
   has_more: boolean;
   next_cursor?: string;
+}
+
+export interface Alert {
+  level: string;
+  title: string;
+  text: string | null;
+  /** Whether the title or the text is longer than what is here. */
+  is_cut: boolean;
+  step: AnyNumber | null;
+  timestamp: string;
+  run_id: number;
+  run: string;
+  project_id: number;
+  project: string;
+}
+
+export interface AlertPage {
+  alerts: Alert[];
+  total: number;
+}
+
+export type HitKind = "project" | "run" | "metric" | "config" | "tag" | "file" | "view";
+
+export interface SearchHit {
+  kind: HitKind;
+  name: string;
+  project_id: number;
+  project: string;
+  run_id: number | null;
+  view_id: number | null;
+  /** A configuration key or a metric as it is written in lists of columns. */
+  field: string | null;
 }

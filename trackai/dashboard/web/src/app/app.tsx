@@ -6,9 +6,12 @@ import { ComparePage } from "../compare/compare-page";
 import { ProjectList } from "../project/project-list";
 import { ProjectPage } from "../project/project-page";
 import { RunPage } from "../run/run-page";
+import { Header } from "../shell/header";
+import { LazyDialogs } from "../shell/lazy-dialogs";
+import { useShortcuts } from "../shell/shortcuts";
 import { useModule } from "../ui/lazy-module";
 import { Loading, PageError } from "../ui/messages";
-import { Link } from "../view/link";
+import { changedAddress, isEmbedded } from "../view/address";
 import { isComparing, isShowingMedia, isSweep, projectId, runId } from "../view/parameters";
 import { ConnectionBanner } from "./connection-banner";
 import { SignIn } from "./sign-in";
@@ -18,17 +21,16 @@ export function App() {
   useEffect(() => {
     if (isSignedIn) void loadScope();
   }, [isSignedIn]);
+  useShortcuts(isSignedIn);
   return (
     <>
-      <header class="top">
-        <Link class="brand" to={{}}>
-          TrackAI
-        </Link>
-      </header>
+      {!isEmbedded.value && <Header isSignedIn={isSignedIn} />}
       <ConnectionBanner />
-      <main>
+      <main class={isEmbedded.value ? "embedded" : undefined}>
         <Page />
       </main>
+      {isEmbedded.value && <OpenOutside />}
+      {isSignedIn && <LazyDialogs />}
     </>
   );
 }
@@ -62,3 +64,12 @@ function LazySweepPage({ id }: { id: number }) {
   if (!module) return error ? <PageError>{error}</PageError> : <Loading />;
   return <module.SweepPage id={id} />;
 }
+
+/** The way from a frame to the whole dashboard. */
+const OpenOutside = () => (
+  <p class="outside">
+    <a href={changedAddress({ embed: undefined })} target="_blank" rel="noopener">
+      Open in TrackAI ↗
+    </a>
+  </p>
+);

@@ -4,8 +4,9 @@ import type { RefObject } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import type { ChoiceBody } from "../api/types";
-import { customColors, isDark } from "../ui/colors";
+import { customColors } from "../ui/colors";
 import { ErrorMessage } from "../ui/messages";
+import { isDark } from "../ui/theme";
 import {
   band,
   clipOutliers,

@@ -1,7 +1,8 @@
 // The lines of many runs in parallel coordinates.
 
 import { useLayoutEffect, useRef } from "preact/hooks";
-import { gradientColor, isDark } from "../ui/colors";
+import { gradientColor } from "../ui/colors";
+import { isDark } from "../ui/theme";
 import type { Axis } from "./axis";
 import { prepare } from "./canvas";
 import type { ComparedRun } from "./compared-runs";

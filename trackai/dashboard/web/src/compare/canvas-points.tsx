@@ -1,7 +1,7 @@
 // The points of many runs in a scatter plot.
 
 import { useLayoutEffect, useRef } from "preact/hooks";
-import { isDark } from "../ui/colors";
+import { isDark } from "../ui/theme";
 import { prepare } from "./canvas";
 import type { ComparedRun } from "./compared-runs";
 import type { ScatterPoint } from "./scatter-layout";

@@ -11,6 +11,7 @@ import { Loading, missingRunsText, PageError } from "../ui/messages";
 import { usePageTitle } from "../ui/page-title";
 import { go, keepingView, replaceParameters, textParameter } from "../view/address";
 import { chooseIds, printChoice } from "../view/choice";
+import { useCrumbs } from "../view/crumbs";
 import { Link } from "../view/link";
 import { choice } from "../view/parameters";
 import { parseList, printList } from "../view/parsing";
@@ -48,6 +49,7 @@ interface Fields {
 export function ComparePage({ id }: { id: number }) {
   const { data: project } = usePolled(() => getProject(id), 0, [id]);
   usePageTitle("Compare", project?.name);
+  useCrumbs(id, project?.name, "Compare");
   const { data: columns, error: columnsError } = usePolled(() => getColumns(id), 30_000, [id]);
   const { ids: chosen, error: choiceError } = useChosenRuns(id, choice.value ?? NO_RUNS);
   const ids = (chosen ?? []).slice(0, MAX_COMPARED);

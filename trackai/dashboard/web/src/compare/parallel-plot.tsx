@@ -1,9 +1,10 @@
 // Parallel coordinates: a vertical axis for each field, a line for each run, coloured by a metric.
 
 import { useMemo } from "preact/hooks";
-import { gradientColor, isDark } from "../ui/colors";
+import { gradientColor } from "../ui/colors";
 import { useElementWidth } from "../ui/element-width";
 import { plural } from "../ui/format";
+import { isDark } from "../ui/theme";
 import { AxesMenu } from "./axes-menu";
 import { type Axis, makeAxis } from "./axis";
 import type { Brush } from "./brush";

@@ -4,8 +4,8 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { fileUrl } from "../api/media";
 import type { FileRecord } from "../api/types";
 import type { FigureRequest, FrameMessage, Library } from "../frame/messages";
-import { isDark } from "../ui/colors";
 import { errorText } from "../ui/errors";
+import { isDark } from "../ui/theme";
 import "../styles/drawings.css";
 
 const PAGE = "/assets/figure.html";

@@ -19,6 +19,7 @@ import { usePageTitle } from "../ui/page-title";
 import { Splitter } from "../ui/splitter";
 import { go, keepingView } from "../view/address";
 import { type Choice, choiceBody, chooseIds, chooseMatching, printChoice } from "../view/choice";
+import { useCrumbs } from "../view/crumbs";
 import { Link } from "../view/link";
 import { choice, filter, hiddenLines, meanBy, shelf, viewId } from "../view/parameters";
 import { printList } from "../view/parsing";
@@ -38,6 +39,7 @@ export function ProjectPage({ id }: { id: number }) {
   const [changes, setChanges] = useState(0);
   const { data: project, error, notFound } = usePolled(() => getProject(id), 3000, [id, changes]);
   usePageTitle(project?.name);
+  useCrumbs(id, project?.name);
   const { data: columns } = usePolled(() => getColumns(id), 5000, [id]);
   const figures = useMemo(() => (columns ? defaultFigures(columns) : []), [columns]);
   const [newest, onNewestRuns] = useNewestRuns();

@@ -1,8 +1,8 @@
 // Drawings of histograms: a heatmap over the steps, and the bars of one step.
 
 import { useEffect, useRef } from "preact/hooks";
-import { isDark } from "../ui/colors";
 import { formatNumber, plural } from "../ui/format";
+import { isDark } from "../ui/theme";
 import { isNumber } from "../ui/values";
 import { type Bins, densities, highEdge, lowEdge } from "./histogram-data";
 

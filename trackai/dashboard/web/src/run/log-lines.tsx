@@ -4,10 +4,12 @@ import type { RefObject } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { LogLine } from "../api/types";
 import { Checkbox } from "../ui/controls";
-import { formatDateTime, plural } from "../ui/format";
+import { formatTime, plural } from "../ui/format";
 import { ErrorMessage } from "../ui/messages";
 import { go } from "../view/address";
-import { splitAtMatch, terminalText } from "./log-text";
+import { CopyLines } from "./copy-lines";
+import { describePlace, setShowsPlaces, showsPlaces, useLineAt } from "./log-place";
+import { copiedText, markMatch, terminalSegments } from "./log-text";
 import { ROW_HEIGHT, useLogPages } from "./use-log-pages";
 
 // The line to scroll to when a match is opened in context, which renders the list again.
@@ -17,16 +19,20 @@ interface Props {
   runId: number;
   path: string;
   search: string;
+  /** The step or the time of the line to begin at; "" for the beginning or the end. */
+  at: string;
   running: boolean;
 }
 
-export function LogLines({ runId, path, search, running }: Props) {
+export function LogLines({ runId, path, search, at, running }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const pages = useLogPages({ box, runId, path, search, running });
   const { total, rows } = pages;
   const [openLine, setOpenLine] = useState<LogLine>();
   const [markedLine, setMarkedLine] = useState<number>();
-  const follow = useFollowing(box, running && !search && targetLine === undefined);
+  const linked = useLineAt(runId, path, search ? "" : at);
+  const hasJumped = useRef(false);
+  const follow = useFollowing(box, running && !search && !at && targetLine === undefined);
 
   useLayoutEffect(() => {
     if (total === undefined || !box.current) return;
@@ -34,10 +40,14 @@ export function LogLines({ runId, path, search, running }: Props) {
       rows.scrollToRow(targetLine);
       setMarkedLine(targetLine);
       targetLine = undefined;
+    } else if (linked.line !== undefined && !hasJumped.current) {
+      hasJumped.current = true;
+      rows.scrollToRow(linked.line);
+      setMarkedLine(linked.line);
     } else if (follow.isFollowing) {
       box.current.scrollTop = box.current.scrollHeight;
     }
-  }, [total, follow.isFollowing]);
+  }, [total, follow.isFollowing, linked.line]);
 
   const onOpen = (line: LogLine) => {
     if (!search) return setOpenLine(line);
@@ -52,14 +62,15 @@ export function LogLines({ runId, path, search, running }: Props) {
   }
   return (
     <>
-      <ErrorMessage message={pages.error} />
+      <ErrorMessage message={pages.error || linked.error} />
       <div
-        class="lines"
+        class={showsPlaces.value ? "lines placed" : "lines"}
         ref={box}
         tabIndex={0}
         role="log"
         aria-label={`Lines of ${path}`}
         aria-live="off"
+        onCopy={copyPrinted}
         onScroll={follow.onScroll}
         onWheel={follow.onWheel}
       >
@@ -78,6 +89,10 @@ export function LogLines({ runId, path, search, running }: Props) {
             Follow
           </Checkbox>
         )}
+        <Checkbox checked={showsPlaces.value} onChange={setShowsPlaces}>
+          Time and step
+        </Checkbox>
+        {!!total && <CopyLines runId={runId} path={path} search={search} total={total} />}
       </p>
       {openLine && <FullLine line={openLine} onClose={() => setOpenLine(undefined)} />}
     </>
@@ -131,29 +146,28 @@ function Line({ line, search, isMarked, onOpen }: LineProps) {
       >
         {number}
       </button>
+      <span class="when">{formatTime(Date.parse(line.timestamp) / 1000)}</span>
+      <span class="at">{line.step ?? line.run_step ?? ""}</span>
       <span class="printed">
-        <HighlightedText text={terminalText(line.text)} search={search} />
+        {markMatch(terminalSegments(line.text), search).map(({ text, style, isMatch }, index) => {
+          const Part = isMatch ? "mark" : "span";
+          return (
+            <Part key={index} class={style}>
+              {text}
+            </Part>
+          );
+        })}
       </span>
     </div>
   );
 }
 
-function describePlace({ timestamp, step }: LogLine): string {
-  const time = formatDateTime(Date.parse(timestamp) / 1000);
-  return step === null ? time : `${time}, step ${step}`;
-}
-
-function HighlightedText({ text, search }: { text: string; search: string }) {
-  const parts = splitAtMatch(text, search);
-  if (!parts) return <>{text}</>;
-  const [before, match, after] = parts;
-  return (
-    <>
-      {before}
-      <mark>{match}</mark>
-      {after}
-    </>
-  );
+/** Copy what was printed: line numbers, times and steps cannot be selected. */
+function copyPrinted(event: ClipboardEvent): void {
+  const text = getSelection()?.toString();
+  if (!text || !event.clipboardData) return;
+  event.clipboardData.setData("text/plain", copiedText(text));
+  event.preventDefault();
 }
 
 function FullLine({ line, onClose }: { line: LogLine; onClose: () => void }) {

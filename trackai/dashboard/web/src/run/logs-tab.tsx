@@ -11,6 +11,8 @@ const SEARCH_DELAY_MS = 250;
 
 const pathParameter = textParameter("log");
 const searchParameter = textParameter("find");
+/** The step or the time of the line that a link leads to. */
+const atParameter = textParameter("at");
 
 interface Props {
   runId: number;
@@ -31,7 +33,7 @@ export function LogsTab({ runId, paths, running }: Props) {
           <Select
             label="Series"
             value={path}
-            onSelect={(selected) => replaceParameters({ log: selected })}
+            onSelect={(selected) => replaceParameters({ log: selected, at: undefined })}
           >
             <Options values={paths} />
           </Select>
@@ -39,10 +41,11 @@ export function LogsTab({ runId, paths, running }: Props) {
         <SearchBox />
       </form>
       <LogLines
-        key={`${path}\u0000${searchParameter.value}`}
+        key={[path, searchParameter.value, atParameter.value].join("\u0000")}
         runId={runId}
         path={path}
         search={searchParameter.value}
+        at={atParameter.value}
         running={running}
       />
     </div>

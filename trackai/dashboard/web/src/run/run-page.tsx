@@ -10,6 +10,7 @@ import { usePageTitle } from "../ui/page-title";
 import { Splitter } from "../ui/splitter";
 import { type Tab, Tabs } from "../ui/tabs";
 import { go, keepingView, textParameter } from "../view/address";
+import { useCrumbs } from "../view/crumbs";
 import { Link } from "../view/link";
 import { projectId } from "../view/parameters";
 import { ConfigSection } from "./config-section";
@@ -29,6 +30,7 @@ export function RunPage({ id }: { id: number }) {
   const data = useRunData(id);
   const { run, project, error, notFound } = data;
   usePageTitle(run && runName(run), project?.name);
+  useCrumbs(run?.project_id ?? projectId.value, project?.name, run && runName(run));
   if (notFound) {
     return (
       <PageError>

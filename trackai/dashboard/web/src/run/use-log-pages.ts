@@ -40,11 +40,11 @@ export function useLogPages({ box, runId, path, search, running }: Options): Log
 
   useEffect(() => {
     const read = async (signal: AbortSignal) => {
-      const fetchLines = (limit: number, offset: number) =>
-        getLog(runId, { metric: path, search, limit, offset }, signal);
+      const fetchLines = (limit: number, offset: number, run_steps?: "true") =>
+        getLog(runId, { metric: path, search, limit, offset, run_steps }, signal);
       for (let page = firstPage; page <= lastPage; page++) {
         if (pages.get(page)?.length === PAGE_SIZE) continue;
-        const answer = await fetchLines(PAGE_SIZE, page * PAGE_SIZE);
+        const answer = await fetchLines(PAGE_SIZE, page * PAGE_SIZE, "true");
         setPages((before) => new Map(before).set(page, answer.lines));
         setTotal(answer.total);
       }

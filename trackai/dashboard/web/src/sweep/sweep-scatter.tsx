@@ -5,7 +5,8 @@ import { makeAxis } from "../compare/axis";
 import type { ComparedRun } from "../compare/compared-runs";
 import { FieldSelect } from "../compare/field-select";
 import { ScatterGraph } from "../compare/scatter-graph";
-import { gradientColor, isDark } from "../ui/colors";
+import { gradientColor } from "../ui/colors";
+import { isDark } from "../ui/theme";
 import { replaceParameters } from "../view/address";
 import { targetName } from "./target";
 

@@ -3,6 +3,7 @@
 // with dashed lines.
 
 import { signal } from "@preact/signals";
+import { isDark } from "./theme";
 
 const LIGHT = [
   "#0072b2",
@@ -25,13 +26,6 @@ const DARK = [
   "#bdbdbd",
 ];
 const DASHES = [[], [7, 4], [2, 3], [9, 3, 2, 3]];
-
-const prefersDark = matchMedia("(prefers-color-scheme: dark)");
-/** Whether the page uses the dark scheme; readers are redrawn when it changes. */
-export const isDark = signal(prefersDark.matches);
-prefersDark.addEventListener("change", () => {
-  isDark.value = prefersDark.matches;
-});
 
 export interface LineStyle {
   color: string;

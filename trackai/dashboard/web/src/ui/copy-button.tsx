@@ -3,7 +3,7 @@
 import { useState } from "preact/hooks";
 
 interface Props {
-  text: () => string;
+  text: () => string | Promise<string>;
   label: string;
   children?: string;
 }
@@ -11,7 +11,7 @@ interface Props {
 export function CopyButton({ text, label, children }: Props) {
   const [copied, setCopied] = useState(false);
   const copy = async () => {
-    await writeClipboard(text());
+    await writeClipboard(await text());
     setCopied(true);
     setTimeout(() => setCopied(false), 1500);
   };

@@ -52,11 +52,15 @@ export function keepingView(change: Change): Change {
   return { ...change, ...Object.fromEntries(kept) };
 }
 
+/** Whether the page is a part of another one, such as a notebook, and has no header. */
+export const isEmbedded = computed(() => params.value.get("embed") === "1");
+
 /** The current address with some parameters changed. */
 export const changedAddress = (change: Change): string => printAddress(search.value, change);
 
 /** The address of a page with these parameters only. */
-export const pageAddress = (parameters: Change): string => printAddress("", parameters);
+export const pageAddress = (parameters: Change): string =>
+  printAddress(isEmbedded.value ? "?embed=1" : "", parameters);
 
 interface GoOptions {
   /** Keep the other parameters of the address. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { assignColors, gradientColor, isDark, runStyle, slotStyle } from "../../src/ui/colors";
+import { assignColors, gradientColor, runStyle, slotStyle } from "../../src/ui/colors";
+import { theme } from "../../src/ui/theme";
 
 const key = (id: number) => JSON.stringify(runStyle(id));
 const range = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
@@ -41,7 +42,7 @@ test("gradientColor goes from the first stop to the last", () => {
   expect(gradientColor(1)).toBe("#a8b400");
   expect(gradientColor(0.5)).toBe("#21918c");
   expect(gradientColor(0.3)).toMatch(/^#[0-9a-f]{6}$/);
-  isDark.value = true;
+  theme.value = "dark";
   expect(gradientColor(0)).toBe("#7d5bd0");
-  isDark.value = false;
+  theme.value = "light";
 });

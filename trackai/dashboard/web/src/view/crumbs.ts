@@ -1,0 +1,29 @@
+// Where the page is: its project, and its own name below the project.
+
+import { signal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+
+interface Crumbs {
+  /** The row id of the project, and its name once it is known. */
+  projectId: number | undefined;
+  project: string | undefined;
+  /** The name of a page below that of the project. */
+  page: string | undefined;
+}
+
+const NOWHERE: Crumbs = { projectId: undefined, project: undefined, page: undefined };
+
+/** What the header shows; the start page is in no project. */
+export const crumbs = signal(NOWHERE);
+
+export function useCrumbs(projectId: number | undefined, project?: string, page?: string): void {
+  useEffect(() => {
+    crumbs.value = { projectId, project, page };
+  }, [projectId, project, page]);
+  useEffect(
+    () => () => {
+      crumbs.value = NOWHERE;
+    },
+    [],
+  );
+}
