@@ -40,7 +40,7 @@ __all__ = [
     "find_first", "find_pauses", "find_rewinds", "first_steps", "insert", "insert_new",
     "keys_of_writer", "last_points", "last_time", "note_own_steps", "pages", "range_before", "read",
     "read_batches", "read_columns", "read_each", "read_imported", "read_many", "search", "spread",
-    "step_after", "values_of_writer", "with_last_values", "wrong_figures",
+    "step_after", "steps_at", "values_of_writer", "with_last_values", "wrong_figures",
 ]  # fmt: skip
 
 TABLES = {"pieces": ("writer_id, last_step, id", 20)}
@@ -163,6 +163,49 @@ async def read_many(conn: Connection, many: Sequence[Series]) -> dict[int, list[
     async for window, columns in piece_scan.each(conn, Scan(windows, ALL, cuts)):
         points[window.series_id] += zip(columns.steps, columns.values, strict=True)
     return points
+
+
+async def steps_at(
+    conn: Connection, series: Series, attempt: int | None, times: Sequence[int]
+) -> list[Step | None]:
+    rows = await conn.execute_fetchall(
+        """
+        SELECT pieces.first_timestamp, pieces.writer_id, pieces.first_step, pieces.last_step
+        FROM pieces
+        JOIN writers ON writers.id = pieces.writer_id
+        WHERE pieces.series_id = ?1 AND (?2 = 0 OR writers.attempt = ?2)
+          AND pieces.first_timestamp <= ?4
+          AND pieces.last_timestamp >= coalesce((
+              SELECT max(before.first_timestamp) FROM pieces AS before
+              JOIN writers ON writers.id = before.writer_id
+              WHERE before.series_id = ?1 AND (?2 = 0 OR writers.attempt = ?2)
+                AND before.first_timestamp <= ?3
+          ), ?3)
+        ORDER BY pieces.first_timestamp
+        """,
+        (series.id, attempt or 0, times[0], times[-1]),
+    )
+    by_writer: dict[int, list[tuple[int, Window]]] = {}
+    for begin, writer_id, low, high in rows:
+        # They are floats, which integers beyond 2**53 may be next to.
+        low, high = math.nextafter(low, -math.inf), math.nextafter(high, math.inf)
+        window = Window(series.id, low, high, writer_id)
+        by_writer.setdefault(writer_id, []).append((begin, window))
+    # Of each writer, the piece that a time is in or behind.
+    wanted: dict[Window, list[int]] = {}
+    for windows in by_writer.values():
+        begins = [begin for begin, _ in windows]
+        for index, time in enumerate(times):
+            before = bisect_right(begins, time)
+            if before:
+                wanted.setdefault(windows[before - 1][1], []).append(index)
+    found: list[tuple[int, Step] | None] = [None] * len(times)
+    async for window, columns in piece_scan.each(conn, Scan(list(wanted), ALL, values=False)):
+        for index in wanted[window]:
+            at = bisect_right(columns.timestamps, times[index]) - 1
+            place = (columns.timestamps[at], columns.steps[at]) if at >= 0 else None
+            found[index] = max(filter(None, (found[index], place)), default=None)
+    return [None if place is None else place[1] for place in found]
 
 
 async def count_until(conn: Connection, series: Series, until: Step) -> int:

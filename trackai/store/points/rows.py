@@ -18,7 +18,7 @@ from trackai.errors import ConflictError
 from trackai.store.engine import direct
 from trackai.store.engine.bulk import execute_columns, numbered, placeholders
 from trackai.store.engine.sql import VALUE, json_array
-from trackai.store.points import duplicates, large_values
+from trackai.store.points import duplicates, large_values, time_search
 from trackai.store.points.queries import FARTHEST, bound
 from trackai.store.points.series import NOT_SUPERSEDED, visible
 from trackai.values.types import Step
@@ -50,6 +50,9 @@ _PAGE = 20_000
 _ORDER = "step, timestamp, writer_id"
 # The values of points, as a column of a query on `metrics`.
 _VALUES = f"{VALUE} AS value"
+_OF_ATTEMPT = """
+    (SELECT writers.attempt FROM writers WHERE writers.id = metrics.writer_id) = ?3
+"""
 # A third faster than zip, which makes an iterator of each row.
 _STEP, _VALUE, _TIME = map(itemgetter, range(3))
 
@@ -333,6 +336,29 @@ async def read_many(conn: Connection, many: Sequence[Series]) -> dict[int, list[
             points[series_id] = rows[start : start + size]
             start += size
     return points
+
+
+async def steps_at(
+    conn: Connection, series: Series, attempt: int | None, times: Sequence[int]
+) -> list[Step | None]:
+    ends = await conn.execute_fetchall(
+        "SELECT first_step, last_step, last_timestamp FROM series WHERE id = ?", (series.id,)
+    )
+    ((first_step, last_step, last_timestamp),) = ends
+    # An attempt may have superseded points above the last step.
+    last = time_search.Place(last_step, last_timestamp) if attempt is None else None
+    query = f"""
+        SELECT step, timestamp FROM metrics
+        WHERE series_id = ?1 AND step >= ?2 AND {"TRUE" if attempt is None else _OF_ATTEMPT}
+        ORDER BY {_ORDER} LIMIT {time_search.PLACES}
+    """
+
+    async def places_from(step: Step) -> list[time_search.Place]:
+        values = (series.id, step) if attempt is None else (series.id, step, attempt)
+        rows: Any = await conn.execute_fetchall(query, values)
+        return [time_search.Place(*row) for row in rows]
+
+    return await time_search.steps_at(places_from, first_step, last, times)
 
 
 async def count_until(conn: Connection, series: Series, until: Step) -> int:

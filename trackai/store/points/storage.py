@@ -107,6 +107,19 @@ class PointStorage(Protocol):
         """Read all points of series, by row id."""
         raise NotImplementedError
 
+    async def steps_at(
+        self, conn: Connection, series: Series, attempt: int | None, times: Sequence[int]
+    ) -> list[Step | None]:
+        """Find the step of the last point up to each time; None where there is none.
+
+        Points of an attempt are in order of time as well as of steps.
+
+        Args:
+            attempt: only points of this attempt, superseded ones included; None for all.
+            times: microseconds since the epoch, rising.
+        """
+        raise NotImplementedError
+
     async def count_until(self, conn: Connection, series: Series, until: Step) -> int:
         """Count the points up to and including a step."""
         raise NotImplementedError

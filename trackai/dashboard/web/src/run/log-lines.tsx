@@ -146,7 +146,9 @@ function Line({ line, search, isMarked, onOpen }: LineProps) {
       >
         {number}
       </button>
-      <span class="when">{formatTime(Date.parse(line.timestamp) / 1000)}</span>
+      <span class="when" title={describePlace(line)}>
+        {formatTime(Date.parse(line.timestamp) / 1000)}
+      </span>
       <span class="at">{line.step ?? line.run_step ?? ""}</span>
       <span class="printed">
         {markMatch(terminalSegments(line.text), search).map(({ text, style, isMatch }, index) => {
