@@ -56,7 +56,8 @@ class Comparison(msgspec.Struct, forbid_unknown_fields=True):
     `group_by` is "all" or fields: `group`, `state`, `name`, `tag`, `config.KEY` or `env.KEY`. Only
     runs that are grouped can be chosen by `select` instead of `run_ids`. With `quartiles`, charts
     of groups have medians and quartiles as well. `versions` are those of the charts that the client
-    has, by run and metric; groups are numbered from 0 on in place of runs.
+    has, by run and metric; groups are numbered from 0 on in place of runs. `smoothed_if_known`
+    leaves charts of runs without smoothed values if the server must read all points for these.
     """
 
     metric_paths: Annotated[list[str], msgspec.Meta(max_length=MAX_COMPARED)]
@@ -71,6 +72,7 @@ class Comparison(msgspec.Struct, forbid_unknown_fields=True):
     group_by: str | None = None
     quartiles: bool = False
     versions: dict[str, dict[str, str]] | None = None
+    smoothed_if_known: bool = False
 
     def __post_init__(self) -> None:
         check_chosen(self.run_ids, self.select)
@@ -130,8 +132,9 @@ async def _read_charts(
     if smoothing := chart_options.smoothing(comparison.smoothing, comparison.x):
         times = [training.get(run_id) for run_id, _ in series]
         await charts.smooth(
-            conn, segment_lists, series_charts, smoothing, times, request.state.smoothing
-        )
+            conn, segment_lists, series_charts, smoothing, times, request.state.smoothing,
+            known_only=comparison.smoothed_if_known,
+        )  # fmt: skip
     for (run_id, segments), chart in zip(series, series_charts, strict=True):
         head = lineage.as_one(segments)
         record = chart_records.show(

@@ -15,7 +15,7 @@ from trackai.downsampling.buckets import Bucket, Range
 from trackai.downsampling.thinning import BucketColumns
 from trackai.store.charts import smoothing
 from trackai.store.charts.smoothing import Curve
-from trackai.store.charts.smoothing_cache import BlockReader
+from trackai.store.charts.smoothing_cache import BlockReader, NotKnownError
 from trackai.store.points import bucketing, reads, short_series
 from trackai.store.points.large_values import MARKER
 from trackai.store.points.lineage import Segment
@@ -347,24 +347,47 @@ async def smooth(
     how: Smoothing,
     training: Sequence[TrainingTime | None] | None = None,
     cache: SmoothingCache | None = None,
+    *,
+    known_only: bool = False,
 ) -> None:
     """Add the smoothed series to charts.
 
     Args:
         training: how weights that decay with time see the times of each series.
         cache: where a server keeps what it has read before.
+        known_only: leave the charts as they are if the cache does not have all long series.
     """
     blocks = None
     if cache is not None:
-        blocks = await BlockReader.open(conn, cache, [item[0].series.id for item in series])
+        ids = [item[0].series.id for item in series]
+        blocks = await BlockReader.open(conn, cache, ids, known_only=known_only)
+    try:
+        curves = await _curves(conn, series, charts, how, training, blocks)
+    except NotKnownError:
+        return
+    for chart, curve in zip(charts, curves, strict=True):
+        chart.curve = curve
+
+
+async def _curves(
+    conn: Connection,
+    series: Sequence[Sequence[Segment]],
+    charts: Sequence[Chart],
+    how: Smoothing,
+    training: Sequence[TrainingTime | None] | None,
+    blocks: BlockReader | None,
+) -> list[Curve]:
+    curves: list[Curve] = []
     for segments, chart, training_time in zip(
         series, charts, training or [None] * len(charts), strict=True
     ):
-        chart.curve = Curve([], 0.0)
+        curve = Curve([], 0.0)
         if chart.window is not None:
-            chart.curve = await smoothing.read(
+            curve = await smoothing.read(
                 conn, segments, chart.window, chart.level, chart.data, how, training_time, blocks
             )
+        curves.append(curve)
+    return curves
 
 
 def by_step(chart: Chart) -> Chart:

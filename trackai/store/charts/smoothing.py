@@ -16,6 +16,7 @@ from trackai.downsampling import buckets, moments
 from trackai.downsampling.buckets import Range
 from trackai.downsampling.moving_average import Average, decay_rate
 from trackai.downsampling.thinning import BucketColumns
+from trackai.store.charts.smoothing_cache import NotKnownError
 from trackai.store.points import bucketing, reads
 from trackai.store.points.bucketing import Extent
 
@@ -38,6 +39,8 @@ _SHORT = 100_000
 _LONGEST = 1_000_000
 # So is the window of a chart if it has at most so many points.
 _FEW = 20_000
+# Reading so many points takes a few milliseconds.
+_QUICK = 2000
 # The number of buckets in which the beginning of a series is read to find its last point.
 _PARTS = 16
 
@@ -102,6 +105,8 @@ async def read(
         if known is not None and at_ends is not None:
             curve = _Blockwise(reader, known, at_ends)
             return Curve(await curve.read(window, level, shown, extent), 0.0)
+    if narrow is None and blocks is not None and blocks.known_only and extent.points > _QUICK:
+        raise NotKnownError
     if isinstance(shown, BucketColumns):
         shown = shown.buckets()
     past = Range(extent.first_step, buckets.below(window.low))

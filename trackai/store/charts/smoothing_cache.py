@@ -81,25 +81,40 @@ class SmoothingCache:
             self._size -= len(entry.blocks.numbers)
 
 
+class NotKnownError(Exception):
+    """The cache does not have the series."""
+
+
 class BlockReader:
-    """Reads the blocks of series from the cache as far as these are up to date."""
+    """Reads the blocks of series from the cache as far as these are up to date.
+
+    Args:
+        known_only: raise `NotKnownError` instead of reading a whole series.
+    """
 
     def __init__(
         self,
         conn: Connection,
         cache: SmoothingCache,
+        known_only: bool,
         runs: dict[int, tuple[int, str]],
         cursors: dict[int, int],
     ) -> None:
         self._conn = conn
         self._cache = cache
+        self.known_only = known_only
         self._runs = runs
         self._cursors = cursors
         self._changes: dict[tuple[int, int], dict[int, Step] | None] = {}
 
     @classmethod
     async def open(
-        cls, conn: Connection, cache: SmoothingCache, series_ids: Iterable[int]
+        cls,
+        conn: Connection,
+        cache: SmoothingCache,
+        series_ids: Iterable[int],
+        *,
+        known_only: bool = False,
     ) -> BlockReader:
         """Prepare to read blocks of these series in the transaction of the connection."""
         rows = await conn.execute_fetchall(
@@ -111,7 +126,7 @@ class BlockReader:
         )
         runs = {series_id: (run_id, uid) for series_id, run_id, uid in rows}
         cursors = await arrivals.last_of_runs(conn, [run_id for run_id, _ in runs.values()])
-        return cls(conn, cache, runs, cursors)
+        return cls(conn, cache, known_only, runs, cursors)
 
     async def read(
         self,
@@ -173,6 +188,8 @@ class BlockReader:
     ) -> Blocks | None:
         """Add the points after the last of the blocks; without blocks, all points."""
         steps = extent.first_step, extent.last_step
+        if blocks is None and self.known_only:
+            raise NotKnownError
         if blocks is None or buckets.level_for(*steps, _MOST_BLOCKS) > blocks.level:
             blocks = Blocks.none(buckets.level_for(*steps, _BLOCKS))
         first, last = steps

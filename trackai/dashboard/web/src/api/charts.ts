@@ -12,6 +12,8 @@ export interface ChartQuery {
   points: number;
   x: XAxis;
   smoothing: number;
+  /** Whether to smooth only what the server need not read for it. */
+  ifKnown?: boolean;
   steps?: Partial<Range>;
   /** What this request was answered with before; undefined for a request that is not repeated. */
   known?: KnownCharts;
@@ -20,13 +22,14 @@ export interface ChartQuery {
 // The server compares at most so many groups.
 const MAX_GROUPS = 100;
 
-const chartBody = ({ runIds, path, points, x, smoothing, steps }: ChartQuery) => ({
+const chartBody = ({ runIds, path, points, x, smoothing, ifKnown, steps }: ChartQuery) => ({
   run_ids: runIds,
   // "*" is a wildcard here, so a name that contains one also matches as a pattern.
   metric_paths: [path],
   points,
   x,
   smoothing: smoothing || undefined,
+  smoothed_if_known: (smoothing > 0 && ifKnown) || undefined,
   step_min: steps?.min,
   step_max: steps?.max,
 });

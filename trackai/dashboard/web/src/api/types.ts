@@ -130,6 +130,8 @@ export interface RunChart {
   data: Bucket[];
   raw: boolean;
   x: XAxis;
+  /** Present in smoothed charts. */
+  smoothed_within?: number;
 }
 
 /** A chart as it is sent: without the buckets that the client has. */

@@ -36,6 +36,8 @@ export interface ChartPoll {
   axis: ChartAxis;
   zoom: Range | undefined;
   smoothing: number;
+  /** Whether to smooth only what the server need not read for it. */
+  ifKnown?: boolean;
   groupBy: string;
   choice: ChoiceBody;
   quartiles: boolean;
@@ -73,11 +75,16 @@ export function pollChart(poll: ChartPoll): () => void {
     const isComplete = due.length === runIds.length;
     const running = poll.running();
     try {
-      // Smoothing reads every point, which takes seconds: until then the buckets are shown.
+      let fetched: ChartData | undefined;
+      // Smoothing may read every point, which takes seconds: until then the buckets are shown.
       if (poll.isFirst && !last && poll.smoothing > 0) {
-        poll.onChart({ ...(await fetchUnsmoothed(poll, due, known, signal)), isUnsmoothed: true });
+        fetched = await fetchQuickly(poll, due, known, signal);
+        if (!isSmoothed(fetched)) {
+          poll.onChart({ ...fetched, isUnsmoothed: true });
+          fetched = undefined;
+        }
       }
-      const fetched = await fetchZoomed(poll, due, known, signal, (fresh) =>
+      fetched ??= await fetchZoomed(poll, due, known, signal, (fresh) =>
         isComplete ? fresh : mergeRuns(runIds, last, fresh),
       );
       last = fetched;
@@ -125,19 +132,23 @@ async function fetchZoomed(
   return steps ? fetchRuns(poll, runIds, axis, known, signal, steps) : full;
 }
 
-const fetchUnsmoothed = (
+/** Fetch a chart, smoothed only if that is quick. */
+const fetchQuickly = (
   poll: ChartPoll,
   runIds: number[],
   known: KnownRanges,
   signal: AbortSignal,
 ): Promise<ChartData> =>
   fetchZoomed(
-    { ...poll, smoothing: 0, onFullChart: () => undefined },
+    { ...poll, ifKnown: true, smoothing: poll.groupBy ? 0 : poll.smoothing },
     runIds,
     known,
     signal,
     (fresh) => fresh,
   );
+
+const isSmoothed = ({ runs }: ChartData): boolean =>
+  runs.size > 0 && [...runs.values()].every((chart) => chart.smoothed_within !== undefined);
 
 /** Fetch a chart over steps, or over time if the metric turns out to have none. */
 async function fetchOverSteps(
@@ -162,7 +173,7 @@ function fetchRuns(
   signal: AbortSignal,
   steps?: Range,
 ): Promise<ChartData> {
-  const { path, smoothing, groupBy, choice, quartiles } = poll;
+  const { path, smoothing, ifKnown, groupBy, choice, quartiles } = poll;
   const xMetric = metricOfAxis(axis);
   // The values of a metric are found by their steps.
   const x: XAxis = axis === "time" || axis === "relative" ? axis : "step";
@@ -175,6 +186,7 @@ function fetchRuns(
     points,
     x,
     smoothing,
+    ifKnown,
     groupBy,
     choice,
     quartiles,
