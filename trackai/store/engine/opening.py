@@ -40,8 +40,6 @@ BUSY_SECONDS = 30.0
 _HEADER_FIELDS = ("application_id", "user_version", "schema_version", "page_size")
 # Pages that a transaction may change before it writes them to the log: 48 MiB.
 _MOST_CHANGED_PAGES = 12_288
-# The pages in the log from which on a commit moves them to the main file: 64 MiB.
-_LOG_PAGES = 16_384
 # How often opening is retried while the file is being removed or replaced.
 _ATTEMPTS = 10
 
@@ -204,8 +202,6 @@ async def _set_up(connection: aiosqlite.Connection) -> None:
     # A batch with thousands of metrics changes a page of each. Before the commit, pages would be
     # written several times, and the first page, which has the stamp, late.
     await connection.execute(f"PRAGMA cache_spill = {_MOST_CHANGED_PAGES}")
-    # Batches of many metrics change the same pages: these are moved once for several of them.
-    await connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
     await connection.create_function("casefold", 1, _casefold, deterministic=True)
     await connection.create_function("matches", 2, _matches, deterministic=True)
     await connection.create_function("json_text", 1, _json_text, deterministic=True)
