@@ -184,3 +184,36 @@ def test_the_same_runs_have_the_same_importances() -> None:
     sweep = random_sweep(Random(9))
     target = [math.sin(value) for value in sweep["seed"]]
     assert assess_parameters(target, sweep) == assess_parameters(target, sweep)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_only_the_order_of_the_target_matters(seed: int) -> None:
+    rng = Random(seed)
+    sweep = random_sweep(rng)
+    target = [rng.gauss(0, 1) + value for value in sweep["batch"]]
+    expected = assess_parameters(target, sweep)
+    for change in (lambda value: 1000 * value - 3, lambda value: math.atan(value / 100)):
+        assert assess_parameters([change(value) for value in target], sweep) == expected
+    largest = max(target)
+    infinite = ["Infinity" if value == largest else value for value in target]
+    assert assess_parameters(infinite, sweep) == expected._replace(infinite=1)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_monotone_change_of_a_number_changes_nothing(seed: int) -> None:
+    rng = Random(seed)
+    sweep = random_sweep(rng)
+    target = [rng.gauss(0, 1) + math.log(value) for value in sweep["lr"]]
+    logarithms = {**sweep, "lr": [math.log10(value) for value in sweep["lr"]]}
+    assert assess_parameters(target, logarithms) == assess_parameters(target, sweep)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_words_are_only_names_of_categories(seed: int) -> None:
+    rng = Random(seed)
+    sweep = random_sweep(rng)
+    target = [len(word) + rng.random() for word in sweep["optimizer"]]
+    # In the same order: ties are broken by it.
+    names = {"adam": "A much longer word", "lion": "b", "sgd": "c"}
+    renamed = {**sweep, "optimizer": [names[word] for word in sweep["optimizer"]]}
+    assert assess_parameters(target, renamed) == assess_parameters(target, sweep)

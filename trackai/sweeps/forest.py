@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
 MAX_DEPTH = 9
 MIN_LEAF = 3
-# Rows that a tree is grown on, and tested with: more would cost time and change little.
-MAX_SAMPLE = 1000
-MAX_TESTED = 400
+# Rows that a tree is grown on, and tested with: more would cost time and change little. Of many
+# columns there are fewer rows, so that a forest takes about a second at most.
+MAX_SAMPLE, MIN_SAMPLE, SPLIT_BUDGET = 1000, 200, 6000
+MAX_TESTED, MIN_TESTED, TEST_BUDGET = 400, 100, 8000
 
 
 class Column(NamedTuple):
@@ -76,15 +77,17 @@ def assess(columns: Sequence[Column], target: Sequence[float], trees: int, rng: 
     rows = range(len(target))
     mean = sum(target) / len(target)
     variance = sum((value - mean) ** 2 for value in target) / len(target)
+    size = max(MIN_SAMPLE, min(MAX_SAMPLE, SPLIT_BUDGET // _tried(columns)))
+    test_size = max(MIN_TESTED, min(MAX_TESTED, TEST_BUDGET // len(columns)))
     increases = [0.0] * len(columns)
     tested = 0
     # The predictions of each row by the trees that were not grown on it.
     predictions: list[list[float]] = [[] for _ in rows]
     for _ in range(trees):
-        sample = rng.choices(rows, k=min(len(rows), MAX_SAMPLE))
+        sample = rng.choices(rows, k=min(len(rows), size))
         grown_on = set(sample)
         held_out = [row for row in rows if row not in grown_on]
-        held_out = rng.sample(held_out, min(len(held_out), MAX_TESTED))
+        held_out = rng.sample(held_out, min(len(held_out), test_size))
         tree = _grow(columns, target, sample, rng, MAX_DEPTH)
         tested += len(held_out)
         tree_error = 0.0
@@ -105,6 +108,11 @@ def assess(columns: Sequence[Column], target: Sequence[float], trees: int, rng: 
     r_squared = 1 - sum(errors) / max(1, len(errors)) / variance
     scale = variance * max(1, tested)
     return Forecast(r_squared, [increase / scale for increase in increases])
+
+
+def _tried(columns: Sequence[Column]) -> int:
+    """How many columns are tried at each split: a third, but two if there are as many."""
+    return max(min(2, len(columns)), (len(columns) + 2) // 3)
 
 
 def _shuffled(
@@ -132,7 +140,7 @@ def _grow(
     mean = total / len(rows)
     if depth == 0 or len(rows) < 2 * MIN_LEAF:
         return mean
-    tried = rng.sample(range(len(columns)), max(min(2, len(columns)), (len(columns) + 2) // 3))
+    tried = rng.sample(range(len(columns)), _tried(columns))
     # What a split must exceed: the score of the rows as they are.
     best_score, best = total * mean * (1 + 1e-9) + 1e-12, None
     for number in tried:

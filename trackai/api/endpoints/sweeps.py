@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 MAX_RUNS = 10_000
 MAX_COLUMNS = 200
+# Of more values, fewer runs are read.
+MAX_VALUES = 500_000
 
 
 class ColumnsQuery(msgspec.Struct):
@@ -56,7 +58,7 @@ async def list_values(request: Request) -> Response:
     async def read(conn: Connection) -> RunColumns:
         await projects.get(conn, project_id)
         matching = await run_tables.list_ids(conn, where)
-        ids = matching[::-1][: query.limit]
+        ids = matching[::-1][: min(query.limit, MAX_VALUES // max(1, len(fields)))]
         heads = await run_tables.read_columns(
             conn, ids, parse_fields("run_id,name,state", name="columns")
         )

@@ -13,12 +13,14 @@ export interface SweepRuns {
   total: number;
 }
 
-/** The runs of several requests, each with the values of all. */
+/** The runs that are in all responses: one that came in between would seem to lack values. */
 export function joinColumns(parts: RunColumns[]): SweepRuns {
   const runs = new Map<number, ComparedRun>();
+  const counts = new Map<number, number>();
   for (const { run_ids, names, states, values } of parts) {
     const fields = Object.entries(values);
     for (const [index, id] of run_ids.entries()) {
+      counts.set(id, (counts.get(id) ?? 0) + 1);
       let run = runs.get(id);
       if (!run) {
         run = {
@@ -32,7 +34,8 @@ export function joinColumns(parts: RunColumns[]): SweepRuns {
       for (const [field, column] of fields) run.values[field] = column[index] ?? null;
     }
   }
-  return { runs: [...runs.values()], total: Math.max(0, ...parts.map(({ total }) => total)) };
+  const complete = [...runs.values()].filter(({ id }) => counts.get(id) === parts.length);
+  return { runs: complete, total: Math.max(0, ...parts.map(({ total }) => total)) };
 }
 
 export function useSweepRuns(projectId: number, fields: string[], filter: string) {

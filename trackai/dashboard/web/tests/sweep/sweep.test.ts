@@ -22,12 +22,12 @@ describe("joinColumns", () => {
     values,
   });
 
-  test("has the values of all requests, also if a run came in between", () => {
+  test("has the values of all requests, without a run that came in between", () => {
     const first = part([2, 1], { a: [20, 10] });
     const second = part([3, 2, 1], { b: [3, 2, 1] });
     const { runs, total } = joinColumns([first, second]);
     expect(total).toBe(5);
-    expect(runs).toEqual([run(2, { a: 20, b: 2 }), run(1, { a: 10, b: 1 }), run(3, { b: 3 })]);
+    expect(runs).toEqual([run(2, { a: 20, b: 2 }), run(1, { a: 10, b: 1 })]);
   });
 
   test("of nothing is nothing", () => {
