@@ -485,7 +485,7 @@ def test_headers_of_scripts_and_of_the_frame(served: Server) -> None:
     assert policy == (
         "sandbox allow-scripts; default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; "
         "img-src data: blob:; font-src data:; base-uri 'none'; form-action 'none'; "
-        "frame-ancestors *"
+        "frame-ancestors * vscode-webview:"
     )
     script = re.search(r'src="(/assets/figure-[^"]+\.js)"', text)
     assert script is not None
