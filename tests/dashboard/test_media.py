@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import re
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 from urllib.request import urlopen
 
@@ -430,6 +433,37 @@ def test_models_scenes_and_files_that_cannot_be_drawn(served: Server, drawing_pa
     expect(page.get_by_role("alert")).to_contain_text("files .babylon are not drawn here")
 
 
+LIVE = """
+import numpy as np
+import trackai
+with trackai.init(project="live", name="live", resume="allow") as run:
+    run.log({"live": trackai.Image(np.zeros((8, 8), "uint8"))}, step=STEP)
+"""
+
+
+def test_the_last_step_follows_runs_that_log_more(served: Server, page: Page) -> None:
+    def log(step: int) -> None:
+        env = {**os.environ, "TRACKAI_DB_PATH": str(served.db_path)}
+        script = LIVE.replace("STEP", str(step))
+        subprocess.run([sys.executable, "-c", script], env=env, check=True)
+
+    log(0)
+    log(1)
+    project = next(each for each in served.get("/api/projects") if each["name"] == "live")["id"]
+    page.goto(f"{served.url}/?project={project}")
+    page.get_by_role("link", name="Media", exact=True).click()
+    step = page.get_by_label("Step of live")
+    expect(step).to_have_attribute("aria-valuetext", "step 1")
+    log(2)
+    expect(step).to_have_attribute("aria-valuetext", "step 2")
+    expect(page.get_by_role("img", name="live, live, step 2")).to_be_visible()
+    # A step that was chosen stays.
+    step.press("Home")
+    log(3)
+    expect(page.get_by_text("1 of 4")).to_be_visible()
+    expect(step).to_have_attribute("aria-valuetext", "step 0")
+
+
 def test_many_names_are_searched(served: Server, page: Page) -> None:
     _open(page, served, "sample")
     page.get_by_label("Search names").fill("MATR")
@@ -485,7 +519,7 @@ def test_headers_of_scripts_and_of_the_frame(served: Server) -> None:
     assert policy == (
         "sandbox allow-scripts; default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; "
         "img-src data: blob:; font-src data:; base-uri 'none'; form-action 'none'; "
-        "frame-ancestors *"
+        "frame-ancestors * vscode-webview:"
     )
     script = re.search(r'src="(/assets/figure-[^"]+\.js)"', text)
     assert script is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from functools import cache
 from pathlib import Path
@@ -28,6 +29,8 @@ def run_npm(*arguments: str) -> None:
 def install() -> Path:
     """Install the development tools, which the build omits, and return `node_modules`."""
     with exclusive("web-tools"):
-        if not all((_MODULES / name).is_dir() for name in ("vitest", "axe-core")):
+        package = json.loads((WEB / "package.json").read_text(encoding="utf-8"))
+        names = [*package["dependencies"], *package["devDependencies"]]
+        if not all((_MODULES / name).is_dir() for name in names):
             run_npm("ci", "--no-audit", "--no-fund")
     return _MODULES

@@ -66,10 +66,12 @@ _ASSET_HEADERS = (
     (b"access-control-allow-origin", b"*"),
 )
 # The page in the frame of a logged figure. Whatever is in a figure, it has no origin, no data but
-# its own, and no network. Any page may show it: it is empty until it is sent a figure.
+# its own, and no network. Any page may show it, as one in VS Code that shows the dashboard: it is
+# empty until it is sent a figure.
 _FRAME_POLICY = (
     b"sandbox allow-scripts; default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; "
-    b"img-src data: blob:; font-src data:; base-uri 'none'; form-action 'none'; frame-ancestors *"
+    b"img-src data: blob:; font-src data:; base-uri 'none'; form-action 'none'; "
+    b"frame-ancestors * vscode-webview:"
 )
 _FRAME_HEADERS = ((b"cache-control", b"no-cache"), (b"content-security-policy", _FRAME_POLICY))
 

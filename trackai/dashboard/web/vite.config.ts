@@ -8,6 +8,8 @@ export default defineConfig({
     outDir: "../dist",
     emptyOutDir: true,
     target: "es2022",
+    // Of the packages in the scripts, which ask for it.
+    license: { fileName: "licenses.md" },
     modulePreload: { polyfill: false },
     // The libraries of figures are loaded when one is shown.
     chunkSizeWarningLimit: 2000,
