@@ -18,7 +18,9 @@ from scripts.benchmarks import harness
 
 COMMANDS = {
     "log": "duration of a call of trackai.log(), and of storing its points",
+    "store": "points a second from log() to finish(), beside other trackers",
     "read": "response times of the server",
+    "charts": "smoothed and compressed charts",
     "dashboard": "time until the dashboard shows charts, and frames while scrolling",
     "kill": "points lost when processes are killed while they log",
     "ingest": "points and requests per second that the server stores over HTTP",
@@ -30,6 +32,7 @@ COMMANDS = {
     "export": "duration of exporting a million points",
     "callback": "what the callback of transformers adds to a training step",
     "import": "points per second of imports from wandb and MLflow",
+    "compare": "the ratios of a benchmark's figures at two commits",
     "import-neptune": "rows per second of an import from Neptune",
 }
 

@@ -32,7 +32,7 @@ SECTIONS = {
     ),
     "Media": (
         "Image", "Classes", "Audio", "Video", "Html", "Markdown", "Table", "Histogram", "plot",
-        "plot_table", "Plotly", "Object3D", "box3d", "Molecule", "Trace",
+        "plot_table", "Plotly", "VegaLite", "Object3D", "box3d", "Molecule", "Trace",
     ),
     "Reading": ("Api", "show"),
     "Whole projects": ("import_csv", "import_tf_events", "delete_project"),

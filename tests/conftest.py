@@ -68,6 +68,7 @@ ENGINES = ("sqlite", "postgresql")
 # The folders and files whose tests run on both engines, except those with the mark `sqlite`.
 ON_BOTH_ENGINES = (
     "api",
+    "faults/test_remote_kills.py",
     "importers/test_round_trip.py",
     "importers/test_server.py",
     "ingest",

@@ -264,6 +264,20 @@ class Databases:
         self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{name_of(template)}"')
         return with_name(self._url, name)
 
+    def dumped(self, url: str) -> str:
+        """Create a database that a dump of another one is restored to; that one may be in use.
+
+        Returns:
+            The URL of the new database.
+        """
+        copy = self.create("template0")
+        dump = [str(programs() / "pg_dump"), "--format=custom", url]
+        restore = [str(programs() / "pg_restore"), "--exit-on-error", "--dbname", copy]
+        with subprocess.Popen(dump, stdout=subprocess.PIPE) as dumping:
+            subprocess.run(restore, stdin=dumping.stdout, check=True)
+        assert dumping.returncode == 0
+        return copy
+
     def drop(self, url: str) -> None:
         """Drop a database, and end its connections."""
         self.execute(f'DROP DATABASE IF EXISTS "{name_of(url)}" WITH (FORCE)')

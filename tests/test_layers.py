@@ -13,7 +13,7 @@ PACKAGE = Path(trackai.__file__).parent
 ROWS = (
     {"errors", "settings", "locks", "guard", "lazy_imports"},
     {"values"},
-    {"structs", "filters", "downsampling"},
+    {"structs", "filters", "downsampling", "sweeps"},
     {"store"},
     {"ingest"},
     {"client"},

@@ -79,7 +79,7 @@ if typing.TYPE_CHECKING:
         unwatch,
         watch,
     )
-    from trackai.sdk.media import Audio, Html, Image, Markdown, Plotly, Video
+    from trackai.sdk.media import Audio, Html, Image, Markdown, Plotly, VegaLite, Video
     from trackai.sdk.plot import plot, plot_table
     from trackai.sdk.run import Run
     from trackai.sdk.show import show
@@ -132,6 +132,7 @@ __all__ = [
     "Table",
     "Trace",
     "TrackAIError",
+    "VegaLite",
     "Video",
     "__version__",
     "alert",
@@ -200,6 +201,7 @@ _MODULES = {
     "Image": "trackai.sdk.media",
     "Markdown": "trackai.sdk.media",
     "Plotly": "trackai.sdk.media",
+    "VegaLite": "trackai.sdk.media",
     "Video": "trackai.sdk.media",
     "plot": "trackai.sdk.plot",
     "plot_table": "trackai.sdk.plot",

@@ -109,7 +109,7 @@ def run(arguments: argparse.Namespace) -> Report:
 
 
 def _server(folder: Path, number: int, database: postgres.Postgres) -> Server:
-    return Server(folder / f"server-{number}", database=database.url)
+    return Server(folder, database.url, f"server-{number}")
 
 
 def _disturb(

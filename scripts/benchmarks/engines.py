@@ -3,6 +3,12 @@
 Both get the same requests over HTTP: writers on other machines send their journals in batches of
 50 000 points, and a reader asks for pages, charts and tables. `--postgres` is the address of a
 server on which this creates a database, and drops it at the end.
+
+mlflow is measured beside them, with its store on the same server of PostgreSQL and without its
+server, if an interpreter is given that can import it:
+
+    python -m venv /tmp/peer && /tmp/peer/bin/pip install mlflow psycopg2-binary
+    python scripts/bench.py engines --postgres URL --mlflow /tmp/peer/bin/python
 """
 
 from __future__ import annotations
@@ -23,10 +29,11 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import anyio
 import asyncpg
 
-from scripts.benchmarks import ingest
+from scripts.benchmarks import ingest, mlflow_child
 from scripts.benchmarks.fill_database import add_table
 from scripts.benchmarks.harness import (
     ROOT,
+    ChildError,
     Client,
     Figure,
     Report,
@@ -37,6 +44,7 @@ from scripts.benchmarks.harness import (
 from trackai.ingest import wire
 from trackai.ingest.frames import Ended, Keys, Opened
 from trackai.ingest.reader import Batch, Calls
+from trackai.reading.api import Api
 from trackai.store.engine.database import Database
 from trackai.store.postgres.database import PostgresDatabase
 
@@ -50,6 +58,10 @@ _POINTS_PER_REQUEST = 50_000
 _NOW = 1_760_000_000_000_000
 _TABLE_RUNS, _TABLE_METRICS, _TABLE_KEYS = 10_000, 20, 10
 _COMPARED_RUNS, _COMPARED_POINTS = 50, 1000
+# What a script gets from `Run.history`.
+_READ_POINTS = 100_000
+_READ = "100 000 points by the library"
+_MLFLOW_CALLS, _MLFLOW_POINTS = 200, 100_000
 # The time for a server to roll up and to compact what it has stored.
 _IDLE_SECONDS = 600.0
 
@@ -63,6 +75,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--points", type=int, default=10_000_000, help="of the longest series [default: 10000000]"
     )
     parser.add_argument("--repeat", type=int, default=20, help="of each request [default: 20]")
+    parser.add_argument(
+        "--mlflow", metavar="PYTHON", help="an interpreter that can import mlflow, to compare"
+    )
 
 
 class _Engine(NamedTuple):
@@ -100,6 +115,10 @@ def run(arguments: argparse.Namespace) -> Report:
         )
         with _new_database(arguments.postgres) as url:
             postgres = _measure(_Engine("PostgreSQL", url), arguments.points, arguments.repeat)
+        peer = None
+        if arguments.mlflow:
+            with _new_database(arguments.postgres) as url:
+                peer = _measure_mlflow(arguments.mlflow, url)
     ratio = {name: postgres[name][0] / value for name, (value, _) in sqlite.items()}
     rows: list[list[str | float | None]] = [
         [name, unit, value, postgres[name][0], ratio[name]]
@@ -122,12 +141,73 @@ def run(arguments: argparse.Namespace) -> Report:
                at_most=2),
     ]  # fmt: skip
     columns = ["measure", "unit", "SQLite", "PostgreSQL", "ratio"]
+    tables = [Table("both engines", columns, rows)]
+    if peer is not None:
+        peer_figures, table = _beside_mlflow(postgres, peer)
+        figures += peer_figures
+        tables.append(table)
     return Report(
         f"SQLite and PostgreSQL, the longest series has {arguments.points:,} points",
         figures,
-        [Table("both engines", columns, rows)],
+        tables,
         ["Sizes are taken after the servers were idle, with rollups, indexes and tables."],
     )
+
+
+class _Mlflow(NamedTuple):
+    """What mlflow does in a second on PostgreSQL: points that are logged, and that are read.
+
+    Attributes:
+        calls: points of `mlflow.log_metrics`, ten in a call.
+        batches: points of `log_batch`, a thousand in a call.
+        history: points of a metric from `get_metric_history`.
+    """
+
+    version: str
+    calls: float
+    batches: float
+    history: float
+
+
+def _measure_mlflow(python: str, url: str) -> _Mlflow:
+    # Its URL names a driver; TrackAI's own is that of libpq.
+    address = url.replace("postgresql://", "postgresql+psycopg2://", 1)
+    child = Path(mlflow_child.__file__)
+    done = subprocess.run(
+        [python, child, address, str(_MLFLOW_CALLS), str(_MLFLOW_POINTS)],
+        capture_output=True, text=True, check=False,
+        env=os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"},
+    )  # fmt: skip
+    if done.returncode:
+        raise ChildError(f"mlflow: {done.stderr[-2000:]}")
+    measured = json.loads(done.stdout)
+    return _Mlflow(
+        measured["version"],
+        _MLFLOW_CALLS * mlflow_child.METRICS / measured["log_metrics"],
+        _MLFLOW_POINTS / measured["log_batch"],
+        _MLFLOW_POINTS / measured["get_metric_history"],
+    )
+
+
+def _beside_mlflow(
+    postgres: dict[str, tuple[float, str]], peer: _Mlflow
+) -> tuple[list[Figure], Table]:
+    logged = postgres[_stored(1)][0]
+    read = 1000 * _READ_POINTS / postgres[_READ][0]
+    baseline = f"to mlflow {peer.version} on PostgreSQL"
+    figures = [
+        Figure(
+            name=f"points logged, {baseline}", value=logged / peer.batches, unit="x", at_least=50
+        ),
+        Figure(name=f"points read, {baseline}", value=read / peer.history, unit="x", at_least=20),
+    ]
+    rows: list[list[str | float | None]] = [
+        ["logged in batches", logged, peer.batches, logged / peer.batches],
+        ["logged in calls of 10", logged, peer.calls, logged / peer.calls],
+        ["read of one metric", read, peer.history, read / peer.history],
+    ]
+    columns = ["points a second", "TrackAI", "mlflow", "ratio"]
+    return figures, Table("both on PostgreSQL", columns, rows)
 
 
 def _stored(clients: int) -> str:
@@ -146,10 +226,11 @@ def _measure(engine: _Engine, points: int, repeat: int) -> dict[str, tuple[float
         seconds = _log("four", client, _CLIENTS, each // _CLIENTS)
         measured[_stored(_CLIENTS)] = _CLIENTS * (each // _CLIENTS) / seconds, "points/s"
         _log("long", client, 1, points, metrics=1)
+        _log("read", client, 1, _READ_POINTS, metrics=1)
         for number in range(_COMPARED_RUNS):
             _log(f"compared-{number}", client, 1, _COMPARED_POINTS, metrics=1)
         _wait_until_idle(engine)
-        stored = points + 2 * each + _COMPARED_RUNS * _COMPARED_POINTS
+        stored = points + 2 * each + _READ_POINTS + _COMPARED_RUNS * _COMPARED_POINTS
         size = anyio.run(engine.size)
         measured["size"] = (size - before) / stored, "bytes a point"
         assert before >= empty
@@ -169,6 +250,8 @@ def _read(client: Client, points: int, table: int, repeat: int) -> dict[str, tup
     long, one = run_id("long-0"), run_id("one-0")
     compared = [run_id(f"compared-{number}-0") for number in range(_COMPARED_RUNS)]
     series = f"/api/metrics/runs/{long}/metric/metric/0"
+    host, port = client.address
+    read = Api(f"http://{host}:{port}").run("bench/read-0")
     middle = f"step_min={points // 2}"
     body = {"run_ids": compared, "metric_paths": ["metric/0"], "points": 1000}
     columns = "config.key/1,config.key/2,metric.metric/1,metric.metric/2.max,name"
@@ -182,6 +265,7 @@ def _read(client: Client, points: int, table: int, repeat: int) -> dict[str, tup
             repeat,
         ),
         "1 000 000 points": (lambda: client.get(f"{series}?limit=1000000"), 3),
+        _READ: (lambda: read.history("metric/0"), 5),
         "chart of all points": (lambda: client.get(f"{series}?points=1000"), repeat),
         "chart of 50 runs x 1 000": (lambda: client.post("/api/metrics/compare", body), repeat),
         "page of the table": (lambda: client.get(page), repeat),

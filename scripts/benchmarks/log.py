@@ -5,6 +5,10 @@ values with msgpack and write them to a file; the report names the other baselin
 are measured too if they are installed:
 
     uv run --with trackio --with wandb python scripts/bench.py log
+
+Trackers that cannot be installed together stay in environments of their own:
+
+    python scripts/bench.py log --peers /path/to/pandm/bin/python
 """
 
 from __future__ import annotations
@@ -26,6 +30,8 @@ if TYPE_CHECKING:
 
 # Calls in bursts with pauses between them keep the drain busy.
 BURST, PAUSE = 200, 0.01
+# The calls of a script that logs at an ordinary pace.
+_SLOW_CALLS = 300
 # In MB: memory must not grow with the calls, except by SQLite's page cache of 16 MiB.
 PAGE_CACHE = 17
 
@@ -51,6 +57,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "[default: all that are installed]",
     )
     parser.add_argument(
+        "--peers",
+        nargs="*",
+        metavar="PYTHON",
+        default=[],
+        help="interpreters of other environments with trackers to compare",
+    )
+    parser.add_argument(
         "--tracker-calls", type=int, default=5000, help="calls to each tracker [default: 5000]"
     )
 
@@ -62,6 +75,10 @@ def run(arguments: argparse.Namespace) -> Report:
         calls, repeat = min(calls, 2000), 1
         arguments.tracker_calls = min(arguments.tracker_calls, 500)
     names = trackers.installed() if arguments.trackers is None else arguments.trackers
+    compared: list[tuple[str, str | None]] = [(name, None) for name in names]
+    for python in arguments.peers:
+        found = run_child("scripts.benchmarks.trackers", python=python)
+        compared += [(name, python) for name in found if name not in names]
     return Report(
         f"trackai.log() of {trackers.METRICS} floats, {calls:,} calls, medians of {repeat} runs",
         [
@@ -72,7 +89,7 @@ def run(arguments: argparse.Namespace) -> Report:
             *pressure.busy(1.0 if quick else 4.0),
             *pressure.backlog(1.0 if quick else arguments.backlog),
         ],
-        [_side_by_side(names, arguments.tracker_calls)],
+        [_side_by_side(compared, arguments.tracker_calls)],
         [
             "Baselines: for a call, writing the same values as msgpack to a file; for storing,",
             "sqlite3 inserting the same rows into the same table; for the import, importing",
@@ -81,10 +98,12 @@ def run(arguments: argparse.Namespace) -> Report:
     )
 
 
-def _tracker(name: str, calls: int, *, pause: float = 0.0) -> Any:
+def _tracker(
+    name: str, calls: int, *, pause: float = 0.0, burst: int = BURST, python: str | None = None
+) -> Any:
     return run_child(
         "scripts.benchmarks.trackers", name, "--calls", str(calls),
-        "--burst", str(BURST), "--pause", str(pause),
+        "--burst", str(burst), "--pause", str(pause), python=python,
     )  # fmt: skip
 
 
@@ -175,7 +194,18 @@ def _startup(repeat: int) -> list[Figure]:
 
 def _memory(calls: int) -> list[Figure]:
     few, many = (_tracker("trackai", number)["peak_memory"] for number in (calls, calls * 10))
+    slow, plain = (
+        _tracker(name, _SLOW_CALLS, burst=1, pause=PAUSE)["peak_memory"]
+        for name in ("trackai", "baseline")
+    )
     return [
+        Figure(
+            name=f"peak memory, {1 / PAUSE:.0f} calls a second",
+            value=slow,
+            unit="MB",
+            at_most=36,
+            baseline=plain,
+        ),
         Figure(name=f"peak memory, {calls:,} calls", value=few, unit="MB"),
         Figure(
             name=f"peak memory, {calls * 10:,} calls",
@@ -186,11 +216,12 @@ def _memory(calls: int) -> list[Figure]:
     ]
 
 
-def _side_by_side(names: list[str], calls: int) -> Table:
+def _side_by_side(compared: list[tuple[str, str | None]], calls: int) -> Table:
+    """Measure trackers, each in the environment of an interpreter; None for this one."""
     rows: list[list[str | float | None]] = []
-    for name in names:
+    for name, python in compared:
         try:
-            result = _tracker(name, calls)
+            result = _tracker(name, calls, python=python)
         except ChildError as error:
             rows.append([name, *[None] * 7, str(error)[:60]])
             continue

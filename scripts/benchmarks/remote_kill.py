@@ -14,16 +14,14 @@ from __future__ import annotations
 import math
 import os
 import random
-import shutil
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -32,7 +30,8 @@ from typing import TYPE_CHECKING, Any
 
 from scripts.benchmarks.faulty_proxy import faulty_proxy
 from scripts.benchmarks.harness import ROOT, ChildError
-from scripts.benchmarks.kill import CHILD, Held, steps_of_runs
+from scripts.benchmarks.kill import CHILD, Held
+from scripts.benchmarks.remote_stores import FileStore, figures_of_file
 from trackai.ingest.reader import JournalReader
 
 if TYPE_CHECKING:
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from scripts.benchmarks.faulty_proxy import FaultyProxy
+    from scripts.benchmarks.remote_stores import Store
 
 MACHINES = 8
 # How often one of the processes that are killed is the server.
@@ -60,21 +60,6 @@ for name, ranges in itertools.groupby(lines, lambda line: line[0]):
         for step in range(int(first), int(last) + 1):
             run.log({"a": float(step), "b": step}, step=step)
     run.finish()
-"""
-
-_POINTS = """
-SELECT runs.name, path, step, value
-FROM metrics
-JOIN series ON series.id = metrics.series_id
-JOIN runs ON runs.id = series.run_id
-"""
-
-_FIGURES = """
-SELECT runs.name, path, kind, series.points, finite_points, nan_points, sum, first_step, last_step,
-       last_value, min_value, min_step, max_value, max_step
-FROM series JOIN runs ON runs.id = series.run_id
-WHERE axis = 'step' AND series.points > 0
-ORDER BY 1, 2
 """
 
 
@@ -107,13 +92,16 @@ class Outcome:
     faults: Counter[str] = field(default_factory=Counter)
 
 
-def kill_many(folder: Path, kills: int, *, seed: int, replacements: int = 4) -> Outcome:
+def kill_many(
+    folder: Path, kills: int, *, seed: int, replacements: int = 4, store: Store | None = None
+) -> Outcome:
     """Kill clients and servers so many times, and count the points.
 
     Args:
         folder: an empty folder.
         kills: of clients and servers together.
         replacements: how often the database is replaced by a backup or removed.
+        store: the database of the server; None for a file in the folder.
     """
     rng = random.Random(seed)
     servers = round(kills * _SERVER_SHARE)
@@ -122,7 +110,7 @@ def kill_many(folder: Path, kills: int, *, seed: int, replacements: int = 4) -> 
              rng.random())
         for number in range(kills - servers)
     ]  # fmt: skip
-    team = Team(folder, rng)
+    team = Team(folder, rng, store or FileStore(folder / "server"))
     try:
         with faulty_proxy(team.server.port, seed) as proxy:
             team.proxy_port = proxy.port
@@ -146,10 +134,17 @@ class Plan:
 class Server:
     """A server at the same port whenever it runs."""
 
-    def __init__(self, db_path: Path, *, database: str | None = None) -> None:
-        self._log = db_path.with_name(f"{db_path.stem}-server.log")
-        self._place = database or str(db_path)
-        self._files = db_path.parent / "files"  # of a database on PostgreSQL
+    def __init__(self, folder: Path, place: str, name: str = "server") -> None:
+        """Choose a port.
+
+        Args:
+            folder: an existing folder for its log, and for the files of a database on PostgreSQL.
+            place: the path or URL of the database.
+            name: of the log.
+        """
+        self.place = place
+        self._log = folder / f"{name}.log"
+        self._files = folder / "files"
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = int(free.getsockname()[1])
@@ -160,7 +155,7 @@ class Server:
         serve = [sys.executable, "-m", "trackai.cli", "serve", "--port", str(self.port)]
         with self._log.open("ab") as stderr:
             self._process = subprocess.Popen(
-                [*serve, "--db", self._place],
+                [*serve, "--db", self.place],
                 cwd=ROOT,
                 env={**os.environ, "TRACKAI_FILES": str(self._files)},
                 stderr=stderr,
@@ -184,16 +179,15 @@ class Server:
 class Team:
     """Machines whose processes log to one server."""
 
-    def __init__(self, folder: Path, rng: random.Random) -> None:
+    def __init__(self, folder: Path, rng: random.Random, store: Store) -> None:
         self.folder = folder
-        self.db_path = folder / "server" / "trackai.db"
-        self.db_path.parent.mkdir()
-        self.server = Server(self.db_path)
+        self.server = Server(folder, store.place)
+        self._store = store
         self.proxy_port = 0
         self._rng = rng
         self._held: dict[str, Held] = {}
         self._acknowledged: dict[str, int] = {}
-        self._backups: list[Path] = []
+        self._backups: list[str] = []
         self._server_kills = 0
         self._replaced = 0
         self._is_quiet = Event()  # set once the server is not killed any more
@@ -288,24 +282,11 @@ class Team:
     def _restart(self) -> None:
         """Kill the server, and start it again after a while; sometimes make a backup."""
         if self._rng.random() < 0.3:
-            self._back_up()
+            self._backups.append(self._store.back_up())
         self.server.kill()
         self._server_kills += 1
         time.sleep(self._rng.random() / 2)
         self.server.start()
-
-    def _back_up(self) -> None:
-        copy = self.folder / f"backup-{len(self._backups)}.db"
-        done = subprocess.run(
-            [sys.executable, "-m", "trackai.cli", "backup", str(copy), "--db", str(self.db_path)],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            raise ChildError(f"trackai backup: {done.stderr}")
-        self._backups.append(copy)
 
     def _replace(self) -> None:
         """Kill the server, and start it on a backup or without a database.
@@ -316,19 +297,19 @@ class Team:
         backup = None
         if self._replaced % 2 == 0:
             if not self._backups:
-                self._back_up()
+                self._backups.append(self._store.back_up())
             backup = self._rng.choice(self._backups[-2:])
         self.server.kill()
         self._server_kills += 1
         self._replaced += 1
         time.sleep(0.5)  # answers on their way arrive
         known = set(self._held)
-        for path in self.db_path.parent.glob(self.db_path.name + "*"):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        self._store.replace(backup)
+        self.server.place = self._store.place
         after: dict[str, Held] = {}
         if backup is not None:
-            shutil.copyfile(backup, self.db_path)
-            after = {name: Held(steps, math.inf) for name, steps in steps_of_runs(backup).items()}
+            stored = self._store.steps(backup)
+            after = {name: Held(steps, math.inf) for name, steps in stored.items()}
         for name in known:
             after.setdefault(name, Held(first=math.inf))
         for run, steps in self._unsent():
@@ -361,15 +342,11 @@ class Team:
             left=sum(len(self.journals(machine)) for machine in range(MACHINES)),
             faults=proxy.counts,
         )
-        with closing(sqlite3.connect(self.db_path)) as connection:
-            rows: list[tuple[str, str, int, float]] = connection.execute(_POINTS).fetchall()
-            figures = connection.execute(_FIGURES).fetchall()
-            if not self._replaced:
-                [(outcome.running,)] = connection.execute(
-                    "SELECT count(*) FROM runs WHERE state = 'running'"
-                )
+        contents = self._store.contents()
+        if not self._replaced:
+            outcome.running = contents.running
         steps: dict[tuple[str, str], list[int]] = {}
-        for name, path, step, value in rows:
+        for name, path, step, value in contents.points:
             steps.setdefault((name, path), []).append(step)
             outcome.wrong_values += value != step or type(value) is not _TYPES[path]
         for name, calls in self._acknowledged.items():
@@ -380,7 +357,7 @@ class Team:
                 outcome.lost += len(held.difference(stored))
                 outcome.doubled += len(stored) - len(set(stored))
         expected = self._local_figures({name: steps[name, path] for name, path in steps})
-        outcome.wrong_figures = len(set(figures) ^ set(expected))
+        outcome.wrong_figures = len(set(contents.figures) ^ set(expected))
         return outcome
 
     def _local_figures(self, steps: Mapping[str, list[int]]) -> list[Any]:
@@ -402,8 +379,7 @@ class Team:
             stderr=subprocess.DEVNULL,
             check=True,
         )
-        with closing(sqlite3.connect(db_path)) as connection:
-            return connection.execute(_FIGURES).fetchall()
+        return figures_of_file(db_path)
 
 
 _TYPES = {"a": float, "b": int}

@@ -1,5 +1,7 @@
 """Log to one tracker, and print the durations as JSON; runs in a child process.
 
+Without the name of a tracker, it prints the names of those that are installed.
+
 Every tracker does the same work: create a local store in an empty folder, start a run, log the
 calls, and finish the run.
 """
@@ -102,6 +104,21 @@ def _goodseed(goodseed: Any, folder: Path) -> Iterator[Log]:
     run.close()
 
 
+@contextmanager
+def _pandm(pandm: Any, folder: Path) -> Iterator[Log]:
+    os.environ["PANDM_NO_SYNC"] = "1"
+    pandm.init(project="bench")
+    yield pandm.log
+    pandm.finish()
+
+
+@contextmanager
+def _trailer(trailer: Any, folder: Path) -> Iterator[Log]:
+    tracker = trailer.Tracker(project="bench", auto_collect=False)
+    yield tracker.log
+    tracker.finish()
+
+
 TRACKERS = {
     "baseline": ("msgspec.msgpack", _baseline),
     "trackai": ("trackai", _trackai),
@@ -111,6 +128,8 @@ TRACKERS = {
     "aim": ("aim", _aim),
     "dalva": ("dalva", _dalva),
     "goodseed": ("goodseed", _goodseed),
+    "pandm": ("pandm", _pandm),
+    "trailer": ("trailer", _trailer),
 }
 
 
@@ -180,11 +199,14 @@ def measure(name: str, folder: Path, calls: int, burst: int, pause: float) -> di
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("name", choices=TRACKERS)
-    parser.add_argument("--calls", type=int, required=True)
+    parser.add_argument("name", choices=TRACKERS, nargs="?")
+    parser.add_argument("--calls", type=int, default=0)
     parser.add_argument("--burst", type=int, default=1)
     parser.add_argument("--pause", type=float, default=0.0)
     arguments = parser.parse_args()
+    if arguments.name is None:
+        sys.stdout.write(json.dumps(installed()) + "\n")
+        return
     with tempfile.TemporaryDirectory() as name:
         # Some trackers store their files in the home directory or the current folder.
         folder = Path(name)

@@ -171,3 +171,20 @@ def test_invalid_parameters_are_refused(server: Server, run_id: int) -> None:
         assert (answer.status, next(iter(invalid)) in answer.json["detail"]) == (422, True)
     path = f"/api/metrics/runs/{run_id}/metric/none?points=100"
     assert server.request("GET", path).status == 404
+
+
+def test_charts_are_smoothed_at_once_if_that_is_known(server: Server, run_id: int) -> None:
+    body = {"run_ids": [run_id], "metric_paths": ["loss"], "points": 100, "smoothing": 0.8}
+
+    def ask(**more: Any) -> Any:
+        return server.request("POST", "/api/metrics/compare", body | more).json[str(run_id)]["loss"]
+
+    unknown = ask(smoothed_if_known=True)
+    assert "smoothed_within" not in unknown
+    assert "smoothed" not in unknown["data"][0]
+    smoothed = ask()
+    assert smoothed["smoothed_within"] == 0
+    known = ask(smoothed_if_known=True)
+    assert [bucket["smoothed"] for bucket in known["data"]] == [
+        bucket["smoothed"] for bucket in smoothed["data"]
+    ]

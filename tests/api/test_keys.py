@@ -91,6 +91,7 @@ LOGGING = {
 }  # fmt: skip
 ASKING = {
     ("POST", "/api/runs/groups"), ("POST", "/api/runs/values"), ("POST", "/api/metrics/paths"),
+    ("POST", "/api/files/paths"), ("POST", "/api/files/steps"), ("POST", "/api/files/compare"),
     ("POST", "/api/metrics/compare"), ("DELETE", "/api/session"),
 }  # fmt: skip
 

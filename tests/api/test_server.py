@@ -14,14 +14,18 @@ import time
 import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
+import anyio
 import asyncpg
 import pytest
 from anyio.from_thread import start_blocking_portal
 
 import trackai
 from tests.conftest import serving
+from trackai.api import main
+from trackai.store.engine.database import Database
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,6 +50,29 @@ def log(project: str, points: int = 3) -> None:
 
 def projects(server: Server) -> list[str]:
     return [project["name"] for project in server.get("/api/projects")]
+
+
+@pytest.mark.sqlite("only one transaction at a time can write to a file")
+async def test_rollups_give_way_to_other_writers(
+    db_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with trackai.init(project="p") as run:
+        for step in range(5000):
+            run.log({"x": float(step)}, step=step)
+    database, other = Database(db_path), Database(db_path)
+    pauses: list[float] = []
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+
+    monkeypatch.setattr(main, "_MAINTENANCE_SECONDS", 60.0)
+    monkeypatch.setattr(main, "anyio", SimpleNamespace(sleep=pause))
+    async with anyio.create_task_group() as tasks, other.write():
+        tasks.start_soon(main._update_rollups, database)
+        await anyio.sleep(1.0)
+    assert pauses[0] > 5.0
+    await database.close()
+    await other.close()
 
 
 @pytest.mark.sqlite("a file is removed")

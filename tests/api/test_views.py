@@ -83,6 +83,22 @@ def test_an_update_that_would_be_lost_is_refused(server: Server) -> None:
     assert server.get(path)["layout"] == {"sections": []}
 
 
+def test_a_view_keeps_the_columns_of_the_table(server: Server) -> None:
+    make(server, "p")
+    table = {
+        "columns": ["metric.loss.min", "state", 'config."a b"'],
+        "pinned": ["state"],
+        "widths": {"name": 200, "state": 48},
+    }
+    body = {"name": "a", "layout": {"sections": [], "table": table}}
+    created = server.request("POST", "/api/projects/1/views", body)
+    assert created.json["layout"] == {"sections": [], "table": table}
+    path = f"/api/views/{created.json['id']}"
+    assert server.get(path) == created.json
+    change = {"name": "a", "layout": {"sections": []}, "version": 1}
+    assert server.request("PUT", path, change).json["layout"] == {"sections": []}
+
+
 def test_names_are_unique_in_a_project(server: Server) -> None:
     make(server, "p")
     make(server, "q")
@@ -111,6 +127,18 @@ def test_views_of_an_unknown_project(server: Server) -> None:
     [
         ({"sections": {}}, "layout.sections: must be a list, got an object"),
         ({"panels": []}, "layout.panels: unknown field"),
+        ({"table": {"order": []}}, "layout.table.order: unknown field"),
+        (
+            {"table": {"widths": {"state": 47}}},
+            "layout.table.widths[...]: must be an integer >= 48",
+        ),
+        ({"table": {"columns": ["lr"]}}, "columns: "),
+        ({"table": {"pinned": ["="]}}, "pinned: "),
+        ({"table": {"widths": {"lr": 100}}}, "widths: "),
+        (
+            {"table": {"columns": ["state"] * 201}},
+            "layout.table.columns: must have at most 200 items",
+        ),
         (panel(kind="pie"), "layout.sections[0].panels[0].kind: Invalid value 'pie'"),
         (panel(colour="red"), "layout.sections[0].panels[0].colour: unknown field"),
         (panel(id=""), "id: must not be empty"),

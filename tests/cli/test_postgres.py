@@ -8,12 +8,16 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import anyio
 import pytest
 
 import trackai
 from tests import postgres
 from trackai.errors import InvalidInputError
 from trackai.settings import DatabaseUrl, Settings
+from trackai.store.catalogue import projects, views
+from trackai.store.factory import create_store
+from trackai.structs.layouts import Layout, Section, TextPanel
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Trackai
@@ -27,6 +31,74 @@ def url(postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> s
     monkeypatch.setenv("TRACKAI_DATABASE_URL", postgres_url)
     monkeypatch.setenv("TRACKAI_FILES", str(tmp_path / "files"))
     return postgres_url
+
+
+def test_a_dump_can_be_restored(
+    trackai: Trackai, url: str, databases: postgres.Databases, tmp_path: Path
+) -> None:
+    trackai("demo", "--runs", 3)
+    exported = {}
+    copy = databases.dumped(url)
+    try:
+        for database in (url, copy):
+            out = tmp_path / postgres.name_of(database)
+            trackai("export", "--project", "demo", "--format", "jsonl", "--out", out,
+                    "--db", database)  # fmt: skip
+            options = ("--filter", "config.model/depth > 0", "--json")
+            runs = trackai("runs", "demo", *options, "--db", database).json["runs"]
+            assert len(runs) == 3
+            exported[database] = out.read_bytes(), runs
+    finally:
+        databases.drop(copy)
+    assert exported[copy] == exported[url]
+
+
+async def add_view(place: str | Path, name: str, text: str) -> None:
+    """Add a view with a text to the project "demo" of a database."""
+    store = create_store(place if isinstance(place, Path) else DatabaseUrl(place))
+    panel = TextPanel(id="a", text=text)
+    try:
+        async with store.write() as conn:
+            project = await projects.get_or_create(conn, "demo", now=1)
+            layout = Layout([Section(name="s", panels=[panel])])
+            await views.create(conn, project.id, name, layout, now=1)
+    finally:
+        await store.close()
+
+
+async def texts_of_views(place: str | Path) -> dict[str, str]:
+    """The text of each view, by project and name."""
+    store = create_store(place if isinstance(place, Path) else DatabaseUrl(place))
+    try:
+        async with store.read() as conn:
+            return {
+                f"{project}/{view.name}": view.layout.sections[0].panels[0].text  # type: ignore[union-attr]
+                for project, view in await views.list_of_all_projects(conn)
+            }
+    finally:
+        await store.close()
+
+
+def test_views_move_to_postgresql_and_back(
+    trackai: Trackai, db_path: Path, url: str, tmp_path: Path
+) -> None:
+    trackai("demo", "--runs", 1, "--db", db_path)
+    anyio.run(add_view, db_path, "Mine", "ours")
+    anyio.run(add_view, db_path, "Same", "of the file")
+    anyio.run(add_view, url, "Same", "of PostgreSQL")
+    receipt = trackai("merge", db_path, "--into", url, "--json").json
+    assert receipt["types"]["view"]["stored"] == 1
+    assert receipt["types"]["view"]["already_there"] == 1
+    assert receipt["complete"]
+    [remark] = [remark for remark in receipt["remarks"] if "view" in remark["where"]]
+    assert "'Same'" in remark["where"]
+    moved = {"demo/Mine": "ours", "demo/Same": "of PostgreSQL"}
+    assert anyio.run(texts_of_views, url) == moved
+    back = tmp_path / "back.db"
+    for stored in (2, 0):
+        receipt = trackai("merge", url, "--into", back, "--json").json
+        assert receipt["types"]["view"]["stored"] == stored
+    assert anyio.run(texts_of_views, back) == moved
 
 
 def test_a_file_moves_to_postgresql_and_back(

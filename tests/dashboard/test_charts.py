@@ -8,6 +8,7 @@ import json
 import math
 import re
 import xml.etree.ElementTree as ET
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ from playwright.sync_api import expect
 from tests.dashboard.conftest import accessibility_violations, wait_until
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Locator, Page, Route
+    from playwright.sync_api import Locator, Page, Response, Route
 
     from tests.conftest import Server
 
@@ -486,18 +487,28 @@ def test_y_range_is_typed(served: Server, page: Page) -> None:
 
 
 def test_a_link_with_smoothing_shows_its_charts_before_they_are_smoothed(
-    served: Server, page: Page
+    server: Server, page: Page
 ) -> None:
     held: list[Route] = []
+    asked: list[str] = []
 
     def hold(route: Route) -> None:
-        if not held and '"smoothing"' in (route.request.post_data or ""):
+        body = route.request.post_data or ""
+        asked.append(body)
+        # The first request is answered without smoothed values, as nothing is known yet.
+        if not held and '"smoothing"' in body and "smoothed_if_known" not in body:
             held.append(route)
         else:
             route.continue_()
 
+    project = server.request("POST", "/api/projects", {"name": "p", "project_id": "p"}).json["id"]
+    new = {"project_id": project, "run_id": "r"}
+    run = server.request("POST", "/api/runs", new).json["id"]
+    rows = [{"step": step, "values": {"train/loss": 1 + step % 7}} for step in range(3000)]
+    assert server.request("POST", f"/api/metrics/runs/{run}", {"rows": rows}).status == 200
+    assert server.request("PATCH", f"/api/runs/{run}/state?state=completed").status == 200
     page.route("**/api/metrics/compare", hold)
-    page.goto(f"{served.url}/?project=1&metrics=train&smooth=0.9")
+    page.goto(f"{server.url}/?project={project}&metrics=train&smooth=0.9")
     chart = _chart(page)
     _point_at(page, chart, 0.5, 0.5)
     wait_until(page, lambda: len(held) > 0)
@@ -505,6 +516,11 @@ def test_a_link_with_smoothing_shows_its_charts_before_they_are_smoothed(
     expect(chart.locator(".reading")).not_to_have_count(0)
     held[0].continue_()
     wait_until(page, lambda: _reads_smoothed(page, chart))
+    # From then on the server knows what it needs, and one request is enough.
+    asked.clear()
+    page.reload()
+    wait_until(page, lambda: _reads_smoothed(page, chart))
+    assert len(asked) == 1
 
 
 def _reads_smoothed(page: Page, chart: Locator) -> bool:
@@ -646,6 +662,51 @@ def test_finished_runs_are_not_polled(server: Server, page: Page) -> None:
     finish(alive)
     expect(page.get_by_role("dialog")).to_contain_text("1.5 … 77.5")
     expect(lines).to_have_count(2)
+
+
+@pytest.mark.parametrize("smooth", ["", "&smooth=0.6"])
+def test_live_charts_are_sent_what_has_changed(server: Server, page: Page, smooth: str) -> None:
+    project = server.request("POST", "/api/projects", {"name": "p", "project_id": "p"}).json["id"]
+    new = {"project_id": project, "run_id": "r"}
+    run = server.request("POST", "/api/runs", new).json["id"]
+    sizes: list[tuple[int, int]] = []
+    answers: list[str] = []
+
+    def log(points: list[tuple[int, float]]) -> None:
+        rows = [{"step": step, "values": {"loss": value}} for step, value in points]
+        assert server.request("POST", f"/api/metrics/runs/{run}", {"rows": rows}).status == 200
+
+    def note(response: Response) -> None:
+        if response.url.endswith("/compare") and response.status == 200:
+            answers.append(response.text())
+            chart = response.json()[str(run)]["loss"]
+            sizes.append((len(chart["data"]), chart.get("kept", 0)))
+
+    def has_arrived(text: str) -> bool:
+        return any(text in answer for answer in answers)
+
+    log([(step, 1 + step % 7) for step in range(9000)])
+    page.on("response", note)
+    page.goto(f"{server.url}/?project={project}&runs={run}{smooth}")
+    chart = _chart(page, "loss")
+    expect(chart.locator("canvas").first).to_be_visible()
+    for points, text in (
+        ([(9000, 44.5)], "44.5"),
+        ([(17, 77.5)], "77.5"),  # late
+        ([(step, 99.5) for step in range(9001, 40_000)], "99.5"),  # wider buckets
+    ):
+        log(points)
+        wait_until(page, partial(has_arrived, text))
+    assert any(kept > 50 and sent <= 2 for sent, kept in sizes), sizes
+    live = _download(page, chart, "as drawn").decode()
+    page.reload()
+    expect(chart.locator("canvas").first).to_be_visible()
+    assert _rows(_download(page, chart, "as drawn").decode()) == _rows(live)
+
+
+def _rows(text: str) -> list[list[str]]:
+    """The rows of a CSV file, without the digits in which refreshed rollups may differ."""
+    return [[cell[:12] for cell in row] for row in csv.reader(io.StringIO(text))]
 
 
 # Records the colours of drawn lines and counts drawn dots.

@@ -369,6 +369,24 @@ def test_tabs_are_accessible(served: Server, browser: Browser, scheme: str) -> N
     page.close()
 
 
+def test_the_selected_tab_is_visible_on_a_phone(served: Server, page: Page) -> None:
+    page.set_viewport_size({"width": 320, "height": 700})
+    page.goto(f"{served.url}/?run=1&tab=files")
+    tab = page.get_by_role("tab", name="Files")
+    expect(tab).to_have_attribute("aria-selected", "true")
+
+    def is_visible() -> bool:
+        box = tab.bounding_box()
+        return box is not None and box["x"] >= 0 and box["x"] + box["width"] <= 320
+
+    wait_until(page, is_visible)
+    tab.focus()
+    page.keyboard.press("Home")
+    tab = page.get_by_role("tab", name="Charts")
+    expect(tab).to_be_focused()
+    wait_until(page, is_visible)
+
+
 def test_tabs_fit_on_a_phone(served: Server, browser: Browser) -> None:
     page = browser.new_page(viewport={"width": 390, "height": 844})
     shown = {"charts": "figure", "logs": ".line", "histograms": "canvas.bars", "files": "pre.look"}

@@ -33,6 +33,7 @@ import aiosqlite
 from pathlib import Path
 from trackai.ingest.recovery import recover
 from trackai.store.engine.database import Database
+from trackai.store.engine.direct import _Direct
 
 async def migrate(path):
     db = Database(path)
@@ -46,16 +47,20 @@ async def recover_all(path):
     await db.close()
 
 def child(path, remaining):
-    execute = aiosqlite.Connection._execute
+    def counted(function):
+        def count(*args, **kwargs):
+            nonlocal remaining
+            remaining -= 1
+            if remaining == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return function(*args, **kwargs)
 
-    def count(*args, **kwargs):
-        nonlocal remaining
-        remaining -= 1
-        if remaining == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return execute(*args, **kwargs)
+        return count
 
-    aiosqlite.Connection._execute = count
+    for owner, name in (
+        (aiosqlite.Connection, "_execute"), (_Direct, "execute"), (_Direct, "execute_fetchall")
+    ):
+        setattr(owner, name, counted(getattr(owner, name)))
     asyncio.run(migrate(path))
     os._exit(0)
 

@@ -14,16 +14,21 @@ import msgspec
 import pytest
 
 from tests.ingest.test_frames import OPENED
+from trackai import guard
 from trackai.ingest import deliveries, recovery
 from trackai.ingest.drain import Drain
 from trackai.ingest.frames import Ended
 from trackai.ingest.journal import JournalWriter
+from trackai.ingest.reader import READ_BYTES
 from trackai.ingest.recovery import recover
 from trackai.store.catalogue import runs
+from trackai.store.engine import database
+from trackai.store.points import metrics
 from trackai.store.upkeep import garbage
 
 if TYPE_CHECKING:
     from trackai.store.engine.database import Database
+    from trackai.structs.points import Column
 
 pytestmark = pytest.mark.sqlite("about journals beside a file")
 
@@ -32,6 +37,14 @@ def write(db: Database, calls: int = 100, **fields: Any) -> JournalWriter:
     writer = JournalWriter(db.spool, msgspec.structs.replace(OPENED, **fields), rotate_bytes=300)
     for number in range(calls):
         writer.append_points("step", ("a", "b"), number, number + 1, [float(number), number])
+    return writer
+
+
+def write_calls(db: Database, *, names: int, calls: int) -> JournalWriter:
+    writer = JournalWriter(db.spool, OPENED)
+    paths = tuple(f"metric/{number}" for number in range(names))
+    for step in range(calls):
+        writer.append_points("step", paths, step, step + 1, [step / 7] * names)
     return writer
 
 
@@ -84,6 +97,81 @@ async def test_a_failed_transaction_is_retried(
     await drain.store_all()
     assert await counts(db) == (20, 20, 1)
     assert await drain.is_stored()
+    writer.close()
+
+
+async def test_a_failed_commit_is_retried_after_the_next_batch_was_read(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = write_calls(db, names=10, calls=8000)
+    drain = Drain(db, writer.paths[0])
+    assert await drain.store_next()
+    commit = database._commit
+
+    async def fails(*arguments: Any, **named: Any) -> None:
+        await commit(*arguments, **named)
+        raise OSError("no")
+
+    async def is_cut(conn: Any, **_: object) -> None:
+        raise OSError("no")
+
+    for broken in (is_cut, fails):  # the transaction is rolled back, or its outcome is unknown
+        with monkeypatch.context() as patch:
+            patch.setattr(database, "_commit", broken)
+            with pytest.raises(OSError, match="no"):
+                await drain.store_next()
+    await drain.store_all(final=True)
+    assert await counts(db) == (80_000, 80_000, 1)
+    assert await drain.is_stored()
+    writer.close()
+
+
+async def test_a_call_that_cannot_be_prepared_is_set_aside(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if its batch is read while the one before is committed."""
+    writer = write_calls(db, names=10, calls=8000)
+    prepare = metrics.prepare
+
+    def fails(columns: list[Column]) -> list[metrics.Prepared]:
+        if any(7990 in column.steps for column in columns):
+            raise ValueError("no")
+        return prepare(columns)
+
+    monkeypatch.setattr(metrics, "prepare", fails)
+    monkeypatch.setattr(guard, "reraise", False)
+    drain = Drain(db, writer.paths[0])
+    await drain.store_all(final=True)
+    assert await counts(db) == (79_990, 79_990, 1)
+    assert [damage.problem for damage in drain.damages] == ["ValueError('no')"]
+    writer.close()
+
+
+async def test_many_metrics_are_stored_in_few_transactions(db: Database) -> None:
+    writer = write_calls(db, names=2000, calls=100)
+    # Each transaction seems to take long: without a least number of points, each call has its own.
+    drain = Drain(db, writer.paths[0])
+    before, batches = db.transactions, 0
+    while await drain.store_next(final=True):
+        batches += 1
+        drain._pace.adapt(1 << 20, 10.0)
+    assert await counts(db) == (200_000, 200_000, 1)
+    assert db.transactions - before == batches <= 100 * 2000 // (32 * 2000) + 2
+    writer.close()
+
+
+async def test_new_metrics_in_each_call_do_not_make_batches_larger(db: Database) -> None:
+    writer = JournalWriter(db.spool, OPENED)
+    for number in range(100):
+        names = tuple(f"metric/{number}/{at}" for at in range(200))
+        writer.append_points("step", names, number, number + 1, [0.5] * 200)
+    drain = Drain(db, writer.paths[0])
+    sizes = []
+    while await drain.store_next(final=True):
+        drain._pace.adapt(1 << 20, 10.0)
+        sizes.append(drain._size)
+    assert max(sizes) <= READ_BYTES
+    assert await counts(db) == (20_000, 20_000, 1)
     writer.close()
 
 

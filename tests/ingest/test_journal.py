@@ -21,7 +21,7 @@ from trackai.locks import try_lock
 
 if TYPE_CHECKING:
     from trackai.structs.points import Column
-    from trackai.values.types import Value
+    from trackai.values.types import Axis, TextKind, Value
 
 
 Points = dict[tuple[str, str], list[tuple[object, ...]]]
@@ -79,6 +79,45 @@ def test_rotation_loses_nothing(tmp_path: Path, seed: int) -> None:
         name: sorted(points, key=str) for name, points in expected.items()
     }
     writer.close()
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([["a"], ["b"], ["a", "b"], ["b", "a"]]),
+            st.sampled_from(["step", "time"]),
+            st.sampled_from(["text", "histogram"]),
+            st.booleans(),
+        ),
+        max_size=60,
+    )
+)
+def test_names_are_those_of_the_call_whatever_was_logged_before(
+    tmp_path_factory: pytest.TempPathFactory,
+    calls: list[tuple[list[str], Axis, TextKind, bool]],
+) -> None:
+    """Also across files, which begin without names, and after names were forgotten."""
+    writer = JournalWriter(tmp_path_factory.mktemp("spool"), OPENED, rotate_bytes=500)
+    expected = []
+    for time, (keys, axis, kind, forgets) in enumerate(calls, start=1):
+        if forgets:
+            writer._forget_keys()
+        texts: list[Value] = [f"{key}{time}" for key in keys]
+        writer.append_points(axis, keys, time if axis == "step" else 0, time, texts, kind)
+        expected += [(key, axis, kind, time, text) for key, text in zip(keys, texts, strict=True)]
+    read = []
+    for path in writer.paths:
+        reader = JournalReader(path)
+        while (batch := reader.read()) is not None:
+            read += [
+                (name, group.keys.axis, group.keys.kind, time, value)
+                for group in batch.calls
+                for name, values in zip(group.keys.paths, group.values, strict=True)
+                for time, value in zip(group.timestamps, values, strict=True)
+            ]
+        assert not reader.damages
+    writer.close()
+    assert sorted(read) == sorted(expected)
 
 
 def test_a_reader_continues_where_it_stopped(tmp_path: Path) -> None:

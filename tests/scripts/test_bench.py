@@ -48,6 +48,14 @@ def test_log() -> None:
     assert all(row["median µs"] > 0 for row in table["rows"])
 
 
+@pytest.mark.timeout(300)  # it starts processes that import everything
+def test_store() -> None:
+    measured = figures(bench("store", "--json", "--part", "200", "--repeat", "1"))
+    assert measured["10 names, 500 steps: finish()"]["baseline"] > 0
+    assert all(figure["value"] > 0 for figure in measured.values())
+    assert len(measured) == 6
+
+
 def test_read() -> None:
     report = bench("read", "--points", "2000", "--long", "9000", "--table", "20", "--repeat", "2")
     figures, sizes = report.split("Size of the answers")
@@ -76,6 +84,7 @@ def test_dashboard() -> None:
     report = bench(
         "dashboard", "--json", "--runs", "14", "--metrics", "15", "--steps", "60",
         "--long-runs", "12", "--short-steps", "20", "--repeat", "1", "--scroll-seconds", "0.5",
+        "--live-minutes", "0.2",
     )  # fmt: skip
     measured = figures(report)
     assert measured["first chart visible after navigation"]["at_most"] == 1000
@@ -84,10 +93,29 @@ def test_dashboard() -> None:
     assert measured["first chart of 5,000 metrics"]["baseline"] > 0
     assert measured["12 charts of a link with smoothing drawn"]["baseline"] > 0
     assert all(figure["value"] > 0 for figure in measured.values())
+    assert measured["live traffic of a run and 6 charts"]["met"]
     # Sizes do not depend on the machine.
     assert measured["JavaScript, gzipped"]["met"]
     assert measured["elements of a page of 20,000 metrics"]["met"]
     assert "11,400 points" in json.loads(report)["notes"][0]
+
+
+def test_charts() -> None:
+    measured = figures(bench("charts", "--json", "--points", "5000", "--repeat", "2"))
+    assert measured["200 buckets smoothed at the next poll"]["baseline"] > 0
+    assert all(figure["value"] > 0 for figure in measured.values())
+    assert measured["200 buckets with zstd: bytes"]["met"]
+
+
+def test_compare() -> None:
+    report = bench(
+        "compare", "--json", "--turns", "2", ".", ".",
+        "frames", "--points", "2000", "--repeat", "1",
+    )  # fmt: skip
+    (table,) = json.loads(report)["tables"]
+    row = next(row for row in table["rows"] if row[""] == "2,000 points to pandas")
+    assert row["ratio"] == pytest.approx(row["after"] / row["before"])
+    assert row["spread"] >= 1
 
 
 def test_frames() -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import sqlite3
 import sys
+import types
 import wave
 from contextlib import closing
 from fractions import Fraction
@@ -236,6 +238,40 @@ def test_lists_of_figures_and_pictures_are_media(db_path: Path) -> None:
         ("pictures", "0.png"), ("pictures", "1.png"), ("pictures", "2.png"),
         ("plot", "0.plotly.json"),
     ]  # fmt: skip
+
+
+def test_charts_of_altair_are_vega_lite(db_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Chart:
+        """A chart of Altair, which is not installed."""
+
+        def __init__(self, rows: int) -> None:
+            self.rows = rows
+
+        def to_json(self, indent: int | None) -> str:
+            assert indent is None
+            if self.rows > 5000:
+                raise RuntimeError("too many rows\nread the documentation")
+            return json.dumps({"mark": "bar", "rows": self.rows})
+
+    altair = types.ModuleType("altair")
+    altair.TopLevelMixin = Chart  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "altair", altair)
+    with trackai.init(project="p") as run:
+        run.log(
+            {
+                "chart": Chart(3),
+                "list": [Chart(4)],
+                "dict": trackai.VegaLite({"mark": float("nan")}),
+            }
+        )
+    with closing(sqlite3.connect(db_path)) as connection:
+        names = connection.execute("SELECT path, name FROM files ORDER BY path").fetchall()
+    assert names == [("chart", "0.vl.json"), ("dict", "0.vl.json"), ("list", "0.vl.json")]
+    assert trackai.VegaLite(Chart(3), "c").open().read() == b'{"mark": "bar", "rows": 3}'
+    with pytest.raises(trackai.InvalidInputError, match=r"^val: Altair .*: too many rows$"):
+        trackai.VegaLite(Chart(5001))
+    with pytest.raises(TypeError, match="val: must be a chart of Altair or a dict, got list"):
+        trackai.VegaLite([])
 
 
 def test_arguments_of_wandb_are_named_when_they_are_ignored(

@@ -8,12 +8,14 @@ import pytest
 
 import trackai
 from trackai.filters.parser import parse_filter
+from trackai.store.catalogue import runs as store_runs
 from trackai.store.catalogue.run_tables import RunFilter, list_ids
 from trackai.store.upkeep import bulk_changes
 
 if TYPE_CHECKING:
     from tests.conftest import Server
     from trackai.store.engine.store import Store
+    from trackai.values.types import KeepVerb
 
 
 @pytest.fixture
@@ -49,3 +51,47 @@ async def test_each_matching_run_is_changed_once(
     async with db.read() as conn:
         matching = RunFilter(tree=parse_filter("tag = old and project = p"))
         assert await list_ids(conn, matching) == left
+
+
+@pytest.mark.usefixtures("runs")
+async def test_runs_go_to_the_archive_and_the_trash_and_back(
+    db: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk_changes, "_STEP_SECONDS", 0.0)
+    monkeypatch.setattr(bulk_changes, "_TRANSACTION_SECONDS", 0.0)
+
+    async def keep(how: KeepVerb, where: RunFilter) -> list[int]:
+        changed: list[int] = []
+        after: int | None = 0
+        while after is not None:
+            progress = await bulk_changes.change(db, where, bulk_changes.KEEPING[how], after=after)
+            assert isinstance(progress.run_ids, list)
+            assert progress.changed == len(progress.run_ids)
+            changed += progress.run_ids
+            after = progress.cursor
+        return changed
+
+    async def active() -> list[int]:
+        async with db.read() as conn:
+            return await list_ids(conn, RunFilter())
+
+    async with db.read() as conn:
+        before = [await store_runs.get(conn, run_id) for run_id in range(1, 6)]
+    some = RunFilter(tree=parse_filter("loss >= 2"))
+    assert await keep("archive", some) == [3, 4, 5]
+    assert await active() == [1, 2]
+    # Only what changes is reported, so that undoing it leaves the others alone.
+    assert await keep("archive", RunFilter(ids=(1, 3))) == [1]
+    assert await keep("unarchive", RunFilter(ids=(1, 2, 3, 4, 5))) == [1, 3, 4, 5]
+    assert await keep("trash", some) == [3, 4, 5]
+    assert await keep("trash", some) == []
+    assert await keep("restore", RunFilter(trashed=True)) == [3, 4, 5]
+    async with db.read() as conn:
+        assert [await store_runs.get(conn, run_id) for run_id in range(1, 6)] == before
+
+
+@pytest.mark.usefixtures("runs")
+async def test_a_name_may_vanish_with_the_last_run_that_has_it(db: Store) -> None:
+    where = RunFilter(tree=parse_filter("loss >= 0"))
+    progress = await bulk_changes.change(db, where, bulk_changes.Deleting())
+    assert (progress.changed, progress.remaining, progress.cursor) == (5, 0, None)

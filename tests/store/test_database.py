@@ -27,7 +27,7 @@ from trackai.errors import (
 )
 from trackai.locks import exclusive
 from trackai.store.catalogue import projects
-from trackai.store.engine import opening
+from trackai.store.engine import log_owner, opening
 from trackai.store.engine.database import Database
 
 pytestmark = pytest.mark.sqlite("about connections to a file, its locks and its log")
@@ -306,6 +306,32 @@ async def test_a_removal_at_any_moment_fails_no_process(db_path: Path, tmp_path:
     db = Database(db_path)
     await make(db, "last")
     await db.close()
+    with closing(sqlite3.connect(db_path)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+async def test_a_removal_after_the_log_was_inspected(
+    db_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log of the removed file must not be applied to the one that takes its place."""
+    first = Database(db_path)
+    await make(first, "a")
+    await make(first, "b")  # the first one empties the log
+    separate = log_owner.separate
+
+    def separate_and_remove(*args: Any, **options: Any) -> None:
+        separate(*args, **options)
+        monkeypatch.setattr(log_owner, "separate", separate)
+        db_path.unlink()
+
+    monkeypatch.setattr(log_owner, "separate", separate_and_remove)
+    second = Database(db_path)
+    assert await names(second) == []
+    await make(second, "c")
+    await make(first, "d")
+    assert await names(second) == ["c", "d"]
+    await first.close()
+    await second.close()
     with closing(sqlite3.connect(db_path)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 

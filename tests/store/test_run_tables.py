@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -118,6 +119,30 @@ async def _matching(db: Database, text: str) -> list[int]:
         ("config.opt !~ adam", [2]),
         ("config.lr ~ 0", [1, 2, 4]),
         ("config.layers ~ 2", [4]),
+        # Regular expressions, in the texts that ~ searches.
+        ("config.opt =~ 'ad'", [1]),
+        ("config.opt =~ '(?i)^AD.*W$'", [3]),
+        (r"config.opt =~ '\w\sW'", [3]),
+        ("config.opt !=~ ^a", [2, 3]),
+        ("not config.opt =~ ^a", [2, 3, 4, 5]),
+        (r"name =~ 'Name [1-3]$'", [1, 2, 3]),
+        ("run_id =~ '^run-(1|4)$'", [1, 4]),
+        ("project =~ ^ma", [1, 2, 3, 4]),
+        ("project !=~ ^ma", [5]),
+        ("tag =~ '^Best '", [1]),
+        ("tag !=~ '^Best '", [2, 3, 4, 5]),
+        ("state =~ '^(run|fail)'", [1]),
+        ("env.gpu =~ ^H", [4]),
+        ("metric.acc =~ ^b.st$", [4]),
+        # Names of configuration keys and metrics.
+        ("lr < 0.5", [1, 2]),
+        ("opt =~ ^sg", [2]),
+        ("ok = true", [3]),
+        ("acc > 0.1", [1, 3]),
+        ("acc.mean > 0.6", [1]),
+        ("'lr' = 1 or loss.min = 1", [3, 5]),
+        ("archived = true", []),
+        ("archived = false and trashed = false", [1, 2, 3, 4, 5]),
         ("config.opt = null", [4, 5]),
         ("config.opt != null", [1, 2, 3]),
         ("not config.lr = 0.1", [2, 3, 4, 5]),
@@ -392,3 +417,139 @@ async def test_filters_and_sort_orders_read_ranges_of_indexes(db: Database) -> N
     assert not any(line.startswith(("SCAN series", "SCAN configs", "SCAN env")) for line in plan), (
         plan
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("speed > 3", "at position 1 ('speed'): unknown field, neither a configuration key nor a"),
+        ("tag = x or  los = 1", "at position 13 ('los'): .*did you mean metric.loss"),
+        ("LR < 1", "did you mean config.lr?"),
+        ("nme = x", "did you mean name?"),
+        ("gpus = 4", "did you mean env.gpu?"),
+        # A metric `acc.max`, and the highest value of `acc`.
+        ("acc.max > 1", "ambiguous: use metric.\"acc.max\" or metric.acc.max"),
+        ("amp = 1", "ambiguous: use config.amp or metric.amp"),
+    ],
+)  # fmt: skip
+async def test_names_that_mean_nothing_or_several_fields_are_refused(
+    db: Database, text: str, problem: str
+) -> None:
+    async with db.write() as conn:
+        await _fill(conn)
+        writer = await writers.get_or_create(
+            conn, uid="w9", run_id=5, attempt=1, rank=0, host="h", pid=1, now=1
+        )
+        await metrics.append(conn, 5, writer, [Column("amp", "step", [1], [1], [1.0])])
+    escaped = re.escape(problem).replace(r"\.\*", ".*")
+    with pytest.raises(InvalidInputError, match=f"filter: .*{escaped}"):
+        await _matching(db, text)
+
+
+async def test_names_are_looked_up_in_the_project(db: Database) -> None:
+    async with db.write() as conn:
+        await _fill(conn)
+    tree = parse_filter("lr = null or loss = 1")
+    async with db.read() as conn:
+        assert await run_tables.list_ids(conn, run_tables.RunFilter(tree=tree)) == [5]
+        with pytest.raises(InvalidInputError, match="'lr'"):
+            await run_tables.list_ids(conn, run_tables.RunFilter(tree=tree, project_id=2))
+        only = run_tables.RunFilter(tree=parse_filter("loss = 1"), project_id=2)
+        assert await run_tables.list_ids(conn, only) == [5]
+
+
+async def test_archived_and_trashed_runs_match_only_if_asked_for(db: Database) -> None:
+    async with db.write() as conn:
+        await _fill(conn)
+        await runs.update(conn, 1, archived_at=5_000_000)
+        await runs.update(conn, 2, trashed_at=6_000_000)
+        await runs.update(conn, 3, archived_at=5_000_000, trashed_at=7_000_000)
+
+    async def matching(text: str | None = None, **fields: Any) -> list[int]:
+        tree = None if text is None else parse_filter(text)
+        async with db.read() as conn:
+            where = run_tables.RunFilter(tree=tree, **fields)
+            return await run_tables.list_ids(conn, where)
+
+    assert await matching() == await matching(project_id=1) + [5] == [4, 5]
+    assert await matching(archived=True) == [1, 4, 5]
+    assert await matching(trashed=True) == [2, 3]
+    assert await matching("archived = true") == [1]
+    assert await matching("archived = true or archived = false") == [1, 4, 5]
+    assert await matching("trashed = true") == [2, 3]
+    assert await matching("trashed = true and archived = false") == [2]
+    assert await matching("trashed > 1970-01-01T00:00:06") == [3]
+    assert await matching("id < 4") == []
+    assert await matching("id < 4", include=(2,)) == await matching(include=(2,), project_id=9) + [
+        2
+    ]
+    assert await matching(ids=(1, 2, 3)) == [1, 2, 3]
+    async with db.read() as conn:
+        page = await groups.list_page(
+            conn, run_tables.RunFilter(project_id=1), [parse_field("group")], columns={}, limit=9
+        )
+        assert [(group.value, group.runs) for group in page.groups] == [(None, 1)]
+        [side, main] = await projects.list_summaries(conn, limit=9)
+        assert (main.total_runs, main.archived_runs, main.trashed_runs) == (1, 1, 2)
+        assert (main.running_runs, main.completed_runs) == (0, 1)
+        assert main == await projects.get_summary(conn, 1)
+        assert (side.total_runs, side.archived_runs, side.trashed_runs) == (1, 0, 0)
+        assert (await runs.resolve(conn, "latest")).id == 5
+        assert (await runs.resolve(conn, "run-3")).id == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "sort_by", "ids"),
+    [
+        ("config.lr > 0", "config.lr", [2, 1, 3]),
+        ("config.lr > 0 and config.opt ~ a", "config.lr", [1, 3]),
+        ("config.opt ~ a and config.lr > 0", "config.lr", [1, 3]),
+        ("config.opt ~ d", "config.lr", [2, 1, 3]),
+        ("config.lr > 0", "metric.acc", [3, 1, 2]),
+        ("config.lr ~ 0", "config.amp", [2, 1, 4]),
+        ("config.lr > 0 or config.opt = null", "config.lr", [2, 1, 3, 4, 5]),
+        ("not config.lr > 0", "config.lr", [4, 5]),
+    ],
+)
+async def test_pages_of_runs_that_match_a_configuration(
+    db: Database, text: str, sort_by: str, ids: list[int]
+) -> None:
+    async with db.write() as conn:
+        await _fill(conn)
+    where = run_tables.RunFilter(tree=parse_filter(text))
+    for limit in (1, 2, 5):
+        found: list[int] = []
+        cursor: str | None = None
+        while cursor is not None or not found:
+            async with db.read() as conn:
+                page = await run_tables.list_page(
+                    conn, where, sort_by=parse_field(sort_by), sort_order="asc", limit=limit,
+                    cursor=cursor,
+                )  # fmt: skip
+            found += [run.id for run in page.runs]
+            cursor = page.next_cursor
+            assert page.total == len(ids)
+        assert found == ids
+
+
+async def test_a_search_finds_texts_in_any_case(db: Database, engine: str) -> None:
+    names = ["Straße", "STRASSE 50%", "50_a", "50 a", "\u212a2", "k2", "İ", "a\\b", "FIT", "ÉTÉ"]
+    if engine == "sqlite":  # PostgreSQL does not take ligatures apart
+        names.append("ﬁt")
+    async with db.write() as conn:
+        project = await projects.get_or_create(conn, "p", now=1)
+        for number, name in enumerate(names):
+            slug = f"RUN-{number}"
+            await runs.create(
+                conn, uid=slug, project_id=project.id, slug=slug, name=name, group_name=None, now=1
+            )
+        for text in (*names, "strasse", "ss", "%", "_", "\\", "K", "été", "fi", "n-1", "Run", "i̇"):
+            page = await run_tables.list_page(
+                conn, run_tables.RunFilter(search=text), sort_by=parse_field("id"),
+                sort_order="asc", limit=100,
+            )  # fmt: skip
+            assert [run.name for run in page.runs] == [
+                name
+                for number, name in enumerate(names)
+                if text.casefold() in name.casefold() or text.casefold() in f"run-{number}"
+            ], text

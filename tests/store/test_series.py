@@ -93,7 +93,7 @@ async def test_series_are_found_by_name(db: Database) -> None:
         assert await series.list_paths(conn, first) == ["x", "y"]
         assert [metric.path for metric in await series.list_of_run(conn, first)] == ["x", "y"]
         many = await series.find_many(conn, [first, second, 99], ["x", "none"])
-        assert [(run_id, metric.path, metric.points) for run_id, metric in many] == [
+        assert [(run_id, metric.path, metric.points) for run_id, _, metric in many] == [
             (first, "x", 1), (second, "x", 3),
         ]  # fmt: skip
         assert await series.last_step(conn, first) == 1

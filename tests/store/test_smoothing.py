@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import given, settings
@@ -11,9 +12,11 @@ from hypothesis import strategies as st
 
 from tests.downsampling.test_moving_average import published
 from tests.store import histories
+from trackai.downsampling.buckets import Range
 from trackai.store.catalogue import projects, runs, writers
-from trackai.store.charts import charts, smoothing
+from trackai.store.charts import charts, smoothing, smoothing_cache
 from trackai.store.charts.smoothing import Smoothing
+from trackai.store.charts.smoothing_cache import SmoothingCache
 from trackai.store.points import lineage, metrics, reads
 from trackai.structs.points import Column
 
@@ -98,6 +101,122 @@ async def test_averages_are_those_of_all_points(
                         assert average is exact
                     else:
                         assert abs(average - exact) <= chart.curve.within * spread + 1e-6
+
+
+@settings(max_examples=60)
+@given(
+    actions=histories.histories(histories.usual_steps, histories.usual_values),
+    fork_step=st.integers(-40, 200),
+    window=st.tuples(histories.usual_steps, histories.usual_steps),
+    count=st.integers(10, 40),
+    amount=st.floats(0.01, 0.999),
+    blocks=st.sampled_from([40, 80, 1000]),
+)
+async def test_averages_of_a_cache_are_those_of_all_points(
+    new_store: histories.NewStore,
+    monkeypatch: pytest.MonkeyPatch,
+    actions: list[Any],
+    fork_step: int,
+    window: tuple[Step, Step],
+    count: int,
+    amount: float,
+    blocks: int,
+) -> None:
+    """After each change, whatever was read before."""
+    histories.make_small(monkeypatch)
+    monkeypatch.setattr(smoothing_cache, "_BLOCKS", blocks)
+    monkeypatch.setattr(smoothing_cache, "_MOST_BLOCKS", 2 * blocks)
+    cache = SmoothingCache()
+    async with histories.family(new_store, fork_step) as family:
+        for action in actions:
+            await family.apply(action)
+            for name, over_time in product(family.ids, (False, True)):
+                for low, high in (window, (-math.inf, math.inf)):
+                    low, high = min(low, high), max(low, high)
+                    how = Smoothing(amount, over_time)
+                    await _check_cached(family, name, cache, how, count, Range(low, high))
+
+
+async def test_a_cache_follows_every_kind_of_change(
+    new_store: histories.NewStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(smoothing_cache, "_BLOCKS", 128)
+    cache = SmoothingCache()
+    generator = random.Random(3)
+    noise = [(0, generator.random()) for _ in range(977)]
+    async with histories.family(new_store, 0) as family:
+        for action in (
+            ("root", 1, 3000, noise),
+            ("root", 1, 0, [(3000 + place, value) for place, (_, value) in enumerate(noise)]),
+            ("root", 1, 0, [(1500.5, 40.0), (3, None)]),
+            "delete some",
+            "delete",
+            ("root", 2, 500, [(200, 3.0), (0, -3.0), (0, math.nan)]),
+            ("root", 1, 0, [(place, 5.0) for place in range(-20_000, 0, 9)]),
+        ):
+            await family.apply(action)
+            for over_time in (False, True):
+                how = Smoothing(0.7, over_time)
+                for low, high in ((-math.inf, math.inf), (-5, 2017), (100.5, 130)):
+                    await _check_cached(family, "root", cache, how, 40, Range(low, high))
+
+
+async def test_a_cache_reads_only_what_is_new(
+    new_store: histories.NewStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = SmoothingCache()
+    read: list[int] = []
+    pages = reads.pages
+
+    async def counted(*arguments: Any, **bounds: Any) -> Any:
+        async for page in pages(*arguments, **bounds):
+            read.append(len(page))
+            yield page
+
+    monkeypatch.setattr(reads, "pages", counted)
+    everything = Range(-math.inf, math.inf)
+    async with histories.family(new_store, 0) as family:
+        await family.apply(("root", 1, 8000, [(0, 0.25), (0, 0.5), (0, 0.125)]))
+        for amount in (0.9, 0.9, 0.5):
+            await _check_cached(family, "root", cache, Smoothing(amount, False), 500, everything)
+        assert sum(read) == 8000
+        await family.apply(("root", 1, 0, [(8000, 1.0), (8001, 2.0)]))
+        await _check_cached(family, "root", cache, Smoothing(0.9, False), 500, everything)
+    assert sum(read) <= 8000 + 2 + 8  # with the block that was not full
+
+
+async def _check_cached(
+    family: histories.Family,
+    name: str,
+    cache: SmoothingCache,
+    how: Smoothing,
+    count: int,
+    window: Range,
+) -> None:
+    async with family.db.snapshot() as conn:
+        segments = await family.segments(conn, name)
+        if segments is None:
+            return
+        (chart,) = read = await charts.read(
+            conn, [segments], count, step_min=window.low, step_max=window.high
+        )
+        await charts.smooth(conn, [segments], read, how, cache=cache)
+        points = await histories.rows(conn, segments)
+    assert chart.curve is not None
+    assert chart.curve.within == 0
+    if not chart.buckets:
+        assert chart.curve.averages == []
+        return
+    expected = _expected(chart, points, how.amount, how.over_time)
+    assert [average is None for average in chart.curve.averages] == [
+        average is None for average in expected
+    ]
+    largest = max(
+        (abs(v) for *_, v in points if isinstance(v, int | float) and math.isfinite(v)), default=0
+    )
+    for average, exact in zip(chart.curve.averages, expected, strict=True):
+        if average is not None and exact is not None:
+            assert abs(average - exact) <= 1e-9 * largest
 
 
 async def _log(db: Database, times: list[int], values: list[Value]) -> int:

@@ -44,6 +44,7 @@ from trackai.ingest.receiver import Receiver
 from trackai.ingest.recovery import recover
 from trackai.settings import Settings
 from trackai.store.catalogue import ended_sessions, uploads
+from trackai.store.charts.smoothing_cache import SmoothingCache
 from trackai.store.engine.database import Database
 from trackai.store.factory import create_store
 from trackai.store.points import compaction, rollups
@@ -59,6 +60,8 @@ if TYPE_CHECKING:
 _MAINTENANCE_SECONDS = 2.0
 # The interval of removing uploads that nobody has completed.
 _SWEEP_SECONDS = 600.0
+# How many times as long as it has waited for a transaction of others, the next rollup is put off.
+_YIELDED = 10
 # New objects between runs of Python's garbage collector: a request creates hundreds, no cycles.
 _GC_THRESHOLD = 20_000
 
@@ -71,6 +74,8 @@ class State(TypedDict):
     receiver: Receiver
     importer: ImportReceiver
     followers: Followers
+    smoothing: SmoothingCache
+    forests: anyio.CapacityLimiter
 
 
 def create_app(settings: Settings | None = None) -> Starlette:
@@ -108,6 +113,8 @@ def create_app(settings: Settings | None = None) -> Starlette:
                 "receiver": receiver,
                 "importer": ImportReceiver(db, receiver),
                 "followers": followers,
+                "smoothing": SmoothingCache(),
+                "forests": anyio.CapacityLimiter(1),
             }
             tasks.cancel_scope.cancel()
         with anyio.CancelScope(shield=True):
@@ -212,13 +219,22 @@ async def _end_sessions(db: Store, sessions: Sessions) -> None:
 
 
 async def _update_rollups(db: Store) -> None:
-    """Update stale rollups in short transactions, for a limited time."""
+    """Update stale rollups in short transactions, for a limited time.
+
+    It leaves the database to those who store points: after a wait for their transactions, it pauses
+    for several times as long. Charts are exact meanwhile, too.
+    """
     deadline = time.monotonic() + _MAINTENANCE_SECONDS
     while time.monotonic() < deadline:
         async with db.read() as conn:  # without a write transaction if there is nothing to do
             if await rollups.next_stale(conn) is None:
                 return
+        began = time.monotonic()
         await db.change(rollups.refresh_next)
+        waited = time.monotonic() - began - db.held_seconds
+        if waited > db.held_seconds:
+            left = deadline - time.monotonic()  # other maintenance is not put off
+            await anyio.sleep(max(0.0, min(_YIELDED * waited, left)))
 
 
 app = create_app()

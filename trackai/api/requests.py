@@ -14,6 +14,7 @@ from trackai.api.responses import BodyTooLargeError
 from trackai.api.security import GRANT
 from trackai.errors import InvalidInputError, NotFoundError
 from trackai.filters.parser import parse_fields, parse_filter
+from trackai.store.blobs.threads import in_thread
 from trackai.store.catalogue import projects, run_tables, runs
 from trackai.store.catalogue.keys import Grant
 from trackai.values import names
@@ -59,13 +60,16 @@ Tags = Annotated[list[Identifier], msgspec.Meta(max_length=100)]
 class Selection(msgspec.Struct, forbid_unknown_fields=True):
     """The runs that match a filter, of one project or of all; or all runs of a project.
 
-    The runs of `include` need not match; those of `exclude` are left out.
+    The runs of `include` need not match; those of `exclude` are left out. `archived` adds archived
+    runs, and `trashed` chooses among those in the trash.
     """
 
     project_id: RowId | None = None
     filter: str | None = None
     include: SelectedIds = []
     exclude: SelectedIds = []
+    archived: bool = False
+    trashed: bool = False
 
     def __post_init__(self) -> None:
         if self.project_id is None and not self.filter:
@@ -83,6 +87,8 @@ class Selection(msgspec.Struct, forbid_unknown_fields=True):
             tree=tree,
             include=tuple(self.include),
             exclude=tuple(self.exclude),
+            archived=self.archived,
+            trashed=self.trashed,
         )
 
 
@@ -159,13 +165,17 @@ async def check_run(request: Request, conn: Connection, run_id: int) -> None:
         raise NotFoundError(f"run {run_id} not found")
 
 
-def check_room(request: Request, size: int = 0) -> None:
+async def check_room(request: Request, size: int = 0) -> None:
     """Check that the disk has room for `size` more bytes.
 
     Raises:
         DiskFullError: it has not.
     """
-    database(request).blobs.check_room(size, request.app.state.keep_free)
+    blobs, keep_free = database(request).blobs, request.app.state.keep_free
+    if blobs.is_shared:  # the disk of another machine may not answer
+        await in_thread(blobs.check_room, size, keep_free)
+    else:
+        blobs.check_room(size, keep_free)
 
 
 def path_id(request: Request, name: str) -> int:

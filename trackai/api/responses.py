@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 
 from trackai import dashboard
+from trackai.api import compression
 from trackai.errors import (
     ConflictError,
     InvalidInputError,
@@ -72,7 +73,7 @@ async def respond(
     media_type: str = JSON,
     headers: Callable[[Any], Mapping[str, str]] | None = None,
 ) -> Response:
-    """Respond with the JSON of what `read` returns.
+    """Respond with the JSON of what `read` returns, compressed if the client accepts that.
 
     Args:
         media_type: JSON or MSGPACK.
@@ -82,18 +83,32 @@ async def respond(
     """
     db: Store = request.state.db
     result: Any = None
+    encoding: str | None = None
 
     async def read_and_encode(conn: Connection) -> bytes:
-        nonlocal result
+        nonlocal result, encoding
         result = await read(conn)
-        return _pack(result) if media_type == MSGPACK else _encode(result)
+        if media_type == MSGPACK:
+            return _pack(result)
+        content = _encode(result)
+        encoding = _encoding(request, content)
+        return content if encoding is None else compression.compress(content, encoding)
 
     response = Response(await db.look(read_and_encode), media_type=media_type)
+    if encoding is not None:
+        response.headers.update({"Content-Encoding": encoding, "Vary": "Accept-Encoding"})
     if headers is not None:
         response.headers.update(headers(result))
     # Freeing tens of thousands of records takes milliseconds: not before the response is sent.
     response.result = result  # type: ignore[attr-defined]
     return response
+
+
+def _encoding(request: Request, content: bytes) -> str | None:
+    """The encoding to compress a response with; None if it is short, or the client accepts none."""
+    if len(content) < compression.MIN_COMPRESSED:
+        return None
+    return compression.accepted(request.headers.get("accept-encoding", ""))
 
 
 class BodyTooLargeError(HTTPException):

@@ -8,7 +8,6 @@ import click
 
 from trackai.cli.database import db_option
 from trackai.cli.output import human_bytes, json_option, print_json, print_table
-from trackai.store.engine.database import Database
 
 
 @click.command(short_help="Show the database path and settings.")
@@ -17,6 +16,7 @@ from trackai.store.engine.database import Database
 def config(db: str | None, as_json: bool) -> None:
     """Show the database path and settings, and where each comes from."""
     from trackai.settings import Settings
+    from trackai.store.engine.database import Database
 
     settings = Settings.from_env(database=db)
     source = "--db" if db else settings.database_source

@@ -10,7 +10,6 @@ import click
 
 from trackai.errors import NotFoundError, StoreError
 from trackai.settings import Settings
-from trackai.store.factory import create_store
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -151,6 +150,8 @@ def with_database(
     settings = Settings.from_env(database=db)
     if not create and settings.database_url is None and not settings.db_path.exists():
         raise NotFoundError(f"database {settings.db_path} not found: log a run first, or pass --db")
+
+    from trackai.store.factory import create_store
 
     async def main() -> T:
         database = create_store(settings.database)

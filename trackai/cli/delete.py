@@ -66,8 +66,7 @@ def delete(
         _confirm(f"Delete {pluralize(len(selected), 'run')}? [y/N] ")
     ids = [record.id for record, _ in selected]
     if server is None:
-        runs_, freed = with_database(db, lambda database: deletion.delete_runs(database, ids))
-        deleted = [record.id for record in runs_]
+        deleted, freed = with_database(db, lambda database: deletion.delete_runs(database, ids))
     else:
         answer = server.delete_many(ids)
         deleted, freed = answer.deleted, answer.bytes

@@ -12,6 +12,7 @@ from trackai.cli.output import echo, json_option, print_json
 from trackai.settings import Settings
 
 if TYPE_CHECKING:
+    from trackai.store.engine.connection import Connection
     from trackai.store.engine.store import Store
     from trackai.structs.records import Run
 
@@ -58,15 +59,14 @@ def tag(
         print_matching("untagged" if remove else "tagged", changed, as_json=as_json)
         return
 
-    async def work(database: Store) -> tuple[Run, list[str]]:
-        async with database.write() as conn:
-            record = await runs.resolve(conn, name)
-            await (store_tags.remove if remove else store_tags.add)(conn, record.id, tags)
-            return record, await store_tags.get(conn, record.id)
+    async def change(conn: Connection) -> tuple[Run, list[str]]:
+        record = await runs.resolve(conn, name)
+        await (store_tags.remove if remove else store_tags.add)(conn, record.id, tags)
+        return record, await store_tags.get(conn, record.id)
 
     server = find_server(db, url)
     if server is None:
-        record, all_tags = with_database(db, work)
+        record, all_tags = with_database(db, lambda database: database.change(change))
     else:
         record = server.resolve(name)
         all_tags = server.tag(record.id, () if remove else tags, tags if remove else ()).tags

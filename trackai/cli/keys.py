@@ -16,6 +16,7 @@ from trackai.values.names import identifier_problem, name_problem, refuse
 
 if TYPE_CHECKING:
     from trackai.store.catalogue.keys import Key, Scope
+    from trackai.store.engine.connection import Connection
     from trackai.store.engine.store import Store
 
 _UNITS = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
@@ -65,22 +66,21 @@ def create(
     expires_at = None if expires is None else now + _microseconds(expires)
     secret = keys.new_secret()
 
-    async def work(database: Store) -> Key:
-        async with database.write() as conn:
-            project_id = None
-            if project is not None:
-                project_id = (await projects.get_or_create(conn, project, now=now)).id
-            return await keys.create(
-                conn,
-                secret,
-                name=name,
-                scope=scope,
-                project_id=project_id,
-                expires_at=expires_at,
-                now=now,
-            )
+    async def store(conn: Connection) -> Key:
+        project_id = None
+        if project is not None:
+            project_id = (await projects.get_or_create(conn, project, now=now)).id
+        return await keys.create(
+            conn,
+            secret,
+            name=name,
+            scope=scope,
+            project_id=project_id,
+            expires_at=expires_at,
+            now=now,
+        )
 
-    key = with_database(db, work, create=True)
+    key = with_database(db, lambda database: database.change(store), create=True)
     if as_json:
         print_json(key=secret, **_fields(key))
         return
@@ -124,11 +124,10 @@ def revoke(name: str, db: str | None, as_json: bool) -> None:
     """Make the key NAME invalid. A running server refuses it within seconds."""
     from trackai.store.catalogue import keys
 
-    async def work(database: Store) -> None:
-        async with database.write() as conn:
-            await keys.revoke(conn, name, now=time.time_ns() // 1000)
+    async def store(conn: Connection) -> None:
+        await keys.revoke(conn, name, now=time.time_ns() // 1000)
 
-    with_database(db, work)
+    with_database(db, lambda database: database.change(store))
     if as_json:
         print_json(revoked=name)
     else:

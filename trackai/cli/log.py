@@ -17,7 +17,6 @@ from trackai.values.names import name_problem, path_problem, refuse
 
 if TYPE_CHECKING:
     from trackai.store.engine.connection import Connection
-    from trackai.store.engine.store import Store
     from trackai.structs.records import Run
     from trackai.values.types import State, Step, Value
 
@@ -68,17 +67,16 @@ def log(
     config_values = _parse_pairs(config)
     exact_step = None if step is None else plain_step(int(step) if step.is_integer() else step)
 
-    async def work(database: Store) -> Run:
-        async with database.write() as conn:
-            now = time.time_ns() // 1000
-            run = await _find_or_create(conn, project, name, now=now)
-            await configs.put(conn, run.id, flat_json(config_values, LeftOut(strict=True)))
-            if metric_values:
-                await _append(conn, run, metric_values, exact_step, now=now)
-            await runs.touch(conn, run.id, now=now)
-            return await runs.set_state(conn, run.id, finish or "running", now=now)
+    async def store(conn: Connection) -> Run:
+        now = time.time_ns() // 1000
+        run = await _find_or_create(conn, project, name, now=now)
+        await configs.put(conn, run.id, flat_json(config_values, LeftOut(strict=True)))
+        if metric_values:
+            await _append(conn, run, metric_values, exact_step, now=now)
+        await runs.touch(conn, run.id, now=now)
+        return await runs.set_state(conn, run.id, finish or "running", now=now)
 
-    run = with_database(db, work, create=True)
+    run = with_database(db, lambda database: database.change(store), create=True)
     if as_json:
         print_json(run=run)
     else:

@@ -34,11 +34,12 @@ class _Other(click.Path):
 @json_option
 @click.pass_context
 def merge(ctx: click.Context, other: Path | DatabaseUrl, place: Place, as_json: bool) -> None:
-    """Add the runs of another TrackAI database, to a database or a server.
+    """Add the runs and views of another TrackAI database, to a database or a server.
 
     OTHER is its file, or postgresql://USER@HOST/NAME. Runs that are already stored are not
-    changed, so merging again changes nothing. Files of runs are copied too. The exit code is
-    4 if something of OTHER could not be stored.
+    changed, so merging again changes nothing. Files of runs are copied too. Views of the dashboard
+    are copied to a database, not to a server. The exit code is 4 if something of OTHER could not be
+    stored.
     """
     from trackai.importers.merge import merge as merge_into
 

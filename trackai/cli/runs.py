@@ -14,7 +14,7 @@ from trackai.values.types import INT64
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from trackai.filters.tree import Field
+    from trackai.filters.tree import Field, Named
     from trackai.reading.remote_source import RemoteSource
     from trackai.store.engine.store import Store
     from trackai.structs.records import RunPage
@@ -33,6 +33,8 @@ _MAX_SERVER_PAGE = 1_000_000
     "--state", type=click.Choice(["running", "completed", "failed"]), help="Filter by state."
 )
 @click.option("--search", help="Filter by text in the name or slug.")
+@click.option("--archived", is_flag=True, help="List archived runs, too.")
+@click.option("--trash", is_flag=True, help="List the runs in the trash.")
 @click.option("--columns", help="Fields to add as columns: 'config.opt/lr,metric.val/acc.max'.")
 @click.option("--sort", default="created_at", show_default=True, help="Field to sort by.")
 @click.option("--asc", is_flag=True, help="Sort in ascending order (smallest or oldest first).")
@@ -50,6 +52,8 @@ def runs(
     group: str | None,
     state: State | None,
     search: str | None,
+    archived: bool,
+    trash: bool,
     columns: str | None,
     sort: str,
     asc: bool,
@@ -82,7 +86,13 @@ def runs(
             page = await run_tables.list_page(
                 conn,
                 run_tables.RunFilter(
-                    project_id=project_id, group=group, state=state, search=search, tree=tree
+                    project_id=project_id,
+                    group=group,
+                    state=state,
+                    search=search,
+                    tree=tree,
+                    archived=archived,
+                    trashed=trash,
                 ),
                 sort_by=sort_by,
                 sort_order="asc" if asc else "desc",
@@ -101,6 +111,7 @@ def runs(
         page = server.list_runs(
             project_id=None if project is None else server.find_project(project).id,
             filter=condition, group=group, state=state, search=search, columns=columns,
+            archived="true" if archived else None, trashed="true" if trash else None,
             sort_by=sort, sort_order="asc" if asc else "desc",
             limit=min(limit, _MAX_SERVER_PAGE), offset=min(offset, INT64 // 2), cursor=cursor,
         )  # fmt: skip
@@ -138,11 +149,11 @@ def _cell_value(value: Any, field: Field) -> Any:
     return datetime.fromisoformat(value) if is_time and isinstance(value, str) else value
 
 
-def _missing_on_server(source: RemoteSource, fields: Iterable[Field]) -> list[Field]:
-    from trackai.filters.tree import Attribute
+def _missing_on_server(source: RemoteSource, fields: Iterable[Field | Named]) -> list[Field]:
+    from trackai.filters.tree import Attribute, Named
 
     return [
         field
         for field in dict.fromkeys(fields)
-        if not isinstance(field, Attribute) and not source.has_field(field)
+        if not isinstance(field, Attribute | Named) and not source.has_field(field)
     ]

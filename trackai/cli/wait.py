@@ -72,19 +72,18 @@ def wait(
 
 
 def _condition_text(text: str) -> str:
-    """Return a condition as a filter; in conditions, the name of a metric needs no prefix."""
-    from trackai.errors import InvalidInputError
-    from trackai.filters.parser import parse_filter
+    """Return a condition as a filter, in which a name without a prefix is that of a metric.
 
-    try:
-        parse_filter(text, name="until")
-    except InvalidInputError as error:
-        try:
-            parse_filter(f"metric.{text}", name="until")
-        except InvalidInputError:
-            raise error from None
-        return f"metric.{text}"
-    return text
+    The metric need not exist yet.
+    """
+    from trackai.filters.parser import parse_field, parse_filter
+    from trackai.filters.tree import Field, Metric, Named, field_text, filter_text, replaced
+
+    def metric(named: Named) -> Field:
+        text = field_text(named)
+        return parse_field(f"metric.{text}", name="until") if text[0] != '"' else Metric(named.name)
+
+    return filter_text(replaced(parse_filter(text, name="until"), metric))
 
 
 def _wait_on_server(
@@ -98,7 +97,9 @@ def _wait_on_server(
             run = source.run(run.id)
             met = run.state == "completed"
             if condition is not None:
-                this_run = f"id = {run.id} and ({condition})"
+                # Also if it is archived or in the trash.
+                this_run = f"id = {run.id} and (trashed = true or trashed = false)"
+                this_run = f"{this_run} and ({condition})"
                 met = source.list_runs(filter=this_run, limit=1).total > 0
             answered_at = time.monotonic()
             if met or run.state != "running" or time.monotonic() >= deadline:
@@ -114,21 +115,19 @@ async def _wait(
 ) -> tuple[Run, bool]:
     import anyio
 
-    from trackai.filters.tree import And, Attribute, Comparison
     from trackai.ingest.recovery import recover
     from trackai.store.catalogue import run_tables, runs
 
     async with database.read() as conn:
         run_id = (await runs.resolve(conn, name)).id
     deadline = anyio.current_time() + (float("inf") if timeout is None else timeout)
-    this_run = Comparison(Attribute("id"), "=", run_id)
     while True:
         await recover(database)  # ends the run if its process has crashed and no server does so
         async with database.read() as conn:
             run = await runs.get(conn, run_id)
             met = run.state == "completed"
             if condition is not None:
-                where = run_tables.RunFilter(tree=And((this_run, condition)))
+                where = run_tables.RunFilter(ids=(run_id,), tree=condition)
                 met = (await run_tables.list_page(conn, where, limit=1)).total > 0
         if met or run.state != "running" or anyio.current_time() >= deadline:
             return run, met

@@ -59,19 +59,33 @@ def not_found() -> Response:
     return HTMLResponse(_NOT_FOUND, 404, headers=_HEADERS)
 
 
+# Browsers may cache the scripts and styles: their names change with their content. They contain no
+# data, and the frame of a figure, which has no origin, loads them like another site.
+_ASSET_HEADERS = (
+    (b"cache-control", b"public, max-age=31536000, immutable"),
+    (b"access-control-allow-origin", b"*"),
+)
+# The page in the frame of a logged figure. Whatever is in a figure, it has no origin, no data but
+# its own, and no network. Any page may show it: it is empty until it is sent a figure.
+_FRAME_POLICY = (
+    b"sandbox allow-scripts; default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; "
+    b"img-src data: blob:; font-src data:; base-uri 'none'; form-action 'none'; frame-ancestors *"
+)
+_FRAME_HEADERS = ((b"cache-control", b"no-cache"), (b"content-security-policy", _FRAME_POLICY))
+
+
 class Assets:
-    """The scripts and styles, which browsers may cache: their names change with their content."""
+    """The scripts and styles of the dashboard, and the page in the frames of figures."""
 
     def __init__(self) -> None:
         self._files = StaticFiles(directory=DIST / "assets", check_dir=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def immutable(message: Message) -> None:
+        headers = _FRAME_HEADERS if scope["path"].endswith(".html") else _ASSET_HEADERS
+
+        async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start" and message["status"] == 200:
-                message["headers"] = [
-                    *message["headers"],
-                    (b"cache-control", b"public, max-age=31536000, immutable"),
-                ]
+                message["headers"] = [*message["headers"], *headers]
             await send(message)
 
-        await self._files(scope, receive, immutable)
+        await self._files(scope, receive, with_headers)

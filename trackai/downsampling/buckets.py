@@ -82,6 +82,14 @@ def bucket_of(step: Step, level: int) -> int:
     return -1 if number == 0 and step < 0 else number
 
 
+def buckets_of(steps: Sequence[Step], level: int) -> list[int]:
+    """The numbers of the buckets that hold steps."""
+    try:
+        return [step >> level for step in steps]  # type: ignore[operator]
+    except (TypeError, ValueError):  # floats, or buckets narrower than a step
+        return [bucket_of(step, level) for step in steps]
+
+
 def start(bucket: int, level: int) -> Step:
     """The lowest step of a bucket."""
     return bucket << level if level >= 0 else math.ldexp(bucket, level)

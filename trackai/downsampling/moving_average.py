@@ -84,6 +84,18 @@ class Average:
         self._clock, self._weight, self._mean = clock, weight, mean
         return averages
 
+    def resume(self, x: Step, distance: float, weight: float, mean: float) -> None:
+        """Continue after points whose average is known.
+
+        Args:
+            x: the last x.
+            distance: from the x as of which `weight` is, to the last one; it may be negative.
+            weight: the sum of the weights of the points.
+            mean: their average.
+        """
+        self._clock, self._mean = x, mean
+        self._weight = weight * self._factor(distance)
+
     def add_many(self, first: Step, last: Step, points: int, mean: float) -> float:
         """Add neighbouring points at once, and get the average at the last one.
 

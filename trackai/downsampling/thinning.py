@@ -215,11 +215,7 @@ def _layout(level: int, steps: Sequence[Step]) -> _Even | _Uneven:
     even = _even_layout(level, steps)
     if even is not None:
         return even
-    numbers: list[int]
-    try:
-        numbers = [step >> level for step in steps]  # type: ignore[operator]
-    except (TypeError, ValueError):  # floats, or buckets narrower than a step
-        numbers = [buckets.bucket_of(step, level) for step in steps]
+    numbers = buckets.buckets_of(steps, level)
     uneven = _Uneven([0, *compress(count(1), map(ne, numbers, numbers[1:]))], len(steps))
     first, *inner = uneven.sizes
     size = inner[0] if inner else 0

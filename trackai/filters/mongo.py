@@ -3,22 +3,22 @@
     {"config.lr": {"$lt": 0.1}, "$or": [{"state": "finished"}, {"tags": {"$in": ["best"]}}]}
 
 `name` is the `run_id` of a run and `display_name` its name, as in wandb. A comparison that excludes
-values (`$ne`, `$nin`, `$not`, `$nor`) matches runs without the field, as in MongoDB. Regular
-expressions are searched for in Python; `PatternMatch` has the field.
+values (`$ne`, `$nin`, `$not`, `$nor`) matches runs without the field, as in MongoDB. `$regex`
+is the operator `=~`.
 """
 
 from __future__ import annotations
 
 import math
-import re
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple, cast, get_args
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 from trackai.errors import InvalidInputError
-from trackai.filters.parser import parse_field
+from trackai.filters.parser import check_pattern, parse_field
 from trackai.filters.tree import (
     ATTRIBUTES,
     FIGURES,
+    SWITCHES,
     TIMES,
     And,
     Attribute,
@@ -31,6 +31,7 @@ from trackai.filters.tree import (
     Not,
     Operator,
     Or,
+    comparison_with_bool,
 )
 from trackai.values.times import microseconds
 from trackai.values.types import State
@@ -57,29 +58,14 @@ _COMPARISONS: dict[str, Operator] = {
 _LISTS = ("$and", "$or", "$nor")
 
 
-class PatternMatch(NamedTuple):
-    """A field in which a regular expression must be found."""
-
-    field: Field
-    pattern: re.Pattern[str]
-
-
-class Translation(NamedTuple):
-    """A filter, None if it matches all runs, and the patterns that must match as well."""
-
-    tree: Filter | None
-    patterns: list[PatternMatch]
-
-
-def translate(filters: Mapping[str, Any]) -> Translation:
-    """Translate the argument `filters`.
+def translate(filters: Mapping[str, Any]) -> Filter | None:
+    """Translate the argument `filters`; None if it matches all runs.
 
     Raises:
         InvalidInputError: a field, operator or value is unknown or has no equivalent; it is named.
     """
-    patterns: list[PatternMatch] = []
-    parts = _parts(filters, patterns)
-    return Translation(None if not parts else _all(parts), patterns)
+    parts = _parts(filters)
+    return None if not parts else _all(parts)
 
 
 def translate_order(order: str) -> tuple[Field, bool]:
@@ -95,31 +81,25 @@ def translate_order(order: str) -> tuple[Field, bool]:
     return _field(name, "order"), not order.startswith("-")
 
 
-def _parts(filters: Any, patterns: list[PatternMatch] | None) -> list[Filter]:
-    """Translate a mapping to the filters that must all match.
-
-    Args:
-        patterns: takes the regular expressions; None where they cannot be evaluated.
-    """
+def _parts(filters: Any) -> list[Filter]:
+    """Translate a mapping to the filters that must all match."""
     if not isinstance(filters, dict):
         raise InvalidInputError("filters", f"must be a dict, got {filters!r}")
     parts: list[Filter] = []
     for key, value in filters.items():
         if key == "$and":
-            parts += [part for item in _list(key, value) for part in _parts(item, patterns)]
+            parts += [part for item in _list(key, value) for part in _parts(item)]
         elif key in ("$or", "$nor"):
-            anyone = _any([_all(_parts(item, None)) for item in _list(key, value)])
+            anyone = _any([_all(_parts(item)) for item in _list(key, value)])
             parts.append(anyone if key == "$or" else Not(anyone))
         elif not isinstance(key, str) or key.startswith("$"):
             raise InvalidInputError("filters", f"operator {key!r} is not supported here")
         else:
-            parts += _conditions(_field(key, "filters"), value, key, patterns)
+            parts += _conditions(_field(key, "filters"), value, key)
     return parts
 
 
-def _conditions(
-    field: Field, value: Any, key: str, patterns: list[PatternMatch] | None
-) -> list[Filter]:
+def _conditions(field: Field, value: Any, key: str) -> list[Filter]:
     if not isinstance(value, dict):
         return [_comparison(field, "=", value, key)]
     if not value:
@@ -127,11 +107,7 @@ def _conditions(
     parts: list[Filter] = []
     for operator, operand in value.items():
         if operator == "$regex":
-            if patterns is None:
-                raise InvalidInputError(
-                    "filters", f"{key}: operator $regex is not supported within $or, $nor and $not"
-                )
-            patterns.append(PatternMatch(field, _pattern(operand, value, key)))
+            parts.append(Comparison(field, "=~", _pattern(field, operand, value, key)))
         elif operator != "$options":
             parts.append(_condition(field, operator, operand, key))
     return parts
@@ -148,7 +124,7 @@ def _condition(field: Field, operator: Any, operand: Any, key: str) -> Filter:
     if operator == "$exists":
         return Comparison(field, "!=" if operand else "=", None)
     if operator == "$not":
-        return Not(_all(_conditions(field, operand, key, None)))
+        return Not(_all(_conditions(field, operand, key)))
     raise InvalidInputError("filters", f"{key}: operator {operator!r} is not supported")
 
 
@@ -159,6 +135,8 @@ def _comparison(field: Field, operator: Operator, value: Any, key: str) -> Compa
         raise InvalidInputError("filters", f"{key}: cannot compare with {value!r}")
     if operator != "=" and isinstance(value, bool | None):
         raise InvalidInputError("filters", f"{key}: cannot order {value!r}")
+    if isinstance(field, Attribute) and field.name in SWITCHES and isinstance(value, bool):
+        return comparison_with_bool(field, operator, value)
     if isinstance(field, Attribute) and value is not None:
         value = _attribute_value(field.name, value, key)
     if isinstance(field, Metric) and field.figure != "last" and isinstance(value, bool | str):
@@ -207,17 +185,22 @@ def _field(name: str, argument: str) -> Field:
     )  # fmt: skip
 
 
-def _pattern(text: Any, condition: Mapping[str, Any], key: str) -> re.Pattern[str]:
+def _pattern(field: Field, text: Any, condition: Mapping[str, Any], key: str) -> str:
     options = condition.get("$options", "")
-    flags = {"": re.NOFLAG, "i": re.IGNORECASE}.get(options)
-    if flags is None:
+    if options not in ("", "i"):
         raise InvalidInputError("filters", f'{key}: $options must be "i", got {options!r}')
+    if isinstance(field, Attribute) and field.name in {*TIMES, "id", "project_id", "duration"}:
+        raise InvalidInputError("filters", f"{key}: $regex only compares text")
     try:
-        return re.compile(text, flags)
-    except (TypeError, re.error) as error:
+        if not isinstance(text, str):
+            raise ValueError("must be text")
+        pattern = f"(?i){text.removeprefix('(?i)')}" if options == "i" else text
+        check_pattern(pattern)
+    except ValueError as error:
         raise InvalidInputError(
             "filters", f"{key}: $regex must be a regular expression, got {text!r}: {error}"
         ) from None
+    return pattern
 
 
 def _list(operator: str, value: Any) -> list[Any]:

@@ -9,11 +9,18 @@ or path that contains spaces, operators, quotes or commas must be quoted: `confi
 `metric."a = b".min`. Within quotes, a backslash escapes the next character, and nothing is read as
 a figure.
 
+Any other name is the configuration key or the metric of this name, whichever exists, such as
+`lr < 0.01`; it may be quoted, too, and followed by a figure: `loss.min`. The names are looked up
+when the filter is used.
+
 A value is a number, `true`, `false`, `null`, `nan`, or text. Text needs quotes only if it would be
 read as one of the others, or contains spaces and the like. Numbers compare with numbers, text with
-text. Times are ISO 8601, and UTC without an offset; `duration` is in seconds. `~` means "contains",
-ignoring case. A comparison with a field that a run does not have is false, also with `!=`; `= null`
-matches such runs.
+text. Times are ISO 8601, and UTC without an offset; `archived` and `trashed` also compare with
+`true` and `false`. `duration` is in seconds.
+
+`~` means "contains", ignoring case. `=~` matches a regular expression (`trackai.filters.patterns`),
+in which a backslash needs no second one. `!~` and `!=~` are their opposites. A comparison with a
+field that a run does not have is false, also with `!=`; `= null` matches such runs.
 """
 
 from __future__ import annotations
@@ -25,9 +32,12 @@ from datetime import datetime
 from typing import Any, cast, get_args
 
 from trackai.errors import InvalidInputError
+from trackai.filters.patterns import MAX_PATTERN, compiled
 from trackai.filters.tree import (
     ATTRIBUTES,
     FIGURES,
+    PATTERNS,
+    SWITCHES,
     TIMES,
     UNQUOTED,
     And,
@@ -40,9 +50,11 @@ from trackai.filters.tree import (
     Figure,
     Filter,
     Metric,
+    Named,
     Not,
     Operator,
     Or,
+    comparison_with_bool,
 )
 from trackai.values.times import microseconds
 from trackai.values.types import INT64, State
@@ -102,7 +114,7 @@ def parse_field(text: str, *, name: str = "sort_by") -> Field:
     return fields[0]
 
 
-_OPERATORS = re.compile(r"<=|>=|!=|!~|==|=|<|>|~")
+_OPERATORS = re.compile(r"!=~|=~|<=|>=|!=|!~|==|=|<|>|~")
 _QUOTED = re.compile(r"""(["'])((?:\\.|(?!\1)[^\\])*)\1""", re.DOTALL)
 _WORD = re.compile(r"\w+")
 _SPACE = re.compile(r"\s*")
@@ -170,18 +182,34 @@ class _Parser:
         self._comparisons += 1
         if self._comparisons > MAX_COMPARISONS:
             raise self._problem(f"must have at most {MAX_COMPARISONS} comparisons")
-        field = self._field()
+        field = self._field_or_name()
         operator = self._operator()
         self._skip()
         start = self._at
-        text = self._quoted_text()
+        text = self._quoted_text(is_raw=operator in PATTERNS)
         bare = text is None
         if text is None:
             text = self._bare("expected a value")
         try:
-            return Comparison(field, operator, _constant_for(field, operator, text, bare))
+            value = _constant_for(field, operator, text, bare)
         except ValueError as error:
             raise self._problem(str(error), start) from None
+        if isinstance(field, Attribute) and isinstance(value, bool):
+            return comparison_with_bool(field, operator, value)
+        return Comparison(field, operator, value)
+
+    def _field_or_name(self) -> Field | Named:
+        """Read a field, or a name that is looked up in the database."""
+        self._skip()
+        start = self._at
+        name = self._quoted_text()
+        if name is not None:
+            return Named(name, start + 1)
+        match = UNQUOTED.match(self._text, start)
+        if match is None or match[0] in ATTRIBUTES or match[0].startswith(tuple(_PREFIXES)):
+            return self._field()
+        self._at = match.end()
+        return Named(match[0], start + 1)
 
     def _field(self) -> Field:
         self._skip()
@@ -233,18 +261,19 @@ class _Parser:
         self._skip()
         match = _OPERATORS.match(self._text, self._at)
         if match is None:
-            raise self._problem("expected an operator: = != < <= > >= ~ !~")
+            raise self._problem("expected an operator: = != < <= > >= ~ !~ =~ !=~")
         self._at = match.end()
         return cast("Operator", "=" if match[0] == "==" else match[0])
 
-    def _quoted_text(self) -> str | None:
+    def _quoted_text(self, *, is_raw: bool = False) -> str | None:
+        """Read a text in quotes; a raw one keeps its backslashes."""
         if self._text[self._at : self._at + 1] not in {'"', "'"}:
             return None
         match = _QUOTED.match(self._text, self._at)
         if match is None:
             raise self._problem("missing closing quote")
         self._at = match.end()
-        return re.sub(r"\\(.)", r"\1", match[2], flags=re.DOTALL)
+        return match[2] if is_raw else re.sub(r"\\(.)", r"\1", match[2], flags=re.DOTALL)
 
     def _bare(self, expected: str) -> str:
         match = UNQUOTED.match(self._text, self._at)
@@ -318,7 +347,7 @@ def _constant(text: str) -> Constant:
     return float(text)
 
 
-def _constant_for(field: Field, operator: Operator, text: str, bare: bool) -> Constant:
+def _constant_for(field: Field | Named, operator: Operator, text: str, bare: bool) -> Constant:
     """Convert the text of a value to what the field is compared with.
 
     Args:
@@ -331,9 +360,11 @@ def _constant_for(field: Field, operator: Operator, text: str, bare: bool) -> Co
     ordering = operator in {"<", "<=", ">", ">="}
     if ordering and isinstance(value, bool | None):
         raise ValueError(f"{operator} cannot compare with {text}; use = or !=")
-    if operator in {"~", "!~"}:
+    if operator in {"~", "!~", *PATTERNS}:
         if isinstance(field, Attribute) and field.name in TIMES | _NUMBERS:
             raise ValueError(f"{operator} only compares text; for {field.name} use = != < <= > >=")
+        if operator in PATTERNS:
+            check_pattern(text)
         return text
     if isinstance(field, Attribute):
         return None if value is None else _attribute_constant(field.name, value, text)
@@ -342,10 +373,28 @@ def _constant_for(field: Field, operator: Operator, text: str, bare: bool) -> Co
     return value
 
 
+def check_pattern(text: str) -> None:
+    """Check a regular expression.
+
+    Raises:
+        ValueError: it is invalid, or not supported.
+    """
+    if len(text) > MAX_PATTERN:
+        raise ValueError(
+            f"the regular expression must have at most {MAX_PATTERN} characters, got {len(text)}"
+        )
+    try:
+        compiled(text)
+    except ValueError as error:
+        raise ValueError(f"the regular expression {error}") from None
+
+
 def _attribute_constant(name: str, value: Constant, text: str) -> Constant:
     if name in _NUMBERS:
         if isinstance(value, bool | str | None):
             raise ValueError(f"{name} must be compared with a number, got {text!r}")
+        return value
+    if name in SWITCHES and isinstance(value, bool):
         return value
     if name in TIMES:
         try:

@@ -51,6 +51,7 @@ class Attempt(msgspec.Struct, frozen=True):
         first_step: the step of the first call of `log` without a step.
         opened: the first record of the journal.
         superseded: the writers of the former attempt that are still running.
+        restored: whether it took the run out of the trash or the archive.
     """
 
     project: Project
@@ -59,6 +60,7 @@ class Attempt(msgspec.Struct, frozen=True):
     first_step: int
     opened: Opened
     superseded: list[Writer]
+    restored: bool = False
 
 
 async def start_attempt(
@@ -112,6 +114,10 @@ async def start_attempt(
         resumed_after = None if last_activity is None else min(last_activity, now)
     if not latest or attempt >= latest[0].attempt:
         run = await runs.set_state(conn, run_id, "running", now=now)
+    # Who resumes a run wants to see it.
+    restored = not peers and not (run.archived_at is None and run.trashed_at is None)
+    if restored:
+        run = await runs.update(conn, run_id, archived_at=None, trashed_at=None)
     rank = _free_rank(request.rank, {writer.rank for writer in peers})
     opened = await _first_record(conn, project, run, process, attempt=attempt, rank=rank, now=now)
     writer_id = await writers.get_or_create(
@@ -131,7 +137,7 @@ async def start_attempt(
     if request.resume_from is not None and not peers:
         await _rewind(conn, run_id, writer_id, after=request.resume_from.step)
     config = await configs.get(conn, run_id)
-    return Attempt(project, run, config, first_step, opened, superseded)
+    return Attempt(project, run, config, first_step, opened, superseded, restored)
 
 
 def _free_rank(requested: int | None, ranks: set[int]) -> int:
@@ -312,8 +318,9 @@ async def _find_run(conn: Connection, project_id: int, request: RunRequest) -> R
     if request.run_id is not None:
         run = await _find_by_id(conn, project_id, request.run_id)
         if run is not None and request.resume == "never":
+            place = "" if run.trashed_at is None else " and is in the trash"
             raise ConflictError(
-                f"run {run.run_id!r} already exists in project {request.project!r}: use "
+                f"run {run.run_id!r} already exists in project {request.project!r}{place}: use "
                 'resume="allow" to resume it, or another id'
             )
     elif request.name is not None and request.resume != "never":

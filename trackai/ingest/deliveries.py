@@ -74,12 +74,20 @@ class Delivery(msgspec.Struct):
         journal: the name of the journal.
         adopt: takes over the bytes of a logged file.
         remote: how it came over the network; None if its journal is on this machine.
+        points: its points, ready to be stored.
     """
 
     journal: str
     batch: Batch
     adopt: Callable[[Filed], NewFile]
     remote: Remote | None = None
+    points: list[metrics.Prepared] | None = None
+
+    def prepare(self) -> list[metrics.Prepared]:
+        """Make its points ready to be stored, if they are not; best before the transaction."""
+        if self.points is None:
+            self.points = metrics.prepare(self.batch.columns())
+        return self.points
 
     def time(self, time: int) -> int:
         """A time of its clock, which may be wrong, as one that is not after its arrival."""
@@ -193,7 +201,7 @@ async def _store_points(conn: Connection, stored: Sequence[tuple[Delivery, Place
     times: dict[int, int] = {}
     for item, place in stored:
         if item.batch.calls:
-            parts.append((place.run_id, place.writer_id, item.batch.columns()))
+            parts.append((place.run_id, place.writer_id, item.prepare()))
             times[place.run_id] = max(
                 times.get(place.run_id, 0), item.time(item.batch.last_timestamp)
             )

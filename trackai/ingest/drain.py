@@ -7,8 +7,11 @@ drain, or when the database has been replaced.
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from abc import ABC, abstractmethod
+from contextlib import suppress
+from functools import partial
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -25,12 +28,20 @@ from trackai.store.points import rollups
 from trackai.values.logger import logger
 
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
     from pathlib import Path
 
     from trackai.ingest.frames import Filed, Opened
     from trackai.store.engine.connection import Connection
     from trackai.store.engine.database import Database
 
+
+# Each metric of a batch takes some 20 µs, however few points it has. So a batch has at least about
+# 32 points of each metric, and at most about 64 if there are many: in bytes of a journal of floats.
+_METRIC_BYTES = 32 * 9, 64 * 9
+# More metrics make a transaction long in any case.
+_MAX_METRICS = 5_000
+_MAX_BYTES = _MAX_METRICS * _METRIC_BYTES[1]
 
 # Errors that concern a statement or a value, not the database file.
 _VALUE_ERRORS = (
@@ -61,7 +72,8 @@ class JournalDrain(ABC):
         self.is_in_new_file = False
         self._reader = JournalReader(path, presumed)
         self._limit: int | None = None
-        self._next: Batch | None = None  # has been read, and waits until it is prepared
+        self._next: Batch | None = None  # has been read, and waits for its transaction
+        self._is_final = False
         self._size = READ_BYTES
         self._refused: list[Damage] = []
 
@@ -77,8 +89,8 @@ class JournalDrain(ABC):
 
     @property
     def position(self) -> int:
-        """The position in bytes up to which the journal has been read."""
-        return self._reader.position
+        """The position in bytes up to which the journal has been read and is stored."""
+        return self._reader.position if self._next is None else self._next.start
 
     @property
     def damages(self) -> list[Damage]:
@@ -97,8 +109,9 @@ class JournalDrain(ABC):
         Raises:
             TrackAIError: points cannot be stored now; the batch is retried on the next call.
         """
+        self._is_final = final
         try:
-            batch = self._next or self._reader.read(self._size, limit=self._limit, final=final)
+            batch = self._next or self._read()
         except FileNotFoundError:
             return False  # stored and removed by another process
         if batch is None:
@@ -110,7 +123,7 @@ class JournalDrain(ABC):
         try:
             await self._store(batch)
         except BaseException as error:
-            self._reader.rewind(batch.start)
+            self._go_back(batch.start)
             if not self._concerns_values(error):
                 raise
             await self._isolate(batch, error)
@@ -126,9 +139,17 @@ class JournalDrain(ABC):
 
     def restart(self) -> None:
         """Store the journal again, from its beginning."""
-        self._reader.rewind(0)
-        self._limit = self._next = None
+        self._go_back(0)
+        self._limit = None
         self._refused.clear()
+
+    def _read(self) -> Batch | None:
+        return self._reader.read(self._size, limit=self._limit, final=self._is_final)
+
+    def _go_back(self, position: int) -> None:
+        """Read again from a position on."""
+        self._reader.rewind(position)
+        self._next = None
 
     @abstractmethod
     async def is_stored(self) -> bool:
@@ -164,7 +185,7 @@ class JournalDrain(ABC):
 
     def _rewind(self, outcome: Outcome) -> None:
         """Go back to what is not stored."""
-        self._reader.rewind(outcome.consumed or 0)
+        self._go_back(outcome.consumed or 0)
         self.is_in_new_file = self.is_in_new_file or outcome.consumed is None
 
     def _bytes_path(self, filed: Filed) -> Path:
@@ -178,6 +199,7 @@ class JournalDrain(ABC):
             return
         # An error of the store itself is raised here, and the call is retried.
         await self._skip(batch)
+        self._go_back(batch.end)
         self._refused.append(Damage(batch.start, batch.end - batch.start, repr(error)))
         self._limit = 2
         with guarded(f"storing the call at byte {batch.start} of {self.path}"):
@@ -193,8 +215,9 @@ class Drain(JournalDrain):
         self._db = db
         self._to_roll_up: list[int] = []  # row ids of series
         self._rolled_up: set[str] = set()  # names of metrics
-        self._pace = Pace(READ_BYTES // 2, smallest=READ_BYTES // 4, largest=READ_BYTES)
+        self._pace = Pace(READ_BYTES // 2, smallest=READ_BYTES // 4, largest=_MAX_BYTES)
         self._size = self._pace.size
+        self._prepared: Delivery | None = None  # of the batch that was read ahead
 
     async def is_stored(self) -> bool:
         """Whether everything up to `position` is in the database, which may have been replaced."""
@@ -233,19 +256,50 @@ class Drain(JournalDrain):
         return True
 
     async def _deliver(self, batch: Batch) -> Outcome:
+        delivery, self._prepared = self._prepared, None
+        if delivery is None or delivery.batch is not batch:
+            delivery = self._delivery(batch)
         # In one visit to SQLite's thread: next to a busy main thread each costs milliseconds.
-        outcome = await self._db.change(lambda conn: self._store_in_transaction(conn, batch))
+        work = partial(self._store_in_transaction, asyncio.get_running_loop(), delivery)
+        outcome = await self._db.change(work)
         self._pace.adapt(batch.end - batch.start, self._db.held_seconds)
-        self._size = self._pace.size
+        self._choose_size(len(delivery.prepare()), batch.points)
         return outcome
 
-    async def _store_in_transaction(self, conn: Connection, batch: Batch) -> Outcome:
-        is_gone = batch.start == 0 and not self.path.exists()
+    def _delivery(self, batch: Batch) -> Delivery:
+        delivery = Delivery(self.path.name, batch, self._adopt)
+        delivery.prepare()
+        return delivery
+
+    def _read_ahead(self) -> None:
+        """Read the next batch while SQLite commits this one, which needs no interpreter.
+
+        Not sooner: each statement of the transaction would wait five milliseconds for its turn.
+        """
+        if self._next is None and self._limit is None:
+            # Errors are raised again where they are handled: by `store_next` and `_deliver`.
+            with suppress(OSError):
+                self._next = self._read()
+            with suppress(Exception):
+                self._prepared = None if self._next is None else self._delivery(self._next)
+
+    def _choose_size(self, columns: int, points: int) -> None:
+        """Choose the size of the next batch by the numbers of metrics and points of this one."""
+        smallest, largest = (min(columns, _MAX_METRICS) * size for size in _METRIC_BYTES)
+        self._size = min(self._pace.size, max(largest, READ_BYTES))
+        if points >= 2 * columns:  # otherwise a larger batch has more metrics, not more of each
+            self._size = max(self._size, smallest)
+
+    async def _store_in_transaction(
+        self, loop: AbstractEventLoop, delivery: Delivery, conn: Connection
+    ) -> Outcome:
+        is_gone = delivery.batch.start == 0 and not self.path.exists()
         if is_gone and await journals.consumed(conn, self.path.name) is None:
             return Outcome(0)  # another process has stored and removed it after it was read
-        delivery = Delivery(self.path.name, batch, self._adopt)
         (outcome,) = await deliveries.store(conn, [delivery])
         assert isinstance(outcome, Outcome)  # noqa: S101 - refusals are for remote writers
+        if outcome.stored:
+            loop.call_soon_threadsafe(self._read_ahead)  # before `change` returns there
         return outcome
 
     async def _skip(self, batch: Batch) -> None:

@@ -53,7 +53,7 @@ class _Waiting(msgspec.Struct):
     batch_id: str | None
     writer: str
     host: str
-    columns: list[Column]
+    columns: list[metrics.Prepared]
     points: int
     grant: Grant
 
@@ -140,11 +140,17 @@ class Intake:
         # Points at the same time are moved apart, and may run ahead of the clock.
         self._last_time = now + points
         if points > _THREAD_POINTS:
-            columns = await to_thread.run_sync(partial(to_columns, batch, now=now))
+            columns, weight = await to_thread.run_sync(partial(_prepare, batch, now))
         else:
-            columns = to_columns(batch, now=now)
+            columns, weight = _prepare(batch, now)
         waiting = _Waiting(run_id, batch.batch_id, batch.writer, host, columns, points, grant)
-        return await self._batches.put(waiting, weigh(columns))
+        return await self._batches.put(waiting, weight)
+
+
+def _prepare(batch: Batch, now: int) -> tuple[list[metrics.Prepared], int]:
+    """The points of a batch, ready to be stored, and how long that takes."""
+    columns = to_columns(batch, now=now)
+    return metrics.prepare(columns), weigh(columns)
 
 
 async def _store_group(conn: Connection, group: Sequence[_Waiting]) -> list[Receipt | TrackAIError]:

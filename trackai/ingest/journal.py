@@ -70,6 +70,8 @@ _MAX_KEYS = 4096
 # Appended to the name of a journal that is kept because parts of it cannot be read.
 DAMAGED = ".damaged"
 _FLUSH_FRAMES = 4096
+# In place of the names of the call before, if there are none in this file.
+_NO_NAMES: tuple[list[str] | None, Axis, TextKind, int] = None, "step", "text", -1
 
 
 class Kept(NamedTuple):
@@ -131,6 +133,7 @@ class JournalWriter:
         self._bound = bound
         self._next_file = 0
         self._numbers: Numbers = defaultdict(dict)
+        self._recent = _NO_NAMES
         self._next_number = 0  # continues from file to file
         # Files stay open, and therefore locked, until they are stored: others do not recover them.
         self._files: dict[Path, int] = {}
@@ -154,7 +157,7 @@ class JournalWriter:
     def append_points(
         self,
         axis: Axis,
-        keys: tuple[str, ...],
+        keys: Sequence[str],
         step: Step,
         timestamp: int,
         values: list[Value],
@@ -175,9 +178,11 @@ class JournalWriter:
         """
         if self._size > self._limit:
             self._rotate()
-        number = self._numbers[axis, kind].get(keys)
-        if number is None:
-            number = self._declare(axis, keys, kind)
+        # Comparing lists takes half as long as looking a tuple up. Most calls log the names of the
+        # call before.
+        recent_keys, recent_axis, recent_kind, number = self._recent
+        if keys != recent_keys or axis != recent_axis or kind != recent_kind:
+            number = self._number_of(axis, tuple(keys), kind)
         # Like `append`, inlined: log() spends its time here.
         payload = encode_payload(Points(number, step, timestamp, values))
         length = len(payload)
@@ -385,6 +390,14 @@ class JournalWriter:
             bound=self._bound,
         )
 
+    def _number_of(self, axis: Axis, keys: tuple[str, ...], kind: TextKind) -> int:
+        """The number of metric names in this file, which it declares if they have none."""
+        number = self._numbers[axis, kind].get(keys)
+        if number is None:
+            number = self._declare(axis, keys, kind)
+        self._recent = [*keys], axis, kind, number
+        return number
+
     def _declare(self, axis: Axis, keys: tuple[str, ...], kind: TextKind) -> int:
         for path in keys:
             if not isinstance(path, str):
@@ -402,7 +415,7 @@ class JournalWriter:
         return number
 
     def _forget_keys(self) -> None:
-        self._numbers = defaultdict(dict)
+        self._numbers, self._recent = defaultdict(dict), _NO_NAMES
 
     def _write(self, frame: bytes, *, needed: bool = False) -> None:
         """Write a frame, or hold it; a `needed` one is held regardless of the limit."""
@@ -517,8 +530,8 @@ class JournalWriter:
             # Declared in each file again.
             numbers: Numbers = self._numbers if frames else defaultdict(dict)
             # Signal handlers run only at calls, so that this assignment is atomic.
-            self._files, self._numbers, self._fd, self._size, self._limit = (
-                files, numbers, fd, len(first), self._rotate_bytes
+            self._files, self._numbers, self._recent, self._fd, self._size, self._limit = (
+                files, numbers, _NO_NAMES, fd, len(first), self._rotate_bytes
             )  # fmt: skip
         except BaseException:
             if fd >= 0:

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from trackai.filters.mongo import PatternMatch
     from trackai.settings import DatabaseUrl
     from trackai.structs.records import Project, RunRow
     from trackai.structs.records import Run as RunRecord
@@ -202,12 +201,11 @@ class Api:
         """
         project = path if project is None else project
         project_id = None if project is None else self._project_id(project)
-        patterns: list[PatternMatch] = []
         if filters or order is not None:
             # Imported here: few scripts need it.
             from trackai.filters import mongo
 
-            tree, patterns = mongo.translate(filters or {})
+            tree = mongo.translate(filters or {})
             if tree is not None:
                 both = [f"({text})" for text in (filter, filter_text(tree)) if text is not None]
                 filter = " and ".join(both)  # noqa: A001
@@ -216,7 +214,6 @@ class Api:
                     raise InvalidInputError("order", "cannot be combined with sort or ascending")
                 field, ascending = mongo.translate_order(order)
                 sort = field_text(field)
-        columns = ", ".join(field_text(pattern.field) for pattern in patterns) or None
 
         def load() -> list[StoredRun]:
             # By id: a run whose sort field changes may move from one page to another.
@@ -225,11 +222,10 @@ class Api:
             while True:
                 page = self._source.runs(
                     project_id, filter=filter, sort=sort, ascending=ascending,
-                    limit=_PAGE, cursor=cursor, columns=columns,
+                    limit=_PAGE, cursor=cursor,
                 )  # fmt: skip
                 for run in page.runs:
-                    if all(_matches(run, pattern) for pattern in patterns):
-                        records.setdefault(run.id, run)
+                    records.setdefault(run.id, run)
                 cursor = page.next_cursor
                 if cursor is None:
                     break
@@ -368,10 +364,3 @@ class Api:
 
     def __repr__(self) -> str:
         return escaped(f"<Api {self._source.place}>")
-
-
-def _matches(run: RunRow, match: PatternMatch) -> bool:
-    values = run.values or {}
-    value = values.get(field_text(match.field))
-    texts = value if isinstance(value, list) else [value]
-    return any(isinstance(text, str) and match.pattern.search(text) for text in texts)

@@ -31,7 +31,7 @@ from trackai.store.charts.smoothing import Smoothing
 from trackai.store.engine.sql import lock
 from trackai.store.factory import create_store
 from trackai.store.points import arrivals, curves, lineage, series, texts
-from trackai.store.upkeep import deletion
+from trackai.store.upkeep import bulk_changes, deletion
 from trackai.values.names import path_problem, refuse
 from trackai.values.nesting import flat
 
@@ -64,7 +64,7 @@ if TYPE_CHECKING:
         RunPage,
         RunValues,
     )
-    from trackai.values.types import Step
+    from trackai.values.types import KeepVerb, Step
 
 T = TypeVar("T")
 # Projects a page: all of them.
@@ -274,6 +274,17 @@ class LocalSource:
             return await runs.get(conn, run_id)
 
         return self._write(change)
+
+    def keep(self, run_id: int, how: KeepVerb) -> Run:
+        async def change(db: Store) -> Run:
+            async with db.read() as conn:
+                await runs.get(conn, run_id)
+            where = run_tables.RunFilter(ids=(run_id,))
+            await bulk_changes.change(db, where, bulk_changes.KEEPING[how])
+            async with db.read() as conn:
+                return await runs.get(conn, run_id)
+
+        return self._call(change)
 
     def delete(self, run_id: int) -> None:
         self._call(lambda db: deletion.delete_run(db, run_id))

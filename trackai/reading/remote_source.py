@@ -34,6 +34,7 @@ from trackai.structs.records import (
     ColumnPage,
     Deleted,
     FileRecord,
+    Importance,
     LogPage,
     Point,
     PointPage,
@@ -58,9 +59,11 @@ if TYPE_CHECKING:
     from trackai.errors import TrackAIError
     from trackai.filters.tree import Field
     from trackai.store.charts.chart_records import XAxis
-    from trackai.values.types import Step
+    from trackai.values.types import KeepVerb, Step
 
 T = TypeVar("T")
+# A condition by which archived runs and those in the trash match as well.
+_ANYWHERE = "(trashed = true or trashed = false)"
 # Projects or points a page: mostly all of them.
 _PAGE = 1_000_000
 _PAGE_OF_ARTIFACTS = 1000
@@ -152,7 +155,7 @@ class RemoteSource:
         if isinstance(field, Metric):
             field = Metric(field.path, "points")
         condition = f"{field_text(field)} != null"
-        return self.list_runs(filter=condition, limit=1).total > 0
+        return self.list_runs(filter=f"{condition} and {_ANYWHERE}", limit=1).total > 0
 
     def project_summaries(self) -> list[ProjectSummary]:
         """List all projects with the numbers of their runs, the newest first."""
@@ -174,16 +177,17 @@ class RemoteSource:
         project_slugs = {project.id: project.project_id for project in self.projects()}
         for project_id, condition in self._interpretations(text):
             page = self.runs(
-                project_id, filter=condition, ascending=False,
+                project_id, filter=condition and f"{condition} and {_ANYWHERE}", ascending=False,
                 sort="created_at" if condition is None else "id",
                 limit=1 if condition is None else 100,
             )  # fmt: skip
-            if len(page.runs) == 1:
-                return page.runs[0]
-            if page.runs:
+            kept = [run for run in page.runs if run.trashed_at is None] or page.runs
+            if len(kept) == 1:
+                return kept[0]
+            if kept:
                 names = [
                     (f"{project_slugs.get(run.project_id, '')}/{run.run_id}", run.id)
-                    for run in page.runs
+                    for run in kept
                 ]
                 raise runs.ambiguous(text, names)
         raise NotFoundError(f"run {text!r} not found on the server")
@@ -328,6 +332,10 @@ class RemoteSource:
     def columns(self, project_id: int) -> ProjectColumns:
         return self._get(f"/api/projects/{project_id}/columns", ProjectColumns)
 
+    def importance(self, project_id: int, **query: Any) -> Importance:
+        """How much the parameters of runs say about a target; None for no such parameter."""
+        return self._get(f"/api/projects/{project_id}/importance", Importance, **query)
+
     def log(
         self, run_id: int, path: str, search: str | None = None, *, limit: int, offset: int = 0
     ) -> LogPage:
@@ -368,6 +376,21 @@ class RemoteSource:
         body = {"select": {"filter": condition}, "action": action, "cursor": cursor}
         progress: BulkProgress = self._request("POST", "/api/runs/bulk", BulkProgress, body)
         return progress
+
+    def keep(self, run_id: int, how: KeepVerb) -> Run:
+        self.keep_many([run_id], how)
+        return self.run(run_id)
+
+    def keep_many(self, run_ids: Sequence[int], how: str) -> list[int]:
+        """Archive or trash runs, or undo that; returns the row ids of those that changed."""
+        changed: list[int] = []
+        cursor: int | None = 0
+        while cursor is not None:
+            body = {"run_ids": [*run_ids], "action": {"type": how}, "cursor": cursor}
+            progress: BulkProgress = self._request("POST", "/api/runs/bulk", BulkProgress, body)
+            changed += progress.run_ids or []
+            cursor = progress.cursor
+        return changed
 
     def delete(self, run_id: int) -> None:
         self._request("DELETE", f"/api/runs/{run_id}", Any)
@@ -451,13 +474,16 @@ class RemoteSource:
             yield from io.BufferedReader(response, _READ_SIZE)
 
     def run_ids(self, project_id: int | None, filter: str | None = None) -> list[int]:  # noqa: A002
-        """List the row ids of the runs of a project, or of all projects, in order."""
+        """List the row ids of the runs of a project, or of all projects, in order.
+
+        Without a filter, archived runs are among them.
+        """
         ids: dict[int, None] = {}
         cursor: str | None = None
         while True:
             page = self.list_runs(
                 project_id=project_id, filter=filter, sort_by="id", sort_order="asc", limit=1000,
-                cursor=cursor,
+                cursor=cursor, archived="true" if filter is None else None,
             )  # fmt: skip
             ids |= dict.fromkeys(run.id for run in page.runs)
             cursor = page.next_cursor

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         RunPage,
         RunValues,
     )
-    from trackai.values.types import Step
+    from trackai.values.types import KeepVerb, Step
 
 # Tags of one change.
 MAX_TAGS = 100
@@ -155,6 +155,9 @@ class Source(Protocol):
         Raises:
             InvalidInputError: a tag is empty or too long, or there are too many.
         """
+
+    def keep(self, run_id: int, how: KeepVerb) -> Run:
+        """Archive or trash a run, or undo that."""
 
     def delete(self, run_id: int) -> None:
         """Delete a run with all its points."""

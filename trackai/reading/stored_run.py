@@ -24,7 +24,7 @@ from trackai.reading.stored_file import StoredFile
 from trackai.structs.records import Run as RunRecord  # noqa: TC001 - for get_type_hints
 from trackai.values.text import escaped
 from trackai.values.times import utc
-from trackai.values.types import Step
+from trackai.values.types import KeepVerb, Step
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,6 +51,8 @@ class StoredRun:
         tags: its tags, sorted.
         notes: a text about the run, or None.
         created_at: when it was created, a datetime in UTC.
+        archived_at: since when it is archived, a datetime in UTC, or None.
+        trashed_at: since when it is in the trash, a datetime in UTC, or None.
     """
 
     def __init__(self, source: Source, record: RunRecord, project: str) -> None:
@@ -69,6 +71,8 @@ class StoredRun:
         self.tags = [*record.tags]
         self.notes = record.notes
         self.created_at = record.created_at
+        self.archived_at = record.archived_at
+        self.trashed_at = record.trashed_at
 
     @property
     def config(self) -> dict[str, Any]:
@@ -394,6 +398,42 @@ class StoredRun:
         if add or remove:
             record = self._source.tag(self.id, add, remove)
         self._adopt(record, self.project)
+
+    def archive(self) -> StoredRun:
+        """Archive the run: tables, charts, counts and `Api.runs` leave it out.
+
+        Returns:
+            The run.
+        """
+        return self._keep("archive")
+
+    def unarchive(self) -> StoredRun:
+        """Take the run out of the archive.
+
+        Returns:
+            The run.
+        """
+        return self._keep("unarchive")
+
+    def trash(self) -> StoredRun:
+        """Move the run to the trash, where it keeps all its data.
+
+        Returns:
+            The run.
+        """
+        return self._keep("trash")
+
+    def restore(self) -> StoredRun:
+        """Take the run out of the trash.
+
+        Returns:
+            The run.
+        """
+        return self._keep("restore")
+
+    def _keep(self, how: KeepVerb) -> StoredRun:
+        self._adopt(self._source.keep(self.id, how), self.project)
+        return self
 
     def delete(self, delete_artifacts: bool | None = None) -> bool:
         """Delete the run with all its points and files.

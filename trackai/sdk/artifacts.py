@@ -16,7 +16,6 @@ from typing import IO, Any, NamedTuple, Protocol, Self
 from trackai.errors import InvalidInputError, NotFoundError
 from trackai.reading.artifacts import ArtifactEntry, StoredArtifact
 from trackai.reading.source import Source  # noqa: TC001 - for get_type_hints
-from trackai.sdk.artifact_media import load_media, media_files
 from trackai.structs.records import ArtifactFile, ArtifactVersion
 from trackai.values.artifact_names import digest, file_problem
 from trackai.values.names import refuse
@@ -181,6 +180,8 @@ class Artifact(StoredArtifact):
         Raises:
             TypeError: the object is not a table and not media.
         """
+        from trackai.sdk.artifact_media import media_files  # few artifacts have media
+
         for file_name, media in media_files(obj, name):
             path = self._temporary("media")
             with media.open() as source, path.open("wb") as file:
@@ -197,6 +198,8 @@ class Artifact(StoredArtifact):
             The object; None if the artifact has none of this name. A cell that was media is a
             dict with the keys "file" and "name": the file "<file>/<name>" of the artifact.
         """
+        from trackai.sdk.artifact_media import load_media
+
         return load_media(self, name)
 
     __getitem__ = get

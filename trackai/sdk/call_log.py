@@ -60,10 +60,10 @@ class CallLog:
         if step is not None and (type(step) is not int or not -STEP_LIMIT <= step <= STEP_LIMIT):
             step = self._usable_step(step)
         if isinstance(metrics, dict):
-            values = list(metrics.values())
+            values = [*metrics.values()]
             if are_plain_numbers(values):
                 try:
-                    return self._log_values(axis, tuple(metrics), step, values)
+                    return self._log_values(axis, [*metrics], step, values)
                 except (TypeError, OverflowError, UnicodeEncodeError, InvalidInputError):
                     # An object that adds up to a number without being one, or an invalid name:
                     # flatten() names it.
@@ -85,7 +85,7 @@ class CallLog:
         return self._finished
 
     def _log_values(
-        self, axis: Axis, keys: tuple[str, ...], step: Step | None, values: list[Value]
+        self, axis: Axis, keys: Sequence[str], step: Step | None, values: list[Value]
     ) -> None:
         with self._lock:
             if self._finished:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from trackai.ingest.attempts import Attempt
     from trackai.ingest.run_request import RunRequest
+    from trackai.store.engine.connection import Connection
 
 
 class LocalDestination(Destination):
@@ -39,26 +40,33 @@ class LocalDestination(Destination):
         await self._db.open()
         await self._recover()
         await self._store_former_attempts(request)
-        journal: JournalWriter | None = None
+        journals_made: list[JournalWriter] = []
+
+        async def start(conn: Connection) -> Attempt:
+            _remove_all(journals_made)  # of a transaction that failed, and is repeated
+            attempt = await attempts.start_attempt(
+                conn,
+                request,
+                this_process(request.launch),
+                is_running=lambda writer: attempts.is_running(writer, self.spool),
+                now=time.time_ns() // 1000,
+            )
+            # Inside the transaction: every run in the database has a journal, and a process
+            # that dies here leaves either nothing or a run that can be recovered.
+            journal = self._new_journal(attempt, request)
+            journals_made.append(journal)
+            (path,) = journal.paths
+            await journals.advance(conn, path.name, 0)
+            return attempt
+
         try:
-            async with self._db.write() as conn:
-                attempt = await attempts.start_attempt(
-                    conn,
-                    request,
-                    this_process(request.launch),
-                    is_running=lambda writer: attempts.is_running(writer, self.spool),
-                    now=time.time_ns() // 1000,
-                )
-                # Inside the transaction: every run in the database has a journal, and a process
-                # that dies here leaves either nothing or a run that can be recovered.
-                journal = self._new_journal(attempt, request)
-                (path,) = journal.paths
-                await journals.advance(conn, path.name, 0)
+            # In one visit to SQLite's thread: each costs more than most of the statements.
+            attempt = await self._db.change(start)
         except BaseException:
-            if journal is not None:  # of a run that is not in the database
-                for path in journal.paths:
-                    journal.remove(path)
+            _remove_all(journals_made)  # of a run that is not in the database
             raise
+        (journal,) = journals_made
+        (path,) = journal.paths
         return Begun(attempt, journal, Drain(self._db, path))
 
     async def _recover(self) -> None:
@@ -112,3 +120,10 @@ class LocalDestination(Destination):
     async def settle(self, *, thoroughly: bool) -> bool:
         # The log of a database that others write to cannot be emptied.
         return await self._db.checkpoint() or (thoroughly and await self._db.move_pages())
+
+
+def _remove_all(made: list[JournalWriter]) -> None:
+    while made:
+        journal = made.pop()
+        for path in journal.paths:
+            journal.remove(path)

@@ -21,6 +21,7 @@ from trackai.sdk.annotations import Annotations, checked_annotations
 from trackai.sdk.builtin_values import jsonable, type_name
 from trackai.sdk.ignored_calls import warn_ignored_arguments
 from trackai.sdk.open_files import file_bytes, file_text
+from trackai.sdk.structured_values import is_instance
 from trackai.values.text import checked_text
 
 # In characters: file systems refuse longer names than 255 bytes when files are downloaded.
@@ -314,6 +315,32 @@ class Plotly(Media):
         super().__init__(content, ".plotly.json", caption)
 
 
+class VegaLite(Media):
+    """A figure of Vega-Lite or Vega, stored as the JSON that describes it.
+
+    Args:
+        val: a chart of Altair, or a specification as a dict. The data must be in it: the dashboard
+            loads nothing from other addresses.
+        caption: becomes the name of the file.
+
+    Raises:
+        TypeError: `val` is of another type.
+
+    Example:
+        chart = altair.Chart(frame).mark_line().encode(x="epoch", y="loss")
+        trackai.log({"curve": trackai.VegaLite(chart)})
+    """
+
+    def __init__(self, val: Any, caption: str | None = None) -> None:
+        if _is_altair_chart(val):
+            content = _altair_json(val)
+        elif isinstance(val, dict):
+            content = msgspec.json.encode(jsonable(val))
+        else:
+            raise TypeError(f"val: must be a chart of Altair or a dict, got {type_name(val)}")
+        super().__init__(content, ".vl.json", caption)
+
+
 class Markdown:
     """Text in Markdown, which is logged as a text value.
 
@@ -337,8 +364,8 @@ class Markdown:
 def as_media(value: Any) -> list[Media] | None:
     """Convert a logged value to media; None for other values.
 
-    A Pillow image or Matplotlib figure becomes an `Image`, a Plotly figure a `Plotly`, and a list
-    of these all of them.
+    A Pillow image or Matplotlib figure becomes an `Image`, a Plotly figure a `Plotly`, an Altair
+    chart a `VegaLite`, and a list of these all of them.
     """
     if not isinstance(value, list | tuple):
         media = _as_medium(value)
@@ -354,6 +381,8 @@ def _as_medium(value: Any) -> Media | None:
         return value
     if images.is_figure(value) or images.is_pillow_image(value):
         return Image(value)
+    if _is_altair_chart(value):
+        return VegaLite(value)
     return Plotly(value) if _is_plotly_figure(value) else None
 
 
@@ -363,6 +392,19 @@ def _is_path(value: object) -> bool:
 
 def _is_plotly_figure(value: object) -> bool:
     return hasattr(value, "to_plotly_json") and hasattr(value, "to_html")
+
+
+def _is_altair_chart(value: object) -> bool:
+    return is_instance(value, "altair", "TopLevelMixin")
+
+
+def _altair_json(chart: Any) -> bytes:
+    try:
+        # Its own encoder knows the types of data frames.
+        return checked_text("val", chart.to_json(indent=None)).encode()
+    except Exception as error:  # such as for a chart of more than 5000 rows
+        reason = next(iter(str(error).splitlines()), "")
+        raise InvalidInputError("val", f"Altair cannot write this chart: {reason}") from error
 
 
 def _existing(path: str | os.PathLike[str], hint: str = "") -> Path:

@@ -17,6 +17,7 @@ from trackai.ingest.frames import Configured, encode
 from trackai.ingest.recovery import report_damage
 from trackai.sdk.children import Children
 from trackai.sdk.progress import Progress
+from trackai.sdk.turns import short_turns
 from trackai.values.logger import logger
 
 if TYPE_CHECKING:
@@ -126,6 +127,10 @@ class Recorder:
         self.project, self.run = attempt.project, attempt.run
         self.first_step, self.config = attempt.first_step, attempt.config
         self._children = Children(self._destination, self.journal.opened.writer_uid)
+        if attempt.restored:
+            logger.warning(
+                "run %r was archived or in the trash: resuming it takes it out", self.run.run_id
+            )
         for writer in attempt.superseded:
             logger.warning(
                 "process %d on %s is still logging to run %r: this process starts a new attempt, "
@@ -317,7 +322,8 @@ class Recorder:
 
     async def _store_batch(self, *, final: bool) -> bool:
         async with self._lock:
-            is_stored = await self._drain.store_next(final=final)
+            with short_turns():
+                is_stored = await self._drain.store_next(final=final)
         if self._drain.is_in_new_file:
             self._drain.is_in_new_file = False
             logger.warning(

@@ -58,6 +58,8 @@ class RunHead(msgspec.Struct, kw_only=True, tag="run"):
     updated_at: Microseconds | None = None
     finished_at: Microseconds | None = None
     notes: str | None = None
+    archived_at: Microseconds | None = None
+    trashed_at: Microseconds | None = None
     fork_uid: str | None = None
     fork_step: BoundedStep | None = None
     tags: list[str] = []

@@ -25,9 +25,11 @@ MAX_PANELS = 500
 MAX_SECTIONS = 100
 MAX_METRICS = 50
 MAX_TEXT = 20_000
+MAX_COLUMNS = 200
 
 Width = Annotated[int, msgspec.Meta(ge=1, le=12)]
 Height = Annotated[int, msgspec.Meta(ge=100, le=2000)]
+ColumnWidth = Annotated[int, msgspec.Meta(ge=48, le=900)]
 _Metrics = Annotated[list[str], msgspec.Meta(min_length=1, max_length=MAX_METRICS)]
 _Text = Annotated[str, msgspec.Meta(extra_json_schema={"maxLength": MAX_TEXT})]
 _Name = Annotated[str, msgspec.Meta(extra_json_schema={"minLength": 1, "maxLength": MAX_NAME})]
@@ -125,10 +127,26 @@ class Section(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         refuse("name", name_problem(self.name))
 
 
+class TableColumns(msgspec.Struct, forbid_unknown_fields=True):
+    """The columns of the table of runs, besides that of names.
+
+    Attributes:
+        columns: fields, from the left. `state` and `created_at` are at the ends unless they are
+            listed.
+        pinned: those that stay visible while the others scroll.
+        widths: in pixels, by field.
+    """
+
+    columns: Annotated[list[str], msgspec.Meta(max_length=MAX_COLUMNS)] = []
+    pinned: Annotated[list[str], msgspec.Meta(max_length=MAX_COLUMNS)] = []
+    widths: Annotated[dict[str, ColumnWidth], msgspec.Meta(max_length=MAX_COLUMNS)] = {}
+
+
 class Layout(msgspec.Struct, forbid_unknown_fields=True):
-    """The sections of a view, in order."""
+    """The sections of a view, in order, and the columns of its table, by default chosen by it."""
 
     sections: Annotated[list[Section], msgspec.Meta(max_length=MAX_SECTIONS)] = []
+    table: TableColumns | msgspec.UnsetType = msgspec.UNSET
 
     def __post_init__(self) -> None:
         ids = [panel.id for section in self.sections for panel in section.panels]

@@ -27,16 +27,24 @@ class Project(msgspec.Struct, kw_only=True):
 
 
 class ProjectSummary(Project, kw_only=True):
-    """A project with the number of its runs, in total and by state."""
+    """A project with the number of its runs, in total and by state.
+
+    These are without the runs that are archived or in the trash, which are counted apart.
+    """
 
     total_runs: int
     running_runs: int
     completed_runs: int
     failed_runs: int
+    archived_runs: int = 0
+    trashed_runs: int = 0
 
 
 class Run(msgspec.Struct, kw_only=True):
-    """A run; `run_id` is its slug, unique in the project with the row id `project_id`."""
+    """A run; `run_id` is its slug, unique in the project with the row id `project_id`.
+
+    `archived_at` and `trashed_at` tell since when it is in the archive and in the trash.
+    """
 
     id: int
     project_id: int
@@ -49,6 +57,8 @@ class Run(msgspec.Struct, kw_only=True):
     finished_at: datetime | None = None
     notes: str | None = None
     tags: list[str] = []
+    archived_at: datetime | None = None
+    trashed_at: datetime | None = None
 
 
 class RunRow(Run, kw_only=True):
@@ -77,6 +87,7 @@ class BulkProgress(msgspec.Struct):
         changed: the number of runs changed by this request.
         remaining: the number of matching runs that are not changed yet.
         bytes: the disk space that was freed.
+        run_ids: of the runs that an archiving, a trashing or the undoing of one has changed.
         cursor: to pass to the next request; null once all matching runs are changed.
     """
 
@@ -84,6 +95,7 @@ class BulkProgress(msgspec.Struct):
     remaining: int
     bytes: int
     cursor: int | None
+    run_ids: list[int] | msgspec.UnsetType = msgspec.UNSET
 
 
 class RunValues(msgspec.Struct):
@@ -182,6 +194,79 @@ class ProjectColumns(msgspec.Struct):
     environment: list[ConfigColumn] = []
 
 
+class ParameterImportance(msgspec.Struct):
+    """How much a parameter says about a target.
+
+    Attributes:
+        kind: "number" or "category".
+        runs: how many of the compared runs have it.
+        values: how many different values they have.
+        importance: its share of what a random forest says; 0 for a constant, null without a forest.
+        correlation: Spearman's rank correlation; null for a category or a constant.
+    """
+
+    field: str
+    kind: str
+    runs: int
+    values: int
+    importance: float | None
+    correlation: float | None
+
+
+class UnusedParameter(msgspec.Struct):
+    """A parameter that is left out."""
+
+    field: str
+    reason: str
+
+
+class Importance(msgspec.Struct):
+    """How much the parameters of a project's runs say about a target.
+
+    Attributes:
+        matching: how many runs match the filter.
+        sampled: how many of them were read, at even distances.
+        runs: how many of these have a value of the target; only they are compared.
+        missing: how many have no value.
+        nans: of how many it is NaN.
+        infinite: how many of `runs` have an infinite value, which ranks beyond all others.
+        method: what the importances are.
+        r_squared: the share of the variance of the target's ranks that the forest explains in runs
+            that its trees were not grown on; 0 or less for a forest that says nothing.
+        problem: why there is no forest; "" with one.
+        parameters: the most important first.
+        unused: parameters that are left out.
+    """
+
+    target: str
+    matching: int
+    sampled: int
+    runs: int
+    missing: int
+    nans: int
+    infinite: int
+    method: str
+    r_squared: float | None
+    problem: str
+    parameters: list[ParameterImportance]
+    unused: list[UnusedParameter]
+
+
+class RunColumns(msgspec.Struct):
+    """Values of runs by field, the newest run first; null for a run that lacks the field.
+
+    Attributes:
+        total: how many runs match the filter.
+        states: of each run.
+    """
+
+    total: int
+    run_ids: list[int]
+    names: list[str]
+    states: list[State]
+    values: dict[str, list[Any]]
+
+
 class Point(msgspec.Struct, gc=False):
     """A logged point; `step` is null for a system metric.
 
@@ -261,6 +346,9 @@ class ChartData(msgspec.Struct, omit_defaults=True):
 
     Pass `cursor` to the following requests for points logged later. `smoothed_within` is the
     largest error of smoothed values, as a share of the range of all values; 0 if they are exact.
+    `version`, `kept` and `smoothed` are only present if the request names versions: the first
+    `kept` buckets are those of that version and left out of `data`, and `smoothed` has the values
+    of all buckets.
     """
 
     data: list[ChartBucket]
@@ -268,6 +356,9 @@ class ChartData(msgspec.Struct, omit_defaults=True):
     x: Literal["step", "time", "relative"]
     cursor: int
     smoothed_within: float | msgspec.UnsetType = msgspec.UNSET
+    smoothed: list[float | None] | msgspec.UnsetType = msgspec.UNSET
+    version: str | msgspec.UnsetType = msgspec.UNSET
+    kept: int | msgspec.UnsetType = msgspec.UNSET
 
 
 class BandBucket(msgspec.Struct, gc=False, omit_defaults=True):
@@ -301,7 +392,7 @@ class BandBucket(msgspec.Struct, gc=False, omit_defaults=True):
 class BandData(msgspec.Struct, omit_defaults=True):
     """The chart of a metric over `runs` runs; if `raw`, each bucket is one step.
 
-    `cursor` and `smoothed_within` are as in charts of single runs.
+    All further fields are as in charts of single runs.
     """
 
     data: list[BandBucket]
@@ -310,6 +401,9 @@ class BandData(msgspec.Struct, omit_defaults=True):
     runs: int
     cursor: int
     smoothed_within: float | msgspec.UnsetType = msgspec.UNSET
+    smoothed: list[float | None] | msgspec.UnsetType = msgspec.UNSET
+    version: str | msgspec.UnsetType = msgspec.UNSET
+    kept: int | msgspec.UnsetType = msgspec.UNSET
 
 
 class ComparedGroup(msgspec.Struct, omit_defaults=True):
@@ -493,6 +587,43 @@ class FileRecord(msgspec.Struct, kw_only=True):
     timestamp: datetime | None
     size: int | None
     sha256: str | None
+
+
+class SharedFilePath(msgspec.Struct):
+    """A name under which several runs have files: numbers of both, a file name, the steps."""
+
+    path: str
+    runs: int
+    files: int
+    name: str
+    first_step: Step | None
+    last_step: Step | None
+
+
+class SharedFilePaths(msgspec.Struct):
+    """Names under which several runs have files, and whether there are more."""
+
+    paths: list[SharedFilePath]
+    has_more: bool
+
+
+class FileSteps(msgspec.Struct):
+    """The steps at which runs have files of one name; of many, some evenly spaced ones."""
+
+    steps: list[Step]
+    total: int
+
+
+class FilesOfRun(msgspec.Struct):
+    """The files of a run at one step, all with one name, and their number.
+
+    `first_step` is the first at which it has such files. `files` is empty if that is later.
+    """
+
+    run_id: int
+    first_step: Step | None
+    total: int
+    files: list[FileRecord]
 
 
 class ArtifactVersion(msgspec.Struct, kw_only=True):

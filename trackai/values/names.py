@@ -12,6 +12,8 @@ import re
 from trackai.errors import InvalidInputError
 
 MAX_PATH = 1024
+# What a row of an index of PostgreSQL has room for, beside the figures of a metric.
+MAX_PATH_BYTES = 1536
 MAX_IDENTIFIER = 256
 MAX_NAME = 512
 MAX_NOTES = 100_000
@@ -24,6 +26,8 @@ def path_problem(text: str) -> str | None:
         return "must not be empty"
     if len(text) > MAX_PATH:
         return f"must have at most {MAX_PATH} characters, got {len(text)}"
+    if (size := len(text.encode(errors="surrogatepass"))) > MAX_PATH_BYTES:
+        return f"must have at most {MAX_PATH_BYTES} bytes in UTF-8, got {size}"
     if "\0" in text:
         return "must not contain the character U+0000"
     return None

@@ -14,6 +14,8 @@ Kind: TypeAlias = Literal["number", "bool", "text", "histogram"]
 FileKind: TypeAlias = Literal["file", "file_series", "file_set", "artifact"]
 TextKind: TypeAlias = Literal["text", "histogram"]
 State: TypeAlias = Literal["running", "completed", "failed"]
+# To the archive, out of it, to the trash, and out of it.
+KeepVerb: TypeAlias = Literal["archive", "unarchive", "trash", "restore"]
 
 INT64 = 1 << 63
 # Integers that SQLite can store, for validating input.

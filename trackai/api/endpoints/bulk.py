@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import msgspec
 
@@ -22,6 +22,7 @@ from trackai.api.requests import (
 )
 from trackai.api.responses import JSONResponse
 from trackai.store.upkeep import bulk_changes
+from trackai.values.types import KeepVerb
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -54,6 +55,40 @@ class MoveAction(msgspec.Struct, tag="move", tag_field="type", forbid_unknown_fi
         return bulk_changes.Moving(self.project)
 
 
+class KeepAction(msgspec.Struct, forbid_unknown_fields=True):
+    """Move to the archive or the trash, or take out of it."""
+
+    how: ClassVar[KeepVerb]
+
+    def change(self) -> bulk_changes.Change:
+        """What to do with each run."""
+        return bulk_changes.KEEPING[self.how]
+
+
+class ArchiveAction(KeepAction, tag="archive", tag_field="type"):
+    """Move to the archive."""
+
+    how = "archive"
+
+
+class UnarchiveAction(KeepAction, tag="unarchive", tag_field="type"):
+    """Take out of the archive."""
+
+    how = "unarchive"
+
+
+class TrashAction(KeepAction, tag="trash", tag_field="type"):
+    """Move to the trash."""
+
+    how = "trash"
+
+
+class RestoreAction(KeepAction, tag="restore", tag_field="type"):
+    """Take out of the trash."""
+
+    how = "restore"
+
+
 class DeleteAction(msgspec.Struct, tag="delete", tag_field="type", forbid_unknown_fields=True):
     """Delete with all data."""
 
@@ -68,7 +103,15 @@ class BulkChange(msgspec.Struct, forbid_unknown_fields=True):
     `cursor` is that of the previous response.
     """
 
-    action: TagAction | MoveAction | DeleteAction
+    action: (
+        TagAction
+        | MoveAction
+        | DeleteAction
+        | ArchiveAction
+        | UnarchiveAction
+        | TrashAction
+        | RestoreAction
+    )
     run_ids: RowIds | msgspec.UnsetType = msgspec.UNSET
     select: Selection | None = None
     cursor: Cursor = 0
@@ -78,12 +121,12 @@ class BulkChange(msgspec.Struct, forbid_unknown_fields=True):
 
 
 async def change_matching(request: Request) -> JSONResponse:
-    """Tag, move or delete the runs that match a filter; repeat it with the cursor it returns."""
+    """Change the runs that match a filter or delete them; repeat it with the cursor it returns."""
     body = await parse_body(request, BulkChange)
     where = chosen_where(body.run_ids, body.select)
     db = database(request)
     if not isinstance(body.action, DeleteAction):
-        check_room(request)
+        await check_room(request)
     async with db.read() as conn:
         await check_project(conn, body.select)
     progress = await bulk_changes.change(db, where, body.action.change(), after=body.cursor)

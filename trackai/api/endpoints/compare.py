@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import operator
 from bisect import bisect_left, bisect_right
+from functools import partial
 from itertools import starmap
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
+from trackai.api import chart_versions
 from trackai.api.endpoints import chart_options, metric_groups
 from trackai.api.requests import (
     MAX_COMPARED,
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from trackai.store.charts.training_time import TrainingTime
     from trackai.store.engine.connection import Connection
     from trackai.structs.points import CurveRow
+    from trackai.structs.records import BandData
 
 # They take 280 MB of the server's memory; pages of one metric are streamed.
 MAX_POINTS = 1_000_000
@@ -52,7 +55,9 @@ class Comparison(msgspec.Struct, forbid_unknown_fields=True):
 
     `group_by` is "all" or fields: `group`, `state`, `name`, `tag`, `config.KEY` or `env.KEY`. Only
     runs that are grouped can be chosen by `select` instead of `run_ids`. With `quartiles`, charts
-    of groups have medians and quartiles as well.
+    of groups have medians and quartiles as well. `versions` are those of the charts that the client
+    has, by run and metric; groups are numbered from 0 on in place of runs. `smoothed_if_known`
+    leaves charts of runs without smoothed values if the server must read all points for these.
     """
 
     metric_paths: Annotated[list[str], msgspec.Meta(max_length=MAX_COMPARED)]
@@ -66,6 +71,8 @@ class Comparison(msgspec.Struct, forbid_unknown_fields=True):
     smoothing: chart_options.Amount | None = None
     group_by: str | None = None
     quartiles: bool = False
+    versions: dict[str, dict[str, str]] | None = None
+    smoothed_if_known: bool = False
 
     def __post_init__(self) -> None:
         check_chosen(self.run_ids, self.select)
@@ -79,9 +86,11 @@ async def compare(request: Request) -> Response:
     if comparison.group_by is not None:
         return await _compare_groups(request, comparison, comparison.group_by)
     if (count := comparison.points) is not None:
-        return await respond(request, lambda conn: _read_charts(conn, comparison, count))
+        return await respond(request, partial(_read_charts, request, comparison, count))
     if comparison.smoothing is not None:
         raise InvalidInputError("smoothing", chart_options.REQUIRES_POINTS)
+    if comparison.versions is not None:
+        raise InvalidInputError("versions", chart_options.REQUIRES_POINTS)
     return await respond(request, lambda conn: _read_points(conn, comparison))
 
 
@@ -106,7 +115,7 @@ async def _read_points(
 
 
 async def _read_charts(
-    conn: Connection, comparison: Comparison, count: int
+    request: Request, comparison: Comparison, count: int, conn: Connection
 ) -> dict[str, dict[str, ChartData]]:
     run_ids = await chosen_ids(conn, comparison.run_ids, comparison.select)
     compared: dict[str, dict[str, ChartData]] = {str(run_id): {} for run_id in run_ids}
@@ -122,12 +131,17 @@ async def _read_charts(
     )  # fmt: skip
     if smoothing := chart_options.smoothing(comparison.smoothing, comparison.x):
         times = [training.get(run_id) for run_id, _ in series]
-        await charts.smooth(conn, segment_lists, series_charts, smoothing, times)
+        await charts.smooth(
+            conn, segment_lists, series_charts, smoothing, times, request.state.smoothing,
+            known_only=comparison.smoothed_if_known,
+        )  # fmt: skip
     for (run_id, segments), chart in zip(series, series_charts, strict=True):
         head = lineage.as_one(segments)
-        compared[str(run_id)][head.path] = chart_records.show(
+        record = chart_records.show(
             chart, head, comparison.x, cursors[run_id], training.get(run_id)
         )
+        compared[str(run_id)][head.path] = record
+        _shorten(comparison, str(run_id), head.path, record)
     return compared
 
 
@@ -166,12 +180,20 @@ async def _compare_groups(request: Request, comparison: Comparison, field: str) 
                 member = Member(groups_of[run_id], training[run_id], segments)
                 members.setdefault(segments[0].series.path, []).append(member)
         for path, path_members in members.items():
-            bands = await metric_groups.read_bands(conn, path_members, count, comparison, cursor)
+            bands = await metric_groups.read_bands(
+                conn, path_members, count, comparison, cursor, request.state.smoothing
+            )
             for number, band in bands.items():
                 compared[number].metrics[path] = band
+                _shorten(comparison, str(number), path, band)
         return ComparedGroups(compared, len(all_groups))
 
     return await respond(request, read)
+
+
+def _shorten(comparison: Comparison, key: str, path: str, chart: ChartData | BandData) -> None:
+    if comparison.versions is not None:
+        chart_versions.shorten(chart, comparison.versions.get(key, {}).get(path))
 
 
 async def _find_series(

@@ -1,19 +1,32 @@
-"""/api/runs/{id}/files, /api/runs/{id}/file-paths and /api/files/{id}."""
+"""/api/runs/{id}/files, /api/runs/{id}/file-paths and /api/files: files of one or several runs."""
 
 from __future__ import annotations
 
 import codecs
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from starlette.responses import Response
 
-from trackai.api.requests import Limit, Offset, RowNumber, database, parse_query, path_id
+from trackai.api.requests import (
+    ComparedIds,
+    Limit,
+    Offset,
+    RowNumber,
+    Selection,
+    check_chosen,
+    chosen_ids,
+    database,
+    parse_body,
+    parse_query,
+    path_id,
+)
 from trackai.api.responses import next_cursor, respond
 from trackai.api.stored_files import stored_response
 from trackai.errors import NotFoundError
 from trackai.store.blobs.threads import in_thread
-from trackai.store.catalogue import files, runs
+from trackai.store.catalogue import files, files_of_runs, runs
+from trackai.structs.records import SharedFilePaths
 from trackai.values import cursors
 from trackai.values.times import microseconds
 from trackai.values.types import BoundedStep
@@ -23,7 +36,7 @@ if TYPE_CHECKING:
 
     from trackai.store.blobs.blob_store import Readable
     from trackai.store.engine.connection import Connection
-    from trackai.structs.records import FilePath, FileRecord
+    from trackai.structs.records import FilePath, FileRecord, FilesOfRun, FileSteps
 
 # However a browser interprets a file, it has no origin, runs no scripts and loads nothing.
 _SANDBOX_HEADERS = {
@@ -58,6 +71,9 @@ _MEDIA_TYPES = (
 # Bytes of a preview: of text, which are also read to detect the type, and shown as hex.
 _TEXT_SIZE = 200_000
 _HEX_SIZE = 4096
+# Of several runs: the steps in one answer, and the files of a run.
+_MAX_STEPS = 10_000
+_MAX_FILES = 100
 
 
 class _LastFile(msgspec.Struct, array_like=True):
@@ -92,6 +108,37 @@ class FilePathQuery(msgspec.Struct):
     limit: Limit = 1000
     offset: Offset = 0
     cursor: str | None = None
+
+
+class SharedPathQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """Runs whose file paths to list, all or those that contain `search`."""
+
+    run_ids: ComparedIds | msgspec.UnsetType = msgspec.UNSET
+    select: Selection | None = None
+    search: str | None = None
+    limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 1000
+
+    def __post_init__(self) -> None:
+        check_chosen(self.run_ids, self.select)
+
+
+class StepQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """Runs, and the path of files whose steps to list."""
+
+    path: str
+    run_ids: ComparedIds | msgspec.UnsetType = msgspec.UNSET
+    select: Selection | None = None
+
+    def __post_init__(self) -> None:
+        check_chosen(self.run_ids, self.select)
+
+
+class FileComparison(msgspec.Struct, forbid_unknown_fields=True):
+    """Runs, and the path and step of the files to list; by default the last step of each run."""
+
+    path: str
+    run_ids: Annotated[list[int], msgspec.Meta(max_length=100)]
+    step: BoundedStep | None = None
 
 
 async def list_files(request: Request) -> Response:
@@ -144,6 +191,42 @@ async def list_file_paths(request: Request) -> Response:
         return next_cursor(_LastPath(page[-1].path))
 
     return await respond(request, read, headers=headers)
+
+
+async def list_paths_of_runs(request: Request) -> Response:
+    """List the paths under which several runs have files."""
+    query = await parse_body(request, SharedPathQuery)
+
+    async def read(conn: Connection) -> SharedFilePaths:
+        run_ids = await chosen_ids(conn, query.run_ids, query.select)
+        paths = await files_of_runs.list_paths(
+            conn, run_ids, search=query.search, limit=query.limit + 1
+        )
+        return SharedFilePaths(paths[: query.limit], len(paths) > query.limit)
+
+    return await respond(request, read)
+
+
+async def list_steps_of_runs(request: Request) -> Response:
+    """List the steps at which several runs have files with one path."""
+    query = await parse_body(request, StepQuery)
+
+    async def read(conn: Connection) -> FileSteps:
+        run_ids = await chosen_ids(conn, query.run_ids, query.select)
+        return await files_of_runs.list_steps(conn, run_ids, query.path, limit=_MAX_STEPS)
+
+    return await respond(request, read)
+
+
+async def compare_files(request: Request) -> Response:
+    """List the files of several runs at a step, or the last ones before it."""
+    query = await parse_body(request, FileComparison)
+
+    async def read(conn: Connection) -> list[FilesOfRun]:
+        run_ids = await chosen_ids(conn, query.run_ids, None)
+        return await files_of_runs.list_at(conn, run_ids, query.path, query.step, limit=_MAX_FILES)
+
+    return await respond(request, read)
 
 
 async def download(request: Request) -> Response:

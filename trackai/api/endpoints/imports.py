@@ -53,7 +53,7 @@ async def store_import(request: Request) -> JSONResponse:
     importer: ImportReceiver = request.state.importer
     with intake.room(alone=True) as reserve:
         data = await read_body(request, reserve, limit=MAX_BATCH)
-        check_room(request, len(data))
+        await check_room(request, len(data))
         items = await to_thread.run_sync(convert, partial(wire.unpack, data))
         return JSONResponse(await importer.store(items, grant(request)))
 

@@ -45,7 +45,7 @@ async def log_points(request: Request) -> JSONResponse:
     intake: Intake = request.state.intake
     with intake.room() as reserve:
         data = await read_body(request, reserve)
-        check_room(request, len(data))
+        await check_room(request, len(data))
         if encoding or len(data) > _SMALL_BODY:
             batch = await to_thread.run_sync(_decode, data, encoding, media_type)
         else:

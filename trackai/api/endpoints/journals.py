@@ -78,7 +78,7 @@ async def attach_run(request: Request) -> JSONResponse:
     check_media_type(request, "application/json")
     check_protocol(request)  # before the body, which another version may have changed
     message = await parse_body(request, Attach, limit=_MAX_ATTACH)
-    check_room(request)
+    await check_room(request)
     receiver: Receiver = request.state.receiver
     return JSONResponse(
         await attach(database(request), message, grant(request), is_running=receiver.is_running)
@@ -96,7 +96,7 @@ async def store_batch(request: Request) -> JSONResponse:
     receiver: Receiver = request.state.receiver
     with intake.room(alone=True) as reserve:
         data = await read_body(request, reserve, limit=MAX_BATCH)
-        check_room(request, len(data))
+        await check_room(request, len(data))
         if len(data) > _SMALL_BATCH:
             batch = await to_thread.run_sync(convert, partial(wire.unpack, data))
         else:

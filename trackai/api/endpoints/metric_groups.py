@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from trackai.store.charts.chart_records import XAxis
     from trackai.store.charts.group_charts import Band
+    from trackai.store.charts.smoothing_cache import SmoothingCache
     from trackai.store.engine.connection import Connection
     from trackai.values.types import Step
 
@@ -90,7 +91,9 @@ async def get_group(request: Request) -> Response:
         members = [
             group_charts.Member((0,), training[run_id], parts) for run_id, parts in comparable
         ]
-        bands = await read_bands(conn, members, query.points, query, cursor)
+        bands = await read_bands(
+            conn, members, query.points, query, cursor, request.state.smoothing
+        )
         return bands[0]
 
     return await respond(request, read)
@@ -117,6 +120,7 @@ async def read_bands(
     count: int,
     options: BandOptions,
     cursor: int,
+    cache: SmoothingCache,
 ) -> Mapping[int, BandData]:
     """Read a metric over groups of runs, in at most `count` buckets, by the group's number."""
     bands = await group_charts.read(
@@ -128,6 +132,7 @@ async def read_bands(
         smooth=chart_options.smoothing(options.smoothing, options.x),
         quartiles=options.quartiles,
         times=options.x == "relative",
+        cache=cache,
     )
     return {number: _band_data(band, options, cursor) for number, band in bands.items()}
 

@@ -25,7 +25,7 @@ from trackai.api.requests import (
 from trackai.api.responses import MSGPACK, accepts_msgpack, respond
 from trackai.errors import InvalidInputError, NotFoundError
 from trackai.store.catalogue import runs
-from trackai.store.charts import chart_records, charts, training_time
+from trackai.store.charts import chart_records, charts, lookup, training_time
 from trackai.store.points import arrivals, extremes, lineage
 from trackai.structs.records import MetricPaths, Point, PointNews
 from trackai.values.non_finite import json_value
@@ -149,21 +149,26 @@ async def _get_chart(request: Request, run_id: int, query: PointQuery, count: in
     path = request.path_params["metric_path"]
 
     async def read(conn: Connection) -> ChartData:
-        segments, *_ = await _find_series(conn, run_id, path, query.inherited)
+        found = await lookup.find_own(conn, run_id, path)
+        if found is None:
+            inherited, *_ = await _find_series(conn, run_id, path, query.inherited)
+            found = await lookup.of_segments(conn, run_id, inherited)
+        segments, extents, cursor = found
         training = None
         if query.x == "relative":
             times = await training_time.read(conn, [run_id], inherited=query.inherited)
             training = times[run_id]
-        cursor = await arrivals.last(conn, run_id)
         series_charts = await charts.read(
             conn, [segments], count,
             step_min=query.step_min, step_max=query.step_max,
             time_min=None if query.time_min is None else microseconds(query.time_min),
             time_max=None if query.time_max is None else microseconds(query.time_max),
-            times=query.x != "step",
+            times=query.x != "step", extents=extents,
         )  # fmt: skip
         if smoothing := chart_options.smoothing(query.smoothing, query.x):
-            await charts.smooth(conn, [segments], series_charts, smoothing, [training])
+            await charts.smooth(
+                conn, [segments], series_charts, smoothing, [training], request.state.smoothing
+            )
         return chart_records.show(
             series_charts[0], lineage.as_one(segments), query.x, cursor, training
         )

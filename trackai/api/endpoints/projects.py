@@ -86,6 +86,7 @@ class GroupQuery(msgspec.Struct):
     columns: str | None = None
     limit: Limit = 100
     offset: Offset = 0
+    archived: bool = False
 
 
 async def list_projects(request: Request) -> Response:
@@ -142,7 +143,7 @@ async def list_groups(request: Request) -> Response:
         await projects.get(conn, project_id)
         return await groups.list_page(
             conn,
-            run_tables.RunFilter(project_id=project_id, tree=tree),
+            run_tables.RunFilter(project_id=project_id, tree=tree, archived=query.archived),
             by,
             columns=columns,
             limit=query.limit,
@@ -155,7 +156,7 @@ async def list_groups(request: Request) -> Response:
 async def create_project(request: Request) -> JSONResponse:
     """Create a project."""
     new = await parse_body(request, NewProject)
-    check_room(request)
+    await check_room(request)
     allowed = grant(request).project_id
 
     async def create(conn: Connection) -> Project:
@@ -171,10 +172,12 @@ async def change_project(request: Request) -> JSONResponse:
     """Rename a project; its project_id stays."""
     project_id = path_id(request, "project_id")
     change = await parse_body(request, ProjectChange)
-    async with database(request).write() as conn:
+
+    async def rename(conn: Connection) -> Project:
         now = time.time_ns() // 1000
-        project = await projects.rename(conn, project_id, change.name, now=now)
-    return JSONResponse(project)
+        return await projects.rename(conn, project_id, change.name, now=now)
+
+    return JSONResponse(await database(request).change(rename))
 
 
 async def delete_project(request: Request) -> JSONResponse:

@@ -86,6 +86,8 @@ class RunQuery(msgspec.Struct):
     cursor: str | None = None
     sort_by: str = "created_at"
     sort_order: Literal["asc", "desc"] = "desc"
+    archived: bool = False
+    trashed: bool = False
 
 
 class Grouping(msgspec.Struct, forbid_unknown_fields=True):
@@ -169,6 +171,8 @@ async def list_runs(request: Request) -> Response:
         state=query.state,
         search=query.search,
         tree=None if query.filter is None else parse_filter(query.filter),
+        archived=query.archived,
+        trashed=query.trashed,
     )
     sort_by = parse_field(query.sort_by)
     columns = None if query.columns is None else parse_fields(query.columns)
@@ -263,7 +267,7 @@ async def get_config(request: Request) -> Response:
 async def create_run(request: Request) -> JSONResponse:
     """Create a run."""
     new = await parse_body(request, NewRun)
-    check_room(request)
+    await check_room(request)
 
     async def create(conn: Connection) -> Run:
         now = time.time_ns() // 1000
@@ -310,7 +314,7 @@ async def change_run(request: Request) -> JSONResponse:
         raise PermissionDeniedError(
             "moving a run or changing its run_id needs a key of scope admin"
         )
-    check_room(request)
+    await check_room(request)
     now = time.time_ns() // 1000
 
     async def set_fields(conn: Connection) -> Run:
@@ -360,7 +364,7 @@ def _or(value: T | msgspec.UnsetType, current: T) -> T:
 
 async def delete_run(request: Request) -> JSONResponse:
     """Delete a run and all its data."""
-    (run,), freed = await deletion.delete_run(database(request), path_id(request, "run_id"))
+    run, freed = await deletion.delete_run(database(request), path_id(request, "run_id"))
     return JSONResponse(Freed(f"deleted run {run.run_id!r}", freed))
 
 
@@ -369,4 +373,4 @@ async def delete_runs(request: Request) -> JSONResponse:
     body = await parse_body(request, Deletion)
     deleted, freed = await deletion.delete_runs(database(request), body.run_ids)
     message = f"deleted {len(deleted)} {'run' if len(deleted) == 1 else 'runs'}"
-    return JSONResponse(Deleted(message, freed, [run.id for run in deleted]))
+    return JSONResponse(Deleted(message, freed, deleted))

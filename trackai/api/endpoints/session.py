@@ -140,10 +140,14 @@ async def sign_out(request: Request) -> JSONResponse:
 async def _remember_end(db: Store, session: BrowserSession) -> None:
     """Store the end of a session, so that it does not come back with a restart of the server."""
     try:
-        async with db.write() as conn:
-            await ended_sessions.add(
-                conn, session.id, expires=session.expires, now=int(time.time())
+        await db.change(
+            partial(
+                ended_sessions.add,
+                session_id=session.id,
+                expires=session.expires,
+                now=int(time.time()),
             )
+        )
     except StoreError as error:
         logger.warning("a session has ended, but only until the server restarts: %s", error)
 

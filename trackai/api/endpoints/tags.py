@@ -54,7 +54,7 @@ async def add_tags(request: Request) -> JSONResponse:
     """Add tags to a run."""
     new = await parse_body(request, NewTags)
     run_id = path_id(request, "run_id")
-    check_room(request)
+    await check_room(request)
 
     async def add(conn: Connection) -> Run:
         await check_run(request, conn, run_id)

@@ -18,7 +18,7 @@ from trackai.api.requests import (
 from trackai.api.responses import JSONResponse, respond
 from trackai.filters.parser import parse_field
 from trackai.store.catalogue import views
-from trackai.structs.layouts import BarsPanel, Layout, ScatterPanel
+from trackai.structs.layouts import BarsPanel, Layout, ScatterPanel, TableColumns
 from trackai.structs.records import Message
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class ChangedView(NewView, forbid_unknown_fields=True):
 
 
 def _check_fields(layout: Layout) -> None:
-    """Check the fields of all panels.
+    """Check the fields of all panels and columns.
 
     Raises:
         InvalidInputError: a text is not a field.
@@ -62,6 +62,10 @@ def _check_fields(layout: Layout) -> None:
                 parse_field(panel.y, name="y")
             elif isinstance(panel, BarsPanel):
                 parse_field(panel.field, name="field")
+    if isinstance(layout.table, TableColumns):
+        for name in ("columns", "pinned", "widths"):
+            for field in getattr(layout.table, name):
+                parse_field(field, name=name)
 
 
 async def list_views(request: Request) -> Response:

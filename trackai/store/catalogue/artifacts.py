@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from trackai.errors import InvalidInputError, NotFoundError
-from trackai.store.engine.sql import lock
+from trackai.store.engine.sql import json_array, lock
 from trackai.structs.records import ArtifactFile, ArtifactVersion
 from trackai.values.artifact_names import LATEST, digest, references, version_number
 from trackai.values.times import utc
@@ -195,30 +195,35 @@ async def describe(
     )
 
 
-async def release(conn: Connection, run_id: int) -> None:
-    """Delete the versions that no other run has logged; call it before a run is deleted."""
+async def release(conn: Connection, run_ids: Sequence[int]) -> None:
+    """Delete the versions that no other run has logged; call it before runs are deleted."""
+    ids = json_array(run_ids)
     logged = await conn.execute_fetchall(
         """
         SELECT DISTINCT artifact_id FROM artifact_versions
         JOIN artifact_runs ON version_id = artifact_versions.id
-        WHERE run_id = ? AND role = 'logged'
+        WHERE run_id IN (SELECT value FROM json_each(?)) AND role = 'logged'
         """,
-        (run_id,),
+        (ids,),
     )
     await lock(conn, "artifacts", [artifact_id for (artifact_id,) in logged])
     await conn.execute(
         """
         DELETE FROM artifact_versions
         WHERE id IN (
-            SELECT version_id FROM artifact_runs WHERE run_id = ?1 AND role = 'logged'
+            SELECT version_id FROM artifact_runs
+            WHERE run_id IN (SELECT value FROM json_each(?1)) AND role = 'logged'
         ) AND NOT EXISTS (
             SELECT 1 FROM artifact_runs
-            WHERE version_id = artifact_versions.id AND role = 'logged' AND run_id != ?1
+            WHERE version_id = artifact_versions.id AND role = 'logged'
+              AND run_id NOT IN (SELECT value FROM json_each(?1))
         )
         """,
-        (run_id,),
+        (ids,),
     )
-    await conn.execute("DELETE FROM artifact_runs WHERE run_id = ?", (run_id,))
+    await conn.execute(
+        "DELETE FROM artifact_runs WHERE run_id IN (SELECT value FROM json_each(?))", (ids,)
+    )
 
 
 async def find(

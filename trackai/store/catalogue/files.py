@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from trackai.store.engine.store import Store
     from trackai.values.types import Step
 
-_COLUMNS = "id, run_id, path, kind, name, step, timestamp, size, sha256"
+COLUMNS = "id, run_id, path, kind, name, step, timestamp, size, sha256"
 # Removing so many takes a few milliseconds.
 _FILES_PER_TRANSACTION = 50
 
@@ -180,14 +180,14 @@ async def list_of_run(
     beyond = "TRUE" if after is None else f"({_ORDER}) > ({_KEY})"
     rows = await conn.execute_fetchall(
         f"""
-        SELECT {_COLUMNS} FROM files
+        SELECT {COLUMNS} FROM files
         WHERE run_id = ? AND path = coalesce(?, path) AND {beyond}
         ORDER BY path, step NULLS FIRST, timestamp NULLS FIRST, name, id
         LIMIT ? OFFSET ?
         """,
         (run_id, path, *(after or ()), limit, 0 if after else offset),
     )
-    return [_file(*row) for row in rows]
+    return [record(*row) for row in rows]
 
 
 async def list_paths(
@@ -225,9 +225,9 @@ async def get(conn: Connection, file_id: int) -> FileRecord:
     Raises:
         NotFoundError: the file does not exist.
     """
-    rows = await conn.execute_fetchall(f"SELECT {_COLUMNS} FROM files WHERE id = ?", (file_id,))
+    rows = await conn.execute_fetchall(f"SELECT {COLUMNS} FROM files WHERE id = ?", (file_id,))
     for row in rows:
-        return _file(*row)
+        return record(*row)
     raise NotFoundError(f"file {file_id} not found")
 
 
@@ -355,7 +355,7 @@ async def forget_set_aside(db: Store) -> None:
         await forget(db, hashes)
 
 
-def _file(
+def record(
     id_: int,
     run_id: int,
     path: str,
@@ -366,6 +366,7 @@ def _file(
     size: int | None,
     sha256: str | None,
 ) -> FileRecord:
+    """The file in a row of `COLUMNS`."""
     return FileRecord(
         id=id_,
         run_id=run_id,

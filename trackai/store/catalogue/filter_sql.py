@@ -9,7 +9,19 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
-from trackai.filters.tree import And, Attribute, Comparison, Config, Fact, Metric, Not, Or
+from trackai.filters.patterns import compiled
+from trackai.filters.tree import (
+    PATTERNS,
+    And,
+    Attribute,
+    Comparison,
+    Config,
+    Fact,
+    Metric,
+    Named,
+    Not,
+    Or,
+)
 from trackai.store.engine.connection import Shared
 from trackai.store.engine.sql import COMPARABLE, LAST_VALUE, MEAN
 
@@ -49,6 +61,8 @@ ATTRIBUTES = {
     "created_at": "runs.created_at",
     "updated_at": "runs.updated_at",
     "finished_at": "runs.finished_at",
+    "archived_at": "runs.archived_at",
+    "trashed_at": "runs.trashed_at",
     "duration": """
         ((coalesce(runs.finished_at, runs.updated_at) - runs.created_at) / 1e6)/*pg: ::float8 */
     """,
@@ -66,6 +80,8 @@ _TYPES: dict[str, _Type] = {
     "created_at": "integer",
     "updated_at": "integer",
     "finished_at": "integer",
+    "archived_at": "integer",
+    "trashed_at": "integer",
     "duration": "number",
     "notes": "text",
     "project": "text",
@@ -92,13 +108,18 @@ FIGURES: dict[Figure, str] = {
 _SQL_OPERATORS: dict[Operator, str] = {
     "=": "=", "!=": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">=",
 }  # fmt: skip
+_DENIED: dict[Operator, Operator] = {"!=": "=", "!~": "~", "!=~": "=~"}
 _NEVER: Condition = ("FALSE", [])
 # A placeholder for what is compared with a column of type "any".
 _ANY = "?/*pg: ::any_value */"
 
 
 def condition(tree: Filter) -> Condition:
-    """The condition of a filter; NULL or false for a run that lacks the field."""
+    """The condition of a filter; NULL or false for a run that lacks the field.
+
+    Args:
+        tree: a filter of fields; `trackai.store.catalogue.bare_names` looks up names.
+    """
     match tree:
         case Comparison(field, operator, value):
             return _comparison(field, operator, value)
@@ -109,6 +130,17 @@ def condition(tree: Filter) -> Condition:
             return _joined(" AND ", [condition(part) for part in parts])
         case Or(parts):
             return _joined(" OR ", [condition(part) for part in parts])
+
+
+def split(tree: Filter) -> tuple[Comparison, Filter | None] | None:
+    """A condition on the configuration that all matching runs fulfil, and the others; or None."""
+    parts = tree.parts if isinstance(tree, And) else (tree,)
+    for number, part in enumerate(parts):
+        match part:
+            case Comparison(Config(), _, value) if value is not None:
+                rest = parts[:number] + parts[number + 1 :]
+                return part, And(rest) if rest else None
+    return None
 
 
 def sort_key(conn: Connection, field: Field, name: str = "sorted") -> Key:
@@ -200,6 +232,10 @@ def _prefix(column: str) -> str:
     return f"CASE typeof({column}) WHEN 'text' THEN substr({column}, 1, 256) ELSE {column} END"
 
 
+# The sort key of a row of `configs`.
+KEYED = _prefix(COMPARABLE)
+
+
 def _joined(word: str, parts: list[Condition]) -> Condition:
     return (
         "(" + word.join(sql for sql, _ in parts) + ")",
@@ -207,14 +243,14 @@ def _joined(word: str, parts: list[Condition]) -> Condition:
     )
 
 
-def _comparison(field: Field, operator: Operator, value: Constant) -> Condition:
+def _comparison(field: Field | Named, operator: Operator, value: Constant) -> Condition:
     match field:
         case Attribute("tag"):
             return _tag(operator, value)
         case Attribute("project"):
             name, values = _compared("projects.name", "text", operator, value)
             slug, slug_values = _compared("projects.slug", "text", operator, value)
-            joint = "AND" if operator in {"!=", "!~"} else "OR"
+            joint = "AND" if operator in _DENIED else "OR"
             projects = f"SELECT id FROM projects WHERE {name} {joint} {slug}"
             return f"runs.project_id IN ({projects})", values + slug_values
         case Attribute(name):
@@ -223,16 +259,17 @@ def _comparison(field: Field, operator: Operator, value: Constant) -> Condition:
             return _keyed(field, operator, value)
         case Metric():
             return _metric(field, operator, value)
+        case Named(name):
+            raise TypeError(f"{name!r} was not looked up")
 
 
 def _tag(operator: Operator, value: Constant) -> Condition:
-    """`!=` and `!~` match runs of which no tag equals or contains the value."""
+    """`!=`, `!~` and `!=~` match runs of which no tag does what they deny."""
     tagged = "SELECT run_id FROM tags"
     if value is None:
         return f"runs.id {'NOT IN' if operator == '=' else 'IN'} ({tagged})", []
-    member = "NOT IN" if operator in {"!=", "!~"} else "IN"
-    positive: dict[Operator, Operator] = {"!=": "=", "!~": "~"}
-    sql, values = _compared("tag", "text", positive.get(operator, operator), value)
+    member = "NOT IN" if operator in _DENIED else "IN"
+    sql, values = _compared("tag", "text", _DENIED.get(operator, operator), value)
     return f"runs.id {member} ({tagged} WHERE {sql})", values
 
 
@@ -247,6 +284,12 @@ def _keyed(field: Config | Fact, operator: Operator, value: Constant) -> Conditi
         member = "NOT IN" if operator == "=" else "IN"
         having = f"SELECT run_id FROM {rows} WHERE key = ? AND comparable IS NOT NULL"
         return f"runs.id {member} ({having})", [key]
+    sql, values = keyed(field, operator, value)
+    return f"runs.id IN (SELECT run_id FROM {rows} WHERE {sql})", values
+
+
+def keyed(field: Config | Fact, operator: Operator, value: Constant) -> Condition:
+    """The condition on rows of `table(field)`."""
     if isinstance(value, bool):
         stored: Any = b"\x01" if value else b"\x00"
     elif isinstance(value, float) and math.isnan(value):
@@ -254,7 +297,7 @@ def _keyed(field: Config | Fact, operator: Operator, value: Constant) -> Conditi
     else:
         stored = value
     sql, values = _compared(COMPARABLE, "any", operator, stored)
-    return f"runs.id IN (SELECT run_id FROM {rows} WHERE key = ? AND {sql})", [key, *values]
+    return f"key = ? AND {sql}", [field.key, *values]
 
 
 def _metric(field: Metric, operator: Operator, value: Constant) -> Condition:
@@ -286,6 +329,9 @@ def _compared(column: str, type_: _Type, operator: Operator, value: Any) -> Cond
     if operator in {"~", "!~"}:
         position = f"instr(casefold(CAST({column} AS TEXT)), ?)"
         return f"{position} {'>' if operator == '~' else '='} 0", [str(value).casefold()]
+    if operator in PATTERNS:
+        sql = f"matches(?, CAST({column} AS TEXT))"
+        return ("NOT " if operator == "!=~" else "") + sql, [compiled(str(value)).canonical]
     if isinstance(value, float) and math.isnan(value):
         return _NEVER
     if type_ == "any":

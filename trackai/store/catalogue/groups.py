@@ -43,7 +43,7 @@ async def list_page(
     Raises:
         InvalidInputError: runs cannot be grouped by these fields.
     """
-    conditions, values = run_tables.conditions(where)
+    conditions, values = await run_tables.conditions(conn, where)
     keys = _keys(conn, by)
     averaged = [
         filter_sql.sort_key(conn, field, f"averaged_{at}")

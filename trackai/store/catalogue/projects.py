@@ -118,7 +118,20 @@ async def get_summary(conn: Connection, project_id: int) -> ProjectSummary:
     """
     project = await get(conn, project_id)
     rows = await conn.execute_fetchall(
-        "SELECT state, COUNT(*), max(updated_at) FROM runs WHERE project_id = ? GROUP BY state",
+        """
+        SELECT state, COUNT(*), max(updated_at) FROM runs
+        WHERE project_id = ? AND archived_at IS NULL AND trashed_at IS NULL
+        GROUP BY state
+        """,
+        (project_id,),
+    )
+    [(archived, trashed)] = await conn.execute_fetchall(
+        """
+        SELECT
+            (SELECT COUNT(*) FROM runs
+             WHERE project_id = ?1 AND archived_at IS NOT NULL AND trashed_at IS NULL),
+            (SELECT COUNT(*) FROM runs WHERE project_id = ?1 AND trashed_at IS NOT NULL)
+        """,
         (project_id,),
     )
     counts: dict[str, int] = {state: count for state, count, _ in rows}
@@ -132,6 +145,8 @@ async def get_summary(conn: Connection, project_id: int) -> ProjectSummary:
         running_runs=counts.get("running", 0),
         completed_runs=counts.get("completed", 0),
         failed_runs=counts.get("failed", 0),
+        archived_runs=archived,
+        trashed_runs=trashed,
     )
 
 
@@ -159,13 +174,18 @@ async def list_summaries(
         f"""
         SELECT
             id, name, slug, created_at, max(updated_at, ifnull(max(run_updated_at), 0)),
-            COUNT(state),
-            COUNT(CASE state WHEN 'running' THEN 1 END),
-            COUNT(CASE state WHEN 'completed' THEN 1 END),
-            COUNT(CASE state WHEN 'failed' THEN 1 END)
+            COUNT(CASE WHEN is_active THEN 1 END),
+            COUNT(CASE WHEN is_active AND state = 'running' THEN 1 END),
+            COUNT(CASE WHEN is_active AND state = 'completed' THEN 1 END),
+            COUNT(CASE WHEN is_active AND state = 'failed' THEN 1 END),
+            COUNT(CASE WHEN trashed_at IS NULL THEN archived_at END),
+            COUNT(trashed_at)
         FROM ({_PAGE}) AS page
         LEFT JOIN (
-            SELECT project_id, state, updated_at AS run_updated_at FROM runs
+            SELECT project_id, state, archived_at, trashed_at,
+                   archived_at IS NULL AND trashed_at IS NULL AS is_active,
+                   updated_at AS run_updated_at
+            FROM runs
         ) AS run ON project_id = id
         GROUP BY id, name, slug, created_at, updated_at
         ORDER BY created_at DESC, id DESC
@@ -179,8 +199,10 @@ async def list_summaries(
             running_runs=running,
             completed_runs=completed,
             failed_runs=failed,
+            archived_runs=archived,
+            trashed_runs=trashed,
         )
-        for *row, total, running, completed, failed in rows
+        for *row, total, running, completed, failed, archived, trashed in rows
     ]
 
 
@@ -206,9 +228,9 @@ async def delete(conn: Connection, project_id: int) -> Project:
     await lock(conn, "projects", [project_id], to_delete=True)
     project = await get(conn, project_id)
     runs = await conn.execute_fetchall("SELECT id FROM runs WHERE project_id = ?", (project_id,))
-    for (run_id,) in runs:
-        await deleted_series.mark(conn, run_id)
-        await artifacts.release(conn, run_id)
+    run_ids = [run_id for (run_id,) in runs]
+    await deleted_series.mark(conn, run_ids)
+    await artifacts.release(conn, run_ids)
     await conn.execute("DELETE FROM projects WHERE id = ?", (project_id,))
     return project
 

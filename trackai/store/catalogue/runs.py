@@ -25,13 +25,17 @@ R = TypeVar("R", bound=Run)
 # How many runs the message about an ambiguous text lists.
 _MAX_CANDIDATES = 10
 
-_LATEST = "(SELECT id FROM runs ORDER BY created_at DESC, id DESC LIMIT 1)"
+_LATEST = """(
+    SELECT id FROM runs WHERE archived_at IS NULL AND trashed_at IS NULL
+    ORDER BY created_at DESC, id DESC LIMIT 1
+)"""
 
 COLUMNS = """
     id, project_id, slug, name, group_name, state, created_at, updated_at, finished_at, notes,
     (SELECT json_group_array(tag) FROM (
         SELECT tag FROM tags WHERE tags.run_id = runs.id ORDER BY tag
-    ) AS sorted)
+    ) AS sorted),
+    archived_at, trashed_at
 """
 
 
@@ -50,6 +54,8 @@ class RunColumns(TypedDict, total=False):
     fork_uid: str | None
     fork_step: Step | None
     notes: str | None
+    archived_at: int | None
+    trashed_at: int | None
 
 
 async def create(
@@ -178,12 +184,12 @@ async def list_ids(conn: Connection, project_id: int | None) -> list[int]:
 
 
 async def find_latest(conn: Connection, project_id: int, name: str) -> Run | None:
-    """The latest run of a project with this name."""
+    """The latest run of a project with this name; one in the trash only if there is no other."""
     rows = await conn.execute_fetchall(
         f"""
         SELECT {COLUMNS} FROM runs
         WHERE project_id = ? AND name = ?
-        ORDER BY created_at DESC, id DESC
+        ORDER BY trashed_at IS NOT NULL, created_at DESC, id DESC
         LIMIT 1
         """,
         (project_id, name),
@@ -194,7 +200,8 @@ async def find_latest(conn: Connection, project_id: int, name: str) -> Run | Non
 async def resolve(conn: Connection, text: str) -> Run:
     """The run that a user names: by `latest`, its id, `project/slug`, its slug or its name.
 
-    The first of these that matches any run decides.
+    The first of these that matches any run decides. A run in the trash is meant only if no other
+    matches as well, and neither it nor an archived one is `latest`.
 
     Raises:
         NotFoundError: no run matches.
@@ -209,14 +216,15 @@ async def resolve(conn: Connection, text: str) -> Run:
     ):
         rows = await conn.execute_fetchall(
             f"""
-            SELECT runs.id, projects.slug || '/' || runs.slug
+            SELECT runs.id, projects.slug || '/' || runs.slug, runs.trashed_at IS NULL
             FROM runs JOIN projects ON projects.id = runs.project_id
             WHERE {condition}
             ORDER BY runs.id DESC
             """,
             (text,),
         )
-        matches = [(path, run_id) for run_id, path in rows]
+        kept = [(path, run_id) for run_id, path, is_kept in rows if is_kept]
+        matches = kept or [(path, run_id) for run_id, path, _ in rows]
         if len(matches) == 1:
             return await get(conn, matches[0][1])
         if matches:
@@ -382,17 +390,25 @@ async def delete(conn: Connection, run_id: int) -> Run:
     """
     await lock(conn, "runs", [run_id], to_delete=True)
     run = await get(conn, run_id)
-    await deleted_series.mark(conn, run_id)
-    await artifacts.release(conn, run_id)
-    await conn.execute("DELETE FROM runs WHERE id = ?", (run_id,))
+    await delete_all(conn, [run_id])
     return run
+
+
+async def delete_all(conn: Connection, run_ids: Sequence[int]) -> None:
+    """Delete runs; `garbage.collect` deletes their points later."""
+    await lock(conn, "runs", run_ids, to_delete=True)
+    await deleted_series.mark(conn, run_ids)
+    await artifacts.release(conn, run_ids)
+    await conn.execute(
+        "DELETE FROM runs WHERE id IN (SELECT value FROM json_each(?))", (json_array(run_ids),)
+    )
 
 
 def run_from_row(row: Any, kind: type[R]) -> R:
     """Convert a row of `COLUMNS` to a record of type `kind`."""
     (
         id_, project_id, slug, name, group_name, state, created_at, updated_at, finished_at, notes,
-        tags,
+        tags, archived_at, trashed_at,
     ) = row  # fmt: skip
     return kind(
         id=id_,
@@ -406,6 +422,8 @@ def run_from_row(row: Any, kind: type[R]) -> R:
         finished_at=None if finished_at is None else utc(finished_at),
         notes=notes,
         tags=msgspec.json.decode(tags),
+        archived_at=None if archived_at is None else utc(archived_at),
+        trashed_at=None if trashed_at is None else utc(trashed_at),
     )
 
 

@@ -46,6 +46,22 @@ async def get(conn: Connection, view_id: int) -> View:
     raise NotFoundError(f"view {view_id} not found")
 
 
+async def find(conn: Connection, project_id: int, name: str) -> View | None:
+    """The view of a project with this name; None if it does not exist."""
+    rows = await conn.execute_fetchall(
+        f"SELECT {_SUMMARY}, layout FROM views WHERE project_id = ? AND name = ?",
+        (project_id, name),
+    )
+    return next((_view(row) for row in rows), None)
+
+
+async def list_of_all_projects(conn: Connection) -> list[tuple[str, View]]:
+    """All views with the names of their projects, in order of creation."""
+    names = dict(await conn.execute_fetchall("SELECT id, name FROM projects"))
+    rows = await conn.execute_fetchall(f"SELECT {_SUMMARY}, layout FROM views ORDER BY id")
+    return [(names[row[1]], _view(row)) for row in rows]
+
+
 async def create(conn: Connection, project_id: int, name: str, layout: Layout, *, now: int) -> View:
     """Create a view.
 

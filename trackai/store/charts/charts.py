@@ -15,6 +15,7 @@ from trackai.downsampling.buckets import Bucket, Range
 from trackai.downsampling.thinning import BucketColumns
 from trackai.store.charts import smoothing
 from trackai.store.charts.smoothing import Curve
+from trackai.store.charts.smoothing_cache import BlockReader, NotKnownError
 from trackai.store.points import bucketing, reads, short_series
 from trackai.store.points.large_values import MARKER
 from trackai.store.points.lineage import Segment
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from trackai.store.charts.smoothing import Smoothing
+    from trackai.store.charts.smoothing_cache import SmoothingCache
     from trackai.store.charts.training_time import TrainingTime
     from trackai.store.engine.connection import Connection
     from trackai.store.points.bucketing import Extent
@@ -93,6 +95,7 @@ async def read(
     time_max: int | None = None,
     together: bool = False,
     times: bool = True,
+    extents: Mapping[int, Extent] | None = None,
 ) -> list[Chart]:
     """Read the points of series between two steps, each series in at most `count` buckets.
 
@@ -106,10 +109,12 @@ async def read(
         together: put all series into the same buckets, even if they have few points.
         times: False if the timestamps of buckets are not needed; they may be 0 then, except for
             system metrics.
+        extents: those of the series, if this transaction has read them.
     """
     times = times or any(segments[0].series.axis == "time" for segments in series)
-    ids = {segment.series.id for segments in series for segment in segments}
-    extents = await bucketing.extents(conn, ids)
+    if extents is None:
+        ids = {segment.series.id for segments in series for segment in segments}
+        extents = await bucketing.extents(conn, ids)
     on_steps = step_min, step_max
     on_times = (time_min, time_max) if on_steps == (None, None) else _NOWHERE
     charts: list[Chart] = []
@@ -127,7 +132,7 @@ async def read(
         if plan.strategy == "points":
             await _read_points(conn, plan, count)
         elif plan.strategy == "long":
-            await _read_long(conn, plan, times)
+            await _read_long(conn, plan, extents, times)
     short = [plan for plan in plans if plan.strategy == "short"]
     await _read_short(conn, short, None if together else count, times)
     if not together:
@@ -266,7 +271,9 @@ async def _read_short(
             plan.chart.data = await _with_large_values(conn, plan.segments[0].series, data)
 
 
-async def _read_long(conn: Connection, plan: _Plan, times: bool) -> None:
+async def _read_long(
+    conn: Connection, plan: _Plan, extents: Mapping[int, Extent], times: bool
+) -> None:
     """Read the buckets of each segment, and merge them."""
     merged: dict[int, Bucket] = {}
     ties: set[int] = set()
@@ -275,7 +282,8 @@ async def _read_long(conn: Connection, plan: _Plan, times: bool) -> None:
         steps = Range(low, high if until is None else min(high, until))
         if steps.low > steps.high:
             continue
-        read = await bucketing.read(conn, series, steps, plan.level, times=times)
+        extent = extents.get(series.id)
+        read = await bucketing.read(conn, series, steps, plan.level, extent, times=times)
         data = await _with_large_values(conn, series, read.columns)
         if len(plan.segments) == 1:
             plan.chart.data = data
@@ -338,20 +346,48 @@ async def smooth(
     charts: Sequence[Chart],
     how: Smoothing,
     training: Sequence[TrainingTime | None] | None = None,
+    cache: SmoothingCache | None = None,
+    *,
+    known_only: bool = False,
 ) -> None:
     """Add the smoothed series to charts.
 
     Args:
         training: how weights that decay with time see the times of each series.
+        cache: where a server keeps what it has read before.
+        known_only: leave the charts as they are if the cache does not have all long series.
     """
+    blocks = None
+    if cache is not None:
+        ids = [item[0].series.id for item in series]
+        blocks = await BlockReader.open(conn, cache, ids, known_only=known_only)
+    try:
+        curves = await _curves(conn, series, charts, how, training, blocks)
+    except NotKnownError:
+        return
+    for chart, curve in zip(charts, curves, strict=True):
+        chart.curve = curve
+
+
+async def _curves(
+    conn: Connection,
+    series: Sequence[Sequence[Segment]],
+    charts: Sequence[Chart],
+    how: Smoothing,
+    training: Sequence[TrainingTime | None] | None,
+    blocks: BlockReader | None,
+) -> list[Curve]:
+    curves: list[Curve] = []
     for segments, chart, training_time in zip(
         series, charts, training or [None] * len(charts), strict=True
     ):
-        chart.curve = Curve([], 0.0)
+        curve = Curve([], 0.0)
         if chart.window is not None:
-            chart.curve = await smoothing.read(
-                conn, segments, chart.window, chart.level, chart.buckets, how, training_time
+            curve = await smoothing.read(
+                conn, segments, chart.window, chart.level, chart.data, how, training_time, blocks
             )
+        curves.append(curve)
+    return curves
 
 
 def by_step(chart: Chart) -> Chart:

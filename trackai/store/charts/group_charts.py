@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from trackai.store.charts.charts import Chart
     from trackai.store.charts.smoothing import Smoothing
+    from trackai.store.charts.smoothing_cache import SmoothingCache
     from trackai.store.charts.training_time import TrainingTime
     from trackai.store.engine.connection import Connection
     from trackai.store.points.lineage import Segment
@@ -101,6 +102,7 @@ async def read(
     smooth: Smoothing | None = None,
     quartiles: bool = False,
     times: bool = True,
+    cache: SmoothingCache | None = None,
 ) -> dict[int, Band]:
     """Read a metric over groups of runs, all in the same buckets, at most `count` of them.
 
@@ -111,6 +113,7 @@ async def read(
         smooth: how to smooth each run.
         quartiles: whether to compute quartiles.
         times: whether to compute the times of buckets.
+        cache: where a server keeps what it has read to smooth.
 
     Returns:
         The bands by the numbers of their groups.
@@ -126,7 +129,7 @@ async def read(
             charts_, level = steps, None
     if smooth is not None:
         training = [member.training for member in members]
-        await charts.smooth(conn, series, charts_, smooth, training)
+        await charts.smooth(conn, series, charts_, smooth, training, cache)
     groups: dict[int, list[_RunColumns]] = {}
     keys: list[Step] = []
     previous: Sequence[Step] = ()

@@ -1,19 +1,22 @@
 """Smoothed series: a moving average over all points of a series, shown at the buckets of a chart.
 
-Short series are read point by point, and the average is exact. Long ones are read from rollups,
-whose width is chosen so that the error is at most `_WITHIN` of the values' range. The largest
-possible error is returned with the curve. However long a series is, at most `_LONGEST` points are
-read, page by page.
+Short series are read point by point, and the average is exact. So it is with blocks of points from
+the cache of a server, which only reads what is new. Long series are read from rollups, whose width
+is chosen so that the error is at most `_WITHIN` of the values' range. The largest possible error is
+returned with the curve. However long a series is, at most `_LONGEST` points are read, page by page.
 """
 
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from typing import TYPE_CHECKING, NamedTuple
 
-from trackai.downsampling import buckets
+from trackai.downsampling import buckets, moments
 from trackai.downsampling.buckets import Range
 from trackai.downsampling.moving_average import Average, decay_rate
+from trackai.downsampling.thinning import BucketColumns
+from trackai.store.charts.smoothing_cache import NotKnownError
 from trackai.store.points import bucketing, reads
 from trackai.store.points.bucketing import Extent
 
@@ -21,9 +24,12 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from trackai.downsampling.buckets import Bucket
+    from trackai.downsampling.moments import Averages, Blocks
+    from trackai.store.charts.smoothing_cache import BlockReader
     from trackai.store.charts.training_time import TrainingTime
     from trackai.store.engine.connection import Connection
     from trackai.store.points.lineage import Segment
+    from trackai.values.types import Step
 
 # The largest error of a smoothed value, as a share of the values' range.
 _WITHIN = 0.005
@@ -33,6 +39,8 @@ _SHORT = 100_000
 _LONGEST = 1_000_000
 # So is the window of a chart if it has at most so many points.
 _FEW = 20_000
+# Reading so many points takes a few milliseconds.
+_QUICK = 2000
 # The number of buckets in which the beginning of a series is read to find its last point.
 _PARTS = 16
 
@@ -67,9 +75,10 @@ async def read(
     segments: Sequence[Segment],
     window: Range,
     level: int | None,
-    shown: Sequence[Bucket],
+    shown: list[Bucket] | BucketColumns,
     how: Smoothing,
     training: TrainingTime | None = None,
+    blocks: BlockReader | None = None,
 ) -> Curve:
     """Smooth a series from its first point on.
 
@@ -78,6 +87,7 @@ async def read(
         level: the level of the chart; None if each of its buckets is one point.
         shown: the buckets of the chart.
         training: converts times, so that weights do not decay while the run pauses.
+        blocks: reads blocks of points from a cache; None without one.
     """
     training = training if training is not None and training.pauses else None
     extent = await _extent(conn, segments)
@@ -85,9 +95,20 @@ async def read(
     steps = float(extent.last_step) - float(extent.first_step)
     first, last = extent.first_timestamp, extent.last_timestamp
     times = last - first if training is None else training.at(last) - training.at(first)
-    average = Average(how.amount, times if over_time else steps)
+    span = float(times if over_time else steps)
     narrow = _level(extent, decay_rate(how.amount), steps)
-    reader = _Reader(conn, segments, average, over_time, training)
+    reader = _Reader(conn, segments, Average(how.amount, span), over_time, training)
+    is_alone = len(segments) == 1 and segments[0].until is None
+    if blocks is not None and narrow is None and is_alone and 0 < span < math.inf:
+        known = await blocks.read(segments[0], extent, over_time, training)
+        at_ends = known and moments.averages(known, decay_rate(how.amount), span)
+        if known is not None and at_ends is not None:
+            curve = _Blockwise(reader, known, at_ends)
+            return Curve(await curve.read(window, level, shown, extent), 0.0)
+    if narrow is None and blocks is not None and blocks.known_only and extent.points > _QUICK:
+        raise NotKnownError
+    if isinstance(shown, BucketColumns):
+        shown = shown.buckets()
     past = Range(extent.first_step, buckets.below(window.low))
     if past.low <= past.high:
         if narrow is None:
@@ -121,7 +142,7 @@ async def _extent(conn: Connection, segments: Sequence[Segment]) -> Extent:
         min(part.first_timestamp for part in parts),
         max(part.last_timestamp for part in parts),
         longest.points,
-        longest.base,
+        longest.levels,
     )
 
 
@@ -142,7 +163,7 @@ async def _segment_extent(conn: Connection, segment: Segment, extent: Extent) ->
         min(columns.first_timestamp),
         max(columns.last_timestamp),
         sum(columns.points),
-        extent.base,
+        extent.levels,
     )
 
 
@@ -187,9 +208,9 @@ class _Reader:
         training: TrainingTime | None,
     ) -> None:
         self.average = average
+        self.over_time = over_time
         self._conn = conn
         self._segments = segments
-        self._over_time = over_time
         self._training = training
         self._left = _LONGEST  # the number of points that may still be read for wide buckets
 
@@ -201,29 +222,89 @@ class _Reader:
             page_steps, times, values = zip(*page, strict=True)
             if self._training is not None:
                 times = tuple(map(self._training.at, times))
-            yield self.average.add(times if self._over_time else page_steps, values)
+            yield self.average.add(times if self.over_time else page_steps, values)
 
     async def add(self, bucket: Bucket) -> float | None:
         """Add a bucket; returns the average at its last finite point, None without any."""
         mean = buckets.mean(bucket)
         first, last = bucket.first_step, bucket.last_step
-        if self._over_time:
+        if self.over_time:
             first, last = bucket.first_timestamp, bucket.last_timestamp
             if self._training is not None:
                 first, last = self._training.at(first), self._training.at(last)
             # The steps are close enough, but the run may have paused between them.
             if self.average.error(last - first) > _WITHIN and bucket.points <= self._left:
                 self._left -= bucket.points
-                return await self._add_points(Range(bucket.first_step, bucket.last_step))
+                return await self.add_points(Range(bucket.first_step, bucket.last_step))
         average = self.average.add_many(first, last, bucket.finite_points, mean or 0.0)
         return None if mean is None else average
 
-    async def _add_points(self, steps: Range) -> float | None:
+    async def add_points(self, steps: Range) -> float | None:
         latest = None
         async for averages in self.pages(steps):
             finite = (average for average in reversed(averages) if average is not None)
             latest = next(finite, latest)
         return latest
+
+
+class _Blockwise:
+    """A moving average of which the values at the ends of blocks are known."""
+
+    def __init__(self, reader: _Reader, blocks: Blocks, known: Averages) -> None:
+        self._reader = reader
+        self._blocks = blocks
+        self._known = known
+
+    async def read(
+        self,
+        window: Range,
+        level: int | None,
+        shown: list[Bucket] | BucketColumns,
+        extent: Extent,
+    ) -> list[float | None]:
+        """The averages at the buckets of a chart; points are read where blocks are too wide."""
+        blocks = self._blocks
+        if level is None or level < blocks.level:
+            if window.low > extent.first_step:
+                await self._add_up_to(buckets.below(window.low))
+            buckets_ = shown.buckets() if isinstance(shown, BucketColumns) else shown
+            return await _average_points(self._reader, window, buckets_)
+        if isinstance(shown, BucketColumns):
+            last_steps, finite = shown.last_step, shown.finite_points
+        else:
+            last_steps = [bucket.last_step for bucket in shown]
+            finite = [bucket.finite_points for bucket in shown]
+        means = dict(zip(blocks.numbers, self._known.means, strict=True))
+        averages = [
+            means[number] if points else None
+            for number, points in zip(
+                buckets.buckets_of(last_steps, blocks.level), finite, strict=True
+            )
+        ]
+        number = buckets.bucket_of(window.high, blocks.level)
+        if (
+            finite
+            and finite[-1]
+            and buckets.end(number, blocks.level) > window.high < extent.last_step
+        ):
+            # The last block has points beyond the window.
+            averages[-1] = await self._add_up_to(window.high)
+        return averages
+
+    async def _add_up_to(self, step: Step) -> float | None:
+        """Add all points up to a step; returns the average at the last finite one."""
+        blocks, average = self._blocks, self._reader.average
+        number = buckets.bucket_of(step, blocks.level)
+        place = bisect_left(blocks.numbers, number) - 1
+        mean = None
+        if place >= 0:
+            last, half = blocks.lasts[place], blocks.halves[place]
+            if not self._reader.over_time:
+                half = float(last - buckets.start(blocks.numbers[place], blocks.level)) - half
+            mean = self._known.means[place]
+            average.resume(last, half, self._known.weights[place], mean)
+        latest = await self._reader.add_points(Range(buckets.start(number, blocks.level), step))
+        return mean if latest is None else latest
 
 
 async def _average_buckets(

@@ -10,6 +10,7 @@ import random
 import sqlite3
 import threading
 import time
+from collections import deque
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -19,7 +20,8 @@ import anyio
 
 from trackai.errors import StoreBusyError
 from trackai.store.blobs.folder import FolderBlobs
-from trackai.store.engine import direct, opening, stamps, write_ahead_log
+from trackai.store.engine import changes, direct, opening, stamps, write_ahead_log
+from trackai.store.engine.changes import Change
 from trackai.store.engine.database_file import Identity, identity
 from trackai.store.engine.driver_errors import driver_errors
 from trackai.store.engine.opening import opening_lock
@@ -79,6 +81,7 @@ class Database:
         self._changes = 0  # blocks inside `_own_change`
         self.collecting = anyio.Lock()
         self._writing = anyio.Lock(fast_acquire=True)
+        self._waiting: deque[Change[Any]] = deque()  # for `_writing`
         self._reading = anyio.Semaphore(READERS, fast_acquire=True)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closing: set[asyncio.Task[None]] = set()
@@ -191,9 +194,89 @@ class Database:
             return await direct.run(connection, in_snapshot)
 
     async def change(self, work: Callable[[Connection], Coroutine[Any, Any, T]]) -> T:
-        """Like `look`, in a write transaction: committed on return, rolled back on an exception."""
+        """Like `look`, in a write transaction: committed on return, rolled back on an exception.
 
-        async def in_transaction(conn: Connection, *, handle: Handle) -> T:
+        Changes that wait at the same time may share a transaction, so `work` may run twice; only
+        what it does the last time is stored.
+        """
+        change = Change(work)
+        self._waiting.append(change)
+        try:
+            async with self._writing:
+                if not change.is_done:
+                    with driver_errors(self.path):
+                        await self._run_waiting()
+        except BaseException:
+            if change in self._waiting:
+                self._waiting.remove(change)
+            elif not change.is_done:  # another task runs it; the outcome must be known
+                with anyio.CancelScope(shield=True):
+                    async with self._writing:
+                        pass
+            raise
+        self.held_seconds = change.seconds
+        with driver_errors(self.path):
+            return change.outcome()
+
+    async def _run_waiting(self) -> None:
+        """Run the change that has waited longest, and those that wait behind it."""
+        taken: list[Change[Any]] = []
+        try:
+            if len(self._waiting) > 1 and await self._run_together(taken):
+                return
+            taken = taken or [self._waiting.popleft()]
+            while taken:
+                await self._run_alone(taken[0])
+                del taken[0]
+        except BaseException:
+            self._waiting.extendleft(reversed(taken))
+            raise
+
+    async def _run_together(self, taken: list[Change[Any]]) -> bool:
+        """Run waiting changes in one transaction.
+
+        Returns:
+            Whether they are done; otherwise those in `taken` have to be run alone.
+        """
+
+        async def in_transaction(conn: Connection) -> None:
+            await changes.run_together(conn, self._waiting, taken)
+
+        handle = await self._current_writer()
+        with anyio.CancelScope(shield=True):
+            try:
+                await self._in_transaction(handle, in_transaction)
+            except sqlite3.Error:
+                return False
+        for change in taken:
+            change.is_done = True
+        return True
+
+    async def _run_alone(self, change: Change[Any]) -> None:
+        """Run a change in a transaction of its own."""
+        handle = await self._current_writer()
+        # The thread finishes its work even if this task is cancelled; the outcome of the
+        # transaction must be known.
+        with anyio.CancelScope(shield=True):
+            try:
+                try:
+                    result = await self._in_transaction(handle, change.work)
+                except sqlite3.OperationalError as error:
+                    if not (_is_io_error(error) and handle.has_lost_log()):
+                        raise
+                    handle = await self._current_writer()
+                    result = await self._in_transaction(handle, change.work)
+            except Exception as error:
+                change.fail(error)
+            else:
+                change.succeed(result)
+            change.seconds = self.held_seconds
+            change.is_done = True
+
+    async def _in_transaction(
+        self, handle: Handle, work: Callable[[Connection], Coroutine[Any, Any, T]]
+    ) -> T:
+        async def run(conn: Connection) -> T:
             before = await _begin(conn)
             began = time.perf_counter()
             try:
@@ -207,26 +290,8 @@ class Database:
             self.transaction_seconds += self.held_seconds
             return result
 
-        async with self._writing:
-            with driver_errors(self.path):
-                handle = await self._current_writer()
-                # The thread finishes its work even if this task is cancelled; the outcome of the
-                # transaction must be known.
-                with anyio.CancelScope(shield=True):
-                    try:
-                        with self._own_change(handle):
-                            return await direct.run(
-                                handle.connection, partial(in_transaction, handle=handle)
-                            )
-                    except sqlite3.OperationalError as error:
-                        if not (_is_io_error(error) and handle.has_lost_log()):
-                            raise
-                    handle = await self._current_writer()
-                    with self._own_change(handle):
-                        return await direct.run(
-                            handle.connection, partial(in_transaction, handle=handle)
-                        )
-        raise AssertionError  # for mypy: a scope may swallow errors
+        with self._own_change(handle):
+            return await direct.run(handle.connection, run)
 
     async def move_pages(self) -> bool:
         """Checkpoint as many pages as readers allow, without blocking writers.

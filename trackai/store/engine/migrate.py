@@ -6,18 +6,17 @@ import hashlib
 import re
 import sqlite3
 import time
-from functools import lru_cache
-from importlib.resources import files
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from trackai.errors import NewerSchemaError, StoreError
-from trackai.store.engine import stamps
+from trackai.store.engine import direct, stamps
 
 if TYPE_CHECKING:
-    import aiosqlite
+    from trackai.store.engine.connection import Connection
 
 _NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 
@@ -70,7 +69,8 @@ class Migration(msgspec.Struct, frozen=True):
 
 def folder() -> Path:
     """The folder of the migrations."""
-    packaged = Path(str(files("trackai"))) / "migrations"
+    # Not by importlib.resources: its import takes longer than reading the files.
+    packaged = Path(__file__).parents[2] / "migrations"
     # In a checkout, it is next to the package.
     return packaged if packaged.is_dir() else packaged.parent.parent / "migrations"
 
@@ -81,7 +81,7 @@ def migrations() -> tuple[Migration, ...]:
     return tuple(Migration.read(path) for path in sorted(folder().glob("*.sql")))
 
 
-async def applied_version(connection: aiosqlite.Connection, path: Path) -> int:
+async def applied_version(connection: Connection, path: Path) -> int:
     """The schema version of an open database; 0 for an empty one.
 
     Raises:
@@ -112,29 +112,28 @@ async def applied_version(connection: aiosqlite.Connection, path: Path) -> int:
     return int(version)
 
 
-async def migrate(connection: aiosqlite.Connection, path: Path) -> None:
+async def migrate(connection: Connection, path: Path) -> None:
     """Apply the migrations that a database lacks, each with its record in one transaction."""
     for migration in migrations():
-        # The version is read under the write lock: another process may be migrating as well.
-        await connection.execute("BEGIN IMMEDIATE")
-        try:
-            if await applied_version(connection, path) < migration.version:
-                for statement in migration.statements():
-                    await connection.execute(statement)
-                await stamps.write(connection)
-                await connection.execute(
-                    """
-                    INSERT INTO schema_migrations (version, name, checksum, applied_at)
-                    VALUES (?, ?, ?, ?)
-                    """,
-                    (
-                        migration.version,
-                        migration.name,
-                        migration.checksum,
-                        time.time_ns() // 1000,
-                    ),
-                )
-        except BaseException:
-            await connection.rollback()
-            raise
-        await connection.commit()
+        await direct.run(connection, partial(_apply, migration, path))
+
+
+async def _apply(migration: Migration, path: Path, connection: Connection) -> None:
+    # The version is read under the write lock: another process may be migrating as well.
+    await connection.execute("BEGIN IMMEDIATE")
+    try:
+        if await applied_version(connection, path) < migration.version:
+            for statement in migration.statements():
+                await connection.execute(statement)
+            await stamps.write(connection)
+            await connection.execute(
+                """
+                INSERT INTO schema_migrations (version, name, checksum, applied_at)
+                VALUES (?, ?, ?, ?)
+                """,
+                (migration.version, migration.name, migration.checksum, time.time_ns() // 1000),
+            )
+        await connection.execute("COMMIT")
+    except BaseException:
+        await connection.rollback()
+        raise

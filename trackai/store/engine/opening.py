@@ -10,14 +10,16 @@ import os
 import sqlite3
 import stat
 from contextlib import ExitStack, closing, suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 import aiosqlite
 import msgspec
 
 from trackai.errors import ForeignDatabaseError, StoreError
+from trackai.filters.patterns import compiled
 from trackai.locks import FILE_MODE, exclusive
-from trackai.store.engine import access, handles, log_owner, stamps, write_ahead_log
+from trackai.store.engine import access, direct, handles, log_owner, stamps, write_ahead_log
 from trackai.store.engine.database_file import identity, sibling, size
 from trackai.store.engine.driver_errors import file_errors, unreachable
 from trackai.store.engine.handles import Handle
@@ -29,12 +31,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from trackai.store.engine.access import Access
+    from trackai.store.engine.connection import Connection
 
 # In the header of the file: identifies a database of TrackAI.
 APPLICATION_ID = 0x54524149  # "TRAI"
 # How long a transaction waits for other processes before it fails (the drain then retries it).
 BUSY_SECONDS = 30.0
 _HEADER_FIELDS = ("application_id", "user_version", "schema_version", "page_size")
+# Pages that a transaction may change before it writes them to the log: 48 MiB.
+_MOST_CHANGED_PAGES = 12_288
 # How often opening is retried while the file is being removed or replaced.
 _ATTEMPTS = 10
 
@@ -77,7 +82,8 @@ async def connect(
             else:
                 handle = await _connect_to_read(path)
             try:
-                if await applied_version(handle.connection, path) < migrations()[-1].version:
+                version = await direct.run(handle.connection, partial(applied_version, path=path))
+                if version < migrations()[-1].version:
                     if not may_write:
                         raise _not_migrated(path)
                     await migrate(handle.connection, path)
@@ -122,6 +128,8 @@ async def _connect_to_current(path: Path, spool: Path, *, is_outdated: bool) -> 
         log_owner.separate(path, spool, _inspect, is_outdated=is_outdated)
         starts_log = not size(sibling(path, "-wal"))
         if not size(path):
+            if file != identity(path):
+                continue  # it was removed just now, and its log is still there
             await _create(path)
             file = identity(path)
         try:
@@ -130,7 +138,7 @@ async def _connect_to_current(path: Path, spool: Path, *, is_outdated: bool) -> 
                 if handle.file == file:
                     handle.starts_log = starts_log
                     await _set_up(handle.connection)
-                    await _use_log(handle.connection)
+                    await direct.run(handle.connection, _use_log)
                     return handle
             except BaseException:
                 await handle.close()
@@ -191,11 +199,15 @@ async def _set_up(connection: aiosqlite.Connection) -> None:
     await connection.execute("PRAGMA foreign_keys = ON")
     await connection.execute("PRAGMA synchronous = NORMAL")
     await connection.execute("PRAGMA cache_size = -16384")
+    # A batch with thousands of metrics changes a page of each. Before the commit, pages would be
+    # written several times, and the first page, which has the stamp, late.
+    await connection.execute(f"PRAGMA cache_spill = {_MOST_CHANGED_PAGES}")
     await connection.create_function("casefold", 1, _casefold, deterministic=True)
+    await connection.create_function("matches", 2, _matches, deterministic=True)
     await connection.create_function("json_text", 1, _json_text, deterministic=True)
 
 
-async def _use_log(connection: aiosqlite.Connection) -> None:
+async def _use_log(connection: Connection) -> None:
     """Switch to a write-ahead log, unless another program uses the file at this moment.
 
     Copies by VACUUM INTO have a rollback journal. After a crash, SQLite would apply that to any
@@ -209,6 +221,10 @@ async def _use_log(connection: aiosqlite.Connection) -> None:
 
 def _casefold(text: str | None) -> str | None:
     return None if text is None else text.casefold()
+
+
+def _matches(pattern: str, text: str | None) -> bool | None:
+    return None if text is None else compiled(pattern).found_in(text)
 
 
 def _json_text(json: str) -> str:

@@ -104,7 +104,7 @@ async def _read(
         sorted({source.run_id for source in sources}),
         sorted({source.path for source in sources}),
     )
-    wanted = [series for _, series in many if series.id in by_id]
+    wanted = [series for _, _, series in many if series.id in by_id]
     return [
         (by_id[series.id], row)
         for series, rows in await tails.last_points(conn, wanted, limit)

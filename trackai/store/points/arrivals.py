@@ -16,6 +16,7 @@ before the first row of a run.
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from functools import lru_cache
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
     from trackai.store.engine.connection import Connection
     from trackai.structs.points import PointRow
+    from trackai.values.types import Step
 
 
 _KEPT = 20_000
@@ -51,6 +53,13 @@ _REWOUND = 1, 0
 # A cursor is an integer that JavaScript represents exactly. Only the latest rows are kept, so the
 # low bits of a row's number identify it among them.
 _ID_BITS, _NONCE_BITS = 21, 32
+# `last` of the run of a row of `series`.
+LAST = f"""
+    coalesce((
+        SELECT ((arrivals.id % {1 << _ID_BITS}) << {_NONCE_BITS}) | nonce FROM arrivals
+        /*pg: WHERE arrivals.run_id = series.run_id */ ORDER BY arrivals.id DESC LIMIT 1
+    ), 0)
+"""
 
 
 class News(NamedTuple):
@@ -185,6 +194,39 @@ async def since(
             points.setdefault(series.id, (series, []))[1].extend(rows)
             total += len(rows)
     return News(newest, list(points.values()), is_rewound)
+
+
+async def changed_from(
+    conn: Connection, run_id: int, cursor: int, series_ids: Sequence[int]
+) -> dict[int, Step] | None:
+    """Find where series of a run have changed since a cursor.
+
+    Returns:
+        The lowest step of the points of each changed series, minus infinity if some of its points
+        are superseded now; None if the cursor is too old.
+    """
+    latest, _ = await _last_row(conn, run_id)
+    after = await _find_row(conn, run_id, cursor, latest)
+    if after is None:
+        return None
+    if isinstance(conn, Shared):
+        arrived = await _arrivals_of_run(conn, run_id, (after, latest), None)
+        batches = [batch for _, batch, _ in arrived]
+    else:
+        rows: Any = await conn.execute_fetchall(
+            """
+            SELECT series_id, writer_id, first_step, last_step, first_timestamp, last_timestamp
+            FROM arrivals
+            WHERE id > ? AND id <= ? AND series_id IN (SELECT value FROM json_each(?))
+            """,
+            (after, latest, json_array(series_ids)),
+        )
+        batches = [Batch(*row) for row in rows]
+    lowest: dict[int, Step] = {}
+    for batch in batches:
+        first = -math.inf if _is_mark(batch) else batch.first_step
+        lowest[batch.series_id] = min(first, lowest.get(batch.series_id, first))
+    return lowest
 
 
 def _is_mark(batch: Batch) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from operator import itemgetter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from trackai.downsampling import blocks, buckets, thinning
 from trackai.downsampling.buckets import Bucket, Range, Span
@@ -28,48 +28,93 @@ if TYPE_CHECKING:
 SHORTEST = 4096
 
 
+class Levels(NamedTuple):
+    """The lowest and the highest level of rollups, and the ranges of steps where they are stale."""
+
+    base: int
+    top: int
+    stale: list[Range]
+
+
 class Extent(NamedTuple):
-    """The range of a series' points, and the lowest level of its rollups; None without any."""
+    """The range of a series' points, and the levels of its rollups; None without any."""
 
     first_step: Step
     last_step: Step
     first_timestamp: int
     last_timestamp: int
     points: int
-    base: int | None
+    levels: Levels | None
+
+    @property
+    def base(self) -> int | None:
+        """The lowest level of the rollups; None without any."""
+        return None if self.levels is None else self.levels.base
+
+
+# The columns of an `Extent`, of tables that are joined so; a row for each stale range.
+EXTENT = """
+    series.first_step, series.last_step, series.first_timestamp, series.last_timestamp,
+    series.points, rollup_levels.base, rollup_levels.top,
+    stale_rollups.first_step, stale_rollups.last_step
+"""
+WITH_ROLLUPS = """
+    series
+    LEFT JOIN rollup_levels ON rollup_levels.series_id = series.id
+    LEFT JOIN stale_rollups ON stale_rollups.series_id = rollup_levels.series_id
+"""
 
 
 async def extents(conn: Connection, series_ids: Iterable[int]) -> dict[int, Extent]:
     """Get the extents of those of the series that have points, by row id."""
     rows = await conn.execute_fetchall(
-        """
-        SELECT
-            series.id, first_step, last_step, first_timestamp, last_timestamp, series.points,
-            CASE WHEN series.points >= ? THEN base END
-        FROM series LEFT JOIN rollup_levels ON rollup_levels.series_id = series.id
-        WHERE series.id IN (SELECT value FROM json_each(?)) AND series.points > 0
+        f"""
+        SELECT series.id, {EXTENT} FROM {WITH_ROLLUPS}
+        WHERE series.id IN (SELECT value FROM json_each(?))
         """,
-        (SHORTEST, json_array(series_ids)),
+        (json_array(series_ids),),
     )
-    return {series_id: Extent(*fields) for series_id, *fields in rows}
+    return extents_of(rows)
+
+
+def extents_of(rows: Iterable[Sequence[Any]]) -> dict[int, Extent]:
+    """The extents in rows of the row id of a series and `EXTENT`; of series without points none."""
+    by_id: dict[int, Extent] = {}
+    for series_id, low, high, sooner, later, points, base, top, stale_from, stale_to in rows:
+        if points:
+            levels = Levels(base, top, []) if base is not None and points >= SHORTEST else None
+            extent = by_id.setdefault(series_id, Extent(low, high, sooner, later, points, levels))
+            if extent.levels is not None and stale_from is not None:
+                extent.levels.stale.append(Range(stale_from, stale_to))
+    return by_id
+
+
+async def _extent(conn: Connection, series_id: int) -> Extent | None:
+    return (await extents(conn, [series_id])).get(series_id)
 
 
 async def read(
-    conn: Connection, series: Series, steps: Range, level: int, *, times: bool = True
+    conn: Connection,
+    series: Series,
+    steps: Range,
+    level: int,
+    extent: Extent | None = None,
+    *,
+    times: bool = True,
 ) -> NumberedBuckets:
     """Read the buckets of a level over the points of a series between two steps.
 
     The connection must be in a transaction, so that all queries see one state of the database.
 
     Args:
+        extent: that of the series, if this transaction has read it.
         times: False if the timestamps of buckets are not needed; they may be 0 then.
     """
     spans: list[Span] = []
     ranges = [steps]
-    levels = await _levels(conn, series.id)
-    if levels is not None and levels[0] <= level:
-        base, top, stale = levels
-        spans, ranges = buckets.plan(steps, min(level, top), base, stale)
+    extent = extent or await _extent(conn, series.id)
+    if extent is not None and extent.levels is not None and extent.levels.base <= level:
+        spans, ranges = _plan(steps, level, extent, extent.levels)
     merged: dict[int, Bucket] = {}
     ready: list[NumberedBuckets] = []
     for span, rolled_up in await _read_spans(conn, series.id, spans):
@@ -88,37 +133,32 @@ async def read(
     return _in_order(ready, merged)
 
 
+def _plan(
+    steps: Range, level: int, extent: Extent, levels: Levels
+) -> tuple[list[Span], list[Range]]:
+    """The rollups of a range of steps, and the ranges in it of which to read the points."""
+    level = min(level, levels.top)
+    low, high = steps
+    # The outermost buckets hold no points beyond the range if the series has none there.
+    if low <= extent.first_step:
+        low = buckets.start(buckets.bucket_of(low, level), level)
+    if high >= extent.last_step:
+        high = buckets.end(buckets.bucket_of(high, level), level)
+    spans, ranges = buckets.plan(Range(low, high), level, levels.base, levels.stale)
+    inside = (Range(max(low, steps.low), min(high, steps.high)) for low, high in ranges)
+    return spans, [range_ for range_ in inside if range_.low <= range_.high]
+
+
 async def pieces(conn: Connection, series_id: int, steps: Range) -> list[Span | Range]:
     """Divide a range of steps into rollups and, where these are missing or stale, points."""
-    levels = await _levels(conn, series_id)
-    if levels is None:
+    extent = await _extent(conn, series_id)
+    if extent is None or extent.levels is None:
         return [steps]
-    base, top, stale = levels
+    base, top, stale = extent.levels
     spans, ranges = buckets.plan(steps, top, base, stale)
     placed: list[tuple[Step, Span | Range]] = [(range_.low, range_) for range_ in ranges]
     placed += [(buckets.start(span.first, span.level), span) for span in spans]
     return [piece for _, piece in sorted(placed, key=itemgetter(0))]
-
-
-async def _levels(conn: Connection, series_id: int) -> tuple[int, int, list[Range]] | None:
-    """The lowest and highest level of a series' rollups, and stale ranges; None if it has none."""
-    rows = await conn.execute_fetchall(
-        """
-        SELECT base, top, stale_rollups.first_step, stale_rollups.last_step
-        FROM rollup_levels
-        JOIN series ON series.id = rollup_levels.series_id
-        LEFT JOIN stale_rollups ON stale_rollups.series_id = rollup_levels.series_id
-        WHERE rollup_levels.series_id = ? AND series.points >= ?
-        """,
-        (series_id, SHORTEST),
-    )
-    levels = None
-    stale: list[Range] = []
-    for base, top, low, high in rows:
-        levels = base, top, stale
-        if low is not None:
-            stale.append(Range(low, high))
-    return levels
 
 
 def _in_order(ready: Sequence[NumberedBuckets], merged: Mapping[int, Bucket]) -> NumberedBuckets:
@@ -186,6 +226,16 @@ async def _fetch_spans(
     """The index of a span, the number of a block in it and its bytes, in this order."""
     if not spans:
         return []
+    if len(spans) == 1:
+        ((level, first, last),) = spans
+        return await conn.execute_fetchall(
+            """
+            SELECT 0, block, buckets FROM rollups
+            WHERE series_id = ? AND level = ? AND block BETWEEN ? AND ?
+            ORDER BY block
+            """,
+            (series_id, level, blocks.block_of(first), blocks.block_of(last)),
+        )
     values: list[int] = [series_id]
     for index, (level, first, last) in enumerate(spans):
         values += index, level, blocks.block_of(first), blocks.block_of(last)

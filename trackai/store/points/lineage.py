@@ -101,11 +101,9 @@ async def find_many(
         Pairs of a run's row id and the segments of a series. If a metric has two series, the one
         with steps comes last.
     """
-    metrics = [
-        (run_id, [Segment(series, None)])
-        for run_id, series in await series_table.find_many(conn, run_ids, paths)
-    ]
-    if not inherited or not await has_forks(conn):
+    found = await series_table.find_many(conn, run_ids, paths)
+    metrics = [(run_id, [Segment(series, None)]) for run_id, _, series in found]
+    if not inherited or not (found[0][1] if found else await has_forks(conn)):
         return metrics
     by_time = [(run_id, segments) for run_id, segments in metrics if _axis(segments) == "time"]
     by_step = {
@@ -129,7 +127,7 @@ async def _inherited_segments(conn: Connection, run_id: int, paths: Sequence[str
     if not last_steps:
         return []
     by_run: dict[int, list[Series]] = {}
-    for ancestor, series in await series_table.find_many(conn, list(last_steps), paths):
+    for ancestor, _, series in await series_table.find_many(conn, list(last_steps), paths):
         by_run.setdefault(ancestor, []).append(series)
     return [
         Segment(series, until)
@@ -204,9 +202,7 @@ async def list_paths_of_runs(
 
 async def has_forks(conn: Connection) -> bool:
     """Whether any run of the database is forked."""
-    rows = await conn.execute_fetchall(
-        "SELECT EXISTS (SELECT 1 FROM runs WHERE fork_uid IS NOT NULL)"
-    )
+    rows = await conn.execute_fetchall(f"SELECT {series_table.HAS_FORKS}")
     return any(exists for (exists,) in rows)
 
 

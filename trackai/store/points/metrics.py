@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -25,15 +25,22 @@ from trackai.values.logger import logger
 from trackai.values.types import INT64, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from trackai.store.engine.connection import Connection
     from trackai.store.points.series import Series
     from trackai.structs.points import Column
 
 
+class Prepared(NamedTuple):
+    """New points of a metric by one writer, with their figures."""
+
+    column: Column
+    figures: Figures
+
+
 # The row ids of a run and of one of its writers, and new points.
-Part = tuple[int, int, "Sequence[Column]"]
+Part = tuple[int, int, "Sequence[Prepared]"]
 # The order of points by the ids of their lists of steps and timestamps.
 _Orders = dict[tuple[int, int], Order]
 
@@ -66,17 +73,24 @@ async def append(conn: Connection, run_id: int, writer_id: int, columns: Sequenc
     Storing a point again, with the same writer, step, time and value, changes nothing, but makes
     its series' figures be recomputed. Callers that can recognise a repeated batch avoid that cost.
     """
-    await append_parts(conn, [(run_id, writer_id, columns)])
+    await append_parts(conn, [(run_id, writer_id, prepare(columns))])
+
+
+def prepare(columns: Iterable[Column]) -> list[Prepared]:
+    """Make points ready for `append_parts`: call it before the transaction, if that is possible.
+
+    It takes nearly as long as SQLite takes to store the points. In the transaction, all other
+    writers would wait for it.
+    """
+    orders: _Orders = {}
+    storable = (_within_64_bits(column) for column in columns if column.steps)
+    return [Prepared(column, _summarize([(0, column)], orders)) for column in storable]
 
 
 async def append_parts(conn: Connection, parts: Sequence[Part]) -> None:
     """Store points of several writers and runs, in as few statements as for one."""
     await lock(conn, "runs", (run_id for run_id, _, _ in parts))
-    orders: _Orders = {}
-    batches = [
-        (name, columns, _summarize(columns, orders)) for name, columns in _by_series(parts).items()
-    ]
-    additions = await _additions(conn, batches)
+    additions = await _additions(conn, _by_series(parts))
     stale: set[int] = set()
     moved = await points_of(conn).insert(conn, [item.new_points for item in additions])
     if moved is not None:
@@ -84,7 +98,7 @@ async def append_parts(conn: Connection, parts: Sequence[Part]) -> None:
         for addition, columns in zip(additions, moved, strict=True):
             if columns != addition.columns:
                 addition.columns, addition.figures = columns, _summarize(columns, {})
-    effects = await _note_attempts(conn, parts, additions)
+    effects = await _note_attempts(conn, {writer_id for _, writer_id, _ in parts}, additions)
     effects.stale.update(stale)
     await _update_figures(conn, additions, effects)
     await arrivals.note(conn, _arrivals(additions, effects.rewound))
@@ -114,7 +128,7 @@ async def append_new(
     ]
     additions = await _additions(conn, batches)
     await points_of(conn).insert_new(conn, [item.new_points for item in additions])
-    effects = await _note_attempts(conn, [(run_id, writer_id, columns)], additions)
+    effects = await _note_attempts(conn, {writer_id}, additions)
     await _update_figures(conn, additions, effects)
     await arrivals.note(conn, _arrivals(additions, effects.rewound))
 
@@ -157,16 +171,21 @@ async def rewind(conn: Connection, run_id: int, writer_id: int, step: Step, path
         await arrivals.note(conn, {run_id: list(map(arrivals.rewound, effects.rewound))})
 
 
-def _by_series(parts: Sequence[Part]) -> dict[series.Name, Columns]:
-    columns_of: dict[series.Name, Columns] = {}
-    for run_id, writer_id, columns in parts:
-        for column in columns:
-            if column.steps:
-                name = (run_id, column.path, column.axis)
-                columns_of.setdefault(name, []).append((writer_id, _within_64_bits(column)))
-    for columns_of_series in columns_of.values():
-        columns_of_series.sort(key=operator.itemgetter(0))  # the order of their rows
-    return columns_of
+def _by_series(parts: Sequence[Part]) -> list[tuple[series.Name, Columns, Figures]]:
+    prepared: dict[series.Name, tuple[Columns, Figures]] = {}
+    for run_id, writer_id, part in parts:
+        for column, figures in part:
+            name = (run_id, column.path, column.axis)
+            columns, _ = prepared.setdefault(name, ([], figures))
+            columns.append((writer_id, column))
+    batches: list[tuple[series.Name, Columns, Figures]] = []
+    for name, (columns, figures) in prepared.items():
+        if len(columns) == 1:
+            batches.append((name, columns, figures))
+        else:
+            columns.sort(key=operator.itemgetter(0))  # the order of their rows
+            batches.append((name, columns, _summarize(columns, {})))
+    return batches
 
 
 def _within_64_bits(column: Column) -> Column:
@@ -208,10 +227,10 @@ async def _additions(
 
 
 async def _note_attempts(
-    conn: Connection, parts: Sequence[Part], additions: Sequence[_Addition]
+    conn: Connection, writer_ids: Collection[int], additions: Sequence[_Addition]
 ) -> attempts.Effects:
     """Record what the attempts of new points supersede."""
-    numbers = await attempts.numbers(conn, {writer_id for _, writer_id, _ in parts})
+    numbers = await attempts.numbers(conn, writer_ids)
     if max(numbers.values()) == 1 and not any(item.series.resumed for item in additions):
         return attempts.Effects.none()
     first_steps: dict[int, list[tuple[Series, Step]]] = {}

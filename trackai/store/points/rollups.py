@@ -146,10 +146,13 @@ async def is_stale(conn: Connection, series_id: int) -> bool:
     return bool(list(rows))
 
 
-async def delete(conn: Connection, series_id: int) -> None:
-    """Delete the rollups of a series."""
+async def delete(conn: Connection, *series_ids: int) -> None:
+    """Delete the rollups of series."""
+    ids = json_array(series_ids)
     for table in ("rollups", "rollup_levels", "stale_rollups"):
-        await conn.execute(f"DELETE FROM {table} WHERE series_id = ?", (series_id,))
+        await conn.execute(
+            f"DELETE FROM {table} WHERE series_id IN (SELECT value FROM json_each(?))", (ids,)
+        )
 
 
 async def start_over(conn: Connection, run_id: int) -> None:

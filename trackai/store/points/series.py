@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 _SERIES_PER_STATEMENT = (128, 8, 1)
 # The columns of a `Series`.
 COLUMNS = """
-    series.id, series.path, axis, kind, points, finite_points, last_step,
+    series.id, series.path, series.axis, series.kind, series.points, series.finite_points,
+    series.last_step,
     EXISTS (SELECT 1 FROM attempts WHERE attempts.series_id = series.id)
 """
 
@@ -243,22 +244,26 @@ async def find(conn: Connection, run_id: int, path: str) -> list[Series]:
     return rows
 
 
+# Whether any run of the database is forked.
+HAS_FORKS = "EXISTS (SELECT 1 FROM runs WHERE fork_uid IS NOT NULL)"
+
+
 async def find_many(
     conn: Connection, run_ids: Sequence[int], paths: Sequence[str]
-) -> list[tuple[int, Series]]:
+) -> list[tuple[int, bool, Series]]:
     """Find metrics of several runs.
 
     Returns:
-        Pairs of a run's row id and a series, in order of run and name. If a metric has two
-        series, the one with steps comes last.
+        For each series the row id of its run, whether any run of the database is forked, and the
+        series, in order of run and name. If a metric has two series, the one with steps comes last.
     """
     rows = await conn.execute_fetchall(
         f"""
-        SELECT run_id, {COLUMNS} FROM series
+        SELECT run_id, {HAS_FORKS}, {COLUMNS} FROM series
         WHERE run_id IN (SELECT value FROM json_each(?))
           AND path IN (SELECT value FROM json_each(?))
         ORDER BY run_id, path, axis DESC
         """,
         (json_array(run_ids), json_array(paths)),
     )
-    return [(run_id, Series(*fields)) for run_id, *fields in rows]
+    return [(run_id, bool(has_forks), Series(*fields)) for run_id, has_forks, *fields in rows]

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
-from trackai.errors import StoreBusyError, StoreError, StoreUnreachableError
+from trackai.errors import (
+    InvalidInputError,
+    StoreBusyError,
+    StoreError,
+    StoreUnreachableError,
+    TrackAIError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,6 +79,7 @@ def driver_errors(name: str) -> Iterator[None]:
 
     Raises:
         StoreError: with the error of the driver as its cause.
+        InvalidInputError: a text is too long for an index.
     """
     try:
         yield
@@ -80,7 +87,7 @@ def driver_errors(name: str) -> Iterator[None]:
         raise _translated(error, name) from error
 
 
-def _translated(error: Exception, name: str) -> StoreError:
+def _translated(error: Exception, name: str) -> TrackAIError:
     reason = " ".join(str(error).split()) or type(error).__name__
     if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
         return StoreUnreachableError(
@@ -96,6 +103,8 @@ def _translated(error: Exception, name: str) -> StoreError:
         return StoreUnreachableError(f"{name} cannot be opened ({reason})")
     if isinstance(error, asyncpg.InvalidTextRepresentationError):  # of `json_valid`
         return StoreError(f"{name}: malformed JSON ({reason})")
+    if isinstance(error, asyncpg.ProgramLimitExceededError):
+        return InvalidInputError("text", f"too long for an index of {name} ({reason})")
     if isinstance(error, asyncpg.DiskFullError):
         return StoreError(f"{name} cannot be written ({reason}): free space on its disk")
     if isinstance(error, REPEATED):

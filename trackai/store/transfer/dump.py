@@ -57,7 +57,8 @@ async def _head(conn: Connection, run_id: int) -> RunHead:
         """
         SELECT
             runs.uid, projects.name, projects.slug, runs.slug, runs.name, group_name, state,
-            runs.created_at, runs.updated_at, finished_at, notes, fork_uid, fork_step
+            runs.created_at, runs.updated_at, finished_at, notes, archived_at, trashed_at,
+            fork_uid, fork_step
         FROM runs JOIN projects ON projects.id = runs.project_id
         WHERE runs.id = ?
         """,
@@ -68,7 +69,8 @@ async def _head(conn: Connection, run_id: int) -> RunHead:
         raise NotFoundError(f"run {run_id} not found")
     names = (
         "uid", "project", "project_slug", "run_id", "name", "group_name", "state",
-        "created_at", "updated_at", "finished_at", "notes", "fork_uid", "fork_step",
+        "created_at", "updated_at", "finished_at", "notes", "archived_at", "trashed_at",
+        "fork_uid", "fork_step",
     )  # fmt: skip
     return RunHead(
         **dict(zip(names, fields, strict=True)),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from trackai.errors import InvalidInputError
 from trackai.store.blobs.blob_store import Blob
 from trackai.store.catalogue import (
     artifacts,
@@ -46,7 +47,8 @@ if TYPE_CHECKING:
 async def begin_run(conn: Connection, head: RunHead) -> int:
     """Create a run if it does not exist.
 
-    An existing run keeps its names and notes. A new one is running until `end_run`.
+    An existing run keeps its names and notes, and its place in the archive or the trash. A new one
+    is running until `end_run`.
 
     Returns:
         Its row id.
@@ -66,6 +68,10 @@ async def begin_run(conn: Connection, head: RunHead) -> int:
             await runs.set_fork(conn, run.id, head.fork_uid, head.fork_step)
         if head.notes is not None:
             await runs.update(conn, run.id, notes=head.notes)
+        if head.archived_at is not None or head.trashed_at is not None:
+            await runs.update(
+                conn, run.id, archived_at=head.archived_at, trashed_at=head.trashed_at
+            )
     await lock(conn, "runs", [run.id])
     for part in head.imports:
         await imports.begin_copy(conn, run.id, part)
@@ -134,21 +140,36 @@ def _json_texts(values: Mapping[str, Any]) -> dict[str, str]:
 
 
 async def writer(conn: Connection, run_id: int, head: WriterHead) -> int:
-    """The row id of a writer, which is created if it does not exist."""
-    known = await writers.find(conn, [head.uid])
-    if known:
+    """The row id of a writer, which is created if it does not exist.
+
+    Raises:
+        InvalidInputError: it belongs to another run.
+    """
+    known = await _writer_of(conn, run_id, head.uid)
+    if known is not None:
         if head.state not in (None, "running") and await writers.is_running(conn, head.uid):
             await writers.end(conn, head.uid, head.state, now=head.ended_at or head.started_at)
-        return known[head.uid]
+        return known
     writer_id = await writers.get_or_create(
         conn, uid=head.uid, run_id=run_id, attempt=head.attempt, rank=head.rank, host=head.host,
         pid=head.pid, state=head.state, first_step=head.first_step, now=head.started_at,
     )  # fmt: skip
+    await _writer_of(conn, run_id, head.uid)  # another server may have created it meanwhile
     if head.state is not None and head.ended_at is not None:
         await writers.end(conn, head.uid, head.state, now=head.ended_at)
     if head.part is not None:
         await imports.adopt(conn, run_id, head.part, writer_id)
     return writer_id
+
+
+async def _writer_of(conn: Connection, run_id: int, uid: str) -> int | None:
+    """The row id of a writer of a run; None if it does not exist."""
+    place = (await writers.locate(conn, [uid])).get(uid)
+    if place is None:
+        return None
+    if place.run_id != run_id:
+        raise InvalidInputError("writer", f"belongs to another run: {uid[:80]!r}")
+    return place.writer_id
 
 
 async def add_points(conn: Connection, run_id: int, block: Block) -> int:

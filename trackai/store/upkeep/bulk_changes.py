@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 import msgspec
 
@@ -12,6 +12,7 @@ from trackai.store.catalogue import files, projects, run_tables, runs, slugs, ta
 from trackai.store.engine.sql import lock
 from trackai.store.upkeep import deletion
 from trackai.structs.records import BulkProgress
+from trackai.values.types import KeepVerb
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,12 +27,18 @@ _STEP_SECONDS = 1.0
 # Runs of a transaction.
 _BATCH = 500
 
+Place: TypeAlias = Literal["archive", "trash"]
+
 
 class Change(Protocol):
     """What to do with each run."""
 
-    async def apply(self, conn: Connection, run_id: int, now: int) -> set[str]:
-        """Change a run that exists; returns the hashes of files that it does not need any more."""
+    async def apply(self, conn: Connection, run_id: int, now: int) -> set[str] | None:
+        """Change a run that exists.
+
+        Returns:
+            The hashes of files that it does not need any more; None if nothing had to be changed.
+        """
 
 
 class Tagging(msgspec.Struct, frozen=True):
@@ -66,6 +73,35 @@ class Moving(msgspec.Struct, frozen=True):
         return set()
 
 
+class Keeping(msgspec.Struct, frozen=True):
+    """Moves runs to the archive or the trash, or takes them out of it."""
+
+    place: Place
+    is_in: bool
+
+    async def apply(self, conn: Connection, run_id: int, now: int) -> set[str] | None:
+        """Move a run; `updated_at` stays, as it tells when the run was last seen."""
+        run = await runs.get(conn, run_id)
+        column = run.archived_at if self.place == "archive" else run.trashed_at
+        if (column is not None) == self.is_in:
+            return None
+        moved_at = now if self.is_in else None
+        if self.place == "archive":
+            await runs.update(conn, run_id, archived_at=moved_at)
+        else:
+            await runs.update(conn, run_id, trashed_at=moved_at)
+        return set()
+
+
+# What the archive and the trash are called in commands and requests.
+KEEPING: dict[KeepVerb, Keeping] = {
+    "archive": Keeping("archive", True),
+    "unarchive": Keeping("archive", False),
+    "trash": Keeping("trash", True),
+    "restore": Keeping("trash", False),
+}
+
+
 class Deleting(msgspec.Struct, frozen=True):
     """Deletes runs."""
 
@@ -80,13 +116,13 @@ class _Batch(msgspec.Struct):
     """What one transaction has changed.
 
     Attributes:
-        changed: the number of runs.
+        changed: the row ids of the runs.
         after: the row id of the last run.
         hashes: of files that no run may need any more.
         remaining: the number of matching runs with higher row ids.
     """
 
-    changed: int
+    changed: list[int]
     after: int
     hashes: set[str]
     remaining: int
@@ -104,7 +140,10 @@ async def change(db: Store, where: RunFilter, what: Change, *, after: int = 0) -
         The progress; without a cursor, all matching runs are changed.
     """
     until = time.perf_counter() + _STEP_SECONDS
-    changed, hashes = 0, set[str]()
+    changed, hashes = list[int](), set[str]()
+    # Once: the last run that has a name in the filter may be deleted in between.
+    async with db.read() as conn:
+        where = await run_tables.look_up(conn, where)
     while True:
         work = partial(_change_batch, where=where, what=what, after=after)
         if isinstance(what, Deleting):
@@ -117,19 +156,28 @@ async def change(db: Store, where: RunFilter, what: Change, *, after: int = 0) -
         if batch.remaining == 0 or time.perf_counter() > until:
             break
     freed = await deletion.reclaim(db, hashes) if isinstance(what, Deleting) else 0
-    return BulkProgress(changed, batch.remaining, freed, after if batch.remaining else None)
+    return BulkProgress(
+        len(changed),
+        batch.remaining,
+        freed,
+        after if batch.remaining else None,
+        changed if isinstance(what, Keeping) else msgspec.UNSET,
+    )
 
 
 async def _change_batch(conn: Connection, *, where: RunFilter, what: Change, after: int) -> _Batch:
     """Change as many of the first runs as one transaction may take."""
     until = time.perf_counter() + _TRANSACTION_SECONDS
     now = time.time_ns() // 1000
-    changed, hashes = 0, set[str]()
+    changed, hashes = list[int](), set[str]()
     run_ids = await run_tables.list_ids(conn, where, after=after, limit=_BATCH)
     await lock(conn, "runs", run_ids)
     for run_id in run_ids:
-        hashes |= await what.apply(conn, run_id, now)
-        changed, after = changed + 1, run_id
+        outcome = await what.apply(conn, run_id, now)
+        if outcome is not None:
+            hashes |= outcome
+            changed.append(run_id)
+        after = run_id
         if time.perf_counter() > until:
             break
     remaining = await run_tables.count(conn, where, after=after)

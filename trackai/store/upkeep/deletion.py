@@ -28,14 +28,17 @@ _SECONDS = 0.05
 
 
 class Deleted(NamedTuple):
-    """Deleted runs, and the number of bytes returned to the file system."""
+    """The row ids of deleted runs, and the number of bytes returned to the file system."""
 
-    runs: list[Run]
+    runs: list[int]
     freed: int
 
 
-async def delete_run(db: Store, run_id: int) -> Deleted:
+async def delete_run(db: Store, run_id: int) -> tuple[Run, int]:
     """Delete a run.
+
+    Returns:
+        The run, and the number of bytes returned to the file system.
 
     Raises:
         NotFoundError: the run does not exist.
@@ -46,7 +49,7 @@ async def delete_run(db: Store, run_id: int) -> Deleted:
         return await runs.delete(conn, run_id), hashes
 
     run, hashes = await change(db, delete)
-    return Deleted([run], await reclaim(db, hashes))
+    return run, await reclaim(db, hashes)
 
 
 async def delete_runs(db: Store, run_ids: Sequence[int]) -> Deleted:
@@ -79,9 +82,9 @@ async def delete_project(db: Store, project_id: int) -> tuple[Project, int]:
     return project, await reclaim(db, hashes | new_hashes)
 
 
-async def _delete_rows(db: Store, run_ids: Sequence[int]) -> tuple[list[Run], set[str]]:
-    """Delete the rows of runs; returns the runs, and the hashes of their files."""
-    deleted: list[Run] = []
+async def _delete_rows(db: Store, run_ids: Sequence[int]) -> tuple[list[int], set[str]]:
+    """Delete the rows of runs; returns the ids of the runs, and the hashes of their files."""
+    deleted: list[int] = []
     hashes: set[str] = set()
     while run_ids:
         batch = await change(db, partial(_delete_batch, run_ids=run_ids))
@@ -95,28 +98,32 @@ class _Batch(NamedTuple):
     """Runs that were deleted in one transaction.
 
     Attributes:
-        runs: those that existed.
+        runs: the ids of those that existed.
         hashes: of their files.
         ids: the number of ids, of runs that existed or not.
     """
 
-    runs: list[Run]
+    runs: list[int]
     hashes: set[str]
     ids: int
 
 
 async def _delete_batch(conn: Connection, *, run_ids: Sequence[int]) -> _Batch:
     """Delete as many of the first runs as one transaction may take."""
-    until = time.perf_counter() + _SECONDS
-    deleted: list[Run] = []
+    until = time.perf_counter() + _SECONDS / 2
+    deleted: list[int] = []
     hashes: set[str] = set()
-    for number, run_id in enumerate(run_ids, 1):
-        for existing in await runs.existing(conn, [run_id]):
-            hashes |= await files.hashes(conn, [existing])
-            deleted.append(await runs.delete(conn, existing))
+    ids, size = 0, 1
+    while ids < len(run_ids):
+        existing = await runs.existing(conn, run_ids[ids : ids + size])
+        hashes |= await files.hashes(conn, existing)
+        await runs.delete_all(conn, existing)
+        deleted += existing
+        ids += size
+        size *= 2  # takes about as long as all before
         if time.perf_counter() > until:
-            return _Batch(deleted, hashes, number)
-    return _Batch(deleted, hashes, len(run_ids))
+            break
+    return _Batch(deleted, hashes, ids)
 
 
 async def change(db: Store, delete: Callable[[Connection], Coroutine[Any, Any, T]]) -> T:

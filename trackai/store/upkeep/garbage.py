@@ -16,16 +16,21 @@ import anyio
 
 from trackai.store.engine import stamps
 from trackai.store.engine.database import Database
+from trackai.store.engine.sql import json_array
 from trackai.store.points import rollups
 from trackai.store.points.storage import points_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
     from trackai.store.engine.connection import Connection
     from trackai.store.engine.store import Store
 
 # How long a transaction should take.
 _SECONDS = 0.02
 _MAX_ROWS = 100_000
+# How many short series are deleted by the same statements, at most.
+_MANY = 256
 _MIN_PAGES, _MAX_PAGES = 16, 8192
 # Fewer free pages are left for points that will be logged.
 _MIN_FREE_PAGES = 256
@@ -110,16 +115,50 @@ async def _delete_chunk(conn: Connection, *, chunk_rows: dict[str, int]) -> str 
             "SELECT series_id FROM deleted_series LIMIT 1000 /*pg: FOR UPDATE SKIP LOCKED */"
         )
     )
-    for (series_id,) in rows:
-        for table, (key, smallest) in {**points_of(conn).TABLES, **_ROLLUPS}.items():
-            rows_of_chunk = chunk_rows.setdefault(table, smallest)
-            if await _delete_rows(conn, series_id, table, key, rows_of_chunk):
-                return table
-        await rollups.delete(conn, series_id)
-        await conn.execute("DELETE FROM deleted_series WHERE series_id = ?", (series_id,))
+    series_ids = [series_id for (series_id,) in rows]
+    tables = {**points_of(conn).TABLES, **_ROLLUPS}
+    for table, (_, smallest) in tables.items():
+        chunk_rows.setdefault(table, smallest)
+    while series_ids:
+        short = await _short(conn, series_ids[:_MANY], chunk_rows)
+        if len(short) == 1:
+            for table, (key, _) in tables.items():
+                if await _delete_rows(conn, short[0], table, key, chunk_rows[table]):
+                    return table
+        await _delete_series(conn, short, tables)
+        series_ids = series_ids[len(short) :]
         if time.perf_counter() > until:
             break
     return "" if rows else None
+
+
+async def _short(
+    conn: Connection, series_ids: Sequence[int], chunk_rows: Mapping[str, int]
+) -> Sequence[int]:
+    """The first of the series that together have fewer rows than a chunk; at least one."""
+    ids = json_array(series_ids)
+    for table, rows in chunk_rows.items() if len(series_ids) > 1 else ():
+        has_more = await conn.execute_fetchall(
+            f"""
+            SELECT 1 FROM {table} WHERE series_id IN (SELECT value FROM json_each(?))
+            LIMIT 1 OFFSET ?
+            """,
+            (ids, rows - 1),
+        )
+        if has_more:
+            return await _short(conn, series_ids[: len(series_ids) // 4 or 1], chunk_rows)
+    return series_ids
+
+
+async def _delete_series(
+    conn: Connection, series_ids: Sequence[int], tables: Iterable[str]
+) -> None:
+    ids = json_array(series_ids)
+    await rollups.delete(conn, *series_ids)
+    for table in (*tables, "deleted_series"):
+        await conn.execute(
+            f"DELETE FROM {table} WHERE series_id IN (SELECT value FROM json_each(?))", (ids,)
+        )
 
 
 async def _delete_rows(conn: Connection, series_id: int, table: str, key: str, rows: int) -> bool:

@@ -9,7 +9,15 @@ import { viewPath } from "./api/views";
 import { App } from "./app/app";
 import { firstPageQuery } from "./table/runs-query";
 import { restoreTheme } from "./ui/theme";
-import { groupBy, isComparing, projectId, runId, viewId } from "./view/parameters";
+import {
+  groupBy,
+  isComparing,
+  isShowingMedia,
+  isSweep,
+  projectId,
+  runId,
+  viewId,
+} from "./view/parameters";
 // In the order of the cascade.
 import "./styles/shell.css";
 import "./styles/compare.css";
@@ -23,11 +31,12 @@ const project = projectId.peek();
 if (run !== undefined) {
   prefetch(runPath(run), figuresPath(run), metricNamesPath(run), configPath(run));
 } else if (project !== undefined) {
-  const showsRuns = !groupBy.peek() && !isComparing.peek();
+  const isMainPage = !isComparing.peek() && !isShowingMedia.peek() && !isSweep.peek();
+  const showsRuns = !groupBy.peek() && isMainPage;
   if (showsRuns) prefetch(runsPath(firstPageQuery(project)));
   prefetch(columnsPath(project), projectPath(project));
   const view = viewId.peek();
-  if (view !== undefined && !isComparing.peek()) prefetch(viewPath(view));
+  if (view !== undefined && isMainPage) prefetch(viewPath(view));
 }
 
 restoreTheme();

@@ -1,6 +1,7 @@
 // Charts of several runs or groups of runs, what they can show, and all points of one metric.
 
 import { ApiError, get, queryString, request } from "./client";
+import type { KnownCharts } from "./known-charts";
 import type { ChoiceBody, Group, GroupMembers, PointPage, Range, RunChart, XAxis } from "./types";
 
 const COMPARE = "/api/metrics/compare";
@@ -11,16 +12,24 @@ export interface ChartQuery {
   points: number;
   x: XAxis;
   smoothing: number;
+  /** Whether to smooth only what the server need not read for it. */
+  ifKnown?: boolean;
   steps?: Partial<Range>;
+  /** What this request was answered with before; undefined for a request that is not repeated. */
+  known?: KnownCharts;
 }
 
-const chartBody = ({ runIds, path, points, x, smoothing, steps }: ChartQuery) => ({
+// The server compares at most so many groups.
+const MAX_GROUPS = 100;
+
+const chartBody = ({ runIds, path, points, x, smoothing, ifKnown, steps }: ChartQuery) => ({
   run_ids: runIds,
   // "*" is a wildcard here, so a name that contains one also matches as a pattern.
   metric_paths: [path],
   points,
   x,
   smoothing: smoothing || undefined,
+  smoothed_if_known: (smoothing > 0 && ifKnown) || undefined,
   step_min: steps?.min,
   step_max: steps?.max,
 });
@@ -33,13 +42,13 @@ export async function getRunCharts(
   const answer = await request<Record<string, Record<string, RunChart>>>(
     "POST",
     COMPARE,
-    chartBody(query),
+    { ...chartBody(query), versions: query.known?.versions(query.path, query.runIds) },
     signal,
   );
   const charts = new Map<number, RunChart>();
   for (const id of query.runIds) {
     const chart = answer[id]?.[query.path];
-    if (chart) charts.set(id, chart);
+    if (chart) charts.set(id, query.known?.complete(id, query.path, chart) ?? chart);
   }
   return { charts, deleted: query.runIds.filter((id) => !(id in answer)) };
 }
@@ -58,9 +67,16 @@ export async function getGroupCharts(
   // Runs that started at different times have no common clock.
   const x = query.x === "time" ? "relative" : query.x;
   const { run_ids: _, ...chart } = chartBody({ ...query, x });
-  const body = { ...chart, ...choice, group_by: groupBy, quartiles };
+  const { known, path } = query;
+  const versions = known?.versions(path, [...Array(MAX_GROUPS).keys()]);
+  const body = { ...chart, ...choice, group_by: groupBy, quartiles, versions };
   try {
-    return (await request<{ groups: Group[] }>("POST", COMPARE, body, signal)).groups;
+    const { groups } = await request<{ groups: Group[] }>("POST", COMPARE, body, signal);
+    return groups.map((group, number) => {
+      const sent = group.metrics[path];
+      if (!known || !sent) return group;
+      return { ...group, metrics: { [path]: known.complete(number, path, sent) } };
+    });
   } catch (problem) {
     if (problem instanceof ApiError) return [];
     throw problem;

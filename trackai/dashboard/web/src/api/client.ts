@@ -2,7 +2,7 @@
 
 import { signal } from "@preact/signals";
 import { errorText } from "../ui/errors";
-import { parseJson } from "../ui/json";
+import { parseJson, toJson } from "../ui/json";
 import { keyNeeded } from "./session";
 
 /** The server answered with an error status. */
@@ -47,7 +47,7 @@ export async function request<T>(
         method,
         signal,
         headers: body === undefined ? {} : { "Content-Type": "application/json" },
-        body: body === undefined ? undefined : JSON.stringify(body),
+        body: body === undefined ? undefined : toJson(body),
       }),
   );
   const answer = parseJson(await response.text()) as T & { detail?: string };

@@ -8,8 +8,8 @@ export const runNames = signal<Map<number, string>>(new Map());
 /** The runs that were requested and do not exist. */
 export const missingRuns = signal<Set<number>>(new Set());
 const requested = new Set<number>();
-// The most comparisons that the server accepts in one filter.
-const MAX_IDS = 100;
+// The server limits the comparisons of a filter to 100, and the archive and the trash need two.
+const MAX_IDS = 98;
 
 export const nameOf = (id: number): string => runNames.value.get(id) ?? `run ${id}`;
 

@@ -55,7 +55,9 @@ const STALLED_MS = 10 * 60_000;
 export const isStalled = (run: Pick<Run, "state" | "updated_at">): boolean =>
   run.state === "running" && Date.now() - Date.parse(run.updated_at) > STALLED_MS;
 
-export const idFilter = (ids: number[]): string => ids.map((id) => `id = ${id}`).join(" or ");
+/** The filter of runs with these ids, also archived ones and those in the trash. */
+export const idFilter = (ids: number[]): string =>
+  `(${ids.map((id) => `id = ${id}`).join(" or ")}) and (trashed = true or trashed = false)`;
 
 export const renameRun = (id: number, name: string): Promise<Run> =>
   request("PATCH", runPath(id), { name });
@@ -69,7 +71,19 @@ export const describeRun = (
 export type BulkAction =
   | { type: "tag"; add?: string[]; remove?: string[] }
   | { type: "move"; project: string }
-  | { type: "delete" };
+  | { type: "delete" }
+  | { type: KeepVerb };
+
+/** To the archive, out of it, to the trash, and out of it. */
+export type KeepVerb = "archive" | "unarchive" | "trash" | "restore";
+
+/** The opposite, which undoes it. */
+export const UNDO: Record<KeepVerb, KeepVerb> = {
+  archive: "unarchive",
+  unarchive: "archive",
+  trash: "restore",
+  restore: "trash",
+};
 
 /** One step of a change of all chosen runs; the next step needs its cursor. */
 export const changeRuns = (

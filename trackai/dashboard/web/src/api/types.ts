@@ -21,6 +21,8 @@ export interface ProjectSummary {
   running_runs: number;
   completed_runs: number;
   failed_runs: number;
+  archived_runs?: number;
+  trashed_runs?: number;
 }
 
 export interface Run {
@@ -35,6 +37,8 @@ export interface Run {
   finished_at: string | null;
   notes: string | null;
   tags: string[];
+  archived_at?: string | null;
+  trashed_at?: string | null;
   values?: Record<string, Value>;
   /** Facts about where the latest attempt runs, if it has recorded any. */
   environment?: Record<string, unknown>;
@@ -57,6 +61,8 @@ export interface BulkProgress {
   changed: number;
   remaining: number;
   bytes: number;
+  /** Of the runs that were archived or trashed, or taken back. */
+  run_ids?: number[];
   /** For the next step; null after the last one. */
   cursor: number | null;
 }
@@ -124,6 +130,18 @@ export interface RunChart {
   data: Bucket[];
   raw: boolean;
   x: XAxis;
+  /** Present in smoothed charts. */
+  smoothed_within?: number;
+}
+
+/** A chart as it is sent: without the buckets that the client has. */
+export interface ChartDelta {
+  /** Names the buckets of the chart for the next request. */
+  version?: string;
+  /** How many buckets of the chart that the client has remain. */
+  kept?: number;
+  /** The smoothed values of all buckets. */
+  smoothed?: (number | null)[];
 }
 
 export interface GroupBucket {
@@ -217,12 +235,41 @@ export interface FilePath {
 
 export interface FileRecord {
   id: number;
+  run_id: number;
   path: string;
   kind: string;
   name: string;
   step: AnyNumber | null;
   timestamp: string | null;
   size: number | null;
+}
+
+export interface SharedFilePath {
+  path: string;
+  runs: number;
+  files: number;
+  /** The name of one of the files. */
+  name: string;
+  first_step: AnyNumber | null;
+  last_step: AnyNumber | null;
+}
+
+export interface SharedFilePaths {
+  paths: SharedFilePath[];
+  has_more: boolean;
+}
+
+export interface FileSteps {
+  steps: AnyNumber[];
+  total: number;
+}
+
+/** The files of a run at one step; none if its first are at a later step. */
+export interface FilesOfRun {
+  run_id: number;
+  first_step: AnyNumber | null;
+  total: number;
+  files: FileRecord[];
 }
 
 export interface PointPage {

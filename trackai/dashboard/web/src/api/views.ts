@@ -53,8 +53,17 @@ export interface Section {
   panels: Panel[];
 }
 
+/** The columns of the table of runs. */
+export interface TableColumns {
+  columns: string[];
+  pinned: string[];
+  /** In pixels, by column. */
+  widths: Record<string, number>;
+}
+
 export interface Layout {
   sections: Section[];
+  table?: TableColumns;
 }
 
 export interface ViewSummary {

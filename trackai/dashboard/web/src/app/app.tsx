@@ -9,8 +9,10 @@ import { RunPage } from "../run/run-page";
 import { Header } from "../shell/header";
 import { LazyDialogs } from "../shell/lazy-dialogs";
 import { useShortcuts } from "../shell/shortcuts";
+import { useModule } from "../ui/lazy-module";
+import { Loading, PageError } from "../ui/messages";
 import { changedAddress, isEmbedded } from "../view/address";
-import { isComparing, projectId, runId } from "../view/parameters";
+import { isComparing, isShowingMedia, isSweep, projectId, runId } from "../view/parameters";
 import { ConnectionBanner } from "./connection-banner";
 import { SignIn } from "./sign-in";
 
@@ -39,11 +41,28 @@ function Page() {
   if (run !== undefined) return <RunPage id={run} key={`run ${run}`} />;
   if (project === undefined) return <ProjectList />;
   const key = `project ${project}`;
+  if (isShowingMedia.value) return <LazyMediaPage id={project} key={key} />;
+  if (isSweep.value) return <LazySweepPage id={project} key={key} />;
   return isComparing.value ? (
     <ComparePage id={project} key={key} />
   ) : (
     <ProjectPage id={project} key={key} />
   );
+}
+
+const loadMedia = () => import("../media/media-page");
+const loadSweep = () => import("../sweep/sweep-page");
+
+function LazyMediaPage({ id }: { id: number }) {
+  const { module, error } = useModule(loadMedia);
+  if (!module) return error ? <PageError>{error}</PageError> : <Loading />;
+  return <module.MediaPage id={id} />;
+}
+
+function LazySweepPage({ id }: { id: number }) {
+  const { module, error } = useModule(loadSweep);
+  if (!module) return error ? <PageError>{error}</PageError> : <Loading />;
+  return <module.SweepPage id={id} />;
 }
 
 /** The way from a frame to the whole dashboard. */

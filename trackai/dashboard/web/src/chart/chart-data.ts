@@ -65,7 +65,12 @@ async function fetchRefined(request: ChartRequest, signal: AbortSignal): Promise
     if (coarse.length === 0) break;
     const max = Math.max(...coarse.map(([, { data }]) => Number(data[0]?.step_last ?? 0)));
     const start = await fetchOnce(
-      { ...request, runIds: coarse.map(([id]) => id), steps: { ...request.steps, max } },
+      {
+        ...request,
+        runIds: coarse.map(([id]) => id),
+        steps: { ...request.steps, max },
+        known: undefined,
+      },
       signal,
     );
     for (const [id, runChart] of coarse) {

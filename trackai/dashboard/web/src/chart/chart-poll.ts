@@ -1,6 +1,7 @@
 // Fetches the data of a chart, and again while its runs are logging.
 
 import { errorMessage } from "../api/client";
+import { KnownCharts } from "../api/known-charts";
 import { startPolling } from "../api/poller";
 import { enqueue } from "../api/request-queue";
 import type { ChoiceBody, Range, XAxis } from "../api/types";
@@ -23,12 +24,20 @@ export function effectiveAxis(axis: ChartAxis, path: string, groupBy: string): C
   return chosen === "step" && pathsWithoutSteps.has(path) ? "relative" : chosen;
 }
 
+/** What the server has sent: for the whole x axis, and for the zoomed range. */
+interface KnownRanges {
+  full: KnownCharts;
+  zoomed: KnownCharts;
+}
+
 export interface ChartPoll {
   path: string;
   runIds: number[];
   axis: ChartAxis;
   zoom: Range | undefined;
   smoothing: number;
+  /** Whether to smooth only what the server need not read for it. */
+  ifKnown?: boolean;
   groupBy: string;
   choice: ChoiceBody;
   quartiles: boolean;
@@ -47,6 +56,7 @@ export interface ChartPoll {
 /** Start polling; returns a function that stops it. */
 export function pollChart(poll: ChartPoll): () => void {
   const { runIds } = poll;
+  const known = { full: new KnownCharts(), zoomed: new KnownCharts() };
   let shown = "";
   let last: ChartData | undefined;
   let lastRunning: number[] | undefined;
@@ -65,11 +75,16 @@ export function pollChart(poll: ChartPoll): () => void {
     const isComplete = due.length === runIds.length;
     const running = poll.running();
     try {
-      // Smoothing reads every point, which takes seconds: until then the buckets are shown.
+      let fetched: ChartData | undefined;
+      // Smoothing may read every point, which takes seconds: until then the buckets are shown.
       if (poll.isFirst && !last && poll.smoothing > 0) {
-        poll.onChart({ ...(await fetchUnsmoothed(poll, due, signal)), isUnsmoothed: true });
+        fetched = await fetchQuickly(poll, due, known, signal);
+        if (!isSmoothed(fetched)) {
+          poll.onChart({ ...fetched, isUnsmoothed: true });
+          fetched = undefined;
+        }
       }
-      const fetched = await fetchZoomed(poll, due, signal, (fresh) =>
+      fetched ??= await fetchZoomed(poll, due, known, signal, (fresh) =>
         isComplete ? fresh : mergeRuns(runIds, last, fresh),
       );
       last = fetched;
@@ -101,6 +116,7 @@ const dependsOnAllRuns = ({ groupBy, zoom, axis }: ChartPoll): boolean =>
 async function fetchZoomed(
   poll: ChartPoll,
   runIds: number[],
+  known: KnownRanges,
   signal: AbortSignal,
   merge: (fresh: ChartData) => ChartData,
 ): Promise<ChartData> {
@@ -108,48 +124,56 @@ async function fetchZoomed(
   if (zoom && axis === "step") {
     const margin = (zoom.max - zoom.min) * 0.02;
     const steps = { min: zoom.min - margin, max: zoom.max + margin };
-    return merge(await fetchOverSteps(poll, runIds, signal, steps));
+    return merge(await fetchOverSteps(poll, runIds, known, signal, steps));
   }
-  const full = merge(await fetchOverSteps(poll, runIds, signal));
+  const full = merge(await fetchOverSteps(poll, runIds, known, signal));
   poll.onFullChart(full);
   const steps = zoom && stepsBetween(full, zoom);
-  return steps ? fetchRuns(poll, runIds, axis, signal, steps) : full;
+  return steps ? fetchRuns(poll, runIds, axis, known, signal, steps) : full;
 }
 
-const fetchUnsmoothed = (
+/** Fetch a chart, smoothed only if that is quick. */
+const fetchQuickly = (
   poll: ChartPoll,
   runIds: number[],
+  known: KnownRanges,
   signal: AbortSignal,
 ): Promise<ChartData> =>
   fetchZoomed(
-    { ...poll, smoothing: 0, onFullChart: () => undefined },
+    { ...poll, ifKnown: true, smoothing: poll.groupBy ? 0 : poll.smoothing },
     runIds,
+    known,
     signal,
     (fresh) => fresh,
   );
+
+const isSmoothed = ({ runs }: ChartData): boolean =>
+  runs.size > 0 && [...runs.values()].every((chart) => chart.smoothed_within !== undefined);
 
 /** Fetch a chart over steps, or over time if the metric turns out to have none. */
 async function fetchOverSteps(
   poll: ChartPoll,
   runIds: number[],
+  known: KnownRanges,
   signal: AbortSignal,
   steps?: Range,
 ): Promise<ChartData> {
-  const chart = await fetchRuns(poll, runIds, poll.axis, signal, steps);
+  const chart = await fetchRuns(poll, runIds, poll.axis, known, signal, steps);
   const hasNoSteps = [...chart.runs.values()].some((runChart) => runChart.x === "time");
   if (poll.axis !== "step" || !hasNoSteps) return chart;
   pathsWithoutSteps.add(poll.path);
-  return fetchRuns(poll, runIds, "relative", signal);
+  return fetchRuns(poll, runIds, "relative", known, signal);
 }
 
 function fetchRuns(
   poll: ChartPoll,
   runIds: number[],
   axis: ChartAxis,
+  known: KnownRanges,
   signal: AbortSignal,
   steps?: Range,
 ): Promise<ChartData> {
-  const { path, smoothing, groupBy, choice, quartiles } = poll;
+  const { path, smoothing, ifKnown, groupBy, choice, quartiles } = poll;
   const xMetric = metricOfAxis(axis);
   // The values of a metric are found by their steps.
   const x: XAxis = axis === "time" || axis === "relative" ? axis : "step";
@@ -162,12 +186,14 @@ function fetchRuns(
     points,
     x,
     smoothing,
+    ifKnown,
     groupBy,
     choice,
     quartiles,
     steps,
     logX,
     xMetric,
+    known: steps ? known.zoomed : known.full,
   };
   return enqueue(() => fetchChart(chartRequest, signal), signal, isLastZoomed(path));
 }

@@ -24,6 +24,8 @@ export interface Axis {
   ticks: AxisTick[];
   /** Whether a run has no position. */
   hasMissing: boolean;
+  /** How many different words a categorical axis has. */
+  categories?: number;
 }
 
 interface AxisOptions {
@@ -46,10 +48,15 @@ export function makeAxis(runs: Run[], field: string, options: AxisOptions): Axis
 const isWord = (value: unknown): boolean =>
   hasValue(value) && !isNumber(value) && !/^-?(NaN|Infinity)$/.test(String(value));
 
+// Of many numbers, this share at either end does not decide: an even spread from 0 is no reason.
+const STRAY = 0.02;
+
 /** Whether numbers are best seen on a log scale: positive, and of several magnitudes. */
 export function suggestsLogScale(numbers: number[]): boolean {
-  const [low, high] = [Math.min(...numbers), Math.max(...numbers)];
-  return numbers.length > 1 && low > 0 && high / low >= 100;
+  const sorted = Float64Array.from(numbers).sort();
+  const stray = Math.round(STRAY * (sorted.length - 1));
+  const [low = 0, high = 0] = [sorted[stray], sorted[sorted.length - 1 - stray]];
+  return sorted.length > 1 && (sorted[0] as number) > 0 && high / low >= 100;
 }
 
 function numberAxis(
@@ -109,6 +116,7 @@ function categoricalAxis(runs: Run[], field: string): Axis {
         : [],
     ),
     hasMissing: present.length < runs.length,
+    categories: keys.length,
   };
 }
 

@@ -1,5 +1,6 @@
 // Parallel coordinates: a vertical axis for each field, a line for each run, coloured by a metric.
 
+import { useMemo } from "preact/hooks";
 import { gradientColor } from "../ui/colors";
 import { useElementWidth } from "../ui/element-width";
 import { plural } from "../ui/format";
@@ -7,6 +8,7 @@ import { isDark } from "../ui/theme";
 import { AxesMenu } from "./axes-menu";
 import { type Axis, makeAxis } from "./axis";
 import type { Brush } from "./brush";
+import { CanvasLines } from "./canvas-lines";
 import { type ComparedRun, hoveredRun } from "./compared-runs";
 import { FieldSelect } from "./field-select";
 import { fieldTitle } from "./fields";
@@ -18,6 +20,8 @@ import { BOTTOM, HEIGHT, linePath, makeLayout, nearestRun, PLOT_HEIGHT } from ".
 const SHADES = Array.from({ length: 24 }, (_, index) => index / 24);
 // With more runs than these, lines are thinner.
 const MANY_RUNS = 60;
+// With more, a canvas shows them.
+const MAX_ELEMENTS = 300;
 
 interface Props {
   runs: ComparedRun[];
@@ -36,8 +40,14 @@ interface Props {
 export function ParallelPlot(props: Props) {
   const { runs, target, brushes } = props;
   const [box, room] = useElementWidth();
-  const axes = [...props.axes, target].map((field) => makeAxis(runs, field, { tickCount: 6 }));
+  const fields = [...props.axes, target];
+  const axes = useMemo(
+    () => fields.map((field) => makeAxis(runs, field, { tickCount: 6 })),
+    [runs, fields.join("\n")],
+  );
   const layout = makeLayout(axes.length, room);
+  // A drawing of thousands of elements would take seconds.
+  const isCanvas = runs.length > MAX_ELEMENTS;
   const ordered = drawingOrder(runs, props.brushed);
   const replaceBrush = (field: string, brush: Brush | undefined) => {
     const others = brushes.filter((other) => other.field !== field);
@@ -67,6 +77,9 @@ export function ParallelPlot(props: Props) {
         tabIndex={layout.width > room ? 0 : undefined}
         onPointerLeave={clearHover}
       >
+        {isCanvas && (
+          <CanvasLines runs={runs} brushed={props.brushed} axes={axes} layout={layout} />
+        )}
         <svg
           class="parallel"
           width={layout.width}
@@ -76,7 +89,13 @@ export function ParallelPlot(props: Props) {
           aria-label={`${plural(runs.length, "run")} over ${titles}`}
           onPointerMove={onPointerMove}
         >
-          <RunLines runs={ordered} brushed={props.brushed} axes={axes} layout={layout} />
+          <RunLines
+            runs={isCanvas ? ordered.filter((run) => run.id === hoveredRun.value) : ordered}
+            isMany={runs.length > MANY_RUNS}
+            brushed={props.brushed}
+            axes={axes}
+            layout={layout}
+          />
           <ColorBar axis={axes.at(-1) as Axis} left={layout.x(axes.length - 1) + 2} />
           {axes.map((axis, index) => (
             <ParallelAxis
@@ -110,15 +129,16 @@ function drawingOrder(runs: ComparedRun[], brushed: ComparedRun[]): ComparedRun[
 
 interface LinesProps {
   runs: ComparedRun[];
+  isMany: boolean;
   brushed: ComparedRun[];
   axes: Axis[];
   layout: ReturnType<typeof makeLayout>;
 }
 
-function RunLines({ runs, brushed, axes, layout }: LinesProps) {
+function RunLines({ runs, isMany, brushed, axes, layout }: LinesProps) {
   const brushedIds = new Set(brushed.map((run) => run.id));
   const excludedColor = isDark.value ? "#3a424d" : "#d5dae1";
-  const baseWidth = runs.length > MANY_RUNS ? 1.1 : 1.7;
+  const baseWidth = isMany ? 1.1 : 1.7;
   return (
     // biome-ignore lint/a11y/noAriaHiddenOnFocusable: no path has the focus
     <g fill="none" aria-hidden="true">

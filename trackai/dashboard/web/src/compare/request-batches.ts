@@ -1,7 +1,7 @@
 // The limits of one request for runs.
 
 /** The most runs in one filter. */
-export const MAX_RUNS = 100;
+export const MAX_RUNS = 98;
 const MAX_COLUMNS = 150;
 // Of all names of columns, with separators.
 const MAX_CHARACTERS = 6000;

@@ -1,12 +1,13 @@
 // The points of a scatter plot: one for each run, which leads to its page.
 
-import { useState } from "preact/hooks";
+import { useMemo, useState } from "preact/hooks";
 import { runColor } from "../ui/colors";
 import { useElementWidth } from "../ui/element-width";
 import { formatValue, plural } from "../ui/format";
 import { keepingView } from "../view/address";
 import { Link } from "../view/link";
 import { type Axis, makeAxis } from "./axis";
+import { CanvasPoints } from "./canvas-points";
 import { type ComparedRun, hoveredRun } from "./compared-runs";
 import { fieldTitle } from "./fields";
 import { HoveredRun } from "./hovered-run";
@@ -16,6 +17,7 @@ import {
   LEFT,
   makePoints,
   nearestPoint,
+  pointBeside,
   RIGHT,
   type ScatterPoint,
   TOP,
@@ -25,6 +27,8 @@ import {
 
 // With more runs than these, points are smaller.
 const MANY_RUNS = 60;
+// With more, a canvas shows them.
+const MAX_ELEMENTS = 300;
 // How much further than its point a run can be clicked.
 const CLICK_MARGIN = 7;
 // The distances of two ticks in pixels.
@@ -45,26 +49,41 @@ interface Props {
   x: ScatterField;
   y: ScatterField;
   height?: number;
+  /** By default, each run has a colour of its own. */
+  colorOf?: (run: ComparedRun) => string;
 }
 
-export function ScatterGraph({ projectId, runs, brushed, x, y, height = HEIGHT }: Props) {
+const ownColor = (run: ComparedRun): string => runColor(run.id);
+
+export function ScatterGraph({
+  projectId,
+  runs,
+  brushed,
+  x,
+  y,
+  height = HEIGHT,
+  colorOf = ownColor,
+}: Props) {
   const [box, width] = useElementWidth();
   const [underPointer, setUnderPointer] = useState<number>();
-  const xAxis = makeAxis(runs, x.field, {
-    tickCount: Math.max(2, width / X_TICKS),
-    log: x.log,
-    margin: true,
-  });
-  const yAxis = makeAxis(runs, y.field, {
-    tickCount: Math.max(4, (height - TOP - BOTTOM) / Y_TICKS),
-    log: y.log,
-    margin: true,
-  });
-  const points = makePoints(runs, xAxis, yAxis, width, height);
+  const { xAxis, yAxis, placed } = usePoints(runs, x, y, width, height);
+  const points = [...placed];
+  const title = `${fieldTitle(y.field)} over ${fieldTitle(x.field)}`;
+  // A drawing of thousands of links would take seconds, and as many stops of the Tab key.
+  const isCanvas = points.length > MAX_ELEMENTS;
+  const shown = isCanvas ? points.filter((point) => point.run.id === underPointer) : points;
+  const onKeyDown = (event: KeyboardEvent) => {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!isCanvas || step === undefined) return;
+    const next = pointBeside(points, underPointer, step)?.run.id;
+    hoveredRun.value = next;
+    setUnderPointer(next);
+    event.preventDefault();
+  };
   // On top, so that a click opens the run that is named. Not for the focus, which moving would end.
   const isOnTop = (point: ScatterPoint) => Number(point.run.id === underPointer);
   points.sort((left, right) => isOnTop(left) - isOnTop(right));
-  const radius = runs.length > MANY_RUNS ? 4 : 5.5;
+  const radius = isCanvas ? 3 : runs.length > MANY_RUNS ? 4 : 5.5;
   const onPointer = (event: PointerEvent) => {
     const area = (event.currentTarget as Element).getBoundingClientRect();
     const [left, top] = [event.clientX - area.left, event.clientY - area.top];
@@ -72,16 +91,33 @@ export function ScatterGraph({ projectId, runs, brushed, x, y, height = HEIGHT }
     hoveredRun.value = nearest;
     setUnderPointer(nearest);
   };
-  const title = `${fieldTitle(y.field)} over ${fieldTitle(x.field)}`;
   const brushedIds = new Set(brushed.map((run) => run.id));
   return (
     <>
+      {/* biome-ignore lint/a11y/noStaticElementInteractions: a group with the keys of its points */}
       <div
         ref={box}
+        class="layers"
+        role={isCanvas ? "group" : undefined}
+        tabIndex={isCanvas ? 0 : undefined}
+        aria-label={
+          isCanvas ? `Points of ${title}: arrow keys move, Tab and Enter open` : undefined
+        }
+        onKeyDown={onKeyDown}
         onPointerLeave={() => {
           hoveredRun.value = undefined;
         }}
       >
+        {isCanvas && (
+          <CanvasPoints
+            points={placed}
+            brushed={brushed}
+            colorOf={colorOf}
+            radius={radius}
+            width={width}
+            height={height}
+          />
+        )}
         <svg
           class="scatter"
           width={width}
@@ -93,13 +129,14 @@ export function ScatterGraph({ projectId, runs, brushed, x, y, height = HEIGHT }
           onPointerDown={onPointer}
         >
           <Grid xAxis={xAxis} yAxis={yAxis} width={width} height={height} />
-          {points.map((point) => (
+          {shown.map((point) => (
             <RunPoint
               key={point.run.id}
               point={point}
               to={keepingView({ run: point.run.id, project: projectId })}
               label={describeRun(point.run, [x.field, y.field])}
               radius={radius}
+              color={colorOf(point.run)}
               isUnderPointer={point.run.id === underPointer}
               isBrushed={brushedIds.has(point.run.id)}
             />
@@ -117,19 +154,52 @@ export function ScatterGraph({ projectId, runs, brushed, x, y, height = HEIGHT }
   );
 }
 
+/** The axes, and the places of the runs: computed again when one of them changes. */
+function usePoints(
+  runs: ComparedRun[],
+  x: ScatterField,
+  y: ScatterField,
+  width: number,
+  height: number,
+) {
+  const xAxis = useMemo(
+    () =>
+      makeAxis(runs, x.field, {
+        tickCount: Math.max(2, width / X_TICKS),
+        log: x.log,
+        margin: true,
+      }),
+    [runs, x.field, x.log, width],
+  );
+  const yAxis = useMemo(
+    () =>
+      makeAxis(runs, y.field, {
+        tickCount: Math.max(4, (height - TOP - BOTTOM) / Y_TICKS),
+        log: y.log,
+        margin: true,
+      }),
+    [runs, y.field, y.log, height],
+  );
+  const placed = useMemo(
+    () => makePoints(runs, xAxis, yAxis, width, height),
+    [runs, xAxis, yAxis, width, height],
+  );
+  return { xAxis, yAxis, placed };
+}
+
 function describeRun(run: ComparedRun, fields: string[]): string {
   const values = fields.map((field) => `${fieldTitle(field)} ${formatValue(run.values[field])}`);
   return `${run.name}: ${values.join(", ")}`;
 }
 
-interface GridProps {
+export interface GridProps {
   xAxis: Axis;
   yAxis: Axis;
   width: number;
   height: number;
 }
 
-function Grid({ xAxis, yAxis, width, height }: GridProps) {
+export function Grid({ xAxis, yAxis, width, height }: GridProps) {
   const end = width - RIGHT;
   return (
     <>
@@ -170,14 +240,14 @@ interface PointProps {
   to: ReturnType<typeof keepingView>;
   label: string;
   radius: number;
+  color: string;
   isUnderPointer: boolean;
   isBrushed: boolean;
 }
 
-function RunPoint({ point, to, label, radius, isUnderPointer, isBrushed }: PointProps) {
+function RunPoint({ point, to, label, radius, color, isUnderPointer, isBrushed }: PointProps) {
   const { run, x, y } = point;
   const isHovered = run.id === hoveredRun.value;
-  const color = runColor(run.id);
   const onFocus = () => {
     hoveredRun.value = run.id;
   };

@@ -55,3 +55,17 @@ export function nearestPoint(
   }
   return nearest;
 }
+
+/** The next point to the right (1) or to the left (-1) of a run; the first or last without one. */
+export function pointBeside(
+  points: ScatterPoint[],
+  runId: number | undefined,
+  step: number,
+): ScatterPoint | undefined {
+  const sorted = [...points].sort(
+    (left, right) => left.x - right.x || right.y - left.y || left.run.id - right.run.id,
+  );
+  const index = sorted.findIndex((point) => point.run.id === runId);
+  if (index < 0) return step > 0 ? sorted[0] : sorted.at(-1);
+  return sorted[Math.min(sorted.length - 1, Math.max(0, index + step))];
+}

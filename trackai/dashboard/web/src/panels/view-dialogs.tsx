@@ -17,6 +17,7 @@ import {
   openDialog,
   setDraft,
   type ViewDialogName,
+  withTable,
 } from "./view-state";
 
 interface Props {
@@ -64,7 +65,7 @@ function NewDialog({ projectId, metrics: all }: Omit<Props, "name">) {
     const view = await createAndShow(
       projectId,
       name.current,
-      layoutOfMetrics(isEmpty ? [] : metrics),
+      withTable(layoutOfMetrics(isEmpty ? [] : metrics)),
     );
     setDraft(view.id, view);
   };
@@ -98,7 +99,7 @@ function CopyDialog({ projectId, view }: { projectId: number; view: View }) {
   const initial = `${draft?.name ?? view.name} (copy)`;
   const name = useRef(initial);
   const copy = async () => {
-    await createAndShow(projectId, name.current, (draft ?? view).layout);
+    await createAndShow(projectId, name.current, withTable((draft ?? view).layout));
     setDraft(view.id, undefined);
   };
   return (

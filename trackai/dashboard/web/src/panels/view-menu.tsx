@@ -12,6 +12,7 @@ import { ErrorMessage, Loading, PageError } from "../ui/messages";
 import { usePopover } from "../ui/popover";
 import { compareNatural } from "../ui/values";
 import { Link } from "../view/link";
+import { NO_CHANGES } from "../view/table-columns";
 import type { Board } from "./board";
 import type { ViewDialog } from "./view-dialogs";
 import { drafts, openDialog, type ShownView, setDraft, type ViewDialogName } from "./view-state";
@@ -111,7 +112,8 @@ const ViewLink = ({ id, current, name, onFollow }: LinkProps) => (
   <span onClickCapture={() => onFollow(false)}>
     <Link
       keep
-      to={{ panels: id, closed: undefined, full: undefined }}
+      // The columns of a view are not those of another.
+      to={{ panels: id, closed: undefined, full: undefined, ...(id ? NO_CHANGES : {}) }}
       aria-current={id === current ? "true" : undefined}
     >
       {name}

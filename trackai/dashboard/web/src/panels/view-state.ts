@@ -3,7 +3,8 @@
 import { signal } from "@preact/signals";
 import { usePolled } from "../api/polling";
 import { createView, getView, type Layout, replaceView, type View } from "../api/views";
-import { go } from "../view/address";
+import { go, replaceParameters } from "../view/address";
+import { currentColumns, hasOwnColumns, NO_CHANGES, viewTable } from "../view/table-columns";
 
 const POLL_MS = 10_000;
 
@@ -64,9 +65,17 @@ export function changeDraft(id: number, change: (layout: Layout) => Layout): voi
   if (draft) setDraft(id, { ...draft, layout: change(draft.layout) });
 }
 
+/** The layout with the columns of the table, if the address has changed them. */
+export const withTable = (layout: Layout): Layout =>
+  hasOwnColumns.peek() ? { ...layout, table: currentColumns() } : layout;
+
 /** Save the changes of a view; throws if someone else has changed it. */
 export async function saveDraft(draft: View): Promise<void> {
-  const view = await replaceView(draft);
+  const view = await replaceView({ ...draft, layout: withTable(draft.layout) });
+  if (hasOwnColumns.peek()) {
+    viewTable.value = view.layout.table;
+    replaceParameters(NO_CHANGES);
+  }
   saved.value = withEntry(saved.value, view.id, view);
   // What was changed while it was being saved is kept.
   const latest = drafts.peek().get(view.id);
@@ -81,7 +90,7 @@ export async function createAndShow(
 ): Promise<View> {
   const view = await createView(projectId, name, layout);
   saved.value = withEntry(saved.value, view.id, view);
-  go({ panels: view.id, closed: undefined, full: undefined });
+  go({ panels: view.id, closed: undefined, full: undefined, ...NO_CHANGES });
   return view;
 }
 

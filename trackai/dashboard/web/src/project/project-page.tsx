@@ -1,6 +1,6 @@
 // The page of a project: its runs on the left, the charts of the selected runs on the right.
 
-import { useCallback, useEffect, useMemo, useState } from "preact/hooks";
+import { useCallback, useEffect, useLayoutEffect, useMemo, useState } from "preact/hooks";
 import { usePolled } from "../api/polling";
 import { getColumns, getProject } from "../api/projects";
 import { fetchNames, runNames } from "../api/run-names";
@@ -10,21 +10,24 @@ import { useLoggedMetrics } from "../chart/use-logged-metrics";
 import { LazyBoard, LazyViewDialog, ViewMenu } from "../panels/view-menu";
 import { useView } from "../panels/view-state";
 import { ColumnPicker } from "../table/column-picker";
+import { defaultFigures } from "../table/default-columns";
 import { RunsTable } from "../table/runs-table";
 import { SelectionActions } from "../table/selection-actions";
 import { assignColors } from "../ui/colors";
 import { PageError } from "../ui/messages";
 import { usePageTitle } from "../ui/page-title";
 import { Splitter } from "../ui/splitter";
-import { go } from "../view/address";
+import { go, keepingView } from "../view/address";
 import { type Choice, choiceBody, chooseIds, chooseMatching, printChoice } from "../view/choice";
 import { useCrumbs } from "../view/crumbs";
 import { Link } from "../view/link";
-import { choice, filter, hiddenLines, meanBy, viewId } from "../view/parameters";
+import { choice, filter, hiddenLines, meanBy, shelf, viewId } from "../view/parameters";
 import { printList } from "../view/parsing";
+import { viewTable } from "../view/table-columns";
 import { useChosenRuns } from "../view/use-chosen-runs";
 import { FilterForm } from "./filter-form";
 import { GroupBySelect } from "./group-by-select";
+import { KeptRuns, TrashHead } from "./kept-runs";
 import { MissingRuns } from "./missing-runs";
 
 // By default, as many of the newest runs are shown as have different colours.
@@ -38,6 +41,7 @@ export function ProjectPage({ id }: { id: number }) {
   usePageTitle(project?.name);
   useCrumbs(id, project?.name);
   const { data: columns } = usePolled(() => getColumns(id), 5000, [id]);
+  const figures = useMemo(() => (columns ? defaultFigures(columns) : []), [columns]);
   const [newest, onNewestRuns] = useNewestRuns();
   const runs = useRunsOfPage(id, newest);
   const { chosen, drawn, choice: shown } = runs;
@@ -49,6 +53,8 @@ export function ProjectPage({ id }: { id: number }) {
   const body = choiceBody(id, meanBy.value ? shown : chooseIds(drawn));
   const paths = useLoggedMetrics(isEmpty ? undefined : body, columns, project?.total_runs);
   const charts = useCharts(id, runs, body, runs.areKnown ? paths : undefined, columns);
+  const onChange = () => setChanges((count) => count + 1);
+  const isTrash = shelf.value === "trash";
   if (notFound) {
     return (
       <PageError>
@@ -67,12 +73,23 @@ export function ProjectPage({ id }: { id: number }) {
         <a class="skip" href="#charts" onClick={skipToCharts}>
           Skip to charts
         </a>
-        <h1>{project?.name ?? "…"}</h1>
-        <FilterForm />
+        <h1>
+          {isTrash && "Trash of "}
+          {project?.name ?? "…"}
+        </h1>
+        {isTrash && <TrashHead project={project} onChange={onChange} />}
+        <FilterForm projectId={id} columns={columns} />
         <div class="tools">
           <GroupBySelect columns={columns} />
           <ColumnPicker available={columns} />
+          <Link
+            to={keepingView({ project: id, view: "sweep" })}
+            title="Importance of parameters, parallel coordinates, scatter and contour of all matching runs"
+          >
+            Analyse
+          </Link>
         </div>
+        <KeptRuns project={project} />
         <MissingRuns choice={shown} />
         <RunsTable
           projectId={id}
@@ -81,6 +98,7 @@ export function ProjectPage({ id }: { id: number }) {
           drawn={drawn}
           onNewestRuns={onNewestRuns}
           changes={changes}
+          figures={figures}
           onChoose={(next) => go({ ...printChoice(next), hide: stillHidden(next) })}
         />
         <SelectionActions
@@ -88,7 +106,7 @@ export function ProjectPage({ id }: { id: number }) {
           choice={shown}
           chosen={chosen}
           isExplicit={choice.value !== undefined}
-          onChange={() => setChanges((count) => count + 1)}
+          onChange={onChange}
         />
       </section>
       <Splitter storageKey="runs-width" label="Width of the table" />
@@ -146,6 +164,13 @@ function useCharts(
   const names = drawn.map((id) => runNames.value.get(id)).join("\u0000");
   const id = viewId.value;
   const shown = useView(project, id);
+  const table = shown.view?.layout.table;
+  useLayoutEffect(() => {
+    viewTable.value = table;
+    return () => {
+      viewTable.value = undefined;
+    };
+  }, [JSON.stringify(table)]);
   return useMemo(
     () => (
       <>

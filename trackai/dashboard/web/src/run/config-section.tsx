@@ -6,9 +6,9 @@ import { copyFullValues } from "../ui/copy-full";
 import { readable } from "../ui/format";
 import { toJson } from "../ui/json";
 import { useMaxRows } from "../ui/more-rows";
+import { useSearchBox } from "../ui/use-search-box";
 import { compareNatural } from "../ui/values";
 import { nestConfig } from "./nest-config";
-import { useSearchBox } from "./use-search-box";
 
 export function ConfigSection({ config }: { config: Record<string, unknown> | undefined }) {
   const entries = Object.entries(config ?? {}).sort(([left], [right]) =>

@@ -2,10 +2,10 @@
 
 import { contains } from "../ui/controls";
 import { useMaxRows } from "../ui/more-rows";
+import { useSearchBox } from "../ui/use-search-box";
 import { compareNatural } from "../ui/values";
 import { Link } from "../view/link";
 import { ConfigRow, configText } from "./config-section";
-import { useSearchBox } from "./use-search-box";
 
 // Facts that are the names of files of the run.
 const FILE_FACTS = ["git/diff", "packages"];

@@ -4,13 +4,13 @@ import { useState } from "preact/hooks";
 import { fileUrl, listFilePaths, listFiles } from "../api/media";
 import { usePolled } from "../api/polling";
 import type { FilePath, FileRecord } from "../api/types";
+import { FilePreview } from "../files/file-preview";
 import { SearchInput } from "../ui/controls";
 import { formatBytes, formatValue, plural } from "../ui/format";
 import { ErrorMessage, Loading } from "../ui/messages";
 import { Stepper } from "../ui/stepper";
 import { textParameter } from "../view/address";
 import { Link } from "../view/link";
-import { FilePreview } from "./file-preview";
 import { groupBySteps } from "./file-steps";
 
 const POLL_MS = 5000;

@@ -4,7 +4,7 @@ import type { AnyNumber, Figures } from "../api/types";
 import { contains } from "../ui/controls";
 import { formatValue } from "../ui/format";
 import { useMaxRows } from "../ui/more-rows";
-import { useSearchBox } from "./use-search-box";
+import { useSearchBox } from "../ui/use-search-box";
 
 interface Props {
   figures: Figures[];

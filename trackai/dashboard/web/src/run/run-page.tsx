@@ -17,6 +17,7 @@ import { ConfigSection } from "./config-section";
 import { EnvironmentSection } from "./environment-section";
 import { FilesTab } from "./files-tab";
 import { HistogramsTab } from "./histograms-tab";
+import { KeptRun } from "./kept-run";
 import { LogsTab } from "./logs-tab";
 import { MetricsSection } from "./metrics-section";
 import { isNumeric, type RunPaths } from "./run-paths";
@@ -76,6 +77,7 @@ function Side({ run, data }: Props) {
           <span title={run.run_id}>{name}</span>
         </EditableName>
       </h1>
+      <KeptRun run={run} onChange={data.refresh} />
       <RunSummary run={run} details={data.details} onChange={data.refresh} />
       <MetricsSection
         figures={numeric.sort((left, right) => left.axis.localeCompare(right.axis))}

@@ -7,8 +7,10 @@ import { formatValue, plural } from "../ui/format";
 import { Swatch } from "../ui/swatch";
 import { valueKey } from "../ui/values";
 import { replaceParameters } from "../view/address";
-import { columns, openGroups } from "../view/parameters";
+import { openGroups } from "../view/parameters";
 import { printList } from "../view/parsing";
+import { isFixed, pinnedColumns, shownColumns } from "../view/table-columns";
+import { cellClass, cellStyles, widthOf } from "./column-styles";
 import { ariaRow } from "./run-row";
 import type { Extent } from "./use-selection";
 
@@ -37,6 +39,10 @@ export function GroupRow({ row, group, isOpen, chosen, line, onToggle }: Props) 
     replaceParameters({ open: printList(isOpen ? others : [...others, filter]) });
   };
   const name = groupName(group.value);
+  // A group has no state: its name takes the place, unless the column is elsewhere.
+  const [first, ...rest] = shownColumns.value;
+  const spansState = first === "state" && !pinnedColumns.value.includes("state");
+  const cells = spansState ? rest : shownColumns.value;
   return (
     <div
       class="row group"
@@ -53,7 +59,12 @@ export function GroupRow({ row, group, isOpen, chosen, line, onToggle }: Props) 
           onChange={onToggle}
         />
       </span>
-      <span class="cell name" role="cell" aria-colspan={2}>
+      <span
+        class="cell name"
+        role="cell"
+        aria-colspan={spansState ? 2 : 1}
+        style={{ "--state": `${spansState ? widthOf("state") : 0}px` }}
+      >
         <button type="button" aria-expanded={isOpen} onClick={toggleOpen} title={filter}>
           <span class="turn" aria-hidden="true">
             ▸
@@ -63,16 +74,24 @@ export function GroupRow({ row, group, isOpen, chosen, line, onToggle }: Props) 
           <small>{plural(runs, "run")}</small>
         </button>
       </span>
-      {columns.value.map((field) => (
-        <span class="cell number" role="cell" key={field} title={`Mean of ${field}`}>
+      {cells.map((field) => (
+        <span
+          class={cellClass(field)}
+          style={cellStyles.value.get(field)}
+          role="cell"
+          key={field}
+          title={isFixed(field) ? undefined : `Mean of ${field}`}
+        >
           {typeof means[field] === "number" && (
             <>
-              <small aria-label="mean">⌀</small> {formatValue(means[field])}
+              <span class="mean" role="img" aria-label="mean">
+                ⌀
+              </span>{" "}
+              {formatValue(means[field])}
             </>
           )}
         </span>
       ))}
-      <span class="cell created" role="cell" />
     </div>
   );
 }

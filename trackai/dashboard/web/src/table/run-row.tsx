@@ -12,9 +12,11 @@ import { formatValue, timeAgo } from "../ui/format";
 import { Swatch } from "../ui/swatch";
 import { keepingView, replaceParameters } from "../view/address";
 import { Link } from "../view/link";
-import { baselineId, columns, hiddenLines } from "../view/parameters";
+import { baselineId, hiddenLines } from "../view/parameters";
 import { printList } from "../view/parsing";
+import { shownColumns } from "../view/table-columns";
 import { Difference } from "./baseline";
+import { type CellStyle, cellClass, cellStyles } from "./column-styles";
 
 // The header is the first row for assistive technology, which counts from 1.
 export const ariaRow = (row: number): number => row + 2;
@@ -95,6 +97,7 @@ export function RunRow({ row, run, isSelected, hasLine, baseline, onToggle, onRe
           </Link>
         </EditableName>
         <Tags tags={run.tags} />
+        {run.archived_at && <small class="faint">archived</small>}
         <span class="row-tools">
           <button
             type="button"
@@ -113,33 +116,69 @@ export function RunRow({ row, run, isSelected, hasLine, baseline, onToggle, onRe
           {hasLine && <Eye name={name} isHidden={isHidden} onToggle={toggleLine} />}
         </span>
       </span>
-      <span
-        class={`cell state ${run.state}`}
-        role="cell"
-        title={run.state === "running" ? `Last seen ${timeAgo(run.updated_at)}` : undefined}
-      >
-        {isStalled(run) ? (
-          <>
-            stalled <small>{timeAgo(run.updated_at).replace(" ago", "")}</small>
-          </>
-        ) : (
-          run.state
-        )}
-      </span>
-      {columns.value.map((field) => (
-        <span class="cell number" role="cell" key={field} title={String(run.values?.[field] ?? "")}>
-          {formatValue(run.values?.[field])}
-          {!isBaseline && baseline && (
-            <Difference value={run.values?.[field]} base={baseline.values?.[field]} />
-          )}
-        </span>
+      {shownColumns.value.map((field) => (
+        <ValueCell
+          key={field}
+          field={field}
+          run={run}
+          baseline={isBaseline ? undefined : baseline}
+        />
       ))}
-      <span class="cell created" role="cell" title={run.created_at}>
-        {timeAgo(run.created_at)}
-      </span>
     </div>
   );
 }
+
+interface CellProps {
+  field: string;
+  run: Run;
+  /** The run that the value is compared with. */
+  baseline: Run | undefined;
+}
+
+function ValueCell({ field, run, baseline }: CellProps) {
+  const cell = {
+    class: cellClass(field),
+    style: cellStyles.value.get(field),
+    role: "cell",
+  } as const;
+  if (field === "state") return <StateCell run={run} cell={cell} />;
+  if (field === "created_at") {
+    return (
+      <span {...cell} title={run.created_at}>
+        {timeAgo(run.created_at)}
+      </span>
+    );
+  }
+  const value = run.values?.[field];
+  return (
+    <span {...cell} title={String(value ?? "")}>
+      {formatValue(value)}
+      {baseline && <Difference value={value} base={baseline.values?.[field]} />}
+    </span>
+  );
+}
+
+const StateCell = ({
+  run,
+  cell,
+}: {
+  run: Run;
+  cell: { class: string; style: CellStyle; role: "cell" };
+}) => (
+  <span
+    {...cell}
+    class={`${cell.class} ${run.state}`}
+    title={run.state === "running" ? `Last seen ${timeAgo(run.updated_at)}` : undefined}
+  >
+    {isStalled(run) ? (
+      <>
+        stalled <small>{timeAgo(run.updated_at).replace(" ago", "")}</small>
+      </>
+    ) : (
+      run.state
+    )}
+  </span>
+);
 
 /** Whether a key belongs to a text, or to a shortcut of the browser. */
 const isTypedInto = ({ target, ctrlKey, metaKey, altKey }: KeyboardEvent): boolean =>

@@ -1,7 +1,8 @@
 // What the table asks the server for.
 
 import type { RunsQuery } from "../api/runs";
-import { columns, filter, sortField, sortOrder } from "../view/parameters";
+import { onShelf } from "../view/filter-text";
+import { columns, filter, shelf, sortField, sortOrder } from "../view/parameters";
 
 export const PAGE_SIZE = 100;
 
@@ -28,9 +29,9 @@ export function runsQuery(
   };
 }
 
-/** The filter of the table; "" if the server could not read it. */
+/** The filter of the table, without what was typed if the server could not read it. */
 export const tableFilter = (ignored: string[]): string =>
-  ignored.includes("filter") ? "" : filter.value;
+  ignored.includes("filter") ? onShelf("", shelf.value) : filter.value;
 
 export const bothFilters = (filter: string, groupFilter: string): string =>
   filter && groupFilter ? `(${filter}) and ${groupFilter}` : filter || groupFilter;

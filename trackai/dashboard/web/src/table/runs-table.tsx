@@ -1,6 +1,6 @@
 // The table of a project's runs. It is virtualised: only visible rows are rendered.
 
-import { useRef } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import type { Run, RunGroup } from "../api/types";
 import { chartedGroups, useGroupMembers } from "../chart/use-group-members";
 import { slotStyle } from "../ui/colors";
@@ -9,12 +9,15 @@ import { ErrorMessage } from "../ui/messages";
 import { valueKey } from "../ui/values";
 import { type Choice, choiceBody } from "../view/choice";
 import { baselineId, columns, groupBy, meanBy } from "../view/parameters";
+import { columnWidths } from "../view/table-columns";
 import { useBaseline } from "./baseline";
+import { nameStyle } from "./column-styles";
 import { EmptyTable } from "./empty-table";
 import { sectionAt } from "./group-layout";
 import { GroupRow } from "./group-row";
 import { PlaceholderRow, RunRow } from "./run-row";
 import { TableHead } from "./table-head";
+import { useDefaultColumns } from "./use-default-columns";
 import { useSelection } from "./use-selection";
 import { type TableData, useTableData } from "./use-table-data";
 
@@ -28,10 +31,14 @@ interface Props {
   onChoose: (choice: Choice) => void;
   /** A counter of changes; each is followed by a request at once. */
   changes: number;
+  /** The figures to show by default, as many of them as fit. */
+  figures: string[];
 }
 
-export function RunsTable({ projectId, onNewestRuns, changes, ...chosenRuns }: Props) {
+export function RunsTable({ projectId, onNewestRuns, changes, figures, ...chosenRuns }: Props) {
   const box = useRef<HTMLDivElement>(null);
+  const [columnChange, setColumnChange] = useState("");
+  useDefaultColumns(box, figures);
   const table = useTableData({ projectId, box, changes, onNewestRuns });
   const selection = useSelection({ table, ...chosenRuns });
   const rows = useRows(projectId, table, selection, chosenRuns);
@@ -42,13 +49,14 @@ export function RunsTable({ projectId, onNewestRuns, changes, ...chosenRuns }: P
       <ErrorMessage message={error} id="filter-problem" />
       <div
         class={rowsClass()}
+        style={nameStyle()}
         ref={box}
         tabIndex={0}
         role="table"
         aria-label="Runs"
         aria-rowcount={table.rowCount + 1}
       >
-        <TableHead selection={selection} table={table} />
+        <TableHead selection={selection} table={table} onChange={setColumnChange} />
         <div class="all" style={{ height: `${table.rows.height}px` }} role="rowgroup">
           <div
             class="slice"
@@ -60,6 +68,7 @@ export function RunsTable({ projectId, onNewestRuns, changes, ...chosenRuns }: P
         </div>
         {isEmpty && !error && <EmptyTable />}
       </div>
+      <output class="unseen">{columnChange}</output>
       <p class="count" role="status">
         {total !== undefined && describeRows(total, groups, chosenRuns)}
         {total === undefined && !error && "Loading…"}
@@ -69,7 +78,8 @@ export function RunsTable({ projectId, onNewestRuns, changes, ...chosenRuns }: P
 }
 
 const rowsClass = (): string => {
-  if (columns.value.length === 0) return "rows";
+  const isWide = columns.value.length > 0 || Object.keys(columnWidths.value).length > 0;
+  if (!isWide) return "rows";
   return baselineId.value === undefined ? "rows far" : "rows far compared";
 };
 

@@ -1,18 +1,20 @@
-// Actions on the chosen runs: compare, tag, untag, move, delete and export.
+// Actions on the chosen runs: compare, tag, untag, move, archive, trash, delete and export.
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import { usePolled } from "../api/polling";
 import { listProjects } from "../api/projects";
 import { nameOf, runNames } from "../api/run-names";
-import { type BulkAction, exportPath } from "../api/runs";
+import { type BulkAction, exportPath, type KeepVerb, UNDO } from "../api/runs";
 import { mayChange } from "../api/session";
 import type { ChoiceBody } from "../api/types";
 import { Dialog } from "../ui/dialog";
+import { errorText } from "../ui/errors";
 import { plural } from "../ui/format";
 import { go, keepingView } from "../view/address";
 import { type Choice, choiceBody, printChoice } from "../view/choice";
 import { Link } from "../view/link";
-import { changeAll, describeProgress, frozen, type Progress } from "./bulk-change";
+import { shelf } from "../view/parameters";
+import { changeAll, changeIds, describeProgress, frozen, type Progress } from "./bulk-change";
 
 const MAX_NAMES = 5;
 
@@ -31,28 +33,68 @@ type Action = "tag" | "untag" | "move" | "delete";
 export function SelectionActions({ projectId, choice, chosen, isExplicit, onChange }: Props) {
   const [open, setOpen] = useState<Action>();
   const [result, setResult] = useState("");
+  const [undo, setUndo] = useState<() => Promise<void>>();
+  const isKeeping = useRef(false);
   const chosenKey = chosen.join();
   const before = useRef(chosenKey);
   useEffect(() => {
     // What was done to other runs is not about these.
-    if (before.current !== chosenKey && !open && chosen.length > 0) setResult("");
+    // Undoing stays on offer: the runs are gone from the table by then.
+    if (before.current !== chosenKey && !open && chosen.length > 0 && !undo && !isKeeping.current) {
+      setResult("");
+    }
     before.current = chosenKey;
   }, [chosenKey]);
   const done = (text: string) => {
     setResult(text);
+    setUndo(undefined);
     onChange();
   };
+  const body = choiceBody(projectId, choice);
+  const keep = async (verb: KeepVerb) => {
+    if (isKeeping.current) return;
+    isKeeping.current = true;
+    const [ids, text] = await keepRuns(frozen(body, chosen), verb, setResult);
+    isKeeping.current = false;
+    done(text);
+    if (ids.length === 0) return;
+    leaveChoice();
+    setUndo(() => async () => {
+      setUndo(undefined);
+      try {
+        await changeIds(ids, { type: UNDO[verb] });
+        done(`Undone: ${plural(ids.length, "run")}`);
+      } catch (problem) {
+        done(`Not undone: ${errorText(problem)}`);
+      }
+    });
+  };
   const status = (
-    <span class="result" role="status">
-      {result}
-    </span>
+    <>
+      <span class="result" role="status">
+        {result}
+      </span>
+      {undo && (
+        <button type="button" onClick={() => void undo()}>
+          Undo
+        </button>
+      )}
+    </>
   );
   if (chosen.length === 0) return result ? <div class="actions">{status}</div> : null;
-  const body = choiceBody(projectId, choice);
   const comparison = { view: "compare", project: projectId };
   const compare = chosen.length > 1 && (
     <Link class="button" to={{ ...keepingView(comparison), ...printChoice(choice) }}>
       Compare
+    </Link>
+  );
+  const media = (
+    <Link
+      class="button"
+      to={{ ...keepingView({ view: "media", project: projectId }), ...printChoice(choice) }}
+      title="Images, sounds, videos, tables, charts and figures of the runs, side by side"
+    >
+      Media
     </Link>
   );
   const clear = (
@@ -65,6 +107,7 @@ export function SelectionActions({ projectId, choice, chosen, isExplicit, onChan
       <div class="actions">
         <span class="faint">{describeDefault(choice, chosen)}</span>
         {compare}
+        {media}
         {clear}
         {status}
       </div>
@@ -75,6 +118,7 @@ export function SelectionActions({ projectId, choice, chosen, isExplicit, onChan
     <div class="actions" role="group" aria-label="Selected runs">
       <span>{plural(chosen.length, "run")}</span>
       {compare}
+      {media}
       {mayChange.value ? (
         <>
           <button type="button" onClick={() => setOpen("tag")}>
@@ -86,6 +130,11 @@ export function SelectionActions({ projectId, choice, chosen, isExplicit, onChan
           <button type="button" onClick={() => setOpen("move")}>
             Move
           </button>
+          {keepButtons().map(([verb, label]) => (
+            <button key={verb} type="button" onClick={() => void keep(verb)}>
+              {label}
+            </button>
+          ))}
           <button type="button" onClick={() => setOpen("delete")}>
             Delete
           </button>
@@ -103,6 +152,39 @@ export function SelectionActions({ projectId, choice, chosen, isExplicit, onChan
       {open === "delete" && <DeleteDialog {...dialog} />}
     </div>
   );
+}
+
+/** What can be done with the runs that are shown. */
+function keepButtons(): [KeepVerb, string][] {
+  if (shelf.value === "trash") return [["restore", "Restore"]];
+  const archiving: [KeepVerb, string][] = [["archive", "Archive"]];
+  if (shelf.value === "archived") archiving.push(["unarchive", "Unarchive"]);
+  return [...archiving, ["trash", "Move to trash"]];
+}
+
+const DONE: Record<KeepVerb, string> = {
+  archive: "Archived",
+  unarchive: "Unarchived",
+  trash: "Moved to the trash:",
+  restore: "Restored",
+};
+
+/** Archive or trash runs, or take them back; returns those that changed, and what to say. */
+async function keepRuns(
+  choice: ChoiceBody,
+  verb: KeepVerb,
+  onText: (text: string) => void,
+): Promise<[number[], string]> {
+  const ids: number[] = [];
+  const { signal } = new AbortController();
+  const onProgress = (progress: Progress) => onText(describeProgress(progress));
+  const onIds = (changed: number[]) => ids.push(...changed);
+  try {
+    await changeAll(choice, { type: verb }, onProgress, signal, onIds);
+    return [ids, `${DONE[verb]} ${plural(ids.length, "run")}`];
+  } catch (problem) {
+    return [ids, `${DONE[verb]} ${plural(ids.length, "run")}; ${errorText(problem)}`];
+  }
 }
 
 function describeDefault({ filters }: Choice, chosen: number[]): string {

@@ -7,7 +7,16 @@ import { renameRun as renameOnServer } from "../api/runs";
 import type { Run, RunGroup } from "../api/types";
 import { toJson } from "../ui/json";
 import { useVirtualRows, type VirtualRows } from "../ui/virtual-rows";
-import { columns, filterText, groupBy, openGroups, sortField, sortOrder } from "../view/parameters";
+import {
+  columns,
+  filterProblem,
+  filterText,
+  groupBy,
+  openGroups,
+  shelf,
+  sortField,
+  sortOrder,
+} from "../view/parameters";
 import { useScrollPosition } from "../view/scroll-positions";
 import {
   countRows,
@@ -69,10 +78,16 @@ export function useTableData({ projectId, box, changes, onNewestRuns }: Options)
   const [error, setError] = useState("");
   const [refusal, setRefusal] = useState<Refusal>();
   const loadedKey = useRef("");
-  const viewKey = tableViewKey(projectId);
+  const rowsKey = tableRowsKey(projectId);
+  const viewKey = `${rowsKey}\u0000${columns.value.join("\n")}`;
   const latestKey = `${viewKey}\u0000${changes}`;
   const refused = refusal?.viewKey === viewKey ? refusal : undefined;
   const ignored = refused?.ignored ?? [];
+
+  const problem = refused?.ignored.includes("filter") ? refused.message : "";
+  useEffect(() => {
+    filterProblem.value = problem;
+  }, [problem]);
 
   const isGrouped = groupBy.value !== "" && !ignored.includes("by");
   const sections = layOutSections(isGrouped ? groups : undefined, isGrouped ? 0 : (total ?? 0), {
@@ -83,14 +98,14 @@ export function useTableData({ projectId, box, changes, onNewestRuns }: Options)
   });
   const rowCount = countRows(sections);
   const rows = useVirtualRows(box, rowCount, ROW_HEIGHT);
-  useScrollPosition(box, "table", rowCount > 0, viewKey);
+  useScrollPosition(box, "table", rowCount > 0, rowsKey);
   const visible = visiblePages(sections, rows.first, rows.end);
 
   useEffect(() => {
     setPages(new Map());
     setTotal(undefined);
     setGroups(undefined);
-  }, [viewKey]);
+  }, [rowsKey]);
 
   useEffect(() => {
     const isLoaded = visible.every((page) => pages.has(pageKey(page)));
@@ -146,16 +161,11 @@ export function useTableData({ projectId, box, changes, onNewestRuns }: Options)
   };
 }
 
-/** Changes with everything that the rows depend on. */
-const tableViewKey = (projectId: number): string =>
-  [
-    projectId,
-    filterText.value,
-    sortField.value,
-    sortOrder.value,
-    columns.value.join("\n"),
-    groupBy.value,
-  ].join("\u0000");
+/** Changes with everything that the rows depend on but for their columns. */
+const tableRowsKey = (projectId: number): string =>
+  [projectId, filterText.value, shelf.value, sortField.value, sortOrder.value, groupBy.value].join(
+    "\u0000",
+  );
 
 /** The old value if the new one is equal, so that nothing is rendered again. */
 const keepIfEqual = <T>(before: T | undefined, now: T): T =>

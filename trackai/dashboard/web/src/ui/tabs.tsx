@@ -1,7 +1,7 @@
 // A tab list and the panel of the selected tab.
 
 import type { ComponentChildren } from "preact";
-import { useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 
 export interface Tab {
   id: string;
@@ -18,6 +18,7 @@ interface Props {
 
 export function Tabs({ tabs, selected, onSelect, children }: Props) {
   const list = useRef<HTMLDivElement>(null);
+  useLayoutEffect(() => showTab(list.current, selected), [selected, tabs.map(nameOf).join()]);
   const moveFocus = (event: KeyboardEvent) => {
     const index = tabs.findIndex((tab) => tab.id === selected);
     const target = { ArrowRight: index + 1, ArrowLeft: index - 1, Home: 0, End: tabs.length - 1 }[
@@ -53,4 +54,18 @@ export function Tabs({ tabs, selected, onSelect, children }: Props) {
       </div>
     </div>
   );
+}
+
+// A part of the next tab stays visible.
+const MARGIN = 12;
+
+const nameOf = ({ name, count }: Tab): string => `${name} ${count ?? ""}`;
+
+/** Scroll a narrow list to a tab, and leave the page where it is. */
+function showTab(list: HTMLElement | null, id: string): void {
+  const tab = list?.querySelector(`#tab-${id}`)?.getBoundingClientRect();
+  if (!list || !tab) return;
+  const box = list.getBoundingClientRect();
+  if (tab.left < box.left) list.scrollLeft += tab.left - box.left - MARGIN;
+  else if (tab.right > box.right) list.scrollLeft += tab.right - box.right + MARGIN;
 }

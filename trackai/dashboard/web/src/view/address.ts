@@ -18,11 +18,14 @@ export const textParameter = (name: string, fallback = ""): ReadonlySignal<strin
 // What the pages of a run and of a comparison keep for the way back to the project.
 const PROJECT_VIEW = [
   "filter",
+  "show",
   "sort",
   "order",
   "by",
   "open",
   "columns",
+  "pinned",
+  "widths",
   "runs",
   "select",
   "except",

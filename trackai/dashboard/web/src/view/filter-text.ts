@@ -1,6 +1,10 @@
 // The text above the table: a filter, or part of a name.
 
 const QUOTED = /"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'/gs;
+const SHELVES: Record<string, string> = {
+  archived: "(archived = true or archived = false)",
+  trash: "trashed = true",
+};
 const OPERATOR = /[=<>~]|^(config|metric)\./;
 
 /** The filter to send: text without an operator is searched for in names and run ids. */
@@ -10,4 +14,11 @@ export function toFilter(text: string): string {
   // Quotes allow a name that contains an operator.
   const name = trimmed.replace(/^(["'])(.+)\1$/s, "$2").replace(/[\\"]/g, "\\$&");
   return `(name ~ "${name}" or run_id ~ "${name}")`;
+}
+
+/** The filter with archived runs, or of those in the trash; others leave both out. */
+export function onShelf(filter: string, shelf: string): string {
+  const kept = SHELVES[shelf];
+  if (!kept) return filter;
+  return filter ? `(${filter}) and ${kept}` : kept;
 }

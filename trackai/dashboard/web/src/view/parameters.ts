@@ -1,9 +1,9 @@
 // The parameters of the address as typed values.
 
-import { computed, type ReadonlySignal } from "@preact/signals";
+import { computed, type ReadonlySignal, signal } from "@preact/signals";
 import { params, textParameter } from "./address";
 import { parseChoice } from "./choice";
-import { toFilter } from "./filter-text";
+import { onShelf, toFilter } from "./filter-text";
 import { parseId, parseLimits, parseList, parseRange, parseSmoothing, parseXAxis } from "./parsing";
 
 const parameter = <T>(name: string, parse: (text: string | null) => T): ReadonlySignal<T> =>
@@ -14,13 +14,21 @@ const isLog = (text: string | null): boolean => text === "log";
 export const projectId = parameter("project", parseId);
 export const runId = parameter("run", parseId);
 export const isComparing = parameter("view", (text) => text === "compare");
+export const isShowingMedia = parameter("view", (text) => text === "media");
+/** Whether the page shows what all matching runs say about a metric. */
+export const isSweep = parameter("view", (text) => text === "sweep");
+
+/** Which runs are shown besides the usual ones or in their place: "archived", "trash" or "". */
+export const shelf = textParameter("show");
 
 /** The filter as it was typed, and as it is sent to the server. */
 export const filterText = textParameter("filter");
-export const filter = computed(() => toFilter(filterText.value));
+export const filter = computed(() => onShelf(toFilter(filterText.value), shelf.value));
+/** What the server says about a filter that it could not read; "" if it could. */
+export const filterProblem = signal("");
 export const sortField = textParameter("sort", "created_at");
 export const sortOrder = textParameter("order", "desc");
-export const columns = parameter("columns", parseList);
+export { columns } from "./table-columns";
 /** The chosen runs; undefined while the user has chosen none. */
 export const choice = computed(() => parseChoice(params.value));
 

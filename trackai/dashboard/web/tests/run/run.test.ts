@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
 import type { Figures } from "../../src/api/types";
+import { cellText, parseTable } from "../../src/files/table-file";
 import { groupBySteps } from "../../src/run/file-steps";
 import { densities, toBins } from "../../src/run/histogram-data";
 import { splitAtMatch, terminalText } from "../../src/run/log-text";
 import { nestConfig } from "../../src/run/nest-config";
 import { inheritedPaths, runPaths } from "../../src/run/run-paths";
-import { cellText, parseTable } from "../../src/run/table-file";
 
 describe("nestConfig", () => {
   const nested = (flat: Record<string, unknown>) =>

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { toFilter } from "../../src/view/filter-text";
+import { onShelf, toFilter } from "../../src/view/filter-text";
 
 const search = (text: string) => `(name ~ "${text}" or run_id ~ "${text}")`;
 
@@ -19,4 +19,15 @@ test.each([
   ["a < 1 and tag = b", "a < 1 and tag = b"],
 ])("toFilter(%j)", (text, filter) => {
   expect(toFilter(text)).toBe(filter);
+});
+
+test.each([
+  ["", "", ""],
+  ["lr < 1", "", "lr < 1"],
+  ["", "trash", "trashed = true"],
+  ["a = 1 or b = 2", "trash", "(a = 1 or b = 2) and trashed = true"],
+  ["lr < 1", "archived", "(lr < 1) and (archived = true or archived = false)"],
+  ["lr < 1", "other", "lr < 1"],
+])("the filter %s on the shelf %s", (filter, shelf, expected) => {
+  expect(onShelf(filter, shelf)).toBe(expected);
 });

@@ -1,5 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { fileReferences, nextSort, rowText, searchRows, sortRows } from "../../src/run/table-rows";
+import {
+  fileReferences,
+  nextSort,
+  rowText,
+  searchRows,
+  sortRows,
+} from "../../src/files/table-rows";
 
 const column = (values: unknown[]): unknown[][] => values.map((value) => [value]);
 const sorted = (values: unknown[], descending = false): unknown[] =>

@@ -2,7 +2,7 @@
 
 import type { ComponentChild } from "preact";
 import { useState } from "preact/hooks";
-import { SearchInput } from "../ui/controls";
+import { SearchInput } from "./controls";
 
 // Shorter tables need no search.
 const MIN_ROWS = 9;

@@ -6,6 +6,7 @@ import type { FileRecord } from "../api/types";
 import { copyFullValues } from "../ui/copy-full";
 import { plural, readable } from "../ui/format";
 import { Stepper } from "../ui/stepper";
+import { useSearchBox } from "../ui/use-search-box";
 import { mediaKind } from "./media-kind";
 import { cellText, type TableData } from "./table-file";
 import {
@@ -17,7 +18,6 @@ import {
   searchRows,
   sortRows,
 } from "./table-rows";
-import { useSearchBox } from "./use-search-box";
 
 const PAGE = 100;
 const MAX_FILES = 20_000;

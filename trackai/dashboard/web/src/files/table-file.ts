@@ -5,6 +5,8 @@ import { parseJson, toJson } from "../ui/json";
 export interface TableData {
   columns: unknown[];
   data: unknown[][];
+  /** How it is drawn, for a chart. */
+  chart?: unknown;
 }
 
 /** The table in a file; undefined if the preview is cut off, and so is not valid JSON. */
