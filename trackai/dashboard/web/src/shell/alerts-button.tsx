@@ -29,9 +29,10 @@ export function AlertsButton() {
       >
         <svg viewBox="0 0 16 16" width="15" height="15" aria-hidden="true">
           <path
-            d="M8 1.5a4 4 0 0 0-4 4v3L2.5 11v1h11v-1L12 8.5V5.5a4 4 0 0 0-4-4zM6.5 13.2a1.5 1.5 0 0 0 3 0z"
+            d="M8 1.5a4 4 0 0 0-4 4v3L2.5 11v1h11v-1L12 8.5v-3a4 4 0 0 0-4-4z"
             fill="currentColor"
           />
+          <path d="M6.5 13.2a1.5 1.5 0 0 0 3 0z" fill="currentColor" />
         </svg>
         {count > 0 && <span class="badge">{shown}</span>}
       </button>

@@ -64,7 +64,8 @@ function onKeyDown(event: KeyboardEvent): void {
 const UNTYPED = ["checkbox", "radio", "range", "color", "button", "submit"];
 
 function isTyping(target: EventTarget | null): boolean {
-  if (!(target instanceof HTMLElement)) return false;
+  // An input of a dialog that has just closed keeps the focus until the next frame.
+  if (!(target instanceof HTMLElement) || !target.checkVisibility()) return false;
   if (target instanceof HTMLInputElement) return !UNTYPED.includes(target.type);
   return target.isContentEditable || target.matches("textarea, select");
 }

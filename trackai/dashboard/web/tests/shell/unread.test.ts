@@ -39,7 +39,7 @@ test("every alert is unread at first, and stays read in this browser", async () 
   expect(alerts.map(reloaded.isUnread)).toEqual([false, true]);
 });
 
-test("an alert that arrives late is unread, though it is older than those that were read", async () => {
+test("an alert that arrives late is unread, though older than those that were read", async () => {
   const { isUnread, markAllRead } = await load();
   markAllRead({ alerts: [alert(9), alert(5)], total: 2 });
   expect([9, 5, 7, 3].map((second) => isUnread(alert(second)))).toEqual([false, false, true, true]);
