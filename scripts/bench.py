@@ -22,6 +22,7 @@ COMMANDS = {
     "read": "response times of the server",
     "charts": "smoothed and compressed charts",
     "dashboard": "time until the dashboard shows charts, and frames while scrolling",
+    "dashboards": "the first chart in the dashboards of other trackers",
     "kill": "points lost when processes are killed while they log",
     "ingest": "points and requests per second that the server stores over HTTP",
     "engines": "a server on SQLite beside one on PostgreSQL",

@@ -155,7 +155,7 @@ def run(arguments: argparse.Namespace) -> Report:
             filled = time.perf_counter() - started
         wide = Path(folder, "wide.db")
         anyio.run(many_metrics.make, wide, _COUNTS)
-        with serve(path) as client, _browser(arguments.chromium) as browser:
+        with serve(path) as client, open_browser(arguments.chromium) as browser:
             figures, frames = _measure(client, browser, arguments)
             with serve(wide) as many:
                 figures += _measure_many_metrics(browser, _url(many), arguments.repeat)
@@ -187,7 +187,8 @@ def run(arguments: argparse.Namespace) -> Report:
 
 
 @contextmanager
-def _browser(executable: Path | None) -> Iterator[Browser]:
+def open_browser(executable: Path | None) -> Iterator[Browser]:
+    """Start a browser."""
     from playwright.sync_api import sync_playwright
 
     from scripts import browsers
@@ -200,7 +201,7 @@ def _browser(executable: Path | None) -> Iterator[Browser]:
 
 
 @contextmanager
-def _page(browser: Browser) -> Iterator[Page]:
+def open_page(browser: Browser) -> Iterator[Page]:
     """Open a page with an empty cache."""
     context = browser.new_context(viewport={"width": 1920, "height": 1400})
     page = context.new_page()
@@ -252,14 +253,14 @@ def _measure_charts(client: Client, browser: Browser, url: str, repeat: int) -> 
     first_chart, all_charts, zoom = [], [], []
     unsmoothed, smoothed = [], []
     for _ in range(repeat):
-        with _page(browser) as page:
+        with open_page(browser) as page:
             page.goto(f"{url}/?project=1")
             first_chart.append(_wait(page, "bench.complete(1, 8)"))
-        with _page(browser) as page:
+        with open_page(browser) as page:
             page.goto(charts_url)
             all_charts.append(_wait(page, f"bench.complete({CHARTS}, {RUNS})"))
             zoom.append(_zoom(page))
-        with _page(browser) as page:
+        with open_page(browser) as page:
             page.goto(f"{charts_url}&smooth={_SMOOTHING}")
             # A line is drawn for each run, then one before and one after smoothing.
             unsmoothed.append(_wait(page, f"bench.complete({CHARTS}, {RUNS})"))
@@ -299,7 +300,7 @@ def _measure_live(browser: Browser, path: Path, minutes: float) -> tuple[list[Fi
     with (
         live_dashboard.logging_run(path) as run_id,
         serve(path) as client,
-        _page(browser) as page,
+        open_page(browser) as page,
     ):
         return live_dashboard.measure(page, client, _url(client), run_id, minutes)
 
@@ -311,7 +312,7 @@ def _measure_many_metrics(browser: Browser, url: str, repeat: int) -> list[Figur
     for project, count in enumerate(_COUNTS, 1):
         measured = []
         for _ in range(repeat):
-            with _page(browser) as page:
+            with open_page(browser) as page:
                 page.goto(f"{url}/?project={project}")
                 measured.append(_wait(page, f"bench.complete(1, {many_metrics.RUNS})"))
                 page.wait_for_timeout(500)
@@ -336,7 +337,7 @@ def _measure_many_metrics(browser: Browser, url: str, repeat: int) -> list[Figur
 
 def _measure_scrolling(browser: Browser, url: str, seconds: float) -> list[Frames]:
     """Measure frames: first those of a plain page, which is the baseline."""
-    with _page(browser) as page:
+    with open_page(browser) as page:
         return [
             frames_of("a plain page", browser, _plain(page), seconds),
             frames_of("the table", browser, _project(page, url, ".rows"), seconds),

@@ -103,7 +103,7 @@ async def test_averages_are_those_of_all_points(
                         assert abs(average - exact) <= chart.curve.within * spread + 1e-6
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(
     actions=histories.histories(histories.usual_steps, histories.usual_values),
     fork_step=st.integers(-40, 200),
