@@ -40,6 +40,7 @@ def test_importing_it_loads_no_server_and_no_numpy() -> None:
     assert "trackai.sdk.run" in loaded
     for module in ("starlette", "uvicorn", "click", "numpy", "pyarrow", "trackai.api"):
         assert module not in loaded
+    assert "trackai.sdk.media" not in loaded  # few runs log any
 
 
 def test_the_command_line_starts_without_what_it_does_not_need() -> None:
