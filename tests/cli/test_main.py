@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 import pytest
 
-from trackai.cli import cli
+from trackai.cli import _COMMANDS, cli
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Trackai
@@ -57,6 +57,14 @@ def _documented(command: str) -> str:
     (line,) = [line for line in text.splitlines() if line.startswith("|") and
                f"`{command}`" in line.split("|")[1]]  # fmt: skip
     return line
+
+
+@pytest.mark.parametrize("name", _COMMANDS)
+def test_the_list_of_commands_says_what_their_help_begins_with(name: str) -> None:
+    command = cli.get_command(click.Context(cli), name)
+    assert command is not None
+    _, summary = _COMMANDS[name]
+    assert command.get_short_help_str(limit=200).startswith(summary.removesuffix("."))
 
 
 def test_commands_without_json_are_listed() -> None:

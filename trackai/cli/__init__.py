@@ -20,42 +20,43 @@ from trackai.cli.completers import add_completers
 from trackai.cli.encoding import prepare_stdout
 from trackai.errors import InvalidInputError, NotFoundError, TrackAIError
 
-# The module of each command, in the order of `trackai --help`; the function has the command's name.
+# The module of each command, whose function has its name, and what it does: the beginning of its
+# help, so that `trackai --help` need not import them all. In the order of that help.
 _COMMANDS = {
-    "serve": "serve",
-    "keys": "keys",
-    "projects": "projects",
-    "runs": "runs",
-    "show": "show",
-    "compare": "compare",
-    "importance": "importance",
-    "plot": "plot",
-    "artifacts": "artifacts",
-    "alerts": "alerts",
-    "tag": "edit",
-    "rename": "edit",
-    "move": "edit",
-    "archive": "keep",
-    "unarchive": "keep",
-    "trash": "keep",
-    "restore": "keep",
-    "delete": "delete",
-    "sql": "sql",
-    "mcp": "mcp",
-    "config": "config",
-    "run": "run",
-    "log": "log",
-    "tail": "tail",
-    "wait": "wait",
-    "recover": "recover",
-    "sync": "sync",
-    "export": "export",
-    "import": "imports",
-    "merge": "merge",
-    "backup": "backup",
-    "doctor": "doctor",
-    "demo": "demo",
-    "completion": "completion",
+    "serve": ("serve", "Serve the dashboard and API; --open shows it in a browser."),
+    "keys": ("keys", "Create, list and revoke the keys of a server."),
+    "projects": ("projects", "List projects, newest first."),
+    "runs": ("runs", "List runs, newest first."),
+    "show": ("show", "Show the configuration, metrics and environment of a run."),
+    "compare": ("compare", "Compare the configuration and last metric values of runs."),
+    "importance": ("importance", "Show which parameters matter for a metric."),
+    "plot": ("plot", "Plot a metric of one or more runs."),
+    "artifacts": ("artifacts", "List artifacts and their versions, and download them."),
+    "alerts": ("alerts", "List alerts, latest first."),
+    "tag": ("edit", "Add tags to a run, and print all its tags."),
+    "rename": ("edit", "Rename a run; its slug does not change."),
+    "move": ("edit", "Move a run to another project."),
+    "archive": ("keep", "Archive runs: lists, tables, charts and counts leave them out."),
+    "unarchive": ("keep", "Take runs out of the archive."),
+    "trash": ("keep", "Move runs to the trash."),
+    "restore": ("keep", "Take runs out of the trash."),
+    "delete": ("delete", "Delete runs and all their data."),
+    "sql": ("sql", "Run a read-only SQL query."),
+    "mcp": ("mcp", "Serve runs to agents, over the Model Context Protocol."),
+    "config": ("config", "Show the database path and settings."),
+    "run": ("run", "Run a program that logs to another tracker, and store what it logs."),
+    "log": ("log", "Log values to a run from a shell script."),
+    "tail": ("tail", "Follow the values that are logged to a run until it ends."),
+    "wait": ("wait", "Wait until a run ends or meets a condition."),
+    "recover": ("recover", "Store the journals of crashed processes."),
+    "sync": ("sync", "Send what waits on this machine for a server."),
+    "export": ("export", "Export runs in full precision."),
+    "import": ("imports", "Import runs from files and other trackers."),
+    "merge": ("merge", "Add the runs and views of another TrackAI database."),
+    "backup": ("backup", "Copy the database to a new file."),
+    "doctor": ("doctor", "Check the database for problems."),
+    "demo": ("demo", "Create example runs to explore."),
+    "completion": ("completion", "Print the shell completion script."),
 }
 NAME = "trackai"
 # Commands of other trackers, and what to use instead.
@@ -76,10 +77,14 @@ class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in _COMMANDS.items()])
+
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        module = import_module(f"trackai.cli.{_COMMANDS[cmd_name]}")
+        module = import_module(f"trackai.cli.{_COMMANDS[cmd_name][0]}")
         command = getattr(module, f"{cmd_name}_", None) or getattr(module, cmd_name)
         assert isinstance(command, click.Command)  # noqa: S101 - a mistake in the table above
         add_completers(command)
