@@ -94,15 +94,13 @@ export function ScatterGraph({
   const brushedIds = new Set(brushed.map((run) => run.id));
   return (
     <>
-      {/* biome-ignore lint/a11y/noStaticElementInteractions: a group with the keys of its points */}
+      {/* biome-ignore lint/a11y/noStaticElementInteractions: a group with keys of its own */}
       <div
         ref={box}
         class="layers"
         role={isCanvas ? "group" : undefined}
         tabIndex={isCanvas ? 0 : undefined}
-        aria-label={
-          isCanvas ? `Points of ${title}: arrow keys move, Tab and Enter open` : undefined
-        }
+        aria-label={isCanvas ? `Points of ${title}: arrows move, Tab and Enter open` : undefined}
         onKeyDown={onKeyDown}
         onPointerLeave={() => {
           hoveredRun.value = undefined;

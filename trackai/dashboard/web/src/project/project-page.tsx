@@ -84,7 +84,7 @@ export function ProjectPage({ id }: { id: number }) {
           <ColumnPicker available={columns} />
           <Link
             to={keepingView({ project: id, view: "sweep" })}
-            title="Importance of parameters, parallel coordinates, scatter and contour of all matching runs"
+            title="All matching runs: importance of parameters, contour and scatter"
           >
             Analyse
           </Link>

@@ -59,6 +59,7 @@ export function ContourPanel({ projectId, runs, options, target, x, y }: Props) 
   };
   const hovered = placed.find(({ run }) => run.id === hoveredRun.value);
   const name = targetName(target);
+  const axisNames = `${fieldTitle(x)} and ${fieldTitle(y)}`;
   const isEmpty = placed.length === 0;
   return (
     <section class="panel-box" aria-label="Contour">
@@ -91,7 +92,7 @@ export function ContourPanel({ projectId, runs, options, target, x, y }: Props) 
           height={HEIGHT}
           viewBox={`0 0 ${width} ${HEIGHT}`}
           role="img"
-          aria-label={`${name} over ${fieldTitle(x)} and ${fieldTitle(y)} of ${plural(placed.length, "run")}`}
+          aria-label={`${name} over ${axisNames} of ${plural(placed.length, "run")}`}
           onPointerMove={onPointerMove}
         >
           <Grid xAxis={xAxis} yAxis={yAxis} width={width} height={HEIGHT} />
@@ -107,9 +108,9 @@ export function ContourPanel({ projectId, runs, options, target, x, y }: Props) 
         target={target}
       />
       <p class="faint">
-        Colour: the mean of the runs near by (Gaussian, 4 % of an axis), blank where none is near.
-        Up: {fieldTitle(y)}
-        {yAxis.log && " (log)"}. {placed.length.toLocaleString()} of {plural(runs.length, "run")}{" "}
+        Colour: mean of the runs near by (Gaussian, 4 % of an axis), blank where none is near.{" "}
+        {`Up: ${fieldTitle(y)}${yAxis.log ? " (log)" : ""}. `}
+        {`${placed.length.toLocaleString()} of ${plural(runs.length, "run")} `}
         have both parameters and a finite value
         {present > placed.length &&
           `; ${plural(present - placed.length, "value")} cannot be placed on a log scale`}

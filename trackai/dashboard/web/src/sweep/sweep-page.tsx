@@ -162,6 +162,9 @@ function Sweep({ id, sweep, config, metrics, target }: SweepProps) {
   );
 }
 
+const LEFT_OUT =
+  "grey and at “none” in parallel coordinates, and left out of the contour and the scatter plot.";
+
 /** Which runs are shown, and how many of them have no value. */
 function Coverage({ sweep: { runs, total }, target }: { sweep: SweepRuns; target: string }) {
   const counts = useMemo(() => countMissing(runs, target), [runs, target]);
@@ -174,8 +177,7 @@ function Coverage({ sweep: { runs, total }, target }: { sweep: SweepRuns; target
       {filterText.value ? `Runs that match ${filterText.value}: ` : "All runs of the project: "}
       {total > runs.length && `the newest ${runs.length.toLocaleString()} of `}
       {plural(total, "run")}, judged by their {targetName(target)}.{" "}
-      {problems.length > 0 &&
-        `${problems.join(", ")}: grey and at “none” in parallel coordinates, and left out of the contour and the scatter plot.`}
+      {problems.length > 0 && `${problems.join(", ")}: ${LEFT_OUT}`}
     </p>
   );
 }

@@ -27,6 +27,7 @@ interface Props {
   onChange: (change: string) => void;
 }
 
+const MOVES = "\nDrag it, or Shift+← →, to move it; P pins it";
 const KEYS = "Shift+ArrowLeft Shift+ArrowRight [ ] P Delete";
 
 export function ColumnHeader({ name, field, isText = false, drop, onChange }: Props) {
@@ -58,7 +59,7 @@ export function ColumnHeader({ name, field, isText = false, drop, onChange }: Pr
     >
       <button
         type="button"
-        title={`Sort by ${field}${isName ? "" : "\nDrag it, or Shift+← →, to move it; P pins it"}\n[ and ] set the width`}
+        title={`Sort by ${field}${isName ? "" : MOVES}\n[ and ] set the width`}
         aria-keyshortcuts={isName ? "[ ]" : KEYS}
         onClick={() => go({ sort: field, order: nextOrder })}
         onKeyDown={onKeyDown}
