@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -10,10 +10,12 @@ import trackai
 from trackai.filters.parser import parse_filter
 from trackai.store.catalogue import runs as store_runs
 from trackai.store.catalogue.run_tables import RunFilter, list_ids
+from trackai.store.engine.sql import lock
 from trackai.store.upkeep import bulk_changes
 
 if TYPE_CHECKING:
     from tests.conftest import Server
+    from trackai.store.engine.connection import Connection
     from trackai.store.engine.store import Store
     from trackai.values.types import KeepVerb
 
@@ -95,3 +97,25 @@ async def test_a_name_may_vanish_with_the_last_run_that_has_it(db: Store) -> Non
     where = RunFilter(tree=parse_filter("loss >= 0"))
     progress = await bulk_changes.change(db, where, bulk_changes.Deleting())
     assert (progress.changed, progress.remaining, progress.cursor) == (5, 0, None)
+
+
+@pytest.mark.usefixtures("runs")
+async def test_runs_that_others_change_meanwhile_are_left_out(
+    db: Store, engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def change_others(conn: Connection) -> None:
+        await store_runs.delete(conn, 2)
+        await store_runs.update(conn, 4, trashed_at=1)
+
+    async def lock_late(conn: Connection, *arguments: Any) -> None:
+        monkeypatch.undo()
+        await db.change(change_others)
+        await lock(conn, *arguments)
+
+    if engine == "sqlite":  # others cannot write meanwhile
+        await db.change(change_others)
+    else:
+        monkeypatch.setattr(bulk_changes, "lock", lock_late)
+    where = RunFilter(tree=parse_filter("tag = old"))
+    progress = await bulk_changes.change(db, where, bulk_changes.KEEPING["archive"])
+    assert progress.run_ids == [1, 3, 5]

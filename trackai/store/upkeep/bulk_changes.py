@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 import msgspec
 
 from trackai.store.catalogue import files, projects, run_tables, runs, slugs, tags
+from trackai.store.engine.connection import Shared
 from trackai.store.engine.sql import lock
 from trackai.store.upkeep import deletion
 from trackai.structs.records import BulkProgress
@@ -172,6 +173,9 @@ async def _change_batch(conn: Connection, *, where: RunFilter, what: Change, aft
     changed, hashes = list[int](), set[str]()
     run_ids = await run_tables.list_ids(conn, where, after=after, limit=_BATCH)
     await lock(conn, "runs", run_ids)
+    if isinstance(conn, Shared):  # others may have changed or deleted them before they were locked
+        matching = await run_tables.list_ids(conn, where, after=after, limit=_BATCH)
+        run_ids = sorted(set(run_ids).intersection(matching))
     for run_id in run_ids:
         outcome = await what.apply(conn, run_id, now)
         if outcome is not None:
