@@ -45,8 +45,15 @@ def test_importing_it_loads_no_server_and_no_numpy() -> None:
 
 def test_the_command_line_starts_without_what_it_does_not_need() -> None:
     loaded = _loaded_by("import trackai.cli.runs")
-    assert "trackai.store.engine.database" in loaded
-    for module in ("trackai.sdk", "trackai.ingest", "uvicorn", "urllib.request", "numpy"):
+    assert "trackai.cli.database" in loaded
+    for module in (
+        "trackai.sdk",
+        "trackai.ingest",
+        "uvicorn",
+        "urllib.request",
+        "numpy",
+        "sqlite3",
+    ):
         assert module not in loaded
 
 

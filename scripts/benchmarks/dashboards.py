@@ -162,7 +162,10 @@ def _command(name: str, folder: str, port: str) -> list[str]:
             "-m", "mlflow", "ui", "--backend-store-uri", f"sqlite:///{folder}/mlflow.db",
             "--port", port,
         ],
-        "aim": ["-m", "aim", "up", "--repo", folder, "--port", port],
+        "aim": [
+            "-c", "from aim.cli.cli import cli_entry_point as main; main()",
+            "up", "--repo", folder, "--port", port,
+        ],
     }  # fmt: skip
     return commands[name]
 

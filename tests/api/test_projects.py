@@ -39,6 +39,7 @@ def test_a_new_project_has_its_fields(server: Server) -> None:
     assert before <= created
     assert project["updated_at"] == project["created_at"]
     counts = {"total_runs": 0, "running_runs": 0, "completed_runs": 0, "failed_runs": 0}
+    counts |= {"archived_runs": 0, "trashed_runs": 0}
     assert server.get(f"/api/projects/{project['id']}") == {**project, **counts}
     assert server.get("/api/projects") == [project]
 

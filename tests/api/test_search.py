@@ -71,6 +71,28 @@ def test_what_was_deleted_is_not_found(server: Server, db_path: Path) -> None:
     assert hits(server, "loss") == []
 
 
+def test_runs_that_are_out_of_the_way(server: Server, db_path: Path) -> None:
+    with trackai.init(project="p", name="kept", tags=["good"]) as run:
+        run.alert("low")
+
+    def change(action: str) -> None:
+        body = {"run_ids": [run.id], "action": {"type": action}}
+        assert server.request("POST", "/api/runs/bulk", body).status == 200
+
+    def alerts(query: str = "") -> int:
+        return len(server.get(f"/api/alerts?{query}")["alerts"])
+
+    assert (len(hits(server, "kept")), len(hits(server, "good")), alerts()) == (1, 1, 1)
+    change("archive")
+    assert (len(hits(server, "kept")), len(hits(server, "good")), alerts()) == (1, 1, 0)
+    change("trash")
+    assert (hits(server, "kept"), hits(server, "good"), alerts()) == ([], [], 0)
+    assert alerts(f"run_id={run.id}") == 1
+    change("restore")
+    change("unarchive")
+    assert (len(hits(server, "kept")), alerts()) == (1, 1)
+
+
 def test_hits_are_limited_and_the_best_come_first(server: Server, db_path: Path) -> None:
     with trackai.init(project="p", name="r") as run:
         run.log({f"a/very/long/loss/{number}": 1.0 for number in range(60)})

@@ -139,7 +139,7 @@ def test_what_is_wrong_with_a_filter_is_shown_where_it_is(served: Server, browse
         assert accessibility_violations(page) == []
     box.fill(r"lr < 0.01 or run_id =~ '^r1\d00$'")
     box.press("Enter")
-    _total(page, "6 runs")
+    _total(page, "7 runs")
     expect(page.locator(".problem-place")).to_have_count(0)
     expect(box).to_have_attribute("aria-invalid", "false")
     page.close()
@@ -163,9 +163,7 @@ def test_all_that_match_go_to_the_trash_and_come_back(served: Server, page: Page
 
 
 def test_the_trash_restores_runs_and_is_emptied(served: Server, page: Page) -> None:
-    page.goto(f"{served.url}/?project=1")
-    for name in ("first", "second"):
-        page.get_by_role("checkbox", name=f"Show {name} in the charts").check()
+    page.goto(f"{served.url}/?project=1&runs=1,2")
     page.get_by_role("button", name="Move to trash").click()
     _total(page, "1,498 runs")
     page.get_by_role("link", name="Trash (2)").click()
@@ -174,7 +172,8 @@ def test_the_trash_restores_runs_and_is_emptied(served: Server, page: Page) -> N
     assert accessibility_violations(page) == []
     # The charts show what a run in the trash has logged.
     expect(page.locator(".charts")).to_contain_text("val/acc")
-    page.get_by_role("checkbox", name="Show first in the charts").check()
+    # Until runs are chosen, all of them are shown.
+    page.get_by_role("checkbox", name="Show second in the charts").uncheck()
     page.get_by_role("button", name="Restore").click()
     expect(page.locator(".result")).to_have_text("Restored 1 run")
     expect(_rows(page)).to_have_text(["second"])
@@ -190,15 +189,14 @@ def test_the_trash_restores_runs_and_is_emptied(served: Server, page: Page) -> N
 
 
 def test_archived_runs_are_shown_when_asked_for(served: Server, page: Page) -> None:
-    page.goto(f"{served.url}/?project=1&filter=lr%20%3C%201")
-    page.get_by_role("checkbox", name="Show first in the charts").check()
+    page.goto(f"{served.url}/?project=1&filter=lr%20%3C%201&runs=1")
     page.get_by_role("button", name="Archive").click()
     expect(_rows(page)).to_have_text(["second"])
     page.get_by_role("checkbox", name="Archived (1)").check()
     expect(_rows(page)).to_have_text(["second", "first"])
     expect(page.get_by_role("row", name="first")).to_contain_text("archived")
     assert accessibility_violations(page) == []
-    page.get_by_role("checkbox", name="Show first in the charts").check()
+    page.get_by_role("checkbox", name="Show second in the charts").uncheck()
     page.get_by_role("button", name="Unarchive").click()
     expect(page.get_by_role("row", name="first")).not_to_contain_text("archived")
     wait_until(page, lambda: served.get("/api/projects/1")["archived_runs"] == 0)

@@ -175,7 +175,7 @@ def test_shortcuts_work_unless_one_types(served: Server, page: Page) -> None:
     page.keyboard.press("Escape")
     expect(dialog).to_have_count(0)
     page.keyboard.press("/")
-    search = page.get_by_role("searchbox", name="Filter runs")
+    search = page.get_by_role("combobox", name="Filter runs")
     expect(search).to_be_focused()
     page.keyboard.type("?aput/")
     expect(search).to_have_value("?aput/")

@@ -109,7 +109,7 @@ def test_charts() -> None:
 
 def test_compare() -> None:
     report = bench(
-        "compare", "--json", "--turns", "2", ".", ".",
+        "compare", "--json", "--turns", "1", ".", ".",
         "frames", "--points", "2000", "--repeat", "1",
     )  # fmt: skip
     (table,) = json.loads(report)["tables"]

@@ -47,10 +47,11 @@ async def prompt(db: Database) -> AsyncIterator[sqlite3.Connection]:
             Column("gpu", "time", list(times), times, [10, 20]),
         ]
         await metrics.append(conn, run.id, writer_id, columns)
-        await runs.create(
+        empty = await runs.create(
             conn, uid="u2", project_id=project.id, slug="empty", name=None, group_name=None,
             now=STARTED + SECOND,
         )  # fmt: skip
+        await runs.update(conn, empty.id, archived_at=STARTED + 2 * SECOND)
         await runs.set_state(conn, run.id, "completed", now=STARTED + 90 * SECOND)
     await db.close()
     with closing(sqlite3.connect(db.path)) as connection:
@@ -68,12 +69,12 @@ def test_runs(prompt: sqlite3.Connection) -> None:
         {
             "id": 1, "project": "my-project", "run": "experiment-1", "name": "Experiment",
             "group_name": "g", "state": "completed", "created": "2023-11-14T22:13:20Z",
-            "seconds": 90.0, "points": 6,
+            "seconds": 90.0, "points": 6, "archived": None, "trashed": None,
         },
         {
             "id": 2, "project": "my-project", "run": "empty", "name": None,
             "group_name": None, "state": "running", "created": "2023-11-14T22:13:21Z",
-            "seconds": 0.0, "points": 0,
+            "seconds": 0.0, "points": 0, "archived": "2023-11-14T22:13:22Z", "trashed": None,
         },
     ]  # fmt: skip
 

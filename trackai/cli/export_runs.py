@@ -44,8 +44,7 @@ async def write_runs(database: Store, chosen: Chosen, writer: Writer) -> int:
             ids = await run_tables.list_ids(conn, where)
         else:
             project_id = None if project is None else (await projects.find(conn, project)).id
-            where = run_tables.RunFilter(project_id=project_id, archived=True)
-            ids = await run_tables.list_ids(conn, where)
+            ids = await runs.list_ids(conn, project_id)
         exported = 0
         for run_id in ids:
             try:

@@ -50,7 +50,7 @@ async def merge(
 
     async def items() -> AsyncIterator[Item]:
         async with source.snapshot() as conn:
-            run_ids = await runs.list_ids(conn, None)
+            run_ids = await runs.list_ids(conn, None, with_trash=True)
             for position, run_id in enumerate(run_ids):
                 progress.share(position, len(run_ids), "runs")
                 async for item in dump.dump(conn, run_id):

@@ -175,10 +175,18 @@ async def ids_of_project(conn: Connection, project_id: int) -> list[int]:
     return [run_id for (run_id,) in rows]
 
 
-async def list_ids(conn: Connection, project_id: int | None) -> list[int]:
-    """The row ids of the runs of a project, or of all runs if it is None, the oldest first."""
+async def list_ids(
+    conn: Connection, project_id: int | None, *, with_trash: bool = False
+) -> list[int]:
+    """The row ids of the runs of a project, or of all runs if it is None, the oldest first.
+
+    Args:
+        with_trash: whether to list runs in the trash, too; archived ones are listed always.
+    """
+    kept = "TRUE" if with_trash else "trashed_at IS NULL"
     rows = await conn.execute_fetchall(
-        "SELECT id FROM runs WHERE project_id = ?1 OR ?1 IS NULL ORDER BY id", (project_id,)
+        f"SELECT id FROM runs WHERE (project_id = ?1 OR ?1 IS NULL) AND {kept} ORDER BY id",
+        (project_id,),
     )
     return [run_id for (run_id,) in rows]
 

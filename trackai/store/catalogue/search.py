@@ -32,7 +32,8 @@ async def search(
 ) -> SearchResults:
     """Find names that contain a text, ignoring case.
 
-    Without a text, the latest projects and runs are found.
+    Without a text, the latest projects and runs are found. Archived runs are found as well, those
+    in the trash are not.
 
     Args:
         project_id: names that runs of this project have are found there, others in the project
@@ -73,7 +74,7 @@ async def _runs(
             SELECT coalesce(runs.name, runs.slug), projects.id, projects.name, runs.id
             FROM runs
             JOIN projects ON projects.id = runs.project_id
-            WHERE runs.project_id {condition} ?1
+            WHERE runs.project_id {condition} ?1 AND runs.trashed_at IS NULL
               AND (instr(casefold(runs.slug), ?2) > 0 OR instr(casefold(runs.name), ?2) > 0)
             ORDER BY runs.created_at DESC, runs.id DESC
             LIMIT ?3
@@ -121,7 +122,7 @@ async def _name_hit(
         FROM {table} AS named
         JOIN runs ON runs.id = named.run_id
         JOIN projects ON projects.id = runs.project_id
-        WHERE named.{column} = ?
+        WHERE named.{column} = ? AND runs.trashed_at IS NULL
     """
     rows: Any = []
     if project_id is not None:
@@ -146,6 +147,7 @@ async def _files(
         ) AS latest
         JOIN runs ON runs.id = latest.run_id
         JOIN projects ON projects.id = runs.project_id
+        WHERE runs.trashed_at IS NULL
         ORDER BY CASE runs.project_id WHEN ?3 THEN 0 ELSE 1 END, latest.id DESC
         LIMIT ?4
         """,

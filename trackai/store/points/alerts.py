@@ -70,11 +70,16 @@ async def list_latest(
 async def _sources(
     conn: Connection, project_id: int | None, run_id: int | None, level: str | None
 ) -> list[_Source]:
-    """The series of alerts, the one that was logged to last first."""
+    """The series of alerts, the one that was logged to last first.
+
+    Runs that are archived or in the trash are left out, unless one is asked for.
+    """
     terms, values = ["series.path >= ?", "series.path < ?"], [PREFIX, _BEHIND_PREFIX]
     if level is not None:
         terms, values = ["series.path = ?"], [PREFIX + level]
     bound: list[Any] = [*values]
+    if run_id is None:
+        terms += ["runs.archived_at IS NULL", "runs.trashed_at IS NULL"]
     for column, row_id in (("runs.project_id", project_id), ("series.run_id", run_id)):
         if row_id is not None:
             terms.append(f"{column} = ?")

@@ -24,9 +24,12 @@ interface Props {
 
 export function ChartsOfRuns({ files, path, notes, fallback }: Props) {
   const tables = useTables(files);
+  const [isOpen, setOpen] = useState(false);
   const charts = tables.filter(({ table }) => chartKind(table) !== undefined);
   const kinds = new Set(charts.map(({ table }) => chartKind(table)));
-  if (charts.length < 2 || kinds.size !== 1) return <>{fallback}</>;
+  // Several charts of one run would have the same colour.
+  const runs = new Set(charts.map(({ file }) => file.run_id));
+  if (runs.size < 2 || runs.size < charts.length || kinds.size !== 1) return <>{fallback}</>;
   const drawn = charts.map(({ file, table }) => ({
     run: { id: file.run_id, name: nameOf(file.run_id) },
     table,
@@ -37,9 +40,9 @@ export function ChartsOfRuns({ files, path, notes, fallback }: Props) {
         {notes}
         <TableChart tables={drawn} label={path} />
       </section>
-      <details class="data">
+      <details class="data" onToggle={(event) => setOpen(event.currentTarget.open)}>
         <summary>Each run by itself</summary>
-        {fallback}
+        {isOpen && fallback}
       </details>
     </>
   );

@@ -13,6 +13,7 @@ import { ErrorMessage, Loading, missingRunsText, PageError } from "../ui/message
 import { usePageTitle } from "../ui/page-title";
 import { keepingView, replaceParameters, textParameter } from "../view/address";
 import { chooseIds } from "../view/choice";
+import { useCrumbs } from "../view/crumbs";
 import { Link } from "../view/link";
 import { choice } from "../view/parameters";
 import { useChosenRuns } from "../view/use-chosen-runs";
@@ -32,6 +33,7 @@ const keyParameter = textParameter("key");
 export function MediaPage({ id }: { id: number }) {
   const { data: project } = usePolled(() => getProject(id), 0, [id]);
   usePageTitle("Media", project?.name);
+  useCrumbs(id, project?.name, "Media");
   const { ids: chosen, error: choiceError } = useChosenRuns(id, choice.value ?? NO_RUNS);
   const existing = (chosen ?? []).filter((run) => !missingRuns.value.has(run));
   const missing = (chosen ?? []).length - existing.length;

@@ -13,6 +13,7 @@ import { plural } from "../ui/format";
 import { ErrorMessage, Loading, PageError } from "../ui/messages";
 import { usePageTitle } from "../ui/page-title";
 import { keepingView, replaceParameters, textParameter } from "../view/address";
+import { useCrumbs } from "../view/crumbs";
 import { Link } from "../view/link";
 import { filter, filterText } from "../view/parameters";
 import { parseList, printList } from "../view/parsing";
@@ -38,6 +39,7 @@ const contourY = textParameter("cy");
 export function SweepPage({ id }: { id: number }) {
   const { data: project, notFound } = usePolled(() => getProject(id), 0, [id]);
   usePageTitle("Analyse", project?.name);
+  useCrumbs(id, project?.name, "Analyse");
   const { data: columns, error: columnsError } = usePolled(() => getColumns(id), 0, [id]);
   const fields = useFields(columns);
   const { sweep, error } = useSweepRuns(id, columns ? fields.requested : [], filter.value);

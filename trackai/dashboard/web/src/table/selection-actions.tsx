@@ -39,10 +39,9 @@ export function SelectionActions({ projectId, choice, chosen, isExplicit, onChan
   const before = useRef(chosenKey);
   useEffect(() => {
     // What was done to other runs is not about these.
-    // Undoing stays on offer: the runs are gone from the table by then.
-    if (before.current !== chosenKey && !open && chosen.length > 0 && !undo && !isKeeping.current) {
-      setResult("");
-    }
+    // The runs that are shown by default change by themselves, and undoing stays on offer.
+    const isBusy = open !== undefined || undo !== undefined || isKeeping.current;
+    if (before.current !== chosenKey && !isBusy && isExplicit && chosen.length > 0) setResult("");
     before.current = chosenKey;
   }, [chosenKey]);
   const done = (text: string) => {
