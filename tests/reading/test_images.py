@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -24,7 +25,8 @@ from trackai.store.engine.database import Database
 from trackai.store.engine.direct import Direct
 from trackai.store.points import curves, images, lineage
 from trackai.structs.points import PointImage
-from trackai.structs.records import ColumnPage
+from trackai.structs.records import ColumnPage, PointColumns
+from trackai.values.packing import pack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -92,6 +94,14 @@ def test_an_image_as_large_as_possible(conn: Direct) -> None:
     assert values.dtype == np.float64
     assert steps.tolist() == list(range(images.MOST))
     assert values.tolist() == [step / 7 for step in range(images.MOST)]
+
+
+def test_sqlite_opens_an_image(conn: Direct) -> None:
+    points = [(step, step + 0.5, None if step % 2 else 0.1) for step in range(1000)]
+    image = run(copied(conn, points))
+    with closing(sqlite3.connect(":memory:")) as opened:
+        opened.deserialize(image.data)
+        assert opened.execute("SELECT * FROM image ORDER BY rowid").fetchall() == points
 
 
 @given(data=st.data())
@@ -216,6 +226,34 @@ def test_pages_of_images_follow_each_other(db_path: Path, server: Server) -> Non
         values += image_reader.read(page.images)[2].tolist()
         cursor = page.next_cursor
     assert values == list(range(10_000))
+
+
+def test_pages_of_several_kinds(conn: Direct, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = run(copied(conn, [(1, 10, 0.5), (2, 20, 3)]))
+    gpu = PointImage("time", are_bools=False, root=image.root, data=image.data)
+    columns = PointColumns(pack([3]), pack([30]), pack(["text"]))
+    point = {"step": 4, "timestamp": "1970-01-01T00:00:00.00004Z", "value": 7}
+    answers: Iterator[tuple[object, str]] = iter(
+        [
+            (ColumnPage("a", [], "1", [image]), IMAGES),
+            (ColumnPage("a", [columns], "2"), IMAGES),
+            (ColumnPage("a", [], "3", [image, gpu]), IMAGES),
+            ({"data": [point], "has_more": False}, "application/json"),
+        ]
+    )
+
+    def send(*arguments: object) -> Answer:
+        page, media_type = next(answers)
+        encoder = msgspec.msgpack if media_type == IMAGES else msgspec.json
+        return Answer("http://tracker", 200, encoder.encode(page), media_type)
+
+    monkeypatch.setattr(RemoteSource, "_send", send)
+    monkeypatch.setattr(RemoteSource, "_texts", lambda *arguments: set())
+    assert RemoteSource("http://tracker").arrays(1, "x") == Curve(
+        [1, 2, 3, 1, 2, None, None, 4],
+        [10, 20, 30, 10, 20, 10, 20, 40],
+        [0.5, 3, "text", 0.5, 3, 0.5, 3, 7],
+    )
 
 
 def test_images_of_other_programs(monkeypatch: pytest.MonkeyPatch) -> None:

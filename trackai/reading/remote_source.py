@@ -269,7 +269,7 @@ class RemoteSource:
         Args:
             limit: points to ask for at once.
             once: stop at `limit` points.
-            images: where to add all points if the server sends images of them; None to accept none.
+            images: where to add images of all points if the server sends them; None to accept none.
             steps: the range of steps.
 
         Returns:
@@ -291,15 +291,15 @@ class RemoteSource:
                 run = page.run
                 if images is not None and not (curve.steps or page.columns):
                     images += page.images
-                else:  # of a series that became long in the meantime, for example
-                    self._add_images(curve, images or [])
-                    images = None
+                else:
+                    self._move_images(images, curve)
                     self._add_columns(curve, page)
                     self._add_images(curve, page.images)
                 cursor = page.next_cursor
             else:  # of a server that is older
                 if is_text is None:
                     is_text = path in self._texts(run_id)
+                self._move_images(images, curve)
                 points: PointPage = self._decode(answer, PointPage)
                 _add_points(curve, points.data, is_text=is_text)
                 cursor = points.next_cursor or None
@@ -322,6 +322,12 @@ class RemoteSource:
             curve.steps.extend(steps)
             curve.timestamps.extend(timestamps)
             curve.values.extend(values)
+
+    def _move_images(self, images: list[PointImage] | None, curve: Curve) -> None:
+        """Convert images to lists: pages without images follow, such as those with a text."""
+        if images:
+            self._add_images(curve, images)
+            images.clear()
 
     def _add_images(self, curve: Curve, images: Sequence[PointImage]) -> None:
         for image in images:
