@@ -93,6 +93,16 @@ def test_runs_that_are_out_of_the_way(server: Server, db_path: Path) -> None:
     assert (len(hits(server, "kept")), alerts()) == (1, 1)
 
 
+def test_runs_in_the_trash_take_no_places_among_hits(server: Server, db_path: Path) -> None:
+    trashed = log_run("one", tags=["lr1", "lr2"], lr1=1, lr2=2)
+    log_run("two", tags=["a long lr"], a_long_lr=1)
+    body = {"run_ids": [trashed], "action": {"type": "trash"}}
+    assert server.request("POST", "/api/runs/bulk", body).status == 200
+    assert hits(server, "lr", limit=2) == [
+        ("config", "a_long_lr", "vision"), ("tag", "a long lr", "vision"),
+    ]  # fmt: skip
+
+
 def test_hits_are_limited_and_the_best_come_first(server: Server, db_path: Path) -> None:
     with trackai.init(project="p", name="r") as run:
         run.log({f"a/very/long/loss/{number}": 1.0 for number in range(60)})

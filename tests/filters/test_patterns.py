@@ -79,6 +79,9 @@ def test_each_rule(text: str, matches: list[str]) -> None:
         (r"\bword", r"\b is not supported"),
         ("(?i)[!-\uffff]", "at most 1000 characters"),
         ("(" * 40 + ")" * 40, "nested at most 32"),
+        ("a|\0", "in no text: U+0000"),
+        ("[^\x01-\U0010ffff]", "in no text: U+0000"),
+        ("\udc80", "in no text: U+0000 or half of a pair"),
         # Each would take a backtracking engine ages, or a table of states gigabytes.
         ("(a|b)*a(a|b){20}", "too complex"),
         ("((a{100}){100}){100}", "too long"),
@@ -87,6 +90,14 @@ def test_each_rule(text: str, matches: list[str]) -> None:
 def test_what_is_not_supported_is_named(text: str, problem: str) -> None:
     with pytest.raises(ValueError, match=re.escape(problem)):
         Pattern(text)
+
+
+def test_the_canonical_form_is_nested_no_deeper() -> None:
+    text = "b|" + "(" * 32 + "a" + "|b)*" * 32
+    pattern = Pattern(text)
+    assert Pattern(pattern.canonical).canonical == pattern.canonical
+    with pytest.raises(ValueError, match="nested at most 32"):
+        Pattern(f"({text})*")
 
 
 @pytest.mark.parametrize("text", ["(a*)*b", "(a|aa)+$", "(x+x+)+y", "^(([a-z])+.)+[A-Z]([a-z])+$"])

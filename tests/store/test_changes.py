@@ -101,6 +101,94 @@ async def test_changes_are_repeated_alone_if_their_transaction_fails(db: Databas
     assert await names(db) == ["a", "b", "c"]
 
 
+def failing_first(name: str, *, times: int) -> Callable[[Connection], Coroutine[Any, Any, str]]:
+    """A change that makes a project, but fails `times` times, and all of its transaction."""
+    left = [None] * times
+
+    async def make(conn: Connection) -> str:
+        if left:
+            left.pop()
+            raise sqlite3.OperationalError("the disk is full")
+        return await making(name)(conn)
+
+    return make
+
+
+async def test_an_error_of_the_shared_transaction_is_forgotten_alone(db: Database) -> None:
+    """The project that was in the way is not there any more."""
+    outcomes: list[object] = []
+    attempts: list[None] = []
+
+    async def fail_alone(conn: Connection) -> None:
+        attempts.append(None)
+        if len(attempts) > 1:
+            raise sqlite3.OperationalError("the disk is full")
+        await projects.create(conn, "a", "a", now=1)
+
+    async def make(work: Callable[[Connection], Coroutine[Any, Any, Any]]) -> None:
+        try:
+            outcomes.append(await db.change(work))
+        except (ConflictError, StoreError) as error:
+            outcomes.append(type(error))
+
+    async with anyio.create_task_group() as tasks, db.write():  # the others wait
+        for work in (fail_alone, making("a"), failing_first("b", times=1)):
+            tasks.start_soon(make, work)
+        await anyio.wait_all_tasks_blocked()
+    assert outcomes[1:] == ["a", "b"]
+    assert await names(db) == ["a", "b"]
+
+
+async def test_a_change_that_was_done_does_not_fail_with_the_next(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outcomes: dict[str, object] = {}
+    opened: list[None] = []
+    current_writer = db._current_writer
+
+    async def fail_third() -> Any:
+        opened.append(None)
+        if len(opened) == 3:  # after the shared transaction, and that of the first change
+            raise StoreError("the file is damaged")
+        return await current_writer()
+
+    async def make(name: str) -> None:
+        try:
+            outcomes[name] = await db.change(failing_first(name, times=int(name == "b")))
+        except StoreError as error:
+            outcomes[name] = str(error)
+
+    async with anyio.create_task_group() as tasks:
+        async with db.write():  # the others wait
+            for name in ("a", "b"):
+                tasks.start_soon(make, name)
+            await anyio.wait_all_tasks_blocked()
+        monkeypatch.setattr(db, "_current_writer", fail_third)
+    assert outcomes == {"a": "a", "b": "the file is damaged"}
+    assert await names(db) == ["a"]
+
+
+async def test_a_change_that_is_cancelled_while_its_transaction_fails_is_not_done_later(
+    db: Database,
+) -> None:
+    loop = asyncio.get_running_loop()
+    scopes: list[anyio.CancelScope] = []
+    runs: list[None] = []
+
+    async def cancel_itself(conn: Connection) -> None:
+        loop.call_soon_threadsafe(scopes[0].cancel)
+        runs.append(None)
+        raise sqlite3.OperationalError("the disk is full")
+
+    async with anyio.create_task_group() as tasks, db.write():  # the others wait
+        tasks.start_soon(db.change, making("a"))
+        scopes.append(await tasks.start(_change, db, cancel_itself))
+    before = len(runs)
+    await db.change(making("b"))
+    assert len(runs) == before
+    assert await names(db) == ["a", "b"]
+
+
 async def test_a_change_that_is_cancelled_while_it_waits_is_not_done(db: Database) -> None:
     async with anyio.create_task_group() as tasks, db.write():  # the others wait
         for name in ("a", "cancelled", "b"):

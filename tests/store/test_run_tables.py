@@ -543,7 +543,23 @@ async def test_a_search_finds_texts_in_any_case(db: Database, engine: str) -> No
             await runs.create(
                 conn, uid=slug, project_id=project.id, slug=slug, name=name, group_name=None, now=1
             )
-        for text in (*names, "strasse", "ss", "%", "_", "\\", "K", "été", "fi", "n-1", "Run", "i̇"):
+        for text in (
+            *names,
+            "strasse",
+            "ss",
+            "%",
+            "_",
+            "\\",
+            "K",
+            "été",
+            "fi",
+            "n-1",
+            "Run",
+            "i̇",
+            "\0",
+            "50\0",
+            "_" * 50_000,
+        ):
             page = await run_tables.list_page(
                 conn, run_tables.RunFilter(search=text), sort_by=parse_field("id"),
                 sort_order="asc", limit=100,

@@ -89,12 +89,14 @@ def _keep(
     db: str | None,
     as_json: bool,
 ) -> None:
+    from trackai.filters.parser import parse_filter
     from trackai.store.upkeep.bulk_changes import KEEPING
 
     if bool(run) == (condition is not None):
         raise click.UsageError("pass either runs or --filter")
     if condition is not None:
         if how in _ALREADY:
+            parse_filter(condition)  # an error is about what was passed
             condition = f"({condition}) and {_ALREADY[how]}"
         changed, _ = change_matching(db, url, condition, KEEPING[how], {"type": how})
         print_matching(verb, changed, as_json=as_json)

@@ -448,20 +448,32 @@ def _canonical(node: _Node) -> str:
     """Write a node with all characters as code points."""
     match node:
         case _Set(ranges):
-            return f"[{''.join(_canonical_range(low, high) for low, high in ranges)}]"
+            members = "".join(_canonical_range(low, high) for low, high in ranges)
+            if not members:
+                raise ValueError("has a character that is in no text: U+0000 or half of a pair")
+            return f"[{members}]"
         case _Anchor(sign):
             return sign
         case _Sequence(parts):
-            return "".join(map(_canonical, parts)) or "(?:)"
+            return (
+                "".join(
+                    _group(part) if isinstance(part, _Choice) else _canonical(part)
+                    for part in parts
+                )
+                or "(?:)"
+            )
         case _Choice(branches):
-            return f"(?:{'|'.join(map(_canonical, branches))})"
+            return "|".join(map(_canonical, branches))
         case _Repeat(part, low, high):
-            inner = _canonical(part)
-            if not isinstance(part, _Set):
-                inner = f"(?:{inner})"
+            inner = _canonical(part) if isinstance(part, _Set) else _group(part)
             return inner + _QUANTIFIERS.get(
                 (low, high), f"{{{low},{'' if high is None else high}}}"
             )
+
+
+def _group(node: _Node) -> str:
+    # Groups are nested as in the original, which may be as deep as is allowed.
+    return f"(?:{_canonical(node)})"
 
 
 _QUANTIFIERS: dict[tuple[int, int | None], str] = {(0, None): "*", (1, None): "+", (0, 1): "?"}

@@ -194,14 +194,19 @@ def _found(conn: Connection, text: str) -> Condition:
     return f"({slug} OR {name})", slug_values + name_values
 
 
+# Characters: SQLite refuses longer patterns, in which each may be escaped.
+_MAX_LIKE = 10_000
+
+
 def _contained(conn: Connection, column: str, folded: str) -> Condition:
     """The condition on a column that contains a text in any case.
 
     SQLite calls our `casefold` through Python, which takes ten times as long as its own LIKE. That
-    knows upper and lower case of ASCII only; other texts have more bytes than characters.
+    knows upper and lower case of ASCII only; other texts have more bytes than characters. It
+    reads a pattern only up to U+0000.
     """
     sql, values = f"instr(casefold({column}), ?) > 0", [folded]
-    if isinstance(conn, Shared):
+    if isinstance(conn, Shared) or "\0" in folded or len(folded) > _MAX_LIKE:
         return sql, values
     sql = f"(length({column}) != length(CAST({column} AS BLOB)) AND {sql})"
     if not folded.isascii():

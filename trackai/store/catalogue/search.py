@@ -100,7 +100,10 @@ async def _names(
             WHERE names.name IS NOT NULL AND number < ?1
         )
         SELECT name FROM names
-        WHERE name IS NOT NULL AND instr(casefold(name), ?2) > 0
+        WHERE name IS NOT NULL AND instr(casefold(name), ?2) > 0 AND EXISTS (
+            SELECT 1 FROM {table} AS named JOIN runs ON runs.id = named.run_id
+            WHERE named.{column} = names.name AND runs.trashed_at IS NULL
+        )
         ORDER BY instr(casefold(name), ?2), length(name), name
         LIMIT ?3
         """,

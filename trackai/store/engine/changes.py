@@ -50,7 +50,7 @@ class Change(Generic[T]):
 
     def succeed(self, result: T) -> None:
         """Set what `work` has returned; the change is done after the commit."""
-        self._result = result
+        self._result, self._error = result, None
 
     def fail(self, error: Exception) -> None:
         """Set what `work` has raised."""

@@ -205,38 +205,43 @@ class Database:
             async with self._writing:
                 if not change.is_done:
                     with driver_errors(self.path):
-                        await self._run_waiting()
+                        await self._run_waiting(change)
         except BaseException:
-            if change in self._waiting:
-                self._waiting.remove(change)
-            elif not change.is_done:  # another task runs it; the outcome must be known
+            if not change.is_done and not self._withdraw(change):
+                # Another task runs it; the outcome must be known.
                 with anyio.CancelScope(shield=True):
                     async with self._writing:
-                        pass
+                        self._withdraw(change)  # that task may have put it back
             raise
         self.held_seconds = change.seconds
         with driver_errors(self.path):
             return change.outcome()
 
-    async def _run_waiting(self) -> None:
-        """Run the change that has waited longest, and those that wait behind it."""
+    def _withdraw(self, change: Change[Any]) -> bool:
+        """Remove a change from those that wait; False if SQLite's thread has taken it."""
+        try:
+            self._waiting.remove(change)
+        except ValueError:
+            return False
+        return True
+
+    async def _run_waiting(self, change: Change[Any]) -> None:
+        """Run a change, and as many as possible of those that wait as well."""
         taken: list[Change[Any]] = []
         try:
-            if len(self._waiting) > 1 and await self._run_together(taken):
-                return
-            taken = taken or [self._waiting.popleft()]
-            while taken:
-                await self._run_alone(taken[0])
-                del taken[0]
-        except BaseException:
-            self._waiting.extendleft(reversed(taken))
-            raise
+            if len(self._waiting) > 1:
+                await self._run_together(taken)
+        finally:
+            self._waiting.extendleft(reversed([item for item in taken if not item.is_done]))
+        if not change.is_done:
+            self._withdraw(change)
+            await self._run_alone(change)
 
-    async def _run_together(self, taken: list[Change[Any]]) -> bool:
-        """Run waiting changes in one transaction.
+    async def _run_together(self, taken: list[Change[Any]]) -> None:
+        """Run waiting changes in one transaction; those that it cannot do have to be run alone.
 
-        Returns:
-            Whether they are done; otherwise those in `taken` have to be run alone.
+        Args:
+            taken: the changes that were removed from those that wait are added to it.
         """
 
         async def in_transaction(conn: Connection) -> None:
@@ -247,10 +252,9 @@ class Database:
             try:
                 await self._in_transaction(handle, in_transaction)
             except sqlite3.Error:
-                return False
+                return
         for change in taken:
             change.is_done = True
-        return True
 
     async def _run_alone(self, change: Change[Any]) -> None:
         """Run a change in a transaction of its own."""
