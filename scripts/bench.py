@@ -29,6 +29,7 @@ COMMANDS = {
     "cluster": "points lost when servers and PostgreSQL are killed",
     "remote": "the cost of logging to a server, and points lost when either side is killed",
     "delete": "how long writers wait while a long run is deleted",
+    "many": "pages of very many runs, their deletion, and creating them",
     "frames": "duration of reading a long series into a data frame",
     "export": "duration of exporting a million points",
     "callback": "what the callback of transformers adds to a training step",

@@ -168,11 +168,15 @@ def test_the_trash_restores_runs_and_is_emptied(served: Server, page: Page) -> N
     _total(page, "1,498 runs")
     page.get_by_role("link", name="Trash (2)").click()
     expect(page.get_by_role("heading", name="Trash of many")).to_be_visible()
+    expect(page).to_have_title("Trash · many · TrackAI")
+    trail = page.get_by_role("navigation", name="Breadcrumb")
+    expect(trail.get_by_role("listitem")).to_have_text(["many", "Trash"])
     expect(_rows(page)).to_have_text(["second", "first"])
     assert accessibility_violations(page) == []
     # The charts show what a run in the trash has logged.
     expect(page.locator(".charts")).to_contain_text("val/acc")
-    # Until runs are chosen, all of them are shown.
+    # Until runs are chosen, all of them are shown, and can be restored.
+    expect(page.get_by_role("button", name="Restore")).to_be_visible()
     page.get_by_role("checkbox", name="Show second in the charts").uncheck()
     page.get_by_role("button", name="Restore").click()
     expect(page.locator(".result")).to_have_text("Restored 1 run")
@@ -186,6 +190,22 @@ def test_the_trash_restores_runs_and_is_emptied(served: Server, page: Page) -> N
     page.get_by_role("link", name="← Back to project").click()
     _total(page, "1,499 runs")
     expect(page.get_by_role("link", name="Trash", exact=False)).to_have_count(0)
+
+
+def test_the_breadcrumb_and_a_key_lead_from_the_trash_to_the_project(
+    served: Server, page: Page
+) -> None:
+    page.goto(f"{served.url}/?project=1&runs=1,2")
+    page.get_by_role("button", name="Move to trash").click()
+    for leave in (
+        lambda: page.get_by_role("navigation", name="Breadcrumb").get_by_text("many").click(),
+        lambda: page.keyboard.press("u"),
+    ):
+        page.get_by_role("link", name="Trash (2)").click()
+        expect(page.get_by_role("heading", name="Trash of many")).to_be_visible()
+        leave()
+        _total(page, "1,498 runs")
+        expect(page.get_by_role("heading", name="many", exact=True)).to_be_visible()
 
 
 def test_archived_runs_are_shown_when_asked_for(served: Server, page: Page) -> None:

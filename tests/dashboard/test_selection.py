@@ -176,7 +176,7 @@ def test_chosen_runs_are_exported_and_compared(grouped: Server, page: Page) -> N
     assert names == {f"run {number}" for number in range(0, 28, 2)}
     _actions(page).get_by_role("link", name="Compare").click()
     expect(page.get_by_role("heading", name="Compare 14 runs")).to_be_visible()
-    page.get_by_role("link", name="← groups").click()
+    page.get_by_role("link", name="← Back to project").click()
     expect(_actions(page)).to_contain_text("14 runs")
     page.get_by_role("button", name="Clear selection").click()
     expect(_actions(page)).to_have_count(0)

@@ -149,6 +149,33 @@ def test_everything_with_a_name_leads_somewhere(
         expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
 
 
+@pytest.mark.parametrize(
+    ("action", "heading"),
+    [
+        ("Compare selected runs", "Compare 3 runs"),
+        ("Show media of selected runs", "Media of 3 runs"),
+        ("Analyse all matching runs", "Analyse 3 runs"),
+        ("Show trash", "Trash of vision"),
+    ],
+)
+def test_the_palette_opens_the_pages_of_a_project(
+    served: Server, page: Page, action: str, heading: str
+) -> None:
+    _ready(page, f"{served.url}/?project=1")
+    expect(page.get_by_text("Showing the 3 newest runs")).to_be_visible()
+    page.keyboard.press("Control+k")
+    page.locator(".palette-item").get_by_text(action, exact=True).click()
+    expect(page.get_by_role("heading", name=heading, exact=True)).to_be_visible()
+
+
+@pytest.mark.parametrize("view", ["", "&view=compare", "&view=media", "&view=sweep"])
+def test_a_project_that_does_not_exist_is_not_found(served: Server, page: Page, view: str) -> None:
+    page.goto(f"{served.url}/?project=999{view}")
+    expect(page.get_by_role("alert")).to_contain_text("Project not found.")
+    page.get_by_role("link", name="← Projects").click()
+    expect(page.get_by_role("heading", name="Projects")).to_be_visible()
+
+
 def test_a_project_is_switched_and_the_breadcrumb_leads_back(served: Server, page: Page) -> None:
     _ready(page, f"{served.url}/?project=1&run=1")
     trail = page.get_by_role("navigation", name="Breadcrumb")
@@ -382,6 +409,9 @@ def test_an_embedded_page_has_no_header_and_stays_embedded(served: Server, page:
     outside = page.get_by_role("link", name="Open in TrackAI")
     assert "embed" not in (outside.get_attribute("href") or "")
     assert accessibility_violations(page) == []
+    page.get_by_role("link", name="← Back to project").click()
+    expect(row).to_be_visible()
+    expect(page).to_have_url(re.compile(r"project=1.*embed=1|embed=1.*project=1"))
 
 
 def _is_shown_in_frame(browser: Browser, folder: Path, address: str) -> bool:

@@ -231,7 +231,7 @@ def test_a_range_becomes_a_filter(served: Server, page: Page) -> None:
     expect(page.get_by_role("heading", name=f"Analyse {inside:,} runs", exact=True)).to_be_visible()
     assert 'config.opt/name = "sgd"' in parameter(page, "filter")
     assert parameter(page, "brush") == ""
-    page.get_by_role("link", name="← sweep").click()
+    page.get_by_role("link", name="← Back to project").click()
     expect(page.get_by_text(f"{inside:,} runs,")).to_be_visible()
 
 

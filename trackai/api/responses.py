@@ -35,6 +35,8 @@ _encode = msgspec.json.Encoder().encode
 _pack = msgspec.msgpack.Encoder().encode
 JSON = "application/json"
 MSGPACK = "application/msgpack"
+# Msgpack with images of points.
+IMAGES = "application/vnd.trackai.images+msgpack"
 
 # The first matching class decides.
 _STATUS: tuple[tuple[type[TrackAIError], int], ...] = (
@@ -76,7 +78,7 @@ async def respond(
     """Respond with the JSON of what `read` returns, compressed if the client accepts that.
 
     Args:
-        media_type: JSON or MSGPACK.
+        media_type: JSON, MSGPACK or IMAGES.
         headers: makes headers of the result.
         read: reads from one snapshot of the database. It and the encoding run in the thread of
             the connection, so that the event loop can answer other requests meanwhile.
@@ -88,7 +90,7 @@ async def respond(
     async def read_and_encode(conn: Connection) -> bytes:
         nonlocal result, encoding
         result = await read(conn)
-        if media_type == MSGPACK:
+        if media_type != JSON:
             return _pack(result)
         content = _encode(result)
         encoding = _encoding(request, content)
@@ -162,6 +164,11 @@ def accepts_html(request: Request) -> bool:
 def accepts_msgpack(request: Request) -> bool:
     """Whether the client names msgpack among the types that it accepts."""
     return MSGPACK in request.headers.get("accept", "")
+
+
+def accepts_images(request: Request) -> bool:
+    """Whether the client names images of points among the types that it accepts."""
+    return IMAGES in request.headers.get("accept", "")
 
 
 def _methods(request: Request) -> set[str]:

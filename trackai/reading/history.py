@@ -6,7 +6,7 @@ import math
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import msgspec
 
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
     import pandas as pd
     import pyarrow as pa
+    from numpy.typing import NDArray
 
+    from trackai.structs.points import PointImage
     from trackai.structs.records import ChartData
 
 # Integers up to this are exact as floats.
@@ -46,6 +48,42 @@ class Curve(msgspec.Struct, frozen=True):
     values: list[Value]
     low: list[Step | None] | None = None
     high: list[Step | None] | None = None
+
+
+class Arrays(NamedTuple):
+    """The points of a metric in order of step, as arrays of int64, float64 or bool.
+
+    A column with values of several types is a list.
+
+    Attributes:
+        steps: the steps; a list of None for system metrics.
+        timestamps: microseconds since the epoch.
+    """
+
+    steps: NDArray[Any] | list[Any]
+    timestamps: NDArray[Any] | list[Any]
+    values: NDArray[Any] | list[Any]
+
+
+def read_images(images: Sequence[PointImage]) -> Arrays:
+    """Read images of points of one axis, which follow each other.
+
+    Raises:
+        ValueError: one is not an image.
+    """
+    from trackai.reading import image_reader  # which imports NumPy
+
+    columns = [
+        column.tolist() if column.dtype == object else column
+        for column in image_reader.read(images)
+    ]
+    steps, timestamps, values = columns
+    return Arrays(steps if images[0].axis == "step" else [None] * len(values), timestamps, values)
+
+
+def curve_of_arrays(arrays: Arrays) -> Curve:
+    """Convert arrays to lists of Python objects."""
+    return Curve(*(column if isinstance(column, list) else column.tolist() for column in arrays))
 
 
 def curve_of_chart(chart: ChartData, *, is_text: bool) -> Curve:
@@ -84,20 +122,24 @@ class History(Mapping[str, Curve]):
         history.to_pandas()
     """
 
-    def __init__(self, curves: dict[str, Curve]) -> None:
-        self._curves = curves
+    def __init__(self, curves: Mapping[str, Curve | Arrays]) -> None:
+        self._stored = curves
+        self._curves: dict[str, Curve] = {}
 
     def __getitem__(self, key: str) -> Curve:
+        if key not in self._curves:
+            stored = self._stored[key]
+            self._curves[key] = stored if isinstance(stored, Curve) else curve_of_arrays(stored)
         return self._curves[key]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._curves)
+        return iter(self._stored)
 
     def __len__(self) -> int:
-        return len(self._curves)
+        return len(self._stored)
 
     def __repr__(self) -> str:
-        sizes = (f"{name}: {len(curve.steps)} points" for name, curve in self.items())
+        sizes = (f"{name}: {len(curve.values)} points" for name, curve in self._stored.items())
         return f"History({', '.join(sizes)})"
 
     def to_pandas(self, index: Literal["step", "time"] | None = None) -> pd.DataFrame:
@@ -119,7 +161,7 @@ class History(Mapping[str, Curve]):
         except ImportError:
             raise MissingExtraError("A data frame", "pandas") from None
         if index is None:
-            stepped = any(curve.steps and curve.steps[0] is not None for curve in self.values())
+            stepped = any(map(_has_steps, self._stored.values()))
             index = "step" if stepped else "time"
         columns = self._columns(pd, index)
         rows = list({id(column.index): column.index for column in columns.values()}.values())
@@ -137,15 +179,15 @@ class History(Mapping[str, Curve]):
     def _columns(self, pd: Any, index: Literal["step", "time"]) -> dict[str, pd.Series[Any]]:
         indices: list[pd.Index[Any]] = []
         columns = {}
-        steps = {key: _without_none(curve.steps) for key, curve in self.items()}
+        steps = {key: _without_none(curve.steps) for key, curve in self._stored.items()}
         exact = index == "step" and _round_as_floats(*steps.values())
-        for key, curve in self.items():
+        for key, curve in self._stored.items():
             values = pd.Series(_packed(curve.values), name=key)
             if index == "time":
                 times = pd.Series(curve.timestamps, dtype="int64")
                 rows = pd.DatetimeIndex(pd.to_datetime(times, unit="us", utc=True), name="time")
             else:
-                if len(steps[key]) == 0 and curve.steps:
+                if len(steps[key]) == 0 and len(curve.values):
                     continue
                 values = values[: len(steps[key])]
                 packed = steps[key] if exact else _packed(steps[key])
@@ -187,7 +229,7 @@ class History(Mapping[str, Curve]):
         tables = [
             pa.table(
                 [
-                    pa.repeat(pa.scalar(key, pa.string()), len(curve.steps)),
+                    pa.repeat(pa.scalar(key, pa.string()), len(curve.values)),
                     _doubles(pa, curve.steps),
                     _packed_integers(pa, pa.timestamp("us", tz="UTC"), curve.timestamps),
                     _doubles(pa, curve.values),
@@ -197,12 +239,26 @@ class History(Mapping[str, Curve]):
                 ],
                 schema=schema,
             )
-            for key, curve in self.items()
+            for key, curve in self._stored.items()
         ]
         return pa.concat_tables(tables) if tables else schema.empty_table()
 
 
-def _doubles(pa: Any, numbers: list[Any]) -> Any:
+def _has_steps(curve: Curve | Arrays) -> bool:
+    steps = curve.steps
+    return len(steps) > 0 and steps[0] is not None
+
+
+def _types(column: Any) -> set[type]:
+    """The types of the values of a list or an array."""
+    if isinstance(column, list):
+        return set(map(type, column))
+    return set(map(type, column[:1].tolist()))
+
+
+def _doubles(pa: Any, numbers: Any) -> Any:
+    if not isinstance(numbers, list):
+        return pa.array(numbers.astype(float), pa.float64())
     try:
         packed = array("d", numbers)  # without a Python object for each
     except TypeError:
@@ -211,30 +267,34 @@ def _doubles(pa: Any, numbers: list[Any]) -> Any:
     return pa.Array.from_buffers(pa.float64(), len(packed), [None, pa.py_buffer(packed)])
 
 
-def _integers(pa: Any, numbers: list[Any]) -> Any:
-    types = set(map(type, numbers))
+def _integers(pa: Any, numbers: Any) -> Any:
+    types = _types(numbers)
     if types == {int}:
         return _packed_integers(pa, pa.int64(), numbers)
     if not types & {int, bool}:
         return pa.nulls(len(numbers), pa.int64())
+    if not isinstance(numbers, list):
+        return pa.array(numbers.astype(int), pa.int64())
     return pa.array([int(x) if isinstance(x, int) else None for x in numbers], pa.int64())
 
 
-def _texts(pa: Any, values: list[Any]) -> Any:
-    if str not in set(map(type, values)):
+def _texts(pa: Any, values: Any) -> Any:
+    if str not in _types(values):
         return pa.nulls(len(values), pa.string())
     return pa.array([x if isinstance(x, str) else None for x in values], pa.string())
 
 
-def _packed_integers(pa: Any, kind: Any, integers: list[int]) -> Any:
-    packed = array("q", integers)
+def _packed_integers(pa: Any, kind: Any, integers: Any) -> Any:
+    packed = array("q", integers) if isinstance(integers, list) else integers
     return pa.Array.from_buffers(kind, len(packed), [None, pa.py_buffer(packed)])
 
 
-def _packed(values: Sequence[Any]) -> Any:
+def _packed(values: Any) -> Any:
     """Return ints and floats as an array, and leave other values to pandas."""
     import numpy as np  # which pandas has installed
 
+    if not isinstance(values, list):
+        return values
     kinds = set(map(type, values))
     if kinds in ({float}, {int}):
         return np.array(values)
@@ -248,16 +308,18 @@ def is_exact_as_float(number: float) -> bool:
     return type(number) is float or abs(number) <= _EXACT_FLOAT
 
 
-def _round_as_floats(*columns: Sequence[Any]) -> bool:
+def _round_as_floats(*columns: Any) -> bool:
     """Whether there are floats, and integers that a float may not hold exactly."""
-    kinds = set[type]().union(*(set(map(type, numbers)) for numbers in columns))
+    kinds = set[type]().union(*map(_types, columns))
     return kinds == {int, float} and any(
-        not is_exact_as_float(number) for numbers in columns for number in numbers
+        not is_exact_as_float(number)
+        for numbers in columns
+        for number in (numbers if isinstance(numbers, list) else numbers.tolist())
     )
 
 
-def _without_none(steps: list[Step | None]) -> list[Step]:
+def _without_none(steps: Any) -> Any:
     """Return the steps before those of the system metric of the same name, which come last."""
-    if steps and steps[-1] is None:
+    if len(steps) > 0 and steps[-1] is None:
         return [step for step in steps if step is not None]
-    return steps  # type: ignore[return-value]
+    return steps

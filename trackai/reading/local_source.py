@@ -13,7 +13,7 @@ from anyio.from_thread import start_blocking_portal
 
 from trackai.errors import InvalidInputError, NotFoundError
 from trackai.filters.parser import parse_field, parse_fields, parse_filter
-from trackai.reading.history import Curve
+from trackai.reading.history import Curve, read_images
 from trackai.reading.source import check_aliases, check_change
 from trackai.store.catalogue import (
     artifacts,
@@ -30,7 +30,7 @@ from trackai.store.charts import chart_records, charts, training_time
 from trackai.store.charts.smoothing import Smoothing
 from trackai.store.engine.sql import lock
 from trackai.store.factory import create_store
-from trackai.store.points import arrivals, curves, lineage, series, texts
+from trackai.store.points import arrivals, curves, images, lineage, series, texts
 from trackai.store.upkeep import bulk_changes, deletion
 from trackai.values.names import path_problem, refuse
 from trackai.values.nesting import flat
@@ -46,12 +46,15 @@ if TYPE_CHECKING:
         Sequence,
     )
 
+    from trackai.reading.history import Arrays
     from trackai.settings import DatabaseUrl
     from trackai.store.charts.chart_records import XAxis
     from trackai.store.engine.connection import Connection
     from trackai.store.engine.store import Store
     from trackai.store.points.curves import Columns
+    from trackai.store.points.lineage import Segment
     from trackai.store.points.series import MetricSummary
+    from trackai.structs.points import PointImage
     from trackai.structs.records import (
         ArtifactFile,
         ArtifactVersion,
@@ -148,14 +151,20 @@ class LocalSource:
 
     def points(self, run_id: int, path: str) -> Curve:
         async def read(conn: Connection) -> Curve:
-            curve = Curve([], [], [])
-            for segments in await lineage.find(conn, run_id, path):
-                columns = await curves.read(conn, segments)
-                # Lists of a million points are copied only if there are several.
-                curve = _joined(curve, _curve(columns)) if curve.steps else _curve(columns)
-            return curve
+            return await _read_curve(conn, await lineage.find(conn, run_id, path))
 
         return self._read(read)
+
+    def arrays(self, run_id: int, path: str) -> Curve | Arrays:
+        async def read(conn: Connection) -> Curve | list[PointImage]:
+            series = await lineage.find(conn, run_id, path)
+            parts = None
+            if len(series) == 1 and images.suit(conn, series):
+                parts = await curves.read_images(conn, series[0])
+            return await _read_curve(conn, series) if parts is None else parts
+
+        points = self._read(read)
+        return points if isinstance(points, Curve) else read_images(points)
 
     def pages(
         self, run_id: int, starts: Mapping[str, Step | None], step_max: Step | None, limit: int
@@ -383,6 +392,15 @@ def _json(value: Any) -> str:
         return msgspec.json.encode(value).decode()
     except (TypeError, OverflowError, RecursionError) as error:
         raise InvalidInputError("config", f"must be values of JSON: {error}") from None
+
+
+async def _read_curve(conn: Connection, series: Sequence[Sequence[Segment]]) -> Curve:
+    curve = Curve([], [], [])
+    for segments in series:
+        columns = await curves.read(conn, segments)
+        # Lists of a million points are copied only if there are several.
+        curve = _joined(curve, _curve(columns)) if curve.steps else _curve(columns)
+    return curve
 
 
 def _curve(columns: Columns) -> Curve:

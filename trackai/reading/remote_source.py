@@ -18,7 +18,7 @@ from trackai.errors import (
     ServerRefusedError,
 )
 from trackai.filters.tree import Metric, field_text
-from trackai.reading.history import Curve, from_json
+from trackai.reading.history import Curve, curve_of_arrays, from_json, read_images
 from trackai.reading.source import check_aliases, check_change
 from trackai.settings import Settings
 from trackai.store.catalogue import runs, slugs
@@ -58,7 +58,9 @@ if TYPE_CHECKING:
 
     from trackai.errors import TrackAIError
     from trackai.filters.tree import Field
+    from trackai.reading.history import Arrays
     from trackai.store.charts.chart_records import XAxis
+    from trackai.structs.points import PointImage
     from trackai.values.types import KeepVerb, Step
 
 T = TypeVar("T")
@@ -70,6 +72,7 @@ _PAGE_OF_ARTIFACTS = 1000
 # The statuses whose answers are results, or errors with a meaning of their own.
 EXPECTED_STATUSES = frozenset({200, 404, 409, 422})
 _MSGPACK = "application/msgpack"
+_IMAGES = "application/vnd.trackai.images+msgpack"
 _READ_SIZE = 1 << 18
 # Metrics of one request for charts, and runs of one for their values.
 _MAX_COMPARED = 1000
@@ -77,6 +80,7 @@ _MAX_COMPARED = 1000
 _STEP = 1 << 62
 # Servers that are older than this answer with JSON.
 _ACCEPT_COLUMNS = {"Accept": f"{_MSGPACK}, application/json;q=0.5"}
+_ACCEPT_IMAGES = {"Accept": f"{_IMAGES}, {_MSGPACK};q=0.8, application/json;q=0.5"}
 
 
 class RemoteSource:
@@ -233,6 +237,14 @@ class RemoteSource:
     def points(self, run_id: int, path: str) -> Curve:
         return self._points(run_id, path, _PAGE)[0]
 
+    def arrays(self, run_id: int, path: str) -> Curve | Arrays:
+        images: list[PointImage] = []
+        curve, _ = self._points(run_id, path, _PAGE, images=images)
+        if len({image.axis for image in images}) == 1:
+            return self._read_images(images)
+        self._add_images(curve, images)
+        return curve
+
     def pages(
         self, run_id: int, starts: Mapping[str, Step | None], step_max: Step | None, limit: int
     ) -> dict[str, tuple[Curve, bool]]:
@@ -244,13 +256,20 @@ class RemoteSource:
         return pages
 
     def _points(
-        self, run_id: int, path: str, limit: int, once: bool = False, **steps: Step | None
+        self,
+        run_id: int,
+        path: str,
+        limit: int,
+        once: bool = False,
+        images: list[PointImage] | None = None,
+        **steps: Step | None,
     ) -> tuple[Curve, bool]:
         """Read points of a metric.
 
         Args:
             limit: points to ask for at once.
             once: stop at `limit` points.
+            images: where to add images of all points if the server sends them; None to accept none.
             steps: the range of steps.
 
         Returns:
@@ -261,21 +280,26 @@ class RemoteSource:
         is_text: bool | None = None
         query: dict[str, Any] = {"limit": limit, **steps}
         while True:
-            answer = self._send(
-                "GET", _with_query(_metric_path(run_id, path), query), None, _ACCEPT_COLUMNS
-            )
-            if answer.media_type == _MSGPACK:
+            accept = _ACCEPT_COLUMNS if images is None else _ACCEPT_IMAGES
+            answer = self._send("GET", _with_query(_metric_path(run_id, path), query), None, accept)
+            if answer.media_type in (_MSGPACK, _IMAGES):
                 page: ColumnPage = self._decode(answer, ColumnPage)
                 if run not in (None, page.run):
                     raise NotFoundError(
                         f"run {run_id} was replaced while it was being read; request it again"
                     )
                 run = page.run
-                self._add_columns(curve, page)
+                if images is not None and not (curve.steps or page.columns):
+                    images += page.images
+                else:
+                    self._move_images(images, curve)
+                    self._add_columns(curve, page)
+                    self._add_images(curve, page.images)
                 cursor = page.next_cursor
             else:  # of a server that is older
                 if is_text is None:
                     is_text = path in self._texts(run_id)
+                self._move_images(images, curve)
                 points: PointPage = self._decode(answer, PointPage)
                 _add_points(curve, points.data, is_text=is_text)
                 cursor = points.next_cursor or None
@@ -298,6 +322,25 @@ class RemoteSource:
             curve.steps.extend(steps)
             curve.timestamps.extend(timestamps)
             curve.values.extend(values)
+
+    def _move_images(self, images: list[PointImage] | None, curve: Curve) -> None:
+        """Convert images to lists: pages without images follow, such as those with a text."""
+        if images:
+            self._add_images(curve, images)
+            images.clear()
+
+    def _add_images(self, curve: Curve, images: Sequence[PointImage]) -> None:
+        for image in images:
+            part = curve_of_arrays(self._read_images([image]))
+            curve.steps.extend(part.steps)
+            curve.timestamps.extend(part.timestamps)
+            curve.values.extend(part.values)
+
+    def _read_images(self, images: Sequence[PointImage]) -> Arrays:
+        try:
+            return read_images(images)
+        except ValueError:
+            raise _not_trackai(self.url) from None
 
     def _texts(self, run_id: int) -> set[str]:
         return {metric.path for metric in self.figures(run_id) if metric.kind == "text"}
@@ -531,7 +574,8 @@ class RemoteSource:
         return answer
 
     def _decode(self, answer: Answer, type_: Any) -> Any:
-        decode = msgspec.msgpack.decode if answer.media_type == _MSGPACK else msgspec.json.decode
+        packed = answer.media_type in (_MSGPACK, _IMAGES)
+        decode = msgspec.msgpack.decode if packed else msgspec.json.decode
         try:
             return decode(answer.data, type=type_)
         except (msgspec.MsgspecError, UnicodeDecodeError):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from trackai.reading.history import Curve
+    from trackai.reading.history import Arrays, Curve
     from trackai.store.charts.chart_records import XAxis
     from trackai.store.points.series import MetricSummary
     from trackai.structs.records import (
@@ -97,6 +97,9 @@ class Source(Protocol):
 
     def points(self, run_id: int, path: str) -> Curve:
         """Return all points of a metric."""
+
+    def arrays(self, run_id: int, path: str) -> Curve | Arrays:
+        """Return all points of a metric; many numbers as arrays. Needs NumPy."""
 
     def pages(
         self, run_id: int, starts: Mapping[str, Step | None], step_max: Step | None, limit: int

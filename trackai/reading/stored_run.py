@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from trackai.errors import InvalidInputError, MissingExtraError, NotFoundError
@@ -28,6 +29,8 @@ from trackai.values.types import KeepVerb, Step
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from trackai.reading.history import Arrays, Curve
 
 _MIN_POINTS, _MAX_POINTS = 10, 10_000
 _SAMPLES = 500  # as in wandb
@@ -185,10 +188,11 @@ class StoredRun:
             keys = self._source.paths(self.id)
         elif isinstance(keys, str):
             keys = [keys]
-        curves = {}
+        read = self._source.arrays if find_spec("numpy") else self._source.points
+        curves: dict[str, Curve | Arrays] = {}
         for key in keys:
             if points is None:
-                curves[key] = self._source.points(self.id, key)
+                curves[key] = read(self.id, key)
             else:
                 chart = self._source.chart(self.id, key, points, "time")
                 curves[key] = curve_of_chart(chart, is_text=kinds.get(key) == "text")

@@ -14,6 +14,23 @@ PointRow: TypeAlias = tuple[Step, int, StoredValue]
 CurveRow: TypeAlias = tuple[Step, StoredValue]
 
 
+class PointImage(msgspec.Struct, array_like=True):
+    """Numbers or booleans in order of step, as the bytes of a database of SQLite.
+
+    Attributes:
+        axis: on the axis "time", the steps are the timestamps.
+        are_bools: whether ones and zeros are booleans.
+        root: the number of the first page of the table, whose columns are step, timestamp and
+            value; NULL is NaN.
+        data: the pages.
+    """
+
+    axis: Axis
+    are_bools: bool
+    root: int
+    data: bytes
+
+
 class Column(msgspec.Struct):
     """Points of one series, as lists of equal length.
 

@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from trackai.structs.layouts import Layout  # noqa: TC001 - for msgspec
+from trackai.structs.points import PointImage  # noqa: TC001 - for msgspec
 from trackai.values.packing import Packed  # noqa: TC001 - for msgspec
 from trackai.values.types import State, Step, Value
 
@@ -304,11 +305,13 @@ class ColumnPage(msgspec.Struct):
         run: the identity of the run, which a later run with the same row id does not have.
         columns: the points in several parts, one after the other.
         next_cursor: the cursor of the next page; None if there are no more points.
+        images: the points in place of `columns`, for clients that accept them.
     """
 
     run: str
     columns: list[PointColumns]
     next_cursor: str | None = None
+    images: list[PointImage] = []
 
 
 class ComparedPoint(msgspec.Struct, gc=False):

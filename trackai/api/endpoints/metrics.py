@@ -22,11 +22,11 @@ from trackai.api.requests import (
     parse_query,
     path_id,
 )
-from trackai.api.responses import MSGPACK, accepts_msgpack, respond
+from trackai.api.responses import IMAGES, MSGPACK, accepts_images, accepts_msgpack, respond
 from trackai.errors import InvalidInputError, NotFoundError
 from trackai.store.catalogue import runs
 from trackai.store.charts import chart_records, charts, lookup, training_time
-from trackai.store.points import arrivals, extremes, lineage
+from trackai.store.points import arrivals, extremes, images, lineage
 from trackai.structs.records import MetricPaths, Point, PointNews
 from trackai.values.non_finite import json_value
 from trackai.values.times import microseconds, utc
@@ -124,14 +124,17 @@ async def get_points(request: Request) -> Response:
     if query.since is not None:
         return await _get_news(request, run_id, query, query.since)
     path = request.path_params["metric_path"]
-    if accepts_msgpack(request):
+    with_images = accepts_images(request)
+    if with_images or accepts_msgpack(request):
 
         async def read_columns(conn: Connection) -> ColumnPage:
             uid = await runs.get_uid(conn, run_id)
             series = await _find_series(conn, run_id, path, query.inherited)
+            if with_images and images.suit(conn, series):
+                return await point_pages.read_images(conn, uid, series, query)
             return await point_pages.read_columns(conn, uid, series, query)
 
-        return await respond(request, read_columns, media_type=MSGPACK)
+        return await respond(request, read_columns, media_type=IMAGES if with_images else MSGPACK)
     if query.limit <= point_pages.CHUNK:
 
         async def read(conn: Connection) -> PointPage:

@@ -17,7 +17,7 @@ from starlette.responses import Response
 from trackai.api.requests import RowNumber, database
 from trackai.errors import NotFoundError, TrackAIError
 from trackai.store.catalogue import runs
-from trackai.store.points import lineage, reads
+from trackai.store.points import images, lineage, reads
 from trackai.structs.records import ColumnPage, Point, PointColumns, PointPage
 from trackai.values import cursors
 from trackai.values.non_finite import json_value, python_values
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from trackai.store.engine.connection import Connection
     from trackai.store.points.lineage import Segment
     from trackai.store.points.queries import Attempt, Position
-    from trackai.structs.points import PointRow
+    from trackai.structs.points import PointImage, PointRow
     from trackai.values.types import Step
 
 # Points of a chunk. Larger pages are streamed.
@@ -112,6 +112,24 @@ async def read_columns(
     return ColumnPage(run_uid, columns, cursor if has_more else None)
 
 
+async def read_images(
+    conn: Connection, run_uid: str, series: Sequence[Sequence[Segment]], query: PageQuery
+) -> ColumnPage:
+    """Like `read_columns`, with images of the points if they are numbers."""
+    remaining = min(query.limit, MAX_COLUMN_PAGE)
+    reader = _PageReader(series, query)
+    parts: list[PointImage] = []
+    async for copy in reader.copy(conn, remaining):
+        if copy is None:
+            return await read_columns(conn, run_uid, series, query)
+        remaining -= copy.points
+        if copy.points:
+            parts.append(copy.image)
+    cursor = reader.cursor()
+    has_more = not remaining and cursor is not None and await reader.has_more(conn)
+    return ColumnPage(run_uid, [], cursor if has_more else None, parts)
+
+
 class _PageReader:
     """Reads a page in chunks, and remembers the position between them."""
 
@@ -153,13 +171,36 @@ class _PageReader:
                 after=self._position, limit=limit, offset=self._offset,
             )  # fmt: skip
             if len(rows) < limit:
-                if self._offset and len(self._unread) > 1:
-                    self._offset = max(0, self._offset - await reads.count(conn, segments))
-                self._unread, self._position = self._unread[1:], None
+                await self._next_series(conn)
             else:
                 self._position, self._offset = reads.next_position(rows, self._position), 0
             limit -= len(rows)
             yield segments, rows
+
+    async def copy(self, conn: Connection, limit: int) -> AsyncIterator[reads.Copy | None]:
+        """Like `read`, with images; None if the next points have none."""
+        query = self._query
+        while self._unread and limit:
+            size = min(limit, images.MOST)
+            copied = await reads.copy(
+                conn, self._unread[0],
+                step_min=query.step_min, step_max=query.step_max, attempt=query.attempt,
+                after=self._position, limit=size, offset=self._offset,
+            )  # fmt: skip
+            yield copied
+            if copied is None:
+                return
+            _, count, position = copied
+            if count < size:
+                await self._next_series(conn)
+            else:
+                self._position, self._offset = position, 0
+            limit -= count
+
+    async def _next_series(self, conn: Connection) -> None:
+        if self._offset and len(self._unread) > 1:
+            self._offset = max(0, self._offset - await reads.count(conn, self._unread[0]))
+        self._unread, self._position = self._unread[1:], None
 
 
 class PointStream(Response):

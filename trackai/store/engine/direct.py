@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class _Direct:
+class Direct:
     """The methods of a connection that repository functions use, executed in the calling thread."""
 
     def __init__(self, conn: sqlite3.Connection) -> None:
@@ -38,6 +38,10 @@ class _Direct:
 
     async def rollback(self) -> None:
         self._conn.rollback()
+
+    def serialize(self, name: str) -> bytes:
+        """The pages of a database: "main", "temp" or the name of an attached one."""
+        return self._conn.serialize(name=name)
 
     async def execute_fetchall(self, sql: str, parameters: Iterable[Any] = ()) -> list[Any]:
         return self._conn.execute(sql, parameters).fetchall()  # type: ignore[arg-type]
@@ -79,7 +83,7 @@ async def run(conn: Connection, work: Callable[[Connection], Coroutine[Any, Any,
         return await work(conn)
 
     def run_to_end() -> T:
-        coroutine = work(_Direct(conn._conn))
+        coroutine = work(Direct(conn._conn))
         try:
             coroutine.send(None)
         except StopIteration as end:

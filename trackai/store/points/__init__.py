@@ -6,7 +6,7 @@ chooses. All others ask what it returns:
 
     append      metrics.append, append_parts, append_new, note_own_steps
     read        reads.read, pages, read_many, count, count_up_to; tails.last_points
-    curve       curves.read: whole series as columns
+    curve       curves.read: whole series as columns; read_images: as images of tables (images.copy)
     buckets     bucketing.read, compute, extents; short_series.read
     extremes    extremes.find: the first NaN, infinity, minimum or maximum
     texts       texts.read, histograms.read

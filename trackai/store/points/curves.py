@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from trackai.store.points import lineage
+from trackai.store.points import images, lineage, reads
 from trackai.store.points.storage import points_of
 from trackai.values.non_finite import python_value
 from trackai.values.types import Axis, Step, Value
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from trackai.store.engine.connection import Connection
     from trackai.store.points.lineage import Segment
+    from trackai.store.points.queries import Position
+    from trackai.structs.points import PointImage
 
 
 class Columns(NamedTuple):
@@ -47,3 +49,17 @@ async def read(
     if all(part.kind == "number" and part.points == part.finite_points for part, _ in segments):
         return Columns(axis, steps, timestamps, values)  # type: ignore[arg-type]
     return Columns(axis, steps, timestamps, [python_value(value, kind) for value in values])
+
+
+async def read_images(conn: Connection, segments: Sequence[Segment]) -> list[PointImage] | None:
+    """Read the points of a series as images; None if some are not numbers."""
+    parts: list[PointImage] = []
+    position: Position | None = None
+    while True:
+        copy = await reads.copy(conn, segments, after=position, limit=images.MOST)
+        if copy is None:
+            return None
+        parts.append(copy.image)
+        position = copy.position
+        if copy.points < images.MOST:
+            return parts

@@ -156,6 +156,10 @@ async def read_columns(
     return steps, timestamps, values
 
 
+async def copy(conn: Connection, segments: Sequence[Segment], **selection: Any) -> None:
+    """Points have no images here."""
+
+
 async def read_many(conn: Connection, many: Sequence[Series]) -> dict[int, list[CurveRow]]:
     cuts = await _cuts(conn, many)
     windows = [Window(series.id, -math.inf, math.inf) for series in many]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from trackai.store.points import images, lineage
 from trackai.store.points.storage import points_of
+from trackai.structs.points import PointImage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -14,6 +16,14 @@ if TYPE_CHECKING:
     from trackai.store.points.queries import Attempt, Position
     from trackai.structs.points import CurveRow, PointRow
     from trackai.values.types import Step
+
+
+class Copy(NamedTuple):
+    """An image of points, their number, and the reader's position after them."""
+
+    image: PointImage
+    points: int
+    position: Position | None
 
 
 async def read(
@@ -42,6 +52,44 @@ async def read(
         conn, segments, step_min=step_min, step_max=step_max, attempt=attempt, after=after,
         limit=limit, offset=offset if after is None else after[2],
     )  # fmt: skip
+
+
+async def copy(
+    conn: Connection,
+    segments: Sequence[Segment],
+    *,
+    step_min: Step | None = None,
+    step_max: Step | None = None,
+    attempt: Attempt = "latest",
+    after: Position | None = None,
+    limit: int,
+    offset: int = 0,
+) -> Copy | None:
+    """Copy points in order of step to an image; `images.suit` tells for which series.
+
+    Args:
+        attempt, after, offset: see `read`.
+        limit: the largest number of points; an image has `images.MOST` at most.
+
+    Returns:
+        None if there is nothing to read, or if points have other values than numbers.
+    """
+    if isinstance(attempt, int):
+        segments = [segment for segment in segments if segment.until is None]
+    if not segments:
+        return None
+    copied = await points_of(conn).copy(
+        conn, segments, step_min=step_min, step_max=step_max, attempt=attempt, after=after,
+        limit=min(limit, images.MOST), offset=offset if after is None else after[2],
+    )  # fmt: skip
+    if copied is None:
+        return None
+    root, data, count, last, same = copied
+    if same == count and after is not None and last == after[:2]:
+        same += after[2]
+    one = lineage.as_one(segments)
+    image = PointImage(one.axis, one.kind == "bool", root, data)
+    return Copy(image, count, after if last is None else (*last, same))
 
 
 def next_position(rows: Sequence[PointRow], position: Position | None) -> Position:

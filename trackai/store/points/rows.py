@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import sqlite3
-from functools import lru_cache
+from functools import lru_cache, partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from trackai.errors import ConflictError
 from trackai.store.engine import direct
 from trackai.store.engine.bulk import execute_columns, numbered, placeholders
 from trackai.store.engine.sql import VALUE, json_array
-from trackai.store.points import duplicates, large_values, time_search
+from trackai.store.points import duplicates, images, large_values, time_search
 from trackai.store.points.queries import FARTHEST, bound
 from trackai.store.points.series import NOT_SUPERSEDED, visible
 from trackai.values.types import Step
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from trackai.downsampling.buckets import Range
     from trackai.store.engine.connection import Connection
     from trackai.store.points.figures import Figures
+    from trackai.store.points.images import Copied
     from trackai.store.points.large_values import LargeValue
     from trackai.store.points.lineage import Segment
     from trackai.store.points.queries import (
@@ -309,6 +310,26 @@ async def read_columns(
         cursor.row_factory = add
         await cursor.fetchall()
     return steps, timestamps, values
+
+
+async def copy(
+    conn: Connection,
+    segments: Sequence[Segment],
+    *,
+    step_min: Step | None,
+    step_max: Step | None,
+    attempt: Attempt,
+    after: Position | None,
+    limit: int,
+    offset: int,
+) -> Copied | None:
+    points, parameters = _select(
+        segments, "step, timestamp, value, writer_id",
+        step_min=step_min, step_max=step_max, attempt=attempt, after=after,
+    )  # fmt: skip
+    query = f"SELECT step, timestamp, value FROM ({points}) ORDER BY {_ORDER} LIMIT ? OFFSET ?"
+    parameters += [limit, offset]
+    return await direct.run(conn, partial(images.copy, query=query, parameters=parameters))
 
 
 async def read_many(conn: Connection, many: Sequence[Series]) -> dict[int, list[CurveRow]]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from trackai.downsampling.buckets import Bucket, Range
     from trackai.store.engine.connection import Connection
     from trackai.store.points.figures import Figures
+    from trackai.store.points.images import Copied
     from trackai.store.points.lineage import Segment
     from trackai.store.points.queries import (
         Attempt,
@@ -100,6 +101,20 @@ class PointStorage(Protocol):
     ) -> tuple[list[Step], list[int], list[StoredValue]]:
         """Read steps, timestamps and values in order of step."""
         raise NotImplementedError
+
+    async def copy(
+        self,
+        conn: Connection,
+        segments: Sequence[Segment],
+        *,
+        step_min: Step | None,
+        step_max: Step | None,
+        attempt: Attempt,
+        after: Position | None,
+        limit: int,
+        offset: int,
+    ) -> Copied | None:
+        """Copy the points that `read` reads to an image; None if some are not numbers."""
 
     async def read_many(
         self, conn: Connection, many: Sequence[Series]

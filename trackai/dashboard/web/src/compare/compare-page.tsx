@@ -13,6 +13,7 @@ import { go, keepingView, replaceParameters, textParameter } from "../view/addre
 import { chooseIds, printChoice } from "../view/choice";
 import { useCrumbs } from "../view/crumbs";
 import { Link } from "../view/link";
+import { MissingProject } from "../view/missing-project";
 import { choice } from "../view/parameters";
 import { parseList, printList } from "../view/parsing";
 import { useChosenRuns } from "../view/use-chosen-runs";
@@ -47,7 +48,7 @@ interface Fields {
 }
 
 export function ComparePage({ id }: { id: number }) {
-  const { data: project } = usePolled(() => getProject(id), 0, [id]);
+  const { data: project, notFound } = usePolled(() => getProject(id), 0, [id]);
   usePageTitle("Compare", project?.name);
   useCrumbs(id, project?.name, "Compare");
   const { data: columns, error: columnsError } = usePolled(() => getColumns(id), 30_000, [id]);
@@ -56,6 +57,7 @@ export function ComparePage({ id }: { id: number }) {
   assignColors(ids);
   const fields = useFields(columns);
   const { runs, error } = useComparedRuns(ids, columns ? requestedFields(fields) : []);
+  if (notFound) return <MissingProject />;
   if (choiceError) return <PageError>{choiceError}</PageError>;
   if (!chosen) return <Loading />;
   if (ids.length < 2) return <TooFewRuns project={id} />;
@@ -64,7 +66,6 @@ export function ComparePage({ id }: { id: number }) {
   return (
     <Comparison
       projectId={id}
-      projectName={project?.name ?? "project"}
       runs={runs}
       missing={ids.length - runs.length}
       others={chosen.length - ids.length}
@@ -113,7 +114,6 @@ const TooFewRuns = ({ project }: { project: number }) => (
 
 interface ComparisonProps {
   projectId: number;
-  projectName: string;
   runs: ComparedRun[];
   /** How many of the selected runs do not exist. */
   missing: number;
@@ -124,7 +124,7 @@ interface ComparisonProps {
 }
 
 function Comparison(props: ComparisonProps) {
-  const { projectId, projectName, runs, missing, others, fields, error } = props;
+  const { projectId, runs, missing, others, fields, error } = props;
   const { config, metrics, target } = fields;
   const brushes = parseBrushes(parseList(brushParameter.value));
   const brushed = brushedRuns(runs, brushes);
@@ -138,7 +138,7 @@ function Comparison(props: ComparisonProps) {
     <div class="compare">
       <header>
         <p class="crumb">
-          <ProjectLink id={projectId}>← {projectName}</ProjectLink>
+          <ProjectLink id={projectId}>← Back to project</ProjectLink>
         </p>
         <h1>Compare {plural(runs.length, "run")}</h1>
         {brushes.length > 0 && <BrushedRuns runs={runs} brushed={brushed} />}

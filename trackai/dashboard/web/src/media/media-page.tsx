@@ -15,6 +15,7 @@ import { keepingView, replaceParameters, textParameter } from "../view/address";
 import { chooseIds } from "../view/choice";
 import { useCrumbs } from "../view/crumbs";
 import { Link } from "../view/link";
+import { MissingProject } from "../view/missing-project";
 import { choice } from "../view/parameters";
 import { useChosenRuns } from "../view/use-chosen-runs";
 import { SharedFiles } from "./shared-files";
@@ -31,7 +32,7 @@ const MIN_SEARCHED = 15;
 const keyParameter = textParameter("key");
 
 export function MediaPage({ id }: { id: number }) {
-  const { data: project } = usePolled(() => getProject(id), 0, [id]);
+  const { data: project, notFound } = usePolled(() => getProject(id), 0, [id]);
   usePageTitle("Media", project?.name);
   useCrumbs(id, project?.name, "Media");
   const { ids: chosen, error: choiceError } = useChosenRuns(id, choice.value ?? NO_RUNS);
@@ -42,13 +43,14 @@ export function MediaPage({ id }: { id: number }) {
   useEffect(() => {
     void fetchNames(ids);
   }, [ids.join()]);
+  if (notFound) return <MissingProject />;
   if (choiceError) return <PageError>{choiceError}</PageError>;
   if (!chosen) return <Loading />;
   return (
     <div class="compare media">
       <header>
         <p class="crumb">
-          <Link to={keepingView({ project: id })}>← {project?.name ?? "project"}</Link>
+          <Link to={keepingView({ project: id })}>← Back to project</Link>
         </p>
         <h1>Media of {plural(ids.length, "run")}</h1>
       </header>

@@ -7,19 +7,10 @@ import type { ProjectSummary } from "../api/types";
 import { changeAll, describeProgress, type Progress } from "../table/bulk-change";
 import { Dialog } from "../ui/dialog";
 import { plural } from "../ui/format";
-import { changedAddress, go } from "../view/address";
+import { changedAddress, go, showingShelf } from "../view/address";
 import { shelf } from "../view/parameters";
 
 const FIRST = { limit: 1, offset: 0 };
-
-// What is chosen elsewhere is not shown here.
-const to = (show: string | undefined) => ({
-  show,
-  runs: undefined,
-  select: undefined,
-  except: undefined,
-  open: undefined,
-});
 
 /** Links between the runs, the archive and the trash of a project, for what has any runs. */
 export function KeptRuns({ project }: { project: ProjectSummary | undefined }) {
@@ -33,7 +24,9 @@ export function KeptRuns({ project }: { project: ProjectSummary | undefined }) {
           <input
             type="checkbox"
             checked={shelf.value === "archived"}
-            onChange={(event) => go(to(event.currentTarget.checked ? "archived" : undefined))}
+            onChange={(event) =>
+              go(showingShelf(event.currentTarget.checked ? "archived" : undefined))
+            }
           />
           Archived ({archived.toLocaleString()})
         </label>
@@ -47,10 +40,10 @@ function ShelfLink({ show, children }: { show?: string; children: preact.Compone
   const follow = (event: MouseEvent) => {
     if (event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
-    go(to(show));
+    go(showingShelf(show));
   };
   return (
-    <a href={changedAddress(to(show))} onClick={follow}>
+    <a href={changedAddress(showingShelf(show))} onClick={follow}>
       {children}
     </a>
   );
@@ -71,7 +64,8 @@ export function TrashHead({ project, onChange }: TrashProps) {
         <ShelfLink>← Back to project</ShelfLink>
       </p>
       <p>
-        Runs in the trash keep their data until you delete them here. Select runs to restore them.
+        Runs in the trash keep their data until you delete them here. Select runs to restore or
+        delete them.
       </p>
       {mayChange.value && count > 0 && (
         <button type="button" onClick={() => setAsking(true)}>

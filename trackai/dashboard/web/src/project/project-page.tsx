@@ -21,7 +21,16 @@ import { go, keepingView } from "../view/address";
 import { type Choice, choiceBody, chooseIds, chooseMatching, printChoice } from "../view/choice";
 import { useCrumbs } from "../view/crumbs";
 import { Link } from "../view/link";
-import { choice, filter, hiddenLines, meanBy, shelf, viewId } from "../view/parameters";
+import { MissingProject } from "../view/missing-project";
+import {
+  choice,
+  defaultChoice,
+  filter,
+  hiddenLines,
+  meanBy,
+  shelf,
+  viewId,
+} from "../view/parameters";
 import { printList } from "../view/parsing";
 import { viewTable } from "../view/table-columns";
 import { useChosenRuns } from "../view/use-chosen-runs";
@@ -38,8 +47,9 @@ const MAX_LINES = 200;
 export function ProjectPage({ id }: { id: number }) {
   const [changes, setChanges] = useState(0);
   const { data: project, error, notFound } = usePolled(() => getProject(id), 3000, [id, changes]);
-  usePageTitle(project?.name);
-  useCrumbs(id, project?.name);
+  const isTrash = shelf.value === "trash";
+  usePageTitle(isTrash ? "Trash" : undefined, project?.name);
+  useCrumbs(id, project?.name, isTrash ? "Trash" : undefined);
   const { data: columns } = usePolled(() => getColumns(id), 5000, [id]);
   const figures = useMemo(() => (columns ? defaultFigures(columns) : []), [columns]);
   const [newest, onNewestRuns] = useNewestRuns();
@@ -54,14 +64,11 @@ export function ProjectPage({ id }: { id: number }) {
   const paths = useLoggedMetrics(isEmpty ? undefined : body, columns, project?.total_runs);
   const charts = useCharts(id, runs, body, runs.areKnown ? paths : undefined, columns);
   const onChange = () => setChanges((count) => count + 1);
-  const isTrash = shelf.value === "trash";
+  if (notFound && !project) return <MissingProject />;
   if (notFound) {
     return (
       <PageError>
-        {project
-          ? "This project has been deleted."
-          : "Project not found. It may have been deleted."}{" "}
-        <Link to={{}}>← Projects</Link>
+        This project has been deleted. <Link to={{}}>← Projects</Link>
       </PageError>
     );
   }
@@ -135,6 +142,15 @@ function useRunsOfPage(projectId: number, newest: number[] | undefined): PageRun
   const shown = isUnreadable ? chooseIds(newest ?? []) : wanted;
   const known = isUnreadable ? newest : ids;
   const chosen = known ?? [];
+  useEffect(() => {
+    defaultChoice.value = shown;
+  }, [JSON.stringify(shown)]);
+  useEffect(
+    () => () => {
+      defaultChoice.value = undefined;
+    },
+    [],
+  );
   return {
     choice: shown,
     chosen,

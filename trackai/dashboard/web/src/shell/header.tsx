@@ -1,8 +1,7 @@
 // The header of all pages: where the page is, the search, alerts, and the theme.
 
 import { setTheme, THEMES, type Theme, theme } from "../ui/theme";
-import { keepingView } from "../view/address";
-import { crumbs } from "../view/crumbs";
+import { crumbs, projectPage } from "../view/crumbs";
 import { Link } from "../view/link";
 import { AlertsButton } from "./alerts-button";
 import { PALETTE_KEYS } from "./shortcuts";
@@ -45,7 +44,7 @@ function Breadcrumb() {
         {projectId !== undefined && (
           <li>
             <Link
-              to={keepingView({ project: projectId })}
+              to={projectPage(projectId)}
               aria-current={page === undefined ? "page" : undefined}
               title={project}
             >

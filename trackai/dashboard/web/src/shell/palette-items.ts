@@ -3,9 +3,21 @@
 import type { HitKind, SearchHit } from "../api/types";
 import { contains } from "../ui/controls";
 import { setTheme, THEMES } from "../ui/theme";
-import { changedAddress, go, keepingView, pageAddress } from "../view/address";
-import { crumbs } from "../view/crumbs";
-import { columns, isComparing, projectId, runId } from "../view/parameters";
+import { changedAddress, go, keepingView, pageAddress, showingShelf } from "../view/address";
+import { printChoice } from "../view/choice";
+import { crumbs, projectPage } from "../view/crumbs";
+import {
+  choice,
+  columns,
+  defaultChoice,
+  isComparing,
+  isShowingMedia,
+  isSweep,
+  isTable,
+  projectId,
+  runId,
+  shelf,
+} from "../view/parameters";
 import { type Change, printList } from "../view/parsing";
 import { openDialog, type ShellDialog } from "./state";
 
@@ -33,8 +45,7 @@ const GROUPS: Record<HitKind, string> = {
 /** The parameters of the page that shows a hit; with `keep`, those of this page stay. */
 export function hitPage(hit: SearchHit): { to: Change; keep: boolean } {
   const { kind, name, field, project_id: project, run_id, view_id } = hit;
-  const isHere = project === crumbs.peek().projectId && runId.peek() === undefined;
-  const onTable = isHere && !isComparing.peek();
+  const onTable = isTable.peek() && project === crumbs.peek().projectId;
   switch (kind) {
     case "project":
       return { to: { project }, keep: false };
@@ -71,12 +82,11 @@ export function hitItem(hit: SearchHit): PaletteItem {
 /** The actions that are possible on this page and match a text. */
 export function actionItems(text: string): PaletteItem[] {
   const { projectId: project, page } = crumbs.peek();
+  const shown = projectId.peek();
   const items = [
-    page !== undefined && link("Back to project", keepingView({ project })),
+    project !== undefined && page !== undefined && link("Back to project", projectPage(project)),
     runId.peek() !== undefined && tabLinks(),
-    projectId.peek() !== undefined &&
-      page === undefined &&
-      action("Compare selected runs", () => go({ view: "compare" })),
+    shown !== undefined && runId.peek() === undefined && projectLinks(shown),
     link("All projects", {}),
     action("Switch project", () => openNext("projects")),
     action("Show alerts", () => openNext("alerts")),
@@ -87,6 +97,23 @@ export function actionItems(text: string): PaletteItem[] {
     .flat()
     .filter((item) => item !== false)
     .filter(({ name }) => contains(name, text));
+}
+
+/** The pages of a project and its runs, but not the page that is shown. */
+function projectLinks(project: number): (PaletteItem | false)[] {
+  const chosen = choice.peek() ?? defaultChoice.peek();
+  const ofChosen = (name: string, page: string): PaletteItem | false =>
+    chosen !== undefined &&
+    link(name, { ...keepingView({ project, view: page }), ...printChoice(chosen) });
+  const onShelf = (name: string, show: string) =>
+    link(name, { ...keepingView({ project }), ...showingShelf(show) });
+  return [
+    !isComparing.peek() && ofChosen("Compare selected runs", "compare"),
+    !isShowingMedia.peek() && ofChosen("Show media of selected runs", "media"),
+    !isSweep.peek() && link("Analyse all matching runs", keepingView({ project, view: "sweep" })),
+    shelf.peek() !== "archived" && onShelf("Show archived runs", "archived"),
+    shelf.peek() !== "trash" && onShelf("Show trash", "trash"),
+  ];
 }
 
 const TABS = ["Charts", "System", "Logs", "Histograms", "Files"];

@@ -11,7 +11,7 @@ const SECTIONS: [title: string, keys: [keys: string, action: string][]][] = [
       [PALETTE_KEYS, "Search everything, and run an action"],
       ["/", "Go to the search box of the page"],
       ["P", "Switch project"],
-      ["U", "Go up: from a run to its project, to all projects"],
+      ["U", "Go up: to the project, then to all projects"],
       ["A", "Show alerts"],
       ["T", "Switch between light and dark"],
       ["?", "Show this list"],
@@ -25,6 +25,15 @@ const SECTIONS: [title: string, keys: [keys: string, action: string][]][] = [
       ["H", "Hide or show its line"],
       ["C", "Set its colour"],
       ["B", "Compare the other runs with it"],
+    ],
+  ],
+  [
+    "The head of a column",
+    [
+      ["Shift ← →", "Move it"],
+      ["[ ]", "Make it narrower or wider"],
+      ["P", "Pin or unpin it"],
+      ["Del", "Remove it"],
     ],
   ],
   [

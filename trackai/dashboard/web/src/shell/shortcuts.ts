@@ -4,8 +4,8 @@ import { signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { readStored, store } from "../ui/storage";
 import { isDark, setTheme } from "../ui/theme";
-import { go, keepingView } from "../view/address";
-import { crumbs } from "../view/crumbs";
+import { go } from "../view/address";
+import { crumbs, projectPage } from "../view/crumbs";
 import { closeDialog, openDialog, type ShellDialog, typeAhead } from "./state";
 
 const STORAGE_KEY = "single-keys";
@@ -80,11 +80,11 @@ export function toggleTheme(): void {
   setTheme(isDark.peek() ? "light" : "dark");
 }
 
-/** From a run or a comparison to its project, and from a project to the list of them. */
+/** From a run, a comparison or the trash to the project, and from a project to the list of them. */
 export function goUp(): void {
   const { projectId, page } = crumbs.peek();
   if (projectId === undefined) return;
-  go(page === undefined ? {} : keepingView({ project: projectId }), { keep: false });
+  go(page === undefined ? {} : projectPage(projectId), { keep: false });
 }
 
 /** Put the focus into the first search box of the page. */

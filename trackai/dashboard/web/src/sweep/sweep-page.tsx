@@ -15,6 +15,7 @@ import { usePageTitle } from "../ui/page-title";
 import { keepingView, replaceParameters, textParameter } from "../view/address";
 import { useCrumbs } from "../view/crumbs";
 import { Link } from "../view/link";
+import { MissingProject } from "../view/missing-project";
 import { filter, filterText } from "../view/parameters";
 import { parseList, printList } from "../view/parsing";
 import { ContourPanel } from "./contour-panel";
@@ -43,13 +44,13 @@ export function SweepPage({ id }: { id: number }) {
   const { data: columns, error: columnsError } = usePolled(() => getColumns(id), 0, [id]);
   const fields = useFields(columns);
   const { sweep, error } = useSweepRuns(id, columns ? fields.requested : [], filter.value);
-  if (notFound) return <PageError>Project not found. It may have been deleted.</PageError>;
+  if (notFound) return <MissingProject />;
   if (columnsError && !columns) return <PageError>{columnsError}</PageError>;
   return (
     <div class="compare sweep">
       <header>
         <p class="crumb">
-          <Link to={keepingView({ project: id })}>← {project?.name ?? "project"}</Link>
+          <Link to={keepingView({ project: id })}>← Back to project</Link>
         </p>
         <h1>{sweep ? `Analyse ${plural(sweep.total, "run")}` : "Analyse"}</h1>
         {columns && <TargetSelects metrics={fields.metrics} target={fields.target} />}

@@ -28,9 +28,9 @@ export function SweepScatter({ projectId, runs, brushed, options, x, target }: P
   return (
     <section class="panel-box" aria-label="Scatter plot">
       <header>
-        <h2>{targetName(target)}</h2>
+        <h2>Scatter of {targetName(target)}</h2>
         <FieldSelect
-          label="over"
+          label="Over"
           selected={x}
           options={options}
           onSelect={(field) => replaceParameters({ sx: field })}

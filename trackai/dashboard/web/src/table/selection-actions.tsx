@@ -101,7 +101,8 @@ export function SelectionActions({ projectId, choice, chosen, isExplicit, onChan
       Clear selection
     </button>
   );
-  if (!isExplicit) {
+  // In the trash, the way back is offered for the runs that are shown by default, too.
+  if (!isExplicit && shelf.value !== "trash") {
     return (
       <div class="actions">
         <span class="faint">{describeDefault(choice, chosen)}</span>

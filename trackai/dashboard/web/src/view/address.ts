@@ -52,6 +52,15 @@ export function keepingView(change: Change): Change {
   return { ...change, ...Object.fromEntries(kept) };
 }
 
+/** The runs of a project that are archived or in the trash; what is chosen elsewhere is not there. */
+export const showingShelf = (show: string | undefined): Change => ({
+  show,
+  runs: undefined,
+  select: undefined,
+  except: undefined,
+  open: undefined,
+});
+
 /** Whether the page is a part of another one, such as a notebook, and has no header. */
 export const isEmbedded = computed(() => params.value.get("embed") === "1");
 

@@ -2,6 +2,9 @@
 
 import { signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
+import { keepingView, showingShelf } from "./address";
+import { isTable, shelf } from "./parameters";
+import type { Change } from "./parsing";
 
 interface Crumbs {
   /** The row id of the project, and its name once it is known. */
@@ -15,6 +18,12 @@ const NOWHERE: Crumbs = { projectId: undefined, project: undefined, page: undefi
 
 /** What the header shows; the start page is in no project. */
 export const crumbs = signal(NOWHERE);
+
+/** The page of the project that leads to this one; for the trash, that of the other runs. */
+export function projectPage(project: number): Change {
+  const isTrash = isTable.value && shelf.value === "trash";
+  return { ...keepingView({ project }), ...(isTrash && showingShelf(undefined)) };
+}
 
 export function useCrumbs(projectId: number | undefined, project?: string, page?: string): void {
   useEffect(() => {

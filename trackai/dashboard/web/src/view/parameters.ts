@@ -2,7 +2,7 @@
 
 import { computed, type ReadonlySignal, signal } from "@preact/signals";
 import { params, textParameter } from "./address";
-import { parseChoice } from "./choice";
+import { type Choice, parseChoice } from "./choice";
 import { onShelf, toFilter } from "./filter-text";
 import { parseId, parseLimits, parseList, parseRange, parseSmoothing, parseXAxis } from "./parsing";
 
@@ -17,6 +17,13 @@ export const isComparing = parameter("view", (text) => text === "compare");
 export const isShowingMedia = parameter("view", (text) => text === "media");
 /** Whether the page shows what all matching runs say about a metric. */
 export const isSweep = parameter("view", (text) => text === "sweep");
+/** Whether the page is the table of a project's runs, with their charts. */
+export const isTable = computed(
+  () =>
+    projectId.value !== undefined &&
+    runId.value === undefined &&
+    !(isComparing.value || isShowingMedia.value || isSweep.value),
+);
 
 /** Which runs are shown besides the usual ones or in their place: "archived", "trash" or "". */
 export const shelf = textParameter("show");
@@ -31,6 +38,8 @@ export const sortOrder = textParameter("order", "desc");
 export { columns } from "./table-columns";
 /** The chosen runs; undefined while the user has chosen none. */
 export const choice = computed(() => parseChoice(params.value));
+/** The runs that the table shows until the user chooses some; undefined on other pages. */
+export const defaultChoice = signal<Choice | undefined>(undefined);
 
 /** The run that the others in the table are compared with. */
 export const baselineId = parameter("base", parseId);

@@ -38,8 +38,27 @@ test("a frame stays a frame", async () => {
   expect(hitItem(hit({ kind: "project" })).address).toBe("/?embed=1&project=3");
 });
 
+test("actions lead to the other pages of the project, with the selected runs", async () => {
+  const { actionItems } = await load("?project=1&view=media&runs=2,3&filter=x");
+  const addresses = Object.fromEntries(actionItems("").map(({ name, address }) => [name, address]));
+  const ofProject = "/?project=1&filter=x";
+  expect(addresses).not.toHaveProperty("Show media of selected runs");
+  expect(addresses["Compare selected runs"]).toBe("/?project=1&view=compare&filter=x&runs=2%2C3");
+  expect(addresses["Analyse all matching runs"]).toMatch(/view=sweep/);
+  expect(addresses["Show archived runs"]).toBe(`${ofProject}&show=archived`);
+  expect(addresses["Show trash"]).toBe(`${ofProject}&show=trash`);
+  const { actionItems: ofTrash } = await load("?project=1&show=trash");
+  expect(ofTrash("trash")).toEqual([]);
+});
+
+test("on a page without a table, a metric and a tag lead to the table", async () => {
+  const { hitItem } = await load("?project=3&view=media&runs=2,3");
+  const address = hitItem(hit({ kind: "tag", name: "good" })).address;
+  expect(address).toBe("/?project=3&filter=tag+%3D+%22good%22");
+});
+
 test("actions are those of the page, and match a text", async () => {
-  const { actionItems } = await load("?project=1");
+  const { actionItems } = await load("?project=1&runs=2,3");
   const names = (text: string) => actionItems(text).map(({ name }) => name);
   expect(names("")).toContain("Compare selected runs");
   expect(names("")).not.toContain("Show Logs");
