@@ -172,7 +172,9 @@ def test_runs_that_differ_in_no_parameter_are_analysed_over_their_duration(
     served: Server, page: Page
 ) -> None:
     page.goto(f"{served.url}/?project=1&view=sweep")
-    expect(page.get_by_label("Over")).to_have_value("duration")
+    scatter = page.get_by_role("region", name="Scatter plot")
+    expect(scatter.get_by_role("combobox")).to_have_value("duration")
+    expect(scatter.get_by_role("group", name="3 runs:")).to_be_visible()
     contour = page.get_by_role("region", name="Contour")
     expect(contour).to_contain_text("3 of 3 runs have both parameters and a finite value.")
 
