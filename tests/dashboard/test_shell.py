@@ -168,12 +168,27 @@ def test_the_palette_opens_the_pages_of_a_project(
     expect(page.get_by_role("heading", name=heading, exact=True)).to_be_visible()
 
 
+def test_runs_that_differ_in_no_parameter_are_analysed_over_their_duration(
+    served: Server, page: Page
+) -> None:
+    page.goto(f"{served.url}/?project=1&view=sweep")
+    scatter = page.get_by_role("region", name="Scatter plot")
+    expect(scatter.get_by_role("combobox")).to_have_value("duration")
+    expect(scatter.get_by_role("group", name="3 runs:")).to_be_visible()
+    contour = page.get_by_role("region", name="Contour")
+    expect(contour).to_contain_text("3 of 3 runs have both parameters and a finite value.")
+
+
 @pytest.mark.parametrize("view", ["", "&view=compare", "&view=media", "&view=sweep"])
-def test_a_project_that_does_not_exist_is_not_found(served: Server, page: Page, view: str) -> None:
+def test_a_project_that_does_not_exist_is_not_found(
+    served: Server, browser: Browser, view: str
+) -> None:
+    page = browser.new_page()
     page.goto(f"{served.url}/?project=999{view}")
     expect(page.get_by_role("alert")).to_contain_text("Project not found.")
     page.get_by_role("link", name="← Projects").click()
     expect(page.get_by_role("heading", name="Projects")).to_be_visible()
+    page.close()
 
 
 def test_a_project_is_switched_and_the_breadcrumb_leads_back(served: Server, page: Page) -> None:

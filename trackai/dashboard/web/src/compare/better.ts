@@ -19,9 +19,9 @@ export function betterOf(field: string, lines: string[]): Better {
   return line ? (line.slice(0, 4) as Better) : betterByName(field);
 }
 
-/** The best of some numbers, which may be large integers; undefined if neither is better. */
+/** The best of some numbers, which may be large integers; undefined if none is better. */
 export function bestOf(numbers: AnyNumber[], better: Better): AnyNumber | undefined {
-  if (better === undefined) return undefined;
+  if (better === undefined || numbers.length === 0) return undefined;
   return numbers.reduce((best, number) =>
     (better === "more" ? number > best : number < best) ? number : best,
   );

@@ -81,7 +81,8 @@ function useFields(columns: Columns | undefined): Fields {
   );
   const target = targetParameter.value || defaultTarget(metrics);
   const chosen = [xParameter.value, contourX.value, contourY.value];
-  const all = [target, ...config, ...chosen, ...parseList(axesParameter.value)];
+  // Without a parameter that varies, the panels show the duration.
+  const all = [target, DURATION, ...config, ...chosen, ...parseList(axesParameter.value)];
   return { config, metrics, target, requested: [...new Set(all.filter(Boolean))] };
 }
 

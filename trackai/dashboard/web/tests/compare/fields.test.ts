@@ -80,6 +80,10 @@ describe("default fields", () => {
   });
 });
 
+test("bestOf of no numbers is undefined", () => {
+  expect(bestOf([], "less")).toBeUndefined();
+});
+
 test("bestOf tells large integers apart", () => {
   const numbers = [2n ** 60n, 3.5, 2n ** 60n + 1n, -(2n ** 60n)];
   expect(bestOf(numbers, "more")).toBe(2n ** 60n + 1n);
