@@ -131,8 +131,12 @@ def test_many() -> None:
     measured = figures(bench("many", "--json", "--runs", "300", "--created", "16", "--repeat", "1"))
     assert measured["create runs over 8 connections"]["at_least"] == 2500
     assert measured["delete the project"]["at_most"] == 2
-    assert all(figure["value"] > 0 for figure in measured.values())
-    assert all(figure["baseline"] > 0 for name, figure in measured.items() if name != "its bytes")
+    assert measured.keys() >= {"the first page", "search", "bytes of the answer"}
+    assert all(
+        figure["value"] > 0 and figure["baseline"] > 0
+        for name, figure in measured.items()
+        if name != "bytes of the answer"  # of a file so small, none may be returned
+    )
 
 
 def test_export() -> None:
