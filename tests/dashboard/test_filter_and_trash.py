@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -197,10 +198,8 @@ def test_the_breadcrumb_and_a_key_lead_from_the_trash_to_the_project(
 ) -> None:
     page.goto(f"{served.url}/?project=1&runs=1,2")
     page.get_by_role("button", name="Move to trash").click()
-    for leave in (
-        lambda: page.get_by_role("navigation", name="Breadcrumb").get_by_text("many").click(),
-        lambda: page.keyboard.press("u"),
-    ):
+    crumb = page.get_by_role("navigation", name="Breadcrumb").get_by_text("many")
+    for leave in (crumb.click, partial(page.keyboard.press, "u")):
         page.get_by_role("link", name="Trash (2)").click()
         expect(page.get_by_role("heading", name="Trash of many")).to_be_visible()
         leave()
