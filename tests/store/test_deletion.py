@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from trackai.errors import StoreError
-from trackai.store.catalogue import projects, runs, writers
+from trackai.store.catalogue import files, projects, runs, writers
 from trackai.store.points import metrics
 from trackai.store.upkeep import deletion, garbage, reserve
 from trackai.structs.points import Column
@@ -90,6 +90,25 @@ async def test_a_full_disk_does_not_keep_runs_from_being_deleted(
         assert ids[0] not in await runs.existing(conn, ids)
     reserve.keep(db.spool)
     assert path.exists()
+
+
+async def test_space_that_another_collection_returns_counts(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server collects garbage all the time, also while runs are being deleted."""
+    await _create_runs(db, 2)
+    await db.checkpoint()
+    before = db.path.stat().st_size
+    forget = files.forget
+
+    async def forget_after_collection(db: Database, hashes: set[str]) -> int:
+        await garbage.collect(db)
+        return await forget(db, hashes)
+
+    monkeypatch.setattr(files, "forget", forget_after_collection)
+    _, freed = await deletion.delete_project(db, 1)
+    await db.checkpoint()
+    assert freed >= before - db.path.stat().st_size > 0  # the deletion itself takes some pages
 
 
 async def test_a_full_disk_after_the_deletion_is_no_error(

@@ -65,6 +65,7 @@ class Database:
         transactions, transaction_seconds: how many calls of `change` have committed, and how long
             they kept other processes from writing, together.
         collecting: the lock of garbage collection, of which one at a time is enough.
+        vacuumed: how many bytes this process has returned to the file system so far.
     """
 
     def __init__(self, path: Path) -> None:
@@ -80,6 +81,7 @@ class Database:
         self._handles: set[Handle] = set()
         self._changes = 0  # blocks inside `_own_change`
         self.collecting = anyio.Lock()
+        self.vacuumed = 0
         self._writing = anyio.Lock(fast_acquire=True)
         self._waiting: deque[Change[Any]] = deque()  # for `_writing`
         self._reading = anyio.Semaphore(READERS, fast_acquire=True)

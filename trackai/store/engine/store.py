@@ -25,12 +25,14 @@ class Store(Protocol):
         transactions, transaction_seconds: how many calls of `change` have committed, and how long
             they took together.
         collecting: the lock of garbage collection, of which one at a time is enough.
+        vacuumed: how many bytes this process has returned to the file system so far.
     """
 
     held_seconds: float
     transactions: int
     transaction_seconds: float
     collecting: anyio.Lock
+    vacuumed: int
 
     @property
     def spool(self) -> Path | None:

@@ -59,6 +59,7 @@ class PostgresDatabase:
         transactions, transaction_seconds: how many calls of `change` have committed, and how long
             they took together.
         collecting: the lock of garbage collection, of which one at a time is enough.
+        vacuumed: 0: PostgreSQL keeps the space.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class PostgresDatabase:
         self.transactions = 0
         self.transaction_seconds = 0.0
         self.collecting = anyio.Lock()
+        self.vacuumed = 0
         self._url = url
         self._files = files
         # Not asyncpg's pool, which forgets prepared statements between two users of a connection.

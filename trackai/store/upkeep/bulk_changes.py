@@ -141,6 +141,7 @@ async def change(db: Store, where: RunFilter, what: Change, *, after: int = 0) -
         The progress; without a cursor, all matching runs are changed.
     """
     until = time.perf_counter() + _STEP_SECONDS
+    before = db.vacuumed
     changed, hashes = list[int](), set[str]()
     # Once: the last run that has a name in the filter may be deleted in between.
     async with db.read() as conn:
@@ -156,7 +157,7 @@ async def change(db: Store, where: RunFilter, what: Change, *, after: int = 0) -
         after = batch.after
         if batch.remaining == 0 or time.perf_counter() > until:
             break
-    freed = await deletion.reclaim(db, hashes) if isinstance(what, Deleting) else 0
+    freed = await deletion.reclaim(db, hashes, before) if isinstance(what, Deleting) else 0
     return BulkProgress(
         len(changed),
         batch.remaining,

@@ -48,14 +48,16 @@ async def delete_run(db: Store, run_id: int) -> tuple[Run, int]:
         hashes = await files.hashes(conn, [run_id])
         return await runs.delete(conn, run_id), hashes
 
+    before = db.vacuumed
     run, hashes = await change(db, delete)
-    return run, await reclaim(db, hashes)
+    return run, await reclaim(db, hashes, before)
 
 
 async def delete_runs(db: Store, run_ids: Sequence[int]) -> Deleted:
     """Delete those of the runs that exist, a few in each transaction."""
+    before = db.vacuumed
     deleted, hashes = await _delete_rows(db, run_ids)
-    return Deleted(deleted, await reclaim(db, hashes))
+    return Deleted(deleted, await reclaim(db, hashes, before))
 
 
 async def delete_project(db: Store, project_id: int) -> tuple[Project, int]:
@@ -67,6 +69,7 @@ async def delete_project(db: Store, project_id: int) -> tuple[Project, int]:
     Raises:
         NotFoundError: the project does not exist.
     """
+    before = db.vacuumed
     async with db.read() as conn:
         await projects.get(conn, project_id)
         run_ids = await runs.ids_of_project(conn, project_id)
@@ -79,7 +82,7 @@ async def delete_project(db: Store, project_id: int) -> tuple[Project, int]:
         return await projects.delete(conn, project_id), new_hashes
 
     project, new_hashes = await change(db, delete)
-    return project, await reclaim(db, hashes | new_hashes)
+    return project, await reclaim(db, hashes | new_hashes, before)
 
 
 async def _delete_rows(db: Store, run_ids: Sequence[int]) -> tuple[list[int], set[str]]:
@@ -138,17 +141,26 @@ async def change(db: Store, delete: Callable[[Connection], Coroutine[Any, Any, T
     return await db.change(delete)
 
 
-async def reclaim(db: Store, hashes: set[str]) -> int:
-    """Free the space of deleted runs; on a full disk or without a bucket, the rest later."""
+async def reclaim(db: Store, hashes: set[str], vacuumed: int) -> int:
+    """Free the space of deleted runs; on a full disk or without a bucket, the rest later.
+
+    Args:
+        hashes: of the files of the runs.
+        vacuumed: that of the database before the deletion, during which the server's own collection
+            of garbage may have returned most of the space.
+
+    Returns:
+        How many bytes were returned to the file system since then.
+    """
     freed = 0
     try:
         freed += await files.forget(db, hashes)
-        freed += await garbage.collect(db)
+        await garbage.collect(db)
     except StoreError as error:
         if not isinstance(error, BlobsUnreachableError) and not _is_full(error):
             raise
         logger.warning("a run was deleted, but not all of its space is free yet: %s", error)
-    return freed
+    return freed + db.vacuumed - vacuumed
 
 
 def _is_full(error: StoreError) -> bool:

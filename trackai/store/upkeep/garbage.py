@@ -197,6 +197,7 @@ async def _vacuum(db: Database) -> int:
         if removed <= 0:
             break
         freed += removed * size
+        db.vacuumed += removed * size
         pages = _next_size(pages, seconds, _MIN_PAGES, _MAX_PAGES)
         await _pause(db, seconds)
     await db.checkpoint()
