@@ -83,7 +83,7 @@ def find_npm(web: Path) -> Npm | None:
 
 
 def satisfies(version: str, engines: str) -> bool:
-    """Whether a version like "22.13.0" is in a range like "^20.19.0 || >=22.12.0".
+    """Whether a version like "22.13.0" is in a range like "^20.19.0 || 22.* || >=22.12.0".
 
     Raises:
         ValueError: The range has operators other than `^`, `>=`, `*` and `||`.
@@ -94,7 +94,7 @@ def satisfies(version: str, engines: str) -> bool:
 def _is_in(version: tuple[int, ...], comparator: str) -> bool:
     if comparator == "*":
         return True
-    match = re.fullmatch(r"(\^|>=|)\s*(\d+(?:\.\d+)*)", comparator)
+    match = re.fullmatch(r"(\^|>=|)\s*(\d+(?:\.\d+)*)(?:\.\*)?", comparator)
     if match is None:
         raise ValueError(f"engines: {comparator!r} is not supported")
     minimum = _numbers(match[2])

@@ -292,7 +292,7 @@ class Databases:
 @contextmanager
 def databases(url: str) -> Iterator[Databases]:
     """Connect to the server at `url`."""
-    with start_blocking_portal() as portal:
+    with start_blocking_portal(name="databases of tests") as portal:
         created = Databases(url, portal)
         try:
             yield created
@@ -305,7 +305,7 @@ KEPT = ("schema_migrations", "secrets")
 
 def empty(url: str) -> None:
     """Delete the rows of all tables of a database, except those of `KEPT`."""
-    with start_blocking_portal() as portal:
+    with start_blocking_portal(name="databases of tests") as portal:
         portal.call(truncate, url)
 
 

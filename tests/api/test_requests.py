@@ -50,7 +50,7 @@ def query_of(method: str, path: str) -> str:
 
 
 # Parameters that some routes with an id require.
-QUERY = {"metric": "x", "kind": "min", "by": "state"}
+QUERY = {"metric": "x", "kind": "min", "by": "state", "target": "metric.x", "columns": "name"}
 BODY = b'{"state": "failed", "tags": ["t"]}'
 # For routes that refuse unknown fields.
 BODIES = {

@@ -127,7 +127,10 @@ def test_commands_with_a_run_explain_what_names_it() -> None:
         if any(parameter.name == "run" and parameter.param_type_name == "argument"
                for parameter in command.params):  # fmt: skip
             text = " ".join(command.help.split())
-            assert 'RUN is an id, a slug, project/slug, a name, or "latest".' in text, name
+            # "latest" is neither archived nor in the trash.
+            is_active = name not in {"unarchive", "restore"}
+            names = 'a name, or "latest".' if is_active else "or a name."
+            assert f"RUN is an id, a slug, project/slug, {names}" in text, name
             explained += 1
     assert explained >= 9
 

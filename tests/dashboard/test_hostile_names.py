@@ -88,7 +88,7 @@ def test_table_with_columns_tags_and_menus(served: Server, page: Page) -> None:
     page.goto(address(served, project=1, runs="1,2,3", columns="\n".join(columns)))
     expect(page.get_by_role("heading", name=IMAGE)).to_be_visible()
     for text in HOSTILE:
-        expect(page.get_by_role("link", name=text, exact=True)).to_be_visible()
+        expect(page.get_by_role("main").get_by_role("link", name=text, exact=True)).to_be_visible()
         expect(page.get_by_role("cell", name=text, exact=True).first).to_be_visible()
     page.get_by_text("Columns (5)").click()
     expect(page.locator(".choice", has_text=LEAVE).first).to_be_visible()
@@ -189,7 +189,7 @@ def test_tables_are_shown_as_text(served: Server, page: Page) -> None:
 def test_comparison(served: Server, page: Page) -> None:
     page.goto(address(served, view="compare", project=1, runs="1,2,3"))
     for text in HOSTILE:
-        expect(page.get_by_role("link", name=text, exact=True)).to_be_visible()
+        expect(page.get_by_role("main").get_by_role("link", name=text, exact=True)).to_be_visible()
         expect(page.get_by_role("cell", name=text, exact=True).first).to_be_visible()
 
 

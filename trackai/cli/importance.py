@@ -62,10 +62,10 @@ def importance(
     if as_json:
         print_json(**{name: getattr(answer, name) for name in answer.__struct_fields__})
         return
-    _print(answer)
+    _show(answer)
 
 
-def _print(answer: Importance) -> None:
+def _show(answer: Importance) -> None:
     print_table(
         ("parameter", "importance", "correlation", "runs", "values"),
         [

@@ -52,7 +52,7 @@ export function keepingView(change: Change): Change {
   return { ...change, ...Object.fromEntries(kept) };
 }
 
-/** The runs of a project that are archived or in the trash; what is chosen elsewhere is not there. */
+/** The archived or trashed runs of a project; what is chosen elsewhere is not there. */
 export const showingShelf = (show: string | undefined): Change => ({
   show,
   runs: undefined,
