@@ -6,6 +6,7 @@ import math
 import random
 import struct
 from contextlib import suppress
+from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -267,11 +268,15 @@ async def read_all(
 
 
 def figures_of(items: Any) -> list[Any]:
-    """Buckets without their sums, which depend on the order of additions."""
+    """Buckets without their sums, which depend on the order of additions.
+
+    A bucket that ends with points at -1 and -1.0 may end with either: they are the same step.
+    """
     return [
         (
             number, bucket.points, bucket.finite_points, bucket.nan_points, bucket.infinite_points,
-            bucket.first_step, bucket.last_step, bucket.first_timestamp, bucket.last_timestamp,
+            Fraction(bucket.first_step), Fraction(bucket.last_step), bucket.first_timestamp,
+            bucket.last_timestamp,
             bucket.first_value, bucket.last_value,
             bucket.min_value == bucket.min_value and float(bucket.min_value or 0) + 0,
             bucket.max_value == bucket.max_value and float(bucket.max_value or 0) + 0,
