@@ -11,6 +11,7 @@ trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 npm init --yes >/dev/null
 npm install --silent --no-audit --no-fund plotly.js-cartesian-dist-min@4.1.1 jsdom@26.1.0
+[[ $(node -p 'require("plotly.js-cartesian-dist-min/package.json").version') == 4.1.1 ]]
 cat >check.js <<'NODE'
 const assert = require("node:assert");
 const { readFileSync } = require("node:fs");

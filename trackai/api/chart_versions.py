@@ -60,7 +60,7 @@ def shorten(chart: ChartData | BandData, version: str | None) -> None:
 
 
 def _parse(version: str) -> Iterable[tuple[int, str]]:
-    """The lengths and hashes of a version; what is no version names nothing."""
+    """The lengths and hashes of a version; text that is not a version names nothing."""
     for entry in version.split(",")[:_MOST]:
         length, _, digest = entry.partition(".")
         if length.isascii() and length.isdecimal() and len(length) < 10:

@@ -234,7 +234,7 @@ class Importance(msgspec.Struct):
         method: what the importances are.
         r_squared: the share of the variance of the target's ranks that the forest explains in runs
             that its trees were not grown on; 0 or less for a forest that says nothing.
-        problem: why there is no forest; "" with one.
+        problem: why the forest is missing; "" with one.
         parameters: the most important first.
         unused: parameters that are left out.
     """

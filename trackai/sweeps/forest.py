@@ -57,7 +57,7 @@ class Forecast(NamedTuple):
 
     Attributes:
         r_squared: the share of the variance that is explained; at most 1, and 0 or less for a
-            forest that is no better than the mean.
+            forest that is not better than the mean.
         increases: by column, how much the mean squared error increases, as a share of the
             variance, while the column's values are shuffled.
     """

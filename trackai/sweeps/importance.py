@@ -52,7 +52,7 @@ class Assessment(NamedTuple):
         nans: of how many it is NaN.
         infinite: how many of `runs` have an infinite value, which ranks beyond all others.
         r_squared: see `trackai.sweeps.forest.Forecast`; None without a forest.
-        problem: why there is no forest; "" with one.
+        problem: why the forest is missing; "" with one.
     """
 
     runs: int

@@ -192,7 +192,7 @@ async def list_ids(
 
 
 async def find_latest(conn: Connection, project_id: int, name: str) -> Run | None:
-    """The latest run of a project with this name; one in the trash only if there is no other."""
+    """The latest run of a project with this name; one in the trash if all others are."""
     rows = await conn.execute_fetchall(
         f"""
         SELECT {COLUMNS} FROM runs

@@ -86,7 +86,7 @@ class NotKnownError(Exception):
 
 
 class BlockReader:
-    """Reads the blocks of series from the cache as far as these are up to date.
+    """Reads the blocks of series from the cache where these are up to date.
 
     Args:
         known_only: raise `NotKnownError` instead of reading a whole series.

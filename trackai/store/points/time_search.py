@@ -38,7 +38,7 @@ async def steps_at(
         times: rising.
 
     Returns:
-        None where there is no such point.
+        None where such a point is missing.
     """
     steps: list[Step | None] = []
     known: Place | None = None

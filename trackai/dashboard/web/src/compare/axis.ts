@@ -48,7 +48,7 @@ export function makeAxis(runs: Run[], field: string, options: AxisOptions): Axis
 const isWord = (value: unknown): boolean =>
   hasValue(value) && !isNumber(value) && !/^-?(NaN|Infinity)$/.test(String(value));
 
-// Of many numbers, this share at either end does not decide: an even spread from 0 is no reason.
+// Of many numbers, this share at either end does not decide: an even spread from 0 is not a reason.
 const STRAY = 0.02;
 
 /** Whether numbers are best seen on a log scale: positive, and of several magnitudes. */

@@ -121,7 +121,7 @@ export function FilterForm({ projectId, columns }: Props) {
   );
 }
 
-/** The option after another one; -1 is none of them. */
+/** The option after another one; -1 stands before the first. */
 function nextActive(active: number, step: number, count: number): number {
   const next = active + step;
   if (next >= count) return -1;
